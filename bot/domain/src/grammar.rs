@@ -1,0 +1,2228 @@
+//! The words of `/rollback …`: one parser for the slash command, a mention and the command line.
+//!
+//! ```text
+//! request = ""                                          the board
+//!         | service [ "to" target ] [ reason ]          propose
+//!         | verb …                                      see `help`
+//! service = name [ "@" environment ]
+//! target  = "prev" | version | id | sha | "@" moment    "what was live then"
+//! moment  = "-" n ( "s" | "m" | "h" ) | HH:MM[:SS] | 2026-01-21T02:40Z
+//! reason  = "because" text | "-" text | a quoted text
+//! ```
+//!
+//! The text is tidied first ([`parse`] says how), so that what a phone or Slack made of it does
+//! not matter. What is left is read strictly: a word that does not fit is an error with a
+//! suggestion in it, and a suggestion is never carried out.
+
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::str::FromStr;
+
+/// Words that no service may be called: every verb, now or planned, their short forms, and the
+/// little words between.
+pub const RESERVED: &[&str] = &[
+    "approve",
+    "assess",
+    "because",
+    "board",
+    "breakglass",
+    "cancel",
+    "contacts",
+    "deny",
+    "doctor",
+    "drill",
+    "export",
+    "forward",
+    "help",
+    "incident",
+    "list",
+    "no",
+    "note",
+    "object",
+    "ok",
+    "open",
+    "page",
+    "pin",
+    "pins",
+    "plan",
+    "pm",
+    "postmortem",
+    "prev",
+    "previous",
+    "resolve",
+    "rollback",
+    "status",
+    "stop",
+    "timeline",
+    "tl",
+    "to",
+    "undo",
+    "unpin",
+    "update",
+    "who",
+    "why",
+    "yes",
+];
+
+/// The most characters a reason or a note may have.
+const LONGEST_TEXT: usize = 3_000;
+/// Room for everything in a request that is not its reason or note.
+const LONGEST_COMMAND: usize = 500;
+/// The most characters a service or an environment may have.
+const LONGEST_NAME: usize = 63;
+/// The most characters the name of a release may have.
+const LONGEST_TARGET: usize = 200;
+/// How far back `-45m` may reach: a year.
+const LONGEST_AGO: i64 = 366 * 24 * 60 * 60;
+
+/// A service, and where: `frontend` or `frontend@production`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct ServiceRef {
+    /// The service, in lower case.
+    pub service: String,
+    /// The environment, in lower case, if one was named.
+    pub environment: Option<String>,
+}
+
+/// What to go back to.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Target {
+    /// The previous release known to be good.
+    Previous,
+    /// A version, an id or a sha, exactly as it was written.
+    Named(String),
+    /// Whatever was live at a moment.
+    At(Moment),
+}
+
+/// A point in time as people say it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Moment {
+    /// So long before now: `-45m`.
+    Ago {
+        /// How long, in seconds.
+        seconds: i64,
+    },
+    /// The last time a clock on the speaker's wall showed this: `02:40`.
+    Clock {
+        /// 0 to 23.
+        hour: u8,
+        /// 0 to 59.
+        minute: u8,
+        /// 0 to 59.
+        second: u8,
+    },
+    /// An instant: `2026-01-21T02:40Z`.
+    Exact(Timestamp),
+}
+
+/// What somebody would like to roll back, to what, and why.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Wish {
+    /// What to roll back.
+    pub service: ServiceRef,
+    /// What to go back to.
+    pub target: Target,
+    /// Why, in their own words.
+    pub because: Option<String>,
+}
+
+/// How a timeline leaves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ExportFormat {
+    /// For people: `export md`.
+    Markdown,
+    /// For programs: `export json`.
+    Json,
+}
+
+/// What a status is asked about.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum About {
+    /// One rollback, by its number.
+    Rollback(u64),
+    /// Everything about one service.
+    Service(ServiceRef),
+}
+
+/// The words a request may start with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verb {
+    /// See what a rollback would do.
+    Plan,
+    /// The last releases of a service.
+    List,
+    /// Where things stand.
+    Status,
+    /// Say yes to a rollback.
+    Approve,
+    /// Say no to a rollback.
+    Deny,
+    /// Stop a rollback; also `cancel`.
+    Stop,
+    /// Write something into the timeline.
+    Note,
+    /// Read the timeline; also `tl`.
+    Timeline,
+    /// Take the timeline away as a file.
+    Export,
+    /// How to say all this.
+    Help,
+}
+
+/// One understood request.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Request {
+    /// Show every service and what is open.
+    Board,
+    /// Propose a rollback.
+    Propose(Wish),
+    /// Show what a rollback would do, and propose nothing.
+    Plan(Wish),
+    /// Show the last releases of a service.
+    List(ServiceRef),
+    /// Show where things stand.
+    Status(Option<About>),
+    /// Say yes.
+    Approve {
+        /// The rollback's number.
+        rollback: u64,
+        /// Why.
+        because: Option<String>,
+    },
+    /// Say no.
+    Deny {
+        /// The rollback's number.
+        rollback: u64,
+        /// Why.
+        because: Option<String>,
+    },
+    /// Stop it.
+    Stop {
+        /// The rollback's number.
+        rollback: u64,
+        /// Why.
+        because: Option<String>,
+    },
+    /// Write something into the timeline.
+    Note {
+        /// When it happened, if not now.
+        at: Option<Moment>,
+        /// What happened.
+        text: String,
+    },
+    /// Show the timeline.
+    Timeline,
+    /// Take the timeline away as a file.
+    Export(ExportFormat),
+    /// Explain everything, or one verb.
+    Help(Option<Verb>),
+}
+
+/// Why a text was not understood: one sentence for whoever wrote it, ending with what to do.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[serde(rename_all = "snake_case")]
+pub enum Misread {
+    /// A word that is kept for a verb, or looks like one, and is none.
+    #[error(
+        "Nothing was run, because \"{}\" is not a command: {}.",
+        shown(word),
+        meant.map_or("`help` lists those there are".to_owned(), |verb| format!("if you meant `{verb}`, write it so"))
+    )]
+    UnknownVerb {
+        /// The word.
+        word: String,
+        /// The verb it may have meant.
+        meant: Option<Verb>,
+    },
+    /// The request is about a service and names none.
+    #[error("Nothing was run, because no service was named: write, for example, `{}frontend`.", prefix(*verb))]
+    MissingService {
+        /// The verb that needs it; none for a proposal.
+        verb: Option<Verb>,
+    },
+    /// The verb is about one rollback and its number is not there.
+    #[error(
+        "Nothing was run, because `{verb}` needs to know which rollback: write `{verb} RB-` and its number."
+    )]
+    MissingNumber {
+        /// The verb that needs it.
+        verb: Verb,
+    },
+    /// Something stands where the number of a rollback should.
+    #[error(
+        "Nothing was run, because \"{}\" is not the number of a rollback: write `{verb} RB-` and its number.",
+        shown(word)
+    )]
+    BadNumber {
+        /// The verb that needs it.
+        verb: Verb,
+        /// What stands there.
+        word: String,
+    },
+    /// A rollback was named, and not what to do with it.
+    #[error(
+        "Nothing was run, because I was not told what to do with RB-{rollback}: write, for example, `status RB-{rollback}`."
+    )]
+    MissingVerb {
+        /// The rollback's number.
+        rollback: u64,
+    },
+    /// The word cannot be the name of a service or an environment.
+    #[error(
+        "Nothing was run, because \"{}\" cannot be the name of a service: write it like `frontend` or `frontend@production`, or ask for `help`.",
+        shown(word)
+    )]
+    NotAName {
+        /// The word.
+        word: String,
+    },
+    /// A word of the grammar stands where the name of a service should.
+    #[error(
+        "Nothing was run, because \"{}\" is a word of my own and never a service: name a service, or ask for `help`.",
+        shown(word)
+    )]
+    Reserved {
+        /// The word.
+        word: String,
+    },
+    /// Nothing follows `to`.
+    #[error(
+        "Nothing was run, because nothing followed `to`: write `to prev`, `to v212` or `to @02:40`."
+    )]
+    MissingTarget,
+    /// What follows `to` cannot be a release.
+    #[error(
+        "Nothing was run, because \"{}\" cannot be a release: write {}.",
+        shown(word),
+        instead.as_ref().map_or("`to prev`, `to v212` or `to @02:40`".to_owned(), |instead| format!("`to {instead}`"))
+    )]
+    NotATarget {
+        /// The word.
+        word: String,
+        /// What it may have meant.
+        instead: Option<Target>,
+    },
+    /// It looks like a time and is none.
+    #[error(
+        "Nothing was run, because \"{}\" is not a time I can read: write -45m, 02:40, 02:40:10 or 2026-01-21T02:40Z.",
+        shown(word)
+    )]
+    BadMoment {
+        /// The word.
+        word: String,
+    },
+    /// A note says nothing.
+    #[error(
+        "Nothing was noted, because the note is empty: write, for example, `note -5m checkout is slow`."
+    )]
+    EmptyNote,
+    /// There is no such file format.
+    #[error(
+        "Nothing was run, because \"{}\" is not a format I can write: choose `export md` or `export json`.",
+        shown(word)
+    )]
+    UnknownFormat {
+        /// The word.
+        word: String,
+    },
+    /// It is too much text.
+    #[error(
+        "Nothing was run, because that is {characters} characters and I read at most {LONGEST_TEXT}: say it shorter and link to the rest."
+    )]
+    TooLong {
+        /// How many characters it has.
+        characters: usize,
+    },
+    /// Something is left after the request ended.
+    #[error(
+        "Nothing was run, because I cannot place \"{}\": {}.",
+        shown(words),
+        choice(instead)
+    )]
+    TrailingWords {
+        /// What is left.
+        words: String,
+        /// Whole requests that may have been meant.
+        instead: Vec<String>,
+    },
+}
+
+/// Reads one request.
+///
+/// Before that the text is tidied: a leading mention goes; Slack's `&amp;`, `&lt;`, `&gt;` and
+/// links become what people saw; typographic quotes, dashes and spaces become plain ones;
+/// control characters and invisible marks go; runs of space become one.
+///
+/// ```
+/// use rollback_domain::grammar::{Request, parse};
+///
+/// let said = parse("<@U0BOT> Approve rb-41, — “the carts are empty”")?;
+/// assert_eq!(said, Request::Approve { rollback: 41, because: Some("the carts are empty".into()) });
+/// assert_eq!(said.to_string(), "approve RB-41 because the carts are empty");
+/// assert!(parse("aprove RB-41").is_err());
+/// # Ok::<(), rollback_domain::grammar::Misread>(())
+/// ```
+pub fn parse(text: &str) -> Result<Request, Misread> {
+    let text = tidy(text);
+    let characters = text.chars().count();
+    if characters > LONGEST_TEXT + LONGEST_COMMAND {
+        return Err(Misread::TooLong { characters });
+    }
+    let mut words = Words::new(&text);
+    let Some(first) = words.next() else {
+        return if text.is_empty() {
+            Ok(Request::Board)
+        } else {
+            Err(Misread::NotAName { word: text })
+        };
+    };
+    match Verb::named(bare(first)) {
+        Some(verb) => command(verb, words),
+        None => proposal(first, words),
+    }
+}
+
+/// The candidate that `word` is most likely a misspelling of, if one is near enough: for asking
+/// "did you mean", never for acting. Case does not matter; of equals the first one wins.
+pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let word = word.to_lowercase();
+    let length = word.chars().count();
+    candidates
+        .into_iter()
+        .filter_map(|candidate| {
+            let lowered = candidate.to_lowercase();
+            let other = lowered.chars().count();
+            let tolerated = match length.max(other) {
+                0..=2 => 0,
+                3..=4 => 1,
+                5..=8 => 2,
+                _ => 3,
+            };
+            let distance = if length.abs_diff(other) > tolerated {
+                usize::MAX
+            } else {
+                strsim::osa_distance(&word, &lowered)
+            };
+            (distance <= tolerated).then_some((distance, candidate))
+        })
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, candidate)| candidate)
+}
+
+/// How to say it, for Slack and terminals alike: all verbs, or one.
+pub fn help(verb: Option<Verb>) -> String {
+    let lines: &[&str] = match verb {
+        None => &[
+            "Say nothing for the board, or one of these. Nothing runs before somebody approves it.",
+            "`frontend@production to prev because checkout 500s`: propose a rollback",
+            "    `to prev` (if left out), `to v212`, an id, a sha, or what was live then: `to @02:40`, `to @-45m`",
+            "`plan frontend`: the same, only for you; nothing is proposed",
+            "`list frontend`: the last releases, good and bad",
+            "`status`, `status RB-41`, `status frontend`: where it stands",
+            "`approve RB-41`, `deny RB-41 because too risky`: decide on a rollback",
+            "`stop RB-41`: cancel it, or stop it where that is still possible",
+            "`note checkout is back`, `note -5m paged the team`: write into the timeline",
+            "`timeline`, `export md`, `export json`: read it, or take it away",
+            "`help approve`: more about one of them",
+        ],
+        Some(Verb::Plan) => &[
+            "`plan frontend to v212`: what a rollback would do, restore, leave and need.",
+            "Only you see it and nothing is proposed. Targets are written as in a proposal:",
+            "`to prev`, `to v212`, an id, a sha, `to @02:40`, `to @-45m`.",
+        ],
+        Some(Verb::List) => &[
+            "`list frontend`: its last releases, good and bad, newest first.",
+            "With several environments say which: `list frontend@production`.",
+        ],
+        Some(Verb::Status) => &[
+            "`status`: everything that is open.",
+            "`status RB-41`, `status frontend`: one rollback, or one service.",
+            "It also says how old that knowledge is.",
+        ],
+        Some(Verb::Approve) => &[
+            "`approve RB-41 because rates confirm it`: say yes, as the button does. The reason may be left out.",
+            "Only somebody with authority over the service can; the number is always needed.",
+        ],
+        Some(Verb::Deny) => &[
+            "`deny RB-41 because a fix is on its way`: say no, as the button does. The reason may be left out.",
+        ],
+        Some(Verb::Stop) => &[
+            "`stop RB-41`: cancel it before it runs, or stop it where that is still possible. `cancel` is the same.",
+            "What was already done is said and stays done.",
+        ],
+        Some(Verb::Note) => &[
+            "`note checkout is back`: write into the timeline.",
+            "If it happened earlier, say when: `note -5m paged the team`, `note 03:07 rates fell`.",
+        ],
+        Some(Verb::Timeline) => &["`timeline`: what happened here, in order. `tl` is the same."],
+        Some(Verb::Export) => {
+            &["`export md`, `export json`: the timeline as a file, Markdown if you do not say."]
+        }
+        Some(Verb::Help) => &["`help`: everything I understand. `help approve`: one verb."],
+    };
+    lines.join("\n")
+}
+
+/// Whether a service or an environment can be called so: `[a-z0-9][a-z0-9._-]*`, at most 63, not
+/// ending in a full stop, and not to be mistaken for the number of a rollback. [`RESERVED`] words
+/// pass: an environment may have them.
+pub fn is_name(name: &str) -> bool {
+    name.len() <= LONGEST_NAME
+        && name.starts_with(|c: char| c.is_ascii_lowercase() || c.is_ascii_digit())
+        && name
+            .bytes()
+            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"._-".contains(&b))
+        && !name.ends_with('.')
+        && digits_of(name).is_none()
+}
+
+impl Verb {
+    /// Every verb, in the order in which people meet them.
+    pub const ALL: [Verb; 10] = [
+        Verb::Plan,
+        Verb::List,
+        Verb::Status,
+        Verb::Approve,
+        Verb::Deny,
+        Verb::Stop,
+        Verb::Note,
+        Verb::Timeline,
+        Verb::Export,
+        Verb::Help,
+    ];
+
+    /// The word itself.
+    pub fn name(self) -> &'static str {
+        match self {
+            Verb::Plan => "plan",
+            Verb::List => "list",
+            Verb::Status => "status",
+            Verb::Approve => "approve",
+            Verb::Deny => "deny",
+            Verb::Stop => "stop",
+            Verb::Note => "note",
+            Verb::Timeline => "timeline",
+            Verb::Export => "export",
+            Verb::Help => "help",
+        }
+    }
+
+    /// The verb that is called `word`, in any case; `cancel` is `stop` and `tl` is `timeline`.
+    pub fn named(word: &str) -> Option<Verb> {
+        let word = match word.to_ascii_lowercase() {
+            word if word == "cancel" => "stop".to_owned(),
+            word if word == "tl" => "timeline".to_owned(),
+            word => word,
+        };
+        Verb::ALL.into_iter().find(|verb| verb.name() == word)
+    }
+}
+
+impl Moment {
+    /// The instant that was meant by somebody whose clock is `utc_offset_seconds` ahead of UTC:
+    /// a time of day is its latest occurrence that is not after `now`.
+    pub fn resolve(&self, now: Timestamp, utc_offset_seconds: i32) -> Timestamp {
+        const DAY: i64 = 24 * 60 * 60;
+        match *self {
+            Moment::Ago { seconds } => now
+                .checked_sub(SignedDuration::from_secs(seconds.max(0)))
+                .unwrap_or(Timestamp::MIN),
+            Moment::Clock {
+                hour,
+                minute,
+                second,
+            } => {
+                let offset = i64::from(utc_offset_seconds);
+                let local = now.as_second() - i64::from(now.subsec_nanosecond() < 0) + offset;
+                let midnight = local - local.rem_euclid(DAY);
+                let today =
+                    midnight + i64::from(hour) * 3600 + i64::from(minute) * 60 + i64::from(second);
+                let latest = if today > local { today - DAY } else { today };
+                Timestamp::from_second(latest - offset).unwrap_or(now)
+            }
+            Moment::Exact(instant) => instant,
+        }
+    }
+}
+
+// Reading: a request is a first word and what follows it.
+
+fn command(verb: Verb, mut words: Words<'_>) -> Result<Request, Misread> {
+    let request = match verb {
+        Verb::Plan => return Ok(Request::Plan(wish(Some(verb), None, words)?)),
+        Verb::Approve => {
+            return decision(verb, words, |rollback, because| Request::Approve {
+                rollback,
+                because,
+            });
+        }
+        Verb::Deny => {
+            return decision(verb, words, |rollback, because| Request::Deny {
+                rollback,
+                because,
+            });
+        }
+        Verb::Stop => {
+            return decision(verb, words, |rollback, because| Request::Stop {
+                rollback,
+                because,
+            });
+        }
+        Verb::Note => return note(words),
+        Verb::List => Request::List(service(words.next(), Some(verb))?),
+        Verb::Status => Request::Status(words.next().map(about).transpose()?),
+        Verb::Timeline => Request::Timeline,
+        Verb::Export => Request::Export(words.next().map_or(Ok(ExportFormat::Markdown), format)?),
+        Verb::Help => Request::Help(words.next().map(topic).transpose()?),
+    };
+    if words.over() {
+        return Ok(request);
+    }
+    let instead = match &request {
+        Request::List(service) | Request::Status(Some(About::Service(service))) => {
+            in_environment(service, &words).map(|service| format!("{verb} {service}"))
+        }
+        _ => None,
+    };
+    Err(Misread::TrailingWords {
+        words: words.rest.to_owned(),
+        instead: instead.into_iter().collect(),
+    })
+}
+
+fn proposal(first: &str, mut words: Words<'_>) -> Result<Request, Misread> {
+    let word = bare(first).to_ascii_lowercase();
+    let unknown = |meant| Misread::UnknownVerb {
+        word: word.clone(),
+        meant,
+    };
+    match word.as_str() {
+        "ok" | "yes" if words.over() => {
+            return Err(Misread::MissingNumber {
+                verb: Verb::Approve,
+            });
+        }
+        "ok" | "yes" => return Err(unknown(Some(Verb::Approve))),
+        "no" => return Err(unknown(Some(Verb::Deny))),
+        "to" | "because" => return Err(Misread::MissingService { verb: None }),
+        _ if RESERVED.contains(&word.as_str()) => return Err(unknown(None)),
+        _ => {}
+    }
+    if let Some(rollback) = number(&word) {
+        return Err(Misread::MissingVerb { rollback });
+    }
+    let meant = nearest_verb(&word);
+    let rest = words.rest;
+    if meant.is_some()
+        && words
+            .next()
+            .is_some_and(|next| number(bare(next)).is_some())
+    {
+        return Err(unknown(meant));
+    }
+    wish(None, Some(first), Words::new(rest))
+        .map(Request::Propose)
+        .map_err(|misread| match (misread, meant) {
+            (Misread::TrailingWords { words, mut instead }, Some(verb)) => {
+                instead.push(match verb {
+                    Verb::Approve | Verb::Deny | Verb::Stop => format!("{verb} RB-…"),
+                    verb => shown(&format!("{verb} {rest}")),
+                });
+                Misread::TrailingWords { words, instead }
+            }
+            (misread, _) => misread,
+        })
+}
+
+fn wish(verb: Option<Verb>, first: Option<&str>, mut words: Words<'_>) -> Result<Wish, Misread> {
+    let first = match first {
+        None if words.keyword().is_none() => words.next(),
+        first => first,
+    };
+    let service = service(first, verb)?;
+    let mut target = None;
+    if words.peek().is_some_and(is_to) && words.reason().is_none() {
+        words.next();
+        if words.keyword().is_some() {
+            return Err(Misread::MissingTarget);
+        }
+        target = Some(words.next().map_or(Err(Misread::MissingTarget), release)?);
+    }
+    let because =
+        words.because(|words| could_be(prefix(verb), &service, target.as_ref(), words))?;
+    Ok(Wish {
+        service,
+        target: target.unwrap_or(Target::Previous),
+        because,
+    })
+}
+
+/// What `frontend production` and its like may have meant.
+fn could_be(
+    prefix: String,
+    service: &ServiceRef,
+    target: Option<&Target>,
+    words: &Words<'_>,
+) -> Vec<String> {
+    let to = target.map_or(String::new(), |target| format!(" to {target}"));
+    let mut after = Words::new(words.rest);
+    let word = bare(after.next().unwrap_or_default());
+    let goes_on = after.peek().is_some_and(is_to) || after.reason().is_some();
+    let follow = if goes_on {
+        format!(" {}", after.rest)
+    } else {
+        String::new()
+    };
+
+    let mut instead = Vec::new();
+    if is_previous(word) || word.contains(|c: char| c.is_ascii_digit()) {
+        if target.is_none()
+            && let Ok(target) = release(word)
+        {
+            instead.push(format!("{prefix}{service} to {target}{follow}"));
+        }
+    } else if let Some(service) = in_environment(service, words) {
+        instead.push(format!("{prefix}{service}{to}{follow}"));
+    }
+    if !goes_on {
+        instead.push(format!("{prefix}{service}{to} because {}", words.rest));
+    }
+    instead.iter().map(|request| shown(request)).collect()
+}
+
+/// The service in the environment that the next word may name.
+fn in_environment(service: &ServiceRef, words: &Words<'_>) -> Option<ServiceRef> {
+    let word = bare(words.peek()?).to_ascii_lowercase();
+    let environment = word.strip_prefix('@').unwrap_or(&word);
+    (service.environment.is_none() && is_name(environment) && !RESERVED.contains(&environment))
+        .then(|| ServiceRef {
+            service: service.service.clone(),
+            environment: Some(environment.to_owned()),
+        })
+}
+
+fn is_to(word: &str) -> bool {
+    bare(word).eq_ignore_ascii_case("to")
+}
+
+fn decision(
+    verb: Verb,
+    mut words: Words<'_>,
+    request: impl FnOnce(u64, Option<String>) -> Request,
+) -> Result<Request, Misread> {
+    if words.keyword().is_some() {
+        return Err(Misread::MissingNumber { verb });
+    }
+    let word = bare(words.next().ok_or(Misread::MissingNumber { verb })?);
+    let rollback = number(word).ok_or_else(|| Misread::BadNumber {
+        verb,
+        word: word.to_owned(),
+    })?;
+    let because =
+        words.because(
+            |words| match words.peek().and_then(|word| number(bare(word))) {
+                Some(_) => Vec::new(),
+                None => vec![shown(&format!(
+                    "{verb} RB-{rollback} because {}",
+                    words.rest
+                ))],
+            },
+        )?;
+    Ok(request(rollback, because))
+}
+
+fn note(mut words: Words<'_>) -> Result<Request, Misread> {
+    let at = match words.peek() {
+        Some(word) if is_like_a_moment(word) => {
+            words.next();
+            Some(moment(bare(word).trim_start_matches('@'))?)
+        }
+        _ => None,
+    };
+    let text = short_enough(free(words.rest))?;
+    if text.is_empty() {
+        Err(Misread::EmptyNote)
+    } else {
+        Ok(Request::Note { at, text })
+    }
+}
+
+fn service(word: Option<&str>, verb: Option<Verb>) -> Result<ServiceRef, Misread> {
+    let word = bare(word.ok_or(Misread::MissingService { verb })?).to_ascii_lowercase();
+    let (service, environment) = match word.split_once('@') {
+        Some((service, environment)) => (service, Some(environment)),
+        None => (word.as_str(), None),
+    };
+    if matches!(service, "to" | "because") && environment.is_none() {
+        return Err(Misread::MissingService { verb });
+    }
+    if RESERVED.contains(&service) {
+        return Err(Misread::Reserved {
+            word: service.to_owned(),
+        });
+    }
+    if !is_name(service) || environment.is_some_and(|environment| !is_name(environment)) {
+        return Err(Misread::NotAName { word });
+    }
+    Ok(ServiceRef {
+        service: service.to_owned(),
+        environment: environment.map(str::to_owned),
+    })
+}
+
+fn about(word: &str) -> Result<About, Misread> {
+    let word = bare(word);
+    if let Some(rollback) = number(word) {
+        return Ok(About::Rollback(rollback));
+    }
+    if digits_of(word).is_some() {
+        return Err(Misread::BadNumber {
+            verb: Verb::Status,
+            word: word.to_owned(),
+        });
+    }
+    service(Some(word), Some(Verb::Status)).map(About::Service)
+}
+
+fn format(word: &str) -> Result<ExportFormat, Misread> {
+    let word = bare(word);
+    match word.to_ascii_lowercase().as_str() {
+        "md" | "markdown" => Ok(ExportFormat::Markdown),
+        "json" => Ok(ExportFormat::Json),
+        _ => Err(Misread::UnknownFormat {
+            word: word.to_owned(),
+        }),
+    }
+}
+
+fn topic(word: &str) -> Result<Verb, Misread> {
+    let word = bare(word).to_ascii_lowercase();
+    let is_reserved = RESERVED.contains(&word.as_str());
+    Verb::named(&word).ok_or_else(|| Misread::UnknownVerb {
+        meant: if is_reserved {
+            None
+        } else {
+            nearest_verb(&word)
+        },
+        word,
+    })
+}
+
+fn nearest_verb(word: &str) -> Option<Verb> {
+    nearest(word, Verb::ALL.map(Verb::name)).and_then(Verb::named)
+}
+
+fn release(word: &str) -> Result<Target, Misread> {
+    let word = bare(word);
+    let wrong = |instead| {
+        Err(Misread::NotATarget {
+            word: word.to_owned(),
+            instead,
+        })
+    };
+    if let Some(then) = word.strip_prefix('@') {
+        return moment(then).map(Target::At);
+    }
+    if is_previous(word) {
+        return Ok(Target::Previous);
+    }
+    if is_like_a_moment(word) {
+        return wrong(moment(word).ok().map(Target::At));
+    }
+    let fits = word.len() <= LONGEST_TARGET
+        && word.starts_with(|c: char| c.is_ascii_alphanumeric())
+        && word
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b"._-:/@+~=".contains(&b));
+    if fits {
+        Ok(Target::Named(word.to_owned()))
+    } else {
+        wrong(None)
+    }
+}
+
+fn is_previous(word: &str) -> bool {
+    word.eq_ignore_ascii_case("prev") || word.eq_ignore_ascii_case("previous")
+}
+
+/// Whether a word can only be meant as a time, even if it is none: `-5x`, `25:99`, `2026-01-21`.
+fn is_like_a_moment(word: &str) -> bool {
+    let word = bare(word);
+    let then = word.strip_prefix('@').unwrap_or(word);
+    let digit = |at: usize| then.as_bytes().get(at).is_some_and(u8::is_ascii_digit);
+    let ago = then.starts_with('-') && digit(1);
+    let clock =
+        digit(0) && then.contains(':') && then.bytes().all(|b| b.is_ascii_digit() || b == b':');
+    let date = (0..4).all(digit)
+        && then.get(4..5) == Some("-")
+        && (5..7).all(digit)
+        && then.get(7..8) == Some("-")
+        && (8..10).all(digit);
+    ago || clock || date || (word.starts_with('@') && digit(0))
+}
+
+fn moment(word: &str) -> Result<Moment, Misread> {
+    let found = if let Some(ago) = word.strip_prefix('-') {
+        seconds_of(ago).map(|seconds| Moment::Ago { seconds })
+    } else if word.contains(['T', 't']) {
+        let plain = word
+            .bytes()
+            .all(|b| b.is_ascii_digit() || b"-+:.TtZz".contains(&b));
+        if plain {
+            word.parse().ok().map(Moment::Exact)
+        } else {
+            None
+        }
+    } else {
+        clock(word)
+    };
+    found.ok_or_else(|| Misread::BadMoment {
+        word: word.to_owned(),
+    })
+}
+
+/// `45m` in seconds.
+fn seconds_of(ago: &str) -> Option<i64> {
+    let at = ago.find(|c: char| !c.is_ascii_digit())?;
+    let (count, unit) = ago.split_at(at);
+    let unit = match unit {
+        "s" | "S" => 1,
+        "m" | "M" => 60,
+        "h" | "H" => 3600,
+        _ => return None,
+    };
+    let seconds = count.parse::<i64>().ok()?.checked_mul(unit)?;
+    (seconds <= LONGEST_AGO).then_some(seconds)
+}
+
+/// `2:40`, `02:40` or `02:40:10`.
+fn clock(word: &str) -> Option<Moment> {
+    let mut parts = word.split(':');
+    let mut part = |shortest: usize, below: u8| {
+        let part = parts.next()?;
+        let fits = (shortest..=2).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_digit());
+        part.parse::<u8>()
+            .ok()
+            .filter(|value| fits && *value < below)
+    };
+    let (hour, minute) = (part(1, 24)?, part(2, 60)?);
+    let second = if word.matches(':').count() == 1 {
+        0
+    } else {
+        part(2, 60)?
+    };
+    parts.next().is_none().then_some(Moment::Clock {
+        hour,
+        minute,
+        second,
+    })
+}
+
+/// The number in `RB-41`, `rb-41`, `#41` and `41`.
+fn number(word: &str) -> Option<u64> {
+    let word = word
+        .strip_prefix('#')
+        .filter(|rest| rest.bytes().all(|b| b.is_ascii_digit()))
+        .unwrap_or(word);
+    digits_of(word)?.parse().ok().filter(|number| *number > 0)
+}
+
+/// The digits of what can only be the number of a rollback, even if it is too big for one.
+fn digits_of(word: &str) -> Option<&str> {
+    let digits = match word.get(..3) {
+        Some(prefix) if prefix.eq_ignore_ascii_case("rb-") => &word[3..],
+        _ => word,
+    };
+    (!digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit())).then_some(digits)
+}
+
+/// The words that were not read yet. The text is tidy: one space between any two.
+struct Words<'a> {
+    rest: &'a str,
+}
+
+impl<'a> Words<'a> {
+    fn new(text: &'a str) -> Self {
+        Words { rest: text.trim() }
+    }
+
+    /// Whether nothing but punctuation is left.
+    fn over(&self) -> bool {
+        self.rest.chars().all(|c| c == ' ' || is_punctuation(c))
+    }
+
+    fn peek(&self) -> Option<&'a str> {
+        if self.over() {
+            None
+        } else {
+            self.rest.split(' ').next()
+        }
+    }
+
+    fn next(&mut self) -> Option<&'a str> {
+        let word = self.peek()?;
+        self.rest = self.rest.get(word.len()..).unwrap_or_default().trim_start();
+        Some(word)
+    }
+
+    /// The reason, if it starts here.
+    fn reason(&self) -> Option<&'a str> {
+        if let Some(reason) = self.keyword() {
+            return Some(reason);
+        }
+        let quoted = self
+            .rest
+            .trim_end_matches(|c| c == ' ' || is_punctuation(c));
+        unquoted(quoted).map(|_| quoted)
+    }
+
+    /// The reason, if `because` or a dash starts it here.
+    fn keyword(&self) -> Option<&'a str> {
+        const BECAUSE: &str = "because";
+        let word = self.rest.split(' ').next().unwrap_or_default();
+        let after = self.rest.get(word.len()..).unwrap_or_default();
+        if (!word.is_empty() && word.bytes().all(|b| b == b'-'))
+            || bare(word).eq_ignore_ascii_case(BECAUSE)
+        {
+            return Some(after);
+        }
+        let glued = word
+            .get(..BECAUSE.len())
+            .filter(|head| head.eq_ignore_ascii_case(BECAUSE))
+            .is_some()
+            && word
+                .get(BECAUSE.len()..)
+                .is_some_and(|tail| tail.starts_with(':'));
+        if glued {
+            self.rest.get(BECAUSE.len() + 1..)
+        } else {
+            None
+        }
+    }
+
+    /// Reads the rest as a reason, or says what it may have meant.
+    fn because(
+        self,
+        instead: impl FnOnce(&Self) -> Vec<String>,
+    ) -> Result<Option<String>, Misread> {
+        match self.reason() {
+            Some(reason) => {
+                let reason = short_enough(free(reason))?;
+                Ok(Some(reason).filter(|reason| !reason.is_empty()))
+            }
+            None if self.over() => Ok(None),
+            None => Err(Misread::TrailingWords {
+                words: self.rest.to_owned(),
+                instead: instead(&self),
+            }),
+        }
+    }
+}
+
+fn is_punctuation(c: char) -> bool {
+    matches!(
+        c,
+        '.' | ','
+            | ';'
+            | ':'
+            | '!'
+            | '?'
+            | '…'
+            | '。'
+            | '、'
+            | '，'
+            | '！'
+            | '？'
+            | '؟'
+            | '،'
+            | '؛'
+    )
+}
+
+/// A word without the quotes or backticks around it and the punctuation after it.
+fn bare(word: &str) -> &str {
+    let mut word = word;
+    loop {
+        let before = word.len();
+        word = word.trim_end_matches(is_punctuation);
+        for quote in ['"', '\'', '`'] {
+            if let Some(inner) = word
+                .strip_prefix(quote)
+                .and_then(|word| word.strip_suffix(quote))
+            {
+                word = inner;
+            }
+        }
+        if word.len() == before {
+            return word;
+        }
+    }
+}
+
+/// The text inside quotes that belong together; an apostrophe is not a quote.
+fn unquoted(text: &str) -> Option<&str> {
+    let quote = text.chars().next().filter(|c| matches!(c, '"' | '\''))?;
+    let inner = text.strip_prefix(quote)?.strip_suffix(quote)?;
+    let inside = |at: usize| {
+        let letter = |c: Option<char>| c.is_some_and(char::is_alphanumeric);
+        quote == '\''
+            && letter(inner[..at].chars().next_back())
+            && letter(inner[at + 1..].chars().next())
+    };
+    inner
+        .match_indices(quote)
+        .all(|(at, _)| inside(at))
+        .then_some(inner)
+}
+
+/// A reason or a note without the mark that introduced it and the quotes around it.
+fn free(text: &str) -> String {
+    let mut text = text.trim();
+    loop {
+        let before = text.len();
+        let word = text.split(' ').next().unwrap_or_default();
+        if word == ":" || word.bytes().all(|b| b == b'-') {
+            text = text.get(word.len()..).unwrap_or_default().trim_start();
+        }
+        text = unquoted(text.trim_end_matches(is_punctuation))
+            .unwrap_or(text)
+            .trim();
+        if text.len() == before {
+            return text.to_owned();
+        }
+    }
+}
+
+fn short_enough(text: String) -> Result<String, Misread> {
+    let characters = text.chars().count();
+    if characters > LONGEST_TEXT {
+        Err(Misread::TooLong { characters })
+    } else {
+        Ok(text)
+    }
+}
+
+// Tidying: what phones, word processors and Slack did to the text is undone.
+
+fn tidy(text: &str) -> String {
+    let plain: String = text.chars().filter_map(plain).collect();
+    let shown = readable(without_mention(plain.trim_start()));
+    shown
+        .split(' ')
+        .filter(|word| !word.is_empty())
+        .collect::<Vec<_>>()
+        .join(" ")
+}
+
+/// The plain form of a character; none if it shows nothing.
+fn plain(c: char) -> Option<char> {
+    match c {
+        '\u{00ad}'
+        | '\u{034f}'
+        | '\u{061c}'
+        | '\u{115f}'
+        | '\u{1160}'
+        | '\u{180b}'..='\u{180e}' => None,
+        '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' => None,
+        '\u{3164}'
+        | '\u{feff}'
+        | '\u{ffa0}'
+        | '\u{fff9}'..='\u{fffb}'
+        | '\u{e0000}'..='\u{e007f}' => None,
+        c if c.is_whitespace() => Some(' '),
+        c if c.is_control() => None,
+        '“' | '”' | '„' | '‟' | '«' | '»' | '″' | '＂' => Some('"'),
+        '‘' | '’' | '‚' | '‛' | '‹' | '›' | '′' | '＇' => Some('\''),
+        '\u{2010}'..='\u{2015}' | '\u{2212}' | '\u{fe58}' | '\u{fe63}' | '\u{ff0d}' => Some('-'),
+        c => Some(c),
+    }
+}
+
+fn without_mention(text: &str) -> &str {
+    let mention = text
+        .strip_prefix("<@")
+        .and_then(|rest| rest.split_once('>'));
+    match mention {
+        Some((who, rest)) if who.starts_with(['U', 'W']) && !who.contains(['<', ' ']) => {
+            rest.trim_start_matches([' ', ',', ':'])
+        }
+        _ => text,
+    }
+}
+
+/// What people see where Slack sends `&amp;` and `<https://example.com|example.com>`. Mentions
+/// stay as they came.
+fn readable(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(c) = rest.chars().next() {
+        let code = match c {
+            '&' => entity(rest),
+            '<' => link(rest),
+            _ => None,
+        };
+        let length = code.as_ref().map_or(c.len_utf8(), |(_, length)| *length);
+        match code {
+            Some((meaning, _)) => out.push_str(&meaning),
+            None => out.push(c),
+        }
+        rest = rest.get(length..).unwrap_or_default();
+    }
+    out
+}
+
+const ENTITIES: [(&str, &str); 3] = [("&amp;", "&"), ("&lt;", "<"), ("&gt;", ">")];
+
+fn entity(text: &str) -> Option<(String, usize)> {
+    let (code, meaning) = ENTITIES
+        .into_iter()
+        .find(|(code, _)| text.starts_with(code))?;
+    Some((meaning.to_owned(), code.len()))
+}
+
+/// A link at the start of the text, as people see it, and its length.
+fn link(text: &str) -> Option<(String, usize)> {
+    if !starts_a_link(text) {
+        return None;
+    }
+    let end = text[1..].find(['<', '>']).map(|at| at + 1)?;
+    let inner = text.get(1..end).filter(|_| text[end..].starts_with('>'))?;
+    let (address, label) = inner.split_once('|').unwrap_or((inner, ""));
+    let (address, label) = (decoded(address), decoded(label.trim()));
+    let stripped = address
+        .split_once("://")
+        .or_else(|| address.split_once(':'))
+        .map_or("", |(_, rest)| rest);
+    let same = label == address || label.trim_end_matches('/') == stripped.trim_end_matches('/');
+    let seen = if label.is_empty() {
+        address
+    } else if same {
+        label
+    } else {
+        format!("{label} ({address})")
+    };
+    Some((seen, end + 1))
+}
+
+fn starts_a_link(text: &str) -> bool {
+    ["<http://", "<https://", "<mailto:", "<tel:"]
+        .iter()
+        .any(|start| {
+            text.get(..start.len())
+                .is_some_and(|head| head.eq_ignore_ascii_case(start))
+        })
+}
+
+fn decoded(text: &str) -> String {
+    text.replace("&lt;", "<")
+        .replace("&gt;", ">")
+        .replace("&amp;", "&")
+}
+
+// Writing: every request has a text that reads as the same request again.
+
+impl fmt::Display for Request {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Request::Board => Ok(()),
+            Request::Propose(wish) => write!(f, "{wish}"),
+            Request::Plan(wish) => write!(f, "plan {wish}"),
+            Request::List(service) => write!(f, "list {service}"),
+            Request::Status(None) => f.write_str("status"),
+            Request::Status(Some(about)) => write!(f, "status {about}"),
+            Request::Approve { rollback, because } => {
+                write!(f, "approve RB-{rollback}{}", Because(because))
+            }
+            Request::Deny { rollback, because } => {
+                write!(f, "deny RB-{rollback}{}", Because(because))
+            }
+            Request::Stop { rollback, because } => {
+                write!(f, "stop RB-{rollback}{}", Because(because))
+            }
+            Request::Note { at: Some(at), text } => write!(f, "note {at} {}", Literal(text)),
+            Request::Note { at: None, text }
+                if text.split(' ').next().is_some_and(is_like_a_moment) =>
+            {
+                write!(f, "note - {}", Literal(text))
+            }
+            Request::Note { at: None, text } => write!(f, "note {}", Literal(text)),
+            Request::Timeline => f.write_str("timeline"),
+            Request::Export(format) => write!(f, "export {format}"),
+            Request::Help(None) => f.write_str("help"),
+            Request::Help(Some(verb)) => write!(f, "help {verb}"),
+        }
+    }
+}
+
+impl fmt::Display for Wish {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.service)?;
+        if self.target != Target::Previous {
+            write!(f, " to {}", self.target)?;
+        }
+        write!(f, "{}", Because(&self.because))
+    }
+}
+
+impl fmt::Display for ServiceRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.service)?;
+        match &self.environment {
+            Some(environment) => write!(f, "@{environment}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl FromStr for ServiceRef {
+    type Err = Misread;
+
+    fn from_str(text: &str) -> Result<Self, Misread> {
+        service(Some(text.trim()).filter(|text| !text.is_empty()), None)
+    }
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Target::Previous => f.write_str("prev"),
+            Target::Named(name) => f.write_str(name),
+            Target::At(moment) => write!(f, "@{moment}"),
+        }
+    }
+}
+
+impl fmt::Display for Moment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Moment::Ago { seconds } => match (*seconds).max(0) {
+                0 => f.write_str("-0s"),
+                seconds if seconds % 3600 == 0 => write!(f, "-{}h", seconds / 3600),
+                seconds if seconds % 60 == 0 => write!(f, "-{}m", seconds / 60),
+                seconds => write!(f, "-{seconds}s"),
+            },
+            Moment::Clock {
+                hour,
+                minute,
+                second: 0,
+            } => write!(f, "{hour:02}:{minute:02}"),
+            Moment::Clock {
+                hour,
+                minute,
+                second,
+            } => write!(f, "{hour:02}:{minute:02}:{second:02}"),
+            Moment::Exact(instant) => write!(f, "{instant}"),
+        }
+    }
+}
+
+impl fmt::Display for About {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            About::Rollback(number) => write!(f, "RB-{number}"),
+            About::Service(service) => write!(f, "{service}"),
+        }
+    }
+}
+
+impl fmt::Display for ExportFormat {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            ExportFormat::Markdown => "md",
+            ExportFormat::Json => "json",
+        })
+    }
+}
+
+impl fmt::Display for Verb {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+struct Because<'a>(&'a Option<String>);
+
+impl fmt::Display for Because<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(reason) => write!(f, " because {}", Literal(reason)),
+            None => Ok(()),
+        }
+    }
+}
+
+/// A text that tidying would otherwise read as Slack's code for something else.
+struct Literal<'a>(&'a str);
+
+impl fmt::Display for Literal<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (at, c) in self.0.char_indices() {
+            let rest = &self.0[at..];
+            match c {
+                '&' if entity(rest).is_some() => f.write_str("&amp;")?,
+                '<' if starts_a_link(rest) => f.write_str("&lt;")?,
+                c => write!(f, "{c}")?,
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The beginning of what somebody wrote, fit to stand inside a sentence.
+fn shown(words: &str) -> String {
+    const LONGEST: usize = 60;
+    let words = words.replace('`', "'");
+    match words.char_indices().nth(LONGEST) {
+        Some((at, _)) => format!("{}…", &words[..at]),
+        None => words,
+    }
+}
+
+fn prefix(verb: Option<Verb>) -> String {
+    verb.map_or(String::new(), |verb| format!("{verb} "))
+}
+
+fn choice(instead: &[String]) -> String {
+    match instead {
+        [] => "leave it out and send the rest again".to_owned(),
+        some => {
+            let some: Vec<String> = some.iter().map(|request| format!("`{request}`")).collect();
+            format!("write {}", some.join(" or "))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn at(service: &str) -> ServiceRef {
+        service.parse().expect("a service")
+    }
+
+    fn wish(service: &str, target: Target, because: &str) -> Wish {
+        let because = Some(because.to_owned()).filter(|because| !because.is_empty());
+        Wish {
+            service: at(service),
+            target,
+            because,
+        }
+    }
+
+    fn propose(service: &str, target: Target, because: &str) -> Request {
+        Request::Propose(wish(service, target, because))
+    }
+
+    fn named(name: &str) -> Target {
+        Target::Named(name.into())
+    }
+
+    fn approve(rollback: u64, because: &str) -> Request {
+        Request::Approve {
+            rollback,
+            because: Some(because.to_owned()).filter(|because| !because.is_empty()),
+        }
+    }
+
+    fn note(at: Option<Moment>, text: &str) -> Request {
+        Request::Note {
+            at,
+            text: text.into(),
+        }
+    }
+
+    fn ago(seconds: i64) -> Moment {
+        Moment::Ago { seconds }
+    }
+
+    fn clock(hour: u8, minute: u8, second: u8) -> Moment {
+        Moment::Clock {
+            hour,
+            minute,
+            second,
+        }
+    }
+
+    fn instant(text: &str) -> Timestamp {
+        text.parse().expect("a timestamp")
+    }
+
+    fn reads(table: impl IntoIterator<Item = (&'static str, Request)>) {
+        for (text, meant) in table {
+            assert_eq!(parse(text), Ok(meant.clone()), "{text:?}");
+            assert_eq!(
+                parse(&meant.to_string()),
+                Ok(meant),
+                "printed, from {text:?}"
+            );
+        }
+    }
+
+    fn misreads(table: impl IntoIterator<Item = (&'static str, Misread)>) {
+        for (text, why) in table {
+            assert_eq!(parse(text), Err(why), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn nothing_is_the_board() {
+        for text in [
+            "",
+            "  ",
+            "\n\t",
+            "\0",
+            "\u{200b}\u{200f}",
+            "<@U0BOT>",
+            " <@U0BOT|rollback> ",
+        ] {
+            assert_eq!(parse(text), Ok(Request::Board), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_proposal() {
+        let prev = || Target::Previous;
+        reads([
+            ("frontend", propose("frontend", prev(), "")),
+            ("FrontEnd.", propose("frontend", prev(), "")),
+            ("frontend?", propose("frontend", prev(), "")),
+            ("`frontend`", propose("frontend", prev(), "")),
+            (
+                "frontend@Production",
+                propose("frontend@production", prev(), ""),
+            ),
+            ("frontend to prev", propose("frontend", prev(), "")),
+            ("frontend TO Previous, ", propose("frontend", prev(), "")),
+            ("frontend to v212", propose("frontend", named("v212"), "")),
+            (
+                "frontend to `v2.1.4`.",
+                propose("frontend", named("v2.1.4"), ""),
+            ),
+            (
+                "frontend to dpl_AbC",
+                propose("frontend", named("dpl_AbC"), ""),
+            ),
+            (
+                "frontend to 9f8e7d6",
+                propose("frontend", named("9f8e7d6"), ""),
+            ),
+            (
+                "api to ghcr.io/a/b@sha256:0f",
+                propose("api", named("ghcr.io/a/b@sha256:0f"), ""),
+            ),
+            (
+                "frontend to @02:40",
+                propose("frontend", Target::At(clock(2, 40, 0)), ""),
+            ),
+            (
+                "frontend to @2:40:10",
+                propose("frontend", Target::At(clock(2, 40, 10)), ""),
+            ),
+            (
+                "frontend to @-45m",
+                propose("frontend", Target::At(ago(2700)), ""),
+            ),
+            (
+                "frontend to @–2h",
+                propose("frontend", Target::At(ago(7200)), ""),
+            ),
+            (
+                "frontend to @2026-01-21T02:40Z",
+                propose(
+                    "frontend",
+                    Target::At(Moment::Exact(instant("2026-01-21T02:40:00Z"))),
+                    "",
+                ),
+            ),
+            (
+                "frontend to @2026-01-21T02:40:10+02:00 because x",
+                propose(
+                    "frontend",
+                    Target::At(Moment::Exact(instant("2026-01-21T00:40:10Z"))),
+                    "x",
+                ),
+            ),
+            ("shop.example.com", propose("shop.example.com", prev(), "")),
+            (
+                "<http://shop.example.com|shop.example.com>",
+                propose("shop.example.com", prev(), ""),
+            ),
+            ("<@U0BOT> frontend", propose("frontend", prev(), "")),
+            (
+                "<@U0BOT|rollback>: frontend",
+                propose("frontend", prev(), ""),
+            ),
+            ("<@W0BOT>frontend", propose("frontend", prev(), "")),
+            ("aprove", propose("aprove", prev(), "")),
+        ]);
+    }
+
+    #[test]
+    fn a_reason() {
+        for text in [
+            "frontend because checkout 500s",
+            "frontend BECAUSE checkout 500s",
+            "frontend because: checkout 500s",
+            "frontend because:checkout 500s",
+            "frontend because \"checkout 500s\"",
+            "frontend because “checkout 500s”",
+            "frontend because “checkout 500s”.",
+            "frontend because ‘checkout 500s’",
+            "frontend because - checkout 500s",
+            "frontend - checkout 500s",
+            "frontend -- checkout 500s",
+            "frontend — checkout 500s",
+            "frontend – \"checkout 500s\"",
+            "frontend \"checkout 500s\"",
+            "frontend \"checkout 500s\".",
+            "frontend 'checkout 500s'",
+            "frontend to prev «checkout  500s»",
+            "frontend\u{a0}because\ncheckout\t500s",
+            "front\u{200b}end because checkout\0 500s\u{202e}",
+        ] {
+            assert_eq!(
+                parse(text),
+                Ok(propose("frontend", Target::Previous, "checkout 500s")),
+                "{text:?}"
+            );
+        }
+        let why = |because| propose("frontend", Target::Previous, because);
+        reads([
+            ("frontend because", why("")),
+            ("frontend because \"\"", why("")),
+            ("frontend —", why("")),
+            (
+                "frontend because The BIG one, to v212!",
+                why("The BIG one, to v212!"),
+            ),
+            ("frontend because \"a\" and \"b\"", why("\"a\" and \"b\"")),
+            ("frontend because it’s down", why("it's down")),
+            ("frontend 'it’s down'", why("it's down")),
+            (
+                "frontend because :fire: everywhere",
+                why(":fire: everywhere"),
+            ),
+            ("frontend because a &lt; b &amp;&amp; c", why("a < b && c")),
+            (
+                "frontend because &amp;lt; &lt;https://x.io|y&gt;",
+                why("&lt; <https://x.io|y>"),
+            ),
+            (
+                "frontend because <@U123> and <@U1|sam> in <#C1|ops>",
+                why("<@U123> and <@U1|sam> in <#C1|ops>"),
+            ),
+            (
+                "frontend because <https://x.io/a?b=1&amp;c=2>",
+                why("https://x.io/a?b=1&c=2"),
+            ),
+            ("frontend because <https://x.io/|x.io>", why("x.io")),
+            (
+                "frontend because see <https://x.io/1|the graph>",
+                why("see the graph (https://x.io/1)"),
+            ),
+            ("frontend because <mailto:a@x.io|a@x.io>", why("a@x.io")),
+            ("frontend because <https://x.io", why("<https://x.io")),
+            ("frontend because 🔥🔥 קופה נפלה", why("🔥🔥 קופה נפלה")),
+        ]);
+    }
+
+    #[test]
+    fn every_verb() {
+        reads([
+            (
+                "plan frontend",
+                Request::Plan(wish("frontend", Target::Previous, "")),
+            ),
+            (
+                "plan \"frontend\"",
+                Request::Plan(wish("frontend", Target::Previous, "")),
+            ),
+            (
+                "PLAN frontend to v2 - why not",
+                Request::Plan(wish("frontend", named("v2"), "why not")),
+            ),
+            (
+                "list frontend@staging",
+                Request::List(at("frontend@staging")),
+            ),
+            ("status", Request::Status(None)),
+            ("status?", Request::Status(None)),
+            ("status ?", Request::Status(None)),
+            ("status rb–41?", Request::Status(Some(About::Rollback(41)))),
+            (
+                "status frontend",
+                Request::Status(Some(About::Service(at("frontend")))),
+            ),
+            ("approve RB-41", approve(41, "")),
+            ("Approve: rb-41,", approve(41, "")),
+            ("approve 41", approve(41, "")),
+            ("approve #41", approve(41, "")),
+            (
+                "approve RB-41 — Rates confirm it",
+                approve(41, "Rates confirm it"),
+            ),
+            (
+                "deny RB-41",
+                Request::Deny {
+                    rollback: 41,
+                    because: None,
+                },
+            ),
+            (
+                "deny RB-41 'no'",
+                Request::Deny {
+                    rollback: 41,
+                    because: Some("no".into()),
+                },
+            ),
+            (
+                "stop RB-41",
+                Request::Stop {
+                    rollback: 41,
+                    because: None,
+                },
+            ),
+            (
+                "cancel 41 because fixed",
+                Request::Stop {
+                    rollback: 41,
+                    because: Some("fixed".into()),
+                },
+            ),
+            ("note Checkout is back", note(None, "Checkout is back")),
+            ("note “Checkout is back”", note(None, "Checkout is back")),
+            ("note: because of v214", note(None, "because of v214")),
+            ("note -5m paged", note(Some(ago(300)), "paged")),
+            ("note −90s: paged", note(Some(ago(90)), "paged")),
+            (
+                "note 03:07 rates fell",
+                note(Some(clock(3, 7, 0)), "rates fell"),
+            ),
+            (
+                "note @03:07, rates fell",
+                note(Some(clock(3, 7, 0)), "rates fell"),
+            ),
+            ("note \"-5 pods\"", note(None, "-5 pods")),
+            ("note - 03:07 was quiet", note(None, "03:07 was quiet")),
+            ("note <@U1> did it", note(None, "<@U1> did it")),
+            ("timeline", Request::Timeline),
+            ("tl", Request::Timeline),
+            ("export", Request::Export(ExportFormat::Markdown)),
+            ("export MD", Request::Export(ExportFormat::Markdown)),
+            ("export markdown", Request::Export(ExportFormat::Markdown)),
+            ("export json.", Request::Export(ExportFormat::Json)),
+            ("help", Request::Help(None)),
+            ("help Approve", Request::Help(Some(Verb::Approve))),
+            ("help cancel", Request::Help(Some(Verb::Stop))),
+        ]);
+    }
+
+    #[test]
+    fn what_is_not_understood() {
+        let unknown = |word: &str, meant| Misread::UnknownVerb {
+            word: word.into(),
+            meant,
+        };
+        let name = |word: &str| Misread::NotAName { word: word.into() };
+        let trailing = |words: &str, instead: &[&str]| Misread::TrailingWords {
+            words: words.into(),
+            instead: instead.iter().map(|text| (*text).to_owned()).collect(),
+        };
+        let number = |verb| Misread::MissingNumber { verb };
+        let bad = |verb, word: &str| Misread::BadNumber {
+            verb,
+            word: word.into(),
+        };
+        let moment = |word: &str| Misread::BadMoment { word: word.into() };
+        let target = |word: &str, instead| Misread::NotATarget {
+            word: word.into(),
+            instead,
+        };
+        misreads([
+            ("undo RB-41", unknown("undo", None)),
+            (
+                "breakglass frontend because fire",
+                unknown("breakglass", None),
+            ),
+            ("rollback frontend", unknown("rollback", None)),
+            ("aprove RB-41", unknown("aprove", Some(Verb::Approve))),
+            ("ok RB-41", unknown("ok", Some(Verb::Approve))),
+            ("yes 41", unknown("yes", Some(Verb::Approve))),
+            ("help undo", unknown("undo", None)),
+            ("help aprove", unknown("aprove", Some(Verb::Approve))),
+            ("ok", number(Verb::Approve)),
+            ("yes!", number(Verb::Approve)),
+            ("approve", number(Verb::Approve)),
+            ("approve because it is late", number(Verb::Approve)),
+            ("cancel", number(Verb::Stop)),
+            ("approve frontend", bad(Verb::Approve, "frontend")),
+            ("approve RB 41", bad(Verb::Approve, "RB")),
+            ("approve RB-0", bad(Verb::Approve, "RB-0")),
+            ("approve 41a", bad(Verb::Approve, "41a")),
+            ("deny +41", bad(Verb::Deny, "+41")),
+            (
+                "stop 99999999999999999999",
+                bad(Verb::Stop, "99999999999999999999"),
+            ),
+            (
+                "status rb-99999999999999999999",
+                bad(Verb::Status, "rb-99999999999999999999"),
+            ),
+            ("approve RB-41 RB-42", trailing("RB-42", &[])),
+            (
+                "approve RB-41 looks good",
+                trailing("looks good", &["approve RB-41 because looks good"]),
+            ),
+            ("RB-41", Misread::MissingVerb { rollback: 41 }),
+            ("#41 approve", Misread::MissingVerb { rollback: 41 }),
+            (
+                "plan",
+                Misread::MissingService {
+                    verb: Some(Verb::Plan),
+                },
+            ),
+            (
+                "plan because x",
+                Misread::MissingService {
+                    verb: Some(Verb::Plan),
+                },
+            ),
+            (
+                "list",
+                Misread::MissingService {
+                    verb: Some(Verb::List),
+                },
+            ),
+            ("to v212", Misread::MissingService { verb: None }),
+            (
+                "list status",
+                Misread::Reserved {
+                    word: "status".into(),
+                },
+            ),
+            (
+                "plan undo@production",
+                Misread::Reserved {
+                    word: "undo".into(),
+                },
+            ),
+            ("list 41", name("41")),
+            ("frönt", name("frönt")),
+            ("frontend@", name("frontend@")),
+            ("a@b@c", name("a@b@c")),
+            ("???", name("???")),
+            ("🔥", name("🔥")),
+            ("\"approve RB-41", unknown("\"approve", Some(Verb::Approve))),
+            ("\u{212a}afka", name("\u{212a}afka")),
+            ("frontend to", Misread::MissingTarget),
+            ("frontend to because x", Misread::MissingTarget),
+            (
+                "frontend to 02:40",
+                target("02:40", Some(Target::At(clock(2, 40, 0)))),
+            ),
+            (
+                "frontend to -45m",
+                target("-45m", Some(Target::At(ago(2700)))),
+            ),
+            ("frontend to ☃", target("☃", None)),
+            ("frontend to @25:00", moment("25:00")),
+            ("frontend to @monday", moment("monday")),
+            ("frontend to @2026-01-21T02:40", moment("2026-01-21T02:40")),
+            ("note", Misread::EmptyNote),
+            ("note -5m", Misread::EmptyNote),
+            ("note \"\"", Misread::EmptyNote),
+            ("note -5x pods", moment("-5x")),
+            (
+                "note -99999999999999999999h pods",
+                moment("-99999999999999999999h"),
+            ),
+            ("note 3:7 pods", moment("3:7")),
+            ("note 2026-01-21 pods", moment("2026-01-21")),
+            ("export csv", Misread::UnknownFormat { word: "csv".into() }),
+            ("export md frontend", trailing("frontend", &[])),
+            ("timeline --all", trailing("--all", &[])),
+            (
+                "list frontend production",
+                trailing("production", &["list frontend@production"]),
+            ),
+            (
+                "frontend production",
+                trailing(
+                    "production",
+                    &["frontend@production", "frontend because production"],
+                ),
+            ),
+            (
+                "frontend @production",
+                trailing(
+                    "@production",
+                    &["frontend@production", "frontend because @production"],
+                ),
+            ),
+            (
+                "frontend production to v2",
+                trailing("production to v2", &["frontend@production to v2"]),
+            ),
+            (
+                "frontend to v2 production - x",
+                trailing("production - x", &["frontend@production to v2 - x"]),
+            ),
+            (
+                "frontend v212 because x",
+                trailing("v212 because x", &["frontend to v212 because x"]),
+            ),
+            (
+                "frontend @02:40",
+                trailing("@02:40", &["frontend to @02:40", "frontend because @02:40"]),
+            ),
+            (
+                "lst api",
+                trailing("api", &["lst@api", "lst because api", "list api"]),
+            ),
+        ]);
+    }
+
+    #[test]
+    fn a_misread_is_one_sentence_for_a_person() {
+        for (text, sentence) in [
+            (
+                "undo RB-41",
+                "Nothing was run, because \"undo\" is not a command: `help` lists those there are.",
+            ),
+            (
+                "aprove RB-41",
+                "Nothing was run, because \"aprove\" is not a command: if you meant `approve`, write it so.",
+            ),
+            (
+                "approve",
+                "Nothing was run, because `approve` needs to know which rollback: write `approve RB-` and its number.",
+            ),
+            (
+                "plan",
+                "Nothing was run, because no service was named: write, for example, `plan frontend`.",
+            ),
+            (
+                "frontend to 2:40",
+                "Nothing was run, because \"2:40\" cannot be a release: write `to @02:40`.",
+            ),
+            (
+                "frontend production",
+                "Nothing was run, because I cannot place \"production\": write `frontend@production` or `frontend because production`.",
+            ),
+        ] {
+            assert_eq!(
+                parse(text).map_err(|misread| misread.to_string()),
+                Err(sentence.to_owned())
+            );
+        }
+    }
+
+    #[test]
+    fn too_much_text() {
+        let long = "é".repeat(LONGEST_TEXT);
+        assert!(parse(&format!("frontend because {long}")).is_ok());
+        for text in [
+            format!("frontend because {long}é"),
+            format!("note {long}é"),
+            format!("note {}", "long ".repeat(2_000)),
+            "🔥".repeat(10_000),
+        ] {
+            assert!(matches!(parse(&text), Err(Misread::TooLong { .. })));
+        }
+        assert!(parse(&format!("status{}", " \0".repeat(10_000))).is_ok());
+    }
+
+    #[test]
+    fn a_moment_is_the_latest_of_its_kind() {
+        let now = instant("2026-01-21T03:12:12.5Z");
+        for (moment, offset, meant) in [
+            (ago(2700), 0, "2026-01-21T02:27:12.5Z"),
+            (ago(-5), 0, "2026-01-21T03:12:12.5Z"),
+            (ago(i64::MAX), 0, "-009999-01-02T01:59:59Z"),
+            (clock(2, 40, 0), 0, "2026-01-21T02:40:00Z"),
+            (clock(3, 12, 12), 0, "2026-01-21T03:12:12Z"),
+            (clock(3, 12, 13), 0, "2026-01-20T03:12:13Z"),
+            (clock(23, 0, 0), 0, "2026-01-20T23:00:00Z"),
+            (clock(2, 40, 0), 3600, "2026-01-21T01:40:00Z"),
+            (clock(22, 0, 0), -5 * 3600, "2026-01-21T03:00:00Z"),
+            (clock(22, 30, 0), -5 * 3600, "2026-01-20T03:30:00Z"),
+            (
+                Moment::Exact(instant("2030-01-01T00:00Z")),
+                60,
+                "2030-01-01T00:00:00Z",
+            ),
+        ] {
+            assert_eq!(
+                moment.resolve(now, offset).to_string(),
+                meant,
+                "{moment} at {offset}"
+            );
+        }
+        let old = instant("1969-12-31T23:59:59.5Z");
+        assert_eq!(
+            clock(23, 59, 59).resolve(old, 0),
+            instant("1969-12-31T23:59:59Z")
+        );
+    }
+
+    #[test]
+    fn the_nearest_word() {
+        let services = ["frontend", "backend", "api", "node", "db"];
+        for (word, meant) in [
+            ("fronted", Some("frontend")),
+            ("FRONTEND", Some("frontend")),
+            ("forntend", Some("frontend")),
+            ("front", None),
+            ("nod", Some("node")),
+            ("note", Some("node")),
+            ("ap", Some("api")),
+            ("dc", None),
+            ("", None),
+            ("checkout", None),
+        ] {
+            assert_eq!(nearest(word, services), meant, "{word}");
+        }
+        assert_eq!(nearest("x", []), None);
+    }
+
+    #[test]
+    fn verbs_are_reserved_and_have_a_short_help() {
+        for verb in Verb::ALL {
+            assert!(RESERVED.contains(&verb.name()));
+            assert_eq!(Verb::named(verb.name()), Some(verb));
+            assert!(help(None).contains(&format!("`{verb}")), "{verb}");
+            assert!(help(Some(verb)).starts_with(&format!("`{verb}")), "{verb}");
+        }
+        for verb in [None].into_iter().chain(Verb::ALL.map(Some)) {
+            let help = help(verb);
+            assert!(help.lines().count() <= 12);
+            assert!(!help.contains(['<', '>', '&']), "{help}");
+            for example in help
+                .split('`')
+                .skip(1)
+                .step_by(2)
+                .filter(|example| !example.starts_with("to "))
+            {
+                assert!(
+                    parse(example).is_ok() || Verb::named(example).is_some(),
+                    "{example}"
+                );
+            }
+        }
+        assert!(RESERVED.is_sorted());
+        for word in RESERVED {
+            assert!(!matches!(parse(word), Ok(Request::Propose(_))), "{word}");
+            assert!(word.parse::<ServiceRef>().is_err(), "{word}");
+        }
+    }
+
+    #[test]
+    fn names() {
+        for name in [
+            "a",
+            "9lives",
+            "front-end_2.eu",
+            "rb",
+            "rb-",
+            "rb-4a",
+            &"a".repeat(63),
+        ] {
+            assert!(is_name(name), "{name}");
+        }
+        for name in [
+            "",
+            "A",
+            "-a",
+            ".a",
+            "a.",
+            "a b",
+            "é",
+            "41",
+            "rb-41",
+            "a@b",
+            &"a".repeat(64),
+        ] {
+            assert!(!is_name(name), "{name}");
+        }
+    }
+
+    // What holds for every text.
+
+    fn any_name() -> impl Strategy<Value = String> {
+        "[a-z0-9][a-z0-9._-]{0,62}".prop_filter("a name", |name| is_name(name))
+    }
+
+    fn any_service() -> impl Strategy<Value = ServiceRef> {
+        (any_name(), proptest::option::of(any_name()))
+            .prop_filter("not reserved", |(service, _)| {
+                !RESERVED.contains(&service.as_str())
+            })
+            .prop_map(|(service, environment)| ServiceRef {
+                service,
+                environment,
+            })
+    }
+
+    fn any_moment() -> impl Strategy<Value = Moment> {
+        prop_oneof![
+            (0..=LONGEST_AGO).prop_map(ago),
+            (0..24_u8, 0..60_u8, 0..60_u8)
+                .prop_map(|(hour, minute, second)| clock(hour, minute, second)),
+            (0..4_102_444_800_i64, 0..1_000_000_000_i32).prop_map(|(second, nanosecond)| {
+                Moment::Exact(Timestamp::new(second, nanosecond).expect("in range"))
+            }),
+        ]
+    }
+
+    fn any_target() -> impl Strategy<Value = Target> {
+        prop_oneof![
+            Just(Target::Previous),
+            any_moment().prop_map(Target::At),
+            "[A-Za-z0-9][A-Za-z0-9._/:@+~=-]{0,40}[A-Za-z0-9]"
+                .prop_filter("a name", |name| release(name) == Ok(named(name)))
+                .prop_filter("no keyword", |name| Words::new(name).keyword().is_none())
+                .prop_map(Target::Named),
+        ]
+    }
+
+    /// Pieces that mean something to the grammar, and anything else.
+    fn any_words() -> impl Strategy<Value = String> {
+        let piece = prop_oneof![
+            4 => "\\PC{0,12}",
+            1 => any::<String>(),
+            4 => proptest::sample::select(vec![
+                "approve", "RB-41", "#7", "41", "frontend", "@production", "to", "prev", "because", "because:", "-",
+                "—", "\"", "'", "“x y”", "''", "\"\"", ":", ".", "?", "&amp;", "&lt;", "&amp;lt;", "&", "<", ">",
+                "<https://x.io|y z>", "<http://", "<@U1>", "<@U1|sam>", "note", "-5m", "@02:40", "03:07", "plan",
+                "status", "list", "export", "help", "md", "stop", "cancel", "deny", "\0", "\u{200f}", "\u{a0}", "`",
+            ]).prop_map(str::to_owned),
+        ];
+        (proptest::collection::vec(piece, 0..8), any::<bool>())
+            .prop_map(|(pieces, spaced)| pieces.join(if spaced { " " } else { "" }))
+    }
+
+    fn any_text() -> impl Strategy<Value = String> {
+        any_words().prop_map(|text| free(&tidy(&text)))
+    }
+
+    fn any_reason() -> impl Strategy<Value = Option<String>> {
+        any_text().prop_map(|text| Some(text).filter(|text| !text.is_empty()))
+    }
+
+    fn any_wish() -> impl Strategy<Value = Wish> {
+        (any_service(), any_target(), any_reason()).prop_map(|(service, target, because)| Wish {
+            service,
+            target,
+            because,
+        })
+    }
+
+    fn any_request() -> impl Strategy<Value = Request> {
+        let number = || 1..=u64::MAX;
+        let about = prop_oneof![
+            number().prop_map(About::Rollback),
+            any_service().prop_map(About::Service)
+        ];
+        prop_oneof![
+            Just(Request::Board),
+            Just(Request::Timeline),
+            any_wish().prop_map(Request::Propose),
+            any_wish().prop_map(Request::Plan),
+            any_service().prop_map(Request::List),
+            proptest::option::of(about).prop_map(Request::Status),
+            (number(), any_reason())
+                .prop_map(|(rollback, because)| Request::Approve { rollback, because }),
+            (number(), any_reason())
+                .prop_map(|(rollback, because)| Request::Deny { rollback, because }),
+            (number(), any_reason())
+                .prop_map(|(rollback, because)| Request::Stop { rollback, because }),
+            (proptest::option::of(any_moment()), any_text())
+                .prop_filter("says something", |(_, text)| !text.is_empty())
+                .prop_map(|(at, text)| Request::Note { at, text }),
+            proptest::sample::select(vec![ExportFormat::Markdown, ExportFormat::Json])
+                .prop_map(Request::Export),
+            proptest::option::of(proptest::sample::select(Verb::ALL.to_vec()))
+                .prop_map(Request::Help),
+        ]
+    }
+
+    fn acts(request: &Result<Request, Misread>) -> bool {
+        matches!(
+            request,
+            Ok(Request::Approve { .. } | Request::Deny { .. } | Request::Stop { .. })
+        )
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(1_000))]
+
+        #[test]
+        fn any_text_is_answered(text in prop_oneof![any_words(), any::<String>()]) {
+            match parse(&text) {
+                Ok(request) => prop_assert_eq!(parse(&request.to_string()), Ok(request)),
+                Err(misread) => {
+                    let sentence = misread.to_string();
+                    prop_assert!(sentence.starts_with("Nothing was ") && sentence.ends_with('.'));
+                    prop_assert!(sentence.chars().count() < 400);
+                }
+            }
+        }
+
+        #[test]
+        fn a_printed_request_reads_as_itself(request in any_request()) {
+            prop_assert_eq!(parse(&request.to_string()), Ok(request.clone()));
+            let stored = serde_json::to_string(&request).expect("it has a JSON form");
+            prop_assert_eq!(serde_json::from_str::<Request>(&stored).expect("it reads back"), request);
+        }
+
+        #[test]
+        fn tidying_and_freeing_settle(text in any_words()) {
+            let freed = free(&tidy(&text));
+            prop_assert_eq!(free(&freed), freed.clone());
+            prop_assert_eq!(tidy(&format!("note {}", Literal(&freed))), format!("note {freed}").trim_end().to_owned());
+        }
+
+        #[test]
+        fn a_near_miss_never_acts(
+            word in proptest::sample::select(vec![
+                "plan", "list", "status", "approve", "deny", "stop", "cancel", "note", "timeline", "tl", "export",
+                "help", "ok", "yes", "no", "undo",
+            ]),
+            place in any::<proptest::sample::Index>(),
+            other in "[a-zA-Z0-9@._-]",
+            change in 0..4,
+            tail in proptest::sample::select(vec![" RB-41", " 41", " #41 because x", " RB-41 - x"]),
+        ) {
+            let mut letters: Vec<char> = word.chars().collect();
+            let at = place.index(letters.len());
+            let other = other.chars().next().expect("one letter");
+            match change {
+                0 => letters[at] = other,
+                1 => letters.insert(at, other),
+                2 => { letters.remove(at); }
+                _ => letters.swap(at, (at + 1) % word.len()),
+            }
+            let mistyped: String = letters.into_iter().collect();
+            let read = parse(&format!("{mistyped}{tail}"));
+            if !mistyped.eq_ignore_ascii_case(word) {
+                prop_assert!(!acts(&read), "{} became {:?}", mistyped, read);
+            }
+        }
+
+        #[test]
+        fn a_suggestion_is_never_carried_out(word in "[a-z]{1,12}", tail in " (RB-)?[1-9][0-9]{0,3}") {
+            prop_assume!(Verb::named(&word).is_none());
+            let text = format!("{word}{tail}");
+            prop_assert!(parse(&text).is_err());
+        }
+    }
+}

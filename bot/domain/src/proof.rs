@@ -1,0 +1,176 @@
+//! What has been proven from outside: which version answers, and whether it works.
+
+use crate::{release::Release, timeline::Kind};
+use serde::{Deserialize, Serialize};
+use std::time::Duration;
+
+/// One look from outside.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Round {
+    /// What the fingerprint said, when one is configured: the version that answered, or why not.
+    pub version: Option<Result<String, String>>,
+    /// Every configured check, in order.
+    pub checks: Vec<CheckResult>,
+}
+
+/// How one check went.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CheckResult {
+    /// What was checked: "GET https://shop.example.com/api/health".
+    pub name: String,
+    /// `None`: it passed. Otherwise what was seen instead: "answered 500".
+    pub problem: Option<String>,
+}
+
+/// What all looks together have shown.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Proof {
+    /// The last look.
+    pub last: Option<Round>,
+    /// How many looks in a row were good.
+    pub streak: u32,
+    /// How many looks there were.
+    pub rounds: u32,
+    /// The conclusion, once there is one.
+    pub verdict: Option<Verdict>,
+    /// The surfaces that left the target again while it was watched.
+    pub drifted: Option<Vec<String>>,
+}
+
+/// The conclusion. Green is only for the first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    /// The target answers from outside, and works.
+    Verified,
+    /// The platform says it serves and checks pass; nothing tells which version answered.
+    Unproven,
+    /// The target serves, and checks still fail.
+    StillFailing,
+    /// The platform says it serves, and another version answers.
+    WrongVersion,
+}
+
+impl Proof {
+    /// Takes a round in. Gives a clause for the record when it differs from the one before.
+    pub fn take(&mut self, round: Round, target: Option<&Release>) -> Option<String> {
+        let good = round.checks.iter().all(|check| check.problem.is_none())
+            && match &round.version {
+                None => true,
+                Some(Ok(version)) => target.is_some_and(|target| target.is_called(version)),
+                Some(Err(_)) => false,
+            };
+        self.rounds += 1;
+        self.streak = if good { self.streak + 1 } else { 0 };
+        let differs = self.last.as_ref() != Some(&round);
+        let text = differs.then(|| round.text());
+        self.last = Some(round);
+        text
+    }
+
+    /// Draws the conclusion.
+    pub fn conclude(&mut self, fingerprint: bool, good: bool, target: Option<&Release>) {
+        let version = self.last.as_ref().and_then(|last| last.version.as_ref());
+        let seen = match version {
+            Some(Ok(version)) => Some(target.is_some_and(|target| target.is_called(version))),
+            Some(Err(_)) => Some(false),
+            None => None,
+        };
+        self.verdict = Some(match (seen, good) {
+            (Some(true), true) => Verdict::Verified,
+            (Some(false), _) => Verdict::WrongVersion,
+            // Configured and never read: the outside has proven nothing.
+            (None, _) if fingerprint => Verdict::WrongVersion,
+            (None, true) => Verdict::Unproven,
+            (Some(true) | None, false) => Verdict::StillFailing,
+        });
+    }
+
+    /// The card's word for it.
+    pub fn word(&self) -> &'static str {
+        match (&self.drifted, self.verdict) {
+            (Some(_), _) => "DRIFTED",
+            (None, Some(Verdict::Verified)) => "VERIFIED",
+            (None, Some(Verdict::Unproven)) | (None, None) => "SERVING, UNPROVEN",
+            (None, Some(Verdict::StillFailing)) => "SERVING, STILL FAILING",
+            (None, Some(Verdict::WrongVersion)) => "SERVING, NOT VERIFIED",
+        }
+    }
+
+    /// The conclusion as a sentence people act on.
+    pub fn sentence(&self, target: &str) -> String {
+        if let Some(drifted) = &self.drifted {
+            return format!(
+                "Production moved away again: {} no longer serve {target}. Nobody used /rollback for it.",
+                drifted.join(", ")
+            );
+        }
+        match self.verdict {
+            Some(Verdict::Verified) => format!("{target} answers from outside and passes its checks."),
+            Some(Verdict::Unproven) | None => {
+                "No version fingerprint is configured: checks pass, but I cannot tell which version answered.".into()
+            }
+            Some(Verdict::StillFailing) => {
+                format!("{target} is live and checks still fail. The rollback worked; the problem is probably elsewhere.")
+            }
+            Some(Verdict::WrongVersion) => match self.last.as_ref().and_then(|last| last.version.clone()) {
+                Some(Ok(seen)) => format!("The platform says {target} is live, but from outside {seen} answers. A cache or another route may be in front."),
+                Some(Err(why)) => format!("The platform says {target} is live, but its version cannot be read from outside: {why}."),
+                None => format!("The platform says {target} is live; that could not be proven in time."),
+            },
+        }
+    }
+
+    /// The conclusion for the record.
+    pub(crate) fn verdict_text(&self, target: &str) -> (Kind, String) {
+        let kind = match self.verdict {
+            Some(Verdict::Verified) => Kind::Verified,
+            Some(Verdict::StillFailing) => Kind::StillFailing,
+            Some(Verdict::Unproven | Verdict::WrongVersion) | None => Kind::Unproven,
+        };
+        (
+            kind,
+            format!("{}: {}", self.word().to_lowercase(), self.sentence(target)),
+        )
+    }
+}
+
+impl Round {
+    /// What was seen, as a clause.
+    pub fn text(&self) -> String {
+        let mut parts = vec![];
+        match &self.version {
+            Some(Ok(version)) => parts.push(format!("version {version} answers")),
+            Some(Err(why)) => parts.push(format!("version not read: {why}")),
+            None => {}
+        }
+        let failing: Vec<String> = self
+            .checks
+            .iter()
+            .filter_map(|check| Some(format!("{} {}", check.name, check.problem.as_ref()?)))
+            .collect();
+        match (self.checks.len(), failing.as_slice()) {
+            (0, _) => parts.push("no checks configured".into()),
+            (n, []) => parts.push(format!("{n}/{n} checks pass")),
+            (n, failing) => parts.push(format!(
+                "{}/{n} checks pass: {}",
+                n - failing.len(),
+                failing.join("; ")
+            )),
+        }
+        parts.join(", ")
+    }
+}
+
+/// A duration as people say it: `1 m 19 s`, `2 h 5 m`, `41 h`, `3 d`.
+pub fn spell(duration: Duration) -> String {
+    let seconds = duration.as_secs();
+    match seconds {
+        0..60 => format!("{seconds} s"),
+        60..3_600 if seconds.is_multiple_of(60) => format!("{} m", seconds / 60),
+        60..3_600 => format!("{} m {} s", seconds / 60, seconds % 60),
+        3_600..172_800 if (seconds / 60).is_multiple_of(60) => format!("{} h", seconds / 3_600),
+        3_600..172_800 => format!("{} h {} m", seconds / 3_600, seconds / 60 % 60),
+        _ => format!("{} d", seconds / 86_400),
+    }
+}

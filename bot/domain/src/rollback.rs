@@ -1,0 +1,1288 @@
+//! The machine: one rollback, the commands it understands, and what each leads to.
+//!
+//! ```text
+//! Planning → Proposed → Approved → Executing → Accepted → Serving(n/m) → Watching → Closed
+//!          ↘ Blocked  ↘ Denied · Cancelled · Expired · Superseded
+//!                                  Executing | Accepted | Serving → Failed | Partial(n/m) | Unknown
+//! ```
+//!
+//! [`decide`] is the only way from one state to the next. It reads no clock and touches nothing:
+//! what must happen comes back as a [`Decision`], and the engine stores all of it or none.
+
+use crate::{
+    people::{Person, Policy, Standing},
+    plan::{Aim, Plan, PlanHash},
+    proof::{Proof, Round},
+    refusal::{Refusal, Source},
+    release::{Pin, Progress, Receipt, Release, Surface, Survey, Trouble},
+    timeline::{Actor, Happening, Kind},
+};
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+use std::time::Duration;
+
+/// One attempt to take a service back to an earlier release.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Rollback {
+    /// `RB-{id}`.
+    pub id: u64,
+    /// Raised by every change; a save that finds another one has lost.
+    pub revision: i64,
+    /// The incident whose timeline it writes to.
+    pub incident: i64,
+    /// The Slack channel it was asked for in.
+    pub channel: String,
+    /// What is rolled back.
+    pub service: String,
+    /// Where.
+    pub environment: String,
+    /// Who asked.
+    pub requester: Person,
+    /// Why, in their words.
+    pub because: Option<String>,
+    /// What they want.
+    pub aim: Aim,
+    /// What would be done, once it is known.
+    pub plan: Option<Plan>,
+    /// What an approval is bound to.
+    pub hash: Option<PlanHash>,
+    /// Where it stands.
+    pub state: State,
+    /// Who said yes, and by which role.
+    pub approved: Option<Approval>,
+    /// The moments that are measured.
+    pub times: Times,
+    /// What the platform served when last read.
+    pub surfaces: Vec<Surface>,
+    /// Whether automatic deploys were held off when last read.
+    pub pin: Pin,
+    /// What the platform called it when last read.
+    pub said: Option<String>,
+    /// What the provider wants to find again.
+    pub memory: serde_json::Value,
+    /// What has been proven from outside.
+    pub proof: Proof,
+    /// The card it replaced, and the one that replaced it.
+    pub replaces: Option<u64>,
+    /// The goal from the command to serving, from the configuration when it was asked for.
+    pub target_time: Option<Duration>,
+    /// How to answer the requester alone, while Slack allows it (30 minutes).
+    pub reply_to: Option<String>,
+}
+
+/// Somebody's yes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Approval {
+    /// Who.
+    pub by: Person,
+    /// By which role.
+    pub role: String,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// The moments from which the time target is judged.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "each is the moment of its name")]
+pub struct Times {
+    pub commanded: Option<Timestamp>,
+    pub proposed: Option<Timestamp>,
+    pub approved: Option<Timestamp>,
+    pub asked: Option<Timestamp>,
+    pub accepted: Option<Timestamp>,
+    pub serving: Option<Timestamp>,
+    pub proven: Option<Timestamp>,
+    pub ended: Option<Timestamp>,
+}
+
+impl Times {
+    /// From the command to serving.
+    pub fn to_serving(&self) -> Option<SignedDuration> {
+        Some(self.serving?.duration_since(self.commanded?))
+    }
+
+    /// The part of it in which people were waited for.
+    pub fn waiting(&self) -> Option<SignedDuration> {
+        Some(self.approved?.duration_since(self.proposed?))
+    }
+}
+
+/// Where a rollback stands, with what is known there.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "state", rename_all = "snake_case")]
+#[expect(missing_docs, reason = "the fields are what their names say")]
+pub enum State {
+    /// The platform is being read; there is no card yet.
+    Planning,
+    /// There was no plan to propose.
+    Blocked { why: String },
+    /// The card is open.
+    Proposed { expires_at: Timestamp },
+    /// Somebody said yes; the platform is read again before anything is done.
+    Approved { expires_at: Timestamp },
+    /// To be asked, or being asked when `asked_at` is set. A crash after that is [`State::Unknown`].
+    Executing { asked_at: Option<Timestamp> },
+    /// The platform has taken the request.
+    Accepted { at: Timestamp },
+    /// So many surfaces serve the target.
+    Serving { n: usize, m: usize },
+    /// It is not known whether the platform did it; it is read back and never asked again.
+    Unknown { since: Timestamp, why: String },
+    /// It serves; the proof is as good as it got, and it is kept in sight.
+    Watching { until: Timestamp },
+    /// Ended with what [`Rollback::proof`] says.
+    Closed,
+    /// Ended: the platform said no, or that it did not work.
+    Failed { why: String },
+    /// Ended with some surfaces not moved.
+    Partial {
+        n: usize,
+        m: usize,
+        failed: Vec<String>,
+    },
+    /// Ended by somebody with authority.
+    Denied { by: Person, because: Option<String> },
+    /// Ended by whoever asked, or somebody with authority.
+    Cancelled { by: Person, because: Option<String> },
+    /// Ended by the clock.
+    Expired { at: Timestamp },
+    /// Ended because another card took its place.
+    Superseded { why: String },
+}
+
+impl State {
+    /// Its one word for indexes, logs and snapshots.
+    pub fn name(&self) -> &'static str {
+        match self {
+            State::Planning => "planning",
+            State::Blocked { .. } => "blocked",
+            State::Proposed { .. } => "proposed",
+            State::Approved { .. } => "approved",
+            State::Executing { .. } => "executing",
+            State::Accepted { .. } => "accepted",
+            State::Serving { .. } => "serving",
+            State::Unknown { .. } => "unknown",
+            State::Watching { .. } => "watching",
+            State::Closed => "closed",
+            State::Failed { .. } => "failed",
+            State::Partial { .. } => "partial",
+            State::Denied { .. } => "denied",
+            State::Cancelled { .. } => "cancelled",
+            State::Expired { .. } => "expired",
+            State::Superseded { .. } => "superseded",
+        }
+    }
+
+    /// Whether it keeps others from opening a rollback of the same service and environment.
+    pub fn holds(&self) -> bool {
+        match self {
+            State::Planning
+            | State::Proposed { .. }
+            | State::Approved { .. }
+            | State::Executing { .. }
+            | State::Accepted { .. }
+            | State::Serving { .. }
+            | State::Unknown { .. } => true,
+            State::Watching { .. } => false,
+            _ => false,
+        }
+    }
+
+    /// Whether nothing more will happen to it.
+    pub fn is_ended(&self) -> bool {
+        !self.holds() && !matches!(self, State::Watching { .. })
+    }
+}
+
+impl Rollback {
+    /// The state in capitals, as cards and refusals say it: `SERVING 7/8`, `VERIFIED`.
+    pub fn word(&self) -> String {
+        match &self.state {
+            State::Planning => "READING THE PLATFORM".into(),
+            State::Blocked { .. } => "BLOCKED".into(),
+            State::Proposed { .. } => "PROPOSED".into(),
+            State::Approved { .. } => "APPROVED".into(),
+            State::Executing { .. } => "ASKING".into(),
+            State::Accepted { .. } => "ACCEPTED".into(),
+            State::Serving { n, m } => format!("SERVING {n}/{m}"),
+            State::Unknown { .. } => "UNKNOWN".into(),
+            State::Watching { .. } | State::Closed => self.proof.word().into(),
+            State::Failed { .. } => "FAILED".into(),
+            State::Partial { n, m, .. } => format!("PARTIAL {n}/{m}"),
+            State::Denied { .. } => "DENIED".into(),
+            State::Cancelled { .. } => "CANCELLED".into(),
+            State::Expired { .. } => "EXPIRED".into(),
+            State::Superseded { .. } => "SUPERSEDED".into(),
+        }
+    }
+
+    /// How many surfaces serve the target, of how many.
+    pub fn served(&self) -> (usize, usize) {
+        let to = self.plan.as_ref().map(|plan| plan.to.id.as_str());
+        let n = self
+            .surfaces
+            .iter()
+            .filter(|surface| to.is_some() && surface.live.as_deref() == to)
+            .count();
+        (n, self.surfaces.len())
+    }
+
+    /// The release it leaves, as people call it.
+    pub fn from_label(&self) -> &str {
+        self.plan
+            .as_ref()
+            .and_then(|plan| plan.from.as_ref())
+            .map_or("unknown", Release::label)
+    }
+
+    /// The release it goes to, as people call it.
+    pub fn to_label(&self) -> &str {
+        self.plan.as_ref().map_or("unknown", |plan| plan.to.label())
+    }
+
+    /// The names of the surfaces that do not serve the target yet.
+    pub fn waiting_for(&self) -> Vec<String> {
+        let to = self.plan.as_ref().map(|plan| plan.to.id.as_str());
+        self.surfaces
+            .iter()
+            .filter(|surface| surface.live.as_deref() != to)
+            .map(|surface| surface.name.clone())
+            .collect()
+    }
+}
+
+/// A request that opens a rollback.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "the fields are those of the rollback")]
+pub struct Proposal {
+    pub channel: String,
+    pub service: String,
+    pub environment: String,
+    pub requester: Person,
+    pub because: Option<String>,
+    pub aim: Aim,
+    pub source: Source,
+    pub commanded: Timestamp,
+    pub target_time: Option<Duration>,
+    pub reply_to: Option<String>,
+    pub replaces: Option<u64>,
+}
+
+impl Proposal {
+    /// The rollback it opens.
+    pub fn open(self, id: u64, incident: i64) -> (Rollback, Happening) {
+        let aim = match &self.aim.target {
+            crate::grammar::Target::Previous => "the previous known good".to_owned(),
+            crate::grammar::Target::Named(name) => name.clone(),
+            crate::grammar::Target::At(_) => "what was live at a time".to_owned(),
+        };
+        let because = match &self.because {
+            Some(because) => format!(", because \"{because}\""),
+            None => String::new(),
+        };
+        let happening = Happening {
+            at: self.commanded,
+            who: Actor::Person(self.requester.clone()),
+            source: self.source,
+            kind: Kind::Requested,
+            text: format!(
+                "asked to roll back {} ({}) to {aim}{because}",
+                self.service, self.environment
+            ),
+            rollback: Some(id),
+        };
+        let rollback = Rollback {
+            id,
+            revision: 1,
+            incident,
+            channel: self.channel,
+            service: self.service,
+            environment: self.environment,
+            requester: self.requester,
+            because: self.because,
+            aim: self.aim,
+            plan: None,
+            hash: None,
+            state: State::Planning,
+            approved: None,
+            times: Times {
+                commanded: Some(self.commanded),
+                ..Times::default()
+            },
+            surfaces: vec![],
+            pin: Pin::Unknown,
+            said: None,
+            memory: serde_json::Value::Null,
+            proof: Proof::default(),
+            replaces: self.replaces,
+            target_time: self.target_time,
+            reply_to: self.reply_to,
+        };
+        (rollback, happening)
+    }
+}
+
+/// What a person wants done to a rollback.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "act", rename_all = "snake_case")]
+#[expect(missing_docs, reason = "the fields are what their names say")]
+pub enum Act {
+    /// Say yes to the plan with this hash; to the one that is open when typed without.
+    Approve { hash: Option<PlanHash> },
+    /// Say no.
+    Deny { because: Option<String> },
+    /// Take it back, or stop it before the platform is asked.
+    Stop { because: Option<String> },
+    /// Put a card with another target in its place.
+    Retarget { hash: Option<PlanHash>, to: String },
+}
+
+impl Act {
+    /// As a clause for the record: "tried to approve".
+    pub fn verb(&self) -> &'static str {
+        match self {
+            Act::Approve { .. } => "approve",
+            Act::Deny { .. } => "deny",
+            Act::Stop { .. } => "stop",
+            Act::Retarget { .. } => "change the target of",
+        }
+    }
+}
+
+/// Everything that can happen to a rollback.
+#[derive(Clone, Debug, PartialEq)]
+#[expect(missing_docs, reason = "the fields are what their names say")]
+pub enum Command {
+    /// A person acts; what Slack says they are was read for this.
+    Person {
+        by: Person,
+        standing: Standing,
+        source: Source,
+        reply_to: Option<String>,
+        act: Act,
+    },
+    /// The platform was read for the first time.
+    Planned { plan: Box<Plan> },
+    /// There is no plan, and why.
+    CannotPlan { refusal: Refusal },
+    /// The clock passed the plan's end.
+    Expire,
+    /// The platform was read again after the yes.
+    Rechecked {
+        survey: Box<Survey>,
+        plan: Result<Box<Plan>, Refusal>,
+    },
+    /// It could not be read again.
+    RecheckFailed { why: String },
+    /// The platform is about to be asked; stored before it is.
+    Asking,
+    /// The platform answered, or did not.
+    Answered { answer: Result<Receipt, Trouble> },
+    /// The process that asked is gone.
+    LostTrack,
+    /// The platform was read back.
+    Observed { progress: Progress },
+    /// It was looked at from outside, after the platform said it serves.
+    Probed {
+        round: Round,
+        surfaces: Option<Vec<Surface>>,
+    },
+    /// The watch is over.
+    Close,
+}
+
+/// What a command leads to. The engine stores all of it in one transaction, or nothing.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Decision {
+    /// The rollback as it is now.
+    pub rollback: Rollback,
+    /// What happened.
+    pub happenings: Vec<Happening>,
+    /// When it wants to be driven on; `None`: it waits for somebody or has ended.
+    pub drive_at: Option<Timestamp>,
+    /// What people have to be told.
+    pub says: Vec<Say>,
+    /// A rollback that takes its place.
+    pub opens: Option<Proposal>,
+}
+
+/// Something to be said, left behind as a step.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "say", rename_all = "snake_case")]
+#[expect(missing_docs, reason = "the fields are what their names say")]
+pub enum Say {
+    /// Bring the card to the present state.
+    Card,
+    /// Tell one person something.
+    Tell {
+        person: String,
+        reply_to: Option<String>,
+        spoken: Spoken,
+    },
+    /// Tell the channel how it ended, once.
+    Outcome,
+    /// Put the timeline into the thread.
+    Export,
+}
+
+/// How often something that got no answer is read back at most.
+const READ_BACK_AT_MOST: Duration = Duration::from_secs(60);
+/// How long the platform may take from accepting to serving before that is said to be too long.
+pub const SERVE_WITHIN: Duration = Duration::from_secs(15 * 60);
+/// How long a request may leave no trace before it counts as never received.
+const TRACE_WITHIN: Duration = Duration::from_secs(60);
+
+/// What `command` does to `rollback` at `now`, or why it does nothing.
+pub fn decide(
+    rollback: &Rollback,
+    command: Command,
+    policy: &Policy,
+    now: Timestamp,
+) -> Result<Decision, Refusal> {
+    let mut next = Draft {
+        happenings: vec![],
+        drive_at: None,
+        says: vec![],
+        opens: None,
+        rollback: rollback.clone(),
+        now,
+    };
+    match command {
+        Command::Person {
+            by,
+            standing,
+            source,
+            reply_to,
+            act,
+        } => {
+            standing.admit()?;
+            match act {
+                Act::Approve { hash } => next.approve(by, hash, source, policy)?,
+                Act::Deny { because } => next.deny(by, because, source, policy)?,
+                Act::Stop { because } => next.stop(by, because, source, policy)?,
+                Act::Retarget { hash, to } => next.retarget(by, hash, to, source, reply_to)?,
+            }
+        }
+        Command::Planned { plan } => next.planned(*plan, policy)?,
+        Command::CannotPlan { refusal } => next.cannot_plan(refusal)?,
+        Command::Expire => next.expire()?,
+        Command::Rechecked { survey, plan } => next.rechecked(*survey, plan, policy)?,
+        Command::RecheckFailed { why } => next.recheck_failed(why)?,
+        Command::Asking => next.asking()?,
+        Command::Answered { answer } => next.answered(answer, policy)?,
+        Command::LostTrack => next.lost_track()?,
+        Command::Observed { progress } => next.observed(progress, policy)?,
+        Command::Probed { round, surfaces } => next.probed(round, surfaces, policy)?,
+        Command::Close => next.close()?,
+    }
+    next.rollback.revision += 1;
+    Ok(Decision {
+        rollback: next.rollback,
+        happenings: next.happenings,
+        drive_at: next.drive_at,
+        says: next.says,
+        opens: next.opens,
+    })
+}
+
+/// A decision being made.
+struct Draft {
+    rollback: Rollback,
+    happenings: Vec<Happening>,
+    drive_at: Option<Timestamp>,
+    says: Vec<Say>,
+    opens: Option<Proposal>,
+    now: Timestamp,
+}
+
+impl Draft {
+    fn approve(
+        &mut self,
+        by: Person,
+        hash: Option<PlanHash>,
+        source: Source,
+        policy: &Policy,
+    ) -> Result<(), Refusal> {
+        let State::Proposed { expires_at } = self.rollback.state else {
+            return Err(self.not_open());
+        };
+        if hash.is_some() && hash != self.rollback.hash {
+            return Err(Refusal::OldCard {
+                id: self.rollback.id,
+            });
+        }
+        if self.now >= expires_at {
+            return Err(self.expired(expires_at));
+        }
+        let role = policy.may_approve(&by, &self.rollback.requester)?;
+        let plan = self
+            .rollback
+            .hash
+            .as_ref()
+            .map(PlanHash::to_string)
+            .unwrap_or_default();
+        self.happened(
+            Actor::Person(by.clone()),
+            source,
+            Kind::Approved,
+            format!("approved plan {plan} as {role}"),
+        );
+        self.rollback.times.approved = Some(self.now);
+        self.rollback.approved = Some(Approval {
+            by,
+            role,
+            at: self.now,
+        });
+        self.become_(State::Approved { expires_at });
+        self.drive_at = Some(self.now);
+        Ok(())
+    }
+
+    fn deny(
+        &mut self,
+        by: Person,
+        because: Option<String>,
+        source: Source,
+        policy: &Policy,
+    ) -> Result<(), Refusal> {
+        match self.rollback.state {
+            State::Proposed { .. } | State::Approved { .. } => {}
+            _ => return Err(self.not_open()),
+        }
+        if policy.role_of(&by.id).is_none() {
+            return Err(Refusal::NotAuthorised {
+                roles: policy.approvers.keys().cloned().collect(),
+                people: policy
+                    .could_approve("")
+                    .into_iter()
+                    .map(|(id, _)| id)
+                    .collect(),
+            });
+        }
+        self.happened(
+            Actor::Person(by.clone()),
+            source,
+            Kind::Denied,
+            reasoned("denied it", &because),
+        );
+        self.end(State::Denied { by, because });
+        Ok(())
+    }
+
+    fn stop(
+        &mut self,
+        by: Person,
+        because: Option<String>,
+        source: Source,
+        policy: &Policy,
+    ) -> Result<(), Refusal> {
+        if self.rollback.state.is_ended() || matches!(self.rollback.state, State::Watching { .. }) {
+            return Err(self.not_open());
+        }
+        if by.id != self.rollback.requester.id && policy.role_of(&by.id).is_none() {
+            return Err(Refusal::NotYours {
+                id: self.rollback.id,
+                people: policy
+                    .could_approve("")
+                    .into_iter()
+                    .map(|(id, _)| id)
+                    .collect(),
+            });
+        }
+        if let Some(asked_at) = self.rollback.times.asked {
+            return Err(Refusal::TooLateToStop {
+                id: self.rollback.id,
+                platform: self.platform(),
+                asked_at,
+            });
+        }
+        self.happened(
+            Actor::Person(by.clone()),
+            source,
+            Kind::Cancelled,
+            reasoned("took it back before the platform was asked", &because),
+        );
+        self.end(State::Cancelled { by, because });
+        Ok(())
+    }
+
+    fn retarget(
+        &mut self,
+        by: Person,
+        hash: Option<PlanHash>,
+        to: String,
+        source: Source,
+        reply_to: Option<String>,
+    ) -> Result<(), Refusal> {
+        if !matches!(self.rollback.state, State::Proposed { .. }) {
+            return Err(self.not_open());
+        }
+        if hash.is_some() && hash != self.rollback.hash {
+            return Err(Refusal::OldCard {
+                id: self.rollback.id,
+            });
+        }
+        if self
+            .rollback
+            .plan
+            .as_ref()
+            .is_some_and(|plan| plan.to.is_called(&to))
+        {
+            return Ok(());
+        }
+        self.happened(
+            Actor::Person(by.clone()),
+            source,
+            Kind::Superseded,
+            format!("changed the target to {to}"),
+        );
+        let mut proposal = self.again(crate::grammar::Target::Named(to));
+        proposal.requester = by.clone();
+        proposal.source = source;
+        proposal.reply_to = reply_to;
+        self.opens = Some(proposal);
+        self.end(State::Superseded {
+            why: format!("@{} changed the target", by.name),
+        });
+        Ok(())
+    }
+
+    fn planned(&mut self, plan: Plan, policy: &Policy) -> Result<(), Refusal> {
+        if self.rollback.state != State::Planning {
+            return Err(self.not_open());
+        }
+        let hash = plan.hash(&self.rollback.service, &self.rollback.environment);
+        self.happened(
+            Actor::Bot,
+            Source::Bot,
+            Kind::Planned,
+            format!(
+                "proposed {} → {}, risk {}, plan {hash}",
+                plan.from.as_ref().map_or("unknown", Release::label),
+                plan.to.label(),
+                plan.risk
+            ),
+        );
+        let expires_at = after(self.now, policy.plan_ttl);
+        self.rollback.surfaces = plan.surfaces.clone();
+        self.rollback.pin = plan.pin;
+        self.rollback.plan = Some(plan);
+        self.rollback.hash = Some(hash);
+        self.rollback.times.proposed = Some(self.now);
+        self.become_(State::Proposed { expires_at });
+        self.drive_at = Some(expires_at);
+        Ok(())
+    }
+
+    fn cannot_plan(&mut self, refusal: Refusal) -> Result<(), Refusal> {
+        if self.rollback.state != State::Planning {
+            return Err(self.not_open());
+        }
+        let why = refusal.to_string();
+        self.happened(
+            Actor::Bot,
+            Source::Bot,
+            Kind::Blocked,
+            format!("{}: {why}", refusal.code()),
+        );
+        self.says.push(Say::Tell {
+            person: self.rollback.requester.id.clone(),
+            reply_to: self.rollback.reply_to.clone(),
+            spoken: Spoken::from(&refusal),
+        });
+        self.rollback.times.ended = Some(self.now);
+        self.rollback.state = State::Blocked { why };
+        Ok(())
+    }
+
+    fn expire(&mut self) -> Result<(), Refusal> {
+        match self.rollback.state {
+            State::Proposed { expires_at } | State::Approved { expires_at }
+                if self.now >= expires_at =>
+            {
+                self.happened(
+                    Actor::Bot,
+                    Source::Bot,
+                    Kind::Expired,
+                    "nobody approved in time; nothing was run".into(),
+                );
+                self.end(State::Expired { at: expires_at });
+                Ok(())
+            }
+            _ => Err(self.not_open()),
+        }
+    }
+
+    fn rechecked(
+        &mut self,
+        survey: Survey,
+        plan: Result<Box<Plan>, Refusal>,
+        policy: &Policy,
+    ) -> Result<(), Refusal> {
+        let State::Approved { expires_at } = self.rollback.state else {
+            return Err(self.not_open());
+        };
+        if self.now >= expires_at {
+            return self.expire();
+        }
+        let fresh = plan
+            .as_ref()
+            .ok()
+            .map(|plan| plan.hash(&self.rollback.service, &self.rollback.environment));
+        if fresh.is_some() && fresh == self.rollback.hash {
+            // The approver may have lost the role between the click and now.
+            if let Some(approval) = &self.rollback.approved {
+                policy.may_approve(&approval.by, &self.rollback.requester)?;
+            }
+            self.happened(
+                Actor::Bot,
+                Source::Bot,
+                Kind::Rechecked,
+                "read the platform again: nothing that matters has changed".into(),
+            );
+            self.rollback.memory = survey.memory;
+            self.become_(State::Executing { asked_at: None });
+            self.drive_at = Some(self.now);
+            return Ok(());
+        }
+        let moved = match &plan {
+            Ok(fresh) => drift(self.rollback.plan.as_ref(), fresh),
+            Err(refusal) => refusal.to_string(),
+        };
+        let why = format!("Nothing was run: {moved}");
+        self.happened(Actor::Bot, Source::Bot, Kind::Superseded, why.clone());
+        if let Some(approval) = &self.rollback.approved {
+            self.says.push(Say::Tell {
+                person: approval.by.id.clone(),
+                reply_to: None,
+                spoken: Spoken::Text(format!("{why} A fresh card follows.")),
+            });
+        }
+        let mut proposal = self.again(self.rollback.aim.target.clone());
+        proposal.source = Source::Bot;
+        self.opens = Some(proposal);
+        self.end(State::Superseded { why });
+        Ok(())
+    }
+
+    fn recheck_failed(&mut self, why: String) -> Result<(), Refusal> {
+        let State::Approved { expires_at } = self.rollback.state else {
+            return Err(self.not_open());
+        };
+        let text = format!(
+            "Nothing was run: the platform could not be read again before executing. {}",
+            crate::refusal::sentence(&why)
+        );
+        self.happened(Actor::Bot, Source::Bot, Kind::Refused, text.clone());
+        if let Some(approval) = self.rollback.approved.take() {
+            self.says.push(Say::Tell {
+                person: approval.by.id,
+                reply_to: None,
+                spoken: Spoken::Text(format!("{text} The card is open again.")),
+            });
+        }
+        self.rollback.times.approved = None;
+        self.become_(State::Proposed { expires_at });
+        self.drive_at = Some(expires_at);
+        Ok(())
+    }
+
+    fn asking(&mut self) -> Result<(), Refusal> {
+        if self.rollback.state != (State::Executing { asked_at: None }) {
+            return Err(self.not_open());
+        }
+        let text = format!(
+            "asking {} for {} → {}",
+            self.platform(),
+            self.rollback.from_label(),
+            self.rollback.to_label()
+        );
+        self.happened(Actor::Bot, Source::Bot, Kind::Executing, text);
+        self.rollback.times.asked = Some(self.now);
+        self.become_(State::Executing {
+            asked_at: Some(self.now),
+        });
+        self.drive_at = Some(self.now);
+        Ok(())
+    }
+
+    fn answered(
+        &mut self,
+        answer: Result<Receipt, Trouble>,
+        policy: &Policy,
+    ) -> Result<(), Refusal> {
+        let State::Executing { asked_at: Some(_) } = self.rollback.state else {
+            return Err(self.not_open());
+        };
+        let platform = Actor::Platform(self.platform());
+        match answer {
+            Ok(receipt) => {
+                self.happened(
+                    platform,
+                    Source::Platform,
+                    Kind::Accepted,
+                    receipt.said.clone(),
+                );
+                self.rollback.times.accepted = Some(self.now);
+                self.rollback.said = Some(receipt.said);
+                if !receipt.memory.is_null() {
+                    self.rollback.memory = receipt.memory;
+                }
+                self.become_(State::Accepted { at: self.now });
+                self.drive_at = Some(self.now);
+            }
+            Err(Trouble::Refused(why)) => {
+                self.happened(
+                    platform,
+                    Source::Platform,
+                    Kind::Failed,
+                    format!("refused: {why}"),
+                );
+                self.end_loudly(State::Failed { why });
+            }
+            // Certainly not done: it may be asked again, but not for ever.
+            Err(Trouble::Busy { why, retry_after }) => {
+                let waited = self
+                    .rollback
+                    .times
+                    .approved
+                    .map_or(Duration::ZERO, |at| since(at, self.now));
+                self.happened(
+                    platform,
+                    Source::Platform,
+                    Kind::Progress,
+                    format!("not now: {why}"),
+                );
+                if waited > policy.plan_ttl {
+                    self.end_loudly(State::Failed {
+                        why: format!("{why} (still so after {})", crate::proof::spell(waited)),
+                    });
+                    return Ok(());
+                }
+                self.rollback.times.asked = None;
+                self.rollback.said = Some(why);
+                self.become_(State::Executing { asked_at: None });
+                self.drive_at = Some(after(
+                    self.now,
+                    Duration::from_millis(retry_after.unwrap_or(5_000)),
+                ));
+            }
+            Err(Trouble::Unanswered(why)) => {
+                self.happened(platform, Source::Platform, Kind::Unanswered, why.clone());
+                self.become_(State::Unknown {
+                    since: self.now,
+                    why,
+                });
+                self.drive_at = Some(after(self.now, policy.check_every));
+            }
+        }
+        Ok(())
+    }
+
+    fn lost_track(&mut self) -> Result<(), Refusal> {
+        let State::Executing {
+            asked_at: Some(asked_at),
+        } = self.rollback.state
+        else {
+            return Err(self.not_open());
+        };
+        let why = format!(
+            "{} was asked at {} and the answer was lost",
+            self.platform(),
+            asked_at.strftime("%H:%M:%S UTC")
+        );
+        self.happened(Actor::Bot, Source::Bot, Kind::Unanswered, why.clone());
+        self.become_(State::Unknown {
+            since: self.now,
+            why,
+        });
+        self.drive_at = Some(self.now);
+        Ok(())
+    }
+
+    fn observed(&mut self, progress: Progress, policy: &Policy) -> Result<(), Refusal> {
+        let unknown_since = match self.rollback.state {
+            State::Accepted { .. } | State::Serving { .. } => None,
+            State::Unknown { since, .. } => Some(since),
+            _ => return Err(self.not_open()),
+        };
+        let platform = Actor::Platform(self.platform());
+        match progress {
+            Progress::Serving {
+                surfaces,
+                pin,
+                said,
+            } => {
+                if pin != self.rollback.pin && pin == Pin::On {
+                    self.happened(
+                        platform.clone(),
+                        Source::Platform,
+                        Kind::Pinned,
+                        "automatic deploys are held off (read back)".into(),
+                    );
+                }
+                self.rollback.pin = pin;
+                let before = self.rollback.served();
+                let changed = self.rollback.said.as_deref() != Some(said.as_str());
+                self.rollback.surfaces = surfaces;
+                self.rollback.said = Some(said.clone());
+                let (n, m) = self.rollback.served();
+                if n > 0 && n == m {
+                    self.happened(
+                        platform,
+                        Source::Platform,
+                        Kind::Serving,
+                        format!("serves {} on {n}/{m}", self.rollback.to_label()),
+                    );
+                    self.rollback.times.serving = Some(self.now);
+                    self.become_(State::Serving { n, m });
+                    self.drive_at = Some(self.now);
+                    return Ok(());
+                }
+                if (n, m) != before || changed {
+                    self.happened(
+                        platform,
+                        Source::Platform,
+                        Kind::Progress,
+                        format!("{said}, {n}/{m} on {}", self.rollback.to_label()),
+                    );
+                }
+                let late = self
+                    .rollback
+                    .times
+                    .asked
+                    .is_some_and(|at| since(at, self.now) > SERVE_WITHIN);
+                match unknown_since {
+                    // While nothing has moved, the truth is still not known.
+                    Some(_) if n == 0 => {}
+                    _ if n > 0 => self.become_(State::Serving { n, m }),
+                    _ if late => self.become_(State::Unknown {
+                        since: self.now,
+                        why: format!(
+                            "{} accepted the request and after {} nothing serves the target",
+                            self.platform(),
+                            crate::proof::spell(SERVE_WITHIN)
+                        ),
+                    }),
+                    _ if changed => self.says.push(Say::Card),
+                    _ => {}
+                }
+                self.drive_at = Some(self.read_back_at(unknown_since, policy));
+            }
+            Progress::Partial { surfaces, failed } => {
+                self.rollback.surfaces = surfaces;
+                let (n, m) = self.rollback.served();
+                self.happened(
+                    platform,
+                    Source::Platform,
+                    Kind::Partial,
+                    format!(
+                        "{n}/{m} on {}; could not move {}",
+                        self.rollback.to_label(),
+                        failed.join(", ")
+                    ),
+                );
+                self.end_loudly(State::Partial { n, m, failed });
+            }
+            Progress::Failed { why } => {
+                self.happened(platform, Source::Platform, Kind::Failed, why.clone());
+                self.end_loudly(State::Failed { why });
+            }
+            Progress::NotAsked { why } => {
+                let asked = self.rollback.times.asked.unwrap_or(self.now);
+                if since(asked, self.now) < TRACE_WITHIN {
+                    self.drive_at = Some(self.read_back_at(unknown_since, policy));
+                    return Ok(());
+                }
+                let why = format!("the request never took effect: {why}");
+                self.happened(platform, Source::Platform, Kind::Failed, why.clone());
+                self.end_loudly(State::Failed { why });
+            }
+        }
+        Ok(())
+    }
+
+    fn probed(
+        &mut self,
+        round: Round,
+        surfaces: Option<Vec<Surface>>,
+        policy: &Policy,
+    ) -> Result<(), Refusal> {
+        let watching = match self.rollback.state {
+            State::Serving { n, m } if n == m => None,
+            State::Watching { until } => Some(until),
+            _ => return Err(self.not_open()),
+        };
+        if let Some(surfaces) = surfaces {
+            let before = self.rollback.surfaces.clone();
+            self.rollback.surfaces = surfaces;
+            let (n, m) = self.rollback.served();
+            if n < m {
+                let text = format!(
+                    "production moved away: {} serve something else",
+                    self.rollback.waiting_for().join(", ")
+                );
+                self.happened(
+                    Actor::Platform(self.platform()),
+                    Source::Platform,
+                    Kind::Drifted,
+                    text,
+                );
+                self.rollback.proof.drifted = Some(self.rollback.waiting_for());
+                self.end_loudly(State::Closed);
+                return Ok(());
+            }
+            if before.is_empty() {
+                self.says.push(Say::Card);
+            }
+        }
+        let target = self.rollback.plan.as_ref().map(|plan| plan.to.clone());
+        let news = self.rollback.proof.take(round, target.as_ref());
+        if let Some(news) = news {
+            self.happened(Actor::Bot, Source::Check, Kind::Checked, news);
+            self.says.push(Say::Card);
+        }
+        if let Some(until) = watching {
+            self.drive_at = Some(
+                self.now
+                    .max(after(
+                        self.now,
+                        policy.check_every.max(Duration::from_secs(15)),
+                    ))
+                    .min(until.max(self.now)),
+            );
+            return Ok(());
+        }
+        let serving = self.rollback.times.serving.unwrap_or(self.now);
+        let late = since(serving, self.now) >= policy.prove_within;
+        let ready = self.rollback.proof.streak >= policy.passes;
+        if !ready && !late {
+            self.drive_at = Some(after(self.now, policy.check_every));
+            return Ok(());
+        }
+        self.rollback
+            .proof
+            .conclude(policy.fingerprint, ready, target.as_ref());
+        let (kind, text) = self.rollback.proof.verdict_text(self.rollback.to_label());
+        self.happened(Actor::Bot, Source::Check, kind, text);
+        self.rollback.times.proven = Some(self.now);
+        self.says.push(Say::Outcome);
+        let until = after(self.now, policy.watch);
+        self.become_(State::Watching { until });
+        self.drive_at = Some(after(
+            self.now,
+            policy
+                .watch
+                .min(policy.check_every.max(Duration::from_secs(15))),
+        ));
+        Ok(())
+    }
+
+    fn close(&mut self) -> Result<(), Refusal> {
+        let State::Watching { until } = self.rollback.state else {
+            return Err(self.not_open());
+        };
+        if self.now < until {
+            return Err(self.not_open());
+        }
+        self.happened(
+            Actor::Bot,
+            Source::Bot,
+            Kind::Closed,
+            format!("closed as {}", self.rollback.proof.word().to_lowercase()),
+        );
+        self.end(State::Closed);
+        self.says.push(Say::Export);
+        Ok(())
+    }
+
+    /// Why a command that needs another state does nothing: the fact, as a refusal.
+    fn not_open(&self) -> Refusal {
+        let id = self.rollback.id;
+        match &self.rollback.state {
+            State::Planning => Refusal::StillPlanning { id },
+            State::Expired { at } => self.expired(*at),
+            State::Proposed { .. } => Refusal::OldCard { id },
+            state if state.is_ended() => Refusal::AlreadyEnded {
+                id,
+                word: self.rollback.word(),
+                at: self.rollback.times.ended.unwrap_or(self.now),
+            },
+            _ => match &self.rollback.approved {
+                Some(approval) => Refusal::AlreadyApproved {
+                    id,
+                    by: approval.by.name.clone(),
+                    at: approval.at,
+                },
+                None => Refusal::AlreadyRunning {
+                    id,
+                    word: self.rollback.word(),
+                },
+            },
+        }
+    }
+
+    fn expired(&self, expired_at: Timestamp) -> Refusal {
+        Refusal::PlanExpired {
+            id: self.rollback.id,
+            read_at: self
+                .rollback
+                .plan
+                .as_ref()
+                .map_or(expired_at, |plan| plan.read_at),
+            expired_at,
+        }
+    }
+
+    /// The same wish once more, in a new rollback.
+    fn again(&self, target: crate::grammar::Target) -> Proposal {
+        let rollback = &self.rollback;
+        Proposal {
+            channel: rollback.channel.clone(),
+            service: rollback.service.clone(),
+            environment: rollback.environment.clone(),
+            requester: rollback.requester.clone(),
+            because: rollback.because.clone(),
+            aim: Aim {
+                target,
+                utc_offset: rollback.aim.utc_offset,
+            },
+            source: Source::Bot,
+            commanded: self.now,
+            target_time: rollback.target_time,
+            reply_to: rollback.reply_to.clone(),
+            replaces: Some(rollback.id),
+        }
+    }
+
+    fn read_back_at(&self, unknown_since: Option<Timestamp>, policy: &Policy) -> Timestamp {
+        let every = match unknown_since {
+            // Backs off with the age of the question.
+            Some(at) => policy
+                .check_every
+                .max(since(at, self.now) / 4)
+                .min(READ_BACK_AT_MOST),
+            None => policy.check_every,
+        };
+        after(self.now, every)
+    }
+
+    fn platform(&self) -> String {
+        self.rollback.plan.as_ref().map_or_else(
+            || "the platform".into(),
+            |plan| plan.nature.platform.clone(),
+        )
+    }
+
+    fn happened(&mut self, who: Actor, source: Source, kind: Kind, text: String) {
+        self.happenings.push(Happening {
+            at: self.now,
+            who,
+            source,
+            kind,
+            text,
+            rollback: Some(self.rollback.id),
+        });
+    }
+
+    fn become_(&mut self, state: State) {
+        self.rollback.state = state;
+        self.says.push(Say::Card);
+    }
+
+    fn end(&mut self, state: State) {
+        self.rollback.times.ended = Some(self.now);
+        self.become_(state);
+        self.drive_at = None;
+    }
+
+    /// Ended after the platform was asked: the channel hears how, and the timeline is exported.
+    fn end_loudly(&mut self, state: State) {
+        self.end(state);
+        self.says.push(Say::Outcome);
+        self.says.push(Say::Export);
+    }
+}
+
+/// What somebody is told, stored until it is said.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Spoken {
+    /// A sentence in plain text, escaped when it is said.
+    Text(String),
+    /// Words that are mrkdwn already, escaped by whoever wrote them.
+    Mrkdwn(String),
+    /// A sentence with the people it names, in their order: `{0}` stands for the first.
+    Naming(String, Vec<String>),
+}
+
+impl From<&Refusal> for Spoken {
+    fn from(refusal: &Refusal) -> Self {
+        struct Gather(std::cell::RefCell<Vec<String>>);
+        impl crate::refusal::Voice for Gather {
+            fn person(&self, id: &str) -> String {
+                let mut people = self.0.borrow_mut();
+                people.push(id.to_owned());
+                format!("\u{1}{}\u{1}", people.len() - 1)
+            }
+            fn text(&self, text: &str) -> String {
+                text.replace('\u{1}', "")
+            }
+        }
+        let gather = Gather(std::cell::RefCell::default());
+        let sentence = refusal.say(&gather);
+        match gather.0.into_inner() {
+            people if people.is_empty() => Spoken::Text(sentence),
+            people => Spoken::Naming(sentence, people),
+        }
+    }
+}
+
+fn reasoned(what: &str, because: &Option<String>) -> String {
+    match because {
+        Some(because) => format!("{what}: \"{because}\""),
+        None => what.to_owned(),
+    }
+}
+
+/// What moved between the card and now, as a clause.
+fn drift(before: Option<&Plan>, fresh: &Plan) -> String {
+    let Some(before) = before else {
+        return "there was no plan".into();
+    };
+    let label = |release: &Option<Release>| {
+        release
+            .as_ref()
+            .map_or("unknown", Release::label)
+            .to_owned()
+    };
+    if before.from.as_ref().map(|from| &from.id) != fresh.from.as_ref().map(|from| &from.id) {
+        return format!(
+            "production moved from {} to {} after the card was made.",
+            label(&before.from),
+            label(&fresh.from)
+        );
+    }
+    if before.to.id != fresh.to.id {
+        return format!(
+            "the target would now be {} and not {}.",
+            fresh.to.label(),
+            before.to.label()
+        );
+    }
+    if before.surfaces != fresh.surfaces {
+        return "what the domains serve changed after the card was made.".into();
+    }
+    if before.pin != fresh.pin {
+        return "automatic deploys were switched on or off after the card was made.".into();
+    }
+    "what it would restore or un-ship changed after the card was made.".into()
+}
+
+fn after(now: Timestamp, wait: Duration) -> Timestamp {
+    now.checked_add(wait).unwrap_or(Timestamp::MAX)
+}
+
+fn since(then: Timestamp, now: Timestamp) -> Duration {
+    Duration::try_from(now.duration_since(then)).unwrap_or_default()
+}

@@ -1,0 +1,469 @@
+//! The one writer: load, decide, store.
+//!
+//! Every change of a rollback, its timeline entries and the steps it leaves behind are committed
+//! in one transaction, by the functions here and nowhere else. Nothing here touches the network.
+
+use crate::{
+    clock::Clock,
+    store::{
+        Db, Tx, messages, rollbacks,
+        steps::{self, Lease, Next},
+        timelines,
+    },
+};
+use jiff::Timestamp;
+use rollback_domain::{
+    people::{Person, Policy},
+    refusal::{Refusal, Source},
+    release::Survey,
+    rollback::{self, Command, Decision, Proposal, Rollback, Say, Spoken},
+    step::{Format, Step},
+    timeline::{Actor, Happening, Kind},
+};
+use serde::{Deserialize, Serialize};
+use std::{sync::Arc, time::Duration};
+use tokio::sync::Notify;
+
+/// Where rollbacks are changed.
+#[derive(Clone, Debug)]
+pub struct Engine {
+    /// The record.
+    pub db: Db,
+    /// The time.
+    pub clock: Clock,
+    /// Rung when there may be something to do.
+    pub bell: Arc<Notify>,
+}
+
+/// Why nothing could be stored.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The database failed.
+    #[error("the database failed: {0}")]
+    Database(#[from] sqlx::Error),
+    /// The lease was lost: another worker has the step, and what was done under it does not count.
+    #[error("the lease on this step was lost to another worker")]
+    Fenced,
+    /// Others kept changing it first.
+    #[error("the rollback was changed by somebody else at the same time")]
+    Raced,
+}
+
+/// What a person or Slack sends, ready to be taken. Taking it is one transaction.
+#[derive(Clone, Debug)]
+pub enum Ask {
+    /// Open a rollback.
+    Propose(Proposal),
+    /// Write a note into the channel's timeline.
+    Note {
+        /// The channel.
+        channel: String,
+        /// Who writes.
+        by: Person,
+        /// Where it came from.
+        source: Source,
+        /// When it happened.
+        at: Timestamp,
+        /// What happened.
+        text: String,
+        /// Where to echo it by a step, when the answer itself cannot: the thread.
+        echo: Option<Option<String>>,
+    },
+    /// Leave a step behind.
+    Leave(Step),
+    /// Put a channel's timeline into a file.
+    Export {
+        /// The channel.
+        channel: String,
+        /// How it is written.
+        format: Format,
+        /// The thread it goes to.
+        thread: Option<String>,
+        /// Who asked.
+        by: Person,
+    },
+}
+
+/// How something that was asked was taken.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "taken", rename_all = "snake_case")]
+pub enum Taken {
+    /// A rollback is open.
+    Opened {
+        /// Its number.
+        id: u64,
+    },
+    /// Nothing was done, and this is why.
+    Refused {
+        /// The sentence.
+        spoken: Spoken,
+    },
+    /// The note is in the timeline.
+    Noted {
+        /// When it happened.
+        at: Timestamp,
+        /// When it was written down.
+        recorded_at: Timestamp,
+    },
+    /// It will be done.
+    Left,
+}
+
+/// What a completed step leads to besides the change of a rollback.
+#[derive(Clone, Debug, Default)]
+pub struct Extra {
+    /// What Slack has now, by message key and channel.
+    pub sent: Option<(String, String, messages::Sent)>,
+    /// What the platform served: service, environment, survey.
+    pub saw: Option<(String, String, Survey)>,
+    /// What else goes into a timeline.
+    pub happened: Option<(i64, Happening)>,
+    /// What else is to be done, and when.
+    pub steps: Vec<(Step, Timestamp)>,
+}
+
+impl Engine {
+    /// Takes input once. Input with a key that was taken before gets the same answer again, and
+    /// nothing else happens.
+    pub async fn take(&self, key: &str, ask: Ask) -> Result<Taken, Error> {
+        for _ in 0..3 {
+            match self.try_take(key, &ask).await {
+                // Somebody else took the same input or opened a rollback of the same service in
+                // the same moment: look again.
+                Err(Error::Database(error)) if rollbacks::is_taken(&error) => {}
+                Ok(taken) => {
+                    self.bell.notify_one();
+                    return Ok(taken);
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Err(Error::Raced)
+    }
+
+    async fn try_take(&self, key: &str, ask: &Ask) -> Result<Taken, Error> {
+        let now = self.clock.now();
+        let mut tx = self.db.begin().await?;
+        if let Some(answer) = messages::answer(&mut tx, key).await? {
+            return crate::store::read(&answer).map_err(Error::from);
+        }
+        let taken = match ask {
+            Ask::Propose(proposal) => self.propose(&mut tx, proposal.clone(), now).await?,
+            Ask::Note {
+                channel,
+                by,
+                source,
+                at,
+                text,
+                echo,
+            } => {
+                let incident = timelines::incident_of(&mut tx, channel, now).await?;
+                let happening = Happening {
+                    at: *at,
+                    who: Actor::Person(by.clone()),
+                    source: *source,
+                    kind: Kind::Note,
+                    text: text.clone(),
+                    rollback: None,
+                };
+                timelines::append(&mut tx, incident, &[happening], now).await?;
+                if let Some(thread) = echo {
+                    let step = Step::Post {
+                        channel: channel.clone(),
+                        thread: thread.clone(),
+                        spoken: Spoken::Text(crate::messages::noted(*at, now, &by.name)),
+                        id: format!("note:{key}"),
+                    };
+                    steps::poke(&mut tx, &step, now).await?;
+                }
+                Taken::Noted {
+                    at: *at,
+                    recorded_at: now,
+                }
+            }
+            Ask::Leave(step) => {
+                steps::poke(&mut tx, step, now).await?;
+                Taken::Left
+            }
+            Ask::Export {
+                channel,
+                format,
+                thread,
+                by,
+            } => {
+                let incident = timelines::latest_in(&self.db, channel).await?;
+                match incident {
+                    None => Taken::Refused {
+                        spoken: Spoken::from(&Refusal::NoIncident),
+                    },
+                    Some(incident) => {
+                        let step = Step::Export {
+                            incident,
+                            format: *format,
+                            channel: channel.clone(),
+                            rollback: None,
+                            thread: thread.clone(),
+                            asked_by: Some(by.clone()),
+                            id: key.to_owned(),
+                        };
+                        steps::poke(&mut tx, &step, now).await?;
+                        Taken::Left
+                    }
+                }
+            }
+        };
+        messages::take(&mut tx, key, &crate::store::written(&taken)?, now).await?;
+        tx.commit().await?;
+        Ok(taken)
+    }
+
+    async fn propose(
+        &self,
+        tx: &mut Tx,
+        proposal: Proposal,
+        now: Timestamp,
+    ) -> Result<Taken, Error> {
+        let incident = timelines::incident_of(tx, &proposal.channel, now).await?;
+        if let Some(open) = rollbacks::open_of(tx, &proposal.service, &proposal.environment).await?
+        {
+            let refusal = Refusal::AlreadyOpen {
+                id: open.id,
+                word: open.word(),
+                service: open.service,
+                environment: open.environment,
+            };
+            let happening = refused(
+                &proposal.requester,
+                proposal.source,
+                "propose",
+                &refusal,
+                None,
+                now,
+            );
+            timelines::append(tx, incident, &[happening], now).await?;
+            return Ok(Taken::Refused {
+                spoken: Spoken::from(&refusal),
+            });
+        }
+        let id = self.open(tx, proposal, incident, now).await?;
+        Ok(Taken::Opened { id })
+    }
+
+    async fn open(
+        &self,
+        tx: &mut Tx,
+        proposal: Proposal,
+        incident: i64,
+        now: Timestamp,
+    ) -> Result<u64, Error> {
+        let id = rollbacks::next_id(tx, "rollback").await?.cast_unsigned();
+        let (rollback, happening) = proposal.open(id, incident);
+        rollbacks::insert(tx, &rollback).await?;
+        timelines::append(tx, incident, &[happening], now).await?;
+        steps::poke(tx, &Step::Drive { rollback: id }, now).await?;
+        Ok(id)
+    }
+
+    /// Puts `command` to a rollback and completes the step that led to it, both or neither.
+    ///
+    /// A refused command changes nothing; when it came from a person, the refusal is recorded and
+    /// they are told. Gives the rollback as it is now, or the refusal.
+    pub async fn complete(
+        &self,
+        lease: &Lease,
+        id: u64,
+        command: Command,
+        policy: &Policy,
+        extra: Extra,
+    ) -> Result<Result<Rollback, Refusal>, Error> {
+        let now = self.clock.now();
+        let mut tx = self.db.begin().await?;
+        let Some(rollback) = rollbacks::lock(&mut tx, id).await? else {
+            self.finish(tx, lease, Next::Done, extra, now).await?;
+            return Ok(Err(Refusal::UnknownRollback { id }));
+        };
+        let asking = command == Command::Asking;
+        let person = match &command {
+            Command::Person {
+                by,
+                source,
+                reply_to,
+                act,
+                ..
+            } => Some((by.clone(), *source, reply_to.clone(), act.verb())),
+            _ => None,
+        };
+        match rollback::decide(&rollback, command, policy, now) {
+            Ok(decision) => {
+                let drives = matches!(lease.step, Step::Drive { .. });
+                let next = match decision.drive_at {
+                    Some(at) if drives => Next::At(at),
+                    _ => Next::Done,
+                };
+                let rollback = self.store(&mut tx, decision, !drives, now).await?;
+                if asking {
+                    // The platform is asked under this very lease.
+                    if !steps::hold(&mut tx, lease).await? {
+                        return Err(Error::Fenced);
+                    }
+                    tx.commit().await?;
+                    self.bell.notify_one();
+                } else {
+                    self.finish(tx, lease, next, extra, now).await?;
+                }
+                Ok(Ok(rollback))
+            }
+            Err(refusal) => {
+                let mut extra = extra;
+                if let Some((by, source, reply_to, verb)) = person {
+                    let happening = refused(&by, source, verb, &refusal, Some(id), now);
+                    timelines::append(&mut tx, rollback.incident, &[happening], now).await?;
+                    let tell = Step::Tell {
+                        channel: rollback.channel.clone(),
+                        person: by.id,
+                        thread: None,
+                        reply_to,
+                        spoken: Spoken::from(&refusal),
+                        id: format!("refused:{}", lease.step.key()),
+                    };
+                    extra.steps.push((tell, now));
+                }
+                let next = match lease.step {
+                    // It is driven again by whatever changed it, or looks at itself once more.
+                    Step::Drive { .. } if !rollback.state.is_ended() => {
+                        Next::At(now.checked_add(Duration::from_secs(1)).unwrap_or(now))
+                    }
+                    _ => Next::Done,
+                };
+                self.finish(tx, lease, next, extra, now).await?;
+                Ok(Err(refusal))
+            }
+        }
+    }
+
+    /// Ends a step that changes no rollback.
+    pub async fn end(&self, lease: &Lease, next: Next, extra: Extra) -> Result<(), Error> {
+        let now = self.clock.now();
+        let tx = self.db.begin().await?;
+        self.finish(tx, lease, next, extra, now).await
+    }
+
+    async fn store(
+        &self,
+        tx: &mut Tx,
+        decision: Decision,
+        poke_drive: bool,
+        now: Timestamp,
+    ) -> Result<Rollback, Error> {
+        let Decision {
+            rollback,
+            happenings,
+            drive_at,
+            says,
+            opens,
+        } = decision;
+        let id = rollback.id;
+        if !rollbacks::save(tx, &rollback).await? {
+            return Err(Error::Raced);
+        }
+        timelines::append(tx, rollback.incident, &happenings, now).await?;
+        if poke_drive && let Some(at) = drive_at {
+            steps::poke(tx, &Step::Drive { rollback: id }, at).await?;
+        }
+        for (n, say) in says.into_iter().enumerate() {
+            let step = match say {
+                Say::Card => Step::Card { rollback: id },
+                Say::Outcome => Step::Outcome { rollback: id },
+                Say::Tell {
+                    person,
+                    reply_to,
+                    spoken,
+                } => Step::Tell {
+                    channel: rollback.channel.clone(),
+                    person,
+                    thread: None,
+                    reply_to,
+                    spoken,
+                    id: format!("RB-{id}:{}:{n}", rollback.revision),
+                },
+                Say::Export => Step::Export {
+                    incident: rollback.incident,
+                    format: Format::Markdown,
+                    channel: rollback.channel.clone(),
+                    rollback: Some(id),
+                    thread: None,
+                    asked_by: None,
+                    id: format!("RB-{id}:closed"),
+                },
+            };
+            steps::poke(tx, &step, now).await?;
+        }
+        if let Some(proposal) = opens {
+            self.open(tx, proposal, rollback.incident, now).await?;
+        }
+        Ok(rollback)
+    }
+
+    async fn finish(
+        &self,
+        mut tx: Tx,
+        lease: &Lease,
+        next: Next,
+        extra: Extra,
+        now: Timestamp,
+    ) -> Result<(), Error> {
+        if let Some((key, channel, sent)) = &extra.sent {
+            messages::sent(&mut tx, key, channel, sent).await?;
+        }
+        if let Some((service, environment, survey)) = &extra.saw {
+            rollbacks::saw(&mut tx, service, environment, survey, now).await?;
+        }
+        if let Some((incident, happening)) = extra.happened {
+            timelines::append(&mut tx, incident, &[happening], now).await?;
+        }
+        for (step, at) in &extra.steps {
+            steps::poke(&mut tx, step, *at).await?;
+        }
+        if !steps::finish(&mut tx, lease, &next, now).await? {
+            return Err(Error::Fenced);
+        }
+        tx.commit().await?;
+        self.bell.notify_one();
+        Ok(())
+    }
+
+    /// Leaves steps behind at start-up.
+    pub async fn leave(&self, steps: &[Step]) -> Result<(), Error> {
+        let now = self.clock.now();
+        let mut tx = self.db.begin().await?;
+        for step in steps {
+            steps::poke(&mut tx, step, now).await?;
+        }
+        let day_ago = now
+            .checked_sub(Duration::from_secs(48 * 3_600))
+            .unwrap_or(now);
+        messages::sweep(&mut tx, day_ago).await?;
+        tx.commit().await?;
+        self.bell.notify_one();
+        Ok(())
+    }
+}
+
+/// A refusal for the record.
+fn refused(
+    by: &Person,
+    source: Source,
+    verb: &str,
+    refusal: &Refusal,
+    rollback: Option<u64>,
+    now: Timestamp,
+) -> Happening {
+    Happening {
+        at: now,
+        who: Actor::Person(by.clone()),
+        source,
+        kind: Kind::Refused,
+        text: format!("tried to {verb}: {} {refusal}", refusal.code()),
+        rollback,
+    }
+}

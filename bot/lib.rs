@@ -1,0 +1,185 @@
+//! Rollback Bot: takes production back to a version that worked, from a Slack channel.
+//!
+//! In reading order: what arrives (`handlers`), the one writer (`engine`) with its record
+//! (`store`), the one place that touches the world (`worker`) with what it touches (`providers`,
+//! `probe`, `slack`), the words (`messages`), and what it is set up with (`config`, `clock`).
+//! The rules are a crate of their own: `rollback_domain`.
+
+#[path = "../handlers/mod.rs"]
+pub mod handlers;
+
+pub mod engine;
+pub mod store;
+
+pub mod worker;
+
+pub mod probe;
+pub mod providers;
+pub mod slack;
+
+pub mod messages;
+
+pub mod clock;
+pub mod config;
+pub mod manifest;
+pub mod metrics;
+
+pub mod check;
+pub mod demo;
+pub mod serve;
+
+use anyhow::Context;
+use clock::Clock;
+use config::{Config, ProviderSettings, Service};
+use engine::Engine;
+use messages::Templates;
+use metrics::Metrics;
+use providers::{Provider, releases::Releases, vercel::Vercel};
+use rollback_domain::people::Policy;
+use slack::Slack;
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use store::Db;
+use tokio::sync::{Notify, OnceCell};
+
+/// Everything that a handler or a step may reach.
+#[derive(Clone)]
+pub struct App(Arc<Inside>);
+
+/// What [`App`] shares.
+pub struct Inside {
+    /// What it was set up with.
+    pub config: Config,
+    /// Where rollbacks are changed.
+    pub engine: Engine,
+    /// Slack, as we call it.
+    pub slack: Slack,
+    /// For looking at services from outside.
+    pub http: reqwest::Client,
+    /// The words.
+    pub templates: Templates,
+    /// What is counted.
+    pub metrics: Metrics,
+    providers: BTreeMap<(String, String), Arc<dyn Provider>>,
+    team: OnceCell<Option<String>>,
+}
+
+impl std::ops::Deref for App {
+    type Target = Inside;
+    fn deref(&self) -> &Inside {
+        &self.0
+    }
+}
+
+impl App {
+    /// Opens the database and prepares everything that `config` names. Touches no network but
+    /// the database's.
+    pub async fn start(config: Config, clock: Clock) -> anyhow::Result<App> {
+        let templates = Templates::load(config.templates.as_deref())?;
+        let db = Db::open(config.database.url.expose()).await?;
+        let http = http_client()?;
+        let mut providers = BTreeMap::new();
+        for service in &config.services {
+            let key = (service.name.clone(), service.environment.clone());
+            providers.insert(key, provider(service, &http));
+        }
+        let app = App(Arc::new(Inside {
+            slack: Slack::new(
+                http.clone(),
+                &config.slack.api_url,
+                config.slack.bot_token.expose(),
+            ),
+            engine: Engine {
+                db,
+                clock,
+                bell: Arc::new(Notify::new()),
+            },
+            metrics: Metrics::default(),
+            team: OnceCell::new(),
+            http,
+            templates,
+            providers,
+            config,
+        }));
+        worker::survey_all(&app)
+            .await
+            .context("the first steps could not be stored")?;
+        Ok(app)
+    }
+
+    /// The provider of a service.
+    pub fn provider(&self, service: &Service) -> Option<Arc<dyn Provider>> {
+        self.providers
+            .get(&(service.name.clone(), service.environment.clone()))
+            .cloned()
+    }
+
+    /// The workspace people must belong to: configured, or the token's own, asked for once.
+    pub async fn team(&self) -> Result<Option<String>, slack::Failure> {
+        if self.config.slack.team.is_some() {
+            return Ok(self.config.slack.team.clone());
+        }
+        self.team
+            .get_or_try_init(|| async { Ok(self.slack.identity().await?.team_id) })
+            .await
+            .cloned()
+    }
+
+    /// What a service asks for, from the configuration.
+    pub fn policy(&self, service: &Service) -> Policy {
+        let approvers = service
+            .approve
+            .iter()
+            .filter_map(|role| Some((role.clone(), self.config.roles.get(role)?.members.clone())))
+            .collect();
+        Policy {
+            approvers,
+            requester_may_approve: service.requester_may_approve,
+            plan_ttl: self.config.policy.plan_ttl,
+            target_time: service.target_time,
+            passes: service.passes,
+            prove_within: service.prove_within,
+            watch: service.watch,
+            check_every: service.check_every,
+            fingerprint: service.fingerprint.is_some(),
+        }
+    }
+}
+
+/// The one HTTP client: no redirects out of sight, time-outs, our name.
+pub fn http_client() -> anyhow::Result<reqwest::Client> {
+    // A second call finds it installed already; both mean that ring is used.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    reqwest::Client::builder()
+        .user_agent(concat!("rollback-bot/", env!("CARGO_PKG_VERSION")))
+        .redirect(reqwest::redirect::Policy::limited(3))
+        .connect_timeout(Duration::from_secs(5))
+        .build()
+        .context("no HTTP client could be made")
+}
+
+/// The provider that a service's settings ask for.
+pub fn provider(service: &Service, http: &reqwest::Client) -> Arc<dyn Provider> {
+    match &service.provider {
+        ProviderSettings::Vercel {
+            project,
+            team,
+            token,
+            api_url,
+        } => Arc::new(Vercel::new(
+            http.clone(),
+            api_url.clone(),
+            project.clone(),
+            team.clone(),
+            token.expose().to_owned(),
+        )),
+        ProviderSettings::Releases {
+            path,
+            restart,
+            restart_timeout,
+        } => Arc::new(Releases {
+            path: path.clone(),
+            restart: restart.clone(),
+            restart_timeout: *restart_timeout,
+        }),
+    }
+}

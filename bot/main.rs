@@ -1,0 +1,112 @@
+//! The command line.
+
+use clap::{Parser, Subcommand};
+use rollback_bot::{check, config::Config, demo, manifest, serve};
+use rollback_domain::grammar::RESERVED;
+use std::{
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
+use tracing_subscriber::EnvFilter;
+
+/// Takes production back to a version that worked, from a Slack channel.
+#[derive(Debug, Parser)]
+#[command(name = "rollback-bot", version)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Listen to Slack and do what is due.
+    Serve {
+        /// The configuration.
+        #[arg(long, default_value = "rollback-bot.toml")]
+        config: PathBuf,
+    },
+    /// Show the whole story in a browser, without any account.
+    Demo {
+        /// Where the page listens (loopback only).
+        #[arg(long, default_value_t = 8080)]
+        port: u16,
+    },
+    /// Report every mistake in the configuration, and stop. Exit code 2 if there is one.
+    Check {
+        /// The configuration.
+        #[arg(long, default_value = "rollback-bot.toml")]
+        config: PathBuf,
+        /// Also try the tokens: reads from Slack and every platform, changes nothing.
+        #[arg(long)]
+        online: bool,
+    },
+    /// Print the Slack app manifest for `public_url`.
+    Manifest {
+        /// The configuration.
+        #[arg(long, default_value = "rollback-bot.toml")]
+        config: PathBuf,
+        /// Use this address instead of the configuration's: no configuration is needed then.
+        #[arg(long)]
+        public_url: Option<url::Url>,
+    },
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    // Before anything can make a TLS connection: two providers in one process panic later.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    tracing_subscriber::fmt()
+        .with_env_filter(
+            EnvFilter::try_from_default_env()
+                .unwrap_or_else(|_| EnvFilter::new("warn,rollback_bot=info")),
+        )
+        .with_writer(std::io::stderr)
+        .init();
+    match run(Arguments::parse().command).await {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("rollback-bot: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(command: Command) -> anyhow::Result<ExitCode> {
+    match command {
+        Command::Serve { config } => match load(&config) {
+            Ok(config) => serve::serve(config).await?,
+            Err(code) => return Ok(code),
+        },
+        Command::Demo { port } => demo::demo(port).await?,
+        Command::Check { config, online } => match load(&config) {
+            Ok(config) => {
+                if check::check(&config, online).await? > 0 {
+                    return Ok(ExitCode::from(2));
+                }
+            }
+            Err(code) => return Ok(code),
+        },
+        Command::Manifest { config, public_url } => {
+            let public_url = match public_url {
+                Some(public_url) => public_url,
+                None => match load(&config) {
+                    Ok(config) => config.server.public_url,
+                    Err(code) => return Ok(code),
+                },
+            };
+            println!("{:#}", manifest::manifest(&public_url));
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The configuration, or every mistake in it at once.
+fn load(path: &Path) -> Result<Config, ExitCode> {
+    Config::load(path, &|name| std::env::var(name).ok(), RESERVED).map_err(|mistakes| {
+        eprintln!(
+            "rollback-bot: {} cannot be used:\n{mistakes}",
+            path.display()
+        );
+        ExitCode::from(2)
+    })
+}

@@ -1,0 +1,392 @@
+//! The words of updates and exports: one context type per template, everything escaped.
+//!
+//! The templates are compiled in; an operator's directory may override each by name. All are
+//! rendered from a sample at start-up, so a mistake in one is found before it is needed.
+
+use crate::slack::{
+    Words,
+    blocks::{cut, inline, section},
+};
+use anyhow::Context;
+use jiff::Timestamp;
+use minijinja::{AutoEscape, Environment, UndefinedBehavior, Value, value::Serde};
+use rollback_domain::{
+    plan::Unships,
+    proof::spell,
+    refusal::list,
+    rollback::{Rollback, State},
+    timeline::Entry,
+};
+use serde::Serialize;
+use std::{fs, path::Path, sync::Arc, time::Duration};
+
+/// Every template, by the name under which it may be overridden.
+const TEMPLATES: [(&str, &str); 4] = [
+    (
+        "proposed.md.j2",
+        include_str!("../templates/proposed.md.j2"),
+    ),
+    (
+        "executed.md.j2",
+        include_str!("../templates/executed.md.j2"),
+    ),
+    ("failed.md.j2", include_str!("../templates/failed.md.j2")),
+    (
+        "timeline.md.j2",
+        include_str!("../templates/timeline.md.j2"),
+    ),
+];
+
+/// The templates, ready to be rendered.
+#[derive(Clone, Debug)]
+pub struct Templates(Arc<Environment<'static>>);
+
+/// What an update about a rollback may say. Everything is escaped for Slack already.
+#[derive(Clone, Debug, Serialize)]
+#[expect(missing_docs, reason = "docs/operations.md lists what each holds")]
+pub struct Update {
+    pub id: String,
+    pub service: String,
+    pub environment: String,
+    pub platform: String,
+    pub status: String,
+    pub sentence: String,
+    pub from: String,
+    pub to: String,
+    pub because: String,
+    pub requester: String,
+    pub approver: String,
+    pub commanded_at: String,
+    pub serving_at: String,
+    pub served: String,
+    pub checks: String,
+    pub took: String,
+    pub waited: String,
+    pub goal: Option<String>,
+    pub judged: String,
+    pub unships: String,
+    pub leaves: String,
+    pub after: Option<String>,
+}
+
+/// What a timeline export says.
+#[derive(Clone, Debug, Serialize)]
+#[expect(missing_docs, reason = "docs/operations.md lists what each holds")]
+pub struct Export {
+    pub incident: String,
+    pub channel: String,
+    pub exported_at: String,
+    pub count: usize,
+    pub entries: Vec<Line>,
+}
+
+/// One line of a timeline export.
+#[derive(Clone, Debug, Serialize)]
+#[expect(missing_docs, reason = "docs/operations.md lists what each holds")]
+pub struct Line {
+    pub seq: i64,
+    pub at: String,
+    pub recorded_at: String,
+    pub who: String,
+    pub source: String,
+    pub rollback: String,
+    pub kind: String,
+    pub text: String,
+}
+
+impl Templates {
+    /// Reads the defaults and what `overrides` has in their place, and renders each once.
+    pub fn load(overrides: Option<&Path>) -> anyhow::Result<Self> {
+        let mut environment = Environment::new();
+        environment.set_undefined_behavior(UndefinedBehavior::Strict);
+        // Values are escaped for where they go (mrkdwn, a Markdown table), not for HTML.
+        environment.set_auto_escape_callback(|_| AutoEscape::None);
+        for (name, default) in TEMPLATES {
+            let source = match overrides.map(|directory| directory.join(name)) {
+                Some(path) if path.exists() => fs::read_to_string(&path)
+                    .with_context(|| format!("the template {} cannot be read", path.display()))?,
+                _ => default.to_owned(),
+            };
+            environment
+                .add_template_owned(name, source)
+                .with_context(|| format!("the template {name} is not well formed"))?;
+        }
+        if let Some(directory) = overrides {
+            known_only(directory)?;
+        }
+        let templates = Self(Arc::new(environment));
+        for name in ["proposed.md.j2", "executed.md.j2", "failed.md.j2"] {
+            templates.render(name, &Update::sample())?;
+        }
+        templates.render("timeline.md.j2", &Export::sample())?;
+        Ok(templates)
+    }
+
+    fn render(&self, name: &str, context: &impl Serialize) -> anyhow::Result<String> {
+        self.0
+            .get_template(name)
+            .and_then(|template| template.render(Value::from(Serde(context))))
+            .with_context(|| format!("the template {name} cannot be rendered"))
+    }
+
+    /// What the channel hears when a rollback is proposed in a thread.
+    pub fn proposed(&self, update: &Update) -> anyhow::Result<Words> {
+        self.update("proposed.md.j2", update)
+    }
+
+    /// What the channel hears when a rollback is over, good or bad.
+    pub fn outcome(&self, rollback: &Rollback) -> anyhow::Result<Words> {
+        let name = match rollback.state {
+            State::Failed { .. } | State::Partial { .. } => "failed.md.j2",
+            _ => "executed.md.j2",
+        };
+        self.update(name, &Update::of(rollback))
+    }
+
+    fn update(&self, name: &str, update: &Update) -> anyhow::Result<Words> {
+        let text = self.render(name, update)?;
+        Ok(Words {
+            text: cut(&text, 3900),
+            blocks: vec![section(&text)],
+        })
+    }
+
+    /// An incident's timeline for people.
+    pub fn timeline(
+        &self,
+        incident: i64,
+        channel: &str,
+        entries: &[Entry],
+        now: Timestamp,
+    ) -> anyhow::Result<String> {
+        self.render(
+            "timeline.md.j2",
+            &Export {
+                incident: format!("INC-{incident}"),
+                channel: channel.to_owned(),
+                exported_at: stamp(now),
+                count: entries.len(),
+                entries: entries.iter().map(Line::of).collect(),
+            },
+        )
+    }
+}
+
+fn known_only(directory: &Path) -> anyhow::Result<()> {
+    let listed = fs::read_dir(directory)
+        .with_context(|| format!("templates.directory {} cannot be read", directory.display()))?;
+    for file in listed {
+        let name = file?.file_name();
+        let name = name.to_string_lossy();
+        if name.ends_with(".j2") && !TEMPLATES.iter().any(|(known, _)| *known == name) {
+            let known = TEMPLATES.map(|(name, _)| name.to_owned());
+            anyhow::bail!(
+                "templates.directory has {name}, which overrides nothing; it may have {}",
+                list(&known, "and")
+            );
+        }
+    }
+    Ok(())
+}
+
+impl Update {
+    /// What is known of a rollback now.
+    pub fn of(rollback: &Rollback) -> Self {
+        let plan = rollback.plan.as_ref();
+        let person = |name: &str| format!("@{}", inline(name, 80));
+        let (n, m) = rollback.served();
+        let took = rollback
+            .times
+            .to_serving()
+            .and_then(|took| Duration::try_from(took).ok());
+        let waited = rollback
+            .times
+            .waiting()
+            .and_then(|waited| Duration::try_from(waited).ok());
+        Self {
+            id: format!("RB-{}", rollback.id),
+            service: inline(&rollback.service, 80),
+            environment: inline(&rollback.environment, 80),
+            platform: inline(
+                plan.map_or("the platform", |plan| &plan.nature.platform),
+                80,
+            ),
+            status: rollback.word(),
+            sentence: inline(
+                &match &rollback.state {
+                    State::Failed { why } => why.clone(),
+                    State::Partial { failed, .. } => {
+                        format!(
+                            "could not move {}; traffic may be split",
+                            list(failed, "and")
+                        )
+                    }
+                    _ => rollback.proof.sentence(rollback.to_label()),
+                },
+                600,
+            ),
+            from: inline(rollback.from_label(), 80),
+            to: inline(rollback.to_label(), 80),
+            because: inline(
+                rollback.because.as_deref().unwrap_or("no reason was given"),
+                300,
+            ),
+            requester: person(&rollback.requester.name),
+            approver: rollback
+                .approved
+                .as_ref()
+                .map_or_else(|| "nobody".into(), |approval| person(&approval.by.name)),
+            commanded_at: rollback.times.commanded.map(stamp).unwrap_or_default(),
+            serving_at: rollback
+                .times
+                .serving
+                .map_or_else(|| "not yet".into(), stamp),
+            served: format!("{n}/{m}"),
+            checks: inline(
+                &rollback
+                    .proof
+                    .last
+                    .as_ref()
+                    .map_or_else(|| "nothing".into(), rollback_domain::proof::Round::text),
+                400,
+            ),
+            took: took.map_or_else(
+                || "not serving".into(),
+                |took| format!("command → serving {}", spell(took)),
+            ),
+            waited: waited.map_or_else(|| "0 s".into(), spell),
+            goal: rollback.target_time.filter(|_| took.is_some()).map(spell),
+            judged: match (took, rollback.target_time) {
+                (Some(took), Some(goal)) if took <= goal => "met".into(),
+                (Some(_), Some(_)) => "missed".into(),
+                _ => String::new(),
+            },
+            unships: match plan.map(|plan| &plan.unships) {
+                Some(Unships::Known(releases)) if releases.is_empty() => {
+                    "nothing that served".into()
+                }
+                Some(Unships::Known(releases)) => {
+                    let named: Vec<String> = releases
+                        .iter()
+                        .take(5)
+                        .map(|release| inline(release.label(), 60))
+                        .collect();
+                    match releases.len() {
+                        n if n > 5 => format!("{} and {} more", named.join(", "), n - 5),
+                        _ => list(&named, "and"),
+                    }
+                }
+                Some(Unships::Unknown(_)) | None => "unknown".into(),
+            },
+            leaves: plan.map_or_else(String::new, |plan| {
+                inline(&plan.nature.leaves.join(", "), 300)
+            }),
+            after: plan
+                .and_then(|plan| plan.nature.after.as_ref())
+                .map(|after| inline(after, 200)),
+        }
+    }
+
+    fn sample() -> Self {
+        let text = || "sample".to_owned();
+        Self {
+            id: "RB-1".into(),
+            service: text(),
+            environment: text(),
+            platform: text(),
+            status: text(),
+            sentence: text(),
+            from: text(),
+            to: text(),
+            because: text(),
+            requester: text(),
+            approver: text(),
+            commanded_at: text(),
+            serving_at: text(),
+            served: text(),
+            checks: text(),
+            took: text(),
+            waited: text(),
+            goal: Some(text()),
+            judged: text(),
+            unships: text(),
+            leaves: text(),
+            after: Some(text()),
+        }
+    }
+}
+
+impl Export {
+    fn sample() -> Self {
+        Self {
+            incident: "INC-1".into(),
+            channel: "C1".into(),
+            exported_at: stamp(Timestamp::UNIX_EPOCH),
+            count: 1,
+            entries: vec![Line {
+                seq: 1,
+                at: stamp(Timestamp::UNIX_EPOCH),
+                recorded_at: stamp(Timestamp::UNIX_EPOCH),
+                who: "@maya".into(),
+                source: "command".into(),
+                rollback: "RB-1 ".into(),
+                kind: "requested".into(),
+                text: "sample".into(),
+            }],
+        }
+    }
+}
+
+impl Line {
+    fn of(entry: &Entry) -> Self {
+        let happening = &entry.happening;
+        let source = serde_json::to_value(happening.source).unwrap_or_default();
+        Self {
+            seq: entry.seq,
+            at: stamp(happening.at),
+            recorded_at: stamp(entry.recorded_at),
+            who: cell(&happening.who.to_string()),
+            source: source.as_str().unwrap_or_default().to_owned(),
+            rollback: happening
+                .rollback
+                .map(|id| format!("RB-{id} "))
+                .unwrap_or_default(),
+            kind: happening.kind.to_string(),
+            text: cell(&happening.text),
+        }
+    }
+}
+
+/// Text that stays inside its cell of a Markdown table and is nothing but text there.
+fn cell(text: &str) -> String {
+    let mut safe = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '|' | '\\' | '`' | '*' | '_' | '[' | ']' => safe.extend(['\\', c]),
+            '<' => safe.push_str("&lt;"),
+            '>' => safe.push_str("&gt;"),
+            '&' => safe.push_str("&amp;"),
+            c if c.is_control() => safe.push(' '),
+            c => safe.push(c),
+        }
+    }
+    safe
+}
+
+/// The line by which a note is echoed, in plain text.
+pub fn noted(at: Timestamp, recorded_at: Timestamp, by: &str) -> String {
+    let time = |at: Timestamp| at.strftime("%H:%M:%S UTC").to_string();
+    match at == recorded_at {
+        true => format!("Noted at {} by @{by}.", time(at)),
+        false => format!(
+            "Noted for {} (recorded {}) by @{by}.",
+            time(at),
+            time(recorded_at)
+        ),
+    }
+}
+
+/// A moment with its date, for records.
+pub fn stamp(at: Timestamp) -> String {
+    at.strftime("%Y-%m-%d %H:%M:%S UTC").to_string()
+}

@@ -1,0 +1,1058 @@
+//! Release directories on this machine: `current` is a link, and going back is pointing it elsewhere.
+//!
+//! The link is replaced by a rename, so at every moment it leads to one whole release or the
+//! other. What can refuse does so before the rename; after it nothing is an error any more, only
+//! something to report, because production has moved. The layout is Capistrano's:
+//! `<path>/releases/<name>`, `<path>/current`, and if there is one `<path>/revisions.log`.
+
+use super::Provider;
+use async_trait::async_trait;
+use jiff::Timestamp;
+use rollback_domain::{
+    release::{Candidate, Nature, Pin, Progress, Receipt, Release, Surface, Survey, Trouble},
+    rollback::Rollback,
+};
+use serde_json::{Value, json};
+use std::{
+    cmp::Reverse,
+    fs,
+    future::poll_fn,
+    io::{self, ErrorKind, Read, Seek, SeekFrom},
+    os::unix::fs::{MetadataExt, symlink},
+    path::{Path, PathBuf},
+    process::Stdio,
+    time::Duration,
+};
+use tokio::{
+    io::{AsyncRead, ReadBuf},
+    process::Command,
+    task::spawn_blocking,
+    time::{Instant, sleep, sleep_until},
+};
+
+/// The surface that is the link.
+const CURRENT: &str = "current";
+/// The surface that is the process which must start again to serve what the link leads to.
+const RESTART: &str = "restart";
+/// The most releases that are listed.
+const LISTED_AT_MOST: usize = 200;
+/// The most names that are looked at in `releases`.
+const NAMES_AT_MOST: usize = 10_000;
+/// The most of `revisions.log` that is read, from its end.
+const LOG_AT_MOST: u64 = 1024 * 1024;
+/// The most that is kept of what a restart command prints, and of what it complains, from the end:
+/// together 4 KiB.
+const OUTPUT_AT_MOST: usize = 2 * 1024;
+/// How long output may keep coming after the restart command itself has ended.
+const LAST_WORDS: Duration = Duration::from_millis(300);
+/// What a restart command finds in its environment, where the bot has it. No secrets.
+const ENVIRONMENT: [&str; 10] = [
+    "PATH",
+    "HOME",
+    "LANG",
+    "LC_ALL",
+    "USER",
+    "LOGNAME",
+    "TZ",
+    "TMPDIR",
+    "XDG_RUNTIME_DIR",
+    "DBUS_SESSION_BUS_ADDRESS",
+];
+
+/// One application that is deployed as directories.
+#[derive(Clone, Debug)]
+pub struct Releases {
+    /// The directory that holds `releases` and `current`.
+    pub path: PathBuf,
+    /// A program and its arguments that make the application serve what `current` leads to.
+    /// There is no shell in between.
+    pub restart: Option<Vec<String>>,
+    /// How long that may take before it is stopped.
+    pub restart_timeout: Duration,
+}
+
+#[async_trait]
+impl Provider for Releases {
+    fn nature(&self) -> Nature {
+        Nature {
+            platform: "Releases".into(),
+            restores: vec!["the files of the release directory".into()],
+            leaves: vec![
+                "database".into(),
+                "environment".into(),
+                "shared files".into(),
+            ],
+            after: Some("the next deploy replaces it".into()),
+            pins: false,
+            undoable: true,
+            touches_data: false,
+        }
+    }
+
+    async fn survey(&self) -> Result<Survey, Trouble> {
+        let path = self.path.clone();
+        off_the_runtime(move || read(&path)).await
+    }
+
+    async fn roll_back(&self, rollback: &Rollback) -> Result<Receipt, Trouble> {
+        let Some(plan) = &rollback.plan else {
+            return Err(Trouble::Refused(
+                "Releases: nothing was switched, this rollback has no plan. Ask for a new one."
+                    .into(),
+            ));
+        };
+        let (path, target, id) = (self.path.clone(), plan.to.id.clone(), rollback.id);
+        let switched = match spawn_blocking(move || switch(&path, &target, id)).await {
+            Ok(switched) => switched?,
+            Err(_) => {
+                return Err(Trouble::Unanswered(
+                    "Releases: the switch broke off in the middle. Where `current` leads is read back; nothing is switched twice.".into(),
+                ));
+            }
+        };
+        let Some(command) = self.restart.as_deref().filter(|args| !args.is_empty()) else {
+            return Ok(Receipt {
+                said: switched,
+                memory: Value::Null,
+            });
+        };
+        Ok(
+            match restart(command, &self.path, self.restart_timeout).await {
+                Ok(()) => Receipt {
+                    said: format!("{switched}; the restart command succeeded"),
+                    memory: json!({ "restarted": true }),
+                },
+                Err(why) => Receipt {
+                    said: format!("{switched}; the restart command failed: {why}"),
+                    memory: json!({ "restart_failed": why }),
+                },
+            },
+        )
+    }
+
+    async fn observe(&self, rollback: &Rollback) -> Result<Progress, Trouble> {
+        let Some(plan) = &rollback.plan else {
+            return Ok(Progress::NotAsked {
+                why: "the rollback has no plan".into(),
+            });
+        };
+        let path = self.path.clone();
+        let current = off_the_runtime(move || Current::read(&path)).await?;
+        let before = plan
+            .surfaces
+            .iter()
+            .find(|surface| surface.name == CURRENT)
+            .and_then(|surface| surface.live.clone());
+        let has_restart = self.restart.as_ref().is_some_and(|args| !args.is_empty());
+        Ok(stand(
+            &current,
+            &plan.to.id,
+            before.as_deref(),
+            has_restart.then_some(&rollback.memory),
+        ))
+    }
+
+    async fn check(&self) -> Result<String, Trouble> {
+        let path = self.path.clone();
+        off_the_runtime(move || {
+            let survey = read(&path)?;
+            if let Some(why) = survey.in_flight {
+                return Err(Trouble::Refused(format!(
+                    "Releases: {why}. Deploy once, or set path to the directory that holds releases and current."
+                )));
+            }
+            if may_write(&path) == Some(false) {
+                return Err(Trouble::Refused(format!(
+                    "Releases: {} does not look writable for this process{}. Give its user write access to that directory, not to what is below.",
+                    path.display(),
+                    whoami()
+                )));
+            }
+            let live = survey.surfaces.into_iter().find_map(|surface| surface.live);
+            Ok(format!(
+                "{} readable, current leads to {}, {} releases",
+                path.display(),
+                live.as_deref().unwrap_or("nothing"),
+                survey.candidates.len()
+            ))
+        })
+        .await
+    }
+}
+
+/// Reading the disk, where waiting for it holds nobody up.
+async fn off_the_runtime<T: Send + 'static>(
+    read: impl FnOnce() -> Result<T, Trouble> + Send + 'static,
+) -> Result<T, Trouble> {
+    spawn_blocking(read).await.unwrap_or_else(|_| {
+        Err(Trouble::Busy {
+            why: "Releases: reading the disk broke off. It is read again.".into(),
+            retry_after: None,
+        })
+    })
+}
+
+/// Where `current` leads.
+#[derive(Debug, PartialEq, Eq)]
+struct Current {
+    /// The release, if it leads to one.
+    live: Option<String>,
+    /// Why it does not lead to one, as a clause.
+    odd: Option<String>,
+}
+
+impl Current {
+    fn read(path: &Path) -> Result<Self, Trouble> {
+        let releases = canonical_releases(path)?;
+        let link = path.join(CURRENT);
+        let odd = |why: String| {
+            Ok(Self {
+                live: None,
+                odd: Some(why),
+            })
+        };
+        match fs::symlink_metadata(&link) {
+            Ok(metadata) if metadata.file_type().is_symlink() => {}
+            Ok(_) => return odd(format!("{} is not a link", link.display())),
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                return odd(format!("there is no {}", link.display()));
+            }
+            Err(error) => return Err(refused("read", &link, &error)),
+        }
+        let written = fs::read_link(&link).map_err(|error| refused("read", &link, &error))?;
+        match fs::canonicalize(&link) {
+            Ok(real) if real.parent() == Some(&releases) => {
+                match real.file_name().and_then(|name| name.to_str()) {
+                    Some(name) => Ok(Self {
+                        live: Some(name.to_owned()),
+                        odd: None,
+                    }),
+                    None => odd("current leads to a name that is not text".into()),
+                }
+            }
+            Ok(real) => odd(format!(
+                "current leads to {}, which is not a directory of {}",
+                real.display(),
+                releases.display()
+            )),
+            Err(error) if error.kind() == ErrorKind::PermissionDenied => {
+                Err(refused("follow", &link, &error))
+            }
+            Err(_) => odd(format!(
+                "current leads to {}, which is not there",
+                written.display()
+            )),
+        }
+    }
+
+    fn surface(&self) -> Surface {
+        Surface {
+            name: CURRENT.into(),
+            live: self.live.clone(),
+        }
+    }
+
+    /// As a clause: "current leads to v213".
+    fn clause(&self) -> String {
+        match (&self.live, &self.odd) {
+            (Some(live), _) => format!("current leads to {live}"),
+            (None, Some(odd)) => odd.clone(),
+            (None, None) => "current leads nowhere".into(),
+        }
+    }
+}
+
+fn canonical_releases(path: &Path) -> Result<PathBuf, Trouble> {
+    let releases = path.join("releases");
+    match fs::canonicalize(&releases) {
+        Ok(real) if real.is_dir() => Ok(real),
+        Ok(_) => Err(Trouble::Refused(format!(
+            "Releases: {} is not a directory. Set path to the directory that holds releases and current.",
+            releases.display()
+        ))),
+        Err(error) if error.kind() == ErrorKind::NotFound => Err(Trouble::Refused(format!(
+            "Releases: {} is not there. Set path to the directory that holds releases and current.",
+            releases.display()
+        ))),
+        Err(error) => Err(refused("read", &releases, &error)),
+    }
+}
+
+/// Lists the releases and where the link leads.
+fn read(path: &Path) -> Result<Survey, Trouble> {
+    let releases = canonical_releases(path)?;
+    let log = Log::read(path);
+    let entries = fs::read_dir(&releases).map_err(|error| refused("read", &releases, &error))?;
+    let mut found: Vec<(Reverse<Option<Timestamp>>, Reverse<String>)> = vec![];
+    for entry in entries.take(NAMES_AT_MOST) {
+        let entry = entry.map_err(|error| refused("read", &releases, &error))?;
+        let Ok(name) = entry.file_name().into_string() else {
+            continue;
+        };
+        if name.starts_with('.') {
+            continue;
+        }
+        let made = entry
+            .metadata()
+            .and_then(|metadata| metadata.modified())
+            .ok()
+            .and_then(|made| Timestamp::try_from(made).ok());
+        found.push((Reverse(made), Reverse(name)));
+    }
+    // Newest first; of two from the same moment the greater name, as dates sort.
+    found.sort();
+    found.truncate(LISTED_AT_MOST);
+    let current = Current::read(path)?;
+    let candidates = found
+        .into_iter()
+        .map(|(Reverse(created_at), Reverse(name))| {
+            let barred = barred(&releases, &name);
+            let sha = match barred {
+                None => revision(&releases.join(&name)),
+                Some(_) => None,
+            };
+            Candidate {
+                release: Release {
+                    live_since: created_at
+                        .filter(|_| log.mentions(&name) || current.live.as_ref() == Some(&name)),
+                    version: Some(name.clone()),
+                    sha,
+                    created_at,
+                    by: None,
+                    message: None,
+                    id: name,
+                },
+                barred,
+            }
+        })
+        .collect();
+    Ok(Survey {
+        candidates,
+        surfaces: vec![current.surface()],
+        pin: Pin::NotNeeded,
+        in_flight: current.odd,
+        memory: Value::Null,
+    })
+}
+
+/// Why the link may not be pointed there, as a clause; `None` when it may.
+fn barred(releases: &Path, name: &str) -> Option<String> {
+    if !is_plain(name) {
+        return Some("its name is not a plain one".into());
+    }
+    let release = releases.join(name);
+    match fs::symlink_metadata(&release) {
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            return Some("it is not there any more".into());
+        }
+        Err(_) => return Some("it cannot be read by this process".into()),
+        Ok(metadata) if metadata.file_type().is_symlink() => {
+            let inside = fs::canonicalize(&release).is_ok_and(|real| real.starts_with(releases));
+            return Some(if inside {
+                "it is a link and not a directory".into()
+            } else {
+                "it is a link that leads out of releases".into()
+            });
+        }
+        Ok(metadata) if !metadata.is_dir() => return Some("it is not a directory".into()),
+        Ok(_) => {}
+    }
+    match fs::read_dir(&release) {
+        Ok(mut entries) => entries.next().is_none().then(|| "it is empty".into()),
+        Err(_) => Some("it cannot be read by this process".into()),
+    }
+}
+
+/// Whether it is the name of something directly in a directory, and of nothing else.
+fn is_plain(name: &str) -> bool {
+    !name.is_empty()
+        && name.len() <= 255
+        && !name.starts_with('.')
+        && !name.contains(['/', '\\', '\0'])
+}
+
+/// The commit in the file that Capistrano leaves in a release.
+fn revision(release: &Path) -> Option<String> {
+    let file = release.join("REVISION");
+    // A pipe or a device would be waited for.
+    if !fs::metadata(&file).ok()?.is_file() {
+        return None;
+    }
+    let mut read = String::new();
+    fs::File::open(file)
+        .ok()?
+        .take(200)
+        .read_to_string(&mut read)
+        .ok()?;
+    let sha = read.trim();
+    let is_sha = (7..=64).contains(&sha.len()) && sha.bytes().all(|byte| byte.is_ascii_hexdigit());
+    is_sha.then(|| sha.to_ascii_lowercase())
+}
+
+/// What says whether a release ever served.
+enum Log {
+    /// There is none: every release is taken to have served when it was made.
+    None,
+    /// The names and words in it.
+    Of(String),
+}
+
+impl Log {
+    fn read(path: &Path) -> Self {
+        let tail = |path: &Path| -> io::Result<Vec<u8>> {
+            let mut file = fs::File::open(path)?;
+            let length = file.metadata()?.len();
+            file.seek(SeekFrom::Start(length.saturating_sub(LOG_AT_MOST)))?;
+            let mut read = vec![];
+            file.take(LOG_AT_MOST).read_to_end(&mut read)?;
+            Ok(read)
+        };
+        let log = path.join("revisions.log");
+        match fs::metadata(&log) {
+            Err(error) if error.kind() == ErrorKind::NotFound => Log::None,
+            Ok(metadata) if metadata.is_file() => {
+                // One that cannot be read proves nothing about any release.
+                Log::Of(String::from_utf8_lossy(&tail(&log).unwrap_or_default()).into_owned())
+            }
+            _ => Log::Of(String::new()),
+        }
+    }
+
+    fn mentions(&self, name: &str) -> bool {
+        match self {
+            Log::None => true,
+            Log::Of(words) => words.split_whitespace().any(|word| {
+                word == name
+                    || word.trim_matches(|c: char| c.is_ascii_punctuation() && c != '-' && c != '_')
+                        == name
+            }),
+        }
+    }
+}
+
+/// Points `current` at the release and says so, or says why nothing was changed.
+fn switch(path: &Path, target: &str, rollback: u64) -> Result<String, Trouble> {
+    let no = |why: String| {
+        Err(Trouble::Refused(format!(
+            "Releases: nothing was switched, {why}. Ask for a new plan and choose another release."
+        )))
+    };
+    let releases = canonical_releases(path)?;
+    if let Some(why) = barred(&releases, target) {
+        return no(format!("{target:?} is no release to go back to: {why}"));
+    }
+    let real = fs::canonicalize(releases.join(target))
+        .map_err(|error| refused("follow", &releases.join(target), &error))?;
+    if real != releases.join(target) {
+        return no(format!("{target:?} leads out of releases"));
+    }
+    let link = path.join(CURRENT);
+    let written = match fs::symlink_metadata(&link) {
+        Ok(metadata) if metadata.file_type().is_symlink() => fs::read_link(&link).ok(),
+        Ok(_) => {
+            return Err(Trouble::Refused(format!(
+                "Releases: nothing was switched, {} is not a link. Put a link to the live release in its place.",
+                link.display()
+            )));
+        }
+        Err(error) if error.kind() == ErrorKind::NotFound => None,
+        Err(error) => return Err(refused("read", &link, &error)),
+    };
+    if fs::canonicalize(&link).is_ok_and(|now| now == real) {
+        return Ok(format!("current already leads to {target}"));
+    }
+    // Written as it was written before, so that a chroot or a mount elsewhere still follows it.
+    let text = match written {
+        Some(before) if before.is_absolute() => {
+            let beside = before.with_file_name(target);
+            if fs::canonicalize(&beside).is_ok_and(|leads_to| leads_to == real) {
+                beside
+            } else {
+                real
+            }
+        }
+        _ => Path::new("releases").join(target),
+    };
+    let next = path.join(format!(".{CURRENT}.{rollback}"));
+    match fs::symlink_metadata(&next) {
+        Ok(metadata) if metadata.file_type().is_symlink() => {
+            fs::remove_file(&next).map_err(|error| refused("clear away", &next, &error))?;
+        }
+        Ok(_) => {
+            return Err(Trouble::Refused(format!(
+                "Releases: nothing was switched, {} is in the way and not ours. Remove it, then ask for a new plan.",
+                next.display()
+            )));
+        }
+        Err(_) => {}
+    }
+    symlink(&text, &next).map_err(|error| refused("make", &next, &error))?;
+    if let Err(error) = fs::rename(&next, &link) {
+        let _ = fs::remove_file(&next);
+        return Err(refused("replace", &link, &error));
+    }
+    // Moved; whether it would survive a power cut is worth saying and nothing more.
+    let kept = fs::File::open(path).and_then(|directory| directory.sync_all());
+    Ok(match kept {
+        Ok(()) => format!("current leads to {target}"),
+        Err(error) => {
+            format!("current leads to {target} (not yet sure to survive a power cut: {error})")
+        }
+    })
+}
+
+/// What the link and the stored end of the restart say together.
+fn stand(
+    current: &Current,
+    target: &str,
+    before: Option<&str>,
+    restart: Option<&Value>,
+) -> Progress {
+    let said = current.clause();
+    if current.live.as_deref() != Some(target) {
+        return if current.live.as_deref() == before {
+            Progress::NotAsked {
+                why: format!("still, {said}"),
+            }
+        } else {
+            Progress::Failed {
+                why: format!(
+                    "it was pointed elsewhere since: {said}. Find out who deployed, then ask for a new plan."
+                ),
+            }
+        };
+    }
+    let mut surfaces = vec![current.surface()];
+    let Some(memory) = restart else {
+        return Progress::Serving {
+            surfaces,
+            pin: Pin::NotNeeded,
+            said,
+        };
+    };
+    let restarted = memory.get("restarted").and_then(Value::as_bool) == Some(true);
+    surfaces.push(Surface {
+        name: RESTART.into(),
+        live: restarted.then(|| target.to_owned()),
+    });
+    if restarted {
+        return Progress::Serving {
+            surfaces,
+            pin: Pin::NotNeeded,
+            said,
+        };
+    }
+    let why = memory
+        .get("restart_failed")
+        .and_then(Value::as_str)
+        .unwrap_or("it is not known whether it ran; run it by hand");
+    Progress::Partial {
+        surfaces,
+        failed: vec![format!("restart command: {why}")],
+    }
+}
+
+/// Runs the restart command to its end. `Err`: what went wrong, as a clause.
+async fn restart(command: &[String], path: &Path, within: Duration) -> Result<(), String> {
+    let Some((program, arguments)) = command.split_first() else {
+        return Ok(());
+    };
+    let mut child = Command::new(program)
+        .args(arguments)
+        .current_dir(path)
+        .env_clear()
+        .envs(
+            ENVIRONMENT
+                .iter()
+                .filter_map(|name| Some((*name, std::env::var_os(name)?))),
+        )
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .map_err(|error| format!("{program} could not be started ({error})"))?;
+    let (mut stdout, mut stderr) = (child.stdout.take(), child.stderr.take());
+    let (mut printed, mut complained) = (Tail::default(), Tail::default());
+    let mut ended = None;
+    let deadline = Instant::now() + within;
+    loop {
+        // What it left behind may hold its output open for ever; it is not waited for.
+        if ended.is_some() && stdout.is_none() && stderr.is_none() {
+            break;
+        }
+        tokio::select! {
+            more = next(&mut stdout), if stdout.is_some() => printed.take(more, &mut stdout),
+            more = next(&mut stderr), if stderr.is_some() => complained.take(more, &mut stderr),
+            status = child.wait(), if ended.is_none() => ended = Some(status),
+            () = sleep(LAST_WORDS), if ended.is_some() => break,
+            () = sleep_until(deadline) => break,
+        }
+    }
+    let heard = [complained.words(), printed.words()]
+        .into_iter()
+        .find(|words| !words.is_empty())
+        .map(|words| format!(": {words}"))
+        .unwrap_or_default();
+    match ended {
+        Some(Ok(status)) if status.success() => Ok(()),
+        Some(Ok(status)) => Err(match status.code() {
+            Some(code) => format!("exit {code}{heard}"),
+            None => format!("stopped by a signal{heard}"),
+        }),
+        Some(Err(error)) => Err(format!("its end could not be read ({error})")),
+        None => {
+            let _ = child.kill().await;
+            Err(format!(
+                "no end after {} s, stopped{heard}",
+                within.as_secs_f64()
+            ))
+        }
+    }
+}
+
+/// The next piece of output; `None` at its end.
+async fn next(from: &mut Option<impl AsyncRead + Unpin>) -> Option<Vec<u8>> {
+    let reader = from.as_mut()?;
+    let mut space = [0; 1024];
+    let mut buffer = ReadBuf::new(&mut space);
+    poll_fn(|context| std::pin::Pin::new(&mut *reader).poll_read(context, &mut buffer))
+        .await
+        .ok()?;
+    let read = buffer.filled();
+    (!read.is_empty()).then(|| read.to_vec())
+}
+
+/// The end of an output of any length.
+#[derive(Default)]
+struct Tail(Vec<u8>);
+
+impl Tail {
+    fn take<R>(&mut self, more: Option<Vec<u8>>, from: &mut Option<R>) {
+        match more {
+            Some(more) => {
+                self.0.extend_from_slice(&more);
+                let too_many = self.0.len().saturating_sub(OUTPUT_AT_MOST);
+                self.0.drain(..too_many);
+            }
+            None => *from = None,
+        }
+    }
+
+    /// Its last words, on one line.
+    fn words(&self) -> String {
+        let text = String::from_utf8_lossy(&self.0);
+        let line = text
+            .split(|c: char| c.is_control() || c.is_whitespace())
+            .filter(|word| !word.is_empty())
+            .collect::<Vec<_>>()
+            .join(" ");
+        let skip = line.chars().count().saturating_sub(300);
+        if skip == 0 {
+            return line;
+        }
+        format!("…{}", line.chars().skip(skip).collect::<String>())
+    }
+}
+
+/// An error of the file system before anything was changed, with what to do about it.
+fn refused(what: &str, path: &Path, error: &io::Error) -> Trouble {
+    let path = path.display();
+    let (why, next) = match error.kind() {
+        ErrorKind::PermissionDenied => (
+            format!("permission denied{}", whoami()),
+            "Give its user access to it",
+        ),
+        ErrorKind::ReadOnlyFilesystem => (
+            "the file system is read-only".to_owned(),
+            "Mount it writable",
+        ),
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
+            ("there is no space left".to_owned(), "Make room")
+        }
+        _ => (error.to_string(), "Look at it on the machine"),
+    };
+    Trouble::Refused(format!(
+        "Releases: this process could not {what} {path} ({why}); production was not changed. {next}, then try again."
+    ))
+}
+
+/// Who this process is to the file system, as the end of a clause; empty where that is not told.
+fn whoami() -> String {
+    match fs::metadata("/proc/self") {
+        Ok(own) => format!(" for user id {}", own.uid()),
+        Err(_) => String::new(),
+    }
+}
+
+/// Whether names in this directory may be changed, by its mode alone; `None` when that is not told.
+fn may_write(path: &Path) -> Option<bool> {
+    let own = fs::metadata("/proc/self").ok()?;
+    let status = fs::read_to_string("/proc/self/status").ok()?;
+    let groups: Vec<u32> = status
+        .lines()
+        .find_map(|line| line.strip_prefix("Groups:"))
+        .unwrap_or_default()
+        .split_whitespace()
+        .filter_map(|group| group.parse().ok())
+        .collect();
+    let directory = fs::metadata(path).ok()?;
+    let mode = directory.mode();
+    let bits = if own.uid() == 0 {
+        return Some(true);
+    } else if directory.uid() == own.uid() {
+        mode >> 6
+    } else if directory.gid() == own.gid() || groups.contains(&directory.gid()) {
+        mode >> 3
+    } else {
+        mode
+    };
+    Some(bits & 0o3 == 0o3)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rollback_domain::{
+        grammar::Target,
+        people::Person,
+        plan::{Aim, Plan},
+        refusal::Source,
+        rollback::Proposal,
+    };
+    use tempfile::TempDir;
+
+    /// v211, v212 and v213, made a minute after the other; v213 is live.
+    fn app() -> TempDir {
+        let app = tempfile::tempdir().unwrap();
+        for (minute, name) in ["v211", "v212", "v213"].iter().enumerate() {
+            let release = app.path().join("releases").join(name);
+            fs::create_dir_all(&release).unwrap();
+            fs::write(release.join("index.html"), name).unwrap();
+            made(&release, minute);
+        }
+        symlink("releases/v213", app.path().join(CURRENT)).unwrap();
+        app
+    }
+
+    fn made(release: &Path, minute: usize) {
+        let at = std::time::UNIX_EPOCH + Duration::from_secs(1_772_300_000 + 60 * minute as u64);
+        fs::File::open(release).unwrap().set_modified(at).unwrap();
+    }
+
+    fn releases(app: &TempDir, restart: Option<&[&str]>) -> Releases {
+        Releases {
+            path: app.path().to_owned(),
+            restart: restart.map(|args| args.iter().map(|arg| (*arg).to_owned()).collect()),
+            restart_timeout: Duration::from_secs(5),
+        }
+    }
+
+    async fn planned(releases: &Releases, to: &str) -> Rollback {
+        let survey = releases.survey().await.unwrap();
+        let now = "2026-03-01T02:41:00Z".parse().unwrap();
+        let aim = Aim {
+            target: Target::Named(to.into()),
+            utc_offset: 0,
+        };
+        let plan = Plan::draw(&survey, &releases.nature(), &aim, now).unwrap();
+        let (mut rollback, _) = Proposal {
+            channel: "C1".into(),
+            service: "app".into(),
+            environment: "production".into(),
+            requester: Person::new("U1", "sam"),
+            because: None,
+            aim,
+            source: Source::Bot,
+            commanded: now,
+            target_time: None,
+            reply_to: None,
+            replaces: None,
+        }
+        .open(41, 1);
+        rollback.memory = survey.memory;
+        rollback.plan = Some(plan);
+        rollback
+    }
+
+    fn leads_to(app: &TempDir) -> String {
+        let link = fs::read_link(app.path().join(CURRENT)).unwrap();
+        link.to_str().unwrap().to_owned()
+    }
+
+    fn no(answer: Result<Receipt, Trouble>) -> String {
+        match answer {
+            Err(Trouble::Refused(why)) => {
+                assert!(why.starts_with("Releases: "), "{why}");
+                why
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[tokio::test]
+    async fn the_survey_lists_newest_first_and_says_what_is_barred() {
+        let app = app();
+        let dir = app.path().join("releases");
+        fs::write(dir.join("v212/REVISION"), "9C7E2F4AA11B\n").unwrap();
+        fs::write(dir.join("v211/REVISION"), "rm -rf /").unwrap();
+        made(&dir.join("v212"), 1);
+        made(&dir.join("v211"), 0);
+        fs::create_dir(dir.join("v210")).unwrap();
+        made(&dir.join("v210"), 0);
+        fs::write(dir.join("notes.txt"), "x").unwrap();
+        fs::create_dir(dir.join(".tmp")).unwrap();
+        symlink("/etc", dir.join("etc")).unwrap();
+        symlink("v211", dir.join("stable")).unwrap();
+        let survey = releases(&app, None).survey().await.unwrap();
+        let said: Vec<_> = survey
+            .candidates
+            .iter()
+            .filter(|candidate| candidate.release.id.starts_with('v'))
+            .map(|candidate| {
+                let why = candidate.barred.as_deref().unwrap_or("eligible");
+                (candidate.release.id.as_str(), why)
+            })
+            .collect();
+        assert_eq!(
+            said,
+            [
+                ("v213", "eligible"),
+                ("v212", "eligible"),
+                ("v211", "eligible"),
+                ("v210", "it is empty")
+            ]
+        );
+        let why = |name: &str| {
+            survey
+                .candidates
+                .iter()
+                .find(|candidate| candidate.release.id == name)
+                .and_then(|candidate| candidate.barred.clone())
+        };
+        assert_eq!(
+            why("etc").as_deref(),
+            Some("it is a link that leads out of releases")
+        );
+        assert_eq!(
+            why("stable").as_deref(),
+            Some("it is a link and not a directory")
+        );
+        assert_eq!(why("notes.txt").as_deref(), Some("it is not a directory"));
+        assert_eq!(why(".tmp"), None);
+        assert_eq!(survey.release("v212").sha.as_deref(), Some("9c7e2f4aa11b"));
+        assert_eq!(survey.release("v211").sha, None);
+        assert_eq!(survey.live().unwrap().id, "v213");
+        assert_eq!((survey.pin, survey.in_flight), (Pin::NotNeeded, None));
+    }
+
+    #[tokio::test]
+    async fn a_log_says_what_has_served() {
+        let app = app();
+        let line = "Branch main (at 9c7e2f4) deployed as release v211 by sam\n";
+        fs::write(app.path().join("revisions.log"), line).unwrap();
+        let survey = releases(&app, None).survey().await.unwrap();
+        assert!(survey.release("v211").live_since.is_some());
+        assert!(survey.release("v212").live_since.is_none());
+        // It is live, whatever the log says.
+        assert!(survey.release("v213").live_since.is_some());
+    }
+
+    #[tokio::test]
+    async fn going_back_moves_the_link_and_nothing_else() {
+        let app = app();
+        let releases = releases(&app, None);
+        let rollback = planned(&releases, "v212").await;
+        assert!(matches!(
+            releases.observe(&rollback).await.unwrap(),
+            Progress::NotAsked { .. }
+        ));
+        symlink("leftover", app.path().join(".current.41")).unwrap();
+        let receipt = releases.roll_back(&rollback).await.unwrap();
+        assert_eq!(receipt.said, "current leads to v212");
+        assert_eq!(leads_to(&app), "releases/v212");
+        assert!(fs::symlink_metadata(app.path().join(".current.41")).is_err());
+        match releases.observe(&rollback).await.unwrap() {
+            Progress::Serving { surfaces, pin, .. } => {
+                assert_eq!(pin, Pin::NotNeeded);
+                assert_eq!(surfaces.len(), 1);
+                assert_eq!(surfaces[0].live.as_deref(), Some("v212"));
+            }
+            other => panic!("{other:?}"),
+        }
+        let again = releases.roll_back(&rollback).await.unwrap();
+        assert_eq!(again.said, "current already leads to v212");
+        fs::remove_file(app.path().join(CURRENT)).unwrap();
+        symlink("releases/v211", app.path().join(CURRENT)).unwrap();
+        assert!(matches!(
+            releases.observe(&rollback).await.unwrap(),
+            Progress::Failed { .. }
+        ));
+    }
+
+    #[tokio::test]
+    async fn an_absolute_link_stays_absolute() {
+        let app = app();
+        let absolute = app.path().join("releases/v213");
+        fs::remove_file(app.path().join(CURRENT)).unwrap();
+        symlink(&absolute, app.path().join(CURRENT)).unwrap();
+        let releases = releases(&app, None);
+        let rollback = planned(&releases, "v212").await;
+        releases.roll_back(&rollback).await.unwrap();
+        assert_eq!(
+            leads_to(&app),
+            app.path().join("releases/v212").to_str().unwrap()
+        );
+    }
+
+    #[tokio::test]
+    async fn nothing_outside_of_releases_is_ever_a_target() {
+        let app = app();
+        let dir = app.path().join("releases");
+        fs::create_dir(dir.join(".hidden")).unwrap();
+        fs::write(dir.join(".hidden/x"), "x").unwrap();
+        symlink("/etc", dir.join("etc")).unwrap();
+        let releases = releases(&app, None);
+        let mut rollback = planned(&releases, "v212").await;
+        for target in [
+            "..",
+            ".",
+            "",
+            "../releases/v212",
+            "/etc",
+            "v212/../v211",
+            "v212/",
+            ".hidden",
+            "etc",
+            "v9",
+            "v212\0",
+            "index.html",
+        ] {
+            rollback.plan.as_mut().unwrap().to.id = target.into();
+            no(releases.roll_back(&rollback).await);
+            assert_eq!(leads_to(&app), "releases/v213", "{target:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_link_that_leads_nowhere_or_out_is_told() {
+        let app = app();
+        let releases = releases(&app, None);
+        let link = app.path().join(CURRENT);
+        for (to, part) in [
+            ("releases/v9", "which is not there"),
+            ("/etc", "not a directory of"),
+            ("releases/v212/index.html", "not a directory of"),
+        ] {
+            fs::remove_file(&link).unwrap();
+            symlink(to, &link).unwrap();
+            let survey = releases.survey().await.unwrap();
+            assert_eq!(survey.surfaces[0].live, None);
+            assert!(survey.in_flight.unwrap().contains(part), "{to}");
+            assert!(releases.check().await.is_err());
+        }
+        // It can be repaired by going to a release.
+        let rollback = planned(&releases, "v212").await;
+        releases.roll_back(&rollback).await.unwrap();
+        assert_eq!(leads_to(&app), "releases/v212");
+        // A directory in its place is left alone.
+        fs::remove_file(&link).unwrap();
+        fs::create_dir(&link).unwrap();
+        let why = no(releases.roll_back(&rollback).await);
+        assert!(why.contains("is not a link"), "{why}");
+        let gone = Releases {
+            path: app.path().join("nowhere"),
+            ..releases
+        };
+        assert!(matches!(gone.survey().await, Err(Trouble::Refused(_))));
+    }
+
+    #[tokio::test]
+    async fn a_restart_is_a_surface_of_its_own() {
+        let app = app();
+        let releases = releases(
+            &app,
+            Some(&[
+                "sh",
+                "-c",
+                "test -z \"$CARGO_MANIFEST_DIR\" && cat current/index.html > restarted",
+            ]),
+        );
+        let mut rollback = planned(&releases, "v212").await;
+        let receipt = releases.roll_back(&rollback).await.unwrap();
+        assert!(receipt.said.ends_with("the restart command succeeded"));
+        assert_eq!(
+            fs::read_to_string(app.path().join("restarted")).unwrap(),
+            "v212"
+        );
+        // Until the receipt is stored, it is not known whether it ran.
+        match releases.observe(&rollback).await.unwrap() {
+            Progress::Partial { failed, .. } => assert!(failed[0].contains("not known")),
+            other => panic!("{other:?}"),
+        }
+        rollback.memory = receipt.memory;
+        match releases.observe(&rollback).await.unwrap() {
+            Progress::Serving { surfaces, .. } => {
+                let live: Vec<_> = surfaces
+                    .iter()
+                    .map(|surface| (surface.name.as_str(), surface.live.as_deref()))
+                    .collect();
+                assert_eq!(live, [("current", Some("v212")), ("restart", Some("v212"))]);
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[tokio::test]
+    async fn a_restart_that_fails_takes_nothing_back() {
+        let app = app();
+        let loud = "yes loud | head -c 200000; echo 'no such unit' >&2; exit 3";
+        let releases = releases(&app, Some(&["sh", "-c", loud]));
+        let mut rollback = planned(&releases, "v212").await;
+        rollback.memory = releases.roll_back(&rollback).await.unwrap().memory;
+        assert_eq!(leads_to(&app), "releases/v212");
+        match releases.observe(&rollback).await.unwrap() {
+            Progress::Partial { surfaces, failed } => {
+                assert_eq!(surfaces[0].live.as_deref(), Some("v212"));
+                assert_eq!(surfaces[1].live, None);
+                assert!(
+                    failed[0].starts_with("restart command: exit 3: "),
+                    "{failed:?}"
+                );
+                assert!(failed[0].ends_with("no such unit"), "{failed:?}");
+                assert!(failed[0].len() < 400);
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[tokio::test]
+    async fn a_restart_is_stopped_when_it_takes_too_long_and_missed_when_it_is_not_there() {
+        let run = async |command: &[&str], within| {
+            let command: Vec<String> = command.iter().map(|arg| (*arg).to_owned()).collect();
+            restart(&command, Path::new("/"), within).await
+        };
+        let short = Duration::from_millis(200);
+        let why = run(&["sleep", "30"], short).await.unwrap_err();
+        assert_eq!(why, "no end after 0.2 s, stopped");
+        let why = run(&["no-such-program-here"], short).await.unwrap_err();
+        assert!(why.starts_with("no-such-program-here could not be started"));
+        // What it leaves running does not hold the rollback up.
+        let began = Instant::now();
+        assert_eq!(
+            run(&["sh", "-c", "sleep 5 &"], Duration::from_secs(4)).await,
+            Ok(())
+        );
+        assert!(began.elapsed() < Duration::from_secs(3));
+    }
+
+    #[tokio::test]
+    async fn the_check_says_what_works() {
+        let app = app();
+        let said = releases(&app, None).check().await.unwrap();
+        assert!(
+            said.ends_with("readable, current leads to v213, 3 releases"),
+            "{said}"
+        );
+    }
+}

@@ -1,0 +1,1656 @@
+//! Vercel: its production deployments, what every production domain serves, and Instant Rollback.
+//!
+//! The request to roll back is sent once and never repeated here. A refusal is final, a request
+//! that certainly did not leave is [`Trouble::Busy`], and everything in between is
+//! [`Trouble::Unanswered`]. What serves is always read domain by domain: neither the newest
+//! deployment nor the job's own word says what people get.
+
+use super::Provider;
+use async_trait::async_trait;
+use jiff::Timestamp;
+use reqwest::{Method, Response, header::HeaderMap};
+use rollback_domain::{
+    release::{Candidate, Nature, Pin, Progress, Receipt, Release, Surface, Survey, Trouble},
+    rollback::Rollback,
+};
+use serde_json::{Value, json};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+    time::Duration,
+};
+use url::Url;
+
+/// How long one call may take, from connecting to the last byte.
+const CALL_TIMEOUT: Duration = Duration::from_secs(10);
+/// The most bytes read of an answer.
+const BODY_AT_MOST: usize = 8 * 1024 * 1024;
+/// Production deployments read at once, so that what lies between live and target is complete.
+const LISTED: &str = "100";
+/// Rollback candidates and failed aliases read at once.
+const OFFERED: &str = "20";
+/// The most domains that are read one by one.
+const DOMAINS_AT_MOST: usize = 50;
+/// How many domains are read at the same time.
+const LANES: usize = 4;
+/// The longest description Vercel stores with a rollback.
+const DESCRIPTION_AT_MOST: usize = 250;
+/// The longest wait that is taken over from Vercel, in milliseconds.
+const WAIT_AT_MOST: i64 = 60 * 60 * 1000;
+/// How far our clock and Vercel's may be apart, when nothing better than a clock is there.
+const SKEW: Duration = Duration::from_secs(120);
+
+/// One Vercel project.
+#[derive(Clone)]
+pub struct Vercel {
+    /// The client all calls are made with; it should follow no redirects.
+    pub http: reqwest::Client,
+    /// Where the API is, usually `https://api.vercel.com`.
+    pub api_url: Url,
+    /// The project's id (`prj_…`) or name.
+    pub project: String,
+    /// The team that owns it: an id (`team_…`) or a slug. Without, the token's own account is meant.
+    pub team: Option<String>,
+    token: String,
+}
+
+impl fmt::Debug for Vercel {
+    /// Everything but the token.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Vercel")
+            .field("api_url", &self.api_url.as_str())
+            .field("project", &self.project)
+            .field("team", &self.team)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Vercel {
+    /// A project behind an API, with the token its calls are made with. Nothing is asked yet.
+    pub fn new(
+        http: reqwest::Client,
+        api_url: Url,
+        project: impl Into<String>,
+        team: Option<String>,
+        token: impl Into<String>,
+    ) -> Self {
+        Self {
+            http,
+            api_url,
+            project: project.into(),
+            team: team.filter(|team| !team.trim().is_empty()),
+            token: token.into(),
+        }
+    }
+
+    /// One call. `Err` means that there is no answer to judge.
+    async fn call(
+        &self,
+        method: Method,
+        path: &[&str],
+        query: &[(&str, &str)],
+        body: Option<&Value>,
+    ) -> Result<Response, Lost> {
+        let mut url = self.api_url.clone();
+        {
+            let mut segments = url.path_segments_mut().map_err(|()| {
+                Lost::Unsent("Vercel's api_url is no web address. Set it to https://api.vercel.com in the configuration.".into())
+            })?;
+            segments.pop_if_empty().extend(path);
+        }
+        {
+            let mut pairs = url.query_pairs_mut();
+            pairs.extend_pairs(query);
+            if let Some(team) = &self.team {
+                let name = if team.starts_with("team_") {
+                    "teamId"
+                } else {
+                    "slug"
+                };
+                pairs.append_pair(name, team);
+            }
+        }
+        if url.query() == Some("") {
+            url.set_query(None);
+        }
+        let mut request = self
+            .http
+            .request(method, url.clone())
+            .bearer_auth(self.token.trim())
+            .timeout(CALL_TIMEOUT);
+        if let Some(body) = body {
+            request = request.json(body);
+        }
+        let answer = request.send().await?;
+        // A client that follows redirects turns a request to change something into a read.
+        if *answer.url() != url {
+            return Err(Lost::Silent(
+                "it was sent on to another address; check api_url in the configuration".into(),
+            ));
+        }
+        Ok(answer)
+    }
+
+    /// Reads something; `None` when Vercel does not know it (404). May always be repeated.
+    async fn read(
+        &self,
+        what: &str,
+        path: &[&str],
+        query: &[(&str, &str)],
+    ) -> Result<Option<Value>, Trouble> {
+        let answer = match self.call(Method::GET, path, query, None).await {
+            Ok(answer) => answer,
+            Err(Lost::Unsent(why)) => return Err(Trouble::Refused(why)),
+            Err(Lost::Unreachable(why) | Lost::Silent(why)) => {
+                return Err(Trouble::Busy {
+                    why: format!("Vercel could not be asked for {what}: {why}. It is read again."),
+                    retry_after: None,
+                });
+            }
+        };
+        let status = answer.status().as_u16();
+        let headers = answer.headers().clone();
+        let body = match body_of(answer).await {
+            Ok(body) => body,
+            Err(why) if status == 200 => {
+                return Err(Trouble::Busy {
+                    why: format!(
+                        "Vercel's answer about {what} broke off: {why}. It is read again."
+                    ),
+                    retry_after: None,
+                });
+            }
+            Err(_) => vec![],
+        };
+        if status == 200 {
+            return serde_json::from_slice(&body)
+                .map(Some)
+                .map_err(|_| Trouble::Busy {
+                    why: format!("Vercel's answer about {what} is not JSON. It is read again; if this stays, check api_url in the configuration."),
+                    retry_after: None,
+                });
+        }
+        let error: Value = serde_json::from_slice(&body).unwrap_or_default();
+        match status {
+            404 => Ok(None),
+            _ => Err(unread(what, status, &headers, &error)),
+        }
+    }
+
+    async fn project(&self) -> Result<Project, Trouble> {
+        let project = self
+            .read(
+                &format!("the project {}", self.project),
+                &["v9", "projects", &self.project],
+                // Without it the last alias request may be missing.
+                &[("rollbackInfo", "true")],
+            )
+            .await?;
+        match project.as_ref().and_then(Project::of) {
+            Some(project) => Ok(project),
+            None if project.is_some() => Err(Trouble::Busy {
+                why: "Vercel's answer about the project has no id. It is read again; if this stays, check api_url in the configuration.".into(),
+                retry_after: None,
+            }),
+            None => Err(Trouble::Refused(self.no_project())),
+        }
+    }
+
+    fn no_project(&self) -> String {
+        match &self.team {
+            Some(team) => format!(
+                "Vercel knows no project {} in the team {team} (404). Check project and team in the configuration.",
+                self.project
+            ),
+            None => format!(
+                "Vercel knows no project {} in the token's own account (404). Check project in the configuration, and set team if a team owns it.",
+                self.project
+            ),
+        }
+    }
+
+    /// Production deployments, newest first, and whether there are more.
+    async fn deployments(
+        &self,
+        project: &str,
+        until: Option<&str>,
+        offered_only: bool,
+    ) -> Result<Page, Trouble> {
+        let mut query = vec![("projectId", project), ("target", "production")];
+        if offered_only {
+            query.extend([
+                ("state", "READY"),
+                ("rollbackCandidate", "true"),
+                ("limit", OFFERED),
+            ]);
+        } else {
+            query.push(("limit", LISTED));
+        }
+        query.extend(until.map(|until| ("until", until)));
+        let page = self
+            .read("the deployments", &["v6", "deployments"], &query)
+            .await?
+            .ok_or_else(|| Trouble::Refused(self.no_project()))?;
+        Ok(Page {
+            more: millis(&page["pagination"], "next").is_some(),
+            deployments: match page {
+                Value::Object(mut page) => match page.remove("deployments") {
+                    Some(Value::Array(deployments)) => deployments,
+                    _ => vec![],
+                },
+                _ => vec![],
+            },
+        })
+    }
+
+    /// The deployment behind each of these names, some at a time, in their order.
+    ///
+    /// A name that went to another project has nothing here.
+    async fn behind(
+        &self,
+        project: &str,
+        names: &[String],
+    ) -> Result<Vec<(String, Option<Value>)>, Trouble> {
+        let lane = |at: usize| async move {
+            let mut read = vec![];
+            for (index, name) in names.iter().enumerate().skip(at).step_by(LANES) {
+                let what = format!("the deployment behind {name}");
+                let deployment = self.read(&what, &["v13", "deployments", name], &[]).await?;
+                let deployment = deployment.filter(|deployment| {
+                    text(deployment, "projectId").is_none_or(|owner| owner == project)
+                });
+                read.push((index, name.clone(), deployment));
+            }
+            Ok::<_, Trouble>(read)
+        };
+        let (a, b, c, d) = tokio::try_join!(lane(0), lane(1), lane(2), lane(3))?;
+        let mut read: Vec<_> = [a, b, c, d].into_iter().flatten().collect();
+        read.sort_by_key(|(index, ..)| *index);
+        Ok(read
+            .into_iter()
+            .map(|(_, name, deployment)| (name, deployment))
+            .collect())
+    }
+
+    /// Whether traffic is being shifted step by step right now, as a clause.
+    async fn rolling(&self, project: &Project) -> Result<Option<String>, Trouble> {
+        if !project.rolling {
+            return Ok(None);
+        }
+        let read = self
+            .read(
+                "the rolling release",
+                &["v1", "projects", &project.id, "rolling-release"],
+                &[("state", "ACTIVE")],
+            )
+            .await;
+        match read {
+            Ok(Some(answer)) => Ok(rolling_release(&answer)),
+            Ok(None) => Ok(None),
+            Err(Trouble::Refused(_)) => Ok(Some(
+                "a rolling release may be under way: this token may not read it".into(),
+            )),
+            Err(trouble) => Err(trouble),
+        }
+    }
+
+    /// The names Vercel could not move, after a job that failed.
+    async fn unmoved(&self, project: &str) -> Result<Vec<String>, Trouble> {
+        let read = self
+            .read(
+                "the domains that failed",
+                &["v9", "projects", project, "rollback", "aliases"],
+                &[("failedOnly", "true"), ("limit", OFFERED)],
+            )
+            .await;
+        match read {
+            Ok(Some(answer)) => Ok(failed_aliases(&answer)),
+            // Not in the published API: what the domains serve says the same.
+            Ok(None) | Err(Trouble::Refused(_)) => Ok(vec![]),
+            Err(trouble) => Err(trouble),
+        }
+    }
+
+    /// What every name serves; a name Vercel has no deployment for serves `None`.
+    async fn surfaces(&self, project: &str, names: &[String]) -> Result<Vec<Surface>, Trouble> {
+        Ok(self
+            .behind(project, names)
+            .await?
+            .into_iter()
+            .map(|(name, deployment)| Surface {
+                live: deployment.as_ref().and_then(id_of).map(str::to_owned),
+                name,
+            })
+            .collect())
+    }
+}
+
+#[async_trait]
+impl Provider for Vercel {
+    fn nature(&self) -> Nature {
+        Nature {
+            platform: "Vercel".into(),
+            restores: vec![
+                "code".into(),
+                "cron jobs of the target's vercel.json".into(),
+                "env values baked into the build".into(),
+            ],
+            leaves: vec![
+                "database".into(),
+                "today's env settings".into(),
+                "flags".into(),
+                "storage".into(),
+            ],
+            after: Some("automatic deploys stay OFF until unpinned".into()),
+            pins: true,
+            undoable: true,
+            touches_data: false,
+        }
+    }
+
+    async fn survey(&self) -> Result<Survey, Trouble> {
+        let project = self.project().await?;
+        let (listed, offered, rolling, behind) = tokio::try_join!(
+            self.deployments(&project.id, None, false),
+            self.deployments(&project.id, None, true),
+            self.rolling(&project),
+            self.behind(&project.id, &project.domains),
+        )?;
+        let mut pages = Pages {
+            listed,
+            offered,
+            ..Pages::default()
+        };
+        // After an earlier rollback the live one may be older than the whole first page.
+        if let Some(created) = pages.live_beyond(&behind) {
+            let until = (created + 1).to_string();
+            let (older, older_offered) = tokio::try_join!(
+                self.deployments(&project.id, Some(&until), false),
+                self.deployments(&project.id, Some(&until), true),
+            )?;
+            pages.older = Some(older);
+            pages.offered.deployments.extend(older_offered.deployments);
+        }
+        Ok(survey(&project, pages, behind, rolling))
+    }
+
+    async fn roll_back(&self, rollback: &Rollback) -> Result<Receipt, Trouble> {
+        let Some(plan) = &rollback.plan else {
+            return Err(Trouble::Refused(
+                "Vercel was not asked: this rollback has no plan. Ask for a new one.".into(),
+            ));
+        };
+        let target = plan.to.id.as_str();
+        let plain = |id: &str| {
+            !id.is_empty()
+                && id
+                    .bytes()
+                    .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-')
+        };
+        if !plain(target) {
+            return Err(Trouble::Refused(format!(
+                "Vercel was not asked: {target:?} is not the id of a deployment. Ask for a new plan."
+            )));
+        }
+        // The path takes the id only, and the configuration may have the name.
+        let project = match text(&rollback.memory, "project_id") {
+            Some(id) if plain(id) => id.to_owned(),
+            _ if self.project.starts_with("prj_") => self.project.clone(),
+            _ => self.project().await?.id,
+        };
+        let description = description(rollback);
+        let answer = self
+            .call(
+                Method::POST,
+                &["v1", "projects", &project, "rollback", target],
+                &[("description", &description)],
+                Some(&json!({})),
+            )
+            .await;
+        match answer {
+            Ok(answer) => {
+                let status = answer.status();
+                let headers = answer.headers().clone();
+                // The status has been said; a body that breaks off takes nothing of it back.
+                let error: Value = if status.is_success() {
+                    Value::Null
+                } else {
+                    let body = body_of(answer).await.unwrap_or_default();
+                    serde_json::from_slice(&body).unwrap_or_default()
+                };
+                judge(status.as_u16(), &headers, &error, plan.to.label())
+            }
+            Err(Lost::Unsent(why)) => Err(Trouble::Refused(why)),
+            Err(Lost::Unreachable(why)) => Err(Trouble::Busy {
+                why: format!(
+                    "Vercel was not reached, so nothing was asked: {why}. It is tried again; if this stays, check the bot's way to {}.",
+                    self.api_url.host_str().unwrap_or("the API")
+                ),
+                retry_after: None,
+            }),
+            Err(Lost::Silent(why)) => Err(Trouble::Unanswered(format!(
+                "Vercel was asked and gave no answer: {why}. What the domains serve is read back; nothing is asked twice."
+            ))),
+        }
+    }
+
+    async fn observe(&self, rollback: &Rollback) -> Result<Progress, Trouble> {
+        let Some(plan) = &rollback.plan else {
+            return Ok(Progress::NotAsked {
+                why: "the rollback has no plan".into(),
+            });
+        };
+        let project = self.project().await?;
+        let names: Vec<String> = if plan.surfaces.is_empty() {
+            project.domains.clone()
+        } else {
+            plan.surfaces
+                .iter()
+                .map(|surface| surface.name.clone())
+                .collect()
+        };
+        let surfaces = self.surfaces(&project.id, &names).await?;
+        match stand(&project, rollback, &plan.to.id, &plan.surfaces, &surfaces) {
+            Stand::Serving(said) => Ok(Progress::Serving {
+                surfaces,
+                pin: project.pin,
+                said,
+            }),
+            Stand::JobFailed => {
+                let failed = self.unmoved(&project.id).await?;
+                Ok(ended_badly(&plan.to.id, surfaces, failed))
+            }
+            Stand::Skipped => Ok(Progress::Failed {
+                why: "Vercel skipped the rollback job and has not moved every domain. Look at the project's deployments on vercel.com, then ask for a new plan.".into(),
+            }),
+            Stand::NotAsked(why) => Ok(Progress::NotAsked { why }),
+        }
+    }
+
+    async fn check(&self) -> Result<String, Trouble> {
+        let project = self.project().await?;
+        match project.domains.len() {
+            0 => Err(Trouble::Refused(format!(
+                "Vercel shows no production domain for the project {}. Deploy it to production once, or check project in the configuration.",
+                project.name
+            ))),
+            1 => Ok(format!(
+                "project {} ({}) readable, 1 production domain",
+                project.name, project.id
+            )),
+            n => Ok(format!(
+                "project {} ({}) readable, {n} production domains",
+                project.name, project.id
+            )),
+        }
+    }
+}
+
+/// Why there is no answer: what decides whether something may have been done.
+enum Lost {
+    /// The request could not be made; the sentence says what to change.
+    Unsent(String),
+    /// There was no connection, so it was not sent.
+    Unreachable(String),
+    /// It may have been sent.
+    Silent(String),
+}
+
+impl From<reqwest::Error> for Lost {
+    fn from(error: reqwest::Error) -> Self {
+        if error.is_builder() {
+            return Lost::Unsent("Vercel's token or api_url has characters that cannot be sent. Set them anew in the configuration.".into());
+        }
+        let (connecting, late) = (error.is_connect(), error.is_timeout());
+        let error = error.without_url();
+        let mut cause: &dyn std::error::Error = &error;
+        while let Some(deeper) = cause.source() {
+            cause = deeper;
+        }
+        let cause = clean(&cause.to_string(), 200);
+        match (connecting, late) {
+            (true, _) => Lost::Unreachable(format!("no connection ({cause})")),
+            (false, true) => {
+                Lost::Silent(format!("nothing came within {} s", CALL_TIMEOUT.as_secs()))
+            }
+            (false, false) => Lost::Silent(format!("the connection broke ({cause})")),
+        }
+    }
+}
+
+/// The body of an answer, as far as it is sane.
+async fn body_of(mut answer: Response) -> Result<Vec<u8>, String> {
+    let mut body = vec![];
+    loop {
+        match answer.chunk().await {
+            Ok(Some(chunk)) if body.len() + chunk.len() > BODY_AT_MOST => {
+                return Err(format!(
+                    "it is larger than {} MiB",
+                    BODY_AT_MOST / 1024 / 1024
+                ));
+            }
+            Ok(Some(chunk)) => body.extend_from_slice(&chunk),
+            Ok(None) => return Ok(body),
+            Err(error) if error.is_timeout() => {
+                return Err(format!("it took more than {} s", CALL_TIMEOUT.as_secs()));
+            }
+            Err(_) => return Err("the connection broke".into()),
+        }
+    }
+}
+
+/// What a refused read means.
+fn unread(what: &str, status: u16, headers: &HeaderMap, error: &Value) -> Trouble {
+    match status {
+        401 | 403 => Trouble::Refused(no_access(status, error)),
+        402 => Trouble::Refused(format!(
+            "Vercel wants a paid plan or a paid bill before it shows {what} ({}). Look at vercel.com/account/billing.",
+            spoken(status, error)
+        )),
+        408 | 429 | 500.. => Trouble::Busy {
+            why: match status {
+                429 => format!(
+                    "Vercel answers too many requests ({}). It is read again later.",
+                    spoken(status, error)
+                ),
+                _ => format!(
+                    "Vercel has trouble of its own ({}). It is read again.",
+                    spoken(status, error)
+                ),
+            },
+            retry_after: wait(headers, error),
+        },
+        _ => Trouble::Refused(format!(
+            "Vercel would not show {what} ({}). Check project, team and api_url in the configuration.",
+            spoken(status, error)
+        )),
+    }
+}
+
+/// What the answer to the request to roll back means.
+fn judge(
+    status: u16,
+    headers: &HeaderMap,
+    error: &Value,
+    target: &str,
+) -> Result<Receipt, Trouble> {
+    let message = text(&error["error"], "message")
+        .unwrap_or_default()
+        .to_lowercase();
+    let receipt = |said: String| Receipt {
+        said,
+        memory: Value::Null,
+    };
+    let said = spoken(status, error);
+    match status {
+        200..=299 => Ok(receipt("job accepted".into())),
+        409 if message.contains("already the current production deployment") => Ok(receipt(
+            format!("it already was the current production deployment ({said})"),
+        )),
+        429 => Err(Trouble::Busy {
+            why: format!(
+                "Vercel answers too many requests and has done nothing ({said}). It is asked again later."
+            ),
+            retry_after: wait(headers, error),
+        }),
+        _ if status == 402 || (status < 500 && message.contains("upgrade to pro")) => {
+            Err(Trouble::Refused(format!(
+                "Vercel goes back only to the deployment right before the live one on the Hobby plan ({said}). Choose that one, or upgrade the plan at vercel.com/account/billing."
+            )))
+        }
+        // A gateway may have lost the answer of something that did happen.
+        408 | 500.. => Err(Trouble::Unanswered(format!(
+            "Vercel broke off while it was asked ({said}). What the domains serve is read back; nothing is asked twice."
+        ))),
+        401 | 403 => Err(Trouble::Refused(no_access(status, error))),
+        404 | 410 => Err(Trouble::Refused(format!(
+            "Vercel no longer has the deployment {target}, or not in this project ({said}). Ask for a new plan and choose another release."
+        ))),
+        409 => Err(Trouble::Refused(format!(
+            "Vercel cannot roll back to {target} as things are ({said}). Look at what is under way in the project on vercel.com, then ask for a new plan."
+        ))),
+        300..=399 => Err(Trouble::Refused(format!(
+            "Vercel's API is not where it was asked ({said}, a redirect). Check api_url in the configuration."
+        ))),
+        _ => Err(Trouble::Refused(format!(
+            "Vercel would not roll back to {target} ({said}). Ask for a new plan and choose another release."
+        ))),
+    }
+}
+
+fn no_access(status: u16, error: &Value) -> String {
+    format!(
+        "Vercel says the token is expired or lacks access ({}). Create a new one at vercel.com/account/settings/tokens and set it in the configuration; check that team names the project's team.",
+        spoken(status, error)
+    )
+}
+
+/// The status and Vercel's own words: `403: Not authorized`.
+fn spoken(status: u16, error: &Value) -> String {
+    match text(&error["error"], "message").map(|message| clean(message, 200)) {
+        Some(message) if !message.is_empty() => {
+            format!("{status}: {}", message.trim_end_matches(['.', ' ']))
+        }
+        _ => status.to_string(),
+    }
+}
+
+/// How long Vercel wants us to wait, in milliseconds: `Retry-After`, else the end of the limit.
+///
+/// A moment is turned into a duration with the answer's own `Date`, so that no clock of ours counts.
+fn wait(headers: &HeaderMap, error: &Value) -> Option<u64> {
+    let header = |name: &str| headers.get(name)?.to_str().ok().map(str::trim);
+    let moment = |text: &str| {
+        jiff::fmt::rfc2822::parse(text)
+            .ok()
+            .map(|at| at.timestamp().as_millisecond())
+    };
+    let now = header("date").and_then(moment);
+    let until = |at: i64| now.map(|now| at - now);
+    let wait = header("retry-after")
+        .and_then(|text| match text.parse::<f64>() {
+            Ok(seconds) => Some((seconds * 1000.0) as i64),
+            Err(_) => moment(text).and_then(until),
+        })
+        .or_else(|| {
+            let limit = &error["error"]["limit"];
+            let limit = if limit.is_object() {
+                limit
+            } else {
+                &error["limit"]
+            };
+            let at = millis(limit, "resetMs")
+                .or_else(|| Some(millis(limit, "reset")?.saturating_mul(1000)))
+                .or_else(|| {
+                    Some(
+                        header("x-ratelimit-reset")?
+                            .parse::<i64>()
+                            .ok()?
+                            .saturating_mul(1000),
+                    )
+                })?;
+            until(at)
+        })?;
+    u64::try_from(wait.clamp(0, WAIT_AT_MOST)).ok()
+}
+
+/// What goes into Vercel's own history: `RB-41 @sam: checkout is down`.
+fn description(rollback: &Rollback) -> String {
+    let because = match &rollback.because {
+        Some(because) => format!(": {because}"),
+        None => String::new(),
+    };
+    clean(
+        &format!("RB-{} @{}{because}", rollback.id, rollback.requester.name),
+        DESCRIPTION_AT_MOST,
+    )
+}
+
+/// One line without control characters, of at most `most` characters as JavaScript counts them.
+fn clean(text: &str, most: usize) -> String {
+    let text: String = text
+        .split(|c: char| c.is_control() || c.is_whitespace())
+        .filter(|word| !word.is_empty())
+        .collect::<Vec<_>>()
+        .join(" ");
+    if text.encode_utf16().count() <= most {
+        return text;
+    }
+    let mut left = most.saturating_sub(1);
+    let mut cut: String = text
+        .chars()
+        .take_while(|c| {
+            let fits = c.len_utf16() <= left;
+            left = left.saturating_sub(c.len_utf16());
+            fits
+        })
+        .collect();
+    cut.push('…');
+    cut
+}
+
+fn text<'a>(value: &'a Value, key: &str) -> Option<&'a str> {
+    value
+        .get(key)?
+        .as_str()
+        .map(str::trim)
+        .filter(|text| !text.is_empty())
+}
+
+/// A number of milliseconds; Vercel's numbers are JavaScript's and may come with a fraction.
+fn millis(value: &Value, key: &str) -> Option<i64> {
+    let number = value.get(key)?;
+    number
+        .as_i64()
+        .or_else(|| number.as_f64().map(|number| number as i64))
+}
+
+fn moment(value: &Value, key: &str) -> Option<Timestamp> {
+    Timestamp::from_millisecond(millis(value, key)?).ok()
+}
+
+/// `uid` in the list, `id` everywhere else.
+fn id_of(deployment: &Value) -> Option<&str> {
+    text(deployment, "uid").or_else(|| text(deployment, "id"))
+}
+
+fn created(deployment: &Value) -> Option<i64> {
+    millis(deployment, "createdAt").or_else(|| millis(deployment, "created"))
+}
+
+/// What a rollback needs of a project.
+#[derive(Debug)]
+struct Project {
+    id: String,
+    name: String,
+    domains: Vec<String>,
+    pin: Pin,
+    last: Option<AliasRequest>,
+    /// Whether rolling releases are configured; not whether one is under way.
+    rolling: bool,
+}
+
+impl Project {
+    fn of(project: &Value) -> Option<Self> {
+        let id = text(project, "id")?.to_owned();
+        Some(Self {
+            name: text(project, "name").unwrap_or(&id).to_owned(),
+            domains: domains(project),
+            pin: match project
+                .get("autoAssignCustomDomains")
+                .and_then(Value::as_bool)
+            {
+                Some(false) => Pin::On,
+                Some(true) => Pin::Off,
+                None => Pin::Unknown,
+            },
+            last: project.get("lastAliasRequest").and_then(AliasRequest::of),
+            rolling: project
+                .get("rollingRelease")
+                .is_some_and(|configured| !configured.is_null()),
+            id,
+        })
+    }
+}
+
+/// The production domains. The ones Vercel makes for branches and teams follow the newest build
+/// and not production, so they only count when there is nothing else.
+fn domains(project: &Value) -> Vec<String> {
+    let names = |deployment: &Value, automatic_too: bool| -> Vec<String> {
+        let list = |key: &str| -> Vec<&str> {
+            deployment[key]
+                .as_array()
+                .into_iter()
+                .flatten()
+                .filter_map(Value::as_str)
+                .collect()
+        };
+        let automatic = list("automaticAliases");
+        list("alias")
+            .into_iter()
+            .filter(|name| automatic_too || !automatic.contains(name))
+            .map(str::to_owned)
+            .collect()
+    };
+    let live = &project["targets"]["production"];
+    let mut found = names(live, false);
+    if found.is_empty() {
+        // While deploys are held off, the target may be a build that serves nothing yet.
+        found = project["latestDeployments"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter(|deployment| text(deployment, "target") == Some("production"))
+            .flat_map(|deployment| names(deployment, false))
+            .collect();
+    }
+    if found.is_empty() {
+        found = names(live, true);
+    }
+    let mut seen = BTreeSet::new();
+    found.retain(|name| seen.insert(name.clone()));
+    if found.len() > DOMAINS_AT_MOST {
+        // The ones people type matter more than the ones Vercel gave.
+        found.sort_by_key(|name| name.ends_with(".vercel.app"));
+        found.truncate(DOMAINS_AT_MOST);
+    }
+    found
+}
+
+/// The last time domains were asked to move, by a rollback or a promotion, by anybody.
+#[derive(Debug)]
+struct AliasRequest {
+    kind: String,
+    to: String,
+    status: String,
+    requested_at: i64,
+}
+
+impl AliasRequest {
+    fn of(request: &Value) -> Option<Self> {
+        Some(Self {
+            kind: text(request, "type")?.to_owned(),
+            to: text(request, "toDeploymentId")?.to_owned(),
+            status: text(request, "jobStatus").unwrap_or("unknown").to_owned(),
+            requested_at: millis(request, "requestedAt")?,
+        })
+    }
+
+    fn has_ended(&self) -> bool {
+        matches!(self.status.as_str(), "succeeded" | "failed" | "skipped")
+    }
+
+    /// As a clause: "a promote to dpl_x of 02:41:07 UTC is in-progress".
+    fn clause(&self) -> String {
+        let at = Timestamp::from_millisecond(self.requested_at)
+            .map(|at| at.strftime("%Y-%m-%d %H:%M:%S UTC").to_string())
+            .unwrap_or_else(|_| "an unknown time".into());
+        format!(
+            "a {} to {} of {at} is {}",
+            clean(&self.kind, 40),
+            clean(&self.to, 60),
+            clean(&self.status, 40)
+        )
+    }
+
+    /// Whether it can only be the request of this rollback.
+    fn is_of(&self, rollback: &Rollback, target: &str) -> bool {
+        if self.kind != "rollback" || self.to != target {
+            return false;
+        }
+        match rollback.memory.get("last_alias_request") {
+            // Both moments are Vercel's: no clock of ours is compared.
+            Some(Value::Null) => true,
+            Some(_) => millis(&rollback.memory, "last_alias_request")
+                .is_some_and(|before| self.requested_at > before),
+            None => rollback.times.asked.is_some_and(|asked| {
+                let skew = i64::try_from(SKEW.as_millis()).unwrap_or_default();
+                self.requested_at >= asked.as_millisecond() - skew
+            }),
+        }
+    }
+}
+
+/// One answer of the list of deployments.
+#[derive(Debug, Default)]
+struct Page {
+    deployments: Vec<Value>,
+    more: bool,
+}
+
+/// All deployments that were read.
+#[derive(Debug, Default)]
+struct Pages {
+    listed: Page,
+    /// From the live one on, when the first page ends before it.
+    older: Option<Page>,
+    offered: Page,
+}
+
+impl Pages {
+    /// When the oldest live deployment was made, if the list does not reach it.
+    fn live_beyond(&self, behind: &[(String, Option<Value>)]) -> Option<i64> {
+        if !self.listed.more {
+            return None;
+        }
+        behind
+            .iter()
+            .filter_map(|(_, deployment)| deployment.as_ref())
+            .filter(|live| {
+                !self
+                    .listed
+                    .deployments
+                    .iter()
+                    .any(|listed| id_of(listed) == id_of(live))
+            })
+            .filter_map(created)
+            // From the newest of them on, all are covered.
+            .max()
+    }
+}
+
+/// Puts together what was read.
+fn survey(
+    project: &Project,
+    pages: Pages,
+    behind: Vec<(String, Option<Value>)>,
+    rolling: Option<String>,
+) -> Survey {
+    let mut surfaces: Vec<Surface> = behind
+        .iter()
+        .map(|(name, deployment)| Surface {
+            name: name.clone(),
+            live: deployment.as_ref().and_then(id_of).map(str::to_owned),
+        })
+        .collect();
+    // A domain without a deployment only redirects: nothing can be moved there.
+    if surfaces.iter().any(|surface| surface.live.is_some()) {
+        surfaces.retain(|surface| surface.live.is_some());
+    }
+    let live: BTreeSet<&str> = surfaces
+        .iter()
+        .filter_map(|surface| surface.live.as_deref())
+        .collect();
+    let offered: BTreeSet<String> = pages
+        .offered
+        .deployments
+        .iter()
+        .filter_map(id_of)
+        .map(str::to_owned)
+        .collect();
+
+    // What was deployed between two releases must be complete, so nothing is taken from beyond
+    // the end of the list.
+    let last = pages.older.as_ref().unwrap_or(&pages.listed);
+    let end = last
+        .more
+        .then(|| last.deployments.iter().filter_map(created).min())
+        .flatten();
+    let beyond = |deployment: &Value| {
+        end.is_some_and(|end| created(deployment).is_some_and(|created| created < end))
+    };
+    let mut known: BTreeMap<&str, &Value> = BTreeMap::new();
+    let older = pages.older.iter().flat_map(|page| &page.deployments);
+    for deployment in pages.listed.deployments.iter().chain(older) {
+        if let Some(id) = id_of(deployment) {
+            known.entry(id).or_insert(deployment);
+        }
+    }
+    for deployment in &pages.offered.deployments {
+        if let Some(id) = id_of(deployment).filter(|_| !beyond(deployment)) {
+            known.entry(id).or_insert(deployment);
+        }
+    }
+    for deployment in behind
+        .iter()
+        .filter_map(|(_, deployment)| deployment.as_ref())
+    {
+        if let Some(id) = id_of(deployment) {
+            known.entry(id).or_insert(deployment);
+        }
+    }
+    let mut known: Vec<&Value> = known.into_values().collect();
+    known.sort_by_key(|deployment| {
+        (
+            std::cmp::Reverse(created(deployment)),
+            id_of(deployment).map(str::to_owned),
+        )
+    });
+
+    let in_flight = project
+        .last
+        .as_ref()
+        .filter(|last| !last.has_ended())
+        .map(AliasRequest::clause)
+        .or(rolling)
+        .or_else(|| {
+            known
+                .iter()
+                .find(|deployment| is_building(deployment))
+                .map(|deployment| {
+                    format!(
+                        "a production deployment ({}) is being built",
+                        release(deployment).label()
+                    )
+                })
+        });
+    Survey {
+        candidates: known
+            .into_iter()
+            .map(|deployment| Candidate {
+                release: release(deployment),
+                barred: barred(deployment, &offered, &live),
+            })
+            .collect(),
+        pin: project.pin,
+        in_flight,
+        memory: json!({
+            "last_alias_request": project.last.as_ref().map(|last| last.requested_at),
+            "project_id": project.id,
+        }),
+        surfaces,
+    }
+}
+
+fn state(deployment: &Value) -> &str {
+    text(deployment, "readyState")
+        .or_else(|| text(deployment, "state"))
+        .unwrap_or("unknown")
+}
+
+fn is_building(deployment: &Value) -> bool {
+    matches!(
+        state(deployment),
+        "BUILDING" | "QUEUED" | "INITIALIZING" | "ANALYZING" | "DEPLOYING"
+    )
+}
+
+fn release(deployment: &Value) -> Release {
+    let meta = &deployment["meta"];
+    let of_git = |what: &str| {
+        ["github", "gitlab", "bitbucket"]
+            .iter()
+            .find_map(|host| text(meta, &format!("{host}{what}")))
+    };
+    let substate = text(deployment, "readySubstate");
+    let assigned = moment(deployment, "aliasAssigned")
+        .or_else(|| moment(deployment, "aliasAssignedAt"))
+        .or_else(|| moment(deployment, "ready").filter(|_| substate == Some("PROMOTED")));
+    Release {
+        id: id_of(deployment).unwrap_or_default().to_owned(),
+        version: text(meta, "version").map(|version| clean(version, 60)),
+        sha: of_git("CommitSha").map(|sha| clean(sha, 64)),
+        created_at: created(deployment).and_then(|at| Timestamp::from_millisecond(at).ok()),
+        // A staged one may have had names of its own, but never production's.
+        live_since: assigned.filter(|_| {
+            state(deployment) == "READY" && matches!(substate, None | Some("PROMOTED"))
+        }),
+        by: ["username", "githubLogin", "gitlabLogin"]
+            .iter()
+            .find_map(|key| text(&deployment["creator"], key))
+            .map(|by| clean(by, 60)),
+        message: of_git("CommitMessage")
+            .and_then(|message| message.lines().next())
+            .map(|line| clean(line, 200))
+            .filter(|line| !line.is_empty()),
+    }
+}
+
+/// Why production may not go back to it, as a clause; `None` when it may.
+fn barred(deployment: &Value, offered: &BTreeSet<String>, live: &BTreeSet<&str>) -> Option<String> {
+    let flag = |key: &str| deployment.get(key).and_then(Value::as_bool) == Some(true);
+    let at = |key: &str| millis(deployment, key);
+    if flag("softDeletedByRetention") {
+        return Some("the retention policy removed it".into());
+    }
+    let deleted =
+        at("deleted").is_some_and(|deleted| at("undeleted").is_none_or(|un| un < deleted));
+    match state(deployment) {
+        _ if deleted => return Some("it was deleted".into()),
+        "DELETED" => return Some("it was deleted".into()),
+        "ERROR" => return Some("its build failed".into()),
+        "CANCELED" => return Some("its build was cancelled".into()),
+        "READY" => {}
+        _ if is_building(deployment) => return Some("it is still being built".into()),
+        other => return Some(format!("Vercel calls its state {}", clean(other, 40))),
+    }
+    let id = id_of(deployment).unwrap_or_default();
+    if flag("isRollbackCandidate") || offered.contains(id) {
+        return None;
+    }
+    Some(match text(deployment, "readySubstate") {
+        Some("STAGED") => "it never served production (STAGED)".into(),
+        Some("ROLLING") => "it is being rolled out step by step (ROLLING)".into(),
+        _ if live.contains(id) => "it serves production now".into(),
+        _ => "Vercel does not offer it for instant rollback".into(),
+    })
+}
+
+fn rolling_release(answer: &Value) -> Option<String> {
+    let rolling = answer.get("rollingRelease")?;
+    let active = text(rolling, "state") == Some("ACTIVE");
+    let label = ["name", "id"]
+        .iter()
+        .find_map(|key| text(&rolling["canaryDeployment"], key))
+        .unwrap_or("a newer deployment");
+    active.then(|| format!("a rolling release to {} is under way", clean(label, 80)))
+}
+
+/// Names of failed aliases, in either of the two shapes Vercel uses.
+fn failed_aliases(answer: &Value) -> Vec<String> {
+    answer["aliases"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter(|entry| text(entry, "status").is_none_or(|status| status == "failed"))
+        .filter_map(|entry| text(entry, "alias").or_else(|| text(&entry["alias"], "alias")))
+        .map(|name| clean(name, 260))
+        .collect()
+}
+
+/// What the project and its domains say together.
+#[derive(Debug, PartialEq, Eq)]
+enum Stand {
+    Serving(String),
+    JobFailed,
+    Skipped,
+    NotAsked(String),
+}
+
+fn stand(
+    project: &Project,
+    rollback: &Rollback,
+    target: &str,
+    before: &[Surface],
+    now: &[Surface],
+) -> Stand {
+    let serves = |surface: &Surface| surface.live.as_deref() == Some(target);
+    let everywhere = !now.is_empty() && now.iter().all(serves);
+    let ours = project
+        .last
+        .as_ref()
+        .filter(|last| last.is_of(rollback, target));
+    if let Some(ours) = ours {
+        return match ours.status.as_str() {
+            "failed" if everywhere => {
+                Stand::Serving("Vercel calls the job failed, yet every domain serves it".into())
+            }
+            "failed" => Stand::JobFailed,
+            "skipped" if everywhere => Stand::Serving("job skipped, every domain serves it".into()),
+            "skipped" => Stand::Skipped,
+            "succeeded" => Stand::Serving("job succeeded".into()),
+            "pending" => Stand::Serving("job pending".into()),
+            "in-progress" => Stand::Serving("job in progress".into()),
+            other => Stand::Serving(format!(
+                "job in a state this bot does not know ({})",
+                clean(other, 40)
+            )),
+        };
+    }
+    let has_moved = |surface: &Surface| {
+        serves(surface)
+            && !before
+                .iter()
+                .any(|before| before.name == surface.name && serves(before))
+    };
+    let last = match &project.last {
+        Some(last) => format!(
+            "the last request Vercel shows is not this one: {}",
+            last.clause()
+        ),
+        None => "Vercel shows no request to move domains".into(),
+    };
+    if everywhere {
+        Stand::Serving(format!("every domain serves it, but {last}"))
+    } else if now.iter().any(has_moved) {
+        Stand::Serving(format!("some domains serve it, but {last}"))
+    } else {
+        Stand::NotAsked(format!("no domain has moved, and {last}"))
+    }
+}
+
+/// How a failed job ended: partly, or not at all.
+fn ended_badly(target: &str, surfaces: Vec<Surface>, mut failed: Vec<String>) -> Progress {
+    let serves = |surface: &&Surface| surface.live.as_deref() == Some(target);
+    let moved = surfaces.iter().filter(serves).count();
+    for surface in surfaces.iter().filter(|surface| !serves(surface)) {
+        if !failed.contains(&surface.name) {
+            failed.push(surface.name.clone());
+        }
+    }
+    if moved > 0 {
+        return Progress::Partial { surfaces, failed };
+    }
+    Progress::Failed {
+        why: format!(
+            "Vercel says the rollback job failed and no domain has moved ({}). Look at the project's domains on vercel.com, then ask for a new plan.",
+            failed.join(", ")
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rollback_domain::{
+        grammar::Target,
+        people::Person,
+        plan::{Aim, Plan},
+        refusal::Source,
+        rollback::Proposal,
+    };
+
+    fn project(last: Value) -> Value {
+        json!({
+            "id": "prj_1", "name": "frontend", "autoAssignCustomDomains": true,
+            "lastAliasRequest": last,
+            "targets": {"production": {"id": "dpl_c",
+                "alias": ["shop.example.com", "www.example.com", "frontend-git-main-acme.vercel.app"],
+                "automaticAliases": ["frontend-git-main-acme.vercel.app"]}}
+        })
+    }
+
+    fn deployment(id: &str, created: i64) -> Value {
+        json!({
+            "uid": id, "created": created, "createdAt": created, "readyState": "READY",
+            "readySubstate": "PROMOTED", "aliasAssigned": created + 500, "isRollbackCandidate": true,
+            "creator": {"uid": "u1", "username": "sam"},
+            "meta": {"githubCommitSha": "9c7e2f4aa11b", "githubCommitMessage": "Fix cart\n\nlong"}
+        })
+    }
+
+    fn with(mut deployment: Value, change: Value) -> Value {
+        for (key, value) in change.as_object().unwrap() {
+            deployment[key] = value.clone();
+        }
+        deployment
+    }
+
+    fn page(deployments: &[Value], more: bool) -> Page {
+        Page {
+            deployments: deployments.to_vec(),
+            more,
+        }
+    }
+
+    fn surveyed(listed: &[Value], offered: &[Value], live: &Value) -> Survey {
+        let project = Project::of(&project(Value::Null)).unwrap();
+        let pages = Pages {
+            listed: page(listed, false),
+            older: None,
+            offered: page(offered, false),
+        };
+        survey(
+            &project,
+            pages,
+            vec![
+                ("shop.example.com".into(), Some(live.clone())),
+                ("www.example.com".into(), None),
+            ],
+            None,
+        )
+    }
+
+    fn rollback(memory: Value) -> Rollback {
+        let (mut rollback, _) = Proposal {
+            channel: "C1".into(),
+            service: "frontend".into(),
+            environment: "production".into(),
+            requester: Person::new("U1", "sam"),
+            because: Some("checkout is down".into()),
+            aim: Aim {
+                target: Target::Previous,
+                utc_offset: 0,
+            },
+            source: Source::Bot,
+            commanded: "2026-03-01T02:40:00Z".parse().unwrap(),
+            target_time: None,
+            reply_to: None,
+            replaces: None,
+        }
+        .open(41, 1);
+        rollback.memory = memory;
+        rollback
+    }
+
+    fn surface(name: &str, live: &str) -> Surface {
+        Surface {
+            name: name.into(),
+            live: Some(live.into()),
+        }
+    }
+
+    #[test]
+    fn the_survey_names_releases_and_says_why_others_are_barred() {
+        let live = deployment("dpl_d", 4_000);
+        let survey = surveyed(
+            &[
+                with(
+                    deployment("dpl_g", 7_000),
+                    json!({"readyState": "BUILDING", "isRollbackCandidate": false}),
+                ),
+                with(
+                    deployment("dpl_f", 6_000),
+                    json!({"readyState": "ERROR", "isRollbackCandidate": null}),
+                ),
+                with(
+                    deployment("dpl_e", 5_000),
+                    json!({"readySubstate": "STAGED", "isRollbackCandidate": false}),
+                ),
+                with(live.clone(), json!({"isRollbackCandidate": false})),
+                with(
+                    deployment("dpl_c", 3_000),
+                    json!({"isRollbackCandidate": null}),
+                ),
+                with(
+                    deployment("dpl_b", 2_000),
+                    json!({"isRollbackCandidate": false, "aliasAssigned": true, "ready": 2_700}),
+                ),
+                with(
+                    deployment("dpl_a", 1_000),
+                    json!({"deleted": 9_000, "meta": {"version": "v1"}}),
+                ),
+            ],
+            &[deployment("dpl_c", 3_000)],
+            &live,
+        );
+        let said: Vec<_> = survey
+            .candidates
+            .iter()
+            .map(|candidate| {
+                let why = candidate.barred.as_deref().unwrap_or("eligible");
+                (candidate.release.id.as_str(), why)
+            })
+            .collect();
+        assert_eq!(
+            said,
+            [
+                ("dpl_g", "it is still being built"),
+                ("dpl_f", "its build failed"),
+                ("dpl_e", "it never served production (STAGED)"),
+                ("dpl_d", "it serves production now"),
+                ("dpl_c", "eligible"),
+                ("dpl_b", "Vercel does not offer it for instant rollback"),
+                ("dpl_a", "it was deleted"),
+            ]
+        );
+        let c = &survey.candidates[4].release;
+        assert_eq!(c.label(), "9c7e2f4");
+        assert_eq!(c.message.as_deref(), Some("Fix cart"));
+        assert_eq!(c.by.as_deref(), Some("sam"));
+        assert_eq!(c.live_since, Timestamp::from_millisecond(3_500).ok());
+        assert_eq!(survey.candidates[2].release.live_since, None);
+        let b = &survey.candidates[5].release;
+        assert_eq!(b.live_since, Timestamp::from_millisecond(2_700).ok());
+        assert_eq!(survey.candidates[6].release.label(), "v1");
+        assert_eq!(survey.pin, Pin::Off);
+        assert_eq!(
+            survey.in_flight.as_deref(),
+            Some("a production deployment (9c7e2f4) is being built")
+        );
+        assert_eq!(
+            survey.memory,
+            json!({"last_alias_request": null, "project_id": "prj_1"})
+        );
+        // A redirect serves nothing itself; a branch's name does not follow production.
+        assert_eq!(survey.surfaces, [surface("shop.example.com", "dpl_d")]);
+    }
+
+    #[test]
+    fn a_live_deployment_beyond_the_list_is_found_and_nothing_is_taken_from_the_gap() {
+        let live = with(
+            deployment("dpl_old", 1_000),
+            json!({"uid": null, "id": "dpl_old"}),
+        );
+        let behind = vec![("shop.example.com".to_owned(), Some(live))];
+        let mut pages = Pages {
+            listed: page(&[deployment("dpl_new", 9_000)], true),
+            older: None,
+            offered: page(&[deployment("dpl_older", 500)], false),
+        };
+        assert_eq!(pages.live_beyond(&behind), Some(1_000));
+        pages.older = Some(page(
+            &[deployment("dpl_old", 1_000), deployment("dpl_mid", 800)],
+            true,
+        ));
+        let project = Project::of(&project(Value::Null)).unwrap();
+        let survey = survey(&project, pages, behind, None);
+        let ids: Vec<_> = survey
+            .candidates
+            .iter()
+            .map(|candidate| candidate.release.id.as_str())
+            .collect();
+        assert_eq!(ids, ["dpl_new", "dpl_old", "dpl_mid"]);
+        assert_eq!(survey.live().unwrap().id, "dpl_old");
+    }
+
+    #[test]
+    fn what_is_under_way_is_said() {
+        let request = json!({"type": "promote", "toDeploymentId": "dpl_x", "jobStatus": "in-progress", "requestedAt": 1_772_332_867_000_i64});
+        let project = Project::of(&project(request)).unwrap();
+        let survey = survey(&project, Pages::default(), vec![], None);
+        assert_eq!(
+            survey.in_flight.as_deref(),
+            Some("a promote to dpl_x of 2026-03-01 02:41:07 UTC is in-progress")
+        );
+        assert_eq!(
+            rolling_release(
+                &json!({"rollingRelease": {"state": "ACTIVE", "canaryDeployment": {"id": "dpl_y"}}})
+            )
+            .as_deref(),
+            Some("a rolling release to dpl_y is under way")
+        );
+        assert_eq!(rolling_release(&json!({"rollingRelease": null})), None);
+    }
+
+    #[test]
+    fn domains_survive_a_target_that_serves_nothing() {
+        let mut pinned = project(Value::Null);
+        pinned["targets"]["production"]["alias"] = json!(["frontend-git-main-acme.vercel.app"]);
+        pinned["latestDeployments"] = json!([
+            {"target": null, "alias": ["preview.example.com"]},
+            {"target": "production", "alias": ["shop.example.com", "shop.example.com"]}
+        ]);
+        assert_eq!(domains(&pinned), ["shop.example.com"]);
+        pinned["latestDeployments"] = json!([]);
+        assert_eq!(domains(&pinned), ["frontend-git-main-acme.vercel.app"]);
+        assert_eq!(domains(&json!({"id": "prj_1"})), Vec::<String>::new());
+    }
+
+    #[test]
+    fn every_status_becomes_the_right_trouble() {
+        let none = HeaderMap::new();
+        let said = |message: &str| json!({"error": {"code": "x", "message": message}});
+        let judged = |status, message: &str| judge(status, &none, &said(message), "v212");
+        assert_eq!(judged(201, "").unwrap().said, "job accepted");
+        let already =
+            "The provided deploymentId (dpl_x) is already the current production deployment. (409)";
+        assert!(judged(409, already).is_ok());
+        for (status, message, part) in [
+            (400, "Bad", "would not roll back to v212 (400: Bad)"),
+            (401, "No", "token is expired or lacks access (401: No)"),
+            (402, "", "Hobby plan (402)"),
+            (
+                400,
+                "To roll back further than the previous production deployment, upgrade to pro",
+                "Hobby plan",
+            ),
+            (403, "Not authorized.", "(403: Not authorized). Create"),
+            (404, "Gone", "no longer has the deployment v212"),
+            (409, "Conflict", "as things are (409: Conflict)"),
+            (410, "", "no longer has"),
+            (422, "Odd\nline", "(422: Odd line)"),
+            (308, "", "a redirect"),
+        ] {
+            match judged(status, message) {
+                Err(Trouble::Refused(why)) => {
+                    assert!(why.contains(part), "{status}: {why}");
+                    assert!(why.starts_with("Vercel"), "{why}");
+                }
+                other => panic!("{status}: {other:?}"),
+            }
+        }
+        for status in [408, 500, 502, 503, 504, 599] {
+            assert!(matches!(judged(status, ""), Err(Trouble::Unanswered(_))));
+            assert!(matches!(
+                unread("it", status, &none, &Value::Null),
+                Trouble::Busy { .. }
+            ));
+        }
+        assert!(matches!(judged(429, ""), Err(Trouble::Busy { .. })));
+        assert!(matches!(
+            unread("it", 429, &none, &Value::Null),
+            Trouble::Busy { .. }
+        ));
+        assert!(matches!(
+            unread("it", 403, &none, &Value::Null),
+            Trouble::Refused(_)
+        ));
+    }
+
+    #[test]
+    fn waits_are_read_in_every_form_they_come_in() {
+        let headers = |pairs: &[(&'static str, &str)]| {
+            let mut headers = HeaderMap::new();
+            for (name, value) in pairs {
+                headers.insert(*name, value.parse().unwrap());
+            }
+            headers
+        };
+        let date = ("date", "Sun, 01 Mar 2026 02:41:07 GMT");
+        let limit = json!({"error": {"limit": {"reset": 1_772_332_872}}});
+        assert_eq!(
+            wait(&headers(&[("retry-after", "7")]), &Value::Null),
+            Some(7_000)
+        );
+        assert_eq!(
+            wait(
+                &headers(&[date, ("retry-after", "Sun, 01 Mar 2026 02:41:19 GMT")]),
+                &Value::Null
+            ),
+            Some(12_000)
+        );
+        assert_eq!(wait(&headers(&[date]), &limit), Some(5_000));
+        assert_eq!(
+            wait(&headers(&[]), &limit),
+            None,
+            "without their clock there is no duration"
+        );
+        assert_eq!(
+            wait(&headers(&[("retry-after", "-3")]), &Value::Null),
+            Some(0)
+        );
+        assert_eq!(
+            wait(&headers(&[("retry-after", "soon")]), &Value::Null),
+            None
+        );
+    }
+
+    #[test]
+    fn the_description_is_one_line_that_fits() {
+        let mut rollback = rollback(Value::Null);
+        assert_eq!(description(&rollback), "RB-41 @sam: checkout is down");
+        rollback.because = Some("a\n\tb ".to_owned() + &"🛒".repeat(300));
+        let long = description(&rollback);
+        assert!(long.starts_with("RB-41 @sam: a b 🛒"));
+        assert!(long.ends_with('…'));
+        assert!(long.encode_utf16().count() <= 250);
+        rollback.because = None;
+        assert_eq!(description(&rollback), "RB-41 @sam");
+    }
+
+    #[test]
+    fn only_a_newer_request_to_the_same_target_is_ours() {
+        let request = |status: &str, at: i64| json!({"type": "rollback", "toDeploymentId": "dpl_b", "jobStatus": status, "requestedAt": at});
+        let before = [
+            surface("shop.example.com", "dpl_c"),
+            surface("www.example.com", "dpl_c"),
+        ];
+        let half = [
+            surface("shop.example.com", "dpl_b"),
+            surface("www.example.com", "dpl_c"),
+        ];
+        let all = [
+            surface("shop.example.com", "dpl_b"),
+            surface("www.example.com", "dpl_b"),
+        ];
+        let read = |request: Value, memory: Value, now: &[Surface]| {
+            let project = Project::of(&project(request)).unwrap();
+            stand(&project, &rollback(memory), "dpl_b", &before, now)
+        };
+        let none = json!({"last_alias_request": null});
+        let serving = |said: &str| Stand::Serving(said.into());
+        assert_eq!(
+            read(request("pending", 5), none.clone(), &before),
+            serving("job pending")
+        );
+        assert_eq!(
+            read(request("in-progress", 5), none.clone(), &half),
+            serving("job in progress")
+        );
+        assert_eq!(
+            read(request("succeeded", 5), none.clone(), &all),
+            serving("job succeeded")
+        );
+        assert_eq!(
+            read(request("paused", 5), none.clone(), &half),
+            serving("job in a state this bot does not know (paused)")
+        );
+        assert_eq!(
+            read(request("failed", 5), none.clone(), &half),
+            Stand::JobFailed
+        );
+        assert_eq!(
+            read(request("skipped", 5), none.clone(), &half),
+            Stand::Skipped
+        );
+        assert!(matches!(
+            read(request("skipped", 5), none.clone(), &all),
+            Stand::Serving(_)
+        ));
+        // The same request as before asking, whatever it says, is an older one.
+        let seen = json!({"last_alias_request": 5});
+        assert!(matches!(
+            read(request("succeeded", 5), seen.clone(), &before),
+            Stand::NotAsked(_)
+        ));
+        assert!(matches!(
+            read(request("failed", 6), seen.clone(), &before),
+            Stand::JobFailed
+        ));
+        assert!(matches!(
+            read(request("succeeded", 5), seen.clone(), &all),
+            Stand::Serving(_)
+        ));
+        assert!(matches!(
+            read(request("succeeded", 5), seen, &half),
+            Stand::Serving(_)
+        ));
+        assert!(matches!(
+            read(Value::Null, none, &before),
+            Stand::NotAsked(_)
+        ));
+        // Nothing remembered and never asked: nobody's.
+        assert!(matches!(
+            read(request("pending", 5), Value::Null, &before),
+            Stand::NotAsked(_)
+        ));
+    }
+
+    #[test]
+    fn a_failed_job_is_partial_only_if_something_moved() {
+        let half = vec![
+            surface("shop.example.com", "dpl_b"),
+            surface("www.example.com", "dpl_c"),
+        ];
+        let failed = failed_aliases(&json!({"aliases": [
+            {"alias": {"alias": "www.example.com"}, "id": "a", "status": "failed"},
+            {"alias": "old.example.com", "id": "b", "status": "failed"},
+            {"alias": "fine.example.com", "id": "c", "status": "completed"}
+        ]}));
+        assert_eq!(failed, ["www.example.com", "old.example.com"]);
+        assert_eq!(
+            ended_badly("dpl_b", half.clone(), failed.clone()),
+            Progress::Partial {
+                surfaces: half.clone(),
+                failed
+            }
+        );
+        assert!(matches!(
+            ended_badly("dpl_z", half, vec![]),
+            Progress::Failed { .. }
+        ));
+    }
+
+    #[tokio::test]
+    async fn a_request_without_a_connection_was_not_sent() {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let url: Url = format!("http://{}", listener.local_addr().unwrap())
+            .parse()
+            .unwrap();
+        drop(listener);
+        let vercel = Vercel::new(
+            reqwest::Client::new(),
+            url,
+            "prj_1",
+            None,
+            "secret-of-the-test",
+        );
+        assert!(!format!("{vercel:?}").contains("secret"));
+        let live = deployment("dpl_d", 4_000);
+        let survey = surveyed(&[live.clone(), deployment("dpl_c", 3_000)], &[], &live);
+        let aim = Aim {
+            target: Target::Previous,
+            utc_offset: 0,
+        };
+        let now = "2026-03-01T02:41:00Z".parse().unwrap();
+        let mut rollback = rollback(Value::Null);
+        rollback.plan = Some(Plan::draw(&survey, &vercel.nature(), &aim, now).unwrap());
+        let asked = vercel.roll_back(&rollback).await;
+        assert!(matches!(asked, Err(Trouble::Busy { .. })), "{asked:?}");
+        rollback.plan.as_mut().unwrap().to.id = "..".into();
+        let asked = vercel.roll_back(&rollback).await;
+        assert!(matches!(asked, Err(Trouble::Refused(_))), "{asked:?}");
+    }
+}

@@ -1,0 +1,131 @@
+//! Block Kit in our own words, on slack-morphism's models, kept within Slack's limits.
+//!
+//! Everything that somebody else wrote goes through [`escape`] first: `<!channel>` in a reason
+//! is text and pings nobody.
+
+use rollback_domain::{refusal::Voice, rollback::Spoken};
+use slack_morphism::prelude::*;
+
+/// `&`, `<` and `>` as Slack wants them; nothing else is special in mrkdwn that could ping or link.
+pub fn escape(text: &str) -> String {
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
+}
+
+/// Escaped, on one line, without the characters that mrkdwn makes bold or code of, and cut.
+pub fn inline(text: &str, at_most: usize) -> String {
+    let flat: String = text
+        .chars()
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .filter(|c| !matches!(c, '`' | '*' | '~'))
+        .collect();
+    escape(&cut(flat.trim(), at_most))
+}
+
+/// The first so many characters, with an ellipsis if there were more.
+pub fn cut(text: &str, at_most: usize) -> String {
+    match text.char_indices().nth(at_most) {
+        Some(_) => text
+            .chars()
+            .take(at_most.saturating_sub(1))
+            .chain(['…'])
+            .collect(),
+        None => text.to_owned(),
+    }
+}
+
+/// How sentences sound in Slack: people are mentioned, other people's text is escaped.
+#[derive(Clone, Copy, Debug)]
+pub struct Mrkdwn;
+
+impl Voice for Mrkdwn {
+    fn person(&self, id: &str) -> String {
+        mention(id)
+    }
+    fn text(&self, text: &str) -> String {
+        escape(text)
+    }
+}
+
+/// A mention, if it is one: an id from the configuration or from Slack.
+pub fn mention(id: &str) -> String {
+    match !id.is_empty() && id.chars().all(|c| c.is_ascii_alphanumeric()) {
+        true => format!("<@{id}>"),
+        false => escape(id),
+    }
+}
+
+/// What was stored to be said, as Slack wants it.
+pub fn spoken(spoken: &Spoken) -> String {
+    match spoken {
+        Spoken::Text(text) => escape(text),
+        Spoken::Mrkdwn(text) => text.clone(),
+        Spoken::Naming(text, people) => {
+            let mut said = escape(text);
+            for (n, id) in people.iter().enumerate() {
+                said = said.replace(&format!("\u{1}{n}\u{1}"), &mention(id));
+            }
+            said
+        }
+    }
+}
+
+/// A large line; plain text.
+pub fn header(text: &str) -> SlackBlock {
+    SlackHeaderBlock::new(plain(text, 150)).into()
+}
+
+/// A paragraph of mrkdwn, already escaped.
+pub fn section(text: &str) -> SlackBlock {
+    SlackSectionBlock::new()
+        .with_text(mrkdwn(text, 3000))
+        .into()
+}
+
+/// A small line of mrkdwn, already escaped.
+pub fn context(text: &str) -> SlackBlock {
+    SlackContextBlock::new(vec![SlackContextBlockElement::MarkDown(
+        SlackBlockMarkDownText::new(cut(text, 2000)).with_verbatim(true),
+    )])
+    .into()
+}
+
+/// A row of buttons.
+pub fn actions(block_id: &str, buttons: Vec<SlackBlockButtonElement>) -> SlackBlock {
+    SlackActionsBlock::new(
+        buttons
+            .into_iter()
+            .map(SlackActionBlockElement::Button)
+            .collect(),
+    )
+    .with_block_id(block_id.into())
+    .into()
+}
+
+/// A button.
+pub fn button(action: &str, label: &str, value: &str) -> SlackBlockButtonElement {
+    SlackBlockButtonElement::new(plain(label, 75))
+        .with_action_id(action.into())
+        .with_value(value.into())
+}
+
+/// Slack's own question before a click counts.
+pub fn confirm(title: &str, text: &str, yes: &str, no: &str) -> SlackBlockConfirmItem {
+    SlackBlockConfirmItem::new(
+        plain(title, 100),
+        SlackBlockText::Plain(SlackBlockPlainText::new(cut(text, 300))),
+        plain(yes, 30),
+        plain(no, 30),
+    )
+}
+
+/// Text that Slack does not interpret at all.
+pub fn plain(text: &str, at_most: usize) -> SlackBlockPlainTextOnly {
+    SlackBlockPlainText::new(cut(text, at_most)).into()
+}
+
+/// `verbatim`: names and links in it are not made clickable by Slack itself.
+fn mrkdwn(text: &str, at_most: usize) -> SlackBlockText {
+    SlackBlockText::MarkDown(SlackBlockMarkDownText::new(cut(text, at_most)).with_verbatim(true))
+}

@@ -1,0 +1,538 @@
+//! The card: one message per rollback, edited in place as it goes.
+
+use super::{
+    Words,
+    blocks::{actions, button, confirm, context, cut, header, inline, mention, section},
+};
+use jiff::Timestamp;
+use rollback_domain::{
+    people::Policy,
+    plan::{Plan, Unships},
+    proof::{Verdict, spell},
+    refusal::list,
+    release::{Pin, Release},
+    rollback::{Rollback, State},
+};
+use slack_morphism::prelude::{SlackBlock, SlackBlockButtonStyle};
+use std::{fmt::Write, time::Duration};
+
+/// The button that approves.
+pub const APPROVE: &str = "approve";
+/// The button that opens the modal for another target.
+pub const RETARGET: &str = "retarget";
+/// The button that takes it back.
+pub const CANCEL: &str = "cancel";
+
+/// The card of `rollback` as it stands at `now`.
+pub fn card(rollback: &Rollback, policy: Option<&Policy>, now: Timestamp) -> Words {
+    match (&rollback.state, &rollback.plan) {
+        (State::Proposed { expires_at }, Some(plan)) => {
+            proposed(rollback, plan, *expires_at, policy, now)
+        }
+        _ => running(rollback),
+    }
+}
+
+fn proposed(
+    rollback: &Rollback,
+    plan: &Plan,
+    expires_at: Timestamp,
+    policy: Option<&Policy>,
+    now: Timestamp,
+) -> Words {
+    let id = rollback.id;
+    let asked = rollback.times.commanded.unwrap_or(now);
+    let because = rollback.because.as_deref();
+    let mut asked_line = format!(
+        "Requested by @{} at {}",
+        inline(&rollback.requester.name, 80),
+        time(asked)
+    );
+    if let Some(because) = because {
+        let _ = write!(asked_line, " · \"{}\"", inline(because, 300));
+    }
+    let _ = write!(asked_line, " · expires {}", time(expires_at));
+    if let Some(replaced) = rollback.replaces {
+        let _ = write!(asked_line, " · replaces RB-{replaced}");
+    }
+    let hash = rollback.hash.as_ref();
+    let value = match hash {
+        Some(hash) => format!("RB-{id}:{}", hash.0),
+        None => format!("RB-{id}:"),
+    };
+    let question = format!(
+        "{} v {}",
+        plan.from.as_ref().map_or("unknown", Release::label),
+        plan.to.label()
+    );
+    let unships = match &plan.unships {
+        Unships::Known(releases) => format!("Un-ships {}.", releases_count(releases.len())),
+        Unships::Unknown(_) => "What it un-ships is not known.".into(),
+    };
+    let ask = confirm(
+        &format!("Roll back {}?", cut(&rollback.service, 60)),
+        &format!(
+            "{} {}. {unships}{} Plan {}.",
+            rollback.environment,
+            question.replace(" v ", " → "),
+            plan.nature
+                .after
+                .as_ref()
+                .map(|after| format!(" {}.", capital(after)))
+                .unwrap_or_default(),
+            hash.map(ToString::to_string).unwrap_or_default()
+        ),
+        "Roll back now",
+        "Go back",
+    );
+    let needs = needs(rollback, policy);
+    let blocks = vec![
+        header(&format!(
+            "Roll back {} ({})?  RB-{id}",
+            rollback.service, rollback.environment
+        )),
+        context(&asked_line),
+        section(&facts(plan, now)),
+        section(&format!(
+            "*Needs*  {needs}\n*Risk*  {} · plan `{}`",
+            plan.risk,
+            hash.map(ToString::to_string).unwrap_or_default()
+        )),
+        actions(
+            &format!("RB-{id}:{}", rollback.revision),
+            vec![
+                button(RETARGET, "Change target…", &value),
+                button(APPROVE, "Approve & roll back…", &value)
+                    .with_style(SlackBlockButtonStyle::Primary)
+                    .with_confirm(ask.with_style("primary".into())),
+                button(CANCEL, "Cancel", &value),
+            ],
+        ),
+    ];
+    let text = format!(
+        "RB-{id} proposed: roll back {} ({}) from {} to {}{}. Needs {needs}. Expires {}.",
+        rollback.service,
+        rollback.environment,
+        rollback.from_label(),
+        rollback.to_label(),
+        because
+            .map(|because| format!(", because {}", inline(because, 300)))
+            .unwrap_or_default(),
+        time(expires_at)
+    );
+    Words {
+        text: cut(&text, 3900),
+        blocks,
+    }
+}
+
+/// The five facts of a plan, one line each; also what `/rollback plan` shows.
+pub fn facts(plan: &Plan, now: Timestamp) -> String {
+    let mut lines = vec![];
+    lines.push(match &plan.from {
+        Some(from) => format!("*Now*  {}", release(from, now)),
+        None => "*Now*  unknown: the platform does not say what is live".into(),
+    });
+    let served = match (plan.to.live_since, plan.served_until) {
+        (Some(since), Some(until)) if until > since => {
+            format!(
+                " · served {} until {}",
+                spell(between(since, until)),
+                moment(until, now)
+            )
+        }
+        _ => String::new(),
+    };
+    lines.push(format!(
+        "*Target*  {}{served} · {}",
+        release(&plan.to, now),
+        inline(&plan.chosen, 100)
+    ));
+    lines.push(match &plan.unships {
+        Unships::Known(releases) if releases.is_empty() => "*Un-ships*  nothing that served".into(),
+        Unships::Known(releases) => {
+            let named: Vec<String> = releases
+                .iter()
+                .take(5)
+                .map(|release| match &release.message {
+                    Some(message) => format!(
+                        "{} \"{}\"",
+                        inline(release.label(), 60),
+                        inline(message, 80)
+                    ),
+                    None => inline(release.label(), 60),
+                })
+                .collect();
+            let more = match releases.len() {
+                n if n > 5 => format!(" and {} more", n - 5),
+                _ => String::new(),
+            };
+            format!(
+                "*Un-ships*  {}: {}{more} (the commits between are unknown)",
+                releases_count(releases.len()),
+                named.join(", ")
+            )
+        }
+        Unships::Unknown(why) => format!("*Un-ships*  unknown: {}", inline(why, 200)),
+    });
+    lines.push(format!(
+        "*Restores*  {}",
+        inline(&plan.nature.restores.join(", "), 300)
+    ));
+    lines.push(format!(
+        "*Leaves*  {}",
+        inline(&plan.nature.leaves.join(" · "), 300)
+    ));
+    if let Some(after) = &plan.nature.after {
+        lines.push(format!("*After*  {}", inline(after, 200)));
+    }
+    if plan.surfaces.len() > 1 {
+        let live = plan.from.as_ref().map(|from| from.id.as_str());
+        let same = plan
+            .surfaces
+            .iter()
+            .filter(|surface| surface.live.as_deref() == live)
+            .count();
+        lines.push(format!(
+            "*Where*  {}: {same}/{} serve {}",
+            things(plan),
+            plan.surfaces.len(),
+            inline(plan.from.as_ref().map_or("unknown", Release::label), 60)
+        ));
+    }
+    if let Some(in_flight) = &plan.in_flight {
+        lines.push(format!(
+            "*Careful*  under way right now: {}",
+            inline(in_flight, 200)
+        ));
+    }
+    lines.join("\n")
+}
+
+fn things(plan: &Plan) -> String {
+    format!("{} surfaces", plan.surfaces.len())
+}
+
+fn needs(rollback: &Rollback, policy: Option<&Policy>) -> String {
+    let Some(policy) = policy else {
+        return "somebody with authority; this service is not in the configuration any more".into();
+    };
+    let people = policy.could_approve(&rollback.requester.id);
+    if people.is_empty() {
+        return "one approval, and nobody else is listed who could give it: see `approve` in the configuration".into();
+    }
+    let named: Vec<String> = people
+        .iter()
+        .take(3)
+        .map(|(id, role)| format!("{} ({})", mention(id), inline(role, 40)))
+        .collect();
+    let more = match people.len() {
+        n if n > 3 => format!(" or {} more", n - 3),
+        _ => String::new(),
+    };
+    let but = match policy.requester_may_approve {
+        true => String::new(),
+        false => format!(", not @{}", inline(&rollback.requester.name, 80)),
+    };
+    format!("one approval: {}{more}{but}", list(&named, "or"))
+}
+
+/// The card once nobody is asked any more.
+fn running(rollback: &Rollback) -> Words {
+    let id = rollback.id;
+    let word = rollback.word();
+    let way = format!("{} → {}", rollback.from_label(), rollback.to_label());
+    let head = format!(
+        "RB-{id} {word}  {} ({})",
+        rollback.service, rollback.environment
+    );
+    let mut lines = vec![];
+    if rollback.plan.is_some() {
+        let mut first = format!("*{}*", inline(&way, 200));
+        let _ = write!(
+            first,
+            " · asked for by @{}",
+            inline(&rollback.requester.name, 80)
+        );
+        if let Some(because) = &rollback.because {
+            let _ = write!(first, " · \"{}\"", inline(because, 300));
+        }
+        lines.push(first);
+    }
+    let steps = steps(rollback);
+    if !steps.is_empty() {
+        lines.push(steps.join("\n"));
+    }
+    let said = say(rollback);
+    if !said.is_empty() {
+        lines.push(said.clone());
+    }
+    let mut blocks: Vec<SlackBlock> = vec![header(&head)];
+    blocks.extend(lines.iter().map(|line| section(line)));
+    if let Some(times) = times(rollback) {
+        blocks.push(context(&times));
+    }
+    let before_asking =
+        rollback.times.asked.is_none() && rollback.state.holds() && rollback.approved.is_some();
+    if before_asking && let Some(hash) = &rollback.hash {
+        blocks.push(actions(
+            &format!("RB-{id}:{}", rollback.revision),
+            vec![button(CANCEL, "Stop", &format!("RB-{id}:{}", hash.0))],
+        ));
+    }
+    let text = format!("{head}, {}. {}", inline(&way, 200), said);
+    Words {
+        text: cut(text.trim(), 3900),
+        blocks,
+    }
+}
+
+/// What has been reached and what has not, with its moment.
+fn steps(rollback: &Rollback) -> Vec<String> {
+    let times = &rollback.times;
+    let Some(approval) = &rollback.approved else {
+        return vec![];
+    };
+    let mut lines = vec![format!(
+        "`[x]` {} approved   @{} as {}",
+        time(approval.at),
+        inline(&approval.by.name, 80),
+        inline(&approval.role, 40)
+    )];
+    if let Some(at) = times.accepted {
+        let platform = rollback
+            .plan
+            .as_ref()
+            .map_or("the platform", |plan| plan.nature.platform.as_str());
+        let said = rollback.said.as_deref().unwrap_or("accepted");
+        lines.push(format!(
+            "`[x]` {} accepted   {platform} says: {}",
+            time(at),
+            inline(said, 120)
+        ));
+    }
+    let pins = rollback.plan.as_ref().is_some_and(|plan| plan.nature.pins);
+    if pins && times.accepted.is_some() {
+        lines.push(match rollback.pin {
+            Pin::On => "`[x]` pinned   automatic deploys are off (read back)".into(),
+            Pin::NotNeeded => "`[x]` pinned   nothing to hold off".into(),
+            Pin::Off => "`[ ]` pinned   automatic deploys are still ON".into(),
+            Pin::Unknown => "`[ ]` pinned   the platform does not say".into(),
+        });
+    }
+    let (n, m) = rollback.served();
+    let to = inline(rollback.to_label(), 60);
+    match (times.serving, times.accepted) {
+        (Some(at), _) => lines.push(format!("`[x]` {} serving   {n}/{m} on {to}", time(at))),
+        (None, Some(_)) if !rollback.state.is_ended() => {
+            let waiting: Vec<String> = rollback
+                .waiting_for()
+                .iter()
+                .take(3)
+                .map(|name| inline(name, 80))
+                .collect();
+            lines.push(format!(
+                "`[~]` serving   {n}/{m} on {to}, waiting for {}",
+                list(&waiting, "and")
+            ));
+        }
+        _ => {}
+    }
+    if times.serving.is_some() {
+        let seen = rollback
+            .proof
+            .last
+            .as_ref()
+            .map(|last| inline(&last.text(), 300));
+        lines.push(match (times.proven, rollback.proof.verdict) {
+            (Some(at), Some(Verdict::Verified)) => {
+                format!("`[x]` {} verified   {}", time(at), seen.unwrap_or_default())
+            }
+            (Some(at), _) => format!(
+                "`[!]` {} not verified   {}",
+                time(at),
+                seen.unwrap_or_default()
+            ),
+            (None, _) => format!(
+                "`[~]` verified   {}",
+                seen.unwrap_or_else(|| "looking from outside".into())
+            ),
+        });
+    }
+    lines
+}
+
+/// Where it stands, in a sentence that is true now.
+fn say(rollback: &Rollback) -> String {
+    let platform = rollback
+        .plan
+        .as_ref()
+        .map_or("the platform", |plan| plan.nature.platform.as_str());
+    let to = inline(rollback.to_label(), 60);
+    let reason = |because: &Option<String>| match because {
+        Some(because) => format!(": \"{}\"", inline(because, 300)),
+        None => String::new(),
+    };
+    match &rollback.state {
+        State::Planning => format!("Reading {platform}."),
+        State::Proposed { .. } => String::new(),
+        State::Approved { .. } => format!("Reading {platform} again before anything is done."),
+        State::Executing { asked_at: None } => match &rollback.said {
+            Some(said) => format!(
+                "Not done yet: {}. Trying again.",
+                inline(said, 300).trim_end_matches('.')
+            ),
+            None => format!("Plan re-checked, unchanged. Asking {platform}."),
+        },
+        State::Executing { asked_at: Some(_) } => {
+            format!("Plan re-checked, unchanged. Asking {platform}.")
+        }
+        State::Accepted { .. } => {
+            format!("{platform} accepted the request. That is not yet served: reading back.")
+        }
+        State::Serving { n, m } if n == m => {
+            format!("{platform} says {to} is live. Proving it from outside.")
+        }
+        State::Serving { .. } => String::new(),
+        State::Unknown { why, .. } => format!(
+            "{}. Do not run it again: reading back until it is known what happened.",
+            capital(inline(why, 300).trim_end_matches('.'))
+        ),
+        State::Watching { .. } | State::Closed => {
+            inline(&rollback.proof.sentence(rollback.to_label()), 500)
+        }
+        State::Failed { why } => format!(
+            "{} Production was not changed by this rollback as far as {platform} says; it serves {}.",
+            capital(&dotted(&inline(why, 600))),
+            inline(&serves(rollback), 100)
+        ),
+        State::Partial { n, m, failed } => {
+            let names: Vec<String> = failed
+                .iter()
+                .take(5)
+                .map(|name| inline(name, 200))
+                .collect();
+            format!(
+                "{n} of {m} serve {to}. {platform} could not move {}. Traffic may be split between {} and {to}. Nothing else was changed; propose again to retry.",
+                list(&names, "and"),
+                inline(rollback.from_label(), 60)
+            )
+        }
+        State::Blocked { why } => inline(why, 600),
+        State::Denied { by, because } => format!(
+            "Denied by @{}{}. Nothing was run.",
+            inline(&by.name, 80),
+            reason(because)
+        ),
+        State::Cancelled { by, because } => format!(
+            "Cancelled by @{}{}. Nothing was run.",
+            inline(&by.name, 80),
+            reason(because)
+        ),
+        State::Expired { at } => format!(
+            "Nobody approved it by {}. Nothing was run. Propose again for a fresh plan.",
+            time(*at)
+        ),
+        State::Superseded { why } => format!(
+            "{} A newer card takes its place.",
+            dotted(&inline(why, 400))
+        ),
+    }
+}
+
+fn serves(rollback: &Rollback) -> String {
+    let (n, m) = rollback.served();
+    match n {
+        0 => rollback.from_label().to_owned(),
+        n => format!("{} on {n}/{m}", rollback.to_label()),
+    }
+}
+
+/// How long it took, judged against the goal, and how much of it was waiting for people.
+pub fn times(rollback: &Rollback) -> Option<String> {
+    let took = Duration::try_from(rollback.times.to_serving()?).ok()?;
+    let mut line = format!("Command → serving {}", spell(took));
+    if let Some(goal) = rollback.target_time {
+        let judged = match took <= goal {
+            true => "met",
+            false => "missed",
+        };
+        let _ = write!(line, " (target {}: {judged})", spell(goal));
+    }
+    if let Some(waiting) = rollback
+        .times
+        .waiting()
+        .and_then(|waiting| Duration::try_from(waiting).ok())
+    {
+        let _ = write!(line, " · of which waiting for approval {}", spell(waiting));
+    }
+    if rollback.pin == Pin::On {
+        line.push_str(" · automatic deploys stay OFF");
+    }
+    Some(line)
+}
+
+/// A release on one line: its name, where it came from, how old it is.
+pub fn release(release: &Release, now: Timestamp) -> String {
+    let mut line = format!("`{}`", inline(release.label(), 80));
+    if let (Some(sha), Some(_)) = (&release.sha, &release.version) {
+        let _ = write!(line, "  {}", inline(sha.get(..7).unwrap_or(sha), 12));
+    }
+    if let Some(began) = release.began() {
+        let _ = write!(line, "  live since {}", moment(began, now));
+        if let Some(by) = &release.by {
+            let _ = write!(line, " by {}", inline(by, 60));
+        }
+        let _ = write!(line, " ({} ago)", spell(between(began, now)));
+    }
+    if let Some(message) = &release.message {
+        let _ = write!(line, "  \"{}\"", inline(message, 120));
+    }
+    line
+}
+
+fn releases_count(n: usize) -> String {
+    match n {
+        1 => "1 release".into(),
+        n => format!("{n} releases"),
+    }
+}
+
+/// A time of day, in the reader's own zone.
+pub fn time(at: Timestamp) -> String {
+    format!(
+        "<!date^{}^{{time_secs}}|{}>",
+        at.as_second(),
+        at.strftime("%H:%M:%S UTC")
+    )
+}
+
+/// A time of day, with the date when it is not today's.
+fn moment(at: Timestamp, now: Timestamp) -> String {
+    match between(at, now) < Duration::from_secs(18 * 3_600) {
+        true => time(at),
+        false => format!(
+            "<!date^{}^{{date_short_pretty}} {{time}}|{}>",
+            at.as_second(),
+            at.strftime("%Y-%m-%d %H:%M UTC")
+        ),
+    }
+}
+
+fn between(earlier: Timestamp, later: Timestamp) -> Duration {
+    Duration::try_from(later.duration_since(earlier)).unwrap_or_default()
+}
+
+fn capital(text: &str) -> String {
+    let mut characters = text.chars();
+    characters.next().map_or_else(String::new, |first| {
+        first.to_uppercase().chain(characters).collect()
+    })
+}
+
+fn dotted(text: &str) -> String {
+    match text.ends_with(['.', '!', '?']) {
+        true => text.to_owned(),
+        false => format!("{text}."),
+    }
+}

@@ -1,0 +1,511 @@
+//! The Web API calls we make: one `call`, with a base address, time-outs and honest failures.
+
+pub mod blocks;
+pub mod card;
+pub mod modal;
+
+use reqwest::{Client, StatusCode, header::RETRY_AFTER};
+use rollback_domain::people::Standing;
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde_json::{Value, json};
+use slack_morphism::prelude::{SlackBlock, SlackView};
+use std::{fmt, time::Duration};
+use url::Url;
+
+/// How long a call may take.
+const TIMEOUT: Duration = Duration::from_secs(10);
+/// The largest answer that is read, in bytes.
+const ANSWER_AT_MOST: usize = 1 << 20;
+
+/// Slack, as the bot talks to it.
+#[derive(Clone)]
+pub struct Slack {
+    http: Client,
+    api_url: String,
+    token: String,
+}
+
+impl fmt::Debug for Slack {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Slack")
+            .field("api_url", &self.api_url)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Why Slack did not do something.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Failure {
+    /// It may be tried again; after so long, if Slack said so.
+    #[error("{why}")]
+    Later {
+        /// What happened.
+        why: String,
+        /// What Slack wants us to wait.
+        after: Option<Duration>,
+    },
+    /// It is not known whether it was done.
+    #[error("{0}")]
+    Lost(String),
+    /// It will never work like this: Slack's error code.
+    #[error("Slack says {0}")]
+    Never(String),
+}
+
+impl Failure {
+    /// Slack's error code, when it gave one.
+    pub fn code(&self) -> Option<&str> {
+        match self {
+            Failure::Never(code) => Some(code),
+            Failure::Later { .. } | Failure::Lost(_) => None,
+        }
+    }
+}
+
+/// What is sent as a message: blocks, and the same in words for screen readers and notifications.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Words {
+    /// The whole message in plain words.
+    pub text: String,
+    /// The message as Slack shows it; none for a simple sentence.
+    pub blocks: Vec<SlackBlock>,
+}
+
+impl Words {
+    /// A sentence without blocks; `text` is mrkdwn and already escaped.
+    pub fn plain(text: impl Into<String>) -> Self {
+        Self {
+            text: text.into(),
+            blocks: vec![],
+        }
+    }
+}
+
+/// Who the token belongs to.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct Identity {
+    /// The workspace.
+    #[serde(default)]
+    pub team_id: Option<String>,
+    /// The bot's own user id.
+    #[serde(default)]
+    pub user_id: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Posted {
+    ts: String,
+}
+
+impl Slack {
+    /// A client for `api_url` (`https://slack.com/api`), acting with a bot token.
+    pub fn new(http: Client, api_url: &Url, token: &str) -> Self {
+        Self {
+            http,
+            api_url: api_url.as_str().trim_end_matches('/').to_owned(),
+            token: token.to_owned(),
+        }
+    }
+
+    /// Calls a Web API method with a JSON body.
+    pub async fn call<T: DeserializeOwned>(
+        &self,
+        method: &str,
+        body: &impl Serialize,
+    ) -> Result<T, Failure> {
+        let request = self
+            .http
+            .post(format!("{}/{method}", self.api_url))
+            .bearer_auth(&self.token)
+            .json(body);
+        self.send(method, request).await
+    }
+
+    /// Calls a Web API method that wants a form.
+    async fn form<T: DeserializeOwned>(
+        &self,
+        method: &str,
+        form: &[(&str, &str)],
+    ) -> Result<T, Failure> {
+        let request = self
+            .http
+            .post(format!("{}/{method}", self.api_url))
+            .bearer_auth(&self.token)
+            .form(form);
+        self.send(method, request).await
+    }
+
+    async fn send<T: DeserializeOwned>(
+        &self,
+        method: &str,
+        request: reqwest::RequestBuilder,
+    ) -> Result<T, Failure> {
+        let answer = request
+            .timeout(TIMEOUT)
+            .send()
+            .await
+            .map_err(|error| lost(method, &error))?;
+        let status = answer.status();
+        let after = answer
+            .headers()
+            .get(RETRY_AFTER)
+            .and_then(|value| value.to_str().ok()?.trim().parse().ok())
+            .map(Duration::from_secs);
+        if status == StatusCode::TOO_MANY_REQUESTS {
+            return Err(Failure::Later {
+                why: format!("Slack asked to slow down ({method})"),
+                after,
+            });
+        }
+        if status.is_server_error() {
+            return Err(Failure::Later {
+                why: format!("Slack answered {} to {method}", status.as_u16()),
+                after,
+            });
+        }
+        let body = bounded(answer)
+            .await
+            .map_err(|why| Failure::Lost(format!("Slack's answer to {method} was lost: {why}")))?;
+        let Ok(value) = serde_json::from_slice::<Value>(&body) else {
+            return Err(Failure::Later {
+                why: format!(
+                    "Slack answered {method} with something that is not JSON ({})",
+                    status.as_u16()
+                ),
+                after,
+            });
+        };
+        if value["ok"] != Value::Bool(true) {
+            let code = value["error"]
+                .as_str()
+                .unwrap_or("unknown_error")
+                .to_owned();
+            return Err(match code.as_str() {
+                "ratelimited" | "rate_limited" => Failure::Later {
+                    why: format!("Slack asked to slow down ({method})"),
+                    after,
+                },
+                "internal_error" | "fatal_error" | "service_unavailable" | "request_timeout" => {
+                    Failure::Lost(format!("Slack failed inside {method} ({code})"))
+                }
+                _ => {
+                    let details = value["response_metadata"]["messages"].to_string();
+                    tracing::warn!(method, code, details, "Slack refused a call");
+                    Failure::Never(code)
+                }
+            });
+        }
+        serde_json::from_value(value).map_err(|error| {
+            Failure::Lost(format!(
+                "Slack's answer to {method} is not understood: {error}"
+            ))
+        })
+    }
+
+    /// Who the token belongs to.
+    pub async fn identity(&self) -> Result<Identity, Failure> {
+        self.call("auth.test", &json!({})).await
+    }
+
+    /// Posts a message and gives its `ts`. `key` goes into its metadata, by which [`Slack::find`]
+    /// finds it again when the answer was lost.
+    pub async fn post(
+        &self,
+        channel: &str,
+        thread: Option<&str>,
+        words: &Words,
+        key: &str,
+    ) -> Result<String, Failure> {
+        let mut body = json!({
+            "channel": channel,
+            "text": words.text,
+            "unfurl_links": false,
+            "unfurl_media": false,
+            "metadata": { "event_type": "rollback_bot", "event_payload": { "key": key } },
+        });
+        if !words.blocks.is_empty() {
+            body["blocks"] = json!(words.blocks);
+        }
+        if let Some(thread) = thread {
+            body["thread_ts"] = json!(thread);
+        }
+        let posted: Posted = self.call("chat.postMessage", &body).await?;
+        Ok(posted.ts)
+    }
+
+    /// Brings a message to these words.
+    pub async fn update(&self, channel: &str, ts: &str, words: &Words) -> Result<(), Failure> {
+        let body =
+            json!({ "channel": channel, "ts": ts, "text": words.text, "blocks": words.blocks });
+        self.call::<Value>("chat.update", &body).await.map(drop)
+    }
+
+    /// Looks for a message of ours by its key, among the last hundred of a channel or thread.
+    pub async fn find(
+        &self,
+        channel: &str,
+        thread: Option<&str>,
+        key: &str,
+    ) -> Result<Option<String>, Failure> {
+        let recent = self.recent(channel, thread).await?;
+        let ours = recent
+            .iter()
+            .find(|message| message["metadata"]["event_payload"]["key"] == key);
+        Ok(ours.and_then(|message| message["ts"].as_str().map(str::to_owned)))
+    }
+
+    /// Whether a file with this name is among the last hundred messages of a channel or thread.
+    pub async fn find_file(
+        &self,
+        channel: &str,
+        thread: Option<&str>,
+        name: &str,
+    ) -> Result<bool, Failure> {
+        let recent = self.recent(channel, thread).await?;
+        let mut files = recent
+            .iter()
+            .filter_map(|message| message["files"].as_array())
+            .flatten();
+        Ok(files.any(|file| file["name"] == name || file["title"] == name))
+    }
+
+    async fn recent(&self, channel: &str, thread: Option<&str>) -> Result<Vec<Value>, Failure> {
+        let mut form = vec![
+            ("channel", channel),
+            ("limit", "100"),
+            ("include_all_metadata", "true"),
+        ];
+        let method = match thread {
+            Some(thread) => {
+                form.push(("ts", thread));
+                "conversations.replies"
+            }
+            None => "conversations.history",
+        };
+        let mut found: Value = self.form(method, &form).await?;
+        Ok(match found["messages"].take() {
+            Value::Array(messages) => messages,
+            _ => vec![],
+        })
+    }
+
+    /// Tells one person something in a channel, if they are there to see it.
+    pub async fn tell(
+        &self,
+        channel: &str,
+        person: &str,
+        thread: Option<&str>,
+        words: &Words,
+    ) -> Result<(), Failure> {
+        let mut body = json!({ "channel": channel, "user": person, "text": words.text });
+        if !words.blocks.is_empty() {
+            body["blocks"] = json!(words.blocks);
+        }
+        if let Some(thread) = thread {
+            body["thread_ts"] = json!(thread);
+        }
+        self.call::<Value>("chat.postEphemeral", &body)
+            .await
+            .map(drop)
+    }
+
+    /// Answers through the address that came with a command or click (30 minutes, five times).
+    ///
+    /// Only Slack's own hosts and the configured one are written to: the address came from outside.
+    pub async fn reply(&self, response_url: &str, words: &Words) -> Result<(), Failure> {
+        if !self.may_reply_to(response_url) {
+            return Err(Failure::Never("response_url_not_slack".into()));
+        }
+        let mut body =
+            json!({ "response_type": "ephemeral", "replace_original": false, "text": words.text });
+        if !words.blocks.is_empty() {
+            body["blocks"] = json!(words.blocks);
+        }
+        let answer = self
+            .http
+            .post(response_url)
+            .timeout(TIMEOUT)
+            .json(&body)
+            .send()
+            .await
+            .map_err(|error| lost("response_url", &error))?;
+        match answer.status() {
+            status if status.is_success() => Ok(()),
+            StatusCode::TOO_MANY_REQUESTS => Err(Failure::Later {
+                why: "Slack asked to slow down (response_url)".into(),
+                after: None,
+            }),
+            status if status.is_server_error() => Err(Failure::Later {
+                why: format!("Slack answered {} to response_url", status.as_u16()),
+                after: None,
+            }),
+            status => Err(Failure::Never(format!("response_url_{}", status.as_u16()))),
+        }
+    }
+
+    fn may_reply_to(&self, address: &str) -> bool {
+        let Ok(address) = Url::parse(address) else {
+            return false;
+        };
+        let slack = address.scheme() == "https"
+            && matches!(
+                address.host_str(),
+                Some("hooks.slack.com" | "hooks.slack-gov.com")
+            );
+        let configured =
+            Url::parse(&self.api_url).is_ok_and(|api| api.origin() == address.origin());
+        slack || configured
+    }
+
+    /// What Slack says a person is, as far as acting here goes.
+    pub async fn standing(&self, person: &str, team: Option<&str>) -> Result<Standing, Failure> {
+        #[derive(Deserialize)]
+        struct Answer {
+            user: User,
+        }
+        #[derive(Deserialize)]
+        #[serde(default)]
+        #[derive(Default)]
+        struct User {
+            team_id: Option<String>,
+            enterprise_user: Option<EnterpriseUser>,
+            deleted: bool,
+            is_bot: bool,
+            is_restricted: bool,
+            is_ultra_restricted: bool,
+            is_stranger: bool,
+        }
+        #[derive(Deserialize)]
+        struct EnterpriseUser {
+            #[serde(default)]
+            teams: Vec<String>,
+        }
+        let answer: Answer = match self.form("users.info", &[("user", person)]).await {
+            Ok(answer) => answer,
+            Err(Failure::Never(code)) if code == "user_not_found" || code == "user_not_visible" => {
+                return Ok(Standing::Outsider("not known in this workspace"));
+            }
+            Err(failure) => return Err(failure),
+        };
+        let user = answer.user;
+        let elsewhere = team.is_some_and(|team| {
+            let own = user.team_id.as_deref() == Some(team);
+            let shared = user
+                .enterprise_user
+                .is_some_and(|in_org| in_org.teams.iter().any(|id| id == team));
+            !own && !shared
+        });
+        Ok(match () {
+            () if user.deleted => Standing::Outsider("deactivated"),
+            () if user.is_bot => Standing::Outsider("a bot"),
+            () if user.is_stranger || elsewhere => Standing::Outsider("from another workspace"),
+            () if user.is_restricted || user.is_ultra_restricted => Standing::Outsider("a guest"),
+            () => Standing::Member,
+        })
+    }
+
+    /// Opens a modal and gives nothing: it is found again by its `external_id`.
+    pub async fn open_view(&self, trigger: &str, view: &SlackView) -> Result<(), Failure> {
+        self.call::<Value>(
+            "views.open",
+            &json!({ "trigger_id": trigger, "view": view }),
+        )
+        .await
+        .map(drop)
+    }
+
+    /// Fills a modal that is open.
+    pub async fn update_view(&self, external_id: &str, view: &SlackView) -> Result<(), Failure> {
+        self.call::<Value>(
+            "views.update",
+            &json!({ "external_id": external_id, "view": view }),
+        )
+        .await
+        .map(drop)
+    }
+
+    /// Uploads a file into a channel or thread, with a line that comes with it.
+    pub async fn upload(
+        &self,
+        channel: &str,
+        thread: Option<&str>,
+        name: &str,
+        bytes: Vec<u8>,
+        comment: &str,
+    ) -> Result<(), Failure> {
+        #[derive(Deserialize)]
+        struct Ticket {
+            upload_url: String,
+            file_id: String,
+        }
+        let length = bytes.len().to_string();
+        let ticket: Ticket = self
+            .form(
+                "files.getUploadURLExternal",
+                &[("filename", name), ("length", &length)],
+            )
+            .await?;
+        // The address carries its own permission: our token is not sent there.
+        let stored = self
+            .http
+            .post(&ticket.upload_url)
+            .timeout(TIMEOUT * 3)
+            .body(bytes)
+            .send()
+            .await
+            .map_err(|error| Failure::Later {
+                why: format!("the upload of {name} failed: {}", cause(&error)),
+                after: None,
+            })?;
+        if !stored.status().is_success() {
+            return Err(Failure::Later {
+                why: format!(
+                    "Slack answered {} to the upload of {name}",
+                    stored.status().as_u16()
+                ),
+                after: None,
+            });
+        }
+        let mut body = json!({
+            "files": [{ "id": ticket.file_id, "title": name }],
+            "channel_id": channel,
+            "initial_comment": comment,
+        });
+        if let Some(thread) = thread {
+            body["thread_ts"] = json!(thread);
+        }
+        self.call::<Value>("files.completeUploadExternal", &body)
+            .await
+            .map(drop)
+    }
+}
+
+/// A failure to get an answer: certainly not sent, or nobody knows.
+fn lost(method: &str, error: &reqwest::Error) -> Failure {
+    let why = format!("Slack did not answer {method}: {}", cause(error));
+    match error.is_connect() {
+        true => Failure::Later { why, after: None },
+        false => Failure::Lost(why),
+    }
+}
+
+/// What went wrong, without the address (a response_url is a secret).
+pub(crate) fn cause(error: &reqwest::Error) -> String {
+    match error {
+        error if error.is_timeout() => "it timed out".into(),
+        error if error.is_connect() => "no connection".into(),
+        error if error.is_body() || error.is_decode() => "the answer was cut off".into(),
+        _ => "the connection was lost".into(),
+    }
+}
+
+async fn bounded(mut answer: reqwest::Response) -> Result<Vec<u8>, String> {
+    let mut body = vec![];
+    while let Some(chunk) = answer.chunk().await.map_err(|error| cause(&error))? {
+        body.extend_from_slice(&chunk);
+        if body.len() > ANSWER_AT_MOST {
+            return Err("it is too long".into());
+        }
+    }
+    Ok(body)
+}

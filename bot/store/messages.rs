@@ -1,0 +1,77 @@
+//! Messages in Slack and input that was taken from it.
+
+use super::{Db, Tx, in_tx, micros, moment, reading};
+use jiff::Timestamp;
+
+/// A message of ours, as Slack has it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Sent {
+    /// Where it is; `None` until Slack has said so.
+    pub ts: Option<String>,
+    /// The revision it shows.
+    pub revision: i64,
+    /// When it was last sent.
+    pub at: Timestamp,
+}
+
+const GET: &str = "SELECT ts, sent, sent_at FROM message WHERE key = $1";
+
+/// The message with this key, as it was last sent.
+pub async fn get(db: &Db, key: &str) -> sqlx::Result<Sent> {
+    let row: Option<(Option<String>, i64, i64)> =
+        reading!(db, pool => sqlx::query_as(GET).bind(key).fetch_optional(pool).await)?;
+    Ok(row.map_or_else(Sent::default, |(ts, revision, at)| Sent {
+        ts,
+        revision,
+        at: moment(at),
+    }))
+}
+
+const SENT: &str = "INSERT INTO message (key, channel, ts, sent, sent_at) VALUES ($1, $2, $3, $4, $5)
+    ON CONFLICT (key) DO UPDATE SET ts = excluded.ts, sent = excluded.sent, sent_at = excluded.sent_at";
+
+/// Remembers what Slack has now.
+pub async fn sent(tx: &mut Tx, key: &str, channel: &str, sent: &Sent) -> sqlx::Result<()> {
+    in_tx!(tx, c => sqlx::query(SENT)
+        .bind(key).bind(channel).bind(&sent.ts).bind(sent.revision).bind(micros(sent.at))
+        .execute(c).await.map(drop))
+}
+
+const LAST_POST: &str = "SELECT max(sent_at) FROM message WHERE channel = $1";
+
+/// When something was last posted to the channel.
+pub async fn last_post(db: &Db, channel: &str) -> sqlx::Result<Option<Timestamp>> {
+    let (at,): (Option<i64>,) =
+        reading!(db, pool => sqlx::query_as(LAST_POST).bind(channel).fetch_one(pool).await)?;
+    Ok(at.map(moment))
+}
+
+const ANSWER: &str = "SELECT answer FROM inbox WHERE key = $1";
+const TAKE: &str = "INSERT INTO inbox (key, answer, received_at) VALUES ($1, $2, $3)";
+const SWEEP: &str = "DELETE FROM inbox WHERE received_at < $1";
+
+/// What input with this key was answered before.
+pub async fn answer(tx: &mut Tx, key: &str) -> sqlx::Result<Option<String>> {
+    let row: Option<(String,)> =
+        in_tx!(tx, c => sqlx::query_as(ANSWER).bind(key).fetch_optional(c).await)?;
+    Ok(row.map(|(answer,)| answer))
+}
+
+/// Remembers input and its answer. Taking it twice at once fails: see [`super::rollbacks::is_taken`].
+pub async fn take(tx: &mut Tx, key: &str, answer: &str, now: Timestamp) -> sqlx::Result<()> {
+    in_tx!(tx, c => sqlx::query(TAKE).bind(key).bind(answer).bind(micros(now)).execute(c).await.map(drop))
+}
+
+/// Forgets input that is too old to come again.
+pub async fn sweep(tx: &mut Tx, before: Timestamp) -> sqlx::Result<()> {
+    in_tx!(tx, c => sqlx::query(SWEEP).bind(micros(before)).execute(c).await.map(drop))
+}
+
+const LATEST_CARD: &str = "SELECT ts FROM message WHERE channel = $1 AND key LIKE 'RB-%:card' ORDER BY sent_at DESC LIMIT 1";
+
+/// The card that was last touched in a channel.
+pub async fn latest_card(db: &Db, channel: &str) -> sqlx::Result<Option<String>> {
+    let row: Option<(Option<String>,)> =
+        reading!(db, pool => sqlx::query_as(LATEST_CARD).bind(channel).fetch_optional(pool).await)?;
+    Ok(row.and_then(|(ts,)| ts))
+}

@@ -1,0 +1,182 @@
+//! Step rows: left behind by changes, leased by workers, finished or fenced.
+//!
+//! `epoch` is raised by every claim and checked by the transaction that completes the step, so a
+//! worker that was frozen past its lease changes nothing. `signal` is raised by every poke, so a
+//! poke that arrives during a lease is not lost. `due_at` is the bot's clock; leases are the
+//! database's, because replicas' clocks differ.
+
+use super::{Db, Tx, in_tx, micros, moment, read, reading, written};
+use jiff::Timestamp;
+use rollback_domain::step::Step;
+
+/// A step that is ours to do until the lease ends.
+#[derive(Clone, Debug)]
+pub struct Lease {
+    /// What is to be done.
+    pub step: Step,
+    /// How often it was begun since it last got somewhere.
+    pub attempt: i64,
+    epoch: i64,
+    signal: i64,
+}
+
+/// How long a lease lasts without being renewed, in microseconds.
+const LEASE: i64 = 30_000_000;
+
+const CLAIM_SQLITE: &str = "UPDATE step SET epoch = epoch + 1, attempt = attempt + 1,
+        lease_until = CAST(unixepoch('subsec') * 1000000 AS INTEGER) + $1
+    WHERE (kind, key) IN (
+        SELECT kind, key FROM step
+        WHERE due_at <= $2 AND (lease_until IS NULL OR lease_until < CAST(unixepoch('subsec') * 1000000 AS INTEGER))
+        ORDER BY due_at LIMIT $3)
+    RETURNING payload, attempt, epoch, signal";
+const CLAIM_POSTGRES: &str = "UPDATE step SET epoch = step.epoch + 1, attempt = step.attempt + 1,
+        lease_until = (extract(epoch FROM clock_timestamp()) * 1000000)::bigint + $1
+    FROM (SELECT kind, key FROM step
+        WHERE due_at <= $2 AND (lease_until IS NULL OR lease_until < (extract(epoch FROM clock_timestamp()) * 1000000)::bigint)
+          AND kind = ANY($4)
+        ORDER BY due_at LIMIT $3 FOR UPDATE SKIP LOCKED) due
+    WHERE step.kind = due.kind AND step.key = due.key
+    RETURNING step.payload, step.attempt, step.epoch, step.signal";
+
+/// Leases up to `limit` steps that are due.
+pub async fn claim(db: &Db, now: Timestamp, limit: i64) -> sqlx::Result<Vec<Lease>> {
+    let rows: Vec<(String, i64, i64, i64)> = match db {
+        Db::Sqlite { write, .. } => {
+            sqlx::query_as(CLAIM_SQLITE)
+                .bind(LEASE)
+                .bind(micros(now))
+                .bind(limit)
+                .fetch_all(write)
+                .await?
+        }
+        // Kinds and states that a newer replica knows are left to it.
+        Db::Postgres(pool) => {
+            sqlx::query_as(CLAIM_POSTGRES)
+                .bind(LEASE)
+                .bind(micros(now))
+                .bind(limit)
+                .bind(Step::KINDS.map(str::to_owned).to_vec())
+                .fetch_all(pool)
+                .await?
+        }
+    };
+    rows.into_iter()
+        .map(|(payload, attempt, epoch, signal)| {
+            Ok(Lease {
+                step: read(&payload)?,
+                attempt,
+                epoch,
+                signal,
+            })
+        })
+        .collect()
+}
+
+const POKE: &str = "INSERT INTO step (kind, key, payload, due_at, signal) VALUES ($1, $2, $3, $4, 1)
+    ON CONFLICT (kind, key) DO UPDATE SET
+        payload = excluded.payload,
+        signal = step.signal + 1,
+        due_at = CASE WHEN step.due_at IS NULL OR excluded.due_at < step.due_at THEN excluded.due_at ELSE step.due_at END";
+
+/// Leaves a step behind, or wakes the one that is there; never moves it later.
+pub async fn poke(tx: &mut Tx, step: &Step, due_at: Timestamp) -> sqlx::Result<()> {
+    let payload = written(step)?;
+    in_tx!(tx, c => sqlx::query(POKE)
+        .bind(step.kind()).bind(step.key()).bind(&payload).bind(micros(due_at))
+        .execute(c).await.map(drop))
+}
+
+const HOLD: &str = "UPDATE step SET due_at = due_at WHERE kind = $1 AND key = $2 AND epoch = $3";
+
+/// Whether the lease is still ours; to be asked in the transaction that builds on it.
+pub async fn hold(tx: &mut Tx, lease: &Lease) -> sqlx::Result<bool> {
+    let held = in_tx!(tx, c => sqlx::query(HOLD)
+        .bind(lease.step.kind()).bind(lease.step.key()).bind(lease.epoch)
+        .execute(c).await.map(|done| done.rows_affected()))?;
+    Ok(held == 1)
+}
+
+/// What becomes of a step that was done.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Next {
+    /// It is forgotten.
+    Done,
+    /// It got somewhere and goes on then.
+    At(Timestamp),
+    /// It got nowhere and is tried again then; why.
+    Retry(Timestamp, String),
+}
+
+const FORGET: &str = "DELETE FROM step WHERE kind = $1 AND key = $2 AND epoch = $3 AND signal = $4";
+const REARM: &str = "UPDATE step SET lease_until = NULL, attempt = CASE WHEN $5 = 1 THEN attempt ELSE 0 END, last_error = $6,
+        due_at = CASE WHEN signal <> $4 AND due_at < $7 THEN due_at ELSE $7 END
+    WHERE kind = $1 AND key = $2 AND epoch = $3";
+
+/// Ends a lease; `false`: somebody else has it by now, and nothing that was done under it counts.
+///
+/// The last thing in the transaction that stores what the step led to.
+pub async fn finish(tx: &mut Tx, lease: &Lease, next: &Next, now: Timestamp) -> sqlx::Result<bool> {
+    let (kind, key) = (lease.step.kind(), lease.step.key());
+    if *next == Next::Done {
+        let forgotten = in_tx!(tx, c => sqlx::query(FORGET)
+            .bind(kind).bind(&key).bind(lease.epoch).bind(lease.signal)
+            .execute(c).await.map(|done| done.rows_affected()))?;
+        if forgotten == 1 {
+            return Ok(true);
+        }
+    }
+    let (retry, error, due_at) = match next {
+        // Poked while it was leased: what the poke asked for is still to be done.
+        Next::Done => (0_i64, None, now),
+        Next::At(at) => (0, None, *at),
+        Next::Retry(at, why) => (1, Some(why.chars().take(500).collect::<String>()), *at),
+    };
+    let rearmed = in_tx!(tx, c => sqlx::query(REARM)
+        .bind(kind).bind(&key).bind(lease.epoch).bind(lease.signal).bind(retry).bind(error).bind(micros(due_at))
+        .execute(c).await.map(|done| done.rows_affected()))?;
+    Ok(rearmed == 1)
+}
+
+const RENEW_SQLITE: &str =
+    "UPDATE step SET lease_until = CAST(unixepoch('subsec') * 1000000 AS INTEGER) + $4
+    WHERE kind = $1 AND key = $2 AND epoch = $3";
+const RENEW_POSTGRES: &str =
+    "UPDATE step SET lease_until = (extract(epoch FROM clock_timestamp()) * 1000000)::bigint + $4
+    WHERE kind = $1 AND key = $2 AND epoch = $3";
+
+/// Lengthens a lease whose work takes long; `false`: it is not ours any more.
+pub async fn renew(db: &Db, lease: &Lease) -> sqlx::Result<bool> {
+    let (kind, key) = (lease.step.kind(), lease.step.key());
+    let renewed = match db {
+        Db::Sqlite { write, .. } => sqlx::query(RENEW_SQLITE)
+            .bind(kind)
+            .bind(key)
+            .bind(lease.epoch)
+            .bind(LEASE)
+            .execute(write)
+            .await?
+            .rows_affected(),
+        Db::Postgres(pool) => sqlx::query(RENEW_POSTGRES)
+            .bind(kind)
+            .bind(key)
+            .bind(lease.epoch)
+            .bind(LEASE)
+            .execute(pool)
+            .await?
+            .rows_affected(),
+    };
+    Ok(renewed == 1)
+}
+
+const EARLIEST: &str = "SELECT kind, key, due_at, last_error FROM step WHERE due_at IS NOT NULL ORDER BY due_at LIMIT 100";
+
+/// What is left to do, earliest first: kind, key, when, and why it failed last.
+pub async fn waiting(db: &Db) -> sqlx::Result<Vec<(String, String, Timestamp, Option<String>)>> {
+    let rows: Vec<(String, String, i64, Option<String>)> =
+        reading!(db, pool => sqlx::query_as(EARLIEST).fetch_all(pool).await)?;
+    Ok(rows
+        .into_iter()
+        .map(|(kind, key, at, error)| (kind, key, moment(at), error))
+        .collect())
+}

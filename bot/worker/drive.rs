@@ -1,0 +1,347 @@
+//! Driving a rollback: what its state asks for next.
+
+use super::{backoff, later, standing};
+use crate::{
+    App,
+    config::Service,
+    engine::{Error, Extra},
+    probe,
+    providers::Provider,
+    slack::Failure,
+    store::{
+        rollbacks,
+        steps::{Lease, Next},
+    },
+};
+use rollback_domain::{
+    people::{Policy, Standing},
+    plan::Plan,
+    refusal::Refusal,
+    release::{Progress, Survey, Trouble},
+    rollback::{Command, Rollback, State},
+    step::Step,
+};
+use std::{sync::Arc, time::Duration};
+
+/// How often something that may pass is tried before a person who waits is told.
+const PATIENCE: i64 = 4;
+
+/// A rollback being driven under a lease.
+struct Drive<'a> {
+    app: &'a App,
+    lease: &'a Lease,
+    rollback: Rollback,
+    service: &'a Service,
+    provider: Arc<dyn Provider>,
+    policy: Policy,
+}
+
+/// Does what the state of a rollback asks for.
+pub(super) async fn drive(app: &App, lease: &Lease, id: u64) -> Result<(), Error> {
+    let Some(rollback) = rollbacks::get(&app.engine.db, id).await? else {
+        return app.engine.end(lease, Next::Done, Extra::default()).await;
+    };
+    if rollback.state.is_ended() {
+        return app.engine.end(lease, Next::Done, Extra::default()).await;
+    }
+    let service = app.config.service(&rollback.service, &rollback.environment);
+    let Some((service, provider)) =
+        service.and_then(|service| Some((service, app.provider(service)?)))
+    else {
+        let why = format!(
+            "{}@{} is not in the configuration",
+            rollback.service, rollback.environment
+        );
+        tracing::error!(id, why, "a rollback cannot go on");
+        return app
+            .engine
+            .end(
+                lease,
+                Next::Retry(later(app, Duration::from_secs(60)), why),
+                Extra::default(),
+            )
+            .await;
+    };
+    let drive = Drive {
+        app,
+        lease,
+        service,
+        provider,
+        policy: app.policy(service),
+        rollback,
+    };
+    let now = app.engine.clock.now();
+    match drive.rollback.state {
+        State::Planning => drive.plan().await,
+        State::Proposed { expires_at } if now < expires_at => {
+            app.engine
+                .end(lease, Next::At(expires_at), Extra::default())
+                .await
+        }
+        State::Proposed { .. } => drive.put(Command::Expire).await,
+        State::Approved { expires_at } if now >= expires_at => drive.put(Command::Expire).await,
+        State::Approved { .. } => drive.recheck().await,
+        State::Executing { asked_at: None } => drive.execute().await,
+        // Whoever asked did not live to store the answer.
+        State::Executing { asked_at: Some(_) } => drive.put(Command::LostTrack).await,
+        State::Serving { n, m } if n == m => drive.prove(None).await,
+        State::Accepted { .. } | State::Serving { .. } | State::Unknown { .. } => {
+            drive.read_back().await
+        }
+        State::Watching { until } if now >= until => drive.put(Command::Close).await,
+        State::Watching { .. } => drive.keep_watch().await,
+        _ => app.engine.end(lease, Next::Done, Extra::default()).await,
+    }
+}
+
+impl Drive<'_> {
+    async fn plan(self) -> Result<(), Error> {
+        match standing(self.app, &self.rollback.requester.id).await {
+            Err(failure)
+                if self.lease.attempt < PATIENCE && !matches!(failure, Failure::Never(_)) =>
+            {
+                return self.again(failure.to_string(), None).await;
+            }
+            Err(failure) => {
+                let refusal = Refusal::AuthorityUnreadable {
+                    why: failure.to_string(),
+                };
+                return self.put(Command::CannotPlan { refusal }).await;
+            }
+            Ok(standing) => {
+                if let Err(refusal) = standing.admit() {
+                    return self.put(Command::CannotPlan { refusal }).await;
+                }
+            }
+        }
+        let survey = match self.provider_survey().await {
+            Ok(survey) => survey,
+            Err(Trouble::Busy { why, retry_after }) if self.lease.attempt < PATIENCE => {
+                return self.again(why, retry_after).await;
+            }
+            Err(trouble) => {
+                let refusal = Refusal::PlatformTrouble {
+                    why: trouble.to_string(),
+                };
+                return self.put(Command::CannotPlan { refusal }).await;
+            }
+        };
+        let command = match self.draw(&survey) {
+            Ok(plan) => Command::Planned {
+                plan: Box::new(plan),
+            },
+            Err(refusal) => Command::CannotPlan { refusal },
+        };
+        let saw = self.saw(&survey);
+        self.put_with(command, saw).await
+    }
+
+    async fn recheck(self) -> Result<(), Error> {
+        let survey = match self.provider_survey().await {
+            Ok(survey) => survey,
+            Err(Trouble::Busy { why, retry_after }) if self.lease.attempt < PATIENCE => {
+                return self.again(why, retry_after).await;
+            }
+            Err(trouble) => {
+                return self
+                    .put(Command::RecheckFailed {
+                        why: trouble.to_string(),
+                    })
+                    .await;
+            }
+        };
+        // The same aim, drawn on what is there now: an aim like "previous" or "@02:40" is drawn
+        // at the card's moment, so that only the platform's changes count.
+        let plan = match &self.rollback.plan {
+            Some(before) => Plan::draw(
+                &survey,
+                &self.provider.nature(),
+                &self.rollback.aim,
+                before.read_at,
+            )
+            .map(Box::new),
+            None => Err(Refusal::OldCard {
+                id: self.rollback.id,
+            }),
+        };
+        let saw = self.saw(&survey);
+        let (app, lease, id) = (self.app, self.lease, self.rollback.id);
+        let command = Command::Rechecked {
+            survey: Box::new(survey),
+            plan,
+        };
+        match app
+            .engine
+            .complete(lease, id, command, &self.policy, saw)
+            .await?
+        {
+            Ok(rollback) if rollback.state == (State::Executing { asked_at: None }) => Ok(()),
+            // The approver lost the role in between: the card opens again for somebody else.
+            Err(refusal @ (Refusal::NotAuthorised { .. } | Refusal::OwnRequest { .. })) => {
+                tracing::warn!(id, %refusal, "the approval does not hold any more");
+                Ok(())
+            }
+            Ok(_) | Err(_) => Ok(()),
+        }
+    }
+
+    /// Asks the platform. That it is asked is stored first, so it is asked once or not known.
+    async fn execute(self) -> Result<(), Error> {
+        let asking = self
+            .app
+            .engine
+            .complete(
+                self.lease,
+                self.rollback.id,
+                Command::Asking,
+                &self.policy,
+                Extra::default(),
+            )
+            .await?;
+        let Ok(rollback) = asking else {
+            return Ok(());
+        };
+        let answer = self.provider.roll_back(&rollback).await;
+        let platform = self.provider.nature().platform;
+        self.app.metrics.asked(&platform, answer.is_ok());
+        tracing::info!(id = rollback.id, platform, ?answer, "asked the platform");
+        self.put(Command::Answered { answer }).await
+    }
+
+    async fn read_back(self) -> Result<(), Error> {
+        match self.provider.observe(&self.rollback).await {
+            Ok(progress) => self.put(Command::Observed { progress }).await,
+            Err(Trouble::Busy { why, retry_after }) => self.again(why, retry_after).await,
+            Err(trouble) => self.again(trouble.to_string(), None).await,
+        }
+    }
+
+    async fn prove(
+        self,
+        surfaces: Option<Vec<rollback_domain::release::Surface>>,
+    ) -> Result<(), Error> {
+        let round = probe::look(&self.app.http, self.service).await;
+        self.put(Command::Probed { round, surfaces }).await
+    }
+
+    async fn keep_watch(self) -> Result<(), Error> {
+        let surfaces = match self.provider.observe(&self.rollback).await {
+            Ok(Progress::Serving { surfaces, .. } | Progress::Partial { surfaces, .. }) => {
+                Some(surfaces)
+            }
+            // A platform that cannot be read now is no drift.
+            Ok(Progress::Failed { .. } | Progress::NotAsked { .. }) => {
+                match self.provider_survey().await {
+                    Ok(survey) => Some(survey.surfaces),
+                    Err(_) => None,
+                }
+            }
+            Err(_) => None,
+        };
+        self.prove(surfaces).await
+    }
+
+    async fn provider_survey(&self) -> Result<Survey, Trouble> {
+        self.provider.survey().await
+    }
+
+    fn draw(&self, survey: &Survey) -> Result<Plan, Refusal> {
+        let now = self.app.engine.clock.now();
+        Plan::draw(survey, &self.provider.nature(), &self.rollback.aim, now)
+    }
+
+    fn saw(&self, survey: &Survey) -> Extra {
+        Extra {
+            saw: Some((
+                self.rollback.service.clone(),
+                self.rollback.environment.clone(),
+                survey.clone(),
+            )),
+            ..Extra::default()
+        }
+    }
+
+    async fn again(&self, why: String, retry_after: Option<u64>) -> Result<(), Error> {
+        let at = match retry_after {
+            Some(wait) => later(self.app, Duration::from_millis(wait)),
+            None => backoff(self.app, self.lease.attempt),
+        };
+        self.app
+            .engine
+            .end(self.lease, Next::Retry(at, why), Extra::default())
+            .await
+    }
+
+    async fn put(self, command: Command) -> Result<(), Error> {
+        self.put_with(command, Extra::default()).await
+    }
+
+    async fn put_with(self, command: Command, extra: Extra) -> Result<(), Error> {
+        let id = self.rollback.id;
+        match self
+            .app
+            .engine
+            .complete(self.lease, id, command, &self.policy, extra)
+            .await?
+        {
+            Ok(rollback) => tracing::info!(id, state = rollback.state.name(), "moved"),
+            Err(refusal) => tracing::info!(id, %refusal, "did not move"),
+        }
+        Ok(())
+    }
+}
+
+/// Lets a person act: who they are is read now, and the machine decides.
+pub(super) async fn act(app: &App, lease: &Lease) -> Result<(), Error> {
+    let Step::Act {
+        rollback,
+        by,
+        source,
+        reply_to,
+        act,
+        ..
+    } = &lease.step
+    else {
+        return Ok(());
+    };
+    let standing = match standing(app, &by.id).await {
+        Ok(standing) => standing,
+        Err(failure) if lease.attempt < PATIENCE && !matches!(failure, Failure::Never(_)) => {
+            let next = Next::Retry(backoff(app, lease.attempt - 1), failure.to_string());
+            return app.engine.end(lease, next, Extra::default()).await;
+        }
+        Err(failure) => Standing::Unreadable(failure.to_string()),
+    };
+    let Some(found) = rollbacks::get(&app.engine.db, *rollback).await? else {
+        return app.engine.end(lease, Next::Done, Extra::default()).await;
+    };
+    let policy = match app.config.service(&found.service, &found.environment) {
+        Some(service) => app.policy(service),
+        None => {
+            let why = format!(
+                "{}@{} is not in the configuration",
+                found.service, found.environment
+            );
+            return app
+                .engine
+                .end(
+                    lease,
+                    Next::Retry(later(app, Duration::from_secs(60)), why),
+                    Extra::default(),
+                )
+                .await;
+        }
+    };
+    let command = Command::Person {
+        by: by.clone(),
+        standing,
+        source: *source,
+        reply_to: reply_to.clone(),
+        act: act.clone(),
+    };
+    app.engine
+        .complete(lease, *rollback, command, &policy, Extra::default())
+        .await?
+        .ok();
+    Ok(())
+}

@@ -1,0 +1,184 @@
+//! The one place that touches the world: lease a step, do it, complete it.
+//!
+//! Many short ticks, never one long job. A tick reads the row, holds no transaction while it
+//! talks to the world, and ends in one transaction that stores what came of it and completes the
+//! step, or in nothing when another worker has it by now.
+
+mod drive;
+mod modal;
+mod say;
+mod show;
+
+use crate::{
+    App,
+    engine::{Error, Extra},
+    slack::Failure,
+    store::steps::{self, Lease, Next},
+};
+use jiff::Timestamp;
+use rollback_domain::{people::Standing, step::Step};
+use std::time::Duration;
+use tokio::{sync::watch, task::JoinSet, time::Instant};
+
+/// How many steps are done at once.
+const AT_ONCE: usize = 16;
+/// How long it waits when nobody rings: the net under the bell, and other replicas' work.
+const LOOK_EVERY: Duration = Duration::from_millis(500);
+/// How often a lease is renewed while its work goes on.
+const RENEW_EVERY: Duration = Duration::from_secs(10);
+/// How often the platforms are read for the board.
+const SURVEY_EVERY: Duration = Duration::from_secs(300);
+
+/// Does what is due until told to stop, then ends what it has begun.
+pub async fn run(app: App, mut stop: watch::Receiver<bool>) {
+    let mut busy = JoinSet::new();
+    loop {
+        if *stop.borrow() {
+            break;
+        }
+        let room = AT_ONCE - busy.len().min(AT_ONCE);
+        let claimed = match room {
+            0 => vec![],
+            room => claim(&app, room).await,
+        };
+        let found = !claimed.is_empty();
+        for lease in claimed {
+            let app = app.clone();
+            busy.spawn(async move { tick(&app, lease).await });
+        }
+        if found && busy.len() < AT_ONCE {
+            continue;
+        }
+        tokio::select! {
+            () = app.engine.bell.notified() => {}
+            () = tokio::time::sleep(LOOK_EVERY) => {}
+            Some(done) = busy.join_next() => {
+                if let Err(panic) = done {
+                    tracing::error!(%panic, "a step panicked; it is done again when its lease ends");
+                }
+            }
+            _ = stop.changed() => {}
+        }
+    }
+    // What was begun is ended; what was not stays a row for the next process.
+    let deadline = Instant::now() + Duration::from_secs(8);
+    while let Ok(Some(_)) = tokio::time::timeout_at(deadline, busy.join_next()).await {}
+}
+
+/// Does everything that is due now, once each, and gives how much that was.
+pub async fn run_due(app: &App) -> usize {
+    let claimed = claim(app, 50).await;
+    let n = claimed.len();
+    let mut busy = JoinSet::new();
+    for lease in claimed {
+        let app = app.clone();
+        busy.spawn(async move { tick(&app, lease).await });
+    }
+    while busy.join_next().await.is_some() {}
+    n
+}
+
+async fn claim(app: &App, room: usize) -> Vec<Lease> {
+    let now = app.engine.clock.now();
+    match steps::claim(&app.engine.db, now, i64::try_from(room).unwrap_or(1)).await {
+        Ok(leases) => leases,
+        Err(error) => {
+            tracing::error!(%error, "steps could not be claimed");
+            tokio::time::sleep(LOOK_EVERY).await;
+            vec![]
+        }
+    }
+}
+
+/// One step, with its lease renewed while it goes on.
+async fn tick(app: &App, lease: Lease) {
+    let (kind, key) = (lease.step.kind(), lease.step.key());
+    let work = perform(app, &lease);
+    tokio::pin!(work);
+    let done = loop {
+        tokio::select! {
+            done = &mut work => break done,
+            () = tokio::time::sleep(RENEW_EVERY) => {
+                if let Ok(false) = steps::renew(&app.engine.db, &lease).await {
+                    tracing::warn!(kind, key, "lost the lease while working; dropped");
+                    return;
+                }
+            }
+        }
+    };
+    app.metrics.step(kind, done.is_ok());
+    match done {
+        Ok(()) => tracing::debug!(kind, key, "done"),
+        // Another worker has it: what was done here changed nothing.
+        Err(Error::Fenced) => tracing::warn!(kind, key, "fenced"),
+        Err(error) => {
+            tracing::error!(kind, key, %error, "step failed");
+            let again = Next::Retry(backoff(app, lease.attempt), error.to_string());
+            if let Err(error) = app.engine.end(&lease, again, Extra::default()).await {
+                tracing::error!(kind, key, %error, "and could not be put back; its lease will end");
+            }
+        }
+    }
+}
+
+/// One `match`, one function each.
+async fn perform(app: &App, lease: &Lease) -> Result<(), Error> {
+    match &lease.step {
+        Step::Drive { rollback } => drive::drive(app, lease, *rollback).await,
+        Step::Act { .. } => drive::act(app, lease).await,
+        Step::Card { rollback } => say::card(app, lease, *rollback).await,
+        Step::Outcome { rollback } => say::outcome(app, lease, *rollback).await,
+        Step::Tell { .. } => say::tell(app, lease).await,
+        Step::Post { .. } => say::post(app, lease).await,
+        Step::Export { .. } => say::export(app, lease).await,
+        Step::Modal { .. } => modal::open(app, lease).await,
+        Step::Show { .. } => show::show(app, lease).await,
+        Step::Survey {
+            service,
+            environment,
+        } => show::survey(app, lease, service, environment).await,
+    }
+}
+
+/// Has every platform read for the board, from now on.
+pub async fn survey_all(app: &App) -> Result<(), Error> {
+    let steps: Vec<Step> = app
+        .config
+        .services
+        .iter()
+        .map(|service| Step::Survey {
+            service: service.name.clone(),
+            environment: service.environment.clone(),
+        })
+        .collect();
+    app.engine.leave(&steps).await
+}
+
+/// When to try again after so many attempts: 0.5 s, doubled, at most a minute.
+fn backoff(app: &App, attempt: i64) -> Timestamp {
+    let wait =
+        Duration::from_millis(500) * 2_u32.pow(u32::try_from(attempt.clamp(0, 7)).unwrap_or(7));
+    later(app, wait.min(Duration::from_secs(60)))
+}
+
+fn later(app: &App, wait: Duration) -> Timestamp {
+    let now = app.engine.clock.now();
+    now.checked_add(wait).unwrap_or(now)
+}
+
+/// When to call Slack again after a failure that may pass.
+fn after_failure(app: &App, lease: &Lease, failure: &Failure) -> Next {
+    let at = match failure {
+        Failure::Later {
+            after: Some(after), ..
+        } => later(app, (*after).max(Duration::from_millis(100))),
+        _ => backoff(app, lease.attempt),
+    };
+    Next::Retry(at, failure.to_string())
+}
+
+/// What a person is to Slack, read now.
+async fn standing(app: &App, person: &str) -> Result<Standing, Failure> {
+    let team = app.team().await?;
+    app.slack.standing(person, team.as_deref()).await
+}

@@ -1,0 +1,410 @@
+//! Saying things in Slack: late if Slack is down, never twice, and the last state last.
+
+use super::{after_failure, later};
+use crate::{
+    App,
+    engine::{Error, Extra},
+    slack::{Failure, Words, blocks, card},
+    store::{
+        messages::{self, Sent},
+        rollbacks,
+        steps::{Lease, Next},
+        timelines,
+    },
+};
+use jiff::Timestamp;
+use rollback_domain::{
+    refusal::Source,
+    rollback::{Rollback, Spoken},
+    step::{Format, Step},
+    timeline::{Actor, Entry, Happening, Kind},
+};
+use serde_json::json;
+use std::time::Duration;
+
+/// A message is edited at most so often.
+const EDIT_EVERY: Duration = Duration::from_secs(2);
+/// A channel is posted to at most so often: Slack allows about one a second.
+const POST_EVERY: Duration = Duration::from_secs(1);
+
+/// Brings the card to the present state: posts it once, then edits it.
+pub(super) async fn card(app: &App, lease: &Lease, id: u64) -> Result<(), Error> {
+    let Some(rollback) = rollbacks::get(&app.engine.db, id).await? else {
+        return app.engine.end(lease, Next::Done, Extra::default()).await;
+    };
+    let key = card_key(id);
+    let sent = messages::get(&app.engine.db, &key).await?;
+    // Without a plan there is nothing to decide on; the requester is told alone.
+    if rollback.plan.is_none() || sent.revision >= rollback.revision {
+        return app.engine.end(lease, Next::Done, Extra::default()).await;
+    }
+    let policy = app
+        .config
+        .service(&rollback.service, &rollback.environment)
+        .map(|service| app.policy(service));
+    let words = card::card(&rollback, policy.as_ref(), app.engine.clock.now());
+    put(app, lease, &rollback, &key, None, words, sent).await
+}
+
+/// Tells the channel how it ended, once.
+pub(super) async fn outcome(app: &App, lease: &Lease, id: u64) -> Result<(), Error> {
+    let Some(rollback) = rollbacks::get(&app.engine.db, id).await? else {
+        return app.engine.end(lease, Next::Done, Extra::default()).await;
+    };
+    let key = format!(
+        "RB-{id}:{}",
+        if rollback.proof.drifted.is_some() {
+            "drift"
+        } else {
+            "outcome"
+        }
+    );
+    let sent = messages::get(&app.engine.db, &key).await?;
+    if sent.ts.is_some() {
+        return app.engine.end(lease, Next::Done, Extra::default()).await;
+    }
+    let words = match app.templates.outcome(&rollback) {
+        Ok(words) => words,
+        Err(error) => {
+            // Rendered at start-up, so only a value can be at fault: the card still tells it.
+            tracing::error!(id, %error, "the outcome could not be rendered");
+            return app.engine.end(lease, Next::Done, Extra::default()).await;
+        }
+    };
+    put(app, lease, &rollback, &key, None, words, sent).await
+}
+
+/// Posts or edits one message of a rollback.
+async fn put(
+    app: &App,
+    lease: &Lease,
+    rollback: &Rollback,
+    key: &str,
+    thread: Option<&str>,
+    words: Words,
+    sent: Sent,
+) -> Result<(), Error> {
+    let channel = &rollback.channel;
+    let now = app.engine.clock.now();
+    if sent.ts.is_some() {
+        if let Some(at) = too_soon(Some(sent.at), EDIT_EVERY, now) {
+            return app.engine.end(lease, Next::At(at), Extra::default()).await;
+        }
+    } else if let Some(at) = too_soon(
+        messages::last_post(&app.engine.db, channel).await?,
+        POST_EVERY,
+        now,
+    ) {
+        return app.engine.end(lease, Next::At(at), Extra::default()).await;
+    }
+    let result = match &sent.ts {
+        Some(ts) => app
+            .slack
+            .update(channel, ts, &words)
+            .await
+            .map(|()| ts.clone()),
+        None => post_once(app, lease, channel, thread, &words, key).await,
+    };
+    let method = if sent.ts.is_some() {
+        "chat.update"
+    } else {
+        "chat.postMessage"
+    };
+    app.metrics.slack(method, result.is_ok());
+    match result {
+        Ok(ts) => {
+            let now = Sent {
+                ts: Some(ts),
+                revision: rollback.revision,
+                at: now,
+            };
+            let extra = Extra {
+                sent: Some((key.to_owned(), channel.clone(), now)),
+                ..Extra::default()
+            };
+            app.engine.end(lease, Next::Done, extra).await
+        }
+        Err(Failure::Never(code)) if sent.ts.is_none() && !rollback.state.is_ended() => {
+            // Perhaps somebody invites the bot: the card is tried again, the requester told once.
+            let mut extra = Extra::default();
+            if lease.attempt == 1 {
+                let tell = Step::Tell {
+                    channel: channel.clone(),
+                    person: rollback.requester.id.clone(),
+                    thread: None,
+                    reply_to: rollback.reply_to.clone(),
+                    spoken: Spoken::Text(format!(
+                        "I cannot post the card of RB-{} here (Slack says {code}). Invite me with /invite @rollback and it appears.",
+                        rollback.id
+                    )),
+                    id: format!("RB-{}:cannot-post", rollback.id),
+                };
+                extra.steps.push((tell, now));
+            }
+            app.engine
+                .end(
+                    lease,
+                    Next::Retry(later(app, Duration::from_secs(15)), code),
+                    extra,
+                )
+                .await
+        }
+        Err(Failure::Never(code)) => {
+            tracing::warn!(key, code, "Slack will not take this message");
+            app.engine.end(lease, Next::Done, Extra::default()).await
+        }
+        Err(failure) => {
+            app.engine
+                .end(lease, after_failure(app, lease, &failure), Extra::default())
+                .await
+        }
+    }
+}
+
+/// Posts, unless an earlier attempt did and only its answer was lost.
+async fn post_once(
+    app: &App,
+    lease: &Lease,
+    channel: &str,
+    thread: Option<&str>,
+    words: &Words,
+    key: &str,
+) -> Result<String, Failure> {
+    if lease.attempt > 1
+        && let Some(ts) = app.slack.find(channel, thread, key).await?
+    {
+        return Ok(ts);
+    }
+    app.slack.post(channel, thread, words, key).await
+}
+
+/// Tells one person something: by the address that came with what they did, else in the channel.
+pub(super) async fn tell(app: &App, lease: &Lease) -> Result<(), Error> {
+    let Step::Tell {
+        channel,
+        person,
+        thread,
+        reply_to,
+        spoken,
+        ..
+    } = &lease.step
+    else {
+        return Ok(());
+    };
+    let words = Words::plain(blocks::spoken(spoken));
+    whisper(
+        app,
+        lease,
+        channel,
+        person,
+        thread.as_deref(),
+        reply_to.as_deref(),
+        &words,
+    )
+    .await
+}
+
+/// Says something to one person and ends the step.
+pub(super) async fn whisper(
+    app: &App,
+    lease: &Lease,
+    channel: &str,
+    person: &str,
+    thread: Option<&str>,
+    reply_to: Option<&str>,
+    words: &Words,
+) -> Result<(), Error> {
+    let mut result = Err(Failure::Never("no_response_url".into()));
+    if let Some(reply_to) = reply_to {
+        result = app.slack.reply(reply_to, words).await;
+    }
+    // The address ends after 30 minutes or five uses; the channel does not.
+    if matches!(result, Err(Failure::Never(_))) {
+        result = app.slack.tell(channel, person, thread, words).await;
+    }
+    app.metrics.slack("tell", result.is_ok());
+    let next = match result {
+        Ok(()) => Next::Done,
+        Err(Failure::Never(code)) => {
+            tracing::warn!(person, code, "somebody could not be told");
+            Next::Done
+        }
+        // What was true an hour ago is not worth saying any more.
+        Err(_) if lease.attempt > 60 => Next::Done,
+        Err(failure) => after_failure(app, lease, &failure),
+    };
+    app.engine.end(lease, next, Extra::default()).await
+}
+
+/// Says something where everybody sees it.
+pub(super) async fn post(app: &App, lease: &Lease) -> Result<(), Error> {
+    let Step::Post {
+        channel,
+        thread,
+        spoken,
+        id,
+    } = &lease.step
+    else {
+        return Ok(());
+    };
+    let now = app.engine.clock.now();
+    if let Some(at) = too_soon(
+        messages::last_post(&app.engine.db, channel).await?,
+        POST_EVERY,
+        now,
+    ) {
+        return app.engine.end(lease, Next::At(at), Extra::default()).await;
+    }
+    let words = Words::plain(blocks::spoken(spoken));
+    match post_once(app, lease, channel, thread.as_deref(), &words, id).await {
+        Ok(ts) => {
+            let sent = Sent {
+                ts: Some(ts),
+                revision: 1,
+                at: now,
+            };
+            let extra = Extra {
+                sent: Some((id.clone(), channel.clone(), sent)),
+                ..Extra::default()
+            };
+            app.engine.end(lease, Next::Done, extra).await
+        }
+        Err(Failure::Never(code)) => {
+            tracing::warn!(channel, code, "a post was refused by Slack");
+            app.engine.end(lease, Next::Done, Extra::default()).await
+        }
+        Err(failure) => {
+            app.engine
+                .end(lease, after_failure(app, lease, &failure), Extra::default())
+                .await
+        }
+    }
+}
+
+/// Uploads a timeline: into the thread it was asked for in, else under the card.
+pub(super) async fn export(app: &App, lease: &Lease) -> Result<(), Error> {
+    let Step::Export {
+        incident,
+        format,
+        channel,
+        rollback,
+        thread,
+        asked_by,
+        ..
+    } = &lease.step
+    else {
+        return Ok(());
+    };
+    let card = match rollback {
+        Some(id) => messages::get(&app.engine.db, &card_key(*id)).await?.ts,
+        None => messages::latest_card(&app.engine.db, channel).await?,
+    };
+    if rollback.is_some() && card.is_none() && lease.attempt < 10 {
+        let next = Next::Retry(
+            later(app, Duration::from_secs(5)),
+            "the card is not posted yet".into(),
+        );
+        return app.engine.end(lease, next, Extra::default()).await;
+    }
+    let thread = thread.clone().or(card);
+    let now = app.engine.clock.now();
+    let mut entries: Vec<Entry> = vec![];
+    loop {
+        let after = entries.last().map_or(0, |entry| entry.seq);
+        let page = timelines::entries(&app.engine.db, *incident, after, 1_000).await?;
+        if page.is_empty() {
+            break;
+        }
+        entries.extend(page);
+    }
+    let about = rollback.map(|id| format!("-RB-{id}")).unwrap_or_default();
+    let (name, body) = match format {
+        Format::Markdown => (
+            format!("INC-{incident}{about}-timeline.md"),
+            app.templates.timeline(*incident, channel, &entries, now),
+        ),
+        Format::Json => (
+            format!("INC-{incident}{about}-timeline.json"),
+            serde_json::to_string_pretty(&json!({
+                "incident": format!("INC-{incident}"),
+                "channel": channel,
+                "exported_at": now,
+                "entries": entries,
+            }))
+            .map_err(anyhow::Error::from),
+        ),
+    };
+    let body = match body {
+        Ok(body) => body,
+        Err(error) => {
+            tracing::error!(incident, %error, "a timeline could not be rendered");
+            return app.engine.end(lease, Next::Done, Extra::default()).await;
+        }
+    };
+    let comment = match rollback {
+        Some(id) => format!(
+            "Timeline of INC-{incident}, exported when RB-{id} closed: {} entries.",
+            entries.len()
+        ),
+        None => format!("Timeline of INC-{incident}: {} entries.", entries.len()),
+    };
+    let size = body.len();
+    let uploaded = match lease.attempt > 1
+        && app
+            .slack
+            .find_file(channel, thread.as_deref(), &name)
+            .await
+            .unwrap_or(false)
+    {
+        true => Ok(()),
+        false => {
+            app.slack
+                .upload(
+                    channel,
+                    thread.as_deref(),
+                    &name,
+                    body.into_bytes(),
+                    &comment,
+                )
+                .await
+        }
+    };
+    app.metrics.slack("upload", uploaded.is_ok());
+    match uploaded {
+        Ok(()) => {
+            let happening = Happening {
+                at: now,
+                who: asked_by.clone().map_or(Actor::Bot, Actor::Person),
+                source: Source::Bot,
+                kind: Kind::Exported,
+                text: format!("exported {name}, {} entries, {size} bytes", entries.len()),
+                rollback: *rollback,
+            };
+            let extra = Extra {
+                happened: Some((*incident, happening)),
+                ..Extra::default()
+            };
+            app.engine.end(lease, Next::Done, extra).await
+        }
+        Err(Failure::Never(code)) => {
+            tracing::warn!(channel, code, "Slack will not take the export");
+            app.engine.end(lease, Next::Done, Extra::default()).await
+        }
+        Err(failure) => {
+            app.engine
+                .end(lease, after_failure(app, lease, &failure), Extra::default())
+                .await
+        }
+    }
+}
+
+/// The card's message.
+pub(super) fn card_key(id: u64) -> String {
+    format!("RB-{id}:card")
+}
+
+/// When it may be said, if not yet.
+fn too_soon(last: Option<Timestamp>, every: Duration, now: Timestamp) -> Option<Timestamp> {
+    let at = last?.checked_add(every).ok()?;
+    (now < at).then_some(at)
+}

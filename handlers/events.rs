@@ -1,0 +1,82 @@
+//! What Slack reports: a mention is a command that also works in threads.
+
+use super::{
+    answer::Answer,
+    command::{self, Heard},
+    signed::Signed,
+};
+use crate::{App, engine::Ask};
+use axum::{
+    Json,
+    extract::State,
+    response::{IntoResponse, Response},
+};
+use rollback_domain::{people::Person, refusal::Source};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+/// Everything in it is optional: unknown events and shapes are received, not refused.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Envelope {
+    r#type: Option<String>,
+    challenge: Option<String>,
+    event_id: Option<String>,
+    event: Value,
+}
+
+/// `POST /slack/events`.
+pub async fn event(State(app): State<App>, Signed(body): Signed) -> Response {
+    let Ok(envelope) = serde_json::from_slice::<Envelope>(&body) else {
+        // Slack would send the same again, three times.
+        tracing::warn!("an event is not JSON of the known shape");
+        return Answer::Received.into_response();
+    };
+    match envelope.r#type.as_deref() {
+        Some("url_verification") => {
+            Json(json!({ "challenge": envelope.challenge.unwrap_or_default() })).into_response()
+        }
+        Some("event_callback") if envelope.event["type"] == "app_mention" => {
+            mention(&app, &envelope).await
+        }
+        _ => Answer::Received.into_response(),
+    }
+}
+
+async fn mention(app: &App, envelope: &Envelope) -> Response {
+    let event = &envelope.event;
+    let text = |key: &str| event[key].as_str().map(str::to_owned);
+    // Other bots' words, and edits of our own, are not commands.
+    let (Some(user), Some(channel), Some(said)) = (text("user"), text("channel"), text("text"))
+    else {
+        return Answer::Received.into_response();
+    };
+    if event.get("bot_id").is_some_and(|bot| !bot.is_null())
+        || event.get("subtype").is_some_and(|kind| !kind.is_null())
+    {
+        return Answer::Received.into_response();
+    }
+    let ts = text("ts").unwrap_or_default();
+    let heard = Heard {
+        key: match &envelope.event_id {
+            Some(id) => format!("event:{id}"),
+            None => format!("event:{channel}:{ts}"),
+        },
+        person: Person::new(user.clone(), text("username").unwrap_or(user)),
+        channel,
+        thread: text("thread_ts").or(Some(ts)),
+        source: Source::Mention,
+        reply_to: None,
+    };
+    let (verb, answer) = command::respond(app, heard.clone(), &said).await;
+    tracing::debug!(verb, "mentioned");
+    if let Some(step) = command::spoken_later(&heard, answer) {
+        let key = format!("answer:{}", heard.key);
+        if let Err(error) = app.engine.take(&key, Ask::Leave(step)).await {
+            tracing::error!(%error, "an answer to a mention could not be stored");
+            // Not 200: Slack delivers it again, and what was taken is taken once.
+            return axum::http::StatusCode::SERVICE_UNAVAILABLE.into_response();
+        }
+    }
+    Answer::Received.into_response()
+}

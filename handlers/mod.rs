@@ -1,0 +1,34 @@
+//! Every route on one page.
+//!
+//! A handler answers within Slack's three seconds: it verifies, understands, takes (one
+//! transaction) and answers. It never calls a platform or Slack; it leaves a step that does.
+
+mod answer;
+mod command;
+mod events;
+mod health;
+mod interactions;
+mod says;
+mod signed;
+
+use crate::App;
+use axum::{
+    Router,
+    routing::{get, post},
+};
+
+/// Everything that listens.
+pub fn routes(app: App) -> Router {
+    Router::new()
+        // What Slack sends: signed, or answered 401.
+        .route("/slack/commands", post(command::slash))
+        .route("/slack/interactions", post(interactions::interaction))
+        .route("/slack/events", post(events::event))
+        // What operators and their machines ask.
+        .route("/healthz", get(health::alive))
+        .route("/readyz", get(health::ready))
+        .route("/metrics", get(health::metrics))
+        .with_state(app)
+}
+
+pub use signed::{BODY_AT_MOST, sign};

@@ -1,0 +1,247 @@
+//! A request that Slack has signed: the only kind a handler of Slack's can be given.
+
+use crate::{App, config::Secret};
+use axum::{
+    body::{Body, Bytes, to_bytes},
+    extract::{FromRequest, Request},
+    http::{HeaderMap, StatusCode, header::CONTENT_LENGTH},
+    response::{IntoResponse, Response},
+};
+use hmac::{Hmac, KeyInit, Mac};
+use jiff::Timestamp;
+use sha2::Sha256;
+
+/// The largest body that is read, in bytes. Slack's are a few kilobytes.
+pub const BODY_AT_MOST: usize = 256 * 1024;
+/// How far a request's time may be from ours, in seconds (Slack's documentation: five minutes).
+const AGE_AT_MOST: i64 = 300;
+
+/// A body whose signature and age were found good.
+pub struct Signed(pub Bytes);
+
+/// Why a request is not listened to. Says nothing about what was expected.
+pub enum Unheard {
+    /// The body is too large.
+    TooLarge,
+    /// Signature or time are missing, wrong or old.
+    Unsigned,
+}
+
+impl IntoResponse for Unheard {
+    fn into_response(self) -> Response {
+        match self {
+            Unheard::TooLarge => {
+                (StatusCode::PAYLOAD_TOO_LARGE, "the body is too large").into_response()
+            }
+            Unheard::Unsigned => (
+                StatusCode::UNAUTHORIZED,
+                "the request is not signed by Slack, or its time is off",
+            )
+                .into_response(),
+        }
+    }
+}
+
+impl FromRequest<App> for Signed {
+    type Rejection = Response;
+
+    async fn from_request(request: Request, app: &App) -> Result<Self, Response> {
+        let (parts, body) = request.into_parts();
+        let now = app.engine.clock.now();
+        let heard = match read(&parts.headers, body, parts.uri.path()).await {
+            Ok(Read::Probe) => return Err(StatusCode::OK.into_response()),
+            Ok(Read::Body(body)) => match verify(
+                &parts.headers,
+                &body,
+                &app.config.slack.signing_secrets,
+                now,
+            ) {
+                true => Ok(Signed(body)),
+                false => Err(Unheard::Unsigned),
+            },
+            Err(unheard) => Err(unheard),
+        };
+        heard.map_err(|unheard| {
+            app.metrics.unheard();
+            unheard.into_response()
+        })
+    }
+}
+
+enum Read {
+    Body(Bytes),
+    /// Slack asks whether our certificate is good; it does not sign that.
+    Probe,
+}
+
+async fn read(headers: &HeaderMap, body: Body, path: &str) -> Result<Read, Unheard> {
+    // A body that says it is too large is refused before a byte of it is read.
+    let announced = headers
+        .get(CONTENT_LENGTH)
+        .and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
+    if announced.is_some_and(|length| length > BODY_AT_MOST) {
+        return Err(Unheard::TooLarge);
+    }
+    let unsigned = !headers.contains_key("x-slack-signature");
+    if unsigned && path != "/slack/commands" && path != "/slack/interactions" {
+        return Err(Unheard::Unsigned);
+    }
+    // What is not signed can only be the probe, which is short.
+    let at_most = if unsigned { 4 * 1024 } else { BODY_AT_MOST };
+    let body = to_bytes(body, at_most).await.map_err(|_| match unsigned {
+        true => Unheard::Unsigned,
+        false => Unheard::TooLarge,
+    })?;
+    if unsigned
+        && form_urlencoded::parse(&body).any(|(key, value)| key == "ssl_check" && value == "1")
+    {
+        return Ok(Read::Probe);
+    }
+    Ok(Read::Body(body))
+}
+
+/// Whether one of our secrets signed this body at this time.
+fn verify(headers: &HeaderMap, body: &[u8], secrets: &[Secret], now: Timestamp) -> bool {
+    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    let (Some(signature), Some(stamp)) =
+        (text("x-slack-signature"), text("x-slack-request-timestamp"))
+    else {
+        return false;
+    };
+    // Only plain digits: the stamp is signed as text, and "+1" or " 1" would be another text.
+    if stamp.is_empty() || !stamp.bytes().all(|digit| digit.is_ascii_digit()) {
+        return false;
+    }
+    let fresh = stamp
+        .parse::<i64>()
+        .is_ok_and(|stamp| now.as_second().saturating_sub(stamp).saturating_abs() <= AGE_AT_MOST);
+    // Slack writes lower-case hex; anything else was not written by Slack.
+    let lower = |hex: &str| !hex.bytes().any(|digit| digit.is_ascii_uppercase());
+    let Some(signature) = signature
+        .strip_prefix("v0=")
+        .filter(|hex| lower(hex))
+        .and_then(|hex| hex::decode(hex).ok())
+    else {
+        return false;
+    };
+    fresh
+        && secrets
+            .iter()
+            // `verify_slice` compares in constant time.
+            .any(|secret| {
+                mac(secret.expose(), stamp, body)
+                    .is_some_and(|mac| mac.verify_slice(&signature).is_ok())
+            })
+}
+
+fn mac(secret: &str, stamp: &str, body: &[u8]) -> Option<Hmac<Sha256>> {
+    let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).ok()?;
+    mac.update(b"v0:");
+    mac.update(stamp.as_bytes());
+    mac.update(b":");
+    mac.update(body);
+    Some(mac)
+}
+
+/// The signature Slack would send, for tests and benchmarks.
+pub fn sign(secret: &str, stamp: &str, body: &[u8]) -> String {
+    mac(secret, stamp, body)
+        .map(|mac| format!("v0={}", hex::encode(mac.finalize().into_bytes())))
+        .unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use axum::http::HeaderValue;
+
+    const SECRET: &str = "8f742231b10e8888abcd99yyyzzz85a5";
+    const BODY: &[u8] = b"token=xyzz0WbapA4vBCDEFasx0q6G&team_id=T1DC2JH3J&team_domain=testteamnow&channel_id=G8PSS9T3V&channel_name=foobar&user_id=U2CERLKJA&user_name=roadrunner&command=%2Fwebhook-collect&text=&response_url=https%3A%2F%2Fhooks.slack.com%2Fcommands%2FT1DC2JH3J%2F397700885554%2F96rGlfmibIGlgcZRskXaIFfN&trigger_id=398738663015.47445629121.803a0bc887a14d10d2c447fce8b6703c";
+    const SIGNATURE: &str = "v0=a2114d57b48eac39b9ad189dd8316235a7b4a8d21a10bd27519666489c69b503";
+
+    fn heard(signature: &str, stamp: &str, now: i64, secrets: &[&str]) -> bool {
+        let mut headers = HeaderMap::new();
+        headers.insert(
+            "x-slack-signature",
+            HeaderValue::from_str(signature).unwrap(),
+        );
+        headers.insert(
+            "x-slack-request-timestamp",
+            HeaderValue::from_str(stamp).unwrap(),
+        );
+        let secrets: Vec<Secret> = secrets.iter().map(|secret| Secret::new(*secret)).collect();
+        verify(
+            &headers,
+            BODY,
+            &secrets,
+            Timestamp::from_second(now).unwrap(),
+        )
+    }
+
+    #[test]
+    fn the_published_vector_is_heard() {
+        assert!(heard(SIGNATURE, "1531420618", 1_531_420_618, &[SECRET]));
+        assert_eq!(sign(SECRET, "1531420618", BODY), SIGNATURE);
+    }
+
+    #[test]
+    fn any_of_our_secrets_will_do_while_one_is_rotated() {
+        assert!(heard(
+            SIGNATURE,
+            "1531420618",
+            1_531_420_618,
+            &["new", SECRET]
+        ));
+        assert!(!heard(SIGNATURE, "1531420618", 1_531_420_618, &["new"]));
+        assert!(!heard(SIGNATURE, "1531420618", 1_531_420_618, &[]));
+    }
+
+    #[test]
+    fn old_and_future_requests_are_not() {
+        let at = 1_531_420_618;
+        for (now, wanted) in [
+            (at + 300, true),
+            (at + 301, false),
+            (at - 300, true),
+            (at - 301, false),
+        ] {
+            assert_eq!(
+                heard(SIGNATURE, "1531420618", now, &[SECRET]),
+                wanted,
+                "{now}"
+            );
+        }
+    }
+
+    #[test]
+    fn forged_and_malformed_ones_are_not() {
+        let now = 1_531_420_618;
+        let forged = SIGNATURE.replace('a', "b");
+        let upper = SIGNATURE.to_uppercase().replace("V0", "v0");
+        for signature in [
+            "",
+            "v0=",
+            "v0=zz",
+            "v1=a2114d57",
+            &SIGNATURE[3..],
+            &SIGNATURE[..40],
+            &forged,
+            &upper,
+        ] {
+            assert!(
+                !heard(signature, "1531420618", now, &[SECRET]),
+                "{signature}"
+            );
+        }
+        for stamp in [
+            "",
+            "now",
+            "1531420618.0",
+            "+1531420618",
+            "-1531420618",
+            "99999999999999999999",
+        ] {
+            assert!(!heard(SIGNATURE, stamp, now, &[SECRET]), "{stamp}");
+        }
+    }
+}

@@ -1,0 +1,79 @@
+//! The ways in which Slack can let the app down.
+
+use crate::Slack;
+
+/// Something going wrong between the app and Slack.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// Answers 503 with Slack's HTML page.
+    Outage,
+    /// Answers 429.
+    RateLimited {
+        /// The seconds to wait, as in `Retry-After`.
+        retry_after: u64,
+    },
+    /// Never answers; closes the connection once healed.
+    Hang,
+    /// Closes the connection without doing anything.
+    Reset,
+    /// Does what was asked, then closes the connection without saying so.
+    LoseAnswer,
+    /// Answers `ok: false` with `internal_error`, having done nothing.
+    InternalError,
+}
+
+/// A fault in force.
+pub(crate) struct Standing {
+    fault: Fault,
+    method: Option<String>,
+    left: Option<u32>,
+}
+
+impl Slack {
+    /// Puts a single fault in force for everything, or heals all.
+    pub fn set_fault(&self, fault: Option<Fault>) {
+        self.heal();
+        if let Some(fault) = fault {
+            self.fault(fault, None, None);
+        }
+    }
+
+    /// Puts a fault in force, for one method only (`respond` and `upload` name the other two
+    /// doors) and for a number of calls only, if given.
+    pub fn fault(&self, fault: Fault, method: Option<&str>, times: Option<u32>) {
+        self.change(|state| {
+            state.faults.push(Standing {
+                fault,
+                method: method.map(str::to_owned),
+                left: times,
+            });
+        });
+    }
+
+    /// Ends every fault.
+    pub fn heal(&self) {
+        self.change(|state| state.faults.clear());
+        self.inner.healed.send_modify(|times| *times += 1);
+    }
+
+    /// The fault that hits this call, which uses it up by one.
+    pub(crate) fn hit(&self, method: &str) -> Option<Fault> {
+        self.change(|state| {
+            let at = state.faults.iter().position(|standing| {
+                standing.left != Some(0)
+                    && standing.method.as_deref().is_none_or(|only| only == method)
+            })?;
+            let standing = &mut state.faults[at];
+            if let Some(left) = &mut standing.left {
+                *left -= 1;
+            }
+            Some(standing.fault)
+        })
+    }
+}
+
+/// The page Slack shows when it is down.
+pub(crate) const OUTAGE_PAGE: &str = "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n\t<meta charset=\"utf-8\">\n\t\
+    <title>Server Error | Slack</title>\n</head>\n<body>\n\t<h1>Server Error</h1>\n\t\
+    <p>It seems like there\u{2019}s a problem connecting to our servers, and we\u{2019}re \
+    investigating the issue.</p>\n</body>\n</html>\n";

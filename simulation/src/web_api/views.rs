@@ -1,0 +1,103 @@
+//! `views.*`: the modals the app puts in front of people.
+
+use serde_json::{Value, json};
+
+use super::{Failure, Outcome, Params};
+use crate::Slack;
+
+/// How many modals may be stacked.
+const DEEPEST: usize = 3;
+
+pub(super) fn open(slack: &Slack, params: &Params) -> Outcome {
+    let content = checked(slack, params, "views.open")?;
+    let person = redeem(slack, params)?;
+    slack.change(|state| {
+        if let Some(external) = content["external_id"]
+            .as_str()
+            .filter(|external| !external.is_empty())
+            && state
+                .views
+                .iter()
+                .any(|view| view.content["external_id"] == external)
+        {
+            return Err(Failure::invalid("duplicate_external_id", Vec::new()));
+        }
+        state.views.retain(|view| view.person != person);
+        Ok(json!({ "view": slack.stack(state, &person, &content, None, None) }))
+    })
+}
+
+pub(super) fn push(slack: &Slack, params: &Params) -> Outcome {
+    let content = checked(slack, params, "views.push")?;
+    let person = redeem(slack, params)?;
+    slack.change(|state| {
+        let stacked: Vec<_> = state
+            .views
+            .iter()
+            .filter(|view| view.person == person)
+            .collect();
+        if stacked.len() >= DEEPEST {
+            return Err(Failure::from("push_limit_reached"));
+        }
+        let (root, previous) = match stacked.last() {
+            Some(top) => (Some(top.root.clone()), Some(top.id.clone())),
+            None => (None, None),
+        };
+        Ok(json!({ "view": slack.stack(state, &person, &content, root, previous) }))
+    })
+}
+
+pub(super) fn update(slack: &Slack, params: &Params) -> Outcome {
+    let content = checked(slack, params, "views.update")?;
+    slack.change(|state| {
+        let at = state.views.iter().position(|view| {
+            params.text("view_id").is_some_and(|id| view.id == id)
+                || params
+                    .text("external_id")
+                    .is_some_and(|id| !id.is_empty() && view.content["external_id"] == id)
+        });
+        let at = at.ok_or(Failure::from("not_found"))?;
+        if params
+            .text("hash")
+            .is_some_and(|hash| hash != state.views[at].hash)
+        {
+            return Err(Failure::from("hash_conflict"));
+        }
+        let content = slack.prepared(state, &content);
+        let hash = state.id("h.");
+        state.views[at].take(content, hash);
+        Ok(json!({ "view": slack.view_json(&state.views[at]) }))
+    })
+}
+
+fn checked(slack: &Slack, params: &Params, method: &str) -> Result<Value, Failure> {
+    let content = params
+        .json("view")
+        .ok_or(Failure::from("invalid_arguments"))?;
+    let found = slack.check_view(method, &content);
+    if found.is_empty() {
+        Ok(content)
+    } else {
+        Err(Failure::invalid("invalid_arguments", found))
+    }
+}
+
+/// Uses up the trigger and answers whose it is.
+fn redeem(slack: &Slack, params: &Params) -> Result<String, Failure> {
+    let id = params.need("trigger_id")?;
+    let now = slack.now();
+    slack.change(|state| {
+        let trigger = state
+            .triggers
+            .get_mut(id)
+            .ok_or(Failure::from("invalid_trigger_id"))?;
+        if trigger.is_used {
+            return Err(Failure::from("exchanged_trigger_id"));
+        }
+        if now.as_millisecond() - trigger.at.as_millisecond() > 3000 {
+            return Err(Failure::from("expired_trigger_id"));
+        }
+        trigger.is_used = true;
+        Ok(trigger.person.clone())
+    })
+}

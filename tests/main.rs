@@ -1,0 +1,9 @@
+//! Stories: who does what, and what is seen. Real HTTP, real signatures, real databases, and a
+//! clock that the story moves.
+//!
+//! `cargo test` runs them on SQLite. With `STORIES_DATABASE_URL=postgres://…` the same stories
+//! run on that server, each in a database of its own.
+
+mod support;
+
+mod rollback;

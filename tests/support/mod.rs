@@ -1,0 +1,418 @@
+//! The world a story happens in: Slack, platforms, people and a clock, all over real HTTP.
+
+pub mod site;
+pub mod vercel;
+
+use jiff::Timestamp;
+use rollback_bot::{App, clock::Clock, config::Config, handlers, store, worker};
+use rollback_domain::{grammar::RESERVED, rollback::Rollback};
+use rollback_simulation::{Answer, Options, Person, Slack};
+use site::Site;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+use tempfile::TempDir;
+use tokio::{net::TcpListener, task::JoinHandle};
+use vercel::Vercel;
+
+/// The channel most stories happen in.
+pub const CHANNEL: &str = "C0SHOP";
+/// What Slack signs with.
+pub const SECRET: &str = "a-signing-secret-of-the-simulation";
+
+/// Everything around the bot, and the bot.
+pub struct World {
+    /// The workspace.
+    pub slack: Slack,
+    /// The platform.
+    pub vercel: Arc<Vercel>,
+    /// The service as its customers see it.
+    pub site: Site,
+    /// The time, which the story moves.
+    pub clock: Clock,
+    /// A directory that goes away with the world.
+    pub dir: TempDir,
+    bot: Option<Bot>,
+    settings: String,
+    left_over: Vec<String>,
+}
+
+struct Bot {
+    app: App,
+    base: String,
+    listening: JoinHandle<()>,
+}
+
+/// A person who acts.
+pub struct Acting<'a> {
+    world: &'a World,
+    id: &'static str,
+}
+
+const DAYS_BEFORE: Duration = Duration::from_secs(3 * 86_400);
+
+/// When every story begins.
+pub fn dawn() -> Timestamp {
+    "2026-03-14T03:12:00Z".parse().unwrap()
+}
+
+impl World {
+    /// A workspace, a platform with `frontend` on v214, and the bot.
+    pub async fn new() -> World {
+        World::with(FRONTEND).await
+    }
+
+    /// The same with other services than `frontend`.
+    pub async fn with(services: &str) -> World {
+        let _ = rollback_bot::http_client();
+        // Three days before dawn, so that what is deployed has a past.
+        let clock = Clock::standing(dawn().checked_sub(DAYS_BEFORE).unwrap());
+        let time: Arc<dyn Fn() -> Timestamp + Send + Sync> = {
+            let clock = clock.clone();
+            Arc::new(move || clock.now())
+        };
+        let slack = Slack::start(Options {
+            clock: time.clone(),
+            people: vec![
+                Person::member("U0MAYA", "maya"),
+                Person::member("U0SAM", "sam"),
+                Person::member("U0ANA", "ana"),
+                Person::member("U0TOM", "tom"),
+                Person::member("U0GUS", "gus").guest(),
+            ],
+            ..Options::default()
+        })
+        .await
+        .unwrap();
+        let vercel = Arc::new(Vercel::start(time).await);
+        vercel.deploy("v211", "1111111aaaa", "winter sale banner", "kim");
+        clock.advance(Duration::from_secs(24 * 3_600));
+        vercel.deploy("v212", "9f8e7d6c5b4", "faster search", "kim");
+        clock.advance(Duration::from_secs(41 * 3_600));
+        vercel.deploy("v213", "3c4d5e6f7a8", "session expiry", "lee");
+        clock.advance(DAYS_BEFORE - Duration::from_secs(65 * 3_600 + 31 * 60));
+        vercel.deploy("v214", "a1b2c3d4e5f", "checkout: new tax engine", "kim");
+        clock.advance(Duration::from_secs(31 * 60));
+        let site = {
+            let vercel = vercel.clone();
+            Site::start(move || vercel.production()).await
+        };
+        let dir = tempfile::tempdir().unwrap();
+        let database = database(&dir).await;
+        let settings = format!(
+            r#"
+[server]
+listen = "127.0.0.1:0"
+public_url = "https://rollback.example.com"
+[database]
+url = "env:DATABASE_URL"
+[slack]
+signing_secret = ["env:SIGNING_SECRET_NEW", "env:SIGNING_SECRET"]
+bot_token = "env:BOT_TOKEN"
+api_url = "{slack}"
+[roles.oncall]
+members = ["U0SAM"]
+[roles.lead]
+members = ["U0ANA"]
+# database: {database}
+{services}
+"#,
+            slack = slack.api_url(),
+            services = services
+                .replace("{vercel}", vercel.api_url().as_str())
+                .replace("{site}", &site.url())
+                .replace("{dir}", &dir.path().display().to_string()),
+        );
+        let mut world = World {
+            slack,
+            vercel,
+            site,
+            clock,
+            dir,
+            bot: None,
+            settings,
+            left_over: vec![],
+        };
+        world.starts().await;
+        world.settle().await;
+        world
+    }
+
+    /// The bot starts, on whatever the database holds.
+    pub async fn starts(&mut self) {
+        let database = self
+            .settings
+            .lines()
+            .find_map(|line| line.strip_prefix("# database: "))
+            .unwrap()
+            .to_owned();
+        let env = move |name: &str| match name {
+            "DATABASE_URL" => Some(database.clone()),
+            "SIGNING_SECRET" => Some(SECRET.into()),
+            "SIGNING_SECRET_NEW" => Some("the-next-secret".into()),
+            "BOT_TOKEN" => Some("xoxb-simulation".into()),
+            "VERCEL_TOKEN" => Some(vercel::TOKEN.into()),
+            _ => None,
+        };
+        let read = |path: &std::path::Path| std::fs::read_to_string(path);
+        let config = Config::parse(&self.settings, &env, &read, RESERVED)
+            .unwrap_or_else(|mistakes| panic!("{mistakes}"));
+        let app = App::start(config, self.clock.clone()).await.unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let base = format!("http://{}", listener.local_addr().unwrap());
+        let routes = handlers::routes(app.clone());
+        let listening = tokio::spawn(async move { axum::serve(listener, routes).await.unwrap() });
+        self.slack.connect(&base);
+        self.bot = Some(Bot {
+            app,
+            base,
+            listening,
+        });
+    }
+
+    /// The process ends, with whatever it had in memory.
+    pub async fn stops(&mut self) {
+        if let Some(bot) = self.bot.take() {
+            bot.listening.abort();
+            let _ = bot.listening.await;
+            bot.app.engine.db.close().await;
+        }
+    }
+
+    /// The bot, for what a story cannot see from outside.
+    pub fn app(&self) -> &App {
+        &self.bot.as_ref().unwrap().app
+    }
+
+    /// Where the bot listens.
+    pub fn base(&self) -> &str {
+        &self.bot.as_ref().unwrap().base
+    }
+
+    /// Does everything that is due, and what follows within two seconds: pacing, not waiting.
+    pub async fn settle(&mut self) {
+        for _ in 0..500 {
+            if worker::run_due(self.app()).await > 0 {
+                continue;
+            }
+            let Some(soon) = self.next_due().await else {
+                break;
+            };
+            let wait =
+                Duration::try_from(soon.duration_since(self.clock.now())).unwrap_or_default();
+            if wait > Duration::from_secs(2) {
+                break;
+            }
+            self.clock.advance(wait.max(Duration::from_micros(1)));
+        }
+        self.note_left_over().await;
+    }
+
+    /// Time passes, and what falls due in it is done at its moment.
+    pub async fn passes(&mut self, time: Duration) {
+        let end = self.clock.now().checked_add(time).unwrap();
+        for _ in 0..5_000 {
+            if worker::run_due(self.app()).await > 0 {
+                continue;
+            }
+            match self.next_due().await {
+                Some(due) if due <= end => {
+                    let wait = Duration::try_from(due.duration_since(self.clock.now()))
+                        .unwrap_or_default();
+                    self.clock.advance(wait.max(Duration::from_micros(1)));
+                }
+                _ => break,
+            }
+        }
+        let rest = Duration::try_from(end.duration_since(self.clock.now())).unwrap_or_default();
+        self.clock.advance(rest);
+        while worker::run_due(self.app()).await > 0 {}
+        self.note_left_over().await;
+    }
+
+    async fn next_due(&self) -> Option<Timestamp> {
+        let waiting = store::steps::waiting(&self.app().engine.db).await.unwrap();
+        waiting
+            .into_iter()
+            .find(|(kind, ..)| kind != "survey")
+            .map(|(_, _, at, _)| at)
+    }
+
+    async fn note_left_over(&mut self) {
+        let now = self.clock.now();
+        let waiting = store::steps::waiting(&self.app().engine.db).await.unwrap();
+        self.left_over = waiting
+            .into_iter()
+            .filter(|(_, _, at, _)| *at <= now)
+            .map(|(kind, key, _, error)| format!("{kind} {key} {error:?}"))
+            .collect();
+    }
+
+    /// What is new in the channel, for everybody.
+    pub fn channel(&self) -> String {
+        self.slack.take_new(CHANNEL)
+    }
+
+    /// A rollback, as it is stored.
+    pub async fn rollback(&self, id: u64) -> Rollback {
+        store::rollbacks::get(&self.app().engine.db, id)
+            .await
+            .unwrap()
+            .unwrap()
+    }
+
+    /// An incident's timeline: kind and text, one line each.
+    pub async fn record(&self) -> String {
+        let entries = store::timelines::entries(&self.app().engine.db, 1, 0, 1_000)
+            .await
+            .unwrap();
+        for (at, entry) in (1..).zip(&entries) {
+            assert_eq!(entry.seq, at, "the timeline has no holes");
+        }
+        let lines = entries.iter().map(|entry| {
+            let happening = &entry.happening;
+            format!("{} {}: {}", happening.who, happening.kind, happening.text)
+        });
+        lines.collect::<Vec<_>>().join("\n")
+    }
+
+    /// Asks for frontend, lets the card appear, and takes what was said so far.
+    pub async fn with_a_card(&mut self) {
+        self.maya()
+            .says("/rollback frontend because checkout 500s")
+            .await;
+        self.settle().await;
+        self.slack.take_all();
+    }
+
+    /// Who asks.
+    pub fn maya(&self) -> Acting<'_> {
+        Acting {
+            world: self,
+            id: "U0MAYA",
+        }
+    }
+    /// On call.
+    pub fn sam(&self) -> Acting<'_> {
+        Acting {
+            world: self,
+            id: "U0SAM",
+        }
+    }
+    /// Lead.
+    pub fn ana(&self) -> Acting<'_> {
+        Acting {
+            world: self,
+            id: "U0ANA",
+        }
+    }
+    /// An engineer without a role.
+    pub fn tom(&self) -> Acting<'_> {
+        Acting {
+            world: self,
+            id: "U0TOM",
+        }
+    }
+    /// A guest.
+    pub fn gus(&self) -> Acting<'_> {
+        Acting {
+            world: self,
+            id: "U0GUS",
+        }
+    }
+}
+
+impl Acting<'_> {
+    /// Types something into the channel.
+    pub async fn says(&self, text: &str) -> Answer {
+        let answer = self.world.slack.says(self.id, CHANNEL, text).await;
+        assert!(answer.is_ok(), "{}: {}", answer.status, answer.body);
+        answer
+    }
+
+    /// Clicks the newest button with this label.
+    pub async fn clicks(&self, label: &str) {
+        let answer = self.world.slack.clicks(self.id, label).await.unwrap();
+        assert!(answer.is_ok(), "{}: {}", answer.status, answer.body);
+    }
+
+    /// Clicks a button that the card no longer has.
+    pub async fn clicks_an_old(&self, label: &str) {
+        let answer = self.world.slack.clicks_stale(self.id, label).await.unwrap();
+        assert!(answer.is_ok(), "{}: {}", answer.status, answer.body);
+    }
+
+    /// What only they see, since they last looked.
+    pub fn sees(&self) -> String {
+        self.world.slack.take_ephemerals(self.id)
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            return;
+        }
+        assert_eq!(
+            self.slack.violations(),
+            Vec::<String>::new(),
+            "Slack's limits were broken"
+        );
+        assert_eq!(
+            self.vercel.violations(),
+            Vec::<String>::new(),
+            "Vercel was asked something it does not know"
+        );
+        assert_eq!(
+            self.slack.unread(),
+            "",
+            "something was said that nobody read"
+        );
+        assert_eq!(self.left_over, Vec::<String>::new(), "steps were left over");
+    }
+}
+
+/// `frontend` on Vercel, with a fingerprint and a health check.
+pub const FRONTEND: &str = r#"
+[services.frontend.production]
+provider = "vercel"
+project = "prj_2WkFZr3TqUoXcB7mNvL9sHdYeA4g"
+team = "team_nLlpyC6REAqxydlFKbrMDlud"
+token = "env:VERCEL_TOKEN"
+api_url = "{vercel}"
+approve = ["oncall", "lead"]
+target_time = "2m"
+[services.frontend.production.fingerprint]
+url = "{site}/version.json"
+json = "/version"
+[[services.frontend.production.verify]]
+kind = "http"
+url = "{site}/api/health"
+"#;
+
+/// A database of its own: a SQLite file, or a fresh database on the Postgres that
+/// `STORIES_DATABASE_URL` names.
+async fn database(dir: &TempDir) -> String {
+    use sqlx::{Connection, Executor, PgConnection};
+    static NEXT: AtomicUsize = AtomicUsize::new(0);
+    let Ok(server) = std::env::var("STORIES_DATABASE_URL") else {
+        return format!("sqlite://{}/bot.db", dir.path().display());
+    };
+    let name = format!(
+        "story_{}_{}",
+        std::process::id(),
+        NEXT.fetch_add(1, Ordering::Relaxed)
+    );
+    let mut connection = PgConnection::connect(&server).await.unwrap();
+    connection
+        .execute(sqlx::AssertSqlSafe(format!("CREATE DATABASE {name}")))
+        .await
+        .unwrap();
+    let mut url = url::Url::parse(&server).unwrap();
+    url.set_path(&name);
+    url.to_string()
+}
