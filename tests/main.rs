@@ -6,4 +6,11 @@
 
 mod support;
 
+mod authority;
+mod commands;
+mod drift;
+mod edge;
+mod faults;
+mod platform;
+mod releases;
 mod rollback;

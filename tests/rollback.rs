@@ -36,8 +36,8 @@ async fn a_bad_release_is_rolled_back_on_vercel() {
     Rollback Bot (edited):
       RB-1 ACCEPTED  frontend (production)
       v214 → v213 · asked for by @maya · "checkout 500s"
-      `[x]` 03:12:00 UTC approved   @sam as oncall
-      `[x]` 03:12:00 UTC accepted   job pending
+      `[x]` 03:12:50 UTC approved   @sam as oncall
+      `[x]` 03:12:50 UTC accepted   Vercel says: job pending
       `[x]` pinned   automatic deploys are off (read back)
       `[~]` serving   0/8 on v213, waiting for shop.example.com, www.shop.example.com and checkout.example.com
       Vercel accepted the request. That is not yet served: reading back.
@@ -49,8 +49,8 @@ async fn a_bad_release_is_rolled_back_on_vercel() {
     Rollback Bot (edited):
       RB-1 SERVING 7/8  frontend (production)
       v214 → v213 · asked for by @maya · "checkout 500s"
-      `[x]` 03:12:00 UTC approved   @sam as oncall
-      `[x]` 03:12:00 UTC accepted   job in progress
+      `[x]` 03:12:50 UTC approved   @sam as oncall
+      `[x]` 03:12:50 UTC accepted   Vercel says: job in progress
       `[x]` pinned   automatic deploys are off (read back)
       `[~]` serving   7/8 on v213, waiting for frontend.vercel.app
     "#);
@@ -62,20 +62,20 @@ async fn a_bad_release_is_rolled_back_on_vercel() {
     Rollback Bot (edited):
       RB-1 VERIFIED  frontend (production)
       v214 → v213 · asked for by @maya · "checkout 500s"
-      `[x]` 03:12:00 UTC approved   @sam as oncall
-      `[x]` 03:12:00 UTC accepted   job succeeded
+      `[x]` 03:12:50 UTC approved   @sam as oncall
+      `[x]` 03:12:50 UTC accepted   Vercel says: job succeeded
       `[x]` pinned   automatic deploys are off (read back)
-      `[x]` 03:12:15 UTC serving   8/8 on v213
-      `[x]` 03:12:25 UTC verified   version v213 answers, 1/1 checks pass
+      `[x]` 03:13:05 UTC serving   8/8 on v213
+      `[x]` 03:13:15 UTC verified   version v213 answers, 1/1 checks pass
       v213 answers from outside and passes its checks.
-      Command → serving 15 s (target 2 m: met) · of which waiting for approval 0 s · automatic deploys stay OFF
+      Command → serving 1 m 5 s (target 2 m: met) · of which waiting for approval 50 s · automatic deploys stay OFF
     Rollback Bot:
       ROLLBACK VERIFIED · frontend (production) · v214 → v213 · RB-1
       Why  checkout 500s
       Status  v213 answers from outside and passes its checks.
-      Now serving  v213 on 8/8, since 2026-03-14 03:12:15 UTC
+      Now serving  v213 on 8/8, since 2026-03-14 03:13:05 UTC
       Checked from outside  version v213 answers, 1/1 checks pass
-      Time  command → serving 15 s (target 2 m: met), of which waiting for approval 0 s
+      Time  command → serving 1 m 5 s (target 2 m: met), of which waiting for approval 50 s
       Un-shipped  v214
       Not touched  database, today's env settings, flags, storage
       Still open  automatic deploys stay OFF until unpinned
@@ -88,13 +88,13 @@ async fn a_bad_release_is_rolled_back_on_vercel() {
     Rollback Bot (edited):
       RB-1 VERIFIED  frontend (production)
       v214 → v213 · asked for by @maya · "checkout 500s"
-      `[x]` 03:12:00 UTC approved   @sam as oncall
-      `[x]` 03:12:00 UTC accepted   job succeeded
+      `[x]` 03:12:50 UTC approved   @sam as oncall
+      `[x]` 03:12:50 UTC accepted   Vercel says: job succeeded
       `[x]` pinned   automatic deploys are off (read back)
-      `[x]` 03:12:15 UTC serving   8/8 on v213
-      `[x]` 03:12:25 UTC verified   version v213 answers, 1/1 checks pass
+      `[x]` 03:13:05 UTC serving   8/8 on v213
+      `[x]` 03:13:15 UTC verified   version v213 answers, 1/1 checks pass
       v213 answers from outside and passes its checks.
-      Command → serving 15 s (target 2 m: met) · of which waiting for approval 0 s · automatic deploys stay OFF
+      Command → serving 1 m 5 s (target 2 m: met) · of which waiting for approval 50 s · automatic deploys stay OFF
       | Rollback Bot:
       |   Timeline of INC-1, exported when RB-1 closed: 14 entries.
       |   [file INC-1-RB-1-timeline.md 2087 bytes]
@@ -104,24 +104,24 @@ async fn a_bad_release_is_rolled_back_on_vercel() {
     assert_snapshot!(String::from_utf8(world.slack.files()[0].bytes.clone()).unwrap(), @r#"
     # INC-1: timeline
 
-    Channel C0SHOP · 14 entries · exported 2026-03-14 03:17:25 UTC · all times UTC
+    Channel C0SHOP · 14 entries · exported 2026-03-14 03:18:15 UTC · all times UTC
 
     | # | happened | recorded | who | from | what |
     |---|---|---|---|---|---|
     | 1 | 2026-03-14 03:12:00 UTC | 2026-03-14 03:12:00 UTC | rollback-bot | bot | **incident opened** opened INC-1 in this channel |
     | 2 | 2026-03-14 03:12:00 UTC | 2026-03-14 03:12:00 UTC | @maya | command | RB-1 **requested** asked to roll back frontend (production) to the previous known good, because "checkout 500s" |
     | 3 | 2026-03-14 03:12:00 UTC | 2026-03-14 03:12:00 UTC | rollback-bot | bot | RB-1 **planned** proposed v214 → v213, risk code, plan 5f02 |
-    | 4 | 2026-03-14 03:12:00 UTC | 2026-03-14 03:12:00 UTC | @sam | button | RB-1 **approved** approved plan 5f02 as oncall |
-    | 5 | 2026-03-14 03:12:00 UTC | 2026-03-14 03:12:00 UTC | rollback-bot | bot | RB-1 **rechecked** read the platform again: nothing that matters has changed |
-    | 6 | 2026-03-14 03:12:00 UTC | 2026-03-14 03:12:00 UTC | rollback-bot | bot | RB-1 **executing** asking Vercel for v214 → v213 |
-    | 7 | 2026-03-14 03:12:00 UTC | 2026-03-14 03:12:00 UTC | Vercel | platform | RB-1 **accepted** job accepted |
-    | 8 | 2026-03-14 03:12:00 UTC | 2026-03-14 03:12:00 UTC | Vercel | platform | RB-1 **pinned** automatic deploys are held off (read back) |
-    | 9 | 2026-03-14 03:12:00 UTC | 2026-03-14 03:12:00 UTC | Vercel | platform | RB-1 **progress** job pending, 0/8 on v213 |
-    | 10 | 2026-03-14 03:12:05 UTC | 2026-03-14 03:12:05 UTC | Vercel | platform | RB-1 **progress** job in progress, 7/8 on v213 |
-    | 11 | 2026-03-14 03:12:15 UTC | 2026-03-14 03:12:15 UTC | Vercel | platform | RB-1 **serving** serves v213 on 8/8 |
-    | 12 | 2026-03-14 03:12:15 UTC | 2026-03-14 03:12:15 UTC | rollback-bot | check | RB-1 **checked** version v213 answers, 1/1 checks pass |
-    | 13 | 2026-03-14 03:12:25 UTC | 2026-03-14 03:12:25 UTC | rollback-bot | check | RB-1 **verified** verified: v213 answers from outside and passes its checks. |
-    | 14 | 2026-03-14 03:17:25 UTC | 2026-03-14 03:17:25 UTC | rollback-bot | bot | RB-1 **closed** closed as verified |
+    | 4 | 2026-03-14 03:12:50 UTC | 2026-03-14 03:12:50 UTC | @sam | button | RB-1 **approved** approved plan 5f02 as oncall |
+    | 5 | 2026-03-14 03:12:50 UTC | 2026-03-14 03:12:50 UTC | rollback-bot | bot | RB-1 **rechecked** read the platform again: nothing that matters has changed |
+    | 6 | 2026-03-14 03:12:50 UTC | 2026-03-14 03:12:50 UTC | rollback-bot | bot | RB-1 **executing** asking Vercel for v214 → v213 |
+    | 7 | 2026-03-14 03:12:50 UTC | 2026-03-14 03:12:50 UTC | Vercel | platform | RB-1 **accepted** job accepted |
+    | 8 | 2026-03-14 03:12:50 UTC | 2026-03-14 03:12:50 UTC | Vercel | platform | RB-1 **pinned** automatic deploys are held off (read back) |
+    | 9 | 2026-03-14 03:12:50 UTC | 2026-03-14 03:12:50 UTC | Vercel | platform | RB-1 **progress** job pending, 0/8 on v213 |
+    | 10 | 2026-03-14 03:12:55 UTC | 2026-03-14 03:12:55 UTC | Vercel | platform | RB-1 **progress** job in progress, 7/8 on v213 |
+    | 11 | 2026-03-14 03:13:05 UTC | 2026-03-14 03:13:05 UTC | Vercel | platform | RB-1 **serving** serves v213 on 8/8 |
+    | 12 | 2026-03-14 03:13:05 UTC | 2026-03-14 03:13:05 UTC | rollback-bot | check | RB-1 **checked** version v213 answers, 1/1 checks pass |
+    | 13 | 2026-03-14 03:13:15 UTC | 2026-03-14 03:13:15 UTC | rollback-bot | check | RB-1 **verified** verified: v213 answers from outside and passes its checks. |
+    | 14 | 2026-03-14 03:18:15 UTC | 2026-03-14 03:18:15 UTC | rollback-bot | bot | RB-1 **closed** closed as verified |
     "#);
     assert_snapshot!(world.vercel.description().unwrap(), @"RB-1 @maya: checkout 500s");
     world.passes(Duration::from_secs(600)).await;

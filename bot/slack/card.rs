@@ -316,6 +316,7 @@ fn steps(rollback: &Rollback) -> Vec<String> {
         lines.push(match rollback.pin {
             Pin::On => "`[x]` pinned   automatic deploys are off (read back)".into(),
             Pin::NotNeeded => "`[x]` pinned   nothing to hold off".into(),
+            Pin::Off if times.serving.is_none() => "`[~]` pinned   reading back".into(),
             Pin::Off => "`[ ]` pinned   automatic deploys are still ON".into(),
             Pin::Unknown => "`[ ]` pinned   the platform does not say".into(),
         });

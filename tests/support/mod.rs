@@ -183,6 +183,16 @@ members = ["U0ANA"]
         }
     }
 
+    /// The leases of a process that died end. SQLite frees them at the start, under its lock.
+    pub async fn leases_end(&self) {
+        if let store::Db::Postgres(pool) = &self.app().engine.db {
+            sqlx::query("UPDATE step SET lease_until = 0 WHERE lease_until IS NOT NULL")
+                .execute(pool)
+                .await
+                .unwrap();
+        }
+    }
+
     /// The bot, for what a story cannot see from outside.
     pub fn app(&self) -> &App {
         &self.bot.as_ref().unwrap().app

@@ -955,7 +955,25 @@ impl Draft {
                 match unknown_since {
                     // While nothing has moved, the truth is still not known.
                     Some(_) if n == 0 => {}
-                    _ if n > 0 => self.become_(State::Serving { n, m }),
+                    _ if n > 0 && late => {
+                        let failed = self.rollback.waiting_for();
+                        self.happened(
+                            Actor::Bot,
+                            Source::Bot,
+                            Kind::Partial,
+                            format!(
+                                "{n}/{m} on {} after {}; gave up on {}",
+                                self.rollback.to_label(),
+                                crate::proof::spell(SERVE_WITHIN),
+                                failed.join(", ")
+                            ),
+                        );
+                        self.end_loudly(State::Partial { n, m, failed });
+                        return Ok(());
+                    }
+                    _ if n > 0 && self.rollback.state != (State::Serving { n, m }) => {
+                        self.become_(State::Serving { n, m });
+                    }
                     _ if late => self.become_(State::Unknown {
                         since: self.now,
                         why: format!(

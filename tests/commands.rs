@@ -1,0 +1,242 @@
+//! What people type, and what they are told.
+
+use crate::support::{CHANNEL, FRONTEND, World};
+use insta::assert_snapshot;
+use std::time::Duration;
+
+#[tokio::test]
+async fn what_is_not_understood_runs_nothing_and_says_what_would() {
+    let mut world = World::new().await;
+    for text in [
+        "/rollback fronted",
+        "/rollback aprove RB-1",
+        "/rollback undo RB-1",
+        "/rollback frontend@staging",
+        "/rollback approve",
+        "/rollback status RB-7",
+        "/rollback frontend to",
+        "/rollback timeline",
+        "/rollback <!channel>",
+    ] {
+        world.tom().says(text).await;
+    }
+    world.settle().await;
+    assert_snapshot!(world.tom().sees(), @r#"
+    Rollback Bot (only visible to @tom): No service or command "fronted". Did you mean frontend? Nothing was run.
+    Rollback Bot (only visible to @tom): Nothing was run, because "aprove" is not a command: if you meant `approve`, write it so.
+    Rollback Bot (only visible to @tom): Nothing was run, because "undo" is not a command: `help` lists those there are.
+    Rollback Bot (only visible to @tom): frontend has no environment "staging"; it has production. Nothing was run.
+    Rollback Bot (only visible to @tom): Nothing was run, because `approve` needs to know which rollback: write `approve RB-` and its number.
+    Rollback Bot (only visible to @tom): There is no RB-7. `/rollback status` lists the ones that are open.
+    Rollback Bot (only visible to @tom): Nothing was run, because nothing followed `to`: write `to prev`, `to v212` or `to @02:40`.
+    Rollback Bot (only visible to @tom): Nothing has happened in this channel yet, so there is no timeline. A rollback or `/rollback note` starts one.
+    Rollback Bot (only visible to @tom): Nothing was run, because "<!channel>" cannot be the name of a service: write it like `frontend` or `frontend@production`, or ask for `help`.
+    "#);
+    assert_eq!(world.channel(), "");
+}
+
+#[tokio::test]
+async fn targets_that_cannot_be_are_refused_with_the_one_that_could() {
+    let mut world = World::new().await;
+    world.vercel.push("v215", "BUILDING");
+    for target in ["v999", "v214", "v215", "@-5d", "@02:40"] {
+        world.maya().says(&format!("/rollback plan frontend to {target}")).await;
+        world.settle().await;
+    }
+    assert_snapshot!(world.maya().sees(), @r#"
+    Rollback Bot (only visible to @maya): Reading frontend (production)…
+    Rollback Bot (only visible to @maya): No release "v999". Eligible are v213, v212 and v211; `/rollback list` shows more. Nothing was run.
+    Rollback Bot (only visible to @maya): Reading frontend (production)…
+    Rollback Bot (only visible to @maya): v214 is what production serves already. Nothing was run. `to v213` would be possible.
+    Rollback Bot (only visible to @maya): Reading frontend (production)…
+    Rollback Bot (only visible to @maya): v215 is newer than v214, which is live: that would be a deploy, not a rollback. Nothing was run. `to v213` would be possible.
+    Rollback Bot (only visible to @maya): Nothing was run, because "-5d" is not a time I can read: write -45m, 02:40, 02:40:10 or 2026-01-21T02:40Z.
+    Rollback Bot (only visible to @maya): Reading frontend (production)…
+    Rollback Bot (only visible to @maya):
+      Plan for frontend (production)
+      Now  `v214`  a1b2c3d  live since 02:41:00 UTC by kim (31 m ago)  "checkout: new tax engine"
+      Target  `v213`  3c4d5e6  live since 20:12:00 UTC by lee (7 h ago)  "session expiry" · served 6 h 29 m until 02:41:00 UTC · was live at 02:40:00 UTC
+      Un-ships  1 release: v214 "checkout: new tax engine" (the commits between are unknown)
+      Restores  code, cron jobs of the target's vercel.json, env values baked into the build
+      Leaves  database · today's env settings · flags · storage
+      After  automatic deploys stay OFF until unpinned
+      Where  8 surfaces: 8/8 serve v214
+      Careful  under way right now: a production deployment (v215) is being built
+      Risk  code · plan `5f02`
+      Only you see this, and nothing is proposed. `/rollback frontend@production to v213` would.
+    "#);
+    assert_eq!(world.channel(), "");
+}
+
+#[tokio::test]
+async fn the_board_and_the_lists_are_for_one_person_alone() {
+    let mut world = World::new().await;
+    world.with_a_card().await;
+    world.clock.advance(Duration::from_secs(70));
+    for text in ["/rollback", "/rollback list frontend", "/rollback status", "/rollback status RB-1", "/rollback help", "/rollback timeline"] {
+        world.tom().says(text).await;
+        world.settle().await;
+    }
+    assert_snapshot!(world.tom().sees(), @r#"
+    Rollback Bot (only visible to @tom):
+      Services
+      frontend (production)  `v214` on 8/8 · before `v213` · read 1 m 10 s ago
+            RB-1 PROPOSED
+      `/rollback service because …` proposes, `/rollback list service` shows releases, `/rollback help` the rest.
+    Rollback Bot (only visible to @tom): Reading frontend (production)…
+    Rollback Bot (only visible to @tom):
+      Releases of frontend (production)
+      `v214`  a1b2c3d  live since 02:41:00 UTC by kim (32 m 10 s ago)  "checkout: new tax engine" · live
+      `v213`  3c4d5e6  live since 20:12:00 UTC by lee (7 h 1 m ago)  "session expiry" · eligible
+      `v212`  9f8e7d6  live since 2026-03-12 03:12 UTC by kim (2 d ago)  "faster search" · eligible
+      `v211`  1111111  live since 2026-03-11 03:12 UTC by kim (3 d ago)  "winter sale banner" · eligible
+      Read at 03:13:10 UTC.
+    Rollback Bot (only visible to @tom): RB-1 PROPOSED · frontend (production) · v214 → v213 · last change 03:12:00 UTC
+    Rollback Bot (only visible to @tom):
+      Roll back frontend (production)?  RB-1
+      Requested by @maya at 03:12:00 UTC · "checkout 500s" · expires 03:22:00 UTC
+      Now  `v214`  a1b2c3d  live since 02:41:00 UTC by kim (32 m 10 s ago)  "checkout: new tax engine"
+      Target  `v213`  3c4d5e6  live since 20:12:00 UTC by lee (7 h 1 m ago)  "session expiry" · served 6 h 29 m until 02:41:00 UTC · previous known good
+      Un-ships  1 release: v214 "checkout: new tax engine" (the commits between are unknown)
+      Restores  code, cron jobs of the target's vercel.json, env values baked into the build
+      Leaves  database · today's env settings · flags · storage
+      After  automatic deploys stay OFF until unpinned
+      Where  8 surfaces: 8/8 serve v214
+      Needs  one approval: @ana (lead) or @sam (oncall), not @maya
+      Risk  code · plan `5f02`
+      RB-1 PROPOSED · frontend (production) · v214 → v213 · last change 03:12:00 UTC
+    Rollback Bot (only visible to @tom):
+      Say nothing for the board, or one of these. Nothing runs before somebody approves it.
+      `frontend@production to prev because checkout 500s`: propose a rollback
+          `to prev` (if left out), `to v212`, an id, a sha, or what was live then: `to @02:40`, `to @-45m`
+      `plan frontend`: the same, only for you; nothing is proposed
+      `list frontend`: the last releases, good and bad
+      `status`, `status RB-41`, `status frontend`: where it stands
+      `approve RB-41`, `deny RB-41 because too risky`: decide on a rollback
+      `stop RB-41`: cancel it, or stop it where that is still possible
+      `note checkout is back`, `note -5m paged the team`: write into the timeline
+      `timeline`, `export md`, `export json`: read it, or take it away
+      `help approve`: more about one of them
+    Rollback Bot (only visible to @tom):
+      INC-1: last 3 of 3 entries
+      03:12:00 UTC rollback-bot incident opened: opened INC-1 in this channel
+      03:12:00 UTC RB-1 @maya requested: asked to roll back frontend (production) to the previous known good, because "checkout 500s"
+      03:12:00 UTC RB-1 rollback-bot planned: proposed v214 → v213, risk code, plan 5f02
+      `/rollback export` puts all of it into a file.
+    "#);
+    assert_eq!(world.channel(), "");
+}
+
+#[tokio::test]
+async fn two_environments_and_none_named_gets_a_picker() {
+    let two = format!("{FRONTEND}{}", FRONTEND.replace("frontend.production", "frontend.staging").replace("prj_2WkFZr3TqUoXcB7mNvL9sHdYeA4g", "prj_staging"));
+    let mut world = World::with(&two).await;
+    world.maya().says("/rollback frontend because checkout 500s").await;
+    world.settle().await;
+    assert_snapshot!(world.maya().sees(), @"
+    Rollback Bot (only visible to @maya):
+      frontend runs in production and staging: say which, for example `/rollback frontend@production`. Nothing was run.
+      [ Propose for production ] [ Propose for staging ]
+    ");
+    assert_eq!(world.channel(), "");
+    world.maya().clicks("Propose for production").await;
+    world.settle().await;
+    assert!(world.channel().contains("Roll back frontend (production)?"));
+    world.slack.take_all();
+}
+
+#[tokio::test]
+async fn a_note_is_echoed_and_kept_with_the_time_it_happened() {
+    let mut world = World::new().await;
+    world.maya().says("/rollback note -5m error rate 6 % <!channel> on the dashboard").await;
+    world.maya().says("/rollback note 03:07 pager went off").await;
+    world.settle().await;
+    assert_snapshot!(world.channel(), @r#"
+    maya: /rollback note -5m error rate 6 % <!channel> on the dashboard
+    Rollback Bot: Noted for 03:07:00 UTC (recorded 03:12:00 UTC) by @maya. "error rate 6 % <!channel> on the dashboard"
+    maya: /rollback note 03:07 pager went off
+    Rollback Bot: Noted for 03:07:00 UTC (recorded 03:12:00 UTC) by @maya. "pager went off"
+    "#);
+    assert_snapshot!(world.record().await, @"
+    rollback-bot incident opened: opened INC-1 in this channel
+    @maya note: error rate 6 % <!channel> on the dashboard
+    @maya note: pager went off
+    ");
+    world.maya().says("/rollback export json").await;
+    world.settle().await;
+    let file = &world.slack.files()[0];
+    let json: serde_json::Value = serde_json::from_slice(&file.bytes).unwrap();
+    assert_eq!(json["entries"][1]["at"], "2026-03-14T03:07:00Z");
+    assert_eq!(json["entries"][1]["kind"], "note");
+    world.slack.take_all();
+}
+
+#[tokio::test]
+async fn a_mention_in_a_thread_is_a_command_too() {
+    let mut world = World::new().await;
+    let said = world.slack.says("U0MAYA", CHANNEL, "checkout is down").await;
+    let thread = said.ts.unwrap();
+    world.slack.says_in_thread("U0MAYA", CHANNEL, &thread, "<@UBOT> frontend because checkout 500s").await;
+    world.settle().await;
+    assert_snapshot!(world.maya().sees(), @"Rollback Bot (only visible to @maya): RB-1: reading what frontend (production) could go back to. Its card follows; nothing changes until it is approved.");
+    assert!(world.channel().contains("Roll back frontend (production)?"));
+    world.slack.says_in_thread("U0SAM", CHANNEL, &thread, "<@UBOT> note looking at it").await;
+    world.settle().await;
+    assert_snapshot!(world.channel(), @r#"
+    in the thread of "maya: checkout is down":
+      | sam: @rollback note looking at it
+      | Rollback Bot: Noted at 03:12:00 UTC by @U0SAM.
+    "#);
+    world.vercel.moves_at_once(true);
+    world.slack.says_in_thread("U0SAM", CHANNEL, &thread, "<@UBOT> approve RB-1").await;
+    world.passes(Duration::from_secs(30)).await;
+    assert_eq!(world.vercel.production(), "v213");
+    world.slack.take_all();
+}
+
+#[tokio::test]
+async fn strange_text_is_answered() {
+    let mut world = World::new().await;
+    let long = "x".repeat(10_000);
+    for text in [
+        "/rollback 🔥🔥🔥",
+        "/rollback frontend because “it’s down”",
+        "/rollback \u{202e}frontend",
+        "/rollback front\0end",
+        &format!("/rollback {long}"),
+        &format!("/rollback note {long}"),
+        "/rollback note <!channel> <@U0SAM> <https://evil.example|click>",
+    ] {
+        let answer = world.tom().says(text).await;
+        assert!(!answer.body.is_empty(), "{text}");
+    }
+    world.settle().await;
+    assert!(!world.channel().contains("PING"));
+    world.slack.take_all();
+}
+
+#[tokio::test]
+async fn a_second_proposal_is_shown_the_first() {
+    let mut world = World::new().await;
+    world.with_a_card().await;
+    world.tom().says("/rollback frontend because me too").await;
+    world.settle().await;
+    assert_snapshot!(world.tom().sees(), @"Rollback Bot (only visible to @tom): RB-1 is already open for frontend (production): proposed. Use its card, or stop it first with `/rollback stop RB-1`. Nothing was run.");
+    assert_eq!(world.channel(), "");
+}
+
+#[tokio::test]
+async fn a_bot_that_was_not_invited_says_so_and_the_card_follows() {
+    let mut world = World::new().await;
+    world.slack.set_bot_in(CHANNEL, false);
+    world.maya().says("/rollback frontend because checkout 500s").await;
+    world.settle().await;
+    assert_snapshot!(world.maya().sees(), @"
+    Rollback Bot (only visible to @maya): RB-1: reading what frontend (production) could go back to. Its card follows; nothing changes until it is approved.
+    Rollback Bot (only visible to @maya): I cannot post the card of RB-1 here (Slack says not_in_channel). Invite me with /invite @rollback and it appears.
+    ");
+    world.slack.set_bot_in(CHANNEL, true);
+    world.passes(Duration::from_secs(20)).await;
+    assert!(world.channel().contains("Roll back frontend (production)?"));
+    world.slack.take_all();
+}

@@ -1,0 +1,161 @@
+//! What happens between the card and the click.
+
+use crate::support::World;
+use insta::assert_snapshot;
+use std::time::Duration;
+
+#[tokio::test]
+async fn a_card_that_expired_runs_nothing() {
+    let mut world = World::new().await;
+    world.with_a_card().await;
+    world.passes(Duration::from_secs(601)).await;
+    assert_snapshot!(world.channel(), @r#"
+    Rollback Bot (edited):
+      RB-1 EXPIRED  frontend (production)
+      v214 → v213 · asked for by @maya · "checkout 500s"
+      Nobody approved it by 03:22:00 UTC. Nothing was run. Propose again for a fresh plan.
+    "#);
+    world.sam().clicks_an_old("Approve").await;
+    world.settle().await;
+    assert_snapshot!(world.sam().sees(), @"Rollback Bot (only visible to @sam): The card of RB-1 is from 03:12:00 UTC and expired at 03:22:00 UTC. Nothing was run. Propose again for a fresh plan.");
+    assert_eq!(world.vercel.rollbacks_asked(), 0);
+}
+
+#[tokio::test]
+async fn production_that_moved_gets_a_fresh_card() {
+    let mut world = World::new().await;
+    world.with_a_card().await;
+    world.vercel.deploy("v215", "5e6f7a8b9c0", "hotfix", "lee");
+    world.sam().clicks("Approve").await;
+    world.settle().await;
+    assert_snapshot!(world.sam().sees(), @"Rollback Bot (only visible to @sam): Nothing was run: production moved from v214 to v215 after the card was made. A fresh card follows.");
+    assert_snapshot!(world.channel(), @r#"
+    Rollback Bot (edited):
+      RB-1 SUPERSEDED  frontend (production)
+      v214 → v213 · asked for by @maya · "checkout 500s"
+      `[x]` 03:12:00 UTC approved   @sam as oncall
+      Nothing was run: production moved from v214 to v215 after the card was made. A newer card takes its place.
+    Rollback Bot:
+      Roll back frontend (production)?  RB-2
+      Requested by @maya at 03:12:00 UTC · "checkout 500s" · expires 03:22:00 UTC · replaces RB-1
+      Now  `v215`  5e6f7a8  live since 03:12:00 UTC by lee (1 s ago)  "hotfix"
+      Target  `v214`  a1b2c3d  live since 02:41:00 UTC by kim (31 m 1 s ago)  "checkout: new tax engine" · served 31 m until 03:12:00 UTC · previous known good
+      Un-ships  1 release: v215 "hotfix" (the commits between are unknown)
+      Restores  code, cron jobs of the target's vercel.json, env values baked into the build
+      Leaves  database · today's env settings · flags · storage
+      After  automatic deploys stay OFF until unpinned
+      Where  8 surfaces: 8/8 serve v215
+      Needs  one approval: @ana (lead) or @sam (oncall), not @maya
+      Risk  code · plan `6b90`
+      [ Change target… ] [ Approve & roll back… ] [ Cancel ]
+    "#);
+    assert_eq!(world.vercel.rollbacks_asked(), 0);
+}
+
+#[tokio::test]
+async fn another_target_is_chosen_in_a_modal() {
+    let mut world = World::new().await;
+    world.vercel.no_longer_offer("v211");
+    world.with_a_card().await;
+    world.maya().clicks("Change target").await;
+    world.settle().await;
+    assert_snapshot!(world.slack.view("U0MAYA"), @r#"
+    == Change target ==
+    Go back to: [ v213 · 7 h ago · lee · good ▾ ] of v213 · 7 h ago · lee · good / v212 · 2 d ago · kim · good
+      Saving replaces the card. Nothing is run.
+    Not eligible
+    • `v214`  a1b2c3d  live since 02:41:00 UTC by kim (31 m ago)  "checkout: new tax engine": it is live now
+    • `v211`  1111111  live since 2026-03-11 03:12 UTC by kim (3 d ago)  "winter sale banner": Vercel does not offer it for instant rollback
+    [ Go back ] [ Save ]
+    "#);
+    world.slack.chooses("U0MAYA", "v212").await.unwrap();
+    assert!(world.slack.submits("U0MAYA").await.unwrap().is_ok());
+    world.settle().await;
+    assert_snapshot!(world.channel(), @r#"
+    Rollback Bot (edited):
+      RB-1 SUPERSEDED  frontend (production)
+      v214 → v213 · asked for by @maya · "checkout 500s"
+      @maya changed the target. A newer card takes its place.
+    Rollback Bot:
+      Roll back frontend (production)?  RB-2
+      Requested by @maya at 03:12:00 UTC · "checkout 500s" · expires 03:22:00 UTC · replaces RB-1
+      Now  `v214`  a1b2c3d  live since 02:41:00 UTC by kim (31 m 1 s ago)  "checkout: new tax engine"
+      Target  `v212`  9f8e7d6  live since 2026-03-12 03:12 UTC by kim (2 d ago)  "faster search" · served 41 h until 20:12:00 UTC · named
+      Un-ships  2 releases: v214 "checkout: new tax engine", v213 "session expiry" (the commits between are unknown)
+      Restores  code, cron jobs of the target's vercel.json, env values baked into the build
+      Leaves  database · today's env settings · flags · storage
+      After  automatic deploys stay OFF until unpinned
+      Where  8 surfaces: 8/8 serve v214
+      Needs  one approval: @ana (lead) or @sam (oncall), not @maya
+      Risk  code · plan `ce5f`
+      [ Change target… ] [ Approve & roll back… ] [ Cancel ]
+    "#);
+    world.sam().clicks_an_old("Cancel").await;
+    world.settle().await;
+    world.slack.take_all();
+}
+
+#[tokio::test]
+async fn a_modal_that_comes_too_late_says_so() {
+    let mut world = World::new().await;
+    world.with_a_card().await;
+    world.maya().clicks("Change target").await;
+    world.clock.advance(Duration::from_secs(4));
+    world.settle().await;
+    assert_snapshot!(world.maya().sees(), @"Rollback Bot (only visible to @maya): Slack did not open the form in time. Nothing was changed. Click Change target… once more.");
+}
+
+#[tokio::test]
+async fn it_is_stopped_before_the_platform_is_asked() {
+    let mut world = World::new().await;
+    world.with_a_card().await;
+    world.vercel.fail_reads(503);
+    world.sam().clicks("Approve").await;
+    world.settle().await;
+    world.slack.take_all();
+    world.maya().clicks("Stop").await;
+    world.settle().await;
+    assert_snapshot!(world.channel(), @r#"
+    Rollback Bot (edited):
+      RB-1 CANCELLED  frontend (production)
+      v214 → v213 · asked for by @maya · "checkout 500s"
+      `[x]` 03:12:00 UTC approved   @sam as oncall
+      Cancelled by @maya. Nothing was run.
+    "#);
+    world.vercel.fail_reads(None);
+    world.passes(Duration::from_secs(60)).await;
+    assert_eq!(world.vercel.rollbacks_asked(), 0);
+}
+
+#[tokio::test]
+async fn once_the_platform_was_asked_it_cannot_be_stopped() {
+    let mut world = World::new().await;
+    world.with_a_card().await;
+    world.sam().clicks("Approve").await;
+    world.settle().await;
+    world.slack.take_all();
+    world.maya().says("/rollback stop RB-1").await;
+    world.settle().await;
+    assert_snapshot!(world.maya().sees(), @"
+    Rollback Bot (only visible to @maya): Stopping RB-1 if that is still possible. Its card shows what comes of it.
+    Rollback Bot (only visible to @maya): RB-1 cannot be stopped any more: Vercel was asked at 03:12:00 UTC and cannot take it back. Nothing else will be asked; its card shows where it stands.
+    ");
+    assert_eq!(world.rollback(1).await.state.name(), "accepted");
+}
+
+#[tokio::test]
+async fn a_platform_that_cannot_be_read_again_opens_the_card_again() {
+    let mut world = World::new().await;
+    world.with_a_card().await;
+    world.vercel.fail_reads(403);
+    world.sam().clicks("Approve").await;
+    world.settle().await;
+    assert_snapshot!(world.sam().sees(), @"Rollback Bot (only visible to @sam): Nothing was run: the platform could not be read again before executing. Vercel says the token is expired or lacks access (403: Not authorized). Create a new one at vercel.com/account/settings/tokens and set it in the configuration; check that team names the project's team. The card is open again.");
+    world.channel();
+    world.vercel.fail_reads(None);
+    world.vercel.moves_at_once(true);
+    world.ana().clicks("Approve").await;
+    world.passes(Duration::from_secs(30)).await;
+    assert_eq!(world.vercel.production(), "v213");
+    world.slack.take_all();
+}

@@ -1,0 +1,148 @@
+//! Bad days: Slack down, processes gone, fifty people clicking at once.
+
+use crate::support::World;
+use insta::assert_snapshot;
+use rollback_bot::worker;
+use rollback_simulation::Fault;
+use std::time::Duration;
+
+#[tokio::test]
+async fn slack_being_down_delays_words_and_not_the_rollback() {
+    let mut world = World::new().await;
+    world.with_a_card().await;
+    world.vercel.moves_at_once(true);
+    world.sam().clicks("Approve").await;
+    // Who Sam is was read; then Slack goes away for five minutes.
+    while world.rollback(1).await.state.name() == "proposed" {
+        worker::run_due(world.app()).await;
+    }
+    world.slack.set_fault(Some(Fault::Outage));
+    world.passes(Duration::from_secs(300)).await;
+    assert_eq!(world.vercel.production(), "v213");
+    assert_eq!(world.rollback(1).await.word(), "VERIFIED");
+    world.slack.take_all();
+    world.slack.heal();
+    world.passes(Duration::from_secs(180)).await;
+    assert_snapshot!(world.channel(), @r#"
+    Rollback Bot (edited):
+      RB-1 VERIFIED  frontend (production)
+      v214 → v213 · asked for by @maya · "checkout 500s"
+      `[x]` 03:12:00 UTC approved   @sam as oncall
+      `[x]` 03:12:00 UTC accepted   Vercel says: job succeeded
+      `[x]` pinned   automatic deploys are off (read back)
+      `[x]` 03:12:00 UTC serving   8/8 on v213
+      `[x]` 03:12:10 UTC verified   version v213 answers, 1/1 checks pass
+      v213 answers from outside and passes its checks.
+      Command → serving 0 s (target 2 m: met) · of which waiting for approval 0 s · automatic deploys stay OFF
+      | Rollback Bot:
+      |   Timeline of INC-1, exported when RB-1 closed: 12 entries.
+      |   [file INC-1-RB-1-timeline.md 1835 bytes]
+    Rollback Bot:
+      ROLLBACK VERIFIED · frontend (production) · v214 → v213 · RB-1
+      Why  checkout 500s
+      Status  v213 answers from outside and passes its checks.
+      Now serving  v213 on 8/8, since 2026-03-14 03:12:00 UTC
+      Checked from outside  version v213 answers, 1/1 checks pass
+      Time  command → serving 0 s (target 2 m: met), of which waiting for approval 0 s
+      Un-shipped  v214
+      Not touched  database, today's env settings, flags, storage
+      Still open  automatic deploys stay OFF until unpinned
+      Contact  asked for by @maya, approved by @sam
+      The defect itself is not fixed by this: it is still in v214.
+    "#);
+    assert_eq!(world.vercel.rollbacks_asked(), 1);
+}
+
+#[tokio::test]
+async fn a_post_whose_answer_was_lost_is_not_posted_twice() {
+    let mut world = World::new().await;
+    world.slack.fault(Fault::LoseAnswer, Some("chat.postMessage"), Some(1));
+    world.maya().says("/rollback frontend because checkout 500s").await;
+    world.passes(Duration::from_secs(10)).await;
+    assert_eq!(world.channel().matches("Roll back frontend (production)?").count(), 1);
+    world.sam().clicks("Cancel").await;
+    world.settle().await;
+    assert!(world.channel().contains("RB-1 CANCELLED"));
+    world.slack.take_all();
+}
+
+#[tokio::test]
+async fn slack_asking_to_slow_down_is_obeyed() {
+    let mut world = World::new().await;
+    world.slack.fault(Fault::RateLimited { retry_after: 30 }, Some("chat.postMessage"), Some(1));
+    world.maya().says("/rollback frontend because checkout 500s").await;
+    world.passes(Duration::from_secs(29)).await;
+    assert!(!world.channel().contains("Roll back"));
+    world.passes(Duration::from_secs(5)).await;
+    assert!(world.channel().contains("Roll back frontend (production)?"));
+    world.slack.take_all();
+}
+
+#[tokio::test]
+async fn a_process_that_starts_again_finds_the_card_open() {
+    let mut world = World::new().await;
+    world.with_a_card().await;
+    world.stops().await;
+    world.starts().await;
+    world.vercel.moves_at_once(true);
+    world.sam().clicks("Approve").await;
+    world.passes(Duration::from_secs(30)).await;
+    assert_eq!(world.rollback(1).await.word(), "VERIFIED");
+    assert_eq!(world.vercel.rollbacks_asked(), 1);
+    world.slack.take_all();
+}
+
+#[tokio::test]
+async fn a_process_that_dies_while_asking_never_asks_again() {
+    let mut world = World::new().await;
+    world.with_a_card().await;
+    world.sam().clicks("Approve").await;
+    world.vercel.hang_after_accepting();
+    world.vercel.moves_at_once(true);
+    // The platform has the request, and the process is gone before the answer.
+    let app = world.app().clone();
+    let dying = tokio::spawn(async move {
+        loop {
+            worker::run_due(&app).await;
+        }
+    });
+    while world.vercel.rollbacks_asked() == 0 {
+        tokio::task::yield_now().await;
+    }
+    dying.abort();
+    let _ = dying.await;
+    world.stops().await;
+    world.starts().await;
+    world.leases_end().await;
+    world.passes(Duration::from_secs(60)).await;
+    assert_eq!(world.vercel.rollbacks_asked(), 1);
+    assert_eq!(world.rollback(1).await.word(), "VERIFIED");
+    let record = world.record().await;
+    assert!(record.contains("the answer was lost"), "{record}");
+    world.slack.take_all();
+    world.vercel.abandon();
+}
+
+#[tokio::test]
+async fn fifty_people_click_and_the_platform_is_asked_once() {
+    let mut world = World::new().await;
+    world.with_a_card().await;
+    world.vercel.moves_at_once(true);
+    let clicks = (0..50).map(|n| {
+        let slack = world.slack.clone();
+        let who = ["U0SAM", "U0ANA"][n % 2];
+        tokio::spawn(async move { slack.clicks(who, "Approve").await.unwrap().is_ok() })
+    });
+    for click in clicks.collect::<Vec<_>>() {
+        assert!(click.await.unwrap());
+    }
+    world.settle().await;
+    world.passes(Duration::from_secs(30)).await;
+    assert_eq!(world.vercel.rollbacks_asked(), 1);
+    let record = world.record().await;
+    assert_eq!(record.matches("approved plan").count(), 1);
+    assert_eq!(record.matches("refused: tried to approve: ALREADY_APPROVED").count(), 49);
+    let told = world.sam().sees() + &world.ana().sees();
+    assert_eq!(told.matches("was already approved by @").count(), 49);
+    world.slack.take_all();
+}
