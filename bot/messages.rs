@@ -138,6 +138,7 @@ impl Templates {
     pub fn outcome(&self, rollback: &Rollback) -> anyhow::Result<Words> {
         let name = match rollback.state {
             State::Failed { .. } | State::Partial { .. } => "failed.md.j2",
+            _ if rollback.proof.drifted.is_some() => "failed.md.j2",
             _ => "executed.md.j2",
         };
         self.update(name, &Update::of(rollback))

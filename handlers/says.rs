@@ -60,13 +60,13 @@ pub async fn board(app: &App) -> Result<Answer, Error> {
     }
     if app.config.services.len() > 40 {
         lines.push(format!(
-            "and {} more; `/rollback status <service>` shows each",
+            "and {} more; `/rollback status` and a name shows each",
             app.config.services.len() - 40
         ));
     }
     let mut blocks = vec![header("Services")];
     blocks.extend(lines.chunks(8).map(|some| section(&some.join("\n"))));
-    blocks.push(context("`/rollback <service> because …` proposes, `/rollback list <service>` shows releases, `/rollback help` the rest."));
+    blocks.push(context("`/rollback frontend because …` proposes, `/rollback list frontend` shows releases, `/rollback help` the rest."));
     Ok(Answer::Whisper(Words {
         text: cut(&lines.join("\n"), 3900),
         blocks,

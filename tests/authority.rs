@@ -13,13 +13,21 @@ async fn somebody_without_the_role_is_told_who_has_it() {
     assert_snapshot!(world.tom().sees(), @"Rollback Bot (only visible to @tom): This needs somebody with the role lead or oncall, and you do not have it. @ana or @sam can. Nothing was run.");
     assert_snapshot!(world.channel(), @"");
     assert_eq!(world.vercel.rollbacks_asked(), 0);
-    assert!(world.record().await.contains("@tom refused: tried to approve: NOT_AUTHORISED"));
+    assert!(
+        world
+            .record()
+            .await
+            .contains("@tom refused: tried to approve: NOT_AUTHORISED")
+    );
 }
 
 #[tokio::test]
 async fn ones_own_request_needs_somebody_else() {
     let mut world = World::new().await;
-    world.sam().says("/rollback frontend because checkout 500s").await;
+    world
+        .sam()
+        .says("/rollback frontend because checkout 500s")
+        .await;
     world.settle().await;
     world.slack.take_all();
     world.sam().clicks("Approve").await;
@@ -48,7 +56,9 @@ async fn a_guest_can_neither_ask_nor_approve() {
 async fn nobody_is_believed_while_slack_cannot_say_who_they_are() {
     let mut world = World::new().await;
     world.with_a_card().await;
-    world.slack.fault(rollback_simulation::Fault::Outage, Some("users.info"), None);
+    world
+        .slack
+        .fault(rollback_simulation::Fault::Outage, Some("users.info"), None);
     world.sam().clicks("Approve").await;
     world.passes(Duration::from_secs(20)).await;
     assert_snapshot!(world.sam().sees(), @"Rollback Bot (only visible to @sam): Slack could not tell me who you are (Slack answered 503 to users.info). Nothing is approved on old data. Try again in a moment. Nothing was run.");
@@ -59,7 +69,10 @@ async fn nobody_is_believed_while_slack_cannot_say_who_they_are() {
 async fn an_authority_denies_and_nothing_runs() {
     let mut world = World::new().await;
     world.with_a_card().await;
-    world.ana().says("/rollback deny RB-1 because the fix is on its way").await;
+    world
+        .ana()
+        .says("/rollback deny RB-1 because the fix is on its way")
+        .await;
     world.settle().await;
     world.ana().sees();
     assert_snapshot!(world.channel(), @r#"
@@ -96,7 +109,13 @@ async fn forged_buttons_change_nothing() {
     let mut world = World::new().await;
     world.with_a_card().await;
     let hash = world.rollback(1).await.hash.unwrap().0;
-    for value in [format!("RB-2:{hash}"), "RB-1:0000000000000000".into(), "RB-1".into(), "nonsense".into(), "RB-99999999999999999999:x".into()] {
+    for value in [
+        format!("RB-2:{hash}"),
+        "RB-1:0000000000000000".into(),
+        "RB-1".into(),
+        "nonsense".into(),
+        "RB-99999999999999999999:x".into(),
+    ] {
         let payload = serde_json::json!({
             "type": "block_actions",
             "team": null,

@@ -40,7 +40,10 @@ async fn targets_that_cannot_be_are_refused_with_the_one_that_could() {
     let mut world = World::new().await;
     world.vercel.push("v215", "BUILDING");
     for target in ["v999", "v214", "v215", "@-5d", "@02:40"] {
-        world.maya().says(&format!("/rollback plan frontend to {target}")).await;
+        world
+            .maya()
+            .says(&format!("/rollback plan frontend to {target}"))
+            .await;
         world.settle().await;
     }
     assert_snapshot!(world.maya().sees(), @r#"
@@ -73,7 +76,14 @@ async fn the_board_and_the_lists_are_for_one_person_alone() {
     let mut world = World::new().await;
     world.with_a_card().await;
     world.clock.advance(Duration::from_secs(70));
-    for text in ["/rollback", "/rollback list frontend", "/rollback status", "/rollback status RB-1", "/rollback help", "/rollback timeline"] {
+    for text in [
+        "/rollback",
+        "/rollback list frontend",
+        "/rollback status",
+        "/rollback status RB-1",
+        "/rollback help",
+        "/rollback timeline",
+    ] {
         world.tom().says(text).await;
         world.settle().await;
     }
@@ -82,7 +92,7 @@ async fn the_board_and_the_lists_are_for_one_person_alone() {
       Services
       frontend (production)  `v214` on 8/8 · before `v213` · read 1 m 10 s ago
             RB-1 PROPOSED
-      `/rollback service because …` proposes, `/rollback list service` shows releases, `/rollback help` the rest.
+      `/rollback frontend because …` proposes, `/rollback list frontend` shows releases, `/rollback help` the rest.
     Rollback Bot (only visible to @tom): Reading frontend (production)…
     Rollback Bot (only visible to @tom):
       Releases of frontend (production)
@@ -129,9 +139,17 @@ async fn the_board_and_the_lists_are_for_one_person_alone() {
 
 #[tokio::test]
 async fn two_environments_and_none_named_gets_a_picker() {
-    let two = format!("{FRONTEND}{}", FRONTEND.replace("frontend.production", "frontend.staging").replace("prj_2WkFZr3TqUoXcB7mNvL9sHdYeA4g", "prj_staging"));
+    let two = format!(
+        "{FRONTEND}{}",
+        FRONTEND
+            .replace("frontend.production", "frontend.staging")
+            .replace("prj_2WkFZr3TqUoXcB7mNvL9sHdYeA4g", "prj_staging")
+    );
     let mut world = World::with(&two).await;
-    world.maya().says("/rollback frontend because checkout 500s").await;
+    world
+        .maya()
+        .says("/rollback frontend because checkout 500s")
+        .await;
     world.settle().await;
     assert_snapshot!(world.maya().sees(), @"
     Rollback Bot (only visible to @maya):
@@ -148,8 +166,14 @@ async fn two_environments_and_none_named_gets_a_picker() {
 #[tokio::test]
 async fn a_note_is_echoed_and_kept_with_the_time_it_happened() {
     let mut world = World::new().await;
-    world.maya().says("/rollback note -5m error rate 6 % <!channel> on the dashboard").await;
-    world.maya().says("/rollback note 03:07 pager went off").await;
+    world
+        .maya()
+        .says("/rollback note -5m error rate 6 % <!channel> on the dashboard")
+        .await;
+    world
+        .maya()
+        .says("/rollback note 03:07 pager went off")
+        .await;
     world.settle().await;
     assert_snapshot!(world.channel(), @r#"
     maya: /rollback note -5m error rate 6 % <!channel> on the dashboard
@@ -174,13 +198,27 @@ async fn a_note_is_echoed_and_kept_with_the_time_it_happened() {
 #[tokio::test]
 async fn a_mention_in_a_thread_is_a_command_too() {
     let mut world = World::new().await;
-    let said = world.slack.says("U0MAYA", CHANNEL, "checkout is down").await;
+    let said = world
+        .slack
+        .says("U0MAYA", CHANNEL, "checkout is down")
+        .await;
     let thread = said.ts.unwrap();
-    world.slack.says_in_thread("U0MAYA", CHANNEL, &thread, "<@UBOT> frontend because checkout 500s").await;
+    world
+        .slack
+        .says_in_thread(
+            "U0MAYA",
+            CHANNEL,
+            &thread,
+            "<@UBOT> frontend because checkout 500s",
+        )
+        .await;
     world.settle().await;
     assert_snapshot!(world.maya().sees(), @"Rollback Bot (only visible to @maya): RB-1: reading what frontend (production) could go back to. Its card follows; nothing changes until it is approved.");
     assert!(world.channel().contains("Roll back frontend (production)?"));
-    world.slack.says_in_thread("U0SAM", CHANNEL, &thread, "<@UBOT> note looking at it").await;
+    world
+        .slack
+        .says_in_thread("U0SAM", CHANNEL, &thread, "<@UBOT> note looking at it")
+        .await;
     world.settle().await;
     assert_snapshot!(world.channel(), @r#"
     in the thread of "maya: checkout is down":
@@ -188,7 +226,10 @@ async fn a_mention_in_a_thread_is_a_command_too() {
       | Rollback Bot: Noted at 03:12:00 UTC by @U0SAM.
     "#);
     world.vercel.moves_at_once(true);
-    world.slack.says_in_thread("U0SAM", CHANNEL, &thread, "<@UBOT> approve RB-1").await;
+    world
+        .slack
+        .says_in_thread("U0SAM", CHANNEL, &thread, "<@UBOT> approve RB-1")
+        .await;
     world.passes(Duration::from_secs(30)).await;
     assert_eq!(world.vercel.production(), "v213");
     world.slack.take_all();
@@ -229,7 +270,10 @@ async fn a_second_proposal_is_shown_the_first() {
 async fn a_bot_that_was_not_invited_says_so_and_the_card_follows() {
     let mut world = World::new().await;
     world.slack.set_bot_in(CHANNEL, false);
-    world.maya().says("/rollback frontend because checkout 500s").await;
+    world
+        .maya()
+        .says("/rollback frontend because checkout 500s")
+        .await;
     world.settle().await;
     assert_snapshot!(world.maya().sees(), @"
     Rollback Bot (only visible to @maya): RB-1: reading what frontend (production) could go back to. Its card follows; nothing changes until it is approved.

@@ -46,7 +46,7 @@ async fn slack_being_down_delays_words_and_not_the_rollback() {
       Time  command → serving 0 s (target 2 m: met), of which waiting for approval 0 s
       Un-shipped  v214
       Not touched  database, today's env settings, flags, storage
-      Still open  automatic deploys stay OFF until unpinned
+      Afterwards  automatic deploys stay OFF until unpinned
       Contact  asked for by @maya, approved by @sam
       The defect itself is not fixed by this: it is still in v214.
     "#);
@@ -56,10 +56,21 @@ async fn slack_being_down_delays_words_and_not_the_rollback() {
 #[tokio::test]
 async fn a_post_whose_answer_was_lost_is_not_posted_twice() {
     let mut world = World::new().await;
-    world.slack.fault(Fault::LoseAnswer, Some("chat.postMessage"), Some(1));
-    world.maya().says("/rollback frontend because checkout 500s").await;
+    world
+        .slack
+        .fault(Fault::LoseAnswer, Some("chat.postMessage"), Some(1));
+    world
+        .maya()
+        .says("/rollback frontend because checkout 500s")
+        .await;
     world.passes(Duration::from_secs(10)).await;
-    assert_eq!(world.channel().matches("Roll back frontend (production)?").count(), 1);
+    assert_eq!(
+        world
+            .channel()
+            .matches("Roll back frontend (production)?")
+            .count(),
+        1
+    );
     world.sam().clicks("Cancel").await;
     world.settle().await;
     assert!(world.channel().contains("RB-1 CANCELLED"));
@@ -69,8 +80,15 @@ async fn a_post_whose_answer_was_lost_is_not_posted_twice() {
 #[tokio::test]
 async fn slack_asking_to_slow_down_is_obeyed() {
     let mut world = World::new().await;
-    world.slack.fault(Fault::RateLimited { retry_after: 30 }, Some("chat.postMessage"), Some(1));
-    world.maya().says("/rollback frontend because checkout 500s").await;
+    world.slack.fault(
+        Fault::RateLimited { retry_after: 30 },
+        Some("chat.postMessage"),
+        Some(1),
+    );
+    world
+        .maya()
+        .says("/rollback frontend because checkout 500s")
+        .await;
     world.passes(Duration::from_secs(29)).await;
     assert!(!world.channel().contains("Roll back"));
     world.passes(Duration::from_secs(5)).await;
@@ -141,7 +159,12 @@ async fn fifty_people_click_and_the_platform_is_asked_once() {
     assert_eq!(world.vercel.rollbacks_asked(), 1);
     let record = world.record().await;
     assert_eq!(record.matches("approved plan").count(), 1);
-    assert_eq!(record.matches("refused: tried to approve: ALREADY_APPROVED").count(), 49);
+    assert_eq!(
+        record
+            .matches("refused: tried to approve: ALREADY_APPROVED")
+            .count(),
+        49
+    );
     let told = world.sam().sees() + &world.ana().sees();
     assert_eq!(told.matches("was already approved by @").count(), 49);
     world.slack.take_all();

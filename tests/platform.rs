@@ -9,7 +9,11 @@ use std::time::Duration;
 async fn answered(status: u16, message: &str, headers: &[(&str, &str)]) -> World {
     let mut world = World::new().await;
     world.with_a_card().await;
-    world.vercel.answer_next(status, json!({ "error": { "code": "code", "message": message } }), headers);
+    world.vercel.answer_next(
+        status,
+        json!({ "error": { "code": "code", "message": message } }),
+        headers,
+    );
     world.vercel.moves_at_once(true);
     world.sam().clicks("Approve").await;
     world.settle().await;
@@ -21,18 +25,31 @@ async fn card(world: &mut World) -> String {
     world.passes(Duration::from_secs(5)).await;
     let seen = world.channel();
     let lines: Vec<&str> = seen.lines().map(str::trim).collect();
-    let at = lines.iter().position(|line| line.starts_with("RB-1")).unwrap_or_default();
-    lines[at..].iter().take_while(|line| !line.starts_with("Rollback Bot")).copied().collect::<Vec<_>>().join("\n")
+    let at = lines
+        .iter()
+        .position(|line| line.starts_with("RB-1"))
+        .unwrap_or_default();
+    lines[at..]
+        .iter()
+        .take_while(|line| !line.starts_with("Rollback Bot"))
+        .copied()
+        .collect::<Vec<_>>()
+        .join("\n")
 }
 
 #[tokio::test]
 async fn the_hobby_plan_ends_with_a_sentence_to_act_on() {
-    let mut world = answered(402, "To roll back further than the previous production deployment, upgrade to pro", &[]).await;
+    let mut world = answered(
+        402,
+        "To roll back further than the previous production deployment, upgrade to pro",
+        &[],
+    )
+    .await;
     assert_snapshot!(card(&mut world).await, @r#"
     RB-1 FAILED  frontend (production)
     v214 → v213 · asked for by @maya · "checkout 500s"
     `[x]` 03:12:00 UTC approved   @sam as oncall
-    Vercel goes back only to the deployment right before the live one on the Hobby plan (402: To roll back further than the previous production deployment, upgrade to pro). Choose that one, or upgrade the plan at vercel.com/account/billing. Production was not changed by this rollback as far as Vercel says; it serves v214.
+    Vercel goes back only to the deployment right before the live one on the Hobby plan (402: To roll back further than the previous production deployment, upgrade to pro). Choose that one, or upgrade the plan at vercel.com/account/billing. As last read, production serves v214.
     | Rollback Bot:
     |   Timeline of INC-1, exported when RB-1 closed: 7 entries.
     |   [file INC-1-RB-1-timeline.md 1393 bytes]
@@ -47,7 +64,7 @@ async fn a_token_that_may_not_ends_with_a_sentence_to_act_on() {
     RB-1 FAILED  frontend (production)
     v214 → v213 · asked for by @maya · "checkout 500s"
     `[x]` 03:12:00 UTC approved   @sam as oncall
-    Vercel says the token is expired or lacks access (403: Not authorized). Create a new one at vercel.com/account/settings/tokens and set it in the configuration; check that team names the project's team. Production was not changed by this rollback as far as Vercel says; it serves v214.
+    Vercel says the token is expired or lacks access (403: Not authorized). Create a new one at vercel.com/account/settings/tokens and set it in the configuration; check that team names the project's team. As last read, production serves v214.
     | Rollback Bot:
     |   Timeline of INC-1, exported when RB-1 closed: 7 entries.
     |   [file INC-1-RB-1-timeline.md 1358 bytes]
@@ -56,15 +73,20 @@ async fn a_token_that_may_not_ends_with_a_sentence_to_act_on() {
 
 #[tokio::test]
 async fn what_is_already_done_is_read_back_and_not_believed() {
-    let mut world = answered(409, "The provided deploymentId (dpl_x) is already the current production deployment.", &[]).await;
+    let mut world = answered(
+        409,
+        "The provided deploymentId (dpl_x) is already the current production deployment.",
+        &[],
+    )
+    .await;
     world.passes(Duration::from_secs(90)).await;
     assert_snapshot!(card(&mut world).await, @r#"
     RB-1 FAILED  frontend (production)
     v214 → v213 · asked for by @maya · "checkout 500s"
     `[x]` 03:12:00 UTC approved   @sam as oncall
     `[x]` 03:12:00 UTC accepted   Vercel says: it already was the current production deployment (409: The provided deploymentId (dpl_x) is already the current product…
-    `[ ]` pinned   automatic deploys are still ON
-    The request never took effect: no domain has moved, and Vercel shows no request to move domains. Production was not changed by this rollback as far as Vercel says; it serves v214.
+    `[~]` pinned   reading back
+    The request never took effect: no domain has moved, and Vercel shows no request to move domains. As last read, production serves v214.
     | Rollback Bot:
     |   Timeline of INC-1, exported when RB-1 closed: 8 entries.
     |   [file INC-1-RB-1-timeline.md 1477 bytes]
@@ -100,7 +122,7 @@ async fn a_failing_platform_is_not_asked_twice() {
     RB-1 FAILED  frontend (production)
     v214 → v213 · asked for by @maya · "checkout 500s"
     `[x]` 03:12:00 UTC approved   @sam as oncall
-    The request never took effect: no domain has moved, and Vercel shows no request to move domains. Production was not changed by this rollback as far as Vercel says; it serves v214.
+    The request never took effect: no domain has moved, and Vercel shows no request to move domains. As last read, production serves v214.
     | Rollback Bot:
     |   Timeline of INC-1, exported when RB-1 closed: 8 entries.
     |   [file INC-1-RB-1-timeline.md 1457 bytes]
@@ -142,7 +164,7 @@ async fn silence_because_it_never_arrived_is_found_out() {
     RB-1 FAILED  frontend (production)
     v214 → v213 · asked for by @maya · "checkout 500s"
     `[x]` 03:12:00 UTC approved   @sam as oncall
-    The request never took effect: no domain has moved, and Vercel shows no request to move domains. Production was not changed by this rollback as far as Vercel says; it serves v214.
+    The request never took effect: no domain has moved, and Vercel shows no request to move domains. As last read, production serves v214.
     | Rollback Bot:
     |   Timeline of INC-1, exported when RB-1 closed: 8 entries.
     |   [file INC-1-RB-1-timeline.md 1508 bytes]
@@ -153,7 +175,9 @@ async fn silence_because_it_never_arrived_is_found_out() {
 async fn domains_that_cannot_be_moved_are_named() {
     let mut world = World::new().await;
     world.with_a_card().await;
-    world.vercel.fail_aliases(&["shop.example.com", "checkout.example.com"]);
+    world
+        .vercel
+        .fail_aliases(&["shop.example.com", "checkout.example.com"]);
     world.sam().clicks("Approve").await;
     world.settle().await;
     world.slack.take_all();
@@ -164,7 +188,7 @@ async fn domains_that_cannot_be_moved_are_named() {
       RB-1 PARTIAL 6/8  frontend (production)
       v214 → v213 · asked for by @maya · "checkout 500s"
       `[x]` 03:12:00 UTC approved   @sam as oncall
-      `[x]` 03:12:00 UTC accepted   Vercel says: job pending
+      `[x]` 03:12:00 UTC accepted   Vercel says: it could not move everything
       `[x]` pinned   automatic deploys are off (read back)
       6 of 8 serve v213. Vercel could not move shop.example.com and checkout.example.com. Traffic may be split between v214 and v213. Nothing else was changed; propose again to retry.
       | Rollback Bot:
@@ -210,7 +234,7 @@ async fn an_old_version_behind_a_cache_is_never_green() {
       Time  command → serving 0 s (target 2 m: met), of which waiting for approval 0 s
       Un-shipped  v214
       Not touched  database, today's env settings, flags, storage
-      Still open  automatic deploys stay OFF until unpinned
+      Afterwards  automatic deploys stay OFF until unpinned
       Contact  asked for by @maya, approved by @sam
       The defect itself is not fixed by this: it is still in v214.
     "#);
@@ -235,7 +259,7 @@ async fn a_target_that_serves_and_still_fails_points_elsewhere() {
       `[x]` 03:12:00 UTC accepted   Vercel says: job succeeded
       `[x]` pinned   automatic deploys are off (read back)
       `[x]` 03:12:00 UTC serving   8/8 on v213
-      `[!]` 03:17:00 UTC not verified   version v213 answers, 0/1 checks pass: GET http://127.0.0.1:41229/api/health answered 500 instead of 200
+      `[!]` 03:17:00 UTC not verified   version v213 answers, 0/1 checks pass: GET https://shop.example.com/api/health answered 500 instead of 200
       v213 is live and checks still fail. The rollback worked; the problem is probably elsewhere.
       Command → serving 0 s (target 2 m: met) · of which waiting for approval 0 s · automatic deploys stay OFF
     Rollback Bot:
@@ -243,11 +267,11 @@ async fn a_target_that_serves_and_still_fails_points_elsewhere() {
       Why  checkout 500s
       Status  v213 is live and checks still fail. The rollback worked; the problem is probably elsewhere.
       Now serving  v213 on 8/8, since 2026-03-14 03:12:00 UTC
-      Checked from outside  version v213 answers, 0/1 checks pass: GET http://127.0.0.1:41229/api/health answered 500 instead of 200
+      Checked from outside  version v213 answers, 0/1 checks pass: GET https://shop.example.com/api/health answered 500 instead of 200
       Time  command → serving 0 s (target 2 m: met), of which waiting for approval 0 s
       Un-shipped  v214
       Not touched  database, today's env settings, flags, storage
-      Still open  automatic deploys stay OFF until unpinned
+      Afterwards  automatic deploys stay OFF until unpinned
       Contact  asked for by @maya, approved by @sam
       The defect itself is not fixed by this: it is still in v214.
     "#);
@@ -255,7 +279,9 @@ async fn a_target_that_serves_and_still_fails_points_elsewhere() {
 
 #[tokio::test]
 async fn without_a_fingerprint_it_stays_unproven() {
-    let start = FRONTEND.find("[services.frontend.production.fingerprint]").unwrap();
+    let start = FRONTEND
+        .find("[services.frontend.production.fingerprint]")
+        .unwrap();
     let end = FRONTEND.find("[[services").unwrap();
     let mut world = World::with(&format!("{}{}", &FRONTEND[..start], &FRONTEND[end..])).await;
     world.with_a_card().await;
@@ -283,7 +309,7 @@ async fn without_a_fingerprint_it_stays_unproven() {
       Time  command → serving 0 s (target 2 m: met), of which waiting for approval 0 s
       Un-shipped  v214
       Not touched  database, today's env settings, flags, storage
-      Still open  automatic deploys stay OFF until unpinned
+      Afterwards  automatic deploys stay OFF until unpinned
       Contact  asked for by @maya, approved by @sam
       The defect itself is not fixed by this: it is still in v214.
     "#);
@@ -306,25 +332,20 @@ async fn production_that_moves_away_again_is_seen() {
       v214 → v213 · asked for by @maya · "checkout 500s"
       `[x]` 03:12:00 UTC approved   @sam as oncall
       `[x]` 03:12:00 UTC accepted   Vercel says: job succeeded
-      `[x]` pinned   automatic deploys are off (read back)
-      `[x]` 03:12:00 UTC serving   0/8 on v213
+      `[ ]` pinned   automatic deploys are still ON
+      `[!]` 03:12:00 UTC serving   by now 0/8 on v213
       `[x]` 03:12:10 UTC verified   version v213 answers, 1/1 checks pass
-      Production moved away again: shop.example.com, www.shop.example.com, checkout.example.com, account.example.com, de.shop.example.com, fr.shop.example.com, status.shop.example.com, frontend.vercel.app no longer serve v213. Nobody used /rollback for it.
-      Command → serving 0 s (target 2 m: met) · of which waiting for approval 0 s · automatic deploys stay OFF
+      Production moved away again: shop.example.com, www.shop.example.com, checkout.example.com and 5 more no longer on v213.
+      Command → serving 0 s (target 2 m: met) · of which waiting for approval 0 s
       | Rollback Bot:
       |   Timeline of INC-1, exported when RB-1 closed: 12 entries.
       |   [file INC-1-RB-1-timeline.md 2030 bytes]
     Rollback Bot:
       ROLLBACK DRIFTED · frontend (production) · v214 → v213 · RB-1
-      Why  checkout 500s
-      Status  Production moved away again: shop.example.com, www.shop.example.com, checkout.example.com, account.example.com, de.shop.example.com, fr.shop.example.com, status.shop.example.com, frontend.vercel.app no longer serve v213. Nobody used /rollback for it.
-      Now serving  v213 on 0/8, since 2026-03-14 03:12:00 UTC
-      Checked from outside  version v213 answers, 1/1 checks pass
-      Time  command → serving 0 s (target 2 m: met), of which waiting for approval 0 s
-      Un-shipped  v214
-      Not touched  database, today's env settings, flags, storage
-      Still open  automatic deploys stay OFF until unpinned
+      Why it was asked for  checkout 500s
+      What happened  Production moved away again: shop.example.com, www.shop.example.com, checkout.example.com and 5 more no longer on v213.
+      Now serving  v213 on 0/8
+      Next  read the card, then propose again or act on Vercel by hand and write it down with `/rollback note`
       Contact  asked for by @maya, approved by @sam
-      The defect itself is not fixed by this: it is still in v214.
     "#);
 }

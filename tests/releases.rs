@@ -24,7 +24,10 @@ fn release(shop: &Path, name: &str, age: Duration, now: jiff::Timestamp) {
     fs::create_dir_all(&release).unwrap();
     fs::write(release.join("index.html"), name).unwrap();
     let made = now.checked_sub(age).unwrap();
-    fs::File::open(&release).unwrap().set_modified(made.into()).unwrap();
+    fs::File::open(&release)
+        .unwrap()
+        .set_modified(made.into())
+        .unwrap();
 }
 
 /// A shop on disk, served by what its link points to.
@@ -43,7 +46,9 @@ async fn shop() -> (World, std::path::PathBuf) {
         target.file_name().unwrap().to_string_lossy().into_owned()
     })
     .await;
-    let settings = SHOP.replace("{dir}", &place.display().to_string()).replace("{local}", &site.url());
+    let settings = SHOP
+        .replace("{dir}", &place.display().to_string())
+        .replace("{local}", &site.url());
     (World::with(&settings).await, place)
 }
 
@@ -70,8 +75,17 @@ async fn a_bad_release_on_a_machine_of_ones_own_is_rolled_back() {
     world.passes(Duration::from_secs(20)).await;
     world.sam().clicks("Approve").await;
     world.passes(Duration::from_secs(30)).await;
-    assert_eq!(fs::read_link(place.join("shop/current")).unwrap().file_name().unwrap(), "v213");
-    assert_eq!(fs::read_to_string(place.join("restarts")).unwrap(), "restarted\n");
+    assert_eq!(
+        fs::read_link(place.join("shop/current"))
+            .unwrap()
+            .file_name()
+            .unwrap(),
+        "v213"
+    );
+    assert_eq!(
+        fs::read_to_string(place.join("restarts")).unwrap(),
+        "restarted\n"
+    );
     assert_snapshot!(world.channel(), @r#"
     Rollback Bot (edited):
       RB-1 VERIFIED  shop (local)
@@ -91,7 +105,7 @@ async fn a_bad_release_on_a_machine_of_ones_own_is_rolled_back() {
       Time  command → serving 20 s, of which waiting for approval 20 s
       Un-shipped  v214
       Not touched  database, environment, shared files
-      Still open  the next deploy replaces it
+      Afterwards  the next deploy replaces it
       Contact  asked for by @sam, approved by @sam
       The defect itself is not fixed by this: it is still in v214.
     "#);
@@ -118,7 +132,10 @@ async fn a_target_outside_of_the_releases_is_refused() {
     let (mut world, place) = shop().await;
     symlink("/etc", place.join("shop/releases/v215")).unwrap();
     for target in ["v215", "../../etc", "v214", "v999"] {
-        world.sam().says(&format!("/rollback shop to {target}")).await;
+        world
+            .sam()
+            .says(&format!("/rollback shop to {target}"))
+            .await;
         world.settle().await;
     }
     assert_snapshot!(world.sam().sees(), @r#"
@@ -130,6 +147,12 @@ async fn a_target_outside_of_the_releases_is_refused() {
     Rollback Bot (only visible to @sam): RB-3: reading what shop (local) could go back to. Its card follows; nothing changes until it is approved.
     Rollback Bot (only visible to @sam): No release "v999". Eligible are v213 and v212; `/rollback list` shows more. Nothing was run.
     "#);
-    assert_eq!(fs::read_link(place.join("shop/current")).unwrap().file_name().unwrap(), "v214");
+    assert_eq!(
+        fs::read_link(place.join("shop/current"))
+            .unwrap()
+            .file_name()
+            .unwrap(),
+        "v214"
+    );
     fs::remove_dir_all(place).unwrap();
 }

@@ -78,7 +78,7 @@ async fn a_bad_release_is_rolled_back_on_vercel() {
       Time  command → serving 1 m 5 s (target 2 m: met), of which waiting for approval 50 s
       Un-shipped  v214
       Not touched  database, today's env settings, flags, storage
-      Still open  automatic deploys stay OFF until unpinned
+      Afterwards  automatic deploys stay OFF until unpinned
       Contact  asked for by @maya, approved by @sam
       The defect itself is not fixed by this: it is still in v214.
     "#);

@@ -324,6 +324,12 @@ fn steps(rollback: &Rollback) -> Vec<String> {
     let (n, m) = rollback.served();
     let to = inline(rollback.to_label(), 60);
     match (times.serving, times.accepted) {
+        (Some(at), _) if n < m => {
+            lines.push(format!(
+                "`[!]` {} serving   by now {n}/{m} on {to}",
+                time(at)
+            ));
+        }
         (Some(at), _) => lines.push(format!("`[x]` {} serving   {n}/{m} on {to}", time(at))),
         (None, Some(_)) if !rollback.state.is_ended() => {
             let waiting: Vec<String> = rollback
@@ -403,7 +409,7 @@ fn say(rollback: &Rollback) -> String {
             inline(&rollback.proof.sentence(rollback.to_label()), 500)
         }
         State::Failed { why } => format!(
-            "{} Production was not changed by this rollback as far as {platform} says; it serves {}.",
+            "{} As last read, production serves {}.",
             capital(&dotted(&inline(why, 600))),
             inline(&serves(rollback), 100)
         ),
@@ -442,10 +448,19 @@ fn say(rollback: &Rollback) -> String {
 }
 
 fn serves(rollback: &Rollback) -> String {
+    let from = rollback.plan.as_ref().and_then(|plan| plan.from.as_ref());
+    let on = |id: &str| {
+        rollback
+            .surfaces
+            .iter()
+            .filter(|surface| surface.live.as_deref() == Some(id))
+            .count()
+    };
     let (n, m) = rollback.served();
-    match n {
-        0 => rollback.from_label().to_owned(),
-        n => format!("{} on {n}/{m}", rollback.to_label()),
+    match (from.map_or(0, |from| on(&from.id)), n) {
+        (all, 0) if all == m => rollback.from_label().to_owned(),
+        (_, 0) => "something else than before".into(),
+        (_, n) => format!("{} on {n}/{m}", rollback.to_label()),
     }
 }
 

@@ -357,8 +357,12 @@ impl Slack {
         slack || configured
     }
 
-    /// What Slack says a person is, as far as acting here goes.
-    pub async fn standing(&self, person: &str, team: Option<&str>) -> Result<Standing, Failure> {
+    /// What Slack says a person is, as far as acting here goes, and what they are called.
+    pub async fn standing(
+        &self,
+        person: &str,
+        team: Option<&str>,
+    ) -> Result<(Standing, Option<String>), Failure> {
         #[derive(Deserialize)]
         struct Answer {
             user: User,
@@ -367,6 +371,7 @@ impl Slack {
         #[serde(default)]
         #[derive(Default)]
         struct User {
+            name: Option<String>,
             team_id: Option<String>,
             enterprise_user: Option<EnterpriseUser>,
             deleted: bool,
@@ -383,7 +388,7 @@ impl Slack {
         let answer: Answer = match self.form("users.info", &[("user", person)]).await {
             Ok(answer) => answer,
             Err(Failure::Never(code)) if code == "user_not_found" || code == "user_not_visible" => {
-                return Ok(Standing::Outsider("not known in this workspace"));
+                return Ok((Standing::Outsider("not known in this workspace"), None));
             }
             Err(failure) => return Err(failure),
         };
@@ -395,13 +400,14 @@ impl Slack {
                 .is_some_and(|in_org| in_org.teams.iter().any(|id| id == team));
             !own && !shared
         });
-        Ok(match () {
+        let standing = match () {
             () if user.deleted => Standing::Outsider("deactivated"),
             () if user.is_bot => Standing::Outsider("a bot"),
             () if user.is_stranger || elsewhere => Standing::Outsider("from another workspace"),
             () if user.is_restricted || user.is_ultra_restricted => Standing::Outsider("a guest"),
             () => Standing::Member,
-        })
+        };
+        Ok((standing, user.name))
     }
 
     /// Opens a modal and gives nothing: it is found again by its `external_id`.

@@ -17,7 +17,7 @@ use rollback_domain::{
     people::{Policy, Standing},
     plan::Plan,
     refusal::Refusal,
-    release::{Progress, Survey, Trouble},
+    release::{Pin, Progress, Surface, Survey, Trouble},
     rollback::{Command, Rollback, State},
     step::Step,
 };
@@ -96,7 +96,7 @@ pub(super) async fn drive(app: &App, lease: &Lease, id: u64) -> Result<(), Error
 
 impl Drive<'_> {
     async fn plan(self) -> Result<(), Error> {
-        match standing(self.app, &self.rollback.requester.id).await {
+        let requester = match standing(self.app, &self.rollback.requester).await {
             Err(failure)
                 if self.lease.attempt < PATIENCE && !matches!(failure, Failure::Never(_)) =>
             {
@@ -108,13 +108,14 @@ impl Drive<'_> {
                 };
                 return self.put(Command::CannotPlan { refusal }).await;
             }
-            Ok(standing) => {
+            Ok((standing, requester)) => {
                 if let Err(refusal) = standing.admit() {
                     return self.put(Command::CannotPlan { refusal }).await;
                 }
+                requester
             }
-        }
-        let survey = match self.provider_survey().await {
+        };
+        let survey = match self.provider.survey().await {
             Ok(survey) => survey,
             Err(Trouble::Busy { why, retry_after }) if self.lease.attempt < PATIENCE => {
                 return self.again(why, retry_after).await;
@@ -129,6 +130,7 @@ impl Drive<'_> {
         let command = match self.draw(&survey) {
             Ok(plan) => Command::Planned {
                 plan: Box::new(plan),
+                requester,
             },
             Err(refusal) => Command::CannotPlan { refusal },
         };
@@ -137,7 +139,7 @@ impl Drive<'_> {
     }
 
     async fn recheck(self) -> Result<(), Error> {
-        let survey = match self.provider_survey().await {
+        let survey = match self.provider.survey().await {
             Ok(survey) => survey,
             Err(Trouble::Busy { why, retry_after }) if self.lease.attempt < PATIENCE => {
                 return self.again(why, retry_after).await;
@@ -216,33 +218,23 @@ impl Drive<'_> {
         }
     }
 
-    async fn prove(
-        self,
-        surfaces: Option<Vec<rollback_domain::release::Surface>>,
-    ) -> Result<(), Error> {
+    async fn prove(self, seen: Option<(Vec<Surface>, Pin)>) -> Result<(), Error> {
         let round = probe::look(&self.app.http, self.service).await;
-        self.put(Command::Probed { round, surfaces }).await
+        self.put(Command::Probed { round, seen }).await
     }
 
     async fn keep_watch(self) -> Result<(), Error> {
-        let surfaces = match self.provider.observe(&self.rollback).await {
-            Ok(Progress::Serving { surfaces, .. } | Progress::Partial { surfaces, .. }) => {
-                Some(surfaces)
-            }
+        let seen = match self.provider.observe(&self.rollback).await {
+            Ok(Progress::Serving { surfaces, pin, .. }) => Some((surfaces, pin)),
+            // It says nothing of this rollback any more: what does production serve?
+            Ok(_) => match self.provider.survey().await {
+                Ok(survey) => Some((survey.surfaces, survey.pin)),
+                Err(_) => None,
+            },
             // A platform that cannot be read now is no drift.
-            Ok(Progress::Failed { .. } | Progress::NotAsked { .. }) => {
-                match self.provider_survey().await {
-                    Ok(survey) => Some(survey.surfaces),
-                    Err(_) => None,
-                }
-            }
             Err(_) => None,
         };
-        self.prove(surfaces).await
-    }
-
-    async fn provider_survey(&self) -> Result<Survey, Trouble> {
-        self.provider.survey().await
+        self.prove(seen).await
     }
 
     fn draw(&self, survey: &Survey) -> Result<Plan, Refusal> {
@@ -304,13 +296,13 @@ pub(super) async fn act(app: &App, lease: &Lease) -> Result<(), Error> {
     else {
         return Ok(());
     };
-    let standing = match standing(app, &by.id).await {
-        Ok(standing) => standing,
+    let (standing, by) = match standing(app, by).await {
+        Ok(known) => known,
         Err(failure) if lease.attempt < PATIENCE && !matches!(failure, Failure::Never(_)) => {
             let next = Next::Retry(backoff(app, lease.attempt - 1), failure.to_string());
             return app.engine.end(lease, next, Extra::default()).await;
         }
-        Err(failure) => Standing::Unreadable(failure.to_string()),
+        Err(failure) => (Standing::Unreadable(failure.to_string()), by.clone()),
     };
     let Some(found) = rollbacks::get(&app.engine.db, *rollback).await? else {
         return app.engine.end(lease, Next::Done, Extra::default()).await;
@@ -333,7 +325,7 @@ pub(super) async fn act(app: &App, lease: &Lease) -> Result<(), Error> {
         }
     };
     let command = Command::Person {
-        by: by.clone(),
+        by,
         standing,
         source: *source,
         reply_to: reply_to.clone(),

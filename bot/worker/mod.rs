@@ -16,7 +16,10 @@ use crate::{
     store::steps::{self, Lease, Next},
 };
 use jiff::Timestamp;
-use rollback_domain::{people::Standing, step::Step};
+use rollback_domain::{
+    people::{Person, Standing},
+    step::Step,
+};
 use std::time::Duration;
 use tokio::{sync::watch, task::JoinSet, time::Instant};
 
@@ -177,8 +180,10 @@ fn after_failure(app: &App, lease: &Lease, failure: &Failure) -> Next {
     Next::Retry(at, failure.to_string())
 }
 
-/// What a person is to Slack, read now.
-async fn standing(app: &App, person: &str) -> Result<Standing, Failure> {
+/// What a person is to Slack, read now, and the person with the name Slack has for them.
+async fn standing(app: &App, person: &Person) -> Result<(Standing, Person), Failure> {
     let team = app.team().await?;
-    app.slack.standing(person, team.as_deref()).await
+    let (standing, name) = app.slack.standing(&person.id, team.as_deref()).await?;
+    let name = name.unwrap_or_else(|| person.name.clone());
+    Ok((standing, Person::new(person.id.clone(), name)))
 }

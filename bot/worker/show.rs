@@ -47,8 +47,8 @@ pub(super) async fn show(app: &App, lease: &Lease) -> Result<(), Error> {
         .await
     };
     let refuse = |refusal: &Refusal| Words::plain(refusal.say(&Mrkdwn));
-    match standing(app, &person.id).await {
-        Ok(standing) => {
+    match standing(app, person).await {
+        Ok((standing, _)) => {
             if let Err(refusal) = standing.admit() {
                 return tell(&refuse(&refusal)).await;
             }

@@ -100,10 +100,17 @@ impl Proof {
     /// The conclusion as a sentence people act on.
     pub fn sentence(&self, target: &str) -> String {
         if let Some(drifted) = &self.drifted {
-            return format!(
-                "Production moved away again: {} no longer serve {target}. Nobody used /rollback for it.",
-                drifted.join(", ")
-            );
+            let named = drifted
+                .iter()
+                .take(3)
+                .cloned()
+                .collect::<Vec<_>>()
+                .join(", ");
+            let more = match drifted.len() {
+                n if n > 3 => format!(" and {} more", n - 3),
+                _ => String::new(),
+            };
+            return format!("Production moved away again: {named}{more} no longer on {target}.");
         }
         match self.verdict {
             Some(Verdict::Verified) => format!("{target} answers from outside and passes its checks."),

@@ -362,7 +362,7 @@ pub enum Command {
         act: Act,
     },
     /// The platform was read for the first time.
-    Planned { plan: Box<Plan> },
+    Planned { plan: Box<Plan>, requester: Person },
     /// There is no plan, and why.
     CannotPlan { refusal: Refusal },
     /// The clock passed the plan's end.
@@ -385,7 +385,7 @@ pub enum Command {
     /// It was looked at from outside, after the platform said it serves.
     Probed {
         round: Round,
-        surfaces: Option<Vec<Surface>>,
+        seen: Option<(Vec<Surface>, Pin)>,
     },
     /// The watch is over.
     Close,
@@ -463,7 +463,7 @@ pub fn decide(
                 Act::Retarget { hash, to } => next.retarget(by, hash, to, source, reply_to)?,
             }
         }
-        Command::Planned { plan } => next.planned(*plan, policy)?,
+        Command::Planned { plan, requester } => next.planned(*plan, requester, policy)?,
         Command::CannotPlan { refusal } => next.cannot_plan(refusal)?,
         Command::Expire => next.expire()?,
         Command::Rechecked { survey, plan } => next.rechecked(*survey, plan, policy)?,
@@ -472,7 +472,7 @@ pub fn decide(
         Command::Answered { answer } => next.answered(answer, policy)?,
         Command::LostTrack => next.lost_track()?,
         Command::Observed { progress } => next.observed(progress, policy)?,
-        Command::Probed { round, surfaces } => next.probed(round, surfaces, policy)?,
+        Command::Probed { round, seen } => next.probed(round, seen, policy)?,
         Command::Close => next.close()?,
     }
     next.rollback.revision += 1;
@@ -647,10 +647,12 @@ impl Draft {
         Ok(())
     }
 
-    fn planned(&mut self, plan: Plan, policy: &Policy) -> Result<(), Refusal> {
+    fn planned(&mut self, plan: Plan, requester: Person, policy: &Policy) -> Result<(), Refusal> {
         if self.rollback.state != State::Planning {
             return Err(self.not_open());
         }
+        // A mention does not carry its author's name; by now Slack has told it.
+        self.rollback.requester = requester;
         let hash = plan.hash(&self.rollback.service, &self.rollback.environment);
         self.happened(
             Actor::Bot,
@@ -989,6 +991,7 @@ impl Draft {
             }
             Progress::Partial { surfaces, failed } => {
                 self.rollback.surfaces = surfaces;
+                self.rollback.said = Some("it could not move everything".into());
                 let (n, m) = self.rollback.served();
                 self.happened(
                     platform,
@@ -1023,7 +1026,7 @@ impl Draft {
     fn probed(
         &mut self,
         round: Round,
-        surfaces: Option<Vec<Surface>>,
+        seen: Option<(Vec<Surface>, Pin)>,
         policy: &Policy,
     ) -> Result<(), Refusal> {
         let watching = match self.rollback.state {
@@ -1031,9 +1034,9 @@ impl Draft {
             State::Watching { until } => Some(until),
             _ => return Err(self.not_open()),
         };
-        if let Some(surfaces) = surfaces {
-            let before = self.rollback.surfaces.clone();
+        if let Some((surfaces, pin)) = seen {
             self.rollback.surfaces = surfaces;
+            self.rollback.pin = pin;
             let (n, m) = self.rollback.served();
             if n < m {
                 let text = format!(
@@ -1049,9 +1052,6 @@ impl Draft {
                 self.rollback.proof.drifted = Some(self.rollback.waiting_for());
                 self.end_loudly(State::Closed);
                 return Ok(());
-            }
-            if before.is_empty() {
-                self.says.push(Say::Card);
             }
         }
         let target = self.rollback.plan.as_ref().map(|plan| plan.to.clone());

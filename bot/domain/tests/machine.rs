@@ -282,6 +282,7 @@ fn commands() -> Vec<(&'static str, Command)> {
             "planned",
             Command::Planned {
                 plan: Box::new(plan(["v214", "v214"])),
+                requester: Person::new("U0MAYA", "maya"),
             },
         ),
         (
@@ -355,14 +356,14 @@ fn commands() -> Vec<(&'static str, Command)> {
             "looked: good",
             Command::Probed {
                 round: good,
-                surfaces: None,
+                seen: None,
             },
         ),
         (
             "looked: failing",
             Command::Probed {
                 round: bad,
-                surfaces: None,
+                seen: None,
             },
         ),
         ("close", Command::Close),
