@@ -91,7 +91,7 @@ pub struct Service {
     pub approve: Vec<String>,
     /// Whether the person who asks for a rollback may also approve it.
     pub requester_may_approve: bool,
-    /// How fast a rollback of it should be, from request to proof.
+    /// How fast a rollback of it should be, from the command to serving.
     pub target_time: Option<Duration>,
     /// How to see from outside which release answers.
     pub fingerprint: Option<Fingerprint>,

@@ -24,6 +24,9 @@ use serde::{Deserialize, Serialize};
 use std::{sync::Arc, time::Duration};
 use tokio::sync::Notify;
 
+/// How long input is recognised when it comes again: longer than Slack retries.
+const REMEMBERED: Duration = Duration::from_secs(48 * 3_600);
+
 /// Where rollbacks are changed.
 #[derive(Clone, Debug)]
 pub struct Engine {
@@ -143,6 +146,11 @@ impl Engine {
 
     async fn try_take(&self, key: &str, ask: &Ask) -> Result<Taken, Error> {
         let now = self.clock.now();
+        // Read before the transaction has a connection: one request never holds two.
+        let latest = match ask {
+            Ask::Export { channel, .. } => timelines::latest_in(&self.db, channel).await?,
+            _ => None,
+        };
         let mut tx = self.db.begin().await?;
         if let Some(answer) = messages::answer(&mut tx, key).await? {
             return crate::store::read(&answer).map_err(Error::from);
@@ -190,27 +198,24 @@ impl Engine {
                 format,
                 thread,
                 by,
-            } => {
-                let incident = timelines::latest_in(&self.db, channel).await?;
-                match incident {
-                    None => Taken::Refused {
-                        spoken: Spoken::from(&Refusal::NoIncident),
-                    },
-                    Some(incident) => {
-                        let step = Step::Export {
-                            incident,
-                            format: *format,
-                            channel: channel.clone(),
-                            rollback: None,
-                            thread: thread.clone(),
-                            asked_by: Some(by.clone()),
-                            id: key.to_owned(),
-                        };
-                        steps::poke(&mut tx, &step, now).await?;
-                        Taken::Left
-                    }
+            } => match latest {
+                None => Taken::Refused {
+                    spoken: Spoken::from(&Refusal::NoIncident),
+                },
+                Some(incident) => {
+                    let step = Step::Export {
+                        incident,
+                        format: *format,
+                        channel: channel.clone(),
+                        rollback: None,
+                        thread: thread.clone(),
+                        asked_by: Some(by.clone()),
+                        id: key.to_owned(),
+                    };
+                    steps::poke(&mut tx, &step, now).await?;
+                    Taken::Left
                 }
-            }
+            },
         };
         messages::take(&mut tx, key, &crate::store::written(&taken)?, now).await?;
         tx.commit().await?;
@@ -229,6 +234,7 @@ impl Engine {
             let refusal = Refusal::AlreadyOpen {
                 id: open.id,
                 word: open.word(),
+                stoppable: open.times.asked.is_none(),
                 service: open.service,
                 environment: open.environment,
             };
@@ -245,18 +251,20 @@ impl Engine {
                 spoken: Spoken::from(&refusal),
             });
         }
-        let id = self.open(tx, proposal, incident, now).await?;
+        // Always the counter before the incident's row, so that two of these never wait for each other.
+        let id = rollbacks::next_id(tx, "rollback").await?.cast_unsigned();
+        self.open(tx, id, proposal, incident, now).await?;
         Ok(Taken::Opened { id })
     }
 
     async fn open(
         &self,
         tx: &mut Tx,
+        id: u64,
         proposal: Proposal,
         incident: i64,
         now: Timestamp,
     ) -> Result<u64, Error> {
-        let id = rollbacks::next_id(tx, "rollback").await?.cast_unsigned();
         let (rollback, happening) = proposal.open(id, incident);
         rollbacks::insert(tx, &rollback).await?;
         timelines::append(tx, incident, &[happening], now).await?;
@@ -282,7 +290,6 @@ impl Engine {
             self.finish(tx, lease, Next::Done, extra, now).await?;
             return Ok(Err(Refusal::UnknownRollback { id }));
         };
-        let asking = command == Command::Asking;
         let person = match &command {
             Command::Person {
                 by,
@@ -300,9 +307,10 @@ impl Engine {
                     Some(at) if drives => Next::At(at),
                     _ => Next::Done,
                 };
+                // The platform is about to be asked, under this very lease.
+                let asking = matches!(decision.rollback.state, rollback::State::Executing { .. });
                 let rollback = self.store(&mut tx, decision, !drives, now).await?;
                 if asking {
-                    // The platform is asked under this very lease.
                     if !steps::hold(&mut tx, lease).await? {
                         return Err(Error::Fenced);
                     }
@@ -366,6 +374,13 @@ impl Engine {
         if !rollbacks::save(tx, &rollback).await? {
             return Err(Error::Raced);
         }
+        let opens = match opens {
+            Some(proposal) => {
+                let id = rollbacks::next_id(tx, "rollback").await?.cast_unsigned();
+                Some((id, proposal))
+            }
+            None => None,
+        };
         timelines::append(tx, rollback.incident, &happenings, now).await?;
         if poke_drive && let Some(at) = drive_at {
             steps::poke(tx, &Step::Drive { rollback: id }, at).await?;
@@ -398,8 +413,8 @@ impl Engine {
             };
             steps::poke(tx, &step, now).await?;
         }
-        if let Some(proposal) = opens {
-            self.open(tx, proposal, rollback.incident, now).await?;
+        if let Some((id, proposal)) = opens {
+            self.open(tx, id, proposal, rollback.incident, now).await?;
         }
         Ok(rollback)
     }
@@ -424,6 +439,10 @@ impl Engine {
         for (step, at) in &extra.steps {
             steps::poke(&mut tx, step, *at).await?;
         }
+        if matches!(lease.step, Step::Survey { .. }) {
+            let two_days_ago = now.checked_sub(REMEMBERED).unwrap_or(now);
+            messages::sweep(&mut tx, two_days_ago).await?;
+        }
         if !steps::finish(&mut tx, lease, &next, now).await? {
             return Err(Error::Fenced);
         }
@@ -439,10 +458,6 @@ impl Engine {
         for step in steps {
             steps::poke(&mut tx, step, now).await?;
         }
-        let day_ago = now
-            .checked_sub(Duration::from_secs(48 * 3_600))
-            .unwrap_or(now);
-        messages::sweep(&mut tx, day_ago).await?;
         tx.commit().await?;
         self.bell.notify_one();
         Ok(())

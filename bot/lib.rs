@@ -119,7 +119,12 @@ impl App {
             return Ok(self.config.slack.team.clone());
         }
         self.team
-            .get_or_try_init(|| async { Ok(self.slack.identity().await?.team_id) })
+            .get_or_try_init(|| async {
+                // Without a workspace nobody can be told from a stranger: fail closed.
+                let team = self.slack.identity().await?.team_id;
+                team.map(Some)
+                    .ok_or(slack::Failure::Never("no_team_for_this_token".into()))
+            })
             .await
             .cloned()
     }

@@ -29,7 +29,7 @@ pub fn manifest(public_url: &Url) -> Value {
                 "command": "/rollback",
                 "url": at("/slack/commands"),
                 "description": "Take a service back to a version that worked",
-                "usage_hint": "<service> [environment] [to version] because <reason>",
+                "usage_hint": "<service>[@environment] [to version] because <reason>",
                 // People and channels arrive as ids: names can be changed and can repeat.
                 "should_escape": true,
             }],
@@ -58,7 +58,7 @@ pub fn manifest(public_url: &Url) -> Value {
                 "is_enabled": true,
                 "request_url": at("/slack/interactions"),
             },
-            "org_deploy_enabled": true,
+            "org_deploy_enabled": false,
             "socket_mode_enabled": false,
             // Rotation cannot be switched off again, and its tokens live for twelve hours.
             "token_rotation_enabled": false,
@@ -144,7 +144,7 @@ mod tests {
             json!(["app_mention"])
         );
         assert_eq!(settings["interactivity"]["is_enabled"], true);
-        assert_eq!(settings["org_deploy_enabled"], true);
+        assert_eq!(settings["org_deploy_enabled"], false);
         assert_eq!(settings["socket_mode_enabled"], false);
         assert_eq!(settings["token_rotation_enabled"], false);
     }

@@ -129,9 +129,10 @@ impl Templates {
             .with_context(|| format!("the template {name} cannot be rendered"))
     }
 
-    /// What the channel hears when a rollback is proposed in a thread.
-    pub fn proposed(&self, update: &Update) -> anyhow::Result<Words> {
-        self.update("proposed.md.j2", update)
+    /// A proposal in words, for notifications and screen readers.
+    pub fn proposed(&self, rollback: &Rollback) -> anyhow::Result<String> {
+        let text = self.render("proposed.md.j2", &Update::of(rollback))?;
+        Ok(cut(text.trim(), 3900))
     }
 
     /// What the channel hears when a rollback is over, good or bad.

@@ -1,6 +1,6 @@
 //! Serving: the listener and the worker, started and ended together.
 
-use crate::{App, clock::Clock, config::Config, handlers, worker};
+use crate::{App, clock::Clock, config::Config, handlers, metrics::Metrics, worker};
 use anyhow::Context;
 use std::{net::SocketAddr, time::Duration};
 use tokio::{net::TcpListener, sync::watch, task::JoinHandle, time::timeout};
@@ -13,6 +13,15 @@ pub struct Serving {
     stop: watch::Sender<bool>,
     web: JoinHandle<std::io::Result<()>>,
     work: JoinHandle<()>,
+}
+
+/// Says so when the worker has ended.
+struct Ends(Metrics);
+
+impl Drop for Ends {
+    fn drop(&mut self) {
+        self.0.worker_stopped();
+    }
 }
 
 impl Serving {
@@ -46,8 +55,9 @@ impl Serving {
                 .await
         });
         let work = tokio::spawn(async move {
-            worker::run(app.clone(), stopped).await;
-            app.metrics.worker_stopped();
+            // Dropped however the worker ends, by a panic too.
+            let _ends = Ends(app.metrics.clone());
+            worker::run(app, stopped).await;
         });
         Ok(Serving {
             address,

@@ -107,9 +107,9 @@ pub async fn respond(app: &App, heard: Heard, text: &str) -> (&'static str, Answ
         Request::Help(about) => Ok(Answer::whisper(grammar::help(about))),
         Request::Board => says::board(app).await,
         Request::Status(None) => says::open_rollbacks(app).await,
-        Request::Status(Some(About::Rollback(id))) => says::status(app, id).await,
+        Request::Status(Some(About::Rollback(id))) => says::status(app, &heard.channel, id).await,
         Request::Status(Some(About::Service(named))) => match find(app, &named) {
-            Ok(service) => says::status_of(app, service).await,
+            Ok(service) => says::status_of(app, &heard.channel, service).await,
             Err(refusal) => Ok(refuse(&refusal)),
         },
         Request::Timeline => says::timeline(app, &heard.channel).await,

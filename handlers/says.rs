@@ -7,7 +7,7 @@ use crate::{
     engine::Error,
     slack::{
         Words,
-        blocks::{Mrkdwn, actions, button, context, cut, header, inline, section},
+        blocks::{Mrkdwn, actions, button, context, cut, escape, header, inline, section},
         card::{self, time},
     },
     store::{rollbacks, timelines},
@@ -45,11 +45,11 @@ pub async fn board(app: &App) -> Result<Answer, Error> {
                 format!("{} · read {} ago", on_board(survey), spell(age))
             }
         };
-        let mut line = format!(
-            "*{}* ({})  {state}",
-            inline(&service.name, 80),
-            inline(&service.environment, 80)
-        );
+        let name = match &service.url {
+            Some(url) => format!("<{}|{}>", escape(url.as_str()), inline(&service.name, 80)),
+            None => inline(&service.name, 80),
+        };
+        let mut line = format!("*{name}* ({})  {state}", inline(&service.environment, 80));
         if let Some(open) = open
             .iter()
             .find(|open| open.service == service.name && open.environment == service.environment)
@@ -118,17 +118,20 @@ pub async fn open_rollbacks(app: &App) -> Result<Answer, Error> {
 }
 
 /// Where one rollback stands.
-pub async fn status(app: &App, id: u64) -> Result<Answer, Error> {
+pub async fn status(app: &App, channel: &str, id: u64) -> Result<Answer, Error> {
     Ok(match rollbacks::get(&app.engine.db, id).await? {
+        // Reasons given in another channel, perhaps a private one, stay there.
+        Some(rollback) if rollback.channel != channel => Answer::whisper(line(&rollback)),
         Some(rollback) => standing(app, &rollback),
         None => refuse(&Refusal::UnknownRollback { id }),
     })
 }
 
 /// Where the last rollback of a service stands.
-pub async fn status_of(app: &App, service: &Service) -> Result<Answer, Error> {
+pub async fn status_of(app: &App, channel: &str, service: &Service) -> Result<Answer, Error> {
     Ok(
         match rollbacks::latest_of(&app.engine.db, &service.name, &service.environment).await? {
+            Some(rollback) if rollback.channel != channel => Answer::whisper(line(&rollback)),
             Some(rollback) => standing(app, &rollback),
             None => Answer::whisper(format!(
                 "{} ({}) was never rolled back from here. `/rollback list {}@{}` shows its releases.",

@@ -28,13 +28,13 @@ async fn production_that_moved_gets_a_fresh_card() {
     world.vercel.deploy("v215", "5e6f7a8b9c0", "hotfix", "lee");
     world.sam().clicks("Approve").await;
     world.settle().await;
-    assert_snapshot!(world.sam().sees(), @"Rollback Bot (only visible to @sam): Nothing was run: production moved from v214 to v215 after the card was made. A fresh card follows.");
+    assert_snapshot!(world.sam().sees(), @"Rollback Bot (only visible to @sam): Nothing was run: production moved from v214 to v215 after the card was made. A fresh plan is being made.");
     assert_snapshot!(world.channel(), @r#"
     Rollback Bot (edited):
       RB-1 SUPERSEDED  frontend (production)
       v214 → v213 · asked for by @maya · "checkout 500s"
       `[x]` 03:12:00 UTC approved   @sam as oncall
-      Nothing was run: production moved from v214 to v215 after the card was made. A newer card takes its place.
+      Nothing was run: production moved from v214 to v215 after the card was made. A fresh plan takes its place.
     Rollback Bot:
       Roll back frontend (production)?  RB-2
       Requested by @maya at 03:12:00 UTC · "checkout 500s" · expires 03:22:00 UTC · replaces RB-1
@@ -75,7 +75,7 @@ async fn another_target_is_chosen_in_a_modal() {
     Rollback Bot (edited):
       RB-1 SUPERSEDED  frontend (production)
       v214 → v213 · asked for by @maya · "checkout 500s"
-      @maya changed the target. A newer card takes its place.
+      @maya changed the target. A fresh plan takes its place.
     Rollback Bot:
       Roll back frontend (production)?  RB-2
       Requested by @maya at 03:12:00 UTC · "checkout 500s" · expires 03:22:00 UTC · replaces RB-1

@@ -113,8 +113,8 @@ fn proposed(
         "RB-{id} proposed: roll back {} ({}) from {} to {}{}. Needs {needs}. Expires {}.",
         rollback.service,
         rollback.environment,
-        rollback.from_label(),
-        rollback.to_label(),
+        inline(rollback.from_label(), 80),
+        inline(rollback.to_label(), 80),
         because
             .map(|because| format!(", because {}", inline(because, 300)))
             .unwrap_or_default(),
@@ -346,11 +346,13 @@ fn steps(rollback: &Rollback) -> Vec<String> {
         _ => {}
     }
     if times.serving.is_some() {
+        let last = rollback.proof.last.as_ref().map(|last| last.text());
         let seen = rollback
             .proof
-            .last
-            .as_ref()
-            .map(|last| inline(&last.text(), 300));
+            .seen
+            .clone()
+            .or(last)
+            .map(|seen| inline(&seen, 300));
         lines.push(match (times.proven, rollback.proof.verdict) {
             (Some(at), Some(Verdict::Verified)) => {
                 format!("`[x]` {} verified   {}", time(at), seen.unwrap_or_default())
@@ -383,17 +385,14 @@ fn say(rollback: &Rollback) -> String {
     match &rollback.state {
         State::Planning => format!("Reading {platform}."),
         State::Proposed { .. } => String::new(),
-        State::Approved { .. } => format!("Reading {platform} again before anything is done."),
-        State::Executing { asked_at: None } => match &rollback.said {
+        State::Approved { .. } => match &rollback.said {
             Some(said) => format!(
                 "Not done yet: {}. Trying again.",
                 inline(said, 300).trim_end_matches('.')
             ),
-            None => format!("Plan re-checked, unchanged. Asking {platform}."),
+            None => format!("Reading {platform} again before anything is done."),
         },
-        State::Executing { asked_at: Some(_) } => {
-            format!("Plan re-checked, unchanged. Asking {platform}.")
-        }
+        State::Executing { .. } => format!("Plan re-checked, unchanged. Asking {platform}."),
         State::Accepted { .. } => {
             format!("{platform} accepted the request. That is not yet served: reading back.")
         }
@@ -406,7 +405,16 @@ fn say(rollback: &Rollback) -> String {
             capital(inline(why, 300).trim_end_matches('.'))
         ),
         State::Watching { .. } | State::Closed => {
-            inline(&rollback.proof.sentence(rollback.to_label()), 500)
+            let mut said = inline(&rollback.proof.sentence(rollback.to_label()), 500);
+            let last = rollback.proof.last.as_ref().map(|last| last.text());
+            if last.is_some() && rollback.proof.seen.is_some() && last != rollback.proof.seen {
+                let _ = write!(
+                    said,
+                    " Last look: {}.",
+                    inline(&last.unwrap_or_default(), 300)
+                );
+            }
+            said
         }
         State::Failed { why } => format!(
             "{} As last read, production serves {}.",
@@ -436,12 +444,16 @@ fn say(rollback: &Rollback) -> String {
             inline(&by.name, 80),
             reason(because)
         ),
+        State::Expired { at } if rollback.approved.is_some() => format!(
+            "It could not be run before the plan expired at {}. Nothing was run. Propose again for a fresh plan.",
+            time(*at)
+        ),
         State::Expired { at } => format!(
             "Nobody approved it by {}. Nothing was run. Propose again for a fresh plan.",
             time(*at)
         ),
         State::Superseded { why } => format!(
-            "{} A newer card takes its place.",
+            "{} A fresh plan takes its place.",
             dotted(&inline(why, 400))
         ),
     }

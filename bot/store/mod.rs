@@ -27,6 +27,9 @@ static POSTGRES: Migrator = sqlx::migrate!("migrations/postgres");
 /// The oldest SQLite without a known way to lose data in WAL mode.
 const SQLITE_AT_LEAST: &str = "3.51.3";
 
+/// How long a connection is waited for: Slack wants its answer within three seconds.
+const ACQUIRE_WITHIN: Duration = Duration::from_secs(2);
+
 /// The database.
 #[derive(Clone, Debug)]
 pub enum Db {
@@ -98,7 +101,7 @@ impl Db {
         );
         let pool = PgPoolOptions::new()
             .max_connections(10)
-            .acquire_timeout(Duration::from_secs(5))
+            .acquire_timeout(ACQUIRE_WITHIN)
             .connect_with(options)
             .await
             .with_context(|| format!("the Postgres database at {place} cannot be reached"))?;
@@ -174,6 +177,7 @@ async fn open_sqlite(path: &str) -> anyhow::Result<Db> {
         .busy_timeout(Duration::from_secs(5));
     let write = SqlitePoolOptions::new()
         .max_connections(1)
+        .acquire_timeout(ACQUIRE_WITHIN)
         .connect_with(options.clone())
         .await
         .with_context(|| format!("the SQLite database {shown} cannot be opened"))?;
@@ -195,6 +199,7 @@ async fn open_sqlite(path: &str) -> anyhow::Result<Db> {
         .await?;
     let read = SqlitePoolOptions::new()
         .max_connections(4)
+        .acquire_timeout(ACQUIRE_WITHIN)
         .connect_with(options.read_only(true))
         .await
         .with_context(|| format!("the SQLite database {shown} cannot be read"))?;

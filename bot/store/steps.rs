@@ -61,16 +61,20 @@ pub async fn claim(db: &Db, now: Timestamp, limit: i64) -> sqlx::Result<Vec<Leas
                 .await?
         }
     };
-    rows.into_iter()
-        .map(|(payload, attempt, epoch, signal)| {
-            Ok(Lease {
-                step: read(&payload)?,
-                attempt,
-                epoch,
-                signal,
-            })
-        })
-        .collect()
+    let lease = |(payload, attempt, epoch, signal): (String, i64, i64, i64)| match read(&payload) {
+        Ok(step) => Some(Lease {
+            step,
+            attempt,
+            epoch,
+            signal,
+        }),
+        // Written by a newer version: left to it, and no reason to leave the others undone.
+        Err(error) => {
+            tracing::error!(%error, payload, "a step cannot be read by this version");
+            None
+        }
+    };
+    Ok(rows.into_iter().filter_map(lease).collect())
 }
 
 const POKE: &str = "INSERT INTO step (kind, key, payload, due_at, signal) VALUES ($1, $2, $3, $4, 1)
@@ -104,12 +108,14 @@ pub enum Next {
     Done,
     /// It got somewhere and goes on then.
     At(Timestamp),
+    /// It was not begun, because it is too soon.
+    Wait(Timestamp),
     /// It got nowhere and is tried again then; why.
     Retry(Timestamp, String),
 }
 
 const FORGET: &str = "DELETE FROM step WHERE kind = $1 AND key = $2 AND epoch = $3 AND signal = $4";
-const REARM: &str = "UPDATE step SET lease_until = NULL, attempt = CASE WHEN $5 = 1 THEN attempt ELSE 0 END, last_error = $6,
+const REARM: &str = "UPDATE step SET lease_until = NULL, attempt = CASE $5 WHEN 1 THEN attempt WHEN 2 THEN attempt - 1 ELSE 0 END, last_error = $6,
         due_at = CASE WHEN signal <> $4 AND due_at < $7 THEN due_at ELSE $7 END
     WHERE kind = $1 AND key = $2 AND epoch = $3";
 
@@ -130,6 +136,7 @@ pub async fn finish(tx: &mut Tx, lease: &Lease, next: &Next, now: Timestamp) -> 
         // Poked while it was leased: what the poke asked for is still to be done.
         Next::Done => (0_i64, None, now),
         Next::At(at) => (0, None, *at),
+        Next::Wait(at) => (2, None, *at),
         Next::Retry(at, why) => (1, Some(why.chars().take(500).collect::<String>()), *at),
     };
     let rearmed = in_tx!(tx, c => sqlx::query(REARM)

@@ -25,6 +25,14 @@ pub async fn incident_of(tx: &mut Tx, channel: &str, now: Timestamp) -> sqlx::Re
         return Ok(id);
     }
     let id = next_id(tx, "incident").await?;
+    // The counter's row is ours now: whoever had it before may have opened one just now.
+    let latest: Option<(i64, i64)> =
+        in_tx!(tx, c => sqlx::query_as(LATEST).bind(channel).fetch_optional(c).await)?;
+    if let Some((id, last_at)) = latest
+        && micros(now) - last_at < SILENCE
+    {
+        return Ok(id);
+    }
     in_tx!(tx, c => sqlx::query(OPEN).bind(id).bind(channel).bind(micros(now)).execute(c).await.map(drop))?;
     let opened = Happening {
         at: now,

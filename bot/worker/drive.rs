@@ -1,13 +1,13 @@
 //! Driving a rollback: what its state asks for next.
 
-use super::{backoff, later, standing};
+use super::{backoff, later, say::whisper, standing};
 use crate::{
     App,
     config::Service,
     engine::{Error, Extra},
     probe,
     providers::Provider,
-    slack::Failure,
+    slack::{Failure, Words, blocks},
     store::{
         rollbacks,
         steps::{Lease, Next},
@@ -81,14 +81,15 @@ pub(super) async fn drive(app: &App, lease: &Lease, id: u64) -> Result<(), Error
         State::Proposed { .. } => drive.put(Command::Expire).await,
         State::Approved { expires_at } if now >= expires_at => drive.put(Command::Expire).await,
         State::Approved { .. } => drive.recheck().await,
-        State::Executing { asked_at: None } => drive.execute().await,
         // Whoever asked did not live to store the answer.
-        State::Executing { asked_at: Some(_) } => drive.put(Command::LostTrack).await,
+        State::Executing { .. } => drive.put(Command::LostTrack).await,
         State::Serving { n, m } if n == m => drive.prove(None).await,
         State::Accepted { .. } | State::Serving { .. } | State::Unknown { .. } => {
             drive.read_back().await
         }
-        State::Watching { until } if now >= until => drive.put(Command::Close).await,
+        State::Watching { until } if now >= until => {
+            drive.put(Command::Close { replaced_by: None }).await
+        }
         State::Watching { .. } => drive.keep_watch().await,
         _ => app.engine.end(lease, Next::Done, Extra::default()).await,
     }
@@ -166,44 +167,35 @@ impl Drive<'_> {
                 id: self.rollback.id,
             }),
         };
-        let saw = self.saw(&survey);
-        let (app, lease, id) = (self.app, self.lease, self.rollback.id);
         let command = Command::Rechecked {
-            survey: Box::new(survey),
+            survey: Box::new(survey.clone()),
             plan,
         };
-        match app
+        let id = self.rollback.id;
+        let saw = self.saw(&survey);
+        let checked = self
+            .app
             .engine
-            .complete(lease, id, command, &self.policy, saw)
-            .await?
-        {
-            Ok(rollback) if rollback.state == (State::Executing { asked_at: None }) => Ok(()),
-            // The approver lost the role in between: the card opens again for somebody else.
-            Err(refusal @ (Refusal::NotAuthorised { .. } | Refusal::OwnRequest { .. })) => {
-                tracing::warn!(id, %refusal, "the approval does not hold any more");
+            .complete(self.lease, id, command, &self.policy, saw)
+            .await?;
+        match checked {
+            Ok(rollback) if matches!(rollback.state, State::Executing { .. }) => {
+                self.ask(&rollback).await
+            }
+            Ok(rollback) => {
+                tracing::info!(id, state = rollback.state.name(), "not asked");
                 Ok(())
             }
-            Ok(_) | Err(_) => Ok(()),
+            Err(refusal) => {
+                tracing::info!(id, %refusal, "did not move");
+                Ok(())
+            }
         }
     }
 
-    /// Asks the platform. That it is asked is stored first, so it is asked once or not known.
-    async fn execute(self) -> Result<(), Error> {
-        let asking = self
-            .app
-            .engine
-            .complete(
-                self.lease,
-                self.rollback.id,
-                Command::Asking,
-                &self.policy,
-                Extra::default(),
-            )
-            .await?;
-        let Ok(rollback) = asking else {
-            return Ok(());
-        };
-        let answer = self.provider.roll_back(&rollback).await;
+    /// Asks the platform. That it is asked is stored by now, so it is asked once or not known.
+    async fn ask(self, rollback: &Rollback) -> Result<(), Error> {
+        let answer = self.provider.roll_back(rollback).await;
         let platform = self.provider.nature().platform;
         self.app.metrics.asked(&platform, answer.is_ok());
         tracing::info!(id = rollback.id, platform, ?answer, "asked the platform");
@@ -224,6 +216,23 @@ impl Drive<'_> {
     }
 
     async fn keep_watch(self) -> Result<(), Error> {
+        let latest = rollbacks::latest_of(
+            &self.app.engine.db,
+            &self.rollback.service,
+            &self.rollback.environment,
+        )
+        .await?;
+        // What a later rollback does to production is its story, not this one's.
+        if let Some(latest) = latest
+            && latest.id > self.rollback.id
+            && latest.times.asked.is_some()
+        {
+            return self
+                .put(Command::Close {
+                    replaced_by: Some(latest.id),
+                })
+                .await;
+        }
         let seen = match self.provider.observe(&self.rollback).await {
             Ok(Progress::Serving { surfaces, pin, .. }) => Some((surfaces, pin)),
             // It says nothing of this rollback any more: what does production serve?
@@ -287,6 +296,7 @@ impl Drive<'_> {
 pub(super) async fn act(app: &App, lease: &Lease) -> Result<(), Error> {
     let Step::Act {
         rollback,
+        channel,
         by,
         source,
         reply_to,
@@ -310,18 +320,21 @@ pub(super) async fn act(app: &App, lease: &Lease) -> Result<(), Error> {
     let policy = match app.config.service(&found.service, &found.environment) {
         Some(service) => app.policy(service),
         None => {
-            let why = format!(
-                "{}@{} is not in the configuration",
+            let text = format!(
+                "{}@{} is not in the configuration any more, so nobody has authority over it. Nothing was run.",
                 found.service, found.environment
             );
-            return app
-                .engine
-                .end(
-                    lease,
-                    Next::Retry(later(app, Duration::from_secs(60)), why),
-                    Extra::default(),
-                )
-                .await;
+            let words = Words::plain(blocks::escape(&text));
+            return whisper(
+                app,
+                lease,
+                channel,
+                &by.id,
+                None,
+                reply_to.as_deref(),
+                &words,
+            )
+            .await;
         }
     };
     let command = Command::Person {

@@ -60,7 +60,12 @@ pub async fn run(app: App, mut stop: watch::Receiver<bool>) {
                     tracing::error!(%panic, "a step panicked; it is done again when its lease ends");
                 }
             }
-            _ = stop.changed() => {}
+            changed = stop.changed() => {
+                // Nobody is left who could say stop.
+                if changed.is_err() {
+                    break;
+                }
+            }
         }
     }
     // What was begun is ended; what was not stays a row for the next process.

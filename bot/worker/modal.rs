@@ -83,6 +83,9 @@ pub(super) async fn open(app: &App, lease: &Lease) -> Result<(), Error> {
         },
     };
     if let Err(failure) = app.slack.update_view(id, &view).await {
+        if lease.attempt > 1 {
+            return tell("The form could not be filled. Nothing was changed. Click *Change target…* once more.").await;
+        }
         // Closed by now, or Slack is down: the card is still there.
         tracing::info!(%failure, "the modal could not be filled");
     }

@@ -1,6 +1,6 @@
 //! Saying things in Slack: late if Slack is down, never twice, and the last state last.
 
-use super::{after_failure, later};
+use super::{after_failure, later, standing};
 use crate::{
     App,
     engine::{Error, Extra},
@@ -15,7 +15,7 @@ use crate::{
 use jiff::Timestamp;
 use rollback_domain::{
     refusal::Source,
-    rollback::{Rollback, Spoken},
+    rollback::{Rollback, Spoken, State},
     step::{Format, Step},
     timeline::{Actor, Entry, Happening, Kind},
 };
@@ -42,7 +42,13 @@ pub(super) async fn card(app: &App, lease: &Lease, id: u64) -> Result<(), Error>
         .config
         .service(&rollback.service, &rollback.environment)
         .map(|service| app.policy(service));
-    let words = card::card(&rollback, policy.as_ref(), app.engine.clock.now());
+    let mut words = card::card(&rollback, policy.as_ref(), app.engine.clock.now());
+    if matches!(rollback.state, State::Proposed { .. }) {
+        match app.templates.proposed(&rollback) {
+            Ok(text) => words.text = text,
+            Err(error) => tracing::error!(id, %error, "the proposal could not be rendered"),
+        }
+    }
     put(app, lease, &rollback, &key, None, words, sent).await
 }
 
@@ -51,14 +57,8 @@ pub(super) async fn outcome(app: &App, lease: &Lease, id: u64) -> Result<(), Err
     let Some(rollback) = rollbacks::get(&app.engine.db, id).await? else {
         return app.engine.end(lease, Next::Done, Extra::default()).await;
     };
-    let key = format!(
-        "RB-{id}:{}",
-        if rollback.proof.drifted.is_some() {
-            "drift"
-        } else {
-            "outcome"
-        }
-    );
+    // One message for each way it turned out.
+    let key = format!("RB-{id}:outcome:{}", rollback.word());
     let sent = messages::get(&app.engine.db, &key).await?;
     if sent.ts.is_some() {
         return app.engine.end(lease, Next::Done, Extra::default()).await;
@@ -88,14 +88,20 @@ async fn put(
     let now = app.engine.clock.now();
     if sent.ts.is_some() {
         if let Some(at) = too_soon(Some(sent.at), EDIT_EVERY, now) {
-            return app.engine.end(lease, Next::At(at), Extra::default()).await;
+            return app
+                .engine
+                .end(lease, Next::Wait(at), Extra::default())
+                .await;
         }
     } else if let Some(at) = too_soon(
         messages::last_post(&app.engine.db, channel).await?,
         POST_EVERY,
         now,
     ) {
-        return app.engine.end(lease, Next::At(at), Extra::default()).await;
+        return app
+            .engine
+            .end(lease, Next::Wait(at), Extra::default())
+            .await;
     }
     let result = match &sent.ts {
         Some(ts) => app
@@ -127,7 +133,8 @@ async fn put(
         Err(Failure::Never(code)) if sent.ts.is_none() && !rollback.state.is_ended() => {
             // Perhaps somebody invites the bot: the card is tried again, the requester told once.
             let mut extra = Extra::default();
-            if lease.attempt == 1 {
+            if lease.attempt == 1 && matches!(code.as_str(), "not_in_channel" | "channel_not_found")
+            {
                 let tell = Step::Tell {
                     channel: channel.clone(),
                     person: rollback.requester.id.clone(),
@@ -147,6 +154,21 @@ async fn put(
                     Next::Retry(later(app, Duration::from_secs(15)), code),
                     extra,
                 )
+                .await
+        }
+        // Somebody deleted it: it is posted again, as the newest message.
+        Err(Failure::Never(code)) if code == "message_not_found" && !rollback.state.is_ended() => {
+            let gone = Sent {
+                ts: None,
+                revision: 0,
+                at: now,
+            };
+            let extra = Extra {
+                sent: Some((key.to_owned(), channel.clone(), gone)),
+                ..Extra::default()
+            };
+            app.engine
+                .end(lease, Next::At(later(app, POST_EVERY)), extra)
                 .await
         }
         Err(Failure::Never(code)) => {
@@ -253,7 +275,10 @@ pub(super) async fn post(app: &App, lease: &Lease) -> Result<(), Error> {
         POST_EVERY,
         now,
     ) {
-        return app.engine.end(lease, Next::At(at), Extra::default()).await;
+        return app
+            .engine
+            .end(lease, Next::Wait(at), Extra::default())
+            .await;
     }
     let words = Words::plain(blocks::spoken(spoken));
     match post_once(app, lease, channel, thread.as_deref(), &words, id).await {
@@ -295,6 +320,31 @@ pub(super) async fn export(app: &App, lease: &Lease) -> Result<(), Error> {
     else {
         return Ok(());
     };
+    if let Some(person) = asked_by {
+        match standing(app, person).await {
+            Ok((standing, _)) => {
+                if let Err(refusal) = standing.admit() {
+                    let words = Words::plain(refusal.say(&blocks::Mrkdwn));
+                    return whisper(
+                        app,
+                        lease,
+                        channel,
+                        &person.id,
+                        thread.as_deref(),
+                        None,
+                        &words,
+                    )
+                    .await;
+                }
+            }
+            Err(failure) => {
+                return app
+                    .engine
+                    .end(lease, after_failure(app, lease, &failure), Extra::default())
+                    .await;
+            }
+        }
+    }
     let card = match rollback {
         Some(id) => messages::get(&app.engine.db, &card_key(*id)).await?.ts,
         None => messages::latest_card(&app.engine.db, channel).await?,

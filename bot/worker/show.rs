@@ -104,8 +104,11 @@ fn preview(service: &str, environment: &str, plan: &Plan, now: jiff::Timestamp) 
         text: cut(
             &format!(
                 "{title}: {} to {}. Nothing is proposed.",
-                plan.from.as_ref().map_or("unknown", |from| from.label()),
-                plan.to.label()
+                inline(
+                    plan.from.as_ref().map_or("unknown", |from| from.label()),
+                    80
+                ),
+                inline(plan.to.label(), 80)
             ),
             3900,
         ),

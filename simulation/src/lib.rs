@@ -23,6 +23,8 @@ mod text;
 mod typing;
 mod view;
 mod web_api;
+#[cfg(test)]
+mod workspace_tests;
 
 use std::io;
 use std::net::SocketAddr;

@@ -56,8 +56,8 @@ impl Slack {
     /// What was posted or changed in a channel since the last time this was asked, including what
     /// only single people see there.
     pub fn take_new(&self, channel: &str) -> String {
-        let lines = self.look(|state| new_lines(state, channel));
-        self.change(|state| {
+        let lines = self.change(|state| {
+            let lines = new_lines(state, channel);
             for message in state
                 .messages
                 .iter_mut()
@@ -65,6 +65,7 @@ impl Slack {
             {
                 message.taken = message.revisions.len();
             }
+            lines
         });
         page(lines)
     }

@@ -34,8 +34,7 @@ pub struct World {
     pub site: Site,
     /// The time, which the story moves.
     pub clock: Clock,
-    /// A directory that goes away with the world.
-    pub dir: TempDir,
+    _dir: TempDir,
     bot: Option<Bot>,
     settings: String,
     left_over: Vec<String>,
@@ -132,7 +131,7 @@ members = ["U0ANA"]
             vercel,
             site,
             clock,
-            dir,
+            _dir: dir,
             bot: None,
             settings,
             left_over: vec![],

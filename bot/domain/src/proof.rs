@@ -29,6 +29,12 @@ pub struct Proof {
     pub last: Option<Round>,
     /// How many looks in a row were good.
     pub streak: u32,
+    /// How many looks in a row were not.
+    #[serde(default)]
+    pub failing: u32,
+    /// What was seen when the conclusion was drawn.
+    #[serde(default)]
+    pub seen: Option<String>,
     /// How many looks there were.
     pub rounds: u32,
     /// The conclusion, once there is one.
@@ -61,7 +67,10 @@ impl Proof {
                 Some(Err(_)) => false,
             };
         self.rounds += 1;
-        self.streak = if good { self.streak + 1 } else { 0 };
+        (self.streak, self.failing) = match good {
+            true => (self.streak + 1, 0),
+            false => (0, self.failing + 1),
+        };
         let differs = self.last.as_ref() != Some(&round);
         let text = differs.then(|| round.text());
         self.last = Some(round);
@@ -76,6 +85,7 @@ impl Proof {
             Some(Err(_)) => Some(false),
             None => None,
         };
+        self.seen = self.last.as_ref().map(Round::text);
         self.verdict = Some(match (seen, good) {
             (Some(true), true) => Verdict::Verified,
             (Some(false), _) => Verdict::WrongVersion,
@@ -113,18 +123,33 @@ impl Proof {
             return format!("Production moved away again: {named}{more} no longer on {target}.");
         }
         match self.verdict {
-            Some(Verdict::Verified) => format!("{target} answers from outside and passes its checks."),
+            Some(Verdict::Verified) => {
+                format!("{target} answers from outside and passes its checks.")
+            }
             Some(Verdict::Unproven) | None => {
-                "No version fingerprint is configured: checks pass, but I cannot tell which version answered.".into()
+                match self.last.as_ref().is_some_and(|last| !last.checks.is_empty()) {
+                    true => "No version fingerprint is configured: checks pass, but I cannot tell which version answered.".into(),
+                    false => "Neither a version fingerprint nor a check is configured: only the platform says so.".into(),
+                }
             }
             Some(Verdict::StillFailing) => {
-                format!("{target} is live and checks still fail. The rollback worked; the problem is probably elsewhere.")
+                format!(
+                    "{target} is live and checks still fail. The rollback worked; the problem is probably elsewhere."
+                )
             }
-            Some(Verdict::WrongVersion) => match self.last.as_ref().and_then(|last| last.version.clone()) {
-                Some(Ok(seen)) => format!("The platform says {target} is live, but from outside {seen} answers. A cache or another route may be in front."),
-                Some(Err(why)) => format!("The platform says {target} is live, but its version cannot be read from outside: {why}."),
-                None => format!("The platform says {target} is live; that could not be proven in time."),
-            },
+            Some(Verdict::WrongVersion) => {
+                match self.last.as_ref().and_then(|last| last.version.clone()) {
+                    Some(Ok(seen)) => format!(
+                        "The platform says {target} is live, but from outside {seen} answers. A cache or another route may be in front."
+                    ),
+                    Some(Err(why)) => format!(
+                        "The platform says {target} is live, but its version cannot be read from outside: {why}."
+                    ),
+                    None => format!(
+                        "The platform says {target} is live; that could not be proven in time."
+                    ),
+                }
+            }
         }
     }
 

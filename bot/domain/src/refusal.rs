@@ -56,6 +56,7 @@ pub enum Refusal {
         service: String,
         environment: String,
         word: String,
+        stoppable: bool,
     },
     PlanExpired {
         id: u64,
@@ -103,6 +104,10 @@ pub enum Refusal {
     },
     AuthorityUnreadable {
         why: String,
+    },
+    SameTarget {
+        id: u64,
+        target: String,
     },
     NoIncident,
     Busy {
@@ -206,9 +211,15 @@ impl Refusal {
             ),
             Refusal::LiveUnknown => "The platform does not say what is live, so \"previous\" would be a guess. Name the release with `to`; `/rollback list` shows them. Nothing was run.".into(),
             Refusal::PlatformTrouble { why } => format!("{} Nothing was run.", sentence(&text(why))),
-            Refusal::AlreadyOpen { id, service, environment, word } => format!(
-                "RB-{id} is already open for {} ({}): {}. Use its card, or stop it first with `/rollback stop RB-{id}`. Nothing was run.",
-                text(service), text(environment), word.to_lowercase()
+            Refusal::AlreadyOpen { id, service, environment, word, stoppable } => format!(
+                "RB-{id} is already open for {} ({}): {}. {} Nothing was run.",
+                text(service),
+                text(environment),
+                word.to_lowercase(),
+                match stoppable {
+                    true => format!("Use its card, or stop it first with `/rollback stop RB-{id}`."),
+                    false => "The platform was asked already: its card shows where it stands.".into(),
+                }
             ),
             Refusal::PlanExpired { id, read_at, expired_at } => format!(
                 "The card of RB-{id} is from {} and expired at {}. Nothing was run. Propose again for a fresh plan.",
@@ -252,8 +263,15 @@ impl Refusal {
                 "Slack could not tell me who you are ({}). Nothing is approved on old data. Try again in a moment. Nothing was run.",
                 text(why)
             ),
+            Refusal::SameTarget { id, target } => format!(
+                "RB-{id} aims at {} already. Nothing was changed.",
+                text(target)
+            ),
             Refusal::NoIncident => "Nothing has happened in this channel yet, so there is no timeline. A rollback or `/rollback note` starts one.".into(),
-            Refusal::Busy { why } => format!("{} Nothing was lost and nothing was run. Try again in a moment.", sentence(&text(why))),
+            Refusal::Busy { why } => format!(
+                "{} It is not certain whether this was taken: `/rollback status` tells. Taking it twice does no harm.",
+                sentence(&text(why))
+            ),
         }
     }
 }

@@ -120,8 +120,8 @@ pub enum State {
     Proposed { expires_at: Timestamp },
     /// Somebody said yes; the platform is read again before anything is done.
     Approved { expires_at: Timestamp },
-    /// To be asked, or being asked when `asked_at` is set. A crash after that is [`State::Unknown`].
-    Executing { asked_at: Option<Timestamp> },
+    /// Being asked since then. If nobody stores an answer it becomes [`State::Unknown`].
+    Executing { asked_at: Timestamp },
     /// The platform has taken the request.
     Accepted { at: Timestamp },
     /// So many surfaces serve the target.
@@ -374,8 +374,6 @@ pub enum Command {
     },
     /// It could not be read again.
     RecheckFailed { why: String },
-    /// The platform is about to be asked; stored before it is.
-    Asking,
     /// The platform answered, or did not.
     Answered { answer: Result<Receipt, Trouble> },
     /// The process that asked is gone.
@@ -387,8 +385,8 @@ pub enum Command {
         round: Round,
         seen: Option<(Vec<Surface>, Pin)>,
     },
-    /// The watch is over.
-    Close,
+    /// The watch is over, or another rollback of the service has taken over.
+    Close { replaced_by: Option<u64> },
 }
 
 /// What a command leads to. The engine stores all of it in one transaction, or nothing.
@@ -468,12 +466,11 @@ pub fn decide(
         Command::Expire => next.expire()?,
         Command::Rechecked { survey, plan } => next.rechecked(*survey, plan, policy)?,
         Command::RecheckFailed { why } => next.recheck_failed(why)?,
-        Command::Asking => next.asking()?,
         Command::Answered { answer } => next.answered(answer, policy)?,
         Command::LostTrack => next.lost_track()?,
         Command::Observed { progress } => next.observed(progress, policy)?,
         Command::Probed { round, seen } => next.probed(round, seen, policy)?,
-        Command::Close => next.close()?,
+        Command::Close { replaced_by } => next.close(replaced_by)?,
     }
     next.rollback.revision += 1;
     Ok(Decision {
@@ -628,7 +625,10 @@ impl Draft {
             .as_ref()
             .is_some_and(|plan| plan.to.is_called(&to))
         {
-            return Ok(());
+            return Err(Refusal::SameTarget {
+                id: self.rollback.id,
+                target: self.rollback.to_label().to_owned(),
+            });
         }
         self.happened(
             Actor::Person(by.clone()),
@@ -706,7 +706,13 @@ impl Draft {
                     Actor::Bot,
                     Source::Bot,
                     Kind::Expired,
-                    "nobody approved in time; nothing was run".into(),
+                    match &self.rollback.approved {
+                        Some(approval) => format!(
+                            "approved by @{}, but it could not be run before the plan expired; nothing was run",
+                            approval.by.name
+                        ),
+                        None => "nobody approved in time; nothing was run".into(),
+                    },
                 );
                 self.end(State::Expired { at: expires_at });
                 Ok(())
@@ -733,8 +739,10 @@ impl Draft {
             .map(|plan| plan.hash(&self.rollback.service, &self.rollback.environment));
         if fresh.is_some() && fresh == self.rollback.hash {
             // The approver may have lost the role between the click and now.
-            if let Some(approval) = &self.rollback.approved {
-                policy.may_approve(&approval.by, &self.rollback.requester)?;
+            if let Some(approval) = &self.rollback.approved
+                && let Err(refusal) = policy.may_approve(&approval.by, &self.rollback.requester)
+            {
+                return self.recheck_failed(refusal.to_string());
             }
             self.happened(
                 Actor::Bot,
@@ -742,8 +750,18 @@ impl Draft {
                 Kind::Rechecked,
                 "read the platform again: nothing that matters has changed".into(),
             );
+            let asking = format!(
+                "asking {} for {} → {}",
+                self.platform(),
+                self.rollback.from_label(),
+                self.rollback.to_label()
+            );
+            self.happened(Actor::Bot, Source::Bot, Kind::Executing, asking);
             self.rollback.memory = survey.memory;
-            self.become_(State::Executing { asked_at: None });
+            self.rollback.said = None;
+            self.rollback.times.asked = Some(self.now);
+            // In one commit with the reading: nothing is asked on an old one.
+            self.become_(State::Executing { asked_at: self.now });
             self.drive_at = Some(self.now);
             return Ok(());
         }
@@ -757,7 +775,7 @@ impl Draft {
             self.says.push(Say::Tell {
                 person: approval.by.id.clone(),
                 reply_to: None,
-                spoken: Spoken::Text(format!("{why} A fresh card follows.")),
+                spoken: Spoken::Text(format!("{why} A fresh plan is being made.")),
             });
         }
         let mut proposal = self.again(self.rollback.aim.target.clone());
@@ -789,31 +807,12 @@ impl Draft {
         Ok(())
     }
 
-    fn asking(&mut self) -> Result<(), Refusal> {
-        if self.rollback.state != (State::Executing { asked_at: None }) {
-            return Err(self.not_open());
-        }
-        let text = format!(
-            "asking {} for {} → {}",
-            self.platform(),
-            self.rollback.from_label(),
-            self.rollback.to_label()
-        );
-        self.happened(Actor::Bot, Source::Bot, Kind::Executing, text);
-        self.rollback.times.asked = Some(self.now);
-        self.become_(State::Executing {
-            asked_at: Some(self.now),
-        });
-        self.drive_at = Some(self.now);
-        Ok(())
-    }
-
     fn answered(
         &mut self,
         answer: Result<Receipt, Trouble>,
         policy: &Policy,
     ) -> Result<(), Refusal> {
-        let State::Executing { asked_at: Some(_) } = self.rollback.state else {
+        let State::Executing { .. } = self.rollback.state else {
             return Err(self.not_open());
         };
         let platform = Actor::Platform(self.platform());
@@ -842,28 +841,21 @@ impl Draft {
                 );
                 self.end_loudly(State::Failed { why });
             }
-            // Certainly not done: it may be asked again, but not for ever.
+            // Certainly not done. Before it is asked again the platform is read again, as long as
+            // the plan lives.
             Err(Trouble::Busy { why, retry_after }) => {
-                let waited = self
-                    .rollback
-                    .times
-                    .approved
-                    .map_or(Duration::ZERO, |at| since(at, self.now));
                 self.happened(
                     platform,
                     Source::Platform,
                     Kind::Progress,
                     format!("not now: {why}"),
                 );
-                if waited > policy.plan_ttl {
-                    self.end_loudly(State::Failed {
-                        why: format!("{why} (still so after {})", crate::proof::spell(waited)),
-                    });
-                    return Ok(());
-                }
+                let proposed = self.rollback.times.proposed.unwrap_or(self.now);
                 self.rollback.times.asked = None;
                 self.rollback.said = Some(why);
-                self.become_(State::Executing { asked_at: None });
+                self.become_(State::Approved {
+                    expires_at: after(proposed, policy.plan_ttl),
+                });
                 self.drive_at = Some(after(
                     self.now,
                     Duration::from_millis(retry_after.unwrap_or(5_000)),
@@ -882,10 +874,7 @@ impl Draft {
     }
 
     fn lost_track(&mut self) -> Result<(), Refusal> {
-        let State::Executing {
-            asked_at: Some(asked_at),
-        } = self.rollback.state
-        else {
+        let State::Executing { asked_at } = self.rollback.state else {
             return Err(self.not_open());
         };
         let why = format!(
@@ -1060,55 +1049,59 @@ impl Draft {
             self.happened(Actor::Bot, Source::Check, Kind::Checked, news);
             self.says.push(Say::Card);
         }
+        let fingerprint = policy.fingerprint;
         if let Some(until) = watching {
-            self.drive_at = Some(
-                self.now
-                    .max(after(
-                        self.now,
-                        policy.check_every.max(Duration::from_secs(15)),
-                    ))
-                    .min(until.max(self.now)),
-            );
+            // The verdict follows what is seen, once it is seen often enough.
+            let before = self.rollback.proof.verdict;
+            let proof = &mut self.rollback.proof;
+            if proof.streak >= policy.passes || proof.failing >= policy.passes {
+                proof.conclude(fingerprint, proof.streak > 0, target.as_ref());
+            }
+            if self.rollback.proof.verdict != before {
+                self.concluded();
+            }
+            self.drive_at = Some(after(self.now, watch_every(policy)).min(until.max(self.now)));
             return Ok(());
         }
         let serving = self.rollback.times.serving.unwrap_or(self.now);
         let late = since(serving, self.now) >= policy.prove_within;
         let ready = self.rollback.proof.streak >= policy.passes;
-        if !ready && !late {
+        // A good look that came late is followed by more of them.
+        if !ready && (!late || self.rollback.proof.streak > 0) {
             self.drive_at = Some(after(self.now, policy.check_every));
             return Ok(());
         }
         self.rollback
             .proof
             .conclude(policy.fingerprint, ready, target.as_ref());
-        let (kind, text) = self.rollback.proof.verdict_text(self.rollback.to_label());
-        self.happened(Actor::Bot, Source::Check, kind, text);
+        self.concluded();
         self.rollback.times.proven = Some(self.now);
-        self.says.push(Say::Outcome);
         let until = after(self.now, policy.watch);
         self.become_(State::Watching { until });
-        self.drive_at = Some(after(
-            self.now,
-            policy
-                .watch
-                .min(policy.check_every.max(Duration::from_secs(15))),
-        ));
+        self.drive_at = Some(after(self.now, policy.watch.min(watch_every(policy))));
         Ok(())
     }
 
-    fn close(&mut self) -> Result<(), Refusal> {
+    fn concluded(&mut self) {
+        let (kind, text) = self.rollback.proof.verdict_text(self.rollback.to_label());
+        self.happened(Actor::Bot, Source::Check, kind, text);
+        self.says.push(Say::Card);
+        self.says.push(Say::Outcome);
+    }
+
+    fn close(&mut self, replaced_by: Option<u64>) -> Result<(), Refusal> {
         let State::Watching { until } = self.rollback.state else {
             return Err(self.not_open());
         };
-        if self.now < until {
+        if self.now < until && replaced_by.is_none() {
             return Err(self.not_open());
         }
-        self.happened(
-            Actor::Bot,
-            Source::Bot,
-            Kind::Closed,
-            format!("closed as {}", self.rollback.proof.word().to_lowercase()),
-        );
+        let word = self.rollback.proof.word().to_lowercase();
+        let text = match replaced_by {
+            Some(id) => format!("closed as {word}; RB-{id} has taken over"),
+            None => format!("closed as {word}"),
+        };
+        self.happened(Actor::Bot, Source::Bot, Kind::Closed, text);
         self.end(State::Closed);
         self.says.push(Say::Export);
         Ok(())
@@ -1295,6 +1288,10 @@ fn drift(before: Option<&Plan>, fresh: &Plan) -> String {
         return "automatic deploys were switched on or off after the card was made.".into();
     }
     "what it would restore or un-ship changed after the card was made.".into()
+}
+
+fn watch_every(policy: &Policy) -> Duration {
+    policy.check_every.max(Duration::from_secs(15))
 }
 
 fn after(now: Timestamp, wait: Duration) -> Timestamp {

@@ -129,12 +129,7 @@ fn at(state: State) -> Rollback {
         });
         rollback.times.approved = Some(now());
     }
-    if approved
-        && !matches!(
-            state,
-            State::Approved { .. } | State::Executing { asked_at: None }
-        )
-    {
+    if approved && !matches!(state, State::Approved { .. }) {
         rollback.times.asked = Some(now());
     }
     if matches!(state, State::Watching { .. } | State::Closed)
@@ -160,9 +155,8 @@ fn states() -> Vec<State> {
         },
         State::Proposed { expires_at: soon },
         State::Approved { expires_at: soon },
-        State::Executing { asked_at: None },
         State::Executing {
-            asked_at: Some(now()),
+            asked_at: now(),
         },
         State::Accepted { at: now() },
         State::Serving { n: 1, m: 2 },
@@ -300,7 +294,6 @@ fn commands() -> Vec<(&'static str, Command)> {
                 why: "Vercel answered 503".into(),
             },
         ),
-        ("asking", Command::Asking),
         (
             "answer: accepted",
             Command::Answered {
@@ -366,7 +359,7 @@ fn commands() -> Vec<(&'static str, Command)> {
                 seen: None,
             },
         ),
-        ("close", Command::Close),
+        ("close", Command::Close { replaced_by: None }),
     ]
 }
 
@@ -408,8 +401,6 @@ fn the_whole_machine() {
 
 fn title(state: &State) -> String {
     match state {
-        State::Executing { asked_at: None } => "executing, not asked yet".into(),
-        State::Executing { asked_at: Some(_) } => "executing, asked".into(),
         State::Serving { n, m } => format!("serving {n}/{m}"),
         State::Partial { n, m, .. } => format!("partial {n}/{m}"),
         state => state.name().into(),
@@ -428,12 +419,20 @@ fn what_has_ended_stays_ended() {
 }
 
 #[test]
-fn the_platform_is_asked_from_one_state_only() {
+fn the_platform_is_asked_only_after_a_yes_and_a_second_look() {
     for state in states() {
-        let asks = state == State::Executing { asked_at: None };
-        let rollback = at(state);
-        let decided = decide(&rollback, Command::Asking, &policy(), now());
-        assert_eq!(decided.is_ok(), asks, "{}", title(&rollback.state));
+        for (name, command) in commands() {
+            let rollback = at(state.clone());
+            let Ok(decision) = decide(&rollback, command, &policy(), now()) else {
+                continue;
+            };
+            if matches!(decision.rollback.state, State::Executing { .. }) {
+                assert_eq!(
+                    (rollback.state.name(), name),
+                    ("approved", "re-read, unchanged")
+                );
+            }
+        }
     }
 }
 
