@@ -4,6 +4,8 @@
 //! `cargo test` runs them on SQLite. With `STORIES_DATABASE_URL=postgres://…` the same stories
 //! run on that server, each in a database of its own.
 
+#![expect(clippy::unwrap_used, reason = "a story that cannot go on has failed")]
+
 mod support;
 
 mod authority;

@@ -1,5 +1,7 @@
 //! The whole machine: every command in every state. The snapshot is its documentation.
 
+#![expect(clippy::unwrap_used, reason = "a story that cannot go on has failed")]
+
 use jiff::Timestamp;
 use rollback_domain::{
     grammar::Target,
