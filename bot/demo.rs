@@ -2,7 +2,11 @@
 //!
 //! Nothing is written outside a temporary directory, which is removed at the end.
 
-use crate::{clock::Clock, config::Config, serve::Serving};
+use crate::{
+    clock::Clock,
+    config::Config,
+    serve::{Serving, ended},
+};
 use anyhow::Context;
 use axum::{
     Router,
@@ -26,12 +30,12 @@ use std::{
 };
 use tokio::net::TcpListener;
 
-/// The shop's releases, oldest first: name, what changed, and whether it works.
-const RELEASES: [(&str, &str, bool); 4] = [
-    ("v211", "winter sale banner", true),
-    ("v212", "faster search", true),
-    ("v213", "gift cards", true),
-    ("v214", "checkout: new tax engine", false),
+/// The shop's releases, oldest first, and whether they work.
+const RELEASES: [(&str, bool); 4] = [
+    ("v211", true),
+    ("v212", true),
+    ("v213", true),
+    ("v214", false),
 ];
 
 /// A demo that is up.
@@ -58,8 +62,7 @@ pub async fn demo(port: u16) -> anyhow::Result<()> {
     println!("  4. Watch the card prove it, and the shop come back.");
     println!();
     println!("Nothing here reaches the internet. Ctrl-C ends it and removes everything.");
-    // An error here means that the signal cannot be waited for: ending is right then, too.
-    let _ = tokio::signal::ctrl_c().await;
+    ended().await;
     demo.stop().await;
     Ok(())
 }
@@ -127,7 +130,7 @@ impl Demo {
 }
 
 fn open_shop(path: &Path) -> std::io::Result<()> {
-    for (n, (name, change, works)) in (0..).zip(RELEASES) {
+    for (n, (name, works)) in (0..).zip(RELEASES) {
         let release = path.join("releases").join(name);
         fs::create_dir_all(&release)?;
         fs::write(
@@ -135,7 +138,6 @@ fn open_shop(path: &Path) -> std::io::Result<()> {
             format!("{{\"version\":\"{name}\"}}\n"),
         )?;
         fs::write(release.join("works"), if works { "yes\n" } else { "no\n" })?;
-        fs::write(release.join("change"), change)?;
         // Releases are listed by age, so each must be older than the next.
         let age = Duration::from_secs(60 * (31 + 60 * 20 * (RELEASES.len() as u64 - 1 - n)));
         let made = Clock::real().now().checked_sub(age).unwrap_or_default();

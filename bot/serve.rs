@@ -97,8 +97,8 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// SIGTERM or Ctrl-C.
-async fn ended() {
+/// Waits until the process is told to end: SIGTERM or Ctrl-C.
+pub async fn ended() {
     #[cfg(unix)]
     {
         use tokio::signal::unix::{SignalKind, signal};

@@ -169,3 +169,32 @@ async fn fifty_people_click_and_the_platform_is_asked_once() {
     assert_eq!(told.matches("was already approved by @").count(), 49);
     world.slack.take_all();
 }
+
+#[tokio::test]
+async fn a_lost_answer_is_looked_for_even_when_the_channel_is_busy() {
+    let mut world = World::new().await;
+    world
+        .slack
+        .fault(Fault::LoseAnswer, Some("chat.postMessage"), Some(1));
+    world
+        .maya()
+        .says("/rollback frontend because checkout 500s")
+        .await;
+    worker::run_due(world.app()).await;
+    worker::run_due(world.app()).await;
+    // Something else is posted in the very second in which the card is tried again.
+    world.clock.advance(Duration::from_secs(2));
+    world
+        .slack
+        .says("U0TOM", crate::support::CHANNEL, "<@UBOT> note looking")
+        .await;
+    world.passes(Duration::from_secs(20)).await;
+    assert_eq!(
+        world
+            .channel()
+            .matches("Roll back frontend (production)?")
+            .count(),
+        1
+    );
+    world.slack.take_all();
+}

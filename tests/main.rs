@@ -14,5 +14,6 @@ mod drift;
 mod edge;
 mod faults;
 mod platform;
+mod program;
 mod releases;
 mod rollback;

@@ -349,3 +349,71 @@ async fn production_that_moves_away_again_is_seen() {
       Contact  asked for by @maya, approved by @sam
     "#);
 }
+
+#[tokio::test]
+async fn checks_that_fail_again_while_it_is_watched_change_the_verdict() {
+    let mut world = World::new().await;
+    world.with_a_card().await;
+    world.vercel.moves_at_once(true);
+    world.sam().clicks("Approve").await;
+    world.passes(Duration::from_secs(30)).await;
+    assert_eq!(world.rollback(1).await.word(), "VERIFIED");
+    world.slack.take_all();
+    world.site.sickens("v213");
+    world.passes(Duration::from_secs(90)).await;
+    assert_eq!(world.rollback(1).await.word(), "SERVING, STILL FAILING");
+    assert_snapshot!(world.channel(), @r#"
+    Rollback Bot (edited):
+      RB-1 SERVING, STILL FAILING  frontend (production)
+      v214 → v213 · asked for by @maya · "checkout 500s"
+      `[x]` 03:12:00 UTC approved   @sam as oncall
+      `[x]` 03:12:00 UTC accepted   Vercel says: job succeeded
+      `[x]` pinned   automatic deploys are off (read back)
+      `[x]` 03:12:00 UTC serving   8/8 on v213
+      `[!]` 03:13:10 UTC not verified   version v213 answers, 0/1 checks pass: GET https://shop.example.com/api/health answered 500 instead of 200
+      v213 is live and checks still fail. The rollback worked; the problem is probably elsewhere.
+      Command → serving 0 s (target 2 m: met) · of which waiting for approval 0 s · automatic deploys stay OFF
+    Rollback Bot:
+      ROLLBACK SERVING, STILL FAILING · frontend (production) · v214 → v213 · RB-1
+      Why  checkout 500s
+      Status  v213 is live and checks still fail. The rollback worked; the problem is probably elsewhere.
+      Now serving  v213 on 8/8, since 2026-03-14 03:12:00 UTC
+      Checked from outside  version v213 answers, 0/1 checks pass: GET https://shop.example.com/api/health answered 500 instead of 200
+      Time  command → serving 0 s (target 2 m: met), of which waiting for approval 0 s
+      Un-shipped  v214
+      Not touched  database, today's env settings, flags, storage
+      Afterwards  automatic deploys stay OFF until unpinned
+      Contact  asked for by @maya, approved by @sam
+      The defect itself is not fixed by this: it is still in v214.
+    "#);
+}
+
+#[tokio::test]
+async fn a_second_rollback_takes_over_from_the_first() {
+    let mut world = World::new().await;
+    world.with_a_card().await;
+    world.vercel.moves_at_once(true);
+    world.sam().clicks("Approve").await;
+    world.passes(Duration::from_secs(30)).await;
+    world
+        .maya()
+        .says("/rollback frontend to v212 because still slow")
+        .await;
+    world.settle().await;
+    world.sam().clicks("Approve").await;
+    world.passes(Duration::from_secs(60)).await;
+    assert_eq!(world.vercel.production(), "v212");
+    assert_eq!(world.rollback(2).await.word(), "VERIFIED");
+    let first = world.rollback(1).await;
+    assert_eq!(
+        (first.word().as_str(), first.state.name()),
+        ("VERIFIED", "closed")
+    );
+    assert!(
+        world
+            .record()
+            .await
+            .contains("closed as verified; RB-2 has taken over")
+    );
+    world.slack.take_all();
+}

@@ -16,7 +16,7 @@ pub struct Round {
 /// How one check went.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CheckResult {
-    /// What was checked: "GET https://shop.example.com/api/health".
+    /// What was checked: `GET https://shop.example.com/api/health`.
     pub name: String,
     /// `None`: it passed. Otherwise what was seen instead: "answered 500".
     pub problem: Option<String>,

@@ -1075,7 +1075,6 @@ impl Draft {
             .proof
             .conclude(policy.fingerprint, ready, target.as_ref());
         self.concluded();
-        self.rollback.times.proven = Some(self.now);
         let until = after(self.now, policy.watch);
         self.become_(State::Watching { until });
         self.drive_at = Some(after(self.now, policy.watch.min(watch_every(policy))));
@@ -1083,6 +1082,7 @@ impl Draft {
     }
 
     fn concluded(&mut self) {
+        self.rollback.times.proven = Some(self.now);
         let (kind, text) = self.rollback.proof.verdict_text(self.rollback.to_label());
         self.happened(Actor::Bot, Source::Check, kind, text);
         self.says.push(Say::Card);

@@ -157,9 +157,7 @@ fn states() -> Vec<State> {
         },
         State::Proposed { expires_at: soon },
         State::Approved { expires_at: soon },
-        State::Executing {
-            asked_at: now(),
-        },
+        State::Executing { asked_at: now() },
         State::Accepted { at: now() },
         State::Serving { n: 1, m: 2 },
         State::Serving { n: 2, m: 2 },

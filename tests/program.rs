@@ -1,0 +1,179 @@
+//! The program as it is started: what it says about mistakes, and that its demo works.
+
+use crate::support::World;
+use insta::assert_snapshot;
+use rollback_bot::{demo::Demo, http_client};
+use std::{
+    fs,
+    process::{Command, Output},
+    time::Duration,
+};
+
+fn run(settings: &str, arguments: &[&str]) -> Output {
+    let directory = tempfile::tempdir().unwrap();
+    let config = directory.path().join("rollback-bot.toml");
+    fs::write(&config, settings).unwrap();
+    Command::new(env!("CARGO_BIN_EXE_rollback-bot"))
+        .args(arguments)
+        .args(["--config", config.to_str().unwrap()])
+        .env_clear()
+        .env("SLACK_SIGNING_SECRET", "secret")
+        .env("SLACK_BOT_TOKEN", "xoxb-1")
+        .env("VERCEL_TOKEN", "token")
+        .current_dir(directory.path())
+        .output()
+        .unwrap()
+}
+
+fn example() -> String {
+    fs::read_to_string(concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/rollback-bot.example.toml"
+    ))
+    .unwrap()
+}
+
+#[test]
+fn every_mistake_is_told_at_once() {
+    let settings = example()
+        .replace("env:VERCEL_TOKEN", "tok_123")
+        .replace("env:SLACK_BOT_TOKEN", "env:NOT_SET")
+        .replace("[roles.oncall]", "[roles.onkall]");
+    let output = run(&settings, &["check"]);
+    assert_eq!(output.status.code(), Some(2));
+    let told = String::from_utf8(output.stderr).unwrap();
+    let told: Vec<&str> = told.lines().skip(1).collect();
+    assert_snapshot!(told.join("\n"), @r#"
+    slack.bot_token: environment variable NOT_SET is not set
+    services.frontend.production.token: a secret does not belong in this file; write "env:NAME" or "file:PATH"
+    services.frontend.production.approve[0]: there is no role "oncall"; did you mean "onkall"?
+    services.shop.local.approve[0]: there is no role "oncall"; did you mean "onkall"?
+    "#);
+}
+
+#[test]
+fn the_example_is_a_configuration_that_works() {
+    let output = run(&example(), &["check"]);
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    assert_snapshot!(String::from_utf8(output.stdout).unwrap(), @"
+    ok        templates: every one is rendered from a sample
+    ok        2 services, 2 roles
+    ");
+}
+
+#[test]
+fn the_manifest_is_printed_for_the_public_address() {
+    let output = run(&example(), &["manifest"]);
+    let manifest: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(
+        manifest["features"]["slash_commands"][0]["url"],
+        "https://rollback.example.com/slack/commands"
+    );
+}
+
+#[test]
+fn a_port_that_is_taken_and_a_database_that_is_away_are_named() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port();
+    let settings = example().replace("127.0.0.1:3000", &format!("127.0.0.1:{port}"));
+    let output = run(&settings, &["serve"]);
+    assert_eq!(output.status.code(), Some(1));
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert!(
+        told.contains(&format!("is another program using port {port}?")),
+        "{told}"
+    );
+
+    let settings = example().replace("127.0.0.1:3000", "127.0.0.1:0").replace(
+        "sqlite://rollback-bot.db",
+        "sqlite:///nowhere/at/all/rollback-bot.db",
+    );
+    let output = run(&settings, &["serve"]);
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert!(
+        told.contains("the lock file /nowhere/at/all/rollback-bot.db.lock cannot be opened"),
+        "{told}"
+    );
+
+    let settings = example()
+        .replace("127.0.0.1:3000", "127.0.0.1:0")
+        .replace("sqlite://rollback-bot.db", "postgres://bot@127.0.0.1:1/bot");
+    let output = run(&settings, &["serve"]);
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert!(
+        told.contains("the Postgres database at 127.0.0.1:1/bot cannot be reached"),
+        "{told}"
+    );
+}
+
+#[test]
+fn a_second_process_on_the_same_file_is_refused() {
+    let directory = tempfile::tempdir().unwrap();
+    let lock = fs::File::create(directory.path().join("bot.db.lock")).unwrap();
+    lock.try_lock().unwrap();
+    let settings = example().replace("127.0.0.1:3000", "127.0.0.1:0").replace(
+        "sqlite://rollback-bot.db",
+        &format!("sqlite://{}/bot.db", directory.path().display()),
+    );
+    let output = run(&settings, &["serve"]);
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert!(told.contains("another rollback-bot uses"), "{told}");
+}
+
+#[tokio::test]
+async fn an_https_client_can_be_made_beside_the_database() {
+    let world = World::new().await;
+    // Nobody listens there; two TLS providers in one process would panic before that is found out.
+    let error = http_client()
+        .unwrap()
+        .get("https://127.0.0.1:1/")
+        .send()
+        .await
+        .unwrap_err();
+    assert!(error.is_connect(), "{error:?}");
+    drop(world);
+}
+
+#[tokio::test]
+async fn the_demo_goes_from_broken_to_verified() {
+    let demo = Demo::start(0).await.unwrap();
+    let health = async || {
+        let answer = http_client()
+            .unwrap()
+            .get(format!("{}/api/health", demo.shop))
+            .send()
+            .await
+            .unwrap();
+        answer.status().as_u16()
+    };
+    assert_eq!(health().await, 500);
+    let (channel, patience) = ("C0INC", Duration::from_secs(30));
+    demo.slack
+        .says(
+            "U0MAYA",
+            channel,
+            "/rollback frontend because checkout 500s",
+        )
+        .await;
+    demo.slack
+        .shows(channel, "Roll back frontend (production)?", patience)
+        .await
+        .unwrap();
+    demo.slack
+        .clicks("U0SAM", "Approve & roll back")
+        .await
+        .unwrap();
+    demo.slack
+        .shows(channel, "RB-1 VERIFIED", patience)
+        .await
+        .unwrap();
+    assert_eq!(health().await, 200);
+    assert_eq!(demo.slack.violations(), Vec::<String>::new());
+    let page = http_client().unwrap().get(&demo.page).send().await.unwrap();
+    assert!(page.text().await.unwrap().contains("<html"));
+    demo.stop().await;
+}
