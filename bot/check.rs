@@ -16,7 +16,7 @@ pub async fn check(config: &Config, online: bool) -> anyhow::Result<usize> {
         }
     }
     println!(
-        "ok        {} services, {} roles",
+        "ok        services: {}, roles: {}",
         config.services.len(),
         config.roles.len()
     );

@@ -13,6 +13,7 @@ use crate::{
 };
 use jiff::Timestamp;
 use rollback_domain::{
+    decide::decide,
     people::{Person, Policy},
     refusal::{Refusal, Source},
     release::Survey,
@@ -300,7 +301,7 @@ impl Engine {
             } => Some((by.clone(), *source, reply_to.clone(), act.verb())),
             _ => None,
         };
-        match rollback::decide(&rollback, command, policy, now) {
+        match decide(&rollback, command, policy, now) {
             Ok(decision) => {
                 let drives = matches!(lease.step, Step::Drive { .. });
                 let next = match decision.drive_at {

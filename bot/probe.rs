@@ -172,19 +172,4 @@ fn attribute(tag: &str, name: &str) -> Option<String> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_meta_tag_is_found_whatever_its_shape() {
-        for html in [
-            r#"<head><meta name="release" content="v212"></head>"#,
-            "<META content='v212' NAME='Release' />",
-            "<meta charset=utf-8><meta name=release content=v212>",
-        ] {
-            assert_eq!(meta(html, "release").as_deref(), Some("v212"), "{html}");
-        }
-        assert_eq!(meta("<meta name=other content=x>", "release"), None);
-        assert_eq!(meta("<meta name=release", "release"), None);
-    }
-}
+mod tests;

@@ -61,7 +61,7 @@ fn the_example_is_a_configuration_that_works() {
     );
     assert_snapshot!(String::from_utf8(output.stdout).unwrap(), @"
     ok        templates: every one is rendered from a sample
-    ok        2 services, 2 roles
+    ok        services: 2, roles: 2
     ");
 }
 
@@ -176,4 +176,46 @@ async fn the_demo_goes_from_broken_to_verified() {
     let page = http_client().unwrap().get(&demo.page).send().await.unwrap();
     assert!(page.text().await.unwrap().contains("<html"));
     demo.stop().await;
+}
+
+#[tokio::test]
+async fn tokens_are_tried_when_asked_to() {
+    let world = World::new().await;
+    let directory = tempfile::tempdir().unwrap();
+    let config = directory.path().join("rollback-bot.toml");
+    fs::write(&config, world.settings()).unwrap();
+    let check = async |vercel_token: &str| {
+        let output = tokio::process::Command::new(env!("CARGO_BIN_EXE_rollback-bot"))
+            .args(["check", "--online", "--config", config.to_str().unwrap()])
+            .env_clear()
+            .envs([
+                ("DATABASE_URL", "sqlite://unused.db"),
+                ("SIGNING_SECRET", "a"),
+                ("SIGNING_SECRET_NEW", "b"),
+                ("BOT_TOKEN", "xoxb-simulation"),
+                ("VERCEL_TOKEN", vercel_token),
+            ])
+            .output()
+            .await
+            .unwrap();
+        format!(
+            "{:?}\n{}",
+            output.status.code(),
+            String::from_utf8_lossy(&output.stdout)
+        )
+    };
+    assert_snapshot!(check(crate::support::vercel::TOKEN).await, @"
+    Some(0)
+    ok        templates: every one is rendered from a sample
+    ok        services: 1, roles: 2
+    ok        slack.bot_token: works in workspace T0ACME
+    ok        services.frontend.production: project frontend (prj_2WkFZr3TqUoXcB7mNvL9sHdYeA4g) readable, 8 production domains
+    ");
+    assert_snapshot!(check("an-old-token").await, @"
+    Some(2)
+    ok        templates: every one is rendered from a sample
+    ok        services: 1, roles: 2
+    ok        slack.bot_token: works in workspace T0ACME
+    mistake   services.frontend.production: Vercel says the token is expired or lacks access (403: Not authorized). Create a new one at vercel.com/account/settings/tokens and set it in the configuration; check that team names the project's team.
+    ");
 }

@@ -141,6 +141,11 @@ members = ["U0ANA"]
         world
     }
 
+    /// The configuration file the bot was started with.
+    pub fn settings(&self) -> &str {
+        &self.settings
+    }
+
     /// The bot starts, on whatever the database holds.
     pub async fn starts(&mut self) {
         let database = self

@@ -1,14 +1,25 @@
 //! The rules of a rollback, without a clock, ids or I/O.
 //!
-//! In reading order: what people type, what a platform can say, the plan, who may say yes,
-//! the machine, the proof, what is recorded, what is left to do, and every way of saying no.
+//! In reading order: what people type, what a platform can say, the plan, who may say yes, the
+//! rollback and the machine that moves it, the proof, what is recorded, what is left to do, and
+//! every way of saying no.
 
 pub mod grammar;
-pub mod people;
-pub mod plan;
-pub mod proof;
-pub mod refusal;
+
 pub mod release;
+
+pub mod plan;
+
+pub mod people;
+
 pub mod rollback;
-pub mod step;
+
+pub mod decide;
+
+pub mod proof;
+
 pub mod timeline;
+
+pub mod step;
+
+pub mod refusal;

@@ -4,13 +4,14 @@
 
 use jiff::Timestamp;
 use rollback_domain::{
+    decide::decide,
     grammar::Target,
     people::{Person, Policy, Standing},
     plan::{Aim, Plan},
     proof::{CheckResult, Round},
     refusal::{Refusal, Source},
     release::{Candidate, Nature, Pin, Progress, Receipt, Release, Surface, Survey, Trouble},
-    rollback::{Act, Approval, Command, Proposal, Rollback, State, decide},
+    rollback::{Act, Approval, Command, Proposal, Rollback, State},
 };
 use std::{collections::BTreeMap, fmt::Write, time::Duration};
 

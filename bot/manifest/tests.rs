@@ -1,0 +1,82 @@
+//! Tests of the rules next door.
+
+use super::*;
+
+fn of(public_url: &str) -> Value {
+    manifest(&Url::parse(public_url).expect("a URL"))
+}
+
+fn length(manifest: &Value, pointer: &str) -> usize {
+    let text = manifest.pointer(pointer).and_then(Value::as_str);
+    text.map(|text| text.chars().count())
+        .expect("a text at the pointer")
+}
+
+#[test]
+fn every_text_is_within_what_slack_accepts() {
+    let manifest = of("https://rollback.example.com");
+    for (pointer, most) in [
+        ("/display_information/name", 35),
+        ("/display_information/description", 140),
+        ("/features/bot_user/display_name", 80),
+        ("/features/slash_commands/0/command", 32),
+        ("/features/slash_commands/0/description", 2000),
+        ("/features/slash_commands/0/usage_hint", 1000),
+    ] {
+        let length = length(&manifest, pointer);
+        assert!((1..=most).contains(&length), "{pointer} has {length}");
+    }
+    let command = &manifest["features"]["slash_commands"][0];
+    assert_eq!(command["command"], "/rollback");
+    assert_eq!(command["should_escape"], true);
+}
+
+#[test]
+fn slack_is_sent_to_our_three_routes() {
+    for (public_url, base) in [
+        (
+            "https://rollback.example.com",
+            "https://rollback.example.com",
+        ),
+        ("https://example.com/bot/?a=b#c", "https://example.com/bot"),
+        ("http://127.0.0.1:3000/", "http://127.0.0.1:3000"),
+    ] {
+        let manifest = of(public_url);
+        for (pointer, path) in [
+            ("/features/slash_commands/0/url", "/slack/commands"),
+            ("/settings/event_subscriptions/request_url", "/slack/events"),
+            ("/settings/interactivity/request_url", "/slack/interactions"),
+        ] {
+            assert_eq!(
+                manifest.pointer(pointer),
+                Some(&json!(format!("{base}{path}")))
+            );
+        }
+    }
+}
+
+#[test]
+fn it_asks_for_no_more_than_it_uses() {
+    let manifest = of("https://rollback.example.com");
+    assert_eq!(
+        manifest["oauth_config"]["scopes"],
+        json!({ "bot": [
+                "app_mentions:read",
+                "channels:history",
+                "chat:write",
+                "commands",
+                "files:write",
+                "groups:history",
+                "users:read",
+            ] })
+    );
+    let settings = &manifest["settings"];
+    assert_eq!(
+        settings["event_subscriptions"]["bot_events"],
+        json!(["app_mention"])
+    );
+    assert_eq!(settings["interactivity"]["is_enabled"], true);
+    assert_eq!(settings["org_deploy_enabled"], false);
+    assert_eq!(settings["socket_mode_enabled"], false);
+    assert_eq!(settings["token_rotation_enabled"], false);
+}
