@@ -145,7 +145,7 @@ async fn a_target_outside_of_the_releases_is_refused() {
     Rollback Bot (only visible to @sam): RB-2: reading what shop (local) could go back to. Its card follows; nothing changes until it is approved.
     Rollback Bot (only visible to @sam): v214 is what production serves already. Nothing was run. `to v213` would be possible.
     Rollback Bot (only visible to @sam): RB-3: reading what shop (local) could go back to. Its card follows; nothing changes until it is approved.
-    Rollback Bot (only visible to @sam): No release "v999". Eligible are v213 and v212; `/rollback list` shows more. Nothing was run.
+    Rollback Bot (only visible to @sam): No release "v999". Eligible: v213 and v212; `/rollback list` shows more. Nothing was run.
     "#);
     assert_eq!(
         fs::read_link(place.join("shop/current"))

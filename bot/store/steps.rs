@@ -70,7 +70,7 @@ pub async fn claim(db: &Db, now: Timestamp, limit: i64) -> sqlx::Result<Vec<Leas
         }),
         // Written by a newer version: left to it, and no reason to leave the others undone.
         Err(error) => {
-            tracing::error!(%error, payload, "a step cannot be read by this version");
+            tracing::error!(%error, "a step cannot be read by this version");
             None
         }
     };

@@ -14,7 +14,7 @@ use crate::{
 };
 use jiff::Timestamp;
 use rollback_domain::{
-    refusal::Source,
+    refusal::{Refusal, Source},
     rollback::{Rollback, Spoken, State},
     step::{Format, Step},
     timeline::{Actor, Entry, Happening, Kind},
@@ -336,6 +336,20 @@ pub(super) async fn export(app: &App, lease: &Lease) -> Result<(), Error> {
                     )
                     .await;
                 }
+            }
+            Err(Failure::Never(code)) => {
+                let refusal = Refusal::AuthorityUnreadable { why: code };
+                let words = Words::plain(refusal.say(&blocks::Mrkdwn));
+                return whisper(
+                    app,
+                    lease,
+                    channel,
+                    &person.id,
+                    thread.as_deref(),
+                    None,
+                    &words,
+                )
+                .await;
             }
             Err(failure) => {
                 return app

@@ -341,7 +341,7 @@ impl Draft {
             if let Some(approval) = &self.rollback.approved
                 && let Err(refusal) = policy.may_approve(&approval.by, &self.rollback.requester)
             {
-                return self.recheck_failed(refusal.to_string());
+                return self.open_again(format!("The approval does not count any more: {refusal}"));
             }
             self.happened(
                 Actor::Bot,
@@ -385,13 +385,17 @@ impl Draft {
     }
 
     fn recheck_failed(&mut self, why: String) -> Result<(), Refusal> {
+        self.open_again(format!(
+            "Nothing was run: the platform could not be read again before executing. {}",
+            crate::refusal::sentence(&why)
+        ))
+    }
+
+    /// Takes the yes back: the card waits for another one.
+    fn open_again(&mut self, text: String) -> Result<(), Refusal> {
         let State::Approved { expires_at } = self.rollback.state else {
             return Err(self.not_open());
         };
-        let text = format!(
-            "Nothing was run: the platform could not be read again before executing. {}",
-            crate::refusal::sentence(&why)
-        );
         self.happened(Actor::Bot, Source::Bot, Kind::Refused, text.clone());
         if let Some(approval) = self.rollback.approved.take() {
             self.says.push(Say::Tell {

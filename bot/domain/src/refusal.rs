@@ -192,7 +192,7 @@ impl Refusal {
                 text(target)
             ),
             Refusal::UnknownTarget { target, known } => format!(
-                "No release \"{}\". Eligible are {}; `/rollback list` shows more. Nothing was run.",
+                "No release \"{}\". Eligible: {}; `/rollback list` shows more. Nothing was run.",
                 text(target), text(&list(known, "and"))
             ),
             Refusal::TargetIsLive { target, instead } => {
@@ -269,7 +269,7 @@ impl Refusal {
             ),
             Refusal::NoIncident => "Nothing has happened in this channel yet, so there is no timeline. A rollback or `/rollback note` starts one.".into(),
             Refusal::Busy { why } => format!(
-                "{} It is not certain whether this was taken: `/rollback status` tells. Taking it twice does no harm.",
+                "{} It is not certain whether this was taken: `/rollback status` tells.",
                 sentence(&text(why))
             ),
         }
