@@ -248,6 +248,7 @@ fn aim(target: Target) -> Aim {
     Aim {
         target,
         utc_offset: 0,
+        undoes: None,
     }
 }
 

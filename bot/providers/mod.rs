@@ -1,4 +1,5 @@
-//! The platforms: what each can serve, what it serves, and how it is asked to go back.
+//! The platforms: what each can serve, what it serves, and how it is asked to go back, or forward
+//! again.
 //!
 //! [`Provider`] is all the rest of the bot knows of a platform. An implementation keeps nothing
 //! between calls: what it wants to find again it puts into the rollback (`memory`), because the
@@ -9,25 +10,29 @@ pub mod vercel;
 
 use async_trait::async_trait;
 use rollback_domain::{
-    release::{Nature, Progress, Receipt, Survey, Trouble},
+    release::{Nature, Progress, Receipt, Survey, Trouble, Way},
     rollback::Rollback,
 };
 
 /// One service on one platform.
 #[async_trait]
 pub trait Provider: Send + Sync {
-    /// What going back does here, from what is known of the platform without asking it.
-    fn nature(&self) -> Nature;
+    /// What going this way does here, from what is known of the platform without asking it.
+    fn nature(&self, way: Way) -> Nature;
 
     /// Reads what can be served and what serves now. Changes nothing.
     async fn survey(&self) -> Result<Survey, Trouble>;
 
-    /// Asks the platform to serve the plan's target. The only call that changes production; the
-    /// engine has stored that it is made, and makes it once.
+    /// Asks the platform to serve the plan's target, the plan's way. The only call that changes
+    /// production; the engine has stored that it is made, and makes it once.
     async fn roll_back(&self, rollback: &Rollback) -> Result<Receipt, Trouble>;
 
     /// Reads where a rollback that was asked for stands. Changes nothing.
     async fn observe(&self, rollback: &Rollback) -> Result<Progress, Trouble>;
+
+    /// Lets automatic deploys go live again. Changes nothing that serves now. Safe to repeat. Gives
+    /// what was read back, as a clause.
+    async fn unpin(&self) -> Result<String, Trouble>;
 
     /// Tries the credentials and settings: what works, as a clause, or what does not.
     async fn check(&self) -> Result<String, Trouble>;

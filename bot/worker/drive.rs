@@ -158,7 +158,7 @@ impl Drive<'_> {
         let plan = match &self.rollback.plan {
             Some(before) => Plan::draw(
                 &survey,
-                &self.provider.nature(),
+                &self.provider.nature(self.rollback.aim.way()),
                 &self.rollback.aim,
                 before.read_at,
             )
@@ -196,7 +196,7 @@ impl Drive<'_> {
     /// Asks the platform. That it is asked is stored by now, so it is asked once or not known.
     async fn ask(self, rollback: &Rollback) -> Result<(), Error> {
         let answer = self.provider.roll_back(rollback).await;
-        let platform = self.provider.nature().platform;
+        let platform = self.provider.nature(rollback.aim.way()).platform;
         self.app.metrics.asked(&platform, answer.is_ok());
         tracing::info!(id = rollback.id, platform, ?answer, "asked the platform");
         self.put(Command::Answered { answer }).await
@@ -248,7 +248,8 @@ impl Drive<'_> {
 
     fn draw(&self, survey: &Survey) -> Result<Plan, Refusal> {
         let now = self.app.engine.clock.now();
-        Plan::draw(survey, &self.provider.nature(), &self.rollback.aim, now)
+        let aim = &self.rollback.aim;
+        Plan::draw(survey, &self.provider.nature(aim.way()), aim, now)
     }
 
     fn saw(&self, survey: &Survey) -> Extra {

@@ -89,7 +89,7 @@ pub(super) async fn show(app: &App, lease: &Lease) -> Result<(), Error> {
     let now = app.engine.clock.now();
     let words = match show {
         Show::List => list(service, environment, &survey, now),
-        Show::Plan { aim } => match Plan::draw(&survey, &provider.nature(), aim, now) {
+        Show::Plan { aim } => match Plan::draw(&survey, &provider.nature(aim.way()), aim, now) {
             Ok(plan) => preview(service, environment, &plan, now),
             Err(refusal) => refuse(&refusal),
         },

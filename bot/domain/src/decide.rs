@@ -11,12 +11,19 @@
 //! `tests/snapshots` beside it has every command in every state.
 
 use crate::{
-    people::{Person, Policy},
+    authority::{Roster, Truth},
+    grammar::ReviewAnswer,
+    people::{Person, Standing},
     plan::{Aim, Plan, PlanHash},
-    proof::Round,
-    refusal::{Refusal, Source},
+    policy::Policy,
+    proof::{Round, spell},
+    refusal::{Refusal, Source, list},
     release::{Pin, Progress, Receipt, Release, Surface, Survey, Trouble},
-    rollback::{Act, Approval, Command, Decision, Proposal, Rollback, Say, Spoken, State},
+    risk::Risk,
+    rollback::{
+        Act, Approval, Asked, Command, Confirmed, Decision, Freeze, Glass, Objection, Page,
+        Proposal, Review, Rollback, Say, Spoken, State,
+    },
     timeline::{Actor, Happening, Kind},
 };
 use jiff::Timestamp;
@@ -26,6 +33,8 @@ use std::time::Duration;
 const READ_BACK_AT_MOST: Duration = Duration::from_secs(60);
 /// How long the platform may take from accepting to serving before that is said to be too long.
 pub const SERVE_WITHIN: Duration = Duration::from_secs(15 * 60);
+/// How many objections one card takes.
+const OBJECTIONS_AT_MOST: usize = 20;
 /// How long a request may leave no trace before it counts as never received.
 const TRACE_WITHIN: Duration = Duration::from_secs(60);
 
@@ -48,23 +57,54 @@ pub fn decide(
         Command::Person {
             by,
             standing,
+            roster,
             source,
             reply_to,
             act,
         } => {
             standing.admit()?;
+            let who = Who {
+                person: by,
+                standing,
+                roster: *roster,
+                source,
+            };
             match act {
-                Act::Approve { hash } => next.approve(by, hash, source, policy)?,
-                Act::Deny { because } => next.deny(by, because, source, policy)?,
-                Act::Stop { because } => next.stop(by, because, source, policy)?,
-                Act::Retarget { hash, to } => next.retarget(by, hash, to, source, reply_to)?,
+                Act::Approve { hash, confirmed } => next.approve(who, hash, confirmed, policy)?,
+                Act::Withdraw { because } => next.withdraw(who, because, policy)?,
+                Act::Object { because } => next.object(who, because, policy)?,
+                Act::BreakGlass {
+                    hash,
+                    because,
+                    promised,
+                } => next.break_glass(who, hash, because, promised, policy)?,
+                Act::Review { answer, because } => next.review(who, answer, because, policy)?,
+                Act::Deny { because } => next.deny(who, because, policy)?,
+                Act::Stop { because } => next.stop(who, because, policy)?,
+                Act::Retarget { hash, to } => next.retarget(who, hash, to, reply_to)?,
             }
         }
-        Command::Planned { plan, requester } => next.planned(*plan, requester, policy)?,
+        Command::Planned {
+            plan,
+            requester,
+            roster,
+            frozen,
+        } => next.planned(*plan, requester, &roster, frozen, policy)?,
         Command::CannotPlan { refusal } => next.cannot_plan(refusal)?,
+        Command::Waited { roster } => next.waited(&roster, policy)?,
+        Command::WindowEnded { standing, roster } => {
+            next.window_ended(&standing, &roster, policy)?;
+        }
+        Command::Renewed { plan } => next.renewed(plan, policy)?,
+        Command::Froze { freeze } => next.froze(freeze, policy)?,
+        Command::ReviewDue { roster } => next.review_due(&roster, policy)?,
         Command::Expire => next.expire()?,
-        Command::Rechecked { survey, plan } => next.rechecked(*survey, plan, policy)?,
-        Command::RecheckFailed { why } => next.recheck_failed(why)?,
+        Command::Rechecked {
+            survey,
+            plan,
+            roster,
+        } => next.rechecked(*survey, plan, &roster, policy)?,
+        Command::RecheckFailed { why } => next.recheck_failed(why, policy)?,
         Command::Answered { answer } => next.answered(answer, policy)?,
         Command::LostTrack => next.lost_track()?,
         Command::Observed { progress } => next.observed(progress, policy)?,
@@ -81,6 +121,14 @@ pub fn decide(
     })
 }
 
+/// Somebody who acts, with what was read of them for this.
+struct Who {
+    person: Person,
+    standing: Standing,
+    roster: Roster,
+    source: Source,
+}
+
 /// A decision being made.
 struct Draft {
     rollback: Rollback,
@@ -94,96 +142,376 @@ struct Draft {
 impl Draft {
     fn approve(
         &mut self,
-        by: Person,
+        who: Who,
         hash: Option<PlanHash>,
-        source: Source,
+        confirmed: Confirmed,
         policy: &Policy,
     ) -> Result<(), Refusal> {
-        let State::Proposed { expires_at } = self.rollback.state else {
-            return Err(self.not_open());
-        };
-        if hash.is_some() && hash != self.rollback.hash {
-            return Err(Refusal::OldCard {
-                id: self.rollback.id,
-            });
+        let expires_at = self.open_with(hash)?;
+        let case = self.rollback.case(policy, &who.roster);
+        let roles = case
+            .may_approve(&who.person, &who.standing, self.now)
+            .admit()?;
+        if let Some(plan) = &self.rollback.plan
+            && let Some(what) = confirmed.lacks(case.rule, plan)
+        {
+            return Err(Refusal::Unconfirmed { what });
         }
-        if self.now >= expires_at {
-            return Err(self.expired(expires_at));
+        let mut text = format!("approved plan {} as {}", self.hash(), list(&roles, "and"));
+        if !confirmed.ticked.is_empty() {
+            text.push_str(&format!(", seeing: {}", self.cautions().join("; ")));
         }
-        let role = policy.may_approve(&by, &self.rollback.requester)?;
-        let plan = self
-            .rollback
-            .hash
-            .as_ref()
-            .map(PlanHash::to_string)
-            .unwrap_or_default();
+        if let Some(typed) = &confirmed.typed {
+            text.push_str(&format!(", typing {}", typed.trim()));
+        }
+        if let Some(frozen) = &self.rollback.frozen {
+            text.push_str(&format!(
+                ", while frozen by @{} because \"{}\"",
+                frozen.by.name, frozen.because
+            ));
+        }
+        self.let_run(
+            Approval {
+                by: who.person,
+                roles,
+                at: self.now,
+                unopposed: false,
+            },
+            who.source,
+            text,
+            expires_at,
+            &who.roster,
+            policy,
+        );
+        Ok(())
+    }
+
+    /// Counts a yes, and goes on if it was the last that was missing.
+    fn let_run(
+        &mut self,
+        approval: Approval,
+        source: Source,
+        text: String,
+        expires_at: Timestamp,
+        roster: &Roster,
+        policy: &Policy,
+    ) {
         self.happened(
-            Actor::Person(by.clone()),
+            Actor::Person(approval.by.clone()),
             source,
             Kind::Approved,
-            format!("approved plan {plan} as {role}"),
+            text,
         );
+        self.rollback.approvals.push(approval);
+        self.rollback.waiting.window_ends = None;
+        if self.rollback.case(policy, roster).missing().people > 0 {
+            self.become_(State::Proposed { expires_at });
+            self.wait_on(policy);
+            return;
+        }
         self.rollback.times.approved = Some(self.now);
-        self.rollback.approved = Some(Approval {
-            by,
-            role,
+        self.become_(State::Approved { expires_at });
+        self.drive_at = Some(self.now);
+    }
+
+    fn withdraw(
+        &mut self,
+        who: Who,
+        because: Option<String>,
+        policy: &Policy,
+    ) -> Result<(), Refusal> {
+        let (State::Proposed { expires_at } | State::Approved { expires_at }) = self.rollback.state
+        else {
+            return Err(self.not_open());
+        };
+        let given = |approval: &Approval| approval.by.id == who.person.id;
+        let Some(at) = self.rollback.approvals.iter().position(given) else {
+            return Err(Refusal::AlreadySo {
+                what: format!(
+                    "You have not approved RB-{}, so there is nothing to take back.",
+                    self.rollback.id
+                ),
+            });
+        };
+        self.rollback.approvals.remove(at);
+        self.happened(
+            Actor::Person(who.person),
+            who.source,
+            Kind::Withdrawn,
+            reasoned("took their approval back", &because),
+        );
+        self.rollback.times.approved = None;
+        self.become_(State::Proposed { expires_at });
+        self.wait_on(policy);
+        Ok(())
+    }
+
+    fn object(&mut self, who: Who, because: String, policy: &Policy) -> Result<(), Refusal> {
+        if !matches!(
+            self.rollback.state,
+            State::Proposed { .. } | State::Approved { .. }
+        ) {
+            return Err(self.not_open());
+        }
+        if self.rollback.objections.len() >= OBJECTIONS_AT_MOST {
+            return Err(Refusal::AlreadySo {
+                what: format!(
+                    "RB-{} has {OBJECTIONS_AT_MOST} objections already; `/rollback note` writes yours down.",
+                    self.rollback.id
+                ),
+            });
+        }
+        self.happened(
+            Actor::Person(who.person.clone()),
+            who.source,
+            Kind::Objected,
+            format!("objected: \"{because}\""),
+        );
+        let text = match self.rollback.waiting.window_ends.take() {
+            Some(_) => format!(
+                "{{0}} objects to RB-{}: \"{because}\". It does not start by itself any more; somebody with authority decides.",
+                self.rollback.id
+            ),
+            None => format!("{{0}} objects to RB-{}: \"{because}\".", self.rollback.id),
+        };
+        self.post(text, vec![who.person.id.clone()], true, "objection");
+        self.rollback.objections.push(Objection {
+            by: who.person,
+            because,
             at: self.now,
+        });
+        self.says.push(Say::Card);
+        match self.rollback.state {
+            State::Proposed { .. } => self.wait_on(policy),
+            _ => self.drive_at = Some(self.now),
+        }
+        Ok(())
+    }
+
+    fn break_glass(
+        &mut self,
+        who: Who,
+        hash: Option<PlanHash>,
+        because: String,
+        promised: bool,
+        policy: &Policy,
+    ) -> Result<(), Refusal> {
+        let expires_at = self.open_with(hash)?;
+        let case = self.rollback.case(policy, &who.roster);
+        let people: Vec<String> = case
+            .could_approve(self.now)
+            .into_iter()
+            .map(|(id, _)| id)
+            .collect();
+        if !case.rule.break_glass {
+            return Err(Refusal::NoBreakGlass {
+                risk: case.risk,
+                people,
+            });
+        }
+        if because.trim().is_empty() || !promised {
+            return Err(Refusal::Unconfirmed {
+                what: "Say why it cannot wait, and tick that you will explain it: the card's *Break glass…* asks for both.".into(),
+            });
+        }
+        let due = after(self.now, policy.review_within);
+        self.happened(
+            Actor::Person(who.person.clone()),
+            who.source,
+            Kind::BreakGlass,
+            format!(
+                "broke the glass for plan {}, without an approval: \"{because}\"; a review is due {}",
+                self.hash(),
+                due.strftime("%Y-%m-%d %H:%M UTC")
+            ),
+        );
+        if policy.page_on_break_glass {
+            let summary = format!(
+                "BREAK GLASS: @{} rolls back {} without an approval: {because}",
+                who.person.name,
+                self.what()
+            );
+            self.page("glass", summary);
+        }
+        self.rollback.glass = Some(Glass {
+            by: who.person,
+            because,
+            at: self.now,
+            due,
+            reminded: 0,
+            spent: None,
+            review: None,
+        });
+        self.rollback.waiting.window_ends = None;
+        self.rollback.times.approved = Some(self.now);
+        self.says.push(Say::Glass);
+        self.says.push(Say::ReviewAt {
+            at: after(self.now, policy.review_within / 2),
         });
         self.become_(State::Approved { expires_at });
         self.drive_at = Some(self.now);
         Ok(())
     }
 
-    fn deny(
+    fn review(
         &mut self,
-        by: Person,
-        because: Option<String>,
-        source: Source,
+        who: Who,
+        answer: ReviewAnswer,
+        because: String,
         policy: &Policy,
     ) -> Result<(), Refusal> {
+        let id = self.rollback.id;
+        let nothing = |what: String| Err(Refusal::AlreadySo { what });
+        let Some(glass) = &self.rollback.glass else {
+            return nothing(format!("Nobody broke the glass for RB-{id}."));
+        };
+        if let Some(review) = &glass.review {
+            return nothing(format!(
+                "@{} reviewed RB-{id} already: {}.",
+                review.by.name, review.answer
+            ));
+        }
+        if let Some(spent) = &glass.spent {
+            return nothing(format!("RB-{id} needs no review. {spent}"));
+        }
+        let case = self.rollback.case(policy, &who.roster);
+        // Nobody is their own judge, unless they may be their own approver.
+        if who.person.id == glass.by.id && !case.rule.requester_counts {
+            let others = case.has_authority(&who.person, &who.standing, self.now);
+            return Err(Refusal::OwnRequest {
+                risk: case.risk,
+                people: others.otherwise.people,
+            });
+        }
+        case.has_authority(&who.person, &who.standing, self.now)
+            .admit()?;
+        self.happened(
+            Actor::Person(who.person.clone()),
+            who.source,
+            Kind::Reviewed,
+            format!("reviewed the broken glass: {answer}: \"{because}\""),
+        );
+        if let Some(glass) = &mut self.rollback.glass {
+            glass.review = Some(Review {
+                by: who.person,
+                answer,
+                because,
+                at: self.now,
+            });
+        }
+        self.says.push(Say::Glass);
+        self.says.push(Say::Card);
+        if self.rollback.state.is_ended() {
+            // The file that was exported when it ended does not have the answer.
+            self.says.push(Say::Export {
+                why: "reviewed".into(),
+            });
+        }
+        self.go_on(policy);
+        Ok(())
+    }
+
+    /// What was under way before something was only written down goes on when it would have.
+    fn go_on(&mut self, policy: &Policy) {
+        match self.rollback.state {
+            State::Proposed { .. } => self.wait_on(policy),
+            ref state if state.is_ended() => {}
+            // Poking an earlier moment never moves the drive step later.
+            _ => self.drive_at = Some(after(self.now, policy.check_every)),
+        }
+    }
+
+    fn review_due(&mut self, roster: &Roster, policy: &Policy) -> Result<(), Refusal> {
+        let id = self.rollback.id;
+        let people: Vec<String> = {
+            let Some(glass) = self.rollback.glass.as_ref().filter(|glass| glass.wants_review())
+            else {
+                return Err(Refusal::AlreadySo {
+                    what: format!("RB-{id} needs no review."),
+                });
+            };
+            let case = self.rollback.case(policy, roster);
+            case.has_authority(&glass.by, &Standing::Member, self.now)
+                .otherwise
+                .people
+        };
+        let Some(glass) = &mut self.rollback.glass else {
+            return Ok(());
+        };
+        glass.reminded += 1;
+        let (due, n, by) = (glass.due, glass.reminded, glass.by.id.clone());
+        let late = self.now >= due;
+        let said = match late {
+            true => format!(
+                "was due {}",
+                due.strftime("%Y-%m-%d %H:%M UTC")
+            ),
+            false => format!("is due {}", due.strftime("%Y-%m-%d %H:%M UTC")),
+        };
+        self.happened(
+            Actor::Bot,
+            Source::Bot,
+            Kind::Reminded,
+            format!("asked for the review of the broken glass again: it {said}"),
+        );
+        let mut named: Vec<String> = people.into_iter().take(5).collect();
+        let asked = match named.is_empty() {
+            true => {
+                named.push(by);
+                "{0}, somebody with authority has to say what they think of it".to_owned()
+            }
+            false => {
+                let whom: Vec<String> = (0..named.len()).map(|n| format!("{{{n}}}")).collect();
+                format!("{}: one of you, please", list(&whom, "and"))
+            }
+        };
+        self.post(
+            format!(
+                "The review of RB-{id}, which was run without an approval, {said}. {asked}: `/rollback review RB-{id} justified because …`, `should-have-waited` or `policy-too-strict`."
+            ),
+            named,
+            false,
+            &format!("review:{n}"),
+        );
+        let half = policy.review_within / 2;
+        self.says.push(Say::ReviewAt {
+            at: after(self.now, half.max(Duration::from_secs(60))),
+        });
+        self.go_on(policy);
+        Ok(())
+    }
+
+    fn deny(&mut self, who: Who, because: Option<String>, policy: &Policy) -> Result<(), Refusal> {
         match self.rollback.state {
             State::Proposed { .. } | State::Approved { .. } => {}
             _ => return Err(self.not_open()),
         }
-        if policy.role_of(&by.id).is_none() {
-            return Err(Refusal::NotAuthorised {
-                roles: policy.approvers.keys().cloned().collect(),
-                people: policy
-                    .could_approve("")
-                    .into_iter()
-                    .map(|(id, _)| id)
-                    .collect(),
-            });
-        }
+        self.rollback
+            .case(policy, &who.roster)
+            .has_authority(&who.person, &who.standing, self.now)
+            .admit()?;
         self.happened(
-            Actor::Person(by.clone()),
-            source,
+            Actor::Person(who.person.clone()),
+            who.source,
             Kind::Denied,
             reasoned("denied it", &because),
         );
-        self.end(State::Denied { by, because });
+        self.end(State::Denied {
+            by: who.person,
+            because,
+        });
         Ok(())
     }
 
-    fn stop(
-        &mut self,
-        by: Person,
-        because: Option<String>,
-        source: Source,
-        policy: &Policy,
-    ) -> Result<(), Refusal> {
+    fn stop(&mut self, who: Who, because: Option<String>, policy: &Policy) -> Result<(), Refusal> {
         if self.rollback.state.is_ended() || matches!(self.rollback.state, State::Watching { .. }) {
             return Err(self.not_open());
         }
-        if by.id != self.rollback.requester.id && policy.role_of(&by.id).is_none() {
-            return Err(Refusal::NotYours {
-                id: self.rollback.id,
-                people: policy
-                    .could_approve("")
-                    .into_iter()
-                    .map(|(id, _)| id)
-                    .collect(),
-            });
+        if who.person.id != self.rollback.requester.id {
+            self.rollback
+                .case(policy, &who.roster)
+                .has_authority(&who.person, &who.standing, self.now)
+                .admit()?;
         }
         if let Some(asked_at) = self.rollback.times.asked {
             return Err(Refusal::TooLateToStop {
@@ -193,21 +521,23 @@ impl Draft {
             });
         }
         self.happened(
-            Actor::Person(by.clone()),
-            source,
+            Actor::Person(who.person.clone()),
+            who.source,
             Kind::Cancelled,
             reasoned("took it back before the platform was asked", &because),
         );
-        self.end(State::Cancelled { by, because });
+        self.end(State::Cancelled {
+            by: who.person,
+            because,
+        });
         Ok(())
     }
 
     fn retarget(
         &mut self,
-        by: Person,
+        who: Who,
         hash: Option<PlanHash>,
         to: String,
-        source: Source,
         reply_to: Option<String>,
     ) -> Result<(), Refusal> {
         if !matches!(self.rollback.state, State::Proposed { .. }) {
@@ -224,29 +554,41 @@ impl Draft {
             .as_ref()
             .is_some_and(|plan| plan.to.is_called(&to))
         {
-            return Err(Refusal::SameTarget {
-                id: self.rollback.id,
-                target: self.rollback.to_label().to_owned(),
+            return Err(Refusal::AlreadySo {
+                what: format!(
+                    "RB-{} aims at {} already.",
+                    self.rollback.id,
+                    self.rollback.to_label()
+                ),
             });
         }
         self.happened(
-            Actor::Person(by.clone()),
-            source,
+            Actor::Person(who.person.clone()),
+            who.source,
             Kind::Superseded,
             format!("changed the target to {to}"),
         );
         let mut proposal = self.again(crate::grammar::Target::Named(to));
-        proposal.requester = by.clone();
-        proposal.source = source;
+        // Another target is not what the rollback left.
+        proposal.aim.undoes = None;
+        proposal.requester = who.person.clone();
+        proposal.source = who.source;
         proposal.reply_to = reply_to;
         self.opens = Some(proposal);
         self.end(State::Superseded {
-            why: format!("@{} changed the target", by.name),
+            why: format!("@{} changed the target", who.person.name),
         });
         Ok(())
     }
 
-    fn planned(&mut self, plan: Plan, requester: Person, policy: &Policy) -> Result<(), Refusal> {
+    fn planned(
+        &mut self,
+        plan: Plan,
+        requester: Person,
+        roster: &Roster,
+        frozen: Option<Freeze>,
+        policy: &Policy,
+    ) -> Result<(), Refusal> {
         if self.rollback.state != State::Planning {
             return Err(self.not_open());
         }
@@ -265,14 +607,338 @@ impl Draft {
             ),
         );
         let expires_at = after(self.now, policy.plan_ttl);
+        let risk = plan.risk;
         self.rollback.surfaces = plan.surfaces.clone();
         self.rollback.pin = plan.pin;
         self.rollback.plan = Some(plan);
         self.rollback.hash = Some(hash);
+        self.rollback.frozen = frozen;
+        self.rollback.plan_until = Some(expires_at);
         self.rollback.times.proposed = Some(self.now);
+        self.rollback.waiting.since.get_or_insert(self.now);
+        if let Some(window) = policy.objection_window
+            && risk <= Risk::Code
+            && self.rollback.frozen.is_none()
+            && self.rollback.replaces.is_none()
+            && self.may_start_unopposed(&Standing::Member, roster, policy)
+        {
+            self.rollback.waiting.window_ends = Some(after(self.now, window));
+        }
         self.become_(State::Proposed { expires_at });
-        self.drive_at = Some(expires_at);
+        self.wait_on(policy);
         Ok(())
+    }
+
+    /// Whether whoever asked has the authority that an objection window stands for.
+    fn may_start_unopposed(&self, standing: &Standing, roster: &Roster, policy: &Policy) -> bool {
+        let case = self.rollback.case(policy, roster);
+        let requester = &self.rollback.requester;
+        let verdict = case.has_authority(requester, standing, self.now);
+        case.rule.approvals == 1
+            && case.rule.one_of.is_empty()
+            && verdict.reason.truth == Truth::Yes
+    }
+
+    fn window_ended(
+        &mut self,
+        standing: &Standing,
+        roster: &Roster,
+        policy: &Policy,
+    ) -> Result<(), Refusal> {
+        let State::Proposed { expires_at } = self.rollback.state else {
+            return Err(self.not_open());
+        };
+        match self.rollback.waiting.window_ends {
+            Some(ends) if ends <= self.now && self.now < expires_at => {}
+            _ => return Err(self.not_open()),
+        }
+        if self.rollback.objections.is_empty() && self.may_start_unopposed(standing, roster, policy)
+        {
+            let requester = self.rollback.requester.clone();
+            let roles = self
+                .rollback
+                .case(policy, roster)
+                .has_authority(&requester, standing, self.now)
+                .roles;
+            let text = format!(
+                "started plan {} as {}: nobody objected",
+                self.hash(),
+                list(&roles, "and")
+            );
+            let approval = Approval {
+                by: requester,
+                roles,
+                at: self.now,
+                unopposed: true,
+            };
+            self.let_run(approval, Source::Bot, text, expires_at, roster, policy);
+            return Ok(());
+        }
+        self.rollback.waiting.window_ends = None;
+        self.happened(
+            Actor::Bot,
+            Source::Bot,
+            Kind::Refused,
+            format!(
+                "did not start by itself: the authority of @{} could not be confirmed; it waits for an approval",
+                self.rollback.requester.name
+            ),
+        );
+        self.says.push(Say::Card);
+        self.wait_on(policy);
+        Ok(())
+    }
+
+    /// Nobody has answered: reminds those who could, and climbs the ladder.
+    fn waited(&mut self, roster: &Roster, policy: &Policy) -> Result<(), Refusal> {
+        let State::Proposed { .. } = self.rollback.state else {
+            return Err(self.not_open());
+        };
+        let waited_since = self.rollback.waiting.since.unwrap_or(self.now);
+        let waited = since(waited_since, self.now);
+        let id = self.rollback.id;
+        let due = |times: &[Duration], over: usize| {
+            times.iter().skip(over).filter(|after| **after <= waited).count()
+        };
+        // After an outage several may be due: one reminder says it.
+        let reminders = due(&policy.remind, self.rollback.waiting.reminded);
+        if reminders > 0 {
+            self.rollback.waiting.reminded += reminders;
+            let n = self.rollback.waiting.reminded;
+            let people: Vec<String> = self
+                .rollback
+                .case(policy, roster)
+                .could_approve(self.now)
+                .into_iter()
+                .map(|(person, _)| person)
+                .take(5)
+                .collect();
+            self.asked(
+                Kind::Reminded,
+                format!("RB-{id} has waited {} for an approval", spell(waited)),
+                people,
+                None,
+                true,
+                &format!("reminder:{n}"),
+            );
+        }
+        while let Some(rung) = policy.escalate.get(self.rollback.waiting.climbed)
+            && rung.after <= waited
+        {
+            self.rollback.waiting.climbed += 1;
+            let n = self.rollback.waiting.climbed;
+            let mut people: Vec<String> = rung.people.clone();
+            for role in &rung.roles {
+                for member in roster.members(role) {
+                    if !people.iter().any(|known| known == member) {
+                        people.push(member.to_owned());
+                    }
+                }
+            }
+            people.truncate(10);
+            self.asked(
+                Kind::Escalated,
+                format!(
+                    "RB-{id} has waited {} for an approval to roll back {}",
+                    spell(waited),
+                    self.what()
+                ),
+                people,
+                rung.page.then(|| "PagerDuty".to_owned()),
+                false,
+                &format!("escalation:{n}"),
+            );
+            if rung.page {
+                let because = self.rollback.because.clone().unwrap_or_default();
+                let summary = format!(
+                    "RB-{id} waits for an approval since {}: {}, asked for by @{}: {because}",
+                    waited_since.strftime("%H:%M UTC"),
+                    self.what(),
+                    self.rollback.requester.name,
+                );
+                self.rollback.waiting.paged = true;
+                self.page("approval", summary);
+            }
+        }
+        self.says.push(Say::Card);
+        self.wait_on(policy);
+        Ok(())
+    }
+
+    /// Asks people, in the card's thread or in the channel, and writes down that they were asked.
+    fn asked(
+        &mut self,
+        kind: Kind,
+        what: String,
+        people: Vec<String>,
+        else_: Option<String>,
+        in_thread: bool,
+        key: &str,
+    ) {
+        let mut whom: Vec<String> = (0..people.len()).map(|n| format!("{{{n}}}")).collect();
+        let mut recorded: Vec<String> = people.clone();
+        whom.extend(else_.clone());
+        recorded.extend(else_.clone());
+        let text = match whom.is_empty() {
+            true => format!(
+                "{what}. Nobody is known who could give it: `/rollback contacts` says who can help."
+            ),
+            false => format!("{what}. Asking {}.", list(&whom, "and")),
+        };
+        let listed = match recorded.is_empty() {
+            true => "nobody is known who could".to_owned(),
+            false => format!("asked {}", list(&recorded, "and")),
+        };
+        self.happened(Actor::Bot, Source::Bot, kind, format!("{what}: {listed}"));
+        self.post(text, people.clone(), in_thread, key);
+        if !people.is_empty() || else_.is_some() {
+            self.rollback.waiting.asked.push(Asked {
+                people,
+                else_,
+                at: self.now,
+            });
+        }
+    }
+
+    /// The plan's time is over and it is still waited for: the same plan goes on, another one
+    /// takes its place.
+    fn renewed(
+        &mut self,
+        plan: Result<Box<Plan>, Refusal>,
+        policy: &Policy,
+    ) -> Result<(), Refusal> {
+        let State::Proposed { expires_at } = self.rollback.state else {
+            return Err(self.not_open());
+        };
+        if self.now < expires_at {
+            return Err(self.not_open());
+        }
+        let Ok(fresh) = plan else {
+            return self.expire();
+        };
+        let hash = fresh.hash(&self.rollback.service, &self.rollback.environment);
+        if Some(&hash) == self.rollback.hash.as_ref() {
+            let until = after(self.now, policy.plan_ttl);
+            self.happened(
+                Actor::Bot,
+                Source::Bot,
+                Kind::Rechecked,
+                format!(
+                    "read the platform again: nothing that matters has changed; the plan is open until {}",
+                    until.strftime("%H:%M:%S UTC")
+                ),
+            );
+            if let Some(plan) = &mut self.rollback.plan {
+                plan.read_at = self.now;
+            }
+            self.rollback.plan_until = Some(until);
+            self.become_(State::Proposed { expires_at: until });
+            self.wait_on(policy);
+            return Ok(());
+        }
+        let why = format!("Nothing was run: {}", drift(self.rollback.plan.as_ref(), &fresh));
+        self.happened(Actor::Bot, Source::Bot, Kind::Superseded, why.clone());
+        let mut proposal = self.again(self.rollback.aim.target.clone());
+        proposal.waiting = self.rollback.waiting.clone();
+        self.opens = Some(proposal);
+        self.end(State::Superseded { why });
+        Ok(())
+    }
+
+    fn froze(&mut self, freeze: Option<Freeze>, policy: &Policy) -> Result<(), Refusal> {
+        if self.rollback.times.asked.is_some() || self.rollback.state.is_ended() {
+            return Err(self.not_open());
+        }
+        if freeze.is_some() && self.rollback.waiting.window_ends.take().is_some() {
+            self.happened(
+                Actor::Bot,
+                Source::Bot,
+                Kind::Refused,
+                "does not start by itself any more: the service was frozen".into(),
+            );
+        }
+        self.rollback.frozen = freeze;
+        self.says.push(Say::Card);
+        self.go_on(policy);
+        Ok(())
+    }
+
+    /// The end of the plan that is open for this hash; refused if it is not.
+    fn open_with(&self, hash: Option<PlanHash>) -> Result<Timestamp, Refusal> {
+        let State::Proposed { expires_at } = self.rollback.state else {
+            return Err(self.not_open());
+        };
+        if hash.is_some() && hash != self.rollback.hash {
+            return Err(Refusal::OldCard {
+                id: self.rollback.id,
+            });
+        }
+        if self.now >= expires_at {
+            return Err(self.expired(expires_at));
+        }
+        Ok(expires_at)
+    }
+
+    /// When it is looked at next while it is open.
+    fn wait_on(&mut self, policy: &Policy) {
+        if let State::Proposed { expires_at } = self.rollback.state {
+            self.drive_at = Some(self.rollback.next_look(policy, expires_at));
+        }
+    }
+
+    fn hash(&self) -> String {
+        self.rollback
+            .hash
+            .as_ref()
+            .map(PlanHash::to_string)
+            .unwrap_or_default()
+    }
+
+    /// The cautions of its plan, as clauses.
+    fn cautions(&self) -> Vec<String> {
+        let plan = self.rollback.plan.as_ref();
+        plan.map_or_else(Vec::new, |plan| {
+            plan.cautions
+                .iter()
+                .map(|caution| caution.say(plan.to.label(), plan.read_at))
+                .collect()
+        })
+    }
+
+    /// What is changed, in short: `frontend (production), v214 → v213`.
+    fn what(&self) -> String {
+        format!(
+            "{} ({}), {} → {}",
+            self.rollback.service,
+            self.rollback.environment,
+            self.rollback.from_label(),
+            self.rollback.to_label()
+        )
+    }
+
+    /// Says something where everybody sees it; `{0}` in `text` stands for the first of `people`.
+    fn post(&mut self, text: String, people: Vec<String>, in_thread: bool, key: &str) {
+        let marked = (0..people.len()).fold(text, |text, n| {
+            text.replace(&format!("{{{n}}}"), &format!("\u{1}{n}\u{1}"))
+        });
+        self.says.push(Say::Post {
+            spoken: Spoken::Naming(marked, people),
+            in_thread,
+            key: format!("{key}:{}", self.rollback.revision),
+        });
+    }
+
+    fn page(&mut self, about: &str, summary: String) {
+        self.happened(
+            Actor::Bot,
+            Source::Bot,
+            Kind::Paged,
+            format!("paging PagerDuty: {summary}"),
+        );
+        let key = format!("RB-{}:{about}", self.rollback.id);
+        self.says.push(Say::Page {
+            page: Page::Trigger { key, summary },
+        });
     }
 
     fn cannot_plan(&mut self, refusal: Refusal) -> Result<(), Refusal> {
@@ -305,12 +971,15 @@ impl Draft {
                     Actor::Bot,
                     Source::Bot,
                     Kind::Expired,
-                    match &self.rollback.approved {
-                        Some(approval) => format!(
-                            "approved by @{}, but it could not be run before the plan expired; nothing was run",
-                            approval.by.name
-                        ),
-                        None => "nobody approved in time; nothing was run".into(),
+                    match self.rollback.state {
+                        State::Approved { .. } => {
+                            "approved, but it could not be run before the plan expired; nothing was run"
+                                .into()
+                        }
+                        _ if !self.rollback.approvals.is_empty() => {
+                            "not everybody who is needed approved in time; nothing was run".into()
+                        }
+                        _ => "nobody approved in time; nothing was run".into(),
                     },
                 );
                 self.end(State::Expired { at: expires_at });
@@ -324,6 +993,7 @@ impl Draft {
         &mut self,
         survey: Survey,
         plan: Result<Box<Plan>, Refusal>,
+        roster: &Roster,
         policy: &Policy,
     ) -> Result<(), Refusal> {
         let State::Approved { expires_at } = self.rollback.state else {
@@ -337,11 +1007,9 @@ impl Draft {
             .ok()
             .map(|plan| plan.hash(&self.rollback.service, &self.rollback.environment));
         if fresh.is_some() && fresh == self.rollback.hash {
-            // The approver may have lost the role between the click and now.
-            if let Some(approval) = &self.rollback.approved
-                && let Err(refusal) = policy.may_approve(&approval.by, &self.rollback.requester)
-            {
-                return self.open_again(format!("The approval does not count any more: {refusal}"));
+            // An approver may be known by now to have lost the role since the click.
+            if !self.rollback.breaks_glass() && !self.still_approved(roster, policy) {
+                return self.open_again("Nothing was run: not every approval counts any more.".into(), policy);
             }
             self.happened(
                 Actor::Bot,
@@ -370,13 +1038,8 @@ impl Draft {
         };
         let why = format!("Nothing was run: {moved}");
         self.happened(Actor::Bot, Source::Bot, Kind::Superseded, why.clone());
-        if let Some(approval) = &self.rollback.approved {
-            self.says.push(Say::Tell {
-                person: approval.by.id.clone(),
-                reply_to: None,
-                spoken: Spoken::Text(format!("{why} A fresh plan is being made.")),
-            });
-        }
+        self.tell_approvers(&format!("{why} A fresh plan is being made."));
+        self.spend_glass(&why);
         let mut proposal = self.again(self.rollback.aim.target.clone());
         proposal.source = Source::Bot;
         self.opens = Some(proposal);
@@ -384,30 +1047,73 @@ impl Draft {
         Ok(())
     }
 
-    fn recheck_failed(&mut self, why: String) -> Result<(), Refusal> {
-        self.open_again(format!(
-            "Nothing was run: the platform could not be read again before executing. {}",
-            crate::refusal::sentence(&why)
-        ))
+    fn recheck_failed(&mut self, why: String, policy: &Policy) -> Result<(), Refusal> {
+        self.open_again(
+            format!(
+                "Nothing was run: the platform could not be read again before executing. {}",
+                crate::refusal::sentence(&why)
+            ),
+            policy,
+        )
     }
 
     /// Takes the yes back: the card waits for another one.
-    fn open_again(&mut self, text: String) -> Result<(), Refusal> {
+    fn open_again(&mut self, text: String, policy: &Policy) -> Result<(), Refusal> {
         let State::Approved { expires_at } = self.rollback.state else {
             return Err(self.not_open());
         };
         self.happened(Actor::Bot, Source::Bot, Kind::Refused, text.clone());
-        if let Some(approval) = self.rollback.approved.take() {
-            self.says.push(Say::Tell {
-                person: approval.by.id,
-                reply_to: None,
-                spoken: Spoken::Text(format!("{text} The card is open again.")),
-            });
-        }
+        self.tell_approvers(&format!("{text} The card is open again."));
+        self.spend_glass(&text);
+        self.rollback.approvals.clear();
         self.rollback.times.approved = None;
         self.become_(State::Proposed { expires_at });
-        self.drive_at = Some(expires_at);
+        self.wait_on(policy);
         Ok(())
+    }
+
+    /// Keeps the approvals that count by what is known now; whether they are enough.
+    fn still_approved(&mut self, roster: &Roster, policy: &Policy) -> bool {
+        let case = self.rollback.case(policy, roster);
+        let kept: Vec<Approval> = self
+            .rollback
+            .approvals
+            .iter()
+            .filter(|approval| approval.unopposed || case.still_counts(approval))
+            .cloned()
+            .collect();
+        let all = kept.len() == self.rollback.approvals.len();
+        all && case.missing().people == 0
+    }
+
+    /// Tells everybody who let it run what became of that.
+    fn tell_approvers(&mut self, text: &str) {
+        let glass = self.rollback.glass.as_ref();
+        let broke = glass.filter(|glass| glass.spent.is_none());
+        let people: Vec<String> = self
+            .rollback
+            .approvals
+            .iter()
+            .map(|approval| approval.by.id.clone())
+            .chain(broke.map(|glass| glass.by.id.clone()))
+            .collect();
+        for person in people {
+            self.says.push(Say::Tell {
+                person,
+                reply_to: None,
+                spoken: Spoken::Text(text.to_owned()),
+            });
+        }
+    }
+
+    /// Nothing was run on a broken glass after all.
+    fn spend_glass(&mut self, why: &str) {
+        if let Some(glass) = &mut self.rollback.glass
+            && glass.wants_review()
+        {
+            glass.spent = Some(why.to_owned());
+            self.says.push(Say::Glass);
+        }
     }
 
     fn answered(
@@ -454,10 +1160,11 @@ impl Draft {
                     format!("not now: {why}"),
                 );
                 let proposed = self.rollback.times.proposed.unwrap_or(self.now);
+                let until = self.rollback.plan_until;
                 self.rollback.times.asked = None;
                 self.rollback.said = Some(why);
                 self.become_(State::Approved {
-                    expires_at: after(proposed, policy.plan_ttl),
+                    expires_at: until.unwrap_or_else(|| after(proposed, policy.plan_ttl)),
                 });
                 self.drive_at = Some(after(
                     self.now,
@@ -706,7 +1413,9 @@ impl Draft {
         };
         self.happened(Actor::Bot, Source::Bot, Kind::Closed, text);
         self.end(State::Closed);
-        self.says.push(Say::Export);
+        self.says.push(Say::Export {
+            why: "closed".into(),
+        });
         Ok(())
     }
 
@@ -714,7 +1423,6 @@ impl Draft {
     fn not_open(&self) -> Refusal {
         let id = self.rollback.id;
         match &self.rollback.state {
-            State::Planning => Refusal::StillPlanning { id },
             State::Expired { at } => self.expired(*at),
             State::Proposed { .. } => Refusal::OldCard { id },
             state if state.is_ended() => Refusal::AlreadyEnded {
@@ -722,16 +1430,14 @@ impl Draft {
                 word: self.rollback.word(),
                 at: self.rollback.times.ended.unwrap_or(self.now),
             },
-            _ => match &self.rollback.approved {
-                Some(approval) => Refusal::AlreadyApproved {
-                    id,
-                    by: approval.by.name.clone(),
-                    at: approval.at,
-                },
-                None => Refusal::AlreadyRunning {
-                    id,
-                    word: self.rollback.word(),
-                },
+            _ => Refusal::AlreadyUnderWay {
+                id,
+                word: self.rollback.word(),
+                approved: self
+                    .rollback
+                    .approvals
+                    .last()
+                    .map(|approval| (approval.by.name.clone(), approval.at)),
             },
         }
     }
@@ -760,12 +1466,15 @@ impl Draft {
             aim: Aim {
                 target,
                 utc_offset: rollback.aim.utc_offset,
+                undoes: rollback.aim.undoes,
             },
             source: Source::Bot,
             commanded: self.now,
             target_time: rollback.target_time,
             reply_to: rollback.reply_to.clone(),
             replaces: Some(rollback.id),
+            waiting: crate::rollback::Waiting::default(),
+            turns: rollback.turns.clone(),
         }
     }
 
@@ -800,12 +1509,25 @@ impl Draft {
     }
 
     fn become_(&mut self, state: State) {
+        if self.rollback.waiting.paged && !matches!(state, State::Proposed { .. }) {
+            self.rollback.waiting.paged = false;
+            self.says.push(Say::Page {
+                page: Page::Resolve {
+                    key: format!("RB-{}:approval", self.rollback.id),
+                },
+            });
+        }
         self.rollback.state = state;
         self.says.push(Say::Card);
     }
 
     fn end(&mut self, state: State) {
         self.rollback.times.ended = Some(self.now);
+        self.rollback.waiting.window_ends = None;
+        // A glass that was broken for nothing needs no review.
+        if self.rollback.times.asked.is_none() {
+            self.spend_glass("Nothing was run.");
+        }
         self.become_(state);
         self.drive_at = None;
     }
@@ -814,7 +1536,9 @@ impl Draft {
     fn end_loudly(&mut self, state: State) {
         self.end(state);
         self.says.push(Say::Outcome);
-        self.says.push(Say::Export);
+        self.says.push(Say::Export {
+            why: "closed".into(),
+        });
     }
 }
 

@@ -26,6 +26,7 @@ pub const RESERVED: &[&str] = &[
     "assess",
     "because",
     "board",
+    "break-glass",
     "breakglass",
     "cancel",
     "contacts",
@@ -34,9 +35,11 @@ pub const RESERVED: &[&str] = &[
     "drill",
     "export",
     "forward",
+    "freeze",
     "help",
     "incident",
     "list",
+    "lock",
     "no",
     "note",
     "object",
@@ -51,6 +54,7 @@ pub const RESERVED: &[&str] = &[
     "prev",
     "previous",
     "resolve",
+    "review",
     "rollback",
     "status",
     "stop",
@@ -58,10 +62,13 @@ pub const RESERVED: &[&str] = &[
     "tl",
     "to",
     "undo",
+    "unfreeze",
+    "unlock",
     "unpin",
     "update",
     "who",
     "why",
+    "withdraw",
     "yes",
 ];
 
@@ -73,6 +80,8 @@ const LONGEST_COMMAND: usize = 500;
 const LONGEST_NAME: usize = 63;
 /// The most characters the name of a release may have.
 const LONGEST_TARGET: usize = 200;
+/// What a review can say, for people to choose from.
+const ANSWERS: &str = "`justified`, `should-have-waited` or `policy-too-strict`";
 /// How far back `-45m` may reach: a year.
 const LONGEST_AGO: i64 = 366 * 24 * 60 * 60;
 
@@ -140,7 +149,7 @@ pub enum ExportFormat {
     Json,
 }
 
-/// What a status is asked about.
+/// What a question is about: a status, or who may approve; and what a break-glass is for.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum About {
@@ -148,6 +157,18 @@ pub enum About {
     Rollback(u64),
     /// Everything about one service.
     Service(ServiceRef),
+}
+
+/// What whoever looks back at a break-glass thinks of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ReviewAnswer {
+    /// It was right not to wait.
+    Justified,
+    /// Somebody who may approve should have been waited for.
+    ShouldHaveWaited,
+    /// It should not have been necessary: who may approve should be changed.
+    PolicyTooStrict,
 }
 
 /// The words a request may start with.
@@ -164,8 +185,32 @@ pub enum Verb {
     Approve,
     /// Say no to a rollback.
     Deny,
+    /// Say what speaks against a rollback.
+    Object,
+    /// Take one's own approval back.
+    Withdraw,
+    /// Who may approve now.
+    Who,
+    /// Why one may approve, or may not.
+    Why,
+    /// Whom to reach.
+    Contacts,
     /// Stop a rollback; also `cancel`.
     Stop,
+    /// Go on without those who may approve; also `break-glass`.
+    BreakGlass,
+    /// Say afterwards whether that was right.
+    Review,
+    /// Go forward again to what a rollback left.
+    Undo,
+    /// Where automatic deploys are held off.
+    Pins,
+    /// Let automatic deploys flow again.
+    Unpin,
+    /// Hold off rollbacks of a service; also `lock`.
+    Freeze,
+    /// Allow them again; also `unlock`.
+    Unfreeze,
     /// Write something into the timeline.
     Note,
     /// Read the timeline; also `tl`.
@@ -204,10 +249,79 @@ pub enum Request {
         /// Why.
         because: Option<String>,
     },
+    /// Say what speaks against it.
+    Object {
+        /// The rollback's number.
+        rollback: u64,
+        /// What speaks against it.
+        because: String,
+    },
+    /// Take one's own approval back.
+    Withdraw {
+        /// The rollback's number.
+        rollback: u64,
+        /// Why.
+        because: Option<String>,
+    },
+    /// Show who may approve now.
+    Who(About),
+    /// Show why the speaker may approve, or may not.
+    Why {
+        /// The rollback's number.
+        rollback: u64,
+    },
+    /// Show whom to reach, for everything or one service.
+    Contacts(Option<ServiceRef>),
     /// Stop it.
     Stop {
         /// The rollback's number.
         rollback: u64,
+        /// Why.
+        because: Option<String>,
+    },
+    /// Go on without those who may approve.
+    BreakGlass {
+        /// The rollback that cannot wait, or the service that needs one.
+        about: About,
+        /// Why.
+        because: Option<String>,
+    },
+    /// Say afterwards whether it was right to go on without them.
+    Review {
+        /// The rollback's number.
+        rollback: u64,
+        /// Whether it was.
+        answer: ReviewAnswer,
+        /// Why.
+        because: String,
+    },
+    /// Propose to go forward again to what a rollback left.
+    Undo {
+        /// The rollback's number.
+        rollback: u64,
+        /// Why.
+        because: Option<String>,
+    },
+    /// Show where automatic deploys are held off.
+    Pins,
+    /// Let automatic deploys of a service flow again.
+    Unpin {
+        /// The service.
+        service: ServiceRef,
+        /// Why.
+        because: Option<String>,
+    },
+    /// Hold off rollbacks of a service.
+    Freeze {
+        /// The service.
+        service: ServiceRef,
+        /// Why.
+        because: String,
+    },
+    /// Allow them again.
+    Unfreeze {
+        /// The service.
+        service: ServiceRef,
         /// Why.
         because: Option<String>,
     },
@@ -243,7 +357,7 @@ pub enum Misread {
         meant: Option<Verb>,
     },
     /// The request is about a service and names none.
-    #[error("Nothing was run, because no service was named: write, for example, `{}frontend`.", prefix(*verb))]
+    #[error("Nothing was run, because no service was named: write, for example, `{}`.", example(*verb))]
     MissingService {
         /// The verb that needs it; none for a proposal.
         verb: Option<Verb>,
@@ -266,6 +380,36 @@ pub enum Misread {
         verb: Verb,
         /// What stands there.
         word: String,
+    },
+    /// The verb is about a rollback or a service, and neither is there.
+    #[error(
+        "Nothing was run, because `{verb}` needs to know which rollback or service: write, for example, `{verb} RB-41` or `{verb} frontend`."
+    )]
+    MissingAbout {
+        /// The verb that needs it.
+        verb: Verb,
+    },
+    /// The verb wants a reason, and there is none.
+    #[error(
+        "Nothing was run, because `{verb}` needs a reason: write, for example, `{verb} {said} because …`."
+    )]
+    MissingReason {
+        /// The verb that needs it.
+        verb: Verb,
+        /// What was said between the verb and where the reason should be.
+        said: String,
+    },
+    /// A review does not say what it thinks.
+    #[error("Nothing was run, because `review` needs an answer: choose {ANSWERS}, and say why.")]
+    MissingAnswer,
+    /// There is no such answer to a review.
+    #[error(
+        "Nothing was run, because \"{}\" is not an answer to a review: choose {ANSWERS}, and say why.",
+        shown(words)
+    )]
+    UnknownAnswer {
+        /// What stands there.
+        words: String,
     },
     /// A rollback was named, and not what to do with it.
     #[error(
@@ -428,7 +572,14 @@ pub fn help(verb: Option<Verb>) -> String {
             "`list frontend`: the last releases, good and bad",
             "`status`, `status RB-41`, `status frontend`: where it stands",
             "`approve RB-41`, `deny RB-41 because too risky`: decide on a rollback",
+            "`object RB-41 because sales end at noon`, `withdraw RB-41`: speak against it, or take your own approval back",
+            "`who RB-41`, `why RB-41`, `contacts frontend`: who may approve now, whether you may, and whom to reach",
             "`stop RB-41`: cancel it, or stop it where that is still possible",
+            "`breakglass RB-41`: nobody who may approve can be reached, and it cannot wait; explained and reviewed afterwards",
+            "`review RB-41 justified because carts were lost`: say afterwards whether that was right",
+            "`undo RB-41`: propose to go forward again to what it left",
+            "`pins`, `unpin frontend`: where automatic deploys are held off; let them flow again",
+            "`freeze frontend because we migrate`, `unfreeze frontend`: ask that nothing be changed; every card says so, it stops nobody with authority",
             "`note checkout is back`, `note -5m paged the team`: write into the timeline",
             "`timeline`, `export md`, `export json`: read it, or take it away",
             "`help approve`: more about one of them",
@@ -454,9 +605,56 @@ pub fn help(verb: Option<Verb>) -> String {
         Some(Verb::Deny) => &[
             "`deny RB-41 because a fix is on its way`: say no, as the button does. The reason may be left out.",
         ],
+        Some(Verb::Object) => &[
+            "`object RB-41 because sales end at noon`: say what speaks against it. The reason is needed.",
+            "It is for whoever knows something that those who decide may not know.",
+        ],
+        Some(Verb::Withdraw) => &[
+            "`withdraw RB-41 because rates recovered`: take your own approval back. The reason may be left out.",
+            "To end the rollback for everybody, `deny RB-41` or `stop RB-41`.",
+        ],
+        Some(Verb::Who) => &[
+            "`who RB-41`, `who frontend`: who may approve it now.",
+            "With several environments say which: `who frontend@production`.",
+        ],
+        Some(Verb::Why) => &["`why RB-41`: why you may approve it, or why you may not."],
+        Some(Verb::Contacts) => &[
+            "`contacts`: whom to reach. `contacts frontend`: whom for one service.",
+            "With several environments say which: `contacts frontend@production`.",
+        ],
         Some(Verb::Stop) => &[
             "`stop RB-41`: cancel it before it runs, or stop it where that is still possible. `cancel` is the same.",
             "What was already done is said and stays done.",
+        ],
+        Some(Verb::BreakGlass) => &[
+            "`breakglass RB-41`, `breakglass frontend`: when nobody who may approve can be reached and it cannot wait.",
+            "It opens a form that asks why; then the open rollback runs at once, everybody is told, and it is reviewed: `help review`.",
+            "`break-glass` is the same. Plans that change data cannot be run so.",
+        ],
+        Some(Verb::Review) => &[
+            "`review RB-41 justified because carts were lost`: say whether it was right to break the glass. The reason is needed.",
+            "The other answers are `should-have-waited` and `policy-too-strict`, with spaces if you like.",
+        ],
+        Some(Verb::Undo) => &[
+            "`undo RB-41 because v215 has the fix`: propose to go forward again to what it left. The reason may be left out.",
+            "It is a proposal like any other: nothing runs before somebody approves it.",
+        ],
+        Some(Verb::Pins) => &[
+            "`pins`: where automatic deploys are held off, so that a bad release does not come back by itself.",
+            "`unpin frontend` lets them flow again.",
+        ],
+        Some(Verb::Unpin) => &[
+            "`unpin frontend because v215 has the fix`: let its automatic deploys flow again. The reason may be left out.",
+            "With several environments say which: `unpin frontend@production`.",
+        ],
+        Some(Verb::Freeze) => &[
+            "`freeze frontend because we migrate`: ask that nothing be changed until `unfreeze frontend`. The reason is needed.",
+            "Every card shows it and every approval records it; it stops nobody with authority.",
+            "With several environments say which: `freeze frontend@production because we migrate`. `lock` is the same.",
+        ],
+        Some(Verb::Unfreeze) => &[
+            "`unfreeze frontend because we migrated`: take that back. The reason may be left out.",
+            "`unlock` is the same.",
         ],
         Some(Verb::Note) => &[
             "`note checkout is back`: write into the timeline.",
@@ -486,13 +684,25 @@ pub fn is_name(name: &str) -> bool {
 
 impl Verb {
     /// Every verb, in the order in which people meet them.
-    pub const ALL: [Verb; 10] = [
+    pub const ALL: [Verb; 22] = [
         Verb::Plan,
         Verb::List,
         Verb::Status,
         Verb::Approve,
         Verb::Deny,
+        Verb::Object,
+        Verb::Withdraw,
+        Verb::Who,
+        Verb::Why,
+        Verb::Contacts,
         Verb::Stop,
+        Verb::BreakGlass,
+        Verb::Review,
+        Verb::Undo,
+        Verb::Pins,
+        Verb::Unpin,
+        Verb::Freeze,
+        Verb::Unfreeze,
         Verb::Note,
         Verb::Timeline,
         Verb::Export,
@@ -507,7 +717,19 @@ impl Verb {
             Verb::Status => "status",
             Verb::Approve => "approve",
             Verb::Deny => "deny",
+            Verb::Object => "object",
+            Verb::Withdraw => "withdraw",
+            Verb::Who => "who",
+            Verb::Why => "why",
+            Verb::Contacts => "contacts",
             Verb::Stop => "stop",
+            Verb::BreakGlass => "breakglass",
+            Verb::Review => "review",
+            Verb::Undo => "undo",
+            Verb::Pins => "pins",
+            Verb::Unpin => "unpin",
+            Verb::Freeze => "freeze",
+            Verb::Unfreeze => "unfreeze",
             Verb::Note => "note",
             Verb::Timeline => "timeline",
             Verb::Export => "export",
@@ -515,14 +737,49 @@ impl Verb {
         }
     }
 
-    /// The verb that is called `word`, in any case; `cancel` is `stop` and `tl` is `timeline`.
+    /// The verb that is called `word`, in any case, by its own name or another one: `cancel` is
+    /// `stop`, `break-glass` is `breakglass`, `lock` is `freeze`, `unlock` is `unfreeze` and `tl`
+    /// is `timeline`.
     pub fn named(word: &str) -> Option<Verb> {
-        let word = match word.to_ascii_lowercase() {
-            word if word == "cancel" => "stop".to_owned(),
-            word if word == "tl" => "timeline".to_owned(),
-            word => word,
-        };
-        Verb::ALL.into_iter().find(|verb| verb.name() == word)
+        match word.to_ascii_lowercase().as_str() {
+            "cancel" => Some(Verb::Stop),
+            "break-glass" => Some(Verb::BreakGlass),
+            "lock" => Some(Verb::Freeze),
+            "unlock" => Some(Verb::Unfreeze),
+            "tl" => Some(Verb::Timeline),
+            word => Verb::ALL.into_iter().find(|verb| verb.name() == word),
+        }
+    }
+
+    /// Whether it is refused without a reason.
+    fn needs_reason(self) -> bool {
+        matches!(self, Verb::Object | Verb::Review | Verb::Freeze)
+    }
+}
+
+impl ReviewAnswer {
+    /// Every answer.
+    pub const ALL: [ReviewAnswer; 3] = [
+        ReviewAnswer::Justified,
+        ReviewAnswer::ShouldHaveWaited,
+        ReviewAnswer::PolicyTooStrict,
+    ];
+
+    /// The answer in one word, as a request has it.
+    pub fn name(self) -> &'static str {
+        match self {
+            ReviewAnswer::Justified => "justified",
+            ReviewAnswer::ShouldHaveWaited => "should-have-waited",
+            ReviewAnswer::PolicyTooStrict => "policy-too-strict",
+        }
+    }
+
+    /// The answer that is written so, in any case, with hyphens, underscores or spaces.
+    pub fn named(words: &str) -> Option<ReviewAnswer> {
+        let word = words.to_ascii_lowercase().replace([' ', '_'], "-");
+        ReviewAnswer::ALL
+            .into_iter()
+            .find(|answer| answer.name() == word)
     }
 }
 
@@ -559,26 +816,63 @@ fn command(verb: Verb, mut words: Words<'_>) -> Result<Request, Misread> {
     let request = match verb {
         Verb::Plan => return Ok(Request::Plan(wish(Some(verb), None, words)?)),
         Verb::Approve => {
-            return decision(verb, words, |rollback, because| Request::Approve {
-                rollback,
-                because,
-            });
+            let (rollback, because) = decision(verb, words)?;
+            return Ok(Request::Approve { rollback, because });
         }
         Verb::Deny => {
-            return decision(verb, words, |rollback, because| Request::Deny {
-                rollback,
-                because,
-            });
+            let (rollback, because) = decision(verb, words)?;
+            return Ok(Request::Deny { rollback, because });
+        }
+        Verb::Object => {
+            let (rollback, because) = decision(verb, words)?;
+            let because = needed(verb, format!("RB-{rollback}"), because)?;
+            return Ok(Request::Object { rollback, because });
+        }
+        Verb::Withdraw => {
+            let (rollback, because) = decision(verb, words)?;
+            return Ok(Request::Withdraw { rollback, because });
         }
         Verb::Stop => {
-            return decision(verb, words, |rollback, because| Request::Stop {
-                rollback,
-                because,
-            });
+            let (rollback, because) = decision(verb, words)?;
+            return Ok(Request::Stop { rollback, because });
+        }
+        Verb::Undo => {
+            let (rollback, because) = decision(verb, words)?;
+            return Ok(Request::Undo { rollback, because });
+        }
+        Verb::BreakGlass => {
+            let about = rollback_or_service(&mut words, verb)?;
+            let because = explained(verb, &about, words)?;
+            return Ok(Request::BreakGlass { about, because });
+        }
+        Verb::Review => return review(words),
+        Verb::Unpin => {
+            let (service, because) = order(verb, words)?;
+            return Ok(Request::Unpin { service, because });
+        }
+        Verb::Freeze => {
+            let (service, because) = order(verb, words)?;
+            let because = needed(verb, service.to_string(), because)?;
+            return Ok(Request::Freeze { service, because });
+        }
+        Verb::Unfreeze => {
+            let (service, because) = order(verb, words)?;
+            return Ok(Request::Unfreeze { service, because });
         }
         Verb::Note => return note(words),
         Verb::List => Request::List(service(words.next(), Some(verb))?),
-        Verb::Status => Request::Status(words.next().map(about).transpose()?),
+        Verb::Status => Request::Status(words.next().map(|word| about(word, verb)).transpose()?),
+        Verb::Who => Request::Who(rollback_or_service(&mut words, verb)?),
+        Verb::Why => Request::Why {
+            rollback: which(verb, &mut words)?,
+        },
+        Verb::Contacts => Request::Contacts(
+            words
+                .next()
+                .map(|word| service(Some(word), Some(verb)))
+                .transpose()?,
+        ),
+        Verb::Pins => Request::Pins,
         Verb::Timeline => Request::Timeline,
         Verb::Export => Request::Export(words.next().map_or(Ok(ExportFormat::Markdown), format)?),
         Verb::Help => Request::Help(words.next().map(topic).transpose()?),
@@ -587,7 +881,10 @@ fn command(verb: Verb, mut words: Words<'_>) -> Result<Request, Misread> {
         return Ok(request);
     }
     let instead = match &request {
-        Request::List(service) | Request::Status(Some(About::Service(service))) => {
+        Request::List(service)
+        | Request::Status(Some(About::Service(service)))
+        | Request::Who(About::Service(service))
+        | Request::Contacts(Some(service)) => {
             in_environment(service, &words).map(|service| format!("{verb} {service}"))
         }
         _ => None,
@@ -633,7 +930,15 @@ fn proposal(first: &str, mut words: Words<'_>) -> Result<Request, Misread> {
         .map_err(|misread| match (misread, meant) {
             (Misread::TrailingWords { words, mut instead }, Some(verb)) => {
                 instead.push(match verb {
-                    Verb::Approve | Verb::Deny | Verb::Stop => format!("{verb} RB-…"),
+                    Verb::Approve
+                    | Verb::Deny
+                    | Verb::Object
+                    | Verb::Withdraw
+                    | Verb::Why
+                    | Verb::Stop
+                    | Verb::Review
+                    | Verb::Undo => format!("{verb} RB-…"),
+                    Verb::Pins | Verb::Timeline => verb.to_string(),
                     verb => shown(&format!("{verb} {rest}")),
                 });
                 Misread::TrailingWords { words, instead }
@@ -713,30 +1018,112 @@ fn is_to(word: &str) -> bool {
     bare(word).eq_ignore_ascii_case("to")
 }
 
-fn decision(
-    verb: Verb,
-    mut words: Words<'_>,
-    request: impl FnOnce(u64, Option<String>) -> Request,
-) -> Result<Request, Misread> {
+/// The rollback that a verb is about, and the reason.
+fn decision(verb: Verb, mut words: Words<'_>) -> Result<(u64, Option<String>), Misread> {
+    let rollback = which(verb, &mut words)?;
+    let because = explained(verb, &About::Rollback(rollback), words)?;
+    Ok((rollback, because))
+}
+
+/// The service that a verb is about, and the reason.
+fn order(verb: Verb, mut words: Words<'_>) -> Result<(ServiceRef, Option<String>), Misread> {
+    let first = match words.keyword() {
+        Some(_) => None,
+        None => words.next(),
+    };
+    let service = service(first, Some(verb))?;
+    let because = explained(verb, &About::Service(service.clone()), words)?;
+    Ok((service, because))
+}
+
+/// The number of the rollback that a verb is about.
+fn which(verb: Verb, words: &mut Words<'_>) -> Result<u64, Misread> {
     if words.keyword().is_some() {
         return Err(Misread::MissingNumber { verb });
     }
     let word = bare(words.next().ok_or(Misread::MissingNumber { verb })?);
-    let rollback = number(word).ok_or_else(|| Misread::BadNumber {
+    number(word).ok_or_else(|| Misread::BadNumber {
         verb,
         word: word.to_owned(),
-    })?;
+    })
+}
+
+/// The reason after what a verb is about.
+fn explained(verb: Verb, about: &About, words: Words<'_>) -> Result<Option<String>, Misread> {
+    words.because(|words| {
+        if words.peek().and_then(|word| number(bare(word))).is_some() {
+            return Vec::new();
+        }
+        let mut after = Words::new(words.rest);
+        after.next();
+        let goes_on = after.reason().is_some();
+        let mut instead = Vec::new();
+        if let About::Service(service) = about
+            && let Some(service) = in_environment(service, words)
+        {
+            instead.push(if goes_on {
+                format!("{verb} {service} {}", after.rest)
+            } else if verb.needs_reason() {
+                format!("{verb} {service} because …")
+            } else {
+                format!("{verb} {service}")
+            });
+        }
+        if instead.is_empty() || !goes_on {
+            instead.push(format!("{verb} {about} because {}", words.rest));
+        }
+        instead.iter().map(|request| shown(request)).collect()
+    })
+}
+
+/// The reason of a verb that is refused without one.
+fn needed(verb: Verb, said: String, because: Option<String>) -> Result<String, Misread> {
+    because
+        .filter(|because| says_something(because))
+        .ok_or(Misread::MissingReason { verb, said })
+}
+
+/// Whether a reason is more than the `…` of an example.
+fn says_something(reason: &str) -> bool {
+    reason
+        .chars()
+        .any(|c| c.is_alphanumeric() || !(c.is_ascii() || is_punctuation(c)))
+}
+
+fn review(mut words: Words<'_>) -> Result<Request, Misread> {
+    let verb = Verb::Review;
+    let rollback = which(verb, &mut words)?;
+    let answer = answer(&mut words)?;
+    let said = format!("RB-{rollback} {}", answer.name());
     let because =
-        words.because(
-            |words| match words.peek().and_then(|word| number(bare(word))) {
-                Some(_) => Vec::new(),
-                None => vec![shown(&format!(
-                    "{verb} RB-{rollback} because {}",
-                    words.rest
-                ))],
-            },
-        )?;
-    Ok(request(rollback, because))
+        words.because(|words| vec![shown(&format!("{verb} {said} because {}", words.rest))])?;
+    let because = needed(verb, said, because)?;
+    Ok(Request::Review {
+        rollback,
+        answer,
+        because,
+    })
+}
+
+/// The answer of a review, in one word or in several.
+fn answer(words: &mut Words<'_>) -> Result<ReviewAnswer, Misread> {
+    let mut after = Words::new(words.rest);
+    let mut said = "";
+    while after.keyword().is_none() && after.next().is_some() {
+        let length = words.rest.len() - after.rest.len();
+        said = bare(words.rest.get(..length).unwrap_or_default().trim_end());
+        if let Some(answer) = ReviewAnswer::named(said) {
+            words.rest = after.rest;
+            return Ok(answer);
+        }
+    }
+    if said.is_empty() {
+        Err(Misread::MissingAnswer)
+    } else {
+        Err(Misread::UnknownAnswer {
+            words: said.to_owned(),
+        })
+    }
 }
 
 fn note(mut words: Words<'_>) -> Result<Request, Misread> {
@@ -778,18 +1165,26 @@ fn service(word: Option<&str>, verb: Option<Verb>) -> Result<ServiceRef, Misread
     })
 }
 
-fn about(word: &str) -> Result<About, Misread> {
+/// The rollback or the service that a verb is about.
+fn rollback_or_service(words: &mut Words<'_>, verb: Verb) -> Result<About, Misread> {
+    if words.keyword().is_some() {
+        return Err(Misread::MissingAbout { verb });
+    }
+    about(words.next().ok_or(Misread::MissingAbout { verb })?, verb)
+}
+
+fn about(word: &str, verb: Verb) -> Result<About, Misread> {
     let word = bare(word);
     if let Some(rollback) = number(word) {
         return Ok(About::Rollback(rollback));
     }
     if digits_of(word).is_some() {
         return Err(Misread::BadNumber {
-            verb: Verb::Status,
+            verb,
             word: word.to_owned(),
         });
     }
-    service(Some(word), Some(Verb::Status)).map(About::Service)
+    service(Some(word), Some(verb)).map(About::Service)
 }
 
 fn format(word: &str) -> Result<ExportFormat, Misread> {
@@ -1244,8 +1639,44 @@ impl fmt::Display for Request {
             Request::Deny { rollback, because } => {
                 write!(f, "deny RB-{rollback}{}", Because(because))
             }
+            Request::Object { rollback, because } => {
+                write!(f, "object RB-{rollback} because {}", Literal(because))
+            }
+            Request::Withdraw { rollback, because } => {
+                write!(f, "withdraw RB-{rollback}{}", Because(because))
+            }
+            Request::Who(about) => write!(f, "who {about}"),
+            Request::Why { rollback } => write!(f, "why RB-{rollback}"),
+            Request::Contacts(None) => f.write_str("contacts"),
+            Request::Contacts(Some(service)) => write!(f, "contacts {service}"),
             Request::Stop { rollback, because } => {
                 write!(f, "stop RB-{rollback}{}", Because(because))
+            }
+            Request::BreakGlass { about, because } => {
+                write!(f, "breakglass {about}{}", Because(because))
+            }
+            Request::Review {
+                rollback,
+                answer,
+                because,
+            } => write!(
+                f,
+                "review RB-{rollback} {} because {}",
+                answer.name(),
+                Literal(because)
+            ),
+            Request::Undo { rollback, because } => {
+                write!(f, "undo RB-{rollback}{}", Because(because))
+            }
+            Request::Pins => f.write_str("pins"),
+            Request::Unpin { service, because } => {
+                write!(f, "unpin {service}{}", Because(because))
+            }
+            Request::Freeze { service, because } => {
+                write!(f, "freeze {service} because {}", Literal(because))
+            }
+            Request::Unfreeze { service, because } => {
+                write!(f, "unfreeze {service}{}", Because(because))
             }
             Request::Note { at: Some(at), text } => write!(f, "note {at} {}", Literal(text)),
             Request::Note { at: None, text }
@@ -1333,6 +1764,16 @@ impl fmt::Display for About {
     }
 }
 
+impl fmt::Display for ReviewAnswer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            ReviewAnswer::Justified => "justified",
+            ReviewAnswer::ShouldHaveWaited => "should have waited",
+            ReviewAnswer::PolicyTooStrict => "policy too strict",
+        })
+    }
+}
+
 impl fmt::Display for ExportFormat {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -1388,6 +1829,16 @@ fn shown(words: &str) -> String {
 
 fn prefix(verb: Option<Verb>) -> String {
     verb.map_or(String::new(), |verb| format!("{verb} "))
+}
+
+/// A request of the verb about a service, whole.
+fn example(verb: Option<Verb>) -> String {
+    let because = if verb.is_some_and(Verb::needs_reason) {
+        " because …"
+    } else {
+        ""
+    };
+    format!("{}frontend{because}", prefix(verb))
 }
 
 fn choice(instead: &[String]) -> String {

@@ -8,9 +8,13 @@ pub mod grammar;
 
 pub mod release;
 
+pub mod history;
 pub mod plan;
+pub mod risk;
 
+pub mod authority;
 pub mod people;
+pub mod policy;
 
 pub mod rollback;
 

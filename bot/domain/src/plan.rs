@@ -2,38 +2,15 @@
 
 use crate::{
     grammar::{Moment, Target},
+    history::History,
     refusal::Refusal,
-    release::{Candidate, Nature, Pin, Release, Surface, Survey},
+    release::{Candidate, Nature, Pin, Release, Surface, Survey, Way},
+    risk::{Caution, Risk, RiskRules},
 };
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use std::fmt;
-
-/// How much can go wrong; decides who must say yes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Risk {
-    /// A flag off, nothing else changes.
-    Toggle,
-    /// Code only, and the target served production before.
-    Code,
-    /// Something about it is not known.
-    Caution,
-    /// Data is restored or changed.
-    Data,
-}
-
-impl fmt::Display for Risk {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Risk::Toggle => "toggle",
-            Risk::Code => "code",
-            Risk::Caution => "caution",
-            Risk::Data => "data",
-        })
-    }
-}
+use std::{fmt, time::Duration};
 
 /// The releases that production loses, newest first, or why that is not known.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -60,6 +37,9 @@ impl fmt::Display for PlanHash {
 /// What would be done. Everything here is shown on the card before anybody approves.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Plan {
+    /// Which way production is taken.
+    #[serde(default)]
+    pub way: Way,
     /// What serves now; `None` when the platform could not say.
     pub from: Option<Release>,
     /// What would serve.
@@ -80,6 +60,9 @@ pub struct Plan {
     pub in_flight: Option<String>,
     /// How much can go wrong.
     pub risk: Risk,
+    /// What is unusual about it.
+    #[serde(default)]
+    pub cautions: Vec<Caution>,
     /// What the provider remembers from reading, for reading back later. Not part of the hash.
     #[serde(default)]
     pub memory: serde_json::Value,
@@ -94,21 +77,53 @@ pub struct Aim {
     pub target: Target,
     /// The person's offset from UTC in seconds, for `@02:40`.
     pub utc_offset: i32,
+    /// The number of the rollback that it undoes, if it undoes one.
+    #[serde(default)]
+    pub undoes: Option<u64>,
+}
+
+impl Aim {
+    /// Forward if it undoes a rollback, back otherwise.
+    pub fn way(&self) -> Way {
+        match self.undoes {
+            Some(_) => Way::Forward,
+            None => Way::Back,
+        }
+    }
+}
+
+/// What a plan is drawn from.
+#[derive(Clone, Copy, Debug)]
+pub struct Basis<'a> {
+    /// What was read from the platform.
+    pub survey: &'a Survey,
+    /// What the provider says of going [that way](Aim::way).
+    pub nature: &'a Nature,
+    /// What was done to the service before.
+    pub history: &'a History,
+    /// Which class it gets.
+    pub risks: &'a RiskRules,
 }
 
 impl Plan {
-    /// Draws the plan for `aim` from what was read, or says why there is none.
-    pub fn draw(
-        survey: &Survey,
-        nature: &Nature,
-        aim: &Aim,
-        now: Timestamp,
-    ) -> Result<Plan, Refusal> {
+    /// Draws the plan for `aim`, or says why there is none.
+    pub fn draw(basis: Basis<'_>, aim: &Aim, now: Timestamp) -> Result<Plan, Refusal> {
+        let Basis {
+            survey,
+            nature,
+            history,
+            risks,
+        } = basis;
         let from = survey.live();
         let live_at = from
             .as_ref()
             .and_then(|live| position(&survey.candidates, &live.id));
+        let way = aim.way();
         let (to_at, chosen) = choose(survey, from.as_ref(), live_at, aim, now)?;
+        let chosen = match aim.undoes {
+            Some(id) => format!("undo of RB-{id}"),
+            None => chosen,
+        };
         let target = &survey.candidates[to_at];
         let to = target.release.clone();
 
@@ -123,22 +138,26 @@ impl Plan {
                 instead: suggestion(&survey.candidates, live_at),
             });
         }
-        if live_at.is_some_and(|live_at| to_at < live_at) {
-            return Err(Refusal::TargetIsNewer {
+        if way == Way::Back && live_at.is_some_and(|live_at| to_at < live_at) {
+            return Err(Refusal::TargetNotEligible {
                 target: to.label().to_owned(),
-                live: from.as_ref().map_or("?", |live| live.label()).to_owned(),
+                why: format!(
+                    "it is newer than {}, which is live: that would be a deploy, not a rollback",
+                    from.as_ref().map_or("?", |live| live.label())
+                ),
                 instead: suggestion(&survey.candidates, live_at),
             });
         }
-        if let Some(why) = &target.barred {
+        if let Some(why) = target.why_not(way) {
             return Err(Refusal::TargetNotEligible {
                 target: to.label().to_owned(),
-                why: why.clone(),
+                why: why.to_owned(),
                 instead: suggestion(&survey.candidates, live_at),
             });
         }
 
         let unships = match live_at {
+            Some(live_at) if to_at < live_at => Unships::Known(vec![]),
             Some(live_at) => Unships::Known(
                 survey.candidates[live_at..to_at]
                     .iter()
@@ -157,21 +176,44 @@ impl Plan {
             .rev()
             .find_map(|later| later.release.live_since);
         let known_good = to.live_since.is_some();
-        let risk = match (nature.touches_data, known_good && from.is_some()) {
-            (true, _) => Risk::Data,
-            (false, true) => Risk::Code,
-            (false, false) => Risk::Caution,
-        };
+        let served_until = served_until.filter(|_| known_good);
+        let mut cautions = vec![];
+        if !known_good {
+            cautions.push(Caution::NeverServed);
+        }
+        if from.is_none() {
+            cautions.push(Caution::LiveUnknown);
+        }
+        let last = served_until.or(to.began());
+        if let Some(since) = last
+            && Duration::try_from(now.duration_since(since)).unwrap_or_default() > risks.old_after
+        {
+            cautions.push(Caution::Old { since });
+        }
+        if let Some(past) = history.left(&to.id) {
+            cautions.push(Caution::OnceBad {
+                rollback: past.id,
+                at: past.at,
+            });
+        }
+        if let Some(class) = risks.ordinary
+            && class >= Risk::Caution
+        {
+            cautions.push(Caution::Marked { class });
+        }
+        let risk = risks.weigh(nature.class, &cautions);
         Ok(Plan {
+            way,
             from,
             chosen,
-            served_until: served_until.filter(|_| known_good),
+            served_until,
             unships,
             nature: nature.clone(),
             surfaces: survey.surfaces.clone(),
             pin: survey.pin,
             in_flight: survey.in_flight.clone(),
             risk,
+            cautions,
             memory: survey.memory.clone(),
             read_at: now,
             to,
@@ -196,6 +238,13 @@ impl Plan {
         // keys are written here in the order in which they are hashed.
         let canonical = serde_json::to_string(&(
             ("after", &self.nature.after),
+            (
+                "cautions",
+                self.cautions
+                    .iter()
+                    .map(Caution::name)
+                    .collect::<Vec<_>>(),
+            ),
             ("environment", environment),
             ("from", self.from.as_ref().map(|from| &from.id)),
             ("leaves", &self.nature.leaves),
@@ -207,6 +256,7 @@ impl Plan {
             ("surfaces", surfaces),
             ("to", &self.to.id),
             ("unships", unships),
+            ("way", self.way),
         ))
         .unwrap_or_default();
         PlanHash(hex::encode(&Sha256::digest(canonical.as_bytes())[..8]))
@@ -285,7 +335,7 @@ fn choose(
                     let at = named
                         .iter()
                         .copied()
-                        .find(|at| candidates[*at].barred.is_none())
+                        .find(|at| candidates[*at].why_not(aim.way()).is_none())
                         .unwrap_or(*first);
                     Ok((
                         at,

@@ -1,12 +1,13 @@
 //! Every way of saying no: a code, a sentence, and the next legal step.
 
+use crate::risk::Risk;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// Why something was not done. Whoever asked is always told.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(tag = "code", rename_all = "SCREAMING_SNAKE_CASE")]
+#[derive(Clone, Debug, PartialEq, Eq, strum::EnumCount, strum::IntoStaticStr)]
+#[strum(serialize_all = "SCREAMING_SNAKE_CASE")]
 #[expect(missing_docs, reason = "the sentence of each is its documentation")]
 pub enum Refusal {
     UnknownService {
@@ -14,14 +15,10 @@ pub enum Refusal {
         nearest: Option<String>,
         known: Vec<String>,
     },
-    UnknownEnvironment {
+    WhichEnvironment {
         service: String,
-        name: String,
+        named: Option<String>,
         known: Vec<String>,
-    },
-    AmbiguousEnvironment {
-        service: String,
-        environments: Vec<String>,
     },
     UnknownRollback {
         id: u64,
@@ -32,11 +29,6 @@ pub enum Refusal {
     },
     TargetIsLive {
         target: String,
-        instead: Option<String>,
-    },
-    TargetIsNewer {
-        target: String,
-        live: String,
         instead: Option<String>,
     },
     TargetNotEligible {
@@ -66,22 +58,15 @@ pub enum Refusal {
     OldCard {
         id: u64,
     },
-    StillPlanning {
+    AlreadyUnderWay {
         id: u64,
-    },
-    AlreadyApproved {
-        id: u64,
-        by: String,
-        at: Timestamp,
+        word: String,
+        approved: Option<(String, Timestamp)>,
     },
     AlreadyEnded {
         id: u64,
         word: String,
         at: Timestamp,
-    },
-    AlreadyRunning {
-        id: u64,
-        word: String,
     },
     TooLateToStop {
         id: u64,
@@ -93,21 +78,38 @@ pub enum Refusal {
         people: Vec<String>,
     },
     OwnRequest {
-        people: Vec<String>,
-    },
-    NotYours {
-        id: u64,
+        risk: Risk,
         people: Vec<String>,
     },
     NotAMember {
         what: &'static str,
     },
     AuthorityUnreadable {
+        what: String,
+        why: String,
+        people: Vec<String>,
+        break_glass: bool,
+    },
+    AlreadySo {
+        what: String,
+    },
+    Unconfirmed {
+        what: String,
+    },
+    NoBreakGlass {
+        risk: Risk,
+        people: Vec<String>,
+    },
+    Flapping {
+        service: String,
+        turns: Vec<String>,
+    },
+    CannotUndo {
+        id: u64,
         why: String,
     },
-    SameTarget {
-        id: u64,
-        target: String,
+    Forged {
+        what: String,
     },
     NoIncident,
     Busy {
@@ -144,11 +146,8 @@ impl fmt::Display for Refusal {
 
 impl Refusal {
     /// The code, stable across versions: `PLAN_EXPIRED`.
-    pub fn code(&self) -> String {
-        serde_json::to_value(self)
-            .ok()
-            .and_then(|value| value["code"].as_str().map(str::to_owned))
-            .unwrap_or_default()
+    pub fn code(&self) -> &'static str {
+        self.into()
     }
 
     /// The sentence and the next step.
@@ -173,16 +172,16 @@ impl Refusal {
                 text(name),
                 text(&known.join(", "))
             ),
-            Refusal::UnknownEnvironment { service, name, known } => format!(
+            Refusal::WhichEnvironment { service, named: Some(name), known } => format!(
                 "{} has no environment \"{}\"; it has {}. Nothing was run.",
                 text(service), text(name), text(&list(known, "and"))
             ),
-            Refusal::AmbiguousEnvironment { service, environments } => format!(
+            Refusal::WhichEnvironment { service, named: None, known } => format!(
                 "{} runs in {}: say which, for example `/rollback {}@{}`. Nothing was run.",
                 text(service),
-                text(&list(environments, "and")),
+                text(&list(known, "and")),
                 text(service),
-                text(environments.first().map_or("production", |first| first))
+                text(known.first().map_or("production", |first| first))
             ),
             Refusal::UnknownRollback { id } => {
                 format!("There is no RB-{id}. `/rollback status` lists the ones that are open.")
@@ -198,10 +197,6 @@ impl Refusal {
             Refusal::TargetIsLive { target, instead } => {
                 format!("{} is what production serves already. Nothing was run.{}", text(target), or_else(instead))
             }
-            Refusal::TargetIsNewer { target, live, instead } => format!(
-                "{} is newer than {}, which is live: that would be a deploy, not a rollback. Nothing was run.{}",
-                text(target), text(live), or_else(instead)
-            ),
             Refusal::TargetNotEligible { target, why, instead } => {
                 format!("{} cannot be rolled back to: {}. Nothing was run.{}", text(target), text(why), or_else(instead))
             }
@@ -228,17 +223,14 @@ impl Refusal {
             Refusal::OldCard { id } => format!(
                 "That button belongs to an older plan of RB-{id}. Nothing was run. Use the newest card."
             ),
-            Refusal::StillPlanning { id } => format!(
-                "RB-{id} is still reading the platform. Nothing was run. Its card appears in a moment."
-            ),
-            Refusal::AlreadyApproved { id, by, at } => format!(
+            Refusal::AlreadyUnderWay { id, approved: Some((by, at)), .. } => format!(
                 "RB-{id} was already approved by @{} at {}. Nothing more was run.", text(by), clock(at)
+            ),
+            Refusal::AlreadyUnderWay { id, word, approved: None } => format!(
+                "RB-{id} is under way already: {}. Nothing more was run. Its card shows where it stands.", word.to_lowercase()
             ),
             Refusal::AlreadyEnded { id, word, at } => format!(
                 "RB-{id} ended at {}: {}. Nothing was run. Propose again if it is still needed.", clock(at), word.to_lowercase()
-            ),
-            Refusal::AlreadyRunning { id, word } => format!(
-                "RB-{id} is already under way: {}. Nothing more was run.", word.to_lowercase()
             ),
             Refusal::TooLateToStop { id, platform, asked_at } => format!(
                 "RB-{id} cannot be stopped any more: {} was asked at {} and cannot take it back. Nothing else will be asked; its card shows where it stands.",
@@ -248,24 +240,42 @@ impl Refusal {
                 "This needs somebody with the role {}, and you do not have it. {} Nothing was run.",
                 text(&list(roles, "or")), can(&people(ids))
             ),
-            Refusal::OwnRequest { people: ids } => format!(
-                "You asked for this one, so somebody else has to approve it. {} Nothing was run.",
-                can(&people(ids))
-            ),
-            Refusal::NotYours { id, people: ids } => format!(
-                "Only whoever asked for RB-{id}, or somebody with authority, can take it back. {} Nothing was changed.",
+            Refusal::OwnRequest { risk, people: ids } => format!(
+                "You asked for this one, and a plan of class {risk} needs somebody else's yes. {} Nothing was run.",
                 can(&people(ids))
             ),
             Refusal::NotAMember { what } => format!(
                 "Only full members of this workspace can use /rollback, and you are {what}. Ask somebody on the team. Nothing was run."
             ),
-            Refusal::AuthorityUnreadable { why } => format!(
-                "Slack could not tell me who you are ({}). Nothing is approved on old data. Try again in a moment. Nothing was run.",
-                text(why)
+            Refusal::AuthorityUnreadable { what, why, people: ids, break_glass } => {
+                let others = match people(ids).as_str() {
+                    "" => String::new(),
+                    people => format!(" {people} can without it."),
+                };
+                let emergency = match break_glass {
+                    true => " In a true emergency: *Break glass…* in the card's menu.",
+                    false => "",
+                };
+                format!(
+                    "I could not check who you are: {} ({}). Nothing is approved on old data. Try again in a moment.{others}{emergency} Nothing was run.",
+                    text(what), text(why)
+                )
+            }
+            Refusal::AlreadySo { what } => format!("{} Nothing was changed.", text(what)),
+            Refusal::Unconfirmed { what } => format!("{} Nothing was run.", text(what)),
+            Refusal::NoBreakGlass { risk, people: ids } => format!(
+                "The glass cannot be broken for a plan of class {risk}. {} Nothing was run.",
+                can(&people(ids))
             ),
-            Refusal::SameTarget { id, target } => format!(
-                "RB-{id} aims at {} already. Nothing was changed.",
-                text(target)
+            Refusal::Flapping { service, turns } => format!(
+                "That would be the second change of direction of {} within 30 minutes ({}). Say why it is right this time: the same command with `because …`. Nothing was run.",
+                text(service), text(&list(turns, "and"))
+            ),
+            Refusal::CannotUndo { id, why } => format!(
+                "RB-{id} cannot be undone: {}. `/rollback list` shows what can be gone to. Nothing was run.", text(why)
+            ),
+            Refusal::Forged { what } => format!(
+                "That click does not fit: {}. It was recorded. Nothing was run. Use the buttons of the newest card.", text(what)
             ),
             Refusal::NoIncident => "Nothing has happened in this channel yet, so there is no timeline. A rollback or `/rollback note` starts one.".into(),
             Refusal::Busy { why } => format!(
@@ -298,7 +308,7 @@ pub enum Source {
 
 fn can(people: &str) -> String {
     match people {
-        "" => "Nobody else is listed: see `approve` and `[roles]` in the configuration.".into(),
+        "" => "Nobody else is known who could: `/rollback contacts` says who can help.".into(),
         people => format!("{people} can."),
     }
 }

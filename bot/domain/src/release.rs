@@ -1,5 +1,6 @@
 //! What a platform can serve, what it serves now, and what it says when asked.
 
+use crate::risk::Risk;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -66,13 +67,39 @@ impl Release {
     }
 }
 
-/// A release as a target: may production go back to it, and if not, why not.
+/// Which way production is taken.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Way {
+    /// To a release that served before what is live.
+    #[default]
+    Back,
+    /// Forward again, to what a rollback left.
+    Forward,
+}
+
+/// A release as a target: may production go to it, and if not, why not.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Candidate {
     /// The release.
     pub release: Release,
-    /// `None`: eligible. Otherwise the reason it is not, as a clause: "it never served production".
+    /// Why production may not go back to it, as a clause: "it never served production". `None`:
+    /// eligible.
     pub barred: Option<String>,
+    /// Why production may not go forward to it, as a clause. A platform may ask for less here: a
+    /// release that a rollback left need not be one that can be gone back to.
+    #[serde(default)]
+    pub barred_forward: Option<String>,
+}
+
+impl Candidate {
+    /// Why production may not be taken to it this way, as a clause; `None` when it may.
+    pub fn why_not(&self, way: Way) -> Option<&str> {
+        match way {
+            Way::Back => self.barred.as_deref(),
+            Way::Forward => self.barred_forward.as_deref(),
+        }
+    }
 }
 
 /// One place where production is seen: a domain, a symlink, a service.
@@ -155,15 +182,15 @@ pub struct Nature {
     pub leaves: Vec<String>,
     /// What is different afterwards, for example that automatic deploys stay off.
     pub after: Option<String>,
-    /// Whether going back holds automatic deploys off by itself.
+    /// Whether going there holds automatic deploys off by itself.
     pub pins: bool,
     /// Whether it can be undone by going forward again; a data restore can not.
     pub undoable: bool,
-    /// Whether data is changed or restored.
-    pub touches_data: bool,
+    /// How much an ordinary rollback can break here.
+    pub class: Risk,
 }
 
-/// What the platform answered when it was asked to go back.
+/// What the platform answered when it was asked to serve another release.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Receipt {
     /// What it said, as a clause for the record: "job accepted".

@@ -3,11 +3,15 @@
 //! [`crate::decide`] is the only way from one state to the next.
 
 use crate::{
+    authority::{Case, Roster},
+    grammar::ReviewAnswer,
     people::{Person, Standing},
     plan::{Aim, Plan, PlanHash},
+    policy::{Confirm, Policy, Rule},
     proof::{Proof, Round},
     refusal::{Refusal, Source},
     release::{Pin, Progress, Receipt, Release, Surface, Survey, Trouble},
+    risk::Risk,
     timeline::{Actor, Happening, Kind},
 };
 use jiff::{SignedDuration, Timestamp};
@@ -41,8 +45,27 @@ pub struct Rollback {
     pub hash: Option<PlanHash>,
     /// Where it stands.
     pub state: State,
-    /// Who said yes, and by which role.
-    pub approved: Option<Approval>,
+    /// Who said yes, in their order. Each is one person, and each is for this plan.
+    #[serde(default)]
+    pub approvals: Vec<Approval>,
+    /// Who spoke against it, in their order.
+    #[serde(default)]
+    pub objections: Vec<Objection>,
+    /// Who ran it without an approval, and what is thought of that.
+    #[serde(default)]
+    pub glass: Option<Glass>,
+    /// Who was asked for an approval, and when.
+    #[serde(default)]
+    pub waiting: Waiting,
+    /// Until when the plan may be approved and run.
+    #[serde(default)]
+    pub plan_until: Option<Timestamp>,
+    /// The freeze that is on the service, if any: shown and recorded, and in nobody's way.
+    #[serde(default)]
+    pub frozen: Option<Freeze>,
+    /// The changes of direction shortly before it, as clauses, when there were some.
+    #[serde(default)]
+    pub turns: Vec<String>,
     /// The moments that are measured.
     pub times: Times,
     /// What the platform served when last read.
@@ -63,15 +86,149 @@ pub struct Rollback {
     pub reply_to: Option<String>,
 }
 
-/// Somebody's yes.
+/// Somebody's yes to one plan.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Approval {
     /// Who.
     pub by: Person,
-    /// By which role.
-    pub role: String,
+    /// By which of the rule's roles, as read when they said it.
+    pub roles: Vec<String>,
     /// When.
     pub at: Timestamp,
+    /// Whether nobody asked them: it is their own, and its objection window ended in silence.
+    #[serde(default)]
+    pub unopposed: bool,
+}
+
+/// Somebody's reason against it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Objection {
+    /// Who.
+    pub by: Person,
+    /// Why, in their words.
+    pub because: String,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// An emergency: it was run without an approval, and is reviewed afterwards.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Glass {
+    /// Who broke it.
+    pub by: Person,
+    /// Why it could not wait, in their words.
+    pub because: String,
+    /// When.
+    pub at: Timestamp,
+    /// When the review is due.
+    pub due: Timestamp,
+    /// How often the review was asked for again.
+    pub reminded: u32,
+    /// Why nothing was run on it after all, if so.
+    pub spent: Option<String>,
+    /// What is thought of it.
+    pub review: Option<Review>,
+}
+
+impl Glass {
+    /// Whether somebody still has to say what is thought of it.
+    pub fn wants_review(&self) -> bool {
+        self.review.is_none() && self.spent.is_none()
+    }
+}
+
+/// What somebody with authority thinks of a broken glass.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Review {
+    /// Who.
+    pub by: Person,
+    /// Which of the three answers.
+    pub answer: ReviewAnswer,
+    /// In their words.
+    pub because: String,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// How long an approval has been waited for, and who was asked so far.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Waiting {
+    /// Since when; also of the cards before this one, when they were replaced by it.
+    pub since: Option<Timestamp>,
+    /// How many reminders are over.
+    pub reminded: usize,
+    /// How many rungs of the ladder are climbed.
+    pub climbed: usize,
+    /// Who was asked, and when, in their order.
+    pub asked: Vec<Asked>,
+    /// Whether a page is out that must be taken back.
+    pub paged: bool,
+    /// When it starts by itself, if nobody objects.
+    pub window_ends: Option<Timestamp>,
+}
+
+/// Somebody who was asked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Asked {
+    /// The Slack ids of the people.
+    pub people: Vec<String>,
+    /// Who else, as a phrase: "PagerDuty".
+    pub else_: Option<String>,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// A wish that nothing be changed on a service. It stops nobody with authority.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Freeze {
+    /// Who wants it.
+    pub by: Person,
+    /// Why.
+    pub because: String,
+    /// Since when.
+    pub at: Timestamp,
+}
+
+/// What an approver did besides clicking.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Confirmed {
+    /// The names of the cautions they ticked.
+    pub ticked: Vec<String>,
+    /// The target they typed.
+    pub typed: Option<String>,
+}
+
+impl Confirmed {
+    /// What is missing of what `rule` wants for `plan`, as a sentence; `None`: nothing.
+    pub fn lacks(&self, rule: &Rule, plan: &Plan) -> Option<String> {
+        match rule.confirm {
+            Confirm::Click => None,
+            Confirm::Tick => {
+                let open: Vec<String> = plan
+                    .cautions
+                    .iter()
+                    .filter(|caution| !self.ticked.iter().any(|ticked| ticked == caution.name()))
+                    .map(|caution| caution.say(plan.to.label(), plan.read_at))
+                    .collect();
+                (!open.is_empty()).then(|| {
+                    format!(
+                        "Tick what you have seen before you approve: {}. The card's *Approve* button asks for it.",
+                        crate::refusal::list(&open, "and")
+                    )
+                })
+            }
+            Confirm::Type => {
+                let typed = self.typed.as_deref().map(str::trim).unwrap_or_default();
+                let exact = typed == plan.to.label() || typed == plan.to.id;
+                (!exact).then(|| {
+                    format!(
+                        "Type the exact target before you approve, as the card names it: {}. The card's *Approve* button asks for it.",
+                        plan.to.label()
+                    )
+                })
+            }
+        }
+    }
 }
 
 /// The moments from which the time target is judged.
@@ -188,6 +345,48 @@ impl State {
 }
 
 impl Rollback {
+    /// Who may say yes to it, by this policy and what is known of the roles.
+    pub fn case<'a>(&'a self, policy: &'a Policy, roster: &'a Roster) -> Case<'a> {
+        // Before there is a plan nobody can approve; whoever may stop it is asked as for caution.
+        let risk = self.plan.as_ref().map_or(Risk::Caution, |plan| plan.risk);
+        Case {
+            id: self.id,
+            risk,
+            rule: policy.rules.of(risk),
+            requester: &self.requester,
+            approvals: &self.approvals,
+            roster,
+        }
+    }
+
+    /// Whether somebody said yes in a way that lets it run: approvals, or a broken glass.
+    pub fn is_let_run(&self) -> bool {
+        !self.approvals.is_empty() || self.breaks_glass()
+    }
+
+    /// Whether it runs without an approval.
+    pub fn breaks_glass(&self) -> bool {
+        self.glass
+            .as_ref()
+            .is_some_and(|glass| glass.spent.is_none())
+    }
+
+    /// When an open proposal has to be looked at next: a reminder, a rung of the ladder, the end
+    /// of its objection window, or of its plan.
+    pub fn next_look(&self, policy: &Policy, expires_at: Timestamp) -> Timestamp {
+        let since = self.waiting.since.unwrap_or(expires_at);
+        let at = |after: &Duration| since.checked_add(*after).unwrap_or(Timestamp::MAX);
+        let rung = policy.escalate.get(self.waiting.climbed);
+        [
+            policy.remind.get(self.waiting.reminded).map(at),
+            rung.map(|rung| at(&rung.after)),
+            self.waiting.window_ends,
+        ]
+        .into_iter()
+        .flatten()
+        .fold(expires_at, Timestamp::min)
+    }
+
     /// The state in capitals, as cards and refusals say it: `SERVING 7/8`, `VERIFIED`.
     pub fn word(&self) -> String {
         match &self.state {
@@ -259,15 +458,31 @@ pub struct Proposal {
     pub target_time: Option<Duration>,
     pub reply_to: Option<String>,
     pub replaces: Option<u64>,
+    #[serde(default)]
+    pub waiting: Waiting,
+    #[serde(default)]
+    pub turns: Vec<String>,
 }
 
 impl Proposal {
     /// The rollback it opens.
     pub fn open(self, id: u64, incident: i64) -> (Rollback, Happening) {
-        let aim = match &self.aim.target {
-            crate::grammar::Target::Previous => "the previous known good".to_owned(),
-            crate::grammar::Target::Named(name) => name.clone(),
-            crate::grammar::Target::At(_) => "what was live at a time".to_owned(),
+        let what = match (&self.aim.undoes, &self.aim.target) {
+            (Some(undone), _) => format!(
+                "asked to undo RB-{undone} on {} ({})",
+                self.service, self.environment
+            ),
+            (None, target) => {
+                let to = match target {
+                    crate::grammar::Target::Previous => "the previous known good".to_owned(),
+                    crate::grammar::Target::Named(name) => name.clone(),
+                    crate::grammar::Target::At(_) => "what was live at a time".to_owned(),
+                };
+                format!(
+                    "asked to roll back {} ({}) to {to}",
+                    self.service, self.environment
+                )
+            }
         };
         let because = match &self.because {
             Some(because) => format!(", because \"{because}\""),
@@ -278,10 +493,7 @@ impl Proposal {
             who: Actor::Person(self.requester.clone()),
             source: self.source,
             kind: Kind::Requested,
-            text: format!(
-                "asked to roll back {} ({}) to {aim}{because}",
-                self.service, self.environment
-            ),
+            text: format!("{what}{because}"),
             rollback: Some(id),
         };
         let rollback = Rollback {
@@ -297,7 +509,13 @@ impl Proposal {
             plan: None,
             hash: None,
             state: State::Planning,
-            approved: None,
+            approvals: vec![],
+            objections: vec![],
+            glass: None,
+            waiting: self.waiting,
+            plan_until: None,
+            frozen: None,
+            turns: self.turns,
             times: Times {
                 commanded: Some(self.commanded),
                 ..Times::default()
@@ -321,7 +539,26 @@ impl Proposal {
 #[expect(missing_docs, reason = "the fields are what their names say")]
 pub enum Act {
     /// Say yes to the plan with this hash; to the one that is open when typed without.
-    Approve { hash: Option<PlanHash> },
+    Approve {
+        hash: Option<PlanHash>,
+        #[serde(default)]
+        confirmed: Confirmed,
+    },
+    /// Take one's own yes back.
+    Withdraw { because: Option<String> },
+    /// Speak against it.
+    Object { because: String },
+    /// Run the plan with this hash without an approval, and explain it afterwards.
+    BreakGlass {
+        hash: Option<PlanHash>,
+        because: String,
+        promised: bool,
+    },
+    /// Say what is thought of a broken glass.
+    Review {
+        answer: ReviewAnswer,
+        because: String,
+    },
     /// Say no.
     Deny { because: Option<String> },
     /// Take it back, or stop it before the platform is asked.
@@ -335,6 +572,10 @@ impl Act {
     pub fn verb(&self) -> &'static str {
         match self {
             Act::Approve { .. } => "approve",
+            Act::Withdraw { .. } => "withdraw an approval of",
+            Act::Object { .. } => "object to",
+            Act::BreakGlass { .. } => "break the glass for",
+            Act::Review { .. } => "review",
             Act::Deny { .. } => "deny",
             Act::Stop { .. } => "stop",
             Act::Retarget { .. } => "change the target of",
@@ -346,24 +587,44 @@ impl Act {
 #[derive(Clone, Debug, PartialEq)]
 #[expect(missing_docs, reason = "the fields are what their names say")]
 pub enum Command {
-    /// A person acts; what Slack says they are was read for this.
+    /// A person acts; what Slack says they are, and who is in the roles, was read for this.
     Person {
         by: Person,
         standing: Standing,
+        roster: Box<Roster>,
         source: Source,
         reply_to: Option<String>,
         act: Act,
     },
     /// The platform was read for the first time.
-    Planned { plan: Box<Plan>, requester: Person },
+    Planned {
+        plan: Box<Plan>,
+        requester: Person,
+        roster: Box<Roster>,
+        frozen: Option<Freeze>,
+    },
     /// There is no plan, and why.
     CannotPlan { refusal: Refusal },
+    /// Nobody has answered for a while; what is known of the roles says who is asked next.
+    Waited { roster: Box<Roster> },
+    /// The objection window is over; whoever asked was read again for this.
+    WindowEnded {
+        standing: Standing,
+        roster: Box<Roster>,
+    },
+    /// The plan's time is over and it is still waited for: the platform was read again.
+    Renewed { plan: Result<Box<Plan>, Refusal> },
     /// The clock passed the plan's end.
     Expire,
+    /// A freeze was put on the service, or taken off.
+    Froze { freeze: Option<Freeze> },
+    /// The review of a broken glass was waited for.
+    ReviewDue { roster: Box<Roster> },
     /// The platform was read again after the yes.
     Rechecked {
         survey: Box<Survey>,
         plan: Result<Box<Plan>, Refusal>,
+        roster: Box<Roster>,
     },
     /// It could not be read again.
     RecheckFailed { why: String },
@@ -412,8 +673,31 @@ pub enum Say {
     },
     /// Tell the channel how it ended, once.
     Outcome,
-    /// Put the timeline into the thread.
-    Export,
+    /// Say something where everybody sees it: in the channel, or in the card's thread.
+    Post {
+        spoken: Spoken,
+        in_thread: bool,
+        key: String,
+    },
+    /// Page somebody, or take the page back.
+    Page { page: Page },
+    /// Bring the message about a broken glass to the present state.
+    Glass,
+    /// Ask for the review of a broken glass then.
+    ReviewAt { at: Timestamp },
+    /// Put the timeline into the thread; why, in one word.
+    Export { why: String },
+}
+
+/// A page, by the key under which it is one page however often it is sent.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "page", rename_all = "snake_case")]
+#[expect(missing_docs, reason = "the fields are what their names say")]
+pub enum Page {
+    /// Somebody is needed.
+    Trigger { key: String, summary: String },
+    /// Nobody is needed any more.
+    Resolve { key: String },
 }
 
 /// What somebody is told, stored until it is said.

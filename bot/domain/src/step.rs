@@ -3,8 +3,9 @@
 use crate::{
     people::Person,
     plan::{Aim, PlanHash},
+    grammar::{About, ReviewAnswer},
     refusal::Source,
-    rollback::{Act, Spoken},
+    rollback::{Act, Page, Spoken},
 };
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -24,8 +25,40 @@ pub enum Step {
         channel: String,
         reply_to: Option<String>,
         act: Act,
+        /// The message that was clicked, if one was: it must be the rollback's own.
+        #[serde(default)]
+        clicked: Option<String>,
         id: String,
     },
+    /// Tell somebody that their click does not fit, and record it.
+    Forged {
+        by: Person,
+        source: Source,
+        channel: String,
+        reply_to: Option<String>,
+        what: String,
+        id: String,
+    },
+    /// Read who a person is, then let them act on a service.
+    Tend {
+        service: String,
+        environment: String,
+        by: Person,
+        source: Source,
+        channel: String,
+        thread: Option<String>,
+        reply_to: Option<String>,
+        tend: Tend,
+        id: String,
+    },
+    /// Bring the message about a broken glass to the present state.
+    Glass { rollback: u64 },
+    /// Ask for the review of a broken glass, until it is answered.
+    Review { rollback: u64 },
+    /// Page somebody.
+    Page { rollback: u64, page: Page },
+    /// Read who is in a source of roles, for the cards.
+    Roster { source: crate::authority::Source },
     /// Bring the card to the present state.
     Card { rollback: u64 },
     /// Tell the channel how it ended.
@@ -43,6 +76,9 @@ pub enum Step {
     Post {
         channel: String,
         thread: Option<String>,
+        /// The rollback under whose card it is said, if it is.
+        #[serde(default)]
+        under: Option<u64>,
         spoken: Spoken,
         id: String,
     },
@@ -56,8 +92,10 @@ pub enum Step {
         asked_by: Option<Person>,
         id: String,
     },
-    /// Open the modal in which the target is changed.
+    /// Open a form.
     Modal {
+        #[serde(default)]
+        form: Form,
         rollback: u64,
         hash: PlanHash,
         person: Person,
@@ -95,6 +133,46 @@ pub enum Show {
     },
     /// The last releases.
     List,
+    /// Who may approve now.
+    Who {
+        /// A rollback, or a service.
+        about: About,
+    },
+    /// Why they themselves may, or may not, approve a rollback.
+    Why {
+        /// The rollback.
+        rollback: u64,
+    },
+}
+
+/// What a person wants done to a service.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "tend", rename_all = "snake_case")]
+#[expect(missing_docs, reason = "the fields are what their names say")]
+pub enum Tend {
+    /// Let automatic deploys flow again.
+    Unpin { because: Option<String> },
+    /// Say that nothing should be changed.
+    Freeze { because: String },
+    /// Take that back.
+    Unfreeze { because: Option<String> },
+}
+
+/// A form that is opened for one person.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "form", content = "answer", rename_all = "snake_case")]
+pub enum Form {
+    /// Another target.
+    #[default]
+    Target,
+    /// An approval that takes more than a click.
+    Approve,
+    /// An objection.
+    Object,
+    /// An emergency.
+    BreakGlass,
+    /// What is thought of an emergency.
+    Review(ReviewAnswer),
 }
 
 /// How a timeline is written.
@@ -121,21 +199,37 @@ impl Step {
             Step::Modal { .. } => "modal",
             Step::Show { .. } => "show",
             Step::Survey { .. } => "survey",
+            Step::Forged { .. } => "forged",
+            Step::Tend { .. } => "tend",
+            Step::Glass { .. } => "glass",
+            Step::Review { .. } => "review",
+            Step::Page { .. } => "page",
+            Step::Roster { .. } => "roster",
         }
     }
 
     /// Every kind that this version can do; others are left to newer replicas.
-    pub const KINDS: [&'static str; 10] = [
+    pub const KINDS: [&'static str; 16] = [
         "drive", "act", "card", "outcome", "tell", "post", "export", "modal", "show", "survey",
+        "forged", "tend", "glass", "review", "page", "roster",
     ];
 
     /// What it is about: with the kind, the row's identity.
     pub fn key(&self) -> String {
         match self {
-            Step::Drive { rollback } | Step::Card { rollback } | Step::Outcome { rollback } => {
-                format!("RB-{rollback}")
-            }
+            Step::Drive { rollback }
+            | Step::Card { rollback }
+            | Step::Outcome { rollback }
+            | Step::Glass { rollback }
+            | Step::Review { rollback } => format!("RB-{rollback}"),
+            Step::Page { page, .. } => match page {
+                Page::Trigger { key, .. } => format!("trigger:{key}"),
+                Page::Resolve { key } => format!("resolve:{key}"),
+            },
+            Step::Roster { source } => source.to_string(),
             Step::Act { id, .. }
+            | Step::Forged { id, .. }
+            | Step::Tend { id, .. }
             | Step::Tell { id, .. }
             | Step::Post { id, .. }
             | Step::Export { id, .. }

@@ -27,7 +27,69 @@ fn named(name: &str) -> Target {
 fn approve(rollback: u64, because: &str) -> Request {
     Request::Approve {
         rollback,
-        because: Some(because.to_owned()).filter(|because| !because.is_empty()),
+        because: why(because),
+    }
+}
+
+/// What was said, if anything was.
+fn why(because: &str) -> Option<String> {
+    Some(because.to_owned()).filter(|because| !because.is_empty())
+}
+
+fn object(rollback: u64, because: &str) -> Request {
+    Request::Object {
+        rollback,
+        because: because.into(),
+    }
+}
+
+fn undo(rollback: u64, because: &str) -> Request {
+    Request::Undo {
+        rollback,
+        because: why(because),
+    }
+}
+
+fn withdraw(rollback: u64, because: &str) -> Request {
+    Request::Withdraw {
+        rollback,
+        because: why(because),
+    }
+}
+
+fn break_glass(about: About, because: &str) -> Request {
+    Request::BreakGlass {
+        about,
+        because: why(because),
+    }
+}
+
+fn review(rollback: u64, answer: ReviewAnswer, because: &str) -> Request {
+    Request::Review {
+        rollback,
+        answer,
+        because: because.into(),
+    }
+}
+
+fn unpin(service: &str, because: &str) -> Request {
+    Request::Unpin {
+        service: at(service),
+        because: why(because),
+    }
+}
+
+fn freeze(service: &str, because: &str) -> Request {
+    Request::Freeze {
+        service: at(service),
+        because: because.into(),
+    }
+}
+
+fn unfreeze(service: &str, because: &str) -> Request {
+    Request::Unfreeze {
+        service: at(service),
+        because: why(because),
     }
 }
 
@@ -325,6 +387,353 @@ fn every_verb() {
 }
 
 #[test]
+fn verbs_about_one_rollback() {
+    reads([
+        ("undo RB-41", undo(41, "")),
+        (
+            "Undo: rb-41 — v215 has the fix",
+            undo(41, "v215 has the fix"),
+        ),
+        ("undo 41 because", undo(41, "")),
+        (
+            "object RB-41 because sales end at noon",
+            object(41, "sales end at noon"),
+        ),
+        ("OBJECT 41 - wait", object(41, "wait")),
+        ("object #41 “not now”", object(41, "not now")),
+        ("object RB-41 because 🔥", object(41, "🔥")),
+        (
+            "object RB-41 because a &lt; b &amp;amp; c",
+            object(41, "a < b &amp; c"),
+        ),
+        ("withdraw RB-41", withdraw(41, "")),
+        (
+            "Withdraw RB-41, because rates recovered",
+            withdraw(41, "rates recovered"),
+        ),
+        ("why RB-41", Request::Why { rollback: 41 }),
+        ("why 41?", Request::Why { rollback: 41 }),
+        ("who RB-41?", Request::Who(About::Rollback(41))),
+        ("who #41 ?", Request::Who(About::Rollback(41))),
+        ("breakglass RB-41", break_glass(About::Rollback(41), "")),
+        (
+            "Break‑Glass rb-41 because checkout is down",
+            break_glass(About::Rollback(41), "checkout is down"),
+        ),
+    ]);
+}
+
+#[test]
+fn verbs_about_one_service() {
+    let service = |name| About::Service(at(name));
+    reads([
+        ("who frontend", Request::Who(service("frontend"))),
+        (
+            "WHO Frontend@Production?",
+            Request::Who(service("frontend@production")),
+        ),
+        (
+            "breakglass frontend@production - fire",
+            break_glass(service("frontend@production"), "fire"),
+        ),
+        ("break-glass frontend", break_glass(service("frontend"), "")),
+        ("contacts", Request::Contacts(None)),
+        ("contacts?", Request::Contacts(None)),
+        ("contacts frontend", Request::Contacts(Some(at("frontend")))),
+        (
+            "contacts frontend@production",
+            Request::Contacts(Some(at("frontend@production"))),
+        ),
+        ("pins", Request::Pins),
+        ("Pins.", Request::Pins),
+        ("unpin frontend", unpin("frontend", "")),
+        (
+            "unpin frontend@production “v215 has the fix”",
+            unpin("frontend@production", "v215 has the fix"),
+        ),
+        (
+            "freeze frontend because we migrate",
+            freeze("frontend", "we migrate"),
+        ),
+        (
+            "lock frontend@production — we migrate",
+            freeze("frontend@production", "we migrate"),
+        ),
+        ("unfreeze frontend", unfreeze("frontend", "")),
+        (
+            "Unlock frontend, because: we migrated",
+            unfreeze("frontend", "we migrated"),
+        ),
+        ("help lock", Request::Help(Some(Verb::Freeze))),
+        ("help break-glass", Request::Help(Some(Verb::BreakGlass))),
+    ]);
+}
+
+#[test]
+fn a_review() {
+    use ReviewAnswer::{Justified, PolicyTooStrict, ShouldHaveWaited};
+    reads([
+        (
+            "review RB-41 justified because carts were lost",
+            review(41, Justified, "carts were lost"),
+        ),
+        (
+            "Review 41: JUSTIFIED - carts were lost",
+            review(41, Justified, "carts were lost"),
+        ),
+        (
+            "review RB-41 “justified”, “carts were lost”",
+            review(41, Justified, "carts were lost"),
+        ),
+    ]);
+    for text in [
+        "should-have-waited",
+        "should have waited",
+        "should_have_waited",
+        "Should‑have waited,",
+        "“should have waited”",
+        "`should-have-waited`:",
+    ] {
+        assert_eq!(
+            parse(&format!("review RB-41 {text} because sam was awake")),
+            Ok(review(41, ShouldHaveWaited, "sam was awake")),
+            "{text}"
+        );
+    }
+    for text in [
+        "policy-too-strict",
+        "policy too strict",
+        "Policy_too_strict",
+    ] {
+        assert_eq!(
+            parse(&format!("review RB-41 {text} - it was night")),
+            Ok(review(41, PolicyTooStrict, "it was night")),
+            "{text}"
+        );
+    }
+    for answer in ReviewAnswer::ALL {
+        assert_eq!(ReviewAnswer::named(answer.name()), Some(answer));
+        assert_eq!(ReviewAnswer::named(&answer.to_string()), Some(answer));
+        assert!(ANSWERS.contains(&format!("`{}`", answer.name())));
+    }
+    assert_eq!(
+        review(41, ShouldHaveWaited, "x").to_string(),
+        "review RB-41 should-have-waited because x"
+    );
+    assert_eq!(ShouldHaveWaited.to_string(), "should have waited");
+    assert_eq!(
+        serde_json::to_string(&PolicyTooStrict).expect("it has a JSON form"),
+        "\"policy_too_strict\""
+    );
+}
+
+#[test]
+fn what_the_newer_verbs_need() {
+    let reason = |verb, said: &str| Misread::MissingReason {
+        verb,
+        said: said.into(),
+    };
+    let answer = |words: &str| Misread::UnknownAnswer {
+        words: words.into(),
+    };
+    let trailing = |words: &str, instead: &[&str]| Misread::TrailingWords {
+        words: words.into(),
+        instead: instead.iter().map(|text| (*text).to_owned()).collect(),
+    };
+    let number = |verb| Misread::MissingNumber { verb };
+    let bad = |verb, word: &str| Misread::BadNumber {
+        verb,
+        word: word.into(),
+    };
+    let service = |verb| Misread::MissingService { verb: Some(verb) };
+    let name = |word: &str| Misread::NotAName { word: word.into() };
+    misreads([
+        ("undo", number(Verb::Undo)),
+        ("undo because x", number(Verb::Undo)),
+        ("undo frontend", bad(Verb::Undo, "frontend")),
+        ("object", number(Verb::Object)),
+        ("withdraw", number(Verb::Withdraw)),
+        ("review justified", bad(Verb::Review, "justified")),
+        ("review because x", number(Verb::Review)),
+        ("why", number(Verb::Why)),
+        ("why because", number(Verb::Why)),
+        ("why not", bad(Verb::Why, "not")),
+        ("why RB-41 not", trailing("not", &[])),
+        ("object RB-41", reason(Verb::Object, "RB-41")),
+        ("object 41.", reason(Verb::Object, "RB-41")),
+        ("object RB-41 because", reason(Verb::Object, "RB-41")),
+        ("object RB-41 because …", reason(Verb::Object, "RB-41")),
+        ("object RB-41 “…”", reason(Verb::Object, "RB-41")),
+        ("object RB-41 - ?!", reason(Verb::Object, "RB-41")),
+        (
+            "object RB-41 too risky",
+            trailing("too risky", &["object RB-41 because too risky"]),
+        ),
+        ("object RB-41 RB-42", trailing("RB-42", &[])),
+        (
+            "review RB-41 justified",
+            reason(Verb::Review, "RB-41 justified"),
+        ),
+        (
+            "review RB-41 Should have waited because …",
+            reason(Verb::Review, "RB-41 should-have-waited"),
+        ),
+        (
+            "review RB-41 justified it was night",
+            trailing(
+                "it was night",
+                &["review RB-41 justified because it was night"],
+            ),
+        ),
+        ("review RB-41", Misread::MissingAnswer),
+        ("review RB-41 because x", Misread::MissingAnswer),
+        ("review RB-41 \"\" because x", Misread::MissingAnswer),
+        ("review RB-41 fine because x", answer("fine")),
+        ("review RB-41 “it was fine”", answer("it was fine")),
+        ("review RB-41 should have because x", answer("should have")),
+        ("who", Misread::MissingAbout { verb: Verb::Who }),
+        ("who?", Misread::MissingAbout { verb: Verb::Who }),
+        (
+            "break-glass because fire",
+            Misread::MissingAbout {
+                verb: Verb::BreakGlass,
+            },
+        ),
+        (
+            "breakglass - frontend",
+            Misread::MissingAbout {
+                verb: Verb::BreakGlass,
+            },
+        ),
+        (
+            "who rb-99999999999999999999",
+            bad(Verb::Who, "rb-99999999999999999999"),
+        ),
+        ("breakglass RB-0", bad(Verb::BreakGlass, "RB-0")),
+        (
+            "who frontend production",
+            trailing("production", &["who frontend@production"]),
+        ),
+        ("who RB-41 frontend", trailing("frontend", &[])),
+        (
+            "contacts frontend production",
+            trailing("production", &["contacts frontend@production"]),
+        ),
+        ("contacts RB-41", name("rb-41")),
+        ("contacts because", service(Verb::Contacts)),
+        ("pins frontend", trailing("frontend", &[])),
+        ("unpin", service(Verb::Unpin)),
+        ("unpin because x", service(Verb::Unpin)),
+        ("unfreeze - x", service(Verb::Unfreeze)),
+        ("unpin RB-41", name("rb-41")),
+        (
+            "unpin pins",
+            Misread::Reserved {
+                word: "pins".into(),
+            },
+        ),
+        (
+            "unpin frontend production",
+            trailing(
+                "production",
+                &[
+                    "unpin frontend@production",
+                    "unpin frontend because production",
+                ],
+            ),
+        ),
+        (
+            "unpin frontend production - x",
+            trailing("production - x", &["unpin frontend@production - x"]),
+        ),
+        (
+            "unpin frontend@production it is over",
+            trailing(
+                "it is over",
+                &["unpin frontend@production because it is over"],
+            ),
+        ),
+        ("unpin frontend RB-41", trailing("RB-41", &[])),
+        (
+            "breakglass frontend to v212",
+            trailing("to v212", &["breakglass frontend because to v212"]),
+        ),
+        ("freeze", service(Verb::Freeze)),
+        ("lock because x", service(Verb::Freeze)),
+        ("freeze frontend", reason(Verb::Freeze, "frontend")),
+        (
+            "lock frontend@production because ...",
+            reason(Verb::Freeze, "frontend@production"),
+        ),
+        (
+            "freeze frontend production",
+            trailing(
+                "production",
+                &[
+                    "freeze frontend@production because …",
+                    "freeze frontend because production",
+                ],
+            ),
+        ),
+        (
+            "objct frontend",
+            trailing(
+                "frontend",
+                &["objct@frontend", "objct because frontend", "object RB-…"],
+            ),
+        ),
+        (
+            "pinss frontend",
+            trailing(
+                "frontend",
+                &["pinss@frontend", "pinss because frontend", "pins"],
+            ),
+        ),
+        (
+            "widthraw RB-41",
+            Misread::UnknownVerb {
+                word: "widthraw".into(),
+                meant: Some(Verb::Withdraw),
+            },
+        ),
+    ]);
+}
+
+#[test]
+fn words_that_are_kept_for_later_are_refused() {
+    for word in [
+        "assess",
+        "doctor",
+        "drill",
+        "forward",
+        "incident",
+        "open",
+        "page",
+        "pin",
+        "pm",
+        "postmortem",
+        "resolve",
+        "rollback",
+        "update",
+    ] {
+        for text in [
+            word.to_owned(),
+            format!("{word} frontend because x"),
+            format!("help {word}"),
+        ] {
+            assert_eq!(
+                parse(&text),
+                Err(Misread::UnknownVerb {
+                    word: word.into(),
+                    meant: None,
+                }),
+                "{text}"
+            );
+        }
+    }
+}
+
+#[test]
 fn what_is_not_understood() {
     let unknown = |word: &str, meant| Misread::UnknownVerb {
         word: word.into(),
@@ -346,16 +755,13 @@ fn what_is_not_understood() {
         instead,
     };
     misreads([
-        ("undo RB-41", unknown("undo", None)),
-        (
-            "breakglass frontend because fire",
-            unknown("breakglass", None),
-        ),
+        ("forward RB-41", unknown("forward", None)),
+        ("resolve because fire", unknown("resolve", None)),
         ("rollback frontend", unknown("rollback", None)),
         ("aprove RB-41", unknown("aprove", Some(Verb::Approve))),
         ("ok RB-41", unknown("ok", Some(Verb::Approve))),
         ("yes 41", unknown("yes", Some(Verb::Approve))),
-        ("help undo", unknown("undo", None)),
+        ("help drill", unknown("drill", None)),
         ("help aprove", unknown("aprove", Some(Verb::Approve))),
         ("ok", number(Verb::Approve)),
         ("yes!", number(Verb::Approve)),
@@ -408,9 +814,9 @@ fn what_is_not_understood() {
             },
         ),
         (
-            "plan undo@production",
+            "plan drill@production",
             Misread::Reserved {
-                word: "undo".into(),
+                word: "drill".into(),
             },
         ),
         ("list 41", name("41")),
@@ -493,8 +899,8 @@ fn what_is_not_understood() {
 fn a_misread_is_one_sentence_for_a_person() {
     for (text, sentence) in [
         (
-            "undo RB-41",
-            "Nothing was run, because \"undo\" is not a command: `help` lists those there are.",
+            "forward RB-41",
+            "Nothing was run, because \"forward\" is not a command: `help` lists those there are.",
         ),
         (
             "aprove RB-41",
@@ -507,6 +913,30 @@ fn a_misread_is_one_sentence_for_a_person() {
         (
             "plan",
             "Nothing was run, because no service was named: write, for example, `plan frontend`.",
+        ),
+        (
+            "freeze",
+            "Nothing was run, because no service was named: write, for example, `freeze frontend because …`.",
+        ),
+        (
+            "who",
+            "Nothing was run, because `who` needs to know which rollback or service: write, for example, `who RB-41` or `who frontend`.",
+        ),
+        (
+            "object RB-41",
+            "Nothing was run, because `object` needs a reason: write, for example, `object RB-41 because …`.",
+        ),
+        (
+            "review RB-41 justified",
+            "Nothing was run, because `review` needs a reason: write, for example, `review RB-41 justified because …`.",
+        ),
+        (
+            "review RB-41",
+            "Nothing was run, because `review` needs an answer: choose `justified`, `should-have-waited` or `policy-too-strict`, and say why.",
+        ),
+        (
+            "review RB-41 meh because x",
+            "Nothing was run, because \"meh\" is not an answer to a review: choose `justified`, `should-have-waited` or `policy-too-strict`, and say why.",
         ),
         (
             "frontend to 2:40",
@@ -601,8 +1031,10 @@ fn verbs_are_reserved_and_have_a_short_help() {
         assert!(help(Some(verb)).starts_with(&format!("`{verb}")), "{verb}");
     }
     for verb in [None].into_iter().chain(Verb::ALL.map(Some)) {
+        let longest = if verb.is_none() { 18 } else { 4 };
         let help = help(verb);
-        assert!(help.lines().count() <= 12);
+        assert!(help.lines().count() <= longest);
+        assert!(help.chars().count() < 3_000, "one section of a message");
         assert!(!help.contains(['<', '>', '&']), "{help}");
         for example in help
             .split('`')
@@ -615,6 +1047,16 @@ fn verbs_are_reserved_and_have_a_short_help() {
                 "{example}"
             );
         }
+    }
+    for (word, verb) in [
+        ("cancel", Verb::Stop),
+        ("break-glass", Verb::BreakGlass),
+        ("LOCK", Verb::Freeze),
+        ("unlock", Verb::Unfreeze),
+        ("tl", Verb::Timeline),
+    ] {
+        assert!(RESERVED.contains(&word.to_lowercase().as_str()));
+        assert_eq!(Verb::named(word), Some(verb));
     }
     assert!(RESERVED.is_sorted());
     for word in RESERVED {
@@ -701,7 +1143,9 @@ fn any_words() -> impl Strategy<Value = String> {
             "approve", "RB-41", "#7", "41", "frontend", "@production", "to", "prev", "because", "because:", "-",
             "—", "\"", "'", "“x y”", "''", "\"\"", ":", ".", "?", "&amp;", "&lt;", "&amp;lt;", "&", "<", ">",
             "<https://x.io|y z>", "<http://", "<@U1>", "<@U1|sam>", "note", "-5m", "@02:40", "03:07", "plan",
-            "status", "list", "export", "help", "md", "stop", "cancel", "deny", "\0", "\u{200f}", "\u{a0}", "`",
+            "status", "list", "export", "help", "md", "stop", "cancel", "deny", "undo", "object", "withdraw",
+            "breakglass", "break-glass", "review", "justified", "should have waited", "policy_too_strict", "who",
+            "why", "contacts", "pins", "unpin", "freeze", "unfreeze", "lock", "unlock", "…", "\0", "\u{200f}", "\u{a0}", "`",
         ]).prop_map(str::to_owned),
     ];
     (proptest::collection::vec(piece, 0..8), any::<bool>())
@@ -716,6 +1160,11 @@ fn any_reason() -> impl Strategy<Value = Option<String>> {
     any_text().prop_map(|text| Some(text).filter(|text| !text.is_empty()))
 }
 
+/// A reason for a verb that is refused without one.
+fn any_needed_reason() -> impl Strategy<Value = String> {
+    any_text().prop_filter("says something", |text| says_something(text))
+}
+
 fn any_wish() -> impl Strategy<Value = Wish> {
     (any_service(), any_target(), any_reason()).prop_map(|(service, target, because)| Wish {
         service,
@@ -726,36 +1175,80 @@ fn any_wish() -> impl Strategy<Value = Wish> {
 
 fn any_request() -> impl Strategy<Value = Request> {
     let number = || 1..=u64::MAX;
-    let about = prop_oneof![
-        number().prop_map(About::Rollback),
-        any_service().prop_map(About::Service)
-    ];
-    prop_oneof![
+    let about = || {
+        prop_oneof![
+            number().prop_map(About::Rollback),
+            any_service().prop_map(About::Service)
+        ]
+    };
+    let asking = prop_oneof![
         Just(Request::Board),
+        Just(Request::Pins),
         Just(Request::Timeline),
-        any_wish().prop_map(Request::Propose),
         any_wish().prop_map(Request::Plan),
         any_service().prop_map(Request::List),
-        proptest::option::of(about).prop_map(Request::Status),
+        proptest::option::of(about()).prop_map(Request::Status),
+        about().prop_map(Request::Who),
+        number().prop_map(|rollback| Request::Why { rollback }),
+        proptest::option::of(any_service()).prop_map(Request::Contacts),
+        proptest::sample::select(vec![ExportFormat::Markdown, ExportFormat::Json])
+            .prop_map(Request::Export),
+        proptest::option::of(proptest::sample::select(Verb::ALL.to_vec())).prop_map(Request::Help),
+    ];
+    let on_a_rollback = prop_oneof![
         (number(), any_reason())
             .prop_map(|(rollback, because)| Request::Approve { rollback, because }),
         (number(), any_reason())
             .prop_map(|(rollback, because)| Request::Deny { rollback, because }),
         (number(), any_reason())
             .prop_map(|(rollback, because)| Request::Stop { rollback, because }),
+        (number(), any_needed_reason())
+            .prop_map(|(rollback, because)| Request::Object { rollback, because }),
+        (number(), any_reason())
+            .prop_map(|(rollback, because)| Request::Withdraw { rollback, because }),
+        (number(), any_reason())
+            .prop_map(|(rollback, because)| Request::Undo { rollback, because }),
+        (
+            number(),
+            proptest::sample::select(ReviewAnswer::ALL.to_vec()),
+            any_needed_reason()
+        )
+            .prop_map(|(rollback, answer, because)| Request::Review {
+                rollback,
+                answer,
+                because
+            }),
+    ];
+    let others = prop_oneof![
+        any_wish().prop_map(Request::Propose),
+        (about(), any_reason()).prop_map(|(about, because)| Request::BreakGlass { about, because }),
+        (any_service(), any_reason())
+            .prop_map(|(service, because)| Request::Unpin { service, because }),
+        (any_service(), any_needed_reason())
+            .prop_map(|(service, because)| Request::Freeze { service, because }),
+        (any_service(), any_reason())
+            .prop_map(|(service, because)| Request::Unfreeze { service, because }),
         (proptest::option::of(any_moment()), any_text())
             .prop_filter("says something", |(_, text)| !text.is_empty())
             .prop_map(|(at, text)| Request::Note { at, text }),
-        proptest::sample::select(vec![ExportFormat::Markdown, ExportFormat::Json])
-            .prop_map(Request::Export),
-        proptest::option::of(proptest::sample::select(Verb::ALL.to_vec())).prop_map(Request::Help),
-    ]
+    ];
+    prop_oneof![asking, on_a_rollback, others]
 }
 
 fn acts(request: &Result<Request, Misread>) -> bool {
     matches!(
         request,
-        Ok(Request::Approve { .. } | Request::Deny { .. } | Request::Stop { .. })
+        Ok(Request::Approve { .. }
+            | Request::Deny { .. }
+            | Request::Object { .. }
+            | Request::Withdraw { .. }
+            | Request::Stop { .. }
+            | Request::BreakGlass { .. }
+            | Request::Review { .. }
+            | Request::Undo { .. }
+            | Request::Unpin { .. }
+            | Request::Freeze { .. }
+            | Request::Unfreeze { .. })
     )
 }
 
@@ -792,12 +1285,16 @@ proptest! {
     fn a_near_miss_never_acts(
         word in proptest::sample::select(vec![
             "plan", "list", "status", "approve", "deny", "stop", "cancel", "note", "timeline", "tl", "export",
-            "help", "ok", "yes", "no", "undo",
+            "help", "ok", "yes", "no", "undo", "object", "withdraw", "who", "why", "contacts", "breakglass",
+            "break-glass", "review", "pins", "unpin", "freeze", "unfreeze", "lock", "unlock",
         ]),
         place in any::<proptest::sample::Index>(),
         other in "[a-zA-Z0-9@._-]",
         change in 0..4,
-        tail in proptest::sample::select(vec![" RB-41", " 41", " #41 because x", " RB-41 - x"]),
+        tail in proptest::sample::select(vec![
+            " RB-41", " 41", " #41 because x", " RB-41 - x", " RB-41 justified because x", " frontend",
+            " frontend@production because x",
+        ]),
     ) {
         let mut letters: Vec<char> = word.chars().collect();
         let at = place.index(letters.len());
@@ -810,7 +1307,8 @@ proptest! {
         }
         let mistyped: String = letters.into_iter().collect();
         let read = parse(&format!("{mistyped}{tail}"));
-        if !mistyped.eq_ignore_ascii_case(word) {
+        // `breakglass` and `break-glass` are one letter apart and the same.
+        if Verb::named(&mistyped).is_none_or(|verb| Verb::named(word) != Some(verb)) {
             prop_assert!(!acts(&read), "{} became {:?}", mistyped, read);
         }
     }

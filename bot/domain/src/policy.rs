@@ -1,0 +1,211 @@
+//! What a service asks for before production is changed, as configured at this moment.
+
+use crate::risk::{Risk, RiskRules};
+use std::{fmt, time::Duration};
+
+/// How an approver shows that they have seen what they approve.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Confirm {
+    /// By answering Slack's own question.
+    Click,
+    /// By ticking each named caution.
+    Tick,
+    /// By typing the exact target.
+    Type,
+}
+
+impl fmt::Display for Confirm {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Confirm::Click => "click",
+            Confirm::Tick => "tick",
+            Confirm::Type => "type",
+        })
+    }
+}
+
+/// What a plan of one class needs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rule {
+    /// How many people have to say yes.
+    pub approvals: usize,
+    /// The roles that may say yes.
+    pub roles: Vec<String>,
+    /// At least one yes has to come from one of these; empty: any of [`Rule::roles`] will do.
+    pub one_of: Vec<String>,
+    /// Whether whoever asked may be among them.
+    pub requester_counts: bool,
+    /// Whether somebody without authority may run it in an emergency.
+    pub break_glass: bool,
+    /// What an approver does besides clicking.
+    pub confirm: Confirm,
+}
+
+impl Rule {
+    /// Every role whose members may say yes, each once.
+    pub fn eligible(&self) -> Vec<&str> {
+        let mut roles: Vec<&str> = vec![];
+        for role in self.roles.iter().chain(&self.one_of) {
+            if !roles.contains(&role.as_str()) {
+                roles.push(role);
+            }
+        }
+        roles
+    }
+}
+
+/// The rule of each class.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "each is the rule of the class of its name")]
+pub struct Rules {
+    pub toggle: Rule,
+    pub code: Rule,
+    pub caution: Rule,
+    pub data: Rule,
+}
+
+impl Rules {
+    /// The rule of a class.
+    pub fn of(&self, risk: Risk) -> &Rule {
+        match risk {
+            Risk::Toggle => &self.toggle,
+            Risk::Code => &self.code,
+            Risk::Caution => &self.caution,
+            Risk::Data => &self.data,
+        }
+    }
+
+    /// The rule of a class, to be changed.
+    pub fn of_mut(&mut self, risk: Risk) -> &mut Rule {
+        match risk {
+            Risk::Toggle => &mut self.toggle,
+            Risk::Code => &mut self.code,
+            Risk::Caution => &mut self.caution,
+            Risk::Data => &mut self.data,
+        }
+    }
+}
+
+/// Rules to begin with. A preset is only defaults: every one of them can be written otherwise.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Preset {
+    /// One owner who asks and approves.
+    Solo,
+    /// Somebody else says yes to code; two people to data.
+    #[default]
+    SmallTeam,
+    /// Nobody approves what they asked for; two people for everything unusual.
+    Strict,
+}
+
+/// The role that one of the approvals of a `data` plan has to come from, unless written otherwise.
+pub const DATA_OWNER: &str = "data_owner";
+
+impl Preset {
+    /// Every preset, the least strict first.
+    pub const ALL: [Preset; 3] = [Preset::Solo, Preset::SmallTeam, Preset::Strict];
+
+    /// Its name in the configuration.
+    pub fn name(self) -> &'static str {
+        match self {
+            Preset::Solo => "solo",
+            Preset::SmallTeam => "small-team",
+            Preset::Strict => "strict",
+        }
+    }
+
+    /// Its rules for a service whose approvers are `roles`.
+    pub fn rules(self, roles: &[String]) -> Rules {
+        let rule = |approvals, requester_counts, break_glass, confirm| Rule {
+            approvals,
+            roles: roles.to_vec(),
+            one_of: vec![],
+            requester_counts,
+            break_glass,
+            confirm,
+        };
+        let owned = |rule: Rule| Rule {
+            one_of: vec![DATA_OWNER.to_owned()],
+            ..rule
+        };
+        use Confirm::{Click, Tick, Type};
+        match self {
+            Preset::Solo => Rules {
+                toggle: rule(1, true, true, Click),
+                code: rule(1, true, true, Click),
+                caution: rule(1, true, true, Tick),
+                data: rule(1, true, false, Type),
+            },
+            Preset::SmallTeam => Rules {
+                toggle: rule(1, true, true, Click),
+                code: rule(1, false, true, Click),
+                caution: rule(1, false, true, Tick),
+                data: owned(rule(2, true, false, Type)),
+            },
+            Preset::Strict => Rules {
+                toggle: rule(1, false, true, Click),
+                code: rule(1, false, true, Click),
+                caution: rule(2, false, false, Tick),
+                data: owned(rule(2, false, false, Type)),
+            },
+        }
+    }
+}
+
+/// A rung of the ladder that is climbed while nobody answers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rung {
+    /// How long after the card was posted.
+    pub after: Duration,
+    /// The roles whose members are mentioned.
+    pub roles: Vec<String>,
+    /// The Slack ids of the people who are mentioned.
+    pub people: Vec<String>,
+    /// Whether PagerDuty is told.
+    pub page: bool,
+}
+
+/// What a service asks for, from the configuration of this moment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Policy {
+    /// What each class of plan needs.
+    pub rules: Rules,
+    /// Which class a plan gets.
+    pub risks: RiskRules,
+    /// How long an authority's own rollback of class `toggle` or `code` waits for objections
+    /// before it starts by itself; `None`: it never does.
+    pub objection_window: Option<Duration>,
+    /// When those who may approve are reminded in the card's thread, after it was posted.
+    pub remind: Vec<Duration>,
+    /// Who is asked next when they do not answer, earliest first.
+    pub escalate: Vec<Rung>,
+    /// Whether breaking the glass pages somebody.
+    pub page_on_break_glass: bool,
+    /// How long after it the review of a broken glass is due.
+    pub review_within: Duration,
+    /// How long a plan may be approved.
+    pub plan_ttl: Duration,
+    /// How fast the service should serve the target again after the command.
+    pub target_time: Option<Duration>,
+    /// How many rounds in a row must pass before the release is proven.
+    pub passes: u32,
+    /// How long after serving the proof may take.
+    pub prove_within: Duration,
+    /// How long it is watched after the proof.
+    pub watch: Duration,
+    /// How often the platform and the outside are looked at.
+    pub check_every: Duration,
+    /// Whether the outside tells which version answered.
+    pub fingerprint: bool,
+}
+
+impl Policy {
+    /// How long a proposal waits for its approvals altogether: one plan, or as long as there is
+    /// still a rung to climb, and one more plan after it.
+    pub fn waits(&self) -> Duration {
+        match self.escalate.last() {
+            Some(rung) => rung.after + self.plan_ttl,
+            None => self.plan_ttl,
+        }
+    }
+}

@@ -1,0 +1,148 @@
+//! How much can go wrong, and why: the class of a plan decides who must say yes to it.
+
+use crate::proof::spell;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use std::{fmt, time::Duration};
+
+/// How much can go wrong; decides who must say yes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Risk {
+    /// A flag off, nothing else changes.
+    Toggle,
+    /// Code only, and the target served production before.
+    Code,
+    /// Something about it is not known, or has gone wrong before.
+    Caution,
+    /// Data is restored or changed.
+    Data,
+}
+
+impl Risk {
+    /// Every class, from the least to the most that can go wrong.
+    pub const ALL: [Risk; 4] = [Risk::Toggle, Risk::Code, Risk::Caution, Risk::Data];
+
+    /// Its word, as configurations and cards say it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Risk::Toggle => "toggle",
+            Risk::Code => "code",
+            Risk::Caution => "caution",
+            Risk::Data => "data",
+        }
+    }
+}
+
+impl fmt::Display for Risk {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// Something about a plan that is unusual. Each is named on the card, and where the rule wants it
+/// the approver ticks each by name.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "caution", rename_all = "snake_case")]
+pub enum Caution {
+    /// It is not known whether the target ever served production.
+    NeverServed,
+    /// It is not known what serves now.
+    LiveUnknown,
+    /// The target stopped serving long ago.
+    Old {
+        /// When it last served, or was made.
+        since: Timestamp,
+    },
+    /// An earlier rollback left the target behind.
+    OnceBad {
+        /// The rollback that left it.
+        rollback: u64,
+        /// When that was asked for.
+        at: Timestamp,
+    },
+    /// The configuration says that rollbacks of this service are never ordinary.
+    Marked {
+        /// The class it gives them.
+        class: Risk,
+    },
+}
+
+impl Caution {
+    /// Its stable name: what a tick is bound to, and what the plan's hash covers.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Caution::NeverServed => "never_served",
+            Caution::LiveUnknown => "live_unknown",
+            Caution::Old { .. } => "old",
+            Caution::OnceBad { .. } => "once_bad",
+            Caution::Marked { .. } => "marked",
+        }
+    }
+
+    /// As a clause about the release that is called `target`, at `now`.
+    pub fn say(&self, target: &str, now: Timestamp) -> String {
+        match self {
+            Caution::NeverServed => format!("{target} is not known to have served production"),
+            Caution::LiveUnknown => "what production serves now is not known".into(),
+            Caution::Old { since } => {
+                let age = Duration::try_from(now.duration_since(*since)).unwrap_or_default();
+                format!("{target} last served {} ago", spell(age))
+            }
+            Caution::OnceBad { rollback, at } => format!(
+                "{target} was left behind by RB-{rollback} at {}",
+                at.strftime("%Y-%m-%d %H:%M UTC")
+            ),
+            Caution::Marked { class } => {
+                format!("rollbacks of this service are marked as {class} in the configuration")
+            }
+        }
+    }
+}
+
+/// Which class a plan gets, from the configuration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RiskRules {
+    /// The class of an ordinary plan; `None`: what the platform's provider says.
+    pub ordinary: Option<Risk>,
+    /// At least this when the target is not known to have served.
+    pub never_served: Risk,
+    /// At least this when what is live is not known.
+    pub live_unknown: Risk,
+    /// At least this when the target was left behind by an earlier rollback.
+    pub once_bad: Risk,
+    /// At least this when the target is older than [`RiskRules::old_after`].
+    pub old: Risk,
+    /// How long after it last served a target counts as old.
+    pub old_after: Duration,
+}
+
+impl Default for RiskRules {
+    fn default() -> Self {
+        Self {
+            ordinary: None,
+            never_served: Risk::Caution,
+            live_unknown: Risk::Caution,
+            once_bad: Risk::Caution,
+            old: Risk::Caution,
+            old_after: Duration::from_secs(30 * 86_400),
+        }
+    }
+}
+
+impl RiskRules {
+    /// The class of a plan on a platform whose ordinary rollback is `class`.
+    pub fn weigh(&self, class: Risk, cautions: &[Caution]) -> Risk {
+        let ordinary = self.ordinary.unwrap_or(class);
+        cautions
+            .iter()
+            .map(|caution| match caution {
+                Caution::NeverServed => self.never_served,
+                Caution::LiveUnknown => self.live_unknown,
+                Caution::Old { .. } => self.old,
+                Caution::OnceBad { .. } => self.once_bad,
+                Caution::Marked { class } => *class,
+            })
+            .fold(ordinary, Risk::max)
+    }
+}
