@@ -1,19 +1,28 @@
 //! From `rollback-bot.toml` and the environment to a [`Config`], or to every mistake in them at once.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+pub mod effective;
 mod reader;
+mod rules;
 
 use reader::{
-    Reader, Repeats, Section, database_url, did_you_mean, dotted, duration, flag, header,
-    is_loopback, not_toml, number, one_of, pointer, slack_id, spell, text, url, wrong_type,
+    Reader, Repeats, Section, database_url, did_you_mean, dotted, duration, header, is_loopback,
+    member, not_toml, number, one_of, pagerduty_id, pointer, slack_id, spell, text, url,
+    wrong_type,
 };
+use rollback_domain::{
+    authority::Source,
+    policy::{Preset, Rules, Rung},
+    risk::{Risk, RiskRules},
+};
+use rules::Common;
 use toml::{Table, Value};
 use url::Url;
 
@@ -26,12 +35,16 @@ pub struct Config {
     pub database: Database,
     /// The Slack app it speaks as.
     pub slack: Slack,
+    /// The PagerDuty account that says who is on call and that is told.
+    pub pagerduty: Option<PagerDuty>,
     /// Rules that hold for every service.
     pub policy: Policy,
     /// A directory with templates that replace the built-in ones of the same name.
     pub templates: Option<PathBuf>,
     /// Who may approve, by the name that services use for them.
     pub roles: BTreeMap<String, Role>,
+    /// Who can help, for whoever is alone with it.
+    pub contacts: Vec<Contact>,
     /// What can be rolled back, sorted by name and environment.
     pub services: Vec<Service>,
     /// What is allowed but probably not meant, a sentence each.
@@ -67,18 +80,55 @@ pub struct Slack {
     pub team: Option<String>,
 }
 
+/// The PagerDuty account that says who is on call and that is told.
+#[derive(Clone, Debug)]
+pub struct PagerDuty {
+    /// What the REST API is called with; there if a role is read from PagerDuty.
+    pub token: Option<Secret>,
+    /// What pages are sent with; there if anything pages.
+    pub routing_key: Option<Secret>,
+    /// The REST API without a path.
+    pub api_url: Url,
+    /// The Events API without a path.
+    pub events_url: Url,
+}
+
 /// Rules that hold for every service.
 #[derive(Clone, Debug)]
 pub struct Policy {
+    /// The rules that every service begins with.
+    pub preset: Preset,
     /// How long a plan can be approved after it was shown.
     pub plan_ttl: Duration,
+    /// When those who may approve are reminded, after the card was posted; earliest first.
+    pub remind: Vec<Duration>,
+    /// Who is asked next when they do not answer; earliest first.
+    pub escalate: Vec<Rung>,
+    /// How long after a rollback without approval its review is due.
+    pub review_within: Duration,
+    /// Whether a rollback without approval pages somebody.
+    pub page_on_break_glass: bool,
 }
 
 /// A group of people who may approve.
 #[derive(Clone, Debug)]
 pub struct Role {
-    /// Their Slack member ids, at least one.
+    /// Where its members come from, at least one: the list, the user group, the schedule, the
+    /// escalation policy.
+    pub sources: Vec<Source>,
+    /// The Slack member ids that are listed; empty unless [`Source::Listed`] is a source.
     pub members: Vec<String>,
+}
+
+/// Somebody who can help, inside or outside.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Contact {
+    /// Who it is.
+    pub name: String,
+    /// How they are reached, in free text.
+    pub how: String,
+    /// The services they can help with; empty for all of them.
+    pub services: Vec<String>,
 }
 
 /// One thing that can be rolled back: a service in an environment.
@@ -94,8 +144,13 @@ pub struct Service {
     pub url: Option<Url>,
     /// The roles whose members may approve, at least one.
     pub approve: Vec<String>,
-    /// Whether the person who asks for a rollback may also approve it.
-    pub requester_may_approve: bool,
+    /// What each class of plan needs: the preset, and what was written otherwise.
+    pub rules: Rules,
+    /// Which class a plan gets.
+    pub risks: RiskRules,
+    /// How long a rollback that its own authority asked for waits for objections before it starts
+    /// by itself; without it, it never does.
+    pub objection_window: Option<Duration>,
     /// How fast a rollback of it should be, from the command to serving.
     pub target_time: Option<Duration>,
     /// How to see from outside which release answers.
@@ -110,6 +165,18 @@ pub struct Service {
     pub watch: Duration,
     /// The time between two looks, while proving and while watching.
     pub check_every: Duration,
+}
+
+impl Service {
+    /// The class of a plan about which nothing is unusual.
+    pub fn ordinary(&self) -> Risk {
+        rules::ordinary(&self.risks)
+    }
+
+    /// Every class that a plan can get.
+    pub fn classes(&self) -> Vec<Risk> {
+        rules::classes(&self.risks)
+    }
 }
 
 /// A platform, and what it needs to know to find one service.
@@ -260,11 +327,15 @@ impl Config {
             read_file,
             reserved,
             mistakes: RefCell::default(),
+            warnings: RefCell::default(),
         };
         let config = config(&reader.section("", &table));
         let mistakes = reader.mistakes.into_inner();
         match config {
-            Some(config) if mistakes.is_empty() => Ok(config),
+            Some(config) if mistakes.is_empty() => Ok(Self {
+                warnings: reader.warnings.into_inner(),
+                ..config
+            }),
             _ => Err(Mistakes(mistakes)),
         }
     }
@@ -284,22 +355,37 @@ impl Config {
             .collect()
     }
 
-    /// The member ids of everyone whose role may approve for `service`, each once.
-    pub fn approvers(&self, service: &Service) -> Vec<&str> {
-        approvers(&self.roles, service)
-    }
-}
-
-fn approvers<'a>(roles: &'a BTreeMap<String, Role>, service: &Service) -> Vec<&'a str> {
-    let mut members: Vec<&str> = Vec::new();
-    for role in service.approve.iter().filter_map(|name| roles.get(name)) {
-        for member in &role.members {
-            if !members.contains(&member.as_str()) {
-                members.push(member);
+    /// Every role that has to do with `service` and that there is, each once: those of its rules,
+    /// of whatever class, and those that are asked when nobody answers.
+    pub fn roles_of(&self, service: &Service) -> Vec<&str> {
+        let rules = Risk::ALL.map(|class| service.rules.of(class));
+        let eligible = rules.into_iter().flat_map(|rule| rule.eligible());
+        let asked = self.policy.escalate.iter().flat_map(|rung| &rung.roles);
+        let mut roles: Vec<&str> = Vec::new();
+        for role in eligible.chain(asked.map(String::as_str)) {
+            if let Some((role, _)) = self.roles.get_key_value(role)
+                && !roles.contains(&role.as_str())
+            {
+                roles.push(role);
             }
         }
+        roles
     }
-    members
+
+    /// Everything that has to be asked to know who is in which role, each once, sorted. What is
+    /// listed here needs no asking, and a role that nothing uses neither.
+    pub fn sources(&self) -> Vec<&Source> {
+        let used = self
+            .services
+            .iter()
+            .flat_map(|service| self.roles_of(service));
+        let sources: BTreeSet<&Source> = used
+            .filter_map(|role| self.roles.get(role))
+            .flat_map(|role| &role.sources)
+            .filter(|source| **source != Source::Listed)
+            .collect();
+        sources.into_iter().collect()
+    }
 }
 
 // One function per section. Each reads all its keys before it gives up on any of them, so that
@@ -320,31 +406,75 @@ fn config(file: &Section<'_>) -> Option<Config> {
         Some(Database { url: url? })
     });
     let slack = file.section("slack").and_then(|section| slack(&section));
-    let policy = file.section("policy").map(|section| {
-        let plan_ttl = section.or("plan_ttl", 10 * MINUTE, duration(MINUTE..=DAY));
-        section.done();
-        Policy { plan_ttl }
-    });
+    // Sections name each other, so what is there is known before any of it is read.
+    let there = There::of(file);
+    let pagerduty = match file.get("pagerduty") {
+        None => Some(None),
+        Some(_) => file
+            .section("pagerduty")
+            .and_then(|section| pagerduty(&section))
+            .map(Some),
+    };
+    let (policy, common) = file
+        .section("policy")
+        .map(|section| rules::policy(&section, &there))
+        .unzip();
     let templates = file.section("templates").and_then(|section| {
         let directory = section.optional("directory", text);
         section.done();
         directory.map(PathBuf::from)
     });
-    let (roles, role_names) = roles(file);
-    let services = services(file, &role_names);
+    let roles = roles(file, &there);
+    let contacts = contacts(file, &there);
+    let services = services(file, &common.unwrap_or_default(), &roles);
     file.done();
-    let (roles, services) = (roles?, services?);
+    let roles: Option<BTreeMap<String, Role>> = roles
+        .into_iter()
+        .map(|(name, role)| Some((name.to_owned(), role?)))
+        .collect();
     Some(Config {
         server: server?,
         database: database?,
         slack: slack?,
+        pagerduty: pagerduty?,
         policy: policy?,
         templates,
-        warnings: warnings(&roles, &services),
-        roles,
-        services,
+        roles: roles?,
+        contacts: contacts?,
+        services: services?,
+        warnings: Vec::new(),
     })
 }
+
+/// What the file has, right or wrong: whoever names something with a mistake in it makes no
+/// second mistake.
+struct There<'a> {
+    roles: Vec<&'a str>,
+    services: Vec<&'a str>,
+    pagerduty_token: bool,
+    routing_key: bool,
+}
+
+impl<'a> There<'a> {
+    fn of(file: &Section<'a>) -> Self {
+        let table = |key: &str| file.table?.get(key)?.as_table();
+        let keys = |key: &str| {
+            let keys = table(key).into_iter().flat_map(Table::keys);
+            keys.map(String::as_str).collect()
+        };
+        let pagerduty = table("pagerduty");
+        let has = |key: &str| pagerduty.is_some_and(|table| table.contains_key(key));
+        Self {
+            roles: keys("roles"),
+            services: keys("services"),
+            pagerduty_token: has("token"),
+            routing_key: has("routing_key"),
+        }
+    }
+}
+
+/// Every role of the file; those without a mistake with what they are.
+type Roles<'a> = BTreeMap<&'a str, Option<Role>>;
 
 fn server(section: &Section<'_>) -> Option<Server> {
     let listen = section.required("listen", "\"127.0.0.1:3000\"", |value| {
@@ -405,30 +535,127 @@ fn slack(section: &Section<'_>) -> Option<Slack> {
     })
 }
 
-/// The roles, unless one of them is wrong, and the names of all of them: a service that names a
-/// role with a mistake in it makes no second mistake.
-fn roles<'a>(file: &Section<'a>) -> (Option<BTreeMap<String, Role>>, Vec<&'a str>) {
-    let Some(section) = file.section("roles") else {
-        return (None, Vec::new());
-    };
-    let names: Vec<&str> = section.keys().collect();
-    let roles: Vec<_> = names
-        .iter()
-        .map(|name| {
-            let section = section.section(name)?;
-            let members = section.list("members", "\"U0123ABCD\"", Repeats::Refused, |value| {
-                let what = "a member id; copy it from the person's Slack profile, it looks like \
-                            \"U0123ABCD\"";
-                slack_id(value, &['U', 'W'], what)
-            });
-            section.done();
-            Some(((*name).to_owned(), Role { members: members? }))
-        })
-        .collect();
-    (roles.into_iter().collect(), names)
+fn pagerduty(section: &Section<'_>) -> Option<PagerDuty> {
+    let token = section.optional("token", |value| section.reader.secret(value));
+    let routing_key = section.optional("routing_key", |value| {
+        let key = section.reader.secret(value)?;
+        if key.expose().chars().count() != 32 {
+            return Err(
+                "is not 32 characters long; copy the integration key of an integration for the \
+                 Events API v2"
+                    .to_owned(),
+            );
+        }
+        Ok(key)
+    });
+    let api_url = section.url_or("api_url", "https://api.pagerduty.com");
+    let events_url = section.url_or("events_url", "https://events.pagerduty.com");
+    section.done();
+    Some(PagerDuty {
+        token,
+        routing_key,
+        api_url: api_url?,
+        events_url: events_url?,
+    })
 }
 
-fn services(file: &Section<'_>, roles: &[&str]) -> Option<Vec<Service>> {
+fn roles<'a>(file: &Section<'a>, there: &There<'_>) -> Roles<'a> {
+    let Some(section) = file.section("roles") else {
+        return Roles::new();
+    };
+    section
+        .keys()
+        .map(|name| {
+            let role = section.section(name).and_then(|section| {
+                let read = || role(&section, there);
+                section.reader.sound(read)
+            });
+            (name, role)
+        })
+        .collect()
+}
+
+fn role(section: &Section<'_>, there: &There<'_>) -> Role {
+    let members = section
+        .optional_list("members", "\"U0123ABCD\"", Repeats::Refused, member)
+        .unwrap_or_default();
+    let group = section.optional("slack_usergroup", |value| {
+        let what = "the id of a user group; copy it from the group's page in Slack, it looks like \
+                    \"S0123ABCD\"";
+        slack_id(value, &['S'], what)
+    });
+    let asked = |key, what| {
+        let id = section.optional(key, |value| pagerduty_id(value, what));
+        if id.is_some() && !there.pagerduty_token {
+            section.mistake(
+                key,
+                "cannot be read without a token; write token = \"env:PAGERDUTY_TOKEN\" into \
+                 [pagerduty]",
+            );
+        }
+        id
+    };
+    let schedule = asked("pagerduty_schedule", "a schedule");
+    let policy = asked("pagerduty_escalation_policy", "an escalation policy");
+    if ROLE.iter().all(|key| section.get(key).is_none()) {
+        section.mistake_here(
+            "has nobody in it; write members = [\"U0123ABCD\"], slack_usergroup = \"S0123ABCD\", \
+             pagerduty_schedule = \"P123ABC\" or pagerduty_escalation_policy = \"P123ABC\"",
+        );
+    }
+    section.done();
+    let listed = (!members.is_empty()).then_some(Source::Listed);
+    let sources = [
+        listed,
+        group.map(Source::SlackGroup),
+        schedule.map(Source::PagerDutySchedule),
+        policy.map(Source::PagerDutyPolicy),
+    ];
+    Role {
+        sources: sources.into_iter().flatten().collect(),
+        members,
+    }
+}
+
+/// Where the members of a role can come from.
+const ROLE: [&str; 4] = [
+    "members",
+    "slack_usergroup",
+    "pagerduty_schedule",
+    "pagerduty_escalation_policy",
+];
+
+fn contacts(file: &Section<'_>, there: &There<'_>) -> Option<Vec<Contact>> {
+    let contacts: Vec<_> = file
+        .sections("contacts")?
+        .iter()
+        .map(|section| {
+            let name = section.required("name", "\"Vercel support\"", text);
+            let how = section.required("how", "\"https://vercel.com/help\"", text);
+            let services =
+                section.optional_list("services", "\"frontend\"", Repeats::Refused, |value| {
+                    let service = text(value)?;
+                    if there.services.contains(&service.as_str()) {
+                        return Ok(service);
+                    }
+                    let otherwise = format!("write one of {}", there.services.join(", "));
+                    Err(format!(
+                        "there is no service {service:?}; {}",
+                        did_you_mean(&service, &there.services).unwrap_or(otherwise)
+                    ))
+                });
+            section.done();
+            Some(Contact {
+                name: name?,
+                how: how?,
+                services: services.unwrap_or_default(),
+            })
+        })
+        .collect();
+    contacts.into_iter().collect()
+}
+
+fn services(file: &Section<'_>, common: &Common, roles: &Roles<'_>) -> Option<Vec<Service>> {
     let section = file.section("services")?;
     let mut read = Vec::new();
     for name in section.keys() {
@@ -450,7 +677,7 @@ fn services(file: &Section<'_>, roles: &[&str]) -> Option<Vec<Service>> {
             environments.check_name(environment);
             let service = environments
                 .section(environment)
-                .and_then(|section| service(&section, name, environment, roles));
+                .and_then(|section| service(&section, name, environment, common, roles));
             read.push(service);
         }
     }
@@ -461,14 +688,19 @@ fn services(file: &Section<'_>, roles: &[&str]) -> Option<Vec<Service>> {
         );
     }
     refuse_shared_targets(&section, &read);
-    read.into_iter().collect()
+    let read: Option<Vec<Service>> = read.into_iter().collect();
+    if let Some(services) = &read {
+        common.check(file, services);
+    }
+    read
 }
 
 fn service(
     section: &Section<'_>,
     name: &str,
     environment: &str,
-    roles: &[&str],
+    common: &Common,
+    roles: &Roles<'_>,
 ) -> Option<Service> {
     let provider = section.required("provider", "\"vercel\", or \"releases\"", |value| {
         one_of(&text(value)?, &["vercel", "releases"])
@@ -493,18 +725,7 @@ fn service(
         }
     };
     let link = section.optional("url", url);
-    let approve = section.list("approve", "\"oncall\"", Repeats::Refused, |value| {
-        let role = text(value)?;
-        if roles.contains(&role.as_str()) {
-            return Ok(role);
-        }
-        let otherwise = format!("write [{}] with its members", dotted("roles", &role));
-        Err(format!(
-            "there is no role {role:?}; {}",
-            did_you_mean(&role, roles).unwrap_or(otherwise)
-        ))
-    });
-    let requester_may_approve = section.or("requester_may_approve", false, flag);
+    let authority = rules::authority(section, common, roles);
     let target_time = section.optional("target_time", duration(SECOND..=DAY));
     let fingerprint = match section.get("fingerprint") {
         None => Some(None),
@@ -538,13 +759,16 @@ fn service(
         );
     }
     section.done();
+    let authority = authority?;
     Some(Service {
         name: name.to_owned(),
         environment: environment.to_owned(),
         provider: provider?,
         url: link,
-        approve: approve?,
-        requester_may_approve,
+        approve: authority.approve,
+        rules: authority.rules,
+        risks: authority.risks,
+        objection_window: authority.objection_window,
         target_time,
         fingerprint: fingerprint?,
         verify: verify?,
@@ -698,21 +922,6 @@ fn refuse_shared_targets(section: &Section<'_>, services: &[Option<Service>]) {
             }
         }
     }
-}
-
-fn warnings(roles: &BTreeMap<String, Role>, services: &[Service]) -> Vec<String> {
-    services
-        .iter()
-        .filter(|service| !service.requester_may_approve)
-        .filter_map(|service| match approvers(roles, service)[..] {
-            [only] => Some(format!(
-                "{}: only {only} can approve, so nobody can when {only} asks; add a second person to \
-                 a role in approve, or set requester_may_approve = true",
-                dotted(&dotted("services", &service.name), &service.environment),
-            )),
-            _ => None,
-        })
-        .collect()
 }
 
 #[cfg(test)]

@@ -6,18 +6,20 @@
 use crate::{
     clock::Clock,
     store::{
-        Db, Tx, messages, rollbacks,
+        Db, Tx, messages, rollbacks, rosters,
         steps::{self, Lease, Next},
         timelines,
     },
 };
 use jiff::Timestamp;
 use rollback_domain::{
+    authority::{self, Found},
     decide::decide,
-    people::{Person, Policy},
+    people::Person,
+    policy::Policy,
     refusal::{Refusal, Source},
-    release::Survey,
-    rollback::{self, Command, Decision, Proposal, Rollback, Say, Spoken},
+    release::{Survey, Way},
+    rollback::{self, Command, Decision, Freeze, Proposal, Rollback, Say, Spoken},
     step::{Format, Step},
     timeline::{Actor, Happening, Kind},
 };
@@ -75,6 +77,13 @@ pub enum Ask {
     },
     /// Leave a step behind.
     Leave(Step),
+    /// Write into the channel's timeline, if an incident is going on there.
+    Record {
+        /// The channel.
+        channel: String,
+        /// What happened.
+        happening: Happening,
+    },
     /// Put a channel's timeline into a file.
     Export {
         /// The channel.
@@ -101,6 +110,9 @@ pub enum Taken {
     Refused {
         /// The sentence.
         spoken: Spoken,
+        /// The rollback that is in the way, to be shown with it.
+        #[serde(default)]
+        see: Option<u64>,
     },
     /// The note is in the timeline.
     Noted {
@@ -120,8 +132,14 @@ pub struct Extra {
     pub sent: Option<(String, String, messages::Sent)>,
     /// What the platform served: service, environment, survey.
     pub saw: Option<(String, String, Survey)>,
+    /// Who was found in the sources of roles.
+    pub roster: Vec<(authority::Source, Found)>,
+    /// What is wished for a service: service, environment, a freeze or none.
+    pub froze: Option<(String, String, Option<Freeze>)>,
     /// What else goes into a timeline.
     pub happened: Option<(i64, Happening)>,
+    /// What goes into the timeline of a channel, which begins with it if there is none.
+    pub recorded: Option<(String, Happening)>,
     /// What else is to be done, and when.
     pub steps: Vec<(Step, Timestamp)>,
 }
@@ -154,6 +172,7 @@ impl Engine {
         };
         let mut tx = self.db.begin().await?;
         if let Some(answer) = messages::answer(&mut tx, key).await? {
+            self.replayed(tx, key, ask, now).await?;
             return crate::store::read(&answer).map_err(Error::from);
         }
         let taken = match ask {
@@ -180,6 +199,7 @@ impl Engine {
                     let step = Step::Post {
                         channel: channel.clone(),
                         thread: thread.clone(),
+                        under: None,
                         spoken: Spoken::Text(crate::messages::noted(*at, now, &by.name)),
                         id: format!("note:{key}"),
                     };
@@ -189,6 +209,13 @@ impl Engine {
                     at: *at,
                     recorded_at: now,
                 }
+            }
+            Ask::Record { channel, happening } => {
+                if let Some(incident) = timelines::ongoing(&mut tx, channel, now).await? {
+                    timelines::append(&mut tx, incident, std::slice::from_ref(happening), now)
+                        .await?;
+                }
+                Taken::Left
             }
             Ask::Leave(step) => {
                 steps::poke(&mut tx, step, now).await?;
@@ -202,6 +229,7 @@ impl Engine {
             } => match latest {
                 None => Taken::Refused {
                     spoken: Spoken::from(&Refusal::NoIncident),
+                    see: None,
                 },
                 Some(incident) => {
                     let step = Step::Export {
@@ -223,22 +251,76 @@ impl Engine {
         Ok(taken)
     }
 
+    /// Writes down, once, that a click came a second time. Slack delivers a click once; somebody
+    /// else may have recorded it.
+    async fn replayed(
+        &self,
+        mut tx: Tx,
+        key: &str,
+        ask: &Ask,
+        now: Timestamp,
+    ) -> Result<(), Error> {
+        let Ask::Leave(Step::Act {
+            rollback,
+            by,
+            source: source @ (Source::Button | Source::Modal),
+            act,
+            ..
+        }) = ask
+        else {
+            return Ok(());
+        };
+        let again = format!("again:{key}");
+        if messages::answer(&mut tx, &again).await?.is_some() {
+            return Ok(());
+        }
+        if let Some(found) = rollbacks::lock(&mut tx, *rollback).await? {
+            let refusal = Refusal::Forged {
+                what: "the same click arrived again".into(),
+            };
+            let happening = refused(by, *source, act.verb(), &refusal, Some(*rollback), now);
+            timelines::append(&mut tx, found.incident, &[happening], now).await?;
+        }
+        messages::take(&mut tx, &again, "null", now).await?;
+        tx.commit().await?;
+        Ok(())
+    }
+
     async fn propose(
         &self,
         tx: &mut Tx,
-        proposal: Proposal,
+        mut proposal: Proposal,
         now: Timestamp,
     ) -> Result<Taken, Error> {
         let incident = timelines::incident_of(tx, &proposal.channel, now).await?;
-        if let Some(open) = rollbacks::open_of(tx, &proposal.service, &proposal.environment).await?
-        {
-            let refusal = Refusal::AlreadyOpen {
+        let open = rollbacks::open_of(tx, &proposal.service, &proposal.environment).await?;
+        let history =
+            rollbacks::history_in(tx, &proposal.service, &proposal.environment).await?;
+        let turns: Vec<String> = history
+            .flapping(proposal.aim.way(), now)
+            .into_iter()
+            .flatten()
+            .map(|past| match past.way {
+                Way::Back => format!("RB-{} went back", past.id),
+                Way::Forward => format!("RB-{} went forward", past.id),
+            })
+            .collect();
+        let see = open.as_ref().map(|open| open.id);
+        let refusal = match open {
+            Some(open) => Some(Refusal::AlreadyOpen {
                 id: open.id,
                 word: open.word(),
                 stoppable: open.times.asked.is_none(),
                 service: open.service,
                 environment: open.environment,
-            };
+            }),
+            None if !turns.is_empty() && proposal.because.is_none() => Some(Refusal::Flapping {
+                service: proposal.service.clone(),
+                turns: turns.clone(),
+            }),
+            None => None,
+        };
+        if let Some(refusal) = refusal {
             let happening = refused(
                 &proposal.requester,
                 proposal.source,
@@ -250,8 +332,10 @@ impl Engine {
             timelines::append(tx, incident, &[happening], now).await?;
             return Ok(Taken::Refused {
                 spoken: Spoken::from(&refusal),
+                see,
             });
         }
+        proposal.turns = turns;
         // Always the counter before the incident's row, so that two of these never wait for each other.
         let id = rollbacks::next_id(tx, "rollback").await?.cast_unsigned();
         self.open(tx, id, proposal, incident, now).await?;
@@ -387,6 +471,10 @@ impl Engine {
             steps::poke(tx, &Step::Drive { rollback: id }, at).await?;
         }
         for (n, say) in says.into_iter().enumerate() {
+            let at = match &say {
+                Say::ReviewAt { at } => *at,
+                _ => now,
+            };
             let step = match say {
                 Say::Card => Step::Card { rollback: id },
                 Say::Outcome => Step::Outcome { rollback: id },
@@ -402,17 +490,31 @@ impl Engine {
                     spoken,
                     id: format!("RB-{id}:{}:{n}", rollback.revision),
                 },
-                Say::Export => Step::Export {
+                Say::Post {
+                    spoken,
+                    in_thread,
+                    key,
+                } => Step::Post {
+                    channel: rollback.channel.clone(),
+                    thread: None,
+                    under: in_thread.then_some(id),
+                    spoken,
+                    id: format!("RB-{id}:{key}"),
+                },
+                Say::Page { page } => Step::Page { rollback: id, page },
+                Say::Glass => Step::Glass { rollback: id },
+                Say::ReviewAt { .. } => Step::Review { rollback: id },
+                Say::Export { why } => Step::Export {
                     incident: rollback.incident,
                     format: Format::Markdown,
                     channel: rollback.channel.clone(),
                     rollback: Some(id),
                     thread: None,
                     asked_by: None,
-                    id: format!("RB-{id}:closed"),
+                    id: format!("RB-{id}:{why}"),
                 },
             };
-            steps::poke(tx, &step, now).await?;
+            steps::poke(tx, &step, at).await?;
         }
         if let Some((id, proposal)) = opens {
             self.open(tx, id, proposal, rollback.incident, now).await?;
@@ -434,8 +536,19 @@ impl Engine {
         if let Some((service, environment, survey)) = &extra.saw {
             rollbacks::saw(&mut tx, service, environment, survey, now).await?;
         }
+        if let Some((service, environment, freeze)) = &extra.froze {
+            rosters::freeze(&mut tx, service, environment, freeze.as_ref()).await?;
+        }
+        if let Some((channel, happening)) = extra.recorded {
+            let incident = timelines::incident_of(&mut tx, &channel, now).await?;
+            timelines::append(&mut tx, incident, &[happening], now).await?;
+        }
         if let Some((incident, happening)) = extra.happened {
             timelines::append(&mut tx, incident, &[happening], now).await?;
+        }
+        // After the timeline, in the order of the sources: everybody locks these rows in one order.
+        for (source, found) in &extra.roster {
+            rosters::saw(&mut tx, source, found, now).await?;
         }
         for (step, at) in &extra.steps {
             steps::poke(&mut tx, step, *at).await?;
@@ -466,7 +579,7 @@ impl Engine {
 }
 
 /// A refusal for the record.
-fn refused(
+pub fn refused(
     by: &Person,
     source: Source,
     verb: &str,

@@ -2,7 +2,8 @@
 //!
 //! In reading order: what arrives (`handlers`), the one writer (`engine`) with its record
 //! (`store`), the one place that touches the world (`worker`) with what it touches (`providers`,
-//! `probe`, `slack`), the words (`messages`), and what it is set up with (`config`, `clock`).
+//! `probe`, `slack`, `pagerduty`), the words (`messages`), and what it is set up with (`config`,
+//! `clock`).
 //! The rules are a crate of their own: `rollback_domain`.
 
 #[path = "../handlers/mod.rs"]
@@ -13,8 +14,10 @@ pub mod store;
 
 pub mod worker;
 
+pub mod pagerduty;
 pub mod probe;
 pub mod providers;
+pub mod roster;
 pub mod slack;
 
 pub mod messages;
@@ -34,8 +37,9 @@ use config::{Config, ProviderSettings, Service};
 use engine::Engine;
 use messages::Templates;
 use metrics::Metrics;
+use pagerduty::PagerDuty;
 use providers::{Provider, releases::Releases, vercel::Vercel};
-use rollback_domain::people::Policy;
+use rollback_domain::{authority::Roster, policy::Policy, rollback::Rollback};
 use slack::Slack;
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use store::Db;
@@ -53,6 +57,8 @@ pub struct Inside {
     pub engine: Engine,
     /// Slack, as we call it.
     pub slack: Slack,
+    /// PagerDuty, as we call it, if it is configured.
+    pub pagerduty: Option<PagerDuty>,
     /// For looking at services from outside.
     pub http: reqwest::Client,
     /// The words.
@@ -88,6 +94,7 @@ impl App {
                 &config.slack.api_url,
                 config.slack.bot_token.expose(),
             ),
+            pagerduty: pagerduty(&config, &http),
             engine: Engine {
                 db,
                 clock,
@@ -131,15 +138,16 @@ impl App {
 
     /// What a service asks for, from the configuration.
     pub fn policy(&self, service: &Service) -> Policy {
-        let approvers = service
-            .approve
-            .iter()
-            .filter_map(|role| Some((role.clone(), self.config.roles.get(role)?.members.clone())))
-            .collect();
+        let policy = &self.config.policy;
         Policy {
-            approvers,
-            requester_may_approve: service.requester_may_approve,
-            plan_ttl: self.config.policy.plan_ttl,
+            rules: service.rules.clone(),
+            risks: service.risks.clone(),
+            objection_window: service.objection_window,
+            remind: policy.remind.clone(),
+            escalate: policy.escalate.clone(),
+            page_on_break_glass: policy.page_on_break_glass,
+            review_within: policy.review_within,
+            plan_ttl: policy.plan_ttl,
             target_time: service.target_time,
             passes: service.passes,
             prove_within: service.prove_within,
@@ -147,6 +155,35 @@ impl App {
             check_every: service.check_every,
             fingerprint: service.fingerprint.is_some(),
         }
+    }
+}
+
+/// What a service asks for, and what the record knows of its roles.
+#[derive(Clone, Debug)]
+pub struct Authority {
+    /// What it asks for.
+    pub policy: Policy,
+    /// Who is in its roles, as last read.
+    pub roster: Roster,
+}
+
+impl App {
+    /// What the service of a rollback asks for; `None` when it is not in the configuration any
+    /// more. Touches no network.
+    pub async fn authority(&self, rollback: &Rollback) -> sqlx::Result<Option<Authority>> {
+        let Some(service) = self.config.service(&rollback.service, &rollback.environment) else {
+            return Ok(None);
+        };
+        Ok(Some(Authority {
+            policy: self.policy(service),
+            roster: roster::known(self, &self.config.roles_of(service)).await?,
+        }))
+    }
+
+    /// The workspace people must belong to, if it is known by now. Touches no network.
+    pub fn known_team(&self) -> Option<&str> {
+        let own = self.team.get().and_then(Option::as_deref);
+        self.config.slack.team.as_deref().or(own)
     }
 }
 
@@ -160,6 +197,18 @@ pub fn http_client() -> anyhow::Result<reqwest::Client> {
         .connect_timeout(Duration::from_secs(5))
         .build()
         .context("no HTTP client could be made")
+}
+
+/// PagerDuty as the configuration has it, if it does.
+pub fn pagerduty(config: &Config, http: &reqwest::Client) -> Option<PagerDuty> {
+    let settings = config.pagerduty.as_ref()?;
+    Some(PagerDuty::new(
+        http.clone(),
+        settings.api_url.clone(),
+        settings.events_url.clone(),
+        settings.token.clone(),
+        settings.routing_key.clone(),
+    ))
 }
 
 /// The provider that a service's settings ask for.

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use url::Url;
 
 /// The app manifest for a bot that Slack reaches at `public_url`: one slash command, mentions,
-/// buttons, and the fewest scopes that these need.
+/// buttons, changes of user groups, and the fewest scopes that these need.
 pub fn manifest(public_url: &Url) -> Value {
     let at = |path: &str| {
         let mut url = public_url.clone();
@@ -45,14 +45,24 @@ pub fn manifest(public_url: &Url) -> Value {
                     "commands",
                     "files:write",
                     "groups:history",
+                    // A role can be a user group: whoever is in it.
+                    "usergroups:read",
                     "users:read",
+                    // Who is on call is known by an e-mail address.
+                    "users:read.email",
                 ],
             },
         },
         "settings": {
             "event_subscriptions": {
                 "request_url": at("/slack/events"),
-                "bot_events": ["app_mention"],
+                "bot_events": [
+                    "app_mention",
+                    // What was read of a user group is out of date; the second one is also sent
+                    // when a group is disabled.
+                    "subteam_members_changed",
+                    "subteam_updated",
+                ],
             },
             "interactivity": {
                 "is_enabled": true,

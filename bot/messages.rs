@@ -94,6 +94,15 @@ pub struct Line {
     pub text: String,
 }
 
+/// Who let it run: the approvers, or whoever broke the glass.
+fn approver(approvers: Vec<String>, broke: Option<String>) -> String {
+    match (approvers.is_empty(), broke) {
+        (_, Some(by)) => format!("nobody: {by} broke the glass"),
+        (true, None) => "nobody".into(),
+        (false, None) => list(&approvers, "and"),
+    }
+}
+
 impl Templates {
     /// Reads the defaults and what `overrides` has in their place, and renders each once.
     pub fn load(overrides: Option<&Path>) -> anyhow::Result<Self> {
@@ -234,10 +243,14 @@ impl Update {
                 300,
             ),
             requester: person(&rollback.requester.name),
-            approver: rollback
-                .approved
-                .as_ref()
-                .map_or_else(|| "nobody".into(), |approval| person(&approval.by.name)),
+            approver: approver(
+                rollback
+                .approvals
+                .iter()
+                .map(|approval| person(&approval.by.name))
+                .collect(),
+                rollback.glass.as_ref().filter(|glass| glass.spent.is_none()).map(|glass| person(&glass.by.name)),
+            ),
             commanded_at: rollback.times.commanded.map(stamp).unwrap_or_default(),
             serving_at: rollback
                 .times

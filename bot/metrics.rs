@@ -2,7 +2,7 @@
 
 use prometheus_client::{
     encoding::{EncodeLabelSet, text::encode},
-    metrics::{counter::Counter, family::Family, histogram::Histogram},
+    metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram},
     registry::Registry,
 };
 use std::{
@@ -22,12 +22,31 @@ pub struct Metrics {
     steps: Family<Did, Counter>,
     platform: Family<Did, Counter>,
     slack: Family<Did, Counter>,
+    pages: Family<Did, Counter>,
+    glass: Family<Period, Gauge>,
+    reviews: Gauge,
     worker_stopped: Arc<AtomicBool>,
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct Verb {
     verb: String,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct Period {
+    days: String,
+}
+
+/// How often something was run without an approval.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct GlassCount {
+    /// In the last thirty days.
+    pub lately: i64,
+    /// In the thirty days before them.
+    pub before: i64,
+    /// Reviews that are still to be answered.
+    pub open: i64,
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
@@ -54,11 +73,24 @@ impl Default for Metrics {
             ])
         };
         let answers = Family::new_with_constructor(buckets);
-        let (unheard, steps, platform, slack) = (
+        let (unheard, steps, platform, slack, pages) = (
             Counter::default(),
             Family::default(),
             Family::default(),
             Family::default(),
+            Family::default(),
+        );
+        let (glass, reviews) = (Family::default(), Gauge::default());
+        registry.register("pages", "Events sent to PagerDuty, by outcome", Family::clone(&pages));
+        registry.register(
+            "break_glass",
+            "Rollbacks that were run without an approval, by how many days ago",
+            Family::clone(&glass),
+        );
+        registry.register(
+            "break_glass_reviews_open",
+            "Reviews of broken glasses that nobody has answered yet",
+            reviews.clone(),
         );
         registry.register(
             "answer_seconds",
@@ -88,6 +120,9 @@ impl Default for Metrics {
             steps,
             platform,
             slack,
+            pages,
+            glass,
+            reviews,
             worker_stopped: Arc::default(),
         }
     }
@@ -118,6 +153,24 @@ impl Metrics {
     pub fn slack(&self, method: &str, ok: bool) {
         self.slack.get_or_create(&Did::new(method, ok)).inc();
     }
+    /// PagerDuty was told something.
+    pub fn paged(&self, ok: bool) {
+        self.pages.get_or_create(&Did::new("page", ok)).inc();
+    }
+
+    /// How often the glass was broken in the last thirty days and in the thirty before them, and
+    /// how many reviews are still to be answered.
+    pub fn glass(&self, glass: GlassCount) {
+        let of = |period: &str| {
+            self.glass.get_or_create(&Period {
+                days: period.to_owned(),
+            })
+        };
+        of("0-30").set(glass.lately);
+        of("30-60").set(glass.before);
+        self.reviews.set(glass.open);
+    }
+
     /// The worker has ended.
     pub fn worker_stopped(&self) {
         self.worker_stopped.store(true, Ordering::Relaxed);

@@ -1,11 +1,12 @@
 //! What a request is answered with, and what everything a person can send is turned into.
 
-use crate::slack::Words;
+use crate::slack::{Words, blocks::Mrkdwn};
 use axum::{
     Json,
     http::StatusCode,
     response::{IntoResponse, Response},
 };
+use rollback_domain::refusal::Refusal;
 use serde_json::json;
 
 /// What goes back to Slack in the same breath.
@@ -17,6 +18,8 @@ pub enum Answer {
     Whisper(Words),
     /// For everybody in the channel.
     Aloud(Words),
+    /// A no, for the person alone, and for the record.
+    Refused(Box<Refusal>),
 }
 
 impl Answer {
@@ -32,6 +35,7 @@ impl IntoResponse for Answer {
             Answer::Received => return StatusCode::OK.into_response(),
             Answer::Whisper(words) => ("ephemeral", words),
             Answer::Aloud(words) => ("in_channel", words),
+            Answer::Refused(refusal) => ("ephemeral", Words::plain(refusal.say(&Mrkdwn))),
         };
         let mut body = json!({ "response_type": kind, "text": words.text });
         if !words.blocks.is_empty() {

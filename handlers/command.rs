@@ -4,8 +4,9 @@ use super::{answer::Answer, says, signed::Signed};
 use crate::{
     App,
     config::Service,
-    engine::{Ask, Error, Taken},
+    engine::{Ask, Error, Taken, refused},
     slack::blocks::{self, Mrkdwn, inline},
+    store::rollbacks,
 };
 use axum::{
     extract::State,
@@ -17,8 +18,8 @@ use rollback_domain::{
     people::Person,
     plan::Aim,
     refusal::{Refusal, Source},
-    rollback::{Act, Proposal, Spoken},
-    step::{Format, Show, Step},
+    rollback::{Act, Confirmed, Proposal, Spoken, Waiting},
+    step::{Form, Format, Show, Step, Tend},
 };
 use sha2::{Digest, Sha256};
 use std::time::Instant;
@@ -56,6 +57,7 @@ pub async fn slash(State(app): State<App>, Signed(body): Signed) -> Response {
         false => format!("command:{trigger}"),
         true => format!("command:{}", hex::encode(Sha256::digest(&body))),
     };
+    heard.trigger = Some(trigger).filter(|trigger| !trigger.is_empty());
     let (verb, answer) = respond(&app, heard, &text).await;
     app.metrics.answered(verb, began.elapsed());
     answer.into_response()
@@ -76,6 +78,8 @@ pub struct Heard {
     pub source: Source,
     /// An address by which to answer them alone.
     pub reply_to: Option<String>,
+    /// What lets a form be opened for them, for three seconds.
+    pub trigger: Option<String>,
 }
 
 impl Default for Heard {
@@ -87,6 +91,7 @@ impl Default for Heard {
             thread: None,
             source: Source::Command,
             reply_to: None,
+            trigger: None,
         }
     }
 }
@@ -113,8 +118,15 @@ pub async fn respond(app: &App, heard: Heard, text: &str) -> (&'static str, Answ
             Err(refusal) => Ok(refuse(&refusal)),
         },
         Request::Timeline => says::timeline(app, &heard.channel).await,
-        Request::Propose(wish) => propose(app, heard, wish).await,
-        Request::Plan(wish) => plan(app, heard, wish).await,
+        Request::Pins => says::pins(app).await,
+        Request::Contacts(None) => says::contacts(app, None).await,
+        Request::Contacts(Some(named)) => match find(app, &named) {
+            Ok(service) => says::contacts(app, Some(service)).await,
+            Err(refusal) => Ok(refuse(&refusal)),
+        },
+        Request::Propose(wish) => propose(app, heard.clone(), wish).await,
+        Request::Undo { rollback, because } => undo(app, heard.clone(), rollback, because).await,
+        Request::Plan(wish) => plan(app, heard.clone(), wish).await,
         Request::List(named) => match find(app, &named) {
             Ok(service) => leave_show(app, &heard, service, Show::List).await,
             Err(refusal) => Ok(refuse(&refusal)),
@@ -122,15 +134,54 @@ pub async fn respond(app: &App, heard: Heard, text: &str) -> (&'static str, Answ
         Request::Approve {
             rollback,
             because: _,
-        } => act(app, heard, rollback, Act::Approve { hash: None }).await,
+        } => {
+            let act_ = Act::Approve {
+                hash: None,
+                confirmed: Confirmed::default(),
+            };
+            act(app, heard.clone(), rollback, act_).await
+        }
         Request::Deny { rollback, because } => {
-            act(app, heard, rollback, Act::Deny { because }).await
+            act(app, heard.clone(), rollback, Act::Deny { because }).await
         }
         Request::Stop { rollback, because } => {
-            act(app, heard, rollback, Act::Stop { because }).await
+            act(app, heard.clone(), rollback, Act::Stop { because }).await
         }
-        Request::Note { at, text } => note(app, heard, at, text).await,
-        Request::Export(format) => export(app, heard, format).await,
+        Request::Object { rollback, because } => {
+            act(app, heard.clone(), rollback, Act::Object { because }).await
+        }
+        Request::Withdraw { rollback, because } => {
+            act(app, heard.clone(), rollback, Act::Withdraw { because }).await
+        }
+        Request::Review {
+            rollback,
+            answer,
+            because,
+        } => {
+            act(
+                app,
+                heard.clone(),
+                rollback,
+                Act::Review { answer, because },
+            )
+            .await
+        }
+        Request::BreakGlass { about, because: _ } => {
+            break_glass(app, heard.clone(), about).await
+        }
+        Request::Who(about) => who(app, &heard, about).await,
+        Request::Why { rollback } => why(app, &heard, rollback).await,
+        Request::Unpin { service, because } => {
+            tend(app, &heard, &service, Tend::Unpin { because }).await
+        }
+        Request::Freeze { service, because } => {
+            tend(app, &heard, &service, Tend::Freeze { because }).await
+        }
+        Request::Unfreeze { service, because } => {
+            tend(app, &heard, &service, Tend::Unfreeze { because }).await
+        }
+        Request::Note { at, text } => note(app, heard.clone(), at, text).await,
+        Request::Export(format) => export(app, heard.clone(), format).await,
     };
     let answer = answer.unwrap_or_else(|error| {
         tracing::error!(verb, %error, "a command could not be taken");
@@ -138,7 +189,25 @@ pub async fn respond(app: &App, heard: Heard, text: &str) -> (&'static str, Answ
             why: "the database does not answer".into(),
         })
     });
+    if let Answer::Refused(refusal) = &answer {
+        record(app, &heard, verb, refusal).await;
+    }
     (verb, answer)
+}
+
+/// Writes a refusal that needed no step into the timeline, if an incident is going on: a slip of
+/// the finger opens none.
+async fn record(app: &App, heard: &Heard, verb: &str, refusal: &Refusal) {
+    let now = app.engine.clock.now();
+    let happening = refused(&heard.person, heard.source, verb, refusal, None, now);
+    let ask = Ask::Record {
+        channel: heard.channel.clone(),
+        happening,
+    };
+    let key = format!("refused:{}", heard.key);
+    if let Err(error) = app.engine.take(&key, ask).await {
+        tracing::warn!(%error, "a refusal could not be recorded");
+    }
 }
 
 fn name(request: &Request) -> &'static str {
@@ -152,6 +221,18 @@ fn name(request: &Request) -> &'static str {
         Request::Deny { .. } => "deny",
         Request::Stop { .. } => "stop",
         Request::Note { .. } => "note",
+        Request::Object { .. } => "object",
+        Request::Withdraw { .. } => "withdraw",
+        Request::BreakGlass { .. } => "breakglass",
+        Request::Review { .. } => "review",
+        Request::Undo { .. } => "undo",
+        Request::Who(_) => "who",
+        Request::Why { .. } => "why",
+        Request::Contacts(_) => "contacts",
+        Request::Pins => "pins",
+        Request::Unpin { .. } => "unpin",
+        Request::Freeze { .. } => "freeze",
+        Request::Unfreeze { .. } => "unfreeze",
         Request::Timeline => "timeline",
         Request::Export(_) => "export",
         Request::Help(_) => "help",
@@ -160,7 +241,7 @@ fn name(request: &Request) -> &'static str {
 
 /// A refusal, for the person alone.
 pub fn refuse(refusal: &Refusal) -> Answer {
-    Answer::whisper(refusal.say(&Mrkdwn))
+    Answer::Refused(Box::new(refusal.clone()))
 }
 
 /// The service that is meant; never a guess.
@@ -197,15 +278,16 @@ fn find<'a>(app: &'a App, named: &ServiceRef) -> Result<&'a Service, Refusal> {
             .iter()
             .find(|service| service.environment == *wanted)
             .copied()
-            .ok_or_else(|| Refusal::UnknownEnvironment {
+            .ok_or_else(|| Refusal::WhichEnvironment {
                 service: named.service.clone(),
-                name: wanted.clone(),
+                named: Some(wanted.clone()),
                 known: known(),
             }),
         (None, [only]) => Ok(only),
-        (None, _) => Err(Refusal::AmbiguousEnvironment {
+        (None, _) => Err(Refusal::WhichEnvironment {
             service: named.service.clone(),
-            environments: known(),
+            named: None,
+            known: known(),
         }),
     }
 }
@@ -213,35 +295,185 @@ fn find<'a>(app: &'a App, named: &ServiceRef) -> Result<&'a Service, Refusal> {
 async fn propose(app: &App, heard: Heard, wish: Wish) -> Result<Answer, Error> {
     let service = match find(app, &wish.service) {
         Ok(service) => service,
-        Err(refusal @ Refusal::AmbiguousEnvironment { .. }) => {
+        Err(refusal @ Refusal::WhichEnvironment { named: None, .. }) => {
             return Ok(says::pick_environment(app, &refusal, &wish));
         }
         Err(refusal) => return Ok(refuse(&refusal)),
     };
-    let now = app.engine.clock.now();
+    open(app, heard, service, aim(wish.target), wish.because).await
+}
+
+/// Opens a rollback, or says what is in its way.
+async fn open(
+    app: &App,
+    heard: Heard,
+    service: &Service,
+    aim: Aim,
+    because: Option<String>,
+) -> Result<Answer, Error> {
+    let undoes = aim.undoes;
     let proposal = Proposal {
-        channel: heard.channel,
+        channel: heard.channel.clone(),
         service: service.name.clone(),
         environment: service.environment.clone(),
         requester: heard.person,
-        because: wish.because,
-        aim: aim(wish.target),
+        because,
+        aim,
         source: heard.source,
-        commanded: now,
+        commanded: app.engine.clock.now(),
         target_time: service.target_time,
         reply_to: heard.reply_to,
         replaces: None,
+        waiting: Waiting::default(),
+        turns: vec![],
     };
     Ok(
         match app.engine.take(&heard.key, Ask::Propose(proposal)).await? {
-            Taken::Opened { id } => Answer::whisper(format!(
-                "RB-{id}: reading what {} ({}) could go back to. Its card follows; nothing changes until it is approved.",
-                inline(&service.name, 80),
-                inline(&service.environment, 80)
-            )),
+            Taken::Opened { id } => Answer::whisper(match undoes {
+                None => format!(
+                    "RB-{id}: reading what {} ({}) could go back to. Its card follows; nothing changes until it is approved.",
+                    inline(&service.name, 80),
+                    inline(&service.environment, 80)
+                ),
+                Some(undone) => format!(
+                    "RB-{id}: reading whether {} ({}) can go forward again to what RB-{undone} left. Its card follows; nothing changes until it is approved.",
+                    inline(&service.name, 80),
+                    inline(&service.environment, 80)
+                ),
+            }),
+            Taken::Refused {
+                spoken,
+                see: Some(first),
+            } => says::first_one(app, &heard.channel, &spoken, first).await?,
             taken => taken_otherwise(&taken),
         },
     )
+}
+
+/// Proposes to go forward again to what a rollback left: a plan like any other.
+async fn undo(
+    app: &App,
+    heard: Heard,
+    rollback: u64,
+    because: Option<String>,
+) -> Result<Answer, Error> {
+    let Some(found) = rollbacks::get(&app.engine.db, rollback).await? else {
+        return Ok(refuse(&Refusal::UnknownRollback { id: rollback }));
+    };
+    let left = found
+        .plan
+        .as_ref()
+        .and_then(|plan| plan.from.as_ref())
+        .map(|from| from.id.clone());
+    let why = found.why_not_undone();
+    let service = app.config.service(&found.service, &found.environment);
+    match (why, left, service) {
+        (None, Some(left), Some(service)) => {
+            let aim = Aim {
+                undoes: Some(rollback),
+                ..aim(Target::Named(left))
+            };
+            open(app, heard, service, aim, because).await
+        }
+        (why, ..) => Ok(refuse(&Refusal::CannotUndo {
+            id: rollback,
+            why: why.unwrap_or_else(|| "its service is not in the configuration any more".into()),
+        })),
+    }
+}
+
+/// Opens the form in which somebody says why it cannot wait.
+async fn break_glass(app: &App, heard: Heard, about: About) -> Result<Answer, Error> {
+    let found = match &about {
+        About::Rollback(id) => match rollbacks::get(&app.engine.db, *id).await? {
+            None => return Ok(refuse(&Refusal::UnknownRollback { id: *id })),
+            found => found,
+        },
+        About::Service(named) => {
+            let service = match find(app, named) {
+                Ok(service) => service,
+                Err(refusal) => return Ok(refuse(&refusal)),
+            };
+            let open = rollbacks::open(&app.engine.db).await?;
+            open.into_iter().find(|open| {
+                open.service == service.name && open.environment == service.environment
+            })
+        }
+    };
+    let Some(found) = found else {
+        return Ok(Answer::whisper(format!(
+            "Nothing is proposed for it yet: `/rollback {} because …` first, then *Break glass…* in its card's menu. Nothing was run.",
+            match about {
+                About::Service(named) => blocks::escape(&named.to_string()),
+                About::Rollback(id) => format!("RB-{id}"),
+            }
+        )));
+    };
+    let (Some(trigger), Some(hash)) = (heard.trigger.clone(), found.hash.clone()) else {
+        return Ok(Answer::whisper(format!(
+            "I can only open the form from its card or from the command itself: *Break glass…* in the menu of RB-{}, or type `/rollback breakglass RB-{}` in the channel. Nothing was run.",
+            found.id, found.id
+        )));
+    };
+    let step = Step::Modal {
+        form: Form::BreakGlass,
+        rollback: found.id,
+        hash,
+        person: heard.person.clone(),
+        channel: found.channel.clone(),
+        trigger,
+        clicked_at: app.engine.clock.now(),
+        id: heard.key.clone(),
+    };
+    app.engine.take(&heard.key, Ask::Leave(step)).await?;
+    Ok(Answer::Received)
+}
+
+async fn who(app: &App, heard: &Heard, about: About) -> Result<Answer, Error> {
+    let (service, environment) = match &about {
+        About::Rollback(id) => match rollbacks::get(&app.engine.db, *id).await? {
+            None => return Ok(refuse(&Refusal::UnknownRollback { id: *id })),
+            Some(found) => (found.service, found.environment),
+        },
+        About::Service(named) => match find(app, named) {
+            Ok(service) => (service.name.clone(), service.environment.clone()),
+            Err(refusal) => return Ok(refuse(&refusal)),
+        },
+    };
+    let show = Show::Who { about };
+    leave_look(app, heard, service, environment, show).await?;
+    Ok(Answer::whisper("Reading who is in its roles…"))
+}
+
+async fn why(app: &App, heard: &Heard, rollback: u64) -> Result<Answer, Error> {
+    let Some(found) = rollbacks::get(&app.engine.db, rollback).await? else {
+        return Ok(refuse(&Refusal::UnknownRollback { id: rollback }));
+    };
+    let show = Show::Why { rollback };
+    leave_look(app, heard, found.service, found.environment, show).await?;
+    Ok(Answer::whisper("Reading who you are…"))
+}
+
+async fn tend(app: &App, heard: &Heard, named: &ServiceRef, tend: Tend) -> Result<Answer, Error> {
+    let service = match find(app, named) {
+        Ok(service) => service,
+        Err(refusal) => return Ok(refuse(&refusal)),
+    };
+    let step = Step::Tend {
+        service: service.name.clone(),
+        environment: service.environment.clone(),
+        by: heard.person.clone(),
+        source: heard.source,
+        channel: heard.channel.clone(),
+        thread: heard.thread.clone(),
+        reply_to: heard.reply_to.clone(),
+        tend,
+        id: heard.key.clone(),
+    };
+    app.engine.take(&heard.key, Ask::Leave(step)).await?;
+    Ok(Answer::whisper(
+        "Checking who you are. The channel hears what comes of it.",
+    ))
 }
 
 fn aim(target: Target) -> Aim {
@@ -275,17 +507,8 @@ async fn leave_show(
     service: &Service,
     show: Show,
 ) -> Result<Answer, Error> {
-    let step = Step::Show {
-        show,
-        service: service.name.clone(),
-        environment: service.environment.clone(),
-        person: heard.person.clone(),
-        channel: heard.channel.clone(),
-        thread: heard.thread.clone(),
-        reply_to: heard.reply_to.clone(),
-        id: heard.key.clone(),
-    };
-    app.engine.take(&heard.key, Ask::Leave(step)).await?;
+    let (name, environment) = (service.name.clone(), service.environment.clone());
+    leave_look(app, heard, name, environment, show).await?;
     Ok(Answer::whisper(format!(
         "Reading {} ({})…",
         inline(&service.name, 80),
@@ -293,30 +516,59 @@ async fn leave_show(
     )))
 }
 
+/// Leaves it to a step to read what somebody wants to see.
+async fn leave_look(
+    app: &App,
+    heard: &Heard,
+    service: String,
+    environment: String,
+    show: Show,
+) -> Result<(), Error> {
+    let step = Step::Show {
+        show,
+        service,
+        environment,
+        person: heard.person.clone(),
+        channel: heard.channel.clone(),
+        thread: heard.thread.clone(),
+        reply_to: heard.reply_to.clone(),
+        id: heard.key.clone(),
+    };
+    app.engine.take(&heard.key, Ask::Leave(step)).await?;
+    Ok(())
+}
+
 async fn act(app: &App, heard: Heard, rollback: u64, act: Act) -> Result<Answer, Error> {
-    if crate::store::rollbacks::get(&app.engine.db, rollback)
+    if rollbacks::get(&app.engine.db, rollback)
         .await?
         .is_none()
     {
         return Ok(refuse(&Refusal::UnknownRollback { id: rollback }));
     }
-    let said = match &act {
-        Act::Approve { .. } => format!(
-            "Approving RB-{rollback}: checking who you are. Its card shows what comes of it."
-        ),
-        Act::Deny { .. } => {
-            format!("Denying RB-{rollback}: checking who you are. Its card shows what comes of it.")
+    let doing = match &act {
+        Act::Approve { .. } => format!("Approving RB-{rollback}"),
+        Act::Deny { .. } => format!("Denying RB-{rollback}"),
+        Act::Withdraw { .. } => format!("Taking your approval of RB-{rollback} back"),
+        Act::Object { .. } => format!("Writing your objection to RB-{rollback} down"),
+        Act::Review { .. } => format!("Writing your review of RB-{rollback} down"),
+        Act::BreakGlass { .. } => format!("Breaking the glass for RB-{rollback}"),
+        Act::Stop { .. } | Act::Retarget { .. } => {
+            format!("Stopping RB-{rollback} if that is still possible")
         }
-        Act::Stop { .. } | Act::Retarget { .. } => format!(
-            "Stopping RB-{rollback} if that is still possible. Its card shows what comes of it."
-        ),
     };
-    leave_act(app, heard, rollback, act).await?;
+    let said = format!("{doing}: checking who you are. Its card shows what comes of it.");
+    leave_act(app, heard, rollback, None, act).await?;
     Ok(Answer::whisper(said))
 }
 
 /// Leaves a person's act to a step that reads who they are first.
-pub async fn leave_act(app: &App, heard: Heard, rollback: u64, act: Act) -> Result<Taken, Error> {
+pub async fn leave_act(
+    app: &App,
+    heard: Heard,
+    rollback: u64,
+    clicked: Option<String>,
+    act: Act,
+) -> Result<Taken, Error> {
     let step = Step::Act {
         rollback,
         by: heard.person,
@@ -324,6 +576,7 @@ pub async fn leave_act(app: &App, heard: Heard, rollback: u64, act: Act) -> Resu
         channel: heard.channel,
         reply_to: heard.reply_to,
         act,
+        clicked,
         id: heard.key.clone(),
     };
     app.engine.take(&heard.key, Ask::Leave(step)).await
@@ -380,7 +633,7 @@ async fn export(app: &App, heard: Heard, format: ExportFormat) -> Result<Answer,
 
 fn taken_otherwise(taken: &Taken) -> Answer {
     match taken {
-        Taken::Refused { spoken } => Answer::whisper(blocks::spoken(spoken)),
+        Taken::Refused { spoken, .. } => Answer::whisper(blocks::spoken(spoken)),
         Taken::Opened { id } => Answer::whisper(format!("RB-{id} is open.")),
         Taken::Noted { .. } | Taken::Left => Answer::Received,
     }
@@ -391,6 +644,7 @@ pub fn spoken_later(heard: &Heard, answer: Answer) -> Option<Step> {
     let text = match answer {
         Answer::Received => return None,
         Answer::Whisper(words) | Answer::Aloud(words) => words.text,
+        Answer::Refused(refusal) => refusal.say(&Mrkdwn),
     };
     Some(Step::Tell {
         channel: heard.channel.clone(),

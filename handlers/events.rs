@@ -11,7 +11,7 @@ use axum::{
     extract::State,
     response::{IntoResponse, Response},
 };
-use rollback_domain::{people::Person, refusal::Source};
+use rollback_domain::{authority, people::Person, refusal::Source, step::Step};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -39,7 +39,38 @@ pub async fn event(State(app): State<App>, Signed(body): Signed) -> Response {
         Some("event_callback") if envelope.event["type"] == "app_mention" => {
             mention(&app, &envelope).await
         }
+        // A user group changed: the cards name its members as they are now.
+        Some("event_callback")
+            if matches!(
+                envelope.event["type"].as_str(),
+                Some("subteam_members_changed" | "subteam_updated")
+            ) =>
+        {
+            regrouped(&app, &envelope).await
+        }
         _ => Answer::Received.into_response(),
+    }
+}
+
+async fn regrouped(app: &App, envelope: &Envelope) -> Response {
+    let event = &envelope.event;
+    let id = event["subteam_id"]
+        .as_str()
+        .or_else(|| event["subteam"]["id"].as_str());
+    let Some(id) = id else {
+        return Answer::Received.into_response();
+    };
+    let source = authority::Source::SlackGroup(id.to_owned());
+    if !app.config.sources().contains(&&source) {
+        return Answer::Received.into_response();
+    }
+    let key = format!("event:{}", envelope.event_id.as_deref().unwrap_or(id));
+    match app.engine.take(&key, Ask::Leave(Step::Roster { source })).await {
+        Ok(_) => Answer::Received.into_response(),
+        Err(error) => {
+            tracing::error!(%error, "a changed group could not be taken");
+            axum::http::StatusCode::SERVICE_UNAVAILABLE.into_response()
+        }
     }
 }
 
@@ -67,6 +98,7 @@ async fn mention(app: &App, envelope: &Envelope) -> Response {
         thread: text("thread_ts").or(Some(ts)),
         source: Source::Mention,
         reply_to: None,
+        trigger: None,
     };
     let (verb, answer) = command::respond(app, heard.clone(), &said).await;
     tracing::debug!(verb, "mentioned");

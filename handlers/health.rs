@@ -29,6 +29,11 @@ pub async fn ready(State(app): State<App>) -> impl IntoResponse {
 
 /// `GET /metrics`: Prometheus text.
 pub async fn metrics(State(app): State<App>) -> impl IntoResponse {
+    // As it was when last read, if the database does not answer: the rest is told all the same.
+    match super::says::glass_count(&app).await {
+        Ok(count) => app.metrics.glass(count),
+        Err(error) => tracing::warn!(%error, "broken glasses could not be counted"),
+    }
     (
         [(CONTENT_TYPE, "text/plain; version=0.0.4")],
         app.metrics.text(),

@@ -8,7 +8,8 @@ use super::{
 use crate::{
     App,
     engine::Ask,
-    slack::{card, modal},
+    slack::{card, glass, modal},
+    store::rollbacks,
 };
 use axum::{
     Json,
@@ -16,7 +17,15 @@ use axum::{
     http::StatusCode,
     response::{IntoResponse, Response},
 };
-use rollback_domain::{people::Person, plan::PlanHash, refusal::Source, rollback::Act, step::Step};
+use rollback_domain::{
+    grammar::ReviewAnswer,
+    people::Person,
+    plan::PlanHash,
+    policy::Confirm,
+    refusal::Source,
+    rollback::{Act, Confirmed},
+    step::{Form, Step},
+};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -26,6 +35,7 @@ use serde_json::{Value, json};
 struct Payload {
     r#type: Option<String>,
     user: Clicker,
+    team: Option<Named>,
     channel: Option<Named>,
     container: Option<Container>,
     trigger_id: Option<String>,
@@ -59,7 +69,14 @@ struct Container {
 struct Action {
     action_id: Option<String>,
     value: Option<String>,
+    selected_option: Option<Chosen>,
     action_ts: Option<String>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Chosen {
+    value: String,
 }
 
 #[derive(Default, Deserialize)]
@@ -119,12 +136,15 @@ async fn click(app: &App, payload: Payload) -> Response {
         .unwrap_or_default();
     let person = payload.person();
     let action_id = action.action_id.as_deref().unwrap_or_default();
-    let known = matches!(action_id, card::APPROVE | card::RETARGET | card::CANCEL);
-    let propose = action_id.starts_with(super::says::PICK);
-    if person.id.is_empty() || !(known || propose) {
+    let click = Click::of(action_id);
+    if person.id.is_empty() || click.is_none() {
         return Answer::Received.into_response();
     }
-    let value = action.value.clone().unwrap_or_default();
+    let value = action
+        .value
+        .clone()
+        .or_else(|| action.selected_option.as_ref().map(|one| one.value.clone()))
+        .unwrap_or_default();
     let clicked = action.action_ts.clone().unwrap_or_default();
     let message = container
         .and_then(|container| container.message_ts.clone())
@@ -139,37 +159,59 @@ async fn click(app: &App, payload: Payload) -> Response {
         thread: None,
         source: Source::Button,
         reply_to: payload.response_url.clone(),
+        trigger: payload.trigger_id.clone(),
     };
-    if propose {
-        // The value is the whole command, and is understood like one that was typed.
-        let (_, answer) = command::respond(app, heard.clone(), &value).await;
-        let mut step = command::spoken_later(&heard, answer);
-        if let Some(Step::Tell { reply_to, .. }) = &mut step {
-            reply_to.clone_from(&heard.reply_to);
-        }
-        return match step {
-            Some(step) => stored(
-                app.engine
-                    .take(&format!("answer:{}", heard.key), Ask::Leave(step))
-                    .await
-                    .map(drop),
-            ),
-            None => Answer::Received.into_response(),
-        };
+    if let Some(what) = payload.from_elsewhere(app) {
+        return stored(forged(app, heard, what).await);
     }
-    let Some((rollback, hash)) = meant(&value) else {
-        tracing::warn!(action_id, "a button of ours carried a value that is not");
-        return Answer::Received.into_response();
-    };
-    let taken = match action_id {
-        card::APPROVE => {
-            command::leave_act(app, heard, rollback, Act::Approve { hash: Some(hash) }).await
+    let what = match click {
+        Some(Click::Say) => {
+            // The value is the whole command, and is understood like one that was typed.
+            return say(app, heard, &value).await;
         }
-        card::CANCEL => command::leave_act(app, heard, rollback, Act::Stop { because: None }).await,
-        _ => {
+        Some(Click::More) => match value.split_once(':') {
+            Some(("object", rest)) => Meant::open(Form::Object, rest),
+            Some(("glass", rest)) => Meant::open(Form::BreakGlass, rest),
+            Some(("withdraw", rest)) => Meant::act(Act::Withdraw { because: None }, rest),
+            Some((verb @ ("who" | "why"), rest)) => match meant(rest) {
+                Some((rollback, _)) => {
+                    return say(app, heard, &format!("{verb} RB-{rollback}")).await;
+                }
+                None => None,
+            },
+            _ => None,
+        },
+        Some(Click::Approve) => meant(&value).map(|(rollback, hash)| {
+            let act = Act::Approve {
+                hash: Some(hash.clone()),
+                confirmed: Confirmed::default(),
+            };
+            (rollback, hash, Meant::Act(act))
+        }),
+        Some(Click::Cancel) => Meant::act(Act::Stop { because: None }, &value),
+        Some(Click::Open(form)) => Meant::open(form, &value),
+        Some(Click::Undo) => match meant(&value) {
+            Some((rollback, _)) => {
+                return say(app, heard, &format!("undo RB-{rollback}")).await;
+            }
+            None => None,
+        },
+        None => None,
+    };
+    let Some((rollback, hash, what)) = what else {
+        let what = "its value is not one of mine".to_owned();
+        return stored(forged(app, heard, what).await);
+    };
+    let taken = match what {
+        Meant::Act(act) => {
+            let clicked = Some(message).filter(|ts| !ts.is_empty());
+            command::leave_act(app, heard, rollback, clicked, act).await
+        }
+        Meant::Open(form) => {
             let clicked_at = app.engine.clock.now();
             let clicked_at = slack_moment(&clicked).map_or(clicked_at, |at| at.max(clicked_at));
             let step = Step::Modal {
+                form,
                 rollback,
                 hash,
                 person: heard.person.clone(),
@@ -184,8 +226,93 @@ async fn click(app: &App, payload: Payload) -> Response {
     stored(taken.map(drop))
 }
 
+/// A button of ours, by the id of its action.
+#[derive(Clone, Copy, Debug)]
+enum Click {
+    Approve,
+    Cancel,
+    Open(Form),
+    More,
+    Undo,
+    Say,
+}
+
+impl Click {
+    fn of(action_id: &str) -> Option<Click> {
+        Some(match action_id {
+            card::APPROVE => Click::Approve,
+            card::APPROVE_BY_FORM => Click::Open(Form::Approve),
+            card::CANCEL => Click::Cancel,
+            card::RETARGET => Click::Open(Form::Target),
+            card::MORE => Click::More,
+            card::UNDO => Click::Undo,
+            other if other.starts_with(super::says::PICK) => Click::Say,
+            other => {
+                let answer = other.strip_prefix(glass::REVIEW)?.strip_prefix(':')?;
+                Click::Open(Form::Review(ReviewAnswer::named(answer)?))
+            }
+        })
+    }
+}
+
+/// What a click on a rollback's message leads to.
+enum Meant {
+    Act(Act),
+    Open(Form),
+}
+
+impl Meant {
+    fn act(act: Act, value: &str) -> Option<(u64, PlanHash, Meant)> {
+        meant(value).map(|(rollback, hash)| (rollback, hash, Meant::Act(act)))
+    }
+
+    fn open(form: Form, value: &str) -> Option<(u64, PlanHash, Meant)> {
+        meant(value).map(|(rollback, hash)| (rollback, hash, Meant::Open(form)))
+    }
+}
+
+impl Payload {
+    /// Why it cannot be about anything here, if so: another workspace's payload.
+    fn from_elsewhere(&self, app: &App) -> Option<String> {
+        let (ours, theirs) = (app.known_team()?, self.team.as_ref()?);
+        (theirs.id != ours).then(|| format!("it comes from the workspace {}", theirs.id))
+    }
+}
+
+/// Says what a click stands for, as if it had been typed, and answers the clicker alone.
+async fn say(app: &App, heard: Heard, text: &str) -> Response {
+    let (_, answer) = command::respond(app, heard.clone(), text).await;
+    let mut step = command::spoken_later(&heard, answer);
+    if let Some(Step::Tell { reply_to, .. }) = &mut step {
+        reply_to.clone_from(&heard.reply_to);
+    }
+    match step {
+        Some(step) => stored(
+            app.engine
+                .take(&format!("answer:{}", heard.key), Ask::Leave(step))
+                .await
+                .map(drop),
+        ),
+        None => Answer::Received.into_response(),
+    }
+}
+
+/// Leaves a click that does not fit to a step that records it.
+async fn forged(app: &App, heard: Heard, what: String) -> Result<(), crate::engine::Error> {
+    let step = Step::Forged {
+        by: heard.person,
+        source: heard.source,
+        channel: heard.channel,
+        reply_to: heard.reply_to,
+        what,
+        id: heard.key.clone(),
+    };
+    app.engine.take(&heard.key, Ask::Leave(step)).await.map(drop)
+}
+
 async fn save(app: &App, payload: Payload) -> Response {
     let person = payload.person();
+    let elsewhere = payload.from_elsewhere(app);
     let view = payload.view.unwrap_or_default();
     if view.callback_id.as_deref() != Some(modal::CALLBACK) || person.id.is_empty() {
         return Answer::Received.into_response();
@@ -194,14 +321,9 @@ async fn save(app: &App, payload: Payload) -> Response {
         .private_metadata
         .as_deref()
         .and_then(|text| serde_json::from_str::<modal::About>(text).ok());
-    let chosen =
-        view.state["values"][modal::BLOCK][modal::BLOCK]["selected_option"]["value"].as_str();
-    let (Some(about), Some(to)) = (about, chosen) else {
-        return Json(json!({
-            "response_action": "errors",
-            "errors": { modal::BLOCK: "Choose a release first." },
-        }))
-        .into_response();
+    let Some(about) = about else {
+        tracing::warn!("a form of ours does not say what it is about");
+        return Answer::Received.into_response();
     };
     let heard = Heard {
         key: format!(
@@ -211,21 +333,120 @@ async fn save(app: &App, payload: Payload) -> Response {
             person.id
         ),
         person,
-        channel: about.channel,
-        thread: None,
+        channel: about.channel.clone(),
         source: Source::Modal,
-        reply_to: None,
+        ..Heard::default()
     };
-    let act = Act::Retarget {
-        hash: Some(about.hash),
-        to: to.to_owned(),
+    let wrong = match elsewhere {
+        None if heard.person.id != about.person => {
+            Some("that form was opened for somebody else".to_owned())
+        }
+        elsewhere => elsewhere,
     };
-    // An empty 200 closes the modal.
+    if let Some(what) = wrong {
+        return stored(forged(app, heard, what).await);
+    }
+    let act = match filled(app, &about, &view.state).await {
+        Ok(Ok(act)) => act,
+        // Slack shows it below the field, and the form stays open.
+        Ok(Err((field, problem))) => {
+            let errors = json!({ field: problem });
+            return Json(json!({ "response_action": "errors", "errors": errors })).into_response();
+        }
+        Err(error) => return stored(Err(error)),
+    };
+    // An empty 200 closes the form.
     stored(
-        command::leave_act(app, heard, about.rollback, act)
+        command::leave_act(app, heard, about.rollback, None, act)
             .await
             .map(drop),
     )
+}
+
+/// What somebody filled in, or the field that is not filled as it should be, and why.
+async fn filled(
+    app: &App,
+    about: &modal::About,
+    state: &Value,
+) -> Result<Result<Act, (&'static str, String)>, crate::engine::Error> {
+    let field = |id: &str| &state["values"][id][id];
+    let because = field(modal::BECAUSE)["value"]
+        .as_str()
+        .unwrap_or_default()
+        .trim()
+        .to_owned();
+    let said = |because: String| match because.is_empty() {
+        true => Err((modal::BECAUSE, "Say it in a few words.".to_owned())),
+        false => Ok(because),
+    };
+    Ok(match about.form {
+        Form::Target => match field(modal::TARGET)["selected_option"]["value"].as_str() {
+            Some(to) => Ok(Act::Retarget {
+                hash: Some(about.hash.clone()),
+                to: to.to_owned(),
+            }),
+            None => Err((modal::TARGET, "Choose a release first.".to_owned())),
+        },
+        Form::Approve => {
+            let ticked = field(modal::TICKS)["selected_options"].as_array();
+            let confirmed = Confirmed {
+                ticked: ticked
+                    .into_iter()
+                    .flatten()
+                    .filter_map(|option| option["value"].as_str().map(str::to_owned))
+                    .collect(),
+                typed: field(modal::TYPED)["value"].as_str().map(str::to_owned),
+            };
+            // Said at once where it can be; the machine looks again.
+            let lacks = lacks(app, about, &confirmed).await?;
+            match lacks {
+                Some((field, problem)) => Err((field, problem)),
+                None => Ok(Act::Approve {
+                    hash: Some(about.hash.clone()),
+                    confirmed,
+                }),
+            }
+        }
+        Form::Object => said(because).map(|because| Act::Object { because }),
+        Form::BreakGlass => {
+            let promised = field(modal::PROMISE)["selected_options"]
+                .as_array()
+                .is_some_and(|ticked| !ticked.is_empty());
+            said(because).map(|because| Act::BreakGlass {
+                hash: Some(about.hash.clone()),
+                because,
+                promised,
+            })
+        }
+        Form::Review(answer) => said(because).map(|because| Act::Review { answer, because }),
+    })
+}
+
+/// What an approval still lacks, below the field in which it does.
+async fn lacks(
+    app: &App,
+    about: &modal::About,
+    confirmed: &Confirmed,
+) -> Result<Option<(&'static str, String)>, crate::engine::Error> {
+    let found = rollbacks::get(&app.engine.db, about.rollback).await?;
+    let plan = found.as_ref().and_then(|found| found.plan.as_ref());
+    let service = found
+        .as_ref()
+        .and_then(|found| app.config.service(&found.service, &found.environment));
+    let (Some(plan), Some(service)) = (plan, service) else {
+        return Ok(None);
+    };
+    let rule = service.rules.of(plan.risk);
+    Ok(confirmed.lacks(rule, plan).map(|_| match rule.confirm {
+        Confirm::Type => (
+            modal::TYPED,
+            format!("Not the same: the target is {}.", plan.to.label()),
+        ),
+        Confirm::Tick | Confirm::Click => (
+            modal::TICKS,
+            "Tick each of them, or go back and choose another target.".to_owned(),
+        ),
+    }))
 }
 
 /// 200 once it is stored. Anything else makes Slack show that the click did not work.

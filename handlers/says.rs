@@ -5,19 +5,24 @@ use crate::{
     App,
     config::Service,
     engine::Error,
+    metrics::GlassCount,
+    roster,
     slack::{
         Words,
-        blocks::{Mrkdwn, actions, button, context, cut, escape, header, inline, section},
+        blocks::{
+            self, Mrkdwn, actions, button, context, cut, escape, header, inline, mention, section,
+        },
         card::{self, time},
     },
-    store::{rollbacks, timelines},
+    store::{rollbacks, rosters, steps, timelines},
 };
 use rollback_domain::{
     grammar::{Request, ServiceRef, Wish},
     proof::spell,
-    refusal::Refusal,
+    refusal::{Refusal, list},
     release::{Pin, Survey},
-    rollback::Rollback,
+    rollback::{Rollback, Spoken},
+    timeline::Kind,
 };
 use std::time::Duration;
 
@@ -32,6 +37,7 @@ pub async fn board(app: &App) -> Result<Answer, Error> {
     let now = app.engine.clock.now();
     let sights = rollbacks::sights(db).await?;
     let open = rollbacks::open(db).await?;
+    let frozen = rosters::frozen(db).await?;
     let mut lines = vec![];
     // A message holds fifty blocks and a section three thousand characters.
     for service in app.config.services.iter().take(40) {
@@ -55,6 +61,16 @@ pub async fn board(app: &App) -> Result<Answer, Error> {
             .find(|open| open.service == service.name && open.environment == service.environment)
         {
             line.push_str(&format!("\n      RB-{} {}", open.id, open.word()));
+        }
+        if let Some((.., freeze)) = frozen
+            .iter()
+            .find(|(name, place, _)| *name == service.name && *place == service.environment)
+        {
+            line.push_str(&format!(
+                "\n      frozen by @{}: \"{}\"",
+                inline(&freeze.by.name, 80),
+                inline(&freeze.because, 200)
+            ));
         }
         lines.push(line);
     }
@@ -108,13 +124,145 @@ fn on_board(survey: &Survey) -> String {
     text
 }
 
-/// What is open now.
+/// What is open now, and how often the glass was broken lately.
 pub async fn open_rollbacks(app: &App) -> Result<Answer, Error> {
     let open = rollbacks::open(&app.engine.db).await?;
-    Ok(match open.as_slice() {
-        [] => Answer::whisper("No rollback is open. `/rollback` shows the services."),
-        open => Answer::whisper(open.iter().map(line).collect::<Vec<_>>().join("\n")),
+    let mut lines: Vec<String> = open.iter().map(line).collect();
+    if lines.is_empty() {
+        lines.push("No rollback is open. `/rollback` shows the services.".into());
+    }
+    let count = glass_count(app).await?;
+    if count != GlassCount::default() {
+        let open = match count.open {
+            0 => String::new(),
+            1 => ", 1 review is still to be answered".into(),
+            n => format!(", {n} reviews are still to be answered"),
+        };
+        lines.push(format!(
+            "Break-glass: {} in the last 30 days, {} in the 30 before{open}.",
+            count.lately, count.before
+        ));
+    }
+    Ok(Answer::whisper(lines.join("\n")))
+}
+
+/// How often something was run without an approval.
+pub async fn glass_count(app: &App) -> sqlx::Result<GlassCount> {
+    const MONTH: Duration = Duration::from_secs(30 * 86_400);
+    let db = &app.engine.db;
+    let now = app.engine.clock.now();
+    let back = |times: u32| now.checked_sub(MONTH * times).unwrap_or(now);
+    Ok(GlassCount {
+        lately: timelines::so_many(db, Kind::BreakGlass, back(1), now).await?,
+        before: timelines::so_many(db, Kind::BreakGlass, back(2), back(1)).await?,
+        open: steps::so_many(db, "review").await?,
     })
+}
+
+/// Where automatic deploys are held off: by whom, since when, and what they hold back.
+pub async fn pins(app: &App) -> Result<Answer, Error> {
+    let db = &app.engine.db;
+    let now = app.engine.clock.now();
+    let mut lines = vec![];
+    for (service, environment, survey, read_at) in rollbacks::sights(db).await? {
+        if survey.pin != Pin::On || app.config.service(&service, &environment).is_none() {
+            continue;
+        }
+        let age = Duration::try_from(now.duration_since(read_at)).unwrap_or_default();
+        let by = match rollbacks::latest_asked(db, &service, &environment).await? {
+            Some(last) if last.pin == Pin::On => {
+                let whom = last
+                    .approvals
+                    .last()
+                    .map(|approval| &approval.by)
+                    .or(last.glass.as_ref().map(|glass| &glass.by))
+                    .map_or_else(String::new, |by| format!(" by @{}", inline(&by.name, 80)));
+                format!(
+                    "since {}{whom} with RB-{}; it holds `{}` back",
+                    last.times.accepted.or(last.times.asked).map_or_else(String::new, time),
+                    last.id,
+                    inline(last.from_label(), 60)
+                )
+            }
+            _ => "not by a rollback from here".to_owned(),
+        };
+        lines.push(format!(
+            "*{}* ({})  automatic deploys OFF {by} · read {} ago",
+            inline(&service, 80),
+            inline(&environment, 80),
+            spell(age)
+        ));
+    }
+    Ok(Answer::whisper(match lines.is_empty() {
+        true => "Nothing is pinned: automatic deploys flow everywhere, as far as the platforms were read.".to_owned(),
+        false => {
+            lines.push("`/rollback unpin <service>` lets them flow again.".into());
+            lines.join("\n")
+        }
+    }))
+}
+
+/// Whom to reach: the ladder that is climbed while nobody approves, and who helps with what.
+pub async fn contacts(app: &App, service: Option<&Service>) -> Result<Answer, Error> {
+    let config = &app.config;
+    let roles: Vec<&str> = config
+        .policy
+        .escalate
+        .iter()
+        .flat_map(|rung| rung.roles.iter().map(String::as_str))
+        .collect();
+    let roster = roster::known(app, &roles).await?;
+    let mut lines = vec![];
+    if !config.policy.remind.is_empty() {
+        let times: Vec<String> = config.policy.remind.iter().map(|at| spell(*at)).collect();
+        lines.push(format!(
+            "After {}: whoever may approve is reminded.",
+            list(&times, "and")
+        ));
+    }
+    for rung in &config.policy.escalate {
+        let mut whom: Vec<String> = rung.people.iter().map(|id| mention(id)).collect();
+        for role in &rung.roles {
+            let members: Vec<String> =
+                roster.members(role).into_iter().take(5).map(mention).collect();
+            whom.push(match members.is_empty() {
+                true => format!("{} (nobody is known)", inline(role, 40)),
+                false => format!("{} ({})", inline(role, 40), members.join(", ")),
+            });
+        }
+        if rung.page {
+            whom.push("PagerDuty".into());
+        }
+        lines.push(format!("After {}: {}.", spell(rung.after), list(&whom, "and")));
+    }
+    if lines.is_empty() {
+        lines.push("No ladder is configured for approvals that nobody gives.".into());
+    }
+    let mut blocks = vec![header("Contacts"), section(&format!("*While nobody approves*\n{}", lines.join("\n")))];
+    let help: Vec<String> = config
+        .contacts
+        .iter()
+        .filter(|contact| {
+            contact.services.is_empty()
+                || service.is_none_or(|service| contact.services.contains(&service.name))
+        })
+        .take(20)
+        .map(|contact| {
+            let only = match contact.services.is_empty() {
+                true => String::new(),
+                false => format!(" (for {})", inline(&list(&contact.services, "and"), 200)),
+            };
+            format!("{}: {}{only}", inline(&contact.name, 100), inline(&contact.how, 300))
+        })
+        .collect();
+    if !help.is_empty() {
+        blocks.push(section(&format!("*Who helps*\n{}", help.join("\n"))));
+        lines.extend(help);
+    }
+    Ok(Answer::Whisper(Words {
+        text: cut(&lines.join("\n"), 3900),
+        blocks,
+    }))
 }
 
 /// Where one rollback stands.
@@ -122,7 +270,7 @@ pub async fn status(app: &App, channel: &str, id: u64) -> Result<Answer, Error> 
     Ok(match rollbacks::get(&app.engine.db, id).await? {
         // Reasons given in another channel, perhaps a private one, stay there.
         Some(rollback) if rollback.channel != channel => Answer::whisper(line(&rollback)),
-        Some(rollback) => standing(app, &rollback),
+        Some(rollback) => Answer::Whisper(standing(app, &rollback).await?),
         None => refuse(&Refusal::UnknownRollback { id }),
     })
 }
@@ -132,7 +280,7 @@ pub async fn status_of(app: &App, channel: &str, service: &Service) -> Result<An
     Ok(
         match rollbacks::latest_of(&app.engine.db, &service.name, &service.environment).await? {
             Some(rollback) if rollback.channel != channel => Answer::whisper(line(&rollback)),
-            Some(rollback) => standing(app, &rollback),
+            Some(rollback) => Answer::Whisper(standing(app, &rollback).await?),
             None => Answer::whisper(format!(
                 "{} ({}) was never rolled back from here. `/rollback list {}@{}` shows its releases.",
                 inline(&service.name, 80),
@@ -145,17 +293,33 @@ pub async fn status_of(app: &App, channel: &str, service: &Service) -> Result<An
 }
 
 /// The card without its buttons, for one person.
-fn standing(app: &App, rollback: &Rollback) -> Answer {
-    let policy = app
-        .config
-        .service(&rollback.service, &rollback.environment)
-        .map(|service| app.policy(service));
-    let mut words = card::card(rollback, policy.as_ref(), app.engine.clock.now());
+async fn standing(app: &App, rollback: &Rollback) -> Result<Words, Error> {
+    let authority = app.authority(rollback).await?;
+    let mut words = card::card(rollback, authority.as_ref(), app.engine.clock.now());
     words
         .blocks
         .retain(|block| !matches!(block, slack_morphism::prelude::SlackBlock::Actions(_)));
     words.blocks.push(context(&line(rollback)));
-    Answer::Whisper(words)
+    Ok(words)
+}
+
+/// What is in the way of a second proposal, and the first one as its card shows it.
+pub async fn first_one(
+    app: &App,
+    channel: &str,
+    spoken: &Spoken,
+    first: u64,
+) -> Result<Answer, Error> {
+    let said = blocks::spoken(spoken);
+    let found = rollbacks::get(&app.engine.db, first).await?;
+    // Reasons given in another channel, perhaps a private one, stay there.
+    let Some(first) = found.filter(|first| first.channel == channel && first.plan.is_some()) else {
+        return Ok(Answer::whisper(said));
+    };
+    let mut words = standing(app, &first).await?;
+    words.blocks.insert(0, section(&said));
+    words.text = cut(&format!("{said} {}", words.text), 3900);
+    Ok(Answer::Whisper(words))
 }
 
 fn line(rollback: &Rollback) -> String {
@@ -219,9 +383,10 @@ pub async fn timeline(app: &App, channel: &str) -> Result<Answer, Error> {
 
 /// Asks which environment is meant. A button proposes there, and only there.
 pub fn pick_environment(_app: &App, refusal: &Refusal, wish: &Wish) -> Answer {
-    let Refusal::AmbiguousEnvironment {
+    let Refusal::WhichEnvironment {
         service,
-        environments,
+        known: environments,
+        ..
     } = refusal
     else {
         return refuse(refusal);

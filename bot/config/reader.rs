@@ -1,7 +1,8 @@
 //! Walking the file so that every mistake is found: sections, keys, and what a value can be.
 
 use super::{Env, Mistake, Mistakes, ReadFile, Secret};
-use std::{cell::RefCell, ops::RangeInclusive, path::Path, time::Duration};
+use rollback_domain::risk::Risk;
+use std::{cell::RefCell, fmt, ops::RangeInclusive, path::Path, time::Duration};
 use toml::{Table, Value};
 use url::{Host, Url};
 
@@ -11,6 +12,7 @@ pub(super) struct Reader<'a> {
     pub(super) read_file: ReadFile<'a>,
     pub(super) reserved: &'a [&'a str],
     pub(super) mistakes: RefCell<Vec<Mistake>>,
+    pub(super) warnings: RefCell<Vec<String>>,
 }
 
 impl Reader<'_> {
@@ -19,6 +21,19 @@ impl Reader<'_> {
             key,
             problem: problem.into(),
         });
+    }
+
+    /// What is allowed but probably not meant.
+    pub(super) fn warn(&self, key: &str, problem: impl fmt::Display) {
+        self.warnings.borrow_mut().push(format!("{key}: {problem}"));
+    }
+
+    /// What `read` gives, unless it found a mistake: what would follow from it is then not known,
+    /// and nothing is said about it.
+    pub(super) fn sound<T>(&self, read: impl FnOnce() -> T) -> Option<T> {
+        let before = self.mistakes.borrow().len();
+        let read = read();
+        (self.mistakes.borrow().len() == before).then_some(read)
     }
 
     pub(super) fn section<'a>(&'a self, path: &str, table: &'a Table) -> Section<'a> {
@@ -169,13 +184,47 @@ impl<'a> Section<'a> {
         repeats: Repeats,
         read: impl Fn(&Value) -> Result<T, String>,
     ) -> Option<Vec<T>> {
-        let values = self.required(key, &format!("[{example}]"), |value| match value {
-            Value::Array(values) if values.is_empty() => {
-                Err(format!("is empty; write {key} = [{example}]"))
+        if self.get(key).is_none() {
+            self.mistake(key, format!("is missing; write {key} = [{example}]"));
+        }
+        self.optional_list(key, example, repeats, read)
+    }
+
+    /// The same, where it may be left out.
+    pub(super) fn optional_list<T>(
+        &self,
+        key: &str,
+        example: &str,
+        repeats: Repeats,
+        read: impl Fn(&Value) -> Result<T, String>,
+    ) -> Option<Vec<T>> {
+        if let Some(Value::Array(values)) = self.get(key)
+            && values.is_empty()
+        {
+            self.mistake(key, format!("is empty; write {key} = [{example}]"));
+            return None;
+        }
+        self.any_list(key, example, repeats, read)
+    }
+
+    /// The same, where it may also have nothing in it.
+    pub(super) fn any_list<T>(
+        &self,
+        key: &str,
+        example: &str,
+        repeats: Repeats,
+        read: impl Fn(&Value) -> Result<T, String>,
+    ) -> Option<Vec<T>> {
+        let values = match self.get(key)? {
+            Value::Array(values) => values,
+            other => {
+                self.mistake(
+                    key,
+                    wrong_type(other, &format!("a list: {key} = [{example}]")),
+                );
+                return None;
             }
-            Value::Array(values) => Ok(values.clone()),
-            other => Err(wrong_type(other, &format!("a list: {key} = [{example}]"))),
-        })?;
+        };
         let mut read_values = Vec::new();
         for (index, value) in values.iter().enumerate() {
             let here = format!("{}[{index}]", self.key(key));
@@ -307,7 +356,7 @@ pub(super) fn duration(
     range: RangeInclusive<Duration>,
 ) -> impl FnOnce(&Value) -> Result<Duration, String> {
     move |value| {
-        const HOW: &str = "a number and ms, s, m or h, like \"90s\" or \"10m\"";
+        const HOW: &str = "a number and ms, s, m, h or d, like \"90s\" or \"10m\"";
         let Value::String(text) = value else {
             return Err(wrong_type(value, &format!("text in quotes: {HOW}")));
         };
@@ -317,6 +366,7 @@ pub(super) fn duration(
             "s" => Some(1_000),
             "m" => Some(60_000),
             "h" => Some(3_600_000),
+            "d" => Some(86_400_000),
             _ => None,
         };
         let duration = unit
@@ -338,6 +388,10 @@ pub(super) fn duration(
 pub(super) fn spell(duration: Duration) -> String {
     match duration.as_millis() {
         0 => "0s".to_owned(),
+        // One day is 24h: nobody reads it twice.
+        millis if millis % 86_400_000 == 0 && millis > 86_400_000 => {
+            format!("{}d", millis / 86_400_000)
+        }
         millis if millis % 3_600_000 == 0 => format!("{}h", millis / 3_600_000),
         millis if millis % 60_000 == 0 => format!("{}m", millis / 60_000),
         millis if millis % 1_000 == 0 => format!("{}s", millis / 1_000),
@@ -416,6 +470,12 @@ pub(super) fn is_variable(name: &str) -> bool {
         && letters.all(|letter| letter.is_ascii_alphanumeric() || letter == '_')
 }
 
+/// The id of a person.
+pub(super) fn member(value: &Value) -> Result<String, String> {
+    let what = "a member id; copy it from the person's Slack profile, it looks like \"U0123ABCD\"";
+    slack_id(value, &['U', 'W'], what)
+}
+
 /// An id that begins with one of `kinds`; `what` names it and tells where to find it.
 pub(super) fn slack_id(value: &Value, kinds: &[char], what: &str) -> Result<String, String> {
     let id = text(value)?;
@@ -424,6 +484,49 @@ pub(super) fn slack_id(value: &Value, kinds: &[char], what: &str) -> Result<Stri
         return Err(format!("{id:?} is not {what}"));
     }
     Ok(id)
+}
+
+/// The last part of the address of `what` in PagerDuty. Not all of them begin with a P.
+pub(super) fn pagerduty_id(value: &Value, what: &str) -> Result<String, String> {
+    let id = text(value)?;
+    let fits = |letter: char| letter.is_ascii_uppercase() || letter.is_ascii_digit();
+    if id.len() < 2 || !id.chars().all(fits) {
+        return Err(format!(
+            "{id:?} is not the id of {what}; copy it from the end of its address in PagerDuty, it \
+             looks like \"P123ABC\""
+        ));
+    }
+    Ok(id)
+}
+
+/// The name of a role that there is.
+pub(super) fn role_name(value: &Value, roles: &[&str]) -> Result<String, String> {
+    let role = text(value)?;
+    if roles.contains(&role.as_str()) {
+        return Ok(role);
+    }
+    let otherwise = format!("write [{}] with its members", dotted("roles", &role));
+    Err(format!(
+        "there is no role {role:?}; {}",
+        did_you_mean(&role, roles).unwrap_or(otherwise)
+    ))
+}
+
+/// What the word stands for.
+pub(super) fn choice<T: Copy>(value: &Value, choices: &[(&'static str, T)]) -> Result<T, String> {
+    let words: Vec<&'static str> = choices.iter().map(|(word, _)| *word).collect();
+    let written = text(value)?;
+    // Only for what it says of a word that is none of them.
+    one_of(&written, &words)?;
+    let found = choices.iter().find(|(word, _)| *word == written);
+    found
+        .map(|(_, choice)| *choice)
+        .ok_or_else(|| format!("{written:?} is not known"))
+}
+
+/// A class of plans.
+pub(super) fn class(value: &Value) -> Result<Risk, String> {
+    choice(value, &Risk::ALL.map(|class| (class.name(), class)))
 }
 
 pub(super) fn pointer(value: &Value) -> Result<String, String> {

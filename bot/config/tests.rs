@@ -1,6 +1,7 @@
 //! Tests of the rules next door.
 
 use super::*;
+use rollback_domain::policy::Confirm;
 
 const EXAMPLE: &str = include_str!("../../rollback-bot.example.toml");
 
@@ -50,6 +51,8 @@ fn env(name: &str) -> Option<String> {
         "SLACK_SIGNING_SECRET_OLD" => "0ld",
         "SLACK_BOT_TOKEN" => "xoxb-1",
         "VERCEL_TOKEN" => "vercel-1",
+        "PAGERDUTY_TOKEN" => "pagerduty-1",
+        "PAGERDUTY_ROUTING_KEY" => "e93facc04764012d7bfb002500d5d1a6",
         "DATABASE_URL" => "postgres://bot:hunter2@db.example.com/rollback",
         "EMPTY" => "",
         "KEY_FILE" => "-----BEGIN KEY-----\nMC4C\n-----END KEY-----\n",
@@ -88,12 +91,23 @@ fn what_is_not_written_has_a_default() {
     let config = accepted(SHORT);
     assert_eq!(config.slack.api_url.as_str(), "https://slack.com/api");
     assert_eq!(config.slack.team, None);
+    assert_eq!(config.policy.preset, Preset::SmallTeam);
     assert_eq!(config.policy.plan_ttl, 10 * MINUTE);
+    assert_eq!(config.policy.remind, [MINUTE, 3 * MINUTE]);
+    assert_eq!(config.policy.escalate, []);
+    assert_eq!(config.policy.review_within, DAY);
+    assert!(!config.policy.page_on_break_glass);
+    assert!(config.pagerduty.is_none());
+    assert_eq!(config.contacts, []);
     assert_eq!(config.templates, None);
     assert!(config.warnings.is_empty());
 
     let frontend = config.service("frontend", "production").expect("a service");
-    assert!(!frontend.requester_may_approve);
+    assert_eq!(frontend.approve, ["oncall"]);
+    assert_eq!(frontend.rules, Preset::SmallTeam.rules(&frontend.approve));
+    assert_eq!(frontend.risks, RiskRules::default());
+    assert_eq!(frontend.classes(), [Risk::Code, Risk::Caution]);
+    assert_eq!(frontend.objection_window, None);
     assert_eq!(frontend.passes, 3);
     assert_eq!(frontend.prove_within, 5 * MINUTE);
     assert_eq!(frontend.watch, 5 * MINUTE);
@@ -133,7 +147,9 @@ fn the_example_has_no_mistakes() {
         frontend.verify[1].contains.as_deref(),
         Some("Add to basket")
     );
-    assert_eq!(config.approvers(frontend), ["U0SAM", "U0ALEX", "U0MAYA"]);
+    assert_eq!(frontend.rules.caution.approvals, 2);
+    assert_eq!(config.policy.escalate[0].people, ["U0BOSS"]);
+    assert_eq!(config.contacts[0].services, ["frontend"]);
 }
 
 #[test]
@@ -149,6 +165,26 @@ fn the_examples_defaults_are_the_defaults() {
     let mut expected = accepted(EXAMPLE);
     expected.slack.team = Some("T0123ABCD".to_owned());
     expected.templates = Some(PathBuf::from("templates"));
+    // Examples where there is no default, or another one for each service.
+    let pagerduty = expected.pagerduty.as_mut().expect("a section");
+    pagerduty.token = Some(Secret::new("pagerduty-1"));
+    pagerduty.routing_key = Some(Secret::new("e93facc04764012d7bfb002500d5d1a6"));
+    expected.policy.page_on_break_glass = true;
+    let oncall = expected.roles.get_mut("oncall").expect("a role");
+    oncall.sources.extend([
+        Source::SlackGroup("S0ONCALL".to_owned()),
+        Source::PagerDutySchedule("P123ABC".to_owned()),
+        Source::PagerDutyPolicy("P456DEF".to_owned()),
+    ]);
+    for service in &mut expected.services {
+        service.rules.code.roles = vec!["oncall".to_owned()];
+        service.objection_window = Some(MINUTE);
+    }
+    let frontend = &mut expected.services[0];
+    frontend.rules.toggle.requester_counts = true;
+    frontend.rules.code.requester_counts = true;
+    frontend.risks.ordinary = Some(Risk::Code);
+    frontend.objection_window = Some(2 * MINUTE);
     assert_eq!(format!("{everything:#?}"), format!("{expected:#?}"));
 }
 
@@ -226,16 +262,464 @@ fn this_machine_needs_no_https() {
     }
 }
 
+/// The short file with `more` at its end.
+fn and(more: &str) -> String {
+    format!("{SHORT}\n{more}")
+}
+
+/// The short file with `lines` in its `[policy]`, and with sections of its own after that.
+fn policy(lines: &str) -> String {
+    with("plan_ttl = \"10m\"", lines)
+}
+
+/// The short file with `lines` in the section of its first service.
+fn frontend(lines: &str) -> String {
+    with(
+        "project = \"prj_123\"",
+        &format!("project = \"prj_123\"\n{lines}"),
+    )
+}
+
 #[test]
-fn a_person_who_would_approve_alone_is_a_warning() {
-    let config = accepted(&with("\"U0SAM\", \"U0ALEX\"", "\"U0SAM\""));
+fn a_preset_is_where_every_service_begins() {
+    for preset in Preset::ALL {
+        let config = accepted(&policy(&format!("preset = \"{}\"", preset.name())));
+        assert_eq!(config.policy.preset, preset);
+        let shop = config.service("shop", "local").expect("a service");
+        assert_eq!(shop.rules, preset.rules(&shop.approve));
+    }
+}
+
+#[test]
+fn the_narrower_rule_wins() {
+    let text = policy(
+        r#"
+        [policy.toggle]
+        requester_may_approve = false
+        [policy.code]
+        approvals = 2
+        roles = ["lead"]
+        requester_may_approve = false
+        break_glass = false
+        confirm = "tick"
+        [policy.caution]
+        requester_may_approve = false
+        [policy.data]
+        one_of = []
+        [roles.lead]
+        members = ["U0ANA", "U0TOM"]
+        "#,
+    );
+    let text = text.replace(
+        "project = \"prj_123\"",
+        r#"
+        project = "prj_123"
+        requester_may_approve = true
+        toggle.requester_may_approve = false
+        code.approvals = 1
+        code.one_of = ["lead"]
+        caution.roles = ["oncall", "lead"]
+        caution.confirm = "type"
+        "#,
+    );
+    let config = accepted(&text);
+    let [frontend, shop] = &config.services[..] else {
+        panic!("two services");
+    };
+    let (oncall, lead) = ("oncall".to_owned(), "lead".to_owned());
+    let preset = Preset::SmallTeam.rules(std::slice::from_ref(&oncall));
+
+    let mut everywhere = preset;
+    everywhere.toggle.requester_counts = false;
+    everywhere.code.approvals = 2;
+    everywhere.code.roles = vec![lead.clone()];
+    everywhere.code.break_glass = false;
+    everywhere.code.confirm = Confirm::Tick;
+    everywhere.data.one_of = vec![];
+    assert_eq!(shop.rules, everywhere);
+
+    let mut narrower = everywhere;
+    // The service says so of toggle and code, and then again of toggle.
+    narrower.code.requester_counts = true;
+    narrower.code.approvals = 1;
+    narrower.code.one_of = vec![lead.clone()];
+    narrower.caution.roles = vec![oncall, lead];
+    narrower.caution.confirm = Confirm::Type;
+    assert_eq!(frontend.rules, narrower);
+}
+
+#[test]
+fn a_class_is_reached_by_being_ordinary_or_by_what_is_unusual() {
+    let reached = |policy_lines: &str, lines: &str| {
+        let text = frontend(lines).replace(
+            "plan_ttl = \"10m\"",
+            &format!("preset = \"solo\"\n{policy_lines}"),
+        );
+        let config = accepted(&text);
+        let service = config.service("frontend", "production").expect("a service");
+        let classes = service.classes();
+        assert!(classes.contains(&service.ordinary()));
+        classes.iter().map(|class| class.name()).collect::<Vec<_>>()
+    };
+    assert_eq!(reached("", ""), ["code", "caution"]);
+    assert_eq!(reached("", "risk = \"toggle\""), ["toggle", "caution"]);
+    assert_eq!(reached("", "risk = \"caution\""), ["caution"]);
+    assert_eq!(reached("", "risk = \"data\""), ["data"]);
+    let risk = r#"
+        [policy.risk]
+        never_served = "toggle"
+        live_unknown = "code"
+        once_bad = "data"
+        old = "code"
+        old_after = "7d""#;
+    assert_eq!(reached(risk, ""), ["code", "data"]);
+    assert_eq!(
+        reached(risk, "risk = \"toggle\""),
+        ["toggle", "code", "data"]
+    );
+    let config = accepted(&policy(&format!("preset = \"solo\"\n{risk}")));
+    assert_eq!(config.services[0].risks.old_after, 7 * DAY);
+}
+
+#[test]
+fn an_objection_window_is_for_every_service_that_does_not_say_otherwise() {
+    let windows = |lines: &str| {
+        let text = frontend(lines).replace(
+            "plan_ttl = \"10m\"",
+            "plan_ttl = \"5m\"\nobjection_window = \"60s\"",
+        );
+        let config = accepted(&text);
+        assert_eq!(config.warnings, [""; 0]);
+        let windows = config.services.iter();
+        windows
+            .map(|service| service.objection_window)
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(windows(""), [Some(MINUTE), Some(MINUTE)]);
+    assert_eq!(
+        windows("objection_window = \"2m\""),
+        [Some(2 * MINUTE), Some(MINUTE)]
+    );
+    assert_eq!(windows("objection_window = \"off\""), [None, Some(MINUTE)]);
+}
+
+#[test]
+fn an_objection_window_that_no_plan_has_is_a_warning() {
+    let never = "is never used; only toggle and code plans that need one approval, from whichever \
+                 role, start by themselves";
+    let config = accepted(&frontend("objection_window = \"2m\"\nrisk = \"caution\""));
+    assert_eq!(
+        config.warnings,
+        [format!(
+            "services.frontend.production.objection_window: {never}"
+        )]
+    );
+    let config = accepted(&frontend(
+        "objection_window = \"2m\"\ncode.approvals = 2\ncode.requester_may_approve = true",
+    ));
+    assert_eq!(
+        config.warnings,
+        [format!(
+            "services.frontend.production.objection_window: {never}"
+        )]
+    );
+    // One service may have it in vain if another one does not.
+    let window = "objection_window = \"2m\"";
+    let one = policy(window).replace(
+        "project = \"prj_123\"",
+        "project = \"p\"\nrisk = \"caution\"",
+    );
+    assert_eq!(accepted(&one).warnings, [""; 0]);
+    let none = one.replace(
+        "path = \"/srv/shop\"",
+        "path = \"/srv/shop\"\nrisk = \"caution\"",
+    );
+    assert_eq!(
+        accepted(&none).warnings,
+        [format!("policy.objection_window: {never}")]
+    );
+}
+
+/// PagerDuty, to be put in front of `[policy]`.
+const PAGERDUTY: &str = r#"
+[pagerduty]
+token = "env:PAGERDUTY_TOKEN"
+routing_key = "env:PAGERDUTY_ROUTING_KEY"
+"#;
+
+#[test]
+fn a_role_has_its_members_from_every_source_that_it_names() {
+    let text = and(&format!(
+        r#"{PAGERDUTY}
+        [roles.all]
+        pagerduty_escalation_policy = "P456DEF"
+        pagerduty_schedule = "PA1"
+        slack_usergroup = "S0ONCALL"
+        members = ["U0SAM"]
+        [roles.group]
+        slack_usergroup = "S0GROUP""#
+    ));
+    let config = accepted(&text);
+    assert_eq!(
+        config.roles["all"].sources,
+        [
+            Source::Listed,
+            Source::SlackGroup("S0ONCALL".to_owned()),
+            Source::PagerDutySchedule("PA1".to_owned()),
+            Source::PagerDutyPolicy("P456DEF".to_owned()),
+        ]
+    );
+    assert_eq!(config.roles["all"].members, ["U0SAM"]);
+    assert_eq!(
+        config.roles["group"].sources,
+        [Source::SlackGroup("S0GROUP".to_owned())]
+    );
+    assert!(config.roles["group"].members.is_empty());
+    assert_eq!(config.roles["oncall"].sources, [Source::Listed]);
+    let pagerduty = config.pagerduty.as_ref().expect("a section");
+    assert_eq!(pagerduty.api_url.as_str(), "https://api.pagerduty.com/");
+    assert_eq!(
+        pagerduty.events_url.as_str(),
+        "https://events.pagerduty.com/"
+    );
+    assert!(config.policy.page_on_break_glass);
+    let printed = format!("{config:?}");
+    for secret in ["pagerduty-1", "e93facc04764012d7bfb002500d5d1a6"] {
+        assert!(!printed.contains(secret), "{secret}");
+    }
+    // Nothing uses these roles.
+    assert_eq!(config.sources(), [] as [&Source; 0]);
+}
+
+#[test]
+fn only_roles_that_something_uses_are_asked() {
+    let text = policy(&format!(
+        r#"
+        [[policy.escalate]]
+        after = "5m"
+        roles = ["lead", "boss"]
+        {PAGERDUTY}
+        [roles.lead]
+        slack_usergroup = "S0LEAD"
+        pagerduty_schedule = "P0LEAD"
+        [roles.boss]
+        slack_usergroup = "S0LEAD"
+        [roles.dba]
+        pagerduty_escalation_policy = "P0DBA"
+        [roles.unused]
+        slack_usergroup = "S0UNUSED""#
+    ));
+    let text = text.replace(
+        "project = \"prj_123\"",
+        "project = \"prj_123\"\ndata.one_of = [\"dba\"]",
+    );
+    let config = accepted(&text);
+    let [frontend, shop] = &config.services[..] else {
+        panic!("two services");
+    };
+    assert_eq!(config.roles_of(frontend), ["oncall", "dba", "lead", "boss"]);
+    // The preset's data_owner is not there, and not missed.
+    assert_eq!(config.roles_of(shop), ["oncall", "lead", "boss"]);
+    assert_eq!(
+        config.sources(),
+        [
+            &Source::SlackGroup("S0LEAD".to_owned()),
+            &Source::PagerDutySchedule("P0LEAD".to_owned()),
+            &Source::PagerDutyPolicy("P0DBA".to_owned()),
+        ]
+    );
+}
+
+#[test]
+fn a_ladder_and_its_reminders_are_read_in_order() {
+    let config = accepted(&policy(&format!(
+        r#"
+        remind = []
+        review_within = "7d"
+        page_on_break_glass = false
+        [[policy.escalate]]
+        after = "5m"
+        roles = ["oncall"]
+        people = ["U0BOSS"]
+        [[policy.escalate]]
+        after = "1h"
+        page = true
+        {PAGERDUTY}"#
+    )));
+    assert!(config.policy.remind.is_empty());
+    assert_eq!(config.policy.review_within, 7 * DAY);
+    assert!(!config.policy.page_on_break_glass);
+    assert_eq!(
+        config.policy.escalate,
+        [
+            Rung {
+                after: 5 * MINUTE,
+                roles: vec!["oncall".to_owned()],
+                people: vec!["U0BOSS".to_owned()],
+                page: false,
+            },
+            Rung {
+                after: HOUR,
+                roles: vec![],
+                people: vec![],
+                page: true,
+            },
+        ]
+    );
+}
+
+#[test]
+fn contacts_are_for_all_services_or_for_some() {
+    let config = accepted(&and(r#"
+        [[contacts]]
+        name = "Vercel support"
+        how = "https://vercel.com/help"
+        services = ["frontend"]
+        [[contacts]]
+        name = "the landlord"
+        how = "+1 555 0100, at night too""#));
+    assert_eq!(
+        config.contacts,
+        [
+            Contact {
+                name: "Vercel support".to_owned(),
+                how: "https://vercel.com/help".to_owned(),
+                services: vec!["frontend".to_owned()],
+            },
+            Contact {
+                name: "the landlord".to_owned(),
+                how: "+1 555 0100, at night too".to_owned(),
+                services: vec![],
+            },
+        ]
+    );
+}
+
+#[test]
+fn somebody_who_would_approve_alone_is_a_warning() {
+    let alone = with("\"U0SAM\", \"U0ALEX\"", "\"U0SAM\"");
+    let warning = |service: &str, plans: &str, sections: &str| {
+        format!(
+            "services.{service}: only U0SAM can approve {plans} plans, so nobody can when U0SAM asks; \
+             add a second person to oncall, or set requester_may_approve = true in {sections}"
+        )
+    };
+    let of = |service: &str| {
+        warning(
+            service,
+            "`code` and `caution`",
+            &format!("[services.{service}.code] and [services.{service}.caution]"),
+        )
+    };
+    assert_eq!(
+        accepted(&alone).warnings,
+        [of("frontend.production"), of("shop.local")]
+    );
+
+    // The one key for ordinary plans is not for the unusual ones.
+    let asks = alone.replace("provider =", "requester_may_approve = true\nprovider =");
+    let of = |service: &str| {
+        let section = format!("[services.{service}.caution]");
+        warning(service, "`caution`", &section)
+    };
+    assert_eq!(
+        accepted(&asks).warnings,
+        [of("frontend.production"), of("shop.local")]
+    );
+
+    let solo = alone.replace("plan_ttl", "preset = \"solo\"\nplan_ttl");
+    assert_eq!(accepted(&solo).warnings, [""; 0]);
+    // Who is in the group is not known here.
+    let group = alone.replace(
+        "members = [\"U0SAM\"]",
+        "members = [\"U0SAM\"]\nslack_usergroup = \"S0ONCALL\"",
+    );
+    assert_eq!(accepted(&group).warnings, [""; 0]);
+}
+
+#[test]
+fn too_few_besides_whoever_asks_are_a_warning() {
+    let config = accepted(&frontend(
+        r#"
+        code.approvals = 2
+        caution.one_of = ["lead"]
+        [roles.lead]
+        members = ["U0ANA"]
+        "#,
+    ));
     assert_eq!(
         config.warnings,
         [
-            "services.frontend.production: only U0SAM can approve, so nobody can when U0SAM \
-                 asks; add a second person to a role in approve, or set requester_may_approve = true",
-            "services.shop.local: only U0SAM can approve, so nobody can when U0SAM asks; add a \
-                 second person to a role in approve, or set requester_may_approve = true",
+            "services.frontend.production: only U0SAM and U0ALEX can give the 2 approvals of `code` \
+             plans, so one is missing when one of them asks; add a person to oncall, or set \
+             requester_may_approve = true in [services.frontend.production.code]",
+            "services.frontend.production: only U0ANA can give the approval from lead to `caution` \
+             plans, so nobody can when U0ANA asks; add a second person to lead, or set \
+             requester_may_approve = true in [services.frontend.production.caution]",
+        ]
+    );
+}
+
+#[test]
+fn data_is_one_persons_only_where_that_was_meant() {
+    let alone = frontend("risk = \"data\"").replace("\"U0SAM\", \"U0ALEX\"", "\"U0SAM\"");
+    let unmet = "services.frontend.production: `data` plans need 2 approvals and only U0SAM could \
+                 give one, so they can never be approved; add people to oncall, or set approvals = 1 \
+                 in [services.frontend.production.data]";
+    let missing = "services.frontend.production: `data` plans need one approval from data_owner, and \
+                   there is no role data_owner; write [roles.data_owner], or set one_of in \
+                   [policy.data]";
+    assert_eq!(refused(&alone), missing);
+    let anyone = alone.replace("risk =", "data.one_of = []\nrisk =");
+    assert_eq!(refused(&anyone), unmet);
+    // Being two roles does not make two people of one.
+    let owner = format!("{alone}\n[roles.data_owner]\nmembers = [\"U0SAM\"]");
+    assert_eq!(
+        refused(&owner),
+        unmet.replace("oncall", "oncall or data_owner")
+    );
+    accepted(&owner.replace("\"U0SAM\"]", "\"U0SAM\"]\nslack_usergroup = \"S0DATA\""));
+
+    accepted(&anyone.replace("risk =", "data.approvals = 1\nrisk ="));
+    accepted(&alone.replace("plan_ttl", "preset = \"solo\"\nplan_ttl"));
+}
+
+#[test]
+fn what_follows_from_a_mistake_is_not_another_one() {
+    let text = r#"
+[policy]
+preset = "strikt"
+
+[policy.risk]
+old = "date"
+
+[policy.caution]
+approvals = 7
+
+[roles.oncall]
+members = ["sam"]
+
+[services.shop.local]
+provider = "releases"
+path = "/srv/shop"
+approve = ["oncall"]
+risk = "data"
+code.roles = ["onkall"]
+"#;
+    let told = refused(text);
+    let told: Vec<&str> = told
+        .lines()
+        .filter(|line| !line.contains(": is missing; "))
+        .collect();
+    assert_eq!(
+        told,
+        [
+            "policy.preset: \"strikt\" is not known; did you mean \"strict\"?",
+            "policy.risk.old: \"date\" is not known; did you mean \"data\"?",
+            "policy.caution.approvals: 7 is out of range; write a number from 1 to 5",
+            "roles.oncall.members[0]: \"sam\" is not a member id; copy it from the person's Slack \
+             profile, it looks like \"U0123ABCD\"",
+            "services.shop.local.code.roles[0]: there is no role \"onkall\"; did you mean \"oncall\"?",
         ]
     );
 }
@@ -252,17 +736,53 @@ colour = "blue"
 signing_secret = "8f742231b10e8888abcd99badc0ffee5"
 bot_tokn = "env:SLACK_BOT_TOKEN"
 
+[pagerduty]
+token = "pagerduty-1"
+routing_kee = "env:PAGERDUTY_ROUTING_KEY"
+
 [policy]
+preset = "small"
 plan_ttl = "10 minutes"
+remind = ["3m", "60s"]
+objection_window = "5s"
+review_within = "60d"
+page_on_break_glass = true
+
+[policy.risk]
+never_served = "danger"
+
+[policy.data]
+approvals = 0
+one_of = ["dba"]
+confirm = "shout"
+
+[[policy.escalate]]
+after = "5m"
+
+[[policy.escalate]]
+after = "4m"
+roles = ["leed"]
+page = true
 
 [roles.oncall]
 members = ["@sam", "U0ALEX"]
+
+[roles.lead]
+
+[[contacts]]
+name = "Vercel support"
+services = ["frontent"]
 
 [services.plan.production]
 provider = "vercel"
 project = 7
 token = "env:PLAN_TOKEN"
 approve = ["onkall"]
+risk = "high"
+objection_window = "none"
+
+[services.plan.production.data]
+roles = []
 
 [services.plan.production.fingerprint]
 url = "shop.example.com/version.json"
@@ -287,7 +807,6 @@ database.url: is missing; write url = "sqlite://rollback-bot.db"
 slack.signing_secret: a secret does not belong in this file; write "env:NAME" or "file:PATH"
 slack.bot_token: is missing; write bot_token = "env:SLACK_BOT_TOKEN"
 slack.bot_tokn: is not a key here; did you mean "bot_token"?
-policy.plan_ttl: "10 minutes" is not a duration; write a number and ms, s, m or h, like "90s" or "10m"
 roles.oncall.members[0]: "@sam" is not a member id; copy it from the person's Slack profile, it looks like "U0123ABCD"
 services.plan: is a word of the /rollback command; use another name
 services.plan.production.project: is a number; write text in quotes
@@ -380,7 +899,7 @@ const MISTAKES: &str = r#"
 
 - plan_ttl = "10m"
 + plan_ttl = 10
-! policy.plan_ttl: is a number; write text in quotes: a number and ms, s, m or h, like "90s" or "10m"
+! policy.plan_ttl: is a number; write text in quotes: a number and ms, s, m, h or d, like "90s" or "10m"
 
 - plan_ttl = "10m"
 + plan_ttl = "25h"
@@ -440,15 +959,19 @@ const MISTAKES: &str = r#"
 - project = "prj_123"
 + path = "/srv/frontend"
 ! services.frontend.production.project: is missing; write project = "prj_123"
-! services.frontend.production.path: is not a key here; remove it, or use one of provider, project, team, token, api_url, url, approve, requester_may_approve, target_time, fingerprint, verify, passes, prove_within, watch, check_every
+! services.frontend.production.path: is not a key here; remove it, or use one of provider, project, team, token, api_url, url, approve, requester_may_approve, risk, objection_window, toggle, code, caution, data, target_time, fingerprint, verify, passes, prove_within, watch, check_every
 
   project = "prj_123"
 + requester_may_approve = "yes"
 ! services.frontend.production.requester_may_approve: is text; write true or false, without quotes
 
   project = "prj_123"
++ target_time = "2w"
+! services.frontend.production.target_time: "2w" is not a duration; write a number and ms, s, m, h or d, like "90s" or "10m"
+
+  project = "prj_123"
 + target_time = "2d"
-! services.frontend.production.target_time: "2d" is not a duration; write a number and ms, s, m or h, like "90s" or "10m"
+! services.frontend.production.target_time: "2d" is out of range; write a duration from 1s to 24h
 
   project = "prj_123"
 + url = "shop.example.com"

@@ -67,13 +67,15 @@ fn it_asks_for_no_more_than_it_uses() {
                 "commands",
                 "files:write",
                 "groups:history",
+                "usergroups:read",
                 "users:read",
+                "users:read.email",
             ] })
     );
     let settings = &manifest["settings"];
     assert_eq!(
         settings["event_subscriptions"]["bot_events"],
-        json!(["app_mention"])
+        json!(["app_mention", "subteam_members_changed", "subteam_updated"])
     );
     assert_eq!(settings["interactivity"]["is_enabled"], true);
     assert_eq!(settings["org_deploy_enabled"], false);

@@ -30,8 +30,8 @@ pub trait Provider: Send + Sync {
     /// Reads where a rollback that was asked for stands. Changes nothing.
     async fn observe(&self, rollback: &Rollback) -> Result<Progress, Trouble>;
 
-    /// Lets automatic deploys go live again. Changes nothing that serves now. Safe to repeat. Gives
-    /// what was read back, as a clause.
+    /// Lets automatic deploys go live again. Changes nothing that serves now. Safe to repeat, so
+    /// after any trouble but a refusal it may be asked again. Gives what was read back, as a clause.
     async fn unpin(&self) -> Result<String, Trouble>;
 
     /// Tries the credentials and settings: what works, as a clause, or what does not.

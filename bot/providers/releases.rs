@@ -1,4 +1,5 @@
-//! Release directories on this machine: `current` is a link, and going back is pointing it elsewhere.
+//! Release directories on this machine: `current` is a link, and going back or forward again is
+//! pointing it elsewhere.
 //!
 //! The link is replaced by a rename, so at every moment it leads to one whole release or the
 //! other. What can refuse does so before the rename; after it nothing is an error any more, only
@@ -9,7 +10,7 @@ use super::Provider;
 use async_trait::async_trait;
 use jiff::Timestamp;
 use rollback_domain::{
-    release::{Candidate, Nature, Pin, Progress, Receipt, Release, Surface, Survey, Trouble},
+    release::{Candidate, Nature, Pin, Progress, Receipt, Release, Surface, Survey, Trouble, Way},
     rollback::Rollback,
 };
 use serde_json::{Value, json};
@@ -73,7 +74,8 @@ pub struct Releases {
 
 #[async_trait]
 impl Provider for Releases {
-    fn nature(&self) -> Nature {
+    /// Both ways the same: the link is moved, and a deploy moves it like any other time.
+    fn nature(&self, _way: Way) -> Nature {
         Nature {
             platform: "Releases".into(),
             restores: vec!["the files of the release directory".into()],
@@ -85,7 +87,7 @@ impl Provider for Releases {
             after: Some("the next deploy replaces it".into()),
             pins: false,
             undoable: true,
-            touches_data: false,
+            class: rollback_domain::risk::Risk::Code,
         }
     }
 
@@ -149,6 +151,13 @@ impl Provider for Releases {
             &plan.to.id,
             before.as_deref(),
             has_restart.then_some(&rollback.memory),
+        ))
+    }
+
+    async fn unpin(&self) -> Result<String, Trouble> {
+        Err(Trouble::Refused(
+            "Releases: nothing is pinned, this platform holds no deploys off. The next deploy goes live as it always does."
+                .into(),
         ))
     }
 
@@ -322,6 +331,7 @@ fn read(path: &Path) -> Result<Survey, Trouble> {
                     message: None,
                     id: name,
                 },
+                barred_forward: barred.clone(),
                 barred,
             }
         })
@@ -439,7 +449,7 @@ fn switch(path: &Path, target: &str, rollback: u64) -> Result<String, Trouble> {
     };
     let releases = canonical_releases(path)?;
     if let Some(why) = barred(&releases, target) {
-        return no(format!("{target:?} is no release to go back to: {why}"));
+        return no(format!("{target:?} is no release to switch to: {why}"));
     }
     let real = fs::canonicalize(releases.join(target))
         .map_err(|error| refused("follow", &releases.join(target), &error))?;

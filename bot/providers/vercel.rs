@@ -1,8 +1,9 @@
-//! Vercel: its production deployments, what every production domain serves, and Instant Rollback.
+//! Vercel: its production deployments, what every production domain serves, Instant Rollback, and
+//! the promotion that undoes one.
 //!
-//! The request to roll back is sent once and never repeated here. A refusal is final, a request
-//! that certainly did not leave is [`Trouble::Busy`], and everything in between is
-//! [`Trouble::Unanswered`]. What serves is always read domain by domain: neither the newest
+//! The request to roll back or to promote is sent once and never repeated here. A refusal is
+//! final, a request that certainly did not leave is [`Trouble::Busy`], and everything in between
+//! is [`Trouble::Unanswered`]. What serves is always read domain by domain: neither the newest
 //! deployment nor the job's own word says what people get.
 
 use super::Provider;
@@ -10,7 +11,8 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use reqwest::{Method, Response, header::HeaderMap};
 use rollback_domain::{
-    release::{Candidate, Nature, Pin, Progress, Receipt, Release, Surface, Survey, Trouble},
+    plan::Plan,
+    release::{Candidate, Nature, Pin, Progress, Receipt, Release, Surface, Survey, Trouble, Way},
     rollback::Rollback,
 };
 use serde_json::{Value, json};
@@ -295,20 +297,51 @@ impl Vercel {
     }
 
     /// The names Vercel could not move, after a job that failed.
-    async fn unmoved(&self, project: &str) -> Result<Vec<String>, Trouble> {
+    async fn unmoved(&self, project: &str, way: Way) -> Result<Vec<String>, Trouble> {
+        let path = match way {
+            Way::Back => ["v9", "projects", project, "rollback", "aliases"],
+            Way::Forward => ["v1", "projects", project, "promote", "aliases"],
+        };
         let read = self
             .read(
                 "the domains that failed",
-                &["v9", "projects", project, "rollback", "aliases"],
+                &path,
                 &[("failedOnly", "true"), ("limit", OFFERED)],
             )
             .await;
         match read {
             Ok(Some(answer)) => Ok(failed_aliases(&answer)),
-            // Not in the published API: what the domains serve says the same.
+            // For a rollback it is not in the published API. What the domains serve says the same.
             Ok(None) | Err(Trouble::Refused(_)) => Ok(vec![]),
             Err(trouble) => Err(trouble),
         }
+    }
+
+    /// Where a rollback stands, by what the project says and what every domain of its plan serves.
+    async fn stands(
+        &self,
+        rollback: &Rollback,
+        plan: &Plan,
+    ) -> Result<(Project, Vec<Surface>, Stand), Trouble> {
+        let project = self.project().await?;
+        let names: Vec<String> = if plan.surfaces.is_empty() {
+            project.domains.clone()
+        } else {
+            plan.surfaces
+                .iter()
+                .map(|surface| surface.name.clone())
+                .collect()
+        };
+        let surfaces = self.surfaces(&project.id, &names).await?;
+        let stand = stand(
+            &project,
+            rollback,
+            plan.way,
+            &plan.to.id,
+            &plan.surfaces,
+            &surfaces,
+        );
+        Ok((project, surfaces, stand))
     }
 
     /// What every name serves; a name Vercel has no deployment for serves `None`.
@@ -327,7 +360,13 @@ impl Vercel {
 
 #[async_trait]
 impl Provider for Vercel {
-    fn nature(&self) -> Nature {
+    /// Neither way builds anything, so what a build holds comes with it. A rollback stops the
+    /// automatic assignment of the production domains, a promotion starts it again.
+    fn nature(&self, way: Way) -> Nature {
+        let (after, pins) = match way {
+            Way::Back => ("automatic deploys stay OFF until unpinned", true),
+            Way::Forward => ("automatic deploys go live again", false),
+        };
         Nature {
             platform: "Vercel".into(),
             restores: vec![
@@ -341,10 +380,10 @@ impl Provider for Vercel {
                 "flags".into(),
                 "storage".into(),
             ],
-            after: Some("automatic deploys stay OFF until unpinned".into()),
-            pins: true,
+            after: Some(after.into()),
+            pins,
             undoable: true,
-            touches_data: false,
+            class: rollback_domain::risk::Risk::Code,
         }
     }
 
@@ -399,13 +438,16 @@ impl Provider for Vercel {
             _ => self.project().await?.id,
         };
         let description = description(rollback);
+        let (path, query) = match plan.way {
+            Way::Back => (
+                ["v1", "projects", &project, "rollback", target],
+                vec![("description", description.as_str())],
+            ),
+            // It takes no reason.
+            Way::Forward => (["v10", "projects", &project, "promote", target], vec![]),
+        };
         let answer = self
-            .call(
-                Method::POST,
-                &["v1", "projects", &project, "rollback", target],
-                &[("description", &description)],
-                Some(&json!({})),
-            )
+            .call(Method::POST, &path, &query, Some(&json!({})))
             .await;
         match answer {
             Ok(answer) => {
@@ -418,7 +460,7 @@ impl Provider for Vercel {
                     let body = body_of(answer).await.unwrap_or_default();
                     serde_json::from_slice(&body).unwrap_or_default()
                 };
-                judge(status.as_u16(), &headers, &error, plan.to.label())
+                judge(plan.way, status.as_u16(), &headers, &error, plan.to.label())
             }
             Err(Lost::Unsent(why)) => Err(Trouble::Refused(why)),
             Err(Lost::Unreachable(why)) => Err(Trouble::Busy {
@@ -440,30 +482,92 @@ impl Provider for Vercel {
                 why: "the rollback has no plan".into(),
             });
         };
-        let project = self.project().await?;
-        let names: Vec<String> = if plan.surfaces.is_empty() {
-            project.domains.clone()
-        } else {
-            plan.surfaces
-                .iter()
-                .map(|surface| surface.name.clone())
-                .collect()
-        };
-        let surfaces = self.surfaces(&project.id, &names).await?;
-        match stand(&project, rollback, &plan.to.id, &plan.surfaces, &surfaces) {
+        let (mut project, mut surfaces, mut stand) = self.stands(rollback, plan).await?;
+        // A promotion waits for a rolling release to end and may not be shown before that.
+        if plan.way == Way::Forward && project.rolling && matches!(stand, Stand::NotAsked(_)) {
+            match self.rolling(&project).await? {
+                Some(rolling) => {
+                    stand = Stand::Serving(format!("no promote job is shown yet, and {rolling}"));
+                }
+                // It may have ended, and the promotion begun, between the two readings.
+                None => (project, surfaces, stand) = self.stands(rollback, plan).await?,
+            }
+        }
+        match stand {
             Stand::Serving(said) => Ok(Progress::Serving {
                 surfaces,
                 pin: project.pin,
                 said,
             }),
             Stand::JobFailed => {
-                let failed = self.unmoved(&project.id).await?;
-                Ok(ended_badly(&plan.to.id, surfaces, failed))
+                let failed = self.unmoved(&project.id, plan.way).await?;
+                Ok(ended_badly(plan.way, &plan.to.id, surfaces, failed))
             }
             Stand::Skipped => Ok(Progress::Failed {
-                why: "Vercel skipped the rollback job and has not moved every domain. Look at the project's deployments on vercel.com, then ask for a new plan.".into(),
+                why: format!(
+                    "Vercel skipped the {} job and has not moved every domain. Look at the project's deployments on vercel.com, then ask for a new plan.",
+                    job(plan.way)
+                ),
             }),
             Stand::NotAsked(why) => Ok(Progress::NotAsked { why }),
+        }
+    }
+
+    /// What is set is the switch that a rollback turns off: the automatic assignment of the
+    /// production domains. No domain moves by it, it counts for the next build.
+    async fn unpin(&self) -> Result<String, Trouble> {
+        let project = self.project().await?;
+        if project.pin == Pin::Off {
+            return Ok(
+                "automatic deploys were not held off (read back), nothing was changed".into(),
+            );
+        }
+        let set = self
+            .call(
+                Method::PATCH,
+                &["v9", "projects", &project.id],
+                &[],
+                Some(&json!({ "autoAssignCustomDomains": true })),
+            )
+            .await;
+        // What was heard may be less than what was done: what is read back counts.
+        let heard = match set {
+            Ok(answer) if answer.status().is_success() => "took it".to_owned(),
+            Ok(answer) => {
+                let (status, headers) = (answer.status().as_u16(), answer.headers().clone());
+                let body = body_of(answer).await.unwrap_or_default();
+                let error: Value = serde_json::from_slice(&body).unwrap_or_default();
+                match status {
+                    408 | 500.. => format!("broke off ({})", spoken(status, &error)),
+                    _ => return Err(unset(&project.name, status, &headers, &error)),
+                }
+            }
+            Err(Lost::Unsent(why)) => return Err(Trouble::Refused(why)),
+            Err(Lost::Unreachable(why)) => {
+                return Err(Trouble::Busy {
+                    why: format!(
+                        "Vercel was not reached, so nothing was changed: {why}. It is tried again; if this stays, check the bot's way to {}.",
+                        self.api_url.host_str().unwrap_or("the API")
+                    ),
+                    retry_after: None,
+                });
+            }
+            Err(Lost::Silent(why)) => format!("gave no answer ({why})"),
+        };
+        match self.project().await {
+            Ok(now) if now.pin == Pin::Off => {
+                Ok("automatic deploys go live again (read back)".into())
+            }
+            Ok(_) => Err(Trouble::Busy {
+                why: format!(
+                    "Vercel was asked to let automatic deploys go live, {heard}, and does not show that they do. It is asked again; if this stays, look at the settings of the project {} on vercel.com.",
+                    project.name
+                ),
+                retry_after: None,
+            }),
+            Err(trouble) => Err(Trouble::Unanswered(format!(
+                "Vercel was asked to let automatic deploys go live and {heard}. Whether they do was not read back: {trouble}"
+            ))),
         }
     }
 
@@ -567,8 +671,17 @@ fn unread(what: &str, status: u16, headers: &HeaderMap, error: &Value) -> Troubl
     }
 }
 
-/// What the answer to the request to roll back means.
+/// What Vercel calls the job that moves the domains this way.
+fn job(way: Way) -> &'static str {
+    match way {
+        Way::Back => "rollback",
+        Way::Forward => "promote",
+    }
+}
+
+/// What the answer to the request to roll back or to promote means.
 fn judge(
+    way: Way,
     status: u16,
     headers: &HeaderMap,
     error: &Value,
@@ -582,7 +695,21 @@ fn judge(
         memory: Value::Null,
     };
     let said = spoken(status, error);
+    let (verb, next) = match way {
+        Way::Back => (
+            "roll back to",
+            "Ask for a new plan and choose another release.",
+        ),
+        Way::Forward => (
+            "promote",
+            "Look at the deployment on vercel.com, then ask for a new plan.",
+        ),
+    };
     match status {
+        // It waits for a rolling release to end.
+        202 if way == Way::Forward => Ok(receipt(
+            "job queued behind the rolling release that is under way".into(),
+        )),
         200..=299 => Ok(receipt("job accepted".into())),
         409 if message.contains("already the current production deployment") => Ok(receipt(
             format!("it already was the current production deployment ({said})"),
@@ -593,6 +720,9 @@ fn judge(
             ),
             retry_after: wait(headers, error),
         }),
+        402 if way == Way::Forward => Err(Trouble::Refused(format!(
+            "Vercel wants a paid plan or a paid bill before it promotes {target} ({said}). Look at vercel.com/account/billing, then ask for a new plan."
+        ))),
         _ if status == 402 || (status < 500 && message.contains("upgrade to pro")) => {
             Err(Trouble::Refused(format!(
                 "Vercel goes back only to the deployment right before the live one on the Hobby plan ({said}). Choose that one, or upgrade the plan at vercel.com/account/billing."
@@ -604,17 +734,37 @@ fn judge(
         ))),
         401 | 403 => Err(Trouble::Refused(no_access(status, error))),
         404 | 410 => Err(Trouble::Refused(format!(
-            "Vercel no longer has the deployment {target}, or not in this project ({said}). Ask for a new plan and choose another release."
+            "Vercel no longer has the deployment {target}, or not in this project ({said}). {next}"
         ))),
         409 => Err(Trouble::Refused(format!(
-            "Vercel cannot roll back to {target} as things are ({said}). Look at what is under way in the project on vercel.com, then ask for a new plan."
+            "Vercel cannot {verb} {target} as things are ({said}). Look at what is under way in the project on vercel.com, then ask for a new plan."
         ))),
         300..=399 => Err(Trouble::Refused(format!(
             "Vercel's API is not where it was asked ({said}, a redirect). Check api_url in the configuration."
         ))),
         _ => Err(Trouble::Refused(format!(
-            "Vercel would not roll back to {target} ({said}). Ask for a new plan and choose another release."
+            "Vercel would not {verb} {target} ({said}). {next}"
         ))),
+    }
+}
+
+/// What a refused change of the project means.
+fn unset(project: &str, status: u16, headers: &HeaderMap, error: &Value) -> Trouble {
+    let said = spoken(status, error);
+    match status {
+        401 | 403 => Trouble::Refused(no_access(status, error)),
+        402 => Trouble::Refused(format!(
+            "Vercel wants a paid plan or a paid bill before it changes the project {project} ({said}). Look at vercel.com/account/billing."
+        )),
+        429 => Trouble::Busy {
+            why: format!(
+                "Vercel answers too many requests and has changed nothing ({said}). It is asked again later."
+            ),
+            retry_after: wait(headers, error),
+        },
+        _ => Trouble::Refused(format!(
+            "Vercel would not let automatic deploys of the project {project} go live ({said}). Look at its settings on vercel.com, and check project, team and api_url in the configuration."
+        )),
     }
 }
 
@@ -723,6 +873,10 @@ fn millis(value: &Value, key: &str) -> Option<i64> {
     number
         .as_i64()
         .or_else(|| number.as_f64().map(|number| number as i64))
+}
+
+fn flag(value: &Value, key: &str) -> bool {
+    value.get(key).and_then(Value::as_bool) == Some(true)
 }
 
 fn moment(value: &Value, key: &str) -> Option<Timestamp> {
@@ -854,8 +1008,8 @@ impl AliasRequest {
     }
 
     /// Whether it can only be the request of this rollback.
-    fn is_of(&self, rollback: &Rollback, target: &str) -> bool {
-        if self.kind != "rollback" || self.to != target {
+    fn is_of(&self, rollback: &Rollback, way: Way, target: &str) -> bool {
+        if self.kind != job(way) || self.to != target {
             return false;
         }
         match rollback.memory.get("last_alias_request") {
@@ -1000,6 +1154,7 @@ fn survey(
             .map(|deployment| Candidate {
                 release: release(deployment),
                 barred: barred(deployment, &offered, &live),
+                barred_forward: barred_forward(deployment),
             })
             .collect(),
         pin: project.pin,
@@ -1056,34 +1211,67 @@ fn release(deployment: &Value) -> Release {
     }
 }
 
-/// Why production may not go back to it, as a clause; `None` when it may.
-fn barred(deployment: &Value, offered: &BTreeSet<String>, live: &BTreeSet<&str>) -> Option<String> {
-    let flag = |key: &str| deployment.get(key).and_then(Value::as_bool) == Some(true);
+/// Why nothing can be made to serve it, as a clause; `None` when it is there and was built.
+fn unfit(deployment: &Value) -> Option<String> {
     let at = |key: &str| millis(deployment, key);
-    if flag("softDeletedByRetention") {
+    if flag(deployment, "softDeletedByRetention") {
         return Some("the retention policy removed it".into());
     }
     let deleted =
         at("deleted").is_some_and(|deleted| at("undeleted").is_none_or(|un| un < deleted));
     match state(deployment) {
-        _ if deleted => return Some("it was deleted".into()),
-        "DELETED" => return Some("it was deleted".into()),
-        "ERROR" => return Some("its build failed".into()),
-        "CANCELED" => return Some("its build was cancelled".into()),
-        "READY" => {}
-        _ if is_building(deployment) => return Some("it is still being built".into()),
-        other => return Some(format!("Vercel calls its state {}", clean(other, 40))),
+        _ if deleted => Some("it was deleted".into()),
+        "DELETED" => Some("it was deleted".into()),
+        "ERROR" => Some("its build failed".into()),
+        "CANCELED" => Some("its build was cancelled".into()),
+        "READY" => None,
+        _ if is_building(deployment) => Some("it is still being built".into()),
+        other => Some(format!("Vercel calls its state {}", clean(other, 40))),
+    }
+}
+
+/// Why it cannot have served production, as a clause, where Vercel says so.
+fn unserved(deployment: &Value) -> Option<String> {
+    match text(deployment, "readySubstate") {
+        Some("STAGED") => Some("it never served production (STAGED)".into()),
+        Some("ROLLING") => Some("it is being rolled out step by step (ROLLING)".into()),
+        _ => None,
+    }
+}
+
+/// Why production may not go back to it, as a clause; `None` when it may.
+fn barred(deployment: &Value, offered: &BTreeSet<String>, live: &BTreeSet<&str>) -> Option<String> {
+    if let Some(why) = unfit(deployment) {
+        return Some(why);
     }
     let id = id_of(deployment).unwrap_or_default();
-    if flag("isRollbackCandidate") || offered.contains(id) {
+    if flag(deployment, "isRollbackCandidate") || offered.contains(id) {
         return None;
     }
-    Some(match text(deployment, "readySubstate") {
-        Some("STAGED") => "it never served production (STAGED)".into(),
-        Some("ROLLING") => "it is being rolled out step by step (ROLLING)".into(),
-        _ if live.contains(id) => "it serves production now".into(),
-        _ => "Vercel does not offer it for instant rollback".into(),
+    unserved(deployment).or_else(|| {
+        Some(match live.contains(id) {
+            true => "it serves production now".into(),
+            false => "Vercel does not offer it for instant rollback".into(),
+        })
     })
+}
+
+/// Why production may not go forward to it, as a clause; `None` when it may.
+///
+/// Vercel promotes any finished production deployment without building it, a rollback candidate
+/// or not. Here it must have served as well: forward means to what a rollback left.
+fn barred_forward(deployment: &Value) -> Option<String> {
+    if let Some(why) = unfit(deployment).or_else(|| unserved(deployment)) {
+        return Some(why);
+    }
+    // The list has only production's own; what a domain was pointed at by hand may be another.
+    let target = deployment.get("target");
+    if target.is_some_and(|target| target.as_str() != Some("production")) {
+        return Some("it was not built for production, and would be built anew".into());
+    }
+    let promoted = text(deployment, "readySubstate") == Some("PROMOTED");
+    let served = promoted || release(deployment).live_since.is_some();
+    (!served).then(|| "Vercel does not say that it ever served production".into())
 }
 
 fn rolling_release(answer: &Value) -> Option<String> {
@@ -1120,6 +1308,7 @@ enum Stand {
 fn stand(
     project: &Project,
     rollback: &Rollback,
+    way: Way,
     target: &str,
     before: &[Surface],
     now: &[Surface],
@@ -1129,7 +1318,7 @@ fn stand(
     let ours = project
         .last
         .as_ref()
-        .filter(|last| last.is_of(rollback, target));
+        .filter(|last| last.is_of(rollback, way, target));
     if let Some(ours) = ours {
         return match ours.status.as_str() {
             "failed" if everywhere => {
@@ -1170,7 +1359,12 @@ fn stand(
 }
 
 /// How a failed job ended: partly, or not at all.
-fn ended_badly(target: &str, surfaces: Vec<Surface>, mut failed: Vec<String>) -> Progress {
+fn ended_badly(
+    way: Way,
+    target: &str,
+    surfaces: Vec<Surface>,
+    mut failed: Vec<String>,
+) -> Progress {
     let serves = |surface: &&Surface| surface.live.as_deref() == Some(target);
     let moved = surfaces.iter().filter(serves).count();
     for surface in surfaces.iter().filter(|surface| !serves(surface)) {
@@ -1183,7 +1377,8 @@ fn ended_badly(target: &str, surfaces: Vec<Surface>, mut failed: Vec<String>) ->
     }
     Progress::Failed {
         why: format!(
-            "Vercel says the rollback job failed and no domain has moved ({}). Look at the project's domains on vercel.com, then ask for a new plan.",
+            "Vercel says the {} job failed and no domain has moved ({}). Look at the project's domains on vercel.com, then ask for a new plan.",
+            job(way),
             failed.join(", ")
         ),
     }

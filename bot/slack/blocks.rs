@@ -103,6 +103,31 @@ pub fn actions(block_id: &str, buttons: Vec<SlackBlockButtonElement>) -> SlackBl
     .into()
 }
 
+/// A row of buttons, and a menu with what else is possible: label and value of each.
+pub fn actions_and_more(
+    block_id: &str,
+    buttons: Vec<SlackBlockButtonElement>,
+    menu: &str,
+    entries: Vec<(String, String)>,
+) -> SlackBlock {
+    let options = entries
+        .into_iter()
+        .map(|(label, value)| {
+            SlackBlockChoiceItem::new(plain(&label, 75), value)
+        })
+        .collect();
+    let menu = SlackBlockOverflowElement::new(options).with_action_id(menu.into());
+    SlackActionsBlock::new(
+        buttons
+            .into_iter()
+            .map(SlackActionBlockElement::Button)
+            .chain([SlackActionBlockElement::Overflow(menu)])
+            .collect(),
+    )
+    .with_block_id(block_id.into())
+    .into()
+}
+
 /// A button.
 pub fn button(action: &str, label: &str, value: &str) -> SlackBlockButtonElement {
     SlackBlockButtonElement::new(plain(label, 75))
@@ -122,7 +147,11 @@ pub fn confirm(title: &str, text: &str, yes: &str, no: &str) -> SlackBlockConfir
 
 /// Text that Slack does not interpret at all.
 pub fn plain(text: &str, at_most: usize) -> SlackBlockPlainTextOnly {
-    SlackBlockPlainText::new(cut(text, at_most)).into()
+    plain_text(text, at_most).into()
+}
+
+fn plain_text(text: &str, at_most: usize) -> SlackBlockPlainText {
+    SlackBlockPlainText::new(cut(text, at_most))
 }
 
 /// `verbatim`: names and links in it are not made clickable by Slack itself.

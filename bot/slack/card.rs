@@ -2,15 +2,19 @@
 
 use super::{
     Words,
-    blocks::{actions, button, confirm, context, cut, header, inline, mention, section},
+    blocks::{
+        Mrkdwn, actions, actions_and_more, button, confirm, context, cut, header, inline, mention,
+        section,
+    },
 };
+use crate::Authority;
 use jiff::Timestamp;
 use rollback_domain::{
-    people::Policy,
     plan::{Plan, Unships},
+    policy::Confirm,
     proof::{Verdict, spell},
     refusal::list,
-    release::{Pin, Release},
+    release::{Pin, Release, Way},
     rollback::{Rollback, State},
 };
 use slack_morphism::prelude::{SlackBlock, SlackBlockButtonStyle};
@@ -22,12 +26,18 @@ pub const APPROVE: &str = "approve";
 pub const RETARGET: &str = "retarget";
 /// The button that takes it back.
 pub const CANCEL: &str = "cancel";
+/// The button that approves by a form, when a click is not enough.
+pub const APPROVE_BY_FORM: &str = "approve_form";
+/// The button that proposes to go forward again.
+pub const UNDO: &str = "undo";
+/// The menu with everything else that is possible now.
+pub const MORE: &str = "more";
 
 /// The card of `rollback` as it stands at `now`.
-pub fn card(rollback: &Rollback, policy: Option<&Policy>, now: Timestamp) -> Words {
+pub fn card(rollback: &Rollback, authority: Option<&Authority>, now: Timestamp) -> Words {
     match (&rollback.state, &rollback.plan) {
         (State::Proposed { expires_at }, Some(plan)) => {
-            proposed(rollback, plan, *expires_at, policy, now)
+            proposed(rollback, plan, *expires_at, authority, now)
         }
         _ => running(rollback),
     }
@@ -37,7 +47,7 @@ fn proposed(
     rollback: &Rollback,
     plan: &Plan,
     expires_at: Timestamp,
-    policy: Option<&Policy>,
+    authority: Option<&Authority>,
     now: Timestamp,
 ) -> Words {
     let id = rollback.id;
@@ -69,8 +79,9 @@ fn proposed(
         Unships::Known(releases) => format!("Un-ships {}.", releases_count(releases.len())),
         Unships::Unknown(_) => "What it un-ships is not known.".into(),
     };
+    let verb = verb(plan.way);
     let ask = confirm(
-        &format!("Roll back {}?", cut(&rollback.service, 60)),
+        &format!("{verb} {}?", cut(&rollback.service, 60)),
         &format!(
             "{} {}. {unships}{} Plan {}.",
             rollback.environment,
@@ -82,35 +93,69 @@ fn proposed(
                 .unwrap_or_default(),
             hash.map(ToString::to_string).unwrap_or_default()
         ),
-        "Roll back now",
+        &format!("{verb} now"),
         "Go back",
     );
-    let needs = needs(rollback, policy);
+    let case = authority.map(|known| rollback.case(&known.policy, &known.roster));
+    let needs = match &case {
+        Some(case) => case.needs(&Mrkdwn, now),
+        None => "somebody with authority; this service is not in the configuration any more".into(),
+    };
+    let by_form = case
+        .as_ref()
+        .is_some_and(|case| case.rule.confirm != Confirm::Click);
+    let label = match plan.way {
+        Way::Back => "Approve & roll back…",
+        Way::Forward => "Approve & go forward…",
+    };
+    let approve = match by_form {
+        true => button(APPROVE_BY_FORM, label, &value),
+        false => {
+            button(APPROVE, label, &value).with_confirm(ask.with_style("primary".into()))
+        }
+    };
+    let mut more = vec![("object", "Object…")];
+    if case.as_ref().is_some_and(|case| case.rule.break_glass) {
+        more.push(("glass", "Break glass…"));
+    }
+    if !rollback.approvals.is_empty() {
+        more.push(("withdraw", "Withdraw my approval"));
+    }
+    more.push(("who", "Who can approve"));
+    more.push(("why", "May I approve?"));
+    let mut said = vec![format!("*Needs*  {needs}")];
+    said.push(format!(
+        "*Risk*  {}{} · plan `{}`",
+        plan.risk,
+        cautions(plan),
+        hash.map(ToString::to_string).unwrap_or_default()
+    ));
+    said.extend(warnings(rollback));
+    said.extend(waiting(rollback));
     let blocks = vec![
         header(&format!(
-            "Roll back {} ({})?  RB-{id}",
+            "{verb} {} ({})?  RB-{id}",
             rollback.service, rollback.environment
         )),
         context(&asked_line),
         section(&facts(plan, now)),
-        section(&format!(
-            "*Needs*  {needs}\n*Risk*  {} · plan `{}`",
-            plan.risk,
-            hash.map(ToString::to_string).unwrap_or_default()
-        )),
-        actions(
+        section(&said.join("\n")),
+        actions_and_more(
             &format!("RB-{id}:{}", rollback.revision),
             vec![
                 button(RETARGET, "Change target…", &value),
-                button(APPROVE, "Approve & roll back…", &value)
-                    .with_style(SlackBlockButtonStyle::Primary)
-                    .with_confirm(ask.with_style("primary".into())),
+                approve.with_style(SlackBlockButtonStyle::Primary),
                 button(CANCEL, "Cancel", &value),
             ],
+            MORE,
+            more.into_iter()
+                .map(|(what, label)| (label.to_owned(), format!("{what}:{value}")))
+                .collect(),
         ),
     ];
     let text = format!(
-        "RB-{id} proposed: roll back {} ({}) from {} to {}{}. Needs {needs}. Expires {}.",
+        "RB-{id} proposed: {} {} ({}) from {} to {}{}. Needs {needs}. Expires {}.",
+        verb.to_lowercase(),
         rollback.service,
         rollback.environment,
         inline(rollback.from_label(), 80),
@@ -124,6 +169,115 @@ fn proposed(
         text: cut(&text, 3900),
         blocks,
     }
+}
+
+/// What a plan of this way is called, as a command.
+fn verb(way: Way) -> &'static str {
+    match way {
+        Way::Back => "Roll back",
+        Way::Forward => "Go forward with",
+    }
+}
+
+/// What is unusual about a plan, after its class.
+fn cautions(plan: &Plan) -> String {
+    let named: Vec<String> = plan
+        .cautions
+        .iter()
+        .map(|caution| inline(&caution.say(plan.to.label(), plan.read_at), 200))
+        .collect();
+    match named.is_empty() {
+        true => String::new(),
+        false => format!(": {}", named.join("; ")),
+    }
+}
+
+/// Freezes, changes of direction and objections: shown, and in nobody's way.
+fn warnings(rollback: &Rollback) -> Vec<String> {
+    let mut lines = vec![];
+    if let Some(frozen) = &rollback.frozen {
+        lines.push(format!(
+            "*Frozen*  by @{} since {}: \"{}\"",
+            inline(&frozen.by.name, 80),
+            time(frozen.at),
+            inline(&frozen.because, 200)
+        ));
+    }
+    if !rollback.turns.is_empty() {
+        lines.push(format!(
+            "*Careful*  not the first change of direction within 30 minutes: {}",
+            inline(&list(&rollback.turns, "and"), 200)
+        ));
+    }
+    for objection in rollback.objections.iter().rev().take(3).rev() {
+        lines.push(format!(
+            "*Objection*  @{} at {}: \"{}\"",
+            inline(&objection.by.name, 80),
+            time(objection.at),
+            inline(&objection.because, 200)
+        ));
+    }
+    if rollback.objections.len() > 3 {
+        lines.push(format!(
+            "*Objections*  {} in all; the timeline has every one",
+            rollback.objections.len()
+        ));
+    }
+    lines
+}
+
+/// Since when an approval is waited for, and who was asked; or when it starts by itself.
+fn waiting(rollback: &Rollback) -> Option<String> {
+    let waiting = &rollback.waiting;
+    if let Some(ends) = waiting.window_ends {
+        return Some(format!(
+            "*Starts*  by itself at {}, unless somebody objects",
+            time(ends)
+        ));
+    }
+    let last = waiting.asked.last()?;
+    let mut asked: Vec<String> = vec![];
+    for one in &waiting.asked {
+        let people = one.people.iter().map(|id| mention(id));
+        for whom in people.chain(one.else_.as_deref().map(|other| inline(other, 80))) {
+            if !asked.contains(&whom) {
+                asked.push(whom);
+            }
+        }
+    }
+    let more = match asked.len() {
+        n if n > 6 => format!(" and {} more", n - 6),
+        _ => String::new(),
+    };
+    Some(format!(
+        "*Waits*  since {}; asked {}{more}, last at {}",
+        time(waiting.since.unwrap_or(last.at)),
+        asked.iter().take(6).cloned().collect::<Vec<_>>().join(", "),
+        time(last.at)
+    ))
+}
+
+/// What a rollback would do, in a sentence for a form.
+pub fn summary(rollback: &Rollback) -> String {
+    let unships = match rollback.plan.as_ref().map(|plan| &plan.unships) {
+        Some(Unships::Known(releases)) if !releases.is_empty() => {
+            format!(" Un-ships {}.", releases_count(releases.len()))
+        }
+        _ => String::new(),
+    };
+    format!(
+        "*RB-{}*  {} ({}) {} → {}.{unships} Plan `{}`.",
+        rollback.id,
+        inline(&rollback.service, 80),
+        inline(&rollback.environment, 80),
+        inline(rollback.from_label(), 60),
+        inline(rollback.to_label(), 60),
+        rollback
+            .hash
+            .as_ref()
+            .map(ToString::to_string)
+            .unwrap_or_default()
+    )
 }
 
 /// The five facts of a plan, one line each; also what `/rollback plan` shows.
@@ -213,30 +367,6 @@ fn things(plan: &Plan) -> String {
     format!("{} surfaces", plan.surfaces.len())
 }
 
-fn needs(rollback: &Rollback, policy: Option<&Policy>) -> String {
-    let Some(policy) = policy else {
-        return "somebody with authority; this service is not in the configuration any more".into();
-    };
-    let people = policy.could_approve(&rollback.requester.id);
-    if people.is_empty() {
-        return "one approval, and nobody else is listed who could give it: see `approve` in the configuration".into();
-    }
-    let named: Vec<String> = people
-        .iter()
-        .take(3)
-        .map(|(id, role)| format!("{} ({})", mention(id), inline(role, 40)))
-        .collect();
-    let more = match people.len() {
-        n if n > 3 => format!(" or {} more", n - 3),
-        _ => String::new(),
-    };
-    let but = match policy.requester_may_approve {
-        true => String::new(),
-        false => format!(", not @{}", inline(&rollback.requester.name, 80)),
-    };
-    format!("one approval: {}{more}{but}", list(&named, "or"))
-}
-
 /// The card once nobody is asked any more.
 fn running(rollback: &Rollback) -> Words {
     let id = rollback.id;
@@ -273,12 +403,29 @@ fn running(rollback: &Rollback) -> Words {
         blocks.push(context(&times));
     }
     let before_asking =
-        rollback.times.asked.is_none() && rollback.state.holds() && rollback.approved.is_some();
-    if before_asking && let Some(hash) = &rollback.hash {
-        blocks.push(actions(
-            &format!("RB-{id}:{}", rollback.revision),
-            vec![button(CANCEL, "Stop", &format!("RB-{id}:{}", hash.0))],
-        ));
+        rollback.times.asked.is_none() && rollback.state.holds() && rollback.is_let_run();
+    if let Some(hash) = &rollback.hash {
+        let value = format!("RB-{id}:{}", hash.0);
+        let mut buttons = vec![];
+        if before_asking {
+            buttons.push(button(CANCEL, "Stop", &value));
+        }
+        if rollback.why_not_undone().is_none() {
+            buttons.push(button(UNDO, "Undo…", &value).with_confirm(confirm(
+                &format!("Propose to undo RB-{id}?"),
+                &format!(
+                    "Proposes to take {} ({}) forward again, to {}. It needs an approval like any other.",
+                    rollback.service,
+                    rollback.environment,
+                    rollback.from_label()
+                ),
+                "Propose",
+                "Go back",
+            )));
+        }
+        if !buttons.is_empty() {
+            blocks.push(actions(&format!("RB-{id}:{}", rollback.revision), buttons));
+        }
     }
     let text = format!("{head}, {}. {}", inline(&way, 200), said);
     Words {
@@ -290,15 +437,44 @@ fn running(rollback: &Rollback) -> Words {
 /// What has been reached and what has not, with its moment.
 fn steps(rollback: &Rollback) -> Vec<String> {
     let times = &rollback.times;
-    let Some(approval) = &rollback.approved else {
+    if !rollback.is_let_run() {
         return vec![];
-    };
-    let mut lines = vec![format!(
-        "`[x]` {} approved   @{} as {}",
-        time(approval.at),
-        inline(&approval.by.name, 80),
-        inline(&approval.role, 40)
-    )];
+    }
+    let mut lines: Vec<String> = rollback
+        .approvals
+        .iter()
+        .map(|approval| {
+            let how = match approval.unopposed {
+                true => ", nobody objected",
+                false => "",
+            };
+            format!(
+                "`[x]` {} approved   @{} as {}{how}",
+                time(approval.at),
+                inline(&approval.by.name, 80),
+                inline(&list(&approval.roles, "and"), 80)
+            )
+        })
+        .collect();
+    if let Some(glass) = &rollback.glass
+        && glass.spent.is_none()
+    {
+        lines.push(format!(
+            "`[!]` {} BREAK GLASS   @{}, without an approval: \"{}\"{}",
+            time(glass.at),
+            inline(&glass.by.name, 80),
+            inline(&glass.because, 200),
+            match &glass.review {
+                Some(review) => format!(
+                    " · reviewed by @{}: {}",
+                    inline(&review.by.name, 80),
+                    review.answer
+                ),
+                None => " · to be reviewed".into(),
+            }
+        ));
+    }
+    lines.extend(warnings(rollback));
     if let Some(at) = times.accepted {
         let platform = rollback
             .plan
@@ -444,8 +620,12 @@ fn say(rollback: &Rollback) -> String {
             inline(&by.name, 80),
             reason(because)
         ),
-        State::Expired { at } if rollback.approved.is_some() => format!(
+        State::Expired { at } if rollback.times.approved.is_some() => format!(
             "It could not be run before the plan expired at {}. Nothing was run. Propose again for a fresh plan.",
+            time(*at)
+        ),
+        State::Expired { at } if !rollback.approvals.is_empty() => format!(
+            "Not everybody who is needed approved it by {}. Nothing was run. Propose again for a fresh plan.",
             time(*at)
         ),
         State::Expired { at } => format!(

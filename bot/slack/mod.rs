@@ -2,6 +2,7 @@
 
 pub mod blocks;
 pub mod card;
+pub mod glass;
 pub mod modal;
 
 use reqwest::{Client, StatusCode, header::RETRY_AFTER};
@@ -410,6 +411,41 @@ impl Slack {
         Ok((standing, user.name))
     }
 
+    /// Who is in a user group (`S…`), as Slack lists them (`usergroups.users.list`); being listed
+    /// says nothing of whether they may act, [`Slack::standing`] does. Slack lists nobody of a
+    /// group that is disabled or not known: that is [`Failure::Never`] with its code.
+    pub async fn group_members(&self, group: &str) -> Result<Vec<String>, Failure> {
+        #[derive(Deserialize)]
+        struct Answer {
+            users: Vec<String>,
+        }
+        let answer: Answer = self
+            .form("usergroups.users.list", &[("usergroup", group)])
+            .await?;
+        Ok(answer.users)
+    }
+
+    /// The id of whoever has this e-mail address in the workspace (`users.lookupByEmail`); none if
+    /// nobody has. Says nothing of whether they may act, [`Slack::standing`] does.
+    pub async fn by_email(&self, email: &str) -> Result<Option<String>, Failure> {
+        #[derive(Deserialize)]
+        struct Answer {
+            user: User,
+        }
+        #[derive(Deserialize)]
+        struct User {
+            id: String,
+        }
+        match self
+            .form::<Answer>("users.lookupByEmail", &[("email", email)])
+            .await
+        {
+            Ok(answer) => Ok(Some(answer.user.id)),
+            Err(Failure::Never(code)) if code == "users_not_found" => Ok(None),
+            Err(failure) => Err(failure),
+        }
+    }
+
     /// Opens a modal and gives nothing: it is found again by its `external_id`.
     pub async fn open_view(&self, trigger: &str, view: &SlackView) -> Result<(), Failure> {
         self.call::<Value>(
@@ -515,3 +551,6 @@ async fn bounded(mut answer: reqwest::Response) -> Result<Vec<u8>, String> {
     }
     Ok(body)
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,21 +1,43 @@
-//! The modal in which the target is changed.
+//! The forms: another target, and everything that takes more than a click.
 
 use super::{
     blocks::{cut, inline, plain, section},
-    card::release,
+    card::{release, summary},
 };
 use jiff::Timestamp;
-use rollback_domain::{plan::PlanHash, release::Survey, rollback::Rollback};
+use rollback_domain::{
+    grammar::ReviewAnswer,
+    plan::PlanHash,
+    policy::{Confirm, Rule},
+    proof::spell,
+    release::Survey,
+    rollback::Rollback,
+    step::Form,
+};
 use slack_morphism::prelude::*;
+use std::time::Duration;
 
-/// What Slack calls the modal when it is saved.
-pub const CALLBACK: &str = "retarget";
-/// The input in it.
-pub const BLOCK: &str = "target";
+/// What Slack calls a form of ours when it is saved.
+pub const CALLBACK: &str = "form";
+/// The input for another target.
+pub const TARGET: &str = "target";
+/// The input in which cautions are ticked.
+pub const TICKS: &str = "ticks";
+/// The input in which the exact target is typed.
+pub const TYPED: &str = "typed";
+/// The input in which somebody says why.
+pub const BECAUSE: &str = "because";
+/// The input in which somebody promises to explain it.
+pub const PROMISE: &str = "promise";
 
-/// What the modal is about: which rollback, which plan, and where people talk about it.
+/// What a form is about: which rollback, which plan, where people talk about it, and for whom it
+/// was opened.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct About {
+    /// What it asks.
+    pub form: Form,
+    /// The only person who can send it.
+    pub person: String,
     /// The rollback.
     pub rollback: u64,
     /// The plan it would replace.
@@ -79,7 +101,7 @@ pub fn choices(
     let can_save = !options.is_empty();
     if can_save {
         let mut select = SlackBlockStaticSelectElement::new()
-            .with_action_id(BLOCK.into())
+            .with_action_id(TARGET.into())
             .with_placeholder(plain("Choose a release", 150));
         let chosen = rollback.plan.as_ref().map(|plan| plan.to.id.as_str());
         if let Some(initial) = options
@@ -94,7 +116,7 @@ pub fn choices(
                 plain("Go back to", 2000),
                 SlackInputBlockElement::StaticSelect(select),
             )
-            .with_block_id(BLOCK.into())
+            .with_block_id(TARGET.into())
             .with_hint(plain("Saving replaces the card. Nothing is run.", 2000))
             .into(),
         );
@@ -123,6 +145,148 @@ fn option_text(release: &rollback_domain::release::Release, now: Timestamp) -> S
         None => "",
     };
     format!("{}{age}{by}{good}", release.label())
+}
+
+/// An approval that takes more than a click: the named cautions are ticked, or the target is typed.
+pub fn approve(about: &About, external_id: &str, rollback: &Rollback, rule: &Rule) -> SlackView {
+    let mut blocks = vec![section(&summary(rollback))];
+    let plan = rollback.plan.as_ref();
+    match (rule.confirm, plan) {
+        (Confirm::Tick, Some(plan)) => {
+            let options = plan
+                .cautions
+                .iter()
+                .map(|caution| {
+                    let said = caution.say(plan.to.label(), plan.read_at);
+                    SlackBlockChoiceItem::new(plain_text(&said, 75), caution.name().to_owned())
+                })
+                .collect();
+            let label = "I have seen, and accept";
+            let boxes = SlackBlockCheckboxesElement::new(options).with_action_id(TICKS.into());
+            let input = SlackInputBlockElement::Checkboxes(boxes);
+            blocks.push(
+                SlackInputBlock::new(plain(label, 2000), input)
+                    .with_block_id(TICKS.into())
+                    .into(),
+            );
+        }
+        (Confirm::Type, Some(plan)) => {
+            let label = format!("Type the exact target: {}", plan.to.label());
+            let hint = "This plan touches data. It cannot be undone by going forward again.";
+            blocks.push(line(TYPED, &label, Some(hint), false));
+        }
+        (Confirm::Click, _) | (_, None) => {}
+    }
+    let title = format!("Approve RB-{}", rollback.id);
+    asking(about, external_id, &title, "Roll back now", blocks)
+}
+
+/// An objection.
+pub fn object(about: &About, external_id: &str, rollback: &Rollback) -> SlackView {
+    let blocks = vec![
+        section(&summary(rollback)),
+        line(
+            BECAUSE,
+            "What speaks against it?",
+            Some("The card shows it to everybody. It stops nobody with authority."),
+            true,
+        ),
+    ];
+    let title = format!("Object to RB-{}", rollback.id);
+    asking(about, external_id, &title, "Object", blocks)
+}
+
+/// An emergency: it is run at once, and explained afterwards.
+pub fn break_glass(
+    about: &About,
+    external_id: &str,
+    rollback: &Rollback,
+    review_within: Duration,
+) -> SlackView {
+    let promise = format!("I will explain this within {}", spell(review_within));
+    let option = SlackBlockChoiceItem::new(plain_text(&promise, 75), "promised".to_owned());
+    let boxes = SlackBlockCheckboxesElement::new(vec![option]).with_action_id(PROMISE.into());
+    let blocks = vec![
+        section(&format!(
+            "{}\nIt is run at once, without an approval. Everybody in the channel is told, those who could have approved are asked what they think of it, and it stays in the record.",
+            summary(rollback)
+        )),
+        line(BECAUSE, "Why can it not wait?", None, false),
+        SlackInputBlock::new(
+            plain("Afterwards", 2000),
+            SlackInputBlockElement::Checkboxes(boxes),
+        )
+        .with_block_id(PROMISE.into())
+        .into(),
+    ];
+    let title = format!("Break glass: RB-{}", rollback.id);
+    asking(about, external_id, &title, "Break glass & run", blocks)
+}
+
+/// What somebody with authority thinks of an emergency.
+pub fn review(
+    about: &About,
+    external_id: &str,
+    rollback: &Rollback,
+    answer: ReviewAnswer,
+) -> SlackView {
+    let said = rollback.glass.as_ref().map_or_else(String::new, |glass| {
+        format!(
+            "*@{}* let RB-{} run without an approval:\n> {}\nYour answer: *{answer}*.",
+            inline(&glass.by.name, 80),
+            rollback.id,
+            inline(&glass.because, 500)
+        )
+    });
+    let blocks = vec![
+        section(&said),
+        line(
+            BECAUSE,
+            "In your words",
+            Some("It goes into the timeline, and so into the post-mortem."),
+            true,
+        ),
+    ];
+    let title = format!("Review RB-{}", rollback.id);
+    asking(about, external_id, &title, "Answer", blocks)
+}
+
+/// A line, or a field, that somebody has to fill.
+fn line(id: &str, label: &str, hint: Option<&str>, long: bool) -> SlackBlock {
+    let input = SlackBlockPlainTextInputElement::new()
+        .with_action_id(id.into())
+        .with_multiline(long)
+        .with_max_length(if long { 1000 } else { 300 });
+    let mut block = SlackInputBlock::new(
+        plain(label, 2000),
+        SlackInputBlockElement::PlainTextInput(input),
+    )
+    .with_block_id(id.into());
+    if let Some(hint) = hint {
+        block = block.with_hint(plain(hint, 2000));
+    }
+    block.into()
+}
+
+fn plain_text(text: &str, at_most: usize) -> SlackBlockText {
+    SlackBlockText::Plain(SlackBlockPlainText::new(cut(text, at_most)))
+}
+
+fn asking(
+    about: &About,
+    external_id: &str,
+    title: &str,
+    submit: &str,
+    blocks: Vec<SlackBlock>,
+) -> SlackView {
+    SlackView::Modal(
+        SlackModalView::new(plain(title, 24), blocks)
+            .with_callback_id(CALLBACK.into())
+            .with_external_id(cut(external_id, 255))
+            .with_close(plain("Go back", 24))
+            .with_submit(plain(submit, 24))
+            .with_private_metadata(serde_json::to_string(about).unwrap_or_default()),
+    )
 }
 
 fn view(about: &About, external_id: &str, blocks: Vec<SlackBlock>, can_save: bool) -> SlackView {

@@ -67,6 +67,15 @@ pub async fn sweep(tx: &mut Tx, before: Timestamp) -> sqlx::Result<()> {
     in_tx!(tx, c => sqlx::query(SWEEP).bind(micros(before)).execute(c).await.map(drop))
 }
 
+const WHOSE: &str = "SELECT key FROM message WHERE channel = $1 AND ts = $2 LIMIT 1";
+
+/// The key of the message of ours that is there.
+pub async fn whose(db: &Db, channel: &str, ts: &str) -> sqlx::Result<Option<String>> {
+    let row: Option<(String,)> = reading!(db, pool => sqlx::query_as(WHOSE)
+        .bind(channel).bind(ts).fetch_optional(pool).await)?;
+    Ok(row.map(|(key,)| key))
+}
+
 const LATEST_CARD: &str = "SELECT ts FROM message WHERE channel = $1 AND key LIKE 'RB-%:card' ORDER BY sent_at DESC LIMIT 1";
 
 /// The card that was last touched in a channel.

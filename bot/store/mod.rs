@@ -6,6 +6,7 @@
 
 pub mod messages;
 pub mod rollbacks;
+pub mod rosters;
 pub mod steps;
 pub mod timelines;
 

@@ -2,7 +2,11 @@
 
 use super::{Db, Tx, in_tx, micros, moment, read, reading, written};
 use jiff::Timestamp;
-use rollback_domain::{release::Survey, rollback::Rollback};
+use rollback_domain::{
+    history::{History, Past},
+    release::Survey,
+    rollback::Rollback,
+};
 
 const NEXT_ID: &str = "UPDATE counter SET value = value + 1 WHERE name = $1 RETURNING value";
 
@@ -112,6 +116,48 @@ pub async fn latest_of(
     let row: Option<(String,)> = reading!(db, pool => sqlx::query_as(LATEST_OF)
         .bind(service).bind(environment).fetch_optional(pool).await)?;
     row.map(|(doc,)| read(&doc)).transpose()
+}
+
+/// The last one of a service, among its last fifty, that its platform was asked for.
+pub async fn latest_asked(
+    db: &Db,
+    service: &str,
+    environment: &str,
+) -> sqlx::Result<Option<Rollback>> {
+    let rows: Vec<(String,)> = reading!(db, pool => sqlx::query_as(LAST_OF)
+        .bind(service).bind(environment).fetch_all(pool).await)?;
+    for (doc,) in &rows {
+        let rollback: Rollback = read(doc)?;
+        if rollback.times.asked.is_some() {
+            return Ok(Some(rollback));
+        }
+    }
+    Ok(None)
+}
+
+const LAST_OF: &str =
+    "SELECT doc FROM rollback WHERE service = $1 AND environment = $2 ORDER BY id DESC LIMIT 50";
+
+/// What was done to a service before, as far as its last fifty rollbacks tell.
+pub async fn history(db: &Db, service: &str, environment: &str) -> sqlx::Result<History> {
+    let rows: Vec<(String,)> = reading!(db, pool => sqlx::query_as(LAST_OF)
+        .bind(service).bind(environment).fetch_all(pool).await)?;
+    told(&rows)
+}
+
+/// The same, seen from inside a transaction.
+pub async fn history_in(tx: &mut Tx, service: &str, environment: &str) -> sqlx::Result<History> {
+    let rows: Vec<(String,)> = in_tx!(tx, c => sqlx::query_as(LAST_OF)
+        .bind(service).bind(environment).fetch_all(c).await)?;
+    told(&rows)
+}
+
+fn told(rows: &[(String,)]) -> sqlx::Result<History> {
+    let mut past = vec![];
+    for (doc,) in rows {
+        past.extend(Past::of(&read(doc)?));
+    }
+    Ok(History(past))
 }
 
 /// Whether an insert failed because the service has an open rollback already.

@@ -187,3 +187,12 @@ pub async fn waiting(db: &Db) -> sqlx::Result<Vec<(String, String, Timestamp, Op
         .map(|(kind, key, at, error)| (kind, key, moment(at), error))
         .collect())
 }
+
+const SO_MANY: &str = "SELECT count(*) FROM step WHERE kind = $1";
+
+/// How many steps of a kind are left to do.
+pub async fn so_many(db: &Db, kind: &str) -> sqlx::Result<i64> {
+    let (n,): (i64,) =
+        reading!(db, pool => sqlx::query_as(SO_MANY).bind(kind).fetch_one(pool).await)?;
+    Ok(n)
+}

@@ -46,6 +46,30 @@ pub async fn incident_of(tx: &mut Tx, channel: &str, now: Timestamp) -> sqlx::Re
     Ok(id)
 }
 
+const ONGOING: &str =
+    "SELECT id FROM incident WHERE channel = $1 AND last_at > $2 ORDER BY id DESC LIMIT 1";
+
+/// The channel's incident, if one is going on; nothing is opened.
+pub async fn ongoing(tx: &mut Tx, channel: &str, now: Timestamp) -> sqlx::Result<Option<i64>> {
+    let row: Option<(i64,)> = in_tx!(tx, c => sqlx::query_as(ONGOING)
+        .bind(channel).bind(micros(now) - SILENCE).fetch_optional(c).await)?;
+    Ok(row.map(|(id,)| id))
+}
+
+const SO_MANY: &str = "SELECT count(*) FROM timeline WHERE kind = $1 AND at > $2 AND at <= $3";
+
+/// How often something of a kind happened between two moments.
+pub async fn so_many(
+    db: &Db,
+    kind: Kind,
+    after: Timestamp,
+    until: Timestamp,
+) -> sqlx::Result<i64> {
+    let (n,): (i64,) = reading!(db, pool => sqlx::query_as(SO_MANY)
+        .bind(kind.to_string()).bind(micros(after)).bind(micros(until)).fetch_one(pool).await)?;
+    Ok(n)
+}
+
 const LATEST_IN: &str = "SELECT id FROM incident WHERE channel = $1 ORDER BY id DESC LIMIT 1";
 
 /// The channel's latest incident.

@@ -1,30 +1,30 @@
 //! Driving a rollback: what its state asks for next.
 
-use super::{backoff, later, say::whisper, standing};
+use super::{PATIENCE, backoff, later, standing};
 use crate::{
     App,
     config::Service,
     engine::{Error, Extra},
     probe,
     providers::Provider,
-    slack::{Failure, Words, blocks},
+    roster,
+    slack::Failure,
     store::{
-        rollbacks,
+        rollbacks, rosters,
         steps::{Lease, Next},
     },
 };
 use rollback_domain::{
-    people::{Policy, Standing},
-    plan::Plan,
+    authority::Roster,
+    history::History,
+    people::Standing,
+    plan::{Basis, Plan},
+    policy::Policy,
     refusal::Refusal,
     release::{Pin, Progress, Surface, Survey, Trouble},
     rollback::{Command, Rollback, State},
-    step::Step,
 };
 use std::{sync::Arc, time::Duration};
-
-/// How often something that may pass is tried before a person who waits is told.
-const PATIENCE: i64 = 4;
 
 /// A rollback being driven under a lease.
 struct Drive<'a> {
@@ -73,12 +73,7 @@ pub(super) async fn drive(app: &App, lease: &Lease, id: u64) -> Result<(), Error
     let now = app.engine.clock.now();
     match drive.rollback.state {
         State::Planning => drive.plan().await,
-        State::Proposed { expires_at } if now < expires_at => {
-            app.engine
-                .end(lease, Next::At(expires_at), Extra::default())
-                .await
-        }
-        State::Proposed { .. } => drive.put(Command::Expire).await,
+        State::Proposed { expires_at } => drive.wait(expires_at).await,
         State::Approved { expires_at } if now >= expires_at => drive.put(Command::Expire).await,
         State::Approved { .. } => drive.recheck().await,
         // Whoever asked did not live to store the answer.
@@ -97,17 +92,25 @@ pub(super) async fn drive(app: &App, lease: &Lease, id: u64) -> Result<(), Error
 
 impl Drive<'_> {
     async fn plan(self) -> Result<(), Error> {
-        let requester = match standing(self.app, &self.rollback.requester).await {
+        let roles = self.app.config.roles_of(self.service);
+        // What the card names, and whether the requester is an authority, is read with the rest.
+        let (who, survey, (roster, read)) = tokio::join!(
+            standing(self.app, &self.rollback.requester),
+            self.provider.survey(),
+            roster::read(self.app, &roles),
+        );
+        let requester = match who {
             Err(failure)
                 if self.lease.attempt < PATIENCE && !matches!(failure, Failure::Never(_)) =>
             {
                 return self.again(failure.to_string(), None).await;
             }
             Err(failure) => {
-                let refusal = Refusal::AuthorityUnreadable {
-                    why: failure.to_string(),
+                let refusal = Standing::Unreadable(failure.to_string()).admit();
+                return match refusal {
+                    Err(refusal) => self.put(Command::CannotPlan { refusal }).await,
+                    Ok(()) => Ok(()),
                 };
-                return self.put(Command::CannotPlan { refusal }).await;
             }
             Ok((standing, requester)) => {
                 if let Err(refusal) = standing.admit() {
@@ -116,7 +119,7 @@ impl Drive<'_> {
                 requester
             }
         };
-        let survey = match self.provider.survey().await {
+        let survey = match survey {
             Ok(survey) => survey,
             Err(Trouble::Busy { why, retry_after }) if self.lease.attempt < PATIENCE => {
                 return self.again(why, retry_after).await;
@@ -128,15 +131,120 @@ impl Drive<'_> {
                 return self.put(Command::CannotPlan { refusal }).await;
             }
         };
-        let command = match self.draw(&survey) {
+        let now = self.app.engine.clock.now();
+        let command = match self.draw(&survey, &self.history().await?, now) {
             Ok(plan) => Command::Planned {
                 plan: Box::new(plan),
                 requester,
+                roster: Box::new(roster),
+                frozen: rosters::frozen_of(
+                    &self.app.engine.db,
+                    &self.rollback.service,
+                    &self.rollback.environment,
+                )
+                .await?,
             },
             Err(refusal) => Command::CannotPlan { refusal },
         };
+        let mut extra = self.saw(&survey);
+        extra.roster = read;
+        self.put_with(command, extra).await
+    }
+
+    /// The card is open: reminders, the ladder, the objection window, and the plan's end.
+    async fn wait(self, expires_at: jiff::Timestamp) -> Result<(), Error> {
+        let now = self.app.engine.clock.now();
+        let waiting = &self.rollback.waiting;
+        if now < self.rollback.next_look(&self.policy, expires_at) {
+            let next = Next::At(self.rollback.next_look(&self.policy, expires_at));
+            return self
+                .app
+                .engine
+                .end(self.lease, next, Extra::default())
+                .await;
+        }
+        if waiting.window_ends.is_some_and(|ends| ends <= now) && now < expires_at {
+            return self.end_window().await;
+        }
+        let since = waiting.since.unwrap_or(now);
+        if now < expires_at {
+            let roster = Box::new(self.known().await?);
+            return self.put(Command::Waited { roster }).await;
+        }
+        let until = since.checked_add(self.policy.waits()).unwrap_or(now);
+        if now < until && self.rollback.hash.is_some() {
+            return self.renew().await;
+        }
+        self.put(Command::Expire).await
+    }
+
+    /// Nobody objected in time. Whether whoever asked has the authority is read now.
+    async fn end_window(self) -> Result<(), Error> {
+        let roles = self.eligible();
+        let roles: Vec<&str> = roles.iter().map(String::as_str).collect();
+        let (who, (roster, read)) = tokio::join!(
+            standing(self.app, &self.rollback.requester),
+            roster::read(self.app, &roles),
+        );
+        let standing = match who {
+            Ok((standing, _)) => standing,
+            Err(failure) => Standing::Unreadable(failure.to_string()),
+        };
+        let extra = Extra {
+            roster: read,
+            ..Extra::default()
+        };
+        let command = Command::WindowEnded {
+            standing,
+            roster: Box::new(roster),
+        };
+        self.put_with(command, extra).await
+    }
+
+    /// The plan is too old and still waited for: is it still the same?
+    async fn renew(self) -> Result<(), Error> {
+        let survey = match self.provider.survey().await {
+            Ok(survey) => survey,
+            Err(Trouble::Busy { why, retry_after }) if self.lease.attempt < PATIENCE => {
+                return self.again(why, retry_after).await;
+            }
+            Err(trouble) => {
+                let refusal = Refusal::PlatformTrouble {
+                    why: trouble.to_string(),
+                };
+                return self
+                    .put(Command::Renewed {
+                        plan: Err(refusal),
+                    })
+                    .await;
+            }
+        };
+        let plan = self.redraw(&survey).await?;
         let saw = self.saw(&survey);
-        self.put_with(command, saw).await
+        self.put_with(Command::Renewed { plan }, saw).await
+    }
+
+    /// The roles that may approve this plan.
+    fn eligible(&self) -> Vec<String> {
+        let roster = Roster::default();
+        let case = self.rollback.case(&self.policy, &roster);
+        case.rule.eligible().into_iter().map(str::to_owned).collect()
+    }
+
+    /// What the record knows of the service's roles.
+    async fn known(&self) -> Result<Roster, Error> {
+        let roles = self.app.config.roles_of(self.service);
+        Ok(roster::known(self.app, &roles).await?)
+    }
+
+    async fn history(&self) -> Result<History, Error> {
+        let history = rollbacks::history(
+            &self.app.engine.db,
+            &self.rollback.service,
+            &self.rollback.environment,
+        )
+        .await?;
+        Ok(history)
     }
 
     async fn recheck(self) -> Result<(), Error> {
@@ -153,23 +261,10 @@ impl Drive<'_> {
                     .await;
             }
         };
-        // The same aim, drawn on what is there now: an aim like "previous" or "@02:40" is drawn
-        // at the card's moment, so that only the platform's changes count.
-        let plan = match &self.rollback.plan {
-            Some(before) => Plan::draw(
-                &survey,
-                &self.provider.nature(self.rollback.aim.way()),
-                &self.rollback.aim,
-                before.read_at,
-            )
-            .map(Box::new),
-            None => Err(Refusal::OldCard {
-                id: self.rollback.id,
-            }),
-        };
         let command = Command::Rechecked {
+            plan: self.redraw(&survey).await?,
             survey: Box::new(survey.clone()),
-            plan,
+            roster: Box::new(self.known().await?),
         };
         let id = self.rollback.id;
         let saw = self.saw(&survey);
@@ -246,10 +341,33 @@ impl Drive<'_> {
         self.prove(seen).await
     }
 
-    fn draw(&self, survey: &Survey) -> Result<Plan, Refusal> {
-        let now = self.app.engine.clock.now();
+    /// The same aim, drawn on what is there now: an aim like "previous" or "@02:40" is drawn at
+    /// the card's moment, so that only the platform's changes count.
+    async fn redraw(&self, survey: &Survey) -> Result<Result<Box<Plan>, Refusal>, Error> {
+        let Some(before) = &self.rollback.plan else {
+            let id = self.rollback.id;
+            return Ok(Err(Refusal::OldCard { id }));
+        };
+        let history = self.history().await?;
+        Ok(self
+            .draw(survey, &history, before.read_at)
+            .map(Box::new))
+    }
+
+    fn draw(
+        &self,
+        survey: &Survey,
+        history: &History,
+        at: jiff::Timestamp,
+    ) -> Result<Plan, Refusal> {
         let aim = &self.rollback.aim;
-        Plan::draw(survey, &self.provider.nature(aim.way()), aim, now)
+        let basis = Basis {
+            survey,
+            nature: &self.provider.nature(aim.way()),
+            history,
+            risks: &self.policy.risks,
+        };
+        Plan::draw(basis, aim, at)
     }
 
     fn saw(&self, survey: &Survey) -> Extra {
@@ -291,63 +409,4 @@ impl Drive<'_> {
         }
         Ok(())
     }
-}
-
-/// Lets a person act: who they are is read now, and the machine decides.
-pub(super) async fn act(app: &App, lease: &Lease) -> Result<(), Error> {
-    let Step::Act {
-        rollback,
-        channel,
-        by,
-        source,
-        reply_to,
-        act,
-        ..
-    } = &lease.step
-    else {
-        return Ok(());
-    };
-    let (standing, by) = match standing(app, by).await {
-        Ok(known) => known,
-        Err(failure) if lease.attempt < PATIENCE && !matches!(failure, Failure::Never(_)) => {
-            let next = Next::Retry(backoff(app, lease.attempt - 1), failure.to_string());
-            return app.engine.end(lease, next, Extra::default()).await;
-        }
-        Err(failure) => (Standing::Unreadable(failure.to_string()), by.clone()),
-    };
-    let Some(found) = rollbacks::get(&app.engine.db, *rollback).await? else {
-        return app.engine.end(lease, Next::Done, Extra::default()).await;
-    };
-    let policy = match app.config.service(&found.service, &found.environment) {
-        Some(service) => app.policy(service),
-        None => {
-            let text = format!(
-                "{}@{} is not in the configuration any more, so nobody has authority over it. Nothing was run.",
-                found.service, found.environment
-            );
-            let words = Words::plain(blocks::escape(&text));
-            return whisper(
-                app,
-                lease,
-                channel,
-                &by.id,
-                None,
-                reply_to.as_deref(),
-                &words,
-            )
-            .await;
-        }
-    };
-    let command = Command::Person {
-        by,
-        standing,
-        source: *source,
-        reply_to: reply_to.clone(),
-        act: act.clone(),
-    };
-    app.engine
-        .complete(lease, *rollback, command, &policy, Extra::default())
-        .await?
-        .ok();
-    Ok(())
 }

@@ -4,7 +4,9 @@
 //! talks to the world, and ends in one transaction that stores what came of it and completes the
 //! step, or in nothing when another worker has it by now.
 
+mod act;
 mod drive;
+mod glass;
 mod modal;
 mod say;
 mod show;
@@ -27,6 +29,8 @@ use tokio::{sync::watch, task::JoinSet, time::Instant};
 const AT_ONCE: usize = 16;
 /// How long it waits when nobody rings: the net under the bell, and other replicas' work.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
+/// How often something that may pass is tried before a person who waits is told.
+const PATIENCE: i64 = 4;
 /// How often a lease is renewed while its work goes on.
 const RENEW_EVERY: Duration = Duration::from_secs(10);
 /// How often the platforms are read for the board.
@@ -133,7 +137,13 @@ async fn tick(app: &App, lease: Lease) {
 async fn perform(app: &App, lease: &Lease) -> Result<(), Error> {
     match &lease.step {
         Step::Drive { rollback } => drive::drive(app, lease, *rollback).await,
-        Step::Act { .. } => drive::act(app, lease).await,
+        Step::Act { .. } => act::act(app, lease).await,
+        Step::Forged { .. } => act::forged(app, lease).await,
+        Step::Tend { .. } => act::tend(app, lease).await,
+        Step::Glass { rollback } => glass::message(app, lease, *rollback).await,
+        Step::Review { rollback } => glass::review(app, lease, *rollback).await,
+        Step::Page { rollback, page } => glass::page(app, lease, *rollback, page).await,
+        Step::Roster { source } => glass::roster(app, lease, source).await,
         Step::Card { rollback } => say::card(app, lease, *rollback).await,
         Step::Outcome { rollback } => say::outcome(app, lease, *rollback).await,
         Step::Tell { .. } => say::tell(app, lease).await,
@@ -148,17 +158,16 @@ async fn perform(app: &App, lease: &Lease) -> Result<(), Error> {
     }
 }
 
-/// Has every platform read for the board, from now on.
+/// Has every platform read for the board, and every source of roles for the cards, from now on.
 pub async fn survey_all(app: &App) -> Result<(), Error> {
-    let steps: Vec<Step> = app
-        .config
-        .services
-        .iter()
-        .map(|service| Step::Survey {
-            service: service.name.clone(),
-            environment: service.environment.clone(),
-        })
-        .collect();
+    let platforms = app.config.services.iter().map(|service| Step::Survey {
+        service: service.name.clone(),
+        environment: service.environment.clone(),
+    });
+    let sources = app.config.sources().into_iter().map(|source| Step::Roster {
+        source: source.clone(),
+    });
+    let steps: Vec<Step> = platforms.chain(sources).collect();
     app.engine.leave(&steps).await
 }
 

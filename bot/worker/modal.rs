@@ -1,16 +1,23 @@
-//! The modal for another target: opened at once, filled when the platform has been read.
+//! Forms: opened at once; the one for another target is filled when the platform has been read.
 
-use super::say::whisper;
+use super::say::{To, refuse, whisper};
 use crate::{
     App,
     engine::{Error, Extra},
+    roster,
     slack::{Words, modal},
     store::{
         rollbacks,
         steps::{Lease, Next},
     },
 };
-use rollback_domain::step::Step;
+use rollback_domain::{
+    authority::Roster,
+    policy::Policy,
+    refusal::{Refusal, Source},
+    risk::Risk,
+    step::{Form, Step},
+};
 use std::time::Duration;
 
 /// Slack forgets a click's trigger after three seconds.
@@ -19,6 +26,7 @@ const TRIGGER_LIVES: Duration = Duration::from_secs(3);
 /// Opens and fills it.
 pub(super) async fn open(app: &App, lease: &Lease) -> Result<(), Error> {
     let Step::Modal {
+        form,
         rollback,
         hash,
         person,
@@ -47,28 +55,61 @@ pub(super) async fn open(app: &App, lease: &Lease) -> Result<(), Error> {
     };
     let now = app.engine.clock.now();
     let about = modal::About {
+        form: *form,
+        person: person.id.clone(),
         rollback: *rollback,
         hash: hash.clone(),
         channel: channel.clone(),
+    };
+    let service = app.config.service(&found.service, &found.environment);
+    // A form is opened at once; only the one for another target has to be filled later.
+    let first = match (form, service.map(|service| app.policy(service))) {
+        (Form::Target, _) => modal::loading(&about, id),
+        (_, None) => return tell("Its service is not in the configuration any more.").await,
+        (Form::Approve, Some(policy)) => {
+            let nobody = Roster::default();
+            modal::approve(&about, id, &found, found.case(&policy, &nobody).rule)
+        }
+        (Form::Object, Some(_)) => modal::object(&about, id, &found),
+        (Form::BreakGlass, Some(policy)) => {
+            let roster = roster::known(app, &policy_roles(&policy)).await?;
+            let case = found.case(&policy, &roster);
+            if !case.rule.break_glass {
+                let refusal = Refusal::NoBreakGlass {
+                    risk: case.risk,
+                    people: case.could_approve(now).into_iter().map(|(id, _)| id).collect(),
+                };
+                let to = To {
+                    channel,
+                    person,
+                    thread: None,
+                    reply_to: None,
+                };
+                let verb = "break the glass";
+                return refuse(app, lease, to, Source::Button, verb, &refusal).await;
+            }
+            modal::break_glass(&about, id, &found, policy.review_within)
+        }
+        (Form::Review(answer), Some(_)) => modal::review(&about, id, &found, *answer),
     };
     // A second attempt finds the modal open, or the trigger gone.
     if lease.attempt == 1 {
         let age = Duration::try_from(now.duration_since(*clicked_at)).unwrap_or_default();
         let opened = match age < TRIGGER_LIVES {
             true => {
-                app.slack
-                    .open_view(trigger, &modal::loading(&about, id))
-                    .await
+                app.slack.open_view(trigger, &first).await
             }
             false => Err(crate::slack::Failure::Never("expired_trigger_id".into())),
         };
         app.metrics.slack("views.open", opened.is_ok());
         if let Err(failure) = opened {
             tracing::warn!(%failure, "the modal could not be opened");
-            return tell("Slack did not open the form in time. Nothing was changed. Click *Change target…* once more.").await;
+            return tell("Slack did not open the form in time. Nothing was changed. Click once more.").await;
         }
     }
-    let service = app.config.service(&found.service, &found.environment);
+    if *form != Form::Target {
+        return app.engine.end(lease, Next::Done, Extra::default()).await;
+    }
     let view = match service.and_then(|service| app.provider(service)) {
         None => modal::failed(
             &about,
@@ -90,4 +131,15 @@ pub(super) async fn open(app: &App, lease: &Lease) -> Result<(), Error> {
         tracing::info!(%failure, "the modal could not be filled");
     }
     app.engine.end(lease, Next::Done, Extra::default()).await
+}
+
+/// Every role of a policy's rules.
+fn policy_roles(policy: &Policy) -> Vec<&str> {
+    let mut roles: Vec<&str> = Risk::ALL
+        .iter()
+        .flat_map(|risk| policy.rules.of(*risk).eligible())
+        .collect();
+    roles.sort_unstable();
+    roles.dedup();
+    roles
 }

@@ -3,7 +3,7 @@
 use super::{after_failure, later, standing};
 use crate::{
     App,
-    engine::{Error, Extra},
+    engine::{Error, Extra, refused},
     slack::{Failure, Words, blocks, card},
     store::{
         messages::{self, Sent},
@@ -14,6 +14,7 @@ use crate::{
 };
 use jiff::Timestamp;
 use rollback_domain::{
+    people::{Person, Standing},
     refusal::{Refusal, Source},
     rollback::{Rollback, Spoken, State},
     step::{Format, Step},
@@ -38,11 +39,8 @@ pub(super) async fn card(app: &App, lease: &Lease, id: u64) -> Result<(), Error>
     if rollback.plan.is_none() || sent.revision >= rollback.revision {
         return app.engine.end(lease, Next::Done, Extra::default()).await;
     }
-    let policy = app
-        .config
-        .service(&rollback.service, &rollback.environment)
-        .map(|service| app.policy(service));
-    let mut words = card::card(&rollback, policy.as_ref(), app.engine.clock.now());
+    let authority = app.authority(&rollback).await?;
+    let mut words = card::card(&rollback, authority.as_ref(), app.engine.clock.now());
     if matches!(rollback.state, State::Proposed { .. }) {
         match app.templates.proposed(&rollback) {
             Ok(text) => words.text = text,
@@ -75,7 +73,7 @@ pub(super) async fn outcome(app: &App, lease: &Lease, id: u64) -> Result<(), Err
 }
 
 /// Posts or edits one message of a rollback.
-async fn put(
+pub(super) async fn put(
     app: &App,
     lease: &Lease,
     rollback: &Rollback,
@@ -226,6 +224,42 @@ pub(super) async fn tell(app: &App, lease: &Lease) -> Result<(), Error> {
     .await
 }
 
+/// Somebody, and where they are to be told something that only they see.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct To<'a> {
+    pub(super) channel: &'a str,
+    pub(super) person: &'a Person,
+    pub(super) thread: Option<&'a str>,
+    pub(super) reply_to: Option<&'a str>,
+}
+
+/// Tells one person no, writes that into the channel's timeline, and ends the step.
+pub(super) async fn refuse(
+    app: &App,
+    lease: &Lease,
+    to: To<'_>,
+    source: Source,
+    verb: &str,
+    refusal: &Refusal,
+) -> Result<(), Error> {
+    let now = app.engine.clock.now();
+    let tell = Step::Tell {
+        channel: to.channel.to_owned(),
+        person: to.person.id.clone(),
+        thread: to.thread.map(str::to_owned),
+        reply_to: to.reply_to.map(str::to_owned),
+        spoken: Spoken::from(refusal),
+        id: format!("refused:{}:{}", lease.step.kind(), lease.step.key()),
+    };
+    let happening = refused(to.person, source, verb, refusal, None, now);
+    let extra = Extra {
+        recorded: Some((to.channel.to_owned(), happening)),
+        steps: vec![(tell, now)],
+        ..Extra::default()
+    };
+    app.engine.end(lease, Next::Done, extra).await
+}
+
 /// Says something to one person and ends the step.
 pub(super) async fn whisper(
     app: &App,
@@ -263,6 +297,7 @@ pub(super) async fn post(app: &App, lease: &Lease) -> Result<(), Error> {
     let Step::Post {
         channel,
         thread,
+        under,
         spoken,
         id,
     } = &lease.step
@@ -270,6 +305,17 @@ pub(super) async fn post(app: &App, lease: &Lease) -> Result<(), Error> {
         return Ok(());
     };
     let now = app.engine.clock.now();
+    let thread = match under {
+        Some(rollback) => messages::get(&app.engine.db, &card_key(*rollback)).await?.ts,
+        None => thread.clone(),
+    };
+    if under.is_some() && thread.is_none() && lease.attempt < 10 {
+        let next = Next::Retry(
+            later(app, Duration::from_secs(5)),
+            "the card is not posted yet".into(),
+        );
+        return app.engine.end(lease, next, Extra::default()).await;
+    }
     if let Some(at) = too_soon(
         messages::last_post(&app.engine.db, channel).await?,
         POST_EVERY,
@@ -315,48 +361,30 @@ pub(super) async fn export(app: &App, lease: &Lease) -> Result<(), Error> {
         rollback,
         thread,
         asked_by,
-        ..
+        id,
     } = &lease.step
     else {
         return Ok(());
     };
     if let Some(person) = asked_by {
-        match standing(app, person).await {
-            Ok((standing, _)) => {
-                if let Err(refusal) = standing.admit() {
-                    let words = Words::plain(refusal.say(&blocks::Mrkdwn));
-                    return whisper(
-                        app,
-                        lease,
-                        channel,
-                        &person.id,
-                        thread.as_deref(),
-                        None,
-                        &words,
-                    )
-                    .await;
-                }
-            }
-            Err(Failure::Never(code)) => {
-                let refusal = Refusal::AuthorityUnreadable { why: code };
-                let words = Words::plain(refusal.say(&blocks::Mrkdwn));
-                return whisper(
-                    app,
-                    lease,
-                    channel,
-                    &person.id,
-                    thread.as_deref(),
-                    None,
-                    &words,
-                )
-                .await;
-            }
+        let standing = match standing(app, person).await {
+            Ok((standing, _)) => standing,
+            Err(Failure::Never(code)) => Standing::Unreadable(code),
             Err(failure) => {
                 return app
                     .engine
                     .end(lease, after_failure(app, lease, &failure), Extra::default())
                     .await;
             }
+        };
+        if let Err(refusal) = standing.admit() {
+            let to = To {
+                channel,
+                person,
+                thread: thread.as_deref(),
+                reply_to: None,
+            };
+            return refuse(app, lease, to, Source::Command, "export", &refusal).await;
         }
     }
     let card = match rollback {
@@ -381,7 +409,11 @@ pub(super) async fn export(app: &App, lease: &Lease) -> Result<(), Error> {
         }
         entries.extend(page);
     }
-    let about = rollback.map(|id| format!("-RB-{id}")).unwrap_or_default();
+    // A later file about the same rollback has another name, so that each is uploaded.
+    let reviewed = if id.ends_with(":reviewed") { "-reviewed" } else { "" };
+    let about = rollback
+        .map(|id| format!("-RB-{id}{reviewed}"))
+        .unwrap_or_default();
     let (name, body) = match format {
         Format::Markdown => (
             format!("INC-{incident}{about}-timeline.md"),
@@ -406,6 +438,10 @@ pub(super) async fn export(app: &App, lease: &Lease) -> Result<(), Error> {
         }
     };
     let comment = match rollback {
+        Some(id) if !reviewed.is_empty() => format!(
+            "Timeline of INC-{incident} with the review of RB-{id}: {} entries.",
+            entries.len()
+        ),
         Some(id) => format!(
             "Timeline of INC-{incident}, exported when RB-{id} closed: {} entries.",
             entries.len()

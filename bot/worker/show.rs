@@ -1,20 +1,33 @@
 //! Reading a platform for somebody who only looks, and for the board.
 
-use super::{SURVEY_EVERY, backoff, later, say::whisper, standing};
+use super::{
+    SURVEY_EVERY, backoff, later,
+    say::{To, refuse, whisper},
+    standing,
+};
 use crate::{
     App,
     engine::{Error, Extra},
+    roster,
     slack::{
         Words,
-        blocks::{Mrkdwn, context, cut, header, inline, section},
+        blocks::{Mrkdwn, context, cut, escape, header, inline, section},
         card,
     },
-    store::steps::{Lease, Next},
+    store::{
+        rollbacks,
+        steps::{Lease, Next},
+    },
 };
 use rollback_domain::{
-    plan::Plan,
-    refusal::{Refusal, sentence},
+    authority::Case,
+    grammar::About,
+    people::{Person, Standing},
+    plan::{Basis, Plan},
+    refusal::{Refusal, Source, sentence},
     release::{Survey, Trouble},
+    risk::Risk,
+    rollback::State,
     step::{Show, Step},
 };
 use std::time::Duration;
@@ -34,6 +47,12 @@ pub(super) async fn show(app: &App, lease: &Lease) -> Result<(), Error> {
     else {
         return Ok(());
     };
+    let to = To {
+        channel,
+        person,
+        thread: thread.as_deref(),
+        reply_to: reply_to.as_deref(),
+    };
     let tell = async |words: &Words| {
         whisper(
             app,
@@ -46,19 +65,39 @@ pub(super) async fn show(app: &App, lease: &Lease) -> Result<(), Error> {
         )
         .await
     };
-    let refuse = |refusal: &Refusal| Words::plain(refusal.say(&Mrkdwn));
-    match standing(app, person).await {
-        Ok((standing, _)) => {
-            if let Err(refusal) = standing.admit() {
-                return tell(&refuse(&refusal)).await;
-            }
+    let verb = match show {
+        Show::Plan { .. } => "plan",
+        Show::List => "list",
+        Show::Who { .. } => "ask who",
+        Show::Why { .. } => "ask why",
+    };
+    let no = async |refusal: &Refusal| refuse(app, lease, to, Source::Command, verb, refusal).await;
+    let standing = match standing(app, person).await {
+        Ok((standing, _)) => standing,
+        Err(failure) => Standing::Unreadable(failure.to_string()),
+    };
+    // Why somebody may not is told to those who may not, too.
+    if !matches!(show, Show::Why { .. })
+        && let Err(refusal) = standing.admit()
+    {
+        return no(&refusal).await;
+    }
+    match show {
+        Show::Who { about } => {
+            let words = match who(app, about, service, environment).await? {
+                Ok(words) => words,
+                Err(refusal) => return no(&refusal).await,
+            };
+            return tell(&words).await;
         }
-        Err(failure) => {
-            return tell(&refuse(&Refusal::AuthorityUnreadable {
-                why: failure.to_string(),
-            }))
-            .await;
+        Show::Why { rollback } => {
+            let words = match why(app, *rollback, person, &standing).await? {
+                Ok(words) => words,
+                Err(refusal) => return no(&refusal).await,
+            };
+            return tell(&words).await;
         }
+        Show::Plan { .. } | Show::List => {}
     }
     let found = app.config.service(service, environment);
     let Some(provider) = found.and_then(|found| app.provider(found)) else {
@@ -80,19 +119,30 @@ pub(super) async fn show(app: &App, lease: &Lease) -> Result<(), Error> {
                 .await;
         }
         Err(trouble) => {
-            return tell(&refuse(&Refusal::PlatformTrouble {
+            return no(&Refusal::PlatformTrouble {
                 why: trouble.to_string(),
-            }))
+            })
             .await;
         }
     };
     let now = app.engine.clock.now();
     let words = match show {
         Show::List => list(service, environment, &survey, now),
-        Show::Plan { aim } => match Plan::draw(&survey, &provider.nature(aim.way()), aim, now) {
-            Ok(plan) => preview(service, environment, &plan, now),
-            Err(refusal) => refuse(&refusal),
-        },
+        Show::Plan { aim } => {
+            let history = rollbacks::history(&app.engine.db, service, environment).await?;
+            let risks = found.map(|found| app.policy(found).risks).unwrap_or_default();
+            let basis = Basis {
+                survey: &survey,
+                nature: &provider.nature(aim.way()),
+                history: &history,
+                risks: &risks,
+            };
+            match Plan::draw(basis, aim, now) {
+                Ok(plan) => preview(service, environment, &plan, now),
+                Err(refusal) => return no(&refusal).await,
+            }
+        }
+        Show::Who { .. } | Show::Why { .. } => return Ok(()),
     };
     tell(&words).await
 }
@@ -157,6 +207,119 @@ fn list(service: &str, environment: &str, survey: &Survey, now: jiff::Timestamp)
             context(&format!("Read at {}.", card::time(now))),
         ],
     }
+}
+
+/// Who may approve a rollback now, or what a service asks for; read from every source just now.
+async fn who(
+    app: &App,
+    about: &About,
+    service: &str,
+    environment: &str,
+) -> Result<Result<Words, Refusal>, Error> {
+    let now = app.engine.clock.now();
+    let nobody = Person::new("", "");
+    let found = match about {
+        About::Rollback(id) => match rollbacks::get(&app.engine.db, *id).await? {
+            Some(found) => Some(found),
+            None => return Ok(Err(Refusal::UnknownRollback { id: *id })),
+        },
+        About::Service(_) => None,
+    };
+    let (service, environment) = found.as_ref().map_or((service, environment), |found| {
+        (found.service.as_str(), found.environment.as_str())
+    });
+    let Some(settings) = app.config.service(service, environment) else {
+        return Ok(Ok(Words::plain(
+            "That service is not in the configuration any more.",
+        )));
+    };
+    let policy = app.policy(settings);
+    let (roster, _) = roster::read(app, &app.config.roles_of(settings)).await;
+    let (title, lines) = match &found {
+        Some(found) => {
+            let case = found.case(&policy, &roster);
+            let title = format!("Who may approve RB-{}", found.id);
+            let line = format!("*{}*  {}", case.risk, case.needs(&Mrkdwn, now));
+            (title, vec![line])
+        }
+        None => {
+            let lines = Risk::ALL.iter().map(|risk| {
+                let case = Case {
+                    id: 0,
+                    risk: *risk,
+                    rule: policy.rules.of(*risk),
+                    requester: &nobody,
+                    approvals: &[],
+                    roster: &roster,
+                };
+                let own = match case.rule.requester_counts {
+                    true => "whoever asks may be among them",
+                    false => "not whoever asks",
+                };
+                format!("*{risk}*  {} · {own}", case.needs(&Mrkdwn, now))
+            });
+            (
+                format!("Who may approve {service} ({environment})"),
+                lines.collect(),
+            )
+        }
+    };
+    let body = lines.join("\n");
+    Ok(Ok(Words {
+        text: cut(&format!("{title}. {body}"), 3900),
+        blocks: vec![
+            header(&title),
+            section(&body),
+            context("Roles were read just now. `/rollback why RB-…` says whether you may, and why."),
+        ],
+    }))
+}
+
+/// Whether somebody may approve a rollback, with every reason; read from every source just now.
+async fn why(
+    app: &App,
+    id: u64,
+    person: &Person,
+    standing: &Standing,
+) -> Result<Result<Words, Refusal>, Error> {
+    let now = app.engine.clock.now();
+    let Some(found) = rollbacks::get(&app.engine.db, id).await? else {
+        return Ok(Err(Refusal::UnknownRollback { id }));
+    };
+    let Some(settings) = app.config.service(&found.service, &found.environment) else {
+        return Ok(Ok(Words::plain(
+            "That service is not in the configuration any more.",
+        )));
+    };
+    let policy = app.policy(settings);
+    let (roster, _) = roster::read(app, &app.config.roles_of(settings)).await;
+    let case = found.case(&policy, &roster);
+    let verdict = case.may_approve(person, standing, now);
+    let tree = verdict.reason.tree(&Mrkdwn, now);
+    let mut otherwise = vec![];
+    if let Some(refusal) = &verdict.refusal {
+        otherwise.push(refusal.say(&Mrkdwn));
+        if !verdict.otherwise.sentence.is_empty() {
+            otherwise.push(format!(
+                "*What would change that*  {}",
+                escape(&verdict.otherwise.sentence)
+            ));
+        }
+    } else {
+        otherwise.push(match found.state {
+            State::Proposed { .. } => "You may approve it.".to_owned(),
+            _ => format!("You might have approved it; it is {} now.", found.word()),
+        });
+    }
+    let title = format!("RB-{id}: may you approve it?");
+    Ok(Ok(Words {
+        text: cut(&format!("{title} {}\n{tree}", otherwise.join(" ")), 3900),
+        blocks: vec![
+            header(&title),
+            section(&otherwise.join("\n")),
+            section(&tree),
+        ],
+    }))
 }
 
 /// Reads a platform for the board, again and again.

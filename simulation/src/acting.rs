@@ -276,10 +276,7 @@ impl Slack {
         let Some(event) = event else {
             return Answer::nothing_sent(Some(ts));
         };
-        let body = event.to_string().into_bytes();
-        let mut answer = self
-            .send_signed("/slack/events", "application/json", body)
-            .await;
+        let mut answer = self.send_event(&event).await;
         answer.ts = Some(ts);
         answer
     }
@@ -304,16 +301,7 @@ impl Slack {
         if let Some(thread_ts) = thread_ts {
             event["thread_ts"] = json!(thread_ts);
         }
-        json!({
-            "token": "legacy-verification-token", "team_id": options.team_id, "api_app_id": options.app_id,
-            "event": event, "type": "event_callback", "event_id": state.id("Ev"),
-            "event_time": self.now().as_second(), "event_context": state.id("4-"),
-            "authorizations": [{
-                "enterprise_id": null, "team_id": options.team_id, "user_id": options.bot_user,
-                "is_bot": true, "is_enterprise_install": false,
-            }],
-            "is_ext_shared_channel": false, "context_team_id": options.team_id, "context_enterprise_id": null,
-        })
+        self.as_event(state, event)
     }
 
     fn message_click(

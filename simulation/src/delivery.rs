@@ -149,6 +149,13 @@ impl Slack {
         self.send_form("/slack/interactions", form).await
     }
 
+    /// Sends what [`Slack::as_event`] made.
+    pub(crate) async fn send_event(&self, event: &Value) -> Answer {
+        let body = event.to_string().into_bytes();
+        self.send_signed("/slack/events", "application/json", body)
+            .await
+    }
+
     pub(crate) async fn send_form(&self, path: &str, form: String) -> Answer {
         self.send_signed(path, "application/x-www-form-urlencoded", form.into_bytes())
             .await
@@ -214,6 +221,21 @@ impl Slack {
             },
             Err(error) => no_answer(&error),
         }
+    }
+
+    /// An event in the envelope that every event comes in.
+    pub(crate) fn as_event(&self, state: &mut State, event: Value) -> Value {
+        let options = &self.inner.options;
+        json!({
+            "token": "legacy-verification-token", "team_id": options.team_id, "api_app_id": options.app_id,
+            "event": event, "type": "event_callback", "event_id": state.id("Ev"),
+            "event_time": self.now().as_second(), "event_context": state.id("4-"),
+            "authorizations": [{
+                "enterprise_id": null, "team_id": options.team_id, "user_id": options.bot_user,
+                "is_bot": true, "is_enterprise_install": false,
+            }],
+            "is_ext_shared_channel": false, "context_team_id": options.team_id, "context_enterprise_id": null,
+        })
     }
 
     pub(crate) fn with_actor(&self, state: &mut State, person: &str, payload: Value) -> Value {

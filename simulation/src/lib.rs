@@ -9,6 +9,7 @@ mod block_kit;
 mod delivery;
 mod faults;
 mod form;
+mod groups;
 mod message;
 mod options;
 mod page;
@@ -112,13 +113,18 @@ impl Slack {
         self.change(|state| state.people.push(person));
     }
 
-    /// Changes what is known about somebody, such as deactivating them.
+    /// Changes what is known about somebody.
     pub fn change_person(&self, id: &str, change: impl FnOnce(&mut Person)) {
         self.change(|state| {
             if let Some(person) = state.people.iter_mut().find(|person| person.id == id) {
                 change(person);
             }
         });
+    }
+
+    /// Deactivates somebody's account: Slack still says who they are, and that they are gone.
+    pub fn deactivates(&self, person: &str) {
+        self.change_person(person, |person| person.deleted = true);
     }
 
     /// Adds a channel that the bot is in.
@@ -155,12 +161,6 @@ impl Slack {
                 }
             }
         });
-    }
-
-    /// Sets who is in a user group.
-    pub fn set_usergroup(&self, id: &str, members: &[&str]) {
-        let members = members.iter().map(|member| (*member).to_owned()).collect();
-        self.change(|state| state.usergroups.insert(id.to_owned(), members));
     }
 
     pub(crate) fn base(&self) -> String {

@@ -53,6 +53,13 @@ pub(crate) struct ReplyUrl {
     pub original: Option<String>,
 }
 
+/// A user group.
+pub(crate) struct Group {
+    pub members: Vec<String>,
+    /// When it was changed last, in seconds since 1970.
+    pub updated: i64,
+}
+
 pub(crate) struct State {
     pub people: Vec<Person>,
     pub channels: Vec<Channel>,
@@ -61,7 +68,7 @@ pub(crate) struct State {
     pub views: Vec<View>,
     pub triggers: HashMap<String, Trigger>,
     pub reply_urls: HashMap<String, ReplyUrl>,
-    pub usergroups: BTreeMap<String, Vec<String>>,
+    pub usergroups: BTreeMap<String, Group>,
     pub faults: Vec<Standing>,
     pub calls: Vec<Call>,
     pub violations: Vec<String>,

@@ -419,3 +419,79 @@ async fn the_page_answers_only_on_loopback_and_only_to_itself() {
     );
     assert_eq!(scene.slack.channel("C0SHOP"), "sam: hi\n");
 }
+
+#[tokio::test]
+async fn a_group_changes_and_the_app_is_told_what_changed() {
+    let scene = Scene::new().await;
+    scene
+        .slack
+        .changes_group_quietly("S0ONCALL", &["U0MAYA", "U0SAM"]);
+    *scene.now.lock().unwrap() += SignedDuration::from_secs(60);
+    let answer = scene
+        .slack
+        .sets_group("S0ONCALL", &["U0SAM", "U0ANA"])
+        .await;
+    assert!(answer.is_ok());
+    let heard = scene.heard.lock().unwrap().clone();
+    assert_eq!(heard.len(), 1);
+    let envelope: Value = serde_json::from_str(&heard[0]).unwrap();
+    assert_eq!(envelope["type"], "event_callback");
+    assert_eq!(envelope["team_id"], "T0ACME");
+    let mut event = envelope["event"].clone();
+    assert!(event["event_ts"].take().is_string());
+    assert_eq!(
+        event,
+        json!({
+            "type": "subteam_members_changed", "subteam_id": "S0ONCALL", "team_id": "T0ACME",
+            "date_previous_update": 1_800_000_000, "date_update": 1_800_000_060,
+            "added_users": ["U0ANA"], "added_users_count": 1,
+            "removed_users": ["U0MAYA"], "removed_users_count": 1, "event_ts": null,
+        })
+    );
+    let asked = json!({ "usergroup": "S0ONCALL" });
+    assert_eq!(
+        scene.call("usergroups.users.list", asked).await["users"],
+        json!(["U0SAM", "U0ANA"])
+    );
+    // in another order they are the same people
+    let same = scene
+        .slack
+        .sets_group("S0ONCALL", &["U0ANA", "U0SAM"])
+        .await;
+    assert!(same.is_ok());
+    assert_eq!(scene.heard.lock().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn a_quiet_change_is_only_seen_by_asking() {
+    let scene = Scene::new().await;
+    scene.slack.changes_group_quietly("S0ONCALL", &["U0SAM"]);
+    scene.slack.changes_group_quietly("S0ONCALL", &["U0MAYA"]);
+    assert_eq!(scene.heard.lock().unwrap().len(), 0);
+    let asked = json!({ "usergroup": "S0ONCALL" });
+    assert_eq!(
+        scene.call("usergroups.users.list", asked).await["users"],
+        json!(["U0MAYA"])
+    );
+}
+
+#[tokio::test]
+async fn who_is_deactivated_is_known_and_gone() {
+    let scene = Scene::new().await;
+    scene
+        .slack
+        .changes_group_quietly("S0ONCALL", &["U0MAYA", "U0SAM"]);
+    scene.slack.deactivates("U0SAM");
+    let sam = scene.call("users.info", json!({ "user": "U0SAM" })).await;
+    assert_eq!(sam["user"]["deleted"], true);
+    let by_email = json!({ "email": "sam@acme.example" });
+    assert_eq!(
+        scene.call("users.lookupByEmail", by_email).await["error"],
+        "users_not_found"
+    );
+    let asked = json!({ "usergroup": "S0ONCALL" });
+    assert_eq!(
+        scene.call("usergroups.users.list", asked).await["users"],
+        json!(["U0MAYA"])
+    );
+}

@@ -1,5 +1,6 @@
 //! The world a story happens in: Slack, platforms, people and a clock, all over real HTTP.
 
+pub mod pagerduty;
 pub mod site;
 pub mod vercel;
 

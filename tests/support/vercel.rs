@@ -1,7 +1,7 @@
 //! A Vercel on loopback: one project whose domains really move, and that can be made to misbehave.
 //!
-//! A rollback is a job here as it is there: accepting it moves nothing, [`Vercel::advance`] does,
-//! one domain at a time. Every request is held against the published API on the way in; whatever
+//! A rollback or a promotion is a job here as it is there: accepting it moves nothing,
+//! [`Vercel::advance`] does, one domain at a time. Every request is held against the published API on the way in; whatever
 //! is not in it ends up in [`Vercel::violations`], which a story should find empty.
 
 use axum::{
@@ -79,6 +79,7 @@ const SPEC: &[(&str, &[&str], &[&str])] = &[
     ),
     ("GET", &["v13", "deployments", "*"], &["withGitRepoInfo"]),
     ("GET", &["v9", "projects", "*"], &["rollbackInfo"]),
+    ("PATCH", &["v9", "projects", "*"], &[]),
     (
         "GET",
         &["v9", "projects", "*", "rollback", "aliases"],
@@ -93,6 +94,12 @@ const SPEC: &[(&str, &[&str], &[&str])] = &[
         "POST",
         &["v1", "projects", "*", "rollback", "*"],
         &["description"],
+    ),
+    ("POST", &["v10", "projects", "*", "promote", "*"], &[]),
+    (
+        "GET",
+        &["v1", "projects", "*", "promote", "aliases"],
+        &["failedOnly", "limit", "since", "until"],
     ),
 ];
 
@@ -129,6 +136,8 @@ struct Books {
     job: Option<Job>,
     description: Option<String>,
     rolling: Option<String>,
+    /// The deployment whose promotion waits for the rolling release to end.
+    queued: Option<String>,
     stuck: Vec<String>,
     skips: bool,
     hobby: bool,
@@ -139,6 +148,8 @@ struct Books {
     failing_reads: Option<u16>,
     requests: Vec<(String, String)>,
     asked: usize,
+    promotes: usize,
+    unpins: usize,
     violations: Vec<String>,
     last_ms: i64,
 }
@@ -146,7 +157,7 @@ struct Books {
 /// A status, a body and headers.
 type Scripted = (u16, Value, Vec<(String, String)>);
 
-/// What becomes of the next request to roll back.
+/// What becomes of the next request to change something.
 #[derive(Clone, Copy, Default, PartialEq)]
 enum Fate {
     #[default]
@@ -299,10 +310,17 @@ impl Vercel {
         });
     }
 
-    /// A rolling release to this deployment is under way; `None` ends it.
+    /// A rolling release to this deployment is under way; `None` ends it, and the promotion that
+    /// waited for that begins.
     pub fn rolling_release(&self, label: Option<&str>) {
+        let now = self.now();
         let mut books = self.books();
         books.rolling = label.map(|label| books.uid(label));
+        if books.rolling.is_none()
+            && let Some(to) = books.queued.take()
+        {
+            books.begin("promote", &to, None, now);
+        }
     }
 
     /// What most domains serve, by its version.
@@ -347,6 +365,16 @@ impl Vercel {
     /// How many requests to roll back arrived, done or not.
     pub fn rollbacks_asked(&self) -> usize {
         self.books().asked
+    }
+
+    /// How many requests to promote arrived, done or not.
+    pub fn promotes_asked(&self) -> usize {
+        self.books().promotes
+    }
+
+    /// How many requests to change the project arrived, done or not.
+    pub fn unpins_asked(&self) -> usize {
+        self.books().unpins
     }
 
     /// Everything that was asked in a way the API does not have.
@@ -394,7 +422,7 @@ impl Vercel {
         self.books().hobby = true;
     }
 
-    /// The next request to roll back is answered so, and not done.
+    /// The next request to change something is answered so, and not done.
     pub fn answer_next(&self, status: u16, body: Value, headers: &[(&str, &str)]) {
         let headers = headers
             .iter()
@@ -408,17 +436,17 @@ impl Vercel {
         self.books().failing_reads = status.into();
     }
 
-    /// The next request to roll back is done and stays unanswered until [`Vercel::abandon`].
+    /// The next request to change something is done and stays unanswered until [`Vercel::abandon`].
     pub fn hang_after_accepting(&self) {
         self.books().next_fate = Fate::Hangs;
     }
 
-    /// The next request to roll back is done, and its connection breaks before the answer.
+    /// The next request to change something is done, and its connection breaks before the answer.
     pub fn break_after_accepting(&self) {
         self.books().next_fate = Fate::Breaks;
     }
 
-    /// The next request to roll back arrives, is not done, and its connection breaks.
+    /// The next request to change something arrives, is not done, and its connection breaks.
     pub fn lose_without_doing(&self) {
         self.books().next_fate = Fate::Lost;
     }
@@ -527,16 +555,24 @@ impl Books {
         self.domains.iter().filter(serves).count()
     }
 
+    /// The domains that the last job could not move, if it was of this kind.
+    fn failed(&self, kind: &str) -> &[String] {
+        self.job
+            .as_ref()
+            .filter(|job| job.kind == kind)
+            .map_or(&[], |job| &job.failed)
+    }
+
     fn job_ended(&self) -> bool {
         self.job
             .as_ref()
             .is_none_or(|job| !matches!(job.status.as_str(), "pending" | "in-progress"))
     }
 
-    fn begin(&mut self, to: &str, description: Option<String>, now: i64) {
+    fn begin(&mut self, kind: &'static str, to: &str, description: Option<String>, now: i64) {
         let requested_at = self.tick(now);
         self.job = Some(Job {
-            kind: "rollback",
+            kind,
             from: self.live().unwrap_or_default(),
             to: to.to_owned(),
             status: if self.skips { "skipped" } else { "pending" }.into(),
@@ -549,7 +585,7 @@ impl Books {
                 .collect(),
             failed: vec![],
         });
-        self.pinned = true;
+        self.pinned = kind == "rollback";
         self.description = description;
         while self.moves_at_once && !self.job_ended() {
             self.advance(now);
@@ -673,13 +709,16 @@ async fn answer(
         if let Some(what) = violation(&method, &path, &query, &body) {
             books.violations.push(format!("{method} {uri}: {what}"));
         }
-        if method == Method::POST {
-            books.asked += 1;
+        match (&method, path.as_slice()) {
+            (&Method::PATCH, _) => books.unpins += 1,
+            (&Method::POST, [.., "promote", _]) => books.promotes += 1,
+            (&Method::POST, _) => books.asked += 1,
+            _ => {}
         }
         if !may(&headers, &query) {
             (Fate::Answered, error(403, "forbidden", "Not authorized"))
-        } else if method == Method::POST {
-            ask(&mut books, &path, &query, now)
+        } else if method != Method::GET {
+            change(&mut books, &path, &query, &body, now)
         } else if let Some(status) = books.failing_reads {
             (Fate::Answered, failing(status))
         } else {
@@ -771,6 +810,17 @@ fn violation(
         if !path[2].starts_with("prj_") || !path[4].starts_with("dpl_") {
             return Some("ids are asked for, not names".into());
         }
+    } else if method == Method::PATCH {
+        let settings = serde_json::from_slice::<Value>(body).unwrap_or_default();
+        let is_known = |(name, value): (&String, &Value)| {
+            name == "autoAssignCustomDomains" && value.is_boolean()
+        };
+        if !settings
+            .as_object()
+            .is_some_and(|settings| !settings.is_empty() && settings.iter().all(is_known))
+        {
+            return Some("the body has a setting that is not known".into());
+        }
     } else if !body.is_empty() {
         return Some("a read has no body".into());
     }
@@ -812,8 +862,14 @@ fn not_found() -> Response {
     error(404, "not_found", "The resource was not found")
 }
 
-/// A request to roll back.
-fn ask(books: &mut Books, path: &[&str], query: &[(String, String)], now: i64) -> (Fate, Response) {
+/// A request to change something.
+fn change(
+    books: &mut Books,
+    path: &[&str],
+    query: &[(String, String)],
+    body: &[u8],
+    now: i64,
+) -> (Fate, Response) {
     let fate = std::mem::take(&mut books.next_fate);
     if fate == Fate::Lost {
         return (fate, not_found());
@@ -828,17 +884,39 @@ fn ask(books: &mut Books, path: &[&str], query: &[(String, String)], now: i64) -
         }
         return (fate, response);
     }
-    let &["v1", "projects", project, "rollback", to] = path else {
-        return (fate, not_found());
+    let response = match *path {
+        ["v1", "projects", PROJECT_ID, "rollback", to] => {
+            let description = get(query, "description").map(str::to_owned);
+            ask(books, "rollback", to, description, now)
+        }
+        ["v10", "projects", PROJECT_ID, "promote", to] => ask(books, "promote", to, None, now),
+        ["v9", "projects", PROJECT | PROJECT_ID] => {
+            let settings = serde_json::from_slice::<Value>(body).unwrap_or_default();
+            if let Some(assign) = settings["autoAssignCustomDomains"].as_bool() {
+                books.pinned = !assign;
+            }
+            ok(project(books, &[]))
+        }
+        _ => not_found(),
     };
+    (fate, response)
+}
+
+/// A request to move the production domains.
+fn ask(
+    books: &mut Books,
+    kind: &'static str,
+    to: &str,
+    description: Option<String>,
+    now: i64,
+) -> Response {
     let Some(target) = books
         .deployments
         .iter()
         .find(|deployment| deployment.uid == to)
-        .filter(|_| project == PROJECT_ID)
         .cloned()
     else {
-        return (fate, not_found());
+        return not_found();
     };
     if books
         .domains
@@ -848,15 +926,26 @@ fn ask(books: &mut Books, path: &[&str], query: &[(String, String)], now: i64) -
         let said = format!(
             "The provided deploymentId ({to}) is already the current production deployment."
         );
-        return (fate, error(409, "conflict", &said));
+        return error(409, "conflict", &said);
     }
     if !books.job_ended() {
         let said = "Another request to move the production domains is in progress.";
-        return (fate, error(409, "conflict", said));
+        return error(409, "conflict", said);
     }
-    if !target.offered || target.state != "READY" {
+    if target.state != "READY" {
+        return error(400, "bad_request", "The deployment is not ready.");
+    }
+    if kind == "promote" {
+        if books.rolling.is_some() {
+            books.queued = Some(to.to_owned());
+            return StatusCode::ACCEPTED.into_response();
+        }
+        books.begin(kind, to, None, now);
+        return StatusCode::CREATED.into_response();
+    }
+    if !target.offered {
         let said = "The deployment is not a rollback candidate.";
-        return (fate, error(400, "bad_request", said));
+        return error(400, "bad_request", said);
     }
     if books.hobby {
         let before = books.live().map(|live| books.deployment(&live).created);
@@ -868,11 +957,11 @@ fn ask(books: &mut Books, path: &[&str], query: &[(String, String)], now: i64) -
         if previous.is_some_and(|previous| previous.uid != to) {
             let said =
                 "To roll back further than the previous production deployment, upgrade to pro";
-            return (fate, error(402, "payment_required", said));
+            return error(402, "payment_required", said);
         }
     }
-    books.begin(to, get(query, "description").map(str::to_owned), now);
-    (fate, StatusCode::CREATED.into_response())
+    books.begin(kind, to, description, now);
+    StatusCode::CREATED.into_response()
 }
 
 /// A read.
@@ -881,9 +970,8 @@ fn show(books: &Books, path: &[&str], query: &[(String, String)]) -> Response {
     match *path {
         ["v9", "projects", name] if is_ours(name) => ok(project(books, query)),
         ["v9", "projects", id, "rollback", "aliases"] if id == PROJECT_ID => {
-            let job = books.job.as_ref();
-            let failed = job.map(|job| job.failed.as_slice()).unwrap_or_default();
-            let aliases: Vec<Value> = failed
+            let aliases: Vec<Value> = books
+                .failed("rollback")
                 .iter()
                 .enumerate()
                 .map(|(at, name)| {
@@ -894,6 +982,24 @@ fn show(books: &Books, path: &[&str], query: &[(String, String)]) -> Response {
                 })
                 .collect();
             ok(json!({"aliases": aliases, "pagination": null}))
+        }
+        // Here a name is a text, there it is in an object; and before the first one there is `{}`.
+        ["v1", "projects", id, "promote", "aliases"] if id == PROJECT_ID => {
+            if books.job.as_ref().is_none_or(|job| job.kind != "promote") {
+                return ok(json!({}));
+            }
+            let aliases: Vec<Value> = books
+                .failed("promote")
+                .iter()
+                .enumerate()
+                .map(|(at, name)| {
+                    json!({"alias": name, "id": format!("als_{at:0>24}"), "status": "failed"})
+                })
+                .collect();
+            ok(json!({
+                "pagination": {"count": aliases.len(), "next": null, "prev": null},
+                "aliases": aliases,
+            }))
         }
         ["v1", "projects", name, "rolling-release"] if is_ours(name) => ok(
             json!({"rollingRelease": books.rolling.as_ref().map(|uid| json!({
@@ -1064,7 +1170,7 @@ mod promises {
         people::Person,
         plan::{Aim, Plan},
         refusal::Source,
-        release::{Pin as Held, Progress, Receipt, Trouble},
+        release::{Pin as Held, Progress, Receipt, Trouble, Way},
         rollback::{Proposal, Rollback},
     };
     use std::time::Duration;
@@ -1092,13 +1198,22 @@ mod promises {
     }
 
     async fn planned(platform: &Platform, to: &str) -> Rollback {
+        drawn(platform, to, None).await
+    }
+
+    async fn undone(platform: &Platform, to: &str) -> Rollback {
+        drawn(platform, to, Some(41)).await
+    }
+
+    async fn drawn(platform: &Platform, to: &str, undoes: Option<u64>) -> Rollback {
         let survey = platform.survey().await.unwrap();
         let now = "2026-03-01T02:42:00Z".parse().unwrap();
         let aim = Aim {
             target: Target::Named(to.into()),
             utc_offset: 0,
+            undoes,
         };
-        let plan = Plan::draw(&survey, &platform.nature(), &aim, now).unwrap();
+        let plan = Plan::draw(&survey, &platform.nature(aim.way()), &aim, now).unwrap();
         let (mut rollback, _) = Proposal {
             channel: "C1".into(),
             service: PROJECT.into(),
@@ -1237,6 +1352,193 @@ mod promises {
             platform.observe(&rollback).await.unwrap(),
             Progress::Failed { .. }
         ));
+        assert_eq!(vercel.violations(), Vec::<String>::new());
+    }
+
+    /// v212 is back, v213 is what was left, and it is not offered for instant rollback.
+    async fn after_a_rollback() -> (Vercel, Platform) {
+        let (vercel, platform) = shop().await;
+        vercel.moves_at_once(true);
+        let rollback = planned(&platform, "v212").await;
+        platform.roll_back(&rollback).await.unwrap();
+        assert_eq!((vercel.serves("v212"), vercel.is_pinned()), (8, true));
+        vercel.moves_at_once(false);
+        vercel.no_longer_offer("v213");
+        (vercel, platform)
+    }
+
+    #[tokio::test]
+    async fn a_promotion_undoes_it_domain_by_domain() {
+        let (vercel, platform) = after_a_rollback().await;
+        let undo = undone(&platform, "v213").await;
+        let plan = undo.plan.as_ref().unwrap();
+        assert_eq!((plan.way, plan.pin), (Way::Forward, Held::On));
+        // The rollback's own job says nothing of this one.
+        assert!(matches!(
+            platform.observe(&undo).await.unwrap(),
+            Progress::NotAsked { .. }
+        ));
+        let receipt = platform.roll_back(&undo).await.unwrap();
+        assert_eq!(receipt.said, "job accepted");
+        assert_eq!((vercel.is_pinned(), vercel.description()), (false, None));
+        assert_eq!(served(&platform, &undo).await, (0, 8, "job pending".into()));
+        vercel.advance_to(3);
+        assert_eq!(
+            served(&platform, &undo).await,
+            (3, 8, "job in progress".into())
+        );
+        vercel.advance_to(8);
+        assert_eq!(
+            served(&platform, &undo).await,
+            (8, 8, "job succeeded".into())
+        );
+        assert_eq!(platform.survey().await.unwrap().pin, Held::Off);
+        // Asked once more, it is where it was asked to be.
+        let receipt = platform.roll_back(&undo).await.unwrap();
+        assert!(receipt.said.contains("already"), "{}", receipt.said);
+        // The next push goes live again.
+        vercel.deploy("v214", "4444444dddd", "Repair checkout", "sam");
+        assert_eq!(vercel.production(), "v214");
+        assert_eq!((vercel.rollbacks_asked(), vercel.promotes_asked()), (1, 2));
+        let asked: Vec<_> = vercel
+            .requests()
+            .into_iter()
+            .filter(|(method, path)| method == "POST" && path.contains("promote"))
+            .map(|(_, path)| path)
+            .collect();
+        let to = &plan.to.id;
+        assert_eq!(
+            asked[0],
+            format!("/v10/projects/{PROJECT_ID}/promote/{to}?slug={TEAM_SLUG}")
+        );
+        assert_eq!(vercel.violations(), Vec::<String>::new());
+    }
+
+    #[tokio::test]
+    async fn a_promotion_can_end_partly_or_not_at_all_or_in_the_way_of_another_job() {
+        let (vercel, platform) = after_a_rollback().await;
+        let undo = undone(&platform, "v213").await;
+        vercel.fail_aliases(&["checkout.example.com"]);
+        platform.roll_back(&undo).await.unwrap();
+        match platform.roll_back(&undo).await {
+            Err(Trouble::Refused(why)) => assert!(why.contains("cannot promote v213"), "{why}"),
+            other => panic!("{other:?}"),
+        }
+        vercel.advance_to(8);
+        match platform.observe(&undo).await.unwrap() {
+            Progress::Partial { failed, .. } => assert_eq!(failed, ["checkout.example.com"]),
+            other => panic!("{other:?}"),
+        }
+        let read = vercel.requests();
+        let (_, aliases) = read
+            .iter()
+            .find(|(_, path)| path.contains("/aliases"))
+            .unwrap();
+        assert!(
+            aliases.starts_with(&format!(
+                "/v1/projects/{PROJECT_ID}/promote/aliases?failedOnly=true"
+            )),
+            "{aliases}"
+        );
+        vercel.skip_jobs();
+        platform.roll_back(&undo).await.unwrap();
+        match platform.observe(&undo).await.unwrap() {
+            Progress::Failed { why } => assert!(why.contains("skipped the promote job"), "{why}"),
+            other => panic!("{other:?}"),
+        }
+        assert_eq!(vercel.violations(), Vec::<String>::new());
+    }
+
+    #[tokio::test]
+    async fn a_promotion_waits_for_a_rolling_release() {
+        let (vercel, platform) = after_a_rollback().await;
+        vercel.rolling_release(Some("v211"));
+        let undo = undone(&platform, "v213").await;
+        let receipt = platform.roll_back(&undo).await.unwrap();
+        assert_eq!(
+            receipt.said,
+            "job queued behind the rolling release that is under way"
+        );
+        assert_eq!(
+            served(&platform, &undo).await,
+            (
+                0,
+                8,
+                "no promote job is shown yet, and a rolling release to v211 is under way".into()
+            )
+        );
+        vercel.rolling_release(None);
+        assert_eq!(served(&platform, &undo).await.2, "job pending");
+        vercel.advance_to(8);
+        assert_eq!(served(&platform, &undo).await.0, 8);
+
+        // A lost one is told from a queued one as soon as nothing is in its way.
+        let (vercel, platform) = after_a_rollback().await;
+        vercel.rolling_release(Some("v211"));
+        let undo = undone(&platform, "v213").await;
+        vercel.lose_without_doing();
+        let asked = platform.roll_back(&undo).await;
+        assert!(matches!(asked, Err(Trouble::Unanswered(_))), "{asked:?}");
+        assert_eq!(served(&platform, &undo).await.0, 0);
+        vercel.rolling_release(None);
+        assert!(matches!(
+            platform.observe(&undo).await.unwrap(),
+            Progress::NotAsked { .. }
+        ));
+        assert_eq!(vercel.violations(), Vec::<String>::new());
+    }
+
+    #[tokio::test]
+    async fn unpinning_is_read_back_and_moves_nothing() {
+        let (vercel, platform) = after_a_rollback().await;
+        let said = platform.unpin().await.unwrap();
+        assert_eq!(said, "automatic deploys go live again (read back)");
+        assert_eq!((vercel.is_pinned(), vercel.serves("v212")), (false, 8));
+        let said = platform.unpin().await.unwrap();
+        assert!(said.contains("not held off"), "{said}");
+        assert_eq!(vercel.unpins_asked(), 1, "what is on is not set again");
+        vercel.deploy("v214", "4444444dddd", "Repair checkout", "sam");
+        assert_eq!(vercel.production(), "v214");
+        assert_eq!(vercel.violations(), Vec::<String>::new());
+    }
+
+    #[tokio::test]
+    async fn unpinning_believes_what_is_read_and_not_what_is_answered() {
+        let (vercel, platform) = after_a_rollback().await;
+        // Taken, and not done.
+        vercel.answer_next(200, json!({}), &[]);
+        match platform.unpin().await {
+            Err(Trouble::Busy { why, .. }) => assert!(why.contains("took it"), "{why}"),
+            other => panic!("{other:?}"),
+        }
+        // No answer, and not done.
+        vercel.lose_without_doing();
+        match platform.unpin().await {
+            Err(Trouble::Busy { why, .. }) => assert!(why.contains("gave no answer"), "{why}"),
+            other => panic!("{other:?}"),
+        }
+        vercel.answer_next(503, json!({}), &[]);
+        match platform.unpin().await {
+            Err(Trouble::Busy { why, .. }) => assert!(why.contains("broke off (503)"), "{why}"),
+            other => panic!("{other:?}"),
+        }
+        vercel.answer_next(429, json!({}), &[("retry-after", "7")]);
+        match platform.unpin().await {
+            Err(Trouble::Busy { retry_after, .. }) => assert_eq!(retry_after, Some(7_000)),
+            other => panic!("{other:?}"),
+        }
+        vercel.answer_next(403, json!({"error": {"message": "Not authorized"}}), &[]);
+        let refused = platform.unpin().await;
+        assert!(matches!(refused, Err(Trouble::Refused(_))), "{refused:?}");
+        assert!(vercel.is_pinned());
+        // No answer, and done.
+        vercel.break_after_accepting();
+        assert!(platform.unpin().await.is_ok());
+        assert!(!vercel.is_pinned());
+        assert_eq!(
+            (vercel.unpins_asked(), vercel.production()),
+            (6, "v212".into())
+        );
         assert_eq!(vercel.violations(), Vec::<String>::new());
     }
 
@@ -1452,6 +1754,20 @@ mod promises {
             .is_some()
         );
         assert!(seen(Method::GET, &["v9", "deployments"], &[], "").is_some());
+        let promote = ["v10", "projects", "prj_1", "promote", "dpl_1"];
+        assert_eq!(seen(Method::POST, &promote, &[], "{}"), None);
+        assert!(seen(Method::POST, &promote, &[], "").is_some());
+        assert!(seen(Method::POST, &promote, &[("description", "x")], "{}").is_some());
+        let set = |body| seen(Method::PATCH, &["v9", "projects", "frontend"], &[], body);
+        assert_eq!(set(r#"{"autoAssignCustomDomains": true}"#), None);
+        for body in [
+            "",
+            "{}",
+            r#"{"autoAssignCustomDomains": "on"}"#,
+            r#"{"autoAssignCustomDomains": true, "name": "x"}"#,
+        ] {
+            assert!(set(body).is_some(), "{body}");
+        }
         assert!(
             seen(
                 Method::GET,

@@ -326,7 +326,7 @@ pub struct Case<'a> {
     pub risk: Risk,
     /// What that class needs.
     pub rule: &'a Rule,
-    /// Who asked.
+    /// Who asked; without an id: nobody yet.
     pub requester: &'a Person,
     /// Who said yes already.
     pub approvals: &'a [Approval],
@@ -448,7 +448,7 @@ impl Case<'_> {
                 risk: self.risk,
                 people: others.clone(),
             }),
-            _ => Some(self.unreadable(&parts[2], &others)),
+            _ => Some(self.unreadable(&parts[2], &others, self.rule.break_glass)),
         };
         let otherwise = Otherwise {
             sentence: match &refusal {
@@ -457,15 +457,15 @@ impl Case<'_> {
                     "Only full members of this workspace ever can.".into()
                 }
                 Some(Refusal::NotAuthorised { roles, .. }) => format!(
-                    "Being in {}: {}.",
+                    "Having the role {}: {}.",
                     list(roles, "or"),
                     self.sources(roles).join("; ")
                 ),
                 Some(Refusal::OwnRequest { .. }) => {
                     "Somebody else's yes, or `requester_may_approve` in the configuration.".into()
                 }
-                Some(Refusal::AuthorityUnreadable { .. }) => {
-                    "An answer from the source that does not answer.".into()
+                Some(Refusal::AuthorityUnreadable { what, .. }) => {
+                    format!("An answer from {what}.")
                 }
                 Some(_) => "A yes by somebody else.".into(),
             },
@@ -508,7 +508,7 @@ impl Case<'_> {
                 roles: eligible,
                 people: people.clone(),
             }),
-            (Truth::Unknown, _) => Some(self.unreadable(&parts[1], &people)),
+            (Truth::Unknown, _) => Some(self.unreadable(&parts[1], &people, false)),
         };
         Verdict {
             roles: self.roles_of(&person.id),
@@ -526,11 +526,17 @@ impl Case<'_> {
     pub fn still_counts(&self, approval: &Approval) -> bool {
         let own = approval.by.id == self.requester.id;
         let eligible = self.rule.eligible();
-        let held = approval.roles.iter().any(|role| {
-            eligible.contains(&role.as_str())
-                && self.roster.holds(role, &approval.by.id).truth != Truth::No
-        });
+        let held = self
+            .still_held(approval)
+            .iter()
+            .any(|role| eligible.contains(&role.as_str()));
         held && (!own || self.rule.requester_counts)
+    }
+
+    /// The roles of an approval that its giver is not known to have lost.
+    pub fn still_held(&self, approval: &Approval) -> Vec<String> {
+        let held = |role: &&String| self.roster.holds(role, &approval.by.id).truth != Truth::No;
+        approval.roles.iter().filter(held).cloned().collect()
     }
 
     /// Everybody who is known to be able to say yes now, with the role, in the order of the rule.
@@ -595,7 +601,7 @@ impl Case<'_> {
             n if n > 3 => line.push_str(&format!("{} or {} more", named.join(", "), n - 3)),
             _ => line.push_str(&list(&named, "or")),
         }
-        if !rule.requester_counts {
+        if !rule.requester_counts && !self.requester.id.is_empty() {
             line.push_str(&format!(", not {}", voice.person(&self.requester.id)));
         }
         let silent = self.silent();
@@ -616,9 +622,11 @@ impl Case<'_> {
             1 => "one more".to_owned(),
             n => format!("{n} more"),
         };
-        match missing.one_of {
-            true => format!("{more}, from {}", list(&self.rule.one_of, "or")),
-            false => more,
+        let one_of = list(&self.rule.one_of, "or");
+        match (missing.one_of, missing.people) {
+            (false, _) => more,
+            (true, 1) => format!("{more}, from {one_of}"),
+            (true, _) => format!("{more}, one of them from {one_of}"),
         }
     }
 
@@ -682,7 +690,10 @@ impl Case<'_> {
                     .flatten()
                     .map(|(source, _)| source.to_string())
                     .collect();
-                format!("{role} is {}", list(&sources, "and"))
+                match sources.is_empty() {
+                    true => format!("{role} is not in the configuration"),
+                    false => format!("{role} comes from {}", list(&sources, "and")),
+                }
             })
             .collect()
     }
@@ -708,7 +719,7 @@ impl Case<'_> {
         }
     }
 
-    fn unreadable(&self, role: &Reason, people: &[String]) -> Refusal {
+    fn unreadable(&self, role: &Reason, people: &[String], break_glass: bool) -> Refusal {
         let silent = role.first(Truth::Unknown);
         let what = silent
             .and_then(|reason| reason.fact.as_ref())
@@ -717,7 +728,7 @@ impl Case<'_> {
             what,
             why: silent.map(|reason| reason.found.clone()).unwrap_or_default(),
             people: people.to_vec(),
-            break_glass: self.rule.break_glass,
+            break_glass,
         }
     }
 }

@@ -11,7 +11,7 @@
 //! `tests/snapshots` beside it has every command in every state.
 
 use crate::{
-    authority::{Roster, Truth},
+    authority::{Case, Roster, Truth},
     grammar::ReviewAnswer,
     people::{Person, Standing},
     plan::{Aim, Plan, PlanHash},
@@ -228,7 +228,7 @@ impl Draft {
         let Some(at) = self.rollback.approvals.iter().position(given) else {
             return Err(Refusal::AlreadySo {
                 what: format!(
-                    "You have not approved RB-{}, so there is nothing to take back.",
+                    "You have not approved RB-{0}, so there is nothing to take back. `/rollback object RB-{0} because …` speaks against it.",
                     self.rollback.id
                 ),
             });
@@ -240,6 +240,11 @@ impl Draft {
             Kind::Withdrawn,
             reasoned("took their approval back", &because),
         );
+        if self.rollback.breaks_glass() {
+            let text = "Nothing was run: an approval was taken back.";
+            self.tell_approvers(&format!("{text} The card is open again."));
+            self.spend_glass(text);
+        }
         self.rollback.times.approved = None;
         self.become_(State::Proposed { expires_at });
         self.wait_on(policy);
@@ -652,7 +657,9 @@ impl Draft {
             Some(ends) if ends <= self.now && self.now < expires_at => {}
             _ => return Err(self.not_open()),
         }
-        if self.rollback.objections.is_empty() && self.may_start_unopposed(standing, roster, policy)
+        if policy.objection_window.is_some()
+            && self.rollback.objections.is_empty()
+            && self.may_start_unopposed(standing, roster, policy)
         {
             let requester = self.rollback.requester.clone();
             let roles = self
@@ -675,14 +682,18 @@ impl Draft {
             return Ok(());
         }
         self.rollback.waiting.window_ends = None;
+        let why = match policy.objection_window {
+            None => "that is not configured any more".to_owned(),
+            Some(_) => format!(
+                "the authority of @{} could not be confirmed",
+                self.rollback.requester.name
+            ),
+        };
         self.happened(
             Actor::Bot,
             Source::Bot,
             Kind::Refused,
-            format!(
-                "did not start by itself: the authority of @{} could not be confirmed; it waits for an approval",
-                self.rollback.requester.name
-            ),
+            format!("did not start by itself: {why}; it waits for an approval"),
         );
         self.says.push(Say::Card);
         self.wait_on(policy);
@@ -840,6 +851,8 @@ impl Draft {
         self.happened(Actor::Bot, Source::Bot, Kind::Superseded, why.clone());
         let mut proposal = self.again(self.rollback.aim.target.clone());
         proposal.waiting = self.rollback.waiting.clone();
+        // Nobody had the time to object to what it is now.
+        proposal.waiting.window_ends = None;
         self.opens = Some(proposal);
         self.end(State::Superseded { why });
         Ok(())
@@ -1072,18 +1085,24 @@ impl Draft {
         Ok(())
     }
 
-    /// Keeps the approvals that count by what is known now; whether they are enough.
-    fn still_approved(&mut self, roster: &Roster, policy: &Policy) -> bool {
+    /// Whether every approval counts by what is known now, and they are enough.
+    fn still_approved(&self, roster: &Roster, policy: &Policy) -> bool {
         let case = self.rollback.case(policy, roster);
-        let kept: Vec<Approval> = self
+        let approvals: Vec<Approval> = self
             .rollback
             .approvals
             .iter()
             .filter(|approval| approval.unopposed || case.still_counts(approval))
-            .cloned()
+            .map(|approval| Approval {
+                roles: case.still_held(approval),
+                ..approval.clone()
+            })
             .collect();
-        let all = kept.len() == self.rollback.approvals.len();
-        all && case.missing().people == 0
+        let kept = Case {
+            approvals: &approvals,
+            ..case
+        };
+        approvals.len() == self.rollback.approvals.len() && kept.missing().people == 0
     }
 
     /// Tells everybody who let it run what became of that.
@@ -1109,7 +1128,7 @@ impl Draft {
     /// Nothing was run on a broken glass after all.
     fn spend_glass(&mut self, why: &str) {
         if let Some(glass) = &mut self.rollback.glass
-            && glass.wants_review()
+            && glass.spent.is_none()
         {
             glass.spent = Some(why.to_owned());
             self.says.push(Say::Glass);

@@ -150,6 +150,59 @@ impl Refusal {
         self.into()
     }
 
+    /// When it is said, as a clause. Every refusal has to have one, for `docs/refusals.md`.
+    pub fn when(&self) -> &'static str {
+        match self {
+            Refusal::UnknownService { .. } => {
+                "the first word is neither a service of the configuration nor a command"
+            }
+            Refusal::WhichEnvironment { .. } => {
+                "the service runs in several environments and none was named, or one that it does not have"
+            }
+            Refusal::UnknownRollback { .. } => "a number is named that no rollback has",
+            Refusal::UnknownTarget { .. } => "the platform lists no release of that name or time",
+            Refusal::TargetIsLive { .. } => "the target serves everywhere already",
+            Refusal::TargetNotEligible { .. } => {
+                "the target exists, but production may not be taken to it"
+            }
+            Refusal::NoEligibleTarget { .. } => {
+                "no target was named and nothing older may be gone back to"
+            }
+            Refusal::LiveUnknown => "no target was named and the platform does not say what is live",
+            Refusal::PlatformTrouble { .. } => "the platform could not be read, or said no",
+            Refusal::AlreadyOpen { .. } => {
+                "the service has a rollback in that environment that is open or under way"
+            }
+            Refusal::PlanExpired { .. } => "the plan is older than it may be",
+            Refusal::OldCard { .. } => "the button carries another plan than the one that is open",
+            Refusal::AlreadyUnderWay { .. } => "it has gone on, and that cannot be done to it any more",
+            Refusal::AlreadyEnded { .. } => "it has ended",
+            Refusal::TooLateToStop { .. } => "it is to be stopped and the platform was asked already",
+            Refusal::NotAuthorised { .. } => "none of the roles that count is theirs",
+            Refusal::OwnRequest { .. } => {
+                "they asked for it, or broke the glass for it, and the rule wants somebody else"
+            }
+            Refusal::NotAMember { .. } => "they are not a full member of the workspace",
+            Refusal::AuthorityUnreadable { .. } => {
+                "Slack, or the source of a role that would decide it, does not answer"
+            }
+            Refusal::AlreadySo { .. } => "it is so already, or there is nothing that could be changed",
+            Refusal::Unconfirmed { .. } => {
+                "more is wanted than a click: ticks, the typed target, a reason"
+            }
+            Refusal::NoBreakGlass { .. } => {
+                "the glass is to be broken and the rule of the plan's class does not allow it"
+            }
+            Refusal::Flapping { .. } => {
+                "it would be the second change of direction within 30 minutes and has no reason"
+            }
+            Refusal::CannotUndo { .. } => "there is nothing to go forward to, or no way to do it",
+            Refusal::Forged { .. } => "a click names something that is not on the message it came from",
+            Refusal::NoIncident => "a timeline is asked for where nothing was ever recorded",
+            Refusal::Busy { .. } => "the database does not answer in time",
+        }
+    }
+
     /// The sentence and the next step.
     pub fn say(&self, voice: &dyn Voice) -> String {
         let text = |text: &str| voice.text(text);
@@ -161,7 +214,7 @@ impl Refusal {
         };
         let or_else = |instead: &Option<String>| match instead {
             Some(instead) => format!(" `to {}` would be possible.", text(instead)),
-            None => " Nothing older is eligible.".to_owned(),
+            None => " Nothing older is eligible: deploy a fix forward.".to_owned(),
         };
         match self {
             Refusal::UnknownService { name, nearest: Some(nearest), .. } => {
@@ -173,8 +226,12 @@ impl Refusal {
                 text(&known.join(", "))
             ),
             Refusal::WhichEnvironment { service, named: Some(name), known } => format!(
-                "{} has no environment \"{}\"; it has {}. Nothing was run.",
-                text(service), text(name), text(&list(known, "and"))
+                "{} has no environment \"{}\"; it has {}: say which, for example `/rollback {}@{}`. Nothing was run.",
+                text(service),
+                text(name),
+                text(&list(known, "and")),
+                text(service),
+                text(known.first().map_or("production", |first| first))
             ),
             Refusal::WhichEnvironment { service, named: None, known } => format!(
                 "{} runs in {}: say which, for example `/rollback {}@{}`. Nothing was run.",
@@ -187,25 +244,28 @@ impl Refusal {
                 format!("There is no RB-{id}. `/rollback status` lists the ones that are open.")
             }
             Refusal::UnknownTarget { target, known } if known.is_empty() => format!(
-                "No release \"{}\" is known to the platform. `/rollback list` shows the releases. Nothing was run.",
+                "No release \"{}\" is known to the platform. `/rollback list` and the service's name shows the releases. Nothing was run.",
                 text(target)
             ),
             Refusal::UnknownTarget { target, known } => format!(
-                "No release \"{}\". Eligible: {}; `/rollback list` shows more. Nothing was run.",
+                "No release \"{}\". Eligible: {}; `/rollback list` and the service's name shows more. Nothing was run.",
                 text(target), text(&list(known, "and"))
             ),
             Refusal::TargetIsLive { target, instead } => {
                 format!("{} is what production serves already. Nothing was run.{}", text(target), or_else(instead))
             }
             Refusal::TargetNotEligible { target, why, instead } => {
-                format!("{} cannot be rolled back to: {}. Nothing was run.{}", text(target), text(why), or_else(instead))
+                format!("{} cannot be the target, because {}. Nothing was run.{}", text(target), text(why), or_else(instead))
             }
             Refusal::NoEligibleTarget { why } => format!(
                 "There is no release to go back to ({}). Deploy a fix forward, or name a release with `to`. Nothing was run.",
                 text(why)
             ),
-            Refusal::LiveUnknown => "The platform does not say what is live, so \"previous\" would be a guess. Name the release with `to`; `/rollback list` shows them. Nothing was run.".into(),
-            Refusal::PlatformTrouble { why } => format!("{} Nothing was run.", sentence(&text(why))),
+            Refusal::LiveUnknown => "The platform does not say what is live, so \"previous\" would be a guess. Name the release with `to`; `/rollback list` and the service's name shows them. Nothing was run.".into(),
+            Refusal::PlatformTrouble { why } => format!(
+                "{} Nothing was run. Ask again when that is over; if it cannot wait, the platform's own console does not need me.",
+                sentence(&text(why))
+            ),
             Refusal::AlreadyOpen { id, service, environment, word, stoppable } => format!(
                 "RB-{id} is already open for {} ({}): {}. {} Nothing was run.",
                 text(service),
@@ -223,11 +283,12 @@ impl Refusal {
             Refusal::OldCard { id } => format!(
                 "That button belongs to an older plan of RB-{id}. Nothing was run. Use the newest card."
             ),
-            Refusal::AlreadyUnderWay { id, approved: Some((by, at)), .. } => format!(
-                "RB-{id} was already approved by @{} at {}. Nothing more was run.", text(by), clock(at)
+            Refusal::AlreadyUnderWay { id, word, approved: Some((by, at)) } => format!(
+                "RB-{id} was already approved by @{} at {}; it is now: {}. Nothing more was run. `/rollback status RB-{id}` shows where it stands.",
+                text(by), clock(at), word.to_lowercase()
             ),
             Refusal::AlreadyUnderWay { id, word, approved: None } => format!(
-                "RB-{id} is under way already: {}. Nothing more was run. Its card shows where it stands.", word.to_lowercase()
+                "RB-{id} is under way already: {}. Nothing more was run. `/rollback status RB-{id}` shows where it stands.", word.to_lowercase()
             ),
             Refusal::AlreadyEnded { id, word, at } => format!(
                 "RB-{id} ended at {}: {}. Nothing was run. Propose again if it is still needed.", clock(at), word.to_lowercase()
@@ -241,7 +302,7 @@ impl Refusal {
                 text(&list(roles, "or")), can(&people(ids))
             ),
             Refusal::OwnRequest { risk, people: ids } => format!(
-                "You asked for this one, and a plan of class {risk} needs somebody else's yes. {} Nothing was run.",
+                "This one is your own, and a plan of class {risk} needs somebody else's yes. {} Nothing was run.",
                 can(&people(ids))
             ),
             Refusal::NotAMember { what } => format!(
@@ -257,22 +318,25 @@ impl Refusal {
                     false => "",
                 };
                 format!(
-                    "I could not check who you are: {} ({}). Nothing is approved on old data. Try again in a moment.{others}{emergency} Nothing was run.",
+                    "I could not check whether you may: {} does not tell ({}), and nothing is decided on old data. Try again in a moment.{others}{emergency} Nothing was run.",
                     text(what), text(why)
                 )
             }
             Refusal::AlreadySo { what } => format!("{} Nothing was changed.", text(what)),
             Refusal::Unconfirmed { what } => format!("{} Nothing was run.", text(what)),
             Refusal::NoBreakGlass { risk, people: ids } => format!(
-                "The glass cannot be broken for a plan of class {risk}. {} Nothing was run.",
-                can(&people(ids))
+                "The glass cannot be broken for a plan of class {risk}: it needs its approvals. {} Nothing was run.",
+                match people(ids).as_str() {
+                    "" => can(""),
+                    people => format!("{people} can give one."),
+                }
             ),
             Refusal::Flapping { service, turns } => format!(
                 "That would be the second change of direction of {} within 30 minutes ({}). Say why it is right this time: the same command with `because …`. Nothing was run.",
                 text(service), text(&list(turns, "and"))
             ),
             Refusal::CannotUndo { id, why } => format!(
-                "RB-{id} cannot be undone: {}. `/rollback list` shows what can be gone to. Nothing was run.", text(why)
+                "RB-{id} cannot be undone: {}. `/rollback list` and the service's name shows what can be gone to. Nothing was run.", text(why)
             ),
             Refusal::Forged { what } => format!(
                 "That click does not fit: {}. It was recorded. Nothing was run. Use the buttons of the newest card.", text(what)

@@ -364,6 +364,33 @@ impl Rollback {
         !self.approvals.is_empty() || self.breaks_glass()
     }
 
+    /// Why it cannot be undone by going forward again, as a clause; `None`: it can.
+    pub fn why_not_undone(&self) -> Option<String> {
+        let Some(plan) = &self.plan else {
+            return Some("it never had a plan".into());
+        };
+        if self.times.asked.is_none() {
+            return Some("nothing was run".into());
+        }
+        if plan.way == crate::release::Way::Forward {
+            return Some("it is an undo itself; a rollback takes it back".into());
+        }
+        if !plan.nature.undoable {
+            return Some(format!(
+                "{} cannot go forward again",
+                plan.nature.platform
+            ));
+        }
+        if plan.from.is_none() {
+            return Some("what it left is not known".into());
+        }
+        match &self.state {
+            State::Watching { .. } | State::Closed | State::Partial { .. } => None,
+            State::Failed { .. } => Some("it failed".into()),
+            _ => Some(format!("it is {}", self.word().to_lowercase())),
+        }
+    }
+
     /// Whether it runs without an approval.
     pub fn breaks_glass(&self) -> bool {
         self.glass

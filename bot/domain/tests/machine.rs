@@ -2,282 +2,360 @@
 
 #![expect(clippy::unwrap_used, reason = "a story that cannot go on has failed")]
 
-use jiff::Timestamp;
+mod support;
+
 use rollback_domain::{
+    authority::Roster,
     decide::decide,
-    grammar::Target,
-    people::{Person, Policy, Standing},
-    plan::{Aim, Plan},
+    grammar::{ReviewAnswer, Target},
+    history::{History, Past},
+    people::Standing,
+    plan::{Basis, Plan, PlanHash},
+    policy::{Policy, Preset, Rung},
     proof::{CheckResult, Round},
     refusal::{Refusal, Source},
-    release::{Candidate, Nature, Pin, Progress, Receipt, Release, Surface, Survey, Trouble},
-    rollback::{Act, Approval, Command, Proposal, Rollback, State},
+    release::{Pin, Progress, Receipt, Trouble, Way},
+    risk::{Risk, RiskRules},
+    rollback::{
+        Act, Approval, Command, Confirmed, Decision, Freeze, Glass, Page, Rollback, Say, Spoken,
+        State,
+    },
 };
-use std::{collections::BTreeMap, fmt::Write, time::Duration};
+use std::{fmt::Write, time::Duration};
+use support::{aim, asked, at, nature, night, person, plan, roster, silent, surfaces, survey};
 
-fn now() -> Timestamp {
-    "2026-03-14T03:12:00Z".parse().unwrap()
-}
-
+/// A small team's rules. Nobody approves their own code; two people approve data, one of them from
+/// `data_owner`.
 fn policy() -> Policy {
-    Policy {
-        approvers: BTreeMap::from([("oncall".into(), vec!["U0SAM".into()])]),
-        requester_may_approve: false,
-        plan_ttl: Duration::from_secs(600),
-        target_time: None,
-        passes: 1,
-        prove_within: Duration::from_secs(300),
-        watch: Duration::from_secs(60),
-        check_every: Duration::from_secs(5),
-        fingerprint: true,
+    support::policy(Preset::SmallTeam)
+}
+
+/// maya and sam are on call, dora owns the data, tom is in the team.
+fn everybody() -> Roster {
+    roster(&[("oncall", &["U0SAM", "U0MAYA"]), ("data_owner", &["U0DORA"])])
+}
+
+fn approval(id: &str, role: &str) -> Approval {
+    Approval {
+        by: person(id),
+        roles: vec![role.into()],
+        at: night(),
+        unopposed: false,
     }
 }
 
-fn nature() -> Nature {
-    Nature {
-        platform: "Vercel".into(),
-        restores: vec!["code".into()],
-        leaves: vec!["database".into()],
-        after: None,
-        pins: true,
-        undoable: true,
-        touches_data: false,
+fn glass() -> Glass {
+    Glass {
+        by: person("U0TOM"),
+        because: "carts are lost".into(),
+        at: night(),
+        due: at(24 * 3600),
+        reminded: 0,
+        spent: None,
+        review: None,
     }
 }
 
-fn release(id: &str) -> Release {
-    Release {
-        version: Some(id.into()),
-        live_since: Some(now()),
-        ..Release::unknown(id)
-    }
-}
-
-fn survey(live: [&str; 2]) -> Survey {
-    Survey {
-        candidates: ["v214", "v213", "v212"]
-            .map(|id| Candidate {
-                release: release(id),
-                barred: None,
-            })
-            .into(),
-        surfaces: surfaces(live),
-        pin: Pin::Off,
-        in_flight: None,
-        memory: serde_json::Value::Null,
-    }
-}
-
-fn surfaces(live: [&str; 2]) -> Vec<Surface> {
-    ["shop.example.com", "www.example.com"]
-        .into_iter()
-        .zip(live)
-        .map(|(name, live)| Surface {
-            name: name.into(),
-            live: Some(live.into()),
-        })
-        .collect()
-}
-
-fn aim(target: Target) -> Aim {
-    Aim {
-        target,
-        utc_offset: 0,
-    }
-}
-
-fn plan(live: [&str; 2]) -> Plan {
-    Plan::draw(&survey(live), &nature(), &aim(Target::Previous), now()).unwrap()
-}
-
-/// A rollback that came to `state` in the usual way.
-fn at(state: State) -> Rollback {
-    let proposal = Proposal {
-        channel: "C0SHOP".into(),
-        service: "frontend".into(),
-        environment: "production".into(),
-        requester: Person::new("U0MAYA", "maya"),
-        because: None,
-        aim: aim(Target::Previous),
-        source: Source::Command,
-        commanded: now(),
-        target_time: None,
-        reply_to: None,
-        replaces: None,
+/// RB-41 with its card open: maya asked, v214 → v213.
+fn proposed(class: Risk) -> Rollback {
+    let plan = plan(class, ["v214", "v214"]);
+    let mut rollback = asked();
+    rollback.hash = Some(plan.hash("frontend", "production"));
+    rollback.surfaces = plan.surfaces.clone();
+    rollback.plan = Some(plan);
+    rollback.plan_until = Some(at(600));
+    rollback.times.proposed = Some(night());
+    rollback.waiting.since = Some(night());
+    rollback.state = State::Proposed {
+        expires_at: at(600),
     };
-    let (mut rollback, _) = proposal.open(41, 1);
-    if !matches!(state, State::Planning | State::Blocked { .. }) {
-        let plan = plan(["v214", "v214"]);
-        rollback.hash = Some(plan.hash("frontend", "production"));
-        rollback.surfaces = plan.surfaces.clone();
-        rollback.plan = Some(plan);
-        rollback.times.proposed = Some(now());
+    rollback
+}
+
+/// RB-41 after it came to `state` in the usual way.
+fn came_to(state: State) -> Rollback {
+    if matches!(state, State::Planning | State::Blocked { .. }) {
+        let mut rollback = asked();
+        rollback.times.ended = state.is_ended().then(night);
+        rollback.state = state;
+        return rollback;
     }
+    let mut rollback = proposed(Risk::Code);
     let approved = !matches!(
         state,
-        State::Planning
-            | State::Blocked { .. }
-            | State::Proposed { .. }
+        State::Proposed { .. }
             | State::Denied { .. }
             | State::Cancelled { .. }
             | State::Expired { .. }
             | State::Superseded { .. }
     );
     if approved {
-        let by = Person::new("U0SAM", "sam");
-        rollback.approved = Some(Approval {
-            by,
-            role: "oncall".into(),
-            at: now(),
-        });
-        rollback.times.approved = Some(now());
+        rollback.approvals = vec![approval("U0SAM", "oncall")];
+        rollback.times.approved = Some(night());
     }
     if approved && !matches!(state, State::Approved { .. }) {
-        rollback.times.asked = Some(now());
+        rollback.times.asked = Some(night());
     }
     if matches!(state, State::Watching { .. } | State::Closed)
         || matches!(state, State::Serving { n, m } if n == m)
     {
         rollback.surfaces = surfaces(["v213", "v213"]);
-        rollback.times.serving = Some(now());
+        rollback.times.serving = Some(night());
     }
     if state.is_ended() {
-        rollback.times.ended = Some(now());
+        rollback.times.ended = Some(night());
     }
     rollback.state = state;
     rollback
 }
 
-fn states() -> Vec<State> {
-    let by = || Person::new("U0SAM", "sam");
-    let soon = now().checked_add(Duration::from_secs(60)).unwrap();
+/// Every state, and what is special in some of them.
+fn situations() -> Vec<(&'static str, Rollback)> {
+    let by = || person("U0SAM");
+    let expires_at = at(600);
+    let over = Rollback {
+        plan_until: Some(night()),
+        ..came_to(State::Proposed {
+            expires_at: night(),
+        })
+    };
+    let mut window = proposed(Risk::Code);
+    window.waiting.window_ends = Some(night());
+    let one_of_two = Rollback {
+        approvals: vec![approval("U0SAM", "oncall")],
+        ..proposed(Risk::Data)
+    };
+    let broken = Rollback {
+        approvals: vec![],
+        glass: Some(glass()),
+        ..came_to(State::Approved { expires_at })
+    };
+    let closed_on_glass = Rollback {
+        approvals: vec![],
+        glass: Some(glass()),
+        ..came_to(State::Closed)
+    };
     vec![
-        State::Planning,
-        State::Blocked {
-            why: "nothing older".into(),
-        },
-        State::Proposed { expires_at: soon },
-        State::Approved { expires_at: soon },
-        State::Executing { asked_at: now() },
-        State::Accepted { at: now() },
-        State::Serving { n: 1, m: 2 },
-        State::Serving { n: 2, m: 2 },
-        State::Unknown {
-            since: now(),
-            why: "it timed out".into(),
-        },
-        State::Watching { until: now() },
-        State::Closed,
-        State::Failed { why: "no".into() },
-        State::Partial {
-            n: 1,
-            m: 2,
-            failed: vec!["www.example.com".into()],
-        },
-        State::Denied {
-            by: by(),
-            because: None,
-        },
-        State::Cancelled {
-            by: by(),
-            because: None,
-        },
-        State::Expired { at: now() },
-        State::Superseded {
-            why: "another target".into(),
-        },
+        ("planning", came_to(State::Planning)),
+        (
+            "blocked",
+            came_to(State::Blocked {
+                why: "nothing older".into(),
+            }),
+        ),
+        ("proposed", proposed(Risk::Code)),
+        ("proposed, and its time is over", over),
+        ("proposed, and its objection window is over", window),
+        ("proposed, of class data", proposed(Risk::Data)),
+        ("proposed, of class data, approved by sam", one_of_two),
+        ("approved", came_to(State::Approved { expires_at })),
+        ("approved, by a glass that tom broke", broken),
+        (
+            "executing",
+            came_to(State::Executing { asked_at: night() }),
+        ),
+        ("accepted", came_to(State::Accepted { at: night() })),
+        ("serving 1/2", came_to(State::Serving { n: 1, m: 2 })),
+        ("serving 2/2", came_to(State::Serving { n: 2, m: 2 })),
+        (
+            "unknown",
+            came_to(State::Unknown {
+                since: night(),
+                why: "it timed out".into(),
+            }),
+        ),
+        ("watching", came_to(State::Watching { until: night() })),
+        ("closed", came_to(State::Closed)),
+        ("closed, on a glass that tom broke", closed_on_glass),
+        ("failed", came_to(State::Failed { why: "no".into() })),
+        (
+            "partial 1/2",
+            came_to(State::Partial {
+                n: 1,
+                m: 2,
+                failed: vec!["www.example.com".into()],
+            }),
+        ),
+        (
+            "denied",
+            came_to(State::Denied {
+                by: by(),
+                because: None,
+            }),
+        ),
+        (
+            "cancelled",
+            came_to(State::Cancelled {
+                by: by(),
+                because: None,
+            }),
+        ),
+        ("expired", came_to(State::Expired { at: night() })),
+        (
+            "superseded",
+            came_to(State::Superseded {
+                why: "another target".into(),
+            }),
+        ),
     ]
 }
 
-fn person(id: &str, name: &str, act: Act) -> Command {
+fn acts_as(standing: Standing, id: &str, known: Roster, act: Act) -> Command {
     Command::Person {
-        by: Person::new(id, name),
-        standing: Standing::Member,
+        by: person(id),
+        standing,
+        roster: Box::new(known),
         source: Source::Button,
         reply_to: None,
         act,
     }
 }
 
-fn commands() -> Vec<(&'static str, Command)> {
-    let hash = || Some(plan(["v214", "v214"]).hash("frontend", "production"));
-    let good = Round {
-        version: Some(Ok("v213".into())),
-        checks: vec![],
-    };
-    let bad = Round {
-        version: Some(Ok("v213".into())),
-        checks: vec![CheckResult {
-            name: "GET /health".into(),
-            problem: Some("answered 500".into()),
-        }],
-    };
-    let fresh = |live| Command::Rechecked {
-        survey: Box::new(survey(live)),
-        plan: Ok(Box::new(plan(live))),
-    };
-    let serving = |live| Command::Observed {
-        progress: Progress::Serving {
-            surfaces: surfaces(live),
-            pin: Pin::On,
-            said: "in progress".into(),
+fn acts(id: &str, act: Act) -> Command {
+    acts_as(Standing::Member, id, everybody(), act)
+}
+
+fn approve(hash: Option<PlanHash>) -> Act {
+    Act::Approve {
+        hash,
+        confirmed: Confirmed {
+            ticked: vec![],
+            typed: Some("v213".into()),
         },
+    }
+}
+
+fn break_glass(because: &str, promised: bool) -> Act {
+    Act::BreakGlass {
+        hash: None,
+        because: because.into(),
+        promised,
+    }
+}
+
+fn review() -> Act {
+    Act::Review {
+        answer: ReviewAnswer::Justified,
+        because: "nobody answered".into(),
+    }
+}
+
+/// The platform read again, with these releases live.
+fn reread(class: Risk, live: [&str; 2], known: Roster) -> Command {
+    Command::Rechecked {
+        survey: Box::new(survey(live)),
+        plan: Ok(Box::new(plan(class, live))),
+        roster: Box::new(known),
+    }
+}
+
+/// Every command, as it would be put to this rollback.
+fn commands(rollback: &Rollback) -> Vec<(&'static str, Command)> {
+    let class = rollback.plan.as_ref().map_or(Risk::Code, |plan| plan.risk);
+    let hash = || Some(plan(class, ["v214", "v214"]).hash("frontend", "production"));
+    let mut commands = what_people_do(hash());
+    commands.extend(what_the_bot_does(class));
+    commands.extend(what_the_platform_does());
+    commands
+}
+
+fn what_people_do(hash: Option<PlanHash>) -> Vec<(&'static str, Command)> {
+    let hash = || hash.clone();
+    let guest = |act| acts_as(Standing::Outsider("a guest"), "U0GUS", everybody(), act);
+    let click = Act::Approve {
+        hash: hash(),
+        confirmed: Confirmed::default(),
     };
     vec![
+        ("sam approves", acts("U0SAM", approve(hash()))),
+        ("sam approves with a mere click", acts("U0SAM", click)),
         (
-            "sam approves",
-            person("U0SAM", "sam", Act::Approve { hash: hash() }),
+            "sam approves another plan",
+            acts("U0SAM", approve(Some(PlanHash("0ddba11".into())))),
         ),
         (
-            "maya approves her own",
-            person("U0MAYA", "maya", Act::Approve { hash: hash() }),
+            "sam approves while PagerDuty is down",
+            acts_as(
+                Standing::Member,
+                "U0SAM",
+                silent(&["oncall", "data_owner"]),
+                approve(hash()),
+            ),
+        ),
+        ("dora approves", acts("U0DORA", approve(hash()))),
+        ("maya approves her own", acts("U0MAYA", approve(hash()))),
+        ("tom approves", acts("U0TOM", approve(hash()))),
+        ("a guest approves", guest(approve(hash()))),
+        (
+            "sam withdraws",
+            acts("U0SAM", Act::Withdraw { because: None }),
         ),
         (
-            "tom approves",
-            person("U0TOM", "tom", Act::Approve { hash: hash() }),
+            "tom withdraws",
+            acts("U0TOM", Act::Withdraw { because: None }),
         ),
         (
-            "a guest approves",
-            Command::Person {
-                by: Person::new("U0GUS", "gus"),
-                standing: Standing::Outsider("a guest"),
-                source: Source::Button,
-                reply_to: None,
-                act: Act::Approve { hash: hash() },
-            },
+            "tom objects",
+            acts(
+                "U0TOM",
+                Act::Object {
+                    because: "the sale ends at noon".into(),
+                },
+            ),
         ),
         (
-            "sam denies",
-            person("U0SAM", "sam", Act::Deny { because: None }),
+            "tom breaks the glass",
+            acts("U0TOM", break_glass("carts are lost", true)),
         ),
         (
-            "tom denies",
-            person("U0TOM", "tom", Act::Deny { because: None }),
+            "tom breaks the glass without a reason",
+            acts("U0TOM", break_glass(" ", true)),
         ),
         (
-            "maya stops",
-            person("U0MAYA", "maya", Act::Stop { because: None }),
+            "tom breaks the glass without a promise",
+            acts("U0TOM", break_glass("carts are lost", false)),
         ),
         (
-            "tom stops",
-            person("U0TOM", "tom", Act::Stop { because: None }),
+            "a guest breaks the glass",
+            guest(break_glass("carts are lost", true)),
         ),
+        ("sam reviews", acts("U0SAM", review())),
+        ("tom reviews", acts("U0TOM", review())),
+        ("sam denies", acts("U0SAM", Act::Deny { because: None })),
+        ("tom denies", acts("U0TOM", Act::Deny { because: None })),
+        ("maya stops", acts("U0MAYA", Act::Stop { because: None })),
+        ("sam stops", acts("U0SAM", Act::Stop { because: None })),
+        ("tom stops", acts("U0TOM", Act::Stop { because: None })),
         (
             "tom retargets",
-            person(
+            acts(
                 "U0TOM",
-                "tom",
                 Act::Retarget {
                     hash: hash(),
                     to: "v212".into(),
                 },
             ),
         ),
+    ]
+}
+
+fn what_the_bot_does(class: Risk) -> Vec<(&'static str, Command)> {
+    let renewed = |live| Command::Renewed {
+        plan: Ok(Box::new(plan(class, live))),
+    };
+    let freeze = Freeze {
+        by: person("U0TOM"),
+        because: "we migrate".into(),
+        at: night(),
+    };
+    vec![
         (
             "planned",
             Command::Planned {
-                plan: Box::new(plan(["v214", "v214"])),
-                requester: Person::new("U0MAYA", "maya"),
+                plan: Box::new(plan(class, ["v214", "v214"])),
+                requester: person("U0MAYA"),
+                roster: Box::new(everybody()),
+                frozen: None,
             },
         ),
         (
@@ -286,44 +364,104 @@ fn commands() -> Vec<(&'static str, Command)> {
                 refusal: Refusal::LiveUnknown,
             },
         ),
+        (
+            "waited",
+            Command::Waited {
+                roster: Box::new(everybody()),
+            },
+        ),
+        (
+            "window ended",
+            Command::WindowEnded {
+                standing: Standing::Member,
+                roster: Box::new(everybody()),
+            },
+        ),
+        ("renewed, unchanged", renewed(["v214", "v214"])),
+        ("renewed, moved", renewed(["v213", "v214"])),
+        (
+            "renewed, unreadable",
+            Command::Renewed {
+                plan: Err(Refusal::PlatformTrouble {
+                    why: "Vercel answered 503".into(),
+                }),
+            },
+        ),
+        (
+            "frozen",
+            Command::Froze {
+                freeze: Some(freeze),
+            },
+        ),
+        ("unfrozen", Command::Froze { freeze: None }),
+        (
+            "review due",
+            Command::ReviewDue {
+                roster: Box::new(everybody()),
+            },
+        ),
         ("expire", Command::Expire),
-        ("re-read, unchanged", fresh(["v214", "v214"])),
-        ("re-read, moved", fresh(["v213", "v214"])),
+        (
+            "re-read, unchanged",
+            reread(class, ["v214", "v214"], everybody()),
+        ),
+        (
+            "re-read, unchanged, nobody is on call any more",
+            reread(
+                class,
+                ["v214", "v214"],
+                roster(&[("oncall", &[]), ("data_owner", &["U0DORA"])]),
+            ),
+        ),
+        ("re-read, moved", reread(class, ["v213", "v214"], everybody())),
         (
             "re-reading failed",
             Command::RecheckFailed {
                 why: "Vercel answered 503".into(),
             },
         ),
+    ]
+}
+
+fn what_the_platform_does() -> Vec<(&'static str, Command)> {
+    let answered = |answer| Command::Answered { answer };
+    let observed = |progress| Command::Observed { progress };
+    let serving = |live| {
+        observed(Progress::Serving {
+            surfaces: surfaces(live),
+            pin: Pin::On,
+            said: "in progress".into(),
+        })
+    };
+    let looked = |checks| Command::Probed {
+        round: Round {
+            version: Some(Ok("v213".into())),
+            checks,
+        },
+        seen: None,
+    };
+    vec![
         (
             "answer: accepted",
-            Command::Answered {
-                answer: Ok(Receipt {
-                    said: "accepted".into(),
-                    memory: serde_json::Value::Null,
-                }),
-            },
+            answered(Ok(Receipt {
+                said: "accepted".into(),
+                memory: serde_json::Value::Null,
+            })),
         ),
         (
             "answer: no",
-            Command::Answered {
-                answer: Err(Trouble::Refused("no".into())),
-            },
+            answered(Err(Trouble::Refused("no".into()))),
         ),
         (
             "answer: not now",
-            Command::Answered {
-                answer: Err(Trouble::Busy {
-                    why: "429".into(),
-                    retry_after: None,
-                }),
-            },
+            answered(Err(Trouble::Busy {
+                why: "429".into(),
+                retry_after: None,
+            })),
         ),
         (
             "answer: none",
-            Command::Answered {
-                answer: Err(Trouble::Unanswered("it timed out".into())),
-            },
+            answered(Err(Trouble::Unanswered("it timed out".into()))),
         ),
         ("lost track", Command::LostTrack),
         ("read back: nothing yet", serving(["v214", "v214"])),
@@ -331,73 +469,104 @@ fn commands() -> Vec<(&'static str, Command)> {
         ("read back: 2 of 2", serving(["v213", "v213"])),
         (
             "read back: partial",
-            Command::Observed {
-                progress: Progress::Partial {
-                    surfaces: surfaces(["v213", "v214"]),
-                    failed: vec!["www.example.com".into()],
-                },
-            },
+            observed(Progress::Partial {
+                surfaces: surfaces(["v213", "v214"]),
+                failed: vec!["www.example.com".into()],
+            }),
         ),
         (
             "read back: failed",
-            Command::Observed {
-                progress: Progress::Failed {
-                    why: "job failed".into(),
-                },
-            },
+            observed(Progress::Failed {
+                why: "job failed".into(),
+            }),
         ),
-        (
-            "looked: good",
-            Command::Probed {
-                round: good,
-                seen: None,
-            },
-        ),
+        ("looked: good", looked(vec![])),
         (
             "looked: failing",
-            Command::Probed {
-                round: bad,
-                seen: None,
-            },
+            looked(vec![CheckResult {
+                name: "GET /health".into(),
+                problem: Some("answered 500".into()),
+            }]),
         ),
         ("close", Command::Close { replaced_by: None }),
     ]
 }
 
+/// The objection window is on, so that it is seen what its end leads to.
+fn with_window() -> Policy {
+    Policy {
+        objection_window: Some(Duration::from_secs(180)),
+        ..policy()
+    }
+}
+
+/// `name` goes into the group of its outcome.
+fn group(groups: &mut Vec<(String, Vec<&'static str>)>, outcome: String, name: &'static str) {
+    match groups.iter_mut().find(|(known, _)| *known == outcome) {
+        Some((_, names)) => names.push(name),
+        None => groups.push((outcome, vec![name])),
+    }
+}
+
 #[test]
 fn the_whole_machine() {
-    let mut table = String::new();
-    for state in states() {
-        let rollback = at(state);
-        let _ = writeln!(table, "{}", title(&rollback.state));
-        let mut refused = vec![];
-        for (name, command) in commands() {
-            match decide(&rollback, command, &policy(), now()) {
+    let every: Vec<&str> = commands(&proposed(Risk::Code))
+        .into_iter()
+        .map(|(name, _)| name)
+        .collect();
+    let mut table = format!(
+        "sam and maya are on call, dora owns the data, tom is in the team; maya asked.\n\nEvery command: {}.\n",
+        every.join(" · ")
+    );
+    for (heading, rollback) in situations() {
+        let _ = writeln!(table, "\n{heading}");
+        let (mut done, mut refused) = (vec![], vec![]);
+        for (name, command) in commands(&rollback) {
+            match decide(&rollback, command, &with_window(), night()) {
                 Ok(decision) => {
-                    let opens = if decision.opens.is_some() {
-                        ", opens another"
-                    } else {
-                        ""
-                    };
-                    let _ = writeln!(
-                        table,
-                        "    {name} → {}{opens}",
-                        title(&decision.rollback.state)
-                    );
                     assert_eq!(decision.rollback.revision, rollback.revision + 1);
+                    group(&mut done, outcome(&decision), name);
                 }
-                Err(refusal) => refused.push((name, refusal.code())),
+                Err(refusal) => group(&mut refused, refusal.code().to_owned(), name),
             }
         }
-        let mut by_code: BTreeMap<String, Vec<&str>> = BTreeMap::new();
-        for (name, code) in refused {
-            by_code.entry(code).or_default().push(name);
+        for (outcome, names) in done {
+            let _ = writeln!(table, "    {} → {outcome}", names.join(" · "));
         }
-        for (code, names) in by_code {
-            let _ = writeln!(table, "    {code}: {}", names.join(" · "));
+        // What most are told is said last, and not of each.
+        refused.sort_by_key(|(code, names)| (names.len(), code.clone()));
+        if let Some((most, _)) = refused.pop() {
+            for (code, names) in refused {
+                let _ = writeln!(table, "    {code}: {}", names.join(" · "));
+            }
+            let _ = writeln!(table, "    {most}: everything else");
         }
     }
     insta::assert_snapshot!(table);
+}
+
+/// What a decision leads to, with what is special about it.
+fn outcome(decision: &Decision) -> String {
+    let rollback = &decision.rollback;
+    let mut outcome = title(&rollback.state);
+    if let State::Proposed { .. } = rollback.state {
+        match rollback.approvals.len() {
+            0 => {}
+            n => outcome.push_str(&format!(", {n} of 2 approved")),
+        }
+    }
+    if let Some(glass) = &rollback.glass {
+        outcome.push_str(match (&glass.spent, &glass.review, glass.reminded) {
+            (Some(_), _, _) => ", the glass broken for nothing",
+            (None, Some(_), _) => ", the glass reviewed",
+            (None, None, 0) => ", the glass broken",
+            (None, None, _) => ", the review asked for again",
+        });
+    }
+    if decision.opens.is_some() {
+        outcome.push_str(", opens another");
+    }
+    outcome
 }
 
 fn title(state: &State) -> String {
@@ -410,40 +579,429 @@ fn title(state: &State) -> String {
 
 #[test]
 fn what_has_ended_stays_ended() {
-    for state in states().into_iter().filter(State::is_ended) {
-        let rollback = at(state);
-        for (name, command) in commands() {
-            let decided = decide(&rollback, command, &policy(), now());
-            assert!(decided.is_err(), "{name} moved {}", title(&rollback.state));
+    for (heading, rollback) in situations() {
+        if !rollback.state.is_ended() {
+            continue;
+        }
+        for (name, command) in commands(&rollback) {
+            let Ok(decision) = decide(&rollback, command, &policy(), night()) else {
+                continue;
+            };
+            assert_eq!(decision.rollback.state, rollback.state, "{heading}: {name}");
+            assert!(
+                ["sam reviews", "review due"].contains(&name),
+                "{heading}: {name}"
+            );
         }
     }
 }
 
 #[test]
 fn the_platform_is_asked_only_after_a_yes_and_a_second_look() {
-    for state in states() {
-        for (name, command) in commands() {
-            let rollback = at(state.clone());
-            let Ok(decision) = decide(&rollback, command, &policy(), now()) else {
+    for (heading, rollback) in situations() {
+        for (name, command) in commands(&rollback) {
+            let Ok(decision) = decide(&rollback, command, &policy(), night()) else {
                 continue;
             };
             if matches!(decision.rollback.state, State::Executing { .. }) {
-                assert_eq!(
-                    (rollback.state.name(), name),
-                    ("approved", "re-read, unchanged")
-                );
+                assert_eq!(rollback.state.name(), "approved", "{heading}: {name}");
+                assert!(rollback.is_let_run(), "{heading}: {name}");
+                assert!(name.starts_with("re-read, unchanged"), "{heading}: {name}");
             }
         }
     }
 }
 
+/// What comes of it, when it is let.
+fn put(rollback: &Rollback, command: Command) -> Rollback {
+    decide(rollback, command, &with_window(), at(1))
+        .unwrap()
+        .rollback
+}
+
+/// What is answered, when it is not.
+fn refused(rollback: &Rollback, command: Command) -> String {
+    decide(rollback, command, &with_window(), at(1))
+        .unwrap_err()
+        .to_string()
+}
+
+#[test]
+fn two_people_approve_data_and_one_of_them_owns_it() {
+    let open = proposed(Risk::Data);
+    let yes = |id| acts(id, approve(open.hash.clone()));
+    let once = put(&open, yes("U0SAM"));
+    assert_eq!(title(&once.state), "proposed");
+    let click = Act::Approve {
+        hash: open.hash.clone(),
+        confirmed: Confirmed::default(),
+    };
+    let answers = [
+        ("sam, again", refused(&once, yes("U0SAM"))),
+        ("maya", refused(&once, yes("U0MAYA"))),
+        ("tom", refused(&once, yes("U0TOM"))),
+        ("dora, with a click", refused(&once, acts("U0DORA", click))),
+        (
+            "tom, by the glass",
+            refused(&once, acts("U0TOM", break_glass("now", true))),
+        ),
+    ];
+    let answers: Vec<String> = answers
+        .into_iter()
+        .map(|(who, answer)| format!("{who}: {answer}"))
+        .collect();
+    insta::assert_snapshot!(answers.join("\n"), @"");
+    let twice = put(&once, yes("U0DORA"));
+    assert_eq!(title(&twice.state), "approved");
+
+    // Whoever asked may be one of the two, and the owner may be the first.
+    let once = put(&open, yes("U0DORA"));
+    let twice = put(&once, yes("U0MAYA"));
+    assert_eq!(title(&twice.state), "approved");
+    let once = put(&twice, acts("U0MAYA", Act::Withdraw { because: None }));
+    assert_eq!(title(&once.state), "proposed");
+    assert_eq!(once.approvals.len(), 1);
+}
+
+#[test]
+fn a_yes_to_data_does_not_count_without_the_owner_who_gave_it() {
+    let open = proposed(Risk::Data);
+    let known = roster(&[("oncall", &["U0SAM", "U0DORA"]), ("data_owner", &["U0DORA"])]);
+    let yes = |id| acts_as(Standing::Member, id, known.clone(), approve(None));
+    let approved = put(&put(&open, yes("U0SAM")), yes("U0DORA"));
+    let same = |known| reread(Risk::Data, ["v214", "v214"], known);
+    // dora is on call still, and does not own the data any more.
+    let lost = roster(&[("oncall", &["U0SAM", "U0DORA"]), ("data_owner", &["U0ANA"])]);
+    let reopened = put(&approved, same(lost));
+    assert_eq!(title(&reopened.state), "proposed");
+    assert_eq!(reopened.approvals, []);
+    // What is not known takes nothing back: it was read when she said it.
+    for known in [known, silent(&["oncall", "data_owner"])] {
+        assert_eq!(title(&put(&approved, same(known)).state), "executing");
+    }
+}
+
+#[test]
+fn each_caution_is_ticked_by_name() {
+    let mut survey = survey(["v214", "v214"]);
+    survey.candidates[1].release.live_since = None;
+    survey.candidates[2].barred = Some("its files are gone".into());
+    let history = History(vec![Past {
+        id: 38,
+        way: Way::Back,
+        left: Some("v213".into()),
+        at: night(),
+    }]);
+    let basis = Basis {
+        survey: &survey,
+        nature: &nature(Risk::Code),
+        history: &history,
+        risks: &RiskRules::default(),
+    };
+    let plan = Plan::draw(basis, &aim(Target::Previous), night()).unwrap();
+    let open = Rollback {
+        hash: Some(plan.hash("frontend", "production")),
+        plan: Some(plan),
+        ..proposed(Risk::Code)
+    };
+    let yes = |ticked: &[&str]| {
+        let confirmed = Confirmed {
+            ticked: ticked.iter().map(|name| name.to_string()).collect(),
+            typed: None,
+        };
+        let hash = open.hash.clone();
+        acts("U0SAM", Act::Approve { hash, confirmed })
+    };
+    let answers = [
+        refused(&open, yes(&[])),
+        refused(&open, yes(&["never_served", "old"])),
+    ];
+    insta::assert_snapshot!(answers.join("\n"), @"");
+    let decided = decide(
+        &open,
+        yes(&["never_served", "once_bad"]),
+        &policy(),
+        night(),
+    );
+    insta::assert_snapshot!(decided.unwrap().happenings[0].text, @"");
+}
+
+#[test]
+fn a_glass_lets_nothing_else_run() {
+    let open = proposed(Risk::Code);
+    let broken = put(&open, acts("U0TOM", break_glass("carts are lost", true)));
+    assert_eq!(title(&broken.state), "approved");
+    let failed = || Command::RecheckFailed {
+        why: "Vercel answered 503".into(),
+    };
+
+    // Reviewed before anything ran, and then nothing ran.
+    let reviewed = put(&broken, acts("U0SAM", review()));
+    let reopened = put(&reviewed, failed());
+    assert_eq!(title(&reopened.state), "proposed");
+    assert!(!reopened.is_let_run());
+
+    // What it lets run is the plan it was broken for, once; the next one needs its own approvals.
+    let reopened = put(&broken, failed());
+    let approved = put(&reopened, acts("U0SAM", approve(None)));
+    let nobody = roster(&[("oncall", &[])]);
+    let reopened = put(&approved, reread(Risk::Code, ["v214", "v214"], nobody));
+    assert_eq!(title(&reopened.state), "proposed");
+}
+
+#[test]
+fn an_approval_taken_back_takes_a_broken_glass_along() {
+    let mut two = with_window();
+    two.rules.code.approvals = 2;
+    let put = |rollback: &Rollback, command| {
+        decide(rollback, command, &two, at(1)).unwrap()
+    };
+    let once = put(&proposed(Risk::Code), acts("U0SAM", approve(None))).rollback;
+    let broken = put(&once, acts("U0TOM", break_glass("carts are lost", true))).rollback;
+    assert_eq!(title(&broken.state), "approved");
+    let withdrawn = put(&broken, acts("U0SAM", Act::Withdraw { because: None }));
+    assert_eq!(outcome(&withdrawn), "proposed, the glass broken for nothing");
+    let told = withdrawn.says.iter().any(
+        |say| matches!(say, Say::Tell { person, .. } if person == "U0TOM"),
+    );
+    assert!(told, "{:?}", withdrawn.says);
+}
+
+/// A card whose window ends three minutes after it was posted.
+fn with_a_window_open() -> Rollback {
+    let mut rollback = proposed(Risk::Code);
+    rollback.waiting.window_ends = Some(at(180));
+    rollback
+}
+
+fn window_ended(standing: Standing, known: Roster) -> Command {
+    Command::WindowEnded {
+        standing,
+        roster: Box::new(known),
+    }
+}
+
+#[test]
+fn an_authority_s_own_rollback_starts_by_itself_when_nobody_objects() {
+    let planned = |class| Command::Planned {
+        plan: Box::new(plan(class, ["v214", "v214"])),
+        requester: person("U0MAYA"),
+        roster: Box::new(everybody()),
+        frozen: None,
+    };
+    let open = decide(&asked(), planned(Risk::Code), &with_window(), night()).unwrap();
+    assert_eq!(open.drive_at, Some(at(180)));
+    let ended = window_ended(Standing::Member, everybody());
+    assert!(decide(&open.rollback, ended.clone(), &with_window(), at(179)).is_err());
+    let started = decide(&open.rollback, ended, &with_window(), at(180)).unwrap();
+    assert_eq!(title(&started.rollback.state), "approved");
+    assert!(started.rollback.approvals[0].unopposed);
+
+    for class in [Risk::Caution, Risk::Data] {
+        let open = decide(&asked(), planned(class), &with_window(), night()).unwrap();
+        assert_eq!(open.rollback.waiting.window_ends, None, "{class}");
+    }
+}
+
+#[test]
+fn what_speaks_against_a_window_ends_it() {
+    let open = with_a_window_open();
+    let objected = decide(
+        &open,
+        acts(
+            "U0TOM",
+            Act::Object {
+                because: "the sale ends at noon".into(),
+            },
+        ),
+        &with_window(),
+        at(10),
+    )
+    .unwrap();
+    assert_eq!(objected.rollback.waiting.window_ends, None);
+    insta::assert_snapshot!(said(&objected), @"");
+    let freeze = Command::Froze {
+        freeze: Some(Freeze {
+            by: person("U0TOM"),
+            because: "we migrate".into(),
+            at: at(10),
+        }),
+    };
+    let frozen = decide(&open, freeze, &with_window(), at(10)).unwrap();
+    assert_eq!(frozen.rollback.waiting.window_ends, None);
+
+    let unsure = [
+        window_ended(Standing::Unreadable("it timed out".into()), everybody()),
+        window_ended(Standing::Outsider("deactivated"), everybody()),
+        window_ended(Standing::Member, silent(&["oncall"])),
+        window_ended(Standing::Member, roster(&[("oncall", &["U0SAM"])])),
+    ];
+    for command in unsure {
+        let waits = decide(&open, command, &with_window(), at(180)).unwrap();
+        assert_eq!(title(&waits.rollback.state), "proposed");
+        assert_eq!(waits.rollback.waiting.window_ends, None);
+    }
+    // It was taken out of the configuration meanwhile.
+    let ended = window_ended(Standing::Member, everybody());
+    let waits = decide(&open, ended, &policy(), at(180)).unwrap();
+    assert_eq!(title(&waits.rollback.state), "proposed");
+    insta::assert_snapshot!(waits.happenings[0].text, @"");
+}
+
+#[test]
+fn a_card_that_takes_another_one_s_place_never_starts_by_itself() {
+    let moved = Command::Renewed {
+        plan: Ok(Box::new(plan(Risk::Code, ["v213", "v214"]))),
+    };
+    let long = Policy {
+        objection_window: Some(Duration::from_secs(900)),
+        ..policy()
+    };
+    let mut open = proposed(Risk::Code);
+    open.waiting.window_ends = Some(at(900));
+    open.waiting.reminded = 1;
+    let replaced = decide(&open, moved, &long, at(600)).unwrap();
+    let (next, _) = replaced.opens.unwrap().open(42, 1);
+    assert_eq!(next.waiting.since, Some(night()), "it is still waited for");
+    assert_eq!(next.waiting.reminded, 1);
+    let planned = Command::Planned {
+        plan: Box::new(plan(Risk::Code, ["v213", "v214"])),
+        requester: person("U0MAYA"),
+        roster: Box::new(everybody()),
+        frozen: None,
+    };
+    let next = decide(&next, planned, &long, at(601)).unwrap().rollback;
+    assert_eq!(next.waiting.window_ends, None);
+    let ended = window_ended(Standing::Member, everybody());
+    assert!(decide(&next, ended, &long, at(900)).is_err());
+}
+
+/// What was posted, and who was paged.
+fn said(decision: &Decision) -> String {
+    let lines: Vec<String> = decision
+        .says
+        .iter()
+        .filter_map(|say| match say {
+            Say::Post {
+                spoken: Spoken::Naming(text, people),
+                in_thread,
+                ..
+            } => {
+                let place = if *in_thread { "thread" } else { "channel" };
+                let text = (0..people.len()).fold(text.clone(), |text, n| {
+                    text.replace(&format!("\u{1}{n}\u{1}"), &format!("@{}", people[n]))
+                });
+                Some(format!("{place}: {text}"))
+            }
+            Say::Page {
+                page: Page::Trigger { key, summary },
+            } => Some(format!("page {key}: {summary}")),
+            Say::Page {
+                page: Page::Resolve { key },
+            } => Some(format!("page {key} taken back")),
+            _ => None,
+        })
+        .collect();
+    lines.join("\n")
+}
+
+#[test]
+fn nobody_answers() {
+    let ladder = Policy {
+        remind: vec![Duration::from_secs(120)],
+        escalate: vec![
+            Rung {
+                after: Duration::from_secs(300),
+                roles: vec!["data_owner".into()],
+                people: vec![],
+                page: false,
+            },
+            Rung {
+                after: Duration::from_secs(900),
+                roles: vec!["nobody".into()],
+                people: vec![],
+                page: true,
+            },
+        ],
+        ..policy()
+    };
+    let waited = || Command::Waited {
+        roster: Box::new(everybody()),
+    };
+    let mut rollback = proposed(Risk::Code);
+    let mut story = String::new();
+    let mut next = rollback.next_look(&ladder, at(600));
+    while rollback.waiting.climbed < ladder.escalate.len() {
+        let command = match rollback.state {
+            State::Proposed { expires_at } if next >= expires_at => Command::Renewed {
+                plan: Ok(Box::new(plan(Risk::Code, ["v214", "v214"]))),
+            },
+            _ => waited(),
+        };
+        let decision = decide(&rollback, command, &ladder, next).unwrap();
+        for happening in &decision.happenings {
+            let _ = writeln!(story, "{} {}", next.strftime("%H:%M"), happening.text);
+        }
+        let _ = writeln!(story, "{}", said(&decision));
+        rollback = decision.rollback;
+        next = decision.drive_at.unwrap();
+    }
+    let answered = decide(&rollback, acts("U0SAM", approve(None)), &ladder, next).unwrap();
+    let _ = writeln!(story, "{}", said(&answered));
+    insta::assert_snapshot!(story, @"");
+
+    // After an outage one reminder says it, and every rung is climbed.
+    let late = decide(&proposed(Risk::Code), waited(), &ladder, at(1000)).unwrap();
+    assert_eq!(late.rollback.waiting.reminded, 1);
+    assert_eq!(late.rollback.waiting.climbed, 2);
+    assert_eq!(late.drive_at, Some(at(600)), "its plan is over by now");
+}
+
+#[test]
+fn a_review_is_somebody_else_s() {
+    let (_, closed) = situations()
+        .into_iter()
+        .find(|(heading, _)| heading.starts_with("closed, on a glass"))
+        .unwrap();
+    let mut by_sam = closed.clone();
+    by_sam.glass.as_mut().unwrap().by = person("U0SAM");
+    let reviewed = put(&closed, acts("U0SAM", review()));
+    let answers = [
+        ("tom, who broke it", refused(&closed, acts("U0TOM", review()))),
+        ("sam, if he broke it", refused(&by_sam, acts("U0SAM", review()))),
+        ("maya, after sam", refused(&reviewed, acts("U0MAYA", review()))),
+        (
+            "sam, where none was broken",
+            refused(&came_to(State::Closed), acts("U0SAM", review())),
+        ),
+    ];
+    let answers: Vec<String> = answers
+        .into_iter()
+        .map(|(who, answer)| format!("{who}: {answer}"))
+        .collect();
+    insta::assert_snapshot!(answers.join("\n"), @"");
+
+    let reminded = decide(
+        &closed,
+        Command::ReviewDue {
+            roster: Box::new(everybody()),
+        },
+        &policy(),
+        at(12 * 3600),
+    )
+    .unwrap();
+    assert_eq!(reminded.rollback.state, State::Closed);
+    insta::assert_snapshot!(said(&reminded), @"");
+}
+
 #[test]
 fn the_hash_changes_with_what_matters_and_with_nothing_else() {
-    let base = plan(["v214", "v214"]);
+    let base = plan(Risk::Code, ["v214", "v214"]);
     let hash = |plan: &Plan| plan.hash("frontend", "production");
     let mut older = base.clone();
-    older.read_at = now().checked_add(Duration::from_secs(60)).unwrap();
+    older.read_at = at(60);
     older.memory = serde_json::json!({ "job": 1 });
+    older.in_flight = Some("a deploy".into());
     older.surfaces.reverse();
     assert_eq!(hash(&base), hash(&older));
 
@@ -451,7 +1009,15 @@ fn the_hash_changes_with_what_matters_and_with_nothing_else() {
     pinned.pin = Pin::On;
     let mut leaves = base.clone();
     leaves.nature.leaves.push("flags".into());
-    for changed in [plan(["v213", "v214"]), pinned, leaves] {
+    let mut forward = base.clone();
+    forward.way = Way::Forward;
+    let mut cautious = base.clone();
+    cautious
+        .cautions
+        .push(rollback_domain::risk::Caution::NeverServed);
+    let moved = plan(Risk::Code, ["v213", "v214"]);
+    let riskier = plan(Risk::Caution, ["v214", "v214"]);
+    for changed in [moved, riskier, pinned, leaves, forward, cautious] {
         assert_ne!(hash(&base), hash(&changed));
     }
     assert_ne!(hash(&base), base.hash("frontend", "staging"));
@@ -462,12 +1028,13 @@ fn a_target_that_cannot_be_is_refused_with_the_one_that_could() {
     let said = |target: &str, live| {
         let mut survey = survey(live);
         survey.candidates[2].barred = Some("its files are gone".into());
-        match Plan::draw(
-            &survey,
-            &nature(),
-            &aim(Target::Named(target.into())),
-            now(),
-        ) {
+        let basis = Basis {
+            survey: &survey,
+            nature: &nature(Risk::Code),
+            history: &History::default(),
+            risks: &RiskRules::default(),
+        };
+        match Plan::draw(basis, &aim(Target::Named(target.into())), night()) {
             Ok(plan) => format!("{target}: {}", plan.chosen),
             Err(refusal) => format!("{target}: {refusal}"),
         }

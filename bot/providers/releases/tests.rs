@@ -37,13 +37,18 @@ fn releases(app: &TempDir, restart: Option<&[&str]>) -> Releases {
 }
 
 async fn planned(releases: &Releases, to: &str) -> Rollback {
+    drawn(releases, to, None).await
+}
+
+async fn drawn(releases: &Releases, to: &str, undoes: Option<u64>) -> Rollback {
     let survey = releases.survey().await.unwrap();
     let now = "2026-03-01T02:41:00Z".parse().unwrap();
     let aim = Aim {
         target: Target::Named(to.into()),
         utc_offset: 0,
+        undoes,
     };
-    let plan = Plan::draw(&survey, &releases.nature(), &aim, now).unwrap();
+    let plan = Plan::draw(&survey, &releases.nature(aim.way()), &aim, now).unwrap();
     let (mut rollback, _) = Proposal {
         channel: "C1".into(),
         service: "app".into(),
@@ -176,6 +181,43 @@ async fn going_back_moves_the_link_and_nothing_else() {
         releases.observe(&rollback).await.unwrap(),
         Progress::Failed { .. }
     ));
+}
+
+#[tokio::test]
+async fn going_forward_again_moves_the_link_and_nothing_is_pinned() {
+    let app = app();
+    let releases = releases(&app, None);
+    let back = planned(&releases, "v212").await;
+    releases.roll_back(&back).await.unwrap();
+    let undo = drawn(&releases, "v213", Some(41)).await;
+    let plan = undo.plan.as_ref().unwrap();
+    assert_eq!((plan.way, plan.to.id.as_str()), (Way::Forward, "v213"));
+    assert_eq!(plan.nature, releases.nature(Way::Back));
+    assert!(matches!(
+        releases.observe(&undo).await.unwrap(),
+        Progress::NotAsked { .. }
+    ));
+    let receipt = releases.roll_back(&undo).await.unwrap();
+    assert_eq!(receipt.said, "current leads to v213");
+    assert_eq!(leads_to(&app), "releases/v213");
+    match releases.observe(&undo).await.unwrap() {
+        Progress::Serving { surfaces, .. } => {
+            assert_eq!(surfaces[0].live.as_deref(), Some("v213"));
+        }
+        other => panic!("{other:?}"),
+    }
+    // What cannot be gone back to cannot be gone forward to.
+    fs::create_dir(app.path().join("releases/v214")).unwrap();
+    let survey = releases.survey().await.unwrap();
+    assert_eq!(
+        survey.candidates[0].why_not(Way::Forward),
+        Some("it is empty")
+    );
+    match releases.unpin().await {
+        Err(Trouble::Refused(why)) => assert!(why.contains("nothing is pinned"), "{why}"),
+        other => panic!("{other:?}"),
+    }
+    assert_eq!(leads_to(&app), "releases/v213");
 }
 
 #[tokio::test]

@@ -70,6 +70,7 @@ fn rollback(memory: Value) -> Rollback {
         aim: Aim {
             target: Target::Previous,
             utc_offset: 0,
+            undoes: None,
         },
         source: Source::Bot,
         commanded: "2026-03-01T02:40:00Z".parse().unwrap(),
@@ -166,6 +167,60 @@ fn the_survey_names_releases_and_says_why_others_are_barred() {
 }
 
 #[test]
+fn what_has_served_can_be_gone_forward_to_offered_or_not() {
+    let live = deployment("dpl_a", 1_000);
+    let unoffered = |id: &str, change: Value| {
+        let deployment = with(deployment(id, 2_000), json!({"isRollbackCandidate": false}));
+        with(deployment, change)
+    };
+    let survey = surveyed(
+        &[
+            unoffered("dpl_1", json!({})),
+            unoffered("dpl_2", json!({"target": "production"})),
+            unoffered("dpl_3", json!({"target": null})),
+            unoffered("dpl_4", json!({"readySubstate": "STAGED"})),
+            unoffered("dpl_5", json!({"readySubstate": "ROLLING"})),
+            unoffered("dpl_6", json!({"readySubstate": null})),
+            unoffered(
+                "dpl_7",
+                json!({"readySubstate": null, "aliasAssigned": null}),
+            ),
+            unoffered("dpl_8", json!({"readyState": "ERROR"})),
+            unoffered("dpl_9", json!({"softDeletedByRetention": true})),
+            live.clone(),
+        ],
+        &[],
+        &live,
+    );
+    let said: Vec<_> = survey
+        .candidates
+        .iter()
+        .map(|candidate| candidate.why_not(Way::Forward).unwrap_or("eligible"))
+        .collect();
+    assert_eq!(
+        said,
+        [
+            "eligible",
+            "eligible",
+            "it was not built for production, and would be built anew",
+            "it never served production (STAGED)",
+            "it is being rolled out step by step (ROLLING)",
+            "eligible",
+            "Vercel does not say that it ever served production",
+            "its build failed",
+            "the retention policy removed it",
+            "eligible",
+        ]
+    );
+    // For going back each of them stays what it was.
+    let eligible = survey
+        .candidates
+        .iter()
+        .filter(|candidate| candidate.why_not(Way::Back).is_none());
+    assert_eq!(eligible.count(), 1);
+}
+
+#[test]
 fn a_live_deployment_beyond_the_list_is_found_and_nothing_is_taken_from_the_gap() {
     let live = with(
         deployment("dpl_old", 1_000),
@@ -230,7 +285,7 @@ fn domains_survive_a_target_that_serves_nothing() {
 fn every_status_becomes_the_right_trouble() {
     let none = HeaderMap::new();
     let said = |message: &str| json!({"error": {"code": "x", "message": message}});
-    let judged = |status, message: &str| judge(status, &none, &said(message), "v212");
+    let judged = |status, message: &str| judge(Way::Back, status, &none, &said(message), "v212");
     assert_eq!(judged(201, "").unwrap().said, "job accepted");
     let already =
         "The provided deploymentId (dpl_x) is already the current production deployment. (409)";
@@ -259,8 +314,30 @@ fn every_status_becomes_the_right_trouble() {
             other => panic!("{status}: {other:?}"),
         }
     }
+    let promoted = |status, message: &str| {
+        judge(Way::Forward, status, &none, &said(message), "v213").map(|receipt| receipt.said)
+    };
+    assert_eq!(promoted(201, ""), Ok("job accepted".into()));
+    assert_eq!(
+        promoted(202, ""),
+        Ok("job queued behind the rolling release that is under way".into())
+    );
+    assert!(promoted(409, already).is_ok());
+    for (status, message, part) in [
+        (400, "Bad", "would not promote v213 (400: Bad). Look at"),
+        (402, "", "before it promotes v213 (402)"),
+        (409, "Conflict", "cannot promote v213 as things are"),
+        (410, "Gone", "no longer has the deployment v213"),
+        (422, "Odd", "would not promote v213 (422: Odd)"),
+    ] {
+        match promoted(status, message) {
+            Err(Trouble::Refused(why)) => assert!(why.contains(part), "{status}: {why}"),
+            other => panic!("{status}: {other:?}"),
+        }
+    }
     for status in [408, 500, 502, 503, 504, 599] {
         assert!(matches!(judged(status, ""), Err(Trouble::Unanswered(_))));
+        assert!(matches!(promoted(status, ""), Err(Trouble::Unanswered(_))));
         assert!(matches!(
             unread("it", status, &none, &Value::Null),
             Trouble::Busy { .. }
@@ -275,6 +352,29 @@ fn every_status_becomes_the_right_trouble() {
         unread("it", 403, &none, &Value::Null),
         Trouble::Refused(_)
     ));
+}
+
+#[test]
+fn a_refused_change_of_the_project_says_what_to_look_at() {
+    let none = HeaderMap::new();
+    let said = json!({"error": {"code": "x", "message": "No."}});
+    for (status, part) in [
+        (400, "of the project frontend go live (400: No)"),
+        (401, "token is expired or lacks access"),
+        (402, "paid plan or a paid bill"),
+        (403, "token is expired or lacks access"),
+        (409, "(409: No)"),
+    ] {
+        match unset("frontend", status, &none, &said) {
+            Trouble::Refused(why) => assert!(why.contains(part), "{status}: {why}"),
+            other => panic!("{status}: {other:?}"),
+        }
+    }
+    let later = HeaderMap::from_iter([("retry-after".parse().unwrap(), "3".parse().unwrap())]);
+    match unset("frontend", 429, &later, &said) {
+        Trouble::Busy { retry_after, .. } => assert_eq!(retry_after, Some(3_000)),
+        other => panic!("{other:?}"),
+    }
 }
 
 #[test]
@@ -345,7 +445,14 @@ fn only_a_newer_request_to_the_same_target_is_ours() {
     ];
     let read = |request: Value, memory: Value, now: &[Surface]| {
         let project = Project::of(&project(request)).unwrap();
-        stand(&project, &rollback(memory), "dpl_b", &before, now)
+        stand(
+            &project,
+            &rollback(memory),
+            Way::Back,
+            "dpl_b",
+            &before,
+            now,
+        )
     };
     let none = json!({"last_alias_request": null});
     let serving = |said: &str| Stand::Serving(said.into());
@@ -396,7 +503,36 @@ fn only_a_newer_request_to_the_same_target_is_ours() {
         Stand::Serving(_)
     ));
     assert!(matches!(
-        read(Value::Null, none, &before),
+        read(Value::Null, none.clone(), &before),
+        Stand::NotAsked(_)
+    ));
+    // A rollback and a promotion to the same deployment are two things.
+    let promoted = |request: Value, memory: Value| {
+        let project = Project::of(&project(request)).unwrap();
+        stand(
+            &project,
+            &rollback(memory),
+            Way::Forward,
+            "dpl_b",
+            &before,
+            &before,
+        )
+    };
+    let promote = with(request("pending", 6), json!({"type": "promote"}));
+    assert_eq!(
+        promoted(promote.clone(), json!({"last_alias_request": 5})),
+        serving("job pending")
+    );
+    assert!(matches!(
+        promoted(promote.clone(), json!({"last_alias_request": 6})),
+        Stand::NotAsked(_)
+    ));
+    assert!(matches!(
+        promoted(request("pending", 6), none.clone()),
+        Stand::NotAsked(_)
+    ));
+    assert!(matches!(
+        read(promote, none.clone(), &before),
         Stand::NotAsked(_)
     ));
     // Nothing remembered and never asked: nobody's.
@@ -419,16 +555,21 @@ fn a_failed_job_is_partial_only_if_something_moved() {
     ]}));
     assert_eq!(failed, ["www.example.com", "old.example.com"]);
     assert_eq!(
-        ended_badly("dpl_b", half.clone(), failed.clone()),
+        ended_badly(Way::Back, "dpl_b", half.clone(), failed.clone()),
         Progress::Partial {
             surfaces: half.clone(),
             failed
         }
     );
-    assert!(matches!(
-        ended_badly("dpl_z", half, vec![]),
-        Progress::Failed { .. }
-    ));
+    for (way, part) in [
+        (Way::Back, "the rollback job failed"),
+        (Way::Forward, "the promote job failed"),
+    ] {
+        match ended_badly(way, "dpl_z", half.clone(), vec![]) {
+            Progress::Failed { why } => assert!(why.contains(part), "{why}"),
+            other => panic!("{other:?}"),
+        }
+    }
 }
 
 #[tokio::test]
@@ -447,15 +588,27 @@ async fn a_request_without_a_connection_was_not_sent() {
         "secret-of-the-test",
     );
     assert!(!format!("{vercel:?}").contains("secret"));
+    let unpinned = vercel.unpin().await;
+    assert!(
+        matches!(unpinned, Err(Trouble::Busy { .. })),
+        "{unpinned:?}"
+    );
+    let (back, forward) = (vercel.nature(Way::Back), vercel.nature(Way::Forward));
+    assert_eq!((back.pins, forward.pins), (true, false));
+    assert_eq!(
+        forward.after.as_deref(),
+        Some("automatic deploys go live again")
+    );
     let live = deployment("dpl_d", 4_000);
     let survey = surveyed(&[live.clone(), deployment("dpl_c", 3_000)], &[], &live);
     let aim = Aim {
         target: Target::Previous,
         utc_offset: 0,
+        undoes: None,
     };
     let now = "2026-03-01T02:41:00Z".parse().unwrap();
     let mut rollback = rollback(Value::Null);
-    rollback.plan = Some(Plan::draw(&survey, &vercel.nature(), &aim, now).unwrap());
+    rollback.plan = Some(Plan::draw(&survey, &vercel.nature(Way::Back), &aim, now).unwrap());
     let asked = vercel.roll_back(&rollback).await;
     assert!(matches!(asked, Err(Trouble::Busy { .. })), "{asked:?}");
     rollback.plan.as_mut().unwrap().to.id = "..".into();

@@ -40,11 +40,11 @@ pub(super) fn lookup_by_email(slack: &Slack, params: &Params) -> Outcome {
 pub(super) fn usergroup_members(slack: &Slack, params: &Params) -> Outcome {
     let id = params.need("usergroup")?;
     slack.look(|state| {
-        let members = state
+        let group = state
             .usergroups
             .get(id)
             .ok_or(Failure::from("no_such_subteam"))?;
-        let active = members.iter().filter(|member| {
+        let active = group.members.iter().filter(|member| {
             params.is_true("include_disabled")
                 || state.person(member).is_none_or(|known| !known.deleted)
         });
@@ -57,11 +57,12 @@ pub(super) fn usergroups(slack: &Slack) -> Outcome {
         let groups: Vec<_> = state
             .usergroups
             .iter()
-            .map(|(id, members)| {
+            .map(|(id, group)| {
                 json!({
                     "id": id, "team_id": slack.inner.options.team_id, "is_usergroup": true,
                     "name": id, "handle": id.to_lowercase(), "description": "", "date_delete": 0,
-                    "user_count": members.len(), "users": members,
+                    "date_update": group.updated,
+                    "user_count": group.members.len(), "users": group.members,
                 })
             })
             .collect();

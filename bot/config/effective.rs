@@ -1,0 +1,135 @@
+//! The rules as they hold after presets, overrides and defaults, for people to read.
+
+use super::{Config, Role, Service, reader::spell};
+use rollback_domain::{
+    authority::Source,
+    policy::{Rule, Rung},
+    refusal::list,
+    risk::Risk,
+};
+use std::time::Duration;
+
+/// What every service needs, who is in which role, and who is asked when nobody answers: a block
+/// each, in aligned columns.
+pub fn table(config: &Config) -> String {
+    let services = config.services.iter().map(|service| rules(config, service));
+    services
+        .chain([roles(config), ladder(config)])
+        .collect::<Vec<_>>()
+        .join("\n")
+}
+
+fn rules(config: &Config, service: &Service) -> String {
+    let window = match service.objection_window {
+        Some(window) => spell(window),
+        None => "off".to_owned(),
+    };
+    let head = format!(
+        "{} ({}): preset {}, ordinary class {}, objection window {window}\n",
+        service.name,
+        service.environment,
+        config.policy.preset.name(),
+        service.ordinary(),
+    );
+    let classes = service.classes();
+    let mut rows = vec![
+        [
+            "class",
+            "approvals",
+            "by",
+            "requester",
+            "confirm",
+            "break-glass",
+        ]
+        .map(str::to_owned),
+    ];
+    for class in Risk::ALL {
+        let rule = service.rules.of(class);
+        let reached = match classes.contains(&class) {
+            true => "",
+            false => " (not reached)",
+        };
+        rows.push([
+            format!("{class}{reached}"),
+            rule.approvals.to_string(),
+            by(rule),
+            yes(rule.requester_counts),
+            rule.confirm.to_string(),
+            yes(rule.break_glass),
+        ]);
+    }
+    head + &aligned(&rows)
+}
+
+fn by(rule: &Rule) -> String {
+    let roles = list(&rule.roles, "or");
+    match rule.one_of.is_empty() {
+        true => roles,
+        false => format!("{roles}; one of {}", list(&rule.one_of, "or")),
+    }
+}
+
+fn yes(yes: bool) -> String {
+    if yes { "yes" } else { "no" }.to_owned()
+}
+
+fn roles(config: &Config) -> String {
+    let rows: Vec<_> = config
+        .roles
+        .iter()
+        .map(|(name, role)| [name.clone(), members(role)])
+        .collect();
+    format!("roles\n{}", aligned(&rows))
+}
+
+fn members(role: &Role) -> String {
+    let sources = role.sources.iter().map(|source| match source {
+        Source::Listed => format!("{source}: {}", role.members.join(", ")),
+        source => source.to_string(),
+    });
+    sources.collect::<Vec<_>>().join("; ")
+}
+
+fn ladder(config: &Config) -> String {
+    let policy = &config.policy;
+    let reminders = policy.remind.iter().map(|after| {
+        let who = "whoever may approve, again".to_owned();
+        (*after, who)
+    });
+    let rungs = policy.escalate.iter().map(|rung| (rung.after, asked(rung)));
+    let mut ladder: Vec<(Duration, String)> = reminders.chain(rungs).collect();
+    ladder.sort_by_key(|(after, _)| *after);
+    if ladder.is_empty() {
+        return "ladder\n  nobody is asked again\n".to_owned();
+    }
+    let rows: Vec<_> = ladder
+        .into_iter()
+        .map(|(after, who)| [spell(after), who])
+        .collect();
+    format!("ladder\n{}", aligned(&rows))
+}
+
+fn asked(rung: &Rung) -> String {
+    let page = rung.page.then(|| "PagerDuty".to_owned());
+    let names = rung.roles.iter().chain(&rung.people).cloned();
+    list(&names.chain(page).collect::<Vec<_>>(), "and")
+}
+
+/// A line for each row, indented, each column as wide as the widest in it.
+fn aligned<const N: usize>(rows: &[[String; N]]) -> String {
+    let width = |column: usize| {
+        let cells = rows.iter().map(|row| row[column].chars().count());
+        cells.max().unwrap_or(0)
+    };
+    let widths: [usize; N] = std::array::from_fn(width);
+    let mut text = String::new();
+    for row in rows {
+        let mut line = String::new();
+        for (cell, width) in row.iter().zip(widths) {
+            line.push_str(&format!("  {cell:width$}"));
+        }
+        text.push_str(line.trim_end());
+        text.push('\n');
+    }
+    text
+}

@@ -1,0 +1,1 @@
+//! Every combination of what decides who may say yes.

@@ -1,0 +1,165 @@
+//! A shop on a platform, and the people around it.
+
+use jiff::Timestamp;
+use rollback_domain::{
+    authority::{Found, Roster, Source},
+    grammar::Target,
+    history::History,
+    people::Person,
+    plan::{Aim, Basis, Plan},
+    policy::{Policy, Preset},
+    release::{Candidate, Nature, Pin, Release, Surface, Survey},
+    risk::{Risk, RiskRules},
+    rollback::{Proposal, Rollback},
+};
+use std::{collections::BTreeMap, time::Duration};
+
+/// The night it happens.
+pub fn night() -> Timestamp {
+    "2026-03-14T03:12:00Z".parse().unwrap()
+}
+
+/// So many seconds into the night.
+pub fn at(seconds: u64) -> Timestamp {
+    night().checked_add(Duration::from_secs(seconds)).unwrap()
+}
+
+/// By id: `U0SAM` is sam.
+pub fn person(id: &str) -> Person {
+    Person::new(id, id.trim_start_matches("U0").to_lowercase())
+}
+
+/// People of roles that the configuration lists.
+pub fn roster(roles: &[(&str, &[&str])]) -> Roster {
+    let listed = |ids: &[&str]| Found::People {
+        ids: ids.iter().map(|id| id.to_string()).collect(),
+        unmatched: vec![],
+        read_at: None,
+    };
+    Roster(
+        roles
+            .iter()
+            .map(|(role, ids)| (role.to_string(), vec![(Source::Listed, listed(ids))]))
+            .collect(),
+    )
+}
+
+/// The same roles, and nobody who says who is in them.
+pub fn silent(roles: &[&str]) -> Roster {
+    let found = Found::Nothing {
+        why: "it answered 503".into(),
+        read_at: Some(night()),
+    };
+    let source = Source::PagerDutySchedule("PSHOP".into());
+    let known: BTreeMap<_, _> = roles
+        .iter()
+        .map(|role| (role.to_string(), vec![(source.clone(), found.clone())]))
+        .collect();
+    Roster(known)
+}
+
+/// A preset's rules with `oncall` as approvers, and short times.
+pub fn policy(preset: Preset) -> Policy {
+    Policy {
+        rules: preset.rules(&["oncall".into()]),
+        risks: RiskRules::default(),
+        objection_window: None,
+        remind: vec![],
+        escalate: vec![],
+        page_on_break_glass: false,
+        review_within: Duration::from_secs(24 * 3600),
+        plan_ttl: Duration::from_secs(600),
+        target_time: None,
+        passes: 1,
+        prove_within: Duration::from_secs(300),
+        watch: Duration::from_secs(60),
+        check_every: Duration::from_secs(5),
+        fingerprint: true,
+    }
+}
+
+/// A platform whose ordinary rollback is of this class.
+pub fn nature(class: Risk) -> Nature {
+    Nature {
+        platform: "Vercel".into(),
+        restores: vec!["code".into()],
+        leaves: vec!["database".into()],
+        after: None,
+        pins: true,
+        undoable: true,
+        class,
+    }
+}
+
+/// v214, v213 and v212, all of which have served; two domains, and what each serves.
+pub fn survey(live: [&str; 2]) -> Survey {
+    Survey {
+        candidates: ["v214", "v213", "v212"]
+            .map(|id| Candidate {
+                release: Release {
+                    version: Some(id.into()),
+                    live_since: Some(night()),
+                    ..Release::unknown(id)
+                },
+                barred: None,
+                barred_forward: None,
+            })
+            .into(),
+        surfaces: surfaces(live),
+        pin: Pin::Off,
+        in_flight: None,
+        memory: serde_json::Value::Null,
+    }
+}
+
+/// The two domains.
+pub fn surfaces(live: [&str; 2]) -> Vec<Surface> {
+    ["shop.example.com", "www.example.com"]
+        .into_iter()
+        .zip(live)
+        .map(|(name, live)| Surface {
+            name: name.into(),
+            live: Some(live.into()),
+        })
+        .collect()
+}
+
+/// What is wanted of `target`.
+pub fn aim(target: Target) -> Aim {
+    Aim {
+        target,
+        utc_offset: 0,
+        undoes: None,
+    }
+}
+
+/// The plan of that class for the previous release.
+pub fn plan(class: Risk, live: [&str; 2]) -> Plan {
+    let basis = Basis {
+        survey: &survey(live),
+        nature: &nature(class),
+        history: &History::default(),
+        risks: &RiskRules::default(),
+    };
+    Plan::draw(basis, &aim(Target::Previous), night()).unwrap()
+}
+
+/// RB-41, which maya asks for: the platform is being read.
+pub fn asked() -> Rollback {
+    let proposal = Proposal {
+        channel: "C0SHOP".into(),
+        service: "frontend".into(),
+        environment: "production".into(),
+        requester: person("U0MAYA"),
+        because: Some("checkout 500s".into()),
+        aim: aim(Target::Previous),
+        source: rollback_domain::refusal::Source::Command,
+        commanded: night(),
+        target_time: None,
+        reply_to: None,
+        replaces: None,
+        waiting: Default::default(),
+        turns: vec![],
+    };
+    proposal.open(41, 1).0
+}

@@ -1,0 +1,147 @@
+//! Who is in which role: asked of Slack and PagerDuty when it counts, remembered for the cards.
+//!
+//! A source that does not answer, or not in time, is not known: nobody is let in on it, and
+//! whoever is in the role by another source is.
+
+use crate::{
+    App,
+    pagerduty::{OnCall, Trouble},
+    slack::Failure,
+    store::rosters,
+};
+use rollback_domain::authority::{Found, Roster, Source};
+use std::{collections::BTreeMap, time::Duration};
+use tokio::{task::JoinSet, time::timeout};
+
+/// How long one source may take. People wait for it after a click.
+const ANSWERS_WITHIN: Duration = Duration::from_secs(4);
+
+/// Asks every source of these roles now. Also gives what each source said, in their order, to be
+/// remembered.
+pub async fn read(app: &App, roles: &[&str]) -> (Roster, Vec<(Source, Found)>) {
+    let mut asking = JoinSet::new();
+    for source in sources(app, roles) {
+        let app = app.clone();
+        asking.spawn(async move {
+            let found = ask(&app, &source).await;
+            (source, found)
+        });
+    }
+    let mut answers = BTreeMap::new();
+    while let Some(answered) = asking.join_next().await {
+        if let Ok((source, found)) = answered {
+            answers.insert(source, found);
+        }
+    }
+    let roster = assemble(app, roles, |source| answers.get(source).cloned());
+    (roster, answers.into_iter().collect())
+}
+
+/// What the record knows of these roles, as old as it is. Touches no network.
+pub async fn known(app: &App, roles: &[&str]) -> sqlx::Result<Roster> {
+    let known: BTreeMap<String, Found> =
+        rosters::known(&app.engine.db).await?.into_iter().collect();
+    Ok(assemble(app, roles, |source| {
+        known.get(&source.to_string()).cloned()
+    }))
+}
+
+/// Asks one source.
+pub async fn ask(app: &App, source: &Source) -> Found {
+    let read_at = Some(app.engine.clock.now());
+    let nothing = |why: String| Found::Nothing { why, read_at };
+    let asked = async {
+        match source {
+            Source::Listed => nothing("the configuration is not asked".into()),
+            Source::SlackGroup(group) => match app.slack.group_members(group).await {
+                Ok(ids) => Found::People {
+                    ids,
+                    unmatched: vec![],
+                    read_at,
+                },
+                Err(failure) => nothing(failure.to_string()),
+            },
+            Source::PagerDutySchedule(id) => {
+                on_call(app, &OnCall::Schedule(id.clone()), read_at).await
+            }
+            Source::PagerDutyPolicy(id) => {
+                on_call(app, &OnCall::EscalationPolicy(id.clone()), read_at).await
+            }
+        }
+    };
+    timeout(ANSWERS_WITHIN, asked)
+        .await
+        .unwrap_or_else(|_| nothing(format!("no answer within {} s", ANSWERS_WITHIN.as_secs())))
+}
+
+/// Who is on call, as Slack knows them.
+async fn on_call(app: &App, of: &OnCall, read_at: Option<jiff::Timestamp>) -> Found {
+    let nothing = |why: String| Found::Nothing { why, read_at };
+    let Some(pagerduty) = &app.pagerduty else {
+        return nothing("PagerDuty is not configured".into());
+    };
+    let people = match pagerduty.on_call(of).await {
+        Ok(people) => people,
+        Err(Trouble::Never(why) | Trouble::Later { why, .. }) => return nothing(why),
+    };
+    let (mut ids, mut unmatched) = (vec![], vec![]);
+    for person in people {
+        let Some(email) = &person.email else {
+            unmatched.push(person.name);
+            continue;
+        };
+        match app.slack.by_email(email).await {
+            Ok(Some(id)) => ids.push(id),
+            Ok(None) => unmatched.push(format!("{} <{email}>", person.name)),
+            Err(Failure::Never(why)) => return nothing(format!("Slack says {why}")),
+            Err(failure) => return nothing(failure.to_string()),
+        }
+    }
+    Found::People {
+        ids,
+        unmatched,
+        read_at,
+    }
+}
+
+/// The sources of these roles that have to be asked, each once, in one order.
+fn sources(app: &App, roles: &[&str]) -> Vec<Source> {
+    let mut sources: Vec<Source> = roles
+        .iter()
+        .filter_map(|role| app.config.roles.get(*role))
+        .flat_map(|role| role.sources.iter().cloned())
+        .filter(|source| *source != Source::Listed)
+        .collect();
+    sources.sort();
+    sources.dedup();
+    sources
+}
+
+fn assemble(app: &App, roles: &[&str], found: impl Fn(&Source) -> Option<Found>) -> Roster {
+    let members = |role: &str| -> Option<Vec<(Source, Found)>> {
+        let role = app.config.roles.get(role)?;
+        let of = |source: &Source| match source {
+            Source::Listed => Found::People {
+                ids: role.members.clone(),
+                unmatched: vec![],
+                read_at: None,
+            },
+            source => found(source).unwrap_or(Found::Nothing {
+                why: "was not read yet".into(),
+                read_at: None,
+            }),
+        };
+        Some(
+            role.sources
+                .iter()
+                .map(|source| (source.clone(), of(source)))
+                .collect(),
+        )
+    };
+    Roster(
+        roles
+            .iter()
+            .filter_map(|role| Some(((*role).to_owned(), members(role)?)))
+            .collect(),
+    )
+}

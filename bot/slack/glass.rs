@@ -1,0 +1,101 @@
+//! The message about a broken glass: what was done without an approval, and what is thought of it.
+
+use super::{
+    Words,
+    blocks::{actions, button, context, cut, header, inline, mention, section},
+    card::time,
+};
+use jiff::Timestamp;
+use rollback_domain::{
+    grammar::ReviewAnswer,
+    refusal::list,
+    rollback::{Glass, Rollback},
+};
+
+/// What the buttons that answer the review begin with.
+pub const REVIEW: &str = "review";
+
+/// The message as it stands at `now`; `reviewers` are those who could answer, by Slack id.
+pub fn message(rollback: &Rollback, reviewers: &[String], now: Timestamp) -> Words {
+    let id = rollback.id;
+    let Some(glass) = &rollback.glass else {
+        return Words::plain(format!("RB-{id} was run with an approval."));
+    };
+    let what = format!(
+        "{} ({}) {} → {}",
+        inline(&rollback.service, 80),
+        inline(&rollback.environment, 80),
+        inline(rollback.from_label(), 60),
+        inline(rollback.to_label(), 60)
+    );
+    let by = inline(&glass.by.name, 80);
+    let because = inline(&glass.because, 500);
+    let said = format!(
+        "*@{by}* let RB-{id} run without an approval at {}: {what}.\n> {because}",
+        time(glass.at)
+    );
+    let (line, open) = standing(glass, reviewers, now);
+    let mut blocks = vec![header(&format!("BREAK GLASS  RB-{id}")), section(&said)];
+    if open {
+        blocks.push(section(&line));
+        let value = format!(
+            "RB-{id}:{}",
+            rollback.hash.as_ref().map_or("", |hash| hash.0.as_str())
+        );
+        let answer = |answer: ReviewAnswer| {
+            let mut label = answer.to_string();
+            label[..1].make_ascii_uppercase();
+            button(
+                &format!("{REVIEW}:{}", answer.name()),
+                &format!("{label}…"),
+                &value,
+            )
+        };
+        blocks.push(actions(
+            &format!("RB-{id}:review:{}", rollback.revision),
+            ReviewAnswer::ALL.map(answer).into(),
+        ));
+    } else {
+        blocks.push(context(&line));
+    }
+    let text = format!("BREAK GLASS: @{by} let RB-{id} run without an approval, {what}: \"{because}\". {line}");
+    Words {
+        text: cut(&text, 3900),
+        blocks,
+    }
+}
+
+/// Where the review stands, and whether it is still to be answered.
+fn standing(glass: &Glass, reviewers: &[String], now: Timestamp) -> (String, bool) {
+    if let Some(review) = &glass.review {
+        let line = format!(
+            "Reviewed by @{} at {}: *{}*. \"{}\"",
+            inline(&review.by.name, 80),
+            time(review.at),
+            review.answer,
+            inline(&review.because, 500)
+        );
+        return (line, false);
+    }
+    if let Some(spent) = &glass.spent {
+        return (
+            format!("No review is needed. {}", inline(spent, 300)),
+            false,
+        );
+    }
+    let whom: Vec<String> = reviewers.iter().take(5).map(|id| mention(id)).collect();
+    let whom = match whom.is_empty() {
+        true => "Somebody with authority".to_owned(),
+        false => list(&whom, "or"),
+    };
+    let due = match now < glass.due {
+        true => "is due",
+        false => "was due",
+    };
+    let line = format!(
+        "{whom} has to say what they think of it. The review {due} <!date^{}^{{date_short_pretty}} {{time}}|{}>, and is asked for until it is answered.",
+        glass.due.as_second(),
+        glass.due.strftime("%Y-%m-%d %H:%M UTC")
+    );
+    (line, true)
+}

@@ -1,0 +1,62 @@
+//! Tests of the calls next door, against the simulated workspace.
+
+use super::*;
+use rollback_simulation::{Fault, Options, Person, Slack as Workspace};
+
+async fn workspace() -> (Workspace, Slack) {
+    let http = crate::http_client().unwrap();
+    let workspace = Workspace::start(Options {
+        people: vec![
+            Person::member("U0SAM", "sam"),
+            Person::member("U0ANA", "ana"),
+        ],
+        ..Options::default()
+    })
+    .await
+    .unwrap();
+    let url = workspace.api_url().parse().unwrap();
+    let slack = Slack::new(http, &url, "xoxb-simulation");
+    (workspace, slack)
+}
+
+#[tokio::test]
+async fn a_group_is_who_slack_lists() {
+    let (workspace, slack) = workspace().await;
+    workspace.changes_group_quietly("S0ONCALL", &["U0SAM", "U0ANA"]);
+    workspace.changes_group_quietly("S0EMPTY", &[]);
+    assert_eq!(
+        slack.group_members("S0ONCALL").await,
+        Ok(vec!["U0SAM".into(), "U0ANA".into()])
+    );
+    assert_eq!(slack.group_members("S0EMPTY").await, Ok(vec![]));
+    // Not an empty list: nobody knows who is in it.
+    assert_eq!(
+        slack.group_members("S0GONE").await,
+        Err(Failure::Never("no_such_subteam".into()))
+    );
+    workspace.set_fault(Some(Fault::RateLimited { retry_after: 7 }));
+    assert_eq!(
+        slack.group_members("S0ONCALL").await,
+        Err(Failure::Later {
+            why: "Slack asked to slow down (usergroups.users.list)".into(),
+            after: Some(Duration::from_secs(7)),
+        })
+    );
+}
+
+#[tokio::test]
+async fn a_person_is_found_by_their_address() {
+    let (workspace, slack) = workspace().await;
+    assert_eq!(
+        slack.by_email("Sam@acme.example").await,
+        Ok(Some("U0SAM".into()))
+    );
+    assert_eq!(slack.by_email("kim+x@acme.example").await, Ok(None));
+    workspace.deactivates("U0SAM");
+    assert_eq!(slack.by_email("sam@acme.example").await, Ok(None));
+    workspace.set_fault(Some(Fault::Outage));
+    assert!(matches!(
+        slack.by_email("ana@acme.example").await,
+        Err(Failure::Later { .. })
+    ));
+}

@@ -1,0 +1,72 @@
+//! What was last known of the sources of roles, and of freezes.
+
+use super::{Db, Tx, in_tx, micros, read, reading, written};
+use jiff::Timestamp;
+use rollback_domain::{
+    authority::{Found, Source},
+    rollback::Freeze,
+};
+
+const SAW: &str = "INSERT INTO roster (source, read_at, doc) VALUES ($1, $2, $3)
+    ON CONFLICT (source) DO UPDATE SET read_at = excluded.read_at, doc = excluded.doc";
+
+/// Remembers what a source said.
+pub async fn saw(tx: &mut Tx, source: &Source, found: &Found, at: Timestamp) -> sqlx::Result<()> {
+    let doc = written(found)?;
+    in_tx!(tx, c => sqlx::query(SAW)
+        .bind(source.to_string()).bind(micros(at)).bind(&doc)
+        .execute(c).await.map(drop))
+}
+
+const KNOWN: &str = "SELECT source, doc FROM roster";
+
+/// What every source said when it was last read, by its name.
+pub async fn known(db: &Db) -> sqlx::Result<Vec<(String, Found)>> {
+    let rows: Vec<(String, String)> =
+        reading!(db, pool => sqlx::query_as(KNOWN).fetch_all(pool).await)?;
+    rows.into_iter()
+        .map(|(source, doc)| Ok((source, read(&doc)?)))
+        .collect()
+}
+
+const FREEZE: &str = "INSERT INTO freeze (service, environment, doc) VALUES ($1, $2, $3)
+    ON CONFLICT (service, environment) DO UPDATE SET doc = excluded.doc";
+const THAW: &str = "DELETE FROM freeze WHERE service = $1 AND environment = $2";
+
+/// Puts a freeze on a service, in place of any other, or takes it off.
+pub async fn freeze(
+    tx: &mut Tx,
+    service: &str,
+    environment: &str,
+    freeze: Option<&Freeze>,
+) -> sqlx::Result<()> {
+    match freeze {
+        Some(freeze) => {
+            let doc = written(freeze)?;
+            in_tx!(tx, c => sqlx::query(FREEZE)
+                .bind(service).bind(environment).bind(&doc).execute(c).await.map(drop))
+        }
+        None => in_tx!(tx, c => sqlx::query(THAW)
+            .bind(service).bind(environment).execute(c).await.map(drop)),
+    }
+}
+
+const FROZEN: &str = "SELECT service, environment, doc FROM freeze";
+
+/// Every freeze: service, environment, who and why.
+pub async fn frozen(db: &Db) -> sqlx::Result<Vec<(String, String, Freeze)>> {
+    let rows: Vec<(String, String, String)> =
+        reading!(db, pool => sqlx::query_as(FROZEN).fetch_all(pool).await)?;
+    rows.into_iter()
+        .map(|(service, environment, doc)| Ok((service, environment, read(&doc)?)))
+        .collect()
+}
+
+/// The freeze of one service.
+pub async fn frozen_of(db: &Db, service: &str, environment: &str) -> sqlx::Result<Option<Freeze>> {
+    let all = frozen(db).await?;
+    Ok(all
+        .into_iter()
+        .find(|(name, place, _)| name == service && place == environment)
+        .map(|(.., freeze)| freeze))
+}

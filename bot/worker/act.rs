@@ -1,0 +1,347 @@
+//! What people do: who they are, and what their roles are, is read now, and the machine decides.
+
+use super::{
+    PATIENCE, backoff,
+    say::{To, refuse, whisper},
+    standing,
+};
+use crate::{
+    App,
+    engine::{Error, Extra},
+    roster,
+    slack::{Failure, Words, blocks},
+    store::{
+        messages, rollbacks, rosters,
+        steps::{Lease, Next},
+    },
+};
+use rollback_domain::{
+    authority::Case,
+    people::{Person, Standing},
+    refusal::{Refusal, sentence},
+    release::{Pin, Trouble},
+    risk::Risk,
+    rollback::{Command, Freeze, Rollback, Spoken},
+    step::{Step, Tend},
+    timeline::{Actor, Happening, Kind},
+};
+
+/// Lets a person act on a rollback.
+pub(super) async fn act(app: &App, lease: &Lease) -> Result<(), Error> {
+    let Step::Act {
+        rollback,
+        channel,
+        by,
+        source,
+        reply_to,
+        act,
+        clicked,
+        ..
+    } = &lease.step
+    else {
+        return Ok(());
+    };
+    let to = To {
+        channel,
+        person: by,
+        thread: None,
+        reply_to: reply_to.as_deref(),
+    };
+    let Some(found) = rollbacks::get(&app.engine.db, *rollback).await? else {
+        let what = format!("there is no RB-{rollback}");
+        return refuse(app, lease, to, *source, act.verb(), &Refusal::Forged { what }).await;
+    };
+    if let Some(ts) = clicked
+        && !is_its_own(app, &found, channel, ts).await?
+    {
+        let what = format!("that button is not on a message about RB-{rollback}");
+        return refuse(app, lease, to, *source, act.verb(), &Refusal::Forged { what }).await;
+    }
+    let Some(service) = app.config.service(&found.service, &found.environment) else {
+        let text = format!(
+            "{}@{} is not in the configuration any more, so nobody has authority over it. Nothing was run.",
+            found.service, found.environment
+        );
+        let words = Words::plain(blocks::escape(&text));
+        return whisper(
+            app,
+            lease,
+            channel,
+            &by.id,
+            None,
+            reply_to.as_deref(),
+            &words,
+        )
+        .await;
+    };
+    let policy = app.policy(service);
+    let risk = found.plan.as_ref().map_or(Risk::Caution, |plan| plan.risk);
+    let roles = policy.rules.of(risk).eligible();
+    let (standing, (roster, read)) =
+        tokio::join!(standing(app, by), roster::read(app, &roles));
+    let (standing, by) = match standing {
+        Ok(known) => known,
+        Err(failure) if lease.attempt < PATIENCE && !matches!(failure, Failure::Never(_)) => {
+            let next = Next::Retry(backoff(app, lease.attempt - 1), failure.to_string());
+            return app.engine.end(lease, next, Extra::default()).await;
+        }
+        Err(failure) => (Standing::Unreadable(failure.to_string()), by.clone()),
+    };
+    let command = Command::Person {
+        by,
+        standing,
+        roster: Box::new(roster),
+        source: *source,
+        reply_to: reply_to.clone(),
+        act: act.clone(),
+    };
+    let extra = Extra {
+        roster: read,
+        ..Extra::default()
+    };
+    app.engine
+        .complete(lease, *rollback, command, &policy, extra)
+        .await?
+        .ok();
+    Ok(())
+}
+
+/// Whether the message that was clicked is one of this rollback's. While the card's own place is
+/// not known yet, because Slack's answer was lost, a click cannot be held against anybody.
+async fn is_its_own(
+    app: &App,
+    rollback: &Rollback,
+    channel: &str,
+    ts: &str,
+) -> Result<bool, Error> {
+    let db = &app.engine.db;
+    let own = format!("RB-{}:", rollback.id);
+    match messages::whose(db, channel, ts).await? {
+        Some(key) => Ok(key.starts_with(&own)),
+        None => Ok(messages::get(db, &super::say::card_key(rollback.id))
+            .await?
+            .ts
+            .is_none()),
+    }
+}
+
+/// Records a click that cannot have come from a message of ours.
+pub(super) async fn forged(app: &App, lease: &Lease) -> Result<(), Error> {
+    let Step::Forged {
+        by,
+        source,
+        channel,
+        reply_to,
+        what,
+        ..
+    } = &lease.step
+    else {
+        return Ok(());
+    };
+    tracing::warn!(person = by.id, channel, what, "a click does not fit");
+    let to = To {
+        channel,
+        person: by,
+        thread: None,
+        reply_to: reply_to.as_deref(),
+    };
+    let refusal = Refusal::Forged { what: what.clone() };
+    refuse(app, lease, to, *source, "click", &refusal).await
+}
+
+/// Lets a person act on a service: unpin, freeze, unfreeze.
+pub(super) async fn tend(app: &App, lease: &Lease) -> Result<(), Error> {
+    let Step::Tend {
+        service,
+        environment,
+        by,
+        source,
+        channel,
+        thread,
+        reply_to,
+        tend,
+        id,
+    } = &lease.step
+    else {
+        return Ok(());
+    };
+    let now = app.engine.clock.now();
+    let Some(found) = app.config.service(service, environment) else {
+        let words = Words::plain("That service is not in the configuration any more.");
+        return whisper(
+            app,
+            lease,
+            channel,
+            &by.id,
+            thread.as_deref(),
+            reply_to.as_deref(),
+            &words,
+        )
+        .await;
+    };
+    let policy = app.policy(found);
+    let rule = policy.rules.of(Risk::Code);
+    let roles = rule.eligible();
+    let (standing, (roster, read)) =
+        tokio::join!(standing(app, by), roster::read(app, &roles));
+    let (standing, by) = match standing {
+        Ok(known) => known,
+        Err(failure) if lease.attempt < PATIENCE && !matches!(failure, Failure::Never(_)) => {
+            let next = Next::Retry(backoff(app, lease.attempt - 1), failure.to_string());
+            return app.engine.end(lease, next, Extra::default()).await;
+        }
+        Err(failure) => (Standing::Unreadable(failure.to_string()), by.clone()),
+    };
+    // Whoever acts is nobody's requester here: only the role counts.
+    let nobody = Person::new("", "");
+    let case = Case {
+        id: 0,
+        risk: Risk::Code,
+        rule,
+        requester: &nobody,
+        approvals: &[],
+        roster: &roster,
+    };
+    let admitted = match tend {
+        Tend::Unpin { .. } => case.has_authority(&by, &standing, now).admit().map(drop),
+        // A freeze stops nobody with authority, so anybody in the team may ask for one.
+        Tend::Freeze { .. } | Tend::Unfreeze { .. } => standing.admit(),
+    };
+    let verb = match tend {
+        Tend::Unpin { .. } => "unpin",
+        Tend::Freeze { .. } => "freeze",
+        Tend::Unfreeze { .. } => "unfreeze",
+    };
+    let place = format!("{service} ({environment})");
+    let said_by = |because: &Option<String>| match because {
+        Some(because) => format!(", because \"{because}\""),
+        None => String::new(),
+    };
+    let outcome = match admitted {
+        Err(refusal) => Err(refusal),
+        Ok(()) => match tend {
+            Tend::Freeze { because } => Ok((
+                Kind::Frozen,
+                format!("froze {place}, because \"{because}\""),
+                format!("{{0}} asks that nothing be changed on {place}: \"{because}\". Every card shows it; it stops nobody with authority."),
+            )),
+            Tend::Unfreeze { because } => {
+                match rosters::frozen_of(&app.engine.db, service, environment).await? {
+                    None => Err(Refusal::AlreadySo {
+                        what: format!("{place} is not frozen."),
+                    }),
+                    Some(freeze) => Ok((
+                        Kind::Unfrozen,
+                        format!("unfroze {place}{}", said_by(because)),
+                        format!(
+                            "{{0}} takes the freeze of {place} off (@{} had asked for it: \"{}\").",
+                            freeze.by.name, freeze.because
+                        ),
+                    )),
+                }
+            }
+            Tend::Unpin { because } => match unpin(app, found).await {
+                Ok(said) => Ok((
+                    Kind::Unpinned,
+                    format!("unpinned {place}{}: {said}", said_by(because)),
+                    format!("{{0}} lets automatic deploys of {place} flow again: {said}. The next one goes live by itself."),
+                )),
+                Err(Trouble::Busy { why, retry_after }) if lease.attempt < PATIENCE => {
+                    let at = retry_after.map_or_else(
+                        || backoff(app, lease.attempt),
+                        |wait| super::later(app, std::time::Duration::from_millis(wait)),
+                    );
+                    return app
+                        .engine
+                        .end(lease, Next::Retry(at, why), Extra::default())
+                        .await;
+                }
+                Err(trouble) => Err(Refusal::PlatformTrouble {
+                    why: trouble.to_string(),
+                }),
+            },
+        },
+    };
+    let (kind, text, spoken) = match outcome {
+        Ok(done) => done,
+        Err(refusal) => {
+            let to = To {
+                channel,
+                person: &by,
+                thread: thread.as_deref(),
+                reply_to: reply_to.as_deref(),
+            };
+            let verb = format!("{verb} {place}");
+            return refuse(app, lease, to, *source, &verb, &refusal).await;
+        }
+    };
+    let happening = Happening {
+        at: now,
+        who: Actor::Person(by.clone()),
+        source: *source,
+        kind,
+        text,
+        rollback: None,
+    };
+    let post = Step::Post {
+        channel: channel.clone(),
+        thread: None,
+        under: None,
+        spoken: Spoken::Naming(spoken.replace("{0}", "\u{1}0\u{1}"), vec![by.id.clone()]),
+        id: format!("tend:{id}"),
+    };
+    let freeze = match tend {
+        Tend::Freeze { because } => Some(Some(Freeze {
+            by: by.clone(),
+            because: because.clone(),
+            at: now,
+        })),
+        Tend::Unfreeze { .. } => Some(None),
+        Tend::Unpin { .. } => None,
+    };
+    let extra = Extra {
+        roster: read,
+        froze: freeze
+            .clone()
+            .map(|freeze| (service.clone(), environment.clone(), freeze)),
+        recorded: Some((channel.clone(), happening)),
+        steps: vec![(post, now)],
+        ..Extra::default()
+    };
+    // An open card of the service shows it from now on.
+    let open = rollbacks::open(&app.engine.db).await?;
+    let open = open
+        .into_iter()
+        .find(|open| open.service == *service && open.environment == *environment);
+    match (freeze, open) {
+        (Some(freeze), Some(open)) => {
+            app.engine
+                .complete(lease, open.id, Command::Froze { freeze }, &policy, extra)
+                .await?
+                .ok();
+            Ok(())
+        }
+        _ => app.engine.end(lease, Next::Done, extra).await,
+    }
+}
+
+/// Lets automatic deploys go live again, if they are held off.
+async fn unpin(app: &App, service: &crate::config::Service) -> Result<String, Trouble> {
+    let Some(provider) = app.provider(service) else {
+        return Err(Trouble::Refused("its platform is not known".into()));
+    };
+    let survey = provider.survey().await?;
+    match survey.pin {
+        Pin::NotNeeded => Err(Trouble::Refused(
+            "nothing holds automatic deploys of it off".into(),
+        )),
+        Pin::Off => Ok("they were not held off".into()),
+        Pin::On | Pin::Unknown => provider.unpin().await.map_err(|trouble| match trouble {
+            Trouble::Unanswered(why) => Trouble::Refused(format!(
+                "{} It may or may not have been done: `/rollback pins` tells after the next look",
+                sentence(&why)
+            )),
+            trouble => trouble,
+        }),
+    }
+}

@@ -1,0 +1,172 @@
+//! Emergencies and pages: the message about a broken glass, its review, and PagerDuty.
+
+use super::{backoff, later, say::put};
+use crate::{
+    App,
+    engine::{Error, Extra},
+    pagerduty::Trouble,
+    roster,
+    slack::glass,
+    store::{
+        messages, rollbacks,
+        steps::{Lease, Next},
+    },
+};
+use rollback_domain::{
+    refusal::Source,
+    rollback::{Command, Page, Rollback},
+    timeline::{Actor, Happening, Kind},
+};
+use serde_json::json;
+
+/// Brings the message about a broken glass to the present state: posts it once, then edits it.
+pub(super) async fn message(app: &App, lease: &Lease, id: u64) -> Result<(), Error> {
+    let found = rollbacks::get(&app.engine.db, id).await?;
+    let Some(rollback) = found.filter(|rollback| rollback.glass.is_some()) else {
+        return app.engine.end(lease, Next::Done, Extra::default()).await;
+    };
+    let key = format!("RB-{id}:glass");
+    let sent = messages::get(&app.engine.db, &key).await?;
+    if sent.revision >= rollback.revision {
+        return app.engine.end(lease, Next::Done, Extra::default()).await;
+    }
+    let reviewers = reviewers(app, &rollback).await?;
+    let words = glass::message(&rollback, &reviewers, app.engine.clock.now());
+    put(app, lease, &rollback, &key, None, words, sent).await
+}
+
+/// Who could review it, as far as it is known.
+async fn reviewers(app: &App, rollback: &Rollback) -> Result<Vec<String>, Error> {
+    let Some(service) = app.config.service(&rollback.service, &rollback.environment) else {
+        return Ok(vec![]);
+    };
+    let policy = app.policy(service);
+    let roster = roster::known(app, &app.config.roles_of(service)).await?;
+    let case = rollback.case(&policy, &roster);
+    let mut people: Vec<String> = vec![];
+    for role in case.rule.eligible() {
+        for member in roster.members(role) {
+            let breaker = rollback
+                .glass
+                .as_ref()
+                .is_some_and(|glass| glass.by.id == member);
+            if !(breaker && !case.rule.requester_counts) && !people.iter().any(|id| id == member) {
+                people.push(member.to_owned());
+            }
+        }
+    }
+    Ok(people)
+}
+
+/// Asks for the review of a broken glass, until it is answered.
+pub(super) async fn review(app: &App, lease: &Lease, id: u64) -> Result<(), Error> {
+    let found = rollbacks::get(&app.engine.db, id).await?;
+    let wanted = found.filter(|rollback| {
+        rollback
+            .glass
+            .as_ref()
+            .is_some_and(rollback_domain::rollback::Glass::wants_review)
+    });
+    let Some(rollback) = wanted else {
+        return app.engine.end(lease, Next::Done, Extra::default()).await;
+    };
+    let Some(service) = app.config.service(&rollback.service, &rollback.environment) else {
+        let at = later(app, std::time::Duration::from_secs(3_600));
+        let why = "its service is not in the configuration".to_owned();
+        return app
+            .engine
+            .end(lease, Next::Retry(at, why), Extra::default())
+            .await;
+    };
+    let policy = app.policy(service);
+    let roster = Box::new(roster::known(app, &app.config.roles_of(service)).await?);
+    app.engine
+        .complete(
+            lease,
+            id,
+            Command::ReviewDue { roster },
+            &policy,
+            Extra::default(),
+        )
+        .await?
+        .ok();
+    Ok(())
+}
+
+/// Pages somebody, or takes a page back. The key makes it one page however often it is sent.
+pub(super) async fn page(app: &App, lease: &Lease, id: u64, page: &Page) -> Result<(), Error> {
+    let Some(rollback) = rollbacks::get(&app.engine.db, id).await? else {
+        return app.engine.end(lease, Next::Done, Extra::default()).await;
+    };
+    let here = app.config.server.public_url.host_str().unwrap_or("here");
+    let named = |key: &str| format!("rollback-bot:{here}:{key}");
+    let Some(pagerduty) = &app.pagerduty else {
+        return app.engine.end(lease, Next::Done, Extra::default()).await;
+    };
+    let sent = match page {
+        // By now it may not be needed any more: the page that takes it back may be out already.
+        Page::Trigger { key, .. } if key.ends_with(":approval") && !rollback.waiting.paged => {
+            return app.engine.end(lease, Next::Done, Extra::default()).await;
+        }
+        Page::Trigger { key, summary } => {
+            let details = json!({
+                "rollback": format!("RB-{id}"),
+                "service": rollback.service,
+                "environment": rollback.environment,
+                "from": rollback.from_label(),
+                "to": rollback.to_label(),
+                "requested_by": rollback.requester.name,
+                "because": rollback.because,
+                "channel": rollback.channel,
+            });
+            pagerduty
+                .trigger(&named(key), summary, details, None)
+                .await
+        }
+        Page::Resolve { key } => pagerduty.resolve(&named(key)).await,
+    };
+    app.metrics.paged(sent.is_ok());
+    match sent {
+        Ok(()) => app.engine.end(lease, Next::Done, Extra::default()).await,
+        Err(Trouble::Never(why)) => {
+            tracing::error!(id, why, "PagerDuty will not take this page");
+            let happening = Happening {
+                at: app.engine.clock.now(),
+                who: Actor::Bot,
+                source: Source::Bot,
+                kind: Kind::Paged,
+                text: format!("PagerDuty could not be told: {why}"),
+                rollback: Some(id),
+            };
+            let extra = Extra {
+                happened: Some((rollback.incident, happening)),
+                ..Extra::default()
+            };
+            app.engine.end(lease, Next::Done, extra).await
+        }
+        Err(Trouble::Later { why, after }) => {
+            let at = after.map_or_else(|| backoff(app, lease.attempt), |after| later(app, after));
+            app.engine
+                .end(lease, Next::Retry(at, why), Extra::default())
+                .await
+        }
+    }
+}
+
+/// Reads one source of roles for the cards, again and again.
+pub(super) async fn roster(
+    app: &App,
+    lease: &Lease,
+    source: &rollback_domain::authority::Source,
+) -> Result<(), Error> {
+    if !app.config.sources().contains(&source) {
+        return app.engine.end(lease, Next::Done, Extra::default()).await;
+    }
+    let found = roster::ask(app, source).await;
+    let extra = Extra {
+        roster: vec![(source.clone(), found)],
+        ..Extra::default()
+    };
+    let next = Next::At(later(app, super::SURVEY_EVERY));
+    app.engine.end(lease, next, extra).await
+}

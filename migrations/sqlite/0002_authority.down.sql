@@ -1,0 +1,3 @@
+DROP INDEX timeline_kind;
+DROP TABLE freeze;
+DROP TABLE roster;
