@@ -759,7 +759,6 @@ fn service(
         );
     }
     section.done();
-    let authority = authority?;
     Some(Service {
         name: name.to_owned(),
         environment: environment.to_owned(),

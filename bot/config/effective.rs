@@ -92,10 +92,8 @@ fn members(role: &Role) -> String {
 
 fn ladder(config: &Config) -> String {
     let policy = &config.policy;
-    let reminders = policy.remind.iter().map(|after| {
-        let who = "whoever may approve, again".to_owned();
-        (*after, who)
-    });
+    let reminders = policy.remind.iter();
+    let reminders = reminders.map(|after| (*after, "whoever may approve, reminded".to_owned()));
     let rungs = policy.escalate.iter().map(|rung| (rung.after, asked(rung)));
     let mut ladder: Vec<(Duration, String)> = reminders.chain(rungs).collect();
     ladder.sort_by_key(|(after, _)| *after);

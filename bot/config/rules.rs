@@ -128,7 +128,8 @@ fn remind(section: &Section<'_>) -> Vec<Duration> {
     let remind = remind.unwrap_or_else(|| vec![MINUTE, 3 * MINUTE]);
     for (index, two) in remind.windows(2).enumerate() {
         if two[1] <= two[0] {
-            section.mistake(&format!("remind[{}]", index + 1), not_later(two[1], two[0]));
+            let here = format!("{}[{}]", section.key("remind"), index + 1);
+            section.reader.mistake(here, not_later(two[1], two[0]));
         }
     }
     remind
@@ -276,11 +277,7 @@ pub(super) struct Authority {
 }
 
 /// Reads what a service says about its rules, and checks what comes out.
-pub(super) fn authority(
-    section: &Section<'_>,
-    common: &Common,
-    roles: &Roles<'_>,
-) -> Option<Authority> {
+pub(super) fn authority(section: &Section<'_>, common: &Common, roles: &Roles<'_>) -> Authority {
     let reader = section.reader;
     let names: Vec<&str> = roles.keys().copied().collect();
     let role = |value: &Value| role_name(value, &names);
@@ -315,21 +312,30 @@ pub(super) fn authority(
         .collect();
     check(section, &known, roles);
 
+    // Where there is a mistake nobody will see these: they keep the service, for what else is
+    // checked about it.
+    let known_or_preset = |class: Risk| {
+        let preset = || {
+            let preset = common.preset.unwrap_or_default();
+            preset.rules(approve.as_deref().unwrap_or_default())
+        };
+        rule(class).unwrap_or_else(|| preset().of(class).clone())
+    };
     let authority = Authority {
         rules: Rules {
-            toggle: rule(Risk::Toggle)?,
-            code: rule(Risk::Code)?,
-            caution: rule(Risk::Caution)?,
-            data: rule(Risk::Data)?,
+            toggle: known_or_preset(Risk::Toggle),
+            code: known_or_preset(Risk::Code),
+            caution: known_or_preset(Risk::Caution),
+            data: known_or_preset(Risk::Data),
         },
-        approve: approve?,
-        risks: risks?,
+        approve: approve.clone().unwrap_or_default(),
+        risks: risks.unwrap_or_default(),
         objection_window: own_window.unwrap_or(common.objection_window),
     };
     if own_window.flatten().is_some() && !may_start(&authority.risks, &authority.rules) {
         reader.warn(&section.key("objection_window"), NEVER_STARTS);
     }
-    Some(authority)
+    authority
 }
 
 /// What an objection window is for.

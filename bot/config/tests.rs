@@ -639,14 +639,14 @@ fn somebody_who_would_approve_alone_is_a_warning() {
 
 #[test]
 fn too_few_besides_whoever_asks_are_a_warning() {
-    let config = accepted(&frontend(
-        r#"
+    let config = accepted(
+        &(frontend(
+            r#"
         code.approvals = 2
         caution.one_of = ["lead"]
-        [roles.lead]
-        members = ["U0ANA"]
         "#,
-    ));
+        ) + "[roles.lead]\nmembers = [\"U0ANA\"]"),
+    );
     assert_eq!(
         config.warnings,
         [
@@ -705,6 +705,11 @@ path = "/srv/shop"
 approve = ["oncall"]
 risk = "data"
 code.roles = ["onkall"]
+
+[services.basket.local]
+provider = "releases"
+path = "/srv/shop"
+approve = ["oncall"]
 "#;
     let told = refused(text);
     let told: Vec<&str> = told
@@ -720,6 +725,7 @@ code.roles = ["onkall"]
             "roles.oncall.members[0]: \"sam\" is not a member id; copy it from the person's Slack \
              profile, it looks like \"U0123ABCD\"",
             "services.shop.local.code.roles[0]: there is no role \"onkall\"; did you mean \"oncall\"?",
+            "services.shop.local: is the same thing as services.basket.local; keep one of the two",
         ]
     );
 }
@@ -771,7 +777,7 @@ members = ["@sam", "U0ALEX"]
 
 [[contacts]]
 name = "Vercel support"
-services = ["frontent"]
+services = ["shopp"]
 
 [services.plan.production]
 provider = "vercel"
@@ -807,11 +813,33 @@ database.url: is missing; write url = "sqlite://rollback-bot.db"
 slack.signing_secret: a secret does not belong in this file; write "env:NAME" or "file:PATH"
 slack.bot_token: is missing; write bot_token = "env:SLACK_BOT_TOKEN"
 slack.bot_tokn: is not a key here; did you mean "bot_token"?
+pagerduty.token: a secret does not belong in this file; write "env:NAME" or "file:PATH"
+pagerduty.routing_kee: is not a key here; did you mean "routing_key"?
+policy.preset: "small" is not known; write "solo" or "small-team" or "strict"
+policy.plan_ttl: "10 minutes" is not a duration; write a number and ms, s, m, h or d, like "90s" or "10m"
+policy.remind[1]: 1m is not later than the 3m before it; write them in order
+policy.objection_window: "5s" is out of range; write a duration from 10s to 24h, or "off"
+policy.review_within: "60d" is out of range; write a duration from 1m to 30d
+policy.page_on_break_glass: pages nobody without a routing key; write routing_key = "env:PAGERDUTY_ROUTING_KEY" into [pagerduty]
+policy.risk.never_served: "danger" is not known; write "toggle" or "code" or "caution" or "data"
+policy.data.approvals: 0 is out of range; write a number from 1 to 5
+policy.data.one_of[0]: there is no role "dba"; write [roles.dba] with its members
+policy.data.confirm: "shout" is not known; write "click" or "tick" or "type"
+policy.escalate[0]: asks nobody; write roles = ["lead"], people = ["U0123ABCD"] or page = true
+policy.escalate[1].roles[0]: there is no role "leed"; did you mean "lead"?
+policy.escalate[1].page: pages nobody without a routing key; write routing_key = "env:PAGERDUTY_ROUTING_KEY" into [pagerduty]
+policy.escalate[1].after: 4m is not later than the 5m before it; write them in order
+roles.lead: has nobody in it; write members = ["U0123ABCD"], slack_usergroup = "S0123ABCD", pagerduty_schedule = "P123ABC" or pagerduty_escalation_policy = "P123ABC"
 roles.oncall.members[0]: "@sam" is not a member id; copy it from the person's Slack profile, it looks like "U0123ABCD"
+contacts[0].how: is missing; write how = "https://vercel.com/help"
+contacts[0].services[0]: there is no service "shopp"; did you mean "shop"?
 services.plan: is a word of the /rollback command; use another name
 services.plan.production.project: is a number; write text in quotes
 services.plan.production.token: environment variable PLAN_TOKEN is not set
 services.plan.production.approve[0]: there is no role "onkall"; did you mean "oncall"?
+services.plan.production.risk: "high" is not known; write "toggle" or "code" or "caution" or "data"
+services.plan.production.objection_window: "none" is not a duration; write a number and ms, s, m, h or d, like "90s" or "10m", or "off"
+services.plan.production.data.roles: is empty; write roles = ["oncall"]
 services.plan.production.fingerprint.url: is not a web address; begin it with https:// or http://
 services.plan.production.fingerprint: does not say where the answer names the release; write one of json = "/sha", header = "x-release", meta = "release"
 services.plan.production.verify[0].status: is text; write a whole number, without quotes
@@ -905,6 +933,158 @@ const MISTAKES: &str = r#"
 + plan_ttl = "25h"
 ! policy.plan_ttl: "25h" is out of range; write a duration from 1m to 24h
 
+- plan_ttl = "10m"
++ preset = "strikt"
+! policy.preset: "strikt" is not known; did you mean "strict"?
+
+- plan_ttl = "10m"
++ remind = "60s"
+! policy.remind: is text; write a list: remind = ["60s", "3m"]
+
+- plan_ttl = "10m"
++ remind = ["60s", "60s", "0s"]
+! policy.remind[2]: "0s" is out of range; write a duration from 1s to 24h
+
+- plan_ttl = "10m"
++ remind = ["60s", "60s", "2m"]
+! policy.remind[1]: 1m is not later than the 1m before it; write them in order
+
+  plan_ttl = "10m"
++ objection_window = "10m"
+! policy.objection_window: 10m is not shorter than plan_ttl, which is 10m, so the plan would end first; make it shorter
+
+- plan_ttl = "10m"
++ plan_ttl = "0m"
++ objection_window = "15m"
+! policy.plan_ttl: "0m" is out of range; write a duration from 1m to 24h
+
+  plan_ttl = "10m"
++ objection_window = 60
+! policy.objection_window: is a number; write text in quotes: a number and ms, s, m, h or d, like "90s" or "10m", or "off"
+
+  plan_ttl = "10m"
++ page_on_break_glass = "yes"
+! policy.page_on_break_glass: is text; write true or false, without quotes
+
+  plan_ttl = "10m"
++ risk = "data"
+! policy.risk: is text; write a section: [policy.risk]
+
+  plan_ttl = "10m"
++ [policy.risk]
++ older = "caution"
++ old_after = "1s"
+! policy.risk.old_after: "1s" is out of range; write a duration from 1m to 3650d
+! policy.risk.older: is not a key here; did you mean "old"?
+
+  plan_ttl = "10m"
++ [policy.cod]
++ approvals = 1
+! policy.cod: is not a key here; did you mean "code"?
+
+  plan_ttl = "10m"
++ [policy.code]
++ approve = ["oncall"]
+! policy.code.approve: is not a key here; did you mean "approvals"?
+
+  plan_ttl = "10m"
++ [policy.code]
++ approvals = 6
++ roles = []
++ one_of = ["oncall", "oncall"]
++ requester_may_approve = 1
++ break_glass = "no"
++ confirm = true
+! policy.code.approvals: 6 is out of range; write a number from 1 to 5
+! policy.code.roles: is empty; write roles = ["oncall"]
+! policy.code.one_of[1]: is in the list twice; remove one of the two
+! policy.code.requester_may_approve: is a number; write true or false, without quotes
+! policy.code.break_glass: is text; write true or false, without quotes
+! policy.code.confirm: is true or false; write text in quotes
+
+  plan_ttl = "10m"
++ [policy.toggle]
++ roles = ["onkall"]
+! policy.toggle.roles[0]: there is no role "onkall"; did you mean "oncall"?
+
+  plan_ttl = "10m"
++ [policy.code]
++ approvals = 3
+! services.frontend.production: `code` plans need 3 approvals and only U0SAM and U0ALEX could give one, so they can never be approved; add people to oncall, or set approvals = 2 in [services.frontend.production.code]
+! services.shop.local: `code` plans need 3 approvals and only U0SAM and U0ALEX could give one, so they can never be approved; add people to oncall, or set approvals = 2 in [services.shop.local.code]
+
+  plan_ttl = "10m"
++ [policy.risk]
++ once_bad = "data"
+! services.frontend.production: `data` plans need one approval from data_owner, and there is no role data_owner; write [roles.data_owner], or set one_of in [policy.data]
+! services.shop.local: `data` plans need one approval from data_owner, and there is no role data_owner; write [roles.data_owner], or set one_of in [policy.data]
+
+  plan_ttl = "10m"
++ [policy.escalate]
++ after = "5m"
+! policy.escalate: can be repeated; write it with two brackets, [[policy.escalate]]
+
+  plan_ttl = "10m"
++ [[policy.escalate]]
++ roles = ["oncall"]
+! policy.escalate[0].after: is missing; write after = "5m"
+
+  plan_ttl = "10m"
++ [[policy.escalate]]
++ after = "5m"
++ roles = []
++ people = []
++ page = false
+! policy.escalate[0].roles: is empty; write roles = ["lead"]
+! policy.escalate[0].people: is empty; write people = ["U0123ABCD"]
+
+  plan_ttl = "10m"
++ [[policy.escalate]]
++ after = "5m"
++ page = false
+! policy.escalate[0]: asks nobody; write roles = ["lead"], people = ["U0123ABCD"] or page = true
+
+  plan_ttl = "10m"
++ [[policy.escalate]]
++ after = "5m"
++ people = ["@boss"]
+! policy.escalate[0].people[0]: "@boss" is not a member id; copy it from the person's Slack profile, it looks like "U0123ABCD"
+
+  plan_ttl = "10m"
++ [pagerduty]
++ routing_key = "env:PAGERDUTY_TOKEN"
++ [[policy.escalate]]
++ after = "5m"
++ page = true
+! pagerduty.routing_key: is not 32 characters long; copy the integration key of an integration for the Events API v2
+
+  plan_ttl = "10m"
++ [pagerduty]
++ token = "env:PAGERDUTY_TOKEN"
++ api_url = "api.pagerduty.com"
++ events_url = 5
++ [[policy.escalate]]
++ after = "5m"
++ page = true
+! pagerduty.api_url: is not a web address; begin it with https:// or http://
+! pagerduty.events_url: is a number; write text in quotes
+! policy.escalate[0].page: pages nobody without a routing key; write routing_key = "env:PAGERDUTY_ROUTING_KEY" into [pagerduty]
+
+  bot_token = "env:SLACK_BOT_TOKEN"
++ [[contacts]]
++ name = ""
++ services = []
+! contacts[0].name: is empty; write something between the quotes, or remove it
+! contacts[0].how: is missing; write how = "https://vercel.com/help"
+! contacts[0].services: is empty; write services = ["frontend"]
+
+  bot_token = "env:SLACK_BOT_TOKEN"
++ [[contacts]]
++ name = "the landlord"
++ how = "+1 555 0100"
++ services = ["basket"]
+! contacts[0].services[0]: there is no service "basket"; write one of frontend, shop
+
   bot_token = "env:SLACK_BOT_TOKEN"
 + team = "shop"
 ! slack.team: "shop" is not a workspace id; copy it from the address app.slack.com/client/T…
@@ -944,6 +1124,25 @@ const MISTAKES: &str = r#"
 + members = []
 ! roles."on call".members: is empty; write members = ["U0123ABCD"]
 
+- members = ["U0SAM", "U0ALEX"]
+! roles.oncall: has nobody in it; write members = ["U0123ABCD"], slack_usergroup = "S0123ABCD", pagerduty_schedule = "P123ABC" or pagerduty_escalation_policy = "P123ABC"
+
+- members = ["U0SAM", "U0ALEX"]
++ slack_usergroup = "@oncall"
+! roles.oncall.slack_usergroup: "@oncall" is not the id of a user group; copy it from the group's page in Slack, it looks like "S0123ABCD"
+
+  members = ["U0SAM", "U0ALEX"]
++ pagerduty_schedule = "P123ABC"
++ pagerduty_escalation_policy = "P456DEF"
+! roles.oncall.pagerduty_schedule: cannot be read without a token; write token = "env:PAGERDUTY_TOKEN" into [pagerduty]
+! roles.oncall.pagerduty_escalation_policy: cannot be read without a token; write token = "env:PAGERDUTY_TOKEN" into [pagerduty]
+
+  members = ["U0SAM", "U0ALEX"]
++ pagerduty_schedule = "Primary on-call"
++ pagerduty_escalation_policy = "https://shop.pagerduty.com/escalation_policies/P456DEF"
+! roles.oncall.pagerduty_schedule: "Primary on-call" is not the id of a schedule; copy it from the end of its address in PagerDuty, it looks like "P123ABC"
+! roles.oncall.pagerduty_escalation_policy: "https://shop.pagerduty.com/escalation_policies/P456DEF" is not the id of an escalation policy; copy it from the end of its address in PagerDuty, it looks like "P123ABC"
+
   token = "env:VERCEL_TOKEN"
 - approve = ["oncall"]
 + approve = []
@@ -964,6 +1163,28 @@ const MISTAKES: &str = r#"
   project = "prj_123"
 + requester_may_approve = "yes"
 ! services.frontend.production.requester_may_approve: is text; write true or false, without quotes
+
+  project = "prj_123"
++ risk = "dta"
+! services.frontend.production.risk: "dta" is not known; did you mean "data"?
+
+  project = "prj_123"
++ risk = "data"
+! services.frontend.production: `data` plans need one approval from data_owner, and there is no role data_owner; write [roles.data_owner], or set one_of in [policy.data]
+
+  project = "prj_123"
++ objection_window = "15m"
+! services.frontend.production.objection_window: 15m is not shorter than plan_ttl, which is 10m, so the plan would end first; make it shorter
+
+  project = "prj_123"
++ code = "oncall"
+! services.frontend.production.code: is text; write a section: [services.frontend.production.code]
+
+  project = "prj_123"
++ data.one_of = ["dba"]
++ caution.approvals = 3
+! services.frontend.production.data.one_of[0]: there is no role "dba"; write [roles.dba] with its members
+! services.frontend.production: `caution` plans need 3 approvals and only U0SAM and U0ALEX could give one, so they can never be approved; add people to oncall, or set approvals = 2 in [services.frontend.production.caution]
 
   project = "prj_123"
 + target_time = "2w"
@@ -1108,6 +1329,19 @@ services: there is nothing to roll back; write a section like [services.frontend
 }
 
 #[test]
+fn a_ladder_has_an_end() {
+    let rungs = (1..=11).map(|minutes| {
+        format!("[[policy.escalate]]\nafter = \"{minutes}m\"\nroles = [\"oncall\"]\n")
+    });
+    let rungs: Vec<String> = rungs.collect();
+    accepted(&policy(&rungs[..10].concat()));
+    assert_eq!(
+        refused(&policy(&rungs.concat())),
+        "policy.escalate: is there 11 times; keep at most 10"
+    );
+}
+
+#[test]
 fn what_is_not_toml_is_named_by_line_and_column() {
     assert_eq!(
         refused("[server]\nlisten = \"127.0.0.1:3000\nxoxb-secret"),
@@ -1125,4 +1359,93 @@ fn a_file_that_is_not_there_is_a_mistake_too() {
     assert_eq!(mistakes.0.len(), 1);
     assert_eq!(mistakes.0[0].key, "no-such.toml");
     assert!(mistakes.0[0].problem.starts_with("cannot be read ("));
+}
+
+#[test]
+fn what_holds_in_the_end_is_one_table() {
+    insta::assert_snapshot!(effective::table(&accepted(EXAMPLE)), @"
+    frontend (production): preset small-team, ordinary class code, objection window off
+      class                 approvals  by                                       requester  confirm  break-glass
+      toggle (not reached)  1          oncall or storefront                     yes        click    yes
+      code                  1          oncall or storefront                     no         click    yes
+      caution               2          oncall or storefront                     no         tick     yes
+      data (not reached)    2          oncall or storefront; one of data_owner  yes        type     no
+
+    shop (local): preset small-team, ordinary class code, objection window off
+      class                 approvals  by                         requester  confirm  break-glass
+      toggle (not reached)  1          oncall                     yes        click    yes
+      code                  1          oncall                     no         click    yes
+      caution               1          oncall                     no         tick     yes
+      data (not reached)    2          oncall; one of data_owner  yes        type     no
+
+    roles
+      oncall      configuration: U0SAM, U0ALEX
+      storefront  configuration: U0MAYA, U0SAM
+
+    ladder
+      1m  whoever may approve, reminded
+      3m  whoever may approve, reminded
+      5m  storefront and U0BOSS
+    ");
+}
+
+#[test]
+fn the_table_names_sources_windows_and_pages() {
+    let text = policy(&format!(
+        r#"
+        preset = "strict"
+        remind = ["2m", "1h"]
+        objection_window = "90s"
+        [[policy.escalate]]
+        after = "5m"
+        roles = ["data_owner"]
+        page = true
+        [[policy.escalate]]
+        after = "2h"
+        page = true
+        {PAGERDUTY}
+        [roles.data_owner]
+        members = ["U0ANA"]
+        slack_usergroup = "S0DATA"
+        pagerduty_schedule = "P123ABC"
+        pagerduty_escalation_policy = "P456DEF"
+        "#
+    ));
+    let text = text.replace(
+        "project = \"prj_123\"",
+        "project = \"prj_123\"\nrisk = \"data\"\nobjection_window = \"off\"",
+    );
+    let text = text.replace("path =", "caution.approvals = 1\npath =");
+    insta::assert_snapshot!(effective::table(&accepted(&text)), @"
+    frontend (production): preset strict, ordinary class data, objection window off
+      class                  approvals  by                         requester  confirm  break-glass
+      toggle (not reached)   1          oncall                     no         click    yes
+      code (not reached)     1          oncall                     no         click    yes
+      caution (not reached)  2          oncall                     no         tick     no
+      data                   2          oncall; one of data_owner  no         type     no
+
+    shop (local): preset strict, ordinary class code, objection window 90s
+      class                 approvals  by                         requester  confirm  break-glass
+      toggle (not reached)  1          oncall                     no         click    yes
+      code                  1          oncall                     no         click    yes
+      caution               1          oncall                     no         tick     no
+      data (not reached)    2          oncall; one of data_owner  no         type     no
+
+    roles
+      data_owner  configuration: U0ANA; Slack group S0DATA; PagerDuty schedule P123ABC; PagerDuty escalation policy P456DEF
+      oncall      configuration: U0SAM, U0ALEX
+
+    ladder
+      2m  whoever may approve, reminded
+      5m  data_owner and PagerDuty
+      1h  whoever may approve, reminded
+      2h  PagerDuty
+    ");
+
+    let silent = accepted(&policy("remind = []"));
+    let table = effective::table(&silent);
+    assert!(
+        table.ends_with("\nladder\n  nobody is asked again\n"),
+        "{table}"
+    );
 }

@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use rollback_bot::{App, clock::Clock, config::Config, handlers, store, worker};
 use rollback_domain::{grammar::RESERVED, rollback::Rollback};
 use rollback_simulation::{Answer, Options, Person, Slack};
+use pagerduty::PagerDuty;
 use site::Site;
 use std::{
     sync::{
@@ -33,6 +34,8 @@ pub struct World {
     pub vercel: Arc<Vercel>,
     /// The service as its customers see it.
     pub site: Site,
+    /// Who is on call, and who was paged.
+    pub pagerduty: PagerDuty,
     /// The time, which the story moves.
     pub clock: Clock,
     _dir: TempDir,
@@ -68,6 +71,11 @@ impl World {
 
     /// The same with other services than `frontend`.
     pub async fn with(services: &str) -> World {
+        World::set_up(ROLES, services).await
+    }
+
+    /// The same with other roles, and other sections besides.
+    pub async fn set_up(roles: &str, services: &str) -> World {
         let _ = rollback_bot::http_client();
         // Three days before dawn, so that what is deployed has a past.
         let clock = Clock::standing(dawn().checked_sub(DAYS_BEFORE).unwrap());
@@ -82,7 +90,12 @@ impl World {
                 Person::member("U0SAM", "sam"),
                 Person::member("U0ANA", "ana"),
                 Person::member("U0TOM", "tom"),
+                Person::member("U0KIM", "kim"),
                 Person::member("U0GUS", "gus").guest(),
+                Person::member("U0UNA", "una").single_channel_guest(),
+                Person::member("U0EVE", "eve").stranger(),
+                Person::member("U0BOT2", "deploybot").bot(),
+                Person::member("U0OLD", "oleg"),
             ],
             ..Options::default()
         })
@@ -101,6 +114,7 @@ impl World {
             let vercel = vercel.clone();
             Site::start(move || vercel.production()).await
         };
+        let pagerduty = PagerDuty::start().await;
         let dir = tempfile::tempdir().unwrap();
         let database = database(&dir).await;
         let settings = format!(
@@ -114,14 +128,12 @@ url = "env:DATABASE_URL"
 signing_secret = ["env:SIGNING_SECRET_NEW", "env:SIGNING_SECRET"]
 bot_token = "env:BOT_TOKEN"
 api_url = "{slack}"
-[roles.oncall]
-members = ["U0SAM"]
-[roles.lead]
-members = ["U0ANA"]
 # database: {database}
+{roles}
 {services}
 "#,
             slack = slack.api_url(),
+            roles = roles.replace("{pagerduty}", pagerduty.api_url().as_str()),
             services = services
                 .replace("{vercel}", vercel.api_url().as_str())
                 .replace("{site}", &site.url())
@@ -131,6 +143,7 @@ members = ["U0ANA"]
             slack,
             vercel,
             site,
+            pagerduty,
             clock,
             _dir: dir,
             bot: None,
@@ -161,6 +174,8 @@ members = ["U0ANA"]
             "SIGNING_SECRET_NEW" => Some("the-next-secret".into()),
             "BOT_TOKEN" => Some("xoxb-simulation".into()),
             "VERCEL_TOKEN" => Some(vercel::TOKEN.into()),
+            "PAGERDUTY_TOKEN" => Some(pagerduty::TOKEN.into()),
+            "PAGERDUTY_ROUTING_KEY" => Some(pagerduty::ROUTING_KEY.into()),
             _ => None,
         };
         let read = |path: &std::path::Path| std::fs::read_to_string(path);
@@ -253,7 +268,7 @@ members = ["U0ANA"]
         let waiting = store::steps::waiting(&self.app().engine.db).await.unwrap();
         waiting
             .into_iter()
-            .find(|(kind, ..)| kind != "survey")
+            .find(|(kind, ..)| kind != "survey" && kind != "roster")
             .map(|(_, _, at, _)| at)
     }
 
@@ -334,6 +349,17 @@ members = ["U0ANA"]
             id: "U0TOM",
         }
     }
+    /// Owns the data.
+    pub fn kim(&self) -> Acting<'_> {
+        Acting {
+            world: self,
+            id: "U0KIM",
+        }
+    }
+    /// Somebody by their Slack id.
+    pub fn somebody(&self, id: &'static str) -> Acting<'_> {
+        Acting { world: self, id }
+    }
     /// A guest.
     pub fn gus(&self) -> Acting<'_> {
         Acting {
@@ -385,6 +411,11 @@ impl Drop for World {
             "Vercel was asked something it does not know"
         );
         assert_eq!(
+            self.pagerduty.violations(),
+            Vec::<String>::new(),
+            "PagerDuty was asked something it does not know"
+        );
+        assert_eq!(
             self.slack.unread(),
             "",
             "something was said that nobody read"
@@ -392,6 +423,14 @@ impl Drop for World {
         assert_eq!(self.left_over, Vec::<String>::new(), "steps were left over");
     }
 }
+
+/// The roles of most stories.
+pub const ROLES: &str = r#"
+[roles.oncall]
+members = ["U0SAM"]
+[roles.lead]
+members = ["U0ANA"]
+"#;
 
 /// `frontend` on Vercel, with a fingerprint and a health check.
 pub const FRONTEND: &str = r#"

@@ -1213,7 +1213,16 @@ mod promises {
             utc_offset: 0,
             undoes,
         };
-        let plan = Plan::draw(&survey, &platform.nature(aim.way()), &aim, now).unwrap();
+        let plan = Plan::draw(
+            rollback_domain::plan::Basis {
+                survey: &survey,
+                nature: &platform.nature(aim.way()),
+                history: &rollback_domain::history::History::default(),
+                risks: &rollback_domain::risk::RiskRules::default(),
+            },
+            &aim,
+            now,
+        ).unwrap();
         let (mut rollback, _) = Proposal {
             channel: "C1".into(),
             service: PROJECT.into(),
@@ -1226,6 +1235,8 @@ mod promises {
             target_time: None,
             reply_to: None,
             replaces: None,
+            waiting: rollback_domain::rollback::Waiting::default(),
+            turns: vec![],
         }
         .open(41, 1);
         rollback.memory = survey.memory;

@@ -48,7 +48,16 @@ async fn drawn(releases: &Releases, to: &str, undoes: Option<u64>) -> Rollback {
         utc_offset: 0,
         undoes,
     };
-    let plan = Plan::draw(&survey, &releases.nature(aim.way()), &aim, now).unwrap();
+    let plan = Plan::draw(
+            rollback_domain::plan::Basis {
+                survey: &survey,
+                nature: &releases.nature(aim.way()),
+                history: &rollback_domain::history::History::default(),
+                risks: &rollback_domain::risk::RiskRules::default(),
+            },
+            &aim,
+            now,
+        ).unwrap();
     let (mut rollback, _) = Proposal {
         channel: "C1".into(),
         service: "app".into(),
@@ -61,6 +70,8 @@ async fn drawn(releases: &Releases, to: &str, undoes: Option<u64>) -> Rollback {
         target_time: None,
         reply_to: None,
         replaces: None,
+            waiting: rollback_domain::rollback::Waiting::default(),
+            turns: vec![],
     }
     .open(41, 1);
     rollback.memory = survey.memory;
