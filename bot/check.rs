@@ -20,6 +20,7 @@ pub async fn check(config: &Config, online: bool) -> anyhow::Result<usize> {
         config.services.len(),
         config.roles.len()
     );
+    println!("\n{}", crate::config::effective::table(config));
     if !online {
         return Ok(mistakes);
     }

@@ -5,7 +5,7 @@
 
 use crate::slack::{
     Words,
-    blocks::{cut, inline, section},
+    blocks::{cut, inline, section, user_id},
 };
 use anyhow::Context;
 use jiff::Timestamp;
@@ -15,10 +15,10 @@ use rollback_domain::{
     proof::spell,
     refusal::list,
     rollback::{Rollback, State},
-    timeline::Entry,
+    timeline::{Actor, Entry},
 };
 use serde::Serialize;
-use std::{fs, path::Path, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, fs, path::Path, sync::Arc, time::Duration};
 
 /// Every template, by the name under which it may be overridden.
 const TEMPLATES: [(&str, &str); 4] = [
@@ -170,6 +170,7 @@ impl Templates {
         entries: &[Entry],
         now: Timestamp,
     ) -> anyhow::Result<String> {
+        let names = names(entries);
         self.render(
             "timeline.md.j2",
             &Export {
@@ -177,10 +178,36 @@ impl Templates {
                 channel: channel.to_owned(),
                 exported_at: stamp(now),
                 count: entries.len(),
-                entries: entries.iter().map(Line::of).collect(),
+                entries: entries.iter().map(|entry| Line::of(entry, &names)).collect(),
             },
         )
     }
+}
+
+/// What the people are called who did something in these entries, by their id.
+fn names(entries: &[Entry]) -> BTreeMap<&str, &str> {
+    entries
+        .iter()
+        .filter_map(|entry| match &entry.happening.who {
+            Actor::Person(person) => Some((person.id.as_str(), person.name.as_str())),
+            Actor::Bot | Actor::Platform(_) => None,
+        })
+        .collect()
+}
+
+/// The text with names in place of the ids by which the bot named people, where they are known.
+fn named(text: &str, names: &BTreeMap<&str, &str>) -> String {
+    let mut said = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find('@') {
+        let (before, from) = rest.split_at(at + 1);
+        said.push_str(before);
+        let id = user_id(from);
+        said.push_str(names.get(id).copied().unwrap_or(id));
+        rest = &from[id.len()..];
+    }
+    said.push_str(rest);
+    said
 }
 
 fn known_only(directory: &Path) -> anyhow::Result<()> {
@@ -353,7 +380,7 @@ impl Export {
 }
 
 impl Line {
-    fn of(entry: &Entry) -> Self {
+    fn of(entry: &Entry, names: &BTreeMap<&str, &str>) -> Self {
         let happening = &entry.happening;
         let source = serde_json::to_value(happening.source).unwrap_or_default();
         Self {
@@ -367,7 +394,7 @@ impl Line {
                 .map(|id| format!("RB-{id} "))
                 .unwrap_or_default(),
             kind: happening.kind.to_string(),
-            text: cell(&happening.text),
+            text: cell(&named(&happening.text, names)),
         }
     }
 }

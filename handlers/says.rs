@@ -10,7 +10,8 @@ use crate::{
     slack::{
         Words,
         blocks::{
-            self, Mrkdwn, actions, button, context, cut, escape, header, inline, mention, section,
+            self, Mrkdwn, actions, button, context, cut, escape, header, inline, mention, mentioning,
+            section,
         },
         card::{self, time},
     },
@@ -367,7 +368,7 @@ pub async fn timeline(app: &App, channel: &str) -> Result<Answer, Error> {
                 time(happening.at),
                 inline(&happening.who.to_string(), 80),
                 happening.kind,
-                inline(&happening.text, 300)
+                mentioning(&inline(&happening.text, 300))
             )
         })
         .collect();

@@ -10,7 +10,7 @@ async fn somebody_without_the_role_is_told_who_has_it() {
     world.with_a_card().await;
     world.tom().clicks("Approve").await;
     world.settle().await;
-    assert_snapshot!(world.tom().sees(), @"Rollback Bot (only visible to @tom): This needs somebody with the role lead or oncall, and you do not have it. @ana or @sam can. Nothing was run.");
+    assert_snapshot!(world.tom().sees(), @"Rollback Bot (only visible to @tom): This needs somebody with the role oncall or lead, and you do not have it. @sam or @ana can. Nothing was run.");
     assert_snapshot!(world.channel(), @"");
     assert_eq!(world.vercel.rollbacks_asked(), 0);
     assert!(
@@ -32,7 +32,7 @@ async fn ones_own_request_needs_somebody_else() {
     world.slack.take_all();
     world.sam().clicks("Approve").await;
     world.settle().await;
-    assert_snapshot!(world.sam().sees(), @"Rollback Bot (only visible to @sam): You asked for this one, so somebody else has to approve it. @ana can. Nothing was run.");
+    assert_snapshot!(world.sam().sees(), @"Rollback Bot (only visible to @sam): This one is your own, and a plan of class code needs somebody else's yes. @ana can. Nothing was run.");
     assert_eq!(world.vercel.rollbacks_asked(), 0);
 }
 
@@ -61,7 +61,7 @@ async fn nobody_is_believed_while_slack_cannot_say_who_they_are() {
         .fault(rollback_simulation::Fault::Outage, Some("users.info"), None);
     world.sam().clicks("Approve").await;
     world.passes(Duration::from_secs(20)).await;
-    assert_snapshot!(world.sam().sees(), @"Rollback Bot (only visible to @sam): Slack could not tell me who you are (Slack answered 503 to users.info). Nothing is approved on old data. Try again in a moment. Nothing was run.");
+    assert_snapshot!(world.sam().sees(), @"Rollback Bot (only visible to @sam): I could not check whether you may: Slack does not tell (Slack answered 503 to users.info), and nothing is decided on old data. Try again in a moment. Nothing was run.");
     assert_eq!(world.vercel.rollbacks_asked(), 0);
 }
 
@@ -93,7 +93,7 @@ async fn whoever_asked_takes_it_back_and_others_do_not() {
     world.with_a_card().await;
     world.tom().clicks("Cancel").await;
     world.settle().await;
-    assert_snapshot!(world.tom().sees(), @"Rollback Bot (only visible to @tom): Only whoever asked for RB-1, or somebody with authority, can take it back. @ana or @sam can. Nothing was changed.");
+    assert_snapshot!(world.tom().sees(), @"Rollback Bot (only visible to @tom): This needs somebody with the role oncall or lead, and you do not have it. @sam or @ana can. Nothing was run.");
     world.maya().clicks("Cancel").await;
     world.settle().await;
     assert_snapshot!(world.channel(), @r#"
@@ -126,7 +126,13 @@ async fn forged_buttons_change_nothing() {
         assert!(answer.is_ok(), "{value}: {}", answer.status);
         world.settle().await;
     }
-    assert_snapshot!(world.sam().sees(), @"Rollback Bot (only visible to @sam): That button belongs to an older plan of RB-1. Nothing was run. Use the newest card.");
+    assert_snapshot!(world.sam().sees(), @"
+    Rollback Bot (only visible to @sam): That click does not fit: there is no RB-2. It was recorded. Nothing was run. Use the buttons of the newest card.
+    Rollback Bot (only visible to @sam): That click does not fit: that button is not on a message about RB-1. It was recorded. Nothing was run. Use the buttons of the newest card.
+    Rollback Bot (only visible to @sam): That click does not fit: its value is not one of mine. It was recorded. Nothing was run. Use the buttons of the newest card.
+    Rollback Bot (only visible to @sam): That click does not fit: its value is not one of mine. It was recorded. Nothing was run. Use the buttons of the newest card.
+    Rollback Bot (only visible to @sam): That click does not fit: its value is not one of mine. It was recorded. Nothing was run. Use the buttons of the newest card.
+    ");
     assert_eq!(world.rollback(1).await.state.name(), "proposed");
     assert_eq!(world.vercel.rollbacks_asked(), 0);
 }

@@ -24,8 +24,8 @@ async fn what_is_not_understood_runs_nothing_and_says_what_would() {
     assert_snapshot!(world.tom().sees(), @r#"
     Rollback Bot (only visible to @tom): No service or command "fronted". Did you mean frontend? Nothing was run.
     Rollback Bot (only visible to @tom): Nothing was run, because "aprove" is not a command: if you meant `approve`, write it so.
-    Rollback Bot (only visible to @tom): Nothing was run, because "undo" is not a command: `help` lists those there are.
-    Rollback Bot (only visible to @tom): frontend has no environment "staging"; it has production. Nothing was run.
+    Rollback Bot (only visible to @tom): There is no RB-1. `/rollback status` lists the ones that are open.
+    Rollback Bot (only visible to @tom): frontend has no environment "staging"; it has production: say which, for example `/rollback frontend@production`. Nothing was run.
     Rollback Bot (only visible to @tom): Nothing was run, because `approve` needs to know which rollback: write `approve RB-` and its number.
     Rollback Bot (only visible to @tom): There is no RB-7. `/rollback status` lists the ones that are open.
     Rollback Bot (only visible to @tom): Nothing was run, because nothing followed `to`: write `to prev`, `to v212` or `to @02:40`.
@@ -48,11 +48,11 @@ async fn targets_that_cannot_be_are_refused_with_the_one_that_could() {
     }
     assert_snapshot!(world.maya().sees(), @r#"
     Rollback Bot (only visible to @maya): Reading frontend (production)…
-    Rollback Bot (only visible to @maya): No release "v999". Eligible: v213, v212 and v211; `/rollback list` shows more. Nothing was run.
+    Rollback Bot (only visible to @maya): No release "v999". Eligible: v213, v212 and v211; `/rollback list` and the service's name shows more. Nothing was run.
     Rollback Bot (only visible to @maya): Reading frontend (production)…
     Rollback Bot (only visible to @maya): v214 is what production serves already. Nothing was run. `to v213` would be possible.
     Rollback Bot (only visible to @maya): Reading frontend (production)…
-    Rollback Bot (only visible to @maya): v215 is newer than v214, which is live: that would be a deploy, not a rollback. Nothing was run. `to v213` would be possible.
+    Rollback Bot (only visible to @maya): v215 cannot be the target, because it is newer than v214, which is live: that would be a deploy, not a rollback. Nothing was run. `to v213` would be possible.
     Rollback Bot (only visible to @maya): Nothing was run, because "-5d" is not a time I can read: write -45m, 02:40, 02:40:10 or 2026-01-21T02:40Z.
     Rollback Bot (only visible to @maya): Reading frontend (production)…
     Rollback Bot (only visible to @maya):
@@ -65,7 +65,7 @@ async fn targets_that_cannot_be_are_refused_with_the_one_that_could() {
       After  automatic deploys stay OFF until unpinned
       Where  8 surfaces: 8/8 serve v214
       Careful  under way right now: a production deployment (v215) is being built
-      Risk  code · plan `5f02`
+      Risk  code · plan `625a`
       Only you see this, and nothing is proposed. `/rollback frontend@production to v213` would.
     "#);
     assert_eq!(world.channel(), "");
@@ -112,8 +112,9 @@ async fn the_board_and_the_lists_are_for_one_person_alone() {
       Leaves  database · today's env settings · flags · storage
       After  automatic deploys stay OFF until unpinned
       Where  8 surfaces: 8/8 serve v214
-      Needs  one approval: @ana (lead) or @sam (oncall), not @maya
-      Risk  code · plan `5f02`
+      Needs  one approval: @sam (oncall) or @ana (lead), not @maya
+      Risk  code · plan `625a`
+      Waits  since 03:12:00 UTC; asked @sam, @ana, last at 03:13:10 UTC
       RB-1 PROPOSED · frontend (production) · v214 → v213 · last change 03:12:00 UTC
     Rollback Bot (only visible to @tom):
       Say nothing for the board, or one of these. Nothing runs before somebody approves it.
@@ -123,18 +124,29 @@ async fn the_board_and_the_lists_are_for_one_person_alone() {
       `list frontend`: the last releases, good and bad
       `status`, `status RB-41`, `status frontend`: where it stands
       `approve RB-41`, `deny RB-41 because too risky`: decide on a rollback
+      `object RB-41 because sales end at noon`, `withdraw RB-41`: speak against it, or take your own approval back
+      `who RB-41`, `why RB-41`, `contacts frontend`: who may approve now, whether you may, and whom to reach
       `stop RB-41`: cancel it, or stop it where that is still possible
+      `breakglass RB-41`: nobody who may approve can be reached, and it cannot wait; explained and reviewed afterwards
+      `review RB-41 justified because carts were lost`: say afterwards whether that was right
+      `undo RB-41`: propose to go forward again to what it left
+      `pins`, `unpin frontend`: where automatic deploys are held off; let them flow again
+      `freeze frontend because we migrate`, `unfreeze frontend`: ask that nothing be changed; every card says so, it stops nobody with authority
       `note checkout is back`, `note -5m paged the team`: write into the timeline
       `timeline`, `export md`, `export json`: read it, or take it away
       `help approve`: more about one of them
     Rollback Bot (only visible to @tom):
-      INC-1: last 3 of 3 entries
+      INC-1: last 4 of 4 entries
       03:12:00 UTC rollback-bot incident opened: opened INC-1 in this channel
       03:12:00 UTC RB-1 @maya requested: asked to roll back frontend (production) to the previous known good, because "checkout 500s"
-      03:12:00 UTC RB-1 rollback-bot planned: proposed v214 → v213, risk code, plan 5f02
+      03:12:00 UTC RB-1 rollback-bot planned: proposed v214 → v213, risk code, plan 625a
+      03:13:10 UTC RB-1 rollback-bot reminded: RB-1 has waited 1 m 10 s for an approval: asked @sam and @ana
       `/rollback export` puts all of it into a file.
     "#);
-    assert_eq!(world.channel(), "");
+    // The channel saw the card and its reminder, and none of that.
+    let seen = world.channel();
+    assert_eq!(seen.matches("RB-1 has waited").count(), 1);
+    assert!(!seen.contains("Services") && !seen.contains("INC-1:"), "{seen}");
 }
 
 #[tokio::test]
@@ -262,7 +274,22 @@ async fn a_second_proposal_is_shown_the_first() {
     world.with_a_card().await;
     world.tom().says("/rollback frontend because me too").await;
     world.settle().await;
-    assert_snapshot!(world.tom().sees(), @"Rollback Bot (only visible to @tom): RB-1 is already open for frontend (production): proposed. Use its card, or stop it first with `/rollback stop RB-1`. Nothing was run.");
+    assert_snapshot!(world.tom().sees(), @r#"
+    Rollback Bot (only visible to @tom):
+      RB-1 is already open for frontend (production): proposed. Use its card, or stop it first with `/rollback stop RB-1`. Nothing was run.
+      Roll back frontend (production)?  RB-1
+      Requested by @maya at 03:12:00 UTC · "checkout 500s" · expires 03:22:00 UTC
+      Now  `v214`  a1b2c3d  live since 02:41:00 UTC by kim (31 m ago)  "checkout: new tax engine"
+      Target  `v213`  3c4d5e6  live since 20:12:00 UTC by lee (7 h ago)  "session expiry" · served 6 h 29 m until 02:41:00 UTC · previous known good
+      Un-ships  1 release: v214 "checkout: new tax engine" (the commits between are unknown)
+      Restores  code, cron jobs of the target's vercel.json, env values baked into the build
+      Leaves  database · today's env settings · flags · storage
+      After  automatic deploys stay OFF until unpinned
+      Where  8 surfaces: 8/8 serve v214
+      Needs  one approval: @sam (oncall) or @ana (lead), not @maya
+      Risk  code · plan `625a`
+      RB-1 PROPOSED · frontend (production) · v214 → v213 · last change 03:12:00 UTC
+    "#);
     assert_eq!(world.channel(), "");
 }
 

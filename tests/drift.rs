@@ -14,6 +14,8 @@ async fn a_card_that_expired_runs_nothing() {
       RB-1 EXPIRED  frontend (production)
       v214 → v213 · asked for by @maya · "checkout 500s"
       Nobody approved it by 03:22:00 UTC. Nothing was run. Propose again for a fresh plan.
+      | Rollback Bot: RB-1 has waited 1 m for an approval. Asking @sam and @ana.
+      | Rollback Bot: RB-1 has waited 3 m for an approval. Asking @sam and @ana.
     "#);
     world.sam().clicks_an_old("Approve").await;
     world.settle().await;
@@ -45,9 +47,9 @@ async fn production_that_moved_gets_a_fresh_card() {
       Leaves  database · today's env settings · flags · storage
       After  automatic deploys stay OFF until unpinned
       Where  8 surfaces: 8/8 serve v215
-      Needs  one approval: @ana (lead) or @sam (oncall), not @maya
-      Risk  code · plan `6b90`
-      [ Change target… ] [ Approve & roll back… ] [ Cancel ]
+      Needs  one approval: @sam (oncall) or @ana (lead), not @maya
+      Risk  code · plan `c3ff`
+      [ Change target… ] [ Approve & roll back… ] [ Cancel ] [ ⋯ Object… / Break glass… / Who can approve / May I approve? ]
     "#);
     assert_eq!(world.vercel.rollbacks_asked(), 0);
 }
@@ -86,9 +88,9 @@ async fn another_target_is_chosen_in_a_modal() {
       Leaves  database · today's env settings · flags · storage
       After  automatic deploys stay OFF until unpinned
       Where  8 surfaces: 8/8 serve v214
-      Needs  one approval: @ana (lead) or @sam (oncall), not @maya
-      Risk  code · plan `ce5f`
-      [ Change target… ] [ Approve & roll back… ] [ Cancel ]
+      Needs  one approval: @sam (oncall) or @ana (lead), not @maya
+      Risk  code · plan `65df`
+      [ Change target… ] [ Approve & roll back… ] [ Cancel ] [ ⋯ Object… / Break glass… / Who can approve / May I approve? ]
     "#);
     world.sam().clicks_an_old("Cancel").await;
     world.settle().await;
@@ -102,7 +104,7 @@ async fn a_modal_that_comes_too_late_says_so() {
     world.maya().clicks("Change target").await;
     world.clock.advance(Duration::from_secs(4));
     world.settle().await;
-    assert_snapshot!(world.maya().sees(), @"Rollback Bot (only visible to @maya): Slack did not open the form in time. Nothing was changed. Click Change target… once more.");
+    assert_snapshot!(world.maya().sees(), @"Rollback Bot (only visible to @maya): Slack did not open the form in time. Nothing was changed. Click once more.");
 }
 
 #[tokio::test]
@@ -137,7 +139,7 @@ async fn once_the_platform_was_asked_it_cannot_be_stopped() {
     world.maya().says("/rollback stop RB-1").await;
     world.settle().await;
     assert_snapshot!(world.maya().sees(), @"
-    Rollback Bot (only visible to @maya): Stopping RB-1 if that is still possible. Its card shows what comes of it.
+    Rollback Bot (only visible to @maya): Stopping RB-1 if that is still possible: checking who you are. Its card shows what comes of it.
     Rollback Bot (only visible to @maya): RB-1 cannot be stopped any more: Vercel was asked at 03:12:00 UTC and cannot take it back. Nothing else will be asked; its card shows where it stands.
     ");
     assert_eq!(world.rollback(1).await.state.name(), "accepted");

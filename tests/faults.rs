@@ -34,6 +34,7 @@ async fn slack_being_down_delays_words_and_not_the_rollback() {
       `[x]` 03:12:10 UTC verified   version v213 answers, 1/1 checks pass
       v213 answers from outside and passes its checks.
       Command → serving 0 s (target 2 m: met) · of which waiting for approval 0 s · automatic deploys stay OFF
+      [ Undo… ]
       | Rollback Bot:
       |   Timeline of INC-1, exported when RB-1 closed: 12 entries.
       |   [file INC-1-RB-1-timeline.md 1835 bytes]
@@ -161,7 +162,7 @@ async fn fifty_people_click_and_the_platform_is_asked_once() {
     assert_eq!(record.matches("approved plan").count(), 1);
     assert_eq!(
         record
-            .matches("refused: tried to approve: ALREADY_APPROVED")
+            .matches("refused: tried to approve: ALREADY_UNDER_WAY")
             .count(),
         49
     );

@@ -191,6 +191,7 @@ async fn domains_that_cannot_be_moved_are_named() {
       `[x]` 03:12:00 UTC accepted   Vercel says: it could not move everything
       `[x]` pinned   automatic deploys are off (read back)
       6 of 8 serve v213. Vercel could not move shop.example.com and checkout.example.com. Traffic may be split between v214 and v213. Nothing else was changed; propose again to retry.
+      [ Undo… ]
       | Rollback Bot:
       |   Timeline of INC-1, exported when RB-1 closed: 10 entries.
       |   [file INC-1-RB-1-timeline.md 1590 bytes]
@@ -225,6 +226,7 @@ async fn an_old_version_behind_a_cache_is_never_green() {
       `[!]` 03:17:00 UTC not verified   version v214 answers, 1/1 checks pass
       The platform says v213 is live, but from outside v214 answers. A cache or another route may be in front.
       Command → serving 0 s (target 2 m: met) · of which waiting for approval 0 s · automatic deploys stay OFF
+      [ Undo… ]
     Rollback Bot:
       ROLLBACK SERVING, NOT VERIFIED · frontend (production) · v214 → v213 · RB-1
       Why  checkout 500s
@@ -262,6 +264,7 @@ async fn a_target_that_serves_and_still_fails_points_elsewhere() {
       `[!]` 03:17:00 UTC not verified   version v213 answers, 0/1 checks pass: GET https://shop.example.com/api/health answered 500 instead of 200
       v213 is live and checks still fail. The rollback worked; the problem is probably elsewhere.
       Command → serving 0 s (target 2 m: met) · of which waiting for approval 0 s · automatic deploys stay OFF
+      [ Undo… ]
     Rollback Bot:
       ROLLBACK SERVING, STILL FAILING · frontend (production) · v214 → v213 · RB-1
       Why  checkout 500s
@@ -300,6 +303,7 @@ async fn without_a_fingerprint_it_stays_unproven() {
       `[!]` 03:12:10 UTC not verified   1/1 checks pass
       No version fingerprint is configured: checks pass, but I cannot tell which version answered.
       Command → serving 0 s (target 2 m: met) · of which waiting for approval 0 s · automatic deploys stay OFF
+      [ Undo… ]
     Rollback Bot:
       ROLLBACK SERVING, UNPROVEN · frontend (production) · v214 → v213 · RB-1
       Why  checkout 500s
@@ -337,6 +341,7 @@ async fn production_that_moves_away_again_is_seen() {
       `[x]` 03:12:10 UTC verified   version v213 answers, 1/1 checks pass
       Production moved away again: shop.example.com, www.shop.example.com, checkout.example.com and 5 more no longer on v213.
       Command → serving 0 s (target 2 m: met) · of which waiting for approval 0 s
+      [ Undo… ]
       | Rollback Bot:
       |   Timeline of INC-1, exported when RB-1 closed: 12 entries.
       |   [file INC-1-RB-1-timeline.md 2030 bytes]
@@ -373,6 +378,7 @@ async fn checks_that_fail_again_while_it_is_watched_change_the_verdict() {
       `[!]` 03:13:10 UTC not verified   version v213 answers, 0/1 checks pass: GET https://shop.example.com/api/health answered 500 instead of 200
       v213 is live and checks still fail. The rollback worked; the problem is probably elsewhere.
       Command → serving 0 s (target 2 m: met) · of which waiting for approval 0 s · automatic deploys stay OFF
+      [ Undo… ]
     Rollback Bot:
       ROLLBACK SERVING, STILL FAILING · frontend (production) · v214 → v213 · RB-1
       Why  checkout 500s

@@ -62,6 +62,29 @@ fn the_example_is_a_configuration_that_works() {
     assert_snapshot!(String::from_utf8(output.stdout).unwrap(), @"
     ok        templates: every one is rendered from a sample
     ok        services: 2, roles: 2
+
+    frontend (production): preset small-team, ordinary class code, objection window off
+      class                 approvals  by                                       requester  confirm  break-glass
+      toggle (not reached)  1          oncall or storefront                     yes        click    yes
+      code                  1          oncall or storefront                     no         click    yes
+      caution               2          oncall or storefront                     no         tick     yes
+      data (not reached)    2          oncall or storefront; one of data_owner  yes        type     no
+
+    shop (local): preset small-team, ordinary class code, objection window off
+      class                 approvals  by                         requester  confirm  break-glass
+      toggle (not reached)  1          oncall                     yes        click    yes
+      code                  1          oncall                     no         click    yes
+      caution               1          oncall                     no         tick     yes
+      data (not reached)    2          oncall; one of data_owner  yes        type     no
+
+    roles
+      oncall      configuration: U0SAM, U0ALEX
+      storefront  configuration: U0MAYA, U0SAM
+
+    ladder
+      1m  whoever may approve, reminded
+      3m  whoever may approve, reminded
+      5m  storefront and U0BOSS
     ");
 }
 
@@ -208,6 +231,22 @@ async fn tokens_are_tried_when_asked_to() {
     Some(0)
     ok        templates: every one is rendered from a sample
     ok        services: 1, roles: 2
+
+    frontend (production): preset small-team, ordinary class code, objection window off
+      class                 approvals  by                                 requester  confirm  break-glass
+      toggle (not reached)  1          oncall or lead                     yes        click    yes
+      code                  1          oncall or lead                     no         click    yes
+      caution               1          oncall or lead                     no         tick     yes
+      data (not reached)    2          oncall or lead; one of data_owner  yes        type     no
+
+    roles
+      lead    configuration: U0ANA
+      oncall  configuration: U0SAM
+
+    ladder
+      1m  whoever may approve, reminded
+      3m  whoever may approve, reminded
+
     ok        slack.bot_token: works in workspace T0ACME
     ok        services.frontend.production: project frontend (prj_2WkFZr3TqUoXcB7mNvL9sHdYeA4g) readable, 8 production domains
     ");
@@ -215,6 +254,22 @@ async fn tokens_are_tried_when_asked_to() {
     Some(2)
     ok        templates: every one is rendered from a sample
     ok        services: 1, roles: 2
+
+    frontend (production): preset small-team, ordinary class code, objection window off
+      class                 approvals  by                                 requester  confirm  break-glass
+      toggle (not reached)  1          oncall or lead                     yes        click    yes
+      code                  1          oncall or lead                     no         click    yes
+      caution               1          oncall or lead                     no         tick     yes
+      data (not reached)    2          oncall or lead; one of data_owner  yes        type     no
+
+    roles
+      lead    configuration: U0ANA
+      oncall  configuration: U0SAM
+
+    ladder
+      1m  whoever may approve, reminded
+      3m  whoever may approve, reminded
+
     ok        slack.bot_token: works in workspace T0ACME
     mistake   services.frontend.production: Vercel says the token is expired or lacks access (403: Not authorized). Create a new one at vercel.com/account/settings/tokens and set it in the configuration; check that team names the project's team.
     ");

@@ -69,8 +69,8 @@ async fn a_bad_release_on_a_machine_of_ones_own_is_rolled_back() {
       Leaves  database · environment · shared files
       After  the next deploy replaces it
       Needs  one approval: @sam (oncall)
-      Risk  code · plan `413b`
-      [ Change target… ] [ Approve & roll back… ] [ Cancel ]
+      Risk  code · plan `df57`
+      [ Change target… ] [ Approve & roll back… ] [ Cancel ] [ ⋯ Object… / Break glass… / Who can approve / May I approve? ]
     "#);
     world.passes(Duration::from_secs(20)).await;
     world.sam().clicks("Approve").await;
@@ -96,6 +96,7 @@ async fn a_bad_release_on_a_machine_of_ones_own_is_rolled_back() {
       `[x]` 03:12:30 UTC verified   version v213 answers, 1/1 checks pass
       v213 answers from outside and passes its checks.
       Command → serving 20 s · of which waiting for approval 20 s
+      [ Undo… ]
     Rollback Bot:
       ROLLBACK VERIFIED · shop (local) · v214 → v213 · RB-1
       Why  checkout 500s
@@ -120,6 +121,7 @@ async fn a_bad_release_on_a_machine_of_ones_own_is_rolled_back() {
       `[x]` 03:12:30 UTC verified   version v213 answers, 1/1 checks pass
       v213 answers from outside and passes its checks.
       Command → serving 20 s · of which waiting for approval 20 s
+      [ Undo… ]
       | Rollback Bot:
       |   Timeline of INC-1, exported when RB-1 closed: 11 entries.
       |   [file INC-1-RB-1-timeline.md 1731 bytes]
@@ -140,12 +142,12 @@ async fn a_target_outside_of_the_releases_is_refused() {
     }
     assert_snapshot!(world.sam().sees(), @r#"
     Rollback Bot (only visible to @sam): RB-1: reading what shop (local) could go back to. Its card follows; nothing changes until it is approved.
-    Rollback Bot (only visible to @sam): v215 is newer than v214, which is live: that would be a deploy, not a rollback. Nothing was run. `to v213` would be possible.
+    Rollback Bot (only visible to @sam): v215 cannot be the target, because it is newer than v214, which is live: that would be a deploy, not a rollback. Nothing was run. `to v213` would be possible.
     Rollback Bot (only visible to @sam): Nothing was run, because "../../etc" cannot be a release: write `to prev`, `to v212` or `to @02:40`.
     Rollback Bot (only visible to @sam): RB-2: reading what shop (local) could go back to. Its card follows; nothing changes until it is approved.
     Rollback Bot (only visible to @sam): v214 is what production serves already. Nothing was run. `to v213` would be possible.
     Rollback Bot (only visible to @sam): RB-3: reading what shop (local) could go back to. Its card follows; nothing changes until it is approved.
-    Rollback Bot (only visible to @sam): No release "v999". Eligible: v213 and v212; `/rollback list` shows more. Nothing was run.
+    Rollback Bot (only visible to @sam): No release "v999". Eligible: v213 and v212; `/rollback list` and the service's name shows more. Nothing was run.
     "#);
     assert_eq!(
         fs::read_link(place.join("shop/current"))

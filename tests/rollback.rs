@@ -24,9 +24,9 @@ async fn a_bad_release_is_rolled_back_on_vercel() {
       Leaves  database · today's env settings · flags · storage
       After  automatic deploys stay OFF until unpinned
       Where  8 surfaces: 8/8 serve v214
-      Needs  one approval: @ana (lead) or @sam (oncall), not @maya
-      Risk  code · plan `5f02`
-      [ Change target… ] [ Approve & roll back… ] [ Cancel ]
+      Needs  one approval: @sam (oncall) or @ana (lead), not @maya
+      Risk  code · plan `625a`
+      [ Change target… ] [ Approve & roll back… ] [ Cancel ] [ ⋯ Object… / Break glass… / Who can approve / May I approve? ]
     "#);
 
     world.passes(Duration::from_secs(50)).await;
@@ -69,6 +69,7 @@ async fn a_bad_release_is_rolled_back_on_vercel() {
       `[x]` 03:13:15 UTC verified   version v213 answers, 1/1 checks pass
       v213 answers from outside and passes its checks.
       Command → serving 1 m 5 s (target 2 m: met) · of which waiting for approval 50 s · automatic deploys stay OFF
+      [ Undo… ]
     Rollback Bot:
       ROLLBACK VERIFIED · frontend (production) · v214 → v213 · RB-1
       Why  checkout 500s
@@ -95,6 +96,7 @@ async fn a_bad_release_is_rolled_back_on_vercel() {
       `[x]` 03:13:15 UTC verified   version v213 answers, 1/1 checks pass
       v213 answers from outside and passes its checks.
       Command → serving 1 m 5 s (target 2 m: met) · of which waiting for approval 50 s · automatic deploys stay OFF
+      [ Undo… ]
       | Rollback Bot:
       |   Timeline of INC-1, exported when RB-1 closed: 14 entries.
       |   [file INC-1-RB-1-timeline.md 2087 bytes]
@@ -110,8 +112,8 @@ async fn a_bad_release_is_rolled_back_on_vercel() {
     |---|---|---|---|---|---|
     | 1 | 2026-03-14 03:12:00 UTC | 2026-03-14 03:12:00 UTC | rollback-bot | bot | **incident opened** opened INC-1 in this channel |
     | 2 | 2026-03-14 03:12:00 UTC | 2026-03-14 03:12:00 UTC | @maya | command | RB-1 **requested** asked to roll back frontend (production) to the previous known good, because "checkout 500s" |
-    | 3 | 2026-03-14 03:12:00 UTC | 2026-03-14 03:12:00 UTC | rollback-bot | bot | RB-1 **planned** proposed v214 → v213, risk code, plan 5f02 |
-    | 4 | 2026-03-14 03:12:50 UTC | 2026-03-14 03:12:50 UTC | @sam | button | RB-1 **approved** approved plan 5f02 as oncall |
+    | 3 | 2026-03-14 03:12:00 UTC | 2026-03-14 03:12:00 UTC | rollback-bot | bot | RB-1 **planned** proposed v214 → v213, risk code, plan 625a |
+    | 4 | 2026-03-14 03:12:50 UTC | 2026-03-14 03:12:50 UTC | @sam | button | RB-1 **approved** approved plan 625a as oncall |
     | 5 | 2026-03-14 03:12:50 UTC | 2026-03-14 03:12:50 UTC | rollback-bot | bot | RB-1 **rechecked** read the platform again: nothing that matters has changed |
     | 6 | 2026-03-14 03:12:50 UTC | 2026-03-14 03:12:50 UTC | rollback-bot | bot | RB-1 **executing** asking Vercel for v214 → v213 |
     | 7 | 2026-03-14 03:12:50 UTC | 2026-03-14 03:12:50 UTC | Vercel | platform | RB-1 **accepted** job accepted |

@@ -56,6 +56,35 @@ pub fn mention(id: &str) -> String {
     }
 }
 
+/// Escaped text of the record in which the people that the bot named by id are mentioned.
+pub fn mentioning(escaped: &str) -> String {
+    let mut said = String::with_capacity(escaped.len());
+    let mut rest = escaped;
+    while let Some(at) = rest.find('@') {
+        let (before, from) = rest.split_at(at);
+        said.push_str(before);
+        let id = user_id(&from[1..]);
+        match id {
+            "" => said.push('@'),
+            id => said.push_str(&mention(id)),
+        }
+        rest = &from[1 + id.len()..];
+    }
+    said.push_str(rest);
+    said
+}
+
+/// The Slack user id that a text begins with, or nothing.
+pub fn user_id(text: &str) -> &str {
+    let end = text
+        .find(|c: char| !c.is_ascii_uppercase() && !c.is_ascii_digit())
+        .unwrap_or(text.len());
+    match text.starts_with(['U', 'W']) && end >= 4 {
+        true => &text[..end],
+        false => "",
+    }
+}
+
 /// What was stored to be said, as Slack wants it.
 pub fn spoken(spoken: &Spoken) -> String {
     match spoken {

@@ -787,7 +787,7 @@ impl Draft {
         key: &str,
     ) {
         let mut whom: Vec<String> = (0..people.len()).map(|n| format!("{{{n}}}")).collect();
-        let mut recorded: Vec<String> = people.clone();
+        let mut recorded: Vec<String> = people.iter().map(|id| format!("@{id}")).collect();
         whom.extend(else_.clone());
         recorded.extend(else_.clone());
         let text = match whom.is_empty() {

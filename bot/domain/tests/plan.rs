@@ -5,9 +5,11 @@
 use jiff::Timestamp;
 use rollback_domain::{
     grammar::Target,
-    plan::{Aim, Plan, Risk, Unships},
+    history::{History, Past},
+    plan::{Aim, Basis, Plan, Unships},
     refusal::Refusal,
     release::{Candidate, Nature, Pin, Release, Surface, Survey, Way},
+    risk::{Caution, Risk, RiskRules},
 };
 
 fn now() -> Timestamp {
@@ -39,6 +41,15 @@ fn survey(live: &str) -> Survey {
 }
 
 fn draw(survey: &Survey, to: &str, undoes: Option<u64>) -> Result<Plan, Refusal> {
+    draw_after(&History::default(), survey, to, undoes)
+}
+
+fn draw_after(
+    history: &History,
+    survey: &Survey,
+    to: &str,
+    undoes: Option<u64>,
+) -> Result<Plan, Refusal> {
     let nature = Nature {
         platform: "Vercel".into(),
         restores: vec!["code".into()],
@@ -53,7 +64,13 @@ fn draw(survey: &Survey, to: &str, undoes: Option<u64>) -> Result<Plan, Refusal>
         utc_offset: 0,
         undoes,
     };
-    Plan::draw(survey, &nature, &aim, now())
+    let basis = Basis {
+        survey,
+        nature: &nature,
+        history,
+        risks: &RiskRules::default(),
+    };
+    Plan::draw(basis, &aim, now())
 }
 
 #[test]
@@ -61,7 +78,7 @@ fn an_undo_goes_to_a_newer_release_and_loses_none() {
     let survey = survey("v212");
     let refused = draw(&survey, "v213", None);
     assert!(
-        matches!(refused, Err(Refusal::TargetIsNewer { .. })),
+        matches!(refused, Err(Refusal::TargetNotEligible { .. })),
         "{refused:?}"
     );
     let plan = draw(&survey, "v213", Some(41)).unwrap();
@@ -109,6 +126,25 @@ fn each_way_has_its_own_bar() {
     }
     survey.candidates[3].barred_forward = Some("it was deleted".into());
     assert!(draw(&survey, "v211", None).is_ok());
+}
+
+#[test]
+fn an_undo_goes_to_what_a_rollback_left_and_says_so() {
+    let history = History(vec![Past {
+        id: 41,
+        way: Way::Back,
+        left: Some("v214".into()),
+        at: now(),
+    }]);
+    let plan = draw_after(&history, &survey("v213"), "v214", Some(41)).unwrap();
+    assert_eq!(plan.risk, Risk::Caution);
+    assert_eq!(
+        plan.cautions,
+        [Caution::OnceBad {
+            rollback: 41,
+            at: now()
+        }]
+    );
 }
 
 #[test]
