@@ -387,7 +387,8 @@ impl Engine {
         };
         match decide(&rollback, command, policy, now) {
             Ok(decision) => {
-                let drives = matches!(lease.step, Step::Drive { .. });
+                // These two go on by themselves: what is asked for is when they go on.
+                let drives = matches!(lease.step, Step::Drive { .. } | Step::Review { .. });
                 let next = match decision.drive_at {
                     Some(at) if drives => Next::At(at),
                     _ => Next::Done,

@@ -8,12 +8,16 @@
 
 mod support;
 
+mod approvals;
 mod authority;
 mod commands;
 mod drift;
 mod edge;
+mod emergency;
 mod faults;
+mod objections;
 mod platform;
 mod program;
 mod releases;
+mod roles;
 mod rollback;

@@ -250,7 +250,14 @@ impl Reason {
             Some(Fact {
                 from,
                 read_at: Some(at),
-            }) => format!(" ({}, read {})", voice.text(from), ago(*at, now)),
+            }) => {
+                // What did not answer was asked, and not read.
+                let done = match self.truth {
+                    Truth::Unknown => "asked",
+                    Truth::Yes | Truth::No => "read",
+                };
+                format!(" ({}, {done} {})", voice.text(from), ago(*at, now))
+            }
         };
         let found = match found.is_empty() {
             true => String::new(),
@@ -368,9 +375,9 @@ impl Case<'_> {
             true => self.role(
                 &self.rule.one_of,
                 person,
-                "brings the one that is still missing: ",
+                "has the role that is still missing: ",
             ),
-            false => self.role(&self.wanted(), person, ""),
+            false => self.role(&self.wanted(), person, "has the role "),
         };
         let requester = Reason {
             people: vec![self.requester.id.clone()],
@@ -489,7 +496,7 @@ impl Case<'_> {
             .collect();
         let parts = vec![
             member(standing, now),
-            self.role(&eligible, person, ""),
+            self.role(&eligible, person, "has the role "),
         ];
         let reason = Reason {
             people: vec![person.id.clone()],
@@ -539,10 +546,15 @@ impl Case<'_> {
         approval.roles.iter().filter(held).cloned().collect()
     }
 
-    /// Everybody who is known to be able to say yes now, with the role, in the order of the rule.
+    /// Everybody who is known to be able to say yes now, with the role, in the order of the rule;
+    /// as long as one of certain roles is missing, those who have it first.
     pub fn could_approve(&self, now: Timestamp) -> Vec<(String, String)> {
         let mut people: Vec<(String, String)> = vec![];
-        for role in self.rule.eligible() {
+        let mut roles = self.rule.eligible();
+        if self.missing().one_of {
+            roles.sort_by_key(|role| !self.rule.one_of.iter().any(|known| known == role));
+        }
+        for role in roles {
             for id in self.roster.members(role) {
                 if people.iter().any(|(known, _)| known == id) {
                     continue;
@@ -580,14 +592,13 @@ impl Case<'_> {
             })
             .collect();
         if !given.is_empty() {
-            line.push_str(&format!(
-                "; has {}; still needs {}",
-                list(&given, "and"),
-                self.still()
-            ));
+            line.push_str(&format!("; has {}", list(&given, "and")));
         }
         if missing.people == 0 {
             return line;
+        }
+        if !given.is_empty() {
+            line.push_str(&format!("; still needs {}", self.still()));
         }
         let people = self.could_approve(now);
         let named: Vec<String> = people
@@ -595,14 +606,30 @@ impl Case<'_> {
             .take(3)
             .map(|(id, role)| format!("{} ({})", voice.person(id), voice.text(role)))
             .collect();
+        let joint = match people.len() < missing.people {
+            true => "and",
+            false => "or",
+        };
         line.push_str(": ");
-        match people.len() {
-            0 => line.push_str("nobody is known who could give it"),
-            n if n > 3 => line.push_str(&format!("{} or {} more", named.join(", "), n - 3)),
-            _ => line.push_str(&list(&named, "or")),
-        }
+        line.push_str(&match people.len() {
+            0 => "nobody is known who could give it".to_owned(),
+            4 => format!("{} {joint} one more", named.join(", ")),
+            n if n > 4 => format!("{} {joint} {} more", named.join(", "), n - 3),
+            _ => list(&named, joint),
+        });
         if !rule.requester_counts && !self.requester.id.is_empty() {
-            line.push_str(&format!(", not {}", voice.person(&self.requester.id)));
+            let requester = voice.person(&self.requester.id);
+            if !people.is_empty() {
+                line.push_str(&format!(", not {requester}"));
+            } else if !self.roles_of(&self.requester.id).is_empty() {
+                line.push_str(&format!(" besides {requester}, who asked"));
+            }
+        }
+        let has_it = |(_, role): &(String, String)| rule.one_of.contains(role);
+        if missing.one_of && !people.is_empty() && !people.iter().any(has_it) {
+            line.push_str(&format!("; nobody is known from {}", list(&rule.one_of, "or")));
+        } else if !people.is_empty() && people.len() < missing.people {
+            line.push_str("; nobody else is known");
         }
         let silent = self.silent();
         if !silent.is_empty() {
@@ -688,7 +715,10 @@ impl Case<'_> {
                     .get(role)
                     .into_iter()
                     .flatten()
-                    .map(|(source, _)| source.to_string())
+                    .map(|(source, _)| match source {
+                        Source::Listed => "the configuration".to_owned(),
+                        source => source.to_string(),
+                    })
                     .collect();
                 match sources.is_empty() {
                     true => format!("{role} is not in the configuration"),
@@ -707,7 +737,7 @@ impl Case<'_> {
             .collect()
     }
 
-    fn role(&self, roles: &[String], person: &Person, why: &str) -> Reason {
+    fn role(&self, roles: &[String], person: &Person, wanted: &str) -> Reason {
         let parts: Vec<Reason> = roles
             .iter()
             .map(|role| self.roster.holds(role, &person.id))
@@ -715,7 +745,7 @@ impl Case<'_> {
         let truth = Truth::any(&parts);
         Reason {
             parts,
-            ..Reason::new(truth, format!("{why}has the role {}", list(roles, "or")), "")
+            ..Reason::new(truth, format!("{wanted}{}", list(roles, "or")), "")
         }
     }
 

@@ -478,11 +478,9 @@ impl Draft {
             false,
             &format!("review:{n}"),
         );
+        // When the review is asked for next; what drives the rollback itself is not touched.
         let half = policy.review_within / 2;
-        self.says.push(Say::ReviewAt {
-            at: after(self.now, half.max(Duration::from_secs(60))),
-        });
-        self.go_on(policy);
+        self.drive_at = Some(after(self.now, half.max(Duration::from_secs(60))));
         Ok(())
     }
 
@@ -617,7 +615,8 @@ impl Draft {
         self.rollback.pin = plan.pin;
         self.rollback.plan = Some(plan);
         self.rollback.hash = Some(hash);
-        self.rollback.frozen = frozen;
+        // It may have been frozen while the platform was read.
+        self.rollback.frozen = frozen.or(self.rollback.frozen.take());
         self.rollback.plan_until = Some(expires_at);
         self.rollback.times.proposed = Some(self.now);
         self.rollback.waiting.since.get_or_insert(self.now);

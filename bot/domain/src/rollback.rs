@@ -677,7 +677,8 @@ pub struct Decision {
     pub rollback: Rollback,
     /// What happened.
     pub happenings: Vec<Happening>,
-    /// When it wants to be driven on; `None`: it waits for somebody or has ended.
+    /// When it wants to be driven on; `None`: it waits for somebody or has ended. After
+    /// [`Command::ReviewDue`]: when its review is asked for next.
     pub drive_at: Option<Timestamp>,
     /// What people have to be told.
     pub says: Vec<Say>,

@@ -4,6 +4,7 @@
 
 mod support;
 
+use jiff::Timestamp;
 use rollback_domain::{
     authority::Roster,
     decide::decide,
@@ -22,7 +23,7 @@ use rollback_domain::{
     },
 };
 use std::{fmt::Write, time::Duration};
-use support::{aim, asked, at, nature, night, person, plan, roster, silent, surfaces, survey};
+use support::{aim, asked, nature, night, person, plan, roster, silent, surfaces, survey};
 
 /// A small team's rules. Nobody approves their own code; two people approve data, one of them from
 /// `data_owner`.
@@ -33,6 +34,11 @@ fn policy() -> Policy {
 /// maya and sam are on call, dora owns the data, tom is in the team.
 fn everybody() -> Roster {
     roster(&[("oncall", &["U0SAM", "U0MAYA"]), ("data_owner", &["U0DORA"])])
+}
+
+/// So many seconds into the night.
+fn at(seconds: u64) -> Timestamp {
+    night().checked_add(Duration::from_secs(seconds)).unwrap()
 }
 
 fn approval(id: &str, role: &str) -> Approval {
@@ -821,6 +827,18 @@ fn an_authority_s_own_rollback_starts_by_itself_when_nobody_objects() {
     assert_eq!(title(&started.rollback.state), "approved");
     assert!(started.rollback.approvals[0].unopposed);
 
+    // It was frozen while the platform was read.
+    let freeze = Command::Froze {
+        freeze: Some(Freeze {
+            by: person("U0TOM"),
+            because: "we migrate".into(),
+            at: night(),
+        }),
+    };
+    let frozen = put(&put(&asked(), freeze), planned(Risk::Code));
+    assert_eq!(frozen.waiting.window_ends, None);
+    assert!(frozen.frozen.is_some());
+
     for class in [Risk::Caution, Risk::Data] {
         let open = decide(&asked(), planned(class), &with_window(), night()).unwrap();
         assert_eq!(open.rollback.waiting.window_ends, None, "{class}");
@@ -973,9 +991,9 @@ fn nobody_answers() {
     let answered = decide(&rollback, acts("U0SAM", approve(None)), &ladder, at(930)).unwrap();
     let _ = writeln!(story, "{}", said(&answered));
     insta::assert_snapshot!(story, @"
-    03:14 RB-41 has waited 2 m for an approval: asked U0SAM
+    03:14 RB-41 has waited 2 m for an approval: asked @U0SAM
     thread: RB-41 has waited 2 m for an approval. Asking @U0SAM.
-    03:17 RB-41 has waited 5 m for an approval to roll back frontend (production), v214 → v213: asked U0DORA
+    03:17 RB-41 has waited 5 m for an approval to roll back frontend (production), v214 → v213: asked @U0DORA
     channel: RB-41 has waited 5 m for an approval to roll back frontend (production), v214 → v213. Asking @U0DORA.
     03:22 read the platform again: nothing that matters has changed; the plan is open until 03:32:00 UTC
 

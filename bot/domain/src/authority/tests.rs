@@ -366,6 +366,16 @@ fn a_role_that_is_not_configured_lets_nobody_in() {
     assert!(desk.case().still_counts(&yes(SAM, &["oncall"])));
     assert!(!desk.case().still_counts(&yes(SAM, &["lead"])));
     assert!(!desk.case().still_counts(&yes(SAM, &[])));
+    // Whoever asked counts where the rule says so, also when it says so no more.
+    for requester_counts in [false, true] {
+        let rule = Rule {
+            requester_counts,
+            ..rule(1, &["oncall"])
+        };
+        let desk = Desk::new(rule, listed(&[("oncall", &[MAYA])]));
+        let own = yes(MAYA, &["oncall"]);
+        assert_eq!(desk.case().still_counts(&own), requester_counts);
+    }
 }
 
 /// Flat facts about one person and one plan.
@@ -709,7 +719,7 @@ fn a_no_for_somebody_without_the_role() {
                 no · oncall: @ina; not in Slack: Joe Bloggs <joe@contractor.example> (Slack group SOPS, read 1 m 15 s ago)
             no · lead: @ana (configuration)
         yes · somebody else than whoever asked: @maya asked
-    what would change it: Having the role oncall or lead: oncall comes from PagerDuty schedule PSHOP and Slack group SOPS; lead comes from configuration.
+    what would change it: Having the role oncall or lead: oncall comes from PagerDuty schedule PSHOP and Slack group SOPS; lead comes from the configuration.
     who else could: @sam, @ina or @ana
     NOT_AUTHORISED: This needs somebody with the role oncall or lead, and you do not have it. @sam, @ina or @ana can. Nothing was run.
     ");
@@ -729,7 +739,7 @@ fn not_known_because_pagerduty_is_down() {
         yes · has not approved it yet
         unknown · has the role oncall or lead
             unknown · oncall: not all of its sources answer
-                unknown · oncall: PagerDuty answered 503 (PagerDuty schedule PSHOP, read just now)
+                unknown · oncall: PagerDuty answered 503 (PagerDuty schedule PSHOP, asked just now)
                 no · oncall: @ina; not in Slack: Joe Bloggs <joe@contractor.example> (Slack group SOPS, read 1 m 15 s ago)
             no · lead: @ana (configuration)
         yes · somebody else than whoever asked: @maya asked
@@ -775,7 +785,7 @@ fn an_own_request() {
     who else could: 
     OWN_REQUEST: This one is your own, and a plan of class code needs somebody else's yes. Nobody else is known who could: `/rollback contacts` says who can help. Nothing was run.
     ");
-    insta::assert_snapshot!(alone.needs(), @"one approval: nobody is known who could give it, not @maya");
+    insta::assert_snapshot!(alone.needs(), @"one approval: nobody is known who could give it besides @maya, who asked");
 }
 
 #[test]
@@ -786,17 +796,17 @@ fn data_that_still_needs_its_owner() {
         risk: Risk::Data,
         ..Desk::new(rules.data, known)
     };
-    insta::assert_snapshot!(desk.needs(), @"2 approvals, one of them from data_owner: @sam (oncall), @ina (oncall), @maya (oncall) or 1 more");
+    insta::assert_snapshot!(desk.needs(), @"2 approvals, one of them from data_owner: @dora (data_owner), @sam (oncall), @ina (oncall) or one more");
     desk.approvals.push(yes(SAM, &["oncall"]));
     insta::assert_snapshot!(desk.needs(), @"2 approvals, one of them from data_owner; has @sam (oncall); still needs one more, from data_owner: @dora (data_owner)");
     insta::assert_snapshot!(desk.why(INA), @"
     no · may approve RB-41 (data, 2 approvals): @ina
         yes · a full member of this workspace: is one (Slack, read just now)
         yes · has not approved it yet
-        no · brings the one that is still missing: has the role data_owner
+        no · has the role that is still missing: data_owner
             no · data_owner: @dora (configuration)
         yes · whoever asked may approve it too: @maya asked
-    what would change it: Having the role data_owner: data_owner comes from configuration.
+    what would change it: Having the role data_owner: data_owner comes from the configuration.
     who else could: @dora
     NOT_AUTHORISED: This needs somebody with the role data_owner, and you do not have it. @dora can. Nothing was run.
     ");
@@ -804,7 +814,7 @@ fn data_that_still_needs_its_owner() {
     yes · may approve RB-41 (data, 2 approvals): @dora
         yes · a full member of this workspace: is one (Slack, read just now)
         yes · has not approved it yet
-        yes · brings the one that is still missing: has the role data_owner
+        yes · has the role that is still missing: data_owner
             yes · data_owner: @dora (configuration)
         yes · whoever asked may approve it too: @maya asked
     what would change it: 
@@ -814,7 +824,7 @@ fn data_that_still_needs_its_owner() {
     no · may approve RB-41 (data, 2 approvals): @sam
         yes · a full member of this workspace: is one (Slack, read just now)
         no · has not approved it yet: did at 03:12:00 UTC
-        no · brings the one that is still missing: has the role data_owner
+        no · has the role that is still missing: data_owner
             no · data_owner: @dora (configuration)
         yes · whoever asked may approve it too: @maya asked
     what would change it: A yes by somebody else.
@@ -822,7 +832,7 @@ fn data_that_still_needs_its_owner() {
     ALREADY_SO: You approved RB-41 already, and two approvals by one person are one. It still needs one more, from data_owner. Nothing was changed.
     ");
     desk.approvals.push(yes(DORA, &[DATA_OWNER]));
-    insta::assert_snapshot!(desk.needs(), @"2 approvals, one of them from data_owner; has @sam (oncall) and @dora (data_owner); still needs nothing");
+    insta::assert_snapshot!(desk.needs(), @"2 approvals, one of them from data_owner; has @sam (oncall) and @dora (data_owner)");
 }
 
 #[test]
@@ -852,7 +862,7 @@ fn somebody_from_outside() {
     ");
     insta::assert_snapshot!(said(Standing::Unreadable("Slack answered 503".into())), @"
     unknown · may approve RB-41 (code, one approval): @gus
-        unknown · a full member of this workspace: Slack answered 503 (Slack, read just now)
+        unknown · a full member of this workspace: Slack answered 503 (Slack, asked just now)
         yes · has not approved it yet
         yes · has the role oncall
             yes · oncall: @gus (configuration)
@@ -875,6 +885,10 @@ fn what_is_needed_in_other_cases() {
         ..Desk::new(three.clone(), crowd)
     };
     let few = Desk::new(three, listed(&[("oncall", &[SAM]), (DATA_OWNER, &[DORA])]));
+    let four = Desk::new(
+        rule(5, &["oncall"]),
+        listed(&[("oncall", &[SAM, INA, MAYA, "U0ANA", "U0BEN"])]),
+    );
     let requester_counts = Desk::new(
         Rule {
             requester_counts: true,
@@ -892,13 +906,14 @@ fn what_is_needed_in_other_cases() {
             )],
         )]),
     );
-    let lines = [nobody, crowded, few, requester_counts, down].map(|desk| desk.needs());
+    let lines = [nobody, crowded, few, four, requester_counts, down].map(|desk| desk.needs());
     insta::assert_snapshot!(lines.join("\n"), @"
-    3 approvals, one of them from data_owner: nobody is known who could give it, not @maya
-    3 approvals, one of them from data_owner; has @sam (oncall); still needs 2 more, one of them from data_owner: @ina (oncall), @ana (oncall), @ben (oncall) or 1 more, not @maya
-    3 approvals, one of them from data_owner: @sam (oncall) or @dora (data_owner), not @maya
+    3 approvals, one of them from data_owner: nobody is known who could give it
+    3 approvals, one of them from data_owner; has @sam (oncall); still needs 2 more, one of them from data_owner: @ina (oncall), @ana (oncall), @ben (oncall) or one more, not @maya; nobody is known from data_owner
+    3 approvals, one of them from data_owner: @dora (data_owner) and @sam (oncall), not @maya; nobody else is known
+    5 approvals: @sam (oncall), @ina (oncall), @ana (oncall) and one more, not @maya; nobody else is known
     one approval: @maya (oncall)
-    one approval: nobody is known who could give it, not @maya (not known now: PagerDuty escalation policy PPOL)
+    one approval: nobody is known who could give it (not known now: PagerDuty escalation policy PPOL)
     ");
 }
 

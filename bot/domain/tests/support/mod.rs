@@ -19,11 +19,6 @@ pub fn night() -> Timestamp {
     "2026-03-14T03:12:00Z".parse().unwrap()
 }
 
-/// So many seconds into the night.
-pub fn at(seconds: u64) -> Timestamp {
-    night().checked_add(Duration::from_secs(seconds)).unwrap()
-}
-
 /// By id: `U0SAM` is sam.
 pub fn person(id: &str) -> Person {
     Person::new(id, id.trim_start_matches("U0").to_lowercase())

@@ -1,0 +1,284 @@
+//! Breaking the glass: at once, in front of everybody, and reviewed afterwards.
+
+use crate::support::{FRONTEND, World};
+use insta::assert_snapshot;
+use std::time::Duration;
+
+const PAGED: &str = r#"
+[pagerduty]
+routing_key = "env:PAGERDUTY_ROUTING_KEY"
+api_url = "{pagerduty}"
+events_url = "{pagerduty}"
+[roles.oncall]
+members = ["U0SAM"]
+[roles.lead]
+members = ["U0ANA"]
+"#;
+
+/// tom, who has no role, lets the open rollback run.
+async fn tom_breaks_the_glass(world: &mut World) {
+    world.tom().clicks("Break glass").await;
+    world.settle().await;
+    world
+        .slack
+        .types("U0TOM", "auth is down and nobody answers")
+        .unwrap();
+    world.slack.chooses("U0TOM", "I will explain").await.unwrap();
+    let answer = world.slack.submits("U0TOM").await.unwrap();
+    assert!(answer.is_ok(), "{}", answer.body);
+    world.settle().await;
+}
+
+async fn broken() -> World {
+    let mut world = World::new().await;
+    world.with_a_card().await;
+    world.vercel.moves_at_once(true);
+    tom_breaks_the_glass(&mut world).await;
+    world.passes(Duration::from_secs(400)).await;
+    world.slack.take_all();
+    world
+}
+
+#[tokio::test]
+async fn somebody_without_a_role_runs_it_in_front_of_everybody() {
+    let mut world = World::set_up(PAGED, FRONTEND).await;
+    world.with_a_card().await;
+    world.vercel.moves_at_once(true);
+    tom_breaks_the_glass(&mut world).await;
+    assert_snapshot!(world.channel(), @r#"
+    Rollback Bot (edited):
+      RB-1 SERVING 8/8  frontend (production)
+      v214 → v213 · asked for by @maya · "checkout 500s"
+      `[!]` 03:12:00 UTC BREAK GLASS   @tom, without an approval: "auth is down and nobody answers" · to be reviewed
+      `[x]` 03:12:00 UTC accepted   Vercel says: job succeeded
+      `[x]` pinned   automatic deploys are off (read back)
+      `[x]` 03:12:00 UTC serving   8/8 on v213
+      `[~]` verified   version v213 answers, 1/1 checks pass
+      Vercel says v213 is live. Proving it from outside.
+      Command → serving 0 s (target 2 m: met) · of which waiting for approval 0 s · automatic deploys stay OFF
+    Rollback Bot:
+      BREAK GLASS  RB-1
+      @tom let RB-1 run without an approval at 03:12:00 UTC: frontend (production) v214 → v213.
+      > auth is down and nobody answers
+      @sam or @ana has to say what they think of it. The review is due 2026-03-15 03:12 UTC, and is asked for until it is answered.
+      [ Justified… ] [ Should have waited… ] [ Policy too strict… ]
+    "#);
+    assert_eq!(world.vercel.rollbacks_asked(), 1);
+    assert_snapshot!(world.pagerduty.pages().join("\n"), @"trigger rollback-bot:rollback.example.com:RB-1:glass: BREAK GLASS: @tom rolls back frontend (production), v214 → v213 without an approval: auth is down and nobody answers");
+    world.passes(Duration::from_secs(400)).await;
+    world.slack.take_all();
+
+    // sam thinks it was right, and says so by the button of the message.
+    world.sam().clicks("Justified").await;
+    world.settle().await;
+    world
+        .slack
+        .types("U0SAM", "every login failed, I was on a plane")
+        .unwrap();
+    world.slack.submits("U0SAM").await.unwrap();
+    world.settle().await;
+    assert_snapshot!(world.channel(), @r#"
+    Rollback Bot (edited):
+      RB-1 VERIFIED  frontend (production)
+      v214 → v213 · asked for by @maya · "checkout 500s"
+      `[!]` 03:12:00 UTC BREAK GLASS   @tom, without an approval: "auth is down and nobody answers" · reviewed by @sam: justified
+      `[x]` 03:12:00 UTC accepted   Vercel says: job succeeded
+      `[x]` pinned   automatic deploys are off (read back)
+      `[x]` 03:12:00 UTC serving   8/8 on v213
+      `[x]` 03:12:10 UTC verified   version v213 answers, 1/1 checks pass
+      v213 answers from outside and passes its checks.
+      Command → serving 0 s (target 2 m: met) · of which waiting for approval 0 s · automatic deploys stay OFF
+      [ Undo… ]
+      | Rollback Bot:
+      |   Timeline of INC-1 with the review of RB-1: 15 entries.
+      |   [file INC-1-RB-1-reviewed-timeline.md 2493 bytes]
+    Rollback Bot (edited):
+      BREAK GLASS  RB-1
+      @tom let RB-1 run without an approval at 03:12:00 UTC: frontend (production) v214 → v213.
+      > auth is down and nobody answers
+      Reviewed by @sam at 03:18:42 UTC: justified. "every login failed, I was on a plane"
+    "#);
+    assert_snapshot!(world.record().await, @r#"
+    rollback-bot incident opened: opened INC-1 in this channel
+    @maya requested: asked to roll back frontend (production) to the previous known good, because "checkout 500s"
+    rollback-bot planned: proposed v214 → v213, risk code, plan 625a
+    @tom break glass: broke the glass for plan 625a, without an approval: "auth is down and nobody answers"; a review is due 2026-03-15 03:12 UTC
+    rollback-bot paged: paging PagerDuty: BREAK GLASS: @tom rolls back frontend (production), v214 → v213 without an approval: auth is down and nobody answers
+    rollback-bot rechecked: read the platform again: nothing that matters has changed
+    rollback-bot executing: asking Vercel for v214 → v213
+    Vercel accepted: job accepted
+    Vercel pinned: automatic deploys are held off (read back)
+    Vercel serving: serves v213 on 8/8
+    rollback-bot checked: version v213 answers, 1/1 checks pass
+    rollback-bot verified: verified: v213 answers from outside and passes its checks.
+    rollback-bot closed: closed as verified
+    rollback-bot exported: exported INC-1-RB-1-timeline.md, 13 entries, 2166 bytes
+    @sam reviewed: reviewed the broken glass: justified: "every login failed, I was on a plane"
+    rollback-bot exported: exported INC-1-RB-1-reviewed-timeline.md, 15 entries, 2493 bytes
+    "#);
+    // Nobody is asked for it any more.
+    world.passes(Duration::from_secs(3 * 86_400)).await;
+    assert_snapshot!(world.channel(), @"");
+}
+
+#[tokio::test]
+async fn a_review_that_nobody_answers_is_asked_for_until_somebody_does() {
+    let mut world = broken().await;
+    world.passes(Duration::from_secs(12 * 3_600)).await;
+    assert_snapshot!(world.channel(), @"Rollback Bot: The review of RB-1, which was run without an approval, is due 2026-03-15 03:12 UTC. @sam and @ana: one of you, please: `/rollback review RB-1 justified because …`, `should-have-waited` or `policy-too-strict`.");
+    world.stops().await;
+    world.starts().await;
+    world.leases_end().await;
+    world.passes(Duration::from_secs(36 * 3_600)).await;
+    assert_snapshot!(world.channel(), @"
+    Rollback Bot: The review of RB-1, which was run without an approval, was due 2026-03-15 03:12 UTC. @sam and @ana: one of you, please: `/rollback review RB-1 justified because …`, `should-have-waited` or `policy-too-strict`.
+    Rollback Bot: The review of RB-1, which was run without an approval, was due 2026-03-15 03:12 UTC. @sam and @ana: one of you, please: `/rollback review RB-1 justified because …`, `should-have-waited` or `policy-too-strict`.
+    Rollback Bot: The review of RB-1, which was run without an approval, was due 2026-03-15 03:12 UTC. @sam and @ana: one of you, please: `/rollback review RB-1 justified because …`, `should-have-waited` or `policy-too-strict`.
+    ");
+    world.tom().says("/rollback status").await;
+    assert_snapshot!(world.tom().sees(), @"
+    Rollback Bot (only visible to @tom):
+      No rollback is open. `/rollback` shows the services.
+      Break-glass: 1 in the last 30 days, 0 in the 30 before, 1 review is still to be answered.
+    ");
+    world
+        .ana()
+        .says("/rollback review RB-1 policy too strict because nobody covers the night")
+        .await;
+    world.settle().await;
+    world.slack.take_all();
+    world.passes(Duration::from_secs(5 * 86_400)).await;
+    assert_snapshot!(world.channel(), @"");
+}
+
+#[tokio::test]
+async fn the_review_is_for_somebody_with_authority_and_is_answered_once() {
+    let mut world = broken().await;
+    world
+        .tom()
+        .says("/rollback review RB-1 justified because I say so")
+        .await;
+    world
+        .maya()
+        .says("/rollback review RB-1 justified because it was broken")
+        .await;
+    world.settle().await;
+    assert_snapshot!(world.tom().sees() + &world.maya().sees(), @"
+    Rollback Bot (only visible to @tom): Writing your review of RB-1 down: checking who you are. Its card shows what comes of it.
+    Rollback Bot (only visible to @tom): This one is your own, and a plan of class code needs somebody else's yes. @sam or @ana can. Nothing was run.
+    Rollback Bot (only visible to @maya): Writing your review of RB-1 down: checking who you are. Its card shows what comes of it.
+    Rollback Bot (only visible to @maya): This needs somebody with the role oncall or lead, and you do not have it. @sam or @ana can. Nothing was run.
+    ");
+    world
+        .ana()
+        .says("/rollback review RB-1 should have waited because I was there")
+        .await;
+    world.settle().await;
+    world
+        .sam()
+        .says("/rollback review RB-1 justified because it was not")
+        .await;
+    world.settle().await;
+    assert_snapshot!(world.sam().sees(), @"
+    Rollback Bot (only visible to @sam): Writing your review of RB-1 down: checking who you are. Its card shows what comes of it.
+    Rollback Bot (only visible to @sam): @ana reviewed RB-1 already: should have waited. Nothing was changed.
+    ");
+    world.slack.take_all();
+}
+
+#[tokio::test]
+async fn breaking_the_glass_goes_through_the_same_checks() {
+    let mut world = World::new().await;
+    world.with_a_card().await;
+    world.tom().clicks("Break glass").await;
+    world.settle().await;
+    // Without a reason, or with an empty one, the form stays open.
+    world.slack.chooses("U0TOM", "I will explain").await.unwrap();
+    assert!(world.slack.submits("U0TOM").await.is_err());
+    world.slack.types("U0TOM", "   ").unwrap();
+    world.slack.submits("U0TOM").await.unwrap();
+    assert_snapshot!(serde_json::Value::from(world.slack.view_errors("U0TOM")), @r#"{"because":"Say it in a few words."}"#);
+    // Production moves meanwhile: nothing is run, and a fresh card takes its place.
+    world
+        .vercel
+        .deploy("v215", "5555555aaaa", "another try", "kim");
+    world.slack.types("U0TOM", "auth is down").unwrap();
+    world.slack.submits("U0TOM").await.unwrap();
+    world.settle().await;
+    assert_eq!(world.vercel.rollbacks_asked(), 0);
+    assert_snapshot!(world.tom().sees(), @"Rollback Bot (only visible to @tom): Nothing was run: production moved from v214 to v215 after the card was made. A fresh plan is being made.");
+    let channel = world.channel();
+    assert!(channel.contains("BREAK GLASS"), "{channel}");
+    assert!(channel.contains("No review is needed. Nothing was run"), "{channel}");
+    world.passes(Duration::from_secs(2 * 86_400)).await;
+    assert!(!world.channel().contains("review of RB-1"));
+    world.slack.take_all();
+}
+
+#[tokio::test]
+async fn a_guest_cannot_break_it_and_for_data_nobody_can() {
+    let mut world = World::new().await;
+    world.with_a_card().await;
+    world.gus().clicks("Break glass").await;
+    world.settle().await;
+    world.slack.types("U0GUS", "let me").unwrap();
+    world.slack.chooses("U0GUS", "I will explain").await.unwrap();
+    world.slack.submits("U0GUS").await.unwrap();
+    world.settle().await;
+    assert_snapshot!(world.gus().sees(), @"Rollback Bot (only visible to @gus): Only full members of this workspace can use /rollback, and you are a guest. Ask somebody on the team. Nothing was run.");
+    assert_eq!(world.vercel.rollbacks_asked(), 0);
+
+    let data = FRONTEND.replace("target_time", "risk = \"data\"\ntarget_time");
+    let roles = "[roles.oncall]\nmembers = [\"U0SAM\"]\n[roles.lead]\nmembers = [\"U0ANA\"]\n[roles.data_owner]\nmembers = [\"U0KIM\"]\n";
+    let mut world = World::set_up(roles, &data).await;
+    world
+        .maya()
+        .says("/rollback frontend because orders are lost")
+        .await;
+    world.settle().await;
+    let card = world.channel();
+    assert!(!card.contains("Break glass"), "{card}");
+    world.tom().says("/rollback breakglass frontend").await;
+    world.settle().await;
+    assert_snapshot!(world.tom().sees(), @"Rollback Bot (only visible to @tom): The glass cannot be broken for a plan of class data: it needs its approvals. @kim, @sam or @ana can give one. Nothing was run.");
+    assert_eq!(world.vercel.rollbacks_asked(), 0);
+    world.slack.take_all();
+}
+
+#[tokio::test]
+async fn the_command_opens_the_form_and_a_mention_says_where_it_is() {
+    let mut world = World::new().await;
+    world.tom().says("/rollback breakglass frontend").await;
+    assert_snapshot!(world.tom().sees(), @"Rollback Bot (only visible to @tom): Nothing is proposed for it yet: `/rollback frontend because …` first, then Break glass… in its card's menu. Nothing was run.");
+    world.with_a_card().await;
+    world.tom().says("<@U0ROLLBACK> breakglass RB-1").await;
+    world.settle().await;
+    assert_snapshot!(world.tom().sees(), @"");
+    world.tom().says("/rollback break-glass RB-1").await;
+    world.settle().await;
+    assert!(world.slack.open_view("U0TOM").is_some());
+    world.slack.take_all();
+}
+
+#[tokio::test]
+async fn how_often_it_happens_is_counted() {
+    let mut world = broken().await;
+    let metrics = reqwest::get(format!("{}/metrics", world.base()))
+        .await
+        .unwrap()
+        .text()
+        .await
+        .unwrap();
+    let counted: Vec<&str> = metrics
+        .lines()
+        .filter(|line| line.starts_with("rollback_bot_break_glass"))
+        .collect();
+    assert_snapshot!(counted.join("\n"), @r#"
+    rollback_bot_break_glass{days="0-30"} 1
+    rollback_bot_break_glass{days="30-60"} 0
+    rollback_bot_break_glass_reviews_open 1
+    "#);
+    world.slack.take_all();
+    world.passes(Duration::from_secs(1)).await;
+    world.slack.take_all();
+}

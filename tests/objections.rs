@@ -1,0 +1,171 @@
+//! Objections, and the window in which they keep a rollback from starting by itself.
+
+use crate::support::{FRONTEND, World};
+use insta::assert_snapshot;
+use rollback_simulation::Fault;
+use std::time::Duration;
+
+fn windowed() -> String {
+    format!("{FRONTEND}\n[policy]\nobjection_window = \"60s\"\n")
+}
+
+/// sam, who has the role, asks.
+async fn sam_asks() -> World {
+    let mut world = World::with(&windowed()).await;
+    world
+        .sam()
+        .says("/rollback frontend because checkout 500s")
+        .await;
+    world.settle().await;
+    world
+}
+
+#[tokio::test]
+async fn anybody_objects_and_the_card_says_so() {
+    let mut world = World::new().await;
+    world.with_a_card().await;
+    world.tom().clicks("Object").await;
+    world.settle().await;
+    world
+        .slack
+        .types("U0TOM", "the fix is already building")
+        .unwrap();
+    world.slack.submits("U0TOM").await.unwrap();
+    world.settle().await;
+    assert_snapshot!(world.channel(), @r#"
+    Rollback Bot (edited):
+      Roll back frontend (production)?  RB-1
+      Requested by @maya at 03:12:00 UTC · "checkout 500s" · expires 03:22:00 UTC
+      Now  `v214`  a1b2c3d  live since 02:41:00 UTC by kim (31 m 2 s ago)  "checkout: new tax engine"
+      Target  `v213`  3c4d5e6  live since 20:12:00 UTC by lee (7 h ago)  "session expiry" · served 6 h 29 m until 02:41:00 UTC · previous known good
+      Un-ships  1 release: v214 "checkout: new tax engine" (the commits between are unknown)
+      Restores  code, cron jobs of the target's vercel.json, env values baked into the build
+      Leaves  database · today's env settings · flags · storage
+      After  automatic deploys stay OFF until unpinned
+      Where  8 surfaces: 8/8 serve v214
+      Needs  one approval: @sam (oncall) or @ana (lead), not @maya
+      Risk  code · plan `625a`
+      Objection  @tom at 03:12:00 UTC: "the fix is already building"
+      [ Change target… ] [ Approve & roll back… ] [ Cancel ] [ ⋯ Object… / Break glass… / Who can approve / May I approve? ]
+      | Rollback Bot: @tom objects to RB-1: "the fix is already building".
+    "#);
+    // It stops nobody with authority.
+    world.vercel.moves_at_once(true);
+    world.sam().clicks("Approve").await;
+    world.settle().await;
+    assert_eq!(world.vercel.rollbacks_asked(), 1);
+    let card = world.channel();
+    assert!(card.contains("the fix is already building"), "{card}");
+    world.slack.take_all();
+    // Once it was asked there is nothing to object to.
+    world
+        .tom()
+        .says("/rollback object RB-1 because I told you")
+        .await;
+    world.settle().await;
+    assert_snapshot!(world.tom().sees(), @"
+    Rollback Bot (only visible to @tom): Writing your objection to RB-1 down: checking who you are. Its card shows what comes of it.
+    Rollback Bot (only visible to @tom): RB-1 was already approved by @sam at 03:12:02 UTC; it is now: serving 8/8. Nothing more was run. `/rollback status RB-1` shows where it stands.
+    ");
+    world.slack.take_all();
+}
+
+#[tokio::test]
+async fn an_authoritys_own_rollback_starts_when_nobody_objects() {
+    let mut world = sam_asks().await;
+    let card = world.channel();
+    let starts = card.lines().find(|line| line.contains("Starts"));
+    assert_snapshot!(starts.unwrap_or("it does not start by itself").trim(), @"Starts  by itself at 03:13:00 UTC, unless somebody objects");
+    world.vercel.moves_at_once(true);
+    world.passes(Duration::from_secs(59)).await;
+    assert_eq!(world.vercel.rollbacks_asked(), 0);
+    world.passes(Duration::from_secs(2)).await;
+    assert_eq!(world.vercel.rollbacks_asked(), 1);
+    let record = world.record().await;
+    let started = record.lines().find(|line| line.contains("nobody objected"));
+    assert_snapshot!(started.unwrap_or("not recorded"), @"@sam approved: started plan 625a as oncall: nobody objected");
+    world.slack.take_all();
+}
+
+#[tokio::test]
+async fn one_objection_and_it_waits_for_somebody_else() {
+    let mut world = sam_asks().await;
+    world.slack.take_all();
+    world
+        .tom()
+        .says("/rollback object RB-1 because the fix is building")
+        .await;
+    world.passes(Duration::from_secs(61)).await;
+    assert_eq!(world.vercel.rollbacks_asked(), 0);
+    assert_snapshot!(world.channel(), @r#"
+    Rollback Bot (edited):
+      Roll back frontend (production)?  RB-1
+      Requested by @sam at 03:12:00 UTC · "checkout 500s" · expires 03:22:00 UTC
+      Now  `v214`  a1b2c3d  live since 02:41:00 UTC by kim (32 m ago)  "checkout: new tax engine"
+      Target  `v213`  3c4d5e6  live since 20:12:00 UTC by lee (7 h 1 m ago)  "session expiry" · served 6 h 29 m until 02:41:00 UTC · previous known good
+      Un-ships  1 release: v214 "checkout: new tax engine" (the commits between are unknown)
+      Restores  code, cron jobs of the target's vercel.json, env values baked into the build
+      Leaves  database · today's env settings · flags · storage
+      After  automatic deploys stay OFF until unpinned
+      Where  8 surfaces: 8/8 serve v214
+      Needs  one approval: @ana (lead), not @sam
+      Risk  code · plan `625a`
+      Objection  @tom at 03:12:00 UTC: "the fix is building"
+      Waits  since 03:12:00 UTC; asked @ana, last at 03:13:00 UTC
+      [ Change target… ] [ Approve & roll back… ] [ Cancel ] [ ⋯ Object… / Break glass… / Who can approve / May I approve? ]
+      | Rollback Bot: @tom objects to RB-1: "the fix is building". It does not start by itself any more; somebody with authority decides.
+      | Rollback Bot: RB-1 has waited 1 m for an approval. Asking @ana.
+    Rollback Bot (only visible to @tom): Writing your objection to RB-1 down: checking who you are. Its card shows what comes of it.
+    "#);
+    world.sam().clicks("Approve").await;
+    world.settle().await;
+    assert_snapshot!(world.sam().sees(), @"Rollback Bot (only visible to @sam): This one is your own, and a plan of class code needs somebody else's yes. @ana can. Nothing was run.");
+    world.vercel.moves_at_once(true);
+    world.ana().clicks("Approve").await;
+    world.settle().await;
+    assert_eq!(world.vercel.rollbacks_asked(), 1);
+    world.slack.take_all();
+}
+
+#[tokio::test]
+async fn without_authority_there_is_no_window() {
+    let mut world = World::with(&windowed()).await;
+    world.with_a_card().await;
+    world.passes(Duration::from_secs(90)).await;
+    assert_eq!(world.vercel.rollbacks_asked(), 0);
+    assert_eq!(world.rollback(1).await.state.name(), "proposed");
+    world.slack.take_all();
+}
+
+#[tokio::test]
+async fn an_authority_that_cannot_be_confirmed_when_the_window_ends_starts_nothing() {
+    let mut world = sam_asks().await;
+    world.slack.take_all();
+    world.slack.fault(Fault::Outage, Some("users.info"), None);
+    world.passes(Duration::from_secs(61)).await;
+    assert_eq!(world.vercel.rollbacks_asked(), 0);
+    world.slack.heal();
+    world.passes(Duration::from_secs(5)).await;
+    assert_eq!(world.vercel.rollbacks_asked(), 0);
+    assert!(
+        world
+            .record()
+            .await
+            .contains("did not start by itself: the authority of @sam could not be confirmed")
+    );
+    world.slack.take_all();
+}
+
+#[tokio::test]
+async fn a_restart_in_the_window_does_not_lose_it() {
+    let mut world = sam_asks().await;
+    world.slack.take_all();
+    world.vercel.moves_at_once(true);
+    world.stops().await;
+    world.clock.advance(Duration::from_secs(61));
+    world.starts().await;
+    world.leases_end().await;
+    world.settle().await;
+    assert_eq!(world.vercel.rollbacks_asked(), 1);
+    world.slack.take_all();
+}

@@ -1,0 +1,287 @@
+//! Where roles come from: lists, Slack user groups, PagerDuty; read at the click.
+
+use crate::support::{FRONTEND, World, pagerduty::Broken};
+use insta::assert_snapshot;
+use rollback_simulation::Fault;
+
+/// On call by a Slack group; the lead is listed.
+const GROUP: &str = r#"
+[roles.oncall]
+slack_usergroup = "S0ONCALL"
+[roles.lead]
+members = ["U0ANA"]
+"#;
+
+/// On call by a PagerDuty schedule; the lead is listed.
+const SCHEDULE: &str = r#"
+[pagerduty]
+token = "env:PAGERDUTY_TOKEN"
+api_url = "{pagerduty}"
+events_url = "{pagerduty}"
+[roles.oncall]
+pagerduty_schedule = "PSHOP1"
+[roles.lead]
+members = ["U0ANA"]
+"#;
+
+async fn by_group() -> World {
+    let mut world = World::set_up(GROUP, FRONTEND).await;
+    world.slack.changes_group_quietly("S0ONCALL", &["U0SAM"]);
+    world.with_a_card().await;
+    world
+}
+
+async fn by_schedule() -> World {
+    let mut world = World::set_up(SCHEDULE, FRONTEND).await;
+    world
+        .pagerduty
+        .on_call("PSHOP1", &[("Sam Ortiz", "sam@acme.example")]);
+    world.with_a_card().await;
+    world
+}
+
+/// The line of the card that says whose yes it needs.
+fn needs(channel: &str) -> String {
+    let line = channel.lines().find(|line| line.contains("Needs"));
+    line.unwrap_or("no card").trim().to_owned()
+}
+
+#[tokio::test]
+async fn whoever_is_in_the_group_approves() {
+    let mut world = World::set_up(GROUP, FRONTEND).await;
+    world.slack.changes_group_quietly("S0ONCALL", &["U0SAM"]);
+    world
+        .maya()
+        .says("/rollback frontend because checkout 500s")
+        .await;
+    world.settle().await;
+    assert_snapshot!(needs(&world.channel()), @"Needs  one approval: @sam (oncall) or @ana (lead), not @maya");
+    world.vercel.moves_at_once(true);
+    world.sam().clicks("Approve").await;
+    world.settle().await;
+    assert_eq!(world.vercel.rollbacks_asked(), 1);
+    assert!(world.record().await.contains("@sam approved: approved plan"));
+    world.slack.take_all();
+}
+
+#[tokio::test]
+async fn somebody_who_left_the_group_after_the_card_was_made_is_refused() {
+    let mut world = by_group().await;
+    // No event tells it: only reading the group at the click does.
+    world.slack.changes_group_quietly("S0ONCALL", &["U0TOM"]);
+    world.sam().clicks("Approve").await;
+    world.settle().await;
+    assert_snapshot!(world.sam().sees(), @"Rollback Bot (only visible to @sam): This needs somebody with the role oncall or lead, and you do not have it. @tom or @ana can. Nothing was run.");
+    assert_eq!(world.vercel.rollbacks_asked(), 0);
+    // And whoever came in since may.
+    world.vercel.moves_at_once(true);
+    world.tom().clicks("Approve").await;
+    world.settle().await;
+    assert_eq!(world.vercel.rollbacks_asked(), 1);
+    world.slack.take_all();
+}
+
+#[tokio::test]
+async fn a_group_that_changes_is_read_again_for_the_next_card() {
+    let mut world = by_group().await;
+    let told = world.slack.sets_group("S0ONCALL", &["U0TOM"]).await;
+    assert!(told.is_ok());
+    world.settle().await;
+    world.maya().says("/rollback status RB-1").await;
+    assert_snapshot!(needs(&world.maya().sees()), @"Needs  one approval: @tom (oncall) or @ana (lead), not @maya");
+    world.slack.take_all();
+}
+
+#[tokio::test]
+async fn while_the_group_cannot_be_read_nobody_is_believed_to_be_in_it() {
+    let mut world = by_group().await;
+    world
+        .slack
+        .fault(Fault::Outage, Some("usergroups.users.list"), None);
+    world.sam().clicks("Approve").await;
+    world.settle().await;
+    assert_snapshot!(world.sam().sees(), @"Rollback Bot (only visible to @sam): I could not check whether you may: Slack group S0ONCALL does not tell (Slack answered 503 to usergroups.users.list), and nothing is decided on old data. Try again in a moment. @ana can without it. In a true emergency: Break glass… in the card's menu. Nothing was run.");
+    assert!(
+        world
+            .record()
+            .await
+            .contains("@sam refused: tried to approve: AUTHORITY_UNREADABLE")
+    );
+    assert_eq!(world.vercel.rollbacks_asked(), 0);
+    // Whoever is in a role by another source is not kept waiting by it.
+    world.vercel.moves_at_once(true);
+    world.ana().clicks("Approve").await;
+    world.settle().await;
+    assert_eq!(world.vercel.rollbacks_asked(), 1);
+    world.slack.take_all();
+}
+
+#[tokio::test]
+async fn a_group_that_is_not_there_lets_nobody_in() {
+    let mut world = World::set_up(GROUP, FRONTEND).await;
+    world
+        .maya()
+        .says("/rollback frontend because checkout 500s")
+        .await;
+    world.settle().await;
+    assert_snapshot!(needs(&world.channel()), @"Needs  one approval: @ana (lead), not @maya (not known now: Slack group S0ONCALL)");
+    world.sam().clicks("Approve").await;
+    world.settle().await;
+    assert_snapshot!(world.sam().sees(), @"Rollback Bot (only visible to @sam): I could not check whether you may: Slack group S0ONCALL does not tell (Slack says no_such_subteam), and nothing is decided on old data. Try again in a moment. @ana can without it. In a true emergency: Break glass… in the card's menu. Nothing was run.");
+    assert_eq!(world.vercel.rollbacks_asked(), 0);
+}
+
+#[tokio::test]
+async fn whoever_is_on_call_approves() {
+    let mut world = World::set_up(SCHEDULE, FRONTEND).await;
+    world
+        .pagerduty
+        .on_call("PSHOP1", &[("Sam Ortiz", "sam@acme.example")]);
+    world
+        .pagerduty
+        .also("PSHOP1", 2, "Tom Reed", "tom@acme.example");
+    world
+        .maya()
+        .says("/rollback frontend because checkout 500s")
+        .await;
+    world.settle().await;
+    assert_snapshot!(needs(&world.channel()), @"Needs  one approval: @sam (oncall) or @ana (lead), not @maya");
+    // The second level is not on call.
+    world.tom().clicks("Approve").await;
+    world.settle().await;
+    assert_snapshot!(world.tom().sees(), @"Rollback Bot (only visible to @tom): This needs somebody with the role oncall or lead, and you do not have it. @sam or @ana can. Nothing was run.");
+    world.vercel.moves_at_once(true);
+    world.sam().clicks("Approve").await;
+    world.settle().await;
+    assert_eq!(world.vercel.rollbacks_asked(), 1);
+    world.slack.take_all();
+}
+
+#[tokio::test]
+async fn a_shift_that_ended_between_card_and_click_has_ended() {
+    let mut world = by_schedule().await;
+    world
+        .pagerduty
+        .on_call("PSHOP1", &[("Tom Reed", "tom@acme.example")]);
+    world.sam().clicks("Approve").await;
+    world.settle().await;
+    assert_snapshot!(world.sam().sees(), @"Rollback Bot (only visible to @sam): This needs somebody with the role oncall or lead, and you do not have it. @tom or @ana can. Nothing was run.");
+    assert_eq!(world.vercel.rollbacks_asked(), 0);
+}
+
+#[tokio::test]
+async fn while_pagerduty_lets_us_down_nobody_is_believed_to_be_on_call() {
+    let mut world = by_schedule().await;
+    for how in [Broken::Status(503), Broken::Garbage, Broken::Silent] {
+        world.pagerduty.breaks(how);
+        world.sam().clicks("Approve").await;
+        world.settle().await;
+    }
+    assert_snapshot!(world.sam().sees(), @"
+    Rollback Bot (only visible to @sam): I could not check whether you may: PagerDuty schedule PSHOP1 does not tell (PagerDuty answered 503), and nothing is decided on old data. Try again in a moment. @ana can without it. In a true emergency: Break glass… in the card's menu. Nothing was run.
+    Rollback Bot (only visible to @sam): I could not check whether you may: PagerDuty schedule PSHOP1 does not tell (PagerDuty's answer could not be read), and nothing is decided on old data. Try again in a moment. @ana can without it. In a true emergency: Break glass… in the card's menu. Nothing was run.
+    Rollback Bot (only visible to @sam): I could not check whether you may: PagerDuty schedule PSHOP1 does not tell (PagerDuty did not answer: it timed out), and nothing is decided on old data. Try again in a moment. @ana can without it. In a true emergency: Break glass… in the card's menu. Nothing was run.
+    ");
+    assert_eq!(world.vercel.rollbacks_asked(), 0);
+    world.pagerduty.breaks(Broken::Not);
+    world.vercel.moves_at_once(true);
+    world.sam().clicks("Approve").await;
+    world.settle().await;
+    assert_eq!(world.vercel.rollbacks_asked(), 1);
+    world.slack.take_all();
+}
+
+#[tokio::test]
+async fn somebody_on_call_whom_slack_does_not_know_is_named() {
+    let mut world = World::set_up(SCHEDULE, FRONTEND).await;
+    world.pagerduty.on_call(
+        "PSHOP1",
+        &[("Ines Falk", "ines@elsewhere.example"), ("Jo Lind", "")],
+    );
+    world.with_a_card().await;
+    world.sam().says("/rollback why RB-1").await;
+    world.settle().await;
+    assert_snapshot!(world.sam().sees(), @"
+    Rollback Bot (only visible to @sam): Reading who you are…
+    Rollback Bot (only visible to @sam):
+      RB-1: may you approve it?
+      This needs somebody with the role oncall or lead, and you do not have it. @ana can. Nothing was run.
+      What would change that  Having the role oncall or lead: oncall comes from PagerDuty schedule PSHOP1; lead comes from the configuration.
+      no · may approve RB-1 (code, one approval): @sam
+          yes · a full member of this workspace: is one (Slack, read just now)
+          yes · has not approved it yet
+          no · has the role oncall or lead
+              no · oncall: nobody; not in Slack: Ines Falk <ines@elsewhere.example>, Jo Lind (PagerDuty schedule PSHOP1, read just now)
+              no · lead: @ana (configuration)
+          yes · somebody else than whoever asked: @maya asked
+    ");
+}
+
+#[tokio::test]
+async fn one_role_from_every_source() {
+    let roles = r#"
+[pagerduty]
+token = "env:PAGERDUTY_TOKEN"
+api_url = "{pagerduty}"
+events_url = "{pagerduty}"
+[roles.oncall]
+members = ["U0ANA"]
+slack_usergroup = "S0ONCALL"
+pagerduty_schedule = "PSHOP1"
+pagerduty_escalation_policy = "PSHOP2"
+"#;
+    let services = FRONTEND.replace("\"oncall\", \"lead\"", "\"oncall\"");
+    let mut world = World::set_up(roles, &services).await;
+    world.slack.changes_group_quietly("S0ONCALL", &["U0SAM"]);
+    world
+        .pagerduty
+        .on_call("PSHOP1", &[("Tom Reed", "tom@acme.example")]);
+    world
+        .pagerduty
+        .on_call("PSHOP2", &[("Kim Sato", "kim@acme.example")]);
+    world.with_a_card().await;
+    world.maya().says("/rollback who RB-1").await;
+    world.maya().says("/rollback why RB-1").await;
+    world.maya().says("/rollback who frontend").await;
+    world.settle().await;
+    assert_snapshot!(world.maya().sees(), @"
+    Rollback Bot (only visible to @maya): Reading who is in its roles…
+    Rollback Bot (only visible to @maya): Reading who you are…
+    Rollback Bot (only visible to @maya): Reading who is in its roles…
+    Rollback Bot (only visible to @maya):
+      Who may approve frontend (production)
+      toggle  one approval: @ana (oncall), @sam (oncall), @tom (oncall) or one more · whoever asks may be among them
+      code  one approval: @ana (oncall), @sam (oncall), @tom (oncall) or one more · not whoever asks
+      caution  one approval: @ana (oncall), @sam (oncall), @tom (oncall) or one more · not whoever asks
+      data  2 approvals, one of them from data_owner: @ana (oncall), @sam (oncall), @tom (oncall) or one more; nobody is known from data_owner · whoever asks may be among them
+      Roles were read just now. `/rollback why RB-…` says whether you may, and why.
+    Rollback Bot (only visible to @maya):
+      RB-1: may you approve it?
+      This needs somebody with the role oncall, and you do not have it. @ana, @sam, @tom or @kim can. Nothing was run.
+      What would change that  Having the role oncall: oncall comes from the configuration, Slack group S0ONCALL, PagerDuty schedule PSHOP1 and PagerDuty escalation policy PSHOP2.
+      no · may approve RB-1 (code, one approval): @maya
+          yes · a full member of this workspace: is one (Slack, read just now)
+          yes · has not approved it yet
+          no · has the role oncall
+              no · oncall: none of its sources names them
+                  no · oncall: @ana (configuration)
+                  no · oncall: @sam (Slack group S0ONCALL, read just now)
+                  no · oncall: @tom (PagerDuty schedule PSHOP1, read just now)
+                  no · oncall: @kim (PagerDuty escalation policy PSHOP2, read just now)
+          no · somebody else than whoever asked: @maya asked
+    Rollback Bot (only visible to @maya):
+      Who may approve RB-1
+      code  one approval: @ana (oncall), @sam (oncall), @tom (oncall) or one more, not @maya
+      Roles were read just now. `/rollback why RB-…` says whether you may, and why.
+    ");
+    // With everything else silent, the list still stands.
+    world
+        .slack
+        .fault(Fault::Outage, Some("usergroups.users.list"), None);
+    world.pagerduty.breaks(Broken::Status(500));
+    world.vercel.moves_at_once(true);
+    world.ana().clicks("Approve").await;
+    world.settle().await;
+    assert_eq!(world.vercel.rollbacks_asked(), 1);
+    world.slack.take_all();
+}
