@@ -135,4 +135,135 @@ async fn forged_buttons_change_nothing() {
     ");
     assert_eq!(world.rollback(1).await.state.name(), "proposed");
     assert_eq!(world.vercel.rollbacks_asked(), 0);
+    assert_eq!(
+        world
+            .record()
+            .await
+            .matches("@sam refused: tried to click: FORGED")
+            .count()
+            + world
+                .record()
+                .await
+                .matches("@sam refused: tried to approve: FORGED")
+                .count(),
+        5
+    );
+}
+
+/// A click on the button that approves, with whatever somebody may have made of it.
+fn click(message: &str, value: &str, team: &str) -> serde_json::Value {
+    serde_json::json!({
+        "type": "block_actions",
+        "team": { "id": team, "domain": "acme" },
+        "container": { "type": "message", "channel_id": crate::support::CHANNEL, "message_ts": message },
+        "channel": { "id": crate::support::CHANNEL, "name": "incident" },
+        "actions": [{ "action_id": "approve", "type": "button", "value": value, "action_ts": "1.2" }],
+    })
+}
+
+/// Where the card of a rollback is.
+async fn card_of(world: &World, id: u64) -> String {
+    let key = format!("RB-{id}:card");
+    let db = &world.app().engine.db;
+    let sent = rollback_bot::store::messages::get(db, &key).await.unwrap();
+    sent.ts.unwrap()
+}
+
+#[tokio::test]
+async fn a_value_on_another_rollbacks_card_or_of_another_plan_changes_nothing() {
+    let mut world = World::new().await;
+    world.with_a_card().await;
+    let (old_card, old_hash) = (
+        card_of(&world, 1).await,
+        world.rollback(1).await.hash.unwrap().0,
+    );
+    world.maya().clicks("Cancel").await;
+    world.settle().await;
+    world
+        .maya()
+        .says("/rollback frontend to v212 because checkout 500s")
+        .await;
+    world.settle().await;
+    world.slack.take_all();
+    let (card, hash) = (
+        card_of(&world, 2).await,
+        world.rollback(2).await.hash.unwrap().0,
+    );
+    for (message, value) in [
+        (&old_card, format!("RB-2:{hash}")),
+        (&card, format!("RB-2:{old_hash}")),
+        (&card, format!("RB-1:{old_hash}")),
+    ] {
+        let answer = world
+            .slack
+            .interact("U0SAM", click(message, &value, "T0ACME"))
+            .await;
+        assert!(answer.is_ok());
+        world.settle().await;
+    }
+    assert_snapshot!(world.sam().sees(), @"
+    Rollback Bot (only visible to @sam): That click does not fit: that button is not on a message about RB-2. It was recorded. Nothing was run. Use the buttons of the newest card.
+    Rollback Bot (only visible to @sam): That button belongs to an older plan of RB-2. Nothing was run. Use the newest card.
+    Rollback Bot (only visible to @sam): That click does not fit: that button is not on a message about RB-1. It was recorded. Nothing was run. Use the buttons of the newest card.
+    ");
+    assert_eq!(world.rollback(2).await.state.name(), "proposed");
+    assert_eq!(world.vercel.rollbacks_asked(), 0);
+    let record = world.record().await;
+    assert_eq!(record.matches("@sam refused: tried to approve:").count(), 3);
+}
+
+#[tokio::test]
+async fn a_click_from_another_workspace_changes_nothing() {
+    let mut world = World::new().await;
+    world.with_a_card().await;
+    let card = card_of(&world, 1).await;
+    let value = format!("RB-1:{}", world.rollback(1).await.hash.unwrap().0);
+    let payload = click(&card, &value, "T0OTHER");
+    let answer = world.slack.interact("U0SAM", payload).await;
+    assert!(answer.is_ok());
+    world.settle().await;
+    assert_snapshot!(world.sam().sees(), @"Rollback Bot (only visible to @sam): That click does not fit: it comes from the workspace T0OTHER. It was recorded. Nothing was run. Use the buttons of the newest card.");
+    assert_eq!(world.rollback(1).await.state.name(), "proposed");
+    assert!(world.record().await.contains("FORGED"));
+}
+
+#[tokio::test]
+async fn a_form_is_sent_by_whoever_it_was_opened_for() {
+    let mut world = World::new().await;
+    world.with_a_card().await;
+    world.tom().clicks("Break glass").await;
+    world.settle().await;
+    world.slack.types("U0TOM", "it is on fire").unwrap();
+    world.slack.chooses("U0TOM", "I will explain").await.unwrap();
+    let view = world.slack.open_view("U0TOM").unwrap();
+    let payload = serde_json::json!({ "type": "view_submission", "view": view });
+    let answer = world.slack.interact("U0ANA", payload).await;
+    assert!(answer.is_ok());
+    world.settle().await;
+    assert_snapshot!(world.ana().sees(), @"Rollback Bot (only visible to @ana): That click does not fit: that form was opened for somebody else. It was recorded. Nothing was run. Use the buttons of the newest card.");
+    assert_eq!(world.rollback(1).await.state.name(), "proposed");
+    assert_eq!(world.vercel.rollbacks_asked(), 0);
+    assert!(world.record().await.contains("@ana refused: tried to click: FORGED"));
+}
+
+#[tokio::test]
+async fn the_same_click_again_changes_nothing_and_is_recorded_once() {
+    let mut world = World::new().await;
+    world.with_a_card().await;
+    world.tom().clicks("Approve").await;
+    world.settle().await;
+    world.tom().sees();
+    for _ in 0..3 {
+        let answer = world.slack.redeliver_last().await;
+        assert!(answer.is_ok());
+        world.settle().await;
+    }
+    assert_snapshot!(world.record().await, @r#"
+    rollback-bot incident opened: opened INC-1 in this channel
+    @maya requested: asked to roll back frontend (production) to the previous known good, because "checkout 500s"
+    rollback-bot planned: proposed v214 → v213, risk code, plan 625a
+    @tom refused: tried to approve: NOT_AUTHORISED This needs somebody with the role oncall or lead, and you do not have it. @U0SAM or @U0ANA can. Nothing was run.
+    @tom refused: tried to approve: FORGED That click does not fit: the same click arrived again. It was recorded. Nothing was run. Use the buttons of the newest card.
+    "#);
+    assert_eq!(world.rollback(1).await.state.name(), "proposed");
 }

@@ -251,9 +251,9 @@ async fn the_command_opens_the_form_and_a_mention_says_where_it_is() {
     world.tom().says("/rollback breakglass frontend").await;
     assert_snapshot!(world.tom().sees(), @"Rollback Bot (only visible to @tom): Nothing is proposed for it yet: `/rollback frontend because …` first, then Break glass… in its card's menu. Nothing was run.");
     world.with_a_card().await;
-    world.tom().says("<@U0ROLLBACK> breakglass RB-1").await;
+    world.tom().says("<@UBOT> breakglass RB-1").await;
     world.settle().await;
-    assert_snapshot!(world.tom().sees(), @"");
+    assert_snapshot!(world.tom().sees(), @"Rollback Bot (only visible to @tom): I can only open the form from its card or from the command itself: Break glass… in the menu of RB-1, or type `/rollback breakglass RB-1` in the channel. Nothing was run.");
     world.tom().says("/rollback break-glass RB-1").await;
     world.settle().await;
     assert!(world.slack.open_view("U0TOM").is_some());

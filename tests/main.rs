@@ -21,3 +21,4 @@ mod program;
 mod releases;
 mod roles;
 mod rollback;
+mod solo;

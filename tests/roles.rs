@@ -249,11 +249,8 @@ pagerduty_escalation_policy = "PSHOP2"
     Rollback Bot (only visible to @maya): Reading who you are…
     Rollback Bot (only visible to @maya): Reading who is in its roles…
     Rollback Bot (only visible to @maya):
-      Who may approve frontend (production)
-      toggle  one approval: @ana (oncall), @sam (oncall), @tom (oncall) or one more · whoever asks may be among them
-      code  one approval: @ana (oncall), @sam (oncall), @tom (oncall) or one more · not whoever asks
-      caution  one approval: @ana (oncall), @sam (oncall), @tom (oncall) or one more · not whoever asks
-      data  2 approvals, one of them from data_owner: @ana (oncall), @sam (oncall), @tom (oncall) or one more; nobody is known from data_owner · whoever asks may be among them
+      Who may approve RB-1
+      code  one approval: @ana (oncall), @sam (oncall), @tom (oncall) or one more, not @maya
       Roles were read just now. `/rollback why RB-…` says whether you may, and why.
     Rollback Bot (only visible to @maya):
       RB-1: may you approve it?
@@ -270,8 +267,9 @@ pagerduty_escalation_policy = "PSHOP2"
                   no · oncall: @kim (PagerDuty escalation policy PSHOP2, read just now)
           no · somebody else than whoever asked: @maya asked
     Rollback Bot (only visible to @maya):
-      Who may approve RB-1
-      code  one approval: @ana (oncall), @sam (oncall), @tom (oncall) or one more, not @maya
+      Who may approve frontend (production)
+      code  one approval: @ana (oncall), @sam (oncall), @tom (oncall) or one more · not whoever asks
+      caution  one approval: @ana (oncall), @sam (oncall), @tom (oncall) or one more · not whoever asks
       Roles were read just now. `/rollback why RB-…` says whether you may, and why.
     ");
     // With everything else silent, the list still stands.

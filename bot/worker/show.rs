@@ -26,7 +26,6 @@ use rollback_domain::{
     plan::{Basis, Plan},
     refusal::{Refusal, Source, sentence},
     release::{Survey, Trouble},
-    risk::Risk,
     rollback::State,
     step::{Show, Step},
 };
@@ -243,11 +242,11 @@ async fn who(
             (title, vec![line])
         }
         None => {
-            let lines = Risk::ALL.iter().map(|risk| {
+            let lines = settings.classes().into_iter().map(|risk| {
                 let case = Case {
                     id: 0,
-                    risk: *risk,
-                    rule: policy.rules.of(*risk),
+                    risk,
+                    rule: policy.rules.of(risk),
                     requester: &nobody,
                     approvals: &[],
                     roster: &roster,

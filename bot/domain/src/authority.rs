@@ -238,9 +238,7 @@ impl Reason {
             Truth::Unknown => "unknown",
         };
         let people: Vec<String> = self.people.iter().map(|id| voice.person(id)).collect();
-        let found = voice
-            .text(&self.found)
-            .replace("{}", &list(&people, "and"));
+        let found = voice.text(&self.found).replace("{}", &list(&people, "and"));
         let fact = match &self.fact {
             None => String::new(),
             Some(Fact {
@@ -627,7 +625,10 @@ impl Case<'_> {
         }
         let has_it = |(_, role): &(String, String)| rule.one_of.contains(role);
         if missing.one_of && !people.is_empty() && !people.iter().any(has_it) {
-            line.push_str(&format!("; nobody is known from {}", list(&rule.one_of, "or")));
+            line.push_str(&format!(
+                "; nobody is known from {}",
+                list(&rule.one_of, "or")
+            ));
         } else if !people.is_empty() && people.len() < missing.people {
             line.push_str("; nobody else is known");
         }
@@ -751,12 +752,15 @@ impl Case<'_> {
 
     fn unreadable(&self, role: &Reason, people: &[String], break_glass: bool) -> Refusal {
         let silent = role.first(Truth::Unknown);
-        let what = silent
-            .and_then(|reason| reason.fact.as_ref())
-            .map_or_else(|| "the source of a role".to_owned(), |fact| fact.from.clone());
+        let what = silent.and_then(|reason| reason.fact.as_ref()).map_or_else(
+            || "the source of a role".to_owned(),
+            |fact| fact.from.clone(),
+        );
         Refusal::AuthorityUnreadable {
             what,
-            why: silent.map(|reason| reason.found.clone()).unwrap_or_default(),
+            why: silent
+                .map(|reason| reason.found.clone())
+                .unwrap_or_default(),
             people: people.to_vec(),
             break_glass,
         }

@@ -168,16 +168,22 @@ impl Refusal {
             Refusal::NoEligibleTarget { .. } => {
                 "no target was named and nothing older may be gone back to"
             }
-            Refusal::LiveUnknown => "no target was named and the platform does not say what is live",
+            Refusal::LiveUnknown => {
+                "no target was named and the platform does not say what is live"
+            }
             Refusal::PlatformTrouble { .. } => "the platform could not be read, or said no",
             Refusal::AlreadyOpen { .. } => {
                 "the service has a rollback in that environment that is open or under way"
             }
             Refusal::PlanExpired { .. } => "the plan is older than it may be",
             Refusal::OldCard { .. } => "the button carries another plan than the one that is open",
-            Refusal::AlreadyUnderWay { .. } => "it has gone on, and that cannot be done to it any more",
+            Refusal::AlreadyUnderWay { .. } => {
+                "it has gone on, and that cannot be done to it any more"
+            }
             Refusal::AlreadyEnded { .. } => "it has ended",
-            Refusal::TooLateToStop { .. } => "it is to be stopped and the platform was asked already",
+            Refusal::TooLateToStop { .. } => {
+                "it is to be stopped and the platform was asked already"
+            }
             Refusal::NotAuthorised { .. } => "none of the roles that count is theirs",
             Refusal::OwnRequest { .. } => {
                 "they asked for it, or broke the glass for it, and the rule wants somebody else"
@@ -186,7 +192,9 @@ impl Refusal {
             Refusal::AuthorityUnreadable { .. } => {
                 "Slack, or the source of a role that would decide it, does not answer"
             }
-            Refusal::AlreadySo { .. } => "it is so already, or there is nothing that could be changed",
+            Refusal::AlreadySo { .. } => {
+                "it is so already, or there is nothing that could be changed"
+            }
             Refusal::Unconfirmed { .. } => {
                 "more is wanted than a click: ticks, the typed target, a reason"
             }
@@ -197,7 +205,9 @@ impl Refusal {
                 "it would be the second change of direction within 30 minutes and has no reason"
             }
             Refusal::CannotUndo { .. } => "there is nothing to go forward to, or no way to do it",
-            Refusal::Forged { .. } => "a click names something that is not on the message it came from",
+            Refusal::Forged { .. } => {
+                "a click names something that is not on the message it came from"
+            }
             Refusal::NoIncident => "a timeline is asked for where nothing was ever recorded",
             Refusal::Busy { .. } => "the database does not answer in time",
         }

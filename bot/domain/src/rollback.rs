@@ -403,11 +403,14 @@ impl Rollback {
     pub fn next_look(&self, policy: &Policy, expires_at: Timestamp) -> Timestamp {
         let since = self.waiting.since.unwrap_or(expires_at);
         let at = |after: &Duration| since.checked_add(*after).unwrap_or(Timestamp::MAX);
+        // Nobody is reminded of an approval that may not be needed.
+        if let Some(ends) = self.waiting.window_ends {
+            return ends.min(expires_at);
+        }
         let rung = policy.escalate.get(self.waiting.climbed);
         [
             policy.remind.get(self.waiting.reminded).map(at),
             rung.map(|rung| at(&rung.after)),
-            self.waiting.window_ends,
         ]
         .into_iter()
         .flatten()

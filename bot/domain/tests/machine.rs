@@ -33,7 +33,10 @@ fn policy() -> Policy {
 
 /// maya and sam are on call, dora owns the data, tom is in the team.
 fn everybody() -> Roster {
-    roster(&[("oncall", &["U0SAM", "U0MAYA"]), ("data_owner", &["U0DORA"])])
+    roster(&[
+        ("oncall", &["U0SAM", "U0MAYA"]),
+        ("data_owner", &["U0DORA"]),
+    ])
 }
 
 /// So many seconds into the night.
@@ -156,10 +159,7 @@ fn situations() -> Vec<(&'static str, Rollback)> {
         ("proposed, of class data, approved by sam", one_of_two),
         ("approved", came_to(State::Approved { expires_at })),
         ("approved, by a glass that tom broke", broken),
-        (
-            "executing",
-            came_to(State::Executing { asked_at: night() }),
-        ),
+        ("executing", came_to(State::Executing { asked_at: night() })),
         ("accepted", came_to(State::Accepted { at: night() })),
         ("serving 1/2", came_to(State::Serving { n: 1, m: 2 })),
         ("serving 2/2", came_to(State::Serving { n: 2, m: 2 })),
@@ -419,7 +419,10 @@ fn what_the_bot_does(class: Risk) -> Vec<(&'static str, Command)> {
                 roster(&[("oncall", &[]), ("data_owner", &["U0DORA"])]),
             ),
         ),
-        ("re-read, moved", reread(class, ["v213", "v214"], everybody())),
+        (
+            "re-read, moved",
+            reread(class, ["v213", "v214"], everybody()),
+        ),
         (
             "re-reading failed",
             Command::RecheckFailed {
@@ -454,10 +457,7 @@ fn what_the_platform_does() -> Vec<(&'static str, Command)> {
                 memory: serde_json::Value::Null,
             })),
         ),
-        (
-            "answer: no",
-            answered(Err(Trouble::Refused("no".into()))),
-        ),
+        ("answer: no", answered(Err(Trouble::Refused("no".into())))),
         (
             "answer: not now",
             answered(Err(Trouble::Busy {
@@ -693,7 +693,10 @@ fn two_people_approve_data_and_one_of_them_owns_it() {
 #[test]
 fn a_yes_to_data_does_not_count_without_the_owner_who_gave_it() {
     let open = proposed(Risk::Data);
-    let known = roster(&[("oncall", &["U0SAM", "U0DORA"]), ("data_owner", &["U0DORA"])]);
+    let known = roster(&[
+        ("oncall", &["U0SAM", "U0DORA"]),
+        ("data_owner", &["U0DORA"]),
+    ]);
     let yes = |id| acts_as(Standing::Member, id, known.clone(), approve(None));
     let approved = put(&put(&open, yes("U0SAM")), yes("U0DORA"));
     let same = |known| reread(Risk::Data, ["v214", "v214"], known);
@@ -783,17 +786,19 @@ fn a_glass_lets_nothing_else_run() {
 fn an_approval_taken_back_takes_a_broken_glass_along() {
     let mut two = with_window();
     two.rules.code.approvals = 2;
-    let put = |rollback: &Rollback, command| {
-        decide(rollback, command, &two, at(1)).unwrap()
-    };
+    let put = |rollback: &Rollback, command| decide(rollback, command, &two, at(1)).unwrap();
     let once = put(&proposed(Risk::Code), acts("U0SAM", approve(None))).rollback;
     let broken = put(&once, acts("U0TOM", break_glass("carts are lost", true))).rollback;
     assert_eq!(title(&broken.state), "approved");
     let withdrawn = put(&broken, acts("U0SAM", Act::Withdraw { because: None }));
-    assert_eq!(outcome(&withdrawn), "proposed, the glass broken for nothing");
-    let told = withdrawn.says.iter().any(
-        |say| matches!(say, Say::Tell { person, .. } if person == "U0TOM"),
+    assert_eq!(
+        outcome(&withdrawn),
+        "proposed, the glass broken for nothing"
     );
+    let told = withdrawn
+        .says
+        .iter()
+        .any(|say| matches!(say, Say::Tell { person, .. } if person == "U0TOM"));
     assert!(told, "{:?}", withdrawn.says);
 }
 
@@ -1021,9 +1026,18 @@ fn a_review_is_somebody_else_s() {
     by_sam.glass.as_mut().unwrap().by = person("U0SAM");
     let reviewed = put(&closed, acts("U0SAM", review()));
     let answers = [
-        ("tom, who broke it", refused(&closed, acts("U0TOM", review()))),
-        ("sam, if he broke it", refused(&by_sam, acts("U0SAM", review()))),
-        ("maya, after sam", refused(&reviewed, acts("U0MAYA", review()))),
+        (
+            "tom, who broke it",
+            refused(&closed, acts("U0TOM", review())),
+        ),
+        (
+            "sam, if he broke it",
+            refused(&by_sam, acts("U0SAM", review())),
+        ),
+        (
+            "maya, after sam",
+            refused(&reviewed, acts("U0MAYA", review())),
+        ),
         (
             "sam, where none was broken",
             refused(&came_to(State::Closed), acts("U0SAM", review())),
@@ -1051,6 +1065,42 @@ fn a_review_is_somebody_else_s() {
     .unwrap();
     assert_eq!(reminded.rollback.state, State::Closed);
     insta::assert_snapshot!(said(&reminded), @"channel: The review of RB-41, which was run without an approval, is due 2026-03-15 03:12 UTC. @U0SAM and @U0MAYA: one of you, please: `/rollback review RB-41 justified because …`, `should-have-waited` or `policy-too-strict`.");
+}
+
+#[test]
+fn what_can_be_undone() {
+    let lines: Vec<String> = situations()
+        .into_iter()
+        .map(|(heading, rollback)| match rollback.why_not_undone() {
+            Some(why) => format!("{heading}: not, because {why}"),
+            None => format!("{heading}: yes"),
+        })
+        .collect();
+    insta::assert_snapshot!(lines.join("\n"), @"
+    planning: not, because it never had a plan
+    blocked: not, because it never had a plan
+    proposed: not, because nothing was run
+    proposed, and its time is over: not, because nothing was run
+    proposed, and its objection window is over: not, because nothing was run
+    proposed, of class data: not, because nothing was run
+    proposed, of class data, approved by sam: not, because nothing was run
+    approved: not, because nothing was run
+    approved, by a glass that tom broke: not, because nothing was run
+    executing: not, because it is asking
+    accepted: not, because it is accepted
+    serving 1/2: not, because it is serving 1/2
+    serving 2/2: not, because it is serving 2/2
+    unknown: not, because it is unknown
+    watching: yes
+    closed: yes
+    closed, on a glass that tom broke: yes
+    failed: not, because it failed
+    partial 1/2: yes
+    denied: not, because nothing was run
+    cancelled: not, because nothing was run
+    expired: not, because nothing was run
+    superseded: not, because nothing was run
+    ");
 }
 
 #[test]

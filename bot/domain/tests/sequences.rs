@@ -105,14 +105,23 @@ enum Hash {
 
 #[derive(Clone, Copy, Debug)]
 enum Does {
-    Approve { hash: Hash, typed: bool },
+    Approve {
+        hash: Hash,
+        typed: bool,
+    },
     Withdraw,
     Object,
-    BreakGlass { hash: Hash, reason: bool, promised: bool },
+    BreakGlass {
+        hash: Hash,
+        reason: bool,
+        promised: bool,
+    },
     Review,
     Deny,
     Stop,
-    Retarget { hash: Hash },
+    Retarget {
+        hash: Hash,
+    },
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -206,14 +215,16 @@ fn settings(break_glass: impl Strategy<Value = bool>) -> impl Strategy<Value = S
         break_glass,
         any::<bool>(),
     )
-        .prop_map(|(approvals, one_of, requester_counts, break_glass, typed)| Rule {
-            approvals,
-            roles: vec!["oncall".into()],
-            one_of: one_of.then(|| "data_owner".into()).into_iter().collect(),
-            requester_counts,
-            break_glass,
-            confirm: if typed { Confirm::Type } else { Confirm::Click },
-        });
+        .prop_map(
+            |(approvals, one_of, requester_counts, break_glass, typed)| Rule {
+                approvals,
+                roles: vec!["oncall".into()],
+                one_of: one_of.then(|| "data_owner".into()).into_iter().collect(),
+                requester_counts,
+                break_glass,
+                confirm: if typed { Confirm::Type } else { Confirm::Click },
+            },
+        );
     let window = proptest::option::of(select(vec![60, 180, 900]));
     (
         select(Risk::ALL.to_vec()),
@@ -289,8 +300,13 @@ fn moves(people: &'static [&'static str]) -> impl Strategy<Value = Move> {
             Bot::NotAsked,
         ]),
     ];
-    let person = (select(people), mostly, read(), does)
-        .prop_map(|(id, known, read, does)| Move::Person { id, known, read, does });
+    let person =
+        (select(people), mostly, read(), does).prop_map(|(id, known, read, does)| Move::Person {
+            id,
+            known,
+            read,
+            does,
+        });
     prop_oneof![
         12 => person,
         4 => (read(), bot).prop_map(|(read, bot)| Move::Bot { read, bot }),
@@ -342,7 +358,12 @@ impl World {
 
     fn play(&mut self, step: &Move) -> Checked {
         match *step {
-            Move::Person { id, known, read, does } => self.act(id, known, read, does),
+            Move::Person {
+                id,
+                known,
+                read,
+                does,
+            } => self.act(id, known, read, does),
             Move::Bot { read, bot } => self.bot(read, bot),
             Move::GoOn { read, luck } => match self.what_is_next(luck) {
                 Some(bot) => self.bot(read, bot),
@@ -380,9 +401,9 @@ impl World {
         match hash {
             Hash::Right => self.rollback.hash.clone(),
             Hash::Forged => Some(PlanHash("0ddba11".into())),
-            Hash::OfTheOtherPlan => Some(
-                plan(self.setting.class, self.live(true)).hash("frontend", "production"),
-            ),
+            Hash::OfTheOtherPlan => {
+                Some(plan(self.setting.class, self.live(true)).hash("frontend", "production"))
+            }
             Hash::Typed => None,
         }
     }
@@ -663,7 +684,11 @@ impl World {
             prop_assert_eq!(before.state.name(), "approved");
             prop_assert!(matches!(bot, Bot::Rechecked(Moved::No)));
             prop_assert!(!self.book.done, "the platform was asked twice");
-            prop_assert!(self.book.glass || self.is_enough(Some(read)), "{:?}", before);
+            prop_assert!(
+                self.book.glass || self.is_enough(Some(read)),
+                "{:?}",
+                before
+            );
             prop_assert!(before.plan_until.is_some_and(|until| self.now < until));
         }
         if before.state.name() == "approved" && after == "proposed" {
@@ -723,8 +748,15 @@ impl World {
             _ => {}
         }
         prop_assert_eq!(after.revision, before.revision + 1);
-        let approved: Vec<&str> = after.approvals.iter().map(|yes| yes.by.id.as_str()).collect();
-        prop_assert!(approved.len() <= self.setting.rule.approvals, "more than are needed");
+        let approved: Vec<&str> = after
+            .approvals
+            .iter()
+            .map(|yes| yes.by.id.as_str())
+            .collect();
+        prop_assert!(
+            approved.len() <= self.setting.rule.approvals,
+            "more than are needed"
+        );
         let booked: Vec<&str> = self.book.yes.iter().map(|(id, _)| *id).collect();
         prop_assert_eq!(approved, booked);
 
@@ -738,7 +770,12 @@ impl World {
                 ..rollback.clone()
             };
             prop_assert_eq!(without_glass(after), without_glass(before));
-            prop_assert!(before.glass.as_ref().is_some_and(|glass| glass.wants_review()));
+            prop_assert!(
+                before
+                    .glass
+                    .as_ref()
+                    .is_some_and(|glass| glass.wants_review())
+            );
         }
         match after.state {
             State::Approved { .. } => {
@@ -751,9 +788,17 @@ impl World {
             _ => {}
         }
         // A timer is never lost.
-        prop_assert_eq!(decision.drive_at.is_some(), !after.state.is_ended(), "{:?}", after);
+        prop_assert_eq!(
+            decision.drive_at.is_some(),
+            !after.state.is_ended(),
+            "{:?}",
+            after
+        );
         if after.state.is_ended() && after.times.asked.is_none() {
-            let wants_review = after.glass.as_ref().is_some_and(|glass| glass.wants_review());
+            let wants_review = after
+                .glass
+                .as_ref()
+                .is_some_and(|glass| glass.wants_review());
             prop_assert!(!wants_review, "nothing was run, and a review is wanted");
         }
         self.drive_at = decision.drive_at;
@@ -787,7 +832,10 @@ fn play(
     let played = runner.run(&sequences, |(setting, moves)| {
         let mut world = World::new(setting);
         // The first card, so that fewer sequences are about nothing.
-        world.play(&Move::GoOn { read: Read::Whole, luck: 9 })?;
+        world.play(&Move::GoOn {
+            read: Read::Whole,
+            luck: 9,
+        })?;
         for step in &moves {
             world.play(step)?;
             after_each(&world)?;
@@ -816,7 +864,11 @@ fn whoever_has_no_authority_never_makes_it_run() {
     let settings = without_a_role(settings(Just(false)));
     let reached = play(&WITHOUT_AUTHORITY, settings, |world| {
         let state = world.rollback.state.name();
-        prop_assert!(!["approved", "executing"].contains(&state), "it is {}", state);
+        prop_assert!(
+            !["approved", "executing"].contains(&state),
+            "it is {}",
+            state
+        );
         prop_assert_eq!(world.rollback.times.asked, None);
         Ok(())
     });
@@ -866,8 +918,8 @@ fn with_authority_every_yes_is_counted_and_nothing_runs_twice() {
 
 #[test]
 fn only_silence_starts_what_an_authority_asked_for() {
-    let windows = (settings(Just(false)), select(vec![60, 180, 900])).prop_map(
-        |(setting, window)| Setting {
+    let windows =
+        (settings(Just(false)), select(vec![60, 180, 900])).prop_map(|(setting, window)| Setting {
             maya_is_on_call: true,
             window: Some(window),
             class: match setting.class {
@@ -880,8 +932,7 @@ fn only_silence_starts_what_an_authority_asked_for() {
                 ..setting.rule
             },
             ..setting
-        },
-    );
+        });
     let reached = play(&[TOM, GUS], windows, |world| {
         let rollback = &world.rollback;
         prop_assert!(rollback.approvals.iter().all(|yes| yes.unopposed));

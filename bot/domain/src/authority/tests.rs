@@ -138,7 +138,11 @@ impl Desk {
             .iter()
             .map(|id| Names.person(id))
             .collect();
-        let _ = write!(said, "\nwhat would change it: {}", verdict.otherwise.sentence);
+        let _ = write!(
+            said,
+            "\nwhat would change it: {}",
+            verdict.otherwise.sentence
+        );
         let _ = write!(said, "\nwho else could: {}", list(&can, "or"));
         if let Some(refusal) = verdict.refusal {
             let _ = write!(said, "\n{}: {}", refusal.code(), refusal.say(&Names));
@@ -248,7 +252,12 @@ fn check_role(desk: &Desk, says: &[Says]) {
     ] {
         assert_eq!(verdict.reason.truth, truth, "{}", context());
         assert_eq!(word(&verdict), word_of(truth), "{}", context());
-        assert_eq!(verdict.roles.is_empty(), truth != Truth::Yes, "{}", context());
+        assert_eq!(
+            verdict.roles.is_empty(),
+            truth != Truth::Yes,
+            "{}",
+            context()
+        );
         assert_eq!(verdict.admit().is_ok(), truth == Truth::Yes);
     }
     let could = desk.case().could_approve(night());
@@ -269,7 +278,10 @@ fn check_role(desk: &Desk, says: &[Says]) {
     );
     // What does not answer is said, once.
     let silent = says.iter().any(|says| says.truth() == Truth::Unknown);
-    assert_eq!(desk.needs().matches("not known now").count(), usize::from(silent));
+    assert_eq!(
+        desk.needs().matches("not known now").count(),
+        usize::from(silent)
+    );
 }
 
 #[test]
@@ -586,8 +598,19 @@ fn presets_by_class_and_person() {
         format!("{title:22} {cells}").trim_end().to_owned()
     };
     let mut lines = vec![
-        "maya, ina and sam are on call, dora owns the data; after somebody's name: they approved.".to_owned(),
-        row("", ["maya, who asked", "tom, who asked", "ina", "sam", "dora", "tom"]),
+        "maya, ina and sam are on call, dora owns the data; after somebody's name: they approved."
+            .to_owned(),
+        row(
+            "",
+            [
+                "maya, who asked",
+                "tom, who asked",
+                "ina",
+                "sam",
+                "dora",
+                "tom",
+            ],
+        ),
     ];
     for preset in Preset::ALL {
         let rules = preset.rules(&strings(&["oncall"]));

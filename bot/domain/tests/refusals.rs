@@ -1,0 +1,397 @@
+//! Every way of saying no, read aloud. `docs/refusals.md` is made from the samples below:
+//! `UPDATE_DOCS=1 cargo test -p rollback-domain --test refusals` writes it anew.
+
+#![expect(clippy::unwrap_used, reason = "a story that cannot go on has failed")]
+
+use jiff::Timestamp;
+use rollback_domain::{
+    refusal::{Plain, Refusal},
+    risk::Risk,
+};
+use std::{collections::BTreeSet, env, fmt::Write, fs, path::Path};
+use strum::EnumCount;
+
+fn at(clock: &str) -> Timestamp {
+    format!("2026-03-14T{clock}Z").parse().unwrap()
+}
+
+fn all(names: &[&str]) -> Vec<String> {
+    names.iter().map(ToString::to_string).collect()
+}
+
+/// At least one of each, with the part of its sentence that says what can be done now.
+fn samples() -> Vec<(Refusal, &'static str)> {
+    let mut samples = of_what_was_typed();
+    samples.extend(of_the_platform());
+    samples.extend(of_what_has_gone_on());
+    samples.extend(of_authority());
+    samples.extend(of_the_rest());
+    samples
+}
+
+fn of_what_was_typed() -> Vec<(Refusal, &'static str)> {
+    vec![
+        (
+            Refusal::UnknownService {
+                name: "fronted".into(),
+                nearest: Some("frontend".into()),
+                known: all(&["api", "frontend"]),
+            },
+            "Did you mean frontend?",
+        ),
+        (
+            Refusal::UnknownService {
+                name: "zebra".into(),
+                nearest: None,
+                known: all(&["api", "frontend"]),
+            },
+            "`/rollback help` lists the commands.",
+        ),
+        (
+            Refusal::WhichEnvironment {
+                service: "frontend".into(),
+                named: None,
+                known: all(&["production", "staging"]),
+            },
+            "say which, for example `/rollback frontend@production`.",
+        ),
+        (
+            Refusal::WhichEnvironment {
+                service: "frontend".into(),
+                named: Some("stagging".into()),
+                known: all(&["production", "staging"]),
+            },
+            "say which, for example `/rollback frontend@production`.",
+        ),
+        (
+            Refusal::UnknownRollback { id: 7 },
+            "`/rollback status` lists the ones that are open.",
+        ),
+    ]
+}
+
+fn of_the_platform() -> Vec<(Refusal, &'static str)> {
+    vec![
+        (
+            Refusal::UnknownTarget {
+                target: "v999".into(),
+                known: all(&["v213", "v212"]),
+            },
+            "`/rollback list` and the service's name shows more.",
+        ),
+        (
+            Refusal::UnknownTarget {
+                target: "whatever was live at 2026-03-01 02:40:00 UTC".into(),
+                known: vec![],
+            },
+            "`/rollback list` and the service's name shows the releases.",
+        ),
+        (
+            Refusal::TargetIsLive {
+                target: "v214".into(),
+                instead: Some("v213".into()),
+            },
+            "`to v213` would be possible.",
+        ),
+        (
+            Refusal::TargetNotEligible {
+                target: "v215".into(),
+                why: "it is newer than v214, which is live: that would be a deploy, not a rollback"
+                    .into(),
+                instead: Some("v213".into()),
+            },
+            "`to v213` would be possible.",
+        ),
+        (
+            Refusal::TargetNotEligible {
+                target: "v212".into(),
+                why: "it never served production".into(),
+                instead: None,
+            },
+            "deploy a fix forward.",
+        ),
+        (
+            Refusal::NoEligibleTarget {
+                why: "v213: its files are gone".into(),
+            },
+            "Deploy a fix forward, or name a release with `to`.",
+        ),
+        (
+            Refusal::LiveUnknown,
+            "Name the release with `to`; `/rollback list` and the service's name shows them.",
+        ),
+        (
+            Refusal::PlatformTrouble {
+                why: "Vercel answered 503".into(),
+            },
+            "Ask again when that is over; if it cannot wait, the platform's own console does not need me.",
+        ),
+    ]
+}
+
+fn of_what_has_gone_on() -> Vec<(Refusal, &'static str)> {
+    vec![
+        (
+            Refusal::AlreadyOpen {
+                id: 41,
+                service: "frontend".into(),
+                environment: "production".into(),
+                word: "PROPOSED".into(),
+                stoppable: true,
+            },
+            "Use its card, or stop it first with `/rollback stop RB-41`.",
+        ),
+        (
+            Refusal::AlreadyOpen {
+                id: 41,
+                service: "frontend".into(),
+                environment: "production".into(),
+                word: "SERVING 7/8".into(),
+                stoppable: false,
+            },
+            "its card shows where it stands.",
+        ),
+        (
+            Refusal::PlanExpired {
+                id: 41,
+                read_at: at("03:12:00"),
+                expired_at: at("03:22:00"),
+            },
+            "Propose again for a fresh plan.",
+        ),
+        (Refusal::OldCard { id: 41 }, "Use the newest card."),
+        (
+            Refusal::AlreadyUnderWay {
+                id: 41,
+                word: "ASKING".into(),
+                approved: Some(("sam".into(), at("03:13:20"))),
+            },
+            "`/rollback status RB-41` shows where it stands.",
+        ),
+        (
+            Refusal::AlreadyUnderWay {
+                id: 41,
+                word: "READING THE PLATFORM".into(),
+                approved: None,
+            },
+            "`/rollback status RB-41` shows where it stands.",
+        ),
+        (
+            Refusal::AlreadyEnded {
+                id: 41,
+                word: "DENIED".into(),
+                at: at("03:14:00"),
+            },
+            "Propose again if it is still needed.",
+        ),
+        (
+            Refusal::TooLateToStop {
+                id: 41,
+                platform: "Vercel".into(),
+                asked_at: at("03:13:21"),
+            },
+            "its card shows where it stands.",
+        ),
+    ]
+}
+
+fn of_authority() -> Vec<(Refusal, &'static str)> {
+    vec![
+        (
+            Refusal::NotAuthorised {
+                roles: all(&["oncall", "lead"]),
+                people: all(&["sam", "ana"]),
+            },
+            "@sam or @ana can.",
+        ),
+        (
+            Refusal::NotAuthorised {
+                roles: all(&["oncall"]),
+                people: vec![],
+            },
+            "`/rollback contacts` says who can help.",
+        ),
+        (
+            Refusal::OwnRequest {
+                risk: Risk::Code,
+                people: all(&["sam"]),
+            },
+            "@sam can.",
+        ),
+        (
+            Refusal::NotAMember { what: "a guest" },
+            "Ask somebody on the team.",
+        ),
+        (
+            Refusal::AuthorityUnreadable {
+                what: "PagerDuty schedule PSHOP".into(),
+                why: "PagerDuty answered 503".into(),
+                people: all(&["ana"]),
+                break_glass: true,
+            },
+            "Try again in a moment. @ana can without it. In a true emergency: *Break glass…* in the card's menu.",
+        ),
+        (
+            Refusal::AuthorityUnreadable {
+                what: "Slack".into(),
+                why: "Slack answered 503 to users.info".into(),
+                people: vec![],
+                break_glass: false,
+            },
+            "Try again in a moment.",
+        ),
+        (
+            Refusal::NoBreakGlass {
+                risk: Risk::Data,
+                people: all(&["sam", "dora"]),
+            },
+            "@sam or @dora can give one.",
+        ),
+        (
+            Refusal::NoBreakGlass {
+                risk: Risk::Data,
+                people: vec![],
+            },
+            "`/rollback contacts` says who can help.",
+        ),
+    ]
+}
+
+fn of_the_rest() -> Vec<(Refusal, &'static str)> {
+    vec![
+        (
+            Refusal::AlreadySo {
+                what: "You approved RB-41 already, and two approvals by one person are one. It still needs one more, from data_owner."
+                    .into(),
+            },
+            "It still needs one more, from data_owner.",
+        ),
+        (
+            Refusal::Unconfirmed {
+                what: "Type the exact target before you approve, as the card names it: v213. The card's *Approve* button asks for it."
+                    .into(),
+            },
+            "The card's *Approve* button asks for it.",
+        ),
+        (
+            Refusal::Flapping {
+                service: "frontend".into(),
+                turns: all(&["RB-40 went back", "RB-41 went forward"]),
+            },
+            "the same command with `because …`.",
+        ),
+        (
+            Refusal::CannotUndo {
+                id: 41,
+                why: "what it left is not known".into(),
+            },
+            "`/rollback list` and the service's name shows what can be gone to.",
+        ),
+        (
+            Refusal::Forged {
+                what: "that button is not on a message about RB-41".into(),
+            },
+            "Use the buttons of the newest card.",
+        ),
+        (
+            Refusal::NoIncident,
+            "A rollback or `/rollback note` starts one.",
+        ),
+        (
+            Refusal::Busy {
+                why: "the database does not answer".into(),
+            },
+            "`/rollback status` tells.",
+        ),
+    ]
+}
+
+#[test]
+fn each_has_a_sample_and_there_are_not_too_many() {
+    let codes: BTreeSet<&str> = samples()
+        .iter()
+        .map(|(refusal, _)| refusal.code())
+        .collect();
+    assert_eq!(
+        codes.len(),
+        Refusal::COUNT,
+        "one without a sample: {codes:?}"
+    );
+    const { assert!(Refusal::COUNT < 30, "nobody knows so many by heart") };
+}
+
+#[test]
+fn each_says_when_what_and_what_now() {
+    /// These are answers to a question, or to something that has happened: they say what is the
+    /// case.
+    const SAY_WHAT_IS: [&str; 4] = [
+        "UNKNOWN_ROLLBACK",
+        "TOO_LATE_TO_STOP",
+        "NO_INCIDENT",
+        "BUSY",
+    ];
+    const NOTHING: [&str; 3] = [
+        "Nothing was run.",
+        "Nothing was changed.",
+        "Nothing more was run.",
+    ];
+    let mut whens = BTreeSet::new();
+    for (refusal, step) in samples() {
+        let (code, said, when) = (refusal.code(), refusal.say(&Plain), refusal.when());
+        assert!(
+            said.ends_with('.') && !said.ends_with(".."),
+            "{code}: {said}"
+        );
+        assert!(
+            !said.contains("  ") && !said.contains(" ."),
+            "{code}: {said}"
+        );
+        assert!(said.chars().count() < 400, "{code}: {said}");
+        assert!(!step.is_empty() && said.contains(step), "{code}: {said}");
+        let nothing = NOTHING.iter().any(|nothing| said.contains(nothing));
+        assert_eq!(nothing, !SAY_WHAT_IS.contains(&code), "{code}: {said}");
+        assert!(
+            when.starts_with(|first: char| first.is_lowercase() || when.starts_with("Slack"))
+                && !when.ends_with('.'),
+            "{code}: {when}"
+        );
+        whens.insert(when);
+    }
+    assert_eq!(whens.len(), Refusal::COUNT, "two are said at the same time");
+}
+
+fn page() -> String {
+    let mut page = String::from(
+        "# Refusals\n\n\
+         Every way in which Rollback Bot says no: the code that the timeline and the logs have, when it is said, \
+         the sentence, and what can be done then. A mistake in the words of a command is no refusal; it is \
+         answered with what was probably meant.\n\n\
+         This page is made from `bot/domain/src/refusal.rs` by a test; \
+         `UPDATE_DOCS=1 cargo test -p rollback-domain --test refusals` writes it anew.\n",
+    );
+    let mut last = "";
+    for (refusal, step) in samples() {
+        let code = refusal.code();
+        if code != last {
+            let _ = write!(page, "\n## {code}\n\nWhen {}.\n", refusal.when());
+        }
+        last = code;
+        let mut step = step.to_owned();
+        step[..1].make_ascii_uppercase();
+        let _ = write!(page, "\n> {}\n\nNext: {step}\n", refusal.say(&Plain));
+    }
+    page
+}
+
+#[test]
+fn the_page_about_them_is_as_they_are() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/refusals.md");
+    if env::var_os("UPDATE_DOCS").is_some() {
+        fs::write(&path, page()).unwrap();
+    }
+    let written = fs::read_to_string(&path).unwrap_or_default();
+    assert!(
+        written == page(),
+        "docs/refusals.md is not what is said; UPDATE_DOCS=1 cargo test -p rollback-domain --test refusals writes it anew"
+    );
+}

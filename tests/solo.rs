@@ -1,0 +1,99 @@
+//! A team of one: asks, approves, and is in nobody's way.
+
+use crate::support::{FRONTEND, World};
+use insta::assert_snapshot;
+use std::time::Duration;
+
+const OWNER: &str = r#"
+[roles.owner]
+members = ["U0MAYA"]
+[policy]
+preset = "solo"
+"#;
+
+fn owned(more: &str) -> String {
+    let services = FRONTEND.replace("\"oncall\", \"lead\"", "\"owner\"");
+    services.replace("target_time", &format!("{more}\ntarget_time"))
+}
+
+#[tokio::test]
+async fn from_the_command_to_verified_with_two_clicks() {
+    let mut world = World::set_up(OWNER, &owned("")).await;
+    world.vercel.moves_at_once(true);
+    world
+        .maya()
+        .says("/rollback frontend because checkout 500s")
+        .await;
+    world.settle().await;
+    world.slack.take_all();
+    // One click on the button, one on Slack's own question.
+    world.maya().clicks("Approve").await;
+    world.passes(Duration::from_secs(30)).await;
+    assert_snapshot!(world.channel(), @r#"
+    Rollback Bot (edited):
+      RB-1 VERIFIED  frontend (production)
+      v214 → v213 · asked for by @maya · "checkout 500s"
+      `[x]` 03:12:00 UTC approved   @maya as owner
+      `[x]` 03:12:00 UTC accepted   Vercel says: job succeeded
+      `[x]` pinned   automatic deploys are off (read back)
+      `[x]` 03:12:00 UTC serving   8/8 on v213
+      `[x]` 03:12:10 UTC verified   version v213 answers, 1/1 checks pass
+      v213 answers from outside and passes its checks.
+      Command → serving 0 s (target 2 m: met) · of which waiting for approval 0 s · automatic deploys stay OFF
+      [ Undo… ]
+    Rollback Bot:
+      ROLLBACK VERIFIED · frontend (production) · v214 → v213 · RB-1
+      Why  checkout 500s
+      Status  v213 answers from outside and passes its checks.
+      Now serving  v213 on 8/8, since 2026-03-14 03:12:00 UTC
+      Checked from outside  version v213 answers, 1/1 checks pass
+      Time  command → serving 0 s (target 2 m: met), of which waiting for approval 0 s
+      Un-shipped  v214
+      Not touched  database, today's env settings, flags, storage
+      Afterwards  automatic deploys stay OFF until unpinned
+      Contact  asked for by @maya, approved by @maya
+      The defect itself is not fixed by this: it is still in v214.
+    "#);
+    world.passes(Duration::from_secs(400)).await;
+    world.slack.take_all();
+}
+
+#[tokio::test]
+async fn data_takes_the_owner_and_the_typed_target() {
+    let mut world = World::set_up(OWNER, &owned("risk = \"data\"")).await;
+    world.vercel.moves_at_once(true);
+    world
+        .maya()
+        .says("/rollback frontend because orders are lost")
+        .await;
+    world.settle().await;
+    world.slack.take_all();
+    world.maya().clicks("Approve").await;
+    world.settle().await;
+    world.slack.types("U0MAYA", "v213").unwrap();
+    world.slack.submits("U0MAYA").await.unwrap();
+    world.settle().await;
+    assert_eq!(world.vercel.rollbacks_asked(), 1);
+    world.slack.take_all();
+}
+
+#[tokio::test]
+async fn an_emergency_without_the_owner_is_reviewed_by_the_owner() {
+    let mut world = World::set_up(OWNER, &owned("")).await;
+    world.vercel.moves_at_once(true);
+    world.with_a_card().await;
+    world.tom().clicks("Break glass").await;
+    world.settle().await;
+    world.slack.types("U0TOM", "the owner sleeps").unwrap();
+    world.slack.chooses("U0TOM", "I will explain").await.unwrap();
+    world.slack.submits("U0TOM").await.unwrap();
+    world.passes(Duration::from_secs(400)).await;
+    assert_eq!(world.vercel.rollbacks_asked(), 1);
+    world
+        .maya()
+        .says("/rollback review RB-1 justified because I did sleep")
+        .await;
+    world.settle().await;
+    assert!(world.record().await.contains("@maya reviewed:"));
+    world.slack.take_all();
+}
