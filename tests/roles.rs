@@ -240,18 +240,17 @@ pagerduty_escalation_policy = "PSHOP2"
         .pagerduty
         .on_call("PSHOP2", &[("Kim Sato", "kim@acme.example")]);
     world.with_a_card().await;
-    world.maya().says("/rollback who RB-1").await;
-    world.maya().says("/rollback why RB-1").await;
-    world.maya().says("/rollback who frontend").await;
-    world.settle().await;
+    for asked in ["who RB-1", "why RB-1", "who frontend"] {
+        world.maya().says(&format!("/rollback {asked}")).await;
+        world.settle().await;
+    }
     assert_snapshot!(world.maya().sees(), @"
-    Rollback Bot (only visible to @maya): Reading who is in its roles…
-    Rollback Bot (only visible to @maya): Reading who you are…
     Rollback Bot (only visible to @maya): Reading who is in its roles…
     Rollback Bot (only visible to @maya):
       Who may approve RB-1
       code  one approval: @ana (oncall), @sam (oncall), @tom (oncall) or one more, not @maya
       Roles were read just now. `/rollback why RB-…` says whether you may, and why.
+    Rollback Bot (only visible to @maya): Reading who you are…
     Rollback Bot (only visible to @maya):
       RB-1: may you approve it?
       This needs somebody with the role oncall, and you do not have it. @ana, @sam, @tom or @kim can. Nothing was run.
@@ -266,6 +265,7 @@ pagerduty_escalation_policy = "PSHOP2"
                   no · oncall: @tom (PagerDuty schedule PSHOP1, read just now)
                   no · oncall: @kim (PagerDuty escalation policy PSHOP2, read just now)
           no · somebody else than whoever asked: @maya asked
+    Rollback Bot (only visible to @maya): Reading who is in its roles…
     Rollback Bot (only visible to @maya):
       Who may approve frontend (production)
       code  one approval: @ana (oncall), @sam (oncall), @tom (oncall) or one more · not whoever asks

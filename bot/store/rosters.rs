@@ -29,9 +29,9 @@ pub async fn known(db: &Db) -> sqlx::Result<Vec<(String, Found)>> {
         .collect()
 }
 
-const FREEZE: &str = "INSERT INTO freeze (service, environment, doc) VALUES ($1, $2, $3)
+const FREEZE: &str = "INSERT INTO frozen (service, environment, doc) VALUES ($1, $2, $3)
     ON CONFLICT (service, environment) DO UPDATE SET doc = excluded.doc";
-const THAW: &str = "DELETE FROM freeze WHERE service = $1 AND environment = $2";
+const THAW: &str = "DELETE FROM frozen WHERE service = $1 AND environment = $2";
 
 /// Puts a freeze on a service, in place of any other, or takes it off.
 pub async fn freeze(
@@ -51,7 +51,7 @@ pub async fn freeze(
     }
 }
 
-const FROZEN: &str = "SELECT service, environment, doc FROM freeze";
+const FROZEN: &str = "SELECT service, environment, doc FROM frozen";
 
 /// Every freeze: service, environment, who and why.
 pub async fn frozen(db: &Db) -> sqlx::Result<Vec<(String, String, Freeze)>> {

@@ -6,7 +6,7 @@ CREATE TABLE roster (
 );
 
 -- A wish that nothing be changed on a service.
-CREATE TABLE freeze (
+CREATE TABLE frozen (
     service     TEXT NOT NULL,
     environment TEXT NOT NULL,
     doc         TEXT NOT NULL,

@@ -1,3 +1,3 @@
 DROP INDEX timeline_kind;
-DROP TABLE freeze;
+DROP TABLE frozen;
 DROP TABLE roster;

@@ -852,6 +852,12 @@ impl Draft {
         proposal.waiting = self.rollback.waiting.clone();
         // Nobody had the time to object to what it is now.
         proposal.waiting.window_ends = None;
+        // The page is taken back with this card; the next one pages for itself.
+        if std::mem::take(&mut proposal.waiting.paged) {
+            let first = policy.escalate.iter().position(|rung| rung.page);
+            let climbed = proposal.waiting.climbed;
+            proposal.waiting.climbed = first.map_or(climbed, |first| first.min(climbed));
+        }
         self.opens = Some(proposal);
         self.end(State::Superseded { why });
         Ok(())

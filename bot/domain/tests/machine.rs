@@ -1009,6 +1009,27 @@ fn nobody_answers() {
     page RB-41:approval taken back
     ");
 
+    // Another plan has taken its place meanwhile: its card pages for itself.
+    let moved = Command::Renewed {
+        plan: Ok(Box::new(plan(Risk::Code, ["v213", "v214"]))),
+    };
+    let replaced = decide(&rollback, moved, &ladder, at(1200)).unwrap();
+    assert_eq!(said(&replaced), "page RB-41:approval taken back");
+    let (next, _) = replaced.opens.unwrap().open(42, 1);
+    let planned = Command::Planned {
+        plan: Box::new(plan(Risk::Code, ["v213", "v214"])),
+        requester: person("U0MAYA"),
+        roster: Box::new(everybody()),
+        frozen: None,
+    };
+    let next = decide(&next, planned, &ladder, at(1201)).unwrap();
+    assert!(next.drive_at.is_some_and(|next| next <= at(1201)));
+    let again = decide(&next.rollback, waited(), &ladder, at(1201)).unwrap();
+    insta::assert_snapshot!(said(&again), @"
+    channel: RB-42 has waited 20 m 1 s for an approval to roll back frontend (production), v213 → v212. Asking PagerDuty.
+    page RB-42:approval: RB-42 waits for an approval since 03:12 UTC: frontend (production), v213 → v212, asked for by @maya: checkout 500s
+    ");
+
     // After an outage one reminder says it, and every rung is climbed.
     let late = decide(&proposed(Risk::Code), waited(), &ladder, at(1000)).unwrap();
     assert_eq!(late.rollback.waiting.reminded, 1);
