@@ -1,6 +1,14 @@
 //! `rollback-bot check`: says everything that is wrong before it matters.
 
-use crate::{config::Config, http_client, messages::Templates, provider, slack::Slack};
+use crate::{
+    clock::Clock, config::Config, http_client, messages::Templates, provider, roster,
+    roster::Asking, slack::Slack,
+};
+use rollback_domain::{
+    authority::{Case, Found, Source},
+    people::Person,
+    refusal::list,
+};
 
 /// Checks templates; with `online`, tries every token too. Gives the number of mistakes.
 pub async fn check(config: &Config, online: bool) -> anyhow::Result<usize> {
@@ -40,6 +48,11 @@ pub async fn check(config: &Config, online: bool) -> anyhow::Result<usize> {
             println!("mistake   slack.bot_token: {failure}");
         }
     }
+    let asking = Asking {
+        pagerduty: crate::pagerduty(config, &http),
+        slack,
+    };
+    mistakes += roles(config, &asking).await;
     for service in &config.services {
         let key = format!("services.{}.{}", service.name, service.environment);
         match provider(service, &http).check().await {
@@ -51,4 +64,66 @@ pub async fn check(config: &Config, online: bool) -> anyhow::Result<usize> {
         }
     }
     Ok(mistakes)
+}
+
+/// Reads every role, and says which plans nobody could approve. Gives the number of mistakes.
+async fn roles(config: &Config, asking: &Asking) -> usize {
+    let mut mistakes = 0;
+    let now = Clock::real().now();
+    let names: Vec<&str> = config.roles.keys().map(String::as_str).collect();
+    let (roster, _) = roster::read_with(asking, config, &names, now).await;
+    for (role, sources) in &roster.0 {
+        for (source, found) in sources {
+            match found {
+                _ if *source == Source::Listed => {}
+                Found::People { ids, unmatched, .. } if unmatched.is_empty() => {
+                    println!("ok        roles.{role}: {source} has {}", count(ids.len()));
+                }
+                Found::People { unmatched, .. } => {
+                    mistakes += 1;
+                    println!(
+                        "mistake   roles.{role}: {source} names people who are not in Slack: {}",
+                        list(unmatched, "and")
+                    );
+                }
+                Found::Nothing { why, .. } => {
+                    mistakes += 1;
+                    println!("mistake   roles.{role}: {source} cannot be read: {why}");
+                }
+            }
+        }
+    }
+    let nobody = Person::new("", "");
+    for service in &config.services {
+        for risk in service.classes() {
+            let case = Case {
+                id: 0,
+                risk,
+                rule: service.rules.of(risk),
+                requester: &nobody,
+                approvals: &[],
+                roster: &roster,
+            };
+            let could = case.could_approve(now).len();
+            if could < case.rule.approvals {
+                mistakes += 1;
+                println!(
+                    "mistake   services.{}.{}: a plan of class {risk} needs {} approvals, and {} could give one now",
+                    service.name,
+                    service.environment,
+                    case.rule.approvals,
+                    count(could)
+                );
+            }
+        }
+    }
+    mistakes
+}
+
+fn count(people: usize) -> String {
+    match people {
+        0 => "nobody".into(),
+        1 => "one person".into(),
+        n => format!("{n} people"),
+    }
 }

@@ -180,6 +180,14 @@ impl App {
         }))
     }
 
+    /// Whom to ask who is in which role.
+    pub fn asking(&self) -> roster::Asking {
+        roster::Asking {
+            slack: self.slack.clone(),
+            pagerduty: self.pagerduty.clone(),
+        }
+    }
+
     /// The workspace people must belong to, if it is known by now. Touches no network.
     pub fn known_team(&self) -> Option<&str> {
         let own = self.team.get().and_then(Option::as_deref);

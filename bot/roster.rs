@@ -5,10 +5,12 @@
 
 use crate::{
     App,
-    pagerduty::{OnCall, Trouble},
-    slack::Failure,
+    config::Config,
+    pagerduty::{OnCall, PagerDuty, Trouble},
+    slack::Slack,
     store::rosters,
 };
+use jiff::Timestamp;
 use rollback_domain::authority::{Found, Roster, Source};
 use std::{collections::BTreeMap, time::Duration};
 use tokio::{task::JoinSet, time::timeout};
@@ -16,24 +18,43 @@ use tokio::{task::JoinSet, time::timeout};
 /// How long one source may take. People wait for it after a click.
 const ANSWERS_WITHIN: Duration = Duration::from_secs(4);
 
+/// Whom to ask.
+#[derive(Clone, Debug)]
+pub struct Asking {
+    /// For user groups, and for e-mail addresses.
+    pub slack: Slack,
+    /// For schedules and escalation policies, if it is configured.
+    pub pagerduty: Option<PagerDuty>,
+}
+
 /// Asks every source of these roles now. Also gives what each source said, in their order, to be
 /// remembered.
 pub async fn read(app: &App, roles: &[&str]) -> (Roster, Vec<(Source, Found)>) {
-    let mut asking = JoinSet::new();
-    for source in sources(app, roles) {
-        let app = app.clone();
-        asking.spawn(async move {
-            let found = ask(&app, &source).await;
+    read_with(&app.asking(), &app.config, roles, app.engine.clock.now()).await
+}
+
+/// The same without a bot around it.
+pub async fn read_with(
+    asking: &Asking,
+    config: &Config,
+    roles: &[&str],
+    now: Timestamp,
+) -> (Roster, Vec<(Source, Found)>) {
+    let mut asked = JoinSet::new();
+    for source in sources(config, roles) {
+        let asking = asking.clone();
+        asked.spawn(async move {
+            let found = asking.ask(&source, now).await;
             (source, found)
         });
     }
     let mut answers = BTreeMap::new();
-    while let Some(answered) = asking.join_next().await {
+    while let Some(answered) = asked.join_next().await {
         if let Ok((source, found)) = answered {
             answers.insert(source, found);
         }
     }
-    let roster = assemble(app, roles, |source| answers.get(source).cloned());
+    let roster = assemble(config, roles, |source| answers.get(source).cloned());
     (roster, answers.into_iter().collect())
 }
 
@@ -41,74 +62,76 @@ pub async fn read(app: &App, roles: &[&str]) -> (Roster, Vec<(Source, Found)>) {
 pub async fn known(app: &App, roles: &[&str]) -> sqlx::Result<Roster> {
     let known: BTreeMap<String, Found> =
         rosters::known(&app.engine.db).await?.into_iter().collect();
-    Ok(assemble(app, roles, |source| {
+    Ok(assemble(&app.config, roles, |source| {
         known.get(&source.to_string()).cloned()
     }))
 }
 
-/// Asks one source.
-pub async fn ask(app: &App, source: &Source) -> Found {
-    let read_at = Some(app.engine.clock.now());
-    let nothing = |why: String| Found::Nothing { why, read_at };
-    let asked = async {
-        match source {
-            Source::Listed => nothing("the configuration is not asked".into()),
-            Source::SlackGroup(group) => match app.slack.group_members(group).await {
-                Ok(ids) => Found::People {
-                    ids,
-                    unmatched: vec![],
-                    read_at,
+impl Asking {
+    /// Asks one source.
+    pub async fn ask(&self, source: &Source, now: Timestamp) -> Found {
+        let read_at = Some(now);
+        let nothing = |why: String| Found::Nothing { why, read_at };
+        let asked = async {
+            match source {
+                Source::Listed => nothing("the configuration is not asked".into()),
+                Source::SlackGroup(group) => match self.slack.group_members(group).await {
+                    Ok(ids) => Found::People {
+                        ids,
+                        unmatched: vec![],
+                        read_at,
+                    },
+                    Err(failure) => nothing(failure.to_string()),
                 },
-                Err(failure) => nothing(failure.to_string()),
-            },
-            Source::PagerDutySchedule(id) => {
-                on_call(app, &OnCall::Schedule(id.clone()), read_at).await
+                Source::PagerDutySchedule(id) => {
+                    self.on_call(&OnCall::Schedule(id.clone()), read_at).await
+                }
+                Source::PagerDutyPolicy(id) => {
+                    self.on_call(&OnCall::EscalationPolicy(id.clone()), read_at)
+                        .await
+                }
             }
-            Source::PagerDutyPolicy(id) => {
-                on_call(app, &OnCall::EscalationPolicy(id.clone()), read_at).await
-            }
-        }
-    };
-    timeout(ANSWERS_WITHIN, asked)
-        .await
-        .unwrap_or_else(|_| nothing(format!("no answer within {} s", ANSWERS_WITHIN.as_secs())))
-}
-
-/// Who is on call, as Slack knows them.
-async fn on_call(app: &App, of: &OnCall, read_at: Option<jiff::Timestamp>) -> Found {
-    let nothing = |why: String| Found::Nothing { why, read_at };
-    let Some(pagerduty) = &app.pagerduty else {
-        return nothing("PagerDuty is not configured".into());
-    };
-    let people = match pagerduty.on_call(of).await {
-        Ok(people) => people,
-        Err(Trouble::Never(why) | Trouble::Later { why, .. }) => return nothing(why),
-    };
-    let (mut ids, mut unmatched) = (vec![], vec![]);
-    for person in people {
-        let Some(email) = &person.email else {
-            unmatched.push(person.name);
-            continue;
         };
-        match app.slack.by_email(email).await {
-            Ok(Some(id)) => ids.push(id),
-            Ok(None) => unmatched.push(format!("{} <{email}>", person.name)),
-            Err(Failure::Never(why)) => return nothing(format!("Slack says {why}")),
-            Err(failure) => return nothing(failure.to_string()),
-        }
+        timeout(ANSWERS_WITHIN, asked)
+            .await
+            .unwrap_or_else(|_| nothing(format!("no answer within {} s", ANSWERS_WITHIN.as_secs())))
     }
-    Found::People {
-        ids,
-        unmatched,
-        read_at,
+
+    /// Who is on call, as Slack knows them.
+    async fn on_call(&self, of: &OnCall, read_at: Option<Timestamp>) -> Found {
+        let nothing = |why: String| Found::Nothing { why, read_at };
+        let Some(pagerduty) = &self.pagerduty else {
+            return nothing("PagerDuty is not configured".into());
+        };
+        let people = match pagerduty.on_call(of).await {
+            Ok(people) => people,
+            Err(Trouble::Never(why) | Trouble::Later { why, .. }) => return nothing(why),
+        };
+        let (mut ids, mut unmatched) = (vec![], vec![]);
+        for person in people {
+            let Some(email) = &person.email else {
+                unmatched.push(person.name);
+                continue;
+            };
+            match self.slack.by_email(email).await {
+                Ok(Some(id)) => ids.push(id),
+                Ok(None) => unmatched.push(format!("{} <{email}>", person.name)),
+                Err(failure) => return nothing(failure.to_string()),
+            }
+        }
+        Found::People {
+            ids,
+            unmatched,
+            read_at,
+        }
     }
 }
 
 /// The sources of these roles that have to be asked, each once, in one order.
-fn sources(app: &App, roles: &[&str]) -> Vec<Source> {
+fn sources(config: &Config, roles: &[&str]) -> Vec<Source> {
     let mut sources: Vec<Source> = roles
         .iter()
-        .filter_map(|role| app.config.roles.get(*role))
+        .filter_map(|role| config.roles.get(*role))
         .flat_map(|role| role.sources.iter().cloned())
         .filter(|source| *source != Source::Listed)
         .collect();
@@ -117,9 +140,9 @@ fn sources(app: &App, roles: &[&str]) -> Vec<Source> {
     sources
 }
 
-fn assemble(app: &App, roles: &[&str], found: impl Fn(&Source) -> Option<Found>) -> Roster {
+fn assemble(config: &Config, roles: &[&str], found: impl Fn(&Source) -> Option<Found>) -> Roster {
     let members = |role: &str| -> Option<Vec<(Source, Found)>> {
-        let role = app.config.roles.get(role)?;
+        let role = config.roles.get(role)?;
         let of = |source: &Source| match source {
             Source::Listed => Found::People {
                 ids: role.members.clone(),

@@ -274,8 +274,8 @@ async fn how_often_it_happens_is_counted() {
         .filter(|line| line.starts_with("rollback_bot_break_glass"))
         .collect();
     assert_snapshot!(counted.join("\n"), @r#"
-    rollback_bot_break_glass{days="0-30"} 1
     rollback_bot_break_glass{days="30-60"} 0
+    rollback_bot_break_glass{days="0-30"} 1
     rollback_bot_break_glass_reviews_open 1
     "#);
     world.slack.take_all();

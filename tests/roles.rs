@@ -283,3 +283,70 @@ pagerduty_escalation_policy = "PSHOP2"
     assert_eq!(world.vercel.rollbacks_asked(), 1);
     world.slack.take_all();
 }
+
+#[tokio::test]
+async fn check_reads_every_source_and_says_which_plans_nobody_could_approve() {
+    let roles = r#"
+[pagerduty]
+token = "env:PAGERDUTY_TOKEN"
+api_url = "{pagerduty}"
+events_url = "{pagerduty}"
+[roles.oncall]
+pagerduty_schedule = "PSHOP1"
+[roles.lead]
+slack_usergroup = "S0LEADS"
+[roles.data_owner]
+slack_usergroup = "S0OWNERS"
+"#;
+    let services = FRONTEND.replace("target_time", "risk = \"data\"\ntarget_time");
+    let world = World::set_up(roles, &services).await;
+    let directory = tempfile::tempdir().unwrap();
+    let config = directory.path().join("rollback-bot.toml");
+    std::fs::write(&config, world.settings()).unwrap();
+    let check = async || {
+        let output = tokio::process::Command::new(env!("CARGO_BIN_EXE_rollback-bot"))
+            .args(["check", "--online", "--config", config.to_str().unwrap()])
+            .env_clear()
+            .envs([
+                ("DATABASE_URL", "sqlite://unused.db"),
+                ("SIGNING_SECRET", "a"),
+                ("SIGNING_SECRET_NEW", "b"),
+                ("BOT_TOKEN", "xoxb-simulation"),
+                ("VERCEL_TOKEN", crate::support::vercel::TOKEN),
+                ("PAGERDUTY_TOKEN", crate::support::pagerduty::TOKEN),
+            ])
+            .output()
+            .await
+            .unwrap();
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        let about_roles = said
+            .lines()
+            .filter(|line| line.contains("   roles.") || line.contains("could give one"));
+        format!(
+            "{:?}\n{}",
+            output.status.code(),
+            about_roles.collect::<Vec<_>>().join("\n")
+        )
+    };
+    world.slack.changes_group_quietly("S0LEADS", &["U0ANA"]);
+    world
+        .pagerduty
+        .on_call("PSHOP1", &[("Ines Falk", "ines@elsewhere.example")]);
+    assert_snapshot!(check().await, @"
+    Some(2)
+    mistake   roles.data_owner: Slack group S0OWNERS cannot be read: Slack says no_such_subteam
+    ok        roles.lead: Slack group S0LEADS has one person
+    mistake   roles.oncall: PagerDuty schedule PSHOP1 names people who are not in Slack: Ines Falk <ines@elsewhere.example>
+    mistake   services.frontend.production: a plan of class data needs 2 approvals, and one person could give one now
+    ");
+    world.slack.changes_group_quietly("S0OWNERS", &["U0KIM"]);
+    world
+        .pagerduty
+        .on_call("PSHOP1", &[("Sam Ortiz", "sam@acme.example")]);
+    assert_snapshot!(check().await, @"
+    Some(0)
+    ok        roles.data_owner: Slack group S0OWNERS has one person
+    ok        roles.lead: Slack group S0LEADS has one person
+    ok        roles.oncall: PagerDuty schedule PSHOP1 has one person
+    ");
+}

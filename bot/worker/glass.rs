@@ -162,7 +162,8 @@ pub(super) async fn roster(
     if !app.config.sources().contains(&source) {
         return app.engine.end(lease, Next::Done, Extra::default()).await;
     }
-    let found = roster::ask(app, source).await;
+    let now = app.engine.clock.now();
+    let found = app.asking().ask(source, now).await;
     let extra = Extra {
         roster: vec![(source.clone(), found)],
         ..Extra::default()

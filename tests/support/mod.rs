@@ -349,13 +349,6 @@ api_url = "{slack}"
             id: "U0TOM",
         }
     }
-    /// Owns the data.
-    pub fn kim(&self) -> Acting<'_> {
-        Acting {
-            world: self,
-            id: "U0KIM",
-        }
-    }
     /// Somebody by their Slack id.
     pub fn somebody(&self, id: &'static str) -> Acting<'_> {
         Acting { world: self, id }

@@ -241,9 +241,10 @@ impl Draft {
             reasoned("took their approval back", &because),
         );
         if self.rollback.breaks_glass() {
-            let text = "Nothing was run: an approval was taken back.";
-            self.tell_approvers(&format!("{text} The card is open again."));
-            self.spend_glass(text);
+            // It never ran on this approval alone.
+            self.become_(State::Approved { expires_at });
+            self.drive_at = Some(self.now);
+            return Ok(());
         }
         self.rollback.times.approved = None;
         self.become_(State::Proposed { expires_at });
@@ -344,6 +345,7 @@ impl Draft {
             at: self.now,
             due,
             reminded: 0,
+            paged: policy.page_on_break_glass,
             spent: None,
             review: None,
         });
@@ -404,6 +406,7 @@ impl Draft {
                 at: self.now,
             });
         }
+        self.unpage_glass();
         self.says.push(Say::Glass);
         self.says.push(Say::Card);
         if self.rollback.state.is_ended() {
@@ -1137,6 +1140,21 @@ impl Draft {
         {
             glass.spent = Some(why.to_owned());
             self.says.push(Say::Glass);
+            self.unpage_glass();
+        }
+    }
+
+    /// Takes the page about a broken glass back: it was answered, or nothing came of it.
+    fn unpage_glass(&mut self) {
+        let id = self.rollback.id;
+        if let Some(glass) = &mut self.rollback.glass
+            && std::mem::take(&mut glass.paged)
+        {
+            self.says.push(Say::Page {
+                page: Page::Resolve {
+                    key: format!("RB-{id}:glass"),
+                },
+            });
         }
     }
 

@@ -124,6 +124,9 @@ pub struct Glass {
     pub due: Timestamp,
     /// How often the review was asked for again.
     pub reminded: u32,
+    /// Whether a page is out that must be taken back.
+    #[serde(default)]
+    pub paged: bool,
     /// Why nothing was run on it after all, if so.
     pub spent: Option<String>,
     /// What is thought of it.

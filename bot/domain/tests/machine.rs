@@ -60,6 +60,7 @@ fn glass() -> Glass {
         at: night(),
         due: at(24 * 3600),
         reminded: 0,
+        paged: false,
         spent: None,
         review: None,
     }
@@ -783,23 +784,43 @@ fn a_glass_lets_nothing_else_run() {
 }
 
 #[test]
-fn an_approval_taken_back_takes_a_broken_glass_along() {
+fn an_approval_taken_back_leaves_a_broken_glass_broken() {
     let mut two = with_window();
     two.rules.code.approvals = 2;
     let put = |rollback: &Rollback, command| decide(rollback, command, &two, at(1)).unwrap();
     let once = put(&proposed(Risk::Code), acts("U0SAM", approve(None))).rollback;
     let broken = put(&once, acts("U0TOM", break_glass("carts are lost", true))).rollback;
     assert_eq!(title(&broken.state), "approved");
+    // It never ran on this approval.
     let withdrawn = put(&broken, acts("U0SAM", Act::Withdraw { because: None }));
-    assert_eq!(
-        outcome(&withdrawn),
-        "proposed, the glass broken for nothing"
+    assert_eq!(outcome(&withdrawn), "approved, the glass broken");
+    assert_eq!(withdrawn.drive_at, Some(at(1)));
+    // Whoever has authority ends it by a no.
+    let denied = put(&broken, acts("U0SAM", Act::Deny { because: None }));
+    assert_eq!(outcome(&denied), "denied, the glass broken for nothing");
+}
+
+#[test]
+fn the_page_about_a_broken_glass_is_taken_back_when_it_is_answered() {
+    let paging = Policy {
+        page_on_break_glass: true,
+        ..policy()
+    };
+    let put = |rollback: &Rollback, command| decide(rollback, command, &paging, at(1)).unwrap();
+    let broken = put(
+        &proposed(Risk::Code),
+        acts("U0TOM", break_glass("carts are lost", true)),
     );
-    let told = withdrawn
-        .says
-        .iter()
-        .any(|say| matches!(say, Say::Tell { person, .. } if person == "U0TOM"));
-    assert!(told, "{:?}", withdrawn.says);
+    insta::assert_snapshot!(said(&broken), @"page RB-41:glass: BREAK GLASS: @tom rolls back frontend (production), v214 → v213 without an approval: carts are lost");
+    let reviewed = put(&broken.rollback, acts("U0SAM", review()));
+    assert_eq!(said(&reviewed), "page RB-41:glass taken back");
+    let denied = put(&broken.rollback, acts("U0SAM", Act::Deny { because: None }));
+    assert_eq!(said(&denied), "page RB-41:glass taken back");
+    let denied = put(
+        &reviewed.rollback,
+        acts("U0SAM", Act::Deny { because: None }),
+    );
+    assert_eq!(said(&denied), "", "once");
 }
 
 /// A card whose window ends three minutes after it was posted.

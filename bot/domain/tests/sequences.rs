@@ -528,7 +528,6 @@ impl World {
                     prop_assert!(self.book.yes.iter().any(|(known, _)| *known == id));
                     self.book.yes.retain(|(known, _)| *known != id);
                     self.book.unopposed = false;
-                    self.book.glass = false;
                 }
                 Act::Object { .. } => self.book.spoken_against = true,
                 _ => {}
@@ -749,6 +748,10 @@ impl World {
             _ => {}
         }
         prop_assert_eq!(after.revision, before.revision + 1);
+        prop_assert!(
+            before.hash.is_none() || after.hash == before.hash,
+            "another plan"
+        );
         let approved: Vec<&str> = after
             .approvals
             .iter()
