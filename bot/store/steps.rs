@@ -8,6 +8,9 @@
 use super::{Db, Tx, in_tx, micros, moment, read, reading, written};
 use jiff::Timestamp;
 use rollback_domain::step::Step;
+use sqlx::postgres::PgListener;
+use std::time::Duration;
+use tokio::sync::Notify;
 
 /// A step that is ours to do until the lease ends.
 #[derive(Clone, Debug)]
@@ -20,6 +23,8 @@ pub struct Lease {
     signal: i64,
 }
 
+/// How long it waits before it listens to other replicas again after a lost connection.
+const HEAR_AGAIN: Duration = Duration::from_secs(1);
 /// How long a lease lasts without being renewed, in microseconds.
 const LEASE: i64 = 30_000_000;
 
@@ -83,12 +88,48 @@ const POKE: &str = "INSERT INTO step (kind, key, payload, due_at, signal) VALUES
         signal = step.signal + 1,
         due_at = CASE WHEN step.due_at IS NULL OR excluded.due_at < step.due_at THEN excluded.due_at ELSE step.due_at END";
 
+/// The channel on which replicas tell each other that there may be something to do.
+const CALL: &str = "rollback_bot_step";
+const RING: &str = "SELECT pg_notify($1, '')";
+
 /// Leaves a step behind, or wakes the one that is there; never moves it later.
+///
+/// On Postgres the commit also calls the other replicas; many pokes of one transaction are one
+/// call. It is a hint: a replica that misses it looks by itself half a second later.
 pub async fn poke(tx: &mut Tx, step: &Step, due_at: Timestamp) -> sqlx::Result<()> {
     let payload = written(step)?;
     in_tx!(tx, c => sqlx::query(POKE)
         .bind(step.kind()).bind(step.key()).bind(&payload).bind(micros(due_at))
-        .execute(c).await.map(drop))
+        .execute(c).await.map(drop))?;
+    if let Tx::Postgres(tx) = tx {
+        sqlx::query(RING).bind(CALL).execute(&mut **tx).await?;
+    }
+    Ok(())
+}
+
+/// Rings `bell` whenever another replica leaves a step behind, until it is dropped. Does nothing
+/// on SQLite, which serves one process.
+pub async fn hear(db: &Db, bell: &Notify) {
+    let Db::Postgres(pool) = db else {
+        return std::future::pending().await;
+    };
+    loop {
+        let heard = async {
+            let mut listener = PgListener::connect_with(pool).await?;
+            listener.listen(CALL).await?;
+            // What was left behind before it listened.
+            bell.notify_one();
+            loop {
+                listener.recv().await?;
+                bell.notify_one();
+            }
+        };
+        let heard: sqlx::Result<()> = heard.await;
+        if let Err(error) = heard {
+            tracing::warn!(%error, "other replicas are not heard for a moment; looking by itself meanwhile");
+        }
+        tokio::time::sleep(HEAR_AGAIN).await;
+    }
 }
 
 const HOLD: &str = "UPDATE step SET due_at = due_at WHERE kind = $1 AND key = $2 AND epoch = $3";

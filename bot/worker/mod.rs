@@ -39,6 +39,8 @@ const SURVEY_EVERY: Duration = Duration::from_secs(300);
 /// Does what is due until told to stop, then ends what it has begun.
 pub async fn run(app: App, mut stop: watch::Receiver<bool>) {
     let mut busy = JoinSet::new();
+    let hearing = steps::hear(&app.engine.db, &app.engine.bell);
+    tokio::pin!(hearing);
     loop {
         if *stop.borrow() {
             break;
@@ -58,6 +60,7 @@ pub async fn run(app: App, mut stop: watch::Receiver<bool>) {
         }
         tokio::select! {
             () = app.engine.bell.notified() => {}
+            () = &mut hearing => {}
             () = tokio::time::sleep(LOOK_EVERY) => {}
             Some(done) = busy.join_next() => {
                 if let Err(panic) = done {
