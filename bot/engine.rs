@@ -294,8 +294,7 @@ impl Engine {
     ) -> Result<Taken, Error> {
         let incident = timelines::incident_of(tx, &proposal.channel, now).await?;
         let open = rollbacks::open_of(tx, &proposal.service, &proposal.environment).await?;
-        let history =
-            rollbacks::history_in(tx, &proposal.service, &proposal.environment).await?;
+        let history = rollbacks::history_in(tx, &proposal.service, &proposal.environment).await?;
         let turns: Vec<String> = history
             .flapping(proposal.aim.way(), now)
             .into_iter()
@@ -394,7 +393,11 @@ impl Engine {
                     _ => Next::Done,
                 };
                 // The platform is about to be asked, under this very lease.
-                let asking = matches!(decision.rollback.state, rollback::State::Executing { .. });
+                let executing =
+                    |state: &rollback::State| matches!(state, rollback::State::Executing { .. });
+                let asking = matches!(lease.step, Step::Drive { .. })
+                    && !executing(&rollback.state)
+                    && executing(&decision.rollback.state);
                 let rollback = self.store(&mut tx, decision, !drives, now).await?;
                 if asking {
                     if !steps::hold(&mut tx, lease).await? {

@@ -178,7 +178,10 @@ impl Templates {
                 channel: channel.to_owned(),
                 exported_at: stamp(now),
                 count: entries.len(),
-                entries: entries.iter().map(|entry| Line::of(entry, &names)).collect(),
+                entries: entries
+                    .iter()
+                    .map(|entry| Line::of(entry, &names))
+                    .collect(),
             },
         )
     }
@@ -272,11 +275,15 @@ impl Update {
             requester: person(&rollback.requester.name),
             approver: approver(
                 rollback
-                .approvals
-                .iter()
-                .map(|approval| person(&approval.by.name))
-                .collect(),
-                rollback.glass.as_ref().filter(|glass| glass.spent.is_none()).map(|glass| person(&glass.by.name)),
+                    .approvals
+                    .iter()
+                    .map(|approval| person(&approval.by.name))
+                    .collect(),
+                rollback
+                    .glass
+                    .as_ref()
+                    .filter(|glass| glass.spent.is_none())
+                    .map(|glass| person(&glass.by.name)),
             ),
             commanded_at: rollback.times.commanded.map(stamp).unwrap_or_default(),
             serving_at: rollback

@@ -81,7 +81,11 @@ impl Default for Metrics {
             Family::default(),
         );
         let (glass, reviews) = (Family::default(), Gauge::default());
-        registry.register("pages", "Events sent to PagerDuty, by outcome", Family::clone(&pages));
+        registry.register(
+            "pages",
+            "Events sent to PagerDuty, by outcome",
+            Family::clone(&pages),
+        );
         registry.register(
             "break_glass",
             "Rollbacks that were run without an approval, by how many days ago",

@@ -166,9 +166,7 @@ pub async fn respond(app: &App, heard: Heard, text: &str) -> (&'static str, Answ
             )
             .await
         }
-        Request::BreakGlass { about, because: _ } => {
-            break_glass(app, heard.clone(), about).await
-        }
+        Request::BreakGlass { about, because: _ } => break_glass(app, heard.clone(), about).await,
         Request::Who(about) => who(app, &heard, about).await,
         Request::Why { rollback } => why(app, &heard, rollback).await,
         Request::Unpin { service, because } => {
@@ -539,10 +537,7 @@ async fn leave_look(
 }
 
 async fn act(app: &App, heard: Heard, rollback: u64, act: Act) -> Result<Answer, Error> {
-    if rollbacks::get(&app.engine.db, rollback)
-        .await?
-        .is_none()
-    {
+    if rollbacks::get(&app.engine.db, rollback).await?.is_none() {
         return Ok(refuse(&Refusal::UnknownRollback { id: rollback }));
     }
     let doing = match &act {

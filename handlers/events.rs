@@ -65,7 +65,11 @@ async fn regrouped(app: &App, envelope: &Envelope) -> Response {
         return Answer::Received.into_response();
     }
     let key = format!("event:{}", envelope.event_id.as_deref().unwrap_or(id));
-    match app.engine.take(&key, Ask::Leave(Step::Roster { source })).await {
+    match app
+        .engine
+        .take(&key, Ask::Leave(Step::Roster { source }))
+        .await
+    {
         Ok(_) => Answer::Received.into_response(),
         Err(error) => {
             tracing::error!(%error, "a changed group could not be taken");

@@ -307,7 +307,10 @@ async fn forged(app: &App, heard: Heard, what: String) -> Result<(), crate::engi
         what,
         id: heard.key.clone(),
     };
-    app.engine.take(&heard.key, Ask::Leave(step)).await.map(drop)
+    app.engine
+        .take(&heard.key, Ask::Leave(step))
+        .await
+        .map(drop)
 }
 
 async fn save(app: &App, payload: Payload) -> Response {

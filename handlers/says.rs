@@ -10,8 +10,8 @@ use crate::{
     slack::{
         Words,
         blocks::{
-            self, Mrkdwn, actions, button, context, cut, escape, header, inline, mention, mentioning,
-            section,
+            self, Mrkdwn, actions, button, context, cut, escape, header, inline, mention,
+            mentioning, section,
         },
         card::{self, time},
     },
@@ -180,7 +180,10 @@ pub async fn pins(app: &App) -> Result<Answer, Error> {
                     .map_or_else(String::new, |by| format!(" by @{}", inline(&by.name, 80)));
                 format!(
                     "since {}{whom} with RB-{}; it holds `{}` back",
-                    last.times.accepted.or(last.times.asked).map_or_else(String::new, time),
+                    last.times
+                        .accepted
+                        .or(last.times.asked)
+                        .map_or_else(String::new, time),
                     last.id,
                     inline(last.from_label(), 60)
                 )
@@ -224,8 +227,12 @@ pub async fn contacts(app: &App, service: Option<&Service>) -> Result<Answer, Er
     for rung in &config.policy.escalate {
         let mut whom: Vec<String> = rung.people.iter().map(|id| mention(id)).collect();
         for role in &rung.roles {
-            let members: Vec<String> =
-                roster.members(role).into_iter().take(5).map(mention).collect();
+            let members: Vec<String> = roster
+                .members(role)
+                .into_iter()
+                .take(5)
+                .map(mention)
+                .collect();
             whom.push(match members.is_empty() {
                 true => format!("{} (nobody is known)", inline(role, 40)),
                 false => format!("{} ({})", inline(role, 40), members.join(", ")),
@@ -234,12 +241,19 @@ pub async fn contacts(app: &App, service: Option<&Service>) -> Result<Answer, Er
         if rung.page {
             whom.push("PagerDuty".into());
         }
-        lines.push(format!("After {}: {}.", spell(rung.after), list(&whom, "and")));
+        lines.push(format!(
+            "After {}: {}.",
+            spell(rung.after),
+            list(&whom, "and")
+        ));
     }
     if lines.is_empty() {
         lines.push("No ladder is configured for approvals that nobody gives.".into());
     }
-    let mut blocks = vec![header("Contacts"), section(&format!("*While nobody approves*\n{}", lines.join("\n")))];
+    let mut blocks = vec![
+        header("Contacts"),
+        section(&format!("*While nobody approves*\n{}", lines.join("\n"))),
+    ];
     let help: Vec<String> = config
         .contacts
         .iter()
@@ -253,7 +267,11 @@ pub async fn contacts(app: &App, service: Option<&Service>) -> Result<Answer, Er
                 true => String::new(),
                 false => format!(" (for {})", inline(&list(&contact.services, "and"), 200)),
             };
-            format!("{}: {}{only}", inline(&contact.name, 100), inline(&contact.how, 300))
+            format!(
+                "{}: {}{only}",
+                inline(&contact.name, 100),
+                inline(&contact.how, 300)
+            )
         })
         .collect();
     if !help.is_empty() {

@@ -174,15 +174,24 @@ async fn an_approval_is_withdrawn_until_it_runs() {
 async fn an_approval_that_was_enough_is_withdrawn_while_the_platform_says_not_now() {
     let mut world = World::new().await;
     world.with_a_card().await;
-    world.vercel.answer_next(429, serde_json::json!({}), &[("retry-after", "60")]);
+    world
+        .vercel
+        .answer_next(429, serde_json::json!({}), &[("retry-after", "60")]);
     world.sam().clicks("Approve").await;
     world.settle().await;
     assert_eq!(world.rollback(1).await.state.name(), "approved");
-    world.sam().says("/rollback withdraw RB-1 because I misread").await;
+    world
+        .sam()
+        .says("/rollback withdraw RB-1 because I misread")
+        .await;
     world.settle().await;
     assert_eq!(world.rollback(1).await.state.name(), "proposed");
     world.passes(Duration::from_secs(59)).await;
-    assert_eq!(world.vercel.rollbacks_asked(), 1, "asked once, before it was taken back");
+    assert_eq!(
+        world.vercel.rollbacks_asked(),
+        1,
+        "asked once, before it was taken back"
+    );
     world.slack.take_all();
 }
 
@@ -217,7 +226,11 @@ async fn ones_own_request_under_each_class() {
         let approvals = world.rollback(1).await.approvals.len();
         assert_eq!(approvals == 1, counts, "{class}");
         let told = world.sam().sees();
-        assert_eq!(told.contains("This one is your own"), !counts, "{class}: {told}");
+        assert_eq!(
+            told.contains("This one is your own"),
+            !counts,
+            "{class}: {told}"
+        );
         world.slack.take_all();
         world.vercel.abandon();
     }

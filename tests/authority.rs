@@ -234,7 +234,11 @@ async fn a_form_is_sent_by_whoever_it_was_opened_for() {
     world.tom().clicks("Break glass").await;
     world.settle().await;
     world.slack.types("U0TOM", "it is on fire").unwrap();
-    world.slack.chooses("U0TOM", "I will explain").await.unwrap();
+    world
+        .slack
+        .chooses("U0TOM", "I will explain")
+        .await
+        .unwrap();
     let view = world.slack.open_view("U0TOM").unwrap();
     let payload = serde_json::json!({ "type": "view_submission", "view": view });
     let answer = world.slack.interact("U0ANA", payload).await;
@@ -243,7 +247,12 @@ async fn a_form_is_sent_by_whoever_it_was_opened_for() {
     assert_snapshot!(world.ana().sees(), @"Rollback Bot (only visible to @ana): That click does not fit: that form was opened for somebody else. It was recorded. Nothing was run. Use the buttons of the newest card.");
     assert_eq!(world.rollback(1).await.state.name(), "proposed");
     assert_eq!(world.vercel.rollbacks_asked(), 0);
-    assert!(world.record().await.contains("@ana refused: tried to click: FORGED"));
+    assert!(
+        world
+            .record()
+            .await
+            .contains("@ana refused: tried to click: FORGED")
+    );
 }
 
 #[tokio::test]

@@ -146,7 +146,10 @@ async fn the_board_and_the_lists_are_for_one_person_alone() {
     // The channel saw the card and its reminder, and none of that.
     let seen = world.channel();
     assert_eq!(seen.matches("RB-1 has waited").count(), 1);
-    assert!(!seen.contains("Services") && !seen.contains("INC-1:"), "{seen}");
+    assert!(
+        !seen.contains("Services") && !seen.contains("INC-1:"),
+        "{seen}"
+    );
 }
 
 #[tokio::test]

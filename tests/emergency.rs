@@ -23,7 +23,11 @@ async fn tom_breaks_the_glass(world: &mut World) {
         .slack
         .types("U0TOM", "auth is down and nobody answers")
         .unwrap();
-    world.slack.chooses("U0TOM", "I will explain").await.unwrap();
+    world
+        .slack
+        .chooses("U0TOM", "I will explain")
+        .await
+        .unwrap();
     let answer = world.slack.submits("U0TOM").await.unwrap();
     assert!(answer.is_ok(), "{}", answer.body);
     world.settle().await;
@@ -193,7 +197,11 @@ async fn breaking_the_glass_goes_through_the_same_checks() {
     world.tom().clicks("Break glass").await;
     world.settle().await;
     // Without a reason, or with an empty one, the form stays open.
-    world.slack.chooses("U0TOM", "I will explain").await.unwrap();
+    world
+        .slack
+        .chooses("U0TOM", "I will explain")
+        .await
+        .unwrap();
     assert!(world.slack.submits("U0TOM").await.is_err());
     world.slack.types("U0TOM", "   ").unwrap();
     world.slack.submits("U0TOM").await.unwrap();
@@ -209,7 +217,10 @@ async fn breaking_the_glass_goes_through_the_same_checks() {
     assert_snapshot!(world.tom().sees(), @"Rollback Bot (only visible to @tom): Nothing was run: production moved from v214 to v215 after the card was made. A fresh plan is being made.");
     let channel = world.channel();
     assert!(channel.contains("BREAK GLASS"), "{channel}");
-    assert!(channel.contains("No review is needed. Nothing was run"), "{channel}");
+    assert!(
+        channel.contains("No review is needed. Nothing was run"),
+        "{channel}"
+    );
     world.passes(Duration::from_secs(2 * 86_400)).await;
     assert!(!world.channel().contains("review of RB-1"));
     world.slack.take_all();
@@ -222,7 +233,11 @@ async fn a_guest_cannot_break_it_and_for_data_nobody_can() {
     world.gus().clicks("Break glass").await;
     world.settle().await;
     world.slack.types("U0GUS", "let me").unwrap();
-    world.slack.chooses("U0GUS", "I will explain").await.unwrap();
+    world
+        .slack
+        .chooses("U0GUS", "I will explain")
+        .await
+        .unwrap();
     world.slack.submits("U0GUS").await.unwrap();
     world.settle().await;
     assert_snapshot!(world.gus().sees(), @"Rollback Bot (only visible to @gus): Only full members of this workspace can use /rollback, and you are a guest. Ask somebody on the team. Nothing was run.");

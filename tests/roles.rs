@@ -60,7 +60,12 @@ async fn whoever_is_in_the_group_approves() {
     world.sam().clicks("Approve").await;
     world.settle().await;
     assert_eq!(world.vercel.rollbacks_asked(), 1);
-    assert!(world.record().await.contains("@sam approved: approved plan"));
+    assert!(
+        world
+            .record()
+            .await
+            .contains("@sam approved: approved plan")
+    );
     world.slack.take_all();
 }
 

@@ -85,7 +85,11 @@ async fn an_emergency_without_the_owner_is_reviewed_by_the_owner() {
     world.tom().clicks("Break glass").await;
     world.settle().await;
     world.slack.types("U0TOM", "the owner sleeps").unwrap();
-    world.slack.chooses("U0TOM", "I will explain").await.unwrap();
+    world
+        .slack
+        .chooses("U0TOM", "I will explain")
+        .await
+        .unwrap();
     world.slack.submits("U0TOM").await.unwrap();
     world.passes(Duration::from_secs(400)).await;
     assert_eq!(world.vercel.rollbacks_asked(), 1);

@@ -141,9 +141,7 @@ pub fn actions_and_more(
 ) -> SlackBlock {
     let options = entries
         .into_iter()
-        .map(|(label, value)| {
-            SlackBlockChoiceItem::new(plain(&label, 75), value)
-        })
+        .map(|(label, value)| SlackBlockChoiceItem::new(plain(&label, 75), value))
         .collect();
     let menu = SlackBlockOverflowElement::new(options).with_action_id(menu.into());
     SlackActionsBlock::new(

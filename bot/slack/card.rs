@@ -110,9 +110,7 @@ fn proposed(
     };
     let approve = match by_form {
         true => button(APPROVE_BY_FORM, label, &value),
-        false => {
-            button(APPROVE, label, &value).with_confirm(ask.with_style("primary".into()))
-        }
+        false => button(APPROVE, label, &value).with_confirm(ask.with_style("primary".into())),
     };
     let mut more = vec![("object", "Object…")];
     if case.as_ref().is_some_and(|case| case.rule.break_glass) {

@@ -58,7 +58,9 @@ pub fn message(rollback: &Rollback, reviewers: &[String], now: Timestamp) -> Wor
     } else {
         blocks.push(context(&line));
     }
-    let text = format!("BREAK GLASS: @{by} let RB-{id} run without an approval, {what}: \"{because}\". {line}");
+    let text = format!(
+        "BREAK GLASS: @{by} let RB-{id} run without an approval, {what}: \"{because}\". {line}"
+    );
     Words {
         text: cut(&text, 3900),
         blocks,

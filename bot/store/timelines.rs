@@ -59,12 +59,7 @@ pub async fn ongoing(tx: &mut Tx, channel: &str, now: Timestamp) -> sqlx::Result
 const SO_MANY: &str = "SELECT count(*) FROM timeline WHERE kind = $1 AND at > $2 AND at <= $3";
 
 /// How often something of a kind happened between two moments.
-pub async fn so_many(
-    db: &Db,
-    kind: Kind,
-    after: Timestamp,
-    until: Timestamp,
-) -> sqlx::Result<i64> {
+pub async fn so_many(db: &Db, kind: Kind, after: Timestamp, until: Timestamp) -> sqlx::Result<i64> {
     let (n,): (i64,) = reading!(db, pool => sqlx::query_as(SO_MANY)
         .bind(kind.to_string()).bind(micros(after)).bind(micros(until)).fetch_one(pool).await)?;
     Ok(n)

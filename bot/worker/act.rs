@@ -49,13 +49,29 @@ pub(super) async fn act(app: &App, lease: &Lease) -> Result<(), Error> {
     };
     let Some(found) = rollbacks::get(&app.engine.db, *rollback).await? else {
         let what = format!("there is no RB-{rollback}");
-        return refuse(app, lease, to, *source, act.verb(), &Refusal::Forged { what }).await;
+        return refuse(
+            app,
+            lease,
+            to,
+            *source,
+            act.verb(),
+            &Refusal::Forged { what },
+        )
+        .await;
     };
     if let Some(ts) = clicked
         && !is_its_own(app, &found, channel, ts).await?
     {
         let what = format!("that button is not on a message about RB-{rollback}");
-        return refuse(app, lease, to, *source, act.verb(), &Refusal::Forged { what }).await;
+        return refuse(
+            app,
+            lease,
+            to,
+            *source,
+            act.verb(),
+            &Refusal::Forged { what },
+        )
+        .await;
     }
     let Some(service) = app.config.service(&found.service, &found.environment) else {
         let text = format!(
@@ -77,8 +93,7 @@ pub(super) async fn act(app: &App, lease: &Lease) -> Result<(), Error> {
     let policy = app.policy(service);
     let risk = found.plan.as_ref().map_or(Risk::Caution, |plan| plan.risk);
     let roles = policy.rules.of(risk).eligible();
-    let (standing, (roster, read)) =
-        tokio::join!(standing(app, by), roster::read(app, &roles));
+    let (standing, (roster, read)) = tokio::join!(standing(app, by), roster::read(app, &roles));
     let (standing, by) = match standing {
         Ok(known) => known,
         Err(failure) if lease.attempt < PATIENCE && !matches!(failure, Failure::Never(_)) => {
@@ -182,8 +197,7 @@ pub(super) async fn tend(app: &App, lease: &Lease) -> Result<(), Error> {
     let policy = app.policy(found);
     let rule = policy.rules.of(Risk::Code);
     let roles = rule.eligible();
-    let (standing, (roster, read)) =
-        tokio::join!(standing(app, by), roster::read(app, &roles));
+    let (standing, (roster, read)) = tokio::join!(standing(app, by), roster::read(app, &roles));
     let (standing, by) = match standing {
         Ok(known) => known,
         Err(failure) if lease.attempt < PATIENCE && !matches!(failure, Failure::Never(_)) => {
@@ -217,13 +231,17 @@ pub(super) async fn tend(app: &App, lease: &Lease) -> Result<(), Error> {
         Some(because) => format!(", because \"{because}\""),
         None => String::new(),
     };
+    let whom = Spoken::whom(0);
     let outcome = match admitted {
         Err(refusal) => Err(refusal),
         Ok(()) => match tend {
             Tend::Freeze { because } => Ok((
                 Kind::Frozen,
                 format!("froze {place}, because \"{because}\""),
-                format!("{{0}} asks that nothing be changed on {place}: \"{because}\". Every card shows it; it stops nobody with authority."),
+                format!(
+                    "{whom} asks that nothing be changed on {place}: \"{}\". Every card shows it; it stops nobody with authority.",
+                    Spoken::quoted(because)
+                ),
             )),
             Tend::Unfreeze { because } => {
                 match rosters::frozen_of(&app.engine.db, service, environment).await? {
@@ -234,8 +252,9 @@ pub(super) async fn tend(app: &App, lease: &Lease) -> Result<(), Error> {
                         Kind::Unfrozen,
                         format!("unfroze {place}{}", said_by(because)),
                         format!(
-                            "{{0}} takes the freeze of {place} off (@{} had asked for it: \"{}\").",
-                            freeze.by.name, freeze.because
+                            "{whom} takes the freeze of {place} off (@{} had asked for it: \"{}\").",
+                            Spoken::quoted(&freeze.by.name),
+                            Spoken::quoted(&freeze.because)
                         ),
                     )),
                 }
@@ -244,7 +263,9 @@ pub(super) async fn tend(app: &App, lease: &Lease) -> Result<(), Error> {
                 Ok(said) => Ok((
                     Kind::Unpinned,
                     format!("unpinned {place}{}: {said}", said_by(because)),
-                    format!("{{0}} lets automatic deploys of {place} flow again: {said}. The next one goes live by itself."),
+                    format!(
+                        "{whom} lets automatic deploys of {place} flow again: {said}. The next one goes live by itself."
+                    ),
                 )),
                 Err(Trouble::Busy { why, retry_after }) if lease.attempt < PATIENCE => {
                     let at = retry_after.map_or_else(
@@ -287,7 +308,7 @@ pub(super) async fn tend(app: &App, lease: &Lease) -> Result<(), Error> {
         channel: channel.clone(),
         thread: None,
         under: None,
-        spoken: Spoken::Naming(spoken.replace("{0}", "\u{1}0\u{1}"), vec![by.id.clone()]),
+        spoken: Spoken::Naming(spoken, vec![by.id.clone()]),
         id: format!("tend:{id}"),
     };
     let freeze = match tend {

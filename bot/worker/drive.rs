@@ -212,11 +212,7 @@ impl Drive<'_> {
                 let refusal = Refusal::PlatformTrouble {
                     why: trouble.to_string(),
                 };
-                return self
-                    .put(Command::Renewed {
-                        plan: Err(refusal),
-                    })
-                    .await;
+                return self.put(Command::Renewed { plan: Err(refusal) }).await;
             }
         };
         let plan = self.redraw(&survey).await?;
@@ -228,7 +224,11 @@ impl Drive<'_> {
     fn eligible(&self) -> Vec<String> {
         let roster = Roster::default();
         let case = self.rollback.case(&self.policy, &roster);
-        case.rule.eligible().into_iter().map(str::to_owned).collect()
+        case.rule
+            .eligible()
+            .into_iter()
+            .map(str::to_owned)
+            .collect()
     }
 
     /// What the record knows of the service's roles.
@@ -349,9 +349,7 @@ impl Drive<'_> {
             return Ok(Err(Refusal::OldCard { id }));
         };
         let history = self.history().await?;
-        Ok(self
-            .draw(survey, &history, before.read_at)
-            .map(Box::new))
+        Ok(self.draw(survey, &history, before.read_at).map(Box::new))
     }
 
     fn draw(

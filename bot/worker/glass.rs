@@ -119,9 +119,7 @@ pub(super) async fn page(app: &App, lease: &Lease, id: u64, page: &Page) -> Resu
                 "because": rollback.because,
                 "channel": rollback.channel,
             });
-            pagerduty
-                .trigger(&named(key), summary, details, None)
-                .await
+            pagerduty.trigger(&named(key), summary, details, None).await
         }
         Page::Resolve { key } => pagerduty.resolve(&named(key)).await,
     };

@@ -77,7 +77,11 @@ pub(super) async fn open(app: &App, lease: &Lease) -> Result<(), Error> {
             if !case.rule.break_glass {
                 let refusal = Refusal::NoBreakGlass {
                     risk: case.risk,
-                    people: case.could_approve(now).into_iter().map(|(id, _)| id).collect(),
+                    people: case
+                        .could_approve(now)
+                        .into_iter()
+                        .map(|(id, _)| id)
+                        .collect(),
                 };
                 let to = To {
                     channel,
@@ -96,15 +100,16 @@ pub(super) async fn open(app: &App, lease: &Lease) -> Result<(), Error> {
     if lease.attempt == 1 {
         let age = Duration::try_from(now.duration_since(*clicked_at)).unwrap_or_default();
         let opened = match age < TRIGGER_LIVES {
-            true => {
-                app.slack.open_view(trigger, &first).await
-            }
+            true => app.slack.open_view(trigger, &first).await,
             false => Err(crate::slack::Failure::Never("expired_trigger_id".into())),
         };
         app.metrics.slack("views.open", opened.is_ok());
         if let Err(failure) = opened {
             tracing::warn!(%failure, "the modal could not be opened");
-            return tell("Slack did not open the form in time. Nothing was changed. Click once more.").await;
+            return tell(
+                "Slack did not open the form in time. Nothing was changed. Click once more.",
+            )
+            .await;
         }
     }
     if *form != Form::Target {

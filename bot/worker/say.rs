@@ -306,7 +306,11 @@ pub(super) async fn post(app: &App, lease: &Lease) -> Result<(), Error> {
     };
     let now = app.engine.clock.now();
     let thread = match under {
-        Some(rollback) => messages::get(&app.engine.db, &card_key(*rollback)).await?.ts,
+        Some(rollback) => {
+            messages::get(&app.engine.db, &card_key(*rollback))
+                .await?
+                .ts
+        }
         None => thread.clone(),
     };
     if under.is_some() && thread.is_none() && lease.attempt < 10 {
@@ -410,7 +414,11 @@ pub(super) async fn export(app: &App, lease: &Lease) -> Result<(), Error> {
         entries.extend(page);
     }
     // A later file about the same rollback has another name, so that each is uploaded.
-    let reviewed = if id.ends_with(":reviewed") { "-reviewed" } else { "" };
+    let reviewed = if id.ends_with(":reviewed") {
+        "-reviewed"
+    } else {
+        ""
+    };
     let about = rollback
         .map(|id| format!("-RB-{id}{reviewed}"))
         .unwrap_or_default();

@@ -129,7 +129,9 @@ pub(super) async fn show(app: &App, lease: &Lease) -> Result<(), Error> {
         Show::List => list(service, environment, &survey, now),
         Show::Plan { aim } => {
             let history = rollbacks::history(&app.engine.db, service, environment).await?;
-            let risks = found.map(|found| app.policy(found).risks).unwrap_or_default();
+            let risks = found
+                .map(|found| app.policy(found).risks)
+                .unwrap_or_default();
             let basis = Basis {
                 survey: &survey,
                 nature: &provider.nature(aim.way()),
@@ -269,7 +271,9 @@ async fn who(
         blocks: vec![
             header(&title),
             section(&body),
-            context("Roles were read just now. `/rollback why RB-…` says whether you may, and why."),
+            context(
+                "Roles were read just now. `/rollback why RB-…` says whether you may, and why.",
+            ),
         ],
     }))
 }

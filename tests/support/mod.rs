@@ -5,10 +5,10 @@ pub mod site;
 pub mod vercel;
 
 use jiff::Timestamp;
+use pagerduty::PagerDuty;
 use rollback_bot::{App, clock::Clock, config::Config, handlers, store, worker};
 use rollback_domain::{grammar::RESERVED, rollback::Rollback};
 use rollback_simulation::{Answer, Options, Person, Slack};
-use pagerduty::PagerDuty;
 use site::Site;
 use std::{
     sync::{

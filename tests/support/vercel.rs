@@ -1222,7 +1222,8 @@ mod promises {
             },
             &aim,
             now,
-        ).unwrap();
+        )
+        .unwrap();
         let (mut rollback, _) = Proposal {
             channel: "C1".into(),
             service: PROJECT.into(),

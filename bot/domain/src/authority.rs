@@ -138,13 +138,16 @@ impl Roster {
                 } => {
                     let strangers = match unmatched.is_empty() {
                         true => String::new(),
-                        false => format!("; not in Slack: {}", unmatched.join(", ")),
+                        false => format!(
+                            "; not in Slack: {}",
+                            unmatched.join(", ").replace(PEOPLE, "")
+                        ),
                     };
                     let nobody = if ids.is_empty() { "nobody" } else { "" };
                     Reason {
                         truth: Truth::of(ids.iter().any(|known| known == id)),
                         rule: role.to_owned(),
-                        found: format!("{nobody}{{}}{strangers}"),
+                        found: format!("{nobody}{PEOPLE}{strangers}"),
                         people: ids.clone(),
                         fact: Some(Fact {
                             from: source.to_string(),
@@ -156,7 +159,7 @@ impl Roster {
                 Found::Nothing { why, read_at } => Reason {
                     truth: Truth::Unknown,
                     rule: role.to_owned(),
-                    found: why.clone(),
+                    found: why.replace(PEOPLE, ""),
                     people: vec![],
                     fact: Some(Fact {
                         from: source.to_string(),
@@ -195,6 +198,9 @@ pub struct Fact {
     pub read_at: Option<Timestamp>,
 }
 
+/// What stands for the people in what was found: something that no source can say.
+pub const PEOPLE: &str = "\u{1}";
+
 /// One reason: what was wanted, what was found, and the reasons for that.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reason {
@@ -202,7 +208,7 @@ pub struct Reason {
     pub truth: Truth,
     /// What was wanted, as a clause.
     pub rule: String,
-    /// What was found, as a clause; `{}` stands for [`Reason::people`].
+    /// What was found, as a clause; [`PEOPLE`] stands for [`Reason::people`].
     pub found: String,
     /// The Slack ids of the people that were found.
     pub people: Vec<String>,
@@ -238,7 +244,9 @@ impl Reason {
             Truth::Unknown => "unknown",
         };
         let people: Vec<String> = self.people.iter().map(|id| voice.person(id)).collect();
-        let found = voice.text(&self.found).replace("{}", &list(&people, "and"));
+        let found = voice
+            .text(&self.found)
+            .replace(PEOPLE, &list(&people, "and"));
         let fact = match &self.fact {
             None => String::new(),
             Some(Fact {
@@ -385,7 +393,7 @@ impl Case<'_> {
                     true => "whoever asked may approve it too",
                     false => "somebody else than whoever asked",
                 },
-                "{} asked",
+                format!("{PEOPLE} asked"),
             )
         };
         vec![
@@ -431,7 +439,7 @@ impl Case<'_> {
                     self.risk,
                     count(self.rule.approvals)
                 ),
-                "{}",
+                PEOPLE,
             )
         };
         let others = self.others(person, now);
@@ -502,7 +510,7 @@ impl Case<'_> {
             ..Reason::new(
                 Truth::all(&parts),
                 format!("has authority over RB-{}", self.id),
-                "{}",
+                PEOPLE,
             )
         };
         let people = self.holders(&person.id);

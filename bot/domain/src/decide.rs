@@ -273,13 +273,27 @@ impl Draft {
             Kind::Objected,
             format!("objected: \"{because}\""),
         );
-        let text = match self.rollback.waiting.window_ends.take() {
-            Some(_) => format!(
-                "{{0}} objects to RB-{}: \"{because}\". It does not start by itself any more; somebody with authority decides.",
-                self.rollback.id
-            ),
-            None => format!("{{0}} objects to RB-{}: \"{because}\".", self.rollback.id),
+        // Started by silence, and not asked of the platform yet: the silence is over.
+        let unopposed = self.rollback.approvals.iter().any(|one| one.unopposed);
+        let window = self.rollback.waiting.window_ends.take().is_some();
+        if let State::Approved { expires_at } = self.rollback.state
+            && unopposed
+            && !self.rollback.breaks_glass()
+        {
+            self.rollback.approvals.clear();
+            self.rollback.times.approved = None;
+            self.become_(State::Proposed { expires_at });
+        }
+        let waits = match window || unopposed {
+            true => " It does not start by itself any more; somebody with authority decides.",
+            false => "",
         };
+        let text = format!(
+            "{} objects to RB-{}: \"{}\".{waits}",
+            Spoken::whom(0),
+            self.rollback.id,
+            Spoken::quoted(&because)
+        );
         self.post(text, vec![who.person.id.clone()], true, "objection");
         self.rollback.objections.push(Objection {
             by: who.person,
@@ -432,7 +446,11 @@ impl Draft {
     fn review_due(&mut self, roster: &Roster, policy: &Policy) -> Result<(), Refusal> {
         let id = self.rollback.id;
         let people: Vec<String> = {
-            let Some(glass) = self.rollback.glass.as_ref().filter(|glass| glass.wants_review())
+            let Some(glass) = self
+                .rollback
+                .glass
+                .as_ref()
+                .filter(|glass| glass.wants_review())
             else {
                 return Err(Refusal::AlreadySo {
                     what: format!("RB-{id} needs no review."),
@@ -450,10 +468,7 @@ impl Draft {
         let (due, n, by) = (glass.due, glass.reminded, glass.by.id.clone());
         let late = self.now >= due;
         let said = match late {
-            true => format!(
-                "was due {}",
-                due.strftime("%Y-%m-%d %H:%M UTC")
-            ),
+            true => format!("was due {}", due.strftime("%Y-%m-%d %H:%M UTC")),
             false => format!("is due {}", due.strftime("%Y-%m-%d %H:%M UTC")),
         };
         self.happened(
@@ -466,10 +481,13 @@ impl Draft {
         let asked = match named.is_empty() {
             true => {
                 named.push(by);
-                "{0}, somebody with authority has to say what they think of it".to_owned()
+                format!(
+                    "{}, somebody with authority has to say what they think of it",
+                    Spoken::whom(0)
+                )
             }
             false => {
-                let whom: Vec<String> = (0..named.len()).map(|n| format!("{{{n}}}")).collect();
+                let whom: Vec<String> = (0..named.len()).map(Spoken::whom).collect();
                 format!("{}: one of you, please", list(&whom, "and"))
             }
         };
@@ -711,7 +729,11 @@ impl Draft {
         let waited = since(waited_since, self.now);
         let id = self.rollback.id;
         let due = |times: &[Duration], over: usize| {
-            times.iter().skip(over).filter(|after| **after <= waited).count()
+            times
+                .iter()
+                .skip(over)
+                .filter(|after| **after <= waited)
+                .count()
         };
         // After an outage several may be due: one reminder says it.
         let reminders = due(&policy.remind, self.rollback.waiting.reminded);
@@ -788,7 +810,7 @@ impl Draft {
         in_thread: bool,
         key: &str,
     ) {
-        let mut whom: Vec<String> = (0..people.len()).map(|n| format!("{{{n}}}")).collect();
+        let mut whom: Vec<String> = (0..people.len()).map(Spoken::whom).collect();
         let mut recorded: Vec<String> = people.iter().map(|id| format!("@{id}")).collect();
         whom.extend(else_.clone());
         recorded.extend(else_.clone());
@@ -841,15 +863,16 @@ impl Draft {
                     until.strftime("%H:%M:%S UTC")
                 ),
             );
-            if let Some(plan) = &mut self.rollback.plan {
-                plan.read_at = self.now;
-            }
+            // `read_at` stays: an aim like "45 minutes ago" means the card's moment.
             self.rollback.plan_until = Some(until);
             self.become_(State::Proposed { expires_at: until });
             self.wait_on(policy);
             return Ok(());
         }
-        let why = format!("Nothing was run: {}", drift(self.rollback.plan.as_ref(), &fresh));
+        let why = format!(
+            "Nothing was run: {}",
+            drift(self.rollback.plan.as_ref(), &fresh)
+        );
         self.happened(Actor::Bot, Source::Bot, Kind::Superseded, why.clone());
         let mut proposal = self.again(self.rollback.aim.target.clone());
         proposal.waiting = self.rollback.waiting.clone();
@@ -937,13 +960,10 @@ impl Draft {
         )
     }
 
-    /// Says something where everybody sees it; `{0}` in `text` stands for the first of `people`.
+    /// Says something where everybody sees it; [`Spoken::whom`] stands in `text` for `people`.
     fn post(&mut self, text: String, people: Vec<String>, in_thread: bool, key: &str) {
-        let marked = (0..people.len()).fold(text, |text, n| {
-            text.replace(&format!("{{{n}}}"), &format!("\u{1}{n}\u{1}"))
-        });
         self.says.push(Say::Post {
-            spoken: Spoken::Naming(marked, people),
+            spoken: Spoken::Naming(text, people),
             in_thread,
             key: format!("{key}:{}", self.rollback.revision),
         });
@@ -1030,7 +1050,10 @@ impl Draft {
         if fresh.is_some() && fresh == self.rollback.hash {
             // An approver may be known by now to have lost the role since the click.
             if !self.rollback.breaks_glass() && !self.still_approved(roster, policy) {
-                return self.open_again("Nothing was run: not every approval counts any more.".into(), policy);
+                return self.open_again(
+                    "Nothing was run: not every approval counts any more.".into(),
+                    policy,
+                );
             }
             self.happened(
                 Actor::Bot,

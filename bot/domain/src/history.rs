@@ -88,7 +88,11 @@ mod tests {
             found.into_iter().flatten().map(|past| past.id).collect()
         };
         assert_eq!(ids(twice.flapping(Way::Back, at(10))), [1, 2]);
-        assert_eq!(ids(twice.flapping(Way::Back, at(30))), [1, 2], "on the edge");
+        assert_eq!(
+            ids(twice.flapping(Way::Back, at(30))),
+            [1, 2],
+            "on the edge"
+        );
         assert_eq!(twice.flapping(Way::Back, at(31)), None, "too long ago");
     }
 

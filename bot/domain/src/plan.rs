@@ -240,10 +240,7 @@ impl Plan {
             ("after", &self.nature.after),
             (
                 "cautions",
-                self.cautions
-                    .iter()
-                    .map(Caution::name)
-                    .collect::<Vec<_>>(),
+                self.cautions.iter().map(Caution::name).collect::<Vec<_>>(),
             ),
             ("environment", environment),
             ("from", self.from.as_ref().map(|from| &from.id)),

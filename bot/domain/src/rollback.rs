@@ -379,10 +379,7 @@ impl Rollback {
             return Some("it is an undo itself; a rollback takes it back".into());
         }
         if !plan.nature.undoable {
-            return Some(format!(
-                "{} cannot go forward again",
-                plan.nature.platform
-            ));
+            return Some(format!("{} cannot go forward again", plan.nature.platform));
         }
         if plan.from.is_none() {
             return Some("what it left is not known".into());
@@ -742,8 +739,21 @@ pub enum Spoken {
     Text(String),
     /// Words that are mrkdwn already, escaped by whoever wrote them.
     Mrkdwn(String),
-    /// A sentence with the people it names, in their order: `{0}` stands for the first.
+    /// A sentence with the people it names, in their order, each where [`Spoken::whom`] stands.
     Naming(String, Vec<String>),
+}
+
+impl Spoken {
+    /// What stands for the person of this number in [`Spoken::Naming`]: something that nobody can
+    /// type.
+    pub fn whom(n: usize) -> String {
+        format!("\u{1}{n}\u{1}")
+    }
+
+    /// Somebody's words, in which nothing stands for anybody.
+    pub fn quoted(words: &str) -> String {
+        words.replace('\u{1}', "")
+    }
 }
 
 impl From<&Refusal> for Spoken {
@@ -753,10 +763,10 @@ impl From<&Refusal> for Spoken {
             fn person(&self, id: &str) -> String {
                 let mut people = self.0.borrow_mut();
                 people.push(id.to_owned());
-                format!("\u{1}{}\u{1}", people.len() - 1)
+                Spoken::whom(people.len() - 1)
             }
             fn text(&self, text: &str) -> String {
-                text.replace('\u{1}', "")
+                Spoken::quoted(text)
             }
         }
         let gather = Gather(std::cell::RefCell::default());

@@ -1,9 +1,9 @@
 //! What is left to do: rows that are committed with the change that caused them.
 
 use crate::{
+    grammar::{About, ReviewAnswer},
     people::Person,
     plan::{Aim, PlanHash},
-    grammar::{About, ReviewAnswer},
     refusal::Source,
     rollback::{Act, Page, Spoken},
 };

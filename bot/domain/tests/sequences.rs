@@ -529,7 +529,14 @@ impl World {
                     self.book.yes.retain(|(known, _)| *known != id);
                     self.book.unopposed = false;
                 }
-                Act::Object { .. } => self.book.spoken_against = true,
+                Act::Object { .. } => {
+                    self.book.spoken_against = true;
+                    // What only silence had started waits for somebody.
+                    if self.book.unopposed && !self.book.glass {
+                        self.book.yes.clear();
+                        self.book.unopposed = false;
+                    }
+                }
                 _ => {}
             }
             return self.check(&before, decision, true);

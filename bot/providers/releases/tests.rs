@@ -49,15 +49,16 @@ async fn drawn(releases: &Releases, to: &str, undoes: Option<u64>) -> Rollback {
         undoes,
     };
     let plan = Plan::draw(
-            rollback_domain::plan::Basis {
-                survey: &survey,
-                nature: &releases.nature(aim.way()),
-                history: &rollback_domain::history::History::default(),
-                risks: &rollback_domain::risk::RiskRules::default(),
-            },
-            &aim,
-            now,
-        ).unwrap();
+        rollback_domain::plan::Basis {
+            survey: &survey,
+            nature: &releases.nature(aim.way()),
+            history: &rollback_domain::history::History::default(),
+            risks: &rollback_domain::risk::RiskRules::default(),
+        },
+        &aim,
+        now,
+    )
+    .unwrap();
     let (mut rollback, _) = Proposal {
         channel: "C1".into(),
         service: "app".into(),
@@ -70,8 +71,8 @@ async fn drawn(releases: &Releases, to: &str, undoes: Option<u64>) -> Rollback {
         target_time: None,
         reply_to: None,
         replaces: None,
-            waiting: rollback_domain::rollback::Waiting::default(),
-            turns: vec![],
+        waiting: rollback_domain::rollback::Waiting::default(),
+        turns: vec![],
     }
     .open(41, 1);
     rollback.memory = survey.memory;

@@ -77,8 +77,8 @@ fn rollback(memory: Value) -> Rollback {
         target_time: None,
         reply_to: None,
         replaces: None,
-            waiting: rollback_domain::rollback::Waiting::default(),
-            turns: vec![],
+        waiting: rollback_domain::rollback::Waiting::default(),
+        turns: vec![],
     }
     .open(41, 1);
     rollback.memory = memory;
@@ -610,7 +610,8 @@ async fn a_request_without_a_connection_was_not_sent() {
     };
     let now = "2026-03-01T02:41:00Z".parse().unwrap();
     let mut rollback = rollback(Value::Null);
-    rollback.plan = Some(Plan::draw(
+    rollback.plan = Some(
+        Plan::draw(
             rollback_domain::plan::Basis {
                 survey: &survey,
                 nature: &vercel.nature(Way::Back),
@@ -619,7 +620,9 @@ async fn a_request_without_a_connection_was_not_sent() {
             },
             &aim,
             now,
-        ).unwrap());
+        )
+        .unwrap(),
+    );
     let asked = vercel.roll_back(&rollback).await;
     assert!(matches!(asked, Err(Trouble::Busy { .. })), "{asked:?}");
     rollback.plan.as_mut().unwrap().to.id = "..".into();
