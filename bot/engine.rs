@@ -3,6 +3,8 @@
 //! Every change of a rollback, its timeline entries and the steps it leaves behind are committed
 //! in one transaction, by the functions here and nowhere else. Nothing here touches the network.
 
+mod together;
+
 use crate::{
     clock::Clock,
     store::{
@@ -25,6 +27,7 @@ use rollback_domain::{
 };
 use serde::{Deserialize, Serialize};
 use std::{sync::Arc, time::Duration};
+use together::Queue;
 use tokio::sync::Notify;
 
 /// How long input is recognised when it comes again: longer than Slack retries.
@@ -39,6 +42,7 @@ pub struct Engine {
     pub clock: Clock,
     /// Rung when there may be something to do.
     pub bell: Arc<Notify>,
+    queue: Queue,
 }
 
 /// Why nothing could be stored.
@@ -50,6 +54,9 @@ pub enum Error {
     /// The lease was lost: another worker has the step, and what was done under it does not count.
     #[error("the lease on this step was lost to another worker")]
     Fenced,
+    /// More input waits than can be taken in time.
+    #[error("too much input waits to be taken")]
+    Overloaded,
     /// Others kept changing it first.
     #[error("the rollback was changed by somebody else at the same time")]
     Raced,
@@ -145,38 +152,30 @@ pub struct Extra {
 }
 
 impl Engine {
-    /// Takes input once. Input with a key that was taken before gets the same answer again, and
-    /// nothing else happens.
-    pub async fn take(&self, key: &str, ask: Ask) -> Result<Taken, Error> {
-        for _ in 0..3 {
-            match self.try_take(key, &ask).await {
-                // Somebody else took the same input or opened a rollback of the same service in
-                // the same moment: look again.
-                Err(Error::Database(error)) if rollbacks::is_taken(&error) => {}
-                Ok(taken) => {
-                    self.bell.notify_one();
-                    return Ok(taken);
-                }
-                Err(error) => return Err(error),
-            }
+    /// The one writer of `db`.
+    pub fn new(db: Db, clock: Clock) -> Self {
+        Self {
+            db,
+            clock,
+            bell: Arc::new(Notify::new()),
+            queue: Queue::default(),
         }
-        Err(Error::Raced)
     }
 
-    async fn try_take(&self, key: &str, ask: &Ask) -> Result<Taken, Error> {
-        let now = self.clock.now();
-        // Read before the transaction has a connection: one request never holds two.
-        let latest = match ask {
-            Ask::Export { channel, .. } => timelines::latest_in(&self.db, channel).await?,
-            _ => None,
-        };
-        let mut tx = self.db.begin().await?;
-        if let Some(answer) = messages::answer(&mut tx, key).await? {
+    /// Takes one input inside a transaction; see [`Engine::take`].
+    async fn take_in(
+        &self,
+        tx: &mut Tx,
+        key: &str,
+        ask: &Ask,
+        now: Timestamp,
+    ) -> Result<Taken, Error> {
+        if let Some(answer) = messages::answer(tx, key).await? {
             self.replayed(tx, key, ask, now).await?;
             return crate::store::read(&answer).map_err(Error::from);
         }
         let taken = match ask {
-            Ask::Propose(proposal) => self.propose(&mut tx, proposal.clone(), now).await?,
+            Ask::Propose(proposal) => self.propose(tx, proposal.clone(), now).await?,
             Ask::Note {
                 channel,
                 by,
@@ -185,7 +184,7 @@ impl Engine {
                 text,
                 echo,
             } => {
-                let incident = timelines::incident_of(&mut tx, channel, now).await?;
+                let incident = timelines::incident_of(tx, channel, now).await?;
                 let happening = Happening {
                     at: *at,
                     who: Actor::Person(by.clone()),
@@ -194,7 +193,7 @@ impl Engine {
                     text: text.clone(),
                     rollback: None,
                 };
-                timelines::append(&mut tx, incident, &[happening], now).await?;
+                timelines::append(tx, incident, &[happening], now).await?;
                 if let Some(thread) = echo {
                     let step = Step::Post {
                         channel: channel.clone(),
@@ -203,7 +202,7 @@ impl Engine {
                         spoken: Spoken::Text(crate::messages::noted(*at, now, &by.name)),
                         id: format!("note:{key}"),
                     };
-                    steps::poke(&mut tx, &step, now).await?;
+                    steps::poke(tx, &step, now).await?;
                 }
                 Taken::Noted {
                     at: *at,
@@ -211,14 +210,13 @@ impl Engine {
                 }
             }
             Ask::Record { channel, happening } => {
-                if let Some(incident) = timelines::ongoing(&mut tx, channel, now).await? {
-                    timelines::append(&mut tx, incident, std::slice::from_ref(happening), now)
-                        .await?;
+                if let Some(incident) = timelines::ongoing(tx, channel, now).await? {
+                    timelines::append(tx, incident, std::slice::from_ref(happening), now).await?;
                 }
                 Taken::Left
             }
             Ask::Leave(step) => {
-                steps::poke(&mut tx, step, now).await?;
+                steps::poke(tx, step, now).await?;
                 Taken::Left
             }
             Ask::Export {
@@ -226,7 +224,7 @@ impl Engine {
                 format,
                 thread,
                 by,
-            } => match latest {
+            } => match timelines::latest_in(tx, channel).await? {
                 None => Taken::Refused {
                     spoken: Spoken::from(&Refusal::NoIncident),
                     see: None,
@@ -241,13 +239,12 @@ impl Engine {
                         asked_by: Some(by.clone()),
                         id: key.to_owned(),
                     };
-                    steps::poke(&mut tx, &step, now).await?;
+                    steps::poke(tx, &step, now).await?;
                     Taken::Left
                 }
             },
         };
-        messages::take(&mut tx, key, &crate::store::written(&taken)?, now).await?;
-        tx.commit().await?;
+        messages::take(tx, key, &crate::store::written(&taken)?, now).await?;
         Ok(taken)
     }
 
@@ -255,7 +252,7 @@ impl Engine {
     /// else may have recorded it.
     async fn replayed(
         &self,
-        mut tx: Tx,
+        tx: &mut Tx,
         key: &str,
         ask: &Ask,
         now: Timestamp,
@@ -271,18 +268,17 @@ impl Engine {
             return Ok(());
         };
         let again = format!("again:{key}");
-        if messages::answer(&mut tx, &again).await?.is_some() {
+        if messages::answer(tx, &again).await?.is_some() {
             return Ok(());
         }
-        if let Some(found) = rollbacks::lock(&mut tx, *rollback).await? {
+        if let Some(found) = rollbacks::lock(tx, *rollback).await? {
             let refusal = Refusal::Forged {
                 what: "the same click arrived again".into(),
             };
             let happening = refused(by, *source, act.verb(), &refusal, Some(*rollback), now);
-            timelines::append(&mut tx, found.incident, &[happening], now).await?;
+            timelines::append(tx, found.incident, &[happening], now).await?;
         }
-        messages::take(&mut tx, &again, "null", now).await?;
-        tx.commit().await?;
+        messages::take(tx, &again, "null", now).await?;
         Ok(())
     }
 

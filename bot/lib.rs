@@ -43,7 +43,7 @@ use rollback_domain::{authority::Roster, policy::Policy, rollback::Rollback};
 use slack::Slack;
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use store::Db;
-use tokio::sync::{Notify, OnceCell};
+use tokio::sync::OnceCell;
 
 /// Everything that a handler or a step may reach.
 #[derive(Clone)]
@@ -95,11 +95,7 @@ impl App {
                 config.slack.bot_token.expose(),
             ),
             pagerduty: pagerduty(&config, &http),
-            engine: Engine {
-                db,
-                clock,
-                bell: Arc::new(Notify::new()),
-            },
+            engine: Engine::new(db, clock),
             metrics: Metrics::default(),
             team: OnceCell::new(),
             http,

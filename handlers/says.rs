@@ -368,7 +368,7 @@ fn line(rollback: &Rollback) -> String {
 /// The last entries of the channel's timeline.
 pub async fn timeline(app: &App, channel: &str) -> Result<Answer, Error> {
     let db = &app.engine.db;
-    let Some(incident) = timelines::latest_in(db, channel).await? else {
+    let Some(incident) = timelines::latest(db, channel).await? else {
         return Ok(refuse(&Refusal::NoIncident));
     };
     let count = timelines::count(db, incident).await?;

@@ -284,10 +284,11 @@ async fn how_often_it_happens_is_counted() {
         .text()
         .await
         .unwrap();
-    let counted: Vec<&str> = metrics
+    let mut counted: Vec<&str> = metrics
         .lines()
         .filter(|line| line.starts_with("rollback_bot_break_glass"))
         .collect();
+    counted.sort_unstable();
     assert_snapshot!(counted.join("\n"), @r#"
     rollback_bot_break_glass{days="30-60"} 0
     rollback_bot_break_glass{days="0-30"} 1

@@ -65,10 +65,17 @@ pub async fn so_many(db: &Db, kind: Kind, after: Timestamp, until: Timestamp) ->
     Ok(n)
 }
 
+/// The channel's latest incident, seen from inside a transaction.
+pub async fn latest_in(tx: &mut Tx, channel: &str) -> sqlx::Result<Option<i64>> {
+    let row: Option<(i64,)> =
+        in_tx!(tx, c => sqlx::query_as(LATEST_IN).bind(channel).fetch_optional(c).await)?;
+    Ok(row.map(|(id,)| id))
+}
+
 const LATEST_IN: &str = "SELECT id FROM incident WHERE channel = $1 ORDER BY id DESC LIMIT 1";
 
 /// The channel's latest incident.
-pub async fn latest_in(db: &Db, channel: &str) -> sqlx::Result<Option<i64>> {
+pub async fn latest(db: &Db, channel: &str) -> sqlx::Result<Option<i64>> {
     let row: Option<(i64,)> =
         reading!(db, pool => sqlx::query_as(LATEST_IN).bind(channel).fetch_optional(pool).await)?;
     Ok(row.map(|(id,)| id))

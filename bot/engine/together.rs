@@ -1,0 +1,150 @@
+//! Shared commits: what arrives while one transaction is being made durable waits, and all of it
+//! goes into the next one. Under load this is what makes durable answers fast; alone, an input
+//! has a transaction to itself and waits for nobody.
+
+use super::{Ask, Engine, Error, Taken};
+use crate::store::rollbacks;
+use std::{
+    collections::VecDeque,
+    sync::{Arc, Mutex, PoisonError},
+};
+use tokio::sync::oneshot;
+
+/// How many inputs share a transaction at most.
+const AT_ONCE: usize = 128;
+/// How many inputs wait at most. More are refused at once: each of them would be too late anyway.
+const WAITING_AT_MOST: usize = 2_048;
+
+/// What waits for the next transaction.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Queue(Arc<Mutex<Inside>>);
+
+#[derive(Debug, Default)]
+struct Inside {
+    waiting: VecDeque<Waiting>,
+    /// Whether somebody is at it.
+    served: bool,
+}
+
+#[derive(Debug)]
+struct Waiting {
+    key: String,
+    ask: Ask,
+    answer: oneshot::Sender<Result<Taken, Error>>,
+}
+
+impl Queue {
+    fn inside<T>(&self, change: impl FnOnce(&mut Inside) -> T) -> T {
+        change(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// The next ones, in the order in which they came; empty: nobody is at it any more.
+    fn next(&self) -> Vec<Waiting> {
+        self.inside(|inside| {
+            let n = inside.waiting.len().min(AT_ONCE);
+            inside.served = n > 0;
+            inside.waiting.drain(..n).collect()
+        })
+    }
+}
+
+/// Leaves the queue to somebody else when its owner panics.
+struct Serving(Option<Queue>);
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        if let Some(queue) = &self.0 {
+            queue.inside(|inside| {
+                inside.served = false;
+                // Whoever waits is told, and comes again.
+                inside.waiting.clear();
+            });
+        }
+    }
+}
+
+impl Engine {
+    /// Takes input once. Input with a key that was taken before gets the same answer again, and
+    /// nothing else happens. When this returns, what it gives is durable.
+    pub async fn take(&self, key: &str, ask: Ask) -> Result<Taken, Error> {
+        let (answer, answered) = oneshot::channel();
+        let waiting = Waiting {
+            key: key.to_owned(),
+            ask,
+            answer,
+        };
+        let first = self.queue.inside(|inside| {
+            if inside.waiting.len() >= WAITING_AT_MOST {
+                return Err(Error::Overloaded);
+            }
+            inside.waiting.push_back(waiting);
+            Ok(!std::mem::replace(&mut inside.served, true))
+        })?;
+        if first {
+            // On its own: whoever came first may hang up, and the others still get their answers.
+            let engine = self.clone();
+            tokio::spawn(async move { engine.serve().await });
+        }
+        answered.await.unwrap_or(Err(Error::Overloaded))
+    }
+
+    /// Takes what waits, transaction after transaction, until nothing does.
+    async fn serve(self) {
+        let mut serving = Serving(Some(self.queue.clone()));
+        loop {
+            let some = self.queue.next();
+            if some.is_empty() {
+                // It was given up under the same lock: somebody else may have it by now.
+                serving.0 = None;
+                return;
+            }
+            self.take_together(some).await;
+            self.bell.notify_one();
+        }
+    }
+
+    async fn take_together(&self, some: Vec<Waiting>) {
+        let asked: Vec<(&str, &Ask)> = some
+            .iter()
+            .map(|waiting| (waiting.key.as_str(), &waiting.ask))
+            .collect();
+        match self.take_all(&asked).await {
+            Ok(taken) => {
+                for (waiting, taken) in some.into_iter().zip(taken) {
+                    let _ = waiting.answer.send(Ok(taken));
+                }
+            }
+            // One of them may be at fault, or two replicas took the same: each by itself.
+            Err(_) => {
+                for Waiting { key, ask, answer } in some {
+                    let _ = answer.send(self.take_alone(&key, &ask).await);
+                }
+            }
+        }
+    }
+
+    async fn take_alone(&self, key: &str, ask: &Ask) -> Result<Taken, Error> {
+        for _ in 0..3 {
+            match self.take_all(&[(key, ask)]).await {
+                // Somebody else took the same input or opened a rollback of the same service in
+                // the same moment: look again.
+                Err(Error::Database(error)) if rollbacks::is_taken(&error) => {}
+                Err(error) => return Err(error),
+                Ok(taken) => return taken.into_iter().next().ok_or(Error::Raced),
+            }
+        }
+        Err(Error::Raced)
+    }
+
+    /// All of these in one transaction, or none.
+    async fn take_all(&self, asked: &[(&str, &Ask)]) -> Result<Vec<Taken>, Error> {
+        let now = self.clock.now();
+        let mut tx = self.db.begin().await?;
+        let mut taken = Vec::with_capacity(asked.len());
+        for (key, ask) in asked {
+            taken.push(self.take_in(&mut tx, key, ask, now).await?);
+        }
+        tx.commit().await?;
+        Ok(taken)
+    }
+}
