@@ -312,6 +312,7 @@ impl Engine {
             None if !turns.is_empty() && proposal.because.is_none() => Some(Refusal::Flapping {
                 service: proposal.service.clone(),
                 turns: turns.clone(),
+                undoes: proposal.aim.undoes,
             }),
             None => None,
         };

@@ -64,6 +64,7 @@ pub struct Update {
     pub waited: String,
     pub goal: Option<String>,
     pub judged: String,
+    pub undoes: Option<String>,
     pub unships: String,
     pub leaves: String,
     pub after: Option<String>,
@@ -310,6 +311,7 @@ impl Update {
                 (Some(_), Some(_)) => "missed".into(),
                 _ => String::new(),
             },
+            undoes: rollback.aim.undoes.map(|id| format!("RB-{id}")),
             unships: match plan.map(|plan| &plan.unships) {
                 Some(Unships::Known(releases)) if releases.is_empty() => {
                     "nothing that served".into()
@@ -358,6 +360,7 @@ impl Update {
             waited: text(),
             goal: Some(text()),
             judged: text(),
+            undoes: Some("RB-1".into()),
             unships: text(),
             leaves: text(),
             after: Some(text()),

@@ -470,7 +470,7 @@ async fn tend(app: &App, heard: &Heard, named: &ServiceRef, tend: Tend) -> Resul
     };
     app.engine.take(&heard.key, Ask::Leave(step)).await?;
     Ok(Answer::whisper(
-        "Checking who you are. The channel hears what comes of it.",
+        "Checking who you are first. The channel hears of it when it is done.",
     ))
 }
 

@@ -164,6 +164,7 @@ pub async fn glass_count(app: &App) -> sqlx::Result<GlassCount> {
 pub async fn pins(app: &App) -> Result<Answer, Error> {
     let db = &app.engine.db;
     let now = app.engine.clock.now();
+    let mut first = None;
     let mut lines = vec![];
     for (service, environment, survey, read_at) in rollbacks::sights(db).await? {
         if survey.pin != Pin::On || app.config.service(&service, &environment).is_none() {
@@ -188,8 +189,9 @@ pub async fn pins(app: &App) -> Result<Answer, Error> {
                     inline(last.from_label(), 60)
                 )
             }
-            _ => "not by a rollback from here".to_owned(),
+            _ => "but not by a rollback from here".to_owned(),
         };
+        first.get_or_insert_with(|| format!("{service}@{environment}"));
         lines.push(format!(
             "*{}* ({})  automatic deploys OFF {by} · read {} ago",
             inline(&service, 80),
@@ -197,10 +199,13 @@ pub async fn pins(app: &App) -> Result<Answer, Error> {
             spell(age)
         ));
     }
-    Ok(Answer::whisper(match lines.is_empty() {
-        true => "Nothing is pinned: automatic deploys flow everywhere, as far as the platforms were read.".to_owned(),
-        false => {
-            lines.push("`/rollback unpin <service>` lets them flow again.".into());
+    Ok(Answer::whisper(match first {
+        None => "Nothing is pinned: automatic deploys flow everywhere, as far as the platforms were read.".to_owned(),
+        Some(first) => {
+            lines.push(format!(
+                "`/rollback unpin {}` lets them flow again.",
+                inline(&first, 160)
+            ));
             lines.join("\n")
         }
     }))
@@ -241,14 +246,18 @@ pub async fn contacts(app: &App, service: Option<&Service>) -> Result<Answer, Er
         if rung.page {
             whom.push("PagerDuty".into());
         }
+        let verb = if whom.len() == 1 { "is" } else { "are" };
         lines.push(format!(
-            "After {}: {}.",
+            "After {}: {} {verb} asked.",
             spell(rung.after),
             list(&whom, "and")
         ));
     }
-    if lines.is_empty() {
-        lines.push("No ladder is configured for approvals that nobody gives.".into());
+    if config.policy.remind.is_empty() {
+        lines.insert(0, "Nobody is reminded.".into());
+    }
+    if config.policy.escalate.is_empty() {
+        lines.push("Nobody else is asked.".into());
     }
     let mut blocks = vec![
         header("Contacts"),

@@ -161,3 +161,41 @@ async fn a_platform_that_cannot_be_read_again_opens_the_card_again() {
     assert_eq!(world.vercel.production(), "v213");
     world.slack.take_all();
 }
+
+#[tokio::test]
+async fn a_target_that_is_gone_by_the_time_of_the_yes_leaves_nothing_to_run() {
+    let mut world = World::new().await;
+    world
+        .maya()
+        .says("/rollback frontend to v213 because checkout 500s")
+        .await;
+    world.settle().await;
+    world.slack.take_all();
+    world.vercel.no_longer_offer("v213");
+    world.sam().clicks("Approve").await;
+    world.settle().await;
+    assert_snapshot!(world.sam().sees(), @"Rollback Bot (only visible to @sam): v213 cannot be the target, because Vercel does not offer it for instant rollback. Nothing was run. `to v212` would be possible.");
+    assert_snapshot!(world.maya().sees(), @"Rollback Bot (only visible to @maya): v213 cannot be the target, because Vercel does not offer it for instant rollback. Nothing was run. `to v212` would be possible.");
+    assert_snapshot!(world.channel(), @r#"
+    Rollback Bot (edited):
+      RB-1 BLOCKED  frontend (production)
+      v214 → v213 · asked for by @maya · "checkout 500s"
+      `[x]` 03:12:00 UTC approved   @sam as oncall
+      v213 cannot be the target, because Vercel does not offer it for instant rollback. Nothing was run. to v212 would be possible.
+    "#);
+    assert_eq!(world.vercel.rollbacks_asked(), 0);
+    // Nothing is open any more that would be in the way of another one.
+    world
+        .maya()
+        .says("/rollback frontend to v212 because checkout 500s")
+        .await;
+    world.settle().await;
+    assert!(
+        world
+            .channel()
+            .contains("Roll back frontend (production)?  RB-2")
+    );
+    world.maya().clicks("Cancel").await;
+    world.settle().await;
+    world.slack.take_all();
+}

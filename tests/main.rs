@@ -22,3 +22,5 @@ mod releases;
 mod roles;
 mod rollback;
 mod solo;
+mod undo;
+mod waiting;

@@ -336,7 +336,7 @@ async fn production_that_moves_away_again_is_seen() {
       v214 → v213 · asked for by @maya · "checkout 500s"
       `[x]` 03:12:00 UTC approved   @sam as oncall
       `[x]` 03:12:00 UTC accepted   Vercel says: job succeeded
-      `[ ]` pinned   automatic deploys are still ON
+      `[ ]` pinned   automatic deploys are ON
       `[!]` 03:12:00 UTC serving   by now 0/8 on v213
       `[x]` 03:12:10 UTC verified   version v213 answers, 1/1 checks pass
       Production moved away again: shop.example.com, www.shop.example.com, checkout.example.com and 5 more no longer on v213.

@@ -31,7 +31,7 @@ fn release(shop: &Path, name: &str, age: Duration, now: jiff::Timestamp) {
 }
 
 /// A shop on disk, served by what its link points to.
-async fn shop() -> (World, std::path::PathBuf) {
+pub async fn shop() -> (World, std::path::PathBuf) {
     let place = tempfile::tempdir().unwrap().keep();
     let shop = place.join("shop");
     let hour = Duration::from_secs(3_600);
@@ -49,7 +49,9 @@ async fn shop() -> (World, std::path::PathBuf) {
     let settings = SHOP
         .replace("{dir}", &place.display().to_string())
         .replace("{local}", &site.url());
-    (World::with(&settings).await, place)
+    let mut world = World::with(&settings).await;
+    world.site = site;
+    (world, place)
 }
 
 #[tokio::test]

@@ -76,12 +76,13 @@ fn proposed(
         plan.to.label()
     );
     let unships = match &plan.unships {
+        Unships::Known(releases) if releases.is_empty() => "Un-ships nothing.".into(),
         Unships::Known(releases) => format!("Un-ships {}.", releases_count(releases.len())),
         Unships::Unknown(_) => "What it un-ships is not known.".into(),
     };
-    let verb = verb(plan.way);
+    let deed = deed(rollback);
     let ask = confirm(
-        &format!("{verb} {}?", cut(&rollback.service, 60)),
+        &format!("{deed} {}?", cut(&rollback.service, 60)),
         &format!(
             "{} {}. {unships}{} Plan {}.",
             rollback.environment,
@@ -93,7 +94,7 @@ fn proposed(
                 .unwrap_or_default(),
             hash.map(ToString::to_string).unwrap_or_default()
         ),
-        &format!("{verb} now"),
+        now_label(plan.way),
         "Go back",
     );
     let case = authority.map(|known| rollback.case(&known.policy, &known.roster));
@@ -106,7 +107,7 @@ fn proposed(
         .is_some_and(|case| case.rule.confirm != Confirm::Click);
     let label = match plan.way {
         Way::Back => "Approve & roll back…",
-        Way::Forward => "Approve & go forward…",
+        Way::Forward => "Approve & undo…",
     };
     let approve = match by_form {
         true => button(APPROVE_BY_FORM, label, &value),
@@ -132,7 +133,7 @@ fn proposed(
     said.extend(waiting(rollback));
     let blocks = vec![
         header(&format!(
-            "{verb} {} ({})?  RB-{id}",
+            "{deed} {} ({})?  RB-{id}",
             rollback.service, rollback.environment
         )),
         context(&asked_line),
@@ -152,8 +153,9 @@ fn proposed(
         ),
     ];
     let text = format!(
-        "RB-{id} proposed: {} {} ({}) from {} to {}{}. Needs {needs}. Expires {}.",
-        verb.to_lowercase(),
+        "RB-{id} proposed: {}{} {} ({}) from {} to {}{}. Needs {needs}. Expires {}.",
+        deed[..1].to_lowercase(),
+        &deed[1..],
         rollback.service,
         rollback.environment,
         inline(rollback.from_label(), 80),
@@ -169,11 +171,19 @@ fn proposed(
     }
 }
 
-/// What a plan of this way is called, as a command.
-fn verb(way: Way) -> &'static str {
+/// What is done to its service, as a question or a command begins.
+fn deed(rollback: &Rollback) -> String {
+    match rollback.aim.undoes {
+        Some(undone) => format!("Undo RB-{undone} on"),
+        None => "Roll back".into(),
+    }
+}
+
+/// What a button says that lets a plan of this way run at once.
+pub fn now_label(way: Way) -> &'static str {
     match way {
-        Way::Back => "Roll back",
-        Way::Forward => "Go forward with",
+        Way::Back => "Roll back now",
+        Way::Forward => "Undo now",
     }
 }
 
@@ -301,6 +311,9 @@ pub fn facts(plan: &Plan, now: Timestamp) -> String {
         inline(&plan.chosen, 100)
     ));
     lines.push(match &plan.unships {
+        Unships::Known(releases) if releases.is_empty() && plan.way == Way::Forward => {
+            "*Un-ships*  nothing: it goes forward".into()
+        }
         Unships::Known(releases) if releases.is_empty() => "*Un-ships*  nothing that served".into(),
         Unships::Known(releases) => {
             let named: Vec<String> = releases
@@ -491,7 +504,7 @@ fn steps(rollback: &Rollback) -> Vec<String> {
             Pin::On => "`[x]` pinned   automatic deploys are off (read back)".into(),
             Pin::NotNeeded => "`[x]` pinned   nothing to hold off".into(),
             Pin::Off if times.serving.is_none() => "`[~]` pinned   reading back".into(),
-            Pin::Off => "`[ ]` pinned   automatic deploys are still ON".into(),
+            Pin::Off => "`[ ]` pinned   automatic deploys are ON".into(),
             Pin::Unknown => "`[ ]` pinned   the platform does not say".into(),
         });
     }

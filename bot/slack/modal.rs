@@ -2,7 +2,7 @@
 
 use super::{
     blocks::{cut, inline, plain, section},
-    card::{release, summary},
+    card::{now_label, release, summary},
 };
 use jiff::Timestamp;
 use rollback_domain::{
@@ -10,7 +10,7 @@ use rollback_domain::{
     plan::PlanHash,
     policy::{Confirm, Rule},
     proof::spell,
-    release::Survey,
+    release::{Survey, Way},
     rollback::Rollback,
     step::Form,
 };
@@ -178,7 +178,8 @@ pub fn approve(about: &About, external_id: &str, rollback: &Rollback, rule: &Rul
         (Confirm::Click, _) | (_, None) => {}
     }
     let title = format!("Approve RB-{}", rollback.id);
-    asking(about, external_id, &title, "Roll back now", blocks)
+    let now = now_label(plan.map_or_else(Way::default, |plan| plan.way));
+    asking(about, external_id, &title, now, blocks)
 }
 
 /// An objection.

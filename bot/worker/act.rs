@@ -7,6 +7,7 @@ use super::{
 };
 use crate::{
     App,
+    config::Service,
     engine::{Error, Extra},
     roster,
     slack::{Failure, Words, blocks},
@@ -252,21 +253,29 @@ pub(super) async fn tend(app: &App, lease: &Lease) -> Result<(), Error> {
                         Kind::Unfrozen,
                         format!("unfroze {place}{}", said_by(because)),
                         format!(
-                            "{whom} takes the freeze of {place} off (@{} had asked for it: \"{}\").",
+                            "{whom} takes the freeze of {place} off{} (@{} had asked for it: \"{}\").",
+                            Spoken::quoted(&said_by(because)),
                             Spoken::quoted(&freeze.by.name),
                             Spoken::quoted(&freeze.because)
                         ),
                     )),
                 }
             }
-            Tend::Unpin { because } => match unpin(app, found).await {
-                Ok(said) => Ok((
+            Tend::Unpin { because } => match unpin(app, lease, found, &place).await {
+                Ok(Err(refusal)) => Err(refusal),
+                Ok(Ok(said)) => Ok((
                     Kind::Unpinned,
                     format!("unpinned {place}{}: {said}", said_by(because)),
                     format!(
-                        "{whom} lets automatic deploys of {place} flow again: {said}. The next one goes live by itself."
+                        "{whom} unpinned {place}{}: {said}.",
+                        Spoken::quoted(&said_by(because))
                     ),
                 )),
+                // Asking once more does no harm, and tells what came of the first time.
+                Err(Trouble::Unanswered(why)) if lease.attempt < PATIENCE => {
+                    let next = Next::Retry(backoff(app, lease.attempt), why);
+                    return app.engine.end(lease, next, Extra::default()).await;
+                }
                 Err(Trouble::Busy { why, retry_after }) if lease.attempt < PATIENCE => {
                     let at = retry_after.map_or_else(
                         || backoff(app, lease.attempt),
@@ -296,6 +305,17 @@ pub(super) async fn tend(app: &App, lease: &Lease) -> Result<(), Error> {
             return refuse(app, lease, to, *source, &verb, &refusal).await;
         }
     };
+    // An open card of the service shows a freeze from now on.
+    let open = rollbacks::open(&app.engine.db).await?;
+    let open = open
+        .into_iter()
+        .find(|open| open.service == *service && open.environment == *environment);
+    let spoken = match (tend, &open) {
+        (Tend::Freeze { .. }, Some(open)) if open.waiting.window_ends.is_some() => {
+            format!("{spoken} RB-{} does not start by itself any more.", open.id)
+        }
+        _ => spoken,
+    };
     let happening = Happening {
         at: now,
         who: Actor::Person(by.clone()),
@@ -320,20 +340,24 @@ pub(super) async fn tend(app: &App, lease: &Lease) -> Result<(), Error> {
         Tend::Unfreeze { .. } => Some(None),
         Tend::Unpin { .. } => None,
     };
+    let mut steps = vec![(post, now)];
+    if matches!(tend, Tend::Unpin { .. }) {
+        // The board and the list of pins are to say it at once.
+        let survey = Step::Survey {
+            service: service.clone(),
+            environment: environment.clone(),
+        };
+        steps.push((survey, now));
+    }
     let extra = Extra {
         roster: read,
         froze: freeze
             .clone()
             .map(|freeze| (service.clone(), environment.clone(), freeze)),
         recorded: Some((channel.clone(), happening)),
-        steps: vec![(post, now)],
+        steps,
         ..Extra::default()
     };
-    // An open card of the service shows it from now on.
-    let open = rollbacks::open(&app.engine.db).await?;
-    let open = open
-        .into_iter()
-        .find(|open| open.service == *service && open.environment == *environment);
     match (freeze, open) {
         (Some(freeze), Some(open)) => {
             app.engine
@@ -347,22 +371,33 @@ pub(super) async fn tend(app: &App, lease: &Lease) -> Result<(), Error> {
 }
 
 /// Lets automatic deploys go live again, if they are held off.
-async fn unpin(app: &App, service: &crate::config::Service) -> Result<String, Trouble> {
+async fn unpin(
+    app: &App,
+    lease: &Lease,
+    service: &Service,
+    place: &str,
+) -> Result<Result<String, Refusal>, Trouble> {
     let Some(provider) = app.provider(service) else {
         return Err(Trouble::Refused("its platform is not known".into()));
     };
     let survey = provider.survey().await?;
+    let nothing = |what: String| {
+        let what = format!("{what}: there is nothing to unpin.");
+        Ok(Err(Refusal::AlreadySo { what }))
+    };
     match survey.pin {
-        Pin::NotNeeded => Err(Trouble::Refused(
-            "nothing holds automatic deploys of it off".into(),
-        )),
-        Pin::Off => Ok("they were not held off".into()),
-        Pin::On | Pin::Unknown => provider.unpin().await.map_err(|trouble| match trouble {
-            Trouble::Unanswered(why) => Trouble::Refused(format!(
-                "{} It may or may not have been done: `/rollback pins` tells after the next look",
-                sentence(&why)
-            )),
-            trouble => trouble,
+        Pin::NotNeeded => nothing(format!("A rollback of {place} holds no deploys off")),
+        // An attempt before this one may have done it without hearing so.
+        Pin::Off if lease.attempt > 1 => Ok(Ok("automatic deploys go live again (read back)".into())),
+        Pin::Off => nothing(format!("Automatic deploys of {place} are not held off")),
+        Pin::On | Pin::Unknown => provider.unpin().await.map(Ok).map_err(|trouble| {
+            match trouble {
+                Trouble::Unanswered(why) => Trouble::Unanswered(format!(
+                    "{} It may or may not have been done: `/rollback pins` tells after the next look",
+                    sentence(&why)
+                )),
+                trouble => trouble,
+            }
         }),
     }
 }

@@ -23,6 +23,7 @@ use rollback_domain::{
     refusal::Refusal,
     release::{Pin, Progress, Surface, Survey, Trouble},
     rollback::{Command, Rollback, State},
+    step::Step,
 };
 use std::{sync::Arc, time::Duration};
 
@@ -299,9 +300,32 @@ impl Drive<'_> {
 
     async fn read_back(self) -> Result<(), Error> {
         match self.provider.observe(&self.rollback).await {
-            Ok(progress) => self.put(Command::Observed { progress }).await,
+            Ok(progress) => {
+                let mut extra = Extra::default();
+                if self.has_moved(&progress) {
+                    // The board and the list of pins are to say it at once.
+                    let survey = Step::Survey {
+                        service: self.rollback.service.clone(),
+                        environment: self.rollback.environment.clone(),
+                    };
+                    extra.steps.push((survey, self.app.engine.clock.now()));
+                }
+                self.put_with(Command::Observed { progress }, extra).await
+            }
             Err(Trouble::Busy { why, retry_after }) => self.again(why, retry_after).await,
             Err(trouble) => self.again(trouble.to_string(), None).await,
+        }
+    }
+
+    /// Whether the platform is done and production is another one than before.
+    fn has_moved(&self, progress: &Progress) -> bool {
+        let to = self.rollback.plan.as_ref().map(|plan| plan.to.id.as_str());
+        match progress {
+            Progress::Serving { surfaces, .. } => {
+                surfaces.iter().all(|surface| surface.live.as_deref() == to)
+            }
+            Progress::Partial { .. } => true,
+            Progress::Failed { .. } | Progress::NotAsked { .. } => false,
         }
     }
 

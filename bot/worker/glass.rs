@@ -14,10 +14,15 @@ use crate::{
 };
 use rollback_domain::{
     refusal::Source,
-    rollback::{Command, Page, Rollback},
+    rollback::{Command, Page, Rollback, Spoken},
+    step::Step,
     timeline::{Actor, Happening, Kind},
 };
 use serde_json::json;
+use std::time::Duration;
+
+/// How long it may take until the channel was told who is asked.
+const SAID_BY: Duration = Duration::from_secs(5);
 
 /// Brings the message about a broken glass to the present state: posts it once, then edits it.
 pub(super) async fn message(app: &App, lease: &Lease, id: u64) -> Result<(), Error> {
@@ -71,7 +76,7 @@ pub(super) async fn review(app: &App, lease: &Lease, id: u64) -> Result<(), Erro
         return app.engine.end(lease, Next::Done, Extra::default()).await;
     };
     let Some(service) = app.config.service(&rollback.service, &rollback.environment) else {
-        let at = later(app, std::time::Duration::from_secs(3_600));
+        let at = later(app, Duration::from_secs(3_600));
         let why = "its service is not in the configuration".to_owned();
         return app
             .engine
@@ -105,7 +110,7 @@ pub(super) async fn page(app: &App, lease: &Lease, id: u64, page: &Page) -> Resu
     };
     let sent = match page {
         // By now it may not be needed any more: the page that takes it back may be out already.
-        Page::Trigger { key, .. } if key.ends_with(":approval") && !rollback.waiting.paged => {
+        Page::Trigger { key, .. } if !is_wanted(&rollback, key) => {
             return app.engine.end(lease, Next::Done, Extra::default()).await;
         }
         Page::Trigger { key, summary } => {
@@ -124,20 +129,53 @@ pub(super) async fn page(app: &App, lease: &Lease, id: u64, page: &Page) -> Resu
         Page::Resolve { key } => pagerduty.resolve(&named(key)).await,
     };
     app.metrics.paged(sent.is_ok());
+    let now = app.engine.clock.now();
     match sent {
-        Ok(()) => app.engine.end(lease, Next::Done, Extra::default()).await,
+        Ok(()) => {
+            let mut extra = Extra::default();
+            // Decided while it was being sent: what takes it back may have been there first.
+            let by_now = rollbacks::get(&app.engine.db, id).await?;
+            if let Page::Trigger { key, .. } = page
+                && !by_now.is_some_and(|rollback| is_wanted(&rollback, key))
+            {
+                let page = Page::Resolve { key: key.clone() };
+                extra.steps.push((Step::Page { rollback: id, page }, now));
+            }
+            app.engine.end(lease, Next::Done, extra).await
+        }
         Err(Trouble::Never(why)) => {
             tracing::error!(id, why, "PagerDuty will not take this page");
+            let (text, spoken) = match page {
+                Page::Trigger { key, .. } => {
+                    let text = format!("PagerDuty could not be told, nobody was paged: {why}");
+                    let post = Step::Post {
+                        channel: rollback.channel.clone(),
+                        thread: None,
+                        under: None,
+                        spoken: Spoken::Text(format!(
+                            "PagerDuty could not be told of RB-{id}, so nobody was paged: {why}. `/rollback contacts` says who can help."
+                        )),
+                        id: format!("{key}:refused"),
+                    };
+                    (text, Some(post))
+                }
+                Page::Resolve { .. } => (format!("the page could not be taken back: {why}"), None),
+            };
             let happening = Happening {
-                at: app.engine.clock.now(),
+                at: now,
                 who: Actor::Bot,
                 source: Source::Bot,
                 kind: Kind::Paged,
-                text: format!("PagerDuty could not be told: {why}"),
+                text,
                 rollback: Some(id),
             };
             let extra = Extra {
                 happened: Some((rollback.incident, happening)),
+                // Not before the words that say whom it asks.
+                steps: spoken
+                    .map(|post| (post, later(app, SAID_BY)))
+                    .into_iter()
+                    .collect(),
                 ..Extra::default()
             };
             app.engine.end(lease, Next::Done, extra).await
@@ -148,6 +186,14 @@ pub(super) async fn page(app: &App, lease: &Lease, id: u64, page: &Page) -> Resu
                 .end(lease, Next::Retry(at, why), Extra::default())
                 .await
         }
+    }
+}
+
+/// Whether somebody is still needed for what a page is about.
+fn is_wanted(rollback: &Rollback, key: &str) -> bool {
+    match key.ends_with(":approval") {
+        true => rollback.waiting.paged,
+        false => rollback.glass.as_ref().is_some_and(|glass| glass.paged),
     }
 }
 

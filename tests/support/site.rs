@@ -50,6 +50,12 @@ impl Site {
     pub fn sickens(&self, release: &str) {
         self.behaviour.lock().unwrap().sick.push(release.into());
     }
+
+    /// What this release needs is there again: it is well from now on.
+    pub fn heals(&self, release: &str) {
+        let mut behaviour = self.behaviour.lock().unwrap();
+        behaviour.sick.retain(|sick| sick != release);
+    }
 }
 
 impl Behaviour {

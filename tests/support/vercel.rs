@@ -286,6 +286,16 @@ impl Vercel {
         books.set(domain, &uid);
     }
 
+    /// Somebody rolls back in the dashboard: live everywhere, and deploys are held off from then on.
+    pub fn roll_back(&self, label: &str) {
+        let now = self.now();
+        let mut books = self.books();
+        let uid = books.uid(label);
+        let at_once = std::mem::replace(&mut books.moves_at_once, true);
+        books.begin("rollback", &uid, None, now);
+        books.moves_at_once = at_once;
+    }
+
     /// Somebody promotes a deployment in the dashboard: live everywhere, no longer held off.
     pub fn promote(&self, label: &str) {
         let now = self.now();

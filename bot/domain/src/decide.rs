@@ -15,7 +15,7 @@ use crate::{
     grammar::ReviewAnswer,
     people::{Person, Standing},
     plan::{Aim, Plan, PlanHash},
-    policy::Policy,
+    policy::{Policy, Rung},
     proof::{Round, spell},
     refusal::{Refusal, Source, list},
     release::{Pin, Progress, Receipt, Release, Surface, Survey, Trouble},
@@ -33,6 +33,8 @@ use std::time::Duration;
 const READ_BACK_AT_MOST: Duration = Duration::from_secs(60);
 /// How long the platform may take from accepting to serving before that is said to be too long.
 pub const SERVE_WITHIN: Duration = Duration::from_secs(15 * 60);
+/// How long a card may take to appear before somebody is asked to look at it.
+const CARD_FIRST: Duration = Duration::from_secs(5);
 /// How many objections one card takes.
 const OBJECTIONS_AT_MOST: usize = 20;
 /// How long a request may leave no trace before it counts as never received.
@@ -346,8 +348,12 @@ impl Draft {
             ),
         );
         if policy.page_on_break_glass {
+            let does = match self.rollback.aim.undoes {
+                Some(undone) => format!("undoes RB-{undone} on"),
+                None => "rolls back".to_owned(),
+            };
             let summary = format!(
-                "BREAK GLASS: @{} rolls back {} without an approval: {because}",
+                "BREAK GLASS: @{} {does} {} without an approval: {because}",
                 who.person.name,
                 self.what()
             );
@@ -651,6 +657,9 @@ impl Draft {
         }
         self.become_(State::Proposed { expires_at });
         self.wait_on(policy);
+        // What is due already, because a card before this one waited, is said below this one.
+        let card = after(self.now, CARD_FIRST);
+        self.drive_at = self.drive_at.map(|at| at.max(card));
         Ok(())
     }
 
@@ -757,47 +766,59 @@ impl Draft {
                 &format!("reminder:{n}"),
             );
         }
-        while let Some(rung) = policy.escalate.get(self.rollback.waiting.climbed)
-            && rung.after <= waited
-        {
-            self.rollback.waiting.climbed += 1;
-            let n = self.rollback.waiting.climbed;
-            let mut people: Vec<String> = rung.people.clone();
-            for role in &rung.roles {
-                for member in roster.members(role) {
-                    if !people.iter().any(|known| known == member) {
-                        people.push(member.to_owned());
-                    }
-                }
-            }
-            people.truncate(10);
-            self.asked(
-                Kind::Escalated,
-                format!(
-                    "RB-{id} has waited {} for an approval to roll back {}",
-                    spell(waited),
-                    self.what()
-                ),
-                people,
-                rung.page.then(|| "PagerDuty".to_owned()),
-                false,
-                &format!("escalation:{n}"),
-            );
-            if rung.page {
-                let because = self.rollback.because.clone().unwrap_or_default();
-                let summary = format!(
-                    "RB-{id} waits for an approval since {}: {}, asked for by @{}: {because}",
-                    waited_since.strftime("%H:%M UTC"),
-                    self.what(),
-                    self.rollback.requester.name,
-                );
-                self.rollback.waiting.paged = true;
-                self.page("approval", summary);
-            }
-        }
+        self.climb(waited_since, roster, policy);
         self.says.push(Say::Card);
         self.wait_on(policy);
         Ok(())
+    }
+
+    /// Asks whoever is next on the ladder; of several rungs that are due, everybody at once.
+    fn climb(&mut self, waited_since: Timestamp, roster: &Roster, policy: &Policy) {
+        let waited = since(waited_since, self.now);
+        let left = policy.escalate.iter().skip(self.rollback.waiting.climbed);
+        let due: Vec<&Rung> = left.take_while(|rung| rung.after <= waited).collect();
+        if due.is_empty() {
+            return;
+        }
+        self.rollback.waiting.climbed += due.len();
+        let n = self.rollback.waiting.climbed;
+        let mut people: Vec<String> = vec![];
+        for rung in &due {
+            let members = rung.roles.iter().flat_map(|role| roster.members(role));
+            for id in rung.people.iter().map(String::as_str).chain(members) {
+                if !people.iter().any(|known| known == id) {
+                    people.push(id.to_owned());
+                }
+            }
+        }
+        people.truncate(10);
+        let pages = due.iter().any(|rung| rung.page);
+        let id = self.rollback.id;
+        let what = self.deed();
+        self.asked(
+            Kind::Escalated,
+            format!(
+                "RB-{id} has waited {} for an approval to {what}",
+                spell(waited)
+            ),
+            people,
+            pages.then(|| "PagerDuty".to_owned()),
+            false,
+            &format!("escalation:{n}"),
+        );
+        if pages {
+            let because = match &self.rollback.because {
+                Some(because) => format!(", because \"{because}\""),
+                None => String::new(),
+            };
+            let summary = format!(
+                "RB-{id} has waited since {} for an approval to {what}; asked for by @{}{because}",
+                waited_since.strftime("%H:%M UTC"),
+                self.rollback.requester.name,
+            );
+            self.rollback.waiting.paged = true;
+            self.page("approval", summary);
+        }
     }
 
     /// Asks people, in the card's thread or in the channel, and writes down that they were asked.
@@ -848,8 +869,22 @@ impl Draft {
         if self.now < expires_at {
             return Err(self.not_open());
         }
-        let Ok(fresh) = plan else {
-            return self.expire();
+        let fresh = match plan {
+            Ok(fresh) => fresh,
+            Err(refusal) => {
+                let why = match refusal {
+                    Refusal::PlatformTrouble { why } => why,
+                    refusal => refusal.to_string(),
+                };
+                let text = format!(
+                    "not kept open, because no fresh plan could be made. {}",
+                    crate::refusal::sentence(&why)
+                );
+                self.happened(Actor::Bot, Source::Bot, Kind::Refused, text.clone());
+                let text = format!("RB-{} is {}", self.rollback.id, Spoken::quoted(&text));
+                self.post(text, vec![], true, "not-kept-open");
+                return self.expire();
+            }
         };
         let hash = fresh.hash(&self.rollback.service, &self.rollback.environment);
         if Some(&hash) == self.rollback.hash.as_ref() {
@@ -958,6 +993,14 @@ impl Draft {
             self.rollback.from_label(),
             self.rollback.to_label()
         )
+    }
+
+    /// What an approval would let happen, as a verb.
+    fn deed(&self) -> String {
+        match self.rollback.aim.undoes {
+            Some(undone) => format!("undo RB-{undone} on {}", self.what()),
+            None => format!("roll back {}", self.what()),
+        }
     }
 
     /// Says something where everybody sees it; [`Spoken::whom`] stands in `text` for `people`.
@@ -1076,9 +1119,10 @@ impl Draft {
             self.drive_at = Some(self.now);
             return Ok(());
         }
-        let moved = match &plan {
-            Ok(fresh) => drift(self.rollback.plan.as_ref(), fresh),
-            Err(refusal) => refusal.to_string(),
+        let moved = match plan {
+            Ok(fresh) => drift(self.rollback.plan.as_ref(), &fresh),
+            // The same aim drawn once more would come to the same.
+            Err(refusal) => return self.no_plan_any_more(&refusal),
         };
         let why = format!("Nothing was run: {moved}");
         self.happened(Actor::Bot, Source::Bot, Kind::Superseded, why.clone());
@@ -1088,6 +1132,34 @@ impl Draft {
         proposal.source = Source::Bot;
         self.opens = Some(proposal);
         self.end(State::Superseded { why });
+        Ok(())
+    }
+
+    /// The platform went on in a way that leaves nothing to approve.
+    fn no_plan_any_more(&mut self, refusal: &Refusal) -> Result<(), Refusal> {
+        let why = refusal.to_string();
+        self.happened(
+            Actor::Bot,
+            Source::Bot,
+            Kind::Blocked,
+            format!("{}: {why}", refusal.code()),
+        );
+        self.tell_approvers(&why);
+        let requester = self.rollback.requester.id.clone();
+        if !self
+            .rollback
+            .approvals
+            .iter()
+            .any(|one| one.by.id == requester)
+        {
+            self.says.push(Say::Tell {
+                person: requester,
+                reply_to: self.rollback.reply_to.clone(),
+                spoken: Spoken::from(refusal),
+            });
+        }
+        self.spend_glass(&why);
+        self.end(State::Blocked { why });
         Ok(())
     }
 

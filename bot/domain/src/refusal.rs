@@ -103,6 +103,7 @@ pub enum Refusal {
     Flapping {
         service: String,
         turns: Vec<String>,
+        undoes: Option<u64>,
     },
     CannotUndo {
         id: u64,
@@ -341,12 +342,17 @@ impl Refusal {
                     people => format!("{people} can give one."),
                 }
             ),
-            Refusal::Flapping { service, turns } => format!(
-                "That would be the second change of direction of {} within 30 minutes ({}). Say why it is right this time: the same command with `because …`. Nothing was run.",
-                text(service), text(&list(turns, "and"))
+            Refusal::Flapping { service, turns, undoes } => format!(
+                "That would be one more change of direction of {} within 30 minutes ({}). Say why it is right this time: {}. Nothing was run.",
+                text(service),
+                text(&list(turns, "and")),
+                match undoes {
+                    Some(id) => format!("`/rollback undo RB-{id} because …`"),
+                    None => "the same command with `because …`".into(),
+                }
             ),
             Refusal::CannotUndo { id, why } => format!(
-                "RB-{id} cannot be undone: {}. `/rollback list` and the service's name shows what can be gone to. Nothing was run.", text(why)
+                "RB-{id} cannot be undone: {}. `/rollback list` and the service's name shows the releases. Nothing was run.", text(why)
             ),
             Refusal::Forged { what } => format!(
                 "That click does not fit: {}. It was recorded. Nothing was run. Use the buttons of the newest card.", text(what)

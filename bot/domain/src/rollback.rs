@@ -267,7 +267,7 @@ impl Times {
 pub enum State {
     /// The platform is being read; there is no card yet.
     Planning,
-    /// There was no plan to propose.
+    /// There was no plan to propose, or none was left when it was to be run.
     Blocked { why: String },
     /// The card is open.
     Proposed { expires_at: Timestamp },
@@ -373,7 +373,7 @@ impl Rollback {
             return Some("it never had a plan".into());
         };
         if self.times.asked.is_none() {
-            return Some("nothing was run".into());
+            return Some("it was not run".into());
         }
         if plan.way == crate::release::Way::Forward {
             return Some("it is an undo itself; a rollback takes it back".into());

@@ -1016,7 +1016,7 @@ fn nobody_answers() {
     }
     let answered = decide(&rollback, acts("U0SAM", approve(None)), &ladder, at(930)).unwrap();
     let _ = writeln!(story, "{}", said(&answered));
-    insta::assert_snapshot!(story, @"
+    insta::assert_snapshot!(story, @r#"
     03:14 RB-41 has waited 2 m for an approval: asked @U0SAM
     thread: RB-41 has waited 2 m for an approval. Asking @U0SAM.
     03:17 RB-41 has waited 5 m for an approval to roll back frontend (production), v214 → v213: asked @U0DORA
@@ -1024,11 +1024,11 @@ fn nobody_answers() {
     03:22 read the platform again: nothing that matters has changed; the plan is open until 03:32:00 UTC
 
     03:27 RB-41 has waited 15 m for an approval to roll back frontend (production), v214 → v213: asked PagerDuty
-    03:27 paging PagerDuty: RB-41 waits for an approval since 03:12 UTC: frontend (production), v214 → v213, asked for by @maya: checkout 500s
+    03:27 paging PagerDuty: RB-41 has waited since 03:12 UTC for an approval to roll back frontend (production), v214 → v213; asked for by @maya, because "checkout 500s"
     channel: RB-41 has waited 15 m for an approval to roll back frontend (production), v214 → v213. Asking PagerDuty.
-    page RB-41:approval: RB-41 waits for an approval since 03:12 UTC: frontend (production), v214 → v213, asked for by @maya: checkout 500s
+    page RB-41:approval: RB-41 has waited since 03:12 UTC for an approval to roll back frontend (production), v214 → v213; asked for by @maya, because "checkout 500s"
     page RB-41:approval taken back
-    ");
+    "#);
 
     // Another plan has taken its place meanwhile: its card pages for itself.
     let moved = Command::Renewed {
@@ -1044,18 +1044,57 @@ fn nobody_answers() {
         frozen: None,
     };
     let next = decide(&next, planned, &ladder, at(1201)).unwrap();
-    assert!(next.drive_at.is_some_and(|next| next <= at(1201)));
+    assert_eq!(next.drive_at, Some(at(1206)), "below its card");
     let again = decide(&next.rollback, waited(), &ladder, at(1201)).unwrap();
-    insta::assert_snapshot!(said(&again), @"
+    insta::assert_snapshot!(said(&again), @r#"
     channel: RB-42 has waited 20 m 1 s for an approval to roll back frontend (production), v213 → v212. Asking PagerDuty.
-    page RB-42:approval: RB-42 waits for an approval since 03:12 UTC: frontend (production), v213 → v212, asked for by @maya: checkout 500s
-    ");
+    page RB-42:approval: RB-42 has waited since 03:12 UTC for an approval to roll back frontend (production), v213 → v212; asked for by @maya, because "checkout 500s"
+    "#);
 
     // After an outage one reminder says it, and every rung is climbed.
     let late = decide(&proposed(Risk::Code), waited(), &ladder, at(1000)).unwrap();
     assert_eq!(late.rollback.waiting.reminded, 1);
     assert_eq!(late.rollback.waiting.climbed, 2);
     assert_eq!(late.drive_at, Some(at(600)), "its plan is over by now");
+    insta::assert_snapshot!(said(&late), @r#"
+    thread: RB-41 has waited 16 m 40 s for an approval. Asking @U0SAM.
+    channel: RB-41 has waited 16 m 40 s for an approval to roll back frontend (production), v214 → v213. Asking @U0DORA and PagerDuty.
+    page RB-41:approval: RB-41 has waited since 03:12 UTC for an approval to roll back frontend (production), v214 → v213; asked for by @maya, because "checkout 500s"
+    "#);
+
+    // Without a fresh plan it is not kept open, and whoever was asked reads why.
+    let why = "it answered 503".to_owned();
+    let renewed = Command::Renewed {
+        plan: Err(Refusal::PlatformTrouble { why }),
+    };
+    let given_up = decide(&late.rollback, renewed, &ladder, at(1000)).unwrap();
+    assert_eq!(given_up.rollback.state.name(), "expired");
+    insta::assert_snapshot!(said(&given_up), @"
+    thread: RB-41 is not kept open, because no fresh plan could be made. It answered 503.
+    page RB-41:approval taken back
+    ");
+}
+
+#[test]
+fn a_yes_to_what_cannot_be_done_any_more_ends_it() {
+    let approved = put(&proposed(Risk::Code), acts("U0SAM", approve(None)));
+    let reread = Command::Rechecked {
+        survey: Box::new(survey(["v214", "v214"])),
+        plan: Err(Refusal::LiveUnknown),
+        roster: Box::new(everybody()),
+    };
+    let decision = decide(&approved, reread, &policy(), at(2)).unwrap();
+    assert_eq!(decision.rollback.state.name(), "blocked");
+    assert_eq!(decision.opens, None, "the same aim would come to the same");
+    let told: Vec<&str> = decision
+        .says
+        .iter()
+        .filter_map(|say| match say {
+            Say::Tell { person, .. } => Some(person.as_str()),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(told, ["U0SAM", "U0MAYA"]);
 }
 
 #[test]
@@ -1121,13 +1160,13 @@ fn what_can_be_undone() {
     insta::assert_snapshot!(lines.join("\n"), @"
     planning: not, because it never had a plan
     blocked: not, because it never had a plan
-    proposed: not, because nothing was run
-    proposed, and its time is over: not, because nothing was run
-    proposed, and its objection window is over: not, because nothing was run
-    proposed, of class data: not, because nothing was run
-    proposed, of class data, approved by sam: not, because nothing was run
-    approved: not, because nothing was run
-    approved, by a glass that tom broke: not, because nothing was run
+    proposed: not, because it was not run
+    proposed, and its time is over: not, because it was not run
+    proposed, and its objection window is over: not, because it was not run
+    proposed, of class data: not, because it was not run
+    proposed, of class data, approved by sam: not, because it was not run
+    approved: not, because it was not run
+    approved, by a glass that tom broke: not, because it was not run
     executing: not, because it is asking
     accepted: not, because it is accepted
     serving 1/2: not, because it is serving 1/2
@@ -1138,10 +1177,10 @@ fn what_can_be_undone() {
     closed, on a glass that tom broke: yes
     failed: not, because it failed
     partial 1/2: yes
-    denied: not, because nothing was run
-    cancelled: not, because nothing was run
-    expired: not, because nothing was run
-    superseded: not, because nothing was run
+    denied: not, because it was not run
+    cancelled: not, because it was not run
+    expired: not, because it was not run
+    superseded: not, because it was not run
     ");
 }
 

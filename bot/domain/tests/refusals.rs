@@ -277,15 +277,24 @@ fn of_the_rest() -> Vec<(Refusal, &'static str)> {
             Refusal::Flapping {
                 service: "frontend".into(),
                 turns: all(&["RB-40 went back", "RB-41 went forward"]),
+                undoes: None,
             },
             "the same command with `because …`.",
+        ),
+        (
+            Refusal::Flapping {
+                service: "frontend".into(),
+                turns: all(&["RB-40 went back", "RB-41 went forward", "RB-42 went back"]),
+                undoes: Some(42),
+            },
+            "`/rollback undo RB-42 because …`.",
         ),
         (
             Refusal::CannotUndo {
                 id: 41,
                 why: "what it left is not known".into(),
             },
-            "`/rollback list` and the service's name shows what can be gone to.",
+            "`/rollback list` and the service's name shows the releases.",
         ),
         (
             Refusal::Forged {

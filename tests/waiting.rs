@@ -1,0 +1,669 @@
+//! Nobody answers: who is reminded, who is asked next, who is woken, and when it is given up.
+
+use crate::support::{FRONTEND, World, pagerduty::Broken};
+use insta::assert_snapshot;
+use jiff::Timestamp;
+use std::time::Duration;
+
+/// sam is asked by the card, then ana, then kim, and then whoever PagerDuty wakes.
+const LADDER: &str = r#"
+[roles.oncall]
+members = ["U0SAM"]
+[roles.lead]
+members = ["U0ANA"]
+[pagerduty]
+token = "env:PAGERDUTY_TOKEN"
+routing_key = "env:PAGERDUTY_ROUTING_KEY"
+api_url = "{pagerduty}"
+events_url = "{pagerduty}"
+[[policy.escalate]]
+after = "5m"
+roles = ["lead"]
+[[policy.escalate]]
+after = "15m"
+people = ["U0KIM"]
+[[policy.escalate]]
+after = "30m"
+page = true
+"#;
+
+/// A card that was posted at 03:12, and the ladder behind it.
+async fn a_card_with_a_ladder() -> World {
+    let mut world = World::set_up(LADDER, FRONTEND).await;
+    world.with_a_card().await;
+    world
+}
+
+/// Time passes until then.
+async fn until(world: &mut World, time: &str) {
+    let then: Timestamp = format!("2026-03-14T{time}Z").parse().unwrap();
+    let left = then.duration_since(world.clock.now());
+    world.passes(Duration::try_from(left).unwrap()).await;
+}
+
+/// The kinds of entries that tell of waiting, in their order.
+async fn told(world: &World) -> String {
+    let record = world.record().await;
+    let of_waiting = |line: &&str| {
+        [
+            " reminded:",
+            " escalated:",
+            " paged:",
+            " rechecked:",
+            " expired:",
+            " superseded:",
+        ]
+        .iter()
+        .any(|kind| line.contains(kind))
+    };
+    record
+        .lines()
+        .filter(of_waiting)
+        .collect::<Vec<_>>()
+        .join("\n")
+}
+
+#[tokio::test]
+async fn whoever_may_approve_is_reminded_then_others_are_asked_and_at_last_somebody_is_woken() {
+    let mut world = a_card_with_a_ladder().await;
+    until(&mut world, "03:12:58").await;
+    assert_eq!(
+        world.channel(),
+        "",
+        "nobody is bothered in the first minute"
+    );
+    until(&mut world, "03:13:10").await;
+    assert_snapshot!(world.channel(), @r#"
+    Rollback Bot (edited):
+      Roll back frontend (production)?  RB-1
+      Requested by @maya at 03:12:00 UTC · "checkout 500s" · expires 03:22:00 UTC
+      Now  `v214`  a1b2c3d  live since 02:41:00 UTC by kim (32 m ago)  "checkout: new tax engine"
+      Target  `v213`  3c4d5e6  live since 20:12:00 UTC by lee (7 h 1 m ago)  "session expiry" · served 6 h 29 m until 02:41:00 UTC · previous known good
+      Un-ships  1 release: v214 "checkout: new tax engine" (the commits between are unknown)
+      Restores  code, cron jobs of the target's vercel.json, env values baked into the build
+      Leaves  database · today's env settings · flags · storage
+      After  automatic deploys stay OFF until unpinned
+      Where  8 surfaces: 8/8 serve v214
+      Needs  one approval: @sam (oncall) or @ana (lead), not @maya
+      Risk  code · plan `625a`
+      Waits  since 03:12:00 UTC; asked @sam, @ana, last at 03:13:00 UTC
+      [ Change target… ] [ Approve & roll back… ] [ Cancel ] [ ⋯ Object… / Break glass… / Who can approve / May I approve? ]
+      | Rollback Bot: RB-1 has waited 1 m for an approval. Asking @sam and @ana.
+    "#);
+    until(&mut world, "03:15:10").await;
+    assert_snapshot!(world.channel(), @r#"
+    Rollback Bot (edited):
+      Roll back frontend (production)?  RB-1
+      Requested by @maya at 03:12:00 UTC · "checkout 500s" · expires 03:22:00 UTC
+      Now  `v214`  a1b2c3d  live since 02:41:00 UTC by kim (34 m ago)  "checkout: new tax engine"
+      Target  `v213`  3c4d5e6  live since 20:12:00 UTC by lee (7 h 3 m ago)  "session expiry" · served 6 h 29 m until 02:41:00 UTC · previous known good
+      Un-ships  1 release: v214 "checkout: new tax engine" (the commits between are unknown)
+      Restores  code, cron jobs of the target's vercel.json, env values baked into the build
+      Leaves  database · today's env settings · flags · storage
+      After  automatic deploys stay OFF until unpinned
+      Where  8 surfaces: 8/8 serve v214
+      Needs  one approval: @sam (oncall) or @ana (lead), not @maya
+      Risk  code · plan `625a`
+      Waits  since 03:12:00 UTC; asked @sam, @ana, last at 03:15:00 UTC
+      [ Change target… ] [ Approve & roll back… ] [ Cancel ] [ ⋯ Object… / Break glass… / Who can approve / May I approve? ]
+      | Rollback Bot: RB-1 has waited 3 m for an approval. Asking @sam and @ana.
+    "#);
+    until(&mut world, "03:16:58").await;
+    assert_eq!(world.channel(), "");
+    until(&mut world, "03:17:10").await;
+    assert_snapshot!(world.channel(), @r#"
+    Rollback Bot (edited):
+      Roll back frontend (production)?  RB-1
+      Requested by @maya at 03:12:00 UTC · "checkout 500s" · expires 03:22:00 UTC
+      Now  `v214`  a1b2c3d  live since 02:41:00 UTC by kim (36 m ago)  "checkout: new tax engine"
+      Target  `v213`  3c4d5e6  live since 20:12:00 UTC by lee (7 h 5 m ago)  "session expiry" · served 6 h 29 m until 02:41:00 UTC · previous known good
+      Un-ships  1 release: v214 "checkout: new tax engine" (the commits between are unknown)
+      Restores  code, cron jobs of the target's vercel.json, env values baked into the build
+      Leaves  database · today's env settings · flags · storage
+      After  automatic deploys stay OFF until unpinned
+      Where  8 surfaces: 8/8 serve v214
+      Needs  one approval: @sam (oncall) or @ana (lead), not @maya
+      Risk  code · plan `625a`
+      Waits  since 03:12:00 UTC; asked @sam, @ana, last at 03:17:00 UTC
+      [ Change target… ] [ Approve & roll back… ] [ Cancel ] [ ⋯ Object… / Break glass… / Who can approve / May I approve? ]
+    Rollback Bot: RB-1 has waited 5 m for an approval to roll back frontend (production), v214 → v213. Asking @ana.
+    "#);
+    // The plan is ten minutes old: the platform is read again, and nothing has changed.
+    until(&mut world, "03:22:10").await;
+    assert_snapshot!(world.channel(), @r#"
+    Rollback Bot (edited):
+      Roll back frontend (production)?  RB-1
+      Requested by @maya at 03:12:00 UTC · "checkout 500s" · expires 03:32:00 UTC
+      Now  `v214`  a1b2c3d  live since 02:41:00 UTC by kim (41 m ago)  "checkout: new tax engine"
+      Target  `v213`  3c4d5e6  live since 20:12:00 UTC by lee (7 h 10 m ago)  "session expiry" · served 6 h 29 m until 02:41:00 UTC · previous known good
+      Un-ships  1 release: v214 "checkout: new tax engine" (the commits between are unknown)
+      Restores  code, cron jobs of the target's vercel.json, env values baked into the build
+      Leaves  database · today's env settings · flags · storage
+      After  automatic deploys stay OFF until unpinned
+      Where  8 surfaces: 8/8 serve v214
+      Needs  one approval: @sam (oncall) or @ana (lead), not @maya
+      Risk  code · plan `625a`
+      Waits  since 03:12:00 UTC; asked @sam, @ana, last at 03:17:00 UTC
+      [ Change target… ] [ Approve & roll back… ] [ Cancel ] [ ⋯ Object… / Break glass… / Who can approve / May I approve? ]
+    "#);
+    until(&mut world, "03:27:10").await;
+    assert_snapshot!(world.channel(), @r#"
+    Rollback Bot (edited):
+      Roll back frontend (production)?  RB-1
+      Requested by @maya at 03:12:00 UTC · "checkout 500s" · expires 03:32:00 UTC
+      Now  `v214`  a1b2c3d  live since 02:41:00 UTC by kim (46 m ago)  "checkout: new tax engine"
+      Target  `v213`  3c4d5e6  live since 20:12:00 UTC by lee (7 h 15 m ago)  "session expiry" · served 6 h 29 m until 02:41:00 UTC · previous known good
+      Un-ships  1 release: v214 "checkout: new tax engine" (the commits between are unknown)
+      Restores  code, cron jobs of the target's vercel.json, env values baked into the build
+      Leaves  database · today's env settings · flags · storage
+      After  automatic deploys stay OFF until unpinned
+      Where  8 surfaces: 8/8 serve v214
+      Needs  one approval: @sam (oncall) or @ana (lead), not @maya
+      Risk  code · plan `625a`
+      Waits  since 03:12:00 UTC; asked @sam, @ana, @kim, last at 03:27:00 UTC
+      [ Change target… ] [ Approve & roll back… ] [ Cancel ] [ ⋯ Object… / Break glass… / Who can approve / May I approve? ]
+    Rollback Bot: RB-1 has waited 15 m for an approval to roll back frontend (production), v214 → v213. Asking @kim.
+    "#);
+    // Whoever is asked may not be one of those who may: the click says who is.
+    world.somebody("U0KIM").clicks("Approve").await;
+    world.settle().await;
+    assert_snapshot!(world.somebody("U0KIM").sees(), @"Rollback Bot (only visible to @kim): This needs somebody with the role oncall or lead, and you do not have it. @sam or @ana can. Nothing was run.");
+    until(&mut world, "03:41:58").await;
+    assert!(world.channel().contains("expires 03:42:00 UTC"));
+    assert_eq!(world.pagerduty.pages(), Vec::<String>::new());
+    until(&mut world, "03:42:10").await;
+    assert_snapshot!(world.channel(), @r#"
+    Rollback Bot (edited):
+      Roll back frontend (production)?  RB-1
+      Requested by @maya at 03:12:00 UTC · "checkout 500s" · expires 03:52:00 UTC
+      Now  `v214`  a1b2c3d  live since 02:41:00 UTC by kim (1 h 1 m ago)  "checkout: new tax engine"
+      Target  `v213`  3c4d5e6  live since 20:12:00 UTC by lee (7 h 30 m ago)  "session expiry" · served 6 h 29 m until 02:41:00 UTC · previous known good
+      Un-ships  1 release: v214 "checkout: new tax engine" (the commits between are unknown)
+      Restores  code, cron jobs of the target's vercel.json, env values baked into the build
+      Leaves  database · today's env settings · flags · storage
+      After  automatic deploys stay OFF until unpinned
+      Where  8 surfaces: 8/8 serve v214
+      Needs  one approval: @sam (oncall) or @ana (lead), not @maya
+      Risk  code · plan `625a`
+      Waits  since 03:12:00 UTC; asked @sam, @ana, @kim, PagerDuty, last at 03:42:00 UTC
+      [ Change target… ] [ Approve & roll back… ] [ Cancel ] [ ⋯ Object… / Break glass… / Who can approve / May I approve? ]
+    Rollback Bot: RB-1 has waited 30 m for an approval to roll back frontend (production), v214 → v213. Asking PagerDuty.
+    "#);
+    assert_snapshot!(world.pagerduty.pages().join("\n"), @r#"trigger rollback-bot:rollback.example.com:RB-1:approval: RB-1 has waited since 03:12 UTC for an approval to roll back frontend (production), v214 → v213; asked for by @maya, because "checkout 500s""#);
+    // sam wakes up.
+    world.vercel.moves_at_once(true);
+    world.sam().clicks("Approve").await;
+    world.passes(Duration::from_secs(30)).await;
+    assert_eq!(world.vercel.production(), "v213");
+    assert_snapshot!(world.pagerduty.pages().join("\n"), @r#"
+    trigger rollback-bot:rollback.example.com:RB-1:approval: RB-1 has waited since 03:12 UTC for an approval to roll back frontend (production), v214 → v213; asked for by @maya, because "checkout 500s"
+    resolve rollback-bot:rollback.example.com:RB-1:approval
+    "#);
+    assert_snapshot!(world.channel(), @r#"
+    Rollback Bot (edited):
+      RB-1 VERIFIED  frontend (production)
+      v214 → v213 · asked for by @maya · "checkout 500s"
+      `[x]` 03:42:10 UTC approved   @sam as oncall
+      `[x]` 03:42:10 UTC accepted   Vercel says: job succeeded
+      `[x]` pinned   automatic deploys are off (read back)
+      `[x]` 03:42:10 UTC serving   8/8 on v213
+      `[x]` 03:42:20 UTC verified   version v213 answers, 1/1 checks pass
+      v213 answers from outside and passes its checks.
+      Command → serving 30 m 10 s (target 2 m: missed) · of which waiting for approval 30 m 10 s · automatic deploys stay OFF
+      [ Undo… ]
+    Rollback Bot:
+      ROLLBACK VERIFIED · frontend (production) · v214 → v213 · RB-1
+      Why  checkout 500s
+      Status  v213 answers from outside and passes its checks.
+      Now serving  v213 on 8/8, since 2026-03-14 03:42:10 UTC
+      Checked from outside  version v213 answers, 1/1 checks pass
+      Time  command → serving 30 m 10 s (target 2 m: missed), of which waiting for approval 30 m 10 s
+      Un-shipped  v214
+      Not touched  database, today's env settings, flags, storage
+      Afterwards  automatic deploys stay OFF until unpinned
+      Contact  asked for by @maya, approved by @sam
+      The defect itself is not fixed by this: it is still in v214.
+    "#);
+    assert_snapshot!(told(&world).await, @r#"
+    rollback-bot reminded: RB-1 has waited 1 m for an approval: asked @U0SAM and @U0ANA
+    rollback-bot reminded: RB-1 has waited 3 m for an approval: asked @U0SAM and @U0ANA
+    rollback-bot escalated: RB-1 has waited 5 m for an approval to roll back frontend (production), v214 → v213: asked @U0ANA
+    rollback-bot rechecked: read the platform again: nothing that matters has changed; the plan is open until 03:32:00 UTC
+    rollback-bot escalated: RB-1 has waited 15 m for an approval to roll back frontend (production), v214 → v213: asked @U0KIM
+    rollback-bot rechecked: read the platform again: nothing that matters has changed; the plan is open until 03:42:00 UTC
+    rollback-bot rechecked: read the platform again: nothing that matters has changed; the plan is open until 03:52:00 UTC
+    rollback-bot escalated: RB-1 has waited 30 m for an approval to roll back frontend (production), v214 → v213: asked PagerDuty
+    rollback-bot paged: paging PagerDuty: RB-1 has waited since 03:12 UTC for an approval to roll back frontend (production), v214 → v213; asked for by @maya, because "checkout 500s"
+    rollback-bot rechecked: read the platform again: nothing that matters has changed
+    "#);
+    // Whoever was asked is not asked any more.
+    world.passes(Duration::from_secs(1_800)).await;
+    assert!(!world.channel().contains("waited"));
+    assert_eq!(world.pagerduty.pages().len(), 2);
+}
+
+#[tokio::test]
+async fn when_the_last_who_was_asked_is_silent_too_it_expires_and_the_page_is_taken_back() {
+    let mut world = a_card_with_a_ladder().await;
+    until(&mut world, "03:51:58").await;
+    world.channel();
+    assert_eq!(world.rollback(1).await.state.name(), "proposed");
+    assert_eq!(world.pagerduty.pages().len(), 1);
+    until(&mut world, "03:52:10").await;
+    assert_snapshot!(world.channel(), @r#"
+    Rollback Bot (edited):
+      RB-1 EXPIRED  frontend (production)
+      v214 → v213 · asked for by @maya · "checkout 500s"
+      Nobody approved it by 03:52:00 UTC. Nothing was run. Propose again for a fresh plan.
+    "#);
+    assert_snapshot!(world.pagerduty.pages().join("\n"), @r#"
+    trigger rollback-bot:rollback.example.com:RB-1:approval: RB-1 has waited since 03:12 UTC for an approval to roll back frontend (production), v214 → v213; asked for by @maya, because "checkout 500s"
+    resolve rollback-bot:rollback.example.com:RB-1:approval
+    "#);
+    assert_snapshot!(told(&world).await, @r#"
+    rollback-bot reminded: RB-1 has waited 1 m for an approval: asked @U0SAM and @U0ANA
+    rollback-bot reminded: RB-1 has waited 3 m for an approval: asked @U0SAM and @U0ANA
+    rollback-bot escalated: RB-1 has waited 5 m for an approval to roll back frontend (production), v214 → v213: asked @U0ANA
+    rollback-bot rechecked: read the platform again: nothing that matters has changed; the plan is open until 03:32:00 UTC
+    rollback-bot escalated: RB-1 has waited 15 m for an approval to roll back frontend (production), v214 → v213: asked @U0KIM
+    rollback-bot rechecked: read the platform again: nothing that matters has changed; the plan is open until 03:42:00 UTC
+    rollback-bot rechecked: read the platform again: nothing that matters has changed; the plan is open until 03:52:00 UTC
+    rollback-bot escalated: RB-1 has waited 30 m for an approval to roll back frontend (production), v214 → v213: asked PagerDuty
+    rollback-bot paged: paging PagerDuty: RB-1 has waited since 03:12 UTC for an approval to roll back frontend (production), v214 → v213; asked for by @maya, because "checkout 500s"
+    rollback-bot expired: nobody approved in time; nothing was run
+    "#);
+    world.sam().clicks_an_old("Approve").await;
+    world.settle().await;
+    assert_snapshot!(world.sam().sees(), @"Rollback Bot (only visible to @sam): The card of RB-1 is from 03:12:00 UTC and expired at 03:52:00 UTC. Nothing was run. Propose again for a fresh plan.");
+    assert_eq!(world.vercel.rollbacks_asked(), 0);
+}
+
+#[tokio::test]
+async fn a_process_that_starts_again_climbs_on_where_it_was() {
+    let mut world = a_card_with_a_ladder().await;
+    until(&mut world, "03:17:10").await;
+    world.channel();
+    world.stops().await;
+    world.clock.advance(Duration::from_secs(120));
+    world.starts().await;
+    until(&mut world, "03:21:58").await;
+    assert_eq!(world.channel(), "", "nobody is asked a second time");
+    until(&mut world, "03:27:10").await;
+    assert_snapshot!(told(&world).await, @"
+    rollback-bot reminded: RB-1 has waited 1 m for an approval: asked @U0SAM and @U0ANA
+    rollback-bot reminded: RB-1 has waited 3 m for an approval: asked @U0SAM and @U0ANA
+    rollback-bot escalated: RB-1 has waited 5 m for an approval to roll back frontend (production), v214 → v213: asked @U0ANA
+    rollback-bot rechecked: read the platform again: nothing that matters has changed; the plan is open until 03:32:00 UTC
+    rollback-bot escalated: RB-1 has waited 15 m for an approval to roll back frontend (production), v214 → v213: asked @U0KIM
+    ");
+    let seen = world.channel();
+    assert_eq!(seen.matches("has waited").count(), 1, "{seen}");
+    world.sam().clicks("Cancel").await;
+    world.settle().await;
+    assert!(world.channel().contains("RB-1 CANCELLED"));
+    assert_eq!(world.pagerduty.pages(), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn what_fell_due_while_the_process_was_gone_is_done_once_each() {
+    let mut world = a_card_with_a_ladder().await;
+    until(&mut world, "03:12:30").await;
+    world.stops().await;
+    // Two reminders, two rungs and the plan's end fall into these sixteen minutes.
+    world.clock.advance(Duration::from_secs(16 * 60));
+    world.starts().await;
+    until(&mut world, "03:28:40").await;
+    assert_snapshot!(world.channel(), @r#"
+    Rollback Bot (edited):
+      Roll back frontend (production)?  RB-1
+      Requested by @maya at 03:12:00 UTC · "checkout 500s" · expires 03:38:30 UTC
+      Now  `v214`  a1b2c3d  live since 02:41:00 UTC by kim (47 m 32 s ago)  "checkout: new tax engine"
+      Target  `v213`  3c4d5e6  live since 20:12:00 UTC by lee (7 h 16 m ago)  "session expiry" · served 6 h 29 m until 02:41:00 UTC · previous known good
+      Un-ships  1 release: v214 "checkout: new tax engine" (the commits between are unknown)
+      Restores  code, cron jobs of the target's vercel.json, env values baked into the build
+      Leaves  database · today's env settings · flags · storage
+      After  automatic deploys stay OFF until unpinned
+      Where  8 surfaces: 8/8 serve v214
+      Needs  one approval: @sam (oncall) or @ana (lead), not @maya
+      Risk  code · plan `625a`
+      Waits  since 03:12:00 UTC; asked @sam, @ana, @kim, last at 03:28:30 UTC
+      [ Change target… ] [ Approve & roll back… ] [ Cancel ] [ ⋯ Object… / Break glass… / Who can approve / May I approve? ]
+      | Rollback Bot: RB-1 has waited 16 m 30 s for an approval. Asking @sam and @ana.
+    Rollback Bot: RB-1 has waited 16 m 30 s for an approval to roll back frontend (production), v214 → v213. Asking @ana and @kim.
+    "#);
+    assert_snapshot!(told(&world).await, @"
+    rollback-bot rechecked: read the platform again: nothing that matters has changed; the plan is open until 03:38:30 UTC
+    rollback-bot reminded: RB-1 has waited 16 m 30 s for an approval: asked @U0SAM and @U0ANA
+    rollback-bot escalated: RB-1 has waited 16 m 30 s for an approval to roll back frontend (production), v214 → v213: asked @U0ANA and @U0KIM
+    ");
+    until(&mut world, "03:38:25").await;
+    assert_eq!(world.channel(), "");
+    world.ana().clicks("Cancel").await;
+    world.settle().await;
+    world.slack.take_all();
+}
+
+#[tokio::test]
+async fn a_pagerduty_that_is_down_is_told_when_it_is_back_and_once() {
+    let mut world = a_card_with_a_ladder().await;
+    until(&mut world, "03:41:58").await;
+    world.pagerduty.breaks(Broken::Status(503));
+    until(&mut world, "03:46:00").await;
+    assert_eq!(world.pagerduty.pages(), Vec::<String>::new());
+    // What people are told does not wait for PagerDuty.
+    assert!(world.channel().contains("PagerDuty"));
+    world.pagerduty.breaks(Broken::Not);
+    until(&mut world, "03:48:00").await;
+    assert_snapshot!(world.pagerduty.pages().join("\n"), @r#"trigger rollback-bot:rollback.example.com:RB-1:approval: RB-1 has waited since 03:12 UTC for an approval to roll back frontend (production), v214 → v213; asked for by @maya, because "checkout 500s""#);
+    until(&mut world, "03:51:00").await;
+    assert_eq!(world.pagerduty.pages().len(), 1);
+    assert_eq!(world.channel(), "");
+    world.sam().clicks("Cancel").await;
+    world.settle().await;
+    assert_eq!(world.pagerduty.pages().len(), 2);
+    world.slack.take_all();
+}
+
+#[tokio::test]
+async fn nobody_is_woken_for_what_was_decided_while_pagerduty_was_down() {
+    let mut world = a_card_with_a_ladder().await;
+    until(&mut world, "03:41:58").await;
+    world.pagerduty.breaks(Broken::Status(503));
+    until(&mut world, "03:43:00").await;
+    world
+        .ana()
+        .says("/rollback deny RB-1 because we fixed it")
+        .await;
+    until(&mut world, "03:44:00").await;
+    world.pagerduty.breaks(Broken::Not);
+    until(&mut world, "03:50:00").await;
+    assert!(
+        !world.pagerduty.pages().join("\n").contains("trigger"),
+        "{:?}",
+        world.pagerduty.pages()
+    );
+    world.slack.take_all();
+}
+
+#[tokio::test]
+async fn a_page_that_pagerduty_refuses_is_no_secret() {
+    let mut world = a_card_with_a_ladder().await;
+    until(&mut world, "03:41:58").await;
+    world.channel();
+    world.pagerduty.breaks(Broken::Status(400));
+    until(&mut world, "03:42:30").await;
+    assert_snapshot!(world.channel(), @r#"
+    Rollback Bot (edited):
+      Roll back frontend (production)?  RB-1
+      Requested by @maya at 03:12:00 UTC · "checkout 500s" · expires 03:52:00 UTC
+      Now  `v214`  a1b2c3d  live since 02:41:00 UTC by kim (1 h 1 m ago)  "checkout: new tax engine"
+      Target  `v213`  3c4d5e6  live since 20:12:00 UTC by lee (7 h 30 m ago)  "session expiry" · served 6 h 29 m until 02:41:00 UTC · previous known good
+      Un-ships  1 release: v214 "checkout: new tax engine" (the commits between are unknown)
+      Restores  code, cron jobs of the target's vercel.json, env values baked into the build
+      Leaves  database · today's env settings · flags · storage
+      After  automatic deploys stay OFF until unpinned
+      Where  8 surfaces: 8/8 serve v214
+      Needs  one approval: @sam (oncall) or @ana (lead), not @maya
+      Risk  code · plan `625a`
+      Waits  since 03:12:00 UTC; asked @sam, @ana, @kim, PagerDuty, last at 03:42:00 UTC
+      [ Change target… ] [ Approve & roll back… ] [ Cancel ] [ ⋯ Object… / Break glass… / Who can approve / May I approve? ]
+    Rollback Bot: RB-1 has waited 30 m for an approval to roll back frontend (production), v214 → v213. Asking PagerDuty.
+    Rollback Bot: PagerDuty could not be told of RB-1, so nobody was paged: PagerDuty refused the event (400). `/rollback contacts` says who can help.
+    "#);
+    assert_snapshot!(told(&world).await, @r#"
+    rollback-bot reminded: RB-1 has waited 1 m for an approval: asked @U0SAM and @U0ANA
+    rollback-bot reminded: RB-1 has waited 3 m for an approval: asked @U0SAM and @U0ANA
+    rollback-bot escalated: RB-1 has waited 5 m for an approval to roll back frontend (production), v214 → v213: asked @U0ANA
+    rollback-bot rechecked: read the platform again: nothing that matters has changed; the plan is open until 03:32:00 UTC
+    rollback-bot escalated: RB-1 has waited 15 m for an approval to roll back frontend (production), v214 → v213: asked @U0KIM
+    rollback-bot rechecked: read the platform again: nothing that matters has changed; the plan is open until 03:42:00 UTC
+    rollback-bot rechecked: read the platform again: nothing that matters has changed; the plan is open until 03:52:00 UTC
+    rollback-bot escalated: RB-1 has waited 30 m for an approval to roll back frontend (production), v214 → v213: asked PagerDuty
+    rollback-bot paged: paging PagerDuty: RB-1 has waited since 03:12 UTC for an approval to roll back frontend (production), v214 → v213; asked for by @maya, because "checkout 500s"
+    rollback-bot paged: PagerDuty could not be told, nobody was paged: PagerDuty refused the event (400)
+    "#);
+    world.sam().clicks("Cancel").await;
+    world.settle().await;
+    world.slack.take_all();
+}
+
+#[tokio::test]
+async fn a_fresh_card_waits_on_where_the_one_before_it_was() {
+    let mut world = a_card_with_a_ladder().await;
+    until(&mut world, "03:19:00").await;
+    world.channel();
+    world.vercel.deploy("v215", "5e6f7a8b9c0", "hotfix", "lee");
+    until(&mut world, "03:21:58").await;
+    assert_eq!(world.channel(), "");
+    until(&mut world, "03:22:30").await;
+    assert_snapshot!(world.channel(), @r#"
+    Rollback Bot (edited):
+      RB-1 SUPERSEDED  frontend (production)
+      v214 → v213 · asked for by @maya · "checkout 500s"
+      Nothing was run: production moved from v214 to v215 after the card was made. A fresh plan takes its place.
+    Rollback Bot:
+      Roll back frontend (production)?  RB-2
+      Requested by @maya at 03:22:00 UTC · "checkout 500s" · expires 03:32:00 UTC · replaces RB-1
+      Now  `v215`  5e6f7a8  live since 03:19:00 UTC by lee (3 m 1 s ago)  "hotfix"
+      Target  `v214`  a1b2c3d  live since 02:41:00 UTC by kim (41 m 1 s ago)  "checkout: new tax engine" · served 38 m until 03:19:00 UTC · previous known good
+      Un-ships  1 release: v215 "hotfix" (the commits between are unknown)
+      Restores  code, cron jobs of the target's vercel.json, env values baked into the build
+      Leaves  database · today's env settings · flags · storage
+      After  automatic deploys stay OFF until unpinned
+      Where  8 surfaces: 8/8 serve v215
+      Needs  one approval: @sam (oncall) or @ana (lead), not @maya
+      Risk  code · plan `c3ff`
+      Waits  since 03:12:00 UTC; asked @sam, @ana, last at 03:17:00 UTC
+      [ Change target… ] [ Approve & roll back… ] [ Cancel ] [ ⋯ Object… / Break glass… / Who can approve / May I approve? ]
+    "#);
+    until(&mut world, "03:26:58").await;
+    assert_eq!(world.channel(), "", "nobody is reminded a second time");
+    until(&mut world, "03:27:10").await;
+    assert_snapshot!(world.channel(), @r#"
+    Rollback Bot (edited):
+      Roll back frontend (production)?  RB-2
+      Requested by @maya at 03:22:00 UTC · "checkout 500s" · expires 03:32:00 UTC · replaces RB-1
+      Now  `v215`  5e6f7a8  live since 03:19:00 UTC by lee (8 m ago)  "hotfix"
+      Target  `v214`  a1b2c3d  live since 02:41:00 UTC by kim (46 m ago)  "checkout: new tax engine" · served 38 m until 03:19:00 UTC · previous known good
+      Un-ships  1 release: v215 "hotfix" (the commits between are unknown)
+      Restores  code, cron jobs of the target's vercel.json, env values baked into the build
+      Leaves  database · today's env settings · flags · storage
+      After  automatic deploys stay OFF until unpinned
+      Where  8 surfaces: 8/8 serve v215
+      Needs  one approval: @sam (oncall) or @ana (lead), not @maya
+      Risk  code · plan `c3ff`
+      Waits  since 03:12:00 UTC; asked @sam, @ana, @kim, last at 03:27:00 UTC
+      [ Change target… ] [ Approve & roll back… ] [ Cancel ] [ ⋯ Object… / Break glass… / Who can approve / May I approve? ]
+    Rollback Bot: RB-2 has waited 15 m for an approval to roll back frontend (production), v215 → v214. Asking @kim.
+    "#);
+    until(&mut world, "03:42:10").await;
+    world.channel();
+    assert_snapshot!(world.pagerduty.pages().join("\n"), @r#"trigger rollback-bot:rollback.example.com:RB-2:approval: RB-2 has waited since 03:12 UTC for an approval to roll back frontend (production), v215 → v214; asked for by @maya, because "checkout 500s""#);
+    until(&mut world, "03:52:30").await;
+    assert_snapshot!(world.channel(), @r#"
+    Rollback Bot (edited):
+      RB-2 EXPIRED  frontend (production)
+      v215 → v214 · asked for by @maya · "checkout 500s"
+      Nobody approved it by 03:52:00 UTC. Nothing was run. Propose again for a fresh plan.
+    "#);
+    assert_snapshot!(told(&world).await, @r#"
+    rollback-bot reminded: RB-1 has waited 1 m for an approval: asked @U0SAM and @U0ANA
+    rollback-bot reminded: RB-1 has waited 3 m for an approval: asked @U0SAM and @U0ANA
+    rollback-bot escalated: RB-1 has waited 5 m for an approval to roll back frontend (production), v214 → v213: asked @U0ANA
+    rollback-bot superseded: Nothing was run: production moved from v214 to v215 after the card was made.
+    rollback-bot escalated: RB-2 has waited 15 m for an approval to roll back frontend (production), v215 → v214: asked @U0KIM
+    rollback-bot rechecked: read the platform again: nothing that matters has changed; the plan is open until 03:42:00 UTC
+    rollback-bot rechecked: read the platform again: nothing that matters has changed; the plan is open until 03:52:00 UTC
+    rollback-bot escalated: RB-2 has waited 30 m for an approval to roll back frontend (production), v215 → v214: asked PagerDuty
+    rollback-bot paged: paging PagerDuty: RB-2 has waited since 03:12 UTC for an approval to roll back frontend (production), v215 → v214; asked for by @maya, because "checkout 500s"
+    rollback-bot expired: nobody approved in time; nothing was run
+    "#);
+    assert_eq!(world.pagerduty.pages().len(), 2);
+    assert_eq!(world.vercel.rollbacks_asked(), 0);
+}
+
+#[tokio::test]
+async fn a_fresh_card_pages_in_the_place_of_the_one_before_it() {
+    let ladder = LADDER.replace("people = [\"U0KIM\"]", "page = true");
+    let mut world = World::set_up(&ladder, FRONTEND).await;
+    world.with_a_card().await;
+    until(&mut world, "03:28:00").await;
+    assert_eq!(world.pagerduty.pages().len(), 1);
+    world.slack.take_all();
+    world.vercel.deploy("v215", "5e6f7a8b9c0", "hotfix", "lee");
+    until(&mut world, "03:33:00").await;
+    assert_snapshot!(world.channel(), @r#"
+    Rollback Bot (edited):
+      RB-1 SUPERSEDED  frontend (production)
+      v214 → v213 · asked for by @maya · "checkout 500s"
+      Nothing was run: production moved from v214 to v215 after the card was made. A fresh plan takes its place.
+    Rollback Bot (edited):
+      Roll back frontend (production)?  RB-2
+      Requested by @maya at 03:32:00 UTC · "checkout 500s" · expires 03:42:00 UTC · replaces RB-1
+      Now  `v215`  5e6f7a8  live since 03:28:00 UTC by lee (4 m 5 s ago)  "hotfix"
+      Target  `v214`  a1b2c3d  live since 02:41:00 UTC by kim (51 m 5 s ago)  "checkout: new tax engine" · served 47 m until 03:28:00 UTC · previous known good
+      Un-ships  1 release: v215 "hotfix" (the commits between are unknown)
+      Restores  code, cron jobs of the target's vercel.json, env values baked into the build
+      Leaves  database · today's env settings · flags · storage
+      After  automatic deploys stay OFF until unpinned
+      Where  8 surfaces: 8/8 serve v215
+      Needs  one approval: @sam (oncall) or @ana (lead), not @maya
+      Risk  code · plan `c3ff`
+      Waits  since 03:12:00 UTC; asked @sam, @ana, PagerDuty, last at 03:32:05 UTC
+      [ Change target… ] [ Approve & roll back… ] [ Cancel ] [ ⋯ Object… / Break glass… / Who can approve / May I approve? ]
+    Rollback Bot: RB-2 has waited 20 m 5 s for an approval to roll back frontend (production), v215 → v214. Asking PagerDuty.
+    "#);
+    assert_snapshot!(world.pagerduty.pages().join("\n"), @r#"
+    trigger rollback-bot:rollback.example.com:RB-1:approval: RB-1 has waited since 03:12 UTC for an approval to roll back frontend (production), v214 → v213; asked for by @maya, because "checkout 500s"
+    resolve rollback-bot:rollback.example.com:RB-1:approval
+    trigger rollback-bot:rollback.example.com:RB-2:approval: RB-2 has waited since 03:12 UTC for an approval to roll back frontend (production), v215 → v214; asked for by @maya, because "checkout 500s"
+    "#);
+    world.vercel.moves_at_once(true);
+    world.sam().clicks("Approve").await;
+    world.passes(Duration::from_secs(30)).await;
+    assert_eq!(world.vercel.production(), "v214");
+    assert_eq!(
+        world.pagerduty.pages().last().unwrap(),
+        "resolve rollback-bot:rollback.example.com:RB-2:approval"
+    );
+    world.slack.take_all();
+}
+
+#[tokio::test]
+async fn a_page_that_could_not_be_sent_yet_is_not_lost_with_its_card() {
+    let ladder = LADDER.replace("people = [\"U0KIM\"]", "page = true");
+    let mut world = World::set_up(&ladder, FRONTEND).await;
+    world.with_a_card().await;
+    world.pagerduty.breaks(Broken::Status(503));
+    until(&mut world, "03:28:00").await;
+    world.vercel.deploy("v215", "5e6f7a8b9c0", "hotfix", "lee");
+    until(&mut world, "03:33:00").await;
+    assert_eq!(world.rollback(2).await.state.name(), "proposed");
+    world.pagerduty.breaks(Broken::Not);
+    until(&mut world, "03:35:00").await;
+    // The last rung pages too: the same alert, by the same key, and one end for it.
+    until(&mut world, "03:43:00").await;
+    world.sam().clicks("Cancel").await;
+    world.settle().await;
+    assert_snapshot!(world.pagerduty.pages().join("\n"), @r#"
+    resolve rollback-bot:rollback.example.com:RB-1:approval
+    trigger rollback-bot:rollback.example.com:RB-2:approval: RB-2 has waited since 03:12 UTC for an approval to roll back frontend (production), v215 → v214; asked for by @maya, because "checkout 500s"
+    trigger rollback-bot:rollback.example.com:RB-2:approval: RB-2 has waited since 03:12 UTC for an approval to roll back frontend (production), v215 → v214; asked for by @maya, because "checkout 500s"
+    resolve rollback-bot:rollback.example.com:RB-2:approval
+    "#);
+    world.slack.take_all();
+}
+
+#[tokio::test]
+async fn a_plan_that_cannot_be_read_again_is_not_kept_open() {
+    let mut world = a_card_with_a_ladder().await;
+    until(&mut world, "03:21:50").await;
+    world.channel();
+    world.vercel.fail_reads(503);
+    until(&mut world, "03:22:30").await;
+    assert_snapshot!(world.channel(), @r#"
+    Rollback Bot (edited):
+      RB-1 EXPIRED  frontend (production)
+      v214 → v213 · asked for by @maya · "checkout 500s"
+      Nobody approved it by 03:22:00 UTC. Nothing was run. Propose again for a fresh plan.
+      | Rollback Bot: RB-1 is not kept open, because no fresh plan could be made. Vercel has trouble of its own (503: An unexpected error occurred). It is read again.
+    "#);
+    assert_snapshot!(told(&world).await, @"
+    rollback-bot reminded: RB-1 has waited 1 m for an approval: asked @U0SAM and @U0ANA
+    rollback-bot reminded: RB-1 has waited 3 m for an approval: asked @U0SAM and @U0ANA
+    rollback-bot escalated: RB-1 has waited 5 m for an approval to roll back frontend (production), v214 → v213: asked @U0ANA
+    rollback-bot expired: nobody approved in time; nothing was run
+    ");
+    assert_eq!(world.pagerduty.pages(), Vec::<String>::new());
+}
+
+/// Who can help, besides those who are asked anyway.
+const CONTACTS: &str = r#"
+[[contacts]]
+name = "Vercel support"
+how = "https://vercel.com/help"
+services = ["frontend"]
+[[contacts]]
+name = "Kim, for the database"
+how = "+49 30 1234 <after 9>"
+services = ["stock"]
+[[contacts]]
+name = "The office"
+how = "open from 8 to 18"
+"#;
+
+#[tokio::test]
+async fn whom_to_reach_is_told_to_whoever_asks_and_to_nobody_else() {
+    let stock = FRONTEND
+        .replace("services.frontend", "services.stock")
+        .replace("prj_2WkFZr3TqUoXcB7mNvL9sHdYeA4g", "prj_stock");
+    let mut world = World::set_up(
+        &format!("{LADDER}{CONTACTS}"),
+        &format!("{FRONTEND}{stock}"),
+    )
+    .await;
+    world.tom().says("/rollback contacts").await;
+    world.tom().says("/rollback contacts frontend").await;
+    world.settle().await;
+    assert_snapshot!(world.tom().sees(), @"
+    Rollback Bot (only visible to @tom):
+      Contacts
+      While nobody approves
+      After 1 m and 3 m: whoever may approve is reminded.
+      After 5 m: lead (@ana) is asked.
+      After 15 m: @kim is asked.
+      After 30 m: PagerDuty is asked.
+      Who helps
+      Vercel support: https://vercel.com/help (for frontend)
+      Kim, for the database: +49 30 1234 <after 9> (for stock)
+      The office: open from 8 to 18
+    Rollback Bot (only visible to @tom):
+      Contacts
+      While nobody approves
+      After 1 m and 3 m: whoever may approve is reminded.
+      After 5 m: lead (@ana) is asked.
+      After 15 m: @kim is asked.
+      After 30 m: PagerDuty is asked.
+      Who helps
+      Vercel support: https://vercel.com/help (for frontend)
+      The office: open from 8 to 18
+    ");
+    assert_eq!(world.channel(), "");
+}
+
+#[tokio::test]
+async fn without_a_ladder_the_contacts_say_so() {
+    let mut world = World::new().await;
+    world.tom().says("/rollback contacts").await;
+    world.tom().says("/rollback contacts frontent").await;
+    world.settle().await;
+    assert_snapshot!(world.tom().sees(), @r#"
+    Rollback Bot (only visible to @tom):
+      Contacts
+      While nobody approves
+      After 1 m and 3 m: whoever may approve is reminded.
+      Nobody else is asked.
+    Rollback Bot (only visible to @tom): No service or command "frontent". Did you mean frontend? Nothing was run.
+    "#);
+    assert_eq!(world.channel(), "");
+}
