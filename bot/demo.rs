@@ -1,6 +1,7 @@
 //! The demo: the real server, a simulated Slack and a real little shop, all on loopback.
 //!
-//! Nothing is written outside a temporary directory, which is removed at the end.
+//! Nothing is written outside a temporary directory, which is removed at the end. There is a person
+//! for each kind of authority; with `--solo` there is one person with all of it.
 
 use crate::{
     clock::Clock,
@@ -30,13 +31,96 @@ use std::{
 };
 use tokio::net::TcpListener;
 
-/// The shop's releases, oldest first, and whether they work.
-const RELEASES: [(&str, bool); 4] = [
-    ("v211", true),
-    ("v212", true),
-    ("v213", true),
-    ("v214", false),
+/// What a release answers on its health page.
+const WELL: &str = "{\"ok\":true}\n";
+/// The shop's releases, oldest first.
+const SHOP: [(&str, &str); 4] = [
+    ("v211", WELL),
+    ("v212", WELL),
+    ("v213", WELL),
+    ("v214", "{\"ok\":false,\"error\":\"tax engine\"}\n"),
 ];
+/// The releases of `orders`, oldest first.
+const ORDERS: [(&str, &str); 3] = [
+    ("v7", WELL),
+    ("v8", WELL),
+    ("v9", "{\"ok\":false,\"error\":\"totals off by a cent\"}\n"),
+];
+
+/// Who plays in it.
+#[derive(Clone, Copy)]
+enum Cast {
+    Team,
+    Solo,
+}
+
+impl Cast {
+    fn people(self) -> Vec<Person> {
+        let person =
+            |id, name, real_name, title| Person::member(id, name).named(real_name).titled(title);
+        match self {
+            Cast::Team => vec![
+                person("U0MAYA", "maya", "Maya", "engineer: may propose"),
+                person("U0SAM", "sam", "Sam", "on call: may approve"),
+                person("U0ANA", "ana", "Ana", "lead: may approve"),
+                person("U0KIM", "kim", "Kim", "data owner: may approve"),
+                person("U0TOM", "tom", "Tom", "engineer: may break glass"),
+                person("U0GUS", "gus", "Gus", "guest: may not act").guest(),
+            ],
+            Cast::Solo => vec![person("U0MAYA", "maya", "Maya", "owner: may approve")],
+        }
+    }
+
+    fn settings(self) -> &'static str {
+        match self {
+            Cast::Team => include_str!("demo.toml"),
+            Cast::Solo => include_str!("demo-solo.toml"),
+        }
+    }
+
+    /// What the page offers to be typed.
+    fn suggestions(self) -> Vec<String> {
+        let mut suggestions = vec!["/rollback frontend because checkout 500s"];
+        if let Cast::Team = self {
+            suggestions.push("/rollback orders because totals are wrong");
+        }
+        suggestions.extend(["/rollback", "/rollback why RB-1", "/rollback help"]);
+        suggestions.into_iter().map(str::to_owned).collect()
+    }
+
+    fn story(self) -> &'static str {
+        match self {
+            Cast::Team => {
+                "  1. The shop on the right is broken: its newest release, v214, cannot take orders.
+  2. As maya, type  /rollback frontend because checkout 500s
+  3. Switch to sam, who is on call, and click  Approve & roll back…
+  4. Watch the card prove it, and the shop come back.
+
+Then try:
+
+  Why?         /rollback why RB-1  as anybody, best while its card waits.
+  Undo         Undo…  on the card. It is proposed like anything else; the shop breaks again.
+  Object       As tom,  ⋯ → Object…  on a card that waits for its approval.
+  Break glass  As tom,  ⋯ → Break glass…  on such a card. Ana answers the review.
+  Two people   /rollback orders because totals are wrong  then kim and sam type the target.
+"
+            }
+            Cast::Solo => {
+                "  1. The shop on the right is broken: its newest release, v214, cannot take orders.
+  2. You are maya, a team of one: type  /rollback frontend because checkout 500s
+  3. Click  Approve & roll back…  and, in Slack's question,  Roll back now
+  4. Watch the card prove it, and the shop come back.
+
+Then try:
+
+  Why?    /rollback why RB-1  while its card waits: why you may approve your own.
+  Undo    Undo…  on the card. It is proposed like anything else; the shop breaks again.
+  Freeze  /rollback freeze frontend because the fix is on its way  and then propose.
+"
+            }
+        }
+    }
+}
 
 /// A demo that is up.
 pub struct Demo {
@@ -51,16 +135,16 @@ pub struct Demo {
     _directory: tempfile::TempDir,
 }
 
-/// Shows the story until Ctrl-C.
-pub async fn demo(port: u16) -> anyhow::Result<()> {
-    let demo = Demo::start(port).await?;
+/// Shows the story until Ctrl-C; `solo`: with a team of one.
+pub async fn demo(port: u16, solo: bool) -> anyhow::Result<()> {
+    let cast = match solo {
+        true => Cast::Solo,
+        false => Cast::Team,
+    };
+    let demo = Demo::open(port, cast).await?;
     println!("Rollback Bot demo: open {}", demo.page);
     println!();
-    println!("  1. The shop on the right is broken: its newest release, v214, cannot take orders.");
-    println!("  2. As maya, type  /rollback frontend because checkout 500s");
-    println!("  3. Switch to sam, who is on call, and click  Approve & roll back…");
-    println!("  4. Watch the card prove it, and the shop come back.");
-    println!();
+    println!("{}", cast.story());
     println!("Nothing here reaches the internet. Ctrl-C ends it and removes everything.");
     ended().await;
     demo.stop().await;
@@ -70,37 +154,50 @@ pub async fn demo(port: u16) -> anyhow::Result<()> {
 impl Demo {
     /// Starts everything; the page listens on `port`, the rest wherever there is room.
     pub async fn start(port: u16) -> anyhow::Result<Demo> {
+        Demo::open(port, Cast::Team).await
+    }
+
+    /// The same with a team of one.
+    pub async fn start_solo(port: u16) -> anyhow::Result<Demo> {
+        Demo::open(port, Cast::Solo).await
+    }
+
+    async fn open(port: u16, cast: Cast) -> anyhow::Result<Demo> {
         // So that the client can be made before anything else is.
         crate::http_client()?;
         let directory = tempfile::Builder::new()
             .prefix("rollback-bot-demo-")
             .tempdir()?;
-        let shop_path = directory.path().join("shop");
-        open_shop(&shop_path).context("the demo's shop could not be written")?;
-        let shop = serve_shop(shop_path.clone()).await?;
+        let (shop_path, orders_path) = (
+            directory.path().join("shop"),
+            directory.path().join("orders"),
+        );
+        deploy(&shop_path, &SHOP)
+            .and_then(|()| deploy(&orders_path, &ORDERS))
+            .context("the demo's releases could not be written")?;
+        let shop = serve(&shop_path, &orders_path).await?;
         let listen = SocketAddr::from(([127, 0, 0, 1], port));
         let slack = Slack::start(Options {
             listen,
-            people: vec![
-                Person::member("U0MAYA", "maya").named("Maya").titled("engineer: may propose"),
-                Person::member("U0SAM", "sam").named("Sam").titled("on call: may approve"),
-                Person::member("U0ANA", "ana").named("Ana").titled("lead: may approve"),
-                Person::member("U0TOM", "tom").named("Tom").titled("engineer: may propose"),
-                Person::member("U0GUS", "gus").named("Gus").titled("guest: may not act").guest(),
-            ],
+            people: cast.people(),
             channels: vec![("C0INC".into(), "incident-checkout".into())],
             side: Some(("the shop, as customers see it".into(), shop.clone())),
+            suggestions: cast.suggestions(),
             ..Options::default()
         })
         .await
         .with_context(|| format!("the demo's page cannot listen on {listen}: is another program using the port? `demo --port 0` takes any free one"))?;
-        let text = include_str!("demo.toml")
+        // It was there before the bot, so nobody tells the bot of it.
+        slack.changes_group_quietly("S0ONCALL", &["U0SAM"]);
+        let text = cast
+            .settings()
             .replace("{slack}", &slack.api_url())
             .replace(
                 "{database}",
                 &format!("sqlite://{}", directory.path().join("demo.db").display()),
             )
-            .replace("{path}", &shop_path.display().to_string())
+            .replace("{shop_path}", &shop_path.display().to_string())
+            .replace("{orders_path}", &orders_path.display().to_string())
             .replace("{shop}", &shop);
         let secrets = |name: &str| match name {
             "SLACK_SIGNING_SECRET" => Some(Options::default().signing_secret),
@@ -129,33 +226,41 @@ impl Demo {
     }
 }
 
-fn open_shop(path: &Path) -> std::io::Result<()> {
-    for (n, (name, works)) in (0..).zip(RELEASES) {
+/// Writes releases, oldest first, and makes the newest the current one.
+fn deploy(path: &Path, releases: &[(&str, &str)]) -> std::io::Result<()> {
+    for (&(name, health), newer) in releases.iter().zip((0..releases.len() as u64).rev()) {
         let release = path.join("releases").join(name);
         fs::create_dir_all(&release)?;
         fs::write(
             release.join("version.json"),
             format!("{{\"version\":\"{name}\"}}\n"),
         )?;
-        fs::write(release.join("works"), if works { "yes\n" } else { "no\n" })?;
+        fs::write(release.join("health.json"), health)?;
         // Releases are listed by age, so each must be older than the next.
-        let age = Duration::from_secs(60 * (31 + 60 * 20 * (RELEASES.len() as u64 - 1 - n)));
+        let age = Duration::from_secs(60 * (31 + 60 * 20 * newer));
         let made = Clock::real().now().checked_sub(age).unwrap_or_default();
         fs::File::open(&release)?.set_modified(made.into())?;
+        if newer == 0 {
+            symlink(Path::new("releases").join(name), path.join("current"))?;
+        }
     }
-    symlink("releases/v214", path.join("current"))
+    Ok(())
 }
 
-async fn serve_shop(path: PathBuf) -> anyhow::Result<String> {
+/// Serves whatever is current: the shop with its window, and below `/orders` the other service.
+async fn serve(shop: &Path, orders: &Path) -> anyhow::Result<String> {
     let listener = TcpListener::bind("127.0.0.1:0")
         .await
         .context("the demo's shop cannot listen")?;
     let address = listener.local_addr()?;
-    let routes = Router::new()
-        .route("/", get(window))
-        .route("/version.json", get(version))
-        .route("/api/health", get(health))
-        .with_state(Arc::new(path.join("current")));
+    let service = |path: &Path, front| {
+        Router::new()
+            .route("/", front)
+            .route("/version.json", get(version))
+            .route("/api/health", get(health))
+            .with_state(Arc::new(path.join("current")))
+    };
+    let routes = service(shop, get(window)).nest("/orders", service(orders, get(health)));
     tokio::spawn(async move { axum::serve(listener, routes).await });
     Ok(format!("http://{address}"))
 }
@@ -166,28 +271,29 @@ async fn file(current: &Path, name: &str) -> String {
         .unwrap_or_default()
 }
 
+fn json(status: StatusCode, body: String) -> impl IntoResponse {
+    let headers = [
+        (CONTENT_TYPE, "application/json"),
+        (CACHE_CONTROL, "no-store"),
+    ];
+    (status, headers, body)
+}
+
 async fn version(State(current): State<Arc<PathBuf>>) -> impl IntoResponse {
-    (
-        [
-            (CONTENT_TYPE, "application/json"),
-            (CACHE_CONTROL, "no-store"),
-        ],
-        file(&current, "version.json").await,
-    )
+    json(StatusCode::OK, file(&current, "version.json").await)
 }
 
 async fn health(State(current): State<Arc<PathBuf>>) -> impl IntoResponse {
-    match file(&current, "works").await.trim() {
-        "yes" => (StatusCode::OK, "{\"ok\":true}\n"),
-        _ => (
-            StatusCode::INTERNAL_SERVER_ERROR,
-            "{\"ok\":false,\"error\":\"tax engine\"}\n",
-        ),
-    }
+    let health = file(&current, "health.json").await;
+    let status = match health == WELL {
+        true => StatusCode::OK,
+        false => StatusCode::INTERNAL_SERVER_ERROR,
+    };
+    json(status, health)
 }
 
 async fn window(State(current): State<Arc<PathBuf>>) -> impl IntoResponse {
-    let works = file(&current, "works").await.trim() == "yes";
+    let works = file(&current, "health.json").await == WELL;
     let version = tokio::fs::read_link(current.as_path())
         .await
         .unwrap_or_default();

@@ -30,6 +30,9 @@ enum Command {
         /// Where the page listens (loopback only).
         #[arg(long, default_value_t = 8080)]
         port: u16,
+        /// A team of one: whoever asks also approves.
+        #[arg(long)]
+        solo: bool,
     },
     /// Report every mistake in the configuration, and stop. Exit code 2 if there is one.
     Check {
@@ -77,7 +80,7 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
             Ok(config) => serve::serve(config).await?,
             Err(code) => return Ok(code),
         },
-        Command::Demo { port } => demo::demo(port).await?,
+        Command::Demo { port, solo } => demo::demo(port, solo).await?,
         Command::Check { config, online } => match load(&config) {
             Ok(config) => {
                 if check::check(&config, online).await? > 0 {

@@ -263,7 +263,7 @@ impl Update {
                             list(failed, "and")
                         )
                     }
-                    _ => rollback.proof.sentence(rollback.to_label()),
+                    _ => rollback.conclusion(),
                 },
                 600,
             ),

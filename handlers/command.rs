@@ -131,13 +131,13 @@ pub async fn respond(app: &App, heard: Heard, text: &str) -> (&'static str, Answ
             Ok(service) => leave_show(app, &heard, service, Show::List).await,
             Err(refusal) => Ok(refuse(&refusal)),
         },
-        Request::Approve {
-            rollback,
-            because: _,
-        } => {
+        Request::Approve { rollback, because } => {
             let act_ = Act::Approve {
                 hash: None,
-                confirmed: Confirmed::default(),
+                confirmed: Confirmed {
+                    because,
+                    ..Confirmed::default()
+                },
             };
             act(app, heard.clone(), rollback, act_).await
         }
@@ -166,7 +166,9 @@ pub async fn respond(app: &App, heard: Heard, text: &str) -> (&'static str, Answ
             )
             .await
         }
-        Request::BreakGlass { about, because: _ } => break_glass(app, heard.clone(), about).await,
+        Request::BreakGlass { about, because } => {
+            break_glass(app, heard.clone(), about, because).await
+        }
         Request::Who(about) => who(app, &heard, about).await,
         Request::Why { rollback } => why(app, &heard, rollback).await,
         Request::Unpin { service, because } => {
@@ -381,7 +383,12 @@ async fn undo(
 }
 
 /// Opens the form in which somebody says why it cannot wait.
-async fn break_glass(app: &App, heard: Heard, about: About) -> Result<Answer, Error> {
+async fn break_glass(
+    app: &App,
+    heard: Heard,
+    about: About,
+    said: Option<String>,
+) -> Result<Answer, Error> {
     let found = match &about {
         About::Rollback(id) => match rollbacks::get(&app.engine.db, *id).await? {
             None => return Ok(refuse(&Refusal::UnknownRollback { id: *id })),
@@ -421,6 +428,7 @@ async fn break_glass(app: &App, heard: Heard, about: About) -> Result<Answer, Er
         channel: found.channel.clone(),
         trigger,
         clicked_at: app.engine.clock.now(),
+        said,
         id: heard.key.clone(),
     };
     app.engine.take(&heard.key, Ask::Leave(step)).await?;

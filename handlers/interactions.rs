@@ -161,7 +161,7 @@ async fn click(app: &App, payload: Payload) -> Response {
         reply_to: payload.response_url.clone(),
         trigger: payload.trigger_id.clone(),
     };
-    if let Some(what) = payload.from_elsewhere(app) {
+    if let Some(what) = payload.why_elsewhere(app) {
         return stored(forged(app, heard, what).await);
     }
     let what = match click {
@@ -218,6 +218,7 @@ async fn click(app: &App, payload: Payload) -> Response {
                 channel: heard.channel.clone(),
                 trigger: payload.trigger_id.unwrap_or_default(),
                 clicked_at,
+                said: None,
                 id: heard.key.chars().take(250).collect(),
             };
             app.engine.take(&heard.key, Ask::Leave(step)).await
@@ -273,7 +274,7 @@ impl Meant {
 
 impl Payload {
     /// Why it cannot be about anything here, if so: another workspace's payload.
-    fn from_elsewhere(&self, app: &App) -> Option<String> {
+    fn why_elsewhere(&self, app: &App) -> Option<String> {
         let (ours, theirs) = (app.known_team()?, self.team.as_ref()?);
         (theirs.id != ours).then(|| format!("it comes from the workspace {}", theirs.id))
     }
@@ -315,7 +316,7 @@ async fn forged(app: &App, heard: Heard, what: String) -> Result<(), crate::engi
 
 async fn save(app: &App, payload: Payload) -> Response {
     let person = payload.person();
-    let elsewhere = payload.from_elsewhere(app);
+    let elsewhere = payload.why_elsewhere(app);
     let view = payload.view.unwrap_or_default();
     if view.callback_id.as_deref() != Some(modal::CALLBACK) || person.id.is_empty() {
         return Answer::Received.into_response();
@@ -399,6 +400,7 @@ async fn filled(
                     .filter_map(|option| option["value"].as_str().map(str::to_owned))
                     .collect(),
                 typed: field(modal::TYPED)["value"].as_str().map(str::to_owned),
+                because: None,
             };
             // Said at once where it can be; the machine looks again.
             let lacks = lacks(app, about, &confirmed).await?;

@@ -169,7 +169,7 @@ async fn the_review_is_for_somebody_with_authority_and_is_answered_once() {
     world.settle().await;
     assert_snapshot!(world.tom().sees() + &world.maya().sees(), @"
     Rollback Bot (only visible to @tom): Writing your review of RB-1 down: checking who you are. Its card shows what comes of it.
-    Rollback Bot (only visible to @tom): This one is your own, and a plan of class code needs somebody else's yes. @sam or @ana can. Nothing was run.
+    Rollback Bot (only visible to @tom): You broke the glass for it, so somebody else says what they think of it. @sam or @ana can. Nothing was changed.
     Rollback Bot (only visible to @maya): Writing your review of RB-1 down: checking who you are. Its card shows what comes of it.
     Rollback Bot (only visible to @maya): This needs somebody with the role oncall or lead, and you do not have it. @sam or @ana can. Nothing was run.
     ");
@@ -290,9 +290,9 @@ async fn how_often_it_happens_is_counted() {
         .collect();
     counted.sort_unstable();
     assert_snapshot!(counted.join("\n"), @r#"
-    rollback_bot_break_glass{days="30-60"} 0
-    rollback_bot_break_glass{days="0-30"} 1
     rollback_bot_break_glass_reviews_open 1
+    rollback_bot_break_glass{days="0-30"} 1
+    rollback_bot_break_glass{days="30-60"} 0
     "#);
     world.slack.take_all();
     world.passes(Duration::from_secs(1)).await;

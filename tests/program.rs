@@ -3,6 +3,7 @@
 use crate::support::World;
 use insta::assert_snapshot;
 use rollback_bot::{demo::Demo, http_client};
+use rollback_simulation::Slack;
 use std::{
     fs,
     process::{Command, Output},
@@ -199,6 +200,177 @@ async fn the_demo_goes_from_broken_to_verified() {
     let page = http_client().unwrap().get(&demo.page).send().await.unwrap();
     assert!(page.text().await.unwrap().contains("<html"));
     demo.stop().await;
+}
+
+/// The channel of the demo, and how long anything in it may take.
+const DEMO: (&str, Duration) = ("C0INC", Duration::from_secs(30));
+
+/// Waits until this person has a form open and gives it.
+async fn form(demo: &Demo, person: &str) -> String {
+    let (_, patience) = DEMO;
+    let is_open = |slack: &Slack| slack.open_view(person).is_some();
+    assert!(demo.slack.until(patience, is_open).await, "no form opened");
+    demo.slack.view(person)
+}
+
+/// Waits until this person alone has been told something.
+async fn is_told(demo: &Demo, person: &str, text: &str) {
+    let (_, patience) = DEMO;
+    let is_so = |slack: &Slack| slack.ephemerals(person).contains(text);
+    let came = demo.slack.until(patience, is_so).await;
+    assert!(came, "{text:?} in {}", demo.slack.ephemerals(person));
+}
+
+/// Ends the demo after nothing was sent that Slack would not have taken.
+async fn ends(demo: Demo) {
+    assert_eq!(demo.slack.violations(), Vec::<String>::new());
+    demo.stop().await;
+}
+
+#[tokio::test]
+async fn the_demo_of_one_goes_from_the_command_to_verified_with_two_clicks() {
+    let demo = Demo::start_solo(0).await.unwrap();
+    let (channel, patience) = DEMO;
+    let command = "/rollback frontend because checkout 500s";
+    demo.slack.says("U0MAYA", channel, command).await;
+    let card = "Needs  one approval: @maya (owner)";
+    demo.slack.shows(channel, card, patience).await.unwrap();
+    // The second click is the answer to this.
+    let asked = demo.slack.confirm_dialog("U0MAYA", "Approve & roll back");
+    assert_eq!(asked.unwrap()["confirm"]["text"], "Roll back now");
+    let approve = demo.slack.clicks("U0MAYA", "Approve & roll back");
+    approve.await.unwrap();
+    let done = "RB-1 VERIFIED";
+    demo.slack.shows(channel, done, patience).await.unwrap();
+    ends(demo).await;
+}
+
+#[tokio::test]
+async fn in_the_demo_data_takes_two_people_who_type_the_target() {
+    let demo = Demo::start(0).await.unwrap();
+    let (channel, patience) = DEMO;
+    let command = "/rollback orders because totals are wrong";
+    demo.slack.says("U0MAYA", channel, command).await;
+    let card = "2 approvals, one of them from data_owner";
+    demo.slack.shows(channel, card, patience).await.unwrap();
+    for (person, left) in [("U0SAM", "has @sam (oncall)"), ("U0KIM", "RB-1 VERIFIED")] {
+        let approve = demo.slack.clicks(person, "Approve & roll back");
+        approve.await.unwrap();
+        let asked = form(&demo, person).await;
+        assert!(asked.contains("Type the exact target: v8"), "{asked}");
+        // A slip is caught before it counts.
+        demo.slack.types(person, "v7").unwrap();
+        demo.slack.submits(person).await.unwrap();
+        let told = demo.slack.view_errors(person);
+        assert_eq!(told["typed"], "Not the same: the target is v8.");
+        demo.slack.types(person, "v8").unwrap();
+        demo.slack.submits(person).await.unwrap();
+        demo.slack.shows(channel, left, patience).await.unwrap();
+    }
+    let seen = demo.slack.channel(channel);
+    assert!(seen.contains("approved by @sam and @kim"), "{seen}");
+    // The board does not show what was read before.
+    demo.slack.says("U0SAM", channel, "/rollback").await;
+    is_told(&demo, "U0SAM", "(production)  `v8` · before `v7`").await;
+    ends(demo).await;
+}
+
+#[tokio::test]
+async fn in_the_demo_tom_breaks_the_glass_and_ana_reviews_it() {
+    let demo = Demo::start(0).await.unwrap();
+    let (channel, patience) = DEMO;
+    let command = "/rollback frontend because checkout 500s";
+    demo.slack.says("U0MAYA", channel, command).await;
+    let card = "Roll back frontend (production)?";
+    demo.slack.shows(channel, card, patience).await.unwrap();
+    // What was typed is in the form already.
+    let typed = "/rollback breakglass frontend because it burns";
+    demo.slack.says("U0TOM", channel, typed).await;
+    let asked = form(&demo, "U0TOM").await;
+    assert!(
+        asked.contains("Why can it not wait?: [it burns]"),
+        "{asked}"
+    );
+    demo.slack.closes("U0TOM").await.unwrap();
+    demo.slack.clicks("U0TOM", "Break glass").await.unwrap();
+    form(&demo, "U0TOM").await;
+    // Both are wanted, and said so at once.
+    demo.slack.submits("U0TOM").await.unwrap_err();
+    assert_eq!(demo.slack.view_errors("U0TOM").len(), 2);
+    demo.slack.types("U0TOM", "carts are emptied").unwrap();
+    let promise = demo.slack.chooses("U0TOM", "I will explain");
+    promise.await.unwrap();
+    demo.slack.submits("U0TOM").await.unwrap();
+    for seen in ["BREAK GLASS  RB-1", "RB-1 VERIFIED", "@tom broke the glass"] {
+        demo.slack.shows(channel, seen, patience).await.unwrap();
+    }
+    demo.slack
+        .clicks("U0ANA", "Should have waited")
+        .await
+        .unwrap();
+    form(&demo, "U0ANA").await;
+    demo.slack.types("U0ANA", "sam was a minute away").unwrap();
+    demo.slack.submits("U0ANA").await.unwrap();
+    let review = "should have waited. \"sam was a minute away\"";
+    demo.slack.shows(channel, review, patience).await.unwrap();
+    // No form is opened that could only be refused.
+    let typed = "/rollback breakglass RB-1 because once more";
+    demo.slack.says("U0TOM", channel, typed).await;
+    is_told(&demo, "U0TOM", ": verified. Nothing").await;
+    assert!(demo.slack.open_view("U0TOM").is_none());
+    demo.slack
+        .says("U0TOM", channel, "/rollback why RB-1")
+        .await;
+    is_told(
+        &demo,
+        "U0TOM",
+        "RB-1 is VERIFIED: there is nothing to approve.",
+    )
+    .await;
+    ends(demo).await;
+}
+
+#[tokio::test]
+async fn in_the_demo_an_undo_brings_the_bad_release_back_and_says_so() {
+    let demo = Demo::start_solo(0).await.unwrap();
+    let (channel, patience) = DEMO;
+    demo.slack
+        .says("U0MAYA", channel, "/rollback frontend")
+        .await;
+    let card = "Roll back frontend (production)?";
+    demo.slack.shows(channel, card, patience).await.unwrap();
+    let approve = demo.slack.clicks("U0MAYA", "Approve & roll back");
+    approve.await.unwrap();
+    let done = "RB-1 VERIFIED";
+    demo.slack.shows(channel, done, patience).await.unwrap();
+    demo.slack.clicks("U0MAYA", "Undo").await.unwrap();
+    let card = "Undo RB-1 on frontend (production)?";
+    demo.slack.shows(channel, card, patience).await.unwrap();
+    let approve = demo.slack.clicks("U0MAYA", "Approve & undo");
+    approve.await.unwrap();
+    let asked = form(&demo, "U0MAYA").await;
+    assert!(asked.contains("[ Undo now ]"), "{asked}");
+    let tick = demo.slack.chooses("U0MAYA", "v214 was left behind by RB-1");
+    tick.await.unwrap();
+    demo.slack.submits("U0MAYA").await.unwrap();
+    for seen in [
+        "UNDO OF RB-1 SERVING, STILL FAILING",
+        "v214 is live again and checks fail.",
+        "v214, which RB-1 left, is live again.",
+    ] {
+        demo.slack.shows(channel, seen, patience).await.unwrap();
+    }
+    ends(demo).await;
+}
+
+#[test]
+fn the_demo_says_that_there_can_be_a_team_of_one() {
+    let output = Command::new(env!("CARGO_BIN_EXE_rollback-bot"))
+        .args(["demo", "--help"])
+        .output()
+        .unwrap();
+    let told = String::from_utf8(output.stdout).unwrap();
+    assert!(told.contains("--solo         A team of one"), "{told}");
 }
 
 #[tokio::test]

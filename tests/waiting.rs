@@ -313,24 +313,16 @@ async fn what_fell_due_while_the_process_was_gone_is_done_once_each() {
     world.clock.advance(Duration::from_secs(16 * 60));
     world.starts().await;
     until(&mut world, "03:28:40").await;
-    assert_snapshot!(world.channel(), @r#"
-    Rollback Bot (edited):
-      Roll back frontend (production)?  RB-1
-      Requested by @maya at 03:12:00 UTC · "checkout 500s" · expires 03:38:30 UTC
-      Now  `v214`  a1b2c3d  live since 02:41:00 UTC by kim (47 m 32 s ago)  "checkout: new tax engine"
-      Target  `v213`  3c4d5e6  live since 20:12:00 UTC by lee (7 h 16 m ago)  "session expiry" · served 6 h 29 m until 02:41:00 UTC · previous known good
-      Un-ships  1 release: v214 "checkout: new tax engine" (the commits between are unknown)
-      Restores  code, cron jobs of the target's vercel.json, env values baked into the build
-      Leaves  database · today's env settings · flags · storage
-      After  automatic deploys stay OFF until unpinned
-      Where  8 surfaces: 8/8 serve v214
-      Needs  one approval: @sam (oncall) or @ana (lead), not @maya
-      Risk  code · plan `625a`
+    let seen = world.channel();
+    let asked: Vec<&str> = seen
+        .lines()
+        .filter(|line| line.contains("waited") || line.contains("Waits"))
+        .collect();
+    assert_snapshot!(asked.join("\n"), @"
       Waits  since 03:12:00 UTC; asked @sam, @ana, @kim, last at 03:28:30 UTC
-      [ Change target… ] [ Approve & roll back… ] [ Cancel ] [ ⋯ Object… / Break glass… / Who can approve / May I approve? ]
       | Rollback Bot: RB-1 has waited 16 m 30 s for an approval. Asking @sam and @ana.
     Rollback Bot: RB-1 has waited 16 m 30 s for an approval to roll back frontend (production), v214 → v213. Asking @ana and @kim.
-    "#);
+    ");
     assert_snapshot!(told(&world).await, @"
     rollback-bot rechecked: read the platform again: nothing that matters has changed; the plan is open until 03:38:30 UTC
     rollback-bot reminded: RB-1 has waited 16 m 30 s for an approval: asked @U0SAM and @U0ANA

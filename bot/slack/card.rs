@@ -102,9 +102,12 @@ fn proposed(
         Some(case) => case.needs(&Mrkdwn, now),
         None => "somebody with authority; this service is not in the configuration any more".into(),
     };
-    let by_form = case
-        .as_ref()
-        .is_some_and(|case| case.rule.confirm != Confirm::Click);
+    let by_form = case.as_ref().is_some_and(|case| match case.rule.confirm {
+        Confirm::Click => false,
+        // A form without anything to tick cannot be sent.
+        Confirm::Tick => !plan.cautions.is_empty(),
+        Confirm::Type => true,
+    });
     let label = match plan.way {
         Way::Back => "Approve & roll back…",
         Way::Forward => "Approve & undo…",
@@ -592,7 +595,7 @@ fn say(rollback: &Rollback) -> String {
             capital(inline(why, 300).trim_end_matches('.'))
         ),
         State::Watching { .. } | State::Closed => {
-            let mut said = inline(&rollback.proof.sentence(rollback.to_label()), 500);
+            let mut said = inline(&rollback.conclusion(), 500);
             let last = rollback.proof.last.as_ref().map(|last| last.text());
             if last.is_some() && rollback.proof.seen.is_some() && last != rollback.proof.seen {
                 let _ = write!(

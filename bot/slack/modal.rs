@@ -10,7 +10,7 @@ use rollback_domain::{
     plan::PlanHash,
     policy::{Confirm, Rule},
     proof::spell,
-    release::{Survey, Way},
+    release::Survey,
     rollback::Rollback,
     step::Form,
 };
@@ -152,7 +152,7 @@ pub fn approve(about: &About, external_id: &str, rollback: &Rollback, rule: &Rul
     let mut blocks = vec![section(&summary(rollback))];
     let plan = rollback.plan.as_ref();
     match (rule.confirm, plan) {
-        (Confirm::Tick, Some(plan)) => {
+        (Confirm::Tick, Some(plan)) if !plan.cautions.is_empty() => {
             let options = plan
                 .cautions
                 .iter()
@@ -172,14 +172,18 @@ pub fn approve(about: &About, external_id: &str, rollback: &Rollback, rule: &Rul
         }
         (Confirm::Type, Some(plan)) => {
             let label = format!("Type the exact target: {}", plan.to.label());
-            let hint = "This plan touches data. It cannot be undone by going forward again.";
-            blocks.push(line(TYPED, &label, Some(hint), false));
+            let hint = "This plan touches data. Going forward again does not bring data back.";
+            blocks.push(line(TYPED, &label, Some(hint), None, false));
         }
-        (Confirm::Click, _) | (_, None) => {}
+        (Confirm::Click | Confirm::Tick, _) | (_, None) => {}
     }
     let title = format!("Approve RB-{}", rollback.id);
-    let now = now_label(plan.map_or_else(Way::default, |plan| plan.way));
-    asking(about, external_id, &title, now, blocks)
+    let submit = match plan.map(|plan| plan.way) {
+        // Somebody else has to say yes after this one.
+        _ if rollback.approvals.len() + 1 < rule.approvals => "Approve",
+        way => now_label(way.unwrap_or_default()),
+    };
+    asking(about, external_id, &title, submit, blocks)
 }
 
 /// An objection.
@@ -190,6 +194,7 @@ pub fn object(about: &About, external_id: &str, rollback: &Rollback) -> SlackVie
             BECAUSE,
             "What speaks against it?",
             Some("The card shows it to everybody. It stops nobody with authority."),
+            None,
             true,
         ),
     ];
@@ -197,12 +202,13 @@ pub fn object(about: &About, external_id: &str, rollback: &Rollback) -> SlackVie
     asking(about, external_id, &title, "Object", blocks)
 }
 
-/// An emergency: it is run at once, and explained afterwards.
+/// An emergency: it is run at once, and explained afterwards. `said`: the reason, if it was given.
 pub fn break_glass(
     about: &About,
     external_id: &str,
     rollback: &Rollback,
     review_within: Duration,
+    said: Option<&str>,
 ) -> SlackView {
     let promise = format!("I will explain this within {}", spell(review_within));
     let option = SlackBlockChoiceItem::new(plain_text(&promise, 75), "promised".to_owned());
@@ -212,7 +218,7 @@ pub fn break_glass(
             "{}\nIt is run at once, without an approval. Everybody in the channel is told, those who could have approved are asked what they think of it, and it stays in the record.",
             summary(rollback)
         )),
-        line(BECAUSE, "Why can it not wait?", None, false),
+        line(BECAUSE, "Why can it not wait?", None, said, false),
         SlackInputBlock::new(
             plain("Afterwards", 2000),
             SlackInputBlockElement::Checkboxes(boxes),
@@ -245,6 +251,7 @@ pub fn review(
             BECAUSE,
             "In your words",
             Some("It goes into the timeline, and so into the post-mortem."),
+            None,
             true,
         ),
     ];
@@ -252,12 +259,17 @@ pub fn review(
     asking(about, external_id, &title, "Answer", blocks)
 }
 
-/// A line, or a field, that somebody has to fill.
-fn line(id: &str, label: &str, hint: Option<&str>, long: bool) -> SlackBlock {
-    let input = SlackBlockPlainTextInputElement::new()
+/// A line, or a field, that somebody has to fill; `said`: what it begins with.
+fn line(id: &str, label: &str, hint: Option<&str>, said: Option<&str>, long: bool) -> SlackBlock {
+    let at_most: u16 = if long { 1000 } else { 300 };
+    let mut input = SlackBlockPlainTextInputElement::new()
         .with_action_id(id.into())
         .with_multiline(long)
-        .with_max_length(if long { 1000 } else { 300 });
+        .with_max_length(at_most.into());
+    if let Some(said) = said {
+        // Slack does not open a form whose field begins with more than it can hold.
+        input = input.with_initial_value(cut(said, at_most.into()));
+    }
     let mut block = SlackInputBlock::new(
         plain(label, 2000),
         SlackInputBlockElement::PlainTextInput(input),

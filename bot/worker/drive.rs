@@ -330,6 +330,14 @@ impl Drive<'_> {
     }
 
     async fn prove(self, seen: Option<(Vec<Surface>, Pin)>) -> Result<(), Error> {
+        if self.rollback.proof.last.is_none() {
+            // What the board shows was read before production moved.
+            let survey = Step::Survey {
+                service: self.rollback.service.clone(),
+                environment: self.rollback.environment.clone(),
+            };
+            self.app.engine.leave(&[survey]).await?;
+        }
         let round = probe::look(&self.app.http, self.service).await;
         self.put(Command::Probed { round, seen }).await
     }

@@ -55,7 +55,7 @@ async fn reviewers(app: &App, rollback: &Rollback) -> Result<Vec<String>, Error>
                 .glass
                 .as_ref()
                 .is_some_and(|glass| glass.by.id == member);
-            if !(breaker && !case.rule.requester_counts) && !people.iter().any(|id| id == member) {
+            if (!breaker || case.rule.requester_counts) && !people.iter().any(|id| id == member) {
                 people.push(member.to_owned());
             }
         }
@@ -84,6 +84,15 @@ pub(super) async fn review(app: &App, lease: &Lease, id: u64) -> Result<(), Erro
             .await;
     };
     let policy = app.policy(service);
+    let again = rollback
+        .glass
+        .as_ref()
+        .map(|glass| glass.asks_again_at(policy.review_within));
+    if let Some(at) = again
+        && app.engine.clock.now() < at
+    {
+        return app.engine.end(lease, Next::At(at), Extra::default()).await;
+    }
     let roster = Box::new(roster::known(app, &app.config.roles_of(service)).await?);
     app.engine
         .complete(

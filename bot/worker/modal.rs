@@ -33,6 +33,7 @@ pub(super) async fn open(app: &App, lease: &Lease) -> Result<(), Error> {
         channel,
         trigger,
         clicked_at,
+        said,
         id,
     } = &lease.step
     else {
@@ -61,6 +62,23 @@ pub(super) async fn open(app: &App, lease: &Lease) -> Result<(), Error> {
         hash: hash.clone(),
         channel: channel.clone(),
     };
+    let to = To {
+        channel,
+        person,
+        thread: None,
+        reply_to: None,
+    };
+    // Before anybody fills in what could only be refused.
+    let verb = match form {
+        Form::Approve => Some("approve"),
+        Form::BreakGlass => Some("break the glass"),
+        Form::Target | Form::Object | Form::Review(_) => None,
+    };
+    if let Some(verb) = verb
+        && let Err(refusal) = found.open_with(Some(hash), now)
+    {
+        return refuse(app, lease, to, Source::Button, verb, &refusal).await;
+    }
     let service = app.config.service(&found.service, &found.environment);
     // A form is opened at once; only the one for another target has to be filled later.
     let first = match (form, service.map(|service| app.policy(service))) {
@@ -83,16 +101,10 @@ pub(super) async fn open(app: &App, lease: &Lease) -> Result<(), Error> {
                         .map(|(id, _)| id)
                         .collect(),
                 };
-                let to = To {
-                    channel,
-                    person,
-                    thread: None,
-                    reply_to: None,
-                };
                 let verb = "break the glass";
                 return refuse(app, lease, to, Source::Button, verb, &refusal).await;
             }
-            modal::break_glass(&about, id, &found, policy.review_within)
+            modal::break_glass(&about, id, &found, policy.review_within, said.as_deref())
         }
         (Form::Review(answer), Some(_)) => modal::review(&about, id, &found, *answer),
     };

@@ -300,7 +300,12 @@ async fn why(
     let verdict = case.may_approve(person, standing, now);
     let tree = verdict.reason.tree(&Mrkdwn, now);
     let mut otherwise = vec![];
-    if let Some(refusal) = &verdict.refusal {
+    if !matches!(found.state, State::Proposed { .. }) {
+        otherwise.push(format!(
+            "RB-{id} is {}: there is nothing to approve. By the roles as they are now:",
+            inline(&found.word(), 100)
+        ));
+    } else if let Some(refusal) = &verdict.refusal {
         otherwise.push(refusal.say(&Mrkdwn));
         if !verdict.otherwise.sentence.is_empty() {
             otherwise.push(format!(
@@ -309,10 +314,7 @@ async fn why(
             ));
         }
     } else {
-        otherwise.push(match found.state {
-            State::Proposed { .. } => "You may approve it.".to_owned(),
-            _ => format!("You might have approved it; it is {} now.", found.word()),
-        });
+        otherwise.push("You may approve it.".to_owned());
     }
     let title = format!("RB-{id}: may you approve it?");
     Ok(Ok(Words {

@@ -117,13 +117,17 @@ impl Slack {
             if view.content["submit"].is_null() {
                 return Err(Impossible("the modal has nothing to submit".to_owned()));
             }
-            let missing = missing_field(view);
-            if let Some((block_id, label)) = missing {
-                view.errors
-                    .insert(block_id, json!("Please complete this required field."));
+            view.errors.clear();
+            let missing = missing_fields(view);
+            for (block_id, _) in &missing {
+                view.errors.insert(
+                    block_id.clone(),
+                    json!("Please complete this required field."),
+                );
+            }
+            if let Some((_, label)) = missing.first() {
                 return Err(Impossible(format!("{label:?} is required")));
             }
-            view.errors.clear();
             let json = self.view_json(&state.views[at]);
             let payload = json!({ "type": "view_submission", "view": json, "response_urls": [] });
             Ok((
@@ -318,11 +322,12 @@ fn choose(value: &mut Value, target: &Target) {
     }
 }
 
-fn missing_field(view: &View) -> Option<(String, String)> {
+/// Every field that has to be filled and is not: its block and its label.
+fn missing_fields(view: &View) -> Vec<(String, String)> {
     view.blocks()
         .iter()
         .filter(|block| block["type"] == "input" && block["optional"] != true)
-        .find_map(|block| {
+        .filter_map(|block| {
             let block_id = block["block_id"].as_str().unwrap_or_default();
             let action_id = block["element"]["action_id"].as_str().unwrap_or_default();
             let entered = view
@@ -337,4 +342,5 @@ fn missing_field(view: &View) -> Option<(String, String)> {
             });
             (!is_filled).then(|| (block_id.to_owned(), plain(&block["label"])))
         })
+        .collect()
 }

@@ -46,6 +46,8 @@ pub struct Options {
     pub channels: Vec<(String, String)>,
     /// A page shown beside the conversation in the demo, as `(title, url)`.
     pub side: Option<(String, String)>,
+    /// What the demo offers to be typed.
+    pub suggestions: Vec<String>,
 }
 
 impl Default for Options {
@@ -76,6 +78,7 @@ impl Default for Options {
             ],
             channels: vec![("C0SHOP".to_owned(), "shop-incidents".to_owned())],
             side: None,
+            suggestions: vec!["/rollback".to_owned(), "/rollback help".to_owned()],
         }
     }
 }

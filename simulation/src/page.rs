@@ -118,6 +118,7 @@ fn as_seen(slack: &Slack, state: &state::State, person: Option<&str>, version: u
         "messages": messages,
         "view": view.map(|view| json!({ "view": slack.view_json(view), "errors": view.errors })),
         "side": state.side.as_ref().map(|(title, url)| json!({ "title": title, "url": url })),
+        "suggestions": slack.inner.options.suggestions,
     })
 }
 
@@ -269,7 +270,11 @@ async fn perform(slack: &Slack, act: Act) -> Result<Answer, Impossible> {
             slack.enter(&view, &block_id, &action_id, |entered| *entered = value);
             Ok(Answer::nothing_sent(None))
         }
-        Act::Submits { person } => slack.submits(&person).await,
+        Act::Submits { person } => match slack.submits(&person).await {
+            // The form says it below each field.
+            Err(_) if !slack.view_errors(&person).is_empty() => Ok(Answer::nothing_sent(None)),
+            submitted => submitted,
+        },
         Act::Closes { person } => slack.closes(&person).await,
     }
 }

@@ -458,7 +458,7 @@ impl Case<'_> {
                 people: others.clone(),
             }),
             _ if own && !self.rule.requester_counts => Some(Refusal::OwnRequest {
-                risk: self.risk,
+                risk: Some(self.risk),
                 people: others.clone(),
             }),
             _ => Some(self.unreadable(&parts[2], &others, self.rule.break_glass)),

@@ -166,6 +166,9 @@ impl Draft {
         if let Some(typed) = &confirmed.typed {
             text.push_str(&format!(", typing {}", typed.trim()));
         }
+        if let Some(because) = &confirmed.because {
+            text.push_str(&format!(", because \"{because}\""));
+        }
         if let Some(frozen) = &self.rollback.frozen {
             text.push_str(&format!(
                 ", while frozen by @{} because \"{}\"",
@@ -406,7 +409,7 @@ impl Draft {
         if who.person.id == glass.by.id && !case.rule.requester_counts {
             let others = case.has_authority(&who.person, &who.standing, self.now);
             return Err(Refusal::OwnRequest {
-                risk: case.risk,
+                risk: None,
                 people: others.otherwise.people,
             });
         }
@@ -427,6 +430,7 @@ impl Draft {
             });
         }
         self.unpage_glass();
+        self.forget_review();
         self.says.push(Say::Glass);
         self.says.push(Say::Card);
         if self.rollback.state.is_ended() {
@@ -505,9 +509,15 @@ impl Draft {
             false,
             &format!("review:{n}"),
         );
-        // When the review is asked for next; what drives the rollback itself is not touched.
-        let half = policy.review_within / 2;
-        self.drive_at = Some(after(self.now, half.max(Duration::from_secs(60))));
+        // When the review is asked for next; what drives the rollback itself is not touched. After
+        // an outage the next one is not at once.
+        let half = (policy.review_within / 2).max(Duration::from_secs(60));
+        let next = self
+            .rollback
+            .glass
+            .as_ref()
+            .map(|glass| glass.asks_again_at(policy.review_within));
+        self.drive_at = next.map(|at| at.max(after(self.now, half / 2)));
         Ok(())
     }
 
@@ -944,18 +954,7 @@ impl Draft {
 
     /// The end of the plan that is open for this hash; refused if it is not.
     fn open_with(&self, hash: Option<PlanHash>) -> Result<Timestamp, Refusal> {
-        let State::Proposed { expires_at } = self.rollback.state else {
-            return Err(self.not_open());
-        };
-        if hash.is_some() && hash != self.rollback.hash {
-            return Err(Refusal::OldCard {
-                id: self.rollback.id,
-            });
-        }
-        if self.now >= expires_at {
-            return Err(self.expired(expires_at));
-        }
-        Ok(expires_at)
+        self.rollback.open_with(hash.as_ref(), self.now)
     }
 
     /// When it is looked at next while it is open.
@@ -1236,7 +1235,13 @@ impl Draft {
             glass.spent = Some(why.to_owned());
             self.says.push(Say::Glass);
             self.unpage_glass();
+            self.forget_review();
         }
+    }
+
+    /// Has the step that asks for the review look at once, and find that nothing is to be asked.
+    fn forget_review(&mut self) {
+        self.says.push(Say::ReviewAt { at: self.now });
     }
 
     /// Takes the page about a broken glass back: it was answered, or nothing came of it.
@@ -1530,7 +1535,10 @@ impl Draft {
 
     fn concluded(&mut self) {
         self.rollback.times.proven = Some(self.now);
-        let (kind, text) = self.rollback.proof.verdict_text(self.rollback.to_label());
+        let (kind, text) = self
+            .rollback
+            .proof
+            .verdict_text(self.rollback.to_label(), self.rollback.aim.way());
         self.happened(Actor::Bot, Source::Check, kind, text);
         self.says.push(Say::Card);
         self.says.push(Say::Outcome);
@@ -1558,37 +1566,7 @@ impl Draft {
 
     /// Why a command that needs another state does nothing: the fact, as a refusal.
     fn not_open(&self) -> Refusal {
-        let id = self.rollback.id;
-        match &self.rollback.state {
-            State::Expired { at } => self.expired(*at),
-            State::Proposed { .. } => Refusal::OldCard { id },
-            state if state.is_ended() => Refusal::AlreadyEnded {
-                id,
-                word: self.rollback.word(),
-                at: self.rollback.times.ended.unwrap_or(self.now),
-            },
-            _ => Refusal::AlreadyUnderWay {
-                id,
-                word: self.rollback.word(),
-                approved: self
-                    .rollback
-                    .approvals
-                    .last()
-                    .map(|approval| (approval.by.name.clone(), approval.at)),
-            },
-        }
-    }
-
-    fn expired(&self, expired_at: Timestamp) -> Refusal {
-        Refusal::PlanExpired {
-            id: self.rollback.id,
-            read_at: self
-                .rollback
-                .plan
-                .as_ref()
-                .map_or(expired_at, |plan| plan.read_at),
-            expired_at,
-        }
+        self.rollback.not_open(self.now)
     }
 
     /// The same wish once more, in a new rollback.

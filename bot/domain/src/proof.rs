@@ -1,6 +1,9 @@
 //! What has been proven from outside: which version answers, and whether it works.
 
-use crate::{release::Release, timeline::Kind};
+use crate::{
+    release::{Release, Way},
+    timeline::Kind,
+};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
@@ -108,7 +111,7 @@ impl Proof {
     }
 
     /// The conclusion as a sentence people act on.
-    pub fn sentence(&self, target: &str) -> String {
+    pub fn sentence(&self, target: &str, way: Way) -> String {
         if let Some(drifted) = &self.drifted {
             let named = drifted
                 .iter()
@@ -132,11 +135,14 @@ impl Proof {
                     false => "Neither a version fingerprint nor a check is configured: only the platform says so.".into(),
                 }
             }
-            Some(Verdict::StillFailing) => {
-                format!(
+            Some(Verdict::StillFailing) => match way {
+                Way::Back => format!(
                     "{target} is live and checks still fail. The rollback worked; the problem is probably elsewhere."
-                )
-            }
+                ),
+                Way::Forward => format!(
+                    "{target} is live again and checks fail. What was wrong with it may still be."
+                ),
+            },
             Some(Verdict::WrongVersion) => {
                 match self.last.as_ref().and_then(|last| last.version.clone()) {
                     Some(Ok(seen)) => format!(
@@ -154,7 +160,7 @@ impl Proof {
     }
 
     /// The conclusion for the record.
-    pub(crate) fn verdict_text(&self, target: &str) -> (Kind, String) {
+    pub(crate) fn verdict_text(&self, target: &str, way: Way) -> (Kind, String) {
         let kind = match self.verdict {
             Some(Verdict::Verified) => Kind::Verified,
             Some(Verdict::StillFailing) => Kind::StillFailing,
@@ -162,7 +168,11 @@ impl Proof {
         };
         (
             kind,
-            format!("{}: {}", self.word().to_lowercase(), self.sentence(target)),
+            format!(
+                "{}: {}",
+                self.word().to_lowercase(),
+                self.sentence(target, way)
+            ),
         )
     }
 }

@@ -78,7 +78,8 @@ pub enum Refusal {
         people: Vec<String>,
     },
     OwnRequest {
-        risk: Risk,
+        /// The class of the plan; `None`: it is about the review of a broken glass.
+        risk: Option<Risk>,
         people: Vec<String>,
     },
     NotAMember {
@@ -312,8 +313,12 @@ impl Refusal {
                 "This needs somebody with the role {}, and you do not have it. {} Nothing was run.",
                 text(&list(roles, "or")), can(&people(ids))
             ),
-            Refusal::OwnRequest { risk, people: ids } => format!(
+            Refusal::OwnRequest { risk: Some(risk), people: ids } => format!(
                 "This one is your own, and a plan of class {risk} needs somebody else's yes. {} Nothing was run.",
+                can(&people(ids))
+            ),
+            Refusal::OwnRequest { risk: None, people: ids } => format!(
+                "You broke the glass for it, so somebody else says what they think of it. {} Nothing was changed.",
                 can(&people(ids))
             ),
             Refusal::NotAMember { what } => format!(

@@ -134,6 +134,15 @@ pub struct Glass {
 }
 
 impl Glass {
+    /// When the review is asked for next, if it is not answered before: every half of the time it
+    /// is given.
+    pub fn asks_again_at(&self, review_within: Duration) -> Timestamp {
+        let half = (review_within / 2).max(Duration::from_secs(60));
+        self.at
+            .checked_add(half * (self.reminded + 1))
+            .unwrap_or(Timestamp::MAX)
+    }
+
     /// Whether somebody still has to say what is thought of it.
     pub fn wants_review(&self) -> bool {
         self.review.is_none() && self.spent.is_none()
@@ -199,6 +208,9 @@ pub struct Confirmed {
     pub ticked: Vec<String>,
     /// The target they typed.
     pub typed: Option<String>,
+    /// Why they approve, if they said it.
+    #[serde(default)]
+    pub because: Option<String>,
 }
 
 impl Confirmed {
@@ -391,6 +403,51 @@ impl Rollback {
         }
     }
 
+    /// The end of the plan that is open for this hash; refused if it is not.
+    pub fn open_with(&self, hash: Option<&PlanHash>, now: Timestamp) -> Result<Timestamp, Refusal> {
+        let State::Proposed { expires_at } = self.state else {
+            return Err(self.not_open(now));
+        };
+        if hash.is_some() && hash != self.hash.as_ref() {
+            return Err(Refusal::OldCard { id: self.id });
+        }
+        if now >= expires_at {
+            return Err(self.expired(expires_at));
+        }
+        Ok(expires_at)
+    }
+
+    /// Why nothing that needs an open plan can be done to it: the fact, as a refusal.
+    pub fn not_open(&self, now: Timestamp) -> Refusal {
+        let id = self.id;
+        match &self.state {
+            State::Expired { at } => self.expired(*at),
+            State::Proposed { .. } => Refusal::OldCard { id },
+            state if state.is_ended() => Refusal::AlreadyEnded {
+                id,
+                word: self.word(),
+                at: self.times.ended.unwrap_or(now),
+            },
+            _ => Refusal::AlreadyUnderWay {
+                id,
+                word: self.word(),
+                approved: self
+                    .approvals
+                    .last()
+                    .map(|approval| (approval.by.name.clone(), approval.at)),
+            },
+        }
+    }
+
+    fn expired(&self, expired_at: Timestamp) -> Refusal {
+        let read_at = self.plan.as_ref().map_or(expired_at, |plan| plan.read_at);
+        Refusal::PlanExpired {
+            id: self.id,
+            read_at,
+            expired_at,
+        }
+    }
+
     /// Whether it runs without an approval.
     pub fn breaks_glass(&self) -> bool {
         self.glass
@@ -423,6 +480,8 @@ impl Rollback {
             State::Planning => "READING THE PLATFORM".into(),
             State::Blocked { .. } => "BLOCKED".into(),
             State::Proposed { .. } => "PROPOSED".into(),
+            // Nobody approved it.
+            State::Approved { .. } if self.breaks_glass() => "GLASS BROKEN".into(),
             State::Approved { .. } => "APPROVED".into(),
             State::Executing { .. } => "ASKING".into(),
             State::Accepted { .. } => "ACCEPTED".into(),
@@ -460,6 +519,11 @@ impl Rollback {
     /// The release it goes to, as people call it.
     pub fn to_label(&self) -> &str {
         self.plan.as_ref().map_or("unknown", |plan| plan.to.label())
+    }
+
+    /// What the proof concludes, as a sentence people act on.
+    pub fn conclusion(&self) -> String {
+        self.proof.sentence(self.to_label(), self.aim.way())
     }
 
     /// The names of the surfaces that do not serve the target yet.

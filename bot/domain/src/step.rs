@@ -102,6 +102,9 @@ pub enum Step {
         channel: String,
         trigger: String,
         clicked_at: Timestamp,
+        /// What they have said already, to begin with.
+        #[serde(default)]
+        said: Option<String>,
         id: String,
     },
     /// Read the platform for one person: a plan or the list of releases.

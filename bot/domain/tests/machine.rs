@@ -228,6 +228,7 @@ fn approve(hash: Option<PlanHash>) -> Act {
         confirmed: Confirmed {
             ticked: vec![],
             typed: Some("v213".into()),
+            because: None,
         },
     }
 }
@@ -739,6 +740,7 @@ fn each_caution_is_ticked_by_name() {
         let confirmed = Confirmed {
             ticked: ticked.iter().map(|name| name.to_string()).collect(),
             typed: None,
+            because: None,
         };
         let hash = open.hash.clone();
         acts("U0SAM", Act::Approve { hash, confirmed })

@@ -213,7 +213,14 @@ fn of_authority() -> Vec<(Refusal, &'static str)> {
         ),
         (
             Refusal::OwnRequest {
-                risk: Risk::Code,
+                risk: Some(Risk::Code),
+                people: all(&["sam"]),
+            },
+            "@sam can.",
+        ),
+        (
+            Refusal::OwnRequest {
+                risk: None,
                 people: all(&["sam"]),
             },
             "@sam can.",

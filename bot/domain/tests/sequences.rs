@@ -484,6 +484,7 @@ impl World {
                 confirmed: Confirmed {
                     ticked: vec![],
                     typed: typed.then(|| "v213".into()),
+                    because: None,
                 },
             },
             Does::Withdraw => Act::Withdraw { because: None },

@@ -2,12 +2,24 @@
 
 import { element, markup, textObject, unescape } from "/markup.js";
 
+// A menu is closed by whatever is clicked beside it.
+document.addEventListener("click", (event) => {
+  for (const menu of document.querySelectorAll("details.overflow[open]")) if (!menu.contains(event.target)) menu.open = false;
+});
+
 /** Draws blocks. `use(block, element, option)` is told what the person used. */
 export function drawBlocks(blocks, state, use, values, errors) {
   return blocks.map((block) => {
     const node = draw(block, state, use, values);
     const error = errors?.[block.block_id];
-    if (error) node.append(element("p", { class: "error", role: "alert" }, error));
+    if (error) {
+      const id = `error-${block.block_id}`;
+      node.append(element("p", { class: "error", role: "alert", id }, error));
+      for (const box of node.querySelectorAll("input, select, textarea")) {
+        box.setAttribute("aria-invalid", "true");
+        box.setAttribute("aria-describedby", id);
+      }
+    }
     return node;
   });
 }
@@ -119,14 +131,35 @@ function overflow(block, part, state, use) {
       type: "button",
       onclick: () => {
         menu.open = false;
+        // What is hidden cannot keep the focus; a form gives it back to the menu when it is closed.
+        menu.querySelector("summary").focus();
         if (option.url && /^https?:/.test(option.url)) window.open(option.url, "_blank", "noopener,noreferrer");
         use(block, part, option);
       },
     }, ...textObject(option.text, state)))));
+  const entries = () => [...menu.querySelectorAll(".menu button")];
   menu.addEventListener("keydown", (event) => {
-    if (event.key !== "Escape") return;
-    menu.open = false;
-    menu.querySelector("summary").focus();
+    if (event.key === "Escape" && menu.open) {
+      menu.open = false;
+      menu.querySelector("summary").focus();
+    } else if (event.key === "ArrowDown" || event.key === "ArrowUp") {
+      event.preventDefault();
+      menu.open = true;
+      const at = entries().indexOf(document.activeElement);
+      const step = event.key === "ArrowDown" ? 1 : -1;
+      entries().at(at < 0 ? (step > 0 ? 0 : -1) : (at + step) % entries().length).focus();
+    }
+  });
+  menu.addEventListener("toggle", () => {
+    if (!menu.open) return;
+    const list = menu.querySelector(".menu");
+    const edge = menu.closest("main, dialog")?.getBoundingClientRect().right ?? innerWidth;
+    list.classList.toggle("leftward", list.getBoundingClientRect().right > edge - 8);
+    // The messages end where the last card does, and the menu is below it.
+    list.scrollIntoView({ block: "nearest" });
+  });
+  menu.addEventListener("focusout", (event) => {
+    if (event.relatedTarget && !menu.contains(event.relatedTarget)) menu.open = false;
   });
   return menu;
 }

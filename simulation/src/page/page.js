@@ -14,8 +14,6 @@ let shownView = null;
 let asking = null;
 let isLost = false;
 
-const CHIPS = ["/rollback frontend because checkout 500s", "/rollback", "/rollback status", "/rollback help"];
-
 async function watch() {
   for (;;) {
     asking = new AbortController();
@@ -73,6 +71,10 @@ function show(next) {
   showMessages(isFirst);
   showView();
   showSide();
+  redraw(at("chips"), () => state.suggestions.map((text) => element("button", {
+    type: "button", class: "chip", "data-id": text,
+    onclick: () => { at("text").value = text; at("text").focus(); },
+  }, text)), JSON.stringify(state.suggestions));
 }
 
 function redraw(parent, nodes, key) {
@@ -288,11 +290,6 @@ function reloadSide() {
   at("frames").append(frame);
 }
 setInterval(reloadSide, 1000);
-
-at("chips").append(...CHIPS.map((text) => element("button", {
-  type: "button", class: "chip",
-  onclick: () => { at("text").value = text; at("text").focus(); },
-}, text)));
 
 at("say").addEventListener("submit", async (event) => {
   event.preventDefault();
