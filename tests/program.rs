@@ -356,7 +356,7 @@ async fn in_the_demo_an_undo_brings_the_bad_release_back_and_says_so() {
     for seen in [
         "UNDO OF RB-1 SERVING, STILL FAILING",
         "v214 is live again and checks fail.",
-        "v214, which RB-1 left, is live again.",
+        "What RB-1 was asked for comes back with v214",
     ] {
         demo.slack.shows(channel, seen, patience).await.unwrap();
     }

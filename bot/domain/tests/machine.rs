@@ -1131,8 +1131,8 @@ fn a_review_is_somebody_else_s() {
         .map(|(who, answer)| format!("{who}: {answer}"))
         .collect();
     insta::assert_snapshot!(answers.join("\n"), @"
-    tom, who broke it: This one is your own, and a plan of class code needs somebody else's yes. @U0SAM or @U0MAYA can. Nothing was run.
-    sam, if he broke it: This one is your own, and a plan of class code needs somebody else's yes. @U0MAYA can. Nothing was run.
+    tom, who broke it: You broke the glass for it, so somebody else says what they think of it. @U0SAM or @U0MAYA can. Nothing was changed.
+    sam, if he broke it: You broke the glass for it, so somebody else says what they think of it. @U0MAYA can. Nothing was changed.
     maya, after sam: @sam reviewed RB-41 already: justified. Nothing was changed.
     sam, where none was broken: Nobody broke the glass for RB-41. Nothing was changed.
     ");
