@@ -1449,3 +1449,45 @@ fn the_table_names_sources_windows_and_pages() {
         "{table}"
     );
 }
+
+/// The `toml` blocks of a page.
+fn blocks(page: &str) -> Vec<&str> {
+    page.split("```toml\n")
+        .skip(1)
+        .filter_map(|rest| rest.split("```").next())
+        .collect()
+}
+
+#[test]
+fn every_policy_that_the_pages_show_is_one() {
+    const PLATFORM: &str =
+        "provider = \"vercel\"\nproject = \"prj_123\"\ntoken = \"env:VERCEL_TOKEN\"\n";
+    const HEAD: &str = r#"
+[server]
+listen = "127.0.0.1:3000"
+public_url = "https://rollback.example.com"
+[database]
+url = "sqlite://rollback-bot.db"
+[slack]
+signing_secret = "env:SLACK_SIGNING_SECRET"
+bot_token = "env:SLACK_BOT_TOKEN"
+"#;
+    let pages = [
+        include_str!("../../docs/authority.md"),
+        include_str!("../../README.md"),
+    ];
+    let shown: Vec<&str> = pages.iter().flat_map(|page| blocks(page)).collect();
+    assert!(shown.len() > 9, "the pages show policies");
+    for block in shown {
+        // What has nothing to do with authority is left out there, and is always the same.
+        let whole = match block.contains("[server]") {
+            true => block.to_owned(),
+            false => format!("{block}{PLATFORM}{HEAD}"),
+        };
+        let config = parse(&whole).unwrap_or_else(|mistakes| panic!("{block}\n{mistakes}"));
+        assert_eq!(config.warnings, [""; 0], "{block}");
+    }
+    let ten = blocks(pages[0])[0];
+    assert_eq!(ten.lines().count(), 10);
+    assert!(pages[1].contains(ten), "README shows the same ten lines");
+}
