@@ -148,7 +148,7 @@ impl Templates {
     /// What the channel hears when a rollback is over, good or bad.
     pub fn outcome(&self, rollback: &Rollback) -> anyhow::Result<Words> {
         let name = match rollback.state {
-            State::Failed { .. } | State::Partial { .. } => "failed.md.j2",
+            State::Failed { .. } | State::Partial { .. } | State::Resolved { .. } => "failed.md.j2",
             _ if rollback.proof.drifted.is_some() => "failed.md.j2",
             _ => "executed.md.j2",
         };
@@ -263,6 +263,11 @@ impl Update {
                             list(failed, "and")
                         )
                     }
+                    State::Resolved { done, by, because } => format!(
+                        "@{} says that it is {}: \"{because}\"",
+                        by.name,
+                        if *done { "done" } else { "not done" }
+                    ),
                     _ => rollback.conclusion(),
                 },
                 600,
@@ -291,7 +296,10 @@ impl Update {
                 .times
                 .serving
                 .map_or_else(|| "not yet".into(), stamp),
-            served: format!("{n}/{m}"),
+            served: match rollback.state {
+                State::Resolved { .. } => format!("{n}/{m} as last read"),
+                _ => format!("{n}/{m}"),
+            },
             checks: inline(
                 &rollback
                     .proof

@@ -166,6 +166,14 @@ pub async fn respond(app: &App, heard: Heard, text: &str) -> (&'static str, Answ
             )
             .await
         }
+        Request::Resolve {
+            rollback,
+            done,
+            because,
+        } => {
+            let resolve = Act::Resolve { done, because };
+            act(app, heard.clone(), rollback, resolve).await
+        }
         Request::BreakGlass { about, because } => {
             break_glass(app, heard.clone(), about, because).await
         }
@@ -225,6 +233,7 @@ fn name(request: &Request) -> &'static str {
         Request::Withdraw { .. } => "withdraw",
         Request::BreakGlass { .. } => "breakglass",
         Request::Review { .. } => "review",
+        Request::Resolve { .. } => "resolve",
         Request::Undo { .. } => "undo",
         Request::Who(_) => "who",
         Request::Why { .. } => "why",
@@ -554,6 +563,7 @@ async fn act(app: &App, heard: Heard, rollback: u64, act: Act) -> Result<Answer,
         Act::Withdraw { .. } => format!("Taking your approval of RB-{rollback} back"),
         Act::Object { .. } => format!("Writing your objection to RB-{rollback} down"),
         Act::Review { .. } => format!("Writing your review of RB-{rollback} down"),
+        Act::Resolve { .. } => format!("Resolving RB-{rollback}"),
         Act::BreakGlass { .. } => format!("Breaking the glass for RB-{rollback}"),
         Act::Stop { .. } | Act::Retarget { .. } => {
             format!("Stopping RB-{rollback} if that is still possible")

@@ -19,6 +19,7 @@ mod objections;
 mod platform;
 mod program;
 mod releases;
+mod resolve;
 mod roles;
 mod rollback;
 mod solo;

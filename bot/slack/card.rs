@@ -591,8 +591,9 @@ fn say(rollback: &Rollback) -> String {
         }
         State::Serving { .. } => String::new(),
         State::Unknown { why, .. } => format!(
-            "{}. Do not run it again: reading back until it is known what happened.",
-            capital(inline(why, 300).trim_end_matches('.'))
+            "{}. Do not run it again: reading back until it is known what happened. Whoever knows it for certain says so with `/rollback resolve RB-{}`.",
+            capital(inline(why, 300).trim_end_matches('.')),
+            rollback.id
         ),
         State::Watching { .. } | State::Closed => {
             let mut said = inline(&rollback.conclusion(), 500);
@@ -624,6 +625,14 @@ fn say(rollback: &Rollback) -> String {
             )
         }
         State::Blocked { why } => inline(why, 600),
+        State::Resolved { done, by, because } => {
+            let outcome = if *done { "done" } else { "not done" };
+            format!(
+                "@{} says that it is {outcome}: \"{}\". {platform} does not tell; nothing more is read back.",
+                inline(&by.name, 80),
+                inline(because, 300)
+            )
+        }
         State::Denied { by, because } => format!(
             "Denied by @{}{}. Nothing was run.",
             inline(&by.name, 80),

@@ -81,6 +81,7 @@ pub fn decide(
                     promised,
                 } => next.break_glass(who, hash, because, promised, policy)?,
                 Act::Review { answer, because } => next.review(who, answer, because, policy)?,
+                Act::Resolve { done, because } => next.resolve(who, done, because, policy)?,
                 Act::Deny { because } => next.deny(who, because, policy)?,
                 Act::Stop { because } => next.stop(who, because, policy)?,
                 Act::Retarget { hash, to } => next.retarget(who, hash, to, reply_to)?,
@@ -518,6 +519,35 @@ impl Draft {
             .as_ref()
             .map(|glass| glass.asks_again_at(policy.review_within));
         self.drive_at = next.map(|at| at.max(after(self.now, half / 2)));
+        Ok(())
+    }
+
+    fn resolve(
+        &mut self,
+        who: Who,
+        done: bool,
+        because: String,
+        policy: &Policy,
+    ) -> Result<(), Refusal> {
+        if !matches!(self.rollback.state, State::Unknown { .. }) {
+            return Err(self.not_open());
+        }
+        self.rollback
+            .case(policy, &who.roster)
+            .has_authority(&who.person, &who.standing, self.now)
+            .admit()?;
+        let outcome = if done { "done" } else { "not done" };
+        self.happened(
+            Actor::Person(who.person.clone()),
+            who.source,
+            Kind::Resolved,
+            format!("resolved it as {outcome}: \"{because}\""),
+        );
+        self.end_loudly(State::Resolved {
+            done,
+            by: who.person,
+            because,
+        });
         Ok(())
     }
 

@@ -201,6 +201,8 @@ pub enum Verb {
     BreakGlass,
     /// Say afterwards whether that was right.
     Review,
+    /// Say what became of a rollback of which the platform does not tell.
+    Resolve,
     /// Go forward again to what a rollback left.
     Undo,
     /// Where automatic deploys are held off.
@@ -293,6 +295,15 @@ pub enum Request {
         /// Whether it was.
         answer: ReviewAnswer,
         /// Why.
+        because: String,
+    },
+    /// Say what became of a rollback of which the platform does not tell.
+    Resolve {
+        /// The rollback's number.
+        rollback: u64,
+        /// Whether production serves the target.
+        done: bool,
+        /// How that is known.
         because: String,
     },
     /// Propose to go forward again to what a rollback left.
@@ -402,6 +413,14 @@ pub enum Misread {
     /// A review does not say what it thinks.
     #[error("Nothing was run, because `review` needs an answer: choose {ANSWERS}, and say why.")]
     MissingAnswer,
+    /// What became of a rollback is not said, or not in one of the two words.
+    #[error(
+        "Nothing was run, because `resolve` needs to know what is the case: write `resolve RB-{rollback} done because …` or `resolve RB-{rollback} not-done because …`."
+    )]
+    NotAnOutcome {
+        /// The rollback's number.
+        rollback: u64,
+    },
     /// There is no such answer to a review.
     #[error(
         "Nothing was run, because \"{}\" is not an answer to a review: choose {ANSWERS}, and say why.",
@@ -574,7 +593,7 @@ pub fn help(verb: Option<Verb>) -> String {
             "`approve RB-41`, `deny RB-41 because too risky`: decide on a rollback",
             "`object RB-41 because sales end at noon`, `withdraw RB-41`: speak against it, or take your own approval back",
             "`who RB-41`, `why RB-41`, `contacts frontend`: who may approve now, whether you may, and whom to reach",
-            "`stop RB-41`: cancel it, or stop it where that is still possible",
+            "`stop RB-41`, `resolve RB-41 done because I see it live`: cancel it while that is possible; say what became of it when the platform does not",
             "`breakglass RB-41`: nobody who may approve can be reached, and it cannot wait; explained and reviewed afterwards",
             "`review RB-41 justified because carts were lost`: say afterwards whether that was right",
             "`undo RB-41`: propose to go forward again to what it left",
@@ -635,6 +654,11 @@ pub fn help(verb: Option<Verb>) -> String {
             "`review RB-41 justified because carts were lost`: say whether it was right to break the glass. The reason is needed.",
             "The other answers are `should-have-waited` and `policy-too-strict`, with spaces if you like.",
         ],
+        Some(Verb::Resolve) => &[
+            "`resolve RB-41 not-done because Vercel shows no job`: say what became of it while it is UNKNOWN. The reason is needed.",
+            "`resolve RB-41 done because I see it live` says that production serves the target. Nothing is asked of the platform; the service is free again.",
+            "Only somebody with authority over the service can.",
+        ],
         Some(Verb::Undo) => &[
             "`undo RB-41 because v215 has the fix`: propose to go forward again to what it left. The reason may be left out.",
             "It is a proposal like any other: nothing runs before somebody approves it.",
@@ -684,7 +708,7 @@ pub fn is_name(name: &str) -> bool {
 
 impl Verb {
     /// Every verb, in the order in which people meet them.
-    pub const ALL: [Verb; 22] = [
+    pub const ALL: [Verb; 23] = [
         Verb::Plan,
         Verb::List,
         Verb::Status,
@@ -698,6 +722,7 @@ impl Verb {
         Verb::Stop,
         Verb::BreakGlass,
         Verb::Review,
+        Verb::Resolve,
         Verb::Undo,
         Verb::Pins,
         Verb::Unpin,
@@ -725,6 +750,7 @@ impl Verb {
             Verb::Stop => "stop",
             Verb::BreakGlass => "breakglass",
             Verb::Review => "review",
+            Verb::Resolve => "resolve",
             Verb::Undo => "undo",
             Verb::Pins => "pins",
             Verb::Unpin => "unpin",
@@ -753,7 +779,10 @@ impl Verb {
 
     /// Whether it is refused without a reason.
     fn needs_reason(self) -> bool {
-        matches!(self, Verb::Object | Verb::Review | Verb::Freeze)
+        matches!(
+            self,
+            Verb::Object | Verb::Review | Verb::Resolve | Verb::Freeze
+        )
     }
 }
 
@@ -846,6 +875,7 @@ fn command(verb: Verb, mut words: Words<'_>) -> Result<Request, Misread> {
             return Ok(Request::BreakGlass { about, because });
         }
         Verb::Review => return review(words),
+        Verb::Resolve => return resolve(words),
         Verb::Unpin => {
             let (service, because) = order(verb, words)?;
             return Ok(Request::Unpin { service, because });
@@ -937,6 +967,7 @@ fn proposal(first: &str, mut words: Words<'_>) -> Result<Request, Misread> {
                     | Verb::Why
                     | Verb::Stop
                     | Verb::Review
+                    | Verb::Resolve
                     | Verb::Undo => format!("{verb} RB-…"),
                     Verb::Pins | Verb::Timeline => verb.to_string(),
                     verb => shown(&format!("{verb} {rest}")),
@@ -1101,6 +1132,30 @@ fn review(mut words: Words<'_>) -> Result<Request, Misread> {
     Ok(Request::Review {
         rollback,
         answer,
+        because,
+    })
+}
+
+fn resolve(mut words: Words<'_>) -> Result<Request, Misread> {
+    let verb = Verb::Resolve;
+    let rollback = which(verb, &mut words)?;
+    let mut outcome = || match words.keyword() {
+        Some(_) => None,
+        None => words.next().map(|word| bare(word).to_ascii_lowercase()),
+    };
+    let done = match outcome().as_deref() {
+        Some("done") => true,
+        Some("not-done" | "not_done" | "undone") => false,
+        Some("not") if outcome().as_deref() == Some("done") => false,
+        _ => return Err(Misread::NotAnOutcome { rollback }),
+    };
+    let said = format!("RB-{rollback} {}", if done { "done" } else { "not-done" });
+    let because =
+        words.because(|words| vec![shown(&format!("{verb} {said} because {}", words.rest))])?;
+    let because = needed(verb, said, because)?;
+    Ok(Request::Resolve {
+        rollback,
+        done,
         because,
     })
 }
@@ -1654,6 +1709,18 @@ impl fmt::Display for Request {
             }
             Request::BreakGlass { about, because } => {
                 write!(f, "breakglass {about}{}", Because(because))
+            }
+            Request::Resolve {
+                rollback,
+                done,
+                because,
+            } => {
+                let outcome = if *done { "done" } else { "not-done" };
+                write!(
+                    f,
+                    "resolve RB-{rollback} {outcome} because {}",
+                    Literal(because)
+                )
             }
             Request::Review {
                 rollback,

@@ -305,6 +305,12 @@ pub enum State {
         m: usize,
         failed: Vec<String>,
     },
+    /// Ended by somebody who says what became of it, when the platform does not tell.
+    Resolved {
+        done: bool,
+        by: Person,
+        because: String,
+    },
     /// Ended by somebody with authority.
     Denied { by: Person, because: Option<String> },
     /// Ended by whoever asked, or somebody with authority.
@@ -331,6 +337,7 @@ impl State {
             State::Closed => "closed",
             State::Failed { .. } => "failed",
             State::Partial { .. } => "partial",
+            State::Resolved { .. } => "resolved",
             State::Denied { .. } => "denied",
             State::Cancelled { .. } => "cancelled",
             State::Expired { .. } => "expired",
@@ -490,6 +497,8 @@ impl Rollback {
             State::Watching { .. } | State::Closed => self.proof.word().into(),
             State::Failed { .. } => "FAILED".into(),
             State::Partial { n, m, .. } => format!("PARTIAL {n}/{m}"),
+            State::Resolved { done: true, .. } => "RESOLVED AS DONE".into(),
+            State::Resolved { done: false, .. } => "RESOLVED AS NOT DONE".into(),
             State::Denied { .. } => "DENIED".into(),
             State::Cancelled { .. } => "CANCELLED".into(),
             State::Expired { .. } => "EXPIRED".into(),
@@ -653,6 +662,8 @@ pub enum Act {
         answer: ReviewAnswer,
         because: String,
     },
+    /// Say what became of it, when the platform does not tell.
+    Resolve { done: bool, because: String },
     /// Say no.
     Deny { because: Option<String> },
     /// Take it back, or stop it before the platform is asked.
@@ -670,6 +681,7 @@ impl Act {
             Act::Object { .. } => "object to",
             Act::BreakGlass { .. } => "break the glass for",
             Act::Review { .. } => "review",
+            Act::Resolve { .. } => "resolve",
             Act::Deny { .. } => "deny",
             Act::Stop { .. } => "stop",
             Act::Retarget { .. } => "change the target of",

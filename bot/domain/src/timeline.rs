@@ -66,6 +66,7 @@ pub enum Kind {
     Unproven,
     StillFailing,
     Partial,
+    Resolved,
     Drifted,
     Closed,
     Unpinned,

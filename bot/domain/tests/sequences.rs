@@ -672,6 +672,8 @@ impl World {
         };
         let after = decision.rollback.state.name();
         match bot {
+            // Before there is a window, a freeze that is taken off again was none.
+            Bot::Froze(on) if before.state.name() == "planning" => self.book.spoken_against = on,
             Bot::Froze(true) => self.book.spoken_against = true,
             Bot::WindowEnded { member } if after == "approved" => {
                 let rule = &self.setting.rule;

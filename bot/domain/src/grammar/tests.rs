@@ -553,6 +553,22 @@ fn what_the_newer_verbs_need() {
         ("undo frontend", bad(Verb::Undo, "frontend")),
         ("object", number(Verb::Object)),
         ("withdraw", number(Verb::Withdraw)),
+        ("resolve done", bad(Verb::Resolve, "done")),
+        ("resolve RB-41", Misread::NotAnOutcome { rollback: 41 }),
+        (
+            "resolve RB-41 maybe",
+            Misread::NotAnOutcome { rollback: 41 },
+        ),
+        ("resolve RB-41 not", Misread::NotAnOutcome { rollback: 41 }),
+        (
+            "resolve RB-41 because x",
+            Misread::NotAnOutcome { rollback: 41 },
+        ),
+        ("resolve RB-41 done", reason(Verb::Resolve, "RB-41 done")),
+        (
+            "resolve RB-41 not done",
+            reason(Verb::Resolve, "RB-41 not-done"),
+        ),
         ("review justified", bad(Verb::Review, "justified")),
         ("review because x", number(Verb::Review)),
         ("why", number(Verb::Why)),
@@ -712,7 +728,6 @@ fn words_that_are_kept_for_later_are_refused() {
         "pin",
         "pm",
         "postmortem",
-        "resolve",
         "rollback",
         "update",
     ] {
@@ -756,7 +771,12 @@ fn what_is_not_understood() {
     };
     misreads([
         ("forward RB-41", unknown("forward", None)),
-        ("resolve because fire", unknown("resolve", None)),
+        (
+            "resolve because fire",
+            Misread::MissingNumber {
+                verb: Verb::Resolve,
+            },
+        ),
         ("rollback frontend", unknown("rollback", None)),
         ("aprove RB-41", unknown("aprove", Some(Verb::Approve))),
         ("ok RB-41", unknown("ok", Some(Verb::Approve))),
@@ -1218,6 +1238,13 @@ fn any_request() -> impl Strategy<Value = Request> {
                 answer,
                 because
             }),
+        (number(), any::<bool>(), any_needed_reason()).prop_map(|(rollback, done, because)| {
+            Request::Resolve {
+                rollback,
+                done,
+                because,
+            }
+        }),
     ];
     let others = prop_oneof![
         any_wish().prop_map(Request::Propose),
@@ -1245,6 +1272,7 @@ fn acts(request: &Result<Request, Misread>) -> bool {
             | Request::Stop { .. }
             | Request::BreakGlass { .. }
             | Request::Review { .. }
+            | Request::Resolve { .. }
             | Request::Undo { .. }
             | Request::Unpin { .. }
             | Request::Freeze { .. }

@@ -1,0 +1,141 @@
+//! A platform that never tells what became of it: somebody with authority does.
+
+use crate::support::World;
+use insta::assert_snapshot;
+use std::time::Duration;
+
+/// The platform was asked, did not answer, and cannot be read since.
+async fn unknown() -> World {
+    let mut world = World::new().await;
+    world.with_a_card().await;
+    world.vercel.break_after_accepting();
+    world.sam().clicks("Approve").await;
+    world.settle().await;
+    world.vercel.fail_reads(503);
+    world.passes(Duration::from_secs(30 * 60)).await;
+    assert_eq!(world.rollback(1).await.state.name(), "unknown");
+    assert_eq!(world.vercel.rollbacks_asked(), 1);
+    world.slack.take_all();
+    world
+}
+
+#[tokio::test]
+async fn not_done_and_the_service_is_free_again() {
+    let mut world = unknown().await;
+    world
+        .sam()
+        .says("/rollback resolve RB-1 not done because Vercel's support sees no job")
+        .await;
+    world.settle().await;
+    assert_snapshot!(world.channel(), @r#"
+    Rollback Bot (edited):
+      RB-1 RESOLVED AS NOT DONE  frontend (production)
+      v214 → v213 · asked for by @maya · "checkout 500s"
+      `[x]` 03:12:00 UTC approved   @sam as oncall
+      @sam says that it is not done: "Vercel's support sees no job". Vercel does not tell; nothing more is read back.
+      | Rollback Bot:
+      |   Timeline of INC-1, exported when RB-1 closed: 8 entries.
+      |   [file INC-1-RB-1-timeline.md 1467 bytes]
+    Rollback Bot (only visible to @sam): Resolving RB-1: checking who you are. Its card shows what comes of it.
+    Rollback Bot:
+      ROLLBACK RESOLVED AS NOT DONE · frontend (production) · v214 → v213 · RB-1
+      Why it was asked for  checkout 500s
+      What happened  @sam says that it is not done: "Vercel's support sees no job"
+      Now serving  v213 on 0/8 as last read
+      Next  read the card, then propose again or act on Vercel by hand and write it down with `/rollback note`
+      Contact  asked for by @maya, approved by @sam
+    "#);
+    assert_snapshot!(world.record().await.lines().last().unwrap_or_default(), @"rollback-bot exported: exported INC-1-RB-1-timeline.md, 8 entries, 1467 bytes");
+    assert!(
+        world
+            .record()
+            .await
+            .contains("@sam resolved: resolved it as not done")
+    );
+    // Nothing is asked or read for it any more, and the next one is a new one.
+    world.vercel.fail_reads(None);
+    world.passes(Duration::from_secs(600)).await;
+    assert_eq!(world.vercel.rollbacks_asked(), 1);
+    world.slack.take_all();
+    world
+        .maya()
+        .says("/rollback frontend because checkout 500s")
+        .await;
+    world.settle().await;
+    assert!(world.channel().contains("RB-2"));
+    world.slack.take_all();
+}
+
+#[tokio::test]
+async fn done_and_it_is_said_who_says_so() {
+    let mut world = unknown().await;
+    world
+        .ana()
+        .says("/rollback resolve RB-1 done because I see v213 on every domain")
+        .await;
+    world.settle().await;
+    assert_snapshot!(world.channel(), @r#"
+    Rollback Bot (edited):
+      RB-1 RESOLVED AS DONE  frontend (production)
+      v214 → v213 · asked for by @maya · "checkout 500s"
+      `[x]` 03:12:00 UTC approved   @sam as oncall
+      @ana says that it is done: "I see v213 on every domain". Vercel does not tell; nothing more is read back.
+      | Rollback Bot:
+      |   Timeline of INC-1, exported when RB-1 closed: 8 entries.
+      |   [file INC-1-RB-1-timeline.md 1461 bytes]
+    Rollback Bot (only visible to @ana): Resolving RB-1: checking who you are. Its card shows what comes of it.
+    Rollback Bot:
+      ROLLBACK RESOLVED AS DONE · frontend (production) · v214 → v213 · RB-1
+      Why it was asked for  checkout 500s
+      What happened  @ana says that it is done: "I see v213 on every domain"
+      Now serving  v213 on 0/8 as last read
+      Next  read the card, then propose again or act on Vercel by hand and write it down with `/rollback note`
+      Contact  asked for by @maya, approved by @sam
+    "#);
+    world
+        .ana()
+        .says("/rollback resolve RB-1 done because twice")
+        .await;
+    world.settle().await;
+    assert_snapshot!(world.ana().sees(), @"
+    Rollback Bot (only visible to @ana): Resolving RB-1: checking who you are. Its card shows what comes of it.
+    Rollback Bot (only visible to @ana): RB-1 ended at 03:42:02 UTC: resolved as done. Nothing was run. Propose again if it is still needed.
+    ");
+    world.slack.take_all();
+}
+
+#[tokio::test]
+async fn only_authority_resolves_and_only_what_is_unknown() {
+    let mut world = unknown().await;
+    world
+        .tom()
+        .says("/rollback resolve RB-1 done because I think so")
+        .await;
+    world.tom().says("/rollback resolve RB-1 done").await;
+    world.settle().await;
+    assert_snapshot!(world.tom().sees(), @"
+    Rollback Bot (only visible to @tom): Resolving RB-1: checking who you are. Its card shows what comes of it.
+    Rollback Bot (only visible to @tom): Nothing was run, because `resolve` needs a reason: write, for example, `resolve RB-1 done because …`.
+    Rollback Bot (only visible to @tom): This needs somebody with the role oncall or lead, and you do not have it. @sam or @ana can. Nothing was run.
+    ");
+    assert_eq!(world.rollback(1).await.state.name(), "unknown");
+    // The truth comes back by itself when the platform does.
+    world.vercel.fail_reads(None);
+    for _ in 0..4 {
+        world.vercel.advance();
+    }
+    world.passes(Duration::from_secs(120)).await;
+    assert_ne!(world.rollback(1).await.state.name(), "unknown");
+    world
+        .sam()
+        .says("/rollback resolve RB-1 not-done because I was late")
+        .await;
+    world.settle().await;
+    assert_snapshot!(world.sam().sees(), @"
+    Rollback Bot (only visible to @sam): Resolving RB-1: checking who you are. Its card shows what comes of it.
+    Rollback Bot (only visible to @sam): RB-1 ended at 03:42:08 UTC: partial 3/8. Nothing was run. Propose again if it is still needed.
+    ");
+    world.slack.take_all();
+    world.passes(Duration::from_secs(900)).await;
+    world.slack.take_all();
+}
