@@ -1,7 +1,7 @@
 //! The command line.
 
 use clap::{Parser, Subcommand};
-use rollback_bot::{check, config::Config, demo, manifest, serve};
+use rollback_bot::{check, config::Config, demo, manifest, serve, store::backup};
 use rollback_domain::grammar::RESERVED;
 use std::{
     path::{Path, PathBuf},
@@ -42,6 +42,15 @@ enum Command {
         /// Also try the tokens: reads from Slack and every platform, changes nothing.
         #[arg(long)]
         online: bool,
+    },
+    /// Copy the record into a new file, while the bot goes on (SQLite).
+    Backup {
+        /// The configuration.
+        #[arg(long, default_value = "rollback-bot.toml")]
+        config: PathBuf,
+        /// The file to make; it must not be there yet.
+        #[arg(long)]
+        to: PathBuf,
     },
     /// Print the Slack app manifest for `public_url`.
     Manifest {
@@ -89,6 +98,20 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
             }
             Err(code) => return Ok(code),
         },
+        Command::Backup { config, to } => {
+            let config = match load(&config) {
+                Ok(config) => config,
+                Err(code) => return Ok(code),
+            };
+            let copied = backup::backup(config.database.url.expose(), &to).await?;
+            println!(
+                "{}: {} rollbacks, {} timeline entries, {} bytes; read through, and whole",
+                to.display(),
+                copied.rollbacks,
+                copied.entries,
+                copied.bytes
+            );
+        }
         Command::Manifest { config, public_url } => {
             let public_url = match public_url {
                 Some(public_url) => public_url,

@@ -446,3 +446,62 @@ async fn tokens_are_tried_when_asked_to() {
     mistake   services.frontend.production: Vercel says the token is expired or lacks access (403: Not authorized). Create a new one at vercel.com/account/settings/tokens and set it in the configuration; check that team names the project's team.
     ");
 }
+
+#[tokio::test]
+async fn the_record_is_copied_while_the_bot_goes_on() {
+    if std::env::var("STORIES_DATABASE_URL").is_ok() {
+        // Postgres has its own tools, and the program says so.
+        return;
+    }
+    let mut world = World::new().await;
+    world.with_a_card().await;
+    let directory = tempfile::tempdir().unwrap();
+    let config = directory.path().join("rollback-bot.toml");
+    fs::write(&config, world.settings()).unwrap();
+    let database = world
+        .settings()
+        .lines()
+        .find_map(|line| line.strip_prefix("# database: "))
+        .unwrap()
+        .to_owned();
+    let backup = async |to: &str, url: &str| {
+        let output = tokio::process::Command::new(env!("CARGO_BIN_EXE_rollback-bot"))
+            .args(["backup", "--config", config.to_str().unwrap(), "--to", to])
+            .current_dir(directory.path())
+            .env_clear()
+            .envs([
+                ("DATABASE_URL", url),
+                ("SIGNING_SECRET", "a"),
+                ("SIGNING_SECRET_NEW", "b"),
+                ("BOT_TOKEN", "xoxb-simulation"),
+                ("VERCEL_TOKEN", "unused"),
+            ])
+            .output()
+            .await
+            .unwrap();
+        let said = String::from_utf8_lossy(&output.stdout).into_owned()
+            + &String::from_utf8_lossy(&output.stderr);
+        let said = said
+            .split_inclusive(' ')
+            .map(|word| match word.trim().parse::<u64>() {
+                // The size is SQLite's business.
+                Ok(n) if n > 1_000 => "… ",
+                _ => word,
+            });
+        said.collect::<String>()
+    };
+    assert_snapshot!(backup("copy.db", &database).await, @"copy.db: 1 rollbacks, 3 timeline entries, … bytes; read through, and whole");
+    assert_snapshot!(backup("copy.db", &database).await, @"rollback-bot: copy.db is there already; name a file that is not");
+    assert_snapshot!(backup("other.db", "postgres://bot@db.example.com/rollback").await, @"rollback-bot: this bot records in Postgres: back it up with pg_dump, or with the tools of whoever runs it");
+    // The bot went on meanwhile, and the copy is a record that a bot starts on.
+    world.vercel.moves_at_once(true);
+    world.sam().clicks("Approve").await;
+    world.settle().await;
+    assert_eq!(world.vercel.rollbacks_asked(), 1);
+    world.slack.take_all();
+    let copy = format!("sqlite://{}/copy.db", directory.path().display());
+    let db = rollback_bot::store::Db::open(&copy).await.unwrap();
+    let kept = rollback_bot::store::rollbacks::get(&db, 1).await.unwrap();
+    assert_eq!(kept.unwrap().state.name(), "proposed");
+    db.close().await;
+}

@@ -4,6 +4,7 @@
 //! written once (`$1` works on both) and still uses native types and native pools. All columns
 //! are integers (UTC microseconds for times) and text.
 
+pub mod backup;
 pub mod messages;
 pub mod rollbacks;
 pub mod rosters;
