@@ -197,7 +197,10 @@ pub async fn respond(app: &App, heard: Heard, text: &str) -> (&'static str, Answ
             why: "the database does not answer".into(),
         })
     });
-    if let Answer::Refused(refusal) = &answer {
+    // What could not be taken cannot be recorded either, and there is no time to find that out.
+    if let Answer::Refused(refusal) = &answer
+        && !matches!(**refusal, Refusal::Busy { .. })
+    {
         record(app, &heard, verb, refusal).await;
     }
     (verb, answer)

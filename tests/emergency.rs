@@ -1,6 +1,6 @@
 //! Breaking the glass: at once, in front of everybody, and reviewed afterwards.
 
-use crate::support::{FRONTEND, World};
+use crate::support::{FRONTEND, World, pagerduty::Broken};
 use insta::assert_snapshot;
 use std::time::Duration;
 
@@ -223,6 +223,32 @@ async fn breaking_the_glass_goes_through_the_same_checks() {
     );
     world.passes(Duration::from_secs(2 * 86_400)).await;
     assert!(!world.channel().contains("review of RB-1"));
+    world.slack.take_all();
+}
+
+#[tokio::test]
+async fn a_page_is_not_taken_back_for_a_glass_that_was_broken_before() {
+    let mut world = World::set_up(PAGED, FRONTEND).await;
+    world.with_a_card().await;
+    // Nothing comes of the first one, and PagerDuty cannot be told.
+    world.pagerduty.breaks(Broken::Status(503));
+    world.vercel.fail_reads(503);
+    tom_breaks_the_glass(&mut world).await;
+    world.passes(Duration::from_secs(60)).await;
+    assert_eq!(world.rollback(1).await.word(), "PROPOSED");
+    world.slack.take_all();
+
+    world.pagerduty.breaks(Broken::Not);
+    world.vercel.fail_reads(None);
+    world.vercel.moves_at_once(true);
+    tom_breaks_the_glass(&mut world).await;
+    world.passes(Duration::from_secs(400)).await;
+    assert_eq!(world.rollback(1).await.word(), "VERIFIED");
+    let pages = world.pagerduty.pages();
+    assert!(
+        pages.last().is_some_and(|page| page.starts_with("trigger")),
+        "nobody is paged any more: {pages:?}"
+    );
     world.slack.take_all();
 }
 

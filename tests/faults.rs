@@ -2,7 +2,12 @@
 
 use crate::support::World;
 use insta::assert_snapshot;
-use rollback_bot::worker;
+use rollback_bot::{
+    engine::{Ask, Engine},
+    store::{Db, Tx},
+    worker,
+};
+use rollback_domain::{people::Person, refusal::Source};
 use rollback_simulation::Fault;
 use std::time::Duration;
 
@@ -198,4 +203,81 @@ async fn a_lost_answer_is_looked_for_even_when_the_channel_is_busy() {
         1
     );
     world.slack.take_all();
+}
+
+#[tokio::test]
+async fn a_database_that_does_not_answer_is_said_within_three_seconds() {
+    let mut world = World::new().await;
+    // Nobody else gets a connection to write with.
+    let held = hold_the_database(&world).await;
+    let began = std::time::Instant::now();
+    let asked = (0..5).map(|n| {
+        let slack = world.slack.clone();
+        let text = format!("/rollback note still looking {n}");
+        tokio::spawn(async move {
+            let answer = slack.says("U0MAYA", crate::support::CHANNEL, &text).await;
+            (answer, std::time::Instant::now())
+        })
+    });
+    for asked in asked.collect::<Vec<_>>() {
+        let (answer, at) = asked.await.unwrap();
+        let took = at.duration_since(began);
+        assert!(
+            took < Duration::from_secs(3),
+            "answered after {took:?}: {}",
+            answer.body
+        );
+        assert!(answer.is_ok(), "{}: {}", answer.status, answer.body);
+    }
+    drop(held);
+    let said = world.maya().sees();
+    assert_eq!(said.matches("does not answer").count(), 5, "{said}");
+    world.settle().await;
+    world.slack.take_all();
+}
+
+/// Every connection that could write, taken.
+async fn hold_the_database(world: &World) -> Vec<Tx> {
+    let db = &world.app().engine.db;
+    let mut held = vec![];
+    while let Ok(Ok(tx)) = tokio::time::timeout(Duration::from_millis(300), db.begin()).await {
+        held.push(tx);
+    }
+    held
+}
+
+/// Postgres finds out after a second, in which everybody behind them waits.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn replicas_that_share_commits_do_not_wait_for_each_other() {
+    let world = World::new().await;
+    let db = world.app().engine.db.clone();
+    let replicas = [0, 1].map(|_| Engine::new(db.clone(), world.clock.clone()));
+    let note = |channel: usize| Ask::Note {
+        channel: format!("C{channel}"),
+        by: Person::new("U0MAYA", "maya"),
+        source: Source::Command,
+        at: world.clock.now(),
+        text: "looking".into(),
+        echo: None,
+    };
+    for channel in 0..6 {
+        let key = format!("first:{channel}");
+        replicas[0].take(&key, note(channel)).await.unwrap();
+    }
+    // One takes the channels in this order, the other one in that.
+    let asked = (0..600).map(|n| {
+        let (replica, at) = (replicas[n % 2].clone(), n / 2 % 6);
+        let ask = note(if n % 2 == 0 { at } else { 5 - at });
+        tokio::spawn(async move { replica.take(&format!("note:{n}"), ask).await })
+    });
+    for taken in asked.collect::<Vec<_>>() {
+        taken.await.unwrap().unwrap();
+    }
+    if let Db::Postgres(pool) = &db {
+        // When Postgres has counted.
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        let count = "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()";
+        let (deadlocks,): (i64,) = sqlx::query_as(count).fetch_one(pool).await.unwrap();
+        assert_eq!(deadlocks, 0);
+    }
 }

@@ -355,3 +355,28 @@ slack_usergroup = "S0OWNERS"
     ok        roles.oncall: PagerDuty schedule PSHOP1 has one person
     ");
 }
+
+#[tokio::test]
+async fn a_slow_reading_of_a_role_does_not_undo_a_newer_one() {
+    use rollback_bot::store::rosters;
+    use rollback_domain::authority::{Found, Source};
+    let world = World::new().await;
+    let db = &world.app().engine.db;
+    let source = Source::SlackGroup("S0ONCALL".into());
+    let now = world.clock.now();
+    let read = |ids: &[&str], seconds| Found::People {
+        ids: ids.iter().map(|id| id.to_string()).collect(),
+        unmatched: vec![],
+        read_at: now
+            .checked_add(std::time::Duration::from_secs(seconds))
+            .ok(),
+    };
+    let newer = read(&["U0SAM"], 2);
+    for found in [&newer, &read(&[], 0)] {
+        let mut tx = db.begin().await.unwrap();
+        rosters::saw(&mut tx, &source, found, now).await.unwrap();
+        tx.commit().await.unwrap();
+    }
+    let known = rosters::known(db).await.unwrap();
+    assert_eq!(known, [("Slack group S0ONCALL".to_owned(), newer)]);
+}

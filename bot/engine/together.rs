@@ -7,13 +7,17 @@ use crate::store::rollbacks;
 use std::{
     collections::VecDeque,
     sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
-use tokio::sync::oneshot;
+use tokio::{sync::oneshot, time::timeout};
 
 /// How many inputs share a transaction at most.
 const AT_ONCE: usize = 128;
 /// How many inputs wait at most. More are refused at once: each of them would be too late anyway.
 const WAITING_AT_MOST: usize = 2_048;
+/// How long an input waits for its answer, behind whatever others wait for. Slack gives up after
+/// three seconds.
+const ANSWERED_WITHIN: Duration = Duration::from_millis(2_500);
 
 /// What waits for the next transaction.
 #[derive(Clone, Debug, Default)]
@@ -85,7 +89,11 @@ impl Engine {
             let engine = self.clone();
             tokio::spawn(async move { engine.serve().await });
         }
-        answered.await.unwrap_or(Err(Error::Overloaded))
+        match timeout(ANSWERED_WITHIN, answered).await {
+            Ok(Ok(taken)) => taken,
+            // Given up, or late: it may be taken all the same.
+            Ok(Err(_)) | Err(_) => Err(Error::Overloaded),
+        }
     }
 
     /// Takes what waits, transaction after transaction, until nothing does.
@@ -114,6 +122,13 @@ impl Engine {
                     let _ = waiting.answer.send(Ok(taken));
                 }
             }
+            // No connection for one is none for any: each would wait as long once more.
+            Err(Error::Database(sqlx::Error::PoolTimedOut)) => {
+                for waiting in some {
+                    let none = Error::Database(sqlx::Error::PoolTimedOut);
+                    let _ = waiting.answer.send(Err(none));
+                }
+            }
             // One of them may be at fault, or two replicas took the same: each by itself.
             Err(_) => {
                 for Waiting { key, ask, answer } in some {
@@ -140,6 +155,12 @@ impl Engine {
     async fn take_all(&self, asked: &[(&str, &Ask)]) -> Result<Vec<Taken>, Error> {
         let now = self.clock.now();
         let mut tx = self.db.begin().await?;
+        // Several incidents are locked in whatever order they come in, and the counters between
+        // them: two replicas that do that at once would wait for each other.
+        let writes = |ask: &Ask| !matches!(ask, Ask::Leave(_));
+        if asked.len() > 1 && asked.iter().any(|(_, ask)| writes(ask)) {
+            rollbacks::hold_numbers(&mut tx).await?;
+        }
         let mut taken = Vec::with_capacity(asked.len());
         for (key, ask) in asked {
             taken.push(self.take_in(&mut tx, key, ask, now).await?);

@@ -16,6 +16,16 @@ pub async fn next_id(tx: &mut Tx, name: &str) -> sqlx::Result<i64> {
     Ok(id)
 }
 
+const HOLD_NUMBERS: &str = "SELECT name FROM counter ORDER BY name FOR UPDATE";
+
+/// Keeps both counters from others until the transaction ends. SQLite has one writer.
+pub async fn hold_numbers(tx: &mut Tx) -> sqlx::Result<()> {
+    if let Tx::Postgres(tx) = tx {
+        sqlx::query(HOLD_NUMBERS).execute(&mut **tx).await?;
+    }
+    Ok(())
+}
+
 const INSERT: &str =
     "INSERT INTO rollback (id, revision, incident, service, environment, state, holds, doc)
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";

@@ -8,13 +8,15 @@ use rollback_domain::{
 };
 
 const SAW: &str = "INSERT INTO roster (source, read_at, doc) VALUES ($1, $2, $3)
-    ON CONFLICT (source) DO UPDATE SET read_at = excluded.read_at, doc = excluded.doc";
+    ON CONFLICT (source) DO UPDATE SET read_at = excluded.read_at, doc = excluded.doc
+    WHERE excluded.read_at >= roster.read_at";
 
-/// Remembers what a source said.
-pub async fn saw(tx: &mut Tx, source: &Source, found: &Found, at: Timestamp) -> sqlx::Result<()> {
+/// Remembers what a source said, unless it was asked again meanwhile.
+pub async fn saw(tx: &mut Tx, source: &Source, found: &Found, now: Timestamp) -> sqlx::Result<()> {
+    let (Found::People { read_at, .. } | Found::Nothing { read_at, .. }) = found;
     let doc = written(found)?;
     in_tx!(tx, c => sqlx::query(SAW)
-        .bind(source.to_string()).bind(micros(at)).bind(&doc)
+        .bind(source.to_string()).bind(micros(read_at.unwrap_or(now))).bind(&doc)
         .execute(c).await.map(drop))
 }
 

@@ -311,7 +311,7 @@ pub(super) async fn tend(app: &App, lease: &Lease) -> Result<(), Error> {
         .into_iter()
         .find(|open| open.service == *service && open.environment == *environment);
     let spoken = match (tend, &open) {
-        (Tend::Freeze { .. }, Some(open)) if open.waiting.window_ends.is_some() => {
+        (Tend::Freeze { .. }, Some(open)) if open.is_silence_enough() => {
             format!("{spoken} RB-{} does not start by itself any more.", open.id)
         }
         _ => spoken,

@@ -135,6 +135,10 @@ pub(super) async fn page(app: &App, lease: &Lease, id: u64, page: &Page) -> Resu
             });
             pagerduty.trigger(&named(key), summary, details, None).await
         }
+        // By now somebody is needed again, and it is the same page.
+        Page::Resolve { key } if is_wanted(&rollback, key) => {
+            return app.engine.end(lease, Next::Done, Extra::default()).await;
+        }
         Page::Resolve { key } => pagerduty.resolve(&named(key)).await,
     };
     app.metrics.paged(sent.is_ok());

@@ -543,7 +543,8 @@ impl Case<'_> {
             .still_held(approval)
             .iter()
             .any(|role| eligible.contains(&role.as_str()));
-        held && (!own || self.rule.requester_counts)
+        // Silence is an approval of one's own.
+        held && (!own || self.rule.requester_counts || approval.unopposed)
     }
 
     /// The roles of an approval that its giver is not known to have lost.

@@ -279,18 +279,7 @@ impl Draft {
             Kind::Objected,
             format!("objected: \"{because}\""),
         );
-        // Started by silence, and not asked of the platform yet: the silence is over.
-        let unopposed = self.rollback.approvals.iter().any(|one| one.unopposed);
-        let window = self.rollback.waiting.window_ends.take().is_some();
-        if let State::Approved { expires_at } = self.rollback.state
-            && unopposed
-            && !self.rollback.breaks_glass()
-        {
-            self.rollback.approvals.clear();
-            self.rollback.times.approved = None;
-            self.become_(State::Proposed { expires_at });
-        }
-        let waits = match window || unopposed {
+        let waits = match self.break_silence() {
             true => " It does not start by itself any more; somebody with authority decides.",
             false => "",
         };
@@ -312,6 +301,22 @@ impl Draft {
             _ => self.drive_at = Some(self.now),
         }
         Ok(())
+    }
+
+    /// Silence is no approval any more, and what it started waits again, as long as the platform
+    /// was not asked. Gives whether there was anything to end.
+    fn break_silence(&mut self) -> bool {
+        let window = self.rollback.waiting.window_ends.take().is_some();
+        let unopposed = self.rollback.approvals.iter().any(|one| one.unopposed);
+        if let State::Approved { expires_at } = self.rollback.state
+            && unopposed
+            && !self.rollback.breaks_glass()
+        {
+            self.rollback.approvals.clear();
+            self.rollback.times.approved = None;
+            self.become_(State::Proposed { expires_at });
+        }
+        window || unopposed
     }
 
     fn break_glass(
@@ -938,6 +943,15 @@ impl Draft {
                     until.strftime("%H:%M:%S UTC")
                 ),
             );
+            // The bot was not running when it would have started: nobody could have objected.
+            if self.rollback.waiting.window_ends.take().is_some() {
+                self.happened(
+                    Actor::Bot,
+                    Source::Bot,
+                    Kind::Refused,
+                    "does not start by itself any more: its first plan ended before".into(),
+                );
+            }
             // `read_at` stays: an aim like "45 minutes ago" means the card's moment.
             self.rollback.plan_until = Some(until);
             self.become_(State::Proposed { expires_at: until });
@@ -968,7 +982,7 @@ impl Draft {
         if self.rollback.times.asked.is_some() || self.rollback.state.is_ended() {
             return Err(self.not_open());
         }
-        if freeze.is_some() && self.rollback.waiting.window_ends.take().is_some() {
+        if freeze.is_some() && self.break_silence() {
             self.happened(
                 Actor::Bot,
                 Source::Bot,
@@ -1224,7 +1238,7 @@ impl Draft {
             .rollback
             .approvals
             .iter()
-            .filter(|approval| approval.unopposed || case.still_counts(approval))
+            .filter(|approval| case.still_counts(approval))
             .map(|approval| Approval {
                 roles: case.still_held(approval),
                 ..approval.clone()

@@ -462,6 +462,12 @@ impl Rollback {
             .is_some_and(|glass| glass.spent.is_none())
     }
 
+    /// Whether it starts when nobody objects, or was started so and its platform was not asked yet.
+    pub fn is_silence_enough(&self) -> bool {
+        let started = self.approvals.iter().any(|approval| approval.unopposed);
+        self.waiting.window_ends.is_some() || started && self.times.asked.is_none()
+    }
+
     /// When an open proposal has to be looked at next: a reminder, a rung of the ladder, the end
     /// of its objection window, or of its plan.
     pub fn next_look(&self, policy: &Policy, expires_at: Timestamp) -> Timestamp {

@@ -918,6 +918,60 @@ fn what_speaks_against_a_window_ends_it() {
     insta::assert_snapshot!(waits.happenings[0].text, @"did not start by itself: that is not configured any more; it waits for an approval");
 }
 
+/// RB-41 after its window ended in silence, and before its platform is asked.
+fn started_by_silence() -> Rollback {
+    let ended = window_ended(Standing::Member, everybody());
+    decide(&with_a_window_open(), ended, &with_window(), at(180))
+        .unwrap()
+        .rollback
+}
+
+#[test]
+fn what_silence_started_and_was_not_asked_for_yet_waits_again_when_it_is_frozen() {
+    let freeze = |freeze| {
+        let froze = Command::Froze { freeze };
+        decide(&started_by_silence(), froze, &with_window(), at(181)).unwrap()
+    };
+    let frozen = freeze(Some(Freeze {
+        by: person("U0TOM"),
+        because: "we migrate".into(),
+        at: at(181),
+    }));
+    assert_eq!(title(&frozen.rollback.state), "proposed");
+    assert_eq!(frozen.rollback.approvals, vec![]);
+    let thawed = freeze(None);
+    assert_eq!(title(&thawed.rollback.state), "approved");
+}
+
+#[test]
+fn silence_is_no_approval_of_somebody_who_lost_the_role() {
+    let rechecked = |known| {
+        let command = Command::Rechecked {
+            survey: Box::new(survey(["v214", "v214"])),
+            plan: Ok(Box::new(plan(Risk::Code, ["v214", "v214"]))),
+            roster: Box::new(known),
+        };
+        decide(&started_by_silence(), command, &with_window(), at(181)).unwrap()
+    };
+    let lost = rechecked(roster(&[("oncall", &["U0SAM"])]));
+    assert_eq!(title(&lost.rollback.state), "proposed");
+    for known in [everybody(), silent(&["oncall"])] {
+        assert_eq!(title(&rechecked(known).rollback.state), "executing");
+    }
+}
+
+#[test]
+fn a_window_that_ended_with_its_plan_starts_nothing() {
+    // The bot was not running: nobody could have objected.
+    let again = Command::Renewed {
+        plan: Ok(Box::new(plan(Risk::Code, ["v214", "v214"]))),
+    };
+    let open = decide(&with_a_window_open(), again, &with_window(), at(700)).unwrap();
+    assert_eq!(title(&open.rollback.state), "proposed");
+    let ended = window_ended(Standing::Member, everybody());
+    assert!(decide(&open.rollback, ended, &with_window(), at(701)).is_err());
+}
+
 #[test]
 fn a_card_that_takes_another_one_s_place_never_starts_by_itself() {
     let moved = Command::Renewed {
