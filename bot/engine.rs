@@ -168,10 +168,13 @@ impl Engine {
         tx: &mut Tx,
         key: &str,
         ask: &Ask,
+        first: bool,
         now: Timestamp,
     ) -> Result<Taken, Error> {
         if let Some(answer) = messages::answer(tx, key).await? {
-            self.replayed(tx, key, ask, now).await?;
+            if first {
+                self.replayed(tx, key, ask, now).await?;
+            }
             return crate::store::read(&answer).map_err(Error::from);
         }
         let taken = match ask {

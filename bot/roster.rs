@@ -115,7 +115,8 @@ impl Asking {
             };
             match self.slack.by_email(email).await {
                 Ok(Some(id)) => ids.push(id),
-                Ok(None) => unmatched.push(format!("{} <{email}>", person.name)),
+                // By name: whoever may read it here need not know anybody's address.
+                Ok(None) => unmatched.push(person.name),
                 Err(failure) => return nothing(failure.to_string()),
             }
         }

@@ -411,10 +411,7 @@ async fn break_glass(
                 Ok(service) => service,
                 Err(refusal) => return Ok(refuse(&refusal)),
             };
-            let open = rollbacks::open(&app.engine.db).await?;
-            open.into_iter().find(|open| {
-                open.service == service.name && open.environment == service.environment
-            })
+            rollbacks::open_for(&app.engine.db, &service.name, &service.environment).await?
         }
     };
     let Some(found) = found else {
@@ -434,6 +431,7 @@ async fn break_glass(
     };
     let step = Step::Modal {
         form: Form::BreakGlass,
+        reply_to: heard.reply_to.clone(),
         rollback: found.id,
         hash,
         person: heard.person.clone(),

@@ -212,6 +212,7 @@ async fn click(app: &App, payload: Payload) -> Response {
             let clicked_at = slack_moment(&clicked).map_or(clicked_at, |at| at.max(clicked_at));
             let step = Step::Modal {
                 form,
+                reply_to: heard.reply_to.clone(),
                 rollback,
                 hash,
                 person: heard.person.clone(),
@@ -340,6 +341,12 @@ async fn save(app: &App, payload: Payload) -> Response {
         channel: about.channel.clone(),
         source: Source::Modal,
         ..Heard::default()
+    };
+    // The address is that of whoever it was opened for, and of nobody else.
+    let reply_to = (heard.person.id == about.person).then(|| about.reply_to.clone());
+    let heard = Heard {
+        reply_to: reply_to.flatten(),
+        ..heard
     };
     let wrong = match elsewhere {
         None if heard.person.id != about.person => {

@@ -104,7 +104,7 @@ async fn a_modal_that_comes_too_late_says_so() {
     world.maya().clicks("Change target").await;
     world.clock.advance(Duration::from_secs(4));
     world.settle().await;
-    assert_snapshot!(world.maya().sees(), @"Rollback Bot (only visible to @maya): Slack did not open the form in time. Nothing was changed. Click once more.");
+    assert_snapshot!(world.maya().sees(), @"Rollback Bot (only visible to @maya): Slack did not open the form in time. Nothing was changed. Try it once more.");
 }
 
 #[tokio::test]

@@ -135,6 +135,12 @@ async fn a_review_that_nobody_answers_is_asked_for_until_somebody_does() {
     world.leases_end().await;
     world.passes(Duration::from_secs(36 * 3_600)).await;
     assert_snapshot!(world.channel(), @"
+    Rollback Bot (edited):
+      BREAK GLASS  RB-1
+      @tom let RB-1 run without an approval at 03:12:00 UTC: frontend (production) v214 → v213.
+      > auth is down and nobody answers
+      @sam or @ana has to say what they think of it. The review was due 2026-03-15 03:12 UTC, and is asked for until it is answered.
+      [ Justified… ] [ Should have waited… ] [ Policy too strict… ]
     Rollback Bot: The review of RB-1, which was run without an approval, was due 2026-03-15 03:12 UTC. @sam and @ana: one of you, please: `/rollback review RB-1 justified because …`, `should-have-waited` or `policy-too-strict`.
     Rollback Bot: The review of RB-1, which was run without an approval, was due 2026-03-15 03:12 UTC. @sam and @ana: one of you, please: `/rollback review RB-1 justified because …`, `should-have-waited` or `policy-too-strict`.
     Rollback Bot: The review of RB-1, which was run without an approval, was due 2026-03-15 03:12 UTC. @sam and @ana: one of you, please: `/rollback review RB-1 justified because …`, `should-have-waited` or `policy-too-strict`.

@@ -216,7 +216,7 @@ async fn somebody_on_call_whom_slack_does_not_know_is_named() {
           yes · a full member of this workspace: is one (Slack, read just now)
           yes · has not approved it yet
           no · has the role oncall or lead
-              no · oncall: nobody; not in Slack: Ines Falk <ines@elsewhere.example>, Jo Lind (PagerDuty schedule PSHOP1, read just now)
+              no · oncall: nobody; not in Slack: Ines Falk, Jo Lind (PagerDuty schedule PSHOP1, read just now)
               no · lead: @ana (configuration)
           yes · somebody else than whoever asked: @maya asked
     ");
@@ -341,7 +341,7 @@ slack_usergroup = "S0OWNERS"
     Some(2)
     mistake   roles.data_owner: Slack group S0OWNERS cannot be read: Slack says no_such_subteam
     ok        roles.lead: Slack group S0LEADS has one person
-    mistake   roles.oncall: PagerDuty schedule PSHOP1 names people who are not in Slack: Ines Falk <ines@elsewhere.example>
+    mistake   roles.oncall: PagerDuty schedule PSHOP1 names people who are not in Slack: Ines Falk
     mistake   services.frontend.production: a plan of class data needs 2 approvals, and one person could give one now
     ");
     world.slack.changes_group_quietly("S0OWNERS", &["U0KIM"]);

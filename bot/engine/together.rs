@@ -116,7 +116,7 @@ impl Engine {
             .iter()
             .map(|waiting| (waiting.key.as_str(), &waiting.ask))
             .collect();
-        match self.take_all(&asked).await {
+        match self.take_all(&asked, true).await {
             Ok(taken) => {
                 for (waiting, taken) in some.into_iter().zip(taken) {
                     let _ = waiting.answer.send(Ok(taken));
@@ -140,7 +140,7 @@ impl Engine {
 
     async fn take_alone(&self, key: &str, ask: &Ask) -> Result<Taken, Error> {
         for _ in 0..3 {
-            match self.take_all(&[(key, ask)]).await {
+            match self.take_all(&[(key, ask)], false).await {
                 // Somebody else took the same input or opened a rollback of the same service in
                 // the same moment: look again.
                 Err(Error::Database(error)) if rollbacks::is_taken(&error) => {}
@@ -151,8 +151,9 @@ impl Engine {
         Err(Error::Raced)
     }
 
-    /// All of these in one transaction, or none.
-    async fn take_all(&self, asked: &[(&str, &Ask)]) -> Result<Vec<Taken>, Error> {
+    /// All of these in one transaction, or none. What is there already came again if this is the
+    /// `first` time it is tried; otherwise it may be our own, of which the answer was lost.
+    async fn take_all(&self, asked: &[(&str, &Ask)], first: bool) -> Result<Vec<Taken>, Error> {
         let now = self.clock.now();
         let mut tx = self.db.begin().await?;
         // Several incidents are locked in whatever order they come in, and the counters between
@@ -163,7 +164,7 @@ impl Engine {
         }
         let mut taken = Vec::with_capacity(asked.len());
         for (key, ask) in asked {
-            taken.push(self.take_in(&mut tx, key, ask, now).await?);
+            taken.push(self.take_in(&mut tx, key, ask, first, now).await?);
         }
         tx.commit().await?;
         Ok(taken)

@@ -81,6 +81,8 @@ fn proposed(
         Unships::Unknown(_) => "What it un-ships is not known.".into(),
     };
     let deed = deed(rollback);
+    let case = authority.map(|known| rollback.case(&known.policy, &known.roster));
+    let missing = case.as_ref().map_or(0, |case| case.missing().people);
     let ask = confirm(
         &format!("{deed} {}?", cut(&rollback.service, 60)),
         &format!(
@@ -94,10 +96,13 @@ fn proposed(
                 .unwrap_or_default(),
             hash.map(ToString::to_string).unwrap_or_default()
         ),
-        now_label(plan.way),
+        match missing {
+            0 | 1 => now_label(plan.way),
+            // Somebody else has to say yes after this one.
+            _ => "Approve",
+        },
         "Go back",
     );
-    let case = authority.map(|known| rollback.case(&known.policy, &known.roster));
     let needs = match &case {
         Some(case) => case.needs(&Mrkdwn, now),
         None => "somebody with authority; this service is not in the configuration any more".into(),

@@ -38,6 +38,9 @@ pub struct About {
     pub form: Form,
     /// The only person who can send it.
     pub person: String,
+    /// Where they are told alone what comes of it.
+    #[serde(default)]
+    pub reply_to: Option<String>,
     /// The rollback.
     pub rollback: u64,
     /// The plan it would replace.

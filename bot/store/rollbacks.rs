@@ -103,6 +103,13 @@ pub async fn open(db: &Db) -> sqlx::Result<Vec<Rollback>> {
     rows.iter().map(|(doc,)| read(doc)).collect()
 }
 
+/// The open one of a service.
+pub async fn open_for(db: &Db, service: &str, environment: &str) -> sqlx::Result<Option<Rollback>> {
+    let row: Option<(String,)> = reading!(db, pool => sqlx::query_as(OPEN_OF)
+        .bind(service).bind(environment).fetch_optional(pool).await)?;
+    row.map(|(doc,)| read(&doc)).transpose()
+}
+
 /// The open one of a service, seen from inside a transaction.
 pub async fn open_of(
     tx: &mut Tx,

@@ -306,10 +306,7 @@ pub(super) async fn tend(app: &App, lease: &Lease) -> Result<(), Error> {
         }
     };
     // An open card of the service shows a freeze from now on.
-    let open = rollbacks::open(&app.engine.db).await?;
-    let open = open
-        .into_iter()
-        .find(|open| open.service == *service && open.environment == *environment);
+    let open = rollbacks::open_for(&app.engine.db, service, environment).await?;
     let spoken = match (tend, &open) {
         (Tend::Freeze { .. }, Some(open)) if open.is_silence_enough() => {
             format!("{spoken} RB-{} does not start by itself any more.", open.id)

@@ -27,6 +27,11 @@ use rollback_domain::{
 };
 use std::{sync::Arc, time::Duration};
 
+/// How often storing a platform's answer is tried again.
+const STORE_TRIES: u32 = 30;
+/// How long it waits in between.
+const STORE_AGAIN: Duration = Duration::from_secs(1);
+
 /// A rollback being driven under a lease.
 struct Drive<'a> {
     app: &'a App,
@@ -181,6 +186,15 @@ impl Drive<'_> {
 
     /// Nobody objected in time. Whether whoever asked has the authority is read now.
     async fn end_window(self) -> Result<(), Error> {
+        let (db, rollback) = (&self.app.engine.db, &self.rollback);
+        // One that was put on in the moment in which it was proposed.
+        if rollback.frozen.is_none()
+            && let Some(freeze) =
+                rosters::frozen_of(db, &rollback.service, &rollback.environment).await?
+        {
+            let freeze = Some(freeze);
+            return self.put(Command::Froze { freeze }).await;
+        }
         let roles = self.eligible();
         let roles: Vec<&str> = roles.iter().map(String::as_str).collect();
         let (who, (roster, read)) = tokio::join!(
@@ -295,7 +309,32 @@ impl Drive<'_> {
         let platform = self.provider.nature(rollback.aim.way()).platform;
         self.app.metrics.asked(&platform, answer.is_ok());
         tracing::info!(id = rollback.id, platform, ?answer, "asked the platform");
-        self.put(Command::Answered { answer }).await
+        // The answer is known here and nowhere else: a database that is away for a moment must
+        // not turn it into a lost one. The lease is renewed meanwhile.
+        let command = Command::Answered { answer };
+        let mut tried = 0;
+        loop {
+            let stored = self
+                .app
+                .engine
+                .complete(
+                    self.lease,
+                    rollback.id,
+                    command.clone(),
+                    &self.policy,
+                    Extra::default(),
+                )
+                .await;
+            match stored {
+                Err(Error::Database(error)) if tried < STORE_TRIES => {
+                    tracing::warn!(id = rollback.id, %error, "the platform's answer could not be stored yet");
+                    tried += 1;
+                    tokio::time::sleep(STORE_AGAIN).await;
+                }
+                Err(error) => return Err(error),
+                Ok(_) => return Ok(()),
+            }
+        }
     }
 
     async fn read_back(self) -> Result<(), Error> {

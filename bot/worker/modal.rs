@@ -27,6 +27,7 @@ const TRIGGER_LIVES: Duration = Duration::from_secs(3);
 pub(super) async fn open(app: &App, lease: &Lease) -> Result<(), Error> {
     let Step::Modal {
         form,
+        reply_to,
         rollback,
         hash,
         person,
@@ -46,7 +47,7 @@ pub(super) async fn open(app: &App, lease: &Lease) -> Result<(), Error> {
             channel,
             &person.id,
             None,
-            None,
+            reply_to.as_deref(),
             &Words::plain(text),
         )
         .await
@@ -57,6 +58,7 @@ pub(super) async fn open(app: &App, lease: &Lease) -> Result<(), Error> {
     let now = app.engine.clock.now();
     let about = modal::About {
         form: *form,
+        reply_to: reply_to.clone(),
         person: person.id.clone(),
         rollback: *rollback,
         hash: hash.clone(),
@@ -119,7 +121,7 @@ pub(super) async fn open(app: &App, lease: &Lease) -> Result<(), Error> {
         if let Err(failure) = opened {
             tracing::warn!(%failure, "the modal could not be opened");
             return tell(
-                "Slack did not open the form in time. Nothing was changed. Click once more.",
+                "Slack did not open the form in time. Nothing was changed. Try it once more.",
             )
             .await;
         }

@@ -131,7 +131,9 @@ pub(super) async fn put(
         Err(Failure::Never(code)) if sent.ts.is_none() && !rollback.state.is_ended() => {
             // Perhaps somebody invites the bot: the card is tried again, the requester told once.
             let mut extra = Extra::default();
-            if lease.attempt == 1 && matches!(code.as_str(), "not_in_channel" | "channel_not_found")
+            if key == card_key(rollback.id)
+                && lease.attempt == 1
+                && matches!(code.as_str(), "not_in_channel" | "channel_not_found")
             {
                 let tell = Step::Tell {
                     channel: channel.clone(),

@@ -480,7 +480,10 @@ impl Draft {
         let Some(glass) = &mut self.rollback.glass else {
             return Ok(());
         };
-        glass.reminded += 1;
+        // After an outage the ones that were missed are not made up for.
+        let half = (policy.review_within / 2).max(Duration::from_secs(60));
+        let over = since(glass.at, self.now).as_secs() / half.as_secs().max(1);
+        glass.reminded = (glass.reminded + 1).max(u32::try_from(over).unwrap_or(u32::MAX));
         let (due, n, by) = (glass.due, glass.reminded, glass.by.id.clone());
         let late = self.now >= due;
         let said = match late {
@@ -515,15 +518,13 @@ impl Draft {
             false,
             &format!("review:{n}"),
         );
-        // When the review is asked for next; what drives the rollback itself is not touched. After
-        // an outage the next one is not at once.
-        let half = (policy.review_within / 2).max(Duration::from_secs(60));
-        let next = self
-            .rollback
-            .glass
-            .as_ref()
-            .map(|glass| glass.asks_again_at(policy.review_within));
-        self.drive_at = next.map(|at| at.max(after(self.now, half / 2)));
+        // The message about it says by now that it was due.
+        if late {
+            self.says.push(Say::Glass);
+        }
+        // When the review is asked for next; what drives the rollback itself is not touched.
+        let glass = self.rollback.glass.as_ref();
+        self.drive_at = glass.map(|glass| glass.asks_again_at(policy.review_within));
         Ok(())
     }
 
@@ -643,6 +644,10 @@ impl Draft {
             Kind::Superseded,
             format!("changed the target to {to}"),
         );
+        self.tell_approvers(&format!(
+            "@{} changed the target of RB-{}, so your approval does not count any more. A fresh plan is being made.",
+            who.person.name, self.rollback.id
+        ));
         let mut proposal = self.again(crate::grammar::Target::Named(to));
         // Another target is not what the rollback left.
         proposal.aim.undoes = None;
@@ -968,11 +973,8 @@ impl Draft {
         // Nobody had the time to object to what it is now.
         proposal.waiting.window_ends = None;
         // The page is taken back with this card; the next one pages for itself.
-        if std::mem::take(&mut proposal.waiting.paged) {
-            let first = policy.escalate.iter().position(|rung| rung.page);
-            let climbed = proposal.waiting.climbed;
-            proposal.waiting.climbed = first.map_or(climbed, |first| first.min(climbed));
-        }
+        proposal.waiting.paged = false;
+        self.tell_approvers(&format!("{why} A fresh plan is being made."));
         self.opens = Some(proposal);
         self.end(State::Superseded { why });
         Ok(())
@@ -1003,6 +1005,13 @@ impl Draft {
 
     /// When it is looked at next while it is open.
     fn wait_on(&mut self, policy: &Policy) {
+        // A page that was taken back when it was approved goes out again.
+        let waiting = &mut self.rollback.waiting;
+        if !waiting.paged
+            && let Some(first) = policy.escalate.iter().position(|rung| rung.page)
+        {
+            waiting.climbed = waiting.climbed.min(first);
+        }
         if let State::Proposed { expires_at } = self.rollback.state {
             self.drive_at = Some(self.rollback.next_look(policy, expires_at));
         }

@@ -1,7 +1,10 @@
 //! What was done to a service before: which releases were left behind, and how often the
 //! direction was changed.
 
-use crate::{release::Way, rollback::Rollback};
+use crate::{
+    release::Way,
+    rollback::{Rollback, State},
+};
 use jiff::Timestamp;
 use std::time::Duration;
 
@@ -28,7 +31,11 @@ impl Past {
         Some(Past {
             id: rollback.id,
             way: plan.way,
-            left: plan.from.as_ref().map(|from| from.id.clone()),
+            // What failed left nothing behind.
+            left: match rollback.state {
+                State::Failed { .. } | State::Resolved { done: false, .. } => None,
+                _ => plan.from.as_ref().map(|from| from.id.clone()),
+            },
             at: rollback.times.asked?,
         })
     }

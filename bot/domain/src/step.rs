@@ -96,6 +96,9 @@ pub enum Step {
     Modal {
         #[serde(default)]
         form: Form,
+        /// Where they are told what is to be told before the form is there.
+        #[serde(default)]
+        reply_to: Option<String>,
         rollback: u64,
         hash: PlanHash,
         person: Person,
