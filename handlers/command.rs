@@ -308,7 +308,7 @@ async fn propose(app: &App, heard: Heard, wish: Wish) -> Result<Answer, Error> {
     let service = match find(app, &wish.service) {
         Ok(service) => service,
         Err(refusal @ Refusal::WhichEnvironment { named: None, .. }) => {
-            return Ok(says::pick_environment(app, &refusal, &wish));
+            return Ok(says::pick_environment(&refusal, &wish));
         }
         Err(refusal) => return Ok(refuse(&refusal)),
     };

@@ -410,7 +410,7 @@ pub async fn timeline(app: &App, channel: &str) -> Result<Answer, Error> {
 }
 
 /// Asks which environment is meant. A button proposes there, and only there.
-pub fn pick_environment(_app: &App, refusal: &Refusal, wish: &Wish) -> Answer {
+pub fn pick_environment(refusal: &Refusal, wish: &Wish) -> Answer {
     let Refusal::WhichEnvironment {
         service,
         known: environments,

@@ -17,7 +17,7 @@ use crate::{
     },
 };
 use rollback_domain::{
-    authority::Case,
+    authority::{self, Case, Found, Roster},
     people::{Person, Standing},
     refusal::{Refusal, sentence},
     release::{Pin, Trouble},
@@ -94,14 +94,14 @@ pub(super) async fn act(app: &App, lease: &Lease) -> Result<(), Error> {
     let policy = app.policy(service);
     let risk = found.plan.as_ref().map_or(Risk::Caution, |plan| plan.risk);
     let roles = policy.rules.of(risk).eligible();
-    let (standing, (roster, read)) = tokio::join!(standing(app, by), roster::read(app, &roles));
-    let (standing, by) = match standing {
-        Ok(known) => known,
-        Err(failure) if lease.attempt < PATIENCE && !matches!(failure, Failure::Never(_)) => {
-            let next = Next::Retry(backoff(app, lease.attempt - 1), failure.to_string());
-            return app.engine.end(lease, next, Extra::default()).await;
-        }
-        Err(failure) => (Standing::Unreadable(failure.to_string()), by.clone()),
+    let Acting {
+        by,
+        standing,
+        roster,
+        read,
+    } = match acting(app, lease, by, &roles).await {
+        Ok(acting) => acting,
+        Err(again) => return app.engine.end(lease, again, Extra::default()).await,
     };
     let command = Command::Person {
         by,
@@ -120,6 +120,34 @@ pub(super) async fn act(app: &App, lease: &Lease) -> Result<(), Error> {
         .await?
         .ok();
     Ok(())
+}
+
+/// Somebody who acts, as they were read for this.
+struct Acting {
+    by: Person,
+    standing: Standing,
+    roster: Roster,
+    /// What each source said, to be remembered.
+    read: Vec<(authority::Source, Found)>,
+}
+
+/// Reads who somebody is and who is in these roles; or when to try it again.
+async fn acting(app: &App, lease: &Lease, by: &Person, roles: &[&str]) -> Result<Acting, Next> {
+    let (standing, (roster, read)) = tokio::join!(standing(app, by), roster::read(app, roles));
+    let (standing, by) = match standing {
+        Ok(known) => known,
+        Err(failure) if lease.attempt < PATIENCE && !matches!(failure, Failure::Never(_)) => {
+            let at = backoff(app, lease.attempt - 1);
+            return Err(Next::Retry(at, failure.to_string()));
+        }
+        Err(failure) => (Standing::Unreadable(failure.to_string()), by.clone()),
+    };
+    Ok(Acting {
+        by,
+        standing,
+        roster,
+        read,
+    })
 }
 
 /// Whether the message that was clicked is one of this rollback's. While the card's own place is
@@ -198,14 +226,14 @@ pub(super) async fn tend(app: &App, lease: &Lease) -> Result<(), Error> {
     let policy = app.policy(found);
     let rule = policy.rules.of(Risk::Code);
     let roles = rule.eligible();
-    let (standing, (roster, read)) = tokio::join!(standing(app, by), roster::read(app, &roles));
-    let (standing, by) = match standing {
-        Ok(known) => known,
-        Err(failure) if lease.attempt < PATIENCE && !matches!(failure, Failure::Never(_)) => {
-            let next = Next::Retry(backoff(app, lease.attempt - 1), failure.to_string());
-            return app.engine.end(lease, next, Extra::default()).await;
-        }
-        Err(failure) => (Standing::Unreadable(failure.to_string()), by.clone()),
+    let Acting {
+        by,
+        standing,
+        roster,
+        read,
+    } = match acting(app, lease, by, &roles).await {
+        Ok(acting) => acting,
+        Err(again) => return app.engine.end(lease, again, Extra::default()).await,
     };
     // Whoever acts is nobody's requester here: only the role counts.
     let nobody = Person::new("", "");

@@ -1,10 +1,9 @@
-//! Emergencies and pages: the message about a broken glass, its review, and PagerDuty.
+//! Emergencies: the message about a broken glass, and its review.
 
-use super::{backoff, later, say::put};
+use super::{later, say::put};
 use crate::{
     App,
     engine::{Error, Extra},
-    pagerduty::Trouble,
     roster,
     slack::glass,
     store::{
@@ -12,17 +11,8 @@ use crate::{
         steps::{Lease, Next},
     },
 };
-use rollback_domain::{
-    refusal::Source,
-    rollback::{Command, Page, Rollback, Spoken},
-    step::Step,
-    timeline::{Actor, Happening, Kind},
-};
-use serde_json::json;
+use rollback_domain::rollback::{Command, Rollback};
 use std::time::Duration;
-
-/// How long it may take until the channel was told who is asked.
-const SAID_BY: Duration = Duration::from_secs(5);
 
 /// Brings the message about a broken glass to the present state: posts it once, then edits it.
 pub(super) async fn message(app: &App, lease: &Lease, id: u64) -> Result<(), Error> {
@@ -105,126 +95,4 @@ pub(super) async fn review(app: &App, lease: &Lease, id: u64) -> Result<(), Erro
         .await?
         .ok();
     Ok(())
-}
-
-/// Pages somebody, or takes a page back. The key makes it one page however often it is sent.
-pub(super) async fn page(app: &App, lease: &Lease, id: u64, page: &Page) -> Result<(), Error> {
-    let Some(rollback) = rollbacks::get(&app.engine.db, id).await? else {
-        return app.engine.end(lease, Next::Done, Extra::default()).await;
-    };
-    let here = app.config.server.public_url.host_str().unwrap_or("here");
-    let named = |key: &str| format!("rollback-bot:{here}:{key}");
-    let Some(pagerduty) = &app.pagerduty else {
-        return app.engine.end(lease, Next::Done, Extra::default()).await;
-    };
-    let sent = match page {
-        // By now it may not be needed any more: the page that takes it back may be out already.
-        Page::Trigger { key, .. } if !is_wanted(&rollback, key) => {
-            return app.engine.end(lease, Next::Done, Extra::default()).await;
-        }
-        Page::Trigger { key, summary } => {
-            let details = json!({
-                "rollback": format!("RB-{id}"),
-                "service": rollback.service,
-                "environment": rollback.environment,
-                "from": rollback.from_label(),
-                "to": rollback.to_label(),
-                "requested_by": rollback.requester.name,
-                "because": rollback.because,
-                "channel": rollback.channel,
-            });
-            pagerduty.trigger(&named(key), summary, details, None).await
-        }
-        // By now somebody is needed again, and it is the same page.
-        Page::Resolve { key } if is_wanted(&rollback, key) => {
-            return app.engine.end(lease, Next::Done, Extra::default()).await;
-        }
-        Page::Resolve { key } => pagerduty.resolve(&named(key)).await,
-    };
-    app.metrics.paged(sent.is_ok());
-    let now = app.engine.clock.now();
-    match sent {
-        Ok(()) => {
-            let mut extra = Extra::default();
-            // Decided while it was being sent: what takes it back may have been there first.
-            let by_now = rollbacks::get(&app.engine.db, id).await?;
-            if let Page::Trigger { key, .. } = page
-                && !by_now.is_some_and(|rollback| is_wanted(&rollback, key))
-            {
-                let page = Page::Resolve { key: key.clone() };
-                extra.steps.push((Step::Page { rollback: id, page }, now));
-            }
-            app.engine.end(lease, Next::Done, extra).await
-        }
-        Err(Trouble::Never(why)) => {
-            tracing::error!(id, why, "PagerDuty will not take this page");
-            let (text, spoken) = match page {
-                Page::Trigger { key, .. } => {
-                    let text = format!("PagerDuty could not be told, nobody was paged: {why}");
-                    let post = Step::Post {
-                        channel: rollback.channel.clone(),
-                        thread: None,
-                        under: None,
-                        spoken: Spoken::Text(format!(
-                            "PagerDuty could not be told of RB-{id}, so nobody was paged: {why}. `/rollback contacts` says who can help."
-                        )),
-                        id: format!("{key}:refused"),
-                    };
-                    (text, Some(post))
-                }
-                Page::Resolve { .. } => (format!("the page could not be taken back: {why}"), None),
-            };
-            let happening = Happening {
-                at: now,
-                who: Actor::Bot,
-                source: Source::Bot,
-                kind: Kind::Paged,
-                text,
-                rollback: Some(id),
-            };
-            let extra = Extra {
-                happened: Some((rollback.incident, happening)),
-                // Not before the words that say whom it asks.
-                steps: spoken
-                    .map(|post| (post, later(app, SAID_BY)))
-                    .into_iter()
-                    .collect(),
-                ..Extra::default()
-            };
-            app.engine.end(lease, Next::Done, extra).await
-        }
-        Err(Trouble::Later { why, after }) => {
-            let at = after.map_or_else(|| backoff(app, lease.attempt), |after| later(app, after));
-            app.engine
-                .end(lease, Next::Retry(at, why), Extra::default())
-                .await
-        }
-    }
-}
-
-/// Whether somebody is still needed for what a page is about.
-fn is_wanted(rollback: &Rollback, key: &str) -> bool {
-    match key.ends_with(":approval") {
-        true => rollback.waiting.paged,
-        false => rollback.glass.as_ref().is_some_and(|glass| glass.paged),
-    }
-}
-
-/// Reads one source of roles for the cards, again and again.
-pub(super) async fn roster(
-    app: &App,
-    lease: &Lease,
-    source: &rollback_domain::authority::Source,
-) -> Result<(), Error> {
-    if !app.config.sources().contains(&source) {
-        return app.engine.end(lease, Next::Done, Extra::default()).await;
-    }
-    let now = app.engine.clock.now();
-    let found = app.asking().ask(source, now).await;
-    let extra = Extra {
-        roster: vec![(source.clone(), found)],
-        ..Extra::default()
-    };
-    let next = Next::At(later(app, super::SURVEY_EVERY));
-    app.engine.end(lease, next, extra).await
 }

@@ -8,6 +8,7 @@ mod act;
 mod drive;
 mod glass;
 mod modal;
+mod page;
 mod say;
 mod show;
 
@@ -145,8 +146,8 @@ async fn perform(app: &App, lease: &Lease) -> Result<(), Error> {
         Step::Tend { .. } => act::tend(app, lease).await,
         Step::Glass { rollback } => glass::message(app, lease, *rollback).await,
         Step::Review { rollback } => glass::review(app, lease, *rollback).await,
-        Step::Page { rollback, page } => glass::page(app, lease, *rollback, page).await,
-        Step::Roster { source } => glass::roster(app, lease, source).await,
+        Step::Page { rollback, page } => page::page(app, lease, *rollback, page).await,
+        Step::Roster { source } => show::roster(app, lease, source).await,
         Step::Card { rollback } => say::card(app, lease, *rollback).await,
         Step::Outcome { rollback } => say::outcome(app, lease, *rollback).await,
         Step::Tell { .. } => say::tell(app, lease).await,

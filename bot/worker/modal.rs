@@ -13,9 +13,7 @@ use crate::{
 };
 use rollback_domain::{
     authority::Roster,
-    policy::Policy,
     refusal::{Refusal, Source},
-    risk::Risk,
     step::{Form, Step},
 };
 use std::time::Duration;
@@ -92,7 +90,8 @@ pub(super) async fn open(app: &App, lease: &Lease) -> Result<(), Error> {
         }
         (Form::Object, Some(_)) => modal::object(&about, id, &found),
         (Form::BreakGlass, Some(policy)) => {
-            let roster = roster::known(app, &policy_roles(&policy)).await?;
+            let roles = service.map_or_else(Vec::new, |service| app.config.roles_of(service));
+            let roster = roster::known(app, &roles).await?;
             let case = found.case(&policy, &roster);
             if !case.rule.break_glass {
                 let refusal = Refusal::NoBreakGlass {
@@ -150,15 +149,4 @@ pub(super) async fn open(app: &App, lease: &Lease) -> Result<(), Error> {
         tracing::info!(%failure, "the modal could not be filled");
     }
     app.engine.end(lease, Next::Done, Extra::default()).await
-}
-
-/// Every role of a policy's rules.
-fn policy_roles(policy: &Policy) -> Vec<&str> {
-    let mut roles: Vec<&str> = Risk::ALL
-        .iter()
-        .flat_map(|risk| policy.rules.of(*risk).eligible())
-        .collect();
-    roles.sort_unstable();
-    roles.dedup();
-    roles
 }

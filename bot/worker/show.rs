@@ -1,4 +1,4 @@
-//! Reading a platform for somebody who only looks, and for the board.
+//! Reading platforms and roles: for somebody who only looks, for the board, and for the cards.
 
 use super::{
     SURVEY_EVERY, backoff, later,
@@ -20,7 +20,7 @@ use crate::{
     },
 };
 use rollback_domain::{
-    authority::Case,
+    authority::{self, Case},
     grammar::About,
     people::{Person, Standing},
     plan::{Basis, Plan},
@@ -370,4 +370,23 @@ pub(super) async fn survey(
                 .await
         }
     }
+}
+
+/// Reads one source of roles for the cards, again and again.
+pub(super) async fn roster(
+    app: &App,
+    lease: &Lease,
+    source: &authority::Source,
+) -> Result<(), Error> {
+    if !app.config.sources().contains(&source) {
+        return app.engine.end(lease, Next::Done, Extra::default()).await;
+    }
+    let now = app.engine.clock.now();
+    let found = app.asking().ask(source, now).await;
+    let extra = Extra {
+        roster: vec![(source.clone(), found)],
+        ..Extra::default()
+    };
+    let next = Next::At(later(app, SURVEY_EVERY));
+    app.engine.end(lease, next, extra).await
 }
