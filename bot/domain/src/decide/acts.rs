@@ -1,0 +1,459 @@
+//! What people do: approve, withdraw, object, break the glass, review, resolve, deny, stop, retarget.
+
+use super::*;
+
+impl Draft {
+    pub(super) fn approve(
+        &mut self,
+        who: Who,
+        hash: Option<PlanHash>,
+        confirmed: Confirmed,
+        policy: &Policy,
+    ) -> Result<(), Refusal> {
+        let expires_at = self.open_with(hash)?;
+        let case = self.rollback.case(policy, &who.roster);
+        let roles = case
+            .may_approve(&who.person, &who.standing, self.now)
+            .admit()?;
+        if let Some(plan) = &self.rollback.plan
+            && let Some(what) = confirmed.lacks(case.rule, plan)
+        {
+            return Err(Refusal::Unconfirmed { what });
+        }
+        let mut text = format!("approved plan {} as {}", self.hash(), list(&roles, "and"));
+        if !confirmed.ticked.is_empty() {
+            text.push_str(&format!(", seeing: {}", self.cautions().join("; ")));
+        }
+        if let Some(typed) = &confirmed.typed {
+            text.push_str(&format!(", typing {}", typed.trim()));
+        }
+        if let Some(because) = &confirmed.because {
+            text.push_str(&format!(", because \"{because}\""));
+        }
+        if let Some(frozen) = &self.rollback.frozen {
+            text.push_str(&format!(
+                ", while frozen by @{} because \"{}\"",
+                frozen.by.name, frozen.because
+            ));
+        }
+        self.let_run(
+            Approval {
+                by: who.person,
+                roles,
+                at: self.now,
+                unopposed: false,
+            },
+            who.source,
+            text,
+            expires_at,
+            &who.roster,
+            policy,
+        );
+        Ok(())
+    }
+
+    /// Counts a yes, and goes on if it was the last that was missing.
+    pub(super) fn let_run(
+        &mut self,
+        approval: Approval,
+        source: Source,
+        text: String,
+        expires_at: Timestamp,
+        roster: &Roster,
+        policy: &Policy,
+    ) {
+        self.happened(
+            Actor::Person(approval.by.clone()),
+            source,
+            Kind::Approved,
+            text,
+        );
+        self.rollback.approvals.push(approval);
+        self.rollback.waiting.window_ends = None;
+        if self.rollback.case(policy, roster).missing().people > 0 {
+            self.become_(State::Proposed { expires_at });
+            self.wait_on(policy);
+            return;
+        }
+        self.rollback.times.approved = Some(self.now);
+        self.become_(State::Approved { expires_at });
+        self.drive_at = Some(self.now);
+    }
+
+    pub(super) fn withdraw(
+        &mut self,
+        who: Who,
+        because: Option<String>,
+        policy: &Policy,
+    ) -> Result<(), Refusal> {
+        let (State::Proposed { expires_at } | State::Approved { expires_at }) = self.rollback.state
+        else {
+            return Err(self.not_open());
+        };
+        let given = |approval: &Approval| approval.by.id == who.person.id;
+        let Some(at) = self.rollback.approvals.iter().position(given) else {
+            return Err(Refusal::AlreadySo {
+                what: format!(
+                    "You have not approved RB-{0}, so there is nothing to take back. `/rollback object RB-{0} because …` speaks against it.",
+                    self.rollback.id
+                ),
+            });
+        };
+        self.rollback.approvals.remove(at);
+        self.happened(
+            Actor::Person(who.person),
+            who.source,
+            Kind::Withdrawn,
+            reasoned("took their approval back", &because),
+        );
+        if self.rollback.breaks_glass() {
+            // It never ran on this approval alone.
+            self.become_(State::Approved { expires_at });
+            self.drive_at = Some(self.now);
+            return Ok(());
+        }
+        self.rollback.times.approved = None;
+        self.become_(State::Proposed { expires_at });
+        self.wait_on(policy);
+        Ok(())
+    }
+
+    pub(super) fn object(
+        &mut self,
+        who: Who,
+        because: String,
+        policy: &Policy,
+    ) -> Result<(), Refusal> {
+        if !matches!(
+            self.rollback.state,
+            State::Proposed { .. } | State::Approved { .. }
+        ) {
+            return Err(self.not_open());
+        }
+        if self.rollback.objections.len() >= OBJECTIONS_AT_MOST {
+            return Err(Refusal::AlreadySo {
+                what: format!(
+                    "RB-{} has {OBJECTIONS_AT_MOST} objections already; `/rollback note` writes yours down.",
+                    self.rollback.id
+                ),
+            });
+        }
+        self.happened(
+            Actor::Person(who.person.clone()),
+            who.source,
+            Kind::Objected,
+            format!("objected: \"{because}\""),
+        );
+        let waits = match self.break_silence() {
+            true => " It does not start by itself any more; somebody with authority decides.",
+            false => "",
+        };
+        let text = format!(
+            "{} objects to RB-{}: \"{}\".{waits}",
+            Spoken::whom(0),
+            self.rollback.id,
+            Spoken::quoted(&because)
+        );
+        self.post(text, vec![who.person.id.clone()], true, "objection");
+        self.rollback.objections.push(Objection {
+            by: who.person,
+            because,
+            at: self.now,
+        });
+        self.says.push(Say::Card);
+        match self.rollback.state {
+            State::Proposed { .. } => self.wait_on(policy),
+            _ => self.drive_at = Some(self.now),
+        }
+        Ok(())
+    }
+
+    /// Silence is no approval any more, and what it started waits again, as long as the platform
+    /// was not asked. Gives whether there was anything to end.
+    pub(super) fn break_silence(&mut self) -> bool {
+        let window = self.rollback.waiting.window_ends.take().is_some();
+        let unopposed = self.rollback.approvals.iter().any(|one| one.unopposed);
+        if let State::Approved { expires_at } = self.rollback.state
+            && unopposed
+            && !self.rollback.breaks_glass()
+        {
+            self.rollback.approvals.clear();
+            self.rollback.times.approved = None;
+            self.become_(State::Proposed { expires_at });
+        }
+        window || unopposed
+    }
+
+    pub(super) fn break_glass(
+        &mut self,
+        who: Who,
+        hash: Option<PlanHash>,
+        because: String,
+        promised: bool,
+        policy: &Policy,
+    ) -> Result<(), Refusal> {
+        let expires_at = self.open_with(hash)?;
+        let case = self.rollback.case(policy, &who.roster);
+        let people: Vec<String> = case
+            .could_approve(self.now)
+            .into_iter()
+            .map(|(id, _)| id)
+            .collect();
+        if !case.rule.break_glass {
+            return Err(Refusal::NoBreakGlass {
+                risk: case.risk,
+                people,
+            });
+        }
+        if because.trim().is_empty() || !promised {
+            return Err(Refusal::Unconfirmed {
+                what: "Say why it cannot wait, and tick that you will explain it: the card's *Break glass…* asks for both.".into(),
+            });
+        }
+        let due = after(self.now, policy.review_within);
+        self.happened(
+            Actor::Person(who.person.clone()),
+            who.source,
+            Kind::BreakGlass,
+            format!(
+                "broke the glass for plan {}, without an approval: \"{because}\"; a review is due {}",
+                self.hash(),
+                due.strftime("%Y-%m-%d %H:%M UTC")
+            ),
+        );
+        if policy.page_on_break_glass {
+            let does = match self.rollback.aim.undoes {
+                Some(undone) => format!("undoes RB-{undone} on"),
+                None => "rolls back".to_owned(),
+            };
+            let summary = format!(
+                "BREAK GLASS: @{} {does} {} without an approval: {because}",
+                who.person.name,
+                self.what()
+            );
+            self.page("glass", summary);
+        }
+        self.rollback.glass = Some(Glass {
+            by: who.person,
+            because,
+            at: self.now,
+            due,
+            reminded: 0,
+            paged: policy.page_on_break_glass,
+            spent: None,
+            review: None,
+        });
+        self.rollback.waiting.window_ends = None;
+        self.rollback.times.approved = Some(self.now);
+        self.says.push(Say::Glass);
+        self.says.push(Say::ReviewAt {
+            at: after(self.now, policy.review_within / 2),
+        });
+        self.become_(State::Approved { expires_at });
+        self.drive_at = Some(self.now);
+        Ok(())
+    }
+
+    pub(super) fn review(
+        &mut self,
+        who: Who,
+        answer: ReviewAnswer,
+        because: String,
+        policy: &Policy,
+    ) -> Result<(), Refusal> {
+        let id = self.rollback.id;
+        let nothing = |what: String| Err(Refusal::AlreadySo { what });
+        let Some(glass) = &self.rollback.glass else {
+            return nothing(format!("Nobody broke the glass for RB-{id}."));
+        };
+        if let Some(review) = &glass.review {
+            return nothing(format!(
+                "@{} reviewed RB-{id} already: {}.",
+                review.by.name, review.answer
+            ));
+        }
+        if let Some(spent) = &glass.spent {
+            return nothing(format!("RB-{id} needs no review. {spent}"));
+        }
+        let case = self.rollback.case(policy, &who.roster);
+        // Nobody is their own judge, unless they may be their own approver.
+        if who.person.id == glass.by.id && !case.rule.requester_counts {
+            let others = case.has_authority(&who.person, &who.standing, self.now);
+            return Err(Refusal::OwnRequest {
+                risk: None,
+                people: others.otherwise.people,
+            });
+        }
+        case.has_authority(&who.person, &who.standing, self.now)
+            .admit()?;
+        self.happened(
+            Actor::Person(who.person.clone()),
+            who.source,
+            Kind::Reviewed,
+            format!("reviewed the broken glass: {answer}: \"{because}\""),
+        );
+        if let Some(glass) = &mut self.rollback.glass {
+            glass.review = Some(Review {
+                by: who.person,
+                answer,
+                because,
+                at: self.now,
+            });
+        }
+        self.unpage_glass();
+        self.forget_review();
+        self.says.push(Say::Glass);
+        self.says.push(Say::Card);
+        if self.rollback.state.is_ended() {
+            // The file that was exported when it ended does not have the answer.
+            self.says.push(Say::Export {
+                why: "reviewed".into(),
+            });
+        }
+        self.go_on(policy);
+        Ok(())
+    }
+
+    pub(super) fn resolve(
+        &mut self,
+        who: Who,
+        done: bool,
+        because: String,
+        policy: &Policy,
+    ) -> Result<(), Refusal> {
+        if !matches!(self.rollback.state, State::Unknown { .. }) {
+            return Err(self.not_open());
+        }
+        self.rollback
+            .case(policy, &who.roster)
+            .has_authority(&who.person, &who.standing, self.now)
+            .admit()?;
+        let outcome = if done { "done" } else { "not done" };
+        self.happened(
+            Actor::Person(who.person.clone()),
+            who.source,
+            Kind::Resolved,
+            format!("resolved it as {outcome}: \"{because}\""),
+        );
+        self.end_loudly(State::Resolved {
+            done,
+            by: who.person,
+            because,
+        });
+        Ok(())
+    }
+
+    pub(super) fn deny(
+        &mut self,
+        who: Who,
+        because: Option<String>,
+        policy: &Policy,
+    ) -> Result<(), Refusal> {
+        match self.rollback.state {
+            State::Proposed { .. } | State::Approved { .. } => {}
+            _ => return Err(self.not_open()),
+        }
+        self.rollback
+            .case(policy, &who.roster)
+            .has_authority(&who.person, &who.standing, self.now)
+            .admit()?;
+        self.happened(
+            Actor::Person(who.person.clone()),
+            who.source,
+            Kind::Denied,
+            reasoned("denied it", &because),
+        );
+        self.end(State::Denied {
+            by: who.person,
+            because,
+        });
+        Ok(())
+    }
+
+    pub(super) fn stop(
+        &mut self,
+        who: Who,
+        because: Option<String>,
+        policy: &Policy,
+    ) -> Result<(), Refusal> {
+        if self.rollback.state.is_ended() || matches!(self.rollback.state, State::Watching { .. }) {
+            return Err(self.not_open());
+        }
+        if who.person.id != self.rollback.requester.id {
+            self.rollback
+                .case(policy, &who.roster)
+                .has_authority(&who.person, &who.standing, self.now)
+                .admit()?;
+        }
+        if let Some(asked_at) = self.rollback.times.asked {
+            return Err(Refusal::TooLateToStop {
+                id: self.rollback.id,
+                platform: self.platform(),
+                asked_at,
+            });
+        }
+        self.happened(
+            Actor::Person(who.person.clone()),
+            who.source,
+            Kind::Cancelled,
+            reasoned("took it back before the platform was asked", &because),
+        );
+        self.end(State::Cancelled {
+            by: who.person,
+            because,
+        });
+        Ok(())
+    }
+
+    pub(super) fn retarget(
+        &mut self,
+        who: Who,
+        hash: Option<PlanHash>,
+        to: String,
+        reply_to: Option<String>,
+    ) -> Result<(), Refusal> {
+        if !matches!(self.rollback.state, State::Proposed { .. }) {
+            return Err(self.not_open());
+        }
+        if hash.is_some() && hash != self.rollback.hash {
+            return Err(Refusal::OldCard {
+                id: self.rollback.id,
+            });
+        }
+        if self
+            .rollback
+            .plan
+            .as_ref()
+            .is_some_and(|plan| plan.to.is_called(&to))
+        {
+            return Err(Refusal::AlreadySo {
+                what: format!(
+                    "RB-{} aims at {} already.",
+                    self.rollback.id,
+                    self.rollback.to_label()
+                ),
+            });
+        }
+        self.happened(
+            Actor::Person(who.person.clone()),
+            who.source,
+            Kind::Superseded,
+            format!("changed the target to {to}"),
+        );
+        self.tell_approvers(&format!(
+            "@{} changed the target of RB-{}, so your approval does not count any more. A fresh plan is being made.",
+            who.person.name, self.rollback.id
+        ));
+        let mut proposal = self.again(crate::grammar::Target::Named(to));
+        // Another target is not what the rollback left.
+        proposal.aim.undoes = None;
+        proposal.requester = who.person.clone();
+        proposal.source = who.source;
+        proposal.reply_to = reply_to;
+        self.opens = Some(proposal);
+        self.end(State::Superseded {
+            why: format!("@{} changed the target", who.person.name),
+        });
+        Ok(())
+    }
+}

@@ -1,0 +1,462 @@
+//! Once it was let run: read again, asked, read back, proven, watched.
+
+use super::*;
+
+impl Draft {
+    pub(super) fn rechecked(
+        &mut self,
+        survey: Survey,
+        plan: Result<Box<Plan>, Refusal>,
+        roster: &Roster,
+        policy: &Policy,
+    ) -> Result<(), Refusal> {
+        let State::Approved { expires_at } = self.rollback.state else {
+            return Err(self.not_open());
+        };
+        if self.now >= expires_at {
+            return self.expire();
+        }
+        let fresh = plan
+            .as_ref()
+            .ok()
+            .map(|plan| plan.hash(&self.rollback.service, &self.rollback.environment));
+        if fresh.is_some() && fresh == self.rollback.hash {
+            // An approver may be known by now to have lost the role since the click.
+            if !self.rollback.breaks_glass() && !self.still_approved(roster, policy) {
+                return self.open_again(
+                    "Nothing was run: not every approval counts any more.".into(),
+                    policy,
+                );
+            }
+            self.happened(
+                Actor::Bot,
+                Source::Bot,
+                Kind::Rechecked,
+                "read the platform again: nothing that matters has changed".into(),
+            );
+            let asking = format!(
+                "asking {} for {} → {}",
+                self.platform(),
+                self.rollback.from_label(),
+                self.rollback.to_label()
+            );
+            self.happened(Actor::Bot, Source::Bot, Kind::Executing, asking);
+            self.rollback.memory = survey.memory;
+            self.rollback.said = None;
+            self.rollback.times.asked = Some(self.now);
+            // In one commit with the reading: nothing is asked on an old one.
+            self.become_(State::Executing { asked_at: self.now });
+            self.drive_at = Some(self.now);
+            return Ok(());
+        }
+        let moved = match plan {
+            Ok(fresh) => drift(self.rollback.plan.as_ref(), &fresh),
+            // The same aim drawn once more would come to the same.
+            Err(refusal) => return self.no_plan_any_more(&refusal),
+        };
+        let why = format!("Nothing was run: {moved}");
+        self.happened(Actor::Bot, Source::Bot, Kind::Superseded, why.clone());
+        self.tell_approvers(&format!("{why} A fresh plan is being made."));
+        self.spend_glass(&why);
+        let mut proposal = self.again(self.rollback.aim.target.clone());
+        proposal.source = Source::Bot;
+        self.opens = Some(proposal);
+        self.end(State::Superseded { why });
+        Ok(())
+    }
+
+    /// The platform went on in a way that leaves nothing to approve.
+    pub(super) fn no_plan_any_more(&mut self, refusal: &Refusal) -> Result<(), Refusal> {
+        let why = refusal.to_string();
+        self.happened(
+            Actor::Bot,
+            Source::Bot,
+            Kind::Blocked,
+            format!("{}: {why}", refusal.code()),
+        );
+        self.tell_approvers(&why);
+        let requester = self.rollback.requester.id.clone();
+        if !self
+            .rollback
+            .approvals
+            .iter()
+            .any(|one| one.by.id == requester)
+        {
+            self.says.push(Say::Tell {
+                person: requester,
+                reply_to: self.rollback.reply_to.clone(),
+                spoken: Spoken::from(refusal),
+            });
+        }
+        self.spend_glass(&why);
+        self.end(State::Blocked { why });
+        Ok(())
+    }
+
+    pub(super) fn recheck_failed(&mut self, why: String, policy: &Policy) -> Result<(), Refusal> {
+        self.open_again(
+            format!(
+                "Nothing was run: the platform could not be read again before executing. {}",
+                crate::refusal::sentence(&why)
+            ),
+            policy,
+        )
+    }
+
+    /// Takes the yes back: the card waits for another one.
+    pub(super) fn open_again(&mut self, text: String, policy: &Policy) -> Result<(), Refusal> {
+        let State::Approved { expires_at } = self.rollback.state else {
+            return Err(self.not_open());
+        };
+        self.happened(Actor::Bot, Source::Bot, Kind::Refused, text.clone());
+        self.tell_approvers(&format!("{text} The card is open again."));
+        self.spend_glass(&text);
+        self.rollback.approvals.clear();
+        self.rollback.times.approved = None;
+        self.become_(State::Proposed { expires_at });
+        self.wait_on(policy);
+        Ok(())
+    }
+
+    /// Whether every approval counts by what is known now, and they are enough.
+    pub(super) fn still_approved(&self, roster: &Roster, policy: &Policy) -> bool {
+        let case = self.rollback.case(policy, roster);
+        let approvals: Vec<Approval> = self
+            .rollback
+            .approvals
+            .iter()
+            .filter(|approval| case.still_counts(approval))
+            .map(|approval| Approval {
+                roles: case.still_held(approval),
+                ..approval.clone()
+            })
+            .collect();
+        let kept = Case {
+            approvals: &approvals,
+            ..case
+        };
+        approvals.len() == self.rollback.approvals.len() && kept.missing().people == 0
+    }
+
+    pub(super) fn answered(
+        &mut self,
+        answer: Result<Receipt, Trouble>,
+        policy: &Policy,
+    ) -> Result<(), Refusal> {
+        let State::Executing { .. } = self.rollback.state else {
+            return Err(self.not_open());
+        };
+        let platform = Actor::Platform(self.platform());
+        match answer {
+            Ok(receipt) => {
+                self.happened(
+                    platform,
+                    Source::Platform,
+                    Kind::Accepted,
+                    receipt.said.clone(),
+                );
+                self.rollback.times.accepted = Some(self.now);
+                self.rollback.said = Some(receipt.said);
+                if !receipt.memory.is_null() {
+                    self.rollback.memory = receipt.memory;
+                }
+                self.become_(State::Accepted { at: self.now });
+                self.drive_at = Some(self.now);
+            }
+            Err(Trouble::Refused(why)) => {
+                self.happened(
+                    platform,
+                    Source::Platform,
+                    Kind::Failed,
+                    format!("refused: {why}"),
+                );
+                self.end_loudly(State::Failed { why });
+            }
+            // Certainly not done. Before it is asked again the platform is read again, as long as
+            // the plan lives.
+            Err(Trouble::Busy { why, retry_after }) => {
+                self.happened(
+                    platform,
+                    Source::Platform,
+                    Kind::Progress,
+                    format!("not now: {why}"),
+                );
+                let proposed = self.rollback.times.proposed.unwrap_or(self.now);
+                let until = self.rollback.plan_until;
+                self.rollback.times.asked = None;
+                self.rollback.said = Some(why);
+                self.become_(State::Approved {
+                    expires_at: until.unwrap_or_else(|| after(proposed, policy.plan_ttl)),
+                });
+                self.drive_at = Some(after(
+                    self.now,
+                    Duration::from_millis(retry_after.unwrap_or(5_000)),
+                ));
+            }
+            Err(Trouble::Unanswered(why)) => {
+                self.happened(platform, Source::Platform, Kind::Unanswered, why.clone());
+                self.become_(State::Unknown {
+                    since: self.now,
+                    why,
+                });
+                self.drive_at = Some(after(self.now, policy.check_every));
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn lost_track(&mut self) -> Result<(), Refusal> {
+        let State::Executing { asked_at } = self.rollback.state else {
+            return Err(self.not_open());
+        };
+        let why = format!(
+            "{} was asked at {} and the answer was lost",
+            self.platform(),
+            asked_at.strftime("%H:%M:%S UTC")
+        );
+        self.happened(Actor::Bot, Source::Bot, Kind::Unanswered, why.clone());
+        self.become_(State::Unknown {
+            since: self.now,
+            why,
+        });
+        self.drive_at = Some(self.now);
+        Ok(())
+    }
+
+    pub(super) fn observed(&mut self, progress: Progress, policy: &Policy) -> Result<(), Refusal> {
+        let unknown_since = match self.rollback.state {
+            State::Accepted { .. } | State::Serving { .. } => None,
+            State::Unknown { since, .. } => Some(since),
+            _ => return Err(self.not_open()),
+        };
+        let platform = Actor::Platform(self.platform());
+        match progress {
+            Progress::Serving {
+                surfaces,
+                pin,
+                said,
+            } => {
+                if pin != self.rollback.pin && pin == Pin::On {
+                    self.happened(
+                        platform.clone(),
+                        Source::Platform,
+                        Kind::Pinned,
+                        "automatic deploys are held off (read back)".into(),
+                    );
+                }
+                self.rollback.pin = pin;
+                let before = self.rollback.served();
+                let changed = self.rollback.said.as_deref() != Some(said.as_str());
+                self.rollback.surfaces = surfaces;
+                self.rollback.said = Some(said.clone());
+                let (n, m) = self.rollback.served();
+                if n > 0 && n == m {
+                    self.happened(
+                        platform,
+                        Source::Platform,
+                        Kind::Serving,
+                        format!("serves {} on {n}/{m}", self.rollback.to_label()),
+                    );
+                    self.rollback.times.serving = Some(self.now);
+                    self.become_(State::Serving { n, m });
+                    self.drive_at = Some(self.now);
+                    return Ok(());
+                }
+                if (n, m) != before || changed {
+                    self.happened(
+                        platform,
+                        Source::Platform,
+                        Kind::Progress,
+                        format!("{said}, {n}/{m} on {}", self.rollback.to_label()),
+                    );
+                }
+                let late = self
+                    .rollback
+                    .times
+                    .asked
+                    .is_some_and(|at| since(at, self.now) > SERVE_WITHIN);
+                match unknown_since {
+                    // While nothing has moved, the truth is still not known.
+                    Some(_) if n == 0 => {}
+                    _ if n > 0 && late => {
+                        let failed = self.rollback.waiting_for();
+                        self.happened(
+                            Actor::Bot,
+                            Source::Bot,
+                            Kind::Partial,
+                            format!(
+                                "{n}/{m} on {} after {}; gave up on {}",
+                                self.rollback.to_label(),
+                                crate::proof::spell(SERVE_WITHIN),
+                                failed.join(", ")
+                            ),
+                        );
+                        self.end_loudly(State::Partial { n, m, failed });
+                        return Ok(());
+                    }
+                    _ if n > 0 && self.rollback.state != (State::Serving { n, m }) => {
+                        self.become_(State::Serving { n, m });
+                    }
+                    _ if late => self.become_(State::Unknown {
+                        since: self.now,
+                        why: format!(
+                            "{} accepted the request and after {} nothing serves the target",
+                            self.platform(),
+                            crate::proof::spell(SERVE_WITHIN)
+                        ),
+                    }),
+                    _ if changed => self.says.push(Say::Card),
+                    _ => {}
+                }
+                self.drive_at = Some(self.read_back_at(unknown_since, policy));
+            }
+            Progress::Partial { surfaces, failed } => {
+                self.rollback.surfaces = surfaces;
+                self.rollback.said = Some("it could not move everything".into());
+                let (n, m) = self.rollback.served();
+                self.happened(
+                    platform,
+                    Source::Platform,
+                    Kind::Partial,
+                    format!(
+                        "{n}/{m} on {}; could not move {}",
+                        self.rollback.to_label(),
+                        failed.join(", ")
+                    ),
+                );
+                self.end_loudly(State::Partial { n, m, failed });
+            }
+            Progress::Failed { why } => {
+                self.happened(platform, Source::Platform, Kind::Failed, why.clone());
+                self.end_loudly(State::Failed { why });
+            }
+            Progress::NotAsked { why } => {
+                let asked = self.rollback.times.asked.unwrap_or(self.now);
+                if since(asked, self.now) < TRACE_WITHIN {
+                    self.drive_at = Some(self.read_back_at(unknown_since, policy));
+                    return Ok(());
+                }
+                let why = format!("the request never took effect: {why}");
+                self.happened(platform, Source::Platform, Kind::Failed, why.clone());
+                self.end_loudly(State::Failed { why });
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn probed(
+        &mut self,
+        round: Round,
+        seen: Option<(Vec<Surface>, Pin)>,
+        policy: &Policy,
+    ) -> Result<(), Refusal> {
+        let watching = match self.rollback.state {
+            State::Serving { n, m } if n == m => None,
+            State::Watching { until } => Some(until),
+            _ => return Err(self.not_open()),
+        };
+        if let Some((surfaces, pin)) = seen {
+            self.rollback.surfaces = surfaces;
+            self.rollback.pin = pin;
+            let (n, m) = self.rollback.served();
+            if n < m {
+                let text = format!(
+                    "production moved away: {} serve something else",
+                    self.rollback.waiting_for().join(", ")
+                );
+                self.happened(
+                    Actor::Platform(self.platform()),
+                    Source::Platform,
+                    Kind::Drifted,
+                    text,
+                );
+                self.rollback.proof.drifted = Some(self.rollback.waiting_for());
+                self.end_loudly(State::Closed);
+                return Ok(());
+            }
+        }
+        let target = self.rollback.plan.as_ref().map(|plan| plan.to.clone());
+        let news = self.rollback.proof.take(round, target.as_ref());
+        if let Some(news) = news {
+            self.happened(Actor::Bot, Source::Check, Kind::Checked, news);
+            self.says.push(Say::Card);
+        }
+        let fingerprint = policy.fingerprint;
+        if let Some(until) = watching {
+            // The verdict follows what is seen, once it is seen often enough.
+            let before = self.rollback.proof.verdict;
+            let proof = &mut self.rollback.proof;
+            if proof.streak >= policy.passes || proof.failing >= policy.passes {
+                proof.conclude(fingerprint, proof.streak > 0, target.as_ref());
+            }
+            if self.rollback.proof.verdict != before {
+                self.concluded();
+            }
+            self.drive_at = Some(after(self.now, watch_every(policy)).min(until.max(self.now)));
+            return Ok(());
+        }
+        let serving = self.rollback.times.serving.unwrap_or(self.now);
+        let late = since(serving, self.now) >= policy.prove_within;
+        let ready = self.rollback.proof.streak >= policy.passes;
+        // A good look that came late is followed by more of them.
+        if !ready && (!late || self.rollback.proof.streak > 0) {
+            self.drive_at = Some(after(self.now, policy.check_every));
+            return Ok(());
+        }
+        self.rollback
+            .proof
+            .conclude(policy.fingerprint, ready, target.as_ref());
+        self.concluded();
+        let until = after(self.now, policy.watch);
+        self.become_(State::Watching { until });
+        self.drive_at = Some(after(self.now, policy.watch.min(watch_every(policy))));
+        Ok(())
+    }
+
+    pub(super) fn concluded(&mut self) {
+        self.rollback.times.proven = Some(self.now);
+        let (kind, text) = self
+            .rollback
+            .proof
+            .verdict_text(self.rollback.to_label(), self.rollback.aim.way());
+        self.happened(Actor::Bot, Source::Check, kind, text);
+        self.says.push(Say::Card);
+        self.says.push(Say::Outcome);
+    }
+
+    pub(super) fn close(&mut self, replaced_by: Option<u64>) -> Result<(), Refusal> {
+        let State::Watching { until } = self.rollback.state else {
+            return Err(self.not_open());
+        };
+        if self.now < until && replaced_by.is_none() {
+            return Err(self.not_open());
+        }
+        let word = self.rollback.proof.word().to_lowercase();
+        let text = match replaced_by {
+            Some(id) => format!("closed as {word}; RB-{id} has taken over"),
+            None => format!("closed as {word}"),
+        };
+        self.happened(Actor::Bot, Source::Bot, Kind::Closed, text);
+        self.end(State::Closed);
+        self.says.push(Say::Export {
+            why: "closed".into(),
+        });
+        Ok(())
+    }
+
+    pub(super) fn read_back_at(
+        &self,
+        unknown_since: Option<Timestamp>,
+        policy: &Policy,
+    ) -> Timestamp {
+        let every = match unknown_since {
+            // Backs off with the age of the question.
+            Some(at) => policy
+                .check_every
+                .max(since(at, self.now) / 4)
+                .min(READ_BACK_AT_MOST),
+            None => policy.check_every,
+        };
+        after(self.now, every)
+    }
+}

@@ -1,0 +1,465 @@
+//! While it is planned and waited for: the card, its objection window, reminders, the ladder, the
+//! renewal of its plan, and the review of a broken glass.
+
+use super::*;
+
+impl Draft {
+    pub(super) fn review_due(&mut self, roster: &Roster, policy: &Policy) -> Result<(), Refusal> {
+        let id = self.rollback.id;
+        let people: Vec<String> = {
+            let Some(glass) = self
+                .rollback
+                .glass
+                .as_ref()
+                .filter(|glass| glass.wants_review())
+            else {
+                return Err(Refusal::AlreadySo {
+                    what: format!("RB-{id} needs no review."),
+                });
+            };
+            let case = self.rollback.case(policy, roster);
+            case.has_authority(&glass.by, &Standing::Member, self.now)
+                .otherwise
+                .people
+        };
+        let Some(glass) = &mut self.rollback.glass else {
+            return Ok(());
+        };
+        // After an outage the ones that were missed are not made up for.
+        let half = (policy.review_within / 2).max(Duration::from_secs(60));
+        let over = since(glass.at, self.now).as_secs() / half.as_secs().max(1);
+        glass.reminded = (glass.reminded + 1).max(u32::try_from(over).unwrap_or(u32::MAX));
+        let (due, n, by) = (glass.due, glass.reminded, glass.by.id.clone());
+        let late = self.now >= due;
+        let said = match late {
+            true => format!("was due {}", due.strftime("%Y-%m-%d %H:%M UTC")),
+            false => format!("is due {}", due.strftime("%Y-%m-%d %H:%M UTC")),
+        };
+        self.happened(
+            Actor::Bot,
+            Source::Bot,
+            Kind::Reminded,
+            format!("asked for the review of the broken glass again: it {said}"),
+        );
+        let mut named: Vec<String> = people.into_iter().take(5).collect();
+        let asked = match named.is_empty() {
+            true => {
+                named.push(by);
+                format!(
+                    "{}, somebody with authority has to say what they think of it",
+                    Spoken::whom(0)
+                )
+            }
+            false => {
+                let whom: Vec<String> = (0..named.len()).map(Spoken::whom).collect();
+                format!("{}: one of you, please", list(&whom, "and"))
+            }
+        };
+        self.post(
+            format!(
+                "The review of RB-{id}, which was run without an approval, {said}. {asked}: `/rollback review RB-{id} justified because …`, `should-have-waited` or `policy-too-strict`."
+            ),
+            named,
+            false,
+            &format!("review:{n}"),
+        );
+        // The message about it says by now that it was due.
+        if late {
+            self.says.push(Say::Glass);
+        }
+        // When the review is asked for next; what drives the rollback itself is not touched.
+        let glass = self.rollback.glass.as_ref();
+        self.drive_at = glass.map(|glass| glass.asks_again_at(policy.review_within));
+        Ok(())
+    }
+
+    pub(super) fn planned(
+        &mut self,
+        plan: Plan,
+        requester: Person,
+        roster: &Roster,
+        frozen: Option<Freeze>,
+        policy: &Policy,
+    ) -> Result<(), Refusal> {
+        if self.rollback.state != State::Planning {
+            return Err(self.not_open());
+        }
+        // A mention does not carry its author's name; by now Slack has told it.
+        self.rollback.requester = requester;
+        let hash = plan.hash(&self.rollback.service, &self.rollback.environment);
+        self.happened(
+            Actor::Bot,
+            Source::Bot,
+            Kind::Planned,
+            format!(
+                "proposed {} → {}, risk {}, plan {hash}",
+                plan.from.as_ref().map_or("unknown", Release::label),
+                plan.to.label(),
+                plan.risk
+            ),
+        );
+        let expires_at = after(self.now, policy.plan_ttl);
+        let risk = plan.risk;
+        self.rollback.surfaces = plan.surfaces.clone();
+        self.rollback.pin = plan.pin;
+        self.rollback.plan = Some(plan);
+        self.rollback.hash = Some(hash);
+        // It may have been frozen while the platform was read.
+        self.rollback.frozen = frozen.or(self.rollback.frozen.take());
+        self.rollback.plan_until = Some(expires_at);
+        self.rollback.times.proposed = Some(self.now);
+        self.rollback.waiting.since.get_or_insert(self.now);
+        if let Some(window) = policy.objection_window
+            && risk <= Risk::Code
+            && self.rollback.frozen.is_none()
+            && self.rollback.replaces.is_none()
+            && self.may_start_unopposed(&Standing::Member, roster, policy)
+        {
+            self.rollback.waiting.window_ends = Some(after(self.now, window));
+        }
+        self.become_(State::Proposed { expires_at });
+        self.wait_on(policy);
+        // What is due already, because a card before this one waited, is said below this one.
+        let card = after(self.now, CARD_FIRST);
+        self.drive_at = self.drive_at.map(|at| at.max(card));
+        Ok(())
+    }
+
+    /// Whether whoever asked has the authority that an objection window stands for.
+    pub(super) fn may_start_unopposed(
+        &self,
+        standing: &Standing,
+        roster: &Roster,
+        policy: &Policy,
+    ) -> bool {
+        let case = self.rollback.case(policy, roster);
+        let requester = &self.rollback.requester;
+        let verdict = case.has_authority(requester, standing, self.now);
+        case.rule.approvals == 1
+            && case.rule.one_of.is_empty()
+            && verdict.reason.truth == Truth::Yes
+    }
+
+    pub(super) fn window_ended(
+        &mut self,
+        standing: &Standing,
+        roster: &Roster,
+        policy: &Policy,
+    ) -> Result<(), Refusal> {
+        let State::Proposed { expires_at } = self.rollback.state else {
+            return Err(self.not_open());
+        };
+        match self.rollback.waiting.window_ends {
+            Some(ends) if ends <= self.now && self.now < expires_at => {}
+            _ => return Err(self.not_open()),
+        }
+        if policy.objection_window.is_some()
+            && self.rollback.objections.is_empty()
+            && self.may_start_unopposed(standing, roster, policy)
+        {
+            let requester = self.rollback.requester.clone();
+            let roles = self
+                .rollback
+                .case(policy, roster)
+                .has_authority(&requester, standing, self.now)
+                .roles;
+            let text = format!(
+                "started plan {} as {}: nobody objected",
+                self.hash(),
+                list(&roles, "and")
+            );
+            let approval = Approval {
+                by: requester,
+                roles,
+                at: self.now,
+                unopposed: true,
+            };
+            self.let_run(approval, Source::Bot, text, expires_at, roster, policy);
+            return Ok(());
+        }
+        self.rollback.waiting.window_ends = None;
+        let why = match policy.objection_window {
+            None => "that is not configured any more".to_owned(),
+            Some(_) => format!(
+                "the authority of @{} could not be confirmed",
+                self.rollback.requester.name
+            ),
+        };
+        self.happened(
+            Actor::Bot,
+            Source::Bot,
+            Kind::Refused,
+            format!("did not start by itself: {why}; it waits for an approval"),
+        );
+        self.says.push(Say::Card);
+        self.wait_on(policy);
+        Ok(())
+    }
+
+    /// Nobody has answered: reminds those who could, and climbs the ladder.
+    pub(super) fn waited(&mut self, roster: &Roster, policy: &Policy) -> Result<(), Refusal> {
+        let State::Proposed { .. } = self.rollback.state else {
+            return Err(self.not_open());
+        };
+        let waited_since = self.rollback.waiting.since.unwrap_or(self.now);
+        let waited = since(waited_since, self.now);
+        let id = self.rollback.id;
+        let due = |times: &[Duration], over: usize| {
+            times
+                .iter()
+                .skip(over)
+                .filter(|after| **after <= waited)
+                .count()
+        };
+        // After an outage several may be due: one reminder says it.
+        let reminders = due(&policy.remind, self.rollback.waiting.reminded);
+        if reminders > 0 {
+            self.rollback.waiting.reminded += reminders;
+            let n = self.rollback.waiting.reminded;
+            let people: Vec<String> = self
+                .rollback
+                .case(policy, roster)
+                .could_approve(self.now)
+                .into_iter()
+                .map(|(person, _)| person)
+                .take(5)
+                .collect();
+            self.asked(
+                Kind::Reminded,
+                format!("RB-{id} has waited {} for an approval", spell(waited)),
+                people,
+                None,
+                true,
+                &format!("reminder:{n}"),
+            );
+        }
+        self.climb(waited_since, roster, policy);
+        self.says.push(Say::Card);
+        self.wait_on(policy);
+        Ok(())
+    }
+
+    /// Asks whoever is next on the ladder; of several rungs that are due, everybody at once.
+    pub(super) fn climb(&mut self, waited_since: Timestamp, roster: &Roster, policy: &Policy) {
+        let waited = since(waited_since, self.now);
+        let left = policy.escalate.iter().skip(self.rollback.waiting.climbed);
+        let due: Vec<&Rung> = left.take_while(|rung| rung.after <= waited).collect();
+        if due.is_empty() {
+            return;
+        }
+        self.rollback.waiting.climbed += due.len();
+        let n = self.rollback.waiting.climbed;
+        let mut people: Vec<String> = vec![];
+        for rung in &due {
+            let members = rung.roles.iter().flat_map(|role| roster.members(role));
+            for id in rung.people.iter().map(String::as_str).chain(members) {
+                if !people.iter().any(|known| known == id) {
+                    people.push(id.to_owned());
+                }
+            }
+        }
+        people.truncate(10);
+        let pages = due.iter().any(|rung| rung.page);
+        let id = self.rollback.id;
+        let what = self.deed();
+        self.asked(
+            Kind::Escalated,
+            format!(
+                "RB-{id} has waited {} for an approval to {what}",
+                spell(waited)
+            ),
+            people,
+            pages.then(|| "PagerDuty".to_owned()),
+            false,
+            &format!("escalation:{n}"),
+        );
+        if pages {
+            let because = match &self.rollback.because {
+                Some(because) => format!(", because \"{because}\""),
+                None => String::new(),
+            };
+            let summary = format!(
+                "RB-{id} has waited since {} for an approval to {what}; asked for by @{}{because}",
+                waited_since.strftime("%H:%M UTC"),
+                self.rollback.requester.name,
+            );
+            self.rollback.waiting.paged = true;
+            self.page("approval", summary);
+        }
+    }
+
+    /// Asks people, in the card's thread or in the channel, and writes down that they were asked.
+    pub(super) fn asked(
+        &mut self,
+        kind: Kind,
+        what: String,
+        people: Vec<String>,
+        else_: Option<String>,
+        in_thread: bool,
+        key: &str,
+    ) {
+        let mut whom: Vec<String> = (0..people.len()).map(Spoken::whom).collect();
+        let mut recorded: Vec<String> = people.iter().map(|id| format!("@{id}")).collect();
+        whom.extend(else_.clone());
+        recorded.extend(else_.clone());
+        let text = match whom.is_empty() {
+            true => format!(
+                "{what}. Nobody is known who could give it: `/rollback contacts` says who can help."
+            ),
+            false => format!("{what}. Asking {}.", list(&whom, "and")),
+        };
+        let listed = match recorded.is_empty() {
+            true => "nobody is known who could".to_owned(),
+            false => format!("asked {}", list(&recorded, "and")),
+        };
+        self.happened(Actor::Bot, Source::Bot, kind, format!("{what}: {listed}"));
+        self.post(text, people.clone(), in_thread, key);
+        if !people.is_empty() || else_.is_some() {
+            self.rollback.waiting.asked.push(Asked {
+                people,
+                else_,
+                at: self.now,
+            });
+        }
+    }
+
+    /// The plan's time is over and it is still waited for: the same plan goes on, another one
+    /// takes its place.
+    pub(super) fn renewed(
+        &mut self,
+        plan: Result<Box<Plan>, Refusal>,
+        policy: &Policy,
+    ) -> Result<(), Refusal> {
+        let State::Proposed { expires_at } = self.rollback.state else {
+            return Err(self.not_open());
+        };
+        if self.now < expires_at {
+            return Err(self.not_open());
+        }
+        let fresh = match plan {
+            Ok(fresh) => fresh,
+            Err(refusal) => {
+                let why = match refusal {
+                    Refusal::PlatformTrouble { why } => why,
+                    refusal => refusal.to_string(),
+                };
+                let text = format!(
+                    "not kept open, because no fresh plan could be made. {}",
+                    crate::refusal::sentence(&why)
+                );
+                self.happened(Actor::Bot, Source::Bot, Kind::Refused, text.clone());
+                let text = format!("RB-{} is {}", self.rollback.id, Spoken::quoted(&text));
+                self.post(text, vec![], true, "not-kept-open");
+                return self.expire();
+            }
+        };
+        let hash = fresh.hash(&self.rollback.service, &self.rollback.environment);
+        if Some(&hash) == self.rollback.hash.as_ref() {
+            let until = after(self.now, policy.plan_ttl);
+            self.happened(
+                Actor::Bot,
+                Source::Bot,
+                Kind::Rechecked,
+                format!(
+                    "read the platform again: nothing that matters has changed; the plan is open until {}",
+                    until.strftime("%H:%M:%S UTC")
+                ),
+            );
+            // The bot was not running when it would have started: nobody could have objected.
+            if self.rollback.waiting.window_ends.take().is_some() {
+                self.happened(
+                    Actor::Bot,
+                    Source::Bot,
+                    Kind::Refused,
+                    "does not start by itself any more: its first plan ended before".into(),
+                );
+            }
+            // `read_at` stays: an aim like "45 minutes ago" means the card's moment.
+            self.rollback.plan_until = Some(until);
+            self.become_(State::Proposed { expires_at: until });
+            self.wait_on(policy);
+            return Ok(());
+        }
+        let why = format!(
+            "Nothing was run: {}",
+            drift(self.rollback.plan.as_ref(), &fresh)
+        );
+        self.happened(Actor::Bot, Source::Bot, Kind::Superseded, why.clone());
+        let mut proposal = self.again(self.rollback.aim.target.clone());
+        proposal.waiting = self.rollback.waiting.clone();
+        // Nobody had the time to object to what it is now.
+        proposal.waiting.window_ends = None;
+        // The page is taken back with this card; the next one pages for itself.
+        proposal.waiting.paged = false;
+        self.tell_approvers(&format!("{why} A fresh plan is being made."));
+        self.opens = Some(proposal);
+        self.end(State::Superseded { why });
+        Ok(())
+    }
+
+    pub(super) fn froze(&mut self, freeze: Option<Freeze>, policy: &Policy) -> Result<(), Refusal> {
+        if self.rollback.times.asked.is_some() || self.rollback.state.is_ended() {
+            return Err(self.not_open());
+        }
+        if freeze.is_some() && self.break_silence() {
+            self.happened(
+                Actor::Bot,
+                Source::Bot,
+                Kind::Refused,
+                "does not start by itself any more: the service was frozen".into(),
+            );
+        }
+        self.rollback.frozen = freeze;
+        self.says.push(Say::Card);
+        self.go_on(policy);
+        Ok(())
+    }
+
+    pub(super) fn cannot_plan(&mut self, refusal: Refusal) -> Result<(), Refusal> {
+        if self.rollback.state != State::Planning {
+            return Err(self.not_open());
+        }
+        let why = refusal.to_string();
+        self.happened(
+            Actor::Bot,
+            Source::Bot,
+            Kind::Blocked,
+            format!("{}: {why}", refusal.code()),
+        );
+        self.says.push(Say::Tell {
+            person: self.rollback.requester.id.clone(),
+            reply_to: self.rollback.reply_to.clone(),
+            spoken: Spoken::from(&refusal),
+        });
+        self.rollback.times.ended = Some(self.now);
+        self.rollback.state = State::Blocked { why };
+        Ok(())
+    }
+
+    pub(super) fn expire(&mut self) -> Result<(), Refusal> {
+        match self.rollback.state {
+            State::Proposed { expires_at } | State::Approved { expires_at }
+                if self.now >= expires_at =>
+            {
+                self.happened(
+                    Actor::Bot,
+                    Source::Bot,
+                    Kind::Expired,
+                    match self.rollback.state {
+                        State::Approved { .. } => {
+                            "approved, but it could not be run before the plan expired; nothing was run"
+                                .into()
+                        }
+                        _ if !self.rollback.approvals.is_empty() => {
+                            "not everybody who is needed approved in time; nothing was run".into()
+                        }
+                        _ => "nobody approved in time; nothing was run".into(),
+                    },
+                );
+                self.end(State::Expired { at: expires_at });
+                Ok(())
+            }
+            _ => Err(self.not_open()),
+        }
+    }
+}
