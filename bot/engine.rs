@@ -3,6 +3,7 @@
 //! Every change of a rollback, its timeline entries and the steps it leaves behind are committed
 //! in one transaction, by the functions here and nowhere else. Nothing here touches the network.
 
+mod taking;
 mod together;
 
 use crate::{
@@ -20,13 +21,14 @@ use rollback_domain::{
     people::Person,
     policy::Policy,
     refusal::{Refusal, Source},
-    release::{Survey, Way},
+    release::Survey,
     rollback::{self, Command, Decision, Freeze, Proposal, Rollback, Say, Spoken},
     step::{Format, Step},
     timeline::{Actor, Happening, Kind},
 };
 use serde::{Deserialize, Serialize};
 use std::{sync::Arc, time::Duration};
+use taking::Leaves;
 use together::Queue;
 use tokio::sync::Notify;
 
@@ -162,200 +164,6 @@ impl Engine {
         }
     }
 
-    /// Takes one input inside a transaction; see [`Engine::take`].
-    async fn take_in(
-        &self,
-        tx: &mut Tx,
-        key: &str,
-        ask: &Ask,
-        first: bool,
-        now: Timestamp,
-    ) -> Result<Taken, Error> {
-        if let Some(answer) = messages::answer(tx, key).await? {
-            if first {
-                self.replayed(tx, key, ask, now).await?;
-            }
-            return crate::store::read(&answer).map_err(Error::from);
-        }
-        let taken = match ask {
-            Ask::Propose(proposal) => self.propose(tx, proposal.clone(), now).await?,
-            Ask::Note {
-                channel,
-                by,
-                source,
-                at,
-                text,
-                echo,
-            } => {
-                let incident = timelines::incident_of(tx, channel, now).await?;
-                let happening = Happening {
-                    at: *at,
-                    who: Actor::Person(by.clone()),
-                    source: *source,
-                    kind: Kind::Note,
-                    text: text.clone(),
-                    rollback: None,
-                };
-                timelines::append(tx, incident, &[happening], now).await?;
-                if let Some(thread) = echo {
-                    let step = Step::Post {
-                        channel: channel.clone(),
-                        thread: thread.clone(),
-                        under: None,
-                        spoken: Spoken::Text(crate::messages::noted(*at, now, &by.name)),
-                        id: format!("note:{key}"),
-                    };
-                    steps::poke(tx, &step, now).await?;
-                }
-                Taken::Noted {
-                    at: *at,
-                    recorded_at: now,
-                }
-            }
-            Ask::Record { channel, happening } => {
-                if let Some(incident) = timelines::ongoing(tx, channel, now).await? {
-                    timelines::append(tx, incident, std::slice::from_ref(happening), now).await?;
-                }
-                Taken::Left
-            }
-            Ask::Leave(step) => {
-                steps::poke(tx, step, now).await?;
-                Taken::Left
-            }
-            Ask::Export {
-                channel,
-                format,
-                thread,
-                by,
-            } => match timelines::latest_in(tx, channel).await? {
-                None => Taken::Refused {
-                    spoken: Spoken::from(&Refusal::NoIncident),
-                    see: None,
-                },
-                Some(incident) => {
-                    let step = Step::Export {
-                        incident,
-                        format: *format,
-                        channel: channel.clone(),
-                        rollback: None,
-                        thread: thread.clone(),
-                        asked_by: Some(by.clone()),
-                        id: key.to_owned(),
-                    };
-                    steps::poke(tx, &step, now).await?;
-                    Taken::Left
-                }
-            },
-        };
-        messages::take(tx, key, &crate::store::written(&taken)?, now).await?;
-        Ok(taken)
-    }
-
-    /// Writes down, once, that a click came a second time. Slack delivers a click once; somebody
-    /// else may have recorded it.
-    async fn replayed(
-        &self,
-        tx: &mut Tx,
-        key: &str,
-        ask: &Ask,
-        now: Timestamp,
-    ) -> Result<(), Error> {
-        let Ask::Leave(Step::Act {
-            rollback,
-            by,
-            source: source @ (Source::Button | Source::Modal),
-            act,
-            ..
-        }) = ask
-        else {
-            return Ok(());
-        };
-        let again = format!("again:{key}");
-        if messages::answer(tx, &again).await?.is_some() {
-            return Ok(());
-        }
-        if let Some(found) = rollbacks::lock(tx, *rollback).await? {
-            let refusal = Refusal::Forged {
-                what: "the same click arrived again".into(),
-            };
-            let happening = refused(by, *source, act.verb(), &refusal, Some(*rollback), now);
-            timelines::append(tx, found.incident, &[happening], now).await?;
-        }
-        messages::take(tx, &again, "null", now).await?;
-        Ok(())
-    }
-
-    async fn propose(
-        &self,
-        tx: &mut Tx,
-        mut proposal: Proposal,
-        now: Timestamp,
-    ) -> Result<Taken, Error> {
-        let incident = timelines::incident_of(tx, &proposal.channel, now).await?;
-        let open = rollbacks::open_of(tx, &proposal.service, &proposal.environment).await?;
-        let history = rollbacks::history_in(tx, &proposal.service, &proposal.environment).await?;
-        let turns: Vec<String> = history
-            .flapping(proposal.aim.way(), now)
-            .into_iter()
-            .flatten()
-            .map(|past| match past.way {
-                Way::Back => format!("RB-{} went back", past.id),
-                Way::Forward => format!("RB-{} went forward", past.id),
-            })
-            .collect();
-        let see = open.as_ref().map(|open| open.id);
-        let refusal = match open {
-            Some(open) => Some(Refusal::AlreadyOpen {
-                id: open.id,
-                word: open.word(),
-                stoppable: open.times.asked.is_none(),
-                service: open.service,
-                environment: open.environment,
-            }),
-            None if !turns.is_empty() && proposal.because.is_none() => Some(Refusal::Flapping {
-                service: proposal.service.clone(),
-                turns: turns.clone(),
-                undoes: proposal.aim.undoes,
-            }),
-            None => None,
-        };
-        if let Some(refusal) = refusal {
-            let happening = refused(
-                &proposal.requester,
-                proposal.source,
-                "propose",
-                &refusal,
-                None,
-                now,
-            );
-            timelines::append(tx, incident, &[happening], now).await?;
-            return Ok(Taken::Refused {
-                spoken: Spoken::from(&refusal),
-                see,
-            });
-        }
-        proposal.turns = turns;
-        // Always the counter before the incident's row, so that two of these never wait for each other.
-        let id = rollbacks::next_id(tx, "rollback").await?.cast_unsigned();
-        self.open(tx, id, proposal, incident, now).await?;
-        Ok(Taken::Opened { id })
-    }
-
-    async fn open(
-        &self,
-        tx: &mut Tx,
-        id: u64,
-        proposal: Proposal,
-        incident: i64,
-        now: Timestamp,
-    ) -> Result<u64, Error> {
-        let (rollback, happening) = proposal.open(id, incident);
-        rollbacks::insert(tx, &rollback).await?;
-        timelines::append(tx, incident, &[happening], now).await?;
-        steps::poke(tx, &Step::Drive { rollback: id }, now).await?;
-        Ok(id)
-    }
-
     /// Puts `command` to a rollback and completes the step that led to it, both or neither.
     ///
     /// A refused command changes nothing; when it came from a person, the refusal is recorded and
@@ -414,7 +222,7 @@ impl Engine {
                 let mut extra = extra;
                 if let Some((by, source, reply_to, verb)) = person {
                     let happening = refused(&by, source, verb, &refusal, Some(id), now);
-                    timelines::append(&mut tx, rollback.incident, &[happening], now).await?;
+                    timelines::append(&mut tx, &[(rollback.incident, happening)], now).await?;
                     let tell = Step::Tell {
                         channel: rollback.channel.clone(),
                         person: by.id,
@@ -470,9 +278,15 @@ impl Engine {
             }
             None => None,
         };
-        timelines::append(tx, rollback.incident, &happenings, now).await?;
+        let mut leaves = Leaves::default();
+        let incident = rollback.incident;
+        leaves.happened.extend(
+            happenings
+                .into_iter()
+                .map(|happening| (incident, happening)),
+        );
         if poke_drive && let Some(at) = drive_at {
-            steps::poke(tx, &Step::Drive { rollback: id }, at).await?;
+            leaves.steps.push((Step::Drive { rollback: id }, at));
         }
         for (n, say) in says.into_iter().enumerate() {
             let at = match &say {
@@ -518,11 +332,12 @@ impl Engine {
                     id: format!("RB-{id}:{why}"),
                 },
             };
-            steps::poke(tx, &step, at).await?;
+            leaves.steps.push((step, at));
         }
         if let Some((id, proposal)) = opens {
-            self.open(tx, id, proposal, rollback.incident, now).await?;
+            leaves.open(id, proposal, incident, now);
         }
+        leaves.write(tx, now).await?;
         Ok(rollback)
     }
 
@@ -545,18 +360,16 @@ impl Engine {
         }
         if let Some((channel, happening)) = extra.recorded {
             let incident = timelines::incident_of(&mut tx, &channel, now).await?;
-            timelines::append(&mut tx, incident, &[happening], now).await?;
+            timelines::append(&mut tx, &[(incident, happening)], now).await?;
         }
-        if let Some((incident, happening)) = extra.happened {
-            timelines::append(&mut tx, incident, &[happening], now).await?;
+        if let Some(happened) = extra.happened {
+            timelines::append(&mut tx, &[happened], now).await?;
         }
         // After the timeline, in the order of the sources: everybody locks these rows in one order.
         for (source, found) in &extra.roster {
             rosters::saw(&mut tx, source, found, now).await?;
         }
-        for (step, at) in &extra.steps {
-            steps::poke(&mut tx, step, *at).await?;
-        }
+        steps::poke(&mut tx, &extra.steps).await?;
         if matches!(lease.step, Step::Survey { .. }) {
             let two_days_ago = now.checked_sub(REMEMBERED).unwrap_or(now);
             messages::sweep(&mut tx, two_days_ago).await?;
@@ -573,9 +386,8 @@ impl Engine {
     pub async fn leave(&self, steps: &[Step]) -> Result<(), Error> {
         let now = self.clock.now();
         let mut tx = self.db.begin().await?;
-        for step in steps {
-            steps::poke(&mut tx, step, now).await?;
-        }
+        let steps: Vec<(Step, Timestamp)> = steps.iter().map(|step| (step.clone(), now)).collect();
+        steps::poke(&mut tx, &steps).await?;
         tx.commit().await?;
         self.bell.notify_one();
         Ok(())

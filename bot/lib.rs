@@ -65,6 +65,8 @@ pub struct Inside {
     pub templates: Templates,
     /// What is counted.
     pub metrics: Metrics,
+    /// Reads that people share.
+    pub reads: handlers::Reads,
     providers: BTreeMap<(String, String), Arc<dyn Provider>>,
     team: OnceCell<Option<String>>,
 }
@@ -97,6 +99,7 @@ impl App {
             pagerduty: pagerduty(&config, &http),
             engine: Engine::new(db, clock),
             metrics: Metrics::default(),
+            reads: handlers::Reads::default(),
             team: OnceCell::new(),
             http,
             templates,

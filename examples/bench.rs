@@ -5,11 +5,12 @@
 //! BENCH_DATABASE_URL=postgres://… cargo run --release --example bench
 //! ```
 //!
-//! Both servers run in this process, on loopback, and are driven by the same client over
-//! keep-alive connections with correctly signed requests. What counts are the ratios: the
-//! absolute numbers are those of the machine, client included.
+//! Each server is a process of its own, on loopback, driven by the same client over keep-alive
+//! connections with correctly signed requests. What counts are the ratios: the absolute numbers
+//! are those of the machine, on which the client and the simulated Slack run too.
+//! `bench note status` measures only the loads whose names begin so.
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use axum::{
     Router,
     body::Bytes,
@@ -18,17 +19,21 @@ use axum::{
 };
 use rollback_bot::{clock::Clock, config::Config, handlers::sign, serve::Serving};
 use rollback_domain::grammar::RESERVED;
-use rollback_simulation::{Options, Slack};
+use rollback_simulation::{Options, Person, Slack};
 use std::{
-    collections::BTreeMap,
     fmt::Write as _,
+    fs,
     net::SocketAddr,
+    os::unix::fs::symlink,
+    path::{Path, PathBuf},
+    process::Stdio,
     sync::atomic::{AtomicU64, Ordering},
     time::{Duration, Instant},
 };
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
+    io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
     net::{TcpListener, TcpStream},
+    process::{Child, Command},
     task::JoinSet,
     time::{MissedTickBehavior, interval},
 };
@@ -45,6 +50,10 @@ const WARM_UP: Duration = Duration::from_secs(1);
 const RATE: u32 = 200;
 /// How many services can be proposed for.
 const SERVICES: usize = 200;
+/// How many rollbacks are timed from the click to the platform.
+const CLICKS: usize = 10;
+/// Where they are asked for.
+const CHANNEL: &str = "C0INC";
 
 /// What is asked of a server, again and again.
 #[derive(Clone, Copy)]
@@ -87,21 +96,40 @@ struct Measured {
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
     rollback_bot::http_client()?;
-    let bare = bare().await?;
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    // The servers are this program, started again.
+    match arguments.first().map(String::as_str) {
+        Some("serve-bare") => serve_bare().await,
+        Some("serve-bot") => serve_bot(Path::new(&arguments[1])).await,
+        _ => measure(&arguments).await,
+    }
+}
+
+async fn measure(only: &[String]) -> anyhow::Result<()> {
     let directory = tempfile::tempdir()?;
-    let slack = Slack::start(Options::default()).await?;
+    let slack = Slack::start(Options {
+        people: vec![
+            Person::member("U0MAYA", "maya"),
+            Person::member("U0SAM", "sam"),
+        ],
+        channels: vec![(CHANNEL.into(), "incidents".into())],
+        signing_secret: SECRET.into(),
+        ..Options::default()
+    })
+    .await?;
     let database = match std::env::var("BENCH_DATABASE_URL") {
         Ok(url) => url,
         Err(_) => format!("sqlite://{}/bench.db", directory.path().display()),
     };
-    let place = if database.starts_with("sqlite") {
-        "SQLite, synchronous=FULL"
-    } else {
-        "Postgres"
+    let place = match database.starts_with("sqlite") {
+        true => "SQLite, synchronous=FULL",
+        false => "Postgres",
     };
-    let config = config(&slack, &database, directory.path())?;
-    let (app, serving) = Serving::start(config.clone(), Clock::real()).await?;
-    let bot = serving.address;
+    let settings = directory.path().join("rollback-bot.toml");
+    fs::write(&settings, config(&slack, directory.path())?)?;
+    let arguments = ["serve-bot".as_ref(), settings.as_os_str()];
+    let bare = Server::start(&["serve-bare".as_ref()], &database).await?;
+    let bot = Server::start(&arguments, &database).await?;
 
     println!(
         "{CONNECTIONS} connections, {} s each; client and servers on {} cores; {place}\n",
@@ -112,8 +140,8 @@ async fn main() -> anyhow::Result<()> {
         "{:<28} {:>10} {:>7} {:>9} {:>9}   open loop at {RATE}/s: p50, p99, of bare",
         "closed loop", "req/s", "of bare", "p50", "p99"
     );
-    let reference = closed(bare, LOADS[0]).await?;
-    let waited = open(bare, LOADS[0]).await?;
+    let reference = closed(bare.address, LOADS[0]).await?;
+    let waited = open(bare.address, LOADS[0]).await?;
     line(
         "bare axum, signature only",
         &reference,
@@ -121,26 +149,129 @@ async fn main() -> anyhow::Result<()> {
         &waited,
         &waited,
     );
-    for load in LOADS {
-        let measured = closed(bot, load).await?;
-        let paced = open(bot, load).await?;
+    let wanted = |load: &Load| {
+        only.is_empty() || only.iter().any(|name| load.name.starts_with(name.as_str()))
+    };
+    for load in LOADS.into_iter().filter(wanted) {
+        let measured = closed(bot.address, load).await?;
+        let paced = open(bot.address, load).await?;
         line(load.name, &measured, &reference, &paced, &waited);
     }
     println!(
         "\nresident memory {} MiB after {} requests",
-        resident_mib(),
+        bot.resident_mib(),
         SENT.load(Ordering::Relaxed)
     );
-    serving.stop(&app).await;
+    bot.ends().await?;
 
     let again = Instant::now();
-    let (app, serving) = Serving::start(config, Clock::real()).await?;
+    let bot = Server::start(&arguments, &database).await?;
     println!(
-        "ready on the existing database in {:.1} ms",
+        "ready {:.1} ms after the program was started, on the existing database",
         again.elapsed().as_secs_f64() * 1e3
     );
+    slack.connect(&format!("http://{}", bot.address));
+    let took = clicks(&slack, directory.path()).await?;
+    println!(
+        "from the click to the platform: {:.1} ms in the middle of {CLICKS}, {:.1} ms at most",
+        took.p50.as_secs_f64() * 1e3,
+        took.p99.as_secs_f64() * 1e3
+    );
+    bot.ends().await
+}
+
+/// A server in a process of its own.
+struct Server {
+    process: Child,
+    address: SocketAddr,
+}
+
+impl Server {
+    /// Starts it, and waits until it is ready.
+    async fn start(arguments: &[&std::ffi::OsStr], database: &str) -> anyhow::Result<Server> {
+        let mut process = Command::new(std::env::current_exe()?)
+            .args(arguments)
+            .env("DATABASE_URL", database)
+            .stdout(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()?;
+        let told = process.stdout.take().context("it has no output")?;
+        let mut line = String::new();
+        BufReader::new(told).read_line(&mut line).await?;
+        let address = line
+            .trim()
+            .parse()
+            .with_context(|| format!("the server did not start: {line}"))?;
+        Ok(Server { process, address })
+    }
+
+    /// What it holds in memory, where the system tells.
+    fn resident_mib(&self) -> u64 {
+        let Some(id) = self.process.id() else {
+            return 0;
+        };
+        let status = fs::read_to_string(format!("/proc/{id}/status")).unwrap_or_default();
+        status
+            .lines()
+            .find_map(|line| line.strip_prefix("VmRSS:"))
+            .and_then(|size| size.trim().trim_end_matches(" kB").parse::<u64>().ok())
+            .map_or(0, |kib| kib / 1024)
+    }
+
+    /// Ends it as it is ended everywhere: SIGTERM.
+    async fn ends(mut self) -> anyhow::Result<()> {
+        let id = self.process.id().context("it has ended already")?;
+        Command::new("kill").arg(id.to_string()).status().await?;
+        self.process.wait().await?;
+        Ok(())
+    }
+}
+
+async fn serve_bot(settings: &Path) -> anyhow::Result<()> {
+    let secrets = |name: &str| match name {
+        "SECRET" => Some(SECRET.to_owned()),
+        "TOKEN" => Some(Options::default().bot_token),
+        name => std::env::var(name).ok(),
+    };
+    let config = Config::load(settings, &secrets, RESERVED)
+        .map_err(|mistakes| anyhow::anyhow!("{mistakes}"))?;
+    let (app, serving) = Serving::start(config, Clock::real()).await?;
+    println!("{}", serving.address);
+    rollback_bot::serve::ended().await;
     serving.stop(&app).await;
     Ok(())
+}
+
+/// From the click of whoever may approve to the platform that is asked: a link that is moved.
+async fn clicks(slack: &Slack, directory: &Path) -> anyhow::Result<Measured> {
+    let patience = Duration::from_secs(20);
+    let mut took = vec![];
+    for n in 0..CLICKS {
+        let said = slack
+            .says("U0MAYA", CHANNEL, &format!("/rollback moves{n}"))
+            .await;
+        ensure!(said.is_ok(), "{}: {}", said.status, said.body);
+        slack
+            .shows(
+                CHANNEL,
+                &format!("Roll back moves{n} (production)?"),
+                patience,
+            )
+            .await?;
+        let current = directory.join(format!("moves{n}/current"));
+        let before = fs::read_link(&current)?;
+        let clicked = Instant::now();
+        let approves = slack.clone();
+        let click =
+            tokio::spawn(async move { approves.clicks("U0SAM", "Approve & roll back").await });
+        while fs::read_link(&current)? == before {
+            ensure!(clicked.elapsed() < patience, "moves{n} was not rolled back");
+            tokio::time::sleep(Duration::from_micros(200)).await;
+        }
+        took.push(clicked.elapsed());
+        click.await??;
+    }
+    Ok(measured(took, patience))
 }
 
 fn line(name: &str, measured: &Measured, bare: &Measured, paced: &Measured, bare_paced: &Measured) {
@@ -158,7 +289,7 @@ fn line(name: &str, measured: &Measured, bare: &Measured, paced: &Measured, bare
 }
 
 /// A handler that checks the signature as the bot does, and remembers nothing.
-async fn bare() -> anyhow::Result<SocketAddr> {
+async fn serve_bare() -> anyhow::Result<()> {
     async fn check(headers: HeaderMap, body: Bytes) -> StatusCode {
         let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
         let (Some(at), Some(given)) = (
@@ -173,37 +304,41 @@ async fn bare() -> anyhow::Result<SocketAddr> {
         }
     }
     let listener = TcpListener::bind("127.0.0.1:0").await?;
-    let address = listener.local_addr()?;
+    println!("{}", listener.local_addr()?);
     let routes = Router::new().route("/slack/commands", post(check));
-    tokio::spawn(async move { axum::serve(listener, routes).await });
-    Ok(address)
+    axum::serve(listener, routes).await?;
+    Ok(())
 }
 
-fn config(slack: &Slack, database: &str, directory: &std::path::Path) -> anyhow::Result<Config> {
+fn config(slack: &Slack, directory: &Path) -> anyhow::Result<String> {
     let mut text = format!(
         "[server]\nlisten = \"127.0.0.1:0\"\npublic_url = \"http://127.0.0.1\"\n\
          [database]\nurl = \"env:DATABASE_URL\"\n\
          [slack]\nsigning_secret = \"env:SECRET\"\nbot_token = \"env:TOKEN\"\napi_url = \"{}\"\nteam = \"T0ACME\"\n\
-         [roles.oncall]\nmembers = [\"U0SAM\", \"U0ANA\"]\n",
+         [roles.oncall]\nmembers = [\"U0SAM\"]\n",
         slack.api_url()
     );
-    for n in 0..SERVICES {
+    let mut service = |name: &str| -> anyhow::Result<PathBuf> {
+        let path = directory.join(name);
         write!(
             text,
-            "[services.shop{n}.production]\nprovider = \"releases\"\npath = \"{}/shop{n}\"\napprove = [\"oncall\"]\n",
-            directory.display()
+            "[services.{name}.production]\nprovider = \"releases\"\npath = \"{}\"\napprove = [\"oncall\"]\n",
+            path.display()
         )?;
-    }
-    let database = database.to_owned();
-    let secrets = move |name: &str| match name {
-        "DATABASE_URL" => Some(database.clone()),
-        "SECRET" => Some(SECRET.to_owned()),
-        "TOKEN" => Some(Options::default().bot_token),
-        _ => None,
+        Ok(path)
     };
-    let no_files = |_: &std::path::Path| Err(std::io::ErrorKind::NotFound.into());
-    Config::parse(&text, &secrets, &no_files, RESERVED)
-        .map_err(|mistakes| anyhow::anyhow!("{mistakes}"))
+    for n in 0..SERVICES {
+        // Nothing is there: a proposal comes to nothing, and the next one may be opened.
+        service(&format!("shop{n}"))?;
+    }
+    for n in 0..CLICKS {
+        let path = service(&format!("moves{n}"))?;
+        for release in ["v1", "v2"] {
+            fs::create_dir_all(path.join("releases").join(release))?;
+        }
+        symlink("releases/v2", path.join("current"))?;
+    }
+    Ok(text)
 }
 
 static SENT: AtomicU64 = AtomicU64::new(0);
@@ -335,17 +470,4 @@ fn measured(mut took: Vec<Duration>, over: Duration) -> Measured {
         p50: at(0.5),
         p99: at(0.99),
     }
-}
-
-/// What this process holds in memory, where the system tells.
-fn resident_mib() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let pages: BTreeMap<&str, &str> = status
-        .lines()
-        .filter_map(|line| line.split_once(':'))
-        .collect();
-    pages
-        .get("VmRSS")
-        .and_then(|size| size.trim().trim_end_matches(" kB").parse::<u64>().ok())
-        .map_or(0, |kib| kib / 1024)
 }

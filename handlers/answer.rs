@@ -3,19 +3,24 @@
 use crate::slack::{Words, blocks::Mrkdwn};
 use axum::{
     Json,
-    http::StatusCode,
+    body::Bytes,
+    http::{HeaderValue, StatusCode, header::CONTENT_TYPE},
     response::{IntoResponse, Response},
 };
 use rollback_domain::refusal::Refusal;
-use serde_json::json;
+use serde_json::{Value, json};
+use std::sync::Arc;
 
 /// What goes back to Slack in the same breath.
+#[derive(Clone, Debug)]
 #[must_use = "every input gets an answer"]
 pub enum Answer {
     /// Received; nothing to show.
     Received,
     /// For the person alone.
     Whisper(Words),
+    /// The same, for several people who asked in the same moment.
+    Shared(Arc<Rendered>),
     /// For everybody in the channel.
     Aloud(Words),
     /// A no, for the person alone, and for the record.
@@ -29,18 +34,41 @@ impl Answer {
     }
 }
 
+/// What several people are told, written once.
+#[derive(Clone, Debug)]
+pub struct Rendered {
+    /// The words.
+    pub words: Words,
+    body: Bytes,
+}
+
+impl From<Words> for Rendered {
+    fn from(words: Words) -> Self {
+        let body = body("ephemeral", &words).to_string().into();
+        Self { words, body }
+    }
+}
+
+fn body(kind: &str, words: &Words) -> Value {
+    let mut body = json!({ "response_type": kind, "text": words.text });
+    if !words.blocks.is_empty() {
+        body["blocks"] = json!(words.blocks);
+    }
+    body
+}
+
 impl IntoResponse for Answer {
     fn into_response(self) -> Response {
         let (kind, words) = match self {
             Answer::Received => return StatusCode::OK.into_response(),
             Answer::Whisper(words) => ("ephemeral", words),
+            Answer::Shared(rendered) => {
+                let json = HeaderValue::from_static("application/json");
+                return ([(CONTENT_TYPE, json)], rendered.body.clone()).into_response();
+            }
             Answer::Aloud(words) => ("in_channel", words),
             Answer::Refused(refusal) => ("ephemeral", Words::plain(refusal.say(&Mrkdwn))),
         };
-        let mut body = json!({ "response_type": kind, "text": words.text });
-        if !words.blocks.is_empty() {
-            body["blocks"] = json!(words.blocks);
-        }
-        Json(body).into_response()
+        Json(body(kind, &words)).into_response()
     }
 }

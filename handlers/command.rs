@@ -1,6 +1,11 @@
 //! What people type: `/rollback …`, and the same words in a mention.
 
-use super::{answer::Answer, says, signed::Signed};
+use super::{
+    answer::Answer,
+    says,
+    shared::{self, Read},
+    signed::Signed,
+};
 use crate::{
     App,
     config::Service,
@@ -110,15 +115,28 @@ pub async fn respond(app: &App, heard: Heard, text: &str) -> (&'static str, Answ
     let verb = name(&request);
     let answer = match request {
         Request::Help(about) => Ok(Answer::whisper(grammar::help(about))),
-        Request::Board => says::board(app).await,
-        Request::Status(None) => says::open_rollbacks(app).await,
-        Request::Status(Some(About::Rollback(id))) => says::status(app, &heard.channel, id).await,
+        Request::Board => Ok(shared::answer(app, Read::Board).await),
+        Request::Status(None) => Ok(shared::answer(app, Read::Open).await),
+        Request::Status(Some(About::Rollback(id))) => {
+            let channel = heard.channel.clone();
+            Ok(shared::answer(app, Read::Rollback { channel, id }).await)
+        }
         Request::Status(Some(About::Service(named))) => match find(app, &named) {
-            Ok(service) => says::status_of(app, &heard.channel, service).await,
+            Ok(service) => {
+                let read = Read::Service {
+                    channel: heard.channel.clone(),
+                    service: service.name.clone(),
+                    environment: service.environment.clone(),
+                };
+                Ok(shared::answer(app, read).await)
+            }
             Err(refusal) => Ok(refuse(&refusal)),
         },
-        Request::Timeline => says::timeline(app, &heard.channel).await,
-        Request::Pins => says::pins(app).await,
+        Request::Timeline => {
+            let channel = heard.channel.clone();
+            Ok(shared::answer(app, Read::Timeline { channel }).await)
+        }
+        Request::Pins => Ok(shared::answer(app, Read::Pins).await),
         Request::Contacts(None) => says::contacts(app, None).await,
         Request::Contacts(Some(named)) => match find(app, &named) {
             Ok(service) => says::contacts(app, Some(service)).await,
@@ -658,6 +676,7 @@ pub fn spoken_later(heard: &Heard, answer: Answer) -> Option<Step> {
     let text = match answer {
         Answer::Received => return None,
         Answer::Whisper(words) | Answer::Aloud(words) => words.text,
+        Answer::Shared(rendered) => rendered.words.text.clone(),
         Answer::Refused(refusal) => refusal.say(&Mrkdwn),
     };
     Some(Step::Tell {

@@ -9,6 +9,7 @@ mod events;
 mod health;
 mod interactions;
 mod says;
+mod shared;
 mod signed;
 
 use crate::App;
@@ -31,4 +32,5 @@ pub fn routes(app: App) -> Router {
         .with_state(app)
 }
 
+pub use shared::Reads;
 pub use signed::{BODY_AT_MOST, sign};

@@ -2,7 +2,7 @@
 //! goes into the next one. Under load this is what makes durable answers fast; alone, an input
 //! has a transaction to itself and waits for nobody.
 
-use super::{Ask, Engine, Error, Taken};
+use super::{Ask, Engine, Error, Taken, taking::Batch};
 use crate::store::rollbacks;
 use std::{
     collections::VecDeque,
@@ -162,10 +162,12 @@ impl Engine {
         if asked.len() > 1 && asked.iter().any(|(_, ask)| writes(ask)) {
             rollbacks::hold_numbers(&mut tx).await?;
         }
+        let mut batch = Batch::read(&mut tx, asked, now).await?;
         let mut taken = Vec::with_capacity(asked.len());
         for (key, ask) in asked {
-            taken.push(self.take_in(&mut tx, key, ask, first, now).await?);
+            taken.push(batch.take(&mut tx, key, ask, first).await?);
         }
+        batch.write(&mut tx).await?;
         tx.commit().await?;
         Ok(taken)
     }

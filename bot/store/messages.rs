@@ -2,6 +2,8 @@
 
 use super::{Db, Tx, in_tx, micros, moment, reading};
 use jiff::Timestamp;
+use sqlx::QueryBuilder;
+use std::collections::HashMap;
 
 /// A message of ours, as Slack has it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -46,20 +48,35 @@ pub async fn last_post(db: &Db, channel: &str) -> sqlx::Result<Option<Timestamp>
     Ok(at.map(moment))
 }
 
-const ANSWER: &str = "SELECT answer FROM inbox WHERE key = $1";
-const TAKE: &str = "INSERT INTO inbox (key, answer, received_at) VALUES ($1, $2, $3)";
+const ANSWERS: &str = "SELECT key, answer FROM inbox WHERE key IN ";
+const TAKE: &str = "INSERT INTO inbox (key, answer, received_at) ";
 const SWEEP: &str = "DELETE FROM inbox WHERE received_at < $1";
 
-/// What input with this key was answered before.
-pub async fn answer(tx: &mut Tx, key: &str) -> sqlx::Result<Option<String>> {
-    let row: Option<(String,)> =
-        in_tx!(tx, c => sqlx::query_as(ANSWER).bind(key).fetch_optional(c).await)?;
-    Ok(row.map(|(answer,)| answer))
+/// What input with these keys was answered before, by key.
+pub async fn answers(tx: &mut Tx, keys: &[&str]) -> sqlx::Result<HashMap<String, String>> {
+    let found: Vec<(String, String)> = in_tx!(tx, c => {
+        let mut query = QueryBuilder::new(ANSWERS);
+        query.push_tuples(keys, |mut tuple, key| {
+            tuple.push_bind(*key);
+        });
+        query.build_query_as().persistent(false).fetch_all(c).await
+    })?;
+    Ok(found.into_iter().collect())
 }
 
-/// Remembers input and its answer. Taking it twice at once fails: see [`super::rollbacks::is_taken`].
-pub async fn take(tx: &mut Tx, key: &str, answer: &str, now: Timestamp) -> sqlx::Result<()> {
-    in_tx!(tx, c => sqlx::query(TAKE).bind(key).bind(answer).bind(micros(now)).execute(c).await.map(drop))
+/// Remembers inputs (key, answer). Taking one twice at once fails: see
+/// [`super::rollbacks::is_taken`].
+pub async fn take(tx: &mut Tx, taken: &[(String, String)], now: Timestamp) -> sqlx::Result<()> {
+    if taken.is_empty() {
+        return Ok(());
+    }
+    in_tx!(tx, c => {
+        let mut query = QueryBuilder::new(TAKE);
+        query.push_values(taken, |mut row, (key, answer)| {
+            row.push_bind(key).push_bind(answer).push_bind(micros(now));
+        });
+        query.build().persistent(false).execute(c).await.map(drop)
+    })
 }
 
 /// Forgets input that is too old to come again.

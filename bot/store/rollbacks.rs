@@ -7,6 +7,8 @@ use rollback_domain::{
     release::Survey,
     rollback::Rollback,
 };
+use sqlx::QueryBuilder;
+use std::collections::{BTreeSet, HashMap};
 
 const NEXT_ID: &str = "UPDATE counter SET value = value + 1 WHERE name = $1 RETURNING value";
 
@@ -26,23 +28,40 @@ pub async fn hold_numbers(tx: &mut Tx) -> sqlx::Result<()> {
     Ok(())
 }
 
-const INSERT: &str =
-    "INSERT INTO rollback (id, revision, incident, service, environment, state, holds, doc)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
+const SET_ID: &str = "UPDATE counter SET value = $2 WHERE name = $1";
 
-/// Stores a new one. Violating `one_open_rollback` is told by [`is_taken`].
-pub async fn insert(tx: &mut Tx, rollback: &Rollback) -> sqlx::Result<()> {
-    let doc = written(rollback)?;
-    in_tx!(tx, c => sqlx::query(INSERT)
-        .bind(rollback.id.cast_signed())
-        .bind(rollback.revision)
-        .bind(rollback.incident)
-        .bind(&rollback.service)
-        .bind(&rollback.environment)
-        .bind(rollback.state.name())
-        .bind(i64::from(rollback.state.holds()))
-        .bind(&doc)
-        .execute(c).await.map(drop))
+/// Says which number of `name` was taken last, in the transaction that took one by [`next_id`]
+/// and then more.
+pub async fn set_id(tx: &mut Tx, name: &str, last: i64) -> sqlx::Result<()> {
+    in_tx!(tx, c => sqlx::query(SET_ID).bind(name).bind(last).execute(c).await.map(drop))
+}
+
+const INSERT: &str =
+    "INSERT INTO rollback (id, revision, incident, service, environment, state, holds, doc) ";
+
+/// Stores new ones. Violating `one_open_rollback` is told by [`is_taken`].
+pub async fn insert(tx: &mut Tx, rollbacks: &[Rollback]) -> sqlx::Result<()> {
+    if rollbacks.is_empty() {
+        return Ok(());
+    }
+    let mut rows = Vec::with_capacity(rollbacks.len());
+    for rollback in rollbacks {
+        rows.push((rollback, written(rollback)?));
+    }
+    in_tx!(tx, c => {
+        let mut query = QueryBuilder::new(INSERT);
+        query.push_values(rows, |mut row, (rollback, doc)| {
+            row.push_bind(rollback.id.cast_signed())
+                .push_bind(rollback.revision)
+                .push_bind(rollback.incident)
+                .push_bind(&rollback.service)
+                .push_bind(&rollback.environment)
+                .push_bind(rollback.state.name())
+                .push_bind(i64::from(rollback.state.holds()))
+                .push_bind(doc);
+        });
+        query.build().persistent(false).execute(c).await.map(drop)
+    })
 }
 
 const SAVE: &str = "UPDATE rollback SET revision = $2, state = $3, holds = $4, doc = $5
@@ -110,15 +129,35 @@ pub async fn open_for(db: &Db, service: &str, environment: &str) -> sqlx::Result
     row.map(|(doc,)| read(&doc)).transpose()
 }
 
-/// The open one of a service, seen from inside a transaction.
-pub async fn open_of(
+const OPEN_AMONG: &str = "SELECT doc FROM rollback WHERE holds = 1 AND (service, environment) IN ";
+
+/// A service and its environment.
+pub type Place = (String, String);
+
+/// The open ones of these services, by service and environment.
+pub async fn open_among(
     tx: &mut Tx,
-    service: &str,
-    environment: &str,
-) -> sqlx::Result<Option<Rollback>> {
-    let row: Option<(String,)> = in_tx!(tx, c => sqlx::query_as(OPEN_OF)
-        .bind(service).bind(environment).fetch_optional(c).await)?;
-    row.map(|(doc,)| read(&doc)).transpose()
+    places: &BTreeSet<Place>,
+) -> sqlx::Result<HashMap<Place, Rollback>> {
+    if places.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let rows: Vec<(String,)> = in_tx!(tx, c => {
+        let mut query = QueryBuilder::new(OPEN_AMONG);
+        query.push("(");
+        query.push_values(places, |mut row, (service, environment)| {
+            row.push_bind(service).push_bind(environment);
+        });
+        query.push(")");
+        query.build_query_as().persistent(false).fetch_all(c).await
+    })?;
+    rows.iter()
+        .map(|(doc,)| {
+            let rollback: Rollback = read(doc)?;
+            let place = (rollback.service.clone(), rollback.environment.clone());
+            Ok((place, rollback))
+        })
+        .collect()
 }
 
 const LATEST_OF: &str =
@@ -162,11 +201,38 @@ pub async fn history(db: &Db, service: &str, environment: &str) -> sqlx::Result<
     told(&rows)
 }
 
-/// The same, seen from inside a transaction.
-pub async fn history_in(tx: &mut Tx, service: &str, environment: &str) -> sqlx::Result<History> {
-    let rows: Vec<(String,)> = in_tx!(tx, c => sqlx::query_as(LAST_OF)
-        .bind(service).bind(environment).fetch_all(c).await)?;
-    told(&rows)
+const THIS: &str = "SELECT service, environment, doc FROM (SELECT service, environment, doc FROM rollback WHERE service = ";
+const THERE: &str = " AND environment = ";
+const LAST: &str = " ORDER BY id DESC LIMIT 50) AS of_one";
+
+/// The same of several services at once, seen from inside a transaction.
+pub async fn histories(
+    tx: &mut Tx,
+    places: &BTreeSet<Place>,
+) -> sqlx::Result<HashMap<Place, History>> {
+    if places.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let rows: Vec<(String, String, String)> = in_tx!(tx, c => {
+        let mut query = QueryBuilder::new("");
+        for (n, (service, environment)) in places.iter().enumerate() {
+            if n > 0 {
+                query.push(" UNION ALL ");
+            }
+            query.push(THIS).push_bind(service).push(THERE).push_bind(environment).push(LAST);
+        }
+        query.build_query_as().persistent(false).fetch_all(c).await
+    })?;
+    let mut histories: HashMap<Place, History> = HashMap::new();
+    for (service, environment, doc) in rows {
+        let history = histories.entry((service, environment)).or_default();
+        history.0.extend(Past::of(&read(&doc)?));
+    }
+    // Newest first, whatever order a union comes in.
+    for history in histories.values_mut() {
+        history.0.sort_by_key(|past| std::cmp::Reverse(past.id));
+    }
+    Ok(histories)
 }
 
 fn told(rows: &[(String,)]) -> sqlx::Result<History> {

@@ -8,8 +8,8 @@
 use super::{Db, Tx, in_tx, micros, moment, read, reading, written};
 use jiff::Timestamp;
 use rollback_domain::step::Step;
-use sqlx::postgres::PgListener;
-use std::time::Duration;
+use sqlx::{QueryBuilder, postgres::PgListener};
+use std::{collections::BTreeMap, time::Duration};
 use tokio::sync::Notify;
 
 /// A step that is ours to do until the lease ends.
@@ -82,8 +82,8 @@ pub async fn claim(db: &Db, now: Timestamp, limit: i64) -> sqlx::Result<Vec<Leas
     Ok(rows.into_iter().filter_map(lease).collect())
 }
 
-const POKE: &str = "INSERT INTO step (kind, key, payload, due_at, signal) VALUES ($1, $2, $3, $4, 1)
-    ON CONFLICT (kind, key) DO UPDATE SET
+const POKE: &str = "INSERT INTO step (kind, key, payload, due_at, signal) ";
+const OR_WAKE: &str = " ON CONFLICT (kind, key) DO UPDATE SET
         payload = excluded.payload,
         signal = step.signal + 1,
         due_at = CASE WHEN step.due_at IS NULL OR excluded.due_at < step.due_at THEN excluded.due_at ELSE step.due_at END";
@@ -92,15 +92,32 @@ const POKE: &str = "INSERT INTO step (kind, key, payload, due_at, signal) VALUES
 const CALL: &str = "rollback_bot_step";
 const RING: &str = "SELECT pg_notify($1, '')";
 
-/// Leaves a step behind, or wakes the one that is there; never moves it later.
+/// Leaves steps behind, or wakes those that are there; never moves one later.
 ///
 /// On Postgres the commit also calls the other replicas; many pokes of one transaction are one
 /// call. It is a hint: a replica that misses it looks by itself half a second later.
-pub async fn poke(tx: &mut Tx, step: &Step, due_at: Timestamp) -> sqlx::Result<()> {
-    let payload = written(step)?;
-    in_tx!(tx, c => sqlx::query(POKE)
-        .bind(step.kind()).bind(step.key()).bind(&payload).bind(micros(due_at))
-        .execute(c).await.map(drop))?;
+pub async fn poke(tx: &mut Tx, steps: &[(Step, Timestamp)]) -> sqlx::Result<()> {
+    if steps.is_empty() {
+        return Ok(());
+    }
+    // Each row once, in one order: a statement may not touch a row twice, and two replicas that
+    // poke the same rows may not wait for each other.
+    let mut rows: BTreeMap<(&str, String), (String, i64)> = BTreeMap::new();
+    for (step, at) in steps {
+        let (payload, at) = (written(step)?, micros(*at));
+        let row = rows
+            .entry((step.kind(), step.key()))
+            .or_insert_with(|| (String::new(), at));
+        *row = (payload, at.min(row.1));
+    }
+    in_tx!(&mut *tx, c => {
+        let mut query = QueryBuilder::new(POKE);
+        query.push_values(rows, |mut row, ((kind, key), (payload, at))| {
+            row.push_bind(kind.to_owned()).push_bind(key).push_bind(payload).push_bind(at).push_bind(1_i64);
+        });
+        query.push(OR_WAKE);
+        query.build().persistent(false).execute(c).await.map(drop)
+    })?;
     if let Tx::Postgres(tx) = tx {
         sqlx::query(RING).bind(CALL).execute(&mut **tx).await?;
     }

@@ -7,30 +7,65 @@ use rollback_domain::{
     refusal::Source,
     timeline::{Actor, Entry, Happening, Kind},
 };
+use sqlx::QueryBuilder;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// A channel that was silent for so long begins a new incident.
 const SILENCE: i64 = 12 * 3_600 * 1_000_000;
 
-const LATEST: &str = "SELECT id, last_at FROM incident WHERE channel = $1 ORDER BY id DESC LIMIT 1";
+const LATEST: &str = "SELECT channel, id, last_at FROM incident WHERE id IN (SELECT max(id) FROM incident WHERE channel IN ";
+const BY_CHANNEL: &str = " GROUP BY channel)";
 const OPEN: &str =
     "INSERT INTO incident (id, channel, opened_at, last_at, last_seq) VALUES ($1, $2, $3, $3, 0)";
 
+/// The latest incident of a channel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Latest {
+    /// Its number.
+    pub id: i64,
+    /// Whether it goes on.
+    pub ongoing: bool,
+}
+
+/// The latest incident of each of these channels that has one.
+pub async fn latest_of(
+    tx: &mut Tx,
+    channels: &BTreeSet<&str>,
+    now: Timestamp,
+) -> sqlx::Result<HashMap<String, Latest>> {
+    if channels.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let rows: Vec<(String, i64, i64)> = in_tx!(tx, c => {
+        let mut query = QueryBuilder::new(LATEST);
+        query.push_tuples(channels, |mut tuple, channel| {
+            tuple.push_bind(*channel);
+        });
+        query.push(BY_CHANNEL);
+        query.build_query_as().persistent(false).fetch_all(c).await
+    })?;
+    Ok(rows
+        .into_iter()
+        .map(|(channel, id, last_at)| {
+            let ongoing = micros(now) - last_at < SILENCE;
+            (channel, Latest { id, ongoing })
+        })
+        .collect())
+}
+
 /// The channel's incident; opened, with its first entry, if there is none or it was long silent.
 pub async fn incident_of(tx: &mut Tx, channel: &str, now: Timestamp) -> sqlx::Result<i64> {
-    let latest: Option<(i64, i64)> =
-        in_tx!(tx, c => sqlx::query_as(LATEST).bind(channel).fetch_optional(c).await)?;
-    if let Some((id, last_at)) = latest
-        && micros(now) - last_at < SILENCE
-    {
+    let channels = BTreeSet::from([channel]);
+    let ongoing = |latest: HashMap<String, Latest>| {
+        let latest = latest.get(channel).filter(|latest| latest.ongoing);
+        latest.map(|latest| latest.id)
+    };
+    if let Some(id) = ongoing(latest_of(tx, &channels, now).await?) {
         return Ok(id);
     }
     let id = next_id(tx, "incident").await?;
     // The counter's row is ours now: whoever had it before may have opened one just now.
-    let latest: Option<(i64, i64)> =
-        in_tx!(tx, c => sqlx::query_as(LATEST).bind(channel).fetch_optional(c).await)?;
-    if let Some((id, last_at)) = latest
-        && micros(now) - last_at < SILENCE
-    {
+    if let Some(id) = ongoing(latest_of(tx, &channels, now).await?) {
         return Ok(id);
     }
     in_tx!(tx, c => sqlx::query(OPEN).bind(id).bind(channel).bind(micros(now)).execute(c).await.map(drop))?;
@@ -42,18 +77,8 @@ pub async fn incident_of(tx: &mut Tx, channel: &str, now: Timestamp) -> sqlx::Re
         text: format!("opened INC-{id} in this channel"),
         rollback: None,
     };
-    append(tx, id, &[opened], now).await?;
+    append(tx, &[(id, opened)], now).await?;
     Ok(id)
-}
-
-const ONGOING: &str =
-    "SELECT id FROM incident WHERE channel = $1 AND last_at > $2 ORDER BY id DESC LIMIT 1";
-
-/// The channel's incident, if one is going on; nothing is opened.
-pub async fn ongoing(tx: &mut Tx, channel: &str, now: Timestamp) -> sqlx::Result<Option<i64>> {
-    let row: Option<(i64,)> = in_tx!(tx, c => sqlx::query_as(ONGOING)
-        .bind(channel).bind(micros(now) - SILENCE).fetch_optional(c).await)?;
-    Ok(row.map(|(id,)| id))
 }
 
 const SO_MANY: &str = "SELECT count(*) FROM timeline WHERE kind = $1 AND at > $2 AND at <= $3";
@@ -65,13 +90,6 @@ pub async fn so_many(db: &Db, kind: Kind, after: Timestamp, until: Timestamp) ->
     Ok(n)
 }
 
-/// The channel's latest incident, seen from inside a transaction.
-pub async fn latest_in(tx: &mut Tx, channel: &str) -> sqlx::Result<Option<i64>> {
-    let row: Option<(i64,)> =
-        in_tx!(tx, c => sqlx::query_as(LATEST_IN).bind(channel).fetch_optional(c).await)?;
-    Ok(row.map(|(id,)| id))
-}
-
 const LATEST_IN: &str = "SELECT id FROM incident WHERE channel = $1 ORDER BY id DESC LIMIT 1";
 
 /// The channel's latest incident.
@@ -81,37 +99,59 @@ pub async fn latest(db: &Db, channel: &str) -> sqlx::Result<Option<i64>> {
     Ok(row.map(|(id,)| id))
 }
 
-const TAKE_SEQ: &str =
-    "UPDATE incident SET last_seq = last_seq + $2, last_at = $3 WHERE id = $1 RETURNING last_seq";
-const APPEND: &str = "INSERT INTO timeline (incident, seq, rollback, kind, at, recorded_at, doc)
-    VALUES ($1, $2, $3, $4, $5, $6, $7)";
+const TAKE_SEQS: &str =
+    "UPDATE incident SET last_seq = last_seq + more.column2, last_at = more.column3 FROM (";
+const OF_INCIDENTS: &str =
+    ") AS more WHERE incident.id = more.column1 RETURNING incident.id, incident.last_seq";
+const APPEND: &str = "INSERT INTO timeline (incident, seq, rollback, kind, at, recorded_at, doc) ";
 
-/// Writes down what happened.
+/// Writes down what happened in which incident, in this order.
 pub async fn append(
     tx: &mut Tx,
-    incident: i64,
-    happenings: &[Happening],
+    happenings: &[(i64, Happening)],
     now: Timestamp,
 ) -> sqlx::Result<()> {
     if happenings.is_empty() {
         return Ok(());
     }
-    let n = i64::try_from(happenings.len()).unwrap_or(i64::MAX);
-    let (last,): (i64,) = in_tx!(tx, c => sqlx::query_as(TAKE_SEQ)
-        .bind(incident).bind(n).bind(micros(now)).fetch_one(c).await)?;
-    for (seq, happening) in (last - n + 1..).zip(happenings) {
-        let doc = written(happening)?;
-        in_tx!(tx, c => sqlx::query(APPEND)
-            .bind(incident)
-            .bind(seq)
-            .bind(happening.rollback.map(u64::cast_signed))
-            .bind(happening.kind.to_string())
-            .bind(micros(happening.at))
-            .bind(micros(now))
-            .bind(&doc)
-            .execute(c).await.map(drop))?;
+    let mut more: BTreeMap<i64, i64> = BTreeMap::new();
+    for (incident, _) in happenings {
+        *more.entry(*incident).or_default() += 1;
     }
-    Ok(())
+    let last: Vec<(i64, i64)> = in_tx!(&mut *tx, c => {
+        let mut query = QueryBuilder::new(TAKE_SEQS);
+        query.push_values(&more, |mut row, (incident, n)| {
+            row.push_bind(*incident).push_bind(*n).push_bind(micros(now));
+        });
+        query.push(OF_INCIDENTS);
+        query.build_query_as().persistent(false).fetch_all(c).await
+    })?;
+    if last.len() != more.len() {
+        return Err(sqlx::Error::RowNotFound);
+    }
+    let mut next: HashMap<i64, i64> = last
+        .into_iter()
+        .map(|(incident, last)| (incident, last - more[&incident] + 1))
+        .collect();
+    let mut rows = Vec::with_capacity(happenings.len());
+    for (incident, happening) in happenings {
+        let seq = next.entry(*incident).or_default();
+        rows.push((*incident, *seq, happening, written(happening)?));
+        *seq += 1;
+    }
+    in_tx!(tx, c => {
+        let mut query = QueryBuilder::new(APPEND);
+        query.push_values(rows, |mut row, (incident, seq, happening, doc)| {
+            row.push_bind(incident)
+                .push_bind(seq)
+                .push_bind(happening.rollback.map(u64::cast_signed))
+                .push_bind(happening.kind.to_string())
+                .push_bind(micros(happening.at))
+                .push_bind(micros(now))
+                .push_bind(doc);
+        });
+        query.build().persistent(false).execute(c).await.map(drop)
+    })
 }
 
 const ENTRIES: &str = "SELECT seq, recorded_at, doc FROM timeline WHERE incident = $1 AND seq > $2 ORDER BY seq LIMIT $3";

@@ -1,0 +1,329 @@
+//! Taking input: several inputs in one transaction, each table read once and written once.
+//!
+//! A statement costs a hand-over to another thread (SQLite) or a round trip (Postgres), and a row
+//! more in it next to nothing: this is what makes shared commits fast.
+
+use super::{Ask, Error, Taken, refused};
+use crate::store::{
+    Tx, messages, read,
+    rollbacks::{self, Place},
+    steps,
+    timelines::{self, Latest},
+    written,
+};
+use jiff::Timestamp;
+use rollback_domain::{
+    history::History,
+    refusal::{Refusal, Source},
+    release::Way,
+    rollback::{Proposal, Rollback, Spoken},
+    step::Step,
+    timeline::{Actor, Happening, Kind},
+};
+use std::collections::{BTreeSet, HashMap};
+
+/// The counter that numbers rollbacks.
+const NUMBERS: &str = "rollback";
+
+/// What a change leaves behind: rollbacks that it opens, timeline entries, steps.
+#[derive(Debug, Default)]
+pub(super) struct Leaves {
+    opened: Vec<Rollback>,
+    /// What happened, in which incident.
+    pub(super) happened: Vec<(i64, Happening)>,
+    /// What is to be done, and when.
+    pub(super) steps: Vec<(Step, Timestamp)>,
+}
+
+impl Leaves {
+    /// Opens a rollback: its platform is read next.
+    pub(super) fn open(&mut self, id: u64, proposal: Proposal, incident: i64, now: Timestamp) {
+        let (rollback, happening) = proposal.open(id, incident);
+        self.opened.push(rollback);
+        self.happened.push((incident, happening));
+        self.steps.push((Step::Drive { rollback: id }, now));
+    }
+
+    /// Stores all of it.
+    pub(super) async fn write(&self, tx: &mut Tx, now: Timestamp) -> sqlx::Result<()> {
+        rollbacks::insert(tx, &self.opened).await?;
+        timelines::append(tx, &self.happened, now).await?;
+        steps::poke(tx, &self.steps).await
+    }
+}
+
+/// Inputs that share a transaction: what was read for all of them, and what they come to.
+#[derive(Debug)]
+pub(super) struct Batch {
+    now: Timestamp,
+    /// What input with these keys was answered, before or in this batch.
+    answers: HashMap<String, String>,
+    incidents: HashMap<String, Latest>,
+    open: HashMap<Place, Rollback>,
+    histories: HashMap<Place, History>,
+    /// The last number that was taken here.
+    number: Option<i64>,
+    leaves: Leaves,
+    taken: Vec<(String, String)>,
+}
+
+impl Batch {
+    /// Reads what these inputs need.
+    pub(super) async fn read(
+        tx: &mut Tx,
+        asked: &[(&str, &Ask)],
+        now: Timestamp,
+    ) -> sqlx::Result<Batch> {
+        let keys: Vec<&str> = asked.iter().map(|(key, _)| *key).collect();
+        let answers = messages::answers(tx, &keys).await?;
+        let (mut channels, mut places) = (BTreeSet::new(), BTreeSet::new());
+        for (_, ask) in asked.iter().filter(|(key, _)| !answers.contains_key(*key)) {
+            match ask {
+                Ask::Propose(proposal) => {
+                    channels.insert(proposal.channel.as_str());
+                    places.insert((proposal.service.clone(), proposal.environment.clone()));
+                }
+                Ask::Note { channel, .. }
+                | Ask::Record { channel, .. }
+                | Ask::Export { channel, .. } => {
+                    channels.insert(channel.as_str());
+                }
+                Ask::Leave(_) => {}
+            }
+        }
+        let incidents = timelines::latest_of(tx, &channels, now).await?;
+        let open = rollbacks::open_among(tx, &places).await?;
+        // What went before counts only where a new one can be opened.
+        places.retain(|place| !open.contains_key(place));
+        let histories = rollbacks::histories(tx, &places).await?;
+        Ok(Batch {
+            now,
+            answers,
+            incidents,
+            open,
+            histories,
+            number: None,
+            leaves: Leaves::default(),
+            taken: vec![],
+        })
+    }
+
+    /// Takes one input; see [`super::Engine::take`].
+    pub(super) async fn take(
+        &mut self,
+        tx: &mut Tx,
+        key: &str,
+        ask: &Ask,
+        first: bool,
+    ) -> Result<Taken, Error> {
+        if let Some(answer) = self.answers.get(key) {
+            let taken = read(answer)?;
+            if first {
+                self.replayed(tx, key, ask).await?;
+            }
+            return Ok(taken);
+        }
+        let now = self.now;
+        let taken = match ask {
+            Ask::Propose(proposal) => self.propose(tx, proposal.clone()).await?,
+            Ask::Note {
+                channel,
+                by,
+                source,
+                at,
+                text,
+                echo,
+            } => {
+                let incident = self.incident_of(tx, channel).await?;
+                let happening = Happening {
+                    at: *at,
+                    who: Actor::Person(by.clone()),
+                    source: *source,
+                    kind: Kind::Note,
+                    text: text.clone(),
+                    rollback: None,
+                };
+                self.leaves.happened.push((incident, happening));
+                if let Some(thread) = echo {
+                    let step = Step::Post {
+                        channel: channel.clone(),
+                        thread: thread.clone(),
+                        under: None,
+                        spoken: Spoken::Text(crate::messages::noted(*at, now, &by.name)),
+                        id: format!("note:{key}"),
+                    };
+                    self.leaves.steps.push((step, now));
+                }
+                Taken::Noted {
+                    at: *at,
+                    recorded_at: now,
+                }
+            }
+            Ask::Record { channel, happening } => {
+                if let Some(latest) = self.incidents.get(channel)
+                    && latest.ongoing
+                {
+                    self.leaves.happened.push((latest.id, happening.clone()));
+                }
+                Taken::Left
+            }
+            Ask::Leave(step) => {
+                self.leaves.steps.push((step.clone(), now));
+                Taken::Left
+            }
+            Ask::Export {
+                channel,
+                format,
+                thread,
+                by,
+            } => match self.incidents.get(channel) {
+                None => Taken::Refused {
+                    spoken: Spoken::from(&Refusal::NoIncident),
+                    see: None,
+                },
+                Some(latest) => {
+                    let step = Step::Export {
+                        incident: latest.id,
+                        format: *format,
+                        channel: channel.clone(),
+                        rollback: None,
+                        thread: thread.clone(),
+                        asked_by: Some(by.clone()),
+                        id: key.to_owned(),
+                    };
+                    self.leaves.steps.push((step, now));
+                    Taken::Left
+                }
+            },
+        };
+        self.remember(key, written(&taken)?);
+        Ok(taken)
+    }
+
+    /// Stores what all of them came to.
+    pub(super) async fn write(self, tx: &mut Tx) -> Result<(), Error> {
+        if let Some(last) = self.number {
+            rollbacks::set_id(tx, NUMBERS, last).await?;
+        }
+        self.leaves.write(tx, self.now).await?;
+        messages::take(tx, &self.taken, self.now).await?;
+        Ok(())
+    }
+
+    fn remember(&mut self, key: &str, answer: String) {
+        self.answers.insert(key.to_owned(), answer.clone());
+        self.taken.push((key.to_owned(), answer));
+    }
+
+    /// The channel's incident, opened if none goes on.
+    async fn incident_of(&mut self, tx: &mut Tx, channel: &str) -> sqlx::Result<i64> {
+        if let Some(latest) = self.incidents.get(channel)
+            && latest.ongoing
+        {
+            return Ok(latest.id);
+        }
+        let id = timelines::incident_of(tx, channel, self.now).await?;
+        let ongoing = Latest { id, ongoing: true };
+        self.incidents.insert(channel.to_owned(), ongoing);
+        Ok(id)
+    }
+
+    /// The next number for a rollback.
+    async fn next_number(&mut self, tx: &mut Tx) -> sqlx::Result<i64> {
+        let number = match self.number {
+            // The counter's row is ours since the first.
+            Some(last) => last + 1,
+            None => rollbacks::next_id(tx, NUMBERS).await?,
+        };
+        self.number = Some(number);
+        Ok(number)
+    }
+
+    async fn propose(&mut self, tx: &mut Tx, mut proposal: Proposal) -> Result<Taken, Error> {
+        let now = self.now;
+        let incident = self.incident_of(tx, &proposal.channel).await?;
+        let place = (proposal.service.clone(), proposal.environment.clone());
+        let open = self.open.get(&place);
+        let see = open.map(|open| open.id);
+        let turns: Vec<String> = self
+            .histories
+            .get(&place)
+            .and_then(|history| history.flapping(proposal.aim.way(), now))
+            .into_iter()
+            .flatten()
+            .map(|past| match past.way {
+                Way::Back => format!("RB-{} went back", past.id),
+                Way::Forward => format!("RB-{} went forward", past.id),
+            })
+            .collect();
+        let refusal = match open {
+            Some(open) => Some(Refusal::AlreadyOpen {
+                id: open.id,
+                word: open.word(),
+                stoppable: open.times.asked.is_none(),
+                service: open.service.clone(),
+                environment: open.environment.clone(),
+            }),
+            None if !turns.is_empty() && proposal.because.is_none() => Some(Refusal::Flapping {
+                service: proposal.service.clone(),
+                turns: turns.clone(),
+                undoes: proposal.aim.undoes,
+            }),
+            None => None,
+        };
+        if let Some(refusal) = refusal {
+            let happening = refused(
+                &proposal.requester,
+                proposal.source,
+                "propose",
+                &refusal,
+                None,
+                now,
+            );
+            self.leaves.happened.push((incident, happening));
+            return Ok(Taken::Refused {
+                spoken: Spoken::from(&refusal),
+                see,
+            });
+        }
+        proposal.turns = turns;
+        // Always the counter before the incident's row, so that two of these never wait for each
+        // other.
+        let id = self.next_number(tx).await?.cast_unsigned();
+        self.leaves.open(id, proposal, incident, now);
+        if let Some(opened) = self.leaves.opened.last() {
+            self.open.insert(place, opened.clone());
+        }
+        Ok(Taken::Opened { id })
+    }
+
+    /// Writes down, once, that a click came a second time. Slack delivers a click once; somebody
+    /// else may have recorded it.
+    async fn replayed(&mut self, tx: &mut Tx, key: &str, ask: &Ask) -> Result<(), Error> {
+        let Ask::Leave(Step::Act {
+            rollback,
+            by,
+            source: source @ (Source::Button | Source::Modal),
+            act,
+            ..
+        }) = ask
+        else {
+            return Ok(());
+        };
+        let again = format!("again:{key}");
+        if self.answers.contains_key(&again) || !messages::answers(tx, &[&again]).await?.is_empty()
+        {
+            return Ok(());
+        }
+        if let Some(found) = rollbacks::lock(tx, *rollback).await? {
+            let refusal = Refusal::Forged {
+                what: "the same click arrived again".into(),
+            };
+            let verb = act.verb();
+            let happening = refused(by, *source, verb, &refusal, Some(*rollback), self.now);
+            self.leaves.happened.push((found.incident, happening));
+        }
+        self.remember(&again, "null".into());
+        Ok(())
+    }
+}
