@@ -107,7 +107,7 @@ pub enum Ask {
 }
 
 /// How something that was asked was taken.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "taken", rename_all = "snake_case")]
 pub enum Taken {
     /// A rollback is open.
@@ -122,6 +122,9 @@ pub enum Taken {
         /// The rollback that is in the way, to be shown with it.
         #[serde(default)]
         see: Option<u64>,
+        /// The same as it was when this was taken; not told again to input that comes again.
+        #[serde(skip)]
+        seen: Option<Box<Rollback>>,
     },
     /// The note is in the timeline.
     Noted {

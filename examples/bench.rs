@@ -131,6 +131,14 @@ async fn measure(only: &[String]) -> anyhow::Result<()> {
     let bare = Server::start(&["serve-bare".as_ref()], &database).await?;
     let bot = Server::start(&arguments, &database).await?;
 
+    slack.connect(&format!("http://{}", bot.address));
+    let took = clicks(&slack, directory.path()).await?;
+    println!(
+        "from the click to the platform: {:.1} ms in the middle of {CLICKS}, {:.1} ms at most",
+        took.p50.as_secs_f64() * 1e3,
+        took.p99.as_secs_f64() * 1e3
+    );
+
     println!(
         "{CONNECTIONS} connections, {} s each; client and servers on {} cores; {place}\n",
         MEASURED.as_secs(),
@@ -169,13 +177,6 @@ async fn measure(only: &[String]) -> anyhow::Result<()> {
     println!(
         "ready {:.1} ms after the program was started, on the existing database",
         again.elapsed().as_secs_f64() * 1e3
-    );
-    slack.connect(&format!("http://{}", bot.address));
-    let took = clicks(&slack, directory.path()).await?;
-    println!(
-        "from the click to the platform: {:.1} ms in the middle of {CLICKS}, {:.1} ms at most",
-        took.p50.as_secs_f64() * 1e3,
-        took.p99.as_secs_f64() * 1e3
     );
     bot.ends().await
 }
@@ -257,7 +258,8 @@ async fn clicks(slack: &Slack, directory: &Path) -> anyhow::Result<Measured> {
                 &format!("Roll back moves{n} (production)?"),
                 patience,
             )
-            .await?;
+            .await
+            .map_err(|error| anyhow::anyhow!("{error} {}", slack.ephemerals("U0MAYA")))?;
         let current = directory.join(format!("moves{n}/current"));
         let before = fs::read_link(&current)?;
         let clicked = Instant::now();
@@ -333,8 +335,13 @@ fn config(slack: &Slack, directory: &Path) -> anyhow::Result<String> {
     }
     for n in 0..CLICKS {
         let path = service(&format!("moves{n}"))?;
-        for release in ["v1", "v2"] {
-            fs::create_dir_all(path.join("releases").join(release))?;
+        for (release, age) in [("v1", 7_200), ("v2", 600)] {
+            let release = path.join("releases").join(release);
+            fs::create_dir_all(&release)?;
+            fs::write(release.join("version"), "")?;
+            // Releases are listed by age.
+            let made = std::time::SystemTime::now() - Duration::from_secs(age);
+            fs::File::open(&release)?.set_modified(made)?;
         }
         symlink("releases/v2", path.join("current"))?;
     }
@@ -356,7 +363,7 @@ fn request(load: Load) -> Vec<u8> {
         .append_pair("user_id", "U0MAYA")
         .append_pair("user_name", "maya")
         .append_pair("team_id", "T0ACME")
-        .append_pair("channel_id", &format!("C{:03}", n % 50))
+        .append_pair("channel_id", &format!("C{:03}", n % 10))
         .append_pair("trigger_id", &format!("13345224609.{n}"))
         .append_pair("response_url", "http://127.0.0.1:9/never")
         .finish();

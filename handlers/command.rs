@@ -374,7 +374,14 @@ async fn open(
             Taken::Refused {
                 spoken,
                 see: Some(first),
-            } => says::first_one(app, &heard.channel, &spoken, first).await?,
+                seen,
+            } => {
+                let first = match seen {
+                    Some(seen) => Some(*seen),
+                    None => rollbacks::get(&app.engine.db, first).await?,
+                };
+                says::first_one(app, &heard.channel, &spoken, first).await?
+            }
             taken => taken_otherwise(&taken),
         },
     )

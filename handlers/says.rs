@@ -336,12 +336,11 @@ pub async fn first_one(
     app: &App,
     channel: &str,
     spoken: &Spoken,
-    first: u64,
+    first: Option<Rollback>,
 ) -> Result<Answer, Error> {
     let said = blocks::spoken(spoken);
-    let found = rollbacks::get(&app.engine.db, first).await?;
     // Reasons given in another channel, perhaps a private one, stay there.
-    let Some(first) = found.filter(|first| first.channel == channel && first.plan.is_some()) else {
+    let Some(first) = first.filter(|first| first.channel == channel && first.plan.is_some()) else {
         return Ok(Answer::whisper(said));
     };
     let mut words = standing(app, &first).await?;

@@ -23,5 +23,6 @@ mod resolve;
 mod roles;
 mod rollback;
 mod solo;
+mod together;
 mod undo;
 mod waiting;

@@ -180,6 +180,7 @@ impl Batch {
                 None => Taken::Refused {
                     spoken: Spoken::from(&Refusal::NoIncident),
                     see: None,
+                    seen: None,
                 },
                 Some(latest) => {
                     let step = Step::Export {
@@ -245,6 +246,7 @@ impl Batch {
         let place = (proposal.service.clone(), proposal.environment.clone());
         let open = self.open.get(&place);
         let see = open.map(|open| open.id);
+        let seen = open.cloned().map(Box::new);
         let turns: Vec<String> = self
             .histories
             .get(&place)
@@ -284,6 +286,7 @@ impl Batch {
             return Ok(Taken::Refused {
                 spoken: Spoken::from(&refusal),
                 see,
+                seen,
             });
         }
         proposal.turns = turns;

@@ -88,6 +88,9 @@ const OR_WAKE: &str = " ON CONFLICT (kind, key) DO UPDATE SET
         signal = step.signal + 1,
         due_at = CASE WHEN step.due_at IS NULL OR excluded.due_at < step.due_at THEN excluded.due_at ELSE step.due_at END";
 
+/// How many rows one statement pokes at most.
+const POKED_AT_ONCE: usize = 1_000;
+
 /// The channel on which replicas tell each other that there may be something to do.
 const CALL: &str = "rollback_bot_step";
 const RING: &str = "SELECT pg_notify($1, '')";
@@ -110,14 +113,18 @@ pub async fn poke(tx: &mut Tx, steps: &[(Step, Timestamp)]) -> sqlx::Result<()> 
             .or_insert_with(|| (String::new(), at));
         *row = (payload, at.min(row.1));
     }
-    in_tx!(&mut *tx, c => {
-        let mut query = QueryBuilder::new(POKE);
-        query.push_values(rows, |mut row, ((kind, key), (payload, at))| {
-            row.push_bind(kind.to_owned()).push_bind(key).push_bind(payload).push_bind(at).push_bind(1_i64);
-        });
-        query.push(OR_WAKE);
-        query.build().persistent(false).execute(c).await.map(drop)
-    })?;
+    let rows: Vec<_> = rows.into_iter().collect();
+    // A statement has so many places for values, and a configuration may have many services.
+    for rows in rows.chunks(POKED_AT_ONCE) {
+        in_tx!(&mut *tx, c => {
+            let mut query = QueryBuilder::new(POKE);
+            query.push_values(rows, |mut row, ((kind, key), (payload, at))| {
+                row.push_bind(*kind).push_bind(key).push_bind(payload).push_bind(*at).push_bind(1_i64);
+            });
+            query.push(OR_WAKE);
+            query.build().persistent(false).execute(c).await.map(drop)
+        })?;
+    }
     if let Tx::Postgres(tx) = tx {
         sqlx::query(RING).bind(CALL).execute(&mut **tx).await?;
     }
