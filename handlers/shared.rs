@@ -13,6 +13,7 @@ use crate::{App, engine::Error};
 use rollback_domain::refusal::Refusal;
 use std::{
     collections::HashMap,
+    hash::Hash,
     sync::{Arc, Mutex, PoisonError},
 };
 use tokio::sync::oneshot;
@@ -49,84 +50,126 @@ pub enum Read {
     Pins,
 }
 
-/// Reads that are under way, and who waits for the next one.
-#[derive(Clone, Debug, Default)]
-pub struct Reads(Arc<Mutex<HashMap<Read, Vec<oneshot::Sender<Answer>>>>>);
+/// Reads that are under way, and who waits for the next one of each.
+#[derive(Debug)]
+pub struct Reads<K = Read, V = Answer>(Arc<Mutex<Waiting<K, V>>>);
 
-impl Reads {
-    fn inside<T>(
-        &self,
-        change: impl FnOnce(&mut HashMap<Read, Vec<oneshot::Sender<Answer>>>) -> T,
-    ) -> T {
+type Waiting<K, V> = HashMap<K, Vec<oneshot::Sender<V>>>;
+
+impl<K, V> Default for Reads<K, V> {
+    fn default() -> Self {
+        Self(Arc::default())
+    }
+}
+
+impl<K, V> Reads<K, V>
+where
+    K: Clone + Eq + Hash + Send + 'static,
+    V: Clone + Send + 'static,
+{
+    fn inside<T>(&self, change: impl FnOnce(&mut Waiting<K, V>) -> T) -> T {
         change(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
+    /// What `read` gives of `key`, begun after this was called; `None` when it panicked.
+    async fn share<F, R>(&self, key: K, read: F) -> Option<V>
+    where
+        F: Fn(K) -> R + Send + 'static,
+        R: Future<Output = V> + Send,
+    {
+        let (tell, told) = oneshot::channel();
+        let first = self.inside(|reads| match reads.get_mut(&key) {
+            Some(waiting) => {
+                waiting.push(tell);
+                false
+            }
+            None => {
+                reads.insert(key.clone(), vec![tell]);
+                true
+            }
+        });
+        if first {
+            // On its own: whoever came first may hang up, and the others still get their answers.
+            let reading = Reading {
+                reads: Reads(self.0.clone()),
+                key,
+            };
+            tokio::spawn(async move {
+                loop {
+                    let waiting = reading.next();
+                    if waiting.is_empty() {
+                        return;
+                    }
+                    let value = read(reading.key.clone()).await;
+                    for tell in waiting {
+                        let _ = tell.send(value.clone());
+                    }
+                }
+            });
+        }
+        told.await.ok()
+    }
+}
+
+/// A read that is under way; forgotten however it ends, by a panic too.
+struct Reading<K, V>
+where
+    K: Clone + Eq + Hash + Send + 'static,
+    V: Clone + Send + 'static,
+{
+    reads: Reads<K, V>,
+    key: K,
+}
+
+impl<K, V> Reading<K, V>
+where
+    K: Clone + Eq + Hash + Send + 'static,
+    V: Clone + Send + 'static,
+{
     /// Those for whom the next read is; nobody: it is under way no more.
-    fn next(&self, read: &Read) -> Vec<oneshot::Sender<Answer>> {
-        self.inside(|reads| {
-            let waiting = reads.get_mut(read).map(std::mem::take).unwrap_or_default();
+    fn next(&self) -> Vec<oneshot::Sender<V>> {
+        self.reads.inside(|reads| {
+            let waiting = reads
+                .get_mut(&self.key)
+                .map(std::mem::take)
+                .unwrap_or_default();
             if waiting.is_empty() {
-                reads.remove(read);
+                reads.remove(&self.key);
             }
             waiting
         })
     }
 }
 
-/// What a read gives now.
-pub async fn answer(app: &App, read: Read) -> Answer {
-    let (tell, told) = oneshot::channel();
-    let first = app.reads.inside(|reads| match reads.get_mut(&read) {
-        Some(waiting) => {
-            waiting.push(tell);
-            false
-        }
-        None => {
-            reads.insert(read.clone(), vec![tell]);
-            true
-        }
-    });
-    if first {
-        // On its own: whoever came first may hang up, and the others still get their answers.
-        let app = app.clone();
-        tokio::spawn(serve(Serving { app, read }));
-    }
-    told.await.unwrap_or_else(|_| busy())
-}
-
-/// A read that is under way; forgotten however it ends, by a panic too.
-struct Serving {
-    app: App,
-    read: Read,
-}
-
-impl Drop for Serving {
+impl<K, V> Drop for Reading<K, V>
+where
+    K: Clone + Eq + Hash + Send + 'static,
+    V: Clone + Send + 'static,
+{
     fn drop(&mut self) {
         if std::thread::panicking() {
-            self.app.reads.inside(|reads| reads.remove(&self.read));
+            self.reads.inside(|reads| reads.remove(&self.key));
         }
     }
 }
 
-async fn serve(serving: Serving) {
-    let Serving { app, read } = &serving;
-    loop {
-        let waiting = app.reads.next(read);
-        if waiting.is_empty() {
-            return;
-        }
-        let answer = match perform(app, read).await {
-            Ok(Answer::Whisper(words)) => Answer::Shared(Arc::new(Rendered::from(words))),
-            Ok(answer) => answer,
-            Err(error) => {
-                tracing::error!(%error, ?read, "the record could not be read");
-                busy()
+/// What a read gives now.
+pub async fn answer(app: &App, read: Read) -> Answer {
+    let bot = app.clone();
+    let perform = move |read: Read| {
+        let app = bot.clone();
+        async move {
+            match perform(&app, &read).await {
+                Ok(Answer::Whisper(words)) => Answer::Shared(Arc::new(Rendered::from(words))),
+                Ok(answer) => answer,
+                Err(error) => {
+                    tracing::error!(%error, ?read, "the record could not be read");
+                    busy()
+                }
             }
-        };
-        for tell in waiting {
-            let _ = tell.send(answer.clone());
         }
-    }
+    };
+    app.reads.share(read, perform).await.unwrap_or_else(busy)
 }
 
 fn busy() -> Answer {
@@ -153,3 +196,6 @@ async fn perform(app: &App, read: &Read) -> Result<Answer, Error> {
         Read::Pins => says::pins(app).await,
     }
 }
+
+#[cfg(test)]
+mod tests;
