@@ -17,7 +17,7 @@ use axum::{
     http::{HeaderMap, StatusCode},
     routing::post,
 };
-use rollback_bot::{clock::Clock, config::Config, handlers::sign, serve::Serving};
+use rollback_bot::{App, clock::Clock, config::Config, handlers::sign, serve::Serving};
 use rollback_domain::grammar::RESERVED;
 use rollback_simulation::{Options, Person, Slack};
 use std::{
@@ -25,9 +25,12 @@ use std::{
     fs,
     net::SocketAddr,
     os::unix::fs::symlink,
-    path::{Path, PathBuf},
+    path::Path,
     process::Stdio,
-    sync::atomic::{AtomicU64, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, AtomicUsize, Ordering},
+    },
     time::{Duration, Instant},
 };
 use tokio::{
@@ -63,6 +66,10 @@ struct Load {
     text: &'static str,
 }
 
+/// How many proposals that open a rollback are measured at a time, and how often.
+const OPENED: usize = 2_000;
+const ROUNDS: usize = 4;
+
 const LOADS: [Load; 5] = [
     Load {
         name: "help, nothing is read",
@@ -81,7 +88,7 @@ const LOADS: [Load; 5] = [
         text: "note error rate is {n}",
     },
     Load {
-        name: "proposal, durable",
+        name: "proposal, mostly refused",
         text: "shop{s} because error rate is {n}",
     },
 ];
@@ -101,6 +108,7 @@ async fn main() -> anyhow::Result<()> {
     match arguments.first().map(String::as_str) {
         Some("serve-bare") => serve_bare().await,
         Some("serve-bot") => serve_bot(Path::new(&arguments[1])).await,
+        Some("serve-answers") => serve_answers(Path::new(&arguments[1])).await,
         _ => measure(&arguments).await,
     }
 }
@@ -157,10 +165,9 @@ async fn measure(only: &[String]) -> anyhow::Result<()> {
         &waited,
         &waited,
     );
-    let wanted = |load: &Load| {
-        only.is_empty() || only.iter().any(|name| load.name.starts_with(name.as_str()))
-    };
-    for load in LOADS.into_iter().filter(wanted) {
+    let wanted =
+        |load: &str| only.is_empty() || only.iter().any(|name| load.starts_with(name.as_str()));
+    for load in LOADS.into_iter().filter(|load| wanted(load.name)) {
         let measured = closed(bot.address, load).await?;
         let paced = open(bot.address, load).await?;
         line(load.name, &measured, &reference, &paced, &waited);
@@ -171,6 +178,17 @@ async fn measure(only: &[String]) -> anyhow::Result<()> {
         SENT.load(Ordering::Relaxed)
     );
     bot.ends().await?;
+    if wanted("opened") {
+        let opened = opened(&slack, directory.path(), &database).await?;
+        println!(
+            "proposals that open a rollback, {} at a time: {:.0} a second, {:.2} of bare, p50 {:.2} ms, p99 {:.2} ms",
+            OPENED,
+            opened.per_second,
+            opened.per_second / reference.per_second,
+            opened.p50.as_secs_f64() * 1e3,
+            opened.p99.as_secs_f64() * 1e3,
+        );
+    }
 
     let again = Instant::now();
     let bot = Server::start(&arguments, &database).await?;
@@ -228,15 +246,26 @@ impl Server {
     }
 }
 
-async fn serve_bot(settings: &Path) -> anyhow::Result<()> {
+fn load(settings: &Path) -> anyhow::Result<Config> {
     let secrets = |name: &str| match name {
         "SECRET" => Some(SECRET.to_owned()),
         "TOKEN" => Some(Options::default().bot_token),
         name => std::env::var(name).ok(),
     };
-    let config = Config::load(settings, &secrets, RESERVED)
-        .map_err(|mistakes| anyhow::anyhow!("{mistakes}"))?;
-    let (app, serving) = Serving::start(config, Clock::real()).await?;
+    Config::load(settings, &secrets, RESERVED).map_err(|mistakes| anyhow::anyhow!("{mistakes}"))
+}
+
+/// A replica that answers, and leaves the work to others.
+async fn serve_answers(settings: &Path) -> anyhow::Result<()> {
+    let app = App::start(load(settings)?, Clock::real()).await?;
+    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    println!("{}", listener.local_addr()?);
+    axum::serve(listener, rollback_bot::handlers::routes(app)).await?;
+    Ok(())
+}
+
+async fn serve_bot(settings: &Path) -> anyhow::Result<()> {
+    let (app, serving) = Serving::start(load(settings)?, Clock::real()).await?;
     println!("{}", serving.address);
     rollback_bot::serve::ended().await;
     serving.stop(&app).await;
@@ -313,48 +342,114 @@ async fn serve_bare() -> anyhow::Result<()> {
 }
 
 fn config(slack: &Slack, directory: &Path) -> anyhow::Result<String> {
-    let mut text = format!(
-        "[server]\nlisten = \"127.0.0.1:0\"\npublic_url = \"http://127.0.0.1\"\n\
-         [database]\nurl = \"env:DATABASE_URL\"\n\
-         [slack]\nsigning_secret = \"env:SECRET\"\nbot_token = \"env:TOKEN\"\napi_url = \"{}\"\nteam = \"T0ACME\"\n\
-         [roles.oncall]\nmembers = [\"U0SAM\"]\n",
-        slack.api_url()
-    );
-    let mut service = |name: &str| -> anyhow::Result<PathBuf> {
-        let path = directory.join(name);
-        write!(
-            text,
-            "[services.{name}.production]\nprovider = \"releases\"\npath = \"{}\"\napprove = [\"oncall\"]\n",
-            path.display()
-        )?;
-        Ok(path)
-    };
+    let mut text = head(slack);
     for n in 0..SERVICES {
         // Nothing is there: a proposal comes to nothing, and the next one may be opened.
-        service(&format!("shop{n}"))?;
+        service(
+            &mut text,
+            &directory.join(format!("shop{n}")),
+            &format!("shop{n}"),
+        )?;
     }
     for n in 0..CLICKS {
-        let path = service(&format!("moves{n}"))?;
+        let path = directory.join(format!("moves{n}"));
+        service(&mut text, &path, &format!("moves{n}"))?;
         for (release, age) in [("v1", 7_200), ("v2", 600)] {
             let release = path.join("releases").join(release);
             fs::create_dir_all(&release)?;
             fs::write(release.join("version"), "")?;
             // Releases are listed by age.
-            let made = std::time::SystemTime::now() - Duration::from_secs(age);
-            fs::File::open(&release)?.set_modified(made)?;
+            let made = Clock::real().now().checked_sub(Duration::from_secs(age))?;
+            fs::File::open(&release)?.set_modified(made.into())?;
         }
         symlink("releases/v2", path.join("current"))?;
     }
     Ok(text)
 }
 
+fn head(slack: &Slack) -> String {
+    format!(
+        "[server]\nlisten = \"127.0.0.1:0\"\npublic_url = \"http://127.0.0.1\"\n\
+         [database]\nurl = \"env:DATABASE_URL\"\n\
+         [slack]\nsigning_secret = \"env:SECRET\"\nbot_token = \"env:TOKEN\"\napi_url = \"{}\"\nteam = \"T0ACME\"\n\
+         [roles.oncall]\nmembers = [\"U0SAM\"]\n",
+        slack.api_url()
+    )
+}
+
+fn service(text: &mut String, path: &Path, name: &str) -> std::fmt::Result {
+    writeln!(
+        text,
+        "[services.{name}.production]\nprovider = \"releases\"\npath = \"{}\"\napprove = [\"oncall\"]",
+        path.display()
+    )
+}
+
+/// Proposals that each open a rollback, answered by a replica that does nothing else: a service
+/// can be proposed for once, and what follows takes far longer than its answer.
+async fn opened(slack: &Slack, directory: &Path, database: &str) -> anyhow::Result<Measured> {
+    let (mut took, mut over) = (vec![], Duration::ZERO);
+    for round in 0..ROUNDS {
+        let mut text = head(slack);
+        for n in 0..OPENED {
+            let name = format!("fresh{round}n{n}");
+            service(&mut text, &directory.join(&name), &name)?;
+        }
+        let settings = directory.join("answers.toml");
+        fs::write(&settings, text)?;
+        let arguments = ["serve-answers".as_ref(), settings.as_os_str()];
+        let bot = Server::start(&arguments, database).await?;
+        let began = Instant::now();
+        let all = propose_all(bot.address, round).await?;
+        // The first round warms everything up.
+        if round > 0 {
+            over += began.elapsed();
+            took.extend(all);
+        }
+        bot.ends().await?;
+    }
+    Ok(measured(took, over))
+}
+
+async fn propose_all(address: SocketAddr, round: usize) -> anyhow::Result<Vec<Duration>> {
+    let next = Arc::new(AtomicUsize::new(0));
+    let mut busy = JoinSet::new();
+    for _ in 0..CONNECTIONS {
+        let next = next.clone();
+        busy.spawn(async move {
+            let mut stream = TcpStream::connect(address).await?;
+            stream.set_nodelay(true)?;
+            let (mut buffer, mut took) = (Vec::with_capacity(4096), vec![]);
+            loop {
+                let n = next.fetch_add(1, Ordering::Relaxed);
+                if n >= OPENED {
+                    return anyhow::Ok(took);
+                }
+                let text = format!("fresh{round}n{n} because error rate is {n}");
+                let began = Instant::now();
+                ask(&mut stream, &mut buffer, &text).await?;
+                took.push(began.elapsed());
+                ensure!(
+                    buffer.windows(9).any(|nine| nine == b": reading"),
+                    "nothing was opened: {}",
+                    String::from_utf8_lossy(&buffer)
+                );
+            }
+        });
+    }
+    let mut took = vec![];
+    while let Some(done) = busy.join_next().await {
+        took.extend(done??);
+    }
+    Ok(took)
+}
+
 static SENT: AtomicU64 = AtomicU64::new(0);
 
 /// The next request, signed.
-fn request(load: Load) -> Vec<u8> {
+fn request(text: &str) -> Vec<u8> {
     let n = SENT.fetch_add(1, Ordering::Relaxed);
-    let text = load
-        .text
+    let text = text
         .replace("{n}", &n.to_string())
         .replace("{s}", &(n as usize % SERVICES).to_string());
     let body = form_urlencoded::Serializer::new(String::new())
@@ -378,8 +473,8 @@ fn request(load: Load) -> Vec<u8> {
 }
 
 /// One request over a kept connection; anything but 200 is an error.
-async fn ask(stream: &mut TcpStream, buffer: &mut Vec<u8>, load: Load) -> anyhow::Result<()> {
-    stream.write_all(&request(load)).await?;
+async fn ask(stream: &mut TcpStream, buffer: &mut Vec<u8>, text: &str) -> anyhow::Result<()> {
+    stream.write_all(&request(text)).await?;
     buffer.clear();
     loop {
         let head = buffer.windows(4).position(|four| four == b"\r\n\r\n");
@@ -418,7 +513,7 @@ async fn closed(address: SocketAddr, load: Load) -> anyhow::Result<Measured> {
             let (mut buffer, mut took) = (Vec::with_capacity(4096), vec![]);
             while Instant::now() < ends {
                 let began = Instant::now();
-                ask(&mut stream, &mut buffer, load).await?;
+                ask(&mut stream, &mut buffer, load.text).await?;
                 if began >= begins {
                     took.push(began.elapsed());
                 }
@@ -454,7 +549,7 @@ async fn open(address: SocketAddr, load: Load) -> anyhow::Result<Measured> {
         busy.spawn(async move {
             let mut stream = stream;
             stream.set_nodelay(true)?;
-            ask(&mut stream, &mut Vec::with_capacity(4096), load).await?;
+            ask(&mut stream, &mut Vec::with_capacity(4096), load.text).await?;
             Ok((stream, due.elapsed()))
         });
     }
