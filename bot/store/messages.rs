@@ -59,7 +59,7 @@ pub async fn answers(tx: &mut Tx, keys: &[&str]) -> sqlx::Result<HashMap<String,
         query.push_tuples(keys, |mut tuple, key| {
             tuple.push_bind(*key);
         });
-        query.build_query_as().persistent(false).fetch_all(c).await
+        query.build_query_as().persistent(keys.len() == 1).fetch_all(c).await
     })?;
     Ok(found.into_iter().collect())
 }
@@ -75,7 +75,7 @@ pub async fn take(tx: &mut Tx, taken: &[(String, String)], now: Timestamp) -> sq
         query.push_values(taken, |mut row, (key, answer)| {
             row.push_bind(key).push_bind(answer).push_bind(micros(now));
         });
-        query.build().persistent(false).execute(c).await.map(drop)
+        query.build().persistent(taken.len() == 1).execute(c).await.map(drop)
     })
 }
 

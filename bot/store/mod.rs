@@ -3,6 +3,9 @@
 //! [`Db`] is SQLite or Postgres. The two macros expand a body once per driver, so every query is
 //! written once (`$1` works on both) and still uses native types and native pools. All columns
 //! are integers (UTC microseconds for times) and text.
+//!
+//! What a transaction reads or writes several of is one statement, built to its length. Only the
+//! text for a single one is remembered as a prepared statement: the others would fill the cache.
 
 pub mod backup;
 pub mod messages;

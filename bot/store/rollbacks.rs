@@ -60,7 +60,7 @@ pub async fn insert(tx: &mut Tx, rollbacks: &[Rollback]) -> sqlx::Result<()> {
                 .push_bind(i64::from(rollback.state.holds()))
                 .push_bind(doc);
         });
-        query.build().persistent(false).execute(c).await.map(drop)
+        query.build().persistent(rollbacks.len() == 1).execute(c).await.map(drop)
     })
 }
 
@@ -149,7 +149,7 @@ pub async fn open_among(
             row.push_bind(service).push_bind(environment);
         });
         query.push(")");
-        query.build_query_as().persistent(false).fetch_all(c).await
+        query.build_query_as().persistent(places.len() == 1).fetch_all(c).await
     })?;
     rows.iter()
         .map(|(doc,)| {
@@ -221,7 +221,7 @@ pub async fn histories(
             }
             query.push(THIS).push_bind(service).push(THERE).push_bind(environment).push(LAST);
         }
-        query.build_query_as().persistent(false).fetch_all(c).await
+        query.build_query_as().persistent(places.len() == 1).fetch_all(c).await
     })?;
     let mut histories: HashMap<Place, History> = HashMap::new();
     for (service, environment, doc) in rows {

@@ -122,7 +122,7 @@ pub async fn poke(tx: &mut Tx, steps: &[(Step, Timestamp)]) -> sqlx::Result<()> 
                 row.push_bind(*kind).push_bind(key).push_bind(payload).push_bind(*at).push_bind(1_i64);
             });
             query.push(OR_WAKE);
-            query.build().persistent(false).execute(c).await.map(drop)
+            query.build().persistent(rows.len() == 1).execute(c).await.map(drop)
         })?;
     }
     if let Tx::Postgres(tx) = tx {

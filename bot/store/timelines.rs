@@ -42,7 +42,7 @@ pub async fn latest_of(
             tuple.push_bind(*channel);
         });
         query.push(BY_CHANNEL);
-        query.build_query_as().persistent(false).fetch_all(c).await
+        query.build_query_as().persistent(channels.len() == 1).fetch_all(c).await
     })?;
     Ok(rows
         .into_iter()
@@ -124,7 +124,7 @@ pub async fn append(
             row.push_bind(*incident).push_bind(*n).push_bind(micros(now));
         });
         query.push(OF_INCIDENTS);
-        query.build_query_as().persistent(false).fetch_all(c).await
+        query.build_query_as().persistent(more.len() == 1).fetch_all(c).await
     })?;
     if last.len() != more.len() {
         return Err(sqlx::Error::RowNotFound);
@@ -150,7 +150,7 @@ pub async fn append(
                 .push_bind(micros(now))
                 .push_bind(doc);
         });
-        query.build().persistent(false).execute(c).await.map(drop)
+        query.build().persistent(happenings.len() == 1).execute(c).await.map(drop)
     })
 }
 
