@@ -13,6 +13,7 @@ use crate::{
         steps::{self, Lease, Next},
         timelines,
     },
+    telemetry,
 };
 use jiff::Timestamp;
 use rollback_domain::{
@@ -185,6 +186,8 @@ impl Engine {
             self.finish(tx, lease, Next::Done, extra, now).await?;
             return Ok(Err(Refusal::UnknownRollback { id }));
         };
+        telemetry::incident(&rollback);
+        let goes_on = !rollback.state.is_ended();
         let person = match &command {
             Command::Person {
                 by,
@@ -218,6 +221,9 @@ impl Engine {
                     self.bell.notify_one();
                 } else {
                     self.finish(tx, lease, next, extra, now).await?;
+                }
+                if goes_on && rollback.state.is_ended() {
+                    telemetry::ended(&rollback);
                 }
                 Ok(Ok(rollback))
             }

@@ -26,6 +26,7 @@ pub mod clock;
 pub mod config;
 pub mod manifest;
 pub mod metrics;
+pub mod telemetry;
 
 pub mod check;
 pub mod demo;
@@ -38,10 +39,10 @@ use engine::Engine;
 use messages::Templates;
 use metrics::Metrics;
 use pagerduty::PagerDuty;
-use providers::{Provider, releases::Releases, vercel::Vercel};
+use providers::{Provider, releases::Releases, timed::Timed, vercel::Vercel};
 use rollback_domain::{authority::Roster, policy::Policy, rollback::Rollback};
 use slack::Slack;
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, fmt, sync::Arc, time::Duration};
 use store::Db;
 use tokio::sync::OnceCell;
 
@@ -78,27 +79,40 @@ impl std::ops::Deref for App {
     }
 }
 
+impl fmt::Debug for App {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("App")
+            .field("config", &self.config)
+            .field("engine", &self.engine)
+            .finish_non_exhaustive()
+    }
+}
+
 impl App {
     /// Opens the database and prepares everything that `config` names. Touches no network but
     /// the database's.
     pub async fn start(config: Config, clock: Clock) -> anyhow::Result<App> {
+        telemetry::here(&config.server.public_url);
         let templates = Templates::load(config.templates.as_deref())?;
         let db = Db::open(config.database.url.expose()).await?;
         let http = http_client()?;
+        let metrics = Metrics::default();
         let mut providers = BTreeMap::new();
         for service in &config.services {
             let key = (service.name.clone(), service.environment.clone());
-            providers.insert(key, provider(service, &http));
+            let timed = Timed::new(provider(service, &http), metrics.clone());
+            providers.insert(key, Arc::new(timed) as Arc<dyn Provider>);
         }
         let app = App(Arc::new(Inside {
             slack: Slack::new(
                 http.clone(),
                 &config.slack.api_url,
                 config.slack.bot_token.expose(),
-            ),
+            )
+            .counted(metrics.clone()),
             pagerduty: pagerduty(&config, &http),
             engine: Engine::new(db, clock),
-            metrics: Metrics::default(),
+            metrics,
             reads: handlers::Reads::default(),
             team: OnceCell::new(),
             http,

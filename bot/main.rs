@@ -1,13 +1,12 @@
 //! The command line.
 
 use clap::{Parser, Subcommand};
-use rollback_bot::{check, config::Config, demo, manifest, serve, store::backup};
+use rollback_bot::{check, config::Config, demo, manifest, serve, store::backup, telemetry::Shown};
 use rollback_domain::grammar::RESERVED;
 use std::{
     path::{Path, PathBuf},
     process::ExitCode,
 };
-use tracing_subscriber::EnvFilter;
 
 /// Takes production back to a version that worked, from a Slack channel.
 #[derive(Debug, Parser)]
@@ -67,20 +66,26 @@ enum Command {
 async fn main() -> ExitCode {
     // Before anything can make a TLS connection: two providers in one process panic later.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    tracing_subscriber::fmt()
-        .with_env_filter(
-            EnvFilter::try_from_default_env()
-                .unwrap_or_else(|_| EnvFilter::new("warn,rollback_bot=info")),
-        )
-        .with_writer(std::io::stderr)
-        .init();
-    match run(Arguments::parse().command).await {
-        Ok(code) => code,
-        Err(error) => {
-            eprintln!("rollback-bot: {error:#}");
-            ExitCode::FAILURE
+    let arguments = Arguments::parse();
+    let shipping = match Shown::from_env(&|name| std::env::var(name).ok()) {
+        Ok(shown) => shown.start(),
+        Err(mistake) => {
+            eprintln!("rollback-bot: {mistake}");
+            return ExitCode::from(2);
         }
-    }
+    };
+    let ended = match shipping {
+        Ok(shipping) => {
+            let ended = run(arguments.command).await;
+            shipping.close().await;
+            ended
+        }
+        Err(error) => Err(error),
+    };
+    ended.unwrap_or_else(|error| {
+        eprintln!("rollback-bot: {error:#}");
+        ExitCode::FAILURE
+    })
 }
 
 async fn run(command: Command) -> anyhow::Result<ExitCode> {

@@ -1,41 +1,130 @@
 //! What is counted, for Prometheus.
+//!
+//! What happens is counted where it happens. What is waiting is read from the record when somebody
+//! asks, at most once a second; while the record does not answer, nothing is claimed about it.
 
+use crate::{
+    engine::{Engine, Error},
+    store::{Db, overview::Overview},
+};
+use jiff::{SignedDuration, Timestamp};
 use prometheus_client::{
     encoding::{EncodeLabelSet, text::encode},
     metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram},
     registry::Registry,
 };
+use rollback_domain::{release::Trouble, rollback::State, step::Step};
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Duration,
 };
+use tokio::sync::Mutex;
+
+type Timed<L> = Family<L, Histogram, fn() -> Histogram>;
 
 /// The counters, shared.
 #[derive(Clone)]
 pub struct Metrics {
     registry: Arc<Registry>,
-    answers: Family<Verb, Histogram, fn() -> Histogram>,
+    answers: Timed<Answered>,
     unheard: Counter,
-    steps: Family<Did, Counter>,
-    platform: Family<Did, Counter>,
-    slack: Family<Did, Counter>,
-    pages: Family<Did, Counter>,
-    glass: Family<Period, Gauge>,
-    reviews: Gauge,
+    steps: Family<Done, Counter>,
+    leases_lost: Family<Kind, Counter>,
+    errors: Family<Cause, Counter>,
+    platforms: Timed<Called>,
+    slack: Timed<Method>,
+    slack_waits: Counter<f64, AtomicU64>,
+    pages: Family<Outcome, Counter>,
+    worker: Gauge,
     worker_stopped: Arc<AtomicBool>,
+    inputs: Gauge,
+    connections: Family<Pool, Gauge>,
+    idle: Family<Pool, Gauge>,
+    record: Record,
+    /// When the record was asked last.
+    asked: Arc<Mutex<Option<Timestamp>>>,
+}
+
+/// What is read from the record.
+#[derive(Clone, Default)]
+struct Record {
+    up: Gauge,
+    waiting: Family<Kind, Gauge>,
+    late: Family<Kind, Gauge>,
+    failing: Family<Kind, Gauge>,
+    open: Family<InState, Gauge>,
+    unknown_age: Family<Alone, Gauge<f64, AtomicU64>>,
+    glass: Family<Period, Gauge>,
+    reviews: Family<Alone, Gauge>,
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
-struct Verb {
-    verb: String,
+struct Answered {
+    input: &'static str,
+    verb: &'static str,
+    status: &'static str,
 }
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct Done {
+    kind: &'static str,
+    outcome: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct Kind {
+    kind: String,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct Cause {
+    cause: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct Called {
+    platform: String,
+    operation: &'static str,
+    outcome: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct Method {
+    method: &'static str,
+    outcome: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct Outcome {
+    outcome: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct InState {
+    state: String,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct Pool {
+    pool: &'static str,
+}
+
+/// No label: a value that can be absent all the same.
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct Alone {}
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct Period {
-    days: String,
+    days: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct Build {
+    version: &'static str,
+    database: &'static str,
 }
 
 /// How often something was run without an approval.
@@ -49,146 +138,442 @@ pub struct GlassCount {
     pub open: i64,
 }
 
-#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
-struct Did {
-    what: String,
-    ok: String,
+/// How long the record is not asked again after it was asked.
+const ASK_EVERY: SignedDuration = SignedDuration::from_secs(1);
+
+/// For what Slack waits three seconds for.
+fn answering() -> Histogram {
+    Histogram::new([
+        0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 3.0,
+    ])
 }
 
-impl Did {
-    fn new(what: &str, ok: bool) -> Self {
-        Self {
-            what: what.to_owned(),
-            ok: ok.to_string(),
-        }
-    }
+/// For what is asked over the network.
+fn calling() -> Histogram {
+    Histogram::new([
+        0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0,
+    ])
 }
+
+const OUTCOMES: [&str; 2] = ["done", "failed"];
 
 impl Default for Metrics {
     fn default() -> Self {
         let mut registry = Registry::with_prefix("rollback_bot");
-        let buckets: fn() -> Histogram = || {
-            Histogram::new([
-                0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5,
-            ])
+        let metrics = Self {
+            registry: Arc::default(),
+            answers: Family::new_with_constructor(answering),
+            unheard: Counter::default(),
+            steps: Family::default(),
+            leases_lost: Family::default(),
+            errors: Family::default(),
+            platforms: Family::new_with_constructor(calling),
+            slack: Family::new_with_constructor(calling),
+            slack_waits: Counter::default(),
+            pages: Family::default(),
+            worker: Gauge::default(),
+            worker_stopped: Arc::default(),
+            inputs: Gauge::default(),
+            connections: Family::default(),
+            idle: Family::default(),
+            record: Record::default(),
+            asked: Arc::default(),
         };
-        let answers = Family::new_with_constructor(buckets);
-        let (unheard, steps, platform, slack, pages) = (
-            Counter::default(),
-            Family::default(),
-            Family::default(),
-            Family::default(),
-            Family::default(),
-        );
-        let (glass, reviews) = (Family::default(), Gauge::default());
-        registry.register(
-            "pages",
-            "Events sent to PagerDuty, by outcome",
-            Family::clone(&pages),
-        );
-        registry.register(
-            "break_glass",
-            "Rollbacks that were run without an approval, by how many days ago",
-            Family::clone(&glass),
-        );
-        registry.register(
-            "break_glass_reviews_open",
-            "Reviews of broken glasses that nobody has answered yet",
-            reviews.clone(),
-        );
-        registry.register(
-            "answer_seconds",
-            "Time to answer a command, by verb",
-            answers.clone(),
-        );
-        registry.register(
-            "unheard_requests",
-            "Requests refused for their signature, time or size",
-            unheard.clone(),
-        );
-        registry.register("steps", "Steps done, by kind and outcome", steps.clone());
-        registry.register(
-            "platform_rollbacks",
-            "Rollbacks asked of platforms, by platform and outcome",
-            platform.clone(),
-        );
-        registry.register(
-            "slack_calls",
-            "Messages sent to Slack, by method and outcome",
-            slack.clone(),
-        );
+        metrics.register(&mut registry);
+        // What is rare begins at nothing: a first one that appears as 1 has not increased.
+        for kind in Step::KINDS {
+            for outcome in OUTCOMES {
+                drop(metrics.steps.get_or_create(&Done { kind, outcome }));
+            }
+            let kind = kind.to_owned();
+            drop(metrics.leases_lost.get_or_create(&Kind { kind }));
+        }
+        for cause in [NO_CONNECTION, DATABASE, OVERLOADED, RACED] {
+            drop(metrics.errors.get_or_create(&Cause { cause }));
+        }
+        for outcome in OUTCOMES {
+            drop(metrics.pages.get_or_create(&Outcome { outcome }));
+        }
         Self {
             registry: Arc::new(registry),
-            answers,
-            unheard,
-            steps,
-            platform,
-            slack,
-            pages,
-            glass,
-            reviews,
-            worker_stopped: Arc::default(),
+            ..metrics
         }
     }
 }
 
 impl Metrics {
-    /// A command was answered.
-    pub fn answered(&self, verb: &str, took: Duration) {
+    fn register(&self, registry: &mut Registry) {
+        registry.register(
+            "answer_seconds",
+            "Time to answer Slack, by how it came (command, click, form, mention, event), verb and status",
+            self.answers.clone(),
+        );
+        registry.register(
+            "unheard_requests",
+            "Requests refused for their signature, time or size",
+            self.unheard.clone(),
+        );
+        registry.register(
+            "steps",
+            "Steps that were done or failed, by kind",
+            self.steps.clone(),
+        );
+        registry.register(
+            "leases_lost",
+            "Steps whose lease was lost to another worker while they were being done, by kind",
+            self.leases_lost.clone(),
+        );
+        registry.register(
+            "errors",
+            "Inputs and steps that could not be stored, by cause",
+            self.errors.clone(),
+        );
+        registry.register(
+            "provider_call_seconds",
+            "Time of calls to platforms, by platform, operation and outcome",
+            self.platforms.clone(),
+        );
+        registry.register(
+            "slack_call_seconds",
+            "Time of calls to Slack, by method and outcome",
+            self.slack.clone(),
+        );
+        registry.register(
+            "slack_wait_seconds",
+            "How long Slack asked to wait because of too many calls",
+            self.slack_waits.clone(),
+        );
+        registry.register(
+            "pages",
+            "Events sent to PagerDuty, by outcome",
+            self.pages.clone(),
+        );
+        registry.register(
+            "worker_up",
+            "Whether the worker goes on",
+            self.worker.clone(),
+        );
+        registry.register(
+            "inputs_waiting",
+            "Inputs that wait for the next transaction",
+            self.inputs.clone(),
+        );
+        registry.register(
+            "database_connections",
+            "Connections to the database that are open, by pool",
+            self.connections.clone(),
+        );
+        registry.register(
+            "database_connections_idle",
+            "Connections to the database that nobody uses, by pool",
+            self.idle.clone(),
+        );
+        let record = &self.record;
+        registry.register(
+            "database_up",
+            "Whether the record answered when it was asked last",
+            record.up.clone(),
+        );
+        registry.register(
+            "steps_waiting",
+            "Steps that are left to do, now or later, by kind",
+            record.waiting.clone(),
+        );
+        registry.register(
+            "steps_late",
+            "Steps that are due for more than 30 seconds, by kind",
+            record.late.clone(),
+        );
+        registry.register(
+            "steps_failing",
+            "Steps that got nowhere the last time, by kind",
+            record.failing.clone(),
+        );
+        registry.register(
+            "rollbacks_open",
+            "Rollbacks that have not ended, by state",
+            record.open.clone(),
+        );
+        registry.register(
+            "unknown_age_seconds",
+            "How long the oldest rollback that is UNKNOWN is so, or 0",
+            record.unknown_age.clone(),
+        );
+        registry.register(
+            "break_glass",
+            "Rollbacks that were run without an approval, by how many days ago",
+            record.glass.clone(),
+        );
+        registry.register(
+            "break_glass_reviews_open",
+            "Reviews of broken glasses that nobody has answered yet",
+            record.reviews.clone(),
+        );
+    }
+
+    /// Something from Slack was answered: how it came, what it wanted, what it got.
+    pub fn answered(
+        &self,
+        input: &'static str,
+        verb: &'static str,
+        status: &'static str,
+        took: Duration,
+    ) {
+        let answered = Answered {
+            input,
+            verb,
+            status,
+        };
         self.answers
-            .get_or_create(&Verb {
-                verb: verb.to_owned(),
-            })
+            .get_or_create(&answered)
             .observe(took.as_secs_f64());
     }
+
     /// A request was not listened to.
     pub fn unheard(&self) {
         self.unheard.inc();
     }
-    /// A step was done.
-    pub fn step(&self, kind: &str, ok: bool) {
-        self.steps.get_or_create(&Did::new(kind, ok)).inc();
-    }
-    /// A platform was asked to roll back.
-    pub fn asked(&self, platform: &str, ok: bool) {
-        self.platform.get_or_create(&Did::new(platform, ok)).inc();
-    }
-    /// Slack was sent something.
-    pub fn slack(&self, method: &str, ok: bool) {
-        self.slack.get_or_create(&Did::new(method, ok)).inc();
-    }
-    /// PagerDuty was told something.
-    pub fn paged(&self, ok: bool) {
-        self.pages.get_or_create(&Did::new("page", ok)).inc();
+
+    /// A step was done, or was not.
+    pub fn step(&self, kind: &'static str, done: &Result<(), Error>) {
+        let outcome = match done {
+            Ok(()) => "done",
+            Err(Error::Fenced) => return self.lease_lost(kind),
+            Err(error) => {
+                self.failed(error);
+                "failed"
+            }
+        };
+        self.steps.get_or_create(&Done { kind, outcome }).inc();
     }
 
-    /// How often the glass was broken in the last thirty days and in the thirty before them, and
-    /// how many reviews are still to be answered.
-    pub fn glass(&self, glass: GlassCount) {
-        let of = |period: &str| {
-            self.glass.get_or_create(&Period {
-                days: period.to_owned(),
-            })
+    /// The lease of a step was lost while it was being done.
+    pub fn lease_lost(&self, kind: &'static str) {
+        let kind = kind.to_owned();
+        self.leases_lost.get_or_create(&Kind { kind }).inc();
+    }
+
+    /// Something could not be stored or read.
+    pub fn failed(&self, error: &Error) {
+        let cause = match error {
+            Error::Database(sqlx::Error::PoolTimedOut) => NO_CONNECTION,
+            Error::Database(_) => DATABASE,
+            Error::Overloaded => OVERLOADED,
+            Error::Raced => RACED,
+            // Counted by kind: it is no failure of anything.
+            Error::Fenced => return,
         };
-        of("0-30").set(glass.lately);
-        of("30-60").set(glass.before);
-        self.reviews.set(glass.open);
+        self.errors.get_or_create(&Cause { cause }).inc();
+    }
+
+    /// A platform was called.
+    pub fn platform<T>(
+        &self,
+        platform: &str,
+        operation: &'static str,
+        answer: &Result<T, Trouble>,
+        took: Duration,
+    ) {
+        let outcome = match answer {
+            Ok(_) => "ok",
+            Err(Trouble::Refused(_)) => "refused",
+            Err(Trouble::Busy { .. }) => "busy",
+            Err(Trouble::Unanswered(_)) => "unanswered",
+        };
+        let called = Called {
+            platform: platform.to_owned(),
+            operation,
+            outcome,
+        };
+        self.platforms
+            .get_or_create(&called)
+            .observe(took.as_secs_f64());
+    }
+
+    /// Slack was called.
+    pub fn slack(&self, method: &'static str, outcome: &'static str, took: Duration) {
+        self.slack
+            .get_or_create(&Method { method, outcome })
+            .observe(took.as_secs_f64());
+    }
+
+    /// Slack asked to wait.
+    pub fn slack_waits(&self, wait: Duration) {
+        self.slack_waits.inc_by(wait.as_secs_f64());
+    }
+
+    /// PagerDuty was told something.
+    pub fn paged(&self, ok: bool) {
+        let outcome = if ok { "done" } else { "failed" };
+        self.pages.get_or_create(&Outcome { outcome }).inc();
     }
 
     /// The worker has ended.
     pub fn worker_stopped(&self) {
         self.worker_stopped.store(true, Ordering::Relaxed);
     }
+
     /// Whether the worker goes on.
     pub fn worker_lives(&self) -> bool {
         !self.worker_stopped.load(Ordering::Relaxed)
     }
-    /// Everything, as Prometheus reads it.
-    pub fn text(&self) -> String {
+
+    /// Everything, as Prometheus reads it; never fails. `read` asks the record, and is only used
+    /// when that is longer ago than a second; none means that it does not answer.
+    pub async fn text(
+        &self,
+        engine: &Engine,
+        read: impl Future<Output = Option<(Overview, GlassCount)>>,
+    ) -> String {
+        self.worker.set(self.worker_lives().into());
+        self.inputs
+            .set(i64::try_from(engine.waiting()).unwrap_or(i64::MAX));
+        for (pool, connections, idle) in engine.db.pools() {
+            let (connections, idle) = (i64::from(connections), i64::try_from(idle));
+            self.connections
+                .get_or_create(&Pool { pool })
+                .set(connections);
+            self.idle
+                .get_or_create(&Pool { pool })
+                .set(idle.unwrap_or(i64::MAX));
+        }
+        let now = engine.clock.now();
+        // Kept until the text is written: nobody reads what is half replaced.
+        let mut asked = self.asked.lock().await;
+        if asked.is_none_or(|at| now.duration_since(at).abs() >= ASK_EVERY) {
+            let read = read.await;
+            self.record.clear();
+            if let Some((overview, glass)) = &read {
+                self.record.fill(overview, *glass, now);
+            }
+            self.record.up.set(read.is_some().into());
+            *asked = Some(now);
+        }
+        let build = build(&engine.db);
         let mut text = String::new();
-        match encode(&mut text, &self.registry) {
-            Ok(()) => text,
+        match encode(&mut text, &self.registry).and_then(|()| encode(&mut text, &build)) {
+            Ok(()) => classic(&text),
             Err(_) => String::new(),
         }
     }
 }
+
+const NO_CONNECTION: &str = "no_connection";
+const DATABASE: &str = "database";
+const OVERLOADED: &str = "overloaded";
+const RACED: &str = "raced";
+
+/// What runs here.
+fn build(db: &Db) -> Registry {
+    let mut registry = Registry::with_prefix("rollback_bot");
+    let build = Family::<Build, Gauge>::default();
+    let database = match db {
+        Db::Sqlite { .. } => "sqlite",
+        Db::Postgres(_) => "postgres",
+    };
+    build
+        .get_or_create(&Build {
+            version: env!("CARGO_PKG_VERSION"),
+            database,
+        })
+        .set(1);
+    registry.register("build_info", "What runs here; always 1", build);
+    registry
+}
+
+impl Record {
+    fn clear(&self) {
+        self.waiting.clear();
+        self.late.clear();
+        self.failing.clear();
+        self.open.clear();
+        self.unknown_age.clear();
+        self.glass.clear();
+        self.reviews.clear();
+    }
+
+    fn fill(&self, overview: &Overview, glass: GlassCount, now: Timestamp) {
+        for kind in Step::KINDS {
+            let kind = Kind {
+                kind: kind.to_owned(),
+            };
+            for gauge in [&self.waiting, &self.late, &self.failing] {
+                drop(gauge.get_or_create(&kind));
+            }
+        }
+        for steps in &overview.steps {
+            let kind = Kind {
+                kind: steps.kind.clone(),
+            };
+            self.waiting.get_or_create(&kind).set(steps.waiting);
+            self.late.get_or_create(&kind).set(steps.late);
+            self.failing.get_or_create(&kind).set(steps.failing);
+        }
+        for state in OPEN {
+            let state = state.to_owned();
+            drop(self.open.get_or_create(&InState { state }));
+        }
+        for (state, n) in &overview.open {
+            let state = state.clone();
+            self.open.get_or_create(&InState { state }).set(*n);
+        }
+        let since = overview.unknown.iter().filter_map(|rollback| {
+            let State::Unknown { since, .. } = rollback.state else {
+                return None;
+            };
+            Some(now.duration_since(since).as_secs_f64().max(0.0))
+        });
+        self.unknown_age
+            .get_or_create(&Alone {})
+            .set(since.fold(0.0, f64::max));
+        for (days, n) in [("0-30", glass.lately), ("30-60", glass.before)] {
+            self.glass.get_or_create(&Period { days }).set(n);
+        }
+        self.reviews.get_or_create(&Alone {}).set(glass.open);
+    }
+}
+
+/// The states that have not ended.
+const OPEN: [&str; 8] = [
+    "planning",
+    "proposed",
+    "approved",
+    "executing",
+    "accepted",
+    "serving",
+    "unknown",
+    "watching",
+];
+
+/// OpenMetrics, as it is encoded, in the older format that every Prometheus reads without being
+/// asked: there, a counter is described by the name that its samples have.
+fn classic(text: &str) -> String {
+    let mut counters: Vec<&str> = vec![];
+    for line in text.lines() {
+        if let Some(name) = line
+            .strip_prefix("# TYPE ")
+            .and_then(|rest| rest.strip_suffix(" counter"))
+        {
+            counters.push(name);
+        }
+    }
+    let mut classic = String::with_capacity(text.len() + 256);
+    for line in text.lines().filter(|line| *line != "# EOF") {
+        let described = ["# HELP ", "# TYPE "].iter().find_map(|mark| {
+            let (name, rest) = line.strip_prefix(mark)?.split_once(' ')?;
+            counters.contains(&name).then_some((mark, name, rest))
+        });
+        match described {
+            Some((mark, name, rest)) => {
+                classic.push_str(&format!("{mark}{name}_total {rest}"));
+            }
+            // Of one that has no labels.
+            None => classic.push_str(&line.replacen("{} ", " ", 1)),
+        }
+        classic.push('\n');
+    }
+    classic
+}
+
+#[cfg(test)]
+mod tests;

@@ -57,6 +57,19 @@ fn body(kind: &str, words: &Words) -> Value {
     body
 }
 
+impl Answer {
+    /// What became of the input, for counting.
+    pub fn status(&self) -> &'static str {
+        match self {
+            Answer::Refused(refusal) if matches!(**refusal, Refusal::Busy { .. }) => "busy",
+            Answer::Refused(_) => "refused",
+            Answer::Received | Answer::Whisper(_) | Answer::Shared(_) | Answer::Aloud(_) => {
+                "answered"
+            }
+        }
+    }
+}
+
 impl IntoResponse for Answer {
     fn into_response(self) -> Response {
         let (kind, words) = match self {

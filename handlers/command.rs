@@ -12,6 +12,7 @@ use crate::{
     engine::{Ask, Error, Taken, refused},
     slack::blocks::{self, Mrkdwn, inline},
     store::rollbacks,
+    telemetry,
 };
 use axum::{
     extract::State,
@@ -28,6 +29,7 @@ use rollback_domain::{
 };
 use sha2::{Digest, Sha256};
 use std::time::Instant;
+use tracing::Instrument;
 
 /// `POST /slack/commands`.
 pub async fn slash(State(app): State<App>, Signed(body): Signed) -> Response {
@@ -63,10 +65,24 @@ pub async fn slash(State(app): State<App>, Signed(body): Signed) -> Response {
         true => format!("command:{}", hex::encode(Sha256::digest(&body))),
     };
     heard.trigger = Some(trigger).filter(|trigger| !trigger.is_empty());
-    let (verb, answer) = respond(&app, heard, &text).await;
-    app.metrics.answered(verb, began.elapsed());
+    let span = telemetry::request("command", &heard.person.id, &heard.channel);
+    let (verb, answer) = respond(&app, heard, &text).instrument(span).await;
+    let status = status(verb, &answer);
+    app.metrics
+        .answered("command", verb, status, began.elapsed());
     answer.into_response()
 }
+
+/// What became of something that was said, for counting.
+pub fn status(verb: &str, answer: &Answer) -> &'static str {
+    match verb {
+        MISREAD => MISREAD,
+        _ => answer.status(),
+    }
+}
+
+/// What could not be understood.
+const MISREAD: &str = "misread";
 
 /// Something a person said, and where.
 #[derive(Clone, Debug)]
@@ -103,16 +119,18 @@ impl Default for Heard {
 
 /// Understands what was said and answers it; also gives the verb, for counting.
 pub async fn respond(app: &App, heard: Heard, text: &str) -> (&'static str, Answer) {
+    telemetry::keyed(&heard.key);
     let request = match grammar::parse(text) {
         Ok(request) => request,
         Err(misread) => {
             return (
-                "misread",
+                MISREAD,
                 Answer::whisper(blocks::escape(&misread.to_string())),
             );
         }
     };
     let verb = name(&request);
+    telemetry::wants(verb);
     let answer = match request {
         Request::Help(about) => Ok(Answer::whisper(grammar::help(about))),
         Request::Board => Ok(shared::answer(app, Read::Board).await),
@@ -210,7 +228,8 @@ pub async fn respond(app: &App, heard: Heard, text: &str) -> (&'static str, Answ
         Request::Export(format) => export(app, heard.clone(), format).await,
     };
     let answer = answer.unwrap_or_else(|error| {
-        tracing::error!(verb, %error, "a command could not be taken");
+        tracing::error!(%error, "a command could not be taken");
+        app.metrics.failed(&error);
         refuse(&Refusal::Busy {
             why: "the database does not answer".into(),
         })
@@ -221,6 +240,7 @@ pub async fn respond(app: &App, heard: Heard, text: &str) -> (&'static str, Answ
     {
         record(app, &heard, verb, refusal).await;
     }
+    tracing::debug!(status = answer.status(), "answered");
     (verb, answer)
 }
 

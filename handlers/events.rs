@@ -5,7 +5,7 @@ use super::{
     command::{self, Heard},
     signed::Signed,
 };
-use crate::{App, engine::Ask};
+use crate::{App, engine::Ask, telemetry};
 use axum::{
     Json,
     extract::State,
@@ -14,6 +14,8 @@ use axum::{
 use rollback_domain::{authority, people::Person, refusal::Source, step::Step};
 use serde::Deserialize;
 use serde_json::{Value, json};
+use std::time::Instant;
+use tracing::Instrument;
 
 /// Everything in it is optional: unknown events and shapes are received, not refused.
 #[derive(Default, Deserialize)]
@@ -37,7 +39,9 @@ pub async fn event(State(app): State<App>, Signed(body): Signed) -> Response {
             Json(json!({ "challenge": envelope.challenge.unwrap_or_default() })).into_response()
         }
         Some("event_callback") if envelope.event["type"] == "app_mention" => {
-            mention(&app, &envelope).await
+            let text = |key: &str| envelope.event[key].as_str().unwrap_or_default();
+            let span = telemetry::request("mention", text("user"), text("channel"));
+            mention(&app, &envelope).instrument(span).await
         }
         // A user group changed: the cards name its members as they are now.
         Some("event_callback")
@@ -46,7 +50,8 @@ pub async fn event(State(app): State<App>, Signed(body): Signed) -> Response {
                 Some("subteam_members_changed" | "subteam_updated")
             ) =>
         {
-            regrouped(&app, &envelope).await
+            let span = telemetry::request("event", "", "");
+            regrouped(&app, &envelope).instrument(span).await
         }
         _ => Answer::Received.into_response(),
     }
@@ -64,15 +69,21 @@ async fn regrouped(app: &App, envelope: &Envelope) -> Response {
     if !app.config.sources().contains(&&source) {
         return Answer::Received.into_response();
     }
+    let began = Instant::now();
     let key = format!("event:{}", envelope.event_id.as_deref().unwrap_or(id));
-    match app
+    telemetry::keyed(&key);
+    let taken = app
         .engine
         .take(&key, Ask::Leave(Step::Roster { source }))
-        .await
-    {
+        .await;
+    let status = if taken.is_ok() { "answered" } else { "busy" };
+    app.metrics
+        .answered("event", "group", status, began.elapsed());
+    match taken {
         Ok(_) => Answer::Received.into_response(),
         Err(error) => {
             tracing::error!(%error, "a changed group could not be taken");
+            app.metrics.failed(&error);
             axum::http::StatusCode::SERVICE_UNAVAILABLE.into_response()
         }
     }
@@ -104,15 +115,21 @@ async fn mention(app: &App, envelope: &Envelope) -> Response {
         reply_to: None,
         trigger: None,
     };
+    let began = Instant::now();
     let (verb, answer) = command::respond(app, heard.clone(), &said).await;
-    tracing::debug!(verb, "mentioned");
+    let mut status = command::status(verb, &answer);
+    let mut response = Answer::Received.into_response();
     if let Some(step) = command::spoken_later(&heard, answer) {
         let key = format!("answer:{}", heard.key);
         if let Err(error) = app.engine.take(&key, Ask::Leave(step)).await {
             tracing::error!(%error, "an answer to a mention could not be stored");
+            app.metrics.failed(&error);
+            status = "busy";
             // Not 200: Slack delivers it again, and what was taken is taken once.
-            return axum::http::StatusCode::SERVICE_UNAVAILABLE.into_response();
+            response = axum::http::StatusCode::SERVICE_UNAVAILABLE.into_response();
         }
     }
-    Answer::Received.into_response()
+    app.metrics
+        .answered("mention", verb, status, began.elapsed());
+    response
 }

@@ -7,9 +7,10 @@ use super::{
 };
 use crate::{
     App,
-    engine::Ask,
+    engine::{Ask, Error},
     slack::{card, glass, modal},
     store::rollbacks,
+    telemetry,
 };
 use axum::{
     Json,
@@ -28,6 +29,8 @@ use rollback_domain::{
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
+use std::{sync::Arc, time::Instant};
+use tracing::Instrument;
 
 /// Everything in it is optional: org-wide installs have no team, and Slack adds fields.
 #[derive(Default, Deserialize)]
@@ -97,15 +100,41 @@ pub async fn interaction(State(app): State<App>, Signed(body): Signed) -> Respon
         tracing::warn!("an interaction is not of a known shape");
         return Answer::Received.into_response();
     };
-    match payload.r#type.as_deref() {
-        Some("block_actions") => click(&app, payload).await,
-        Some("view_submission") => save(&app, payload).await,
+    let began = Instant::now();
+    let (input, verb) = match payload.r#type.as_deref() {
+        Some("block_actions") => ("click", payload.clicked().map_or("none", Click::name)),
+        Some("view_submission") => ("form", "save"),
         // Shortcuts, closed views and whatever comes: received.
-        _ => Answer::Received.into_response(),
-    }
+        _ => return Answer::Received.into_response(),
+    };
+    let channel = payload.channel.as_ref().map_or("", |channel| &channel.id);
+    let span = telemetry::request(input, &payload.user.id, channel);
+    let response = async {
+        telemetry::wants(verb);
+        match input {
+            "click" => click(&app, payload).await,
+            _ => save(&app, payload).await,
+        }
+    };
+    let response = response.instrument(span).await;
+    let error = response.extensions().get::<Arc<Error>>();
+    let status = match error {
+        Some(error) => {
+            app.metrics.failed(error);
+            "busy"
+        }
+        None => "answered",
+    };
+    app.metrics.answered(input, verb, status, began.elapsed());
+    response
 }
 
 impl Payload {
+    /// The button that was clicked, if it is one of ours.
+    fn clicked(&self) -> Option<Click> {
+        Click::of(self.actions.first()?.action_id.as_deref()?)
+    }
+
     fn person(&self) -> Person {
         let user = &self.user;
         let name = user
@@ -161,6 +190,7 @@ async fn click(app: &App, payload: Payload) -> Response {
         reply_to: payload.response_url.clone(),
         trigger: payload.trigger_id.clone(),
     };
+    telemetry::keyed(&heard.key);
     if let Some(what) = payload.why_elsewhere(app) {
         return stored(forged(app, heard, what).await);
     }
@@ -257,6 +287,20 @@ impl Click {
     }
 }
 
+impl Click {
+    /// What it is called, for counting.
+    fn name(self) -> &'static str {
+        match self {
+            Click::Approve => "approve",
+            Click::Cancel => "cancel",
+            Click::Open(_) => "open",
+            Click::More => "more",
+            Click::Undo => "undo",
+            Click::Say => "say",
+        }
+    }
+}
+
 /// What a click on a rollback's message leads to.
 enum Meant {
     Act(Act),
@@ -342,6 +386,7 @@ async fn save(app: &App, payload: Payload) -> Response {
         source: Source::Modal,
         ..Heard::default()
     };
+    telemetry::keyed(&heard.key);
     // The address is that of whoever it was opened for, and of nobody else.
     let reply_to = (heard.person.id == about.person).then(|| about.reply_to.clone());
     let heard = Heard {
@@ -467,7 +512,9 @@ fn stored(taken: Result<(), crate::engine::Error>) -> Response {
         Ok(()) => StatusCode::OK.into_response(),
         Err(error) => {
             tracing::error!(%error, "a click could not be stored");
-            StatusCode::SERVICE_UNAVAILABLE.into_response()
+            let mut response = StatusCode::SERVICE_UNAVAILABLE.into_response();
+            response.extensions_mut().insert(Arc::new(error));
+            response
         }
     }
 }

@@ -278,7 +278,7 @@ async fn operators_see_whether_it_works() {
     assert_eq!(get("/readyz").await, (200, "ready\n".into()));
     let (_, metrics) = get("/metrics").await;
     assert!(
-        metrics.contains("rollback_bot_answer_seconds_count{verb=\"help\"} 1"),
+        metrics.contains("rollback_bot_answer_seconds_count{input=\"command\",verb=\"help\",status=\"answered\"} 1"),
         "{metrics}"
     );
     world.slack.take_all();

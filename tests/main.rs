@@ -22,6 +22,7 @@ mod releases;
 mod resolve;
 mod roles;
 mod rollback;
+mod seen;
 mod solo;
 mod together;
 mod undo;

@@ -3,7 +3,7 @@
 //! has a transaction to itself and waits for nobody.
 
 use super::{Ask, Engine, Error, Taken, taking::Batch};
-use crate::store::rollbacks;
+use crate::{store::rollbacks, telemetry};
 use std::{
     collections::VecDeque,
     sync::{Arc, Mutex, PoisonError},
@@ -68,9 +68,15 @@ impl Drop for Serving {
 }
 
 impl Engine {
+    /// How many inputs wait for the next transaction.
+    pub fn waiting(&self) -> usize {
+        self.queue.inside(|inside| inside.waiting.len())
+    }
+
     /// Takes input once. Input with a key that was taken before gets the same answer again, and
     /// nothing else happens. When this returns, what it gives is durable.
     pub async fn take(&self, key: &str, ask: Ask) -> Result<Taken, Error> {
+        telemetry::asks(&ask);
         let (answer, answered) = oneshot::channel();
         let waiting = Waiting {
             key: key.to_owned(),
@@ -90,7 +96,14 @@ impl Engine {
             tokio::spawn(async move { engine.serve().await });
         }
         match timeout(ANSWERED_WITHIN, answered).await {
-            Ok(Ok(taken)) => taken,
+            Ok(Ok(taken)) => {
+                if let Ok(Taken::Opened { id }) = &taken {
+                    telemetry::about(*id);
+                    tracing::info!("opened");
+                }
+                tracing::debug!("taken");
+                taken
+            }
             // Given up, or late: it may be taken all the same.
             Ok(Err(_)) | Err(_) => Err(Error::Overloaded),
         }

@@ -5,12 +5,17 @@ pub mod card;
 pub mod glass;
 pub mod modal;
 
+use crate::metrics::Metrics;
 use reqwest::{Client, StatusCode, header::RETRY_AFTER};
 use rollback_domain::people::Standing;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 use slack_morphism::prelude::{SlackBlock, SlackView};
-use std::{fmt, time::Duration};
+use std::{
+    fmt,
+    time::{Duration, Instant},
+};
+use tracing::Instrument;
 use url::Url;
 
 /// How long a call may take.
@@ -18,12 +23,16 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 /// The largest answer that is read, in bytes.
 const ANSWER_AT_MOST: usize = 1 << 20;
 
+/// How much of what Slack says about a refusal is logged, in characters.
+const DETAILS_AT_MOST: usize = 500;
+
 /// Slack, as the bot talks to it.
 #[derive(Clone)]
 pub struct Slack {
     http: Client,
     api_url: String,
     token: String,
+    metrics: Metrics,
 }
 
 impl fmt::Debug for Slack {
@@ -105,13 +114,19 @@ impl Slack {
             http,
             api_url: api_url.as_str().trim_end_matches('/').to_owned(),
             token: token.to_owned(),
+            metrics: Metrics::default(),
         }
+    }
+
+    /// The same, with its calls counted.
+    pub fn counted(self, metrics: Metrics) -> Self {
+        Self { metrics, ..self }
     }
 
     /// Calls a Web API method with a JSON body.
     pub async fn call<T: DeserializeOwned>(
         &self,
-        method: &str,
+        method: &'static str,
         body: &impl Serialize,
     ) -> Result<T, Failure> {
         let request = self
@@ -125,7 +140,7 @@ impl Slack {
     /// Calls a Web API method that wants a form.
     async fn form<T: DeserializeOwned>(
         &self,
-        method: &str,
+        method: &'static str,
         form: &[(&str, &str)],
     ) -> Result<T, Failure> {
         let request = self
@@ -138,7 +153,40 @@ impl Slack {
 
     async fn send<T: DeserializeOwned>(
         &self,
-        method: &str,
+        method: &'static str,
+        request: reqwest::RequestBuilder,
+    ) -> Result<T, Failure> {
+        self.count(method, self.sent(method, request)).await
+    }
+
+    /// Counts a call that is made, and how it ended.
+    async fn count<T>(
+        &self,
+        method: &'static str,
+        call: impl Future<Output = Result<T, Failure>>,
+    ) -> Result<T, Failure> {
+        let span = tracing::info_span!("slack", method);
+        let began = Instant::now();
+        let answer = call.instrument(span).await;
+        let outcome = match &answer {
+            Ok(_) => "ok",
+            Err(Failure::Later {
+                after: Some(after), ..
+            }) => {
+                self.metrics.slack_waits(*after);
+                "slow_down"
+            }
+            Err(Failure::Later { after: None, .. }) => "later",
+            Err(Failure::Lost(_)) => "lost",
+            Err(Failure::Never(_)) => "refused",
+        };
+        self.metrics.slack(method, outcome, began.elapsed());
+        answer
+    }
+
+    async fn sent<T: DeserializeOwned>(
+        &self,
+        method: &'static str,
         request: reqwest::RequestBuilder,
     ) -> Result<T, Failure> {
         let answer = request
@@ -191,6 +239,7 @@ impl Slack {
                 }
                 _ => {
                     let details = value["response_metadata"]["messages"].to_string();
+                    let details = blocks::cut(&details, DETAILS_AT_MOST);
                     tracing::warn!(method, code, details, "Slack refused a call");
                     Failure::Never(code)
                 }
@@ -322,26 +371,26 @@ impl Slack {
         if !words.blocks.is_empty() {
             body["blocks"] = json!(words.blocks);
         }
-        let answer = self
-            .http
-            .post(response_url)
-            .timeout(TIMEOUT)
-            .json(&body)
-            .send()
-            .await
-            .map_err(|error| lost("response_url", &error))?;
-        match answer.status() {
-            status if status.is_success() => Ok(()),
-            StatusCode::TOO_MANY_REQUESTS => Err(Failure::Later {
-                why: "Slack asked to slow down (response_url)".into(),
-                after: None,
-            }),
-            status if status.is_server_error() => Err(Failure::Later {
-                why: format!("Slack answered {} to response_url", status.as_u16()),
-                after: None,
-            }),
-            status => Err(Failure::Never(format!("response_url_{}", status.as_u16()))),
-        }
+        self.count("response_url", async {
+            let request = self.http.post(response_url).timeout(TIMEOUT).json(&body);
+            let answer = request
+                .send()
+                .await
+                .map_err(|error| lost("response_url", &error))?;
+            match answer.status() {
+                status if status.is_success() => Ok(()),
+                StatusCode::TOO_MANY_REQUESTS => Err(Failure::Later {
+                    why: "Slack asked to slow down (response_url)".into(),
+                    after: None,
+                }),
+                status if status.is_server_error() => Err(Failure::Later {
+                    why: format!("Slack answered {} to response_url", status.as_u16()),
+                    after: None,
+                }),
+                status => Err(Failure::Never(format!("response_url_{}", status.as_u16()))),
+            }
+        })
+        .await
     }
 
     fn may_reply_to(&self, address: &str) -> bool {
@@ -488,26 +537,25 @@ impl Slack {
             )
             .await?;
         // The address carries its own permission: our token is not sent there.
-        let stored = self
-            .http
-            .post(&ticket.upload_url)
-            .timeout(TIMEOUT * 3)
-            .body(bytes)
-            .send()
-            .await
-            .map_err(|error| Failure::Later {
-                why: format!("the upload of {name} failed: {}", cause(&error)),
-                after: None,
-            })?;
-        if !stored.status().is_success() {
-            return Err(Failure::Later {
-                why: format!(
-                    "Slack answered {} to the upload of {name}",
-                    stored.status().as_u16()
-                ),
-                after: None,
-            });
-        }
+        let request = self.http.post(&ticket.upload_url).timeout(TIMEOUT * 3);
+        self.count("upload_url", async {
+            let stored = request
+                .body(bytes)
+                .send()
+                .await
+                .map_err(|error| Failure::Later {
+                    why: format!("the upload of {name} failed: {}", cause(&error)),
+                    after: None,
+                })?;
+            match stored.status() {
+                status if status.is_success() => Ok(()),
+                status => Err(Failure::Later {
+                    why: format!("Slack answered {} to the upload of {name}", status.as_u16()),
+                    after: None,
+                }),
+            }
+        })
+        .await?;
         let mut body = json!({
             "files": [{ "id": ticket.file_id, "title": name }],
             "channel_id": channel,

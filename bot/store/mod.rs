@@ -9,6 +9,7 @@
 
 pub mod backup;
 pub mod messages;
+pub mod overview;
 pub mod rollbacks;
 pub mod rosters;
 pub mod steps;
@@ -132,6 +133,17 @@ impl Db {
     /// Whether it answers.
     pub async fn ping(&self) -> sqlx::Result<()> {
         reading!(self, pool => sqlx::query("SELECT 1").execute(pool).await.map(drop))
+    }
+
+    /// The pools: name, connections that are open, connections of these that nobody uses.
+    pub fn pools(&self) -> Vec<(&'static str, u32, usize)> {
+        match self {
+            Db::Sqlite { write, read, .. } => vec![
+                ("write", write.size(), write.num_idle()),
+                ("read", read.size(), read.num_idle()),
+            ],
+            Db::Postgres(pool) => vec![("all", pool.size(), pool.num_idle())],
+        }
     }
 
     /// Closes every connection, after what is under way.

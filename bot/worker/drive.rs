@@ -13,6 +13,7 @@ use crate::{
         rollbacks, rosters,
         steps::{Lease, Next},
     },
+    telemetry,
 };
 use rollback_domain::{
     authority::Roster,
@@ -47,6 +48,7 @@ pub(super) async fn drive(app: &App, lease: &Lease, id: u64) -> Result<(), Error
     let Some(rollback) = rollbacks::get(&app.engine.db, id).await? else {
         return app.engine.end(lease, Next::Done, Extra::default()).await;
     };
+    telemetry::incident(&rollback);
     if rollback.state.is_ended() {
         return app.engine.end(lease, Next::Done, Extra::default()).await;
     }
@@ -307,7 +309,6 @@ impl Drive<'_> {
     async fn ask(self, rollback: &Rollback) -> Result<(), Error> {
         let answer = self.provider.roll_back(rollback).await;
         let platform = self.provider.nature(rollback.aim.way()).platform;
-        self.app.metrics.asked(&platform, answer.is_ok());
         tracing::info!(id = rollback.id, platform, ?answer, "asked the platform");
         // The answer is known here and nowhere else: a database that is away for a moment must
         // not turn it into a lost one. The lease is renewed meanwhile.

@@ -17,6 +17,7 @@ use crate::{
     engine::{Error, Extra},
     slack::Failure,
     store::steps::{self, Lease, Next},
+    telemetry,
 };
 use jiff::Timestamp;
 use rollback_domain::{
@@ -25,6 +26,7 @@ use rollback_domain::{
 };
 use std::time::Duration;
 use tokio::{sync::watch, task::JoinSet, time::Instant};
+use tracing::Instrument;
 
 /// How many steps are done at once.
 const AT_ONCE: usize = 16;
@@ -54,7 +56,7 @@ pub async fn run(app: App, mut stop: watch::Receiver<bool>) {
         let found = !claimed.is_empty();
         for lease in claimed {
             let app = app.clone();
-            busy.spawn(async move { tick(&app, lease).await });
+            busy.spawn(ticking(app, lease));
         }
         if found && busy.len() < AT_ONCE {
             continue;
@@ -88,7 +90,7 @@ pub async fn run_due(app: &App) -> usize {
     let mut busy = JoinSet::new();
     for lease in claimed {
         let app = app.clone();
-        busy.spawn(async move { tick(&app, lease).await });
+        busy.spawn(ticking(app, lease));
     }
     while busy.join_next().await.is_some() {}
     n
@@ -100,15 +102,22 @@ async fn claim(app: &App, room: usize) -> Vec<Lease> {
         Ok(leases) => leases,
         Err(error) => {
             tracing::error!(%error, "steps could not be claimed");
+            app.metrics.failed(&Error::Database(error));
             tokio::time::sleep(LOOK_EVERY).await;
             vec![]
         }
     }
 }
 
+/// One step, in the span that says which.
+fn ticking(app: App, lease: Lease) -> impl Future<Output = ()> + Send + 'static {
+    let span = telemetry::step(&lease);
+    async move { tick(&app, lease).await }.instrument(span)
+}
+
 /// One step, with its lease renewed while it goes on.
 async fn tick(app: &App, lease: Lease) {
-    let (kind, key) = (lease.step.kind(), lease.step.key());
+    let kind = lease.step.kind();
     let work = perform(app, &lease);
     tokio::pin!(work);
     let done = loop {
@@ -116,22 +125,23 @@ async fn tick(app: &App, lease: Lease) {
             done = &mut work => break done,
             () = tokio::time::sleep(RENEW_EVERY) => {
                 if let Ok(false) = steps::renew(&app.engine.db, &lease).await {
-                    tracing::warn!(kind, key, "lost the lease while working; dropped");
+                    app.metrics.lease_lost(kind);
+                    tracing::warn!("lost the lease while working; dropped");
                     return;
                 }
             }
         }
     };
-    app.metrics.step(kind, done.is_ok());
+    app.metrics.step(kind, &done);
     match done {
-        Ok(()) => tracing::debug!(kind, key, "done"),
+        Ok(()) => tracing::debug!("done"),
         // Another worker has it: what was done here changed nothing.
-        Err(Error::Fenced) => tracing::warn!(kind, key, "fenced"),
+        Err(Error::Fenced) => tracing::warn!("fenced"),
         Err(error) => {
-            tracing::error!(kind, key, %error, "step failed");
+            tracing::error!(%error, "step failed");
             let again = Next::Retry(backoff(app, lease.attempt), error.to_string());
             if let Err(error) = app.engine.end(&lease, again, Extra::default()).await {
-                tracing::error!(kind, key, %error, "and could not be put back; its lease will end");
+                tracing::error!(%error, "and could not be put back; its lease will end");
             }
         }
     }

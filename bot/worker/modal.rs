@@ -116,7 +116,6 @@ pub(super) async fn open(app: &App, lease: &Lease) -> Result<(), Error> {
             true => app.slack.open_view(trigger, &first).await,
             false => Err(crate::slack::Failure::Never("expired_trigger_id".into())),
         };
-        app.metrics.slack("views.open", opened.is_ok());
         if let Err(failure) = opened {
             tracing::warn!(%failure, "the modal could not be opened");
             return tell(

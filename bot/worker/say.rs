@@ -11,6 +11,7 @@ use crate::{
         steps::{Lease, Next},
         timelines,
     },
+    telemetry,
 };
 use jiff::Timestamp;
 use rollback_domain::{
@@ -82,6 +83,7 @@ pub(super) async fn put(
     words: Words,
     sent: Sent,
 ) -> Result<(), Error> {
+    telemetry::incident(rollback);
     let channel = &rollback.channel;
     let now = app.engine.clock.now();
     if sent.ts.is_some() {
@@ -109,12 +111,6 @@ pub(super) async fn put(
             .map(|()| ts.clone()),
         None => post_once(app, lease, channel, thread, &words, key).await,
     };
-    let method = if sent.ts.is_some() {
-        "chat.update"
-    } else {
-        "chat.postMessage"
-    };
-    app.metrics.slack(method, result.is_ok());
     match result {
         Ok(ts) => {
             let now = Sent {
@@ -280,7 +276,6 @@ pub(super) async fn whisper(
     if matches!(result, Err(Failure::Never(_))) {
         result = app.slack.tell(channel, person, thread, words).await;
     }
-    app.metrics.slack("tell", result.is_ok());
     let next = match result {
         Ok(()) => Next::Done,
         Err(Failure::Never(code)) => {
@@ -479,7 +474,6 @@ pub(super) async fn export(app: &App, lease: &Lease) -> Result<(), Error> {
                 .await
         }
     };
-    app.metrics.slack("upload", uploaded.is_ok());
     match uploaded {
         Ok(()) => {
             let happening = Happening {

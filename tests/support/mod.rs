@@ -1,5 +1,6 @@
 //! The world a story happens in: Slack, platforms, people and a clock, all over real HTTP.
 
+pub mod logs;
 pub mod pagerduty;
 pub mod site;
 pub mod vercel;
@@ -77,6 +78,7 @@ impl World {
     /// The same with other roles, and other sections besides.
     pub async fn set_up(roles: &str, services: &str) -> World {
         let _ = rollback_bot::http_client();
+        logs::watch();
         // Three days before dawn, so that what is deployed has a past.
         let clock = Clock::standing(dawn().checked_sub(DAYS_BEFORE).unwrap());
         let time: Arc<dyn Fn() -> Timestamp + Send + Sync> = {
@@ -394,6 +396,11 @@ impl Drop for World {
             return;
         }
         assert_eq!(
+            logs::watch().found(),
+            Vec::<String>::new(),
+            "a secret was logged, by the thread that is named"
+        );
+        assert_eq!(
             self.slack.violations(),
             Vec::<String>::new(),
             "Slack's limits were broken"
@@ -463,5 +470,9 @@ async fn database(dir: &TempDir) -> String {
         .unwrap();
     let mut url = url::Url::parse(&server).unwrap();
     url.set_path(&name);
+    // A server that wants none takes any.
+    if url.password().is_none() {
+        url.set_password(Some(logs::DATABASE_PASSWORD)).unwrap();
+    }
     url.to_string()
 }

@@ -1,0 +1,70 @@
+//! How much there is to do, for those who watch.
+
+use super::{Db, micros, read, reading};
+use jiff::Timestamp;
+use rollback_domain::rollback::Rollback;
+use std::time::Duration;
+
+/// How long a step may be due before it is late.
+const LATE_AFTER: Duration = Duration::from_secs(30);
+
+/// What is left to do of one kind.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Steps {
+    /// The kind, as it is stored; perhaps one of a newer version.
+    pub kind: String,
+    /// How many are left to do, now or later.
+    pub waiting: i64,
+    /// How many of them are due for more than thirty seconds.
+    pub late: i64,
+    /// How many of them got nowhere the last time.
+    pub failing: i64,
+}
+
+/// What there is to do.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Overview {
+    /// By kind. Of more than ten thousand steps, those that are due first.
+    pub steps: Vec<Steps>,
+    /// How many rollbacks have not ended, by the name of their state.
+    pub open: Vec<(String, i64)>,
+    /// Those that are unknown, a hundred at most.
+    pub unknown: Vec<Rollback>,
+}
+
+const STEPS: &str = "SELECT kind, count(*),
+        sum(CASE WHEN due_at < $1 THEN 1 ELSE 0 END), sum(CASE WHEN last_error IS NULL THEN 0 ELSE 1 END)
+    FROM (SELECT kind, due_at, last_error FROM step WHERE due_at IS NOT NULL ORDER BY due_at LIMIT 10000) AS due
+    GROUP BY kind";
+// A rollback that has not ended is being driven, so the table of all of them need not be read.
+const OPEN: &str = "SELECT state, count(*) FROM rollback
+    WHERE id IN (SELECT CAST(substr(key, 4) AS BIGINT) FROM step WHERE kind = 'drive')
+    GROUP BY state";
+const UNKNOWN: &str =
+    "SELECT doc FROM rollback WHERE holds = 1 AND state = 'unknown' ORDER BY id LIMIT 100";
+
+/// Reads it: three short queries, each over an index.
+pub async fn overview(db: &Db, now: Timestamp) -> sqlx::Result<Overview> {
+    let late = micros(now.checked_sub(LATE_AFTER).unwrap_or(now));
+    let steps: Vec<(String, i64, i64, i64)> =
+        reading!(db, pool => sqlx::query_as(STEPS).bind(late).fetch_all(pool).await)?;
+    let open = reading!(db, pool => sqlx::query_as(OPEN).fetch_all(pool).await)?;
+    let unknown: Vec<(String,)> =
+        reading!(db, pool => sqlx::query_as(UNKNOWN).fetch_all(pool).await)?;
+    Ok(Overview {
+        steps: steps
+            .into_iter()
+            .map(|(kind, waiting, late, failing)| Steps {
+                kind,
+                waiting,
+                late,
+                failing,
+            })
+            .collect(),
+        open,
+        unknown: unknown
+            .iter()
+            .map(|(doc,)| read(doc))
+            .collect::<sqlx::Result<_>>()?,
+    })
+}

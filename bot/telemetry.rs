@@ -1,0 +1,322 @@
+//! What can be seen of the work: log lines, and the spans that tell what each line is about.
+//!
+//! A request has one span and a step has one. Both carry the number of the rollback as soon as it
+//! is known, so that everything between a click and its outcome is found by `RB-41`. With the
+//! feature `otlp` the same spans are sent to a collector, where one rollback is one trace.
+
+#[cfg(feature = "otlp")]
+pub mod otlp;
+
+use crate::{engine::Ask, store::steps::Lease};
+use rollback_domain::{
+    grammar::About,
+    rollback::Rollback,
+    step::{Show, Step},
+};
+use sha2::{Digest, Sha256};
+use std::{
+    borrow::Cow,
+    fmt,
+    io::{self, IsTerminal, Write},
+};
+use tracing::{Span, Subscriber, field};
+#[cfg(not(feature = "otlp"))]
+use tracing_subscriber::layer::Identity;
+use tracing_subscriber::{
+    EnvFilter, Layer, fmt::MakeWriter, layer::SubscriberExt, registry::LookupSpan,
+    util::SubscriberInitExt,
+};
+use url::Url;
+
+/// What is shown unless `RUST_LOG` says otherwise. Libraries at `debug` and `trace` may show
+/// addresses, and what is in them; no level of our own shows a secret.
+const SHOWN: &str = "warn,rollback_bot=info";
+/// The longest line, in bytes. What is longer was written by somebody else.
+const LINE_AT_MOST: usize = 8 * 1024;
+/// How much of each value is kept in a line that is too long, in bytes.
+const VALUE_AT_MOST: usize = 1024;
+
+/// How lines are written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Format {
+    /// For people.
+    #[default]
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// What is shown, and how.
+#[derive(Debug)]
+pub struct Shown {
+    format: Format,
+    filter: EnvFilter,
+}
+
+impl Shown {
+    /// As `LOG_FORMAT` and `RUST_LOG` say it; a sentence when they cannot be followed.
+    pub fn from_env(env: &dyn Fn(&str) -> Option<String>) -> Result<Self, String> {
+        let format = match env("LOG_FORMAT").as_deref() {
+            None | Some("" | "text") => Format::Text,
+            Some("json") => Format::Json,
+            Some(_) => return Err("LOG_FORMAT is neither text nor json".into()),
+        };
+        let wanted = env("RUST_LOG").filter(|wanted| !wanted.trim().is_empty());
+        let filter = EnvFilter::try_new(wanted.as_deref().unwrap_or(SHOWN))
+            .map_err(|error| format!("RUST_LOG cannot be read ({error}); for example {SHOWN}"))?;
+        Ok(Self { format, filter })
+    }
+
+    /// Shows it from here on, on stderr and at the collector, until what it gives is closed.
+    pub fn start(self) -> anyhow::Result<Shipping> {
+        #[cfg(feature = "otlp")]
+        let (shipping, spans) = otlp::start_from_env()?;
+        #[cfg(not(feature = "otlp"))]
+        let (shipping, spans) = (Shipping, Identity::new());
+        tracing_subscriber::registry()
+            .with(self.filter)
+            .with(lines(self.format, io::stderr().is_terminal(), io::stderr))
+            .with(spans)
+            .try_init()?;
+        Ok(shipping)
+    }
+}
+
+/// Spans on their way to the collector; nothing, without the feature `otlp`.
+#[cfg(not(feature = "otlp"))]
+#[derive(Debug)]
+pub struct Shipping;
+
+#[cfg(not(feature = "otlp"))]
+impl Shipping {
+    /// Sends what is left.
+    pub async fn close(self) {}
+}
+
+#[cfg(feature = "otlp")]
+pub use otlp::Shipping;
+
+/// Lines in a format, none of them much longer than 8 KiB, into what `to` makes.
+pub fn lines<S, M>(format: Format, in_colour: bool, to: M) -> Box<dyn Layer<S> + Send + Sync>
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    M: for<'a> MakeWriter<'a> + Send + Sync + 'static,
+{
+    let to = Bounded { format, to };
+    match format {
+        Format::Text => tracing_subscriber::fmt::layer()
+            .with_ansi(in_colour)
+            .with_writer(to)
+            .boxed(),
+        Format::Json => tracing_subscriber::fmt::layer()
+            .json()
+            .flatten_event(true)
+            .with_current_span(false)
+            .with_writer(to)
+            .boxed(),
+    }
+}
+
+/// Cuts lines that are too long. Each line is one write.
+struct Bounded<M> {
+    format: Format,
+    to: M,
+}
+
+impl<'a, M: MakeWriter<'a>> MakeWriter<'a> for Bounded<M> {
+    type Writer = Bounded<M::Writer>;
+
+    fn make_writer(&'a self) -> Self::Writer {
+        Bounded {
+            format: self.format,
+            to: self.to.make_writer(),
+        }
+    }
+}
+
+impl<W: Write> Write for Bounded<W> {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        self.to.write_all(&bounded(self.format, line))?;
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.to.flush()
+    }
+}
+
+fn bounded(format: Format, line: &[u8]) -> Cow<'_, [u8]> {
+    if line.len() <= LINE_AT_MOST {
+        return Cow::Borrowed(line);
+    }
+    let text = String::from_utf8_lossy(line);
+    let cut = |text: &str, at_most| format!("{}… ({} bytes)", start(text, at_most), text.len());
+    let whole = match format {
+        Format::Text => Err(()),
+        Format::Json => serde_json::from_str::<serde_json::Value>(&text).map_err(drop),
+    };
+    let mut line = match whole {
+        // A part of an object is none: its values are cut instead.
+        Ok(mut whole) => {
+            shorten(&mut whole, &|text| cut(text, VALUE_AT_MOST));
+            whole.to_string()
+        }
+        Err(()) => cut(text.trim_end(), LINE_AT_MOST),
+    };
+    line.push('\n');
+    Cow::Owned(line.into_bytes())
+}
+
+fn shorten(value: &mut serde_json::Value, cut: &dyn Fn(&str) -> String) {
+    match value {
+        serde_json::Value::String(text) if text.len() > VALUE_AT_MOST => *text = cut(text),
+        serde_json::Value::Array(values) => values.iter_mut().for_each(|value| shorten(value, cut)),
+        serde_json::Value::Object(values) => {
+            values.values_mut().for_each(|value| shorten(value, cut));
+        }
+        _ => {}
+    }
+}
+
+/// The first bytes of a text, as many as are whole characters.
+fn start(text: &str, at_most: usize) -> &str {
+    &text[..text.floor_char_boundary(at_most)]
+}
+
+/// Tells apart the rollbacks of this bot and of others that tell the same collector: by the
+/// address that all its replicas have.
+pub fn here(address: &Url) {
+    #[cfg(feature = "otlp")]
+    otlp::here(address);
+    #[cfg(not(feature = "otlp"))]
+    let _ = address;
+}
+
+/// The span of something that a person or Slack sent: how it came (`command`, `click`, `form`,
+/// `mention`, `event`), who sent it and where. The rest is added when it is known.
+pub fn request(input: &'static str, person: &str, channel: &str) -> Span {
+    tracing::info_span!(
+        "request",
+        input,
+        person,
+        channel,
+        verb = field::Empty,
+        key = field::Empty,
+        rollback = field::Empty
+    )
+}
+
+/// Adds the key by which the present request is recognised. Steps that it leaves carry the same.
+pub fn keyed(key: &str) {
+    Span::current().record("key", field::display(Key(key)));
+}
+
+/// Adds what the present request wants.
+pub fn wants(verb: &'static str) {
+    Span::current().record("verb", verb);
+}
+
+/// Adds that the present request or step is about a rollback.
+pub fn about(rollback: u64) {
+    let span = Span::current();
+    span.record("rollback", field::display(format_args!("RB-{rollback}")));
+    #[cfg(feature = "otlp")]
+    otlp::belongs(&span, rollback);
+}
+
+/// Adds the rollback that input is about, if it says one.
+pub fn asks(ask: &Ask) {
+    if let Ask::Leave(step) = ask
+        && let Some(rollback) = named(step)
+    {
+        about(rollback);
+    }
+}
+
+/// The span of a step. [`incident`] adds the incident once the rollback has been read.
+pub fn step(lease: &Lease) -> Span {
+    let key = lease.step.key();
+    let span = tracing::info_span!(
+        "step",
+        kind = lease.step.kind(),
+        key = %Key(&key),
+        attempt = lease.attempt,
+        rollback = field::Empty,
+        incident = field::Empty
+    );
+    if !span.is_disabled()
+        && let Some(rollback) = named(&lease.step).or_else(|| in_key(&key))
+    {
+        span.in_scope(|| about(rollback));
+    }
+    span
+}
+
+/// Adds the incident of the rollback that the present step is about.
+pub fn incident(rollback: &Rollback) {
+    let id = rollback.incident;
+    Span::current().record("incident", field::display(format_args!("INC-{id}")));
+}
+
+/// Tells the collector of a rollback that has ended: one span, from the command to the end.
+pub fn ended(rollback: &Rollback) {
+    #[cfg(feature = "otlp")]
+    otlp::whole(rollback);
+    #[cfg(not(feature = "otlp"))]
+    let _ = rollback;
+}
+
+/// The rollback that a step is about, where it says so outside its key.
+fn named(step: &Step) -> Option<u64> {
+    match step {
+        Step::Act { rollback, .. } | Step::Modal { rollback, .. } => Some(*rollback),
+        Step::Show {
+            show: Show::Why { rollback },
+            ..
+        } => Some(*rollback),
+        Step::Show {
+            show: Show::Who {
+                about: About::Rollback(rollback),
+            },
+            ..
+        } => Some(*rollback),
+        Step::Post { under, .. } => *under,
+        Step::Export { rollback, .. } => *rollback,
+        _ => None,
+    }
+}
+
+/// The rollback that a key names first.
+fn in_key(key: &str) -> Option<u64> {
+    let digits = key.split_once("RB-")?.1;
+    let end = digits.find(|c: char| !c.is_ascii_digit());
+    digits[..end.unwrap_or(digits.len())].parse().ok()
+}
+
+/// A key as it may be shown. What the bot made itself is shown as it is; what came with a request
+/// holds Slack's trigger, which opens forms, and is shown as a hash of it.
+struct Key<'a>(&'a str);
+
+impl fmt::Display for Key<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const OURS: [&str; 3] = ["RB-", "trigger:RB-", "resolve:RB-"];
+        // What is left behind by an input has its key, and a word before it.
+        const BEFORE: [&str; 3] = ["answer:", "refused:", "note:"];
+        let mut key = self.0;
+        while let Some(rest) = BEFORE.iter().find_map(|word| key.strip_prefix(word)) {
+            f.write_str(&key[..key.len() - rest.len()])?;
+            key = rest;
+        }
+        let named = !key.contains(':') || OURS.iter().any(|ours| key.starts_with(ours));
+        match named {
+            true => f.write_str(start(key, 200)),
+            false => {
+                let hash = Sha256::digest(key.as_bytes());
+                write!(f, "#{}", hex::encode(&hash[..6]))
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
