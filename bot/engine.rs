@@ -9,7 +9,7 @@ mod together;
 use crate::{
     clock::Clock,
     store::{
-        Db, Tx, messages, rollbacks, rosters,
+        Db, Tx, messages, missed, rollbacks, rosters,
         steps::{self, Lease, Next},
         timelines,
     },
@@ -143,6 +143,8 @@ pub enum Taken {
 pub struct Extra {
     /// What Slack has now, by message key and channel.
     pub sent: Option<(String, String, messages::Sent)>,
+    /// What becomes of what a channel has missed.
+    pub missed: Option<(String, missed::Change)>,
     /// What the platform served: service, environment, survey.
     pub saw: Option<(String, String, Survey)>,
     /// Who was found in the sources of roles.
@@ -360,6 +362,9 @@ impl Engine {
     ) -> Result<(), Error> {
         if let Some((key, channel, sent)) = &extra.sent {
             messages::sent(&mut tx, key, channel, sent).await?;
+        }
+        if let Some((channel, change)) = &extra.missed {
+            missed::change(&mut tx, channel, change, now).await?;
         }
         if let Some((service, environment, survey)) = &extra.saw {
             rollbacks::saw(&mut tx, service, environment, survey, now).await?;

@@ -41,7 +41,7 @@ use metrics::Metrics;
 use pagerduty::PagerDuty;
 use providers::{Provider, releases::Releases, timed::Timed, vercel::Vercel};
 use rollback_domain::{authority::Roster, policy::Policy, rollback::Rollback};
-use slack::Slack;
+use slack::{Slack, pace::Pace};
 use std::{collections::BTreeMap, fmt, sync::Arc, time::Duration};
 use store::Db;
 use tokio::sync::OnceCell;
@@ -109,7 +109,8 @@ impl App {
                 &config.slack.api_url,
                 config.slack.bot_token.expose(),
             )
-            .counted(metrics.clone()),
+            .counted(metrics.clone())
+            .paced(Pace::new(db.clone(), clock.clone(), metrics.clone())),
             pagerduty: pagerduty(&config, &http),
             engine: Engine::new(db, clock),
             metrics,

@@ -37,6 +37,7 @@ pub struct Metrics {
     platforms: Timed<Called>,
     slack: Timed<Method>,
     slack_waits: Counter<f64, AtomicU64>,
+    slack_pacing: Family<Paced, Counter>,
     pages: Family<Outcome, Counter>,
     worker: Gauge,
     worker_stopped: Arc<AtomicBool>,
@@ -95,6 +96,11 @@ struct Called {
 struct Method {
     method: &'static str,
     outcome: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct Paced {
+    method: String,
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
@@ -170,6 +176,7 @@ impl Default for Metrics {
             platforms: Family::new_with_constructor(calling),
             slack: Family::new_with_constructor(calling),
             slack_waits: Counter::default(),
+            slack_pacing: Family::default(),
             pages: Family::default(),
             worker: Gauge::default(),
             worker_stopped: Arc::default(),
@@ -242,6 +249,11 @@ impl Metrics {
             "slack_wait_seconds",
             "How long Slack asked to wait because of too many calls",
             self.slack_waits.clone(),
+        );
+        registry.register(
+            "slack_pacing",
+            "Calls to Slack that had to wait for a budget, by method",
+            Family::clone(&self.slack_pacing),
         );
         registry.register(
             "pages",
@@ -395,6 +407,11 @@ impl Metrics {
         self.slack
             .get_or_create(&Method { method, outcome })
             .observe(took.as_secs_f64());
+    }
+    /// A call to Slack had to wait for a budget.
+    pub fn slack_paced(&self, method: &str) {
+        let method = method.to_owned();
+        self.slack_pacing.get_or_create(&Paced { method }).inc();
     }
 
     /// Slack asked to wait.

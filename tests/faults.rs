@@ -44,7 +44,8 @@ async fn slack_being_down_delays_words_and_not_the_rollback() {
       |   Timeline of INC-1, exported when RB-1 closed: 12 entries.
       |   [file INC-1-RB-1-timeline.md 1835 bytes]
     Rollback Bot:
-      ROLLBACK VERIFIED · frontend (production) · v214 → v213 · RB-1
+      Late: Slack took no messages from 03:12:10 UTC to 03:17:16 UTC. What happened meanwhile:
+      • 03:12:10 UTC  ROLLBACK VERIFIED · frontend (production) · v214 → v213 · RB-1
       Why  checkout 500s
       Status  v213 answers from outside and passes its checks.
       Now serving  v213 on 8/8, since 2026-03-14 03:12:00 UTC

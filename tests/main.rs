@@ -16,6 +16,7 @@ mod edge;
 mod emergency;
 mod faults;
 mod objections;
+mod outage;
 mod platform;
 mod program;
 mod releases;

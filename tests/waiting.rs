@@ -346,7 +346,7 @@ async fn a_pagerduty_that_is_down_is_told_when_it_is_back_and_once() {
     assert!(world.channel().contains("PagerDuty"));
     world.pagerduty.breaks(Broken::Not);
     until(&mut world, "03:48:00").await;
-    assert_snapshot!(world.pagerduty.pages().join("\n"), @r#"trigger rollback-bot:rollback.example.com:RB-1:approval: RB-1 has waited since 03:12 UTC for an approval to roll back frontend (production), v214 → v213; asked for by @maya, because "checkout 500s""#);
+    assert_snapshot!(world.pagerduty.pages().join("\n"), @r#"trigger rollback-bot:rollback.example.com:RB-1:approval: LATE, PagerDuty could not be told since 03:42 UTC: RB-1 has waited since 03:12 UTC for an approval to roll back frontend (production), v214 → v213; asked for by @maya, because "checkout 500s""#);
     until(&mut world, "03:51:00").await;
     assert_eq!(world.pagerduty.pages().len(), 1);
     assert_eq!(world.channel(), "");
@@ -436,8 +436,8 @@ async fn a_fresh_card_waits_on_where_the_one_before_it_was() {
     Rollback Bot:
       Roll back frontend (production)?  RB-2
       Requested by @maya at 03:22:00 UTC · "checkout 500s" · expires 03:32:00 UTC · replaces RB-1
-      Now  `v215`  5e6f7a8  live since 03:19:00 UTC by lee (3 m 1 s ago)  "hotfix"
-      Target  `v214`  a1b2c3d  live since 02:41:00 UTC by kim (41 m 1 s ago)  "checkout: new tax engine" · served 38 m until 03:19:00 UTC · previous known good
+      Now  `v215`  5e6f7a8  live since 03:19:00 UTC by lee (3 m ago)  "hotfix"
+      Target  `v214`  a1b2c3d  live since 02:41:00 UTC by kim (41 m ago)  "checkout: new tax engine" · served 38 m until 03:19:00 UTC · previous known good
       Un-ships  1 release: v215 "hotfix" (the commits between are unknown)
       Restores  code, cron jobs of the target's vercel.json, env values baked into the build
       Leaves  database · today's env settings · flags · storage
@@ -559,7 +559,7 @@ async fn a_page_that_could_not_be_sent_yet_is_not_lost_with_its_card() {
     world.settle().await;
     assert_snapshot!(world.pagerduty.pages().join("\n"), @r#"
     resolve rollback-bot:rollback.example.com:RB-1:approval
-    trigger rollback-bot:rollback.example.com:RB-2:approval: RB-2 has waited since 03:12 UTC for an approval to roll back frontend (production), v215 → v214; asked for by @maya, because "checkout 500s"
+    trigger rollback-bot:rollback.example.com:RB-2:approval: LATE, PagerDuty could not be told since 03:32 UTC: RB-2 has waited since 03:12 UTC for an approval to roll back frontend (production), v215 → v214; asked for by @maya, because "checkout 500s"
     trigger rollback-bot:rollback.example.com:RB-2:approval: RB-2 has waited since 03:12 UTC for an approval to roll back frontend (production), v215 → v214; asked for by @maya, because "checkout 500s"
     resolve rollback-bot:rollback.example.com:RB-2:approval
     "#);

@@ -87,13 +87,18 @@ pub fn user_id(text: &str) -> &str {
 
 /// What was stored to be said, as Slack wants it.
 pub fn spoken(spoken: &Spoken) -> String {
+    spoken_with(spoken, mention)
+}
+
+/// The same, with the people it names as `person` has them.
+pub fn spoken_with(spoken: &Spoken, person: impl Fn(&str) -> String) -> String {
     match spoken {
         Spoken::Text(text) => escape(text),
         Spoken::Mrkdwn(text) => text.clone(),
         Spoken::Naming(text, people) => {
             let mut said = escape(text);
             for (n, id) in people.iter().enumerate() {
-                said = said.replace(&format!("\u{1}{n}\u{1}"), &mention(id));
+                said = said.replace(&format!("\u{1}{n}\u{1}"), &person(id));
             }
             said
         }

@@ -744,7 +744,7 @@ pub fn time(at: Timestamp) -> String {
 }
 
 /// A time of day, with the date when it is not today's.
-fn moment(at: Timestamp, now: Timestamp) -> String {
+pub fn moment(at: Timestamp, now: Timestamp) -> String {
     match between(at, now) < Duration::from_secs(18 * 3_600) {
         true => time(at),
         false => format!(

@@ -3,15 +3,19 @@
 pub mod blocks;
 pub mod card;
 pub mod glass;
+pub mod late;
 pub mod modal;
+pub mod pace;
 
 use crate::metrics::Metrics;
+use pace::Pace;
 use reqwest::{Client, StatusCode, header::RETRY_AFTER};
 use rollback_domain::people::Standing;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 use slack_morphism::prelude::{SlackBlock, SlackView};
 use std::{
+    collections::BTreeMap,
     fmt,
     time::{Duration, Instant},
 };
@@ -33,6 +37,7 @@ pub struct Slack {
     api_url: String,
     token: String,
     metrics: Metrics,
+    pace: Option<Pace>,
 }
 
 impl fmt::Debug for Slack {
@@ -54,6 +59,14 @@ pub enum Failure {
         /// What Slack wants us to wait.
         after: Option<Duration>,
     },
+    /// It was not sent: Slack would not allow so many calls. After so long it would.
+    #[error("Slack allows no more calls of {method} for a moment")]
+    TooSoon {
+        /// The method.
+        method: String,
+        /// How long it has to wait.
+        wait: Duration,
+    },
     /// It is not known whether it was done.
     #[error("{0}")]
     Lost(String),
@@ -67,7 +80,7 @@ impl Failure {
     pub fn code(&self) -> Option<&str> {
         match self {
             Failure::Never(code) => Some(code),
-            Failure::Later { .. } | Failure::Lost(_) => None,
+            Failure::Later { .. } | Failure::TooSoon { .. } | Failure::Lost(_) => None,
         }
     }
 }
@@ -115,6 +128,15 @@ impl Slack {
             api_url: api_url.as_str().trim_end_matches('/').to_owned(),
             token: token.to_owned(),
             metrics: Metrics::default(),
+            pace: None,
+        }
+    }
+
+    /// The same within the budgets that all replicas share.
+    pub fn paced(self, pace: Pace) -> Self {
+        Self {
+            pace: Some(pace),
+            ..self
         }
     }
 
@@ -129,12 +151,22 @@ impl Slack {
         method: &'static str,
         body: &impl Serialize,
     ) -> Result<T, Failure> {
+        self.call_in(method, method, body).await
+    }
+
+    /// The same, counted in a bucket of the method's.
+    async fn call_in<T: DeserializeOwned>(
+        &self,
+        method: &'static str,
+        bucket: &str,
+        body: &impl Serialize,
+    ) -> Result<T, Failure> {
         let request = self
             .http
             .post(format!("{}/{method}", self.api_url))
             .bearer_auth(&self.token)
             .json(body);
-        self.send(method, request).await
+        self.send(method, bucket, request).await
     }
 
     /// Calls a Web API method that wants a form.
@@ -148,15 +180,28 @@ impl Slack {
             .post(format!("{}/{method}", self.api_url))
             .bearer_auth(&self.token)
             .form(form);
-        self.send(method, request).await
+        self.send(method, method, request).await
     }
 
+    /// Every call of a method goes through here, so that none is made that Slack would not allow.
     async fn send<T: DeserializeOwned>(
         &self,
         method: &'static str,
+        bucket: &str,
         request: reqwest::RequestBuilder,
     ) -> Result<T, Failure> {
-        self.count(method, self.sent(method, request)).await
+        let Some(pace) = &self.pace else {
+            return self.count(method, self.ask(method, request)).await;
+        };
+        pace.take(method, bucket).await?;
+        let answer = self.count(method, self.ask(method, request)).await;
+        if let Err(Failure::Later {
+            after: Some(after), ..
+        }) = &answer
+        {
+            pace.hold(method, bucket, *after).await;
+        }
+        answer
     }
 
     /// Counts a call that is made, and how it ended.
@@ -179,12 +224,14 @@ impl Slack {
             Err(Failure::Later { after: None, .. }) => "later",
             Err(Failure::Lost(_)) => "lost",
             Err(Failure::Never(_)) => "refused",
+            // It was not made.
+            Err(Failure::TooSoon { .. }) => return answer,
         };
         self.metrics.slack(method, outcome, began.elapsed());
         answer
     }
 
-    async fn sent<T: DeserializeOwned>(
+    async fn ask<T: DeserializeOwned>(
         &self,
         method: &'static str,
         request: reqwest::RequestBuilder,
@@ -279,7 +326,10 @@ impl Slack {
         if let Some(thread) = thread {
             body["thread_ts"] = json!(thread);
         }
-        let posted: Posted = self.call("chat.postMessage", &body).await?;
+        let method = "chat.postMessage";
+        let posted: Posted = self
+            .call_in(method, &format!("{method} {channel}"), &body)
+            .await?;
         Ok(posted.ts)
     }
 
@@ -297,11 +347,21 @@ impl Slack {
         thread: Option<&str>,
         key: &str,
     ) -> Result<Option<String>, Failure> {
+        Ok(self.keys(channel, thread).await?.remove(key))
+    }
+
+    /// The last hundred messages of a channel or thread that have a key: their `ts` by it.
+    pub async fn keys(
+        &self,
+        channel: &str,
+        thread: Option<&str>,
+    ) -> Result<BTreeMap<String, String>, Failure> {
         let recent = self.recent(channel, thread).await?;
-        let ours = recent
-            .iter()
-            .find(|message| message["metadata"]["event_payload"]["key"] == key);
-        Ok(ours.and_then(|message| message["ts"].as_str().map(str::to_owned)))
+        let keyed = recent.iter().filter_map(|message| {
+            let key = message["metadata"]["event_payload"]["key"].as_str()?;
+            Some((key.to_owned(), message["ts"].as_str()?.to_owned()))
+        });
+        Ok(keyed.collect())
     }
 
     /// Whether a file with this name is among the last hundred messages of a channel or thread.

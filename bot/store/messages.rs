@@ -39,15 +39,6 @@ pub async fn sent(tx: &mut Tx, key: &str, channel: &str, sent: &Sent) -> sqlx::R
         .execute(c).await.map(drop))
 }
 
-const LAST_POST: &str = "SELECT max(sent_at) FROM message WHERE channel = $1";
-
-/// When something was last posted to the channel.
-pub async fn last_post(db: &Db, channel: &str) -> sqlx::Result<Option<Timestamp>> {
-    let (at,): (Option<i64>,) =
-        reading!(db, pool => sqlx::query_as(LAST_POST).bind(channel).fetch_one(pool).await)?;
-    Ok(at.map(moment))
-}
-
 const ANSWERS: &str = "SELECT key, answer FROM inbox WHERE key IN ";
 const TAKE: &str = "INSERT INTO inbox (key, answer, received_at) ";
 const SWEEP: &str = "DELETE FROM inbox WHERE received_at < $1";

@@ -9,7 +9,9 @@
 
 pub mod backup;
 pub mod messages;
+pub mod missed;
 pub mod overview;
+pub mod pace;
 pub mod rollbacks;
 pub mod rosters;
 pub mod steps;

@@ -19,6 +19,10 @@ pub struct Lease {
     pub step: Step,
     /// How often it was begun since it last got somewhere.
     pub attempt: i64,
+    /// Since when it is to be done, since it last got somewhere.
+    pub wanted_at: Timestamp,
+    /// Whether it was tried since then and failed.
+    pub failed: bool,
     epoch: i64,
     signal: i64,
 }
@@ -29,24 +33,29 @@ const HEAR_AGAIN: Duration = Duration::from_secs(1);
 const LEASE: i64 = 30_000_000;
 
 const CLAIM_SQLITE: &str = "UPDATE step SET epoch = epoch + 1, attempt = attempt + 1,
+        wanted_at = COALESCE(wanted_at, due_at),
         lease_until = CAST(unixepoch('subsec') * 1000000 AS INTEGER) + $1
     WHERE (kind, key) IN (
         SELECT kind, key FROM step
         WHERE due_at <= $2 AND (lease_until IS NULL OR lease_until < CAST(unixepoch('subsec') * 1000000 AS INTEGER))
         ORDER BY due_at LIMIT $3)
-    RETURNING payload, attempt, epoch, signal";
+    RETURNING payload, attempt, wanted_at, CAST(last_error IS NOT NULL AS INTEGER), epoch, signal";
 const CLAIM_POSTGRES: &str = "UPDATE step SET epoch = step.epoch + 1, attempt = step.attempt + 1,
+        wanted_at = COALESCE(step.wanted_at, step.due_at),
         lease_until = (extract(epoch FROM clock_timestamp()) * 1000000)::bigint + $1
     FROM (SELECT kind, key FROM step
         WHERE due_at <= $2 AND (lease_until IS NULL OR lease_until < (extract(epoch FROM clock_timestamp()) * 1000000)::bigint)
           AND kind = ANY($4)
         ORDER BY due_at LIMIT $3 FOR UPDATE SKIP LOCKED) due
     WHERE step.kind = due.kind AND step.key = due.key
-    RETURNING step.payload, step.attempt, step.epoch, step.signal";
+    RETURNING step.payload, step.attempt, step.wanted_at, CAST(step.last_error IS NOT NULL AS INTEGER)::bigint, step.epoch, step.signal";
+
+/// Payload, attempt, since when it is wanted, whether it failed, epoch, signal.
+type Claimed = (String, i64, i64, i64, i64, i64);
 
 /// Leases up to `limit` steps that are due.
 pub async fn claim(db: &Db, now: Timestamp, limit: i64) -> sqlx::Result<Vec<Lease>> {
-    let rows: Vec<(String, i64, i64, i64)> = match db {
+    let rows: Vec<Claimed> = match db {
         Db::Sqlite { write, .. } => {
             sqlx::query_as(CLAIM_SQLITE)
                 .bind(LEASE)
@@ -66,10 +75,13 @@ pub async fn claim(db: &Db, now: Timestamp, limit: i64) -> sqlx::Result<Vec<Leas
                 .await?
         }
     };
-    let lease = |(payload, attempt, epoch, signal): (String, i64, i64, i64)| match read(&payload) {
+    let lease = |(payload, attempt, wanted_at, failed, epoch, signal): Claimed| match read(&payload)
+    {
         Ok(step) => Some(Lease {
             step,
             attempt,
+            wanted_at: moment(wanted_at),
+            failed: failed != 0,
             epoch,
             signal,
         }),
@@ -173,14 +185,15 @@ pub enum Next {
     Done,
     /// It got somewhere and goes on then.
     At(Timestamp),
-    /// It was not begun, because it is too soon.
+    /// It was not begun, because it is too soon: what is known of earlier attempts stays.
     Wait(Timestamp),
     /// It got nowhere and is tried again then; why.
     Retry(Timestamp, String),
 }
 
 const FORGET: &str = "DELETE FROM step WHERE kind = $1 AND key = $2 AND epoch = $3 AND signal = $4";
-const REARM: &str = "UPDATE step SET lease_until = NULL, attempt = CASE $5 WHEN 1 THEN attempt WHEN 2 THEN attempt - 1 ELSE 0 END, last_error = $6,
+const REARM: &str = "UPDATE step SET lease_until = NULL, attempt = CASE $5 WHEN 1 THEN attempt WHEN 2 THEN attempt - 1 ELSE 0 END,
+        wanted_at = CASE $5 WHEN 0 THEN NULL ELSE wanted_at END, last_error = CASE $5 WHEN 2 THEN last_error ELSE $6 END,
         due_at = CASE WHEN signal <> $4 AND due_at < $7 THEN due_at ELSE $7 END
     WHERE kind = $1 AND key = $2 AND epoch = $3";
 

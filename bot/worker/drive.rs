@@ -468,12 +468,9 @@ impl Drive<'_> {
 
     async fn put_with(self, command: Command, extra: Extra) -> Result<(), Error> {
         let id = self.rollback.id;
-        match self
-            .app
-            .engine
-            .complete(self.lease, id, command, &self.policy, extra)
-            .await?
-        {
+        let engine = &self.app.engine;
+        // Large, and in every way that a rollback is driven: kept off the stack.
+        match Box::pin(engine.complete(self.lease, id, command, &self.policy, extra)).await? {
             Ok(rollback) => tracing::info!(id, state = rollback.state.name(), "moved"),
             Err(refusal) => tracing::info!(id, %refusal, "did not move"),
         }

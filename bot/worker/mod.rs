@@ -7,6 +7,7 @@
 mod act;
 mod drive;
 mod glass;
+mod late;
 mod modal;
 mod page;
 mod say;
@@ -36,6 +37,9 @@ const LOOK_EVERY: Duration = Duration::from_millis(500);
 const PATIENCE: i64 = 4;
 /// How often a lease is renewed while its work goes on.
 const RENEW_EVERY: Duration = Duration::from_secs(10);
+/// How long a call waits for its turn among our own at most. Longer waits are Slack's wish, and what
+/// waits for them was tried in vain.
+const OWN_PACE: Duration = Duration::from_secs(5);
 /// How often the platforms are read for the board.
 const SURVEY_EVERY: Duration = Duration::from_secs(300);
 
@@ -162,6 +166,7 @@ async fn perform(app: &App, lease: &Lease) -> Result<(), Error> {
         Step::Outcome { rollback } => say::outcome(app, lease, *rollback).await,
         Step::Tell { .. } => say::tell(app, lease).await,
         Step::Post { .. } => say::post(app, lease).await,
+        Step::Late { channel } => Box::pin(late::late(app, lease, channel)).await,
         Step::Export { .. } => say::export(app, lease).await,
         Step::Modal { .. } => modal::open(app, lease).await,
         Step::Show { .. } => show::show(app, lease).await,
@@ -200,12 +205,20 @@ fn later(app: &App, wait: Duration) -> Timestamp {
 /// When to call Slack again after a failure that may pass.
 fn after_failure(app: &App, lease: &Lease, failure: &Failure) -> Next {
     let at = match failure {
+        Failure::TooSoon { wait, .. } if *wait <= OWN_PACE => return Next::Wait(later(app, *wait)),
+        Failure::TooSoon { wait, .. } => later(app, *wait),
         Failure::Later {
             after: Some(after), ..
         } => later(app, (*after).max(Duration::from_millis(100))),
         _ => backoff(app, lease.attempt),
     };
     Next::Retry(at, failure.to_string())
+}
+
+/// How long a step has been tried without getting anywhere.
+fn tried_for(app: &App, lease: &Lease) -> Duration {
+    let since = app.engine.clock.now().duration_since(lease.wanted_at);
+    Duration::try_from(since).unwrap_or_default()
 }
 
 /// What a person is to Slack, read now, and the person with the name Slack has for them.

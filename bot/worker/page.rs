@@ -1,6 +1,6 @@
 //! PagerDuty: somebody is needed, or nobody is needed any more.
 
-use super::{backoff, later};
+use super::{backoff, later, say::LATE_AFTER, tried_for};
 use crate::{
     App,
     engine::{Error, Extra},
@@ -32,6 +32,10 @@ pub(super) async fn page(app: &App, lease: &Lease, id: u64, page: &Page) -> Resu
     let Some(pagerduty) = &app.pagerduty else {
         return app.engine.end(lease, Next::Done, Extra::default()).await;
     };
+    // PagerDuty shows when it was told, not when somebody was needed.
+    let since = lease.wanted_at.strftime("%H:%M UTC");
+    let late = (lease.failed && tried_for(app, lease) > LATE_AFTER)
+        .then(|| format!("LATE, PagerDuty could not be told since {since}"));
     let sent = match page {
         // By now it may not be needed any more: the page that takes it back may be out already.
         Page::Trigger { key, .. } if !is_wanted(&rollback, key) => {
@@ -48,7 +52,13 @@ pub(super) async fn page(app: &App, lease: &Lease, id: u64, page: &Page) -> Resu
                 "because": rollback.because,
                 "channel": rollback.channel,
             });
-            pagerduty.trigger(&named(key), summary, details, None).await
+            let summary = match &late {
+                Some(late) => format!("{late}: {summary}"),
+                None => summary.clone(),
+            };
+            pagerduty
+                .trigger(&named(key), &summary, details, None)
+                .await
         }
         // By now somebody is needed again, and it is the same page.
         Page::Resolve { key } if is_wanted(&rollback, key) => {
@@ -61,6 +71,17 @@ pub(super) async fn page(app: &App, lease: &Lease, id: u64, page: &Page) -> Resu
     match sent {
         Ok(()) => {
             let mut extra = Extra::default();
+            if let (Page::Trigger { .. }, Some(_)) = (page, &late) {
+                let happening = Happening {
+                    at: now,
+                    who: Actor::Bot,
+                    source: Source::Bot,
+                    kind: Kind::Paged,
+                    text: format!("PagerDuty took the page that was to be sent at {since}"),
+                    rollback: Some(id),
+                };
+                extra.happened = Some((rollback.incident, happening));
+            }
             // Decided while it was being sent: what takes it back may have been there first.
             let by_now = rollbacks::get(&app.engine.db, id).await?;
             if let Page::Trigger { key, .. } = page

@@ -1,19 +1,19 @@
 //! Saying things in Slack: late if Slack is down, never twice, and the last state last.
 
-use super::{after_failure, later, standing};
+use super::{after_failure, later, standing, tried_for};
 use crate::{
     App,
     engine::{Error, Extra, refused},
     slack::{Failure, Words, blocks, card},
     store::{
         messages::{self, Sent},
+        missed::{self, Change, Missed, What},
         rollbacks,
         steps::{Lease, Next},
         timelines,
     },
     telemetry,
 };
-use jiff::Timestamp;
 use rollback_domain::{
     people::{Person, Standing},
     refusal::{Refusal, Source},
@@ -26,8 +26,12 @@ use std::time::Duration;
 
 /// A message is edited at most so often.
 const EDIT_EVERY: Duration = Duration::from_secs(2);
-/// A channel is posted to at most so often: Slack allows about one a second.
-const POST_EVERY: Duration = Duration::from_secs(1);
+/// A card that somebody deleted is posted again after so long.
+const POST_AGAIN: Duration = Duration::from_secs(1);
+/// What could not be said for so long is not said any more as if it happened now.
+pub(super) const LATE_AFTER: Duration = Duration::from_secs(60);
+/// How long one person is tried to be told: what was true an hour ago is not worth saying any more.
+const TELL_WITHIN: Duration = Duration::from_secs(15 * 60);
 
 /// Brings the card to the present state: posts it once, then edits it.
 pub(super) async fn card(app: &App, lease: &Lease, id: u64) -> Result<(), Error> {
@@ -70,7 +74,41 @@ pub(super) async fn outcome(app: &App, lease: &Lease, id: u64) -> Result<(), Err
             return app.engine.end(lease, Next::Done, Extra::default()).await;
         }
     };
+    if is_missed(app, lease, &rollback.channel).await? {
+        return miss(app, lease, &rollback.channel, &key, Some(words.text)).await;
+    }
     put(app, lease, &rollback, &key, None, words, sent).await
+}
+
+/// Whether something is too late to be said by itself, or has to stand behind what is.
+async fn is_missed(app: &App, lease: &Lease, channel: &str) -> Result<bool, Error> {
+    let late = lease.failed && tried_for(app, lease) > LATE_AFTER;
+    Ok(late || missed::any(&app.engine.db, channel).await?)
+}
+
+/// Leaves what a step was to say to the one message that tells what a channel has missed.
+async fn miss(
+    app: &App,
+    lease: &Lease,
+    channel: &str,
+    key: &str,
+    text: Option<String>,
+) -> Result<(), Error> {
+    let missed = Missed {
+        key: key.to_owned(),
+        at: lease.wanted_at,
+        tried: lease.attempt > 1,
+        batch: None,
+        what: What {
+            step: lease.step.clone(),
+            text,
+        },
+    };
+    let extra = Extra {
+        missed: Some((channel.to_owned(), Change::More(Box::new(missed)))),
+        ..Extra::default()
+    };
+    app.engine.end(lease, Next::Done, extra).await
 }
 
 /// Posts or edits one message of a rollback.
@@ -86,22 +124,10 @@ pub(super) async fn put(
     telemetry::incident(rollback);
     let channel = &rollback.channel;
     let now = app.engine.clock.now();
-    if sent.ts.is_some() {
-        if let Some(at) = too_soon(Some(sent.at), EDIT_EVERY, now) {
-            return app
-                .engine
-                .end(lease, Next::Wait(at), Extra::default())
-                .await;
-        }
-    } else if let Some(at) = too_soon(
-        messages::last_post(&app.engine.db, channel).await?,
-        POST_EVERY,
-        now,
-    ) {
-        return app
-            .engine
-            .end(lease, Next::Wait(at), Extra::default())
-            .await;
+    let soonest = sent.at.checked_add(EDIT_EVERY).unwrap_or(now);
+    if sent.ts.is_some() && now < soonest {
+        let next = Next::Wait(soonest);
+        return app.engine.end(lease, next, Extra::default()).await;
     }
     let result = match &sent.ts {
         Some(ts) => app
@@ -164,7 +190,7 @@ pub(super) async fn put(
                 ..Extra::default()
             };
             app.engine
-                .end(lease, Next::At(later(app, POST_EVERY)), extra)
+                .end(lease, Next::At(later(app, POST_AGAIN)), extra)
                 .await
         }
         Err(Failure::Never(code)) => {
@@ -268,6 +294,10 @@ pub(super) async fn whisper(
     reply_to: Option<&str>,
     words: &Words,
 ) -> Result<(), Error> {
+    if lease.failed && tried_for(app, lease) > TELL_WITHIN {
+        tracing::warn!(person, "somebody could not be told in time");
+        return app.engine.end(lease, Next::Done, Extra::default()).await;
+    }
     let mut result = Err(Failure::Never("no_response_url".into()));
     if let Some(reply_to) = reply_to {
         result = app.slack.reply(reply_to, words).await;
@@ -282,8 +312,6 @@ pub(super) async fn whisper(
             tracing::warn!(person, code, "somebody could not be told");
             Next::Done
         }
-        // What was true an hour ago is not worth saying any more.
-        Err(_) if lease.attempt > 60 => Next::Done,
         Err(failure) => after_failure(app, lease, &failure),
     };
     app.engine.end(lease, next, Extra::default()).await
@@ -301,6 +329,9 @@ pub(super) async fn post(app: &App, lease: &Lease) -> Result<(), Error> {
     else {
         return Ok(());
     };
+    if is_missed(app, lease, channel).await? {
+        return miss(app, lease, channel, id, None).await;
+    }
     let now = app.engine.clock.now();
     let thread = match under {
         Some(rollback) => {
@@ -316,16 +347,6 @@ pub(super) async fn post(app: &App, lease: &Lease) -> Result<(), Error> {
             "the card is not posted yet".into(),
         );
         return app.engine.end(lease, next, Extra::default()).await;
-    }
-    if let Some(at) = too_soon(
-        messages::last_post(&app.engine.db, channel).await?,
-        POST_EVERY,
-        now,
-    ) {
-        return app
-            .engine
-            .end(lease, Next::Wait(at), Extra::default())
-            .await;
     }
     let words = Words::plain(blocks::spoken(spoken));
     match post_once(app, lease, channel, thread.as_deref(), &words, id).await {
@@ -410,15 +431,17 @@ pub(super) async fn export(app: &App, lease: &Lease) -> Result<(), Error> {
         }
         entries.extend(page);
     }
-    // A later file about the same rollback has another name, so that each is uploaded.
+    // A later file about the same rollback has another name, so that each is uploaded; and so has
+    // each that was asked for by hand.
     let reviewed = if id.ends_with(":reviewed") {
         "-reviewed"
     } else {
         ""
     };
-    let about = rollback
-        .map(|id| format!("-RB-{id}{reviewed}"))
-        .unwrap_or_default();
+    let about = match rollback {
+        Some(id) => format!("-RB-{id}{reviewed}"),
+        None => lease.wanted_at.strftime("-%Y%m%dT%H%M%SZ").to_string(),
+    };
     let (name, body) = match format {
         Format::Markdown => (
             format!("INC-{incident}{about}-timeline.md"),
@@ -454,15 +477,18 @@ pub(super) async fn export(app: &App, lease: &Lease) -> Result<(), Error> {
         None => format!("Timeline of INC-{incident}: {} entries.", entries.len()),
     };
     let size = body.len();
-    let uploaded = match lease.attempt > 1
-        && app
-            .slack
-            .find_file(channel, thread.as_deref(), &name)
-            .await
-            .unwrap_or(false)
-    {
-        true => Ok(()),
-        false => {
+    // Not being able to look for it is no reason to upload it again.
+    let found = match lease.attempt > 1 {
+        true => {
+            let thread = thread.as_deref();
+            app.slack.find_file(channel, thread, &name).await
+        }
+        false => Ok(false),
+    };
+    let uploaded = match found {
+        Ok(true) => Ok(()),
+        Err(failure) => Err(failure),
+        Ok(false) => {
             app.slack
                 .upload(
                     channel,
@@ -505,10 +531,4 @@ pub(super) async fn export(app: &App, lease: &Lease) -> Result<(), Error> {
 /// The card's message.
 pub(super) fn card_key(id: u64) -> String {
     format!("RB-{id}:card")
-}
-
-/// When it may be said, if not yet.
-fn too_soon(last: Option<Timestamp>, every: Duration, now: Timestamp) -> Option<Timestamp> {
-    let at = last?.checked_add(every).ok()?;
-    (now < at).then_some(at)
 }

@@ -1,6 +1,13 @@
 //! The ways in which Slack can let the app down.
 
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use axum::response::Response;
+
 use crate::Slack;
+use crate::serving::drop_connection;
 
 /// Something going wrong between the app and Slack.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,6 +25,8 @@ pub enum Fault {
     Reset,
     /// Does what was asked, then closes the connection without saying so.
     LoseAnswer,
+    /// Does what was asked, then never answers; closes the connection once healed.
+    Silent,
     /// Answers `ok: false` with `internal_error`, having done nothing.
     InternalError,
 }
@@ -54,6 +63,39 @@ impl Slack {
     pub fn heal(&self) {
         self.change(|state| state.faults.clear());
         self.inner.healed.send_modify(|times| *times += 1);
+    }
+
+    /// Remembers what the app was told by a 429; healing does not take it back.
+    pub(crate) fn tell_to_wait(&self, counted: &str, now: Timestamp, seconds: u64) {
+        let until = now + Duration::from_secs(seconds);
+        self.change(|state| state.held.insert(counted.to_owned(), (now, until)));
+    }
+
+    /// Holds against the app what it calls before the time that it was told to wait is over. What
+    /// was on its way in the moment in which it was told could not know.
+    pub(crate) fn check_patience(&self, counted: &str, now: Timestamp) {
+        let held = self.look(|state| state.held.get(counted).copied());
+        if let Some((told, until)) = held
+            && told < now
+            && now < until
+        {
+            let left = until.duration_since(now).as_secs_f64();
+            let found = format!("called {left:.1} s before Retry-After was over");
+            self.keep_violations(counted, vec![found]);
+        }
+    }
+
+    /// A fault that lets the call through and keeps the answer back.
+    pub(crate) async fn keep_back(&self, fault: Option<Fault>) -> Option<Response> {
+        match fault? {
+            Fault::LoseAnswer => Some(drop_connection()),
+            Fault::Silent => {
+                // an error means that the workspace is gone, which ends the wait as well
+                let _ = self.inner.healed.subscribe().changed().await;
+                Some(drop_connection())
+            }
+            _ => None,
+        }
     }
 
     /// The fault that hits this call, which uses it up by one.

@@ -6,8 +6,6 @@ use axum::response::{IntoResponse, Response};
 use serde_json::Value;
 
 use crate::Slack;
-use crate::faults::Fault;
-use crate::serving::drop_connection;
 use crate::state::Call;
 use crate::web_api::fault_answer;
 
@@ -37,8 +35,8 @@ pub(crate) async fn serve(slack: &Slack, id: &str, body: &Bytes) -> Response {
         Err((_, reason)) => call.error = Some(reason.to_owned()),
     }
     slack.change(|state| state.calls.push(call));
-    if fault == Some(Fault::LoseAnswer) {
-        return drop_connection();
+    if let Some(answer) = slack.keep_back(fault).await {
+        return answer;
     }
     match outcome {
         Ok(()) => "ok".into_response(),

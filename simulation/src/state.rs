@@ -70,6 +70,8 @@ pub(crate) struct State {
     pub reply_urls: HashMap<String, ReplyUrl>,
     pub usergroups: BTreeMap<String, Group>,
     pub faults: Vec<Standing>,
+    /// When the app was told to wait, and until when, by what it must not call.
+    pub held: BTreeMap<String, (Timestamp, Timestamp)>,
     pub calls: Vec<Call>,
     pub violations: Vec<String>,
     pub deliveries: Vec<Delivery>,
@@ -105,6 +107,7 @@ impl State {
             reply_urls: HashMap::new(),
             usergroups: BTreeMap::new(),
             faults: Vec::new(),
+            held: BTreeMap::new(),
             calls: Vec::new(),
             violations: Vec::new(),
             deliveries: Vec::new(),

@@ -336,6 +336,39 @@ async fn faults_hit_and_heal() {
 }
 
 #[tokio::test]
+async fn what_is_called_before_retry_after_is_over_is_remembered() {
+    let scene = Scene::new().await;
+    let hello = |channel: &str| json!({ "channel": channel, "text": "hello" });
+    scene.slack.add_channel("C0OPS", "ops");
+    let limited = Fault::RateLimited { retry_after: 7 };
+    scene
+        .slack
+        .fault(limited, Some("chat.postMessage"), Some(1));
+    let post = async |channel: &str| {
+        scene
+            .try_call("chat.postMessage", hello(channel))
+            .await
+            .unwrap()
+            .status()
+            .as_u16()
+    };
+    assert_eq!(post("C0SHOP").await, 429);
+    // In another channel, and in the same moment.
+    assert_eq!(post("C0OPS").await, 200);
+    assert_eq!(post("C0SHOP").await, 200);
+    assert_eq!(scene.slack.violations(), Vec::<String>::new());
+    *scene.now.lock().unwrap() += SignedDuration::from_secs(6);
+    post("C0SHOP").await;
+    assert_eq!(
+        scene.slack.violations(),
+        ["chat.postMessage in C0SHOP: called 1.0 s before Retry-After was over"]
+    );
+    *scene.now.lock().unwrap() += SignedDuration::from_secs(1);
+    post("C0SHOP").await;
+    assert_eq!(scene.slack.violations().len(), 1);
+}
+
+#[tokio::test]
 async fn a_file_gets_into_a_thread_in_three_steps() {
     let scene = Scene::new().await;
     let ts = scene.call("chat.postMessage", card()).await["ts"].clone();

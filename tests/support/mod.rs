@@ -164,6 +164,31 @@ api_url = "{slack}"
 
     /// The bot starts, on whatever the database holds.
     pub async fn starts(&mut self) {
+        let app = App::start(self.config(), self.clock.clone()).await.unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let base = format!("http://{}", listener.local_addr().unwrap());
+        let routes = handlers::routes(app.clone());
+        let listening = tokio::spawn(async move { axum::serve(listener, routes).await.unwrap() });
+        self.slack.connect(&base);
+        self.bot = Some(Bot {
+            app,
+            base,
+            listening,
+        });
+    }
+
+    /// Another replica, where several share a database.
+    pub async fn another(&self) -> Option<App> {
+        match &self.app().engine.db {
+            store::Db::Sqlite { .. } => None,
+            store::Db::Postgres(_) => {
+                let started = App::start(self.config(), self.clock.clone()).await;
+                Some(started.unwrap())
+            }
+        }
+    }
+
+    fn config(&self) -> Config {
         let database = self
             .settings
             .lines()
@@ -181,19 +206,8 @@ api_url = "{slack}"
             _ => None,
         };
         let read = |path: &std::path::Path| std::fs::read_to_string(path);
-        let config = Config::parse(&self.settings, &env, &read, RESERVED)
-            .unwrap_or_else(|mistakes| panic!("{mistakes}"));
-        let app = App::start(config, self.clock.clone()).await.unwrap();
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let base = format!("http://{}", listener.local_addr().unwrap());
-        let routes = handlers::routes(app.clone());
-        let listening = tokio::spawn(async move { axum::serve(listener, routes).await.unwrap() });
-        self.slack.connect(&base);
-        self.bot = Some(Bot {
-            app,
-            base,
-            listening,
-        });
+        Config::parse(&self.settings, &env, &read, RESERVED)
+            .unwrap_or_else(|mistakes| panic!("{mistakes}"))
     }
 
     /// The process ends, with whatever it had in memory.

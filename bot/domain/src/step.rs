@@ -82,6 +82,8 @@ pub enum Step {
         spoken: Spoken,
         id: String,
     },
+    /// Tell a channel what it missed while Slack took nothing.
+    Late { channel: String },
     /// Upload an incident's timeline.
     Export {
         incident: i64,
@@ -201,6 +203,7 @@ impl Step {
             Step::Outcome { .. } => "outcome",
             Step::Tell { .. } => "tell",
             Step::Post { .. } => "post",
+            Step::Late { .. } => "late",
             Step::Export { .. } => "export",
             Step::Modal { .. } => "modal",
             Step::Show { .. } => "show",
@@ -215,9 +218,9 @@ impl Step {
     }
 
     /// Every kind that this version can do; others are left to newer replicas.
-    pub const KINDS: [&'static str; 16] = [
+    pub const KINDS: [&'static str; 17] = [
         "drive", "act", "card", "outcome", "tell", "post", "export", "modal", "show", "survey",
-        "forged", "tend", "glass", "review", "page", "roster",
+        "forged", "tend", "glass", "review", "page", "roster", "late",
     ];
 
     /// What it is about: with the kind, the row's identity.
@@ -233,6 +236,7 @@ impl Step {
                 Page::Resolve { key } => format!("resolve:{key}"),
             },
             Step::Roster { source } => source.to_string(),
+            Step::Late { channel } => channel.clone(),
             Step::Act { id, .. }
             | Step::Forged { id, .. }
             | Step::Tend { id, .. }

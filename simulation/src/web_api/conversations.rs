@@ -69,6 +69,16 @@ fn in_channel(slack: &Slack, params: &Params) -> Result<Vec<Message>, Failure> {
     })
 }
 
+/// The files of a message, as the app sees them.
+fn files(slack: &Slack, ids: &[String]) -> Value {
+    slack.look(|state| {
+        let of = |id: &String| state.files.iter().find(|file| file.id == *id);
+        let seen = ids.iter().filter_map(of);
+        seen.map(|file| json!({ "id": file.id, "name": file.name, "title": file.title }))
+            .collect()
+    })
+}
+
 /// Whether the message lies between `oldest` and `latest`.
 fn is_wanted(message: &Message, params: &Params) -> bool {
     let is_inclusive = params.is_true("inclusive");
@@ -103,7 +113,7 @@ fn paged(slack: &Slack, params: &Params, found: &[Message], usual: u64) -> Value
                 seen.remove("metadata");
             }
             if !message.files.is_empty() {
-                seen["files"] = message.files.iter().map(|id| json!({ "id": id })).collect();
+                seen["files"] = files(slack, &message.files);
             }
             if !message.is_top() {
                 seen["parent_user_id"] = json!(slack.inner.options.bot_user);

@@ -8,9 +8,7 @@ use serde_json::{Value, json};
 use super::chat::{postable, valid};
 use super::{Failure, Outcome, Params, fault_answer};
 use crate::Slack;
-use crate::faults::Fault;
 use crate::message::File;
-use crate::serving::drop_connection;
 use crate::state::{Call, Draft};
 
 pub(super) fn upload_url(slack: &Slack, params: &Params) -> Outcome {
@@ -136,8 +134,8 @@ pub(crate) async fn upload(slack: &Slack, id: &str, headers: &HeaderMap, body: &
         );
     }
     slack.change(|state| state.calls.push(call));
-    if fault == Some(Fault::LoseAnswer) {
-        return drop_connection();
+    if let Some(answer) = slack.keep_back(fault).await {
+        return answer;
     }
     if is_known {
         format!("OK - {length}").into_response()

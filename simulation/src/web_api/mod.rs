@@ -114,7 +114,16 @@ pub(crate) async fn serve(
         error: None,
         params: Value::Object(params.0.clone()),
     };
+    // Slack counts what posts by channel, and everything else by method.
+    let counted = match (name.as_str(), &call.channel) {
+        ("chat.postMessage", Some(channel)) => format!("{name} in {channel}"),
+        _ => name.clone(),
+    };
+    slack.check_patience(&counted, call.at);
     let fault = slack.hit(&name);
+    if let Some(Fault::RateLimited { retry_after }) = fault {
+        slack.tell_to_wait(&counted, call.at, retry_after);
+    }
     if let Some(answer) = fault_answer(slack, fault, &mut call).await {
         return answer;
     }
@@ -145,10 +154,12 @@ pub(crate) async fn serve(
             answer
         }
     };
-    if fault == Some(Fault::LoseAnswer) {
+    if matches!(fault, Some(Fault::LoseAnswer | Fault::Silent)) {
         call.error = Some("lost answer".to_owned());
-        slack.change(|state| state.calls.push(call));
-        return drop_connection();
+        slack.change(|state| state.calls.push(call.clone()));
+    }
+    if let Some(answer) = slack.keep_back(fault).await {
+        return answer;
     }
     let request_id = slack.change(|state| {
         state.calls.push(call);
@@ -211,7 +222,7 @@ pub(crate) async fn fault_answer(
     fault: Option<Fault>,
     call: &mut Call,
 ) -> Option<Response> {
-    let fault = fault.filter(|fault| *fault != Fault::LoseAnswer)?;
+    let fault = fault.filter(|fault| !matches!(fault, Fault::LoseAnswer | Fault::Silent))?;
     let mut kept = call.clone();
     kept.error = Some(
         match fault {
@@ -220,7 +231,7 @@ pub(crate) async fn fault_answer(
             Fault::Hang => "hang",
             Fault::Reset => "reset",
             Fault::InternalError => "internal_error",
-            Fault::LoseAnswer => "lost answer",
+            Fault::LoseAnswer | Fault::Silent => "lost answer",
         }
         .to_owned(),
     );
@@ -255,7 +266,7 @@ pub(crate) async fn fault_answer(
             let _ = healed.changed().await;
             drop_connection()
         }
-        Fault::Reset | Fault::LoseAnswer => drop_connection(),
+        Fault::Reset | Fault::LoseAnswer | Fault::Silent => drop_connection(),
     })
 }
 

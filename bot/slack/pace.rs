@@ -1,0 +1,111 @@
+//! How much of Slack's limits a call may use up: one budget for all replicas, kept in the record.
+//!
+//! Slack counts calls by method, those that post by channel. A call that would be too many is not
+//! made, and whatever makes it waits; when Slack says all the same that it was too much, everybody
+//! waits as long as it says.
+
+use super::Failure;
+use crate::{
+    clock::Clock,
+    metrics::Metrics,
+    store::{self, Db},
+};
+use std::time::Duration;
+
+/// The longest that one answer of Slack's holds back everybody.
+const HELD_AT_MOST: Duration = Duration::from_secs(600);
+
+/// The budgets, shared by all replicas through the record.
+#[derive(Clone)]
+pub struct Pace {
+    db: Db,
+    clock: Clock,
+    metrics: Metrics,
+}
+
+/// What one kind of calls may use up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Budget {
+    /// What one call is worth.
+    every: Duration,
+    /// How many may come at once.
+    at_once: u32,
+}
+
+impl Budget {
+    /// How far calls may be ahead of their time.
+    fn ahead(self) -> Duration {
+        self.every * self.at_once.saturating_sub(1)
+    }
+}
+
+/// The budget of a method, under what Slack publishes: with what may come at once, no minute has
+/// more than is allowed.
+///
+/// What a person waits for comes at once when many people act; it may use up a whole minute's
+/// calls in a moment, and what nobody waits for is in other buckets.
+fn budget(method: &str) -> Budget {
+    let steady = |a_minute: u32| Budget {
+        every: Duration::from_secs(60) * 5 / (a_minute * 3),
+        at_once: a_minute * 2 / 5,
+    };
+    let waited_for = |a_minute: u32| Budget {
+        every: Duration::from_secs(60) / a_minute,
+        at_once: a_minute,
+    };
+    match method {
+        // By channel.
+        "chat.postMessage" => Budget {
+            every: Duration::from_secs(1),
+            at_once: 1,
+        },
+        "usergroups.users.list" => waited_for(20),
+        "users.lookupByEmail" => waited_for(50),
+        "users.info" | "chat.postEphemeral" | "views.open" | "views.update" | "auth.test" => {
+            waited_for(100)
+        }
+        "files.getUploadURLExternal" | "files.completeUploadExternal" => steady(100),
+        // `chat.update`, and looking for what was posted.
+        _ => steady(50),
+    }
+}
+
+impl Pace {
+    /// Budgets that are kept in `db`.
+    pub fn new(db: Db, clock: Clock, metrics: Metrics) -> Self {
+        Self { db, clock, metrics }
+    }
+
+    /// Takes one call out of a bucket of a method's; [`Failure::TooSoon`] if there is none left.
+    pub(super) async fn take(&self, method: &str, bucket: &str) -> Result<(), Failure> {
+        let (budget, now) = (budget(method), self.clock.now());
+        let taken = store::pace::take(&self.db, bucket, budget.every, budget.ahead(), now).await;
+        match taken {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(at)) => {
+                self.metrics.slack_paced(method);
+                Err(Failure::TooSoon {
+                    method: method.to_owned(),
+                    wait: Duration::try_from(at.duration_since(now)).unwrap_or_default(),
+                })
+            }
+            Err(error) => Err(Failure::Later {
+                why: format!("whether Slack may be called is not known: {error}"),
+                after: None,
+            }),
+        }
+    }
+
+    /// Slack wants everybody to wait.
+    pub(super) async fn hold(&self, method: &str, bucket: &str, wait: Duration) {
+        let now = self.clock.now();
+        let until = now.checked_add(wait.min(HELD_AT_MOST)).unwrap_or(now);
+        if let Err(error) = store::pace::hold(&self.db, bucket, until, budget(method).ahead()).await
+        {
+            tracing::warn!(method, %error, "other replicas do not know that Slack asked to slow down");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

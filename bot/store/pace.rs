@@ -1,0 +1,81 @@
+//! What is used up of Slack's limits: one row for each bucket of calls, shared by all replicas.
+//!
+//! A bucket is one moment: up to when it is used up. Each call moves it by the time that a call is
+//! worth, and it may lie so far ahead of now as calls may come at once.
+
+use super::{Db, micros, moment, reading};
+use jiff::{SignedDuration, Timestamp};
+use std::time::Duration;
+
+const TAKE: &str = "INSERT INTO pace (bucket, until) VALUES ($1, $2 + $3)
+    ON CONFLICT (bucket) DO UPDATE
+        SET until = CASE WHEN pace.until > $2 THEN pace.until ELSE $2 END + $3
+        WHERE pace.until <= $2 + $4";
+const UNTIL: &str = "SELECT until FROM pace WHERE bucket = $1";
+
+/// Takes one call out of a bucket, or gives when there will be one. A call is worth `every`, and
+/// others up to `ahead` may have come just before. One statement, and a reading if there is none.
+pub async fn take(
+    db: &Db,
+    bucket: &str,
+    every: Duration,
+    ahead: Duration,
+    now: Timestamp,
+) -> sqlx::Result<Result<(), Timestamp>> {
+    let taken = match db {
+        Db::Sqlite { write, .. } => sqlx::query(TAKE)
+            .bind(bucket)
+            .bind(micros(now))
+            .bind(long(every))
+            .bind(long(ahead))
+            .execute(write)
+            .await?
+            .rows_affected(),
+        Db::Postgres(pool) => sqlx::query(TAKE)
+            .bind(bucket)
+            .bind(micros(now))
+            .bind(long(every))
+            .bind(long(ahead))
+            .execute(pool)
+            .await?
+            .rows_affected(),
+    };
+    if taken == 1 {
+        return Ok(Ok(()));
+    }
+    let until: Option<(i64,)> =
+        reading!(db, pool => sqlx::query_as(UNTIL).bind(bucket).fetch_optional(pool).await)?;
+    let until = until.map_or(now, |(until,)| moment(until));
+    let ahead = SignedDuration::try_from(ahead).unwrap_or_default();
+    Ok(Err(until.checked_sub(ahead).unwrap_or(until).max(now)))
+}
+
+const HOLD: &str = "INSERT INTO pace (bucket, until) VALUES ($1, $2)
+    ON CONFLICT (bucket) DO UPDATE SET until = excluded.until WHERE pace.until < excluded.until";
+
+/// Holds a bucket back until then; after that one call is let through first, and not all that
+/// waited.
+pub async fn hold(db: &Db, bucket: &str, until: Timestamp, ahead: Duration) -> sqlx::Result<()> {
+    let until = micros(until).saturating_add(long(ahead));
+    match db {
+        Db::Sqlite { write, .. } => {
+            sqlx::query(HOLD)
+                .bind(bucket)
+                .bind(until)
+                .execute(write)
+                .await?;
+        }
+        Db::Postgres(pool) => {
+            sqlx::query(HOLD)
+                .bind(bucket)
+                .bind(until)
+                .execute(pool)
+                .await?;
+        }
+    }
+    Ok(())
+}
+
+fn long(time: Duration) -> i64 {
+    i64::try_from(time.as_micros()).unwrap_or(i64::MAX)
+}
