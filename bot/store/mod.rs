@@ -20,7 +20,7 @@ pub mod timelines;
 use anyhow::{Context, bail};
 use jiff::Timestamp;
 use sqlx::{
-    Postgres, Sqlite, Transaction,
+    Connection, Postgres, Sqlite, Transaction,
     migrate::Migrator,
     postgres::{PgConnectOptions, PgPool, PgPoolOptions},
     sqlite::{
@@ -200,6 +200,12 @@ async fn open_sqlite(path: &str) -> anyhow::Result<Db> {
     let write = SqlitePoolOptions::new()
         .max_connections(1)
         .acquire_timeout(ACQUIRE_WITHIN)
+        // SQLite ends a transaction by itself when the disk is full. The driver believes that it
+        // is still in one, and would begin no other on this connection, for ever.
+        .before_acquire(|connection, _| {
+            let fit = !connection.is_in_transaction();
+            Box::pin(async move { Ok(fit) })
+        })
         .connect_with(options.clone())
         .await
         .with_context(|| format!("the SQLite database {shown} cannot be opened"))?;
