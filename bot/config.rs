@@ -13,9 +13,9 @@ mod reader;
 mod rules;
 
 use reader::{
-    Reader, Repeats, Section, database_url, did_you_mean, dotted, duration, header, is_loopback,
-    member, not_toml, number, one_of, pagerduty_id, pointer, slack_id, spell, text, url,
-    wrong_type,
+    Reader, Repeats, Section, database_url, did_you_mean, dotted, duration, flag, header,
+    is_loopback, member, not_toml, number, one_of, pagerduty_id, pointer, slack_id, spell, text,
+    url, wrong_type,
 };
 use rollback_domain::{
     authority::Source,
@@ -37,6 +37,8 @@ pub struct Config {
     pub slack: Slack,
     /// The PagerDuty account that says who is on call and that is told.
     pub pagerduty: Option<PagerDuty>,
+    /// Acting without Slack.
+    pub api: Api,
     /// Rules that hold for every service.
     pub policy: Policy,
     /// A directory with templates that replace the built-in ones of the same name.
@@ -91,6 +93,17 @@ pub struct PagerDuty {
     pub api_url: Url,
     /// The Events API without a path.
     pub events_url: Url,
+}
+
+/// Acting without Slack: with a token, by the API or from a terminal.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Api {
+    /// Whether anything can be asked for that way.
+    pub enabled: bool,
+    /// The Slack channel in which it is shown and recorded, unless a request names another one.
+    pub channel: Option<String>,
+    /// How long what was last read of a person is believed while Slack is silent.
+    pub believe_for: Duration,
 }
 
 /// Rules that hold for every service.
@@ -388,6 +401,15 @@ impl Config {
     }
 }
 
+/// A duration as it is written in the file, `"90d"`, within a range; otherwise what is wrong with
+/// it, as a clause.
+pub fn duration_of(
+    text: &str,
+    range: std::ops::RangeInclusive<Duration>,
+) -> Result<Duration, String> {
+    duration(range)(&Value::String(text.to_owned()))
+}
+
 // One function per section. Each reads all its keys before it gives up on any of them, so that
 // all mistakes are found: `?` only after `done`.
 
@@ -415,6 +437,7 @@ fn config(file: &Section<'_>) -> Option<Config> {
             .and_then(|section| pagerduty(&section))
             .map(Some),
     };
+    let api = file.section("api").map(|section| api(&section));
     let (policy, common) = file
         .section("policy")
         .map(|section| rules::policy(&section, &there))
@@ -437,6 +460,7 @@ fn config(file: &Section<'_>) -> Option<Config> {
         database: database?,
         slack: slack?,
         pagerduty: pagerduty?,
+        api: api?,
         policy: policy?,
         templates,
         roles: roles?,
@@ -533,6 +557,22 @@ fn slack(section: &Section<'_>) -> Option<Slack> {
         api_url: api_url?,
         team,
     })
+}
+
+fn api(section: &Section<'_>) -> Api {
+    let enabled = section.or("enabled", true, flag);
+    let channel = section.optional("channel", |value| {
+        let what = "the id of a channel; copy it from the channel's details in Slack, it looks \
+                    like \"C0123ABCD\"";
+        slack_id(value, &['C', 'G'], what)
+    });
+    let believe_for = section.or("believe_for", 12 * HOUR, duration(Duration::ZERO..=DAY));
+    section.done();
+    Api {
+        enabled,
+        channel,
+        believe_for,
+    }
 }
 
 fn pagerduty(section: &Section<'_>) -> Option<PagerDuty> {

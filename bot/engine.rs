@@ -9,7 +9,9 @@ mod together;
 use crate::{
     clock::Clock,
     store::{
-        Db, Tx, messages, missed, rollbacks, rosters,
+        Db, Tx, messages, missed,
+        replies::{self, Reply},
+        rollbacks, rosters,
         steps::{self, Lease, Next},
         timelines,
     },
@@ -151,6 +153,8 @@ pub struct Extra {
     pub roster: Vec<(authority::Source, Found)>,
     /// What is wished for a service: service, environment, a freeze or none.
     pub froze: Option<(String, String, Option<Freeze>)>,
+    /// What is said to an address of our own.
+    pub reply: Option<(String, Reply)>,
     /// What else goes into a timeline.
     pub happened: Option<(i64, Happening)>,
     /// What goes into the timeline of a channel, which begins with it if there is none.
@@ -200,6 +204,12 @@ impl Engine {
             } => Some((by.clone(), *source, reply_to.clone(), act.verb())),
             _ => None,
         };
+        // Whoever waits at an address of ours hears what came of it in the same commit.
+        let waits_at = match &command {
+            Command::Person { reply_to, .. } => reply_to.clone(),
+            Command::Planned { .. } => rollback.reply_to.clone(),
+            _ => None,
+        };
         match decide(&rollback, command, policy, now) {
             Ok(decision) => {
                 // These two go on by themselves: what is asked for is when they go on.
@@ -215,6 +225,13 @@ impl Engine {
                     && !executing(&rollback.state)
                     && executing(&decision.rollback.state);
                 let rollback = self.store(&mut tx, decision, !drives, now).await?;
+                if let Some(address) = waits_at.filter(|address| replies::is_ours(address)) {
+                    let reply = Reply {
+                        rollback: Some(Box::new(rollback.clone())),
+                        ..Reply::default()
+                    };
+                    replies::put(&mut tx, &address, &reply, now).await?;
+                }
                 if asking {
                     if !steps::hold(&mut tx, lease).await? {
                         return Err(Error::Fenced);
@@ -383,10 +400,14 @@ impl Engine {
         for (source, found) in &extra.roster {
             rosters::saw(&mut tx, source, found, now).await?;
         }
-        steps::poke(&mut tx, &extra.steps).await?;
+        if let Some((address, reply)) = &extra.reply {
+            replies::put(&mut tx, address, reply, now).await?;
+        }
+        leave(&mut tx, &extra.steps, now).await?;
         if matches!(lease.step, Step::Survey { .. }) {
             let two_days_ago = now.checked_sub(REMEMBERED).unwrap_or(now);
             messages::sweep(&mut tx, two_days_ago).await?;
+            replies::sweep(&mut tx, two_days_ago).await?;
         }
         if !steps::finish(&mut tx, lease, &next, now).await? {
             return Err(Error::Fenced);
@@ -406,6 +427,26 @@ impl Engine {
         self.bell.notify_one();
         Ok(())
     }
+}
+
+/// Leaves steps behind. What is to be told at an address of our own is told at once: whoever
+/// waits there reads the record. Whoever does not wait there any more is told in Slack.
+async fn leave(tx: &mut Tx, steps: &[(Step, Timestamp)], now: Timestamp) -> sqlx::Result<()> {
+    let mut left = Vec::with_capacity(steps.len());
+    for (step, at) in steps {
+        if let Step::Tell {
+            reply_to: Some(address),
+            spoken,
+            ..
+        } = step
+            && replies::is_ours(address)
+            && replies::put(tx, address, &Reply::from(spoken), now).await?
+        {
+            continue;
+        }
+        left.push((step.clone(), *at));
+    }
+    steps::poke(tx, &left).await
 }
 
 /// A refusal for the record.

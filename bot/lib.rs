@@ -30,6 +30,7 @@ pub mod telemetry;
 
 pub mod check;
 pub mod demo;
+pub mod out_of_band;
 pub mod serve;
 
 use anyhow::Context;
@@ -43,7 +44,10 @@ use providers::{Provider, releases::Releases, timed::Timed, vercel::Vercel};
 use rollback_domain::{authority::Roster, policy::Policy, rollback::Rollback};
 use slack::{Slack, pace::Pace};
 use std::{collections::BTreeMap, fmt, sync::Arc, time::Duration};
-use store::Db;
+use store::{
+    Db,
+    presence::{Company, Presence},
+};
 use tokio::sync::OnceCell;
 
 /// Everything that a handler or a step may reach.
@@ -70,6 +74,8 @@ pub struct Inside {
     pub reads: handlers::Reads,
     providers: BTreeMap<(String, String), Arc<dyn Provider>>,
     team: OnceCell<Option<String>>,
+    /// Kept as long as the bot lives.
+    _presence: Presence,
 }
 
 impl std::ops::Deref for App {
@@ -92,9 +98,20 @@ impl App {
     /// Opens the database and prepares everything that `config` names. Touches no network but
     /// the database's.
     pub async fn start(config: Config, clock: Clock) -> anyhow::Result<App> {
+        App::prepare(config, clock, Company::Others).await
+    }
+
+    /// The same where no other process is at work on the database, nor begins to be; refused if
+    /// one is.
+    pub async fn start_alone(config: Config, clock: Clock) -> anyhow::Result<App> {
+        App::prepare(config, clock, Company::Nobody).await
+    }
+
+    async fn prepare(config: Config, clock: Clock, company: Company) -> anyhow::Result<App> {
         telemetry::here(&config.server.public_url);
         let templates = Templates::load(config.templates.as_deref())?;
         let db = Db::open(config.database.url.expose()).await?;
+        let presence = Presence::begin(config.database.url.expose(), company).await?;
         let http = http_client()?;
         let metrics = Metrics::default();
         let mut providers = BTreeMap::new();
@@ -116,6 +133,7 @@ impl App {
             metrics,
             reads: handlers::Reads::default(),
             team: OnceCell::new(),
+            _presence: presence,
             http,
             templates,
             providers,

@@ -1,7 +1,15 @@
 //! The command line.
 
 use clap::{Parser, Subcommand};
-use rollback_bot::{check, config::Config, demo, manifest, serve, store::backup, telemetry::Shown};
+use rollback_bot::{
+    check,
+    config::Config,
+    demo, manifest,
+    out_of_band::{self, Mistaken, Remote, offline, token},
+    serve,
+    store::backup,
+    telemetry::Shown,
+};
 use rollback_domain::grammar::RESERVED;
 use std::{
     path::{Path, PathBuf},
@@ -51,6 +59,25 @@ enum Command {
         #[arg(long)]
         to: PathBuf,
     },
+    #[command(flatten)]
+    Remote(Remote),
+    /// Run one rollback while no server is at work: proposes it, has it approved by tokens, and
+    /// sees it through.
+    Run {
+        /// The configuration.
+        #[arg(long, default_value = "rollback-bot.toml")]
+        config: PathBuf,
+        #[command(flatten)]
+        offline: offline::Offline,
+    },
+    /// Make, list and revoke tokens, by which people can act while Slack is down.
+    Token {
+        /// The configuration.
+        #[arg(long, global = true, default_value = "rollback-bot.toml")]
+        config: PathBuf,
+        #[command(subcommand)]
+        what: token::Do,
+    },
     /// Print the Slack app manifest for `public_url`.
     Manifest {
         /// The configuration.
@@ -84,7 +111,10 @@ async fn main() -> ExitCode {
     };
     ended.unwrap_or_else(|error| {
         eprintln!("rollback-bot: {error:#}");
-        ExitCode::FAILURE
+        match error.is::<Mistaken>() {
+            true => ExitCode::from(2),
+            false => ExitCode::FAILURE,
+        }
     })
 }
 
@@ -117,6 +147,15 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
                 copied.bytes
             );
         }
+        Command::Remote(remote) => return out_of_band::ask(remote).await,
+        Command::Run { config, offline } => match load(&config) {
+            Ok(config) => return offline::run(config, offline).await,
+            Err(code) => return Ok(code),
+        },
+        Command::Token { config, what } => match load(&config) {
+            Ok(config) => token::run(&config, what).await?,
+            Err(code) => return Ok(code),
+        },
         Command::Manifest { config, public_url } => {
             let public_url = match public_url {
                 Some(public_url) => public_url,

@@ -200,7 +200,7 @@ fn names(entries: &[Entry]) -> BTreeMap<&str, &str> {
 }
 
 /// The text with names in place of the ids by which the bot named people, where they are known.
-fn named(text: &str, names: &BTreeMap<&str, &str>) -> String {
+pub(crate) fn named(text: &str, names: &BTreeMap<&str, &str>) -> String {
     let mut said = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(at) = rest.find('@') {
@@ -236,6 +236,10 @@ impl Update {
     pub fn of(rollback: &Rollback) -> Self {
         let plan = rollback.plan.as_ref();
         let person = |name: &str| format!("@{}", inline(name, 80));
+        let by_band = |name: &str, out_of_band: bool| match out_of_band {
+            true => format!("{} (out of band)", person(name)),
+            false => person(name),
+        };
         let (n, m) = rollback.served();
         let took = rollback
             .times
@@ -278,12 +282,12 @@ impl Update {
                 rollback.because.as_deref().unwrap_or("no reason was given"),
                 300,
             ),
-            requester: person(&rollback.requester.name),
+            requester: by_band(&rollback.requester.name, rollback.out_of_band),
             approver: approver(
                 rollback
                     .approvals
                     .iter()
-                    .map(|approval| person(&approval.by.name))
+                    .map(|approval| by_band(&approval.by.name, approval.out_of_band))
                     .collect(),
                 rollback
                     .glass

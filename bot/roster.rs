@@ -7,7 +7,7 @@ use crate::{
     App,
     config::Config,
     pagerduty::{OnCall, PagerDuty, Trouble},
-    slack::Slack,
+    slack::{Failure, Slack},
     store::rosters,
 };
 use jiff::Timestamp;
@@ -58,6 +58,53 @@ pub async fn read_with(
     (roster, answers.into_iter().collect())
 }
 
+/// Has sources that were silent say whom they named when they last answered, if that is not
+/// longer ago than `since`. Also gives when each of those that name this person was read, as a
+/// clause. Touches no network.
+pub async fn believing(
+    app: &App,
+    roster: Roster,
+    person: &str,
+    since: Timestamp,
+) -> sqlx::Result<(Roster, Vec<String>)> {
+    let silent = |found: &Found| {
+        matches!(
+            found,
+            Found::Nothing {
+                answered: false,
+                ..
+            }
+        )
+    };
+    let sources = || roster.0.values().flatten();
+    if !sources().any(|(_, found)| silent(found)) {
+        return Ok((roster, vec![]));
+    }
+    let named: BTreeMap<String, Found> =
+        rosters::named(&app.engine.db).await?.into_iter().collect();
+    let mut roster = roster;
+    let mut clauses = vec![];
+    for (source, found) in roster.0.values_mut().flatten() {
+        if silent(found)
+            && let Some(
+                before @ Found::People {
+                    ids,
+                    read_at: Some(at),
+                    ..
+                },
+            ) = named.get(&source.to_string())
+            && *at >= since
+        {
+            let clause = format!("in {source} when last read at {}", at.strftime("%H:%M UTC"));
+            if ids.iter().any(|id| id == person) && !clauses.contains(&clause) {
+                clauses.push(clause);
+            }
+            *found = before.clone();
+        }
+    }
+    Ok((roster, clauses))
+}
+
 /// What the record knows of these roles, as old as it is. Touches no network.
 pub async fn known(app: &App, roles: &[&str]) -> sqlx::Result<Roster> {
     let known: BTreeMap<String, Found> =
@@ -71,17 +118,23 @@ impl Asking {
     /// Asks one source.
     pub async fn ask(&self, source: &Source, now: Timestamp) -> Found {
         let read_at = Some(now);
-        let nothing = |why: String| Found::Nothing { why, read_at };
+        let nothing = |why: String, answered: bool| Found::Nothing {
+            why,
+            read_at,
+            answered,
+        };
         let asked = async {
             match source {
-                Source::Listed => nothing("the configuration is not asked".into()),
+                Source::Listed => nothing("the configuration is not asked".into(), true),
                 Source::SlackGroup(group) => match self.slack.group_members(group).await {
                     Ok(ids) => Found::People {
                         ids,
                         unmatched: vec![],
                         read_at,
                     },
-                    Err(failure) => nothing(failure.to_string()),
+                    Err(failure) => {
+                        nothing(failure.to_string(), matches!(failure, Failure::Never(_)))
+                    }
                 },
                 Source::PagerDutySchedule(id) => {
                     self.on_call(&OnCall::Schedule(id.clone()), read_at).await
@@ -92,20 +145,28 @@ impl Asking {
                 }
             }
         };
-        timeout(ANSWERS_WITHIN, asked)
-            .await
-            .unwrap_or_else(|_| nothing(format!("no answer within {} s", ANSWERS_WITHIN.as_secs())))
+        timeout(ANSWERS_WITHIN, asked).await.unwrap_or_else(|_| {
+            nothing(
+                format!("no answer within {} s", ANSWERS_WITHIN.as_secs()),
+                false,
+            )
+        })
     }
 
     /// Who is on call, as Slack knows them.
     async fn on_call(&self, of: &OnCall, read_at: Option<Timestamp>) -> Found {
-        let nothing = |why: String| Found::Nothing { why, read_at };
+        let nothing = |why: String, answered: bool| Found::Nothing {
+            why,
+            read_at,
+            answered,
+        };
         let Some(pagerduty) = &self.pagerduty else {
-            return nothing("PagerDuty is not configured".into());
+            return nothing("PagerDuty is not configured".into(), true);
         };
         let people = match pagerduty.on_call(of).await {
             Ok(people) => people,
-            Err(Trouble::Never(why) | Trouble::Later { why, .. }) => return nothing(why),
+            Err(Trouble::Never(why)) => return nothing(why, true),
+            Err(Trouble::Later { why, .. }) => return nothing(why, false),
         };
         let (mut ids, mut unmatched) = (vec![], vec![]);
         for person in people {
@@ -117,7 +178,10 @@ impl Asking {
                 Ok(Some(id)) => ids.push(id),
                 // By name: whoever may read it here need not know anybody's address.
                 Ok(None) => unmatched.push(person.name),
-                Err(failure) => return nothing(failure.to_string()),
+                Err(failure) => {
+                    let answered = matches!(failure, Failure::Never(_));
+                    return nothing(failure.to_string(), answered);
+                }
             }
         }
         Found::People {
@@ -153,6 +217,7 @@ fn assemble(config: &Config, roles: &[&str], found: impl Fn(&Source) -> Option<F
             source => found(source).unwrap_or(Found::Nothing {
                 why: "was not read yet".into(),
                 read_at: None,
+                answered: false,
             }),
         };
         Some(

@@ -246,7 +246,7 @@ pub async fn respond(app: &App, heard: Heard, text: &str) -> (&'static str, Answ
 
 /// Writes a refusal that needed no step into the timeline, if an incident is going on: a slip of
 /// the finger opens none.
-async fn record(app: &App, heard: &Heard, verb: &str, refusal: &Refusal) {
+pub(super) async fn record(app: &App, heard: &Heard, verb: &str, refusal: &Refusal) {
     let now = app.engine.clock.now();
     let happening = refused(&heard.person, heard.source, verb, refusal, None, now);
     let ask = Ask::Record {
@@ -295,7 +295,7 @@ pub fn refuse(refusal: &Refusal) -> Answer {
 }
 
 /// The service that is meant; never a guess.
-fn find<'a>(app: &'a App, named: &ServiceRef) -> Result<&'a Service, Refusal> {
+pub(crate) fn find<'a>(app: &'a App, named: &ServiceRef) -> Result<&'a Service, Refusal> {
     let config = &app.config;
     let environments = config.environments(&named.service);
     if environments.is_empty() {
@@ -362,23 +362,9 @@ async fn open(
     because: Option<String>,
 ) -> Result<Answer, Error> {
     let undoes = aim.undoes;
-    let proposal = Proposal {
-        channel: heard.channel.clone(),
-        service: service.name.clone(),
-        environment: service.environment.clone(),
-        requester: heard.person,
-        because,
-        aim,
-        source: heard.source,
-        commanded: app.engine.clock.now(),
-        target_time: service.target_time,
-        reply_to: heard.reply_to,
-        replaces: None,
-        waiting: Waiting::default(),
-        turns: vec![],
-    };
+    let channel = heard.channel.clone();
     Ok(
-        match app.engine.take(&heard.key, Ask::Propose(proposal)).await? {
+        match take_proposal(app, heard, service, aim, because).await? {
             Taken::Opened { id } => Answer::whisper(match undoes {
                 None => format!(
                     "RB-{id}: reading what {} ({}) could go back to. Its card follows; nothing changes until it is approved.",
@@ -400,11 +386,37 @@ async fn open(
                     Some(seen) => Some(*seen),
                     None => rollbacks::get(&app.engine.db, first).await?,
                 };
-                says::first_one(app, &heard.channel, &spoken, first).await?
+                says::first_one(app, &channel, &spoken, first).await?
             }
             taken => taken_otherwise(&taken),
         },
     )
+}
+
+/// Takes the wish for a rollback.
+pub(crate) async fn take_proposal(
+    app: &App,
+    heard: Heard,
+    service: &Service,
+    aim: Aim,
+    because: Option<String>,
+) -> Result<Taken, Error> {
+    let proposal = Proposal {
+        channel: heard.channel.clone(),
+        service: service.name.clone(),
+        environment: service.environment.clone(),
+        requester: heard.person,
+        because,
+        aim,
+        source: heard.source,
+        commanded: app.engine.clock.now(),
+        target_time: service.target_time,
+        reply_to: heard.reply_to,
+        replaces: None,
+        waiting: Waiting::default(),
+        turns: vec![],
+    };
+    app.engine.take(&heard.key, Ask::Propose(proposal)).await
 }
 
 /// Proposes to go forward again to what a rollback left: a plan like any other.
@@ -537,7 +549,7 @@ async fn tend(app: &App, heard: &Heard, named: &ServiceRef, tend: Tend) -> Resul
     ))
 }
 
-fn aim(target: Target) -> Aim {
+pub(crate) fn aim(target: Target) -> Aim {
     Aim {
         target,
         utc_offset: 0,

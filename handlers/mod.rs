@@ -4,7 +4,8 @@
 //! transaction) and answers. It never calls a platform or Slack; it leaves a step that does.
 
 mod answer;
-mod command;
+pub mod api;
+pub mod command;
 mod events;
 mod health;
 mod interactions;
@@ -20,7 +21,20 @@ use axum::{
 
 /// Everything that listens.
 pub fn routes(app: App) -> Router {
+    let out_of_band = match app.config.api.enabled {
+        true => Router::new()
+            .route("/api/v1/propose", post(api::propose))
+            .route("/api/v1/approve", post(api::approve))
+            .route("/api/v1/deny", post(api::deny))
+            .route("/api/v1/stop", post(api::stop))
+            .route("/api/v1/status", post(api::status))
+            .route("/api/v1/timeline", post(api::timeline))
+            .route("/api/v1/openapi.json", get(api::description)),
+        false => Router::new(),
+    };
     Router::new()
+        // What people ask when Slack is down: with a token, or answered 401.
+        .merge(out_of_band)
         // What Slack sends: signed, or answered 401.
         .route("/slack/commands", post(command::slash))
         .route("/slack/interactions", post(interactions::interaction))

@@ -349,7 +349,8 @@ pub async fn first_one(
     Ok(Answer::Whisper(words))
 }
 
-fn line(rollback: &Rollback) -> String {
+/// A rollback on one line, without its reasons.
+pub(super) fn line(rollback: &Rollback) -> String {
     let times = &rollback.times;
     let last = times
         .ended

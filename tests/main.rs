@@ -17,6 +17,7 @@ mod edge;
 mod emergency;
 mod faults;
 mod objections;
+mod out_of_band;
 mod outage;
 mod platform;
 mod program;

@@ -178,6 +178,7 @@ async fn a_rollback_is_counted_on_its_way() {
     assert_snapshot!(samples(&text, "rollback_bot_rollbacks_open"), @r#"rollback_bot_rollbacks_open{state="proposed"} 1"#);
     assert_snapshot!(samples(&text, "rollback_bot_steps_waiting"), @r#"
     rollback_bot_steps_waiting{kind="drive"} 1
+    rollback_bot_steps_waiting{kind="standings"} 1
     rollback_bot_steps_waiting{kind="survey"} 1
     "#);
     world.maya().says("/rollback rollback everything").await;
@@ -207,6 +208,7 @@ async fn a_rollback_is_counted_on_its_way() {
     rollback_bot_steps_total{kind="card",outcome="done"} 7
     rollback_bot_steps_total{kind="drive",outcome="done"} 7
     rollback_bot_steps_total{kind="outcome",outcome="done"} 1
+    rollback_bot_steps_total{kind="standings",outcome="done"} 1
     rollback_bot_steps_total{kind="survey",outcome="done"} 3
     "#);
     assert_snapshot!(samples(&text, "rollback_bot_rollbacks_open"), @r#"rollback_bot_rollbacks_open{state="watching"} 1"#);
@@ -238,6 +240,7 @@ async fn what_is_late_fails_or_is_unknown_is_seen() {
     let text = metrics(&world).await;
     assert_snapshot!(samples(&text, "rollback_bot_steps_late"), @r#"
     rollback_bot_steps_late{kind="drive"} 1
+    rollback_bot_steps_late{kind="standings"} 1
     rollback_bot_steps_late{kind="survey"} 1
     "#);
     world.slack.take_all();

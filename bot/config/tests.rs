@@ -153,6 +153,30 @@ fn the_example_has_no_mistakes() {
 }
 
 #[test]
+fn acting_without_slack_has_a_channel_and_believes_for_a_day_at_most() {
+    let api = |lines: &str| format!("{SHORT}\n[api]\n{lines}");
+    assert_eq!(
+        accepted(SHORT).api,
+        Api {
+            enabled: true,
+            channel: None,
+            believe_for: 12 * HOUR,
+        }
+    );
+    let never = accepted(&api("enabled = false\nbelieve_for = \"0s\""));
+    assert!(!never.api.enabled && never.api.believe_for.is_zero());
+    insta::assert_snapshot!(
+        refused(&api("enabled = \"no\"\nchannel = \"#shop\"\nbelieve_for = \"25h\"\ntoken = \"1\"")),
+        @r##"
+    api.enabled: is text; write true or false, without quotes
+    api.channel: "#shop" is not the id of a channel; copy it from the channel's details in Slack, it looks like "C0123ABCD"
+    api.believe_for: "25h" is out of range; write a duration from 0s to 24h
+    api.token: is not a key here; remove it, or use one of enabled, channel, believe_for
+    "##
+    );
+}
+
+#[test]
 fn the_examples_defaults_are_the_defaults() {
     let uncommented: Vec<&str> = EXAMPLE
         .lines()
@@ -165,6 +189,7 @@ fn the_examples_defaults_are_the_defaults() {
     let mut expected = accepted(EXAMPLE);
     expected.slack.team = Some("T0123ABCD".to_owned());
     expected.templates = Some(PathBuf::from("templates"));
+    expected.api.channel = Some("C0123ABCD".to_owned());
     // Examples where there is no default, or another one for each service.
     let pagerduty = expected.pagerduty.as_mut().expect("a section");
     pagerduty.token = Some(Secret::new("pagerduty-1"));

@@ -3,11 +3,10 @@
 //! A statement costs a hand-over to another thread (SQLite) or a round trip (Postgres), and a row
 //! more in it next to nothing: this is what makes shared commits fast.
 
-use super::{Ask, Error, Taken, refused};
+use super::{Ask, Error, Taken, leave, refused};
 use crate::store::{
     Tx, messages, read,
     rollbacks::{self, Place},
-    steps,
     timelines::{self, Latest},
     written,
 };
@@ -48,7 +47,7 @@ impl Leaves {
     pub(super) async fn write(&self, tx: &mut Tx, now: Timestamp) -> sqlx::Result<()> {
         rollbacks::insert(tx, &self.opened).await?;
         timelines::append(tx, &self.happened, now).await?;
-        steps::poke(tx, &self.steps).await
+        leave(tx, &self.steps, now).await
     }
 }
 

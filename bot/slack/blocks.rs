@@ -85,6 +85,27 @@ pub fn user_id(text: &str) -> &str {
     }
 }
 
+/// Words that were written for Slack, for terminals and machines: mentions, times and links as
+/// they are read aloud, and nothing escaped. What somebody wrote was escaped, so that only ours
+/// is taken apart.
+pub fn plainly(mrkdwn: &str) -> String {
+    let mut said = String::with_capacity(mrkdwn.len());
+    let mut rest = mrkdwn;
+    while let Some((before, from)) = rest.split_once('<') {
+        said.push_str(before);
+        let (inside, after) = from.split_once('>').unwrap_or((from, ""));
+        match inside.split_once('|') {
+            Some((_, shown)) => said.push_str(shown),
+            None => said.push_str(inside),
+        }
+        rest = after;
+    }
+    said.push_str(rest);
+    said.replace("&lt;", "<")
+        .replace("&gt;", ">")
+        .replace("&amp;", "&")
+}
+
 /// What was stored to be said, as Slack wants it.
 pub fn spoken(spoken: &Spoken) -> String {
     spoken_with(spoken, mention)
@@ -95,7 +116,7 @@ pub fn spoken_with(spoken: &Spoken, person: impl Fn(&str) -> String) -> String {
     match spoken {
         Spoken::Text(text) => escape(text),
         Spoken::Mrkdwn(text) => text.clone(),
-        Spoken::Naming(text, people) => {
+        Spoken::Naming(text, people) | Spoken::Refused(_, text, people) => {
             let mut said = escape(text);
             for (n, id) in people.iter().enumerate() {
                 said = said.replace(&format!("\u{1}{n}\u{1}"), &person(id));

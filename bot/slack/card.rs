@@ -54,8 +54,9 @@ fn proposed(
     let asked = rollback.times.commanded.unwrap_or(now);
     let because = rollback.because.as_deref();
     let mut asked_line = format!(
-        "Requested by @{} at {}",
+        "Requested by @{}{} at {}",
         inline(&rollback.requester.name, 80),
+        asked_by_band(rollback),
         time(asked)
     );
     if let Some(because) = because {
@@ -176,6 +177,14 @@ fn proposed(
     Words {
         text: cut(&text, 3900),
         blocks,
+    }
+}
+
+/// What follows the name of whoever asked, when they did not ask in Slack.
+fn asked_by_band(rollback: &Rollback) -> &'static str {
+    match rollback.out_of_band {
+        true => " (out of band)",
+        false => "",
     }
 }
 
@@ -400,8 +409,9 @@ fn running(rollback: &Rollback) -> Words {
         let mut first = format!("*{}*", inline(&way, 200));
         let _ = write!(
             first,
-            " · asked for by @{}",
-            inline(&rollback.requester.name, 80)
+            " · asked for by @{}{}",
+            inline(&rollback.requester.name, 80),
+            asked_by_band(rollback)
         );
         if let Some(because) = &rollback.because {
             let _ = write!(first, " · \"{}\"", inline(because, 300));
@@ -465,6 +475,7 @@ fn steps(rollback: &Rollback) -> Vec<String> {
         .map(|approval| {
             let how = match approval.unopposed {
                 true => ", nobody objected",
+                false if approval.out_of_band => ", out of band",
                 false => "",
             };
             format!(

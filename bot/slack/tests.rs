@@ -60,3 +60,16 @@ async fn a_person_is_found_by_their_address() {
         Err(Failure::Later { .. })
     ));
 }
+
+#[test]
+fn words_for_slack_are_read_aloud_in_plain_words() {
+    let text = blocks::plainly(&format!(
+        "<@U0SAM> at <!date^1773457920^{{time_secs}}|03:12:00 UTC>: \"{}\" <https://a.example|shop>, see <https://b.example>",
+        blocks::escape("a < b && c > <!channel>")
+    ));
+    assert_eq!(
+        text,
+        "@U0SAM at 03:12:00 UTC: \"a < b && c > <!channel>\" shop, see https://b.example"
+    );
+    assert_eq!(blocks::plainly("cut in the mi<!dat"), "cut in the mi!dat");
+}

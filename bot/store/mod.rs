@@ -12,10 +12,14 @@ pub mod messages;
 pub mod missed;
 pub mod overview;
 pub mod pace;
+pub mod presence;
+pub mod replies;
 pub mod rollbacks;
 pub mod rosters;
+pub mod standings;
 pub mod steps;
 pub mod timelines;
+pub mod tokens;
 
 use anyhow::{Context, bail};
 use jiff::Timestamp;

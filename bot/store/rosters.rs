@@ -7,16 +7,23 @@ use rollback_domain::{
     rollback::Freeze,
 };
 
-const SAW: &str = "INSERT INTO roster (source, read_at, doc) VALUES ($1, $2, $3)
-    ON CONFLICT (source) DO UPDATE SET read_at = excluded.read_at, doc = excluded.doc
+const SAW: &str = "INSERT INTO roster (source, read_at, doc, people) VALUES ($1, $2, $3, $4)
+    ON CONFLICT (source) DO UPDATE SET read_at = excluded.read_at, doc = excluded.doc,
+        people = CASE WHEN $5 = 1 THEN excluded.people ELSE roster.people END
     WHERE excluded.read_at >= roster.read_at";
 
-/// Remembers what a source said, unless it was asked again meanwhile.
+/// Remembers what a source said, unless it was asked again meanwhile. One that is silent does not
+/// undo whom it named before.
 pub async fn saw(tx: &mut Tx, source: &Source, found: &Found, now: Timestamp) -> sqlx::Result<()> {
     let (Found::People { read_at, .. } | Found::Nothing { read_at, .. }) = found;
     let doc = written(found)?;
+    let (people, answered) = match found {
+        Found::People { .. } => (Some(&doc), true),
+        Found::Nothing { answered, .. } => (None, *answered),
+    };
     in_tx!(tx, c => sqlx::query(SAW)
         .bind(source.to_string()).bind(micros(read_at.unwrap_or(now))).bind(&doc)
+        .bind(people).bind(i64::from(answered))
         .execute(c).await.map(drop))
 }
 
@@ -26,6 +33,17 @@ const KNOWN: &str = "SELECT source, doc FROM roster";
 pub async fn known(db: &Db) -> sqlx::Result<Vec<(String, Found)>> {
     let rows: Vec<(String, String)> =
         reading!(db, pool => sqlx::query_as(KNOWN).fetch_all(pool).await)?;
+    rows.into_iter()
+        .map(|(source, doc)| Ok((source, read(&doc)?)))
+        .collect()
+}
+
+const NAMED: &str = "SELECT source, people FROM roster WHERE people IS NOT NULL";
+
+/// Whom every source named when it last answered, by its name.
+pub async fn named(db: &Db) -> sqlx::Result<Vec<(String, Found)>> {
+    let rows: Vec<(String, String)> =
+        reading!(db, pool => sqlx::query_as(NAMED).fetch_all(pool).await)?;
     rows.into_iter()
         .map(|(source, doc)| Ok((source, read(&doc)?)))
         .collect()

@@ -94,6 +94,59 @@ pub async fn claim(db: &Db, now: Timestamp, limit: i64) -> sqlx::Result<Vec<Leas
     Ok(rows.into_iter().filter_map(lease).collect())
 }
 
+const ONE_SQLITE: &str = "UPDATE step SET epoch = epoch + 1, attempt = attempt + 1,
+        wanted_at = COALESCE(wanted_at, due_at),
+        lease_until = CAST(unixepoch('subsec') * 1000000 AS INTEGER) + $1
+    WHERE kind = $2 AND key = $3 AND due_at <= $4
+      AND (lease_until IS NULL OR lease_until < CAST(unixepoch('subsec') * 1000000 AS INTEGER))
+    RETURNING payload, attempt, wanted_at, CAST(last_error IS NOT NULL AS INTEGER), epoch, signal";
+const ONE_POSTGRES: &str = "UPDATE step SET epoch = epoch + 1, attempt = attempt + 1,
+        wanted_at = COALESCE(wanted_at, due_at),
+        lease_until = (extract(epoch FROM clock_timestamp()) * 1000000)::bigint + $1
+    WHERE kind = $2 AND key = $3 AND due_at <= $4
+      AND (lease_until IS NULL OR lease_until < (extract(epoch FROM clock_timestamp()) * 1000000)::bigint)
+    RETURNING payload, attempt, wanted_at, CAST(last_error IS NOT NULL AS INTEGER)::bigint, epoch, signal";
+
+/// Leases the step of this kind and key, if it is there, due, and nobody else is at it.
+pub async fn claim_one(
+    db: &Db,
+    kind: &str,
+    key: &str,
+    now: Timestamp,
+) -> sqlx::Result<Option<Lease>> {
+    let row: Option<Claimed> = match db {
+        Db::Sqlite { write, .. } => {
+            sqlx::query_as(ONE_SQLITE)
+                .bind(LEASE)
+                .bind(kind)
+                .bind(key)
+                .bind(micros(now))
+                .fetch_optional(write)
+                .await?
+        }
+        Db::Postgres(pool) => {
+            sqlx::query_as(ONE_POSTGRES)
+                .bind(LEASE)
+                .bind(kind)
+                .bind(key)
+                .bind(micros(now))
+                .fetch_optional(pool)
+                .await?
+        }
+    };
+    row.map(|(payload, attempt, wanted_at, failed, epoch, signal)| {
+        Ok(Lease {
+            step: read(&payload)?,
+            attempt,
+            wanted_at: moment(wanted_at),
+            failed: failed != 0,
+            epoch,
+            signal,
+        })
+    })
+    .transpose()
+}
+
 const POKE: &str = "INSERT INTO step (kind, key, payload, due_at, signal) ";
 const OR_WAKE: &str = " ON CONFLICT (kind, key) DO UPDATE SET
         payload = excluded.payload,

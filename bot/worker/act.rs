@@ -2,8 +2,8 @@
 
 use super::{
     PATIENCE, backoff,
+    believe::{self, standing_by},
     say::{To, refuse, whisper},
-    standing,
 };
 use crate::{
     App,
@@ -19,7 +19,7 @@ use crate::{
 use rollback_domain::{
     authority::{self, Case, Found, Roster},
     people::{Person, Standing},
-    refusal::{Refusal, sentence},
+    refusal::{Refusal, Source, sentence},
     release::{Pin, Trouble},
     risk::Risk,
     rollback::{Command, Freeze, Rollback, Spoken},
@@ -99,7 +99,8 @@ pub(super) async fn act(app: &App, lease: &Lease) -> Result<(), Error> {
         standing,
         roster,
         read,
-    } = match acting(app, lease, by, &roles).await {
+        believed,
+    } = match acting(app, lease, by, &roles, *source).await? {
         Ok(acting) => acting,
         Err(again) => return app.engine.end(lease, again, Extra::default()).await,
     };
@@ -107,6 +108,7 @@ pub(super) async fn act(app: &App, lease: &Lease) -> Result<(), Error> {
         by,
         standing,
         roster: Box::new(roster),
+        believed,
         source: *source,
         reply_to: reply_to.clone(),
         act: act.clone(),
@@ -129,25 +131,36 @@ struct Acting {
     roster: Roster,
     /// What each source said, to be remembered.
     read: Vec<(authority::Source, Found)>,
+    /// What was not read but believed, as a clause.
+    believed: Option<String>,
 }
 
 /// Reads who somebody is and who is in these roles; or when to try it again.
-async fn acting(app: &App, lease: &Lease, by: &Person, roles: &[&str]) -> Result<Acting, Next> {
-    let (standing, (roster, read)) = tokio::join!(standing(app, by), roster::read(app, roles));
-    let (standing, by) = match standing {
+async fn acting(
+    app: &App,
+    lease: &Lease,
+    by: &Person,
+    roles: &[&str],
+    source: Source,
+) -> Result<Result<Acting, Next>, Error> {
+    let (standing, (roster, read)) =
+        tokio::join!(standing_by(app, by, source), roster::read(app, roles));
+    let (standing, by, last_read) = match standing? {
         Ok(known) => known,
         Err(failure) if lease.attempt < PATIENCE && !matches!(failure, Failure::Never(_)) => {
             let at = backoff(app, lease.attempt - 1);
-            return Err(Next::Retry(at, failure.to_string()));
+            return Ok(Err(Next::Retry(at, failure.to_string())));
         }
-        Err(failure) => (Standing::Unreadable(failure.to_string()), by.clone()),
+        Err(failure) => (Standing::Unreadable(failure.to_string()), by.clone(), None),
     };
-    Ok(Acting {
+    let (roster, named) = believe::roster(app, roster, &by, last_read).await?;
+    Ok(Ok(Acting {
+        believed: believe::clause(last_read, &named),
         by,
         standing,
         roster,
         read,
-    })
+    }))
 }
 
 /// Whether the message that was clicked is one of this rollback's. While the card's own place is
@@ -231,7 +244,8 @@ pub(super) async fn tend(app: &App, lease: &Lease) -> Result<(), Error> {
         standing,
         roster,
         read,
-    } = match acting(app, lease, by, &roles).await {
+        ..
+    } = match acting(app, lease, by, &roles, *source).await? {
         Ok(acting) => acting,
         Err(again) => return app.engine.end(lease, again, Extra::default()).await,
     };

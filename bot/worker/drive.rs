@@ -1,6 +1,10 @@
 //! Driving a rollback: what its state asks for next.
 
-use super::{PATIENCE, backoff, later, standing};
+use super::{
+    PATIENCE, backoff,
+    believe::{self, standing_by},
+    later, standing,
+};
 use crate::{
     App,
     config::Service,
@@ -21,7 +25,7 @@ use rollback_domain::{
     people::Standing,
     plan::{Basis, Plan},
     policy::Policy,
-    refusal::Refusal,
+    refusal::{Refusal, Source},
     release::{Pin, Progress, Surface, Survey, Trouble},
     rollback::{Command, Rollback, State},
     step::Step,
@@ -103,11 +107,11 @@ impl Drive<'_> {
         let roles = self.app.config.roles_of(self.service);
         // What the card names, and whether the requester is an authority, is read with the rest.
         let (who, survey, (roster, read)) = tokio::join!(
-            standing(self.app, &self.rollback.requester),
+            standing_by(self.app, &self.rollback.requester, self.came_by()),
             self.provider.survey(),
             roster::read(self.app, &roles),
         );
-        let requester = match who {
+        let (requester, believed) = match who? {
             Err(failure)
                 if self.lease.attempt < PATIENCE && !matches!(failure, Failure::Never(_)) =>
             {
@@ -120,11 +124,11 @@ impl Drive<'_> {
                     Ok(()) => Ok(()),
                 };
             }
-            Ok((standing, requester)) => {
+            Ok((standing, requester, last_read)) => {
                 if let Err(refusal) = standing.admit() {
                     return self.put(Command::CannotPlan { refusal }).await;
                 }
-                requester
+                (requester, believe::clause(last_read, &[]))
             }
         };
         let survey = match survey {
@@ -144,6 +148,7 @@ impl Drive<'_> {
             Ok(plan) => Command::Planned {
                 plan: Box::new(plan),
                 requester,
+                believed,
                 roster: Box::new(roster),
                 frozen: rosters::frozen_of(
                     &self.app.engine.db,
@@ -157,6 +162,14 @@ impl Drive<'_> {
         let mut extra = self.saw(&survey);
         extra.roster = read;
         self.put_with(command, extra).await
+    }
+
+    /// How it was asked for, as far as that matters for whom to believe.
+    fn came_by(&self) -> Source {
+        match self.rollback.out_of_band {
+            true => Source::OutOfBand,
+            false => Source::Bot,
+        }
     }
 
     /// The card is open: reminders, the ladder, the objection window, and the plan's end.

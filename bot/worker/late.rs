@@ -186,7 +186,7 @@ async fn lines(app: &App, rows: &[&Missed]) -> Result<Result<Vec<Line>, Failure>
             }
             (None, Step::Post { spoken, .. }) => {
                 let people = match spoken {
-                    Spoken::Naming(_, people) => people.as_slice(),
+                    Spoken::Naming(_, people) | Spoken::Refused(_, _, people) => people.as_slice(),
                     Spoken::Text(_) | Spoken::Mrkdwn(_) => &[],
                 };
                 for id in people {

@@ -5,6 +5,7 @@
 //! step, or in nothing when another worker has it by now.
 
 mod act;
+mod believe;
 mod drive;
 mod glass;
 mod late;
@@ -100,6 +101,24 @@ pub async fn run_due(app: &App) -> usize {
     n
 }
 
+/// Does the step of this kind and key if it is due and nobody else is at it, and gives whether it
+/// did; for a process that is there for one rollback only.
+pub async fn run_one(app: &App, kind: &str, key: &str) -> bool {
+    let now = app.engine.clock.now();
+    match steps::claim_one(&app.engine.db, kind, key, now).await {
+        Ok(Some(lease)) => {
+            tick(app, lease).await;
+            true
+        }
+        Ok(None) => false,
+        Err(error) => {
+            tracing::error!(%error, "a step could not be claimed");
+            tokio::time::sleep(LOOK_EVERY).await;
+            false
+        }
+    }
+}
+
 async fn claim(app: &App, room: usize) -> Vec<Lease> {
     let now = app.engine.clock.now();
     match steps::claim(&app.engine.db, now, i64::try_from(room).unwrap_or(1)).await {
@@ -174,6 +193,7 @@ async fn perform(app: &App, lease: &Lease) -> Result<(), Error> {
             service,
             environment,
         } => show::survey(app, lease, service, environment).await,
+        Step::Standings => believe::standings(app, lease).await,
     }
 }
 
@@ -186,7 +206,7 @@ pub async fn survey_all(app: &App) -> Result<(), Error> {
     let sources = app.config.sources().into_iter().map(|source| Step::Roster {
         source: source.clone(),
     });
-    let steps: Vec<Step> = platforms.chain(sources).collect();
+    let steps: Vec<Step> = platforms.chain(sources).chain([Step::Standings]).collect();
     app.engine.leave(&steps).await
 }
 
@@ -226,5 +246,7 @@ async fn standing(app: &App, person: &Person) -> Result<(Standing, Person), Fail
     let team = app.team().await?;
     let (standing, name) = app.slack.standing(&person.id, team.as_deref()).await?;
     let name = name.unwrap_or_else(|| person.name.clone());
-    Ok((standing, Person::new(person.id.clone(), name)))
+    let person = Person::new(person.id.clone(), name);
+    believe::remember(app, &person, &standing).await;
+    Ok((standing, person))
 }

@@ -8,6 +8,7 @@ use crate::{
     store::{
         messages::{self, Sent},
         missed::{self, Change, Missed, What},
+        replies::{self, Reply},
         rollbacks,
         steps::{Lease, Next},
         timelines,
@@ -294,12 +295,25 @@ pub(super) async fn whisper(
     reply_to: Option<&str>,
     words: &Words,
 ) -> Result<(), Error> {
+    if let Some(address) = reply_to.filter(|address| replies::is_ours(address))
+        && replies::get(&app.engine.db, address).await?.is_none()
+    {
+        let reply = Reply {
+            text: blocks::plainly(&words.text),
+            ..Reply::default()
+        };
+        let extra = Extra {
+            reply: Some((address.to_owned(), reply)),
+            ..Extra::default()
+        };
+        return app.engine.end(lease, Next::Done, extra).await;
+    }
     if lease.failed && tried_for(app, lease) > TELL_WITHIN {
         tracing::warn!(person, "somebody could not be told in time");
         return app.engine.end(lease, Next::Done, Extra::default()).await;
     }
     let mut result = Err(Failure::Never("no_response_url".into()));
-    if let Some(reply_to) = reply_to {
+    if let Some(reply_to) = reply_to.filter(|address| !replies::is_ours(address)) {
         result = app.slack.reply(reply_to, words).await;
     }
     // The address ends after 30 minutes or five uses; the channel does not.

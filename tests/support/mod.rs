@@ -189,12 +189,7 @@ api_url = "{slack}"
     }
 
     fn config(&self) -> Config {
-        let database = self
-            .settings
-            .lines()
-            .find_map(|line| line.strip_prefix("# database: "))
-            .unwrap()
-            .to_owned();
+        let database = self.database().to_owned();
         let env = move |name: &str| match name {
             "DATABASE_URL" => Some(database.clone()),
             "SIGNING_SECRET" => Some(SECRET.into()),
@@ -237,6 +232,14 @@ api_url = "{slack}"
     /// Where the bot listens.
     pub fn base(&self) -> &str {
         &self.bot.as_ref().unwrap().base
+    }
+
+    /// The address of the database.
+    pub fn database(&self) -> &str {
+        let mut lines = self.settings.lines();
+        lines
+            .find_map(|line| line.strip_prefix("# database: "))
+            .unwrap()
     }
 
     /// Does everything that is due, and what follows within two seconds: pacing, not waiting.
@@ -284,7 +287,7 @@ api_url = "{slack}"
         let waiting = store::steps::waiting(&self.app().engine.db).await.unwrap();
         waiting
             .into_iter()
-            .find(|(kind, ..)| kind != "survey" && kind != "roster")
+            .find(|(kind, ..)| !["survey", "roster", "standings"].contains(&kind.as_str()))
             .map(|(_, _, at, _)| at)
     }
 

@@ -100,6 +100,9 @@ pub enum Found {
         why: String,
         /// When it was asked; `None`: it never was.
         read_at: Option<Timestamp>,
+        /// Whether that is what it answers, and not that it does not answer.
+        #[serde(default)]
+        answered: bool,
     },
 }
 
@@ -156,7 +159,7 @@ impl Roster {
                         parts: vec![],
                     }
                 }
-                Found::Nothing { why, read_at } => Reason {
+                Found::Nothing { why, read_at, .. } => Reason {
                     truth: Truth::Unknown,
                     rule: role.to_owned(),
                     found: why.replace(PEOPLE, ""),

@@ -65,6 +65,7 @@ pub fn decide(
             by,
             standing,
             roster,
+            believed,
             source,
             reply_to,
             act,
@@ -91,13 +92,18 @@ pub fn decide(
                 Act::Stop { because } => next.stop(who, because, policy)?,
                 Act::Retarget { hash, to } => next.retarget(who, hash, to, reply_to)?,
             }
+            next.admit_belief(believed);
         }
         Command::Planned {
             plan,
             requester,
+            believed,
             roster,
             frozen,
-        } => next.planned(*plan, requester, &roster, frozen, policy)?,
+        } => {
+            next.planned(*plan, requester, &roster, frozen, policy)?;
+            next.admit_belief(believed);
+        }
         Command::CannotPlan { refusal } => next.cannot_plan(refusal)?,
         Command::Waited { roster } => next.waited(&roster, policy)?,
         Command::WindowEnded { standing, roster } => {
@@ -307,7 +313,11 @@ impl Draft {
                 utc_offset: rollback.aim.utc_offset,
                 undoes: rollback.aim.undoes,
             },
-            source: Source::Bot,
+            // The wish came that way; whoever has it is believed that way.
+            source: match rollback.out_of_band {
+                true => Source::OutOfBand,
+                false => Source::Bot,
+            },
             commanded: self.now,
             target_time: rollback.target_time,
             reply_to: rollback.reply_to.clone(),
@@ -322,6 +332,13 @@ impl Draft {
             || "the platform".into(),
             |plan| plan.nature.platform.clone(),
         )
+    }
+
+    /// Has the record say what was not read for this, and believed all the same.
+    fn admit_belief(&mut self, believed: Option<String>) {
+        if let (Some(believed), Some(first)) = (believed, self.happenings.first_mut()) {
+            first.text.push_str(&format!("; {believed}"));
+        }
     }
 
     fn happened(&mut self, who: Actor, source: Source, kind: Kind, text: String) {

@@ -114,6 +114,9 @@ pub enum Refusal {
         what: String,
     },
     NoIncident,
+    TokenRefused {
+        why: String,
+    },
     Busy {
         why: String,
     },
@@ -211,6 +214,9 @@ impl Refusal {
                 "a click names something that is not on the message it came from"
             }
             Refusal::NoIncident => "a timeline is asked for where nothing was ever recorded",
+            Refusal::TokenRefused { .. } => {
+                "something is asked for out of band without a token that counts"
+            }
             Refusal::Busy { .. } => "the database does not answer in time",
         }
     }
@@ -363,6 +369,10 @@ impl Refusal {
                 "That click does not fit: {}. It was recorded. Nothing was run. Use the buttons of the newest card.", text(what)
             ),
             Refusal::NoIncident => "Nothing has happened in this channel yet, so there is no timeline. A rollback or `/rollback note` starts one.".into(),
+            Refusal::TokenRefused { why } => format!(
+                "Your token does not count: {}. Use another one; `rollback-bot token create`, where the bot runs, makes one. Nothing was run.",
+                text(why)
+            ),
             Refusal::Busy { why } => format!(
                 "{} It is not certain whether this was taken: `/rollback status` tells.",
                 sentence(&text(why))
@@ -383,6 +393,8 @@ pub enum Source {
     Button,
     /// A modal that was saved.
     Modal,
+    /// The API or a terminal, with a token: nothing of Slack's.
+    OutOfBand,
     /// The bot's own steps.
     Bot,
     /// What a platform answered.

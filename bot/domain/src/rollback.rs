@@ -37,6 +37,9 @@ pub struct Rollback {
     pub requester: Person,
     /// Why, in their words.
     pub because: Option<String>,
+    /// Whether it was asked for with a token and not in Slack.
+    #[serde(default)]
+    pub out_of_band: bool,
     /// What they want.
     pub aim: Aim,
     /// What would be done, once it is known.
@@ -98,6 +101,9 @@ pub struct Approval {
     /// Whether nobody asked them: it is their own, and its objection window ended in silence.
     #[serde(default)]
     pub unopposed: bool,
+    /// Whether they said it with a token and not in Slack.
+    #[serde(default)]
+    pub out_of_band: bool,
 }
 
 /// Somebody's reason against it.
@@ -614,6 +620,7 @@ impl Proposal {
             environment: self.environment,
             requester: self.requester,
             because: self.because,
+            out_of_band: self.source == Source::OutOfBand,
             aim: self.aim,
             plan: None,
             hash: None,
@@ -704,6 +711,8 @@ pub enum Command {
         by: Person,
         standing: Standing,
         roster: Box<Roster>,
+        /// What of it was believed from an earlier reading, as a clause; out of band only.
+        believed: Option<String>,
         source: Source,
         reply_to: Option<String>,
         act: Act,
@@ -712,6 +721,8 @@ pub enum Command {
     Planned {
         plan: Box<Plan>,
         requester: Person,
+        /// What of the requester was believed from an earlier reading; out of band only.
+        believed: Option<String>,
         roster: Box<Roster>,
         frozen: Option<Freeze>,
     },
@@ -823,6 +834,8 @@ pub enum Spoken {
     Mrkdwn(String),
     /// A sentence with the people it names, in their order, each where [`Spoken::whom`] stands.
     Naming(String, Vec<String>),
+    /// The same for a refusal, which its code begins.
+    Refused(String, String, Vec<String>),
 }
 
 impl Spoken {
@@ -830,6 +843,28 @@ impl Spoken {
     /// type.
     pub fn whom(n: usize) -> String {
         format!("\u{1}{n}\u{1}")
+    }
+
+    /// It in plain words, for terminals and machines.
+    pub fn plain(&self) -> String {
+        use crate::refusal::{Plain, Voice};
+        match self {
+            Spoken::Text(text) | Spoken::Mrkdwn(text) => text.clone(),
+            Spoken::Naming(text, people) | Spoken::Refused(_, text, people) => {
+                let people = people.iter().enumerate();
+                people.fold(text.clone(), |said, (n, id)| {
+                    said.replace(&Spoken::whom(n), &Plain.person(id))
+                })
+            }
+        }
+    }
+
+    /// The code, if it is a refusal.
+    pub fn code(&self) -> Option<&str> {
+        match self {
+            Spoken::Refused(code, ..) => Some(code),
+            Spoken::Text(_) | Spoken::Mrkdwn(_) | Spoken::Naming(..) => None,
+        }
     }
 
     /// Somebody's words, in which nothing stands for anybody.
@@ -853,9 +888,6 @@ impl From<&Refusal> for Spoken {
         }
         let gather = Gather(std::cell::RefCell::default());
         let sentence = refusal.say(&gather);
-        match gather.0.into_inner() {
-            people if people.is_empty() => Spoken::Text(sentence),
-            people => Spoken::Naming(sentence, people),
-        }
+        Spoken::Refused(refusal.code().to_owned(), sentence, gather.0.into_inner())
     }
 }

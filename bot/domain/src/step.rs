@@ -128,6 +128,8 @@ pub enum Step {
         service: String,
         environment: String,
     },
+    /// Read what those are to Slack who have a token.
+    Standings,
 }
 
 /// What a person wants to see.
@@ -214,13 +216,30 @@ impl Step {
             Step::Review { .. } => "review",
             Step::Page { .. } => "page",
             Step::Roster { .. } => "roster",
+            Step::Standings => "standings",
         }
     }
 
     /// Every kind that this version can do; others are left to newer replicas.
-    pub const KINDS: [&'static str; 17] = [
-        "drive", "act", "card", "outcome", "tell", "post", "export", "modal", "show", "survey",
-        "forged", "tend", "glass", "review", "page", "roster", "late",
+    pub const KINDS: [&'static str; 18] = [
+        "drive",
+        "act",
+        "card",
+        "outcome",
+        "tell",
+        "post",
+        "export",
+        "modal",
+        "show",
+        "survey",
+        "forged",
+        "tend",
+        "glass",
+        "review",
+        "page",
+        "roster",
+        "late",
+        "standings",
     ];
 
     /// What it is about: with the kind, the row's identity.
@@ -249,6 +268,7 @@ impl Step {
                 service,
                 environment,
             } => format!("{service}@{environment}"),
+            Step::Standings => "all".into(),
         }
     }
 }

@@ -50,6 +50,7 @@ fn approval(id: &str, role: &str) -> Approval {
         roles: vec![role.into()],
         at: night(),
         unopposed: false,
+        out_of_band: false,
     }
 }
 
@@ -212,6 +213,7 @@ fn acts_as(standing: Standing, id: &str, known: Roster, act: Act) -> Command {
         by: person(id),
         standing,
         roster: Box::new(known),
+        believed: None,
         source: Source::Button,
         reply_to: None,
         act,
@@ -362,6 +364,7 @@ fn what_the_bot_does(class: Risk) -> Vec<(&'static str, Command)> {
             Command::Planned {
                 plan: Box::new(plan(class, ["v214", "v214"])),
                 requester: person("U0MAYA"),
+                believed: None,
                 roster: Box::new(everybody()),
                 frozen: None,
             },
@@ -844,6 +847,7 @@ fn an_authority_s_own_rollback_starts_by_itself_when_nobody_objects() {
     let planned = |class| Command::Planned {
         plan: Box::new(plan(class, ["v214", "v214"])),
         requester: person("U0MAYA"),
+        believed: None,
         roster: Box::new(everybody()),
         frozen: None,
     };
@@ -991,6 +995,7 @@ fn a_card_that_takes_another_one_s_place_never_starts_by_itself() {
     let planned = Command::Planned {
         plan: Box::new(plan(Risk::Code, ["v213", "v214"])),
         requester: person("U0MAYA"),
+        believed: None,
         roster: Box::new(everybody()),
         frozen: None,
     };
@@ -1096,6 +1101,7 @@ fn nobody_answers() {
     let planned = Command::Planned {
         plan: Box::new(plan(Risk::Code, ["v213", "v214"])),
         requester: person("U0MAYA"),
+        believed: None,
         roster: Box::new(everybody()),
         frozen: None,
     };
@@ -1294,4 +1300,63 @@ fn a_target_that_cannot_be_is_refused_with_the_one_that_could() {
         said("v213", ["v213", "v214"]),
     ];
     insta::assert_snapshot!(lines.join("\n"));
+}
+
+#[test]
+fn what_was_believed_is_said_where_it_counted() {
+    let believed =
+        Some("Slack did not answer; a full member when last read at 02:58 UTC".to_owned());
+    let (open, hash) = {
+        let open = proposed(Risk::Code);
+        let hash = open.hash.clone();
+        (open, hash)
+    };
+    let approves = |source, believed| Command::Person {
+        by: person("U0SAM"),
+        standing: Standing::Member,
+        roster: Box::new(everybody()),
+        believed,
+        source,
+        reply_to: None,
+        act: Act::Approve {
+            hash: hash.clone(),
+            confirmed: Confirmed::default(),
+        },
+    };
+    let by =
+        |source, believed| decide(&open, approves(source, believed), &policy(), at(60)).unwrap();
+    let out_of_band = by(Source::OutOfBand, believed.clone());
+    assert_eq!(
+        out_of_band.happenings[0].text.split_once("; ").unwrap().1,
+        believed.as_deref().unwrap()
+    );
+    assert!(out_of_band.rollback.approvals[0].out_of_band);
+    let clicked = by(Source::Button, None);
+    assert!(!clicked.happenings[0].text.contains("did not answer"));
+    assert!(!clicked.rollback.approvals[0].out_of_band);
+
+    // Whoever asked is believed for the plan in the same way, and for the one that takes its place.
+    let planned = Command::Planned {
+        plan: Box::new(plan(Risk::Code, ["v214", "v214"])),
+        requester: person("U0MAYA"),
+        believed,
+        roster: Box::new(everybody()),
+        frozen: None,
+    };
+    let mut asked = asked();
+    asked.out_of_band = true;
+    let decision = decide(&asked, planned, &policy(), at(1)).unwrap();
+    assert!(decision.happenings[0].text.contains("Slack did not answer"));
+    let retarget = Act::Retarget {
+        hash: None,
+        to: "v212".into(),
+    };
+    let moved = decide(
+        &decision.rollback,
+        acts("U0SAM", retarget),
+        &policy(),
+        at(60),
+    )
+    .unwrap();
+    assert_eq!(moved.opens.unwrap().source, Source::Button);
 }

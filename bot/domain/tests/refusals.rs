@@ -314,6 +314,12 @@ fn of_the_rest() -> Vec<(Refusal, &'static str)> {
             "A rollback or `/rollback note` starts one.",
         ),
         (
+            Refusal::TokenRefused {
+                why: "it was revoked on 2026-03-14 03:10 UTC".into(),
+            },
+            "Use another one; `rollback-bot token create`, where the bot runs, makes one.",
+        ),
+        (
             Refusal::Busy {
                 why: "the database does not answer".into(),
             },

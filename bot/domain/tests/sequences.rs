@@ -515,6 +515,7 @@ impl World {
             by: person(id),
             standing: standing.clone(),
             roster: self.roster(read),
+            believed: None,
             source: Source::Button,
             reply_to: None,
             act: act.clone(),
@@ -589,6 +590,7 @@ impl World {
             Bot::Planned { moved } => Command::Planned {
                 plan: Box::new(plan(class, self.live(moved))),
                 requester: person(MAYA),
+                believed: None,
                 roster: self.roster(read),
                 frozen: None,
             },

@@ -85,6 +85,7 @@ fn yes(id: &str, roles: &[&str]) -> Approval {
         roles: strings(roles),
         at: night(),
         unopposed: false,
+        out_of_band: false,
     }
 }
 
@@ -193,10 +194,12 @@ impl Says {
             Says::NotAnswering => Found::Nothing {
                 why: "it answered 503".into(),
                 read_at: before(12),
+                answered: false,
             },
             Says::NeverRead => Found::Nothing {
                 why: "was not read yet".into(),
                 read_at: None,
+                answered: false,
             },
         }
     }
@@ -754,6 +757,7 @@ fn not_known_because_pagerduty_is_down() {
     let down = Found::Nothing {
         why: "PagerDuty answered 503".into(),
         read_at: before(1),
+        answered: false,
     };
     let desk = Desk::new(rule(1, &["oncall", "lead"]), mixed(down));
     insta::assert_snapshot!(desk.why(SAM), @"

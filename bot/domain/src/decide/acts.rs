@@ -42,6 +42,7 @@ impl Draft {
                 roles,
                 at: self.now,
                 unopposed: false,
+                out_of_band: who.source == Source::OutOfBand,
             },
             who.source,
             text,

@@ -173,6 +173,7 @@ impl Draft {
                 roles,
                 at: self.now,
                 unopposed: true,
+                out_of_band: false,
             };
             self.let_run(approval, Source::Bot, text, expires_at, roster, policy);
             return Ok(());

@@ -44,6 +44,7 @@ pub fn silent(roles: &[&str]) -> Roster {
     let found = Found::Nothing {
         why: "it answered 503".into(),
         read_at: Some(night()),
+        answered: false,
     };
     let source = Source::PagerDutySchedule("PSHOP".into());
     let known: BTreeMap<_, _> = roles

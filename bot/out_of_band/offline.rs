@@ -1,0 +1,373 @@
+//! One rollback without a server: the same engine and the same steps, in this process, alone with
+//! the record. What is to be said in Slack stays for the server, which finds it done.
+
+use super::{TOKEN, mistaken};
+use crate::{
+    App,
+    clock::Clock,
+    config::Config,
+    engine::Taken,
+    handlers::{
+        api::{self, Outcome, Said},
+        command::{self, Heard},
+    },
+    messages::stamp,
+    store::{
+        replies::{self, OURS, Reply},
+        rollbacks, timelines, tokens,
+    },
+    worker,
+};
+use anyhow::{Context, bail};
+use clap::Args;
+use rollback_domain::{
+    authority::Truth,
+    grammar::{self, About, Request},
+    people::{Person, Standing},
+    refusal::Source,
+    rollback::{Act, Confirmed, Rollback, State},
+};
+use std::{
+    env,
+    io::{self, BufRead, Write},
+    process::ExitCode,
+    time::Duration,
+};
+
+/// Where a second person's token is taken from, when nobody is at the terminal.
+const SECOND: &str = "ROLLBACK_BOT_TOKEN_2";
+/// How often it is looked whether something is due.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
+
+/// One rollback, without a server.
+#[derive(Debug, Args)]
+pub struct Offline {
+    /// That no server is asked. There is no other way to run one from here.
+    #[arg(long, required = true)]
+    offline: bool,
+    /// The words, as in Slack, with a reason: `frontend because checkout 500s`; or the number of a
+    /// rollback that is open: `RB-1`.
+    #[arg(required = true)]
+    words: Vec<String>,
+    /// The Slack channel, by id, in which it is recorded. Without it, the configured one.
+    #[arg(long)]
+    channel: Option<String>,
+    /// Do not ask for the target to be typed.
+    #[arg(long)]
+    yes: bool,
+    /// A caution that was seen, by its name; once for each.
+    #[arg(long)]
+    tick: Vec<String>,
+}
+
+/// Somebody, by their token.
+struct Holder {
+    person: Person,
+    token: String,
+}
+
+impl Holder {
+    async fn of(app: &App, secret: &str) -> anyhow::Result<Holder> {
+        let now = app.engine.clock.now();
+        let Some(token) = tokens::find(&app.engine.db, secret.trim()).await? else {
+            bail!("that token does not count: this bot has not made it");
+        };
+        if let Some(why) = token.spent(now) {
+            bail!("that token does not count: {why}");
+        }
+        tokens::used(&app.engine.db, &token, now).await?;
+        Ok(Holder {
+            person: token.person,
+            token: token.id,
+        })
+    }
+
+    fn heard(&self, channel: &str) -> anyhow::Result<Heard> {
+        let key = format!("{OURS}{}:{}", self.token, tokens::random(16)?);
+        Ok(Heard {
+            key: key.clone(),
+            person: self.person.clone(),
+            channel: channel.to_owned(),
+            source: Source::OutOfBand,
+            reply_to: Some(key),
+            ..Heard::default()
+        })
+    }
+}
+
+/// Proposes, has it approved, and drives it until it is proven or has failed.
+pub async fn run(config: Config, offline: Offline) -> anyhow::Result<ExitCode> {
+    let words = offline.words.join(" ");
+    let request = match grammar::parse(&format!("status {words}")) {
+        Ok(open @ Request::Status(Some(About::Rollback(_)))) => open,
+        _ => match grammar::parse(&words).map_err(mistaken)? {
+            Request::Propose(wish) if wish.because.is_none() => {
+                return Err(mistaken("say why: `run --offline frontend because …`"));
+            }
+            wish @ Request::Propose(_) => wish,
+            _ => {
+                return Err(mistaken(
+                    "write it like this: `run --offline frontend because …`",
+                ));
+            }
+        },
+    };
+    let secret = env::var(TOKEN).unwrap_or_default();
+    if secret.trim().is_empty() {
+        return Err(mistaken(format!("{TOKEN} is not set")));
+    }
+    let Some(channel) = offline.channel.clone().or(config.api.channel.clone()) else {
+        return Err(mistaken(
+            "name the Slack channel in which it is recorded: --channel C0123ABCD, or [api] channel",
+        ));
+    };
+    if !api::is_channel(&channel) {
+        return Err(mistaken(format!(
+            "{channel:?} is not the id of a channel; copy it from the channel's details in Slack"
+        )));
+    }
+    if !config.api.enabled {
+        return Err(mistaken(
+            "api.enabled is false: nothing can be asked for with a token",
+        ));
+    }
+    let app = App::start_alone(config, Clock::real()).await.context(
+        "this needs the record for itself; if a server is at work, ask it instead, with `rollback-bot propose`",
+    )?;
+    let run = Run {
+        first: Holder::of(&app, &secret).await?,
+        channel,
+        offline,
+        app,
+    };
+    let ended = run.through(request).await;
+    run.app.engine.db.close().await;
+    ended
+}
+
+/// One rollback being run.
+struct Run {
+    app: App,
+    first: Holder,
+    channel: String,
+    offline: Offline,
+}
+
+impl Run {
+    async fn through(&self, request: Request) -> anyhow::Result<ExitCode> {
+        let mut id = match request {
+            Request::Propose(wish) => {
+                let service = match command::find(&self.app, &wish.service) {
+                    Ok(service) => service,
+                    Err(refusal) => return Ok(no(&refusal.to_string())),
+                };
+                let heard = self.first.heard(&self.channel)?;
+                let address = heard.key.clone();
+                let aim = command::aim(wish.target);
+                let taken =
+                    command::take_proposal(&self.app, heard, service, aim, wish.because).await?;
+                let id = match taken {
+                    Taken::Opened { id } => id,
+                    Taken::Refused { spoken, .. } => return Ok(no(&spoken.plain())),
+                    Taken::Noted { .. } | Taken::Left => bail!("the proposal was not taken"),
+                };
+                let reply = self.answer(&address, id, None).await?;
+                let said = api::came_of(&self.app, id, reply, &self.channel).await?;
+                if said.refused.is_some() {
+                    return Ok(no(&said.text));
+                }
+                id
+            }
+            Request::Status(Some(About::Rollback(id))) => id,
+            _ => bail!("that is nothing that can be run"),
+        };
+        let mut told = 0;
+        let mut seen = None;
+        let mut second = env::var(SECOND).ok();
+        loop {
+            let Some(rollback) = rollbacks::get(&self.app.engine.db, id).await? else {
+                return Ok(no(&format!("There is no RB-{id}.")));
+            };
+            self.tell(&rollback, &mut told).await?;
+            match &rollback.state {
+                State::Proposed { .. } => {
+                    if seen != rollback.hash {
+                        if !self.confirmed(&rollback).await? {
+                            return Ok(no(&format!(
+                                "Nothing was run. RB-{id} stays open until its plan ends; a server that is started goes on with it."
+                            )));
+                        }
+                        seen = rollback.hash.clone();
+                    }
+                    if !self.approve(&rollback, &mut second).await? {
+                        return Ok(no(&format!(
+                            "Nothing was run: an approval is missing. RB-{id} stays open until its plan ends; a server that is started goes on with it."
+                        )));
+                    }
+                }
+                // Production has moved meanwhile: the fresh plan is another one to be seen.
+                State::Superseded { .. } => {
+                    let next = rollbacks::open_for(
+                        &self.app.engine.db,
+                        &rollback.service,
+                        &rollback.environment,
+                    )
+                    .await?;
+                    match next.filter(|next| next.replaces == Some(id)) {
+                        Some(next) => id = next.id,
+                        None => return self.ends(&rollback).await,
+                    }
+                }
+                _ if api::outcome(&rollback) != Outcome::Open => return self.ends(&rollback).await,
+                _ => self.drive(id).await,
+            }
+        }
+    }
+
+    async fn drive(&self, id: u64) {
+        if !worker::run_one(&self.app, "drive", &format!("RB-{id}")).await {
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+    }
+
+    /// What is said to an address of ours, after doing what leads to it.
+    async fn answer(&self, address: &str, id: u64, act: Option<&str>) -> anyhow::Result<Reply> {
+        loop {
+            if let Some(reply) = replies::get(&self.app.engine.db, address).await? {
+                return Ok(reply);
+            }
+            match act {
+                Some(key) if worker::run_one(&self.app, "act", key).await => {}
+                Some(_) => tokio::time::sleep(LOOK_EVERY).await,
+                None => self.drive(id).await,
+            }
+        }
+    }
+
+    /// Shows the plan, and has its target typed.
+    async fn confirmed(&self, rollback: &Rollback) -> anyhow::Result<bool> {
+        let said = api::shown(&self.app, rollback, &self.channel).await?;
+        println!("{}", said.text);
+        if self.offline.yes {
+            return Ok(true);
+        }
+        let target = rollback.to_label();
+        let typed = asked(&format!("Type the target ({target}) to go on: "))?;
+        Ok(typed.is_some_and(|typed| typed == target))
+    }
+
+    /// Has somebody approve who may; `false`: nobody is there who would.
+    async fn approve(
+        &self,
+        rollback: &Rollback,
+        second: &mut Option<String>,
+    ) -> anyhow::Result<bool> {
+        if self.may(rollback, &self.first.person).await? {
+            if self.approves(rollback, &self.first).await? {
+                return Ok(true);
+            }
+        } else {
+            println!(
+                "@{} may not approve it, or did already.",
+                self.first.person.name
+            );
+        }
+        loop {
+            let other = match second.take() {
+                Some(other) => Some(other),
+                None => asked("The token of somebody else who may approve it: ")?,
+            };
+            let Some(other) = other.filter(|other| !other.is_empty()) else {
+                return Ok(false);
+            };
+            match Holder::of(&self.app, &other).await {
+                Ok(other) => {
+                    if self.approves(rollback, &other).await? {
+                        return Ok(true);
+                    }
+                }
+                Err(error) => println!("{error}"),
+            }
+        }
+    }
+
+    /// Whether it is worth asking: what is not known may turn out to be a yes.
+    async fn may(&self, rollback: &Rollback, person: &Person) -> anyhow::Result<bool> {
+        let Some(known) = self.app.authority(rollback).await? else {
+            return Ok(false);
+        };
+        let now = self.app.engine.clock.now();
+        let case = rollback.case(&known.policy, &known.roster);
+        let verdict = case.may_approve(person, &Standing::Member, now);
+        Ok(verdict.reason.truth != Truth::No)
+    }
+
+    async fn approves(&self, rollback: &Rollback, holder: &Holder) -> anyhow::Result<bool> {
+        let heard = holder.heard(&self.channel)?;
+        let key = heard.key.clone();
+        let act = Act::Approve {
+            hash: rollback.hash.clone(),
+            confirmed: Confirmed {
+                ticked: self.offline.tick.clone(),
+                // It was typed when the plan was shown.
+                typed: (!self.offline.yes).then(|| rollback.to_label().to_owned()),
+                because: None,
+            },
+        };
+        command::leave_act(&self.app, heard, rollback.id, None, act).await?;
+        let reply = self.answer(&key, rollback.id, Some(&key)).await?;
+        if reply.refused.is_some() || !reply.text.is_empty() {
+            println!("{}", reply.text);
+            return Ok(false);
+        }
+        Ok(true)
+    }
+
+    /// Prints what has happened to it since.
+    async fn tell(&self, rollback: &Rollback, told: &mut i64) -> anyhow::Result<()> {
+        let db = &self.app.engine.db;
+        for entry in timelines::entries(db, rollback.incident, *told, 1_000).await? {
+            *told = entry.seq;
+            let happening = entry.happening;
+            if let Some(id) = happening.rollback
+                && id >= rollback.id
+            {
+                println!(
+                    "{}  RB-{id} {} {}: {}",
+                    stamp(happening.at),
+                    happening.who,
+                    happening.kind,
+                    happening.text
+                );
+            }
+        }
+        Ok(())
+    }
+
+    async fn ends(&self, rollback: &Rollback) -> anyhow::Result<ExitCode> {
+        let Said { text, outcome, .. } = api::shown(&self.app, rollback, &rollback.channel).await?;
+        println!("{text}");
+        println!("Slack hears of it when the server runs again.");
+        Ok(match outcome {
+            Some(Outcome::Done) => ExitCode::SUCCESS,
+            _ => ExitCode::FAILURE,
+        })
+    }
+}
+
+fn no(why: &str) -> ExitCode {
+    println!("{why}");
+    ExitCode::FAILURE
+}
+
+/// What somebody types; `None`: nobody does.
+fn asked(question: &str) -> io::Result<Option<String>> {
+    tokio::task::block_in_place(|| {
+        print!("{question}");
+        io::stdout().flush()?;
+        let mut line = String::new();
+        let read = io::stdin().lock().read_line(&mut line)?;
+        println!();
+        Ok((read > 0).then(|| line.trim().to_owned()))
+    })
+}

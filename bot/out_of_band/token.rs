@@ -1,0 +1,174 @@
+//! Making, listing and revoking tokens, on the machine of the bot, beside it.
+
+use crate::{
+    clock::Clock,
+    config::{Config, duration_of},
+    http_client,
+    slack::{Failure, Slack},
+    store::{
+        standings,
+        tokens::{self, Beside},
+    },
+};
+use anyhow::{Context, bail};
+use clap::Subcommand;
+use jiff::Timestamp;
+use rollback_domain::people::{Person, Standing};
+use std::{ops::RangeInclusive, time::Duration};
+
+/// How long a token may live.
+const LIVES: RangeInclusive<Duration> =
+    Duration::from_secs(60)..=Duration::from_secs(366 * 24 * 60 * 60);
+
+/// What can be done with tokens.
+#[derive(Debug, Subcommand)]
+pub enum Do {
+    /// Make a token for one person, and print it, this once.
+    Create {
+        /// The person, by their Slack member id: U0SAM.
+        #[arg(long = "for", value_name = "PERSON")]
+        person: String,
+        /// How long it lives, at most 366d.
+        #[arg(long, default_value = "90d")]
+        expires: String,
+        /// Make it although Slack does not answer who that is.
+        #[arg(long)]
+        unchecked: bool,
+    },
+    /// List every token: whose it is, until when, and when it was last used.
+    List,
+    /// Take a token back, by its id.
+    Revoke {
+        /// The id, as `list` shows it.
+        id: String,
+    },
+}
+
+/// Does it.
+pub async fn run(config: &Config, what: Do) -> anyhow::Result<()> {
+    let now = Clock::real().now();
+    let url = config.database.url.expose();
+    match what {
+        Do::Create {
+            person,
+            expires,
+            unchecked,
+        } => create(config, &person, &expires, unchecked, now).await,
+        Do::List => {
+            for line in list(&mut Beside::open(url).await?, now).await? {
+                println!("{line}");
+            }
+            Ok(())
+        }
+        Do::Revoke { id } => {
+            if !Beside::open(url).await?.revoke(&id, now).await? {
+                bail!("no token {id:?} counts: `rollback-bot token list` shows their ids");
+            }
+            println!("{id} is revoked");
+            Ok(())
+        }
+    }
+}
+
+async fn create(
+    config: &Config,
+    person: &str,
+    expires: &str,
+    unchecked: bool,
+    now: Timestamp,
+) -> anyhow::Result<()> {
+    let fits = |letter: char| letter.is_ascii_uppercase() || letter.is_ascii_digit();
+    if person.len() < 4 || !person.starts_with(['U', 'W']) || !person.chars().all(fits) {
+        bail!(
+            "{person:?} is not a Slack member id; copy it from the person's profile (⋮ → Copy member ID), it looks like \"U0123ABCD\""
+        );
+    }
+    let lives = match duration_of(expires, LIVES) {
+        Ok(lives) => lives,
+        Err(why) => bail!("--expires: {why}"),
+    };
+    // Before Slack is asked, so that a record that is not there is told first.
+    let mut record = Beside::open(config.database.url.expose()).await?;
+    let (standing, owner) = match whose(config, person).await {
+        Ok((Standing::Member, name)) => (Some(Standing::Member), Person::new(person, name)),
+        Ok((Standing::Outsider(what), _)) => {
+            bail!("{person} is {what}; only full members of the workspace may have a token")
+        }
+        Ok((Standing::Unreadable(why), _)) => bail!("{why}"),
+        Err(Failure::Never(code)) => {
+            bail!("Slack says {code}: `rollback-bot check --online` tells more")
+        }
+        Err(failure) if unchecked => {
+            eprintln!(
+                "Slack does not answer ({failure}): who {person} is was not checked, and nothing is believed of them until it was read once."
+            );
+            (None, Person::new(person, person))
+        }
+        Err(failure) => {
+            bail!(
+                "Slack does not answer ({failure}), so it is not known who {person} is; --unchecked makes the token all the same"
+            )
+        }
+    };
+    let (secret, token) = tokens::make(owner, now, lives)?;
+    let standing = standing.as_ref().and_then(standings::stored);
+    record.insert(&secret, &token, standing).await?;
+    eprintln!(
+        "Token {} for @{} ({}), until {}. It is shown this once:",
+        token.id,
+        token.person.name,
+        token.person.id,
+        day(token.expires_at)
+    );
+    println!("{secret}");
+    Ok(())
+}
+
+/// What Slack says a person is.
+async fn whose(config: &Config, person: &str) -> Result<(Standing, String), Failure> {
+    let http = http_client().map_err(|error| Failure::Lost(error.to_string()))?;
+    let token = config.slack.bot_token.expose();
+    let slack = Slack::new(http, &config.slack.api_url, token);
+    let team = match &config.slack.team {
+        Some(team) => Some(team.clone()),
+        None => slack.identity().await?.team_id,
+    };
+    let Some(team) = team else {
+        return Err(Failure::Never("no_team_for_this_token".into()));
+    };
+    let (standing, name) = slack.standing(person, Some(&team)).await?;
+    Ok((standing, name.unwrap_or_else(|| person.to_owned())))
+}
+
+async fn list(record: &mut Beside, now: Timestamp) -> anyhow::Result<Vec<String>> {
+    let tokens = record.list().await.context("no token can be listed")?;
+    if tokens.is_empty() {
+        return Ok(vec![
+            "There are no tokens. `rollback-bot token create --for U0SAM` makes one.".into(),
+        ]);
+    }
+    Ok(tokens
+        .iter()
+        .map(|token| {
+            let counts = match token.spent(now) {
+                None => format!("until {}", day(token.expires_at)),
+                Some(why) => why,
+            };
+            let used = match token.last_used_at {
+                None => "never used".to_owned(),
+                Some(at) => format!("last used {}", day(at)),
+            };
+            format!(
+                "{}  @{} ({})  made {}  {counts}  {used}",
+                token.id,
+                token.person.name,
+                token.person.id,
+                day(token.created_at)
+            )
+        })
+        .collect())
+}
+
+fn day(at: Timestamp) -> String {
+    at.strftime("%Y-%m-%d %H:%M UTC").to_string()
+}

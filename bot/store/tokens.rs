@@ -1,0 +1,271 @@
+//! Tokens: who may act without Slack, and until when. Of a token only its SHA-256 is stored.
+
+use super::{Db, in_tx, micros, moment, reading};
+use anyhow::{Context, bail};
+use jiff::Timestamp;
+use rollback_domain::people::Person;
+use sha2::{Digest, Sha256};
+use sqlx::{
+    Connection, PgConnection, SqliteConnection,
+    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous},
+};
+use std::{path::Path, time::Duration};
+use subtle::ConstantTimeEq;
+
+/// What every token begins with, so that it is recognised where it does not belong.
+const BEGINS: &str = "rbt_";
+/// How many random bytes make a token.
+const SECRET_BYTES: usize = 32;
+/// How many random bytes make its id.
+const ID_BYTES: usize = 5;
+/// How exactly it is known when a token was last used: a status that is asked for every second
+/// is not worth a commit each time.
+const USED_EVERY: Duration = Duration::from_secs(60);
+
+/// A token, without what makes it one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Token {
+    /// Its id, by which it is listed and revoked.
+    pub id: String,
+    /// Whose it is.
+    pub person: Person,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it ends.
+    pub expires_at: Timestamp,
+    /// When it was taken back, if it was.
+    pub revoked_at: Option<Timestamp>,
+    /// When it was last used, to the minute.
+    pub last_used_at: Option<Timestamp>,
+}
+
+impl Token {
+    /// Why it counts for nothing at `now`, as a clause; `None`: it counts.
+    pub fn spent(&self, now: Timestamp) -> Option<String> {
+        let on = |at: Timestamp| at.strftime("%Y-%m-%d %H:%M UTC").to_string();
+        match self.revoked_at {
+            Some(at) => Some(format!("it was revoked on {}", on(at))),
+            None if self.expires_at <= now => Some(format!("it ended on {}", on(self.expires_at))),
+            None => None,
+        }
+    }
+}
+
+/// A new token for somebody, to be shown once, and its row.
+///
+/// Fails when the machine has no random numbers.
+pub fn make(person: Person, now: Timestamp, lives: Duration) -> anyhow::Result<(String, Token)> {
+    let id = random(ID_BYTES)?;
+    let secret = format!("{BEGINS}{id}{}", random(SECRET_BYTES)?);
+    let token = Token {
+        id,
+        person,
+        created_at: now,
+        expires_at: now
+            .checked_add(lives)
+            .context("that is too far in the future")?,
+        revoked_at: None,
+        last_used_at: None,
+    };
+    Ok((secret, token))
+}
+
+/// So many random bytes, in hex.
+///
+/// Fails when the machine has none.
+pub fn random(bytes: usize) -> anyhow::Result<String> {
+    let mut some = vec![0; bytes];
+    getrandom::fill(&mut some).context("this machine gives no random numbers")?;
+    Ok(hex::encode(some))
+}
+
+fn hash(secret: &str) -> String {
+    hex::encode(Sha256::digest(secret))
+}
+
+/// The id in something that looks like a token.
+fn id_of(secret: &str) -> Option<&str> {
+    let rest = secret.strip_prefix(BEGINS)?;
+    let whole = rest.len() == 2 * (ID_BYTES + SECRET_BYTES)
+        && rest.bytes().all(|c| matches!(c, b'0'..=b'9' | b'a'..=b'f'));
+    whole.then(|| &rest[..2 * ID_BYTES])
+}
+
+/// A row as the database has it.
+type Row = (String, String, String, i64, i64, Option<i64>, Option<i64>);
+
+fn token((id, person, name, created, expires, revoked, used): Row) -> Token {
+    Token {
+        id,
+        person: Person::new(person, name),
+        created_at: moment(created),
+        expires_at: moment(expires),
+        revoked_at: revoked.map(moment),
+        last_used_at: used.map(moment),
+    }
+}
+
+const BY_ID: &str =
+    "SELECT hash, id, person, name, created_at, expires_at, revoked_at, last_used_at
+    FROM token WHERE id = $1";
+
+/// The token that this is, spent or not; `None`: it is none of ours.
+pub async fn find(db: &Db, secret: &str) -> sqlx::Result<Option<Token>> {
+    type Hashed = (
+        String,
+        String,
+        String,
+        String,
+        i64,
+        i64,
+        Option<i64>,
+        Option<i64>,
+    );
+    let Some(id) = id_of(secret) else {
+        return Ok(None);
+    };
+    let row: Option<Hashed> =
+        reading!(db, pool => sqlx::query_as(BY_ID).bind(id).fetch_optional(pool).await)?;
+    Ok(row.and_then(
+        |(known, id, person, name, created, expires, revoked, used)| {
+            let same: bool = known.as_bytes().ct_eq(hash(secret).as_bytes()).into();
+            same.then(|| token((id, person, name, created, expires, revoked, used)))
+        },
+    ))
+}
+
+const USED: &str = "UPDATE token SET last_used_at = $2 WHERE id = $1";
+
+/// Remembers that a token was used, unless that was remembered a moment ago.
+pub async fn used(db: &Db, token: &Token, now: Timestamp) -> sqlx::Result<()> {
+    let lately = now.checked_sub(USED_EVERY).unwrap_or(now);
+    if token.last_used_at.is_some_and(|at| at > lately) {
+        return Ok(());
+    }
+    let mut tx = db.begin().await?;
+    in_tx!(&mut tx, c => sqlx::query(USED).bind(&token.id).bind(micros(now)).execute(c).await.map(drop))?;
+    tx.commit().await
+}
+
+const OWNERS: &str = "SELECT person, min(name) FROM token
+    WHERE revoked_at IS NULL AND expires_at > $1 GROUP BY person ORDER BY person";
+
+/// Whoever has a token that counts.
+pub async fn owners(db: &Db, now: Timestamp) -> sqlx::Result<Vec<Person>> {
+    let rows: Vec<(String, String)> =
+        reading!(db, pool => sqlx::query_as(OWNERS).bind(micros(now)).fetch_all(pool).await)?;
+    Ok(rows
+        .into_iter()
+        .map(|(id, name)| Person::new(id, name))
+        .collect())
+}
+
+const OWNS: &str =
+    "SELECT count(*) FROM token WHERE person = $1 AND revoked_at IS NULL AND expires_at > $2";
+
+/// Whether somebody has a token that counts.
+pub async fn owns(db: &Db, person: &str, now: Timestamp) -> sqlx::Result<bool> {
+    let (n,): (i64,) = reading!(db, pool => sqlx::query_as(OWNS)
+        .bind(person).bind(micros(now)).fetch_one(pool).await)?;
+    Ok(n > 0)
+}
+
+/// The tokens of a record, reached beside the bot that may be at work on it.
+///
+/// On SQLite the lock file is the bot's and is left alone: a second process may write one row.
+#[derive(Debug)]
+pub enum Beside {
+    /// The file.
+    Sqlite(SqliteConnection),
+    /// The server.
+    Postgres(PgConnection),
+}
+
+/// Runs `$body` with `$connection` bound to the native connection.
+macro_rules! beside {
+    ($beside:expr, $connection:ident => $body:expr) => {
+        match $beside {
+            Beside::Sqlite($connection) => $body,
+            Beside::Postgres($connection) => $body,
+        }
+    };
+}
+
+const INSERT: &str = "INSERT INTO token (id, person, name, hash, created_at, expires_at)
+    VALUES ($1, $2, $3, $4, $5, $6)";
+const STANDING: &str = super::standings::SAW;
+const LIST: &str = "SELECT id, person, name, created_at, expires_at, revoked_at, last_used_at
+    FROM token ORDER BY created_at, id";
+const REVOKE: &str = "UPDATE token SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL";
+
+impl Beside {
+    /// Opens the record that a bot has made.
+    ///
+    /// Fails when it cannot be reached, and when it has no tokens yet because no bot of this
+    /// version has been started on it.
+    pub async fn open(url: &str) -> anyhow::Result<Beside> {
+        if let Some(path) = url.strip_prefix("sqlite:") {
+            let path = path.trim_start_matches("//");
+            if !Path::new(path).exists() {
+                bail!(
+                    "there is no record at {path} yet: start the bot once with `rollback-bot serve`"
+                );
+            }
+            let options = SqliteConnectOptions::new()
+                .filename(path)
+                .journal_mode(SqliteJournalMode::Wal)
+                .synchronous(SqliteSynchronous::Full)
+                .busy_timeout(Duration::from_secs(30));
+            let connection = SqliteConnection::connect_with(&options)
+                .await
+                .with_context(|| format!("the SQLite database {path} cannot be opened"))?;
+            return Ok(Beside::Sqlite(connection));
+        }
+        let connection = PgConnection::connect(url)
+            .await
+            .context("the Postgres database cannot be reached")?;
+        Ok(Beside::Postgres(connection))
+    }
+
+    /// Stores a new token, and what Slack said of its owner if it was asked.
+    pub async fn insert(
+        &mut self,
+        secret: &str,
+        token: &Token,
+        standing: Option<&str>,
+    ) -> anyhow::Result<()> {
+        let hash = hash(secret);
+        let stored = beside!(self, c => sqlx::query(INSERT)
+            .bind(&token.id).bind(&token.person.id).bind(&token.person.name).bind(&hash)
+            .bind(micros(token.created_at)).bind(micros(token.expires_at))
+            .execute(c).await.map(drop));
+        stored.context(
+            "the token cannot be stored: has a bot of this version been started on this record?",
+        )?;
+        if let Some(standing) = standing {
+            beside!(self, c => sqlx::query(STANDING)
+                .bind(&token.person.id).bind(standing).bind(&token.person.name)
+                .bind(micros(token.created_at))
+                .execute(c).await.map(drop))?;
+        }
+        Ok(())
+    }
+
+    /// Every token, oldest first.
+    pub async fn list(&mut self) -> anyhow::Result<Vec<Token>> {
+        let rows: Vec<Row> = beside!(self, c => sqlx::query_as(LIST).fetch_all(c).await).context(
+            "the tokens cannot be read: has a bot of this version been started on this record?",
+        )?;
+        Ok(rows.into_iter().map(token).collect())
+    }
+
+    /// Takes a token back; `false`: there is none of this id that was not taken back before.
+    pub async fn revoke(&mut self, id: &str, now: Timestamp) -> anyhow::Result<bool> {
+        let revoked = beside!(self, c => sqlx::query(REVOKE)
+            .bind(id).bind(micros(now)).execute(c).await.map(|done| done.rows_affected()))?;
+        Ok(revoked == 1)
+    }
+}
+
+#[cfg(test)]
+mod tests;
