@@ -39,6 +39,8 @@ pub struct Config {
     pub pagerduty: Option<PagerDuty>,
     /// Acting without Slack.
     pub api: Api,
+    /// How much one person and one channel may send.
+    pub limits: Limits,
     /// Rules that hold for every service.
     pub policy: Policy,
     /// A directory with templates that replace the built-in ones of the same name.
@@ -104,6 +106,15 @@ pub struct Api {
     pub channel: Option<String>,
     /// How long what was last read of a person is believed while Slack is silent.
     pub believe_for: Duration,
+}
+
+/// How much one person and one channel may send; a third of it at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Commands, mentions and clicks of one person in a minute.
+    pub person_per_minute: u32,
+    /// Commands and mentions in one channel in a minute.
+    pub channel_per_minute: u32,
 }
 
 /// Rules that hold for every service.
@@ -438,6 +449,7 @@ fn config(file: &Section<'_>) -> Option<Config> {
             .map(Some),
     };
     let api = file.section("api").map(|section| api(&section));
+    let limits = file.section("limits").map(|section| limits(&section));
     let (policy, common) = file
         .section("policy")
         .map(|section| rules::policy(&section, &there))
@@ -461,6 +473,7 @@ fn config(file: &Section<'_>) -> Option<Config> {
         slack: slack?,
         pagerduty: pagerduty?,
         api: api?,
+        limits: limits?,
         policy: policy?,
         templates,
         roles: roles?,
@@ -597,6 +610,18 @@ fn pagerduty(section: &Section<'_>) -> Option<PagerDuty> {
         api_url: api_url?,
         events_url: events_url?,
     })
+}
+
+fn limits(section: &Section<'_>) -> Limits {
+    let person_per_minute = section.or("person_per_minute", 60, |value| number(value, 6..=100_000));
+    let channel_per_minute = section.or("channel_per_minute", 300, |value| {
+        number(value, 6..=1_000_000)
+    });
+    section.done();
+    Limits {
+        person_per_minute,
+        channel_per_minute,
+    }
 }
 
 fn roles<'a>(file: &Section<'a>, there: &There<'_>) -> Roles<'a> {

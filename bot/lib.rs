@@ -72,6 +72,8 @@ pub struct Inside {
     pub metrics: Metrics,
     /// Reads that people share.
     pub reads: handlers::Reads,
+    /// Who may send how much.
+    pub limits: handlers::Limits,
     providers: BTreeMap<(String, String), Arc<dyn Provider>>,
     team: OnceCell<Option<String>>,
     /// Kept as long as the bot lives.
@@ -132,6 +134,7 @@ impl App {
             engine: Engine::new(db, clock),
             metrics,
             reads: handlers::Reads::default(),
+            limits: handlers::Limits::new(&config.limits),
             team: OnceCell::new(),
             _presence: presence,
             http,

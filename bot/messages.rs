@@ -9,16 +9,23 @@ use crate::slack::{
 };
 use anyhow::Context;
 use jiff::Timestamp;
-use minijinja::{AutoEscape, Environment, UndefinedBehavior, Value, value::Serde};
+use minijinja::{AutoEscape, Environment, UndefinedBehavior, Value, context, value::Serde};
 use rollback_domain::{
     plan::Unships,
     proof::spell,
     refusal::list,
     rollback::{Rollback, State},
-    timeline::{Actor, Entry},
+    timeline::Entry,
 };
 use serde::Serialize;
-use std::{collections::BTreeMap, fs, path::Path, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    fs,
+    io::{self, Write},
+    path::Path,
+    sync::Arc,
+    time::Duration,
+};
 
 /// Every template, by the name under which it may be overridden.
 const TEMPLATES: [(&str, &str); 4] = [
@@ -31,11 +38,9 @@ const TEMPLATES: [(&str, &str); 4] = [
         include_str!("../templates/executed.md.j2"),
     ),
     ("failed.md.j2", include_str!("../templates/failed.md.j2")),
-    (
-        "timeline.md.j2",
-        include_str!("../templates/timeline.md.j2"),
-    ),
+    (TIMELINE, include_str!("../templates/timeline.md.j2")),
 ];
+const TIMELINE: &str = "timeline.md.j2";
 
 /// The templates, ready to be rendered.
 #[derive(Clone, Debug)]
@@ -71,15 +76,19 @@ pub struct Update {
 }
 
 /// What a timeline export says.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug)]
 #[expect(missing_docs, reason = "docs/operations.md lists what each holds")]
-pub struct Export {
+pub struct Timeline {
     pub incident: String,
     pub channel: String,
     pub exported_at: String,
     pub count: usize,
-    pub entries: Vec<Line>,
+    /// A list of [`Line`]s.
+    pub entries: Value,
 }
+
+/// What people are called, by their id.
+pub type Names = BTreeMap<String, String>;
 
 /// One line of a timeline export.
 #[derive(Clone, Debug, Serialize)]
@@ -128,7 +137,7 @@ impl Templates {
         for name in ["proposed.md.j2", "executed.md.j2", "failed.md.j2"] {
             templates.render(name, &Update::sample())?;
         }
-        templates.render("timeline.md.j2", &Export::sample())?;
+        templates.timeline(Timeline::sample(), io::sink())?;
         Ok(templates)
     }
 
@@ -163,51 +172,33 @@ impl Templates {
         })
     }
 
-    /// An incident's timeline for people.
-    pub fn timeline(
-        &self,
-        incident: i64,
-        channel: &str,
-        entries: &[Entry],
-        now: Timestamp,
-    ) -> anyhow::Result<String> {
-        let names = names(entries);
-        self.render(
-            "timeline.md.j2",
-            &Export {
-                incident: format!("INC-{incident}"),
-                channel: channel.to_owned(),
-                exported_at: stamp(now),
-                count: entries.len(),
-                entries: entries
-                    .iter()
-                    .map(|entry| Line::of(entry, &names))
-                    .collect(),
-            },
-        )
+    /// Writes an incident's timeline for people, an entry at a time.
+    pub fn timeline(&self, timeline: Timeline, out: impl Write) -> anyhow::Result<()> {
+        let Timeline {
+            incident,
+            channel,
+            exported_at,
+            count,
+            entries,
+        } = timeline;
+        let context = context! { incident, channel, exported_at, count, entries };
+        self.0
+            .get_template(TIMELINE)
+            .and_then(|template| template.render_captured_to(context, out))
+            .with_context(|| format!("the template {TIMELINE} cannot be rendered"))?;
+        Ok(())
     }
 }
 
-/// What the people are called who did something in these entries, by their id.
-fn names(entries: &[Entry]) -> BTreeMap<&str, &str> {
-    entries
-        .iter()
-        .filter_map(|entry| match &entry.happening.who {
-            Actor::Person(person) => Some((person.id.as_str(), person.name.as_str())),
-            Actor::Bot | Actor::Platform(_) => None,
-        })
-        .collect()
-}
-
 /// The text with names in place of the ids by which the bot named people, where they are known.
-pub(crate) fn named(text: &str, names: &BTreeMap<&str, &str>) -> String {
+pub(crate) fn named(text: &str, names: &Names) -> String {
     let mut said = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(at) = rest.find('@') {
         let (before, from) = rest.split_at(at + 1);
         said.push_str(before);
         let id = user_id(from);
-        said.push_str(names.get(id).copied().unwrap_or(id));
+        said.push_str(names.get(id).map_or(id, String::as_str));
         rest = &from[id.len()..];
     }
     said.push_str(rest);
@@ -380,29 +371,31 @@ impl Update {
     }
 }
 
-impl Export {
+impl Timeline {
     fn sample() -> Self {
+        let line = Line {
+            seq: 1,
+            at: stamp(Timestamp::UNIX_EPOCH),
+            recorded_at: stamp(Timestamp::UNIX_EPOCH),
+            who: "@maya".into(),
+            source: "command".into(),
+            rollback: "RB-1 ".into(),
+            kind: "requested".into(),
+            text: "sample".into(),
+        };
         Self {
             incident: "INC-1".into(),
             channel: "C1".into(),
             exported_at: stamp(Timestamp::UNIX_EPOCH),
             count: 1,
-            entries: vec![Line {
-                seq: 1,
-                at: stamp(Timestamp::UNIX_EPOCH),
-                recorded_at: stamp(Timestamp::UNIX_EPOCH),
-                who: "@maya".into(),
-                source: "command".into(),
-                rollback: "RB-1 ".into(),
-                kind: "requested".into(),
-                text: "sample".into(),
-            }],
+            entries: Value::from(vec![Value::from(Serde(&line))]),
         }
     }
 }
 
 impl Line {
-    fn of(entry: &Entry, names: &BTreeMap<&str, &str>) -> Self {
+    /// An entry as the template has it, with people by their names.
+    pub fn of(entry: &Entry, names: &Names) -> Self {
         let happening = &entry.happening;
         let source = serde_json::to_value(happening.source).unwrap_or_default();
         Self {

@@ -31,6 +31,7 @@ pub struct Metrics {
     registry: Arc<Registry>,
     answers: Timed<Answered>,
     unheard: Counter,
+    too_much: Family<Whose, Counter>,
     steps: Family<Done, Counter>,
     leases_lost: Family<Kind, Counter>,
     errors: Family<Cause, Counter>,
@@ -101,6 +102,11 @@ struct Method {
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct Paced {
     method: String,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct Whose {
+    whose: String,
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
@@ -177,6 +183,7 @@ impl Default for Metrics {
             slack: Family::new_with_constructor(calling),
             slack_waits: Counter::default(),
             slack_pacing: Family::default(),
+            too_much: Family::default(),
             pages: Family::default(),
             worker: Gauge::default(),
             worker_stopped: Arc::default(),
@@ -249,6 +256,11 @@ impl Metrics {
             "slack_wait_seconds",
             "How long Slack asked to wait because of too many calls",
             self.slack_waits.clone(),
+        );
+        registry.register(
+            "too_much",
+            "Commands, mentions and clicks not taken because of [limits]",
+            Family::clone(&self.too_much),
         );
         registry.register(
             "slack_pacing",
@@ -344,6 +356,12 @@ impl Metrics {
     /// A request was not listened to.
     pub fn unheard(&self) {
         self.unheard.inc();
+    }
+
+    /// Something was not taken, because a `person` or a `channel` sent too much.
+    pub fn too_much(&self, whose: &str) {
+        let whose = whose.to_owned();
+        self.too_much.get_or_create(&Whose { whose }).inc();
     }
 
     /// A step was done, or was not.

@@ -2,8 +2,28 @@
 
 use crate::{App, clock::Clock, config::Config, handlers, metrics::Metrics, worker};
 use anyhow::Context;
-use std::{net::SocketAddr, time::Duration};
-use tokio::{net::TcpListener, sync::watch, task::JoinHandle, time::timeout};
+use axum::Router;
+use hyper_util::{
+    rt::{TokioExecutor, TokioIo, TokioTimer},
+    server::conn::auto::Builder,
+    service::TowerToHyperService,
+};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::{Semaphore, watch},
+    task::JoinHandle,
+    time::{sleep, timeout},
+};
+
+/// How many connections there are at once. Those who come then wait until one ends.
+const CONNECTIONS_AT_MOST: u32 = 512;
+/// How long a connection may take to send the head of a request, and may wait between two.
+const HEAD_WITHIN: Duration = Duration::from_secs(15);
+/// How long a connection is used. Whoever does not read their answers holds it no longer.
+const CONNECTION_LIVES: Duration = Duration::from_secs(300);
+/// How long what is under way on a connection may take when it is to end.
+const ENDS_WITHIN: Duration = Duration::from_secs(10);
 
 /// A server that runs until it is told to stop.
 #[derive(Debug)]
@@ -11,7 +31,7 @@ pub struct Serving {
     /// Where it listens.
     pub address: SocketAddr,
     stop: watch::Sender<bool>,
-    web: JoinHandle<std::io::Result<()>>,
+    web: JoinHandle<()>,
     work: JoinHandle<()>,
 }
 
@@ -44,16 +64,11 @@ impl Serving {
             .local_addr()
             .context("the listener has no address")?;
         let (stop, stopped) = watch::channel(false);
-        let mut web_stopped = stopped.clone();
-        let routes = handlers::routes(app.clone());
-        let web = tokio::spawn(async move {
-            axum::serve(listener, routes)
-                .with_graceful_shutdown(async move {
-                    // Told to stop, or nobody is left who could tell.
-                    let _ = web_stopped.wait_for(|stop| *stop).await;
-                })
-                .await
-        });
+        let web = tokio::spawn(listen(
+            listener,
+            handlers::routes(app.clone()),
+            stopped.clone(),
+        ));
         let work = tokio::spawn(async move {
             // Dropped however the worker ends, by a panic too.
             let _ends = Ends(app.metrics.clone());
@@ -71,7 +86,7 @@ impl Serving {
     pub async fn stop(self, app: &App) {
         let _ = self.stop.send(true);
         app.engine.bell.notify_one();
-        let ended = timeout(Duration::from_secs(10), async {
+        let ended = timeout(ENDS_WITHIN, async {
             let _ = self.web.await;
             let _ = self.work.await;
         });
@@ -82,6 +97,72 @@ impl Serving {
         }
         app.engine.db.close().await;
     }
+}
+
+/// Answers whoever connects until told to stop (or until nobody is left who could tell), and ends
+/// when what was under way then has ended.
+///
+/// Strangers can reach this: connections are so many at most, live so long at most, and send the
+/// head of each request in time or end. Bodies have a limit of their own, in size and in time.
+pub async fn listen(listener: TcpListener, routes: Router, stop: watch::Receiver<bool>) {
+    listen_to(CONNECTIONS_AT_MOST, listener, routes, stop).await;
+}
+
+async fn listen_to(
+    connections: u32,
+    listener: TcpListener,
+    routes: Router,
+    mut stop: watch::Receiver<bool>,
+) {
+    let room = Arc::new(Semaphore::new(connections as usize));
+    loop {
+        let next = async {
+            let place = room.clone().acquire_owned().await;
+            (place, listener.accept().await)
+        };
+        let (place, accepted) = tokio::select! {
+            next = next => next,
+            _ = stop.wait_for(|stop| *stop) => break,
+        };
+        match accepted {
+            Ok((stream, _)) => {
+                let (routes, stop) = (routes.clone(), stop.clone());
+                tokio::spawn(async move {
+                    talk(stream, routes, stop).await;
+                    drop(place);
+                });
+            }
+            // No file descriptor is left, for example: that passes, or somebody reads it here.
+            Err(error) => {
+                tracing::warn!(%error, "a connection could not be accepted");
+                sleep(Duration::from_millis(500)).await;
+            }
+        }
+    }
+    drop(listener);
+    // All places are free: every connection has ended.
+    let _ = room.acquire_many(connections).await;
+}
+
+async fn talk(stream: TcpStream, routes: Router, mut stop: watch::Receiver<bool>) {
+    // An answer is one small write; nothing is gained by waiting for more.
+    let _ = stream.set_nodelay(true);
+    let mut builder = Builder::new(TokioExecutor::new()).http1_only();
+    builder
+        .http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_WITHIN);
+    let service = TowerToHyperService::new(routes);
+    let connection = builder.serve_connection(TokioIo::new(stream), service);
+    tokio::pin!(connection);
+    // How it ends is the other side's business, and nobody's to read in a log.
+    tokio::select! {
+        _ = connection.as_mut() => return,
+        _ = stop.wait_for(|stop| *stop) => {}
+        () = sleep(CONNECTION_LIVES) => {}
+    }
+    connection.as_mut().graceful_shutdown();
+    let _ = timeout(ENDS_WITHIN, connection).await;
 }
 
 /// Serves until the process is told to end.
@@ -111,3 +192,6 @@ pub async fn ended() {
     }
     let _ = tokio::signal::ctrl_c().await;
 }
+
+#[cfg(test)]
+mod tests;

@@ -372,6 +372,7 @@ fn head(slack: &Slack) -> String {
         "[server]\nlisten = \"127.0.0.1:0\"\npublic_url = \"http://127.0.0.1\"\n\
          [database]\nurl = \"env:DATABASE_URL\"\n\
          [slack]\nsigning_secret = \"env:SECRET\"\nbot_token = \"env:TOKEN\"\napi_url = \"{}\"\nteam = \"T0ACME\"\n\
+         # Everybody is one person here.\n[limits]\nperson_per_minute = 100000\nchannel_per_minute = 1000000\n\
          [roles.oncall]\nmembers = [\"U0SAM\"]\n",
         slack.api_url()
     )

@@ -566,7 +566,7 @@ pub async fn timeline(State(app): State<App>, headers: HeaderMap, body: Body) ->
                             source: source.as_str().unwrap_or_default().to_owned(),
                             kind: happening.kind.to_string(),
                             rollback: happening.rollback.map(|id| format!("RB-{id}")),
-                            text: with(&names, &happening.text),
+                            text: named(&happening.text, &names),
                         }
                     })
                     .collect(),
@@ -755,6 +755,18 @@ async fn admitted(
             "It has to be shown and recorded in a Slack channel: name its id as `channel`, like \"C0123ABCD\", or write it into [api] of the configuration. Nothing was run.".into(),
         );
     };
+    // Whoever waits for a rollback looks again and again: only what changes something counts.
+    if !matches!(verb, "status" | "timeline")
+        && let Err(over) = app.limits.clicked(&token.person.id, now)
+    {
+        app.metrics.too_much(over.whose());
+        let refusal = over.refusal();
+        return no(
+            StatusCode::TOO_MANY_REQUESTS,
+            refusal.code(),
+            refusal.to_string(),
+        );
+    }
     tokens::used(&app.engine.db, &token, now).await?;
     // Whatever it is: only whether it is the same counts.
     let given = headers
@@ -1052,15 +1064,7 @@ async fn names(app: &App) -> Result<BTreeMap<String, String>, Error> {
         .collect())
 }
 
-fn with(names: &BTreeMap<String, String>, text: &str) -> String {
-    let names = names
-        .iter()
-        .map(|(id, name)| (id.as_str(), name.as_str()))
-        .collect();
-    named(text, &names)
-}
-
 /// Words with names in place of the ids of those who can act out of band.
 async fn plain(app: &App, text: &str) -> Result<String, Error> {
-    Ok(with(&names(app).await?, text))
+    Ok(named(text, &names(app).await?))
 }

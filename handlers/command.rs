@@ -65,6 +65,11 @@ pub async fn slash(State(app): State<App>, Signed(body): Signed) -> Response {
         true => format!("command:{}", hex::encode(Sha256::digest(&body))),
     };
     heard.trigger = Some(trigger).filter(|trigger| !trigger.is_empty());
+    let now = app.engine.clock.now();
+    if let Err(over) = app.limits.said(&heard.person.id, &heard.channel, now) {
+        app.metrics.too_much(over.whose());
+        return refuse(&over.refusal()).into_response();
+    }
     let span = telemetry::request("command", &heard.person.id, &heard.channel);
     let (verb, answer) = respond(&app, heard, &text).instrument(span).await;
     let status = status(verb, &answer);

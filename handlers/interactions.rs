@@ -3,6 +3,7 @@
 use super::{
     answer::Answer,
     command::{self, Heard, slack_moment},
+    limits::TooMuch,
     signed::Signed,
 };
 use crate::{
@@ -24,7 +25,7 @@ use rollback_domain::{
     plan::PlanHash,
     policy::Confirm,
     refusal::Source,
-    rollback::{Act, Confirmed},
+    rollback::{Act, Confirmed, Spoken},
     step::{Form, Step},
 };
 use serde::Deserialize;
@@ -168,6 +169,10 @@ async fn click(app: &App, payload: Payload) -> Response {
     let click = Click::of(action_id);
     if person.id.is_empty() || click.is_none() {
         return Answer::Received.into_response();
+    }
+    if let Err(over) = app.limits.clicked(&person.id, app.engine.clock.now()) {
+        let reply_to = payload.response_url.clone();
+        return too_much(app, over, &person, channel, reply_to).await;
     }
     let value = action
         .value
@@ -374,6 +379,10 @@ async fn save(app: &App, payload: Payload) -> Response {
         tracing::warn!("a form of ours does not say what it is about");
         return Answer::Received.into_response();
     };
+    if let Err(over) = app.limits.clicked(&person.id, app.engine.clock.now()) {
+        // The form stays open, with what was filled in.
+        return too_much(app, over, &person, about.channel, None).await;
+    }
     let heard = Heard {
         key: format!(
             "save:{}:{}:{}",
@@ -504,6 +513,33 @@ async fn lacks(
             "Tick each of them, or go back and choose another target.".to_owned(),
         ),
     }))
+}
+
+/// What happens to a click of somebody who sends too much. Slack shows nothing of what a click is
+/// answered with but that it did not work, so they are told by a step: once a minute at most, so
+/// that a flood writes next to nothing.
+async fn too_much(
+    app: &App,
+    over: TooMuch,
+    person: &Person,
+    channel: String,
+    reply_to: Option<String>,
+) -> Response {
+    app.metrics.too_much(over.whose());
+    if over.untold {
+        let step = Step::Tell {
+            channel,
+            person: person.id.clone(),
+            thread: None,
+            reply_to,
+            spoken: Spoken::from(&over.refusal()),
+            id: format!("too-much:{}", person.id),
+        };
+        if let Err(error) = app.engine.leave(&[step]).await {
+            tracing::warn!(%error, "somebody could not be told that they send too much");
+        }
+    }
+    StatusCode::TOO_MANY_REQUESTS.into_response()
 }
 
 /// 200 once it is stored. Anything else makes Slack show that the click did not work.

@@ -9,6 +9,7 @@ pub mod command;
 mod events;
 mod health;
 mod interactions;
+mod limits;
 mod says;
 mod shared;
 mod signed;
@@ -46,5 +47,6 @@ pub fn routes(app: App) -> Router {
         .with_state(app)
 }
 
+pub use limits::{Limits, TooMuch};
 pub use shared::Reads;
 pub use signed::{BODY_AT_MOST, sign};

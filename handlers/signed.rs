@@ -10,9 +10,13 @@ use axum::{
 use hmac::{Hmac, KeyInit, Mac};
 use jiff::Timestamp;
 use sha2::Sha256;
+use std::time::Duration;
+use tokio::time::timeout;
 
 /// The largest body that is read, in bytes. Slack's are a few kilobytes.
 pub const BODY_AT_MOST: usize = 256 * 1024;
+/// How long a body may take to arrive: Slack does not wait for its answer so long.
+const BODY_WITHIN: Duration = Duration::from_secs(5);
 /// How far a request's time may be from ours, in seconds (Slack's documentation: five minutes).
 const AGE_AT_MOST: i64 = 300;
 
@@ -23,6 +27,8 @@ pub struct Signed(pub Bytes);
 pub enum Unheard {
     /// The body is too large.
     TooLarge,
+    /// The body did not arrive in time.
+    TooSlow,
     /// Signature or time are missing, wrong or old.
     Unsigned,
 }
@@ -32,6 +38,9 @@ impl IntoResponse for Unheard {
         match self {
             Unheard::TooLarge => {
                 (StatusCode::PAYLOAD_TOO_LARGE, "the body is too large").into_response()
+            }
+            Unheard::TooSlow => {
+                (StatusCode::REQUEST_TIMEOUT, "the body takes too long").into_response()
             }
             Unheard::Unsigned => (
                 StatusCode::UNAUTHORIZED,
@@ -88,10 +97,13 @@ async fn read(headers: &HeaderMap, body: Body, path: &str) -> Result<Read, Unhea
     }
     // What is not signed can only be the probe, which is short.
     let at_most = if unsigned { 4 * 1024 } else { BODY_AT_MOST };
-    let body = to_bytes(body, at_most).await.map_err(|_| match unsigned {
-        true => Unheard::Unsigned,
-        false => Unheard::TooLarge,
-    })?;
+    let body = timeout(BODY_WITHIN, to_bytes(body, at_most))
+        .await
+        .map_err(|_| Unheard::TooSlow)?
+        .map_err(|_| match unsigned {
+            true => Unheard::Unsigned,
+            false => Unheard::TooLarge,
+        })?;
     if unsigned
         && form_urlencoded::parse(&body).any(|(key, value)| key == "ssl_check" && value == "1")
     {

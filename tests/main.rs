@@ -10,6 +10,7 @@ mod support;
 
 mod approvals;
 mod authority;
+mod bounds;
 mod commands;
 mod deploy;
 mod drift;
@@ -30,4 +31,5 @@ mod seen;
 mod solo;
 mod together;
 mod undo;
+mod upgrades;
 mod waiting;

@@ -1,7 +1,7 @@
 //! Many at once: what is asked for in the same moment is read once, and never from before it was
 //! asked.
 
-use crate::support::{CHANNEL, World};
+use crate::support::{CHANNEL, FRONTEND, ROLES, World};
 use std::sync::{
     Arc,
     atomic::{AtomicBool, Ordering},
@@ -9,7 +9,9 @@ use std::sync::{
 
 #[tokio::test(flavor = "multi_thread")]
 async fn whoever_asks_after_an_answer_sees_what_it_promised() {
-    let world = World::new().await;
+    let fast =
+        format!("{ROLES}[limits]\nperson_per_minute = 100000\nchannel_per_minute = 100000\n");
+    let world = World::set_up(&fast, FRONTEND).await;
     let (slack, stop) = (world.slack.clone(), Arc::new(AtomicBool::new(false)));
     let crowd: Vec<_> = (0..8)
         .map(|_| {

@@ -91,6 +91,11 @@ fn what_is_not_written_has_a_default() {
     let config = accepted(SHORT);
     assert_eq!(config.slack.api_url.as_str(), "https://slack.com/api");
     assert_eq!(config.slack.team, None);
+    let limits = (
+        config.limits.person_per_minute,
+        config.limits.channel_per_minute,
+    );
+    assert_eq!(limits, (60, 300));
     assert_eq!(config.policy.preset, Preset::SmallTeam);
     assert_eq!(config.policy.plan_ttl, 10 * MINUTE);
     assert_eq!(config.policy.remind, [MINUTE, 3 * MINUTE]);
@@ -1122,6 +1127,15 @@ const MISTAKES: &str = r#"
 + [templates]
 + directory = ""
 ! templates.directory: is empty; write something between the quotes, or remove it
+
+  bot_token = "env:SLACK_BOT_TOKEN"
++ [limits]
++ person_per_minute = 5
++ channel_per_minute = "300"
++ per_minute = 9
+! limits.person_per_minute: 5 is out of range; write a number from 6 to 100000
+! limits.channel_per_minute: is text; write a whole number, without quotes
+! limits.per_minute: is not a key here; remove it, or use one of person_per_minute, channel_per_minute
 
   bot_token = "env:SLACK_BOT_TOKEN"
 + [polices]

@@ -9,7 +9,10 @@ pub mod pace;
 
 use crate::metrics::Metrics;
 use pace::Pace;
-use reqwest::{Client, StatusCode, header::RETRY_AFTER};
+use reqwest::{
+    Client, StatusCode,
+    header::{CONTENT_LENGTH, RETRY_AFTER},
+};
 use rollback_domain::people::Standing;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
@@ -17,6 +20,7 @@ use slack_morphism::prelude::{SlackBlock, SlackView};
 use std::{
     collections::BTreeMap,
     fmt,
+    fs::File,
     time::{Duration, Instant},
 };
 use tracing::Instrument;
@@ -272,10 +276,8 @@ impl Slack {
             });
         };
         if value["ok"] != Value::Bool(true) {
-            let code = value["error"]
-                .as_str()
-                .unwrap_or("unknown_error")
-                .to_owned();
+            // Whatever answers there: neither the log nor the record takes more than this of it.
+            let code = blocks::cut(value["error"].as_str().unwrap_or("unknown_error"), 100);
             return Err(match code.as_str() {
                 "ratelimited" | "rate_limited" => Failure::Later {
                     why: format!("Slack asked to slow down ({method})"),
@@ -575,13 +577,15 @@ impl Slack {
         .map(drop)
     }
 
-    /// Uploads a file into a channel or thread, with a line that comes with it.
+    /// Uploads a file of this length, in bytes, into a channel or thread, with a line that comes
+    /// with it. It is read as it is sent, and never in memory as a whole.
     pub async fn upload(
         &self,
         channel: &str,
         thread: Option<&str>,
         name: &str,
-        bytes: Vec<u8>,
+        file: File,
+        length: u64,
         comment: &str,
     ) -> Result<(), Failure> {
         #[derive(Deserialize)]
@@ -589,7 +593,9 @@ impl Slack {
             upload_url: String,
             file_id: String,
         }
-        let length = bytes.len().to_string();
+        // A mebibyte a second at least, besides the time that every upload has.
+        let within = TIMEOUT * 3 + Duration::from_secs(length >> 20);
+        let length = length.to_string();
         let ticket: Ticket = self
             .form(
                 "files.getUploadURLExternal",
@@ -597,10 +603,11 @@ impl Slack {
             )
             .await?;
         // The address carries its own permission: our token is not sent there.
-        let request = self.http.post(&ticket.upload_url).timeout(TIMEOUT * 3);
+        let request = self.http.post(&ticket.upload_url).timeout(within);
         self.count("upload_url", async {
             let stored = request
-                .body(bytes)
+                .header(CONTENT_LENGTH, &length)
+                .body(tokio::fs::File::from_std(file))
                 .send()
                 .await
                 .map_err(|error| Failure::Later {

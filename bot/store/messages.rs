@@ -41,7 +41,8 @@ pub async fn sent(tx: &mut Tx, key: &str, channel: &str, sent: &Sent) -> sqlx::R
 
 const ANSWERS: &str = "SELECT key, answer FROM inbox WHERE key IN ";
 const TAKE: &str = "INSERT INTO inbox (key, answer, received_at) ";
-const SWEEP: &str = "DELETE FROM inbox WHERE received_at < $1";
+const SWEEP: &str = "DELETE FROM inbox WHERE received_at < $1 AND received_at <= (SELECT max(received_at)
+        FROM (SELECT received_at FROM inbox WHERE received_at < $1 ORDER BY received_at LIMIT 10000) AS oldest)";
 
 /// What input with these keys was answered before, by key.
 pub async fn answers(tx: &mut Tx, keys: &[&str]) -> sqlx::Result<HashMap<String, String>> {
@@ -70,7 +71,8 @@ pub async fn take(tx: &mut Tx, taken: &[(String, String)], now: Timestamp) -> sq
     })
 }
 
-/// Forgets input that is too old to come again.
+/// Forgets input that is too old to come again: the oldest ten thousand at a time, so that
+/// others wait for it only so long.
 pub async fn sweep(tx: &mut Tx, before: Timestamp) -> sqlx::Result<()> {
     in_tx!(tx, c => sqlx::query(SWEEP).bind(micros(before)).execute(c).await.map(drop))
 }

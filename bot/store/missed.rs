@@ -112,15 +112,17 @@ pub async fn change(
         }
         Change::Looked { keys, found } => {
             for key in keys {
-                let done = match found.get(key) {
+                match found.get(key) {
                     Some(ts) => {
                         said(tx, channel, key, ts, now).await?;
-                        SAID
+                        in_tx!(tx, c => sqlx::query(SAID)
+                            .bind(channel).bind(key).execute(c).await.map(drop))?;
                     }
-                    None => LOOKED,
-                };
-                in_tx!(tx, c => sqlx::query(done)
-                    .bind(channel).bind(key).execute(c).await.map(drop))?;
+                    None => {
+                        in_tx!(tx, c => sqlx::query(LOOKED)
+                            .bind(channel).bind(key).execute(c).await.map(drop))?;
+                    }
+                }
             }
             Ok(())
         }

@@ -24,8 +24,8 @@ pub mod tokens;
 use anyhow::{Context, bail};
 use jiff::Timestamp;
 use sqlx::{
-    Connection, Postgres, Sqlite, Transaction,
-    migrate::Migrator,
+    Connection, PgConnection, Postgres, Sqlite, Transaction,
+    migrate::{MigrateError, Migrator},
     postgres::{PgConnectOptions, PgPool, PgPoolOptions},
     sqlite::{
         SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
@@ -33,14 +33,39 @@ use sqlx::{
 };
 use std::{fs::File, path::PathBuf, str::FromStr, sync::Arc, time::Duration};
 
-static SQLITE: Migrator = sqlx::migrate!("migrations/sqlite");
-static POSTGRES: Migrator = sqlx::migrate!("migrations/postgres");
+/// What newer versions have added is left alone: see [`trusted`].
+static SQLITE: Migrator = Migrator {
+    ignore_missing: true,
+    ..sqlx::migrate!("migrations/sqlite")
+};
+static POSTGRES: Migrator = Migrator {
+    ignore_missing: true,
+    ..sqlx::migrate!("migrations/postgres")
+};
 
 /// The oldest SQLite without a known way to lose data in WAL mode.
 const SQLITE_AT_LEAST: &str = "3.51.3";
 
 /// How long a connection is waited for: Slack wants its answer within three seconds.
 const ACQUIRE_WITHIN: Duration = Duration::from_secs(2);
+/// How long an idle connection to Postgres is kept, and how long any is used: shorter than what
+/// proxies and servers in between allow.
+const IDLE_AT_MOST: Duration = Duration::from_secs(300);
+const LIVES_AT_MOST: Duration = Duration::from_secs(1_800);
+
+/// What a session on Postgres is begun with, unless the address has its own `options`: whatever
+/// hangs there is given up, and done again.
+const WORKING: [(&str, &str); 3] = [
+    ("statement_timeout", "10s"),
+    ("lock_timeout", "5s"),
+    ("idle_in_transaction_session_timeout", "30s"),
+];
+/// The same while tables are changed: that may take long, but nobody waits long for their turn.
+const CHANGING: [(&str, &str); 3] = [
+    ("statement_timeout", "0"),
+    ("lock_timeout", "30s"),
+    ("idle_in_transaction_session_timeout", "0"),
+];
 
 /// The database.
 #[derive(Clone, Debug)]
@@ -114,15 +139,32 @@ impl Db {
         let pool = PgPoolOptions::new()
             .max_connections(10)
             .acquire_timeout(ACQUIRE_WITHIN)
-            .connect_with(options)
+            .idle_timeout(IDLE_AT_MOST)
+            .max_lifetime(LIVES_AT_MOST)
+            // One round trip more, so that a connection that was closed meanwhile, by the server
+            // or in between, is replaced instead of failing whoever got it.
+            .test_before_acquire(true)
+            .connect_with(session(&options, &WORKING))
             .await
             .with_context(|| format!("the Postgres database at {place} cannot be reached"))?;
-        POSTGRES.run(&pool).await.with_context(|| {
+        let mut changing = PgConnection::connect_with(&session(&options, &CHANGING))
+            .await
+            .with_context(|| format!("the Postgres database at {place} cannot be reached"))?;
+        let changed = POSTGRES.run(&mut changing).await;
+        if changed.as_ref().is_err_and(is_held) {
+            bail!(
+                "the tables of the Postgres database at {place} are held by somebody else for longer than 30 s: another rollback-bot that is just being started, or whoever works on them by hand. Nothing was changed; start again when that is over"
+            );
+        }
+        changed.with_context(|| {
             format!(
                 "the tables of the Postgres database at {place} could not be brought up to date"
             )
         })?;
-        Ok(Db::Postgres(pool))
+        changing.close().await?;
+        let db = Db::Postgres(pool);
+        trusted(&db, &POSTGRES).await?;
+        Ok(db)
     }
 
     /// Begins a transaction that will write.
@@ -235,11 +277,50 @@ async fn open_sqlite(path: &str) -> anyhow::Result<Db> {
         .connect_with(options.read_only(true))
         .await
         .with_context(|| format!("the SQLite database {shown} cannot be read"))?;
-    Ok(Db::Sqlite {
+    let db = Db::Sqlite {
         write,
         read,
         lock: Arc::new(lock),
-    })
+    };
+    trusted(&db, &SQLITE).await?;
+    Ok(db)
+}
+
+/// `options` with these settings for its sessions, but for those that the address has itself.
+fn session(options: &PgConnectOptions, settings: &[(&str, &str)]) -> PgConnectOptions {
+    let own = options.get_options().unwrap_or_default();
+    let missing = settings.iter().filter(|(key, _)| !own.contains(key));
+    options.clone().options(missing.copied())
+}
+
+/// Whether somebody else holds what was waited for (`lock_not_available`).
+fn is_held(error: &MigrateError) -> bool {
+    let (MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _)) = error else {
+        return false;
+    };
+    error
+        .as_database_error()
+        .is_some_and(|error| error.code().as_deref() == Some("55P03"))
+}
+
+const OLDEST_READER: &str = "SELECT value FROM counter WHERE name = 'oldest_reader'";
+
+/// Refuses tables that a newer version has changed in a way with which this one cannot work.
+///
+/// A change that only adds (tables, columns that may be empty, indexes) is none of these: older
+/// versions go on beside newer ones, and may come back. One that is says so: it sets
+/// `oldest_reader` to its own number.
+async fn trusted(db: &Db, known: &Migrator) -> anyhow::Result<()> {
+    let wanted: Option<(i64,)> =
+        reading!(db, pool => sqlx::query_as(OLDEST_READER).fetch_optional(pool).await)?;
+    let wanted = wanted.map_or(0, |(version,)| version);
+    let known = known.iter().map(|change| change.version).max().unwrap_or(0);
+    if wanted > known {
+        bail!(
+            "a newer rollback-bot has changed the tables in a way that this one cannot work with (change {wanted}; this one knows {known}). Start the newer one again, or restore the backup that was made before it"
+        );
+    }
+    Ok(())
 }
 
 fn parts(version: &str) -> Vec<u32> {

@@ -13,8 +13,9 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 /// A channel that was silent for so long begins a new incident.
 const SILENCE: i64 = 12 * 3_600 * 1_000_000;
 
-const LATEST: &str = "SELECT channel, id, last_at FROM incident WHERE id IN (SELECT max(id) FROM incident WHERE channel IN ";
-const BY_CHANNEL: &str = " GROUP BY channel)";
+const LATEST: &str =
+    "SELECT channel, id, last_at FROM (SELECT channel, id, last_at FROM incident WHERE channel = ";
+const LAST_OF_ONE: &str = " ORDER BY id DESC LIMIT 1) AS of_one";
 const OPEN: &str =
     "INSERT INTO incident (id, channel, opened_at, last_at, last_seq) VALUES ($1, $2, $3, $3, 0)";
 
@@ -37,11 +38,13 @@ pub async fn latest_of(
         return Ok(HashMap::new());
     }
     let rows: Vec<(String, i64, i64)> = in_tx!(tx, c => {
-        let mut query = QueryBuilder::new(LATEST);
-        query.push_tuples(channels, |mut tuple, channel| {
-            tuple.push_bind(*channel);
-        });
-        query.push(BY_CHANNEL);
+        let mut query = QueryBuilder::new("");
+        for (n, channel) in channels.iter().enumerate() {
+            if n > 0 {
+                query.push(" UNION ALL ");
+            }
+            query.push(LATEST).push_bind(*channel).push(LAST_OF_ONE);
+        }
         query.build_query_as().persistent(channels.len() == 1).fetch_all(c).await
     })?;
     Ok(rows

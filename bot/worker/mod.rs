@@ -7,6 +7,7 @@
 mod act;
 mod believe;
 mod drive;
+mod export;
 mod glass;
 mod late;
 mod modal;

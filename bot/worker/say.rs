@@ -1,6 +1,10 @@
 //! Saying things in Slack: late if Slack is down, never twice, and the last state last.
 
-use super::{after_failure, later, standing, tried_for};
+use super::{
+    after_failure,
+    export::{self, Unwritten},
+    later, standing, tried_for,
+};
 use crate::{
     App,
     engine::{Error, Extra, refused},
@@ -11,7 +15,6 @@ use crate::{
         replies::{self, Reply},
         rollbacks,
         steps::{Lease, Next},
-        timelines,
     },
     telemetry,
 };
@@ -20,9 +23,8 @@ use rollback_domain::{
     refusal::{Refusal, Source},
     rollback::{Rollback, Spoken, State},
     step::{Format, Step},
-    timeline::{Actor, Entry, Happening, Kind},
+    timeline::{Actor, Happening, Kind},
 };
-use serde_json::json;
 use std::time::Duration;
 
 /// A message is edited at most so often.
@@ -33,6 +35,9 @@ const POST_AGAIN: Duration = Duration::from_secs(1);
 pub(super) const LATE_AFTER: Duration = Duration::from_secs(60);
 /// How long one person is tried to be told: what was true an hour ago is not worth saying any more.
 const TELL_WITHIN: Duration = Duration::from_secs(15 * 60);
+
+/// How often a file is tried, a minute apart, that the disk does not take.
+const EXPORT_TRIES: i64 = 10;
 
 /// Brings the card to the present state: posts it once, then edits it.
 pub(super) async fn card(app: &App, lease: &Lease, id: u64) -> Result<(), Error> {
@@ -436,15 +441,6 @@ pub(super) async fn export(app: &App, lease: &Lease) -> Result<(), Error> {
     }
     let thread = thread.clone().or(card);
     let now = app.engine.clock.now();
-    let mut entries: Vec<Entry> = vec![];
-    loop {
-        let after = entries.last().map_or(0, |entry| entry.seq);
-        let page = timelines::entries(&app.engine.db, *incident, after, 1_000).await?;
-        if page.is_empty() {
-            break;
-        }
-        entries.extend(page);
-    }
     // A later file about the same rollback has another name, so that each is uploaded; and so has
     // each that was asked for by hand.
     let reviewed = if id.ends_with(":reviewed") {
@@ -456,41 +452,30 @@ pub(super) async fn export(app: &App, lease: &Lease) -> Result<(), Error> {
         Some(id) => format!("-RB-{id}{reviewed}"),
         None => lease.wanted_at.strftime("-%Y%m%dT%H%M%SZ").to_string(),
     };
-    let (name, body) = match format {
-        Format::Markdown => (
-            format!("INC-{incident}{about}-timeline.md"),
-            app.templates.timeline(*incident, channel, &entries, now),
-        ),
-        Format::Json => (
-            format!("INC-{incident}{about}-timeline.json"),
-            serde_json::to_string_pretty(&json!({
-                "incident": format!("INC-{incident}"),
-                "channel": channel,
-                "exported_at": now,
-                "entries": entries,
-            }))
-            .map_err(anyhow::Error::from),
-        ),
+    let extension = match format {
+        Format::Markdown => "md",
+        Format::Json => "json",
     };
-    let body = match body {
-        Ok(body) => body,
-        Err(error) => {
-            tracing::error!(incident, %error, "a timeline could not be rendered");
-            return app.engine.end(lease, Next::Done, Extra::default()).await;
+    let name = format!("INC-{incident}{about}-timeline.{extension}");
+    let written = match export::write(app, *incident, channel, *format, now).await {
+        Ok(written) => written,
+        Err(Unwritten::Database(error)) => return Err(error.into()),
+        Err(unwritten) => {
+            return not_written(app, lease, *incident, unwritten, channel, asked_by.as_ref()).await;
         }
     };
+    let (entries, size) = (written.entries, written.bytes);
     let comment = match rollback {
         Some(id) if !reviewed.is_empty() => format!(
             "Timeline of INC-{incident} with the review of RB-{id}: {} entries.",
-            entries.len()
+            entries
         ),
         Some(id) => format!(
             "Timeline of INC-{incident}, exported when RB-{id} closed: {} entries.",
-            entries.len()
+            entries
         ),
-        None => format!("Timeline of INC-{incident}: {} entries.", entries.len()),
+        None => format!("Timeline of INC-{incident}: {} entries.", entries),
     };
-    let size = body.len();
     // Not being able to look for it is no reason to upload it again.
     let found = match lease.attempt > 1 {
         true => {
@@ -508,7 +493,8 @@ pub(super) async fn export(app: &App, lease: &Lease) -> Result<(), Error> {
                     channel,
                     thread.as_deref(),
                     &name,
-                    body.into_bytes(),
+                    written.file,
+                    size,
                     &comment,
                 )
                 .await
@@ -521,7 +507,7 @@ pub(super) async fn export(app: &App, lease: &Lease) -> Result<(), Error> {
                 who: asked_by.clone().map_or(Actor::Bot, Actor::Person),
                 source: Source::Bot,
                 kind: Kind::Exported,
-                text: format!("exported {name}, {} entries, {size} bytes", entries.len()),
+                text: format!("exported {name}, {} entries, {size} bytes", entries),
                 rollback: *rollback,
             };
             let extra = Extra {
@@ -540,6 +526,39 @@ pub(super) async fn export(app: &App, lease: &Lease) -> Result<(), Error> {
                 .await
         }
     }
+}
+
+/// What becomes of a timeline that cannot be put into a file.
+async fn not_written(
+    app: &App,
+    lease: &Lease,
+    incident: i64,
+    unwritten: Unwritten,
+    channel: &str,
+    asked_by: Option<&Person>,
+) -> Result<(), Error> {
+    tracing::error!(incident, %unwritten, "a timeline could not be exported");
+    // The disk may have room again; a template and a size stay as they are.
+    if matches!(unwritten, Unwritten::Disk(_)) && lease.attempt < EXPORT_TRIES {
+        let next = Next::Retry(later(app, Duration::from_secs(60)), unwritten.to_string());
+        return app.engine.end(lease, next, Extra::default()).await;
+    }
+    let tell = asked_by.map(|person| Step::Tell {
+        channel: channel.to_owned(),
+        person: person.id.clone(),
+        thread: None,
+        reply_to: None,
+        spoken: Spoken::Text(format!(
+            "The timeline of INC-{incident} could not be put into a file: {unwritten}. Nothing was uploaded. Whoever runs me finds it in the log; the entries are in the database, in the table `timeline`."
+        )),
+        id: format!("unwritten:{}", lease.step.key()),
+    });
+    let now = app.engine.clock.now();
+    let extra = Extra {
+        steps: tell.map(|tell| (tell, now)).into_iter().collect(),
+        ..Extra::default()
+    };
+    app.engine.end(lease, Next::Done, extra).await
 }
 
 /// The card's message.

@@ -7,7 +7,7 @@ pub mod vercel;
 
 use jiff::Timestamp;
 use pagerduty::PagerDuty;
-use rollback_bot::{App, clock::Clock, config::Config, handlers, store, worker};
+use rollback_bot::{App, clock::Clock, config::Config, handlers, serve, store, worker};
 use rollback_domain::{grammar::RESERVED, rollback::Rollback};
 use rollback_simulation::{Answer, Options, Person, Slack};
 use site::Site;
@@ -19,7 +19,7 @@ use std::{
     time::Duration,
 };
 use tempfile::TempDir;
-use tokio::{net::TcpListener, task::JoinHandle};
+use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
 use vercel::Vercel;
 
 /// The channel most stories happen in.
@@ -168,7 +168,10 @@ api_url = "{slack}"
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let base = format!("http://{}", listener.local_addr().unwrap());
         let routes = handlers::routes(app.clone());
-        let listening = tokio::spawn(async move { axum::serve(listener, routes).await.unwrap() });
+        let listening = tokio::spawn(async move {
+            let (_never, stop) = watch::channel(false);
+            serve::listen(listener, routes, stop).await;
+        });
         self.slack.connect(&base);
         self.bot = Some(Bot {
             app,

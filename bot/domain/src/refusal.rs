@@ -117,9 +117,25 @@ pub enum Refusal {
     TokenRefused {
         why: String,
     },
+    TooMuch {
+        whose: Flood,
+        per_minute: u32,
+        /// In seconds.
+        wait: u64,
+    },
     Busy {
         why: String,
     },
+}
+
+/// Who sends more than is taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, strum::IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
+pub enum Flood {
+    /// One person, by commands, mentions and clicks.
+    Person,
+    /// All the people of one channel, by commands and mentions.
+    Channel,
 }
 
 /// How a sentence is spoken: what a person or a piece of somebody's text looks like in it.
@@ -216,6 +232,9 @@ impl Refusal {
             Refusal::NoIncident => "a timeline is asked for where nothing was ever recorded",
             Refusal::TokenRefused { .. } => {
                 "something is asked for out of band without a token that counts"
+            }
+            Refusal::TooMuch { .. } => {
+                "one person or one channel sends more in a minute than `[limits]` has"
             }
             Refusal::Busy { .. } => "the database does not answer in time",
         }
@@ -372,6 +391,13 @@ impl Refusal {
             Refusal::TokenRefused { why } => format!(
                 "Your token does not count: {}. Use another one; `rollback-bot token create`, where the bot runs, makes one. Nothing was run.",
                 text(why)
+            ),
+            Refusal::TooMuch { whose, per_minute, wait } => format!(
+                "{} sending faster than {per_minute} a minute. Wait {wait} s, then send it again; nothing was taken.",
+                match whose {
+                    Flood::Person => "You are",
+                    Flood::Channel => "This channel is",
+                }
             ),
             Refusal::Busy { why } => format!(
                 "{} It is not certain whether this was taken: `/rollback status` tells.",

@@ -5,7 +5,7 @@
 
 use jiff::Timestamp;
 use rollback_domain::{
-    refusal::{Plain, Refusal},
+    refusal::{Flood, Plain, Refusal},
     risk::Risk,
 };
 use std::{collections::BTreeSet, env, fmt::Write, fs, path::Path};
@@ -320,6 +320,22 @@ fn of_the_rest() -> Vec<(Refusal, &'static str)> {
             "Use another one; `rollback-bot token create`, where the bot runs, makes one.",
         ),
         (
+            Refusal::TooMuch {
+                whose: Flood::Person,
+                per_minute: 60,
+                wait: 1,
+            },
+            "Wait 1 s, then send it again;",
+        ),
+        (
+            Refusal::TooMuch {
+                whose: Flood::Channel,
+                per_minute: 5,
+                wait: 12,
+            },
+            "Wait 12 s, then send it again;",
+        ),
+        (
             Refusal::Busy {
                 why: "the database does not answer".into(),
             },
@@ -352,8 +368,9 @@ fn each_says_when_what_and_what_now() {
         "NO_INCIDENT",
         "BUSY",
     ];
-    const NOTHING: [&str; 3] = [
+    const NOTHING: [&str; 4] = [
         "Nothing was run.",
+        "nothing was taken.",
         "Nothing was changed.",
         "Nothing more was run.",
     ];

@@ -1,0 +1,177 @@
+//! How much one person and one channel may send: a flood degrades only whoever sends it.
+//!
+//! Each has a budget that fills up evenly (GCRA). All that is remembered of somebody is one
+//! moment, when their budget is full again; whose is full is not remembered at all.
+
+use crate::config::Limits as Settings;
+use jiff::Timestamp;
+use rollback_domain::refusal::{Flood, Refusal};
+use std::{
+    collections::HashMap,
+    fmt,
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
+
+/// How many people, and how many channels, are remembered at most.
+pub const KEYS_AT_MOST: usize = 10_000;
+const MINUTE: i64 = 60_000_000;
+
+/// The budgets of everybody who sent something lately.
+#[derive(Debug)]
+pub struct Limits {
+    people: Budgets,
+    channels: Budgets,
+}
+
+/// Somebody has sent too much.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TooMuch {
+    whose: Flood,
+    per_minute: u32,
+    wait: Duration,
+    /// Whether they were not told for a minute.
+    pub untold: bool,
+}
+
+impl TooMuch {
+    /// What they are told.
+    pub fn refusal(&self) -> Refusal {
+        Refusal::TooMuch {
+            whose: self.whose,
+            per_minute: self.per_minute,
+            // Rounded up: whoever waits so long is taken.
+            wait: self.wait.as_micros().div_ceil(1_000_000) as u64,
+        }
+    }
+
+    /// Who it is that sends too much, for counting.
+    pub fn whose(&self) -> &'static str {
+        self.whose.into()
+    }
+}
+
+impl Limits {
+    /// Full budgets for everybody.
+    pub fn new(settings: &Settings) -> Self {
+        Self {
+            people: Budgets::new(settings.person_per_minute),
+            channels: Budgets::new(settings.channel_per_minute),
+        }
+    }
+
+    /// Takes a command or a mention out of the budgets of its person and of its channel. One that
+    /// the person may not send is not the channel's either: they cannot use it up for others.
+    pub fn said(&self, person: &str, channel: &str, now: Timestamp) -> Result<(), TooMuch> {
+        self.clicked(person, now)?;
+        self.channels.take(channel, now).map_err(|over| TooMuch {
+            whose: Flood::Channel,
+            per_minute: self.channels.per_minute,
+            wait: over.wait,
+            untold: over.untold,
+        })
+    }
+
+    /// Takes a click out of the budget of its person. A channel's budget does not count: nobody is
+    /// kept from approving by what others say there.
+    pub fn clicked(&self, person: &str, now: Timestamp) -> Result<(), TooMuch> {
+        self.people.take(person, now).map_err(|over| TooMuch {
+            whose: Flood::Person,
+            per_minute: self.people.per_minute,
+            wait: over.wait,
+            untold: over.untold,
+        })
+    }
+}
+
+/// One kind of budget.
+struct Budgets {
+    per_minute: u32,
+    /// How long one takes to be there again, in microseconds.
+    every: i64,
+    /// How long a whole burst takes to be there again.
+    burst: i64,
+    known: Mutex<HashMap<String, Budget>>,
+}
+
+impl fmt::Debug for Budgets {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Budgets")
+            .field("per_minute", &self.per_minute)
+            .finish_non_exhaustive()
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Budget {
+    /// When it is full again, in microseconds.
+    full_at: i64,
+    /// When it was last said that it is used up.
+    told_at: Option<i64>,
+}
+
+#[derive(Debug, PartialEq)]
+struct Over {
+    wait: Duration,
+    untold: bool,
+}
+
+impl Budgets {
+    /// So many a minute, and a third of them at once.
+    fn new(per_minute: u32) -> Self {
+        let every = MINUTE / i64::from(per_minute.max(1));
+        Self {
+            per_minute,
+            every,
+            burst: every * i64::from((per_minute / 3).max(1)),
+            known: Mutex::default(),
+        }
+    }
+
+    fn take(&self, key: &str, now: Timestamp) -> Result<(), Over> {
+        let now = now.as_microsecond();
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(budget) = known.get_mut(key) {
+            let full_at = budget.full_at.max(now) + self.every;
+            let over = full_at - now - self.burst;
+            if over <= 0 {
+                budget.full_at = full_at;
+                return Ok(());
+            }
+            let untold = budget.told_at.is_none_or(|told_at| now - told_at >= MINUTE);
+            if untold {
+                budget.told_at = Some(now);
+            }
+            return Err(Over {
+                wait: Duration::from_micros(over.unsigned_abs()),
+                untold,
+            });
+        }
+        if known.len() >= KEYS_AT_MOST {
+            forget(&mut known, now);
+        }
+        let budget = Budget {
+            full_at: now + self.every,
+            told_at: None,
+        };
+        known.insert(key.to_owned(), budget);
+        Ok(())
+    }
+}
+
+/// Makes room: who has a full budget needs no remembering, and if that are too few, who sent
+/// little is forgotten before who sent much.
+fn forget(known: &mut HashMap<String, Budget>, now: i64) {
+    known.retain(|_, budget| budget.full_at > now);
+    let room = KEYS_AT_MOST / 2;
+    if known.len() > room {
+        let mut moments: Vec<i64> = known.values().map(|budget| budget.full_at).collect();
+        let surplus = moments.len() - room;
+        let (_, last_forgotten, _) = moments.select_nth_unstable(surplus - 1);
+        let last_forgotten = *last_forgotten;
+        known.retain(|_, budget| budget.full_at > last_forgotten);
+    }
+}
+
+#[cfg(test)]
+mod tests;
