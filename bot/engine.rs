@@ -8,8 +8,11 @@ mod together;
 
 use crate::{
     clock::Clock,
+    crash::{self, Point},
     store::{
-        Db, Tx, messages, missed,
+        Db, Tx,
+        health::Health,
+        messages, missed,
         replies::{self, Reply},
         rollbacks, rosters,
         steps::{self, Lease, Next},
@@ -45,6 +48,8 @@ pub struct Engine {
     pub db: Db,
     /// The time.
     pub clock: Clock,
+    /// Whether the record can be used.
+    pub health: Health,
     /// Rung when there may be something to do.
     pub bell: Arc<Notify>,
     queue: Queue,
@@ -169,8 +174,18 @@ impl Engine {
         Self {
             db,
             clock,
+            health: Health::default(),
             bell: Arc::new(Notify::new()),
             queue: Queue::default(),
+        }
+    }
+
+    /// Something could not be read or written: remembered, and told in the log, but not for each
+    /// of many.
+    pub fn could_not(&self, error: &Error) {
+        match error {
+            Error::Database(error) => self.health.failed(error),
+            error => tracing::error!(%error, "something could not be taken"),
         }
     }
 
@@ -232,6 +247,7 @@ impl Engine {
                     };
                     replies::put(&mut tx, &address, &reply, now).await?;
                 }
+                crash::point(Point::DecisionUncommitted);
                 if asking {
                     if !steps::hold(&mut tx, lease).await? {
                         return Err(Error::Fenced);

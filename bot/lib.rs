@@ -24,6 +24,7 @@ pub mod messages;
 
 pub mod clock;
 pub mod config;
+pub mod crash;
 pub mod manifest;
 pub mod metrics;
 pub mod telemetry;
@@ -36,6 +37,7 @@ pub mod serve;
 use anyhow::Context;
 use clock::Clock;
 use config::{Config, ProviderSettings, Service};
+use crash::Point;
 use engine::Engine;
 use messages::Templates;
 use metrics::Metrics;
@@ -114,6 +116,7 @@ impl App {
         let templates = Templates::load(config.templates.as_deref())?;
         let db = Db::open(config.database.url.expose()).await?;
         let presence = Presence::begin(config.database.url.expose(), company).await?;
+        crash::point(Point::DatabaseOpened);
         let http = http_client()?;
         let metrics = Metrics::default();
         let mut providers = BTreeMap::new();

@@ -6,6 +6,7 @@
 use crate::{
     App,
     config::Config,
+    crash::{self, Point},
     pagerduty::{OnCall, PagerDuty, Trouble},
     slack::{Failure, Slack},
     store::rosters,
@@ -50,6 +51,7 @@ pub async fn read_with(
     }
     let mut answers = BTreeMap::new();
     while let Some(answered) = asked.join_next().await {
+        crash::point(Point::RoleSourceRead);
         if let Ok((source, found)) = answered {
             answers.insert(source, found);
         }

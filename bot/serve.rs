@@ -22,8 +22,10 @@ const CONNECTIONS_AT_MOST: u32 = 512;
 const HEAD_WITHIN: Duration = Duration::from_secs(15);
 /// How long a connection is used. Whoever does not read their answers holds it no longer.
 const CONNECTION_LIVES: Duration = Duration::from_secs(300);
-/// How long what is under way on a connection may take when it is to end.
-const ENDS_WITHIN: Duration = Duration::from_secs(10);
+/// How long what was begun may take, on a connection too: a little more than the worker takes.
+const ENDS_WITHIN: Duration = Duration::from_millis(8_500);
+/// How long the database may take to be closed: all of it within ten seconds.
+const CLOSES_WITHIN: Duration = Duration::from_secs(1);
 
 /// A server that runs until it is told to stop.
 #[derive(Debug)]
@@ -95,7 +97,8 @@ impl Serving {
                 "not everything ended in time; what was left is done after the next start"
             );
         }
-        app.engine.db.close().await;
+        // A connection that does not come back is no reason to stay.
+        let _ = timeout(CLOSES_WITHIN, app.engine.db.close()).await;
     }
 }
 

@@ -9,6 +9,7 @@ use super::{
 use crate::{
     App,
     config::Service,
+    crash::{self, Point},
     engine::{Ask, Error, Taken, refused},
     slack::blocks::{self, Mrkdwn, inline},
     store::rollbacks,
@@ -65,6 +66,7 @@ pub async fn slash(State(app): State<App>, Signed(body): Signed) -> Response {
         true => format!("command:{}", hex::encode(Sha256::digest(&body))),
     };
     heard.trigger = Some(trigger).filter(|trigger| !trigger.is_empty());
+    crash::point(Point::CommandHeard);
     let now = app.engine.clock.now();
     if let Err(over) = app.limits.said(&heard.person.id, &heard.channel, now) {
         app.metrics.too_much(over.whose());
@@ -72,6 +74,7 @@ pub async fn slash(State(app): State<App>, Signed(body): Signed) -> Response {
     }
     let span = telemetry::request("command", &heard.person.id, &heard.channel);
     let (verb, answer) = respond(&app, heard, &text).instrument(span).await;
+    crash::point(Point::CommandStored);
     let status = status(verb, &answer);
     app.metrics
         .answered("command", verb, status, began.elapsed());
@@ -233,7 +236,7 @@ pub async fn respond(app: &App, heard: Heard, text: &str) -> (&'static str, Answ
         Request::Export(format) => export(app, heard.clone(), format).await,
     };
     let answer = answer.unwrap_or_else(|error| {
-        tracing::error!(%error, "a command could not be taken");
+        app.engine.could_not(&error);
         app.metrics.failed(&error);
         refuse(&Refusal::Busy {
             why: "the database does not answer".into(),
@@ -259,9 +262,8 @@ pub(super) async fn record(app: &App, heard: &Heard, verb: &str, refusal: &Refus
         happening,
     };
     let key = format!("refused:{}", heard.key);
-    if let Err(error) = app.engine.take(&key, ask).await {
-        tracing::warn!(%error, "a refusal could not be recorded");
-    }
+    // If it cannot be recorded, the log says why.
+    app.engine.take(&key, ask).await.ok();
 }
 
 fn name(request: &Request) -> &'static str {

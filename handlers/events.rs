@@ -5,7 +5,12 @@ use super::{
     command::{self, Heard},
     signed::Signed,
 };
-use crate::{App, engine::Ask, telemetry};
+use crate::{
+    App,
+    crash::{self, Point},
+    engine::Ask,
+    telemetry,
+};
 use axum::{
     Json,
     extract::State,
@@ -82,7 +87,6 @@ async fn regrouped(app: &App, envelope: &Envelope) -> Response {
     match taken {
         Ok(_) => Answer::Received.into_response(),
         Err(error) => {
-            tracing::error!(%error, "a changed group could not be taken");
             app.metrics.failed(&error);
             axum::http::StatusCode::SERVICE_UNAVAILABLE.into_response()
         }
@@ -123,12 +127,12 @@ async fn mention(app: &App, envelope: &Envelope) -> Response {
     };
     let began = Instant::now();
     let (verb, answer) = command::respond(app, heard.clone(), &said).await;
+    crash::point(Point::EventStored);
     let mut status = command::status(verb, &answer);
     let mut response = Answer::Received.into_response();
     if let Some(step) = command::spoken_later(&heard, answer) {
         let key = format!("answer:{}", heard.key);
         if let Err(error) = app.engine.take(&key, Ask::Leave(step)).await {
-            tracing::error!(%error, "an answer to a mention could not be stored");
             app.metrics.failed(&error);
             status = "busy";
             // Not 200: Slack delivers it again, and what was taken is taken once.

@@ -17,18 +17,28 @@ pub async fn alive() -> &'static str {
     "alive\n"
 }
 
-/// `GET /readyz`: the database answers, and the worker keeps up.
+/// `GET /readyz`: the database answers and takes what is written, and the worker keeps up.
 pub async fn ready(State(app): State<App>) -> impl IntoResponse {
-    if let Err(error) = app.engine.db.ping().await {
-        tracing::warn!(%error, "not ready");
-        return (
-            StatusCode::SERVICE_UNAVAILABLE,
-            "the database does not answer\n",
-        );
+    let not = |why: String| (StatusCode::SERVICE_UNAVAILABLE, why + "\n");
+    let engine = &app.engine;
+    if let Err(error) = engine.db.ping().await {
+        engine.health.failed(&error);
+        return not("the database does not answer".into());
+    }
+    // Nobody sends anything to a bot that is not ready: whether it would be taken by now has to
+    // be tried.
+    if engine.health.failing().is_some() {
+        match engine.db.probe(engine.clock.now()).await {
+            Ok(()) => engine.health.worked(),
+            Err(error) => engine.health.failed(&error),
+        }
+    }
+    if let Some(why) = engine.health.failing() {
+        return not(format!("the database cannot be written: {why}"));
     }
     match app.metrics.worker_lives() {
-        true => (StatusCode::OK, "ready\n"),
-        false => (StatusCode::SERVICE_UNAVAILABLE, "the worker has stopped\n"),
+        true => (StatusCode::OK, "ready\n".into()),
+        false => not("the worker has stopped".into()),
     }
 }
 

@@ -8,6 +8,7 @@ use super::{
 };
 use crate::{
     App,
+    crash::{self, Point},
     engine::{Ask, Error},
     slack::{card, glass, modal},
     store::rollbacks,
@@ -113,8 +114,18 @@ pub async fn interaction(State(app): State<App>, Signed(body): Signed) -> Respon
     let response = async {
         telemetry::wants(verb);
         match input {
-            "click" => click(&app, payload).await,
-            _ => save(&app, payload).await,
+            "click" => {
+                crash::point(Point::ClickHeard);
+                let answer = click(&app, payload).await;
+                crash::point(Point::ClickStored);
+                answer
+            }
+            _ => {
+                crash::point(Point::FormHeard);
+                let answer = save(&app, payload).await;
+                crash::point(Point::FormStored);
+                answer
+            }
         }
     };
     let response = response.instrument(span).await;
@@ -418,7 +429,10 @@ async fn save(app: &App, payload: Payload) -> Response {
             let errors = json!({ field: problem });
             return Json(json!({ "response_action": "errors", "errors": errors })).into_response();
         }
-        Err(error) => return stored(Err(error)),
+        Err(error) => {
+            app.engine.could_not(&error);
+            return stored(Err(error));
+        }
     };
     // An empty 200 closes the form.
     stored(
@@ -547,7 +561,6 @@ fn stored(taken: Result<(), crate::engine::Error>) -> Response {
     match taken {
         Ok(()) => StatusCode::OK.into_response(),
         Err(error) => {
-            tracing::error!(%error, "a click could not be stored");
             let mut response = StatusCode::SERVICE_UNAVAILABLE.into_response();
             response.extensions_mut().insert(Arc::new(error));
             response

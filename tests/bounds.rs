@@ -286,7 +286,7 @@ fn rest_of(name: &str) -> &'static str {
             "'shop1' AND environment = 'production' ORDER BY id DESC LIMIT 50) AS of_one"
         }
         "steps::POKE" => {
-            "VALUES ('drive', 'RB-0', '{}', 1, 1) ON CONFLICT (kind, key) DO UPDATE SET signal = step.signal + 1"
+            "VALUES ('drive', 'RB-0', '{}', 1, 1, 1) ON CONFLICT (kind, key) DO UPDATE SET signal = step.signal + 1"
         }
         _ => "",
     }

@@ -4,10 +4,13 @@ use crate::support::{FRONTEND, ROLES, World};
 use insta::assert_snapshot;
 use rollback_bot::{
     engine::{Ask, Engine},
-    store::{Db, Tx},
+    store::{
+        Db, Tx,
+        steps::{self, Lease, Next},
+    },
     worker,
 };
-use rollback_domain::{people::Person, refusal::Source};
+use rollback_domain::{people::Person, refusal::Source, step::Step};
 use rollback_simulation::Fault;
 use std::time::Duration;
 
@@ -205,6 +208,107 @@ async fn a_lost_answer_is_looked_for_even_when_the_channel_is_busy() {
             .count(),
         1
     );
+    world.slack.take_all();
+}
+
+#[tokio::test]
+async fn a_worker_that_slept_through_its_step_does_not_end_the_next_one() {
+    let mut world = World::new().await;
+    let Engine { db, clock, .. } = world.app().engine.clone();
+    let step = Step::Card { rollback: 7 };
+    let poked = async || {
+        let mut tx = db.begin().await.unwrap();
+        steps::poke(&mut tx, &[(step.clone(), clock.now())])
+            .await
+            .unwrap();
+        tx.commit().await.unwrap();
+        clock.advance(Duration::from_secs(1));
+    };
+    let claimed = async || {
+        let mut claimed = steps::claim(&db, clock.now(), 10).await.unwrap();
+        claimed.retain(|lease| lease.step == step);
+        claimed.pop().unwrap()
+    };
+    let ended = async |lease: &Lease| {
+        let mut tx = db.begin().await.unwrap();
+        let now = clock.now();
+        let ended = steps::finish(&mut tx, lease, &Next::Done, now).await;
+        tx.commit().await.unwrap();
+        ended.unwrap()
+    };
+    poked().await;
+    let asleep = claimed().await;
+    // Its lease ends, somebody else does the step, and later it is to be done again.
+    steps::release(&db, &asleep).await.unwrap();
+    let other = claimed().await;
+    assert!(ended(&other).await);
+    poked().await;
+    let next = claimed().await;
+    assert!(!ended(&asleep).await, "it is another step by now");
+    assert!(ended(&next).await);
+    world.settle().await;
+}
+
+#[tokio::test]
+async fn a_card_that_is_found_late_shows_what_is_true_by_then() {
+    let mut world = World::new().await;
+    world
+        .slack
+        .fault(Fault::LoseAnswer, Some("chat.postMessage"), Some(1));
+    // And nobody can look for it until all is over.
+    world
+        .slack
+        .fault(Fault::Outage, Some("conversations.history"), None);
+    world
+        .maya()
+        .says("/rollback frontend because checkout 500s")
+        .await;
+    world.settle().await;
+    world.vercel.moves_at_once(true);
+    world.sam().clicks("Approve").await;
+    world.passes(Duration::from_secs(600)).await;
+    assert_eq!(world.rollback(1).await.state.name(), "closed");
+    world.slack.heal();
+    world.passes(Duration::from_secs(120)).await;
+    let seen = world.channel();
+    assert!(seen.contains("RB-1 VERIFIED  frontend"), "{seen}");
+    assert!(!seen.contains("Roll back frontend (production)?"), "{seen}");
+}
+
+#[tokio::test]
+async fn a_file_that_cannot_be_looked_for_is_not_uploaded_twice() {
+    let mut world = World::new().await;
+    world.with_a_card().await;
+    world.vercel.moves_at_once(true);
+    let fault = |fault, method| world.slack.fault(fault, Some(method), Some(1));
+    fault(Fault::LoseAnswer, "files.completeUploadExternal");
+    fault(Fault::Outage, "conversations.replies");
+    world.sam().clicks("Approve").await;
+    world.passes(Duration::from_secs(600)).await;
+    let files = world.slack.files();
+    let shared = files.iter().filter(|file| file.channel.is_some()).count();
+    assert_eq!(shared, 1);
+    assert!(world.record().await.contains("exported: exported INC-1"));
+    world.slack.take_all();
+}
+
+#[tokio::test]
+async fn a_form_that_is_saved_again_is_no_forgery() {
+    let mut world = World::new().await;
+    world.with_a_card().await;
+    world.sam().clicks("Object").await;
+    world.settle().await;
+    world
+        .slack
+        .types("U0SAM", "look at the queue first")
+        .unwrap();
+    // Slack has not heard that it was taken, and the form stays open for the second time.
+    assert!(world.slack.submits("U0SAM").await.unwrap().is_ok());
+    assert!(world.slack.redeliver_last().await.is_ok());
+    world.settle().await;
+    let record = world.record().await;
+    assert!(record.contains("look at the queue first"), "{record}");
+    assert!(!record.contains("FORGED"), "{record}");
     world.slack.take_all();
 }
 

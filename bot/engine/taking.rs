@@ -300,12 +300,13 @@ impl Batch {
     }
 
     /// Writes down, once, that a click came a second time. Slack delivers a click once; somebody
-    /// else may have recorded it.
+    /// else may have recorded it. A form is no click: it stays open while Slack has not heard the
+    /// answer, and whoever saves it again sends the same.
     async fn replayed(&mut self, tx: &mut Tx, key: &str, ask: &Ask) -> Result<(), Error> {
         let Ask::Leave(Step::Act {
             rollback,
             by,
-            source: source @ (Source::Button | Source::Modal),
+            source: source @ Source::Button,
             act,
             ..
         }) = ask

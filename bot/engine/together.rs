@@ -3,7 +3,11 @@
 //! has a transaction to itself and waits for nobody.
 
 use super::{Ask, Engine, Error, Taken, taking::Batch};
-use crate::{store::rollbacks, telemetry};
+use crate::{
+    crash::{self, Point},
+    store::rollbacks,
+    telemetry,
+};
 use std::{
     collections::VecDeque,
     sync::{Arc, Mutex, PoisonError},
@@ -95,7 +99,7 @@ impl Engine {
             let engine = self.clone();
             tokio::spawn(async move { engine.serve().await });
         }
-        match timeout(ANSWERED_WITHIN, answered).await {
+        let taken = match timeout(ANSWERED_WITHIN, answered).await {
             Ok(Ok(taken)) => {
                 if let Ok(Taken::Opened { id }) = &taken {
                     telemetry::about(*id);
@@ -106,7 +110,12 @@ impl Engine {
             }
             // Given up, or late: it may be taken all the same.
             Ok(Err(_)) | Err(_) => Err(Error::Overloaded),
+        };
+        match &taken {
+            Ok(_) => self.health.worked(),
+            Err(error) => self.could_not(error),
         }
+        taken
     }
 
     /// Takes what waits, transaction after transaction, until nothing does.
@@ -181,6 +190,7 @@ impl Engine {
             taken.push(batch.take(&mut tx, key, ask, first).await?);
         }
         batch.write(&mut tx).await?;
+        crash::point(Point::InputUncommitted);
         tx.commit().await?;
         Ok(taken)
     }

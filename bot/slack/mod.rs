@@ -7,7 +7,10 @@ pub mod late;
 pub mod modal;
 pub mod pace;
 
-use crate::metrics::Metrics;
+use crate::{
+    crash::{self, Point},
+    metrics::Metrics,
+};
 use pace::Pace;
 use reqwest::{
     Client, StatusCode,
@@ -602,6 +605,7 @@ impl Slack {
                 &[("filename", name), ("length", &length)],
             )
             .await?;
+        crash::point(Point::UploadTicket);
         // The address carries its own permission: our token is not sent there.
         let request = self.http.post(&ticket.upload_url).timeout(within);
         self.count("upload_url", async {
@@ -623,6 +627,7 @@ impl Slack {
             }
         })
         .await?;
+        crash::point(Point::UploadBytes);
         let mut body = json!({
             "files": [{ "id": ticket.file_id, "title": name }],
             "channel_id": channel,
@@ -632,8 +637,9 @@ impl Slack {
             body["thread_ts"] = json!(thread);
         }
         self.call::<Value>("files.completeUploadExternal", &body)
-            .await
-            .map(drop)
+            .await?;
+        crash::point(Point::UploadCompleted);
+        Ok(())
     }
 }
 

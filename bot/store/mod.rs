@@ -8,6 +8,7 @@
 //! text for a single one is remembered as a prepared statement: the others would fill the cache.
 
 pub mod backup;
+pub mod health;
 pub mod messages;
 pub mod missed;
 pub mod overview;
@@ -66,6 +67,9 @@ const CHANGING: [(&str, &str); 3] = [
     ("lock_timeout", "30s"),
     ("idle_in_transaction_session_timeout", "0"),
 ];
+
+const PROBE: &str = "INSERT INTO inbox (key, answer, received_at) VALUES ('probe', '', $1)
+    ON CONFLICT (key) DO UPDATE SET received_at = excluded.received_at";
 
 /// The database.
 #[derive(Clone, Debug)]
@@ -192,6 +196,13 @@ impl Db {
             ],
             Db::Postgres(pool) => vec![("all", pool.size(), pool.num_idle())],
         }
+    }
+
+    /// Whether it takes something: one row of no meaning, which is swept out like old input.
+    pub async fn probe(&self, now: Timestamp) -> sqlx::Result<()> {
+        let mut tx = self.begin().await?;
+        in_tx!(&mut tx, c => sqlx::query(PROBE).bind(micros(now)).execute(c).await.map(drop))?;
+        tx.commit().await
     }
 
     /// Closes every connection, after what is under way.

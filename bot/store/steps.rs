@@ -147,7 +147,9 @@ pub async fn claim_one(
     .transpose()
 }
 
-const POKE: &str = "INSERT INTO step (kind, key, payload, due_at, signal) ";
+// A step that comes again begins at another epoch than the one before: a worker that slept through
+// the end of its step must not take the next one for its own.
+const POKE: &str = "INSERT INTO step (kind, key, payload, due_at, signal, epoch) ";
 const OR_WAKE: &str = " ON CONFLICT (kind, key) DO UPDATE SET
         payload = excluded.payload,
         signal = step.signal + 1,
@@ -184,7 +186,7 @@ pub async fn poke(tx: &mut Tx, steps: &[(Step, Timestamp)]) -> sqlx::Result<()> 
         in_tx!(&mut *tx, c => {
             let mut query = QueryBuilder::new(POKE);
             query.push_values(rows, |mut row, ((kind, key), (payload, at))| {
-                row.push_bind(*kind).push_bind(key).push_bind(payload).push_bind(*at).push_bind(1_i64);
+                row.push_bind(*kind).push_bind(key).push_bind(payload).push_bind(*at).push_bind(1_i64).push_bind(*at);
             });
             query.push(OR_WAKE);
             query.build().persistent(rows.len() == 1).execute(c).await.map(drop)
@@ -305,6 +307,19 @@ pub async fn renew(db: &Db, lease: &Lease) -> sqlx::Result<bool> {
             .rows_affected(),
     };
     Ok(renewed == 1)
+}
+
+const RELEASE: &str =
+    "UPDATE step SET lease_until = NULL WHERE kind = $1 AND key = $2 AND epoch = $3";
+
+/// Gives a lease back, the step not done: whoever claims it next has it at once. The lease must
+/// not be used any more.
+pub async fn release(db: &Db, lease: &Lease) -> sqlx::Result<()> {
+    let mut tx = db.begin().await?;
+    in_tx!(&mut tx, c => sqlx::query(RELEASE)
+        .bind(lease.step.kind()).bind(lease.step.key()).bind(lease.epoch)
+        .execute(c).await.map(drop))?;
+    tx.commit().await
 }
 
 const EARLIEST: &str = "SELECT kind, key, due_at, last_error FROM step WHERE due_at IS NOT NULL ORDER BY due_at LIMIT 100";

@@ -8,6 +8,7 @@ use super::{
 use crate::{
     App,
     config::Service,
+    crash::{self, Point},
     engine::{Error, Extra},
     roster,
     slack::{Failure, Words, blocks},
@@ -42,6 +43,7 @@ pub(super) async fn act(app: &App, lease: &Lease) -> Result<(), Error> {
     else {
         return Ok(());
     };
+    crash::point(Point::ActLeased);
     let to = To {
         channel,
         person: by,
@@ -104,6 +106,7 @@ pub(super) async fn act(app: &App, lease: &Lease) -> Result<(), Error> {
         Ok(acting) => acting,
         Err(again) => return app.engine.end(lease, again, Extra::default()).await,
     };
+    crash::point(Point::RolesRead);
     let command = Command::Person {
         by,
         standing,
@@ -121,6 +124,7 @@ pub(super) async fn act(app: &App, lease: &Lease) -> Result<(), Error> {
         .complete(lease, *rollback, command, &policy, extra)
         .await?
         .ok();
+    crash::point(Point::ActStored);
     Ok(())
 }
 

@@ -8,6 +8,7 @@ use super::{
 use crate::{
     App,
     config::Service,
+    crash::{self, Point},
     engine::{Error, Extra},
     probe,
     providers::Provider,
@@ -82,9 +83,14 @@ pub(super) async fn drive(app: &App, lease: &Lease, id: u64) -> Result<(), Error
         policy: app.policy(service),
         rollback,
     };
+    crash::point(Point::DriveLeased);
     let now = app.engine.clock.now();
     match drive.rollback.state {
-        State::Planning => drive.plan().await,
+        State::Planning => {
+            drive.plan().await?;
+            crash::point(Point::PlanStored);
+            Ok(())
+        }
         State::Proposed { expires_at } => drive.wait(expires_at).await,
         State::Approved { expires_at } if now >= expires_at => drive.put(Command::Expire).await,
         State::Approved { .. } => drive.recheck().await,
@@ -95,7 +101,9 @@ pub(super) async fn drive(app: &App, lease: &Lease, id: u64) -> Result<(), Error
             drive.read_back().await
         }
         State::Watching { until } if now >= until => {
-            drive.put(Command::Close { replaced_by: None }).await
+            drive.put(Command::Close { replaced_by: None }).await?;
+            crash::point(Point::Closed);
+            Ok(())
         }
         State::Watching { .. } => drive.keep_watch().await,
         _ => app.engine.end(lease, Next::Done, Extra::default()).await,
@@ -111,6 +119,7 @@ impl Drive<'_> {
             self.provider.survey(),
             roster::read(self.app, &roles),
         );
+        crash::point(Point::PlanRead);
         let (requester, believed) = match who? {
             Err(failure)
                 if self.lease.attempt < PATIENCE && !matches!(failure, Failure::Never(_)) =>
@@ -278,6 +287,7 @@ impl Drive<'_> {
     }
 
     async fn recheck(self) -> Result<(), Error> {
+        crash::point(Point::RecheckBegun);
         let survey = match self.provider.survey().await {
             Ok(survey) => survey,
             Err(Trouble::Busy { why, retry_after }) if self.lease.attempt < PATIENCE => {
@@ -291,6 +301,7 @@ impl Drive<'_> {
                     .await;
             }
         };
+        crash::point(Point::Rechecked);
         let command = Command::Rechecked {
             plan: self.redraw(&survey).await?,
             survey: Box::new(survey.clone()),
@@ -320,7 +331,9 @@ impl Drive<'_> {
 
     /// Asks the platform. That it is asked is stored by now, so it is asked once or not known.
     async fn ask(self, rollback: &Rollback) -> Result<(), Error> {
+        crash::point(Point::AskingStored);
         let answer = self.provider.roll_back(rollback).await;
+        crash::point(Point::Asked);
         let platform = self.provider.nature(rollback.aim.way()).platform;
         tracing::info!(id = rollback.id, platform, ?answer, "asked the platform");
         // The answer is known here and nowhere else: a database that is away for a moment must
@@ -346,13 +359,18 @@ impl Drive<'_> {
                     tokio::time::sleep(STORE_AGAIN).await;
                 }
                 Err(error) => return Err(error),
-                Ok(_) => return Ok(()),
+                Ok(_) => {
+                    crash::point(Point::AnswerStored);
+                    return Ok(());
+                }
             }
         }
     }
 
     async fn read_back(self) -> Result<(), Error> {
-        match self.provider.observe(&self.rollback).await {
+        let observed = self.provider.observe(&self.rollback).await;
+        crash::point(Point::ReadBack);
+        match observed {
             Ok(progress) => {
                 let mut extra = Extra::default();
                 if self.has_moved(&progress) {
@@ -392,7 +410,10 @@ impl Drive<'_> {
             self.app.engine.leave(&[survey]).await?;
         }
         let round = probe::look(&self.app.http, self.service).await;
-        self.put(Command::Probed { round, seen }).await
+        crash::point(Point::ProofLooked);
+        self.put(Command::Probed { round, seen }).await?;
+        crash::point(Point::ProofStored);
+        Ok(())
     }
 
     async fn keep_watch(self) -> Result<(), Error> {
@@ -423,6 +444,7 @@ impl Drive<'_> {
             // A platform that cannot be read now is no drift.
             Err(_) => None,
         };
+        crash::point(Point::WatchLooked);
         self.prove(seen).await
     }
 

@@ -27,8 +27,12 @@ use rollback_domain::{
     people::{Person, Standing},
     step::Step,
 };
-use std::time::Duration;
-use tokio::{sync::watch, task::JoinSet, time::Instant};
+use std::{collections::HashMap, time::Duration};
+use tokio::{
+    sync::watch,
+    task::{JoinError, JoinSet},
+    time::{Instant, timeout_at},
+};
 use tracing::Instrument;
 
 /// How many steps are done at once.
@@ -42,12 +46,15 @@ const RENEW_EVERY: Duration = Duration::from_secs(10);
 /// How long a call waits for its turn among our own at most. Longer waits are Slack's wish, and what
 /// waits for them was tried in vain.
 const OWN_PACE: Duration = Duration::from_secs(5);
+/// How long what was begun may take when the process is told to end.
+const ENDS_WITHIN: Duration = Duration::from_secs(8);
 /// How often the platforms are read for the board.
 const SURVEY_EVERY: Duration = Duration::from_secs(300);
 
 /// Does what is due until told to stop, then ends what it has begun.
 pub async fn run(app: App, mut stop: watch::Receiver<bool>) {
     let mut busy = JoinSet::new();
+    let mut held = HashMap::new();
     let hearing = steps::hear(&app.engine.db, &app.engine.bell);
     tokio::pin!(hearing);
     loop {
@@ -61,8 +68,8 @@ pub async fn run(app: App, mut stop: watch::Receiver<bool>) {
         };
         let found = !claimed.is_empty();
         for lease in claimed {
-            let app = app.clone();
-            busy.spawn(ticking(app, lease));
+            let task = busy.spawn(ticking(app.clone(), lease.clone()));
+            held.insert(task.id(), lease);
         }
         if found && busy.len() < AT_ONCE {
             continue;
@@ -71,7 +78,9 @@ pub async fn run(app: App, mut stop: watch::Receiver<bool>) {
             () = app.engine.bell.notified() => {}
             () = &mut hearing => {}
             () = tokio::time::sleep(LOOK_EVERY) => {}
-            Some(done) = busy.join_next() => {
+            Some(done) = busy.join_next_with_id() => {
+                let task = done.as_ref().map_or_else(JoinError::id, |(id, ())| *id);
+                held.remove(&task);
                 if let Err(panic) = done {
                     tracing::error!(%panic, "a step panicked; it is done again when its lease ends");
                 }
@@ -85,8 +94,17 @@ pub async fn run(app: App, mut stop: watch::Receiver<bool>) {
         }
     }
     // What was begun is ended; what was not stays a row for the next process.
-    let deadline = Instant::now() + Duration::from_secs(8);
-    while let Ok(Some(_)) = tokio::time::timeout_at(deadline, busy.join_next()).await {}
+    let deadline = Instant::now() + ENDS_WITHIN;
+    while let Ok(Some(done)) = timeout_at(deadline, busy.join_next_with_id()).await {
+        held.remove(&done.map_or_else(|panic| panic.id(), |(id, ())| id));
+    }
+    // Nobody is at these any more: they are free at once, and not when their leases end.
+    busy.shutdown().await;
+    for lease in held.values() {
+        if let Err(error) = steps::release(&app.engine.db, lease).await {
+            tracing::warn!(%error, "a lease could not be given back; it will end");
+        }
+    }
 }
 
 /// Does everything that is due now, once each, and gives how much that was.
@@ -123,9 +141,14 @@ pub async fn run_one(app: &App, kind: &str, key: &str) -> bool {
 async fn claim(app: &App, room: usize) -> Vec<Lease> {
     let now = app.engine.clock.now();
     match steps::claim(&app.engine.db, now, i64::try_from(room).unwrap_or(1)).await {
-        Ok(leases) => leases,
+        Ok(leases) => {
+            if !leases.is_empty() {
+                app.engine.health.worked();
+            }
+            leases
+        }
         Err(error) => {
-            tracing::error!(%error, "steps could not be claimed");
+            app.engine.health.failed(&error);
             app.metrics.failed(&Error::Database(error));
             tokio::time::sleep(LOOK_EVERY).await;
             vec![]
@@ -158,14 +181,18 @@ async fn tick(app: &App, lease: Lease) {
     };
     app.metrics.step(kind, &done);
     match done {
-        Ok(()) => tracing::debug!("done"),
+        Ok(()) => {
+            app.engine.health.worked();
+            tracing::debug!("done");
+        }
         // Another worker has it: what was done here changed nothing.
         Err(Error::Fenced) => tracing::warn!("fenced"),
         Err(error) => {
-            tracing::error!(%error, "step failed");
+            tracing::warn!(%error, "step failed");
+            app.engine.could_not(&error);
             let again = Next::Retry(backoff(app, lease.attempt), error.to_string());
             if let Err(error) = app.engine.end(&lease, again, Extra::default()).await {
-                tracing::error!(%error, "and could not be put back; its lease will end");
+                tracing::warn!(%error, "and could not be put back; its lease will end");
             }
         }
     }

@@ -3,6 +3,7 @@
 use super::say::{To, refuse, whisper};
 use crate::{
     App,
+    crash::{self, Point},
     engine::{Error, Extra},
     roster,
     slack::{Words, modal},
@@ -38,6 +39,11 @@ pub(super) async fn open(app: &App, lease: &Lease) -> Result<(), Error> {
     else {
         return Ok(());
     };
+    // A second attempt finds it open, and perhaps saved by now, or Slack's trigger gone. Only the
+    // one for another target still has to be filled.
+    if lease.attempt > 1 && *form != Form::Target {
+        return app.engine.end(lease, Next::Done, Extra::default()).await;
+    }
     let tell = async |text: &str| {
         whisper(
             app,
@@ -109,13 +115,14 @@ pub(super) async fn open(app: &App, lease: &Lease) -> Result<(), Error> {
         }
         (Form::Review(answer), Some(_)) => modal::review(&about, id, &found, *answer),
     };
-    // A second attempt finds the modal open, or the trigger gone.
     if lease.attempt == 1 {
+        crash::point(Point::FormUnopened);
         let age = Duration::try_from(now.duration_since(*clicked_at)).unwrap_or_default();
         let opened = match age < TRIGGER_LIVES {
             true => app.slack.open_view(trigger, &first).await,
             false => Err(crate::slack::Failure::Never("expired_trigger_id".into())),
         };
+        crash::point(Point::FormOpened);
         if let Err(failure) = opened {
             tracing::warn!(%failure, "the modal could not be opened");
             return tell(

@@ -3,6 +3,7 @@
 use super::{backoff, later, say::LATE_AFTER, tried_for};
 use crate::{
     App,
+    crash::{self, Point},
     engine::{Error, Extra},
     pagerduty::Trouble,
     store::{
@@ -36,6 +37,7 @@ pub(super) async fn page(app: &App, lease: &Lease, id: u64, page: &Page) -> Resu
     let since = lease.wanted_at.strftime("%H:%M UTC");
     let late = (lease.failed && tried_for(app, lease) > LATE_AFTER)
         .then(|| format!("LATE, PagerDuty could not be told since {since}"));
+    crash::point(Point::PageUnsent);
     let sent = match page {
         // By now it may not be needed any more: the page that takes it back may be out already.
         Page::Trigger { key, .. } if !is_wanted(&rollback, key) => {
@@ -66,6 +68,7 @@ pub(super) async fn page(app: &App, lease: &Lease, id: u64, page: &Page) -> Resu
         }
         Page::Resolve { key } => pagerduty.resolve(&named(key)).await,
     };
+    crash::point(Point::PageSent);
     app.metrics.paged(sent.is_ok());
     let now = app.engine.clock.now();
     match sent {
@@ -90,7 +93,9 @@ pub(super) async fn page(app: &App, lease: &Lease, id: u64, page: &Page) -> Resu
                 let page = Page::Resolve { key: key.clone() };
                 extra.steps.push((Step::Page { rollback: id, page }, now));
             }
-            app.engine.end(lease, Next::Done, extra).await
+            app.engine.end(lease, Next::Done, extra).await?;
+            crash::point(Point::PageStored);
+            Ok(())
         }
         Err(Trouble::Never(why)) => {
             tracing::error!(id, why, "PagerDuty will not take this page");

@@ -7,6 +7,7 @@ use super::{
 };
 use crate::{
     App,
+    crash::{self, Point},
     engine::{Error, Extra, refused},
     slack::{Failure, Words, blocks, card},
     store::{
@@ -135,26 +136,38 @@ pub(super) async fn put(
         let next = Next::Wait(soonest);
         return app.engine.end(lease, next, Extra::default()).await;
     }
+    let (before, after) = crash::around(&lease.step, sent.ts.is_some());
+    crash::point(before);
     let result = match &sent.ts {
-        Some(ts) => app
-            .slack
-            .update(channel, ts, &words)
-            .await
-            .map(|()| ts.clone()),
+        Some(ts) => {
+            let edited = app.slack.update(channel, ts, &words).await;
+            edited.map(|()| Posted::Now(ts.clone()))
+        }
         None => post_once(app, lease, channel, thread, &words, key).await,
     };
+    crash::point(after);
     match result {
-        Ok(ts) => {
+        Ok(posted) => {
+            // What an earlier attempt posted shows what was true then.
+            let (ts, revision, next) = match posted {
+                Posted::Now(ts) => (ts, rollback.revision, Next::Done),
+                Posted::Before(ts) => (ts, 0, Next::At(later(app, EDIT_EVERY))),
+            };
             let now = Sent {
                 ts: Some(ts),
-                revision: rollback.revision,
+                revision,
                 at: now,
             };
             let extra = Extra {
                 sent: Some((key.to_owned(), channel.clone(), now)),
                 ..Extra::default()
             };
-            app.engine.end(lease, Next::Done, extra).await
+            app.engine.end(lease, next, extra).await?;
+            crash::point(match lease.step {
+                Step::Outcome { .. } => Point::OutcomeStored,
+                _ => Point::CardStored,
+            });
+            Ok(())
         }
         Err(Failure::Never(code)) if sent.ts.is_none() && !rollback.state.is_ended() => {
             // Perhaps somebody invites the bot: the card is tried again, the requester told once.
@@ -211,6 +224,14 @@ pub(super) async fn put(
     }
 }
 
+/// Where a message is, and who posted it.
+enum Posted {
+    /// This attempt.
+    Now(String),
+    /// An earlier one, whose answer was lost.
+    Before(String),
+}
+
 /// Posts, unless an earlier attempt did and only its answer was lost.
 async fn post_once(
     app: &App,
@@ -219,13 +240,14 @@ async fn post_once(
     thread: Option<&str>,
     words: &Words,
     key: &str,
-) -> Result<String, Failure> {
+) -> Result<Posted, Failure> {
     if lease.attempt > 1
         && let Some(ts) = app.slack.find(channel, thread, key).await?
     {
-        return Ok(ts);
+        return Ok(Posted::Before(ts));
     }
-    app.slack.post(channel, thread, words, key).await
+    let ts = app.slack.post(channel, thread, words, key).await?;
+    Ok(Posted::Now(ts))
 }
 
 /// Tells one person something: by the address that came with what they did, else in the channel.
@@ -368,8 +390,11 @@ pub(super) async fn post(app: &App, lease: &Lease) -> Result<(), Error> {
         return app.engine.end(lease, next, Extra::default()).await;
     }
     let words = Words::plain(blocks::spoken(spoken));
-    match post_once(app, lease, channel, thread.as_deref(), &words, id).await {
-        Ok(ts) => {
+    crash::point(Point::PostUnposted);
+    let posted = post_once(app, lease, channel, thread.as_deref(), &words, id).await;
+    crash::point(Point::PostPosted);
+    match posted {
+        Ok(Posted::Now(ts) | Posted::Before(ts)) => {
             let sent = Sent {
                 ts: Some(ts),
                 revision: 1,
@@ -514,7 +539,9 @@ pub(super) async fn export(app: &App, lease: &Lease) -> Result<(), Error> {
                 happened: Some((*incident, happening)),
                 ..Extra::default()
             };
-            app.engine.end(lease, Next::Done, extra).await
+            app.engine.end(lease, Next::Done, extra).await?;
+            crash::point(Point::ExportStored);
+            Ok(())
         }
         Err(Failure::Never(code)) => {
             tracing::warn!(channel, code, "Slack will not take the export");

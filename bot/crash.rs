@@ -1,0 +1,157 @@
+//! Crash points: the places where the record and the world can part.
+//!
+//! Without the feature `crash-points` a point is nothing. With it, a process whose environment
+//! names one in `ROLLBACK_BOT_CRASH_AT` kills itself there, the first time it comes by or, with
+//! `name:n`, the nth: a real SIGKILL, after which nothing is written, told or released. The tests
+//! in `tests/machines/` do that to every one of them.
+
+use rollback_domain::step::Step;
+
+/// A place where the process may end. In the order in which a rollback comes by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(
+    feature = "crash-points",
+    derive(strum::VariantArray, strum::IntoStaticStr),
+    strum(serialize_all = "kebab-case")
+)]
+pub enum Point {
+    /// The database is open, and nothing listens yet.
+    DatabaseOpened,
+    /// A command was read, and nothing of it is stored.
+    CommandHeard,
+    /// Input is in a transaction that is not committed.
+    InputUncommitted,
+    /// A command is stored, and whoever typed it does not know.
+    CommandStored,
+    /// A rollback's own step is leased, and nothing was done.
+    DriveLeased,
+    /// One source of roles has answered, and others may not have.
+    RoleSourceRead,
+    /// The platform and the people were read for a plan, and no plan is stored.
+    PlanRead,
+    /// A change of a rollback is in a transaction that is not committed.
+    DecisionUncommitted,
+    /// The plan is stored, and nobody has seen it.
+    PlanStored,
+    /// The card is drawn, and not posted.
+    CardUnposted,
+    /// The card is posted, and where is not stored.
+    CardPosted,
+    /// Where the card is, is stored.
+    CardStored,
+    /// A click was read, and nothing of it is stored.
+    ClickHeard,
+    /// A click is stored, and Slack was not answered.
+    ClickStored,
+    /// What a person does is leased, and nobody was asked who they are.
+    ActLeased,
+    /// Who a person is, and who is in the roles, was read; nothing is decided.
+    RolesRead,
+    /// What a person did is decided and stored.
+    ActStored,
+    /// It is approved, and the platform is not read again yet.
+    RecheckBegun,
+    /// The platform was read again, and nothing of that is stored.
+    Rechecked,
+    /// That the platform is asked is stored, and it was not asked.
+    AskingStored,
+    /// The platform was asked, and its answer is not stored.
+    Asked,
+    /// The platform's answer is stored.
+    AnswerStored,
+    /// What the platform serves was read back, and is not stored.
+    ReadBack,
+    /// The service was looked at from outside, and what was seen is not stored.
+    ProofLooked,
+    /// A round of the proof is stored.
+    ProofStored,
+    /// The card is drawn anew, and not edited.
+    CardUnedited,
+    /// The card is edited, and which revision it shows is not stored.
+    CardEdited,
+    /// How it turned out is not posted.
+    OutcomeUnposted,
+    /// How it turned out is posted, and that is not stored.
+    OutcomePosted,
+    /// That the outcome was posted is stored.
+    OutcomeStored,
+    /// While it is kept in sight, production was looked at, and nothing of that is stored.
+    WatchLooked,
+    /// It is closed, and its timeline is not exported.
+    Closed,
+    /// Slack has given the place for a file, and no byte was sent.
+    UploadTicket,
+    /// The bytes are with Slack, and nobody can see them.
+    UploadBytes,
+    /// The file is in the channel, and that is not stored.
+    UploadCompleted,
+    /// That the file was uploaded is stored.
+    ExportStored,
+    /// A form is to be opened, and Slack was not asked.
+    FormUnopened,
+    /// A form is open, and that is not stored.
+    FormOpened,
+    /// A form was saved, and nothing of it is stored.
+    FormHeard,
+    /// A form is stored, and Slack was not answered.
+    FormStored,
+    /// The message about a broken glass is not posted.
+    GlassUnposted,
+    /// The message about a broken glass is posted, and where is not stored.
+    GlassPosted,
+    /// PagerDuty was not told yet.
+    PageUnsent,
+    /// PagerDuty was told, and that is not stored.
+    PageSent,
+    /// That PagerDuty was told is stored.
+    PageStored,
+    /// An event is stored, and Slack was not answered.
+    EventStored,
+    /// Something is to be said in the channel, and was not.
+    PostUnposted,
+    /// Something was said in the channel, and that is not stored.
+    PostPosted,
+}
+
+/// Where the message of a step can be lost: before and after it is posted or, `edited`, changed.
+pub const fn around(step: &Step, edited: bool) -> (Point, Point) {
+    match (step, edited) {
+        (Step::Outcome { .. }, _) => (Point::OutcomeUnposted, Point::OutcomePosted),
+        (Step::Glass { .. }, false) => (Point::GlassUnposted, Point::GlassPosted),
+        (_, false) => (Point::CardUnposted, Point::CardPosted),
+        (_, true) => (Point::CardUnedited, Point::CardEdited),
+    }
+}
+
+/// The process has come here. It goes on, unless it is told to end here.
+#[cfg(not(feature = "crash-points"))]
+pub const fn point(_: Point) {}
+
+/// The process has come here. It goes on, unless it is told to end here.
+#[cfg(feature = "crash-points")]
+pub fn point(here: Point) {
+    use std::sync::{
+        OnceLock,
+        atomic::{AtomicU32, Ordering},
+    };
+    static TOLD: OnceLock<Option<(String, u32)>> = OnceLock::new();
+    static TIMES: AtomicU32 = AtomicU32::new(0);
+    let told = TOLD.get_or_init(|| {
+        let told = std::env::var("ROLLBACK_BOT_CRASH_AT").ok()?;
+        let (name, times) = told.split_once(':').unwrap_or((&told, "1"));
+        Some((name.to_owned(), times.parse().unwrap_or(1)))
+    });
+    let Some((name, nth)) = told else {
+        return;
+    };
+    if <&str>::from(here) != name || TIMES.fetch_add(1, Ordering::SeqCst) + 1 != *nth {
+        return;
+    }
+    // The last words, so that a test can tell this end from another one.
+    eprintln!("crash point {name}");
+    let _ = rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL);
+    // It may take a moment: nothing more is done here.
+    loop {
+        std::thread::park();
+    }
+}
