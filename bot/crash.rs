@@ -3,9 +3,11 @@
 //! Without the feature `crash-points` a point is nothing. With it, a process whose environment
 //! names one in `ROLLBACK_BOT_CRASH_AT` kills itself there, the first time it comes by or, with
 //! `name:n`, the nth: a real SIGKILL, after which nothing is written, told or released. The tests
-//! in `tests/machines/` do that to every one of them.
+//! in `tests/machines/` do that to every one of them. With `name:stop` it stands still there, by a
+//! SIGSTOP, until somebody sends it SIGCONT.
 
 use rollback_domain::step::Step;
+use std::time::Duration;
 
 /// A place where the process may end. In the order in which a rollback comes by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,6 +57,8 @@ pub enum Point {
     Rechecked,
     /// That the platform is asked is stored, and it was not asked.
     AskingStored,
+    /// Nothing is in the way of asking the platform any more.
+    AskingNow,
     /// The platform was asked, and its answer is not stored.
     Asked,
     /// The platform's answer is stored.
@@ -67,6 +71,8 @@ pub enum Point {
     ProofStored,
     /// The card is drawn anew, and not edited.
     CardUnedited,
+    /// Nothing is in the way of editing the card any more.
+    CardEditing,
     /// The card is edited, and which revision it shows is not stored.
     CardEdited,
     /// How it turned out is not posted.
@@ -134,24 +140,59 @@ pub fn point(here: Point) {
         OnceLock,
         atomic::{AtomicU32, Ordering},
     };
-    static TOLD: OnceLock<Option<(String, u32)>> = OnceLock::new();
+    static TOLD: OnceLock<Option<(String, u32, bool)>> = OnceLock::new();
     static TIMES: AtomicU32 = AtomicU32::new(0);
     let told = TOLD.get_or_init(|| {
         let told = std::env::var("ROLLBACK_BOT_CRASH_AT").ok()?;
-        let (name, times) = told.split_once(':').unwrap_or((&told, "1"));
-        Some((name.to_owned(), times.parse().unwrap_or(1)))
+        let mut parts = told.split(':');
+        let name = parts.next()?.to_owned();
+        let (mut nth, mut stops) = (1, false);
+        for part in parts {
+            match part.parse() {
+                Ok(n) => nth = n,
+                Err(_) => stops = part == "stop",
+            }
+        }
+        Some((name, nth, stops))
     });
-    let Some((name, nth)) = told else {
+    let Some((name, nth, stops)) = told else {
         return;
     };
     if <&str>::from(here) != name || TIMES.fetch_add(1, Ordering::SeqCst) + 1 != *nth {
         return;
     }
+    let send = |signal| {
+        let _ = rustix::process::kill_process(rustix::process::getpid(), signal);
+    };
+    if *stops {
+        eprintln!("stands still at {name}");
+        send(rustix::process::Signal::STOP);
+        // Another thread may be the one that is told: this one is not to get ahead meanwhile.
+        std::thread::sleep(Duration::from_millis(50));
+        return;
+    }
     // The last words, so that a test can tell this end from another one.
     eprintln!("crash point {name}");
-    let _ = rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL);
+    send(rustix::process::Signal::KILL);
     // It may take a moment: nothing more is done here.
     loop {
         std::thread::park();
     }
+}
+
+/// How long a lease lasts.
+#[cfg(not(feature = "crash-points"))]
+pub const fn lease(lasts: Duration) -> Duration {
+    lasts
+}
+
+/// How long a lease lasts, unless the environment says otherwise in `ROLLBACK_BOT_LEASE_SECONDS`.
+#[cfg(feature = "crash-points")]
+pub fn lease(lasts: Duration) -> Duration {
+    static TOLD: std::sync::OnceLock<Option<u64>> = std::sync::OnceLock::new();
+    let told = TOLD.get_or_init(|| {
+        let told = std::env::var("ROLLBACK_BOT_LEASE_SECONDS").ok()?;
+        told.parse().ok()
+    });
+    told.map_or(lasts, Duration::from_secs)
 }

@@ -15,7 +15,7 @@ use crate::{
         messages, missed,
         replies::{self, Reply},
         rollbacks, rosters,
-        steps::{self, Lease, Next},
+        steps::{self, Ended, Lease, Next},
         timelines,
     },
     telemetry,
@@ -201,9 +201,11 @@ impl Engine {
         policy: &Policy,
         extra: Extra,
     ) -> Result<Result<Rollback, Refusal>, Error> {
-        let now = self.clock.now();
         let mut tx = self.db.begin().await?;
-        let Some(rollback) = rollbacks::lock(&mut tx, id).await? else {
+        let found = rollbacks::lock(&mut tx, id).await?;
+        // Whoever had the lock before was earlier.
+        let now = self.clock.now();
+        let Some(rollback) = found else {
             self.finish(tx, lease, Next::Done, extra, now).await?;
             return Ok(Err(Refusal::UnknownRollback { id }));
         };
@@ -393,9 +395,6 @@ impl Engine {
         extra: Extra,
         now: Timestamp,
     ) -> Result<(), Error> {
-        if let Some((key, channel, sent)) = &extra.sent {
-            messages::sent(&mut tx, key, channel, sent).await?;
-        }
         if let Some((channel, change)) = &extra.missed {
             missed::change(&mut tx, channel, change, now).await?;
         }
@@ -425,9 +424,29 @@ impl Engine {
             messages::sweep(&mut tx, two_days_ago).await?;
             replies::sweep(&mut tx, two_days_ago).await?;
         }
-        if !steps::finish(&mut tx, lease, &next, now).await? {
+        let ended = steps::finish(&mut tx, lease, &next, now).await?;
+        if ended == Ended::Lost {
             return Err(Error::Fenced);
         }
+        if let Some((key, channel, mut sent)) = extra.sent {
+            // Perhaps because somebody else has sent it too: which was the last is not known.
+            if ended == Ended::Poked {
+                sent.revision = 0;
+            }
+            messages::sent(&mut tx, &key, &channel, &sent).await?;
+        }
+        tx.commit().await?;
+        self.bell.notify_one();
+        Ok(())
+    }
+
+    /// A message was edited under a lease that was lost: whoever has the step may have edited it
+    /// before, to what is true now. `step` does it again.
+    pub async fn doubt(&self, key: &str, step: &Step) -> Result<(), Error> {
+        let now = self.clock.now();
+        let mut tx = self.db.begin().await?;
+        steps::poke(&mut tx, &[(step.clone(), now)]).await?;
+        messages::doubt(&mut tx, key).await?;
         tx.commit().await?;
         self.bell.notify_one();
         Ok(())

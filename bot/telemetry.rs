@@ -16,10 +16,11 @@ use rollback_domain::{
 use sha2::{Digest, Sha256};
 use std::{
     borrow::Cow,
+    cell::Cell,
     fmt,
     io::{self, IsTerminal, Write},
 };
-use tracing::{Span, Subscriber, field};
+use tracing::{Instrument, Span, Subscriber, field};
 #[cfg(not(feature = "otlp"))]
 use tracing_subscriber::layer::Identity;
 use tracing_subscriber::{
@@ -252,10 +253,23 @@ pub fn step(lease: &Lease) -> Span {
     span
 }
 
+tokio::task_local! {
+    /// Whether the incident of a step is in its span: what is recorded twice is shown twice.
+    static HAS_INCIDENT: Cell<bool>;
+}
+
+/// Does a step in its span.
+pub fn within<F: Future>(span: Span, step: F) -> impl Future<Output = F::Output> {
+    HAS_INCIDENT.scope(Cell::new(false), step).instrument(span)
+}
+
 /// Adds the incident of the rollback that the present step is about.
 pub fn incident(rollback: &Rollback) {
-    let id = rollback.incident;
-    Span::current().record("incident", field::display(format_args!("INC-{id}")));
+    let first = HAS_INCIDENT.try_with(|has| !has.replace(true));
+    if first.unwrap_or(false) {
+        let id = rollback.incident;
+        Span::current().record("incident", field::display(format_args!("INC-{id}")));
+    }
 }
 
 /// Tells the collector of a rollback that has ended: one span, from the command to the end.

@@ -6,7 +6,7 @@ use rollback_bot::{
     engine::{Ask, Engine},
     store::{
         Db, Tx,
-        steps::{self, Lease, Next},
+        steps::{self, Ended, Lease, Next},
     },
     worker,
 };
@@ -241,11 +241,11 @@ async fn a_worker_that_slept_through_its_step_does_not_end_the_next_one() {
     // Its lease ends, somebody else does the step, and later it is to be done again.
     steps::release(&db, &asleep).await.unwrap();
     let other = claimed().await;
-    assert!(ended(&other).await);
+    assert_eq!(ended(&other).await, Ended::Well);
     poked().await;
     let next = claimed().await;
-    assert!(!ended(&asleep).await, "it is another step by now");
-    assert!(ended(&next).await);
+    assert_eq!(ended(&asleep).await, Ended::Lost, "it is another step");
+    assert_eq!(ended(&next).await, Ended::Well);
     world.settle().await;
 }
 

@@ -144,7 +144,7 @@ async fn something_of_everything() -> World {
 #[tokio::test]
 async fn every_change_of_the_tables_can_be_taken_back_and_made_again() {
     let mut world = something_of_everything().await;
-    let mut record = Record::open(&world.database()).await;
+    let mut record = Record::open(world.database()).await;
     let changes = record.changes().await;
     let all = record.tables().await;
     let numbers: BTreeSet<i64> = changes.iter().map(|change| change.version).collect();
@@ -246,7 +246,7 @@ async fn an_older_version_works_on_tables_to_which_a_newer_one_has_added() {
     let mut world = World::new().await;
     world.with_a_card().await;
     world.stops().await;
-    let mut record = Record::open(&world.database()).await;
+    let mut record = Record::open(world.database()).await;
     a_later_version_adds(&mut record).await;
     // The newer one has left something that this one does not know how to do.
     record
@@ -265,11 +265,11 @@ async fn an_older_version_works_on_tables_to_which_a_newer_one_has_added() {
 async fn tables_that_a_newer_version_has_turned_around_are_refused() {
     let mut world = World::new().await;
     world.stops().await;
-    let mut record = Record::open(&world.database()).await;
+    let mut record = Record::open(world.database()).await;
     record
         .execute("UPDATE counter SET value = 9001 WHERE name = 'oldest_reader'")
         .await;
-    let error = Db::open(&world.database()).await.unwrap_err().to_string();
+    let error = Db::open(world.database()).await.unwrap_err().to_string();
     let known = record
         .changes()
         .await
@@ -291,7 +291,7 @@ async fn both_databases_have_the_same_tables() {
         return;
     }
     let world = World::new().await;
-    let mut postgres = Record::open(&world.database()).await;
+    let mut postgres = Record::open(world.database()).await;
     let directory = tempfile::tempdir().unwrap();
     let url = format!("sqlite://{}/bot.db", directory.path().display());
     Db::open(&url).await.unwrap().close().await;
@@ -309,12 +309,12 @@ async fn nobody_waits_for_ever_for_their_turn_to_change_the_tables() {
     }
     let mut world = World::new().await;
     world.stops().await;
-    let mut other = PgConnection::connect(&world.database()).await.unwrap();
+    let mut other = PgConnection::connect(world.database()).await.unwrap();
     other.lock().await.unwrap();
     // An address with settings of its own keeps them: this one does not wait for half a minute.
     let hasty = format!("{}?options=-c%20lock_timeout%3D200ms", world.database());
     let error = Db::open(&hasty).await.unwrap_err().to_string();
-    assert_snapshot!(error.replace(&place(&world.database()), "here"), @"the tables of the Postgres database at here are held by somebody else for longer than 30 s: another rollback-bot that is just being started, or whoever works on them by hand. Nothing was changed; start again when that is over");
+    assert_snapshot!(error.replace(&place(world.database()), "here"), @"the tables of the Postgres database at here are held by somebody else for longer than 30 s: another rollback-bot that is just being started, or whoever works on them by hand. Nothing was changed; start again when that is over");
     other.unlock().await.unwrap();
     Db::open(&hasty).await.unwrap().close().await;
     world.starts().await;
@@ -336,7 +336,7 @@ async fn connections_that_were_closed_meanwhile_are_replaced() {
         .await
         .unwrap();
     assert_eq!(own, "10s");
-    let mut other = PgConnection::connect(&world.database()).await.unwrap();
+    let mut other = PgConnection::connect(world.database()).await.unwrap();
     for _ in 0..3 {
         sqlx::query(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity

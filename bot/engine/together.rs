@@ -176,7 +176,6 @@ impl Engine {
     /// All of these in one transaction, or none. What is there already came again if this is the
     /// `first` time it is tried; otherwise it may be our own, of which the answer was lost.
     async fn take_all(&self, asked: &[(&str, &Ask)], first: bool) -> Result<Vec<Taken>, Error> {
-        let now = self.clock.now();
         let mut tx = self.db.begin().await?;
         // Several incidents are locked in whatever order they come in, and the counters between
         // them: two replicas that do that at once would wait for each other.
@@ -184,6 +183,7 @@ impl Engine {
         if asked.len() > 1 && asked.iter().any(|(_, ask)| writes(ask)) {
             rollbacks::hold_numbers(&mut tx).await?;
         }
+        let now = self.clock.now();
         let mut batch = Batch::read(&mut tx, asked, now).await?;
         let mut taken = Vec::with_capacity(asked.len());
         for (key, ask) in asked {

@@ -39,6 +39,13 @@ pub async fn sent(tx: &mut Tx, key: &str, channel: &str, sent: &Sent) -> sqlx::R
         .execute(c).await.map(drop))
 }
 
+const DOUBT: &str = "UPDATE message SET sent = 0 WHERE key = $1";
+
+/// Which revision a message shows is not known any more.
+pub async fn doubt(tx: &mut Tx, key: &str) -> sqlx::Result<()> {
+    in_tx!(tx, c => sqlx::query(DOUBT).bind(key).execute(c).await.map(drop))
+}
+
 const ANSWERS: &str = "SELECT key, answer FROM inbox WHERE key IN ";
 const TAKE: &str = "INSERT INTO inbox (key, answer, received_at) ";
 const SWEEP: &str = "DELETE FROM inbox WHERE received_at < $1 AND received_at <= (SELECT max(received_at)

@@ -6,10 +6,15 @@
 //! database's, because replicas' clocks differ.
 
 use super::{Db, Tx, in_tx, micros, moment, read, reading, written};
+use crate::crash;
 use jiff::Timestamp;
 use rollback_domain::step::Step;
 use sqlx::{QueryBuilder, postgres::PgListener};
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant},
+};
 use tokio::sync::Notify;
 
 /// A step that is ours to do until the lease ends.
@@ -25,12 +30,36 @@ pub struct Lease {
     pub failed: bool,
     epoch: i64,
     signal: i64,
+    /// Since when it is known to be ours; `None` when it is known not to be.
+    held: Arc<Mutex<Option<Instant>>>,
+}
+
+impl Lease {
+    /// Whether nobody else can have it yet: to be asked right before something is done to the
+    /// world that cannot be taken back. A process that stood still finds out by it.
+    pub fn is_sure(&self) -> bool {
+        let held = *self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        held.is_some_and(|held| held.elapsed() < lasts() / 3 * 2)
+    }
+
+    fn hold(&self, held: Option<Instant>) {
+        *self.held.lock().unwrap_or_else(PoisonError::into_inner) = held;
+    }
 }
 
 /// How long it waits before it listens to other replicas again after a lost connection.
 const HEAR_AGAIN: Duration = Duration::from_secs(1);
-/// How long a lease lasts without being renewed, in microseconds.
-const LEASE: i64 = 30_000_000;
+/// How long a lease lasts without being renewed.
+const LEASE: Duration = Duration::from_secs(30);
+
+/// How long a lease lasts without being renewed.
+pub fn lasts() -> Duration {
+    crash::lease(LEASE)
+}
+
+fn lasts_micros() -> i64 {
+    i64::try_from(lasts().as_micros()).unwrap_or(i64::MAX)
+}
 
 const CLAIM_SQLITE: &str = "UPDATE step SET epoch = epoch + 1, attempt = attempt + 1,
         wanted_at = COALESCE(wanted_at, due_at),
@@ -55,10 +84,12 @@ type Claimed = (String, i64, i64, i64, i64, i64);
 
 /// Leases up to `limit` steps that are due.
 pub async fn claim(db: &Db, now: Timestamp, limit: i64) -> sqlx::Result<Vec<Lease>> {
+    // Before it is asked for: what the database counts from comes later.
+    let held = Instant::now();
     let rows: Vec<Claimed> = match db {
         Db::Sqlite { write, .. } => {
             sqlx::query_as(CLAIM_SQLITE)
-                .bind(LEASE)
+                .bind(lasts_micros())
                 .bind(micros(now))
                 .bind(limit)
                 .fetch_all(write)
@@ -67,7 +98,7 @@ pub async fn claim(db: &Db, now: Timestamp, limit: i64) -> sqlx::Result<Vec<Leas
         // Kinds and states that a newer replica knows are left to it.
         Db::Postgres(pool) => {
             sqlx::query_as(CLAIM_POSTGRES)
-                .bind(LEASE)
+                .bind(lasts_micros())
                 .bind(micros(now))
                 .bind(limit)
                 .bind(Step::KINDS.map(str::to_owned).to_vec())
@@ -84,6 +115,7 @@ pub async fn claim(db: &Db, now: Timestamp, limit: i64) -> sqlx::Result<Vec<Leas
             failed: failed != 0,
             epoch,
             signal,
+            held: Arc::new(Mutex::new(Some(held))),
         }),
         // Written by a newer version: left to it, and no reason to leave the others undone.
         Err(error) => {
@@ -114,10 +146,11 @@ pub async fn claim_one(
     key: &str,
     now: Timestamp,
 ) -> sqlx::Result<Option<Lease>> {
+    let held = Instant::now();
     let row: Option<Claimed> = match db {
         Db::Sqlite { write, .. } => {
             sqlx::query_as(ONE_SQLITE)
-                .bind(LEASE)
+                .bind(lasts_micros())
                 .bind(kind)
                 .bind(key)
                 .bind(micros(now))
@@ -126,7 +159,7 @@ pub async fn claim_one(
         }
         Db::Postgres(pool) => {
             sqlx::query_as(ONE_POSTGRES)
-                .bind(LEASE)
+                .bind(lasts_micros())
                 .bind(kind)
                 .bind(key)
                 .bind(micros(now))
@@ -142,6 +175,7 @@ pub async fn claim_one(
             failed: failed != 0,
             epoch,
             signal,
+            held: Arc::new(Mutex::new(Some(held))),
         })
     })
     .transpose()
@@ -223,12 +257,15 @@ pub async fn hear(db: &Db, bell: &Notify) {
     }
 }
 
-const HOLD: &str = "UPDATE step SET due_at = due_at WHERE kind = $1 AND key = $2 AND epoch = $3";
-
-/// Whether the lease is still ours; to be asked in the transaction that builds on it.
+/// Whether the lease is still ours; to be asked in the transaction that builds on it, with which
+/// it begins anew.
 pub async fn hold(tx: &mut Tx, lease: &Lease) -> sqlx::Result<bool> {
-    let held = in_tx!(tx, c => sqlx::query(HOLD)
-        .bind(lease.step.kind()).bind(lease.step.key()).bind(lease.epoch)
+    let renew = match tx {
+        Tx::Sqlite(_) => RENEW_SQLITE,
+        Tx::Postgres(_) => RENEW_POSTGRES,
+    };
+    let held = in_tx!(tx, c => sqlx::query(renew)
+        .bind(lease.step.kind()).bind(lease.step.key()).bind(lease.epoch).bind(lasts_micros())
         .execute(c).await.map(|done| done.rows_affected()))?;
     Ok(held == 1)
 }
@@ -252,17 +289,32 @@ const REARM: &str = "UPDATE step SET lease_until = NULL, attempt = CASE $5 WHEN 
         due_at = CASE WHEN signal <> $4 AND due_at < $7 THEN due_at ELSE $7 END
     WHERE kind = $1 AND key = $2 AND epoch = $3";
 
-/// Ends a lease; `false`: somebody else has it by now, and nothing that was done under it counts.
-///
-/// The last thing in the transaction that stores what the step led to.
-pub async fn finish(tx: &mut Tx, lease: &Lease, next: &Next, now: Timestamp) -> sqlx::Result<bool> {
+/// How a lease ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// As it was to.
+    Well,
+    /// It was to be done with, and was poked meanwhile: it is done again.
+    Poked,
+    /// Somebody else has it by now, and nothing that was done under it counts.
+    Lost,
+}
+
+/// Ends a lease. Only steps and messages are touched after it in the transaction that stores what
+/// the step led to.
+pub async fn finish(
+    tx: &mut Tx,
+    lease: &Lease,
+    next: &Next,
+    now: Timestamp,
+) -> sqlx::Result<Ended> {
     let (kind, key) = (lease.step.kind(), lease.step.key());
     if *next == Next::Done {
         let forgotten = in_tx!(tx, c => sqlx::query(FORGET)
             .bind(kind).bind(&key).bind(lease.epoch).bind(lease.signal)
             .execute(c).await.map(|done| done.rows_affected()))?;
         if forgotten == 1 {
-            return Ok(true);
+            return Ok(Ended::Well);
         }
     }
     let (retry, error, due_at) = match next {
@@ -275,7 +327,11 @@ pub async fn finish(tx: &mut Tx, lease: &Lease, next: &Next, now: Timestamp) -> 
     let rearmed = in_tx!(tx, c => sqlx::query(REARM)
         .bind(kind).bind(&key).bind(lease.epoch).bind(lease.signal).bind(retry).bind(error).bind(micros(due_at))
         .execute(c).await.map(|done| done.rows_affected()))?;
-    Ok(rearmed == 1)
+    Ok(match rearmed {
+        0 => Ended::Lost,
+        _ if *next == Next::Done => Ended::Poked,
+        _ => Ended::Well,
+    })
 }
 
 const RENEW_SQLITE: &str =
@@ -288,12 +344,13 @@ const RENEW_POSTGRES: &str =
 /// Lengthens a lease whose work takes long; `false`: it is not ours any more.
 pub async fn renew(db: &Db, lease: &Lease) -> sqlx::Result<bool> {
     let (kind, key) = (lease.step.kind(), lease.step.key());
+    let held = Instant::now();
     let renewed = match db {
         Db::Sqlite { write, .. } => sqlx::query(RENEW_SQLITE)
             .bind(kind)
             .bind(key)
             .bind(lease.epoch)
-            .bind(LEASE)
+            .bind(lasts_micros())
             .execute(write)
             .await?
             .rows_affected(),
@@ -301,12 +358,14 @@ pub async fn renew(db: &Db, lease: &Lease) -> sqlx::Result<bool> {
             .bind(kind)
             .bind(key)
             .bind(lease.epoch)
-            .bind(LEASE)
+            .bind(lasts_micros())
             .execute(pool)
             .await?
             .rows_affected(),
     };
-    Ok(renewed == 1)
+    let is_ours = renewed == 1;
+    lease.hold(is_ours.then_some(held));
+    Ok(is_ours)
 }
 
 const RELEASE: &str =

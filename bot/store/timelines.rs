@@ -1,7 +1,7 @@
 //! Incidents and their timelines: append-only, numbered without holes.
 
 use super::{Db, Tx, in_tx, micros, moment, read, reading, written};
-use crate::store::rollbacks::next_id;
+use crate::store::rollbacks::{hold_numbers, next_id};
 use jiff::Timestamp;
 use rollback_domain::{
     refusal::Source,
@@ -66,11 +66,13 @@ pub async fn incident_of(tx: &mut Tx, channel: &str, now: Timestamp) -> sqlx::Re
     if let Some(id) = ongoing(latest_of(tx, &channels, now).await?) {
         return Ok(id);
     }
-    let id = next_id(tx, "incident").await?;
-    // The counter's row is ours now: whoever had it before may have opened one just now.
+    hold_numbers(tx).await?;
+    // The counter's row is ours now: whoever had it before may have opened one just now. Only then
+    // is a number taken, or it would be missing.
     if let Some(id) = ongoing(latest_of(tx, &channels, now).await?) {
         return Ok(id);
     }
+    let id = next_id(tx, "incident").await?;
     in_tx!(tx, c => sqlx::query(OPEN).bind(id).bind(channel).bind(micros(now)).execute(c).await.map(drop))?;
     let opened = Happening {
         at: now,

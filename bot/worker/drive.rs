@@ -9,14 +9,14 @@ use crate::{
     App,
     config::Service,
     crash::{self, Point},
-    engine::{Error, Extra},
+    engine::{Ask, Error, Extra},
     probe,
     providers::Provider,
     roster,
     slack::Failure,
     store::{
         rollbacks, rosters,
-        steps::{Lease, Next},
+        steps::{self, Lease, Next},
     },
     telemetry,
 };
@@ -27,12 +27,19 @@ use rollback_domain::{
     plan::{Basis, Plan},
     policy::Policy,
     refusal::{Refusal, Source},
-    release::{Pin, Progress, Surface, Survey, Trouble},
-    rollback::{Command, Rollback, State},
+    release::{Pin, Progress, Receipt, Surface, Survey, Trouble},
+    rollback::{Command, Rollback, Spoken, State},
     step::Step,
+    timeline::{Actor, Happening, Kind},
 };
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
+/// How long after the last look at the lease the platform may be asked: long before anybody else
+/// can have it. Whoever stood still in between reads the platform again.
+const ASK_WITHIN: Duration = Duration::from_secs(5);
 /// How often storing a platform's answer is tried again.
 const STORE_TRIES: u32 = 30;
 /// How long it waits in between.
@@ -309,6 +316,8 @@ impl Drive<'_> {
         };
         let id = self.rollback.id;
         let saw = self.saw(&survey);
+        // Goes on while the process stands still (`CLOCK_MONOTONIC`).
+        let began = Instant::now();
         let checked = self
             .app
             .engine
@@ -316,7 +325,7 @@ impl Drive<'_> {
             .await?;
         match checked {
             Ok(rollback) if matches!(rollback.state, State::Executing { .. }) => {
-                self.ask(&rollback).await
+                self.ask(&rollback, began).await
             }
             Ok(rollback) => {
                 tracing::info!(id, state = rollback.state.name(), "not asked");
@@ -329,16 +338,38 @@ impl Drive<'_> {
         }
     }
 
-    /// Asks the platform. That it is asked is stored by now, so it is asked once or not known.
-    async fn ask(self, rollback: &Rollback) -> Result<(), Error> {
+    /// Asks the platform. That it is asked is stored by now, so it is asked once or not known. The
+    /// lease was ours in a transaction that `began` not long ago, or nothing is asked.
+    async fn ask(self, rollback: &Rollback, began: Instant) -> Result<(), Error> {
         crash::point(Point::AskingStored);
-        let answer = self.provider.roll_back(rollback).await;
-        crash::point(Point::Asked);
         let platform = self.provider.nature(rollback.aim.way()).platform;
-        tracing::info!(id = rollback.id, platform, ?answer, "asked the platform");
+        let stood = began.elapsed();
+        let asks = stood < ASK_WITHIN.min(steps::lasts() / 2);
+        let answer = if asks {
+            crash::point(Point::AskingNow);
+            let answer = self.provider.roll_back(rollback).await;
+            crash::point(Point::Asked);
+            tracing::info!(id = rollback.id, platform, ?answer, "asked the platform");
+            answer
+        } else {
+            tracing::warn!(
+                id = rollback.id,
+                ?stood,
+                "stood still; the platform was not asked"
+            );
+            Err(Trouble::Busy {
+                why: format!(
+                    "{platform} was not asked: the bot stood still for {} s before it could. It is read again",
+                    stood.as_secs()
+                ),
+                retry_after: Some(0),
+            })
+        };
         // The answer is known here and nowhere else: a database that is away for a moment must
         // not turn it into a lost one. The lease is renewed meanwhile.
-        let command = Command::Answered { answer };
+        let command = Command::Answered {
+            answer: answer.clone(),
+        };
         let mut tried = 0;
         loop {
             let stored = self
@@ -358,6 +389,10 @@ impl Drive<'_> {
                     tried += 1;
                     tokio::time::sleep(STORE_AGAIN).await;
                 }
+                Err(Error::Fenced) if asks => {
+                    self.answered_late(rollback, &platform, &answer).await?;
+                    return Err(Error::Fenced);
+                }
                 Err(error) => return Err(error),
                 Ok(_) => {
                     crash::point(Point::AnswerStored);
@@ -365,6 +400,59 @@ impl Drive<'_> {
                 }
             }
         }
+    }
+
+    /// The platform has answered, and somebody else has the step by now: they have called the
+    /// answer lost and read back. What it was is for the record; and if they have given up before
+    /// the platform took it, everybody must know.
+    async fn answered_late(
+        &self,
+        rollback: &Rollback,
+        platform: &str,
+        answer: &Result<Receipt, Trouble>,
+    ) -> Result<(), Error> {
+        let engine = &self.app.engine;
+        let id = rollback.id;
+        let said = match answer {
+            Ok(receipt) => receipt.said.clone(),
+            Err(trouble) => trouble.to_string(),
+        };
+        let late = Ask::Record {
+            channel: rollback.channel.clone(),
+            happening: Happening {
+                at: engine.clock.now(),
+                who: Actor::Platform(platform.to_owned()),
+                source: Source::Platform,
+                kind: Kind::Progress,
+                text: format!("answered after its answer was given up: {said}"),
+                rollback: Some(id),
+            },
+        };
+        engine.take(&format!("late:RB-{id}"), late).await?;
+        let mut steps = vec![Step::Survey {
+            service: rollback.service.clone(),
+            environment: rollback.environment.clone(),
+        }];
+        let given_up = rollbacks::get(&engine.db, id).await?.filter(|now| {
+            matches!(
+                now.state,
+                State::Failed { .. } | State::Resolved { done: false, .. }
+            )
+        });
+        if let Some(now) = given_up.filter(|_| answer.is_ok()) {
+            steps.push(Step::Post {
+                channel: now.channel.clone(),
+                thread: None,
+                under: None,
+                spoken: Spoken::Text(format!(
+                    "RB-{id} ended as {}, and {platform} has taken its request after all: the process that asked had stood still. Look at what is live: /rollback status {}",
+                    now.word(),
+                    now.service
+                )),
+                id: format!("RB-{id}:late"),
+            });
+        }
+        engine.leave(&steps).await
     }
 
     async fn read_back(self) -> Result<(), Error> {

@@ -33,7 +33,6 @@ use tokio::{
     task::{JoinError, JoinSet},
     time::{Instant, timeout_at},
 };
-use tracing::Instrument;
 
 /// How many steps are done at once.
 const AT_ONCE: usize = 16;
@@ -41,8 +40,6 @@ const AT_ONCE: usize = 16;
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 /// How often something that may pass is tried before a person who waits is told.
 const PATIENCE: i64 = 4;
-/// How often a lease is renewed while its work goes on.
-const RENEW_EVERY: Duration = Duration::from_secs(10);
 /// How long a call waits for its turn among our own at most. Longer waits are Slack's wish, and what
 /// waits for them was tried in vain.
 const OWN_PACE: Duration = Duration::from_secs(5);
@@ -159,7 +156,7 @@ async fn claim(app: &App, room: usize) -> Vec<Lease> {
 /// One step, in the span that says which.
 fn ticking(app: App, lease: Lease) -> impl Future<Output = ()> + Send + 'static {
     let span = telemetry::step(&lease);
-    async move { tick(&app, lease).await }.instrument(span)
+    telemetry::within(span, async move { tick(&app, lease).await })
 }
 
 /// One step, with its lease renewed while it goes on.
@@ -167,14 +164,17 @@ async fn tick(app: &App, lease: Lease) {
     let kind = lease.step.kind();
     let work = perform(app, &lease);
     tokio::pin!(work);
+    // Three times while it lasts.
+    let renew_every = steps::lasts() / 3;
     let done = loop {
         tokio::select! {
             done = &mut work => break done,
-            () = tokio::time::sleep(RENEW_EVERY) => {
+            () = tokio::time::sleep(renew_every) => {
+                // It is not broken off: what is under way to the world gets there all the same,
+                // and whoever sent it knows that. Nothing new is begun, nothing of it is stored.
                 if let Ok(false) = steps::renew(&app.engine.db, &lease).await {
                     app.metrics.lease_lost(kind);
-                    tracing::warn!("lost the lease while working; dropped");
-                    return;
+                    tracing::warn!("lost the lease while working");
                 }
             }
         }

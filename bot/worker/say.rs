@@ -139,10 +139,10 @@ pub(super) async fn put(
     let (before, after) = crash::around(&lease.step, sent.ts.is_some());
     crash::point(before);
     let result = match &sent.ts {
-        Some(ts) => {
-            let edited = app.slack.update(channel, ts, &words).await;
-            edited.map(|()| Posted::Now(ts.clone()))
-        }
+        Some(ts) => match edit(app, lease, channel, ts, &words).await {
+            Ok(()) => Ok(Posted::Now(ts.clone())),
+            Err(failure) => Err(failure),
+        },
         None => post_once(app, lease, channel, thread, &words, key).await,
     };
     crash::point(after);
@@ -162,7 +162,11 @@ pub(super) async fn put(
                 sent: Some((key.to_owned(), channel.clone(), now)),
                 ..Extra::default()
             };
-            app.engine.end(lease, next, extra).await?;
+            let ended = app.engine.end(lease, next, extra).await;
+            if sent.ts.is_some() {
+                doubt(app, lease, key, &ended).await?;
+            }
+            ended?;
             crash::point(match lease.step {
                 Step::Outcome { .. } => Point::OutcomeStored,
                 _ => Point::CardStored,
@@ -217,11 +221,29 @@ pub(super) async fn put(
             app.engine.end(lease, Next::Done, Extra::default()).await
         }
         Err(failure) => {
-            app.engine
-                .end(lease, after_failure(app, lease, &failure), Extra::default())
-                .await
+            let next = after_failure(app, lease, &failure);
+            let ended = app.engine.end(lease, next, Extra::default()).await;
+            // It may be edited all the same.
+            if sent.ts.is_some() && matches!(failure, Failure::Lost(_)) {
+                doubt(app, lease, key, &ended).await?;
+            }
+            ended
         }
     }
+}
+
+/// What was edited by somebody who had lost the step is brought right again.
+async fn doubt(
+    app: &App,
+    lease: &Lease,
+    key: &str,
+    ended: &Result<(), Error>,
+) -> Result<(), Error> {
+    if matches!(ended, Err(Error::Fenced)) {
+        tracing::warn!(key, "edited after somebody else had the step; done again");
+        app.engine.doubt(key, &lease.step).await?;
+    }
+    Ok(())
 }
 
 /// Where a message is, and who posted it.
@@ -230,6 +252,30 @@ enum Posted {
     Now(String),
     /// An earlier one, whose answer was lost.
     Before(String),
+}
+
+/// Whether it may be said: not by a process that stood still while somebody else said something
+/// newer.
+fn sure(lease: &Lease) -> Result<(), Failure> {
+    match lease.is_sure() {
+        true => Ok(()),
+        false => Err(Failure::Later {
+            why: "the bot stood still, and somebody else may be at it".into(),
+            after: None,
+        }),
+    }
+}
+
+async fn edit(
+    app: &App,
+    lease: &Lease,
+    channel: &str,
+    ts: &str,
+    words: &Words,
+) -> Result<(), Failure> {
+    sure(lease)?;
+    crash::point(Point::CardEditing);
+    app.slack.update(channel, ts, words).await
 }
 
 /// Posts, unless an earlier attempt did and only its answer was lost.
@@ -246,6 +292,7 @@ async fn post_once(
     {
         return Ok(Posted::Before(ts));
     }
+    sure(lease)?;
     let ts = app.slack.post(channel, thread, words, key).await?;
     Ok(Posted::Now(ts))
 }
@@ -512,18 +559,21 @@ pub(super) async fn export(app: &App, lease: &Lease) -> Result<(), Error> {
     let uploaded = match found {
         Ok(true) => Ok(()),
         Err(failure) => Err(failure),
-        Ok(false) => {
-            app.slack
-                .upload(
-                    channel,
-                    thread.as_deref(),
-                    &name,
-                    written.file,
-                    size,
-                    &comment,
-                )
-                .await
-        }
+        Ok(false) => match sure(lease) {
+            Ok(()) => {
+                app.slack
+                    .upload(
+                        channel,
+                        thread.as_deref(),
+                        &name,
+                        written.file,
+                        size,
+                        &comment,
+                    )
+                    .await
+            }
+            Err(failure) => Err(failure),
+        },
     };
     match uploaded {
         Ok(()) => {

@@ -16,7 +16,10 @@ mod site;
 mod vercel;
 
 mod process;
+mod server;
 
 mod crashes;
 mod disk;
 mod ending;
+mod postgres;
+mod replicas;

@@ -110,6 +110,7 @@ pub struct World {
     pub on: On,
     front: Arc<Front>,
     directory: TempDir,
+    server: Option<String>,
     database: String,
     logs: Mutex<Vec<Log>>,
 }
@@ -143,6 +144,11 @@ impl World {
 
     /// The same with other roles and services.
     pub async fn with(on: On, settings: &str) -> World {
+        World::at(on, std::env::var("STORIES_DATABASE_URL").ok(), settings).await
+    }
+
+    /// The same on a Postgres of one's own, if a `server` is given.
+    pub async fn at(on: On, server: Option<String>, settings: &str) -> World {
         let _ = rollback_bot::http_client();
         // What is deployed has a past: the platform's clock comes from three days ago.
         let behind = Arc::new(AtomicI64::new(3 * 86_400));
@@ -184,7 +190,7 @@ impl World {
         let front = Front::start().await;
         slack.connect(&front.base());
         let directory = tempfile::tempdir().unwrap();
-        let database = database(on, directory.path()).await;
+        let database = database(on, server.as_deref(), directory.path()).await;
         let settings = HEAD.to_owned() + settings;
         let settings = settings
             .replace("{slack}", &slack.api_url())
@@ -199,6 +205,7 @@ impl World {
             on,
             front,
             directory,
+            server,
             database,
             logs: Mutex::default(),
         }
@@ -278,6 +285,12 @@ impl World {
         !self.front.bots.lock().unwrap().is_empty()
     }
 
+    /// Where each bot listens that Slack could reach.
+    pub fn bases(&self) -> Vec<String> {
+        let bots = self.front.bots.lock().unwrap();
+        bots.iter().map(|(_, at)| format!("http://{at}")).collect()
+    }
+
     /// What every process has said so far, one after the other.
     pub fn logs(&self) -> String {
         let logs = self.logs.lock().unwrap();
@@ -327,7 +340,7 @@ impl World {
     /// for what went wrong.
     pub async fn ends(&self) {
         if self.on == On::Postgres {
-            let server = std::env::var("STORIES_DATABASE_URL").unwrap();
+            let server = self.server.clone().unwrap();
             let name = self.database.rsplit('/').next().unwrap();
             let mut connection = PgConnection::connect(&server).await.unwrap();
             let drop = format!("DROP DATABASE {name} WITH (FORCE)");
@@ -391,6 +404,11 @@ impl Bot {
         }
     }
 
+    /// Nothing is handed to it any more, as by a load balancer that has noticed that it hangs.
+    pub fn set_aside(&self) {
+        self.front.remove(self.child.id());
+    }
+
     /// Its process is gone, from one moment to the next.
     pub async fn kill(&mut self) {
         self.front.remove(self.child.id());
@@ -433,7 +451,7 @@ impl Record {
         let waiting = steps::waiting(&self.0).await.unwrap_or_default();
         waiting
             .into_iter()
-            .filter(|(kind, ..)| kind != "survey" && kind != "roster")
+            .filter(|(kind, ..)| !["survey", "roster", "standings"].contains(&kind.as_str()))
             .map(|(kind, key, at, error)| {
                 let error = error.map(|error| format!(" ({error})")).unwrap_or_default();
                 (format!("{kind} {key}{error}"), at <= now)
@@ -563,20 +581,20 @@ async fn hand_on(
 }
 
 /// A database of its own.
-async fn database(on: On, directory: &Path) -> String {
+async fn database(on: On, server: Option<&str>, directory: &Path) -> String {
     static NEXT: AtomicUsize = AtomicUsize::new(0);
     if on == On::Sqlite {
         return format!("sqlite://{}/bot.db", directory.display());
     }
-    let server = std::env::var("STORIES_DATABASE_URL").unwrap();
+    let server = server.unwrap();
     let n = NEXT.fetch_add(1, Ordering::Relaxed);
     let name = format!("machine_{}_{n}", std::process::id());
-    let mut connection = PgConnection::connect(&server).await.unwrap();
+    let mut connection = PgConnection::connect(server).await.unwrap();
     connection
         .execute(sqlx::AssertSqlSafe(format!("CREATE DATABASE {name}")))
         .await
         .unwrap();
-    let mut url = url::Url::parse(&server).unwrap();
+    let mut url = url::Url::parse(server).unwrap();
     url.set_path(&name);
     url.to_string()
 }
@@ -600,6 +618,10 @@ events_url = "{pagerduty}"
 /// `frontend` on Vercel, with short times: a whole rollback takes about four seconds. sam is on
 /// call by a user group, ana is lead by a list, and nobody is reminded.
 pub const SERVICES: &str = r#"
+# Everybody is a few people here.
+[limits]
+person_per_minute = 100000
+channel_per_minute = 100000
 [policy]
 remind = []
 [roles.oncall]
