@@ -44,7 +44,7 @@ use tokio::{
 /// What both servers check.
 const SECRET: &str = "a-signing-secret-of-the-simulation";
 /// How many connections are kept busy in the closed loop.
-const CONNECTIONS: usize = 64;
+const CONNECTIONS: usize = 128;
 /// How long each closed loop is measured.
 const MEASURED: Duration = Duration::from_secs(5);
 /// How long it is driven before.
@@ -64,6 +64,8 @@ struct Load {
     name: &'static str,
     /// `{n}` is another number every time.
     text: &'static str,
+    /// What is in the answer.
+    says: &'static str,
 }
 
 /// How many proposals that open a rollback are measured at a time, and how often.
@@ -74,22 +76,27 @@ const LOADS: [Load; 5] = [
     Load {
         name: "help, nothing is read",
         text: "help",
+        says: "propose a rollback",
     },
     Load {
         name: "status, read only",
         text: "status",
+        says: "rollback",
     },
     Load {
         name: "board, read only",
         text: "",
+        says: "Services",
     },
     Load {
         name: "note, durable",
         text: "note error rate is {n}",
+        says: "Noted for",
     },
     Load {
         name: "proposal, mostly refused",
         text: "shop{s} because error rate is {n}",
+        says: "RB-",
     },
 ];
 
@@ -156,8 +163,12 @@ async fn measure(only: &[String]) -> anyhow::Result<()> {
         "{:<28} {:>10} {:>7} {:>9} {:>9}   open loop at {RATE}/s: p50, p99, of bare",
         "closed loop", "req/s", "of bare", "p50", "p99"
     );
-    let reference = closed(bare.address, LOADS[0]).await?;
-    let waited = open(bare.address, LOADS[0]).await?;
+    let nothing = Load {
+        says: "",
+        ..LOADS[0]
+    };
+    let reference = closed(bare.address, nothing).await?;
+    let waited = open(bare.address, nothing).await?;
     line(
         "bare axum, signature only",
         &reference,
@@ -372,7 +383,7 @@ fn head(slack: &Slack) -> String {
         "[server]\nlisten = \"127.0.0.1:0\"\npublic_url = \"http://127.0.0.1\"\n\
          [database]\nurl = \"env:DATABASE_URL\"\n\
          [slack]\nsigning_secret = \"env:SECRET\"\nbot_token = \"env:TOKEN\"\napi_url = \"{}\"\nteam = \"T0ACME\"\n\
-         # Everybody is one person here.\n[limits]\nperson_per_minute = 100000\nchannel_per_minute = 1000000\n\
+         # Far above what people send.\n[limits]\nperson_per_minute = 100000\nchannel_per_minute = 1000000\n\
          [roles.oncall]\nmembers = [\"U0SAM\"]\n",
         slack.api_url()
     )
@@ -431,7 +442,7 @@ async fn propose_all(address: SocketAddr, round: usize) -> anyhow::Result<Vec<Du
                 ask(&mut stream, &mut buffer, &text).await?;
                 took.push(began.elapsed());
                 ensure!(
-                    buffer.windows(9).any(|nine| nine == b": reading"),
+                    is_in(": reading", &buffer),
                     "nothing was opened: {}",
                     String::from_utf8_lossy(&buffer)
                 );
@@ -456,7 +467,7 @@ fn request(text: &str) -> Vec<u8> {
     let body = form_urlencoded::Serializer::new(String::new())
         .append_pair("command", "/rollback")
         .append_pair("text", &text)
-        .append_pair("user_id", "U0MAYA")
+        .append_pair("user_id", &format!("U{:03}", n % 500))
         .append_pair("user_name", "maya")
         .append_pair("team_id", "T0ACME")
         .append_pair("channel_id", &format!("C{:03}", n % 10))
@@ -502,6 +513,13 @@ async fn ask(stream: &mut TcpStream, buffer: &mut Vec<u8>, text: &str) -> anyhow
     }
 }
 
+fn is_in(text: &str, answer: &[u8]) -> bool {
+    text.is_empty()
+        || answer
+            .windows(text.len())
+            .any(|some| some == text.as_bytes())
+}
+
 /// As many requests as the connections carry.
 async fn closed(address: SocketAddr, load: Load) -> anyhow::Result<Measured> {
     let begins = Instant::now() + WARM_UP;
@@ -518,6 +536,13 @@ async fn closed(address: SocketAddr, load: Load) -> anyhow::Result<Measured> {
                 if began >= begins {
                     took.push(began.elapsed());
                 }
+                // Now and again: whether it is the answer that is measured.
+                ensure!(
+                    took.len() % 256 != 1 || is_in(load.says, &buffer),
+                    "{}: {}",
+                    load.name,
+                    String::from_utf8_lossy(&buffer)
+                );
             }
             anyhow::Ok(took)
         });

@@ -290,7 +290,8 @@ async fn open_sqlite(path: &str) -> anyhow::Result<Db> {
     let read = SqlitePoolOptions::new()
         .max_connections(4)
         .acquire_timeout(ACQUIRE_WITHIN)
-        .connect_with(options.read_only(true))
+        // A megabyte each: what is read again and again is small.
+        .connect_with(options.read_only(true).pragma("cache_size", "-1000"))
         .await
         .with_context(|| format!("the SQLite database {shown} cannot be read"))?;
     let db = Db::Sqlite {
