@@ -9,7 +9,7 @@ use super::{
     command::refuse,
     says,
 };
-use crate::{App, engine::Error};
+use crate::{App, engine::Error, store::within};
 use rollback_domain::refusal::Refusal;
 use std::{
     collections::HashMap,
@@ -159,7 +159,7 @@ pub async fn answer(app: &App, read: Read) -> Answer {
     let perform = move |read: Read| {
         let app = bot.clone();
         async move {
-            match perform(&app, &read).await {
+            match within(perform(&app, &read)).await {
                 Ok(Answer::Whisper(words)) => Answer::Shared(Arc::new(Rendered::from(words))),
                 Ok(answer) => answer,
                 Err(error) => {

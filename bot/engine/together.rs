@@ -5,7 +5,7 @@
 use super::{Ask, Engine, Error, Taken, taking::Batch};
 use crate::{
     crash::{self, Point},
-    store::rollbacks,
+    store::{rollbacks, within},
     telemetry,
 };
 use std::{
@@ -138,7 +138,7 @@ impl Engine {
             .iter()
             .map(|waiting| (waiting.key.as_str(), &waiting.ask))
             .collect();
-        match self.take_all(&asked, true).await {
+        match within(self.take_all(&asked, true)).await {
             Ok(taken) => {
                 for (waiting, taken) in some.into_iter().zip(taken) {
                     let _ = waiting.answer.send(Ok(taken));
@@ -162,7 +162,7 @@ impl Engine {
 
     async fn take_alone(&self, key: &str, ask: &Ask) -> Result<Taken, Error> {
         for _ in 0..3 {
-            match self.take_all(&[(key, ask)], false).await {
+            match within(self.take_all(&[(key, ask)], false)).await {
                 // Somebody else took the same input or opened a rollback of the same service in
                 // the same moment: look again.
                 Err(Error::Database(error)) if rollbacks::is_taken(&error) => {}

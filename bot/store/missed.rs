@@ -87,7 +87,7 @@ const MISS: &str = "INSERT INTO missed (channel, key, at, tried, doc) VALUES ($1
 const GATHER: &str = "UPDATE missed SET batch = $2 WHERE channel = $1";
 const LOOKED: &str = "UPDATE missed SET tried = 0 WHERE channel = $1 AND key = $2";
 const SAID: &str = "DELETE FROM missed WHERE channel = $1 AND key = $2";
-const FORGET: &str = "DELETE FROM missed WHERE channel = $1 RETURNING key, at, doc";
+const FORGET: &str = "DELETE FROM missed WHERE channel = $1 RETURNING key, at, tried, doc";
 
 /// Changes what a channel has missed; leaves a step for what is to be said of it.
 pub async fn change(
@@ -127,15 +127,18 @@ pub async fn change(
             Ok(())
         }
         Change::Told(by) => {
-            let rows: Vec<(String, i64, String)> = in_tx!(tx, c => sqlx::query_as(FORGET)
+            let rows: Vec<(String, i64, i64, String)> = in_tx!(tx, c => sqlx::query_as(FORGET)
                 .bind(channel).fetch_all(c).await)?;
-            for (key, at, doc) in rows {
+            for (key, at, tried, doc) in rows {
                 match by.get(&key) {
                     Some(Some(ts)) => said(tx, channel, &key, ts, now).await?,
                     Some(None) => {}
                     None => {
                         let what: What = read(&doc)?;
                         steps::poke(tx, &[(what.step.clone(), moment(at))]).await?;
+                        if tried != 0 {
+                            steps::tried(tx, &what.step).await?;
+                        }
                     }
                 }
             }

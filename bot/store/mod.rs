@@ -76,6 +76,20 @@ const PROBE: &str = "INSERT INTO inbox (key, answer, received_at) VALUES ('probe
 /// is as long in a transaction. Said with each one, so that a pooler in between makes no difference.
 const BEGIN_POSTGRES: &str = "BEGIN; SET LOCAL idle_in_transaction_session_timeout = 5000";
 
+/// After how long a database that says nothing is given up. Its own time limits are shorter; this
+/// one is for a connection at whose other end nobody is any more.
+const GIVEN_UP_AFTER: Duration = Duration::from_secs(12);
+
+/// The same, given up when the database says nothing for too long: others wait behind it.
+pub async fn within<T, E: From<sqlx::Error>>(
+    work: impl Future<Output = Result<T, E>>,
+) -> Result<T, E> {
+    match tokio::time::timeout(GIVEN_UP_AFTER, work).await {
+        Ok(done) => done,
+        Err(_) => Err(sqlx::Error::PoolTimedOut.into()),
+    }
+}
+
 /// The database.
 #[derive(Clone, Debug)]
 pub enum Db {

@@ -232,6 +232,13 @@ pub async fn poke(tx: &mut Tx, steps: &[(Step, Timestamp)]) -> sqlx::Result<()> 
     Ok(())
 }
 
+const TRIED: &str = "UPDATE step SET attempt = 1 WHERE kind = $1 AND key = $2 AND attempt = 0";
+
+/// Says of a step that was left anew that it was tried before: whatever it did is looked for first.
+pub async fn tried(tx: &mut Tx, step: &Step) -> sqlx::Result<()> {
+    in_tx!(tx, c => sqlx::query(TRIED).bind(step.kind()).bind(step.key()).execute(c).await.map(drop))
+}
+
 /// Rings `bell` whenever another replica leaves a step behind, until it is dropped. Does nothing
 /// on SQLite, which serves one process.
 pub async fn hear(db: &Db, bell: &Notify) {
@@ -260,13 +267,25 @@ pub async fn hear(db: &Db, bell: &Notify) {
 /// Whether the lease is still ours; to be asked in the transaction that builds on it, with which
 /// it begins anew.
 pub async fn hold(tx: &mut Tx, lease: &Lease) -> sqlx::Result<bool> {
-    let renew = match tx {
-        Tx::Sqlite(_) => RENEW_SQLITE,
-        Tx::Postgres(_) => RENEW_POSTGRES,
+    let (kind, key) = (lease.step.kind(), lease.step.key());
+    let held = match tx {
+        Tx::Sqlite(tx) => sqlx::query(RENEW_SQLITE)
+            .bind(kind)
+            .bind(key)
+            .bind(lease.epoch)
+            .bind(lasts_micros())
+            .execute(&mut **tx)
+            .await?
+            .rows_affected(),
+        Tx::Postgres(tx) => sqlx::query(RENEW_POSTGRES)
+            .bind(kind)
+            .bind(key)
+            .bind(lease.epoch)
+            .bind(lasts_micros())
+            .execute(&mut **tx)
+            .await?
+            .rows_affected(),
     };
-    let held = in_tx!(tx, c => sqlx::query(renew)
-        .bind(lease.step.kind()).bind(lease.step.key()).bind(lease.epoch).bind(lasts_micros())
-        .execute(c).await.map(|done| done.rows_affected()))?;
     Ok(held == 1)
 }
 
@@ -336,10 +355,10 @@ pub async fn finish(
 
 const RENEW_SQLITE: &str =
     "UPDATE step SET lease_until = CAST(unixepoch('subsec') * 1000000 AS INTEGER) + $4
-    WHERE kind = $1 AND key = $2 AND epoch = $3";
+    WHERE kind = $1 AND key = $2 AND epoch = $3 AND lease_until IS NOT NULL";
 const RENEW_POSTGRES: &str =
     "UPDATE step SET lease_until = (extract(epoch FROM clock_timestamp()) * 1000000)::bigint + $4
-    WHERE kind = $1 AND key = $2 AND epoch = $3";
+    WHERE kind = $1 AND key = $2 AND epoch = $3 AND lease_until IS NOT NULL";
 
 /// Lengthens a lease whose work takes long; `false`: it is not ours any more.
 pub async fn renew(db: &Db, lease: &Lease) -> sqlx::Result<bool> {

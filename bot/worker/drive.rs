@@ -428,7 +428,6 @@ impl Drive<'_> {
                 rollback: Some(id),
             },
         };
-        engine.take(&format!("late:RB-{id}"), late).await?;
         let mut steps = vec![Step::Survey {
             service: rollback.service.clone(),
             environment: rollback.environment.clone(),
@@ -436,7 +435,7 @@ impl Drive<'_> {
         let given_up = rollbacks::get(&engine.db, id).await?.filter(|now| {
             matches!(
                 now.state,
-                State::Failed { .. } | State::Resolved { done: false, .. }
+                State::Failed { .. } | State::Partial { .. } | State::Resolved { done: false, .. }
             )
         });
         if let Some(now) = given_up.filter(|_| answer.is_ok()) {
@@ -452,7 +451,9 @@ impl Drive<'_> {
                 id: format!("RB-{id}:late"),
             });
         }
-        engine.leave(&steps).await
+        // First what everybody must know.
+        engine.leave(&steps).await?;
+        engine.take(&format!("late:RB-{id}"), late).await.map(drop)
     }
 
     async fn read_back(self) -> Result<(), Error> {

@@ -6,7 +6,7 @@
 
 use super::{
     after_failure, later,
-    say::{LATE_AFTER, card_key},
+    say::{LATE_AFTER, card_key, sure},
     tried_for,
 };
 use crate::{
@@ -105,7 +105,10 @@ pub(super) async fn late(app: &App, lease: &Lease, channel: &str) -> Result<(), 
         Err(failure) => return fail(app, lease, channel, &batch, failure).await,
     };
     let words = late::message(&lines, now);
-    let posted = app.slack.post(channel, None, &words, &key).await;
+    let posted = match sure(lease) {
+        Ok(()) => app.slack.post(channel, None, &words, &key).await,
+        Err(failure) => Err(failure),
+    };
     match posted {
         Ok(ts) => end(Next::Done, Change::Told(all(&batch, Some(&ts)))).await,
         Err(failure) => fail(app, lease, channel, &batch, failure).await,

@@ -19,7 +19,10 @@ use crate::{
     App,
     engine::{Error, Extra},
     slack::Failure,
-    store::steps::{self, Lease, Next},
+    store::{
+        steps::{self, Lease, Next},
+        within,
+    },
     telemetry,
 };
 use jiff::Timestamp;
@@ -27,7 +30,7 @@ use rollback_domain::{
     people::{Person, Standing},
     step::Step,
 };
-use std::{collections::HashMap, time::Duration};
+use std::{collections::HashMap, convert::Infallible, time::Duration};
 use tokio::{
     sync::watch,
     task::{JoinError, JoinSet},
@@ -137,7 +140,8 @@ pub async fn run_one(app: &App, kind: &str, key: &str) -> bool {
 
 async fn claim(app: &App, room: usize) -> Vec<Lease> {
     let now = app.engine.clock.now();
-    match steps::claim(&app.engine.db, now, i64::try_from(room).unwrap_or(1)).await {
+    let room = i64::try_from(room).unwrap_or(1);
+    match within(steps::claim(&app.engine.db, now, room)).await {
         Ok(leases) => {
             if !leases.is_empty() {
                 app.engine.health.worked();
@@ -159,25 +163,26 @@ fn ticking(app: App, lease: Lease) -> impl Future<Output = ()> + Send + 'static 
     telemetry::within(span, async move { tick(&app, lease).await })
 }
 
+/// Renews a lease three times while it lasts, again and again.
+async fn keep(app: &App, lease: &Lease) -> Infallible {
+    loop {
+        tokio::time::sleep(steps::lasts() / 3).await;
+        // The work is not broken off: what is under way to the world gets there all the same, and
+        // whoever sent it knows that. Nothing new is begun, nothing of it is stored.
+        if let Ok(false) = within(steps::renew(&app.engine.db, lease)).await {
+            app.metrics.lease_lost(lease.step.kind());
+            tracing::warn!("lost the lease while working");
+        }
+    }
+}
+
 /// One step, with its lease renewed while it goes on.
 async fn tick(app: &App, lease: Lease) {
     let kind = lease.step.kind();
-    let work = perform(app, &lease);
-    tokio::pin!(work);
-    // Three times while it lasts.
-    let renew_every = steps::lasts() / 3;
-    let done = loop {
-        tokio::select! {
-            done = &mut work => break done,
-            () = tokio::time::sleep(renew_every) => {
-                // It is not broken off: what is under way to the world gets there all the same,
-                // and whoever sent it knows that. Nothing new is begun, nothing of it is stored.
-                if let Ok(false) = steps::renew(&app.engine.db, &lease).await {
-                    app.metrics.lease_lost(kind);
-                    tracing::warn!("lost the lease while working");
-                }
-            }
-        }
+    // Beside each other: an answer that came in time is not to wait for a slow database.
+    let done = tokio::select! {
+        done = perform(app, &lease) => done,
+        never = keep(app, &lease) => match never {},
     };
     app.metrics.step(kind, &done);
     match done {

@@ -256,7 +256,7 @@ enum Posted {
 
 /// Whether it may be said: not by a process that stood still while somebody else said something
 /// newer.
-fn sure(lease: &Lease) -> Result<(), Failure> {
+pub(super) fn sure(lease: &Lease) -> Result<(), Failure> {
     match lease.is_sure() {
         true => Ok(()),
         false => Err(Failure::Later {
