@@ -41,6 +41,7 @@ use std::{
     collections::BTreeMap,
     time::{Duration, Instant},
 };
+use tokio::time::timeout;
 use tracing::Instrument;
 use utoipa::{
     Modify, OpenApi, ToSchema,
@@ -49,6 +50,8 @@ use utoipa::{
 
 /// The largest body that is read, in bytes.
 pub const BODY_AT_MOST: usize = 64 * 1024;
+/// How long a body may take to arrive.
+const BODY_WITHIN: Duration = Duration::from_secs(5);
 /// How long somebody waits for what comes of what they asked for.
 const ANSWERED_WITHIN: Duration = Duration::from_secs(15);
 /// How often it is looked for meanwhile.
@@ -683,6 +686,11 @@ async fn answered<T: DeserializeOwned>(
     given.into_response()
 }
 
+/// Whether it only looks.
+fn is_look(verb: &str) -> bool {
+    matches!(verb, "status" | "timeline")
+}
+
 /// Who asks, by their token, and what they sent.
 async fn admitted(
     app: &App,
@@ -710,11 +718,13 @@ async fn admitted(
         return unknown("this bot has not made it");
     };
     // Nobody without a token has us read this.
-    let Ok(body) = to_bytes(body, BODY_AT_MOST).await else {
+    let Ok(Ok(body)) = timeout(BODY_WITHIN, to_bytes(body, BODY_AT_MOST)).await else {
         return no(
             StatusCode::PAYLOAD_TOO_LARGE,
             "MISREAD",
-            format!("The body is larger than {BODY_AT_MOST} bytes. Nothing was run."),
+            format!(
+                "The body is larger than {BODY_AT_MOST} bytes, or took too long. Nothing was run."
+            ),
         );
     };
     let body: Result<serde_json::Value, _> = match body.is_empty() {
@@ -755,10 +765,12 @@ async fn admitted(
             "It has to be shown and recorded in a Slack channel: name its id as `channel`, like \"C0123ABCD\", or write it into [api] of the configuration. Nothing was run.".into(),
         );
     };
-    // Whoever waits for a rollback looks again and again: only what changes something counts.
-    if !matches!(verb, "status" | "timeline")
-        && let Err(over) = app.limits.clicked(&token.person.id, now)
-    {
+    // Whoever waits for a rollback looks again and again.
+    let within = match is_look(verb) {
+        true => app.limits.looked(&token.person.id, now),
+        false => app.limits.clicked(&token.person.id, now),
+    };
+    if let Err(over) = within {
         app.metrics.too_much(over.whose());
         let refusal = over.refusal();
         return no(
@@ -773,7 +785,7 @@ async fn admitted(
         .get("idempotency-key")
         .map(|key| hex::encode(Sha256::digest(key.as_bytes())));
     let key = match given.map_or_else(|| tokens::random(16), Ok) {
-        Ok(key) => format!("{OURS}{}:{key}", token.id),
+        Ok(key) => format!("{OURS}{}:{verb}:{key}", token.id),
         Err(error) => {
             tracing::error!(%error, "a request could not be told from others");
             return no(
@@ -802,10 +814,18 @@ async fn told(
     refusal: &Refusal,
     now: Timestamp,
 ) {
+    // Not for each of many.
+    if app
+        .limits
+        .clicked(&format!("token:{}", token.id), now)
+        .is_err()
+    {
+        return;
+    }
     tracing::warn!(token = token.id, person = token.person.id, verb, %refusal, "a token was refused");
     let Some(channel) = channel else { return };
     let happening = refused(&token.person, Source::OutOfBand, verb, refusal, None, now);
-    let key = format!("token:{}:{channel}:{}", token.id, now.as_second() / 60);
+    let key = format!("token:{}:{}", token.id, now.as_second() / 60);
     let ask = crate::engine::Ask::Record { channel, happening };
     if let Err(error) = app.engine.take(&key, ask).await {
         tracing::warn!(%error, "a refused token could not be recorded");
@@ -848,7 +868,9 @@ impl Caller {
 
     /// A no that needed no step, for them and for the record.
     async fn refuses(&self, app: &App, verb: &str, refusal: &Refusal) -> Result<Given, Error> {
-        command::record(app, &self.heard(), verb, refusal).await;
+        if !is_look(verb) {
+            command::record(app, &self.heard(), verb, refusal).await;
+        }
         let sentence = plain(app, &refusal.say(&Plain)).await?;
         Ok(Given::Said(Said {
             text: sentence.clone(),

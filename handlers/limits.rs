@@ -13,6 +13,9 @@ use std::{
     time::Duration,
 };
 
+/// How often somebody may look with a token for each time they may send: whoever waits for a
+/// rollback looks twice a second.
+const LOOKS: u32 = 10;
 /// How many people, and how many channels, are remembered at most.
 pub const KEYS_AT_MOST: usize = 10_000;
 const MINUTE: i64 = 60_000_000;
@@ -22,6 +25,7 @@ const MINUTE: i64 = 60_000_000;
 pub struct Limits {
     people: Budgets,
     channels: Budgets,
+    looks: Budgets,
 }
 
 /// Somebody has sent too much.
@@ -57,6 +61,7 @@ impl Limits {
         Self {
             people: Budgets::new(settings.person_per_minute),
             channels: Budgets::new(settings.channel_per_minute),
+            looks: Budgets::new(settings.person_per_minute.saturating_mul(LOOKS)),
         }
     }
 
@@ -67,6 +72,16 @@ impl Limits {
         self.channels.take(channel, now).map_err(|over| TooMuch {
             whose: Flood::Channel,
             per_minute: self.channels.per_minute,
+            wait: over.wait,
+            untold: over.untold,
+        })
+    }
+
+    /// Takes a look with a token out of the budget of its person.
+    pub fn looked(&self, person: &str, now: Timestamp) -> Result<(), TooMuch> {
+        self.looks.take(person, now).map_err(|over| TooMuch {
+            whose: Flood::Person,
+            per_minute: self.looks.per_minute,
             wait: over.wait,
             untold: over.untold,
         })

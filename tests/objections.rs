@@ -169,3 +169,26 @@ async fn a_restart_in_the_window_does_not_lose_it() {
     assert_eq!(world.vercel.rollbacks_asked(), 1);
     world.slack.take_all();
 }
+
+#[tokio::test]
+async fn silence_says_nothing_while_nobody_can_have_seen_the_card() {
+    let mut world = World::with(&windowed()).await;
+    world
+        .slack
+        .fault(Fault::Outage, Some("chat.postMessage"), None);
+    world.vercel.moves_at_once(true);
+    world
+        .sam()
+        .says("/rollback frontend because checkout 500s")
+        .await;
+    world.passes(Duration::from_secs(100)).await;
+    assert_eq!(world.vercel.rollbacks_asked(), 0);
+    // The card is there at last; whoever has something against it has as long as ever.
+    world.slack.heal();
+    world.passes(Duration::from_secs(30)).await;
+    assert!(world.channel().contains("Roll back frontend (production)?"));
+    assert_eq!(world.vercel.rollbacks_asked(), 0);
+    world.passes(Duration::from_secs(120)).await;
+    assert_eq!(world.vercel.rollbacks_asked(), 1);
+    world.slack.take_all();
+}

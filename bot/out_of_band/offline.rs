@@ -184,12 +184,19 @@ impl Run {
         let mut told = 0;
         let mut seen = None;
         let mut second = env::var(SECOND).ok();
+        let mut approved = false;
         loop {
             let Some(rollback) = rollbacks::get(&self.app.engine.db, id).await? else {
                 return Ok(no(&format!("There is no RB-{id}.")));
             };
             self.tell(&rollback, &mut told).await?;
             match &rollback.state {
+                // What was approved and could not be run is not approved again by itself.
+                State::Proposed { .. } if approved && self.offline.yes => {
+                    return Ok(no(&format!(
+                        "Nothing was run: RB-{id} was approved, and its platform could not be read again. It stays open until its plan ends."
+                    )));
+                }
                 State::Proposed { .. } => {
                     if seen != rollback.hash {
                         if !self.confirmed(&rollback).await? {
@@ -219,6 +226,11 @@ impl Run {
                     }
                 }
                 _ if api::outcome(&rollback) != Outcome::Open => return self.ends(&rollback).await,
+                State::Approved { .. } => {
+                    approved = true;
+                    seen = None;
+                    self.drive(id).await;
+                }
                 _ => self.drive(id).await,
             }
         }
@@ -263,7 +275,21 @@ impl Run {
         second: &mut Option<String>,
     ) -> anyhow::Result<bool> {
         if self.may(rollback, &self.first.person).await? {
-            if self.approves(rollback, &self.first).await? {
+            // It was typed when the plan was shown.
+            let typed = (!self.offline.yes).then(|| rollback.to_label().to_owned());
+            let ticked = self.offline.tick.clone();
+            if self
+                .approves(
+                    rollback,
+                    &self.first,
+                    Confirmed {
+                        ticked,
+                        typed,
+                        because: None,
+                    },
+                )
+                .await?
+            {
                 return Ok(true);
             }
         } else {
@@ -273,20 +299,36 @@ impl Run {
             );
         }
         loop {
-            let other = match second.take() {
-                Some(other) => Some(other),
-                None => asked("The token of somebody else who may approve it: ")?,
+            let (other, by_hand) = match second.take() {
+                Some(other) => (Some(other), false),
+                None => {
+                    let other = asked("The token of somebody else who may approve it: ")?;
+                    (other, true)
+                }
             };
             let Some(other) = other.filter(|other| !other.is_empty()) else {
                 return Ok(false);
             };
-            match Holder::of(&self.app, &other).await {
-                Ok(other) => {
-                    if self.approves(rollback, &other).await? {
-                        return Ok(true);
-                    }
+            let other = match Holder::of(&self.app, &other).await {
+                Ok(other) => other,
+                Err(error) => {
+                    println!("{error}");
+                    continue;
                 }
-                Err(error) => println!("{error}"),
+            };
+            // What one has seen and typed is nobody else's confirmation.
+            let mut confirmed = Confirmed::default();
+            if by_hand {
+                let (target, name) = (rollback.to_label(), &other.person.name);
+                let typed = asked(&format!("@{name} types the target ({target}): "))?;
+                if typed.as_deref() != Some(target) {
+                    return Ok(false);
+                }
+                confirmed.ticked.clone_from(&self.offline.tick);
+                confirmed.typed = typed;
+            }
+            if self.approves(rollback, &other, confirmed).await? {
+                return Ok(true);
             }
         }
     }
@@ -302,17 +344,17 @@ impl Run {
         Ok(verdict.reason.truth != Truth::No)
     }
 
-    async fn approves(&self, rollback: &Rollback, holder: &Holder) -> anyhow::Result<bool> {
+    async fn approves(
+        &self,
+        rollback: &Rollback,
+        holder: &Holder,
+        confirmed: Confirmed,
+    ) -> anyhow::Result<bool> {
         let heard = holder.heard(&self.channel)?;
         let key = heard.key.clone();
         let act = Act::Approve {
             hash: rollback.hash.clone(),
-            confirmed: Confirmed {
-                ticked: self.offline.tick.clone(),
-                // It was typed when the plan was shown.
-                typed: (!self.offline.yes).then(|| rollback.to_label().to_owned()),
-                because: None,
-            },
+            confirmed,
         };
         command::leave_act(&self.app, heard, rollback.id, None, act).await?;
         let reply = self.answer(&key, rollback.id, Some(&key)).await?;

@@ -89,10 +89,14 @@ impl Pace {
                     wait: Duration::try_from(at.duration_since(now)).unwrap_or_default(),
                 })
             }
-            Err(error) => Err(Failure::Later {
-                why: format!("whether Slack may be called is not known: {error}"),
-                after: None,
-            }),
+            // Slack was not asked: nobody is to take that for its silence.
+            Err(error) => {
+                tracing::warn!(method, %error, "whether Slack may be called is not known");
+                Err(Failure::TooSoon {
+                    method: method.to_owned(),
+                    wait: Duration::from_secs(1),
+                })
+            }
         }
     }
 

@@ -1,7 +1,7 @@
 //! Whom to believe while Slack is silent: what was last read of whoever acts with a token, for a
 //! while. For everything that comes by Slack nothing is believed.
 
-use super::{SURVEY_EVERY, later, standing};
+use super::{SURVEY_EVERY, asked, later, standing};
 use crate::{
     App,
     engine::{Error, Extra},
@@ -40,10 +40,15 @@ pub(super) async fn standing_by(
     if source != Source::OutOfBand {
         return Ok(standing(app, person).await.map(just_now));
     }
-    let silent = match timeout(ANSWERS_WITHIN, standing(app, person)).await {
-        Ok(Ok(known)) => return Ok(Ok(just_now(known))),
-        // That is an answer.
-        Ok(Err(failure @ Failure::Never(_))) => return Ok(Err(failure)),
+    let silent = match timeout(ANSWERS_WITHIN, asked(app, person)).await {
+        Ok(Ok((standing, person))) => {
+            remember(app, &person, &standing).await;
+            return Ok(Ok(just_now((standing, person))));
+        }
+        // That is an answer; or Slack was not asked, which is none of its silence.
+        Ok(Err(failure @ (Failure::Never(_) | Failure::TooSoon { .. }))) => {
+            return Ok(Err(failure));
+        }
         Ok(Err(failure)) => failure,
         Err(_) => Failure::Lost(format!("no answer within {} s", ANSWERS_WITHIN.as_secs())),
     };

@@ -3,7 +3,9 @@
 use super::{
     PATIENCE, backoff,
     believe::{self, standing_by},
-    later, standing,
+    later,
+    say::card_key,
+    standing,
 };
 use crate::{
     App,
@@ -15,7 +17,7 @@ use crate::{
     roster,
     slack::Failure,
     store::{
-        rollbacks, rosters,
+        messages, rollbacks, rosters,
         steps::{self, Lease, Next},
     },
     telemetry,
@@ -225,6 +227,21 @@ impl Drive<'_> {
         {
             let freeze = Some(freeze);
             return self.put(Command::Froze { freeze }).await;
+        }
+        // Silence says something only where the card could be seen for as long.
+        let now = self.app.engine.clock.now();
+        let card = messages::get(db, &card_key(rollback.id)).await?;
+        let window = self.policy.objection_window.unwrap_or_default();
+        let seen = match card.ts {
+            Some(_) => card.at.checked_add(window).unwrap_or(now),
+            None => later(self.app, Duration::from_secs(5)),
+        };
+        if now < seen {
+            return self
+                .app
+                .engine
+                .end(self.lease, Next::At(seen), Extra::default())
+                .await;
         }
         let roles = self.eligible();
         let roles: Vec<&str> = roles.iter().map(String::as_str).collect();

@@ -276,10 +276,15 @@ fn tried_for(app: &App, lease: &Lease) -> Duration {
 
 /// What a person is to Slack, read now, and the person with the name Slack has for them.
 async fn standing(app: &App, person: &Person) -> Result<(Standing, Person), Failure> {
+    let (standing, person) = asked(app, person).await?;
+    believe::remember(app, &person, &standing).await;
+    Ok((standing, person))
+}
+
+/// The same, not remembered.
+async fn asked(app: &App, person: &Person) -> Result<(Standing, Person), Failure> {
     let team = app.team().await?;
     let (standing, name) = app.slack.standing(&person.id, team.as_deref()).await?;
     let name = name.unwrap_or_else(|| person.name.clone());
-    let person = Person::new(person.id.clone(), name);
-    believe::remember(app, &person, &standing).await;
-    Ok((standing, person))
+    Ok((standing, Person::new(person.id.clone(), name)))
 }

@@ -59,7 +59,10 @@ impl Draft {
         self.tell_approvers(&format!("{why} A fresh plan is being made."));
         self.spend_glass(&why);
         let mut proposal = self.again(self.rollback.aim.target.clone());
-        proposal.source = Source::Bot;
+        // What came out of band goes on so.
+        if proposal.source != Source::OutOfBand {
+            proposal.source = Source::Bot;
+        }
         self.opens = Some(proposal);
         self.end(State::Superseded { why });
         Ok(())

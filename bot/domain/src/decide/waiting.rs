@@ -113,6 +113,8 @@ impl Draft {
             && risk <= Risk::Code
             && self.rollback.frozen.is_none()
             && self.rollback.replaces.is_none()
+            // While nobody can see a card, silence says nothing.
+            && !self.rollback.out_of_band
             && self.may_start_unopposed(&Standing::Member, roster, policy)
         {
             self.rollback.waiting.window_ends = Some(after(self.now, window));
