@@ -269,9 +269,6 @@ async fn open_sqlite(path: &str) -> anyhow::Result<Db> {
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(SqliteSynchronous::Full)
         .foreign_keys(true)
-        // 16 MiB of changes before they are moved into the file: under load the same pages change
-        // again and again, and each is moved once.
-        .pragma("wal_autocheckpoint", "4000")
         .busy_timeout(Duration::from_secs(5));
     let write = SqlitePoolOptions::new()
         .max_connections(1)

@@ -156,7 +156,7 @@ async fn a_file_system_that_may_only_be_read_is_named_at_start() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_full_file_system_is_outlived() {
-    let script = "mkdir disk && mount -t tmpfs -o size=1m tmpfs disk && exec \"$@\"";
+    let script = "mkdir disk && mount -t tmpfs -o size=16m tmpfs disk && exec \"$@\"";
     let Some(through) = mounting(script) else {
         return;
     };
@@ -178,7 +178,7 @@ async fn a_full_file_system_is_outlived() {
     // Somebody else's file takes all of it; it is the bot's disk, seen through its process.
     let pid = bot.pid().unwrap().as_raw_nonzero();
     let ballast = format!("/proc/{pid}/root{}/ballast", disk.display());
-    let rest = vec![0; 1 << 20];
+    let rest = vec![0; 32 << 20];
     let full = std::fs::write(&ballast, &rest).unwrap_err();
     assert_eq!(full.kind(), std::io::ErrorKind::StorageFull);
     let mut busy = 0;

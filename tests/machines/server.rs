@@ -68,7 +68,7 @@ impl Server {
     /// It runs, and takes connections when this returns; `false`: it does not.
     pub async fn begins(&self) -> bool {
         let options = format!(
-            "-h 127.0.0.1 -p {} -k {} -c fsync=on -c max_connections=100 -c shared_buffers=32MB",
+            "-h 127.0.0.1 -p {} -k {} -c fsync=on -c max_connections=400 -c shared_buffers=64MB",
             self.port,
             self.directory.path().display()
         );
