@@ -273,6 +273,7 @@ pub async fn description() -> Response {
         (status = 400, description = "The body is not understood", body = Said),
         (status = 401, description = "No token that counts", body = Said),
         (status = 413, description = "The body is larger than 64 KiB", body = Said),
+        (status = 429, description = "More than `[limits]` allows one person", body = Said),
         (status = 503, description = "The database does not answer in time", body = Said),
     )
 )]
@@ -330,6 +331,7 @@ pub async fn propose(State(app): State<App>, headers: HeaderMap, body: Body) -> 
         (status = 400, description = "The body is not understood", body = Said),
         (status = 401, description = "No token that counts", body = Said),
         (status = 413, description = "The body is larger than 64 KiB", body = Said),
+        (status = 429, description = "More than `[limits]` allows one person", body = Said),
         (status = 503, description = "The database does not answer in time", body = Said),
     )
 )]
@@ -401,6 +403,7 @@ pub async fn approve(State(app): State<App>, headers: HeaderMap, body: Body) -> 
         (status = 400, description = "The body is not understood", body = Said),
         (status = 401, description = "No token that counts", body = Said),
         (status = 413, description = "The body is larger than 64 KiB", body = Said),
+        (status = 429, description = "More than `[limits]` allows one person", body = Said),
         (status = 503, description = "The database does not answer in time", body = Said),
     )
 )]
@@ -433,6 +436,7 @@ pub async fn deny(State(app): State<App>, headers: HeaderMap, body: Body) -> Res
         (status = 400, description = "The body is not understood", body = Said),
         (status = 401, description = "No token that counts", body = Said),
         (status = 413, description = "The body is larger than 64 KiB", body = Said),
+        (status = 429, description = "More than `[limits]` allows one person", body = Said),
         (status = 503, description = "The database does not answer in time", body = Said),
     )
 )]
@@ -460,6 +464,7 @@ pub async fn stop(State(app): State<App>, headers: HeaderMap, body: Body) -> Res
         (status = 400, description = "The body is not understood", body = Said),
         (status = 401, description = "No token that counts", body = Said),
         (status = 413, description = "The body is larger than 64 KiB", body = Said),
+        (status = 429, description = "More than `[limits]` allows one person", body = Said),
         (status = 503, description = "The database does not answer in time", body = Said),
     )
 )]
@@ -528,6 +533,7 @@ pub async fn status(State(app): State<App>, headers: HeaderMap, body: Body) -> R
         (status = 403, description = "Not for them", body = Said),
         (status = 404, description = "Nothing was ever recorded for the channel", body = Said),
         (status = 413, description = "The body is larger than 64 KiB", body = Said),
+        (status = 429, description = "More than `[limits]` allows one person", body = Said),
         (status = 503, description = "The database does not answer in time", body = Said),
     )
 )]
