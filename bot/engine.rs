@@ -1,6 +1,6 @@
 //! The one writer: load, decide, store.
 //!
-//! Every change of a rollback, its timeline entries and the steps it leaves behind are committed
+//! Every change of a rollback, its timeline entries and the jobs it leaves behind are committed
 //! in one transaction, by the functions here and nowhere else. Nothing here touches the network.
 
 mod taking;
@@ -15,7 +15,7 @@ use crate::{
         messages, missed,
         replies::{self, Reply},
         rollbacks, rosters,
-        steps::{self, Ended, Lease, Next},
+        jobs::{self, Ended, Lease, Next},
         timelines,
     },
     telemetry,
@@ -29,7 +29,7 @@ use rollback_domain::{
     refusal::{Refusal, Source},
     release::Survey,
     rollback::{self, Command, Decision, Freeze, Proposal, Rollback, Say, Spoken},
-    step::{Format, Step},
+    job::{Format, Job},
     timeline::{Actor, Happening, Kind},
 };
 use serde::{Deserialize, Serialize};
@@ -61,8 +61,8 @@ pub enum Error {
     /// The database failed.
     #[error("the database failed: {0}")]
     Database(#[from] sqlx::Error),
-    /// The lease was lost: another worker has the step, and what was done under it does not count.
-    #[error("the lease on this step was lost to another worker")]
+    /// The lease was lost: another worker has the job, and what was done under it does not count.
+    #[error("the lease on this job was lost to another worker")]
     Fenced,
     /// More input waits than can be taken in time.
     #[error("too much input waits to be taken")]
@@ -89,11 +89,11 @@ pub enum Ask {
         at: Timestamp,
         /// What happened.
         text: String,
-        /// Where to echo it by a step, when the answer itself cannot: the thread.
+        /// Where to echo it by a job, when the answer itself cannot: the thread.
         echo: Option<Option<String>>,
     },
-    /// Leave a step behind.
-    Leave(Step),
+    /// Leave a job behind.
+    Leave(Job),
     /// Write into the channel's timeline, if an incident is going on there.
     Record {
         /// The channel.
@@ -145,7 +145,7 @@ pub enum Taken {
     Left,
 }
 
-/// What a completed step leads to besides the change of a rollback.
+/// What a completed job leads to besides the change of a rollback.
 #[derive(Clone, Debug, Default)]
 pub struct Extra {
     /// What Slack has now, by message key and channel.
@@ -165,7 +165,7 @@ pub struct Extra {
     /// What goes into the timeline of a channel, which begins with it if there is none.
     pub recorded: Option<(String, Happening)>,
     /// What else is to be done, and when.
-    pub steps: Vec<(Step, Timestamp)>,
+    pub jobs: Vec<(Job, Timestamp)>,
 }
 
 impl Engine {
@@ -189,7 +189,7 @@ impl Engine {
         }
     }
 
-    /// Puts `command` to a rollback and completes the step that led to it, both or neither.
+    /// Puts `command` to a rollback and completes the job that led to it, both or neither.
     ///
     /// A refused command changes nothing; when it came from a person, the refusal is recorded and
     /// they are told. Gives the rollback as it is now, or the refusal.
@@ -230,7 +230,7 @@ impl Engine {
         match decide(&rollback, command, policy, now) {
             Ok(decision) => {
                 // These two go on by themselves: what is asked for is when they go on.
-                let drives = matches!(lease.step, Step::Drive { .. } | Step::Review { .. });
+                let drives = matches!(lease.job, Job::Advance { .. } | Job::RequestReview { .. });
                 let next = match decision.drive_at {
                     Some(at) if drives => Next::At(at),
                     _ => Next::Done,
@@ -238,7 +238,7 @@ impl Engine {
                 // The platform is about to be asked, under this very lease.
                 let executing =
                     |state: &rollback::State| matches!(state, rollback::State::Executing { .. });
-                let asking = matches!(lease.step, Step::Drive { .. })
+                let asking = matches!(lease.job, Job::Advance { .. })
                     && !executing(&rollback.state)
                     && executing(&decision.rollback.state);
                 let rollback = self.store(&mut tx, decision, !drives, now).await?;
@@ -251,7 +251,7 @@ impl Engine {
                 }
                 crash::point(Point::DecisionUncommitted);
                 if asking {
-                    if !steps::hold(&mut tx, lease).await? {
+                    if !jobs::hold(&mut tx, lease).await? {
                         return Err(Error::Fenced);
                     }
                     tx.commit().await?;
@@ -269,19 +269,19 @@ impl Engine {
                 if let Some((by, source, reply_to, verb)) = person {
                     let happening = refused(&by, source, verb, &refusal, Some(id), now);
                     timelines::append(&mut tx, &[(rollback.incident, happening)], now).await?;
-                    let tell = Step::Tell {
+                    let tell = Job::Notify {
                         channel: rollback.channel.clone(),
                         person: by.id,
                         thread: None,
                         reply_to,
                         spoken: Spoken::from(&refusal),
-                        id: format!("refused:{}", lease.step.key()),
+                        id: format!("refused:{}", lease.job.key()),
                     };
-                    extra.steps.push((tell, now));
+                    extra.jobs.push((tell, now));
                 }
-                let next = match lease.step {
+                let next = match lease.job {
                     // It is driven again by whatever changed it, or looks at itself once more.
-                    Step::Drive { .. } if !rollback.state.is_ended() => {
+                    Job::Advance { .. } if !rollback.state.is_ended() => {
                         Next::At(now.checked_add(Duration::from_secs(1)).unwrap_or(now))
                     }
                     _ => Next::Done,
@@ -292,7 +292,7 @@ impl Engine {
         }
     }
 
-    /// Ends a step that changes no rollback.
+    /// Ends a job that changes no rollback.
     pub async fn end(&self, lease: &Lease, next: Next, extra: Extra) -> Result<(), Error> {
         let now = self.clock.now();
         let tx = self.db.begin().await?;
@@ -332,21 +332,21 @@ impl Engine {
                 .map(|happening| (incident, happening)),
         );
         if poke_drive && let Some(at) = drive_at {
-            leaves.steps.push((Step::Drive { rollback: id }, at));
+            leaves.jobs.push((Job::Advance { rollback: id }, at));
         }
         for (n, say) in says.into_iter().enumerate() {
             let at = match &say {
                 Say::ReviewAt { at } => *at,
                 _ => now,
             };
-            let step = match say {
-                Say::Card => Step::Card { rollback: id },
-                Say::Outcome => Step::Outcome { rollback: id },
+            let job = match say {
+                Say::Card => Job::Card { rollback: id },
+                Say::Outcome => Job::AnnounceOutcome { rollback: id },
                 Say::Tell {
                     person,
                     reply_to,
                     spoken,
-                } => Step::Tell {
+                } => Job::Notify {
                     channel: rollback.channel.clone(),
                     person,
                     thread: None,
@@ -358,17 +358,17 @@ impl Engine {
                     spoken,
                     in_thread,
                     key,
-                } => Step::Post {
+                } => Job::Post {
                     channel: rollback.channel.clone(),
                     thread: None,
                     under: in_thread.then_some(id),
                     spoken,
                     id: format!("RB-{id}:{key}"),
                 },
-                Say::Page { page } => Step::Page { rollback: id, page },
-                Say::Glass => Step::Glass { rollback: id },
-                Say::ReviewAt { .. } => Step::Review { rollback: id },
-                Say::Export { why } => Step::Export {
+                Say::Page { page } => Job::Page { rollback: id, page },
+                Say::Glass => Job::BreakGlassMessage { rollback: id },
+                Say::ReviewAt { .. } => Job::RequestReview { rollback: id },
+                Say::Export { why } => Job::Export {
                     incident: rollback.incident,
                     format: Format::Markdown,
                     channel: rollback.channel.clone(),
@@ -378,7 +378,7 @@ impl Engine {
                     id: format!("RB-{id}:{why}"),
                 },
             };
-            leaves.steps.push((step, at));
+            leaves.jobs.push((job, at));
         }
         if let Some((id, proposal)) = opens {
             leaves.open(id, proposal, incident, now);
@@ -418,13 +418,13 @@ impl Engine {
         if let Some((address, reply)) = &extra.reply {
             replies::put(&mut tx, address, reply, now).await?;
         }
-        leave(&mut tx, &extra.steps, now).await?;
-        if matches!(lease.step, Step::Survey { .. }) {
+        leave(&mut tx, &extra.jobs, now).await?;
+        if matches!(lease.job, Job::Survey { .. }) {
             let two_days_ago = now.checked_sub(REMEMBERED).unwrap_or(now);
             messages::sweep(&mut tx, two_days_ago).await?;
             replies::sweep(&mut tx, two_days_ago).await?;
         }
-        let ended = steps::finish(&mut tx, lease, &next, now).await?;
+        let ended = jobs::finish(&mut tx, lease, &next, now).await?;
         if ended == Ended::Lost {
             return Err(Error::Fenced);
         }
@@ -440,48 +440,48 @@ impl Engine {
         Ok(())
     }
 
-    /// A message was edited under a lease that was lost: whoever has the step may have edited it
-    /// before, to what is true now. `step` does it again.
-    pub async fn doubt(&self, key: &str, step: &Step) -> Result<(), Error> {
+    /// A message was edited under a lease that was lost: whoever has the job may have edited it
+    /// before, to what is true now. `job` does it again.
+    pub async fn doubt(&self, key: &str, job: &Job) -> Result<(), Error> {
         let now = self.clock.now();
         let mut tx = self.db.begin().await?;
-        steps::poke(&mut tx, &[(step.clone(), now)]).await?;
+        jobs::poke(&mut tx, &[(job.clone(), now)]).await?;
         messages::doubt(&mut tx, key).await?;
         tx.commit().await?;
         self.bell.notify_one();
         Ok(())
     }
 
-    /// Leaves steps behind at start-up.
-    pub async fn leave(&self, steps: &[Step]) -> Result<(), Error> {
+    /// Leaves jobs behind at start-up.
+    pub async fn leave(&self, jobs: &[Job]) -> Result<(), Error> {
         let now = self.clock.now();
         let mut tx = self.db.begin().await?;
-        let steps: Vec<(Step, Timestamp)> = steps.iter().map(|step| (step.clone(), now)).collect();
-        steps::poke(&mut tx, &steps).await?;
+        let jobs: Vec<(Job, Timestamp)> = jobs.iter().map(|job| (job.clone(), now)).collect();
+        jobs::poke(&mut tx, &jobs).await?;
         tx.commit().await?;
         self.bell.notify_one();
         Ok(())
     }
 }
 
-/// Leaves steps behind. What is to be told at an address of our own is told at once: whoever
+/// Leaves jobs behind. What is to be told at an address of our own is told at once: whoever
 /// waits there reads the record. Whoever does not wait there any more is told in Slack.
-async fn leave(tx: &mut Tx, steps: &[(Step, Timestamp)], now: Timestamp) -> sqlx::Result<()> {
-    let mut left = Vec::with_capacity(steps.len());
-    for (step, at) in steps {
-        if let Step::Tell {
+async fn leave(tx: &mut Tx, jobs: &[(Job, Timestamp)], now: Timestamp) -> sqlx::Result<()> {
+    let mut left = Vec::with_capacity(jobs.len());
+    for (job, at) in jobs {
+        if let Job::Notify {
             reply_to: Some(address),
             spoken,
             ..
-        } = step
+        } = job
             && replies::is_ours(address)
             && replies::put(tx, address, &Reply::from(spoken), now).await?
         {
             continue;
         }
-        left.push((step.clone(), *at));
+        left.push((job.clone(), *at));
     }
-    steps::poke(tx, &left).await
+    jobs::poke(tx, &left).await
 }
 
 /// A refusal for the record.

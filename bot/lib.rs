@@ -52,7 +52,7 @@ use store::{
 };
 use tokio::sync::OnceCell;
 
-/// Everything that a handler or a step may reach.
+/// Everything that a handler or a job may reach.
 #[derive(Clone)]
 pub struct App(Arc<Inside>);
 
@@ -147,7 +147,7 @@ impl App {
         }));
         worker::survey_all(&app)
             .await
-            .context("the first steps could not be stored")?;
+            .context("the first jobs could not be stored")?;
         Ok(app)
     }
 

@@ -13,7 +13,7 @@ use prometheus_client::{
     metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram},
     registry::Registry,
 };
-use rollback_domain::{release::Trouble, rollback::State, step::Step};
+use rollback_domain::{release::Trouble, rollback::State, job::Job};
 use std::{
     sync::{
         Arc,
@@ -32,7 +32,7 @@ pub struct Metrics {
     answers: Timed<Answered>,
     unheard: Counter,
     too_much: Family<Whose, Counter>,
-    steps: Family<Done, Counter>,
+    jobs: Family<Done, Counter>,
     leases_lost: Family<Kind, Counter>,
     errors: Family<Cause, Counter>,
     platforms: Timed<Called>,
@@ -176,7 +176,7 @@ impl Default for Metrics {
             registry: Arc::default(),
             answers: Family::new_with_constructor(answering),
             unheard: Counter::default(),
-            steps: Family::default(),
+            jobs: Family::default(),
             leases_lost: Family::default(),
             errors: Family::default(),
             platforms: Family::new_with_constructor(calling),
@@ -195,9 +195,9 @@ impl Default for Metrics {
         };
         metrics.register(&mut registry);
         // What is rare begins at nothing: a first one that appears as 1 has not increased.
-        for kind in Step::KINDS {
+        for kind in Job::KINDS {
             for outcome in OUTCOMES {
-                drop(metrics.steps.get_or_create(&Done { kind, outcome }));
+                drop(metrics.jobs.get_or_create(&Done { kind, outcome }));
             }
             let kind = kind.to_owned();
             drop(metrics.leases_lost.get_or_create(&Kind { kind }));
@@ -230,7 +230,7 @@ impl Metrics {
         registry.register(
             "steps",
             "Steps that were done or failed, by kind",
-            self.steps.clone(),
+            self.jobs.clone(),
         );
         registry.register(
             "leases_lost",
@@ -239,7 +239,7 @@ impl Metrics {
         );
         registry.register(
             "errors",
-            "Inputs and steps that could not be stored, by cause",
+            "Inputs and jobs that could not be stored, by cause",
             self.errors.clone(),
         );
         registry.register(
@@ -364,8 +364,8 @@ impl Metrics {
         self.too_much.get_or_create(&Whose { whose }).inc();
     }
 
-    /// A step was done, or was not.
-    pub fn step(&self, kind: &'static str, done: &Result<(), Error>) {
+    /// A job was done, or was not.
+    pub fn job(&self, kind: &'static str, done: &Result<(), Error>) {
         let outcome = match done {
             Ok(()) => "done",
             Err(Error::Fenced) => return self.lease_lost(kind),
@@ -374,10 +374,10 @@ impl Metrics {
                 "failed"
             }
         };
-        self.steps.get_or_create(&Done { kind, outcome }).inc();
+        self.jobs.get_or_create(&Done { kind, outcome }).inc();
     }
 
-    /// The lease of a step was lost while it was being done.
+    /// The lease of a job was lost while it was being done.
     pub fn lease_lost(&self, kind: &'static str) {
         let kind = kind.to_owned();
         self.leases_lost.get_or_create(&Kind { kind }).inc();
@@ -528,7 +528,7 @@ impl Record {
     }
 
     fn fill(&self, overview: &Overview, glass: GlassCount, now: Timestamp) {
-        for kind in Step::KINDS {
+        for kind in Job::KINDS {
             let kind = Kind {
                 kind: kind.to_owned(),
             };
@@ -536,13 +536,13 @@ impl Record {
                 drop(gauge.get_or_create(&kind));
             }
         }
-        for steps in &overview.steps {
+        for jobs in &overview.jobs {
             let kind = Kind {
-                kind: steps.kind.clone(),
+                kind: jobs.kind.clone(),
             };
-            self.waiting.get_or_create(&kind).set(steps.waiting);
-            self.late.get_or_create(&kind).set(steps.late);
-            self.failing.get_or_create(&kind).set(steps.failing);
+            self.waiting.get_or_create(&kind).set(jobs.waiting);
+            self.late.get_or_create(&kind).set(jobs.late);
+            self.failing.get_or_create(&kind).set(jobs.failing);
         }
         for state in OPEN {
             let state = state.to_owned();

@@ -1,17 +1,17 @@
 //! What can be seen of the work: log lines, and the spans that tell what each line is about.
 //!
-//! A request has one span and a step has one. Both carry the number of the rollback as soon as it
+//! A request has one span and a job has one. Both carry the number of the rollback as soon as it
 //! is known, so that everything between a click and its outcome is found by `RB-41`. With the
 //! feature `otlp` the same spans are sent to a collector, where one rollback is one trace.
 
 #[cfg(feature = "otlp")]
 pub mod otlp;
 
-use crate::{engine::Ask, store::steps::Lease};
+use crate::{engine::Ask, store::jobs::Lease};
 use rollback_domain::{
     grammar::About,
     rollback::Rollback,
-    step::{Show, Step},
+    job::{Show, Job},
 };
 use sha2::{Digest, Sha256};
 use std::{
@@ -207,7 +207,7 @@ pub fn request(input: &'static str, person: &str, channel: &str) -> Span {
     )
 }
 
-/// Adds the key by which the present request is recognised. Steps that it leaves carry the same.
+/// Adds the key by which the present request is recognised. Jobs that it leaves carry the same.
 pub fn keyed(key: &str) {
     Span::current().record("key", field::display(Key(key)));
 }
@@ -217,7 +217,7 @@ pub fn wants(verb: &'static str) {
     Span::current().record("verb", verb);
 }
 
-/// Adds that the present request or step is about a rollback.
+/// Adds that the present request or job is about a rollback.
 pub fn about(rollback: u64) {
     let span = Span::current();
     span.record("rollback", field::display(format_args!("RB-{rollback}")));
@@ -227,26 +227,26 @@ pub fn about(rollback: u64) {
 
 /// Adds the rollback that input is about, if it says one.
 pub fn asks(ask: &Ask) {
-    if let Ask::Leave(step) = ask
-        && let Some(rollback) = named(step)
+    if let Ask::Leave(job) = ask
+        && let Some(rollback) = named(job)
     {
         about(rollback);
     }
 }
 
-/// The span of a step. [`incident`] adds the incident once the rollback has been read.
-pub fn step(lease: &Lease) -> Span {
-    let key = lease.step.key();
+/// The span of a job. [`incident`] adds the incident once the rollback has been read.
+pub fn job(lease: &Lease) -> Span {
+    let key = lease.job.key();
     let span = tracing::info_span!(
         "step",
-        kind = lease.step.kind(),
+        kind = lease.job.kind(),
         key = %Key(&key),
         attempt = lease.attempt,
         rollback = field::Empty,
         incident = field::Empty
     );
     if !span.is_disabled()
-        && let Some(rollback) = named(&lease.step).or_else(|| in_key(&key))
+        && let Some(rollback) = named(&lease.job).or_else(|| in_key(&key))
     {
         span.in_scope(|| about(rollback));
     }
@@ -254,16 +254,16 @@ pub fn step(lease: &Lease) -> Span {
 }
 
 tokio::task_local! {
-    /// Whether the incident of a step is in its span: what is recorded twice is shown twice.
+    /// Whether the incident of a job is in its span: what is recorded twice is shown twice.
     static HAS_INCIDENT: Cell<bool>;
 }
 
-/// Does a step in its span.
-pub fn within<F: Future>(span: Span, step: F) -> impl Future<Output = F::Output> {
-    HAS_INCIDENT.scope(Cell::new(false), step).instrument(span)
+/// Does a job in its span.
+pub fn within<F: Future>(span: Span, job: F) -> impl Future<Output = F::Output> {
+    HAS_INCIDENT.scope(Cell::new(false), job).instrument(span)
 }
 
-/// Adds the incident of the rollback that the present step is about.
+/// Adds the incident of the rollback that the present job is about.
 pub fn incident(rollback: &Rollback) {
     let first = HAS_INCIDENT.try_with(|has| !has.replace(true));
     if first.unwrap_or(false) {
@@ -280,22 +280,22 @@ pub fn ended(rollback: &Rollback) {
     let _ = rollback;
 }
 
-/// The rollback that a step is about, where it says so outside its key.
-fn named(step: &Step) -> Option<u64> {
-    match step {
-        Step::Act { rollback, .. } | Step::Modal { rollback, .. } => Some(*rollback),
-        Step::Show {
+/// The rollback that a job is about, where it says so outside its key.
+fn named(job: &Job) -> Option<u64> {
+    match job {
+        Job::Act { rollback, .. } | Job::Modal { rollback, .. } => Some(*rollback),
+        Job::Query {
             show: Show::Why { rollback },
             ..
         } => Some(*rollback),
-        Step::Show {
+        Job::Query {
             show: Show::Who {
                 about: About::Rollback(rollback),
             },
             ..
         } => Some(*rollback),
-        Step::Post { under, .. } => *under,
-        Step::Export { rollback, .. } => *rollback,
+        Job::Post { under, .. } => *under,
+        Job::Export { rollback, .. } => *rollback,
         _ => None,
     }
 }

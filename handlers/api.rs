@@ -1,7 +1,7 @@
 //! Acting without Slack: what is asked for with a token.
 //!
 //! The bodies become requests of the same grammar, and go the way of a typed command: the same
-//! engine, the same evaluator, the same plan with its hash. What a person does is a step here
+//! engine, the same evaluator, the same plan with its hash. What a person does is a job here
 //! too; whoever asked waits for what comes of it, at an address of our own.
 
 use super::{command, says};
@@ -872,7 +872,7 @@ impl Caller {
         }
     }
 
-    /// A no that needed no step, for them and for the record.
+    /// A no that needed no job, for them and for the record.
     async fn refuses(&self, app: &App, verb: &str, refusal: &Refusal) -> Result<Given, Error> {
         if !is_look(verb) {
             command::record(app, &self.heard(), verb, refusal).await;

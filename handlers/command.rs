@@ -26,7 +26,7 @@ use rollback_domain::{
     plan::Aim,
     refusal::{Refusal, Source},
     rollback::{Act, Confirmed, Proposal, Spoken, Waiting},
-    step::{Form, Format, Show, Step, Tend},
+    job::{Form, Format, Show, Job, Tend},
 };
 use sha2::{Digest, Sha256};
 use std::time::Instant;
@@ -252,7 +252,7 @@ pub async fn respond(app: &App, heard: Heard, text: &str) -> (&'static str, Answ
     (verb, answer)
 }
 
-/// Writes a refusal that needed no step into the timeline, if an incident is going on: a slip of
+/// Writes a refusal that needed no job into the timeline, if an incident is going on: a slip of
 /// the finger opens none.
 pub(super) async fn record(app: &App, heard: &Heard, verb: &str, refusal: &Refusal) {
     let now = app.engine.clock.now();
@@ -493,7 +493,7 @@ async fn break_glass(
             found.id, found.id
         )));
     };
-    let step = Step::Modal {
+    let job = Job::Modal {
         form: Form::BreakGlass,
         reply_to: heard.reply_to.clone(),
         rollback: found.id,
@@ -505,7 +505,7 @@ async fn break_glass(
         said,
         id: heard.key.clone(),
     };
-    app.engine.take(&heard.key, Ask::Leave(step)).await?;
+    app.engine.take(&heard.key, Ask::Leave(job)).await?;
     Ok(Answer::Received)
 }
 
@@ -539,7 +539,7 @@ async fn tend(app: &App, heard: &Heard, named: &ServiceRef, tend: Tend) -> Resul
         Ok(service) => service,
         Err(refusal) => return Ok(refuse(&refusal)),
     };
-    let step = Step::Tend {
+    let job = Job::ServiceAction {
         service: service.name.clone(),
         environment: service.environment.clone(),
         by: heard.person.clone(),
@@ -550,7 +550,7 @@ async fn tend(app: &App, heard: &Heard, named: &ServiceRef, tend: Tend) -> Resul
         tend,
         id: heard.key.clone(),
     };
-    app.engine.take(&heard.key, Ask::Leave(step)).await?;
+    app.engine.take(&heard.key, Ask::Leave(job)).await?;
     Ok(Answer::whisper(
         "Checking who you are first. The channel hears of it when it is done.",
     ))
@@ -596,7 +596,7 @@ async fn leave_show(
     )))
 }
 
-/// Leaves it to a step to read what somebody wants to see.
+/// Leaves it to a job to read what somebody wants to see.
 async fn leave_look(
     app: &App,
     heard: &Heard,
@@ -604,7 +604,7 @@ async fn leave_look(
     environment: String,
     show: Show,
 ) -> Result<(), Error> {
-    let step = Step::Show {
+    let job = Job::Query {
         show,
         service,
         environment,
@@ -614,7 +614,7 @@ async fn leave_look(
         reply_to: heard.reply_to.clone(),
         id: heard.key.clone(),
     };
-    app.engine.take(&heard.key, Ask::Leave(step)).await?;
+    app.engine.take(&heard.key, Ask::Leave(job)).await?;
     Ok(())
 }
 
@@ -639,7 +639,7 @@ async fn act(app: &App, heard: Heard, rollback: u64, act: Act) -> Result<Answer,
     Ok(Answer::whisper(said))
 }
 
-/// Leaves a person's act to a step that reads who they are first.
+/// Leaves a person's act to a job that reads who they are first.
 pub async fn leave_act(
     app: &App,
     heard: Heard,
@@ -647,7 +647,7 @@ pub async fn leave_act(
     clicked: Option<String>,
     act: Act,
 ) -> Result<Taken, Error> {
-    let step = Step::Act {
+    let job = Job::Act {
         rollback,
         by: heard.person,
         source: heard.source,
@@ -657,7 +657,7 @@ pub async fn leave_act(
         clicked,
         id: heard.key.clone(),
     };
-    app.engine.take(&heard.key, Ask::Leave(step)).await
+    app.engine.take(&heard.key, Ask::Leave(job)).await
 }
 
 async fn note(app: &App, heard: Heard, at: Option<Moment>, text: String) -> Result<Answer, Error> {
@@ -676,7 +676,7 @@ async fn note(app: &App, heard: Heard, at: Option<Moment>, text: String) -> Resu
         source: heard.source,
         at,
         text: text.clone(),
-        // A mention has no answer of its own: the echo is a step.
+        // A mention has no answer of its own: the echo is a job.
         echo: (!aloud).then_some(heard.thread),
     };
     Ok(match app.engine.take(&heard.key, ask).await? {
@@ -717,15 +717,15 @@ fn taken_otherwise(taken: &Taken) -> Answer {
     }
 }
 
-/// An answer to somebody who has no other way to hear it: said by a step.
-pub fn spoken_later(heard: &Heard, answer: Answer) -> Option<Step> {
+/// An answer to somebody who has no other way to hear it: said by a job.
+pub fn spoken_later(heard: &Heard, answer: Answer) -> Option<Job> {
     let text = match answer {
         Answer::Received => return None,
         Answer::Whisper(words) | Answer::Aloud(words) => words.text,
         Answer::Shared(rendered) => rendered.words.text.clone(),
         Answer::Refused(refusal) => refusal.say(&Mrkdwn),
     };
-    Some(Step::Tell {
+    Some(Job::Notify {
         channel: heard.channel.clone(),
         person: heard.person.id.clone(),
         thread: heard.thread.clone(),

@@ -16,7 +16,7 @@ use axum::{
     extract::State,
     response::{IntoResponse, Response},
 };
-use rollback_domain::{authority, people::Person, refusal::Source, step::Step};
+use rollback_domain::{authority, people::Person, refusal::Source, job::Job};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::time::Instant;
@@ -79,7 +79,7 @@ async fn regrouped(app: &App, envelope: &Envelope) -> Response {
     telemetry::keyed(&key);
     let taken = app
         .engine
-        .take(&key, Ask::Leave(Step::Roster { source }))
+        .take(&key, Ask::Leave(Job::RefreshRoster { source }))
         .await;
     let status = if taken.is_ok() { "answered" } else { "busy" };
     app.metrics
@@ -130,9 +130,9 @@ async fn mention(app: &App, envelope: &Envelope) -> Response {
     crash::point(Point::EventStored);
     let mut status = command::status(verb, &answer);
     let mut response = Answer::Received.into_response();
-    if let Some(step) = command::spoken_later(&heard, answer) {
+    if let Some(job) = command::spoken_later(&heard, answer) {
         let key = format!("answer:{}", heard.key);
-        if let Err(error) = app.engine.take(&key, Ask::Leave(step)).await {
+        if let Err(error) = app.engine.take(&key, Ask::Leave(job)).await {
             app.metrics.failed(&error);
             status = "busy";
             // Not 200: Slack delivers it again, and what was taken is taken once.

@@ -27,7 +27,7 @@ use rollback_domain::{
     policy::Confirm,
     refusal::Source,
     rollback::{Act, Confirmed, Spoken},
-    step::{Form, Step},
+    job::{Form, Job},
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -256,7 +256,7 @@ async fn click(app: &App, payload: Payload) -> Response {
         Meant::Open(form) => {
             let clicked_at = app.engine.clock.now();
             let clicked_at = slack_moment(&clicked).map_or(clicked_at, |at| at.max(clicked_at));
-            let step = Step::Modal {
+            let job = Job::Modal {
                 form,
                 reply_to: heard.reply_to.clone(),
                 rollback,
@@ -268,7 +268,7 @@ async fn click(app: &App, payload: Payload) -> Response {
                 said: None,
                 id: heard.key.chars().take(250).collect(),
             };
-            app.engine.take(&heard.key, Ask::Leave(step)).await
+            app.engine.take(&heard.key, Ask::Leave(job)).await
         }
     };
     stored(taken.map(drop))
@@ -344,14 +344,14 @@ impl Payload {
 /// Says what a click stands for, as if it had been typed, and answers the clicker alone.
 async fn say(app: &App, heard: Heard, text: &str) -> Response {
     let (_, answer) = command::respond(app, heard.clone(), text).await;
-    let mut step = command::spoken_later(&heard, answer);
-    if let Some(Step::Tell { reply_to, .. }) = &mut step {
+    let mut job = command::spoken_later(&heard, answer);
+    if let Some(Job::Notify { reply_to, .. }) = &mut job {
         reply_to.clone_from(&heard.reply_to);
     }
-    match step {
-        Some(step) => stored(
+    match job {
+        Some(job) => stored(
             app.engine
-                .take(&format!("answer:{}", heard.key), Ask::Leave(step))
+                .take(&format!("answer:{}", heard.key), Ask::Leave(job))
                 .await
                 .map(drop),
         ),
@@ -359,9 +359,9 @@ async fn say(app: &App, heard: Heard, text: &str) -> Response {
     }
 }
 
-/// Leaves a click that does not fit to a step that records it.
+/// Leaves a click that does not fit to a job that records it.
 async fn forged(app: &App, heard: Heard, what: String) -> Result<(), crate::engine::Error> {
-    let step = Step::Forged {
+    let job = Job::RejectForged {
         by: heard.person,
         source: heard.source,
         channel: heard.channel,
@@ -370,7 +370,7 @@ async fn forged(app: &App, heard: Heard, what: String) -> Result<(), crate::engi
         id: heard.key.clone(),
     };
     app.engine
-        .take(&heard.key, Ask::Leave(step))
+        .take(&heard.key, Ask::Leave(job))
         .await
         .map(drop)
 }
@@ -530,7 +530,7 @@ async fn lacks(
 }
 
 /// What happens to a click of somebody who sends too much. Slack shows nothing of what a click is
-/// answered with but that it did not work, so they are told by a step: once a minute at most, so
+/// answered with but that it did not work, so they are told by a job: once a minute at most, so
 /// that a flood writes next to nothing.
 async fn too_much(
     app: &App,
@@ -541,7 +541,7 @@ async fn too_much(
 ) -> Response {
     app.metrics.too_much(over.whose());
     if over.untold {
-        let step = Step::Tell {
+        let job = Job::Notify {
             channel,
             person: person.id.clone(),
             thread: None,
@@ -549,7 +549,7 @@ async fn too_much(
             spoken: Spoken::from(&over.refusal()),
             id: format!("too-much:{}", person.id),
         };
-        if let Err(error) = app.engine.leave(&[step]).await {
+        if let Err(error) = app.engine.leave(&[job]).await {
             tracing::warn!(%error, "somebody could not be told that they send too much");
         }
     }

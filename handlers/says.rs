@@ -15,7 +15,7 @@ use crate::{
         },
         card::{self, time},
     },
-    store::{rollbacks, rosters, steps, timelines},
+    store::{rollbacks, rosters, jobs, timelines},
 };
 use rollback_domain::{
     grammar::{Request, ServiceRef, Wish},
@@ -156,7 +156,7 @@ pub async fn glass_count(app: &App) -> sqlx::Result<GlassCount> {
     Ok(GlassCount {
         lately: timelines::so_many(db, Kind::BreakGlass, back(1), now).await?,
         before: timelines::so_many(db, Kind::BreakGlass, back(2), back(1)).await?,
-        open: steps::so_many(db, "review").await?,
+        open: jobs::so_many(db, "review").await?,
     })
 }
 

@@ -16,7 +16,7 @@ use rollback_domain::{
     refusal::{Refusal, Source},
     release::Way,
     rollback::{Proposal, Rollback, Spoken},
-    step::Step,
+    job::Job,
     timeline::{Actor, Happening, Kind},
 };
 use std::collections::{BTreeSet, HashMap};
@@ -24,14 +24,14 @@ use std::collections::{BTreeSet, HashMap};
 /// The counter that numbers rollbacks.
 const NUMBERS: &str = "rollback";
 
-/// What a change leaves behind: rollbacks that it opens, timeline entries, steps.
+/// What a change leaves behind: rollbacks that it opens, timeline entries, jobs.
 #[derive(Debug, Default)]
 pub(super) struct Leaves {
     opened: Vec<Rollback>,
     /// What happened, in which incident.
     pub(super) happened: Vec<(i64, Happening)>,
     /// What is to be done, and when.
-    pub(super) steps: Vec<(Step, Timestamp)>,
+    pub(super) jobs: Vec<(Job, Timestamp)>,
 }
 
 impl Leaves {
@@ -40,14 +40,14 @@ impl Leaves {
         let (rollback, happening) = proposal.open(id, incident);
         self.opened.push(rollback);
         self.happened.push((incident, happening));
-        self.steps.push((Step::Drive { rollback: id }, now));
+        self.jobs.push((Job::Advance { rollback: id }, now));
     }
 
     /// Stores all of it.
     pub(super) async fn write(&self, tx: &mut Tx, now: Timestamp) -> sqlx::Result<()> {
         rollbacks::insert(tx, &self.opened).await?;
         timelines::append(tx, &self.happened, now).await?;
-        leave(tx, &self.steps, now).await
+        leave(tx, &self.jobs, now).await
     }
 }
 
@@ -144,14 +144,14 @@ impl Batch {
                 };
                 self.leaves.happened.push((incident, happening));
                 if let Some(thread) = echo {
-                    let step = Step::Post {
+                    let job = Job::Post {
                         channel: channel.clone(),
                         thread: thread.clone(),
                         under: None,
                         spoken: Spoken::Text(crate::messages::noted(*at, now, &by.name)),
                         id: format!("note:{key}"),
                     };
-                    self.leaves.steps.push((step, now));
+                    self.leaves.jobs.push((job, now));
                 }
                 Taken::Noted {
                     at: *at,
@@ -166,8 +166,8 @@ impl Batch {
                 }
                 Taken::Left
             }
-            Ask::Leave(step) => {
-                self.leaves.steps.push((step.clone(), now));
+            Ask::Leave(job) => {
+                self.leaves.jobs.push((job.clone(), now));
                 Taken::Left
             }
             Ask::Export {
@@ -182,7 +182,7 @@ impl Batch {
                     seen: None,
                 },
                 Some(latest) => {
-                    let step = Step::Export {
+                    let job = Job::Export {
                         incident: latest.id,
                         format: *format,
                         channel: channel.clone(),
@@ -191,7 +191,7 @@ impl Batch {
                         asked_by: Some(by.clone()),
                         id: key.to_owned(),
                     };
-                    self.leaves.steps.push((step, now));
+                    self.leaves.jobs.push((job, now));
                     Taken::Left
                 }
             },
@@ -303,7 +303,7 @@ impl Batch {
     /// else may have recorded it. A form is no click: it stays open while Slack has not heard the
     /// answer, and whoever saves it again sends the same.
     async fn replayed(&mut self, tx: &mut Tx, key: &str, ask: &Ask) -> Result<(), Error> {
-        let Ask::Leave(Step::Act {
+        let Ask::Leave(Job::Act {
             rollback,
             by,
             source: source @ Source::Button,

@@ -1,4 +1,4 @@
-//! One rollback without a server: the same engine and the same steps, in this process, alone with
+//! One rollback without a server: the same engine and the same jobs, in this process, alone with
 //! the record. What is to be said in Slack stays for the server, which finds it done.
 
 use super::{TOKEN, mistaken};

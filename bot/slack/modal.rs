@@ -12,7 +12,7 @@ use rollback_domain::{
     proof::spell,
     release::Survey,
     rollback::Rollback,
-    step::Form,
+    job::Form,
 };
 use slack_morphism::prelude::*;
 use std::time::Duration;

@@ -18,7 +18,7 @@ pub mod replies;
 pub mod rollbacks;
 pub mod rosters;
 pub mod standings;
-pub mod steps;
+pub mod jobs;
 pub mod timelines;
 pub mod tokens;
 

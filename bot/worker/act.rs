@@ -14,7 +14,7 @@ use crate::{
     slack::{Failure, Words, blocks},
     store::{
         messages, rollbacks, rosters,
-        steps::{Lease, Next},
+        jobs::{Lease, Next},
     },
 };
 use rollback_domain::{
@@ -24,13 +24,13 @@ use rollback_domain::{
     release::{Pin, Trouble},
     risk::Risk,
     rollback::{Command, Freeze, Rollback, Spoken},
-    step::{Step, Tend},
+    job::{Job, Tend},
     timeline::{Actor, Happening, Kind},
 };
 
 /// Lets a person act on a rollback.
 pub(super) async fn act(app: &App, lease: &Lease) -> Result<(), Error> {
-    let Step::Act {
+    let Job::Act {
         rollback,
         channel,
         by,
@@ -39,7 +39,7 @@ pub(super) async fn act(app: &App, lease: &Lease) -> Result<(), Error> {
         act,
         clicked,
         ..
-    } = &lease.step
+    } = &lease.job
     else {
         return Ok(());
     };
@@ -188,14 +188,14 @@ async fn is_its_own(
 
 /// Records a click that cannot have come from a message of ours.
 pub(super) async fn forged(app: &App, lease: &Lease) -> Result<(), Error> {
-    let Step::Forged {
+    let Job::RejectForged {
         by,
         source,
         channel,
         reply_to,
         what,
         ..
-    } = &lease.step
+    } = &lease.job
     else {
         return Ok(());
     };
@@ -212,7 +212,7 @@ pub(super) async fn forged(app: &App, lease: &Lease) -> Result<(), Error> {
 
 /// Lets a person act on a service: unpin, freeze, unfreeze.
 pub(super) async fn tend(app: &App, lease: &Lease) -> Result<(), Error> {
-    let Step::Tend {
+    let Job::ServiceAction {
         service,
         environment,
         by,
@@ -222,7 +222,7 @@ pub(super) async fn tend(app: &App, lease: &Lease) -> Result<(), Error> {
         reply_to,
         tend,
         id,
-    } = &lease.step
+    } = &lease.job
     else {
         return Ok(());
     };
@@ -367,7 +367,7 @@ pub(super) async fn tend(app: &App, lease: &Lease) -> Result<(), Error> {
         text,
         rollback: None,
     };
-    let post = Step::Post {
+    let post = Job::Post {
         channel: channel.clone(),
         thread: None,
         under: None,
@@ -383,14 +383,14 @@ pub(super) async fn tend(app: &App, lease: &Lease) -> Result<(), Error> {
         Tend::Unfreeze { .. } => Some(None),
         Tend::Unpin { .. } => None,
     };
-    let mut steps = vec![(post, now)];
+    let mut jobs = vec![(post, now)];
     if matches!(tend, Tend::Unpin { .. }) {
         // The board and the list of pins are to say it at once.
-        let survey = Step::Survey {
+        let survey = Job::Survey {
             service: service.clone(),
             environment: environment.clone(),
         };
-        steps.push((survey, now));
+        jobs.push((survey, now));
     }
     let extra = Extra {
         roster: read,
@@ -398,7 +398,7 @@ pub(super) async fn tend(app: &App, lease: &Lease) -> Result<(), Error> {
             .clone()
             .map(|freeze| (service.clone(), environment.clone(), freeze)),
         recorded: Some((channel.clone(), happening)),
-        steps,
+        jobs,
         ..Extra::default()
     };
     match (freeze, open) {

@@ -9,7 +9,7 @@ use crate::{
     slack::Failure,
     store::{
         standings,
-        steps::{Lease, Next},
+        jobs::{Lease, Next},
         tokens,
     },
 };

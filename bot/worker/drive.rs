@@ -18,7 +18,7 @@ use crate::{
     slack::Failure,
     store::{
         messages, rollbacks, rosters,
-        steps::{self, Lease, Next},
+        jobs::{self, Lease, Next},
     },
     telemetry,
 };
@@ -31,7 +31,7 @@ use rollback_domain::{
     refusal::{Refusal, Source},
     release::{Pin, Progress, Receipt, Surface, Survey, Trouble},
     rollback::{Command, Rollback, Spoken, State},
-    step::Step,
+    job::Job,
     timeline::{Actor, Happening, Kind},
 };
 use std::{
@@ -361,7 +361,7 @@ impl Drive<'_> {
         crash::point(Point::AskingStored);
         let platform = self.provider.nature(rollback.aim.way()).platform;
         let stood = began.elapsed();
-        let asks = stood < ASK_WITHIN.min(steps::lasts() / 2);
+        let asks = stood < ASK_WITHIN.min(jobs::lasts() / 2);
         let answer = if asks {
             crash::point(Point::AskingNow);
             let answer = self.provider.roll_back(rollback).await;
@@ -419,7 +419,7 @@ impl Drive<'_> {
         }
     }
 
-    /// The platform has answered, and somebody else has the step by now: they have called the
+    /// The platform has answered, and somebody else has the job by now: they have called the
     /// answer lost and read back. What it was is for the record; and if they have given up before
     /// the platform took it, everybody must know.
     async fn answered_late(
@@ -445,7 +445,7 @@ impl Drive<'_> {
                 rollback: Some(id),
             },
         };
-        let mut steps = vec![Step::Survey {
+        let mut jobs = vec![Job::Survey {
             service: rollback.service.clone(),
             environment: rollback.environment.clone(),
         }];
@@ -456,7 +456,7 @@ impl Drive<'_> {
             )
         });
         if let Some(now) = given_up.filter(|_| answer.is_ok()) {
-            steps.push(Step::Post {
+            jobs.push(Job::Post {
                 channel: now.channel.clone(),
                 thread: None,
                 under: None,
@@ -469,7 +469,7 @@ impl Drive<'_> {
             });
         }
         // First what everybody must know.
-        engine.leave(&steps).await?;
+        engine.leave(&jobs).await?;
         engine.take(&format!("late:RB-{id}"), late).await.map(drop)
     }
 
@@ -481,11 +481,11 @@ impl Drive<'_> {
                 let mut extra = Extra::default();
                 if self.has_moved(&progress) {
                     // The board and the list of pins are to say it at once.
-                    let survey = Step::Survey {
+                    let survey = Job::Survey {
                         service: self.rollback.service.clone(),
                         environment: self.rollback.environment.clone(),
                     };
-                    extra.steps.push((survey, self.app.engine.clock.now()));
+                    extra.jobs.push((survey, self.app.engine.clock.now()));
                 }
                 self.put_with(Command::Observed { progress }, extra).await
             }
@@ -509,7 +509,7 @@ impl Drive<'_> {
     async fn prove(self, seen: Option<(Vec<Surface>, Pin)>) -> Result<(), Error> {
         if self.rollback.proof.last.is_none() {
             // What the board shows was read before production moved.
-            let survey = Step::Survey {
+            let survey = Job::Survey {
                 service: self.rollback.service.clone(),
                 environment: self.rollback.environment.clone(),
             };

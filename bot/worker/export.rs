@@ -12,7 +12,7 @@ use minijinja::{
     value::{Enumerator, Object, ObjectRepr, Serde},
 };
 use rollback_domain::{
-    step::Format,
+    job::Format,
     timeline::{Actor, Entry},
 };
 use serde::{

@@ -8,7 +8,7 @@ use crate::{
     slack::glass,
     store::{
         messages, rollbacks,
-        steps::{Lease, Next},
+        jobs::{Lease, Next},
     },
 };
 use rollback_domain::rollback::{Command, Rollback};

@@ -21,12 +21,12 @@ use crate::{
         messages,
         missed::{self, Change, Missed},
         rollbacks,
-        steps::{Lease, Next},
+        jobs::{Lease, Next},
     },
 };
 use rollback_domain::{
     rollback::{Glass, Spoken, State},
-    step::Step,
+    job::Job,
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -71,7 +71,7 @@ pub(super) async fn late(app: &App, lease: &Lease, channel: &str) -> Result<(), 
     // Said after all: only Slack's answer was lost. One place after the other, so that a limit of
     // Slack's in between loses nothing.
     if let Some(tried) = batch.iter().find(|row| row.tried) {
-        let thread = thread(app, &tried.what.step).await?;
+        let thread = thread(app, &tried.what.job).await?;
         let found = match app.slack.keys(channel, thread.as_deref()).await {
             // A thread whose card was deleted has nothing in it.
             Err(Failure::Never(code)) if code == "thread_not_found" => Ok(BTreeMap::new()),
@@ -83,7 +83,7 @@ pub(super) async fn late(app: &App, lease: &Lease, channel: &str) -> Result<(), 
         };
         let mut keys = vec![];
         for row in batch.iter().filter(|row| row.tried) {
-            if self::thread(app, &row.what.step).await? == thread {
+            if self::thread(app, &row.what.job).await? == thread {
                 keys.push(row.key.clone());
             }
         }
@@ -150,15 +150,15 @@ async fn fail(
 }
 
 /// The thread in which something was to be said; none: in the channel.
-async fn thread(app: &App, step: &Step) -> sqlx::Result<Option<String>> {
-    match step {
-        Step::Post {
+async fn thread(app: &App, job: &Job) -> sqlx::Result<Option<String>> {
+    match job {
+        Job::Post {
             under: Some(rollback),
             ..
         } => Ok(messages::get(&app.engine.db, &card_key(*rollback))
             .await?
             .ts),
-        Step::Post { thread, .. } => Ok(thread.clone()),
+        Job::Post { thread, .. } => Ok(thread.clone()),
         _ => Ok(None),
     }
 }
@@ -182,12 +182,12 @@ async fn lines(app: &App, rows: &[&Missed]) -> Result<Result<Vec<Line>, Failure>
     let mut names: BTreeMap<&str, String> = BTreeMap::new();
     let mut lines = vec![];
     for row in rows {
-        let text = match (&row.what.text, &row.what.step) {
+        let text = match (&row.what.text, &row.what.job) {
             (Some(text), _) => text.clone(),
-            (None, Step::Post { spoken, .. }) if pings.contains(row.key.as_str()) => {
+            (None, Job::Post { spoken, .. }) if pings.contains(row.key.as_str()) => {
                 spoken_with(spoken, mention)
             }
-            (None, Step::Post { spoken, .. }) => {
+            (None, Job::Post { spoken, .. }) => {
                 let people = match spoken {
                     Spoken::Naming(_, people) | Spoken::Refused(_, _, people) => people.as_slice(),
                     Spoken::Text(_) | Spoken::Mrkdwn(_) => &[],
@@ -208,7 +208,7 @@ async fn lines(app: &App, rows: &[&Missed]) -> Result<Result<Vec<Line>, Failure>
                 let named = |id: &str| names.get(id).cloned().unwrap_or("somebody".into());
                 spoken_with(spoken, named)
             }
-            (None, step) => escape(&format!("{} {}", step.kind(), step.key())),
+            (None, job) => escape(&format!("{} {}", job.kind(), job.key())),
         };
         lines.push(Line { at: row.at, text });
     }

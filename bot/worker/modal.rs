@@ -9,13 +9,13 @@ use crate::{
     slack::{Words, modal},
     store::{
         rollbacks,
-        steps::{Lease, Next},
+        jobs::{Lease, Next},
     },
 };
 use rollback_domain::{
     authority::Roster,
     refusal::{Refusal, Source},
-    step::{Form, Step},
+    job::{Form, Job},
 };
 use std::time::Duration;
 
@@ -24,7 +24,7 @@ const TRIGGER_LIVES: Duration = Duration::from_secs(3);
 
 /// Opens and fills it.
 pub(super) async fn open(app: &App, lease: &Lease) -> Result<(), Error> {
-    let Step::Modal {
+    let Job::Modal {
         form,
         reply_to,
         rollback,
@@ -35,7 +35,7 @@ pub(super) async fn open(app: &App, lease: &Lease) -> Result<(), Error> {
         clicked_at,
         said,
         id,
-    } = &lease.step
+    } = &lease.job
     else {
         return Ok(());
     };

@@ -8,13 +8,13 @@ use crate::{
     pagerduty::Trouble,
     store::{
         rollbacks,
-        steps::{Lease, Next},
+        jobs::{Lease, Next},
     },
 };
 use rollback_domain::{
     refusal::Source,
     rollback::{Page, Rollback, Spoken},
-    step::Step,
+    job::Job,
     timeline::{Actor, Happening, Kind},
 };
 use serde_json::json;
@@ -91,7 +91,7 @@ pub(super) async fn page(app: &App, lease: &Lease, id: u64, page: &Page) -> Resu
                 && !by_now.is_some_and(|rollback| is_wanted(&rollback, key))
             {
                 let page = Page::Resolve { key: key.clone() };
-                extra.steps.push((Step::Page { rollback: id, page }, now));
+                extra.jobs.push((Job::Page { rollback: id, page }, now));
             }
             app.engine.end(lease, Next::Done, extra).await?;
             crash::point(Point::PageStored);
@@ -102,7 +102,7 @@ pub(super) async fn page(app: &App, lease: &Lease, id: u64, page: &Page) -> Resu
             let (text, spoken) = match page {
                 Page::Trigger { key, .. } => {
                     let text = format!("PagerDuty could not be told, nobody was paged: {why}");
-                    let post = Step::Post {
+                    let post = Job::Post {
                         channel: rollback.channel.clone(),
                         thread: None,
                         under: None,
@@ -126,7 +126,7 @@ pub(super) async fn page(app: &App, lease: &Lease, id: u64, page: &Page) -> Resu
             let extra = Extra {
                 happened: Some((rollback.incident, happening)),
                 // Not before the words that say whom it asks.
-                steps: spoken
+                jobs: spoken
                     .map(|post| (post, later(app, SAID_BY)))
                     .into_iter()
                     .collect(),

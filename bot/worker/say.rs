@@ -15,7 +15,7 @@ use crate::{
         missed::{self, Change, Missed, What},
         replies::{self, Reply},
         rollbacks,
-        steps::{Lease, Next},
+        jobs::{Lease, Next},
     },
     telemetry,
 };
@@ -23,7 +23,7 @@ use rollback_domain::{
     people::{Person, Standing},
     refusal::{Refusal, Source},
     rollback::{Rollback, Spoken, State},
-    step::{Format, Step},
+    job::{Format, Job},
     timeline::{Actor, Happening, Kind},
 };
 use std::time::Duration;
@@ -93,7 +93,7 @@ async fn is_missed(app: &App, lease: &Lease, channel: &str) -> Result<bool, Erro
     Ok(late || missed::any(&app.engine.db, channel).await?)
 }
 
-/// Leaves what a step was to say to the one message that tells what a channel has missed.
+/// Leaves what a job was to say to the one message that tells what a channel has missed.
 async fn miss(
     app: &App,
     lease: &Lease,
@@ -107,7 +107,7 @@ async fn miss(
         tried: lease.attempt > 1,
         batch: None,
         what: What {
-            step: lease.step.clone(),
+            job: lease.job.clone(),
             text,
         },
     };
@@ -136,7 +136,7 @@ pub(super) async fn put(
         let next = Next::Wait(soonest);
         return app.engine.end(lease, next, Extra::default()).await;
     }
-    let (before, after) = crash::around(&lease.step, sent.ts.is_some());
+    let (before, after) = crash::around(&lease.job, sent.ts.is_some());
     crash::point(before);
     let result = match &sent.ts {
         Some(ts) => match edit(app, lease, channel, ts, &words).await {
@@ -167,8 +167,8 @@ pub(super) async fn put(
                 doubt(app, lease, key, &ended).await?;
             }
             ended?;
-            crash::point(match lease.step {
-                Step::Outcome { .. } => Point::OutcomeStored,
+            crash::point(match lease.job {
+                Job::AnnounceOutcome { .. } => Point::OutcomeStored,
                 _ => Point::CardStored,
             });
             Ok(())
@@ -180,7 +180,7 @@ pub(super) async fn put(
                 && lease.attempt == 1
                 && matches!(code.as_str(), "not_in_channel" | "channel_not_found")
             {
-                let tell = Step::Tell {
+                let tell = Job::Notify {
                     channel: channel.clone(),
                     person: rollback.requester.id.clone(),
                     thread: None,
@@ -191,7 +191,7 @@ pub(super) async fn put(
                     )),
                     id: format!("RB-{}:cannot-post", rollback.id),
                 };
-                extra.steps.push((tell, now));
+                extra.jobs.push((tell, now));
             }
             app.engine
                 .end(
@@ -232,7 +232,7 @@ pub(super) async fn put(
     }
 }
 
-/// What was edited by somebody who had lost the step is brought right again.
+/// What was edited by somebody who had lost the job is brought right again.
 async fn doubt(
     app: &App,
     lease: &Lease,
@@ -240,8 +240,8 @@ async fn doubt(
     ended: &Result<(), Error>,
 ) -> Result<(), Error> {
     if matches!(ended, Err(Error::Fenced)) {
-        tracing::warn!(key, "edited after somebody else had the step; done again");
-        app.engine.doubt(key, &lease.step).await?;
+        tracing::warn!(key, "edited after somebody else had the job; done again");
+        app.engine.doubt(key, &lease.job).await?;
     }
     Ok(())
 }
@@ -299,14 +299,14 @@ async fn post_once(
 
 /// Tells one person something: by the address that came with what they did, else in the channel.
 pub(super) async fn tell(app: &App, lease: &Lease) -> Result<(), Error> {
-    let Step::Tell {
+    let Job::Notify {
         channel,
         person,
         thread,
         reply_to,
         spoken,
         ..
-    } = &lease.step
+    } = &lease.job
     else {
         return Ok(());
     };
@@ -332,7 +332,7 @@ pub(super) struct To<'a> {
     pub(super) reply_to: Option<&'a str>,
 }
 
-/// Tells one person no, writes that into the channel's timeline, and ends the step.
+/// Tells one person no, writes that into the channel's timeline, and ends the job.
 pub(super) async fn refuse(
     app: &App,
     lease: &Lease,
@@ -342,24 +342,24 @@ pub(super) async fn refuse(
     refusal: &Refusal,
 ) -> Result<(), Error> {
     let now = app.engine.clock.now();
-    let tell = Step::Tell {
+    let tell = Job::Notify {
         channel: to.channel.to_owned(),
         person: to.person.id.clone(),
         thread: to.thread.map(str::to_owned),
         reply_to: to.reply_to.map(str::to_owned),
         spoken: Spoken::from(refusal),
-        id: format!("refused:{}:{}", lease.step.kind(), lease.step.key()),
+        id: format!("refused:{}:{}", lease.job.kind(), lease.job.key()),
     };
     let happening = refused(to.person, source, verb, refusal, None, now);
     let extra = Extra {
         recorded: Some((to.channel.to_owned(), happening)),
-        steps: vec![(tell, now)],
+        jobs: vec![(tell, now)],
         ..Extra::default()
     };
     app.engine.end(lease, Next::Done, extra).await
 }
 
-/// Says something to one person and ends the step.
+/// Says something to one person and ends the job.
 pub(super) async fn whisper(
     app: &App,
     lease: &Lease,
@@ -407,13 +407,13 @@ pub(super) async fn whisper(
 
 /// Says something where everybody sees it.
 pub(super) async fn post(app: &App, lease: &Lease) -> Result<(), Error> {
-    let Step::Post {
+    let Job::Post {
         channel,
         thread,
         under,
         spoken,
         id,
-    } = &lease.step
+    } = &lease.job
     else {
         return Ok(());
     };
@@ -467,7 +467,7 @@ pub(super) async fn post(app: &App, lease: &Lease) -> Result<(), Error> {
 
 /// Uploads a timeline: into the thread it was asked for in, else under the card.
 pub(super) async fn export(app: &App, lease: &Lease) -> Result<(), Error> {
-    let Step::Export {
+    let Job::Export {
         incident,
         format,
         channel,
@@ -475,7 +475,7 @@ pub(super) async fn export(app: &App, lease: &Lease) -> Result<(), Error> {
         thread,
         asked_by,
         id,
-    } = &lease.step
+    } = &lease.job
     else {
         return Ok(());
     };
@@ -620,7 +620,7 @@ async fn not_written(
         let next = Next::Retry(later(app, Duration::from_secs(60)), unwritten.to_string());
         return app.engine.end(lease, next, Extra::default()).await;
     }
-    let tell = asked_by.map(|person| Step::Tell {
+    let tell = asked_by.map(|person| Job::Notify {
         channel: channel.to_owned(),
         person: person.id.clone(),
         thread: None,
@@ -628,11 +628,11 @@ async fn not_written(
         spoken: Spoken::Text(format!(
             "The timeline of INC-{incident} could not be put into a file: {unwritten}. Nothing was uploaded. Whoever runs me finds it in the log; the entries are in the database, in the table `timeline`."
         )),
-        id: format!("unwritten:{}", lease.step.key()),
+        id: format!("unwritten:{}", lease.job.key()),
     });
     let now = app.engine.clock.now();
     let extra = Extra {
-        steps: tell.map(|tell| (tell, now)).into_iter().collect(),
+        jobs: tell.map(|tell| (tell, now)).into_iter().collect(),
         ..Extra::default()
     };
     app.engine.end(lease, Next::Done, extra).await

@@ -16,7 +16,7 @@ use crate::{
     },
     store::{
         rollbacks,
-        steps::{Lease, Next},
+        jobs::{Lease, Next},
     },
 };
 use rollback_domain::{
@@ -27,13 +27,13 @@ use rollback_domain::{
     refusal::{Refusal, Source, sentence},
     release::{Survey, Trouble},
     rollback::State,
-    step::{Show, Step},
+    job::{Show, Job},
 };
 use std::time::Duration;
 
 /// Shows one person a plan or the list of releases.
 pub(super) async fn show(app: &App, lease: &Lease) -> Result<(), Error> {
-    let Step::Show {
+    let Job::Query {
         show,
         service,
         environment,
@@ -42,7 +42,7 @@ pub(super) async fn show(app: &App, lease: &Lease) -> Result<(), Error> {
         thread,
         reply_to,
         ..
-    } = &lease.step
+    } = &lease.job
     else {
         return Ok(());
     };

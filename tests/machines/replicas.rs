@@ -105,7 +105,7 @@ impl Scene {
             let words = [
                 "fenced",
                 "lost the lease",
-                "the lease on this step was lost",
+                "the lease on this job was lost",
             ];
             words.iter().any(|words| log.contains(words))
         };

@@ -287,7 +287,7 @@ api_url = "{slack}"
     }
 
     async fn next_due(&self) -> Option<Timestamp> {
-        let waiting = store::steps::waiting(&self.app().engine.db).await.unwrap();
+        let waiting = store::jobs::waiting(&self.app().engine.db).await.unwrap();
         waiting
             .into_iter()
             .find(|(kind, ..)| !["survey", "roster", "standings"].contains(&kind.as_str()))
@@ -296,7 +296,7 @@ api_url = "{slack}"
 
     async fn note_left_over(&mut self) {
         let now = self.clock.now();
-        let waiting = store::steps::waiting(&self.app().engine.db).await.unwrap();
+        let waiting = store::jobs::waiting(&self.app().engine.db).await.unwrap();
         self.left_over = waiting
             .into_iter()
             .filter(|(_, _, at, _)| *at <= now)
@@ -440,7 +440,7 @@ impl Drop for World {
             "",
             "something was said that nobody read"
         );
-        assert_eq!(self.left_over, Vec::<String>::new(), "steps were left over");
+        assert_eq!(self.left_over, Vec::<String>::new(), "jobs were left over");
     }
 }
 

@@ -159,7 +159,7 @@ impl Draft {
         match self.rollback.state {
             State::Proposed { .. } => self.wait_on(policy),
             ref state if state.is_ended() => {}
-            // Poking an earlier moment never moves the drive step later.
+            // Poking an earlier moment never moves the drive job later.
             _ => self.drive_at = Some(after(self.now, policy.check_every)),
         }
     }
@@ -275,7 +275,7 @@ impl Draft {
         }
     }
 
-    /// Has the step that asks for the review look at once, and find that nothing is to be asked.
+    /// Has the job that asks for the review look at once, and find that nothing is to be asked.
     fn forget_review(&mut self) {
         self.says.push(Say::ReviewAt { at: self.now });
     }

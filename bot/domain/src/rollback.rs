@@ -782,7 +782,7 @@ pub struct Decision {
     pub opens: Option<Proposal>,
 }
 
-/// Something to be said, left behind as a step.
+/// Something to be said, left behind as a job.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "say", rename_all = "snake_case")]
 #[expect(missing_docs, reason = "the fields are what their names say")]
