@@ -3,8 +3,8 @@
 //! Every change of a rollback, its timeline entries and the jobs it leaves behind are committed
 //! in one transaction, by the functions here and nowhere else. Nothing here touches the network.
 
-mod taking;
-mod together;
+mod batch;
+mod shared_commits;
 
 use crate::{
     clock::Clock,
@@ -12,30 +12,29 @@ use crate::{
     store::{
         Db, Tx,
         health::Health,
-        messages, missed,
-        replies::{self, Reply},
-        rollbacks, rosters,
         jobs::{self, Ended, Lease, Next},
-        timelines,
+        messages,
+        replies::{self, Reply},
+        rollbacks, rosters, timelines, undelivered,
     },
     telemetry,
 };
+use batch::Changes;
 use jiff::Timestamp;
 use rollback_domain::{
     authority::{self, Found},
     decide::decide,
+    job::{Format, Job},
     people::Person,
     policy::Policy,
     refusal::{Refusal, Source},
     release::Survey,
-    rollback::{self, Command, Decision, Freeze, Proposal, Rollback, Say, Spoken},
-    job::{Format, Job},
-    timeline::{Actor, Happening, Kind},
+    rollback::{self, Command, Decision, Freeze, Message, Notice, Proposal, Rollback},
+    timeline::{Actor, Kind, TimelineEvent},
 };
 use serde::{Deserialize, Serialize};
+use shared_commits::Queue;
 use std::{sync::Arc, time::Duration};
-use taking::Leaves;
-use together::Queue;
 use tokio::sync::Notify;
 
 /// How long input is recognised when it comes again: longer than Slack retries.
@@ -74,7 +73,7 @@ pub enum Error {
 
 /// What a person or Slack sends, ready to be taken. Taking it is one transaction.
 #[derive(Clone, Debug)]
-pub enum Ask {
+pub enum Submission {
     /// Open a rollback.
     Propose(Proposal),
     /// Write a note into the channel's timeline.
@@ -92,14 +91,14 @@ pub enum Ask {
         /// Where to echo it by a job, when the answer itself cannot: the thread.
         echo: Option<Option<String>>,
     },
-    /// Leave a job behind.
-    Leave(Job),
+    /// Enqueue a job.
+    Enqueue(Job),
     /// Write into the channel's timeline, if an incident is going on there.
     Record {
         /// The channel.
         channel: String,
         /// What happened.
-        happening: Happening,
+        event: TimelineEvent,
     },
     /// Put a channel's timeline into a file.
     Export {
@@ -117,7 +116,7 @@ pub enum Ask {
 /// How something that was asked was taken.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "taken", rename_all = "snake_case")]
-pub enum Taken {
+pub enum Outcome {
     /// A rollback is open.
     Opened {
         /// Its number.
@@ -126,7 +125,8 @@ pub enum Taken {
     /// Nothing was done, and this is why.
     Refused {
         /// The sentence.
-        spoken: Spoken,
+        #[serde(rename = "spoken")]
+        message: Message,
         /// The rollback that is in the way, to be shown with it.
         #[serde(default)]
         see: Option<u64>,
@@ -142,18 +142,19 @@ pub enum Taken {
         recorded_at: Timestamp,
     },
     /// It will be done.
-    Left,
+    #[serde(rename = "left")]
+    Queued,
 }
 
 /// What a completed job leads to besides the change of a rollback.
 #[derive(Clone, Debug, Default)]
-pub struct Extra {
+pub struct SideEffects {
     /// What Slack has now, by message key and channel.
     pub sent: Option<(String, String, messages::Sent)>,
     /// What becomes of what a channel has missed.
-    pub missed: Option<(String, missed::Change)>,
+    pub undelivered: Option<(String, undelivered::Change)>,
     /// What the platform served: service, environment, survey.
-    pub saw: Option<(String, String, Survey)>,
+    pub survey: Option<(String, String, Survey)>,
     /// Who was found in the sources of roles.
     pub roster: Vec<(authority::Source, Found)>,
     /// What is wished for a service: service, environment, a freeze or none.
@@ -161,9 +162,9 @@ pub struct Extra {
     /// What is said to an address of our own.
     pub reply: Option<(String, Reply)>,
     /// What else goes into a timeline.
-    pub happened: Option<(i64, Happening)>,
+    pub event: Option<(i64, TimelineEvent)>,
     /// What goes into the timeline of a channel, which begins with it if there is none.
-    pub recorded: Option<(String, Happening)>,
+    pub recorded: Option<(String, TimelineEvent)>,
     /// What else is to be done, and when.
     pub jobs: Vec<(Job, Timestamp)>,
 }
@@ -199,17 +200,17 @@ impl Engine {
         id: u64,
         command: Command,
         policy: &Policy,
-        extra: Extra,
+        effects: SideEffects,
     ) -> Result<Result<Rollback, Refusal>, Error> {
         let mut tx = self.db.begin().await?;
         let found = rollbacks::lock(&mut tx, id).await?;
         // Whoever had the lock before was earlier.
         let now = self.clock.now();
         let Some(rollback) = found else {
-            self.finish(tx, lease, Next::Done, extra, now).await?;
+            self.finish(tx, lease, Next::Done, effects, now).await?;
             return Ok(Err(Refusal::UnknownRollback { id }));
         };
-        telemetry::incident(&rollback);
+        telemetry::record_incident(&rollback);
         let goes_on = !rollback.state.is_ended();
         let person = match &command {
             Command::Person {
@@ -257,27 +258,27 @@ impl Engine {
                     tx.commit().await?;
                     self.bell.notify_one();
                 } else {
-                    self.finish(tx, lease, next, extra, now).await?;
+                    self.finish(tx, lease, next, effects, now).await?;
                 }
                 if goes_on && rollback.state.is_ended() {
-                    telemetry::ended(&rollback);
+                    telemetry::record_end(&rollback);
                 }
                 Ok(Ok(rollback))
             }
             Err(refusal) => {
-                let mut extra = extra;
+                let mut effects = effects;
                 if let Some((by, source, reply_to, verb)) = person {
-                    let happening = refused(&by, source, verb, &refusal, Some(id), now);
-                    timelines::append(&mut tx, &[(rollback.incident, happening)], now).await?;
+                    let event = refused(&by, source, verb, &refusal, Some(id), now);
+                    timelines::append(&mut tx, &[(rollback.incident, event)], now).await?;
                     let tell = Job::Notify {
                         channel: rollback.channel.clone(),
                         person: by.id,
                         thread: None,
                         reply_to,
-                        spoken: Spoken::from(&refusal),
+                        message: Message::from(&refusal),
                         id: format!("refused:{}", lease.job.key()),
                     };
-                    extra.jobs.push((tell, now));
+                    effects.jobs.push((tell, now));
                 }
                 let next = match lease.job {
                     // It is driven again by whatever changed it, or looks at itself once more.
@@ -286,17 +287,17 @@ impl Engine {
                     }
                     _ => Next::Done,
                 };
-                self.finish(tx, lease, next, extra, now).await?;
+                self.finish(tx, lease, next, effects, now).await?;
                 Ok(Err(refusal))
             }
         }
     }
 
     /// Ends a job that changes no rollback.
-    pub async fn end(&self, lease: &Lease, next: Next, extra: Extra) -> Result<(), Error> {
+    pub async fn end(&self, lease: &Lease, next: Next, effects: SideEffects) -> Result<(), Error> {
         let now = self.clock.now();
         let tx = self.db.begin().await?;
-        self.finish(tx, lease, next, extra, now).await
+        self.finish(tx, lease, next, effects, now).await
     }
 
     async fn store(
@@ -308,9 +309,9 @@ impl Engine {
     ) -> Result<Rollback, Error> {
         let Decision {
             rollback,
-            happenings,
+            events,
             drive_at,
-            says,
+            notices,
             opens,
         } = decision;
         let id = rollback.id;
@@ -324,51 +325,49 @@ impl Engine {
             }
             None => None,
         };
-        let mut leaves = Leaves::default();
+        let mut changes = Changes::default();
         let incident = rollback.incident;
-        leaves.happened.extend(
-            happenings
-                .into_iter()
-                .map(|happening| (incident, happening)),
-        );
+        changes
+            .events
+            .extend(events.into_iter().map(|event| (incident, event)));
         if poke_drive && let Some(at) = drive_at {
-            leaves.jobs.push((Job::Advance { rollback: id }, at));
+            changes.jobs.push((Job::Advance { rollback: id }, at));
         }
-        for (n, say) in says.into_iter().enumerate() {
+        for (n, say) in notices.into_iter().enumerate() {
             let at = match &say {
-                Say::ReviewAt { at } => *at,
+                Notice::ReviewAt { at } => *at,
                 _ => now,
             };
             let job = match say {
-                Say::Card => Job::Card { rollback: id },
-                Say::Outcome => Job::AnnounceOutcome { rollback: id },
-                Say::Tell {
+                Notice::Card => Job::Card { rollback: id },
+                Notice::Outcome => Job::AnnounceOutcome { rollback: id },
+                Notice::Tell {
                     person,
                     reply_to,
-                    spoken,
+                    message,
                 } => Job::Notify {
                     channel: rollback.channel.clone(),
                     person,
                     thread: None,
                     reply_to,
-                    spoken,
+                    message,
                     id: format!("RB-{id}:{}:{n}", rollback.revision),
                 },
-                Say::Post {
-                    spoken,
+                Notice::Post {
+                    message,
                     in_thread,
                     key,
                 } => Job::Post {
                     channel: rollback.channel.clone(),
                     thread: None,
                     under: in_thread.then_some(id),
-                    spoken,
+                    message,
                     id: format!("RB-{id}:{key}"),
                 },
-                Say::Page { page } => Job::Page { rollback: id, page },
-                Say::Glass => Job::BreakGlassMessage { rollback: id },
-                Say::ReviewAt { .. } => Job::RequestReview { rollback: id },
-                Say::Export { why } => Job::Export {
+                Notice::Page { page } => Job::Page { rollback: id, page },
+                Notice::BreakGlass => Job::BreakGlassMessage { rollback: id },
+                Notice::ReviewAt { .. } => Job::RequestReview { rollback: id },
+                Notice::Export { why } => Job::Export {
                     incident: rollback.incident,
                     format: Format::Markdown,
                     channel: rollback.channel.clone(),
@@ -378,12 +377,12 @@ impl Engine {
                     id: format!("RB-{id}:{why}"),
                 },
             };
-            leaves.jobs.push((job, at));
+            changes.jobs.push((job, at));
         }
         if let Some((id, proposal)) = opens {
-            leaves.open(id, proposal, incident, now);
+            changes.open(id, proposal, incident, now);
         }
-        leaves.write(tx, now).await?;
+        changes.write(tx, now).await?;
         Ok(rollback)
     }
 
@@ -392,33 +391,33 @@ impl Engine {
         mut tx: Tx,
         lease: &Lease,
         next: Next,
-        extra: Extra,
+        effects: SideEffects,
         now: Timestamp,
     ) -> Result<(), Error> {
-        if let Some((channel, change)) = &extra.missed {
-            missed::change(&mut tx, channel, change, now).await?;
+        if let Some((channel, change)) = &effects.undelivered {
+            undelivered::change(&mut tx, channel, change, now).await?;
         }
-        if let Some((service, environment, survey)) = &extra.saw {
-            rollbacks::saw(&mut tx, service, environment, survey, now).await?;
+        if let Some((service, environment, survey)) = &effects.survey {
+            rollbacks::record_survey(&mut tx, service, environment, survey, now).await?;
         }
-        if let Some((service, environment, freeze)) = &extra.froze {
+        if let Some((service, environment, freeze)) = &effects.froze {
             rosters::freeze(&mut tx, service, environment, freeze.as_ref()).await?;
         }
-        if let Some((channel, happening)) = extra.recorded {
+        if let Some((channel, event)) = effects.recorded {
             let incident = timelines::incident_of(&mut tx, &channel, now).await?;
-            timelines::append(&mut tx, &[(incident, happening)], now).await?;
+            timelines::append(&mut tx, &[(incident, event)], now).await?;
         }
-        if let Some(happened) = extra.happened {
-            timelines::append(&mut tx, &[happened], now).await?;
+        if let Some(event) = effects.event {
+            timelines::append(&mut tx, &[event], now).await?;
         }
         // After the timeline, in the order of the sources: everybody locks these rows in one order.
-        for (source, found) in &extra.roster {
-            rosters::saw(&mut tx, source, found, now).await?;
+        for (source, found) in &effects.roster {
+            rosters::record(&mut tx, source, found, now).await?;
         }
-        if let Some((address, reply)) = &extra.reply {
+        if let Some((address, reply)) = &effects.reply {
             replies::put(&mut tx, address, reply, now).await?;
         }
-        leave(&mut tx, &extra.jobs, now).await?;
+        enqueue(&mut tx, &effects.jobs, now).await?;
         if matches!(lease.job, Job::Survey { .. }) {
             let two_days_ago = now.checked_sub(REMEMBERED).unwrap_or(now);
             messages::sweep(&mut tx, two_days_ago).await?;
@@ -428,7 +427,7 @@ impl Engine {
         if ended == Ended::Lost {
             return Err(Error::Fenced);
         }
-        if let Some((key, channel, mut sent)) = extra.sent {
+        if let Some((key, channel, mut sent)) = effects.sent {
             // Perhaps because somebody else has sent it too: which was the last is not known.
             if ended == Ended::Poked {
                 sent.revision = 0;
@@ -442,18 +441,18 @@ impl Engine {
 
     /// A message was edited under a lease that was lost: whoever has the job may have edited it
     /// before, to what is true now. `job` does it again.
-    pub async fn doubt(&self, key: &str, job: &Job) -> Result<(), Error> {
+    pub async fn invalidate(&self, key: &str, job: &Job) -> Result<(), Error> {
         let now = self.clock.now();
         let mut tx = self.db.begin().await?;
         jobs::poke(&mut tx, &[(job.clone(), now)]).await?;
-        messages::doubt(&mut tx, key).await?;
+        messages::invalidate(&mut tx, key).await?;
         tx.commit().await?;
         self.bell.notify_one();
         Ok(())
     }
 
     /// Leaves jobs behind at start-up.
-    pub async fn leave(&self, jobs: &[Job]) -> Result<(), Error> {
+    pub async fn enqueue(&self, jobs: &[Job]) -> Result<(), Error> {
         let now = self.clock.now();
         let mut tx = self.db.begin().await?;
         let jobs: Vec<(Job, Timestamp)> = jobs.iter().map(|job| (job.clone(), now)).collect();
@@ -466,16 +465,16 @@ impl Engine {
 
 /// Leaves jobs behind. What is to be told at an address of our own is told at once: whoever
 /// waits there reads the record. Whoever does not wait there any more is told in Slack.
-async fn leave(tx: &mut Tx, jobs: &[(Job, Timestamp)], now: Timestamp) -> sqlx::Result<()> {
+async fn enqueue(tx: &mut Tx, jobs: &[(Job, Timestamp)], now: Timestamp) -> sqlx::Result<()> {
     let mut left = Vec::with_capacity(jobs.len());
     for (job, at) in jobs {
         if let Job::Notify {
             reply_to: Some(address),
-            spoken,
+            message,
             ..
         } = job
             && replies::is_ours(address)
-            && replies::put(tx, address, &Reply::from(spoken), now).await?
+            && replies::put(tx, address, &Reply::from(message), now).await?
         {
             continue;
         }
@@ -492,8 +491,8 @@ pub fn refused(
     refusal: &Refusal,
     rollback: Option<u64>,
     now: Timestamp,
-) -> Happening {
-    Happening {
+) -> TimelineEvent {
+    TimelineEvent {
         at: now,
         who: Actor::Person(by.clone()),
         source,

@@ -112,7 +112,7 @@ impl App {
     }
 
     async fn prepare(config: Config, clock: Clock, company: Company) -> anyhow::Result<App> {
-        telemetry::here(&config.server.public_url);
+        telemetry::set_instance(&config.server.public_url);
         let templates = Templates::load(config.templates.as_deref())?;
         let db = Db::open(config.database.url.expose()).await?;
         let presence = Presence::begin(config.database.url.expose(), company).await?;
@@ -217,7 +217,7 @@ impl App {
         };
         Ok(Some(Authority {
             policy: self.policy(service),
-            roster: roster::known(self, &self.config.roles_of(service)).await?,
+            roster: roster::last_known(self, &self.config.roles_of(service)).await?,
         }))
     }
 

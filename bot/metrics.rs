@@ -13,7 +13,7 @@ use prometheus_client::{
     metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram},
     registry::Registry,
 };
-use rollback_domain::{release::Trouble, rollback::State, job::Job};
+use rollback_domain::{job::Job, release::ProviderError, rollback::State};
 use std::{
     sync::{
         Arc,
@@ -59,7 +59,7 @@ struct Record {
     failing: Family<Kind, Gauge>,
     open: Family<InState, Gauge>,
     unknown_age: Family<Alone, Gauge<f64, AtomicU64>>,
-    glass: Family<Period, Gauge>,
+    break_glass: Family<Period, Gauge>,
     reviews: Family<Alone, Gauge>,
 }
 
@@ -326,7 +326,7 @@ impl Metrics {
         registry.register(
             "break_glass",
             "Rollbacks that were run without an approval, by how many days ago",
-            record.glass.clone(),
+            record.break_glass.clone(),
         );
         registry.register(
             "break_glass_reviews_open",
@@ -401,14 +401,14 @@ impl Metrics {
         &self,
         platform: &str,
         operation: &'static str,
-        answer: &Result<T, Trouble>,
+        answer: &Result<T, ProviderError>,
         took: Duration,
     ) {
         let outcome = match answer {
             Ok(_) => "ok",
-            Err(Trouble::Refused(_)) => "refused",
-            Err(Trouble::Busy { .. }) => "busy",
-            Err(Trouble::Unanswered(_)) => "unanswered",
+            Err(ProviderError::Refused(_)) => "refused",
+            Err(ProviderError::Busy { .. }) => "busy",
+            Err(ProviderError::Unanswered(_)) => "unanswered",
         };
         let called = Called {
             platform: platform.to_owned(),
@@ -478,8 +478,8 @@ impl Metrics {
         if asked.is_none_or(|at| now.duration_since(at).abs() >= ASK_EVERY) {
             let read = read.await;
             self.record.clear();
-            if let Some((overview, glass)) = &read {
-                self.record.fill(overview, *glass, now);
+            if let Some((overview, break_glass)) = &read {
+                self.record.fill(overview, *break_glass, now);
             }
             self.record.up.set(read.is_some().into());
             *asked = Some(now);
@@ -523,11 +523,11 @@ impl Record {
         self.failing.clear();
         self.open.clear();
         self.unknown_age.clear();
-        self.glass.clear();
+        self.break_glass.clear();
         self.reviews.clear();
     }
 
-    fn fill(&self, overview: &Overview, glass: GlassCount, now: Timestamp) {
+    fn fill(&self, overview: &Overview, break_glass: GlassCount, now: Timestamp) {
         for kind in Job::KINDS {
             let kind = Kind {
                 kind: kind.to_owned(),
@@ -561,10 +561,10 @@ impl Record {
         self.unknown_age
             .get_or_create(&Alone {})
             .set(since.fold(0.0, f64::max));
-        for (days, n) in [("0-30", glass.lately), ("30-60", glass.before)] {
-            self.glass.get_or_create(&Period { days }).set(n);
+        for (days, n) in [("0-30", break_glass.lately), ("30-60", break_glass.before)] {
+            self.break_glass.get_or_create(&Period { days }).set(n);
         }
-        self.reviews.get_or_create(&Alone {}).set(glass.open);
+        self.reviews.get_or_create(&Alone {}).set(break_glass.open);
     }
 }
 

@@ -7,11 +7,11 @@
 #[cfg(feature = "otlp")]
 pub mod otlp;
 
-use crate::{engine::Ask, store::jobs::Lease};
+use crate::{engine::Submission, store::jobs::Lease};
 use rollback_domain::{
     grammar::About,
+    job::{Job, Query},
     rollback::Rollback,
-    job::{Show, Job},
 };
 use sha2::{Digest, Sha256};
 use std::{
@@ -49,12 +49,12 @@ pub enum Format {
 
 /// What is shown, and how.
 #[derive(Debug)]
-pub struct Shown {
+pub struct LogSettings {
     format: Format,
     filter: EnvFilter,
 }
 
-impl Shown {
+impl LogSettings {
     /// As `LOG_FORMAT` and `RUST_LOG` say it; a sentence when they cannot be followed.
     pub fn from_env(env: &dyn Fn(&str) -> Option<String>) -> Result<Self, String> {
         let format = match env("LOG_FORMAT").as_deref() {
@@ -186,9 +186,9 @@ fn start(text: &str, at_most: usize) -> &str {
 
 /// Tells apart the rollbacks of this bot and of others that tell the same collector: by the
 /// address that all its replicas have.
-pub fn here(address: &Url) {
+pub fn set_instance(address: &Url) {
     #[cfg(feature = "otlp")]
-    otlp::here(address);
+    otlp::set_instance(address);
     #[cfg(not(feature = "otlp"))]
     let _ = address;
 }
@@ -208,17 +208,17 @@ pub fn request(input: &'static str, person: &str, channel: &str) -> Span {
 }
 
 /// Adds the key by which the present request is recognised. Jobs that it leaves carry the same.
-pub fn keyed(key: &str) {
+pub fn record_key(key: &str) {
     Span::current().record("key", field::display(Key(key)));
 }
 
 /// Adds what the present request wants.
-pub fn wants(verb: &'static str) {
+pub fn record_verb(verb: &'static str) {
     Span::current().record("verb", verb);
 }
 
 /// Adds that the present request or job is about a rollback.
-pub fn about(rollback: u64) {
+pub fn record_rollback(rollback: u64) {
     let span = Span::current();
     span.record("rollback", field::display(format_args!("RB-{rollback}")));
     #[cfg(feature = "otlp")]
@@ -226,11 +226,11 @@ pub fn about(rollback: u64) {
 }
 
 /// Adds the rollback that input is about, if it says one.
-pub fn asks(ask: &Ask) {
-    if let Ask::Leave(job) = ask
+pub fn record_submission(submission: &Submission) {
+    if let Submission::Enqueue(job) = submission
         && let Some(rollback) = named(job)
     {
-        about(rollback);
+        record_rollback(rollback);
     }
 }
 
@@ -248,7 +248,7 @@ pub fn job(lease: &Lease) -> Span {
     if !span.is_disabled()
         && let Some(rollback) = named(&lease.job).or_else(|| in_key(&key))
     {
-        span.in_scope(|| about(rollback));
+        span.in_scope(|| record_rollback(rollback));
     }
     span
 }
@@ -264,7 +264,7 @@ pub fn within<F: Future>(span: Span, job: F) -> impl Future<Output = F::Output> 
 }
 
 /// Adds the incident of the rollback that the present job is about.
-pub fn incident(rollback: &Rollback) {
+pub fn record_incident(rollback: &Rollback) {
     let first = HAS_INCIDENT.try_with(|has| !has.replace(true));
     if first.unwrap_or(false) {
         let id = rollback.incident;
@@ -273,7 +273,7 @@ pub fn incident(rollback: &Rollback) {
 }
 
 /// Tells the collector of a rollback that has ended: one span, from the command to the end.
-pub fn ended(rollback: &Rollback) {
+pub fn record_end(rollback: &Rollback) {
     #[cfg(feature = "otlp")]
     otlp::whole(rollback);
     #[cfg(not(feature = "otlp"))]
@@ -285,11 +285,11 @@ fn named(job: &Job) -> Option<u64> {
     match job {
         Job::Act { rollback, .. } | Job::Modal { rollback, .. } => Some(*rollback),
         Job::Query {
-            show: Show::Why { rollback },
+            query: Query::Why { rollback },
             ..
         } => Some(*rollback),
         Job::Query {
-            show: Show::Who {
+            query: Query::Who {
                 about: About::Rollback(rollback),
             },
             ..

@@ -8,8 +8,8 @@ use rollback_bot::{
     store::{Db, timelines},
 };
 use rollback_domain::{
-    people::Person,
     job::{Format, Job},
+    people::Person,
 };
 use serde_json::json;
 use sqlx::{AssertSqlSafe, Row};
@@ -306,7 +306,7 @@ fn types(name: &str) -> &'static str {
 fn given(name: &str) -> Option<&'static str> {
     match name {
         "jobs::CLAIM_POSTGRES" => Some("(30000000, 1773457920000000, 16, ARRAY['drive', 'card'])"),
-        "jobs::SO_MANY" => Some("('review')"),
+        "jobs::COUNT" => Some("('review')"),
         _ => None,
     }
 }
@@ -632,7 +632,7 @@ async fn a_hundred_thousand_entries_take_no_more_memory_than_a_thousand() {
             asked_by: Some(Person::new("U0MAYA", "maya")),
             id: format!("measured:{}", peaks.len()),
         };
-        world.app().engine.leave(&[job]).await.unwrap();
+        world.app().engine.enqueue(&[job]).await.unwrap();
         let database = world.database().to_owned();
         world.stops().await;
         peaks.push(exported_by_a_process_of_its_own(&world, &database, peaks.len()).await);

@@ -3,14 +3,14 @@
 use crate::support::{FRONTEND, ROLES, World};
 use insta::assert_snapshot;
 use rollback_bot::{
-    engine::{Ask, Engine},
+    engine::{Engine, Submission},
     store::{
         Db, Tx,
         jobs::{self, Ended, Lease, Next},
     },
     worker,
 };
-use rollback_domain::{people::Person, refusal::Source, job::Job};
+use rollback_domain::{job::Job, people::Person, refusal::Source};
 use rollback_simulation::Fault;
 use std::time::Duration;
 
@@ -359,7 +359,7 @@ async fn replicas_that_share_commits_do_not_wait_for_each_other() {
     let world = World::new().await;
     let db = world.app().engine.db.clone();
     let replicas = [0, 1].map(|_| Engine::new(db.clone(), world.clock.clone()));
-    let note = |channel: usize| Ask::Note {
+    let note = |channel: usize| Submission::Note {
         channel: format!("C{channel}"),
         by: Person::new("U0MAYA", "maya"),
         source: Source::Command,

@@ -6,7 +6,7 @@ async fn engine() -> (tempfile::TempDir, Engine) {
     let dir = tempfile::tempdir().unwrap();
     let url = format!("sqlite://{}/bot.db", dir.path().display());
     let db = Db::open(&url).await.unwrap();
-    let clock = Clock::standing("2026-03-14T03:12:00Z".parse().unwrap());
+    let clock = Clock::fixed("2026-03-14T03:12:00Z".parse().unwrap());
     (dir, Engine::new(db, clock))
 }
 

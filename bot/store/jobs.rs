@@ -412,11 +412,11 @@ pub async fn waiting(db: &Db) -> sqlx::Result<Vec<(String, String, Timestamp, Op
         .collect())
 }
 
-const SO_MANY: &str = "SELECT count(*) FROM step WHERE kind = $1";
+const COUNT: &str = "SELECT count(*) FROM step WHERE kind = $1";
 
 /// How many jobs of a kind are left to do.
-pub async fn so_many(db: &Db, kind: &str) -> sqlx::Result<i64> {
+pub async fn count(db: &Db, kind: &str) -> sqlx::Result<i64> {
     let (n,): (i64,) =
-        reading!(db, pool => sqlx::query_as(SO_MANY).bind(kind).fetch_one(pool).await)?;
+        reading!(db, pool => sqlx::query_as(COUNT).bind(kind).fetch_one(pool).await)?;
     Ok(n)
 }

@@ -5,11 +5,11 @@
 //! job, or in nothing when another worker has it by now.
 
 mod act;
-mod believe;
+mod backfill;
+mod break_glass;
 mod drive;
 mod export;
-mod glass;
-mod late;
+mod last_known;
 mod modal;
 mod page;
 mod say;
@@ -17,7 +17,7 @@ mod show;
 
 use crate::{
     App,
-    engine::{Error, Extra},
+    engine::{Error, SideEffects},
     slack::Failure,
     store::{
         jobs::{self, Lease, Next},
@@ -27,8 +27,8 @@ use crate::{
 };
 use jiff::Timestamp;
 use rollback_domain::{
-    people::{Person, Standing},
     job::Job,
+    people::{Membership, Person},
 };
 use std::{collections::HashMap, convert::Infallible, time::Duration};
 use tokio::{
@@ -196,7 +196,7 @@ async fn tick(app: &App, lease: Lease) {
             tracing::warn!(%error, "job failed");
             app.engine.could_not(&error);
             let again = Next::Retry(backoff(app, lease.attempt), error.to_string());
-            if let Err(error) = app.engine.end(&lease, again, Extra::default()).await {
+            if let Err(error) = app.engine.end(&lease, again, SideEffects::default()).await {
                 tracing::warn!(%error, "and could not be put back; its lease will end");
             }
         }
@@ -209,24 +209,24 @@ async fn perform(app: &App, lease: &Lease) -> Result<(), Error> {
         Job::Advance { rollback } => drive::drive(app, lease, *rollback).await,
         Job::Act { .. } => act::act(app, lease).await,
         Job::RejectForged { .. } => act::forged(app, lease).await,
-        Job::ServiceAction { .. } => act::tend(app, lease).await,
-        Job::BreakGlassMessage { rollback } => glass::message(app, lease, *rollback).await,
-        Job::RequestReview { rollback } => glass::review(app, lease, *rollback).await,
+        Job::ServiceAction { .. } => act::service_action(app, lease).await,
+        Job::BreakGlassMessage { rollback } => break_glass::message(app, lease, *rollback).await,
+        Job::RequestReview { rollback } => break_glass::review(app, lease, *rollback).await,
         Job::Page { rollback, page } => page::page(app, lease, *rollback, page).await,
         Job::RefreshRoster { source } => show::roster(app, lease, source).await,
         Job::Card { rollback } => say::card(app, lease, *rollback).await,
         Job::AnnounceOutcome { rollback } => say::outcome(app, lease, *rollback).await,
         Job::Notify { .. } => say::tell(app, lease).await,
         Job::Post { .. } => say::post(app, lease).await,
-        Job::Backfill { channel } => Box::pin(late::late(app, lease, channel)).await,
+        Job::Backfill { channel } => Box::pin(backfill::backfill(app, lease, channel)).await,
         Job::Export { .. } => say::export(app, lease).await,
         Job::Modal { .. } => modal::open(app, lease).await,
-        Job::Query { .. } => show::show(app, lease).await,
+        Job::Query { .. } => show::query(app, lease).await,
         Job::Survey {
             service,
             environment,
         } => show::survey(app, lease, service, environment).await,
-        Job::RefreshMemberships => believe::standings(app, lease).await,
+        Job::RefreshMemberships => last_known::memberships(app, lease).await,
     }
 }
 
@@ -236,11 +236,18 @@ pub async fn survey_all(app: &App) -> Result<(), Error> {
         service: service.name.clone(),
         environment: service.environment.clone(),
     });
-    let sources = app.config.sources().into_iter().map(|source| Job::RefreshRoster {
-        source: source.clone(),
-    });
-    let jobs: Vec<Job> = platforms.chain(sources).chain([Job::RefreshMemberships]).collect();
-    app.engine.leave(&jobs).await
+    let sources = app
+        .config
+        .sources()
+        .into_iter()
+        .map(|source| Job::RefreshRoster {
+            source: source.clone(),
+        });
+    let jobs: Vec<Job> = platforms
+        .chain(sources)
+        .chain([Job::RefreshMemberships])
+        .collect();
+    app.engine.enqueue(&jobs).await
 }
 
 /// When to try again after so many attempts: 0.5 s, doubled, at most a minute.
@@ -275,16 +282,16 @@ fn tried_for(app: &App, lease: &Lease) -> Duration {
 }
 
 /// What a person is to Slack, read now, and the person with the name Slack has for them.
-async fn standing(app: &App, person: &Person) -> Result<(Standing, Person), Failure> {
-    let (standing, person) = asked(app, person).await?;
-    believe::remember(app, &person, &standing).await;
-    Ok((standing, person))
+async fn membership(app: &App, person: &Person) -> Result<(Membership, Person), Failure> {
+    let (membership, person) = asked(app, person).await?;
+    last_known::remember(app, &person, &membership).await;
+    Ok((membership, person))
 }
 
 /// The same, not remembered.
-async fn asked(app: &App, person: &Person) -> Result<(Standing, Person), Failure> {
+async fn asked(app: &App, person: &Person) -> Result<(Membership, Person), Failure> {
     let team = app.team().await?;
-    let (standing, name) = app.slack.standing(&person.id, team.as_deref()).await?;
+    let (membership, name) = app.slack.membership(&person.id, team.as_deref()).await?;
     let name = name.unwrap_or_else(|| person.name.clone());
-    Ok((standing, Person::new(person.id.clone(), name)))
+    Ok((membership, Person::new(person.id.clone(), name)))
 }

@@ -13,7 +13,7 @@ use axum::{Router, body::Bytes, extract::State, http::Request};
 use reqwest::StatusCode;
 use rollback_bot::{
     clock::Clock,
-    store::{Db, rollbacks, jobs, timelines},
+    store::{Db, jobs, rollbacks, timelines},
 };
 use rollback_domain::{rollback::Rollback, timeline::Entry};
 use rollback_simulation::{Options, Person, Slack};

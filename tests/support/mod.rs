@@ -80,7 +80,7 @@ impl World {
         let _ = rollback_bot::http_client();
         logs::watch();
         // Three days before dawn, so that what is deployed has a past.
-        let clock = Clock::standing(dawn().checked_sub(DAYS_BEFORE).unwrap());
+        let clock = Clock::fixed(dawn().checked_sub(DAYS_BEFORE).unwrap());
         let time: Arc<dyn Fn() -> Timestamp + Send + Sync> = {
             let clock = clock.clone();
             Arc::new(move || clock.now())
@@ -328,8 +328,8 @@ api_url = "{slack}"
             assert_eq!(entry.seq, at, "the timeline has no holes");
         }
         let lines = entries.iter().map(|entry| {
-            let happening = &entry.happening;
-            format!("{} {}: {}", happening.who, happening.kind, happening.text)
+            let event = &entry.event;
+            format!("{} {}: {}", event.who, event.kind, event.text)
         });
         lines.collect::<Vec<_>>().join("\n")
     }

@@ -5,7 +5,7 @@ use crate::{
     people::Person,
     plan::{Aim, PlanHash},
     refusal::Source,
-    rollback::{Act, Page, Spoken},
+    rollback::{Act, Message, Page},
 };
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -51,7 +51,8 @@ pub enum Job {
         channel: String,
         thread: Option<String>,
         reply_to: Option<String>,
-        tend: Tend,
+        #[serde(rename = "tend")]
+        action: ServiceAction,
         id: String,
     },
     /// Bring the message about a broken glass to the present state.
@@ -77,7 +78,8 @@ pub enum Job {
         person: String,
         thread: Option<String>,
         reply_to: Option<String>,
-        spoken: Spoken,
+        #[serde(rename = "spoken")]
+        message: Message,
         id: String,
     },
     /// Say something where everybody sees it.
@@ -87,7 +89,8 @@ pub enum Job {
         /// The rollback under whose card it is said, if it is.
         #[serde(default)]
         under: Option<u64>,
-        spoken: Spoken,
+        #[serde(rename = "spoken")]
+        message: Message,
         id: String,
     },
     /// Tell a channel what it missed while Slack took nothing.
@@ -124,7 +127,8 @@ pub enum Job {
     /// Read the platform for one person: a plan or the list of releases.
     #[serde(rename = "show")]
     Query {
-        show: Show,
+        #[serde(rename = "show")]
+        query: Query,
         service: String,
         environment: String,
         person: Person,
@@ -146,7 +150,7 @@ pub enum Job {
 /// What a person wants to see.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "what", rename_all = "snake_case")]
-pub enum Show {
+pub enum Query {
     /// The plan for this aim.
     Plan {
         /// What the plan should aim at.
@@ -170,7 +174,7 @@ pub enum Show {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "tend", rename_all = "snake_case")]
 #[expect(missing_docs, reason = "the fields are what their names say")]
-pub enum Tend {
+pub enum ServiceAction {
     /// Let automatic deploys flow again.
     Unpin { because: Option<String> },
     /// Say that nothing should be changed.

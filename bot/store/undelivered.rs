@@ -1,9 +1,9 @@
 //! What was to be said in a channel while Slack took nothing, until it is told.
 
 use super::{
-    Db, Tx, in_tx,
+    Db, Tx, in_tx, jobs,
     messages::{self, Sent},
-    micros, moment, read, reading, jobs, written,
+    micros, moment, read, reading, written,
 };
 use jiff::Timestamp;
 use rollback_domain::job::Job;
@@ -97,11 +97,11 @@ pub async fn change(
     now: Timestamp,
 ) -> sqlx::Result<()> {
     match change {
-        Change::More(missed) => {
-            let doc = written(&missed.what)?;
+        Change::More(undelivered) => {
+            let doc = written(&undelivered.what)?;
             in_tx!(tx, c => sqlx::query(MISS)
-                .bind(channel).bind(&missed.key).bind(micros(missed.at))
-                .bind(i64::from(missed.tried)).bind(&doc)
+                .bind(channel).bind(&undelivered.key).bind(micros(undelivered.at))
+                .bind(i64::from(undelivered.tried)).bind(&doc)
                 .execute(c).await.map(drop))?;
             let channel = channel.to_owned();
             jobs::poke(tx, &[(Job::Backfill { channel }, now)]).await
