@@ -25,7 +25,7 @@ use jiff::Timestamp;
 use rollback_domain::{
     authority::{self, Found},
     decide::decide,
-    incident::{Actor, Kind, TimelineEvent},
+    incident::{Actor, Fact, TimelineEvent},
     job::{Format, Job},
     people::Person,
     policy::Policy,
@@ -493,12 +493,6 @@ pub fn refused(
     rollback: Option<u64>,
     now: Timestamp,
 ) -> TimelineEvent {
-    TimelineEvent {
-        at: now,
-        who: Actor::Person(by.clone()),
-        source,
-        kind: Kind::Refused,
-        text: format!("tried to {verb}: {} {refusal}", refusal.code()),
-        rollback,
-    }
+    let who = Actor::Person(by.clone());
+    TimelineEvent::new(now, who, source, rollback, Fact::refused(verb, refusal))
 }

@@ -8,7 +8,7 @@ use super::{command, says};
 use crate::{
     App,
     engine::{Error, Outcome, refused},
-    messages::named,
+    messages::Named,
     slack::{blocks::plainly, card},
     store::{
         memberships,
@@ -29,6 +29,7 @@ use command::Input;
 use jiff::Timestamp;
 use rollback_domain::{
     grammar::{self, About, Misread, Request, Wish},
+    incident::naming,
     people::Person,
     plan::PlanHash,
     policy::Confirm,
@@ -578,9 +579,9 @@ pub async fn timeline(State(app): State<App>, headers: HeaderMap, body: Body) ->
                             at: crate::messages::stamp(event.at),
                             who: event.who.to_string(),
                             source: source.as_str().unwrap_or_default().to_owned(),
-                            kind: event.kind.to_string(),
+                            kind: event.kind().to_string(),
                             rollback: event.rollback.map(|id| format!("RB-{id}")),
-                            text: named(&event.text, &names),
+                            text: event.clause(&Named(&names)),
                         }
                     })
                     .collect(),
@@ -1105,5 +1106,5 @@ async fn names(app: &App) -> Result<BTreeMap<String, String>, Error> {
 
 /// Words with names in place of the ids of those who can act out of band.
 async fn plain(app: &App, text: &str) -> Result<String, Error> {
-    Ok(named(text, &names(app).await?))
+    Ok(naming(text, &Named(&names(app).await?)))
 }

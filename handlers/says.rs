@@ -10,8 +10,8 @@ use crate::{
     slack::{
         Words,
         blocks::{
-            self, Mrkdwn, actions, button, context, cut, escape, header, inline, mention,
-            mentioning, section,
+            self, Mrkdwn, actions, button, context, cut, escape, header, inline, inline_mrkdwn,
+            mention, section,
         },
         card::{self, time},
     },
@@ -394,8 +394,8 @@ pub async fn timeline(app: &App, channel: &str) -> Result<Answer, Error> {
                 "{} {rollback}{} {}: {}",
                 time(event.at),
                 inline(&event.who.to_string(), 80),
-                event.kind,
-                mentioning(&inline(&event.text, 300))
+                event.kind(),
+                inline_mrkdwn(&event.clause(&Mrkdwn), 300)
             )
         })
         .collect();

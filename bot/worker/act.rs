@@ -19,7 +19,7 @@ use crate::{
 };
 use rollback_domain::{
     authority::{self, Case, Found, Roster},
-    incident::{Actor, Kind, TimelineEvent},
+    incident::{Actor, IncidentFact, TimelineEvent},
     job::{Job, ServiceAction},
     people::{Membership, Person},
     refusal::{Refusal, Source, sentence},
@@ -287,8 +287,11 @@ pub(super) async fn service_action(app: &App, lease: &Lease) -> Result<(), Error
         Err(refusal) => Err(refusal),
         Ok(()) => match action {
             ServiceAction::Freeze { because } => Ok((
-                Kind::Frozen,
-                format!("froze {place}, because \"{because}\""),
+                IncidentFact::Frozen {
+                    service: service.clone(),
+                    environment: environment.clone(),
+                    because: because.clone(),
+                },
                 format!(
                     "{whom} asks that nothing be changed on {place}: \"{}\". Every card shows it; it stops nobody with authority.",
                     Message::quoted(because)
@@ -300,8 +303,11 @@ pub(super) async fn service_action(app: &App, lease: &Lease) -> Result<(), Error
                         what: format!("{place} is not frozen."),
                     }),
                     Some(freeze) => Ok((
-                        Kind::Unfrozen,
-                        format!("unfroze {place}{}", said_by(because)),
+                        IncidentFact::Unfrozen {
+                            service: service.clone(),
+                            environment: environment.clone(),
+                            because: because.clone(),
+                        },
                         format!(
                             "{whom} takes the freeze of {place} off{} (@{} had asked for it: \"{}\").",
                             Message::quoted(&said_by(because)),
@@ -313,14 +319,19 @@ pub(super) async fn service_action(app: &App, lease: &Lease) -> Result<(), Error
             }
             ServiceAction::Unpin { because } => match unpin(app, lease, found, &place).await {
                 Ok(Err(refusal)) => Err(refusal),
-                Ok(Ok(said)) => Ok((
-                    Kind::Unpinned,
-                    format!("unpinned {place}{}: {said}", said_by(because)),
-                    format!(
-                        "{whom} unpinned {place}{}: {said}.",
+                Ok(Ok(answer)) => {
+                    let message = format!(
+                        "{whom} unpinned {place}{}: {answer}.",
                         Message::quoted(&said_by(because))
-                    ),
-                )),
+                    );
+                    let fact = IncidentFact::Unpinned {
+                        service: service.clone(),
+                        environment: environment.clone(),
+                        because: because.clone(),
+                        answer,
+                    };
+                    Ok((fact, message))
+                }
                 // Asking once more does no harm, and tells what came of the first time.
                 Err(ProviderError::Unanswered(why)) if lease.attempt < PATIENCE => {
                     let next = Next::Retry(backoff(app, lease.attempt), why);
@@ -342,7 +353,7 @@ pub(super) async fn service_action(app: &App, lease: &Lease) -> Result<(), Error
             },
         },
     };
-    let (kind, text, message) = match outcome {
+    let (fact, message) = match outcome {
         Ok(done) => done,
         Err(refusal) => {
             let to = To {
@@ -366,14 +377,7 @@ pub(super) async fn service_action(app: &App, lease: &Lease) -> Result<(), Error
         }
         _ => message,
     };
-    let event = TimelineEvent {
-        at: now,
-        who: Actor::Person(by.clone()),
-        source: *source,
-        kind,
-        text,
-        rollback: None,
-    };
+    let event = TimelineEvent::new(now, Actor::Person(by.clone()), *source, None, fact);
     let post = Job::Post {
         channel: channel.clone(),
         thread: None,

@@ -24,7 +24,7 @@ use crate::{
 use rollback_domain::{
     authority::Roster,
     history::History,
-    incident::{Actor, Kind, TimelineEvent},
+    incident::{Actor, RunningFact, TimelineEvent},
     job::Job,
     people::Membership,
     plan::{Basis, Plan},
@@ -439,20 +439,21 @@ impl Drive<'_> {
     ) -> Result<(), Error> {
         let engine = &self.app.engine;
         let id = rollback.id;
-        let said = match answer {
+        let answer_text = match answer {
             Ok(receipt) => receipt.said.clone(),
             Err(error) => error.to_string(),
         };
         let late = Submission::Record {
             channel: rollback.channel.clone(),
-            event: TimelineEvent {
-                at: engine.clock.now(),
-                who: Actor::Platform(platform.to_owned()),
-                source: Source::Platform,
-                kind: Kind::Progress,
-                text: format!("answered after its answer was given up: {said}"),
-                rollback: Some(id),
-            },
+            event: TimelineEvent::new(
+                engine.clock.now(),
+                Actor::Platform(platform.to_owned()),
+                Source::Platform,
+                Some(id),
+                RunningFact::AnsweredLate {
+                    answer: answer_text,
+                },
+            ),
         };
         let mut jobs = vec![Job::Survey {
             service: rollback.service.clone(),

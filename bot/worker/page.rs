@@ -11,8 +11,9 @@ use crate::{
         rollbacks,
     },
 };
+use jiff::Timestamp;
 use rollback_domain::{
-    incident::{Actor, Kind, TimelineEvent},
+    incident::{Actor, IncidentFact, TimelineEvent},
     job::Job,
     refusal::Source,
     rollback::{Message, Page, Rollback},
@@ -40,9 +41,13 @@ pub(super) async fn page(app: &App, lease: &Lease, id: u64, page: &Page) -> Resu
             .await;
     };
     // PagerDuty shows when it was told, not when somebody was needed.
-    let since = lease.wanted_at.strftime("%H:%M UTC");
-    let late = (lease.failed && tried_for(app, lease) > LATE_AFTER)
-        .then(|| format!("LATE, PagerDuty could not be told since {since}"));
+    let due = lease.wanted_at;
+    let late = (lease.failed && tried_for(app, lease) > LATE_AFTER).then(|| {
+        format!(
+            "LATE, PagerDuty could not be told since {}",
+            due.strftime("%H:%M UTC")
+        )
+    });
     crash::point(Point::PageUnsent);
     let sent = match page {
         // By now it may not be needed any more: the page that takes it back may be out already.
@@ -87,14 +92,7 @@ pub(super) async fn page(app: &App, lease: &Lease, id: u64, page: &Page) -> Resu
         Ok(()) => {
             let mut effects = SideEffects::default();
             if let (Page::Trigger { .. }, Some(_)) = (page, &late) {
-                let event = TimelineEvent {
-                    at: now,
-                    who: Actor::Bot,
-                    source: Source::Bot,
-                    kind: Kind::Paged,
-                    text: format!("PagerDuty took the page that was to be sent at {since}"),
-                    rollback: Some(id),
-                };
+                let event = recorded(now, id, IncidentFact::PageTaken { due });
                 effects.event = Some((rollback.incident, event));
             }
             // Decided while it was being sent: what takes it back may have been there first.
@@ -111,9 +109,8 @@ pub(super) async fn page(app: &App, lease: &Lease, id: u64, page: &Page) -> Resu
         }
         Err(PagerDutyError::Never(why)) => {
             tracing::error!(id, why, "PagerDuty will not take this page");
-            let (text, message) = match page {
+            let (fact, message) = match page {
                 Page::Trigger { key, .. } => {
-                    let text = format!("PagerDuty could not be told, nobody was paged: {why}");
                     let post = Job::Post {
                         channel: rollback.channel.clone(),
                         thread: None,
@@ -123,18 +120,11 @@ pub(super) async fn page(app: &App, lease: &Lease, id: u64, page: &Page) -> Resu
                         )),
                         id: format!("{key}:refused"),
                     };
-                    (text, Some(post))
+                    (IncidentFact::PageRefused { why }, Some(post))
                 }
-                Page::Resolve { .. } => (format!("the page could not be taken back: {why}"), None),
+                Page::Resolve { .. } => (IncidentFact::PageNotResolved { why }, None),
             };
-            let event = TimelineEvent {
-                at: now,
-                who: Actor::Bot,
-                source: Source::Bot,
-                kind: Kind::Paged,
-                text,
-                rollback: Some(id),
-            };
+            let event = recorded(now, id, fact);
             let effects = SideEffects {
                 event: Some((rollback.incident, event)),
                 // Not before the words that say whom it asks.
@@ -153,6 +143,11 @@ pub(super) async fn page(app: &App, lease: &Lease, id: u64, page: &Page) -> Resu
                 .await
         }
     }
+}
+
+/// What the bot records about a page for a rollback.
+fn recorded(now: Timestamp, rollback: u64, fact: IncidentFact) -> TimelineEvent {
+    TimelineEvent::new(now, Actor::Bot, Source::Bot, Some(rollback), fact)
 }
 
 /// Whether somebody is still needed for what a page is about.

@@ -20,7 +20,7 @@ use crate::{
     telemetry,
 };
 use rollback_domain::{
-    incident::{Actor, Kind, TimelineEvent},
+    incident::{Actor, IncidentFact, TimelineEvent},
     job::{Format, Job},
     people::{Membership, Person},
     refusal::{Refusal, Source},
@@ -607,14 +607,13 @@ pub(super) async fn export(app: &App, lease: &Lease) -> Result<(), Error> {
     };
     match uploaded {
         Ok(()) => {
-            let event = TimelineEvent {
-                at: now,
-                who: asked_by.clone().map_or(Actor::Bot, Actor::Person),
-                source: Source::Bot,
-                kind: Kind::Exported,
-                text: format!("exported {name}, {} entries, {size} bytes", entries),
-                rollback: *rollback,
+            let who = asked_by.clone().map_or(Actor::Bot, Actor::Person);
+            let fact = IncidentFact::Exported {
+                file: name,
+                entries,
+                bytes: size,
             };
+            let event = TimelineEvent::new(now, who, Source::Bot, *rollback, fact);
             let effects = SideEffects {
                 event: Some((*incident, event)),
                 ..SideEffects::default()

@@ -23,10 +23,7 @@ impl Draft {
         if fresh.is_some() && fresh == self.rollback.hash {
             // An approver may be known by now to have lost the role since the click.
             if !self.rollback.is_break_glass() && !self.still_approved(roster, policy) {
-                return self.open_again(
-                    "Nothing was run: not every approval counts any more.".into(),
-                    policy,
-                );
+                return self.open_again(Reopening::ApprovalsLapsed, policy);
             }
             self.record(
                 Actor::Bot,
@@ -50,12 +47,11 @@ impl Draft {
             return Ok(());
         }
         let moved = match plan {
-            Ok(fresh) => drift(self.rollback.plan.as_ref(), &fresh),
+            Ok(fresh) => moved(self.rollback.plan.as_ref(), &fresh),
             // The same aim drawn once more would come to the same.
             Err(refusal) => return self.no_plan_any_more(&refusal),
         };
-        let why = format!("Nothing was run: {moved}");
-        self.record(Actor::Bot, Source::Bot, Kind::Superseded, why.clone());
+        let why = self.record_reason(WaitingFact::Superseded { moved });
         self.notify_approvers(&format!("{why} A fresh plan is being made."));
         self.void_break_glass(&why);
         let mut proposal = self.again(self.rollback.aim.target.clone());
@@ -71,12 +67,7 @@ impl Draft {
     /// The platform went on in a way that leaves nothing to approve.
     pub(super) fn no_plan_any_more(&mut self, refusal: &Refusal) -> Result<(), Refusal> {
         let why = refusal.to_string();
-        self.record(
-            Actor::Bot,
-            Source::Bot,
-            Kind::Blocked,
-            format!("{}: {why}", refusal.code()),
-        );
+        self.record_own(WaitingFact::blocked(refusal));
         self.notify_approvers(&why);
         let requester = self.rollback.requester.id.clone();
         if !self
@@ -97,21 +88,15 @@ impl Draft {
     }
 
     pub(super) fn recheck_failed(&mut self, why: String, policy: &Policy) -> Result<(), Refusal> {
-        self.open_again(
-            format!(
-                "Nothing was run: the platform could not be read again before executing. {}",
-                crate::refusal::sentence(&why)
-            ),
-            policy,
-        )
+        self.open_again(Reopening::Unreadable { why }, policy)
     }
 
     /// Takes the yes back: the card waits for another one.
-    pub(super) fn open_again(&mut self, text: String, policy: &Policy) -> Result<(), Refusal> {
+    fn open_again(&mut self, why: Reopening, policy: &Policy) -> Result<(), Refusal> {
         let State::Approved { expires_at } = self.rollback.state else {
             return Err(self.not_open());
         };
-        self.record(Actor::Bot, Source::Bot, Kind::Refused, text.clone());
+        let text = self.record_reason(WaitingFact::Reopened { why });
         self.notify_approvers(&format!("{text} The card is open again."));
         self.void_break_glass(&text);
         self.rollback.approvals.clear();
@@ -363,25 +348,16 @@ impl Draft {
             self.rollback.pin = pin;
             let (n, m) = self.rollback.served();
             if n < m {
-                let text = format!(
-                    "production moved away: {} serve something else",
-                    self.rollback.waiting_for().join(", ")
-                );
-                self.record(
-                    Actor::Platform(self.platform()),
-                    Source::Platform,
-                    Kind::Drifted,
-                    text,
-                );
-                self.rollback.proof.drifted = Some(self.rollback.waiting_for());
+                let surfaces = self.rollback.waiting_for();
+                self.rollback.proof.drifted = Some(surfaces.clone());
+                self.record_platform(RunningFact::Drifted { surfaces });
                 self.finish_and_announce(State::Closed);
                 return Ok(());
             }
         }
         let target = self.rollback.plan.as_ref().map(|plan| plan.to.clone());
-        let news = self.rollback.proof.take(round, target.as_ref());
-        if let Some(news) = news {
-            self.record(Actor::Bot, Source::Check, Kind::Checked, news);
+        if self.rollback.proof.take(round.clone(), target.as_ref()) {
+            self.record_fact(Actor::Bot, Source::Check, RunningFact::Checked { round });
             self.notices.push(Notice::Card);
         }
         let fingerprint = policy.fingerprint;
@@ -418,11 +394,14 @@ impl Draft {
 
     pub(super) fn concluded(&mut self) {
         self.rollback.times.proven = Some(self.now);
-        let (kind, text) = self
-            .rollback
-            .proof
-            .verdict_text(self.rollback.to_label(), self.rollback.aim.way());
-        self.record(Actor::Bot, Source::Check, kind, text);
+        let proof = &self.rollback.proof;
+        let fact = RunningFact::Concluded {
+            verdict: proof.verdict.unwrap_or(Verdict::Unproven),
+            to: self.rollback.to_label().to_owned(),
+            way: self.rollback.aim.way(),
+            round: proof.last.clone(),
+        };
+        self.record_fact(Actor::Bot, Source::Check, fact);
         self.notices.push(Notice::Card);
         self.notices.push(Notice::Outcome);
     }
@@ -434,12 +413,10 @@ impl Draft {
         if self.now < until && replaced_by.is_none() {
             return Err(self.not_open());
         }
-        let word = self.rollback.proof.word().to_lowercase();
-        let text = match replaced_by {
-            Some(id) => format!("closed as {word}; RB-{id} has taken over"),
-            None => format!("closed as {word}"),
-        };
-        self.record(Actor::Bot, Source::Bot, Kind::Closed, text);
+        self.record_own(RunningFact::Closed {
+            verdict: self.rollback.proof.verdict,
+            replaced_by,
+        });
         self.finish(State::Closed);
         self.notices.push(Notice::Export {
             why: "closed".into(),
