@@ -19,6 +19,7 @@ use crate::{
 };
 use rollback_domain::{
     authority::{self, Case, Found, Roster},
+    incident::{Actor, Kind, TimelineEvent},
     job::{Job, ServiceAction},
     people::{Membership, Person},
     platform::ProviderError,
@@ -26,7 +27,6 @@ use rollback_domain::{
     release::Pin,
     risk::Risk,
     rollback::{Command, Freeze, Message, Rollback},
-    timeline::{Actor, Kind, TimelineEvent},
 };
 
 /// Lets a person act on a rollback.

@@ -24,6 +24,7 @@ use crate::{
 use rollback_domain::{
     authority::Roster,
     history::History,
+    incident::{Actor, Kind, TimelineEvent},
     job::Job,
     people::Membership,
     plan::{Basis, Plan},
@@ -32,7 +33,6 @@ use rollback_domain::{
     refusal::{Refusal, Source},
     release::{Pin, Surface, Survey},
     rollback::{Command, Message, Rollback, State},
-    timeline::{Actor, Kind, TimelineEvent},
 };
 use std::{
     sync::Arc,

@@ -5,6 +5,7 @@
 use crate::{
     authority::{Case, Roster},
     grammar::ReviewAnswer,
+    incident::{Actor, Kind, TimelineEvent},
     people::{Membership, Person},
     plan::{Aim, Plan, PlanHash},
     platform::{Order, Production, Progress, ProviderError, Receipt, RestorePoint, Task, Undone},
@@ -13,7 +14,6 @@ use crate::{
     refusal::{Refusal, Source},
     release::{Pin, Release, Surface, Survey},
     risk::Risk,
-    timeline::{Actor, Kind, TimelineEvent},
 };
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
