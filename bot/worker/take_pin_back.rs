@@ -10,11 +10,11 @@ use crate::{
     },
 };
 use rollback_domain::{
+    incident::{Actor, Kind, TimelineEvent},
     job::Job,
     platform::ProviderError,
     refusal::Source,
     rollback::Message,
-    timeline::{Actor, Kind, TimelineEvent},
 };
 use std::time::Duration;
 
