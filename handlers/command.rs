@@ -553,6 +553,7 @@ async fn service_action(
 
 pub(crate) fn aim(target: Target) -> Aim {
     Aim {
+        part: None,
         target,
         utc_offset: 0,
         undoes: None,
@@ -626,6 +627,7 @@ async fn act(app: &App, input: Input, rollback: u64, act: Act) -> Result<Answer,
         Act::Object { .. } => format!("Writing your objection to RB-{rollback} down"),
         Act::Review { .. } => format!("Writing your review of RB-{rollback} down"),
         Act::Resolve { .. } => format!("Resolving RB-{rollback}"),
+        Act::SignOff { task, .. } => format!("Signing {task} of RB-{rollback} off"),
         Act::BreakGlass { .. } => format!("Breaking the glass for RB-{rollback}"),
         Act::Stop { .. } | Act::Retarget { .. } => {
             format!("Stopping RB-{rollback} if that is still possible")
