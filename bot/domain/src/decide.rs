@@ -228,7 +228,7 @@ impl Draft {
         }
     }
 
-    /// Says something where everybody sees it; [`Spoken::whom`] stands in `text` for `people`.
+    /// Says something where everybody sees it; [`Message::whom`] stands in `text` for `people`.
     fn post(&mut self, text: String, people: Vec<String>, in_thread: bool, key: &str) {
         self.notices.push(Notice::Post {
             message: Message::Naming(text, people),

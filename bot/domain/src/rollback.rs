@@ -966,14 +966,14 @@ pub enum Message {
     Text(String),
     /// Words that are mrkdwn already, escaped by whoever wrote them.
     Mrkdwn(String),
-    /// A sentence with the people it names, in their order, each where [`Spoken::whom`] stands.
+    /// A sentence with the people it names, in their order, each where [`Message::whom`] stands.
     Naming(String, Vec<String>),
     /// The same for a refusal, which its code begins.
     Refused(String, String, Vec<String>),
 }
 
 impl Message {
-    /// What stands for the person of this number in [`Spoken::Naming`]: something that nobody can
+    /// What stands for the person of this number in [`Message::Naming`]: something that nobody can
     /// type.
     pub fn whom(n: usize) -> String {
         format!("\u{1}{n}\u{1}")
