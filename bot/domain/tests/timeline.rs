@@ -156,6 +156,16 @@ fn of_people() -> Vec<PeopleFact> {
             answer: ReviewAnswer::Justified,
             because: "nobody was awake".into(),
         },
+        PeopleFact::SignedOff {
+            task: "old-key".into(),
+            done: true,
+            note: why("revoked in the console"),
+        },
+        PeopleFact::SignedOff {
+            task: "redirect".into(),
+            done: false,
+            note: None,
+        },
         PeopleFact::Resolved {
             done: true,
             because: "the dashboard shows v213".into(),
@@ -315,6 +325,10 @@ fn while_it_runs() -> Vec<RunningFact> {
         },
         RunningFact::Failed { why: reason() },
         RunningFact::NeverTookEffect { why: reason() },
+        RunningFact::PinTakenBack {
+            answer: "automatic deploys are on again".into(),
+        },
+        RunningFact::PinStays { why: reason() },
         RunningFact::Drifted {
             surfaces: all(&["shop.example.com"]),
         },
@@ -363,7 +377,7 @@ fn what_is_proven() -> Vec<RunningFact> {
 
 /// The kinds that released versions know: one that is not among them makes the whole timeline
 /// unreadable for an older replica. A new fact has one of these.
-const KNOWN_KINDS: [&str; 39] = [
+const KNOWN_KINDS: [&str; 41] = [
     "incident_opened",
     "requested",
     "planned",
@@ -395,6 +409,8 @@ const KNOWN_KINDS: [&str; 39] = [
     "unproven",
     "still_failing",
     "partial",
+    "people_needed",
+    "signed_off",
     "resolved",
     "drifted",
     "closed",

@@ -68,6 +68,8 @@ pub enum Kind {
     Unproven,
     StillFailing,
     Partial,
+    PeopleNeeded,
+    SignedOff,
     Resolved,
     Drifted,
     Closed,

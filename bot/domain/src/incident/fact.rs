@@ -177,6 +177,15 @@ pub enum PeopleFact {
         /// Why, in their words.
         because: String,
     },
+    /// They signed a manual task off.
+    SignedOff {
+        /// The id of the task.
+        task: String,
+        /// Whether it is done; otherwise it cannot be.
+        done: bool,
+        /// What they did, in their words; `None`: they left no note.
+        note: Option<String>,
+    },
     /// They told how it ended when the platform did not.
     Resolved {
         /// Whether the platform did what it was asked for.
@@ -385,6 +394,16 @@ pub enum RunningFact {
     /// Nothing on the platform shows that it was ever asked.
     NeverTookEffect {
         /// How that was seen.
+        why: String,
+    },
+    /// Nothing was changed, so automatic deploys go on as before.
+    PinTakenBack {
+        /// What the platform answered.
+        answer: String,
+    },
+    /// Nothing was changed, and automatic deploys are still held off.
+    PinStays {
+        /// What the platform answered.
         why: String,
     },
     /// Surfaces left the target again while it was watched.
@@ -615,6 +634,7 @@ impl PeopleFact {
             PeopleFact::Objected { .. } => Kind::Objected,
             PeopleFact::BreakGlass { .. } => Kind::BreakGlass,
             PeopleFact::Reviewed { .. } => Kind::Reviewed,
+            PeopleFact::SignedOff { .. } => Kind::SignedOff,
             PeopleFact::Resolved { .. } => Kind::Resolved,
             PeopleFact::Denied { .. } => Kind::Denied,
             PeopleFact::Cancelled { .. } => Kind::Cancelled,
@@ -655,7 +675,8 @@ impl RunningFact {
             RunningFact::Accepted { .. } => Kind::Accepted,
             RunningFact::PlatformRefused { .. }
             | RunningFact::Failed { .. }
-            | RunningFact::NeverTookEffect { .. } => Kind::Failed,
+            | RunningFact::NeverTookEffect { .. }
+            | RunningFact::PinStays { .. } => Kind::Failed,
             RunningFact::PlatformBusy { .. }
             | RunningFact::AnsweredLate { .. }
             | RunningFact::Progress { .. } => Kind::Progress,
@@ -663,6 +684,7 @@ impl RunningFact {
             RunningFact::Pinned => Kind::Pinned,
             RunningFact::Serving { .. } => Kind::Serving,
             RunningFact::GaveUp { .. } | RunningFact::Partial { .. } => Kind::Partial,
+            RunningFact::PinTakenBack { .. } => Kind::Unpinned,
             RunningFact::Drifted { .. } => Kind::Drifted,
             RunningFact::Checked { .. } => Kind::Checked,
             RunningFact::Concluded { verdict, .. } => match verdict {

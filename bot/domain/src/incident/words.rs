@@ -171,9 +171,14 @@ impl PeopleFact {
                 "reviewed the broken glass: {answer}: \"{}\"",
                 naming(because, tone)
             ),
+            PeopleFact::SignedOff { task, done, note } => reasoned(
+                &format!("signed {} off as {}", tone.text(task), outcome(*done)),
+                note,
+                tone,
+            ),
             PeopleFact::Resolved { done, because } => format!(
                 "resolved it as {}: \"{}\"",
-                if *done { "done" } else { "not done" },
+                outcome(*done),
                 naming(because, tone)
             ),
             PeopleFact::Denied { because } => reasoned("denied it", because, tone),
@@ -313,6 +318,13 @@ impl RunningFact {
             RunningFact::NeverTookEffect { why } => {
                 format!("the request never took effect: {}", text(why))
             }
+            RunningFact::PinTakenBack { answer } => {
+                format!("nothing was changed, so {}", text(answer))
+            }
+            RunningFact::PinStays { why } => format!(
+                "automatic deploys could not be let go live again: {}",
+                text(why)
+            ),
             RunningFact::Drifted { surfaces } => format!(
                 "production moved away: {} serve something else",
                 all(surfaces)
@@ -513,6 +525,13 @@ fn user_id(text: &str) -> &str {
     match text.starts_with(['U', 'W']) && end >= 4 {
         true => &text[..end],
         false => "",
+    }
+}
+
+fn outcome(done: bool) -> &'static str {
+    match done {
+        true => "done",
+        false => "not done",
     }
 }
 
