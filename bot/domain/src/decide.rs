@@ -20,8 +20,8 @@ use crate::{
     authority::{Case, Roster, Truth},
     grammar::ReviewAnswer,
     incident::{
-        Actor, Approved, Change, Evidence, Fact, IncidentFact, Kind, Lacking, Moved, NotStarted,
-        PeopleFact, Reopening, RunningFact, TimelineEvent, WaitingFact, waited_for,
+        Actor, Approved, Change, Evidence, Fact, IncidentFact, Lacking, Moved, NotStarted,
+        PeopleFact, ProofFact, Reopening, RunningFact, TimelineEvent, WaitingFact, waited_for,
     },
     people::{Membership, Person},
     plan::{Aim, Plan, PlanHash},
@@ -333,12 +333,7 @@ impl Draft {
         }
     }
 
-    /// Records something that has no fact of its own yet.
-    fn record(&mut self, who: Actor, source: Source, kind: Kind, text: String) {
-        self.record_fact(who, source, Fact::Prose { kind, text });
-    }
-
-    fn record_fact(&mut self, who: Actor, source: Source, fact: impl Into<Fact>) {
+    fn record(&mut self, who: Actor, source: Source, fact: impl Into<Fact>) {
         let rollback = Some(self.rollback.id);
         let event = TimelineEvent::new(self.now, who, source, rollback, fact);
         self.events.push(event);
@@ -346,17 +341,17 @@ impl Draft {
 
     /// Records what somebody decided.
     fn record_by(&mut self, who: &Who, fact: PeopleFact) {
-        self.record_fact(Actor::Person(who.person.clone()), who.source, fact);
+        self.record(Actor::Person(who.person.clone()), who.source, fact);
     }
 
     /// Records what the bot did by its own rules.
     fn record_own(&mut self, fact: impl Into<Fact>) {
-        self.record_fact(Actor::Bot, Source::Bot, fact);
+        self.record(Actor::Bot, Source::Bot, fact);
     }
 
     /// Records what the platform did.
-    fn record_platform(&mut self, fact: RunningFact) {
-        self.record_fact(Actor::Platform(self.platform()), Source::Platform, fact);
+    fn record_platform(&mut self, fact: impl Into<Fact>) {
+        self.record(Actor::Platform(self.platform()), Source::Platform, fact);
     }
 
     /// Records why something is not done; gives it in words, for those who are told.

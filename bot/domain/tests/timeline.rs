@@ -9,10 +9,11 @@ use rollback_domain::{
     grammar::{Moment, ReviewAnswer, Target},
     incident::{
         Actor, Approved, Change, Entry, Evidence, Fact, IncidentFact, Kind, Lacking, Moved,
-        NotStarted, PeopleFact, Reopening, RunningFact, TimelineEvent, WaitingFact,
+        NotStarted, PeopleFact, ProofFact, Reopening, RunningFact, TimelineEvent, WaitingFact,
     },
     people::Person,
     plan::PlanHash,
+    platform::Production,
     proof::{CheckResult, Round, Verdict},
     refusal::{Refusal, Source, Tone},
     release::Way,
@@ -44,7 +45,9 @@ fn samples() -> Vec<Fact> {
     let mut samples: Vec<Fact> = of_the_incident().into_iter().map(Fact::from).collect();
     samples.extend(of_people().into_iter().map(Fact::from));
     samples.extend(while_it_waits().into_iter().map(Fact::from));
+    samples.extend(what_ends_the_wait().into_iter().map(Fact::from));
     samples.extend(while_it_runs().into_iter().map(Fact::from));
+    samples.extend(how_it_goes_on().into_iter().map(Fact::from));
     samples.extend(what_is_proven().into_iter().map(Fact::from));
     samples
 }
@@ -193,7 +196,7 @@ fn while_it_waits() -> Vec<WaitingFact> {
         asked: all(asked),
         paged,
     };
-    let mut samples = vec![
+    vec![
         WaitingFact::Planned {
             from: Some("v214".into()),
             to: "v213".into(),
@@ -224,7 +227,11 @@ fn while_it_waits() -> Vec<WaitingFact> {
         WaitingFact::Rechecked {
             open_until: Some(at("03:32:00")),
         },
-    ];
+    ]
+}
+
+fn what_ends_the_wait() -> Vec<WaitingFact> {
+    let mut samples = vec![];
     samples.extend(
         [
             NotStarted::NotConfigured,
@@ -298,7 +305,33 @@ fn while_it_runs() -> Vec<RunningFact> {
         RunningFact::AnsweredLate {
             answer: "accepted the rollback".into(),
         },
-        RunningFact::Pinned,
+        RunningFact::StepExecuting {
+            platform: "Docker".into(),
+            step: "step 2/5: stop the old container".into(),
+        },
+        RunningFact::StepReady {
+            answer: "the new container is healthy".into(),
+            next: "stop the old container".into(),
+        },
+        RunningFact::TooManySteps {
+            platform: "Docker".into(),
+            asks: 20,
+            next: "stop the old container".into(),
+        },
+        RunningFact::PeopleNeeded {
+            answer: "waiting for the old key to be revoked".into(),
+            tasks: all(&["old-key"]),
+        },
+    ]
+}
+
+fn how_it_goes_on() -> Vec<RunningFact> {
+    let reason = || "the deployment is gone".to_owned();
+    vec![
+        RunningFact::Pinned { answer: None },
+        RunningFact::Pinned {
+            answer: Some("auto-deploy is off".into()),
+        },
         RunningFact::Serving {
             to: "v213".into(),
             n: 8,
@@ -323,19 +356,22 @@ fn while_it_runs() -> Vec<RunningFact> {
             m: 8,
             missing: all(&["shop.example.com", "m.example.com"]),
         },
-        RunningFact::Failed { why: reason() },
-        RunningFact::NeverTookEffect { why: reason() },
+        RunningFact::Failed {
+            why: reason(),
+            production: Production::Changed,
+        },
+        RunningFact::NeverTookEffect {
+            why: reason(),
+            production: Production::AsBefore,
+        },
         RunningFact::PinTakenBack {
             answer: "automatic deploys are on again".into(),
         },
         RunningFact::PinStays { why: reason() },
-        RunningFact::Drifted {
-            surfaces: all(&["shop.example.com"]),
-        },
     ]
 }
 
-fn what_is_proven() -> Vec<RunningFact> {
+fn what_is_proven() -> Vec<ProofFact> {
     let round = |version: Result<&str, &str>, problem: Option<&str>| Round {
         version: Some(version.map(str::to_owned).map_err(str::to_owned)),
         checks: vec![CheckResult {
@@ -343,7 +379,7 @@ fn what_is_proven() -> Vec<RunningFact> {
             problem: problem.map(str::to_owned),
         }],
     };
-    let concluded = |verdict, way, round| RunningFact::Concluded {
+    let concluded = |verdict, way, round| ProofFact::Concluded {
         verdict,
         to: "v213".into(),
         way,
@@ -352,7 +388,10 @@ fn what_is_proven() -> Vec<RunningFact> {
     let good = round(Ok("v213"), None);
     let failing = round(Ok("v213"), Some("answered 500"));
     vec![
-        RunningFact::Checked {
+        ProofFact::Drifted {
+            surfaces: all(&["shop.example.com"]),
+        },
+        ProofFact::Checked {
             round: round(Err("no answer"), Some("answered 500")),
         },
         concluded(Verdict::Verified, Way::Back, Some(good)),
@@ -364,11 +403,11 @@ fn what_is_proven() -> Vec<RunningFact> {
             Some(round(Ok("v214"), None)),
         ),
         concluded(Verdict::Unproven, Way::Back, None),
-        RunningFact::Closed {
+        ProofFact::Closed {
             verdict: Some(Verdict::Verified),
             replaced_by: None,
         },
-        RunningFact::Closed {
+        ProofFact::Closed {
             verdict: None,
             replaced_by: Some(42),
         },
@@ -438,6 +477,7 @@ fn there_is_a_sample_of_every_fact_and_no_two_share_a_name() {
         PeopleFact::VARIANTS,
         WaitingFact::VARIANTS,
         RunningFact::VARIANTS,
+        ProofFact::VARIANTS,
     ]
     .concat();
     let names: BTreeSet<String> = groups.iter().map(ToString::to_string).collect();

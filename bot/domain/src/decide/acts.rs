@@ -58,7 +58,7 @@ impl Draft {
         roster: &Roster,
         policy: &Policy,
     ) {
-        self.record_fact(Actor::Person(approval.by.clone()), source, fact);
+        self.record(Actor::Person(approval.by.clone()), source, fact);
         self.rollback.approvals.push(approval);
         self.rollback.waiting.window_ends = None;
         if self.rollback.case(policy, roster).missing().people > 0 {

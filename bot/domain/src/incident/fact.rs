@@ -9,6 +9,7 @@ use crate::{
     grammar::{ReviewAnswer, Target},
     people::Person,
     plan::PlanHash,
+    platform::Production,
     proof::{Round, Verdict},
     refusal::{Refusal, Tone},
     release::Way,
@@ -28,8 +29,10 @@ pub enum Fact {
     People(PeopleFact),
     /// While a plan was made and an approval waited for.
     Waiting(WaitingFact),
-    /// Once a rollback was let run.
+    /// The platform was asked, and how it went on.
     Running(RunningFact),
+    /// What was seen once it served, and how it ended.
+    Proof(ProofFact),
     /// What an older version recorded in words, or a newer one as a fact that is not known here.
     #[serde(skip)]
     Prose {
@@ -294,7 +297,7 @@ pub enum WaitingFact {
     },
 }
 
-/// Something that happened once a rollback was let run.
+/// Something that happened while the platform was asked and did it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, strum::VariantNames)]
 #[serde(tag = "type", rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case")]
@@ -340,8 +343,41 @@ pub enum RunningFact {
         /// What it answered.
         answer: String,
     },
-    /// Automatic deploys were seen to be held off.
-    Pinned,
+    /// The platform is being asked for the next step.
+    StepExecuting {
+        /// The platform.
+        platform: String,
+        /// The step: `step 2/5: stop the old container`, `putting back: start it again`.
+        step: String,
+    },
+    /// The platform was looked at, and the next step is safe.
+    StepReady {
+        /// What it reports.
+        answer: String,
+        /// The name of the next step.
+        next: String,
+    },
+    /// The platform wants more steps than anybody planned, and is not asked for another one.
+    TooManySteps {
+        /// The platform.
+        platform: String,
+        /// How many it was asked for.
+        asks: u32,
+        /// The name of the next one.
+        next: String,
+    },
+    /// It cannot go on before people have done something.
+    PeopleNeeded {
+        /// What the platform reports.
+        answer: String,
+        /// The ids of the tasks that are open.
+        tasks: Vec<String>,
+    },
+    /// Automatic deploys are held off.
+    Pinned {
+        /// What the platform answered when it was asked for that; `None`: it was seen to be so.
+        answer: Option<String>,
+    },
     /// Every surface serves the target.
     Serving {
         /// The target.
@@ -390,11 +426,15 @@ pub enum RunningFact {
     Failed {
         /// What it reports.
         why: String,
+        /// How production was left.
+        production: Production,
     },
     /// Nothing on the platform shows that it was ever asked.
     NeverTookEffect {
         /// How that was seen.
         why: String,
+        /// How production was left.
+        production: Production,
     },
     /// Nothing was changed, so automatic deploys go on as before.
     PinTakenBack {
@@ -406,6 +446,13 @@ pub enum RunningFact {
         /// What the platform answered.
         why: String,
     },
+}
+
+/// Something that was seen once a rollback served, and how it ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, strum::VariantNames)]
+#[serde(tag = "type", rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
+pub enum ProofFact {
     /// Surfaces left the target again while it was watched.
     Drifted {
         /// The surfaces.
@@ -602,6 +649,7 @@ impl Fact {
             Fact::People(fact) => fact.kind(),
             Fact::Waiting(fact) => fact.kind(),
             Fact::Running(fact) => fact.kind(),
+            Fact::Proof(fact) => fact.kind(),
             Fact::Prose { kind, .. } => *kind,
         }
     }
@@ -671,7 +719,7 @@ impl WaitingFact {
 impl RunningFact {
     fn kind(&self) -> Kind {
         match self {
-            RunningFact::Executing { .. } => Kind::Executing,
+            RunningFact::Executing { .. } | RunningFact::StepExecuting { .. } => Kind::Executing,
             RunningFact::Accepted { .. } => Kind::Accepted,
             RunningFact::PlatformRefused { .. }
             | RunningFact::Failed { .. }
@@ -679,20 +727,31 @@ impl RunningFact {
             | RunningFact::PinStays { .. } => Kind::Failed,
             RunningFact::PlatformBusy { .. }
             | RunningFact::AnsweredLate { .. }
+            | RunningFact::StepReady { .. }
             | RunningFact::Progress { .. } => Kind::Progress,
-            RunningFact::Unanswered { .. } | RunningFact::AnswerLost { .. } => Kind::Unanswered,
-            RunningFact::Pinned => Kind::Pinned,
+            RunningFact::Unanswered { .. }
+            | RunningFact::AnswerLost { .. }
+            | RunningFact::TooManySteps { .. } => Kind::Unanswered,
+            RunningFact::PeopleNeeded { .. } => Kind::PeopleNeeded,
+            RunningFact::Pinned { .. } => Kind::Pinned,
             RunningFact::Serving { .. } => Kind::Serving,
             RunningFact::GaveUp { .. } | RunningFact::Partial { .. } => Kind::Partial,
             RunningFact::PinTakenBack { .. } => Kind::Unpinned,
-            RunningFact::Drifted { .. } => Kind::Drifted,
-            RunningFact::Checked { .. } => Kind::Checked,
-            RunningFact::Concluded { verdict, .. } => match verdict {
+        }
+    }
+}
+
+impl ProofFact {
+    fn kind(&self) -> Kind {
+        match self {
+            ProofFact::Drifted { .. } => Kind::Drifted,
+            ProofFact::Checked { .. } => Kind::Checked,
+            ProofFact::Concluded { verdict, .. } => match verdict {
                 Verdict::Verified => Kind::Verified,
                 Verdict::StillFailing => Kind::StillFailing,
                 Verdict::Unproven | Verdict::WrongVersion => Kind::Unproven,
             },
-            RunningFact::Closed { .. } => Kind::Closed,
+            ProofFact::Closed { .. } => Kind::Closed,
         }
     }
 }
@@ -718,5 +777,11 @@ impl From<WaitingFact> for Fact {
 impl From<RunningFact> for Fact {
     fn from(fact: RunningFact) -> Self {
         Fact::Running(fact)
+    }
+}
+
+impl From<ProofFact> for Fact {
+    fn from(fact: ProofFact) -> Self {
+        Fact::Proof(fact)
     }
 }

@@ -12,8 +12,8 @@ mod words;
 
 pub use event::{Actor, Entry, Evidence, Kind, TimelineEvent};
 pub use fact::{
-    Approved, Change, Fact, IncidentFact, Lacking, Moved, NotStarted, Part, PeopleFact, Reopening,
-    RunningFact, Sentence, WaitingFact,
+    Approved, Change, Fact, IncidentFact, Lacking, Moved, NotStarted, Part, PeopleFact, ProofFact,
+    Reopening, RunningFact, Sentence, WaitingFact,
 };
 pub use words::naming;
 pub(crate) use words::waited_for;

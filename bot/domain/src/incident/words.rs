@@ -2,7 +2,7 @@
 
 use super::{
     Approved, Change, Evidence, Fact, IncidentFact, Lacking, Moved, NotStarted, Part, PeopleFact,
-    Reopening, RunningFact, Sentence, TimelineEvent, WaitingFact,
+    ProofFact, Reopening, RunningFact, Sentence, TimelineEvent, WaitingFact,
 };
 use crate::{
     grammar::Target,
@@ -45,6 +45,7 @@ impl Fact {
             Fact::People(fact) => fact.clause(tone),
             Fact::Waiting(fact) => fact.clause(tone),
             Fact::Running(fact) => fact.clause(tone),
+            Fact::Proof(fact) => fact.clause(tone),
             Fact::Prose { text, .. } => naming(text, tone),
         }
     }
@@ -283,10 +284,24 @@ impl RunningFact {
                     text(to)
                 )
             }
-            RunningFact::Accepted { answer } => text(answer),
+            RunningFact::StepExecuting { platform, step } => {
+                format!("asking {} for {}", text(platform), text(step))
+            }
+            RunningFact::TooManySteps {
+                platform,
+                asks,
+                next,
+            } => format!(
+                "{} was asked for {asks} steps, and there is still another one ({})",
+                text(platform),
+                text(next)
+            ),
+            RunningFact::Accepted { answer }
+            | RunningFact::StepReady { answer, .. }
+            | RunningFact::PeopleNeeded { answer, .. } => text(answer),
             RunningFact::PlatformRefused { why } => format!("refused: {}", text(why)),
             RunningFact::PlatformBusy { why } => format!("not now: {}", text(why)),
-            RunningFact::Unanswered { why } | RunningFact::Failed { why } => text(why),
+            RunningFact::Unanswered { why } | RunningFact::Failed { why, .. } => text(why),
             RunningFact::AnswerLost { platform, asked_at } => format!(
                 "{} was asked at {} and the answer was lost",
                 text(platform),
@@ -295,7 +310,10 @@ impl RunningFact {
             RunningFact::AnsweredLate { answer } => {
                 format!("answered after its answer was given up: {}", text(answer))
             }
-            RunningFact::Pinned => "automatic deploys are held off (read back)".into(),
+            RunningFact::Pinned { answer } => match answer {
+                Some(answer) => format!("automatic deploys are held off: {}", text(answer)),
+                None => "automatic deploys are held off (read back)".into(),
+            },
             RunningFact::Serving { to, n, m } => format!("serves {} on {n}/{m}", text(to)),
             RunningFact::Progress { answer, to, n, m } => {
                 format!("{}, {n}/{m} on {}", text(answer), text(to))
@@ -315,7 +333,7 @@ impl RunningFact {
             RunningFact::Partial { to, n, m, missing } => {
                 format!("{n}/{m} on {}; could not move {}", text(to), all(missing))
             }
-            RunningFact::NeverTookEffect { why } => {
+            RunningFact::NeverTookEffect { why, .. } => {
                 format!("the request never took effect: {}", text(why))
             }
             RunningFact::PinTakenBack { answer } => {
@@ -325,18 +343,26 @@ impl RunningFact {
                 "automatic deploys could not be let go live again: {}",
                 text(why)
             ),
-            RunningFact::Drifted { surfaces } => format!(
+        }
+    }
+}
+
+impl ProofFact {
+    fn clause(&self, tone: &dyn Tone) -> String {
+        let text = |text: &str| tone.text(text);
+        match self {
+            ProofFact::Drifted { surfaces } => format!(
                 "production moved away: {} serve something else",
-                all(surfaces)
+                text(&surfaces.join(", "))
             ),
-            RunningFact::Checked { round } => text(&round.text()),
-            RunningFact::Concluded {
+            ProofFact::Checked { round } => text(&round.text()),
+            ProofFact::Concluded {
                 verdict,
                 to,
                 way,
                 round,
             } => text(&concluded(*verdict, to, *way, round.as_ref())),
-            RunningFact::Closed {
+            ProofFact::Closed {
                 verdict,
                 replaced_by,
             } => {
