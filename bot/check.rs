@@ -57,9 +57,9 @@ pub async fn check(config: &Config, online: bool) -> anyhow::Result<usize> {
         let key = format!("services.{}.{}", service.name, service.environment);
         match provider(service, &http).check().await {
             Ok(works) => println!("ok        {key}: {works}"),
-            Err(trouble) => {
+            Err(error) => {
                 mistakes += 1;
-                println!("mistake   {key}: {trouble}");
+                println!("mistake   {key}: {error}");
             }
         }
     }

@@ -14,7 +14,7 @@ impl Clock {
     }
 
     /// A clock that stands still until it is moved.
-    pub fn standing(at: Timestamp) -> Self {
+    pub fn fixed(at: Timestamp) -> Self {
         Self(Some(Arc::new(Mutex::new(at))))
     }
 
@@ -23,15 +23,15 @@ impl Clock {
     pub fn now(&self) -> Timestamp {
         let now = match &self.0 {
             None => Timestamp::now(),
-            Some(standing) => *standing.lock().unwrap_or_else(|held| held.into_inner()),
+            Some(fixed) => *fixed.lock().unwrap_or_else(|held| held.into_inner()),
         };
         now.round(Unit::Microsecond).unwrap_or(now)
     }
 
     /// Moves a standing clock. A real one goes its own way.
     pub fn advance(&self, by: std::time::Duration) {
-        if let Some(standing) = &self.0 {
-            let mut at = standing.lock().unwrap_or_else(|held| held.into_inner());
+        if let Some(fixed) = &self.0 {
+            let mut at = fixed.lock().unwrap_or_else(|held| held.into_inner());
             *at = at.checked_add(by).unwrap_or(*at);
         }
     }

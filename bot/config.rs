@@ -19,7 +19,7 @@ use reader::{
 };
 use rollback_domain::{
     authority::Source,
-    policy::{Preset, Rules, Rung},
+    policy::{EscalationStep, Preset, Rules},
     risk::{Risk, RiskRules},
 };
 use rules::Common;
@@ -127,7 +127,7 @@ pub struct Policy {
     /// When those who may approve are reminded, after the card was posted; earliest first.
     pub remind: Vec<Duration>,
     /// Who is asked next when they do not answer; earliest first.
-    pub escalate: Vec<Rung>,
+    pub escalate: Vec<EscalationStep>,
     /// How long after a rollback without approval its review is due.
     pub review_within: Duration,
     /// Whether a rollback without approval pages somebody.
@@ -384,7 +384,7 @@ impl Config {
     pub fn roles_of(&self, service: &Service) -> Vec<&str> {
         let rules = Risk::ALL.map(|class| service.rules.of(class));
         let eligible = rules.into_iter().flat_map(|rule| rule.eligible());
-        let asked = self.policy.escalate.iter().flat_map(|rung| &rung.roles);
+        let asked = self.policy.escalate.iter().flat_map(|step| &step.roles);
         let mut roles: Vec<&str> = Vec::new();
         for role in eligible.chain(asked.map(String::as_str)) {
             if let Some((role, _)) = self.roles.get_key_value(role)

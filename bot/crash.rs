@@ -6,7 +6,7 @@
 //! in `tests/machines/` do that to every one of them. With `name:stop` it stands still there, by a
 //! SIGSTOP, until somebody sends it SIGCONT.
 
-use rollback_domain::step::Step;
+use rollback_domain::job::Job;
 use std::time::Duration;
 
 /// A place where the process may end. In the order in which a rollback comes by.
@@ -25,7 +25,7 @@ pub enum Point {
     InputUncommitted,
     /// A command is stored, and whoever typed it does not know.
     CommandStored,
-    /// A rollback's own step is leased, and nothing was done.
+    /// A rollback's own job is leased, and nothing was done.
     DriveLeased,
     /// One source of roles has answered, and others may not have.
     RoleSourceRead,
@@ -119,11 +119,11 @@ pub enum Point {
     PostPosted,
 }
 
-/// Where the message of a step can be lost: before and after it is posted or, `edited`, changed.
-pub const fn around(step: &Step, edited: bool) -> (Point, Point) {
-    match (step, edited) {
-        (Step::Outcome { .. }, _) => (Point::OutcomeUnposted, Point::OutcomePosted),
-        (Step::Glass { .. }, false) => (Point::GlassUnposted, Point::GlassPosted),
+/// Where the message of a job can be lost: before and after it is posted or, `edited`, changed.
+pub const fn around(job: &Job, edited: bool) -> (Point, Point) {
+    match (job, edited) {
+        (Job::AnnounceOutcome { .. }, _) => (Point::OutcomeUnposted, Point::OutcomePosted),
+        (Job::BreakGlassMessage { .. }, false) => (Point::GlassUnposted, Point::GlassPosted),
         (_, false) => (Point::CardUnposted, Point::CardPosted),
         (_, true) => (Point::CardUnedited, Point::CardEdited),
     }

@@ -1,10 +1,10 @@
 //! The one writer: load, decide, store.
 //!
-//! Every change of a rollback, its timeline entries and the steps it leaves behind are committed
+//! Every change of a rollback, its timeline entries and the jobs it leaves behind are committed
 //! in one transaction, by the functions here and nowhere else. Nothing here touches the network.
 
-mod taking;
-mod together;
+mod batch;
+mod shared_commits;
 
 use crate::{
     clock::Clock,
@@ -12,30 +12,29 @@ use crate::{
     store::{
         Db, Tx,
         health::Health,
-        messages, missed,
+        jobs::{self, Ended, Lease, Next},
+        messages,
         replies::{self, Reply},
-        rollbacks, rosters,
-        steps::{self, Ended, Lease, Next},
-        timelines,
+        rollbacks, rosters, timelines, undelivered,
     },
     telemetry,
 };
+use batch::Changes;
 use jiff::Timestamp;
 use rollback_domain::{
     authority::{self, Found},
     decide::decide,
+    job::{Format, Job},
     people::Person,
     policy::Policy,
     refusal::{Refusal, Source},
     release::Survey,
-    rollback::{self, Command, Decision, Freeze, Proposal, Rollback, Say, Spoken},
-    step::{Format, Step},
-    timeline::{Actor, Happening, Kind},
+    rollback::{self, Command, Decision, Freeze, Message, Notice, Proposal, Rollback},
+    timeline::{Actor, Kind, TimelineEvent},
 };
 use serde::{Deserialize, Serialize};
+use shared_commits::Queue;
 use std::{sync::Arc, time::Duration};
-use taking::Leaves;
-use together::Queue;
 use tokio::sync::Notify;
 
 /// How long input is recognised when it comes again: longer than Slack retries.
@@ -61,8 +60,8 @@ pub enum Error {
     /// The database failed.
     #[error("the database failed: {0}")]
     Database(#[from] sqlx::Error),
-    /// The lease was lost: another worker has the step, and what was done under it does not count.
-    #[error("the lease on this step was lost to another worker")]
+    /// The lease was lost: another worker has the job, and what was done under it does not count.
+    #[error("the lease on this job was lost to another worker")]
     Fenced,
     /// More input waits than can be taken in time.
     #[error("too much input waits to be taken")]
@@ -74,7 +73,7 @@ pub enum Error {
 
 /// What a person or Slack sends, ready to be taken. Taking it is one transaction.
 #[derive(Clone, Debug)]
-pub enum Ask {
+pub enum Submission {
     /// Open a rollback.
     Propose(Proposal),
     /// Write a note into the channel's timeline.
@@ -89,17 +88,17 @@ pub enum Ask {
         at: Timestamp,
         /// What happened.
         text: String,
-        /// Where to echo it by a step, when the answer itself cannot: the thread.
+        /// Where to echo it by a job, when the answer itself cannot: the thread.
         echo: Option<Option<String>>,
     },
-    /// Leave a step behind.
-    Leave(Step),
+    /// Enqueue a job.
+    Enqueue(Job),
     /// Write into the channel's timeline, if an incident is going on there.
     Record {
         /// The channel.
         channel: String,
         /// What happened.
-        happening: Happening,
+        event: TimelineEvent,
     },
     /// Put a channel's timeline into a file.
     Export {
@@ -117,7 +116,7 @@ pub enum Ask {
 /// How something that was asked was taken.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "taken", rename_all = "snake_case")]
-pub enum Taken {
+pub enum Outcome {
     /// A rollback is open.
     Opened {
         /// Its number.
@@ -126,7 +125,8 @@ pub enum Taken {
     /// Nothing was done, and this is why.
     Refused {
         /// The sentence.
-        spoken: Spoken,
+        #[serde(rename = "spoken")]
+        message: Message,
         /// The rollback that is in the way, to be shown with it.
         #[serde(default)]
         see: Option<u64>,
@@ -142,18 +142,19 @@ pub enum Taken {
         recorded_at: Timestamp,
     },
     /// It will be done.
-    Left,
+    #[serde(rename = "left")]
+    Queued,
 }
 
-/// What a completed step leads to besides the change of a rollback.
+/// What a completed job leads to besides the change of a rollback.
 #[derive(Clone, Debug, Default)]
-pub struct Extra {
+pub struct SideEffects {
     /// What Slack has now, by message key and channel.
     pub sent: Option<(String, String, messages::Sent)>,
     /// What becomes of what a channel has missed.
-    pub missed: Option<(String, missed::Change)>,
+    pub undelivered: Option<(String, undelivered::Change)>,
     /// What the platform served: service, environment, survey.
-    pub saw: Option<(String, String, Survey)>,
+    pub survey: Option<(String, String, Survey)>,
     /// Who was found in the sources of roles.
     pub roster: Vec<(authority::Source, Found)>,
     /// What is wished for a service: service, environment, a freeze or none.
@@ -161,11 +162,11 @@ pub struct Extra {
     /// What is said to an address of our own.
     pub reply: Option<(String, Reply)>,
     /// What else goes into a timeline.
-    pub happened: Option<(i64, Happening)>,
+    pub event: Option<(i64, TimelineEvent)>,
     /// What goes into the timeline of a channel, which begins with it if there is none.
-    pub recorded: Option<(String, Happening)>,
+    pub recorded: Option<(String, TimelineEvent)>,
     /// What else is to be done, and when.
-    pub steps: Vec<(Step, Timestamp)>,
+    pub jobs: Vec<(Job, Timestamp)>,
 }
 
 impl Engine {
@@ -189,7 +190,7 @@ impl Engine {
         }
     }
 
-    /// Puts `command` to a rollback and completes the step that led to it, both or neither.
+    /// Puts `command` to a rollback and completes the job that led to it, both or neither.
     ///
     /// A refused command changes nothing; when it came from a person, the refusal is recorded and
     /// they are told. Gives the rollback as it is now, or the refusal.
@@ -199,17 +200,17 @@ impl Engine {
         id: u64,
         command: Command,
         policy: &Policy,
-        extra: Extra,
+        effects: SideEffects,
     ) -> Result<Result<Rollback, Refusal>, Error> {
         let mut tx = self.db.begin().await?;
         let found = rollbacks::lock(&mut tx, id).await?;
         // Whoever had the lock before was earlier.
         let now = self.clock.now();
         let Some(rollback) = found else {
-            self.finish(tx, lease, Next::Done, extra, now).await?;
+            self.finish(tx, lease, Next::Done, effects, now).await?;
             return Ok(Err(Refusal::UnknownRollback { id }));
         };
-        telemetry::incident(&rollback);
+        telemetry::record_incident(&rollback);
         let goes_on = !rollback.state.is_ended();
         let person = match &command {
             Command::Person {
@@ -230,7 +231,7 @@ impl Engine {
         match decide(&rollback, command, policy, now) {
             Ok(decision) => {
                 // These two go on by themselves: what is asked for is when they go on.
-                let drives = matches!(lease.step, Step::Drive { .. } | Step::Review { .. });
+                let drives = matches!(lease.job, Job::Advance { .. } | Job::RequestReview { .. });
                 let next = match decision.drive_at {
                     Some(at) if drives => Next::At(at),
                     _ => Next::Done,
@@ -238,7 +239,7 @@ impl Engine {
                 // The platform is about to be asked, under this very lease.
                 let executing =
                     |state: &rollback::State| matches!(state, rollback::State::Executing { .. });
-                let asking = matches!(lease.step, Step::Drive { .. })
+                let asking = matches!(lease.job, Job::Advance { .. })
                     && !executing(&rollback.state)
                     && executing(&decision.rollback.state);
                 let rollback = self.store(&mut tx, decision, !drives, now).await?;
@@ -251,52 +252,52 @@ impl Engine {
                 }
                 crash::point(Point::DecisionUncommitted);
                 if asking {
-                    if !steps::hold(&mut tx, lease).await? {
+                    if !jobs::hold(&mut tx, lease).await? {
                         return Err(Error::Fenced);
                     }
                     tx.commit().await?;
                     self.bell.notify_one();
                 } else {
-                    self.finish(tx, lease, next, extra, now).await?;
+                    self.finish(tx, lease, next, effects, now).await?;
                 }
                 if goes_on && rollback.state.is_ended() {
-                    telemetry::ended(&rollback);
+                    telemetry::record_end(&rollback);
                 }
                 Ok(Ok(rollback))
             }
             Err(refusal) => {
-                let mut extra = extra;
+                let mut effects = effects;
                 if let Some((by, source, reply_to, verb)) = person {
-                    let happening = refused(&by, source, verb, &refusal, Some(id), now);
-                    timelines::append(&mut tx, &[(rollback.incident, happening)], now).await?;
-                    let tell = Step::Tell {
+                    let event = refused(&by, source, verb, &refusal, Some(id), now);
+                    timelines::append(&mut tx, &[(rollback.incident, event)], now).await?;
+                    let tell = Job::Notify {
                         channel: rollback.channel.clone(),
                         person: by.id,
                         thread: None,
                         reply_to,
-                        spoken: Spoken::from(&refusal),
-                        id: format!("refused:{}", lease.step.key()),
+                        message: Message::from(&refusal),
+                        id: format!("refused:{}", lease.job.key()),
                     };
-                    extra.steps.push((tell, now));
+                    effects.jobs.push((tell, now));
                 }
-                let next = match lease.step {
+                let next = match lease.job {
                     // It is driven again by whatever changed it, or looks at itself once more.
-                    Step::Drive { .. } if !rollback.state.is_ended() => {
+                    Job::Advance { .. } if !rollback.state.is_ended() => {
                         Next::At(now.checked_add(Duration::from_secs(1)).unwrap_or(now))
                     }
                     _ => Next::Done,
                 };
-                self.finish(tx, lease, next, extra, now).await?;
+                self.finish(tx, lease, next, effects, now).await?;
                 Ok(Err(refusal))
             }
         }
     }
 
-    /// Ends a step that changes no rollback.
-    pub async fn end(&self, lease: &Lease, next: Next, extra: Extra) -> Result<(), Error> {
+    /// Ends a job that changes no rollback.
+    pub async fn end(&self, lease: &Lease, next: Next, effects: SideEffects) -> Result<(), Error> {
         let now = self.clock.now();
         let tx = self.db.begin().await?;
-        self.finish(tx, lease, next, extra, now).await
+        self.finish(tx, lease, next, effects, now).await
     }
 
     async fn store(
@@ -308,9 +309,9 @@ impl Engine {
     ) -> Result<Rollback, Error> {
         let Decision {
             rollback,
-            happenings,
+            events,
             drive_at,
-            says,
+            notices,
             opens,
         } = decision;
         let id = rollback.id;
@@ -324,51 +325,49 @@ impl Engine {
             }
             None => None,
         };
-        let mut leaves = Leaves::default();
+        let mut changes = Changes::default();
         let incident = rollback.incident;
-        leaves.happened.extend(
-            happenings
-                .into_iter()
-                .map(|happening| (incident, happening)),
-        );
+        changes
+            .events
+            .extend(events.into_iter().map(|event| (incident, event)));
         if poke_drive && let Some(at) = drive_at {
-            leaves.steps.push((Step::Drive { rollback: id }, at));
+            changes.jobs.push((Job::Advance { rollback: id }, at));
         }
-        for (n, say) in says.into_iter().enumerate() {
+        for (n, say) in notices.into_iter().enumerate() {
             let at = match &say {
-                Say::ReviewAt { at } => *at,
+                Notice::ReviewAt { at } => *at,
                 _ => now,
             };
-            let step = match say {
-                Say::Card => Step::Card { rollback: id },
-                Say::Outcome => Step::Outcome { rollback: id },
-                Say::Tell {
+            let job = match say {
+                Notice::Card => Job::Card { rollback: id },
+                Notice::Outcome => Job::AnnounceOutcome { rollback: id },
+                Notice::Tell {
                     person,
                     reply_to,
-                    spoken,
-                } => Step::Tell {
+                    message,
+                } => Job::Notify {
                     channel: rollback.channel.clone(),
                     person,
                     thread: None,
                     reply_to,
-                    spoken,
+                    message,
                     id: format!("RB-{id}:{}:{n}", rollback.revision),
                 },
-                Say::Post {
-                    spoken,
+                Notice::Post {
+                    message,
                     in_thread,
                     key,
-                } => Step::Post {
+                } => Job::Post {
                     channel: rollback.channel.clone(),
                     thread: None,
                     under: in_thread.then_some(id),
-                    spoken,
+                    message,
                     id: format!("RB-{id}:{key}"),
                 },
-                Say::Page { page } => Step::Page { rollback: id, page },
-                Say::Glass => Step::Glass { rollback: id },
-                Say::ReviewAt { .. } => Step::Review { rollback: id },
-                Say::Export { why } => Step::Export {
+                Notice::Page { page } => Job::Page { rollback: id, page },
+                Notice::BreakGlass => Job::BreakGlassMessage { rollback: id },
+                Notice::ReviewAt { .. } => Job::RequestReview { rollback: id },
+                Notice::Export { why } => Job::Export {
                     incident: rollback.incident,
                     format: Format::Markdown,
                     channel: rollback.channel.clone(),
@@ -378,12 +377,12 @@ impl Engine {
                     id: format!("RB-{id}:{why}"),
                 },
             };
-            leaves.steps.push((step, at));
+            changes.jobs.push((job, at));
         }
         if let Some((id, proposal)) = opens {
-            leaves.open(id, proposal, incident, now);
+            changes.open(id, proposal, incident, now);
         }
-        leaves.write(tx, now).await?;
+        changes.write(tx, now).await?;
         Ok(rollback)
     }
 
@@ -392,43 +391,43 @@ impl Engine {
         mut tx: Tx,
         lease: &Lease,
         next: Next,
-        extra: Extra,
+        effects: SideEffects,
         now: Timestamp,
     ) -> Result<(), Error> {
-        if let Some((channel, change)) = &extra.missed {
-            missed::change(&mut tx, channel, change, now).await?;
+        if let Some((channel, change)) = &effects.undelivered {
+            undelivered::change(&mut tx, channel, change, now).await?;
         }
-        if let Some((service, environment, survey)) = &extra.saw {
-            rollbacks::saw(&mut tx, service, environment, survey, now).await?;
+        if let Some((service, environment, survey)) = &effects.survey {
+            rollbacks::record_survey(&mut tx, service, environment, survey, now).await?;
         }
-        if let Some((service, environment, freeze)) = &extra.froze {
+        if let Some((service, environment, freeze)) = &effects.froze {
             rosters::freeze(&mut tx, service, environment, freeze.as_ref()).await?;
         }
-        if let Some((channel, happening)) = extra.recorded {
+        if let Some((channel, event)) = effects.recorded {
             let incident = timelines::incident_of(&mut tx, &channel, now).await?;
-            timelines::append(&mut tx, &[(incident, happening)], now).await?;
+            timelines::append(&mut tx, &[(incident, event)], now).await?;
         }
-        if let Some(happened) = extra.happened {
-            timelines::append(&mut tx, &[happened], now).await?;
+        if let Some(event) = effects.event {
+            timelines::append(&mut tx, &[event], now).await?;
         }
         // After the timeline, in the order of the sources: everybody locks these rows in one order.
-        for (source, found) in &extra.roster {
-            rosters::saw(&mut tx, source, found, now).await?;
+        for (source, found) in &effects.roster {
+            rosters::record(&mut tx, source, found, now).await?;
         }
-        if let Some((address, reply)) = &extra.reply {
+        if let Some((address, reply)) = &effects.reply {
             replies::put(&mut tx, address, reply, now).await?;
         }
-        leave(&mut tx, &extra.steps, now).await?;
-        if matches!(lease.step, Step::Survey { .. }) {
+        enqueue(&mut tx, &effects.jobs, now).await?;
+        if matches!(lease.job, Job::Survey { .. }) {
             let two_days_ago = now.checked_sub(REMEMBERED).unwrap_or(now);
             messages::sweep(&mut tx, two_days_ago).await?;
             replies::sweep(&mut tx, two_days_ago).await?;
         }
-        let ended = steps::finish(&mut tx, lease, &next, now).await?;
+        let ended = jobs::finish(&mut tx, lease, &next, now).await?;
         if ended == Ended::Lost {
             return Err(Error::Fenced);
         }
-        if let Some((key, channel, mut sent)) = extra.sent {
+        if let Some((key, channel, mut sent)) = effects.sent {
             // Perhaps because somebody else has sent it too: which was the last is not known.
             if ended == Ended::Poked {
                 sent.revision = 0;
@@ -440,48 +439,48 @@ impl Engine {
         Ok(())
     }
 
-    /// A message was edited under a lease that was lost: whoever has the step may have edited it
-    /// before, to what is true now. `step` does it again.
-    pub async fn doubt(&self, key: &str, step: &Step) -> Result<(), Error> {
+    /// A message was edited under a lease that was lost: whoever has the job may have edited it
+    /// before, to what is true now. `job` does it again.
+    pub async fn invalidate(&self, key: &str, job: &Job) -> Result<(), Error> {
         let now = self.clock.now();
         let mut tx = self.db.begin().await?;
-        steps::poke(&mut tx, &[(step.clone(), now)]).await?;
-        messages::doubt(&mut tx, key).await?;
+        jobs::poke(&mut tx, &[(job.clone(), now)]).await?;
+        messages::invalidate(&mut tx, key).await?;
         tx.commit().await?;
         self.bell.notify_one();
         Ok(())
     }
 
-    /// Leaves steps behind at start-up.
-    pub async fn leave(&self, steps: &[Step]) -> Result<(), Error> {
+    /// Leaves jobs behind at start-up.
+    pub async fn enqueue(&self, jobs: &[Job]) -> Result<(), Error> {
         let now = self.clock.now();
         let mut tx = self.db.begin().await?;
-        let steps: Vec<(Step, Timestamp)> = steps.iter().map(|step| (step.clone(), now)).collect();
-        steps::poke(&mut tx, &steps).await?;
+        let jobs: Vec<(Job, Timestamp)> = jobs.iter().map(|job| (job.clone(), now)).collect();
+        jobs::poke(&mut tx, &jobs).await?;
         tx.commit().await?;
         self.bell.notify_one();
         Ok(())
     }
 }
 
-/// Leaves steps behind. What is to be told at an address of our own is told at once: whoever
+/// Leaves jobs behind. What is to be told at an address of our own is told at once: whoever
 /// waits there reads the record. Whoever does not wait there any more is told in Slack.
-async fn leave(tx: &mut Tx, steps: &[(Step, Timestamp)], now: Timestamp) -> sqlx::Result<()> {
-    let mut left = Vec::with_capacity(steps.len());
-    for (step, at) in steps {
-        if let Step::Tell {
+async fn enqueue(tx: &mut Tx, jobs: &[(Job, Timestamp)], now: Timestamp) -> sqlx::Result<()> {
+    let mut left = Vec::with_capacity(jobs.len());
+    for (job, at) in jobs {
+        if let Job::Notify {
             reply_to: Some(address),
-            spoken,
+            message,
             ..
-        } = step
+        } = job
             && replies::is_ours(address)
-            && replies::put(tx, address, &Reply::from(spoken), now).await?
+            && replies::put(tx, address, &Reply::from(message), now).await?
         {
             continue;
         }
-        left.push((step.clone(), *at));
+        left.push((job.clone(), *at));
     }
-    steps::poke(tx, &left).await
+    jobs::poke(tx, &left).await
 }
 
 /// A refusal for the record.
@@ -492,8 +491,8 @@ pub fn refused(
     refusal: &Refusal,
     rollback: Option<u64>,
     now: Timestamp,
-) -> Happening {
-    Happening {
+) -> TimelineEvent {
+    TimelineEvent {
         at: now,
         who: Actor::Person(by.clone()),
         source,

@@ -52,7 +52,7 @@ use store::{
 };
 use tokio::sync::OnceCell;
 
-/// Everything that a handler or a step may reach.
+/// Everything that a handler or a job may reach.
 #[derive(Clone)]
 pub struct App(Arc<Inside>);
 
@@ -112,7 +112,7 @@ impl App {
     }
 
     async fn prepare(config: Config, clock: Clock, company: Company) -> anyhow::Result<App> {
-        telemetry::here(&config.server.public_url);
+        telemetry::set_instance(&config.server.public_url);
         let templates = Templates::load(config.templates.as_deref())?;
         let db = Db::open(config.database.url.expose()).await?;
         let presence = Presence::begin(config.database.url.expose(), company).await?;
@@ -147,7 +147,7 @@ impl App {
         }));
         worker::survey_all(&app)
             .await
-            .context("the first steps could not be stored")?;
+            .context("the first jobs could not be stored")?;
         Ok(app)
     }
 
@@ -217,7 +217,7 @@ impl App {
         };
         Ok(Some(Authority {
             policy: self.policy(service),
-            roster: roster::known(self, &self.config.roles_of(service)).await?,
+            roster: roster::last_known(self, &self.config.roles_of(service)).await?,
         }))
     }
 

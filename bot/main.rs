@@ -8,7 +8,7 @@ use rollback_bot::{
     out_of_band::{self, Mistaken, Remote, offline, token},
     serve,
     store::backup,
-    telemetry::Shown,
+    telemetry::LogSettings,
 };
 use rollback_domain::grammar::RESERVED;
 use std::{
@@ -94,7 +94,7 @@ async fn main() -> ExitCode {
     // Before anything can make a TLS connection: two providers in one process panic later.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let arguments = Arguments::parse();
-    let shipping = match Shown::from_env(&|name| std::env::var(name).ok()) {
+    let shipping = match LogSettings::from_env(&|name| std::env::var(name).ok()) {
         Ok(shown) => shown.start(),
         Err(mistake) => {
             eprintln!("rollback-bot: {mistake}");

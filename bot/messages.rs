@@ -245,7 +245,7 @@ impl Update {
             service: inline(&rollback.service, 80),
             environment: inline(&rollback.environment, 80),
             platform: inline(
-                plan.map_or("the platform", |plan| &plan.nature.platform),
+                plan.map_or("the platform", |plan| &plan.effects.platform),
                 80,
             ),
             status: rollback.word(),
@@ -281,10 +281,10 @@ impl Update {
                     .map(|approval| by_band(&approval.by.name, approval.out_of_band))
                     .collect(),
                 rollback
-                    .glass
+                    .break_glass
                     .as_ref()
-                    .filter(|glass| glass.spent.is_none())
-                    .map(|glass| person(&glass.by.name)),
+                    .filter(|break_glass| break_glass.spent.is_none())
+                    .map(|break_glass| person(&break_glass.by.name)),
             ),
             commanded_at: rollback.times.commanded.map(stamp).unwrap_or_default(),
             serving_at: rollback
@@ -333,10 +333,10 @@ impl Update {
                 Some(Unships::Unknown(_)) | None => "unknown".into(),
             },
             leaves: plan.map_or_else(String::new, |plan| {
-                inline(&plan.nature.leaves.join(", "), 300)
+                inline(&plan.effects.leaves.join(", "), 300)
             }),
             after: plan
-                .and_then(|plan| plan.nature.after.as_ref())
+                .and_then(|plan| plan.effects.after.as_ref())
                 .map(|after| inline(after, 200)),
         }
     }
@@ -396,20 +396,20 @@ impl Timeline {
 impl Line {
     /// An entry as the template has it, with people by their names.
     pub fn of(entry: &Entry, names: &Names) -> Self {
-        let happening = &entry.happening;
-        let source = serde_json::to_value(happening.source).unwrap_or_default();
+        let event = &entry.event;
+        let source = serde_json::to_value(event.source).unwrap_or_default();
         Self {
             seq: entry.seq,
-            at: stamp(happening.at),
+            at: stamp(event.at),
             recorded_at: stamp(entry.recorded_at),
-            who: cell(&happening.who.to_string()),
+            who: cell(&event.who.to_string()),
             source: source.as_str().unwrap_or_default().to_owned(),
-            rollback: happening
+            rollback: event
                 .rollback
                 .map(|id| format!("RB-{id} "))
                 .unwrap_or_default(),
-            kind: happening.kind.to_string(),
-            text: cell(&named(&happening.text, names)),
+            kind: event.kind.to_string(),
+            text: cell(&named(&event.text, names)),
         }
     }
 }

@@ -13,7 +13,7 @@ use prometheus_client::{
     metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram},
     registry::Registry,
 };
-use rollback_domain::{release::Trouble, rollback::State, step::Step};
+use rollback_domain::{job::Job, release::ProviderError, rollback::State};
 use std::{
     sync::{
         Arc,
@@ -32,7 +32,7 @@ pub struct Metrics {
     answers: Timed<Answered>,
     unheard: Counter,
     too_much: Family<Whose, Counter>,
-    steps: Family<Done, Counter>,
+    jobs: Family<Done, Counter>,
     leases_lost: Family<Kind, Counter>,
     errors: Family<Cause, Counter>,
     platforms: Timed<Called>,
@@ -59,7 +59,7 @@ struct Record {
     failing: Family<Kind, Gauge>,
     open: Family<InState, Gauge>,
     unknown_age: Family<Alone, Gauge<f64, AtomicU64>>,
-    glass: Family<Period, Gauge>,
+    break_glass: Family<Period, Gauge>,
     reviews: Family<Alone, Gauge>,
 }
 
@@ -176,7 +176,7 @@ impl Default for Metrics {
             registry: Arc::default(),
             answers: Family::new_with_constructor(answering),
             unheard: Counter::default(),
-            steps: Family::default(),
+            jobs: Family::default(),
             leases_lost: Family::default(),
             errors: Family::default(),
             platforms: Family::new_with_constructor(calling),
@@ -195,9 +195,9 @@ impl Default for Metrics {
         };
         metrics.register(&mut registry);
         // What is rare begins at nothing: a first one that appears as 1 has not increased.
-        for kind in Step::KINDS {
+        for kind in Job::KINDS {
             for outcome in OUTCOMES {
-                drop(metrics.steps.get_or_create(&Done { kind, outcome }));
+                drop(metrics.jobs.get_or_create(&Done { kind, outcome }));
             }
             let kind = kind.to_owned();
             drop(metrics.leases_lost.get_or_create(&Kind { kind }));
@@ -230,7 +230,7 @@ impl Metrics {
         registry.register(
             "steps",
             "Steps that were done or failed, by kind",
-            self.steps.clone(),
+            self.jobs.clone(),
         );
         registry.register(
             "leases_lost",
@@ -239,7 +239,7 @@ impl Metrics {
         );
         registry.register(
             "errors",
-            "Inputs and steps that could not be stored, by cause",
+            "Inputs and jobs that could not be stored, by cause",
             self.errors.clone(),
         );
         registry.register(
@@ -326,7 +326,7 @@ impl Metrics {
         registry.register(
             "break_glass",
             "Rollbacks that were run without an approval, by how many days ago",
-            record.glass.clone(),
+            record.break_glass.clone(),
         );
         registry.register(
             "break_glass_reviews_open",
@@ -364,8 +364,8 @@ impl Metrics {
         self.too_much.get_or_create(&Whose { whose }).inc();
     }
 
-    /// A step was done, or was not.
-    pub fn step(&self, kind: &'static str, done: &Result<(), Error>) {
+    /// A job was done, or was not.
+    pub fn job(&self, kind: &'static str, done: &Result<(), Error>) {
         let outcome = match done {
             Ok(()) => "done",
             Err(Error::Fenced) => return self.lease_lost(kind),
@@ -374,10 +374,10 @@ impl Metrics {
                 "failed"
             }
         };
-        self.steps.get_or_create(&Done { kind, outcome }).inc();
+        self.jobs.get_or_create(&Done { kind, outcome }).inc();
     }
 
-    /// The lease of a step was lost while it was being done.
+    /// The lease of a job was lost while it was being done.
     pub fn lease_lost(&self, kind: &'static str) {
         let kind = kind.to_owned();
         self.leases_lost.get_or_create(&Kind { kind }).inc();
@@ -401,14 +401,14 @@ impl Metrics {
         &self,
         platform: &str,
         operation: &'static str,
-        answer: &Result<T, Trouble>,
+        answer: &Result<T, ProviderError>,
         took: Duration,
     ) {
         let outcome = match answer {
             Ok(_) => "ok",
-            Err(Trouble::Refused(_)) => "refused",
-            Err(Trouble::Busy { .. }) => "busy",
-            Err(Trouble::Unanswered(_)) => "unanswered",
+            Err(ProviderError::Refused(_)) => "refused",
+            Err(ProviderError::Busy { .. }) => "busy",
+            Err(ProviderError::Unanswered(_)) => "unanswered",
         };
         let called = Called {
             platform: platform.to_owned(),
@@ -478,8 +478,8 @@ impl Metrics {
         if asked.is_none_or(|at| now.duration_since(at).abs() >= ASK_EVERY) {
             let read = read.await;
             self.record.clear();
-            if let Some((overview, glass)) = &read {
-                self.record.fill(overview, *glass, now);
+            if let Some((overview, break_glass)) = &read {
+                self.record.fill(overview, *break_glass, now);
             }
             self.record.up.set(read.is_some().into());
             *asked = Some(now);
@@ -523,12 +523,12 @@ impl Record {
         self.failing.clear();
         self.open.clear();
         self.unknown_age.clear();
-        self.glass.clear();
+        self.break_glass.clear();
         self.reviews.clear();
     }
 
-    fn fill(&self, overview: &Overview, glass: GlassCount, now: Timestamp) {
-        for kind in Step::KINDS {
+    fn fill(&self, overview: &Overview, break_glass: GlassCount, now: Timestamp) {
+        for kind in Job::KINDS {
             let kind = Kind {
                 kind: kind.to_owned(),
             };
@@ -536,13 +536,13 @@ impl Record {
                 drop(gauge.get_or_create(&kind));
             }
         }
-        for steps in &overview.steps {
+        for jobs in &overview.jobs {
             let kind = Kind {
-                kind: steps.kind.clone(),
+                kind: jobs.kind.clone(),
             };
-            self.waiting.get_or_create(&kind).set(steps.waiting);
-            self.late.get_or_create(&kind).set(steps.late);
-            self.failing.get_or_create(&kind).set(steps.failing);
+            self.waiting.get_or_create(&kind).set(jobs.waiting);
+            self.late.get_or_create(&kind).set(jobs.late);
+            self.failing.get_or_create(&kind).set(jobs.failing);
         }
         for state in OPEN {
             let state = state.to_owned();
@@ -561,10 +561,10 @@ impl Record {
         self.unknown_age
             .get_or_create(&Alone {})
             .set(since.fold(0.0, f64::max));
-        for (days, n) in [("0-30", glass.lately), ("30-60", glass.before)] {
-            self.glass.get_or_create(&Period { days }).set(n);
+        for (days, n) in [("0-30", break_glass.lately), ("30-60", break_glass.before)] {
+            self.break_glass.get_or_create(&Period { days }).set(n);
         }
-        self.reviews.get_or_create(&Alone {}).set(glass.open);
+        self.reviews.get_or_create(&Alone {}).set(break_glass.open);
     }
 }
 

@@ -5,7 +5,10 @@ pub mod token;
 
 use crate::{
     clock::Clock,
-    handlers::api::{Approve, End, Look, Outcome, Propose, Read, Said, Shown, Story},
+    handlers::api::{
+        Approve, End, Look, PlanView, Progress, Propose, RollbackResponse, TimelineRequest,
+        TimelineView,
+    },
     http_client,
     slack::blocks::cut,
     store::tokens,
@@ -205,7 +208,7 @@ fn usage(how: &str) -> ExitCode {
 }
 
 /// What an answer is as an exit code.
-fn code(said: &Said) -> ExitCode {
+fn code(said: &RollbackResponse) -> ExitCode {
     match said.refused {
         None => ExitCode::SUCCESS,
         Some(_) => ExitCode::FAILURE,
@@ -292,7 +295,7 @@ impl Asking {
         &self,
         verb: &str,
         body: &impl Serialize,
-    ) -> anyhow::Result<Result<Said, ExitCode>> {
+    ) -> anyhow::Result<Result<RollbackResponse, ExitCode>> {
         self.get(verb, body).await
     }
 
@@ -305,7 +308,7 @@ impl Asking {
         if status.is_success() {
             return Ok(Ok(serde_json::from_value(body)?));
         }
-        let said: Said = serde_json::from_value(body)
+        let said: RollbackResponse = serde_json::from_value(body)
             .with_context(|| format!("the bot answered {status}, and not in its own words"))?;
         match self.bot.json {
             true => println!("{}", serde_json::to_string_pretty(&said)?),
@@ -317,7 +320,7 @@ impl Asking {
         }))
     }
 
-    fn shows(&self, said: &Said) {
+    fn shows(&self, said: &RollbackResponse) {
         match self.bot.json {
             true => println!("{}", serde_json::to_string_pretty(said).unwrap_or_default()),
             false => println!("{}", said.text),
@@ -325,7 +328,7 @@ impl Asking {
     }
 
     /// The command that approves the plan that was shown.
-    fn approval(&self, said: &Said) -> Option<String> {
+    fn approval(&self, said: &RollbackResponse) -> Option<String> {
         let (id, plan) = (said.rollback.as_ref()?, said.plan.as_ref()?);
         if said.state.as_deref() != Some("PROPOSED") {
             return None;
@@ -345,7 +348,7 @@ impl Asking {
         Some(command)
     }
 
-    async fn status(&self, id: &str) -> anyhow::Result<Said> {
+    async fn status(&self, id: &str) -> anyhow::Result<RollbackResponse> {
         let look = Look {
             about: Some(id.to_owned()),
             channel: self.bot.channel.clone(),
@@ -355,7 +358,7 @@ impl Asking {
     }
 
     /// Waits until a proposal that was taken has its plan.
-    async fn until_planned(&self, said: Said) -> anyhow::Result<Said> {
+    async fn until_planned(&self, said: RollbackResponse) -> anyhow::Result<RollbackResponse> {
         let mut said = said;
         while said.state.is_none() || said.state.as_deref() == Some("READING THE PLATFORM") {
             let (Some(id), None) = (said.rollback.clone(), &said.refused) else {
@@ -368,7 +371,7 @@ impl Asking {
     }
 
     /// Prints how far it is until nothing is to be waited for.
-    async fn follow(&self, rollback: u64, first: Said) -> anyhow::Result<ExitCode> {
+    async fn follow(&self, rollback: u64, first: RollbackResponse) -> anyhow::Result<ExitCode> {
         let id = format!("RB-{rollback}");
         let mut said = first;
         let mut shown = String::new();
@@ -382,7 +385,7 @@ impl Asking {
             }
             // Somebody else's yes is still missing: this one counts, and is waited for no longer.
             let waits = said.state.as_deref() == Some("PROPOSED");
-            let open = said.outcome.is_none_or(|outcome| outcome == Outcome::Open);
+            let open = said.outcome.is_none_or(|outcome| outcome == Progress::Open);
             if waits || !open {
                 if self.bot.json {
                     self.shows(&said);
@@ -390,7 +393,7 @@ impl Asking {
                     println!("{}", said.text);
                 }
                 return Ok(match (waits, said.outcome) {
-                    (true, _) | (false, Some(Outcome::Done)) => ExitCode::SUCCESS,
+                    (true, _) | (false, Some(Progress::Done)) => ExitCode::SUCCESS,
                     (false, _) => ExitCode::FAILURE,
                 });
             }
@@ -424,13 +427,13 @@ impl Asking {
     }
 
     async fn timeline(&self) -> anyhow::Result<ExitCode> {
-        let mut read = Read {
+        let mut read = TimelineRequest {
             after: 0,
             channel: self.bot.channel.clone(),
         };
-        let mut whole: Option<Story> = None;
+        let mut whole: Option<TimelineView> = None;
         loop {
-            let page: Story = match self.get("timeline", &read).await? {
+            let page: TimelineView = match self.get("timeline", &read).await? {
                 Ok(page) => page,
                 Err(code) => return Ok(code),
             };
@@ -466,7 +469,7 @@ impl Asking {
 }
 
 /// What an approval of this plan has to carry besides its hash, as arguments.
-fn by_hand(plan: &Shown) -> String {
+fn by_hand(plan: &PlanView) -> String {
     let ticks = plan.cautions.keys().filter(|_| plan.ticks);
     let mut arguments: String = ticks.map(|name| format!(" --tick {name}")).collect();
     if plan.typed {

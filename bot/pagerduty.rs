@@ -88,7 +88,7 @@ pub struct OnCallPerson {
 
 /// Why PagerDuty did not do something.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Trouble {
+pub enum PagerDutyError {
     /// It will never work like this: a sentence.
     #[error("{0}")]
     Never(String),
@@ -168,7 +168,7 @@ impl PagerDuty {
     /// Who is on call now at the first level, each person once, in PagerDuty's order
     /// (`GET /oncalls`). Nobody is an empty list. Reads at most ten pages of a hundred rows; a
     /// longer list is [`Trouble::Never`].
-    pub async fn on_call(&self, of: &OnCall) -> Result<Vec<OnCallPerson>, Trouble> {
+    pub async fn on_call(&self, of: &OnCall) -> Result<Vec<OnCallPerson>, PagerDutyError> {
         let token = needed(self.token.as_ref(), "pagerduty.token")?;
         let (mut seen, mut people) = (BTreeSet::new(), vec![]);
         let mut offset = 0_u64;
@@ -187,12 +187,12 @@ impl PagerDuty {
             let step = page.limit.filter(|limit| *limit > 0).unwrap_or(PAGE);
             offset = offset.saturating_add(step);
         }
-        Err(Trouble::Never(format!(
+        Err(PagerDutyError::Never(format!(
             "PagerDuty's list for {of} is longer than {PAGES_AT_MOST} pages of {PAGE}"
         )))
     }
 
-    async fn page(&self, token: &str, of: &OnCall, offset: u64) -> Result<Page, Trouble> {
+    async fn page(&self, token: &str, of: &OnCall, offset: u64) -> Result<Page, PagerDutyError> {
         let mut url = below(&self.api_url, &["oncalls"], "pagerduty.api_url")?;
         let (filter, id) = of.filter();
         url.query_pairs_mut()
@@ -202,7 +202,7 @@ impl PagerDuty {
             .append_pair("limit", &PAGE.to_string())
             .append_pair("offset", &offset.to_string());
         let mut proof = HeaderValue::try_from(format!("Token token={token}")).map_err(|_| {
-            Trouble::Never("pagerduty.token has characters that cannot be sent".into())
+            PagerDutyError::Never("pagerduty.token has characters that cannot be sent".into())
         })?;
         proof.set_sensitive(true);
         let request = self
@@ -213,11 +213,13 @@ impl PagerDuty {
         let (status, body) = self.send(request).await?;
         match status.as_u16() {
             200 => serde_json::from_slice(&body).map_err(|_| unreadable()),
-            401 => Err(Trouble::Never("PagerDuty refused the token (401)".into())),
-            403 => Err(Trouble::Never(
+            401 => Err(PagerDutyError::Never(
+                "PagerDuty refused the token (401)".into(),
+            )),
+            403 => Err(PagerDutyError::Never(
                 "PagerDuty does not let this token see who is on call (403)".into(),
             )),
-            code => Err(Trouble::Never(format!(
+            code => Err(PagerDutyError::Never(format!(
                 "PagerDuty answered {code}{}",
                 said(&body, token)
             ))),
@@ -235,7 +237,7 @@ impl PagerDuty {
         summary: &str,
         details: Value,
         link: Option<(&str, &str)>,
-    ) -> Result<(), Trouble> {
+    ) -> Result<(), PagerDutyError> {
         let mut event = json!({
             "event_action": "trigger",
             "dedup_key": dedup_key,
@@ -254,12 +256,12 @@ impl PagerDuty {
 
     /// Ends what was triggered with this `dedup_key` (`POST /v2/enqueue`, `resolve`). May be
     /// repeated.
-    pub async fn resolve(&self, dedup_key: &str) -> Result<(), Trouble> {
+    pub async fn resolve(&self, dedup_key: &str) -> Result<(), PagerDutyError> {
         self.enqueue(json!({ "event_action": "resolve", "dedup_key": dedup_key }))
             .await
     }
 
-    async fn enqueue(&self, mut event: Value) -> Result<(), Trouble> {
+    async fn enqueue(&self, mut event: Value) -> Result<(), PagerDutyError> {
         let key = needed(self.routing_key.as_ref(), "pagerduty.routing_key")?;
         let url = below(&self.events_url, &["v2", "enqueue"], "pagerduty.events_url")?;
         event["routing_key"] = json!(key);
@@ -270,7 +272,7 @@ impl PagerDuty {
             // A page of something in between is no promise that anybody is paged.
             return taken.then_some(()).ok_or_else(unreadable);
         }
-        Err(Trouble::Never(format!(
+        Err(PagerDutyError::Never(format!(
             "PagerDuty refused the event ({}){}",
             status.as_u16(),
             said(&body, key)
@@ -278,7 +280,7 @@ impl PagerDuty {
     }
 
     /// The status and body of an answer that will not be another one later.
-    async fn send(&self, request: RequestBuilder) -> Result<(StatusCode, Vec<u8>), Trouble> {
+    async fn send(&self, request: RequestBuilder) -> Result<(StatusCode, Vec<u8>), PagerDutyError> {
         let mut answer = request
             .timeout(self.within)
             .send()
@@ -289,7 +291,7 @@ impl PagerDuty {
             || status == StatusCode::REQUEST_TIMEOUT
             || status.is_server_error()
         {
-            return Err(Trouble::Later {
+            return Err(PagerDutyError::Later {
                 why: format!("PagerDuty answered {}", status.as_u16()),
                 after: wait(answer.headers()),
             });
@@ -297,7 +299,7 @@ impl PagerDuty {
         let mut body = vec![];
         while let Some(chunk) = answer.chunk().await.map_err(|error| unanswered(&error))? {
             if body.len() + chunk.len() > ANSWER_AT_MOST {
-                return Err(Trouble::Never(
+                return Err(PagerDutyError::Never(
                     "PagerDuty's answer could not be read: it is larger than 1 MiB".into(),
                 ));
             }
@@ -307,16 +309,16 @@ impl PagerDuty {
     }
 }
 
-fn needed<'a>(secret: Option<&'a Secret>, name: &str) -> Result<&'a str, Trouble> {
+fn needed<'a>(secret: Option<&'a Secret>, name: &str) -> Result<&'a str, PagerDutyError> {
     secret
         .map(|secret| secret.expose().trim())
-        .ok_or_else(|| Trouble::Never(format!("{name} is not configured")))
+        .ok_or_else(|| PagerDutyError::Never(format!("{name} is not configured")))
 }
 
-fn below(base: &Url, path: &[&str], name: &str) -> Result<Url, Trouble> {
+fn below(base: &Url, path: &[&str], name: &str) -> Result<Url, PagerDutyError> {
     let mut url = base.clone();
     url.path_segments_mut()
-        .map_err(|()| Trouble::Never(format!("{name} is no web address")))?
+        .map_err(|()| PagerDutyError::Never(format!("{name} is no web address")))?
         .pop_if_empty()
         .extend(path);
     Ok(url)
@@ -331,20 +333,20 @@ fn person(user: User) -> OnCallPerson {
 }
 
 /// No answer. An event that arrived all the same does no harm when it is sent again.
-fn unanswered(error: &reqwest::Error) -> Trouble {
+fn unanswered(error: &reqwest::Error) -> PagerDutyError {
     if error.is_builder() {
-        return Trouble::Never(
+        return PagerDutyError::Never(
             "pagerduty.api_url or pagerduty.events_url is no web address".into(),
         );
     }
-    Trouble::Later {
+    PagerDutyError::Later {
         why: format!("PagerDuty did not answer: {}", cause(error)),
         after: None,
     }
 }
 
-fn unreadable() -> Trouble {
-    Trouble::Later {
+fn unreadable() -> PagerDutyError {
+    PagerDutyError::Later {
         why: "PagerDuty's answer could not be read".into(),
         after: None,
     }

@@ -7,7 +7,7 @@ use crate::{
     App,
     config::Config,
     crash::{self, Point},
-    pagerduty::{OnCall, PagerDuty, Trouble},
+    pagerduty::{OnCall, PagerDuty, PagerDutyError},
     slack::{Failure, Slack},
     store::rosters,
 };
@@ -63,7 +63,7 @@ pub async fn read_with(
 /// Has sources that were silent say whom they named when they last answered, if that is not
 /// longer ago than `since`. Also gives when each of those that name this person was read, as a
 /// clause. Touches no network.
-pub async fn believing(
+pub async fn with_last_known(
     app: &App,
     roster: Roster,
     person: &str,
@@ -108,11 +108,13 @@ pub async fn believing(
 }
 
 /// What the record knows of these roles, as old as it is. Touches no network.
-pub async fn known(app: &App, roles: &[&str]) -> sqlx::Result<Roster> {
-    let known: BTreeMap<String, Found> =
-        rosters::known(&app.engine.db).await?.into_iter().collect();
+pub async fn last_known(app: &App, roles: &[&str]) -> sqlx::Result<Roster> {
+    let last_known: BTreeMap<String, Found> = rosters::last_known(&app.engine.db)
+        .await?
+        .into_iter()
+        .collect();
     Ok(assemble(&app.config, roles, |source| {
-        known.get(&source.to_string()).cloned()
+        last_known.get(&source.to_string()).cloned()
     }))
 }
 
@@ -167,8 +169,8 @@ impl Asking {
         };
         let people = match pagerduty.on_call(of).await {
             Ok(people) => people,
-            Err(Trouble::Never(why)) => return nothing(why, true),
-            Err(Trouble::Later { why, .. }) => return nothing(why, false),
+            Err(PagerDutyError::Never(why)) => return nothing(why, true),
+            Err(PagerDutyError::Later { why, .. }) => return nothing(why, false),
         };
         let (mut ids, mut unmatched) = (vec![], vec![]);
         for person in people {

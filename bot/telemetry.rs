@@ -1,17 +1,17 @@
 //! What can be seen of the work: log lines, and the spans that tell what each line is about.
 //!
-//! A request has one span and a step has one. Both carry the number of the rollback as soon as it
+//! A request has one span and a job has one. Both carry the number of the rollback as soon as it
 //! is known, so that everything between a click and its outcome is found by `RB-41`. With the
 //! feature `otlp` the same spans are sent to a collector, where one rollback is one trace.
 
 #[cfg(feature = "otlp")]
 pub mod otlp;
 
-use crate::{engine::Ask, store::steps::Lease};
+use crate::{engine::Submission, store::jobs::Lease};
 use rollback_domain::{
     grammar::About,
+    job::{Job, Query},
     rollback::Rollback,
-    step::{Show, Step},
 };
 use sha2::{Digest, Sha256};
 use std::{
@@ -49,12 +49,12 @@ pub enum Format {
 
 /// What is shown, and how.
 #[derive(Debug)]
-pub struct Shown {
+pub struct LogSettings {
     format: Format,
     filter: EnvFilter,
 }
 
-impl Shown {
+impl LogSettings {
     /// As `LOG_FORMAT` and `RUST_LOG` say it; a sentence when they cannot be followed.
     pub fn from_env(env: &dyn Fn(&str) -> Option<String>) -> Result<Self, String> {
         let format = match env("LOG_FORMAT").as_deref() {
@@ -186,9 +186,9 @@ fn start(text: &str, at_most: usize) -> &str {
 
 /// Tells apart the rollbacks of this bot and of others that tell the same collector: by the
 /// address that all its replicas have.
-pub fn here(address: &Url) {
+pub fn set_instance(address: &Url) {
     #[cfg(feature = "otlp")]
-    otlp::here(address);
+    otlp::set_instance(address);
     #[cfg(not(feature = "otlp"))]
     let _ = address;
 }
@@ -207,18 +207,18 @@ pub fn request(input: &'static str, person: &str, channel: &str) -> Span {
     )
 }
 
-/// Adds the key by which the present request is recognised. Steps that it leaves carry the same.
-pub fn keyed(key: &str) {
+/// Adds the key by which the present request is recognised. Jobs that it leaves carry the same.
+pub fn record_key(key: &str) {
     Span::current().record("key", field::display(Key(key)));
 }
 
 /// Adds what the present request wants.
-pub fn wants(verb: &'static str) {
+pub fn record_verb(verb: &'static str) {
     Span::current().record("verb", verb);
 }
 
-/// Adds that the present request or step is about a rollback.
-pub fn about(rollback: u64) {
+/// Adds that the present request or job is about a rollback.
+pub fn record_rollback(rollback: u64) {
     let span = Span::current();
     span.record("rollback", field::display(format_args!("RB-{rollback}")));
     #[cfg(feature = "otlp")]
@@ -226,45 +226,45 @@ pub fn about(rollback: u64) {
 }
 
 /// Adds the rollback that input is about, if it says one.
-pub fn asks(ask: &Ask) {
-    if let Ask::Leave(step) = ask
-        && let Some(rollback) = named(step)
+pub fn record_submission(submission: &Submission) {
+    if let Submission::Enqueue(job) = submission
+        && let Some(rollback) = named(job)
     {
-        about(rollback);
+        record_rollback(rollback);
     }
 }
 
-/// The span of a step. [`incident`] adds the incident once the rollback has been read.
-pub fn step(lease: &Lease) -> Span {
-    let key = lease.step.key();
+/// The span of a job. [`incident`] adds the incident once the rollback has been read.
+pub fn job(lease: &Lease) -> Span {
+    let key = lease.job.key();
     let span = tracing::info_span!(
         "step",
-        kind = lease.step.kind(),
+        kind = lease.job.kind(),
         key = %Key(&key),
         attempt = lease.attempt,
         rollback = field::Empty,
         incident = field::Empty
     );
     if !span.is_disabled()
-        && let Some(rollback) = named(&lease.step).or_else(|| in_key(&key))
+        && let Some(rollback) = named(&lease.job).or_else(|| in_key(&key))
     {
-        span.in_scope(|| about(rollback));
+        span.in_scope(|| record_rollback(rollback));
     }
     span
 }
 
 tokio::task_local! {
-    /// Whether the incident of a step is in its span: what is recorded twice is shown twice.
+    /// Whether the incident of a job is in its span: what is recorded twice is shown twice.
     static HAS_INCIDENT: Cell<bool>;
 }
 
-/// Does a step in its span.
-pub fn within<F: Future>(span: Span, step: F) -> impl Future<Output = F::Output> {
-    HAS_INCIDENT.scope(Cell::new(false), step).instrument(span)
+/// Does a job in its span.
+pub fn within<F: Future>(span: Span, job: F) -> impl Future<Output = F::Output> {
+    HAS_INCIDENT.scope(Cell::new(false), job).instrument(span)
 }
 
-/// Adds the incident of the rollback that the present step is about.
-pub fn incident(rollback: &Rollback) {
+/// Adds the incident of the rollback that the present job is about.
+pub fn record_incident(rollback: &Rollback) {
     let first = HAS_INCIDENT.try_with(|has| !has.replace(true));
     if first.unwrap_or(false) {
         let id = rollback.incident;
@@ -273,29 +273,29 @@ pub fn incident(rollback: &Rollback) {
 }
 
 /// Tells the collector of a rollback that has ended: one span, from the command to the end.
-pub fn ended(rollback: &Rollback) {
+pub fn record_end(rollback: &Rollback) {
     #[cfg(feature = "otlp")]
     otlp::whole(rollback);
     #[cfg(not(feature = "otlp"))]
     let _ = rollback;
 }
 
-/// The rollback that a step is about, where it says so outside its key.
-fn named(step: &Step) -> Option<u64> {
-    match step {
-        Step::Act { rollback, .. } | Step::Modal { rollback, .. } => Some(*rollback),
-        Step::Show {
-            show: Show::Why { rollback },
+/// The rollback that a job is about, where it says so outside its key.
+fn named(job: &Job) -> Option<u64> {
+    match job {
+        Job::Act { rollback, .. } | Job::Modal { rollback, .. } => Some(*rollback),
+        Job::Query {
+            query: Query::Why { rollback },
             ..
         } => Some(*rollback),
-        Step::Show {
-            show: Show::Who {
+        Job::Query {
+            query: Query::Who {
                 about: About::Rollback(rollback),
             },
             ..
         } => Some(*rollback),
-        Step::Post { under, .. } => *under,
-        Step::Export { rollback, .. } => *rollback,
+        Job::Post { under, .. } => *under,
+        Job::Export { rollback, .. } => *rollback,
         _ => None,
     }
 }

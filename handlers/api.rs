@@ -1,18 +1,19 @@
 //! Acting without Slack: what is asked for with a token.
 //!
 //! The bodies become requests of the same grammar, and go the way of a typed command: the same
-//! engine, the same evaluator, the same plan with its hash. What a person does is a step here
+//! engine, the same evaluator, the same plan with its hash. What a person does is a job here
 //! too; whoever asked waits for what comes of it, at an address of our own.
 
 use super::{command, says};
 use crate::{
     App,
-    engine::{Error, Taken, refused},
+    engine::{Error, Outcome, refused},
     messages::named,
     slack::{blocks::plainly, card},
     store::{
+        memberships,
         replies::{self, OURS, Reply},
-        rollbacks, standings, timelines,
+        rollbacks, timelines,
         tokens::{self, Token},
     },
     telemetry,
@@ -24,7 +25,7 @@ use axum::{
     http::{HeaderMap, StatusCode, header::AUTHORIZATION},
     response::{IntoResponse, Response},
 };
-use command::Heard;
+use command::Input;
 use jiff::Timestamp;
 use rollback_domain::{
     grammar::{self, About, Misread, Request, Wish},
@@ -130,7 +131,7 @@ pub struct Look {
 /// Which part of the timeline of a channel.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Read {
+pub struct TimelineRequest {
     /// Only entries after this one.
     #[serde(default)]
     pub after: i64,
@@ -141,25 +142,25 @@ pub struct Read {
 
 /// What came of it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct Said {
+pub struct RollbackResponse {
     /// The rollback it is about: `RB-1`.
     pub rollback: Option<String>,
     /// Where that stands, as its card says it: `PROPOSED`, `SERVING 7/8`, `VERIFIED`.
     pub state: Option<String>,
     /// Whether anything is still to be waited for.
-    pub outcome: Option<Outcome>,
+    pub outcome: Option<Progress>,
     /// The same in plain words.
     pub text: String,
     /// Why nothing was done, if nothing was.
-    pub refused: Option<Refused>,
+    pub refused: Option<RefusalView>,
     /// The plan, while there is one.
-    pub plan: Option<Shown>,
+    pub plan: Option<PlanView>,
 }
 
 /// Whether a rollback is still to be waited for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum Outcome {
+pub enum Progress {
     /// It goes on, or waits for somebody.
     Open,
     /// The target serves, and nothing that was looked at from outside speaks against it.
@@ -170,7 +171,7 @@ pub enum Outcome {
 
 /// A no.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct Refused {
+pub struct RefusalView {
     /// One of docs/refusals.md, or `MISREAD` for a body that is not understood.
     pub code: String,
     /// The sentence, with the next step.
@@ -179,7 +180,7 @@ pub struct Refused {
 
 /// A plan, as an approval names it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct Shown {
+pub struct PlanView {
     /// Its whole hash.
     pub hash: String,
     /// What people see of it.
@@ -200,7 +201,7 @@ pub struct Shown {
 
 /// The timeline of a channel, or a part of it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct Story {
+pub struct TimelineView {
     /// The incident: `INC-1`.
     pub incident: String,
     /// How many entries it has.
@@ -268,13 +269,13 @@ pub async fn description() -> Response {
         ("Prefer" = Option<String>, Header, description = "`wait=5`: for how many seconds it is waited for what comes of it, 15 at most"),
     ),
     responses(
-        (status = 200, description = "The plan with its hash, or why there is none", body = Said),
-        (status = 202, description = "Taken, and the platform is still read: ask for its status", body = Said),
-        (status = 400, description = "The body is not understood", body = Said),
-        (status = 401, description = "No token that counts", body = Said),
-        (status = 413, description = "The body is larger than 64 KiB", body = Said),
-        (status = 429, description = "More than `[limits]` allows one person", body = Said),
-        (status = 503, description = "The database does not answer in time", body = Said),
+        (status = 200, description = "The plan with its hash, or why there is none", body = RollbackResponse),
+        (status = 202, description = "Taken, and the platform is still read: ask for its status", body = RollbackResponse),
+        (status = 400, description = "The body is not understood", body = RollbackResponse),
+        (status = 401, description = "No token that counts", body = RollbackResponse),
+        (status = 413, description = "The body is larger than 64 KiB", body = RollbackResponse),
+        (status = 429, description = "More than `[limits]` allows one person", body = RollbackResponse),
+        (status = 503, description = "The database does not answer in time", body = RollbackResponse),
     )
 )]
 pub async fn propose(State(app): State<App>, headers: HeaderMap, body: Body) -> Response {
@@ -295,23 +296,23 @@ pub async fn propose(State(app): State<App>, headers: HeaderMap, body: Body) -> 
                 Ok(service) => service,
                 Err(refusal) => return caller.refuses(&app, "propose", &refusal).await,
             };
-            let heard = caller.heard();
+            let input = caller.input();
             let aim = command::aim(wish.target);
-            match command::take_proposal(&app, heard, service, aim, wish.because).await? {
-                Taken::Opened { id } => caller.waits(&app, id).await,
-                Taken::Refused { spoken, see, .. } => {
-                    let text = plain(&app, &spoken.plain()).await?;
-                    Ok(Given::Said(Said {
+            match command::take_proposal(&app, input, service, aim, wish.because).await? {
+                Outcome::Opened { id } => caller.waits(&app, id).await,
+                Outcome::Refused { message, see, .. } => {
+                    let text = plain(&app, &message.plain()).await?;
+                    Ok(Answered::Done(RollbackResponse {
                         rollback: see.map(|id| format!("RB-{id}")),
-                        refused: Some(Refused {
-                            code: spoken.code().unwrap_or_default().to_owned(),
+                        refused: Some(RefusalView {
+                            code: message.code().unwrap_or_default().to_owned(),
                             sentence: text.clone(),
                         }),
                         text,
-                        ..Said::default()
+                        ..RollbackResponse::default()
                     }))
                 }
-                Taken::Noted { .. } | Taken::Left => Err(Error::Raced),
+                Outcome::Noted { .. } | Outcome::Queued => Err(Error::Raced),
             }
         },
     )
@@ -326,13 +327,13 @@ pub async fn propose(State(app): State<App>, headers: HeaderMap, body: Body) -> 
         ("Prefer" = Option<String>, Header, description = "`wait=5`: for how many seconds it is waited for what comes of it, 15 at most"),
     ),
     responses(
-        (status = 200, description = "Where it stands now, or why the approval does not count", body = Said),
-        (status = 202, description = "Taken, and nothing is known of it yet: ask for its status", body = Said),
-        (status = 400, description = "The body is not understood", body = Said),
-        (status = 401, description = "No token that counts", body = Said),
-        (status = 413, description = "The body is larger than 64 KiB", body = Said),
-        (status = 429, description = "More than `[limits]` allows one person", body = Said),
-        (status = 503, description = "The database does not answer in time", body = Said),
+        (status = 200, description = "Where it stands now, or why the approval does not count", body = RollbackResponse),
+        (status = 202, description = "Taken, and nothing is known of it yet: ask for its status", body = RollbackResponse),
+        (status = 400, description = "The body is not understood", body = RollbackResponse),
+        (status = 401, description = "No token that counts", body = RollbackResponse),
+        (status = 413, description = "The body is larger than 64 KiB", body = RollbackResponse),
+        (status = 429, description = "More than `[limits]` allows one person", body = RollbackResponse),
+        (status = 503, description = "The database does not answer in time", body = RollbackResponse),
     )
 )]
 pub async fn approve(State(app): State<App>, headers: HeaderMap, body: Body) -> Response {
@@ -365,10 +366,10 @@ pub async fn approve(State(app): State<App>, headers: HeaderMap, body: Body) -> 
                     _ => found.not_open(app.engine.clock.now()),
                 };
                 let mut given = caller.refuses(&app, "approve", &refusal).await?;
-                if let Given::Said(said) = &mut given {
+                if let Answered::Done(said) = &mut given {
                     let shown = shown(&app, &found, &caller.channel).await?;
                     said.text = format!("{} {}", said.text, shown.text);
-                    *said = Said {
+                    *said = RollbackResponse {
                         refused: said.refused.take(),
                         text: std::mem::take(&mut said.text),
                         ..shown
@@ -398,13 +399,13 @@ pub async fn approve(State(app): State<App>, headers: HeaderMap, body: Body) -> 
         ("Prefer" = Option<String>, Header, description = "`wait=5`: for how many seconds it is waited for what comes of it, 15 at most"),
     ),
     responses(
-        (status = 200, description = "Where it stands now, or why nothing was done", body = Said),
-        (status = 202, description = "Taken, and nothing is known of it yet: ask for its status", body = Said),
-        (status = 400, description = "The body is not understood", body = Said),
-        (status = 401, description = "No token that counts", body = Said),
-        (status = 413, description = "The body is larger than 64 KiB", body = Said),
-        (status = 429, description = "More than `[limits]` allows one person", body = Said),
-        (status = 503, description = "The database does not answer in time", body = Said),
+        (status = 200, description = "Where it stands now, or why nothing was done", body = RollbackResponse),
+        (status = 202, description = "Taken, and nothing is known of it yet: ask for its status", body = RollbackResponse),
+        (status = 400, description = "The body is not understood", body = RollbackResponse),
+        (status = 401, description = "No token that counts", body = RollbackResponse),
+        (status = 413, description = "The body is larger than 64 KiB", body = RollbackResponse),
+        (status = 429, description = "More than `[limits]` allows one person", body = RollbackResponse),
+        (status = 503, description = "The database does not answer in time", body = RollbackResponse),
     )
 )]
 pub async fn deny(State(app): State<App>, headers: HeaderMap, body: Body) -> Response {
@@ -431,13 +432,13 @@ pub async fn deny(State(app): State<App>, headers: HeaderMap, body: Body) -> Res
         ("Prefer" = Option<String>, Header, description = "`wait=5`: for how many seconds it is waited for what comes of it, 15 at most"),
     ),
     responses(
-        (status = 200, description = "Where it stands now, or why nothing was done", body = Said),
-        (status = 202, description = "Taken, and nothing is known of it yet: ask for its status", body = Said),
-        (status = 400, description = "The body is not understood", body = Said),
-        (status = 401, description = "No token that counts", body = Said),
-        (status = 413, description = "The body is larger than 64 KiB", body = Said),
-        (status = 429, description = "More than `[limits]` allows one person", body = Said),
-        (status = 503, description = "The database does not answer in time", body = Said),
+        (status = 200, description = "Where it stands now, or why nothing was done", body = RollbackResponse),
+        (status = 202, description = "Taken, and nothing is known of it yet: ask for its status", body = RollbackResponse),
+        (status = 400, description = "The body is not understood", body = RollbackResponse),
+        (status = 401, description = "No token that counts", body = RollbackResponse),
+        (status = 413, description = "The body is larger than 64 KiB", body = RollbackResponse),
+        (status = 429, description = "More than `[limits]` allows one person", body = RollbackResponse),
+        (status = 503, description = "The database does not answer in time", body = RollbackResponse),
     )
 )]
 pub async fn stop(State(app): State<App>, headers: HeaderMap, body: Body) -> Response {
@@ -460,12 +461,12 @@ pub async fn stop(State(app): State<App>, headers: HeaderMap, body: Body) -> Res
 #[utoipa::path(
     post, path = "/api/v1/status", request_body = Look, security(("token" = [])),
     responses(
-        (status = 200, description = "Where it stands, or why that is not told", body = Said),
-        (status = 400, description = "The body is not understood", body = Said),
-        (status = 401, description = "No token that counts", body = Said),
-        (status = 413, description = "The body is larger than 64 KiB", body = Said),
-        (status = 429, description = "More than `[limits]` allows one person", body = Said),
-        (status = 503, description = "The database does not answer in time", body = Said),
+        (status = 200, description = "Where it stands, or why that is not told", body = RollbackResponse),
+        (status = 400, description = "The body is not understood", body = RollbackResponse),
+        (status = 401, description = "No token that counts", body = RollbackResponse),
+        (status = 413, description = "The body is larger than 64 KiB", body = RollbackResponse),
+        (status = 429, description = "More than `[limits]` allows one person", body = RollbackResponse),
+        (status = 503, description = "The database does not answer in time", body = RollbackResponse),
     )
 )]
 pub async fn status(State(app): State<App>, headers: HeaderMap, body: Body) -> Response {
@@ -485,12 +486,12 @@ pub async fn status(State(app): State<App>, headers: HeaderMap, body: Body) -> R
                 let open = rollbacks::open(db).await?;
                 let lines: Vec<String> =
                     open.iter().map(|open| plainly(&says::line(open))).collect();
-                return Ok(Given::Said(Said {
+                return Ok(Answered::Done(RollbackResponse {
                     text: match lines.is_empty() {
                         true => "No rollback is open.".into(),
                         false => lines.join("\n"),
                     },
-                    ..Said::default()
+                    ..RollbackResponse::default()
                 }));
             }
             Some(About::Rollback(id)) => match rollbacks::get(db, *id).await? {
@@ -506,35 +507,35 @@ pub async fn status(State(app): State<App>, headers: HeaderMap, body: Body) -> R
                     match rollbacks::latest_of(db, &service.name, &service.environment).await? {
                         Some(found) => found,
                         None => {
-                            return Ok(Given::Said(Said {
+                            return Ok(Answered::Done(RollbackResponse {
                                 text: format!(
                                     "{} ({}) was never rolled back from here.",
                                     service.name, service.environment
                                 ),
-                                ..Said::default()
+                                ..RollbackResponse::default()
                             }));
                         }
                     }
                 }
             },
         };
-        Ok(Given::Said(shown(&app, &found, &caller.channel).await?))
+        Ok(Answered::Done(shown(&app, &found, &caller.channel).await?))
     })
     .await
 }
 
 /// What happened in a channel.
 #[utoipa::path(
-    post, path = "/api/v1/timeline", request_body = Read, security(("token" = [])),
+    post, path = "/api/v1/timeline", request_body = TimelineRequest, security(("token" = [])),
     responses(
-        (status = 200, description = "The entries", body = Story),
-        (status = 400, description = "The body is not understood", body = Said),
-        (status = 401, description = "No token that counts", body = Said),
-        (status = 403, description = "Not for them", body = Said),
-        (status = 404, description = "Nothing was ever recorded for the channel", body = Said),
-        (status = 413, description = "The body is larger than 64 KiB", body = Said),
-        (status = 429, description = "More than `[limits]` allows one person", body = Said),
-        (status = 503, description = "The database does not answer in time", body = Said),
+        (status = 200, description = "The entries", body = TimelineView),
+        (status = 400, description = "The body is not understood", body = RollbackResponse),
+        (status = 401, description = "No token that counts", body = RollbackResponse),
+        (status = 403, description = "Not for them", body = RollbackResponse),
+        (status = 404, description = "Nothing was ever recorded for the channel", body = RollbackResponse),
+        (status = 413, description = "The body is larger than 64 KiB", body = RollbackResponse),
+        (status = 429, description = "More than `[limits]` allows one person", body = RollbackResponse),
+        (status = 503, description = "The database does not answer in time", body = RollbackResponse),
     )
 )]
 pub async fn timeline(State(app): State<App>, headers: HeaderMap, body: Body) -> Response {
@@ -543,16 +544,20 @@ pub async fn timeline(State(app): State<App>, headers: HeaderMap, body: Body) ->
         "timeline",
         headers,
         body,
-        async |caller, ask: Read| {
+        async |caller, ask: TimelineRequest| {
             if let Err(refusal) = caller.may_look(&app).await? {
-                command::record(&app, &caller.heard(), "timeline", &refusal).await;
+                command::record(&app, &caller.input(), "timeline", &refusal).await;
                 let sentence = refusal.to_string();
-                return Ok(Given::No(StatusCode::FORBIDDEN, refusal.code(), sentence));
+                return Ok(Answered::No(
+                    StatusCode::FORBIDDEN,
+                    refusal.code(),
+                    sentence,
+                ));
             }
             let db = &app.engine.db;
             let Some(incident) = timelines::latest(db, &caller.channel).await? else {
                 let refusal = Refusal::NoIncident;
-                return Ok(Given::No(
+                return Ok(Answered::No(
                     StatusCode::NOT_FOUND,
                     refusal.code(),
                     refusal.to_string(),
@@ -560,22 +565,22 @@ pub async fn timeline(State(app): State<App>, headers: HeaderMap, body: Body) ->
             };
             let names = names(&app).await?;
             let entries = timelines::entries(db, incident, ask.after, ENTRIES_AT_MOST).await?;
-            Ok(Given::Story(Story {
+            Ok(Answered::TimelineView(TimelineView {
                 incident: format!("INC-{incident}"),
-                count: timelines::count(db, incident).await?,
+                count: timelines::entries_in(db, incident).await?,
                 entries: entries
                     .into_iter()
                     .map(|entry| {
-                        let happening = entry.happening;
-                        let source = serde_json::to_value(happening.source).unwrap_or_default();
+                        let event = entry.event;
+                        let source = serde_json::to_value(event.source).unwrap_or_default();
                         Entry {
                             seq: entry.seq,
-                            at: crate::messages::stamp(happening.at),
-                            who: happening.who.to_string(),
+                            at: crate::messages::stamp(event.at),
+                            who: event.who.to_string(),
                             source: source.as_str().unwrap_or_default().to_owned(),
-                            kind: happening.kind.to_string(),
-                            rollback: happening.rollback.map(|id| format!("RB-{id}")),
-                            text: named(&happening.text, &names),
+                            kind: event.kind.to_string(),
+                            rollback: event.rollback.map(|id| format!("RB-{id}")),
+                            text: named(&event.text, &names),
                         }
                     })
                     .collect(),
@@ -586,35 +591,35 @@ pub async fn timeline(State(app): State<App>, headers: HeaderMap, body: Body) ->
 }
 
 /// What a request is answered with.
-enum Given {
-    Said(Said),
+enum Answered {
+    Done(RollbackResponse),
     /// Taken, and what comes of it is not known yet.
-    Later(Said),
-    Story(Story),
+    Later(RollbackResponse),
+    TimelineView(TimelineView),
     /// Not what was asked for: status, code and sentence.
     No(StatusCode, &'static str, String),
 }
 
-impl From<Misread> for Given {
+impl From<Misread> for Answered {
     fn from(misread: Misread) -> Self {
-        Given::No(StatusCode::BAD_REQUEST, "MISREAD", misread.to_string())
+        Answered::No(StatusCode::BAD_REQUEST, "MISREAD", misread.to_string())
     }
 }
 
-impl IntoResponse for Given {
+impl IntoResponse for Answered {
     fn into_response(self) -> Response {
         match self {
-            Given::Said(said) => Json(said).into_response(),
-            Given::Later(said) => (StatusCode::ACCEPTED, Json(said)).into_response(),
-            Given::Story(story) => Json(story).into_response(),
-            Given::No(status, code, sentence) => {
-                let said = Said {
+            Answered::Done(said) => Json(said).into_response(),
+            Answered::Later(said) => (StatusCode::ACCEPTED, Json(said)).into_response(),
+            Answered::TimelineView(story) => Json(story).into_response(),
+            Answered::No(status, code, sentence) => {
+                let said = RollbackResponse {
                     text: sentence.clone(),
-                    refused: Some(Refused {
+                    refused: Some(RefusalView {
                         code: code.to_owned(),
                         sentence,
                     }),
-                    ..Said::default()
+                    ..RollbackResponse::default()
                 };
                 (status, Json(said)).into_response()
             }
@@ -623,10 +628,10 @@ impl IntoResponse for Given {
 }
 
 /// The words were understood as something else than this path is for.
-fn not_that(verb: &str, request: &Request) -> Given {
+fn not_that(verb: &str, request: &Request) -> Answered {
     let sentence =
         format!("That would be `{request}`, and this address is for `{verb}`. Nothing was run.");
-    Given::No(StatusCode::BAD_REQUEST, "MISREAD", sentence)
+    Answered::No(StatusCode::BAD_REQUEST, "MISREAD", sentence)
 }
 
 /// Somebody with a token that counts, and where it is shown and recorded.
@@ -645,7 +650,7 @@ async fn answered<T: DeserializeOwned>(
     verb: &'static str,
     headers: HeaderMap,
     body: Body,
-    ask: impl AsyncFnOnce(&Caller, T) -> Result<Given, Error>,
+    ask: impl AsyncFnOnce(&Caller, T) -> Result<Answered, Error>,
 ) -> Response {
     let began = Instant::now();
     let given = async {
@@ -657,35 +662,35 @@ async fn answered<T: DeserializeOwned>(
             Ok(asked) => {
                 let span = telemetry::request("api", &caller.person.id, &caller.channel);
                 async {
-                    telemetry::keyed(&caller.key);
-                    telemetry::wants(verb);
+                    telemetry::record_key(&caller.key);
+                    telemetry::record_verb(verb);
                     ask(&caller, asked).await
                 }
                 .instrument(span)
                 .await
             }
-            Err(error) => Ok(Given::No(
+            Err(error) => Ok(Answered::No(
                 StatusCode::BAD_REQUEST,
                 "MISREAD",
                 format!("The body is not understood: {error}. Nothing was run."),
             )),
         }
     };
-    let given: Result<Given, Error> = given.await;
+    let given: Result<Answered, Error> = given.await;
     let given = given.unwrap_or_else(|error| {
         tracing::error!(verb, %error, "what came with a token could not be taken");
         let refusal = Refusal::Busy {
             why: "the database does not answer".into(),
         };
-        Given::No(
+        Answered::No(
             StatusCode::SERVICE_UNAVAILABLE,
             refusal.code(),
             refusal.to_string(),
         )
     });
     let status = match &given {
-        Given::No(StatusCode::SERVICE_UNAVAILABLE, ..) => "busy",
-        Given::No(..) => "refused",
+        Answered::No(StatusCode::SERVICE_UNAVAILABLE, ..) => "busy",
+        Answered::No(..) => "refused",
         _ => "answered",
     };
     app.metrics.answered("api", verb, status, began.elapsed());
@@ -703,8 +708,8 @@ async fn admitted(
     verb: &str,
     headers: &HeaderMap,
     body: Body,
-) -> Result<Result<(Caller, serde_json::Value), Given>, Error> {
-    let no = |status, code, sentence: String| Ok(Err(Given::No(status, code, sentence)));
+) -> Result<Result<(Caller, serde_json::Value), Answered>, Error> {
+    let no = |status, code, sentence: String| Ok(Err(Answered::No(status, code, sentence)));
     let unknown = |why: &str| {
         let refusal = Refusal::TokenRefused { why: why.into() };
         app.metrics.unheard();
@@ -830,9 +835,9 @@ async fn told(
     }
     tracing::warn!(token = token.id, person = token.person.id, verb, %refusal, "a token was refused");
     let Some(channel) = channel else { return };
-    let happening = refused(&token.person, Source::OutOfBand, verb, refusal, None, now);
+    let event = refused(&token.person, Source::OutOfBand, verb, refusal, None, now);
     let key = format!("token:{}:{}", token.id, now.as_second() / 60);
-    let ask = crate::engine::Ask::Record { channel, happening };
+    let ask = crate::engine::Submission::Record { channel, event };
     if let Err(error) = app.engine.take(&key, ask).await {
         tracing::warn!(%error, "a refused token could not be recorded");
     }
@@ -861,67 +866,69 @@ pub(crate) fn is_channel(id: &str) -> bool {
 }
 
 impl Caller {
-    fn heard(&self) -> Heard {
-        Heard {
+    fn input(&self) -> Input {
+        Input {
             key: self.key.clone(),
             person: self.person.clone(),
             channel: self.channel.clone(),
             source: Source::OutOfBand,
             reply_to: Some(self.key.clone()),
-            ..Heard::default()
+            ..Input::default()
         }
     }
 
-    /// A no that needed no step, for them and for the record.
-    async fn refuses(&self, app: &App, verb: &str, refusal: &Refusal) -> Result<Given, Error> {
+    /// A no that needed no job, for them and for the record.
+    async fn refuses(&self, app: &App, verb: &str, refusal: &Refusal) -> Result<Answered, Error> {
         if !is_look(verb) {
-            command::record(app, &self.heard(), verb, refusal).await;
+            command::record(app, &self.input(), verb, refusal).await;
         }
         let sentence = plain(app, &refusal.say(&Plain)).await?;
-        Ok(Given::Said(Said {
+        Ok(Answered::Done(RollbackResponse {
             text: sentence.clone(),
-            refused: Some(Refused {
+            refused: Some(RefusalView {
                 code: refusal.code().to_owned(),
                 sentence,
             }),
-            ..Said::default()
+            ..RollbackResponse::default()
         }))
     }
 
     /// Whether they may look. Nobody asks Slack for that; but whoever has left is told nothing.
     async fn may_look(&self, app: &App) -> Result<Result<(), Refusal>, Error> {
-        let known = standings::known(&app.engine.db, &self.person.id).await?;
-        Ok(known.map_or(Ok(()), |(standing, ..)| standing.admit()))
+        let known = memberships::last_known(&app.engine.db, &self.person.id).await?;
+        Ok(known.map_or(Ok(()), |(membership, ..)| membership.admit()))
     }
 
-    async fn acts(&self, app: &App, id: u64, act: Act) -> Result<Given, Error> {
+    async fn acts(&self, app: &App, id: u64, act: Act) -> Result<Answered, Error> {
         if rollbacks::get(&app.engine.db, id).await?.is_none() {
             let refusal = Refusal::UnknownRollback { id };
             return self.refuses(app, act.verb(), &refusal).await;
         }
-        command::leave_act(app, self.heard(), id, None, act).await?;
+        command::leave_act(app, self.input(), id, None, act).await?;
         self.waits(app, id).await
     }
 
     /// Waits for what comes of what was taken.
-    async fn waits(&self, app: &App, id: u64) -> Result<Given, Error> {
+    async fn waits(&self, app: &App, id: u64) -> Result<Answered, Error> {
         let began = Instant::now();
         loop {
             if let Some(reply) = replies::get(&app.engine.db, &self.key).await? {
-                return Ok(Given::Said(came_of(app, id, reply, &self.channel).await?));
+                return Ok(Answered::Done(
+                    came_of(app, id, reply, &self.channel).await?,
+                ));
             }
             if began.elapsed() >= self.patience {
                 break;
             }
             tokio::time::sleep(LOOK_EVERY).await;
         }
-        Ok(Given::Later(Said {
+        Ok(Answered::Later(RollbackResponse {
             rollback: Some(format!("RB-{id}")),
-            outcome: Some(Outcome::Open),
+            outcome: Some(Progress::Open),
             text: format!(
                 "It was taken, and nothing is known of it yet. The status of RB-{id} tells; the same Idempotency-Key gets the answer."
             ),
-            ..Said::default()
+            ..RollbackResponse::default()
         }))
     }
 }
@@ -932,19 +939,19 @@ pub(crate) async fn came_of(
     id: u64,
     reply: Reply,
     channel: &str,
-) -> Result<Said, Error> {
+) -> Result<RollbackResponse, Error> {
     let found = match reply.rollback {
         Some(then) => Some(*then),
         None => rollbacks::get(&app.engine.db, id).await?,
     };
     let mut said = match found {
         Some(found) => shown(app, &found, channel).await?,
-        None => Said::default(),
+        None => RollbackResponse::default(),
     };
     if !reply.text.is_empty() {
         said.text = plain(app, &reply.text).await?;
     }
-    said.refused = reply.refused.map(|code| Refused {
+    said.refused = reply.refused.map(|code| RefusalView {
         code,
         sentence: said.text.clone(),
     });
@@ -952,7 +959,11 @@ pub(crate) async fn came_of(
 }
 
 /// A rollback as it stands, for whoever looks from a channel.
-pub(crate) async fn shown(app: &App, rollback: &Rollback, channel: &str) -> Result<Said, Error> {
+pub(crate) async fn shown(
+    app: &App,
+    rollback: &Rollback,
+    channel: &str,
+) -> Result<RollbackResponse, Error> {
     let now = app.engine.clock.now();
     let authority = app.authority(rollback).await?;
     let case = authority
@@ -993,13 +1004,13 @@ pub(crate) async fn shown(app: &App, rollback: &Rollback, channel: &str) -> Resu
         _ if rollback.channel != channel => line,
         _ => plainly(&card::card(rollback, authority.as_ref(), now).text),
     };
-    Ok(Said {
+    Ok(RollbackResponse {
         rollback: Some(format!("RB-{}", rollback.id)),
         state: Some(rollback.word()),
         outcome: Some(outcome(rollback)),
         text: plain(app, &text).await?,
         refused: None,
-        plan: rollback.plan.as_ref().map(|plan| Shown {
+        plan: rollback.plan.as_ref().map(|plan| PlanView {
             hash: rollback
                 .hash
                 .as_ref()
@@ -1027,16 +1038,16 @@ pub(crate) async fn shown(app: &App, rollback: &Rollback, channel: &str) -> Resu
 }
 
 /// Whether anything is still to be waited for.
-pub(crate) fn outcome(rollback: &Rollback) -> Outcome {
+pub(crate) fn outcome(rollback: &Rollback) -> Progress {
     match &rollback.state {
         Stands::Watching { .. } | Stands::Closed => match rollback.proof.verdict {
-            _ if rollback.proof.drifted.is_some() => Outcome::Failed,
-            Some(Verdict::Verified | Verdict::Unproven) => Outcome::Done,
-            _ => Outcome::Failed,
+            _ if rollback.proof.drifted.is_some() => Progress::Failed,
+            Some(Verdict::Verified | Verdict::Unproven) => Progress::Done,
+            _ => Progress::Failed,
         },
-        Stands::Resolved { done: true, .. } => Outcome::Done,
-        state if state.is_ended() => Outcome::Failed,
-        _ => Outcome::Open,
+        Stands::Resolved { done: true, .. } => Progress::Done,
+        state if state.is_ended() => Progress::Failed,
+        _ => Progress::Open,
     }
 }
 

@@ -10,7 +10,7 @@ use crate::{
     App,
     config::Service,
     crash::{self, Point},
-    engine::{Ask, Error, Taken, refused},
+    engine::{Error, Outcome, Submission, refused},
     slack::blocks::{self, Mrkdwn, inline},
     store::rollbacks,
     telemetry,
@@ -22,11 +22,11 @@ use axum::{
 use jiff::Timestamp;
 use rollback_domain::{
     grammar::{self, About, ExportFormat, Moment, Request, ServiceRef, Target, Wish, nearest},
+    job::{Form, Format, Job, Query, ServiceAction},
     people::Person,
     plan::Aim,
     refusal::{Refusal, Source},
-    rollback::{Act, Confirmed, Proposal, Spoken, Waiting},
-    step::{Form, Format, Show, Step, Tend},
+    rollback::{Act, Confirmed, Message, Proposal, Waiting},
 };
 use sha2::{Digest, Sha256};
 use std::time::Instant;
@@ -35,45 +35,45 @@ use tracing::Instrument;
 /// `POST /slack/commands`.
 pub async fn slash(State(app): State<App>, Signed(body): Signed) -> Response {
     let began = Instant::now();
-    let mut heard = Heard {
+    let mut input = Input {
         source: Source::Command,
-        ..Heard::default()
+        ..Input::default()
     };
     let mut text = String::new();
     let mut trigger = String::new();
     for (key, value) in form_urlencoded::parse(&body) {
         match key.as_ref() {
             "ssl_check" if value == "1" => return Answer::Received.into_response(),
-            "user_id" => heard.person.id = value.into_owned(),
-            "user_name" => heard.person.name = value.into_owned(),
-            "channel_id" => heard.channel = value.into_owned(),
-            "response_url" => heard.reply_to = Some(value.into_owned()),
+            "user_id" => input.person.id = value.into_owned(),
+            "user_name" => input.person.name = value.into_owned(),
+            "channel_id" => input.channel = value.into_owned(),
+            "response_url" => input.reply_to = Some(value.into_owned()),
             "trigger_id" => trigger = value.into_owned(),
             "text" => text = value.into_owned(),
             _ => {}
         }
     }
-    if heard.person.id.is_empty() || heard.channel.is_empty() {
+    if input.person.id.is_empty() || input.channel.is_empty() {
         return Answer::whisper("Slack did not say who you are or where. Nothing was run.")
             .into_response();
     }
-    if heard.person.name.is_empty() {
-        heard.person.name.clone_from(&heard.person.id);
+    if input.person.name.is_empty() {
+        input.person.name.clone_from(&input.person.id);
     }
     // Slack gives every typed command its own trigger; without one the bytes are the identity.
-    heard.key = match trigger.is_empty() {
+    input.key = match trigger.is_empty() {
         false => format!("command:{trigger}"),
         true => format!("command:{}", hex::encode(Sha256::digest(&body))),
     };
-    heard.trigger = Some(trigger).filter(|trigger| !trigger.is_empty());
+    input.trigger = Some(trigger).filter(|trigger| !trigger.is_empty());
     crash::point(Point::CommandHeard);
     let now = app.engine.clock.now();
-    if let Err(over) = app.limits.said(&heard.person.id, &heard.channel, now) {
+    if let Err(over) = app.limits.said(&input.person.id, &input.channel, now) {
         app.metrics.too_much(over.whose());
         return refuse(&over.refusal()).into_response();
     }
-    let span = telemetry::request("command", &heard.person.id, &heard.channel);
-    let (verb, answer) = respond(&app, heard, &text).instrument(span).await;
+    let span = telemetry::request("command", &input.person.id, &input.channel);
+    let (verb, answer) = respond(&app, input, &text).instrument(span).await;
     crash::point(Point::CommandStored);
     let status = status(verb, &answer);
     app.metrics
@@ -94,7 +94,7 @@ const MISREAD: &str = "misread";
 
 /// Something a person said, and where.
 #[derive(Clone, Debug)]
-pub struct Heard {
+pub struct Input {
     /// What makes it the same when it comes again.
     pub key: String,
     /// Who said it.
@@ -111,7 +111,7 @@ pub struct Heard {
     pub trigger: Option<String>,
 }
 
-impl Default for Heard {
+impl Default for Input {
     fn default() -> Self {
         Self {
             key: String::new(),
@@ -126,8 +126,8 @@ impl Default for Heard {
 }
 
 /// Understands what was said and answers it; also gives the verb, for counting.
-pub async fn respond(app: &App, heard: Heard, text: &str) -> (&'static str, Answer) {
-    telemetry::keyed(&heard.key);
+pub async fn respond(app: &App, input: Input, text: &str) -> (&'static str, Answer) {
+    telemetry::record_key(&input.key);
     let request = match grammar::parse(text) {
         Ok(request) => request,
         Err(misread) => {
@@ -138,19 +138,19 @@ pub async fn respond(app: &App, heard: Heard, text: &str) -> (&'static str, Answ
         }
     };
     let verb = name(&request);
-    telemetry::wants(verb);
+    telemetry::record_verb(verb);
     let answer = match request {
         Request::Help(about) => Ok(Answer::whisper(grammar::help(about))),
         Request::Board => Ok(shared::answer(app, Read::Board).await),
         Request::Status(None) => Ok(shared::answer(app, Read::Open).await),
         Request::Status(Some(About::Rollback(id))) => {
-            let channel = heard.channel.clone();
+            let channel = input.channel.clone();
             Ok(shared::answer(app, Read::Rollback { channel, id }).await)
         }
         Request::Status(Some(About::Service(named))) => match find(app, &named) {
             Ok(service) => {
                 let read = Read::Service {
-                    channel: heard.channel.clone(),
+                    channel: input.channel.clone(),
                     service: service.name.clone(),
                     environment: service.environment.clone(),
                 };
@@ -159,7 +159,7 @@ pub async fn respond(app: &App, heard: Heard, text: &str) -> (&'static str, Answ
             Err(refusal) => Ok(refuse(&refusal)),
         },
         Request::Timeline => {
-            let channel = heard.channel.clone();
+            let channel = input.channel.clone();
             Ok(shared::answer(app, Read::Timeline { channel }).await)
         }
         Request::Pins => Ok(shared::answer(app, Read::Pins).await),
@@ -168,11 +168,11 @@ pub async fn respond(app: &App, heard: Heard, text: &str) -> (&'static str, Answ
             Ok(service) => says::contacts(app, Some(service)).await,
             Err(refusal) => Ok(refuse(&refusal)),
         },
-        Request::Propose(wish) => propose(app, heard.clone(), wish).await,
-        Request::Undo { rollback, because } => undo(app, heard.clone(), rollback, because).await,
-        Request::Plan(wish) => plan(app, heard.clone(), wish).await,
+        Request::Propose(wish) => propose(app, input.clone(), wish).await,
+        Request::Undo { rollback, because } => undo(app, input.clone(), rollback, because).await,
+        Request::Plan(wish) => plan(app, input.clone(), wish).await,
         Request::List(named) => match find(app, &named) {
-            Ok(service) => leave_show(app, &heard, service, Show::List).await,
+            Ok(service) => leave_show(app, &input, service, Query::List).await,
             Err(refusal) => Ok(refuse(&refusal)),
         },
         Request::Approve { rollback, because } => {
@@ -183,19 +183,19 @@ pub async fn respond(app: &App, heard: Heard, text: &str) -> (&'static str, Answ
                     ..Confirmed::default()
                 },
             };
-            act(app, heard.clone(), rollback, act_).await
+            act(app, input.clone(), rollback, act_).await
         }
         Request::Deny { rollback, because } => {
-            act(app, heard.clone(), rollback, Act::Deny { because }).await
+            act(app, input.clone(), rollback, Act::Deny { because }).await
         }
         Request::Stop { rollback, because } => {
-            act(app, heard.clone(), rollback, Act::Stop { because }).await
+            act(app, input.clone(), rollback, Act::Stop { because }).await
         }
         Request::Object { rollback, because } => {
-            act(app, heard.clone(), rollback, Act::Object { because }).await
+            act(app, input.clone(), rollback, Act::Object { because }).await
         }
         Request::Withdraw { rollback, because } => {
-            act(app, heard.clone(), rollback, Act::Withdraw { because }).await
+            act(app, input.clone(), rollback, Act::Withdraw { because }).await
         }
         Request::Review {
             rollback,
@@ -204,7 +204,7 @@ pub async fn respond(app: &App, heard: Heard, text: &str) -> (&'static str, Answ
         } => {
             act(
                 app,
-                heard.clone(),
+                input.clone(),
                 rollback,
                 Act::Review { answer, because },
             )
@@ -216,24 +216,24 @@ pub async fn respond(app: &App, heard: Heard, text: &str) -> (&'static str, Answ
             because,
         } => {
             let resolve = Act::Resolve { done, because };
-            act(app, heard.clone(), rollback, resolve).await
+            act(app, input.clone(), rollback, resolve).await
         }
         Request::BreakGlass { about, because } => {
-            break_glass(app, heard.clone(), about, because).await
+            break_glass(app, input.clone(), about, because).await
         }
-        Request::Who(about) => who(app, &heard, about).await,
-        Request::Why { rollback } => why(app, &heard, rollback).await,
+        Request::Who(about) => who(app, &input, about).await,
+        Request::Why { rollback } => why(app, &input, rollback).await,
         Request::Unpin { service, because } => {
-            tend(app, &heard, &service, Tend::Unpin { because }).await
+            service_action(app, &input, &service, ServiceAction::Unpin { because }).await
         }
         Request::Freeze { service, because } => {
-            tend(app, &heard, &service, Tend::Freeze { because }).await
+            service_action(app, &input, &service, ServiceAction::Freeze { because }).await
         }
         Request::Unfreeze { service, because } => {
-            tend(app, &heard, &service, Tend::Unfreeze { because }).await
+            service_action(app, &input, &service, ServiceAction::Unfreeze { because }).await
         }
-        Request::Note { at, text } => note(app, heard.clone(), at, text).await,
-        Request::Export(format) => export(app, heard.clone(), format).await,
+        Request::Note { at, text } => note(app, input.clone(), at, text).await,
+        Request::Export(format) => export(app, input.clone(), format).await,
     };
     let answer = answer.unwrap_or_else(|error| {
         app.engine.could_not(&error);
@@ -246,22 +246,22 @@ pub async fn respond(app: &App, heard: Heard, text: &str) -> (&'static str, Answ
     if let Answer::Refused(refusal) = &answer
         && !matches!(**refusal, Refusal::Busy { .. })
     {
-        record(app, &heard, verb, refusal).await;
+        record(app, &input, verb, refusal).await;
     }
     tracing::debug!(status = answer.status(), "answered");
     (verb, answer)
 }
 
-/// Writes a refusal that needed no step into the timeline, if an incident is going on: a slip of
+/// Writes a refusal that needed no job into the timeline, if an incident is going on: a slip of
 /// the finger opens none.
-pub(super) async fn record(app: &App, heard: &Heard, verb: &str, refusal: &Refusal) {
+pub(super) async fn record(app: &App, input: &Input, verb: &str, refusal: &Refusal) {
     let now = app.engine.clock.now();
-    let happening = refused(&heard.person, heard.source, verb, refusal, None, now);
-    let ask = Ask::Record {
-        channel: heard.channel.clone(),
-        happening,
+    let event = refused(&input.person, input.source, verb, refusal, None, now);
+    let ask = Submission::Record {
+        channel: input.channel.clone(),
+        event,
     };
-    let key = format!("refused:{}", heard.key);
+    let key = format!("refused:{}", input.key);
     // If it cannot be recorded, the log says why.
     app.engine.take(&key, ask).await.ok();
 }
@@ -349,7 +349,7 @@ pub(crate) fn find<'a>(app: &'a App, named: &ServiceRef) -> Result<&'a Service, 
     }
 }
 
-async fn propose(app: &App, heard: Heard, wish: Wish) -> Result<Answer, Error> {
+async fn propose(app: &App, input: Input, wish: Wish) -> Result<Answer, Error> {
     let service = match find(app, &wish.service) {
         Ok(service) => service,
         Err(refusal @ Refusal::WhichEnvironment { named: None, .. }) => {
@@ -357,22 +357,22 @@ async fn propose(app: &App, heard: Heard, wish: Wish) -> Result<Answer, Error> {
         }
         Err(refusal) => return Ok(refuse(&refusal)),
     };
-    open(app, heard, service, aim(wish.target), wish.because).await
+    open(app, input, service, aim(wish.target), wish.because).await
 }
 
 /// Opens a rollback, or says what is in its way.
 async fn open(
     app: &App,
-    heard: Heard,
+    input: Input,
     service: &Service,
     aim: Aim,
     because: Option<String>,
 ) -> Result<Answer, Error> {
     let undoes = aim.undoes;
-    let channel = heard.channel.clone();
+    let channel = input.channel.clone();
     Ok(
-        match take_proposal(app, heard, service, aim, because).await? {
-            Taken::Opened { id } => Answer::whisper(match undoes {
+        match take_proposal(app, input, service, aim, because).await? {
+            Outcome::Opened { id } => Answer::whisper(match undoes {
                 None => format!(
                     "RB-{id}: reading what {} ({}) could go back to. Its card follows; nothing changes until it is approved.",
                     inline(&service.name, 80),
@@ -384,8 +384,8 @@ async fn open(
                     inline(&service.environment, 80)
                 ),
             }),
-            Taken::Refused {
-                spoken,
+            Outcome::Refused {
+                message,
                 see: Some(first),
                 seen,
             } => {
@@ -393,9 +393,9 @@ async fn open(
                     Some(seen) => Some(*seen),
                     None => rollbacks::get(&app.engine.db, first).await?,
                 };
-                says::first_one(app, &channel, &spoken, first).await?
+                says::first_one(app, &channel, &message, first).await?
             }
-            taken => taken_otherwise(&taken),
+            outcome => taken_otherwise(&outcome),
         },
     )
 }
@@ -403,33 +403,35 @@ async fn open(
 /// Takes the wish for a rollback.
 pub(crate) async fn take_proposal(
     app: &App,
-    heard: Heard,
+    input: Input,
     service: &Service,
     aim: Aim,
     because: Option<String>,
-) -> Result<Taken, Error> {
+) -> Result<Outcome, Error> {
     let proposal = Proposal {
-        channel: heard.channel.clone(),
+        channel: input.channel.clone(),
         service: service.name.clone(),
         environment: service.environment.clone(),
-        requester: heard.person,
+        requester: input.person,
         because,
         aim,
-        source: heard.source,
+        source: input.source,
         commanded: app.engine.clock.now(),
         target_time: service.target_time,
-        reply_to: heard.reply_to,
+        reply_to: input.reply_to,
         replaces: None,
         waiting: Waiting::default(),
         turns: vec![],
     };
-    app.engine.take(&heard.key, Ask::Propose(proposal)).await
+    app.engine
+        .take(&input.key, Submission::Propose(proposal))
+        .await
 }
 
 /// Proposes to go forward again to what a rollback left: a plan like any other.
 async fn undo(
     app: &App,
-    heard: Heard,
+    input: Input,
     rollback: u64,
     because: Option<String>,
 ) -> Result<Answer, Error> {
@@ -449,7 +451,7 @@ async fn undo(
                 undoes: Some(rollback),
                 ..aim(Target::Named(left))
             };
-            open(app, heard, service, aim, because).await
+            open(app, input, service, aim, because).await
         }
         (why, ..) => Ok(refuse(&Refusal::CannotUndo {
             id: rollback,
@@ -461,7 +463,7 @@ async fn undo(
 /// Opens the form in which somebody says why it cannot wait.
 async fn break_glass(
     app: &App,
-    heard: Heard,
+    input: Input,
     about: About,
     said: Option<String>,
 ) -> Result<Answer, Error> {
@@ -487,29 +489,31 @@ async fn break_glass(
             }
         )));
     };
-    let (Some(trigger), Some(hash)) = (heard.trigger.clone(), found.hash.clone()) else {
+    let (Some(trigger), Some(hash)) = (input.trigger.clone(), found.hash.clone()) else {
         return Ok(Answer::whisper(format!(
             "I can only open the form from its card or from the command itself: *Break glass…* in the menu of RB-{}, or type `/rollback breakglass RB-{}` in the channel. Nothing was run.",
             found.id, found.id
         )));
     };
-    let step = Step::Modal {
+    let job = Job::Modal {
         form: Form::BreakGlass,
-        reply_to: heard.reply_to.clone(),
+        reply_to: input.reply_to.clone(),
         rollback: found.id,
         hash,
-        person: heard.person.clone(),
+        person: input.person.clone(),
         channel: found.channel.clone(),
         trigger,
         clicked_at: app.engine.clock.now(),
         said,
-        id: heard.key.clone(),
+        id: input.key.clone(),
     };
-    app.engine.take(&heard.key, Ask::Leave(step)).await?;
+    app.engine
+        .take(&input.key, Submission::Enqueue(job))
+        .await?;
     Ok(Answer::Received)
 }
 
-async fn who(app: &App, heard: &Heard, about: About) -> Result<Answer, Error> {
+async fn who(app: &App, input: &Input, about: About) -> Result<Answer, Error> {
     let (service, environment) = match &about {
         About::Rollback(id) => match rollbacks::get(&app.engine.db, *id).await? {
             None => return Ok(refuse(&Refusal::UnknownRollback { id: *id })),
@@ -520,37 +524,44 @@ async fn who(app: &App, heard: &Heard, about: About) -> Result<Answer, Error> {
             Err(refusal) => return Ok(refuse(&refusal)),
         },
     };
-    let show = Show::Who { about };
-    leave_look(app, heard, service, environment, show).await?;
+    let query = Query::Who { about };
+    leave_look(app, input, service, environment, query).await?;
     Ok(Answer::whisper("Reading who is in its roles…"))
 }
 
-async fn why(app: &App, heard: &Heard, rollback: u64) -> Result<Answer, Error> {
+async fn why(app: &App, input: &Input, rollback: u64) -> Result<Answer, Error> {
     let Some(found) = rollbacks::get(&app.engine.db, rollback).await? else {
         return Ok(refuse(&Refusal::UnknownRollback { id: rollback }));
     };
-    let show = Show::Why { rollback };
-    leave_look(app, heard, found.service, found.environment, show).await?;
+    let query = Query::Why { rollback };
+    leave_look(app, input, found.service, found.environment, query).await?;
     Ok(Answer::whisper("Reading who you are…"))
 }
 
-async fn tend(app: &App, heard: &Heard, named: &ServiceRef, tend: Tend) -> Result<Answer, Error> {
+async fn service_action(
+    app: &App,
+    input: &Input,
+    named: &ServiceRef,
+    service_action: ServiceAction,
+) -> Result<Answer, Error> {
     let service = match find(app, named) {
         Ok(service) => service,
         Err(refusal) => return Ok(refuse(&refusal)),
     };
-    let step = Step::Tend {
+    let job = Job::ServiceAction {
         service: service.name.clone(),
         environment: service.environment.clone(),
-        by: heard.person.clone(),
-        source: heard.source,
-        channel: heard.channel.clone(),
-        thread: heard.thread.clone(),
-        reply_to: heard.reply_to.clone(),
-        tend,
-        id: heard.key.clone(),
+        by: input.person.clone(),
+        source: input.source,
+        channel: input.channel.clone(),
+        thread: input.thread.clone(),
+        reply_to: input.reply_to.clone(),
+        action: service_action,
+        id: input.key.clone(),
     };
-    app.engine.take(&heard.key, Ask::Leave(step)).await?;
+    app.engine
+        .take(&input.key, Submission::Enqueue(job))
+        .await?;
     Ok(Answer::whisper(
         "Checking who you are first. The channel hears of it when it is done.",
     ))
@@ -564,14 +575,14 @@ pub(crate) fn aim(target: Target) -> Aim {
     }
 }
 
-async fn plan(app: &App, heard: Heard, wish: Wish) -> Result<Answer, Error> {
+async fn plan(app: &App, input: Input, wish: Wish) -> Result<Answer, Error> {
     match find(app, &wish.service) {
         Ok(service) => {
             leave_show(
                 app,
-                &heard,
+                &input,
                 service,
-                Show::Plan {
+                Query::Plan {
                     aim: aim(wish.target),
                 },
             )
@@ -583,12 +594,12 @@ async fn plan(app: &App, heard: Heard, wish: Wish) -> Result<Answer, Error> {
 
 async fn leave_show(
     app: &App,
-    heard: &Heard,
+    input: &Input,
     service: &Service,
-    show: Show,
+    query: Query,
 ) -> Result<Answer, Error> {
     let (name, environment) = (service.name.clone(), service.environment.clone());
-    leave_look(app, heard, name, environment, show).await?;
+    leave_look(app, input, name, environment, query).await?;
     Ok(Answer::whisper(format!(
         "Reading {} ({})…",
         inline(&service.name, 80),
@@ -596,29 +607,31 @@ async fn leave_show(
     )))
 }
 
-/// Leaves it to a step to read what somebody wants to see.
+/// Leaves it to a job to read what somebody wants to see.
 async fn leave_look(
     app: &App,
-    heard: &Heard,
+    input: &Input,
     service: String,
     environment: String,
-    show: Show,
+    query: Query,
 ) -> Result<(), Error> {
-    let step = Step::Show {
-        show,
+    let job = Job::Query {
+        query,
         service,
         environment,
-        person: heard.person.clone(),
-        channel: heard.channel.clone(),
-        thread: heard.thread.clone(),
-        reply_to: heard.reply_to.clone(),
-        id: heard.key.clone(),
+        person: input.person.clone(),
+        channel: input.channel.clone(),
+        thread: input.thread.clone(),
+        reply_to: input.reply_to.clone(),
+        id: input.key.clone(),
     };
-    app.engine.take(&heard.key, Ask::Leave(step)).await?;
+    app.engine
+        .take(&input.key, Submission::Enqueue(job))
+        .await?;
     Ok(())
 }
 
-async fn act(app: &App, heard: Heard, rollback: u64, act: Act) -> Result<Answer, Error> {
+async fn act(app: &App, input: Input, rollback: u64, act: Act) -> Result<Answer, Error> {
     if rollbacks::get(&app.engine.db, rollback).await?.is_none() {
         return Ok(refuse(&Refusal::UnknownRollback { id: rollback }));
     }
@@ -635,32 +648,32 @@ async fn act(app: &App, heard: Heard, rollback: u64, act: Act) -> Result<Answer,
         }
     };
     let said = format!("{doing}: checking who you are. Its card shows what comes of it.");
-    leave_act(app, heard, rollback, None, act).await?;
+    leave_act(app, input, rollback, None, act).await?;
     Ok(Answer::whisper(said))
 }
 
-/// Leaves a person's act to a step that reads who they are first.
+/// Leaves a person's act to a job that reads who they are first.
 pub async fn leave_act(
     app: &App,
-    heard: Heard,
+    input: Input,
     rollback: u64,
     clicked: Option<String>,
     act: Act,
-) -> Result<Taken, Error> {
-    let step = Step::Act {
+) -> Result<Outcome, Error> {
+    let job = Job::Act {
         rollback,
-        by: heard.person,
-        source: heard.source,
-        channel: heard.channel,
-        reply_to: heard.reply_to,
+        by: input.person,
+        source: input.source,
+        channel: input.channel,
+        reply_to: input.reply_to,
         act,
         clicked,
-        id: heard.key.clone(),
+        id: input.key.clone(),
     };
-    app.engine.take(&heard.key, Ask::Leave(step)).await
+    app.engine.take(&input.key, Submission::Enqueue(job)).await
 }
 
-async fn note(app: &App, heard: Heard, at: Option<Moment>, text: String) -> Result<Answer, Error> {
+async fn note(app: &App, input: Input, at: Option<Moment>, text: String) -> Result<Answer, Error> {
     let now = app.engine.clock.now();
     let at = at.map_or(now, |at| at.resolve(now, 0));
     if at > now {
@@ -668,19 +681,19 @@ async fn note(app: &App, heard: Heard, at: Option<Moment>, text: String) -> Resu
             "A note is about something that happened; that time is still to come. Nothing was noted.",
         ));
     }
-    let by = heard.person.name.clone();
-    let aloud = heard.source == Source::Command;
-    let ask = Ask::Note {
-        channel: heard.channel,
-        by: heard.person,
-        source: heard.source,
+    let by = input.person.name.clone();
+    let aloud = input.source == Source::Command;
+    let ask = Submission::Note {
+        channel: input.channel,
+        by: input.person,
+        source: input.source,
         at,
         text: text.clone(),
-        // A mention has no answer of its own: the echo is a step.
-        echo: (!aloud).then_some(heard.thread),
+        // A mention has no answer of its own: the echo is a job.
+        echo: (!aloud).then_some(input.thread),
     };
-    Ok(match app.engine.take(&heard.key, ask).await? {
-        Taken::Noted { at, recorded_at } if aloud => {
+    Ok(match app.engine.take(&input.key, ask).await? {
+        Outcome::Noted { at, recorded_at } if aloud => {
             let echo = crate::messages::noted(at, recorded_at, &by);
             Answer::Aloud(crate::slack::Words::plain(format!(
                 "{} \"{}\"",
@@ -688,50 +701,50 @@ async fn note(app: &App, heard: Heard, at: Option<Moment>, text: String) -> Resu
                 inline(&text, 500)
             )))
         }
-        Taken::Noted { .. } => Answer::Received,
-        taken => taken_otherwise(&taken),
+        Outcome::Noted { .. } => Answer::Received,
+        outcome => taken_otherwise(&outcome),
     })
 }
 
-async fn export(app: &App, heard: Heard, format: ExportFormat) -> Result<Answer, Error> {
-    let ask = Ask::Export {
-        channel: heard.channel,
+async fn export(app: &App, input: Input, format: ExportFormat) -> Result<Answer, Error> {
+    let ask = Submission::Export {
+        channel: input.channel,
         format: match format {
             ExportFormat::Markdown => Format::Markdown,
             ExportFormat::Json => Format::Json,
         },
-        thread: heard.thread,
-        by: heard.person,
+        thread: input.thread,
+        by: input.person,
     };
-    Ok(match app.engine.take(&heard.key, ask).await? {
-        Taken::Left => Answer::whisper("Writing the timeline; the file follows in the thread."),
-        taken => taken_otherwise(&taken),
+    Ok(match app.engine.take(&input.key, ask).await? {
+        Outcome::Queued => Answer::whisper("Writing the timeline; the file follows in the thread."),
+        outcome => taken_otherwise(&outcome),
     })
 }
 
-fn taken_otherwise(taken: &Taken) -> Answer {
-    match taken {
-        Taken::Refused { spoken, .. } => Answer::whisper(blocks::spoken(spoken)),
-        Taken::Opened { id } => Answer::whisper(format!("RB-{id} is open.")),
-        Taken::Noted { .. } | Taken::Left => Answer::Received,
+fn taken_otherwise(outcome: &Outcome) -> Answer {
+    match outcome {
+        Outcome::Refused { message, .. } => Answer::whisper(blocks::message(message)),
+        Outcome::Opened { id } => Answer::whisper(format!("RB-{id} is open.")),
+        Outcome::Noted { .. } | Outcome::Queued => Answer::Received,
     }
 }
 
-/// An answer to somebody who has no other way to hear it: said by a step.
-pub fn spoken_later(heard: &Heard, answer: Answer) -> Option<Step> {
+/// An answer to somebody who has no other way to hear it: said by a job.
+pub fn message_later(input: &Input, answer: Answer) -> Option<Job> {
     let text = match answer {
         Answer::Received => return None,
         Answer::Whisper(words) | Answer::Aloud(words) => words.text,
         Answer::Shared(rendered) => rendered.words.text.clone(),
         Answer::Refused(refusal) => refusal.say(&Mrkdwn),
     };
-    Some(Step::Tell {
-        channel: heard.channel.clone(),
-        person: heard.person.id.clone(),
-        thread: heard.thread.clone(),
+    Some(Job::Notify {
+        channel: input.channel.clone(),
+        person: input.person.id.clone(),
+        thread: input.thread.clone(),
         reply_to: None,
-        spoken: Spoken::Mrkdwn(text),
-        id: format!("answer:{}", heard.key),
+        message: Message::Mrkdwn(text),
+        id: format!("answer:{}", input.key),
     })
 }
 

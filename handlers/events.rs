@@ -2,13 +2,13 @@
 
 use super::{
     answer::Answer,
-    command::{self, Heard},
+    command::{self, Input},
     signed::Signed,
 };
 use crate::{
     App,
     crash::{self, Point},
-    engine::Ask,
+    engine::Submission,
     telemetry,
 };
 use axum::{
@@ -16,7 +16,7 @@ use axum::{
     extract::State,
     response::{IntoResponse, Response},
 };
-use rollback_domain::{authority, people::Person, refusal::Source, step::Step};
+use rollback_domain::{authority, job::Job, people::Person, refusal::Source};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::time::Instant;
@@ -76,15 +76,15 @@ async fn regrouped(app: &App, envelope: &Envelope) -> Response {
     }
     let began = Instant::now();
     let key = format!("event:{}", envelope.event_id.as_deref().unwrap_or(id));
-    telemetry::keyed(&key);
-    let taken = app
+    telemetry::record_key(&key);
+    let outcome = app
         .engine
-        .take(&key, Ask::Leave(Step::Roster { source }))
+        .take(&key, Submission::Enqueue(Job::RefreshRoster { source }))
         .await;
-    let status = if taken.is_ok() { "answered" } else { "busy" };
+    let status = if outcome.is_ok() { "answered" } else { "busy" };
     app.metrics
         .answered("event", "group", status, began.elapsed());
-    match taken {
+    match outcome {
         Ok(_) => Answer::Received.into_response(),
         Err(error) => {
             app.metrics.failed(&error);
@@ -113,7 +113,7 @@ async fn mention(app: &App, envelope: &Envelope) -> Response {
         return Answer::Received.into_response();
     }
     let ts = text("ts").unwrap_or_default();
-    let heard = Heard {
+    let input = Input {
         key: match &envelope.event_id {
             Some(id) => format!("event:{id}"),
             None => format!("event:{channel}:{ts}"),
@@ -126,13 +126,13 @@ async fn mention(app: &App, envelope: &Envelope) -> Response {
         trigger: None,
     };
     let began = Instant::now();
-    let (verb, answer) = command::respond(app, heard.clone(), &said).await;
+    let (verb, answer) = command::respond(app, input.clone(), &said).await;
     crash::point(Point::EventStored);
     let mut status = command::status(verb, &answer);
     let mut response = Answer::Received.into_response();
-    if let Some(step) = command::spoken_later(&heard, answer) {
-        let key = format!("answer:{}", heard.key);
-        if let Err(error) = app.engine.take(&key, Ask::Leave(step)).await {
+    if let Some(job) = command::message_later(&input, answer) {
+        let key = format!("answer:{}", input.key);
+        if let Err(error) = app.engine.take(&key, Submission::Enqueue(job)).await {
             app.metrics.failed(&error);
             status = "busy";
             // Not 200: Slack delivers it again, and what was taken is taken once.

@@ -2,15 +2,15 @@
 
 use super::{
     answer::Answer,
-    command::{self, Heard, slack_moment},
+    command::{self, Input, slack_moment},
     limits::TooMuch,
     signed::Signed,
 };
 use crate::{
     App,
     crash::{self, Point},
-    engine::{Ask, Error},
-    slack::{card, glass, modal},
+    engine::{Error, Submission},
+    slack::{break_glass, card, modal},
     store::rollbacks,
     telemetry,
 };
@@ -22,12 +22,12 @@ use axum::{
 };
 use rollback_domain::{
     grammar::ReviewAnswer,
+    job::{Form, Job},
     people::Person,
     plan::PlanHash,
     policy::Confirm,
     refusal::Source,
-    rollback::{Act, Confirmed, Spoken},
-    step::{Form, Step},
+    rollback::{Act, Confirmed, Message},
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -112,7 +112,7 @@ pub async fn interaction(State(app): State<App>, Signed(body): Signed) -> Respon
     let channel = payload.channel.as_ref().map_or("", |channel| &channel.id);
     let span = telemetry::request(input, &payload.user.id, channel);
     let response = async {
-        telemetry::wants(verb);
+        telemetry::record_verb(verb);
         match input {
             "click" => {
                 crash::point(Point::ClickHeard);
@@ -194,7 +194,7 @@ async fn click(app: &App, payload: Payload) -> Response {
     let message = container
         .and_then(|container| container.message_ts.clone())
         .unwrap_or_default();
-    let heard = Heard {
+    let input = Input {
         key: format!(
             "click:{channel}:{message}:{action_id}:{}:{clicked}:{value}",
             person.id
@@ -206,14 +206,14 @@ async fn click(app: &App, payload: Payload) -> Response {
         reply_to: payload.response_url.clone(),
         trigger: payload.trigger_id.clone(),
     };
-    telemetry::keyed(&heard.key);
+    telemetry::record_key(&input.key);
     if let Some(what) = payload.why_elsewhere(app) {
-        return stored(forged(app, heard, what).await);
+        return stored(forged(app, input, what).await);
     }
     let what = match click {
-        Some(Click::Say) => {
+        Some(Click::Notice) => {
             // The value is the whole command, and is understood like one that was typed.
-            return say(app, heard, &value).await;
+            return say(app, input, &value).await;
         }
         Some(Click::More) => match value.split_once(':') {
             Some(("object", rest)) => Meant::open(Form::Object, rest),
@@ -221,7 +221,7 @@ async fn click(app: &App, payload: Payload) -> Response {
             Some(("withdraw", rest)) => Meant::act(Act::Withdraw { because: None }, rest),
             Some((verb @ ("who" | "why"), rest)) => match meant(rest) {
                 Some((rollback, _)) => {
-                    return say(app, heard, &format!("{verb} RB-{rollback}")).await;
+                    return say(app, input, &format!("{verb} RB-{rollback}")).await;
                 }
                 None => None,
             },
@@ -238,7 +238,7 @@ async fn click(app: &App, payload: Payload) -> Response {
         Some(Click::Open(form)) => Meant::open(form, &value),
         Some(Click::Undo) => match meant(&value) {
             Some((rollback, _)) => {
-                return say(app, heard, &format!("undo RB-{rollback}")).await;
+                return say(app, input, &format!("undo RB-{rollback}")).await;
             }
             None => None,
         },
@@ -246,32 +246,32 @@ async fn click(app: &App, payload: Payload) -> Response {
     };
     let Some((rollback, hash, what)) = what else {
         let what = "its value is not one of mine".to_owned();
-        return stored(forged(app, heard, what).await);
+        return stored(forged(app, input, what).await);
     };
-    let taken = match what {
+    let outcome = match what {
         Meant::Act(act) => {
             let clicked = Some(message).filter(|ts| !ts.is_empty());
-            command::leave_act(app, heard, rollback, clicked, act).await
+            command::leave_act(app, input, rollback, clicked, act).await
         }
         Meant::Open(form) => {
             let clicked_at = app.engine.clock.now();
             let clicked_at = slack_moment(&clicked).map_or(clicked_at, |at| at.max(clicked_at));
-            let step = Step::Modal {
+            let job = Job::Modal {
                 form,
-                reply_to: heard.reply_to.clone(),
+                reply_to: input.reply_to.clone(),
                 rollback,
                 hash,
-                person: heard.person.clone(),
-                channel: heard.channel.clone(),
+                person: input.person.clone(),
+                channel: input.channel.clone(),
                 trigger: payload.trigger_id.unwrap_or_default(),
                 clicked_at,
                 said: None,
-                id: heard.key.chars().take(250).collect(),
+                id: input.key.chars().take(250).collect(),
             };
-            app.engine.take(&heard.key, Ask::Leave(step)).await
+            app.engine.take(&input.key, Submission::Enqueue(job)).await
         }
     };
-    stored(taken.map(drop))
+    stored(outcome.map(drop))
 }
 
 /// A button of ours, by the id of its action.
@@ -282,7 +282,7 @@ enum Click {
     Open(Form),
     More,
     Undo,
-    Say,
+    Notice,
 }
 
 impl Click {
@@ -294,9 +294,9 @@ impl Click {
             card::RETARGET => Click::Open(Form::Target),
             card::MORE => Click::More,
             card::UNDO => Click::Undo,
-            other if other.starts_with(super::says::PICK) => Click::Say,
+            other if other.starts_with(super::says::PICK) => Click::Notice,
             other => {
-                let answer = other.strip_prefix(glass::REVIEW)?.strip_prefix(':')?;
+                let answer = other.strip_prefix(break_glass::REVIEW)?.strip_prefix(':')?;
                 Click::Open(Form::Review(ReviewAnswer::named(answer)?))
             }
         })
@@ -312,7 +312,7 @@ impl Click {
             Click::Open(_) => "open",
             Click::More => "more",
             Click::Undo => "undo",
-            Click::Say => "say",
+            Click::Notice => "say",
         }
     }
 }
@@ -342,16 +342,16 @@ impl Payload {
 }
 
 /// Says what a click stands for, as if it had been typed, and answers the clicker alone.
-async fn say(app: &App, heard: Heard, text: &str) -> Response {
-    let (_, answer) = command::respond(app, heard.clone(), text).await;
-    let mut step = command::spoken_later(&heard, answer);
-    if let Some(Step::Tell { reply_to, .. }) = &mut step {
-        reply_to.clone_from(&heard.reply_to);
+async fn say(app: &App, input: Input, text: &str) -> Response {
+    let (_, answer) = command::respond(app, input.clone(), text).await;
+    let mut job = command::message_later(&input, answer);
+    if let Some(Job::Notify { reply_to, .. }) = &mut job {
+        reply_to.clone_from(&input.reply_to);
     }
-    match step {
-        Some(step) => stored(
+    match job {
+        Some(job) => stored(
             app.engine
-                .take(&format!("answer:{}", heard.key), Ask::Leave(step))
+                .take(&format!("answer:{}", input.key), Submission::Enqueue(job))
                 .await
                 .map(drop),
         ),
@@ -359,18 +359,18 @@ async fn say(app: &App, heard: Heard, text: &str) -> Response {
     }
 }
 
-/// Leaves a click that does not fit to a step that records it.
-async fn forged(app: &App, heard: Heard, what: String) -> Result<(), crate::engine::Error> {
-    let step = Step::Forged {
-        by: heard.person,
-        source: heard.source,
-        channel: heard.channel,
-        reply_to: heard.reply_to,
+/// Leaves a click that does not fit to a job that records it.
+async fn forged(app: &App, input: Input, what: String) -> Result<(), crate::engine::Error> {
+    let job = Job::RejectForged {
+        by: input.person,
+        source: input.source,
+        channel: input.channel,
+        reply_to: input.reply_to,
         what,
-        id: heard.key.clone(),
+        id: input.key.clone(),
     };
     app.engine
-        .take(&heard.key, Ask::Leave(step))
+        .take(&input.key, Submission::Enqueue(job))
         .await
         .map(drop)
 }
@@ -394,7 +394,7 @@ async fn save(app: &App, payload: Payload) -> Response {
         // The form stays open, with what was filled in.
         return too_much(app, over, &person, about.channel, None).await;
     }
-    let heard = Heard {
+    let input = Input {
         key: format!(
             "save:{}:{}:{}",
             view.id.unwrap_or_default(),
@@ -404,23 +404,23 @@ async fn save(app: &App, payload: Payload) -> Response {
         person,
         channel: about.channel.clone(),
         source: Source::Modal,
-        ..Heard::default()
+        ..Input::default()
     };
-    telemetry::keyed(&heard.key);
+    telemetry::record_key(&input.key);
     // The address is that of whoever it was opened for, and of nobody else.
-    let reply_to = (heard.person.id == about.person).then(|| about.reply_to.clone());
-    let heard = Heard {
+    let reply_to = (input.person.id == about.person).then(|| about.reply_to.clone());
+    let input = Input {
         reply_to: reply_to.flatten(),
-        ..heard
+        ..input
     };
     let wrong = match elsewhere {
-        None if heard.person.id != about.person => {
+        None if input.person.id != about.person => {
             Some("that form was opened for somebody else".to_owned())
         }
         elsewhere => elsewhere,
     };
     if let Some(what) = wrong {
-        return stored(forged(app, heard, what).await);
+        return stored(forged(app, input, what).await);
     }
     let act = match filled(app, &about, &view.state).await {
         Ok(Ok(act)) => act,
@@ -436,7 +436,7 @@ async fn save(app: &App, payload: Payload) -> Response {
     };
     // An empty 200 closes the form.
     stored(
-        command::leave_act(app, heard, about.rollback, None, act)
+        command::leave_act(app, input, about.rollback, None, act)
             .await
             .map(drop),
     )
@@ -530,7 +530,7 @@ async fn lacks(
 }
 
 /// What happens to a click of somebody who sends too much. Slack shows nothing of what a click is
-/// answered with but that it did not work, so they are told by a step: once a minute at most, so
+/// answered with but that it did not work, so they are told by a job: once a minute at most, so
 /// that a flood writes next to nothing.
 async fn too_much(
     app: &App,
@@ -541,15 +541,15 @@ async fn too_much(
 ) -> Response {
     app.metrics.too_much(over.whose());
     if over.untold {
-        let step = Step::Tell {
+        let job = Job::Notify {
             channel,
             person: person.id.clone(),
             thread: None,
             reply_to,
-            spoken: Spoken::from(&over.refusal()),
+            message: Message::from(&over.refusal()),
             id: format!("too-much:{}", person.id),
         };
-        if let Err(error) = app.engine.leave(&[step]).await {
+        if let Err(error) = app.engine.enqueue(&[job]).await {
             tracing::warn!(%error, "somebody could not be told that they send too much");
         }
     }
@@ -557,8 +557,8 @@ async fn too_much(
 }
 
 /// 200 once it is stored. Anything else makes Slack show that the click did not work.
-fn stored(taken: Result<(), crate::engine::Error>) -> Response {
-    match taken {
+fn stored(outcome: Result<(), crate::engine::Error>) -> Response {
+    match outcome {
         Ok(()) => StatusCode::OK.into_response(),
         Err(error) => {
             let mut response = StatusCode::SERVICE_UNAVAILABLE.into_response();

@@ -1,7 +1,7 @@
 //! Every route on one page.
 //!
 //! A handler answers within Slack's three seconds: it verifies, understands, takes (one
-//! transaction) and answers. It never calls a platform or Slack; it leaves a step that does.
+//! transaction) and answers. It never calls a platform or Slack; it leaves a job that does.
 
 mod answer;
 pub mod api;

@@ -15,14 +15,14 @@ use crate::{
         },
         card::{self, time},
     },
-    store::{rollbacks, rosters, steps, timelines},
+    store::{jobs, rollbacks, rosters, timelines},
 };
 use rollback_domain::{
     grammar::{Request, ServiceRef, Wish},
     proof::spell,
     refusal::{Refusal, list},
     release::{Pin, Survey},
-    rollback::{Rollback, Spoken},
+    rollback::{Message, Rollback},
     timeline::Kind,
 };
 use std::time::Duration;
@@ -36,16 +36,16 @@ const ENTRIES: i64 = 15;
 pub async fn board(app: &App) -> Result<Answer, Error> {
     let db = &app.engine.db;
     let now = app.engine.clock.now();
-    let sights = rollbacks::sights(db).await?;
+    let snapshots = rollbacks::snapshots(db).await?;
     let open = rollbacks::open(db).await?;
     let frozen = rosters::frozen(db).await?;
     let mut lines = vec![];
     // A message holds fifty blocks and a section three thousand characters.
     for service in app.config.services.iter().take(40) {
-        let sight = sights.iter().find(|(name, environment, ..)| {
+        let snapshot = snapshots.iter().find(|(name, environment, ..)| {
             *name == service.name && *environment == service.environment
         });
-        let state = match sight {
+        let state = match snapshot {
             None => "not read yet".to_owned(),
             Some((_, _, survey, read_at)) => {
                 let age = Duration::try_from(now.duration_since(*read_at)).unwrap_or_default();
@@ -154,9 +154,9 @@ pub async fn glass_count(app: &App) -> sqlx::Result<GlassCount> {
     let now = app.engine.clock.now();
     let back = |times: u32| now.checked_sub(MONTH * times).unwrap_or(now);
     Ok(GlassCount {
-        lately: timelines::so_many(db, Kind::BreakGlass, back(1), now).await?,
-        before: timelines::so_many(db, Kind::BreakGlass, back(2), back(1)).await?,
-        open: steps::so_many(db, "review").await?,
+        lately: timelines::count(db, Kind::BreakGlass, back(1), now).await?,
+        before: timelines::count(db, Kind::BreakGlass, back(2), back(1)).await?,
+        open: jobs::count(db, "review").await?,
     })
 }
 
@@ -166,7 +166,7 @@ pub async fn pins(app: &App) -> Result<Answer, Error> {
     let now = app.engine.clock.now();
     let mut first = None;
     let mut lines = vec![];
-    for (service, environment, survey, read_at) in rollbacks::sights(db).await? {
+    for (service, environment, survey, read_at) in rollbacks::snapshots(db).await? {
         if survey.pin != Pin::On || app.config.service(&service, &environment).is_none() {
             continue;
         }
@@ -177,7 +177,7 @@ pub async fn pins(app: &App) -> Result<Answer, Error> {
                     .approvals
                     .last()
                     .map(|approval| &approval.by)
-                    .or(last.glass.as_ref().map(|glass| &glass.by))
+                    .or(last.break_glass.as_ref().map(|break_glass| &break_glass.by))
                     .map_or_else(String::new, |by| format!(" by @{}", inline(&by.name, 80)));
                 format!(
                     "since {}{whom} with RB-{}; it holds `{}` back",
@@ -218,9 +218,9 @@ pub async fn contacts(app: &App, service: Option<&Service>) -> Result<Answer, Er
         .policy
         .escalate
         .iter()
-        .flat_map(|rung| rung.roles.iter().map(String::as_str))
+        .flat_map(|step| step.roles.iter().map(String::as_str))
         .collect();
-    let roster = roster::known(app, &roles).await?;
+    let roster = roster::last_known(app, &roles).await?;
     let mut lines = vec![];
     if !config.policy.remind.is_empty() {
         let times: Vec<String> = config.policy.remind.iter().map(|at| spell(*at)).collect();
@@ -229,9 +229,9 @@ pub async fn contacts(app: &App, service: Option<&Service>) -> Result<Answer, Er
             list(&times, "and")
         ));
     }
-    for rung in &config.policy.escalate {
-        let mut whom: Vec<String> = rung.people.iter().map(|id| mention(id)).collect();
-        for role in &rung.roles {
+    for step in &config.policy.escalate {
+        let mut whom: Vec<String> = step.people.iter().map(|id| mention(id)).collect();
+        for role in &step.roles {
             let members: Vec<String> = roster
                 .members(role)
                 .into_iter()
@@ -243,13 +243,13 @@ pub async fn contacts(app: &App, service: Option<&Service>) -> Result<Answer, Er
                 false => format!("{} ({})", inline(role, 40), members.join(", ")),
             });
         }
-        if rung.page {
+        if step.page {
             whom.push("PagerDuty".into());
         }
         let verb = if whom.len() == 1 { "is" } else { "are" };
         lines.push(format!(
             "After {}: {} {verb} asked.",
-            spell(rung.after),
+            spell(step.after),
             list(&whom, "and")
         ));
     }
@@ -298,7 +298,7 @@ pub async fn status(app: &App, channel: &str, id: u64) -> Result<Answer, Error> 
     Ok(match rollbacks::get(&app.engine.db, id).await? {
         // Reasons given in another channel, perhaps a private one, stay there.
         Some(rollback) if rollback.channel != channel => Answer::whisper(line(&rollback)),
-        Some(rollback) => Answer::Whisper(standing(app, &rollback).await?),
+        Some(rollback) => Answer::Whisper(membership(app, &rollback).await?),
         None => refuse(&Refusal::UnknownRollback { id }),
     })
 }
@@ -308,7 +308,7 @@ pub async fn status_of(app: &App, channel: &str, service: &Service) -> Result<An
     Ok(
         match rollbacks::latest_of(&app.engine.db, &service.name, &service.environment).await? {
             Some(rollback) if rollback.channel != channel => Answer::whisper(line(&rollback)),
-            Some(rollback) => Answer::Whisper(standing(app, &rollback).await?),
+            Some(rollback) => Answer::Whisper(membership(app, &rollback).await?),
             None => Answer::whisper(format!(
                 "{} ({}) was never rolled back from here. `/rollback list {}@{}` shows its releases.",
                 inline(&service.name, 80),
@@ -321,7 +321,7 @@ pub async fn status_of(app: &App, channel: &str, service: &Service) -> Result<An
 }
 
 /// The card without its buttons, for one person.
-async fn standing(app: &App, rollback: &Rollback) -> Result<Words, Error> {
+async fn membership(app: &App, rollback: &Rollback) -> Result<Words, Error> {
     let authority = app.authority(rollback).await?;
     let mut words = card::card(rollback, authority.as_ref(), app.engine.clock.now());
     words
@@ -335,15 +335,15 @@ async fn standing(app: &App, rollback: &Rollback) -> Result<Words, Error> {
 pub async fn first_one(
     app: &App,
     channel: &str,
-    spoken: &Spoken,
+    message: &Message,
     first: Option<Rollback>,
 ) -> Result<Answer, Error> {
-    let said = blocks::spoken(spoken);
+    let said = blocks::message(message);
     // Reasons given in another channel, perhaps a private one, stay there.
     let Some(first) = first.filter(|first| first.channel == channel && first.plan.is_some()) else {
         return Ok(Answer::whisper(said));
     };
-    let mut words = standing(app, &first).await?;
+    let mut words = membership(app, &first).await?;
     words.blocks.insert(0, section(&said));
     words.text = cut(&format!("{said} {}", words.text), 3900);
     Ok(Answer::Whisper(words))
@@ -380,22 +380,22 @@ pub async fn timeline(app: &App, channel: &str) -> Result<Answer, Error> {
     let Some(incident) = timelines::latest(db, channel).await? else {
         return Ok(refuse(&Refusal::NoIncident));
     };
-    let count = timelines::count(db, incident).await?;
+    let count = timelines::entries_in(db, incident).await?;
     let entries = timelines::entries(db, incident, count - ENTRIES, ENTRIES).await?;
     let lines: Vec<String> = entries
         .iter()
         .map(|entry| {
-            let happening = &entry.happening;
-            let rollback = happening
+            let event = &entry.event;
+            let rollback = event
                 .rollback
                 .map(|id| format!("RB-{id} "))
                 .unwrap_or_default();
             format!(
                 "{} {rollback}{} {}: {}",
-                time(happening.at),
-                inline(&happening.who.to_string(), 80),
-                happening.kind,
-                mentioning(&inline(&happening.text, 300))
+                time(event.at),
+                inline(&event.who.to_string(), 80),
+                event.kind,
+                mentioning(&inline(&event.text, 300))
             )
         })
         .collect();

@@ -57,7 +57,7 @@ impl FromRequest<App> for Signed {
     async fn from_request(request: Request, app: &App) -> Result<Self, Response> {
         let (parts, body) = request.into_parts();
         let now = app.engine.clock.now();
-        let heard = match read(&parts.headers, body, parts.uri.path()).await {
+        let input = match read(&parts.headers, body, parts.uri.path()).await {
             Ok(Read::Probe) => return Err(StatusCode::OK.into_response()),
             Ok(Read::Body(body)) => match verify(
                 &parts.headers,
@@ -70,7 +70,7 @@ impl FromRequest<App> for Signed {
             },
             Err(unheard) => Err(unheard),
         };
-        heard.map_err(|unheard| {
+        input.map_err(|unheard| {
             app.metrics.unheard();
             unheard.into_response()
         })

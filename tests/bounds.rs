@@ -8,8 +8,8 @@ use rollback_bot::{
     store::{Db, timelines},
 };
 use rollback_domain::{
+    job::{Format, Job},
     people::Person,
-    step::{Format, Step},
 };
 use serde_json::json;
 use sqlx::{AssertSqlSafe, Row};
@@ -285,7 +285,7 @@ fn rest_of(name: &str) -> &'static str {
         "rollbacks::THIS" => {
             "'shop1' AND environment = 'production' ORDER BY id DESC LIMIT 50) AS of_one"
         }
-        "steps::POKE" => {
+        "jobs::POKE" => {
             "VALUES ('drive', 'RB-0', '{}', 1, 1, 1) ON CONFLICT (kind, key) DO UPDATE SET signal = step.signal + 1"
         }
         _ => "",
@@ -296,17 +296,17 @@ fn rest_of(name: &str) -> &'static str {
 fn types(name: &str) -> &'static str {
     match name {
         "pace::TAKE" => "(text, bigint, bigint, bigint)",
-        "steps::REARM" => "(text, text, bigint, bigint, bigint)",
+        "jobs::REARM" => "(text, text, bigint, bigint, bigint)",
         _ => "",
     }
 }
 
-/// What a statement is given, where its plan depends on that: most steps are not due, and few are
+/// What a statement is given, where its plan depends on that: most jobs are not due, and few are
 /// reviews.
 fn given(name: &str) -> Option<&'static str> {
     match name {
-        "steps::CLAIM_POSTGRES" => Some("(30000000, 1773457920000000, 16, ARRAY['drive', 'card'])"),
-        "steps::SO_MANY" => Some("('review')"),
+        "jobs::CLAIM_POSTGRES" => Some("(30000000, 1773457920000000, 16, ARRAY['drive', 'card'])"),
+        "jobs::COUNT" => Some("('review')"),
         _ => None,
     }
 }
@@ -319,7 +319,7 @@ async fn slow_plans(db: &Db) -> String {
         "sight", "frozen", "roster", "counter", "pace", "missed", "token", "standing", "reply",
     ];
     /// What these sort or read twice is what an index gave them: what is open, or ten thousand
-    /// steps at most; and the rows of a statement about several, which it brings along itself.
+    /// jobs at most; and the rows of a statement about several, which it brings along itself.
     const BROUGHT: [&str; 4] = [
         "overview::OPEN",
         "overview::STEPS",
@@ -623,7 +623,7 @@ async fn a_hundred_thousand_entries_take_no_more_memory_than_a_thousand() {
         if more > 0 {
             much_is_noted(&world.app().engine.db, more).await;
         }
-        let step = Step::Export {
+        let job = Job::Export {
             incident: 1,
             format,
             channel: CHANNEL.into(),
@@ -632,7 +632,7 @@ async fn a_hundred_thousand_entries_take_no_more_memory_than_a_thousand() {
             asked_by: Some(Person::new("U0MAYA", "maya")),
             id: format!("measured:{}", peaks.len()),
         };
-        world.app().engine.leave(&[step]).await.unwrap();
+        world.app().engine.enqueue(&[job]).await.unwrap();
         let database = world.database().to_owned();
         world.stops().await;
         peaks.push(exported_by_a_process_of_its_own(&world, &database, peaks.len()).await);

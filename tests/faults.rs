@@ -3,14 +3,14 @@
 use crate::support::{FRONTEND, ROLES, World};
 use insta::assert_snapshot;
 use rollback_bot::{
-    engine::{Ask, Engine},
+    engine::{Engine, Submission},
     store::{
         Db, Tx,
-        steps::{self, Ended, Lease, Next},
+        jobs::{self, Ended, Lease, Next},
     },
     worker,
 };
-use rollback_domain::{people::Person, refusal::Source, step::Step};
+use rollback_domain::{job::Job, people::Person, refusal::Source};
 use rollback_simulation::Fault;
 use std::time::Duration;
 
@@ -215,36 +215,36 @@ async fn a_lost_answer_is_looked_for_even_when_the_channel_is_busy() {
 async fn a_worker_that_slept_through_its_step_does_not_end_the_next_one() {
     let mut world = World::new().await;
     let Engine { db, clock, .. } = world.app().engine.clone();
-    let step = Step::Card { rollback: 7 };
+    let job = Job::Card { rollback: 7 };
     let poked = async || {
         let mut tx = db.begin().await.unwrap();
-        steps::poke(&mut tx, &[(step.clone(), clock.now())])
+        jobs::poke(&mut tx, &[(job.clone(), clock.now())])
             .await
             .unwrap();
         tx.commit().await.unwrap();
         clock.advance(Duration::from_secs(1));
     };
     let claimed = async || {
-        let mut claimed = steps::claim(&db, clock.now(), 10).await.unwrap();
-        claimed.retain(|lease| lease.step == step);
+        let mut claimed = jobs::claim(&db, clock.now(), 10).await.unwrap();
+        claimed.retain(|lease| lease.job == job);
         claimed.pop().unwrap()
     };
     let ended = async |lease: &Lease| {
         let mut tx = db.begin().await.unwrap();
         let now = clock.now();
-        let ended = steps::finish(&mut tx, lease, &Next::Done, now).await;
+        let ended = jobs::finish(&mut tx, lease, &Next::Done, now).await;
         tx.commit().await.unwrap();
         ended.unwrap()
     };
     poked().await;
     let asleep = claimed().await;
-    // Its lease ends, somebody else does the step, and later it is to be done again.
-    steps::release(&db, &asleep).await.unwrap();
+    // Its lease ends, somebody else does the job, and later it is to be done again.
+    jobs::release(&db, &asleep).await.unwrap();
     let other = claimed().await;
     assert_eq!(ended(&other).await, Ended::Well);
     poked().await;
     let next = claimed().await;
-    assert_eq!(ended(&asleep).await, Ended::Lost, "it is another step");
+    assert_eq!(ended(&asleep).await, Ended::Lost, "it is another job");
     assert_eq!(ended(&next).await, Ended::Well);
     world.settle().await;
 }
@@ -359,7 +359,7 @@ async fn replicas_that_share_commits_do_not_wait_for_each_other() {
     let world = World::new().await;
     let db = world.app().engine.db.clone();
     let replicas = [0, 1].map(|_| Engine::new(db.clone(), world.clock.clone()));
-    let note = |channel: usize| Ask::Note {
+    let note = |channel: usize| Submission::Note {
         channel: format!("C{channel}"),
         by: Person::new("U0MAYA", "maya"),
         source: Source::Command,

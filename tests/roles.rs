@@ -374,9 +374,9 @@ async fn a_slow_reading_of_a_role_does_not_undo_a_newer_one() {
     let newer = read(&["U0SAM"], 2);
     for found in [&newer, &read(&[], 0)] {
         let mut tx = db.begin().await.unwrap();
-        rosters::saw(&mut tx, &source, found, now).await.unwrap();
+        rosters::record(&mut tx, &source, found, now).await.unwrap();
         tx.commit().await.unwrap();
     }
-    let known = rosters::known(db).await.unwrap();
+    let known = rosters::last_known(db).await.unwrap();
     assert_eq!(known, [("Slack group S0ONCALL".to_owned(), newer)]);
 }

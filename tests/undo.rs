@@ -211,8 +211,8 @@ async fn an_undo_is_asked_for_by_word_with_a_reason_and_can_be_taken_back() {
 
 #[tokio::test]
 async fn whoever_is_asked_for_an_undo_is_told_that_it_is_one() {
-    let ladder = format!("{ROLES}[[policy.escalate]]\nafter = \"5m\"\npeople = [\"U0KIM\"]\n");
-    let mut world = World::set_up(&ladder, FRONTEND).await;
+    let escalation = format!("{ROLES}[[policy.escalate]]\nafter = \"5m\"\npeople = [\"U0KIM\"]\n");
+    let mut world = World::set_up(&escalation, FRONTEND).await;
     world.with_a_card().await;
     world.vercel.moves_at_once(true);
     world.sam().clicks("Approve").await;

@@ -170,8 +170,8 @@ async fn every_change_of_the_tables_can_be_taken_back_and_made_again() {
             still, was_there,
             "taking {number} back changed something else"
         );
-        let so_many = (still["rollback"].len(), still["timeline"].len() > 15);
-        assert_eq!(so_many, (2, true), "{number}: {still:?}");
+        let count = (still["rollback"].len(), still["timeline"].len() > 15);
+        assert_eq!(count, (2, true), "{number}: {still:?}");
     }
     let first = record.tables().await;
     let kept = record.rows(&first).await;

@@ -496,8 +496,8 @@ async fn a_fresh_card_waits_on_where_the_one_before_it_was() {
 
 #[tokio::test]
 async fn a_fresh_card_pages_in_the_place_of_the_one_before_it() {
-    let ladder = LADDER.replace("people = [\"U0KIM\"]", "page = true");
-    let mut world = World::set_up(&ladder, FRONTEND).await;
+    let escalation = LADDER.replace("people = [\"U0KIM\"]", "page = true");
+    let mut world = World::set_up(&escalation, FRONTEND).await;
     world.with_a_card().await;
     until(&mut world, "03:28:00").await;
     assert_eq!(world.pagerduty.pages().len(), 1);
@@ -543,8 +543,8 @@ async fn a_fresh_card_pages_in_the_place_of_the_one_before_it() {
 
 #[tokio::test]
 async fn a_page_that_could_not_be_sent_yet_is_not_lost_with_its_card() {
-    let ladder = LADDER.replace("people = [\"U0KIM\"]", "page = true");
-    let mut world = World::set_up(&ladder, FRONTEND).await;
+    let escalation = LADDER.replace("people = [\"U0KIM\"]", "page = true");
+    let mut world = World::set_up(&escalation, FRONTEND).await;
     world.with_a_card().await;
     world.pagerduty.breaks(Broken::Status(503));
     until(&mut world, "03:28:00").await;

@@ -3,7 +3,7 @@
 use super::{Config, Role, Service, reader::spell};
 use rollback_domain::{
     authority::Source,
-    policy::{Rule, Rung},
+    policy::{EscalationStep, Rule},
     refusal::list,
     risk::Risk,
 };
@@ -14,7 +14,7 @@ use std::time::Duration;
 pub fn table(config: &Config) -> String {
     let services = config.services.iter().map(|service| rules(config, service));
     services
-        .chain([roles(config), ladder(config)])
+        .chain([roles(config), escalation(config)])
         .collect::<Vec<_>>()
         .join("\n")
 }
@@ -90,26 +90,26 @@ fn members(role: &Role) -> String {
     sources.collect::<Vec<_>>().join("; ")
 }
 
-fn ladder(config: &Config) -> String {
+fn escalation(config: &Config) -> String {
     let policy = &config.policy;
     let reminders = policy.remind.iter();
     let reminders = reminders.map(|after| (*after, "whoever may approve, reminded".to_owned()));
-    let rungs = policy.escalate.iter().map(|rung| (rung.after, asked(rung)));
-    let mut ladder: Vec<(Duration, String)> = reminders.chain(rungs).collect();
-    ladder.sort_by_key(|(after, _)| *after);
-    if ladder.is_empty() {
+    let steps = policy.escalate.iter().map(|step| (step.after, asked(step)));
+    let mut escalation: Vec<(Duration, String)> = reminders.chain(steps).collect();
+    escalation.sort_by_key(|(after, _)| *after);
+    if escalation.is_empty() {
         return "ladder\n  nobody is asked again\n".to_owned();
     }
-    let rows: Vec<_> = ladder
+    let rows: Vec<_> = escalation
         .into_iter()
         .map(|(after, who)| [spell(after), who])
         .collect();
     format!("ladder\n{}", aligned(&rows))
 }
 
-fn asked(rung: &Rung) -> String {
-    let page = rung.page.then(|| "PagerDuty".to_owned());
-    let names = rung.roles.iter().chain(&rung.people).cloned();
+fn asked(step: &EscalationStep) -> String {
+    let page = step.page.then(|| "PagerDuty".to_owned());
+    let names = step.roles.iter().chain(&step.people).cloned();
     list(&names.chain(page).collect::<Vec<_>>(), "and")
 }
 

@@ -10,7 +10,7 @@ use super::{
 };
 use rollback_domain::{
     authority::Source,
-    policy::{Confirm, Preset, Rule, Rules, Rung},
+    policy::{Confirm, EscalationStep, Preset, Rule, Rules},
     refusal::list,
     risk::{Risk, RiskRules},
 };
@@ -219,7 +219,7 @@ fn overrides(section: &Section<'_>, roles: &[&str]) -> [Option<Overrides>; 4] {
     })
 }
 
-fn escalate(section: &Section<'_>, there: &There<'_>) -> Vec<Rung> {
+fn escalate(section: &Section<'_>, there: &There<'_>) -> Vec<EscalationStep> {
     let sections = section.sections("escalate").unwrap_or_default();
     if sections.len() > RUNGS_AT_MOST {
         let problem = format!(
@@ -228,22 +228,22 @@ fn escalate(section: &Section<'_>, there: &There<'_>) -> Vec<Rung> {
         );
         section.mistake("escalate", problem);
     }
-    let mut rungs: Vec<Rung> = Vec::new();
+    let mut steps: Vec<EscalationStep> = Vec::new();
     for section in &sections {
-        let Some(rung) = rung(section, there) else {
+        let Some(step) = step(section, there) else {
             continue;
         };
-        if let Some(before) = rungs.last()
-            && rung.after <= before.after
+        if let Some(before) = steps.last()
+            && step.after <= before.after
         {
-            section.mistake("after", not_later(rung.after, before.after));
+            section.mistake("after", not_later(step.after, before.after));
         }
-        rungs.push(rung);
+        steps.push(step);
     }
-    rungs
+    steps
 }
 
-fn rung(section: &Section<'_>, there: &There<'_>) -> Option<Rung> {
+fn step(section: &Section<'_>, there: &There<'_>) -> Option<EscalationStep> {
     let after = section.required("after", "\"5m\"", duration(SECOND..=DAY));
     let roles = section.optional_list("roles", "\"lead\"", Repeats::Refused, |value| {
         role_name(value, &there.roles)
@@ -260,7 +260,7 @@ fn rung(section: &Section<'_>, there: &There<'_>) -> Option<Rung> {
         );
     }
     section.done();
-    Some(Rung {
+    Some(EscalationStep {
         after: after?,
         roles: roles.unwrap_or_default(),
         people: people.unwrap_or_default(),

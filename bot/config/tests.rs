@@ -582,13 +582,13 @@ fn a_ladder_and_its_reminders_are_read_in_order() {
     assert_eq!(
         config.policy.escalate,
         [
-            Rung {
+            EscalationStep {
                 after: 5 * MINUTE,
                 roles: vec!["oncall".to_owned()],
                 people: vec!["U0BOSS".to_owned()],
                 page: false,
             },
-            Rung {
+            EscalationStep {
                 after: HOUR,
                 roles: vec![],
                 people: vec![],
@@ -1369,13 +1369,13 @@ services: there is nothing to roll back; write a section like [services.frontend
 
 #[test]
 fn a_ladder_has_an_end() {
-    let rungs = (1..=11).map(|minutes| {
+    let steps = (1..=11).map(|minutes| {
         format!("[[policy.escalate]]\nafter = \"{minutes}m\"\nroles = [\"oncall\"]\n")
     });
-    let rungs: Vec<String> = rungs.collect();
-    accepted(&policy(&rungs[..10].concat()));
+    let steps: Vec<String> = steps.collect();
+    accepted(&policy(&steps[..10].concat()));
     assert_eq!(
-        refused(&policy(&rungs.concat())),
+        refused(&policy(&steps.concat())),
         "policy.escalate: is there 11 times; keep at most 10"
     );
 }

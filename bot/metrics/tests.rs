@@ -6,7 +6,7 @@ async fn engine() -> (tempfile::TempDir, Engine) {
     let dir = tempfile::tempdir().unwrap();
     let url = format!("sqlite://{}/bot.db", dir.path().display());
     let db = Db::open(&url).await.unwrap();
-    let clock = Clock::standing("2026-03-14T03:12:00Z".parse().unwrap());
+    let clock = Clock::fixed("2026-03-14T03:12:00Z".parse().unwrap());
     (dir, Engine::new(db, clock))
 }
 
@@ -15,9 +15,9 @@ fn busy() -> Metrics {
     let took = Duration::from_millis(7);
     metrics.answered("command", "status", "answered", took);
     metrics.unheard();
-    metrics.step("drive", &Ok(()));
-    metrics.step("drive", &Err(Error::Fenced));
-    metrics.step("drive", &Err(Error::Raced));
+    metrics.job("drive", &Ok(()));
+    metrics.job("drive", &Err(Error::Fenced));
+    metrics.job("drive", &Err(Error::Raced));
     metrics.platform("Vercel", "survey", &Ok(()), took);
     metrics.slack("users.info", "ok", took);
     metrics.slack_waits(Duration::from_secs(30));

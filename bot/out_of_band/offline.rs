@@ -1,4 +1,4 @@
-//! One rollback without a server: the same engine and the same steps, in this process, alone with
+//! One rollback without a server: the same engine and the same jobs, in this process, alone with
 //! the record. What is to be said in Slack stays for the server, which finds it done.
 
 use super::{TOKEN, mistaken};
@@ -6,10 +6,10 @@ use crate::{
     App,
     clock::Clock,
     config::Config,
-    engine::Taken,
+    engine::Outcome,
     handlers::{
-        api::{self, Outcome, Said},
-        command::{self, Heard},
+        api::{self, Progress, RollbackResponse},
+        command::{self, Input},
     },
     messages::stamp,
     store::{
@@ -23,7 +23,7 @@ use clap::Args;
 use rollback_domain::{
     authority::Truth,
     grammar::{self, About, Request},
-    people::{Person, Standing},
+    people::{Membership, Person},
     refusal::Source,
     rollback::{Act, Confirmed, Rollback, State},
 };
@@ -82,15 +82,15 @@ impl Holder {
         })
     }
 
-    fn heard(&self, channel: &str) -> anyhow::Result<Heard> {
+    fn input(&self, channel: &str) -> anyhow::Result<Input> {
         let key = format!("{OURS}{}:{}", self.token, tokens::random(16)?);
-        Ok(Heard {
+        Ok(Input {
             key: key.clone(),
             person: self.person.clone(),
             channel: channel.to_owned(),
             source: Source::OutOfBand,
             reply_to: Some(key),
-            ..Heard::default()
+            ..Input::default()
         })
     }
 }
@@ -161,15 +161,15 @@ impl Run {
                     Ok(service) => service,
                     Err(refusal) => return Ok(no(&refusal.to_string())),
                 };
-                let heard = self.first.heard(&self.channel)?;
-                let address = heard.key.clone();
+                let input = self.first.input(&self.channel)?;
+                let address = input.key.clone();
                 let aim = command::aim(wish.target);
                 let taken =
-                    command::take_proposal(&self.app, heard, service, aim, wish.because).await?;
+                    command::take_proposal(&self.app, input, service, aim, wish.because).await?;
                 let id = match taken {
-                    Taken::Opened { id } => id,
-                    Taken::Refused { spoken, .. } => return Ok(no(&spoken.plain())),
-                    Taken::Noted { .. } | Taken::Left => bail!("the proposal was not taken"),
+                    Outcome::Opened { id } => id,
+                    Outcome::Refused { message, .. } => return Ok(no(&message.plain())),
+                    Outcome::Noted { .. } | Outcome::Queued => bail!("the proposal was not taken"),
                 };
                 let reply = self.answer(&address, id, None).await?;
                 let said = api::came_of(&self.app, id, reply, &self.channel).await?;
@@ -225,7 +225,9 @@ impl Run {
                         None => return self.ends(&rollback).await,
                     }
                 }
-                _ if api::outcome(&rollback) != Outcome::Open => return self.ends(&rollback).await,
+                _ if api::outcome(&rollback) != Progress::Open => {
+                    return self.ends(&rollback).await;
+                }
                 State::Approved { .. } => {
                     approved = true;
                     seen = None;
@@ -340,7 +342,7 @@ impl Run {
         };
         let now = self.app.engine.clock.now();
         let case = rollback.case(&known.policy, &known.roster);
-        let verdict = case.may_approve(person, &Standing::Member, now);
+        let verdict = case.may_approve(person, &Membership::Member, now);
         Ok(verdict.reason.truth != Truth::No)
     }
 
@@ -350,13 +352,13 @@ impl Run {
         holder: &Holder,
         confirmed: Confirmed,
     ) -> anyhow::Result<bool> {
-        let heard = holder.heard(&self.channel)?;
-        let key = heard.key.clone();
+        let input = holder.input(&self.channel)?;
+        let key = input.key.clone();
         let act = Act::Approve {
             hash: rollback.hash.clone(),
             confirmed,
         };
-        command::leave_act(&self.app, heard, rollback.id, None, act).await?;
+        command::leave_act(&self.app, input, rollback.id, None, act).await?;
         let reply = self.answer(&key, rollback.id, Some(&key)).await?;
         if reply.refused.is_some() || !reply.text.is_empty() {
             println!("{}", reply.text);
@@ -370,16 +372,16 @@ impl Run {
         let db = &self.app.engine.db;
         for entry in timelines::entries(db, rollback.incident, *told, 1_000).await? {
             *told = entry.seq;
-            let happening = entry.happening;
-            if let Some(id) = happening.rollback
+            let event = entry.event;
+            if let Some(id) = event.rollback
                 && id >= rollback.id
             {
                 println!(
                     "{}  RB-{id} {} {}: {}",
-                    stamp(happening.at),
-                    happening.who,
-                    happening.kind,
-                    happening.text
+                    stamp(event.at),
+                    event.who,
+                    event.kind,
+                    event.text
                 );
             }
         }
@@ -387,11 +389,12 @@ impl Run {
     }
 
     async fn ends(&self, rollback: &Rollback) -> anyhow::Result<ExitCode> {
-        let Said { text, outcome, .. } = api::shown(&self.app, rollback, &rollback.channel).await?;
+        let RollbackResponse { text, outcome, .. } =
+            api::shown(&self.app, rollback, &rollback.channel).await?;
         println!("{text}");
         println!("Slack hears of it when the server runs again.");
         Ok(match outcome {
-            Some(Outcome::Done) => ExitCode::SUCCESS,
+            Some(Progress::Done) => ExitCode::SUCCESS,
             _ => ExitCode::FAILURE,
         })
     }

@@ -6,14 +6,14 @@ use crate::{
     http_client,
     slack::{Failure, Slack},
     store::{
-        standings,
+        memberships,
         tokens::{self, Beside},
     },
 };
 use anyhow::{Context, bail};
 use clap::Subcommand;
 use jiff::Timestamp;
-use rollback_domain::people::{Person, Standing};
+use rollback_domain::people::{Membership, Person};
 use std::{ops::RangeInclusive, time::Duration};
 
 /// How long a token may live.
@@ -89,12 +89,12 @@ async fn create(
     };
     // Before Slack is asked, so that a record that is not there is told first.
     let mut record = Beside::open(config.database.url.expose()).await?;
-    let (standing, owner) = match whose(config, person).await {
-        Ok((Standing::Member, name)) => (Some(Standing::Member), Person::new(person, name)),
-        Ok((Standing::Outsider(what), _)) => {
+    let (membership, owner) = match whose(config, person).await {
+        Ok((Membership::Member, name)) => (Some(Membership::Member), Person::new(person, name)),
+        Ok((Membership::Outsider(what), _)) => {
             bail!("{person} is {what}; only full members of the workspace may have a token")
         }
-        Ok((Standing::Unreadable(why), _)) => bail!("{why}"),
+        Ok((Membership::Unreadable(why), _)) => bail!("{why}"),
         Err(Failure::Never(code)) => {
             bail!("Slack says {code}: `rollback-bot check --online` tells more")
         }
@@ -111,8 +111,8 @@ async fn create(
         }
     };
     let (secret, token) = tokens::make(owner, now, lives)?;
-    let standing = standing.as_ref().and_then(standings::stored);
-    record.insert(&secret, &token, standing).await?;
+    let membership = membership.as_ref().and_then(memberships::stored);
+    record.insert(&secret, &token, membership).await?;
     eprintln!(
         "Token {} for @{} ({}), until {}. It is shown this once:",
         token.id,
@@ -125,7 +125,7 @@ async fn create(
 }
 
 /// What Slack says a person is.
-async fn whose(config: &Config, person: &str) -> Result<(Standing, String), Failure> {
+async fn whose(config: &Config, person: &str) -> Result<(Membership, String), Failure> {
     let http = http_client().map_err(|error| Failure::Lost(error.to_string()))?;
     let token = config.slack.bot_token.expose();
     let slack = Slack::new(http, &config.slack.api_url, token);
@@ -136,8 +136,8 @@ async fn whose(config: &Config, person: &str) -> Result<(Standing, String), Fail
     let Some(team) = team else {
         return Err(Failure::Never("no_team_for_this_token".into()));
     };
-    let (standing, name) = slack.standing(person, Some(&team)).await?;
-    Ok((standing, name.unwrap_or_else(|| person.to_owned())))
+    let (membership, name) = slack.membership(person, Some(&team)).await?;
+    Ok((membership, name.unwrap_or_else(|| person.to_owned())))
 }
 
 async fn list(record: &mut Beside, now: Timestamp) -> anyhow::Result<Vec<String>> {

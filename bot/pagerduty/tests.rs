@@ -8,38 +8,38 @@ const TOKEN: &str = "a-token-of-the-tests";
 const KEY: &str = "fedcba9876543210fedcba9876543210";
 
 #[derive(Clone, Debug)]
-struct Heard {
+struct Received {
     path: String,
     query: Vec<(String, String)>,
     headers: HeaderMap,
     body: Value,
 }
 
-impl Heard {
+impl Received {
     fn asked(&self, name: &str) -> Option<&str> {
         let (_, value) = self.query.iter().find(|(key, _)| key == name)?;
         Some(value)
     }
 }
 
-type Log = Arc<Mutex<Vec<Heard>>>;
+type Log = Arc<Mutex<Vec<Received>>>;
 
 /// A server that answers whatever it is asked like this, and what it was asked.
 async fn answering<R: IntoResponse>(
-    answer: impl Fn(&Heard) -> R + Clone + Send + Sync + 'static,
+    answer: impl Fn(&Received) -> R + Clone + Send + Sync + 'static,
 ) -> (PagerDuty, Log) {
     let log = Log::default();
     let kept = log.clone();
     let routes = Router::new().fallback(move |uri: Uri, headers: HeaderMap, body: Bytes| {
         let query = form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes());
-        let heard = Heard {
+        let received = Received {
             path: uri.path().to_owned(),
             query: query.into_owned().collect(),
             headers,
             body: serde_json::from_slice(&body).unwrap_or_default(),
         };
-        let reply = answer(&heard).into_response();
-        kept.lock().unwrap().push(heard);
+        let reply = answer(&received).into_response();
+        kept.lock().unwrap().push(received);
         async move { reply }
     });
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -84,12 +84,12 @@ fn list(rows: Value) -> String {
     json!({ "oncalls": rows, "limit": 100, "offset": 0, "more": false, "total": null }).to_string()
 }
 
-fn never(why: &str) -> Trouble {
-    Trouble::Never(why.into())
+fn never(why: &str) -> PagerDutyError {
+    PagerDutyError::Never(why.into())
 }
 
-fn later(why: &str, after: Option<u64>) -> Trouble {
-    Trouble::Later {
+fn later(why: &str, after: Option<u64>) -> PagerDutyError {
+    PagerDutyError::Later {
         why: why.into(),
         after: after.map(Duration::from_secs),
     }
@@ -147,8 +147,8 @@ async fn only_the_first_level_of_what_was_asked_counts_and_everybody_once() {
 #[tokio::test]
 async fn all_pages_are_read_however_short() {
     // It is asked for a hundred, and gives two at a time.
-    let (pagerduty, log) = answering(|heard| {
-        let offset: usize = heard.asked("offset").unwrap().parse().unwrap();
+    let (pagerduty, log) = answering(|received| {
+        let offset: usize = received.asked("offset").unwrap().parse().unwrap();
         let rows: Vec<_> = (offset..(offset + 2).min(5))
             .map(|at| {
                 let id = format!("P{at}");
@@ -162,7 +162,10 @@ async fn all_pages_are_read_however_short() {
     let names: Vec<_> = people.iter().map(|person| person.name.as_str()).collect();
     assert_eq!(names, ["P0", "P1", "P2", "P3", "P4"]);
     let log = log.lock().unwrap();
-    let offsets: Vec<_> = log.iter().map(|heard| heard.asked("offset")).collect();
+    let offsets: Vec<_> = log
+        .iter()
+        .map(|received| received.asked("offset"))
+        .collect();
     assert_eq!(offsets, [Some("0"), Some("2"), Some("4")]);
     assert_eq!(log[0].asked("limit"), Some("100"));
 }
@@ -210,7 +213,7 @@ async fn what_cannot_be_read_is_no_list_of_people() {
 #[tokio::test]
 async fn a_refusal_is_for_good_and_trouble_is_not() {
     let refusal = r#"{"error":{"message":"Not\nFound","code":2100,"errors":["a-token-of-the-tests is odd"]}}"#;
-    for (code, trouble) in [
+    for (code, error) in [
         (401, never("PagerDuty refused the token (401)")),
         (
             403,
@@ -223,7 +226,7 @@ async fn a_refusal_is_for_good_and_trouble_is_not() {
         (503, later("PagerDuty answered 503", None)),
     ] {
         let (pagerduty, _) = answering(move |_| (status(code), refusal)).await;
-        assert_eq!(pagerduty.on_call(&primary()).await, Err(trouble), "{code}");
+        assert_eq!(pagerduty.on_call(&primary()).await, Err(error), "{code}");
     }
 }
 
@@ -236,9 +239,9 @@ async fn it_is_waited_as_long_as_pagerduty_wants() {
         ("x-other", "7", None),
     ] {
         let (pagerduty, _) = answering(move |_| (status(429), [(name, value)])).await;
-        let trouble = later("PagerDuty answered 429", after);
-        assert_eq!(pagerduty.on_call(&primary()).await, Err(trouble.clone()));
-        assert_eq!(pagerduty.resolve("RB-41").await, Err(trouble));
+        let error = later("PagerDuty answered 429", after);
+        assert_eq!(pagerduty.on_call(&primary()).await, Err(error.clone()));
+        assert_eq!(pagerduty.resolve("RB-41").await, Err(error));
     }
 }
 
@@ -308,7 +311,7 @@ async fn an_event_is_what_pagerduty_documents() {
 async fn an_event_is_taken_only_if_pagerduty_says_so() {
     let invalid = r#"{"status":"invalid event","message":"Event object is invalid","errors":["no such key fedcba9876543210fedcba9876543210"]}"#;
     let unread = || later("PagerDuty's answer could not be read", None);
-    for (code, body, trouble) in [
+    for (code, body, error) in [
         (
             400,
             invalid,
@@ -321,7 +324,7 @@ async fn an_event_is_taken_only_if_pagerduty_says_so() {
     ] {
         let (pagerduty, _) = answering(move |_| (status(code), body)).await;
         let said = pagerduty.trigger("RB-41", "help", json!({}), None).await;
-        assert_eq!(said, Err(trouble), "{code} {body}");
+        assert_eq!(said, Err(error), "{code} {body}");
     }
 }
 
@@ -356,7 +359,7 @@ async fn addresses_may_have_a_path_and_must_be_for_the_web() {
         assert_eq!(behind.on_call(&primary()).await, Ok(vec![]));
     }
     let log = log.lock().unwrap().clone();
-    assert!(log.iter().all(|heard| heard.path == "/proxy/oncalls"));
+    assert!(log.iter().all(|received| received.path == "/proxy/oncalls"));
     let web = "pagerduty.api_url or pagerduty.events_url is no web address";
     assert_eq!(client("ftp://x").on_call(&primary()).await, Err(never(web)));
     assert_eq!(

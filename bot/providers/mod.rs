@@ -11,7 +11,7 @@ pub mod vercel;
 
 use async_trait::async_trait;
 use rollback_domain::{
-    release::{Nature, Progress, Receipt, Survey, Trouble, Way},
+    release::{Effects, Progress, ProviderError, Receipt, Survey, Way},
     rollback::Rollback,
 };
 
@@ -19,22 +19,22 @@ use rollback_domain::{
 #[async_trait]
 pub trait Provider: Send + Sync {
     /// What going this way does here, from what is known of the platform without asking it.
-    fn nature(&self, way: Way) -> Nature;
+    fn effects(&self, way: Way) -> Effects;
 
     /// Reads what can be served and what serves now. Changes nothing.
-    async fn survey(&self) -> Result<Survey, Trouble>;
+    async fn survey(&self) -> Result<Survey, ProviderError>;
 
     /// Asks the platform to serve the plan's target, the plan's way. The only call that changes
     /// production; the engine has stored that it is made, and makes it once.
-    async fn roll_back(&self, rollback: &Rollback) -> Result<Receipt, Trouble>;
+    async fn roll_back(&self, rollback: &Rollback) -> Result<Receipt, ProviderError>;
 
     /// Reads where a rollback that was asked for stands. Changes nothing.
-    async fn observe(&self, rollback: &Rollback) -> Result<Progress, Trouble>;
+    async fn observe(&self, rollback: &Rollback) -> Result<Progress, ProviderError>;
 
     /// Lets automatic deploys go live again. Changes nothing that serves now. Safe to repeat, so
     /// after any trouble but a refusal it may be asked again. Gives what was read back, as a clause.
-    async fn unpin(&self) -> Result<String, Trouble>;
+    async fn unpin(&self) -> Result<String, ProviderError>;
 
     /// Tries the credentials and settings: what works, as a clause, or what does not.
-    async fn check(&self) -> Result<String, Trouble>;
+    async fn check(&self) -> Result<String, ProviderError>;
 }

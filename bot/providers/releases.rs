@@ -10,7 +10,9 @@ use super::Provider;
 use async_trait::async_trait;
 use jiff::Timestamp;
 use rollback_domain::{
-    release::{Candidate, Nature, Pin, Progress, Receipt, Release, Surface, Survey, Trouble, Way},
+    release::{
+        Candidate, Effects, Pin, Progress, ProviderError, Receipt, Release, Surface, Survey, Way,
+    },
     rollback::Rollback,
 };
 use serde_json::{Value, json};
@@ -75,8 +77,8 @@ pub struct Releases {
 #[async_trait]
 impl Provider for Releases {
     /// Both ways the same: the link is moved, and a deploy moves it like any other time.
-    fn nature(&self, _way: Way) -> Nature {
-        Nature {
+    fn effects(&self, _way: Way) -> Effects {
+        Effects {
             platform: "Releases".into(),
             restores: vec!["the files of the release directory".into()],
             leaves: vec![
@@ -91,14 +93,14 @@ impl Provider for Releases {
         }
     }
 
-    async fn survey(&self) -> Result<Survey, Trouble> {
+    async fn survey(&self) -> Result<Survey, ProviderError> {
         let path = self.path.clone();
         off_the_runtime(move || read(&path)).await
     }
 
-    async fn roll_back(&self, rollback: &Rollback) -> Result<Receipt, Trouble> {
+    async fn roll_back(&self, rollback: &Rollback) -> Result<Receipt, ProviderError> {
         let Some(plan) = &rollback.plan else {
-            return Err(Trouble::Refused(
+            return Err(ProviderError::Refused(
                 "Releases: nothing was switched, this rollback has no plan. Ask for a new one."
                     .into(),
             ));
@@ -107,7 +109,7 @@ impl Provider for Releases {
         let switched = match spawn_blocking(move || switch(&path, &target, id)).await {
             Ok(switched) => switched?,
             Err(_) => {
-                return Err(Trouble::Unanswered(
+                return Err(ProviderError::Unanswered(
                     "Releases: the switch broke off in the middle. Where `current` leads is read back; nothing is switched twice.".into(),
                 ));
             }
@@ -132,7 +134,7 @@ impl Provider for Releases {
         )
     }
 
-    async fn observe(&self, rollback: &Rollback) -> Result<Progress, Trouble> {
+    async fn observe(&self, rollback: &Rollback) -> Result<Progress, ProviderError> {
         let Some(plan) = &rollback.plan else {
             return Ok(Progress::NotAsked {
                 why: "the rollback has no plan".into(),
@@ -154,24 +156,24 @@ impl Provider for Releases {
         ))
     }
 
-    async fn unpin(&self) -> Result<String, Trouble> {
-        Err(Trouble::Refused(
+    async fn unpin(&self) -> Result<String, ProviderError> {
+        Err(ProviderError::Refused(
             "Releases: nothing is pinned, this platform holds no deploys off. The next deploy goes live as it always does."
                 .into(),
         ))
     }
 
-    async fn check(&self) -> Result<String, Trouble> {
+    async fn check(&self) -> Result<String, ProviderError> {
         let path = self.path.clone();
         off_the_runtime(move || {
             let survey = read(&path)?;
             if let Some(why) = survey.in_flight {
-                return Err(Trouble::Refused(format!(
+                return Err(ProviderError::Refused(format!(
                     "Releases: {why}. Deploy once, or set path to the directory that holds releases and current."
                 )));
             }
             if may_write(&path) == Some(false) {
-                return Err(Trouble::Refused(format!(
+                return Err(ProviderError::Refused(format!(
                     "Releases: {} does not look writable for this process{}. Give its user write access to that directory, not to what is below.",
                     path.display(),
                     whoami()
@@ -191,10 +193,10 @@ impl Provider for Releases {
 
 /// Reading the disk, where waiting for it holds nobody up.
 async fn off_the_runtime<T: Send + 'static>(
-    read: impl FnOnce() -> Result<T, Trouble> + Send + 'static,
-) -> Result<T, Trouble> {
+    read: impl FnOnce() -> Result<T, ProviderError> + Send + 'static,
+) -> Result<T, ProviderError> {
     spawn_blocking(read).await.unwrap_or_else(|_| {
-        Err(Trouble::Busy {
+        Err(ProviderError::Busy {
             why: "Releases: reading the disk broke off. It is read again.".into(),
             retry_after: None,
         })
@@ -211,7 +213,7 @@ struct Current {
 }
 
 impl Current {
-    fn read(path: &Path) -> Result<Self, Trouble> {
+    fn read(path: &Path) -> Result<Self, ProviderError> {
         let releases = canonical_releases(path)?;
         let link = path.join(CURRENT);
         let odd = |why: String| {
@@ -271,15 +273,15 @@ impl Current {
     }
 }
 
-fn canonical_releases(path: &Path) -> Result<PathBuf, Trouble> {
+fn canonical_releases(path: &Path) -> Result<PathBuf, ProviderError> {
     let releases = path.join("releases");
     match fs::canonicalize(&releases) {
         Ok(real) if real.is_dir() => Ok(real),
-        Ok(_) => Err(Trouble::Refused(format!(
+        Ok(_) => Err(ProviderError::Refused(format!(
             "Releases: {} is not a directory. Set path to the directory that holds releases and current.",
             releases.display()
         ))),
-        Err(error) if error.kind() == ErrorKind::NotFound => Err(Trouble::Refused(format!(
+        Err(error) if error.kind() == ErrorKind::NotFound => Err(ProviderError::Refused(format!(
             "Releases: {} is not there. Set path to the directory that holds releases and current.",
             releases.display()
         ))),
@@ -288,7 +290,7 @@ fn canonical_releases(path: &Path) -> Result<PathBuf, Trouble> {
 }
 
 /// Lists the releases and where the link leads.
-fn read(path: &Path) -> Result<Survey, Trouble> {
+fn read(path: &Path) -> Result<Survey, ProviderError> {
     let releases = canonical_releases(path)?;
     let log = Log::read(path);
     let entries = fs::read_dir(&releases).map_err(|error| refused("read", &releases, &error))?;
@@ -441,9 +443,9 @@ impl Log {
 }
 
 /// Points `current` at the release and says so, or says why nothing was changed.
-fn switch(path: &Path, target: &str, rollback: u64) -> Result<String, Trouble> {
+fn switch(path: &Path, target: &str, rollback: u64) -> Result<String, ProviderError> {
     let no = |why: String| {
-        Err(Trouble::Refused(format!(
+        Err(ProviderError::Refused(format!(
             "Releases: nothing was switched, {why}. Ask for a new plan and choose another release."
         )))
     };
@@ -460,7 +462,7 @@ fn switch(path: &Path, target: &str, rollback: u64) -> Result<String, Trouble> {
     let written = match fs::symlink_metadata(&link) {
         Ok(metadata) if metadata.file_type().is_symlink() => fs::read_link(&link).ok(),
         Ok(_) => {
-            return Err(Trouble::Refused(format!(
+            return Err(ProviderError::Refused(format!(
                 "Releases: nothing was switched, {} is not a link. Put a link to the live release in its place.",
                 link.display()
             )));
@@ -489,7 +491,7 @@ fn switch(path: &Path, target: &str, rollback: u64) -> Result<String, Trouble> {
             fs::remove_file(&next).map_err(|error| refused("clear away", &next, &error))?;
         }
         Ok(_) => {
-            return Err(Trouble::Refused(format!(
+            return Err(ProviderError::Refused(format!(
                 "Releases: nothing was switched, {} is in the way and not ours. Remove it, then ask for a new plan.",
                 next.display()
             )));
@@ -666,7 +668,7 @@ impl Tail {
 }
 
 /// An error of the file system before anything was changed, with what to do about it.
-fn refused(what: &str, path: &Path, error: &io::Error) -> Trouble {
+fn refused(what: &str, path: &Path, error: &io::Error) -> ProviderError {
     let path = path.display();
     let (why, next) = match error.kind() {
         ErrorKind::PermissionDenied => (
@@ -682,7 +684,7 @@ fn refused(what: &str, path: &Path, error: &io::Error) -> Trouble {
         }
         _ => (error.to_string(), "Look at it on the machine"),
     };
-    Trouble::Refused(format!(
+    ProviderError::Refused(format!(
         "Releases: this process could not {what} {path} ({why}); production was not changed. {next}, then try again."
     ))
 }

@@ -4,7 +4,7 @@ use super::Provider;
 use crate::metrics::Metrics;
 use async_trait::async_trait;
 use rollback_domain::{
-    release::{Nature, Progress, Receipt, Survey, Trouble, Way},
+    release::{Effects, Progress, ProviderError, Receipt, Survey, Way},
     rollback::Rollback,
 };
 use std::{sync::Arc, time::Instant};
@@ -21,7 +21,7 @@ impl Timed {
     /// Counts the calls to `of`.
     pub fn new(of: Arc<dyn Provider>, metrics: Metrics) -> Self {
         Self {
-            platform: of.nature(Way::Back).platform,
+            platform: of.effects(Way::Back).platform,
             of,
             metrics,
         }
@@ -30,8 +30,8 @@ impl Timed {
     async fn time<T>(
         &self,
         operation: &'static str,
-        call: impl Future<Output = Result<T, Trouble>>,
-    ) -> Result<T, Trouble> {
+        call: impl Future<Output = Result<T, ProviderError>>,
+    ) -> Result<T, ProviderError> {
         let span = tracing::info_span!("platform", platform = self.platform, operation);
         let began = Instant::now();
         let answer = call.instrument(span).await;
@@ -44,27 +44,27 @@ impl Timed {
 
 #[async_trait]
 impl Provider for Timed {
-    fn nature(&self, way: Way) -> Nature {
-        self.of.nature(way)
+    fn effects(&self, way: Way) -> Effects {
+        self.of.effects(way)
     }
 
-    async fn survey(&self) -> Result<Survey, Trouble> {
+    async fn survey(&self) -> Result<Survey, ProviderError> {
         self.time("survey", self.of.survey()).await
     }
 
-    async fn roll_back(&self, rollback: &Rollback) -> Result<Receipt, Trouble> {
+    async fn roll_back(&self, rollback: &Rollback) -> Result<Receipt, ProviderError> {
         self.time("roll_back", self.of.roll_back(rollback)).await
     }
 
-    async fn observe(&self, rollback: &Rollback) -> Result<Progress, Trouble> {
+    async fn observe(&self, rollback: &Rollback) -> Result<Progress, ProviderError> {
         self.time("observe", self.of.observe(rollback)).await
     }
 
-    async fn unpin(&self) -> Result<String, Trouble> {
+    async fn unpin(&self) -> Result<String, ProviderError> {
         self.time("unpin", self.of.unpin()).await
     }
 
-    async fn check(&self) -> Result<String, Trouble> {
+    async fn check(&self) -> Result<String, ProviderError> {
         self.of.check().await
     }
 }

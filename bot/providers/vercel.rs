@@ -12,7 +12,9 @@ use jiff::Timestamp;
 use reqwest::{Method, Response, header::HeaderMap};
 use rollback_domain::{
     plan::Plan,
-    release::{Candidate, Nature, Pin, Progress, Receipt, Release, Surface, Survey, Trouble, Way},
+    release::{
+        Candidate, Effects, Pin, Progress, ProviderError, Receipt, Release, Surface, Survey, Way,
+    },
     rollback::Rollback,
 };
 use serde_json::{Value, json};
@@ -139,12 +141,12 @@ impl Vercel {
         what: &str,
         path: &[&str],
         query: &[(&str, &str)],
-    ) -> Result<Option<Value>, Trouble> {
+    ) -> Result<Option<Value>, ProviderError> {
         let answer = match self.call(Method::GET, path, query, None).await {
             Ok(answer) => answer,
-            Err(Lost::Unsent(why)) => return Err(Trouble::Refused(why)),
+            Err(Lost::Unsent(why)) => return Err(ProviderError::Refused(why)),
             Err(Lost::Unreachable(why) | Lost::Silent(why)) => {
-                return Err(Trouble::Busy {
+                return Err(ProviderError::Busy {
                     why: format!("Vercel could not be asked for {what}: {why}. It is read again."),
                     retry_after: None,
                 });
@@ -155,7 +157,7 @@ impl Vercel {
         let body = match body_of(answer).await {
             Ok(body) => body,
             Err(why) if status == 200 => {
-                return Err(Trouble::Busy {
+                return Err(ProviderError::Busy {
                     why: format!(
                         "Vercel's answer about {what} broke off: {why}. It is read again."
                     ),
@@ -167,7 +169,7 @@ impl Vercel {
         if status == 200 {
             return serde_json::from_slice(&body)
                 .map(Some)
-                .map_err(|_| Trouble::Busy {
+                .map_err(|_| ProviderError::Busy {
                     why: format!("Vercel's answer about {what} is not JSON. It is read again; if this stays, check api_url in the configuration."),
                     retry_after: None,
                 });
@@ -179,7 +181,7 @@ impl Vercel {
         }
     }
 
-    async fn project(&self) -> Result<Project, Trouble> {
+    async fn project(&self) -> Result<Project, ProviderError> {
         let project = self
             .read(
                 &format!("the project {}", self.project),
@@ -190,11 +192,11 @@ impl Vercel {
             .await?;
         match project.as_ref().and_then(Project::of) {
             Some(project) => Ok(project),
-            None if project.is_some() => Err(Trouble::Busy {
+            None if project.is_some() => Err(ProviderError::Busy {
                 why: "Vercel's answer about the project has no id. It is read again; if this stays, check api_url in the configuration.".into(),
                 retry_after: None,
             }),
-            None => Err(Trouble::Refused(self.no_project())),
+            None => Err(ProviderError::Refused(self.no_project())),
         }
     }
 
@@ -217,7 +219,7 @@ impl Vercel {
         project: &str,
         until: Option<&str>,
         offered_only: bool,
-    ) -> Result<Page, Trouble> {
+    ) -> Result<Page, ProviderError> {
         let mut query = vec![("projectId", project), ("target", "production")];
         if offered_only {
             query.extend([
@@ -232,7 +234,7 @@ impl Vercel {
         let page = self
             .read("the deployments", &["v6", "deployments"], &query)
             .await?
-            .ok_or_else(|| Trouble::Refused(self.no_project()))?;
+            .ok_or_else(|| ProviderError::Refused(self.no_project()))?;
         Ok(Page {
             more: millis(&page["pagination"], "next").is_some(),
             deployments: match page {
@@ -252,7 +254,7 @@ impl Vercel {
         &self,
         project: &str,
         names: &[String],
-    ) -> Result<Vec<(String, Option<Value>)>, Trouble> {
+    ) -> Result<Vec<(String, Option<Value>)>, ProviderError> {
         let lane = |at: usize| async move {
             let mut read = vec![];
             for (index, name) in names.iter().enumerate().skip(at).step_by(LANES) {
@@ -263,7 +265,7 @@ impl Vercel {
                 });
                 read.push((index, name.clone(), deployment));
             }
-            Ok::<_, Trouble>(read)
+            Ok::<_, ProviderError>(read)
         };
         let (a, b, c, d) = tokio::try_join!(lane(0), lane(1), lane(2), lane(3))?;
         let mut read: Vec<_> = [a, b, c, d].into_iter().flatten().collect();
@@ -275,7 +277,7 @@ impl Vercel {
     }
 
     /// Whether traffic is being shifted step by step right now, as a clause.
-    async fn rolling(&self, project: &Project) -> Result<Option<String>, Trouble> {
+    async fn rolling(&self, project: &Project) -> Result<Option<String>, ProviderError> {
         if !project.rolling {
             return Ok(None);
         }
@@ -289,15 +291,15 @@ impl Vercel {
         match read {
             Ok(Some(answer)) => Ok(rolling_release(&answer)),
             Ok(None) => Ok(None),
-            Err(Trouble::Refused(_)) => Ok(Some(
+            Err(ProviderError::Refused(_)) => Ok(Some(
                 "a rolling release may be under way: this token may not read it".into(),
             )),
-            Err(trouble) => Err(trouble),
+            Err(error) => Err(error),
         }
     }
 
     /// The names Vercel could not move, after a job that failed.
-    async fn unmoved(&self, project: &str, way: Way) -> Result<Vec<String>, Trouble> {
+    async fn unmoved(&self, project: &str, way: Way) -> Result<Vec<String>, ProviderError> {
         let path = match way {
             Way::Back => ["v9", "projects", project, "rollback", "aliases"],
             Way::Forward => ["v1", "projects", project, "promote", "aliases"],
@@ -312,8 +314,8 @@ impl Vercel {
         match read {
             Ok(Some(answer)) => Ok(failed_aliases(&answer)),
             // For a rollback it is not in the published API. What the domains serve says the same.
-            Ok(None) | Err(Trouble::Refused(_)) => Ok(vec![]),
-            Err(trouble) => Err(trouble),
+            Ok(None) | Err(ProviderError::Refused(_)) => Ok(vec![]),
+            Err(error) => Err(error),
         }
     }
 
@@ -322,7 +324,7 @@ impl Vercel {
         &self,
         rollback: &Rollback,
         plan: &Plan,
-    ) -> Result<(Project, Vec<Surface>, Stand), Trouble> {
+    ) -> Result<(Project, Vec<Surface>, Stand), ProviderError> {
         let project = self.project().await?;
         let names: Vec<String> = if plan.surfaces.is_empty() {
             project.domains.clone()
@@ -345,7 +347,11 @@ impl Vercel {
     }
 
     /// What every name serves; a name Vercel has no deployment for serves `None`.
-    async fn surfaces(&self, project: &str, names: &[String]) -> Result<Vec<Surface>, Trouble> {
+    async fn surfaces(
+        &self,
+        project: &str,
+        names: &[String],
+    ) -> Result<Vec<Surface>, ProviderError> {
         Ok(self
             .behind(project, names)
             .await?
@@ -362,12 +368,12 @@ impl Vercel {
 impl Provider for Vercel {
     /// Neither way builds anything, so what a build holds comes with it. A rollback stops the
     /// automatic assignment of the production domains, a promotion starts it again.
-    fn nature(&self, way: Way) -> Nature {
+    fn effects(&self, way: Way) -> Effects {
         let (after, pins) = match way {
             Way::Back => ("automatic deploys stay OFF until unpinned", true),
             Way::Forward => ("automatic deploys go live again", false),
         };
-        Nature {
+        Effects {
             platform: "Vercel".into(),
             restores: vec![
                 "code".into(),
@@ -387,7 +393,7 @@ impl Provider for Vercel {
         }
     }
 
-    async fn survey(&self) -> Result<Survey, Trouble> {
+    async fn survey(&self) -> Result<Survey, ProviderError> {
         let project = self.project().await?;
         let (listed, offered, rolling, behind) = tokio::try_join!(
             self.deployments(&project.id, None, false),
@@ -413,9 +419,9 @@ impl Provider for Vercel {
         Ok(survey(&project, pages, behind, rolling))
     }
 
-    async fn roll_back(&self, rollback: &Rollback) -> Result<Receipt, Trouble> {
+    async fn roll_back(&self, rollback: &Rollback) -> Result<Receipt, ProviderError> {
         let Some(plan) = &rollback.plan else {
-            return Err(Trouble::Refused(
+            return Err(ProviderError::Refused(
                 "Vercel was not asked: this rollback has no plan. Ask for a new one.".into(),
             ));
         };
@@ -427,7 +433,7 @@ impl Provider for Vercel {
                     .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-')
         };
         if !plain(target) {
-            return Err(Trouble::Refused(format!(
+            return Err(ProviderError::Refused(format!(
                 "Vercel was not asked: {target:?} is not the id of a deployment. Ask for a new plan."
             )));
         }
@@ -462,21 +468,21 @@ impl Provider for Vercel {
                 };
                 judge(plan.way, status.as_u16(), &headers, &error, plan.to.label())
             }
-            Err(Lost::Unsent(why)) => Err(Trouble::Refused(why)),
-            Err(Lost::Unreachable(why)) => Err(Trouble::Busy {
+            Err(Lost::Unsent(why)) => Err(ProviderError::Refused(why)),
+            Err(Lost::Unreachable(why)) => Err(ProviderError::Busy {
                 why: format!(
                     "Vercel was not reached, so nothing was asked: {why}. It is tried again; if this stays, check the bot's way to {}.",
                     self.api_url.host_str().unwrap_or("the API")
                 ),
                 retry_after: None,
             }),
-            Err(Lost::Silent(why)) => Err(Trouble::Unanswered(format!(
+            Err(Lost::Silent(why)) => Err(ProviderError::Unanswered(format!(
                 "Vercel was asked and gave no answer: {why}. What the domains serve is read back; nothing is asked twice."
             ))),
         }
     }
 
-    async fn observe(&self, rollback: &Rollback) -> Result<Progress, Trouble> {
+    async fn observe(&self, rollback: &Rollback) -> Result<Progress, ProviderError> {
         let Some(plan) = &rollback.plan else {
             return Ok(Progress::NotAsked {
                 why: "the rollback has no plan".into(),
@@ -515,7 +521,7 @@ impl Provider for Vercel {
 
     /// What is set is the switch that a rollback turns off: the automatic assignment of the
     /// production domains. No domain moves by it, it counts for the next build.
-    async fn unpin(&self) -> Result<String, Trouble> {
+    async fn unpin(&self) -> Result<String, ProviderError> {
         let project = self.project().await?;
         if project.pin == Pin::Off {
             return Ok(
@@ -542,9 +548,9 @@ impl Provider for Vercel {
                     _ => return Err(unset(&project.name, status, &headers, &error)),
                 }
             }
-            Err(Lost::Unsent(why)) => return Err(Trouble::Refused(why)),
+            Err(Lost::Unsent(why)) => return Err(ProviderError::Refused(why)),
             Err(Lost::Unreachable(why)) => {
-                return Err(Trouble::Busy {
+                return Err(ProviderError::Busy {
                     why: format!(
                         "Vercel was not reached, so nothing was changed: {why}. It is tried again; if this stays, check the bot's way to {}.",
                         self.api_url.host_str().unwrap_or("the API")
@@ -558,23 +564,23 @@ impl Provider for Vercel {
             Ok(now) if now.pin == Pin::Off => {
                 Ok("automatic deploys go live again (read back)".into())
             }
-            Ok(_) => Err(Trouble::Busy {
+            Ok(_) => Err(ProviderError::Busy {
                 why: format!(
                     "Vercel was asked to let automatic deploys go live, {heard}, and does not show that they do. It is asked again; if this stays, look at the settings of the project {} on vercel.com.",
                     project.name
                 ),
                 retry_after: None,
             }),
-            Err(trouble) => Err(Trouble::Unanswered(format!(
-                "Vercel was asked to let automatic deploys go live and {heard}. Whether they do was not read back: {trouble}"
+            Err(error) => Err(ProviderError::Unanswered(format!(
+                "Vercel was asked to let automatic deploys go live and {heard}. Whether they do was not read back: {error}"
             ))),
         }
     }
 
-    async fn check(&self) -> Result<String, Trouble> {
+    async fn check(&self) -> Result<String, ProviderError> {
         let project = self.project().await?;
         match project.domains.len() {
-            0 => Err(Trouble::Refused(format!(
+            0 => Err(ProviderError::Refused(format!(
                 "Vercel shows no production domain for the project {}. Deploy it to production once, or check project in the configuration.",
                 project.name
             ))),
@@ -644,14 +650,14 @@ async fn body_of(mut answer: Response) -> Result<Vec<u8>, String> {
 }
 
 /// What a refused read means.
-fn unread(what: &str, status: u16, headers: &HeaderMap, error: &Value) -> Trouble {
+fn unread(what: &str, status: u16, headers: &HeaderMap, error: &Value) -> ProviderError {
     match status {
-        401 | 403 => Trouble::Refused(no_access(status, error)),
-        402 => Trouble::Refused(format!(
+        401 | 403 => ProviderError::Refused(no_access(status, error)),
+        402 => ProviderError::Refused(format!(
             "Vercel wants a paid plan or a paid bill before it shows {what} ({}). Look at vercel.com/account/billing.",
             spoken(status, error)
         )),
-        408 | 429 | 500.. => Trouble::Busy {
+        408 | 429 | 500.. => ProviderError::Busy {
             why: match status {
                 429 => format!(
                     "Vercel answers too many requests ({}). It is read again later.",
@@ -664,7 +670,7 @@ fn unread(what: &str, status: u16, headers: &HeaderMap, error: &Value) -> Troubl
             },
             retry_after: wait(headers, error),
         },
-        _ => Trouble::Refused(format!(
+        _ => ProviderError::Refused(format!(
             "Vercel would not show {what} ({}). Check project, team and api_url in the configuration.",
             spoken(status, error)
         )),
@@ -686,7 +692,7 @@ fn judge(
     headers: &HeaderMap,
     error: &Value,
     target: &str,
-) -> Result<Receipt, Trouble> {
+) -> Result<Receipt, ProviderError> {
     let message = text(&error["error"], "message")
         .unwrap_or_default()
         .to_lowercase();
@@ -714,55 +720,55 @@ fn judge(
         409 if message.contains("already the current production deployment") => Ok(receipt(
             format!("it already was the current production deployment ({said})"),
         )),
-        429 => Err(Trouble::Busy {
+        429 => Err(ProviderError::Busy {
             why: format!(
                 "Vercel answers too many requests and has done nothing ({said}). It is asked again later."
             ),
             retry_after: wait(headers, error),
         }),
-        402 if way == Way::Forward => Err(Trouble::Refused(format!(
+        402 if way == Way::Forward => Err(ProviderError::Refused(format!(
             "Vercel wants a paid plan or a paid bill before it promotes {target} ({said}). Look at vercel.com/account/billing, then ask for a new plan."
         ))),
         _ if status == 402 || (status < 500 && message.contains("upgrade to pro")) => {
-            Err(Trouble::Refused(format!(
+            Err(ProviderError::Refused(format!(
                 "Vercel goes back only to the deployment right before the live one on the Hobby plan ({said}). Choose that one, or upgrade the plan at vercel.com/account/billing."
             )))
         }
         // A gateway may have lost the answer of something that did happen.
-        408 | 500.. => Err(Trouble::Unanswered(format!(
+        408 | 500.. => Err(ProviderError::Unanswered(format!(
             "Vercel broke off while it was asked ({said}). What the domains serve is read back; nothing is asked twice."
         ))),
-        401 | 403 => Err(Trouble::Refused(no_access(status, error))),
-        404 | 410 => Err(Trouble::Refused(format!(
+        401 | 403 => Err(ProviderError::Refused(no_access(status, error))),
+        404 | 410 => Err(ProviderError::Refused(format!(
             "Vercel no longer has the deployment {target}, or not in this project ({said}). {next}"
         ))),
-        409 => Err(Trouble::Refused(format!(
+        409 => Err(ProviderError::Refused(format!(
             "Vercel cannot {verb} {target} as things are ({said}). Look at what is under way in the project on vercel.com, then ask for a new plan."
         ))),
-        300..=399 => Err(Trouble::Refused(format!(
+        300..=399 => Err(ProviderError::Refused(format!(
             "Vercel's API is not where it was asked ({said}, a redirect). Check api_url in the configuration."
         ))),
-        _ => Err(Trouble::Refused(format!(
+        _ => Err(ProviderError::Refused(format!(
             "Vercel would not {verb} {target} ({said}). {next}"
         ))),
     }
 }
 
 /// What a refused change of the project means.
-fn unset(project: &str, status: u16, headers: &HeaderMap, error: &Value) -> Trouble {
+fn unset(project: &str, status: u16, headers: &HeaderMap, error: &Value) -> ProviderError {
     let said = spoken(status, error);
     match status {
-        401 | 403 => Trouble::Refused(no_access(status, error)),
-        402 => Trouble::Refused(format!(
+        401 | 403 => ProviderError::Refused(no_access(status, error)),
+        402 => ProviderError::Refused(format!(
             "Vercel wants a paid plan or a paid bill before it changes the project {project} ({said}). Look at vercel.com/account/billing."
         )),
-        429 => Trouble::Busy {
+        429 => ProviderError::Busy {
             why: format!(
                 "Vercel answers too many requests and has changed nothing ({said}). It is asked again later."
             ),
             retry_after: wait(headers, error),
         },
-        _ => Trouble::Refused(format!(
+        _ => ProviderError::Refused(format!(
             "Vercel would not let automatic deploys of the project {project} go live ({said}). Look at its settings on vercel.com, and check project, team and api_url in the configuration."
         )),
     }

@@ -36,13 +36,13 @@ async fn listening(connections: u32) -> Listening {
 }
 
 /// All that comes until the connection ends or says nothing more for a second.
-async fn heard(stream: &mut TcpStream) -> (String, bool) {
-    let mut heard = vec![];
+async fn received(stream: &mut TcpStream) -> (String, bool) {
+    let mut received = vec![];
     loop {
-        match timeout(Duration::from_secs(1), stream.read_buf(&mut heard)).await {
-            Ok(Ok(0) | Err(_)) => return (String::from_utf8_lossy(&heard).into_owned(), true),
+        match timeout(Duration::from_secs(1), stream.read_buf(&mut received)).await {
+            Ok(Ok(0) | Err(_)) => return (String::from_utf8_lossy(&received).into_owned(), true),
             Ok(Ok(_)) => {}
-            Err(_) => return (String::from_utf8_lossy(&heard).into_owned(), false),
+            Err(_) => return (String::from_utf8_lossy(&received).into_owned(), false),
         }
     }
 }
@@ -73,10 +73,10 @@ async fn whoever_comes_when_all_places_are_taken_waits_until_one_is_free() {
     sleep(Duration::from_secs(1)).await;
     let mut third = TcpStream::connect(server.address).await.unwrap();
     third.write_all(ASKED).await.unwrap();
-    assert_eq!(heard(&mut third).await, (String::new(), false));
+    assert_eq!(received(&mut third).await, (String::new(), false));
     // Those who hold them for nothing lose them.
     sleep(HEAD_WITHIN).await;
-    let (answer, _) = heard(&mut third).await;
+    let (answer, _) = received(&mut third).await;
     assert!(answer.ends_with("here"), "{answer}");
 }
 
@@ -87,7 +87,7 @@ async fn no_connection_lives_for_ever() {
     let mut stream = TcpStream::connect(server.address).await.unwrap();
     loop {
         let _ = stream.write_all(ASKED).await;
-        let (_, ended) = heard(&mut stream).await;
+        let (_, ended) = received(&mut stream).await;
         if ended {
             break;
         }
@@ -110,7 +110,7 @@ async fn what_was_begun_is_answered_when_it_is_to_stop() {
         .unwrap();
     sleep(Duration::from_secs(1)).await;
     server.stop.send(true).unwrap();
-    assert_eq!(heard(&mut idle).await, (String::new(), true));
+    assert_eq!(received(&mut idle).await, (String::new(), true));
     let mut answer = String::new();
     busy.read_to_string(&mut answer).await.unwrap();
     assert!(answer.ends_with("slowly"), "{answer}");

@@ -3,7 +3,7 @@
 //! Everything that somebody else wrote goes through [`escape`] first: `<!channel>` in a reason
 //! is text and pings nobody.
 
-use rollback_domain::{refusal::Voice, rollback::Spoken};
+use rollback_domain::{refusal::Tone, rollback::Message};
 use slack_morphism::prelude::*;
 
 /// `&`, `<` and `>` as Slack wants them; nothing else is special in mrkdwn that could ping or link.
@@ -39,7 +39,7 @@ pub fn cut(text: &str, at_most: usize) -> String {
 #[derive(Clone, Copy, Debug)]
 pub struct Mrkdwn;
 
-impl Voice for Mrkdwn {
+impl Tone for Mrkdwn {
     fn person(&self, id: &str) -> String {
         mention(id)
     }
@@ -107,16 +107,16 @@ pub fn plainly(mrkdwn: &str) -> String {
 }
 
 /// What was stored to be said, as Slack wants it.
-pub fn spoken(spoken: &Spoken) -> String {
-    spoken_with(spoken, mention)
+pub fn message(message: &Message) -> String {
+    render_message(message, mention)
 }
 
 /// The same, with the people it names as `person` has them.
-pub fn spoken_with(spoken: &Spoken, person: impl Fn(&str) -> String) -> String {
-    match spoken {
-        Spoken::Text(text) => escape(text),
-        Spoken::Mrkdwn(text) => text.clone(),
-        Spoken::Naming(text, people) | Spoken::Refused(_, text, people) => {
+pub fn render_message(message: &Message, person: impl Fn(&str) -> String) -> String {
+    match message {
+        Message::Text(text) => escape(text),
+        Message::Mrkdwn(text) => text.clone(),
+        Message::Naming(text, people) | Message::Refused(_, text, people) => {
             let mut said = escape(text);
             for (n, id) in people.iter().enumerate() {
                 said = said.replace(&format!("\u{1}{n}\u{1}"), &person(id));

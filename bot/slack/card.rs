@@ -90,7 +90,7 @@ fn proposed(
             "{} {}. {unships}{} Plan {}.",
             rollback.environment,
             question.replace(" v ", " → "),
-            plan.nature
+            plan.effects
                 .after
                 .as_ref()
                 .map(|after| format!(" {}.", capital(after)))
@@ -359,13 +359,13 @@ pub fn facts(plan: &Plan, now: Timestamp) -> String {
     });
     lines.push(format!(
         "*Restores*  {}",
-        inline(&plan.nature.restores.join(", "), 300)
+        inline(&plan.effects.restores.join(", "), 300)
     ));
     lines.push(format!(
         "*Leaves*  {}",
-        inline(&plan.nature.leaves.join(" · "), 300)
+        inline(&plan.effects.leaves.join(" · "), 300)
     ));
-    if let Some(after) = &plan.nature.after {
+    if let Some(after) = &plan.effects.after {
         lines.push(format!("*After*  {}", inline(after, 200)));
     }
     if plan.surfaces.len() > 1 {
@@ -486,15 +486,15 @@ fn steps(rollback: &Rollback) -> Vec<String> {
             )
         })
         .collect();
-    if let Some(glass) = &rollback.glass
-        && glass.spent.is_none()
+    if let Some(break_glass) = &rollback.break_glass
+        && break_glass.spent.is_none()
     {
         lines.push(format!(
             "`[!]` {} BREAK GLASS   @{}, without an approval: \"{}\"{}",
-            time(glass.at),
-            inline(&glass.by.name, 80),
-            inline(&glass.because, 200),
-            match &glass.review {
+            time(break_glass.at),
+            inline(&break_glass.by.name, 80),
+            inline(&break_glass.because, 200),
+            match &break_glass.review {
                 Some(review) => format!(
                     " · reviewed by @{}: {}",
                     inline(&review.by.name, 80),
@@ -509,7 +509,7 @@ fn steps(rollback: &Rollback) -> Vec<String> {
         let platform = rollback
             .plan
             .as_ref()
-            .map_or("the platform", |plan| plan.nature.platform.as_str());
+            .map_or("the platform", |plan| plan.effects.platform.as_str());
         let said = rollback.said.as_deref().unwrap_or("accepted");
         lines.push(format!(
             "`[x]` {} accepted   {platform} says: {}",
@@ -517,7 +517,7 @@ fn steps(rollback: &Rollback) -> Vec<String> {
             inline(said, 120)
         ));
     }
-    let pins = rollback.plan.as_ref().is_some_and(|plan| plan.nature.pins);
+    let pins = rollback.plan.as_ref().is_some_and(|plan| plan.effects.pins);
     if pins && times.accepted.is_some() {
         lines.push(match rollback.pin {
             Pin::On => "`[x]` pinned   automatic deploys are off (read back)".into(),
@@ -582,7 +582,7 @@ fn say(rollback: &Rollback) -> String {
     let platform = rollback
         .plan
         .as_ref()
-        .map_or("the platform", |plan| plan.nature.platform.as_str());
+        .map_or("the platform", |plan| plan.effects.platform.as_str());
     let to = inline(rollback.to_label(), 60);
     let reason = |because: &Option<String>| match because {
         Some(because) => format!(": \"{}\"", inline(because, 300)),

@@ -1,9 +1,9 @@
 //! The Web API calls we make: one `call`, with a base address, time-outs and honest failures.
 
+pub mod backfill;
 pub mod blocks;
+pub mod break_glass;
 pub mod card;
-pub mod glass;
-pub mod late;
 pub mod modal;
 pub mod pace;
 
@@ -16,7 +16,7 @@ use reqwest::{
     Client, StatusCode,
     header::{CONTENT_LENGTH, RETRY_AFTER},
 };
-use rollback_domain::people::Standing;
+use rollback_domain::people::Membership;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 use slack_morphism::prelude::{SlackBlock, SlackView};
@@ -473,11 +473,11 @@ impl Slack {
     }
 
     /// What Slack says a person is, as far as acting here goes, and what they are called.
-    pub async fn standing(
+    pub async fn membership(
         &self,
         person: &str,
         team: Option<&str>,
-    ) -> Result<(Standing, Option<String>), Failure> {
+    ) -> Result<(Membership, Option<String>), Failure> {
         #[derive(Deserialize)]
         struct Answer {
             user: User,
@@ -503,7 +503,7 @@ impl Slack {
         let answer: Answer = match self.form("users.info", &[("user", person)]).await {
             Ok(answer) => answer,
             Err(Failure::Never(code)) if code == "user_not_found" || code == "user_not_visible" => {
-                return Ok((Standing::Outsider("not known in this workspace"), None));
+                return Ok((Membership::Outsider("not known in this workspace"), None));
             }
             Err(failure) => return Err(failure),
         };
@@ -515,14 +515,14 @@ impl Slack {
                 .is_some_and(|in_org| in_org.teams.iter().any(|id| id == team));
             !own && !shared
         });
-        let standing = match () {
-            () if user.deleted => Standing::Outsider("deactivated"),
-            () if user.is_bot => Standing::Outsider("a bot"),
-            () if user.is_stranger || elsewhere => Standing::Outsider("from another workspace"),
-            () if user.is_restricted || user.is_ultra_restricted => Standing::Outsider("a guest"),
-            () => Standing::Member,
+        let membership = match () {
+            () if user.deleted => Membership::Outsider("deactivated"),
+            () if user.is_bot => Membership::Outsider("a bot"),
+            () if user.is_stranger || elsewhere => Membership::Outsider("from another workspace"),
+            () if user.is_restricted || user.is_ultra_restricted => Membership::Outsider("a guest"),
+            () => Membership::Member,
         };
-        Ok((standing, user.name))
+        Ok((membership, user.name))
     }
 
     /// Who is in a user group (`S…`), as Slack lists them (`usergroups.users.list`); being listed

@@ -7,12 +7,12 @@ use super::{
 use jiff::Timestamp;
 use rollback_domain::{
     grammar::ReviewAnswer,
+    job::Form,
     plan::PlanHash,
     policy::{Confirm, Rule},
     proof::spell,
     release::Survey,
     rollback::Rollback,
-    step::Form,
 };
 use slack_morphism::prelude::*;
 use std::time::Duration;
@@ -240,14 +240,17 @@ pub fn review(
     rollback: &Rollback,
     answer: ReviewAnswer,
 ) -> SlackView {
-    let said = rollback.glass.as_ref().map_or_else(String::new, |glass| {
-        format!(
-            "*@{}* let RB-{} run without an approval:\n> {}\nYour answer: *{answer}*.",
-            inline(&glass.by.name, 80),
-            rollback.id,
-            inline(&glass.because, 500)
-        )
-    });
+    let said = rollback
+        .break_glass
+        .as_ref()
+        .map_or_else(String::new, |break_glass| {
+            format!(
+                "*@{}* let RB-{} run without an approval:\n> {}\nYour answer: *{answer}*.",
+                inline(&break_glass.by.name, 80),
+                rollback.id,
+                inline(&break_glass.because, 500)
+            )
+        });
     let blocks = vec![
         section(&said),
         line(

@@ -42,7 +42,7 @@ pub async fn sent(tx: &mut Tx, key: &str, channel: &str, sent: &Sent) -> sqlx::R
 const DOUBT: &str = "UPDATE message SET sent = 0 WHERE key = $1";
 
 /// Which revision a message shows is not known any more.
-pub async fn doubt(tx: &mut Tx, key: &str) -> sqlx::Result<()> {
+pub async fn invalidate(tx: &mut Tx, key: &str) -> sqlx::Result<()> {
     in_tx!(tx, c => sqlx::query(DOUBT).bind(key).execute(c).await.map(drop))
 }
 

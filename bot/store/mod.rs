@@ -9,18 +9,18 @@
 
 pub mod backup;
 pub mod health;
+pub mod jobs;
+pub mod memberships;
 pub mod messages;
-pub mod missed;
 pub mod overview;
 pub mod pace;
 pub mod presence;
 pub mod replies;
 pub mod rollbacks;
 pub mod rosters;
-pub mod standings;
-pub mod steps;
 pub mod timelines;
 pub mod tokens;
+pub mod undelivered;
 
 use anyhow::{Context, bail};
 use jiff::Timestamp;

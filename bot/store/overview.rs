@@ -5,12 +5,12 @@ use jiff::Timestamp;
 use rollback_domain::rollback::Rollback;
 use std::time::Duration;
 
-/// How long a step may be due before it is late.
+/// How long a job may be due before it is late.
 const LATE_AFTER: Duration = Duration::from_secs(30);
 
 /// What is left to do of one kind.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Steps {
+pub struct JobCounts {
     /// The kind, as it is stored; perhaps one of a newer version.
     pub kind: String,
     /// How many are left to do, now or later.
@@ -24,8 +24,8 @@ pub struct Steps {
 /// What there is to do.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Overview {
-    /// By kind. Of more than ten thousand steps, those that are due first.
-    pub steps: Vec<Steps>,
+    /// By kind. Of more than ten thousand jobs, those that are due first.
+    pub jobs: Vec<JobCounts>,
     /// How many rollbacks have not ended, by the name of their state.
     pub open: Vec<(String, i64)>,
     /// Those that are unknown, a hundred at most.
@@ -46,15 +46,15 @@ const UNKNOWN: &str =
 /// Reads it: three short queries, each over an index.
 pub async fn overview(db: &Db, now: Timestamp) -> sqlx::Result<Overview> {
     let late = micros(now.checked_sub(LATE_AFTER).unwrap_or(now));
-    let steps: Vec<(String, i64, i64, i64)> =
+    let jobs: Vec<(String, i64, i64, i64)> =
         reading!(db, pool => sqlx::query_as(STEPS).bind(late).fetch_all(pool).await)?;
     let open = reading!(db, pool => sqlx::query_as(OPEN).fetch_all(pool).await)?;
     let unknown: Vec<(String,)> =
         reading!(db, pool => sqlx::query_as(UNKNOWN).fetch_all(pool).await)?;
     Ok(Overview {
-        steps: steps
+        jobs: jobs
             .into_iter()
-            .map(|(kind, waiting, late, failing)| Steps {
+            .map(|(kind, waiting, late, failing)| JobCounts {
                 kind,
                 waiting,
                 late,

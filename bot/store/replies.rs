@@ -3,7 +3,7 @@
 
 use super::{Db, Tx, in_tx, micros, read, reading, written};
 use jiff::Timestamp;
-use rollback_domain::rollback::{Rollback, Spoken};
+use rollback_domain::rollback::{Message, Rollback};
 use serde::{Deserialize, Serialize};
 
 /// What an address of our own begins with; every other one is Slack's.
@@ -20,11 +20,11 @@ pub struct Reply {
     pub rollback: Option<Box<Rollback>>,
 }
 
-impl From<&Spoken> for Reply {
-    fn from(spoken: &Spoken) -> Self {
+impl From<&Message> for Reply {
+    fn from(message: &Message) -> Self {
         Reply {
-            refused: spoken.code().map(str::to_owned),
-            text: spoken.plain(),
+            refused: message.code().map(str::to_owned),
+            text: message.plain(),
             rollback: None,
         }
     }

@@ -254,7 +254,7 @@ const SAW: &str = "INSERT INTO sight (service, environment, read_at, doc) VALUES
     ON CONFLICT (service, environment) DO UPDATE SET read_at = excluded.read_at, doc = excluded.doc";
 
 /// Remembers what a platform served, for the board.
-pub async fn saw(
+pub async fn record_survey(
     tx: &mut Tx,
     service: &str,
     environment: &str,
@@ -270,7 +270,7 @@ pub async fn saw(
 const SIGHTS: &str = "SELECT service, environment, read_at, doc FROM sight";
 
 /// What every platform served when last read: service, environment, survey, when.
-pub async fn sights(db: &Db) -> sqlx::Result<Vec<(String, String, Survey, Timestamp)>> {
+pub async fn snapshots(db: &Db) -> sqlx::Result<Vec<(String, String, Survey, Timestamp)>> {
     let rows: Vec<(String, String, i64, String)> =
         reading!(db, pool => sqlx::query_as(SIGHTS).fetch_all(pool).await)?;
     rows.into_iter()

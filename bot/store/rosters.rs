@@ -14,7 +14,12 @@ const SAW: &str = "INSERT INTO roster (source, read_at, doc, people) VALUES ($1,
 
 /// Remembers what a source said, unless it was asked again meanwhile. One that is silent does not
 /// undo whom it named before.
-pub async fn saw(tx: &mut Tx, source: &Source, found: &Found, now: Timestamp) -> sqlx::Result<()> {
+pub async fn record(
+    tx: &mut Tx,
+    source: &Source,
+    found: &Found,
+    now: Timestamp,
+) -> sqlx::Result<()> {
     let (Found::People { read_at, .. } | Found::Nothing { read_at, .. }) = found;
     let doc = written(found)?;
     let (people, answered) = match found {
@@ -30,7 +35,7 @@ pub async fn saw(tx: &mut Tx, source: &Source, found: &Found, now: Timestamp) ->
 const KNOWN: &str = "SELECT source, doc FROM roster";
 
 /// What every source said when it was last read, by its name.
-pub async fn known(db: &Db) -> sqlx::Result<Vec<(String, Found)>> {
+pub async fn last_known(db: &Db) -> sqlx::Result<Vec<(String, Found)>> {
     let rows: Vec<(String, String)> =
         reading!(db, pool => sqlx::query_as(KNOWN).fetch_all(pool).await)?;
     rows.into_iter()

@@ -5,7 +5,7 @@ use crate::store::rollbacks::{hold_numbers, next_id};
 use jiff::Timestamp;
 use rollback_domain::{
     refusal::Source,
-    timeline::{Actor, Entry, Happening, Kind},
+    timeline::{Actor, Entry, Kind, TimelineEvent},
 };
 use sqlx::QueryBuilder;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -74,7 +74,7 @@ pub async fn incident_of(tx: &mut Tx, channel: &str, now: Timestamp) -> sqlx::Re
     }
     let id = next_id(tx, "incident").await?;
     in_tx!(tx, c => sqlx::query(OPEN).bind(id).bind(channel).bind(micros(now)).execute(c).await.map(drop))?;
-    let opened = Happening {
+    let opened = TimelineEvent {
         at: now,
         who: Actor::Bot,
         source: Source::Bot,
@@ -86,11 +86,11 @@ pub async fn incident_of(tx: &mut Tx, channel: &str, now: Timestamp) -> sqlx::Re
     Ok(id)
 }
 
-const SO_MANY: &str = "SELECT count(*) FROM timeline WHERE kind = $1 AND at > $2 AND at <= $3";
+const COUNT: &str = "SELECT count(*) FROM timeline WHERE kind = $1 AND at > $2 AND at <= $3";
 
 /// How often something of a kind happened between two moments.
-pub async fn so_many(db: &Db, kind: Kind, after: Timestamp, until: Timestamp) -> sqlx::Result<i64> {
-    let (n,): (i64,) = reading!(db, pool => sqlx::query_as(SO_MANY)
+pub async fn count(db: &Db, kind: Kind, after: Timestamp, until: Timestamp) -> sqlx::Result<i64> {
+    let (n,): (i64,) = reading!(db, pool => sqlx::query_as(COUNT)
         .bind(kind.to_string()).bind(micros(after)).bind(micros(until)).fetch_one(pool).await)?;
     Ok(n)
 }
@@ -113,14 +113,14 @@ const APPEND: &str = "INSERT INTO timeline (incident, seq, rollback, kind, at, r
 /// Writes down what happened in which incident, in this order.
 pub async fn append(
     tx: &mut Tx,
-    happenings: &[(i64, Happening)],
+    events: &[(i64, TimelineEvent)],
     now: Timestamp,
 ) -> sqlx::Result<()> {
-    if happenings.is_empty() {
+    if events.is_empty() {
         return Ok(());
     }
     let mut more: BTreeMap<i64, i64> = BTreeMap::new();
-    for (incident, _) in happenings {
+    for (incident, _) in events {
         *more.entry(*incident).or_default() += 1;
     }
     let last: Vec<(i64, i64)> = in_tx!(&mut *tx, c => {
@@ -138,24 +138,24 @@ pub async fn append(
         .into_iter()
         .map(|(incident, last)| (incident, last - more[&incident] + 1))
         .collect();
-    let mut rows = Vec::with_capacity(happenings.len());
-    for (incident, happening) in happenings {
+    let mut rows = Vec::with_capacity(events.len());
+    for (incident, event) in events {
         let seq = next.entry(*incident).or_default();
-        rows.push((*incident, *seq, happening, written(happening)?));
+        rows.push((*incident, *seq, event, written(event)?));
         *seq += 1;
     }
     in_tx!(tx, c => {
         let mut query = QueryBuilder::new(APPEND);
-        query.push_values(rows, |mut row, (incident, seq, happening, doc)| {
+        query.push_values(rows, |mut row, (incident, seq, event, doc)| {
             row.push_bind(incident)
                 .push_bind(seq)
-                .push_bind(happening.rollback.map(u64::cast_signed))
-                .push_bind(happening.kind.to_string())
-                .push_bind(micros(happening.at))
+                .push_bind(event.rollback.map(u64::cast_signed))
+                .push_bind(event.kind.to_string())
+                .push_bind(micros(event.at))
                 .push_bind(micros(now))
                 .push_bind(doc);
         });
-        query.build().persistent(happenings.len() == 1).execute(c).await.map(drop)
+        query.build().persistent(events.len() == 1).execute(c).await.map(drop)
     })
 }
 
@@ -170,7 +170,7 @@ pub async fn entries(db: &Db, incident: i64, after: i64, limit: i64) -> sqlx::Re
             Ok(Entry {
                 seq,
                 recorded_at: moment(recorded_at),
-                happening: read(&doc)?,
+                event: read(&doc)?,
             })
         })
         .collect()
@@ -179,7 +179,7 @@ pub async fn entries(db: &Db, incident: i64, after: i64, limit: i64) -> sqlx::Re
 const LAST: &str = "SELECT last_seq FROM incident WHERE id = $1";
 
 /// How many entries an incident has.
-pub async fn count(db: &Db, incident: i64) -> sqlx::Result<i64> {
+pub async fn entries_in(db: &Db, incident: i64) -> sqlx::Result<i64> {
     let row: Option<(i64,)> =
         reading!(db, pool => sqlx::query_as(LAST).bind(incident).fetch_optional(pool).await)?;
     Ok(row.map_or(0, |(n,)| n))

@@ -193,7 +193,7 @@ macro_rules! beside {
 
 const INSERT: &str = "INSERT INTO token (id, person, name, hash, created_at, expires_at)
     VALUES ($1, $2, $3, $4, $5, $6)";
-const STANDING: &str = super::standings::SAW;
+const STANDING: &str = super::memberships::SAW;
 const LIST: &str = "SELECT id, person, name, created_at, expires_at, revoked_at, last_used_at
     FROM token ORDER BY created_at, id";
 const REVOKE: &str = "UPDATE token SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL";
@@ -232,7 +232,7 @@ impl Beside {
         &mut self,
         secret: &str,
         token: &Token,
-        standing: Option<&str>,
+        membership: Option<&str>,
     ) -> anyhow::Result<()> {
         let hash = hash(secret);
         let stored = beside!(self, c => sqlx::query(INSERT)
@@ -242,9 +242,9 @@ impl Beside {
         stored.context(
             "the token cannot be stored: has a bot of this version been started on this record?",
         )?;
-        if let Some(standing) = standing {
+        if let Some(membership) = membership {
             beside!(self, c => sqlx::query(STANDING)
-                .bind(&token.person.id).bind(standing).bind(&token.person.name)
+                .bind(&token.person.id).bind(membership).bind(&token.person.name)
                 .bind(micros(token.created_at))
                 .execute(c).await.map(drop))?;
         }

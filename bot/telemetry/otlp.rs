@@ -34,7 +34,7 @@ const TIMEOUT: Duration = Duration::from_secs(5);
 static HERE: OnceLock<String> = OnceLock::new();
 
 /// The address that all replicas of this bot have; the first one counts.
-pub fn here(address: &Url) {
+pub fn set_instance(address: &Url) {
     let _ = HERE.set(address.to_string());
 }
 

@@ -3,8 +3,8 @@ use crate::{App, clock::Clock, config::Config, providers::vercel::Vercel, store:
 use rollback_domain::grammar::RESERVED;
 use std::sync::{Arc, Mutex};
 
-fn shown(format: &str, filter: &str) -> Result<Shown, String> {
-    Shown::from_env(&|name| match name {
+fn shown(format: &str, filter: &str) -> Result<LogSettings, String> {
+    LogSettings::from_env(&|name| match name {
         "LOG_FORMAT" => Some(format.to_owned()),
         "RUST_LOG" => Some(filter.to_owned()),
         _ => None,
@@ -101,9 +101,9 @@ fn a_request_says_what_it_is_about_once_it_knows() {
         let seeing = tracing_subscriber::registry().with(lines(format, false, written.clone()));
         tracing::subscriber::with_default(seeing, || {
             request("command", "U0SAM", "C0SHOP").in_scope(|| {
-                keyed("command:13A1.T0ACME");
-                wants("approve");
-                about(41);
+                record_key("command:13A1.T0ACME");
+                record_verb("approve");
+                record_rollback(41);
                 tracing::info!("taken");
             });
         });
@@ -123,8 +123,8 @@ fn a_request_says_what_it_is_about_once_it_knows() {
 
 #[test]
 fn outside_a_request_nothing_is_added_to() {
-    keyed("command:13A1.T0ACME");
-    about(41);
+    record_key("command:13A1.T0ACME");
+    record_rollback(41);
 }
 
 /// What must not be seen, whatever is formatted.

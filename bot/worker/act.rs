@@ -2,35 +2,35 @@
 
 use super::{
     PATIENCE, backoff,
-    believe::{self, standing_by},
+    last_known::{self, membership_by},
     say::{To, refuse, whisper},
 };
 use crate::{
     App,
     config::Service,
     crash::{self, Point},
-    engine::{Error, Extra},
+    engine::{Error, SideEffects},
     roster,
     slack::{Failure, Words, blocks},
     store::{
+        jobs::{Lease, Next},
         messages, rollbacks, rosters,
-        steps::{Lease, Next},
     },
 };
 use rollback_domain::{
     authority::{self, Case, Found, Roster},
-    people::{Person, Standing},
+    job::{Job, ServiceAction},
+    people::{Membership, Person},
     refusal::{Refusal, Source, sentence},
-    release::{Pin, Trouble},
+    release::{Pin, ProviderError},
     risk::Risk,
-    rollback::{Command, Freeze, Rollback, Spoken},
-    step::{Step, Tend},
-    timeline::{Actor, Happening, Kind},
+    rollback::{Command, Freeze, Message, Rollback},
+    timeline::{Actor, Kind, TimelineEvent},
 };
 
 /// Lets a person act on a rollback.
 pub(super) async fn act(app: &App, lease: &Lease) -> Result<(), Error> {
-    let Step::Act {
+    let Job::Act {
         rollback,
         channel,
         by,
@@ -39,7 +39,7 @@ pub(super) async fn act(app: &App, lease: &Lease) -> Result<(), Error> {
         act,
         clicked,
         ..
-    } = &lease.step
+    } = &lease.job
     else {
         return Ok(());
     };
@@ -98,30 +98,30 @@ pub(super) async fn act(app: &App, lease: &Lease) -> Result<(), Error> {
     let roles = policy.rules.of(risk).eligible();
     let Acting {
         by,
-        standing,
+        membership,
         roster,
         read,
-        believed,
+        last_known,
     } = match acting(app, lease, by, &roles, *source).await? {
         Ok(acting) => acting,
-        Err(again) => return app.engine.end(lease, again, Extra::default()).await,
+        Err(again) => return app.engine.end(lease, again, SideEffects::default()).await,
     };
     crash::point(Point::RolesRead);
     let command = Command::Person {
         by,
-        standing,
+        membership,
         roster: Box::new(roster),
-        believed,
+        last_known,
         source: *source,
         reply_to: reply_to.clone(),
         act: act.clone(),
     };
-    let extra = Extra {
+    let effects = SideEffects {
         roster: read,
-        ..Extra::default()
+        ..SideEffects::default()
     };
     app.engine
-        .complete(lease, *rollback, command, &policy, extra)
+        .complete(lease, *rollback, command, &policy, effects)
         .await?
         .ok();
     crash::point(Point::ActStored);
@@ -131,12 +131,12 @@ pub(super) async fn act(app: &App, lease: &Lease) -> Result<(), Error> {
 /// Somebody who acts, as they were read for this.
 struct Acting {
     by: Person,
-    standing: Standing,
+    membership: Membership,
     roster: Roster,
     /// What each source said, to be remembered.
     read: Vec<(authority::Source, Found)>,
     /// What was not read but believed, as a clause.
-    believed: Option<String>,
+    last_known: Option<String>,
 }
 
 /// Reads who somebody is and who is in these roles; or when to try it again.
@@ -147,21 +147,25 @@ async fn acting(
     roles: &[&str],
     source: Source,
 ) -> Result<Result<Acting, Next>, Error> {
-    let (standing, (roster, read)) =
-        tokio::join!(standing_by(app, by, source), roster::read(app, roles));
-    let (standing, by, last_read) = match standing? {
+    let (membership, (roster, read)) =
+        tokio::join!(membership_by(app, by, source), roster::read(app, roles));
+    let (membership, by, last_read) = match membership? {
         Ok(known) => known,
         Err(failure) if lease.attempt < PATIENCE && !matches!(failure, Failure::Never(_)) => {
             let at = backoff(app, lease.attempt - 1);
             return Ok(Err(Next::Retry(at, failure.to_string())));
         }
-        Err(failure) => (Standing::Unreadable(failure.to_string()), by.clone(), None),
+        Err(failure) => (
+            Membership::Unreadable(failure.to_string()),
+            by.clone(),
+            None,
+        ),
     };
-    let (roster, named) = believe::roster(app, roster, &by, last_read).await?;
+    let (roster, named) = last_known::roster(app, roster, &by, last_read).await?;
     Ok(Ok(Acting {
-        believed: believe::clause(last_read, &named),
+        last_known: last_known::clause(last_read, &named),
         by,
-        standing,
+        membership,
         roster,
         read,
     }))
@@ -188,14 +192,14 @@ async fn is_its_own(
 
 /// Records a click that cannot have come from a message of ours.
 pub(super) async fn forged(app: &App, lease: &Lease) -> Result<(), Error> {
-    let Step::Forged {
+    let Job::RejectForged {
         by,
         source,
         channel,
         reply_to,
         what,
         ..
-    } = &lease.step
+    } = &lease.job
     else {
         return Ok(());
     };
@@ -211,8 +215,8 @@ pub(super) async fn forged(app: &App, lease: &Lease) -> Result<(), Error> {
 }
 
 /// Lets a person act on a service: unpin, freeze, unfreeze.
-pub(super) async fn tend(app: &App, lease: &Lease) -> Result<(), Error> {
-    let Step::Tend {
+pub(super) async fn service_action(app: &App, lease: &Lease) -> Result<(), Error> {
+    let Job::ServiceAction {
         service,
         environment,
         by,
@@ -220,9 +224,9 @@ pub(super) async fn tend(app: &App, lease: &Lease) -> Result<(), Error> {
         channel,
         thread,
         reply_to,
-        tend,
+        action,
         id,
-    } = &lease.step
+    } = &lease.job
     else {
         return Ok(());
     };
@@ -245,13 +249,13 @@ pub(super) async fn tend(app: &App, lease: &Lease) -> Result<(), Error> {
     let roles = rule.eligible();
     let Acting {
         by,
-        standing,
+        membership,
         roster,
         read,
         ..
     } = match acting(app, lease, by, &roles, *source).await? {
         Ok(acting) => acting,
-        Err(again) => return app.engine.end(lease, again, Extra::default()).await,
+        Err(again) => return app.engine.end(lease, again, SideEffects::default()).await,
     };
     // Whoever acts is nobody's requester here: only the role counts.
     let nobody = Person::new("", "");
@@ -263,34 +267,34 @@ pub(super) async fn tend(app: &App, lease: &Lease) -> Result<(), Error> {
         approvals: &[],
         roster: &roster,
     };
-    let admitted = match tend {
-        Tend::Unpin { .. } => case.has_authority(&by, &standing, now).admit().map(drop),
+    let admitted = match action {
+        ServiceAction::Unpin { .. } => case.has_authority(&by, &membership, now).admit().map(drop),
         // A freeze stops nobody with authority, so anybody in the team may ask for one.
-        Tend::Freeze { .. } | Tend::Unfreeze { .. } => standing.admit(),
+        ServiceAction::Freeze { .. } | ServiceAction::Unfreeze { .. } => membership.admit(),
     };
-    let verb = match tend {
-        Tend::Unpin { .. } => "unpin",
-        Tend::Freeze { .. } => "freeze",
-        Tend::Unfreeze { .. } => "unfreeze",
+    let verb = match action {
+        ServiceAction::Unpin { .. } => "unpin",
+        ServiceAction::Freeze { .. } => "freeze",
+        ServiceAction::Unfreeze { .. } => "unfreeze",
     };
     let place = format!("{service} ({environment})");
     let said_by = |because: &Option<String>| match because {
         Some(because) => format!(", because \"{because}\""),
         None => String::new(),
     };
-    let whom = Spoken::whom(0);
+    let whom = Message::whom(0);
     let outcome = match admitted {
         Err(refusal) => Err(refusal),
-        Ok(()) => match tend {
-            Tend::Freeze { because } => Ok((
+        Ok(()) => match action {
+            ServiceAction::Freeze { because } => Ok((
                 Kind::Frozen,
                 format!("froze {place}, because \"{because}\""),
                 format!(
                     "{whom} asks that nothing be changed on {place}: \"{}\". Every card shows it; it stops nobody with authority.",
-                    Spoken::quoted(because)
+                    Message::quoted(because)
                 ),
             )),
-            Tend::Unfreeze { because } => {
+            ServiceAction::Unfreeze { because } => {
                 match rosters::frozen_of(&app.engine.db, service, environment).await? {
                     None => Err(Refusal::AlreadySo {
                         what: format!("{place} is not frozen."),
@@ -300,45 +304,45 @@ pub(super) async fn tend(app: &App, lease: &Lease) -> Result<(), Error> {
                         format!("unfroze {place}{}", said_by(because)),
                         format!(
                             "{whom} takes the freeze of {place} off{} (@{} had asked for it: \"{}\").",
-                            Spoken::quoted(&said_by(because)),
-                            Spoken::quoted(&freeze.by.name),
-                            Spoken::quoted(&freeze.because)
+                            Message::quoted(&said_by(because)),
+                            Message::quoted(&freeze.by.name),
+                            Message::quoted(&freeze.because)
                         ),
                     )),
                 }
             }
-            Tend::Unpin { because } => match unpin(app, lease, found, &place).await {
+            ServiceAction::Unpin { because } => match unpin(app, lease, found, &place).await {
                 Ok(Err(refusal)) => Err(refusal),
                 Ok(Ok(said)) => Ok((
                     Kind::Unpinned,
                     format!("unpinned {place}{}: {said}", said_by(because)),
                     format!(
                         "{whom} unpinned {place}{}: {said}.",
-                        Spoken::quoted(&said_by(because))
+                        Message::quoted(&said_by(because))
                     ),
                 )),
                 // Asking once more does no harm, and tells what came of the first time.
-                Err(Trouble::Unanswered(why)) if lease.attempt < PATIENCE => {
+                Err(ProviderError::Unanswered(why)) if lease.attempt < PATIENCE => {
                     let next = Next::Retry(backoff(app, lease.attempt), why);
-                    return app.engine.end(lease, next, Extra::default()).await;
+                    return app.engine.end(lease, next, SideEffects::default()).await;
                 }
-                Err(Trouble::Busy { why, retry_after }) if lease.attempt < PATIENCE => {
+                Err(ProviderError::Busy { why, retry_after }) if lease.attempt < PATIENCE => {
                     let at = retry_after.map_or_else(
                         || backoff(app, lease.attempt),
                         |wait| super::later(app, std::time::Duration::from_millis(wait)),
                     );
                     return app
                         .engine
-                        .end(lease, Next::Retry(at, why), Extra::default())
+                        .end(lease, Next::Retry(at, why), SideEffects::default())
                         .await;
                 }
-                Err(trouble) => Err(Refusal::PlatformTrouble {
-                    why: trouble.to_string(),
+                Err(error) => Err(Refusal::PlatformTrouble {
+                    why: error.to_string(),
                 }),
             },
         },
     };
-    let (kind, text, spoken) = match outcome {
+    let (kind, text, message) = match outcome {
         Ok(done) => done,
         Err(refusal) => {
             let to = To {
@@ -353,13 +357,16 @@ pub(super) async fn tend(app: &App, lease: &Lease) -> Result<(), Error> {
     };
     // An open card of the service shows a freeze from now on.
     let open = rollbacks::open_for(&app.engine.db, service, environment).await?;
-    let spoken = match (tend, &open) {
-        (Tend::Freeze { .. }, Some(open)) if open.is_silence_enough() => {
-            format!("{spoken} RB-{} does not start by itself any more.", open.id)
+    let message = match (action, &open) {
+        (ServiceAction::Freeze { .. }, Some(open)) if open.is_silence_enough() => {
+            format!(
+                "{message} RB-{} does not start by itself any more.",
+                open.id
+            )
         }
-        _ => spoken,
+        _ => message,
     };
-    let happening = Happening {
+    let event = TimelineEvent {
         at: now,
         who: Actor::Person(by.clone()),
         source: *source,
@@ -367,49 +374,49 @@ pub(super) async fn tend(app: &App, lease: &Lease) -> Result<(), Error> {
         text,
         rollback: None,
     };
-    let post = Step::Post {
+    let post = Job::Post {
         channel: channel.clone(),
         thread: None,
         under: None,
-        spoken: Spoken::Naming(spoken, vec![by.id.clone()]),
+        message: Message::Naming(message, vec![by.id.clone()]),
         id: format!("tend:{id}"),
     };
-    let freeze = match tend {
-        Tend::Freeze { because } => Some(Some(Freeze {
+    let freeze = match action {
+        ServiceAction::Freeze { because } => Some(Some(Freeze {
             by: by.clone(),
             because: because.clone(),
             at: now,
         })),
-        Tend::Unfreeze { .. } => Some(None),
-        Tend::Unpin { .. } => None,
+        ServiceAction::Unfreeze { .. } => Some(None),
+        ServiceAction::Unpin { .. } => None,
     };
-    let mut steps = vec![(post, now)];
-    if matches!(tend, Tend::Unpin { .. }) {
+    let mut jobs = vec![(post, now)];
+    if matches!(action, ServiceAction::Unpin { .. }) {
         // The board and the list of pins are to say it at once.
-        let survey = Step::Survey {
+        let survey = Job::Survey {
             service: service.clone(),
             environment: environment.clone(),
         };
-        steps.push((survey, now));
+        jobs.push((survey, now));
     }
-    let extra = Extra {
+    let effects = SideEffects {
         roster: read,
         froze: freeze
             .clone()
             .map(|freeze| (service.clone(), environment.clone(), freeze)),
-        recorded: Some((channel.clone(), happening)),
-        steps,
-        ..Extra::default()
+        recorded: Some((channel.clone(), event)),
+        jobs,
+        ..SideEffects::default()
     };
     match (freeze, open) {
         (Some(freeze), Some(open)) => {
             app.engine
-                .complete(lease, open.id, Command::Froze { freeze }, &policy, extra)
+                .complete(lease, open.id, Command::Froze { freeze }, &policy, effects)
                 .await?
                 .ok();
             Ok(())
         }
-        _ => app.engine.end(lease, Next::Done, extra).await,
+        _ => app.engine.end(lease, Next::Done, effects).await,
     }
 }
 
@@ -419,9 +426,9 @@ async fn unpin(
     lease: &Lease,
     service: &Service,
     place: &str,
-) -> Result<Result<String, Refusal>, Trouble> {
+) -> Result<Result<String, Refusal>, ProviderError> {
     let Some(provider) = app.provider(service) else {
-        return Err(Trouble::Refused("its platform is not known".into()));
+        return Err(ProviderError::Refused("its platform is not known".into()));
     };
     let survey = provider.survey().await?;
     let nothing = |what: String| {
@@ -431,16 +438,16 @@ async fn unpin(
     match survey.pin {
         Pin::NotNeeded => nothing(format!("A rollback of {place} holds no deploys off")),
         // An attempt before this one may have done it without hearing so.
-        Pin::Off if lease.attempt > 1 => Ok(Ok("automatic deploys go live again (read back)".into())),
+        Pin::Off if lease.attempt > 1 => {
+            Ok(Ok("automatic deploys go live again (read back)".into()))
+        }
         Pin::Off => nothing(format!("Automatic deploys of {place} are not held off")),
-        Pin::On | Pin::Unknown => provider.unpin().await.map(Ok).map_err(|trouble| {
-            match trouble {
-                Trouble::Unanswered(why) => Trouble::Unanswered(format!(
-                    "{} It may or may not have been done: `/rollback pins` tells after the next look",
-                    sentence(&why)
-                )),
-                trouble => trouble,
-            }
+        Pin::On | Pin::Unknown => provider.unpin().await.map(Ok).map_err(|error| match error {
+            ProviderError::Unanswered(why) => ProviderError::Unanswered(format!(
+                "{} It may or may not have been done: `/rollback pins` tells after the next look",
+                sentence(&why)
+            )),
+            error => error,
         }),
     }
 }

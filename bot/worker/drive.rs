@@ -2,37 +2,36 @@
 
 use super::{
     PATIENCE, backoff,
-    believe::{self, standing_by},
-    later,
+    last_known::{self, membership_by},
+    later, membership,
     say::card_key,
-    standing,
 };
 use crate::{
     App,
     config::Service,
     crash::{self, Point},
-    engine::{Ask, Error, Extra},
+    engine::{Error, SideEffects, Submission},
     probe,
     providers::Provider,
     roster,
     slack::Failure,
     store::{
+        jobs::{self, Lease, Next},
         messages, rollbacks, rosters,
-        steps::{self, Lease, Next},
     },
     telemetry,
 };
 use rollback_domain::{
     authority::Roster,
     history::History,
-    people::Standing,
+    job::Job,
+    people::Membership,
     plan::{Basis, Plan},
     policy::Policy,
     refusal::{Refusal, Source},
-    release::{Pin, Progress, Receipt, Surface, Survey, Trouble},
-    rollback::{Command, Rollback, Spoken, State},
-    step::Step,
-    timeline::{Actor, Happening, Kind},
+    release::{Pin, Progress, ProviderError, Receipt, Surface, Survey},
+    rollback::{Command, Message, Rollback, State},
+    timeline::{Actor, Kind, TimelineEvent},
 };
 use std::{
     sync::Arc,
@@ -60,11 +59,17 @@ struct Drive<'a> {
 /// Does what the state of a rollback asks for.
 pub(super) async fn drive(app: &App, lease: &Lease, id: u64) -> Result<(), Error> {
     let Some(rollback) = rollbacks::get(&app.engine.db, id).await? else {
-        return app.engine.end(lease, Next::Done, Extra::default()).await;
+        return app
+            .engine
+            .end(lease, Next::Done, SideEffects::default())
+            .await;
     };
-    telemetry::incident(&rollback);
+    telemetry::record_incident(&rollback);
     if rollback.state.is_ended() {
-        return app.engine.end(lease, Next::Done, Extra::default()).await;
+        return app
+            .engine
+            .end(lease, Next::Done, SideEffects::default())
+            .await;
     }
     let service = app.config.service(&rollback.service, &rollback.environment);
     let Some((service, provider)) =
@@ -80,7 +85,7 @@ pub(super) async fn drive(app: &App, lease: &Lease, id: u64) -> Result<(), Error
             .end(
                 lease,
                 Next::Retry(later(app, Duration::from_secs(60)), why),
-                Extra::default(),
+                SideEffects::default(),
             )
             .await;
     };
@@ -115,7 +120,11 @@ pub(super) async fn drive(app: &App, lease: &Lease, id: u64) -> Result<(), Error
             Ok(())
         }
         State::Watching { .. } => drive.keep_watch().await,
-        _ => app.engine.end(lease, Next::Done, Extra::default()).await,
+        _ => {
+            app.engine
+                .end(lease, Next::Done, SideEffects::default())
+                .await
+        }
     }
 }
 
@@ -124,39 +133,39 @@ impl Drive<'_> {
         let roles = self.app.config.roles_of(self.service);
         // What the card names, and whether the requester is an authority, is read with the rest.
         let (who, survey, (roster, read)) = tokio::join!(
-            standing_by(self.app, &self.rollback.requester, self.came_by()),
+            membership_by(self.app, &self.rollback.requester, self.came_by()),
             self.provider.survey(),
             roster::read(self.app, &roles),
         );
         crash::point(Point::PlanRead);
-        let (requester, believed) = match who? {
+        let (requester, last_known) = match who? {
             Err(failure)
                 if self.lease.attempt < PATIENCE && !matches!(failure, Failure::Never(_)) =>
             {
                 return self.again(failure.to_string(), None).await;
             }
             Err(failure) => {
-                let refusal = Standing::Unreadable(failure.to_string()).admit();
+                let refusal = Membership::Unreadable(failure.to_string()).admit();
                 return match refusal {
                     Err(refusal) => self.put(Command::CannotPlan { refusal }).await,
                     Ok(()) => Ok(()),
                 };
             }
-            Ok((standing, requester, last_read)) => {
-                if let Err(refusal) = standing.admit() {
+            Ok((membership, requester, last_read)) => {
+                if let Err(refusal) = membership.admit() {
                     return self.put(Command::CannotPlan { refusal }).await;
                 }
-                (requester, believe::clause(last_read, &[]))
+                (requester, last_known::clause(last_read, &[]))
             }
         };
         let survey = match survey {
             Ok(survey) => survey,
-            Err(Trouble::Busy { why, retry_after }) if self.lease.attempt < PATIENCE => {
+            Err(ProviderError::Busy { why, retry_after }) if self.lease.attempt < PATIENCE => {
                 return self.again(why, retry_after).await;
             }
-            Err(trouble) => {
+            Err(error) => {
                 let refusal = Refusal::PlatformTrouble {
-                    why: trouble.to_string(),
+                    why: error.to_string(),
                 };
                 return self.put(Command::CannotPlan { refusal }).await;
             }
@@ -166,7 +175,7 @@ impl Drive<'_> {
             Ok(plan) => Command::Planned {
                 plan: Box::new(plan),
                 requester,
-                believed,
+                last_known,
                 roster: Box::new(roster),
                 frozen: rosters::frozen_of(
                     &self.app.engine.db,
@@ -177,9 +186,9 @@ impl Drive<'_> {
             },
             Err(refusal) => Command::CannotPlan { refusal },
         };
-        let mut extra = self.saw(&survey);
-        extra.roster = read;
-        self.put_with(command, extra).await
+        let mut effects = self.with_survey(&survey);
+        effects.roster = read;
+        self.put_with(command, effects).await
     }
 
     /// How it was asked for, as far as that matters for whom to believe.
@@ -199,7 +208,7 @@ impl Drive<'_> {
             return self
                 .app
                 .engine
-                .end(self.lease, next, Extra::default())
+                .end(self.lease, next, SideEffects::default())
                 .await;
         }
         if waiting.window_ends.is_some_and(|ends| ends <= now) && now < expires_at {
@@ -240,47 +249,47 @@ impl Drive<'_> {
             return self
                 .app
                 .engine
-                .end(self.lease, Next::At(seen), Extra::default())
+                .end(self.lease, Next::At(seen), SideEffects::default())
                 .await;
         }
         let roles = self.eligible();
         let roles: Vec<&str> = roles.iter().map(String::as_str).collect();
         let (who, (roster, read)) = tokio::join!(
-            standing(self.app, &self.rollback.requester),
+            membership(self.app, &self.rollback.requester),
             roster::read(self.app, &roles),
         );
-        let standing = match who {
-            Ok((standing, _)) => standing,
-            Err(failure) => Standing::Unreadable(failure.to_string()),
+        let membership = match who {
+            Ok((membership, _)) => membership,
+            Err(failure) => Membership::Unreadable(failure.to_string()),
         };
-        let extra = Extra {
+        let effects = SideEffects {
             roster: read,
-            ..Extra::default()
+            ..SideEffects::default()
         };
         let command = Command::WindowEnded {
-            standing,
+            membership,
             roster: Box::new(roster),
         };
-        self.put_with(command, extra).await
+        self.put_with(command, effects).await
     }
 
     /// The plan is too old and still waited for: is it still the same?
     async fn renew(self) -> Result<(), Error> {
         let survey = match self.provider.survey().await {
             Ok(survey) => survey,
-            Err(Trouble::Busy { why, retry_after }) if self.lease.attempt < PATIENCE => {
+            Err(ProviderError::Busy { why, retry_after }) if self.lease.attempt < PATIENCE => {
                 return self.again(why, retry_after).await;
             }
-            Err(trouble) => {
+            Err(error) => {
                 let refusal = Refusal::PlatformTrouble {
-                    why: trouble.to_string(),
+                    why: error.to_string(),
                 };
                 return self.put(Command::Renewed { plan: Err(refusal) }).await;
             }
         };
         let plan = self.redraw(&survey).await?;
-        let saw = self.saw(&survey);
-        self.put_with(Command::Renewed { plan }, saw).await
+        let with_survey = self.with_survey(&survey);
+        self.put_with(Command::Renewed { plan }, with_survey).await
     }
 
     /// The roles that may approve this plan.
@@ -297,7 +306,7 @@ impl Drive<'_> {
     /// What the record knows of the service's roles.
     async fn known(&self) -> Result<Roster, Error> {
         let roles = self.app.config.roles_of(self.service);
-        Ok(roster::known(self.app, &roles).await?)
+        Ok(roster::last_known(self.app, &roles).await?)
     }
 
     async fn history(&self) -> Result<History, Error> {
@@ -314,13 +323,13 @@ impl Drive<'_> {
         crash::point(Point::RecheckBegun);
         let survey = match self.provider.survey().await {
             Ok(survey) => survey,
-            Err(Trouble::Busy { why, retry_after }) if self.lease.attempt < PATIENCE => {
+            Err(ProviderError::Busy { why, retry_after }) if self.lease.attempt < PATIENCE => {
                 return self.again(why, retry_after).await;
             }
-            Err(trouble) => {
+            Err(error) => {
                 return self
                     .put(Command::RecheckFailed {
-                        why: trouble.to_string(),
+                        why: error.to_string(),
                     })
                     .await;
             }
@@ -332,13 +341,13 @@ impl Drive<'_> {
             roster: Box::new(self.known().await?),
         };
         let id = self.rollback.id;
-        let saw = self.saw(&survey);
+        let with_survey = self.with_survey(&survey);
         // Goes on while the process stands still (`CLOCK_MONOTONIC`).
         let began = Instant::now();
         let checked = self
             .app
             .engine
-            .complete(self.lease, id, command, &self.policy, saw)
+            .complete(self.lease, id, command, &self.policy, with_survey)
             .await?;
         match checked {
             Ok(rollback) if matches!(rollback.state, State::Executing { .. }) => {
@@ -359,9 +368,9 @@ impl Drive<'_> {
     /// lease was ours in a transaction that `began` not long ago, or nothing is asked.
     async fn ask(self, rollback: &Rollback, began: Instant) -> Result<(), Error> {
         crash::point(Point::AskingStored);
-        let platform = self.provider.nature(rollback.aim.way()).platform;
+        let platform = self.provider.effects(rollback.aim.way()).platform;
         let stood = began.elapsed();
-        let asks = stood < ASK_WITHIN.min(steps::lasts() / 2);
+        let asks = stood < ASK_WITHIN.min(jobs::lasts() / 2);
         let answer = if asks {
             crash::point(Point::AskingNow);
             let answer = self.provider.roll_back(rollback).await;
@@ -374,7 +383,7 @@ impl Drive<'_> {
                 ?stood,
                 "stood still; the platform was not asked"
             );
-            Err(Trouble::Busy {
+            Err(ProviderError::Busy {
                 why: format!(
                     "{platform} was not asked: the bot stood still for {} s before it could. It is read again",
                     stood.as_secs()
@@ -397,7 +406,7 @@ impl Drive<'_> {
                     rollback.id,
                     command.clone(),
                     &self.policy,
-                    Extra::default(),
+                    SideEffects::default(),
                 )
                 .await;
             match stored {
@@ -419,24 +428,24 @@ impl Drive<'_> {
         }
     }
 
-    /// The platform has answered, and somebody else has the step by now: they have called the
+    /// The platform has answered, and somebody else has the job by now: they have called the
     /// answer lost and read back. What it was is for the record; and if they have given up before
     /// the platform took it, everybody must know.
     async fn answered_late(
         &self,
         rollback: &Rollback,
         platform: &str,
-        answer: &Result<Receipt, Trouble>,
+        answer: &Result<Receipt, ProviderError>,
     ) -> Result<(), Error> {
         let engine = &self.app.engine;
         let id = rollback.id;
         let said = match answer {
             Ok(receipt) => receipt.said.clone(),
-            Err(trouble) => trouble.to_string(),
+            Err(error) => error.to_string(),
         };
-        let late = Ask::Record {
+        let late = Submission::Record {
             channel: rollback.channel.clone(),
-            happening: Happening {
+            event: TimelineEvent {
                 at: engine.clock.now(),
                 who: Actor::Platform(platform.to_owned()),
                 source: Source::Platform,
@@ -445,7 +454,7 @@ impl Drive<'_> {
                 rollback: Some(id),
             },
         };
-        let mut steps = vec![Step::Survey {
+        let mut jobs = vec![Job::Survey {
             service: rollback.service.clone(),
             environment: rollback.environment.clone(),
         }];
@@ -456,11 +465,11 @@ impl Drive<'_> {
             )
         });
         if let Some(now) = given_up.filter(|_| answer.is_ok()) {
-            steps.push(Step::Post {
+            jobs.push(Job::Post {
                 channel: now.channel.clone(),
                 thread: None,
                 under: None,
-                spoken: Spoken::Text(format!(
+                message: Message::Text(format!(
                     "RB-{id} ended as {}, and {platform} has taken its request after all: the process that asked had stood still. Look at what is live: /rollback status {}",
                     now.word(),
                     now.service
@@ -469,7 +478,7 @@ impl Drive<'_> {
             });
         }
         // First what everybody must know.
-        engine.leave(&steps).await?;
+        engine.enqueue(&jobs).await?;
         engine.take(&format!("late:RB-{id}"), late).await.map(drop)
     }
 
@@ -478,19 +487,19 @@ impl Drive<'_> {
         crash::point(Point::ReadBack);
         match observed {
             Ok(progress) => {
-                let mut extra = Extra::default();
+                let mut effects = SideEffects::default();
                 if self.has_moved(&progress) {
                     // The board and the list of pins are to say it at once.
-                    let survey = Step::Survey {
+                    let survey = Job::Survey {
                         service: self.rollback.service.clone(),
                         environment: self.rollback.environment.clone(),
                     };
-                    extra.steps.push((survey, self.app.engine.clock.now()));
+                    effects.jobs.push((survey, self.app.engine.clock.now()));
                 }
-                self.put_with(Command::Observed { progress }, extra).await
+                self.put_with(Command::Observed { progress }, effects).await
             }
-            Err(Trouble::Busy { why, retry_after }) => self.again(why, retry_after).await,
-            Err(trouble) => self.again(trouble.to_string(), None).await,
+            Err(ProviderError::Busy { why, retry_after }) => self.again(why, retry_after).await,
+            Err(error) => self.again(error.to_string(), None).await,
         }
     }
 
@@ -509,11 +518,11 @@ impl Drive<'_> {
     async fn prove(self, seen: Option<(Vec<Surface>, Pin)>) -> Result<(), Error> {
         if self.rollback.proof.last.is_none() {
             // What the board shows was read before production moved.
-            let survey = Step::Survey {
+            let survey = Job::Survey {
                 service: self.rollback.service.clone(),
                 environment: self.rollback.environment.clone(),
             };
-            self.app.engine.leave(&[survey]).await?;
+            self.app.engine.enqueue(&[survey]).await?;
         }
         let round = probe::look(&self.app.http, self.service).await;
         crash::point(Point::ProofLooked);
@@ -574,21 +583,21 @@ impl Drive<'_> {
         let aim = &self.rollback.aim;
         let basis = Basis {
             survey,
-            nature: &self.provider.nature(aim.way()),
+            effects: &self.provider.effects(aim.way()),
             history,
             risks: &self.policy.risks,
         };
         Plan::draw(basis, aim, at)
     }
 
-    fn saw(&self, survey: &Survey) -> Extra {
-        Extra {
-            saw: Some((
+    fn with_survey(&self, survey: &Survey) -> SideEffects {
+        SideEffects {
+            survey: Some((
                 self.rollback.service.clone(),
                 self.rollback.environment.clone(),
                 survey.clone(),
             )),
-            ..Extra::default()
+            ..SideEffects::default()
         }
     }
 
@@ -599,19 +608,19 @@ impl Drive<'_> {
         };
         self.app
             .engine
-            .end(self.lease, Next::Retry(at, why), Extra::default())
+            .end(self.lease, Next::Retry(at, why), SideEffects::default())
             .await
     }
 
     async fn put(self, command: Command) -> Result<(), Error> {
-        self.put_with(command, Extra::default()).await
+        self.put_with(command, SideEffects::default()).await
     }
 
-    async fn put_with(self, command: Command, extra: Extra) -> Result<(), Error> {
+    async fn put_with(self, command: Command, effects: SideEffects) -> Result<(), Error> {
         let id = self.rollback.id;
         let engine = &self.app.engine;
         // Large, and in every way that a rollback is driven: kept off the stack.
-        match Box::pin(engine.complete(self.lease, id, command, &self.policy, extra)).await? {
+        match Box::pin(engine.complete(self.lease, id, command, &self.policy, effects)).await? {
             Ok(rollback) => tracing::info!(id, state = rollback.state.name(), "moved"),
             Err(refusal) => tracing::info!(id, %refusal, "did not move"),
         }

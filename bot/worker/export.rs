@@ -12,7 +12,7 @@ use minijinja::{
     value::{Enumerator, Object, ObjectRepr, Serde},
 };
 use rollback_domain::{
-    step::Format,
+    job::Format,
     timeline::{Actor, Entry},
 };
 use serde::{
@@ -70,7 +70,7 @@ pub(super) async fn write(
 ) -> Result<Written, Unwritten> {
     let db = app.engine.db.clone();
     // What is written down from here on is not in it.
-    let entries = timelines::count(&db, incident).await?;
+    let entries = timelines::entries_in(&db, incident).await?;
     let pages = Arc::new(Pages {
         db,
         runtime: Handle::current(),
@@ -191,7 +191,7 @@ impl Pages {
     fn names(&self) -> Names {
         let mut names = Names::new();
         for place in 0..self.entries {
-            let person = self.at(place, |entry| match &entry.happening.who {
+            let person = self.at(place, |entry| match &entry.event.who {
                 Actor::Person(person) => Some((person.id.clone(), person.name.clone())),
                 Actor::Bot | Actor::Platform(_) => None,
             });

@@ -1,15 +1,15 @@
-//! The one place that touches the world: lease a step, do it, complete it.
+//! The one place that touches the world: lease a job, do it, complete it.
 //!
 //! Many short ticks, never one long job. A tick reads the row, holds no transaction while it
 //! talks to the world, and ends in one transaction that stores what came of it and completes the
-//! step, or in nothing when another worker has it by now.
+//! job, or in nothing when another worker has it by now.
 
 mod act;
-mod believe;
+mod backfill;
+mod break_glass;
 mod drive;
 mod export;
-mod glass;
-mod late;
+mod last_known;
 mod modal;
 mod page;
 mod say;
@@ -17,18 +17,18 @@ mod show;
 
 use crate::{
     App,
-    engine::{Error, Extra},
+    engine::{Error, SideEffects},
     slack::Failure,
     store::{
-        steps::{self, Lease, Next},
+        jobs::{self, Lease, Next},
         within,
     },
     telemetry,
 };
 use jiff::Timestamp;
 use rollback_domain::{
-    people::{Person, Standing},
-    step::Step,
+    job::Job,
+    people::{Membership, Person},
 };
 use std::{collections::HashMap, convert::Infallible, time::Duration};
 use tokio::{
@@ -37,7 +37,7 @@ use tokio::{
     time::{Instant, timeout_at},
 };
 
-/// How many steps are done at once.
+/// How many jobs are done at once.
 const AT_ONCE: usize = 16;
 /// How long it waits when nobody rings: the net under the bell, and other replicas' work.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
@@ -55,7 +55,7 @@ const SURVEY_EVERY: Duration = Duration::from_secs(300);
 pub async fn run(app: App, mut stop: watch::Receiver<bool>) {
     let mut busy = JoinSet::new();
     let mut held = HashMap::new();
-    let hearing = steps::hear(&app.engine.db, &app.engine.bell);
+    let hearing = jobs::hear(&app.engine.db, &app.engine.bell);
     tokio::pin!(hearing);
     loop {
         if *stop.borrow() {
@@ -82,7 +82,7 @@ pub async fn run(app: App, mut stop: watch::Receiver<bool>) {
                 let task = done.as_ref().map_or_else(JoinError::id, |(id, ())| *id);
                 held.remove(&task);
                 if let Err(panic) = done {
-                    tracing::error!(%panic, "a step panicked; it is done again when its lease ends");
+                    tracing::error!(%panic, "a job panicked; it is done again when its lease ends");
                 }
             }
             changed = stop.changed() => {
@@ -101,7 +101,7 @@ pub async fn run(app: App, mut stop: watch::Receiver<bool>) {
     // Nobody is at these any more: they are free at once, and not when their leases end.
     busy.shutdown().await;
     for lease in held.values() {
-        if let Err(error) = steps::release(&app.engine.db, lease).await {
+        if let Err(error) = jobs::release(&app.engine.db, lease).await {
             tracing::warn!(%error, "a lease could not be given back; it will end");
         }
     }
@@ -120,18 +120,18 @@ pub async fn run_due(app: &App) -> usize {
     n
 }
 
-/// Does the step of this kind and key if it is due and nobody else is at it, and gives whether it
+/// Does the job of this kind and key if it is due and nobody else is at it, and gives whether it
 /// did; for a process that is there for one rollback only.
 pub async fn run_one(app: &App, kind: &str, key: &str) -> bool {
     let now = app.engine.clock.now();
-    match steps::claim_one(&app.engine.db, kind, key, now).await {
+    match jobs::claim_one(&app.engine.db, kind, key, now).await {
         Ok(Some(lease)) => {
             tick(app, lease).await;
             true
         }
         Ok(None) => false,
         Err(error) => {
-            tracing::error!(%error, "a step could not be claimed");
+            tracing::error!(%error, "a job could not be claimed");
             tokio::time::sleep(LOOK_EVERY).await;
             false
         }
@@ -141,7 +141,7 @@ pub async fn run_one(app: &App, kind: &str, key: &str) -> bool {
 async fn claim(app: &App, room: usize) -> Vec<Lease> {
     let now = app.engine.clock.now();
     let room = i64::try_from(room).unwrap_or(1);
-    match within(steps::claim(&app.engine.db, now, room)).await {
+    match within(jobs::claim(&app.engine.db, now, room)).await {
         Ok(leases) => {
             if !leases.is_empty() {
                 app.engine.health.worked();
@@ -157,34 +157,34 @@ async fn claim(app: &App, room: usize) -> Vec<Lease> {
     }
 }
 
-/// One step, in the span that says which.
+/// One job, in the span that says which.
 fn ticking(app: App, lease: Lease) -> impl Future<Output = ()> + Send + 'static {
-    let span = telemetry::step(&lease);
+    let span = telemetry::job(&lease);
     telemetry::within(span, async move { tick(&app, lease).await })
 }
 
 /// Renews a lease three times while it lasts, again and again.
 async fn keep(app: &App, lease: &Lease) -> Infallible {
     loop {
-        tokio::time::sleep(steps::lasts() / 3).await;
+        tokio::time::sleep(jobs::lasts() / 3).await;
         // The work is not broken off: what is under way to the world gets there all the same, and
         // whoever sent it knows that. Nothing new is begun, nothing of it is stored.
-        if let Ok(false) = within(steps::renew(&app.engine.db, lease)).await {
-            app.metrics.lease_lost(lease.step.kind());
+        if let Ok(false) = within(jobs::renew(&app.engine.db, lease)).await {
+            app.metrics.lease_lost(lease.job.kind());
             tracing::warn!("lost the lease while working");
         }
     }
 }
 
-/// One step, with its lease renewed while it goes on.
+/// One job, with its lease renewed while it goes on.
 async fn tick(app: &App, lease: Lease) {
-    let kind = lease.step.kind();
+    let kind = lease.job.kind();
     // Beside each other: an answer that came in time is not to wait for a slow database.
     let done = tokio::select! {
         done = perform(app, &lease) => done,
         never = keep(app, &lease) => match never {},
     };
-    app.metrics.step(kind, &done);
+    app.metrics.job(kind, &done);
     match done {
         Ok(()) => {
             app.engine.health.worked();
@@ -193,10 +193,10 @@ async fn tick(app: &App, lease: Lease) {
         // Another worker has it: what was done here changed nothing.
         Err(Error::Fenced) => tracing::warn!("fenced"),
         Err(error) => {
-            tracing::warn!(%error, "step failed");
+            tracing::warn!(%error, "job failed");
             app.engine.could_not(&error);
             let again = Next::Retry(backoff(app, lease.attempt), error.to_string());
-            if let Err(error) = app.engine.end(&lease, again, Extra::default()).await {
+            if let Err(error) = app.engine.end(&lease, again, SideEffects::default()).await {
                 tracing::warn!(%error, "and could not be put back; its lease will end");
             }
         }
@@ -205,42 +205,49 @@ async fn tick(app: &App, lease: Lease) {
 
 /// One `match`, one function each.
 async fn perform(app: &App, lease: &Lease) -> Result<(), Error> {
-    match &lease.step {
-        Step::Drive { rollback } => drive::drive(app, lease, *rollback).await,
-        Step::Act { .. } => act::act(app, lease).await,
-        Step::Forged { .. } => act::forged(app, lease).await,
-        Step::Tend { .. } => act::tend(app, lease).await,
-        Step::Glass { rollback } => glass::message(app, lease, *rollback).await,
-        Step::Review { rollback } => glass::review(app, lease, *rollback).await,
-        Step::Page { rollback, page } => page::page(app, lease, *rollback, page).await,
-        Step::Roster { source } => show::roster(app, lease, source).await,
-        Step::Card { rollback } => say::card(app, lease, *rollback).await,
-        Step::Outcome { rollback } => say::outcome(app, lease, *rollback).await,
-        Step::Tell { .. } => say::tell(app, lease).await,
-        Step::Post { .. } => say::post(app, lease).await,
-        Step::Late { channel } => Box::pin(late::late(app, lease, channel)).await,
-        Step::Export { .. } => say::export(app, lease).await,
-        Step::Modal { .. } => modal::open(app, lease).await,
-        Step::Show { .. } => show::show(app, lease).await,
-        Step::Survey {
+    match &lease.job {
+        Job::Advance { rollback } => drive::drive(app, lease, *rollback).await,
+        Job::Act { .. } => act::act(app, lease).await,
+        Job::RejectForged { .. } => act::forged(app, lease).await,
+        Job::ServiceAction { .. } => act::service_action(app, lease).await,
+        Job::BreakGlassMessage { rollback } => break_glass::message(app, lease, *rollback).await,
+        Job::RequestReview { rollback } => break_glass::review(app, lease, *rollback).await,
+        Job::Page { rollback, page } => page::page(app, lease, *rollback, page).await,
+        Job::RefreshRoster { source } => show::roster(app, lease, source).await,
+        Job::Card { rollback } => say::card(app, lease, *rollback).await,
+        Job::AnnounceOutcome { rollback } => say::outcome(app, lease, *rollback).await,
+        Job::Notify { .. } => say::tell(app, lease).await,
+        Job::Post { .. } => say::post(app, lease).await,
+        Job::Backfill { channel } => Box::pin(backfill::backfill(app, lease, channel)).await,
+        Job::Export { .. } => say::export(app, lease).await,
+        Job::Modal { .. } => modal::open(app, lease).await,
+        Job::Query { .. } => show::query(app, lease).await,
+        Job::Survey {
             service,
             environment,
         } => show::survey(app, lease, service, environment).await,
-        Step::Standings => believe::standings(app, lease).await,
+        Job::RefreshMemberships => last_known::memberships(app, lease).await,
     }
 }
 
 /// Has every platform read for the board, and every source of roles for the cards, from now on.
 pub async fn survey_all(app: &App) -> Result<(), Error> {
-    let platforms = app.config.services.iter().map(|service| Step::Survey {
+    let platforms = app.config.services.iter().map(|service| Job::Survey {
         service: service.name.clone(),
         environment: service.environment.clone(),
     });
-    let sources = app.config.sources().into_iter().map(|source| Step::Roster {
-        source: source.clone(),
-    });
-    let steps: Vec<Step> = platforms.chain(sources).chain([Step::Standings]).collect();
-    app.engine.leave(&steps).await
+    let sources = app
+        .config
+        .sources()
+        .into_iter()
+        .map(|source| Job::RefreshRoster {
+            source: source.clone(),
+        });
+    let jobs: Vec<Job> = platforms
+        .chain(sources)
+        .chain([Job::RefreshMemberships])
+        .collect();
+    app.engine.enqueue(&jobs).await
 }
 
 /// When to try again after so many attempts: 0.5 s, doubled, at most a minute.
@@ -268,23 +275,23 @@ fn after_failure(app: &App, lease: &Lease, failure: &Failure) -> Next {
     Next::Retry(at, failure.to_string())
 }
 
-/// How long a step has been tried without getting anywhere.
+/// How long a job has been tried without getting anywhere.
 fn tried_for(app: &App, lease: &Lease) -> Duration {
     let since = app.engine.clock.now().duration_since(lease.wanted_at);
     Duration::try_from(since).unwrap_or_default()
 }
 
 /// What a person is to Slack, read now, and the person with the name Slack has for them.
-async fn standing(app: &App, person: &Person) -> Result<(Standing, Person), Failure> {
-    let (standing, person) = asked(app, person).await?;
-    believe::remember(app, &person, &standing).await;
-    Ok((standing, person))
+async fn membership(app: &App, person: &Person) -> Result<(Membership, Person), Failure> {
+    let (membership, person) = asked(app, person).await?;
+    last_known::remember(app, &person, &membership).await;
+    Ok((membership, person))
 }
 
 /// The same, not remembered.
-async fn asked(app: &App, person: &Person) -> Result<(Standing, Person), Failure> {
+async fn asked(app: &App, person: &Person) -> Result<(Membership, Person), Failure> {
     let team = app.team().await?;
-    let (standing, name) = app.slack.standing(&person.id, team.as_deref()).await?;
+    let (membership, name) = app.slack.membership(&person.id, team.as_deref()).await?;
     let name = name.unwrap_or_else(|| person.name.clone());
-    Ok((standing, Person::new(person.id.clone(), name)))
+    Ok((membership, Person::new(person.id.clone(), name)))
 }

@@ -4,18 +4,18 @@ use super::say::{To, refuse, whisper};
 use crate::{
     App,
     crash::{self, Point},
-    engine::{Error, Extra},
+    engine::{Error, SideEffects},
     roster,
     slack::{Words, modal},
     store::{
+        jobs::{Lease, Next},
         rollbacks,
-        steps::{Lease, Next},
     },
 };
 use rollback_domain::{
     authority::Roster,
+    job::{Form, Job},
     refusal::{Refusal, Source},
-    step::{Form, Step},
 };
 use std::time::Duration;
 
@@ -24,7 +24,7 @@ const TRIGGER_LIVES: Duration = Duration::from_secs(3);
 
 /// Opens and fills it.
 pub(super) async fn open(app: &App, lease: &Lease) -> Result<(), Error> {
-    let Step::Modal {
+    let Job::Modal {
         form,
         reply_to,
         rollback,
@@ -35,14 +35,17 @@ pub(super) async fn open(app: &App, lease: &Lease) -> Result<(), Error> {
         clicked_at,
         said,
         id,
-    } = &lease.step
+    } = &lease.job
     else {
         return Ok(());
     };
     // A second attempt finds it open, and perhaps saved by now, or Slack's trigger gone. Only the
     // one for another target still has to be filled.
     if lease.attempt > 1 && *form != Form::Target {
-        return app.engine.end(lease, Next::Done, Extra::default()).await;
+        return app
+            .engine
+            .end(lease, Next::Done, SideEffects::default())
+            .await;
     }
     let tell = async |text: &str| {
         whisper(
@@ -97,7 +100,7 @@ pub(super) async fn open(app: &App, lease: &Lease) -> Result<(), Error> {
         (Form::Object, Some(_)) => modal::object(&about, id, &found),
         (Form::BreakGlass, Some(policy)) => {
             let roles = service.map_or_else(Vec::new, |service| app.config.roles_of(service));
-            let roster = roster::known(app, &roles).await?;
+            let roster = roster::last_known(app, &roles).await?;
             let case = found.case(&policy, &roster);
             if !case.rule.break_glass {
                 let refusal = Refusal::NoBreakGlass {
@@ -132,7 +135,10 @@ pub(super) async fn open(app: &App, lease: &Lease) -> Result<(), Error> {
         }
     }
     if *form != Form::Target {
-        return app.engine.end(lease, Next::Done, Extra::default()).await;
+        return app
+            .engine
+            .end(lease, Next::Done, SideEffects::default())
+            .await;
     }
     let view = match service.and_then(|service| app.provider(service)) {
         None => modal::failed(
@@ -142,9 +148,7 @@ pub(super) async fn open(app: &App, lease: &Lease) -> Result<(), Error> {
         ),
         Some(provider) => match provider.survey().await {
             Ok(survey) => modal::choices(&about, id, &found, &survey, now),
-            Err(trouble) => {
-                modal::failed(&about, id, &format!("{trouble} Close this and try again."))
-            }
+            Err(error) => modal::failed(&about, id, &format!("{error} Close this and try again.")),
         },
     };
     if let Err(failure) = app.slack.update_view(id, &view).await {
@@ -154,5 +158,7 @@ pub(super) async fn open(app: &App, lease: &Lease) -> Result<(), Error> {
         // Closed by now, or Slack is down: the card is still there.
         tracing::info!(%failure, "the modal could not be filled");
     }
-    app.engine.end(lease, Next::Done, Extra::default()).await
+    app.engine
+        .end(lease, Next::Done, SideEffects::default())
+        .await
 }

@@ -4,18 +4,18 @@ use super::{backoff, later, say::LATE_AFTER, tried_for};
 use crate::{
     App,
     crash::{self, Point},
-    engine::{Error, Extra},
-    pagerduty::Trouble,
+    engine::{Error, SideEffects},
+    pagerduty::PagerDutyError,
     store::{
+        jobs::{Lease, Next},
         rollbacks,
-        steps::{Lease, Next},
     },
 };
 use rollback_domain::{
+    job::Job,
     refusal::Source,
-    rollback::{Page, Rollback, Spoken},
-    step::Step,
-    timeline::{Actor, Happening, Kind},
+    rollback::{Message, Page, Rollback},
+    timeline::{Actor, Kind, TimelineEvent},
 };
 use serde_json::json;
 use std::time::Duration;
@@ -26,12 +26,18 @@ const SAID_BY: Duration = Duration::from_secs(5);
 /// Pages somebody, or takes a page back. The key makes it one page however often it is sent.
 pub(super) async fn page(app: &App, lease: &Lease, id: u64, page: &Page) -> Result<(), Error> {
     let Some(rollback) = rollbacks::get(&app.engine.db, id).await? else {
-        return app.engine.end(lease, Next::Done, Extra::default()).await;
+        return app
+            .engine
+            .end(lease, Next::Done, SideEffects::default())
+            .await;
     };
     let here = app.config.server.public_url.host_str().unwrap_or("here");
     let named = |key: &str| format!("rollback-bot:{here}:{key}");
     let Some(pagerduty) = &app.pagerduty else {
-        return app.engine.end(lease, Next::Done, Extra::default()).await;
+        return app
+            .engine
+            .end(lease, Next::Done, SideEffects::default())
+            .await;
     };
     // PagerDuty shows when it was told, not when somebody was needed.
     let since = lease.wanted_at.strftime("%H:%M UTC");
@@ -41,7 +47,10 @@ pub(super) async fn page(app: &App, lease: &Lease, id: u64, page: &Page) -> Resu
     let sent = match page {
         // By now it may not be needed any more: the page that takes it back may be out already.
         Page::Trigger { key, .. } if !is_wanted(&rollback, key) => {
-            return app.engine.end(lease, Next::Done, Extra::default()).await;
+            return app
+                .engine
+                .end(lease, Next::Done, SideEffects::default())
+                .await;
         }
         Page::Trigger { key, summary } => {
             let details = json!({
@@ -64,7 +73,10 @@ pub(super) async fn page(app: &App, lease: &Lease, id: u64, page: &Page) -> Resu
         }
         // By now somebody is needed again, and it is the same page.
         Page::Resolve { key } if is_wanted(&rollback, key) => {
-            return app.engine.end(lease, Next::Done, Extra::default()).await;
+            return app
+                .engine
+                .end(lease, Next::Done, SideEffects::default())
+                .await;
         }
         Page::Resolve { key } => pagerduty.resolve(&named(key)).await,
     };
@@ -73,9 +85,9 @@ pub(super) async fn page(app: &App, lease: &Lease, id: u64, page: &Page) -> Resu
     let now = app.engine.clock.now();
     match sent {
         Ok(()) => {
-            let mut extra = Extra::default();
+            let mut effects = SideEffects::default();
             if let (Page::Trigger { .. }, Some(_)) = (page, &late) {
-                let happening = Happening {
+                let event = TimelineEvent {
                     at: now,
                     who: Actor::Bot,
                     source: Source::Bot,
@@ -83,7 +95,7 @@ pub(super) async fn page(app: &App, lease: &Lease, id: u64, page: &Page) -> Resu
                     text: format!("PagerDuty took the page that was to be sent at {since}"),
                     rollback: Some(id),
                 };
-                extra.happened = Some((rollback.incident, happening));
+                effects.event = Some((rollback.incident, event));
             }
             // Decided while it was being sent: what takes it back may have been there first.
             let by_now = rollbacks::get(&app.engine.db, id).await?;
@@ -91,22 +103,22 @@ pub(super) async fn page(app: &App, lease: &Lease, id: u64, page: &Page) -> Resu
                 && !by_now.is_some_and(|rollback| is_wanted(&rollback, key))
             {
                 let page = Page::Resolve { key: key.clone() };
-                extra.steps.push((Step::Page { rollback: id, page }, now));
+                effects.jobs.push((Job::Page { rollback: id, page }, now));
             }
-            app.engine.end(lease, Next::Done, extra).await?;
+            app.engine.end(lease, Next::Done, effects).await?;
             crash::point(Point::PageStored);
             Ok(())
         }
-        Err(Trouble::Never(why)) => {
+        Err(PagerDutyError::Never(why)) => {
             tracing::error!(id, why, "PagerDuty will not take this page");
-            let (text, spoken) = match page {
+            let (text, message) = match page {
                 Page::Trigger { key, .. } => {
                     let text = format!("PagerDuty could not be told, nobody was paged: {why}");
-                    let post = Step::Post {
+                    let post = Job::Post {
                         channel: rollback.channel.clone(),
                         thread: None,
                         under: None,
-                        spoken: Spoken::Text(format!(
+                        message: Message::Text(format!(
                             "PagerDuty could not be told of RB-{id}, so nobody was paged: {why}. `/rollback contacts` says who can help."
                         )),
                         id: format!("{key}:refused"),
@@ -115,7 +127,7 @@ pub(super) async fn page(app: &App, lease: &Lease, id: u64, page: &Page) -> Resu
                 }
                 Page::Resolve { .. } => (format!("the page could not be taken back: {why}"), None),
             };
-            let happening = Happening {
+            let event = TimelineEvent {
                 at: now,
                 who: Actor::Bot,
                 source: Source::Bot,
@@ -123,21 +135,21 @@ pub(super) async fn page(app: &App, lease: &Lease, id: u64, page: &Page) -> Resu
                 text,
                 rollback: Some(id),
             };
-            let extra = Extra {
-                happened: Some((rollback.incident, happening)),
+            let effects = SideEffects {
+                event: Some((rollback.incident, event)),
                 // Not before the words that say whom it asks.
-                steps: spoken
+                jobs: message
                     .map(|post| (post, later(app, SAID_BY)))
                     .into_iter()
                     .collect(),
-                ..Extra::default()
+                ..SideEffects::default()
             };
-            app.engine.end(lease, Next::Done, extra).await
+            app.engine.end(lease, Next::Done, effects).await
         }
-        Err(Trouble::Later { why, after }) => {
+        Err(PagerDutyError::Later { why, after }) => {
             let at = after.map_or_else(|| backoff(app, lease.attempt), |after| later(app, after));
             app.engine
-                .end(lease, Next::Retry(at, why), Extra::default())
+                .end(lease, Next::Retry(at, why), SideEffects::default())
                 .await
         }
     }
@@ -147,6 +159,9 @@ pub(super) async fn page(app: &App, lease: &Lease, id: u64, page: &Page) -> Resu
 fn is_wanted(rollback: &Rollback, key: &str) -> bool {
     match key.ends_with(":approval") {
         true => rollback.waiting.paged,
-        false => rollback.glass.as_ref().is_some_and(|glass| glass.paged),
+        false => rollback
+            .break_glass
+            .as_ref()
+            .is_some_and(|break_glass| break_glass.paged),
     }
 }

@@ -3,28 +3,28 @@
 use super::{
     after_failure,
     export::{self, Unwritten},
-    later, standing, tried_for,
+    later, membership, tried_for,
 };
 use crate::{
     App,
     crash::{self, Point},
-    engine::{Error, Extra, refused},
+    engine::{Error, SideEffects, refused},
     slack::{Failure, Words, blocks, card},
     store::{
+        jobs::{Lease, Next},
         messages::{self, Sent},
-        missed::{self, Change, Missed, What},
         replies::{self, Reply},
         rollbacks,
-        steps::{Lease, Next},
+        undelivered::{self, Change, Missed, What},
     },
     telemetry,
 };
 use rollback_domain::{
-    people::{Person, Standing},
+    job::{Format, Job},
+    people::{Membership, Person},
     refusal::{Refusal, Source},
-    rollback::{Rollback, Spoken, State},
-    step::{Format, Step},
-    timeline::{Actor, Happening, Kind},
+    rollback::{Message, Rollback, State},
+    timeline::{Actor, Kind, TimelineEvent},
 };
 use std::time::Duration;
 
@@ -43,13 +43,19 @@ const EXPORT_TRIES: i64 = 10;
 /// Brings the card to the present state: posts it once, then edits it.
 pub(super) async fn card(app: &App, lease: &Lease, id: u64) -> Result<(), Error> {
     let Some(rollback) = rollbacks::get(&app.engine.db, id).await? else {
-        return app.engine.end(lease, Next::Done, Extra::default()).await;
+        return app
+            .engine
+            .end(lease, Next::Done, SideEffects::default())
+            .await;
     };
     let key = card_key(id);
     let sent = messages::get(&app.engine.db, &key).await?;
     // Without a plan there is nothing to decide on; the requester is told alone.
     if rollback.plan.is_none() || sent.revision >= rollback.revision {
-        return app.engine.end(lease, Next::Done, Extra::default()).await;
+        return app
+            .engine
+            .end(lease, Next::Done, SideEffects::default())
+            .await;
     }
     let authority = app.authority(&rollback).await?;
     let mut words = card::card(&rollback, authority.as_ref(), app.engine.clock.now());
@@ -65,20 +71,29 @@ pub(super) async fn card(app: &App, lease: &Lease, id: u64) -> Result<(), Error>
 /// Tells the channel how it ended, once.
 pub(super) async fn outcome(app: &App, lease: &Lease, id: u64) -> Result<(), Error> {
     let Some(rollback) = rollbacks::get(&app.engine.db, id).await? else {
-        return app.engine.end(lease, Next::Done, Extra::default()).await;
+        return app
+            .engine
+            .end(lease, Next::Done, SideEffects::default())
+            .await;
     };
     // One message for each way it turned out.
     let key = format!("RB-{id}:outcome:{}", rollback.word());
     let sent = messages::get(&app.engine.db, &key).await?;
     if sent.ts.is_some() {
-        return app.engine.end(lease, Next::Done, Extra::default()).await;
+        return app
+            .engine
+            .end(lease, Next::Done, SideEffects::default())
+            .await;
     }
     let words = match app.templates.outcome(&rollback) {
         Ok(words) => words,
         Err(error) => {
             // Rendered at start-up, so only a value can be at fault: the card still tells it.
             tracing::error!(id, %error, "the outcome could not be rendered");
-            return app.engine.end(lease, Next::Done, Extra::default()).await;
+            return app
+                .engine
+                .end(lease, Next::Done, SideEffects::default())
+                .await;
         }
     };
     if is_missed(app, lease, &rollback.channel).await? {
@@ -90,10 +105,10 @@ pub(super) async fn outcome(app: &App, lease: &Lease, id: u64) -> Result<(), Err
 /// Whether something is too late to be said by itself, or has to stand behind what is.
 async fn is_missed(app: &App, lease: &Lease, channel: &str) -> Result<bool, Error> {
     let late = lease.failed && tried_for(app, lease) > LATE_AFTER;
-    Ok(late || missed::any(&app.engine.db, channel).await?)
+    Ok(late || undelivered::any(&app.engine.db, channel).await?)
 }
 
-/// Leaves what a step was to say to the one message that tells what a channel has missed.
+/// Leaves what a job was to say to the one message that tells what a channel has missed.
 async fn miss(
     app: &App,
     lease: &Lease,
@@ -101,21 +116,21 @@ async fn miss(
     key: &str,
     text: Option<String>,
 ) -> Result<(), Error> {
-    let missed = Missed {
+    let undelivered = Missed {
         key: key.to_owned(),
         at: lease.wanted_at,
         tried: lease.attempt > 1,
         batch: None,
         what: What {
-            step: lease.step.clone(),
+            job: lease.job.clone(),
             text,
         },
     };
-    let extra = Extra {
-        missed: Some((channel.to_owned(), Change::More(Box::new(missed)))),
-        ..Extra::default()
+    let effects = SideEffects {
+        undelivered: Some((channel.to_owned(), Change::More(Box::new(undelivered)))),
+        ..SideEffects::default()
     };
-    app.engine.end(lease, Next::Done, extra).await
+    app.engine.end(lease, Next::Done, effects).await
 }
 
 /// Posts or edits one message of a rollback.
@@ -128,15 +143,15 @@ pub(super) async fn put(
     words: Words,
     sent: Sent,
 ) -> Result<(), Error> {
-    telemetry::incident(rollback);
+    telemetry::record_incident(rollback);
     let channel = &rollback.channel;
     let now = app.engine.clock.now();
     let soonest = sent.at.checked_add(EDIT_EVERY).unwrap_or(now);
     if sent.ts.is_some() && now < soonest {
         let next = Next::Wait(soonest);
-        return app.engine.end(lease, next, Extra::default()).await;
+        return app.engine.end(lease, next, SideEffects::default()).await;
     }
-    let (before, after) = crash::around(&lease.step, sent.ts.is_some());
+    let (before, after) = crash::around(&lease.job, sent.ts.is_some());
     crash::point(before);
     let result = match &sent.ts {
         Some(ts) => match edit(app, lease, channel, ts, &words).await {
@@ -158,46 +173,46 @@ pub(super) async fn put(
                 revision,
                 at: now,
             };
-            let extra = Extra {
+            let effects = SideEffects {
                 sent: Some((key.to_owned(), channel.clone(), now)),
-                ..Extra::default()
+                ..SideEffects::default()
             };
-            let ended = app.engine.end(lease, next, extra).await;
+            let ended = app.engine.end(lease, next, effects).await;
             if sent.ts.is_some() {
-                doubt(app, lease, key, &ended).await?;
+                invalidate(app, lease, key, &ended).await?;
             }
             ended?;
-            crash::point(match lease.step {
-                Step::Outcome { .. } => Point::OutcomeStored,
+            crash::point(match lease.job {
+                Job::AnnounceOutcome { .. } => Point::OutcomeStored,
                 _ => Point::CardStored,
             });
             Ok(())
         }
         Err(Failure::Never(code)) if sent.ts.is_none() && !rollback.state.is_ended() => {
             // Perhaps somebody invites the bot: the card is tried again, the requester told once.
-            let mut extra = Extra::default();
+            let mut effects = SideEffects::default();
             if key == card_key(rollback.id)
                 && lease.attempt == 1
                 && matches!(code.as_str(), "not_in_channel" | "channel_not_found")
             {
-                let tell = Step::Tell {
+                let tell = Job::Notify {
                     channel: channel.clone(),
                     person: rollback.requester.id.clone(),
                     thread: None,
                     reply_to: rollback.reply_to.clone(),
-                    spoken: Spoken::Text(format!(
+                    message: Message::Text(format!(
                         "I cannot post the card of RB-{} here (Slack says {code}). Invite me with /invite @rollback and it appears.",
                         rollback.id
                     )),
                     id: format!("RB-{}:cannot-post", rollback.id),
                 };
-                extra.steps.push((tell, now));
+                effects.jobs.push((tell, now));
             }
             app.engine
                 .end(
                     lease,
                     Next::Retry(later(app, Duration::from_secs(15)), code),
-                    extra,
+                    effects,
                 )
                 .await
         }
@@ -208,40 +223,42 @@ pub(super) async fn put(
                 revision: 0,
                 at: now,
             };
-            let extra = Extra {
+            let effects = SideEffects {
                 sent: Some((key.to_owned(), channel.clone(), gone)),
-                ..Extra::default()
+                ..SideEffects::default()
             };
             app.engine
-                .end(lease, Next::At(later(app, POST_AGAIN)), extra)
+                .end(lease, Next::At(later(app, POST_AGAIN)), effects)
                 .await
         }
         Err(Failure::Never(code)) => {
             tracing::warn!(key, code, "Slack will not take this message");
-            app.engine.end(lease, Next::Done, Extra::default()).await
+            app.engine
+                .end(lease, Next::Done, SideEffects::default())
+                .await
         }
         Err(failure) => {
             let next = after_failure(app, lease, &failure);
-            let ended = app.engine.end(lease, next, Extra::default()).await;
+            let ended = app.engine.end(lease, next, SideEffects::default()).await;
             // It may be edited all the same.
             if sent.ts.is_some() && matches!(failure, Failure::Lost(_)) {
-                doubt(app, lease, key, &ended).await?;
+                invalidate(app, lease, key, &ended).await?;
             }
             ended
         }
     }
 }
 
-/// What was edited by somebody who had lost the step is brought right again.
-async fn doubt(
+/// What was edited by somebody who had lost the job is brought right again.
+async fn invalidate(
     app: &App,
     lease: &Lease,
     key: &str,
     ended: &Result<(), Error>,
 ) -> Result<(), Error> {
     if matches!(ended, Err(Error::Fenced)) {
-        tracing::warn!(key, "edited after somebody else had the step; done again");
-        app.engine.doubt(key, &lease.step).await?;
+        tracing::warn!(key, "edited after somebody else had the job; done again");
+        app.engine.invalidate(key, &lease.job).await?;
     }
     Ok(())
 }
@@ -299,18 +316,18 @@ async fn post_once(
 
 /// Tells one person something: by the address that came with what they did, else in the channel.
 pub(super) async fn tell(app: &App, lease: &Lease) -> Result<(), Error> {
-    let Step::Tell {
+    let Job::Notify {
         channel,
         person,
         thread,
         reply_to,
-        spoken,
+        message,
         ..
-    } = &lease.step
+    } = &lease.job
     else {
         return Ok(());
     };
-    let words = Words::plain(blocks::spoken(spoken));
+    let words = Words::plain(blocks::message(message));
     whisper(
         app,
         lease,
@@ -332,7 +349,7 @@ pub(super) struct To<'a> {
     pub(super) reply_to: Option<&'a str>,
 }
 
-/// Tells one person no, writes that into the channel's timeline, and ends the step.
+/// Tells one person no, writes that into the channel's timeline, and ends the job.
 pub(super) async fn refuse(
     app: &App,
     lease: &Lease,
@@ -342,24 +359,24 @@ pub(super) async fn refuse(
     refusal: &Refusal,
 ) -> Result<(), Error> {
     let now = app.engine.clock.now();
-    let tell = Step::Tell {
+    let tell = Job::Notify {
         channel: to.channel.to_owned(),
         person: to.person.id.clone(),
         thread: to.thread.map(str::to_owned),
         reply_to: to.reply_to.map(str::to_owned),
-        spoken: Spoken::from(refusal),
-        id: format!("refused:{}:{}", lease.step.kind(), lease.step.key()),
+        message: Message::from(refusal),
+        id: format!("refused:{}:{}", lease.job.kind(), lease.job.key()),
     };
-    let happening = refused(to.person, source, verb, refusal, None, now);
-    let extra = Extra {
-        recorded: Some((to.channel.to_owned(), happening)),
-        steps: vec![(tell, now)],
-        ..Extra::default()
+    let event = refused(to.person, source, verb, refusal, None, now);
+    let effects = SideEffects {
+        recorded: Some((to.channel.to_owned(), event)),
+        jobs: vec![(tell, now)],
+        ..SideEffects::default()
     };
-    app.engine.end(lease, Next::Done, extra).await
+    app.engine.end(lease, Next::Done, effects).await
 }
 
-/// Says something to one person and ends the step.
+/// Says something to one person and ends the job.
 pub(super) async fn whisper(
     app: &App,
     lease: &Lease,
@@ -376,15 +393,18 @@ pub(super) async fn whisper(
             text: blocks::plainly(&words.text),
             ..Reply::default()
         };
-        let extra = Extra {
+        let effects = SideEffects {
             reply: Some((address.to_owned(), reply)),
-            ..Extra::default()
+            ..SideEffects::default()
         };
-        return app.engine.end(lease, Next::Done, extra).await;
+        return app.engine.end(lease, Next::Done, effects).await;
     }
     if lease.failed && tried_for(app, lease) > TELL_WITHIN {
         tracing::warn!(person, "somebody could not be told in time");
-        return app.engine.end(lease, Next::Done, Extra::default()).await;
+        return app
+            .engine
+            .end(lease, Next::Done, SideEffects::default())
+            .await;
     }
     let mut result = Err(Failure::Never("no_response_url".into()));
     if let Some(reply_to) = reply_to.filter(|address| !replies::is_ours(address)) {
@@ -402,18 +422,18 @@ pub(super) async fn whisper(
         }
         Err(failure) => after_failure(app, lease, &failure),
     };
-    app.engine.end(lease, next, Extra::default()).await
+    app.engine.end(lease, next, SideEffects::default()).await
 }
 
 /// Says something where everybody sees it.
 pub(super) async fn post(app: &App, lease: &Lease) -> Result<(), Error> {
-    let Step::Post {
+    let Job::Post {
         channel,
         thread,
         under,
-        spoken,
+        message,
         id,
-    } = &lease.step
+    } = &lease.job
     else {
         return Ok(());
     };
@@ -434,9 +454,9 @@ pub(super) async fn post(app: &App, lease: &Lease) -> Result<(), Error> {
             later(app, Duration::from_secs(5)),
             "the card is not posted yet".into(),
         );
-        return app.engine.end(lease, next, Extra::default()).await;
+        return app.engine.end(lease, next, SideEffects::default()).await;
     }
-    let words = Words::plain(blocks::spoken(spoken));
+    let words = Words::plain(blocks::message(message));
     crash::point(Point::PostUnposted);
     let posted = post_once(app, lease, channel, thread.as_deref(), &words, id).await;
     crash::point(Point::PostPosted);
@@ -447,19 +467,25 @@ pub(super) async fn post(app: &App, lease: &Lease) -> Result<(), Error> {
                 revision: 1,
                 at: now,
             };
-            let extra = Extra {
+            let effects = SideEffects {
                 sent: Some((id.clone(), channel.clone(), sent)),
-                ..Extra::default()
+                ..SideEffects::default()
             };
-            app.engine.end(lease, Next::Done, extra).await
+            app.engine.end(lease, Next::Done, effects).await
         }
         Err(Failure::Never(code)) => {
             tracing::warn!(channel, code, "a post was refused by Slack");
-            app.engine.end(lease, Next::Done, Extra::default()).await
+            app.engine
+                .end(lease, Next::Done, SideEffects::default())
+                .await
         }
         Err(failure) => {
             app.engine
-                .end(lease, after_failure(app, lease, &failure), Extra::default())
+                .end(
+                    lease,
+                    after_failure(app, lease, &failure),
+                    SideEffects::default(),
+                )
                 .await
         }
     }
@@ -467,7 +493,7 @@ pub(super) async fn post(app: &App, lease: &Lease) -> Result<(), Error> {
 
 /// Uploads a timeline: into the thread it was asked for in, else under the card.
 pub(super) async fn export(app: &App, lease: &Lease) -> Result<(), Error> {
-    let Step::Export {
+    let Job::Export {
         incident,
         format,
         channel,
@@ -475,22 +501,26 @@ pub(super) async fn export(app: &App, lease: &Lease) -> Result<(), Error> {
         thread,
         asked_by,
         id,
-    } = &lease.step
+    } = &lease.job
     else {
         return Ok(());
     };
     if let Some(person) = asked_by {
-        let standing = match standing(app, person).await {
-            Ok((standing, _)) => standing,
-            Err(Failure::Never(code)) => Standing::Unreadable(code),
+        let membership = match membership(app, person).await {
+            Ok((membership, _)) => membership,
+            Err(Failure::Never(code)) => Membership::Unreadable(code),
             Err(failure) => {
                 return app
                     .engine
-                    .end(lease, after_failure(app, lease, &failure), Extra::default())
+                    .end(
+                        lease,
+                        after_failure(app, lease, &failure),
+                        SideEffects::default(),
+                    )
                     .await;
             }
         };
-        if let Err(refusal) = standing.admit() {
+        if let Err(refusal) = membership.admit() {
             let to = To {
                 channel,
                 person,
@@ -509,7 +539,7 @@ pub(super) async fn export(app: &App, lease: &Lease) -> Result<(), Error> {
             later(app, Duration::from_secs(5)),
             "the card is not posted yet".into(),
         );
-        return app.engine.end(lease, next, Extra::default()).await;
+        return app.engine.end(lease, next, SideEffects::default()).await;
     }
     let thread = thread.clone().or(card);
     let now = app.engine.clock.now();
@@ -577,7 +607,7 @@ pub(super) async fn export(app: &App, lease: &Lease) -> Result<(), Error> {
     };
     match uploaded {
         Ok(()) => {
-            let happening = Happening {
+            let event = TimelineEvent {
                 at: now,
                 who: asked_by.clone().map_or(Actor::Bot, Actor::Person),
                 source: Source::Bot,
@@ -585,21 +615,27 @@ pub(super) async fn export(app: &App, lease: &Lease) -> Result<(), Error> {
                 text: format!("exported {name}, {} entries, {size} bytes", entries),
                 rollback: *rollback,
             };
-            let extra = Extra {
-                happened: Some((*incident, happening)),
-                ..Extra::default()
+            let effects = SideEffects {
+                event: Some((*incident, event)),
+                ..SideEffects::default()
             };
-            app.engine.end(lease, Next::Done, extra).await?;
+            app.engine.end(lease, Next::Done, effects).await?;
             crash::point(Point::ExportStored);
             Ok(())
         }
         Err(Failure::Never(code)) => {
             tracing::warn!(channel, code, "Slack will not take the export");
-            app.engine.end(lease, Next::Done, Extra::default()).await
+            app.engine
+                .end(lease, Next::Done, SideEffects::default())
+                .await
         }
         Err(failure) => {
             app.engine
-                .end(lease, after_failure(app, lease, &failure), Extra::default())
+                .end(
+                    lease,
+                    after_failure(app, lease, &failure),
+                    SideEffects::default(),
+                )
                 .await
         }
     }
@@ -618,24 +654,24 @@ async fn not_written(
     // The disk may have room again; a template and a size stay as they are.
     if matches!(unwritten, Unwritten::Disk(_)) && lease.attempt < EXPORT_TRIES {
         let next = Next::Retry(later(app, Duration::from_secs(60)), unwritten.to_string());
-        return app.engine.end(lease, next, Extra::default()).await;
+        return app.engine.end(lease, next, SideEffects::default()).await;
     }
-    let tell = asked_by.map(|person| Step::Tell {
+    let tell = asked_by.map(|person| Job::Notify {
         channel: channel.to_owned(),
         person: person.id.clone(),
         thread: None,
         reply_to: None,
-        spoken: Spoken::Text(format!(
+        message: Message::Text(format!(
             "The timeline of INC-{incident} could not be put into a file: {unwritten}. Nothing was uploaded. Whoever runs me finds it in the log; the entries are in the database, in the table `timeline`."
         )),
-        id: format!("unwritten:{}", lease.step.key()),
+        id: format!("unwritten:{}", lease.job.key()),
     });
     let now = app.engine.clock.now();
-    let extra = Extra {
-        steps: tell.map(|tell| (tell, now)).into_iter().collect(),
-        ..Extra::default()
+    let effects = SideEffects {
+        jobs: tell.map(|tell| (tell, now)).into_iter().collect(),
+        ..SideEffects::default()
     };
-    app.engine.end(lease, Next::Done, extra).await
+    app.engine.end(lease, Next::Done, effects).await
 }
 
 /// The card's message.

@@ -1,13 +1,12 @@
 //! Reading platforms and roles: for somebody who only looks, for the board, and for the cards.
 
 use super::{
-    SURVEY_EVERY, backoff, later,
+    SURVEY_EVERY, backoff, later, membership,
     say::{To, refuse, whisper},
-    standing,
 };
 use crate::{
     App,
-    engine::{Error, Extra},
+    engine::{Error, SideEffects},
     roster,
     slack::{
         Words,
@@ -15,26 +14,26 @@ use crate::{
         card,
     },
     store::{
+        jobs::{Lease, Next},
         rollbacks,
-        steps::{Lease, Next},
     },
 };
 use rollback_domain::{
     authority::{self, Case},
     grammar::About,
-    people::{Person, Standing},
+    job::{Job, Query},
+    people::{Membership, Person},
     plan::{Basis, Plan},
     refusal::{Refusal, Source, sentence},
-    release::{Survey, Trouble},
+    release::{ProviderError, Survey},
     rollback::State,
-    step::{Show, Step},
 };
 use std::time::Duration;
 
 /// Shows one person a plan or the list of releases.
-pub(super) async fn show(app: &App, lease: &Lease) -> Result<(), Error> {
-    let Step::Show {
-        show,
+pub(super) async fn query(app: &App, lease: &Lease) -> Result<(), Error> {
+    let Job::Query {
+        query,
         service,
         environment,
         person,
@@ -42,7 +41,7 @@ pub(super) async fn show(app: &App, lease: &Lease) -> Result<(), Error> {
         thread,
         reply_to,
         ..
-    } = &lease.step
+    } = &lease.job
     else {
         return Ok(());
     };
@@ -64,39 +63,39 @@ pub(super) async fn show(app: &App, lease: &Lease) -> Result<(), Error> {
         )
         .await
     };
-    let verb = match show {
-        Show::Plan { .. } => "plan",
-        Show::List => "list",
-        Show::Who { .. } => "ask who",
-        Show::Why { .. } => "ask why",
+    let verb = match query {
+        Query::Plan { .. } => "plan",
+        Query::List => "list",
+        Query::Who { .. } => "ask who",
+        Query::Why { .. } => "ask why",
     };
     let no = async |refusal: &Refusal| refuse(app, lease, to, Source::Command, verb, refusal).await;
-    let standing = match standing(app, person).await {
-        Ok((standing, _)) => standing,
-        Err(failure) => Standing::Unreadable(failure.to_string()),
+    let membership = match membership(app, person).await {
+        Ok((membership, _)) => membership,
+        Err(failure) => Membership::Unreadable(failure.to_string()),
     };
     // Why somebody may not is told to those who may not, too.
-    if !matches!(show, Show::Why { .. })
-        && let Err(refusal) = standing.admit()
+    if !matches!(query, Query::Why { .. })
+        && let Err(refusal) = membership.admit()
     {
         return no(&refusal).await;
     }
-    match show {
-        Show::Who { about } => {
+    match query {
+        Query::Who { about } => {
             let words = match who(app, about, service, environment).await? {
                 Ok(words) => words,
                 Err(refusal) => return no(&refusal).await,
             };
             return tell(&words).await;
         }
-        Show::Why { rollback } => {
-            let words = match why(app, *rollback, person, &standing).await? {
+        Query::Why { rollback } => {
+            let words = match why(app, *rollback, person, &membership).await? {
                 Ok(words) => words,
                 Err(refusal) => return no(&refusal).await,
             };
             return tell(&words).await;
         }
-        Show::Plan { .. } | Show::List => {}
+        Query::Plan { .. } | Query::List => {}
     }
     let found = app.config.service(service, environment);
     let Some(provider) = found.and_then(|found| app.provider(found)) else {
@@ -107,34 +106,34 @@ pub(super) async fn show(app: &App, lease: &Lease) -> Result<(), Error> {
     };
     let survey = match provider.survey().await {
         Ok(survey) => survey,
-        Err(Trouble::Busy { why, retry_after }) if lease.attempt < 3 => {
+        Err(ProviderError::Busy { why, retry_after }) if lease.attempt < 3 => {
             let at = retry_after.map_or_else(
                 || backoff(app, lease.attempt),
                 |wait| later(app, Duration::from_millis(wait)),
             );
             return app
                 .engine
-                .end(lease, Next::Retry(at, why), Extra::default())
+                .end(lease, Next::Retry(at, why), SideEffects::default())
                 .await;
         }
-        Err(trouble) => {
+        Err(error) => {
             return no(&Refusal::PlatformTrouble {
-                why: trouble.to_string(),
+                why: error.to_string(),
             })
             .await;
         }
     };
     let now = app.engine.clock.now();
-    let words = match show {
-        Show::List => list(service, environment, &survey, now),
-        Show::Plan { aim } => {
+    let words = match query {
+        Query::List => list(service, environment, &survey, now),
+        Query::Plan { aim } => {
             let history = rollbacks::history(&app.engine.db, service, environment).await?;
             let risks = found
                 .map(|found| app.policy(found).risks)
                 .unwrap_or_default();
             let basis = Basis {
                 survey: &survey,
-                nature: &provider.nature(aim.way()),
+                effects: &provider.effects(aim.way()),
                 history: &history,
                 risks: &risks,
             };
@@ -143,7 +142,7 @@ pub(super) async fn show(app: &App, lease: &Lease) -> Result<(), Error> {
                 Err(refusal) => return no(&refusal).await,
             }
         }
-        Show::Who { .. } | Show::Why { .. } => return Ok(()),
+        Query::Who { .. } | Query::Why { .. } => return Ok(()),
     };
     tell(&words).await
 }
@@ -283,7 +282,7 @@ async fn why(
     app: &App,
     id: u64,
     person: &Person,
-    standing: &Standing,
+    membership: &Membership,
 ) -> Result<Result<Words, Refusal>, Error> {
     let now = app.engine.clock.now();
     let Some(found) = rollbacks::get(&app.engine.db, id).await? else {
@@ -297,7 +296,7 @@ async fn why(
     let policy = app.policy(settings);
     let (roster, _) = roster::read(app, &app.config.roles_of(settings)).await;
     let case = found.case(&policy, &roster);
-    let verdict = case.may_approve(person, standing, now);
+    let verdict = case.may_approve(person, membership, now);
     let tree = verdict.reason.tree(&Mrkdwn, now);
     let mut otherwise = vec![];
     if !matches!(found.state, State::Proposed { .. }) {
@@ -336,36 +335,39 @@ pub(super) async fn survey(
 ) -> Result<(), Error> {
     let found = app.config.service(service, environment);
     let Some(provider) = found.and_then(|found| app.provider(found)) else {
-        return app.engine.end(lease, Next::Done, Extra::default()).await;
+        return app
+            .engine
+            .end(lease, Next::Done, SideEffects::default())
+            .await;
     };
     let next = Next::At(later(app, SURVEY_EVERY));
     match provider.survey().await {
         Ok(survey) => {
-            let saw = Some((service.to_owned(), environment.to_owned(), survey));
+            let survey = Some((service.to_owned(), environment.to_owned(), survey));
             app.engine
                 .end(
                     lease,
                     next,
-                    Extra {
-                        saw,
-                        ..Extra::default()
+                    SideEffects {
+                        survey,
+                        ..SideEffects::default()
                     },
                 )
                 .await
         }
-        Err(trouble) => {
+        Err(error) => {
             tracing::warn!(
                 service,
                 environment,
-                why = sentence(&trouble.to_string()),
+                why = sentence(&error.to_string()),
                 "the platform could not be read for the board"
             );
             let at = later(app, SURVEY_EVERY.min(Duration::from_secs(60)));
             app.engine
                 .end(
                     lease,
-                    Next::Retry(at, trouble.to_string()),
-                    Extra::default(),
+                    Next::Retry(at, error.to_string()),
+                    SideEffects::default(),
                 )
                 .await
         }
@@ -379,14 +381,17 @@ pub(super) async fn roster(
     source: &authority::Source,
 ) -> Result<(), Error> {
     if !app.config.sources().contains(&source) {
-        return app.engine.end(lease, Next::Done, Extra::default()).await;
+        return app
+            .engine
+            .end(lease, Next::Done, SideEffects::default())
+            .await;
     }
     let now = app.engine.clock.now();
     let found = app.asking().ask(source, now).await;
-    let extra = Extra {
+    let effects = SideEffects {
         roster: vec![(source.clone(), found)],
-        ..Extra::default()
+        ..SideEffects::default()
     };
     let next = Next::At(later(app, SURVEY_EVERY));
-    app.engine.end(lease, next, extra).await
+    app.engine.end(lease, next, effects).await
 }

@@ -32,7 +32,7 @@ pub enum Fault {
 }
 
 /// A fault in force.
-pub(crate) struct Standing {
+pub(crate) struct LastingFault {
     fault: Fault,
     method: Option<String>,
     left: Option<u32>,
@@ -51,7 +51,7 @@ impl Slack {
     /// doors) and for a number of calls only, if given.
     pub fn fault(&self, fault: Fault, method: Option<&str>, times: Option<u32>) {
         self.change(|state| {
-            state.faults.push(Standing {
+            state.faults.push(LastingFault {
                 fault,
                 method: method.map(str::to_owned),
                 left: times,

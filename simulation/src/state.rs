@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::delivery::{Delivery, Request};
-use crate::faults::Standing;
+use crate::faults::LastingFault;
 use crate::message::{File, Message, Revision};
 use crate::options::Options;
 use crate::person::Person;
@@ -69,7 +69,7 @@ pub(crate) struct State {
     pub triggers: HashMap<String, Trigger>,
     pub reply_urls: HashMap<String, ReplyUrl>,
     pub usergroups: BTreeMap<String, Group>,
-    pub faults: Vec<Standing>,
+    pub faults: Vec<LastingFault>,
     /// When the app was told to wait, and until when, by what it must not call.
     pub held: BTreeMap<String, (Timestamp, Timestamp)>,
     pub calls: Vec<Call>,

@@ -10,12 +10,12 @@ use axum::routing::post;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
-type Heard = Arc<Mutex<Vec<String>>>;
+type Received = Arc<Mutex<Vec<String>>>;
 
 struct Scene {
     slack: Slack,
     now: Arc<Mutex<Timestamp>>,
-    heard: Heard,
+    received: Received,
     answer: Arc<Mutex<String>>,
 }
 
@@ -33,17 +33,17 @@ impl Scene {
         })
         .await
         .unwrap();
-        let (heard, answer) = (Heard::default(), Arc::new(Mutex::new(String::new())));
+        let (received, answer) = (Received::default(), Arc::new(Mutex::new(String::new())));
         let app = Router::new()
             .route("/slack/{door}", post(hear))
-            .with_state((heard.clone(), answer.clone()));
+            .with_state((received.clone(), answer.clone()));
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         slack.connect(&format!("http://{}", listener.local_addr().unwrap()));
         tokio::spawn(async move { axum::serve(listener, app).await });
         Self {
             slack,
             now,
-            heard,
+            received,
             answer,
         }
     }
@@ -72,7 +72,7 @@ impl Scene {
     }
 
     fn form(&self) -> std::collections::HashMap<String, String> {
-        let body = self.heard.lock().unwrap().last().unwrap().clone();
+        let body = self.received.lock().unwrap().last().unwrap().clone();
         form_urlencoded::parse(body.as_bytes())
             .into_owned()
             .collect()
@@ -83,8 +83,11 @@ impl Scene {
     }
 }
 
-async fn hear(State((heard, answer)): State<(Heard, Arc<Mutex<String>>)>, body: String) -> String {
-    heard.lock().unwrap().push(body);
+async fn hear(
+    State((received, answer)): State<(Received, Arc<Mutex<String>>)>,
+    body: String,
+) -> String {
+    received.lock().unwrap().push(body);
     answer.lock().unwrap().clone()
 }
 
@@ -403,9 +406,9 @@ async fn a_mention_reaches_the_app_as_an_event_and_again_as_a_retry() {
         .says("U0MAYA", "C0SHOP", "@rollback status")
         .await;
     scene.slack.redeliver_last().await;
-    let heard = scene.heard.lock().unwrap().clone();
-    assert_eq!(heard[0], heard[1]);
-    let event: Value = serde_json::from_str(&heard[0]).unwrap();
+    let received = scene.received.lock().unwrap().clone();
+    assert_eq!(received[0], received[1]);
+    let event: Value = serde_json::from_str(&received[0]).unwrap();
     assert_eq!(event["event"]["text"], "<@UBOT> status");
     assert_eq!(scene.slack.channel("C0SHOP"), "maya: @rollback status\n");
 }
@@ -465,9 +468,9 @@ async fn a_group_changes_and_the_app_is_told_what_changed() {
         .sets_group("S0ONCALL", &["U0SAM", "U0ANA"])
         .await;
     assert!(answer.is_ok());
-    let heard = scene.heard.lock().unwrap().clone();
-    assert_eq!(heard.len(), 1);
-    let envelope: Value = serde_json::from_str(&heard[0]).unwrap();
+    let received = scene.received.lock().unwrap().clone();
+    assert_eq!(received.len(), 1);
+    let envelope: Value = serde_json::from_str(&received[0]).unwrap();
     assert_eq!(envelope["type"], "event_callback");
     assert_eq!(envelope["team_id"], "T0ACME");
     let mut event = envelope["event"].clone();
@@ -492,7 +495,7 @@ async fn a_group_changes_and_the_app_is_told_what_changed() {
         .sets_group("S0ONCALL", &["U0ANA", "U0SAM"])
         .await;
     assert!(same.is_ok());
-    assert_eq!(scene.heard.lock().unwrap().len(), 1);
+    assert_eq!(scene.received.lock().unwrap().len(), 1);
 }
 
 #[tokio::test]
@@ -500,7 +503,7 @@ async fn a_quiet_change_is_only_seen_by_asking() {
     let scene = Scene::new().await;
     scene.slack.changes_group_quietly("S0ONCALL", &["U0SAM"]);
     scene.slack.changes_group_quietly("S0ONCALL", &["U0MAYA"]);
-    assert_eq!(scene.heard.lock().unwrap().len(), 0);
+    assert_eq!(scene.received.lock().unwrap().len(), 0);
     let asked = json!({ "usergroup": "S0ONCALL" });
     assert_eq!(
         scene.call("usergroups.users.list", asked).await["users"],

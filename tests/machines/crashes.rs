@@ -419,22 +419,15 @@ impl Scene {
             if entry.seq != at {
                 return Err(format!("the timeline has a hole before {}", entry.seq));
             }
-            let happening = &entry.happening;
+            let event = &entry.event;
             // Whoever was told no has done it twice. Nobody here has forged anything.
-            if happening.kind == Kind::Refused {
-                if !ASKED_TWICE
-                    .iter()
-                    .any(|code| happening.text.starts_with(code))
-                {
-                    return Err(format!("refused without a reason: {}", happening.text));
+            if event.kind == Kind::Refused {
+                if !ASKED_TWICE.iter().any(|code| event.text.starts_with(code)) {
+                    return Err(format!("refused without a reason: {}", event.text));
                 }
             } else {
                 let times: &mut u32 = seen
-                    .entry((
-                        happening.rollback,
-                        happening.kind.to_string(),
-                        &happening.text,
-                    ))
+                    .entry((event.rollback, event.kind.to_string(), &event.text))
                     .or_default();
                 *times += 1;
             }
@@ -479,9 +472,10 @@ impl Scene {
         if (cards, outcomes, files) != (1, 1, expected) {
             return Err(format!("{cards} cards, {outcomes} outcomes, {files} files"));
         }
-        let lost = record.timeline().await.iter().any(|entry| {
-            entry.happening.rollback == Some(id) && entry.happening.kind == Kind::Unanswered
-        });
+        let lost =
+            record.timeline().await.iter().any(|entry| {
+                entry.event.rollback == Some(id) && entry.event.kind == Kind::Unanswered
+            });
         let lost = if lost { " after UNKNOWN" } else { "" };
         Ok(format!(
             "{outcome}{lost} · 1 card · 1 outcome · 1 file · {entries} entries"

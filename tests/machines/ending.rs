@@ -59,7 +59,7 @@ async fn what_was_promised_before_the_end_is_in_the_record() {
         let timeline = world.record().await.timeline().await;
         let noted: BTreeSet<&str> = timeline
             .iter()
-            .map(|entry| entry.happening.text.as_str())
+            .map(|entry| entry.event.text.as_str())
             .collect();
         let (answered, unanswered): (Vec<_>, Vec<_>) =
             said.iter().partition(|(_, status)| *status == 200);

@@ -13,7 +13,7 @@ use axum::{Router, body::Bytes, extract::State, http::Request};
 use reqwest::StatusCode;
 use rollback_bot::{
     clock::Clock,
-    store::{Db, rollbacks, steps, timelines},
+    store::{Db, jobs, rollbacks, timelines},
 };
 use rollback_domain::{rollback::Rollback, timeline::Entry};
 use rollback_simulation::{Options, Person, Slack};
@@ -448,7 +448,7 @@ impl Record {
     /// due by now.
     pub async fn left(&self) -> Vec<(String, bool)> {
         let now = Clock::real().now();
-        let waiting = steps::waiting(&self.0).await.unwrap_or_default();
+        let waiting = jobs::waiting(&self.0).await.unwrap_or_default();
         waiting
             .into_iter()
             .filter(|(kind, ..)| !["survey", "roster", "standings"].contains(&kind.as_str()))

@@ -102,11 +102,7 @@ impl Scene {
         self.still.signal(Signal::CONT);
         let fenced = async || {
             let log = self.still.log();
-            let words = [
-                "fenced",
-                "lost the lease",
-                "the lease on this step was lost",
-            ];
+            let words = ["fenced", "lost the lease", "the lease on this job was lost"];
             words.iter().any(|words| log.contains(words))
         };
         assert!(until(PATIENCE, fenced).await, "it noticed nothing");
@@ -141,9 +137,8 @@ impl Scene {
 
     async fn told(&self, text: &str) -> usize {
         let entries = self.record.timeline().await;
-        let tells = |text: &str, entry: &rollback_domain::timeline::Entry| {
-            entry.happening.text.contains(text)
-        };
+        let tells =
+            |text: &str, entry: &rollback_domain::timeline::Entry| entry.event.text.contains(text);
         entries.iter().filter(|entry| tells(text, entry)).count()
     }
 
@@ -409,7 +404,7 @@ async fn what_reaches_two_replicas_at_once_has_one_effect() {
     for n in 0..20 {
         // Each is there once, and no text begins another.
         let (note, entries) = (format!("looked at disk {n}"), scene.record.timeline().await);
-        let times = entries.iter().filter(|entry| entry.happening.text == note);
+        let times = entries.iter().filter(|entry| entry.event.text == note);
         assert_eq!(times.count(), 1, "{note}");
     }
     assert_eq!(scene.told("the cache was emptied").await, 1);

@@ -80,7 +80,7 @@ impl World {
         let _ = rollback_bot::http_client();
         logs::watch();
         // Three days before dawn, so that what is deployed has a past.
-        let clock = Clock::standing(dawn().checked_sub(DAYS_BEFORE).unwrap());
+        let clock = Clock::fixed(dawn().checked_sub(DAYS_BEFORE).unwrap());
         let time: Arc<dyn Fn() -> Timestamp + Send + Sync> = {
             let clock = clock.clone();
             Arc::new(move || clock.now())
@@ -287,7 +287,7 @@ api_url = "{slack}"
     }
 
     async fn next_due(&self) -> Option<Timestamp> {
-        let waiting = store::steps::waiting(&self.app().engine.db).await.unwrap();
+        let waiting = store::jobs::waiting(&self.app().engine.db).await.unwrap();
         waiting
             .into_iter()
             .find(|(kind, ..)| !["survey", "roster", "standings"].contains(&kind.as_str()))
@@ -296,7 +296,7 @@ api_url = "{slack}"
 
     async fn note_left_over(&mut self) {
         let now = self.clock.now();
-        let waiting = store::steps::waiting(&self.app().engine.db).await.unwrap();
+        let waiting = store::jobs::waiting(&self.app().engine.db).await.unwrap();
         self.left_over = waiting
             .into_iter()
             .filter(|(_, _, at, _)| *at <= now)
@@ -328,8 +328,8 @@ api_url = "{slack}"
             assert_eq!(entry.seq, at, "the timeline has no holes");
         }
         let lines = entries.iter().map(|entry| {
-            let happening = &entry.happening;
-            format!("{} {}: {}", happening.who, happening.kind, happening.text)
+            let event = &entry.event;
+            format!("{} {}: {}", event.who, event.kind, event.text)
         });
         lines.collect::<Vec<_>>().join("\n")
     }
@@ -440,7 +440,7 @@ impl Drop for World {
             "",
             "something was said that nobody read"
         );
-        assert_eq!(self.left_over, Vec::<String>::new(), "steps were left over");
+        assert_eq!(self.left_over, Vec::<String>::new(), "jobs were left over");
     }
 }
 

@@ -325,7 +325,7 @@ mod promises {
     use super::*;
     use rollback_bot::{
         config::Secret,
-        pagerduty::{OnCall, PagerDuty as Client, Trouble},
+        pagerduty::{OnCall, PagerDuty as Client, PagerDutyError},
     };
     use std::time::Duration;
 
@@ -404,12 +404,14 @@ mod promises {
         let stranger = client(&fake, "another-token", "a-key-that-is-too-short");
         assert_eq!(
             stranger.on_call(&week).await,
-            Err(Trouble::Never("PagerDuty refused the token (401)".into()))
+            Err(PagerDutyError::Never(
+                "PagerDuty refused the token (401)".into()
+            ))
         );
         let refused = stranger.resolve("RB-41").await.unwrap_err().to_string();
         assert!(refused.starts_with("PagerDuty refused the event (400)"));
         let unnamed = good.resolve("").await.unwrap_err();
-        assert!(matches!(unnamed, Trouble::Never(_)));
+        assert!(matches!(unnamed, PagerDutyError::Never(_)));
         assert_eq!(fake.pages().len(), 4);
         let elsewhere = fake.api_url().join("/v1/oncalls").unwrap();
         let http = rollback_bot::http_client().unwrap();
@@ -436,7 +438,7 @@ mod promises {
             (Broken::Silent, "PagerDuty did not answer: it timed out"),
         ] {
             fake.breaks(how);
-            let later = Trouble::Later {
+            let later = PagerDutyError::Later {
                 why: why.into(),
                 after: None,
             };

@@ -1180,7 +1180,7 @@ mod promises {
         people::Person,
         plan::{Aim, Plan},
         refusal::Source,
-        release::{Pin as Held, Progress, Receipt, Trouble, Way},
+        release::{Pin as Held, Progress, ProviderError, Receipt, Way},
         rollback::{Proposal, Rollback},
     };
     use std::time::Duration;
@@ -1226,7 +1226,7 @@ mod promises {
         let plan = Plan::draw(
             rollback_domain::plan::Basis {
                 survey: &survey,
-                nature: &platform.nature(aim.way()),
+                effects: &platform.effects(aim.way()),
                 history: &rollback_domain::history::History::default(),
                 risks: &rollback_domain::risk::RiskRules::default(),
             },
@@ -1267,9 +1267,9 @@ mod promises {
         }
     }
 
-    fn busy(answer: Result<Receipt, Trouble>) -> Option<u64> {
+    fn busy(answer: Result<Receipt, ProviderError>) -> Option<u64> {
         match answer {
-            Err(Trouble::Busy { retry_after, .. }) => retry_after,
+            Err(ProviderError::Busy { retry_after, .. }) => retry_after,
             other => panic!("{other:?}"),
         }
     }
@@ -1443,7 +1443,9 @@ mod promises {
         vercel.fail_aliases(&["checkout.example.com"]);
         platform.roll_back(&undo).await.unwrap();
         match platform.roll_back(&undo).await {
-            Err(Trouble::Refused(why)) => assert!(why.contains("cannot promote v213"), "{why}"),
+            Err(ProviderError::Refused(why)) => {
+                assert!(why.contains("cannot promote v213"), "{why}")
+            }
             other => panic!("{other:?}"),
         }
         vercel.advance_to(8);
@@ -1500,7 +1502,10 @@ mod promises {
         let undo = undone(&platform, "v213").await;
         vercel.lose_without_doing();
         let asked = platform.roll_back(&undo).await;
-        assert!(matches!(asked, Err(Trouble::Unanswered(_))), "{asked:?}");
+        assert!(
+            matches!(asked, Err(ProviderError::Unanswered(_))),
+            "{asked:?}"
+        );
         assert_eq!(served(&platform, &undo).await.0, 0);
         vercel.rolling_release(None);
         assert!(matches!(
@@ -1530,28 +1535,35 @@ mod promises {
         // Taken, and not done.
         vercel.answer_next(200, json!({}), &[]);
         match platform.unpin().await {
-            Err(Trouble::Busy { why, .. }) => assert!(why.contains("took it"), "{why}"),
+            Err(ProviderError::Busy { why, .. }) => assert!(why.contains("took it"), "{why}"),
             other => panic!("{other:?}"),
         }
         // No answer, and not done.
         vercel.lose_without_doing();
         match platform.unpin().await {
-            Err(Trouble::Busy { why, .. }) => assert!(why.contains("gave no answer"), "{why}"),
+            Err(ProviderError::Busy { why, .. }) => {
+                assert!(why.contains("gave no answer"), "{why}")
+            }
             other => panic!("{other:?}"),
         }
         vercel.answer_next(503, json!({}), &[]);
         match platform.unpin().await {
-            Err(Trouble::Busy { why, .. }) => assert!(why.contains("broke off (503)"), "{why}"),
+            Err(ProviderError::Busy { why, .. }) => {
+                assert!(why.contains("broke off (503)"), "{why}")
+            }
             other => panic!("{other:?}"),
         }
         vercel.answer_next(429, json!({}), &[("retry-after", "7")]);
         match platform.unpin().await {
-            Err(Trouble::Busy { retry_after, .. }) => assert_eq!(retry_after, Some(7_000)),
+            Err(ProviderError::Busy { retry_after, .. }) => assert_eq!(retry_after, Some(7_000)),
             other => panic!("{other:?}"),
         }
         vercel.answer_next(403, json!({"error": {"message": "Not authorized"}}), &[]);
         let refused = platform.unpin().await;
-        assert!(matches!(refused, Err(Trouble::Refused(_))), "{refused:?}");
+        assert!(
+            matches!(refused, Err(ProviderError::Refused(_))),
+            "{refused:?}"
+        );
         assert!(vercel.is_pinned());
         // No answer, and done.
         vercel.break_after_accepting();
@@ -1570,7 +1582,10 @@ mod promises {
         let rollback = planned(&platform, "v212").await;
         vercel.break_after_accepting();
         let asked = platform.roll_back(&rollback).await;
-        assert!(matches!(asked, Err(Trouble::Unanswered(_))), "{asked:?}");
+        assert!(
+            matches!(asked, Err(ProviderError::Unanswered(_))),
+            "{asked:?}"
+        );
         assert_eq!(vercel.rollbacks_asked(), 1, "nothing repeats it underneath");
         assert_eq!(served(&platform, &rollback).await.2, "job pending");
 
@@ -1587,14 +1602,20 @@ mod promises {
         }
         vercel.abandon();
         let asked = asking.await.unwrap();
-        assert!(matches!(asked, Err(Trouble::Unanswered(_))), "{asked:?}");
+        assert!(
+            matches!(asked, Err(ProviderError::Unanswered(_))),
+            "{asked:?}"
+        );
         assert_eq!(served(&platform, &rollback).await.0, 8);
 
         let (vercel, platform) = shop().await;
         let rollback = planned(&platform, "v212").await;
         vercel.lose_without_doing();
         let asked = platform.roll_back(&rollback).await;
-        assert!(matches!(asked, Err(Trouble::Unanswered(_))), "{asked:?}");
+        assert!(
+            matches!(asked, Err(ProviderError::Unanswered(_))),
+            "{asked:?}"
+        );
         assert!(matches!(
             platform.observe(&rollback).await.unwrap(),
             Progress::NotAsked { .. }
@@ -1618,17 +1639,17 @@ mod promises {
         vercel.answer_next(503, json!({}), &[]);
         assert!(matches!(
             platform.roll_back(&rollback).await,
-            Err(Trouble::Unanswered(_))
+            Err(ProviderError::Unanswered(_))
         ));
         vercel.hobby_plan();
         match platform.roll_back(&rollback).await {
-            Err(Trouble::Refused(why)) => assert!(why.contains("Hobby"), "{why}"),
+            Err(ProviderError::Refused(why)) => assert!(why.contains("Hobby"), "{why}"),
             other => panic!("{other:?}"),
         }
         vercel.no_longer_offer("v211");
         assert!(matches!(
             platform.roll_back(&rollback).await,
-            Err(Trouble::Refused(_))
+            Err(ProviderError::Refused(_))
         ));
         assert_eq!(vercel.production(), "v213");
         // Somebody else was faster: nothing is left to ask for.
@@ -1643,7 +1664,7 @@ mod promises {
         for status in [429, 500, 503] {
             vercel.fail_reads(status);
             let read = platform.observe(&rollback).await;
-            let Err(Trouble::Busy { retry_after, .. }) = read else {
+            let Err(ProviderError::Busy { retry_after, .. }) = read else {
                 panic!("{read:?}")
             };
             assert_eq!(retry_after, (status == 429).then_some(2_000));
@@ -1706,7 +1727,7 @@ mod promises {
             (TOKEN, None),
         ] {
             match platform(&vercel, token, team).check().await {
-                Err(Trouble::Refused(why)) => {
+                Err(ProviderError::Refused(why)) => {
                     assert!(why.starts_with("Vercel says the token"), "{why}");
                     assert!(!why.contains(token), "{why}");
                 }
@@ -1722,7 +1743,9 @@ mod promises {
         let mut lost = platform(&vercel, TOKEN, Some(TEAM_ID));
         lost.project = "backend".into();
         match lost.check().await {
-            Err(Trouble::Refused(why)) => assert!(why.contains("no project backend"), "{why}"),
+            Err(ProviderError::Refused(why)) => {
+                assert!(why.contains("no project backend"), "{why}")
+            }
             other => panic!("{other:?}"),
         }
         let (method, path) = &vercel.requests()[0];

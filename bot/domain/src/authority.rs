@@ -7,10 +7,10 @@
 //! The card's *Needs* line, `who`, `why` and every refusal about authority are printed from here.
 
 use crate::{
-    people::{Person, Standing},
+    people::{Membership, Person},
     policy::Rule,
     proof::spell,
-    refusal::{Refusal, Voice, list},
+    refusal::{Refusal, Tone, list},
     risk::Risk,
     rollback::Approval,
 };
@@ -234,13 +234,13 @@ impl Reason {
     }
 
     /// One line for each reason, each below the one it belongs to.
-    pub fn tree(&self, voice: &dyn Voice, now: Timestamp) -> String {
+    pub fn tree(&self, voice: &dyn Tone, now: Timestamp) -> String {
         let mut lines = vec![];
         self.write(&mut lines, 0, voice, now);
         lines.join("\n")
     }
 
-    fn write(&self, lines: &mut Vec<String>, depth: usize, voice: &dyn Voice, now: Timestamp) {
+    fn write(&self, lines: &mut Vec<String>, depth: usize, voice: &dyn Tone, now: Timestamp) {
         let word = match self.truth {
             Truth::Yes => "yes",
             Truth::No => "no",
@@ -377,7 +377,7 @@ impl Case<'_> {
     }
 
     /// Every condition of the rule, weighed for one person.
-    fn reasons(&self, person: &Person, standing: &Standing, now: Timestamp) -> Vec<Reason> {
+    fn reasons(&self, person: &Person, membership: &Membership, now: Timestamp) -> Vec<Reason> {
         let given = self.given(person);
         let own = person.id == self.requester.id;
         let role = match self.narrowed() {
@@ -400,7 +400,7 @@ impl Case<'_> {
             )
         };
         vec![
-            member(standing, now),
+            member(membership, now),
             Reason::new(
                 Truth::of(given.is_none()),
                 "has not approved it yet",
@@ -427,10 +427,10 @@ impl Case<'_> {
     }
 
     /// May this person approve it?
-    pub fn may_approve(&self, person: &Person, standing: &Standing, now: Timestamp) -> Verdict {
+    pub fn may_approve(&self, person: &Person, membership: &Membership, now: Timestamp) -> Verdict {
         let given = self.given(person);
         let own = person.id == self.requester.id;
-        let parts = self.reasons(person, standing, now);
+        let parts = self.reasons(person, membership, now);
         let reason = Reason {
             people: vec![person.id.clone()],
             parts: parts.clone(),
@@ -446,7 +446,7 @@ impl Case<'_> {
             )
         };
         let others = self.others(person, now);
-        let refusal = match (reason.truth, standing.admit()) {
+        let refusal = match (reason.truth, membership.admit()) {
             (Truth::Yes, _) => None,
             (_, Err(refusal)) => Some(refusal),
             _ if given.is_some() => Some(Refusal::AlreadySo {
@@ -496,7 +496,12 @@ impl Case<'_> {
     }
 
     /// Has this person authority over it: to deny it, to take it back, to review it?
-    pub fn has_authority(&self, person: &Person, standing: &Standing, now: Timestamp) -> Verdict {
+    pub fn has_authority(
+        &self,
+        person: &Person,
+        membership: &Membership,
+        now: Timestamp,
+    ) -> Verdict {
         let eligible: Vec<String> = self
             .rule
             .eligible()
@@ -504,7 +509,7 @@ impl Case<'_> {
             .map(ToString::to_string)
             .collect();
         let parts = vec![
-            member(standing, now),
+            member(membership, now),
             self.role(&eligible, person, "has the role "),
         ];
         let reason = Reason {
@@ -517,7 +522,7 @@ impl Case<'_> {
             )
         };
         let people = self.holders(&person.id);
-        let refusal = match (reason.truth, standing.admit()) {
+        let refusal = match (reason.truth, membership.admit()) {
             (Truth::Yes, _) => None,
             (_, Err(refusal)) => Some(refusal),
             (Truth::No, _) => Some(Refusal::NotAuthorised {
@@ -569,7 +574,7 @@ impl Case<'_> {
                 if people.iter().any(|(known, _)| known == id) {
                     continue;
                 }
-                let parts = self.reasons(&Person::new(id, id), &Standing::Member, now);
+                let parts = self.reasons(&Person::new(id, id), &Membership::Member, now);
                 if Truth::all(&parts) == Truth::Yes {
                     people.push((id.to_owned(), role.to_owned()));
                 }
@@ -579,7 +584,7 @@ impl Case<'_> {
     }
 
     /// What it needs, in one line: how many, who could, and who has.
-    pub fn needs(&self, voice: &dyn Voice, now: Timestamp) -> String {
+    pub fn needs(&self, voice: &dyn Tone, now: Timestamp) -> String {
         let missing = self.missing();
         let rule = self.rule;
         let mut line = match rule.one_of.is_empty() {
@@ -779,11 +784,11 @@ impl Case<'_> {
     }
 }
 
-fn member(standing: &Standing, now: Timestamp) -> Reason {
-    let (truth, found) = match standing {
-        Standing::Member => (Truth::Yes, "is one".to_owned()),
-        Standing::Outsider(what) => (Truth::No, format!("is {what}")),
-        Standing::Unreadable(why) => (Truth::Unknown, why.clone()),
+fn member(membership: &Membership, now: Timestamp) -> Reason {
+    let (truth, found) = match membership {
+        Membership::Member => (Truth::Yes, "is one".to_owned()),
+        Membership::Outsider(what) => (Truth::No, format!("is {what}")),
+        Membership::Unreadable(why) => (Truth::Unknown, why.clone()),
     };
     Reason {
         fact: Some(Fact {

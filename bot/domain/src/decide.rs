@@ -18,18 +18,18 @@ mod waiting;
 use crate::{
     authority::{Case, Roster, Truth},
     grammar::ReviewAnswer,
-    people::{Person, Standing},
+    people::{Membership, Person},
     plan::{Aim, Plan, PlanHash},
-    policy::{Policy, Rung},
+    policy::{EscalationStep, Policy},
     proof::{Round, spell},
     refusal::{Refusal, Source, list},
-    release::{Pin, Progress, Receipt, Release, Surface, Survey, Trouble},
+    release::{Pin, Progress, ProviderError, Receipt, Release, Surface, Survey},
     risk::Risk,
     rollback::{
-        Act, Approval, Asked, Command, Confirmed, Decision, Freeze, Glass, Objection, Page,
-        Proposal, Review, Rollback, Say, Spoken, State,
+        Act, Approval, Asked, BreakGlass, Command, Confirmed, Decision, Freeze, Message, Notice,
+        Objection, Page, Proposal, Review, Rollback, State,
     },
-    timeline::{Actor, Happening, Kind},
+    timeline::{Actor, Kind, TimelineEvent},
 };
 use jiff::Timestamp;
 use std::time::Duration;
@@ -53,9 +53,9 @@ pub fn decide(
     now: Timestamp,
 ) -> Result<Decision, Refusal> {
     let mut next = Draft {
-        happenings: vec![],
+        events: vec![],
         drive_at: None,
-        says: vec![],
+        notices: vec![],
         opens: None,
         rollback: rollback.clone(),
         now,
@@ -63,17 +63,17 @@ pub fn decide(
     match command {
         Command::Person {
             by,
-            standing,
+            membership,
             roster,
-            believed,
+            last_known,
             source,
             reply_to,
             act,
         } => {
-            standing.admit()?;
+            membership.admit()?;
             let who = Who {
                 person: by,
-                standing,
+                membership,
                 roster: *roster,
                 source,
             };
@@ -92,22 +92,22 @@ pub fn decide(
                 Act::Stop { because } => next.stop(who, because, policy)?,
                 Act::Retarget { hash, to } => next.retarget(who, hash, to, reply_to)?,
             }
-            next.admit_belief(believed);
+            next.admit_last_known(last_known);
         }
         Command::Planned {
             plan,
             requester,
-            believed,
+            last_known,
             roster,
             frozen,
         } => {
             next.planned(*plan, requester, &roster, frozen, policy)?;
-            next.admit_belief(believed);
+            next.admit_last_known(last_known);
         }
         Command::CannotPlan { refusal } => next.cannot_plan(refusal)?,
         Command::Waited { roster } => next.waited(&roster, policy)?,
-        Command::WindowEnded { standing, roster } => {
-            next.window_ended(&standing, &roster, policy)?;
+        Command::WindowEnded { membership, roster } => {
+            next.window_ended(&membership, &roster, policy)?;
         }
         Command::Renewed { plan } => next.renewed(plan, policy)?,
         Command::Froze { freeze } => next.froze(freeze, policy)?,
@@ -128,9 +128,9 @@ pub fn decide(
     next.rollback.revision += 1;
     Ok(Decision {
         rollback: next.rollback,
-        happenings: next.happenings,
+        events: next.events,
         drive_at: next.drive_at,
-        says: next.says,
+        notices: next.notices,
         opens: next.opens,
     })
 }
@@ -138,7 +138,7 @@ pub fn decide(
 /// Somebody who acts, with what was read of them for this.
 struct Who {
     person: Person,
-    standing: Standing,
+    membership: Membership,
     roster: Roster,
     source: Source,
 }
@@ -146,9 +146,9 @@ struct Who {
 /// A decision being made.
 struct Draft {
     rollback: Rollback,
-    happenings: Vec<Happening>,
+    events: Vec<TimelineEvent>,
     drive_at: Option<Timestamp>,
-    says: Vec<Say>,
+    notices: Vec<Notice>,
     opens: Option<Proposal>,
     now: Timestamp,
 }
@@ -159,7 +159,7 @@ impl Draft {
         match self.rollback.state {
             State::Proposed { .. } => self.wait_on(policy),
             ref state if state.is_ended() => {}
-            // Poking an earlier moment never moves the drive step later.
+            // Poking an earlier moment never moves the drive job later.
             _ => self.drive_at = Some(after(self.now, policy.check_every)),
         }
     }
@@ -174,9 +174,9 @@ impl Draft {
         // A page that was taken back when it was approved goes out again.
         let waiting = &mut self.rollback.waiting;
         if !waiting.paged
-            && let Some(first) = policy.escalate.iter().position(|rung| rung.page)
+            && let Some(first) = policy.escalate.iter().position(|step| step.page)
         {
-            waiting.climbed = waiting.climbed.min(first);
+            waiting.escalated = waiting.escalated.min(first);
         }
         if let State::Proposed { expires_at } = self.rollback.state {
             self.drive_at = Some(self.rollback.next_look(policy, expires_at));
@@ -223,70 +223,70 @@ impl Draft {
 
     /// Says something where everybody sees it; [`Spoken::whom`] stands in `text` for `people`.
     fn post(&mut self, text: String, people: Vec<String>, in_thread: bool, key: &str) {
-        self.says.push(Say::Post {
-            spoken: Spoken::Naming(text, people),
+        self.notices.push(Notice::Post {
+            message: Message::Naming(text, people),
             in_thread,
             key: format!("{key}:{}", self.rollback.revision),
         });
     }
 
     fn page(&mut self, about: &str, summary: String) {
-        self.happened(
+        self.record(
             Actor::Bot,
             Source::Bot,
             Kind::Paged,
             format!("paging PagerDuty: {summary}"),
         );
         let key = format!("RB-{}:{about}", self.rollback.id);
-        self.says.push(Say::Page {
+        self.notices.push(Notice::Page {
             page: Page::Trigger { key, summary },
         });
     }
 
     /// Tells everybody who let it run what became of that.
-    fn tell_approvers(&mut self, text: &str) {
-        let glass = self.rollback.glass.as_ref();
-        let broke = glass.filter(|glass| glass.spent.is_none());
+    fn notify_approvers(&mut self, text: &str) {
+        let break_glass = self.rollback.break_glass.as_ref();
+        let broke = break_glass.filter(|break_glass| break_glass.spent.is_none());
         let people: Vec<String> = self
             .rollback
             .approvals
             .iter()
             .map(|approval| approval.by.id.clone())
-            .chain(broke.map(|glass| glass.by.id.clone()))
+            .chain(broke.map(|break_glass| break_glass.by.id.clone()))
             .collect();
         for person in people {
-            self.says.push(Say::Tell {
+            self.notices.push(Notice::Tell {
                 person,
                 reply_to: None,
-                spoken: Spoken::Text(text.to_owned()),
+                message: Message::Text(text.to_owned()),
             });
         }
     }
 
     /// Nothing was run on a broken glass after all.
-    fn spend_glass(&mut self, why: &str) {
-        if let Some(glass) = &mut self.rollback.glass
-            && glass.spent.is_none()
+    fn void_break_glass(&mut self, why: &str) {
+        if let Some(break_glass) = &mut self.rollback.break_glass
+            && break_glass.spent.is_none()
         {
-            glass.spent = Some(why.to_owned());
-            self.says.push(Say::Glass);
-            self.unpage_glass();
-            self.forget_review();
+            break_glass.spent = Some(why.to_owned());
+            self.notices.push(Notice::BreakGlass);
+            self.resolve_break_glass_page();
+            self.drop_review_request();
         }
     }
 
-    /// Has the step that asks for the review look at once, and find that nothing is to be asked.
-    fn forget_review(&mut self) {
-        self.says.push(Say::ReviewAt { at: self.now });
+    /// Has the job that asks for the review look at once, and find that nothing is to be asked.
+    fn drop_review_request(&mut self) {
+        self.notices.push(Notice::ReviewAt { at: self.now });
     }
 
     /// Takes the page about a broken glass back: it was answered, or nothing came of it.
-    fn unpage_glass(&mut self) {
+    fn resolve_break_glass_page(&mut self) {
         let id = self.rollback.id;
-        if let Some(glass) = &mut self.rollback.glass
-            && std::mem::take(&mut glass.paged)
+        if let Some(break_glass) = &mut self.rollback.break_glass
+            && std::mem::take(&mut break_glass.paged)
         {
-            self.says.push(Say::Page {
+            self.notices.push(Notice::Page {
                 page: Page::Resolve {
                     key: format!("RB-{id}:glass"),
                 },
@@ -330,19 +330,19 @@ impl Draft {
     fn platform(&self) -> String {
         self.rollback.plan.as_ref().map_or_else(
             || "the platform".into(),
-            |plan| plan.nature.platform.clone(),
+            |plan| plan.effects.platform.clone(),
         )
     }
 
     /// Has the record say what was not read for this, and believed all the same.
-    fn admit_belief(&mut self, believed: Option<String>) {
-        if let (Some(believed), Some(first)) = (believed, self.happenings.first_mut()) {
-            first.text.push_str(&format!("; {believed}"));
+    fn admit_last_known(&mut self, last_known: Option<String>) {
+        if let (Some(last_known), Some(first)) = (last_known, self.events.first_mut()) {
+            first.text.push_str(&format!("; {last_known}"));
         }
     }
 
-    fn happened(&mut self, who: Actor, source: Source, kind: Kind, text: String) {
-        self.happenings.push(Happening {
+    fn record(&mut self, who: Actor, source: Source, kind: Kind, text: String) {
+        self.events.push(TimelineEvent {
             at: self.now,
             who,
             source,
@@ -352,35 +352,35 @@ impl Draft {
         });
     }
 
-    fn become_(&mut self, state: State) {
+    fn transition_to(&mut self, state: State) {
         if self.rollback.waiting.paged && !matches!(state, State::Proposed { .. }) {
             self.rollback.waiting.paged = false;
-            self.says.push(Say::Page {
+            self.notices.push(Notice::Page {
                 page: Page::Resolve {
                     key: format!("RB-{}:approval", self.rollback.id),
                 },
             });
         }
         self.rollback.state = state;
-        self.says.push(Say::Card);
+        self.notices.push(Notice::Card);
     }
 
-    fn end(&mut self, state: State) {
+    fn finish(&mut self, state: State) {
         self.rollback.times.ended = Some(self.now);
         self.rollback.waiting.window_ends = None;
         // A glass that was broken for nothing needs no review.
         if self.rollback.times.asked.is_none() {
-            self.spend_glass("Nothing was run.");
+            self.void_break_glass("Nothing was run.");
         }
-        self.become_(state);
+        self.transition_to(state);
         self.drive_at = None;
     }
 
     /// Ended after the platform was asked: the channel hears how, and the timeline is exported.
-    fn end_loudly(&mut self, state: State) {
-        self.end(state);
-        self.says.push(Say::Outcome);
-        self.says.push(Say::Export {
+    fn finish_and_announce(&mut self, state: State) {
+        self.finish(state);
+        self.notices.push(Notice::Outcome);
+        self.notices.push(Notice::Export {
             why: "closed".into(),
         });
     }

@@ -24,6 +24,6 @@ pub mod proof;
 
 pub mod timeline;
 
-pub mod step;
+pub mod job;
 
 pub mod refusal;

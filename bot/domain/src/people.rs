@@ -24,7 +24,7 @@ impl Person {
 
 /// What Slack says a person is, read when they act (`users.info`).
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Standing {
+pub enum Membership {
     /// A full member of this workspace.
     Member,
     /// Somebody who may not act here, and what they are: "a guest".
@@ -33,13 +33,13 @@ pub enum Standing {
     Unreadable(String),
 }
 
-impl Standing {
+impl Membership {
     /// A member, or the refusal. Anybody else, and everybody when it cannot be read, is refused.
     pub fn admit(&self) -> Result<(), Refusal> {
         match self {
-            Standing::Member => Ok(()),
-            Standing::Outsider(what) => Err(Refusal::NotAMember { what }),
-            Standing::Unreadable(why) => Err(Refusal::AuthorityUnreadable {
+            Membership::Member => Ok(()),
+            Membership::Outsider(what) => Err(Refusal::NotAMember { what }),
+            Membership::Unreadable(why) => Err(Refusal::AuthorityUnreadable {
                 what: "Slack".into(),
                 why: why.clone(),
                 people: vec![],

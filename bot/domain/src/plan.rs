@@ -4,7 +4,7 @@ use crate::{
     grammar::{Moment, Target},
     history::History,
     refusal::Refusal,
-    release::{Candidate, Nature, Pin, Release, Surface, Survey, Way},
+    release::{Candidate, Effects, Pin, Release, Surface, Survey, Way},
     risk::{Caution, Risk, RiskRules},
 };
 use jiff::Timestamp;
@@ -51,7 +51,8 @@ pub struct Plan {
     /// What production loses.
     pub unships: Unships,
     /// What the platform does, from its provider.
-    pub nature: Nature,
+    #[serde(rename = "nature")]
+    pub effects: Effects,
     /// Every surface and what it serves now.
     pub surfaces: Vec<Surface>,
     /// Whether automatic deploys are held off already.
@@ -98,7 +99,7 @@ pub struct Basis<'a> {
     /// What was read from the platform.
     pub survey: &'a Survey,
     /// What the provider says of going [that way](Aim::way).
-    pub nature: &'a Nature,
+    pub effects: &'a Effects,
     /// What was done to the service before.
     pub history: &'a History,
     /// Which class it gets.
@@ -110,7 +111,7 @@ impl Plan {
     pub fn draw(basis: Basis<'_>, aim: &Aim, now: Timestamp) -> Result<Plan, Refusal> {
         let Basis {
             survey,
-            nature,
+            effects,
             history,
             risks,
         } = basis;
@@ -201,14 +202,14 @@ impl Plan {
         {
             cautions.push(Caution::Marked { class });
         }
-        let risk = risks.weigh(nature.class, &cautions);
+        let risk = risks.weigh(effects.class, &cautions);
         Ok(Plan {
             way,
             from,
             chosen,
             served_until,
             unships,
-            nature: nature.clone(),
+            effects: effects.clone(),
             surfaces: survey.surfaces.clone(),
             pin: survey.pin,
             in_flight: survey.in_flight.clone(),
@@ -237,17 +238,17 @@ impl Plan {
         // serde_json's own map may keep insertion order if another crate asks for it, so the
         // keys are written here in the order in which they are hashed.
         let canonical = serde_json::to_string(&(
-            ("after", &self.nature.after),
+            ("after", &self.effects.after),
             (
                 "cautions",
                 self.cautions.iter().map(Caution::name).collect::<Vec<_>>(),
             ),
             ("environment", environment),
             ("from", self.from.as_ref().map(|from| &from.id)),
-            ("leaves", &self.nature.leaves),
+            ("leaves", &self.effects.leaves),
             ("pin", self.pin),
-            ("platform", &self.nature.platform),
-            ("restores", &self.nature.restores),
+            ("platform", &self.effects.platform),
+            ("restores", &self.effects.restores),
             ("risk", self.risk),
             ("service", service),
             ("surfaces", surfaces),

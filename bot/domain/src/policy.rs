@@ -154,7 +154,7 @@ impl Preset {
 
 /// A rung of the ladder that is climbed while nobody answers.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Rung {
+pub struct EscalationStep {
     /// How long after the card was posted.
     pub after: Duration,
     /// The roles whose members are mentioned.
@@ -178,7 +178,7 @@ pub struct Policy {
     /// When those who may approve are reminded in the card's thread, after it was posted.
     pub remind: Vec<Duration>,
     /// Who is asked next when they do not answer, earliest first.
-    pub escalate: Vec<Rung>,
+    pub escalate: Vec<EscalationStep>,
     /// Whether breaking the glass pages somebody.
     pub page_on_break_glass: bool,
     /// How long after it the review of a broken glass is due.
@@ -204,7 +204,7 @@ impl Policy {
     /// still a rung to climb, and one more plan after it.
     pub fn waits(&self) -> Duration {
         match self.escalate.last() {
-            Some(rung) => rung.after + self.plan_ttl,
+            Some(step) => step.after + self.plan_ttl,
             None => self.plan_ttl,
         }
     }

@@ -139,7 +139,7 @@ pub enum Flood {
 }
 
 /// How a sentence is spoken: what a person or a piece of somebody's text looks like in it.
-pub trait Voice {
+pub trait Tone {
     /// A person, by Slack id.
     fn person(&self, id: &str) -> String;
     /// Text that somebody or something else wrote.
@@ -150,7 +150,7 @@ pub trait Voice {
 #[derive(Clone, Copy, Debug)]
 pub struct Plain;
 
-impl Voice for Plain {
+impl Tone for Plain {
     fn person(&self, id: &str) -> String {
         format!("@{id}")
     }
@@ -241,7 +241,7 @@ impl Refusal {
     }
 
     /// The sentence and the next step.
-    pub fn say(&self, voice: &dyn Voice) -> String {
+    pub fn say(&self, voice: &dyn Tone) -> String {
         let text = |text: &str| voice.text(text);
         let people = |ids: &[String]| {
             list(

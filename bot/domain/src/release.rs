@@ -173,7 +173,7 @@ impl Survey {
 
 /// What a provider does to production, said before it is asked: facts of the platform, no network.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Nature {
+pub struct Effects {
     /// The platform's name for people: `Vercel`.
     pub platform: String,
     /// What comes back with the target.
@@ -233,7 +233,7 @@ pub enum Progress {
 
 /// Why a provider could not do what was asked, and what may be done about it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
-pub enum Trouble {
+pub enum ProviderError {
     /// The platform said no, and will say no again: a sentence with the next step.
     #[error("{0}")]
     Refused(String),

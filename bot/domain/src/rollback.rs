@@ -5,14 +5,14 @@
 use crate::{
     authority::{Case, Roster},
     grammar::ReviewAnswer,
-    people::{Person, Standing},
+    people::{Membership, Person},
     plan::{Aim, Plan, PlanHash},
     policy::{Confirm, Policy, Rule},
     proof::{Proof, Round},
     refusal::{Refusal, Source},
-    release::{Pin, Progress, Receipt, Release, Surface, Survey, Trouble},
+    release::{Pin, Progress, ProviderError, Receipt, Release, Surface, Survey},
     risk::Risk,
-    timeline::{Actor, Happening, Kind},
+    timeline::{Actor, Kind, TimelineEvent},
 };
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -55,8 +55,8 @@ pub struct Rollback {
     #[serde(default)]
     pub objections: Vec<Objection>,
     /// Who ran it without an approval, and what is thought of that.
-    #[serde(default)]
-    pub glass: Option<Glass>,
+    #[serde(default, rename = "glass")]
+    pub break_glass: Option<BreakGlass>,
     /// Who was asked for an approval, and when.
     #[serde(default)]
     pub waiting: Waiting,
@@ -119,7 +119,7 @@ pub struct Objection {
 
 /// An emergency: it was run without an approval, and is reviewed afterwards.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Glass {
+pub struct BreakGlass {
     /// Who broke it.
     pub by: Person,
     /// Why it could not wait, in their words.
@@ -139,7 +139,7 @@ pub struct Glass {
     pub review: Option<Review>,
 }
 
-impl Glass {
+impl BreakGlass {
     /// When the review is asked for next, if it is not answered before: every half of the time it
     /// is given.
     pub fn asks_again_at(&self, review_within: Duration) -> Timestamp {
@@ -176,7 +176,8 @@ pub struct Waiting {
     /// How many reminders are over.
     pub reminded: usize,
     /// How many rungs of the ladder are climbed.
-    pub climbed: usize,
+    #[serde(rename = "climbed")]
+    pub escalated: usize,
     /// Who was asked, and when, in their order.
     pub asked: Vec<Asked>,
     /// Whether a page is out that must be taken back.
@@ -389,7 +390,7 @@ impl Rollback {
 
     /// Whether somebody said yes in a way that lets it run: approvals, or a broken glass.
     pub fn is_let_run(&self) -> bool {
-        !self.approvals.is_empty() || self.breaks_glass()
+        !self.approvals.is_empty() || self.is_break_glass()
     }
 
     /// Why it cannot be undone by going forward again, as a clause; `None`: it can.
@@ -403,8 +404,8 @@ impl Rollback {
         if plan.way == crate::release::Way::Forward {
             return Some("it is an undo itself; a rollback takes it back".into());
         }
-        if !plan.nature.undoable {
-            return Some(format!("{} cannot go forward again", plan.nature.platform));
+        if !plan.effects.undoable {
+            return Some(format!("{} cannot go forward again", plan.effects.platform));
         }
         if plan.from.is_none() {
             return Some("what it left is not known".into());
@@ -462,10 +463,10 @@ impl Rollback {
     }
 
     /// Whether it runs without an approval.
-    pub fn breaks_glass(&self) -> bool {
-        self.glass
+    pub fn is_break_glass(&self) -> bool {
+        self.break_glass
             .as_ref()
-            .is_some_and(|glass| glass.spent.is_none())
+            .is_some_and(|break_glass| break_glass.spent.is_none())
     }
 
     /// Whether it starts when nobody objects, or was started so and its platform was not asked yet.
@@ -483,10 +484,10 @@ impl Rollback {
         if let Some(ends) = self.waiting.window_ends {
             return ends.min(expires_at);
         }
-        let rung = policy.escalate.get(self.waiting.climbed);
+        let step = policy.escalate.get(self.waiting.escalated);
         [
             policy.remind.get(self.waiting.reminded).map(at),
-            rung.map(|rung| at(&rung.after)),
+            step.map(|step| at(&step.after)),
         ]
         .into_iter()
         .flatten()
@@ -500,7 +501,7 @@ impl Rollback {
             State::Blocked { .. } => "BLOCKED".into(),
             State::Proposed { .. } => "PROPOSED".into(),
             // Nobody approved it.
-            State::Approved { .. } if self.breaks_glass() => "GLASS BROKEN".into(),
+            State::Approved { .. } if self.is_break_glass() => "GLASS BROKEN".into(),
             State::Approved { .. } => "APPROVED".into(),
             State::Executing { .. } => "ASKING".into(),
             State::Accepted { .. } => "ACCEPTED".into(),
@@ -581,7 +582,7 @@ pub struct Proposal {
 
 impl Proposal {
     /// The rollback it opens.
-    pub fn open(self, id: u64, incident: i64) -> (Rollback, Happening) {
+    pub fn open(self, id: u64, incident: i64) -> (Rollback, TimelineEvent) {
         let what = match (&self.aim.undoes, &self.aim.target) {
             (Some(undone), _) => format!(
                 "asked to undo RB-{undone} on {} ({})",
@@ -603,7 +604,7 @@ impl Proposal {
             Some(because) => format!(", because \"{because}\""),
             None => String::new(),
         };
-        let happening = Happening {
+        let event = TimelineEvent {
             at: self.commanded,
             who: Actor::Person(self.requester.clone()),
             source: self.source,
@@ -627,7 +628,7 @@ impl Proposal {
             state: State::Planning,
             approvals: vec![],
             objections: vec![],
-            glass: None,
+            break_glass: None,
             waiting: self.waiting,
             plan_until: None,
             frozen: None,
@@ -645,7 +646,7 @@ impl Proposal {
             target_time: self.target_time,
             reply_to: self.reply_to,
         };
-        (rollback, happening)
+        (rollback, event)
     }
 }
 
@@ -709,10 +710,10 @@ pub enum Command {
     /// A person acts; what Slack says they are, and who is in the roles, was read for this.
     Person {
         by: Person,
-        standing: Standing,
+        membership: Membership,
         roster: Box<Roster>,
         /// What of it was believed from an earlier reading, as a clause; out of band only.
-        believed: Option<String>,
+        last_known: Option<String>,
         source: Source,
         reply_to: Option<String>,
         act: Act,
@@ -722,7 +723,7 @@ pub enum Command {
         plan: Box<Plan>,
         requester: Person,
         /// What of the requester was believed from an earlier reading; out of band only.
-        believed: Option<String>,
+        last_known: Option<String>,
         roster: Box<Roster>,
         frozen: Option<Freeze>,
     },
@@ -732,7 +733,7 @@ pub enum Command {
     Waited { roster: Box<Roster> },
     /// The objection window is over; whoever asked was read again for this.
     WindowEnded {
-        standing: Standing,
+        membership: Membership,
         roster: Box<Roster>,
     },
     /// The plan's time is over and it is still waited for: the platform was read again.
@@ -752,7 +753,9 @@ pub enum Command {
     /// It could not be read again.
     RecheckFailed { why: String },
     /// The platform answered, or did not.
-    Answered { answer: Result<Receipt, Trouble> },
+    Answered {
+        answer: Result<Receipt, ProviderError>,
+    },
     /// The process that asked is gone.
     LostTrack,
     /// The platform was read back.
@@ -772,41 +775,41 @@ pub struct Decision {
     /// The rollback as it is now.
     pub rollback: Rollback,
     /// What happened.
-    pub happenings: Vec<Happening>,
+    pub events: Vec<TimelineEvent>,
     /// When it wants to be driven on; `None`: it waits for somebody or has ended. After
     /// [`Command::ReviewDue`]: when its review is asked for next.
     pub drive_at: Option<Timestamp>,
     /// What people have to be told.
-    pub says: Vec<Say>,
+    pub notices: Vec<Notice>,
     /// A rollback that takes its place.
     pub opens: Option<Proposal>,
 }
 
-/// Something to be said, left behind as a step.
+/// Something to be said, left behind as a job.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "say", rename_all = "snake_case")]
 #[expect(missing_docs, reason = "the fields are what their names say")]
-pub enum Say {
+pub enum Notice {
     /// Bring the card to the present state.
     Card,
     /// Tell one person something.
     Tell {
         person: String,
         reply_to: Option<String>,
-        spoken: Spoken,
+        message: Message,
     },
     /// Tell the channel how it ended, once.
     Outcome,
     /// Say something where everybody sees it: in the channel, or in the card's thread.
     Post {
-        spoken: Spoken,
+        message: Message,
         in_thread: bool,
         key: String,
     },
     /// Page somebody, or take the page back.
     Page { page: Page },
     /// Bring the message about a broken glass to the present state.
-    Glass,
+    BreakGlass,
     /// Ask for the review of a broken glass then.
     ReviewAt { at: Timestamp },
     /// Put the timeline into the thread; why, in one word.
@@ -827,7 +830,7 @@ pub enum Page {
 /// What somebody is told, stored until it is said.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Spoken {
+pub enum Message {
     /// A sentence in plain text, escaped when it is said.
     Text(String),
     /// Words that are mrkdwn already, escaped by whoever wrote them.
@@ -838,7 +841,7 @@ pub enum Spoken {
     Refused(String, String, Vec<String>),
 }
 
-impl Spoken {
+impl Message {
     /// What stands for the person of this number in [`Spoken::Naming`]: something that nobody can
     /// type.
     pub fn whom(n: usize) -> String {
@@ -847,13 +850,13 @@ impl Spoken {
 
     /// It in plain words, for terminals and machines.
     pub fn plain(&self) -> String {
-        use crate::refusal::{Plain, Voice};
+        use crate::refusal::{Plain, Tone};
         match self {
-            Spoken::Text(text) | Spoken::Mrkdwn(text) => text.clone(),
-            Spoken::Naming(text, people) | Spoken::Refused(_, text, people) => {
+            Message::Text(text) | Message::Mrkdwn(text) => text.clone(),
+            Message::Naming(text, people) | Message::Refused(_, text, people) => {
                 let people = people.iter().enumerate();
                 people.fold(text.clone(), |said, (n, id)| {
-                    said.replace(&Spoken::whom(n), &Plain.person(id))
+                    said.replace(&Message::whom(n), &Plain.person(id))
                 })
             }
         }
@@ -862,8 +865,8 @@ impl Spoken {
     /// The code, if it is a refusal.
     pub fn code(&self) -> Option<&str> {
         match self {
-            Spoken::Refused(code, ..) => Some(code),
-            Spoken::Text(_) | Spoken::Mrkdwn(_) | Spoken::Naming(..) => None,
+            Message::Refused(code, ..) => Some(code),
+            Message::Text(_) | Message::Mrkdwn(_) | Message::Naming(..) => None,
         }
     }
 
@@ -873,21 +876,21 @@ impl Spoken {
     }
 }
 
-impl From<&Refusal> for Spoken {
+impl From<&Refusal> for Message {
     fn from(refusal: &Refusal) -> Self {
         struct Gather(std::cell::RefCell<Vec<String>>);
-        impl crate::refusal::Voice for Gather {
+        impl crate::refusal::Tone for Gather {
             fn person(&self, id: &str) -> String {
                 let mut people = self.0.borrow_mut();
                 people.push(id.to_owned());
-                Spoken::whom(people.len() - 1)
+                Message::whom(people.len() - 1)
             }
             fn text(&self, text: &str) -> String {
-                Spoken::quoted(text)
+                Message::quoted(text)
             }
         }
         let gather = Gather(std::cell::RefCell::default());
         let sentence = refusal.say(&gather);
-        Spoken::Refused(refusal.code().to_owned(), sentence, gather.0.into_inner())
+        Message::Refused(refusal.code().to_owned(), sentence, gather.0.into_inner())
     }
 }

@@ -85,7 +85,7 @@ impl fmt::Display for Kind {
 
 /// An entry before it has a place in an incident's timeline.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Happening {
+pub struct TimelineEvent {
     /// When it happened.
     pub at: Timestamp,
     /// Who did it.
@@ -109,5 +109,5 @@ pub struct Entry {
     pub recorded_at: Timestamp,
     /// What happened.
     #[serde(flatten)]
-    pub happening: Happening,
+    pub event: TimelineEvent,
 }

@@ -10,20 +10,20 @@ use rollback_domain::{
     decide::decide,
     grammar::{ReviewAnswer, Target},
     history::{History, Past},
-    people::Standing,
+    people::Membership,
     plan::{Basis, Plan, PlanHash},
-    policy::{Policy, Preset, Rung},
+    policy::{EscalationStep, Policy, Preset},
     proof::{CheckResult, Round},
     refusal::{Refusal, Source},
-    release::{Pin, Progress, Receipt, Trouble, Way},
+    release::{Pin, Progress, ProviderError, Receipt, Way},
     risk::{Risk, RiskRules},
     rollback::{
-        Act, Approval, Command, Confirmed, Decision, Freeze, Glass, Page, Rollback, Say, Spoken,
-        State,
+        Act, Approval, BreakGlass, Command, Confirmed, Decision, Freeze, Message, Notice, Page,
+        Rollback, State,
     },
 };
 use std::{fmt::Write, time::Duration};
-use support::{aim, asked, nature, night, person, plan, roster, silent, surfaces, survey};
+use support::{aim, asked, effects, night, person, plan, roster, silent, surfaces, survey};
 
 /// A small team's rules. Nobody approves their own code; two people approve data, one of them from
 /// `data_owner`.
@@ -54,8 +54,8 @@ fn approval(id: &str, role: &str) -> Approval {
     }
 }
 
-fn glass() -> Glass {
-    Glass {
+fn emergency() -> BreakGlass {
+    BreakGlass {
         by: person("U0TOM"),
         because: "carts are lost".into(),
         at: night(),
@@ -138,12 +138,12 @@ fn situations() -> Vec<(&'static str, Rollback)> {
     };
     let broken = Rollback {
         approvals: vec![],
-        glass: Some(glass()),
+        break_glass: Some(emergency()),
         ..came_to(State::Approved { expires_at })
     };
     let closed_on_glass = Rollback {
         approvals: vec![],
-        glass: Some(glass()),
+        break_glass: Some(emergency()),
         ..came_to(State::Closed)
     };
     vec![
@@ -208,12 +208,12 @@ fn situations() -> Vec<(&'static str, Rollback)> {
     ]
 }
 
-fn acts_as(standing: Standing, id: &str, known: Roster, act: Act) -> Command {
+fn acts_as(membership: Membership, id: &str, known: Roster, act: Act) -> Command {
     Command::Person {
         by: person(id),
-        standing,
+        membership,
         roster: Box::new(known),
-        believed: None,
+        last_known: None,
         source: Source::Button,
         reply_to: None,
         act,
@@ -221,7 +221,7 @@ fn acts_as(standing: Standing, id: &str, known: Roster, act: Act) -> Command {
 }
 
 fn acts(id: &str, act: Act) -> Command {
-    acts_as(Standing::Member, id, everybody(), act)
+    acts_as(Membership::Member, id, everybody(), act)
 }
 
 fn approve(hash: Option<PlanHash>) -> Act {
@@ -271,7 +271,7 @@ fn commands(rollback: &Rollback) -> Vec<(&'static str, Command)> {
 
 fn what_people_do(hash: Option<PlanHash>) -> Vec<(&'static str, Command)> {
     let hash = || hash.clone();
-    let guest = |act| acts_as(Standing::Outsider("a guest"), "U0GUS", everybody(), act);
+    let guest = |act| acts_as(Membership::Outsider("a guest"), "U0GUS", everybody(), act);
     let click = Act::Approve {
         hash: hash(),
         confirmed: Confirmed::default(),
@@ -286,7 +286,7 @@ fn what_people_do(hash: Option<PlanHash>) -> Vec<(&'static str, Command)> {
         (
             "sam approves while PagerDuty is down",
             acts_as(
-                Standing::Member,
+                Membership::Member,
                 "U0SAM",
                 silent(&["oncall", "data_owner"]),
                 approve(hash()),
@@ -364,7 +364,7 @@ fn what_the_bot_does(class: Risk) -> Vec<(&'static str, Command)> {
             Command::Planned {
                 plan: Box::new(plan(class, ["v214", "v214"])),
                 requester: person("U0MAYA"),
-                believed: None,
+                last_known: None,
                 roster: Box::new(everybody()),
                 frozen: None,
             },
@@ -384,7 +384,7 @@ fn what_the_bot_does(class: Risk) -> Vec<(&'static str, Command)> {
         (
             "window ended",
             Command::WindowEnded {
-                standing: Standing::Member,
+                membership: Membership::Member,
                 roster: Box::new(everybody()),
             },
         ),
@@ -462,17 +462,20 @@ fn what_the_platform_does() -> Vec<(&'static str, Command)> {
                 memory: serde_json::Value::Null,
             })),
         ),
-        ("answer: no", answered(Err(Trouble::Refused("no".into())))),
+        (
+            "answer: no",
+            answered(Err(ProviderError::Refused("no".into()))),
+        ),
         (
             "answer: not now",
-            answered(Err(Trouble::Busy {
+            answered(Err(ProviderError::Busy {
                 why: "429".into(),
                 retry_after: None,
             })),
         ),
         (
             "answer: none",
-            answered(Err(Trouble::Unanswered("it timed out".into()))),
+            answered(Err(ProviderError::Unanswered("it timed out".into()))),
         ),
         ("lost track", Command::LostTrack),
         ("read back: nothing yet", serving(["v214", "v214"])),
@@ -581,13 +584,19 @@ fn outcome(decision: &Decision) -> String {
             n => outcome.push_str(&format!(", {n} of 2 approved")),
         }
     }
-    if let Some(glass) = &rollback.glass {
-        outcome.push_str(match (&glass.spent, &glass.review, glass.reminded) {
-            (Some(_), _, _) => ", the glass broken for nothing",
-            (None, Some(_), _) => ", the glass reviewed",
-            (None, None, 0) => ", the glass broken",
-            (None, None, _) => ", the review asked for again",
-        });
+    if let Some(break_glass) = &rollback.break_glass {
+        outcome.push_str(
+            match (
+                &break_glass.spent,
+                &break_glass.review,
+                break_glass.reminded,
+            ) {
+                (Some(_), _, _) => ", the glass broken for nothing",
+                (None, Some(_), _) => ", the glass reviewed",
+                (None, None, 0) => ", the glass broken",
+                (None, None, _) => ", the review asked for again",
+            },
+        );
     }
     if decision.opens.is_some() {
         outcome.push_str(", opens another");
@@ -702,7 +711,7 @@ fn a_yes_to_data_does_not_count_without_the_owner_who_gave_it() {
         ("oncall", &["U0SAM", "U0DORA"]),
         ("data_owner", &["U0DORA"]),
     ]);
-    let yes = |id| acts_as(Standing::Member, id, known.clone(), approve(None));
+    let yes = |id| acts_as(Membership::Member, id, known.clone(), approve(None));
     let approved = put(&put(&open, yes("U0SAM")), yes("U0DORA"));
     let same = |known| reread(Risk::Data, ["v214", "v214"], known);
     // dora is on call still, and does not own the data any more.
@@ -729,7 +738,7 @@ fn each_caution_is_ticked_by_name() {
     }]);
     let basis = Basis {
         survey: &survey,
-        nature: &nature(Risk::Code),
+        effects: &effects(Risk::Code),
         history: &history,
         risks: &RiskRules::default(),
     };
@@ -762,7 +771,7 @@ fn each_caution_is_ticked_by_name() {
         &policy(),
         night(),
     );
-    insta::assert_snapshot!(decided.unwrap().happenings[0].text, @"approved plan 5d87 as oncall, seeing: v213 is not known to have served production; v213 was left behind by RB-38 at 2026-03-14 03:12 UTC");
+    insta::assert_snapshot!(decided.unwrap().events[0].text, @"approved plan 5d87 as oncall, seeing: v213 is not known to have served production; v213 was left behind by RB-38 at 2026-03-14 03:12 UTC");
 }
 
 #[test]
@@ -835,9 +844,9 @@ fn with_a_window_open() -> Rollback {
     rollback
 }
 
-fn window_ended(standing: Standing, known: Roster) -> Command {
+fn window_ended(membership: Membership, known: Roster) -> Command {
     Command::WindowEnded {
-        standing,
+        membership,
         roster: Box::new(known),
     }
 }
@@ -847,13 +856,13 @@ fn an_authority_s_own_rollback_starts_by_itself_when_nobody_objects() {
     let planned = |class| Command::Planned {
         plan: Box::new(plan(class, ["v214", "v214"])),
         requester: person("U0MAYA"),
-        believed: None,
+        last_known: None,
         roster: Box::new(everybody()),
         frozen: None,
     };
     let open = decide(&asked(), planned(Risk::Code), &with_window(), night()).unwrap();
     assert_eq!(open.drive_at, Some(at(180)));
-    let ended = window_ended(Standing::Member, everybody());
+    let ended = window_ended(Membership::Member, everybody());
     assert!(decide(&open.rollback, ended.clone(), &with_window(), at(179)).is_err());
     let started = decide(&open.rollback, ended, &with_window(), at(180)).unwrap();
     assert_eq!(title(&started.rollback.state), "approved");
@@ -905,10 +914,10 @@ fn what_speaks_against_a_window_ends_it() {
     assert_eq!(frozen.rollback.waiting.window_ends, None);
 
     let unsure = [
-        window_ended(Standing::Unreadable("it timed out".into()), everybody()),
-        window_ended(Standing::Outsider("deactivated"), everybody()),
-        window_ended(Standing::Member, silent(&["oncall"])),
-        window_ended(Standing::Member, roster(&[("oncall", &["U0SAM"])])),
+        window_ended(Membership::Unreadable("it timed out".into()), everybody()),
+        window_ended(Membership::Outsider("deactivated"), everybody()),
+        window_ended(Membership::Member, silent(&["oncall"])),
+        window_ended(Membership::Member, roster(&[("oncall", &["U0SAM"])])),
     ];
     for command in unsure {
         let waits = decide(&open, command, &with_window(), at(180)).unwrap();
@@ -916,15 +925,15 @@ fn what_speaks_against_a_window_ends_it() {
         assert_eq!(waits.rollback.waiting.window_ends, None);
     }
     // It was taken out of the configuration meanwhile.
-    let ended = window_ended(Standing::Member, everybody());
+    let ended = window_ended(Membership::Member, everybody());
     let waits = decide(&open, ended, &policy(), at(180)).unwrap();
     assert_eq!(title(&waits.rollback.state), "proposed");
-    insta::assert_snapshot!(waits.happenings[0].text, @"did not start by itself: that is not configured any more; it waits for an approval");
+    insta::assert_snapshot!(waits.events[0].text, @"did not start by itself: that is not configured any more; it waits for an approval");
 }
 
 /// RB-41 after its window ended in silence, and before its platform is asked.
 fn started_by_silence() -> Rollback {
-    let ended = window_ended(Standing::Member, everybody());
+    let ended = window_ended(Membership::Member, everybody());
     decide(&with_a_window_open(), ended, &with_window(), at(180))
         .unwrap()
         .rollback
@@ -972,7 +981,7 @@ fn a_window_that_ended_with_its_plan_starts_nothing() {
     };
     let open = decide(&with_a_window_open(), again, &with_window(), at(700)).unwrap();
     assert_eq!(title(&open.rollback.state), "proposed");
-    let ended = window_ended(Standing::Member, everybody());
+    let ended = window_ended(Membership::Member, everybody());
     assert!(decide(&open.rollback, ended, &with_window(), at(701)).is_err());
 }
 
@@ -995,24 +1004,24 @@ fn a_card_that_takes_another_one_s_place_never_starts_by_itself() {
     let planned = Command::Planned {
         plan: Box::new(plan(Risk::Code, ["v213", "v214"])),
         requester: person("U0MAYA"),
-        believed: None,
+        last_known: None,
         roster: Box::new(everybody()),
         frozen: None,
     };
     let next = decide(&next, planned, &long, at(601)).unwrap().rollback;
     assert_eq!(next.waiting.window_ends, None);
-    let ended = window_ended(Standing::Member, everybody());
+    let ended = window_ended(Membership::Member, everybody());
     assert!(decide(&next, ended, &long, at(900)).is_err());
 }
 
 /// What was posted, and who was paged.
 fn said(decision: &Decision) -> String {
     let lines: Vec<String> = decision
-        .says
+        .notices
         .iter()
         .filter_map(|say| match say {
-            Say::Post {
-                spoken: Spoken::Naming(text, people),
+            Notice::Post {
+                message: Message::Naming(text, people),
                 in_thread,
                 ..
             } => {
@@ -1022,10 +1031,10 @@ fn said(decision: &Decision) -> String {
                 });
                 Some(format!("{place}: {text}"))
             }
-            Say::Page {
+            Notice::Page {
                 page: Page::Trigger { key, summary },
             } => Some(format!("page {key}: {summary}")),
-            Say::Page {
+            Notice::Page {
                 page: Page::Resolve { key },
             } => Some(format!("page {key} taken back")),
             _ => None,
@@ -1036,16 +1045,16 @@ fn said(decision: &Decision) -> String {
 
 #[test]
 fn nobody_answers() {
-    let ladder = Policy {
+    let escalation = Policy {
         remind: vec![Duration::from_secs(120)],
         escalate: vec![
-            Rung {
+            EscalationStep {
                 after: Duration::from_secs(300),
                 roles: vec!["data_owner".into()],
                 people: vec![],
                 page: false,
             },
-            Rung {
+            EscalationStep {
                 after: Duration::from_secs(900),
                 roles: vec!["nobody".into()],
                 people: vec![],
@@ -1059,23 +1068,29 @@ fn nobody_answers() {
     };
     let mut rollback = proposed(Risk::Code);
     let mut story = String::new();
-    let mut next = rollback.next_look(&ladder, at(600));
-    while rollback.waiting.climbed < ladder.escalate.len() {
+    let mut next = rollback.next_look(&escalation, at(600));
+    while rollback.waiting.escalated < escalation.escalate.len() {
         let command = match rollback.state {
             State::Proposed { expires_at } if next >= expires_at => Command::Renewed {
                 plan: Ok(Box::new(plan(Risk::Code, ["v214", "v214"]))),
             },
             _ => waited(),
         };
-        let decision = decide(&rollback, command, &ladder, next).unwrap();
-        for happening in &decision.happenings {
-            let _ = writeln!(story, "{} {}", next.strftime("%H:%M"), happening.text);
+        let decision = decide(&rollback, command, &escalation, next).unwrap();
+        for event in &decision.events {
+            let _ = writeln!(story, "{} {}", next.strftime("%H:%M"), event.text);
         }
         let _ = writeln!(story, "{}", said(&decision));
         rollback = decision.rollback;
         next = decision.drive_at.unwrap();
     }
-    let answered = decide(&rollback, acts("U0SAM", approve(None)), &ladder, at(930)).unwrap();
+    let answered = decide(
+        &rollback,
+        acts("U0SAM", approve(None)),
+        &escalation,
+        at(930),
+    )
+    .unwrap();
     let _ = writeln!(story, "{}", said(&answered));
     insta::assert_snapshot!(story, @r#"
     03:14 RB-41 has waited 2 m for an approval: asked @U0SAM
@@ -1095,28 +1110,28 @@ fn nobody_answers() {
     let moved = Command::Renewed {
         plan: Ok(Box::new(plan(Risk::Code, ["v213", "v214"]))),
     };
-    let replaced = decide(&rollback, moved, &ladder, at(1200)).unwrap();
+    let replaced = decide(&rollback, moved, &escalation, at(1200)).unwrap();
     assert_eq!(said(&replaced), "page RB-41:approval taken back");
     let (next, _) = replaced.opens.unwrap().open(42, 1);
     let planned = Command::Planned {
         plan: Box::new(plan(Risk::Code, ["v213", "v214"])),
         requester: person("U0MAYA"),
-        believed: None,
+        last_known: None,
         roster: Box::new(everybody()),
         frozen: None,
     };
-    let next = decide(&next, planned, &ladder, at(1201)).unwrap();
+    let next = decide(&next, planned, &escalation, at(1201)).unwrap();
     assert_eq!(next.drive_at, Some(at(1206)), "below its card");
-    let again = decide(&next.rollback, waited(), &ladder, at(1201)).unwrap();
+    let again = decide(&next.rollback, waited(), &escalation, at(1201)).unwrap();
     insta::assert_snapshot!(said(&again), @r#"
     channel: RB-42 has waited 20 m 1 s for an approval to roll back frontend (production), v213 → v212. Asking PagerDuty.
     page RB-42:approval: RB-42 has waited since 03:12 UTC for an approval to roll back frontend (production), v213 → v212; asked for by @maya, because "checkout 500s"
     "#);
 
     // After an outage one reminder says it, and every rung is climbed.
-    let late = decide(&proposed(Risk::Code), waited(), &ladder, at(1000)).unwrap();
+    let late = decide(&proposed(Risk::Code), waited(), &escalation, at(1000)).unwrap();
     assert_eq!(late.rollback.waiting.reminded, 1);
-    assert_eq!(late.rollback.waiting.climbed, 2);
+    assert_eq!(late.rollback.waiting.escalated, 2);
     assert_eq!(late.drive_at, Some(at(600)), "its plan is over by now");
     insta::assert_snapshot!(said(&late), @r#"
     thread: RB-41 has waited 16 m 40 s for an approval. Asking @U0SAM.
@@ -1129,7 +1144,7 @@ fn nobody_answers() {
     let renewed = Command::Renewed {
         plan: Err(Refusal::PlatformTrouble { why }),
     };
-    let given_up = decide(&late.rollback, renewed, &ladder, at(1000)).unwrap();
+    let given_up = decide(&late.rollback, renewed, &escalation, at(1000)).unwrap();
     assert_eq!(given_up.rollback.state.name(), "expired");
     insta::assert_snapshot!(said(&given_up), @"
     thread: RB-41 is not kept open, because no fresh plan could be made. It answered 503.
@@ -1149,10 +1164,10 @@ fn a_yes_to_what_cannot_be_done_any_more_ends_it() {
     assert_eq!(decision.rollback.state.name(), "blocked");
     assert_eq!(decision.opens, None, "the same aim would come to the same");
     let told: Vec<&str> = decision
-        .says
+        .notices
         .iter()
         .filter_map(|say| match say {
-            Say::Tell { person, .. } => Some(person.as_str()),
+            Notice::Tell { person, .. } => Some(person.as_str()),
             _ => None,
         })
         .collect();
@@ -1166,7 +1181,7 @@ fn a_review_is_somebody_else_s() {
         .find(|(heading, _)| heading.starts_with("closed, on a glass"))
         .unwrap();
     let mut by_sam = closed.clone();
-    by_sam.glass.as_mut().unwrap().by = person("U0SAM");
+    by_sam.break_glass.as_mut().unwrap().by = person("U0SAM");
     let reviewed = put(&closed, acts("U0SAM", review()));
     let answers = [
         (
@@ -1260,7 +1275,7 @@ fn the_hash_changes_with_what_matters_and_with_nothing_else() {
     let mut pinned = base.clone();
     pinned.pin = Pin::On;
     let mut leaves = base.clone();
-    leaves.nature.leaves.push("flags".into());
+    leaves.effects.leaves.push("flags".into());
     let mut forward = base.clone();
     forward.way = Way::Forward;
     let mut cautious = base.clone();
@@ -1282,7 +1297,7 @@ fn a_target_that_cannot_be_is_refused_with_the_one_that_could() {
         survey.candidates[2].barred = Some("its files are gone".into());
         let basis = Basis {
             survey: &survey,
-            nature: &nature(Risk::Code),
+            effects: &effects(Risk::Code),
             history: &History::default(),
             risks: &RiskRules::default(),
         };
@@ -1304,18 +1319,18 @@ fn a_target_that_cannot_be_is_refused_with_the_one_that_could() {
 
 #[test]
 fn what_was_believed_is_said_where_it_counted() {
-    let believed =
+    let last_known =
         Some("Slack did not answer; a full member when last read at 02:58 UTC".to_owned());
     let (open, hash) = {
         let open = proposed(Risk::Code);
         let hash = open.hash.clone();
         (open, hash)
     };
-    let approves = |source, believed| Command::Person {
+    let approves = |source, last_known| Command::Person {
         by: person("U0SAM"),
-        standing: Standing::Member,
+        membership: Membership::Member,
         roster: Box::new(everybody()),
-        believed,
+        last_known,
         source,
         reply_to: None,
         act: Act::Approve {
@@ -1323,30 +1338,31 @@ fn what_was_believed_is_said_where_it_counted() {
             confirmed: Confirmed::default(),
         },
     };
-    let by =
-        |source, believed| decide(&open, approves(source, believed), &policy(), at(60)).unwrap();
-    let out_of_band = by(Source::OutOfBand, believed.clone());
+    let by = |source, last_known| {
+        decide(&open, approves(source, last_known), &policy(), at(60)).unwrap()
+    };
+    let out_of_band = by(Source::OutOfBand, last_known.clone());
     assert_eq!(
-        out_of_band.happenings[0].text.split_once("; ").unwrap().1,
-        believed.as_deref().unwrap()
+        out_of_band.events[0].text.split_once("; ").unwrap().1,
+        last_known.as_deref().unwrap()
     );
     assert!(out_of_band.rollback.approvals[0].out_of_band);
     let clicked = by(Source::Button, None);
-    assert!(!clicked.happenings[0].text.contains("did not answer"));
+    assert!(!clicked.events[0].text.contains("did not answer"));
     assert!(!clicked.rollback.approvals[0].out_of_band);
 
     // Whoever asked is believed for the plan in the same way, and for the one that takes its place.
     let planned = Command::Planned {
         plan: Box::new(plan(Risk::Code, ["v214", "v214"])),
         requester: person("U0MAYA"),
-        believed,
+        last_known,
         roster: Box::new(everybody()),
         frozen: None,
     };
     let mut asked = asked();
     asked.out_of_band = true;
     let decision = decide(&asked, planned, &policy(), at(1)).unwrap();
-    assert!(decision.happenings[0].text.contains("Slack did not answer"));
+    assert!(decision.events[0].text.contains("Slack did not answer"));
     let retarget = Act::Retarget {
         hash: None,
         to: "v212".into(),

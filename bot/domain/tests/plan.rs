@@ -8,7 +8,7 @@ use rollback_domain::{
     history::{History, Past},
     plan::{Aim, Basis, Plan, Unships},
     refusal::Refusal,
-    release::{Candidate, Nature, Pin, Release, Surface, Survey, Way},
+    release::{Candidate, Effects, Pin, Release, Surface, Survey, Way},
     risk::{Caution, Risk, RiskRules},
 };
 
@@ -50,7 +50,7 @@ fn draw_after(
     to: &str,
     undoes: Option<u64>,
 ) -> Result<Plan, Refusal> {
-    let nature = Nature {
+    let effects = Effects {
         platform: "Vercel".into(),
         restores: vec!["code".into()],
         leaves: vec!["database".into()],
@@ -66,7 +66,7 @@ fn draw_after(
     };
     let basis = Basis {
         survey,
-        nature: &nature,
+        effects: &effects,
         history,
         risks: &RiskRules::default(),
     };

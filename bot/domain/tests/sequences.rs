@@ -17,12 +17,12 @@ use rollback_domain::{
     authority::Roster,
     decide::decide,
     grammar::ReviewAnswer,
-    people::Standing,
+    people::Membership,
     plan::PlanHash,
-    policy::{Confirm, Policy, Preset, Rule, Rung},
+    policy::{Confirm, EscalationStep, Policy, Preset, Rule},
     proof::Round,
     refusal::{Refusal, Source},
-    release::{Pin, Progress, Receipt, Trouble},
+    release::{Pin, Progress, ProviderError, Receipt},
     risk::Risk,
     rollback::{Act, Command, Confirmed, Decision, Freeze, Rollback, State},
 };
@@ -180,7 +180,7 @@ struct Setting {
     rule: Rule,
     maya_is_on_call: bool,
     window: Option<u64>,
-    ladder: bool,
+    escalation: bool,
 }
 
 impl Setting {
@@ -188,12 +188,12 @@ impl Setting {
         let seconds = Duration::from_secs;
         let mut policy = Policy {
             objection_window: self.window.map(seconds),
-            page_on_break_glass: self.ladder,
+            page_on_break_glass: self.escalation,
             ..support::policy(Preset::SmallTeam)
         };
-        if self.ladder {
+        if self.escalation {
             policy.remind = vec![seconds(60), seconds(240)];
-            policy.escalate = vec![Rung {
+            policy.escalate = vec![EscalationStep {
                 after: seconds(700),
                 roles: vec!["data_owner".into()],
                 people: vec![],
@@ -233,13 +233,15 @@ fn settings(break_glass: impl Strategy<Value = bool>) -> impl Strategy<Value = S
         window,
         any::<bool>(),
     )
-        .prop_map(|(class, rule, maya_is_on_call, window, ladder)| Setting {
-            class,
-            rule,
-            maya_is_on_call,
-            window,
-            ladder,
-        })
+        .prop_map(
+            |(class, rule, maya_is_on_call, window, escalation)| Setting {
+                class,
+                rule,
+                maya_is_on_call,
+                window,
+                escalation,
+            },
+        )
 }
 
 fn hashes() -> impl Strategy<Value = Hash> {
@@ -323,7 +325,7 @@ struct Book {
     /// Nobody asked for that yes: it is the requester's own, and nobody objected.
     unopposed: bool,
     /// The glass is broken, and nothing has come in between.
-    glass: bool,
+    break_glass: bool,
     /// Something spoke against starting by itself.
     spoken_against: bool,
     /// The platform was asked, and may have done it.
@@ -425,7 +427,7 @@ impl World {
             // People are waited for.
             return match () {
                 () if !is_over(self.drive_at) => None,
-                () if is_over(Some(expires_at)) && !self.setting.ladder => Some(Bot::Expire),
+                () if is_over(Some(expires_at)) && !self.setting.escalation => Some(Bot::Expire),
                 () if is_over(Some(expires_at)) => Some(Bot::Renewed(Moved::No)),
                 () if is_over(self.rollback.waiting.window_ends) => {
                     Some(Bot::WindowEnded { member: true })
@@ -473,10 +475,10 @@ impl World {
     }
 
     fn act(&mut self, id: &'static str, known: bool, read: Read, does: Does) -> Checked {
-        let standing = match (id, known) {
-            (GUS, _) => Standing::Outsider("a guest"),
-            (_, true) => Standing::Member,
-            (_, false) => Standing::Unreadable("Slack answered 503".into()),
+        let membership = match (id, known) {
+            (GUS, _) => Membership::Outsider("a guest"),
+            (_, true) => Membership::Member,
+            (_, false) => Membership::Unreadable("Slack answered 503".into()),
         };
         let act = match does {
             Does::Approve { hash, typed } => Act::Approve {
@@ -513,9 +515,9 @@ impl World {
         };
         let command = Command::Person {
             by: person(id),
-            standing: standing.clone(),
+            membership: membership.clone(),
             roster: self.roster(read),
-            believed: None,
+            last_known: None,
             source: Source::Button,
             reply_to: None,
             act: act.clone(),
@@ -523,7 +525,7 @@ impl World {
         let Some((before, decision)) = self.put(command) else {
             return Ok(());
         };
-        prop_assert_eq!(standing, Standing::Member, "only members do anything");
+        prop_assert_eq!(membership, Membership::Member, "only members do anything");
         let (Act::Approve { hash, .. } | Act::BreakGlass { hash, .. }) = &act else {
             match act {
                 Act::Withdraw { .. } => {
@@ -534,7 +536,7 @@ impl World {
                 Act::Object { .. } => {
                     self.book.spoken_against = true;
                     // What only silence had started waits for somebody.
-                    if self.book.unopposed && !self.book.glass {
+                    if self.book.unopposed && !self.book.break_glass {
                         self.book.yes.clear();
                         self.book.unopposed = false;
                     }
@@ -565,7 +567,7 @@ impl World {
                 reason, promised, ..
             } => {
                 prop_assert!(reason && promised && self.setting.rule.break_glass);
-                self.book.glass = true;
+                self.book.break_glass = true;
             }
             _ => {}
         }
@@ -573,7 +575,7 @@ impl World {
     }
 
     fn bot(&mut self, read: Read, bot: Bot) -> Checked {
-        let standing = Standing::Member;
+        let membership = Membership::Member;
         let class = self.setting.class;
         let drawn = |world: &World, moved| match moved {
             Moved::Unreadable => Err(Refusal::LiveUnknown),
@@ -590,7 +592,7 @@ impl World {
             Bot::Planned { moved } => Command::Planned {
                 plan: Box::new(plan(class, self.live(moved))),
                 requester: person(MAYA),
-                believed: None,
+                last_known: None,
                 roster: self.roster(read),
                 frozen: None,
             },
@@ -601,9 +603,9 @@ impl World {
                 roster: self.roster(read),
             },
             Bot::WindowEnded { member } => Command::WindowEnded {
-                standing: match member {
-                    true => standing,
-                    false => Standing::Outsider("deactivated"),
+                membership: match member {
+                    true => membership,
+                    false => Membership::Outsider("deactivated"),
                 },
                 roster: self.roster(read),
             },
@@ -633,12 +635,12 @@ impl World {
                 said: "accepted".into(),
                 memory: serde_json::Value::Null,
             })),
-            Bot::Refused => answered(Err(Trouble::Refused("no".into()))),
-            Bot::NotNow => answered(Err(Trouble::Busy {
+            Bot::Refused => answered(Err(ProviderError::Refused("no".into()))),
+            Bot::NotNow => answered(Err(ProviderError::Busy {
                 why: "429".into(),
                 retry_after: None,
             })),
-            Bot::Unanswered => answered(Err(Trouble::Unanswered("it timed out".into()))),
+            Bot::Unanswered => answered(Err(ProviderError::Unanswered("it timed out".into()))),
             Bot::LostTrack => Command::LostTrack,
             Bot::Serving(n) => observed(Progress::Serving {
                 surfaces: surfaces(serving(n)),
@@ -696,7 +698,7 @@ impl World {
             prop_assert!(matches!(bot, Bot::Rechecked(Moved::No)));
             prop_assert!(!self.book.done, "the platform was asked twice");
             prop_assert!(
-                self.book.glass || self.is_enough(Some(read)),
+                self.book.break_glass || self.is_enough(Some(read)),
                 "{:?}",
                 before
             );
@@ -705,7 +707,7 @@ impl World {
         if before.state.name() == "approved" && after == "proposed" {
             self.book.yes.clear();
             self.book.unopposed = false;
-            self.book.glass = false;
+            self.book.break_glass = false;
         }
         if before.state.name() == "executing" && !matches!(bot, Bot::NotNow) {
             self.book.done = after != "executing";
@@ -756,7 +758,7 @@ impl World {
         match after.state {
             State::Approved { .. } if self.book.unopposed => reach("approved by silence"),
             State::Approved { .. } if self.book.yes.len() > 1 => reach("approved by several"),
-            State::Executing { .. } if self.book.glass => reach("run on a glass"),
+            State::Executing { .. } if self.book.break_glass => reach("run on a glass"),
             _ => {}
         }
         prop_assert_eq!(after.revision, before.revision + 1);
@@ -782,23 +784,23 @@ impl World {
             // All that may still come is what is thought of a broken glass.
             let without_glass = |rollback: &Rollback| Rollback {
                 revision: 0,
-                glass: None,
+                break_glass: None,
                 ..rollback.clone()
             };
             prop_assert_eq!(without_glass(after), without_glass(before));
             prop_assert!(
                 before
-                    .glass
+                    .break_glass
                     .as_ref()
-                    .is_some_and(|glass| glass.wants_review())
+                    .is_some_and(|break_glass| break_glass.wants_review())
             );
         }
         match after.state {
             State::Approved { .. } => {
-                prop_assert!(self.book.glass || self.is_enough(None), "{:?}", after);
+                prop_assert!(self.book.break_glass || self.is_enough(None), "{:?}", after);
             }
             State::Proposed { .. } => {
-                prop_assert!(!after.breaks_glass(), "a glass is left over");
+                prop_assert!(!after.is_break_glass(), "a glass is left over");
                 prop_assert!(!self.is_enough(None), "it waits for nobody");
             }
             _ => {}
@@ -812,9 +814,9 @@ impl World {
         );
         if after.state.is_ended() && after.times.asked.is_none() {
             let wants_review = after
-                .glass
+                .break_glass
                 .as_ref()
-                .is_some_and(|glass| glass.wants_review());
+                .is_some_and(|break_glass| break_glass.wants_review());
             prop_assert!(!wants_review, "nothing was run, and a review is wanted");
         }
         if drives {
@@ -826,7 +828,7 @@ impl World {
             let (next, _) = proposal.open(self.rollback.id + 1, 1);
             prop_assert_eq!(next.waiting.window_ends, None, "it would start by itself");
             prop_assert_eq!(&next.state, &State::Planning);
-            prop_assert!(next.approvals.is_empty() && next.glass.is_none());
+            prop_assert!(next.approvals.is_empty() && next.break_glass.is_none());
             self.rollback = next;
             self.drive_at = Some(self.now);
             self.book = Book::default();
@@ -899,11 +901,11 @@ fn without_authority_only_a_broken_glass_makes_it_run() {
     let settings = without_a_role(settings(Just(true)));
     let reached = play(&WITHOUT_AUTHORITY, settings, |world| {
         prop_assert!(world.rollback.approvals.is_empty());
-        if let Some(glass) = &world.rollback.glass {
-            prop_assert!(glass.by.id != GUS, "a guest broke it");
+        if let Some(break_glass) = &world.rollback.break_glass {
+            prop_assert!(break_glass.by.id != GUS, "a guest broke it");
         }
         if world.rollback.times.asked.is_some() {
-            prop_assert!(world.rollback.breaks_glass());
+            prop_assert!(world.rollback.is_break_glass());
         }
         Ok(())
     });
@@ -978,7 +980,7 @@ fn alone_a_solo_owner_needs_nobody_and_an_outsider_gets_nowhere() {
     let reached = play(&[GUS], settings(any::<bool>()), |world| {
         // What starts by itself is maya's.
         prop_assert!(world.rollback.approvals.iter().all(|yes| yes.unopposed));
-        prop_assert_eq!(&world.rollback.glass, &None);
+        prop_assert_eq!(&world.rollback.break_glass, &None);
         Ok(())
     });
     assert!(!reached.contains_key("denied"), "{reached:?}");

@@ -51,7 +51,7 @@ async fn drawn(releases: &Releases, to: &str, undoes: Option<u64>) -> Rollback {
     let plan = Plan::draw(
         rollback_domain::plan::Basis {
             survey: &survey,
-            nature: &releases.nature(aim.way()),
+            effects: &releases.effects(aim.way()),
             history: &rollback_domain::history::History::default(),
             risks: &rollback_domain::risk::RiskRules::default(),
         },
@@ -85,9 +85,9 @@ fn leads_to(app: &TempDir) -> String {
     link.to_str().unwrap().to_owned()
 }
 
-fn no(answer: Result<Receipt, Trouble>) -> String {
+fn no(answer: Result<Receipt, ProviderError>) -> String {
     match answer {
-        Err(Trouble::Refused(why)) => {
+        Err(ProviderError::Refused(why)) => {
             assert!(why.starts_with("Releases: "), "{why}");
             why
         }
@@ -204,7 +204,7 @@ async fn going_forward_again_moves_the_link_and_nothing_is_pinned() {
     let undo = drawn(&releases, "v213", Some(41)).await;
     let plan = undo.plan.as_ref().unwrap();
     assert_eq!((plan.way, plan.to.id.as_str()), (Way::Forward, "v213"));
-    assert_eq!(plan.nature, releases.nature(Way::Back));
+    assert_eq!(plan.effects, releases.effects(Way::Back));
     assert!(matches!(
         releases.observe(&undo).await.unwrap(),
         Progress::NotAsked { .. }
@@ -226,7 +226,7 @@ async fn going_forward_again_moves_the_link_and_nothing_is_pinned() {
         Some("it is empty")
     );
     match releases.unpin().await {
-        Err(Trouble::Refused(why)) => assert!(why.contains("nothing is pinned"), "{why}"),
+        Err(ProviderError::Refused(why)) => assert!(why.contains("nothing is pinned"), "{why}"),
         other => panic!("{other:?}"),
     }
     assert_eq!(leads_to(&app), "releases/v213");
@@ -306,7 +306,10 @@ async fn a_link_that_leads_nowhere_or_out_is_told() {
         path: app.path().join("nowhere"),
         ..releases
     };
-    assert!(matches!(gone.survey().await, Err(Trouble::Refused(_))));
+    assert!(matches!(
+        gone.survey().await,
+        Err(ProviderError::Refused(_))
+    ));
 }
 
 #[tokio::test]

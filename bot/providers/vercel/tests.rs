@@ -309,7 +309,7 @@ fn every_status_becomes_the_right_trouble() {
         (308, "", "a redirect"),
     ] {
         match judged(status, message) {
-            Err(Trouble::Refused(why)) => {
+            Err(ProviderError::Refused(why)) => {
                 assert!(why.contains(part), "{status}: {why}");
                 assert!(why.starts_with("Vercel"), "{why}");
             }
@@ -333,26 +333,32 @@ fn every_status_becomes_the_right_trouble() {
         (422, "Odd", "would not promote v213 (422: Odd)"),
     ] {
         match promoted(status, message) {
-            Err(Trouble::Refused(why)) => assert!(why.contains(part), "{status}: {why}"),
+            Err(ProviderError::Refused(why)) => assert!(why.contains(part), "{status}: {why}"),
             other => panic!("{status}: {other:?}"),
         }
     }
     for status in [408, 500, 502, 503, 504, 599] {
-        assert!(matches!(judged(status, ""), Err(Trouble::Unanswered(_))));
-        assert!(matches!(promoted(status, ""), Err(Trouble::Unanswered(_))));
+        assert!(matches!(
+            judged(status, ""),
+            Err(ProviderError::Unanswered(_))
+        ));
+        assert!(matches!(
+            promoted(status, ""),
+            Err(ProviderError::Unanswered(_))
+        ));
         assert!(matches!(
             unread("it", status, &none, &Value::Null),
-            Trouble::Busy { .. }
+            ProviderError::Busy { .. }
         ));
     }
-    assert!(matches!(judged(429, ""), Err(Trouble::Busy { .. })));
+    assert!(matches!(judged(429, ""), Err(ProviderError::Busy { .. })));
     assert!(matches!(
         unread("it", 429, &none, &Value::Null),
-        Trouble::Busy { .. }
+        ProviderError::Busy { .. }
     ));
     assert!(matches!(
         unread("it", 403, &none, &Value::Null),
-        Trouble::Refused(_)
+        ProviderError::Refused(_)
     ));
 }
 
@@ -368,13 +374,13 @@ fn a_refused_change_of_the_project_says_what_to_look_at() {
         (409, "(409: No)"),
     ] {
         match unset("frontend", status, &none, &said) {
-            Trouble::Refused(why) => assert!(why.contains(part), "{status}: {why}"),
+            ProviderError::Refused(why) => assert!(why.contains(part), "{status}: {why}"),
             other => panic!("{status}: {other:?}"),
         }
     }
     let later = HeaderMap::from_iter([("retry-after".parse().unwrap(), "3".parse().unwrap())]);
     match unset("frontend", 429, &later, &said) {
-        Trouble::Busy { retry_after, .. } => assert_eq!(retry_after, Some(3_000)),
+        ProviderError::Busy { retry_after, .. } => assert_eq!(retry_after, Some(3_000)),
         other => panic!("{other:?}"),
     }
 }
@@ -592,10 +598,10 @@ async fn a_request_without_a_connection_was_not_sent() {
     assert!(!format!("{vercel:?}").contains("secret"));
     let unpinned = vercel.unpin().await;
     assert!(
-        matches!(unpinned, Err(Trouble::Busy { .. })),
+        matches!(unpinned, Err(ProviderError::Busy { .. })),
         "{unpinned:?}"
     );
-    let (back, forward) = (vercel.nature(Way::Back), vercel.nature(Way::Forward));
+    let (back, forward) = (vercel.effects(Way::Back), vercel.effects(Way::Forward));
     assert_eq!((back.pins, forward.pins), (true, false));
     assert_eq!(
         forward.after.as_deref(),
@@ -614,7 +620,7 @@ async fn a_request_without_a_connection_was_not_sent() {
         Plan::draw(
             rollback_domain::plan::Basis {
                 survey: &survey,
-                nature: &vercel.nature(Way::Back),
+                effects: &vercel.effects(Way::Back),
                 history: &rollback_domain::history::History::default(),
                 risks: &rollback_domain::risk::RiskRules::default(),
             },
@@ -624,8 +630,11 @@ async fn a_request_without_a_connection_was_not_sent() {
         .unwrap(),
     );
     let asked = vercel.roll_back(&rollback).await;
-    assert!(matches!(asked, Err(Trouble::Busy { .. })), "{asked:?}");
+    assert!(
+        matches!(asked, Err(ProviderError::Busy { .. })),
+        "{asked:?}"
+    );
     rollback.plan.as_mut().unwrap().to.id = "..".into();
     let asked = vercel.roll_back(&rollback).await;
-    assert!(matches!(asked, Err(Trouble::Refused(_))), "{asked:?}");
+    assert!(matches!(asked, Err(ProviderError::Refused(_))), "{asked:?}");
 }

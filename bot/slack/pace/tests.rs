@@ -16,7 +16,7 @@ async fn replicas() -> (tempfile::TempDir, Clock, Pace, Pace) {
     let dir = tempfile::tempdir().unwrap();
     let url = format!("sqlite://{}/bot.db", dir.path().display());
     let db = Db::open(&url).await.unwrap();
-    let clock = Clock::standing("2026-03-14T03:12:00Z".parse().unwrap());
+    let clock = Clock::fixed("2026-03-14T03:12:00Z".parse().unwrap());
     let pace = || Pace::new(db.clone(), clock.clone(), Metrics::default());
     let (one, other) = (pace(), pace());
     (dir, clock, one, other)

@@ -488,9 +488,7 @@ impl Account {
         }
         for (text, yes) in &promised.notes {
             let entries = self.timelines.iter().flatten();
-            let times = entries
-                .filter(|entry| entry.happening.text == *text)
-                .count();
+            let times = entries.filter(|entry| entry.event.text == *text).count();
             if times > 1 || (*yes && times == 0) {
                 bad.push(format!(
                     "{text} is written down {times} times, promised: {yes}"
@@ -521,21 +519,21 @@ impl Account {
             .timelines
             .iter()
             .flatten()
-            .filter(|entry| entry.happening.rollback == Some(id))
+            .filter(|entry| entry.event.rollback == Some(id))
             .collect();
         let mut seen: BTreeMap<(String, &str), u32> = BTreeMap::new();
         let mut before = None;
         for entry in &entries {
-            let happening = &entry.happening;
+            let event = &entry.event;
             // Who was told no twice has asked twice.
-            if happening.kind != Kind::Refused {
-                let kind = happening.kind.to_string();
-                *seen.entry((kind, &happening.text)).or_default() += 1;
+            if event.kind != Kind::Refused {
+                let kind = event.kind.to_string();
+                *seen.entry((kind, &event.text)).or_default() += 1;
             }
             if before > Some(entry.recorded_at) {
                 bad.push(format!(
                     "RB-{id}: {} came before what is before it",
-                    happening.text
+                    event.text
                 ));
             }
             before = Some(entry.recorded_at);
@@ -549,9 +547,7 @@ impl Account {
             }
         }
         let times = |wanted: Kind| {
-            let of = entries
-                .iter()
-                .filter(|entry| entry.happening.kind == wanted);
+            let of = entries.iter().filter(|entry| entry.event.kind == wanted);
             of.count()
         };
         let ends = [

@@ -15,7 +15,7 @@ const TOM: &str = "U0TOM";
 /// People by their names: `U0SAM` is @sam.
 struct Names;
 
-impl Voice for Names {
+impl Tone for Names {
     fn person(&self, id: &str) -> String {
         format!("@{}", id.trim_start_matches("U0").to_lowercase())
     }
@@ -122,7 +122,7 @@ impl Desk {
 
     fn weigh(&self, id: &str) -> Verdict {
         self.case()
-            .may_approve(&person(id), &Standing::Member, night())
+            .may_approve(&person(id), &Membership::Member, night())
     }
 
     fn tree(&self, id: &str) -> String {
@@ -223,10 +223,10 @@ fn sources() -> [Source; 4] {
 }
 
 /// Yes as soon as one says so; no only if all do.
-fn either(says: &[Says]) -> Truth {
+fn either(notices: &[Says]) -> Truth {
     match () {
-        () if says.iter().any(|says| says.truth() == Truth::Yes) => Truth::Yes,
-        () if says.iter().all(|says| says.truth() == Truth::No) => Truth::No,
+        () if notices.iter().any(|notices| notices.truth() == Truth::Yes) => Truth::Yes,
+        () if notices.iter().all(|notices| notices.truth() == Truth::No) => Truth::No,
         () => Truth::Unknown,
     }
 }
@@ -245,13 +245,13 @@ fn word_of(truth: Truth) -> &'static str {
 }
 
 /// What must hold of sam, about whom these sources say this.
-fn check_role(desk: &Desk, says: &[Says]) {
-    let truth = either(says);
-    let context = || format!("{says:?}\n{}", desk.tree(SAM));
+fn check_role(desk: &Desk, notices: &[Says]) {
+    let truth = either(notices);
+    let context = || format!("{notices:?}\n{}", desk.tree(SAM));
     for verdict in [
         desk.weigh(SAM),
         desk.case()
-            .has_authority(&person(SAM), &Standing::Member, night()),
+            .has_authority(&person(SAM), &Membership::Member, night()),
     ] {
         assert_eq!(verdict.reason.truth, truth, "{}", context());
         assert_eq!(word(&verdict), word_of(truth), "{}", context());
@@ -280,7 +280,9 @@ fn check_role(desk: &Desk, says: &[Says]) {
         context()
     );
     // What does not answer is said, once.
-    let silent = says.iter().any(|says| says.truth() == Truth::Unknown);
+    let silent = notices
+        .iter()
+        .any(|notices| notices.truth() == Truth::Unknown);
     assert_eq!(
         desk.needs().matches("not known now").count(),
         usize::from(silent)
@@ -290,12 +292,12 @@ fn check_role(desk: &Desk, says: &[Says]) {
 #[test]
 fn what_one_source_says() {
     let mut table = String::new();
-    for says in Says::ALL {
-        let _ = write!(table, "{:16}", format!("{says:?}"));
+    for notices in Says::ALL {
+        let _ = write!(table, "{:16}", format!("{notices:?}"));
         for source in sources() {
-            let roster = roster(&[("oncall", &[(source.clone(), says.found())])]);
+            let roster = roster(&[("oncall", &[(source.clone(), notices.found())])]);
             let desk = Desk::new(rule(1, &["oncall"]), roster);
-            check_role(&desk, &[says]);
+            check_role(&desk, &[notices]);
             if source == Source::Listed {
                 let _ = writeln!(table, " {}", word(&desk.weigh(SAM)));
             }
@@ -305,7 +307,7 @@ fn what_one_source_says() {
             assert!(leaf.parts.is_empty());
             let fact = leaf.fact.as_ref().expect("a fact");
             assert_eq!(fact.from, source.to_string());
-            assert_eq!(fact.read_at.is_none(), says == Says::NeverRead);
+            assert_eq!(fact.read_at.is_none(), notices == Says::NeverRead);
         }
     }
     insta::assert_snapshot!(table, @"
@@ -345,7 +347,7 @@ fn two_roles_are_as_good_as_the_better_one() {
                 check_role(&desk, &[first, second]);
                 let held: Vec<&str> = [("lead", second), ("oncall", first)]
                     .into_iter()
-                    .filter(|(_, says)| says.truth() == Truth::Yes)
+                    .filter(|(_, notices)| notices.truth() == Truth::Yes)
                     .map(|(role, _)| role)
                     .collect();
                 assert_eq!(desk.weigh(SAM).roles, held);
@@ -396,7 +398,7 @@ fn a_role_that_is_not_configured_lets_nobody_in() {
 /// Flat facts about one person and one plan.
 #[derive(Clone, Debug)]
 struct Facts {
-    standing: Standing,
+    membership: Membership,
     approved_already: bool,
     asked: bool,
     /// Whether they are on call, and whether they own the data.
@@ -413,10 +415,10 @@ struct Facts {
 
 /// The rule once more, as it would be explained to somebody.
 fn expected(facts: &Facts) -> &'static str {
-    match facts.standing {
-        Standing::Outsider(_) => return "NOT_A_MEMBER",
-        Standing::Unreadable(_) => return "AUTHORITY_UNREADABLE",
-        Standing::Member => {}
+    match facts.membership {
+        Membership::Outsider(_) => return "NOT_A_MEMBER",
+        Membership::Unreadable(_) => return "AUTHORITY_UNREADABLE",
+        Membership::Member => {}
     }
     if facts.approved_already {
         return "ALREADY_SO";
@@ -438,7 +440,7 @@ fn expected(facts: &Facts) -> &'static str {
     }
 }
 
-fn standings() -> Vec<Standing> {
+fn memberships() -> Vec<Membership> {
     let outsiders = [
         "a guest",
         "a bot",
@@ -446,10 +448,10 @@ fn standings() -> Vec<Standing> {
         "from another workspace",
         "not known in this workspace",
     ];
-    let mut standings = vec![Standing::Member];
-    standings.extend(outsiders.map(Standing::Outsider));
-    standings.push(Standing::Unreadable("Slack answered 503".into()));
-    standings
+    let mut memberships = vec![Membership::Member];
+    memberships.extend(outsiders.map(Membership::Outsider));
+    memberships.push(Membership::Unreadable("Slack answered 503".into()));
+    memberships
 }
 
 /// Nobody, or some of these three, with what they approved as.
@@ -507,9 +509,9 @@ fn every_knob_and_every_person() {
                                     approvals: given.clone(),
                                     ..Desk::new(rule.clone(), roster)
                                 };
-                                for standing in standings() {
+                                for membership in memberships() {
                                     let facts = Facts {
-                                        standing,
+                                        membership,
                                         approved_already: given
                                             .iter()
                                             .any(|approval| approval.by.id == id),
@@ -549,7 +551,7 @@ fn every_knob_and_every_person() {
 /// Compares what is decided with what is [`expected`].
 fn check(desk: &Desk, id: &str, facts: &Facts) -> &'static str {
     let case = desk.case();
-    let verdict = case.may_approve(&person(id), &facts.standing, night());
+    let verdict = case.may_approve(&person(id), &facts.membership, night());
     let expected = expected(facts);
     assert_eq!(word(&verdict), expected, "{facts:?}\n{}", desk.tree(id));
     assert_eq!(
@@ -557,11 +559,11 @@ fn check(desk: &Desk, id: &str, facts: &Facts) -> &'static str {
         expected == "yes",
         "{facts:?}"
     );
-    let unreadable = expected == "AUTHORITY_UNREADABLE" && facts.standing == Standing::Member;
+    let unreadable = expected == "AUTHORITY_UNREADABLE" && facts.membership == Membership::Member;
     if let Some(Refusal::AuthorityUnreadable { break_glass, .. }) = &verdict.refusal {
         assert_eq!(*break_glass, unreadable && desk.rule.break_glass);
     }
-    if facts.standing == Standing::Member {
+    if facts.membership == Membership::Member {
         // Whoever is named as somebody who could, can.
         let could = case.could_approve(night());
         assert_eq!(
@@ -577,17 +579,17 @@ fn check(desk: &Desk, id: &str, facts: &Facts) -> &'static str {
     assert_eq!(missing.people, more.max(usize::from(owner_is_missing)));
     assert_eq!(missing.one_of, owner_is_missing);
     // To deny it, or to take it back, takes a role and nothing else.
-    let authority = case.has_authority(&person(id), &facts.standing, night());
+    let authority = case.has_authority(&person(id), &facts.membership, night());
     let roles = match facts.one_owner {
         true => vec![facts.oncall, facts.owner],
         false => vec![facts.oncall],
     };
-    let wanted = match facts.standing {
-        Standing::Outsider(_) => "NOT_A_MEMBER",
-        Standing::Unreadable(_) => "AUTHORITY_UNREADABLE",
-        Standing::Member if roles.contains(&Truth::Yes) => "yes",
-        Standing::Member if roles.contains(&Truth::Unknown) => "AUTHORITY_UNREADABLE",
-        Standing::Member => "NOT_AUTHORISED",
+    let wanted = match facts.membership {
+        Membership::Outsider(_) => "NOT_A_MEMBER",
+        Membership::Unreadable(_) => "AUTHORITY_UNREADABLE",
+        Membership::Member if roles.contains(&Truth::Yes) => "yes",
+        Membership::Member if roles.contains(&Truth::Unknown) => "AUTHORITY_UNREADABLE",
+        Membership::Member => "NOT_AUTHORISED",
     };
     assert_eq!(word(&authority), wanted, "{facts:?}");
     expected
@@ -781,7 +783,7 @@ fn not_known_because_pagerduty_is_down() {
     // To deny is no emergency: no glass is offered.
     let denied = desk
         .case()
-        .has_authority(&person(SAM), &Standing::Member, night());
+        .has_authority(&person(SAM), &Membership::Member, night());
     insta::assert_snapshot!(denied.refusal.map_or_else(String::new, |refusal| refusal.say(&Names)), @"I could not check whether you may: PagerDuty schedule PSHOP does not tell (PagerDuty answered 503), and nothing is decided on old data. Try again in a moment. @ina or @ana can without it. Nothing was run.");
 }
 
@@ -865,10 +867,10 @@ fn data_that_still_needs_its_owner() {
 #[test]
 fn somebody_from_outside() {
     let desk = Desk::new(rule(1, &["oncall"]), listed(&[("oncall", &["U0GUS"])]));
-    let said = |standing: Standing| {
+    let said = |membership: Membership| {
         let verdict = desk
             .case()
-            .may_approve(&person("U0GUS"), &standing, night());
+            .may_approve(&person("U0GUS"), &membership, night());
         let refusal = verdict.refusal.as_ref().map(|refusal| refusal.say(&Names));
         format!(
             "{}\n{}\n{}",
@@ -877,7 +879,7 @@ fn somebody_from_outside() {
             refusal.unwrap_or_default()
         )
     };
-    insta::assert_snapshot!(said(Standing::Outsider("a guest")), @"
+    insta::assert_snapshot!(said(Membership::Outsider("a guest")), @"
     no · may approve RB-41 (code, one approval): @gus
         no · a full member of this workspace: is a guest (Slack, read just now)
         yes · has not approved it yet
@@ -887,7 +889,7 @@ fn somebody_from_outside() {
     Only full members of this workspace ever can.
     Only full members of this workspace can use /rollback, and you are a guest. Ask somebody on the team. Nothing was run.
     ");
-    insta::assert_snapshot!(said(Standing::Unreadable("Slack answered 503".into())), @"
+    insta::assert_snapshot!(said(Membership::Unreadable("Slack answered 503".into())), @"
     unknown · may approve RB-41 (code, one approval): @gus
         unknown · a full member of this workspace: Slack answered 503 (Slack, asked just now)
         yes · has not approved it yet
@@ -972,12 +974,12 @@ fn each_class_has_its_rule() {
         };
         policy.waits().as_secs()
     };
-    let rung = crate::policy::Rung {
+    let step = crate::policy::EscalationStep {
         after: Duration::from_secs(900),
         roles: vec![],
         people: vec![],
         page: true,
     };
     assert_eq!(waits(vec![]), 600);
-    assert_eq!(waits(vec![rung]), 1500);
+    assert_eq!(waits(vec![step]), 1500);
 }

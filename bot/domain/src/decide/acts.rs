@@ -13,7 +13,7 @@ impl Draft {
         let expires_at = self.open_with(hash)?;
         let case = self.rollback.case(policy, &who.roster);
         let roles = case
-            .may_approve(&who.person, &who.standing, self.now)
+            .may_approve(&who.person, &who.membership, self.now)
             .admit()?;
         if let Some(plan) = &self.rollback.plan
             && let Some(what) = confirmed.lacks(case.rule, plan)
@@ -63,7 +63,7 @@ impl Draft {
         roster: &Roster,
         policy: &Policy,
     ) {
-        self.happened(
+        self.record(
             Actor::Person(approval.by.clone()),
             source,
             Kind::Approved,
@@ -72,12 +72,12 @@ impl Draft {
         self.rollback.approvals.push(approval);
         self.rollback.waiting.window_ends = None;
         if self.rollback.case(policy, roster).missing().people > 0 {
-            self.become_(State::Proposed { expires_at });
+            self.transition_to(State::Proposed { expires_at });
             self.wait_on(policy);
             return;
         }
         self.rollback.times.approved = Some(self.now);
-        self.become_(State::Approved { expires_at });
+        self.transition_to(State::Approved { expires_at });
         self.drive_at = Some(self.now);
     }
 
@@ -101,20 +101,20 @@ impl Draft {
             });
         };
         self.rollback.approvals.remove(at);
-        self.happened(
+        self.record(
             Actor::Person(who.person),
             who.source,
             Kind::Withdrawn,
             reasoned("took their approval back", &because),
         );
-        if self.rollback.breaks_glass() {
+        if self.rollback.is_break_glass() {
             // It never ran on this approval alone.
-            self.become_(State::Approved { expires_at });
+            self.transition_to(State::Approved { expires_at });
             self.drive_at = Some(self.now);
             return Ok(());
         }
         self.rollback.times.approved = None;
-        self.become_(State::Proposed { expires_at });
+        self.transition_to(State::Proposed { expires_at });
         self.wait_on(policy);
         Ok(())
     }
@@ -139,7 +139,7 @@ impl Draft {
                 ),
             });
         }
-        self.happened(
+        self.record(
             Actor::Person(who.person.clone()),
             who.source,
             Kind::Objected,
@@ -151,9 +151,9 @@ impl Draft {
         };
         let text = format!(
             "{} objects to RB-{}: \"{}\".{waits}",
-            Spoken::whom(0),
+            Message::whom(0),
             self.rollback.id,
-            Spoken::quoted(&because)
+            Message::quoted(&because)
         );
         self.post(text, vec![who.person.id.clone()], true, "objection");
         self.rollback.objections.push(Objection {
@@ -161,7 +161,7 @@ impl Draft {
             because,
             at: self.now,
         });
-        self.says.push(Say::Card);
+        self.notices.push(Notice::Card);
         match self.rollback.state {
             State::Proposed { .. } => self.wait_on(policy),
             _ => self.drive_at = Some(self.now),
@@ -176,11 +176,11 @@ impl Draft {
         let unopposed = self.rollback.approvals.iter().any(|one| one.unopposed);
         if let State::Approved { expires_at } = self.rollback.state
             && unopposed
-            && !self.rollback.breaks_glass()
+            && !self.rollback.is_break_glass()
         {
             self.rollback.approvals.clear();
             self.rollback.times.approved = None;
-            self.become_(State::Proposed { expires_at });
+            self.transition_to(State::Proposed { expires_at });
         }
         window || unopposed
     }
@@ -212,7 +212,7 @@ impl Draft {
             });
         }
         let due = after(self.now, policy.review_within);
-        self.happened(
+        self.record(
             Actor::Person(who.person.clone()),
             who.source,
             Kind::BreakGlass,
@@ -234,7 +234,7 @@ impl Draft {
             );
             self.page("glass", summary);
         }
-        self.rollback.glass = Some(Glass {
+        self.rollback.break_glass = Some(BreakGlass {
             by: who.person,
             because,
             at: self.now,
@@ -246,11 +246,11 @@ impl Draft {
         });
         self.rollback.waiting.window_ends = None;
         self.rollback.times.approved = Some(self.now);
-        self.says.push(Say::Glass);
-        self.says.push(Say::ReviewAt {
+        self.notices.push(Notice::BreakGlass);
+        self.notices.push(Notice::ReviewAt {
             at: after(self.now, policy.review_within / 2),
         });
-        self.become_(State::Approved { expires_at });
+        self.transition_to(State::Approved { expires_at });
         self.drive_at = Some(self.now);
         Ok(())
     }
@@ -264,50 +264,50 @@ impl Draft {
     ) -> Result<(), Refusal> {
         let id = self.rollback.id;
         let nothing = |what: String| Err(Refusal::AlreadySo { what });
-        let Some(glass) = &self.rollback.glass else {
+        let Some(break_glass) = &self.rollback.break_glass else {
             return nothing(format!("Nobody broke the glass for RB-{id}."));
         };
-        if let Some(review) = &glass.review {
+        if let Some(review) = &break_glass.review {
             return nothing(format!(
                 "@{} reviewed RB-{id} already: {}.",
                 review.by.name, review.answer
             ));
         }
-        if let Some(spent) = &glass.spent {
+        if let Some(spent) = &break_glass.spent {
             return nothing(format!("RB-{id} needs no review. {spent}"));
         }
         let case = self.rollback.case(policy, &who.roster);
         // Nobody is their own judge, unless they may be their own approver.
-        if who.person.id == glass.by.id && !case.rule.requester_counts {
-            let others = case.has_authority(&who.person, &who.standing, self.now);
+        if who.person.id == break_glass.by.id && !case.rule.requester_counts {
+            let others = case.has_authority(&who.person, &who.membership, self.now);
             return Err(Refusal::OwnRequest {
                 risk: None,
                 people: others.otherwise.people,
             });
         }
-        case.has_authority(&who.person, &who.standing, self.now)
+        case.has_authority(&who.person, &who.membership, self.now)
             .admit()?;
-        self.happened(
+        self.record(
             Actor::Person(who.person.clone()),
             who.source,
             Kind::Reviewed,
             format!("reviewed the broken glass: {answer}: \"{because}\""),
         );
-        if let Some(glass) = &mut self.rollback.glass {
-            glass.review = Some(Review {
+        if let Some(break_glass) = &mut self.rollback.break_glass {
+            break_glass.review = Some(Review {
                 by: who.person,
                 answer,
                 because,
                 at: self.now,
             });
         }
-        self.unpage_glass();
-        self.forget_review();
-        self.says.push(Say::Glass);
-        self.says.push(Say::Card);
+        self.resolve_break_glass_page();
+        self.drop_review_request();
+        self.notices.push(Notice::BreakGlass);
+        self.notices.push(Notice::Card);
         if self.rollback.state.is_ended() {
             // The file that was exported when it ended does not have the answer.
-            self.says.push(Say::Export {
+            self.notices.push(Notice::Export {
                 why: "reviewed".into(),
             });
         }
@@ -327,16 +327,16 @@ impl Draft {
         }
         self.rollback
             .case(policy, &who.roster)
-            .has_authority(&who.person, &who.standing, self.now)
+            .has_authority(&who.person, &who.membership, self.now)
             .admit()?;
         let outcome = if done { "done" } else { "not done" };
-        self.happened(
+        self.record(
             Actor::Person(who.person.clone()),
             who.source,
             Kind::Resolved,
             format!("resolved it as {outcome}: \"{because}\""),
         );
-        self.end_loudly(State::Resolved {
+        self.finish_and_announce(State::Resolved {
             done,
             by: who.person,
             because,
@@ -356,15 +356,15 @@ impl Draft {
         }
         self.rollback
             .case(policy, &who.roster)
-            .has_authority(&who.person, &who.standing, self.now)
+            .has_authority(&who.person, &who.membership, self.now)
             .admit()?;
-        self.happened(
+        self.record(
             Actor::Person(who.person.clone()),
             who.source,
             Kind::Denied,
             reasoned("denied it", &because),
         );
-        self.end(State::Denied {
+        self.finish(State::Denied {
             by: who.person,
             because,
         });
@@ -383,7 +383,7 @@ impl Draft {
         if who.person.id != self.rollback.requester.id {
             self.rollback
                 .case(policy, &who.roster)
-                .has_authority(&who.person, &who.standing, self.now)
+                .has_authority(&who.person, &who.membership, self.now)
                 .admit()?;
         }
         if let Some(asked_at) = self.rollback.times.asked {
@@ -393,13 +393,13 @@ impl Draft {
                 asked_at,
             });
         }
-        self.happened(
+        self.record(
             Actor::Person(who.person.clone()),
             who.source,
             Kind::Cancelled,
             reasoned("took it back before the platform was asked", &because),
         );
-        self.end(State::Cancelled {
+        self.finish(State::Cancelled {
             by: who.person,
             because,
         });
@@ -435,13 +435,13 @@ impl Draft {
                 ),
             });
         }
-        self.happened(
+        self.record(
             Actor::Person(who.person.clone()),
             who.source,
             Kind::Superseded,
             format!("changed the target to {to}"),
         );
-        self.tell_approvers(&format!(
+        self.notify_approvers(&format!(
             "@{} changed the target of RB-{}, so your approval does not count any more. A fresh plan is being made.",
             who.person.name, self.rollback.id
         ));
@@ -452,7 +452,7 @@ impl Draft {
         proposal.source = who.source;
         proposal.reply_to = reply_to;
         self.opens = Some(proposal);
-        self.end(State::Superseded {
+        self.finish(State::Superseded {
             why: format!("@{} changed the target", who.person.name),
         });
         Ok(())

@@ -22,13 +22,13 @@ impl Draft {
             .map(|plan| plan.hash(&self.rollback.service, &self.rollback.environment));
         if fresh.is_some() && fresh == self.rollback.hash {
             // An approver may be known by now to have lost the role since the click.
-            if !self.rollback.breaks_glass() && !self.still_approved(roster, policy) {
+            if !self.rollback.is_break_glass() && !self.still_approved(roster, policy) {
                 return self.open_again(
                     "Nothing was run: not every approval counts any more.".into(),
                     policy,
                 );
             }
-            self.happened(
+            self.record(
                 Actor::Bot,
                 Source::Bot,
                 Kind::Rechecked,
@@ -40,12 +40,12 @@ impl Draft {
                 self.rollback.from_label(),
                 self.rollback.to_label()
             );
-            self.happened(Actor::Bot, Source::Bot, Kind::Executing, asking);
+            self.record(Actor::Bot, Source::Bot, Kind::Executing, asking);
             self.rollback.memory = survey.memory;
             self.rollback.said = None;
             self.rollback.times.asked = Some(self.now);
             // In one commit with the reading: nothing is asked on an old one.
-            self.become_(State::Executing { asked_at: self.now });
+            self.transition_to(State::Executing { asked_at: self.now });
             self.drive_at = Some(self.now);
             return Ok(());
         }
@@ -55,29 +55,29 @@ impl Draft {
             Err(refusal) => return self.no_plan_any_more(&refusal),
         };
         let why = format!("Nothing was run: {moved}");
-        self.happened(Actor::Bot, Source::Bot, Kind::Superseded, why.clone());
-        self.tell_approvers(&format!("{why} A fresh plan is being made."));
-        self.spend_glass(&why);
+        self.record(Actor::Bot, Source::Bot, Kind::Superseded, why.clone());
+        self.notify_approvers(&format!("{why} A fresh plan is being made."));
+        self.void_break_glass(&why);
         let mut proposal = self.again(self.rollback.aim.target.clone());
         // What came out of band goes on so.
         if proposal.source != Source::OutOfBand {
             proposal.source = Source::Bot;
         }
         self.opens = Some(proposal);
-        self.end(State::Superseded { why });
+        self.finish(State::Superseded { why });
         Ok(())
     }
 
     /// The platform went on in a way that leaves nothing to approve.
     pub(super) fn no_plan_any_more(&mut self, refusal: &Refusal) -> Result<(), Refusal> {
         let why = refusal.to_string();
-        self.happened(
+        self.record(
             Actor::Bot,
             Source::Bot,
             Kind::Blocked,
             format!("{}: {why}", refusal.code()),
         );
-        self.tell_approvers(&why);
+        self.notify_approvers(&why);
         let requester = self.rollback.requester.id.clone();
         if !self
             .rollback
@@ -85,14 +85,14 @@ impl Draft {
             .iter()
             .any(|one| one.by.id == requester)
         {
-            self.says.push(Say::Tell {
+            self.notices.push(Notice::Tell {
                 person: requester,
                 reply_to: self.rollback.reply_to.clone(),
-                spoken: Spoken::from(refusal),
+                message: Message::from(refusal),
             });
         }
-        self.spend_glass(&why);
-        self.end(State::Blocked { why });
+        self.void_break_glass(&why);
+        self.finish(State::Blocked { why });
         Ok(())
     }
 
@@ -111,12 +111,12 @@ impl Draft {
         let State::Approved { expires_at } = self.rollback.state else {
             return Err(self.not_open());
         };
-        self.happened(Actor::Bot, Source::Bot, Kind::Refused, text.clone());
-        self.tell_approvers(&format!("{text} The card is open again."));
-        self.spend_glass(&text);
+        self.record(Actor::Bot, Source::Bot, Kind::Refused, text.clone());
+        self.notify_approvers(&format!("{text} The card is open again."));
+        self.void_break_glass(&text);
         self.rollback.approvals.clear();
         self.rollback.times.approved = None;
-        self.become_(State::Proposed { expires_at });
+        self.transition_to(State::Proposed { expires_at });
         self.wait_on(policy);
         Ok(())
     }
@@ -143,7 +143,7 @@ impl Draft {
 
     pub(super) fn answered(
         &mut self,
-        answer: Result<Receipt, Trouble>,
+        answer: Result<Receipt, ProviderError>,
         policy: &Policy,
     ) -> Result<(), Refusal> {
         let State::Executing { .. } = self.rollback.state else {
@@ -152,7 +152,7 @@ impl Draft {
         let platform = Actor::Platform(self.platform());
         match answer {
             Ok(receipt) => {
-                self.happened(
+                self.record(
                     platform,
                     Source::Platform,
                     Kind::Accepted,
@@ -163,22 +163,22 @@ impl Draft {
                 if !receipt.memory.is_null() {
                     self.rollback.memory = receipt.memory;
                 }
-                self.become_(State::Accepted { at: self.now });
+                self.transition_to(State::Accepted { at: self.now });
                 self.drive_at = Some(self.now);
             }
-            Err(Trouble::Refused(why)) => {
-                self.happened(
+            Err(ProviderError::Refused(why)) => {
+                self.record(
                     platform,
                     Source::Platform,
                     Kind::Failed,
                     format!("refused: {why}"),
                 );
-                self.end_loudly(State::Failed { why });
+                self.finish_and_announce(State::Failed { why });
             }
             // Certainly not done. Before it is asked again the platform is read again, as long as
             // the plan lives.
-            Err(Trouble::Busy { why, retry_after }) => {
-                self.happened(
+            Err(ProviderError::Busy { why, retry_after }) => {
+                self.record(
                     platform,
                     Source::Platform,
                     Kind::Progress,
@@ -188,7 +188,7 @@ impl Draft {
                 let until = self.rollback.plan_until;
                 self.rollback.times.asked = None;
                 self.rollback.said = Some(why);
-                self.become_(State::Approved {
+                self.transition_to(State::Approved {
                     expires_at: until.unwrap_or_else(|| after(proposed, policy.plan_ttl)),
                 });
                 self.drive_at = Some(after(
@@ -196,9 +196,9 @@ impl Draft {
                     Duration::from_millis(retry_after.unwrap_or(5_000)),
                 ));
             }
-            Err(Trouble::Unanswered(why)) => {
-                self.happened(platform, Source::Platform, Kind::Unanswered, why.clone());
-                self.become_(State::Unknown {
+            Err(ProviderError::Unanswered(why)) => {
+                self.record(platform, Source::Platform, Kind::Unanswered, why.clone());
+                self.transition_to(State::Unknown {
                     since: self.now,
                     why,
                 });
@@ -217,8 +217,8 @@ impl Draft {
             self.platform(),
             asked_at.strftime("%H:%M:%S UTC")
         );
-        self.happened(Actor::Bot, Source::Bot, Kind::Unanswered, why.clone());
-        self.become_(State::Unknown {
+        self.record(Actor::Bot, Source::Bot, Kind::Unanswered, why.clone());
+        self.transition_to(State::Unknown {
             since: self.now,
             why,
         });
@@ -240,7 +240,7 @@ impl Draft {
                 said,
             } => {
                 if pin != self.rollback.pin && pin == Pin::On {
-                    self.happened(
+                    self.record(
                         platform.clone(),
                         Source::Platform,
                         Kind::Pinned,
@@ -254,19 +254,19 @@ impl Draft {
                 self.rollback.said = Some(said.clone());
                 let (n, m) = self.rollback.served();
                 if n > 0 && n == m {
-                    self.happened(
+                    self.record(
                         platform,
                         Source::Platform,
                         Kind::Serving,
                         format!("serves {} on {n}/{m}", self.rollback.to_label()),
                     );
                     self.rollback.times.serving = Some(self.now);
-                    self.become_(State::Serving { n, m });
+                    self.transition_to(State::Serving { n, m });
                     self.drive_at = Some(self.now);
                     return Ok(());
                 }
                 if (n, m) != before || changed {
-                    self.happened(
+                    self.record(
                         platform,
                         Source::Platform,
                         Kind::Progress,
@@ -283,7 +283,7 @@ impl Draft {
                     Some(_) if n == 0 => {}
                     _ if n > 0 && late => {
                         let failed = self.rollback.waiting_for();
-                        self.happened(
+                        self.record(
                             Actor::Bot,
                             Source::Bot,
                             Kind::Partial,
@@ -294,13 +294,13 @@ impl Draft {
                                 failed.join(", ")
                             ),
                         );
-                        self.end_loudly(State::Partial { n, m, failed });
+                        self.finish_and_announce(State::Partial { n, m, failed });
                         return Ok(());
                     }
                     _ if n > 0 && self.rollback.state != (State::Serving { n, m }) => {
-                        self.become_(State::Serving { n, m });
+                        self.transition_to(State::Serving { n, m });
                     }
-                    _ if late => self.become_(State::Unknown {
+                    _ if late => self.transition_to(State::Unknown {
                         since: self.now,
                         why: format!(
                             "{} accepted the request and after {} nothing serves the target",
@@ -308,7 +308,7 @@ impl Draft {
                             crate::proof::spell(SERVE_WITHIN)
                         ),
                     }),
-                    _ if changed => self.says.push(Say::Card),
+                    _ if changed => self.notices.push(Notice::Card),
                     _ => {}
                 }
                 self.drive_at = Some(self.read_back_at(unknown_since, policy));
@@ -317,7 +317,7 @@ impl Draft {
                 self.rollback.surfaces = surfaces;
                 self.rollback.said = Some("it could not move everything".into());
                 let (n, m) = self.rollback.served();
-                self.happened(
+                self.record(
                     platform,
                     Source::Platform,
                     Kind::Partial,
@@ -327,11 +327,11 @@ impl Draft {
                         failed.join(", ")
                     ),
                 );
-                self.end_loudly(State::Partial { n, m, failed });
+                self.finish_and_announce(State::Partial { n, m, failed });
             }
             Progress::Failed { why } => {
-                self.happened(platform, Source::Platform, Kind::Failed, why.clone());
-                self.end_loudly(State::Failed { why });
+                self.record(platform, Source::Platform, Kind::Failed, why.clone());
+                self.finish_and_announce(State::Failed { why });
             }
             Progress::NotAsked { why } => {
                 let asked = self.rollback.times.asked.unwrap_or(self.now);
@@ -340,8 +340,8 @@ impl Draft {
                     return Ok(());
                 }
                 let why = format!("the request never took effect: {why}");
-                self.happened(platform, Source::Platform, Kind::Failed, why.clone());
-                self.end_loudly(State::Failed { why });
+                self.record(platform, Source::Platform, Kind::Failed, why.clone());
+                self.finish_and_announce(State::Failed { why });
             }
         }
         Ok(())
@@ -367,22 +367,22 @@ impl Draft {
                     "production moved away: {} serve something else",
                     self.rollback.waiting_for().join(", ")
                 );
-                self.happened(
+                self.record(
                     Actor::Platform(self.platform()),
                     Source::Platform,
                     Kind::Drifted,
                     text,
                 );
                 self.rollback.proof.drifted = Some(self.rollback.waiting_for());
-                self.end_loudly(State::Closed);
+                self.finish_and_announce(State::Closed);
                 return Ok(());
             }
         }
         let target = self.rollback.plan.as_ref().map(|plan| plan.to.clone());
         let news = self.rollback.proof.take(round, target.as_ref());
         if let Some(news) = news {
-            self.happened(Actor::Bot, Source::Check, Kind::Checked, news);
-            self.says.push(Say::Card);
+            self.record(Actor::Bot, Source::Check, Kind::Checked, news);
+            self.notices.push(Notice::Card);
         }
         let fingerprint = policy.fingerprint;
         if let Some(until) = watching {
@@ -411,7 +411,7 @@ impl Draft {
             .conclude(policy.fingerprint, ready, target.as_ref());
         self.concluded();
         let until = after(self.now, policy.watch);
-        self.become_(State::Watching { until });
+        self.transition_to(State::Watching { until });
         self.drive_at = Some(after(self.now, policy.watch.min(watch_every(policy))));
         Ok(())
     }
@@ -422,9 +422,9 @@ impl Draft {
             .rollback
             .proof
             .verdict_text(self.rollback.to_label(), self.rollback.aim.way());
-        self.happened(Actor::Bot, Source::Check, kind, text);
-        self.says.push(Say::Card);
-        self.says.push(Say::Outcome);
+        self.record(Actor::Bot, Source::Check, kind, text);
+        self.notices.push(Notice::Card);
+        self.notices.push(Notice::Outcome);
     }
 
     pub(super) fn close(&mut self, replaced_by: Option<u64>) -> Result<(), Refusal> {
@@ -439,9 +439,9 @@ impl Draft {
             Some(id) => format!("closed as {word}; RB-{id} has taken over"),
             None => format!("closed as {word}"),
         };
-        self.happened(Actor::Bot, Source::Bot, Kind::Closed, text);
-        self.end(State::Closed);
-        self.says.push(Say::Export {
+        self.record(Actor::Bot, Source::Bot, Kind::Closed, text);
+        self.finish(State::Closed);
+        self.notices.push(Notice::Export {
             why: "closed".into(),
         });
         Ok(())

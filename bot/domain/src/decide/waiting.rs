@@ -7,35 +7,40 @@ impl Draft {
     pub(super) fn review_due(&mut self, roster: &Roster, policy: &Policy) -> Result<(), Refusal> {
         let id = self.rollback.id;
         let people: Vec<String> = {
-            let Some(glass) = self
+            let Some(break_glass) = self
                 .rollback
-                .glass
+                .break_glass
                 .as_ref()
-                .filter(|glass| glass.wants_review())
+                .filter(|break_glass| break_glass.wants_review())
             else {
                 return Err(Refusal::AlreadySo {
                     what: format!("RB-{id} needs no review."),
                 });
             };
             let case = self.rollback.case(policy, roster);
-            case.has_authority(&glass.by, &Standing::Member, self.now)
+            case.has_authority(&break_glass.by, &Membership::Member, self.now)
                 .otherwise
                 .people
         };
-        let Some(glass) = &mut self.rollback.glass else {
+        let Some(break_glass) = &mut self.rollback.break_glass else {
             return Ok(());
         };
         // After an outage the ones that were missed are not made up for.
         let half = (policy.review_within / 2).max(Duration::from_secs(60));
-        let over = since(glass.at, self.now).as_secs() / half.as_secs().max(1);
-        glass.reminded = (glass.reminded + 1).max(u32::try_from(over).unwrap_or(u32::MAX));
-        let (due, n, by) = (glass.due, glass.reminded, glass.by.id.clone());
+        let over = since(break_glass.at, self.now).as_secs() / half.as_secs().max(1);
+        break_glass.reminded =
+            (break_glass.reminded + 1).max(u32::try_from(over).unwrap_or(u32::MAX));
+        let (due, n, by) = (
+            break_glass.due,
+            break_glass.reminded,
+            break_glass.by.id.clone(),
+        );
         let late = self.now >= due;
         let said = match late {
             true => format!("was due {}", due.strftime("%Y-%m-%d %H:%M UTC")),
             false => format!("is due {}", due.strftime("%Y-%m-%d %H:%M UTC")),
         };
-        self.happened(
+        self.record(
             Actor::Bot,
             Source::Bot,
             Kind::Reminded,
@@ -47,11 +52,11 @@ impl Draft {
                 named.push(by);
                 format!(
                     "{}, somebody with authority has to say what they think of it",
-                    Spoken::whom(0)
+                    Message::whom(0)
                 )
             }
             false => {
-                let whom: Vec<String> = (0..named.len()).map(Spoken::whom).collect();
+                let whom: Vec<String> = (0..named.len()).map(Message::whom).collect();
                 format!("{}: one of you, please", list(&whom, "and"))
             }
         };
@@ -65,11 +70,12 @@ impl Draft {
         );
         // The message about it says by now that it was due.
         if late {
-            self.says.push(Say::Glass);
+            self.notices.push(Notice::BreakGlass);
         }
         // When the review is asked for next; what drives the rollback itself is not touched.
-        let glass = self.rollback.glass.as_ref();
-        self.drive_at = glass.map(|glass| glass.asks_again_at(policy.review_within));
+        let break_glass = self.rollback.break_glass.as_ref();
+        self.drive_at =
+            break_glass.map(|break_glass| break_glass.asks_again_at(policy.review_within));
         Ok(())
     }
 
@@ -87,7 +93,7 @@ impl Draft {
         // A mention does not carry its author's name; by now Slack has told it.
         self.rollback.requester = requester;
         let hash = plan.hash(&self.rollback.service, &self.rollback.environment);
-        self.happened(
+        self.record(
             Actor::Bot,
             Source::Bot,
             Kind::Planned,
@@ -115,11 +121,11 @@ impl Draft {
             && self.rollback.replaces.is_none()
             // While nobody can see a card, silence says nothing.
             && !self.rollback.out_of_band
-            && self.may_start_unopposed(&Standing::Member, roster, policy)
+            && self.may_start_unopposed(&Membership::Member, roster, policy)
         {
             self.rollback.waiting.window_ends = Some(after(self.now, window));
         }
-        self.become_(State::Proposed { expires_at });
+        self.transition_to(State::Proposed { expires_at });
         self.wait_on(policy);
         // What is due already, because a card before this one waited, is said below this one.
         let card = after(self.now, CARD_FIRST);
@@ -130,13 +136,13 @@ impl Draft {
     /// Whether whoever asked has the authority that an objection window stands for.
     pub(super) fn may_start_unopposed(
         &self,
-        standing: &Standing,
+        membership: &Membership,
         roster: &Roster,
         policy: &Policy,
     ) -> bool {
         let case = self.rollback.case(policy, roster);
         let requester = &self.rollback.requester;
-        let verdict = case.has_authority(requester, standing, self.now);
+        let verdict = case.has_authority(requester, membership, self.now);
         case.rule.approvals == 1
             && case.rule.one_of.is_empty()
             && verdict.reason.truth == Truth::Yes
@@ -144,7 +150,7 @@ impl Draft {
 
     pub(super) fn window_ended(
         &mut self,
-        standing: &Standing,
+        membership: &Membership,
         roster: &Roster,
         policy: &Policy,
     ) -> Result<(), Refusal> {
@@ -157,13 +163,13 @@ impl Draft {
         }
         if policy.objection_window.is_some()
             && self.rollback.objections.is_empty()
-            && self.may_start_unopposed(standing, roster, policy)
+            && self.may_start_unopposed(membership, roster, policy)
         {
             let requester = self.rollback.requester.clone();
             let roles = self
                 .rollback
                 .case(policy, roster)
-                .has_authority(&requester, standing, self.now)
+                .has_authority(&requester, membership, self.now)
                 .roles;
             let text = format!(
                 "started plan {} as {}: nobody objected",
@@ -188,13 +194,13 @@ impl Draft {
                 self.rollback.requester.name
             ),
         };
-        self.happened(
+        self.record(
             Actor::Bot,
             Source::Bot,
             Kind::Refused,
             format!("did not start by itself: {why}; it waits for an approval"),
         );
-        self.says.push(Say::Card);
+        self.notices.push(Notice::Card);
         self.wait_on(policy);
         Ok(())
     }
@@ -236,33 +242,33 @@ impl Draft {
                 &format!("reminder:{n}"),
             );
         }
-        self.climb(waited_since, roster, policy);
-        self.says.push(Say::Card);
+        self.escalate(waited_since, roster, policy);
+        self.notices.push(Notice::Card);
         self.wait_on(policy);
         Ok(())
     }
 
     /// Asks whoever is next on the ladder; of several rungs that are due, everybody at once.
-    pub(super) fn climb(&mut self, waited_since: Timestamp, roster: &Roster, policy: &Policy) {
+    pub(super) fn escalate(&mut self, waited_since: Timestamp, roster: &Roster, policy: &Policy) {
         let waited = since(waited_since, self.now);
-        let left = policy.escalate.iter().skip(self.rollback.waiting.climbed);
-        let due: Vec<&Rung> = left.take_while(|rung| rung.after <= waited).collect();
+        let left = policy.escalate.iter().skip(self.rollback.waiting.escalated);
+        let due: Vec<&EscalationStep> = left.take_while(|step| step.after <= waited).collect();
         if due.is_empty() {
             return;
         }
-        self.rollback.waiting.climbed += due.len();
-        let n = self.rollback.waiting.climbed;
+        self.rollback.waiting.escalated += due.len();
+        let n = self.rollback.waiting.escalated;
         let mut people: Vec<String> = vec![];
-        for rung in &due {
-            let members = rung.roles.iter().flat_map(|role| roster.members(role));
-            for id in rung.people.iter().map(String::as_str).chain(members) {
+        for step in &due {
+            let members = step.roles.iter().flat_map(|role| roster.members(role));
+            for id in step.people.iter().map(String::as_str).chain(members) {
                 if !people.iter().any(|known| known == id) {
                     people.push(id.to_owned());
                 }
             }
         }
         people.truncate(10);
-        let pages = due.iter().any(|rung| rung.page);
+        let pages = due.iter().any(|step| step.page);
         let id = self.rollback.id;
         let what = self.deed();
         self.asked(
@@ -301,7 +307,7 @@ impl Draft {
         in_thread: bool,
         key: &str,
     ) {
-        let mut whom: Vec<String> = (0..people.len()).map(Spoken::whom).collect();
+        let mut whom: Vec<String> = (0..people.len()).map(Message::whom).collect();
         let mut recorded: Vec<String> = people.iter().map(|id| format!("@{id}")).collect();
         whom.extend(else_.clone());
         recorded.extend(else_.clone());
@@ -315,7 +321,7 @@ impl Draft {
             true => "nobody is known who could".to_owned(),
             false => format!("asked {}", list(&recorded, "and")),
         };
-        self.happened(Actor::Bot, Source::Bot, kind, format!("{what}: {listed}"));
+        self.record(Actor::Bot, Source::Bot, kind, format!("{what}: {listed}"));
         self.post(text, people.clone(), in_thread, key);
         if !people.is_empty() || else_.is_some() {
             self.rollback.waiting.asked.push(Asked {
@@ -350,8 +356,8 @@ impl Draft {
                     "not kept open, because no fresh plan could be made. {}",
                     crate::refusal::sentence(&why)
                 );
-                self.happened(Actor::Bot, Source::Bot, Kind::Refused, text.clone());
-                let text = format!("RB-{} is {}", self.rollback.id, Spoken::quoted(&text));
+                self.record(Actor::Bot, Source::Bot, Kind::Refused, text.clone());
+                let text = format!("RB-{} is {}", self.rollback.id, Message::quoted(&text));
                 self.post(text, vec![], true, "not-kept-open");
                 return self.expire();
             }
@@ -359,7 +365,7 @@ impl Draft {
         let hash = fresh.hash(&self.rollback.service, &self.rollback.environment);
         if Some(&hash) == self.rollback.hash.as_ref() {
             let until = after(self.now, policy.plan_ttl);
-            self.happened(
+            self.record(
                 Actor::Bot,
                 Source::Bot,
                 Kind::Rechecked,
@@ -370,7 +376,7 @@ impl Draft {
             );
             // The bot was not running when it would have started: nobody could have objected.
             if self.rollback.waiting.window_ends.take().is_some() {
-                self.happened(
+                self.record(
                     Actor::Bot,
                     Source::Bot,
                     Kind::Refused,
@@ -379,7 +385,7 @@ impl Draft {
             }
             // `read_at` stays: an aim like "45 minutes ago" means the card's moment.
             self.rollback.plan_until = Some(until);
-            self.become_(State::Proposed { expires_at: until });
+            self.transition_to(State::Proposed { expires_at: until });
             self.wait_on(policy);
             return Ok(());
         }
@@ -387,16 +393,16 @@ impl Draft {
             "Nothing was run: {}",
             drift(self.rollback.plan.as_ref(), &fresh)
         );
-        self.happened(Actor::Bot, Source::Bot, Kind::Superseded, why.clone());
+        self.record(Actor::Bot, Source::Bot, Kind::Superseded, why.clone());
         let mut proposal = self.again(self.rollback.aim.target.clone());
         proposal.waiting = self.rollback.waiting.clone();
         // Nobody had the time to object to what it is now.
         proposal.waiting.window_ends = None;
         // The page is taken back with this card; the next one pages for itself.
         proposal.waiting.paged = false;
-        self.tell_approvers(&format!("{why} A fresh plan is being made."));
+        self.notify_approvers(&format!("{why} A fresh plan is being made."));
         self.opens = Some(proposal);
-        self.end(State::Superseded { why });
+        self.finish(State::Superseded { why });
         Ok(())
     }
 
@@ -405,7 +411,7 @@ impl Draft {
             return Err(self.not_open());
         }
         if freeze.is_some() && self.break_silence() {
-            self.happened(
+            self.record(
                 Actor::Bot,
                 Source::Bot,
                 Kind::Refused,
@@ -413,7 +419,7 @@ impl Draft {
             );
         }
         self.rollback.frozen = freeze;
-        self.says.push(Say::Card);
+        self.notices.push(Notice::Card);
         self.go_on(policy);
         Ok(())
     }
@@ -423,16 +429,16 @@ impl Draft {
             return Err(self.not_open());
         }
         let why = refusal.to_string();
-        self.happened(
+        self.record(
             Actor::Bot,
             Source::Bot,
             Kind::Blocked,
             format!("{}: {why}", refusal.code()),
         );
-        self.says.push(Say::Tell {
+        self.notices.push(Notice::Tell {
             person: self.rollback.requester.id.clone(),
             reply_to: self.rollback.reply_to.clone(),
-            spoken: Spoken::from(&refusal),
+            message: Message::from(&refusal),
         });
         self.rollback.times.ended = Some(self.now);
         self.rollback.state = State::Blocked { why };
@@ -444,7 +450,7 @@ impl Draft {
             State::Proposed { expires_at } | State::Approved { expires_at }
                 if self.now >= expires_at =>
             {
-                self.happened(
+                self.record(
                     Actor::Bot,
                     Source::Bot,
                     Kind::Expired,
@@ -459,7 +465,7 @@ impl Draft {
                         _ => "nobody approved in time; nothing was run".into(),
                     },
                 );
-                self.end(State::Expired { at: expires_at });
+                self.finish(State::Expired { at: expires_at });
                 Ok(())
             }
             _ => Err(self.not_open()),

@@ -8,7 +8,7 @@ use rollback_domain::{
     people::Person,
     plan::{Aim, Basis, Plan},
     policy::{Policy, Preset},
-    release::{Candidate, Nature, Pin, Release, Surface, Survey},
+    release::{Candidate, Effects, Pin, Release, Surface, Survey},
     risk::{Risk, RiskRules},
     rollback::{Proposal, Rollback},
 };
@@ -75,8 +75,8 @@ pub fn policy(preset: Preset) -> Policy {
 }
 
 /// A platform whose ordinary rollback is of this class.
-pub fn nature(class: Risk) -> Nature {
-    Nature {
+pub fn effects(class: Risk) -> Effects {
+    Effects {
         platform: "Vercel".into(),
         restores: vec!["code".into()],
         leaves: vec!["database".into()],
@@ -133,7 +133,7 @@ pub fn aim(target: Target) -> Aim {
 pub fn plan(class: Risk, live: [&str; 2]) -> Plan {
     let basis = Basis {
         survey: &survey(live),
-        nature: &nature(class),
+        effects: &effects(class),
         history: &History::default(),
         risks: &RiskRules::default(),
     };

@@ -1,6 +1,6 @@
-//! Step rows: left behind by changes, leased by workers, finished or fenced.
+//! Job rows: left behind by changes, leased by workers, finished or fenced.
 //!
-//! `epoch` is raised by every claim and checked by the transaction that completes the step, so a
+//! `epoch` is raised by every claim and checked by the transaction that completes the job, so a
 //! worker that was frozen past its lease changes nothing. `signal` is raised by every poke, so a
 //! poke that arrives during a lease is not lost. `due_at` is the bot's clock; leases are the
 //! database's, because replicas' clocks differ.
@@ -8,7 +8,7 @@
 use super::{Db, Tx, in_tx, micros, moment, read, reading, written};
 use crate::crash;
 use jiff::Timestamp;
-use rollback_domain::step::Step;
+use rollback_domain::job::Job;
 use sqlx::{QueryBuilder, postgres::PgListener};
 use std::{
     collections::BTreeMap,
@@ -17,11 +17,11 @@ use std::{
 };
 use tokio::sync::Notify;
 
-/// A step that is ours to do until the lease ends.
+/// A job that is ours to do until the lease ends.
 #[derive(Clone, Debug)]
 pub struct Lease {
     /// What is to be done.
-    pub step: Step,
+    pub job: Job,
     /// How often it was begun since it last got somewhere.
     pub attempt: i64,
     /// Since when it is to be done, since it last got somewhere.
@@ -82,7 +82,7 @@ const CLAIM_POSTGRES: &str = "UPDATE step SET epoch = step.epoch + 1, attempt = 
 /// Payload, attempt, since when it is wanted, whether it failed, epoch, signal.
 type Claimed = (String, i64, i64, i64, i64, i64);
 
-/// Leases up to `limit` steps that are due.
+/// Leases up to `limit` jobs that are due.
 pub async fn claim(db: &Db, now: Timestamp, limit: i64) -> sqlx::Result<Vec<Lease>> {
     // Before it is asked for: what the database counts from comes later.
     let held = Instant::now();
@@ -101,15 +101,15 @@ pub async fn claim(db: &Db, now: Timestamp, limit: i64) -> sqlx::Result<Vec<Leas
                 .bind(lasts_micros())
                 .bind(micros(now))
                 .bind(limit)
-                .bind(Step::KINDS.map(str::to_owned).to_vec())
+                .bind(Job::KINDS.map(str::to_owned).to_vec())
                 .fetch_all(pool)
                 .await?
         }
     };
     let lease = |(payload, attempt, wanted_at, failed, epoch, signal): Claimed| match read(&payload)
     {
-        Ok(step) => Some(Lease {
-            step,
+        Ok(job) => Some(Lease {
+            job,
             attempt,
             wanted_at: moment(wanted_at),
             failed: failed != 0,
@@ -119,7 +119,7 @@ pub async fn claim(db: &Db, now: Timestamp, limit: i64) -> sqlx::Result<Vec<Leas
         }),
         // Written by a newer version: left to it, and no reason to leave the others undone.
         Err(error) => {
-            tracing::error!(%error, "a step cannot be read by this version");
+            tracing::error!(%error, "a job cannot be read by this version");
             None
         }
     };
@@ -139,7 +139,7 @@ const ONE_POSTGRES: &str = "UPDATE step SET epoch = epoch + 1, attempt = attempt
       AND (lease_until IS NULL OR lease_until < (extract(epoch FROM clock_timestamp()) * 1000000)::bigint)
     RETURNING payload, attempt, wanted_at, CAST(last_error IS NOT NULL AS INTEGER)::bigint, epoch, signal";
 
-/// Leases the step of this kind and key, if it is there, due, and nobody else is at it.
+/// Leases the job of this kind and key, if it is there, due, and nobody else is at it.
 pub async fn claim_one(
     db: &Db,
     kind: &str,
@@ -169,7 +169,7 @@ pub async fn claim_one(
     };
     row.map(|(payload, attempt, wanted_at, failed, epoch, signal)| {
         Ok(Lease {
-            step: read(&payload)?,
+            job: read(&payload)?,
             attempt,
             wanted_at: moment(wanted_at),
             failed: failed != 0,
@@ -181,8 +181,8 @@ pub async fn claim_one(
     .transpose()
 }
 
-// A step that comes again begins at another epoch than the one before: a worker that slept through
-// the end of its step must not take the next one for its own.
+// A job that comes again begins at another epoch than the one before: a worker that slept through
+// the end of its job must not take the next one for its own.
 const POKE: &str = "INSERT INTO step (kind, key, payload, due_at, signal, epoch) ";
 const OR_WAKE: &str = " ON CONFLICT (kind, key) DO UPDATE SET
         payload = excluded.payload,
@@ -196,21 +196,21 @@ const POKED_AT_ONCE: usize = 1_000;
 const CALL: &str = "rollback_bot_step";
 const RING: &str = "SELECT pg_notify($1, '')";
 
-/// Leaves steps behind, or wakes those that are there; never moves one later.
+/// Leaves jobs behind, or wakes those that are there; never moves one later.
 ///
 /// On Postgres the commit also calls the other replicas; many pokes of one transaction are one
 /// call. It is a hint: a replica that misses it looks by itself half a second later.
-pub async fn poke(tx: &mut Tx, steps: &[(Step, Timestamp)]) -> sqlx::Result<()> {
-    if steps.is_empty() {
+pub async fn poke(tx: &mut Tx, jobs: &[(Job, Timestamp)]) -> sqlx::Result<()> {
+    if jobs.is_empty() {
         return Ok(());
     }
     // Each row once, in one order: a statement may not touch a row twice, and two replicas that
     // poke the same rows may not wait for each other.
     let mut rows: BTreeMap<(&str, String), (String, i64)> = BTreeMap::new();
-    for (step, at) in steps {
-        let (payload, at) = (written(step)?, micros(*at));
+    for (job, at) in jobs {
+        let (payload, at) = (written(job)?, micros(*at));
         let row = rows
-            .entry((step.kind(), step.key()))
+            .entry((job.kind(), job.key()))
             .or_insert_with(|| (String::new(), at));
         *row = (payload, at.min(row.1));
     }
@@ -234,12 +234,12 @@ pub async fn poke(tx: &mut Tx, steps: &[(Step, Timestamp)]) -> sqlx::Result<()> 
 
 const TRIED: &str = "UPDATE step SET attempt = 1 WHERE kind = $1 AND key = $2 AND attempt = 0";
 
-/// Says of a step that was left anew that it was tried before: whatever it did is looked for first.
-pub async fn tried(tx: &mut Tx, step: &Step) -> sqlx::Result<()> {
-    in_tx!(tx, c => sqlx::query(TRIED).bind(step.kind()).bind(step.key()).execute(c).await.map(drop))
+/// Says of a job that was left anew that it was tried before: whatever it did is looked for first.
+pub async fn tried(tx: &mut Tx, job: &Job) -> sqlx::Result<()> {
+    in_tx!(tx, c => sqlx::query(TRIED).bind(job.kind()).bind(job.key()).execute(c).await.map(drop))
 }
 
-/// Rings `bell` whenever another replica leaves a step behind, until it is dropped. Does nothing
+/// Rings `bell` whenever another replica leaves a job behind, until it is dropped. Does nothing
 /// on SQLite, which serves one process.
 pub async fn hear(db: &Db, bell: &Notify) {
     let Db::Postgres(pool) = db else {
@@ -267,7 +267,7 @@ pub async fn hear(db: &Db, bell: &Notify) {
 /// Whether the lease is still ours; to be asked in the transaction that builds on it, with which
 /// it begins anew.
 pub async fn hold(tx: &mut Tx, lease: &Lease) -> sqlx::Result<bool> {
-    let (kind, key) = (lease.step.kind(), lease.step.key());
+    let (kind, key) = (lease.job.kind(), lease.job.key());
     let held = match tx {
         Tx::Sqlite(tx) => sqlx::query(RENEW_SQLITE)
             .bind(kind)
@@ -289,7 +289,7 @@ pub async fn hold(tx: &mut Tx, lease: &Lease) -> sqlx::Result<bool> {
     Ok(held == 1)
 }
 
-/// What becomes of a step that was done.
+/// What becomes of a job that was done.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Next {
     /// It is forgotten.
@@ -319,15 +319,15 @@ pub enum Ended {
     Lost,
 }
 
-/// Ends a lease. Only steps and messages are touched after it in the transaction that stores what
-/// the step led to.
+/// Ends a lease. Only jobs and messages are touched after it in the transaction that stores what
+/// the job led to.
 pub async fn finish(
     tx: &mut Tx,
     lease: &Lease,
     next: &Next,
     now: Timestamp,
 ) -> sqlx::Result<Ended> {
-    let (kind, key) = (lease.step.kind(), lease.step.key());
+    let (kind, key) = (lease.job.kind(), lease.job.key());
     if *next == Next::Done {
         let forgotten = in_tx!(tx, c => sqlx::query(FORGET)
             .bind(kind).bind(&key).bind(lease.epoch).bind(lease.signal)
@@ -362,7 +362,7 @@ const RENEW_POSTGRES: &str =
 
 /// Lengthens a lease whose work takes long; `false`: it is not ours any more.
 pub async fn renew(db: &Db, lease: &Lease) -> sqlx::Result<bool> {
-    let (kind, key) = (lease.step.kind(), lease.step.key());
+    let (kind, key) = (lease.job.kind(), lease.job.key());
     let held = Instant::now();
     let renewed = match db {
         Db::Sqlite { write, .. } => sqlx::query(RENEW_SQLITE)
@@ -390,12 +390,12 @@ pub async fn renew(db: &Db, lease: &Lease) -> sqlx::Result<bool> {
 const RELEASE: &str =
     "UPDATE step SET lease_until = NULL WHERE kind = $1 AND key = $2 AND epoch = $3";
 
-/// Gives a lease back, the step not done: whoever claims it next has it at once. The lease must
+/// Gives a lease back, the job not done: whoever claims it next has it at once. The lease must
 /// not be used any more.
 pub async fn release(db: &Db, lease: &Lease) -> sqlx::Result<()> {
     let mut tx = db.begin().await?;
     in_tx!(&mut tx, c => sqlx::query(RELEASE)
-        .bind(lease.step.kind()).bind(lease.step.key()).bind(lease.epoch)
+        .bind(lease.job.kind()).bind(lease.job.key()).bind(lease.epoch)
         .execute(c).await.map(drop))?;
     tx.commit().await
 }
@@ -412,11 +412,11 @@ pub async fn waiting(db: &Db) -> sqlx::Result<Vec<(String, String, Timestamp, Op
         .collect())
 }
 
-const SO_MANY: &str = "SELECT count(*) FROM step WHERE kind = $1";
+const COUNT: &str = "SELECT count(*) FROM step WHERE kind = $1";
 
-/// How many steps of a kind are left to do.
-pub async fn so_many(db: &Db, kind: &str) -> sqlx::Result<i64> {
+/// How many jobs of a kind are left to do.
+pub async fn count(db: &Db, kind: &str) -> sqlx::Result<i64> {
     let (n,): (i64,) =
-        reading!(db, pool => sqlx::query_as(SO_MANY).bind(kind).fetch_one(pool).await)?;
+        reading!(db, pool => sqlx::query_as(COUNT).bind(kind).fetch_one(pool).await)?;
     Ok(n)
 }

@@ -2,7 +2,7 @@
 //! goes into the next one. Under load this is what makes durable answers fast; alone, an input
 //! has a transaction to itself and waits for nobody.
 
-use super::{Ask, Engine, Error, Taken, taking::Batch};
+use super::{Engine, Error, Outcome, Submission, batch::Batch};
 use crate::{
     crash::{self, Point},
     store::{rollbacks, within},
@@ -37,8 +37,8 @@ struct Inside {
 #[derive(Debug)]
 struct Waiting {
     key: String,
-    ask: Ask,
-    answer: oneshot::Sender<Result<Taken, Error>>,
+    submission: Submission,
+    answer: oneshot::Sender<Result<Outcome, Error>>,
 }
 
 impl Queue {
@@ -79,12 +79,12 @@ impl Engine {
 
     /// Takes input once. Input with a key that was taken before gets the same answer again, and
     /// nothing else happens. When this returns, what it gives is durable.
-    pub async fn take(&self, key: &str, ask: Ask) -> Result<Taken, Error> {
-        telemetry::asks(&ask);
+    pub async fn take(&self, key: &str, submission: Submission) -> Result<Outcome, Error> {
+        telemetry::record_submission(&submission);
         let (answer, answered) = oneshot::channel();
         let waiting = Waiting {
             key: key.to_owned(),
-            ask,
+            submission,
             answer,
         };
         let first = self.queue.inside(|inside| {
@@ -99,23 +99,23 @@ impl Engine {
             let engine = self.clone();
             tokio::spawn(async move { engine.serve().await });
         }
-        let taken = match timeout(ANSWERED_WITHIN, answered).await {
-            Ok(Ok(taken)) => {
-                if let Ok(Taken::Opened { id }) = &taken {
-                    telemetry::about(*id);
+        let outcome = match timeout(ANSWERED_WITHIN, answered).await {
+            Ok(Ok(outcome)) => {
+                if let Ok(Outcome::Opened { id }) = &outcome {
+                    telemetry::record_rollback(*id);
                     tracing::info!("opened");
                 }
                 tracing::debug!("taken");
-                taken
+                outcome
             }
             // Given up, or late: it may be taken all the same.
             Ok(Err(_)) | Err(_) => Err(Error::Overloaded),
         };
-        match &taken {
+        match &outcome {
             Ok(_) => self.health.worked(),
             Err(error) => self.could_not(error),
         }
-        taken
+        outcome
     }
 
     /// Takes what waits, transaction after transaction, until nothing does.
@@ -134,14 +134,14 @@ impl Engine {
     }
 
     async fn take_together(&self, some: Vec<Waiting>) {
-        let asked: Vec<(&str, &Ask)> = some
+        let asked: Vec<(&str, &Submission)> = some
             .iter()
-            .map(|waiting| (waiting.key.as_str(), &waiting.ask))
+            .map(|waiting| (waiting.key.as_str(), &waiting.submission))
             .collect();
         match within(self.take_all(&asked, true)).await {
-            Ok(taken) => {
-                for (waiting, taken) in some.into_iter().zip(taken) {
-                    let _ = waiting.answer.send(Ok(taken));
+            Ok(outcome) => {
+                for (waiting, outcome) in some.into_iter().zip(outcome) {
+                    let _ = waiting.answer.send(Ok(outcome));
                 }
             }
             // No connection for one is none for any: each would wait as long once more.
@@ -153,21 +153,26 @@ impl Engine {
             }
             // One of them may be at fault, or two replicas took the same: each by itself.
             Err(_) => {
-                for Waiting { key, ask, answer } in some {
-                    let _ = answer.send(self.take_alone(&key, &ask).await);
+                for Waiting {
+                    key,
+                    submission,
+                    answer,
+                } in some
+                {
+                    let _ = answer.send(self.take_alone(&key, &submission).await);
                 }
             }
         }
     }
 
-    async fn take_alone(&self, key: &str, ask: &Ask) -> Result<Taken, Error> {
+    async fn take_alone(&self, key: &str, submission: &Submission) -> Result<Outcome, Error> {
         for _ in 0..3 {
-            match within(self.take_all(&[(key, ask)], false)).await {
+            match within(self.take_all(&[(key, submission)], false)).await {
                 // Somebody else took the same input or opened a rollback of the same service in
                 // the same moment: look again.
                 Err(Error::Database(error)) if rollbacks::is_taken(&error) => {}
                 Err(error) => return Err(error),
-                Ok(taken) => return taken.into_iter().next().ok_or(Error::Raced),
+                Ok(outcome) => return outcome.into_iter().next().ok_or(Error::Raced),
             }
         }
         Err(Error::Raced)
@@ -175,23 +180,27 @@ impl Engine {
 
     /// All of these in one transaction, or none. What is there already came again if this is the
     /// `first` time it is tried; otherwise it may be our own, of which the answer was lost.
-    async fn take_all(&self, asked: &[(&str, &Ask)], first: bool) -> Result<Vec<Taken>, Error> {
+    async fn take_all(
+        &self,
+        asked: &[(&str, &Submission)],
+        first: bool,
+    ) -> Result<Vec<Outcome>, Error> {
         let mut tx = self.db.begin().await?;
         // Several incidents are locked in whatever order they come in, and the counters between
         // them: two replicas that do that at once would wait for each other.
-        let writes = |ask: &Ask| !matches!(ask, Ask::Leave(_));
-        if asked.len() > 1 && asked.iter().any(|(_, ask)| writes(ask)) {
+        let writes = |submission: &Submission| !matches!(submission, Submission::Enqueue(_));
+        if asked.len() > 1 && asked.iter().any(|(_, submission)| writes(submission)) {
             rollbacks::hold_numbers(&mut tx).await?;
         }
         let now = self.clock.now();
         let mut batch = Batch::read(&mut tx, asked, now).await?;
-        let mut taken = Vec::with_capacity(asked.len());
-        for (key, ask) in asked {
-            taken.push(batch.take(&mut tx, key, ask, first).await?);
+        let mut outcome = Vec::with_capacity(asked.len());
+        for (key, submission) in asked {
+            outcome.push(batch.take(&mut tx, key, submission, first).await?);
         }
         batch.write(&mut tx).await?;
         crash::point(Point::InputUncommitted);
         tx.commit().await?;
-        Ok(taken)
+        Ok(outcome)
     }
 }

@@ -3,7 +3,7 @@
 
 use super::{Db, Tx, in_tx, micros, moment, reading};
 use jiff::Timestamp;
-use rollback_domain::people::{Person, Standing};
+use rollback_domain::people::{Membership, Person};
 
 /// How a full member is stored.
 const MEMBER: &str = "member";
@@ -15,40 +15,43 @@ pub(super) const SAW: &str =
     WHERE excluded.read_at >= standing.read_at";
 
 /// A standing as it is stored; `None`: it was not read.
-pub fn stored(standing: &Standing) -> Option<&str> {
-    match standing {
-        Standing::Member => Some(MEMBER),
-        Standing::Outsider(what) => Some(what),
-        Standing::Unreadable(_) => None,
+pub fn stored(membership: &Membership) -> Option<&str> {
+    match membership {
+        Membership::Member => Some(MEMBER),
+        Membership::Outsider(what) => Some(what),
+        Membership::Unreadable(_) => None,
     }
 }
 
 /// Remembers what Slack said of somebody, unless it was asked again meanwhile.
-pub async fn saw(
+pub async fn record(
     tx: &mut Tx,
     person: &Person,
-    standing: &Standing,
+    membership: &Membership,
     now: Timestamp,
 ) -> sqlx::Result<()> {
-    let Some(standing) = stored(standing) else {
+    let Some(membership) = stored(membership) else {
         return Ok(());
     };
     in_tx!(tx, c => sqlx::query(SAW)
-        .bind(&person.id).bind(standing).bind(&person.name).bind(micros(now))
+        .bind(&person.id).bind(membership).bind(&person.name).bind(micros(now))
         .execute(c).await.map(drop))
 }
 
 const KNOWN: &str = "SELECT standing, name, read_at FROM standing WHERE person = $1";
 
 /// What Slack said of somebody when it last told, their name, and when that was.
-pub async fn known(db: &Db, person: &str) -> sqlx::Result<Option<(Standing, Person, Timestamp)>> {
+pub async fn last_known(
+    db: &Db,
+    person: &str,
+) -> sqlx::Result<Option<(Membership, Person, Timestamp)>> {
     let row: Option<(String, String, i64)> =
         reading!(db, pool => sqlx::query_as(KNOWN).bind(person).fetch_optional(pool).await)?;
-    Ok(row.map(|(standing, name, read_at)| {
-        let standing = match standing.as_str() {
-            MEMBER => Standing::Member,
-            _ => Standing::Outsider("no full member, by what Slack last said"),
+    Ok(row.map(|(membership, name, read_at)| {
+        let membership = match membership.as_str() {
+            MEMBER => Membership::Member,
+            _ => Membership::Outsider("no full member, by what Slack last said"),
         };
-        (standing, Person::new(person, name), moment(read_at))
+        (membership, Person::new(person, name), moment(read_at))
     }))
 }

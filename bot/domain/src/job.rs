@@ -5,7 +5,7 @@ use crate::{
     people::Person,
     plan::{Aim, PlanHash},
     refusal::Source,
-    rollback::{Act, Page, Spoken},
+    rollback::{Act, Message, Page},
 };
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -14,9 +14,10 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 #[expect(missing_docs, reason = "the fields are what their names say")]
-pub enum Step {
+pub enum Job {
     /// Do what the rollback's state asks for next.
-    Drive { rollback: u64 },
+    #[serde(rename = "drive")]
+    Advance { rollback: u64 },
     /// Read who a person is to Slack, then let them act.
     Act {
         rollback: u64,
@@ -31,7 +32,8 @@ pub enum Step {
         id: String,
     },
     /// Tell somebody that their click does not fit, and record it.
-    Forged {
+    #[serde(rename = "forged")]
+    RejectForged {
         by: Person,
         source: Source,
         channel: String,
@@ -40,7 +42,8 @@ pub enum Step {
         id: String,
     },
     /// Read who a person is, then let them act on a service.
-    Tend {
+    #[serde(rename = "tend")]
+    ServiceAction {
         service: String,
         environment: String,
         by: Person,
@@ -48,28 +51,35 @@ pub enum Step {
         channel: String,
         thread: Option<String>,
         reply_to: Option<String>,
-        tend: Tend,
+        #[serde(rename = "tend")]
+        action: ServiceAction,
         id: String,
     },
     /// Bring the message about a broken glass to the present state.
-    Glass { rollback: u64 },
+    #[serde(rename = "glass")]
+    BreakGlassMessage { rollback: u64 },
     /// Ask for the review of a broken glass, until it is answered.
-    Review { rollback: u64 },
+    #[serde(rename = "review")]
+    RequestReview { rollback: u64 },
     /// Page somebody.
     Page { rollback: u64, page: Page },
     /// Read who is in a source of roles, for the cards.
-    Roster { source: crate::authority::Source },
+    #[serde(rename = "roster")]
+    RefreshRoster { source: crate::authority::Source },
     /// Bring the card to the present state.
     Card { rollback: u64 },
     /// Tell the channel how it ended.
-    Outcome { rollback: u64 },
+    #[serde(rename = "outcome")]
+    AnnounceOutcome { rollback: u64 },
     /// Tell one person something.
-    Tell {
+    #[serde(rename = "tell")]
+    Notify {
         channel: String,
         person: String,
         thread: Option<String>,
         reply_to: Option<String>,
-        spoken: Spoken,
+        #[serde(rename = "spoken")]
+        message: Message,
         id: String,
     },
     /// Say something where everybody sees it.
@@ -79,11 +89,13 @@ pub enum Step {
         /// The rollback under whose card it is said, if it is.
         #[serde(default)]
         under: Option<u64>,
-        spoken: Spoken,
+        #[serde(rename = "spoken")]
+        message: Message,
         id: String,
     },
     /// Tell a channel what it missed while Slack took nothing.
-    Late { channel: String },
+    #[serde(rename = "late")]
+    Backfill { channel: String },
     /// Upload an incident's timeline.
     Export {
         incident: i64,
@@ -113,8 +125,10 @@ pub enum Step {
         id: String,
     },
     /// Read the platform for one person: a plan or the list of releases.
-    Show {
-        show: Show,
+    #[serde(rename = "show")]
+    Query {
+        #[serde(rename = "show")]
+        query: Query,
         service: String,
         environment: String,
         person: Person,
@@ -129,13 +143,14 @@ pub enum Step {
         environment: String,
     },
     /// Read what those are to Slack who have a token.
-    Standings,
+    #[serde(rename = "standings")]
+    RefreshMemberships,
 }
 
 /// What a person wants to see.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "what", rename_all = "snake_case")]
-pub enum Show {
+pub enum Query {
     /// The plan for this aim.
     Plan {
         /// What the plan should aim at.
@@ -159,7 +174,7 @@ pub enum Show {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "tend", rename_all = "snake_case")]
 #[expect(missing_docs, reason = "the fields are what their names say")]
-pub enum Tend {
+pub enum ServiceAction {
     /// Let automatic deploys flow again.
     Unpin { because: Option<String> },
     /// Say that nothing should be changed.
@@ -195,28 +210,28 @@ pub enum Format {
     Json,
 }
 
-impl Step {
+impl Job {
     /// The kind, as it is stored.
     pub fn kind(&self) -> &'static str {
         match self {
-            Step::Drive { .. } => "drive",
-            Step::Act { .. } => "act",
-            Step::Card { .. } => "card",
-            Step::Outcome { .. } => "outcome",
-            Step::Tell { .. } => "tell",
-            Step::Post { .. } => "post",
-            Step::Late { .. } => "late",
-            Step::Export { .. } => "export",
-            Step::Modal { .. } => "modal",
-            Step::Show { .. } => "show",
-            Step::Survey { .. } => "survey",
-            Step::Forged { .. } => "forged",
-            Step::Tend { .. } => "tend",
-            Step::Glass { .. } => "glass",
-            Step::Review { .. } => "review",
-            Step::Page { .. } => "page",
-            Step::Roster { .. } => "roster",
-            Step::Standings => "standings",
+            Job::Advance { .. } => "drive",
+            Job::Act { .. } => "act",
+            Job::Card { .. } => "card",
+            Job::AnnounceOutcome { .. } => "outcome",
+            Job::Notify { .. } => "tell",
+            Job::Post { .. } => "post",
+            Job::Backfill { .. } => "late",
+            Job::Export { .. } => "export",
+            Job::Modal { .. } => "modal",
+            Job::Query { .. } => "show",
+            Job::Survey { .. } => "survey",
+            Job::RejectForged { .. } => "forged",
+            Job::ServiceAction { .. } => "tend",
+            Job::BreakGlassMessage { .. } => "glass",
+            Job::RequestReview { .. } => "review",
+            Job::Page { .. } => "page",
+            Job::RefreshRoster { .. } => "roster",
+            Job::RefreshMemberships => "standings",
         }
     }
 
@@ -245,30 +260,30 @@ impl Step {
     /// What it is about: with the kind, the row's identity.
     pub fn key(&self) -> String {
         match self {
-            Step::Drive { rollback }
-            | Step::Card { rollback }
-            | Step::Outcome { rollback }
-            | Step::Glass { rollback }
-            | Step::Review { rollback } => format!("RB-{rollback}"),
-            Step::Page { page, .. } => match page {
+            Job::Advance { rollback }
+            | Job::Card { rollback }
+            | Job::AnnounceOutcome { rollback }
+            | Job::BreakGlassMessage { rollback }
+            | Job::RequestReview { rollback } => format!("RB-{rollback}"),
+            Job::Page { page, .. } => match page {
                 Page::Trigger { key, .. } => format!("trigger:{key}"),
                 Page::Resolve { key } => format!("resolve:{key}"),
             },
-            Step::Roster { source } => source.to_string(),
-            Step::Late { channel } => channel.clone(),
-            Step::Act { id, .. }
-            | Step::Forged { id, .. }
-            | Step::Tend { id, .. }
-            | Step::Tell { id, .. }
-            | Step::Post { id, .. }
-            | Step::Export { id, .. }
-            | Step::Modal { id, .. }
-            | Step::Show { id, .. } => id.clone(),
-            Step::Survey {
+            Job::RefreshRoster { source } => source.to_string(),
+            Job::Backfill { channel } => channel.clone(),
+            Job::Act { id, .. }
+            | Job::RejectForged { id, .. }
+            | Job::ServiceAction { id, .. }
+            | Job::Notify { id, .. }
+            | Job::Post { id, .. }
+            | Job::Export { id, .. }
+            | Job::Modal { id, .. }
+            | Job::Query { id, .. } => id.clone(),
+            Job::Survey {
                 service,
                 environment,
             } => format!("{service}@{environment}"),
-            Step::Standings => "all".into(),
+            Job::RefreshMemberships => "all".into(),
         }
     }
 }

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use rollback_domain::{
     grammar::ReviewAnswer,
     refusal::list,
-    rollback::{Glass, Rollback},
+    rollback::{BreakGlass, Rollback},
 };
 
 /// What the buttons that answer the review begin with.
@@ -18,7 +18,7 @@ pub const REVIEW: &str = "review";
 /// The message as it stands at `now`; `reviewers` are those who could answer, by Slack id.
 pub fn message(rollback: &Rollback, reviewers: &[String], now: Timestamp) -> Words {
     let id = rollback.id;
-    let Some(glass) = &rollback.glass else {
+    let Some(break_glass) = &rollback.break_glass else {
         return Words::plain(format!("RB-{id} was run with an approval."));
     };
     let what = format!(
@@ -28,13 +28,13 @@ pub fn message(rollback: &Rollback, reviewers: &[String], now: Timestamp) -> Wor
         inline(rollback.from_label(), 60),
         inline(rollback.to_label(), 60)
     );
-    let by = inline(&glass.by.name, 80);
-    let because = inline(&glass.because, 500);
+    let by = inline(&break_glass.by.name, 80);
+    let because = inline(&break_glass.because, 500);
     let said = format!(
         "*@{by}* let RB-{id} run without an approval at {}: {what}.\n> {because}",
-        time(glass.at)
+        time(break_glass.at)
     );
-    let (line, open) = standing(glass, reviewers, now);
+    let (line, open) = review_state(break_glass, reviewers, now);
     let mut blocks = vec![header(&format!("BREAK GLASS  RB-{id}")), section(&said)];
     if open {
         blocks.push(section(&line));
@@ -68,8 +68,8 @@ pub fn message(rollback: &Rollback, reviewers: &[String], now: Timestamp) -> Wor
 }
 
 /// Where the review stands, and whether it is still to be answered.
-fn standing(glass: &Glass, reviewers: &[String], now: Timestamp) -> (String, bool) {
-    if let Some(review) = &glass.review {
+fn review_state(break_glass: &BreakGlass, reviewers: &[String], now: Timestamp) -> (String, bool) {
+    if let Some(review) = &break_glass.review {
         let line = format!(
             "Reviewed by @{} at {}: *{}*. \"{}\"",
             inline(&review.by.name, 80),
@@ -79,7 +79,7 @@ fn standing(glass: &Glass, reviewers: &[String], now: Timestamp) -> (String, boo
         );
         return (line, false);
     }
-    if let Some(spent) = &glass.spent {
+    if let Some(spent) = &break_glass.spent {
         return (
             format!("No review is needed. {}", inline(spent, 300)),
             false,
@@ -90,14 +90,14 @@ fn standing(glass: &Glass, reviewers: &[String], now: Timestamp) -> (String, boo
         true => "Somebody with authority".to_owned(),
         false => list(&whom, "or"),
     };
-    let due = match now < glass.due {
+    let due = match now < break_glass.due {
         true => "is due",
         false => "was due",
     };
     let line = format!(
         "{whom} has to say what they think of it. The review {due} <!date^{}^{{date_short_pretty}} {{time}}|{}>, and is asked for until it is answered.",
-        glass.due.as_second(),
-        glass.due.strftime("%Y-%m-%d %H:%M UTC")
+        break_glass.due.as_second(),
+        break_glass.due.strftime("%Y-%m-%d %H:%M UTC")
     );
     (line, true)
 }

@@ -3,7 +3,7 @@
 //! A statement costs a hand-over to another thread (SQLite) or a round trip (Postgres), and a row
 //! more in it next to nothing: this is what makes shared commits fast.
 
-use super::{Ask, Error, Taken, leave, refused};
+use super::{Error, Outcome, Submission, enqueue, refused};
 use crate::store::{
     Tx, messages, read,
     rollbacks::{self, Place},
@@ -13,41 +13,41 @@ use crate::store::{
 use jiff::Timestamp;
 use rollback_domain::{
     history::History,
+    job::Job,
     refusal::{Refusal, Source},
     release::Way,
-    rollback::{Proposal, Rollback, Spoken},
-    step::Step,
-    timeline::{Actor, Happening, Kind},
+    rollback::{Message, Proposal, Rollback},
+    timeline::{Actor, Kind, TimelineEvent},
 };
 use std::collections::{BTreeSet, HashMap};
 
 /// The counter that numbers rollbacks.
 const NUMBERS: &str = "rollback";
 
-/// What a change leaves behind: rollbacks that it opens, timeline entries, steps.
+/// What a change leaves behind: rollbacks that it opens, timeline entries, jobs.
 #[derive(Debug, Default)]
-pub(super) struct Leaves {
+pub(super) struct Changes {
     opened: Vec<Rollback>,
     /// What happened, in which incident.
-    pub(super) happened: Vec<(i64, Happening)>,
+    pub(super) events: Vec<(i64, TimelineEvent)>,
     /// What is to be done, and when.
-    pub(super) steps: Vec<(Step, Timestamp)>,
+    pub(super) jobs: Vec<(Job, Timestamp)>,
 }
 
-impl Leaves {
+impl Changes {
     /// Opens a rollback: its platform is read next.
     pub(super) fn open(&mut self, id: u64, proposal: Proposal, incident: i64, now: Timestamp) {
-        let (rollback, happening) = proposal.open(id, incident);
+        let (rollback, event) = proposal.open(id, incident);
         self.opened.push(rollback);
-        self.happened.push((incident, happening));
-        self.steps.push((Step::Drive { rollback: id }, now));
+        self.events.push((incident, event));
+        self.jobs.push((Job::Advance { rollback: id }, now));
     }
 
     /// Stores all of it.
     pub(super) async fn write(&self, tx: &mut Tx, now: Timestamp) -> sqlx::Result<()> {
         rollbacks::insert(tx, &self.opened).await?;
-        timelines::append(tx, &self.happened, now).await?;
-        leave(tx, &self.steps, now).await
+        timelines::append(tx, &self.events, now).await?;
+        enqueue(tx, &self.jobs, now).await
     }
 }
 
@@ -62,32 +62,32 @@ pub(super) struct Batch {
     histories: HashMap<Place, History>,
     /// The last number that was taken here.
     number: Option<i64>,
-    leaves: Leaves,
-    taken: Vec<(String, String)>,
+    changes: Changes,
+    outcome: Vec<(String, String)>,
 }
 
 impl Batch {
     /// Reads what these inputs need.
     pub(super) async fn read(
         tx: &mut Tx,
-        asked: &[(&str, &Ask)],
+        asked: &[(&str, &Submission)],
         now: Timestamp,
     ) -> sqlx::Result<Batch> {
         let keys: Vec<&str> = asked.iter().map(|(key, _)| *key).collect();
         let answers = messages::answers(tx, &keys).await?;
         let (mut channels, mut places) = (BTreeSet::new(), BTreeSet::new());
-        for (_, ask) in asked.iter().filter(|(key, _)| !answers.contains_key(*key)) {
-            match ask {
-                Ask::Propose(proposal) => {
+        for (_, submission) in asked.iter().filter(|(key, _)| !answers.contains_key(*key)) {
+            match submission {
+                Submission::Propose(proposal) => {
                     channels.insert(proposal.channel.as_str());
                     places.insert((proposal.service.clone(), proposal.environment.clone()));
                 }
-                Ask::Note { channel, .. }
-                | Ask::Record { channel, .. }
-                | Ask::Export { channel, .. } => {
+                Submission::Note { channel, .. }
+                | Submission::Record { channel, .. }
+                | Submission::Export { channel, .. } => {
                     channels.insert(channel.as_str());
                 }
-                Ask::Leave(_) => {}
+                Submission::Enqueue(_) => {}
             }
         }
         let incidents = timelines::latest_of(tx, &channels, now).await?;
@@ -102,8 +102,8 @@ impl Batch {
             open,
             histories,
             number: None,
-            leaves: Leaves::default(),
-            taken: vec![],
+            changes: Changes::default(),
+            outcome: vec![],
         })
     }
 
@@ -112,20 +112,20 @@ impl Batch {
         &mut self,
         tx: &mut Tx,
         key: &str,
-        ask: &Ask,
+        submission: &Submission,
         first: bool,
-    ) -> Result<Taken, Error> {
+    ) -> Result<Outcome, Error> {
         if let Some(answer) = self.answers.get(key) {
-            let taken = read(answer)?;
+            let outcome = read(answer)?;
             if first {
-                self.replayed(tx, key, ask).await?;
+                self.replayed(tx, key, submission).await?;
             }
-            return Ok(taken);
+            return Ok(outcome);
         }
         let now = self.now;
-        let taken = match ask {
-            Ask::Propose(proposal) => self.propose(tx, proposal.clone()).await?,
-            Ask::Note {
+        let outcome = match submission {
+            Submission::Propose(proposal) => self.propose(tx, proposal.clone()).await?,
+            Submission::Note {
                 channel,
                 by,
                 source,
@@ -134,7 +134,7 @@ impl Batch {
                 echo,
             } => {
                 let incident = self.incident_of(tx, channel).await?;
-                let happening = Happening {
+                let event = TimelineEvent {
                     at: *at,
                     who: Actor::Person(by.clone()),
                     source: *source,
@@ -142,47 +142,47 @@ impl Batch {
                     text: text.clone(),
                     rollback: None,
                 };
-                self.leaves.happened.push((incident, happening));
+                self.changes.events.push((incident, event));
                 if let Some(thread) = echo {
-                    let step = Step::Post {
+                    let job = Job::Post {
                         channel: channel.clone(),
                         thread: thread.clone(),
                         under: None,
-                        spoken: Spoken::Text(crate::messages::noted(*at, now, &by.name)),
+                        message: Message::Text(crate::messages::noted(*at, now, &by.name)),
                         id: format!("note:{key}"),
                     };
-                    self.leaves.steps.push((step, now));
+                    self.changes.jobs.push((job, now));
                 }
-                Taken::Noted {
+                Outcome::Noted {
                     at: *at,
                     recorded_at: now,
                 }
             }
-            Ask::Record { channel, happening } => {
+            Submission::Record { channel, event } => {
                 if let Some(latest) = self.incidents.get(channel)
                     && latest.ongoing
                 {
-                    self.leaves.happened.push((latest.id, happening.clone()));
+                    self.changes.events.push((latest.id, event.clone()));
                 }
-                Taken::Left
+                Outcome::Queued
             }
-            Ask::Leave(step) => {
-                self.leaves.steps.push((step.clone(), now));
-                Taken::Left
+            Submission::Enqueue(job) => {
+                self.changes.jobs.push((job.clone(), now));
+                Outcome::Queued
             }
-            Ask::Export {
+            Submission::Export {
                 channel,
                 format,
                 thread,
                 by,
             } => match self.incidents.get(channel) {
-                None => Taken::Refused {
-                    spoken: Spoken::from(&Refusal::NoIncident),
+                None => Outcome::Refused {
+                    message: Message::from(&Refusal::NoIncident),
                     see: None,
                     seen: None,
                 },
                 Some(latest) => {
-                    let step = Step::Export {
+                    let job = Job::Export {
                         incident: latest.id,
                         format: *format,
                         channel: channel.clone(),
@@ -191,13 +191,13 @@ impl Batch {
                         asked_by: Some(by.clone()),
                         id: key.to_owned(),
                     };
-                    self.leaves.steps.push((step, now));
-                    Taken::Left
+                    self.changes.jobs.push((job, now));
+                    Outcome::Queued
                 }
             },
         };
-        self.remember(key, written(&taken)?);
-        Ok(taken)
+        self.remember(key, written(&outcome)?);
+        Ok(outcome)
     }
 
     /// Stores what all of them came to.
@@ -205,14 +205,14 @@ impl Batch {
         if let Some(last) = self.number {
             rollbacks::set_id(tx, NUMBERS, last).await?;
         }
-        self.leaves.write(tx, self.now).await?;
-        messages::take(tx, &self.taken, self.now).await?;
+        self.changes.write(tx, self.now).await?;
+        messages::take(tx, &self.outcome, self.now).await?;
         Ok(())
     }
 
     fn remember(&mut self, key: &str, answer: String) {
         self.answers.insert(key.to_owned(), answer.clone());
-        self.taken.push((key.to_owned(), answer));
+        self.outcome.push((key.to_owned(), answer));
     }
 
     /// The channel's incident, opened if none goes on.
@@ -239,7 +239,7 @@ impl Batch {
         Ok(number)
     }
 
-    async fn propose(&mut self, tx: &mut Tx, mut proposal: Proposal) -> Result<Taken, Error> {
+    async fn propose(&mut self, tx: &mut Tx, mut proposal: Proposal) -> Result<Outcome, Error> {
         let now = self.now;
         let incident = self.incident_of(tx, &proposal.channel).await?;
         let place = (proposal.service.clone(), proposal.environment.clone());
@@ -273,7 +273,7 @@ impl Batch {
             None => None,
         };
         if let Some(refusal) = refusal {
-            let happening = refused(
+            let event = refused(
                 &proposal.requester,
                 proposal.source,
                 "propose",
@@ -281,9 +281,9 @@ impl Batch {
                 None,
                 now,
             );
-            self.leaves.happened.push((incident, happening));
-            return Ok(Taken::Refused {
-                spoken: Spoken::from(&refusal),
+            self.changes.events.push((incident, event));
+            return Ok(Outcome::Refused {
+                message: Message::from(&refusal),
                 see,
                 seen,
             });
@@ -292,24 +292,29 @@ impl Batch {
         // Always the counter before the incident's row, so that two of these never wait for each
         // other.
         let id = self.next_number(tx).await?.cast_unsigned();
-        self.leaves.open(id, proposal, incident, now);
-        if let Some(opened) = self.leaves.opened.last() {
+        self.changes.open(id, proposal, incident, now);
+        if let Some(opened) = self.changes.opened.last() {
             self.open.insert(place, opened.clone());
         }
-        Ok(Taken::Opened { id })
+        Ok(Outcome::Opened { id })
     }
 
     /// Writes down, once, that a click came a second time. Slack delivers a click once; somebody
     /// else may have recorded it. A form is no click: it stays open while Slack has not heard the
     /// answer, and whoever saves it again sends the same.
-    async fn replayed(&mut self, tx: &mut Tx, key: &str, ask: &Ask) -> Result<(), Error> {
-        let Ask::Leave(Step::Act {
+    async fn replayed(
+        &mut self,
+        tx: &mut Tx,
+        key: &str,
+        submission: &Submission,
+    ) -> Result<(), Error> {
+        let Submission::Enqueue(Job::Act {
             rollback,
             by,
             source: source @ Source::Button,
             act,
             ..
-        }) = ask
+        }) = submission
         else {
             return Ok(());
         };
@@ -323,8 +328,8 @@ impl Batch {
                 what: "the same click arrived again".into(),
             };
             let verb = act.verb();
-            let happening = refused(by, *source, verb, &refusal, Some(*rollback), self.now);
-            self.leaves.happened.push((found.incident, happening));
+            let event = refused(by, *source, verb, &refusal, Some(*rollback), self.now);
+            self.changes.events.push((found.incident, event));
         }
         self.remember(&again, "null".into());
         Ok(())

@@ -11,22 +11,21 @@ use super::{
 };
 use crate::{
     App,
-    engine::{Error, Extra},
+    engine::{Error, SideEffects},
     slack::{
         Failure,
-        blocks::{escape, inline, mention, spoken_with},
-        late::{self, Line},
+        backfill::{self, Line},
+        blocks::{escape, inline, mention, render_message},
     },
     store::{
-        messages,
-        missed::{self, Change, Missed},
-        rollbacks,
-        steps::{Lease, Next},
+        jobs::{Lease, Next},
+        messages, rollbacks,
+        undelivered::{self, Change, Missed},
     },
 };
 use rollback_domain::{
-    rollback::{Glass, Spoken, State},
-    step::Step,
+    job::Job,
+    rollback::{BreakGlass, Message, State},
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -40,18 +39,21 @@ const REFUSED_EVERY: Duration = Duration::from_secs(60);
 const REFUSED_WITHIN: Duration = Duration::from_secs(3_600);
 
 /// Tells a channel what it has missed: one thing at a time, each of which is stored.
-pub(super) async fn late(app: &App, lease: &Lease, channel: &str) -> Result<(), Error> {
-    let rows = missed::of(&app.engine.db, channel).await?;
+pub(super) async fn backfill(app: &App, lease: &Lease, channel: &str) -> Result<(), Error> {
+    let rows = undelivered::of(&app.engine.db, channel).await?;
     let now = app.engine.clock.now();
     let end = async |next: Next, change: Change| {
-        let extra = Extra {
-            missed: Some((channel.to_owned(), change)),
-            ..Extra::default()
+        let effects = SideEffects {
+            undelivered: Some((channel.to_owned(), change)),
+            ..SideEffects::default()
         };
-        app.engine.end(lease, next, extra).await
+        app.engine.end(lease, next, effects).await
     };
     let Some(first) = rows.first() else {
-        return app.engine.end(lease, Next::Done, Extra::default()).await;
+        return app
+            .engine
+            .end(lease, Next::Done, SideEffects::default())
+            .await;
     };
     let gathered = Change::Gathered(format!(
         "late:{channel}:{}:{}",
@@ -71,7 +73,7 @@ pub(super) async fn late(app: &App, lease: &Lease, channel: &str) -> Result<(), 
     // Said after all: only Slack's answer was lost. One place after the other, so that a limit of
     // Slack's in between loses nothing.
     if let Some(tried) = batch.iter().find(|row| row.tried) {
-        let thread = thread(app, &tried.what.step).await?;
+        let thread = thread(app, &tried.what.job).await?;
         let found = match app.slack.keys(channel, thread.as_deref()).await {
             // A thread whose card was deleted has nothing in it.
             Err(Failure::Never(code)) if code == "thread_not_found" => Ok(BTreeMap::new()),
@@ -83,7 +85,7 @@ pub(super) async fn late(app: &App, lease: &Lease, channel: &str) -> Result<(), 
         };
         let mut keys = vec![];
         for row in batch.iter().filter(|row| row.tried) {
-            if self::thread(app, &row.what.step).await? == thread {
+            if self::thread(app, &row.what.job).await? == thread {
                 keys.push(row.key.clone());
             }
         }
@@ -104,7 +106,7 @@ pub(super) async fn late(app: &App, lease: &Lease, channel: &str) -> Result<(), 
         Ok(lines) => lines,
         Err(failure) => return fail(app, lease, channel, &batch, failure).await,
     };
-    let words = late::message(&lines, now);
+    let words = backfill::message(&lines, now);
     let posted = match sure(lease) {
         Ok(()) => app.slack.post(channel, None, &words, &key).await,
         Err(failure) => Err(failure),
@@ -130,7 +132,7 @@ async fn fail(
     batch: &[&Missed],
     failure: Failure,
 ) -> Result<(), Error> {
-    let mut extra = Extra::default();
+    let mut effects = SideEffects::default();
     let next = match failure {
         Failure::Never(code) if tried_for(app, lease) > REFUSED_WITHIN => {
             let n = batch.len();
@@ -140,25 +142,25 @@ async fn fail(
                 n,
                 "what was missed is not told; the timeline has it"
             );
-            extra.missed = Some((channel.to_owned(), Change::Told(all(batch, None))));
+            effects.undelivered = Some((channel.to_owned(), Change::Told(all(batch, None))));
             Next::Done
         }
         Failure::Never(code) => Next::Retry(later(app, REFUSED_EVERY), code),
         failure => after_failure(app, lease, &failure),
     };
-    app.engine.end(lease, next, extra).await
+    app.engine.end(lease, next, effects).await
 }
 
 /// The thread in which something was to be said; none: in the channel.
-async fn thread(app: &App, step: &Step) -> sqlx::Result<Option<String>> {
-    match step {
-        Step::Post {
+async fn thread(app: &App, job: &Job) -> sqlx::Result<Option<String>> {
+    match job {
+        Job::Post {
             under: Some(rollback),
             ..
         } => Ok(messages::get(&app.engine.db, &card_key(*rollback))
             .await?
             .ts),
-        Step::Post { thread, .. } => Ok(thread.clone()),
+        Job::Post { thread, .. } => Ok(thread.clone()),
         _ => Ok(None),
     }
 }
@@ -167,9 +169,9 @@ async fn thread(app: &App, step: &Step) -> sqlx::Result<Option<String>> {
 /// by the newest reminder and the newest rung of the ladder. Everybody else is named, not pinged.
 async fn lines(app: &App, rows: &[&Missed]) -> Result<Result<Vec<Line>, Failure>, Error> {
     // For each rollback the newest of each way of asking.
-    let mut newest: BTreeMap<(u64, Ask), &str> = BTreeMap::new();
+    let mut newest: BTreeMap<(u64, PendingRequest), &str> = BTreeMap::new();
     for row in rows {
-        if let Some(asks) = Ask::of(&row.key) {
+        if let Some(asks) = PendingRequest::of(&row.key) {
             newest.insert(asks, &row.key);
         }
     }
@@ -182,21 +184,23 @@ async fn lines(app: &App, rows: &[&Missed]) -> Result<Result<Vec<Line>, Failure>
     let mut names: BTreeMap<&str, String> = BTreeMap::new();
     let mut lines = vec![];
     for row in rows {
-        let text = match (&row.what.text, &row.what.step) {
+        let text = match (&row.what.text, &row.what.job) {
             (Some(text), _) => text.clone(),
-            (None, Step::Post { spoken, .. }) if pings.contains(row.key.as_str()) => {
-                spoken_with(spoken, mention)
+            (None, Job::Post { message, .. }) if pings.contains(row.key.as_str()) => {
+                render_message(message, mention)
             }
-            (None, Step::Post { spoken, .. }) => {
-                let people = match spoken {
-                    Spoken::Naming(_, people) | Spoken::Refused(_, _, people) => people.as_slice(),
-                    Spoken::Text(_) | Spoken::Mrkdwn(_) => &[],
+            (None, Job::Post { message, .. }) => {
+                let people = match message {
+                    Message::Naming(_, people) | Message::Refused(_, _, people) => {
+                        people.as_slice()
+                    }
+                    Message::Text(_) | Message::Mrkdwn(_) => &[],
                 };
                 for id in people {
                     if names.contains_key(id.as_str()) || names.len() >= NAMED_AT_MOST {
                         continue;
                     }
-                    let name = match app.slack.standing(id, None).await {
+                    let name = match app.slack.membership(id, None).await {
                         Ok((_, name)) => name,
                         Err(Failure::Never(_)) => None,
                         Err(failure) => return Ok(Err(failure)),
@@ -206,9 +210,9 @@ async fn lines(app: &App, rows: &[&Missed]) -> Result<Result<Vec<Line>, Failure>
                     }
                 }
                 let named = |id: &str| names.get(id).cloned().unwrap_or("somebody".into());
-                spoken_with(spoken, named)
+                render_message(message, named)
             }
-            (None, step) => escape(&format!("{} {}", step.kind(), step.key())),
+            (None, job) => escape(&format!("{} {}", job.kind(), job.key())),
         };
         lines.push(Line { at: row.at, text });
     }
@@ -217,20 +221,20 @@ async fn lines(app: &App, rows: &[&Missed]) -> Result<Result<Vec<Line>, Failure>
 
 /// How people were to be asked for something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Ask {
+enum PendingRequest {
     Reminder,
-    Rung,
+    Escalation,
     Review,
 }
 
-impl Ask {
+impl PendingRequest {
     /// What a post with this key asks for, and of which rollback.
-    fn of(key: &str) -> Option<(u64, Ask)> {
+    fn of(key: &str) -> Option<(u64, PendingRequest)> {
         let (id, about) = key.strip_prefix("RB-")?.split_once(':')?;
         let ask = match about.split(':').next()? {
-            "reminder" => Ask::Reminder,
-            "escalation" => Ask::Rung,
-            "review" => Ask::Review,
+            "reminder" => PendingRequest::Reminder,
+            "escalation" => PendingRequest::Escalation,
+            "review" => PendingRequest::Review,
             _ => return None,
         };
         Some((id.parse().ok()?, ask))
@@ -242,8 +246,13 @@ impl Ask {
             return Ok(false);
         };
         Ok(match self {
-            Ask::Reminder | Ask::Rung => matches!(rollback.state, State::Proposed { .. }),
-            Ask::Review => rollback.glass.as_ref().is_some_and(Glass::wants_review),
+            PendingRequest::Reminder | PendingRequest::Escalation => {
+                matches!(rollback.state, State::Proposed { .. })
+            }
+            PendingRequest::Review => rollback
+                .break_glass
+                .as_ref()
+                .is_some_and(BreakGlass::wants_review),
         })
     }
 }

@@ -1,12 +1,12 @@
 //! What was to be said in a channel while Slack took nothing, until it is told.
 
 use super::{
-    Db, Tx, in_tx,
+    Db, Tx, in_tx, jobs,
     messages::{self, Sent},
-    micros, moment, read, reading, steps, written,
+    micros, moment, read, reading, written,
 };
 use jiff::Timestamp;
-use rollback_domain::step::Step;
+use rollback_domain::job::Job;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -29,7 +29,7 @@ pub struct Missed {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct What {
     /// What would have said it.
-    pub step: Step,
+    pub job: Job,
     /// Its words, for what is drawn from a rollback: as they were then. Already escaped.
     pub text: Option<String>,
 }
@@ -89,7 +89,7 @@ const LOOKED: &str = "UPDATE missed SET tried = 0 WHERE channel = $1 AND key = $
 const SAID: &str = "DELETE FROM missed WHERE channel = $1 AND key = $2";
 const FORGET: &str = "DELETE FROM missed WHERE channel = $1 RETURNING key, at, tried, doc";
 
-/// Changes what a channel has missed; leaves a step for what is to be said of it.
+/// Changes what a channel has missed; leaves a job for what is to be said of it.
 pub async fn change(
     tx: &mut Tx,
     channel: &str,
@@ -97,14 +97,14 @@ pub async fn change(
     now: Timestamp,
 ) -> sqlx::Result<()> {
     match change {
-        Change::More(missed) => {
-            let doc = written(&missed.what)?;
+        Change::More(undelivered) => {
+            let doc = written(&undelivered.what)?;
             in_tx!(tx, c => sqlx::query(MISS)
-                .bind(channel).bind(&missed.key).bind(micros(missed.at))
-                .bind(i64::from(missed.tried)).bind(&doc)
+                .bind(channel).bind(&undelivered.key).bind(micros(undelivered.at))
+                .bind(i64::from(undelivered.tried)).bind(&doc)
                 .execute(c).await.map(drop))?;
             let channel = channel.to_owned();
-            steps::poke(tx, &[(Step::Late { channel }, now)]).await
+            jobs::poke(tx, &[(Job::Backfill { channel }, now)]).await
         }
         Change::Gathered(batch) => {
             in_tx!(tx, c => sqlx::query(GATHER)
@@ -135,9 +135,9 @@ pub async fn change(
                     Some(None) => {}
                     None => {
                         let what: What = read(&doc)?;
-                        steps::poke(tx, &[(what.step.clone(), moment(at))]).await?;
+                        jobs::poke(tx, &[(what.job.clone(), moment(at))]).await?;
                         if tried != 0 {
-                            steps::tried(tx, &what.step).await?;
+                            jobs::tried(tx, &what.job).await?;
                         }
                     }
                 }

@@ -1,22 +1,21 @@
 //! Whom to believe while Slack is silent: what was last read of whoever acts with a token, for a
 //! while. For everything that comes by Slack nothing is believed.
 
-use super::{SURVEY_EVERY, asked, later, standing};
+use super::{SURVEY_EVERY, asked, later, membership};
 use crate::{
     App,
-    engine::{Error, Extra},
+    engine::{Error, SideEffects},
     roster,
     slack::Failure,
     store::{
-        standings,
-        steps::{Lease, Next},
-        tokens,
+        jobs::{Lease, Next},
+        memberships, tokens,
     },
 };
 use jiff::Timestamp;
 use rollback_domain::{
     authority::Roster,
-    people::{Person, Standing},
+    people::{Membership, Person},
     proof::spell,
     refusal::Source,
 };
@@ -27,23 +26,23 @@ use tokio::time::timeout;
 const ANSWERS_WITHIN: Duration = Duration::from_secs(4);
 
 /// Somebody, and since when that is what Slack said of them, if it was not read just now.
-type Known = (Standing, Person, Option<Timestamp>);
+type Known = (Membership, Person, Option<Timestamp>);
 
 /// What a person is to Slack: read now, or, for what came with a token while Slack does not
 /// answer, as last read, if that is not too long ago.
-pub(super) async fn standing_by(
+pub(super) async fn membership_by(
     app: &App,
     person: &Person,
     source: Source,
 ) -> Result<Result<Known, Failure>, Error> {
-    let just_now = |(standing, person)| (standing, person, None);
+    let just_now = |(membership, person)| (membership, person, None);
     if source != Source::OutOfBand {
-        return Ok(standing(app, person).await.map(just_now));
+        return Ok(membership(app, person).await.map(just_now));
     }
     let silent = match timeout(ANSWERS_WITHIN, asked(app, person)).await {
-        Ok(Ok((standing, person))) => {
-            remember(app, &person, &standing).await;
-            return Ok(Ok(just_now((standing, person))));
+        Ok(Ok((membership, person))) => {
+            remember(app, &person, &membership).await;
+            return Ok(Ok(just_now((membership, person))));
         }
         // That is an answer; or Slack was not asked, which is none of its silence.
         Ok(Err(failure @ (Failure::Never(_) | Failure::TooSoon { .. }))) => {
@@ -52,9 +51,9 @@ pub(super) async fn standing_by(
         Ok(Err(failure)) => failure,
         Err(_) => Failure::Lost(format!("no answer within {} s", ANSWERS_WITHIN.as_secs())),
     };
-    let last = standings::known(&app.engine.db, &person.id).await?;
+    let last = memberships::last_known(&app.engine.db, &person.id).await?;
     Ok(match last {
-        Some((standing, person, at)) if at >= since(app) => Ok((standing, person, Some(at))),
+        Some((membership, person, at)) if at >= since(app) => Ok((membership, person, Some(at))),
         Some((.., at)) => {
             let age = Duration::try_from(app.engine.clock.now().duration_since(at));
             Err(Failure::Lost(format!(
@@ -77,7 +76,7 @@ pub(super) async fn roster(
     last_read: Option<Timestamp>,
 ) -> Result<(Roster, Vec<String>), Error> {
     match last_read {
-        Some(_) => Ok(roster::believing(app, roster, &person.id, since(app)).await?),
+        Some(_) => Ok(roster::with_last_known(app, roster, &person.id, since(app)).await?),
         None => Ok((roster, vec![])),
     }
 }
@@ -88,8 +87,8 @@ pub(super) fn clause(last_read: Option<Timestamp>, named: &[String]) -> Option<S
         "a full member when last read at {}",
         last_read?.strftime("%H:%M UTC")
     );
-    let believed: Vec<String> = [member].into_iter().chain(named.iter().cloned()).collect();
-    Some(format!("Slack did not answer; {}", believed.join(", ")))
+    let last_known: Vec<String> = [member].into_iter().chain(named.iter().cloned()).collect();
+    Some(format!("Slack did not answer; {}", last_known.join(", ")))
 }
 
 /// What was read before that is not believed any more.
@@ -100,7 +99,7 @@ fn since(app: &App) -> Timestamp {
 
 /// Remembers what Slack says of somebody, if they have a token. That it could not be remembered
 /// is no reason not to go on.
-pub(super) async fn remember(app: &App, person: &Person, standing: &Standing) {
+pub(super) async fn remember(app: &App, person: &Person, membership: &Membership) {
     let engine = &app.engine;
     let now = engine.clock.now();
     let stored = async {
@@ -108,7 +107,7 @@ pub(super) async fn remember(app: &App, person: &Person, standing: &Standing) {
             return Ok(());
         }
         let mut tx = engine.db.begin().await?;
-        standings::saw(&mut tx, person, standing, now).await?;
+        memberships::record(&mut tx, person, membership, now).await?;
         tx.commit().await
     };
     let stored: sqlx::Result<()> = stored.await;
@@ -119,14 +118,14 @@ pub(super) async fn remember(app: &App, person: &Person, standing: &Standing) {
 
 /// Reads, again and again, what those are to Slack who have a token, so that it is known when
 /// Slack is silent.
-pub(super) async fn standings(app: &App, lease: &Lease) -> Result<(), Error> {
+pub(super) async fn memberships(app: &App, lease: &Lease) -> Result<(), Error> {
     let next = Next::At(later(app, SURVEY_EVERY));
     if !app.config.api.enabled {
-        return app.engine.end(lease, next, Extra::default()).await;
+        return app.engine.end(lease, next, SideEffects::default()).await;
     }
     for owner in tokens::owners(&app.engine.db, app.engine.clock.now()).await? {
         // Each reading is remembered where it is read.
-        match timeout(ANSWERS_WITHIN, standing(app, &owner)).await {
+        match timeout(ANSWERS_WITHIN, membership(app, &owner)).await {
             Ok(Ok(_)) => {}
             Ok(Err(Failure::Never(code))) => {
                 tracing::warn!(
@@ -139,5 +138,5 @@ pub(super) async fn standings(app: &App, lease: &Lease) -> Result<(), Error> {
             Ok(Err(_)) | Err(_) => break,
         }
     }
-    app.engine.end(lease, next, Extra::default()).await
+    app.engine.end(lease, next, SideEffects::default()).await
 }
