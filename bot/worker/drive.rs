@@ -11,9 +11,7 @@ use crate::{
     config::Service,
     crash::{self, Point},
     engine::{Error, SideEffects, Submission},
-    probe,
-    providers::Provider,
-    roster,
+    probe, roster,
     slack::Failure,
     store::{
         jobs::{self, Lease, Next},
@@ -33,6 +31,7 @@ use rollback_domain::{
     rollback::{Command, Message, Rollback, State},
     timeline::{Actor, Kind, TimelineEvent},
 };
+use rollback_providers::Provider;
 use std::{
     sync::Arc,
     time::{Duration, Instant},

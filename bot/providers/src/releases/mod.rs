@@ -6,7 +6,7 @@
 //! something to report, because production has moved. The layout is Capistrano's:
 //! `<path>/releases/<name>`, `<path>/current`, and if there is one `<path>/revisions.log`.
 
-use super::Provider;
+use crate::Provider;
 use async_trait::async_trait;
 use jiff::Timestamp;
 use rollback_domain::{

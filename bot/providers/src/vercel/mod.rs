@@ -2,11 +2,11 @@
 //! the promotion that undoes one.
 //!
 //! The request to roll back or to promote is sent once and never repeated here. A refusal is
-//! final, a request that certainly did not leave is [`Trouble::Busy`], and everything in between
-//! is [`Trouble::Unanswered`]. What serves is always read domain by domain: neither the newest
+//! final, a request that certainly did not leave is [`ProviderError::Busy`], and everything in between
+//! is [`ProviderError::Unanswered`]. What serves is always read domain by domain: neither the newest
 //! deployment nor the job's own word says what people get.
 
-use super::Provider;
+use crate::Provider;
 use async_trait::async_trait;
 use jiff::Timestamp;
 use reqwest::{Method, Response, header::HeaderMap};
