@@ -22,6 +22,7 @@ use crate::{
 use rollback_domain::{
     authority::Roster,
     history::History,
+    incident::{Actor, Kind, TimelineEvent},
     job::Job,
     people::Membership,
     plan::{Basis, Plan},
@@ -29,7 +30,6 @@ use rollback_domain::{
     refusal::{Refusal, Source},
     release::{Pin, Progress, ProviderError, Receipt, Surface, Survey},
     rollback::{Command, Message, Rollback, State},
-    timeline::{Actor, Kind, TimelineEvent},
 };
 use rollback_providers::Provider;
 use std::{
