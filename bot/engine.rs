@@ -367,6 +367,7 @@ impl Engine {
                 },
                 Notice::Page { page } => Job::Page { rollback: id, page },
                 Notice::BreakGlass => Job::BreakGlassMessage { rollback: id },
+                Notice::TakePinBack => Job::TakePinBack { rollback: id },
                 Notice::ReviewAt { .. } => Job::RequestReview { rollback: id },
                 Notice::Export { why } => Job::Export {
                     incident: rollback.incident,

@@ -3,7 +3,8 @@
 use crate::metrics::Metrics;
 use async_trait::async_trait;
 use rollback_domain::{
-    release::{Effects, Progress, ProviderError, Receipt, Survey, Way},
+    platform::{Effects, Progress, ProviderError, Receipt},
+    release::{Survey, Way},
     rollback::Rollback,
 };
 use rollback_providers::Provider;

@@ -22,8 +22,9 @@ use rollback_domain::{
     incident::{Actor, Kind, TimelineEvent},
     job::{Job, ServiceAction},
     people::{Membership, Person},
+    platform::ProviderError,
     refusal::{Refusal, Source, sentence},
-    release::{Pin, ProviderError},
+    release::Pin,
     risk::Risk,
     rollback::{Command, Freeze, Message, Rollback},
 };

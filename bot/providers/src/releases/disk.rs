@@ -1,7 +1,10 @@
 //! What is on the disk: the releases, where the link leads, and whether this process may change it.
 
 use jiff::Timestamp;
-use rollback_domain::release::{Candidate, Pin, ProviderError, Release, Surface, Survey};
+use rollback_domain::{
+    platform::ProviderError,
+    release::{Candidate, Pin, Release, Surface, Survey, TargetKind},
+};
 use serde_json::Value;
 use std::{
     cmp::Reverse,
@@ -144,6 +147,8 @@ pub(super) fn read(path: &Path) -> Result<Survey, ProviderError> {
             };
             Candidate {
                 release: Release {
+                    kind: TargetKind::Release,
+                    also: vec![],
                     live_since: created_at
                         .filter(|_| log.mentions(&name) || current.live.as_ref() == Some(&name)),
                     version: Some(name.clone()),
@@ -164,6 +169,8 @@ pub(super) fn read(path: &Path) -> Result<Survey, ProviderError> {
         pin: Pin::NotNeeded,
         in_flight: current.odd,
         memory: Value::Null,
+        window: None,
+        before_pin: Value::Null,
     })
 }
 

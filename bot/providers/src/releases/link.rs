@@ -1,7 +1,7 @@
 //! Pointing the link elsewhere: all that can refuse does so before, and nothing after.
 
 use super::disk::{CURRENT, barred, canonical_releases, refused};
-use rollback_domain::release::ProviderError;
+use rollback_domain::platform::ProviderError;
 use std::{
     fs,
     io::ErrorKind,

@@ -16,7 +16,8 @@ use disk::{CURRENT, Current, may_write, read, whoami};
 use link::switch;
 use restart::restart;
 use rollback_domain::{
-    release::{Effects, Pin, Progress, ProviderError, Receipt, Surface, Survey, Way},
+    platform::{Effects, Holds, Production, Progress, ProviderError, Receipt, Timing},
+    release::{Pin, Surface, Survey, Way},
     rollback::Rollback,
 };
 use serde_json::{Value, json};
@@ -51,9 +52,11 @@ impl Provider for Releases {
                 "shared files".into(),
             ],
             after: Some("the next deploy replaces it".into()),
-            pins: false,
+            holds: Holds::Not,
             undoable: true,
             class: rollback_domain::risk::Risk::Code,
+            timing: Timing::default(),
+            outage: None,
         }
     }
 
@@ -81,7 +84,7 @@ impl Provider for Releases {
         let Some(command) = self.restart.as_deref().filter(|args| !args.is_empty()) else {
             return Ok(Receipt {
                 said: switched,
-                memory: Value::Null,
+                ..Receipt::default()
             });
         };
         Ok(
@@ -89,10 +92,12 @@ impl Provider for Releases {
                 Ok(()) => Receipt {
                     said: format!("{switched}; the restart command succeeded"),
                     memory: json!({ "restarted": true }),
+                    ..Receipt::default()
                 },
                 Err(why) => Receipt {
                     said: format!("{switched}; the restart command failed: {why}"),
                     memory: json!({ "restart_failed": why }),
+                    ..Receipt::default()
                 },
             },
         )
@@ -182,6 +187,7 @@ fn read_progress(
             }
         } else {
             Progress::Failed {
+                production: Production::Unknown,
                 why: format!(
                     "it was pointed elsewhere since: {said}. Find out who deployed, then ask for a new plan."
                 ),

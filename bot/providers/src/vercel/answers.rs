@@ -3,7 +3,10 @@
 use super::json::{millis, text};
 use jiff::Timestamp;
 use reqwest::header::HeaderMap;
-use rollback_domain::release::{ProviderError, Receipt, Way};
+use rollback_domain::{
+    platform::{ProviderError, Receipt},
+    release::Way,
+};
 use rollback_http::{cut, one_line, retry_after, wait_until};
 use serde_json::Value;
 
@@ -160,7 +163,7 @@ pub(super) fn judge_move(
 fn receipt(clause: &str) -> Receipt {
     Receipt {
         said: clause.to_owned(),
-        memory: Value::Null,
+        ..Receipt::default()
     }
 }
 

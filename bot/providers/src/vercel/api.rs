@@ -9,7 +9,10 @@ use super::{
     survey::Page,
 };
 use reqwest::Method;
-use rollback_domain::release::{ProviderError, Surface, Way};
+use rollback_domain::{
+    platform::ProviderError,
+    release::{Surface, Way},
+};
 use rollback_http::{Lost, Silence, cut, one_line, send};
 use serde_json::Value;
 use std::time::Duration;

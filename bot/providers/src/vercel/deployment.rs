@@ -2,7 +2,7 @@
 
 use super::json::{flag, millis, moment, text};
 use jiff::Timestamp;
-use rollback_domain::release::Release;
+use rollback_domain::release::{Release, TargetKind};
 use rollback_http::{cut, one_line};
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -45,6 +45,8 @@ pub(super) fn release(deployment: &Value) -> Release {
         .or_else(|| moment(deployment, "aliasAssignedAt"))
         .or_else(|| moment(deployment, "ready").filter(|_| substate == Some("PROMOTED")));
     Release {
+        kind: TargetKind::Release,
+        also: vec![],
         id: id_of(deployment).unwrap_or_default().to_owned(),
         version: text(meta, "version").map(|version| cut(&one_line(version), 60)),
         sha: of_git("CommitSha").map(|sha| cut(&one_line(sha), 64)),

@@ -24,7 +24,8 @@ use project::{Project, job};
 use reqwest::Method;
 use rollback_domain::{
     plan::Plan,
-    release::{Effects, Pin, Progress, ProviderError, Receipt, Surface, Survey, Way},
+    platform::{Effects, Holds, Production, Progress, ProviderError, Receipt, Timing},
+    release::{Pin, Surface, Survey, Way},
     rollback::Rollback,
 };
 use rollback_http::{Lost, cut_utf16, one_line};
@@ -124,9 +125,9 @@ impl Provider for Vercel {
     /// Neither way builds anything, so what a build holds comes with it. A rollback stops the
     /// automatic assignment of the production domains, a promotion starts it again.
     fn effects(&self, way: Way) -> Effects {
-        let (after, pins) = match way {
-            Way::Back => ("automatic deploys stay OFF until unpinned", true),
-            Way::Forward => ("automatic deploys go live again", false),
+        let (after, holds) = match way {
+            Way::Back => ("automatic deploys stay OFF until unpinned", Holds::ByItself),
+            Way::Forward => ("automatic deploys go live again", Holds::Not),
         };
         Effects {
             platform: "Vercel".into(),
@@ -142,9 +143,11 @@ impl Provider for Vercel {
                 "storage".into(),
             ],
             after: Some(after.into()),
-            pins,
+            holds,
             undoable: true,
             class: rollback_domain::risk::Risk::Code,
+            timing: Timing::default(),
+            outage: None,
         }
     }
 
@@ -248,6 +251,7 @@ impl Provider for Vercel {
                 Ok(ended_badly(plan.way, &plan.to.id, surfaces, failed))
             }
             Reading::JobSkipped => Ok(Progress::Failed {
+                production: Production::Unknown,
                 why: format!(
                     "Vercel skipped the {} job and has not moved every domain. Look at the project's deployments on vercel.com, then ask for a new plan.",
                     job(plan.way)

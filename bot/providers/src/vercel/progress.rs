@@ -2,7 +2,8 @@
 
 use super::project::{Project, job};
 use rollback_domain::{
-    release::{Progress, Surface, Way},
+    platform::{Production, Progress},
+    release::{Surface, Way},
     rollback::Rollback,
 };
 use rollback_http::{cut, one_line};
@@ -99,6 +100,7 @@ pub(super) fn ended_badly(
         return Progress::Partial { surfaces, failed };
     }
     Progress::Failed {
+        production: Production::Unknown,
         why: format!(
             "Vercel says the {} job failed and no domain has moved ({}). Look at the project's domains on vercel.com, then ask for a new plan.",
             job(way),

@@ -127,6 +127,8 @@ pub(super) fn survey(
             "project_id": project.id,
         }),
         surfaces,
+        window: None,
+        before_pin: Value::Null,
     }
 }
 

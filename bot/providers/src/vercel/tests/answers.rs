@@ -2,7 +2,7 @@
 
 use crate::vercel::answers::{Answer, judge_move, judge_read, judge_setting};
 use reqwest::header::HeaderMap;
-use rollback_domain::release::{ProviderError, Way};
+use rollback_domain::{platform::ProviderError, release::Way};
 use serde_json::{Value, json};
 
 fn answered(status: u16, message: &str) -> Answer {

@@ -6,7 +6,10 @@ use crate::vercel::{
     progress::{Reading, ended_badly, read_progress},
     project::Project,
 };
-use rollback_domain::release::{Progress, Surface, Way};
+use rollback_domain::{
+    platform::Progress,
+    release::{Surface, Way},
+};
 use serde_json::{Value, json};
 
 #[test]
@@ -147,7 +150,7 @@ fn a_failed_job_is_partial_only_if_something_moved() {
         (Way::Forward, "the promote job failed"),
     ] {
         match ended_badly(way, "dpl_z", half.clone(), vec![]) {
-            Progress::Failed { why } => assert!(why.contains(part), "{why}"),
+            Progress::Failed { why, .. } => assert!(why.contains(part), "{why}"),
             other => panic!("{other:?}"),
         }
     }
