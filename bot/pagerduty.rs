@@ -168,7 +168,7 @@ impl PagerDuty {
 
     /// Who is on call now at the first level, each person once, in PagerDuty's order
     /// (`GET /oncalls`). Nobody is an empty list. Reads at most ten pages of a hundred rows; a
-    /// longer list is [`Trouble::Never`].
+    /// longer list is [`PagerDutyError::Never`].
     pub async fn on_call(&self, of: &OnCall) -> Result<Vec<OnCallPerson>, PagerDutyError> {
         let token = needed(self.token.as_ref(), "pagerduty.token")?;
         let (mut seen, mut people) = (BTreeSet::new(), vec![]);

@@ -516,7 +516,7 @@ impl Slack {
     }
 
     /// Who is in a user group (`S…`), as Slack lists them (`usergroups.users.list`); being listed
-    /// says nothing of whether they may act, [`Slack::standing`] does. Slack lists nobody of a
+    /// says nothing of whether they may act, [`Slack::membership`] does. Slack lists nobody of a
     /// group that is disabled or not known: that is [`Failure::Never`] with its code.
     pub async fn group_members(&self, group: &str) -> Result<Vec<String>, Failure> {
         #[derive(Deserialize)]
@@ -530,7 +530,7 @@ impl Slack {
     }
 
     /// The id of whoever has this e-mail address in the workspace (`users.lookupByEmail`); none if
-    /// nobody has. Says nothing of whether they may act, [`Slack::standing`] does.
+    /// nobody has. Says nothing of whether they may act, [`Slack::membership`] does.
     pub async fn by_email(&self, email: &str) -> Result<Option<String>, Failure> {
         #[derive(Deserialize)]
         struct Answer {
