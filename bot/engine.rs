@@ -6,6 +6,7 @@
 mod batch;
 mod complete;
 mod ended;
+mod incidents;
 mod shared_commits;
 mod side_effects;
 
@@ -26,11 +27,11 @@ use crate::{
 };
 use jiff::Timestamp;
 use rollback_domain::{
+    incident::{Actor, Kind, TimelineEvent},
     job::{Format, Job},
     people::Person,
     refusal::{Refusal, Source},
     rollback::{Message, Proposal, Rollback},
-    timeline::{Actor, Kind, TimelineEvent},
 };
 use serde::{Deserialize, Serialize};
 use shared_commits::Queue;

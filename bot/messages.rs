@@ -11,11 +11,11 @@ use anyhow::Context;
 use jiff::Timestamp;
 use minijinja::{AutoEscape, Environment, UndefinedBehavior, Value, context, value::Serde};
 use rollback_domain::{
+    incident::Entry,
     plan::Unships,
     proof::spell,
     refusal::list,
     rollback::{Rollback, State},
-    timeline::Entry,
 };
 use serde::Serialize;
 use std::{

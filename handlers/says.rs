@@ -19,11 +19,11 @@ use crate::{
 };
 use rollback_domain::{
     grammar::{Request, ServiceRef, Wish},
+    incident::Kind,
     proof::spell,
     refusal::{Refusal, list},
     release::{Pin, Survey},
     rollback::{Message, Rollback},
-    timeline::Kind,
 };
 use std::time::Duration;
 

@@ -1,6 +1,6 @@
 //! What a job leads to besides the change of a rollback: stored with the job's end.
 
-use super::enqueue;
+use super::{enqueue, incidents};
 use crate::store::{
     Tx, messages,
     replies::{self, Reply},
@@ -9,10 +9,10 @@ use crate::store::{
 use jiff::Timestamp;
 use rollback_domain::{
     authority::{Found, Source},
+    incident::TimelineEvent,
     job::Job,
     release::Survey,
     rollback::Freeze,
-    timeline::TimelineEvent,
 };
 
 /// What a job leads to besides the change of a rollback.
@@ -168,8 +168,8 @@ impl SideEffects {
                 timelines::append(tx, &[(incident, event)], now).await?;
             }
             Some(RecordedEvent::Channel { channel, event }) => {
-                let incident = timelines::incident_of(tx, &channel, now).await?;
-                timelines::append(tx, &[(incident, event)], now).await?;
+                let incident = incidents::opened(tx, &channel, now).await?;
+                timelines::append(tx, &[(incident.id, event)], now).await?;
             }
             None => {}
         }

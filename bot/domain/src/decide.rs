@@ -18,6 +18,7 @@ mod waiting;
 use crate::{
     authority::{Case, Roster, Truth},
     grammar::ReviewAnswer,
+    incident::{Actor, Kind, TimelineEvent},
     people::{Membership, Person},
     plan::{Aim, Plan, PlanHash},
     policy::{EscalationStep, Policy},
@@ -29,7 +30,6 @@ use crate::{
         Act, Approval, Asked, BreakGlass, Command, Confirmed, Decision, Freeze, Message, Notice,
         Objection, Page, Proposal, Review, Rollback, State,
     },
-    timeline::{Actor, Kind, TimelineEvent},
 };
 use jiff::Timestamp;
 use std::time::Duration;

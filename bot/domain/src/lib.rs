@@ -22,7 +22,7 @@ pub mod decide;
 
 pub mod proof;
 
-pub mod timeline;
+pub mod incident;
 
 pub mod job;
 

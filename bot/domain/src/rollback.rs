@@ -5,6 +5,7 @@
 use crate::{
     authority::{Case, Roster},
     grammar::ReviewAnswer,
+    incident::{Actor, Kind, TimelineEvent},
     people::{Membership, Person},
     plan::{Aim, Plan, PlanHash},
     policy::{Confirm, Policy, Rule},
@@ -12,7 +13,6 @@ use crate::{
     refusal::{Refusal, Source},
     release::{Pin, Progress, ProviderError, Receipt, Release, Surface, Survey},
     risk::Risk,
-    timeline::{Actor, Kind, TimelineEvent},
 };
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};

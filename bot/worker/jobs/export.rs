@@ -15,11 +15,11 @@ use crate::{
     },
 };
 use rollback_domain::{
+    incident::{Actor, Kind, TimelineEvent},
     job::{Format, Job},
     people::{Membership, Person},
     refusal::Source,
     rollback::Message,
-    timeline::{Actor, Kind, TimelineEvent},
 };
 use std::time::Duration;
 

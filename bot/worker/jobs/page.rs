@@ -9,10 +9,10 @@ use crate::{
     worker::retry::{backoff, is_late, later},
 };
 use rollback_domain::{
+    incident::{Actor, Kind, TimelineEvent},
     job::Job,
     refusal::Source,
     rollback::{Message, Page, Rollback},
-    timeline::{Actor, Kind, TimelineEvent},
 };
 use serde_json::{Value, json};
 use std::time::Duration;

@@ -18,6 +18,7 @@ use crate::{
 use jiff::Timestamp;
 use rollback_domain::{
     authority::Case,
+    incident::{Actor, Kind, TimelineEvent},
     job::{Job, ServiceAction},
     people::Person,
     policy::Policy,
@@ -25,7 +26,6 @@ use rollback_domain::{
     release::{Pin, ProviderError},
     risk::Risk,
     rollback::{Command, Freeze, Message, Rollback},
-    timeline::{Actor, Kind, TimelineEvent},
 };
 
 /// What was done to a service.

@@ -10,8 +10,8 @@ use crate::{
 };
 use rollback_bot::store::{Db, messages, rollbacks, timelines};
 use rollback_domain::{
+    incident::{Entry, Kind},
     rollback::{Rollback, State},
-    timeline::{Entry, Kind},
 };
 use rollback_simulation::Slack;
 use rustix::process::Signal;

@@ -7,11 +7,11 @@ use crate::{
     store::{jobs, rollbacks},
 };
 use rollback_domain::{
+    incident::{Actor, Kind, TimelineEvent},
     job::Job,
     refusal::Source,
     release::{ProviderError, Receipt},
     rollback::{Command, Message, Rollback, State},
-    timeline::{Actor, Kind, TimelineEvent},
 };
 use std::time::{Duration, Instant};
 
