@@ -28,7 +28,7 @@ use axum::{
 use command::Input;
 use jiff::Timestamp;
 use rollback_domain::{
-    grammar::{self, About, Misread, Request, Wish},
+    grammar::{self, About, Misread, Request, verbs},
     people::Person,
     plan::PlanHash,
     policy::Confirm,
@@ -289,16 +289,16 @@ pub async fn propose(State(app): State<App>, headers: HeaderMap, body: Body) -> 
                 Ok(request) => request,
                 Err(misread) => return Ok(misread.into()),
             };
-            let Request::Propose(wish) = request else {
+            let Request::Propose(proposal) = request else {
                 return Ok(not_that("propose", &request));
             };
-            let service = match command::find(&app, &wish.service) {
+            let service = match command::find(&app, &proposal.service) {
                 Ok(service) => service,
                 Err(refusal) => return caller.refuses(&app, "propose", &refusal).await,
             };
             let input = caller.input();
-            let aim = command::aim(wish.target);
-            match command::take_proposal(&app, input, service, aim, wish.because).await? {
+            let aim = command::aim(proposal.target);
+            match command::take_proposal(&app, input, service, aim, proposal.because).await? {
                 Outcome::Opened { id } => caller.waits(&app, id).await,
                 Outcome::Refused { message, see, .. } => {
                     let text = plain(&app, &message.plain()).await?;
@@ -345,9 +345,11 @@ pub async fn approve(State(app): State<App>, headers: HeaderMap, body: Body) -> 
         async |caller, ask: Approve| {
             let (id, because) =
                 match reread(&ask.rollback, ask.because.clone(), |rollback, because| {
-                    Request::Approve { rollback, because }
+                    Request::Approve(verbs::Approve { rollback, because })
                 }) {
-                    Ok(Request::Approve { rollback, because }) => (rollback, because),
+                    Ok(Request::Approve(verbs::Approve { rollback, because })) => {
+                        (rollback, because)
+                    }
                     Ok(request) => return Ok(not_that("approve", &request)),
                     Err(misread) => return Ok(misread.into()),
                 };
@@ -411,10 +413,10 @@ pub async fn approve(State(app): State<App>, headers: HeaderMap, body: Body) -> 
 pub async fn deny(State(app): State<App>, headers: HeaderMap, body: Body) -> Response {
     answered(&app, "deny", headers, body, async |caller, ask: End| {
         let request = reread(&ask.rollback, ask.because, |rollback, because| {
-            Request::Deny { rollback, because }
+            Request::Deny(verbs::Deny { rollback, because })
         });
         match request {
-            Ok(Request::Deny { rollback, because }) => {
+            Ok(Request::Deny(verbs::Deny { rollback, because })) => {
                 caller.acts(&app, rollback, Act::Deny { because }).await
             }
             Ok(request) => Ok(not_that("deny", &request)),
@@ -444,10 +446,10 @@ pub async fn deny(State(app): State<App>, headers: HeaderMap, body: Body) -> Res
 pub async fn stop(State(app): State<App>, headers: HeaderMap, body: Body) -> Response {
     answered(&app, "stop", headers, body, async |caller, ask: End| {
         let request = reread(&ask.rollback, ask.because, |rollback, because| {
-            Request::Stop { rollback, because }
+            Request::Stop(verbs::Stop { rollback, because })
         });
         match request {
-            Ok(Request::Stop { rollback, because }) => {
+            Ok(Request::Stop(verbs::Stop { rollback, because })) => {
                 caller.acts(&app, rollback, Act::Stop { because }).await
             }
             Ok(request) => Ok(not_that("stop", &request)),
@@ -476,7 +478,7 @@ pub async fn status(State(app): State<App>, headers: HeaderMap, body: Body) -> R
         }
         let typed = format!("status {}", ask.about.unwrap_or_default());
         let about = match grammar::parse(&typed) {
-            Ok(Request::Status(about)) => about,
+            Ok(Request::Status(verbs::Status { about })) => about,
             Ok(request) => return Ok(not_that("status", &request)),
             Err(misread) => return Ok(misread.into()),
         };
@@ -1068,12 +1070,15 @@ fn proposal(ask: &Propose) -> Result<Request, Misread> {
         .as_ref()
         .map_or_else(String::new, |to| format!(" to {to}"));
     let request = grammar::parse(&format!("{}{to}", ask.service))?;
-    let Request::Propose(wish) = request else {
+    let Request::Propose(proposal) = request else {
         return Ok(request);
     };
     let because = reason(ask.because.clone());
-    let wish = Wish { because, ..wish };
-    grammar::parse(&Request::Propose(wish).to_string())
+    let proposal = verbs::Propose {
+        because,
+        ..proposal
+    };
+    grammar::parse(&Request::Propose(proposal).to_string())
 }
 
 /// An act on a rollback, understood as it would be if it was typed.
@@ -1083,9 +1088,9 @@ fn reread(
     act: impl FnOnce(u64, Option<String>) -> Request,
 ) -> Result<Request, Misread> {
     match grammar::parse(&format!("status {rollback}"))? {
-        Request::Status(Some(About::Rollback(id))) => {
-            grammar::parse(&act(id, reason(because)).to_string())
-        }
+        Request::Status(verbs::Status {
+            about: Some(About::Rollback(id)),
+        }) => grammar::parse(&act(id, reason(because)).to_string()),
         request => Ok(request),
     }
 }

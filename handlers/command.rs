@@ -21,7 +21,13 @@ use axum::{
 };
 use jiff::Timestamp;
 use rollback_domain::{
-    grammar::{self, About, ExportFormat, Moment, Request, ServiceRef, Target, Wish, nearest},
+    grammar::{
+        self, About, ExportFormat, Moment, Request, ServiceRef, Target, nearest,
+        verbs::{
+            Approve, BreakGlass, Contacts, Deny, Export, Freeze, Help, List, Note, Object, Plan,
+            Propose, Resolve, Review, Status, Stop, Undo, Unfreeze, Unpin, Who, Why, Withdraw,
+        },
+    },
     job::{Form, Format, Job, Query, ServiceAction},
     people::Person,
     plan::Aim,
@@ -137,17 +143,21 @@ pub async fn respond(app: &App, input: Input, text: &str) -> (&'static str, Answ
             );
         }
     };
-    let verb = name(&request);
+    let verb = request.verb().name();
     telemetry::record_verb(verb);
     let answer = match request {
-        Request::Help(about) => Ok(Answer::whisper(grammar::help(about))),
-        Request::Board => Ok(shared::answer(app, Read::Board).await),
-        Request::Status(None) => Ok(shared::answer(app, Read::Open).await),
-        Request::Status(Some(About::Rollback(id))) => {
+        Request::Help(Help { verb }) => Ok(Answer::whisper(grammar::help(verb))),
+        Request::Board(_) => Ok(shared::answer(app, Read::Board).await),
+        Request::Status(Status { about: None }) => Ok(shared::answer(app, Read::Open).await),
+        Request::Status(Status {
+            about: Some(About::Rollback(id)),
+        }) => {
             let channel = input.channel.clone();
             Ok(shared::answer(app, Read::Rollback { channel, id }).await)
         }
-        Request::Status(Some(About::Service(named))) => match find(app, &named) {
+        Request::Status(Status {
+            about: Some(About::Service(service)),
+        }) => match find(app, &service) {
             Ok(service) => {
                 let read = Read::Service {
                     channel: input.channel.clone(),
@@ -158,24 +168,28 @@ pub async fn respond(app: &App, input: Input, text: &str) -> (&'static str, Answ
             }
             Err(refusal) => Ok(refuse(&refusal)),
         },
-        Request::Timeline => {
+        Request::Timeline(_) => {
             let channel = input.channel.clone();
             Ok(shared::answer(app, Read::Timeline { channel }).await)
         }
-        Request::Pins => Ok(shared::answer(app, Read::Pins).await),
-        Request::Contacts(None) => says::contacts(app, None).await,
-        Request::Contacts(Some(named)) => match find(app, &named) {
+        Request::Pins(_) => Ok(shared::answer(app, Read::Pins).await),
+        Request::Contacts(Contacts { service: None }) => says::contacts(app, None).await,
+        Request::Contacts(Contacts {
+            service: Some(service),
+        }) => match find(app, &service) {
             Ok(service) => says::contacts(app, Some(service)).await,
             Err(refusal) => Ok(refuse(&refusal)),
         },
-        Request::Propose(wish) => propose(app, input.clone(), wish).await,
-        Request::Undo { rollback, because } => undo(app, input.clone(), rollback, because).await,
-        Request::Plan(wish) => plan(app, input.clone(), wish).await,
-        Request::List(named) => match find(app, &named) {
+        Request::Propose(proposal) => propose(app, input.clone(), proposal).await,
+        Request::Undo(Undo { rollback, because }) => {
+            undo(app, input.clone(), rollback, because).await
+        }
+        Request::Plan(Plan { proposal }) => plan(app, input.clone(), proposal).await,
+        Request::List(List { service }) => match find(app, &service) {
             Ok(service) => leave_show(app, &input, service, Query::List).await,
             Err(refusal) => Ok(refuse(&refusal)),
         },
-        Request::Approve { rollback, because } => {
+        Request::Approve(Approve { rollback, because }) => {
             let act_ = Act::Approve {
                 hash: None,
                 confirmed: Confirmed {
@@ -185,23 +199,23 @@ pub async fn respond(app: &App, input: Input, text: &str) -> (&'static str, Answ
             };
             act(app, input.clone(), rollback, act_).await
         }
-        Request::Deny { rollback, because } => {
+        Request::Deny(Deny { rollback, because }) => {
             act(app, input.clone(), rollback, Act::Deny { because }).await
         }
-        Request::Stop { rollback, because } => {
+        Request::Stop(Stop { rollback, because }) => {
             act(app, input.clone(), rollback, Act::Stop { because }).await
         }
-        Request::Object { rollback, because } => {
+        Request::Object(Object { rollback, because }) => {
             act(app, input.clone(), rollback, Act::Object { because }).await
         }
-        Request::Withdraw { rollback, because } => {
+        Request::Withdraw(Withdraw { rollback, because }) => {
             act(app, input.clone(), rollback, Act::Withdraw { because }).await
         }
-        Request::Review {
+        Request::Review(Review {
             rollback,
             answer,
             because,
-        } => {
+        }) => {
             act(
                 app,
                 input.clone(),
@@ -210,30 +224,30 @@ pub async fn respond(app: &App, input: Input, text: &str) -> (&'static str, Answ
             )
             .await
         }
-        Request::Resolve {
+        Request::Resolve(Resolve {
             rollback,
             done,
             because,
-        } => {
+        }) => {
             let resolve = Act::Resolve { done, because };
             act(app, input.clone(), rollback, resolve).await
         }
-        Request::BreakGlass { about, because } => {
+        Request::BreakGlass(BreakGlass { about, because }) => {
             break_glass(app, input.clone(), about, because).await
         }
-        Request::Who(about) => who(app, &input, about).await,
-        Request::Why { rollback } => why(app, &input, rollback).await,
-        Request::Unpin { service, because } => {
+        Request::Who(Who { about }) => who(app, &input, about).await,
+        Request::Why(Why { rollback }) => why(app, &input, rollback).await,
+        Request::Unpin(Unpin { service, because }) => {
             service_action(app, &input, &service, ServiceAction::Unpin { because }).await
         }
-        Request::Freeze { service, because } => {
+        Request::Freeze(Freeze { service, because }) => {
             service_action(app, &input, &service, ServiceAction::Freeze { because }).await
         }
-        Request::Unfreeze { service, because } => {
+        Request::Unfreeze(Unfreeze { service, because }) => {
             service_action(app, &input, &service, ServiceAction::Unfreeze { because }).await
         }
-        Request::Note { at, text } => note(app, input.clone(), at, text).await,
-        Request::Export(format) => export(app, input.clone(), format).await,
+        Request::Note(Note { at, text }) => note(app, input.clone(), at, text).await,
+        Request::Export(Export { format }) => export(app, input.clone(), format).await,
     };
     let answer = answer.unwrap_or_else(|error| {
         app.engine.could_not(&error);
@@ -266,36 +280,6 @@ pub(super) async fn record(app: &App, input: &Input, verb: &str, refusal: &Refus
     app.engine.take(&key, ask).await.ok();
 }
 
-fn name(request: &Request) -> &'static str {
-    match request {
-        Request::Board => "board",
-        Request::Propose(_) => "propose",
-        Request::Plan(_) => "plan",
-        Request::List(_) => "list",
-        Request::Status(_) => "status",
-        Request::Approve { .. } => "approve",
-        Request::Deny { .. } => "deny",
-        Request::Stop { .. } => "stop",
-        Request::Note { .. } => "note",
-        Request::Object { .. } => "object",
-        Request::Withdraw { .. } => "withdraw",
-        Request::BreakGlass { .. } => "breakglass",
-        Request::Review { .. } => "review",
-        Request::Resolve { .. } => "resolve",
-        Request::Undo { .. } => "undo",
-        Request::Who(_) => "who",
-        Request::Why { .. } => "why",
-        Request::Contacts(_) => "contacts",
-        Request::Pins => "pins",
-        Request::Unpin { .. } => "unpin",
-        Request::Freeze { .. } => "freeze",
-        Request::Unfreeze { .. } => "unfreeze",
-        Request::Timeline => "timeline",
-        Request::Export(_) => "export",
-        Request::Help(_) => "help",
-    }
-}
-
 /// A refusal, for the person alone.
 pub fn refuse(refusal: &Refusal) -> Answer {
     Answer::Refused(Box::new(refusal.clone()))
@@ -312,7 +296,7 @@ pub(crate) fn find<'a>(app: &'a App, named: &ServiceRef) -> Result<&'a Service, 
             .map(|service| service.name.clone())
             .collect();
         known.dedup();
-        let verbs = grammar::Verb::ALL.iter().map(|verb| verb.name());
+        let verbs = grammar::Verb::ALL.iter().filter_map(|verb| verb.word());
         let nearest = nearest(
             &named.service,
             known.iter().map(String::as_str).chain(verbs),
@@ -349,15 +333,15 @@ pub(crate) fn find<'a>(app: &'a App, named: &ServiceRef) -> Result<&'a Service, 
     }
 }
 
-async fn propose(app: &App, input: Input, wish: Wish) -> Result<Answer, Error> {
-    let service = match find(app, &wish.service) {
+async fn propose(app: &App, input: Input, proposal: Propose) -> Result<Answer, Error> {
+    let service = match find(app, &proposal.service) {
         Ok(service) => service,
         Err(refusal @ Refusal::WhichEnvironment { named: None, .. }) => {
-            return Ok(says::pick_environment(&refusal, &wish));
+            return Ok(says::pick_environment(&refusal, &proposal));
         }
         Err(refusal) => return Ok(refuse(&refusal)),
     };
-    open(app, input, service, aim(wish.target), wish.because).await
+    open(app, input, service, aim(proposal.target), proposal.because).await
 }
 
 /// Opens a rollback, or says what is in its way.
@@ -569,21 +553,22 @@ async fn service_action(
 
 pub(crate) fn aim(target: Target) -> Aim {
     Aim {
+        part: None,
         target,
         utc_offset: 0,
         undoes: None,
     }
 }
 
-async fn plan(app: &App, input: Input, wish: Wish) -> Result<Answer, Error> {
-    match find(app, &wish.service) {
+async fn plan(app: &App, input: Input, proposal: Propose) -> Result<Answer, Error> {
+    match find(app, &proposal.service) {
         Ok(service) => {
             leave_show(
                 app,
                 &input,
                 service,
                 Query::Plan {
-                    aim: aim(wish.target),
+                    aim: aim(proposal.target),
                 },
             )
             .await
@@ -642,6 +627,7 @@ async fn act(app: &App, input: Input, rollback: u64, act: Act) -> Result<Answer,
         Act::Object { .. } => format!("Writing your objection to RB-{rollback} down"),
         Act::Review { .. } => format!("Writing your review of RB-{rollback} down"),
         Act::Resolve { .. } => format!("Resolving RB-{rollback}"),
+        Act::SignOff { task, .. } => format!("Signing {task} of RB-{rollback} off"),
         Act::BreakGlass { .. } => format!("Breaking the glass for RB-{rollback}"),
         Act::Stop { .. } | Act::Retarget { .. } => {
             format!("Stopping RB-{rollback} if that is still possible")

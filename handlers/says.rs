@@ -18,7 +18,7 @@ use crate::{
     store::{jobs, rollbacks, rosters, timelines},
 };
 use rollback_domain::{
-    grammar::{Request, ServiceRef, Wish},
+    grammar::{Request, ServiceRef, verbs::Propose},
     incident::Kind,
     proof::spell,
     refusal::{Refusal, list},
@@ -410,7 +410,7 @@ pub async fn timeline(app: &App, channel: &str) -> Result<Answer, Error> {
 }
 
 /// Asks which environment is meant. A button proposes there, and only there.
-pub fn pick_environment(refusal: &Refusal, wish: &Wish) -> Answer {
+pub fn pick_environment(refusal: &Refusal, proposal: &Propose) -> Answer {
     let Refusal::WhichEnvironment {
         service,
         known: environments,
@@ -424,12 +424,12 @@ pub fn pick_environment(refusal: &Refusal, wish: &Wish) -> Answer {
         .iter()
         .take(5)
         .map(|environment| {
-            let whole = Request::Propose(Wish {
+            let whole = Request::Propose(Propose {
                 service: ServiceRef {
                     service: service.clone(),
                     environment: Some(environment.clone()),
                 },
-                ..wish.clone()
+                ..proposal.clone()
             });
             button(
                 &format!("{PICK}:{environment}"),

@@ -373,6 +373,7 @@ fn address_of(rollback: &Rollback, command: &Command) -> Option<String> {
         | Command::Rechecked { .. }
         | Command::RecheckFailed { .. }
         | Command::Answered { .. }
+        | Command::PinAnswered { .. }
         | Command::LostTrack
         | Command::Observed { .. }
         | Command::Probed { .. }
@@ -413,6 +414,7 @@ fn job_of(notice: Notice, rollback: &Rollback, n: usize, now: Timestamp) -> (Job
             id: format!("RB-{id}:{key}"),
         },
         Notice::Page { page } => Job::Page { rollback: id, page },
+        Notice::TakePinBack => Job::TakePinBack { rollback: id },
         Notice::BreakGlass => Job::BreakGlassMessage { rollback: id },
         Notice::Export { why } => Job::Export {
             incident: rollback.incident,

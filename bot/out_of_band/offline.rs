@@ -22,7 +22,7 @@ use anyhow::{Context, bail};
 use clap::Args;
 use rollback_domain::{
     authority::Truth,
-    grammar::{self, About, Request},
+    grammar::{self, About, Request, verbs::Status},
     people::{Membership, Person},
     refusal::Source,
     rollback::{Act, Confirmed, Rollback, State},
@@ -99,12 +99,16 @@ impl Holder {
 pub async fn run(config: Config, offline: Offline) -> anyhow::Result<ExitCode> {
     let words = offline.words.join(" ");
     let request = match grammar::parse(&format!("status {words}")) {
-        Ok(open @ Request::Status(Some(About::Rollback(_)))) => open,
+        Ok(
+            open @ Request::Status(Status {
+                about: Some(About::Rollback(_)),
+            }),
+        ) => open,
         _ => match grammar::parse(&words).map_err(mistaken)? {
-            Request::Propose(wish) if wish.because.is_none() => {
+            Request::Propose(proposal) if proposal.because.is_none() => {
                 return Err(mistaken("say why: `run --offline frontend because …`"));
             }
-            wish @ Request::Propose(_) => wish,
+            proposal @ Request::Propose(_) => proposal,
             _ => {
                 return Err(mistaken(
                     "write it like this: `run --offline frontend because …`",
@@ -156,16 +160,17 @@ struct Run {
 impl Run {
     async fn through(&self, request: Request) -> anyhow::Result<ExitCode> {
         let mut id = match request {
-            Request::Propose(wish) => {
-                let service = match command::find(&self.app, &wish.service) {
+            Request::Propose(proposal) => {
+                let service = match command::find(&self.app, &proposal.service) {
                     Ok(service) => service,
                     Err(refusal) => return Ok(no(&refusal.to_string())),
                 };
                 let input = self.first.input(&self.channel)?;
                 let address = input.key.clone();
-                let aim = command::aim(wish.target);
+                let aim = command::aim(proposal.target);
                 let taken =
-                    command::take_proposal(&self.app, input, service, aim, wish.because).await?;
+                    command::take_proposal(&self.app, input, service, aim, proposal.because)
+                        .await?;
                 let id = match taken {
                     Outcome::Opened { id } => id,
                     Outcome::Refused { message, .. } => return Ok(no(&message.plain())),
@@ -178,7 +183,9 @@ impl Run {
                 }
                 id
             }
-            Request::Status(Some(About::Rollback(id))) => id,
+            Request::Status(Status {
+                about: Some(About::Rollback(id)),
+            }) => id,
             _ => bail!("that is nothing that can be run"),
         };
         let mut told = 0;

@@ -6,6 +6,7 @@
 
 pub mod grammar;
 
+pub mod platform;
 pub mod release;
 
 pub mod history;

@@ -18,6 +18,7 @@ mod reject_forged;
 mod request_review;
 mod service_action;
 mod survey;
+mod take_pin_back;
 
 use crate::{
     App,
@@ -37,6 +38,7 @@ pub(super) async fn perform(app: &App, lease: &Lease) -> Result<Ended, Error> {
             break_glass_message::run(app, lease, *rollback).await
         }
         Job::RequestReview { rollback } => request_review::run(app, *rollback).await,
+        Job::TakePinBack { rollback } => take_pin_back::run(app, lease, *rollback).await,
         Job::Page { rollback, page } => page::run(app, lease, *rollback, page).await,
         Job::RefreshRoster { source } => refresh_roster::run(app, source).await,
         Job::Card { rollback } => card::run(app, lease, *rollback).await,

@@ -21,9 +21,10 @@ use rollback_domain::{
     incident::{Actor, Kind, TimelineEvent},
     job::{Job, ServiceAction},
     people::Person,
+    platform::ProviderError,
     policy::Policy,
     refusal::{Refusal, sentence},
-    release::{Pin, ProviderError},
+    release::Pin,
     risk::Risk,
     rollback::{Command, Freeze, Message, Rollback},
 };

@@ -586,7 +586,7 @@ impl Account {
         for (id, times) in done {
             let of = self.rollbacks.iter().find(|rollback| rollback.id == id);
             let denied = of.is_some_and(|of| {
-                matches!(&of.state, State::Failed { why } if why.contains("never took effect"))
+                matches!(&of.state, State::Failed { why, .. } if why.contains("never took effect"))
             });
             if times > 1 || denied {
                 bad.push(format!("RB-{id} of {service} was asked {times} times"));

@@ -9,8 +9,8 @@ use crate::{
 use rollback_domain::{
     incident::{Actor, Kind, TimelineEvent},
     job::Job,
+    platform::{ProviderError, Receipt},
     refusal::Source,
-    release::{ProviderError, Receipt},
     rollback::{Command, Message, Rollback, State},
 };
 use std::time::{Duration, Instant};

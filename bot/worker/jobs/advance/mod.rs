@@ -28,9 +28,10 @@ use rollback_domain::{
     history::History,
     job::Job,
     plan::{Basis, Plan},
+    platform::ProviderError,
     policy::Policy,
     refusal::Refusal,
-    release::{ProviderError, Survey},
+    release::Survey,
     rollback::{Command, Rollback, State},
 };
 use std::{sync::Arc, time::Duration};
@@ -100,9 +101,10 @@ impl Advance<'_> {
             // The process that asked ended before it could store the answer.
             State::Executing { .. } => Ok(self.decide(Command::LostTrack)),
             State::Serving { n, m } if n == m => self.prove(None).await,
-            State::Accepted { .. } | State::Serving { .. } | State::Unknown { .. } => {
-                self.observe().await
-            }
+            State::Accepted { .. }
+            | State::WaitingForPeople { .. }
+            | State::Serving { .. }
+            | State::Unknown { .. } => self.observe().await,
             State::Watching { until } if now >= until => Ok(self
                 .decide(Command::Close { replaced_by: None })
                 .stored_at(Point::Closed)),

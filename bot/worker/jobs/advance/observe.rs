@@ -6,7 +6,7 @@ use crate::{
     engine::{Ended, Error},
 };
 use rollback_domain::{
-    release::{Progress, ProviderError},
+    platform::{Production, Progress, ProviderError},
     rollback::Command,
 };
 
@@ -23,7 +23,16 @@ impl Advance<'_> {
             Err(error) => return Ok(self.try_again(error.to_string(), None).into()),
         };
         let has_moved = self.has_moved(&progress);
-        let ended = self.decide(Command::Observed { progress });
+        // Only manual tasks ask for people.
+        let roster = match &progress {
+            Progress::PeopleNeeded { .. } => Box::new(self.last_known_roster().await?),
+            Progress::Serving { .. }
+            | Progress::StepReady { .. }
+            | Progress::Partial { .. }
+            | Progress::Failed { .. }
+            | Progress::NotAsked { .. } => Box::default(),
+        };
+        let ended = self.decide(Command::Observed { progress, roster });
         Ok(match has_moved {
             // The board and the list of pins are to say it at once.
             true => ended.then(self.survey_job(), self.now()),
@@ -33,13 +42,15 @@ impl Advance<'_> {
 
     /// Whether the platform is done and production is another one than before.
     fn has_moved(&self, progress: &Progress) -> bool {
-        let to = self.rollback.plan.as_ref().map(|plan| plan.to.id.as_str());
         match progress {
-            Progress::Serving { surfaces, .. } => {
-                surfaces.iter().all(|surface| surface.live.as_deref() == to)
-            }
+            Progress::Serving { surfaces, .. } => surfaces
+                .iter()
+                .all(|surface| self.rollback.is_on_target(surface)),
             Progress::Partial { .. } => true,
-            Progress::Failed { .. } | Progress::NotAsked { .. } => false,
+            Progress::Failed { production, .. } => *production == Production::Changed,
+            Progress::StepReady { .. }
+            | Progress::PeopleNeeded { .. }
+            | Progress::NotAsked { .. } => false,
         }
     }
 }

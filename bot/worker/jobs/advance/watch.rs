@@ -7,7 +7,8 @@ use crate::{
     store::rollbacks,
 };
 use rollback_domain::{
-    release::{Pin, Progress, Surface},
+    platform::Progress,
+    release::{Pin, Surface},
     rollback::Command,
 };
 
@@ -43,7 +44,13 @@ impl Advance<'_> {
         match self.provider.observe(&self.rollback).await {
             Ok(Progress::Serving { surfaces, pin, .. }) => Some((surfaces, pin)),
             // It says nothing of this rollback any more: what does production serve?
-            Ok(Progress::Partial { .. } | Progress::Failed { .. } | Progress::NotAsked { .. }) => {
+            Ok(
+                Progress::StepReady { .. }
+                | Progress::PeopleNeeded { .. }
+                | Progress::Partial { .. }
+                | Progress::Failed { .. }
+                | Progress::NotAsked { .. },
+            ) => {
                 let survey = self.provider.survey().await.ok()?;
                 Some((survey.surfaces, survey.pin))
             }

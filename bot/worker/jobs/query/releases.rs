@@ -20,8 +20,9 @@ use crate::{
 use jiff::Timestamp;
 use rollback_domain::{
     plan::{Aim, Basis, Plan},
+    platform::ProviderError,
     refusal::Refusal,
-    release::{ProviderError, Survey},
+    release::Survey,
 };
 use std::sync::Arc;
 
