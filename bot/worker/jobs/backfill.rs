@@ -4,23 +4,22 @@
 //! looked for, if it was tried by itself, and the message if it was tried; what is not there is
 //! posted. What joins meanwhile is told by it if it was not posted yet, and otherwise said as usual.
 
-use super::{
-    after_failure, later,
-    say::{LATE_AFTER, card_key, sure},
-    tried_for,
-};
 use crate::{
     App,
-    engine::{Error, SideEffects},
+    engine::{Ended, Error, UndeliveredChange},
     slack::{
         Failure,
         backfill::{self, Line},
         blocks::{escape, inline, mention, render_message},
     },
     store::{
-        jobs::{Lease, Next},
-        messages, rollbacks,
+        jobs::Lease,
+        rollbacks,
         undelivered::{self, Change, Missed},
+    },
+    worker::{
+        retry::{LATE_AFTER, after_slack, later, tried_for},
+        rollback_message::{card_ts, ensure_held},
     },
 };
 use rollback_domain::{
@@ -38,117 +37,147 @@ const NAMED_AT_MOST: usize = 20;
 const REFUSED_EVERY: Duration = Duration::from_secs(60);
 const REFUSED_WITHIN: Duration = Duration::from_secs(3_600);
 
+/// What a channel has missed, and the one message that tells it.
+struct Batch<'a> {
+    app: &'a App,
+    lease: &'a Lease,
+    channel: &'a str,
+    /// What is in the message.
+    rows: Vec<&'a Missed>,
+    /// The key of the message.
+    key: String,
+}
+
 /// Tells a channel what it has missed: one thing at a time, each of which is stored.
-pub(super) async fn backfill(app: &App, lease: &Lease, channel: &str) -> Result<(), Error> {
-    let rows = undelivered::of(&app.engine.db, channel).await?;
+pub(super) async fn run(app: &App, lease: &Lease, channel: &str) -> Result<Ended, Error> {
+    let missed = undelivered::of(&app.engine.db, channel).await?;
     let now = app.engine.clock.now();
-    let end = async |next: Next, change: Change| {
-        let effects = SideEffects {
-            undelivered: Some((channel.to_owned(), change)),
-            ..SideEffects::default()
-        };
-        app.engine.end(lease, next, effects).await
+    let Some(first) = missed.first() else {
+        return Ok(Ended::done());
     };
-    let Some(first) = rows.first() else {
-        return app
-            .engine
-            .end(lease, Next::Done, SideEffects::default())
-            .await;
+    let gathered = || {
+        let key = format!(
+            "late:{channel}:{}:{}",
+            first.at.as_microsecond(),
+            missed.len()
+        );
+        Ended::at(now).with(change(channel, Change::Gathered(key)))
     };
-    let gathered = Change::Gathered(format!(
-        "late:{channel}:{}:{}",
-        first.at.as_microsecond(),
-        rows.len()
-    ));
-    let (batch, joined): (Vec<&Missed>, Vec<&Missed>) =
-        rows.iter().partition(|row| row.batch.is_some());
-    let Some(key) = batch.iter().find_map(|row| row.batch.clone()) else {
+    let (rows, joined): (Vec<&Missed>, Vec<&Missed>) =
+        missed.iter().partition(|row| row.batch.is_some());
+    let Some(key) = rows.iter().find_map(|row| row.batch.clone()) else {
         let age = Duration::try_from(now.duration_since(first.at)).unwrap_or_default();
-        return match age < LATE_AFTER {
+        return Ok(match age < LATE_AFTER {
             // They joined what has been told by now, and are not late themselves.
-            true => end(Next::Done, Change::Told(BTreeMap::new())).await,
-            false => end(Next::At(now), gathered).await,
-        };
+            true => Ended::done().with(change(channel, Change::Told(BTreeMap::new()))),
+            false => gathered(),
+        });
+    };
+    let batch = Batch {
+        app,
+        lease,
+        channel,
+        rows,
+        key,
     };
     // Said after all: only Slack's answer was lost. One place after the other, so that a limit of
     // Slack's in between loses nothing.
-    if let Some(tried) = batch.iter().find(|row| row.tried) {
-        let thread = thread(app, &tried.what.job).await?;
-        let found = match app.slack.keys(channel, thread.as_deref()).await {
-            // A thread whose card was deleted has nothing in it.
-            Err(Failure::Never(code)) if code == "thread_not_found" => Ok(BTreeMap::new()),
-            found => found,
-        };
-        let found = match found {
-            Ok(found) => found,
-            Err(failure) => return fail(app, lease, channel, &batch, failure).await,
-        };
-        let mut keys = vec![];
-        for row in batch.iter().filter(|row| row.tried) {
-            if self::thread(app, &row.what.job).await? == thread {
-                keys.push(row.key.clone());
-            }
-        }
-        return end(Next::At(now), Change::Looked { keys, found }).await;
+    if let Some(tried) = batch.rows.iter().find(|row| row.tried) {
+        return batch.look_for(tried).await;
     }
     if lease.attempt > 1 {
-        match app.slack.find(channel, None, &key).await {
-            Ok(Some(ts)) => return end(Next::Done, Change::Told(all(&batch, Some(&ts)))).await,
+        match app.slack.find(channel, None, &batch.key).await {
+            Ok(Some(ts)) => return Ok(batch.told(&ts)),
             Ok(None) => {}
-            Err(failure) => return fail(app, lease, channel, &batch, failure).await,
+            Err(failure) => return Ok(batch.not_told(failure)),
         }
     }
     // It was not posted: it can tell what has joined since as well.
     if !joined.is_empty() {
-        return end(Next::At(now), gathered).await;
+        return Ok(gathered());
     }
-    let lines = match lines(app, &batch).await? {
-        Ok(lines) => lines,
-        Err(failure) => return fail(app, lease, channel, &batch, failure).await,
-    };
-    let words = backfill::message(&lines, now);
-    let posted = match sure(lease) {
-        Ok(()) => app.slack.post(channel, None, &words, &key).await,
-        Err(failure) => Err(failure),
-    };
-    match posted {
-        Ok(ts) => end(Next::Done, Change::Told(all(&batch, Some(&ts)))).await,
-        Err(failure) => fail(app, lease, channel, &batch, failure).await,
+    batch.post().await
+}
+
+fn change(channel: &str, change: Change) -> UndeliveredChange {
+    UndeliveredChange {
+        channel: channel.to_owned(),
+        change,
     }
 }
 
-/// All of these, told by the message that is there; or by none.
-fn all(rows: &[&Missed], ts: Option<&String>) -> BTreeMap<String, Option<String>> {
-    rows.iter()
-        .map(|row| (row.key.clone(), ts.cloned()))
-        .collect()
-}
-
-/// It was not told: it is tried again, but not for ever in a channel that Slack refuses.
-async fn fail(
-    app: &App,
-    lease: &Lease,
-    channel: &str,
-    batch: &[&Missed],
-    failure: Failure,
-) -> Result<(), Error> {
-    let mut effects = SideEffects::default();
-    let next = match failure {
-        Failure::Never(code) if tried_for(app, lease) > REFUSED_WITHIN => {
-            let n = batch.len();
-            tracing::error!(
-                channel,
-                code,
-                n,
-                "what was missed is not told; the timeline has it"
-            );
-            effects.undelivered = Some((channel.to_owned(), Change::Told(all(batch, None))));
-            Next::Done
+impl Batch<'_> {
+    /// Looks for what was tried in the same place as this one: it may have been said after all.
+    async fn look_for(&self, tried: &Missed) -> Result<Ended, Error> {
+        let app = self.app;
+        let place = thread(app, &tried.what.job).await?;
+        let found = match app.slack.keys(self.channel, place.as_deref()).await {
+            Ok(found) => found,
+            // A thread whose card was deleted has nothing in it.
+            Err(Failure::Never(code)) if code == "thread_not_found" => BTreeMap::new(),
+            Err(failure) => return Ok(self.not_told(failure)),
+        };
+        let mut keys = vec![];
+        for row in self.rows.iter().filter(|row| row.tried) {
+            if thread(app, &row.what.job).await? == place {
+                keys.push(row.key.clone());
+            }
         }
-        Failure::Never(code) => Next::Retry(later(app, REFUSED_EVERY), code),
-        failure => after_failure(app, lease, &failure),
-    };
-    app.engine.end(lease, next, effects).await
+        let looked = Change::Looked { keys, found };
+        Ok(Ended::at(app.engine.clock.now()).with(change(self.channel, looked)))
+    }
+
+    /// Posts the message.
+    async fn post(&self) -> Result<Ended, Error> {
+        let app = self.app;
+        let lines = match lines(app, &self.rows).await? {
+            Ok(lines) => lines,
+            Err(failure) => return Ok(self.not_told(failure)),
+        };
+        let words = backfill::message(&lines, app.engine.clock.now());
+        if let Err(failure) = ensure_held(self.lease) {
+            return Ok(self.not_told(failure));
+        }
+        Ok(
+            match app.slack.post(self.channel, None, &words, &self.key).await {
+                Ok(ts) => self.told(&ts),
+                Err(failure) => self.not_told(failure),
+            },
+        )
+    }
+
+    /// The message that is there tells all of it.
+    fn told(&self, ts: &str) -> Ended {
+        Ended::done().with(change(self.channel, Change::Told(self.all(Some(ts)))))
+    }
+
+    /// It was not told: it is tried again, but not for ever in a channel that Slack refuses.
+    fn not_told(&self, failure: Failure) -> Ended {
+        let (app, lease) = (self.app, self.lease);
+        match failure {
+            Failure::Never(code) if tried_for(app, lease) > REFUSED_WITHIN => {
+                let (channel, n) = (self.channel, self.rows.len());
+                tracing::error!(
+                    channel,
+                    code,
+                    n,
+                    "what was missed is not told; the timeline has it"
+                );
+                Ended::done().with(change(channel, Change::Told(self.all(None))))
+            }
+            Failure::Never(code) => Ended::retry(later(app, REFUSED_EVERY), code),
+            failure @ (Failure::Later { .. } | Failure::TooSoon { .. } | Failure::Lost(_)) => {
+                after_slack(app, lease, &failure).into()
+            }
+        }
+    }
+
+    /// All of it, with the message that tells it; `None`: none does.
+    fn all(&self, ts: Option<&str>) -> BTreeMap<String, Option<String>> {
+        let rows = self.rows.iter();
+        rows.map(|row| (row.key.clone(), ts.map(str::to_owned)))
+            .collect()
+    }
 }
 
 /// The thread in which something was to be said; none: in the channel.
@@ -157,9 +186,7 @@ async fn thread(app: &App, job: &Job) -> sqlx::Result<Option<String>> {
         Job::Post {
             under: Some(rollback),
             ..
-        } => Ok(messages::get(&app.engine.db, &card_key(*rollback))
-            .await?
-            .ts),
+        } => card_ts(app, *rollback).await,
         Job::Post { thread, .. } => Ok(thread.clone()),
         _ => Ok(None),
     }
