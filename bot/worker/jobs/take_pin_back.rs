@@ -1,0 +1,67 @@
+//! A rollback changed nothing: automatic deploys that were held off for it go live again.
+
+use crate::{
+    App,
+    engine::{Ended, Error, RecordedEvent},
+    store::{jobs::Lease, rollbacks},
+    worker::retry::{PATIENCE, after_busy, backoff},
+};
+use rollback_domain::{
+    incident::{Fact, RunningFact},
+    job::Job,
+    platform::ProviderError,
+    rollback::{Message, Rollback},
+};
+
+/// Puts automatic deploys back to what they were before the rollback held them off.
+pub(super) async fn run(app: &App, lease: &Lease, id: u64) -> Result<Ended, Error> {
+    let Some(rollback) = rollbacks::get(&app.engine.db, id).await? else {
+        return Ok(Ended::done());
+    };
+    let service = app.config.service(&rollback.service, &rollback.environment);
+    let provider = service.and_then(|service| app.provider(service));
+    let (Some(provider), Some(_)) = (provider, &rollback.hold) else {
+        return Ok(Ended::done());
+    };
+    let unpinned = provider.unpin().await;
+    let now = app.engine.clock.now();
+    Ok(match unpinned {
+        Ok(answer) => {
+            let fact = RunningFact::PinTakenBack { answer };
+            Ended::done().with(RecordedEvent::of(&rollback, now, fact))
+        }
+        // Safe to repeat, so it is tried until the platform says yes or no.
+        Err(ProviderError::Busy { why, retry_after }) => {
+            Ended::retry(after_busy(app, lease, retry_after), why)
+        }
+        Err(ProviderError::Unanswered(why)) if lease.attempt < 5 * PATIENCE => {
+            Ended::retry(backoff(app, lease.attempt), why)
+        }
+        Err(ProviderError::Unanswered(why) | ProviderError::Refused(why)) => {
+            let fact = Fact::from(RunningFact::PinStays { why });
+            let post = pin_stays(&rollback, &fact.text());
+            Ended::done()
+                .with(RecordedEvent::of(&rollback, now, fact))
+                .then(post, now)
+        }
+    })
+}
+
+/// The job that tells the channel that the pin stays.
+fn pin_stays(rollback: &Rollback, text: &str) -> Job {
+    let Rollback {
+        id,
+        service,
+        environment,
+        ..
+    } = rollback;
+    Job::Post {
+        channel: rollback.channel.clone(),
+        thread: None,
+        under: None,
+        message: Message::Text(format!(
+            "RB-{id} changed nothing, but automatic deploys of {service} ({environment}) are still held off. To let them go live: `/rollback unpin {service}`. ({text})"
+        )),
+        id: format!("RB-{id}:pin-stays"),
+    }
+}
