@@ -195,7 +195,7 @@ impl Default for Metrics {
         };
         metrics.register(&mut registry);
         // What is rare begins at nothing: a first one that appears as 1 has not increased.
-        for kind in Job::KINDS {
+        for &kind in Job::KINDS {
             for outcome in OUTCOMES {
                 drop(metrics.jobs.get_or_create(&Done { kind, outcome }));
             }
@@ -528,7 +528,7 @@ impl Record {
     }
 
     fn fill(&self, overview: &Overview, break_glass: GlassCount, now: Timestamp) {
-        for kind in Job::KINDS {
+        for &kind in Job::KINDS {
             let kind = Kind {
                 kind: kind.to_owned(),
             };
