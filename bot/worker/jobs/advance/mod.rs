@@ -13,7 +13,6 @@ use crate::{
     config::Service,
     crash::{self, Point},
     engine::{Decide, Ended, Error, RecordedSurvey},
-    providers::Provider,
     roster,
     store::{
         jobs::{Lease, Next},
@@ -34,6 +33,7 @@ use rollback_domain::{
     release::Survey,
     rollback::{Command, Rollback, State},
 };
+use rollback_providers::Provider;
 use std::{sync::Arc, time::Duration};
 
 /// How often a rollback is tried whose service is not in the configuration.

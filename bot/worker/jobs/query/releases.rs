@@ -5,7 +5,6 @@ use crate::{
     App,
     config::Service,
     engine::Error,
-    providers::Provider,
     slack::{
         Words,
         blocks::{context, cut, header, inline, section},
@@ -24,6 +23,7 @@ use rollback_domain::{
     refusal::Refusal,
     release::Survey,
 };
+use rollback_providers::Provider;
 use std::sync::Arc;
 
 /// How often a busy platform is tried before whoever asked is told.

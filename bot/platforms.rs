@@ -1,6 +1,5 @@
 //! Every call to a platform, timed and counted, in one place.
 
-use super::Provider;
 use crate::metrics::Metrics;
 use async_trait::async_trait;
 use rollback_domain::{
@@ -8,6 +7,7 @@ use rollback_domain::{
     release::{Survey, Way},
     rollback::Rollback,
 };
+use rollback_providers::Provider;
 use std::{sync::Arc, time::Instant};
 use tracing::Instrument;
 

@@ -6,7 +6,6 @@
 //! process that reads back may not be the one that asked.
 
 pub mod releases;
-pub mod timed;
 pub mod vercel;
 
 use async_trait::async_trait;

@@ -1,6 +1,6 @@
 //! Tests of the rules next door.
 
-use super::*;
+use super::{disk::CURRENT, *};
 use rollback_domain::{
     grammar::Target,
     people::Person,
@@ -8,7 +8,9 @@ use rollback_domain::{
     refusal::Source,
     rollback::Proposal,
 };
+use std::{fs, os::unix::fs::symlink, path::Path};
 use tempfile::TempDir;
+use tokio::time::Instant;
 
 /// v211, v212 and v213, made a minute after the other; v213 is live.
 fn app() -> TempDir {
