@@ -483,7 +483,20 @@ impl Rollback {
             State::Watching { .. } | State::Closed | State::Partial { .. } => None,
             State::Failed { .. } => Some("it failed".into()),
             State::Executing { .. } if self.asks > 1 => Some("it is still running".into()),
-            _ => Some(format!("it is {}", self.word().to_lowercase())),
+            State::Planning
+            | State::Blocked { .. }
+            | State::Proposed { .. }
+            | State::Approved { .. }
+            | State::Executing { .. }
+            | State::WaitingForPeople { .. }
+            | State::Accepted { .. }
+            | State::Serving { .. }
+            | State::Unknown { .. }
+            | State::Resolved { .. }
+            | State::Denied { .. }
+            | State::Cancelled { .. }
+            | State::Expired { .. }
+            | State::Superseded { .. } => Some(format!("it is {}", self.word().to_lowercase())),
         }
     }
 
@@ -507,12 +520,26 @@ impl Rollback {
         match &self.state {
             State::Expired { at } => self.expired(*at),
             State::Proposed { .. } => Refusal::OldCard { id },
-            state if state.is_ended() => Refusal::AlreadyEnded {
+            State::Blocked { .. }
+            | State::Closed
+            | State::Failed { .. }
+            | State::Partial { .. }
+            | State::Resolved { .. }
+            | State::Denied { .. }
+            | State::Cancelled { .. }
+            | State::Superseded { .. } => Refusal::AlreadyEnded {
                 id,
                 word: self.word(),
                 at: self.times.ended.unwrap_or(now),
             },
-            _ => Refusal::AlreadyUnderWay {
+            State::Planning
+            | State::Approved { .. }
+            | State::Executing { .. }
+            | State::WaitingForPeople { .. }
+            | State::Accepted { .. }
+            | State::Serving { .. }
+            | State::Unknown { .. }
+            | State::Watching { .. } => Refusal::AlreadyUnderWay {
                 id,
                 word: self.word(),
                 approved: self
@@ -639,16 +666,30 @@ impl Rollback {
 
     /// What a failure left behind, as a sentence.
     pub fn what_failure_left(&self) -> &'static str {
-        match &self.state {
-            State::Failed {
-                production: Production::AsBefore,
-                ..
-            } => "Production is as it was before.",
-            State::Failed {
-                production: Production::Changed,
-                ..
-            } => "Production is not as it was before: look at it now.",
-            _ => "It is not known how production is: look at it now.",
+        let production = match &self.state {
+            State::Failed { production, .. } => *production,
+            State::Planning
+            | State::Blocked { .. }
+            | State::Proposed { .. }
+            | State::Approved { .. }
+            | State::Executing { .. }
+            | State::WaitingForPeople { .. }
+            | State::Accepted { .. }
+            | State::Serving { .. }
+            | State::Unknown { .. }
+            | State::Watching { .. }
+            | State::Closed
+            | State::Partial { .. }
+            | State::Resolved { .. }
+            | State::Denied { .. }
+            | State::Cancelled { .. }
+            | State::Expired { .. }
+            | State::Superseded { .. } => Production::Unknown,
+        };
+        match production {
+            Production::AsBefore => "Production is as it was before.",
+            Production::Changed => "Production is not as it was before: look at it now.",
+            Production::Unknown => "It is not known how production is: look at it now.",
         }
     }
 
