@@ -25,7 +25,8 @@ use rollback_domain::{
         self, About, ExportFormat, Moment, Request, ServiceRef, Target, nearest,
         verbs::{
             Approve, BreakGlass, Contacts, Deny, Export, Freeze, Help, List, Note, Object, Plan,
-            Propose, Resolve, Review, Status, Stop, Undo, Unfreeze, Unpin, Who, Why, Withdraw,
+            Propose, Resolve, Review, SignOff, Status, Stop, Undo, Unfreeze, Unpin, Who, Why,
+            Withdraw,
         },
     },
     job::{Form, Format, Job, Query, ServiceAction},
@@ -231,6 +232,19 @@ pub async fn respond(app: &App, input: Input, text: &str) -> (&'static str, Answ
         }) => {
             let resolve = Act::Resolve { done, because };
             act(app, input.clone(), rollback, resolve).await
+        }
+        Request::SignOff(SignOff {
+            rollback,
+            task,
+            done,
+            because,
+        }) => {
+            let sign_off = Act::SignOff {
+                task,
+                done,
+                note: because,
+            };
+            act(app, input.clone(), rollback, sign_off).await
         }
         Request::BreakGlass(BreakGlass { about, because }) => {
             break_glass(app, input.clone(), about, because).await

@@ -19,6 +19,7 @@
 
 mod misread;
 mod moments;
+mod outcomes;
 mod reasons;
 mod subjects;
 mod targets;

@@ -23,6 +23,7 @@ mod plan;
 mod propose;
 mod resolve;
 mod review;
+mod sign_off;
 mod status;
 mod stop;
 mod timeline;
@@ -60,6 +61,7 @@ table::verb_table! {
     contacts: Contacts,
     stop: Stop,
     resolve: Resolve,
+    sign_off: SignOff,
     break_glass: BreakGlass,
     review: Review,
     undo: Undo,
