@@ -147,9 +147,9 @@ impl Draft {
         let State::Proposed { expires_at } = self.rollback.state else {
             return Err(self.not_open());
         };
-        match self.rollback.waiting.window_ends {
-            Some(ends) if ends <= self.now && self.now < expires_at => {}
-            _ => return Err(self.not_open()),
+        let window_ends = self.rollback.waiting.window_ends;
+        if window_ends.is_none_or(|ends| self.now < ends) || self.now >= expires_at {
+            return Err(self.not_open());
         }
         if policy.objection_window.is_some()
             && self.rollback.objections.is_empty()
@@ -403,20 +403,22 @@ impl Draft {
     }
 
     pub(super) fn expire(&mut self) -> Result<(), Refusal> {
-        match self.rollback.state {
-            State::Proposed { expires_at } | State::Approved { expires_at }
-                if self.now >= expires_at =>
-            {
-                let lacking = match self.rollback.state {
-                    State::Approved { .. } => Lacking::Time,
-                    _ if !self.rollback.approvals.is_empty() => Lacking::SomeApprovals,
-                    _ => Lacking::EveryApproval,
-                };
-                self.record_own(WaitingFact::Expired { lacking });
-                self.finish(State::Expired { at: expires_at });
-                Ok(())
-            }
-            _ => Err(self.not_open()),
+        let (State::Proposed { expires_at } | State::Approved { expires_at }) = self.rollback.state
+        else {
+            return Err(self.not_open());
+        };
+        if self.now < expires_at {
+            return Err(self.not_open());
         }
+        let lacking = if matches!(self.rollback.state, State::Approved { .. }) {
+            Lacking::Time
+        } else if !self.rollback.approvals.is_empty() {
+            Lacking::SomeApprovals
+        } else {
+            Lacking::EveryApproval
+        };
+        self.record_own(WaitingFact::Expired { lacking });
+        self.finish(State::Expired { at: expires_at });
+        Ok(())
     }
 }
