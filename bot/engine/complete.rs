@@ -22,7 +22,7 @@ use rollback_domain::{
     job::{Format, Job},
     people::Person,
     refusal::{Refusal, Source},
-    rollback::{Command, Decision, Message, Notice, Rollback, State},
+    rollback::{Command, Decision, Message, Notice, Rollback},
 };
 use std::time::Duration;
 
@@ -153,8 +153,7 @@ impl Engine {
                     Some(at) if goes_on => Next::At(at),
                     Some(_) | None => Next::Done,
                 };
-                let executing = |state: &State| matches!(state, State::Executing { .. });
-                let is_asking = !executing(&rollback.state) && executing(&decision.rollback.state);
+                let is_asking = decision.rollback.asks_more_than(&rollback);
                 let had_ended = rollback.state.is_ended();
                 let rollback = self.store(tx, decision, !goes_on, now).await?;
                 // Whoever waits at an address of ours hears what came of it in the same commit.

@@ -10,10 +10,15 @@ use rollback_domain::{
     people::Person,
     plan::{Aim, Plan},
     refusal::Source,
-    rollback::Proposal,
+    rollback::{Proposal, Rollback},
 };
 use serde_json::Value;
 use survey::surveyed;
+
+/// What the provider is told of a rollback.
+fn order(rollback: &Rollback) -> Order {
+    rollback.order(None).expect("it has a plan")
+}
 
 fn project(last: Value) -> Value {
     json!({
@@ -77,14 +82,17 @@ fn surface(name: &str, live: &str) -> Surface {
 #[test]
 fn the_description_is_one_line_that_fits() {
     let mut rollback = rollback(Value::Null);
-    assert_eq!(description(&rollback), "RB-41 @sam: checkout is down");
+    assert_eq!(
+        description(&order(&rollback)),
+        "RB-41 @sam: checkout is down"
+    );
     rollback.because = Some("a\n\tb ".to_owned() + &"🛒".repeat(300));
-    let long = description(&rollback);
+    let long = description(&order(&rollback));
     assert!(long.starts_with("RB-41 @sam: a b 🛒"));
     assert!(long.ends_with('…'));
     assert!(long.encode_utf16().count() <= 250);
     rollback.because = None;
-    assert_eq!(description(&rollback), "RB-41 @sam");
+    assert_eq!(description(&order(&rollback)), "RB-41 @sam");
 }
 
 #[tokio::test]
@@ -103,7 +111,7 @@ async fn a_request_without_a_connection_was_not_sent() {
         "secret-of-the-test",
     );
     assert!(!format!("{vercel:?}").contains("secret"));
-    let unpinned = vercel.unpin().await;
+    let unpinned = vercel.unpin(&Value::Null).await;
     assert!(
         matches!(unpinned, Err(ProviderError::Busy { .. })),
         "{unpinned:?}"
@@ -137,12 +145,12 @@ async fn a_request_without_a_connection_was_not_sent() {
         )
         .unwrap(),
     );
-    let asked = vercel.roll_back(&rollback).await;
+    let asked = vercel.act(&order(&rollback)).await;
     assert!(
         matches!(asked, Err(ProviderError::Busy { .. })),
         "{asked:?}"
     );
     rollback.plan.as_mut().unwrap().to.id = "..".into();
-    let asked = vercel.roll_back(&rollback).await;
+    let asked = vercel.act(&order(&rollback)).await;
     assert!(matches!(asked, Err(ProviderError::Refused(_))), "{asked:?}");
 }
