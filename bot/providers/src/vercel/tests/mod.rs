@@ -7,9 +7,12 @@ mod survey;
 use super::*;
 use rollback_domain::{
     grammar::Target,
+    history::History,
     people::Person,
-    plan::{Aim, Plan},
+    plan::{Aim, Basis, Plan},
     refusal::Source,
+    release::{Candidate, Release},
+    risk::RiskRules,
     rollback::{Proposal, Rollback},
 };
 use serde_json::Value;
@@ -68,8 +71,57 @@ fn rollback(memory: Value) -> Rollback {
         turns: vec![],
     }
     .open(41, 1);
+    rollback.plan = Some(plan());
     rollback.memory = memory;
     rollback
+}
+
+fn vercel() -> Vercel {
+    Vercel::new(
+        reqwest::Client::new(),
+        url,
+        "prj_1",
+        None,
+        "secret-of-the-test",
+    )
+}
+
+/// From dpl_c back to dpl_b.
+fn plan() -> Plan {
+    let candidate = |id: &str, live_since: &str| Candidate {
+        release: Release {
+            live_since: Some(live_since.parse().unwrap()),
+            ..Release::unknown(id)
+        },
+        barred: None,
+        barred_forward: None,
+    };
+    let survey = Survey {
+        candidates: vec![
+            candidate("dpl_c", "2026-03-01T02:00:00Z"),
+            candidate("dpl_b", "2026-03-01T01:00:00Z"),
+        ],
+        surfaces: vec![surface("shop.example.com", "dpl_c")],
+        pin: Pin::Off,
+        in_flight: None,
+        window: None,
+        before_pin: Value::Null,
+        memory: Value::Null,
+    };
+    let effects = vercel().effects(Way::Back);
+    let basis = Basis {
+        survey: &survey,
+        effects: &effects,
+        history: &History::default(),
+        risks: &RiskRules::default(),
+    };
+    let aim = Aim {
+        part: None,
+        target: Target::Previous,
+        utc_offset: 0,
+        undoes: None,
+    };
+    Plan::draw(basis, &aim, "2026-03-01T02:40:00Z".parse().unwrap()).unwrap()
 }
 
 fn surface(name: &str, live: &str) -> Surface {
@@ -103,13 +155,7 @@ async fn a_request_without_a_connection_was_not_sent() {
         .parse()
         .unwrap();
     drop(listener);
-    let vercel = Vercel::new(
-        reqwest::Client::new(),
-        url,
-        "prj_1",
-        None,
-        "secret-of-the-test",
-    );
+    let vercel = vercel();
     assert!(!format!("{vercel:?}").contains("secret"));
     let unpinned = vercel.unpin(&Value::Null).await;
     assert!(

@@ -1,6 +1,6 @@
 //! What the project and its domains say of a rollback.
 
-use super::{project, rollback, surface, with};
+use super::{order, project, rollback, surface, with};
 use crate::vercel::{
     api::failed_aliases,
     progress::{Reading, ended_badly, read_progress},
