@@ -9,6 +9,7 @@
 mod disk;
 mod link;
 mod restart;
+mod settings;
 
 use crate::Provider;
 use async_trait::async_trait;
@@ -22,6 +23,7 @@ use rollback_domain::{
     release::{Pin, Surface, Survey, Way},
 };
 use serde_json::{Value, json};
+pub use settings::KIND;
 use std::{path::PathBuf, time::Duration};
 use tokio::task::spawn_blocking;
 
@@ -55,7 +57,7 @@ impl Provider for Releases {
             after: Some("the next deploy replaces it".into()),
             holds: Holds::Not,
             undoable: true,
-            class: rollback_domain::risk::Risk::Code,
+            class: KIND.class,
             timing: Timing::default(),
             outage: None,
         }

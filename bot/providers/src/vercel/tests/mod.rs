@@ -15,6 +15,7 @@ use rollback_domain::{
     risk::RiskRules,
     rollback::{Proposal, Rollback},
 };
+use rollback_settings::Secret;
 use serde_json::Value;
 use survey::surveyed;
 
@@ -76,13 +77,22 @@ fn rollback(memory: Value) -> Rollback {
     rollback
 }
 
+/// One at an address where nothing listens.
 fn vercel() -> Vercel {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let api_url = format!("http://{}", listener.local_addr().unwrap())
+        .parse()
+        .unwrap();
+    drop(listener);
     Vercel::new(
         reqwest::Client::new(),
-        url,
-        "prj_1",
-        None,
-        "secret-of-the-test",
+        VercelSettings {
+            project: "prj_1".into(),
+            team: None,
+            token: Secret::new("secret-of-the-test"),
+            api_url,
+        },
     )
 }
 
@@ -149,12 +159,6 @@ fn the_description_is_one_line_that_fits() {
 
 #[tokio::test]
 async fn a_request_without_a_connection_was_not_sent() {
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let url: Url = format!("http://{}", listener.local_addr().unwrap())
-        .parse()
-        .unwrap();
-    drop(listener);
     let vercel = vercel();
     assert!(!format!("{vercel:?}").contains("secret"));
     let unpinned = vercel.unpin(&Value::Null).await;
