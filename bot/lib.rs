@@ -25,6 +25,7 @@ pub mod messages;
 pub mod clock;
 pub mod config;
 pub mod crash;
+pub mod limits;
 pub mod manifest;
 pub mod metrics;
 pub mod telemetry;
@@ -75,7 +76,7 @@ pub struct Inside {
     /// Reads that people share.
     pub reads: handlers::Reads,
     /// Who may send how much.
-    pub limits: handlers::Limits,
+    pub limits: limits::Limits,
     providers: BTreeMap<(String, String), Arc<dyn Provider>>,
     team: OnceCell<Option<String>>,
     /// Kept as long as the bot lives.
@@ -137,7 +138,7 @@ impl App {
             engine: Engine::new(db, clock),
             metrics,
             reads: handlers::Reads::default(),
-            limits: handlers::Limits::new(&config.limits),
+            limits: limits::Limits::new(&config.limits),
             team: OnceCell::new(),
             _presence: presence,
             http,

@@ -778,8 +778,8 @@ async fn admitted(
     };
     // Whoever waits for a rollback looks again and again.
     let within = match is_look(verb) {
-        true => app.limits.looked(&token.person.id, now),
-        false => app.limits.clicked(&token.person.id, now),
+        true => app.limits.admit_look(&token.person.id, now),
+        false => app.limits.admit_click(&token.person.id, now),
     };
     if let Err(over) = within {
         app.metrics.too_much(over.whose());
@@ -828,7 +828,7 @@ async fn told(
     // Not for each of many.
     if app
         .limits
-        .clicked(&format!("token:{}", token.id), now)
+        .admit_click(&format!("token:{}", token.id), now)
         .is_err()
     {
         return;

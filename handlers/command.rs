@@ -68,7 +68,10 @@ pub async fn slash(State(app): State<App>, Signed(body): Signed) -> Response {
     input.trigger = Some(trigger).filter(|trigger| !trigger.is_empty());
     crash::point(Point::CommandHeard);
     let now = app.engine.clock.now();
-    if let Err(over) = app.limits.said(&input.person.id, &input.channel, now) {
+    if let Err(over) = app
+        .limits
+        .admit_message(&input.person.id, &input.channel, now)
+    {
         app.metrics.too_much(over.whose());
         return refuse(&over.refusal()).into_response();
     }

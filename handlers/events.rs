@@ -107,7 +107,7 @@ async fn mention(app: &App, envelope: &Envelope) -> Response {
         return Answer::Received.into_response();
     }
     let now = app.engine.clock.now();
-    if let Err(over) = app.limits.said(&user, &channel, now) {
+    if let Err(over) = app.limits.admit_message(&user, &channel, now) {
         // Not 503: Slack would deliver it again, three times.
         app.metrics.too_much(over.whose());
         return Answer::Received.into_response();

@@ -3,13 +3,13 @@
 use super::{
     answer::Answer,
     command::{self, Input, slack_moment},
-    limits::TooMuch,
     signed::Signed,
 };
 use crate::{
     App,
     crash::{self, Point},
     engine::{Error, Submission},
+    limits::TooMuch,
     slack::{break_glass, card, modal},
     store::rollbacks,
     telemetry,
@@ -181,7 +181,7 @@ async fn click(app: &App, payload: Payload) -> Response {
     if person.id.is_empty() || click.is_none() {
         return Answer::Received.into_response();
     }
-    if let Err(over) = app.limits.clicked(&person.id, app.engine.clock.now()) {
+    if let Err(over) = app.limits.admit_click(&person.id, app.engine.clock.now()) {
         let reply_to = payload.response_url.clone();
         return too_much(app, over, &person, channel, reply_to).await;
     }
@@ -390,7 +390,7 @@ async fn save(app: &App, payload: Payload) -> Response {
         tracing::warn!("a form of ours does not say what it is about");
         return Answer::Received.into_response();
     };
-    if let Err(over) = app.limits.clicked(&person.id, app.engine.clock.now()) {
+    if let Err(over) = app.limits.admit_click(&person.id, app.engine.clock.now()) {
         // The form stays open, with what was filled in.
         return too_much(app, over, &person, about.channel, None).await;
     }
@@ -540,7 +540,7 @@ async fn too_much(
     reply_to: Option<String>,
 ) -> Response {
     app.metrics.too_much(over.whose());
-    if over.untold {
+    if over.first_in_a_minute {
         let job = Job::Notify {
             channel,
             person: person.id.clone(),

@@ -9,11 +9,9 @@ pub mod command;
 mod events;
 mod health;
 mod interactions;
-mod limits;
 mod says;
 mod shared;
 mod signed;
-
 use crate::App;
 use axum::{
     Router,
@@ -47,6 +45,5 @@ pub fn routes(app: App) -> Router {
         .with_state(app)
 }
 
-pub use limits::{Limits, TooMuch};
 pub use shared::Reads;
 pub use signed::{BODY_AT_MOST, sign};
