@@ -14,6 +14,8 @@
 //! not matter. What is left is read strictly: a word that does not fit is an error with a
 //! suggestion in it, and a suggestion is never carried out.
 
+pub mod fields;
+
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -704,6 +706,39 @@ pub fn is_name(name: &str) -> bool {
             .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"._-".contains(&b))
         && !name.ends_with('.')
         && digits_of(name).is_none()
+}
+
+impl Request {
+    /// The name of its verb, for logs and metrics.
+    pub fn verb(&self) -> &'static str {
+        match self {
+            Request::Board => "board",
+            Request::Propose(_) => "propose",
+            Request::Plan(_) => Verb::Plan.name(),
+            Request::List(_) => Verb::List.name(),
+            Request::Status(_) => Verb::Status.name(),
+            Request::Approve { .. } => Verb::Approve.name(),
+            Request::Deny { .. } => Verb::Deny.name(),
+            Request::Stop { .. } => Verb::Stop.name(),
+            Request::Note { .. } => Verb::Note.name(),
+            Request::Object { .. } => Verb::Object.name(),
+            Request::Withdraw { .. } => Verb::Withdraw.name(),
+            Request::BreakGlass { .. } => Verb::BreakGlass.name(),
+            Request::Review { .. } => Verb::Review.name(),
+            Request::Resolve { .. } => Verb::Resolve.name(),
+            Request::Undo { .. } => Verb::Undo.name(),
+            Request::Who(_) => Verb::Who.name(),
+            Request::Why { .. } => Verb::Why.name(),
+            Request::Contacts(_) => Verb::Contacts.name(),
+            Request::Pins => Verb::Pins.name(),
+            Request::Unpin { .. } => Verb::Unpin.name(),
+            Request::Freeze { .. } => Verb::Freeze.name(),
+            Request::Unfreeze { .. } => Verb::Unfreeze.name(),
+            Request::Timeline => Verb::Timeline.name(),
+            Request::Export(_) => Verb::Export.name(),
+            Request::Help(_) => Verb::Help.name(),
+        }
+    }
 }
 
 impl Verb {
