@@ -9,6 +9,8 @@
 #[path = "../handlers/mod.rs"]
 pub mod handlers;
 
+pub mod commands;
+
 pub mod engine;
 pub mod store;
 
@@ -30,6 +32,7 @@ pub mod manifest;
 pub mod metrics;
 pub mod telemetry;
 
+pub mod api;
 pub mod check;
 pub mod demo;
 pub mod out_of_band;
@@ -74,7 +77,7 @@ pub struct Inside {
     /// What is counted.
     pub metrics: Metrics,
     /// Reads that people share.
-    pub reads: handlers::Reads,
+    pub reads: commands::Reads,
     /// Who may send how much.
     pub limits: limits::Limits,
     providers: BTreeMap<(String, String), Arc<dyn Provider>>,
@@ -137,7 +140,7 @@ impl App {
             pagerduty: pagerduty(&config, &http),
             engine: Engine::new(db, clock),
             metrics,
-            reads: handlers::Reads::default(),
+            reads: commands::Reads::default(),
             limits: limits::Limits::new(&config.limits),
             team: OnceCell::new(),
             _presence: presence,

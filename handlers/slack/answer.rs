@@ -1,87 +1,79 @@
-//! What a request is answered with, and what everything a person can send is turned into.
+//! Writes answers for Slack: as JSON in the same breath, or as a message that a job sends.
 
-use crate::slack::{Words, blocks::Mrkdwn};
+use crate::{
+    commands::Answer,
+    slack::{
+        Words,
+        action::Action,
+        blocks::{Mrkdwn, actions, section},
+    },
+};
 use axum::{
-    Json,
-    body::Bytes,
     http::{HeaderValue, StatusCode, header::CONTENT_TYPE},
     response::{IntoResponse, Response},
 };
-use rollback_domain::refusal::Refusal;
-use serde_json::{Value, json};
-use std::sync::Arc;
+use rollback_domain::{grammar::Wish, refusal::Refusal};
+use serde_json::json;
 
-/// What goes back to Slack in the same breath.
-#[derive(Clone, Debug)]
-#[must_use = "every input gets an answer"]
-pub enum Answer {
-    /// Received; nothing to show.
-    Received,
-    /// For the person alone.
-    Whisper(Words),
-    /// The same, for several people who asked in the same moment.
-    Shared(Arc<Rendered>),
-    /// For everybody in the channel.
-    Aloud(Words),
-    /// A no, for the person alone, and for the record.
-    Refused(Box<Refusal>),
-}
+/// How many environments there are buttons for: a row holds no more.
+const CHOICES_AT_MOST: usize = 5;
 
-impl Answer {
-    /// A sentence for the person alone; mrkdwn, escaped already.
-    pub fn whisper(text: impl Into<String>) -> Self {
-        Answer::Whisper(Words::plain(text))
+/// The answer to a request that shows what it is answered with.
+pub fn respond(answer: Answer) -> Response {
+    let private = |words: &Words| encode("ephemeral", words);
+    match answer {
+        Answer::Received => StatusCode::OK.into_response(),
+        Answer::Private(words) | Answer::Queued { words, .. } | Answer::Declined { words, .. } => {
+            body(private(&words))
+        }
+        Answer::Shared(shared) => body(shared.encoded(private).to_owned()),
+        Answer::Public(words) => body(encode("in_channel", &words)),
+        Answer::Choose { refusal, proposals } => body(private(&choice(&refusal, &proposals))),
+        Answer::Refused(refusal) => body(private(&Words::plain(refusal.say(&Mrkdwn)))),
     }
 }
 
-/// What several people are told, written once.
-#[derive(Clone, Debug)]
-pub struct Rendered {
-    /// The words.
-    pub words: Words,
-    body: Bytes,
-}
-
-impl From<Words> for Rendered {
-    fn from(words: Words) -> Self {
-        let body = body("ephemeral", &words).to_string().into();
-        Self { words, body }
+/// The answer as a message of mrkdwn, for a request that shows nothing; `None` if there is nothing
+/// to show.
+pub fn message(answer: Answer) -> Option<String> {
+    match answer {
+        Answer::Received => None,
+        Answer::Private(words)
+        | Answer::Public(words)
+        | Answer::Queued { words, .. }
+        | Answer::Declined { words, .. } => Some(words.text),
+        Answer::Shared(shared) => Some(shared.words.text.clone()),
+        Answer::Choose { refusal, .. } | Answer::Refused(refusal) => Some(refusal.say(&Mrkdwn)),
     }
 }
 
-fn body(kind: &str, words: &Words) -> Value {
-    let mut body = json!({ "response_type": kind, "text": words.text });
+fn body(json: String) -> Response {
+    let kind = HeaderValue::from_static("application/json");
+    ([(CONTENT_TYPE, kind)], json).into_response()
+}
+
+fn encode(visible_to: &str, words: &Words) -> String {
+    let mut body = json!({ "response_type": visible_to, "text": words.text });
     if !words.blocks.is_empty() {
         body["blocks"] = json!(words.blocks);
     }
-    body
+    body.to_string()
 }
 
-impl Answer {
-    /// What became of the input, for counting.
-    pub fn status(&self) -> &'static str {
-        match self {
-            Answer::Refused(refusal) if matches!(**refusal, Refusal::Busy { .. }) => "busy",
-            Answer::Refused(_) => "refused",
-            Answer::Received | Answer::Whisper(_) | Answer::Shared(_) | Answer::Aloud(_) => {
-                "answered"
-            }
-        }
-    }
-}
-
-impl IntoResponse for Answer {
-    fn into_response(self) -> Response {
-        let (kind, words) = match self {
-            Answer::Received => return StatusCode::OK.into_response(),
-            Answer::Whisper(words) => ("ephemeral", words),
-            Answer::Shared(rendered) => {
-                let json = HeaderValue::from_static("application/json");
-                return ([(CONTENT_TYPE, json)], rendered.body.clone()).into_response();
-            }
-            Answer::Aloud(words) => ("in_channel", words),
-            Answer::Refused(refusal) => ("ephemeral", Words::plain(refusal.say(&Mrkdwn))),
-        };
-        Json(body(kind, &words)).into_response()
+/// Which environment is meant: a button proposes there, and only there.
+fn choice(refusal: &Refusal, proposals: &[Wish]) -> Words {
+    let sentence = refusal.say(&Mrkdwn);
+    let buttons = proposals
+        .iter()
+        .take(CHOICES_AT_MOST)
+        .map(|proposal| {
+            let environment = proposal.service.environment.as_deref().unwrap_or_default();
+            let label = format!("Propose for {environment}");
+            Action::Propose(proposal.clone()).button(&label)
+        })
+        .collect();
+    Words {
+        blocks: vec![section(&sentence), actions("pick", buttons)],
+        text: sentence,
     }
 }

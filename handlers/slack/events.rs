@@ -1,22 +1,20 @@
-//! What Slack reports: a mention is a command that also works in threads.
+//! What Slack reports: mentions, which are commands that also work in threads, and changes of user
+//! groups.
 
-use super::{
-    answer::Answer,
-    command::{self, Input},
-    signed::Signed,
-};
+use super::{answer, run_text, signed::Signed};
 use crate::{
     App,
+    commands::{Context, queue},
     crash::{self, Point},
-    engine::Submission,
     telemetry,
 };
 use axum::{
     Json,
     extract::State,
+    http::StatusCode,
     response::{IntoResponse, Response},
 };
-use rollback_domain::{authority, job::Job, people::Person, refusal::Source};
+use rollback_domain::{people::Person, refusal::Source, rollback::Message};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::time::Instant;
@@ -37,109 +35,107 @@ pub async fn event(State(app): State<App>, Signed(body): Signed) -> Response {
     let Ok(envelope) = serde_json::from_slice::<Envelope>(&body) else {
         // Slack would send the same again, three times.
         tracing::warn!("an event is not JSON of the known shape");
-        return Answer::Received.into_response();
+        return StatusCode::OK.into_response();
     };
-    match envelope.r#type.as_deref() {
+    let status = match envelope.r#type.as_deref() {
         Some("url_verification") => {
-            Json(json!({ "challenge": envelope.challenge.unwrap_or_default() })).into_response()
+            let challenge = envelope.challenge.unwrap_or_default();
+            return Json(json!({ "challenge": challenge })).into_response();
         }
-        Some("event_callback") if envelope.event["type"] == "app_mention" => {
-            let text = |key: &str| envelope.event[key].as_str().unwrap_or_default();
-            let span = telemetry::request("mention", text("user"), text("channel"));
-            mention(&app, &envelope).instrument(span).await
-        }
-        // A user group changed: the cards name its members as they are now.
-        Some("event_callback")
-            if matches!(
-                envelope.event["type"].as_str(),
-                Some("subteam_members_changed" | "subteam_updated")
-            ) =>
-        {
-            let span = telemetry::request("event", "", "");
-            regrouped(&app, &envelope).instrument(span).await
-        }
-        _ => Answer::Received.into_response(),
-    }
+        Some("event_callback") => match envelope.event["type"].as_str() {
+            Some("app_mention") => mention(&app, &envelope).await,
+            // The cards name the members of a group as they are now.
+            Some("subteam_members_changed" | "subteam_updated") => group(&app, &envelope).await,
+            _ => StatusCode::OK,
+        },
+        _ => StatusCode::OK,
+    };
+    status.into_response()
 }
 
-async fn regrouped(app: &App, envelope: &Envelope) -> Response {
-    let event = &envelope.event;
-    let id = event["subteam_id"]
-        .as_str()
-        .or_else(|| event["subteam"]["id"].as_str());
-    let Some(id) = id else {
-        return Answer::Received.into_response();
-    };
-    let source = authority::Source::SlackGroup(id.to_owned());
-    if !app.config.sources().contains(&&source) {
-        return Answer::Received.into_response();
-    }
+/// Runs what somebody typed after a mention. The answer is a message in its thread.
+async fn mention(app: &App, envelope: &Envelope) -> StatusCode {
     let began = Instant::now();
-    let key = format!("event:{}", envelope.event_id.as_deref().unwrap_or(id));
-    telemetry::record_key(&key);
-    let outcome = app
-        .engine
-        .take(&key, Submission::Enqueue(Job::RefreshRoster { source }))
-        .await;
-    let status = if outcome.is_ok() { "answered" } else { "busy" };
-    app.metrics
-        .answered("event", "group", status, began.elapsed());
-    match outcome {
-        Ok(_) => Answer::Received.into_response(),
-        Err(error) => {
-            app.metrics.failed(&error);
-            axum::http::StatusCode::SERVICE_UNAVAILABLE.into_response()
-        }
-    }
-}
-
-async fn mention(app: &App, envelope: &Envelope) -> Response {
-    let event = &envelope.event;
-    let text = |key: &str| event[key].as_str().map(str::to_owned);
-    // Other bots' words, and edits of our own, are not commands.
-    let (Some(user), Some(channel), Some(said)) = (text("user"), text("channel"), text("text"))
-    else {
-        return Answer::Received.into_response();
+    let Some((context, text)) = decode_mention(envelope) else {
+        return StatusCode::OK;
     };
-    if event.get("bot_id").is_some_and(|bot| !bot.is_null())
-        || event.get("subtype").is_some_and(|kind| !kind.is_null())
-    {
-        return Answer::Received.into_response();
-    }
     let now = app.engine.clock.now();
-    if let Err(over) = app.limits.admit_message(&user, &channel, now) {
+    let (person, channel) = (&context.person.id, &context.channel);
+    if let Err(over) = app.limits.admit_message(person, channel, now) {
         // Not 503: Slack would deliver it again, three times.
         app.metrics.too_much(over.whose());
-        return Answer::Received.into_response();
+        return StatusCode::OK;
     }
-    let ts = text("ts").unwrap_or_default();
-    let input = Input {
-        key: match &envelope.event_id {
-            Some(id) => format!("event:{id}"),
-            None => format!("event:{channel}:{ts}"),
-        },
-        person: Person::new(user.clone(), text("username").unwrap_or(user)),
-        channel,
-        thread: text("thread_ts").or(Some(ts)),
-        source: Source::Mention,
-        reply_to: None,
-        trigger: None,
+    let span = telemetry::request("mention", person, channel);
+    let run = async {
+        let (verb, status, answer) = run_text(app, &context, text).await;
+        crash::point(Point::EventStored);
+        let reply = match answer::message(answer) {
+            Some(text) => queue::reply(app, &context, Message::Mrkdwn(text)).await,
+            None => Ok(()),
+        };
+        (verb, status, reply)
     };
-    let began = Instant::now();
-    let (verb, answer) = command::respond(app, input.clone(), &said).await;
-    crash::point(Point::EventStored);
-    let mut status = command::status(verb, &answer);
-    let mut response = Answer::Received.into_response();
-    if let Some(job) = command::message_later(&input, answer) {
-        let key = format!("answer:{}", input.key);
-        if let Err(error) = app.engine.take(&key, Submission::Enqueue(job)).await {
-            app.metrics.failed(&error);
-            status = "busy";
-            // Not 200: Slack delivers it again, and what was taken is taken once.
-            response = axum::http::StatusCode::SERVICE_UNAVAILABLE.into_response();
-        }
+    let (verb, mut status, reply) = run.instrument(span).await;
+    let mut received = StatusCode::OK;
+    if let Err(error) = reply {
+        app.metrics.failed(&error);
+        status = "busy";
+        // Not 200: Slack delivers it again, and what was taken is taken once.
+        received = StatusCode::SERVICE_UNAVAILABLE;
     }
-    app.metrics
-        .answered("mention", verb, status, began.elapsed());
-    response
+    let took = began.elapsed();
+    app.metrics.answered("mention", verb, status, took);
+    received
+}
+
+/// Who mentioned the bot, where, and what they typed; `None` for what is no command: messages of
+/// bots, and edits.
+fn decode_mention(envelope: &Envelope) -> Option<(Context, &str)> {
+    let event = &envelope.event;
+    let text = |key: &str| event[key].as_str();
+    if !event["bot_id"].is_null() || !event["subtype"].is_null() {
+        return None;
+    }
+    let (user, channel, typed) = (text("user")?, text("channel")?, text("text")?);
+    let ts = text("ts").unwrap_or_default();
+    let key = match &envelope.event_id {
+        Some(id) => format!("event:{id}"),
+        None => format!("event:{channel}:{ts}"),
+    };
+    let person = Person::new(user, text("username").unwrap_or(user));
+    let context = Context {
+        thread: Some(text("thread_ts").unwrap_or(ts).to_owned()),
+        ..Context::new(key, person, channel.to_owned(), Source::Mention)
+    };
+    Some((context, typed))
+}
+
+/// Has the members of a user group read again, if a role comes from it.
+async fn group(app: &App, envelope: &Envelope) -> StatusCode {
+    let began = Instant::now();
+    let event = &envelope.event;
+    let group = event["subteam_id"]
+        .as_str()
+        .or_else(|| event["subteam"]["id"].as_str());
+    let Some(group) = group else {
+        return StatusCode::OK;
+    };
+    let key = format!("event:{}", envelope.event_id.as_deref().unwrap_or(group));
+    let read = async {
+        telemetry::record_key(&key);
+        queue::changed_group(app, &key, group).await
+    };
+    let span = telemetry::request("event", "", "");
+    let (status, received) = match read.instrument(span).await {
+        Ok(false) => return StatusCode::OK,
+        Ok(true) => ("answered", StatusCode::OK),
+        Err(error) => {
+            app.metrics.failed(&error);
+            ("busy", StatusCode::SERVICE_UNAVAILABLE)
+        }
+    };
+    let took = began.elapsed();
+    app.metrics.answered("event", "group", status, took);
+    received
 }
