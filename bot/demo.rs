@@ -205,7 +205,7 @@ impl Demo {
             _ => None,
         };
         let nothing = |_: &Path| Err(std::io::Error::from(std::io::ErrorKind::NotFound));
-        let config = Config::parse(&text, &secrets, &nothing, RESERVED)
+        let config = Config::parse(&text, &secrets, &nothing, &RESERVED)
             .map_err(|mistakes| anyhow::anyhow!("{mistakes}"))?;
         let (app, serving) = Serving::start(config, Clock::real()).await?;
         slack.connect(&format!("http://{}", serving.address));

@@ -4,6 +4,7 @@
 //! in one transaction, by the functions here and nowhere else. Nothing here touches the network.
 
 mod batch;
+mod incidents;
 mod shared_commits;
 
 use crate::{
@@ -24,13 +25,13 @@ use jiff::Timestamp;
 use rollback_domain::{
     authority::{self, Found},
     decide::decide,
+    incident::{Actor, Kind, TimelineEvent},
     job::{Format, Job},
     people::Person,
     policy::Policy,
     refusal::{Refusal, Source},
     release::Survey,
     rollback::{self, Command, Decision, Freeze, Message, Notice, Proposal, Rollback},
-    timeline::{Actor, Kind, TimelineEvent},
 };
 use serde::{Deserialize, Serialize};
 use shared_commits::Queue;
@@ -366,6 +367,7 @@ impl Engine {
                 },
                 Notice::Page { page } => Job::Page { rollback: id, page },
                 Notice::BreakGlass => Job::BreakGlassMessage { rollback: id },
+                Notice::TakePinBack => Job::TakePinBack { rollback: id },
                 Notice::ReviewAt { .. } => Job::RequestReview { rollback: id },
                 Notice::Export { why } => Job::Export {
                     incident: rollback.incident,
@@ -404,8 +406,8 @@ impl Engine {
             rosters::freeze(&mut tx, service, environment, freeze.as_ref()).await?;
         }
         if let Some((channel, event)) = effects.recorded {
-            let incident = timelines::incident_of(&mut tx, &channel, now).await?;
-            timelines::append(&mut tx, &[(incident, event)], now).await?;
+            let incident = incidents::opened(&mut tx, &channel, now).await?;
+            timelines::append(&mut tx, &[(incident.id, event)], now).await?;
         }
         if let Some(event) = effects.event {
             timelines::append(&mut tx, &[event], now).await?;

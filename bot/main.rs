@@ -172,7 +172,7 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
 
 /// The configuration, or every mistake in it at once.
 fn load(path: &Path) -> Result<Config, ExitCode> {
-    Config::load(path, &|name| std::env::var(name).ok(), RESERVED).map_err(|mistakes| {
+    Config::load(path, &|name| std::env::var(name).ok(), &RESERVED).map_err(|mistakes| {
         eprintln!(
             "rollback-bot: {} cannot be used:\n{mistakes}",
             path.display()

@@ -11,11 +11,11 @@ use anyhow::Context;
 use jiff::Timestamp;
 use minijinja::{AutoEscape, Environment, UndefinedBehavior, Value, context, value::Serde};
 use rollback_domain::{
+    incident::Entry,
     plan::Unships,
     proof::spell,
     refusal::list,
     rollback::{Rollback, State},
-    timeline::Entry,
 };
 use serde::Serialize;
 use std::{
@@ -251,7 +251,7 @@ impl Update {
             status: rollback.word(),
             sentence: inline(
                 &match &rollback.state {
-                    State::Failed { why } => why.clone(),
+                    State::Failed { why, .. } => why.clone(),
                     State::Partial { failed, .. } => {
                         format!(
                             "could not move {}; traffic may be split",
@@ -329,6 +329,9 @@ impl Update {
                         n if n > 5 => format!("{} and {} more", named.join(", "), n - 5),
                         _ => list(&named, "and"),
                     }
+                }
+                Some(Unships::After(moment)) => {
+                    format!("what was written after {}", moment.strftime("%H:%M:%S UTC"))
                 }
                 Some(Unships::Unknown(_)) | None => "unknown".into(),
             },

@@ -16,7 +16,7 @@ use prometheus_client::{
     metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram},
     registry::Registry,
 };
-use rollback_domain::{job::Job, release::ProviderError, rollback::State};
+use rollback_domain::{job::Job, platform::ProviderError, rollback::State};
 use std::{
     sync::{
         Arc,

@@ -16,7 +16,7 @@ use crate::{
 use anyhow::{Context, anyhow};
 use clap::{Args, Subcommand};
 use reqwest::{Client, StatusCode};
-use rollback_domain::grammar::{self, About, Request, Target};
+use rollback_domain::grammar::{self, About, Request, Target, verbs};
 use serde::{Serialize, de::DeserializeOwned};
 use std::{env, process::ExitCode, time::Duration};
 use url::Url;
@@ -114,13 +114,13 @@ pub struct Bot {
 pub async fn ask(remote: Remote) -> anyhow::Result<ExitCode> {
     match remote {
         Remote::Propose { words, bot } => {
-            let (Request::Propose(wish), asking) = ready("", &words, bot)? else {
+            let (Request::Propose(proposal), asking) = ready("", &words, bot)? else {
                 return Ok(usage("that is no proposal: `propose frontend because …`"));
             };
             let propose = ProposeRequest {
-                service: wish.service.to_string(),
-                to: (wish.target != Target::Previous).then(|| wish.target.to_string()),
-                because: wish.because,
+                service: proposal.service.to_string(),
+                to: (proposal.target != Target::Previous).then(|| proposal.target.to_string()),
+                because: proposal.because,
                 channel: asking.bot.channel.clone(),
             };
             let said = match asking.said("propose", &propose).await? {
@@ -140,7 +140,8 @@ pub async fn ask(remote: Remote) -> anyhow::Result<ExitCode> {
             typed,
             bot,
         } => {
-            let (Request::Approve { rollback, because }, asking) = ready("approve", &words, bot)?
+            let (Request::Approve(verbs::Approve { rollback, because }), asking) =
+                ready("approve", &words, bot)?
             else {
                 return Ok(usage("`approve RB-1 --plan 9f3a`"));
             };
@@ -166,19 +167,24 @@ pub async fn ask(remote: Remote) -> anyhow::Result<ExitCode> {
             asking.follow(rollback, said).await
         }
         Remote::Deny { words, bot } => {
-            let (Request::Deny { rollback, because }, asking) = ready("deny", &words, bot)? else {
+            let (Request::Deny(verbs::Deny { rollback, because }), asking) =
+                ready("deny", &words, bot)?
+            else {
                 return Ok(usage("`deny RB-1 because …`"));
             };
             asking.ends("deny", rollback, because).await
         }
         Remote::Stop { words, bot } => {
-            let (Request::Stop { rollback, because }, asking) = ready("stop", &words, bot)? else {
+            let (Request::Stop(verbs::Stop { rollback, because }), asking) =
+                ready("stop", &words, bot)?
+            else {
                 return Ok(usage("`stop RB-1 because …`"));
             };
             asking.ends("stop", rollback, because).await
         }
         Remote::Status { words, bot } => {
-            let (Request::Status(about), asking) = ready("status", &words, bot)? else {
+            let (Request::Status(verbs::Status { about }), asking) = ready("status", &words, bot)?
+            else {
                 return Ok(usage("`status`, `status RB-1` or `status frontend`"));
             };
             let look = StatusRequest {

@@ -263,7 +263,7 @@ fn load(settings: &Path) -> anyhow::Result<Config> {
         "TOKEN" => Some(Options::default().bot_token),
         name => std::env::var(name).ok(),
     };
-    Config::load(settings, &secrets, RESERVED).map_err(|mistakes| anyhow::anyhow!("{mistakes}"))
+    Config::load(settings, &secrets, &RESERVED).map_err(|mistakes| anyhow::anyhow!("{mistakes}"))
 }
 
 /// A replica that answers, and leaves the work to others.

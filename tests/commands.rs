@@ -127,12 +127,12 @@ async fn the_board_and_the_lists_are_for_one_person_alone() {
       `approve RB-41`, `deny RB-41 because too risky`: decide on a rollback
       `object RB-41 because sales end at noon`, `withdraw RB-41`: speak against it, or take your own approval back
       `who RB-41`, `why RB-41`, `contacts frontend`: who may approve now, whether you may, and whom to reach
-      `stop RB-41`, `resolve RB-41 done because I see it live`: cancel it while that is possible; say what became of it when the platform does not
-      `breakglass RB-41`: nobody who may approve can be reached, and it cannot wait; explained and reviewed afterwards
-      `review RB-41 justified because carts were lost`: say afterwards whether that was right
-      `undo RB-41`: propose to go forward again to what it left
+      `stop RB-41`, `resolve RB-41 done because I see it live`: cancel it while that is possible; record how it ended when the platform does not say
+      `breakglass RB-41`: emergency run, when no approver can be reached and it cannot wait; explained and reviewed afterwards
+      `review RB-41 justified because carts were lost`: say afterwards whether the emergency run was right
+      `undo RB-41`: propose to return to the version it replaced
       `pins`, `unpin frontend`: where automatic deploys are held off; let them flow again
-      `freeze frontend because we migrate`, `unfreeze frontend`: ask that nothing be changed; every card says so, it stops nobody with authority
+      `freeze frontend because we migrate`, `unfreeze frontend`: request a hold, shown on every card; approvers can still approve
       `note checkout is back`, `note -5m paged the team`: write into the timeline
       `timeline`, `export md`, `export json`: read it, or take it away
       `help approve`: more about one of them

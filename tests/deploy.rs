@@ -32,7 +32,7 @@ fn files_of_secrets(name: &str, settings: &str) -> BTreeSet<String> {
         })
     };
     let env = |_: &str| Some("secret".to_owned());
-    let config = Config::parse(settings, &env, &read, RESERVED)
+    let config = Config::parse(settings, &env, &read, &RESERVED)
         .unwrap_or_else(|mistakes| panic!("{name}:\n{mistakes}"));
     assert_eq!(config.warnings, [""; 0], "{name}");
     asked.into_inner()

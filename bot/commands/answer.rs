@@ -4,7 +4,7 @@ use crate::{
     engine::Outcome,
     slack::{Words, blocks},
 };
-use rollback_domain::{grammar::Wish, refusal::Refusal, rollback::Message};
+use rollback_domain::{grammar::verbs::Propose, refusal::Refusal, rollback::Message};
 use std::sync::{Arc, OnceLock};
 
 /// The answer to a request.
@@ -32,7 +32,7 @@ pub enum Answer {
         /// Why a proposal has to be chosen.
         refusal: Box<Refusal>,
         /// The proposals, each in another environment.
-        proposals: Vec<Wish>,
+        proposals: Vec<Propose>,
     },
     /// The engine took nothing, and has recorded why.
     Declined {

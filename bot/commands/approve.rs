@@ -3,6 +3,7 @@
 use super::{Answer, Context, Failure, Result, answer, find, queue};
 use crate::{App, engine::Error, store::rollbacks};
 use rollback_domain::{
+    grammar::{Verb, verbs::Approve},
     plan::PlanHash,
     policy::Confirm,
     refusal::Refusal,
@@ -10,12 +11,8 @@ use rollback_domain::{
 };
 
 /// Approves the plan that is open.
-pub(super) async fn run(
-    app: &App,
-    context: &Context,
-    rollback: u64,
-    because: Option<String>,
-) -> Result {
+pub(super) async fn run(app: &App, context: &Context, request: Approve) -> Result {
+    let Approve { rollback, because } = request;
     let confirmed = Confirmed {
         because,
         ..Confirmed::default()
@@ -45,7 +42,7 @@ pub async fn approve_named_plan(
     confirmed: Confirmed,
 ) -> Answer {
     let result = named_plan(app, context, rollback, plan, confirmed).await;
-    answer(app, context, "approve", result).await
+    answer(app, context, Verb::Approve, result).await
 }
 
 async fn named_plan(

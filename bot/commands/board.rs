@@ -2,7 +2,7 @@
 //! each fact is.
 
 use super::{
-    Answer, Result,
+    Answer, Context, Result,
     reads::{Read, share},
 };
 use crate::{
@@ -16,7 +16,7 @@ use crate::{
 };
 use jiff::Timestamp;
 use rollback_domain::{
-    grammar::Request,
+    grammar::{Request, verbs::Board},
     proof::spell,
     release::{Pin, Survey},
 };
@@ -26,8 +26,8 @@ use std::time::Duration;
 /// characters.
 const SERVICES_AT_MOST: usize = 40;
 
-pub(super) async fn run(app: &App) -> Result {
-    Ok(share(app, Read::everywhere(Request::Board), board).await)
+pub(super) async fn run(app: &App, _: &Context, request: Board) -> Result {
+    Ok(share(app, Read::everywhere(Request::Board(request)), board).await)
 }
 
 async fn board(app: App) -> Result {

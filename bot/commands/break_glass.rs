@@ -6,14 +6,13 @@ use super::{
     queue::{self, FormRequest},
 };
 use crate::{App, slack::blocks::escape, store::rollbacks};
-use rollback_domain::{grammar::About, job::Form};
+use rollback_domain::{
+    grammar::{About, verbs::BreakGlass},
+    job::Form,
+};
 
-pub(super) async fn run(
-    app: &App,
-    context: &Context,
-    about: About,
-    because: Option<String>,
-) -> Result {
+pub(super) async fn run(app: &App, context: &Context, request: BreakGlass) -> Result {
+    let BreakGlass { about, because } = request;
     let found = match &about {
         About::Rollback(id) => Some(find::rollback(app, *id).await?),
         About::Service(name) => {

@@ -1,7 +1,7 @@
 //! `contacts`, `contacts frontend`: whom to reach: who is reminded and asked while nobody approves,
 //! and who helps with what.
 
-use super::{Answer, Result, find};
+use super::{Answer, Context, Result, find};
 use crate::{
     App,
     config::Service,
@@ -12,10 +12,12 @@ use crate::{
     },
 };
 use rollback_domain::{
-    authority::Roster, grammar::ServiceRef, policy::EscalationStep, proof::spell, refusal::list,
+    authority::Roster, grammar::verbs::Contacts, policy::EscalationStep, proof::spell,
+    refusal::list,
 };
 
-pub(super) async fn run(app: &App, service: Option<ServiceRef>) -> Result {
+pub(super) async fn run(app: &App, _: &Context, request: Contacts) -> Result {
+    let Contacts { service } = request;
     let service = match &service {
         Some(name) => Some(find::service(app, name)?),
         None => None,

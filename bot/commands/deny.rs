@@ -2,14 +2,10 @@
 
 use super::{Context, Result, queue};
 use crate::App;
-use rollback_domain::rollback::Act;
+use rollback_domain::{grammar::verbs::Deny, rollback::Act};
 
-pub(super) async fn run(
-    app: &App,
-    context: &Context,
-    rollback: u64,
-    because: Option<String>,
-) -> Result {
+pub(super) async fn run(app: &App, context: &Context, request: Deny) -> Result {
+    let Deny { rollback, because } = request;
     let doing = format!("Denying RB-{rollback}");
     queue::typed_act(app, context, rollback, Act::Deny { because }, &doing).await
 }

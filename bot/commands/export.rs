@@ -5,9 +5,13 @@ use crate::{
     App,
     engine::{Outcome, Submission},
 };
-use rollback_domain::{grammar::ExportFormat, job::Format};
+use rollback_domain::{
+    grammar::{ExportFormat, verbs::Export},
+    job::Format,
+};
 
-pub(super) async fn run(app: &App, context: &Context, format: ExportFormat) -> Result {
+pub(super) async fn run(app: &App, context: &Context, request: Export) -> Result {
+    let Export { format } = request;
     let submission = Submission::Export {
         channel: context.channel.clone(),
         format: match format {

@@ -35,7 +35,7 @@ fn unknown_service(app: &App, name: &str) -> Refusal {
     let services = app.config.services.iter();
     let mut known: Vec<String> = services.map(|service| service.name.clone()).collect();
     known.dedup();
-    let verbs = Verb::ALL.iter().map(|verb| verb.name());
+    let verbs = Verb::ALL.iter().filter_map(|verb| verb.word());
     let candidates = known.iter().map(String::as_str).chain(verbs);
     Refusal::UnknownService {
         name: name.to_owned(),

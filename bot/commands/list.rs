@@ -2,9 +2,10 @@
 
 use super::{Answer, Context, Result, find, queue};
 use crate::{App, config::Service, slack::blocks::inline};
-use rollback_domain::{grammar::ServiceRef, job::Query};
+use rollback_domain::{grammar::verbs::List, job::Query};
 
-pub(super) async fn run(app: &App, context: &Context, service: ServiceRef) -> Result {
+pub(super) async fn run(app: &App, context: &Context, request: List) -> Result {
+    let List { service } = request;
     let service = find::service(app, &service)?;
     query_platform(app, context, service, Query::List).await
 }

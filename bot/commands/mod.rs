@@ -6,34 +6,9 @@
 //! because Slack waits three seconds for the answer.
 
 mod answer;
-mod approve;
-mod board;
-mod break_glass;
-mod contacts;
-mod deny;
-mod export;
 mod find;
-mod freeze;
-mod help;
-mod list;
-mod note;
-mod object;
-mod pins;
-mod plan;
-mod propose;
 pub mod queue;
 mod reads;
-mod resolve;
-mod review;
-pub mod status;
-mod stop;
-pub mod timeline;
-mod undo;
-mod unfreeze;
-mod unpin;
-mod who;
-mod why;
-mod withdraw;
 
 pub use answer::{Answer, SharedWords};
 pub use approve::{approve_named_plan, missing_confirmation};
@@ -45,7 +20,8 @@ use crate::{
     telemetry,
 };
 use rollback_domain::{
-    grammar::Request,
+    for_every_verb,
+    grammar::{Request, Verb},
     people::Person,
     refusal::{Refusal, Source},
 };
@@ -117,60 +93,30 @@ pub type Result<T = Answer> = std::result::Result<T, Failure>;
 /// Runs a request and answers it.
 pub async fn run(app: &App, context: &Context, request: Request) -> Answer {
     let verb = request.verb();
-    telemetry::record_verb(verb);
+    telemetry::record_verb(verb.name());
     let result = dispatch(app, context, request).await;
     answer(app, context, verb, result).await
 }
 
-/// Hands a request to its verb.
-async fn dispatch(app: &App, context: &Context, request: Request) -> Result {
-    match request {
-        Request::Board => board::run(app).await,
-        Request::Propose(wish) => propose::run(app, context, wish).await,
-        Request::Plan(wish) => plan::run(app, context, wish).await,
-        Request::List(service) => list::run(app, context, service).await,
-        Request::Status(about) => status::run(app, context, about).await,
-        Request::Approve { rollback, because } => {
-            approve::run(app, context, rollback, because).await
+/// Makes the module of every verb of the table, and hands a request to the module of its verb.
+///
+/// A module has `run`, which takes the struct of the verb.
+macro_rules! command_modules {
+    ($($module:ident: $Verb:ident,)*) => {
+        $(pub mod $module;)*
+
+        async fn dispatch(app: &App, context: &Context, request: Request) -> Result {
+            match request {
+                $(Request::$Verb(request) => $module::run(app, context, request).await,)*
+            }
         }
-        Request::Deny { rollback, because } => deny::run(app, context, rollback, because).await,
-        Request::Object { rollback, because } => object::run(app, context, rollback, because).await,
-        Request::Withdraw { rollback, because } => {
-            withdraw::run(app, context, rollback, because).await
-        }
-        Request::Who(about) => who::run(app, context, about).await,
-        Request::Why { rollback } => why::run(app, context, rollback).await,
-        Request::Contacts(service) => contacts::run(app, service).await,
-        Request::Stop { rollback, because } => stop::run(app, context, rollback, because).await,
-        Request::BreakGlass { about, because } => {
-            break_glass::run(app, context, about, because).await
-        }
-        Request::Review {
-            rollback,
-            answer,
-            because,
-        } => review::run(app, context, rollback, answer, because).await,
-        Request::Resolve {
-            rollback,
-            done,
-            because,
-        } => resolve::run(app, context, rollback, done, because).await,
-        Request::Undo { rollback, because } => undo::run(app, context, rollback, because).await,
-        Request::Pins => pins::run(app).await,
-        Request::Unpin { service, because } => unpin::run(app, context, service, because).await,
-        Request::Freeze { service, because } => freeze::run(app, context, service, because).await,
-        Request::Unfreeze { service, because } => {
-            unfreeze::run(app, context, service, because).await
-        }
-        Request::Note { at, text } => note::run(app, context, at, text).await,
-        Request::Timeline => timeline::run(app, context).await,
-        Request::Export(format) => export::run(app, context, format).await,
-        Request::Help(verb) => Ok(help::run(verb)),
-    }
+    };
 }
 
+for_every_verb!(command_modules);
+
 /// The answer for whoever asked. A refusal is recorded too.
-async fn answer(app: &App, context: &Context, verb: &str, result: Result) -> Answer {
+async fn answer(app: &App, context: &Context, verb: Verb, result: Result) -> Answer {
     let answer = match result {
         Ok(answer) => answer,
         Err(Failure::Refused(refusal)) => Answer::Refused(refusal),
@@ -184,7 +130,7 @@ async fn answer(app: &App, context: &Context, verb: &str, result: Result) -> Ans
     if let Answer::Refused(refusal) = &answer
         && !matches!(**refusal, Refusal::Busy { .. })
     {
-        record_refusal(app, context, verb, refusal).await;
+        record_refusal(app, context, verb.name(), refusal).await;
     }
     tracing::debug!(status = answer.status(), "answered");
     answer

@@ -10,9 +10,10 @@ use crate::{
         blocks::{escape, inline},
     },
 };
-use rollback_domain::{grammar::Moment, refusal::Source};
+use rollback_domain::{grammar::verbs::Note, refusal::Source};
 
-pub(super) async fn run(app: &App, context: &Context, at: Option<Moment>, text: String) -> Result {
+pub(super) async fn run(app: &App, context: &Context, request: Note) -> Result {
+    let Note { at, text } = request;
     let now = app.engine.clock.now();
     let at = at.map_or(now, |at| at.resolve(now, 0));
     if at > now {

@@ -2,9 +2,10 @@
 
 use super::{Context, Result, queue};
 use crate::App;
-use rollback_domain::rollback::Act;
+use rollback_domain::{grammar::verbs::Object, rollback::Act};
 
-pub(super) async fn run(app: &App, context: &Context, rollback: u64, because: String) -> Result {
+pub(super) async fn run(app: &App, context: &Context, request: Object) -> Result {
+    let Object { rollback, because } = request;
     let doing = format!("Writing your objection to RB-{rollback} down");
     queue::typed_act(app, context, rollback, Act::Object { because }, &doing).await
 }

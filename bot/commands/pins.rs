@@ -1,7 +1,7 @@
 //! `pins`: where automatic deploys are held off: by whom, since when, and what they hold back.
 
 use super::{
-    Answer, Result, board,
+    Answer, Context, Result, board,
     reads::{Read, share},
 };
 use crate::{
@@ -9,10 +9,14 @@ use crate::{
     slack::{blocks::inline, card::time},
     store::rollbacks,
 };
-use rollback_domain::{grammar::Request, release::Pin, rollback::Rollback};
+use rollback_domain::{
+    grammar::{Request, verbs::Pins},
+    release::Pin,
+    rollback::Rollback,
+};
 
-pub(super) async fn run(app: &App) -> Result {
-    Ok(share(app, Read::everywhere(Request::Pins), pins).await)
+pub(super) async fn run(app: &App, _: &Context, request: Pins) -> Result {
+    Ok(share(app, Read::everywhere(Request::Pins(request)), pins).await)
 }
 
 async fn pins(app: App) -> Result {

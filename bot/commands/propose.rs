@@ -13,27 +13,23 @@ use crate::{
     store::rollbacks,
 };
 use rollback_domain::{
-    grammar::{ServiceRef, Wish},
+    grammar::{ServiceRef, Target, verbs::Propose},
     plan::Aim,
     refusal::Refusal,
     rollback::{Message, Proposal, Rollback, Waiting},
 };
 
-pub(super) async fn run(app: &App, context: &Context, wish: Wish) -> Result {
-    let service = match find::service(app, &wish.service) {
+pub(super) async fn run(app: &App, context: &Context, request: Propose) -> Result {
+    let service = match find::service(app, &request.service) {
         Ok(service) => service,
-        Err(refusal) => return which_environment(refusal, wish),
+        Err(refusal) => return which_environment(refusal, request),
     };
-    let aim = Aim {
-        target: wish.target,
-        utc_offset: 0,
-        undoes: None,
-    };
-    open(app, context, service, aim, wish.because).await
+    let aim = aim(request.target);
+    open(app, context, service, aim, request.because).await
 }
 
 /// Lets the person choose where a service has several environments and none was named.
-fn which_environment(refusal: Refusal, wish: Wish) -> Result {
+fn which_environment(refusal: Refusal, request: Propose) -> Result {
     let Refusal::WhichEnvironment {
         service,
         named: None,
@@ -44,18 +40,28 @@ fn which_environment(refusal: Refusal, wish: Wish) -> Result {
     };
     let proposals = known
         .iter()
-        .map(|environment| Wish {
+        .map(|environment| Propose {
             service: ServiceRef {
                 service: service.clone(),
                 environment: Some(environment.clone()),
             },
-            ..wish.clone()
+            ..request.clone()
         })
         .collect();
     Ok(Answer::Choose {
         proposals,
         refusal: Box::new(refusal),
     })
+}
+
+/// The aim to go back to a target.
+pub(super) fn aim(target: Target) -> Aim {
+    Aim {
+        target,
+        utc_offset: 0,
+        undoes: None,
+        part: None,
+    }
 }
 
 /// Opens a rollback with this aim, or shows what is in its way.

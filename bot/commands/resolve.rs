@@ -3,15 +3,14 @@
 
 use super::{Context, Result, queue};
 use crate::App;
-use rollback_domain::rollback::Act;
+use rollback_domain::{grammar::verbs::Resolve, rollback::Act};
 
-pub(super) async fn run(
-    app: &App,
-    context: &Context,
-    rollback: u64,
-    done: bool,
-    because: String,
-) -> Result {
+pub(super) async fn run(app: &App, context: &Context, request: Resolve) -> Result {
+    let Resolve {
+        rollback,
+        done,
+        because,
+    } = request;
     let act = Act::Resolve { done, because };
     let doing = format!("Resolving RB-{rollback}");
     queue::typed_act(app, context, rollback, act, &doing).await

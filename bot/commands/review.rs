@@ -3,15 +3,14 @@
 
 use super::{Context, Result, queue};
 use crate::App;
-use rollback_domain::{grammar::ReviewAnswer, rollback::Act};
+use rollback_domain::{grammar::verbs::Review, rollback::Act};
 
-pub(super) async fn run(
-    app: &App,
-    context: &Context,
-    rollback: u64,
-    answer: ReviewAnswer,
-    because: String,
-) -> Result {
+pub(super) async fn run(app: &App, context: &Context, request: Review) -> Result {
+    let Review {
+        rollback,
+        answer,
+        because,
+    } = request;
     let act = Act::Review { answer, because };
     let doing = format!("Writing your review of RB-{rollback} down");
     queue::typed_act(app, context, rollback, act, &doing).await

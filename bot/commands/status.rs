@@ -18,14 +18,15 @@ use crate::{
     },
 };
 use rollback_domain::{
-    grammar::{About, Request},
+    grammar::{About, Request, verbs::Status},
     rollback::Rollback,
 };
 use slack_morphism::prelude::SlackBlock;
 
-pub(super) async fn run(app: &App, context: &Context, about: Option<About>) -> Result {
+pub(super) async fn run(app: &App, context: &Context, request: Status) -> Result {
+    let about = request.about.clone();
     let channel = context.channel.clone();
-    let request = Request::Status(about.clone());
+    let request = Request::Status(request);
     let read = match about {
         None => Read::everywhere(request),
         Some(_) => Read::in_channel(request, &channel),

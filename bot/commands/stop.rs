@@ -2,14 +2,10 @@
 
 use super::{Context, Result, queue};
 use crate::App;
-use rollback_domain::rollback::Act;
+use rollback_domain::{grammar::verbs::Stop, rollback::Act};
 
-pub(super) async fn run(
-    app: &App,
-    context: &Context,
-    rollback: u64,
-    because: Option<String>,
-) -> Result {
+pub(super) async fn run(app: &App, context: &Context, request: Stop) -> Result {
+    let Stop { rollback, because } = request;
     let doing = format!("Stopping RB-{rollback} if that is still possible");
     queue::typed_act(app, context, rollback, Act::Stop { because }, &doing).await
 }

@@ -13,14 +13,18 @@ use crate::{
     },
     store::timelines,
 };
-use rollback_domain::{grammar::Request, refusal::Refusal, timeline::Entry};
+use rollback_domain::{
+    grammar::{Request, verbs::Timeline},
+    incident::Entry,
+    refusal::Refusal,
+};
 
 /// How many entries a message shows; the export has all.
 const ENTRIES: i64 = 15;
 
-pub(super) async fn run(app: &App, context: &Context) -> Result {
+pub(super) async fn run(app: &App, context: &Context, request: Timeline) -> Result {
     let channel = context.channel.clone();
-    let read = Read::in_channel(Request::Timeline, &channel);
+    let read = Read::in_channel(Request::Timeline(request), &channel);
     Ok(share(app, read, move |app| latest(app, channel.clone())).await)
 }
 

@@ -2,14 +2,14 @@
 
 use super::{Context, Failure, Result, find, propose};
 use crate::App;
-use rollback_domain::{grammar::Target, plan::Aim, refusal::Refusal};
+use rollback_domain::{
+    grammar::{Target, verbs::Undo},
+    plan::Aim,
+    refusal::Refusal,
+};
 
-pub(super) async fn run(
-    app: &App,
-    context: &Context,
-    rollback: u64,
-    because: Option<String>,
-) -> Result {
+pub(super) async fn run(app: &App, context: &Context, request: Undo) -> Result {
+    let Undo { rollback, because } = request;
     let found = find::rollback(app, rollback).await?;
     let cannot = |why: &str| {
         Failure::from(Refusal::CannotUndo {
@@ -26,9 +26,8 @@ pub(super) async fn run(
         return Err(cannot("its service is not in the configuration any more"));
     };
     let aim = Aim {
-        target: Target::Named(left.id.clone()),
-        utc_offset: 0,
         undoes: Some(rollback),
+        ..propose::aim(Target::Named(left.id.clone()))
     };
     propose::open(app, context, service, aim, because).await
 }

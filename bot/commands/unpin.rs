@@ -2,14 +2,10 @@
 
 use super::{Context, Result, find, queue};
 use crate::App;
-use rollback_domain::{grammar::ServiceRef, job::ServiceAction};
+use rollback_domain::{grammar::verbs::Unpin, job::ServiceAction};
 
-pub(super) async fn run(
-    app: &App,
-    context: &Context,
-    service: ServiceRef,
-    because: Option<String>,
-) -> Result {
+pub(super) async fn run(app: &App, context: &Context, request: Unpin) -> Result {
+    let Unpin { service, because } = request;
     let service = find::service(app, &service)?;
     queue::service_action(app, context, service, ServiceAction::Unpin { because }).await
 }

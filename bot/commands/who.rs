@@ -2,9 +2,13 @@
 
 use super::{Answer, Context, Result, find, queue};
 use crate::App;
-use rollback_domain::{grammar::About, job::Query};
+use rollback_domain::{
+    grammar::{About, verbs::Who},
+    job::Query,
+};
 
-pub(super) async fn run(app: &App, context: &Context, about: About) -> Result {
+pub(super) async fn run(app: &App, context: &Context, request: Who) -> Result {
+    let Who { about } = request;
     let service = match &about {
         About::Rollback(id) => {
             let found = find::rollback(app, *id).await?;

@@ -3,9 +3,10 @@
 
 use super::{Answer, Context, Result, find, queue};
 use crate::App;
-use rollback_domain::job::Query;
+use rollback_domain::{grammar::verbs::Why, job::Query};
 
-pub(super) async fn run(app: &App, context: &Context, rollback: u64) -> Result {
+pub(super) async fn run(app: &App, context: &Context, request: Why) -> Result {
+    let Why { rollback } = request;
     let found = find::rollback(app, rollback).await?;
     let service = (found.service, found.environment);
     queue::query(app, context, service, Query::Why { rollback }).await?;

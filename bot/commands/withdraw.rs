@@ -2,14 +2,10 @@
 
 use super::{Context, Result, queue};
 use crate::App;
-use rollback_domain::rollback::Act;
+use rollback_domain::{grammar::verbs::Withdraw, rollback::Act};
 
-pub(super) async fn run(
-    app: &App,
-    context: &Context,
-    rollback: u64,
-    because: Option<String>,
-) -> Result {
+pub(super) async fn run(app: &App, context: &Context, request: Withdraw) -> Result {
+    let Withdraw { rollback, because } = request;
     let doing = format!("Taking your approval of RB-{rollback} back");
     queue::typed_act(app, context, rollback, Act::Withdraw { because }, &doing).await
 }

@@ -3,21 +3,20 @@
 //! A statement costs a hand-over to another thread (SQLite) or a round trip (Postgres), and a row
 //! more in it next to nothing: this is what makes shared commits fast.
 
-use super::{Error, Outcome, Submission, enqueue, refused};
+use super::{Error, Outcome, Submission, enqueue, incidents, refused};
 use crate::store::{
     Tx, messages, read,
     rollbacks::{self, Place},
-    timelines::{self, Latest},
-    written,
+    timelines, written,
 };
 use jiff::Timestamp;
 use rollback_domain::{
     history::History,
+    incident::{self, Actor, Decision, Incident, Kind, Opening, TimelineEvent},
     job::Job,
     refusal::{Refusal, Source},
     release::Way,
     rollback::{Message, Proposal, Rollback},
-    timeline::{Actor, Kind, TimelineEvent},
 };
 use std::collections::{BTreeSet, HashMap};
 
@@ -57,7 +56,8 @@ pub(super) struct Batch {
     now: Timestamp,
     /// What input with these keys was answered, before or in this batch.
     answers: HashMap<String, String>,
-    incidents: HashMap<String, Latest>,
+    /// The latest of each channel.
+    incidents: HashMap<String, Incident>,
     open: HashMap<Place, Rollback>,
     histories: HashMap<Place, History>,
     /// The last number that was taken here.
@@ -90,7 +90,7 @@ impl Batch {
                 Submission::Enqueue(_) => {}
             }
         }
-        let incidents = timelines::latest_of(tx, &channels, now).await?;
+        let incidents = timelines::latest_of(tx, &channels).await?;
         let open = rollbacks::open_among(tx, &places).await?;
         // What went before counts only where a new one can be opened.
         places.retain(|place| !open.contains_key(place));
@@ -159,10 +159,10 @@ impl Batch {
                 }
             }
             Submission::Record { channel, event } => {
-                if let Some(latest) = self.incidents.get(channel)
-                    && latest.ongoing
-                {
-                    self.changes.events.push((latest.id, event.clone()));
+                let latest = self.incidents.get(channel);
+                match incident::decide(latest, Opening::Never, now) {
+                    Decision::Continue(id) => self.changes.events.push((id, event.clone())),
+                    Decision::Open | Decision::Leave => {}
                 }
                 Outcome::Queued
             }
@@ -215,17 +215,18 @@ impl Batch {
         self.outcome.push((key.to_owned(), answer));
     }
 
-    /// The channel's incident, opened if none goes on.
+    /// The channel's incident, opened if none is open.
     async fn incident_of(&mut self, tx: &mut Tx, channel: &str) -> sqlx::Result<i64> {
-        if let Some(latest) = self.incidents.get(channel)
-            && latest.ongoing
-        {
-            return Ok(latest.id);
+        let latest = self.incidents.get(channel);
+        match incident::decide(latest, Opening::IfNeeded, self.now) {
+            Decision::Continue(id) => Ok(id),
+            Decision::Open | Decision::Leave => {
+                let incident = incidents::opened(tx, channel, self.now).await?;
+                let id = incident.id;
+                self.incidents.insert(channel.to_owned(), incident);
+                Ok(id)
+            }
         }
-        let id = timelines::incident_of(tx, channel, self.now).await?;
-        let ongoing = Latest { id, ongoing: true };
-        self.incidents.insert(channel.to_owned(), ongoing);
-        Ok(id)
     }
 
     /// The next number for a rollback.

@@ -19,7 +19,7 @@ use anyhow::{Context as _, bail};
 use clap::Args;
 use rollback_domain::{
     authority::Truth,
-    grammar::{self, Request, Verb, Wish, fields::rollback_field},
+    grammar::{self, Request, Verb, fields::rollback_field, verbs::Propose},
     people::{Membership, Person},
     refusal::Source,
     rollback::{Act, Confirmed, Rollback, State},
@@ -60,7 +60,7 @@ pub struct Offline {
 /// What is to be run.
 enum Order {
     /// A new rollback.
-    Propose(Wish),
+    Propose(Propose),
     /// One that is open, by its number.
     Continue(u64),
 }
@@ -71,10 +71,10 @@ impl Order {
             return Ok(Order::Continue(id));
         }
         match grammar::parse(words).map_err(mistaken)? {
-            Request::Propose(wish) if wish.because.is_none() => {
+            Request::Propose(proposal) if proposal.because.is_none() => {
                 Err(mistaken("say why: `run --offline frontend because …`"))
             }
-            Request::Propose(wish) => Ok(Order::Propose(wish)),
+            Request::Propose(proposal) => Ok(Order::Propose(proposal)),
             _ => Err(mistaken(
                 "write it like this: `run --offline frontend because …`",
             )),
@@ -163,7 +163,7 @@ impl Run {
     async fn through(&self, order: Order) -> anyhow::Result<ExitCode> {
         match order {
             Order::Continue(id) => self.until_ended(id).await,
-            Order::Propose(wish) => match self.propose(wish).await? {
+            Order::Propose(proposal) => match self.propose(proposal).await? {
                 Ok(id) => self.until_ended(id).await,
                 Err(why) => Ok(no(&why)),
             },
@@ -172,9 +172,9 @@ impl Run {
 
     /// Proposes, and has the platform read for the plan. Gives the number of the rollback, or why
     /// there is no plan.
-    async fn propose(&self, wish: Wish) -> anyhow::Result<Result<u64, String>> {
+    async fn propose(&self, proposal: Propose) -> anyhow::Result<Result<u64, String>> {
         let context = self.first.context(&self.channel)?;
-        let id = match commands::run(&self.app, &context, Request::Propose(wish)).await {
+        let id = match commands::run(&self.app, &context, Request::Propose(proposal)).await {
             Answer::Queued { rollback, .. } => rollback,
             Answer::Declined { message, .. } => return Ok(Err(message.plain())),
             Answer::Refused(refusal) | Answer::Choose { refusal, .. } => {

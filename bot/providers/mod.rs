@@ -11,7 +11,8 @@ pub mod vercel;
 
 use async_trait::async_trait;
 use rollback_domain::{
-    release::{Effects, Progress, ProviderError, Receipt, Survey, Way},
+    platform::{Effects, Progress, ProviderError, Receipt},
+    release::{Survey, Way},
     rollback::Rollback,
 };
 

@@ -10,9 +10,8 @@ use super::Provider;
 use async_trait::async_trait;
 use jiff::Timestamp;
 use rollback_domain::{
-    release::{
-        Candidate, Effects, Pin, Progress, ProviderError, Receipt, Release, Surface, Survey, Way,
-    },
+    platform::{Effects, Holds, Production, Progress, ProviderError, Receipt, Timing},
+    release::{Candidate, Pin, Release, Surface, Survey, TargetKind, Way},
     rollback::Rollback,
 };
 use serde_json::{Value, json};
@@ -79,6 +78,8 @@ impl Provider for Releases {
     /// Both ways the same: the link is moved, and a deploy moves it like any other time.
     fn effects(&self, _way: Way) -> Effects {
         Effects {
+            outage: None,
+            timing: Timing::default(),
             platform: "Releases".into(),
             restores: vec!["the files of the release directory".into()],
             leaves: vec![
@@ -87,7 +88,7 @@ impl Provider for Releases {
                 "shared files".into(),
             ],
             after: Some("the next deploy replaces it".into()),
-            pins: false,
+            holds: Holds::Not,
             undoable: true,
             class: rollback_domain::risk::Risk::Code,
         }
@@ -116,6 +117,8 @@ impl Provider for Releases {
         };
         let Some(command) = self.restart.as_deref().filter(|args| !args.is_empty()) else {
             return Ok(Receipt {
+                next: None,
+                restore_point: None,
                 said: switched,
                 memory: Value::Null,
             });
@@ -123,10 +126,14 @@ impl Provider for Releases {
         Ok(
             match restart(command, &self.path, self.restart_timeout).await {
                 Ok(()) => Receipt {
+                    next: None,
+                    restore_point: None,
                     said: format!("{switched}; the restart command succeeded"),
                     memory: json!({ "restarted": true }),
                 },
                 Err(why) => Receipt {
+                    next: None,
+                    restore_point: None,
                     said: format!("{switched}; the restart command failed: {why}"),
                     memory: json!({ "restart_failed": why }),
                 },
@@ -324,6 +331,8 @@ fn read(path: &Path) -> Result<Survey, ProviderError> {
             };
             Candidate {
                 release: Release {
+                    also: vec![],
+                    kind: TargetKind::Release,
                     live_since: created_at
                         .filter(|_| log.mentions(&name) || current.live.as_ref() == Some(&name)),
                     version: Some(name.clone()),
@@ -339,6 +348,8 @@ fn read(path: &Path) -> Result<Survey, ProviderError> {
         })
         .collect();
     Ok(Survey {
+        before_pin: Value::Null,
+        window: None,
         candidates,
         surfaces: vec![current.surface()],
         pin: Pin::NotNeeded,
@@ -528,6 +539,7 @@ fn stand(
             }
         } else {
             Progress::Failed {
+                production: Production::Unknown,
                 why: format!(
                     "it was pointed elsewhere since: {said}. Find out who deployed, then ask for a new plan."
                 ),

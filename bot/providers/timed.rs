@@ -4,7 +4,8 @@ use super::Provider;
 use crate::metrics::Metrics;
 use async_trait::async_trait;
 use rollback_domain::{
-    release::{Effects, Progress, ProviderError, Receipt, Survey, Way},
+    platform::{Effects, Progress, ProviderError, Receipt},
+    release::{Survey, Way},
     rollback::Rollback,
 };
 use std::{sync::Arc, time::Instant};

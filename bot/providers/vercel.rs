@@ -12,9 +12,8 @@ use jiff::Timestamp;
 use reqwest::{Method, Response, header::HeaderMap};
 use rollback_domain::{
     plan::Plan,
-    release::{
-        Candidate, Effects, Pin, Progress, ProviderError, Receipt, Release, Surface, Survey, Way,
-    },
+    platform::{Effects, Holds, Production, Progress, ProviderError, Receipt, Timing},
+    release::{Candidate, Pin, Release, Surface, Survey, TargetKind, Way},
     rollback::Rollback,
 };
 use serde_json::{Value, json};
@@ -369,11 +368,13 @@ impl Provider for Vercel {
     /// Neither way builds anything, so what a build holds comes with it. A rollback stops the
     /// automatic assignment of the production domains, a promotion starts it again.
     fn effects(&self, way: Way) -> Effects {
-        let (after, pins) = match way {
-            Way::Back => ("automatic deploys stay OFF until unpinned", true),
-            Way::Forward => ("automatic deploys go live again", false),
+        let (after, holds) = match way {
+            Way::Back => ("automatic deploys stay OFF until unpinned", Holds::ByItself),
+            Way::Forward => ("automatic deploys go live again", Holds::Not),
         };
         Effects {
+            timing: Timing::default(),
+            outage: None,
             platform: "Vercel".into(),
             restores: vec![
                 "code".into(),
@@ -387,7 +388,7 @@ impl Provider for Vercel {
                 "storage".into(),
             ],
             after: Some(after.into()),
-            pins,
+            holds,
             undoable: true,
             class: rollback_domain::risk::Risk::Code,
         }
@@ -510,6 +511,7 @@ impl Provider for Vercel {
                 Ok(ended_badly(plan.way, &plan.to.id, surfaces, failed))
             }
             Stand::Skipped => Ok(Progress::Failed {
+                production: Production::Unknown,
                 why: format!(
                     "Vercel skipped the {} job and has not moved every domain. Look at the project's deployments on vercel.com, then ask for a new plan.",
                     job(plan.way)
@@ -697,6 +699,8 @@ fn judge(
         .unwrap_or_default()
         .to_lowercase();
     let receipt = |said: String| Receipt {
+        next: None,
+        restore_point: None,
         said,
         memory: Value::Null,
     };
@@ -1155,6 +1159,8 @@ fn survey(
                 })
         });
     Survey {
+        before_pin: Value::Null,
+        window: None,
         candidates: known
             .into_iter()
             .map(|deployment| Candidate {
@@ -1198,6 +1204,8 @@ fn release(deployment: &Value) -> Release {
         .or_else(|| moment(deployment, "aliasAssignedAt"))
         .or_else(|| moment(deployment, "ready").filter(|_| substate == Some("PROMOTED")));
     Release {
+        also: vec![],
+        kind: TargetKind::Release,
         id: id_of(deployment).unwrap_or_default().to_owned(),
         version: text(meta, "version").map(|version| clean(version, 60)),
         sha: of_git("CommitSha").map(|sha| clean(sha, 64)),
@@ -1382,6 +1390,7 @@ fn ended_badly(
         return Progress::Partial { surfaces, failed };
     }
     Progress::Failed {
+        production: Production::Unknown,
         why: format!(
             "Vercel says the {} job failed and no domain has moved ({}). Look at the project's domains on vercel.com, then ask for a new plan.",
             job(way),

@@ -6,7 +6,7 @@
 
 use super::blocks::{self, cut};
 use rollback_domain::{
-    grammar::{self, Request, ReviewAnswer, ServiceRef, Target, Wish},
+    grammar::{self, Request, ReviewAnswer, ServiceRef, Target, verbs::Propose},
     job::Form,
     plan::PlanHash,
     rollback::Rollback,
@@ -45,7 +45,7 @@ pub enum Action {
     /// Shows whether the clicker may approve the rollback.
     Why(PlanRef),
     /// Proposes a rollback in the one environment that was chosen.
-    Propose(Wish),
+    Propose(Propose),
 }
 
 /// The rollback of a message, and the plan that the message shows.
@@ -99,14 +99,17 @@ struct Choice {
 }
 
 impl Choice {
-    fn encode(wish: &Wish) -> String {
+    fn encode(proposal: &Propose) -> String {
         let mut reason_at_most = VALUE_AT_MOST;
         loop {
             let choice = Choice {
-                service: wish.service.service.clone(),
-                environment: wish.service.environment.clone(),
-                target: wish.target.clone(),
-                because: wish.because.as_deref().map(|why| cut(why, reason_at_most)),
+                service: proposal.service.service.clone(),
+                environment: proposal.service.environment.clone(),
+                target: proposal.target.clone(),
+                because: proposal
+                    .because
+                    .as_deref()
+                    .map(|why| cut(why, reason_at_most)),
             };
             let value = serde_json::to_string(&choice).unwrap_or_default();
             if value.chars().count() <= VALUE_AT_MOST || reason_at_most == 0 {
@@ -116,9 +119,9 @@ impl Choice {
         }
     }
 
-    fn decode(value: &str) -> Result<Wish, ForgedValue> {
+    fn decode(value: &str) -> Result<Propose, ForgedValue> {
         if let Ok(choice) = serde_json::from_str::<Choice>(value) {
-            return Ok(Wish {
+            return Ok(Propose {
                 service: ServiceRef {
                     service: choice.service,
                     environment: choice.environment,
@@ -129,7 +132,7 @@ impl Choice {
         }
         // Older messages carry the text of the proposal.
         match grammar::parse(value) {
-            Ok(Request::Propose(wish)) => Ok(wish),
+            Ok(Request::Propose(proposal)) => Ok(proposal),
             Ok(_) | Err(_) => Err(ForgedValue),
         }
     }
@@ -154,9 +157,9 @@ impl Action {
             Action::Withdraw(plan) => entry("withdraw", plan),
             Action::Who(plan) => entry("who", plan),
             Action::Why(plan) => entry("why", plan),
-            Action::Propose(wish) => {
-                let environment = wish.service.environment.as_deref().unwrap_or_default();
-                (format!("{PICK}{environment}"), Choice::encode(wish))
+            Action::Propose(proposal) => {
+                let environment = proposal.service.environment.as_deref().unwrap_or_default();
+                (format!("{PICK}{environment}"), Choice::encode(proposal))
             }
         }
     }
@@ -255,7 +258,7 @@ mod tests {
     }
 
     fn proposal(because: Option<&str>) -> Action {
-        Action::Propose(Wish {
+        Action::Propose(Propose {
             service: ServiceRef {
                 service: "frontend".into(),
                 environment: Some("staging".into()),
@@ -375,9 +378,9 @@ mod tests {
         let reason = "\"".repeat(3000);
         let (id, value) = proposal(Some(&reason)).encode();
         assert!(value.chars().count() <= VALUE_AT_MOST, "{value}");
-        let Some(Ok(Action::Propose(wish))) = Action::decode(&id, &value) else {
+        let Some(Ok(Action::Propose(proposal))) = Action::decode(&id, &value) else {
             panic!("{value} is not read back");
         };
-        assert!(wish.because.unwrap().ends_with("\"…"));
+        assert!(proposal.because.unwrap().ends_with("\"…"));
     }
 }

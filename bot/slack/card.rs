@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use rollback_domain::{
     job::Form,
     plan::{Plan, Unships},
+    platform::Holds,
     policy::Confirm,
     proof::{Verdict, spell},
     refusal::list,
@@ -62,6 +63,12 @@ fn proposed(
     let unships = match &plan.unships {
         Unships::Known(releases) if releases.is_empty() => "Un-ships nothing.".into(),
         Unships::Known(releases) => format!("Un-ships {}.", releases_count(releases.len())),
+        Unships::After(moment) => {
+            format!(
+                "It removes what was written after {}.",
+                moment.strftime("%H:%M:%S UTC")
+            )
+        }
         Unships::Unknown(_) => "What it un-ships is not known.".into(),
     };
     let deed = deed(rollback);
@@ -313,6 +320,54 @@ pub fn summary(rollback: &Rollback) -> String {
     )
 }
 
+/// What was said of this very target: an outage, details, steps, manual tasks, what there is to go
+/// back to.
+fn of_this_target(plan: &Plan, now: Timestamp) -> Vec<String> {
+    let mut lines = vec![];
+    if let Some(outage) = &plan.effects.outage {
+        lines.push(format!("*Outage*  expected: {}", inline(outage, 200)));
+    }
+    if !plan.details.is_empty() {
+        lines.push(format!(
+            "*Details*  {}",
+            inline(&plan.details.join(" · "), 300)
+        ));
+    }
+    let steps: Vec<String> = plan
+        .steps
+        .iter()
+        .take(10)
+        .enumerate()
+        .map(|(n, step)| format!("{}. {}", n + 1, inline(step, 80)))
+        .collect();
+    if !steps.is_empty() {
+        let more = match plan.steps.len() {
+            n if n > 10 => format!(" and {} more", n - 10),
+            _ => String::new(),
+        };
+        lines.push(format!("*Steps*  {}{more}", steps.join(" · ")));
+    }
+    if !plan.tasks.is_empty() {
+        let tasks: Vec<String> = plan
+            .tasks
+            .iter()
+            .map(|task| {
+                let role = task.role.as_deref().unwrap_or("whoever approves");
+                format!("{} ({})", inline(&task.text, 120), inline(role, 40))
+            })
+            .collect();
+        lines.push(format!("*By hand*  {}", tasks.join(" · ")));
+    }
+    if let Some(point) = &plan.restore_point {
+        lines.push(format!(
+            "*Restore point*  {}, made {}",
+            inline(&point.what, 120),
+            moment(point.made_at, now)
+        ));
+    }
+    lines
+}
+
 /// The five facts of a plan, one line each; also what `/rollback plan` shows.
 pub fn facts(plan: &Plan, now: Timestamp) -> String {
     let mut lines = vec![];
@@ -363,6 +418,12 @@ pub fn facts(plan: &Plan, now: Timestamp) -> String {
                 named.join(", ")
             )
         }
+        Unships::After(moment) => {
+            format!(
+                "*Un-ships*  everything that was written after {}",
+                time(*moment)
+            )
+        }
         Unships::Unknown(why) => format!("*Un-ships*  unknown: {}", inline(why, 200)),
     });
     lines.push(format!(
@@ -373,6 +434,7 @@ pub fn facts(plan: &Plan, now: Timestamp) -> String {
         "*Leaves*  {}",
         inline(&plan.effects.leaves.join(" · "), 300)
     ));
+    lines.extend(of_this_target(plan, now));
     if let Some(after) = &plan.effects.after {
         lines.push(format!("*After*  {}", inline(after, 200)));
     }
@@ -525,7 +587,10 @@ fn steps(rollback: &Rollback) -> Vec<String> {
             inline(said, 120)
         ));
     }
-    let pins = rollback.plan.as_ref().is_some_and(|plan| plan.effects.pins);
+    let pins = rollback
+        .plan
+        .as_ref()
+        .is_some_and(|plan| plan.effects.holds != Holds::Not);
     if pins && times.accepted.is_some() {
         lines.push(match rollback.pin {
             Pin::On => "`[x]` pinned   automatic deploys are off (read back)".into(),
@@ -606,7 +671,27 @@ fn say(rollback: &Rollback) -> String {
             ),
             None => format!("Reading {platform} again before anything is done."),
         },
-        State::Executing { .. } => format!("Plan re-checked, unchanged. Asking {platform}."),
+        State::Executing { step, .. } => match rollback.plan.as_ref() {
+            Some(plan) if plan.steps.len() > 1 => {
+                let name = plan.steps.get(*step as usize);
+                let name = name.map_or("back to what it was", String::as_str);
+                format!(
+                    "Asking {platform} for {}.",
+                    inline(&rollback.step_label(*step, name), 200)
+                )
+            }
+            _ => format!("Plan re-checked, unchanged. Asking {platform}."),
+        },
+        State::WaitingForPeople { .. } => {
+            let said = rollback
+                .said
+                .as_deref()
+                .unwrap_or("it cannot go on by itself");
+            format!(
+                "Waiting for people: {}.",
+                inline(said, 300).trim_end_matches('.')
+            )
+        }
         State::Accepted { .. } => {
             format!("{platform} accepted the request. That is not yet served: reading back.")
         }
@@ -631,7 +716,12 @@ fn say(rollback: &Rollback) -> String {
             }
             said
         }
-        State::Failed { why } => format!(
+        State::Failed { why, .. } if rollback.asks > 1 => format!(
+            "{} {}",
+            capital(&dotted(&inline(why, 600))),
+            rollback.what_failure_left()
+        ),
+        State::Failed { why, .. } => format!(
             "{} As last read, production serves {}.",
             capital(&dotted(&inline(why, 600))),
             inline(&serves(rollback), 100)

@@ -2,7 +2,7 @@
 
 use super::{Db, jobs, micros, read, reading, timelines};
 use jiff::Timestamp;
-use rollback_domain::{rollback::Rollback, timeline::Kind};
+use rollback_domain::{incident::Kind, rollback::Rollback};
 use std::time::Duration;
 
 /// How long a job may be due before it is late.

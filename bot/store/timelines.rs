@@ -1,43 +1,25 @@
 //! Incidents and their timelines: append-only, numbered without holes.
+//!
+//! What belongs to which incident is decided in the domain; here it is loaded and stored.
 
 use super::{Db, Tx, in_tx, micros, moment, read, reading, written};
-use crate::store::rollbacks::{hold_numbers, next_id};
 use jiff::Timestamp;
-use rollback_domain::{
-    refusal::Source,
-    timeline::{Actor, Entry, Kind, TimelineEvent},
-};
+use rollback_domain::incident::{Entry, Incident, Kind, TimelineEvent};
 use sqlx::QueryBuilder;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-/// A channel that was silent for so long begins a new incident.
-const SILENCE: i64 = 12 * 3_600 * 1_000_000;
-
-const LATEST: &str =
-    "SELECT channel, id, last_at FROM (SELECT channel, id, last_at FROM incident WHERE channel = ";
+const LATEST: &str = "SELECT channel, id, opened_at, last_at FROM (SELECT channel, id, opened_at, last_at FROM incident WHERE channel = ";
 const LAST_OF_ONE: &str = " ORDER BY id DESC LIMIT 1) AS of_one";
-const OPEN: &str =
-    "INSERT INTO incident (id, channel, opened_at, last_at, last_seq) VALUES ($1, $2, $3, $3, 0)";
-
-/// The latest incident of a channel.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Latest {
-    /// Its number.
-    pub id: i64,
-    /// Whether it goes on.
-    pub ongoing: bool,
-}
 
 /// The latest incident of each of these channels that has one.
 pub async fn latest_of(
     tx: &mut Tx,
     channels: &BTreeSet<&str>,
-    now: Timestamp,
-) -> sqlx::Result<HashMap<String, Latest>> {
+) -> sqlx::Result<HashMap<String, Incident>> {
     if channels.is_empty() {
         return Ok(HashMap::new());
     }
-    let rows: Vec<(String, i64, i64)> = in_tx!(tx, c => {
+    let rows: Vec<(String, i64, i64, i64)> = in_tx!(tx, c => {
         let mut query = QueryBuilder::new("");
         for (n, channel) in channels.iter().enumerate() {
             if n > 0 {
@@ -49,41 +31,29 @@ pub async fn latest_of(
     })?;
     Ok(rows
         .into_iter()
-        .map(|(channel, id, last_at)| {
-            let ongoing = micros(now) - last_at < SILENCE;
-            (channel, Latest { id, ongoing })
+        .map(|(channel, id, opened_at, last_at)| {
+            let incident = Incident {
+                id,
+                channel: channel.clone(),
+                opened_at: moment(opened_at),
+                last_at: moment(last_at),
+            };
+            (channel, incident)
         })
         .collect())
 }
 
-/// The channel's incident; opened, with its first entry, if there is none or it was long silent.
-pub async fn incident_of(tx: &mut Tx, channel: &str, now: Timestamp) -> sqlx::Result<i64> {
-    let channels = BTreeSet::from([channel]);
-    let ongoing = |latest: HashMap<String, Latest>| {
-        let latest = latest.get(channel).filter(|latest| latest.ongoing);
-        latest.map(|latest| latest.id)
-    };
-    if let Some(id) = ongoing(latest_of(tx, &channels, now).await?) {
-        return Ok(id);
-    }
-    hold_numbers(tx).await?;
-    // The counter's row is ours now: whoever had it before may have opened one just now. Only then
-    // is a number taken, or it would be missing.
-    if let Some(id) = ongoing(latest_of(tx, &channels, now).await?) {
-        return Ok(id);
-    }
-    let id = next_id(tx, "incident").await?;
-    in_tx!(tx, c => sqlx::query(OPEN).bind(id).bind(channel).bind(micros(now)).execute(c).await.map(drop))?;
-    let opened = TimelineEvent {
-        at: now,
-        who: Actor::Bot,
-        source: Source::Bot,
-        kind: Kind::IncidentOpened,
-        text: format!("opened INC-{id} in this channel"),
-        rollback: None,
-    };
-    append(tx, &[(id, opened)], now).await?;
-    Ok(id)
+const OPEN: &str =
+    "INSERT INTO incident (id, channel, opened_at, last_at, last_seq) VALUES ($1, $2, $3, $4, 0)";
+
+/// Stores a new incident, which has no entries yet.
+pub async fn open(tx: &mut Tx, incident: &Incident) -> sqlx::Result<()> {
+    in_tx!(tx, c => sqlx::query(OPEN)
+        .bind(incident.id)
+        .bind(&incident.channel)
+        .bind(micros(incident.opened_at))
+        .bind(micros(incident.last_at))
+        .execute(c).await.map(drop))
 }
 
 const COUNT: &str = "SELECT count(*) FROM timeline WHERE kind = $1 AND at > $2 AND at <= $3";

@@ -167,7 +167,7 @@ fn config(database: &str) -> Config {
             .map(|(_, value)| value.to_owned()),
     };
     let read = |_: &std::path::Path| Err(io::Error::other("there is no file"));
-    Config::parse(SETTINGS, &env, &read, RESERVED).unwrap_or_else(|mistakes| panic!("{mistakes}"))
+    Config::parse(SETTINGS, &env, &read, &RESERVED).unwrap_or_else(|mistakes| panic!("{mistakes}"))
 }
 
 #[tokio::test]

@@ -19,13 +19,14 @@ use crate::{
 };
 use rollback_domain::{
     authority::{self, Case, Found, Roster},
+    incident::{Actor, Kind, TimelineEvent},
     job::{Job, ServiceAction},
     people::{Membership, Person},
+    platform::ProviderError,
     refusal::{Refusal, Source, sentence},
-    release::{Pin, ProviderError},
+    release::Pin,
     risk::Risk,
     rollback::{Command, Freeze, Message, Rollback},
-    timeline::{Actor, Kind, TimelineEvent},
 };
 
 /// Lets a person act on a rollback.

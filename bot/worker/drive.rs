@@ -24,14 +24,15 @@ use crate::{
 use rollback_domain::{
     authority::Roster,
     history::History,
+    incident::{Actor, Kind, TimelineEvent},
     job::Job,
     people::Membership,
     plan::{Basis, Plan},
+    platform::{Production, Progress, ProviderError, Receipt},
     policy::Policy,
     refusal::{Refusal, Source},
-    release::{Pin, Progress, ProviderError, Receipt, Surface, Survey},
+    release::{Pin, Surface, Survey},
     rollback::{Command, Message, Rollback, State},
-    timeline::{Actor, Kind, TimelineEvent},
 };
 use std::{
     sync::Arc,
@@ -496,7 +497,17 @@ impl Drive<'_> {
                     };
                     effects.jobs.push((survey, self.app.engine.clock.now()));
                 }
-                self.put_with(Command::Observed { progress }, effects).await
+                // Only manual tasks ask for people.
+                let roster = match &progress {
+                    Progress::PeopleNeeded { .. } => Box::new(self.known().await?),
+                    Progress::Serving { .. }
+                    | Progress::StepReady { .. }
+                    | Progress::Partial { .. }
+                    | Progress::Failed { .. }
+                    | Progress::NotAsked { .. } => Box::default(),
+                };
+                self.put_with(Command::Observed { progress, roster }, effects)
+                    .await
             }
             Err(ProviderError::Busy { why, retry_after }) => self.again(why, retry_after).await,
             Err(error) => self.again(error.to_string(), None).await,
@@ -505,13 +516,15 @@ impl Drive<'_> {
 
     /// Whether the platform is done and production is another one than before.
     fn has_moved(&self, progress: &Progress) -> bool {
-        let to = self.rollback.plan.as_ref().map(|plan| plan.to.id.as_str());
         match progress {
-            Progress::Serving { surfaces, .. } => {
-                surfaces.iter().all(|surface| surface.live.as_deref() == to)
-            }
+            Progress::Serving { surfaces, .. } => surfaces
+                .iter()
+                .all(|surface| self.rollback.is_on_target(surface)),
             Progress::Partial { .. } => true,
-            Progress::Failed { .. } | Progress::NotAsked { .. } => false,
+            Progress::Failed { production, .. } => *production == Production::Changed,
+            Progress::StepReady { .. }
+            | Progress::PeopleNeeded { .. }
+            | Progress::NotAsked { .. } => false,
         }
     }
 

@@ -12,8 +12,8 @@ use minijinja::{
     value::{Enumerator, Object, ObjectRepr, Serde},
 };
 use rollback_domain::{
+    incident::{Actor, Entry},
     job::Format,
-    timeline::{Actor, Entry},
 };
 use serde::{
     Serialize, Serializer,

@@ -14,6 +14,7 @@ mod modal;
 mod page;
 mod say;
 mod show;
+mod take_pin_back;
 
 use crate::{
     App,
@@ -212,6 +213,7 @@ async fn perform(app: &App, lease: &Lease) -> Result<(), Error> {
         Job::ServiceAction { .. } => act::service_action(app, lease).await,
         Job::BreakGlassMessage { rollback } => break_glass::message(app, lease, *rollback).await,
         Job::RequestReview { rollback } => break_glass::review(app, lease, *rollback).await,
+        Job::TakePinBack { rollback } => take_pin_back::take_pin_back(app, lease, *rollback).await,
         Job::Page { rollback, page } => page::page(app, lease, *rollback, page).await,
         Job::RefreshRoster { source } => show::roster(app, lease, source).await,
         Job::Card { rollback } => say::card(app, lease, *rollback).await,

@@ -12,10 +12,10 @@ use crate::{
     },
 };
 use rollback_domain::{
+    incident::{Actor, Kind, TimelineEvent},
     job::Job,
     refusal::Source,
     rollback::{Message, Page, Rollback},
-    timeline::{Actor, Kind, TimelineEvent},
 };
 use serde_json::json;
 use std::time::Duration;

@@ -20,11 +20,11 @@ use crate::{
     telemetry,
 };
 use rollback_domain::{
+    incident::{Actor, Kind, TimelineEvent},
     job::{Format, Job},
     people::{Membership, Person},
     refusal::{Refusal, Source},
     rollback::{Message, Rollback, State},
-    timeline::{Actor, Kind, TimelineEvent},
 };
 use std::time::Duration;
 

@@ -24,8 +24,9 @@ use rollback_domain::{
     job::{Job, Query},
     people::{Membership, Person},
     plan::{Basis, Plan},
+    platform::ProviderError,
     refusal::{Refusal, Source, sentence},
-    release::{ProviderError, Survey},
+    release::Survey,
     rollback::State,
 };
 use std::time::Duration;

@@ -183,7 +183,7 @@ impl Caller {
 
     /// Runs a request, and waits for what comes of it.
     pub async fn run(&self, app: &App, request: Request) -> Result<Reply, Problem> {
-        let verb = request.verb();
+        let verb = request.verb().name();
         let answer = bot::run(app, &self.context, request).await;
         self.reply(app, verb, answer).await
     }

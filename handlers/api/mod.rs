@@ -35,11 +35,12 @@ use caller::{Caller, done};
 use description::{ActHeaders, ActResponses, Problems};
 use rollback_domain::{
     grammar::{
-        Request, Target, Verb, Wish,
+        Request, Target, Verb,
         fields::{about_field, reason_field, rollback_field, service_field, target_field},
+        verbs::{Deny, Propose, Stop},
     },
+    incident::Entry as Recorded,
     rollback::Confirmed,
-    timeline::Entry as Recorded,
 };
 use serde::de::DeserializeOwned;
 use std::{collections::BTreeMap, time::Instant};
@@ -75,7 +76,7 @@ impl Endpoint {
 pub async fn propose(State(app): State<App>, headers: HeaderMap, body: Body) -> Response {
     let endpoint = Endpoint::acts("propose");
     let run = async |caller: &Caller, body: ProposeRequest| {
-        let wish = Wish {
+        let proposal = Propose {
             service: service_field(&body.service)?,
             target: match &body.to {
                 Some(to) => target_field(to)?,
@@ -83,7 +84,7 @@ pub async fn propose(State(app): State<App>, headers: HeaderMap, body: Body) -> 
             },
             because: reason(body.because)?,
         };
-        caller.run(&app, Request::Propose(wish)).await
+        caller.run(&app, Request::Propose(proposal)).await
     };
     answered(&app, endpoint, headers, body, run).await
 }
@@ -142,7 +143,8 @@ pub async fn deny(State(app): State<App>, headers: HeaderMap, body: Body) -> Res
     let run = async |caller: &Caller, body: EndRequest| {
         let rollback = rollback_field(Verb::Deny, &body.rollback)?;
         let because = reason(body.because)?;
-        caller.run(&app, Request::Deny { rollback, because }).await
+        let deny = Deny { rollback, because };
+        caller.run(&app, Request::Deny(deny)).await
     };
     answered(&app, endpoint, headers, body, run).await
 }
@@ -157,7 +159,8 @@ pub async fn stop(State(app): State<App>, headers: HeaderMap, body: Body) -> Res
     let run = async |caller: &Caller, body: EndRequest| {
         let rollback = rollback_field(Verb::Stop, &body.rollback)?;
         let because = reason(body.because)?;
-        caller.run(&app, Request::Stop { rollback, because }).await
+        let stop = Stop { rollback, because };
+        caller.run(&app, Request::Stop(stop)).await
     };
     answered(&app, endpoint, headers, body, run).await
 }

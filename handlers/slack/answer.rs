@@ -12,7 +12,7 @@ use axum::{
     http::{HeaderValue, StatusCode, header::CONTENT_TYPE},
     response::{IntoResponse, Response},
 };
-use rollback_domain::{grammar::Wish, refusal::Refusal};
+use rollback_domain::{grammar::verbs::Propose, refusal::Refusal};
 use serde_json::json;
 
 /// How many environments there are buttons for: a row holds no more.
@@ -61,7 +61,7 @@ fn encode(visible_to: &str, words: &Words) -> String {
 }
 
 /// Which environment is meant: a button proposes there, and only there.
-fn choice(refusal: &Refusal, proposals: &[Wish]) -> Words {
+fn choice(refusal: &Refusal, proposals: &[Propose]) -> Words {
     let sentence = refusal.say(&Mrkdwn);
     let buttons = proposals
         .iter()

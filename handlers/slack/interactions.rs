@@ -28,7 +28,10 @@ use axum::{
 };
 use jiff::Timestamp;
 use rollback_domain::{
-    grammar::Request,
+    grammar::{
+        About, Request,
+        verbs::{Undo, Who, Why},
+    },
     job::Form,
     people::Person,
     refusal::Source,
@@ -253,16 +256,19 @@ async fn perform(
         Action::Open(form, plan) => return open(app, context, form, plan, clicked.at).await,
         Action::Undo(PlanRef { rollback, .. }) => {
             let because = None;
-            return request(app, context, Request::Undo { rollback, because }).await;
+            let undo = Undo { rollback, because };
+            return request(app, context, Request::Undo(undo)).await;
         }
         Action::Who(PlanRef { rollback, .. }) => {
-            let about = rollback_domain::grammar::About::Rollback(rollback);
-            return request(app, context, Request::Who(about)).await;
+            let about = About::Rollback(rollback);
+            return request(app, context, Request::Who(Who { about })).await;
         }
         Action::Why(PlanRef { rollback, .. }) => {
-            return request(app, context, Request::Why { rollback }).await;
+            return request(app, context, Request::Why(Why { rollback })).await;
         }
-        Action::Propose(wish) => return request(app, context, Request::Propose(wish)).await,
+        Action::Propose(proposal) => {
+            return request(app, context, Request::Propose(proposal)).await;
+        }
     };
     queue::act(app, context, plan.rollback, act, clicked.message).await
 }

@@ -27,7 +27,7 @@ async fn run_text(
     telemetry::record_key(&context.key);
     match grammar::parse(text) {
         Ok(request) => {
-            let verb = request.verb();
+            let verb = request.verb().name();
             let answer = bot::run(app, context, request).await;
             (verb, answer.status(), answer)
         }

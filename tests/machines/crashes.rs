@@ -7,8 +7,8 @@
 use crate::process::{CHANNEL, On, Record, SERVICES, STARTS_WITHIN, Start, World, until};
 use rollback_bot::{crash::Point, store::messages};
 use rollback_domain::{
+    incident::Kind,
     rollback::{Rollback, State},
-    timeline::Kind,
 };
 use rollback_simulation::Slack;
 use std::{

@@ -15,7 +15,7 @@ use rollback_bot::{
     clock::Clock,
     store::{Db, jobs, rollbacks, timelines},
 };
-use rollback_domain::{rollback::Rollback, timeline::Entry};
+use rollback_domain::{incident::Entry, rollback::Rollback};
 use rollback_simulation::{Options, Person, Slack};
 use rustix::process::{Pid, Signal, kill_process};
 use sqlx::{

@@ -138,7 +138,7 @@ impl Scene {
     async fn told(&self, text: &str) -> usize {
         let entries = self.record.timeline().await;
         let tells =
-            |text: &str, entry: &rollback_domain::timeline::Entry| entry.event.text.contains(text);
+            |text: &str, entry: &rollback_domain::incident::Entry| entry.event.text.contains(text);
         entries.iter().filter(|entry| tells(text, entry)).count()
     }
 

@@ -204,7 +204,7 @@ api_url = "{slack}"
             _ => None,
         };
         let read = |path: &std::path::Path| std::fs::read_to_string(path);
-        Config::parse(&self.settings, &env, &read, RESERVED)
+        Config::parse(&self.settings, &env, &read, &RESERVED)
             .unwrap_or_else(|mistakes| panic!("{mistakes}"))
     }
 

@@ -1179,8 +1179,9 @@ mod promises {
         grammar::Target,
         people::Person,
         plan::{Aim, Plan},
+        platform::{Progress, ProviderError, Receipt},
         refusal::Source,
-        release::{Pin as Held, Progress, ProviderError, Receipt, Way},
+        release::{Pin as Held, Way},
         rollback::{Proposal, Rollback},
     };
     use std::time::Duration;
@@ -1219,6 +1220,7 @@ mod promises {
         let survey = platform.survey().await.unwrap();
         let now = "2026-03-01T02:42:00Z".parse().unwrap();
         let aim = Aim {
+            part: None,
             target: Target::Named(to.into()),
             utc_offset: 0,
             undoes,
@@ -1365,7 +1367,7 @@ mod promises {
         let rollback = planned(&platform, "v212").await;
         platform.roll_back(&rollback).await.unwrap();
         match platform.observe(&rollback).await.unwrap() {
-            Progress::Failed { why } => assert!(why.contains("a.example.com"), "{why}"),
+            Progress::Failed { why, .. } => assert!(why.contains("a.example.com"), "{why}"),
             other => panic!("{other:?}"),
         }
         vercel.skip_jobs();
@@ -1467,7 +1469,9 @@ mod promises {
         vercel.skip_jobs();
         platform.roll_back(&undo).await.unwrap();
         match platform.observe(&undo).await.unwrap() {
-            Progress::Failed { why } => assert!(why.contains("skipped the promote job"), "{why}"),
+            Progress::Failed { why, .. } => {
+                assert!(why.contains("skipped the promote job"), "{why}")
+            }
             other => panic!("{other:?}"),
         }
         assert_eq!(vercel.violations(), Vec::<String>::new());

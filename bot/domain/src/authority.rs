@@ -1,7 +1,7 @@
 //! Who may say yes, and why: people, roles, rule and plan in, a verdict with its reasons out.
 //!
 //! Nothing is asked here. What Slack, PagerDuty and the configuration say comes in as a
-//! [`Roster`] and a [`Standing`], each fact with where it came from and how old it is. What is not
+//! [`Roster`] and a [`Membership`], each fact with where it came from and how old it is. What is not
 //! known is neither yes nor no ([`Truth`]): it never lets anybody approve.
 //!
 //! The card's *Needs* line, `who`, `why` and every refusal about authority are printed from here.

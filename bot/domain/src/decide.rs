@@ -13,37 +13,40 @@
 
 mod acts;
 mod running;
+mod steps;
 mod waiting;
 
 use crate::{
     authority::{Case, Roster, Truth},
     grammar::ReviewAnswer,
+    incident::{Actor, Kind, TimelineEvent},
     people::{Membership, Person},
     plan::{Aim, Plan, PlanHash},
-    policy::{EscalationStep, Policy},
+    platform::{
+        Holds, NextStep, Production, Progress, ProviderError, Receipt, SignOff, Task, Timing,
+    },
+    policy::{EscalationStep, Policy, Rule},
     proof::{Round, spell},
     refusal::{Refusal, Source, list},
-    release::{Pin, Progress, ProviderError, Receipt, Release, Surface, Survey},
+    release::{Pin, Release, Surface, Survey},
     risk::Risk,
     rollback::{
-        Act, Approval, Asked, BreakGlass, Command, Confirmed, Decision, Freeze, Message, Notice,
-        Objection, Page, Proposal, Review, Rollback, State,
+        Act, Approval, Asked, BreakGlass, Command, Confirmed, Decision, Freeze, Hold, Message,
+        Notice, Objection, Page, Proposal, Review, Rollback, State,
     },
-    timeline::{Actor, Kind, TimelineEvent},
 };
 use jiff::Timestamp;
 use std::time::Duration;
 
 /// How often something that got no answer is read back at most.
 const READ_BACK_AT_MOST: Duration = Duration::from_secs(60);
-/// How long the platform may take from accepting to serving before that is said to be too long.
-pub const SERVE_WITHIN: Duration = Duration::from_secs(15 * 60);
 /// How long a card may take to appear before somebody is asked to look at it.
 const CARD_FIRST: Duration = Duration::from_secs(5);
 /// How many objections one card takes.
 const OBJECTIONS_AT_MOST: usize = 20;
-/// How long a request may leave no trace before it counts as never received.
-const TRACE_WITHIN: Duration = Duration::from_secs(60);
+/// How often a platform is asked for a step of one rollback at most, however often its provider
+/// says that the next one is safe.
+const ASKS_AT_MOST: u32 = 60;
 
 /// What `command` does to `rollback` at `now`, or why it does nothing.
 pub fn decide(
@@ -88,6 +91,9 @@ pub fn decide(
                 } => next.break_glass(who, hash, because, promised, policy)?,
                 Act::Review { answer, because } => next.review(who, answer, because, policy)?,
                 Act::Resolve { done, because } => next.resolve(who, done, because, policy)?,
+                Act::SignOff { task, done, note } => {
+                    next.sign_off(who, &task, done, note, policy)?;
+                }
                 Act::Deny { because } => next.deny(who, because, policy)?,
                 Act::Stop { because } => next.stop(who, because, policy)?,
                 Act::Retarget { hash, to } => next.retarget(who, hash, to, reply_to)?,
@@ -119,9 +125,10 @@ pub fn decide(
             roster,
         } => next.rechecked(*survey, plan, &roster, policy)?,
         Command::RecheckFailed { why } => next.recheck_failed(why, policy)?,
+        Command::PinAnswered { answer } => next.pin_answered(answer, policy)?,
         Command::Answered { answer } => next.answered(answer, policy)?,
         Command::LostTrack => next.lost_track()?,
-        Command::Observed { progress } => next.observed(progress, policy)?,
+        Command::Observed { progress, roster } => next.observed(progress, &roster, policy)?,
         Command::Probed { round, seen } => next.probed(round, seen, policy)?,
         Command::Close { replaced_by } => next.close(replaced_by)?,
     }
@@ -221,7 +228,7 @@ impl Draft {
         }
     }
 
-    /// Says something where everybody sees it; [`Spoken::whom`] stands in `text` for `people`.
+    /// Says something where everybody sees it; [`Message::whom`] stands in `text` for `people`.
     fn post(&mut self, text: String, people: Vec<String>, in_thread: bool, key: &str) {
         self.notices.push(Notice::Post {
             message: Message::Naming(text, people),
@@ -312,6 +319,7 @@ impl Draft {
                 target,
                 utc_offset: rollback.aim.utc_offset,
                 undoes: rollback.aim.undoes,
+                part: rollback.aim.part.clone(),
             },
             // The wish came that way; whoever has it is believed that way.
             source: match rollback.out_of_band {
@@ -371,6 +379,30 @@ impl Draft {
         // A glass that was broken for nothing needs no review.
         if self.rollback.times.asked.is_none() {
             self.void_break_glass("Nothing was run.");
+        }
+        // What was not run, and what failed with production as it was, needs no pin.
+        let unchanged = match &state {
+            State::Failed { production, .. } => *production == Production::AsBefore,
+            State::Resolved { done, .. } => !done,
+            State::Denied { .. }
+            | State::Cancelled { .. }
+            | State::Expired { .. }
+            | State::Superseded { .. }
+            | State::Blocked { .. } => true,
+            State::Closed
+            | State::Partial { .. }
+            | State::Planning
+            | State::Proposed { .. }
+            | State::Approved { .. }
+            | State::Executing { .. }
+            | State::WaitingForPeople { .. }
+            | State::Accepted { .. }
+            | State::Serving { .. }
+            | State::Unknown { .. }
+            | State::Watching { .. } => false,
+        };
+        if unchanged {
+            self.take_pin_back();
         }
         self.transition_to(state);
         self.drive_at = None;

@@ -2,7 +2,7 @@
 //! direction was changed.
 
 use crate::{
-    release::Way,
+    release::{Release, Way},
     rollback::{Rollback, State},
 };
 use jiff::Timestamp;
@@ -20,6 +20,8 @@ pub struct Past {
     pub way: Way,
     /// The id of the release it left.
     pub left: Option<String>,
+    /// The id of the release it went to.
+    pub to: String,
     /// When the platform was asked.
     pub at: Timestamp,
 }
@@ -36,6 +38,7 @@ impl Past {
                 State::Failed { .. } | State::Resolved { done: false, .. } => None,
                 _ => plan.from.as_ref().map(|from| from.id.clone()),
             },
+            to: plan.to.id.clone(),
             at: rollback.times.asked?,
         })
     }
@@ -51,6 +54,13 @@ impl History {
         self.0
             .iter()
             .find(|past| past.way == Way::Back && past.left.as_deref() == Some(release))
+    }
+
+    /// The id of the release that the latest rollback to `live` has left behind, if that is the
+    /// rollback after which it is live.
+    pub fn left_for(&self, live: &Release) -> Option<&str> {
+        let latest = self.0.first().filter(|past| past.way == Way::Back)?;
+        latest.left.as_deref().filter(|_| live.is(&latest.to))
     }
 
     /// The recent rollbacks, oldest first, if going `way` now would be a second change of
@@ -80,6 +90,7 @@ mod tests {
             id,
             way,
             left: Some(format!("v{id}")),
+            to: "v1".into(),
             at: Timestamp::from_second(minute * 60).unwrap_or_default(),
         }
     }

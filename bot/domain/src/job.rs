@@ -61,6 +61,8 @@ pub enum Job {
     /// Ask for the review of a broken glass, until it is answered.
     #[serde(rename = "review")]
     RequestReview { rollback: u64 },
+    /// Let automatic deploys go live again that were held off for a rollback which changed nothing.
+    TakePinBack { rollback: u64 },
     /// Page somebody.
     Page { rollback: u64, page: Page },
     /// Read who is in a source of roles, for the cards.
@@ -229,6 +231,7 @@ impl Job {
             Job::ServiceAction { .. } => "tend",
             Job::BreakGlassMessage { .. } => "glass",
             Job::RequestReview { .. } => "review",
+            Job::TakePinBack { .. } => "take_pin_back",
             Job::Page { .. } => "page",
             Job::RefreshRoster { .. } => "roster",
             Job::RefreshMemberships => "standings",
@@ -236,7 +239,7 @@ impl Job {
     }
 
     /// Every kind that this version can do; others are left to newer replicas.
-    pub const KINDS: [&'static str; 18] = [
+    pub const KINDS: [&'static str; 19] = [
         "drive",
         "act",
         "card",
@@ -251,6 +254,7 @@ impl Job {
         "tend",
         "glass",
         "review",
+        "take_pin_back",
         "page",
         "roster",
         "late",
@@ -264,6 +268,7 @@ impl Job {
             | Job::Card { rollback }
             | Job::AnnounceOutcome { rollback }
             | Job::BreakGlassMessage { rollback }
+            | Job::TakePinBack { rollback }
             | Job::RequestReview { rollback } => format!("RB-{rollback}"),
             Job::Page { page, .. } => match page {
                 Page::Trigger { key, .. } => format!("trigger:{key}"),

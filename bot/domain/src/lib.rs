@@ -6,6 +6,7 @@
 
 pub mod grammar;
 
+pub mod platform;
 pub mod release;
 
 pub mod history;
@@ -22,7 +23,7 @@ pub mod decide;
 
 pub mod proof;
 
-pub mod timeline;
+pub mod incident;
 
 pub mod job;
 

@@ -1,8 +1,8 @@
 //! What has been proven from outside: which version answers, and whether it works.
 
 use crate::{
+    incident::Kind,
     release::{Release, Way},
-    timeline::Kind,
 };
 use serde::{Deserialize, Serialize};
 use std::time::Duration;

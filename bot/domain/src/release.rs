@@ -1,14 +1,43 @@
-//! What a platform can serve, what it serves now, and what it says when asked.
+//! What a platform can serve, and what it serves now.
 
-use crate::risk::Risk;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-/// Something a platform can serve: a deployment, a release directory, an image digest.
+/// What kind of thing a target is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TargetKind {
+    /// A release: a deployment, a release directory, an image.
+    #[default]
+    Release,
+    /// A moment in a [`RecoveryWindow`]; its id is the moment in RFC 3339.
+    Moment,
+    /// An earlier value of a setting or a flag.
+    Setting,
+    /// A version of a schema.
+    Schema,
+}
+
+impl TargetKind {
+    fn is_release(&self) -> bool {
+        *self == TargetKind::Release
+    }
+}
+
+/// Something a platform can serve: a deployment, a release directory, an image digest; or what
+/// else production can be taken to ([`TargetKind`]).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Release {
-    /// The platform's own id: what is asked for, and what approvals are bound to.
+    /// The platform's own id: what is asked for, and what approvals are bound to. It names the
+    /// content and not an event: where a platform makes a copy of a release in order to serve it
+    /// again, the copy's id is in `also`.
     pub id: String,
+    /// The ids of its copies on the platform.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub also: Vec<String>,
+    /// What kind of target it is.
+    #[serde(default, skip_serializing_if = "TargetKind::is_release")]
+    pub kind: TargetKind,
     /// A name people gave it, for example `v212`.
     pub version: Option<String>,
     /// The commit it was built from.
@@ -28,6 +57,8 @@ impl Release {
     pub fn unknown(id: impl Into<String>) -> Self {
         Self {
             id: id.into(),
+            also: vec![],
+            kind: TargetKind::Release,
             version: None,
             sha: None,
             created_at: None,
@@ -46,10 +77,16 @@ impl Release {
         }
     }
 
-    /// Whether `name` is one of its own names: id, version, or a sha of at least seven digits.
+    /// Whether a platform that names `id` means this release: it, or a copy of it.
+    pub fn is(&self, id: &str) -> bool {
+        self.id == id || self.also.iter().any(|copy| copy == id)
+    }
+
+    /// Whether `name` is one of its own names: id, the id of a copy, version, or a sha of at least
+    /// seven digits.
     pub fn is_called(&self, name: &str) -> bool {
         let name = name.trim();
-        self.id == name
+        self.is(name)
             || self
                 .version
                 .as_deref()
@@ -125,6 +162,22 @@ pub enum Pin {
     Unknown,
 }
 
+/// The time to any moment of which a platform can restore.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RecoveryWindow {
+    /// The earliest moment.
+    pub from: Timestamp,
+    /// The latest moment.
+    pub to: Timestamp,
+}
+
+impl RecoveryWindow {
+    /// Whether `moment` can be restored to.
+    pub fn has(&self, moment: Timestamp) -> bool {
+        self.from <= moment && moment <= self.to
+    }
+}
+
 /// Everything a provider read from its platform to make a plan.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Survey {
@@ -136,6 +189,13 @@ pub struct Survey {
     pub pin: Pin,
     /// Something that is under way on the platform right now, as a clause.
     pub in_flight: Option<String>,
+    /// The time to any moment of which production can be taken, where the platform has that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub window: Option<RecoveryWindow>,
+    /// How automatic deploys are set now: what [`Holds::OnRequest`](crate::platform::Holds) has to
+    /// put back when they are let go live again. Null where nothing has to be remembered.
+    #[serde(default, skip_serializing_if = "serde_json::Value::is_null")]
+    pub before_pin: serde_json::Value,
     /// What the provider wants to find again in the stored rollback (for example its last job).
     #[serde(default)]
     pub memory: serde_json::Value,
@@ -146,106 +206,26 @@ impl Survey {
     pub fn release(&self, id: &str) -> Release {
         self.candidates
             .iter()
-            .find(|candidate| candidate.release.id == id)
+            .find(|candidate| candidate.release.is(id))
             .map(|candidate| candidate.release.clone())
             .unwrap_or_else(|| Release::unknown(id))
     }
 
-    /// The release that most surfaces serve; the first named one on a tie.
+    /// The release that most surfaces serve; the first named one on a tie. Copies of a release
+    /// count as that release.
     pub fn live(&self) -> Option<Release> {
-        let mut best: Option<(&str, usize)> = None;
-        for surface in &self.surfaces {
-            let Some(id) = surface.live.as_deref() else {
-                continue;
-            };
-            let n = self
-                .surfaces
-                .iter()
-                .filter(|other| other.live.as_deref() == Some(id))
-                .count();
+        let served: Vec<Release> = self
+            .surfaces
+            .iter()
+            .filter_map(|surface| Some(self.release(surface.live.as_deref()?)))
+            .collect();
+        let mut best: Option<(&Release, usize)> = None;
+        for release in &served {
+            let n = served.iter().filter(|other| other.id == release.id).count();
             if best.is_none_or(|(_, most)| n > most) {
-                best = Some((id, n));
+                best = Some((release, n));
             }
         }
-        best.map(|(id, _)| self.release(id))
+        best.map(|(release, _)| release.clone())
     }
-}
-
-/// What a provider does to production, said before it is asked: facts of the platform, no network.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Effects {
-    /// The platform's name for people: `Vercel`.
-    pub platform: String,
-    /// What comes back with the target.
-    pub restores: Vec<String>,
-    /// What stays as it is today.
-    pub leaves: Vec<String>,
-    /// What is different afterwards, for example that automatic deploys stay off.
-    pub after: Option<String>,
-    /// Whether going there holds automatic deploys off by itself.
-    pub pins: bool,
-    /// Whether it can be undone by going forward again; a data restore can not.
-    pub undoable: bool,
-    /// How much an ordinary rollback can break here.
-    pub class: Risk,
-}
-
-/// What the platform answered when it was asked to serve another release.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Receipt {
-    /// What it said, as a clause for the record: "job accepted".
-    pub said: String,
-    /// What the provider wants to find again when it reads back: a job id, a new deployment id.
-    #[serde(default)]
-    pub memory: serde_json::Value,
-}
-
-/// Where a rollback that was asked for stands on the platform.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Progress {
-    /// The platform is at it: how many of its surfaces serve the target.
-    Serving {
-        /// The surfaces as they are.
-        surfaces: Vec<Surface>,
-        /// Whether automatic deploys are held off.
-        pin: Pin,
-        /// What the platform calls this stage, as a clause.
-        said: String,
-    },
-    /// The platform has ended with some surfaces not moved; their names.
-    Partial {
-        /// The surfaces as they are.
-        surfaces: Vec<Surface>,
-        /// The ones it could not move.
-        failed: Vec<String>,
-    },
-    /// The platform has ended and says that it did not work.
-    Failed {
-        /// What it said.
-        why: String,
-    },
-    /// The platform shows no trace of the request: production is where it was.
-    NotAsked {
-        /// What was read instead.
-        why: String,
-    },
-}
-
-/// Why a provider could not do what was asked, and what may be done about it.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
-pub enum ProviderError {
-    /// The platform said no, and will say no again: a sentence with the next step.
-    #[error("{0}")]
-    Refused(String),
-    /// Certainly nothing was done; it may be asked again, after so many milliseconds if it said so.
-    #[error("{why}")]
-    Busy {
-        /// What happened.
-        why: String,
-        /// What the platform wants us to wait, in milliseconds.
-        retry_after: Option<u64>,
-    },
-    /// It is not known whether the request arrived: never ask again, read back.
-    #[error("{0}")]
-    Unanswered(String),
 }

@@ -61,6 +61,15 @@ pub enum Caution {
         /// When that was asked for.
         at: Timestamp,
     },
+    /// The platform's own warning about this target.
+    Platform {
+        /// Its stable name, in `snake_case`: "secrets_changed".
+        name: String,
+        /// What it says, as a clause: "secrets were changed since".
+        text: String,
+        /// The class it gives the plan.
+        class: Risk,
+    },
     /// The configuration says that rollbacks of this service are never ordinary.
     Marked {
         /// The class it gives them.
@@ -70,12 +79,13 @@ pub enum Caution {
 
 impl Caution {
     /// Its stable name: what a tick is bound to, and what the plan's hash covers.
-    pub fn name(&self) -> &'static str {
+    pub fn name(&self) -> &str {
         match self {
             Caution::NeverServed => "never_served",
             Caution::LiveUnknown => "live_unknown",
             Caution::Old { .. } => "old",
             Caution::OnceBad { .. } => "once_bad",
+            Caution::Platform { name, .. } => name,
             Caution::Marked { .. } => "marked",
         }
     }
@@ -93,6 +103,7 @@ impl Caution {
                 "{target} was left behind by RB-{rollback} at {}",
                 at.strftime("%Y-%m-%d %H:%M UTC")
             ),
+            Caution::Platform { text, .. } => text.clone(),
             Caution::Marked { class } => {
                 format!("rollbacks of this service are marked as {class} in the configuration")
             }
@@ -141,7 +152,7 @@ impl RiskRules {
                 Caution::LiveUnknown => self.live_unknown,
                 Caution::Old { .. } => self.old,
                 Caution::OnceBad { .. } => self.once_bad,
-                Caution::Marked { class } => *class,
+                Caution::Platform { class, .. } | Caution::Marked { class } => *class,
             })
             .fold(ordinary, Risk::max)
     }

@@ -5,14 +5,15 @@
 use crate::{
     authority::{Case, Roster},
     grammar::ReviewAnswer,
+    incident::{Actor, Kind, TimelineEvent},
     people::{Membership, Person},
     plan::{Aim, Plan, PlanHash},
+    platform::{Order, Production, Progress, ProviderError, Receipt, RestorePoint, Task, Undone},
     policy::{Confirm, Policy, Rule},
     proof::{Proof, Round},
     refusal::{Refusal, Source},
-    release::{Pin, Progress, ProviderError, Receipt, Release, Surface, Survey},
+    release::{Pin, Release, Surface, Survey},
     risk::Risk,
-    timeline::{Actor, Kind, TimelineEvent},
 };
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -79,6 +80,24 @@ pub struct Rollback {
     pub said: Option<String>,
     /// What the provider wants to find again.
     pub memory: serde_json::Value,
+    /// The step that the platform was asked for last, from 0.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub step: u32,
+    /// How often it was asked for a step.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub asks: u32,
+    /// When it was asked last, or when people had done what it waited for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asked_last: Option<Timestamp>,
+    /// What there is to go back to, once something was kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub restore_point: Option<RestorePoint>,
+    /// What people do by hand for it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tasks: Vec<Task>,
+    /// That automatic deploys are held off for it by a call of ours.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hold: Option<Hold>,
     /// What has been proven from outside.
     pub proof: Proof,
     /// The card it replaced, and the one that replaced it.
@@ -87,6 +106,20 @@ pub struct Rollback {
     pub target_time: Option<Duration>,
     /// How to answer the requester alone, while Slack allows it (30 minutes).
     pub reply_to: Option<String>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde wants it so")]
+fn is_zero(n: &u32) -> bool {
+    *n == 0
+}
+
+/// Automatic deploys that are held off by a call of ours, stored before the call is made.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hold {
+    /// How they were set before: what is put back.
+    pub before: serde_json::Value,
+    /// Whether the platform has said that they are held off.
+    pub confirmed: bool,
 }
 
 /// Somebody's yes to one plan.
@@ -293,7 +326,13 @@ pub enum State {
     /// Somebody said yes; the platform is read again before anything is done.
     Approved { expires_at: Timestamp },
     /// Being asked since then. If nobody stores an answer it becomes [`State::Unknown`].
-    Executing { asked_at: Timestamp },
+    Executing {
+        asked_at: Timestamp,
+        #[serde(default, skip_serializing_if = "is_zero")]
+        step: u32,
+    },
+    /// People have to do something by hand before the platform can go on.
+    WaitingForPeople { since: Timestamp },
     /// The platform has taken the request.
     Accepted { at: Timestamp },
     /// So many surfaces serve the target.
@@ -305,7 +344,11 @@ pub enum State {
     /// Ended with what [`Rollback::proof`] says.
     Closed,
     /// Ended: the platform said no, or that it did not work.
-    Failed { why: String },
+    Failed {
+        why: String,
+        #[serde(default, skip_serializing_if = "is_unknown")]
+        production: Production,
+    },
     /// Ended with some surfaces not moved.
     Partial {
         n: usize,
@@ -328,6 +371,10 @@ pub enum State {
     Superseded { why: String },
 }
 
+fn is_unknown(production: &Production) -> bool {
+    *production == Production::Unknown
+}
+
 impl State {
     /// Its one word for indexes, logs and snapshots.
     pub fn name(&self) -> &'static str {
@@ -340,6 +387,7 @@ impl State {
             State::Accepted { .. } => "accepted",
             State::Serving { .. } => "serving",
             State::Unknown { .. } => "unknown",
+            State::WaitingForPeople { .. } => "waiting_for_people",
             State::Watching { .. } => "watching",
             State::Closed => "closed",
             State::Failed { .. } => "failed",
@@ -361,6 +409,7 @@ impl State {
             | State::Executing { .. }
             | State::Accepted { .. }
             | State::Serving { .. }
+            | State::WaitingForPeople { .. }
             | State::Unknown { .. } => true,
             State::Watching { .. } => false,
             _ => false,
@@ -503,7 +552,14 @@ impl Rollback {
             // Nobody approved it.
             State::Approved { .. } if self.is_break_glass() => "GLASS BROKEN".into(),
             State::Approved { .. } => "APPROVED".into(),
-            State::Executing { .. } => "ASKING".into(),
+            State::Executing { step, .. } => {
+                match self.plan.as_ref().map_or(0, |plan| plan.steps.len()) {
+                    0 | 1 => "ASKING".into(),
+                    n if (*step as usize) < n => format!("STEP {}/{n}", step + 1),
+                    _ => "PUTTING BACK".into(),
+                }
+            }
+            State::WaitingForPeople { .. } => "WAITING FOR PEOPLE".into(),
             State::Accepted { .. } => "ACCEPTED".into(),
             State::Serving { n, m } => format!("SERVING {n}/{m}"),
             State::Unknown { .. } => "UNKNOWN".into(),
@@ -521,13 +577,67 @@ impl Rollback {
 
     /// How many surfaces serve the target, of how many.
     pub fn served(&self) -> (usize, usize) {
-        let to = self.plan.as_ref().map(|plan| plan.to.id.as_str());
         let n = self
             .surfaces
             .iter()
-            .filter(|surface| to.is_some() && surface.live.as_deref() == to)
+            .filter(|surface| self.is_on_target(surface))
             .count();
         (n, self.surfaces.len())
+    }
+
+    /// Whether a surface serves the target, or a copy of it.
+    pub fn is_on_target(&self, surface: &Surface) -> bool {
+        let to = self.plan.as_ref().map(|plan| &plan.to);
+        to.is_some_and(|to| surface.live.as_deref().is_some_and(|live| to.is(live)))
+    }
+
+    /// What its provider is told; `None` while there is no plan. `undoes` is what the rollback
+    /// that it undoes left, if it undoes one.
+    pub fn order(&self, undoes: Option<Undone>) -> Option<Order> {
+        Some(Order {
+            rollback: self.id,
+            plan: self.plan.clone()?,
+            memory: self.memory.clone(),
+            step: self.step,
+            asked_at: self.times.asked,
+            reason: self.because.clone(),
+            by: self.requester.clone(),
+            tasks: self.tasks.clone(),
+            undoes,
+        })
+    }
+
+    /// What a later undo of it is told.
+    pub fn as_undone(&self) -> Undone {
+        Undone {
+            rollback: self.id,
+            memory: self.memory.clone(),
+            restore_point: self.restore_point.clone(),
+        }
+    }
+
+    /// What a failure left behind, as a sentence.
+    pub fn what_failure_left(&self) -> &'static str {
+        match &self.state {
+            State::Failed {
+                production: Production::AsBefore,
+                ..
+            } => "Production is as it was before.",
+            State::Failed {
+                production: Production::Changed,
+                ..
+            } => "Production is not as it was before: look at it now.",
+            _ => "It is not known how production is: look at it now.",
+        }
+    }
+
+    /// The name of a step of its plan, as a clause: "step 3/5: stop the old container".
+    pub fn step_label(&self, step: u32, name: &str) -> String {
+        let n = self.plan.as_ref().map_or(0, |plan| plan.steps.len());
+        match (step as usize) < n {
+            true => format!("step {}/{n}: {name}", step + 1),
+            false => format!("putting back: {name}"),
+        }
     }
 
     /// The release it leaves, as people call it.
@@ -550,10 +660,9 @@ impl Rollback {
 
     /// The names of the surfaces that do not serve the target yet.
     pub fn waiting_for(&self) -> Vec<String> {
-        let to = self.plan.as_ref().map(|plan| plan.to.id.as_str());
         self.surfaces
             .iter()
-            .filter(|surface| surface.live.as_deref() != to)
+            .filter(|surface| !self.is_on_target(surface))
             .map(|surface| surface.name.clone())
             .collect()
     }
@@ -641,6 +750,12 @@ impl Proposal {
             pin: Pin::Unknown,
             said: None,
             memory: serde_json::Value::Null,
+            step: 0,
+            asks: 0,
+            asked_last: None,
+            restore_point: None,
+            tasks: vec![],
+            hold: None,
             proof: Proof::default(),
             replaces: self.replaces,
             target_time: self.target_time,
@@ -678,6 +793,12 @@ pub enum Act {
     },
     /// Say what became of it, when the platform does not tell.
     Resolve { done: bool, because: String },
+    /// Sign a manual task off: it is done, or it cannot be done.
+    SignOff {
+        task: String,
+        done: bool,
+        note: Option<String>,
+    },
     /// Say no.
     Deny { because: Option<String> },
     /// Take it back, or stop it before the platform is asked.
@@ -696,6 +817,7 @@ impl Act {
             Act::BreakGlass { .. } => "break the glass for",
             Act::Review { .. } => "review",
             Act::Resolve { .. } => "resolve",
+            Act::SignOff { .. } => "sign off a task of",
             Act::Deny { .. } => "deny",
             Act::Stop { .. } => "stop",
             Act::Retarget { .. } => "change the target of",
@@ -752,14 +874,21 @@ pub enum Command {
     },
     /// It could not be read again.
     RecheckFailed { why: String },
+    /// The platform was asked to hold automatic deploys off, and answered, or did not.
+    PinAnswered {
+        answer: Result<String, ProviderError>,
+    },
     /// The platform answered, or did not.
     Answered {
         answer: Result<Receipt, ProviderError>,
     },
     /// The process that asked is gone.
     LostTrack,
-    /// The platform was read back.
-    Observed { progress: Progress },
+    /// The platform was looked at; what is known of the roles says who is asked for a manual task.
+    Observed {
+        progress: Progress,
+        roster: Box<Roster>,
+    },
     /// It was looked at from outside, after the platform said it serves.
     Probed {
         round: Round,
@@ -812,6 +941,8 @@ pub enum Notice {
     BreakGlass,
     /// Ask for the review of a broken glass then.
     ReviewAt { at: Timestamp },
+    /// Let automatic deploys go live again that were held off for it.
+    TakePinBack,
     /// Put the timeline into the thread; why, in one word.
     Export { why: String },
 }
@@ -835,14 +966,14 @@ pub enum Message {
     Text(String),
     /// Words that are mrkdwn already, escaped by whoever wrote them.
     Mrkdwn(String),
-    /// A sentence with the people it names, in their order, each where [`Spoken::whom`] stands.
+    /// A sentence with the people it names, in their order, each where [`Message::whom`] stands.
     Naming(String, Vec<String>),
     /// The same for a refusal, which its code begins.
     Refused(String, String, Vec<String>),
 }
 
 impl Message {
-    /// What stands for the person of this number in [`Spoken::Naming`]: something that nobody can
+    /// What stands for the person of this number in [`Message::Naming`]: something that nobody can
     /// type.
     pub fn whom(n: usize) -> String {
         format!("\u{1}{n}\u{1}")

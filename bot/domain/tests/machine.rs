@@ -12,10 +12,11 @@ use rollback_domain::{
     history::{History, Past},
     people::Membership,
     plan::{Basis, Plan, PlanHash},
+    platform::{Progress, ProviderError, Receipt},
     policy::{EscalationStep, Policy, Preset},
     proof::{CheckResult, Round},
     refusal::{Refusal, Source},
-    release::{Pin, Progress, ProviderError, Receipt, Way},
+    release::{Pin, Way},
     risk::{Risk, RiskRules},
     rollback::{
         Act, Approval, BreakGlass, Command, Confirmed, Decision, Freeze, Message, Notice, Page,
@@ -161,7 +162,13 @@ fn situations() -> Vec<(&'static str, Rollback)> {
         ("proposed, of class data, approved by sam", one_of_two),
         ("approved", came_to(State::Approved { expires_at })),
         ("approved, by a glass that tom broke", broken),
-        ("executing", came_to(State::Executing { asked_at: night() })),
+        (
+            "executing",
+            came_to(State::Executing {
+                step: 0,
+                asked_at: night(),
+            }),
+        ),
         ("accepted", came_to(State::Accepted { at: night() })),
         ("serving 1/2", came_to(State::Serving { n: 1, m: 2 })),
         ("serving 2/2", came_to(State::Serving { n: 2, m: 2 })),
@@ -175,7 +182,13 @@ fn situations() -> Vec<(&'static str, Rollback)> {
         ("watching", came_to(State::Watching { until: night() })),
         ("closed", came_to(State::Closed)),
         ("closed, on a glass that tom broke", closed_on_glass),
-        ("failed", came_to(State::Failed { why: "no".into() })),
+        (
+            "failed",
+            came_to(State::Failed {
+                production: rollback_domain::platform::Production::Unknown,
+                why: "no".into(),
+            }),
+        ),
         (
             "partial 1/2",
             came_to(State::Partial {
@@ -439,7 +452,10 @@ fn what_the_bot_does(class: Risk) -> Vec<(&'static str, Command)> {
 
 fn what_the_platform_does() -> Vec<(&'static str, Command)> {
     let answered = |answer| Command::Answered { answer };
-    let observed = |progress| Command::Observed { progress };
+    let observed = |progress| Command::Observed {
+        roster: Box::default(),
+        progress,
+    };
     let serving = |live| {
         observed(Progress::Serving {
             surfaces: surfaces(live),
@@ -458,6 +474,8 @@ fn what_the_platform_does() -> Vec<(&'static str, Command)> {
         (
             "answer: accepted",
             answered(Ok(Receipt {
+                next: None,
+                restore_point: None,
                 said: "accepted".into(),
                 memory: serde_json::Value::Null,
             })),
@@ -491,6 +509,7 @@ fn what_the_platform_does() -> Vec<(&'static str, Command)> {
         (
             "read back: failed",
             observed(Progress::Failed {
+                production: rollback_domain::platform::Production::Unknown,
                 why: "job failed".into(),
             }),
         ),
@@ -734,6 +753,7 @@ fn each_caution_is_ticked_by_name() {
         id: 38,
         way: Way::Back,
         left: Some("v213".into()),
+        to: "v0".into(),
         at: night(),
     }]);
     let basis = Basis {

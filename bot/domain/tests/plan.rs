@@ -7,8 +7,9 @@ use rollback_domain::{
     grammar::Target,
     history::{History, Past},
     plan::{Aim, Basis, Plan, Unships},
+    platform::Effects,
     refusal::Refusal,
-    release::{Candidate, Effects, Pin, Release, Surface, Survey, Way},
+    release::{Candidate, Pin, Release, Surface, Survey, Way},
     risk::{Caution, Risk, RiskRules},
 };
 
@@ -19,6 +20,8 @@ fn now() -> Timestamp {
 /// v214 to v211, all of which have served, with one of them live.
 fn survey(live: &str) -> Survey {
     Survey {
+        before_pin: serde_json::Value::Null,
+        window: None,
         candidates: ["v214", "v213", "v212", "v211"]
             .map(|id| Candidate {
                 release: Release {
@@ -51,15 +54,18 @@ fn draw_after(
     undoes: Option<u64>,
 ) -> Result<Plan, Refusal> {
     let effects = Effects {
+        outage: None,
+        timing: rollback_domain::platform::Timing::default(),
         platform: "Vercel".into(),
         restores: vec!["code".into()],
         leaves: vec!["database".into()],
         after: None,
-        pins: false,
+        holds: rollback_domain::platform::Holds::Not,
         undoable: true,
         class: Risk::Code,
     };
     let aim = Aim {
+        part: None,
         target: Target::Named(to.into()),
         utc_offset: 0,
         undoes,
@@ -134,6 +140,7 @@ fn an_undo_goes_to_what_a_rollback_left_and_says_so() {
         id: 41,
         way: Way::Back,
         left: Some("v214".into()),
+        to: "v0".into(),
         at: now(),
     }]);
     let plan = draw_after(&history, &survey("v213"), "v214", Some(41)).unwrap();

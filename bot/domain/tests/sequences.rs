@@ -19,10 +19,11 @@ use rollback_domain::{
     grammar::ReviewAnswer,
     people::Membership,
     plan::PlanHash,
+    platform::{Progress, ProviderError, Receipt},
     policy::{Confirm, EscalationStep, Policy, Preset, Rule},
     proof::Round,
     refusal::{Refusal, Source},
-    release::{Pin, Progress, ProviderError, Receipt},
+    release::Pin,
     risk::Risk,
     rollback::{Act, Command, Confirmed, Decision, Freeze, Rollback, State},
 };
@@ -582,7 +583,10 @@ impl World {
             moved => Ok(Box::new(plan(class, world.live(moved == Moved::Yes)))),
         };
         let answered = |answer| Command::Answered { answer };
-        let observed = |progress| Command::Observed { progress };
+        let observed = |progress| Command::Observed {
+            roster: Box::default(),
+            progress,
+        };
         let serving = |n| match n {
             0 => ["v214", "v214"],
             1 => ["v213", "v214"],
@@ -632,6 +636,8 @@ impl World {
                 why: "Vercel answered 503".into(),
             },
             Bot::Accepted => answered(Ok(Receipt {
+                next: None,
+                restore_point: None,
                 said: "accepted".into(),
                 memory: serde_json::Value::Null,
             })),
@@ -652,6 +658,7 @@ impl World {
                 failed: vec!["www.example.com".into()],
             }),
             Bot::Failed => observed(Progress::Failed {
+                production: rollback_domain::platform::Production::Unknown,
                 why: "job failed".into(),
             }),
             Bot::NotAsked => observed(Progress::NotAsked {

@@ -44,6 +44,7 @@ async fn drawn(releases: &Releases, to: &str, undoes: Option<u64>) -> Rollback {
     let survey = releases.survey().await.unwrap();
     let now = "2026-03-01T02:41:00Z".parse().unwrap();
     let aim = Aim {
+        part: None,
         target: Target::Named(to.into()),
         utc_offset: 0,
         undoes,

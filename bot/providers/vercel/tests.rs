@@ -68,6 +68,7 @@ fn rollback(memory: Value) -> Rollback {
         requester: Person::new("U1", "sam"),
         because: Some("checkout is down".into()),
         aim: Aim {
+            part: None,
             target: Target::Previous,
             utc_offset: 0,
             undoes: None,
@@ -574,7 +575,7 @@ fn a_failed_job_is_partial_only_if_something_moved() {
         (Way::Forward, "the promote job failed"),
     ] {
         match ended_badly(way, "dpl_z", half.clone(), vec![]) {
-            Progress::Failed { why } => assert!(why.contains(part), "{why}"),
+            Progress::Failed { why, .. } => assert!(why.contains(part), "{why}"),
             other => panic!("{other:?}"),
         }
     }
@@ -602,7 +603,7 @@ async fn a_request_without_a_connection_was_not_sent() {
         "{unpinned:?}"
     );
     let (back, forward) = (vercel.effects(Way::Back), vercel.effects(Way::Forward));
-    assert_eq!((back.pins, forward.pins), (true, false));
+    assert_eq!((back.holds, forward.holds), (Holds::ByItself, Holds::Not));
     assert_eq!(
         forward.after.as_deref(),
         Some("automatic deploys go live again")
@@ -610,6 +611,7 @@ async fn a_request_without_a_connection_was_not_sent() {
     let live = deployment("dpl_d", 4_000);
     let survey = surveyed(&[live.clone(), deployment("dpl_c", 3_000)], &[], &live);
     let aim = Aim {
+        part: None,
         target: Target::Previous,
         utc_offset: 0,
         undoes: None,

@@ -10,8 +10,8 @@ use crate::{
 };
 use rollback_bot::store::{Db, messages, rollbacks, timelines};
 use rollback_domain::{
+    incident::{Entry, Kind},
     rollback::{Rollback, State},
-    timeline::{Entry, Kind},
 };
 use rollback_simulation::Slack;
 use rustix::process::Signal;
@@ -586,7 +586,7 @@ impl Account {
         for (id, times) in done {
             let of = self.rollbacks.iter().find(|rollback| rollback.id == id);
             let denied = of.is_some_and(|of| {
-                matches!(&of.state, State::Failed { why } if why.contains("never took effect"))
+                matches!(&of.state, State::Failed { why, .. } if why.contains("never took effect"))
             });
             if times > 1 || denied {
                 bad.push(format!("RB-{id} of {service} was asked {times} times"));

@@ -322,7 +322,10 @@ impl Draft {
         because: String,
         policy: &Policy,
     ) -> Result<(), Refusal> {
-        if !matches!(self.rollback.state, State::Unknown { .. }) {
+        if !matches!(
+            self.rollback.state,
+            State::Unknown { .. } | State::WaitingForPeople { .. }
+        ) {
             return Err(self.not_open());
         }
         self.rollback

@@ -16,6 +16,22 @@ impl Draft {
         if self.now >= expires_at {
             return self.expire();
         }
+        // What we hold off ourselves is no change of the platform's.
+        let plan = plan.map(|mut plan| {
+            if self
+                .rollback
+                .hold
+                .as_ref()
+                .is_some_and(|hold| hold.confirmed)
+            {
+                plan.pin = self
+                    .rollback
+                    .plan
+                    .as_ref()
+                    .map_or(plan.pin, |plan| plan.pin);
+            }
+            plan
+        });
         let fresh = plan
             .as_ref()
             .ok()
@@ -34,19 +50,7 @@ impl Draft {
                 Kind::Rechecked,
                 "read the platform again: nothing that matters has changed".into(),
             );
-            let asking = format!(
-                "asking {} for {} → {}",
-                self.platform(),
-                self.rollback.from_label(),
-                self.rollback.to_label()
-            );
-            self.record(Actor::Bot, Source::Bot, Kind::Executing, asking);
-            self.rollback.memory = survey.memory;
-            self.rollback.said = None;
-            self.rollback.times.asked = Some(self.now);
-            // In one commit with the reading: nothing is asked on an old one.
-            self.transition_to(State::Executing { asked_at: self.now });
-            self.drive_at = Some(self.now);
+            self.begin(survey);
             return Ok(());
         }
         let moved = match plan {
@@ -66,6 +70,37 @@ impl Draft {
         self.opens = Some(proposal);
         self.finish(State::Superseded { why });
         Ok(())
+    }
+
+    /// The platform is asked for the first step, or first to hold automatic deploys off. In one
+    /// commit with the reading: nothing is asked on an old one.
+    fn begin(&mut self, survey: Survey) {
+        let asking = format!(
+            "asking {} for {} → {}",
+            self.platform(),
+            self.rollback.from_label(),
+            self.rollback.to_label()
+        );
+        self.record(Actor::Bot, Source::Bot, Kind::Executing, asking);
+        self.rollback.memory = survey.memory;
+        self.rollback.said = None;
+        self.rollback.times.asked = Some(self.now);
+        self.rollback.asks = 1;
+        if let Some(plan) = &self.rollback.plan {
+            self.rollback.restore_point = plan.restore_point.clone();
+            self.rollback.tasks = plan.tasks.clone();
+            // One that is held off by us already keeps what it was before that.
+            if plan.effects.holds == Holds::OnRequest
+                && plan.pin == Pin::Off
+                && self.rollback.hold.is_none()
+            {
+                self.rollback.hold = Some(Hold {
+                    before: survey.before_pin,
+                    confirmed: false,
+                });
+            }
+        }
+        self.ask_for(0);
     }
 
     /// The platform went on in a way that leaves nothing to approve.
@@ -146,25 +181,27 @@ impl Draft {
         answer: Result<Receipt, ProviderError>,
         policy: &Policy,
     ) -> Result<(), Refusal> {
-        let State::Executing { .. } = self.rollback.state else {
+        let State::Executing { step, .. } = self.rollback.state else {
             return Err(self.not_open());
         };
         let platform = Actor::Platform(self.platform());
         match answer {
-            Ok(receipt) => {
-                self.record(
-                    platform,
-                    Source::Platform,
-                    Kind::Accepted,
-                    receipt.said.clone(),
-                );
-                self.rollback.times.accepted = Some(self.now);
-                self.rollback.said = Some(receipt.said);
-                if !receipt.memory.is_null() {
-                    self.rollback.memory = receipt.memory;
-                }
-                self.transition_to(State::Accepted { at: self.now });
-                self.drive_at = Some(self.now);
+            Ok(receipt) => self.accepted(receipt, policy),
+            // Earlier steps were done: only looking tells where it stands.
+            Err(error) if step > 0 => {
+                let (why, look_at) = match error {
+                    ProviderError::Refused(why) => (format!("refused: {why}"), self.now),
+                    ProviderError::Busy { why, retry_after } => (
+                        format!("not now: {why}"),
+                        after(
+                            self.now,
+                            Duration::from_millis(retry_after.unwrap_or(5_000)),
+                        ),
+                    ),
+                    ProviderError::Unanswered(why) => (why, after(self.now, policy.check_every)),
+                };
+                self.record(platform, Source::Platform, Kind::Unanswered, why.clone());
+                self.lose_sight(why, look_at);
             }
             Err(ProviderError::Refused(why)) => {
                 self.record(
@@ -173,7 +210,10 @@ impl Draft {
                     Kind::Failed,
                     format!("refused: {why}"),
                 );
-                self.finish_and_announce(State::Failed { why });
+                self.finish_and_announce(State::Failed {
+                    why,
+                    production: Production::AsBefore,
+                });
             }
             // Certainly not done. Before it is asked again the platform is read again, as long as
             // the plan lives.
@@ -187,6 +227,7 @@ impl Draft {
                 let proposed = self.rollback.times.proposed.unwrap_or(self.now);
                 let until = self.rollback.plan_until;
                 self.rollback.times.asked = None;
+                self.rollback.asked_last = None;
                 self.rollback.said = Some(why);
                 self.transition_to(State::Approved {
                     expires_at: until.unwrap_or_else(|| after(proposed, policy.plan_ttl)),
@@ -198,18 +239,43 @@ impl Draft {
             }
             Err(ProviderError::Unanswered(why)) => {
                 self.record(platform, Source::Platform, Kind::Unanswered, why.clone());
-                self.transition_to(State::Unknown {
-                    since: self.now,
-                    why,
-                });
-                self.drive_at = Some(after(self.now, policy.check_every));
+                self.lose_sight(why, after(self.now, policy.check_every));
             }
         }
         Ok(())
     }
 
+    /// The platform has taken a step.
+    fn accepted(&mut self, receipt: Receipt, policy: &Policy) {
+        let Receipt {
+            said,
+            memory,
+            next,
+            restore_point,
+        } = receipt;
+        self.record(
+            Actor::Platform(self.platform()),
+            Source::Platform,
+            Kind::Accepted,
+            said.clone(),
+        );
+        self.rollback.times.accepted.get_or_insert(self.now);
+        self.rollback.said = Some(said);
+        self.remember(memory);
+        if restore_point.is_some() {
+            self.rollback.restore_point = restore_point;
+        }
+        match next {
+            Some(next) => self.go_on_with(next, policy),
+            None => {
+                self.transition_to(State::Accepted { at: self.now });
+                self.drive_at = Some(self.now);
+            }
+        }
+    }
+
     pub(super) fn lost_track(&mut self) -> Result<(), Refusal> {
-        let State::Executing { asked_at } = self.rollback.state else {
+        let State::Executing { asked_at, .. } = self.rollback.state else {
             return Err(self.not_open());
         };
         let why = format!(
@@ -218,100 +284,47 @@ impl Draft {
             asked_at.strftime("%H:%M:%S UTC")
         );
         self.record(Actor::Bot, Source::Bot, Kind::Unanswered, why.clone());
-        self.transition_to(State::Unknown {
-            since: self.now,
-            why,
-        });
-        self.drive_at = Some(self.now);
+        self.lose_sight(why, self.now);
         Ok(())
     }
 
-    pub(super) fn observed(&mut self, progress: Progress, policy: &Policy) -> Result<(), Refusal> {
+    pub(super) fn observed(
+        &mut self,
+        progress: Progress,
+        roster: &Roster,
+        policy: &Policy,
+    ) -> Result<(), Refusal> {
         let unknown_since = match self.rollback.state {
-            State::Accepted { .. } | State::Serving { .. } => None,
+            State::Accepted { .. } | State::Serving { .. } | State::WaitingForPeople { .. } => None,
             State::Unknown { since, .. } => Some(since),
-            _ => return Err(self.not_open()),
+            State::Planning
+            | State::Blocked { .. }
+            | State::Proposed { .. }
+            | State::Approved { .. }
+            | State::Executing { .. }
+            | State::Watching { .. }
+            | State::Closed
+            | State::Failed { .. }
+            | State::Partial { .. }
+            | State::Resolved { .. }
+            | State::Denied { .. }
+            | State::Cancelled { .. }
+            | State::Expired { .. }
+            | State::Superseded { .. } => return Err(self.not_open()),
         };
+        let timing = self.timing();
         let platform = Actor::Platform(self.platform());
         match progress {
             Progress::Serving {
                 surfaces,
                 pin,
                 said,
-            } => {
-                if pin != self.rollback.pin && pin == Pin::On {
-                    self.record(
-                        platform.clone(),
-                        Source::Platform,
-                        Kind::Pinned,
-                        "automatic deploys are held off (read back)".into(),
-                    );
-                }
-                self.rollback.pin = pin;
-                let before = self.rollback.served();
-                let changed = self.rollback.said.as_deref() != Some(said.as_str());
-                self.rollback.surfaces = surfaces;
-                self.rollback.said = Some(said.clone());
-                let (n, m) = self.rollback.served();
-                if n > 0 && n == m {
-                    self.record(
-                        platform,
-                        Source::Platform,
-                        Kind::Serving,
-                        format!("serves {} on {n}/{m}", self.rollback.to_label()),
-                    );
-                    self.rollback.times.serving = Some(self.now);
-                    self.transition_to(State::Serving { n, m });
-                    self.drive_at = Some(self.now);
-                    return Ok(());
-                }
-                if (n, m) != before || changed {
-                    self.record(
-                        platform,
-                        Source::Platform,
-                        Kind::Progress,
-                        format!("{said}, {n}/{m} on {}", self.rollback.to_label()),
-                    );
-                }
-                let late = self
-                    .rollback
-                    .times
-                    .asked
-                    .is_some_and(|at| since(at, self.now) > SERVE_WITHIN);
-                match unknown_since {
-                    // While nothing has moved, the truth is still not known.
-                    Some(_) if n == 0 => {}
-                    _ if n > 0 && late => {
-                        let failed = self.rollback.waiting_for();
-                        self.record(
-                            Actor::Bot,
-                            Source::Bot,
-                            Kind::Partial,
-                            format!(
-                                "{n}/{m} on {} after {}; gave up on {}",
-                                self.rollback.to_label(),
-                                crate::proof::spell(SERVE_WITHIN),
-                                failed.join(", ")
-                            ),
-                        );
-                        self.finish_and_announce(State::Partial { n, m, failed });
-                        return Ok(());
-                    }
-                    _ if n > 0 && self.rollback.state != (State::Serving { n, m }) => {
-                        self.transition_to(State::Serving { n, m });
-                    }
-                    _ if late => self.transition_to(State::Unknown {
-                        since: self.now,
-                        why: format!(
-                            "{} accepted the request and after {} nothing serves the target",
-                            self.platform(),
-                            crate::proof::spell(SERVE_WITHIN)
-                        ),
-                    }),
-                    _ if changed => self.notices.push(Notice::Card),
-                    _ => {}
-                }
-                self.drive_at = Some(self.read_back_at(unknown_since, policy));
+            } => self.serving(surfaces, pin, said, unknown_since, policy),
+            Progress::StepReady { next, said, memory } => {
+                self.step_ready(next, said, memory, policy);
+            }
+            Progress::PeopleNeeded { tasks, said } => {
+                self.people_needed(tasks, said, roster, policy);
             }
             Progress::Partial { surfaces, failed } => {
                 self.rollback.surfaces = surfaces;
@@ -329,22 +342,128 @@ impl Draft {
                 );
                 self.finish_and_announce(State::Partial { n, m, failed });
             }
-            Progress::Failed { why } => {
+            Progress::Failed { why, production } => {
                 self.record(platform, Source::Platform, Kind::Failed, why.clone());
-                self.finish_and_announce(State::Failed { why });
+                self.finish_and_announce(State::Failed { why, production });
             }
             Progress::NotAsked { why } => {
-                let asked = self.rollback.times.asked.unwrap_or(self.now);
-                if since(asked, self.now) < TRACE_WITHIN {
+                let asked = self.asked_last().unwrap_or(self.now);
+                if since(asked, self.now) < timing.trace_within {
                     self.drive_at = Some(self.read_back_at(unknown_since, policy));
                     return Ok(());
                 }
                 let why = format!("the request never took effect: {why}");
                 self.record(platform, Source::Platform, Kind::Failed, why.clone());
-                self.finish_and_announce(State::Failed { why });
+                let production = match self.rollback.step {
+                    0 => Production::AsBefore,
+                    _ => Production::Unknown,
+                };
+                self.finish_and_announce(State::Failed { why, production });
             }
         }
         Ok(())
+    }
+
+    /// How long things take for what is done here.
+    fn timing(&self) -> Timing {
+        let plan = self.rollback.plan.as_ref();
+        plan.map_or_else(Timing::default, |plan| plan.effects.timing.clone())
+    }
+
+    /// When the platform was asked last.
+    fn asked_last(&self) -> Option<Timestamp> {
+        self.rollback.asked_last.or(self.rollback.times.asked)
+    }
+
+    /// The platform is working: so many surfaces serve the target.
+    fn serving(
+        &mut self,
+        surfaces: Vec<Surface>,
+        pin: Pin,
+        said: String,
+        unknown_since: Option<Timestamp>,
+        policy: &Policy,
+    ) {
+        let platform = Actor::Platform(self.platform());
+        if pin != self.rollback.pin && pin == Pin::On {
+            self.record(
+                platform.clone(),
+                Source::Platform,
+                Kind::Pinned,
+                "automatic deploys are held off (read back)".into(),
+            );
+        }
+        self.rollback.pin = pin;
+        let before = self.rollback.served();
+        let changed = self.rollback.said.as_deref() != Some(said.as_str());
+        self.rollback.surfaces = surfaces;
+        self.rollback.said = Some(said.clone());
+        let (n, m) = self.rollback.served();
+        if n > 0 && n == m {
+            self.record(
+                platform,
+                Source::Platform,
+                Kind::Serving,
+                format!("serves {} on {n}/{m}", self.rollback.to_label()),
+            );
+            self.rollback.times.serving = Some(self.now);
+            self.transition_to(State::Serving { n, m });
+            self.drive_at = Some(self.now);
+            return;
+        }
+        if (n, m) != before || changed {
+            self.record(
+                platform,
+                Source::Platform,
+                Kind::Progress,
+                format!("{said}, {n}/{m} on {}", self.rollback.to_label()),
+            );
+        }
+        let serve_within = self.timing().serve_within;
+        let late = self
+            .asked_last()
+            .is_some_and(|at| since(at, self.now) > serve_within);
+        let waited_for_people = matches!(self.rollback.state, State::WaitingForPeople { .. });
+        match unknown_since {
+            // While nothing has moved, the truth is still not known.
+            Some(_) if n == 0 => {}
+            _ if n > 0 && late => {
+                self.give_up_on_the_rest(n, m, serve_within);
+                return;
+            }
+            _ if n > 0 && self.rollback.state != (State::Serving { n, m }) => {
+                self.transition_to(State::Serving { n, m });
+            }
+            _ if late => self.transition_to(State::Unknown {
+                since: self.now,
+                why: format!(
+                    "{} accepted the request and after {} nothing serves the target",
+                    self.platform(),
+                    crate::proof::spell(serve_within)
+                ),
+            }),
+            _ if waited_for_people => self.transition_to(State::Accepted { at: self.now }),
+            _ if changed => self.notices.push(Notice::Card),
+            _ => {}
+        }
+        self.drive_at = Some(self.read_back_at(unknown_since, policy));
+    }
+
+    /// Some surfaces have not moved in the time that the platform normally takes.
+    fn give_up_on_the_rest(&mut self, n: usize, m: usize, serve_within: Duration) {
+        let failed = self.rollback.waiting_for();
+        self.record(
+            Actor::Bot,
+            Source::Bot,
+            Kind::Partial,
+            format!(
+                "{n}/{m} on {} after {}; gave up on {}",
+                self.rollback.to_label(),
+                crate::proof::spell(serve_within),
+                failed.join(", ")
+            ),
+        );
+        self.finish_and_announce(State::Partial { n, m, failed });
     }
 
     pub(super) fn probed(
@@ -452,13 +571,13 @@ impl Draft {
         unknown_since: Option<Timestamp>,
         policy: &Policy,
     ) -> Timestamp {
+        let check_every = self.timing().look_every.unwrap_or(policy.check_every);
         let every = match unknown_since {
             // Backs off with the age of the question.
-            Some(at) => policy
-                .check_every
-                .max(since(at, self.now) / 4)
-                .min(READ_BACK_AT_MOST),
-            None => policy.check_every,
+            Some(at) => (since(at, self.now) / 4)
+                .min(READ_BACK_AT_MOST)
+                .max(check_every),
+            None => check_every,
         };
         after(self.now, every)
     }

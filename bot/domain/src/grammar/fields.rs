@@ -2,19 +2,23 @@
 //! field can say what belongs into another.
 
 use super::{
-    About, Misread, ServiceRef, Target, Verb, about, bare, free, number, plain, release, service,
-    short_enough,
+    misread::Misread,
+    reasons,
+    subjects::{About, ServiceRef, number_of_rollback},
+    targets::Target,
+    verbs::Verb,
+    words::{bare, plain_line},
 };
 
 /// Reads a service, with its environment if it was named: `frontend@production`.
 pub fn service_field(field: &str) -> Result<ServiceRef, Misread> {
-    service(word(field), None)
+    ServiceRef::parse(Verb::Propose, word(field))
 }
 
 /// Reads the rollback that a verb is about: `RB-41`.
 pub fn rollback_field(verb: Verb, field: &str) -> Result<u64, Misread> {
     let word = bare(word(field).ok_or(Misread::MissingNumber { verb })?);
-    number(word).ok_or_else(|| Misread::BadNumber {
+    number_of_rollback(word).ok_or_else(|| Misread::BadNumber {
         verb,
         word: word.to_owned(),
     })
@@ -22,20 +26,19 @@ pub fn rollback_field(verb: Verb, field: &str) -> Result<u64, Misread> {
 
 /// Reads the rollback or the service that a verb is about; `None` if the field is empty.
 pub fn about_field(verb: Verb, field: &str) -> Result<Option<About>, Misread> {
-    word(field).map(|word| about(word, verb)).transpose()
+    let word = word(field);
+    word.map(|word| About::parse(verb, word)).transpose()
 }
 
 /// Reads what to go back to: `prev`, `v212`, `@-45m`.
 pub fn target_field(field: &str) -> Result<Target, Misread> {
-    release(word(field).ok_or(Misread::MissingTarget)?)
+    Target::parse(word(field).ok_or(Misread::MissingTarget)?)
 }
 
 /// Reads a reason on one line, without the quotes around it; `None` if it is empty. Nothing in it
 /// is taken for markup of Slack's.
 pub fn reason_field(field: &str) -> Result<Option<String>, Misread> {
-    let text: String = field.chars().filter_map(plain).collect();
-    let words: Vec<&str> = text.split(' ').filter(|word| !word.is_empty()).collect();
-    let reason = short_enough(free(&words.join(" ")))?;
+    let reason = reasons::text(&plain_line(field))?;
     Ok(Some(reason).filter(|reason| !reason.is_empty()))
 }
 

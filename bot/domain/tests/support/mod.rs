@@ -7,8 +7,9 @@ use rollback_domain::{
     history::History,
     people::Person,
     plan::{Aim, Basis, Plan},
+    platform::Effects,
     policy::{Policy, Preset},
-    release::{Candidate, Effects, Pin, Release, Surface, Survey},
+    release::{Candidate, Pin, Release, Surface, Survey},
     risk::{Risk, RiskRules},
     rollback::{Proposal, Rollback},
 };
@@ -77,11 +78,13 @@ pub fn policy(preset: Preset) -> Policy {
 /// A platform whose ordinary rollback is of this class.
 pub fn effects(class: Risk) -> Effects {
     Effects {
+        outage: None,
+        timing: rollback_domain::platform::Timing::default(),
         platform: "Vercel".into(),
         restores: vec!["code".into()],
         leaves: vec!["database".into()],
         after: None,
-        pins: true,
+        holds: rollback_domain::platform::Holds::ByItself,
         undoable: true,
         class,
     }
@@ -90,6 +93,8 @@ pub fn effects(class: Risk) -> Effects {
 /// v214, v213 and v212, all of which have served; two domains, and what each serves.
 pub fn survey(live: [&str; 2]) -> Survey {
     Survey {
+        before_pin: serde_json::Value::Null,
+        window: None,
         candidates: ["v214", "v213", "v212"]
             .map(|id| Candidate {
                 release: Release {
@@ -123,6 +128,7 @@ pub fn surfaces(live: [&str; 2]) -> Vec<Surface> {
 /// What is wanted of `target`.
 pub fn aim(target: Target) -> Aim {
     Aim {
+        part: None,
         target,
         utc_offset: 0,
         undoes: None,

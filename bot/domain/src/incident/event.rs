@@ -66,6 +66,8 @@ pub enum Kind {
     Unproven,
     StillFailing,
     Partial,
+    PeopleNeeded,
+    SignedOff,
     Resolved,
     Drifted,
     Closed,

@@ -1,0 +1,143 @@
+//! The words of `/rollback …`: one parser for the slash command, a mention and the command line.
+//!
+//! ```text
+//! request = ""                                          the board
+//!         | service [ "to" target ] [ reason ]          propose
+//!         | verb …                                      see `help`
+//! service = name [ "@" environment ]
+//! target  = "prev" | version | id | sha | "@" moment    "what was live then"
+//! moment  = "-" n ( "s" | "m" | "h" ) | HH:MM[:SS] | 2026-01-21T02:40Z
+//! reason  = "because" text | "-" text | a quoted text
+//! ```
+//!
+//! [`parse`] tidies the text first, so that what a phone or Slack made of it does not matter, and
+//! reads what is left strictly: a word that does not fit is a [`Misread`] with a suggestion in it,
+//! and a suggestion is never carried out. Every [`Request`] prints as a text that reads as the
+//! same request again.
+//!
+//! A verb is one file in [`verbs`], and one line in the table there.
+
+pub mod fields;
+mod misread;
+mod moments;
+mod reasons;
+mod subjects;
+mod targets;
+pub mod verbs;
+mod words;
+
+#[cfg(test)]
+mod samples;
+
+pub use misread::Misread;
+pub use moments::Moment;
+pub use subjects::{About, ServiceRef, is_name};
+pub use targets::Target;
+#[doc(inline)]
+pub use verbs::{ExportFormat, RESERVED, Request, ReviewAnswer, Verb, help};
+pub use words::nearest;
+
+use words::{Words, bare};
+
+/// The most characters of everything in a request that is not its reason or note.
+const LONGEST_COMMAND: usize = 500;
+
+/// Reads one request.
+///
+/// Before that the text is tidied: a leading mention goes; Slack's `&amp;`, `&lt;`, `&gt;` and
+/// links become what people saw; typographic quotes, dashes and spaces become plain ones;
+/// control characters and invisible marks go; runs of space become one.
+///
+/// ```
+/// use rollback_domain::grammar::{Request, parse, verbs::Approve};
+///
+/// let request = parse("<@U0BOT> Approve rb-41, — “the carts are empty”")?;
+/// let approve = Approve { rollback: 41, because: Some("the carts are empty".into()) };
+/// assert_eq!(request, Request::Approve(approve));
+/// assert_eq!(request.to_string(), "approve RB-41 because the carts are empty");
+/// assert!(parse("aprove RB-41").is_err());
+/// # Ok::<(), rollback_domain::grammar::Misread>(())
+/// ```
+pub fn parse(text: &str) -> Result<Request, Misread> {
+    let text = words::tidy(text);
+    let characters = text.chars().count();
+    if characters > reasons::LONGEST_TEXT + LONGEST_COMMAND {
+        return Err(Misread::TooLong { characters });
+    }
+    let mut words = Words::new(&text);
+    let verb = match words.peek().map(bare) {
+        None => Verb::Board,
+        Some(word) => match Verb::named(word) {
+            None => Verb::Propose,
+            Some(verb) => {
+                words.next();
+                verb
+            }
+        },
+    };
+    verb.parse(words)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::{
+        samples::{any_words, verb_words},
+        *,
+    };
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(1_000))]
+
+        #[test]
+        fn any_text_is_answered(text in prop_oneof![any_words(), any::<String>()]) {
+            match parse(&text) {
+                Ok(request) => prop_assert_eq!(parse(&request.to_string()), Ok(request)),
+                Err(misread) => {
+                    let sentence = misread.to_string();
+                    prop_assert!(sentence.starts_with("Nothing was ") && sentence.ends_with('.'));
+                    prop_assert!(sentence.chars().count() < 400);
+                }
+            }
+        }
+
+        /// What one mistyped letter makes of a verb is another verb only where
+        /// `verbs::tests::no_letter_makes_another_verb` allows it.
+        #[test]
+        fn a_near_miss_never_acts(
+            word in proptest::sample::select([verb_words(), vec!["ok", "yes", "no"]].concat()),
+            place in any::<proptest::sample::Index>(),
+            other in "[a-zA-Z0-9@._-]",
+            change in 0..4,
+            tail in proptest::sample::select(vec![
+                " RB-41", " 41", " #41 because x", " RB-41 - x", " RB-41 justified because x",
+                " RB-41 done because x", " frontend", " frontend@production because x",
+            ]),
+        ) {
+            let mut letters: Vec<char> = word.chars().collect();
+            let at = place.index(letters.len());
+            let other = other.chars().next().expect("one letter");
+            match change {
+                0 => letters[at] = other,
+                1 => letters.insert(at, other),
+                2 => { letters.remove(at); }
+                _ => letters.swap(at, (at + 1) % word.len()),
+            }
+            let mistyped: String = letters.into_iter().collect();
+            prop_assume!(Verb::named(bare(&mistyped)).is_none());
+            let read = parse(&format!("{mistyped}{tail}"));
+            prop_assert!(
+                matches!(read, Err(_) | Ok(Request::Propose(_))),
+                "{} became {:?}", mistyped, read
+            );
+        }
+
+        #[test]
+        fn a_suggestion_is_never_carried_out(word in "[a-z]{1,12}", tail in " (RB-)?[1-9][0-9]{0,3}") {
+            prop_assume!(Verb::named(&word).is_none());
+            let text = format!("{word}{tail}");
+            prop_assert!(parse(&text).is_err());
+        }
+    }
+}

@@ -1,0 +1,103 @@
+//! An incident: the story of one channel, and the timeline in which it is recorded.
+//!
+//! [`decide`] says whether what happens in a channel belongs to its latest incident or begins
+//! another one. It reads no clock and takes no number: the engine does both, and stores what comes
+//! of it.
+
+mod event;
+#[cfg(test)]
+mod tests;
+
+pub use event::{Actor, Entry, Kind, TimelineEvent};
+
+use crate::refusal::Source;
+use jiff::{SignedDuration, Timestamp};
+
+/// How long a channel has to be silent until its incident is over.
+///
+/// Nobody at three in the morning declares an incident, or its end. Twelve hours are longer than a
+/// night and the shift after it, in which people come back to what happened; what happens in the
+/// channel after that is most likely something else.
+pub const SILENT_AFTER: SignedDuration = SignedDuration::from_hours(12);
+
+/// The story of one channel, from its first entry until the channel is silent for long.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Incident {
+    /// `INC-{id}`.
+    pub id: i64,
+    /// The Slack channel.
+    pub channel: String,
+    /// When its first entry was written down.
+    pub opened_at: Timestamp,
+    /// When its last entry was written down.
+    pub last_at: Timestamp,
+}
+
+/// Where an incident stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum IncidentState {
+    /// What happens in its channel belongs to it.
+    Open,
+    /// Its channel was silent for [`SILENT_AFTER`].
+    Silent,
+}
+
+/// Whether something that happens in a channel is reason enough to open an incident.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Opening {
+    /// It opens one if none is open: a rollback, a note, an act on a service.
+    IfNeeded,
+    /// It is recorded only while one is open: a refusal elsewhere, an answer that came late.
+    Never,
+}
+
+/// What becomes of something that happens in a channel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Decision {
+    /// It goes into the timeline of the incident with this id.
+    Continue(i64),
+    /// [`Incident::open`] opens another incident, to which it belongs.
+    Open,
+    /// It is not recorded.
+    Leave,
+}
+
+/// What becomes of something that happens at `now` in a channel whose latest incident this is.
+pub fn decide(latest: Option<&Incident>, opening: Opening, now: Timestamp) -> Decision {
+    match latest.map(|latest| (latest.id, latest.state(now))) {
+        Some((id, IncidentState::Open)) => Decision::Continue(id),
+        Some((_, IncidentState::Silent)) | None => match opening {
+            Opening::IfNeeded => Decision::Open,
+            Opening::Never => Decision::Leave,
+        },
+    }
+}
+
+impl Incident {
+    /// An incident that begins now, and the first entry of its timeline.
+    pub fn open(id: i64, channel: &str, now: Timestamp) -> (Incident, TimelineEvent) {
+        let incident = Incident {
+            id,
+            channel: channel.to_owned(),
+            opened_at: now,
+            last_at: now,
+        };
+        let event = TimelineEvent {
+            at: now,
+            who: Actor::Bot,
+            source: Source::Bot,
+            kind: Kind::IncidentOpened,
+            text: format!("opened INC-{id} in this channel"),
+            rollback: None,
+        };
+        (incident, event)
+    }
+
+    /// Where it stands at `now`. A clock that went back ends nothing.
+    pub fn state(&self, now: Timestamp) -> IncidentState {
+        match now.duration_since(self.last_at) < SILENT_AFTER {
+            true => IncidentState::Open,
+            false => IncidentState::Silent,
+        }
+    }
+}

@@ -1,0 +1,87 @@
+//! Tests of the rules next door.
+
+use super::*;
+
+fn night() -> Timestamp {
+    Timestamp::from_second(1_773_457_920).unwrap_or_default()
+}
+
+/// The incident whose last entry was written down at [`night`].
+fn latest() -> Incident {
+    Incident {
+        id: 7,
+        channel: "C1".into(),
+        opened_at: night() - SignedDuration::from_hours(30),
+        last_at: night(),
+    }
+}
+
+fn after(wait: SignedDuration, opening: Opening) -> Decision {
+    decide(Some(&latest()), opening, night() + wait)
+}
+
+#[test]
+fn twelve_hours_of_silence_end_it_and_not_a_moment_less() {
+    let twelve = SignedDuration::from_hours(12);
+    let almost = twelve - SignedDuration::from_micros(1);
+    for (wait, state, decision) in [
+        (
+            SignedDuration::ZERO,
+            IncidentState::Open,
+            Decision::Continue(7),
+        ),
+        (almost, IncidentState::Open, Decision::Continue(7)),
+        (twelve, IncidentState::Silent, Decision::Open),
+        (twelve * 100, IncidentState::Silent, Decision::Open),
+    ] {
+        assert_eq!(latest().state(night() + wait), state, "{wait}");
+        assert_eq!(after(wait, Opening::IfNeeded), decision, "{wait}");
+    }
+}
+
+#[test]
+fn silence_counts_from_the_last_entry_and_not_from_the_first() {
+    let incident = Incident {
+        opened_at: night() - SignedDuration::from_hours(1_000),
+        ..latest()
+    };
+    let now = night() + SignedDuration::from_hours(11);
+    assert_eq!(
+        decide(Some(&incident), Opening::IfNeeded, now),
+        Decision::Continue(7)
+    );
+}
+
+#[test]
+fn a_clock_that_goes_back_ends_nothing() {
+    for back in [1, 12, 24 * 365] {
+        let wait = SignedDuration::from_hours(-back);
+        assert_eq!(after(wait, Opening::IfNeeded), Decision::Continue(7));
+        assert_eq!(after(wait, Opening::Never), Decision::Continue(7));
+    }
+    assert_eq!(
+        decide(Some(&latest()), Opening::IfNeeded, Timestamp::MIN),
+        Decision::Continue(7)
+    );
+}
+
+#[test]
+fn what_opens_nothing_is_left_out_where_nothing_is_open() {
+    let long = SignedDuration::from_hours(13);
+    assert_eq!(after(long, Opening::Never), Decision::Leave);
+    assert_eq!(decide(None, Opening::Never, night()), Decision::Leave);
+    assert_eq!(decide(None, Opening::IfNeeded, night()), Decision::Open);
+}
+
+#[test]
+fn an_incident_begins_open_with_one_entry_of_the_bots_that_says_so() {
+    let (incident, event) = Incident::open(12, "C1", night());
+    assert_eq!((incident.id, incident.channel.as_str()), (12, "C1"));
+    assert_eq!((incident.opened_at, incident.last_at), (night(), night()));
+    assert_eq!(incident.state(night()), IncidentState::Open);
+    assert_eq!(
+        (event.at, event.who, event.rollback),
+        (night(), Actor::Bot, None)
+    );
+    assert_eq!(event.text, "opened INC-12 in this channel");
+}

@@ -1,0 +1,38 @@
+//! Which incident something belongs to: the domain decides, and the number is taken here.
+
+use crate::store::{
+    Tx,
+    rollbacks::{hold_numbers, next_id},
+    timelines,
+};
+use jiff::Timestamp;
+use rollback_domain::incident::{Decision, Incident, Opening, decide};
+use std::collections::BTreeSet;
+
+/// The channel's open incident; opened, with its first entry, if there is none.
+pub(super) async fn opened(tx: &mut Tx, channel: &str, now: Timestamp) -> sqlx::Result<Incident> {
+    if let Some(incident) = open_in(tx, channel, now).await? {
+        return Ok(incident);
+    }
+    hold_numbers(tx).await?;
+    // The counter's row is ours now: whoever had it before may have opened one just now. Only then
+    // is a number taken, or it would be missing.
+    if let Some(incident) = open_in(tx, channel, now).await? {
+        return Ok(incident);
+    }
+    let id = next_id(tx, "incident").await?;
+    let (incident, event) = Incident::open(id, channel, now);
+    timelines::open(tx, &incident).await?;
+    timelines::append(tx, &[(id, event)], now).await?;
+    Ok(incident)
+}
+
+/// The channel's incident, if one is open.
+async fn open_in(tx: &mut Tx, channel: &str, now: Timestamp) -> sqlx::Result<Option<Incident>> {
+    let mut latest = timelines::latest_of(tx, &BTreeSet::from([channel])).await?;
+    let latest = latest.remove(channel);
+    Ok(match decide(latest.as_ref(), Opening::IfNeeded, now) {
+        Decision::Continue(_) => latest,
+        Decision::Open | Decision::Leave => None,
+    })
+}
