@@ -1,9 +1,9 @@
 //! Rollback Bot: takes production back to a version that worked, from a Slack channel.
 //!
-//! In reading order: what arrives (`handlers`), the one writer (`engine`) with its record
-//! (`store`), the one place that touches the world (`worker`) with what it touches (`providers`,
-//! `probe`, `slack`, `pagerduty`), the words (`messages`), and what it is set up with (`config`,
-//! `clock`).
+//! In reading order: what arrives (`handlers`), what people can ask for (`commands`), the one
+//! writer (`engine`) with its record (`store`), the one place that touches the world (`worker`)
+//! with what it touches (`providers`, `probe`, `slack`, `pagerduty`), the words (`messages`), and
+//! what it is set up with (`config`, `clock`).
 //! The rules are a crate of their own: `rollback_domain`.
 
 #[path = "../handlers/mod.rs"]

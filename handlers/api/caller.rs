@@ -7,7 +7,7 @@ use super::{
 use crate::{
     App,
     api::{BODY_AT_MOST, Progress, RollbackResponse, is_channel, view},
-    commands::{self as bot, Answer, Context},
+    commands::{self, Answer, Context},
     slack::blocks::plainly,
     store::{
         memberships,
@@ -169,7 +169,7 @@ async fn record_spent(
     let Some(channel) = channel else { return };
     let key = format!("token:{}:{}", token.id, now.as_second() / 60);
     let context = Context::new(key, token.person.clone(), channel, Source::OutOfBand);
-    bot::record_refusal(app, &context, verb, refusal).await;
+    commands::record_refusal(app, &context, verb, refusal).await;
 }
 
 impl Caller {
@@ -184,7 +184,7 @@ impl Caller {
     /// Runs a request, and waits for what comes of it.
     pub async fn run(&self, app: &App, request: Request) -> Result<Reply, Problem> {
         let verb = request.verb().name();
-        let answer = bot::run(app, &self.context, request).await;
+        let answer = commands::run(app, &self.context, request).await;
         self.reply(app, verb, answer).await
     }
 
@@ -198,7 +198,7 @@ impl Caller {
             Answer::Refused(refusal) => self.refused(app, &refusal).await,
             // There is nothing to choose with.
             Answer::Choose { refusal, .. } => {
-                bot::record_refusal(app, &self.context, verb, &refusal).await;
+                commands::record_refusal(app, &self.context, verb, &refusal).await;
                 self.refused(app, &refusal).await
             }
             Answer::Declined {

@@ -14,11 +14,7 @@ use crate::{
         ApproveRequest, EndRequest, Entry, ProposeRequest, RollbackResponse, StatusRequest,
         TimelineRequest, TimelineView, view,
     },
-    commands::{
-        self as bot, Failure,
-        status::{self as where_it_stands, Found},
-        timeline::{self as bot_timeline, Page},
-    },
+    commands::{self, Failure, status::Found, timeline::Page},
     messages::{named, stamp},
     slack::{blocks::plainly, card},
     store::rollbacks,
@@ -104,7 +100,7 @@ pub async fn approve(State(app): State<App>, headers: HeaderMap, body: Body) -> 
             typed: body.typed,
         };
         let (context, plan) = (&caller.context, body.plan.as_deref());
-        let answer = bot::approve_named_plan(&app, context, rollback, plan, confirmed).await;
+        let answer = commands::approve_named_plan(&app, context, rollback, plan, confirmed).await;
         let reply = caller.reply(&app, endpoint.verb, answer).await?;
         match plan {
             Some(_) => Ok(reply),
@@ -181,7 +177,7 @@ pub async fn status(State(app): State<App>, headers: HeaderMap, body: Body) -> R
         }
         let about = about_field(Verb::Status, &body.about.unwrap_or_default())?;
         let channel = &caller.context.channel;
-        match where_it_stands::lookup(&app, about.as_ref()).await {
+        match commands::status::lookup(&app, about.as_ref()).await {
             Ok(Found::Open(open)) => Ok(done(match open.as_slice() {
                 [] => "No rollback is open.".into(),
                 open => {
@@ -218,11 +214,11 @@ pub async fn timeline(State(app): State<App>, headers: HeaderMap, body: Body) ->
     let run = async |caller: &Caller, body: TimelineRequest| {
         let context = &caller.context;
         if let Some(refusal) = caller.why_not_look(&app).await? {
-            bot::record_refusal(&app, context, endpoint.verb, &refusal).await;
+            commands::record_refusal(&app, context, endpoint.verb, &refusal).await;
             return Err(Problem::refused(StatusCode::FORBIDDEN, &refusal));
         }
         let after = |_| body.after;
-        match bot_timeline::page(&app, &context.channel, after, ENTRIES_AT_MOST).await {
+        match commands::timeline::page(&app, &context.channel, after, ENTRIES_AT_MOST).await {
             Ok(page) => Ok(Reply::Timeline(timeline_view(
                 page,
                 &view::names(&app).await?,

@@ -8,7 +8,7 @@ use super::{
 use crate::{
     App,
     commands::{
-        self as bot, Context,
+        self, Context,
         queue::{self, FormRequest},
     },
     crash::{self, Point},
@@ -295,7 +295,7 @@ async fn open(
 
 /// Runs a request, and answers the clicker alone by a message.
 async fn request(app: &App, context: &Context, request: Request) -> Result<(), Error> {
-    let answer = bot::run(app, context, request).await;
+    let answer = commands::run(app, context, request).await;
     match answer::message(answer) {
         Some(text) => queue::reply(app, context, Message::Mrkdwn(text)).await,
         None => Ok(()),

@@ -9,7 +9,7 @@ pub mod signed;
 
 use crate::{
     App,
-    commands::{self as bot, Answer, Context},
+    commands::{Answer, Context, run},
     slack::blocks::escape,
     telemetry,
 };
@@ -28,7 +28,7 @@ async fn run_text(
     match grammar::parse(text) {
         Ok(request) => {
             let verb = request.verb().name();
-            let answer = bot::run(app, context, request).await;
+            let answer = run(app, context, request).await;
             (verb, answer.status(), answer)
         }
         Err(misread) => {
