@@ -6,7 +6,6 @@
 //! in `tests/machines/` do that to every one of them. With `name:stop` it stands still there, by a
 //! SIGSTOP, until somebody sends it SIGCONT.
 
-use rollback_domain::job::Job;
 use std::time::Duration;
 
 /// A place where the process may end. In the order in which a rollback comes by.
@@ -117,16 +116,6 @@ pub enum Point {
     PostUnposted,
     /// Something was said in the channel, and that is not stored.
     PostPosted,
-}
-
-/// Where the message of a job can be lost: before and after it is posted or, `edited`, changed.
-pub const fn around(job: &Job, edited: bool) -> (Point, Point) {
-    match (job, edited) {
-        (Job::AnnounceOutcome { .. }, _) => (Point::OutcomeUnposted, Point::OutcomePosted),
-        (Job::BreakGlassMessage { .. }, false) => (Point::GlassUnposted, Point::GlassPosted),
-        (_, false) => (Point::CardUnposted, Point::CardPosted),
-        (_, true) => (Point::CardUnedited, Point::CardEdited),
-    }
 }
 
 /// The process has come here. It goes on, unless it is told to end here.

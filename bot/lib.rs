@@ -2,9 +2,10 @@
 //!
 //! In reading order: what arrives (`handlers`), what people can ask for (`commands`), the one
 //! writer (`engine`) with its record (`store`), the one place that touches the world (`worker`)
-//! with what it touches (`providers`, `probe`, `slack`, `pagerduty`), the words (`messages`), and
+//! with what it touches (`platforms`, `probe`, `slack`, `pagerduty`), the words (`messages`), and
 //! what it is set up with (`config`, `clock`).
-//! The rules are a crate of their own: `rollback_domain`.
+//! The rules are a crate of their own, `rollback_domain`, and so are the platforms,
+//! `rollback_providers`.
 
 #[path = "../handlers/mod.rs"]
 pub mod handlers;
@@ -17,8 +18,8 @@ pub mod store;
 pub mod worker;
 
 pub mod pagerduty;
+pub mod platforms;
 pub mod probe;
-pub mod providers;
 pub mod roster;
 pub mod slack;
 
@@ -46,8 +47,9 @@ use engine::Engine;
 use messages::Templates;
 use metrics::Metrics;
 use pagerduty::PagerDuty;
-use providers::{Provider, releases::Releases, timed::Timed, vercel::Vercel};
+use platforms::Timed;
 use rollback_domain::{authority::Roster, policy::Policy, rollback::Rollback};
+use rollback_providers::{Provider, releases::Releases, vercel::Vercel};
 use slack::{Slack, pace::Pace};
 use std::{collections::BTreeMap, fmt, sync::Arc, time::Duration};
 use store::{

@@ -3,11 +3,12 @@
 //! Two services with a key each. The REST API (`pagerduty.token`) says who is on call; the Events
 //! API v2 (`pagerduty.routing_key`) takes pages. Nothing is kept between calls.
 
-use crate::{config::Secret, slack::cause};
+use crate::config::Secret;
 use reqwest::{
     Client, RequestBuilder, StatusCode,
-    header::{ACCEPT, AUTHORIZATION, HeaderMap, HeaderValue, RETRY_AFTER},
+    header::{ACCEPT, AUTHORIZATION, HeaderMap, HeaderValue},
 };
+use rollback_http::{Lost, Unread, cut, one_line, retry_after, wait_in};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::{collections::BTreeSet, fmt, time::Duration};
@@ -167,7 +168,7 @@ impl PagerDuty {
 
     /// Who is on call now at the first level, each person once, in PagerDuty's order
     /// (`GET /oncalls`). Nobody is an empty list. Reads at most ten pages of a hundred rows; a
-    /// longer list is [`Trouble::Never`].
+    /// longer list is [`PagerDutyError::Never`].
     pub async fn on_call(&self, of: &OnCall) -> Result<Vec<OnCallPerson>, PagerDutyError> {
         let token = needed(self.token.as_ref(), "pagerduty.token")?;
         let (mut seen, mut people) = (BTreeSet::new(), vec![]);
@@ -281,11 +282,8 @@ impl PagerDuty {
 
     /// The status and body of an answer that will not be another one later.
     async fn send(&self, request: RequestBuilder) -> Result<(StatusCode, Vec<u8>), PagerDutyError> {
-        let mut answer = request
-            .timeout(self.within)
-            .send()
-            .await
-            .map_err(|error| unanswered(&error))?;
+        let answer = rollback_http::send(request, self.within).await;
+        let answer = answer.map_err(|lost| unanswered(&lost))?;
         let status = answer.status();
         if status == StatusCode::TOO_MANY_REQUESTS
             || status == StatusCode::REQUEST_TIMEOUT
@@ -296,16 +294,13 @@ impl PagerDuty {
                 after: wait(answer.headers()),
             });
         }
-        let mut body = vec![];
-        while let Some(chunk) = answer.chunk().await.map_err(|error| unanswered(&error))? {
-            if body.len() + chunk.len() > ANSWER_AT_MOST {
-                return Err(PagerDutyError::Never(
-                    "PagerDuty's answer could not be read: it is larger than 1 MiB".into(),
-                ));
-            }
-            body.extend_from_slice(&chunk);
+        match answer.body(ANSWER_AT_MOST).await {
+            Ok(body) => Ok((status, body)),
+            Err(Unread::Lost(lost)) => Err(unanswered(&lost)),
+            Err(too_large @ Unread::TooLarge { .. }) => Err(PagerDutyError::Never(format!(
+                "PagerDuty's answer could not be read: {too_large}"
+            ))),
         }
-        Ok((status, body))
     }
 }
 
@@ -333,15 +328,15 @@ fn person(user: User) -> OnCallPerson {
 }
 
 /// No answer. An event that arrived all the same does no harm when it is sent again.
-fn unanswered(error: &reqwest::Error) -> PagerDutyError {
-    if error.is_builder() {
-        return PagerDutyError::Never(
+fn unanswered(lost: &Lost) -> PagerDutyError {
+    match lost {
+        Lost::Unsent => PagerDutyError::Never(
             "pagerduty.api_url or pagerduty.events_url is no web address".into(),
-        );
-    }
-    PagerDutyError::Later {
-        why: format!("PagerDuty did not answer: {}", cause(error)),
-        after: None,
+        ),
+        Lost::Unreachable { .. } | Lost::Silent(_) => PagerDutyError::Later {
+            why: format!("PagerDuty did not answer: {lost}"),
+            after: None,
+        },
     }
 }
 
@@ -352,12 +347,9 @@ fn unreadable() -> PagerDutyError {
     }
 }
 
-/// The wait that an answer asks for, in seconds. The REST API says it in a header of its own.
+/// The wait that an answer asks for. The REST API says it in a header of its own.
 fn wait(headers: &HeaderMap) -> Option<Duration> {
-    [RETRY_AFTER.as_str(), "ratelimit-reset"]
-        .iter()
-        .find_map(|name| headers.get(*name)?.to_str().ok()?.trim().parse().ok())
-        .map(Duration::from_secs)
+    retry_after(headers).or_else(|| wait_in(headers, "ratelimit-reset"))
 }
 
 /// What PagerDuty says is wrong, to end a sentence with, without the key it was asked with.
@@ -371,23 +363,12 @@ fn said(body: &[u8], secret: &str) -> String {
     let words: Vec<_> = std::iter::once(&error["message"])
         .chain(reasons)
         .filter_map(Value::as_str)
-        .flat_map(|text| text.split(|c: char| c.is_control() || c.is_whitespace()))
-        .filter(|word| !word.is_empty())
         .collect();
-    match words.join(" ") {
+    match one_line(&words.join(" ")) {
         words if words.is_empty() => words,
         words if secret.is_empty() => format!(": {}", cut(&words, SAID_AT_MOST)),
         words => format!(": {}", cut(&words.replace(secret, "…"), SAID_AT_MOST)),
     }
-}
-
-fn cut(text: &str, most: usize) -> String {
-    if text.chars().count() <= most {
-        return text.to_owned();
-    }
-    let mut short: String = text.chars().take(most - 1).collect();
-    short.push('…');
-    short
 }
 
 #[cfg(test)]

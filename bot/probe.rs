@@ -3,6 +3,7 @@
 use crate::config::{Check, FingerprintAt, Service};
 use reqwest::Client;
 use rollback_domain::proof::{CheckResult, Round};
+use rollback_http::{Lost, Silence, send};
 use serde_json::Value;
 use std::time::Duration;
 use url::Url;
@@ -100,35 +101,28 @@ impl Page {
 }
 
 async fn fetch(http: &Client, url: &Url, within: Duration) -> Result<Page, String> {
-    let whole = async {
-        let mut answer = http
-            .get(url.clone())
-            // A cache in front would prove the past.
-            .header("cache-control", "no-cache")
-            .send()
-            .await
-            .map_err(|error| crate::slack::cause(&error))?;
-        let (status, headers) = (answer.status().as_u16(), answer.headers().clone());
-        let mut body = vec![];
-        while let Some(chunk) = answer
-            .chunk()
-            .await
-            .map_err(|error| crate::slack::cause(&error))?
-        {
-            body.extend_from_slice(&chunk);
-            if body.len() > PAGE_AT_MOST {
-                break;
-            }
-        }
-        Ok(Page {
-            status,
-            headers,
-            body,
-        })
-    };
-    tokio::time::timeout(within, whole)
+    // A cache in front would prove the past.
+    let request = http.get(url.clone()).header("cache-control", "no-cache");
+    let answer = send(request, within).await.map_err(no_answer)?;
+    let (status, headers) = (answer.status().as_u16(), answer.headers().clone());
+    let body = answer
+        .start_of_body(PAGE_AT_MOST)
         .await
-        .unwrap_or_else(|_| Err(format!("did not answer within {} s", within.as_secs_f32())))
+        .map_err(no_answer)?;
+    Ok(Page {
+        status,
+        headers,
+        body,
+    })
+}
+
+fn no_answer(lost: Lost) -> String {
+    match lost {
+        Lost::Silent(Silence::TimedOut(within)) => {
+            format!("did not answer within {} s", within.as_secs_f32())
+        }
+        lost => lost.to_string(),
+    }
 }
 
 /// The content of `<meta name="…" content="…">`, whatever the order and quotes of its attributes.

@@ -234,7 +234,7 @@ pub fn record_submission(submission: &Submission) {
     }
 }
 
-/// The span of a job. [`incident`] adds the incident once the rollback has been read.
+/// The span of a job. [`record_incident`] adds the incident once the rollback has been read.
 pub fn job(lease: &Lease) -> Span {
     let key = lease.job.key();
     let span = tracing::info_span!(

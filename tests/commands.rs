@@ -128,6 +128,7 @@ async fn the_board_and_the_lists_are_for_one_person_alone() {
       `object RB-41 because sales end at noon`, `withdraw RB-41`: speak against it, or take your own approval back
       `who RB-41`, `why RB-41`, `contacts frontend`: who may approve now, whether you may, and whom to reach
       `stop RB-41`, `resolve RB-41 done because I see it live`: cancel it while that is possible; record how it ended when the platform does not say
+      `signoff RB-41 merge-pr done`: say that a manual task of the plan is done
       `breakglass RB-41`: emergency run, when no approver can be reached and it cannot wait; explained and reviewed afterwards
       `review RB-41 justified because carts were lost`: say afterwards whether the emergency run was right
       `undo RB-41`: propose to return to the version it replaced

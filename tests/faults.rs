@@ -6,7 +6,7 @@ use rollback_bot::{
     engine::{Engine, Submission},
     store::{
         Db, Tx,
-        jobs::{self, Ended, Lease, Next},
+        jobs::{self, Lease, LeaseEnd, Next},
     },
     worker,
 };
@@ -241,11 +241,11 @@ async fn a_worker_that_slept_through_its_step_does_not_end_the_next_one() {
     // Its lease ends, somebody else does the job, and later it is to be done again.
     jobs::release(&db, &asleep).await.unwrap();
     let other = claimed().await;
-    assert_eq!(ended(&other).await, Ended::Well);
+    assert_eq!(ended(&other).await, LeaseEnd::Well);
     poked().await;
     let next = claimed().await;
-    assert_eq!(ended(&asleep).await, Ended::Lost, "it is another job");
-    assert_eq!(ended(&next).await, Ended::Well);
+    assert_eq!(ended(&asleep).await, LeaseEnd::Lost, "it is another job");
+    assert_eq!(ended(&next).await, LeaseEnd::Well);
     world.settle().await;
 }
 

@@ -111,6 +111,7 @@ async fn everything_between_the_click_and_the_outcome_is_found_by_its_number() {
     RB-1 - propose: opened
     RB-1 - propose: taken
     RB-1 INC-1 act: done
+    RB-1 INC-1 act: moved
     RB-1 INC-1 card: done
     RB-1 INC-1 drive: asked the platform
     RB-1 INC-1 drive: done

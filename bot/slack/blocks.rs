@@ -4,6 +4,7 @@
 //! is text and pings nobody.
 
 use rollback_domain::{refusal::Tone, rollback::Message};
+pub use rollback_http::cut;
 use slack_morphism::prelude::*;
 
 /// `&`, `<` and `>` as Slack wants them; nothing else is special in mrkdwn that could ping or link.
@@ -21,18 +22,6 @@ pub fn inline(text: &str, at_most: usize) -> String {
         .filter(|c| !matches!(c, '`' | '*' | '~'))
         .collect();
     escape(&cut(flat.trim(), at_most))
-}
-
-/// The first so many characters, with an ellipsis if there were more.
-pub fn cut(text: &str, at_most: usize) -> String {
-    match text.char_indices().nth(at_most) {
-        Some(_) => text
-            .chars()
-            .take(at_most.saturating_sub(1))
-            .chain(['…'])
-            .collect(),
-        None => text.to_owned(),
-    }
 }
 
 /// How sentences sound in Slack: people are mentioned, other people's text is escaped.

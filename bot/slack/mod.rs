@@ -13,11 +13,9 @@ use crate::{
     metrics::Metrics,
 };
 use pace::Pace;
-use reqwest::{
-    Client, StatusCode,
-    header::{CONTENT_LENGTH, RETRY_AFTER},
-};
+use reqwest::{Client, StatusCode, header::CONTENT_LENGTH};
 use rollback_domain::people::Membership;
+use rollback_http::{Lost, cut, retry_after};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 use slack_morphism::prelude::{SlackBlock, SlackView};
@@ -244,17 +242,10 @@ impl Slack {
         method: &'static str,
         request: reqwest::RequestBuilder,
     ) -> Result<T, Failure> {
-        let answer = request
-            .timeout(TIMEOUT)
-            .send()
-            .await
-            .map_err(|error| lost(method, &error))?;
+        let answer = rollback_http::send(request, TIMEOUT).await;
+        let answer = answer.map_err(|lost| unanswered(method, &lost))?;
         let status = answer.status();
-        let after = answer
-            .headers()
-            .get(RETRY_AFTER)
-            .and_then(|value| value.to_str().ok()?.trim().parse().ok())
-            .map(Duration::from_secs);
+        let after = retry_after(answer.headers());
         if status == StatusCode::TOO_MANY_REQUESTS {
             return Err(Failure::Later {
                 why: format!("Slack asked to slow down ({method})"),
@@ -267,7 +258,8 @@ impl Slack {
                 after,
             });
         }
-        let body = bounded(answer)
+        let body = answer
+            .body(ANSWER_AT_MOST)
             .await
             .map_err(|why| Failure::Lost(format!("Slack's answer to {method} was lost: {why}")))?;
         let Ok(value) = serde_json::from_slice::<Value>(&body) else {
@@ -281,7 +273,7 @@ impl Slack {
         };
         if value["ok"] != Value::Bool(true) {
             // Whatever answers there: neither the log nor the record takes more than this of it.
-            let code = blocks::cut(value["error"].as_str().unwrap_or("unknown_error"), 100);
+            let code = cut(value["error"].as_str().unwrap_or("unknown_error"), 100);
             return Err(match code.as_str() {
                 "ratelimited" | "rate_limited" => Failure::Later {
                     why: format!("Slack asked to slow down ({method})"),
@@ -292,7 +284,7 @@ impl Slack {
                 }
                 _ => {
                     let details = value["response_metadata"]["messages"].to_string();
-                    let details = blocks::cut(&details, DETAILS_AT_MOST);
+                    let details = cut(&details, DETAILS_AT_MOST);
                     tracing::warn!(method, code, details, "Slack refused a call");
                     Failure::Never(code)
                 }
@@ -438,11 +430,9 @@ impl Slack {
             body["blocks"] = json!(words.blocks);
         }
         self.count("response_url", async {
-            let request = self.http.post(response_url).timeout(TIMEOUT).json(&body);
-            let answer = request
-                .send()
-                .await
-                .map_err(|error| lost("response_url", &error))?;
+            let request = self.http.post(response_url).json(&body);
+            let answer = rollback_http::send(request, TIMEOUT).await;
+            let answer = answer.map_err(|lost| unanswered("response_url", &lost))?;
             match answer.status() {
                 status if status.is_success() => Ok(()),
                 StatusCode::TOO_MANY_REQUESTS => Err(Failure::Later {
@@ -527,7 +517,7 @@ impl Slack {
     }
 
     /// Who is in a user group (`S…`), as Slack lists them (`usergroups.users.list`); being listed
-    /// says nothing of whether they may act, [`Slack::standing`] does. Slack lists nobody of a
+    /// says nothing of whether they may act, [`Slack::membership`] does. Slack lists nobody of a
     /// group that is disabled or not known: that is [`Failure::Never`] with its code.
     pub async fn group_members(&self, group: &str) -> Result<Vec<String>, Failure> {
         #[derive(Deserialize)]
@@ -541,7 +531,7 @@ impl Slack {
     }
 
     /// The id of whoever has this e-mail address in the workspace (`users.lookupByEmail`); none if
-    /// nobody has. Says nothing of whether they may act, [`Slack::standing`] does.
+    /// nobody has. Says nothing of whether they may act, [`Slack::membership`] does.
     pub async fn by_email(&self, email: &str) -> Result<Option<String>, Failure> {
         #[derive(Deserialize)]
         struct Answer {
@@ -608,17 +598,17 @@ impl Slack {
             .await?;
         crash::point(Point::UploadTicket);
         // The address carries its own permission: our token is not sent there.
-        let request = self.http.post(&ticket.upload_url).timeout(within);
+        let request = self
+            .http
+            .post(&ticket.upload_url)
+            .header(CONTENT_LENGTH, &length)
+            .body(tokio::fs::File::from_std(file));
         self.count("upload_url", async {
-            let stored = request
-                .header(CONTENT_LENGTH, &length)
-                .body(tokio::fs::File::from_std(file))
-                .send()
-                .await
-                .map_err(|error| Failure::Later {
-                    why: format!("the upload of {name} failed: {}", cause(&error)),
-                    after: None,
-                })?;
+            let stored = rollback_http::send(request, within).await;
+            let stored = stored.map_err(|lost| Failure::Later {
+                why: format!("the upload of {name} failed: {lost}"),
+                after: None,
+            })?;
             match stored.status() {
                 status if status.is_success() => Ok(()),
                 status => Err(Failure::Later {
@@ -645,33 +635,12 @@ impl Slack {
 }
 
 /// A failure to get an answer: certainly not sent, or nobody knows.
-fn lost(method: &str, error: &reqwest::Error) -> Failure {
-    let why = format!("Slack did not answer {method}: {}", cause(error));
-    match error.is_connect() {
-        true => Failure::Later { why, after: None },
-        false => Failure::Lost(why),
+fn unanswered(method: &str, lost: &Lost) -> Failure {
+    let why = format!("Slack did not answer {method}: {lost}");
+    match lost {
+        Lost::Unsent | Lost::Unreachable { .. } => Failure::Later { why, after: None },
+        Lost::Silent(_) => Failure::Lost(why),
     }
-}
-
-/// What went wrong, without the address (a response_url is a secret).
-pub(crate) fn cause(error: &reqwest::Error) -> String {
-    match error {
-        error if error.is_timeout() => "it timed out".into(),
-        error if error.is_connect() => "no connection".into(),
-        error if error.is_body() || error.is_decode() => "the answer was cut off".into(),
-        _ => "the connection was lost".into(),
-    }
-}
-
-async fn bounded(mut answer: reqwest::Response) -> Result<Vec<u8>, String> {
-    let mut body = vec![];
-    while let Some(chunk) = answer.chunk().await.map_err(|error| cause(&error))? {
-        body.extend_from_slice(&chunk);
-        if body.len() > ANSWER_AT_MOST {
-            return Err("it is too long".into());
-        }
-    }
-    Ok(body)
 }
 
 #[cfg(test)]

@@ -310,7 +310,7 @@ const REARM: &str = "UPDATE step SET lease_until = NULL, attempt = CASE $5 WHEN 
 
 /// How a lease ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ended {
+pub enum LeaseEnd {
     /// As it was to.
     Well,
     /// It was to be done with, and was poked meanwhile: it is done again.
@@ -326,14 +326,14 @@ pub async fn finish(
     lease: &Lease,
     next: &Next,
     now: Timestamp,
-) -> sqlx::Result<Ended> {
+) -> sqlx::Result<LeaseEnd> {
     let (kind, key) = (lease.job.kind(), lease.job.key());
     if *next == Next::Done {
         let forgotten = in_tx!(tx, c => sqlx::query(FORGET)
             .bind(kind).bind(&key).bind(lease.epoch).bind(lease.signal)
             .execute(c).await.map(|done| done.rows_affected()))?;
         if forgotten == 1 {
-            return Ok(Ended::Well);
+            return Ok(LeaseEnd::Well);
         }
     }
     let (retry, error, due_at) = match next {
@@ -347,9 +347,9 @@ pub async fn finish(
         .bind(kind).bind(&key).bind(lease.epoch).bind(lease.signal).bind(retry).bind(error).bind(micros(due_at))
         .execute(c).await.map(|done| done.rows_affected()))?;
     Ok(match rearmed {
-        0 => Ended::Lost,
-        _ if *next == Next::Done => Ended::Poked,
-        _ => Ended::Well,
+        0 => LeaseEnd::Lost,
+        _ if *next == Next::Done => LeaseEnd::Poked,
+        _ => LeaseEnd::Well,
     })
 }
 

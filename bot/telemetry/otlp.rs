@@ -30,6 +30,8 @@ use url::Url;
 const NAME: &str = "rollback-bot";
 /// How long one delivery may take.
 const TIMEOUT: Duration = Duration::from_secs(5);
+/// The largest answer that is read of a collector, in bytes.
+const ANSWER_AT_MOST: usize = 1 << 20;
 
 static HERE: OnceLock<String> = OnceLock::new();
 
@@ -133,16 +135,12 @@ impl HttpClient for Client {
         let request = reqwest::Request::try_from(request)?;
         let http = self.http.clone();
         let sent = self.on.spawn(async move {
-            // The addresses in its errors may carry a password: the cause is enough.
-            let told = |error: reqwest::Error| crate::slack::cause(&error);
-            let answer = tokio::time::timeout(TIMEOUT, async {
-                let answer = http.execute(request).await.map_err(told)?;
-                let (status, body) = (answer.status(), answer.bytes().await.map_err(told)?);
-                let mut answer = Response::new(body);
-                *answer.status_mut() = status;
-                Ok::<_, String>(answer)
-            });
-            answer.await.map_err(|_| "it timed out".to_owned())?
+            let request = reqwest::RequestBuilder::from_parts(http, request);
+            let answer = rollback_http::send(request, TIMEOUT).await?;
+            let status = answer.status();
+            let mut told = Response::new(Bytes::from(answer.body(ANSWER_AT_MOST).await?));
+            *told.status_mut() = status;
+            Ok::<_, HttpError>(told)
         });
         Ok(sent.await??)
     }

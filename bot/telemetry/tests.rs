@@ -1,6 +1,7 @@
 use super::*;
-use crate::{App, clock::Clock, config::Config, providers::vercel::Vercel, store::Db};
+use crate::{App, clock::Clock, config::Config, store::Db};
 use rollback_domain::grammar::RESERVED;
+use rollback_providers::vercel::Vercel;
 use std::sync::{Arc, Mutex};
 
 fn shown(format: &str, filter: &str) -> Result<LogSettings, String> {

@@ -1,16 +1,12 @@
 //! Whom to believe while Slack is silent: what was last read of whoever acts with a token, for a
 //! while. For everything that comes by Slack nothing is believed.
 
-use super::{SURVEY_EVERY, asked, later, membership};
 use crate::{
     App,
-    engine::{Error, SideEffects},
+    engine::Error,
     roster,
     slack::Failure,
-    store::{
-        jobs::{Lease, Next},
-        memberships, tokens,
-    },
+    store::{memberships, tokens},
 };
 use jiff::Timestamp;
 use rollback_domain::{
@@ -23,10 +19,28 @@ use std::time::Duration;
 use tokio::time::timeout;
 
 /// How long Slack may take where what was last read counts instead. People wait for it.
-const ANSWERS_WITHIN: Duration = Duration::from_secs(4);
+pub(super) const ANSWERS_WITHIN: Duration = Duration::from_secs(4);
 
 /// Somebody, and since when that is what Slack said of them, if it was not read just now.
 type Known = (Membership, Person, Option<Timestamp>);
+
+/// What a person is to Slack, read now, and the person with the name Slack has for them.
+pub(super) async fn membership(
+    app: &App,
+    person: &Person,
+) -> Result<(Membership, Person), Failure> {
+    let (membership, person) = asked(app, person).await?;
+    remember(app, &person, &membership).await;
+    Ok((membership, person))
+}
+
+/// The same, not remembered.
+async fn asked(app: &App, person: &Person) -> Result<(Membership, Person), Failure> {
+    let team = app.team().await?;
+    let (membership, name) = app.slack.membership(&person.id, team.as_deref()).await?;
+    let name = name.unwrap_or_else(|| person.name.clone());
+    Ok((membership, Person::new(person.id.clone(), name)))
+}
 
 /// What a person is to Slack: read now, or, for what came with a token while Slack does not
 /// answer, as last read, if that is not too long ago.
@@ -99,7 +113,7 @@ fn since(app: &App) -> Timestamp {
 
 /// Remembers what Slack says of somebody, if they have a token. That it could not be remembered
 /// is no reason not to go on.
-pub(super) async fn remember(app: &App, person: &Person, membership: &Membership) {
+async fn remember(app: &App, person: &Person, membership: &Membership) {
     let engine = &app.engine;
     let now = engine.clock.now();
     let stored = async {
@@ -114,29 +128,4 @@ pub(super) async fn remember(app: &App, person: &Person, membership: &Membership
     if let Err(error) = stored {
         tracing::warn!(person = person.id, %error, "what Slack said of somebody could not be remembered");
     }
-}
-
-/// Reads, again and again, what those are to Slack who have a token, so that it is known when
-/// Slack is silent.
-pub(super) async fn memberships(app: &App, lease: &Lease) -> Result<(), Error> {
-    let next = Next::At(later(app, SURVEY_EVERY));
-    if !app.config.api.enabled {
-        return app.engine.end(lease, next, SideEffects::default()).await;
-    }
-    for owner in tokens::owners(&app.engine.db, app.engine.clock.now()).await? {
-        // Each reading is remembered where it is read.
-        match timeout(ANSWERS_WITHIN, membership(app, &owner)).await {
-            Ok(Ok(_)) => {}
-            Ok(Err(Failure::Never(code))) => {
-                tracing::warn!(
-                    person = owner.id,
-                    code,
-                    "Slack does not say what the owner of a token is"
-                );
-            }
-            // The others would not be told either.
-            Ok(Err(_)) | Err(_) => break,
-        }
-    }
-    app.engine.end(lease, next, SideEffects::default()).await
 }

@@ -1174,7 +1174,6 @@ fn project(books: &Books, query: &[(String, String)]) -> Value {
 #[cfg(test)]
 mod promises {
     use super::*;
-    use rollback_bot::providers::{Provider, vercel::Vercel as Platform};
     use rollback_domain::{
         grammar::Target,
         people::Person,
@@ -1184,6 +1183,7 @@ mod promises {
         release::{Pin as Held, Way},
         rollback::{Proposal, Rollback},
     };
+    use rollback_providers::{Provider, vercel::Vercel as Platform};
     use std::time::Duration;
 
     /// v211, v212 and v213, of which the last is live.

@@ -185,6 +185,17 @@ pub enum ServiceAction {
     Unfreeze { because: Option<String> },
 }
 
+impl ServiceAction {
+    /// The verb that asks for it.
+    pub fn verb(&self) -> &'static str {
+        match self {
+            ServiceAction::Unpin { .. } => "unpin",
+            ServiceAction::Freeze { .. } => "freeze",
+            ServiceAction::Unfreeze { .. } => "unfreeze",
+        }
+    }
+}
+
 /// A form that is opened for one person.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "form", content = "answer", rename_all = "snake_case")]

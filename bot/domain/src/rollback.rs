@@ -462,6 +462,7 @@ impl Rollback {
         match &self.state {
             State::Watching { .. } | State::Closed | State::Partial { .. } => None,
             State::Failed { .. } => Some("it failed".into()),
+            State::Executing { .. } if self.asks > 1 => Some("it is still running".into()),
             _ => Some(format!("it is {}", self.word().to_lowercase())),
         }
     }

@@ -12,15 +12,15 @@ use rollback_domain::{
     history::{History, Past},
     people::Membership,
     plan::{Basis, Plan, PlanHash},
-    platform::{Progress, ProviderError, Receipt},
+    platform::{Holds, NextStep, Production, Progress, ProviderError, Receipt, Task},
     policy::{EscalationStep, Policy, Preset},
     proof::{CheckResult, Round},
     refusal::{Refusal, Source},
     release::{Pin, Way},
     risk::{Risk, RiskRules},
     rollback::{
-        Act, Approval, BreakGlass, Command, Confirmed, Decision, Freeze, Message, Notice, Page,
-        Rollback, State,
+        Act, Approval, BreakGlass, Command, Confirmed, Decision, Freeze, Hold, Message, Notice,
+        Page, Rollback, State,
     },
 };
 use std::{fmt::Write, time::Duration};
@@ -121,6 +121,38 @@ fn came_to(state: State) -> Rollback {
     rollback
 }
 
+/// RB-41 with a plan of five steps for which automatic deploys are held off by us.
+fn with_steps(state: State) -> Rollback {
+    let mut rollback = came_to(state);
+    rollback.asks = 3;
+    rollback.step = 2;
+    rollback.asked_last = Some(night());
+    rollback.tasks = vec![task()];
+    rollback.hold = Some(Hold {
+        before: serde_json::json!({ "automatic": true }),
+        confirmed: true,
+    });
+    if let Some(plan) = &mut rollback.plan {
+        plan.steps = ["pull", "create", "stop the old one", "start", "switch"]
+            .map(str::to_owned)
+            .to_vec();
+        plan.effects.holds = Holds::OnRequest;
+    }
+    rollback
+}
+
+/// A manual task for the owners of the data.
+fn task() -> Task {
+    Task {
+        id: "rotate-key".into(),
+        text: "Rotate the key".into(),
+        link: None,
+        role: Some("data_owner".into()),
+        needs_note: false,
+        signed: None,
+    }
+}
+
 /// Every state, and what is special in some of them.
 fn situations() -> Vec<(&'static str, Rollback)> {
     let by = || person("U0SAM");
@@ -169,6 +201,24 @@ fn situations() -> Vec<(&'static str, Rollback)> {
                 asked_at: night(),
             }),
         ),
+        (
+            "executing step 3 of 5, automatic deploys held off by us",
+            with_steps(State::Executing {
+                step: 2,
+                asked_at: night(),
+            }),
+        ),
+        (
+            "waiting for people in step 3 of 5",
+            with_steps(State::WaitingForPeople { since: night() }),
+        ),
+        (
+            "unknown in step 3 of 5",
+            with_steps(State::Unknown {
+                since: night(),
+                why: "it timed out".into(),
+            }),
+        ),
         ("accepted", came_to(State::Accepted { at: night() })),
         ("serving 1/2", came_to(State::Serving { n: 1, m: 2 })),
         ("serving 2/2", came_to(State::Serving { n: 2, m: 2 })),
@@ -185,7 +235,7 @@ fn situations() -> Vec<(&'static str, Rollback)> {
         (
             "failed",
             came_to(State::Failed {
-                production: rollback_domain::platform::Production::Unknown,
+                production: Production::Unknown,
                 why: "no".into(),
             }),
         ),
@@ -253,6 +303,14 @@ fn break_glass(because: &str, promised: bool) -> Act {
         hash: None,
         because: because.into(),
         promised,
+    }
+}
+
+fn sign_off(task: &str) -> Act {
+    Act::SignOff {
+        task: task.into(),
+        done: true,
+        note: None,
     }
 }
 
@@ -346,6 +404,12 @@ fn what_people_do(hash: Option<PlanHash>) -> Vec<(&'static str, Command)> {
         ("tom reviews", acts("U0TOM", review())),
         ("sam denies", acts("U0SAM", Act::Deny { because: None })),
         ("tom denies", acts("U0TOM", Act::Deny { because: None })),
+        ("dora signs off", acts("U0DORA", sign_off("rotate-key"))),
+        ("sam signs off", acts("U0SAM", sign_off("rotate-key"))),
+        (
+            "dora signs off what there is not",
+            acts("U0DORA", sign_off("merge-pr")),
+        ),
         ("maya stops", acts("U0MAYA", Act::Stop { because: None })),
         ("sam stops", acts("U0SAM", Act::Stop { because: None })),
         ("tom stops", acts("U0TOM", Act::Stop { because: None })),
@@ -481,6 +545,15 @@ fn what_the_platform_does() -> Vec<(&'static str, Command)> {
             })),
         ),
         (
+            "answer: accepted, and the next step",
+            answered(Ok(Receipt {
+                said: "stopped".into(),
+                memory: serde_json::Value::Null,
+                next: Some(next_step()),
+                restore_point: None,
+            })),
+        ),
+        (
             "answer: no",
             answered(Err(ProviderError::Refused("no".into()))),
         ),
@@ -495,10 +568,44 @@ fn what_the_platform_does() -> Vec<(&'static str, Command)> {
             "answer: none",
             answered(Err(ProviderError::Unanswered("it timed out".into()))),
         ),
+        (
+            "pin: held off",
+            Command::PinAnswered {
+                answer: Ok("read back".into()),
+            },
+        ),
+        (
+            "pin: no",
+            Command::PinAnswered {
+                answer: Err(ProviderError::Refused("no".into())),
+            },
+        ),
         ("lost track", Command::LostTrack),
         ("read back: nothing yet", serving(["v214", "v214"])),
         ("read back: 1 of 2", serving(["v213", "v214"])),
         ("read back: 2 of 2", serving(["v213", "v213"])),
+        (
+            "read back: the next step is safe",
+            observed(Progress::StepReady {
+                next: next_step(),
+                said: "the old one is stopped".into(),
+                memory: serde_json::Value::Null,
+            }),
+        ),
+        (
+            "read back: people are needed",
+            observed(Progress::PeopleNeeded {
+                tasks: vec![task()],
+                said: "the key is the old one".into(),
+            }),
+        ),
+        (
+            "read back: failed, production as before",
+            observed(Progress::Failed {
+                why: "put back".into(),
+                production: Production::AsBefore,
+            }),
+        ),
         (
             "read back: partial",
             observed(Progress::Partial {
@@ -509,7 +616,7 @@ fn what_the_platform_does() -> Vec<(&'static str, Command)> {
         (
             "read back: failed",
             observed(Progress::Failed {
-                production: rollback_domain::platform::Production::Unknown,
+                production: Production::Unknown,
                 why: "job failed".into(),
             }),
         ),
@@ -523,6 +630,13 @@ fn what_the_platform_does() -> Vec<(&'static str, Command)> {
         ),
         ("close", Command::Close { replaced_by: None }),
     ]
+}
+
+fn next_step() -> NextStep {
+    NextStep {
+        number: 3,
+        name: "start".into(),
+    }
 }
 
 /// The objection window is on, so that it is seen what its end leads to.
@@ -617,6 +731,9 @@ fn outcome(decision: &Decision) -> String {
             },
         );
     }
+    if decision.notices.contains(&Notice::TakePinBack) {
+        outcome.push_str(", the pin is taken back");
+    }
     if decision.opens.is_some() {
         outcome.push_str(", opens another");
     }
@@ -627,6 +744,11 @@ fn title(state: &State) -> String {
     match state {
         State::Serving { n, m } => format!("serving {n}/{m}"),
         State::Partial { n, m, .. } => format!("partial {n}/{m}"),
+        State::Executing { step, .. } if *step > 0 => format!("executing step {}", step + 1),
+        State::Failed {
+            production: Production::AsBefore,
+            ..
+        } => "failed, production as before".into(),
         state => state.name().into(),
     }
 }
@@ -657,9 +779,17 @@ fn the_platform_is_asked_only_after_a_yes_and_a_second_look() {
             let Ok(decision) = decide(&rollback, command, &policy(), night()) else {
                 continue;
             };
-            if matches!(decision.rollback.state, State::Executing { .. }) {
+            if !matches!(decision.rollback.state, State::Executing { .. }) {
+                continue;
+            }
+            assert!(rollback.is_let_run(), "{heading}: {name}");
+            if rollback.times.asked.is_some() {
+                // It was asked before: an accepted step or a look leads to the next one.
+                let asks = decision.rollback.asks > rollback.asks;
+                let leads_on = name.ends_with("next step") || name.ends_with("step is safe");
+                assert_eq!(asks, leads_on, "{heading}: {name}");
+            } else {
                 assert_eq!(rollback.state.name(), "approved", "{heading}: {name}");
-                assert!(rollback.is_let_run(), "{heading}: {name}");
                 assert!(name.starts_with("re-read, unchanged"), "{heading}: {name}");
             }
         }
@@ -1265,6 +1395,9 @@ fn what_can_be_undone() {
     approved: not, because it was not run
     approved, by a glass that tom broke: not, because it was not run
     executing: not, because it is asking
+    executing step 3 of 5, automatic deploys held off by us: not, because it is still running
+    waiting for people in step 3 of 5: not, because it is waiting for people
+    unknown in step 3 of 5: not, because it is unknown
     accepted: not, because it is accepted
     serving 1/2: not, because it is serving 1/2
     serving 2/2: not, because it is serving 2/2

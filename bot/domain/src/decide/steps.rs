@@ -259,7 +259,9 @@ impl Draft {
         self.notices.push(Notice::Card);
         // What was waited for counts from now, not from when the platform was asked.
         self.rollback.asked_last = Some(self.now);
-        self.drive_at = Some(self.now);
+        if let State::WaitingForPeople { .. } = self.rollback.state {
+            self.drive_at = Some(self.now);
+        }
         Ok(())
     }
 

@@ -20,6 +20,7 @@
 pub mod fields;
 mod misread;
 mod moments;
+mod outcomes;
 mod reasons;
 mod subjects;
 mod targets;

@@ -23,6 +23,7 @@ mod plan;
 mod propose;
 mod resolve;
 mod review;
+mod sign_off;
 mod status;
 mod stop;
 mod timeline;
@@ -66,6 +67,7 @@ macro_rules! for_every_verb {
             contacts: Contacts,
             stop: Stop,
             resolve: Resolve,
+            sign_off: SignOff,
             break_glass: BreakGlass,
             review: Review,
             undo: Undo,

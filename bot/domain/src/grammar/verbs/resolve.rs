@@ -5,9 +5,10 @@ use std::fmt;
 use super::{Listing, Spec, Takes, Verb};
 use crate::grammar::{
     misread::Misread,
+    outcomes::{name, outcome},
     reasons::{Because, reason, required},
     subjects::required_number,
-    words::{Words, bare},
+    words::Words,
 };
 
 /// Records how a rollback ended that is UNKNOWN because the platform does not say.
@@ -55,24 +56,6 @@ impl Resolve {
             because,
         })
     }
-}
-
-/// Reads whether it was done; `None` if the next words do not say so.
-fn outcome(words: &mut Words<'_>) -> Option<bool> {
-    let mut next = || match words.marked_reason() {
-        Some(_) => None,
-        None => words.next().map(|word| bare(word).to_ascii_lowercase()),
-    };
-    match next()?.as_str() {
-        "done" => Some(true),
-        "not-done" | "not_done" | "undone" => Some(false),
-        "not" => (next()? == "done").then_some(false),
-        _ => None,
-    }
-}
-
-fn name(done: bool) -> &'static str {
-    if done { "done" } else { "not-done" }
 }
 
 fn no_outcome(rollback: u64) -> Misread {

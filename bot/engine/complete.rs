@@ -1,0 +1,430 @@
+//! Completing jobs: the end of a job, the decision it led to and its side effects are one
+//! transaction.
+
+use super::{
+    Completed, Decide, Ended, Engine, Error, Held, SideEffects, batch::Changes, ended::JobOutcome,
+    refused,
+};
+use crate::{
+    crash::{self, Point},
+    store::{
+        Tx,
+        jobs::{self, Lease, LeaseEnd, Next},
+        messages,
+        replies::{self, Reply},
+        rollbacks, timelines,
+    },
+    telemetry,
+};
+use jiff::Timestamp;
+use rollback_domain::{
+    decide::decide,
+    job::{Format, Job},
+    people::Person,
+    refusal::{Refusal, Source},
+    rollback::{Command, Decision, Message, Notice, Rollback, State},
+};
+use std::time::Duration;
+
+/// How long input is recognised when it comes again: longer than Slack retries.
+const REMEMBERED: Duration = Duration::from_secs(48 * 3_600);
+/// How soon a rollback is looked at again whose own job was refused what it wanted.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
+
+/// What a command came to, in a transaction that is still open.
+struct Decided {
+    /// The rollback as it is stored now, or why the command changed nothing.
+    outcome: Result<Rollback, Refusal>,
+    /// Whether the platform is to be asked next.
+    is_asking: bool,
+    /// Whether the rollback has ended by this.
+    has_ended: bool,
+    /// What becomes of the job that put it.
+    next: Next,
+    /// Who is told of the refusal.
+    told: Option<Job>,
+    /// When it was decided.
+    now: Timestamp,
+}
+
+impl Engine {
+    /// Ends a job as it says: all of that in one transaction, or nothing.
+    ///
+    /// A refused command changes no rollback, and the job ends all the same; when it came from a
+    /// person, the refusal is recorded and they are told.
+    pub async fn complete(&self, lease: &Lease, ended: Ended) -> Result<(), Error> {
+        let Ended {
+            outcome,
+            effects,
+            stored,
+        } = ended;
+        let edited = effects.edited.clone();
+        let completed = match outcome {
+            JobOutcome::Completed(completed) => Ok(completed),
+            JobOutcome::Decide(decide) => self.decide(lease, *decide, effects).await,
+            JobOutcome::Next(next) => {
+                let now = self.clock.now();
+                let tx = self.db.begin().await?;
+                self.finish(tx, lease, next, effects, now).await
+            }
+        };
+        if let (Err(Error::Fenced), Some(key)) = (&completed, edited) {
+            tracing::warn!(key, "edited after somebody else had the job; done again");
+            self.invalidate(&key, &lease.job).await?;
+        }
+        let Completed(()) = completed?;
+        if let Some(point) = stored {
+            crash::point(point);
+        }
+        Ok(())
+    }
+
+    /// Puts a command to a rollback and completes the job that led to it, both or neither.
+    pub async fn decide(
+        &self,
+        lease: &Lease,
+        decide: Decide,
+        effects: SideEffects,
+    ) -> Result<Completed, Error> {
+        let mut tx = self.db.begin().await?;
+        let decided = self.put_to_rollback(&mut tx, lease, decide).await?;
+        self.conclude(tx, lease, decided, effects).await
+    }
+
+    /// The same, but when the platform is to be asked next the job goes on under its lease, and
+    /// the side effects are left out.
+    pub async fn decide_and_hold(
+        &self,
+        lease: &Lease,
+        decide: Decide,
+        effects: SideEffects,
+    ) -> Result<Held, Error> {
+        let mut tx = self.db.begin().await?;
+        let decided = self.put_to_rollback(&mut tx, lease, decide).await?;
+        match decided.outcome {
+            Ok(rollback) if decided.is_asking => {
+                if !jobs::hold(&mut tx, lease).await? {
+                    return Err(Error::Fenced);
+                }
+                tx.commit().await?;
+                self.bell.notify_one();
+                Ok(Held::Asking(Box::new(rollback)))
+            }
+            Ok(_) | Err(_) => {
+                let completed = self.conclude(tx, lease, decided, effects).await?;
+                Ok(Held::Completed(completed))
+            }
+        }
+    }
+
+    /// Locks a rollback, puts a command to it and stores what was decided.
+    async fn put_to_rollback(
+        &self,
+        tx: &mut Tx,
+        lease: &Lease,
+        decision: Decide,
+    ) -> Result<Decided, Error> {
+        let Decide {
+            rollback: id,
+            command,
+            policy,
+        } = decision;
+        let found = rollbacks::lock(tx, id).await?;
+        // Whoever had the lock before was earlier.
+        let now = self.clock.now();
+        let Some(rollback) = found else {
+            return Ok(Decided {
+                outcome: Err(Refusal::UnknownRollback { id }),
+                is_asking: false,
+                has_ended: false,
+                next: Next::Done,
+                told: None,
+                now,
+            });
+        };
+        telemetry::record_incident(&rollback);
+        let actor = Actor::of(&command);
+        let waits_at = address_of(&rollback, &command).filter(|address| replies::is_ours(address));
+        match decide(&rollback, command, &policy, now) {
+            Ok(decision) => {
+                // These two go on by themselves: what is asked for is when they go on.
+                let goes_on = matches!(lease.job, Job::Advance { .. } | Job::RequestReview { .. });
+                let next = match decision.drive_at {
+                    Some(at) if goes_on => Next::At(at),
+                    Some(_) | None => Next::Done,
+                };
+                let executing = |state: &State| matches!(state, State::Executing { .. });
+                let is_asking = !executing(&rollback.state) && executing(&decision.rollback.state);
+                let had_ended = rollback.state.is_ended();
+                let rollback = self.store(tx, decision, !goes_on, now).await?;
+                // Whoever waits at an address of ours hears what came of it in the same commit.
+                if let Some(address) = waits_at {
+                    let reply = Reply {
+                        rollback: Some(Box::new(rollback.clone())),
+                        ..Reply::default()
+                    };
+                    replies::put(tx, &address, &reply, now).await?;
+                }
+                crash::point(Point::DecisionUncommitted);
+                Ok(Decided {
+                    is_asking,
+                    has_ended: !had_ended && rollback.state.is_ended(),
+                    outcome: Ok(rollback),
+                    next,
+                    told: None,
+                    now,
+                })
+            }
+            Err(refusal) => {
+                let told = match actor {
+                    Some(actor) => {
+                        let event =
+                            refused(&actor.by, actor.source, actor.verb, &refusal, Some(id), now);
+                        timelines::append(tx, &[(rollback.incident, event)], now).await?;
+                        Some(actor.told(lease, &rollback, &refusal))
+                    }
+                    None => None,
+                };
+                // It is advanced again by whatever changed it, or looks at itself once more.
+                let looks_again =
+                    matches!(lease.job, Job::Advance { .. }) && !rollback.state.is_ended();
+                let next = match looks_again {
+                    true => Next::At(now.checked_add(LOOK_AGAIN).unwrap_or(now)),
+                    false => Next::Done,
+                };
+                Ok(Decided {
+                    outcome: Err(refusal),
+                    is_asking: false,
+                    has_ended: false,
+                    next,
+                    told,
+                    now,
+                })
+            }
+        }
+    }
+
+    /// Completes the job that has put a command.
+    async fn conclude(
+        &self,
+        tx: Tx,
+        lease: &Lease,
+        decided: Decided,
+        mut effects: SideEffects,
+    ) -> Result<Completed, Error> {
+        let Decided { next, now, .. } = decided;
+        effects.jobs.extend(decided.told.map(|tell| (tell, now)));
+        let completed = self.finish(tx, lease, next, effects, now).await?;
+        match &decided.outcome {
+            Ok(rollback) => {
+                tracing::info!(id = rollback.id, state = rollback.state.name(), "moved");
+                if decided.has_ended {
+                    telemetry::record_end(rollback);
+                }
+            }
+            Err(refusal) => tracing::info!(%refusal, "did not move"),
+        }
+        Ok(completed)
+    }
+
+    /// Stores a decision: the rollback, its timeline entries, and the jobs that tell of it.
+    async fn store(
+        &self,
+        tx: &mut Tx,
+        decision: Decision,
+        wakes_advance: bool,
+        now: Timestamp,
+    ) -> Result<Rollback, Error> {
+        let Decision {
+            rollback,
+            events,
+            drive_at,
+            notices,
+            opens,
+        } = decision;
+        let id = rollback.id;
+        if !rollbacks::save(tx, &rollback).await? {
+            return Err(Error::Raced);
+        }
+        let opens = match opens {
+            Some(proposal) => {
+                let id = rollbacks::next_id(tx, "rollback").await?.cast_unsigned();
+                Some((id, proposal))
+            }
+            None => None,
+        };
+        let mut changes = Changes::default();
+        let incident = rollback.incident;
+        changes
+            .events
+            .extend(events.into_iter().map(|event| (incident, event)));
+        if wakes_advance && let Some(at) = drive_at {
+            changes.jobs.push((Job::Advance { rollback: id }, at));
+        }
+        for (n, notice) in notices.into_iter().enumerate() {
+            changes.jobs.push(job_of(notice, &rollback, n, now));
+        }
+        if let Some((id, proposal)) = opens {
+            changes.open(id, proposal, incident, now);
+        }
+        changes.write(tx, now).await?;
+        Ok(rollback)
+    }
+
+    /// Stores the side effects of a job and ends its lease.
+    async fn finish(
+        &self,
+        mut tx: Tx,
+        lease: &Lease,
+        next: Next,
+        effects: SideEffects,
+        now: Timestamp,
+    ) -> Result<Completed, Error> {
+        let sent = effects.write(&mut tx, now).await?;
+        if matches!(lease.job, Job::Survey { .. }) {
+            let two_days_ago = now.checked_sub(REMEMBERED).unwrap_or(now);
+            messages::sweep(&mut tx, two_days_ago).await?;
+            replies::sweep(&mut tx, two_days_ago).await?;
+        }
+        let end = jobs::finish(&mut tx, lease, &next, now).await?;
+        if end == LeaseEnd::Lost {
+            return Err(Error::Fenced);
+        }
+        // After the lease: only now is it known whether this was the last to be sent.
+        if let Some(mut message) = sent {
+            // Perhaps because somebody else has sent it too: which was the last is not known.
+            if end == LeaseEnd::Poked {
+                message.sent.revision = 0;
+            }
+            messages::sent(&mut tx, &message.key, &message.channel, &message.sent).await?;
+        }
+        tx.commit().await?;
+        self.bell.notify_one();
+        Ok(Completed(()))
+    }
+
+    /// A message was edited under a lease that was lost: whoever has the job may have edited it
+    /// before, to what is true now. `job` does it again.
+    async fn invalidate(&self, key: &str, job: &Job) -> Result<(), Error> {
+        let now = self.clock.now();
+        let mut tx = self.db.begin().await?;
+        jobs::poke(&mut tx, &[(job.clone(), now)]).await?;
+        messages::invalidate(&mut tx, key).await?;
+        tx.commit().await?;
+        self.bell.notify_one();
+        Ok(())
+    }
+}
+
+/// The person who has put a command.
+struct Actor {
+    by: Person,
+    source: Source,
+    reply_to: Option<String>,
+    verb: &'static str,
+}
+
+impl Actor {
+    /// Who has put this command; `None`: no person has.
+    fn of(command: &Command) -> Option<Self> {
+        let Command::Person {
+            by,
+            source,
+            reply_to,
+            act,
+            ..
+        } = command
+        else {
+            return None;
+        };
+        Some(Self {
+            by: by.clone(),
+            source: *source,
+            reply_to: reply_to.clone(),
+            verb: act.verb(),
+        })
+    }
+
+    /// The job that tells them of a refusal.
+    fn told(self, lease: &Lease, rollback: &Rollback, refusal: &Refusal) -> Job {
+        Job::Notify {
+            channel: rollback.channel.clone(),
+            person: self.by.id,
+            thread: None,
+            reply_to: self.reply_to,
+            message: Message::from(refusal),
+            id: format!("refused:{}", lease.job.key()),
+        }
+    }
+}
+
+/// Where somebody waits to hear what comes of a command.
+fn address_of(rollback: &Rollback, command: &Command) -> Option<String> {
+    match command {
+        Command::Person { reply_to, .. } => reply_to.clone(),
+        Command::Planned { .. } => rollback.reply_to.clone(),
+        Command::CannotPlan { .. }
+        | Command::Waited { .. }
+        | Command::WindowEnded { .. }
+        | Command::Renewed { .. }
+        | Command::Expire
+        | Command::Froze { .. }
+        | Command::ReviewDue { .. }
+        | Command::Rechecked { .. }
+        | Command::RecheckFailed { .. }
+        | Command::Answered { .. }
+        | Command::PinAnswered { .. }
+        | Command::LostTrack
+        | Command::Observed { .. }
+        | Command::Probed { .. }
+        | Command::Close { .. } => None,
+    }
+}
+
+/// The job that does what a decision asks for, and when it is due. `n` is the place of the notice
+/// in the decision.
+fn job_of(notice: Notice, rollback: &Rollback, n: usize, now: Timestamp) -> (Job, Timestamp) {
+    let id = rollback.id;
+    let channel = || rollback.channel.clone();
+    let job = match notice {
+        Notice::ReviewAt { at } => return (Job::RequestReview { rollback: id }, at),
+        Notice::Card => Job::Card { rollback: id },
+        Notice::Outcome => Job::AnnounceOutcome { rollback: id },
+        Notice::Tell {
+            person,
+            reply_to,
+            message,
+        } => Job::Notify {
+            channel: channel(),
+            person,
+            thread: None,
+            reply_to,
+            message,
+            id: format!("RB-{id}:{}:{n}", rollback.revision),
+        },
+        Notice::Post {
+            message,
+            in_thread,
+            key,
+        } => Job::Post {
+            channel: channel(),
+            thread: None,
+            under: in_thread.then_some(id),
+            message,
+            id: format!("RB-{id}:{key}"),
+        },
+        Notice::Page { page } => Job::Page { rollback: id, page },
+        Notice::TakePinBack => Job::TakePinBack { rollback: id },
+        Notice::BreakGlass => Job::BreakGlassMessage { rollback: id },
+        Notice::Export { why } => Job::Export {
+            incident: rollback.incident,
+            format: Format::Markdown,
+            channel: channel(),
+            rollback: Some(id),
+            thread: None,
+            asked_by: None,
+            id: format!("RB-{id}:{why}"),
+        },
+    };
+    (job, now)
+}

@@ -1,0 +1,240 @@
+//! What a job leads to besides the change of a rollback: stored with the job's end.
+
+use super::{enqueue, incidents};
+use crate::store::{
+    Tx, messages,
+    replies::{self, Reply},
+    rollbacks, rosters, timelines, undelivered,
+};
+use jiff::Timestamp;
+use rollback_domain::{
+    authority::{Found, Source},
+    incident::TimelineEvent,
+    job::Job,
+    release::Survey,
+    rollback::Freeze,
+};
+
+/// What a job leads to besides the change of a rollback.
+#[derive(Clone, Debug, Default)]
+pub struct SideEffects {
+    /// What becomes of what a channel has missed.
+    pub undelivered: Option<UndeliveredChange>,
+    /// What a platform served.
+    pub survey: Option<RecordedSurvey>,
+    /// A freeze that is put on a service, or taken off.
+    pub freeze: Option<FreezeChange>,
+    /// What else goes into a timeline.
+    pub event: Option<RecordedEvent>,
+    /// What each source of roles said, in the order of the sources.
+    pub rosters: Vec<(Source, Found)>,
+    /// What is said to an address of our own.
+    pub reply: Option<AddressedReply>,
+    /// What else is to be done, and when.
+    pub jobs: Vec<(Job, Timestamp)>,
+    /// What Slack has now.
+    pub sent: Option<SentMessage>,
+    /// The key of a message that was edited, or may have been. If the lease turns out to be lost,
+    /// whoever has the job may have edited it earlier, to what is true now: it is edited again.
+    pub edited: Option<String>,
+}
+
+/// A message as Slack has it now.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SentMessage {
+    /// The key under which it is sent once.
+    pub key: String,
+    /// The channel it is in.
+    pub channel: String,
+    /// Where it is, and what it shows.
+    pub sent: messages::Sent,
+}
+
+/// A change of what a channel has missed.
+#[derive(Clone, Debug, PartialEq)]
+pub struct UndeliveredChange {
+    /// The channel.
+    pub channel: String,
+    /// The change.
+    pub change: undelivered::Change,
+}
+
+/// What a platform served when it was read.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RecordedSurvey {
+    /// The service.
+    pub service: String,
+    /// Its environment.
+    pub environment: String,
+    /// What was read.
+    pub survey: Survey,
+}
+
+/// A freeze that is put on a service, or taken off.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FreezeChange {
+    /// The service.
+    pub service: String,
+    /// Its environment.
+    pub environment: String,
+    /// The freeze; `None`: it is taken off.
+    pub freeze: Option<Freeze>,
+}
+
+/// An entry for a timeline.
+#[derive(Clone, Debug, PartialEq)]
+pub enum RecordedEvent {
+    /// For the timeline of an incident that is known.
+    Incident {
+        /// The incident.
+        incident: i64,
+        /// The entry.
+        event: TimelineEvent,
+    },
+    /// For the timeline of a channel's incident, which is opened if none goes on.
+    Channel {
+        /// The channel.
+        channel: String,
+        /// The entry.
+        event: TimelineEvent,
+    },
+}
+
+/// Something that is said to an address of our own.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AddressedReply {
+    /// The address.
+    pub address: String,
+    /// What is said.
+    pub reply: Reply,
+}
+
+impl SideEffects {
+    /// Adds what another part of the same job leads to. Where both have something, the later one
+    /// counts.
+    pub(super) fn add(&mut self, later: SideEffects) {
+        let SideEffects {
+            undelivered,
+            survey,
+            freeze,
+            event,
+            rosters,
+            reply,
+            jobs,
+            sent,
+            edited,
+        } = later;
+        self.undelivered = undelivered.or(self.undelivered.take());
+        self.survey = survey.or(self.survey.take());
+        self.freeze = freeze.or(self.freeze.take());
+        self.event = event.or(self.event.take());
+        self.rosters.extend(rosters);
+        self.reply = reply.or(self.reply.take());
+        self.jobs.extend(jobs);
+        self.sent = sent.or(self.sent.take());
+        self.edited = edited.or(self.edited.take());
+    }
+
+    /// Stores all but [`SideEffects::sent`], which depends on how the lease ends. Gives that back.
+    pub(super) async fn write(
+        self,
+        tx: &mut Tx,
+        now: Timestamp,
+    ) -> sqlx::Result<Option<SentMessage>> {
+        let SideEffects {
+            undelivered,
+            survey,
+            freeze,
+            event,
+            rosters,
+            reply,
+            jobs,
+            sent,
+            edited: _,
+        } = self;
+        if let Some(UndeliveredChange { channel, change }) = &undelivered {
+            undelivered::change(tx, channel, change, now).await?;
+        }
+        if let Some(read) = &survey {
+            rollbacks::record_survey(tx, &read.service, &read.environment, &read.survey, now)
+                .await?;
+        }
+        if let Some(change) = &freeze {
+            let freeze = change.freeze.as_ref();
+            rosters::freeze(tx, &change.service, &change.environment, freeze).await?;
+        }
+        match event {
+            Some(RecordedEvent::Incident { incident, event }) => {
+                timelines::append(tx, &[(incident, event)], now).await?;
+            }
+            Some(RecordedEvent::Channel { channel, event }) => {
+                let incident = incidents::opened(tx, &channel, now).await?;
+                timelines::append(tx, &[(incident.id, event)], now).await?;
+            }
+            None => {}
+        }
+        // After the timeline, in the order of the sources: everybody locks these rows in one order.
+        for (source, found) in &rosters {
+            rosters::record(tx, source, found, now).await?;
+        }
+        if let Some(AddressedReply { address, reply }) = &reply {
+            replies::put(tx, address, reply, now).await?;
+        }
+        enqueue(tx, &jobs, now).await?;
+        Ok(sent)
+    }
+}
+
+impl From<SentMessage> for SideEffects {
+    fn from(sent: SentMessage) -> Self {
+        SideEffects {
+            sent: Some(sent),
+            ..SideEffects::default()
+        }
+    }
+}
+
+impl From<UndeliveredChange> for SideEffects {
+    fn from(change: UndeliveredChange) -> Self {
+        SideEffects {
+            undelivered: Some(change),
+            ..SideEffects::default()
+        }
+    }
+}
+
+impl From<RecordedSurvey> for SideEffects {
+    fn from(survey: RecordedSurvey) -> Self {
+        SideEffects {
+            survey: Some(survey),
+            ..SideEffects::default()
+        }
+    }
+}
+
+impl From<FreezeChange> for SideEffects {
+    fn from(change: FreezeChange) -> Self {
+        SideEffects {
+            freeze: Some(change),
+            ..SideEffects::default()
+        }
+    }
+}
+
+impl From<RecordedEvent> for SideEffects {
+    fn from(event: RecordedEvent) -> Self {
+        SideEffects {
+            event: Some(event),
+            ..SideEffects::default()
+        }
+    }
+}
+
+impl From<AddressedReply> for SideEffects {
+    fn from(reply: AddressedReply) -> Self {
+        SideEffects {
+            reply: Some(reply),
+            ..SideEffects::default()
+        }
+    }
+}

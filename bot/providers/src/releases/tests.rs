@@ -1,0 +1,405 @@
+//! Tests of the rules next door.
+
+use super::{disk::CURRENT, *};
+use rollback_domain::{
+    grammar::Target,
+    people::Person,
+    plan::{Aim, Plan},
+    refusal::Source,
+    rollback::Proposal,
+};
+use std::{fs, os::unix::fs::symlink, path::Path};
+use tempfile::TempDir;
+use tokio::time::Instant;
+
+/// v211, v212 and v213, made a minute after the other; v213 is live.
+fn app() -> TempDir {
+    let app = tempfile::tempdir().unwrap();
+    for (minute, name) in ["v211", "v212", "v213"].iter().enumerate() {
+        let release = app.path().join("releases").join(name);
+        fs::create_dir_all(&release).unwrap();
+        fs::write(release.join("index.html"), name).unwrap();
+        made(&release, minute);
+    }
+    symlink("releases/v213", app.path().join(CURRENT)).unwrap();
+    app
+}
+
+fn made(release: &Path, minute: usize) {
+    let at = std::time::UNIX_EPOCH + Duration::from_secs(1_772_300_000 + 60 * minute as u64);
+    fs::File::open(release).unwrap().set_modified(at).unwrap();
+}
+
+fn releases(app: &TempDir, restart: Option<&[&str]>) -> Releases {
+    Releases {
+        path: app.path().to_owned(),
+        restart: restart.map(|args| args.iter().map(|arg| (*arg).to_owned()).collect()),
+        restart_timeout: Duration::from_secs(5),
+    }
+}
+
+async fn planned(releases: &Releases, to: &str) -> Rollback {
+    drawn(releases, to, None).await
+}
+
+async fn drawn(releases: &Releases, to: &str, undoes: Option<u64>) -> Rollback {
+    let survey = releases.survey().await.unwrap();
+    let now = "2026-03-01T02:41:00Z".parse().unwrap();
+    let aim = Aim {
+        part: None,
+        target: Target::Named(to.into()),
+        utc_offset: 0,
+        undoes,
+    };
+    let plan = Plan::draw(
+        rollback_domain::plan::Basis {
+            survey: &survey,
+            effects: &releases.effects(aim.way()),
+            history: &rollback_domain::history::History::default(),
+            risks: &rollback_domain::risk::RiskRules::default(),
+        },
+        &aim,
+        now,
+    )
+    .unwrap();
+    let (mut rollback, _) = Proposal {
+        channel: "C1".into(),
+        service: "app".into(),
+        environment: "production".into(),
+        requester: Person::new("U1", "sam"),
+        because: None,
+        aim,
+        source: Source::Bot,
+        commanded: now,
+        target_time: None,
+        reply_to: None,
+        replaces: None,
+        waiting: rollback_domain::rollback::Waiting::default(),
+        turns: vec![],
+    }
+    .open(41, 1);
+    rollback.memory = survey.memory;
+    rollback.plan = Some(plan);
+    rollback
+}
+
+fn leads_to(app: &TempDir) -> String {
+    let link = fs::read_link(app.path().join(CURRENT)).unwrap();
+    link.to_str().unwrap().to_owned()
+}
+
+fn no(answer: Result<Receipt, ProviderError>) -> String {
+    match answer {
+        Err(ProviderError::Refused(why)) => {
+            assert!(why.starts_with("Releases: "), "{why}");
+            why
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn the_survey_lists_newest_first_and_says_what_is_barred() {
+    let app = app();
+    let dir = app.path().join("releases");
+    fs::write(dir.join("v212/REVISION"), "9C7E2F4AA11B\n").unwrap();
+    fs::write(dir.join("v211/REVISION"), "rm -rf /").unwrap();
+    made(&dir.join("v212"), 1);
+    made(&dir.join("v211"), 0);
+    fs::create_dir(dir.join("v210")).unwrap();
+    made(&dir.join("v210"), 0);
+    fs::write(dir.join("notes.txt"), "x").unwrap();
+    fs::create_dir(dir.join(".tmp")).unwrap();
+    symlink("/etc", dir.join("etc")).unwrap();
+    symlink("v211", dir.join("stable")).unwrap();
+    let survey = releases(&app, None).survey().await.unwrap();
+    let said: Vec<_> = survey
+        .candidates
+        .iter()
+        .filter(|candidate| candidate.release.id.starts_with('v'))
+        .map(|candidate| {
+            let why = candidate.barred.as_deref().unwrap_or("eligible");
+            (candidate.release.id.as_str(), why)
+        })
+        .collect();
+    assert_eq!(
+        said,
+        [
+            ("v213", "eligible"),
+            ("v212", "eligible"),
+            ("v211", "eligible"),
+            ("v210", "it is empty")
+        ]
+    );
+    let why = |name: &str| {
+        survey
+            .candidates
+            .iter()
+            .find(|candidate| candidate.release.id == name)
+            .and_then(|candidate| candidate.barred.clone())
+    };
+    assert_eq!(
+        why("etc").as_deref(),
+        Some("it is a link that leads out of releases")
+    );
+    assert_eq!(
+        why("stable").as_deref(),
+        Some("it is a link and not a directory")
+    );
+    assert_eq!(why("notes.txt").as_deref(), Some("it is not a directory"));
+    assert_eq!(why(".tmp"), None);
+    assert_eq!(survey.release("v212").sha.as_deref(), Some("9c7e2f4aa11b"));
+    assert_eq!(survey.release("v211").sha, None);
+    assert_eq!(survey.live().unwrap().id, "v213");
+    assert_eq!((survey.pin, survey.in_flight), (Pin::NotNeeded, None));
+}
+
+#[tokio::test]
+async fn a_log_says_what_has_served() {
+    let app = app();
+    let line = "Branch main (at 9c7e2f4) deployed as release v211 by sam\n";
+    fs::write(app.path().join("revisions.log"), line).unwrap();
+    let survey = releases(&app, None).survey().await.unwrap();
+    assert!(survey.release("v211").live_since.is_some());
+    assert!(survey.release("v212").live_since.is_none());
+    // It is live, whatever the log says.
+    assert!(survey.release("v213").live_since.is_some());
+}
+
+#[tokio::test]
+async fn going_back_moves_the_link_and_nothing_else() {
+    let app = app();
+    let releases = releases(&app, None);
+    let rollback = planned(&releases, "v212").await;
+    assert!(matches!(
+        releases.observe(&rollback).await.unwrap(),
+        Progress::NotAsked { .. }
+    ));
+    symlink("leftover", app.path().join(".current.41")).unwrap();
+    let receipt = releases.roll_back(&rollback).await.unwrap();
+    assert_eq!(receipt.said, "current leads to v212");
+    assert_eq!(leads_to(&app), "releases/v212");
+    assert!(fs::symlink_metadata(app.path().join(".current.41")).is_err());
+    match releases.observe(&rollback).await.unwrap() {
+        Progress::Serving { surfaces, pin, .. } => {
+            assert_eq!(pin, Pin::NotNeeded);
+            assert_eq!(surfaces.len(), 1);
+            assert_eq!(surfaces[0].live.as_deref(), Some("v212"));
+        }
+        other => panic!("{other:?}"),
+    }
+    let again = releases.roll_back(&rollback).await.unwrap();
+    assert_eq!(again.said, "current already leads to v212");
+    fs::remove_file(app.path().join(CURRENT)).unwrap();
+    symlink("releases/v211", app.path().join(CURRENT)).unwrap();
+    assert!(matches!(
+        releases.observe(&rollback).await.unwrap(),
+        Progress::Failed { .. }
+    ));
+}
+
+#[tokio::test]
+async fn going_forward_again_moves_the_link_and_nothing_is_pinned() {
+    let app = app();
+    let releases = releases(&app, None);
+    let back = planned(&releases, "v212").await;
+    releases.roll_back(&back).await.unwrap();
+    let undo = drawn(&releases, "v213", Some(41)).await;
+    let plan = undo.plan.as_ref().unwrap();
+    assert_eq!((plan.way, plan.to.id.as_str()), (Way::Forward, "v213"));
+    assert_eq!(plan.effects, releases.effects(Way::Back));
+    assert!(matches!(
+        releases.observe(&undo).await.unwrap(),
+        Progress::NotAsked { .. }
+    ));
+    let receipt = releases.roll_back(&undo).await.unwrap();
+    assert_eq!(receipt.said, "current leads to v213");
+    assert_eq!(leads_to(&app), "releases/v213");
+    match releases.observe(&undo).await.unwrap() {
+        Progress::Serving { surfaces, .. } => {
+            assert_eq!(surfaces[0].live.as_deref(), Some("v213"));
+        }
+        other => panic!("{other:?}"),
+    }
+    // What cannot be gone back to cannot be gone forward to.
+    fs::create_dir(app.path().join("releases/v214")).unwrap();
+    let survey = releases.survey().await.unwrap();
+    assert_eq!(
+        survey.candidates[0].why_not(Way::Forward),
+        Some("it is empty")
+    );
+    match releases.unpin().await {
+        Err(ProviderError::Refused(why)) => assert!(why.contains("nothing is pinned"), "{why}"),
+        other => panic!("{other:?}"),
+    }
+    assert_eq!(leads_to(&app), "releases/v213");
+}
+
+#[tokio::test]
+async fn an_absolute_link_stays_absolute() {
+    let app = app();
+    let absolute = app.path().join("releases/v213");
+    fs::remove_file(app.path().join(CURRENT)).unwrap();
+    symlink(&absolute, app.path().join(CURRENT)).unwrap();
+    let releases = releases(&app, None);
+    let rollback = planned(&releases, "v212").await;
+    releases.roll_back(&rollback).await.unwrap();
+    assert_eq!(
+        leads_to(&app),
+        app.path().join("releases/v212").to_str().unwrap()
+    );
+}
+
+#[tokio::test]
+async fn nothing_outside_of_releases_is_ever_a_target() {
+    let app = app();
+    let dir = app.path().join("releases");
+    fs::create_dir(dir.join(".hidden")).unwrap();
+    fs::write(dir.join(".hidden/x"), "x").unwrap();
+    symlink("/etc", dir.join("etc")).unwrap();
+    let releases = releases(&app, None);
+    let mut rollback = planned(&releases, "v212").await;
+    for target in [
+        "..",
+        ".",
+        "",
+        "../releases/v212",
+        "/etc",
+        "v212/../v211",
+        "v212/",
+        ".hidden",
+        "etc",
+        "v9",
+        "v212\0",
+        "index.html",
+    ] {
+        rollback.plan.as_mut().unwrap().to.id = target.into();
+        no(releases.roll_back(&rollback).await);
+        assert_eq!(leads_to(&app), "releases/v213", "{target:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_link_that_leads_nowhere_or_out_is_told() {
+    let app = app();
+    let releases = releases(&app, None);
+    let link = app.path().join(CURRENT);
+    for (to, part) in [
+        ("releases/v9", "which is not there"),
+        ("/etc", "not a directory of"),
+        ("releases/v212/index.html", "not a directory of"),
+    ] {
+        fs::remove_file(&link).unwrap();
+        symlink(to, &link).unwrap();
+        let survey = releases.survey().await.unwrap();
+        assert_eq!(survey.surfaces[0].live, None);
+        assert!(survey.in_flight.unwrap().contains(part), "{to}");
+        assert!(releases.check().await.is_err());
+    }
+    // It can be repaired by going to a release.
+    let rollback = planned(&releases, "v212").await;
+    releases.roll_back(&rollback).await.unwrap();
+    assert_eq!(leads_to(&app), "releases/v212");
+    // A directory in its place is left alone.
+    fs::remove_file(&link).unwrap();
+    fs::create_dir(&link).unwrap();
+    let why = no(releases.roll_back(&rollback).await);
+    assert!(why.contains("is not a link"), "{why}");
+    let gone = Releases {
+        path: app.path().join("nowhere"),
+        ..releases
+    };
+    assert!(matches!(
+        gone.survey().await,
+        Err(ProviderError::Refused(_))
+    ));
+}
+
+#[tokio::test]
+async fn a_restart_is_a_surface_of_its_own() {
+    let app = app();
+    let releases = releases(
+        &app,
+        Some(&[
+            "sh",
+            "-c",
+            "test -z \"$CARGO_MANIFEST_DIR\" && cat current/index.html > restarted",
+        ]),
+    );
+    let mut rollback = planned(&releases, "v212").await;
+    let receipt = releases.roll_back(&rollback).await.unwrap();
+    assert!(receipt.said.ends_with("the restart command succeeded"));
+    assert_eq!(
+        fs::read_to_string(app.path().join("restarted")).unwrap(),
+        "v212"
+    );
+    // Until the receipt is stored, it is not known whether it ran.
+    match releases.observe(&rollback).await.unwrap() {
+        Progress::Partial { failed, .. } => assert!(failed[0].contains("not known")),
+        other => panic!("{other:?}"),
+    }
+    rollback.memory = receipt.memory;
+    match releases.observe(&rollback).await.unwrap() {
+        Progress::Serving { surfaces, .. } => {
+            let live: Vec<_> = surfaces
+                .iter()
+                .map(|surface| (surface.name.as_str(), surface.live.as_deref()))
+                .collect();
+            assert_eq!(live, [("current", Some("v212")), ("restart", Some("v212"))]);
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn a_restart_that_fails_takes_nothing_back() {
+    let app = app();
+    let loud = "yes loud | head -c 200000; echo 'no such unit' >&2; exit 3";
+    let releases = releases(&app, Some(&["sh", "-c", loud]));
+    let mut rollback = planned(&releases, "v212").await;
+    rollback.memory = releases.roll_back(&rollback).await.unwrap().memory;
+    assert_eq!(leads_to(&app), "releases/v212");
+    match releases.observe(&rollback).await.unwrap() {
+        Progress::Partial { surfaces, failed } => {
+            assert_eq!(surfaces[0].live.as_deref(), Some("v212"));
+            assert_eq!(surfaces[1].live, None);
+            assert!(
+                failed[0].starts_with("restart command: exit 3: "),
+                "{failed:?}"
+            );
+            assert!(failed[0].ends_with("no such unit"), "{failed:?}");
+            assert!(failed[0].len() < 400);
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn a_restart_is_stopped_when_it_takes_too_long_and_missed_when_it_is_not_there() {
+    let run = async |command: &[&str], within| {
+        let command: Vec<String> = command.iter().map(|arg| (*arg).to_owned()).collect();
+        restart(&command, Path::new("/"), within).await
+    };
+    let short = Duration::from_millis(200);
+    let why = run(&["sleep", "30"], short).await.unwrap_err();
+    assert_eq!(why, "no end after 0.2 s, stopped");
+    let why = run(&["no-such-program-here"], short).await.unwrap_err();
+    assert!(why.starts_with("no-such-program-here could not be started"));
+    // What it leaves running does not hold the rollback up.
+    let began = Instant::now();
+    assert_eq!(
+        run(&["sh", "-c", "sleep 5 &"], Duration::from_secs(4)).await,
+        Ok(())
+    );
+    assert!(began.elapsed() < Duration::from_secs(3));
+}
+
+#[tokio::test]
+async fn the_check_says_what_works() {
+    let app = app();
+    let said = releases(&app, None).check().await.unwrap();
+    assert!(
+        said.ends_with("readable, current leads to v213, 3 releases"),
+        "{said}"
+    );
+}

@@ -1,0 +1,336 @@
+//! The calls to Vercel's API: reads, which may always be repeated, and changes, which are sent once.
+
+use super::{
+    Vercel,
+    answers::{Answer, judge_read},
+    deployment::id_of,
+    json::{millis, text},
+    project::Project,
+    survey::Page,
+};
+use reqwest::Method;
+use rollback_domain::{
+    platform::ProviderError,
+    release::{Surface, Way},
+};
+use rollback_http::{Lost, Silence, cut, one_line, send};
+use serde_json::Value;
+use std::time::Duration;
+
+/// How long one call may take, from connecting to the last byte.
+const CALL_TIMEOUT: Duration = Duration::from_secs(10);
+/// The most bytes read of an answer. Parsed, they may take twenty times as much.
+const BODY_AT_MOST: usize = 8 * 1024 * 1024;
+/// The most bytes read of an answer that is no success.
+const ERROR_AT_MOST: usize = 64 * 1024;
+/// Production deployments read at once, so that what lies between live and target is complete.
+const LISTED: &str = "100";
+/// Rollback candidates and failed aliases read at once.
+const OFFERED: &str = "20";
+/// How many domains are read at the same time.
+const LANES: usize = 4;
+
+impl Vercel {
+    /// Sends one call; `Err` means that there is no answer to judge.
+    async fn call(
+        &self,
+        method: Method,
+        path: &[&str],
+        query: &[(&str, &str)],
+        body: Option<&Value>,
+    ) -> Result<rollback_http::Answer, Lost> {
+        let mut url = self.api_url.clone();
+        url.path_segments_mut()
+            .map_err(|()| Lost::Unsent)?
+            .pop_if_empty()
+            .extend(path);
+        let team = self.team.as_deref().map(|team| match team {
+            id if id.starts_with("team_") => ("teamId", id),
+            slug => ("slug", slug),
+        });
+        let query: Vec<_> = query.iter().copied().chain(team).collect();
+        if !query.is_empty() {
+            url.query_pairs_mut().extend_pairs(query);
+        }
+        let mut request = self
+            .http
+            .request(method, url)
+            .bearer_auth(self.token.trim());
+        if let Some(body) = body {
+            request = request.json(body);
+        }
+        send(request, CALL_TIMEOUT).await
+    }
+
+    /// Reads something; `None` when Vercel does not know it (404).
+    async fn read(
+        &self,
+        what: &str,
+        path: &[&str],
+        query: &[(&str, &str)],
+    ) -> Result<Option<Value>, ProviderError> {
+        let busy = |why: String| ProviderError::Busy {
+            why,
+            retry_after: None,
+        };
+        let answer = match self.call(Method::GET, path, query, None).await {
+            Ok(answer) => answer,
+            Err(Lost::Unsent) => return Err(unsent()),
+            Err(lost @ (Lost::Unreachable { .. } | Lost::Silent(_))) => {
+                return Err(busy(format!(
+                    "Vercel could not be asked for {what}: {}. It is read again.",
+                    clause(&lost)
+                )));
+            }
+        };
+        if answer.status() == 200 {
+            let body = answer.body(BODY_AT_MOST).await.map_err(|unread| {
+                busy(format!(
+                    "Vercel's answer about {what} broke off: {unread:#}. It is read again."
+                ))
+            })?;
+            return serde_json::from_slice(&body).map(Some).map_err(|_| {
+                busy(format!(
+                    "Vercel's answer about {what} is not JSON. It is read again; if this stays, check api_url in the configuration."
+                ))
+            });
+        }
+        let answer = judged(answer).await;
+        match answer.status {
+            404 => Ok(None),
+            _ => Err(judge_read(what, &answer)),
+        }
+    }
+
+    /// Asks for a change, once.
+    pub(super) async fn change(
+        &self,
+        method: Method,
+        path: &[&str],
+        query: &[(&str, &str)],
+        body: &Value,
+    ) -> Result<Answer, Lost> {
+        let answer = self.call(method, path, query, Some(body)).await?;
+        Ok(judged(answer).await)
+    }
+
+    /// The project, as far as it matters here.
+    pub(super) async fn project(&self) -> Result<Project, ProviderError> {
+        let project = self
+            .read(
+                &format!("the project {}", self.project),
+                &["v9", "projects", &self.project],
+                // Without it the last alias request may be missing.
+                &[("rollbackInfo", "true")],
+            )
+            .await?;
+        match project.as_ref().and_then(Project::of) {
+            Some(project) => Ok(project),
+            None if project.is_some() => Err(ProviderError::Busy {
+                why: "Vercel's answer about the project has no id. It is read again; if this stays, check api_url in the configuration.".into(),
+                retry_after: None,
+            }),
+            None => Err(ProviderError::Refused(self.no_project())),
+        }
+    }
+
+    fn no_project(&self) -> String {
+        match &self.team {
+            Some(team) => format!(
+                "Vercel knows no project {} in the team {team} (404). Check project and team in the configuration.",
+                self.project
+            ),
+            None => format!(
+                "Vercel knows no project {} in the token's own account (404). Check project in the configuration, and set team if a team owns it.",
+                self.project
+            ),
+        }
+    }
+
+    /// Production deployments, newest first, and whether there are more.
+    pub(super) async fn deployments(
+        &self,
+        project: &str,
+        until: Option<&str>,
+        offered_only: bool,
+    ) -> Result<Page, ProviderError> {
+        let mut query = vec![("projectId", project), ("target", "production")];
+        if offered_only {
+            query.extend([
+                ("state", "READY"),
+                ("rollbackCandidate", "true"),
+                ("limit", OFFERED),
+            ]);
+        } else {
+            query.push(("limit", LISTED));
+        }
+        query.extend(until.map(|until| ("until", until)));
+        let page = self
+            .read("the deployments", &["v6", "deployments"], &query)
+            .await?
+            .ok_or_else(|| ProviderError::Refused(self.no_project()))?;
+        Ok(Page {
+            more: millis(&page["pagination"], "next").is_some(),
+            deployments: match page {
+                Value::Object(mut page) => match page.remove("deployments") {
+                    Some(Value::Array(deployments)) => deployments,
+                    _ => vec![],
+                },
+                _ => vec![],
+            },
+        })
+    }
+
+    /// The deployment behind each of these names, some at a time, in their order.
+    ///
+    /// A name that went to another project has nothing here.
+    pub(super) async fn behind(
+        &self,
+        project: &str,
+        names: &[String],
+    ) -> Result<Vec<(String, Option<Value>)>, ProviderError> {
+        let lane = |at: usize| async move {
+            let mut read = vec![];
+            for (index, name) in names.iter().enumerate().skip(at).step_by(LANES) {
+                let what = format!("the deployment behind {name}");
+                let deployment = self.read(&what, &["v13", "deployments", name], &[]).await?;
+                let deployment = deployment.filter(|deployment| {
+                    text(deployment, "projectId").is_none_or(|owner| owner == project)
+                });
+                read.push((index, name.clone(), deployment));
+            }
+            Ok::<_, ProviderError>(read)
+        };
+        let (a, b, c, d) = tokio::try_join!(lane(0), lane(1), lane(2), lane(3))?;
+        let mut read: Vec<_> = [a, b, c, d].into_iter().flatten().collect();
+        read.sort_by_key(|(index, ..)| *index);
+        Ok(read
+            .into_iter()
+            .map(|(_, name, deployment)| (name, deployment))
+            .collect())
+    }
+
+    /// Whether traffic is being shifted step by step right now, as a clause.
+    pub(super) async fn rolling(&self, project: &Project) -> Result<Option<String>, ProviderError> {
+        if !project.rolling {
+            return Ok(None);
+        }
+        let read = self
+            .read(
+                "the rolling release",
+                &["v1", "projects", &project.id, "rolling-release"],
+                &[("state", "ACTIVE")],
+            )
+            .await;
+        match read {
+            Ok(Some(answer)) => Ok(rolling_release(&answer)),
+            Ok(None) => Ok(None),
+            Err(ProviderError::Refused(_)) => Ok(Some(
+                "a rolling release may be under way: this token may not read it".into(),
+            )),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The names Vercel could not move, after a job that failed.
+    pub(super) async fn unmoved(
+        &self,
+        project: &str,
+        way: Way,
+    ) -> Result<Vec<String>, ProviderError> {
+        let path = match way {
+            Way::Back => ["v9", "projects", project, "rollback", "aliases"],
+            Way::Forward => ["v1", "projects", project, "promote", "aliases"],
+        };
+        let read = self
+            .read(
+                "the domains that failed",
+                &path,
+                &[("failedOnly", "true"), ("limit", OFFERED)],
+            )
+            .await;
+        match read {
+            Ok(Some(answer)) => Ok(failed_aliases(&answer)),
+            // For a rollback it is not in the published API. What the domains serve says the same.
+            Ok(None) | Err(ProviderError::Refused(_)) => Ok(vec![]),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// What every name serves; a name Vercel has no deployment for serves `None`.
+    pub(super) async fn surfaces(
+        &self,
+        project: &str,
+        names: &[String],
+    ) -> Result<Vec<Surface>, ProviderError> {
+        Ok(self
+            .behind(project, names)
+            .await?
+            .into_iter()
+            .map(|(name, deployment)| Surface {
+                live: deployment.as_ref().and_then(id_of).map(str::to_owned),
+                name,
+            })
+            .collect())
+    }
+}
+
+/// What is left of an answer when it is judged. The status has been said by now: a body that
+/// breaks off, or that is no JSON, takes nothing of it back.
+async fn judged(answer: rollback_http::Answer) -> Answer {
+    let status = answer.status();
+    let headers = answer.headers().clone();
+    let error = match status.is_success() {
+        true => Value::Null,
+        false => {
+            let body = answer.body(ERROR_AT_MOST).await.unwrap_or_default();
+            serde_json::from_slice(&body).unwrap_or_default()
+        }
+    };
+    Answer {
+        status: status.as_u16(),
+        headers,
+        error,
+    }
+}
+
+/// What is to be done when a request could not be made at all.
+pub(super) fn unsent() -> ProviderError {
+    ProviderError::Refused("Vercel's token or api_url cannot be sent as they are. Set them anew in the configuration; api_url is usually https://api.vercel.com.".into())
+}
+
+/// Why there is no answer, as a clause.
+pub(super) fn clause(lost: &Lost) -> String {
+    match lost {
+        Lost::Silent(Silence::SentOn) => format!("{lost}; check api_url in the configuration"),
+        lost => format!("{lost:#}"),
+    }
+}
+
+/// What is being rolled out step by step, as a clause.
+pub(super) fn rolling_release(answer: &Value) -> Option<String> {
+    let rolling = answer.get("rollingRelease")?;
+    let active = text(rolling, "state") == Some("ACTIVE");
+    let label = ["name", "id"]
+        .iter()
+        .find_map(|key| text(&rolling["canaryDeployment"], key))
+        .unwrap_or("a newer deployment");
+    active.then(|| {
+        format!(
+            "a rolling release to {} is under way",
+            cut(&one_line(label), 80)
+        )
+    })
+}
+
+/// Names of failed aliases, in either of the two shapes Vercel uses.
+pub(super) fn failed_aliases(answer: &Value) -> Vec<String> {
+    answer["aliases"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter(|entry| text(entry, "status").is_none_or(|status| status == "failed"))
+        .filter_map(|entry| text(entry, "alias").or_else(|| text(&entry["alias"], "alias")))
+        .map(|name| cut(&one_line(name), 260))
+        .collect()
+}

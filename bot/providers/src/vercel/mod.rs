@@ -1,0 +1,338 @@
+//! Vercel: its production deployments, what every production domain serves, Instant Rollback, and
+//! the promotion that undoes one.
+//!
+//! The request to roll back or to promote is sent once and never repeated here. A refusal is
+//! final, a request that certainly did not leave is [`ProviderError::Busy`], and everything in between
+//! is [`ProviderError::Unanswered`]. What serves is always read domain by domain: neither the newest
+//! deployment nor the job's own word says what people get.
+
+mod answers;
+mod api;
+mod deployment;
+mod json;
+mod progress;
+mod project;
+mod survey;
+
+use crate::Provider;
+use answers::{judge_move, judge_setting};
+use api::{clause, unsent};
+use async_trait::async_trait;
+use json::text;
+use progress::{Reading, ended_badly, read_progress};
+use project::{Project, job};
+use reqwest::Method;
+use rollback_domain::{
+    plan::Plan,
+    platform::{Effects, Holds, Production, Progress, ProviderError, Receipt, Timing},
+    release::{Pin, Surface, Survey, Way},
+    rollback::Rollback,
+};
+use rollback_http::{Lost, cut_utf16, one_line};
+use serde_json::json;
+use std::fmt;
+use survey::{Pages, survey};
+use url::Url;
+
+/// The longest description Vercel stores with a rollback.
+const DESCRIPTION_AT_MOST: usize = 250;
+
+/// One Vercel project.
+#[derive(Clone)]
+pub struct Vercel {
+    /// The client all calls are made with; it should follow no redirects.
+    pub http: reqwest::Client,
+    /// Where the API is, usually `https://api.vercel.com`.
+    pub api_url: Url,
+    /// The project's id (`prj_…`) or name.
+    pub project: String,
+    /// The team that owns it: an id (`team_…`) or a slug. Without, the token's own account is meant.
+    pub team: Option<String>,
+    token: String,
+}
+
+impl fmt::Debug for Vercel {
+    /// Everything but the token.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Vercel")
+            .field("api_url", &self.api_url.as_str())
+            .field("project", &self.project)
+            .field("team", &self.team)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Vercel {
+    /// A project behind an API, with the token its calls are made with. Nothing is asked yet.
+    pub fn new(
+        http: reqwest::Client,
+        api_url: Url,
+        project: impl Into<String>,
+        team: Option<String>,
+        token: impl Into<String>,
+    ) -> Self {
+        Self {
+            http,
+            api_url,
+            project: project.into(),
+            team: team.filter(|team| !team.trim().is_empty()),
+            token: token.into(),
+        }
+    }
+
+    /// Why nothing was `done` that was asked for: there was no connection.
+    fn not_reached(&self, done: &str, lost: &Lost) -> ProviderError {
+        ProviderError::Busy {
+            why: format!(
+                "Vercel was not reached, so nothing was {done}: {}. It is tried again; if this stays, check the bot's way to {}.",
+                clause(lost),
+                self.api_url.host_str().unwrap_or("the API")
+            ),
+            retry_after: None,
+        }
+    }
+
+    /// Reads where a rollback is, by what the project says and what every domain of its plan serves.
+    async fn read_progress(
+        &self,
+        rollback: &Rollback,
+        plan: &Plan,
+    ) -> Result<(Project, Vec<Surface>, Reading), ProviderError> {
+        let project = self.project().await?;
+        let names: Vec<String> = if plan.surfaces.is_empty() {
+            project.domains.clone()
+        } else {
+            plan.surfaces
+                .iter()
+                .map(|surface| surface.name.clone())
+                .collect()
+        };
+        let surfaces = self.surfaces(&project.id, &names).await?;
+        let reading = read_progress(
+            &project,
+            rollback,
+            plan.way,
+            &plan.to.id,
+            &plan.surfaces,
+            &surfaces,
+        );
+        Ok((project, surfaces, reading))
+    }
+}
+
+#[async_trait]
+impl Provider for Vercel {
+    /// Neither way builds anything, so what a build holds comes with it. A rollback stops the
+    /// automatic assignment of the production domains, a promotion starts it again.
+    fn effects(&self, way: Way) -> Effects {
+        let (after, holds) = match way {
+            Way::Back => ("automatic deploys stay OFF until unpinned", Holds::ByItself),
+            Way::Forward => ("automatic deploys go live again", Holds::Not),
+        };
+        Effects {
+            platform: "Vercel".into(),
+            restores: vec![
+                "code".into(),
+                "cron jobs of the target's vercel.json".into(),
+                "env values baked into the build".into(),
+            ],
+            leaves: vec![
+                "database".into(),
+                "today's env settings".into(),
+                "flags".into(),
+                "storage".into(),
+            ],
+            after: Some(after.into()),
+            holds,
+            undoable: true,
+            class: rollback_domain::risk::Risk::Code,
+            timing: Timing::default(),
+            outage: None,
+        }
+    }
+
+    async fn survey(&self) -> Result<Survey, ProviderError> {
+        let project = self.project().await?;
+        let (listed, offered, rolling, behind) = tokio::try_join!(
+            self.deployments(&project.id, None, false),
+            self.deployments(&project.id, None, true),
+            self.rolling(&project),
+            self.behind(&project.id, &project.domains),
+        )?;
+        let mut pages = Pages {
+            listed,
+            offered,
+            ..Pages::default()
+        };
+        // After an earlier rollback the live one may be older than the whole first page.
+        if let Some(created) = pages.live_beyond(&behind) {
+            let until = (created + 1).to_string();
+            let (older, older_offered) = tokio::try_join!(
+                self.deployments(&project.id, Some(&until), false),
+                self.deployments(&project.id, Some(&until), true),
+            )?;
+            pages.older = Some(older);
+            pages.offered.deployments.extend(older_offered.deployments);
+        }
+        Ok(survey(&project, &pages, &behind, rolling))
+    }
+
+    async fn roll_back(&self, rollback: &Rollback) -> Result<Receipt, ProviderError> {
+        let Some(plan) = &rollback.plan else {
+            return Err(ProviderError::Refused(
+                "Vercel was not asked: this rollback has no plan. Ask for a new one.".into(),
+            ));
+        };
+        let target = plan.to.id.as_str();
+        let plain = |id: &str| {
+            !id.is_empty()
+                && id
+                    .bytes()
+                    .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-')
+        };
+        if !plain(target) {
+            return Err(ProviderError::Refused(format!(
+                "Vercel was not asked: {target:?} is not the id of a deployment. Ask for a new plan."
+            )));
+        }
+        // The path takes the id only, and the configuration may have the name.
+        let project = match text(&rollback.memory, "project_id") {
+            Some(id) if plain(id) => id.to_owned(),
+            _ if self.project.starts_with("prj_") => self.project.clone(),
+            _ => self.project().await?.id,
+        };
+        let description = description(rollback);
+        let (path, query) = match plan.way {
+            Way::Back => (
+                ["v1", "projects", &project, "rollback", target],
+                vec![("description", description.as_str())],
+            ),
+            // It takes no reason.
+            Way::Forward => (["v10", "projects", &project, "promote", target], vec![]),
+        };
+        let answer = self.change(Method::POST, &path, &query, &json!({})).await;
+        match answer {
+            Ok(answer) => judge_move(plan.way, &answer, plan.to.label()),
+            Err(Lost::Unsent) => Err(unsent()),
+            Err(lost @ Lost::Unreachable { .. }) => Err(self.not_reached("asked", &lost)),
+            Err(lost @ Lost::Silent(_)) => Err(ProviderError::Unanswered(format!(
+                "Vercel was asked and gave no answer: {}. What the domains serve is read back; nothing is asked twice.",
+                clause(&lost)
+            ))),
+        }
+    }
+
+    async fn observe(&self, rollback: &Rollback) -> Result<Progress, ProviderError> {
+        let Some(plan) = &rollback.plan else {
+            return Ok(Progress::NotAsked {
+                why: "the rollback has no plan".into(),
+            });
+        };
+        let (mut project, mut surfaces, mut reading) = self.read_progress(rollback, plan).await?;
+        // A promotion waits for a rolling release to end and may not be shown before that.
+        if plan.way == Way::Forward && project.rolling && matches!(reading, Reading::NotAsked(_)) {
+            match self.rolling(&project).await? {
+                Some(rolling) => {
+                    reading =
+                        Reading::Serving(format!("no promote job is shown yet, and {rolling}"));
+                }
+                // It may have ended, and the promotion begun, between the two readings.
+                None => (project, surfaces, reading) = self.read_progress(rollback, plan).await?,
+            }
+        }
+        match reading {
+            Reading::Serving(said) => Ok(Progress::Serving {
+                surfaces,
+                pin: project.pin,
+                said,
+            }),
+            Reading::JobFailed => {
+                let failed = self.unmoved(&project.id, plan.way).await?;
+                Ok(ended_badly(plan.way, &plan.to.id, surfaces, failed))
+            }
+            Reading::JobSkipped => Ok(Progress::Failed {
+                production: Production::Unknown,
+                why: format!(
+                    "Vercel skipped the {} job and has not moved every domain. Look at the project's deployments on vercel.com, then ask for a new plan.",
+                    job(plan.way)
+                ),
+            }),
+            Reading::NotAsked(why) => Ok(Progress::NotAsked { why }),
+        }
+    }
+
+    /// What is set is the switch that a rollback turns off: the automatic assignment of the
+    /// production domains. No domain moves by it, it counts for the next build.
+    async fn unpin(&self) -> Result<String, ProviderError> {
+        let project = self.project().await?;
+        if project.pin == Pin::Off {
+            return Ok(
+                "automatic deploys were not held off (read back), nothing was changed".into(),
+            );
+        }
+        let setting = json!({ "autoAssignCustomDomains": true });
+        let set = self
+            .change(
+                Method::PATCH,
+                &["v9", "projects", &project.id],
+                &[],
+                &setting,
+            )
+            .await;
+        // What was answered may be less than what was done: what is read back counts.
+        let answered = match set {
+            Ok(answer) if answer.is_success() => "took it".to_owned(),
+            Ok(answer) if answer.broke_off() => format!("broke off ({})", answer.quoted()),
+            Ok(answer) => return Err(judge_setting(&project.name, &answer)),
+            Err(Lost::Unsent) => return Err(unsent()),
+            Err(lost @ Lost::Unreachable { .. }) => return Err(self.not_reached("changed", &lost)),
+            Err(lost @ Lost::Silent(_)) => format!("gave no answer ({})", clause(&lost)),
+        };
+        match self.project().await {
+            Ok(now) if now.pin == Pin::Off => {
+                Ok("automatic deploys go live again (read back)".into())
+            }
+            Ok(_) => Err(ProviderError::Busy {
+                why: format!(
+                    "Vercel was asked to let automatic deploys go live, {answered}, and does not show that they do. It is asked again; if this stays, look at the settings of the project {} on vercel.com.",
+                    project.name
+                ),
+                retry_after: None,
+            }),
+            Err(error) => Err(ProviderError::Unanswered(format!(
+                "Vercel was asked to let automatic deploys go live and {answered}. Whether they do was not read back: {error}"
+            ))),
+        }
+    }
+
+    async fn check(&self) -> Result<String, ProviderError> {
+        let project = self.project().await?;
+        match project.domains.len() {
+            0 => Err(ProviderError::Refused(format!(
+                "Vercel shows no production domain for the project {}. Deploy it to production once, or check project in the configuration.",
+                project.name
+            ))),
+            1 => Ok(format!(
+                "project {} ({}) readable, 1 production domain",
+                project.name, project.id
+            )),
+            n => Ok(format!(
+                "project {} ({}) readable, {n} production domains",
+                project.name, project.id
+            )),
+        }
+    }
+}
+
+/// What goes into Vercel's own history: `RB-41 @sam: checkout is down`.
+fn description(rollback: &Rollback) -> String {
+    let because = match &rollback.because {
+        Some(because) => format!(": {because}"),
+        None => String::new(),
+    };
+    let description = format!("RB-{} @{}{because}", rollback.id, rollback.requester.name);
+    cut_utf16(&one_line(&description), DESCRIPTION_AT_MOST)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,148 @@
+//! Tests of the rules next door.
+
+mod answers;
+mod progress;
+mod survey;
+
+use super::*;
+use rollback_domain::{
+    grammar::Target,
+    people::Person,
+    plan::{Aim, Plan},
+    refusal::Source,
+    rollback::Proposal,
+};
+use serde_json::Value;
+use survey::surveyed;
+
+fn project(last: Value) -> Value {
+    json!({
+        "id": "prj_1", "name": "frontend", "autoAssignCustomDomains": true,
+        "lastAliasRequest": last,
+        "targets": {"production": {"id": "dpl_c",
+            "alias": ["shop.example.com", "www.example.com", "frontend-git-main-acme.vercel.app"],
+            "automaticAliases": ["frontend-git-main-acme.vercel.app"]}}
+    })
+}
+
+fn deployment(id: &str, created: i64) -> Value {
+    json!({
+        "uid": id, "created": created, "createdAt": created, "readyState": "READY",
+        "readySubstate": "PROMOTED", "aliasAssigned": created + 500, "isRollbackCandidate": true,
+        "creator": {"uid": "u1", "username": "sam"},
+        "meta": {"githubCommitSha": "9c7e2f4aa11b", "githubCommitMessage": "Fix cart\n\nlong"}
+    })
+}
+
+fn with(mut deployment: Value, change: Value) -> Value {
+    for (key, value) in change.as_object().unwrap() {
+        deployment[key] = value.clone();
+    }
+    deployment
+}
+
+fn rollback(memory: Value) -> Rollback {
+    let (mut rollback, _) = Proposal {
+        channel: "C1".into(),
+        service: "frontend".into(),
+        environment: "production".into(),
+        requester: Person::new("U1", "sam"),
+        because: Some("checkout is down".into()),
+        aim: Aim {
+            part: None,
+            target: Target::Previous,
+            utc_offset: 0,
+            undoes: None,
+        },
+        source: Source::Bot,
+        commanded: "2026-03-01T02:40:00Z".parse().unwrap(),
+        target_time: None,
+        reply_to: None,
+        replaces: None,
+        waiting: rollback_domain::rollback::Waiting::default(),
+        turns: vec![],
+    }
+    .open(41, 1);
+    rollback.memory = memory;
+    rollback
+}
+
+fn surface(name: &str, live: &str) -> Surface {
+    Surface {
+        name: name.into(),
+        live: Some(live.into()),
+    }
+}
+
+#[test]
+fn the_description_is_one_line_that_fits() {
+    let mut rollback = rollback(Value::Null);
+    assert_eq!(description(&rollback), "RB-41 @sam: checkout is down");
+    rollback.because = Some("a\n\tb ".to_owned() + &"🛒".repeat(300));
+    let long = description(&rollback);
+    assert!(long.starts_with("RB-41 @sam: a b 🛒"));
+    assert!(long.ends_with('…'));
+    assert!(long.encode_utf16().count() <= 250);
+    rollback.because = None;
+    assert_eq!(description(&rollback), "RB-41 @sam");
+}
+
+#[tokio::test]
+async fn a_request_without_a_connection_was_not_sent() {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url: Url = format!("http://{}", listener.local_addr().unwrap())
+        .parse()
+        .unwrap();
+    drop(listener);
+    let vercel = Vercel::new(
+        reqwest::Client::new(),
+        url,
+        "prj_1",
+        None,
+        "secret-of-the-test",
+    );
+    assert!(!format!("{vercel:?}").contains("secret"));
+    let unpinned = vercel.unpin().await;
+    assert!(
+        matches!(unpinned, Err(ProviderError::Busy { .. })),
+        "{unpinned:?}"
+    );
+    let (back, forward) = (vercel.effects(Way::Back), vercel.effects(Way::Forward));
+    assert_eq!((back.holds, forward.holds), (Holds::ByItself, Holds::Not));
+    assert_eq!(
+        forward.after.as_deref(),
+        Some("automatic deploys go live again")
+    );
+    let live = deployment("dpl_d", 4_000);
+    let survey = surveyed(&[live.clone(), deployment("dpl_c", 3_000)], &[], &live);
+    let aim = Aim {
+        part: None,
+        target: Target::Previous,
+        utc_offset: 0,
+        undoes: None,
+    };
+    let now = "2026-03-01T02:41:00Z".parse().unwrap();
+    let mut rollback = rollback(Value::Null);
+    rollback.plan = Some(
+        Plan::draw(
+            rollback_domain::plan::Basis {
+                survey: &survey,
+                effects: &vercel.effects(Way::Back),
+                history: &rollback_domain::history::History::default(),
+                risks: &rollback_domain::risk::RiskRules::default(),
+            },
+            &aim,
+            now,
+        )
+        .unwrap(),
+    );
+    let asked = vercel.roll_back(&rollback).await;
+    assert!(
+        matches!(asked, Err(ProviderError::Busy { .. })),
+        "{asked:?}"
+    );
+    rollback.plan.as_mut().unwrap().to.id = "..".into();
+    let asked = vercel.roll_back(&rollback).await;
+    assert!(matches!(asked, Err(ProviderError::Refused(_))), "{asked:?}");
+}

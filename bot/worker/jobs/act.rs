@@ -1,0 +1,101 @@
+//! Lets a person act on a rollback: who they are, and what their roles are, is read now, and the
+//! machine decides.
+
+use crate::{
+    App,
+    crash::{self, Point},
+    engine::{Ended, Error, SideEffects},
+    slack::{Words, blocks},
+    store::{jobs::Lease, messages, rollbacks},
+    worker::{acting::Acting, recipient::Recipient, rollback_message::card_ts},
+};
+use rollback_domain::{
+    job::Job,
+    refusal::Refusal,
+    risk::Risk,
+    rollback::{Command, Rollback},
+};
+
+pub(super) async fn run(app: &App, lease: &Lease) -> Result<Ended, Error> {
+    let Job::Act {
+        rollback,
+        channel,
+        by,
+        source,
+        reply_to,
+        act,
+        clicked,
+        ..
+    } = &lease.job
+    else {
+        return Ok(Ended::done());
+    };
+    crash::point(Point::ActLeased);
+    let recipient = Recipient {
+        channel,
+        person: &by.id,
+        thread: None,
+        reply_to: reply_to.as_deref(),
+    };
+    let forged = |what: String| {
+        let refusal = Refusal::Forged { what };
+        recipient.refuse(app, lease, by, *source, act.verb(), &refusal)
+    };
+    let Some(found) = rollbacks::get(&app.engine.db, *rollback).await? else {
+        return Ok(forged(format!("there is no RB-{rollback}")));
+    };
+    if let Some(ts) = clicked
+        && !is_its_own(app, &found, channel, ts).await?
+    {
+        return Ok(forged(format!(
+            "that button is not on a message about RB-{rollback}"
+        )));
+    }
+    let Some(service) = app.config.service(&found.service, &found.environment) else {
+        let text = format!(
+            "{}@{} is not in the configuration any more, so nobody has authority over it. Nothing was run.",
+            found.service, found.environment
+        );
+        let words = Words::plain(blocks::escape(&text));
+        return recipient.tell(app, lease, &words).await;
+    };
+    let policy = app.policy(service);
+    let risk = found.plan.as_ref().map_or(Risk::Caution, |plan| plan.risk);
+    let roles = policy.rules.of(risk).eligible();
+    let acting = match Acting::read(app, lease, by, &roles, *source).await? {
+        Ok(acting) => acting,
+        Err(next) => return Ok(next.into()),
+    };
+    crash::point(Point::RolesRead);
+    let command = Command::Person {
+        by: acting.by,
+        membership: acting.membership,
+        roster: Box::new(acting.roster),
+        last_known: acting.last_known,
+        source: *source,
+        reply_to: reply_to.clone(),
+        act: act.clone(),
+    };
+    let effects = SideEffects {
+        rosters: acting.read,
+        ..SideEffects::default()
+    };
+    Ok(Ended::decide(*rollback, command, policy)
+        .with(effects)
+        .stored_at(Point::ActStored))
+}
+
+/// Whether the message that was clicked is one of this rollback's. While the card's own place is
+/// not known yet, because Slack's answer was lost, a click cannot be held against anybody.
+async fn is_its_own(
+    app: &App,
+    rollback: &Rollback,
+    channel: &str,
+    ts: &str,
+) -> Result<bool, Error> {
+    let own = format!("RB-{}:", rollback.id);
+    match messages::whose(&app.engine.db, channel, ts).await? {
+        Some(key) => Ok(key.starts_with(&own)),
+        None => Ok(card_ts(app, rollback.id).await?.is_none()),
+    }
+}

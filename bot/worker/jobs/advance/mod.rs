@@ -1,0 +1,213 @@
+//! Advances a rollback: does what its state asks for next.
+
+mod ask;
+mod observe;
+mod plan;
+mod prove;
+mod recheck;
+mod wait;
+mod watch;
+
+use crate::{
+    App,
+    config::Service,
+    crash::{self, Point},
+    engine::{Decide, Ended, Error, RecordedSurvey},
+    roster,
+    store::{
+        jobs::{Lease, Next},
+        rollbacks,
+    },
+    telemetry,
+    worker::retry::{PATIENCE, after_busy, later},
+};
+use jiff::Timestamp;
+use rollback_domain::{
+    authority::Roster,
+    history::History,
+    job::Job,
+    plan::{Basis, Plan},
+    platform::ProviderError,
+    policy::Policy,
+    refusal::Refusal,
+    release::Survey,
+    rollback::{Command, Rollback, State},
+};
+use rollback_providers::Provider;
+use std::{sync::Arc, time::Duration};
+
+/// How often a rollback is tried whose service is not in the configuration.
+const CONFIGURED_EVERY: Duration = Duration::from_secs(60);
+
+/// A rollback, and what is needed to advance it under a lease.
+struct Advance<'a> {
+    app: &'a App,
+    lease: &'a Lease,
+    rollback: Rollback,
+    service: &'a Service,
+    provider: Arc<dyn Provider>,
+    policy: Policy,
+}
+
+/// Why there is no survey.
+enum NoSurvey {
+    /// The platform is busy, and the job is tried again.
+    TryAgain(Next),
+    /// The platform could not be read.
+    Failed(ProviderError),
+}
+
+/// Does what the state of a rollback asks for.
+pub(super) async fn run(app: &App, lease: &Lease, id: u64) -> Result<Ended, Error> {
+    let Some(rollback) = rollbacks::get(&app.engine.db, id).await? else {
+        return Ok(Ended::done());
+    };
+    telemetry::record_incident(&rollback);
+    if rollback.state.is_ended() {
+        return Ok(Ended::done());
+    }
+    let service = app.config.service(&rollback.service, &rollback.environment);
+    let Some((service, provider)) =
+        service.and_then(|service| Some((service, app.provider(service)?)))
+    else {
+        let why = format!(
+            "{}@{} is not in the configuration",
+            rollback.service, rollback.environment
+        );
+        tracing::error!(id, why, "a rollback cannot go on");
+        return Ok(Ended::retry(later(app, CONFIGURED_EVERY), why));
+    };
+    let advance = Advance {
+        app,
+        lease,
+        service,
+        provider,
+        policy: app.policy(service),
+        rollback,
+    };
+    crash::point(Point::DriveLeased);
+    advance.step().await
+}
+
+impl Advance<'_> {
+    /// One state, one function.
+    async fn step(&self) -> Result<Ended, Error> {
+        let now = self.now();
+        match self.rollback.state {
+            State::Planning => self.plan().await,
+            State::Proposed { expires_at } => self.wait(expires_at).await,
+            State::Approved { expires_at } if now >= expires_at => Ok(self.decide(Command::Expire)),
+            State::Approved { .. } => self.recheck().await,
+            // The process that asked ended before it could store the answer.
+            State::Executing { .. } => Ok(self.decide(Command::LostTrack)),
+            State::Serving { n, m } if n == m => self.prove(None).await,
+            State::Accepted { .. }
+            | State::WaitingForPeople { .. }
+            | State::Serving { .. }
+            | State::Unknown { .. } => self.observe().await,
+            State::Watching { until } if now >= until => Ok(self
+                .decide(Command::Close { replaced_by: None })
+                .stored_at(Point::Closed)),
+            State::Watching { .. } => self.watch().await,
+            State::Blocked { .. }
+            | State::Closed
+            | State::Failed { .. }
+            | State::Partial { .. }
+            | State::Resolved { .. }
+            | State::Denied { .. }
+            | State::Cancelled { .. }
+            | State::Expired { .. }
+            | State::Superseded { .. } => Ok(Ended::done()),
+        }
+    }
+
+    fn now(&self) -> Timestamp {
+        self.app.engine.clock.now()
+    }
+
+    /// Ends the job with a command that is put to the rollback.
+    fn decide(&self, command: Command) -> Ended {
+        Ended::decide(self.rollback.id, command, self.policy.clone())
+    }
+
+    /// The same, for what is put to it while the job goes on.
+    fn decision(&self, command: Command) -> Decide {
+        Decide {
+            rollback: self.rollback.id,
+            command,
+            policy: self.policy.clone(),
+        }
+    }
+
+    /// The job is tried again: after so many milliseconds, or as usual.
+    fn try_again(&self, why: String, retry_after: Option<u64>) -> Next {
+        Next::Retry(after_busy(self.app, self.lease, retry_after), why)
+    }
+
+    /// Reads the platform. One that is busy is tried again before anybody is told.
+    async fn survey(&self) -> Result<Survey, NoSurvey> {
+        match self.provider.survey().await {
+            Ok(survey) => Ok(survey),
+            Err(ProviderError::Busy { why, retry_after }) if self.lease.attempt < PATIENCE => {
+                Err(NoSurvey::TryAgain(self.try_again(why, retry_after)))
+            }
+            Err(error) => Err(NoSurvey::Failed(error)),
+        }
+    }
+
+    /// What was read, for the board.
+    fn recorded(&self, survey: &Survey) -> RecordedSurvey {
+        RecordedSurvey {
+            service: self.rollback.service.clone(),
+            environment: self.rollback.environment.clone(),
+            survey: survey.clone(),
+        }
+    }
+
+    /// The job that reads the platform for the board.
+    fn survey_job(&self) -> Job {
+        Job::Survey {
+            service: self.rollback.service.clone(),
+            environment: self.rollback.environment.clone(),
+        }
+    }
+
+    /// What the record knows of the service's roles.
+    async fn last_known_roster(&self) -> Result<Roster, Error> {
+        let roles = self.app.config.roles_of(self.service);
+        Ok(roster::last_known(self.app, &roles).await?)
+    }
+
+    /// What went before on this service.
+    async fn history(&self) -> Result<History, Error> {
+        let Rollback {
+            service,
+            environment,
+            ..
+        } = &self.rollback;
+        Ok(rollbacks::history(&self.app.engine.db, service, environment).await?)
+    }
+
+    /// Draws the plan for the rollback's aim on what was read.
+    fn draw(&self, survey: &Survey, history: &History, at: Timestamp) -> Result<Plan, Refusal> {
+        let aim = &self.rollback.aim;
+        let basis = Basis {
+            survey,
+            effects: &self.provider.effects(aim.way()),
+            history,
+            risks: &self.policy.risks,
+        };
+        Plan::draw(basis, aim, at)
+    }
+
+    /// Draws the plan anew on what is there now. An aim like "previous" or "@02:40" is drawn at
+    /// the card's moment, so that only the platform's changes count.
+    async fn redraw(&self, survey: &Survey) -> Result<Result<Box<Plan>, Refusal>, Error> {
+        let Some(before) = &self.rollback.plan else {
+            let id = self.rollback.id;
+            return Ok(Err(Refusal::OldCard { id }));
+        };
+        let history = self.history().await?;
+        Ok(self.draw(survey, &history, before.read_at).map(Box::new))
+    }
+}

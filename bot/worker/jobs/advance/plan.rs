@@ -1,0 +1,108 @@
+//! The first plan: the platform, the requester and the roles are read together.
+
+use super::{Advance, NoSurvey};
+use crate::{
+    crash::{self, Point},
+    engine::{Ended, Error, SideEffects},
+    roster,
+    slack::Failure,
+    store::rosters,
+    worker::{
+        last_known::{self, membership_by},
+        retry::PATIENCE,
+    },
+};
+use rollback_domain::{
+    people::{Membership, Person},
+    refusal::{Refusal, Source},
+    rollback::Command,
+};
+
+/// The requester as they were read, and what of it is from an earlier reading, as a clause.
+type Requester = (Person, Option<String>);
+
+impl Advance<'_> {
+    /// Makes the plan that the card shows.
+    pub(super) async fn plan(&self) -> Result<Ended, Error> {
+        let roles = self.app.config.roles_of(self.service);
+        // What the card names, and whether the requester is an authority, is read with the rest.
+        let (requester, survey, (roster, read)) = tokio::join!(
+            self.requester(),
+            self.survey(),
+            roster::read(self.app, &roles),
+        );
+        crash::point(Point::PlanRead);
+        let (requester, last_known) = match requester? {
+            Ok(requester) => requester,
+            Err(ended) => return Ok(ended),
+        };
+        let survey = match survey {
+            Ok(survey) => survey,
+            Err(NoSurvey::TryAgain(next)) => return Ok(next.into()),
+            Err(NoSurvey::Failed(error)) => {
+                return Ok(self.cannot_plan(Refusal::PlatformTrouble {
+                    why: error.to_string(),
+                }));
+            }
+        };
+        let effects = SideEffects {
+            survey: Some(self.recorded(&survey)),
+            rosters: read,
+            ..SideEffects::default()
+        };
+        let drawn = self.draw(&survey, &self.history().await?, self.now());
+        let ended = match drawn {
+            Ok(plan) => self
+                .decide(Command::Planned {
+                    plan: Box::new(plan),
+                    requester,
+                    last_known,
+                    roster: Box::new(roster),
+                    frozen: rosters::frozen_of(
+                        &self.app.engine.db,
+                        &self.rollback.service,
+                        &self.rollback.environment,
+                    )
+                    .await?,
+                })
+                .stored_at(Point::PlanStored),
+            Err(refusal) => self.cannot_plan(refusal),
+        };
+        Ok(ended.with(effects))
+    }
+
+    /// Who asked, if they may; otherwise how the job ends.
+    async fn requester(&self) -> Result<Result<Requester, Ended>, Error> {
+        let read = membership_by(self.app, &self.rollback.requester, self.source()).await?;
+        let (membership, requester, last_read) = match read {
+            Ok(read) => read,
+            Err(failure)
+                if self.lease.attempt < PATIENCE && !matches!(failure, Failure::Never(_)) =>
+            {
+                return Ok(Err(self.try_again(failure.to_string(), None).into()));
+            }
+            Err(failure) => (
+                Membership::Unreadable(failure.to_string()),
+                self.rollback.requester.clone(),
+                None,
+            ),
+        };
+        Ok(match membership.admit() {
+            Ok(()) => Ok((requester, last_known::clause(last_read, &[]))),
+            Err(refusal) => Err(self.cannot_plan(refusal)),
+        })
+    }
+
+    fn cannot_plan(&self, refusal: Refusal) -> Ended {
+        self.decide(Command::CannotPlan { refusal })
+            .stored_at(Point::PlanStored)
+    }
+
+    /// How the rollback was asked for, as far as it matters for what counts as known.
+    fn source(&self) -> Source {
+        match self.rollback.out_of_band {
+            true => Source::OutOfBand,
+            false => Source::Bot,
+        }
+    }
+}

@@ -1,0 +1,28 @@
+//! The proof: the service is looked at from outside.
+
+use super::Advance;
+use crate::{
+    crash::{self, Point},
+    engine::{Ended, Error},
+    probe,
+};
+use rollback_domain::{
+    release::{Pin, Surface},
+    rollback::Command,
+};
+
+impl Advance<'_> {
+    /// Does one round of the proof; with what production serves, if that was read for this.
+    pub(super) async fn prove(&self, seen: Option<(Vec<Surface>, Pin)>) -> Result<Ended, Error> {
+        if self.rollback.proof.last.is_none() {
+            // What the board shows was read before production moved. Not with the end of this job:
+            // a proof takes its time.
+            self.app.engine.enqueue(&[self.survey_job()]).await?;
+        }
+        let round = probe::look(&self.app.http, self.service).await;
+        crash::point(Point::ProofLooked);
+        Ok(self
+            .decide(Command::Probed { round, seen })
+            .stored_at(Point::ProofStored))
+    }
+}

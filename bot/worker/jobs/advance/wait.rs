@@ -1,0 +1,110 @@
+//! The card is open: reminders, the escalation, the objection window, and the plan's end.
+
+use super::{Advance, NoSurvey};
+use crate::{
+    engine::{Ended, Error, SideEffects},
+    roster,
+    store::{messages, rosters},
+    worker::{last_known::membership, retry::later, rollback_message::card_key},
+};
+use jiff::Timestamp;
+use rollback_domain::{authority::Roster, people::Membership, refusal::Refusal, rollback::Command};
+use std::time::Duration;
+
+/// How soon it is looked again whether the card is posted.
+const CARD_EVERY: Duration = Duration::from_secs(5);
+
+impl Advance<'_> {
+    /// Does what is due while the card waits for an answer.
+    pub(super) async fn wait(&self, expires_at: Timestamp) -> Result<Ended, Error> {
+        let now = self.now();
+        let next_look = self.rollback.next_look(&self.policy, expires_at);
+        if now < next_look {
+            return Ok(Ended::at(next_look));
+        }
+        let waiting = &self.rollback.waiting;
+        if waiting.window_ends.is_some_and(|ends| ends <= now) && now < expires_at {
+            return self.end_window().await;
+        }
+        if now < expires_at {
+            let roster = Box::new(self.last_known_roster().await?);
+            return Ok(self.decide(Command::Waited { roster }));
+        }
+        let since = waiting.since.unwrap_or(now);
+        let until = since.checked_add(self.policy.waits()).unwrap_or(now);
+        if now < until && self.rollback.hash.is_some() {
+            return self.renew().await;
+        }
+        Ok(self.decide(Command::Expire))
+    }
+
+    /// Nobody objected in time. Whether the requester has the authority is read now.
+    async fn end_window(&self) -> Result<Ended, Error> {
+        let (db, rollback) = (&self.app.engine.db, &self.rollback);
+        // One that was put on in the moment in which it was proposed.
+        if rollback.frozen.is_none()
+            && let Some(freeze) =
+                rosters::frozen_of(db, &rollback.service, &rollback.environment).await?
+        {
+            let freeze = Some(freeze);
+            return Ok(self.decide(Command::Froze { freeze }));
+        }
+        // Silence says something only where the card could be seen for as long.
+        let now = self.now();
+        let card = messages::get(db, &card_key(rollback.id)).await?;
+        let window = self.policy.objection_window.unwrap_or_default();
+        let seen = match card.ts {
+            Some(_) => card.at.checked_add(window).unwrap_or(now),
+            None => later(self.app, CARD_EVERY),
+        };
+        if now < seen {
+            return Ok(Ended::at(seen));
+        }
+        let roles = self.eligible();
+        let roles: Vec<&str> = roles.iter().map(String::as_str).collect();
+        let (requester, (roster, read)) = tokio::join!(
+            membership(self.app, &rollback.requester),
+            roster::read(self.app, &roles),
+        );
+        let membership = match requester {
+            Ok((membership, _)) => membership,
+            Err(failure) => Membership::Unreadable(failure.to_string()),
+        };
+        let effects = SideEffects {
+            rosters: read,
+            ..SideEffects::default()
+        };
+        let command = Command::WindowEnded {
+            membership,
+            roster: Box::new(roster),
+        };
+        Ok(self.decide(command).with(effects))
+    }
+
+    /// The plan is too old and still waited for: is it still the same?
+    async fn renew(&self) -> Result<Ended, Error> {
+        let survey = match self.survey().await {
+            Ok(survey) => survey,
+            Err(NoSurvey::TryAgain(next)) => return Ok(next.into()),
+            Err(NoSurvey::Failed(error)) => {
+                let why = error.to_string();
+                let plan = Err(Refusal::PlatformTrouble { why });
+                return Ok(self.decide(Command::Renewed { plan }));
+            }
+        };
+        let plan = self.redraw(&survey).await?;
+        let ended = self.decide(Command::Renewed { plan });
+        Ok(ended.with(self.recorded(&survey)))
+    }
+
+    /// The roles that may approve this plan.
+    fn eligible(&self) -> Vec<String> {
+        let roster = Roster::default();
+        let case = self.rollback.case(&self.policy, &roster);
+        case.rule
+            .eligible()
+            .into_iter()
+            .map(str::to_owned)
+            .collect()
+    }
+}

@@ -1,0 +1,60 @@
+//! Watching: production is kept in sight for a while after it serves.
+
+use super::Advance;
+use crate::{
+    crash::{self, Point},
+    engine::{Ended, Error},
+    store::rollbacks,
+};
+use rollback_domain::{
+    platform::Progress,
+    release::{Pin, Surface},
+    rollback::Command,
+};
+
+impl Advance<'_> {
+    /// Looks at production once more, unless a later rollback has taken over.
+    pub(super) async fn watch(&self) -> Result<Ended, Error> {
+        if let Some(replaced_by) = self.replaced_by().await? {
+            let replaced_by = Some(replaced_by);
+            return Ok(self.decide(Command::Close { replaced_by }));
+        }
+        let seen = self.live().await;
+        crash::point(Point::WatchLooked);
+        self.prove(seen).await
+    }
+
+    /// A later rollback of the service whose platform was asked: what it does to production is its
+    /// story, and not this one's.
+    async fn replaced_by(&self) -> Result<Option<u64>, Error> {
+        let rollback = &self.rollback;
+        let latest = rollbacks::latest_of(
+            &self.app.engine.db,
+            &rollback.service,
+            &rollback.environment,
+        )
+        .await?;
+        Ok(latest
+            .filter(|latest| latest.id > rollback.id && latest.times.asked.is_some())
+            .map(|latest| latest.id))
+    }
+
+    /// What production serves; `None`: the platform cannot be read now, which is no drift.
+    async fn live(&self) -> Option<(Vec<Surface>, Pin)> {
+        match self.provider.observe(&self.rollback).await {
+            Ok(Progress::Serving { surfaces, pin, .. }) => Some((surfaces, pin)),
+            // It says nothing of this rollback any more: what does production serve?
+            Ok(
+                Progress::StepReady { .. }
+                | Progress::PeopleNeeded { .. }
+                | Progress::Partial { .. }
+                | Progress::Failed { .. }
+                | Progress::NotAsked { .. },
+            ) => {
+                let survey = self.provider.survey().await.ok()?;
+                Some((survey.surfaces, survey.pin))
+            }
+            Err(_) => None,
+        }
+    }
+}

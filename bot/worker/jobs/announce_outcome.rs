@@ -1,0 +1,47 @@
+//! Tells the channel how a rollback ended, once.
+
+use crate::{
+    App,
+    crash::Point,
+    engine::{Ended, Error},
+    store::{jobs::Lease, messages, rollbacks},
+    worker::{
+        rollback_message::RollbackMessage,
+        undelivered::{is_undelivered, leave},
+    },
+};
+
+pub(super) async fn run(app: &App, lease: &Lease, id: u64) -> Result<Ended, Error> {
+    let Some(rollback) = rollbacks::get(&app.engine.db, id).await? else {
+        return Ok(Ended::done());
+    };
+    // One message for each way it turned out.
+    let key = format!("RB-{id}:outcome:{}", rollback.word());
+    let sent = messages::get(&app.engine.db, &key).await?;
+    if sent.ts.is_some() {
+        return Ok(Ended::done());
+    }
+    let words = match app.templates.outcome(&rollback) {
+        Ok(words) => words,
+        Err(error) => {
+            // Rendered at start-up, so only a value can be at fault: the card still tells it.
+            tracing::error!(id, %error, "the outcome could not be rendered");
+            return Ok(Ended::done());
+        }
+    };
+    if is_undelivered(app, lease, &rollback.channel).await? {
+        return Ok(leave(lease, &rollback.channel, &key, Some(words.text)));
+    }
+    let message = RollbackMessage {
+        rollback: &rollback,
+        key,
+        words,
+        sent,
+        points: [
+            Point::OutcomeUnposted,
+            Point::OutcomePosted,
+            Point::OutcomeStored,
+        ],
+    };
+    message.send(app, lease).await
+}

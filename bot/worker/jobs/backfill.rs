@@ -1,0 +1,285 @@
+//! What a channel missed while Slack took nothing: told in one message, in order, marked as late.
+//!
+//! First the message is fixed in the record: its key, and what it tells. Then what it tells is
+//! looked for, if it was tried by itself, and the message if it was tried; what is not there is
+//! posted. What joins meanwhile is told by it if it was not posted yet, and otherwise said as usual.
+
+use crate::{
+    App,
+    engine::{Ended, Error, UndeliveredChange},
+    slack::{
+        Failure,
+        backfill::{self, Line},
+        blocks::{escape, inline, mention, render_message},
+    },
+    store::{
+        jobs::Lease,
+        rollbacks,
+        undelivered::{self, Change, Missed},
+    },
+    worker::{
+        retry::{LATE_AFTER, after_slack, later, tried_for},
+        rollback_message::{card_ts, ensure_held},
+    },
+};
+use rollback_domain::{
+    job::Job,
+    rollback::{BreakGlass, Message, State},
+};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
+
+/// How many people are asked for by name at most, so that nobody is pinged for what is over.
+const NAMED_AT_MOST: usize = 20;
+/// How often a channel is tried that Slack refuses, and for how long.
+const REFUSED_EVERY: Duration = Duration::from_secs(60);
+const REFUSED_WITHIN: Duration = Duration::from_secs(3_600);
+
+/// What a channel has missed, and the one message that tells it.
+struct Batch<'a> {
+    app: &'a App,
+    lease: &'a Lease,
+    channel: &'a str,
+    /// What is in the message.
+    rows: Vec<&'a Missed>,
+    /// The key of the message.
+    key: String,
+}
+
+/// Tells a channel what it has missed: one thing at a time, each of which is stored.
+pub(super) async fn run(app: &App, lease: &Lease, channel: &str) -> Result<Ended, Error> {
+    let missed = undelivered::of(&app.engine.db, channel).await?;
+    let now = app.engine.clock.now();
+    let Some(first) = missed.first() else {
+        return Ok(Ended::done());
+    };
+    let gathered = || {
+        let key = format!(
+            "late:{channel}:{}:{}",
+            first.at.as_microsecond(),
+            missed.len()
+        );
+        Ended::at(now).with(change(channel, Change::Gathered(key)))
+    };
+    let (rows, joined): (Vec<&Missed>, Vec<&Missed>) =
+        missed.iter().partition(|row| row.batch.is_some());
+    let Some(key) = rows.iter().find_map(|row| row.batch.clone()) else {
+        let age = Duration::try_from(now.duration_since(first.at)).unwrap_or_default();
+        return Ok(match age < LATE_AFTER {
+            // They joined what has been told by now, and are not late themselves.
+            true => Ended::done().with(change(channel, Change::Told(BTreeMap::new()))),
+            false => gathered(),
+        });
+    };
+    let batch = Batch {
+        app,
+        lease,
+        channel,
+        rows,
+        key,
+    };
+    // Said after all: only Slack's answer was lost. One place after the other, so that a limit of
+    // Slack's in between loses nothing.
+    if let Some(tried) = batch.rows.iter().find(|row| row.tried) {
+        return batch.look_for(tried).await;
+    }
+    if lease.attempt > 1 {
+        match app.slack.find(channel, None, &batch.key).await {
+            Ok(Some(ts)) => return Ok(batch.told(&ts)),
+            Ok(None) => {}
+            Err(failure) => return Ok(batch.not_told(failure)),
+        }
+    }
+    // It was not posted: it can tell what has joined since as well.
+    if !joined.is_empty() {
+        return Ok(gathered());
+    }
+    batch.post().await
+}
+
+fn change(channel: &str, change: Change) -> UndeliveredChange {
+    UndeliveredChange {
+        channel: channel.to_owned(),
+        change,
+    }
+}
+
+impl Batch<'_> {
+    /// Looks for what was tried in the same place as this one: it may have been said after all.
+    async fn look_for(&self, tried: &Missed) -> Result<Ended, Error> {
+        let app = self.app;
+        let place = thread(app, &tried.what.job).await?;
+        let found = match app.slack.keys(self.channel, place.as_deref()).await {
+            Ok(found) => found,
+            // A thread whose card was deleted has nothing in it.
+            Err(Failure::Never(code)) if code == "thread_not_found" => BTreeMap::new(),
+            Err(failure) => return Ok(self.not_told(failure)),
+        };
+        let mut keys = vec![];
+        for row in self.rows.iter().filter(|row| row.tried) {
+            if thread(app, &row.what.job).await? == place {
+                keys.push(row.key.clone());
+            }
+        }
+        let looked = Change::Looked { keys, found };
+        Ok(Ended::at(app.engine.clock.now()).with(change(self.channel, looked)))
+    }
+
+    /// Posts the message.
+    async fn post(&self) -> Result<Ended, Error> {
+        let app = self.app;
+        let lines = match lines(app, &self.rows).await? {
+            Ok(lines) => lines,
+            Err(failure) => return Ok(self.not_told(failure)),
+        };
+        let words = backfill::message(&lines, app.engine.clock.now());
+        if let Err(failure) = ensure_held(self.lease) {
+            return Ok(self.not_told(failure));
+        }
+        Ok(
+            match app.slack.post(self.channel, None, &words, &self.key).await {
+                Ok(ts) => self.told(&ts),
+                Err(failure) => self.not_told(failure),
+            },
+        )
+    }
+
+    /// The message that is there tells all of it.
+    fn told(&self, ts: &str) -> Ended {
+        Ended::done().with(change(self.channel, Change::Told(self.all(Some(ts)))))
+    }
+
+    /// It was not told: it is tried again, but not for ever in a channel that Slack refuses.
+    fn not_told(&self, failure: Failure) -> Ended {
+        let (app, lease) = (self.app, self.lease);
+        match failure {
+            Failure::Never(code) if tried_for(app, lease) > REFUSED_WITHIN => {
+                let (channel, n) = (self.channel, self.rows.len());
+                tracing::error!(
+                    channel,
+                    code,
+                    n,
+                    "what was missed is not told; the timeline has it"
+                );
+                Ended::done().with(change(channel, Change::Told(self.all(None))))
+            }
+            Failure::Never(code) => Ended::retry(later(app, REFUSED_EVERY), code),
+            failure @ (Failure::Later { .. } | Failure::TooSoon { .. } | Failure::Lost(_)) => {
+                after_slack(app, lease, &failure).into()
+            }
+        }
+    }
+
+    /// All of it, with the message that tells it; `None`: none does.
+    fn all(&self, ts: Option<&str>) -> BTreeMap<String, Option<String>> {
+        let rows = self.rows.iter();
+        rows.map(|row| (row.key.clone(), ts.map(str::to_owned)))
+            .collect()
+    }
+}
+
+/// The thread in which something was to be said; none: in the channel.
+async fn thread(app: &App, job: &Job) -> sqlx::Result<Option<String>> {
+    match job {
+        Job::Post {
+            under: Some(rollback),
+            ..
+        } => card_ts(app, *rollback).await,
+        Job::Post { thread, .. } => Ok(thread.clone()),
+        _ => Ok(None),
+    }
+}
+
+/// What is told of each. Whoever was to be asked for something is asked now if it is still wanted:
+/// by the newest reminder and the newest rung of the ladder. Everybody else is named, not pinged.
+async fn lines(app: &App, rows: &[&Missed]) -> Result<Result<Vec<Line>, Failure>, Error> {
+    // For each rollback the newest of each way of asking.
+    let mut newest: BTreeMap<(u64, PendingRequest), &str> = BTreeMap::new();
+    for row in rows {
+        if let Some(asks) = PendingRequest::of(&row.key) {
+            newest.insert(asks, &row.key);
+        }
+    }
+    let mut pings: BTreeSet<&str> = BTreeSet::new();
+    for ((id, ask), key) in newest {
+        if ask.is_wanted(app, id).await? {
+            pings.insert(key);
+        }
+    }
+    let mut names: BTreeMap<&str, String> = BTreeMap::new();
+    let mut lines = vec![];
+    for row in rows {
+        let text = match (&row.what.text, &row.what.job) {
+            (Some(text), _) => text.clone(),
+            (None, Job::Post { message, .. }) if pings.contains(row.key.as_str()) => {
+                render_message(message, mention)
+            }
+            (None, Job::Post { message, .. }) => {
+                let people = match message {
+                    Message::Naming(_, people) | Message::Refused(_, _, people) => {
+                        people.as_slice()
+                    }
+                    Message::Text(_) | Message::Mrkdwn(_) => &[],
+                };
+                for id in people {
+                    if names.contains_key(id.as_str()) || names.len() >= NAMED_AT_MOST {
+                        continue;
+                    }
+                    let name = match app.slack.membership(id, None).await {
+                        Ok((_, name)) => name,
+                        Err(Failure::Never(_)) => None,
+                        Err(failure) => return Ok(Err(failure)),
+                    };
+                    if let Some(name) = name {
+                        names.insert(id, format!("@{}", inline(&name, 80)));
+                    }
+                }
+                let named = |id: &str| names.get(id).cloned().unwrap_or("somebody".into());
+                render_message(message, named)
+            }
+            (None, job) => escape(&format!("{} {}", job.kind(), job.key())),
+        };
+        lines.push(Line { at: row.at, text });
+    }
+    Ok(Ok(lines))
+}
+
+/// How people were to be asked for something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum PendingRequest {
+    Reminder,
+    Escalation,
+    Review,
+}
+
+impl PendingRequest {
+    /// What a post with this key asks for, and of which rollback.
+    fn of(key: &str) -> Option<(u64, PendingRequest)> {
+        let (id, about) = key.strip_prefix("RB-")?.split_once(':')?;
+        let ask = match about.split(':').next()? {
+            "reminder" => PendingRequest::Reminder,
+            "escalation" => PendingRequest::Escalation,
+            "review" => PendingRequest::Review,
+            _ => return None,
+        };
+        Some((id.parse().ok()?, ask))
+    }
+
+    /// Whether that is still to be answered.
+    async fn is_wanted(self, app: &App, id: u64) -> sqlx::Result<bool> {
+        let Some(rollback) = rollbacks::get(&app.engine.db, id).await? else {
+            return Ok(false);
+        };
+        Ok(match self {
+            PendingRequest::Reminder | PendingRequest::Escalation => {
+                matches!(rollback.state, State::Proposed { .. })
+            }
+            PendingRequest::Review => rollback
+                .break_glass
+                .as_ref()
+                .is_some_and(BreakGlass::wants_review),
+        })
+    }
+}

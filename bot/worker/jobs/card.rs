@@ -1,0 +1,39 @@
+//! Brings the card of a rollback to the present state: posts it once, then edits it.
+
+use crate::{
+    App,
+    crash::Point,
+    engine::{Ended, Error},
+    slack::card,
+    store::{jobs::Lease, messages, rollbacks},
+    worker::rollback_message::{RollbackMessage, card_key},
+};
+use rollback_domain::rollback::State;
+
+pub(super) async fn run(app: &App, lease: &Lease, id: u64) -> Result<Ended, Error> {
+    let Some(rollback) = rollbacks::get(&app.engine.db, id).await? else {
+        return Ok(Ended::done());
+    };
+    let key = card_key(id);
+    let sent = messages::get(&app.engine.db, &key).await?;
+    // Without a plan there is nothing to decide on; the requester is told alone.
+    if rollback.plan.is_none() || sent.revision >= rollback.revision {
+        return Ok(Ended::done());
+    }
+    let authority = app.authority(&rollback).await?;
+    let mut words = card::card(&rollback, authority.as_ref(), app.engine.clock.now());
+    if matches!(rollback.state, State::Proposed { .. }) {
+        match app.templates.proposed(&rollback) {
+            Ok(text) => words.text = text,
+            Err(error) => tracing::error!(id, %error, "the proposal could not be rendered"),
+        }
+    }
+    let message = RollbackMessage {
+        rollback: &rollback,
+        key,
+        words,
+        sent,
+        points: [Point::CardUnposted, Point::CardPosted, Point::CardStored],
+    };
+    message.send(app, lease).await
+}

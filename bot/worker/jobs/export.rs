@@ -1,0 +1,207 @@
+//! Uploads the timeline of an incident: into the thread it was asked for in, else under the card.
+
+use crate::{
+    App,
+    crash::Point,
+    engine::{Ended, Error, RecordedEvent},
+    slack::Failure,
+    store::{jobs::Lease, messages},
+    worker::{
+        last_known::membership,
+        recipient::Recipient,
+        retry::{after_slack, later},
+        rollback_message::{CARD_EVERY, CARD_TRIES, card_ts, ensure_held},
+        timeline_file::{self, Unwritten, Written},
+    },
+};
+use rollback_domain::{
+    incident::{Actor, Kind, TimelineEvent},
+    job::{Format, Job},
+    people::{Membership, Person},
+    refusal::Source,
+    rollback::Message,
+};
+use std::time::Duration;
+
+/// How often a file is tried that the disk does not take, and after what time.
+const DISK_TRIES: i64 = 10;
+const DISK_EVERY: Duration = Duration::from_secs(60);
+
+pub(super) async fn run(app: &App, lease: &Lease) -> Result<Ended, Error> {
+    let Job::Export {
+        incident,
+        format,
+        channel,
+        rollback,
+        thread,
+        asked_by,
+        id,
+    } = &lease.job
+    else {
+        return Ok(Ended::done());
+    };
+    if let Some(person) = asked_by
+        && let Some(ended) = refused(app, lease, person, channel, thread.as_deref()).await
+    {
+        return Ok(ended);
+    }
+    let card = match rollback {
+        Some(id) => card_ts(app, *id).await?,
+        None => messages::latest_card(&app.engine.db, channel).await?,
+    };
+    if rollback.is_some() && card.is_none() && lease.attempt < CARD_TRIES {
+        return Ok(Ended::retry(
+            later(app, CARD_EVERY),
+            "the card is not posted yet",
+        ));
+    }
+    let now = app.engine.clock.now();
+    let written = match timeline_file::write(app, *incident, channel, *format, now).await {
+        Ok(written) => written,
+        Err(Unwritten::Database(error)) => return Err(error.into()),
+        Err(unwritten) => return Ok(not_written(app, lease, unwritten)),
+    };
+    let (entries, bytes) = (written.entries, written.bytes);
+    let is_reviewed = id.ends_with(":reviewed");
+    let upload = Upload {
+        channel,
+        thread: thread.clone().or(card),
+        name: file_name(lease, *incident, *rollback, is_reviewed, *format),
+        comment: comment(*incident, *rollback, is_reviewed, entries),
+    };
+    Ok(match upload.once(app, lease, written).await {
+        Ok(()) => {
+            let event = TimelineEvent {
+                at: now,
+                who: asked_by.clone().map_or(Actor::Bot, Actor::Person),
+                source: Source::Bot,
+                kind: Kind::Exported,
+                text: format!("exported {}, {entries} entries, {bytes} bytes", upload.name),
+                rollback: *rollback,
+            };
+            let incident = *incident;
+            Ended::done()
+                .with(RecordedEvent::Incident { incident, event })
+                .stored_at(Point::ExportStored)
+        }
+        Err(Failure::Never(code)) => {
+            tracing::warn!(channel, code, "Slack will not take the export");
+            Ended::done()
+        }
+        Err(failure) => after_slack(app, lease, &failure).into(),
+    })
+}
+
+/// How the job ends if somebody may not have the timeline, or it cannot be read whether they may;
+/// `None`: they may.
+async fn refused(
+    app: &App,
+    lease: &Lease,
+    person: &Person,
+    channel: &str,
+    thread: Option<&str>,
+) -> Option<Ended> {
+    let membership = match membership(app, person).await {
+        Ok((membership, _)) => membership,
+        Err(Failure::Never(code)) => Membership::Unreadable(code),
+        Err(failure) => return Some(after_slack(app, lease, &failure).into()),
+    };
+    let refusal = membership.admit().err()?;
+    let recipient = Recipient {
+        channel,
+        person: &person.id,
+        thread,
+        reply_to: None,
+    };
+    Some(recipient.refuse(app, lease, person, Source::Command, "export", &refusal))
+}
+
+/// The name of the file. A later one about the same rollback has another name, so that each is
+/// uploaded; and so has each that was asked for by hand.
+fn file_name(
+    lease: &Lease,
+    incident: i64,
+    rollback: Option<u64>,
+    is_reviewed: bool,
+    format: Format,
+) -> String {
+    let which = match rollback {
+        Some(id) if is_reviewed => format!("-RB-{id}-reviewed"),
+        Some(id) => format!("-RB-{id}"),
+        None => lease.wanted_at.strftime("-%Y%m%dT%H%M%SZ").to_string(),
+    };
+    let extension = match format {
+        Format::Markdown => "md",
+        Format::Json => "json",
+    };
+    format!("INC-{incident}{which}-timeline.{extension}")
+}
+
+/// What is said with the file.
+fn comment(incident: i64, rollback: Option<u64>, is_reviewed: bool, entries: usize) -> String {
+    match rollback {
+        Some(id) if is_reviewed => {
+            format!("Timeline of INC-{incident} with the review of RB-{id}: {entries} entries.")
+        }
+        Some(id) => {
+            format!("Timeline of INC-{incident}, exported when RB-{id} closed: {entries} entries.")
+        }
+        None => format!("Timeline of INC-{incident}: {entries} entries."),
+    }
+}
+
+/// A file on its way to Slack.
+struct Upload<'a> {
+    channel: &'a str,
+    thread: Option<String>,
+    name: String,
+    comment: String,
+}
+
+impl Upload<'_> {
+    /// Uploads the file, unless an earlier attempt did. Not being able to look for it is no reason
+    /// to upload it again.
+    async fn once(&self, app: &App, lease: &Lease, written: Written) -> Result<(), Failure> {
+        let (name, thread) = (&self.name, self.thread.as_deref());
+        if lease.attempt > 1 && app.slack.find_file(self.channel, thread, name).await? {
+            return Ok(());
+        }
+        ensure_held(lease)?;
+        let Written { file, bytes, .. } = written;
+        app.slack
+            .upload(self.channel, thread, name, file, bytes, &self.comment)
+            .await
+    }
+}
+
+/// How the job ends when the timeline cannot be put into a file.
+fn not_written(app: &App, lease: &Lease, unwritten: Unwritten) -> Ended {
+    let Job::Export {
+        incident,
+        channel,
+        asked_by,
+        ..
+    } = &lease.job
+    else {
+        return Ended::done();
+    };
+    tracing::error!(incident, %unwritten, "a timeline could not be exported");
+    // The disk may have room again; a template and a size stay as they are.
+    if matches!(unwritten, Unwritten::Disk(_)) && lease.attempt < DISK_TRIES {
+        return Ended::retry(later(app, DISK_EVERY), unwritten.to_string());
+    }
+    let Some(person) = asked_by else {
+        return Ended::done();
+    };
+    let tell = Job::Notify {
+        channel: channel.clone(),
+        person: person.id.clone(),
+        thread: None,
+        reply_to: None,
+        message: Message::Text(format!(
+            "The timeline of INC-{incident} could not be put into a file: {unwritten}. Nothing was uploaded. Whoever runs me finds it in the log; the entries are in the database, in the table `timeline`."
+        )),
+        id: format!("unwritten:{}", lease.job.key()),
+    };
+    Ended::done().then(tell, app.engine.clock.now())
+}

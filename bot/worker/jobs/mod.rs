@@ -1,0 +1,58 @@
+//! One file for each kind of job.
+
+mod act;
+mod advance;
+mod announce_outcome;
+mod backfill;
+mod break_glass_message;
+mod card;
+mod export;
+mod notify;
+mod open_form;
+mod page;
+mod post;
+mod query;
+mod refresh_memberships;
+mod refresh_roster;
+mod reject_forged;
+mod request_review;
+mod service_action;
+mod survey;
+mod take_pin_back;
+
+use crate::{
+    App,
+    engine::{Ended, Error},
+    store::jobs::Lease,
+};
+use rollback_domain::job::Job;
+
+/// Does a job. One line for each kind.
+pub(super) async fn perform(app: &App, lease: &Lease) -> Result<Ended, Error> {
+    match &lease.job {
+        Job::Advance { rollback } => Box::pin(advance::run(app, lease, *rollback)).await,
+        Job::Act { .. } => act::run(app, lease).await,
+        Job::RejectForged { .. } => reject_forged::run(app, lease),
+        Job::ServiceAction { .. } => service_action::run(app, lease).await,
+        Job::BreakGlassMessage { rollback } => {
+            break_glass_message::run(app, lease, *rollback).await
+        }
+        Job::RequestReview { rollback } => request_review::run(app, *rollback).await,
+        Job::TakePinBack { rollback } => take_pin_back::run(app, lease, *rollback).await,
+        Job::Page { rollback, page } => page::run(app, lease, *rollback, page).await,
+        Job::RefreshRoster { source } => refresh_roster::run(app, source).await,
+        Job::Card { rollback } => card::run(app, lease, *rollback).await,
+        Job::AnnounceOutcome { rollback } => announce_outcome::run(app, lease, *rollback).await,
+        Job::Notify { .. } => notify::run(app, lease).await,
+        Job::Post { .. } => post::run(app, lease).await,
+        Job::Backfill { channel } => Box::pin(backfill::run(app, lease, channel)).await,
+        Job::Export { .. } => export::run(app, lease).await,
+        Job::Modal { .. } => open_form::run(app, lease).await,
+        Job::Query { .. } => query::run(app, lease).await,
+        Job::Survey {
+            service,
+            environment,
+        } => survey::run(app, service, environment).await,
+        Job::RefreshMemberships => refresh_memberships::run(app).await,
+    }
+}

@@ -1,0 +1,192 @@
+//! Opens a form at once; the one for another target is filled when the platform has been read.
+
+use crate::{
+    App,
+    config::Service,
+    crash::{self, Point},
+    engine::{Ended, Error},
+    roster,
+    slack::{Failure, Words, modal},
+    store::{jobs::Lease, rollbacks},
+    worker::recipient::Recipient,
+};
+use jiff::Timestamp;
+use rollback_domain::{
+    authority::Roster,
+    job::{Form, Job},
+    refusal::{Refusal, Source},
+    rollback::Rollback,
+};
+use slack_morphism::prelude::SlackView;
+use std::time::Duration;
+
+/// Slack forgets a click's trigger after three seconds.
+const TRIGGER_LIVES: Duration = Duration::from_secs(3);
+
+/// What somebody tried to do who opened the form for an emergency run.
+const BREAK_GLASS: &str = "break the glass";
+
+/// Why no form is opened.
+enum NotOpened {
+    /// What they tried to do, and why they may not.
+    Refused(&'static str, Refusal),
+    /// What is told instead.
+    Told(&'static str),
+}
+
+pub(super) async fn run(app: &App, lease: &Lease) -> Result<Ended, Error> {
+    let Job::Modal {
+        form,
+        reply_to,
+        rollback,
+        hash,
+        person,
+        channel,
+        trigger,
+        clicked_at,
+        said,
+        id,
+    } = &lease.job
+    else {
+        return Ok(Ended::done());
+    };
+    // A second attempt finds it open, and perhaps saved by now, or Slack's trigger gone. Only the
+    // one for another target still has to be filled.
+    if lease.attempt > 1 && *form != Form::Target {
+        return Ok(Ended::done());
+    }
+    let recipient = Recipient {
+        channel,
+        person: &person.id,
+        thread: None,
+        reply_to: reply_to.as_deref(),
+    };
+    let tell = async |text: &str| recipient.tell(app, lease, &Words::plain(text)).await;
+    let Some(found) = rollbacks::get(&app.engine.db, *rollback).await? else {
+        return tell("That card's rollback is not known any more.").await;
+    };
+    let about = modal::About {
+        form: *form,
+        reply_to: reply_to.clone(),
+        person: person.id.clone(),
+        rollback: *rollback,
+        hash: hash.clone(),
+        channel: channel.clone(),
+    };
+    let service = app.config.service(&found.service, &found.environment);
+    let first = match first_view(app, &about, id, &found, service, said.as_deref()).await? {
+        Ok(view) => view,
+        Err(NotOpened::Told(text)) => return tell(text).await,
+        Err(NotOpened::Refused(verb, refusal)) => {
+            let recipient = Recipient {
+                reply_to: None,
+                ..recipient
+            };
+            return Ok(recipient.refuse(app, lease, person, Source::Button, verb, &refusal));
+        }
+    };
+    if lease.attempt == 1
+        && let Err(failure) = open(app, trigger, *clicked_at, &first).await
+    {
+        tracing::warn!(%failure, "the modal could not be opened");
+        let text = "Slack did not open the form in time. Nothing was changed. Try it once more.";
+        return tell(text).await;
+    }
+    if *form != Form::Target {
+        return Ok(Ended::done());
+    }
+    let choices = choices(app, &about, id, &found, service).await;
+    if let Err(failure) = app.slack.update_view(id, &choices).await {
+        if lease.attempt > 1 {
+            return tell("The form could not be filled. Nothing was changed. Click *Change target…* once more.").await;
+        }
+        // Closed by now, or Slack is down: the card is still there.
+        tracing::info!(%failure, "the modal could not be filled");
+    }
+    Ok(Ended::done())
+}
+
+/// Opens a form, while Slack still knows the click.
+async fn open(
+    app: &App,
+    trigger: &str,
+    clicked_at: Timestamp,
+    view: &SlackView,
+) -> Result<(), Failure> {
+    crash::point(Point::FormUnopened);
+    let age = app.engine.clock.now().duration_since(clicked_at);
+    let opened = match Duration::try_from(age).unwrap_or_default() < TRIGGER_LIVES {
+        true => app.slack.open_view(trigger, view).await,
+        false => Err(Failure::Never("expired_trigger_id".into())),
+    };
+    crash::point(Point::FormOpened);
+    opened
+}
+
+/// The form as it is opened; the one for another target is filled later.
+async fn first_view(
+    app: &App,
+    about: &modal::About,
+    id: &str,
+    found: &Rollback,
+    service: Option<&Service>,
+    said: Option<&str>,
+) -> Result<Result<SlackView, NotOpened>, Error> {
+    let now = app.engine.clock.now();
+    let needs_open = match about.form {
+        Form::Approve => Some("approve"),
+        Form::BreakGlass => Some(BREAK_GLASS),
+        Form::Target | Form::Object | Form::Review(_) => None,
+    };
+    // Before anybody fills in what could only be refused.
+    if let Some(verb) = needs_open
+        && let Err(refusal) = found.open_with(Some(&about.hash), now)
+    {
+        return Ok(Err(NotOpened::Refused(verb, refusal)));
+    }
+    Ok(Ok(match (about.form, service) {
+        (Form::Target, _) => modal::loading(about, id),
+        (Form::Approve | Form::Object | Form::BreakGlass | Form::Review(_), None) => {
+            let text = "Its service is not in the configuration any more.";
+            return Ok(Err(NotOpened::Told(text)));
+        }
+        (Form::Approve, Some(service)) => {
+            let (policy, nobody) = (app.policy(service), Roster::default());
+            modal::approve(about, id, found, found.case(&policy, &nobody).rule)
+        }
+        (Form::Object, Some(_)) => modal::object(about, id, found),
+        (Form::BreakGlass, Some(service)) => {
+            let policy = app.policy(service);
+            let roster = roster::last_known(app, &app.config.roles_of(service)).await?;
+            let case = found.case(&policy, &roster);
+            if !case.rule.break_glass {
+                let people = case.could_approve(now);
+                let refusal = Refusal::NoBreakGlass {
+                    risk: case.risk,
+                    people: people.into_iter().map(|(id, _)| id).collect(),
+                };
+                return Ok(Err(NotOpened::Refused(BREAK_GLASS, refusal)));
+            }
+            modal::break_glass(about, id, found, policy.review_within, said)
+        }
+        (Form::Review(answer), Some(_)) => modal::review(about, id, found, answer),
+    }))
+}
+
+/// The form for another target, with what the platform has.
+async fn choices(
+    app: &App,
+    about: &modal::About,
+    id: &str,
+    found: &Rollback,
+    service: Option<&Service>,
+) -> SlackView {
+    let Some(provider) = service.and_then(|service| app.provider(service)) else {
+        let why = "This service is not in the configuration any more.";
+        return modal::failed(about, id, why);
+    };
+    match provider.survey().await {
+        Ok(survey) => modal::choices(about, id, found, &survey, app.engine.clock.now()),
+        Err(error) => modal::failed(about, id, &format!("{error} Close this and try again.")),
+    }
+}

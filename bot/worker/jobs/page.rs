@@ -1,0 +1,162 @@
+//! PagerDuty: somebody is needed, or nobody is needed any more.
+
+use crate::{
+    App,
+    crash::{self, Point},
+    engine::{Ended, Error, RecordedEvent},
+    pagerduty::PagerDutyError,
+    store::{jobs::Lease, rollbacks},
+    worker::retry::{backoff, is_late, later},
+};
+use rollback_domain::{
+    incident::{Actor, Kind, TimelineEvent},
+    job::Job,
+    refusal::Source,
+    rollback::{Message, Page, Rollback},
+};
+use serde_json::{Value, json};
+use std::time::Duration;
+
+/// How long it may take until the channel was told who is asked.
+const TOLD_WITHIN: Duration = Duration::from_secs(5);
+
+/// Pages somebody, or takes a page back. The key makes it one page however often it is sent.
+pub(super) async fn run(app: &App, lease: &Lease, id: u64, page: &Page) -> Result<Ended, Error> {
+    let Some(rollback) = rollbacks::get(&app.engine.db, id).await? else {
+        return Ok(Ended::done());
+    };
+    let host = app.config.server.public_url.host_str().unwrap_or("here");
+    let named = |key: &str| format!("rollback-bot:{host}:{key}");
+    let Some(pagerduty) = &app.pagerduty else {
+        return Ok(Ended::done());
+    };
+    // PagerDuty shows when it was told, not when somebody was needed.
+    let late_since = is_late(app, lease).then(|| lease.wanted_at.strftime("%H:%M UTC").to_string());
+    crash::point(Point::PageUnsent);
+    let sent = match page {
+        // By now it may not be needed any more: the page that takes it back may be out already.
+        Page::Trigger { key, .. } if !is_wanted(&rollback, key) => return Ok(Ended::done()),
+        // By now somebody is needed again, and it is the same page.
+        Page::Resolve { key } if is_wanted(&rollback, key) => return Ok(Ended::done()),
+        Page::Trigger { key, summary } => {
+            let summary = match &late_since {
+                Some(since) => {
+                    format!("LATE, PagerDuty could not be told since {since}: {summary}")
+                }
+                None => summary.clone(),
+            };
+            let details = details(&rollback);
+            pagerduty
+                .trigger(&named(key), &summary, details, None)
+                .await
+        }
+        Page::Resolve { key } => pagerduty.resolve(&named(key)).await,
+    };
+    crash::point(Point::PageSent);
+    app.metrics.paged(sent.is_ok());
+    match sent {
+        Ok(()) => paged(app, &rollback, page, late_since).await,
+        Err(PagerDutyError::Never(why)) => Ok(refused(app, &rollback, page, &why)),
+        Err(PagerDutyError::Later { why, after }) => {
+            let at = after.map_or_else(|| backoff(app, lease.attempt), |after| later(app, after));
+            Ok(Ended::retry(at, why))
+        }
+    }
+}
+
+/// What PagerDuty shows of a rollback.
+fn details(rollback: &Rollback) -> Value {
+    json!({
+        "rollback": format!("RB-{}", rollback.id),
+        "service": rollback.service,
+        "environment": rollback.environment,
+        "from": rollback.from_label(),
+        "to": rollback.to_label(),
+        "requested_by": rollback.requester.name,
+        "because": rollback.because,
+        "channel": rollback.channel,
+    })
+}
+
+/// How the job ends when PagerDuty has taken the page.
+async fn paged(
+    app: &App,
+    rollback: &Rollback,
+    page: &Page,
+    late_since: Option<String>,
+) -> Result<Ended, Error> {
+    let ended = Ended::done().stored_at(Point::PageStored);
+    let Page::Trigger { key, .. } = page else {
+        return Ok(ended);
+    };
+    let ended = match late_since {
+        Some(since) => {
+            let text = format!("PagerDuty took the page that was to be sent at {since}");
+            ended.with(event(app, rollback, text))
+        }
+        None => ended,
+    };
+    // Decided while it was being sent: what takes it back may have been there first.
+    let by_now = rollbacks::get(&app.engine.db, rollback.id).await?;
+    if by_now.is_some_and(|rollback| is_wanted(&rollback, key)) {
+        return Ok(ended);
+    }
+    let take_back = Job::Page {
+        rollback: rollback.id,
+        page: Page::Resolve { key: key.clone() },
+    };
+    Ok(ended.then(take_back, app.engine.clock.now()))
+}
+
+/// How the job ends when PagerDuty will never take the page.
+fn refused(app: &App, rollback: &Rollback, page: &Page, why: &str) -> Ended {
+    let id = rollback.id;
+    tracing::error!(id, why, "PagerDuty will not take this page");
+    match page {
+        Page::Trigger { key, .. } => {
+            let text = format!("PagerDuty could not be told, nobody was paged: {why}");
+            let post = Job::Post {
+                channel: rollback.channel.clone(),
+                thread: None,
+                under: None,
+                message: Message::Text(format!(
+                    "PagerDuty could not be told of RB-{id}, so nobody was paged: {why}. `/rollback contacts` says who can help."
+                )),
+                id: format!("{key}:refused"),
+            };
+            // Not before the words that say whom it asks.
+            Ended::done()
+                .with(event(app, rollback, text))
+                .then(post, later(app, TOLD_WITHIN))
+        }
+        Page::Resolve { .. } => {
+            let text = format!("the page could not be taken back: {why}");
+            Ended::done().with(event(app, rollback, text))
+        }
+    }
+}
+
+fn event(app: &App, rollback: &Rollback, text: String) -> RecordedEvent {
+    RecordedEvent::Incident {
+        incident: rollback.incident,
+        event: TimelineEvent {
+            at: app.engine.clock.now(),
+            who: Actor::Bot,
+            source: Source::Bot,
+            kind: Kind::Paged,
+            text,
+            rollback: Some(rollback.id),
+        },
+    }
+}
+
+/// Whether somebody is still needed for what a page is about.
+fn is_wanted(rollback: &Rollback, key: &str) -> bool {
+    match key.ends_with(":approval") {
+        true => rollback.waiting.paged,
+        false => rollback
+            .break_glass
+            .as_ref()
+            .is_some_and(|break_glass| break_glass.paged),
+    }
+}

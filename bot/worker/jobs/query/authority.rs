@@ -1,0 +1,133 @@
+//! Who may approve, and whether somebody may: roles are read from every source for each.
+
+use super::{NOT_CONFIGURED, NotShown};
+use crate::{
+    App,
+    engine::Error,
+    roster,
+    slack::{
+        Words,
+        blocks::{Mrkdwn, context, cut, escape, header, inline, section},
+    },
+    store::rollbacks,
+};
+use rollback_domain::{
+    authority::Case,
+    grammar::About,
+    people::{Membership, Person},
+    refusal::Refusal,
+    rollback::State,
+};
+
+/// Who may approve a rollback now, or what a service asks for; read from every source just now.
+pub(super) async fn who(
+    app: &App,
+    about: &About,
+    service: &str,
+    environment: &str,
+) -> Result<Result<Words, NotShown>, Error> {
+    let now = app.engine.clock.now();
+    let nobody = Person::new("", "");
+    let found = match about {
+        About::Rollback(id) => match rollbacks::get(&app.engine.db, *id).await? {
+            Some(found) => Some(found),
+            None => return Ok(Err(Refusal::UnknownRollback { id: *id }.into())),
+        },
+        About::Service(_) => None,
+    };
+    let (service, environment) = found.as_ref().map_or((service, environment), |found| {
+        (found.service.as_str(), found.environment.as_str())
+    });
+    let Some(settings) = app.config.service(service, environment) else {
+        return Ok(Err(NOT_CONFIGURED));
+    };
+    let policy = app.policy(settings);
+    let (roster, _) = roster::read(app, &app.config.roles_of(settings)).await;
+    let (title, lines) = match &found {
+        Some(found) => {
+            let case = found.case(&policy, &roster);
+            let title = format!("Who may approve RB-{}", found.id);
+            let line = format!("*{}*  {}", case.risk, case.needs(&Mrkdwn, now));
+            (title, vec![line])
+        }
+        None => {
+            let lines = settings.classes().into_iter().map(|risk| {
+                let case = Case {
+                    id: 0,
+                    risk,
+                    rule: policy.rules.of(risk),
+                    requester: &nobody,
+                    approvals: &[],
+                    roster: &roster,
+                };
+                let own = match case.rule.requester_counts {
+                    true => "whoever asks may be among them",
+                    false => "not whoever asks",
+                };
+                format!("*{risk}*  {} · {own}", case.needs(&Mrkdwn, now))
+            });
+            (
+                format!("Who may approve {service} ({environment})"),
+                lines.collect(),
+            )
+        }
+    };
+    let body = lines.join("\n");
+    Ok(Ok(Words {
+        text: cut(&format!("{title}. {body}"), 3900),
+        blocks: vec![
+            header(&title),
+            section(&body),
+            context(
+                "Roles were read just now. `/rollback why RB-…` says whether you may, and why.",
+            ),
+        ],
+    }))
+}
+
+/// Whether somebody may approve a rollback, with every reason; read from every source just now.
+pub(super) async fn why(
+    app: &App,
+    id: u64,
+    person: &Person,
+    membership: &Membership,
+) -> Result<Result<Words, NotShown>, Error> {
+    let now = app.engine.clock.now();
+    let Some(found) = rollbacks::get(&app.engine.db, id).await? else {
+        return Ok(Err(Refusal::UnknownRollback { id }.into()));
+    };
+    let Some(settings) = app.config.service(&found.service, &found.environment) else {
+        return Ok(Err(NOT_CONFIGURED));
+    };
+    let policy = app.policy(settings);
+    let (roster, _) = roster::read(app, &app.config.roles_of(settings)).await;
+    let case = found.case(&policy, &roster);
+    let verdict = case.may_approve(person, membership, now);
+    let tree = verdict.reason.tree(&Mrkdwn, now);
+    let mut otherwise = vec![];
+    if !matches!(found.state, State::Proposed { .. }) {
+        otherwise.push(format!(
+            "RB-{id} is {}: there is nothing to approve. By the roles as they are now:",
+            inline(&found.word(), 100)
+        ));
+    } else if let Some(refusal) = &verdict.refusal {
+        otherwise.push(refusal.say(&Mrkdwn));
+        if !verdict.otherwise.sentence.is_empty() {
+            otherwise.push(format!(
+                "*What would change that*  {}",
+                escape(&verdict.otherwise.sentence)
+            ));
+        }
+    } else {
+        otherwise.push("You may approve it.".to_owned());
+    }
+    let title = format!("RB-{id}: may you approve it?");
+    Ok(Ok(Words {
+        text: cut(&format!("{title} {}\n{tree}", otherwise.join(" ")), 3900),
+        blocks: vec![
+            header(&title),
+            section(&otherwise.join("\n")),
+            section(&tree),
+        ],
+    }))
+}

@@ -1,0 +1,89 @@
+//! Shows one person a plan, the list of releases, who may approve, or whether they may.
+
+mod authority;
+mod releases;
+
+use crate::{
+    App,
+    engine::{Ended, Error},
+    slack::Words,
+    store::jobs::{Lease, Next},
+    worker::{last_known::membership, recipient::Recipient},
+};
+use rollback_domain::{
+    job::{Job, Query},
+    people::Membership,
+    refusal::{Refusal, Source},
+};
+
+/// Why somebody is not shown what they want to see.
+enum NotShown {
+    Refused(Refusal),
+    /// What is told instead.
+    Told(&'static str),
+    TryAgain(Next),
+}
+
+impl From<Refusal> for NotShown {
+    fn from(refusal: Refusal) -> Self {
+        NotShown::Refused(refusal)
+    }
+}
+
+/// For a service that was there when somebody asked.
+const NOT_CONFIGURED: NotShown =
+    NotShown::Told("That service is not in the configuration any more.");
+
+pub(super) async fn run(app: &App, lease: &Lease) -> Result<Ended, Error> {
+    let Job::Query {
+        query,
+        service,
+        environment,
+        person,
+        channel,
+        thread,
+        reply_to,
+        ..
+    } = &lease.job
+    else {
+        return Ok(Ended::done());
+    };
+    let recipient = Recipient {
+        channel,
+        person: &person.id,
+        thread: thread.as_deref(),
+        reply_to: reply_to.as_deref(),
+    };
+    let membership = match membership(app, person).await {
+        Ok((membership, _)) => membership,
+        Err(failure) => Membership::Unreadable(failure.to_string()),
+    };
+    let shown = match (query, membership.admit()) {
+        // Why somebody may not is told to those who may not, too.
+        (Query::Why { rollback }, _) => authority::why(app, *rollback, person, &membership).await?,
+        (Query::Plan { .. } | Query::List | Query::Who { .. }, Err(refusal)) => Err(refusal.into()),
+        (Query::Who { about }, Ok(())) => authority::who(app, about, service, environment).await?,
+        (Query::Plan { aim }, Ok(())) => {
+            releases::plan(app, lease, service, environment, aim).await?
+        }
+        (Query::List, Ok(())) => releases::list(app, lease, service, environment).await,
+    };
+    match shown {
+        Ok(words) => recipient.tell(app, lease, &words).await,
+        Err(NotShown::Told(text)) => recipient.tell(app, lease, &Words::plain(text)).await,
+        Err(NotShown::TryAgain(next)) => Ok(next.into()),
+        Err(NotShown::Refused(refusal)) => {
+            Ok(recipient.refuse(app, lease, person, Source::Command, verb(query), &refusal))
+        }
+    }
+}
+
+/// What somebody has tried to do.
+fn verb(query: &Query) -> &'static str {
+    match query {
+        Query::Plan { .. } => "plan",
+        Query::List => "list",
+        Query::Who { .. } => "ask who",
+        Query::Why { .. } => "ask why",
+    }
+}

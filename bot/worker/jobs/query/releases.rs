@@ -1,0 +1,156 @@
+//! The plan for an aim, and the list of releases: the platform is read for each.
+
+use super::{NOT_CONFIGURED, NotShown};
+use crate::{
+    App,
+    config::Service,
+    engine::Error,
+    slack::{
+        Words,
+        blocks::{context, cut, header, inline, section},
+        card,
+    },
+    store::{
+        jobs::{Lease, Next},
+        rollbacks,
+    },
+    worker::retry::after_busy,
+};
+use jiff::Timestamp;
+use rollback_domain::{
+    plan::{Aim, Basis, Plan},
+    platform::ProviderError,
+    refusal::Refusal,
+    release::Survey,
+};
+use rollback_providers::Provider;
+use std::sync::Arc;
+
+/// How often a busy platform is tried before whoever asked is told.
+const TRIES: i64 = 3;
+
+/// The plan for an aim, as a rollback would propose it.
+pub(super) async fn plan(
+    app: &App,
+    lease: &Lease,
+    service: &str,
+    environment: &str,
+    aim: &Aim,
+) -> Result<Result<Words, NotShown>, Error> {
+    let (settings, provider, survey) = match read(app, lease, service, environment).await {
+        Ok(read) => read,
+        Err(not_shown) => return Ok(Err(not_shown)),
+    };
+    let now = app.engine.clock.now();
+    let history = rollbacks::history(&app.engine.db, service, environment).await?;
+    let basis = Basis {
+        survey: &survey,
+        effects: &provider.effects(aim.way()),
+        history: &history,
+        risks: &app.policy(settings).risks,
+    };
+    Ok(match Plan::draw(basis, aim, now) {
+        Ok(plan) => Ok(show_plan(service, environment, &plan, now)),
+        Err(refusal) => Err(refusal.into()),
+    })
+}
+
+/// The last releases, and whether each could be gone back to.
+pub(super) async fn list(
+    app: &App,
+    lease: &Lease,
+    service: &str,
+    environment: &str,
+) -> Result<Words, NotShown> {
+    let (_, _, survey) = read(app, lease, service, environment).await?;
+    let now = app.engine.clock.now();
+    Ok(show_list(service, environment, &survey, now))
+}
+
+/// Reads the platform of a service.
+async fn read<'a>(
+    app: &'a App,
+    lease: &Lease,
+    service: &str,
+    environment: &str,
+) -> Result<(&'a Service, Arc<dyn Provider>, Survey), NotShown> {
+    let Some(settings) = app.config.service(service, environment) else {
+        return Err(NOT_CONFIGURED);
+    };
+    let Some(provider) = app.provider(settings) else {
+        return Err(NOT_CONFIGURED);
+    };
+    match provider.survey().await {
+        Ok(survey) => Ok((settings, provider, survey)),
+        Err(ProviderError::Busy { why, retry_after }) if lease.attempt < TRIES => {
+            let at = after_busy(app, lease, retry_after);
+            Err(NotShown::TryAgain(Next::Retry(at, why)))
+        }
+        Err(error) => {
+            let why = error.to_string();
+            Err(Refusal::PlatformTrouble { why }.into())
+        }
+    }
+}
+
+fn show_plan(service: &str, environment: &str, plan: &Plan, now: Timestamp) -> Words {
+    let title = format!("Plan for {service} ({environment})");
+    let hash = plan.hash(service, environment);
+    Words {
+        text: cut(
+            &format!(
+                "{title}: {} to {}. Nothing is proposed.",
+                inline(
+                    plan.from.as_ref().map_or("unknown", |from| from.label()),
+                    80
+                ),
+                inline(plan.to.label(), 80)
+            ),
+            3900,
+        ),
+        blocks: vec![
+            header(&title),
+            section(&card::facts(plan, now)),
+            section(&format!("*Risk*  {} · plan `{hash}`", plan.risk)),
+            context(&format!(
+                "Only you see this, and nothing is proposed. `/rollback {}@{} to {}` would.",
+                inline(service, 80),
+                inline(environment, 80),
+                inline(plan.to.label(), 80)
+            )),
+        ],
+    }
+}
+
+fn show_list(service: &str, environment: &str, survey: &Survey, now: Timestamp) -> Words {
+    let live = survey.live();
+    let lines: Vec<String> = survey
+        .candidates
+        .iter()
+        .take(10)
+        .map(|candidate| {
+            let is_live = live
+                .as_ref()
+                .is_some_and(|live| live.id == candidate.release.id);
+            let note = match (&candidate.barred, is_live) {
+                (_, true) => "*live*".to_owned(),
+                (None, false) => "eligible".to_owned(),
+                (Some(why), false) => format!("not eligible: {}", inline(why, 150)),
+            };
+            format!("{} · {note}", card::release(&candidate.release, now))
+        })
+        .collect();
+    let title = format!("Releases of {service} ({environment})");
+    let body = match lines.is_empty() {
+        true => "The platform lists no releases.".to_owned(),
+        false => lines.join("\n"),
+    };
+    Words {
+        text: cut(&format!("{title}. {body}"), 3900),
+        blocks: vec![
+            header(&title),
+            section(&body),
+            context(&format!("Read at {}.", card::time(now))),
+        ],
+    }
+}

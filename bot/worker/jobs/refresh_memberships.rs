@@ -1,0 +1,38 @@
+//! Reads, again and again, what those are to Slack who have a token, so that it is known when
+//! Slack is silent.
+
+use crate::{
+    App,
+    engine::{Ended, Error},
+    slack::Failure,
+    store::tokens,
+    worker::{
+        SURVEY_EVERY,
+        last_known::{ANSWERS_WITHIN, membership},
+        retry::later,
+    },
+};
+use tokio::time::timeout;
+
+pub(super) async fn run(app: &App) -> Result<Ended, Error> {
+    let ended = Ended::at(later(app, SURVEY_EVERY));
+    if !app.config.api.enabled {
+        return Ok(ended);
+    }
+    for owner in tokens::owners(&app.engine.db, app.engine.clock.now()).await? {
+        // Each reading is remembered where it is read.
+        match timeout(ANSWERS_WITHIN, membership(app, &owner)).await {
+            Ok(Ok(_)) => {}
+            Ok(Err(Failure::Never(code))) => {
+                tracing::warn!(
+                    person = owner.id,
+                    code,
+                    "Slack does not say what the owner of a token is"
+                );
+            }
+            // The others would not be told either.
+            Ok(Err(_)) | Err(_) => break,
+        }
+    }
+    Ok(ended)
+}

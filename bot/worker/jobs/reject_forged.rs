@@ -1,0 +1,32 @@
+//! Records a click that cannot have come from a message of ours, and tells whoever sent it.
+
+use crate::{
+    App,
+    engine::{Ended, Error},
+    store::jobs::Lease,
+    worker::recipient::Recipient,
+};
+use rollback_domain::{job::Job, refusal::Refusal};
+
+pub(super) fn run(app: &App, lease: &Lease) -> Result<Ended, Error> {
+    let Job::RejectForged {
+        by,
+        source,
+        channel,
+        reply_to,
+        what,
+        ..
+    } = &lease.job
+    else {
+        return Ok(Ended::done());
+    };
+    tracing::warn!(person = by.id, channel, what, "a click does not fit");
+    let recipient = Recipient {
+        channel,
+        person: &by.id,
+        thread: None,
+        reply_to: reply_to.as_deref(),
+    };
+    let refusal = Refusal::Forged { what: what.clone() };
+    Ok(recipient.refuse(app, lease, by, *source, "click", &refusal))
+}

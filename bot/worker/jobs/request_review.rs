@@ -1,0 +1,36 @@
+//! Asks for the review of an emergency run, until it is answered.
+
+use crate::{
+    App,
+    engine::{Ended, Error},
+    roster,
+    store::rollbacks,
+    worker::retry::later,
+};
+use rollback_domain::rollback::{BreakGlass, Command};
+use std::time::Duration;
+
+/// How often it is tried for a service that is not in the configuration.
+const CONFIGURED_EVERY: Duration = Duration::from_secs(3_600);
+
+pub(super) async fn run(app: &App, id: u64) -> Result<Ended, Error> {
+    let Some(rollback) = rollbacks::get(&app.engine.db, id).await? else {
+        return Ok(Ended::done());
+    };
+    let wanted = rollback.break_glass.as_ref();
+    let Some(break_glass) = wanted.filter(|break_glass| BreakGlass::wants_review(break_glass))
+    else {
+        return Ok(Ended::done());
+    };
+    let Some(service) = app.config.service(&rollback.service, &rollback.environment) else {
+        let why = "its service is not in the configuration";
+        return Ok(Ended::retry(later(app, CONFIGURED_EVERY), why));
+    };
+    let policy = app.policy(service);
+    let due = break_glass.asks_again_at(policy.review_within);
+    if app.engine.clock.now() < due {
+        return Ok(Ended::at(due));
+    }
+    let roster = Box::new(roster::last_known(app, &app.config.roles_of(service)).await?);
+    Ok(Ended::decide(id, Command::ReviewDue { roster }, policy))
+}

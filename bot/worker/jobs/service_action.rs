@@ -1,0 +1,338 @@
+//! Lets a person act on a service: unpin, freeze, unfreeze.
+
+use crate::{
+    App,
+    config::Service,
+    engine::{Ended, Error, FreezeChange, RecordedEvent, SideEffects},
+    slack::Words,
+    store::{
+        jobs::{Lease, Next},
+        rollbacks, rosters,
+    },
+    worker::{
+        acting::Acting,
+        recipient::Recipient,
+        retry::{PATIENCE, after_busy, backoff},
+    },
+};
+use jiff::Timestamp;
+use rollback_domain::{
+    authority::Case,
+    incident::{Actor, Kind, TimelineEvent},
+    job::{Job, ServiceAction},
+    people::Person,
+    platform::ProviderError,
+    policy::Policy,
+    refusal::{Refusal, sentence},
+    release::Pin,
+    risk::Risk,
+    rollback::{Command, Freeze, Message, Rollback},
+};
+
+/// What was done to a service.
+struct Done {
+    kind: Kind,
+    /// What the timeline says of it, after who did it.
+    text: String,
+    /// What the channel is told; who did it stands in it as the first person.
+    message: String,
+    change: Change,
+}
+
+/// What has changed.
+enum Change {
+    /// A freeze was put on, or taken off.
+    Freeze(Option<Freeze>),
+    /// Automatic deploys go live again.
+    Unpinned,
+}
+
+/// Why nothing was done.
+enum NotDone {
+    Refused(Refusal),
+    TryAgain(Next),
+}
+
+impl From<Refusal> for NotDone {
+    fn from(refusal: Refusal) -> Self {
+        NotDone::Refused(refusal)
+    }
+}
+
+pub(super) async fn run(app: &App, lease: &Lease) -> Result<Ended, Error> {
+    let Job::ServiceAction {
+        service,
+        environment,
+        by,
+        source,
+        channel,
+        thread,
+        reply_to,
+        action,
+        id,
+    } = &lease.job
+    else {
+        return Ok(Ended::done());
+    };
+    let now = app.engine.clock.now();
+    let recipient = Recipient {
+        channel,
+        person: &by.id,
+        thread: thread.as_deref(),
+        reply_to: reply_to.as_deref(),
+    };
+    let Some(found) = app.config.service(service, environment) else {
+        let words = Words::plain("That service is not in the configuration any more.");
+        return recipient.tell(app, lease, &words).await;
+    };
+    let policy = app.policy(found);
+    let roles = policy.rules.of(Risk::Code).eligible();
+    let acting = match Acting::read(app, lease, by, &roles, *source).await? {
+        Ok(acting) => acting,
+        Err(next) => return Ok(next.into()),
+    };
+    let done = match admit(action, &acting, &policy, now) {
+        Ok(()) => perform(app, lease, found, action, &acting.by, now).await?,
+        Err(refusal) => Err(refusal.into()),
+    };
+    let done = match done {
+        Ok(done) => done,
+        Err(NotDone::TryAgain(next)) => return Ok(next.into()),
+        Err(NotDone::Refused(refusal)) => {
+            let verb = format!("{} {}", action.verb(), place(found));
+            return Ok(recipient.refuse(app, lease, &acting.by, *source, &verb, &refusal));
+        }
+    };
+    let open = rollbacks::open_for(&app.engine.db, service, environment).await?;
+    let event = TimelineEvent {
+        at: now,
+        who: Actor::Person(acting.by.clone()),
+        source: *source,
+        kind: done.kind,
+        text: done.text,
+        rollback: None,
+    };
+    let post = Job::Post {
+        channel: channel.clone(),
+        thread: None,
+        under: None,
+        message: Message::Naming(
+            done.message + &effect_on(open.as_ref(), &done.change),
+            vec![acting.by.id],
+        ),
+        id: format!("tend:{id}"),
+    };
+    let effects = SideEffects {
+        rosters: acting.read,
+        event: Some(RecordedEvent::Channel {
+            channel: channel.clone(),
+            event,
+        }),
+        jobs: vec![(post, now)],
+        ..SideEffects::default()
+    };
+    let ended = match done.change {
+        // The board and the list of pins are to say it at once.
+        Change::Unpinned => {
+            let survey = Job::Survey {
+                service: service.clone(),
+                environment: environment.clone(),
+            };
+            Ended::done().with(effects).then(survey, now)
+        }
+        // An open card of the service shows a freeze from now on.
+        Change::Freeze(freeze) => {
+            let change = FreezeChange {
+                service: service.clone(),
+                environment: environment.clone(),
+                freeze: freeze.clone(),
+            };
+            let ended = match open {
+                Some(open) => Ended::decide(open.id, Command::Froze { freeze }, policy),
+                None => Ended::done(),
+            };
+            ended.with(effects).with(change)
+        }
+    };
+    Ok(ended)
+}
+
+/// The service as people name it.
+fn place(service: &Service) -> String {
+    format!("{} ({})", service.name, service.environment)
+}
+
+/// Why somebody did something, as the end of a sentence.
+fn clause(because: Option<&str>) -> String {
+    match because {
+        Some(because) => format!(", because \"{because}\""),
+        None => String::new(),
+    }
+}
+
+/// Whether somebody may do this.
+fn admit(
+    action: &ServiceAction,
+    acting: &Acting,
+    policy: &Policy,
+    now: Timestamp,
+) -> Result<(), Refusal> {
+    match action {
+        ServiceAction::Unpin { .. } => {
+            // Whoever acts is nobody's requester here: only the role counts.
+            let nobody = Person::new("", "");
+            let case = Case {
+                id: 0,
+                risk: Risk::Code,
+                rule: policy.rules.of(Risk::Code),
+                requester: &nobody,
+                approvals: &[],
+                roster: &acting.roster,
+            };
+            let verdict = case.has_authority(&acting.by, &acting.membership, now);
+            verdict.admit().map(drop)
+        }
+        // A freeze stops nobody with authority, so anybody in the team may ask for one.
+        ServiceAction::Freeze { .. } | ServiceAction::Unfreeze { .. } => acting.membership.admit(),
+    }
+}
+
+async fn perform(
+    app: &App,
+    lease: &Lease,
+    service: &Service,
+    action: &ServiceAction,
+    by: &Person,
+    now: Timestamp,
+) -> Result<Result<Done, NotDone>, Error> {
+    Ok(match action {
+        ServiceAction::Freeze { because } => Ok(freeze(service, by, because, now)),
+        ServiceAction::Unfreeze { because } => {
+            let frozen =
+                rosters::frozen_of(&app.engine.db, &service.name, &service.environment).await?;
+            unfreeze(service, frozen, because.as_deref())
+        }
+        ServiceAction::Unpin { because } => unpin(app, lease, service, because.as_deref()).await,
+    })
+}
+
+fn freeze(service: &Service, by: &Person, because: &str, now: Timestamp) -> Done {
+    let place = place(service);
+    Done {
+        kind: Kind::Frozen,
+        text: format!("froze {place}, because \"{because}\""),
+        message: format!(
+            "{} asks that nothing be changed on {place}: \"{}\". Every card shows it; it stops nobody with authority.",
+            Message::whom(0),
+            Message::quoted(because)
+        ),
+        change: Change::Freeze(Some(Freeze {
+            by: by.clone(),
+            because: because.to_owned(),
+            at: now,
+        })),
+    }
+}
+
+fn unfreeze(
+    service: &Service,
+    frozen: Option<Freeze>,
+    because: Option<&str>,
+) -> Result<Done, NotDone> {
+    let place = place(service);
+    let Some(freeze) = frozen else {
+        let what = format!("{place} is not frozen.");
+        return Err(Refusal::AlreadySo { what }.into());
+    };
+    let because = clause(because);
+    Ok(Done {
+        kind: Kind::Unfrozen,
+        text: format!("unfroze {place}{because}"),
+        message: format!(
+            "{} takes the freeze of {place} off{} (@{} had asked for it: \"{}\").",
+            Message::whom(0),
+            Message::quoted(&because),
+            Message::quoted(&freeze.by.name),
+            Message::quoted(&freeze.because)
+        ),
+        change: Change::Freeze(None),
+    })
+}
+
+async fn unpin(
+    app: &App,
+    lease: &Lease,
+    service: &Service,
+    because: Option<&str>,
+) -> Result<Done, NotDone> {
+    let place = place(service);
+    let said = match ask_to_unpin(app, lease, service).await {
+        Ok(said) => said?,
+        // Asking once more does no harm, and tells what came of the first time.
+        Err(ProviderError::Unanswered(why)) if lease.attempt < PATIENCE => {
+            let next = Next::Retry(backoff(app, lease.attempt), why);
+            return Err(NotDone::TryAgain(next));
+        }
+        Err(ProviderError::Busy { why, retry_after }) if lease.attempt < PATIENCE => {
+            let next = Next::Retry(after_busy(app, lease, retry_after), why);
+            return Err(NotDone::TryAgain(next));
+        }
+        Err(error) => {
+            let why = error.to_string();
+            return Err(Refusal::PlatformTrouble { why }.into());
+        }
+    };
+    let because = clause(because);
+    Ok(Done {
+        kind: Kind::Unpinned,
+        text: format!("unpinned {place}{because}: {said}"),
+        message: format!(
+            "{} unpinned {place}{}: {said}.",
+            Message::whom(0),
+            Message::quoted(&because)
+        ),
+        change: Change::Unpinned,
+    })
+}
+
+/// Lets automatic deploys go live again, if they are held off. Gives what the platform said.
+async fn ask_to_unpin(
+    app: &App,
+    lease: &Lease,
+    service: &Service,
+) -> Result<Result<String, Refusal>, ProviderError> {
+    let Some(provider) = app.provider(service) else {
+        return Err(ProviderError::Refused("its platform is not known".into()));
+    };
+    let place = place(service);
+    let survey = provider.survey().await?;
+    let nothing = |what: String| {
+        let what = format!("{what}: there is nothing to unpin.");
+        Ok(Err(Refusal::AlreadySo { what }))
+    };
+    match survey.pin {
+        Pin::NotNeeded => nothing(format!("A rollback of {place} holds no deploys off")),
+        // An attempt before this one may have done it without hearing so.
+        Pin::Off if lease.attempt > 1 => {
+            Ok(Ok("automatic deploys go live again (read back)".into()))
+        }
+        Pin::Off => nothing(format!("Automatic deploys of {place} are not held off")),
+        Pin::On | Pin::Unknown => provider.unpin().await.map(Ok).map_err(|error| match error {
+            ProviderError::Unanswered(why) => ProviderError::Unanswered(format!(
+                "{} It may or may not have been done: `/rollback pins` tells after the next look",
+                sentence(&why)
+            )),
+            error @ (ProviderError::Busy { .. } | ProviderError::Refused(_)) => error,
+        }),
+    }
+}
+
+/// What a change means for the rollback that is open, as a sentence that follows; empty: nothing.
+fn effect_on(open: Option<&Rollback>, change: &Change) -> String {
+    match (change, open) {
+        (Change::Freeze(Some(_)), Some(open)) if open.is_silence_enough() => {
+            format!(" RB-{} does not start by itself any more.", open.id)
+        }
+        (Change::Freeze(_) | Change::Unpinned, Some(_) | None) => String::new(),
+    }
+}

@@ -1,0 +1,36 @@
+//! Reads a platform for the board, again and again.
+
+use crate::{
+    App,
+    engine::{Ended, Error, RecordedSurvey},
+    worker::{SURVEY_EVERY, retry::later},
+};
+use rollback_domain::refusal::sentence;
+use std::time::Duration;
+
+/// How soon a platform is read again that could not be read.
+const FAILED_EVERY: Duration = Duration::from_secs(60);
+
+pub(super) async fn run(app: &App, service: &str, environment: &str) -> Result<Ended, Error> {
+    let found = app.config.service(service, environment);
+    let Some(provider) = found.and_then(|found| app.provider(found)) else {
+        return Ok(Ended::done());
+    };
+    Ok(match provider.survey().await {
+        Ok(survey) => Ended::at(later(app, SURVEY_EVERY)).with(RecordedSurvey {
+            service: service.to_owned(),
+            environment: environment.to_owned(),
+            survey,
+        }),
+        Err(error) => {
+            let why = error.to_string();
+            tracing::warn!(
+                service,
+                environment,
+                why = sentence(&why),
+                "the platform could not be read for the board"
+            );
+            Ended::retry(later(app, SURVEY_EVERY.min(FAILED_EVERY)), why)
+        }
+    })
+}
