@@ -1,8 +1,8 @@
 //! `rollback-bot check`: says everything that is wrong before it matters.
 
 use crate::{
-    clock::Clock, config::Config, http_client, messages::Templates, provider, roster,
-    roster::Asking, slack::Slack,
+    clock::Clock, config::Config, http_client, messages::Templates, roster, roster::Asking,
+    slack::Slack,
 };
 use rollback_domain::{
     authority::{Case, Found, Source},
@@ -55,7 +55,7 @@ pub async fn check(config: &Config, online: bool) -> anyhow::Result<usize> {
     mistakes += roles(config, &asking).await;
     for service in &config.services {
         let key = format!("services.{}.{}", service.name, service.environment);
-        match provider(service, &http).check().await {
+        match service.platform.connect(&http).check().await {
             Ok(works) => println!("ok        {key}: {works}"),
             Err(error) => {
                 mistakes += 1;

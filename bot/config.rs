@@ -1,30 +1,27 @@
 //! From `rollback-bot.toml` and the environment to a [`Config`], or to every mistake in them at once.
 
-use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
-use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 pub mod effective;
-mod reader;
 mod rules;
+mod values;
 
-use reader::{
-    Reader, Repeats, Section, database_url, did_you_mean, dotted, duration, flag, header,
-    is_loopback, member, not_toml, number, one_of, pagerduty_id, pointer, slack_id, spell, text,
-    url, wrong_type,
-};
 use rollback_domain::{
     authority::Source,
     policy::{EscalationStep, Preset, Rules},
     risk::{Risk, RiskRules},
 };
+use rollback_providers::registry::{self, Platform};
+use rollback_settings::{
+    Env, Mistake, Mistakes, ReadFile, Repeats, Secret, Section, Table, Value, did_you_mean, dotted,
+    duration, flag, header, is_loopback, number, one_of, pointer, read, spell, text, url,
+};
 use rules::Common;
-use toml::{Table, Value};
 use url::Url;
+use values::{database_url, member, pagerduty_id, slack_id};
 
 /// Everything an operator decides; checked, with secrets resolved and defaults filled in.
 #[derive(Clone, Debug)]
@@ -163,7 +160,7 @@ pub struct Service {
     /// Where it runs, for example `production`.
     pub environment: String,
     /// The platform that serves it, and what it is called there.
-    pub provider: ProviderSettings,
+    pub platform: Platform,
     /// Where its users find it.
     pub url: Option<Url>,
     /// The roles whose members may approve, at least one.
@@ -194,38 +191,13 @@ pub struct Service {
 impl Service {
     /// The class of a plan about which nothing is unusual.
     pub fn ordinary(&self) -> Risk {
-        rules::ordinary(&self.risks)
+        rules::ordinary(self.platform.class(), &self.risks)
     }
 
     /// Every class that a plan can get.
     pub fn classes(&self) -> Vec<Risk> {
-        rules::classes(&self.risks)
+        rules::classes(self.platform.class(), &self.risks)
     }
-}
-
-/// A platform, and what it needs to know to find one service.
-#[derive(Clone, Debug)]
-pub enum ProviderSettings {
-    /// A Vercel project.
-    Vercel {
-        /// The project's id or name.
-        project: String,
-        /// The id of the team that owns it; without it, the token's own account.
-        team: Option<String>,
-        /// What the API is called with.
-        token: Secret,
-        /// The API without a path.
-        api_url: Url,
-    },
-    /// Release directories on this machine, and a link to the current one.
-    Releases {
-        /// The absolute directory that holds `releases/` and `current`.
-        path: PathBuf,
-        /// The program and its arguments to run after the link was moved; no shell reads it.
-        restart: Option<Vec<String>>,
-        /// How long that program may take.
-        restart_timeout: Duration,
-    },
 }
 
 /// How to see from outside which release answers.
@@ -263,60 +235,6 @@ pub struct Check {
     pub within: Duration,
 }
 
-/// A text that is never printed: formatting gives `…`.
-#[derive(Clone)]
-pub struct Secret(String);
-
-impl Secret {
-    /// Hides `value` from here on.
-    pub fn new(value: impl Into<String>) -> Self {
-        Self(value.into())
-    }
-
-    /// The text itself, to be handed to whoever needs it and to nobody else.
-    pub fn expose(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("…")
-    }
-}
-
-impl fmt::Display for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("…")
-    }
-}
-
-/// Something in the file that must be put right before the bot can start.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Mistake {
-    /// Where: a key's full path, or line and column of what is not TOML.
-    pub key: String,
-    /// What is wrong and what to do; never contains a secret.
-    pub problem: String,
-}
-
-impl fmt::Display for Mistake {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.key, self.problem)
-    }
-}
-
-/// Every mistake in a file, one per line when printed.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{}", .0.iter().map(Mistake::to_string).collect::<Vec<_>>().join("\n"))]
-pub struct Mistakes(pub Vec<Mistake>);
-
-/// Looks up an environment variable.
-pub type Env<'a> = &'a dyn Fn(&str) -> Option<String>;
-
-/// Reads the file that a `"file:PATH"` names.
-pub type ReadFile<'a> = &'a dyn Fn(&Path) -> io::Result<String>;
-
 impl Config {
     /// Reads the file at `path` and the files it names. `reserved` are the words that people
     /// write in a command next to a service, and that none can therefore be called.
@@ -343,25 +261,8 @@ impl Config {
         read_file: ReadFile<'_>,
         reserved: &[&str],
     ) -> Result<Self, Mistakes> {
-        let table = text
-            .parse::<Table>()
-            .map_err(|error| not_toml(text, error))?;
-        let reader = Reader {
-            env,
-            read_file,
-            reserved,
-            mistakes: RefCell::default(),
-            warnings: RefCell::default(),
-        };
-        let config = config(&reader.section("", &table));
-        let mistakes = reader.mistakes.into_inner();
-        match config {
-            Some(config) if mistakes.is_empty() => Ok(Self {
-                warnings: reader.warnings.into_inner(),
-                ..config
-            }),
-            _ => Err(Mistakes(mistakes)),
-        }
+        let (config, warnings) = read(text, env, read_file, reserved, config)?;
+        Ok(Self { warnings, ..config })
     }
 
     /// The service of this name in this environment.
@@ -433,7 +334,7 @@ fn config(file: &Section<'_>) -> Option<Config> {
     let server = file.section("server").and_then(|section| server(&section));
     let database = file.section("database").and_then(|section| {
         let url = section.required("url", "\"sqlite://rollback-bot.db\"", |value| {
-            database_url(file.reader, value)
+            database_url(&section, value)
         });
         section.done();
         Some(Database { url: url? })
@@ -494,7 +395,7 @@ struct There<'a> {
 
 impl<'a> There<'a> {
     fn of(file: &Section<'a>) -> Self {
-        let table = |key: &str| file.table?.get(key)?.as_table();
+        let table = |key: &str| file.table()?.get(key)?.as_table();
         let keys = |key: &str| {
             let keys = table(key).into_iter().flat_map(Table::keys);
             keys.map(String::as_str).collect()
@@ -541,22 +442,21 @@ fn server(section: &Section<'_>) -> Option<Server> {
 }
 
 fn slack(section: &Section<'_>) -> Option<Slack> {
-    let reader = section.reader;
     let signing_secrets = match section.get("signing_secret") {
         Some(Value::Array(_)) => section.list(
             "signing_secret",
             "\"env:SLACK_SIGNING_SECRET\"",
             Repeats::Allowed,
-            |value| reader.secret(value),
+            |value| section.secret(value),
         ),
         _ => section
             .required("signing_secret", "\"env:SLACK_SIGNING_SECRET\"", |value| {
-                reader.secret(value)
+                section.secret(value)
             })
             .map(|secret| vec![secret]),
     };
     let bot_token = section.required("bot_token", "\"env:SLACK_BOT_TOKEN\"", |value| {
-        reader.secret(value)
+        section.secret(value)
     });
     let api_url = section.url_or("api_url", "https://slack.com/api");
     let team = section.optional("team", |value| {
@@ -589,9 +489,9 @@ fn api(section: &Section<'_>) -> Api {
 }
 
 fn pagerduty(section: &Section<'_>) -> Option<PagerDuty> {
-    let token = section.optional("token", |value| section.reader.secret(value));
+    let token = section.optional("token", |value| section.secret(value));
     let routing_key = section.optional("routing_key", |value| {
-        let key = section.reader.secret(value)?;
+        let key = section.secret(value)?;
         if key.expose().chars().count() != 32 {
             return Err(
                 "is not 32 characters long; copy the integration key of an integration for the \
@@ -633,7 +533,7 @@ fn roles<'a>(file: &Section<'a>, there: &There<'_>) -> Roles<'a> {
         .map(|name| {
             let role = section.section(name).and_then(|section| {
                 let read = || role(&section, there);
-                section.reader.sound(read)
+                section.reader().sound(read)
             });
             (name, role)
         })
@@ -767,30 +667,9 @@ fn service(
     common: &Common,
     roles: &Roles<'_>,
 ) -> Option<Service> {
-    let provider = section.required("provider", "\"vercel\", or \"releases\"", |value| {
-        one_of(&text(value)?, &["vercel", "releases"])
-    });
-    let provider = match provider {
-        Some("vercel") => vercel(section),
-        Some(_) => releases(section),
-        // Which of these keys belong here cannot be known.
-        None => {
-            for key in [
-                "project",
-                "team",
-                "token",
-                "api_url",
-                "path",
-                "restart",
-                "restart_timeout",
-            ] {
-                section.get(key);
-            }
-            None
-        }
-    };
+    let (kind, platform) = registry::read(section);
     let link = section.optional("url", url);
-    let authority = rules::authority(section, common, roles);
+    let authority = rules::authority(section, kind.map(|kind| kind.class), common, roles);
     let target_time = section.optional("target_time", duration(SECOND..=DAY));
     let fingerprint = match section.get("fingerprint") {
         None => Some(None),
@@ -827,7 +706,7 @@ fn service(
     Some(Service {
         name: name.to_owned(),
         environment: environment.to_owned(),
-        provider: provider?,
+        platform: platform?,
         url: link,
         approve: authority.approve,
         rules: authority.rules,
@@ -840,65 +719,6 @@ fn service(
         prove_within,
         watch,
         check_every,
-    })
-}
-
-fn vercel(section: &Section<'_>) -> Option<ProviderSettings> {
-    let project = section.required("project", "\"prj_123\"", text);
-    let team = section.optional("team", text);
-    let token = section.required("token", "\"env:VERCEL_TOKEN\"", |value| {
-        section.reader.secret(value)
-    });
-    let api_url = section.url_or("api_url", "https://api.vercel.com");
-    Some(ProviderSettings::Vercel {
-        project: project?,
-        team,
-        token: token?,
-        api_url: api_url?,
-    })
-}
-
-fn releases(section: &Section<'_>) -> Option<ProviderSettings> {
-    const RESTART: &str = "\"systemctl\", \"restart\", \"shop\"";
-    let path = section.required("path", "\"/srv/shop\"", |value| {
-        let path = PathBuf::from(text(value)?);
-        if !path.is_absolute() {
-            return Err(format!("{path:?} is not absolute; begin it with /"));
-        }
-        Ok(path)
-    });
-    let restart = match section.get("restart") {
-        None => Some(None),
-        Some(Value::String(_)) => {
-            section.mistake(
-                "restart",
-                format!(
-                    "is one text, but no shell takes it apart; write the program and each argument \
-                     for themselves: restart = [{RESTART}]"
-                ),
-            );
-            None
-        }
-        Some(_) => section
-            .list("restart", RESTART, Repeats::Allowed, |value| match value {
-                Value::String(argument) => Ok(argument.clone()),
-                other => Err(wrong_type(other, "text in quotes")),
-            })
-            .map(Some),
-    };
-    if let Some(Some(command)) = &restart
-        && command.first().is_some_and(String::is_empty)
-    {
-        section.mistake(
-            "restart",
-            "begins with nothing; write the program to run first",
-        );
-    }
-    let restart_timeout = section.or("restart_timeout", MINUTE, duration(SECOND..=HOUR));
-    Some(ProviderSettings::Releases {
-        path: path?,
-        restart: restart?,
-        restart_timeout,
     })
 }
 
@@ -966,18 +786,10 @@ fn check(section: &Section<'_>) -> Option<Check> {
 fn refuse_shared_targets(section: &Section<'_>, services: &[Option<Service>]) {
     let mut seen: BTreeMap<String, String> = BTreeMap::new();
     for service in services.iter().flatten() {
-        let target = match &service.provider {
-            ProviderSettings::Vercel {
-                project,
-                team,
-                api_url,
-                token: _,
-            } => format!("{api_url} {team:?} {project:?}"),
-            ProviderSettings::Releases { path, .. } => format!("{path:?}"),
-        };
+        let target = service.platform.identity();
         let key = dotted(&section.key(&service.name), &service.environment);
         match seen.get(&target) {
-            Some(first) => section.reader.mistake(
+            Some(first) => section.reader().mistake(
                 key,
                 format!("is the same thing as {first}; keep one of the two"),
             ),

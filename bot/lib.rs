@@ -41,7 +41,7 @@ pub mod serve;
 
 use anyhow::Context;
 use clock::Clock;
-use config::{Config, ProviderSettings, Service};
+use config::{Config, Service};
 use crash::Point;
 use engine::Engine;
 use messages::Templates;
@@ -49,7 +49,7 @@ use metrics::Metrics;
 use pagerduty::PagerDuty;
 use platforms::Timed;
 use rollback_domain::{authority::Roster, policy::Policy, rollback::Rollback};
-use rollback_providers::{Provider, releases::Releases, vercel::Vercel};
+use rollback_providers::Provider;
 use slack::{Slack, pace::Pace};
 use std::{collections::BTreeMap, fmt, sync::Arc, time::Duration};
 use store::{
@@ -128,7 +128,7 @@ impl App {
         let mut providers = BTreeMap::new();
         for service in &config.services {
             let key = (service.name.clone(), service.environment.clone());
-            let timed = Timed::new(provider(service, &http), metrics.clone());
+            let timed = Timed::new(service.platform.connect(&http), metrics.clone());
             providers.insert(key, Arc::new(timed) as Arc<dyn Provider>);
         }
         let app = App(Arc::new(Inside {
@@ -264,31 +264,4 @@ pub fn pagerduty(config: &Config, http: &reqwest::Client) -> Option<PagerDuty> {
         settings.token.clone(),
         settings.routing_key.clone(),
     ))
-}
-
-/// The provider that a service's settings ask for.
-pub fn provider(service: &Service, http: &reqwest::Client) -> Arc<dyn Provider> {
-    match &service.provider {
-        ProviderSettings::Vercel {
-            project,
-            team,
-            token,
-            api_url,
-        } => Arc::new(Vercel::new(
-            http.clone(),
-            api_url.clone(),
-            project.clone(),
-            team.clone(),
-            token.expose().to_owned(),
-        )),
-        ProviderSettings::Releases {
-            path,
-            restart,
-            restart_timeout,
-        } => Arc::new(Releases {
-            path: path.clone(),
-            restart: restart.clone(),
-            restart_timeout: *restart_timeout,
-        }),
-    }
 }

@@ -3,12 +3,12 @@
 //! Two services with a key each. The REST API (`pagerduty.token`) says who is on call; the Events
 //! API v2 (`pagerduty.routing_key`) takes pages. Nothing is kept between calls.
 
-use crate::config::Secret;
 use reqwest::{
     Client, RequestBuilder, StatusCode,
     header::{ACCEPT, AUTHORIZATION, HeaderMap, HeaderValue},
 };
 use rollback_http::{Lost, Unread, cut, one_line, retry_after, wait_in};
+use rollback_settings::Secret;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::{collections::BTreeSet, fmt, time::Duration};

@@ -1,12 +1,13 @@
 //! The rules as they hold after presets, overrides and defaults, for people to read.
 
-use super::{Config, Role, Service, reader::spell};
+use super::{Config, Role, Service};
 use rollback_domain::{
     authority::Source,
     policy::{EscalationStep, Rule},
     refusal::list,
     risk::Risk,
 };
+use rollback_settings::spell;
 use std::time::Duration;
 
 /// What every service needs, who is in which role, and who is asked when nobody answers: a block

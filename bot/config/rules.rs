@@ -6,7 +6,7 @@
 
 use super::{
     DAY, MINUTE, Policy, Role, Roles, SECOND, Service, There,
-    reader::{Repeats, Section, choice, class, duration, flag, member, number, role_name, spell},
+    values::{class, member, role_name},
 };
 use rollback_domain::{
     authority::Source,
@@ -14,22 +14,20 @@ use rollback_domain::{
     refusal::list,
     risk::{Risk, RiskRules},
 };
+use rollback_settings::{Repeats, Section, Value, choice, duration, flag, number, spell};
 use std::time::Duration;
-use toml::Value;
 
-/// The class of an ordinary plan on every platform there is: they change code and nothing else.
-const ORDINARY: Risk = Risk::Code;
 /// More rungs than this are a list, not a ladder.
 const RUNGS_AT_MOST: usize = 10;
 
-/// The class of a plan about which nothing is unusual.
-pub(super) fn ordinary(risks: &RiskRules) -> Risk {
-    risks.ordinary.unwrap_or(ORDINARY)
+/// The class of a plan about which nothing is unusual, on a platform of this class.
+pub(super) fn ordinary(platform: Risk, risks: &RiskRules) -> Risk {
+    risks.ordinary.unwrap_or(platform)
 }
 
 /// Every class that a plan can get: the ordinary one, and what something unusual makes of it.
-pub(super) fn classes(risks: &RiskRules) -> Vec<Risk> {
-    let ordinary = ordinary(risks);
+pub(super) fn classes(platform: Risk, risks: &RiskRules) -> Vec<Risk> {
+    let ordinary = ordinary(platform, risks);
     let reached = [
         ordinary,
         ordinary.max(risks.never_served),
@@ -80,7 +78,7 @@ impl Overrides {
 }
 
 pub(super) fn policy(section: &Section<'_>, there: &There<'_>) -> (Policy, Common) {
-    let reader = section.reader;
+    let reader = section.reader();
     let presets = Preset::ALL.map(|preset| (preset.name(), preset));
     let preset =
         reader.sound(|| section.or("preset", Preset::default(), |value| choice(value, &presets)));
@@ -122,14 +120,14 @@ fn remind(section: &Section<'_>) -> Vec<Duration> {
             duration(SECOND..=DAY)(value)
         })
     };
-    let Some(remind) = section.reader.sound(read) else {
+    let Some(remind) = section.reader().sound(read) else {
         return Vec::new();
     };
     let remind = remind.unwrap_or_else(|| vec![MINUTE, 3 * MINUTE]);
     for (index, two) in remind.windows(2).enumerate() {
         if two[1] <= two[0] {
             let here = format!("{}[{}]", section.key("remind"), index + 1);
-            section.reader.mistake(here, not_later(two[1], two[0]));
+            section.reader().mistake(here, not_later(two[1], two[0]));
         }
     }
     remind
@@ -197,7 +195,7 @@ fn risks(section: &Section<'_>) -> RiskRules {
 fn overrides(section: &Section<'_>, roles: &[&str]) -> [Option<Overrides>; 4] {
     Risk::ALL.map(|class| {
         let section = section.section(class.name())?;
-        section.reader.sound(|| {
+        section.reader().sound(|| {
             let role = |value: &Value| role_name(value, roles);
             let confirm = [Confirm::Click, Confirm::Tick, Confirm::Type];
             let confirm = confirm.map(|confirm| match confirm {
@@ -276,9 +274,15 @@ pub(super) struct Authority {
     pub(super) objection_window: Option<Duration>,
 }
 
-/// Reads what a service says about its rules, and checks what comes out.
-pub(super) fn authority(section: &Section<'_>, common: &Common, roles: &Roles<'_>) -> Authority {
-    let reader = section.reader;
+/// Reads what a service says about its rules, and checks what comes out. `platform` is the class of
+/// its platform; while that is not known, neither is which classes its plans can get.
+pub(super) fn authority(
+    section: &Section<'_>,
+    platform: Option<Risk>,
+    common: &Common,
+    roles: &Roles<'_>,
+) -> Authority {
+    let reader = section.reader();
     let names: Vec<&str> = roles.keys().copied().collect();
     let role = |value: &Value| role_name(value, &names);
     let approve = reader.sound(|| section.list("approve", "\"oncall\"", Repeats::Refused, role));
@@ -305,7 +309,10 @@ pub(super) fn authority(section: &Section<'_>, common: &Common, roles: &Roles<'_
         own[class as usize].as_ref()?.apply(&mut rule);
         Some(rule)
     };
-    let reached = risks.as_ref().map(classes).unwrap_or_default();
+    let reached = match (platform, &risks) {
+        (Some(platform), Some(risks)) => classes(platform, risks),
+        (None, _) | (_, None) => Vec::new(),
+    };
     let known: Vec<(Risk, Rule)> = reached
         .into_iter()
         .filter_map(|class| Some((class, rule(class)?)))
@@ -332,7 +339,10 @@ pub(super) fn authority(section: &Section<'_>, common: &Common, roles: &Roles<'_
         risks: risks.unwrap_or_default(),
         objection_window: own_window.unwrap_or(common.objection_window),
     };
-    if own_window.flatten().is_some() && !may_start(&authority.risks, &authority.rules) {
+    if own_window.flatten().is_some()
+        && let Some(platform) = platform
+        && !may_start(&classes(platform, &authority.risks), &authority.rules)
+    {
         reader.warn(&section.key("objection_window"), NEVER_STARTS);
     }
     authority
@@ -343,10 +353,10 @@ const NEVER_STARTS: &str = "is never used; only toggle and code plans that need 
                             whichever role, start by themselves";
 
 /// Whether there are plans that start by themselves when nobody objects.
-fn may_start(risks: &RiskRules, rules: &Rules) -> bool {
-    classes(risks).into_iter().any(|class| {
-        let rule = rules.of(class);
-        class <= Risk::Code && rule.approvals == 1 && rule.one_of.is_empty()
+fn may_start(classes: &[Risk], rules: &Rules) -> bool {
+    classes.iter().any(|class| {
+        let rule = rules.of(*class);
+        *class <= Risk::Code && rule.approvals == 1 && rule.one_of.is_empty()
     })
 }
 
@@ -354,10 +364,10 @@ impl Common {
     /// Checks what only all services together show.
     pub(super) fn check(&self, file: &Section<'_>, services: &[Service]) {
         let used = |service: &Service| {
-            service.objection_window.is_some() && may_start(&service.risks, &service.rules)
+            service.objection_window.is_some() && may_start(&service.classes(), &service.rules)
         };
         if self.objection_window.is_some() && !services.iter().any(used) {
-            file.reader.warn("policy.objection_window", NEVER_STARTS);
+            file.reader().warn("policy.objection_window", NEVER_STARTS);
         }
     }
 }
@@ -443,8 +453,8 @@ fn check(section: &Section<'_>, rules: &[(Risk, Rule)], roles: &Roles<'_>) {
             let names: Vec<String> = classes.iter().map(name).collect();
             list(&names, "and")
         };
-        section.reader.warn(
-            &section.path,
+        section.reader().warn(
+            section.path(),
             format!(
                 "{who} {} plans, {why}, or set requester_may_approve = true in {}",
                 named(&|class| format!("`{class}`")),

@@ -2,6 +2,7 @@
 
 use super::*;
 use rollback_domain::policy::Confirm;
+use std::io;
 
 const EXAMPLE: &str = include_str!("../../rollback-bot.example.toml");
 
@@ -120,19 +121,20 @@ fn what_is_not_written_has_a_default() {
     assert_eq!(frontend.target_time, None);
     assert_eq!(frontend.verify[0].status, 200);
     assert_eq!(frontend.verify[0].within, 10 * SECOND);
-    assert!(matches!(
-        &frontend.provider,
-        ProviderSettings::Vercel { project, team: None, token, api_url }
-            if project == "prj_123"
-                && token.expose() == "vercel-1"
-                && api_url.as_str() == "https://api.vercel.com/"
-    ));
+    assert_eq!(
+        frontend.platform.identity(),
+        "vercel https://api.vercel.com/ None \"prj_123\""
+    );
     let shop = config.service("shop", "local").expect("a service");
-    assert!(matches!(
-        &shop.provider,
-        ProviderSettings::Releases { path, restart: Some(command), restart_timeout: MINUTE }
-            if path == Path::new("/srv/shop") && command == &["systemctl", "restart", "shop"]
-    ));
+    assert_eq!(shop.platform.identity(), "releases \"/srv/shop\"");
+}
+
+#[test]
+fn the_example_has_a_service_on_every_platform_there_is() {
+    for kind in registry::ALL {
+        let line = format!("\nprovider = \"{}\"\n", kind.name);
+        assert!(EXAMPLE.contains(&line), "no service on {}", kind.name);
+    }
 }
 
 #[test]

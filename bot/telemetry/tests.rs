@@ -1,7 +1,8 @@
 use super::*;
 use crate::{App, clock::Clock, config::Config, store::Db};
 use rollback_domain::grammar::RESERVED;
-use rollback_providers::vercel::Vercel;
+use rollback_providers::vercel::{Vercel, VercelSettings};
+use rollback_settings::Secret;
 use std::sync::{Arc, Mutex};
 
 fn shown(format: &str, filter: &str) -> Result<LogSettings, String> {
@@ -180,7 +181,15 @@ async fn nothing_that_is_formatted_shows_a_secret() {
     let app = App::start(config(&file), Clock::real()).await.unwrap();
     let config = config(url);
     let (http, api) = (app.http.clone(), config.slack.api_url.clone());
-    let vercel = Vercel::new(http, api, "prj_1", None, HIDDEN[2].1);
+    let vercel = Vercel::new(
+        http,
+        VercelSettings {
+            project: "prj_1".into(),
+            team: None,
+            token: Secret::new(HIDDEN[2].1),
+            api_url: api,
+        },
+    );
     let formatted = [
         format!("{config:?}{config:#?}"),
         format!("{postgres:?}{postgres:#?}"),

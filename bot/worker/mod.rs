@@ -3,7 +3,7 @@
 //! Many short ticks, never one long job. A tick reads the row, holds no transaction while it
 //! talks to the world, and ends in one transaction that stores what came of it and completes the
 //! job, or in nothing when another worker has it by now. A job says how it ends by what it
-//! returns; [`tick`] is where it is completed.
+//! returns; `tick` is where it is completed.
 
 mod acting;
 mod jobs;

@@ -1,6 +1,6 @@
 //! A request that Slack has signed: the only kind a handler of Slack's can be given.
 
-use crate::{App, config::Secret};
+use crate::App;
 use axum::{
     body::{Body, Bytes, to_bytes},
     extract::{FromRequest, Request},
@@ -9,6 +9,7 @@ use axum::{
 };
 use hmac::{Hmac, KeyInit, Mac};
 use jiff::Timestamp;
+use rollback_settings::Secret;
 use sha2::Sha256;
 use std::time::Duration;
 use tokio::time::timeout;

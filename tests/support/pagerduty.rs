@@ -323,10 +323,8 @@ fn header<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
 #[cfg(test)]
 mod promises {
     use super::*;
-    use rollback_bot::{
-        config::Secret,
-        pagerduty::{OnCall, PagerDuty as Client, PagerDutyError},
-    };
+    use rollback_bot::pagerduty::{OnCall, PagerDuty as Client, PagerDutyError};
+    use rollback_settings::Secret;
     use std::time::Duration;
 
     fn client(fake: &PagerDuty, token: &str, routing_key: &str) -> Client {

@@ -1183,7 +1183,11 @@ mod promises {
         release::{Pin as Held, Way},
         rollback::{Proposal, Rollback},
     };
-    use rollback_providers::{Provider, vercel::Vercel as Platform};
+    use rollback_providers::{
+        Provider,
+        vercel::{Vercel as Platform, VercelSettings},
+    };
+    use rollback_settings::Secret;
     use std::time::Duration;
 
     /// v211, v212 and v213, of which the last is live.
@@ -1199,13 +1203,16 @@ mod promises {
     }
 
     fn platform(vercel: &Vercel, token: &str, team: Option<&str>) -> Platform {
-        Platform::new(
-            reqwest::Client::new(),
-            vercel.api_url(),
-            PROJECT,
-            team.map(str::to_owned),
-            token,
-        )
+        Platform::new(reqwest::Client::new(), settings(vercel, token, team))
+    }
+
+    fn settings(vercel: &Vercel, token: &str, team: Option<&str>) -> VercelSettings {
+        VercelSettings {
+            project: PROJECT.into(),
+            team: team.map(str::to_owned),
+            token: Secret::new(token),
+            api_url: vercel.api_url(),
+        }
     }
 
     async fn planned(platform: &Platform, to: &str) -> Rollback {
@@ -1744,8 +1751,11 @@ mod promises {
                 .await
                 .is_ok()
         );
-        let mut lost = platform(&vercel, TOKEN, Some(TEAM_ID));
-        lost.project = "backend".into();
+        let elsewhere = VercelSettings {
+            project: "backend".into(),
+            ..settings(&vercel, TOKEN, Some(TEAM_ID))
+        };
+        let lost = Platform::new(reqwest::Client::new(), elsewhere);
         match lost.check().await {
             Err(ProviderError::Refused(why)) => {
                 assert!(why.contains("no project backend"), "{why}")

@@ -5,6 +5,7 @@
 //! between calls: what it wants to find again it puts into the rollback (`memory`), because the
 //! process that reads back may not be the one that asked.
 
+pub mod registry;
 pub mod releases;
 pub mod vercel;
 

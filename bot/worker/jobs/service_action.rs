@@ -86,12 +86,13 @@ pub(super) async fn run(app: &App, lease: &Lease) -> Result<Ended, Error> {
         return recipient.tell(app, lease, &words).await;
     };
     let policy = app.policy(found);
-    let roles = policy.rules.of(Risk::Code).eligible();
+    let class = found.platform.class();
+    let roles = policy.rules.of(class).eligible();
     let acting = match Acting::read(app, lease, by, &roles, *source).await? {
         Ok(acting) => acting,
         Err(next) => return Ok(next.into()),
     };
-    let done = match admit(action, &acting, &policy, now) {
+    let done = match admit(action, &acting, class, &policy, now) {
         Ok(()) => perform(app, lease, found, action, &acting.by, now).await?,
         Err(refusal) => Err(refusal.into()),
     };
@@ -170,10 +171,11 @@ fn clause(because: Option<&str>) -> String {
     }
 }
 
-/// Whether somebody may do this.
+/// Whether somebody may do this, on a platform of this class.
 fn admit(
     action: &ServiceAction,
     acting: &Acting,
+    class: Risk,
     policy: &Policy,
     now: Timestamp,
 ) -> Result<(), Refusal> {
@@ -183,8 +185,8 @@ fn admit(
             let nobody = Person::new("", "");
             let case = Case {
                 id: 0,
-                risk: Risk::Code,
-                rule: policy.rules.of(Risk::Code),
+                risk: class,
+                rule: policy.rules.of(class),
                 requester: &nobody,
                 approvals: &[],
                 roster: &acting.roster,

@@ -9,6 +9,7 @@
 mod disk;
 mod link;
 mod restart;
+mod settings;
 
 use crate::Provider;
 use async_trait::async_trait;
@@ -21,6 +22,7 @@ use rollback_domain::{
     rollback::Rollback,
 };
 use serde_json::{Value, json};
+pub use settings::KIND;
 use std::{path::PathBuf, time::Duration};
 use tokio::task::spawn_blocking;
 
@@ -54,7 +56,7 @@ impl Provider for Releases {
             after: Some("the next deploy replaces it".into()),
             holds: Holds::Not,
             undoable: true,
-            class: rollback_domain::risk::Risk::Code,
+            class: KIND.class,
             timing: Timing::default(),
             outage: None,
         }

@@ -39,12 +39,12 @@ impl Vercel {
         query: &[(&str, &str)],
         body: Option<&Value>,
     ) -> Result<rollback_http::Answer, Lost> {
-        let mut url = self.api_url.clone();
+        let mut url = self.settings.api_url.clone();
         url.path_segments_mut()
             .map_err(|()| Lost::Unsent)?
             .pop_if_empty()
             .extend(path);
-        let team = self.team.as_deref().map(|team| match team {
+        let team = self.settings.team.as_deref().map(|team| match team {
             id if id.starts_with("team_") => ("teamId", id),
             slug => ("slug", slug),
         });
@@ -55,7 +55,7 @@ impl Vercel {
         let mut request = self
             .http
             .request(method, url)
-            .bearer_auth(self.token.trim());
+            .bearer_auth(self.settings.token.expose());
         if let Some(body) = body {
             request = request.json(body);
         }
@@ -118,8 +118,8 @@ impl Vercel {
     pub(super) async fn project(&self) -> Result<Project, ProviderError> {
         let project = self
             .read(
-                &format!("the project {}", self.project),
-                &["v9", "projects", &self.project],
+                &format!("the project {}", self.settings.project),
+                &["v9", "projects", &self.settings.project],
                 // Without it the last alias request may be missing.
                 &[("rollbackInfo", "true")],
             )
@@ -135,14 +135,14 @@ impl Vercel {
     }
 
     fn no_project(&self) -> String {
-        match &self.team {
+        match &self.settings.team {
             Some(team) => format!(
                 "Vercel knows no project {} in the team {team} (404). Check project and team in the configuration.",
-                self.project
+                self.settings.project
             ),
             None => format!(
                 "Vercel knows no project {} in the token's own account (404). Check project in the configuration, and set team if a team owns it.",
-                self.project
+                self.settings.project
             ),
         }
     }

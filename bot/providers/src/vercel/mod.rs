@@ -12,6 +12,7 @@ mod deployment;
 mod json;
 mod progress;
 mod project;
+mod settings;
 mod survey;
 
 use crate::Provider;
@@ -21,7 +22,7 @@ use async_trait::async_trait;
 use json::text;
 use progress::{Reading, ended_badly, read_progress};
 use project::{Project, job};
-use reqwest::Method;
+use reqwest::{Client, Method};
 use rollback_domain::{
     plan::Plan,
     platform::{Effects, Holds, Production, Progress, ProviderError, Receipt, Timing},
@@ -30,9 +31,9 @@ use rollback_domain::{
 };
 use rollback_http::{Lost, cut_utf16, one_line};
 use serde_json::json;
+pub use settings::{KIND, VercelSettings};
 use std::fmt;
 use survey::{Pages, survey};
-use url::Url;
 
 /// The longest description Vercel stores with a rollback.
 const DESCRIPTION_AT_MOST: usize = 250;
@@ -40,44 +41,22 @@ const DESCRIPTION_AT_MOST: usize = 250;
 /// One Vercel project.
 #[derive(Clone)]
 pub struct Vercel {
-    /// The client all calls are made with; it should follow no redirects.
-    pub http: reqwest::Client,
-    /// Where the API is, usually `https://api.vercel.com`.
-    pub api_url: Url,
-    /// The project's id (`prj_…`) or name.
-    pub project: String,
-    /// The team that owns it: an id (`team_…`) or a slug. Without, the token's own account is meant.
-    pub team: Option<String>,
-    token: String,
+    http: Client,
+    settings: VercelSettings,
 }
 
 impl fmt::Debug for Vercel {
-    /// Everything but the token.
+    /// The settings print no secret.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Vercel")
-            .field("api_url", &self.api_url.as_str())
-            .field("project", &self.project)
-            .field("team", &self.team)
-            .finish_non_exhaustive()
+        f.debug_tuple("Vercel").field(&self.settings).finish()
     }
 }
 
 impl Vercel {
-    /// A project behind an API, with the token its calls are made with. Nothing is asked yet.
-    pub fn new(
-        http: reqwest::Client,
-        api_url: Url,
-        project: impl Into<String>,
-        team: Option<String>,
-        token: impl Into<String>,
-    ) -> Self {
-        Self {
-            http,
-            api_url,
-            project: project.into(),
-            team: team.filter(|team| !team.trim().is_empty()),
-            token: token.into(),
-        }
+    /// A project that is asked with this client, which should follow no redirects. Nothing is
+    /// asked yet.
+    pub fn new(http: Client, settings: VercelSettings) -> Self {
+        Self { http, settings }
     }
 
     /// Why nothing was `done` that was asked for: there was no connection.
@@ -86,7 +65,7 @@ impl Vercel {
             why: format!(
                 "Vercel was not reached, so nothing was {done}: {}. It is tried again; if this stays, check the bot's way to {}.",
                 clause(lost),
-                self.api_url.host_str().unwrap_or("the API")
+                self.settings.api_url.host_str().unwrap_or("the API")
             ),
             retry_after: None,
         }
@@ -145,7 +124,7 @@ impl Provider for Vercel {
             after: Some(after.into()),
             holds,
             undoable: true,
-            class: rollback_domain::risk::Risk::Code,
+            class: KIND.class,
             timing: Timing::default(),
             outage: None,
         }
@@ -198,7 +177,7 @@ impl Provider for Vercel {
         // The path takes the id only, and the configuration may have the name.
         let project = match text(&rollback.memory, "project_id") {
             Some(id) if plain(id) => id.to_owned(),
-            _ if self.project.starts_with("prj_") => self.project.clone(),
+            _ if self.settings.project.starts_with("prj_") => self.settings.project.clone(),
             _ => self.project().await?.id,
         };
         let description = description(rollback);

@@ -12,6 +12,7 @@ use rollback_domain::{
     refusal::Source,
     rollback::Proposal,
 };
+use rollback_settings::Secret;
 use serde_json::Value;
 use survey::surveyed;
 
@@ -91,16 +92,18 @@ fn the_description_is_one_line_that_fits() {
 async fn a_request_without_a_connection_was_not_sent() {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let url: Url = format!("http://{}", listener.local_addr().unwrap())
+    let api_url = format!("http://{}", listener.local_addr().unwrap())
         .parse()
         .unwrap();
     drop(listener);
     let vercel = Vercel::new(
         reqwest::Client::new(),
-        url,
-        "prj_1",
-        None,
-        "secret-of-the-test",
+        VercelSettings {
+            project: "prj_1".into(),
+            team: None,
+            token: Secret::new("secret-of-the-test"),
+            api_url,
+        },
     );
     assert!(!format!("{vercel:?}").contains("secret"));
     let unpinned = vercel.unpin().await;

@@ -1,0 +1,97 @@
+//! Every provider there is, and how the configuration comes to one.
+//!
+//! The rest of the bot knows none of them by name. It reads a service's section with [`read`], and
+//! asks what that gave for its class, its identity and, in the end, its [`Provider`].
+
+use crate::{Provider, releases, vercel};
+use reqwest::Client;
+use rollback_domain::risk::Risk;
+use rollback_settings::{Section, one_of, text};
+use std::{fmt, sync::Arc};
+
+/// Every kind of provider, a line each, in the order in which people are told of them.
+pub const ALL: [&Kind; 2] = [&vercel::KIND, &releases::KIND];
+
+/// A kind of provider: what is known of it without having one.
+#[derive(Debug)]
+pub struct Kind {
+    /// What the configuration calls it: `provider = "vercel"`.
+    pub name: &'static str,
+    /// The class of a rollback there about which nothing is unusual.
+    pub class: Risk,
+    /// What it is good for.
+    pub documentation: Documentation,
+    /// Reads the keys of its own in the section of a service. `None` when there is a mistake in
+    /// them; all of them are asked for all the same.
+    pub read: fn(&Section<'_>) -> Option<Arc<dyn ProviderSettings>>,
+}
+
+/// What people should know of a kind of provider before they choose it, a sentence each.
+#[derive(Clone, Copy, Debug)]
+pub struct Documentation {
+    /// What comes back with an earlier release.
+    pub restores: &'static str,
+    /// What stays as it is.
+    pub leaves: &'static str,
+    /// What becomes of automatic deploys.
+    pub pins: &'static str,
+    /// What it needs to work.
+    pub needs: &'static str,
+}
+
+/// What one service says about its platform, without mistakes.
+pub trait ProviderSettings: fmt::Debug + Send + Sync {
+    /// The thing that is rolled back, as its platform knows it. Two services with the same one are
+    /// the same thing: two rollbacks of it could run at once.
+    fn identity(&self) -> String;
+
+    /// The provider. Nothing is asked yet.
+    fn connect(&self, http: &Client) -> Arc<dyn Provider>;
+}
+
+/// The platform of one service.
+#[derive(Clone, Debug)]
+pub struct Platform {
+    kind: &'static Kind,
+    settings: Arc<dyn ProviderSettings>,
+}
+
+impl Platform {
+    /// The class of a rollback there about which nothing is unusual.
+    pub fn class(&self) -> Risk {
+        self.kind.class
+    }
+
+    /// The thing that is rolled back: equal for two services that are the same thing.
+    pub fn identity(&self) -> String {
+        format!("{} {}", self.kind.name, self.settings.identity())
+    }
+
+    /// The provider. Nothing is asked yet.
+    pub fn connect(&self, http: &Client) -> Arc<dyn Provider> {
+        self.settings.connect(http)
+    }
+}
+
+/// What the section of a service says about its platform: which one it is, as far as that is
+/// known, and the platform, if there is no mistake in its keys.
+pub fn read(section: &Section<'_>) -> (Option<&'static Kind>, Option<Platform>) {
+    let names = ALL.map(|kind| kind.name);
+    let example = names.map(|name| format!("{name:?}")).join(", or ");
+    let name = section.required("provider", &example, |value| one_of(&text(value)?, &names));
+    let kind = name.and_then(|name| ALL.into_iter().find(|kind| kind.name == name));
+    let Some(kind) = kind else {
+        // Which keys belong here cannot be known: none of anybody's is a mistake.
+        section.reader().without_mistakes(|| {
+            for kind in ALL {
+                (kind.read)(section);
+            }
+        });
+        return (None, None);
+    };
+    let platform = (kind.read)(section).map(|settings| Platform { kind, settings });
+    (Some(kind), platform)
+}
+
+#[cfg(test)]
+mod tests;
