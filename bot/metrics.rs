@@ -16,7 +16,11 @@ use prometheus_client::{
     metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram},
     registry::Registry,
 };
-use rollback_domain::{job::Job, platform::ProviderError, rollback::State};
+use rollback_domain::{
+    job::Job,
+    platform::ProviderError,
+    rollback::{State, StateKind},
+};
 use std::{
     sync::{
         Arc,
@@ -187,7 +191,7 @@ impl Default for Metrics {
         };
         metrics.register(&mut registry);
         // What is rare begins at nothing: a first one that appears as 1 has not increased.
-        for kind in Job::KINDS {
+        for &kind in Job::KINDS {
             for outcome in OUTCOMES {
                 drop(metrics.jobs.get_or_create(&Done { kind, outcome }));
             }
@@ -520,7 +524,7 @@ impl Record {
     }
 
     fn fill(&self, overview: &Overview, runs: EmergencyRuns, now: Timestamp) {
-        for kind in Job::KINDS {
+        for &kind in Job::KINDS {
             let kind = Kind {
                 kind: kind.to_owned(),
             };
@@ -536,8 +540,8 @@ impl Record {
             self.late.get_or_create(&kind).set(jobs.late);
             self.failing.get_or_create(&kind).set(jobs.failing);
         }
-        for state in OPEN {
-            let state = state.to_owned();
+        for state in StateKind::ALL.iter().filter(|state| !state.is_ended()) {
+            let state = state.name().to_owned();
             drop(self.open.get_or_create(&InState { state }));
         }
         for (state, n) in &overview.open {
@@ -562,18 +566,6 @@ impl Record {
         self.reviews.get_or_create(&Alone {}).set(runs.open_reviews);
     }
 }
-
-/// The states that have not ended.
-const OPEN: [&str; 8] = [
-    "planning",
-    "proposed",
-    "approved",
-    "executing",
-    "accepted",
-    "serving",
-    "unknown",
-    "watching",
-];
 
 /// OpenMetrics, as it is encoded, in the older format that every Prometheus reads without being
 /// asked: there, a counter is described by the name that its samples have.

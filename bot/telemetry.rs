@@ -8,11 +8,7 @@
 pub mod otlp;
 
 use crate::{engine::Submission, store::jobs::Lease};
-use rollback_domain::{
-    grammar::About,
-    job::{Job, Query},
-    rollback::Rollback,
-};
+use rollback_domain::rollback::Rollback;
 use sha2::{Digest, Sha256};
 use std::{
     borrow::Cow,
@@ -228,7 +224,7 @@ pub fn record_rollback(rollback: u64) {
 /// Adds the rollback that input is about, if it says one.
 pub fn record_submission(submission: &Submission) {
     if let Submission::Enqueue(job) = submission
-        && let Some(rollback) = named(job)
+        && let Some(rollback) = job.rollback()
     {
         record_rollback(rollback);
     }
@@ -246,7 +242,7 @@ pub fn job(lease: &Lease) -> Span {
         incident = field::Empty
     );
     if !span.is_disabled()
-        && let Some(rollback) = named(&lease.job).or_else(|| in_key(&key))
+        && let Some(rollback) = lease.job.rollback().or_else(|| in_key(&key))
     {
         span.in_scope(|| record_rollback(rollback));
     }
@@ -278,26 +274,6 @@ pub fn record_end(rollback: &Rollback) {
     otlp::whole(rollback);
     #[cfg(not(feature = "otlp"))]
     let _ = rollback;
-}
-
-/// The rollback that a job is about, where it says so outside its key.
-fn named(job: &Job) -> Option<u64> {
-    match job {
-        Job::Act { rollback, .. } | Job::Modal { rollback, .. } => Some(*rollback),
-        Job::Query {
-            query: Query::Why { rollback },
-            ..
-        } => Some(*rollback),
-        Job::Query {
-            query: Query::Who {
-                about: About::Rollback(rollback),
-            },
-            ..
-        } => Some(*rollback),
-        Job::Post { under, .. } => *under,
-        Job::Export { rollback, .. } => *rollback,
-        _ => None,
-    }
 }
 
 /// The rollback that a key names first.

@@ -47,6 +47,20 @@ struct Decided {
     now: Timestamp,
 }
 
+impl Decided {
+    /// The command changes nothing.
+    fn refused(refusal: Refusal, told: Option<Job>, next: Next, now: Timestamp) -> Self {
+        Self {
+            outcome: Err(refusal),
+            is_asking: false,
+            has_ended: false,
+            next,
+            told,
+            now,
+        }
+    }
+}
+
 impl Engine {
     /// Ends a job as it says: all of that in one transaction, or nothing.
     ///
@@ -133,32 +147,17 @@ impl Engine {
         // Whoever had the lock before was earlier.
         let now = self.clock.now();
         let Some(rollback) = found else {
-            return Ok(Decided {
-                outcome: Err(Refusal::UnknownRollback { id }),
-                is_asking: false,
-                has_ended: false,
-                next: Next::Done,
-                told: None,
-                now,
-            });
+            let refusal = Refusal::UnknownRollback { id };
+            return Ok(Decided::refused(refusal, None, Next::Done, now));
         };
         telemetry::record_incident(&rollback);
         let actor = Actor::of(&command);
         let waits_at = address_of(&rollback, &command).filter(|address| replies::is_ours(address));
         match decide(&rollback, command, &policy, now) {
             Ok(decision) => {
-                // These two go on by themselves: what is asked for is when they go on.
-                let goes_on = matches!(lease.job, Job::Advance { .. } | Job::RequestReview { .. });
-                let next = match decision.drive_at {
-                    Some(at) if goes_on => Next::At(at),
-                    Some(_) | None => Next::Done,
-                };
-                let executing = |state: &State| matches!(state, State::Executing { .. });
-                let is_asking = !executing(&rollback.state) && executing(&decision.rollback.state);
-                let had_ended = rollback.state.is_ended();
-                let rollback = self.store(tx, decision, !goes_on, now).await?;
+                let decided = self.accept(tx, lease, &rollback, decision, now).await?;
                 // Whoever waits at an address of ours hears what came of it in the same commit.
-                if let Some(address) = waits_at {
+                if let (Some(address), Ok(rollback)) = (waits_at, &decided.outcome) {
                     let reply = Reply {
                         rollback: Some(Box::new(rollback.clone())),
                         ..Reply::default()
@@ -166,42 +165,37 @@ impl Engine {
                     replies::put(tx, &address, &reply, now).await?;
                 }
                 crash::point(Point::DecisionUncommitted);
-                Ok(Decided {
-                    is_asking,
-                    has_ended: !had_ended && rollback.state.is_ended(),
-                    outcome: Ok(rollback),
-                    next,
-                    told: None,
-                    now,
-                })
+                Ok(decided)
             }
-            Err(refusal) => {
-                let told = match actor {
-                    Some(actor) => {
-                        let event =
-                            refused(&actor.by, actor.source, actor.verb, &refusal, Some(id), now);
-                        timelines::append(tx, &[(rollback.incident, event)], now).await?;
-                        Some(actor.told(lease, &rollback, &refusal))
-                    }
-                    None => None,
-                };
-                // It is advanced again by whatever changed it, or looks at itself once more.
-                let looks_again =
-                    matches!(lease.job, Job::Advance { .. }) && !rollback.state.is_ended();
-                let next = match looks_again {
-                    true => Next::At(now.checked_add(LOOK_AGAIN).unwrap_or(now)),
-                    false => Next::Done,
-                };
-                Ok(Decided {
-                    outcome: Err(refusal),
-                    is_asking: false,
-                    has_ended: false,
-                    next,
-                    told,
-                    now,
-                })
-            }
+            Err(refusal) => refuse(tx, lease, &rollback, refusal, actor, now).await,
         }
+    }
+
+    /// Stores what was decided.
+    async fn accept(
+        &self,
+        tx: &mut Tx,
+        lease: &Lease,
+        before: &Rollback,
+        decision: Decision,
+        now: Timestamp,
+    ) -> Result<Decided, Error> {
+        // These two go on by themselves: what is asked for is when they go on.
+        let goes_on = matches!(lease.job, Job::Advance { .. } | Job::RequestReview { .. });
+        let next = match decision.drive_at {
+            Some(at) if goes_on => Next::At(at),
+            Some(_) | None => Next::Done,
+        };
+        let rollback = self.store(tx, decision, !goes_on, now).await?;
+        let is_executing = |state: &State| matches!(state, State::Executing { .. });
+        Ok(Decided {
+            is_asking: !is_executing(&before.state) && is_executing(&rollback.state),
+            has_ended: !before.state.is_ended() && rollback.state.is_ended(),
+            outcome: Ok(rollback),
+            next,
+            told: None,
+            now,
+        })
     }
 
     /// Completes the job that has put a command.
@@ -314,6 +308,33 @@ impl Engine {
         self.bell.notify_one();
         Ok(())
     }
+}
+
+/// Records that a command was refused, if a person has put it, and tells them.
+async fn refuse(
+    tx: &mut Tx,
+    lease: &Lease,
+    rollback: &Rollback,
+    refusal: Refusal,
+    actor: Option<Actor>,
+    now: Timestamp,
+) -> Result<Decided, Error> {
+    let told = match actor {
+        Some(actor) => {
+            let (source, verb) = (actor.source, actor.verb);
+            let event = refused(&actor.by, source, verb, &refusal, Some(rollback.id), now);
+            timelines::append(tx, &[(rollback.incident, event)], now).await?;
+            Some(actor.told(lease, rollback, &refusal))
+        }
+        None => None,
+    };
+    // It is advanced again by whatever changed it, or looks at itself once more.
+    let looks_again = matches!(lease.job, Job::Advance { .. }) && !rollback.state.is_ended();
+    let next = match looks_again {
+        true => Next::At(now.checked_add(LOOK_AGAIN).unwrap_or(now)),
+        false => Next::Done,
+    };
+    Ok(Decided::refused(refusal, told, next, now))
 }
 
 /// The person who has put a command.

@@ -22,11 +22,10 @@ use std::{fmt::Write, time::Duration};
 
 /// The card of `rollback` as it stands at `now`.
 pub fn card(rollback: &Rollback, authority: Option<&Authority>, now: Timestamp) -> Words {
-    match (&rollback.state, &rollback.plan) {
-        (State::Proposed { expires_at }, Some(plan)) => {
-            proposed(rollback, plan, *expires_at, authority, now)
-        }
-        _ => running(rollback),
+    if let (State::Proposed { expires_at }, Some(plan)) = (&rollback.state, &rollback.plan) {
+        proposed(rollback, plan, *expires_at, authority, now)
+    } else {
+        running(rollback)
     }
 }
 
@@ -303,7 +302,7 @@ pub fn summary(rollback: &Rollback) -> String {
         Some(Unships::Known(releases)) if !releases.is_empty() => {
             format!(" Un-ships {}.", releases_count(releases.len()))
         }
-        _ => String::new(),
+        Some(Unships::Known(_) | Unships::After(_) | Unships::Unknown(_)) | None => String::new(),
     };
     format!(
         "*RB-{}*  {} ({}) {} → {}.{unships} Plan `{}`.",
@@ -680,7 +679,7 @@ fn say(rollback: &Rollback) -> String {
                     inline(&rollback.step_label(*step, name), 200)
                 )
             }
-            _ => format!("Plan re-checked, unchanged. Asking {platform}."),
+            Some(_) | None => format!("Plan re-checked, unchanged. Asking {platform}."),
         },
         State::WaitingForPeople { .. } => {
             let said = rollback

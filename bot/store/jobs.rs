@@ -101,7 +101,7 @@ pub async fn claim(db: &Db, now: Timestamp, limit: i64) -> sqlx::Result<Vec<Leas
                 .bind(lasts_micros())
                 .bind(micros(now))
                 .bind(limit)
-                .bind(Job::KINDS.map(str::to_owned).to_vec())
+                .bind(Job::KINDS)
                 .fetch_all(pool)
                 .await?
         }

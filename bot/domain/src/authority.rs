@@ -428,8 +428,6 @@ impl Case<'_> {
 
     /// May this person approve it?
     pub fn may_approve(&self, person: &Person, membership: &Membership, now: Timestamp) -> Verdict {
-        let given = self.given(person);
-        let own = person.id == self.requester.id;
         let parts = self.reasons(person, membership, now);
         let reason = Reason {
             people: vec![person.id.clone()],
@@ -448,23 +446,8 @@ impl Case<'_> {
         let others = self.others(person, now);
         let refusal = match (reason.truth, membership.admit()) {
             (Truth::Yes, _) => None,
-            (_, Err(refusal)) => Some(refusal),
-            _ if given.is_some() => Some(Refusal::AlreadySo {
-                what: format!(
-                    "You approved RB-{} already, and two approvals by one person are one. It still needs {}.",
-                    self.id,
-                    self.still(),
-                ),
-            }),
-            _ if parts[2].truth == Truth::No => Some(Refusal::NotAuthorised {
-                roles: self.wanted(),
-                people: others.clone(),
-            }),
-            _ if own && !self.rule.requester_counts => Some(Refusal::OwnRequest {
-                risk: Some(self.risk),
-                people: others.clone(),
-            }),
-            _ => Some(self.unreadable(&parts[2], &others, self.rule.break_glass)),
+            (Truth::No | Truth::Unknown, Err(refusal)) => Some(refusal),
+            (Truth::No | Truth::Unknown, Ok(())) => Some(self.why_not(person, &parts[2], &others)),
         };
         let otherwise = Otherwise {
             sentence: match &refusal {
@@ -493,6 +476,30 @@ impl Case<'_> {
             refusal,
             otherwise,
         }
+    }
+
+    /// Why a member of the workspace may not approve it. `role`: whether they have a role that may;
+    /// `others`: the people who could.
+    fn why_not(&self, person: &Person, role: &Reason, others: &[String]) -> Refusal {
+        let people = others.to_vec();
+        if self.given(person).is_some() {
+            return Refusal::AlreadySo {
+                what: format!(
+                    "You approved RB-{} already, and two approvals by one person are one. It still needs {}.",
+                    self.id,
+                    self.still(),
+                ),
+            };
+        }
+        if role.truth == Truth::No {
+            let roles = self.wanted();
+            return Refusal::NotAuthorised { roles, people };
+        }
+        if person.id == self.requester.id && !self.rule.requester_counts {
+            let risk = Some(self.risk);
+            return Refusal::OwnRequest { risk, people };
+        }
+        self.unreadable(role, others, self.rule.break_glass)
     }
 
     /// Has this person authority over it: to deny it, to take it back, to review it?

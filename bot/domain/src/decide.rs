@@ -165,9 +165,26 @@ impl Draft {
     fn go_on(&mut self, policy: &Policy) {
         match self.rollback.state {
             State::Proposed { .. } => self.wait_on(policy),
-            ref state if state.is_ended() => {}
             // Poking an earlier moment never moves the drive job later.
-            _ => self.drive_at = Some(after(self.now, policy.check_every)),
+            State::Planning
+            | State::Approved { .. }
+            | State::Executing { .. }
+            | State::WaitingForPeople { .. }
+            | State::Accepted { .. }
+            | State::Serving { .. }
+            | State::Unknown { .. }
+            | State::Watching { .. } => {
+                self.drive_at = Some(after(self.now, policy.check_every));
+            }
+            State::Blocked { .. }
+            | State::Closed
+            | State::Failed { .. }
+            | State::Partial { .. }
+            | State::Resolved { .. }
+            | State::Denied { .. }
+            | State::Cancelled { .. }
+            | State::Expired { .. }
+            | State::Superseded { .. } => {}
         }
     }
 

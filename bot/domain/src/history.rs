@@ -36,7 +36,23 @@ impl Past {
             // What failed left nothing behind.
             left: match rollback.state {
                 State::Failed { .. } | State::Resolved { done: false, .. } => None,
-                _ => plan.from.as_ref().map(|from| from.id.clone()),
+                State::Planning
+                | State::Blocked { .. }
+                | State::Proposed { .. }
+                | State::Approved { .. }
+                | State::Executing { .. }
+                | State::WaitingForPeople { .. }
+                | State::Accepted { .. }
+                | State::Serving { .. }
+                | State::Unknown { .. }
+                | State::Watching { .. }
+                | State::Closed
+                | State::Partial { .. }
+                | State::Resolved { done: true, .. }
+                | State::Denied { .. }
+                | State::Cancelled { .. }
+                | State::Expired { .. }
+                | State::Superseded { .. } => plan.from.as_ref().map(|from| from.id.clone()),
             },
             to: plan.to.id.clone(),
             at: rollback.times.asked?,

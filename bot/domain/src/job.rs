@@ -11,12 +11,20 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 /// One thing that must happen, and must not happen twice at once.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+///
+/// Adding a kind: its variant here, with its key; its file in `bot/worker/jobs/`; and its line in
+/// `perform` there. A variant that has got a better name since it was first stored keeps the kind
+/// that is stored.
+#[derive(
+    Clone, Debug, PartialEq, Serialize, Deserialize, strum::IntoStaticStr, strum::VariantNames,
+)]
 #[serde(tag = "kind", rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
 #[expect(missing_docs, reason = "the fields are what their names say")]
 pub enum Job {
     /// Do what the rollback's state asks for next.
     #[serde(rename = "drive")]
+    #[strum(serialize = "drive")]
     Advance { rollback: u64 },
     /// Read who a person is to Slack, then let them act.
     Act {
@@ -33,6 +41,7 @@ pub enum Job {
     },
     /// Tell somebody that their click does not fit, and record it.
     #[serde(rename = "forged")]
+    #[strum(serialize = "forged")]
     RejectForged {
         by: Person,
         source: Source,
@@ -43,6 +52,7 @@ pub enum Job {
     },
     /// Read who a person is, then let them act on a service.
     #[serde(rename = "tend")]
+    #[strum(serialize = "tend")]
     ServiceAction {
         service: String,
         environment: String,
@@ -57,9 +67,11 @@ pub enum Job {
     },
     /// Bring the message about a broken glass to the present state.
     #[serde(rename = "glass")]
+    #[strum(serialize = "glass")]
     BreakGlassMessage { rollback: u64 },
     /// Ask for the review of a broken glass, until it is answered.
     #[serde(rename = "review")]
+    #[strum(serialize = "review")]
     RequestReview { rollback: u64 },
     /// Let automatic deploys go live again that were held off for a rollback which changed nothing.
     TakePinBack { rollback: u64 },
@@ -67,14 +79,17 @@ pub enum Job {
     Page { rollback: u64, page: Page },
     /// Read who is in a source of roles, for the cards.
     #[serde(rename = "roster")]
+    #[strum(serialize = "roster")]
     RefreshRoster { source: crate::authority::Source },
     /// Bring the card to the present state.
     Card { rollback: u64 },
     /// Tell the channel how it ended.
     #[serde(rename = "outcome")]
+    #[strum(serialize = "outcome")]
     AnnounceOutcome { rollback: u64 },
     /// Tell one person something.
     #[serde(rename = "tell")]
+    #[strum(serialize = "tell")]
     Notify {
         channel: String,
         person: String,
@@ -97,6 +112,7 @@ pub enum Job {
     },
     /// Tell a channel what it missed while Slack took nothing.
     #[serde(rename = "late")]
+    #[strum(serialize = "late")]
     Backfill { channel: String },
     /// Upload an incident's timeline.
     Export {
@@ -128,6 +144,7 @@ pub enum Job {
     },
     /// Read the platform for one person: a plan or the list of releases.
     #[serde(rename = "show")]
+    #[strum(serialize = "show")]
     Query {
         #[serde(rename = "show")]
         query: Query,
@@ -146,6 +163,7 @@ pub enum Job {
     },
     /// Read what those are to Slack who have a token.
     #[serde(rename = "standings")]
+    #[strum(serialize = "standings")]
     RefreshMemberships,
 }
 
@@ -224,53 +242,48 @@ pub enum Format {
 }
 
 impl Job {
+    /// Every kind that this version can do, as it is stored; others are left to newer replicas.
+    pub const KINDS: &'static [&'static str] = <Job as strum::VariantNames>::VARIANTS;
+
     /// The kind, as it is stored.
     pub fn kind(&self) -> &'static str {
-        match self {
-            Job::Advance { .. } => "drive",
-            Job::Act { .. } => "act",
-            Job::Card { .. } => "card",
-            Job::AnnounceOutcome { .. } => "outcome",
-            Job::Notify { .. } => "tell",
-            Job::Post { .. } => "post",
-            Job::Backfill { .. } => "late",
-            Job::Export { .. } => "export",
-            Job::Modal { .. } => "modal",
-            Job::Query { .. } => "show",
-            Job::Survey { .. } => "survey",
-            Job::RejectForged { .. } => "forged",
-            Job::ServiceAction { .. } => "tend",
-            Job::BreakGlassMessage { .. } => "glass",
-            Job::RequestReview { .. } => "review",
-            Job::TakePinBack { .. } => "take_pin_back",
-            Job::Page { .. } => "page",
-            Job::RefreshRoster { .. } => "roster",
-            Job::RefreshMemberships => "standings",
-        }
+        self.into()
     }
 
-    /// Every kind that this version can do; others are left to newer replicas.
-    pub const KINDS: [&'static str; 19] = [
-        "drive",
-        "act",
-        "card",
-        "outcome",
-        "tell",
-        "post",
-        "export",
-        "modal",
-        "show",
-        "survey",
-        "forged",
-        "tend",
-        "glass",
-        "review",
-        "take_pin_back",
-        "page",
-        "roster",
-        "late",
-        "standings",
-    ];
+    /// The rollback that it is about; `None`: it is about none, or only its key names it.
+    pub fn rollback(&self) -> Option<u64> {
+        match self {
+            Job::Advance { rollback }
+            | Job::Act { rollback, .. }
+            | Job::BreakGlassMessage { rollback }
+            | Job::RequestReview { rollback }
+            | Job::TakePinBack { rollback }
+            | Job::Page { rollback, .. }
+            | Job::Card { rollback }
+            | Job::AnnounceOutcome { rollback }
+            | Job::Modal { rollback, .. } => Some(*rollback),
+            Job::Post { under, .. } => *under,
+            Job::Export { rollback, .. } => *rollback,
+            Job::Query { query, .. } => match query {
+                Query::Why { rollback }
+                | Query::Who {
+                    about: About::Rollback(rollback),
+                } => Some(*rollback),
+                Query::Who {
+                    about: About::Service(_),
+                }
+                | Query::Plan { .. }
+                | Query::List => None,
+            },
+            Job::RejectForged { .. }
+            | Job::ServiceAction { .. }
+            | Job::RefreshRoster { .. }
+            | Job::Notify { .. }
+            | Job::Backfill { .. }
+            | Job::Survey { .. }
+            | Job::RefreshMemberships => None,
+        }
+    }
 
     /// What it is about: with the kind, the row's identity.
     pub fn key(&self) -> String {

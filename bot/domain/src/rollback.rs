@@ -313,7 +313,13 @@ impl Times {
 }
 
 /// Where a rollback stands, with what is known there.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, strum::EnumDiscriminants)]
+#[strum_discriminants(
+    name(StateKind),
+    doc = "Where a rollback stands.",
+    derive(strum::IntoStaticStr, strum::VariantArray),
+    strum(serialize_all = "snake_case")
+)]
 #[serde(tag = "state", rename_all = "snake_case")]
 #[expect(missing_docs, reason = "the fields are what their names say")]
 pub enum State {
@@ -376,49 +382,63 @@ fn is_unknown(production: &Production) -> bool {
 }
 
 impl State {
+    /// The state without what is known there.
+    pub fn kind(&self) -> StateKind {
+        self.into()
+    }
+
     /// Its one word for indexes, logs and snapshots.
     pub fn name(&self) -> &'static str {
-        match self {
-            State::Planning => "planning",
-            State::Blocked { .. } => "blocked",
-            State::Proposed { .. } => "proposed",
-            State::Approved { .. } => "approved",
-            State::Executing { .. } => "executing",
-            State::Accepted { .. } => "accepted",
-            State::Serving { .. } => "serving",
-            State::Unknown { .. } => "unknown",
-            State::WaitingForPeople { .. } => "waiting_for_people",
-            State::Watching { .. } => "watching",
-            State::Closed => "closed",
-            State::Failed { .. } => "failed",
-            State::Partial { .. } => "partial",
-            State::Resolved { .. } => "resolved",
-            State::Denied { .. } => "denied",
-            State::Cancelled { .. } => "cancelled",
-            State::Expired { .. } => "expired",
-            State::Superseded { .. } => "superseded",
-        }
+        self.kind().name()
     }
 
     /// Whether it keeps others from opening a rollback of the same service and environment.
     pub fn holds(&self) -> bool {
-        match self {
-            State::Planning
-            | State::Proposed { .. }
-            | State::Approved { .. }
-            | State::Executing { .. }
-            | State::Accepted { .. }
-            | State::Serving { .. }
-            | State::WaitingForPeople { .. }
-            | State::Unknown { .. } => true,
-            State::Watching { .. } => false,
-            _ => false,
-        }
+        self.kind().holds()
     }
 
     /// Whether nothing more will happen to it.
     pub fn is_ended(&self) -> bool {
-        !self.holds() && !matches!(self, State::Watching { .. })
+        self.kind().is_ended()
+    }
+}
+
+impl StateKind {
+    /// Every state.
+    pub const ALL: &'static [StateKind] = <StateKind as strum::VariantArray>::VARIANTS;
+
+    /// Its one word for indexes, logs and snapshots.
+    pub fn name(self) -> &'static str {
+        self.into()
+    }
+
+    /// Whether it keeps others from opening a rollback of the same service and environment.
+    pub fn holds(self) -> bool {
+        match self {
+            StateKind::Planning
+            | StateKind::Proposed
+            | StateKind::Approved
+            | StateKind::Executing
+            | StateKind::WaitingForPeople
+            | StateKind::Accepted
+            | StateKind::Serving
+            | StateKind::Unknown => true,
+            StateKind::Watching
+            | StateKind::Blocked
+            | StateKind::Closed
+            | StateKind::Failed
+            | StateKind::Partial
+            | StateKind::Resolved
+            | StateKind::Denied
+            | StateKind::Cancelled
+            | StateKind::Expired
+            | StateKind::Superseded => false,
+        }
+    }
+
+    /// Whether nothing more will happen to it.
+    pub fn is_ended(self) -> bool {
+        !self.holds() && self != StateKind::Watching
     }
 }
 
@@ -463,7 +483,20 @@ impl Rollback {
             State::Watching { .. } | State::Closed | State::Partial { .. } => None,
             State::Failed { .. } => Some("it failed".into()),
             State::Executing { .. } if self.asks > 1 => Some("it is still running".into()),
-            _ => Some(format!("it is {}", self.word().to_lowercase())),
+            State::Planning
+            | State::Blocked { .. }
+            | State::Proposed { .. }
+            | State::Approved { .. }
+            | State::Executing { .. }
+            | State::WaitingForPeople { .. }
+            | State::Accepted { .. }
+            | State::Serving { .. }
+            | State::Unknown { .. }
+            | State::Resolved { .. }
+            | State::Denied { .. }
+            | State::Cancelled { .. }
+            | State::Expired { .. }
+            | State::Superseded { .. } => Some(format!("it is {}", self.word().to_lowercase())),
         }
     }
 
@@ -487,12 +520,26 @@ impl Rollback {
         match &self.state {
             State::Expired { at } => self.expired(*at),
             State::Proposed { .. } => Refusal::OldCard { id },
-            state if state.is_ended() => Refusal::AlreadyEnded {
+            State::Blocked { .. }
+            | State::Closed
+            | State::Failed { .. }
+            | State::Partial { .. }
+            | State::Resolved { .. }
+            | State::Denied { .. }
+            | State::Cancelled { .. }
+            | State::Superseded { .. } => Refusal::AlreadyEnded {
                 id,
                 word: self.word(),
                 at: self.times.ended.unwrap_or(now),
             },
-            _ => Refusal::AlreadyUnderWay {
+            State::Planning
+            | State::Approved { .. }
+            | State::Executing { .. }
+            | State::WaitingForPeople { .. }
+            | State::Accepted { .. }
+            | State::Serving { .. }
+            | State::Unknown { .. }
+            | State::Watching { .. } => Refusal::AlreadyUnderWay {
                 id,
                 word: self.word(),
                 approved: self
@@ -619,16 +666,30 @@ impl Rollback {
 
     /// What a failure left behind, as a sentence.
     pub fn what_failure_left(&self) -> &'static str {
-        match &self.state {
-            State::Failed {
-                production: Production::AsBefore,
-                ..
-            } => "Production is as it was before.",
-            State::Failed {
-                production: Production::Changed,
-                ..
-            } => "Production is not as it was before: look at it now.",
-            _ => "It is not known how production is: look at it now.",
+        let production = match &self.state {
+            State::Failed { production, .. } => *production,
+            State::Planning
+            | State::Blocked { .. }
+            | State::Proposed { .. }
+            | State::Approved { .. }
+            | State::Executing { .. }
+            | State::WaitingForPeople { .. }
+            | State::Accepted { .. }
+            | State::Serving { .. }
+            | State::Unknown { .. }
+            | State::Watching { .. }
+            | State::Closed
+            | State::Partial { .. }
+            | State::Resolved { .. }
+            | State::Denied { .. }
+            | State::Cancelled { .. }
+            | State::Expired { .. }
+            | State::Superseded { .. } => Production::Unknown,
+        };
+        match production {
+            Production::AsBefore => "Production is as it was before.",
+            Production::Changed => "Production is not as it was before: look at it now.",
+            Production::Unknown => "It is not known how production is: look at it now.",
         }
     }
 

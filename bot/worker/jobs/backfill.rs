@@ -180,35 +180,23 @@ impl Batch<'_> {
     }
 }
 
-/// The thread in which something was to be said; none: in the channel.
+/// The thread in which something was to be posted; `None`: in the channel.
 async fn thread(app: &App, job: &Job) -> sqlx::Result<Option<String>> {
-    match job {
-        Job::Post {
-            under: Some(rollback),
-            ..
-        } => card_ts(app, *rollback).await,
-        Job::Post { thread, .. } => Ok(thread.clone()),
-        _ => Ok(None),
+    let Job::Post { under, thread, .. } = job else {
+        return Ok(None);
+    };
+    match under {
+        Some(rollback) => card_ts(app, *rollback).await,
+        None => Ok(thread.clone()),
     }
 }
 
 /// What is told of each. Whoever was to be asked for something is asked now if it is still wanted:
-/// by the newest reminder and the newest rung of the ladder. Everybody else is named, not pinged.
+/// by the newest reminder and the newest step of the escalation. Everybody else is named, not
+/// pinged.
 async fn lines(app: &App, rows: &[&Missed]) -> Result<Result<Vec<Line>, Failure>, Error> {
-    // For each rollback the newest of each way of asking.
-    let mut newest: BTreeMap<(u64, PendingRequest), &str> = BTreeMap::new();
-    for row in rows {
-        if let Some(asks) = PendingRequest::of(&row.key) {
-            newest.insert(asks, &row.key);
-        }
-    }
-    let mut pings: BTreeSet<&str> = BTreeSet::new();
-    for ((id, ask), key) in newest {
-        if ask.is_wanted(app, id).await? {
-            pings.insert(key);
-        }
-    }
-    let mut names: BTreeMap<&str, String> = BTreeMap::new();
+    let pings = pings(app, rows).await?;
+    let mut names = BTreeMap::new();
     let mut lines = vec![];
     for row in rows {
         let text = match (&row.what.text, &row.what.job) {
@@ -217,24 +205,8 @@ async fn lines(app: &App, rows: &[&Missed]) -> Result<Result<Vec<Line>, Failure>
                 render_message(message, mention)
             }
             (None, Job::Post { message, .. }) => {
-                let people = match message {
-                    Message::Naming(_, people) | Message::Refused(_, _, people) => {
-                        people.as_slice()
-                    }
-                    Message::Text(_) | Message::Mrkdwn(_) => &[],
-                };
-                for id in people {
-                    if names.contains_key(id.as_str()) || names.len() >= NAMED_AT_MOST {
-                        continue;
-                    }
-                    let name = match app.slack.membership(id, None).await {
-                        Ok((_, name)) => name,
-                        Err(Failure::Never(_)) => None,
-                        Err(failure) => return Ok(Err(failure)),
-                    };
-                    if let Some(name) = name {
-                        names.insert(id, format!("@{}", inline(&name, 80)));
-                    }
+                if let Err(failure) = read_names(app, message, &mut names).await {
+                    return Ok(Err(failure));
                 }
                 let named = |id: &str| names.get(id).cloned().unwrap_or("somebody".into());
                 render_message(message, named)
@@ -244,6 +216,50 @@ async fn lines(app: &App, rows: &[&Missed]) -> Result<Result<Vec<Line>, Failure>
         lines.push(Line { at: row.at, text });
     }
     Ok(Ok(lines))
+}
+
+/// The keys of those that ask people for something that is still wanted: for each rollback the
+/// newest of each way of asking.
+async fn pings<'a>(app: &App, rows: &[&'a Missed]) -> Result<BTreeSet<&'a str>, Error> {
+    let mut newest: BTreeMap<(u64, PendingRequest), &str> = BTreeMap::new();
+    for row in rows {
+        if let Some(request) = PendingRequest::of(&row.key) {
+            newest.insert(request, &row.key);
+        }
+    }
+    let mut pings = BTreeSet::new();
+    for ((id, request), key) in newest {
+        if request.is_wanted(app, id).await? {
+            pings.insert(key);
+        }
+    }
+    Ok(pings)
+}
+
+/// Reads what those are called whom a message names, by their id.
+async fn read_names(
+    app: &App,
+    message: &Message,
+    names: &mut BTreeMap<String, String>,
+) -> Result<(), Failure> {
+    let people = match message {
+        Message::Naming(_, people) | Message::Refused(_, _, people) => people.as_slice(),
+        Message::Text(_) | Message::Mrkdwn(_) => &[],
+    };
+    for id in people {
+        if names.contains_key(id) || names.len() >= NAMED_AT_MOST {
+            continue;
+        }
+        let name = match app.slack.membership(id, None).await {
+            Ok((_, name)) => name,
+            Err(Failure::Never(_)) => None,
+            Err(failure) => return Err(failure),
+        };
+        if let Some(name) = name {
+            names.insert(id.clone(), format!("@{}", inline(&name, 80)));
+        }
+    }
+    Ok(())
 }
 
 /// How people were to be asked for something.

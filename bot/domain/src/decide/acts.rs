@@ -162,9 +162,10 @@ impl Draft {
             at: self.now,
         });
         self.notices.push(Notice::Card);
-        match self.rollback.state {
-            State::Proposed { .. } => self.wait_on(policy),
-            _ => self.drive_at = Some(self.now),
+        if matches!(self.rollback.state, State::Proposed { .. }) {
+            self.wait_on(policy);
+        } else {
+            self.drive_at = Some(self.now);
         }
         Ok(())
     }
@@ -353,9 +354,11 @@ impl Draft {
         because: Option<String>,
         policy: &Policy,
     ) -> Result<(), Refusal> {
-        match self.rollback.state {
-            State::Proposed { .. } | State::Approved { .. } => {}
-            _ => return Err(self.not_open()),
+        if !matches!(
+            self.rollback.state,
+            State::Proposed { .. } | State::Approved { .. }
+        ) {
+            return Err(self.not_open());
         }
         self.rollback
             .case(policy, &who.roster)

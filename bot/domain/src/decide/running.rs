@@ -424,27 +424,27 @@ impl Draft {
             .asked_last()
             .is_some_and(|at| since(at, self.now) > serve_within);
         let waited_for_people = matches!(self.rollback.state, State::WaitingForPeople { .. });
-        match unknown_since {
+        if n > 0 && late {
+            self.give_up_on_the_rest(n, m, serve_within);
+            return;
+        }
+        if unknown_since.is_some() && n == 0 {
             // While nothing has moved, the truth is still not known.
-            Some(_) if n == 0 => {}
-            _ if n > 0 && late => {
-                self.give_up_on_the_rest(n, m, serve_within);
-                return;
-            }
-            _ if n > 0 && self.rollback.state != (State::Serving { n, m }) => {
-                self.transition_to(State::Serving { n, m });
-            }
-            _ if late => self.transition_to(State::Unknown {
+        } else if n > 0 && self.rollback.state != (State::Serving { n, m }) {
+            self.transition_to(State::Serving { n, m });
+        } else if late {
+            self.transition_to(State::Unknown {
                 since: self.now,
                 why: format!(
                     "{} accepted the request and after {} nothing serves the target",
                     self.platform(),
                     crate::proof::spell(serve_within)
                 ),
-            }),
-            _ if waited_for_people => self.transition_to(State::Accepted { at: self.now }),
-            _ if changed => self.notices.push(Notice::Card),
-            _ => {}
+            });
+        } else if waited_for_people {
+            self.transition_to(State::Accepted { at: self.now });
+        } else if changed {
+            self.notices.push(Notice::Card);
         }
         self.drive_at = Some(self.read_back_at(unknown_since, policy));
     }
@@ -475,7 +475,23 @@ impl Draft {
         let watching = match self.rollback.state {
             State::Serving { n, m } if n == m => None,
             State::Watching { until } => Some(until),
-            _ => return Err(self.not_open()),
+            State::Planning
+            | State::Blocked { .. }
+            | State::Proposed { .. }
+            | State::Approved { .. }
+            | State::Executing { .. }
+            | State::WaitingForPeople { .. }
+            | State::Accepted { .. }
+            | State::Serving { .. }
+            | State::Unknown { .. }
+            | State::Closed
+            | State::Failed { .. }
+            | State::Partial { .. }
+            | State::Resolved { .. }
+            | State::Denied { .. }
+            | State::Cancelled { .. }
+            | State::Expired { .. }
+            | State::Superseded { .. } => return Err(self.not_open()),
         };
         if let Some((surfaces, pin)) = seen {
             self.rollback.surfaces = surfaces;

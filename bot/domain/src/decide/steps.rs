@@ -153,9 +153,10 @@ impl Draft {
         if !waits || !added.is_empty() {
             self.ask_people(roster);
         }
-        let since = match self.rollback.state {
-            State::WaitingForPeople { since } => Some(since),
-            _ => None,
+        let since = if let State::WaitingForPeople { since } = self.rollback.state {
+            Some(since)
+        } else {
+            None
         };
         self.drive_at = Some(self.read_back_at(since, policy));
     }

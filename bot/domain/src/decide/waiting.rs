@@ -157,9 +157,9 @@ impl Draft {
         let State::Proposed { expires_at } = self.rollback.state else {
             return Err(self.not_open());
         };
-        match self.rollback.waiting.window_ends {
-            Some(ends) if ends <= self.now && self.now < expires_at => {}
-            _ => return Err(self.not_open()),
+        let window_ends = self.rollback.waiting.window_ends;
+        if window_ends.is_none_or(|ends| self.now < ends) || self.now >= expires_at {
+            return Err(self.not_open());
         }
         if policy.objection_window.is_some()
             && self.rollback.objections.is_empty()
@@ -446,29 +446,22 @@ impl Draft {
     }
 
     pub(super) fn expire(&mut self) -> Result<(), Refusal> {
-        match self.rollback.state {
-            State::Proposed { expires_at } | State::Approved { expires_at }
-                if self.now >= expires_at =>
-            {
-                self.record(
-                    Actor::Bot,
-                    Source::Bot,
-                    Kind::Expired,
-                    match self.rollback.state {
-                        State::Approved { .. } => {
-                            "approved, but it could not be run before the plan expired; nothing was run"
-                                .into()
-                        }
-                        _ if !self.rollback.approvals.is_empty() => {
-                            "not everybody who is needed approved in time; nothing was run".into()
-                        }
-                        _ => "nobody approved in time; nothing was run".into(),
-                    },
-                );
-                self.finish(State::Expired { at: expires_at });
-                Ok(())
-            }
-            _ => Err(self.not_open()),
+        let (State::Proposed { expires_at } | State::Approved { expires_at }) = self.rollback.state
+        else {
+            return Err(self.not_open());
+        };
+        if self.now < expires_at {
+            return Err(self.not_open());
         }
+        let why = if matches!(self.rollback.state, State::Approved { .. }) {
+            "approved, but it could not be run before the plan expired; nothing was run"
+        } else if !self.rollback.approvals.is_empty() {
+            "not everybody who is needed approved in time; nothing was run"
+        } else {
+            "nobody approved in time; nothing was run"
+        };
+        self.record(Actor::Bot, Source::Bot, Kind::Expired, why.into());
+        self.finish(State::Expired { at: expires_at });
+        Ok(())
     }
 }

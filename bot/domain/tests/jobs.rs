@@ -1,0 +1,104 @@
+//! Jobs as they are stored: what one version leaves behind, every other one reads.
+
+use rollback_domain::job::Job;
+use serde_json::Value;
+use std::collections::BTreeSet;
+
+/// A row of every kind as it is stored: its kind, its key, and what is in it.
+const STORED: &[(&str, &str, &str)] = &[
+    ("drive", "RB-41", r#"{"kind":"drive","rollback":41}"#),
+    (
+        "act",
+        "click:1",
+        r#"{"kind":"act","rollback":41,"by":{"id":"U1","name":"sam"},"source":"button","channel":"C1",
+            "reply_to":"https://hooks.example/1","act":{"act":"approve","hash":"0a1b2c3d",
+            "confirmed":{"ticked":[],"typed":null,"because":null}},"clicked":"171.5","id":"click:1"}"#,
+    ),
+    (
+        "forged",
+        "click:2",
+        r#"{"kind":"forged","by":{"id":"U1","name":"sam"},"source":"button","channel":"C1",
+            "reply_to":null,"what":"that button is not ours","id":"click:2"}"#,
+    ),
+    (
+        "tend",
+        "command:3",
+        r#"{"kind":"tend","service":"checkout-web","environment":"production",
+            "by":{"id":"U1","name":"sam"},"source":"command","channel":"C1","thread":null,
+            "reply_to":null,"tend":{"tend":"freeze","because":"the sale"},"id":"command:3"}"#,
+    ),
+    ("glass", "RB-41", r#"{"kind":"glass","rollback":41}"#),
+    ("review", "RB-41", r#"{"kind":"review","rollback":41}"#),
+    (
+        "take_pin_back",
+        "RB-41",
+        r#"{"kind":"take_pin_back","rollback":41}"#,
+    ),
+    (
+        "page",
+        "trigger:RB-41:approval",
+        r#"{"kind":"page","rollback":41,"page":{"page":"trigger","key":"RB-41:approval",
+            "summary":"RB-41 waits for a yes"}}"#,
+    ),
+    (
+        "roster",
+        "Slack group S1",
+        r#"{"kind":"roster","source":{"from":"slack_group","id":"S1"}}"#,
+    ),
+    ("card", "RB-41", r#"{"kind":"card","rollback":41}"#),
+    ("outcome", "RB-41", r#"{"kind":"outcome","rollback":41}"#),
+    (
+        "tell",
+        "RB-41:3:0",
+        r#"{"kind":"tell","channel":"C1","person":"U1","thread":null,"reply_to":null,
+            "spoken":{"text":"Nothing was run."},"id":"RB-41:3:0"}"#,
+    ),
+    (
+        "post",
+        "RB-41:reminder:1",
+        r#"{"kind":"post","channel":"C1","thread":null,"under":41,
+            "spoken":{"naming":["\u00010\u0001 can approve",["U1"]]},"id":"RB-41:reminder:1"}"#,
+    ),
+    ("late", "C1", r#"{"kind":"late","channel":"C1"}"#),
+    (
+        "export",
+        "RB-41:closed",
+        r#"{"kind":"export","incident":7,"format":"markdown","channel":"C1","rollback":41,
+            "thread":null,"asked_by":null,"id":"RB-41:closed"}"#,
+    ),
+    (
+        "modal",
+        "click:4",
+        r#"{"kind":"modal","form":{"form":"target"},"reply_to":null,"rollback":41,
+            "hash":"0a1b2c3d","person":{"id":"U1","name":"sam"},"channel":"C1","trigger":"1.2.3",
+            "clicked_at":"2026-03-14T02:59:01Z","said":null,"id":"click:4"}"#,
+    ),
+    (
+        "show",
+        "command:5",
+        r#"{"kind":"show","show":{"what":"list"},"service":"checkout-web",
+            "environment":"production","person":{"id":"U1","name":"sam"},"channel":"C1",
+            "thread":null,"reply_to":null,"id":"command:5"}"#,
+    ),
+    (
+        "survey",
+        "checkout-web@production",
+        r#"{"kind":"survey","service":"checkout-web","environment":"production"}"#,
+    ),
+    ("standings", "all", r#"{"kind":"standings"}"#),
+];
+
+#[test]
+fn a_row_of_every_kind_is_read_and_stored_as_before() {
+    let mut seen = BTreeSet::new();
+    for (kind, key, row) in STORED {
+        let stored: Value = serde_json::from_str(row).unwrap();
+        let job: Job = serde_json::from_value(stored.clone())
+            .unwrap_or_else(|error| panic!("{kind} cannot be read: {error}"));
+        assert_eq!((job.kind(), job.key()), (*kind, (*key).to_owned()));
+        assert_eq!(serde_json::to_value(&job).unwrap(), stored, "{kind}");
+        seen.insert(*kind);
+    }
+    let every: BTreeSet<&str> = Job::KINDS.iter().copied().collect();
+    assert_eq!(seen, every, "each kind needs a row above");
+}
