@@ -1,14 +1,16 @@
 //! Rollback Bot: takes production back to a version that worked, from a Slack channel.
 //!
-//! In reading order: what arrives (`handlers`), the one writer (`engine`) with its record
-//! (`store`), the one place that touches the world (`worker`) with what it touches (`platforms`,
-//! `probe`, `slack`, `pagerduty`), the words (`messages`), and what it is set up with (`config`,
-//! `clock`).
+//! In reading order: what arrives (`handlers`), what people can ask for (`commands`), the one
+//! writer (`engine`) with its record (`store`), the one place that touches the world (`worker`)
+//! with what it touches (`platforms`, `probe`, `slack`, `pagerduty`), the words (`messages`), and
+//! what it is set up with (`config`, `clock`).
 //! The rules are a crate of their own, `rollback_domain`, and so are the platforms,
 //! `rollback_providers`.
 
 #[path = "../handlers/mod.rs"]
 pub mod handlers;
+
+pub mod commands;
 
 pub mod engine;
 pub mod store;
@@ -26,10 +28,12 @@ pub mod messages;
 pub mod clock;
 pub mod config;
 pub mod crash;
+pub mod limits;
 pub mod manifest;
 pub mod metrics;
 pub mod telemetry;
 
+pub mod api;
 pub mod check;
 pub mod demo;
 pub mod out_of_band;
@@ -75,9 +79,9 @@ pub struct Inside {
     /// What is counted.
     pub metrics: Metrics,
     /// Reads that people share.
-    pub reads: handlers::Reads,
+    pub reads: commands::Reads,
     /// Who may send how much.
-    pub limits: handlers::Limits,
+    pub limits: limits::Limits,
     providers: BTreeMap<(String, String), Arc<dyn Provider>>,
     team: OnceCell<Option<String>>,
     /// Kept as long as the bot lives.
@@ -138,8 +142,8 @@ impl App {
             pagerduty: pagerduty(&config, &http),
             engine: Engine::new(db, clock),
             metrics,
-            reads: handlers::Reads::default(),
-            limits: handlers::Limits::new(&config.limits),
+            reads: commands::Reads::default(),
+            limits: limits::Limits::new(&config.limits),
             team: OnceCell::new(),
             _presence: presence,
             http,

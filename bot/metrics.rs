@@ -5,7 +5,10 @@
 
 use crate::{
     engine::{Engine, Error},
-    store::{Db, overview::Overview},
+    store::{
+        Db,
+        overview::{EmergencyRuns, Overview},
+    },
 };
 use jiff::{SignedDuration, Timestamp};
 use prometheus_client::{
@@ -141,17 +144,6 @@ struct Period {
 struct Build {
     version: &'static str,
     database: &'static str,
-}
-
-/// How often something was run without an approval.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct GlassCount {
-    /// In the last thirty days.
-    pub lately: i64,
-    /// In the thirty days before them.
-    pub before: i64,
-    /// Reviews that are still to be answered.
-    pub open: i64,
 }
 
 /// How long the record is not asked again after it was asked.
@@ -462,7 +454,7 @@ impl Metrics {
     pub async fn text(
         &self,
         engine: &Engine,
-        read: impl Future<Output = Option<(Overview, GlassCount)>>,
+        read: impl Future<Output = Option<(Overview, EmergencyRuns)>>,
     ) -> String {
         self.worker.set(self.worker_lives().into());
         self.inputs
@@ -482,8 +474,8 @@ impl Metrics {
         if asked.is_none_or(|at| now.duration_since(at).abs() >= ASK_EVERY) {
             let read = read.await;
             self.record.clear();
-            if let Some((overview, break_glass)) = &read {
-                self.record.fill(overview, *break_glass, now);
+            if let Some((overview, runs)) = &read {
+                self.record.fill(overview, *runs, now);
             }
             self.record.up.set(read.is_some().into());
             *asked = Some(now);
@@ -531,7 +523,7 @@ impl Record {
         self.reviews.clear();
     }
 
-    fn fill(&self, overview: &Overview, break_glass: GlassCount, now: Timestamp) {
+    fn fill(&self, overview: &Overview, runs: EmergencyRuns, now: Timestamp) {
         for &kind in Job::KINDS {
             let kind = Kind {
                 kind: kind.to_owned(),
@@ -565,10 +557,13 @@ impl Record {
         self.unknown_age
             .get_or_create(&Alone {})
             .set(since.fold(0.0, f64::max));
-        for (days, n) in [("0-30", break_glass.lately), ("30-60", break_glass.before)] {
+        for (days, n) in [
+            ("0-30", runs.last_30_days),
+            ("30-60", runs.previous_30_days),
+        ] {
             self.break_glass.get_or_create(&Period { days }).set(n);
         }
-        self.reviews.get_or_create(&Alone {}).set(break_glass.open);
+        self.reviews.get_or_create(&Alone {}).set(runs.open_reviews);
     }
 }
 

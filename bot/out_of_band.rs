@@ -4,11 +4,11 @@ pub mod offline;
 pub mod token;
 
 use crate::{
-    clock::Clock,
-    handlers::api::{
-        Approve, End, Look, PlanView, Progress, Propose, RollbackResponse, TimelineRequest,
-        TimelineView,
+    api::{
+        ApproveRequest, EndRequest, PlanView, Progress, ProposeRequest, RollbackResponse,
+        StatusRequest, TimelineRequest, TimelineView,
     },
+    clock::Clock,
     http_client,
     slack::blocks::cut,
     store::tokens,
@@ -117,7 +117,7 @@ pub async fn ask(remote: Remote) -> anyhow::Result<ExitCode> {
             let (Request::Propose(proposal), asking) = ready("", &words, bot)? else {
                 return Ok(usage("that is no proposal: `propose frontend because …`"));
             };
-            let propose = Propose {
+            let propose = ProposeRequest {
                 service: proposal.service.to_string(),
                 to: (proposal.target != Target::Previous).then(|| proposal.target.to_string()),
                 because: proposal.because,
@@ -145,7 +145,7 @@ pub async fn ask(remote: Remote) -> anyhow::Result<ExitCode> {
             else {
                 return Ok(usage("`approve RB-1 --plan 9f3a`"));
             };
-            let approve = Approve {
+            let approve = ApproveRequest {
                 rollback: format!("RB-{rollback}"),
                 plan,
                 because,
@@ -187,7 +187,7 @@ pub async fn ask(remote: Remote) -> anyhow::Result<ExitCode> {
             else {
                 return Ok(usage("`status`, `status RB-1` or `status frontend`"));
             };
-            let look = Look {
+            let look = StatusRequest {
                 about: about.as_ref().map(About::to_string),
                 channel: asking.bot.channel.clone(),
             };
@@ -355,7 +355,7 @@ impl Asking {
     }
 
     async fn status(&self, id: &str) -> anyhow::Result<RollbackResponse> {
-        let look = Look {
+        let look = StatusRequest {
             about: Some(id.to_owned()),
             channel: self.bot.channel.clone(),
         };
@@ -418,7 +418,7 @@ impl Asking {
         rollback: u64,
         because: Option<String>,
     ) -> anyhow::Result<ExitCode> {
-        let end = End {
+        let end = EndRequest {
             rollback: format!("RB-{rollback}"),
             because,
             channel: self.bot.channel.clone(),

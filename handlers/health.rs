@@ -46,9 +46,9 @@ pub async fn ready(State(app): State<App>) -> impl IntoResponse {
 pub async fn metrics(State(app): State<App>) -> impl IntoResponse {
     let read = async {
         let read = async {
-            let now = app.engine.clock.now();
-            let overview = overview::overview(&app.engine.db, now).await?;
-            Ok((overview, super::says::glass_count(&app).await?))
+            let (db, now) = (&app.engine.db, app.engine.clock.now());
+            let overview = overview::overview(db, now).await?;
+            Ok((overview, overview::emergency_runs(db, now).await?))
         };
         let read: sqlx::Result<_> = timeout(RECORD_WITHIN, read)
             .await

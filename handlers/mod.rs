@@ -1,18 +1,11 @@
 //! Every route on one page.
 //!
-//! A handler answers within Slack's three seconds: it verifies, understands, takes (one
-//! transaction) and answers. It never calls a platform or Slack; it leaves a job that does.
+//! A handler decodes what arrives, has `bot/commands` run it, and encodes the answer. It answers
+//! within Slack's three seconds, so it never calls a platform or Slack.
 
-mod answer;
-pub mod api;
-pub mod command;
-mod events;
+mod api;
 mod health;
-mod interactions;
-mod limits;
-mod says;
-mod shared;
-mod signed;
+mod slack;
 
 use crate::App;
 use axum::{
@@ -22,7 +15,7 @@ use axum::{
 
 /// Everything that listens.
 pub fn routes(app: App) -> Router {
-    let out_of_band = match app.config.api.enabled {
+    let with_token = match app.config.api.enabled {
         true => Router::new()
             .route("/api/v1/propose", post(api::propose))
             .route("/api/v1/approve", post(api::approve))
@@ -30,23 +23,24 @@ pub fn routes(app: App) -> Router {
             .route("/api/v1/stop", post(api::stop))
             .route("/api/v1/status", post(api::status))
             .route("/api/v1/timeline", post(api::timeline))
-            .route("/api/v1/openapi.json", get(api::description)),
+            .route("/api/v1/openapi.json", get(api::description::serve)),
         false => Router::new(),
     };
     Router::new()
-        // What people ask when Slack is down: with a token, or answered 401.
-        .merge(out_of_band)
+        // The API and the CLI: with a token, or answered 401.
+        .merge(with_token)
         // What Slack sends: signed, or answered 401.
-        .route("/slack/commands", post(command::slash))
-        .route("/slack/interactions", post(interactions::interaction))
-        .route("/slack/events", post(events::event))
-        // What operators and their machines ask.
+        .route("/slack/commands", post(slack::commands::command))
+        .route(
+            "/slack/interactions",
+            post(slack::interactions::interaction),
+        )
+        .route("/slack/events", post(slack::events::event))
+        // What operators and their machines read.
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
         .route("/metrics", get(health::metrics))
         .with_state(app)
 }
 
-pub use limits::{Limits, TooMuch};
-pub use shared::Reads;
-pub use signed::{BODY_AT_MOST, sign};
+pub use slack::signed::{BODY_AT_MOST, sign};

@@ -727,10 +727,10 @@ async fn a_body_that_does_not_fit_is_answered_with_what_is_wrong() {
     MISREAD: It has to be shown and recorded in a Slack channel: name its id as `channel`, like "C0123ABCD", or write it into [api] of the configuration. Nothing was run.
     MISREAD: It has to be shown and recorded in a Slack channel: name its id as `channel`, like "C0123ABCD", or write it into [api] of the configuration. Nothing was run.
     MISREAD: The body is not understood: unknown field `servce`, expected one of `service`, `to`, `because`, `channel`. Nothing was run.
-    MISREAD: That would be `approve RB-1`, and this address is for `propose`. Nothing was run.
+    MISREAD: Nothing was run, because "approve rb-1" cannot be the name of a service: write it like `frontend` or `frontend@production`, or ask for `help`.
     MISREAD: Nothing was run, because nothing followed `to`: write `to prev`, `to v212` or `to @02:40`.
-    MISREAD: That would be `status frontend`, and this address is for `stop`. Nothing was run.
-    MISREAD: Nothing was run, because I cannot place "please": leave it out and send the rest again.
+    MISREAD: Nothing was run, because "frontend" is not the number of a rollback: write `stop RB-` and its number.
+    MISREAD: Nothing was run, because "rb-1 please" cannot be the name of a service: write it like `frontend` or `frontend@production`, or ask for `help`.
     "#);
     let (status, said) = asks(&mut world, &maya, "timeline", json!({ "channel": CHANNEL })).await;
     assert_eq!(
@@ -743,6 +743,46 @@ async fn a_body_that_does_not_fit_is_answered_with_what_is_wrong() {
     // Nobody was asked to roll anything back, and no incident began.
     let (_, said) = asks(&mut world, &maya, "status", json!({ "channel": CHANNEL })).await;
     assert_eq!(said["text"], "No rollback is open.");
+}
+
+#[tokio::test]
+async fn a_field_cannot_say_what_belongs_into_another() {
+    let mut world = world().await;
+    let maya = token(&world, "U0MAYA", "maya").await;
+    let mut said = vec![];
+    for (verb, body) in [
+        (
+            "propose",
+            json!({ "service": "frontend to dpl_x because smuggled" }),
+        ),
+        (
+            "propose",
+            json!({ "service": "frontend", "to": "v212 because smuggled" }),
+        ),
+        ("approve", json!({ "rollback": "RB-1 because smuggled" })),
+        ("deny", json!({ "rollback": "RB-1 RB-2" })),
+        ("status", json!({ "about": "frontend to v212" })),
+    ] {
+        let (status, answer) = asks(&mut world, &maya, verb, body).await;
+        assert_eq!(status, 400, "{answer}");
+        said.push(refused(&answer));
+    }
+    assert_snapshot!(said.join("\n"), @r#"
+    MISREAD: Nothing was run, because "frontend to dpl_x because smuggled" cannot be the name of a service: write it like `frontend` or `frontend@production`, or ask for `help`.
+    MISREAD: Nothing was run, because "v212 because smuggled" cannot be a release: write `to prev`, `to v212` or `to @02:40`.
+    MISREAD: Nothing was run, because "RB-1 because smuggled" is not the number of a rollback: write `approve RB-` and its number.
+    MISREAD: Nothing was run, because "RB-1 RB-2" is not the number of a rollback: write `deny RB-` and its number.
+    MISREAD: Nothing was run, because "frontend to v212" cannot be the name of a service: write it like `frontend` or `frontend@production`, or ask for `help`.
+    "#);
+    // Nothing was proposed; and in a reason such words are only words.
+    let (_, said) = asks(&mut world, &maya, "status", json!({})).await;
+    assert_eq!(said["text"], "No rollback is open.");
+    let because = "500s to v212 because <https://x.io|x> &amp; y";
+    let body = json!({ "service": "frontend", "because": because });
+    let (_, said) = asks(&mut world, &maya, "propose", body).await;
+    assert_eq!(said["plan"]["to"], "v213", "{said}");
+    assert_eq!(world.rollback(1).await.because.as_deref(), Some(because));
+    world.slack.take_all();
 }
 
 #[tokio::test]

@@ -25,8 +25,8 @@ fn busy() -> Metrics {
     metrics
 }
 
-async fn read() -> Option<(Overview, GlassCount)> {
-    Some((Overview::default(), GlassCount::default()))
+async fn read() -> Option<(Overview, EmergencyRuns)> {
+    Some((Overview::default(), EmergencyRuns::default()))
 }
 
 #[tokio::test]

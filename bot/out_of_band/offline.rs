@@ -4,13 +4,10 @@
 use super::{TOKEN, mistaken};
 use crate::{
     App,
+    api::{self, Progress, RollbackResponse, view},
     clock::Clock,
+    commands::{self, Answer, Context, queue},
     config::Config,
-    engine::Outcome,
-    handlers::{
-        api::{self, Progress, RollbackResponse},
-        command::{self, Input},
-    },
     messages::stamp,
     store::{
         replies::{self, OURS, Reply},
@@ -18,11 +15,11 @@ use crate::{
     },
     worker,
 };
-use anyhow::{Context, bail};
+use anyhow::{Context as _, bail};
 use clap::Args;
 use rollback_domain::{
     authority::Truth,
-    grammar::{self, About, Request, verbs::Status},
+    grammar::{self, Request, Verb, fields::rollback_field, verbs::Propose},
     people::{Membership, Person},
     refusal::Source,
     rollback::{Act, Confirmed, Rollback, State},
@@ -60,6 +57,31 @@ pub struct Offline {
     tick: Vec<String>,
 }
 
+/// What is to be run.
+enum Order {
+    /// A new rollback.
+    Propose(Propose),
+    /// One that is open, by its number.
+    Continue(u64),
+}
+
+impl Order {
+    fn parse(words: &str) -> anyhow::Result<Order> {
+        if let Ok(id) = rollback_field(Verb::Approve, words) {
+            return Ok(Order::Continue(id));
+        }
+        match grammar::parse(words).map_err(mistaken)? {
+            Request::Propose(proposal) if proposal.because.is_none() => {
+                Err(mistaken("say why: `run --offline frontend because …`"))
+            }
+            Request::Propose(proposal) => Ok(Order::Propose(proposal)),
+            _ => Err(mistaken(
+                "write it like this: `run --offline frontend because …`",
+            )),
+        }
+    }
+}
+
 /// Somebody, by their token.
 struct Holder {
     person: Person,
@@ -82,15 +104,12 @@ impl Holder {
         })
     }
 
-    fn input(&self, channel: &str) -> anyhow::Result<Input> {
+    fn context(&self, channel: &str) -> anyhow::Result<Context> {
         let key = format!("{OURS}{}:{}", self.token, tokens::random(16)?);
-        Ok(Input {
-            key: key.clone(),
-            person: self.person.clone(),
-            channel: channel.to_owned(),
-            source: Source::OutOfBand,
-            reply_to: Some(key),
-            ..Input::default()
+        let (person, source) = (self.person.clone(), Source::OutOfBand);
+        Ok(Context {
+            reply_to: Some(key.clone()),
+            ..Context::new(key, person, channel.to_owned(), source)
         })
     }
 }
@@ -98,24 +117,7 @@ impl Holder {
 /// Proposes, has it approved, and drives it until it is proven or has failed.
 pub async fn run(config: Config, offline: Offline) -> anyhow::Result<ExitCode> {
     let words = offline.words.join(" ");
-    let request = match grammar::parse(&format!("status {words}")) {
-        Ok(
-            open @ Request::Status(Status {
-                about: Some(About::Rollback(_)),
-            }),
-        ) => open,
-        _ => match grammar::parse(&words).map_err(mistaken)? {
-            Request::Propose(proposal) if proposal.because.is_none() => {
-                return Err(mistaken("say why: `run --offline frontend because …`"));
-            }
-            proposal @ Request::Propose(_) => proposal,
-            _ => {
-                return Err(mistaken(
-                    "write it like this: `run --offline frontend because …`",
-                ));
-            }
-        },
-    };
+    let order = Order::parse(&words)?;
     let secret = env::var(TOKEN).unwrap_or_default();
     if secret.trim().is_empty() {
         return Err(mistaken(format!("{TOKEN} is not set")));
@@ -144,7 +146,7 @@ pub async fn run(config: Config, offline: Offline) -> anyhow::Result<ExitCode> {
         offline,
         app,
     };
-    let ended = run.through(request).await;
+    let ended = run.through(order).await;
     run.app.engine.db.close().await;
     ended
 }
@@ -158,36 +160,41 @@ struct Run {
 }
 
 impl Run {
-    async fn through(&self, request: Request) -> anyhow::Result<ExitCode> {
-        let mut id = match request {
-            Request::Propose(proposal) => {
-                let service = match command::find(&self.app, &proposal.service) {
-                    Ok(service) => service,
-                    Err(refusal) => return Ok(no(&refusal.to_string())),
-                };
-                let input = self.first.input(&self.channel)?;
-                let address = input.key.clone();
-                let aim = command::aim(proposal.target);
-                let taken =
-                    command::take_proposal(&self.app, input, service, aim, proposal.because)
-                        .await?;
-                let id = match taken {
-                    Outcome::Opened { id } => id,
-                    Outcome::Refused { message, .. } => return Ok(no(&message.plain())),
-                    Outcome::Noted { .. } | Outcome::Queued => bail!("the proposal was not taken"),
-                };
-                let reply = self.answer(&address, id, None).await?;
-                let said = api::came_of(&self.app, id, reply, &self.channel).await?;
-                if said.refused.is_some() {
-                    return Ok(no(&said.text));
-                }
-                id
+    async fn through(&self, order: Order) -> anyhow::Result<ExitCode> {
+        match order {
+            Order::Continue(id) => self.until_ended(id).await,
+            Order::Propose(proposal) => match self.propose(proposal).await? {
+                Ok(id) => self.until_ended(id).await,
+                Err(why) => Ok(no(&why)),
+            },
+        }
+    }
+
+    /// Proposes, and has the platform read for the plan. Gives the number of the rollback, or why
+    /// there is no plan.
+    async fn propose(&self, proposal: Propose) -> anyhow::Result<Result<u64, String>> {
+        let context = self.first.context(&self.channel)?;
+        let id = match commands::run(&self.app, &context, Request::Propose(proposal)).await {
+            Answer::Queued { rollback, .. } => rollback,
+            Answer::Declined { message, .. } => return Ok(Err(message.plain())),
+            Answer::Refused(refusal) | Answer::Choose { refusal, .. } => {
+                return Ok(Err(refusal.to_string()));
             }
-            Request::Status(Status {
-                about: Some(About::Rollback(id)),
-            }) => id,
-            _ => bail!("that is nothing that can be run"),
+            Answer::Received | Answer::Private(_) | Answer::Shared(_) | Answer::Public(_) => {
+                bail!("the proposal was not taken")
+            }
         };
+        let reply = self.answer(&context.key, id, None).await?;
+        let response = view::reply(&self.app, id, reply, &self.channel).await?;
+        Ok(match response.refused {
+            None => Ok(id),
+            Some(_) => Err(response.text),
+        })
+    }
+
+    /// Has a rollback approved, and drives it until it is proven or has failed.
+    async fn until_ended(&self, id: u64) -> anyhow::Result<ExitCode> {
+        let mut id = id;
         let mut told = 0;
         let mut seen = None;
         let mut second = env::var(SECOND).ok();
@@ -232,7 +239,7 @@ impl Run {
                         None => return self.ends(&rollback).await,
                     }
                 }
-                _ if api::outcome(&rollback) != Progress::Open => {
+                _ if view::progress(&rollback) != Progress::Open => {
                     return self.ends(&rollback).await;
                 }
                 State::Approved { .. } => {
@@ -267,7 +274,7 @@ impl Run {
 
     /// Shows the plan, and has its target typed.
     async fn confirmed(&self, rollback: &Rollback) -> anyhow::Result<bool> {
-        let said = api::shown(&self.app, rollback, &self.channel).await?;
+        let said = view::rollback(&self.app, rollback, &self.channel).await?;
         println!("{}", said.text);
         if self.offline.yes {
             return Ok(true);
@@ -359,14 +366,14 @@ impl Run {
         holder: &Holder,
         confirmed: Confirmed,
     ) -> anyhow::Result<bool> {
-        let input = holder.input(&self.channel)?;
-        let key = input.key.clone();
+        let context = holder.context(&self.channel)?;
         let act = Act::Approve {
             hash: rollback.hash.clone(),
             confirmed,
         };
-        command::leave_act(&self.app, input, rollback.id, None, act).await?;
-        let reply = self.answer(&key, rollback.id, Some(&key)).await?;
+        queue::act(&self.app, &context, rollback.id, act, None).await?;
+        let key = &context.key;
+        let reply = self.answer(key, rollback.id, Some(key)).await?;
         if reply.refused.is_some() || !reply.text.is_empty() {
             println!("{}", reply.text);
             return Ok(false);
@@ -397,7 +404,7 @@ impl Run {
 
     async fn ends(&self, rollback: &Rollback) -> anyhow::Result<ExitCode> {
         let RollbackResponse { text, outcome, .. } =
-            api::shown(&self.app, rollback, &rollback.channel).await?;
+            view::rollback(&self.app, rollback, &rollback.channel).await?;
         println!("{text}");
         println!("Slack hears of it when the server runs again.");
         Ok(match outcome {

@@ -154,29 +154,6 @@ pub fn actions(block_id: &str, buttons: Vec<SlackBlockButtonElement>) -> SlackBl
     .into()
 }
 
-/// A row of buttons, and a menu with what else is possible: label and value of each.
-pub fn actions_and_more(
-    block_id: &str,
-    buttons: Vec<SlackBlockButtonElement>,
-    menu: &str,
-    entries: Vec<(String, String)>,
-) -> SlackBlock {
-    let options = entries
-        .into_iter()
-        .map(|(label, value)| SlackBlockChoiceItem::new(plain(&label, 75), value))
-        .collect();
-    let menu = SlackBlockOverflowElement::new(options).with_action_id(menu.into());
-    SlackActionsBlock::new(
-        buttons
-            .into_iter()
-            .map(SlackActionBlockElement::Button)
-            .chain([SlackActionBlockElement::Overflow(menu)])
-            .collect(),
-    )
-    .with_block_id(block_id.into())
-    .into()
-}
-
 /// A button.
 pub fn button(action: &str, label: &str, value: &str) -> SlackBlockButtonElement {
     SlackBlockButtonElement::new(plain(label, 75))

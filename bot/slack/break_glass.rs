@@ -2,18 +2,17 @@
 
 use super::{
     Words,
-    blocks::{actions, button, context, cut, header, inline, mention, section},
+    action::{Action, PlanRef},
+    blocks::{actions, context, cut, header, inline, mention, section},
     card::time,
 };
 use jiff::Timestamp;
 use rollback_domain::{
     grammar::ReviewAnswer,
+    job::Form,
     refusal::list,
     rollback::{BreakGlass, Rollback},
 };
-
-/// What the buttons that answer the review begin with.
-pub const REVIEW: &str = "review";
 
 /// The message as it stands at `now`; `reviewers` are those who could answer, by Slack id.
 pub fn message(rollback: &Rollback, reviewers: &[String], now: Timestamp) -> Words {
@@ -38,18 +37,10 @@ pub fn message(rollback: &Rollback, reviewers: &[String], now: Timestamp) -> Wor
     let mut blocks = vec![header(&format!("BREAK GLASS  RB-{id}")), section(&said)];
     if open {
         blocks.push(section(&line));
-        let value = format!(
-            "RB-{id}:{}",
-            rollback.hash.as_ref().map_or("", |hash| hash.0.as_str())
-        );
         let answer = |answer: ReviewAnswer| {
             let mut label = answer.to_string();
             label[..1].make_ascii_uppercase();
-            button(
-                &format!("{REVIEW}:{}", answer.name()),
-                &format!("{label}…"),
-                &value,
-            )
+            Action::Open(Form::Review(answer), PlanRef::of(rollback)).button(&format!("{label}…"))
         };
         blocks.push(actions(
             &format!("RB-{id}:review:{}", rollback.revision),

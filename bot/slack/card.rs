@@ -2,14 +2,13 @@
 
 use super::{
     Words,
-    blocks::{
-        Mrkdwn, actions, actions_and_more, button, confirm, context, cut, header, inline, mention,
-        section,
-    },
+    action::{self, Action, PlanRef},
+    blocks::{Mrkdwn, actions, confirm, context, cut, header, inline, mention, section},
 };
 use crate::Authority;
 use jiff::Timestamp;
 use rollback_domain::{
+    job::Form,
     plan::{Plan, Unships},
     platform::Holds,
     policy::Confirm,
@@ -20,19 +19,6 @@ use rollback_domain::{
 };
 use slack_morphism::prelude::{SlackBlock, SlackBlockButtonStyle};
 use std::{fmt::Write, time::Duration};
-
-/// The button that approves.
-pub const APPROVE: &str = "approve";
-/// The button that opens the modal for another target.
-pub const RETARGET: &str = "retarget";
-/// The button that takes it back.
-pub const CANCEL: &str = "cancel";
-/// The button that approves by a form, when a click is not enough.
-pub const APPROVE_BY_FORM: &str = "approve_form";
-/// The button that proposes to go forward again.
-pub const UNDO: &str = "undo";
-/// The menu with everything else that is possible now.
-pub const MORE: &str = "more";
 
 /// The card of `rollback` as it stands at `now`.
 pub fn card(rollback: &Rollback, authority: Option<&Authority>, now: Timestamp) -> Words {
@@ -67,10 +53,7 @@ fn proposed(
         let _ = write!(asked_line, " · replaces RB-{replaced}");
     }
     let hash = rollback.hash.as_ref();
-    let value = match hash {
-        Some(hash) => format!("RB-{id}:{}", hash.0),
-        None => format!("RB-{id}:"),
-    };
+    let plan_ref = || PlanRef::of(rollback);
     let question = format!(
         "{} v {}",
         plan.from.as_ref().map_or("unknown", Release::label),
@@ -125,18 +108,21 @@ fn proposed(
         Way::Forward => "Approve & undo…",
     };
     let approve = match by_form {
-        true => button(APPROVE_BY_FORM, label, &value),
-        false => button(APPROVE, label, &value).with_confirm(ask.with_style("primary".into())),
+        true => Action::Open(Form::Approve, plan_ref()).button(label),
+        false => Action::Approve(plan_ref())
+            .button(label)
+            .with_confirm(ask.with_style("primary".into())),
     };
-    let mut more = vec![("object", "Object…")];
+    let mut menu = vec![("Object…", Action::Open(Form::Object, plan_ref()))];
     if case.as_ref().is_some_and(|case| case.rule.break_glass) {
-        more.push(("glass", "Break glass…"));
+        let open = Action::Open(Form::BreakGlass, plan_ref());
+        menu.push(("Break glass…", open));
     }
     if !rollback.approvals.is_empty() {
-        more.push(("withdraw", "Withdraw my approval"));
+        menu.push(("Withdraw my approval", Action::Withdraw(plan_ref())));
     }
-    more.push(("who", "Who can approve"));
-    more.push(("why", "May I approve?"));
+    menu.push(("Who can approve", Action::Who(plan_ref())));
+    menu.push(("May I approve?", Action::Why(plan_ref())));
     let mut said = vec![format!("*Needs*  {needs}")];
     said.push(format!(
         "*Risk*  {}{} · plan `{}`",
@@ -154,17 +140,14 @@ fn proposed(
         context(&asked_line),
         section(&facts(plan, now)),
         section(&said.join("\n")),
-        actions_and_more(
+        action::row_with_menu(
             &format!("RB-{id}:{}", rollback.revision),
             vec![
-                button(RETARGET, "Change target…", &value),
+                Action::Open(Form::Target, plan_ref()).button("Change target…"),
                 approve.with_style(SlackBlockButtonStyle::Primary),
-                button(CANCEL, "Cancel", &value),
+                Action::Stop(plan_ref()).button("Cancel"),
             ],
-            MORE,
-            more.into_iter()
-                .map(|(what, label)| (label.to_owned(), format!("{what}:{value}")))
-                .collect(),
+            &menu,
         ),
     ];
     let text = format!(
@@ -192,6 +175,31 @@ fn asked_by_band(rollback: &Rollback) -> &'static str {
         true => " (out of band)",
         false => "",
     }
+}
+
+/// A rollback on one line, without its reasons.
+pub fn line(rollback: &Rollback) -> String {
+    let times = &rollback.times;
+    let last = times
+        .ended
+        .or(times.proven)
+        .or(times.serving)
+        .or(times.accepted)
+        .or(times.asked)
+        .or(times.approved)
+        .or(times.proposed)
+        .or(times.commanded);
+    format!(
+        "RB-{} {} · {} ({}) · {} → {}{}",
+        rollback.id,
+        rollback.word(),
+        inline(&rollback.service, 80),
+        inline(&rollback.environment, 80),
+        inline(rollback.from_label(), 60),
+        inline(rollback.to_label(), 60),
+        last.map(|at| format!(" · last change {}", time(at)))
+            .unwrap_or_default()
+    )
 }
 
 /// What is done to its service, as a question or a command begins.
@@ -494,14 +502,14 @@ fn running(rollback: &Rollback) -> Words {
     }
     let before_asking =
         rollback.times.asked.is_none() && rollback.state.holds() && rollback.is_let_run();
-    if let Some(hash) = &rollback.hash {
-        let value = format!("RB-{id}:{}", hash.0);
+    if rollback.hash.is_some() {
         let mut buttons = vec![];
         if before_asking {
-            buttons.push(button(CANCEL, "Stop", &value));
+            buttons.push(Action::Stop(PlanRef::of(rollback)).button("Stop"));
         }
         if rollback.why_not_undone().is_none() {
-            buttons.push(button(UNDO, "Undo…", &value).with_confirm(confirm(
+            let undo = Action::Undo(PlanRef::of(rollback));
+            buttons.push(undo.button("Undo…").with_confirm(confirm(
                 &format!("Propose to undo RB-{id}?"),
                 &format!(
                     "Proposes to take {} ({}) forward again, to {}. It needs an approval like any other.",

@@ -1,8 +1,8 @@
 //! How much there is to do, for those who watch.
 
-use super::{Db, micros, read, reading};
+use super::{Db, jobs, micros, read, reading, timelines};
 use jiff::Timestamp;
-use rollback_domain::rollback::Rollback;
+use rollback_domain::{incident::Kind, rollback::Rollback};
 use std::time::Duration;
 
 /// How long a job may be due before it is late.
@@ -66,5 +66,27 @@ pub async fn overview(db: &Db, now: Timestamp) -> sqlx::Result<Overview> {
             .iter()
             .map(|(doc,)| read(doc))
             .collect::<sqlx::Result<_>>()?,
+    })
+}
+
+/// How often a rollback was run without an approval.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct EmergencyRuns {
+    /// In the last thirty days.
+    pub last_30_days: i64,
+    /// In the thirty days before them.
+    pub previous_30_days: i64,
+    /// Reviews that nobody has answered yet.
+    pub open_reviews: i64,
+}
+
+/// Counts the emergency runs before `now`.
+pub async fn emergency_runs(db: &Db, now: Timestamp) -> sqlx::Result<EmergencyRuns> {
+    const THIRTY_DAYS: Duration = Duration::from_secs(30 * 86_400);
+    let back = |times: u32| now.checked_sub(THIRTY_DAYS * times).unwrap_or(now);
+    Ok(EmergencyRuns {
+        last_30_days: timelines::count(db, Kind::BreakGlass, back(1), now).await?,
+        previous_30_days: timelines::count(db, Kind::BreakGlass, back(2), back(1)).await?,
+        open_reviews: jobs::count(db, "review").await?,
     })
 }

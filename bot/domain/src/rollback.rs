@@ -655,6 +655,18 @@ impl Rollback {
         })
     }
 
+    /// Whether automatic deploys have to be held off before it goes on.
+    pub fn wants_pin(&self) -> bool {
+        self.hold.as_ref().is_some_and(|hold| !hold.confirmed)
+    }
+
+    /// Whether it asks its platform for something that it did not ask for in `before`.
+    pub fn asks_more_than(&self, before: &Rollback) -> bool {
+        let is_executing = |rollback: &Rollback| matches!(rollback.state, State::Executing { .. });
+        let asks = |rollback: &Rollback| (rollback.asks, rollback.wants_pin());
+        is_executing(self) && (!is_executing(before) || asks(self) != asks(before))
+    }
+
     /// What a later undo of it is told.
     pub fn as_undone(&self) -> Undone {
         Undone {

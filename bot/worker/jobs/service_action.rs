@@ -21,7 +21,7 @@ use rollback_domain::{
     incident::{Actor, IncidentFact, TimelineEvent},
     job::{Job, ServiceAction},
     people::Person,
-    platform::ProviderError,
+    platform::{About, ProviderError},
     policy::Policy,
     refusal::{Refusal, sentence},
     release::Pin,
@@ -307,7 +307,10 @@ async fn ask_to_unpin(
         return Err(ProviderError::Refused("its platform is not known".into()));
     };
     let place = place(service);
-    let survey = provider.survey().await?;
+    let survey = provider.survey(&About::default()).await?;
+    // How they were set before one of our rollbacks held them off, if one did.
+    let before = rollbacks::latest_hold(&app.engine.db, &service.name, &service.environment).await;
+    let before = before.unwrap_or_default().unwrap_or_default();
     let nothing = |what: String| {
         let what = format!("{what}: there is nothing to unpin.");
         Ok(Err(Refusal::AlreadySo { what }))
@@ -319,7 +322,7 @@ async fn ask_to_unpin(
             Ok(Ok("automatic deploys go live again (read back)".into()))
         }
         Pin::Off => nothing(format!("Automatic deploys of {place} are not held off")),
-        Pin::On | Pin::Unknown => provider.unpin().await.map(Ok).map_err(|error| match error {
+        Pin::On | Pin::Unknown => provider.unpin(&before).await.map(Ok).map_err(|error| match error {
             ProviderError::Unanswered(why) => ProviderError::Unanswered(format!(
                 "{} It may or may not have been done: `/rollback pins` tells after the next look",
                 sentence(&why)

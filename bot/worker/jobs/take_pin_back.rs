@@ -2,6 +2,7 @@
 
 use crate::{
     App,
+    crash::{self, Point},
     engine::{Ended, Error, RecordedEvent},
     store::{jobs::Lease, rollbacks},
     worker::retry::{PATIENCE, after_busy, backoff},
@@ -20,10 +21,18 @@ pub(super) async fn run(app: &App, lease: &Lease, id: u64) -> Result<Ended, Erro
     };
     let service = app.config.service(&rollback.service, &rollback.environment);
     let provider = service.and_then(|service| app.provider(service));
-    let (Some(provider), Some(_)) = (provider, &rollback.hold) else {
+    let (Some(provider), Some(hold)) = (provider, &rollback.hold) else {
         return Ok(Ended::done());
     };
-    let unpinned = provider.unpin().await;
+    // Automatic deploys are a later rollback's by now, which needs them held off.
+    let latest =
+        rollbacks::latest_of(&app.engine.db, &rollback.service, &rollback.environment).await?;
+    if latest.is_some_and(|latest| latest.id > id && latest.times.asked.is_some()) {
+        return Ok(Ended::done());
+    }
+    crash::point(Point::PinUntaken);
+    let unpinned = provider.unpin(&hold.before).await;
+    crash::point(Point::PinTakenBack);
     let now = app.engine.clock.now();
     Ok(match unpinned {
         Ok(answer) => {

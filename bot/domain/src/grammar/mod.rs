@@ -17,6 +17,7 @@
 //!
 //! A verb is one file in [`verbs`], and one line in the table there.
 
+pub mod fields;
 mod misread;
 mod moments;
 mod outcomes;

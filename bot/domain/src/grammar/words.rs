@@ -7,9 +7,18 @@ use std::fmt;
 /// invisible, one space between any two words.
 pub(super) fn tidy(text: &str) -> String {
     let plain: String = text.chars().filter_map(plain_character).collect();
-    let readable = without_markup(without_mention(plain.trim_start()));
-    readable
-        .split(' ')
+    one_spaced(&without_markup(without_mention(plain.trim_start())))
+}
+
+/// Makes one plain line of a text that has no markup: plain quotes and dashes, nothing invisible,
+/// one space between any two words.
+pub(super) fn plain_line(text: &str) -> String {
+    let plain: String = text.chars().filter_map(plain_character).collect();
+    one_spaced(&plain)
+}
+
+fn one_spaced(text: &str) -> String {
+    text.split(' ')
         .filter(|word| !word.is_empty())
         .collect::<Vec<_>>()
         .join(" ")

@@ -43,37 +43,47 @@ use super::{
     words::{Words, nearest},
 };
 
+use table::define_verbs;
+
 pub use {export::ExportFormat, help::help, review::ReviewAnswer};
 
-// `help` lists them in this order.
-table::verb_table! {
-    board: Board,
-    propose: Propose,
-    plan: Plan,
-    list: List,
-    status: Status,
-    approve: Approve,
-    deny: Deny,
-    object: Object,
-    withdraw: Withdraw,
-    who: Who,
-    why: Why,
-    contacts: Contacts,
-    stop: Stop,
-    resolve: Resolve,
-    sign_off: SignOff,
-    break_glass: BreakGlass,
-    review: Review,
-    undo: Undo,
-    pins: Pins,
-    unpin: Unpin,
-    freeze: Freeze,
-    unfreeze: Unfreeze,
-    note: Note,
-    timeline: Timeline,
-    export: Export,
-    help: Help,
+/// The table of verbs: calls a macro with a line `module: Struct` for every verb. `help` lists them
+/// in this order.
+#[macro_export]
+macro_rules! for_every_verb {
+    ($make:ident) => {
+        $make! {
+            board: Board,
+            propose: Propose,
+            plan: Plan,
+            list: List,
+            status: Status,
+            approve: Approve,
+            deny: Deny,
+            object: Object,
+            withdraw: Withdraw,
+            who: Who,
+            why: Why,
+            contacts: Contacts,
+            stop: Stop,
+            resolve: Resolve,
+            sign_off: SignOff,
+            break_glass: BreakGlass,
+            review: Review,
+            undo: Undo,
+            pins: Pins,
+            unpin: Unpin,
+            freeze: Freeze,
+            unfreeze: Unfreeze,
+            note: Note,
+            timeline: Timeline,
+            export: Export,
+            help: Help,
+        }
+    };
 }
+
+for_every_verb!(define_verbs);
 
 /// What the grammar knows of a verb besides how it is read and printed.
 struct Spec {

@@ -3,7 +3,7 @@
 /// Makes the enums [`Verb`](super::Verb) and [`Request`](super::Request) of a table whose lines
 /// are `module: Struct`, and sends each verb on to its module. A module has `SPEC`, its struct has
 /// `parse` and `Display`, and its tests have `any`.
-macro_rules! verb_table {
+macro_rules! define_verbs {
     ($($module:ident: $Verb:ident,)*) => {
         $(pub use $module::$Verb;)*
 
@@ -78,4 +78,4 @@ macro_rules! verb_table {
     };
 }
 
-pub(super) use verb_table;
+pub(super) use define_verbs;

@@ -14,38 +14,47 @@ fn limits(person_per_minute: u32, channel_per_minute: u32) -> Limits {
 }
 
 fn waits(taken: Result<(), TooMuch>) -> Option<(u128, bool)> {
-    taken.err().map(|over| (over.wait.as_millis(), over.untold))
+    taken
+        .err()
+        .map(|over| (over.wait.as_millis(), over.first_in_a_minute))
 }
 
 #[test]
 fn a_third_at_once_then_evenly() {
     let limits = limits(60, 300);
     for n in 0..20 {
-        assert_eq!(limits.clicked("U1", at(n)), Ok(()), "{n}");
+        assert_eq!(limits.admit_click("U1", at(n)), Ok(()), "{n}");
     }
     // The twenty took twenty seconds of budget, of which 20 ms are there again.
-    assert_eq!(waits(limits.clicked("U1", at(20))), Some((980, true)));
-    assert_eq!(waits(limits.clicked("U1", at(520))), Some((480, false)));
+    assert_eq!(waits(limits.admit_click("U1", at(20))), Some((980, true)));
+    assert_eq!(waits(limits.admit_click("U1", at(520))), Some((480, false)));
     // What was refused cost nothing: waiting as long as was said is enough.
-    assert_eq!(limits.clicked("U1", at(1_000)), Ok(()));
-    assert_eq!(waits(limits.clicked("U1", at(1_000))), Some((1_000, false)));
-    assert_eq!(limits.clicked("U2", at(1_000)), Ok(()), "nobody else waits");
+    assert_eq!(limits.admit_click("U1", at(1_000)), Ok(()));
+    assert_eq!(
+        waits(limits.admit_click("U1", at(1_000))),
+        Some((1_000, false))
+    );
+    assert_eq!(
+        limits.admit_click("U2", at(1_000)),
+        Ok(()),
+        "nobody else waits"
+    );
 }
 
 #[test]
 fn a_minute_later_all_of_it_is_there_again() {
     let limits = limits(3, 3);
-    assert_eq!(limits.clicked("U1", at(0)), Ok(()));
-    assert_eq!(waits(limits.clicked("U1", at(0))), Some((20_000, true)));
-    assert_eq!(limits.clicked("U1", at(60_000)), Ok(()));
+    assert_eq!(limits.admit_click("U1", at(0)), Ok(()));
+    assert_eq!(waits(limits.admit_click("U1", at(0))), Some((20_000, true)));
+    assert_eq!(limits.admit_click("U1", at(60_000)), Ok(()));
     // A clock that goes back a little gives nobody more, and locks nobody out for long.
     assert_eq!(
-        waits(limits.clicked("U1", at(59_000))),
+        waits(limits.admit_click("U1", at(59_000))),
         Some((21_000, false))
     );
     // They are told again after a minute.
     assert_eq!(
-        waits(limits.clicked("U1", at(60_000))),
+        waits(limits.admit_click("U1", at(60_000))),
         Some((20_000, true))
     );
 }
@@ -53,27 +62,27 @@ fn a_minute_later_all_of_it_is_there_again() {
 #[test]
 fn a_noisy_channel_keeps_nobody_from_clicking() {
     let limits = limits(60, 3);
-    assert_eq!(limits.said("U1", "C1", at(0)), Ok(()));
-    let over = limits.said("U2", "C1", at(0)).unwrap_err();
-    assert_eq!((over.whose(), over.untold), ("channel", true));
-    assert_eq!(limits.clicked("U2", at(0)), Ok(()));
-    assert_eq!(limits.said("U2", "C2", at(0)), Ok(()));
+    assert_eq!(limits.admit_message("U1", "C1", at(0)), Ok(()));
+    let over = limits.admit_message("U2", "C1", at(0)).unwrap_err();
+    assert_eq!((over.whose(), over.first_in_a_minute), ("channel", true));
+    assert_eq!(limits.admit_click("U2", at(0)), Ok(()));
+    assert_eq!(limits.admit_message("U2", "C2", at(0)), Ok(()));
 }
 
 #[test]
 fn whoever_floods_uses_up_only_what_is_theirs() {
     let limits = limits(6, 300);
-    let taken = (0..1_000).filter(|_| limits.said("U1", "C1", at(0)).is_ok());
+    let taken = (0..1_000).filter(|_| limits.admit_message("U1", "C1", at(0)).is_ok());
     assert_eq!(taken.count(), 2);
     // Of the channel's hundred at once, ninety-eight are left.
-    let taken = (0..200).filter(|n| limits.said(&format!("U9{n}"), "C1", at(0)).is_ok());
+    let taken = (0..200).filter(|n| limits.admit_message(&format!("U9{n}"), "C1", at(0)).is_ok());
     assert_eq!(taken.count(), 98);
 }
 
 #[test]
 fn the_sentence_says_how_long_rounded_up() {
     let limits = limits(60, 300);
-    let over = std::iter::repeat_with(|| limits.clicked("U1", at(0)))
+    let over = std::iter::repeat_with(|| limits.admit_click("U1", at(0)))
         .find_map(Result::err)
         .unwrap();
     assert_eq!(
@@ -87,15 +96,18 @@ fn what_is_remembered_is_bounded() {
     let limits = limits(60, 300);
     let full = |limits: &Limits| limits.people.known.lock().unwrap().len();
     // Somebody who floods is not forgotten for those who come by once.
-    while limits.clicked("U1", at(0)).is_ok() {}
+    while limits.admit_click("U1", at(0)).is_ok() {}
     for n in 0..3 * KEYS_AT_MOST {
-        assert_eq!(limits.clicked(&format!("U{n}-once"), at(0)), Ok(()));
+        assert_eq!(limits.admit_click(&format!("U{n}-once"), at(0)), Ok(()));
         assert!(full(&limits) <= KEYS_AT_MOST);
     }
-    assert!(limits.clicked("U1", at(0)).is_err());
+    assert!(limits.admit_click("U1", at(0)).is_err());
     // Those whose budget is full again are no longer remembered.
     for n in 0..KEYS_AT_MOST {
-        assert_eq!(limits.clicked(&format!("U{n}-later"), at(100_000)), Ok(()));
+        assert_eq!(
+            limits.admit_click(&format!("U{n}-later"), at(100_000)),
+            Ok(())
+        );
     }
     assert!(full(&limits) <= KEYS_AT_MOST);
 }

@@ -28,18 +28,18 @@ pub struct Limits {
     looks: Budgets,
 }
 
-/// Somebody has sent too much.
+/// Refuses somebody who sends too much.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TooMuch {
     whose: Flood,
     per_minute: u32,
     wait: Duration,
-    /// Whether they were not told for a minute.
-    pub untold: bool,
+    /// Whether it is the first refusal within a minute; the others are not worth a message.
+    pub first_in_a_minute: bool,
 }
 
 impl TooMuch {
-    /// What they are told.
+    /// The refusal, with how long to wait.
     pub fn refusal(&self) -> Refusal {
         Refusal::TooMuch {
             whose: self.whose,
@@ -49,7 +49,7 @@ impl TooMuch {
         }
     }
 
-    /// Who it is that sends too much, for counting.
+    /// Whose budget is used up, for counting: `person` or `channel`.
     pub fn whose(&self) -> &'static str {
         self.whose.into()
     }
@@ -65,36 +65,41 @@ impl Limits {
         }
     }
 
-    /// Takes a command or a mention out of the budgets of its person and of its channel. One that
+    /// Admits a command or a mention within the budgets of its person and of its channel. One that
     /// the person may not send is not the channel's either: they cannot use it up for others.
-    pub fn said(&self, person: &str, channel: &str, now: Timestamp) -> Result<(), TooMuch> {
-        self.clicked(person, now)?;
+    pub fn admit_message(
+        &self,
+        person: &str,
+        channel: &str,
+        now: Timestamp,
+    ) -> Result<(), TooMuch> {
+        self.admit_click(person, now)?;
         self.channels.take(channel, now).map_err(|over| TooMuch {
             whose: Flood::Channel,
             per_minute: self.channels.per_minute,
             wait: over.wait,
-            untold: over.untold,
+            first_in_a_minute: over.first_in_a_minute,
         })
     }
 
-    /// Takes a look with a token out of the budget of its person.
-    pub fn looked(&self, person: &str, now: Timestamp) -> Result<(), TooMuch> {
+    /// Admits a look with a token within the budget of its person.
+    pub fn admit_look(&self, person: &str, now: Timestamp) -> Result<(), TooMuch> {
         self.looks.take(person, now).map_err(|over| TooMuch {
             whose: Flood::Person,
             per_minute: self.looks.per_minute,
             wait: over.wait,
-            untold: over.untold,
+            first_in_a_minute: over.first_in_a_minute,
         })
     }
 
-    /// Takes a click out of the budget of its person. A channel's budget does not count: nobody is
-    /// kept from approving by what others say there.
-    pub fn clicked(&self, person: &str, now: Timestamp) -> Result<(), TooMuch> {
+    /// Admits a click within the budget of its person. A channel's budget does not count: nobody is
+    /// kept from approving by what others write there.
+    pub fn admit_click(&self, person: &str, now: Timestamp) -> Result<(), TooMuch> {
         self.people.take(person, now).map_err(|over| TooMuch {
             whose: Flood::Person,
             per_minute: self.people.per_minute,
             wait: over.wait,
-            untold: over.untold,
+            first_in_a_minute: over.first_in_a_minute,
         })
     }
 }
@@ -121,14 +126,14 @@ impl fmt::Debug for Budgets {
 struct Budget {
     /// When it is full again, in microseconds.
     full_at: i64,
-    /// When it was last said that it is used up.
-    told_at: Option<i64>,
+    /// When a refusal was last worth a message, in microseconds; `None` if none ever was.
+    notified_at: Option<i64>,
 }
 
 #[derive(Debug, PartialEq)]
 struct Over {
     wait: Duration,
-    untold: bool,
+    first_in_a_minute: bool,
 }
 
 impl Budgets {
@@ -153,13 +158,15 @@ impl Budgets {
                 budget.full_at = full_at;
                 return Ok(());
             }
-            let untold = budget.told_at.is_none_or(|told_at| now - told_at >= MINUTE);
-            if untold {
-                budget.told_at = Some(now);
+            let first_in_a_minute = budget
+                .notified_at
+                .is_none_or(|notified_at| now - notified_at >= MINUTE);
+            if first_in_a_minute {
+                budget.notified_at = Some(now);
             }
             return Err(Over {
                 wait: Duration::from_micros(over.unsigned_abs()),
-                untold,
+                first_in_a_minute,
             });
         }
         if known.len() >= KEYS_AT_MOST {
@@ -167,7 +174,7 @@ impl Budgets {
         }
         let budget = Budget {
             full_at: now + self.every,
-            told_at: None,
+            notified_at: None,
         };
         known.insert(key.to_owned(), budget);
         Ok(())

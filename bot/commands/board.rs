@@ -1,0 +1,131 @@
+//! `/rollback` alone: the services with what is live, what was before, what is open, and how old
+//! each fact is.
+
+use super::{
+    Answer, Context, Result,
+    reads::{Read, share},
+};
+use crate::{
+    App,
+    config::Service,
+    slack::{
+        Words,
+        blocks::{context, cut, escape, header, inline, section},
+    },
+    store::{rollbacks, rosters},
+};
+use jiff::Timestamp;
+use rollback_domain::{
+    grammar::{Request, verbs::Board},
+    proof::spell,
+    release::{Pin, Survey},
+};
+use std::time::Duration;
+
+/// How many services it shows. A message holds fifty blocks and a section three thousand
+/// characters.
+const SERVICES_AT_MOST: usize = 40;
+
+pub(super) async fn run(app: &App, _: &Context, request: Board) -> Result {
+    Ok(share(app, Read::everywhere(Request::Board(request)), board).await)
+}
+
+async fn board(app: App) -> Result {
+    let db = &app.engine.db;
+    let now = app.engine.clock.now();
+    let snapshots = rollbacks::snapshots(db).await?;
+    let open = rollbacks::open(db).await?;
+    let frozen = rosters::frozen(db).await?;
+    let services = &app.config.services;
+    let mut lines = vec![];
+    for service in services.iter().take(SERVICES_AT_MOST) {
+        let is_its = |name: &str, environment: &str| {
+            name == service.name && environment == service.environment
+        };
+        let snapshot = snapshots
+            .iter()
+            .find(|(name, environment, ..)| is_its(name, environment));
+        let mut line = match snapshot {
+            None => format!("{}  not read yet", title(service)),
+            Some((_, _, survey, read_at)) => {
+                let age = age(*read_at, now);
+                format!("{}  {} · read {age} ago", title(service), live(survey))
+            }
+        };
+        let mut open = open.iter();
+        if let Some(open) = open.find(|open| is_its(&open.service, &open.environment)) {
+            line.push_str(&format!("\n      RB-{} {}", open.id, open.word()));
+        }
+        let mut frozen = frozen.iter();
+        if let Some((.., freeze)) = frozen.find(|(name, environment, _)| is_its(name, environment))
+        {
+            line.push_str(&format!(
+                "\n      frozen by @{}: \"{}\"",
+                inline(&freeze.by.name, 80),
+                inline(&freeze.because, 200)
+            ));
+        }
+        lines.push(line);
+    }
+    if services.len() > SERVICES_AT_MOST {
+        lines.push(format!(
+            "and {} more; `/rollback status` and a name shows each",
+            services.len() - SERVICES_AT_MOST
+        ));
+    }
+    let mut blocks = vec![header("Services")];
+    blocks.extend(lines.chunks(8).map(|lines| section(&lines.join("\n"))));
+    blocks.push(context("`/rollback frontend because …` proposes, `/rollback list frontend` shows releases, `/rollback help` the rest."));
+    Ok(Answer::Private(Words {
+        text: cut(&lines.join("\n"), 3900),
+        blocks,
+    }))
+}
+
+fn title(service: &Service) -> String {
+    let name = inline(&service.name, 80);
+    let name = match &service.url {
+        Some(url) => format!("<{}|{name}>", escape(url.as_str())),
+        None => name,
+    };
+    format!("*{name}* ({})", inline(&service.environment, 80))
+}
+
+/// How long ago something was read, in words.
+pub(super) fn age(read_at: Timestamp, now: Timestamp) -> String {
+    spell(Duration::try_from(now.duration_since(read_at)).unwrap_or_default())
+}
+
+/// What serves, and what could be gone back to.
+fn live(survey: &Survey) -> String {
+    let Some(live) = survey.live() else {
+        return "live unknown".into();
+    };
+    let mut text = format!("`{}`", inline(live.label(), 60));
+    let surfaces = &survey.surfaces;
+    if surfaces.len() > 1 {
+        let serves = |live_on: &Option<String>| live_on.as_deref() == Some(live.id.as_str());
+        let count = surfaces.iter().filter(|one| serves(&one.live)).count();
+        text.push_str(&format!(" on {count}/{}", surfaces.len()));
+    }
+    let previous = survey
+        .candidates
+        .iter()
+        .skip_while(|candidate| candidate.release.id != live.id)
+        .skip(1)
+        .find(|candidate| candidate.barred.is_none());
+    match previous {
+        Some(previous) => {
+            let label = inline(previous.release.label(), 60);
+            text.push_str(&format!(" · before `{label}`"));
+        }
+        None => text.push_str(" · nothing to go back to"),
+    }
+    if survey.pin == Pin::On {
+        text.push_str(" · automatic deploys OFF");
+    }
+    if let Some(in_flight) = &survey.in_flight {
+        text.push_str(&format!(" · {}", inline(in_flight, 100)));
+    }
+    text
+}

@@ -1,0 +1,51 @@
+//! Finds the service or the rollback that a request is about; never guesses.
+
+use super::{Failure, Result};
+use crate::{App, config::Service, store::rollbacks};
+use rollback_domain::{
+    grammar::{ServiceRef, Verb, nearest},
+    refusal::Refusal,
+    rollback::Rollback,
+};
+
+/// The service of the configuration that is meant.
+pub fn service<'a>(app: &'a App, name: &ServiceRef) -> std::result::Result<&'a Service, Refusal> {
+    let environments = app.config.environments(&name.service);
+    let refusal = || Refusal::WhichEnvironment {
+        service: name.service.clone(),
+        named: name.environment.clone(),
+        known: environments
+            .iter()
+            .map(|service| service.environment.clone())
+            .collect(),
+    };
+    match (&name.environment, environments.as_slice()) {
+        (_, []) => Err(unknown_service(app, &name.service)),
+        (None, [only]) => Ok(only),
+        (None, [..]) => Err(refusal()),
+        (Some(environment), services) => services
+            .iter()
+            .find(|service| service.environment == *environment)
+            .copied()
+            .ok_or_else(refusal),
+    }
+}
+
+fn unknown_service(app: &App, name: &str) -> Refusal {
+    let services = app.config.services.iter();
+    let mut known: Vec<String> = services.map(|service| service.name.clone()).collect();
+    known.dedup();
+    let verbs = Verb::ALL.iter().filter_map(|verb| verb.word());
+    let candidates = known.iter().map(String::as_str).chain(verbs);
+    Refusal::UnknownService {
+        name: name.to_owned(),
+        nearest: nearest(name, candidates).map(str::to_owned),
+        known,
+    }
+}
+
+/// The rollback with a number.
+pub async fn rollback(app: &App, id: u64) -> Result<Rollback> {
+    let found = rollbacks::get(&app.engine.db, id).await?;
+    found.ok_or(Failure::from(Refusal::UnknownRollback { id }))
+}

@@ -1,0 +1,151 @@
+//! What people can ask for, one file per verb, by whatever door it comes.
+//!
+//! A handler decodes what arrives into a [`Context`] and a request, has it [`run`], and encodes the
+//! [`Answer`]. A command reads the record, refuses what cannot be done, and leaves the rest to the
+//! engine: as something that is stored at once, or as a job. It never calls a platform or Slack,
+//! because Slack waits three seconds for the answer.
+
+mod answer;
+mod find;
+pub mod queue;
+mod reads;
+
+pub use answer::{Answer, SharedWords};
+pub use approve::{approve_named_plan, missing_confirmation};
+pub use reads::Reads;
+
+use crate::{
+    App,
+    engine::{Error, Submission, refused},
+    telemetry,
+};
+use rollback_domain::{
+    for_every_verb,
+    grammar::{Request, Verb},
+    people::Person,
+    refusal::{Refusal, Source},
+};
+
+/// Who asks for something, where, and how it came.
+#[derive(Clone, Debug)]
+pub struct Context {
+    /// The identity of the input: the same key again gets the same answer, and nothing is done.
+    pub key: String,
+    /// The person who asks.
+    pub person: Person,
+    /// The Slack channel, by id, in which it is answered and recorded.
+    pub channel: String,
+    /// The thread it came from, by the timestamp of its first message; `None` outside of threads.
+    pub thread: Option<String>,
+    /// The door by which it came.
+    pub source: Source,
+    /// The address at which the person alone is answered later; `None` if there is none.
+    pub reply_to: Option<String>,
+    /// What lets Slack open a form for the person within three seconds; `None` where it cannot.
+    pub trigger: Option<String>,
+}
+
+impl Context {
+    /// Something that came to a channel, without a thread, a reply address or a trigger.
+    pub fn new(key: String, person: Person, channel: String, source: Source) -> Self {
+        Context {
+            key,
+            person,
+            channel,
+            thread: None,
+            source,
+            reply_to: None,
+            trigger: None,
+        }
+    }
+}
+
+/// Why a command goes no further.
+#[derive(Debug)]
+pub enum Failure {
+    /// It cannot be done, and the person is told why.
+    Refused(Box<Refusal>),
+    /// The record could not be read or written.
+    Engine(Error),
+}
+
+impl From<Refusal> for Failure {
+    fn from(refusal: Refusal) -> Self {
+        Failure::Refused(Box::new(refusal))
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Failure::Engine(error)
+    }
+}
+
+impl From<sqlx::Error> for Failure {
+    fn from(error: sqlx::Error) -> Self {
+        Failure::Engine(error.into())
+    }
+}
+
+/// What a command gives.
+pub type Result<T = Answer> = std::result::Result<T, Failure>;
+
+/// Runs a request and answers it.
+pub async fn run(app: &App, context: &Context, request: Request) -> Answer {
+    let verb = request.verb();
+    telemetry::record_verb(verb.name());
+    let result = dispatch(app, context, request).await;
+    answer(app, context, verb, result).await
+}
+
+/// Makes the module of every verb of the table, and hands a request to the module of its verb.
+///
+/// A module has `run`, which takes the struct of the verb.
+macro_rules! command_modules {
+    ($($module:ident: $Verb:ident,)*) => {
+        $(pub mod $module;)*
+
+        async fn dispatch(app: &App, context: &Context, request: Request) -> Result {
+            match request {
+                $(Request::$Verb(request) => $module::run(app, context, request).await,)*
+            }
+        }
+    };
+}
+
+for_every_verb!(command_modules);
+
+/// The answer for whoever asked. A refusal is recorded too.
+async fn answer(app: &App, context: &Context, verb: Verb, result: Result) -> Answer {
+    let answer = match result {
+        Ok(answer) => answer,
+        Err(Failure::Refused(refusal)) => Answer::Refused(refusal),
+        Err(Failure::Engine(error)) => {
+            app.engine.could_not(&error);
+            app.metrics.failed(&error);
+            Answer::busy()
+        }
+    };
+    // What could not be stored cannot be recorded either, and there is no time to find that out.
+    if let Answer::Refused(refusal) = &answer
+        && !matches!(**refusal, Refusal::Busy { .. })
+    {
+        record_refusal(app, context, verb.name(), refusal).await;
+    }
+    tracing::debug!(status = answer.status(), "answered");
+    answer
+}
+
+/// Writes a refusal into the timeline of the channel, if an incident is going on: a slip of the
+/// finger opens none.
+pub async fn record_refusal(app: &App, context: &Context, verb: &str, refusal: &Refusal) {
+    let now = app.engine.clock.now();
+    let event = refused(&context.person, context.source, verb, refusal, None, now);
+    let submission = Submission::Record {
+        channel: context.channel.clone(),
+        event,
+    };
+    let key = format!("refused:{}", context.key);
+    // If it cannot be recorded, the log says why.
+    app.engine.take(&key, submission).await.ok();
+}

@@ -1,0 +1,68 @@
+//! `pins`: where automatic deploys are held off: by whom, since when, and what they hold back.
+
+use super::{
+    Answer, Context, Result, board,
+    reads::{Read, share},
+};
+use crate::{
+    App,
+    slack::{blocks::inline, card::time},
+    store::rollbacks,
+};
+use rollback_domain::{
+    grammar::{Request, verbs::Pins},
+    release::Pin,
+    rollback::Rollback,
+};
+
+pub(super) async fn run(app: &App, _: &Context, request: Pins) -> Result {
+    Ok(share(app, Read::everywhere(Request::Pins(request)), pins).await)
+}
+
+async fn pins(app: App) -> Result {
+    let db = &app.engine.db;
+    let now = app.engine.clock.now();
+    let mut first = None;
+    let mut lines = vec![];
+    for (service, environment, survey, read_at) in rollbacks::snapshots(db).await? {
+        if survey.pin != Pin::On || app.config.service(&service, &environment).is_none() {
+            continue;
+        }
+        let by = match rollbacks::latest_asked(db, &service, &environment).await? {
+            Some(last) if last.pin == Pin::On => pinned_by(&last),
+            _ => "but not by a rollback from here".to_owned(),
+        };
+        lines.push(format!(
+            "*{}* ({})  automatic deploys OFF {by} · read {} ago",
+            inline(&service, 80),
+            inline(&environment, 80),
+            board::age(read_at, now)
+        ));
+        first.get_or_insert_with(|| format!("{service}@{environment}"));
+    }
+    Ok(Answer::private(match first {
+        None => "Nothing is pinned: automatic deploys flow everywhere, as far as the platforms were read.".to_owned(),
+        Some(first) => {
+            lines.push(format!(
+                "`/rollback unpin {}` lets them flow again.",
+                inline(&first, 160)
+            ));
+            lines.join("\n")
+        }
+    }))
+}
+
+fn pinned_by(rollback: &Rollback) -> String {
+    let times = &rollback.times;
+    let since = times.accepted.or(times.asked);
+    let approver = rollback.approvals.last().map(|approval| &approval.by);
+    let by = approver
+        .or(rollback.break_glass.as_ref().map(|run| &run.by))
+        .map_or_else(String::new, |by| format!(" by @{}", inline(&by.name, 80)));
+    format!(
+        "since {}{by} with RB-{}; it holds `{}` back",
+        since.map_or_else(String::new, time),
+        rollback.id,
+        inline(rollback.from_label(), 60)
+    )
+}

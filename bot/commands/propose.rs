@@ -1,0 +1,142 @@
+//! `frontend to v212 because …`: opens a rollback. A job reads the platform and draws its plan;
+//! nothing changes until that is approved.
+
+use super::{Answer, Context, Failure, Result, find};
+use crate::{
+    App,
+    config::Service,
+    engine::{Outcome, Submission},
+    slack::{
+        Words,
+        blocks::{self, inline},
+    },
+    store::rollbacks,
+};
+use rollback_domain::{
+    grammar::{ServiceRef, Target, verbs::Propose},
+    plan::Aim,
+    refusal::Refusal,
+    rollback::{Message, Proposal, Rollback, Waiting},
+};
+
+pub(super) async fn run(app: &App, context: &Context, request: Propose) -> Result {
+    let service = match find::service(app, &request.service) {
+        Ok(service) => service,
+        Err(refusal) => return which_environment(refusal, request),
+    };
+    let aim = aim(request.target);
+    open(app, context, service, aim, request.because).await
+}
+
+/// Lets the person choose where a service has several environments and none was named.
+fn which_environment(refusal: Refusal, request: Propose) -> Result {
+    let Refusal::WhichEnvironment {
+        service,
+        named: None,
+        known,
+    } = &refusal
+    else {
+        return Err(Failure::from(refusal));
+    };
+    let proposals = known
+        .iter()
+        .map(|environment| Propose {
+            service: ServiceRef {
+                service: service.clone(),
+                environment: Some(environment.clone()),
+            },
+            ..request.clone()
+        })
+        .collect();
+    Ok(Answer::Choose {
+        proposals,
+        refusal: Box::new(refusal),
+    })
+}
+
+/// The aim to go back to a target.
+pub(super) fn aim(target: Target) -> Aim {
+    Aim {
+        target,
+        utc_offset: 0,
+        undoes: None,
+        part: None,
+    }
+}
+
+/// Opens a rollback with this aim, or shows what is in its way.
+pub(super) async fn open(
+    app: &App,
+    context: &Context,
+    service: &Service,
+    aim: Aim,
+    because: Option<String>,
+) -> Result {
+    let undoes = aim.undoes;
+    let proposal = Proposal {
+        channel: context.channel.clone(),
+        service: service.name.clone(),
+        environment: service.environment.clone(),
+        requester: context.person.clone(),
+        because,
+        aim,
+        source: context.source,
+        commanded: app.engine.clock.now(),
+        target_time: service.target_time,
+        reply_to: context.reply_to.clone(),
+        replaces: None,
+        waiting: Waiting::default(),
+        turns: vec![],
+    };
+    let submission = Submission::Propose(proposal);
+    match app.engine.take(&context.key, submission).await? {
+        Outcome::Opened { id } => Ok(Answer::Queued {
+            rollback: id,
+            words: Words::plain(opened(id, service, undoes)),
+        }),
+        Outcome::Refused { message, see, seen } => {
+            let first = match (seen, see) {
+                (Some(seen), _) => Some(*seen),
+                (None, Some(id)) => rollbacks::get(&app.engine.db, id).await?,
+                (None, None) => None,
+            };
+            Ok(Answer::Declined {
+                words: in_the_way(app, context, &message, first).await?,
+                message,
+                rollback: see,
+            })
+        }
+        outcome @ (Outcome::Noted { .. } | Outcome::Queued) => Ok(Answer::from(outcome)),
+    }
+}
+
+fn opened(id: u64, service: &Service, undoes: Option<u64>) -> String {
+    let name = inline(&service.name, 80);
+    let environment = inline(&service.environment, 80);
+    let read = match undoes {
+        None => format!("what {name} ({environment}) could go back to"),
+        Some(undone) => {
+            format!("whether {name} ({environment}) can go forward again to what RB-{undone} left")
+        }
+    };
+    format!("RB-{id}: reading {read}. Its card follows; nothing changes until it is approved.")
+}
+
+/// What is in the way of a second proposal, and the first one as its card shows it.
+async fn in_the_way(
+    app: &App,
+    context: &Context,
+    message: &Message,
+    first: Option<Rollback>,
+) -> Result<Words> {
+    let sentence = blocks::message(message);
+    // Reasons given in another channel, perhaps a private one, stay there.
+    let visible = |first: &Rollback| first.channel == context.channel && first.plan.is_some();
+    let Some(first) = first.filter(visible) else {
+        return Ok(Words::plain(sentence));
+    };
+    let mut words = super::status::card_without_buttons(app, &first).await?;
+    words.text = blocks::cut(&format!("{sentence} {}", words.text), 3900);
+    words.blocks.insert(0, blocks::section(&sentence));
+    Ok(words)
+}

@@ -1,0 +1,113 @@
+//! `status`, `status RB-41`, `status frontend`: where things stand, by what is recorded.
+
+use super::{
+    Answer, Context, Result, find,
+    reads::{Read, share},
+};
+use crate::{
+    App,
+    config::Service,
+    slack::{
+        Words,
+        blocks::{context, inline},
+        card,
+    },
+    store::{
+        overview::{self, EmergencyRuns},
+        rollbacks,
+    },
+};
+use rollback_domain::{
+    grammar::{About, Request, verbs::Status},
+    rollback::Rollback,
+};
+use slack_morphism::prelude::SlackBlock;
+
+pub(super) async fn run(app: &App, context: &Context, request: Status) -> Result {
+    let about = request.about.clone();
+    let channel = context.channel.clone();
+    let request = Request::Status(request);
+    let read = match about {
+        None => Read::everywhere(request),
+        Some(_) => Read::in_channel(request, &channel),
+    };
+    let perform = move |app| status(app, channel.clone(), about.clone());
+    Ok(share(app, read, perform).await)
+}
+
+async fn status(app: App, channel: String, about: Option<About>) -> Result {
+    Ok(match lookup(&app, about.as_ref()).await? {
+        Found::Open(open) => Answer::private(open_words(&app, &open).await?),
+        // Reasons given in another channel, perhaps a private one, stay there.
+        Found::Rollback(found) if found.channel != channel => Answer::private(card::line(&found)),
+        Found::Rollback(found) => Answer::Private(card_without_buttons(&app, &found).await?),
+        Found::NeverRolledBack(service) => Answer::private(format!(
+            "{name} ({environment}) was never rolled back from here. `/rollback list {name}@{environment}` shows its releases.",
+            name = inline(&service.name, 80),
+            environment = inline(&service.environment, 80)
+        )),
+    })
+}
+
+/// What is open, and how many emergency runs there were lately.
+async fn open_words(app: &App, open: &[Rollback]) -> Result<String> {
+    let mut lines: Vec<String> = open.iter().map(card::line).collect();
+    if lines.is_empty() {
+        lines.push("No rollback is open. `/rollback` shows the services.".into());
+    }
+    let now = app.engine.clock.now();
+    let runs = overview::emergency_runs(&app.engine.db, now).await?;
+    if runs != EmergencyRuns::default() {
+        let open = match runs.open_reviews {
+            0 => String::new(),
+            1 => ", 1 review is still to be answered".into(),
+            n => format!(", {n} reviews are still to be answered"),
+        };
+        lines.push(format!(
+            "Break-glass: {} in the last 30 days, {} in the 30 before{open}.",
+            runs.last_30_days, runs.previous_30_days
+        ));
+    }
+    Ok(lines.join("\n"))
+}
+
+/// What a question about a status is about.
+#[derive(Debug)]
+pub enum Found<'a> {
+    /// Everything that is open.
+    Open(Vec<Rollback>),
+    /// The rollback, or the last one of the service.
+    Rollback(Box<Rollback>),
+    /// A service that was never rolled back.
+    NeverRolledBack(&'a Service),
+}
+
+/// Finds the rollback, or the last one of the service, or everything that is open.
+pub async fn lookup<'a>(app: &'a App, about: Option<&About>) -> Result<Found<'a>> {
+    match about {
+        None => Ok(Found::Open(rollbacks::open(&app.engine.db).await?)),
+        Some(About::Rollback(id)) => {
+            let found = find::rollback(app, *id).await?;
+            Ok(Found::Rollback(Box::new(found)))
+        }
+        Some(About::Service(name)) => {
+            let service = find::service(app, name)?;
+            let (name, environment) = (&service.name, &service.environment);
+            let last = rollbacks::latest_of(&app.engine.db, name, environment).await?;
+            Ok(match last {
+                Some(last) => Found::Rollback(Box::new(last)),
+                None => Found::NeverRolledBack(service),
+            })
+        }
+    }
+}
+
+/// The card of a rollback, for one person to read.
+pub(super) async fn card_without_buttons(app: &App, rollback: &Rollback) -> Result<Words> {
+    let authority = app.authority(rollback).await?;
+    let mut words = card::card(rollback, authority.as_ref(), app.engine.clock.now());
+    let is_row = |block: &SlackBlock| matches!(block, SlackBlock::Actions(_));
+    words.blocks.retain(|block| !is_row(block));
+    words.blocks.push(context(&card::line(rollback)));
+    Ok(words)
+}

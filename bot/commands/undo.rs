@@ -1,0 +1,33 @@
+//! `undo RB-41`: proposes to go forward again to what a rollback left: a plan like any other.
+
+use super::{Context, Failure, Result, find, propose};
+use crate::App;
+use rollback_domain::{
+    grammar::{Target, verbs::Undo},
+    plan::Aim,
+    refusal::Refusal,
+};
+
+pub(super) async fn run(app: &App, context: &Context, request: Undo) -> Result {
+    let Undo { rollback, because } = request;
+    let found = find::rollback(app, rollback).await?;
+    let cannot = |why: &str| {
+        Failure::from(Refusal::CannotUndo {
+            id: rollback,
+            why: why.to_owned(),
+        })
+    };
+    if let Some(why) = found.why_not_undone() {
+        return Err(cannot(&why));
+    }
+    let service = app.config.service(&found.service, &found.environment);
+    let left = found.plan.as_ref().and_then(|plan| plan.from.as_ref());
+    let (Some(service), Some(left)) = (service, left) else {
+        return Err(cannot("its service is not in the configuration any more"));
+    };
+    let aim = Aim {
+        undoes: Some(rollback),
+        ..propose::aim(Target::Named(left.id.clone()))
+    };
+    propose::open(app, context, service, aim, because).await
+}

@@ -1,0 +1,115 @@
+//! The fields of a request that a program or a form fills in. Each is read by itself, so that no
+//! field can say what belongs into another.
+
+use super::{
+    misread::Misread,
+    reasons,
+    subjects::{About, ServiceRef, number_of_rollback},
+    targets::Target,
+    verbs::Verb,
+    words::{bare, plain_line},
+};
+
+/// Reads a service, with its environment if it was named: `frontend@production`.
+pub fn service_field(field: &str) -> Result<ServiceRef, Misread> {
+    ServiceRef::parse(Verb::Propose, word(field))
+}
+
+/// Reads the rollback that a verb is about: `RB-41`.
+pub fn rollback_field(verb: Verb, field: &str) -> Result<u64, Misread> {
+    let word = bare(word(field).ok_or(Misread::MissingNumber { verb })?);
+    number_of_rollback(word).ok_or_else(|| Misread::BadNumber {
+        verb,
+        word: word.to_owned(),
+    })
+}
+
+/// Reads the rollback or the service that a verb is about; `None` if the field is empty.
+pub fn about_field(verb: Verb, field: &str) -> Result<Option<About>, Misread> {
+    let word = word(field);
+    word.map(|word| About::parse(verb, word)).transpose()
+}
+
+/// Reads what to go back to: `prev`, `v212`, `@-45m`.
+pub fn target_field(field: &str) -> Result<Target, Misread> {
+    Target::parse(word(field).ok_or(Misread::MissingTarget)?)
+}
+
+/// Reads a reason on one line, without the quotes around it; `None` if it is empty. Nothing in it
+/// is taken for markup of Slack's.
+pub fn reason_field(field: &str) -> Result<Option<String>, Misread> {
+    let reason = reasons::text(&plain_line(field))?;
+    Ok(Some(reason).filter(|reason| !reason.is_empty()))
+}
+
+/// The field without the spaces around it; `None` if nothing else is in it.
+fn word(field: &str) -> Option<&str> {
+    Some(field.trim()).filter(|word| !word.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fields_are_read_as_words_are() {
+        let frontend = ServiceRef {
+            service: "frontend".into(),
+            environment: Some("production".into()),
+        };
+        assert_eq!(service_field(" Frontend@production "), Ok(frontend.clone()));
+        assert_eq!(rollback_field(Verb::Deny, "rb-41"), Ok(41));
+        assert_eq!(
+            about_field(Verb::Status, "RB-41"),
+            Ok(Some(About::Rollback(41)))
+        );
+        assert_eq!(
+            about_field(Verb::Status, "frontend@production"),
+            Ok(Some(About::Service(frontend)))
+        );
+        assert_eq!(about_field(Verb::Status, " "), Ok(None));
+        assert_eq!(target_field("v212"), Ok(Target::Named("v212".into())));
+        assert_eq!(target_field("prev"), Ok(Target::Previous));
+        assert_eq!(
+            reason_field(" “a” &amp; b\n<https://x.io|y> "),
+            Ok(Some("\"a\" &amp; b <https://x.io|y>".into()))
+        );
+        assert_eq!(
+            reason_field("\"checkout 500s\""),
+            Ok(Some("checkout 500s".into()))
+        );
+        assert_eq!(reason_field(" \"\" "), Ok(None));
+    }
+
+    #[test]
+    fn no_field_says_what_belongs_into_another() {
+        for field in [
+            "frontend to dpl_x because smuggled",
+            "frontend@production to dpl_x",
+            "frontend because x",
+            "frontend\nto dpl_x",
+            "approve RB-1",
+            "plan frontend",
+        ] {
+            assert!(service_field(field).is_err(), "{field}");
+        }
+        for field in ["RB-41 because x", "RB-41 RB-42", "frontend", ""] {
+            assert!(rollback_field(Verb::Deny, field).is_err(), "{field}");
+        }
+        for field in ["RB-41 please", "frontend to v212", "status"] {
+            assert!(about_field(Verb::Status, field).is_err(), "{field}");
+        }
+        for field in ["v212 because x", "prev to v212", "02:40", ""] {
+            assert!(target_field(field).is_err(), "{field}");
+        }
+    }
+
+    #[test]
+    fn a_reason_is_no_longer_than_a_typed_one() {
+        let long = "x".repeat(3_001);
+        assert_eq!(
+            reason_field(&long),
+            Err(Misread::TooLong { characters: 3_001 })
+        );
+    }
+}

@@ -1,0 +1,386 @@
+//! What people can click: buttons and menu entries, as they are written on a message and read back
+//! from a click.
+//!
+//! A message keeps its buttons for as long as its channel lives. So what was once written has to be
+//! read for ever: an action may get a new name here, never another id or value in Slack.
+
+use super::blocks::{self, cut};
+use rollback_domain::{
+    grammar::{self, Request, ReviewAnswer, ServiceRef, Target, verbs::Propose},
+    job::Form,
+    plan::PlanHash,
+    rollback::Rollback,
+};
+use serde::{Deserialize, Serialize};
+use slack_morphism::prelude::{
+    SlackActionBlockElement, SlackActionsBlock, SlackBlock, SlackBlockButtonElement,
+    SlackBlockChoiceItem, SlackBlockOverflowElement, SlackBlockPlainTextOnly,
+};
+use std::fmt;
+
+/// The id of the menu of a card. Its entries are told apart by their values.
+const MENU: &str = "more";
+/// What the ids of the buttons that choose an environment begin with.
+const PICK: &str = "pick:";
+/// What the ids of the buttons that answer a review begin with.
+const REVIEW: &str = "review:";
+/// The most characters that Slack lets the value of a button have.
+const VALUE_AT_MOST: usize = 2000;
+
+/// What a click on a button or a menu entry means.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Approves the plan.
+    Approve(PlanRef),
+    /// Stops the rollback.
+    Stop(PlanRef),
+    /// Takes the clicker's own approval back.
+    Withdraw(PlanRef),
+    /// Proposes to go forward again to what the rollback left.
+    Undo(PlanRef),
+    /// Opens a form about the rollback.
+    Open(Form, PlanRef),
+    /// Shows who can approve the rollback.
+    Who(PlanRef),
+    /// Shows whether the clicker may approve the rollback.
+    Why(PlanRef),
+    /// Proposes a rollback in the one environment that was chosen.
+    Propose(Propose),
+}
+
+/// The rollback of a message, and the plan that the message shows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PlanRef {
+    /// The number of the rollback.
+    pub rollback: u64,
+    /// The hash of the plan; empty where the rollback had none, which fits no plan.
+    pub hash: PlanHash,
+}
+
+/// A click on a button of ours with a value that no button of ours has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ForgedValue;
+
+impl PlanRef {
+    /// The plan of `rollback` as it stands.
+    pub fn of(rollback: &Rollback) -> Self {
+        PlanRef {
+            rollback: rollback.id,
+            hash: rollback.hash.clone().unwrap_or(PlanHash(String::new())),
+        }
+    }
+
+    fn decode(value: &str) -> Result<Self, ForgedValue> {
+        let (id, hash) = value
+            .strip_prefix("RB-")
+            .and_then(|value| value.split_once(':'))
+            .ok_or(ForgedValue)?;
+        let digits = !id.is_empty() && id.bytes().all(|digit| digit.is_ascii_digit());
+        let rollback = id.parse().ok().filter(|_| digits).ok_or(ForgedValue)?;
+        let hash = PlanHash(hash.to_owned());
+        Ok(PlanRef { rollback, hash })
+    }
+}
+
+impl fmt::Display for PlanRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "RB-{}:{}", self.rollback, self.hash.0)
+    }
+}
+
+/// A proposal, as the button of an environment carries it.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Choice {
+    service: String,
+    environment: Option<String>,
+    target: Target,
+    because: Option<String>,
+}
+
+impl Choice {
+    fn encode(proposal: &Propose) -> String {
+        let mut reason_at_most = VALUE_AT_MOST;
+        loop {
+            let choice = Choice {
+                service: proposal.service.service.clone(),
+                environment: proposal.service.environment.clone(),
+                target: proposal.target.clone(),
+                because: proposal
+                    .because
+                    .as_deref()
+                    .map(|why| cut(why, reason_at_most)),
+            };
+            let value = serde_json::to_string(&choice).unwrap_or_default();
+            if value.chars().count() <= VALUE_AT_MOST || reason_at_most == 0 {
+                return value;
+            }
+            reason_at_most /= 2;
+        }
+    }
+
+    fn decode(value: &str) -> Result<Propose, ForgedValue> {
+        if let Ok(choice) = serde_json::from_str::<Choice>(value) {
+            return Ok(Propose {
+                service: ServiceRef {
+                    service: choice.service,
+                    environment: choice.environment,
+                },
+                target: choice.target,
+                because: choice.because,
+            });
+        }
+        // Older messages carry the text of the proposal.
+        match grammar::parse(value) {
+            Ok(Request::Propose(proposal)) => Ok(proposal),
+            Ok(_) | Err(_) => Err(ForgedValue),
+        }
+    }
+}
+
+impl Action {
+    /// The id and the value that Slack sends back with a click.
+    pub fn encode(&self) -> (String, String) {
+        let button = |id: &str, plan: &PlanRef| (id.to_owned(), plan.to_string());
+        let entry = |name: &str, plan: &PlanRef| (MENU.to_owned(), format!("{name}:{plan}"));
+        match self {
+            Action::Approve(plan) => button("approve", plan),
+            Action::Stop(plan) => button("cancel", plan),
+            Action::Undo(plan) => button("undo", plan),
+            Action::Open(Form::Approve, plan) => button("approve_form", plan),
+            Action::Open(Form::Target, plan) => button("retarget", plan),
+            Action::Open(Form::Review(answer), plan) => {
+                button(&format!("{REVIEW}{}", answer.name()), plan)
+            }
+            Action::Open(Form::Object, plan) => entry("object", plan),
+            Action::Open(Form::BreakGlass, plan) => entry("glass", plan),
+            Action::Withdraw(plan) => entry("withdraw", plan),
+            Action::Who(plan) => entry("who", plan),
+            Action::Why(plan) => entry("why", plan),
+            Action::Propose(proposal) => {
+                let environment = proposal.service.environment.as_deref().unwrap_or_default();
+                (format!("{PICK}{environment}"), Choice::encode(proposal))
+            }
+        }
+    }
+
+    /// Reads what a click carries; `None` if no button or menu of ours has the id.
+    pub fn decode(id: &str, value: &str) -> Option<Result<Action, ForgedValue>> {
+        let plan = || PlanRef::decode(value);
+        Some(match id {
+            "approve" => plan().map(Action::Approve),
+            "cancel" => plan().map(Action::Stop),
+            "undo" => plan().map(Action::Undo),
+            "approve_form" => plan().map(|plan| Action::Open(Form::Approve, plan)),
+            "retarget" => plan().map(|plan| Action::Open(Form::Target, plan)),
+            MENU => Action::decode_entry(value),
+            id if id.starts_with(PICK) => Choice::decode(value).map(Action::Propose),
+            id => {
+                let answer = ReviewAnswer::named(id.strip_prefix(REVIEW)?)?;
+                plan().map(|plan| Action::Open(Form::Review(answer), plan))
+            }
+        })
+    }
+
+    fn decode_entry(value: &str) -> Result<Action, ForgedValue> {
+        let (name, plan) = value.split_once(':').ok_or(ForgedValue)?;
+        let plan = PlanRef::decode(plan)?;
+        match name {
+            "object" => Ok(Action::Open(Form::Object, plan)),
+            "glass" => Ok(Action::Open(Form::BreakGlass, plan)),
+            "withdraw" => Ok(Action::Withdraw(plan)),
+            "who" => Ok(Action::Who(plan)),
+            "why" => Ok(Action::Why(plan)),
+            _ => Err(ForgedValue),
+        }
+    }
+
+    /// A button that does it.
+    pub fn button(&self, label: &str) -> SlackBlockButtonElement {
+        let (id, value) = self.encode();
+        blocks::button(&id, label, &value)
+    }
+
+    /// An entry of the menu that does it.
+    fn entry(&self, label: &str) -> SlackBlockChoiceItem<SlackBlockPlainTextOnly> {
+        let (_, value) = self.encode();
+        SlackBlockChoiceItem::new(blocks::plain(label, 75), value)
+    }
+
+    /// The name in metrics.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Action::Approve(_) => "approve",
+            Action::Stop(_) => "cancel",
+            Action::Undo(_) => "undo",
+            Action::Open(Form::Approve | Form::Target | Form::Review(_), _) => "open",
+            Action::Open(Form::Object | Form::BreakGlass, _)
+            | Action::Withdraw(_)
+            | Action::Who(_)
+            | Action::Why(_) => "more",
+            Action::Propose(_) => "propose",
+        }
+    }
+}
+
+/// A row of buttons, and the menu of a card with what else is possible.
+pub fn row_with_menu(
+    block_id: &str,
+    buttons: Vec<SlackBlockButtonElement>,
+    entries: &[(&str, Action)],
+) -> SlackBlock {
+    let options = entries
+        .iter()
+        .map(|(label, action)| action.entry(label))
+        .collect();
+    let menu = SlackBlockOverflowElement::new(options).with_action_id(MENU.into());
+    SlackActionsBlock::new(
+        buttons
+            .into_iter()
+            .map(SlackActionBlockElement::Button)
+            .chain([SlackActionBlockElement::Overflow(menu)])
+            .collect(),
+    )
+    .with_block_id(block_id.into())
+    .into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rollback_domain::grammar::Moment;
+
+    fn plan() -> PlanRef {
+        PlanRef {
+            rollback: 41,
+            hash: PlanHash("625a54a830158587".into()),
+        }
+    }
+
+    fn proposal(because: Option<&str>) -> Action {
+        Action::Propose(Propose {
+            service: ServiceRef {
+                service: "frontend".into(),
+                environment: Some("staging".into()),
+            },
+            target: Target::At(Moment::Ago { seconds: 2700 }),
+            because: because.map(str::to_owned),
+        })
+    }
+
+    /// Every action with the id and the value by which posted messages know it.
+    fn posted() -> Vec<(Action, &'static str, &'static str)> {
+        let plan_value = "RB-41:625a54a830158587";
+        let review = |answer| Action::Open(Form::Review(answer), plan());
+        vec![
+            (Action::Approve(plan()), "approve", plan_value),
+            (
+                Action::Open(Form::Approve, plan()),
+                "approve_form",
+                plan_value,
+            ),
+            (Action::Open(Form::Target, plan()), "retarget", plan_value),
+            (Action::Stop(plan()), "cancel", plan_value),
+            (Action::Undo(plan()), "undo", plan_value),
+            (
+                review(ReviewAnswer::Justified),
+                "review:justified",
+                plan_value,
+            ),
+            (
+                review(ReviewAnswer::ShouldHaveWaited),
+                "review:should-have-waited",
+                plan_value,
+            ),
+            (
+                review(ReviewAnswer::PolicyTooStrict),
+                "review:policy-too-strict",
+                plan_value,
+            ),
+            (
+                Action::Open(Form::Object, plan()),
+                "more",
+                "object:RB-41:625a54a830158587",
+            ),
+            (
+                Action::Open(Form::BreakGlass, plan()),
+                "more",
+                "glass:RB-41:625a54a830158587",
+            ),
+            (
+                Action::Withdraw(plan()),
+                "more",
+                "withdraw:RB-41:625a54a830158587",
+            ),
+            (Action::Who(plan()), "more", "who:RB-41:625a54a830158587"),
+            (Action::Why(plan()), "more", "why:RB-41:625a54a830158587"),
+            (
+                proposal(Some("it says \"500\"")),
+                "pick:staging",
+                r#"{"service":"frontend","environment":"staging","target":{"at":{"ago":{"seconds":2700}}},"because":"it says \"500\""}"#,
+            ),
+        ]
+    }
+
+    #[test]
+    fn what_is_posted_is_read_back() {
+        for (action, id, value) in posted() {
+            assert_eq!(action.encode(), (id.to_owned(), value.to_owned()));
+            assert_eq!(Action::decode(id, value), Some(Ok(action)), "{id} {value}");
+        }
+    }
+
+    #[test]
+    fn older_messages_are_still_read() {
+        let value = "frontend@staging to @-45m because it says \"500\"";
+        let action = proposal(Some("it says \"500\""));
+        assert_eq!(Action::decode("pick:staging", value), Some(Ok(action)));
+        // A rollback without a plan: it fits no plan, and never whatever plan is open.
+        let none = PlanRef {
+            hash: PlanHash(String::new()),
+            ..plan()
+        };
+        let stop = Action::Stop(none);
+        assert_eq!(Action::decode("cancel", "RB-41:"), Some(Ok(stop)));
+    }
+
+    #[test]
+    fn values_that_no_button_of_ours_has_are_forged() {
+        for (id, value) in [
+            ("approve", ""),
+            ("approve", "RB-41"),
+            ("approve", "41:625a"),
+            ("approve", "RB-x:625a"),
+            ("approve", "RB-+41:625a"),
+            ("approve", "RB-99999999999999999999:625a"),
+            ("approve", "object:RB-41:625a"),
+            ("review:justified", "RB-:625a"),
+            ("more", "RB-41:625a"),
+            ("more", "approve:RB-41:625a"),
+            ("more", "object:RB-41"),
+            ("pick:staging", ""),
+            ("pick:staging", "approve RB-41"),
+            ("pick:staging", r#"{"service":"frontend"}"#),
+        ] {
+            assert_eq!(
+                Action::decode(id, value),
+                Some(Err(ForgedValue)),
+                "{id} {value}"
+            );
+        }
+        for id in ["", "go", "review", "review:meh", "pick"] {
+            assert_eq!(Action::decode(id, "RB-41:625a"), None, "{id}");
+        }
+    }
+
+    #[test]
+    fn a_long_reason_is_cut_to_what_a_button_can_carry() {
+        let reason = "\"".repeat(3000);
+        let (id, value) = proposal(Some(&reason)).encode();
+        assert!(value.chars().count() <= VALUE_AT_MOST, "{value}");
+        let Some(Ok(Action::Propose(proposal))) = Action::decode(&id, &value) else {
+            panic!("{value} is not read back");
+        };
+        assert!(proposal.because.unwrap().ends_with("\"…"));
+    }
+}

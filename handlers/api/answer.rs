@@ -1,0 +1,111 @@
+//! Writes answers as JSON.
+
+use crate::{
+    api::{RefusalView, RollbackResponse, TimelineView},
+    engine::Error,
+};
+use axum::{
+    Json,
+    http::StatusCode,
+    response::{IntoResponse, Response},
+};
+use rollback_domain::{grammar::Misread, refusal::Refusal};
+
+/// The answer to a request that was taken.
+pub enum Reply {
+    /// It was done or refused, or this is where things stand.
+    Done(RollbackResponse),
+    /// A job goes on with it, and what comes of it is not known yet.
+    Later(RollbackResponse),
+    /// A part of a timeline.
+    Timeline(TimelineView),
+}
+
+/// Why a request was not taken.
+pub struct Problem {
+    pub status: StatusCode,
+    code: &'static str,
+    sentence: String,
+}
+
+impl Problem {
+    /// A body that is not understood.
+    pub fn misread(sentence: String) -> Self {
+        Problem {
+            status: StatusCode::BAD_REQUEST,
+            code: "MISREAD",
+            sentence,
+        }
+    }
+
+    /// A body that is too large, or too slow.
+    pub fn too_large(sentence: String) -> Self {
+        Problem {
+            status: StatusCode::PAYLOAD_TOO_LARGE,
+            ..Problem::misread(sentence)
+        }
+    }
+
+    /// A refusal that has a status of its own.
+    pub fn refused(status: StatusCode, refusal: &Refusal) -> Self {
+        Problem {
+            status,
+            code: refusal.code(),
+            sentence: refusal.to_string(),
+        }
+    }
+
+    /// Nothing can be taken now.
+    pub fn busy(why: &str) -> Self {
+        let refusal = Refusal::Busy { why: why.into() };
+        Problem::refused(StatusCode::SERVICE_UNAVAILABLE, &refusal)
+    }
+}
+
+impl From<Misread> for Problem {
+    fn from(misread: Misread) -> Self {
+        Problem::misread(misread.to_string())
+    }
+}
+
+impl From<Error> for Problem {
+    fn from(error: Error) -> Self {
+        tracing::error!(%error, "what came with a token could not be taken");
+        Problem::busy("the database does not answer")
+    }
+}
+
+impl From<sqlx::Error> for Problem {
+    fn from(error: sqlx::Error) -> Self {
+        Problem::from(Error::from(error))
+    }
+}
+
+impl IntoResponse for Reply {
+    fn into_response(self) -> Response {
+        match self {
+            Reply::Done(response) => Json(response).into_response(),
+            Reply::Later(response) => (StatusCode::ACCEPTED, Json(response)).into_response(),
+            Reply::Timeline(timeline) => Json(timeline).into_response(),
+        }
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let response = refusal(self.code, self.sentence);
+        (self.status, Json(response)).into_response()
+    }
+}
+
+/// A body that says only why nothing was done.
+pub fn refusal(code: &str, sentence: String) -> RollbackResponse {
+    RollbackResponse {
+        text: sentence.clone(),
+        refused: Some(RefusalView {
+            code: code.to_owned(),
+            sentence,
+        }),
+        ..RollbackResponse::default()
+    }
+}

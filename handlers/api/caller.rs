@@ -1,0 +1,263 @@
+//! Who calls the API, by their token, and how they are answered.
+
+use super::{
+    Endpoint,
+    answer::{self, Problem, Reply},
+};
+use crate::{
+    App,
+    api::{BODY_AT_MOST, Progress, RollbackResponse, is_channel, view},
+    commands::{self, Answer, Context},
+    slack::blocks::plainly,
+    store::{
+        memberships,
+        replies::{self, OURS},
+        tokens::{self, Token},
+    },
+};
+use axum::{
+    body::{Body, to_bytes},
+    http::{HeaderMap, StatusCode, header::AUTHORIZATION},
+};
+use jiff::Timestamp;
+use rollback_domain::{
+    grammar::Request,
+    refusal::{Plain, Refusal, Source},
+    rollback::Message,
+};
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+use std::time::{Duration, Instant};
+use tokio::time::timeout;
+
+/// How long a body may take to arrive.
+const BODY_WITHIN: Duration = Duration::from_secs(5);
+/// How long a caller waits for what comes of a request.
+const ANSWERED_WITHIN: Duration = Duration::from_secs(15);
+/// How often it is looked for meanwhile.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
+
+/// Somebody with a token that counts.
+pub struct Caller {
+    /// Who calls, and the channel in which it is shown and recorded.
+    pub context: Context,
+    /// How long they wait for what comes of their request.
+    patience: Duration,
+}
+
+/// Admits whoever has a token that counts, with the body they sent.
+pub async fn admit(
+    app: &App,
+    endpoint: Endpoint,
+    headers: &HeaderMap,
+    body: Body,
+) -> Result<(Caller, Value), Problem> {
+    let token = token(app, headers).await?;
+    // Nobody without a token has us read this.
+    let body = read(body).await?;
+    let channel = channel(app, body.as_ref().ok());
+    let now = app.engine.clock.now();
+    if let Some(why) = token.spent(now) {
+        let refusal = Refusal::TokenRefused { why };
+        record_spent(app, &token, channel, endpoint, &refusal, now).await;
+        return Err(Problem::refused(StatusCode::UNAUTHORIZED, &refusal));
+    }
+    let body = body.map_err(|error| {
+        Problem::misread(format!("The body is not JSON: {error}. Nothing was run."))
+    })?;
+    let channel = channel.ok_or_else(|| {
+        Problem::misread("It has to be shown and recorded in a Slack channel: name its id as `channel`, like \"C0123ABCD\", or write it into [api] of the configuration. Nothing was run.".into())
+    })?;
+    // Whoever waits for a rollback looks again and again.
+    let admitted = match endpoint.looks {
+        true => app.limits.admit_look(&token.person.id, now),
+        false => app.limits.admit_click(&token.person.id, now),
+    };
+    if let Err(over) = admitted {
+        app.metrics.too_much(over.whose());
+        let status = StatusCode::TOO_MANY_REQUESTS;
+        return Err(Problem::refused(status, &over.refusal()));
+    }
+    tokens::used(&app.engine.db, &token, now).await?;
+    let key = key(headers, endpoint, &token)?;
+    let context = Context {
+        // What comes of it is told where the same key looks for it.
+        reply_to: Some(key.clone()),
+        ..Context::new(key, token.person, channel, Source::OutOfBand)
+    };
+    let patience = patience(headers);
+    Ok((Caller { context, patience }, body))
+}
+
+/// The token that a request came with.
+async fn token(app: &App, headers: &HeaderMap) -> Result<Token, Problem> {
+    let unknown = |why: &str| {
+        app.metrics.unheard();
+        let refusal = Refusal::TokenRefused { why: why.into() };
+        Problem::refused(StatusCode::UNAUTHORIZED, &refusal)
+    };
+    let secret = headers
+        .get(AUTHORIZATION)
+        .and_then(|value| value.to_str().ok()?.strip_prefix("Bearer "))
+        .ok_or_else(|| unknown("none came with this (`Authorization: Bearer rbt_…`)"))?;
+    let token = tokens::find(&app.engine.db, secret.trim()).await?;
+    token.ok_or_else(|| unknown("this bot has not made it"))
+}
+
+/// The body as JSON; an empty one is an empty object.
+async fn read(body: Body) -> Result<serde_json::Result<Value>, Problem> {
+    let Ok(Ok(body)) = timeout(BODY_WITHIN, to_bytes(body, BODY_AT_MOST)).await else {
+        return Err(Problem::too_large(format!(
+            "The body is larger than {BODY_AT_MOST} bytes, or took too long. Nothing was run."
+        )));
+    };
+    Ok(match body.is_empty() {
+        true => Ok(Value::Object(serde_json::Map::new())),
+        false => serde_json::from_slice(&body),
+    })
+}
+
+/// The channel that the body names, or the configured one.
+fn channel(app: &App, body: Option<&Value>) -> Option<String> {
+    body.and_then(|body| body["channel"].as_str())
+        .or(app.config.api.channel.as_deref())
+        .filter(|channel| is_channel(channel))
+        .map(str::to_owned)
+}
+
+/// The identity of the request: the caller's own key if there is one, or a new one.
+fn key(headers: &HeaderMap, endpoint: Endpoint, token: &Token) -> Result<String, Problem> {
+    // Whatever it is: only whether it is the same counts.
+    let own = headers
+        .get("idempotency-key")
+        .map(|key| hex::encode(Sha256::digest(key.as_bytes())));
+    let key = own
+        .map_or_else(|| tokens::random(16), Ok)
+        .map_err(|error| {
+            tracing::error!(%error, "a request could not be told from others");
+            Problem::busy(&error.to_string())
+        })?;
+    Ok(format!("{OURS}{}:{}:{key}", token.id, endpoint.verb))
+}
+
+/// How long the caller wants to wait: `Prefer: wait=5`.
+fn patience(headers: &HeaderMap) -> Duration {
+    let prefer = headers.get("prefer").and_then(|value| value.to_str().ok());
+    let seconds = prefer.and_then(|prefer| prefer.trim().strip_prefix("wait=")?.parse().ok());
+    seconds.map_or(ANSWERED_WITHIN, |seconds| {
+        Duration::from_secs(seconds).min(ANSWERED_WITHIN)
+    })
+}
+
+/// Has the log and, if an incident is going on, its timeline say that a token was used that does
+/// not count any more. At most once a minute: whoever found it may try again and again.
+async fn record_spent(
+    app: &App,
+    token: &Token,
+    channel: Option<String>,
+    endpoint: Endpoint,
+    refusal: &Refusal,
+    now: Timestamp,
+) {
+    // Not for each of many.
+    let budget = format!("token:{}", token.id);
+    if app.limits.admit_click(&budget, now).is_err() {
+        return;
+    }
+    let verb = endpoint.verb;
+    tracing::warn!(token = token.id, person = token.person.id, verb, %refusal, "a token was refused");
+    let Some(channel) = channel else { return };
+    let key = format!("token:{}:{}", token.id, now.as_second() / 60);
+    let context = Context::new(key, token.person.clone(), channel, Source::OutOfBand);
+    commands::record_refusal(app, &context, verb, refusal).await;
+}
+
+impl Caller {
+    /// Why they may not look, if so. Nobody asks Slack for that; but whoever has left is shown
+    /// nothing.
+    pub async fn why_not_look(&self, app: &App) -> Result<Option<Refusal>, Problem> {
+        let person = &self.context.person.id;
+        let known = memberships::last_known(&app.engine.db, person).await?;
+        Ok(known.and_then(|(membership, ..)| membership.admit().err()))
+    }
+
+    /// Runs a request, and waits for what comes of it.
+    pub async fn run(&self, app: &App, request: Request) -> Result<Reply, Problem> {
+        let verb = request.verb().name();
+        let answer = commands::run(app, &self.context, request).await;
+        self.reply(app, verb, answer).await
+    }
+
+    /// What an answer is here. Where a job goes on, the caller waits for what comes of it.
+    pub async fn reply(&self, app: &App, verb: &str, answer: Answer) -> Result<Reply, Problem> {
+        match answer {
+            Answer::Queued { rollback, .. } => self.wait(app, rollback).await,
+            Answer::Refused(refusal) if matches!(*refusal, Refusal::Busy { .. }) => {
+                Err(Problem::refused(StatusCode::SERVICE_UNAVAILABLE, &refusal))
+            }
+            Answer::Refused(refusal) => self.refused(app, &refusal).await,
+            // There is nothing to choose with.
+            Answer::Choose { refusal, .. } => {
+                commands::record_refusal(app, &self.context, verb, &refusal).await;
+                self.refused(app, &refusal).await
+            }
+            Answer::Declined {
+                message, rollback, ..
+            } => self.declined(app, &message, rollback).await,
+            Answer::Private(words) | Answer::Public(words) => Ok(done(plainly(&words.text))),
+            Answer::Shared(shared) => Ok(done(plainly(&shared.words.text))),
+            Answer::Received => Ok(done(String::new())),
+        }
+    }
+
+    /// A refusal, with names in place of ids.
+    pub async fn refused(&self, app: &App, refusal: &Refusal) -> Result<Reply, Problem> {
+        let sentence = view::with_names(app, &refusal.say(&Plain)).await?;
+        Ok(Reply::Done(answer::refusal(refusal.code(), sentence)))
+    }
+
+    async fn declined(
+        &self,
+        app: &App,
+        message: &Message,
+        rollback: Option<u64>,
+    ) -> Result<Reply, Problem> {
+        let sentence = view::with_names(app, &message.plain()).await?;
+        let code = message.code().unwrap_or_default();
+        Ok(Reply::Done(RollbackResponse {
+            rollback: rollback.map(|id| format!("RB-{id}")),
+            ..answer::refusal(code, sentence)
+        }))
+    }
+
+    /// Waits for what comes of a request that a job goes on with.
+    async fn wait(&self, app: &App, id: u64) -> Result<Reply, Problem> {
+        let began = Instant::now();
+        loop {
+            if let Some(reply) = replies::get(&app.engine.db, &self.context.key).await? {
+                let response = view::reply(app, id, reply, &self.context.channel).await?;
+                return Ok(Reply::Done(response));
+            }
+            if began.elapsed() >= self.patience {
+                break;
+            }
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+        Ok(Reply::Later(RollbackResponse {
+            rollback: Some(format!("RB-{id}")),
+            outcome: Some(Progress::Open),
+            text: format!(
+                "It was taken, and nothing is known of it yet. The status of RB-{id} tells; the same Idempotency-Key gets the answer."
+            ),
+            ..RollbackResponse::default()
+        }))
+    }
+}
+
+/// An answer of words alone.
+pub fn done(text: String) -> Reply {
+    Reply::Done(RollbackResponse {
+        text,
+        ..RollbackResponse::default()
+    })
+}

@@ -1,0 +1,113 @@
+//! The fields of a form as somebody saved them.
+
+use crate::{App, commands, engine::Error, slack::modal};
+use rollback_domain::{
+    job::Form,
+    policy::Confirm,
+    rollback::{Act, Confirmed},
+};
+use serde_json::Value;
+
+/// What is wrong with a field; Slack shows it below the field, and the form stays open.
+#[derive(Debug)]
+pub struct Problem {
+    /// The id of the field.
+    pub field: &'static str,
+    /// The sentence.
+    pub sentence: String,
+}
+
+impl Problem {
+    fn new(field: &'static str, sentence: impl Into<String>) -> Self {
+        Problem {
+            field,
+            sentence: sentence.into(),
+        }
+    }
+}
+
+/// The state of a form, as Slack sends it.
+pub struct Fields<'a>(pub &'a Value);
+
+impl Fields<'_> {
+    fn field(&self, id: &str) -> &Value {
+        &self.0["values"][id][id]
+    }
+
+    /// What was typed, without the spaces around it.
+    fn reason(&self) -> Result<String, Problem> {
+        let typed = self.field(modal::BECAUSE)["value"].as_str();
+        match typed.unwrap_or_default().trim() {
+            "" => Err(Problem::new(modal::BECAUSE, "Say it in a few words.")),
+            reason => Ok(reason.to_owned()),
+        }
+    }
+
+    fn ticked(&self, id: &str) -> Vec<String> {
+        self.field(id)["selected_options"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(|option| option["value"].as_str().map(str::to_owned))
+            .collect()
+    }
+
+    fn confirmed(&self) -> Confirmed {
+        Confirmed {
+            ticked: self.ticked(modal::TICKS),
+            typed: self.field(modal::TYPED)["value"]
+                .as_str()
+                .map(str::to_owned),
+            because: None,
+        }
+    }
+
+    /// What the person who saved the form does.
+    pub fn act(&self, about: &modal::About) -> Result<Act, Problem> {
+        let hash = Some(about.hash.clone());
+        Ok(match about.form {
+            Form::Target => {
+                let chosen = self.field(modal::TARGET)["selected_option"]["value"].as_str();
+                let Some(to) = chosen else {
+                    return Err(Problem::new(modal::TARGET, "Choose a release first."));
+                };
+                let to = to.to_owned();
+                Act::Retarget { hash, to }
+            }
+            Form::Approve => Act::Approve {
+                hash,
+                confirmed: self.confirmed(),
+            },
+            Form::Object => Act::Object {
+                because: self.reason()?,
+            },
+            Form::BreakGlass => Act::BreakGlass {
+                hash,
+                because: self.reason()?,
+                promised: !self.ticked(modal::PROMISE).is_empty(),
+            },
+            Form::Review(answer) => Act::Review {
+                answer,
+                because: self.reason()?,
+            },
+        })
+    }
+}
+
+/// What is missing from an approval, as far as that can be told at once; the decision looks again.
+pub async fn missing(app: &App, rollback: u64, act: &Act) -> Result<Option<Problem>, Error> {
+    let Act::Approve { confirmed, .. } = act else {
+        return Ok(None);
+    };
+    let missing = commands::missing_confirmation(app, rollback, confirmed).await?;
+    Ok(missing.map(|(confirm, target)| match confirm {
+        Confirm::Type => {
+            let sentence = format!("Not the same: the target is {target}.");
+            Problem::new(modal::TYPED, sentence)
+        }
+        Confirm::Tick | Confirm::Click => Problem::new(
+            modal::TICKS,
+            "Tick each of them, or go back and choose another target.",
+        ),
+    }))
+}

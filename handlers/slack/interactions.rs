@@ -1,0 +1,377 @@
+//! What people click, and the forms they save.
+
+use super::{
+    answer,
+    forms::{self, Fields},
+    signed::Signed,
+};
+use crate::{
+    App,
+    commands::{
+        self, Context,
+        queue::{self, FormRequest},
+    },
+    crash::{self, Point},
+    engine::Error,
+    limits::TooMuch,
+    slack::{
+        action::{Action, ForgedValue, PlanRef},
+        modal,
+    },
+    telemetry,
+};
+use axum::{
+    Json,
+    extract::State,
+    http::StatusCode,
+    response::{IntoResponse, Response},
+};
+use jiff::Timestamp;
+use rollback_domain::{
+    grammar::{
+        About, Request,
+        verbs::{Undo, Who, Why},
+    },
+    job::Form,
+    people::Person,
+    refusal::Source,
+    rollback::{Act, Confirmed, Message},
+};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use std::time::Instant;
+use tracing::Instrument;
+
+/// Everything in it is optional: org-wide installs have no team, and Slack adds fields.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Payload {
+    r#type: Option<String>,
+    user: User,
+    team: Option<Named>,
+    channel: Option<Named>,
+    container: Option<Container>,
+    trigger_id: Option<String>,
+    response_url: Option<String>,
+    actions: Vec<Element>,
+    view: Option<View>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct User {
+    id: String,
+    username: Option<String>,
+    name: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Named {
+    id: String,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Container {
+    channel_id: Option<String>,
+    message_ts: Option<String>,
+}
+
+/// A button or a menu that was clicked.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Element {
+    action_id: Option<String>,
+    value: Option<String>,
+    selected_option: Option<Chosen>,
+    action_ts: Option<String>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Chosen {
+    value: String,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct View {
+    id: Option<String>,
+    hash: Option<String>,
+    callback_id: Option<String>,
+    private_metadata: Option<String>,
+    state: Value,
+}
+
+/// `POST /slack/interactions`.
+pub async fn interaction(State(app): State<App>, Signed(body): Signed) -> Response {
+    let payload = form_urlencoded::parse(&body).find(|(key, _)| key == "payload");
+    let parsed = payload.and_then(|(_, json)| serde_json::from_str::<Payload>(&json).ok());
+    let Some(payload) = parsed else {
+        tracing::warn!("an interaction is not of a known shape");
+        return StatusCode::OK.into_response();
+    };
+    let began = Instant::now();
+    let input = match payload.r#type.as_deref() {
+        Some("block_actions") => "click",
+        Some("view_submission") => "form",
+        // Shortcuts, closed views and whatever comes: received.
+        _ => return StatusCode::OK.into_response(),
+    };
+    let channel = payload.channel.as_ref().map_or("", |channel| &channel.id);
+    let span = telemetry::request(input, &payload.user.id, channel);
+    let run = async {
+        match input {
+            "click" => {
+                crash::point(Point::ClickHeard);
+                let clicked = click(&app, payload).await;
+                crash::point(Point::ClickStored);
+                clicked
+            }
+            _ => {
+                crash::point(Point::FormHeard);
+                let saved = save(&app, payload).await;
+                crash::point(Point::FormStored);
+                ("save", saved)
+            }
+        }
+    };
+    let (verb, result) = run.instrument(span).await;
+    let (status, response) = match result {
+        Ok(response) => ("answered", response),
+        // Slack shows that it did not work.
+        Err(error) => {
+            app.metrics.failed(&error);
+            ("busy", StatusCode::SERVICE_UNAVAILABLE.into_response())
+        }
+    };
+    app.metrics.answered(input, verb, status, began.elapsed());
+    response
+}
+
+impl Payload {
+    fn person(&self) -> Person {
+        let User { id, username, name } = &self.user;
+        let name = username.as_ref().or(name.as_ref()).unwrap_or(id);
+        Person::new(id.clone(), name.clone())
+    }
+
+    fn channel(&self) -> String {
+        let container = self.container.as_ref();
+        let channel = self.channel.as_ref().map(|channel| channel.id.clone());
+        channel
+            .or_else(|| container?.channel_id.clone())
+            .unwrap_or_default()
+    }
+
+    /// Why it cannot be about anything here, if so: another workspace's payload.
+    fn why_elsewhere(&self, app: &App) -> Option<String> {
+        let (ours, theirs) = (app.known_team()?, self.team.as_ref()?);
+        (theirs.id != ours).then(|| format!("it comes from the workspace {}", theirs.id))
+    }
+}
+
+impl Element {
+    fn value(&self) -> &str {
+        let chosen = self.selected_option.as_ref().map(|option| &option.value);
+        self.value.as_ref().or(chosen).map_or("", String::as_str)
+    }
+}
+
+/// Does what a click on one of our buttons or menus means. Also gives its name, for counting.
+async fn click(app: &App, payload: Payload) -> (&'static str, Result<Response, Error>) {
+    let received = || Ok(StatusCode::OK.into_response());
+    let person = payload.person();
+    let Some(element) = payload.actions.first() else {
+        return ("none", received());
+    };
+    let id = element.action_id.as_deref().unwrap_or_default();
+    let Some(action) = Action::decode(id, element.value()) else {
+        return ("none", received());
+    };
+    let verb = action.as_ref().map_or("forged", Action::name);
+    telemetry::record_verb(verb);
+    if person.id.is_empty() {
+        return (verb, received());
+    }
+    let channel = payload.channel();
+    let message = payload
+        .container
+        .as_ref()
+        .and_then(|container| container.message_ts.as_deref())
+        .unwrap_or_default();
+    let moment = element.action_ts.as_deref().unwrap_or_default();
+    let key = format!(
+        "click:{channel}:{message}:{id}:{}:{moment}:{}",
+        person.id,
+        element.value()
+    );
+    let context = Context {
+        reply_to: payload.response_url.clone(),
+        trigger: payload.trigger_id.clone(),
+        ..Context::new(key, person, channel, Source::Button)
+    };
+    let now = app.engine.clock.now();
+    if let Err(over) = app.limits.admit_click(&context.person.id, now) {
+        return (verb, Ok(too_many(app, &context, over).await));
+    }
+    telemetry::record_key(&context.key);
+    let done = match (payload.why_elsewhere(app), action) {
+        (Some(why), _) => queue::forged(app, &context, why).await,
+        (None, Err(ForgedValue)) => {
+            let why = "its value is not one of mine".to_owned();
+            queue::forged(app, &context, why).await
+        }
+        (None, Ok(action)) => {
+            let clicked = Clicked {
+                message: Some(message.to_owned()).filter(|message| !message.is_empty()),
+                at: slack_moment(moment).map_or(now, |at| at.max(now)),
+            };
+            perform(app, &context, action, clicked).await
+        }
+    };
+    (verb, done.map(|()| StatusCode::OK.into_response()))
+}
+
+/// The message that was clicked, and when.
+struct Clicked {
+    message: Option<String>,
+    at: Timestamp,
+}
+
+async fn perform(
+    app: &App,
+    context: &Context,
+    action: Action,
+    clicked: Clicked,
+) -> Result<(), Error> {
+    let (plan, act) = match action {
+        Action::Approve(plan) => {
+            let hash = Some(plan.hash.clone());
+            let confirmed = Confirmed::default();
+            (plan, Act::Approve { hash, confirmed })
+        }
+        Action::Stop(plan) => (plan, Act::Stop { because: None }),
+        Action::Withdraw(plan) => (plan, Act::Withdraw { because: None }),
+        Action::Open(form, plan) => return open(app, context, form, plan, clicked.at).await,
+        Action::Undo(PlanRef { rollback, .. }) => {
+            let because = None;
+            let undo = Undo { rollback, because };
+            return request(app, context, Request::Undo(undo)).await;
+        }
+        Action::Who(PlanRef { rollback, .. }) => {
+            let about = About::Rollback(rollback);
+            return request(app, context, Request::Who(Who { about })).await;
+        }
+        Action::Why(PlanRef { rollback, .. }) => {
+            return request(app, context, Request::Why(Why { rollback })).await;
+        }
+        Action::Propose(proposal) => {
+            return request(app, context, Request::Propose(proposal)).await;
+        }
+    };
+    queue::act(app, context, plan.rollback, act, clicked.message).await
+}
+
+/// Opens a form about a rollback.
+async fn open(
+    app: &App,
+    context: &Context,
+    form: Form,
+    plan: PlanRef,
+    clicked_at: Timestamp,
+) -> Result<(), Error> {
+    let request = FormRequest {
+        form,
+        rollback: plan.rollback,
+        hash: plan.hash,
+        channel: context.channel.clone(),
+        trigger: context.trigger.clone().unwrap_or_default(),
+        clicked_at,
+        because: None,
+    };
+    queue::form(app, context, request).await
+}
+
+/// Runs a request, and answers the clicker alone by a message.
+async fn request(app: &App, context: &Context, request: Request) -> Result<(), Error> {
+    let answer = commands::run(app, context, request).await;
+    match answer::message(answer) {
+        Some(text) => queue::reply(app, context, Message::Mrkdwn(text)).await,
+        None => Ok(()),
+    }
+}
+
+/// Does what a saved form means. An empty answer closes the form.
+async fn save(app: &App, payload: Payload) -> Result<Response, Error> {
+    let received = || Ok(StatusCode::OK.into_response());
+    let person = payload.person();
+    let elsewhere = payload.why_elsewhere(app);
+    let view = payload.view.unwrap_or_default();
+    telemetry::record_verb("save");
+    if view.callback_id.as_deref() != Some(modal::CALLBACK) || person.id.is_empty() {
+        return received();
+    }
+    let metadata = view.private_metadata.as_deref().unwrap_or_default();
+    let Ok(about) = serde_json::from_str::<modal::About>(metadata) else {
+        tracing::warn!("a form of ours does not say what it is about");
+        return received();
+    };
+    let id = view.id.unwrap_or_default();
+    let hash = view.hash.unwrap_or_default();
+    let key = format!("save:{id}:{hash}:{}", person.id);
+    let mut context = Context::new(key, person, about.channel.clone(), Source::Modal);
+    let now = app.engine.clock.now();
+    if let Err(over) = app.limits.admit_click(&context.person.id, now) {
+        // The form stays open, with what was filled in.
+        return Ok(too_many(app, &context, over).await);
+    }
+    telemetry::record_key(&context.key);
+    let is_theirs = context.person.id == about.person;
+    // The address is that of whoever it was opened for, and of nobody else.
+    if is_theirs {
+        context.reply_to.clone_from(&about.reply_to);
+    }
+    let forged = elsewhere
+        .or_else(|| (!is_theirs).then(|| "that form was opened for somebody else".to_owned()));
+    if let Some(why) = forged {
+        queue::forged(app, &context, why).await?;
+        return received();
+    }
+    let act = match Fields(&view.state).act(&about) {
+        Ok(act) => act,
+        Err(problem) => return Ok(keep_open(problem)),
+    };
+    let missing = forms::missing(app, about.rollback, &act).await;
+    if let Some(problem) = missing.inspect_err(|error| app.engine.could_not(error))? {
+        return Ok(keep_open(problem));
+    }
+    queue::act(app, &context, about.rollback, act, None).await?;
+    received()
+}
+
+fn keep_open(problem: forms::Problem) -> Response {
+    let errors = json!({ problem.field: problem.sentence });
+    Json(json!({ "response_action": "errors", "errors": errors })).into_response()
+}
+
+/// The answer to a click of somebody who sends too many. Slack shows only that it did not work, so
+/// they are told by a job: once a minute at most, so that a flood writes next to nothing.
+async fn too_many(app: &App, context: &Context, over: TooMuch) -> Response {
+    app.metrics.too_much(over.whose());
+    if over.first_in_a_minute {
+        let told = queue::too_many_clicks(app, context, &over.refusal()).await;
+        if let Err(error) = told {
+            tracing::warn!(%error, "somebody could not be told that they send too much");
+        }
+    }
+    StatusCode::TOO_MANY_REQUESTS.into_response()
+}
+
+/// The moment of one of Slack's timestamps: `1773457920.000123`.
+fn slack_moment(ts: &str) -> Option<Timestamp> {
+    let (seconds, micros) = ts.split_once('.').unwrap_or((ts, "0"));
+    let micros: i64 = format!("{micros:0<6}").get(..6)?.parse().ok()?;
+    let seconds = seconds.parse::<i64>().ok()?.checked_mul(1_000_000)?;
+    Timestamp::from_microsecond(seconds.checked_add(micros)?).ok()
+}

@@ -1,0 +1,39 @@
+//! What Slack sends: commands, clicks and forms, events. Each is signed.
+
+mod answer;
+pub mod commands;
+pub mod events;
+mod forms;
+pub mod interactions;
+pub mod signed;
+
+use crate::{
+    App,
+    commands::{Answer, Context, run},
+    slack::blocks::escape,
+    telemetry,
+};
+use rollback_domain::grammar;
+
+/// The verb and the status of what is not understood, for counting.
+const MISREAD: &str = "misread";
+
+/// Reads what a person typed and runs it. Also gives its verb and its status, for counting.
+async fn run_text(
+    app: &App,
+    context: &Context,
+    text: &str,
+) -> (&'static str, &'static str, Answer) {
+    telemetry::record_key(&context.key);
+    match grammar::parse(text) {
+        Ok(request) => {
+            let verb = request.verb().name();
+            let answer = run(app, context, request).await;
+            (verb, answer.status(), answer)
+        }
+        Err(misread) => {
+            let sentence = escape(&misread.to_string());
+            (MISREAD, MISREAD, Answer::private(sentence))
+        }
+    }
+}
