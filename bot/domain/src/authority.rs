@@ -152,7 +152,7 @@ impl Roster {
                         rule: role.to_owned(),
                         found: format!("{nobody}{PEOPLE}{strangers}"),
                         people: ids.clone(),
-                        fact: Some(Fact {
+                        origin: Some(Origin {
                             from: source.to_string(),
                             read_at: *read_at,
                         }),
@@ -164,7 +164,7 @@ impl Roster {
                     rule: role.to_owned(),
                     found: why.replace(PEOPLE, ""),
                     people: vec![],
-                    fact: Some(Fact {
+                    origin: Some(Origin {
                         from: source.to_string(),
                         read_at: *read_at,
                     }),
@@ -185,7 +185,7 @@ impl Roster {
                     (_, Truth::Unknown) => "not all of its sources answer".into(),
                 },
                 people: vec![],
-                fact: None,
+                origin: None,
                 parts,
             },
         }
@@ -194,7 +194,7 @@ impl Roster {
 
 /// Where a fact came from, and how old it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Fact {
+pub struct Origin {
     /// Who said so.
     pub from: String,
     /// When it was read; `None`: it is as configured, or was never read.
@@ -216,7 +216,7 @@ pub struct Reason {
     /// The Slack ids of the people that were found.
     pub people: Vec<String>,
     /// Where that is known from.
-    pub fact: Option<Fact>,
+    pub origin: Option<Origin>,
     /// Why.
     pub parts: Vec<Reason>,
 }
@@ -228,7 +228,7 @@ impl Reason {
             rule: rule.into(),
             found: found.into(),
             people: vec![],
-            fact: None,
+            origin: None,
             parts: vec![],
         }
     }
@@ -250,13 +250,13 @@ impl Reason {
         let found = voice
             .text(&self.found)
             .replace(PEOPLE, &list(&people, "and"));
-        let fact = match &self.fact {
+        let origin = match &self.origin {
             None => String::new(),
-            Some(Fact {
+            Some(Origin {
                 from,
                 read_at: None,
             }) => format!(" ({})", voice.text(from)),
-            Some(Fact {
+            Some(Origin {
                 from,
                 read_at: Some(at),
             }) => {
@@ -273,7 +273,7 @@ impl Reason {
             false => format!(": {found}"),
         };
         lines.push(format!(
-            "{}{word} · {}{found}{fact}",
+            "{}{word} · {}{found}{origin}",
             "    ".repeat(depth),
             voice.text(&self.rule),
         ));
@@ -776,10 +776,12 @@ impl Case<'_> {
 
     fn unreadable(&self, role: &Reason, people: &[String], break_glass: bool) -> Refusal {
         let silent = role.first(Truth::Unknown);
-        let what = silent.and_then(|reason| reason.fact.as_ref()).map_or_else(
-            || "the source of a role".to_owned(),
-            |fact| fact.from.clone(),
-        );
+        let what = silent
+            .and_then(|reason| reason.origin.as_ref())
+            .map_or_else(
+                || "the source of a role".to_owned(),
+                |origin| origin.from.clone(),
+            );
         Refusal::AuthorityUnreadable {
             what,
             why: silent
@@ -798,7 +800,7 @@ fn member(membership: &Membership, now: Timestamp) -> Reason {
         Membership::Unreadable(why) => (Truth::Unknown, why.clone()),
     };
     Reason {
-        fact: Some(Fact {
+        origin: Some(Origin {
             from: "Slack".into(),
             read_at: Some(now),
         }),

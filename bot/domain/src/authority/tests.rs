@@ -305,9 +305,9 @@ fn what_one_source_says() {
             let verdict = desk.weigh(SAM);
             let leaf = &verdict.reason.parts[2].parts[0];
             assert!(leaf.parts.is_empty());
-            let fact = leaf.fact.as_ref().expect("a fact");
-            assert_eq!(fact.from, source.to_string());
-            assert_eq!(fact.read_at.is_none(), notices == Says::NeverRead);
+            let origin = leaf.origin.as_ref().expect("an origin");
+            assert_eq!(origin.from, source.to_string());
+            assert_eq!(origin.read_at.is_none(), notices == Says::NeverRead);
         }
     }
     insta::assert_snapshot!(table, @"
