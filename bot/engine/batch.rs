@@ -12,7 +12,7 @@ use crate::store::{
 use jiff::Timestamp;
 use rollback_domain::{
     history::History,
-    incident::{self, Actor, Decision, Incident, IncidentFact, Opening, TimelineEvent},
+    incident::{self, Actor, Incident, IncidentFact, Opening, Placement, TimelineEvent},
     job::Job,
     refusal::{Refusal, Source},
     release::Way,
@@ -156,8 +156,8 @@ impl Batch {
             Submission::Record { channel, event } => {
                 let latest = self.incidents.get(channel);
                 match incident::decide(latest, Opening::Never, now) {
-                    Decision::Continue(id) => self.changes.events.push((id, event.clone())),
-                    Decision::Open | Decision::Leave => {}
+                    Placement::Incident(id) => self.changes.events.push((id, event.clone())),
+                    Placement::NewIncident | Placement::Nowhere => {}
                 }
                 Outcome::Queued
             }
@@ -214,8 +214,8 @@ impl Batch {
     async fn incident_of(&mut self, tx: &mut Tx, channel: &str) -> sqlx::Result<i64> {
         let latest = self.incidents.get(channel);
         match incident::decide(latest, Opening::IfNeeded, self.now) {
-            Decision::Continue(id) => Ok(id),
-            Decision::Open | Decision::Leave => {
+            Placement::Incident(id) => Ok(id),
+            Placement::NewIncident | Placement::Nowhere => {
                 let incident = incidents::opened(tx, channel, self.now).await?;
                 let id = incident.id;
                 self.incidents.insert(channel.to_owned(), incident);

@@ -6,7 +6,7 @@ use crate::store::{
     timelines,
 };
 use jiff::Timestamp;
-use rollback_domain::incident::{Decision, Incident, Opening, decide};
+use rollback_domain::incident::{Incident, IncidentState};
 use std::collections::BTreeSet;
 
 /// The channel's open incident; opened, with its first entry, if there is none.
@@ -31,8 +31,5 @@ pub(super) async fn opened(tx: &mut Tx, channel: &str, now: Timestamp) -> sqlx::
 async fn open_in(tx: &mut Tx, channel: &str, now: Timestamp) -> sqlx::Result<Option<Incident>> {
     let mut latest = timelines::latest_of(tx, &BTreeSet::from([channel])).await?;
     let latest = latest.remove(channel);
-    Ok(match decide(latest.as_ref(), Opening::IfNeeded, now) {
-        Decision::Continue(_) => latest,
-        Decision::Open | Decision::Leave => None,
-    })
+    Ok(latest.filter(|latest| latest.state(now) == IncidentState::Open))
 }

@@ -20,8 +20,8 @@ use crate::{
     authority::{Case, Roster, Truth},
     grammar::ReviewAnswer,
     incident::{
-        Actor, Approved, Change, Evidence, Fact, IncidentFact, Lacking, Moved, NotStarted,
-        PeopleFact, ProofFact, Reopening, RunningFact, TimelineEvent, WaitingFact, waited_for,
+        Actor, Approved, Evidence, Fact, IncidentFact, Lacking, Moved, NotStarted, PeopleFact,
+        ProofFact, ProposedChange, Reopening, RunningFact, TimelineEvent, WaitingFact, waited_for,
     },
     people::{Membership, Person},
     plan::{Aim, Plan, PlanHash},
@@ -222,8 +222,8 @@ impl Draft {
     }
 
     /// What an approval would let happen.
-    fn change(&self) -> Change {
-        Change {
+    fn change(&self) -> ProposedChange {
+        ProposedChange {
             undoes: self.rollback.aim.undoes,
             service: self.rollback.service.clone(),
             environment: self.rollback.environment.clone(),

@@ -78,6 +78,9 @@ pub enum Kind {
     Unfrozen,
     Note,
     Exported,
+    /// One that a newer version knows.
+    #[serde(other)]
+    Other,
 }
 
 impl fmt::Display for Kind {
@@ -87,7 +90,7 @@ impl fmt::Display for Kind {
     }
 }
 
-/// What lets a fact be believed, besides who reported it.
+/// What supports a fact, besides who reported it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum Evidence {
@@ -111,7 +114,7 @@ pub struct TimelineEvent {
     pub fact: Fact,
     /// The rollback it belongs to; `None`: it belongs to the incident alone.
     pub rollback: Option<u64>,
-    /// What lets it be believed.
+    /// What supports it.
     pub evidence: Vec<Evidence>,
 }
 

@@ -252,7 +252,7 @@ pub enum WaitingFact {
         /// How long it has waited, in seconds.
         waited_seconds: u64,
         /// What the approval is for.
-        change: Change,
+        change: ProposedChange,
         /// The Slack ids of those who were asked.
         asked: Vec<String>,
         /// Whether PagerDuty was asked to page somebody.
@@ -502,7 +502,7 @@ pub struct Approved {
 
 /// What an approval would let happen.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Change {
+pub struct ProposedChange {
     /// The rollback that is undone; `None`: this is not an undo.
     pub undoes: Option<u64>,
     /// The service.

@@ -12,8 +12,8 @@ mod words;
 
 pub use event::{Actor, Entry, Evidence, Kind, TimelineEvent};
 pub use fact::{
-    Approved, Change, Fact, IncidentFact, Lacking, Moved, NotStarted, Part, PeopleFact, ProofFact,
-    Reopening, RunningFact, Sentence, WaitingFact,
+    Approved, Fact, IncidentFact, Lacking, Moved, NotStarted, Part, PeopleFact, ProofFact,
+    ProposedChange, Reopening, RunningFact, Sentence, WaitingFact,
 };
 pub use words::naming;
 pub(crate) use words::waited_for;
@@ -23,9 +23,9 @@ use jiff::{SignedDuration, Timestamp};
 
 /// How long a channel has to be silent until its incident is over.
 ///
-/// Nobody at three in the morning declares an incident, or its end. Twelve hours are longer than a
-/// night and the shift after it, in which people come back to what happened; what happens in the
-/// channel after that is most likely something else.
+/// Nobody declares the beginning or the end of an incident at three in the morning. Twelve hours
+/// are longer than a night and a shift, in which people come back to what happened; what happens
+/// in the channel after that is most likely something else.
 pub const SILENT_AFTER: SignedDuration = SignedDuration::from_hours(12);
 
 /// The story of one channel, from its first entry until the channel is silent for long.
@@ -59,24 +59,24 @@ pub enum Opening {
     Never,
 }
 
-/// What becomes of something that happens in a channel.
+/// Where something that happens in a channel is recorded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Decision {
-    /// It goes into the timeline of the incident with this id.
-    Continue(i64),
-    /// [`Incident::open`] opens another incident, to which it belongs.
-    Open,
+pub enum Placement {
+    /// In the timeline of the open incident with this id.
+    Incident(i64),
+    /// In the timeline of the one that [`Incident::open`] begins.
+    NewIncident,
     /// It is not recorded.
-    Leave,
+    Nowhere,
 }
 
-/// What becomes of something that happens at `now` in a channel whose latest incident this is.
-pub fn decide(latest: Option<&Incident>, opening: Opening, now: Timestamp) -> Decision {
+/// Says where something is recorded that happens at `now` in a channel whose latest incident this is.
+pub fn decide(latest: Option<&Incident>, opening: Opening, now: Timestamp) -> Placement {
     match latest.map(|latest| (latest.id, latest.state(now))) {
-        Some((id, IncidentState::Open)) => Decision::Continue(id),
+        Some((id, IncidentState::Open)) => Placement::Incident(id),
         Some((_, IncidentState::Silent)) | None => match opening {
-            Opening::IfNeeded => Decision::Open,
-            Opening::Never => Decision::Leave,
+            Opening::IfNeeded => Placement::NewIncident,
+            Opening::Never => Placement::Nowhere,
         },
     }
 }

@@ -16,7 +16,7 @@ fn latest() -> Incident {
     }
 }
 
-fn after(wait: SignedDuration, opening: Opening) -> Decision {
+fn after(wait: SignedDuration, opening: Opening) -> Placement {
     decide(Some(&latest()), opening, night() + wait)
 }
 
@@ -28,11 +28,11 @@ fn twelve_hours_of_silence_end_it_and_not_a_moment_less() {
         (
             SignedDuration::ZERO,
             IncidentState::Open,
-            Decision::Continue(7),
+            Placement::Incident(7),
         ),
-        (almost, IncidentState::Open, Decision::Continue(7)),
-        (twelve, IncidentState::Silent, Decision::Open),
-        (twelve * 100, IncidentState::Silent, Decision::Open),
+        (almost, IncidentState::Open, Placement::Incident(7)),
+        (twelve, IncidentState::Silent, Placement::NewIncident),
+        (twelve * 100, IncidentState::Silent, Placement::NewIncident),
     ] {
         assert_eq!(latest().state(night() + wait), state, "{wait}");
         assert_eq!(after(wait, Opening::IfNeeded), decision, "{wait}");
@@ -48,7 +48,7 @@ fn silence_counts_from_the_last_entry_and_not_from_the_first() {
     let now = night() + SignedDuration::from_hours(11);
     assert_eq!(
         decide(Some(&incident), Opening::IfNeeded, now),
-        Decision::Continue(7)
+        Placement::Incident(7)
     );
 }
 
@@ -56,21 +56,24 @@ fn silence_counts_from_the_last_entry_and_not_from_the_first() {
 fn a_clock_that_goes_back_ends_nothing() {
     for back in [1, 12, 24 * 365] {
         let wait = SignedDuration::from_hours(-back);
-        assert_eq!(after(wait, Opening::IfNeeded), Decision::Continue(7));
-        assert_eq!(after(wait, Opening::Never), Decision::Continue(7));
+        assert_eq!(after(wait, Opening::IfNeeded), Placement::Incident(7));
+        assert_eq!(after(wait, Opening::Never), Placement::Incident(7));
     }
     assert_eq!(
         decide(Some(&latest()), Opening::IfNeeded, Timestamp::MIN),
-        Decision::Continue(7)
+        Placement::Incident(7)
     );
 }
 
 #[test]
 fn what_opens_nothing_is_left_out_where_nothing_is_open() {
     let long = SignedDuration::from_hours(13);
-    assert_eq!(after(long, Opening::Never), Decision::Leave);
-    assert_eq!(decide(None, Opening::Never, night()), Decision::Leave);
-    assert_eq!(decide(None, Opening::IfNeeded, night()), Decision::Open);
+    assert_eq!(after(long, Opening::Never), Placement::Nowhere);
+    assert_eq!(decide(None, Opening::Never, night()), Placement::Nowhere);
+    assert_eq!(
+        decide(None, Opening::IfNeeded, night()),
+        Placement::NewIncident
+    );
 }
 
 #[test]

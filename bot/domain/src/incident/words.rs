@@ -1,8 +1,8 @@
 //! The words of the record: each fact as a clause, whatever the exporter does to people and text.
 
 use super::{
-    Approved, Change, Evidence, Fact, IncidentFact, Lacking, Moved, NotStarted, Part, PeopleFact,
-    ProofFact, Reopening, RunningFact, Sentence, TimelineEvent, WaitingFact,
+    Approved, Evidence, Fact, IncidentFact, Lacking, Moved, NotStarted, Part, PeopleFact,
+    ProofFact, ProposedChange, Reopening, RunningFact, Sentence, TimelineEvent, WaitingFact,
 };
 use crate::{
     grammar::Target,
@@ -451,7 +451,7 @@ impl Moved {
     }
 }
 
-impl Change {
+impl ProposedChange {
     /// What an approval of it would let happen, as a verb.
     pub fn aim(&self) -> String {
         match self.undoes {
@@ -461,10 +461,10 @@ impl Change {
     }
 }
 
-impl fmt::Display for Change {
+impl fmt::Display for ProposedChange {
     /// The change in short: `frontend (production), v214 → v213`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Change {
+        let ProposedChange {
             service,
             environment,
             from,
@@ -487,7 +487,7 @@ impl Sentence {
 }
 
 /// How long a rollback has waited for an approval, and for what, as a clause.
-pub(crate) fn waited_for(rollback: u64, seconds: u64, change: Option<&Change>) -> String {
+pub(crate) fn waited_for(rollback: u64, seconds: u64, change: Option<&ProposedChange>) -> String {
     let waited = spell(Duration::from_secs(seconds));
     let aim = change.map_or_else(String::new, |change| format!(" to {}", change.aim()));
     format!("RB-{rollback} has waited {waited} for an approval{aim}")
