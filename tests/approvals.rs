@@ -94,7 +94,7 @@ async fn data_takes_two_people_one_of_them_its_owner_and_the_typed_target() {
     rollback-bot rechecked: read the platform again: nothing that matters has changed
     rollback-bot executing: asking Vercel for v214 → v213
     Vercel accepted: job accepted
-    Vercel pinned: automatic deploys are held off (read back)
+    Vercel pinned: automatic deploys are held off (checked)
     Vercel serving: serves v213 on 8/8
     rollback-bot checked: version v213 answers, 1/1 checks pass
     "#);

@@ -213,7 +213,7 @@ async fn a_whole_rollback_while_slack_is_down() {
     rollback-bot rechecked: read the platform again: nothing that matters has changed
     rollback-bot executing: asking Vercel for v214 → v213
     Vercel accepted: job accepted
-    Vercel pinned: automatic deploys are held off (read back)
+    Vercel pinned: automatic deploys are held off (checked)
     Vercel serving: serves v213 on 8/8
     rollback-bot checked: version v213 answers, 1/1 checks pass
     rollback-bot verified: verified: v213 answers from outside and passes its checks.

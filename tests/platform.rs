@@ -194,7 +194,7 @@ async fn domains_that_cannot_be_moved_are_named() {
       [ Undo… ]
       | Rollback Bot:
       |   Timeline of INC-1, exported when RB-1 closed: 10 entries.
-      |   [file INC-1-RB-1-timeline.md 1590 bytes]
+      |   [file INC-1-RB-1-timeline.md 1588 bytes]
     Rollback Bot:
       ROLLBACK PARTIAL 6/8 · frontend (production) · v214 → v213 · RB-1
       Why it was asked for  checkout 500s
@@ -344,7 +344,7 @@ async fn production_that_moves_away_again_is_seen() {
       [ Undo… ]
       | Rollback Bot:
       |   Timeline of INC-1, exported when RB-1 closed: 12 entries.
-      |   [file INC-1-RB-1-timeline.md 2030 bytes]
+      |   [file INC-1-RB-1-timeline.md 2028 bytes]
     Rollback Bot:
       ROLLBACK DRIFTED · frontend (production) · v214 → v213 · RB-1
       Why it was asked for  checkout 500s

@@ -99,7 +99,7 @@ async fn a_bad_release_is_rolled_back_on_vercel() {
       [ Undo… ]
       | Rollback Bot:
       |   Timeline of INC-1, exported when RB-1 closed: 14 entries.
-      |   [file INC-1-RB-1-timeline.md 2087 bytes]
+      |   [file INC-1-RB-1-timeline.md 2085 bytes]
     "#);
     assert_eq!(world.vercel.rollbacks_asked(), 1);
     assert!(world.vercel.is_pinned());
@@ -117,7 +117,7 @@ async fn a_bad_release_is_rolled_back_on_vercel() {
     | 5 | 2026-03-14 03:12:50 UTC | 2026-03-14 03:12:50 UTC | rollback-bot | bot | RB-1 **rechecked** read the platform again: nothing that matters has changed |
     | 6 | 2026-03-14 03:12:50 UTC | 2026-03-14 03:12:50 UTC | rollback-bot | bot | RB-1 **executing** asking Vercel for v214 → v213 |
     | 7 | 2026-03-14 03:12:50 UTC | 2026-03-14 03:12:50 UTC | Vercel | platform | RB-1 **accepted** job accepted |
-    | 8 | 2026-03-14 03:12:50 UTC | 2026-03-14 03:12:50 UTC | Vercel | platform | RB-1 **pinned** automatic deploys are held off (read back) |
+    | 8 | 2026-03-14 03:12:50 UTC | 2026-03-14 03:12:50 UTC | Vercel | platform | RB-1 **pinned** automatic deploys are held off (checked) |
     | 9 | 2026-03-14 03:12:50 UTC | 2026-03-14 03:12:50 UTC | Vercel | platform | RB-1 **progress** job pending, 0/8 on v213 |
     | 10 | 2026-03-14 03:12:55 UTC | 2026-03-14 03:12:55 UTC | Vercel | platform | RB-1 **progress** job in progress, 7/8 on v213 |
     | 11 | 2026-03-14 03:13:05 UTC | 2026-03-14 03:13:05 UTC | Vercel | platform | RB-1 **serving** serves v213 on 8/8 |

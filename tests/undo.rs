@@ -615,7 +615,7 @@ async fn deploys_flow_again_when_somebody_with_authority_says_so() {
       [ Undo… ]
       | Rollback Bot:
       |   Timeline of INC-1, exported when RB-1 closed: 14 entries.
-      |   [file INC-1-RB-1-timeline.md 2280 bytes]
+      |   [file INC-1-RB-1-timeline.md 2278 bytes]
     "#);
     world.vercel.deploy("v215", "5e6f7a8b9c0", "hotfix", "lee");
     assert_eq!(world.vercel.production(), "v215");
@@ -633,7 +633,7 @@ async fn deploys_flow_again_when_somebody_with_authority_says_so() {
     @tom refused: tried to unpin frontend (production): NOT_AUTHORISED This needs somebody with the role oncall or lead, and you do not have it. @U0SAM or @U0ANA can. Nothing was run.
     @ana unpinned: unpinned frontend (production), because "v215 fixes it": automatic deploys go live again (read back)
     rollback-bot closed: closed as verified
-    rollback-bot exported: exported INC-1-RB-1-timeline.md, 14 entries, 2280 bytes
+    rollback-bot exported: exported INC-1-RB-1-timeline.md, 14 entries, 2278 bytes
     @ana refused: tried to unpin frontend (production): ALREADY_SO Automatic deploys of frontend (production) are not held off: there is nothing to unpin. Nothing was changed.
     "#);
 }
@@ -845,18 +845,18 @@ async fn a_freeze_is_shown_to_everybody_and_stops_nobody() {
     rollback-bot incident opened: opened INC-1 in this channel
     @maya requested: asked to roll back frontend (production) to the previous known good, because "checkout 500s"
     rollback-bot planned: proposed v214 → v213, risk code, plan 625a
-    @tom frozen: froze frontend (production), because "the database is being moved"
-    @sam approved: approved plan 625a as oncall, while frozen by @tom because "the database is being moved"
+    @tom frozen: asked for a hold on frontend (production), because "the database is being moved"
+    @sam approved: approved plan 625a as oncall, although @tom asked for a hold because "the database is being moved"
     rollback-bot rechecked: read the platform again: nothing that matters has changed
     rollback-bot executing: asking Vercel for v214 → v213
     Vercel accepted: job accepted
-    Vercel pinned: automatic deploys are held off (read back)
+    Vercel pinned: automatic deploys are held off (checked)
     Vercel serving: serves v213 on 8/8
     rollback-bot checked: version v213 answers, 1/1 checks pass
     rollback-bot verified: verified: v213 answers from outside and passes its checks.
     @maya requested: asked to roll back frontend (production) to v212, because "slow"
     rollback-bot planned: proposed v213 → v212, risk code, plan 4945
-    @sam unfrozen: unfroze frontend (production), because "it is moved"
+    @sam unfrozen: withdrew the hold request for frontend (production), because "it is moved"
     @sam refused: tried to unfreeze frontend (production): ALREADY_SO frontend (production) is not frozen. Nothing was changed.
     "#);
     world.maya().clicks("Cancel").await;
@@ -943,7 +943,7 @@ async fn what_is_frozen_does_not_start_by_itself() {
     Rollback Bot: @tom asks that nothing be changed on frontend (production): "the database is being moved". Every card shows it; it stops nobody with authority. RB-1 does not start by itself any more.
     "#);
     assert!(world.record().await.contains(
-        "rollback-bot refused: does not start by itself any more: the service was frozen"
+        "rollback-bot refused: does not start by itself any more: somebody asked for a hold"
     ));
     world.passes(Duration::from_secs(300)).await;
     assert_eq!(world.rollback(1).await.state.name(), "proposed");

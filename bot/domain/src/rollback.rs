@@ -868,7 +868,7 @@ impl Act {
             Act::Approve { .. } => "approve",
             Act::Withdraw { .. } => "withdraw an approval of",
             Act::Object { .. } => "object to",
-            Act::BreakGlass { .. } => "break the glass for",
+            Act::BreakGlass { .. } => "start an emergency run of",
             Act::Review { .. } => "review",
             Act::Resolve { .. } => "resolve",
             Act::SignOff { .. } => "sign off a task of",

@@ -76,7 +76,7 @@ impl IncidentFact {
                 environment,
                 because,
             } => format!(
-                "froze {}, because \"{}\"",
+                "asked for a hold on {}, because \"{}\"",
                 place(service, environment),
                 naming(because, tone)
             ),
@@ -85,7 +85,7 @@ impl IncidentFact {
                 environment,
                 because,
             } => format!(
-                "unfroze {}{}",
+                "withdrew the hold request for {}{}",
                 place(service, environment),
                 because_of(because, tone)
             ),
@@ -163,13 +163,13 @@ impl PeopleFact {
                 because,
                 review_due,
             } => format!(
-                "broke the glass for plan {}, without an approval: \"{}\"; a review is due {}",
+                "started an emergency run of plan {}, without an approval: \"{}\"; a review is due {}",
                 hash(plan),
                 naming(because, tone),
                 minute(*review_due)
             ),
             PeopleFact::Reviewed { answer, because } => format!(
-                "reviewed the broken glass: {answer}: \"{}\"",
+                "reviewed the emergency run: {answer}: \"{}\"",
                 naming(because, tone)
             ),
             PeopleFact::SignedOff { task, done, note } => reasoned(
@@ -229,7 +229,7 @@ impl WaitingFact {
                 those_asked(asked, *paged, tone)
             ),
             WaitingFact::ReviewReminded { due, overdue } => format!(
-                "asked for the review of the broken glass again: it {} due {}",
+                "asked again for the review of the emergency run: it {} due {}",
                 if *overdue { "was" } else { "is" },
                 minute(*due)
             ),
@@ -312,7 +312,7 @@ impl RunningFact {
             }
             RunningFact::Pinned { answer } => match answer {
                 Some(answer) => format!("automatic deploys are held off: {}", text(answer)),
-                None => "automatic deploys are held off (read back)".into(),
+                None => "automatic deploys are held off (checked)".into(),
             },
             RunningFact::Serving { to, n, m } => format!("serves {} on {n}/{m}", text(to)),
             RunningFact::Progress { answer, to, n, m } => {
@@ -395,7 +395,7 @@ impl Approved {
         clause.push_str(&because_of(&self.because, tone));
         if let Some(frozen) = &self.frozen {
             clause.push_str(&format!(
-                ", while frozen by @{} because \"{}\"",
+                ", although @{} asked for a hold because \"{}\"",
                 tone.text(&frozen.by.name),
                 naming(&frozen.because, tone)
             ));
@@ -419,7 +419,7 @@ impl NotStarted {
                 "does not start by itself any more: its first plan ended before".into()
             }
             NotStarted::Frozen => {
-                "does not start by itself any more: the service was frozen".into()
+                "does not start by itself any more: somebody asked for a hold".into()
             }
         }
     }
@@ -445,7 +445,7 @@ impl Moved {
                 "automatic deploys were switched on or off after the card was made.".into()
             }
             Moved::Effects => {
-                "what it would restore or un-ship changed after the card was made.".into()
+                "what it would restore or remove changed after the card was made.".into()
             }
         }
     }
