@@ -6,6 +6,7 @@ use axum::{
     extract::State,
     routing::{get, post},
 };
+use jiff::Timestamp;
 use serde_json::Value;
 use std::sync::{Arc, Mutex};
 use tokio::{net::TcpListener, task::JoinHandle};
@@ -36,11 +37,12 @@ impl Drop for Platform {
 }
 
 impl Platform {
-    /// Starts with `v2` live and automatic deploys on push.
-    pub async fn start(script: Script) -> Platform {
+    /// Starts with `v2` live for an hour, and automatic deploys on push.
+    pub async fn start(script: Script, began: Timestamp) -> Platform {
         let seen = Seen {
             live: Some("v2".into()),
             automatic: "on push".into(),
+            began,
             ..Seen::default()
         };
         let shared: Shared = Arc::new(Mutex::new((seen, script)));

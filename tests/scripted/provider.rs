@@ -6,7 +6,7 @@
 
 use super::seen::{PUT_BACK, Seen};
 use async_trait::async_trait;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use reqwest::Client;
 use rollback_domain::{
     platform::{
@@ -224,20 +224,17 @@ impl Provider for Recreates {
 
     async fn survey(&self, _about: &About) -> Result<Survey, ProviderError> {
         let seen = self.0.seen().await?;
-        let release = |id: &str, live_since: &str| Candidate {
+        let release = |id: &str, hours: i64| Candidate {
             release: Release {
                 version: Some(id.into()),
-                live_since: live_since.parse().ok(),
+                live_since: Some(seen.began - SignedDuration::from_hours(hours)),
                 ..Release::unknown(id)
             },
             barred: None,
             barred_forward: None,
         };
         Ok(Survey {
-            candidates: vec![
-                release("v2", "2026-03-14T02:00:00Z"),
-                release("v1", "2026-03-12T02:00:00Z"),
-            ],
+            candidates: vec![release("v2", 1), release("v1", 48)],
             ..survey(&seen)
         })
     }

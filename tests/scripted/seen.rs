@@ -1,5 +1,6 @@
 //! What the platform of the scripted providers says of itself.
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -21,6 +22,8 @@ pub struct Seen {
     pub automatic: String,
     /// How often automatic deploys were set.
     pub set: u32,
+    /// When it began.
+    pub began: Timestamp,
     /// How many more looks a restore takes.
     pub busy_for: u32,
 }

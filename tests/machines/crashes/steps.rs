@@ -5,6 +5,7 @@ use crate::{
     process::{CHANNEL, World},
     scripted_platform::{Platform, Script},
 };
+use rollback_bot::clock::Clock;
 use rollback_domain::{
     platform::Production,
     rollback::{Rollback, State},
@@ -51,7 +52,7 @@ pub(super) async fn plays(cell: &Cell) -> Result<String, Bad> {
             },
         ),
     };
-    let platform = Platform::start(script).await;
+    let platform = Platform::start(script, Clock::real().now()).await;
     let settings = SERVICES
         .replace("{provider}", provider)
         .replace("{platform}", &platform.url);
