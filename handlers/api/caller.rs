@@ -92,7 +92,7 @@ pub async fn admit(
 /// The token that a request came with.
 async fn token(app: &App, headers: &HeaderMap) -> Result<Token, Problem> {
     let unknown = |why: &str| {
-        app.metrics.unheard();
+        app.metrics.rejected();
         let refusal = Refusal::TokenRefused { why: why.into() };
         Problem::refused(StatusCode::UNAUTHORIZED, &refusal)
     };

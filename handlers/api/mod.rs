@@ -121,11 +121,11 @@ async fn with_plan(
     let (Reply::Done(refusal), Some(found)) = (&reply, found) else {
         return Ok(reply);
     };
-    let shown = view::rollback(app, &found, &caller.context.channel).await?;
+    let view = view::rollback(app, &found, &caller.context.channel).await?;
     Ok(Reply::Done(RollbackResponse {
-        text: format!("{} {}", refusal.text, shown.text),
+        text: format!("{} {}", refusal.text, view.text),
         refused: refusal.refused.clone(),
-        ..shown
+        ..view
     }))
 }
 
