@@ -6,7 +6,7 @@
 
 use anyhow::anyhow;
 use async_trait::async_trait;
-use jiff::Timestamp;
+use rollback_bot::clock::Clock;
 use rollback_domain::{
     grammar::Target,
     history::History,
@@ -132,7 +132,8 @@ async fn main() -> anyhow::Result<()> {
         history: &History::default(),
         risks: &RiskRules::default(),
     };
-    let plan = Plan::draw(basis, &aim, Timestamp::now()).map_err(|refusal| anyhow!("{refusal}"))?;
+    let now = Clock::real().now();
+    let plan = Plan::draw(basis, &aim, now).map_err(|refusal| anyhow!("{refusal}"))?;
     let from = plan.from.as_ref().map_or("nothing", |from| from.label());
     println!(
         "plan:    {from} → {} ({}), class {}",
@@ -146,7 +147,7 @@ async fn main() -> anyhow::Result<()> {
         memory: survey.memory,
         plan,
         step: 0,
-        asked_at: Some(Timestamp::now()),
+        asked_at: Some(now),
         reason: Some("checkout is down".into()),
         by: Person::new("U1", "sam"),
         tasks: vec![],

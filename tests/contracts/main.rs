@@ -12,7 +12,7 @@ mod rigs;
 #[path = "../support/vercel.rs"]
 mod vercel;
 
-use rig::{Applies, Misbehaviour, Rig, Run, Started, connect, platform, rig_of};
+use rig::{Applies, Misbehaviour, Rig, Run, Start, connect, platform};
 use rollback_domain::{
     platform::{About, Holds, Progress, ProviderError},
     release::{Pin, Way},
@@ -25,15 +25,22 @@ use std::{
 use tracing_subscriber::{EnvFilter, layer::SubscriberExt};
 
 /// A rig for every kind of provider, by its name in the registry.
-const RIGS: [(&str, fn() -> Started); 2] = [
+const RIGS: [(&str, Start); 2] = [
     ("vercel", || Box::pin(rigs::vercel::start())),
     ("releases", || Box::pin(rigs::releases::start())),
 ];
 
+/// A fake platform for this kind of provider; there has to be one.
+async fn start(kind: &Kind) -> Box<dyn Rig> {
+    let rig = RIGS.iter().find(|(name, _)| *name == kind.name);
+    let (_, start) = rig.unwrap_or_else(|| panic!("{} has no rig in RIGS", kind.name));
+    start().await
+}
+
 /// Holds every provider in the registry to one point of the contract.
 async fn each(point: &str, holds: impl AsyncFn(&'static Kind, &dyn Rig) -> Applies) {
     for kind in registry::ALL {
-        let rig = rig_of(kind, &RIGS)().await;
+        let rig = start(kind).await;
         let outcome = match holds(kind, &*rig).await {
             Applies::Yes => "holds".to_owned(),
             Applies::No(why) => {
@@ -73,7 +80,7 @@ async fn each_step_is_asked_for_once_and_ends_where_it_was_to_end() {
     each("asked once", async |_, rig| {
         let mut run = Run::planned(rig).await;
         while run.ask_and_store().await {}
-        let progress = run.to_the_end().await;
+        let progress = run.finish().await;
         let Progress::Serving { surfaces, .. } = progress else {
             panic!("{progress:?}")
         };
@@ -123,7 +130,7 @@ async fn an_answer_that_was_cut_is_no_answer_and_nothing_is_asked_again() {
             "{answer:?}"
         );
         assert_eq!(rig.asked(), 1, "nothing repeats it underneath");
-        let progress = run.to_the_end().await;
+        let progress = run.finish().await;
         assert!(matches!(progress, Progress::Serving { .. }), "{progress:?}");
         assert_eq!(rig.live(), rig.earlier());
         Applies::Yes
@@ -159,7 +166,7 @@ async fn what_was_done_is_seen_after_a_crash_at_every_step() {
     each("read back after a crash", async |kind, rig| {
         let steps = Run::planned(rig).await.steps();
         for lost in 0..steps {
-            let rig = rig_of(kind, &RIGS)().await;
+            let rig = start(kind).await;
             let mut run = Run::planned(&*rig).await;
             for _ in 0..lost {
                 assert!(run.ask_and_store().await, "{} has {steps} steps", kind.name);
@@ -176,7 +183,7 @@ async fn what_was_done_is_seen_after_a_crash_at_every_step() {
                 ),
                 "after step {lost}: {seen:?}"
             );
-            run.to_the_end().await;
+            run.finish().await;
             assert_eq!(rig.live(), rig.earlier(), "after step {lost}");
             assert!(rig.asked() >= steps, "each step was asked for");
         }
@@ -204,7 +211,7 @@ async fn a_state_that_nobody_knows_is_looked_at_again() {
         );
         assert!(connect(rig).survey(&About::default()).await.is_ok());
         rig.behave();
-        let progress = run.to_the_end().await;
+        let progress = run.finish().await;
         assert!(matches!(progress, Progress::Serving { .. }), "{progress:?}");
         Applies::Yes
     })
@@ -310,7 +317,7 @@ async fn deploys_are_held_off_as_its_effects_say() {
         }
         let mut run = Run::planned(rig).await;
         while run.ask_and_store().await {}
-        run.to_the_end().await;
+        run.finish().await;
         match holds {
             Holds::ByItself | Holds::OnRequest => {
                 assert_eq!(pin().await, Pin::On);
@@ -405,7 +412,7 @@ async fn no_secret_is_shown_logged_or_remembered() {
         }
         let mut run = Run::planned(rig).await;
         while run.ask_and_store().await {}
-        shown.push(format!("{:?}", run.to_the_end().await));
+        shown.push(format!("{:?}", run.finish().await));
         shown.push(run.record().to_owned());
         shown.push(format!(
             "{:?}",

@@ -1,7 +1,7 @@
 //! What the contract needs of a provider's fake, and a rollback as the engine would run it.
 
 use async_trait::async_trait;
-use jiff::Timestamp;
+use rollback_bot::clock::Clock;
 use rollback_domain::{
     grammar::Target,
     history::History,
@@ -15,9 +15,9 @@ use rollback_domain::{
 };
 use rollback_providers::{
     Provider,
-    registry::{Kind, Platform, read},
+    registry::{Platform, read},
 };
-use std::{io::ErrorKind, path::Path, sync::Arc};
+use std::{io::ErrorKind, path::Path, pin::Pin, sync::Arc};
 
 /// A platform that is a fake, with two releases or more, of which the newest serves: all that a
 /// new provider has to write to be held to the contract.
@@ -122,7 +122,7 @@ impl<'a> Run<'a> {
         let provider = connect(rig);
         let survey = provider.survey(&About::default()).await.unwrap();
         let plan = plan(&*provider, &survey, &aim).await;
-        let now = Timestamp::now();
+        let now = Clock::real().now();
         let (mut rollback, _) = Proposal {
             channel: "C1".into(),
             service: "shop".into(),
@@ -198,7 +198,7 @@ impl<'a> Run<'a> {
     }
 
     /// Goes on to the end as the engine does, by looking and by asking for what is ready.
-    pub async fn to_the_end(&mut self) -> Progress {
+    pub async fn finish(&mut self) -> Progress {
         for _ in 0..100 {
             self.rig.finish();
             match self.look().await.unwrap() {
@@ -241,18 +241,10 @@ pub async fn plan(provider: &dyn Provider, survey: &Survey, aim: &Aim) -> Plan {
         history: &History::default(),
         risks: &risks,
     };
-    let plan = Plan::draw(basis, aim, Timestamp::now()).unwrap();
+    let plan = Plan::draw(basis, aim, Clock::real().now()).unwrap();
     let dry_run = provider.dry_run(survey, &plan.to, &About::default()).await;
     plan.with_dry_run(dry_run.unwrap(), &risks)
 }
 
-/// The kind that a rig is for, and a way to start one.
-pub type Started = std::pin::Pin<Box<dyn Future<Output = Box<dyn Rig>>>>;
-
-/// The rig of a kind of provider; there has to be one.
-pub fn rig_of(kind: &Kind, rigs: &[(&str, fn() -> Started)]) -> fn() -> Started {
-    let rig = rigs.iter().find(|(name, _)| *name == kind.name);
-    let (_, start) =
-        rig.unwrap_or_else(|| panic!("{} is in the registry and has no rig", kind.name));
-    *start
-}
+/// Starts a fake of its own.
+pub type Start = fn() -> Pin<Box<dyn Future<Output = Box<dyn Rig>>>>;

@@ -5,6 +5,7 @@ use crate::{
     vercel::{Nonsense, PROJECT, TEAM_ID, TOKEN, Vercel},
 };
 use async_trait::async_trait;
+use rollback_bot::clock::Clock;
 use serde_json::json;
 use std::sync::Arc;
 
@@ -12,7 +13,7 @@ struct VercelRig(Vercel);
 
 /// v212 and v213, of which the last serves everywhere.
 pub async fn start() -> Box<dyn Rig> {
-    let vercel = Vercel::start(Arc::new(jiff::Timestamp::now)).await;
+    let vercel = Vercel::start(Arc::new(|| Clock::real().now())).await;
     vercel.deploy("v212", "2222222bbbb", "Fix the cart", "kim");
     vercel.deploy("v213", "3333333cccc", "New checkout", "sam");
     Box::new(VercelRig(vercel))
