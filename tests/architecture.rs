@@ -238,7 +238,7 @@ const ROOMS: &[Room] = &[
     ("manifest", &["manifest"], &[]),
     ("check", &["check"], ALL),
     ("serve", &["serve"], ALL),
-    ("out_of_band", &["out_of_band"], ALL),
+    ("cli", &["cli"], ALL),
     ("demo", &["demo"], ALL),
     ("lib", &[""], ALL),
     ("main", &["main"], ALL),
