@@ -11,6 +11,7 @@ mod shared_commits;
 mod side_effects;
 
 pub use ended::{Completed, Decide, Ended, Held};
+pub use incidents::noted;
 pub use side_effects::{
     AddressedReply, FreezeChange, RecordedEvent, RecordedSurvey, SentMessage, SideEffects,
     UndeliveredChange,

@@ -431,19 +431,6 @@ fn cell(text: &str) -> String {
     safe
 }
 
-/// The line by which a note is echoed, in plain text.
-pub fn noted(at: Timestamp, recorded_at: Timestamp, by: &str) -> String {
-    let time = |at: Timestamp| at.strftime("%H:%M:%S UTC").to_string();
-    match at == recorded_at {
-        true => format!("Noted at {} by @{by}.", time(at)),
-        false => format!(
-            "Noted for {} (recorded {}) by @{by}.",
-            time(at),
-            time(recorded_at)
-        ),
-    }
-}
-
 /// A moment with its date, for records.
 pub fn stamp(at: Timestamp) -> String {
     at.strftime("%Y-%m-%d %H:%M:%S UTC").to_string()

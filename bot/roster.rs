@@ -12,7 +12,10 @@ use crate::{
     store::rosters,
 };
 use jiff::Timestamp;
-use rollback_domain::authority::{Found, Roster, Source};
+use rollback_domain::{
+    authority::{Authority, Found, Roster, Source},
+    rollback::Rollback,
+};
 use std::{collections::BTreeMap, time::Duration};
 use tokio::{task::JoinSet, time::timeout};
 
@@ -192,6 +195,31 @@ impl Asking {
             ids,
             unmatched,
             read_at,
+        }
+    }
+}
+
+impl App {
+    /// What the service of a rollback asks for; `None` when it is not in the configuration any
+    /// more. Touches no network.
+    pub async fn authority(&self, rollback: &Rollback) -> sqlx::Result<Option<Authority>> {
+        let Some(service) = self
+            .config
+            .service(&rollback.service, &rollback.environment)
+        else {
+            return Ok(None);
+        };
+        Ok(Some(Authority {
+            policy: self.policy(service),
+            roster: last_known(self, &self.config.roles_of(service)).await?,
+        }))
+    }
+
+    /// Whom to ask who is in which role.
+    pub fn asking(&self) -> Asking {
+        Asking {
+            slack: self.slack.clone(),
+            pagerduty: self.pagerduty.clone(),
         }
     }
 }

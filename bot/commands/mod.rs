@@ -5,14 +5,12 @@
 //! engine: as something that is stored at once, or as a job. It never calls a platform or Slack,
 //! because Slack waits three seconds for the answer.
 
-mod answer;
 mod find;
 pub mod queue;
 mod reads;
 
-pub use answer::{Answer, SharedWords};
+pub use crate::answer::{Answer, SharedWords};
 pub use approve::{approve_named_plan, missing_confirmation};
-pub use reads::Reads;
 
 use crate::{
     App,

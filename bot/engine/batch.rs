@@ -143,7 +143,7 @@ impl Batch {
                         channel: channel.clone(),
                         thread: thread.clone(),
                         under: None,
-                        message: Message::Text(crate::messages::noted(*at, now, &by.name)),
+                        message: Message::Text(incidents::noted(*at, now, &by.name)),
                         id: format!("note:{key}"),
                     };
                     self.changes.jobs.push((job, now));

@@ -36,3 +36,16 @@ async fn open_in(tx: &mut Tx, channel: &str, now: Timestamp) -> sqlx::Result<Opt
         Decision::Open | Decision::Leave => None,
     })
 }
+
+/// The line by which a note is echoed, in plain text.
+pub fn noted(at: Timestamp, recorded_at: Timestamp, by: &str) -> String {
+    let time = |at: Timestamp| at.strftime("%H:%M:%S UTC").to_string();
+    match at == recorded_at {
+        true => format!("Noted at {} by @{by}.", time(at)),
+        false => format!(
+            "Noted for {} (recorded {}) by @{by}.",
+            time(at),
+            time(recorded_at)
+        ),
+    }
+}

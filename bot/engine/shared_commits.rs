@@ -80,7 +80,11 @@ impl Engine {
     /// Takes input once. Input with a key that was taken before gets the same answer again, and
     /// nothing else happens. When this returns, what it gives is durable.
     pub async fn take(&self, key: &str, submission: Submission) -> Result<Outcome, Error> {
-        telemetry::record_submission(&submission);
+        if let Submission::Enqueue(job) = &submission
+            && let Some(rollback) = job.rollback()
+        {
+            telemetry::record_rollback(rollback);
+        }
         let (answer, answered) = oneshot::channel();
         let waiting = Waiting {
             key: key.to_owned(),

@@ -5,9 +5,9 @@ use super::{
     action::{self, Action, PlanRef},
     blocks::{Mrkdwn, actions, confirm, context, cut, header, inline, mention, section},
 };
-use crate::Authority;
 use jiff::Timestamp;
 use rollback_domain::{
+    authority::Authority,
     job::Form,
     plan::{Plan, Unships},
     platform::Holds,

@@ -8,7 +8,7 @@
 
 use crate::{
     people::{Membership, Person},
-    policy::Rule,
+    policy::{Policy, Rule},
     proof::spell,
     refusal::{Refusal, Tone, list},
     risk::Risk,
@@ -104,6 +104,15 @@ pub enum Found {
         #[serde(default)]
         answered: bool,
     },
+}
+
+/// What a service asks for, and what the record knows of its roles.
+#[derive(Clone, Debug)]
+pub struct Authority {
+    /// What it asks for.
+    pub policy: Policy,
+    /// Who is in its roles, as last read.
+    pub roster: Roster,
 }
 
 /// The members of every role, as far as they are known.
