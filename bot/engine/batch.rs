@@ -13,7 +13,7 @@ use jiff::Timestamp;
 use rollback_domain::{
     history::History,
     incident::{self, Actor, Decision, Incident, Kind, Opening, TimelineEvent},
-    job::Job,
+    job::{ActRequest, ExportRequest, Job, Post},
     refusal::{Refusal, Source},
     release::Way,
     rollback::{Message, Proposal, Rollback},
@@ -144,13 +144,13 @@ impl Batch {
                 };
                 self.changes.events.push((incident, event));
                 if let Some(thread) = echo {
-                    let job = Job::Post {
+                    let job = Job::Post(Post {
                         channel: channel.clone(),
                         thread: thread.clone(),
                         under: None,
                         message: Message::Text(crate::messages::noted(*at, now, &by.name)),
                         id: format!("note:{key}"),
-                    };
+                    });
                     self.changes.jobs.push((job, now));
                 }
                 Outcome::Noted {
@@ -182,7 +182,7 @@ impl Batch {
                     seen: None,
                 },
                 Some(latest) => {
-                    let job = Job::Export {
+                    let job = Job::Export(ExportRequest {
                         incident: latest.id,
                         format: *format,
                         channel: channel.clone(),
@@ -190,7 +190,7 @@ impl Batch {
                         thread: thread.clone(),
                         asked_by: Some(by.clone()),
                         id: key.to_owned(),
-                    };
+                    });
                     self.changes.jobs.push((job, now));
                     Outcome::Queued
                 }
@@ -309,13 +309,13 @@ impl Batch {
         key: &str,
         submission: &Submission,
     ) -> Result<(), Error> {
-        let Submission::Enqueue(Job::Act {
+        let Submission::Enqueue(Job::Act(ActRequest {
             rollback,
             by,
             source: source @ Source::Button,
             act,
             ..
-        }) = submission
+        })) = submission
         else {
             return Ok(());
         };

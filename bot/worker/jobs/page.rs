@@ -10,7 +10,7 @@ use crate::{
 };
 use rollback_domain::{
     incident::{Actor, Kind, TimelineEvent},
-    job::Job,
+    job::{Job, Post},
     refusal::Source,
     rollback::{Message, Page, Rollback},
 };
@@ -115,7 +115,7 @@ fn refused(app: &App, rollback: &Rollback, page: &Page, why: &str) -> Ended {
     match page {
         Page::Trigger { key, .. } => {
             let text = format!("PagerDuty could not be told, nobody was paged: {why}");
-            let post = Job::Post {
+            let post = Job::Post(Post {
                 channel: rollback.channel.clone(),
                 thread: None,
                 under: None,
@@ -123,7 +123,7 @@ fn refused(app: &App, rollback: &Rollback, page: &Page, why: &str) -> Ended {
                     "PagerDuty could not be told of RB-{id}, so nobody was paged: {why}. `/rollback contacts` says who can help."
                 )),
                 id: format!("{key}:refused"),
-            };
+            });
             // Not before the words that say whom it asks.
             Ended::done()
                 .with(event(app, rollback, text))

@@ -8,7 +8,7 @@ use crate::{
 };
 use rollback_domain::{
     incident::{Actor, Kind, TimelineEvent},
-    job::Job,
+    job::{Job, Post},
     platform::ProviderError,
     refusal::Source,
     rollback::{Message, Rollback},
@@ -68,7 +68,7 @@ fn pin_stays(rollback: &Rollback, text: &str) -> Job {
         environment,
         ..
     } = rollback;
-    Job::Post {
+    Job::Post(Post {
         channel: rollback.channel.clone(),
         thread: None,
         under: None,
@@ -76,5 +76,5 @@ fn pin_stays(rollback: &Rollback, text: &str) -> Job {
             "RB-{id} changed nothing, but automatic deploys of {service} ({environment}) are still held off. To let them go live: `/rollback unpin {service}`. ({text})"
         )),
         id: format!("RB-{id}:pin-stays"),
-    }
+    })
 }

@@ -8,7 +8,7 @@ use crate::{
 };
 use rollback_domain::{
     incident::{Actor, Kind, TimelineEvent},
-    job::Job,
+    job::{Job, Post},
     platform::{ProviderError, Receipt},
     refusal::Source,
     rollback::{Command, Message, Rollback, State},
@@ -129,7 +129,7 @@ impl Advance<'_> {
             )
         });
         if let Some(now) = given_up.filter(|_| asked.answer.is_ok()) {
-            jobs.push(Job::Post {
+            jobs.push(Job::Post(Post {
                 channel: now.channel.clone(),
                 thread: None,
                 under: None,
@@ -139,7 +139,7 @@ impl Advance<'_> {
                     now.service
                 )),
                 id: format!("RB-{id}:late"),
-            });
+            }));
         }
         // First what everybody must know.
         engine.enqueue(&jobs).await?;
