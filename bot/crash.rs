@@ -60,6 +60,19 @@ pub enum Point {
     AskingNow,
     /// The platform was asked, and its answer is not stored.
     Asked,
+    /// The platform was asked to hold automatic deploys off, and its answer is not stored.
+    PinAsked,
+    /// That automatic deploys are held off is stored, and nothing else was asked.
+    PinStored,
+    /// A step was accepted, and that the next one is asked for is stored; it was not asked.
+    StepStored,
+    /// That people are needed is stored, and nobody knows.
+    PeopleNeededStored,
+    /// Automatic deploys are to go live again after a rollback that changed nothing, and the
+    /// platform was not asked.
+    PinUntaken,
+    /// The platform was asked to let automatic deploys go live again, and its answer is not stored.
+    PinTakenBack,
     /// The platform's answer is stored.
     AnswerStored,
     /// What the platform serves was read back, and is not stored.

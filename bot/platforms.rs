@@ -3,11 +3,11 @@
 use crate::metrics::Metrics;
 use async_trait::async_trait;
 use rollback_domain::{
-    platform::{Effects, Progress, ProviderError, Receipt},
-    release::{Survey, Way},
-    rollback::Rollback,
+    platform::{About, DryRun, Effects, Order, Progress, ProviderError, Receipt},
+    release::{Release, Survey, Way},
 };
 use rollback_providers::Provider;
+use serde_json::Value;
 use std::{sync::Arc, time::Instant};
 use tracing::Instrument;
 
@@ -49,20 +49,34 @@ impl Provider for Timed {
         self.of.effects(way)
     }
 
-    async fn survey(&self) -> Result<Survey, ProviderError> {
-        self.time("survey", self.of.survey()).await
+    async fn survey(&self, about: &About) -> Result<Survey, ProviderError> {
+        self.time("survey", self.of.survey(about)).await
     }
 
-    async fn roll_back(&self, rollback: &Rollback) -> Result<Receipt, ProviderError> {
-        self.time("roll_back", self.of.roll_back(rollback)).await
+    async fn dry_run(
+        &self,
+        survey: &Survey,
+        to: &Release,
+        about: &About,
+    ) -> Result<DryRun, ProviderError> {
+        self.time("dry_run", self.of.dry_run(survey, to, about))
+            .await
     }
 
-    async fn observe(&self, rollback: &Rollback) -> Result<Progress, ProviderError> {
-        self.time("observe", self.of.observe(rollback)).await
+    async fn act(&self, order: &Order) -> Result<Receipt, ProviderError> {
+        self.time("roll_back", self.of.act(order)).await
     }
 
-    async fn unpin(&self) -> Result<String, ProviderError> {
-        self.time("unpin", self.of.unpin()).await
+    async fn observe(&self, order: &Order) -> Result<Progress, ProviderError> {
+        self.time("observe", self.of.observe(order)).await
+    }
+
+    async fn pin(&self) -> Result<String, ProviderError> {
+        self.time("pin", self.of.pin()).await
+    }
+
+    async fn unpin(&self, before: &Value) -> Result<String, ProviderError> {
+        self.time("unpin", self.of.unpin(before)).await
     }
 
     async fn check(&self) -> Result<String, ProviderError> {

@@ -194,6 +194,7 @@ async fn a_rollback_is_counted_on_its_way() {
     rollback_bot_answer_seconds_count{input="command",verb="status",status="refused"} 1
     "#);
     assert_snapshot!(samples(&text, "rollback_bot_provider_call_seconds_count"), @r#"
+    rollback_bot_provider_call_seconds_count{platform="Vercel",operation="dry_run",outcome="ok"} 2
     rollback_bot_provider_call_seconds_count{platform="Vercel",operation="observe",outcome="ok"} 2
     rollback_bot_provider_call_seconds_count{platform="Vercel",operation="roll_back",outcome="ok"} 1
     rollback_bot_provider_call_seconds_count{platform="Vercel",operation="survey",outcome="ok"} 5

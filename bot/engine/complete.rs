@@ -22,7 +22,7 @@ use rollback_domain::{
     job::{ExportRequest, Format, Job, Notification, Post},
     people::Person,
     refusal::{Refusal, Source},
-    rollback::{Command, Decision, Message, Notice, Rollback, State},
+    rollback::{Command, Decision, Message, Notice, Rollback},
 };
 use std::time::Duration;
 
@@ -187,9 +187,8 @@ impl Engine {
             Some(_) | None => Next::Done,
         };
         let rollback = self.store(tx, decision, !goes_on, now).await?;
-        let is_executing = |state: &State| matches!(state, State::Executing { .. });
         Ok(Decided {
-            is_asking: !is_executing(&before.state) && is_executing(&rollback.state),
+            is_asking: rollback.asks_more_than(before),
             has_ended: !before.state.is_ended() && rollback.state.is_ended(),
             outcome: Ok(rollback),
             next,

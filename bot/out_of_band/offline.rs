@@ -396,8 +396,8 @@ impl Run {
                     "{}  RB-{id} {} {}: {}",
                     stamp(event.at),
                     event.who,
-                    event.kind,
-                    event.text
+                    event.kind(),
+                    event.text()
                 );
             }
         }

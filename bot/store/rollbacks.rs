@@ -201,6 +201,24 @@ pub async fn history(db: &Db, service: &str, environment: &str) -> sqlx::Result<
     told(&rows)
 }
 
+/// How automatic deploys of a service were set before the latest rollback held them off by a call
+/// of ours; `None`: none of the last ones did.
+pub async fn latest_hold(
+    db: &Db,
+    service: &str,
+    environment: &str,
+) -> sqlx::Result<Option<serde_json::Value>> {
+    let rows: Vec<(String,)> = reading!(db, pool => sqlx::query_as(LAST_OF)
+        .bind(service).bind(environment).fetch_all(pool).await)?;
+    for (doc,) in &rows {
+        let rollback: Rollback = read(doc)?;
+        if let Some(hold) = rollback.hold {
+            return Ok(Some(hold.before));
+        }
+    }
+    Ok(None)
+}
+
 const THIS: &str = "SELECT service, environment, doc FROM (SELECT service, environment, doc FROM rollback WHERE service = ";
 const THERE: &str = " AND environment = ";
 const LAST: &str = " ORDER BY id DESC LIMIT 50) AS of_one";

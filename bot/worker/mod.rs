@@ -8,6 +8,7 @@
 mod acting;
 mod jobs;
 mod last_known;
+mod planning;
 mod recipient;
 mod retry;
 mod rollback_message;

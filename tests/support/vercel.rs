@@ -1178,7 +1178,7 @@ mod promises {
         grammar::Target,
         people::Person,
         plan::{Aim, Plan},
-        platform::{Progress, ProviderError, Receipt},
+        platform::{About, Order, Progress, ProviderError, Receipt},
         refusal::Source,
         release::{Pin as Held, Way},
         rollback::{Proposal, Rollback},
@@ -1215,6 +1215,11 @@ mod promises {
         }
     }
 
+    /// What the provider is told of it.
+    fn order(rollback: &Rollback) -> Order {
+        rollback.order(None).expect("it has a plan")
+    }
+
     async fn planned(platform: &Platform, to: &str) -> Rollback {
         drawn(platform, to, None).await
     }
@@ -1224,7 +1229,7 @@ mod promises {
     }
 
     async fn drawn(platform: &Platform, to: &str, undoes: Option<u64>) -> Rollback {
-        let survey = platform.survey().await.unwrap();
+        let survey = platform.survey(&About::default()).await.unwrap();
         let now = "2026-03-01T02:42:00Z".parse().unwrap();
         let aim = Aim {
             part: None,
@@ -1266,7 +1271,7 @@ mod promises {
     }
 
     async fn served(platform: &Platform, rollback: &Rollback) -> (usize, usize, String) {
-        match platform.observe(rollback).await.unwrap() {
+        match platform.observe(&order(rollback)).await.unwrap() {
             Progress::Serving { surfaces, said, .. } => {
                 let to = rollback.plan.as_ref().map(|plan| plan.to.id.clone());
                 let n = surfaces.iter().filter(|it| it.live == to).count();
@@ -1296,10 +1301,10 @@ mod promises {
         assert_eq!((plan.surfaces.len(), plan.pin), (8, Held::Off));
         assert_eq!(plan.to.message.as_deref(), Some("Fix the cart"));
         assert!(matches!(
-            platform.observe(&rollback).await.unwrap(),
+            platform.observe(&order(&rollback)).await.unwrap(),
             Progress::NotAsked { .. }
         ));
-        let receipt = platform.roll_back(&rollback).await.unwrap();
+        let receipt = platform.act(&order(&rollback)).await.unwrap();
         assert_eq!(receipt.said, "job accepted");
         assert!(vercel.is_pinned());
         assert_eq!(
@@ -1337,7 +1342,7 @@ mod promises {
         // Held off: the next push is built and stays away from production.
         vercel.deploy("v214", "4444444dddd", "Repair checkout", "sam");
         assert_eq!(vercel.production(), "v212");
-        let survey = platform.survey().await.unwrap();
+        let survey = platform.survey(&About::default()).await.unwrap();
         assert_eq!(survey.pin, Held::On);
         assert_eq!(survey.live().unwrap().label(), "v212");
         assert_eq!(
@@ -1349,7 +1354,7 @@ mod promises {
         assert_eq!(vercel.production(), "v214");
         assert!(!vercel.is_pinned());
         assert!(matches!(
-            platform.observe(&rollback).await.unwrap(),
+            platform.observe(&order(&rollback)).await.unwrap(),
             Progress::NotAsked { .. }
         ));
         assert_eq!(vercel.rollbacks_asked(), 1);
@@ -1362,8 +1367,8 @@ mod promises {
         vercel.moves_at_once(true);
         vercel.fail_aliases(&["checkout.example.com"]);
         let rollback = planned(&platform, "v212").await;
-        platform.roll_back(&rollback).await.unwrap();
-        match platform.observe(&rollback).await.unwrap() {
+        platform.act(&order(&rollback)).await.unwrap();
+        match platform.observe(&order(&rollback)).await.unwrap() {
             Progress::Partial { failed, .. } => assert_eq!(failed, ["checkout.example.com"]),
             other => panic!("{other:?}"),
         }
@@ -1372,15 +1377,15 @@ mod promises {
         vercel.moves_at_once(true);
         vercel.fail_aliases(&["a.example.com"]);
         let rollback = planned(&platform, "v212").await;
-        platform.roll_back(&rollback).await.unwrap();
-        match platform.observe(&rollback).await.unwrap() {
+        platform.act(&order(&rollback)).await.unwrap();
+        match platform.observe(&order(&rollback)).await.unwrap() {
             Progress::Failed { why, .. } => assert!(why.contains("a.example.com"), "{why}"),
             other => panic!("{other:?}"),
         }
         vercel.skip_jobs();
-        platform.roll_back(&rollback).await.unwrap();
+        platform.act(&order(&rollback)).await.unwrap();
         assert!(matches!(
-            platform.observe(&rollback).await.unwrap(),
+            platform.observe(&order(&rollback)).await.unwrap(),
             Progress::Failed { .. }
         ));
         assert_eq!(vercel.violations(), Vec::<String>::new());
@@ -1391,7 +1396,7 @@ mod promises {
         let (vercel, platform) = shop().await;
         vercel.moves_at_once(true);
         let rollback = planned(&platform, "v212").await;
-        platform.roll_back(&rollback).await.unwrap();
+        platform.act(&order(&rollback)).await.unwrap();
         assert_eq!((vercel.serves("v212"), vercel.is_pinned()), (8, true));
         vercel.moves_at_once(false);
         vercel.no_longer_offer("v213");
@@ -1406,10 +1411,10 @@ mod promises {
         assert_eq!((plan.way, plan.pin), (Way::Forward, Held::On));
         // The rollback's own job says nothing of this one.
         assert!(matches!(
-            platform.observe(&undo).await.unwrap(),
+            platform.observe(&order(&undo)).await.unwrap(),
             Progress::NotAsked { .. }
         ));
-        let receipt = platform.roll_back(&undo).await.unwrap();
+        let receipt = platform.act(&order(&undo)).await.unwrap();
         assert_eq!(receipt.said, "job accepted");
         assert_eq!((vercel.is_pinned(), vercel.description()), (false, None));
         assert_eq!(served(&platform, &undo).await, (0, 8, "job pending".into()));
@@ -1423,9 +1428,12 @@ mod promises {
             served(&platform, &undo).await,
             (8, 8, "job succeeded".into())
         );
-        assert_eq!(platform.survey().await.unwrap().pin, Held::Off);
+        assert_eq!(
+            platform.survey(&About::default()).await.unwrap().pin,
+            Held::Off
+        );
         // Asked once more, it is where it was asked to be.
-        let receipt = platform.roll_back(&undo).await.unwrap();
+        let receipt = platform.act(&order(&undo)).await.unwrap();
         assert!(receipt.said.contains("already"), "{}", receipt.said);
         // The next push goes live again.
         vercel.deploy("v214", "4444444dddd", "Repair checkout", "sam");
@@ -1450,15 +1458,15 @@ mod promises {
         let (vercel, platform) = after_a_rollback().await;
         let undo = undone(&platform, "v213").await;
         vercel.fail_aliases(&["checkout.example.com"]);
-        platform.roll_back(&undo).await.unwrap();
-        match platform.roll_back(&undo).await {
+        platform.act(&order(&undo)).await.unwrap();
+        match platform.act(&order(&undo)).await {
             Err(ProviderError::Refused(why)) => {
                 assert!(why.contains("cannot promote v213"), "{why}")
             }
             other => panic!("{other:?}"),
         }
         vercel.advance_to(8);
-        match platform.observe(&undo).await.unwrap() {
+        match platform.observe(&order(&undo)).await.unwrap() {
             Progress::Partial { failed, .. } => assert_eq!(failed, ["checkout.example.com"]),
             other => panic!("{other:?}"),
         }
@@ -1474,8 +1482,8 @@ mod promises {
             "{aliases}"
         );
         vercel.skip_jobs();
-        platform.roll_back(&undo).await.unwrap();
-        match platform.observe(&undo).await.unwrap() {
+        platform.act(&order(&undo)).await.unwrap();
+        match platform.observe(&order(&undo)).await.unwrap() {
             Progress::Failed { why, .. } => {
                 assert!(why.contains("skipped the promote job"), "{why}")
             }
@@ -1489,7 +1497,7 @@ mod promises {
         let (vercel, platform) = after_a_rollback().await;
         vercel.rolling_release(Some("v211"));
         let undo = undone(&platform, "v213").await;
-        let receipt = platform.roll_back(&undo).await.unwrap();
+        let receipt = platform.act(&order(&undo)).await.unwrap();
         assert_eq!(
             receipt.said,
             "job queued behind the rolling release that is under way"
@@ -1512,7 +1520,7 @@ mod promises {
         vercel.rolling_release(Some("v211"));
         let undo = undone(&platform, "v213").await;
         vercel.lose_without_doing();
-        let asked = platform.roll_back(&undo).await;
+        let asked = platform.act(&order(&undo)).await;
         assert!(
             matches!(asked, Err(ProviderError::Unanswered(_))),
             "{asked:?}"
@@ -1520,7 +1528,7 @@ mod promises {
         assert_eq!(served(&platform, &undo).await.0, 0);
         vercel.rolling_release(None);
         assert!(matches!(
-            platform.observe(&undo).await.unwrap(),
+            platform.observe(&order(&undo)).await.unwrap(),
             Progress::NotAsked { .. }
         ));
         assert_eq!(vercel.violations(), Vec::<String>::new());
@@ -1529,10 +1537,10 @@ mod promises {
     #[tokio::test]
     async fn unpinning_is_read_back_and_moves_nothing() {
         let (vercel, platform) = after_a_rollback().await;
-        let said = platform.unpin().await.unwrap();
+        let said = platform.unpin(&Value::Null).await.unwrap();
         assert_eq!(said, "automatic deploys go live again (read back)");
         assert_eq!((vercel.is_pinned(), vercel.serves("v212")), (false, 8));
-        let said = platform.unpin().await.unwrap();
+        let said = platform.unpin(&Value::Null).await.unwrap();
         assert!(said.contains("not held off"), "{said}");
         assert_eq!(vercel.unpins_asked(), 1, "what is on is not set again");
         vercel.deploy("v214", "4444444dddd", "Repair checkout", "sam");
@@ -1545,32 +1553,32 @@ mod promises {
         let (vercel, platform) = after_a_rollback().await;
         // Taken, and not done.
         vercel.answer_next(200, json!({}), &[]);
-        match platform.unpin().await {
+        match platform.unpin(&Value::Null).await {
             Err(ProviderError::Busy { why, .. }) => assert!(why.contains("took it"), "{why}"),
             other => panic!("{other:?}"),
         }
         // No answer, and not done.
         vercel.lose_without_doing();
-        match platform.unpin().await {
+        match platform.unpin(&Value::Null).await {
             Err(ProviderError::Busy { why, .. }) => {
                 assert!(why.contains("gave no answer"), "{why}")
             }
             other => panic!("{other:?}"),
         }
         vercel.answer_next(503, json!({}), &[]);
-        match platform.unpin().await {
+        match platform.unpin(&Value::Null).await {
             Err(ProviderError::Busy { why, .. }) => {
                 assert!(why.contains("broke off (503)"), "{why}")
             }
             other => panic!("{other:?}"),
         }
         vercel.answer_next(429, json!({}), &[("retry-after", "7")]);
-        match platform.unpin().await {
+        match platform.unpin(&Value::Null).await {
             Err(ProviderError::Busy { retry_after, .. }) => assert_eq!(retry_after, Some(7_000)),
             other => panic!("{other:?}"),
         }
         vercel.answer_next(403, json!({"error": {"message": "Not authorized"}}), &[]);
-        let refused = platform.unpin().await;
+        let refused = platform.unpin(&Value::Null).await;
         assert!(
             matches!(refused, Err(ProviderError::Refused(_))),
             "{refused:?}"
@@ -1578,7 +1586,7 @@ mod promises {
         assert!(vercel.is_pinned());
         // No answer, and done.
         vercel.break_after_accepting();
-        assert!(platform.unpin().await.is_ok());
+        assert!(platform.unpin(&Value::Null).await.is_ok());
         assert!(!vercel.is_pinned());
         assert_eq!(
             (vercel.unpins_asked(), vercel.production()),
@@ -1592,7 +1600,7 @@ mod promises {
         let (vercel, platform) = shop().await;
         let rollback = planned(&platform, "v212").await;
         vercel.break_after_accepting();
-        let asked = platform.roll_back(&rollback).await;
+        let asked = platform.act(&order(&rollback)).await;
         assert!(
             matches!(asked, Err(ProviderError::Unanswered(_))),
             "{asked:?}"
@@ -1606,7 +1614,7 @@ mod promises {
         vercel.hang_after_accepting();
         let asking = tokio::spawn({
             let (platform, rollback) = (platform.clone(), rollback.clone());
-            async move { platform.roll_back(&rollback).await }
+            async move { platform.act(&order(&rollback)).await }
         });
         while vercel.rollbacks_asked() == 0 {
             tokio::time::sleep(Duration::from_millis(5)).await;
@@ -1622,13 +1630,13 @@ mod promises {
         let (vercel, platform) = shop().await;
         let rollback = planned(&platform, "v212").await;
         vercel.lose_without_doing();
-        let asked = platform.roll_back(&rollback).await;
+        let asked = platform.act(&order(&rollback)).await;
         assert!(
             matches!(asked, Err(ProviderError::Unanswered(_))),
             "{asked:?}"
         );
         assert!(matches!(
-            platform.observe(&rollback).await.unwrap(),
+            platform.observe(&order(&rollback)).await.unwrap(),
             Progress::NotAsked { .. }
         ));
         assert_eq!(
@@ -1646,26 +1654,26 @@ mod promises {
             json!({"error": {"code": "rate_limited", "message": "Too many requests, upgrade to Pro"}}),
             &[("retry-after", "7")],
         );
-        assert_eq!(busy(platform.roll_back(&rollback).await), Some(7_000));
+        assert_eq!(busy(platform.act(&order(&rollback)).await), Some(7_000));
         vercel.answer_next(503, json!({}), &[]);
         assert!(matches!(
-            platform.roll_back(&rollback).await,
+            platform.act(&order(&rollback)).await,
             Err(ProviderError::Unanswered(_))
         ));
         vercel.hobby_plan();
-        match platform.roll_back(&rollback).await {
+        match platform.act(&order(&rollback)).await {
             Err(ProviderError::Refused(why)) => assert!(why.contains("Hobby"), "{why}"),
             other => panic!("{other:?}"),
         }
         vercel.no_longer_offer("v211");
         assert!(matches!(
-            platform.roll_back(&rollback).await,
+            platform.act(&order(&rollback)).await,
             Err(ProviderError::Refused(_))
         ));
         assert_eq!(vercel.production(), "v213");
         // Somebody else was faster: nothing is left to ask for.
         vercel.promote("v211");
-        let receipt = platform.roll_back(&rollback).await.unwrap();
+        let receipt = platform.act(&order(&rollback)).await.unwrap();
         assert!(receipt.said.contains("already"), "{}", receipt.said);
         assert_eq!(served(&platform, &rollback).await.0, 8);
         vercel.point("shop.example.com", "v213");
@@ -1674,21 +1682,21 @@ mod promises {
 
         for status in [429, 500, 503] {
             vercel.fail_reads(status);
-            let read = platform.observe(&rollback).await;
+            let read = platform.observe(&order(&rollback)).await;
             let Err(ProviderError::Busy { retry_after, .. }) = read else {
                 panic!("{read:?}")
             };
             assert_eq!(retry_after, (status == 429).then_some(2_000));
         }
         vercel.fail_reads(None);
-        assert!(platform.observe(&rollback).await.is_ok());
+        assert!(platform.observe(&order(&rollback)).await.is_ok());
         assert_eq!(vercel.violations(), Vec::<String>::new());
     }
 
     #[tokio::test]
     async fn what_is_under_way_is_read() {
         let (vercel, platform) = shop().await;
-        let in_flight = async || platform.survey().await.unwrap().in_flight;
+        let in_flight = async || platform.survey(&About::default()).await.unwrap().in_flight;
         assert_eq!(in_flight().await, None);
         vercel.push("v214", "BUILDING");
         vercel.push("v215", "ERROR");
@@ -1702,7 +1710,7 @@ mod promises {
             Some("a rolling release to v213 is under way")
         );
         let rollback = planned(&platform, "v212").await;
-        platform.roll_back(&rollback).await.unwrap();
+        platform.act(&order(&rollback)).await.unwrap();
         let said = in_flight().await.unwrap();
         assert!(said.starts_with("a rollback to dpl_"), "{said}");
         assert_eq!(vercel.violations(), Vec::<String>::new());
@@ -1713,11 +1721,11 @@ mod promises {
         let (vercel, platform) = shop().await;
         vercel.moves_at_once(true);
         let rollback = planned(&platform, "v212").await;
-        platform.roll_back(&rollback).await.unwrap();
+        platform.act(&order(&rollback)).await.unwrap();
         for n in 300..420 {
             vercel.deploy(&format!("v{n}"), "5555555eeee", "More", "sam");
         }
-        let survey = platform.survey().await.unwrap();
+        let survey = platform.survey(&About::default()).await.unwrap();
         assert_eq!(survey.live().unwrap().label(), "v212");
         let labels: Vec<_> = survey
             .candidates

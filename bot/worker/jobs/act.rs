@@ -13,7 +13,7 @@ use rollback_domain::{
     job::ActRequest,
     refusal::Refusal,
     risk::Risk,
-    rollback::{Command, Rollback},
+    rollback::{Act, Command, Rollback},
 };
 
 pub(super) async fn run(app: &App, lease: &Lease, request: &ActRequest) -> Result<Ended, Error> {
@@ -58,7 +58,12 @@ pub(super) async fn run(app: &App, lease: &Lease, request: &ActRequest) -> Resul
     };
     let policy = app.policy(service);
     let risk = found.plan.as_ref().map_or(Risk::Caution, |plan| plan.risk);
-    let roles = policy.rules.of(risk).eligible();
+    let mut roles = policy.rules.of(risk).eligible();
+    if let Act::SignOff { task, .. } = act {
+        // A manual task may be for a role of its own.
+        let task = found.tasks.iter().find(|known| known.id == *task);
+        roles.extend(task.and_then(|task| task.role.as_deref()));
+    }
     let acting = match Acting::read(app, lease, by, &roles, *source).await? {
         Ok(acting) => acting,
         Err(next) => return Ok(next.into()),

@@ -8,7 +8,7 @@ use crate::{
     roster,
     slack::{Failure, Words, modal},
     store::{jobs::Lease, rollbacks},
-    worker::recipient::Recipient,
+    worker::{planning, recipient::Recipient},
 };
 use jiff::Timestamp;
 use rollback_domain::{
@@ -182,7 +182,13 @@ async fn choices(
         let why = "This service is not in the configuration any more.";
         return modal::failed(about, id, why);
     };
-    match provider.survey().await {
+    let of_aim = match planning::about(app, &found.aim).await {
+        Ok(of_aim) => of_aim,
+        Err(error) => {
+            return modal::failed(about, id, &format!("{error}. Close this and try again."));
+        }
+    };
+    match provider.survey(&of_aim).await {
         Ok(survey) => modal::choices(about, id, found, &survey, app.engine.clock.now()),
         Err(error) => modal::failed(about, id, &format!("{error} Close this and try again.")),
     }

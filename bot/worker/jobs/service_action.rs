@@ -18,10 +18,10 @@ use crate::{
 use jiff::Timestamp;
 use rollback_domain::{
     authority::Case,
-    incident::{Actor, Kind, TimelineEvent},
+    incident::{Actor, IncidentFact, TimelineEvent},
     job::{Job, Post, ServiceAction, ServiceRequest},
     people::Person,
-    platform::ProviderError,
+    platform::{About, ProviderError},
     policy::Policy,
     refusal::{Refusal, sentence},
     release::Pin,
@@ -31,9 +31,7 @@ use rollback_domain::{
 
 /// What was done to a service.
 struct Done {
-    kind: Kind,
-    /// What the timeline says of it, after who did it.
-    text: String,
+    fact: IncidentFact,
     /// What the channel is told; who did it stands in it as the first person.
     message: String,
     change: Change,
@@ -112,14 +110,8 @@ impl Done {
         policy: Policy,
         now: Timestamp,
     ) -> Ended {
-        let event = TimelineEvent {
-            at: now,
-            who: Actor::Person(acting.by.clone()),
-            source: request.source,
-            kind: self.kind,
-            text: self.text,
-            rollback: None,
-        };
+        let who = Actor::Person(acting.by.clone());
+        let event = TimelineEvent::new(now, who, request.source, None, self.fact);
         let message = self.message + &effect_on(open.as_ref(), &self.change);
         let post = Job::Post(Post {
             channel: request.channel.clone(),
@@ -228,8 +220,11 @@ async fn perform(
 fn freeze(service: &Service, by: &Person, because: &str, now: Timestamp) -> Done {
     let place = place(service);
     Done {
-        kind: Kind::Frozen,
-        text: format!("froze {place}, because \"{because}\""),
+        fact: IncidentFact::Frozen {
+            service: service.name.clone(),
+            environment: service.environment.clone(),
+            because: because.to_owned(),
+        },
         message: format!(
             "{} asks that nothing be changed on {place}: \"{}\". Every card shows it; it stops nobody with authority.",
             Message::whom(0),
@@ -253,14 +248,16 @@ fn unfreeze(
         let what = format!("{place} is not frozen.");
         return Err(Refusal::AlreadySo { what }.into());
     };
-    let because = clause(because);
     Ok(Done {
-        kind: Kind::Unfrozen,
-        text: format!("unfroze {place}{because}"),
+        fact: IncidentFact::Unfrozen {
+            service: service.name.clone(),
+            environment: service.environment.clone(),
+            because: because.map(str::to_owned),
+        },
         message: format!(
             "{} takes the freeze of {place} off{} (@{} had asked for it: \"{}\").",
             Message::whom(0),
-            Message::quoted(&because),
+            Message::quoted(&clause(because)),
             Message::quoted(&freeze.by.name),
             Message::quoted(&freeze.because)
         ),
@@ -275,8 +272,8 @@ async fn unpin(
     because: Option<&str>,
 ) -> Result<Done, NotDone> {
     let place = place(service);
-    let said = match ask_to_unpin(app, lease, service).await {
-        Ok(said) => said?,
+    let answer = match ask_to_unpin(app, lease, service).await {
+        Ok(answer) => answer?,
         // Asking once more does no harm, and tells what came of the first time.
         Err(ProviderError::Unanswered(why)) if lease.attempt < PATIENCE => {
             let next = Next::Retry(backoff(app, lease.attempt), why);
@@ -291,15 +288,18 @@ async fn unpin(
             return Err(Refusal::PlatformTrouble { why }.into());
         }
     };
-    let because = clause(because);
     Ok(Done {
-        kind: Kind::Unpinned,
-        text: format!("unpinned {place}{because}: {said}"),
         message: format!(
-            "{} unpinned {place}{}: {said}.",
+            "{} unpinned {place}{}: {answer}.",
             Message::whom(0),
-            Message::quoted(&because)
+            Message::quoted(&clause(because))
         ),
+        fact: IncidentFact::Unpinned {
+            service: service.name.clone(),
+            environment: service.environment.clone(),
+            because: because.map(str::to_owned),
+            answer,
+        },
         change: Change::Unpinned,
     })
 }
@@ -314,7 +314,10 @@ async fn ask_to_unpin(
         return Err(ProviderError::Refused("its platform is not known".into()));
     };
     let place = place(service);
-    let survey = provider.survey().await?;
+    let survey = provider.survey(&About::default()).await?;
+    // How they were set before one of our rollbacks held them off, if one did.
+    let before = rollbacks::latest_hold(&app.engine.db, &service.name, &service.environment).await;
+    let before = before.unwrap_or_default().unwrap_or_default();
     let nothing = |what: String| {
         let what = format!("{what}: there is nothing to unpin.");
         Ok(Err(Refusal::AlreadySo { what }))
@@ -326,7 +329,7 @@ async fn ask_to_unpin(
             Ok(Ok("automatic deploys go live again (read back)".into()))
         }
         Pin::Off => nothing(format!("Automatic deploys of {place} are not held off")),
-        Pin::On | Pin::Unknown => provider.unpin().await.map(Ok).map_err(|error| match error {
+        Pin::On | Pin::Unknown => provider.unpin(&before).await.map(Ok).map_err(|error| match error {
             ProviderError::Unanswered(why) => ProviderError::Unanswered(format!(
                 "{} It may or may not have been done: `/rollback pins` tells after the next look",
                 sentence(&why)

@@ -5,7 +5,7 @@ use crate::{
     engine::{Ended, Error, RecordedSurvey},
     worker::{SURVEY_EVERY, retry::later},
 };
-use rollback_domain::refusal::sentence;
+use rollback_domain::{platform::About, refusal::sentence};
 use std::time::Duration;
 
 /// How soon a platform is read again that could not be read.
@@ -16,7 +16,7 @@ pub(super) async fn run(app: &App, service: &str, environment: &str) -> Result<E
     let Some(provider) = found.and_then(|found| app.provider(found)) else {
         return Ok(Ended::done());
     };
-    Ok(match provider.survey().await {
+    Ok(match provider.survey(&About::default()).await {
         Ok(survey) => Ended::at(later(app, SURVEY_EVERY)).with(RecordedSurvey {
             service: service.to_owned(),
             environment: environment.to_owned(),

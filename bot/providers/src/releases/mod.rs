@@ -17,9 +17,10 @@ use disk::{CURRENT, Current, may_write, read, whoami};
 use link::switch;
 use restart::restart;
 use rollback_domain::{
-    platform::{Effects, Holds, Production, Progress, ProviderError, Receipt, Timing},
+    platform::{
+        About, Effects, Holds, Order, Production, Progress, ProviderError, Receipt, Timing,
+    },
     release::{Pin, Surface, Survey, Way},
-    rollback::Rollback,
 };
 use serde_json::{Value, json};
 pub use settings::KIND;
@@ -62,19 +63,14 @@ impl Provider for Releases {
         }
     }
 
-    async fn survey(&self) -> Result<Survey, ProviderError> {
+    async fn survey(&self, _about: &About) -> Result<Survey, ProviderError> {
         let path = self.path.clone();
         off_the_runtime(move || read(&path)).await
     }
 
-    async fn roll_back(&self, rollback: &Rollback) -> Result<Receipt, ProviderError> {
-        let Some(plan) = &rollback.plan else {
-            return Err(ProviderError::Refused(
-                "Releases: nothing was switched, this rollback has no plan. Ask for a new one."
-                    .into(),
-            ));
-        };
-        let (path, target, id) = (self.path.clone(), plan.to.id.clone(), rollback.id);
+    async fn act(&self, order: &Order) -> Result<Receipt, ProviderError> {
+        let plan = &order.plan;
+        let (path, target, id) = (self.path.clone(), plan.to.id.clone(), order.rollback);
         let switched = match spawn_blocking(move || switch(&path, &target, id)).await {
             Ok(switched) => switched?,
             Err(_) => {
@@ -105,12 +101,8 @@ impl Provider for Releases {
         )
     }
 
-    async fn observe(&self, rollback: &Rollback) -> Result<Progress, ProviderError> {
-        let Some(plan) = &rollback.plan else {
-            return Ok(Progress::NotAsked {
-                why: "the rollback has no plan".into(),
-            });
-        };
+    async fn observe(&self, order: &Order) -> Result<Progress, ProviderError> {
+        let plan = &order.plan;
         let path = self.path.clone();
         let current = off_the_runtime(move || Current::read(&path)).await?;
         let before = plan
@@ -123,11 +115,11 @@ impl Provider for Releases {
             &current,
             &plan.to.id,
             before.as_deref(),
-            has_restart.then_some(&rollback.memory),
+            has_restart.then_some(&order.memory),
         ))
     }
 
-    async fn unpin(&self) -> Result<String, ProviderError> {
+    async fn unpin(&self, _before: &Value) -> Result<String, ProviderError> {
         Err(ProviderError::Refused(
             "Releases: nothing is pinned, this platform holds no deploys off. The next deploy goes live as it always does."
                 .into(),

@@ -6,11 +6,16 @@ use rollback_domain::{
     people::Person,
     plan::{Aim, Plan},
     refusal::Source,
-    rollback::Proposal,
+    rollback::{Proposal, Rollback},
 };
 use std::{fs, os::unix::fs::symlink, path::Path};
 use tempfile::TempDir;
 use tokio::time::Instant;
+
+/// What the provider is told of a rollback.
+fn order(rollback: &Rollback) -> Order {
+    rollback.order(None).expect("it has a plan")
+}
 
 /// v211, v212 and v213, made a minute after the other; v213 is live.
 fn app() -> TempDir {
@@ -43,7 +48,7 @@ async fn planned(releases: &Releases, to: &str) -> Rollback {
 }
 
 async fn drawn(releases: &Releases, to: &str, undoes: Option<u64>) -> Rollback {
-    let survey = releases.survey().await.unwrap();
+    let survey = releases.survey(&About::default()).await.unwrap();
     let now = "2026-03-01T02:41:00Z".parse().unwrap();
     let aim = Aim {
         part: None,
@@ -112,7 +117,10 @@ async fn the_survey_lists_newest_first_and_says_what_is_barred() {
     fs::create_dir(dir.join(".tmp")).unwrap();
     symlink("/etc", dir.join("etc")).unwrap();
     symlink("v211", dir.join("stable")).unwrap();
-    let survey = releases(&app, None).survey().await.unwrap();
+    let survey = releases(&app, None)
+        .survey(&About::default())
+        .await
+        .unwrap();
     let said: Vec<_> = survey
         .candidates
         .iter()
@@ -159,7 +167,10 @@ async fn a_log_says_what_has_served() {
     let app = app();
     let line = "Branch main (at 9c7e2f4) deployed as release v211 by sam\n";
     fs::write(app.path().join("revisions.log"), line).unwrap();
-    let survey = releases(&app, None).survey().await.unwrap();
+    let survey = releases(&app, None)
+        .survey(&About::default())
+        .await
+        .unwrap();
     assert!(survey.release("v211").live_since.is_some());
     assert!(survey.release("v212").live_since.is_none());
     // It is live, whatever the log says.
@@ -172,15 +183,15 @@ async fn going_back_moves_the_link_and_nothing_else() {
     let releases = releases(&app, None);
     let rollback = planned(&releases, "v212").await;
     assert!(matches!(
-        releases.observe(&rollback).await.unwrap(),
+        releases.observe(&order(&rollback)).await.unwrap(),
         Progress::NotAsked { .. }
     ));
     symlink("leftover", app.path().join(".current.41")).unwrap();
-    let receipt = releases.roll_back(&rollback).await.unwrap();
+    let receipt = releases.act(&order(&rollback)).await.unwrap();
     assert_eq!(receipt.said, "current leads to v212");
     assert_eq!(leads_to(&app), "releases/v212");
     assert!(fs::symlink_metadata(app.path().join(".current.41")).is_err());
-    match releases.observe(&rollback).await.unwrap() {
+    match releases.observe(&order(&rollback)).await.unwrap() {
         Progress::Serving { surfaces, pin, .. } => {
             assert_eq!(pin, Pin::NotNeeded);
             assert_eq!(surfaces.len(), 1);
@@ -188,12 +199,12 @@ async fn going_back_moves_the_link_and_nothing_else() {
         }
         other => panic!("{other:?}"),
     }
-    let again = releases.roll_back(&rollback).await.unwrap();
+    let again = releases.act(&order(&rollback)).await.unwrap();
     assert_eq!(again.said, "current already leads to v212");
     fs::remove_file(app.path().join(CURRENT)).unwrap();
     symlink("releases/v211", app.path().join(CURRENT)).unwrap();
     assert!(matches!(
-        releases.observe(&rollback).await.unwrap(),
+        releases.observe(&order(&rollback)).await.unwrap(),
         Progress::Failed { .. }
     ));
 }
@@ -203,19 +214,19 @@ async fn going_forward_again_moves_the_link_and_nothing_is_pinned() {
     let app = app();
     let releases = releases(&app, None);
     let back = planned(&releases, "v212").await;
-    releases.roll_back(&back).await.unwrap();
+    releases.act(&order(&back)).await.unwrap();
     let undo = drawn(&releases, "v213", Some(41)).await;
     let plan = undo.plan.as_ref().unwrap();
     assert_eq!((plan.way, plan.to.id.as_str()), (Way::Forward, "v213"));
     assert_eq!(plan.effects, releases.effects(Way::Back));
     assert!(matches!(
-        releases.observe(&undo).await.unwrap(),
+        releases.observe(&order(&undo)).await.unwrap(),
         Progress::NotAsked { .. }
     ));
-    let receipt = releases.roll_back(&undo).await.unwrap();
+    let receipt = releases.act(&order(&undo)).await.unwrap();
     assert_eq!(receipt.said, "current leads to v213");
     assert_eq!(leads_to(&app), "releases/v213");
-    match releases.observe(&undo).await.unwrap() {
+    match releases.observe(&order(&undo)).await.unwrap() {
         Progress::Serving { surfaces, .. } => {
             assert_eq!(surfaces[0].live.as_deref(), Some("v213"));
         }
@@ -223,12 +234,12 @@ async fn going_forward_again_moves_the_link_and_nothing_is_pinned() {
     }
     // What cannot be gone back to cannot be gone forward to.
     fs::create_dir(app.path().join("releases/v214")).unwrap();
-    let survey = releases.survey().await.unwrap();
+    let survey = releases.survey(&About::default()).await.unwrap();
     assert_eq!(
         survey.candidates[0].why_not(Way::Forward),
         Some("it is empty")
     );
-    match releases.unpin().await {
+    match releases.unpin(&Value::Null).await {
         Err(ProviderError::Refused(why)) => assert!(why.contains("nothing is pinned"), "{why}"),
         other => panic!("{other:?}"),
     }
@@ -243,7 +254,7 @@ async fn an_absolute_link_stays_absolute() {
     symlink(&absolute, app.path().join(CURRENT)).unwrap();
     let releases = releases(&app, None);
     let rollback = planned(&releases, "v212").await;
-    releases.roll_back(&rollback).await.unwrap();
+    releases.act(&order(&rollback)).await.unwrap();
     assert_eq!(
         leads_to(&app),
         app.path().join("releases/v212").to_str().unwrap()
@@ -274,7 +285,7 @@ async fn nothing_outside_of_releases_is_ever_a_target() {
         "index.html",
     ] {
         rollback.plan.as_mut().unwrap().to.id = target.into();
-        no(releases.roll_back(&rollback).await);
+        no(releases.act(&order(&rollback)).await);
         assert_eq!(leads_to(&app), "releases/v213", "{target:?}");
     }
 }
@@ -291,26 +302,26 @@ async fn a_link_that_leads_nowhere_or_out_is_told() {
     ] {
         fs::remove_file(&link).unwrap();
         symlink(to, &link).unwrap();
-        let survey = releases.survey().await.unwrap();
+        let survey = releases.survey(&About::default()).await.unwrap();
         assert_eq!(survey.surfaces[0].live, None);
         assert!(survey.in_flight.unwrap().contains(part), "{to}");
         assert!(releases.check().await.is_err());
     }
     // It can be repaired by going to a release.
     let rollback = planned(&releases, "v212").await;
-    releases.roll_back(&rollback).await.unwrap();
+    releases.act(&order(&rollback)).await.unwrap();
     assert_eq!(leads_to(&app), "releases/v212");
     // A directory in its place is left alone.
     fs::remove_file(&link).unwrap();
     fs::create_dir(&link).unwrap();
-    let why = no(releases.roll_back(&rollback).await);
+    let why = no(releases.act(&order(&rollback)).await);
     assert!(why.contains("is not a link"), "{why}");
     let gone = Releases {
         path: app.path().join("nowhere"),
         ..releases
     };
     assert!(matches!(
-        gone.survey().await,
+        gone.survey(&About::default()).await,
         Err(ProviderError::Refused(_))
     ));
 }
@@ -327,19 +338,19 @@ async fn a_restart_is_a_surface_of_its_own() {
         ]),
     );
     let mut rollback = planned(&releases, "v212").await;
-    let receipt = releases.roll_back(&rollback).await.unwrap();
+    let receipt = releases.act(&order(&rollback)).await.unwrap();
     assert!(receipt.said.ends_with("the restart command succeeded"));
     assert_eq!(
         fs::read_to_string(app.path().join("restarted")).unwrap(),
         "v212"
     );
     // Until the receipt is stored, it is not known whether it ran.
-    match releases.observe(&rollback).await.unwrap() {
+    match releases.observe(&order(&rollback)).await.unwrap() {
         Progress::Partial { failed, .. } => assert!(failed[0].contains("not known")),
         other => panic!("{other:?}"),
     }
     rollback.memory = receipt.memory;
-    match releases.observe(&rollback).await.unwrap() {
+    match releases.observe(&order(&rollback)).await.unwrap() {
         Progress::Serving { surfaces, .. } => {
             let live: Vec<_> = surfaces
                 .iter()
@@ -357,9 +368,9 @@ async fn a_restart_that_fails_takes_nothing_back() {
     let loud = "yes loud | head -c 200000; echo 'no such unit' >&2; exit 3";
     let releases = releases(&app, Some(&["sh", "-c", loud]));
     let mut rollback = planned(&releases, "v212").await;
-    rollback.memory = releases.roll_back(&rollback).await.unwrap().memory;
+    rollback.memory = releases.act(&order(&rollback)).await.unwrap().memory;
     assert_eq!(leads_to(&app), "releases/v212");
-    match releases.observe(&rollback).await.unwrap() {
+    match releases.observe(&order(&rollback)).await.unwrap() {
         Progress::Partial { surfaces, failed } => {
             assert_eq!(surfaces[0].live.as_deref(), Some("v212"));
             assert_eq!(surfaces[1].live, None);

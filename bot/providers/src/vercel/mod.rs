@@ -25,12 +25,13 @@ use project::{Project, job};
 use reqwest::{Client, Method};
 use rollback_domain::{
     plan::Plan,
-    platform::{Effects, Holds, Production, Progress, ProviderError, Receipt, Timing},
+    platform::{
+        About, Effects, Holds, Order, Production, Progress, ProviderError, Receipt, Timing,
+    },
     release::{Pin, Surface, Survey, Way},
-    rollback::Rollback,
 };
 use rollback_http::{Lost, cut_utf16, one_line};
-use serde_json::json;
+use serde_json::{Value, json};
 pub use settings::{KIND, VercelSettings};
 use std::fmt;
 use survey::{Pages, survey};
@@ -74,7 +75,7 @@ impl Vercel {
     /// Reads where a rollback is, by what the project says and what every domain of its plan serves.
     async fn read_progress(
         &self,
-        rollback: &Rollback,
+        order: &Order,
         plan: &Plan,
     ) -> Result<(Project, Vec<Surface>, Reading), ProviderError> {
         let project = self.project().await?;
@@ -89,7 +90,7 @@ impl Vercel {
         let surfaces = self.surfaces(&project.id, &names).await?;
         let reading = read_progress(
             &project,
-            rollback,
+            order,
             plan.way,
             &plan.to.id,
             &plan.surfaces,
@@ -130,7 +131,7 @@ impl Provider for Vercel {
         }
     }
 
-    async fn survey(&self) -> Result<Survey, ProviderError> {
+    async fn survey(&self, _about: &About) -> Result<Survey, ProviderError> {
         let project = self.project().await?;
         let (listed, offered, rolling, behind) = tokio::try_join!(
             self.deployments(&project.id, None, false),
@@ -156,12 +157,8 @@ impl Provider for Vercel {
         Ok(survey(&project, &pages, &behind, rolling))
     }
 
-    async fn roll_back(&self, rollback: &Rollback) -> Result<Receipt, ProviderError> {
-        let Some(plan) = &rollback.plan else {
-            return Err(ProviderError::Refused(
-                "Vercel was not asked: this rollback has no plan. Ask for a new one.".into(),
-            ));
-        };
+    async fn act(&self, order: &Order) -> Result<Receipt, ProviderError> {
+        let plan = &order.plan;
         let target = plan.to.id.as_str();
         let plain = |id: &str| {
             !id.is_empty()
@@ -175,12 +172,12 @@ impl Provider for Vercel {
             )));
         }
         // The path takes the id only, and the configuration may have the name.
-        let project = match text(&rollback.memory, "project_id") {
+        let project = match text(&order.memory, "project_id") {
             Some(id) if plain(id) => id.to_owned(),
             _ if self.settings.project.starts_with("prj_") => self.settings.project.clone(),
             _ => self.project().await?.id,
         };
-        let description = description(rollback);
+        let description = description(order);
         let (path, query) = match plan.way {
             Way::Back => (
                 ["v1", "projects", &project, "rollback", target],
@@ -201,13 +198,9 @@ impl Provider for Vercel {
         }
     }
 
-    async fn observe(&self, rollback: &Rollback) -> Result<Progress, ProviderError> {
-        let Some(plan) = &rollback.plan else {
-            return Ok(Progress::NotAsked {
-                why: "the rollback has no plan".into(),
-            });
-        };
-        let (mut project, mut surfaces, mut reading) = self.read_progress(rollback, plan).await?;
+    async fn observe(&self, order: &Order) -> Result<Progress, ProviderError> {
+        let plan = &order.plan;
+        let (mut project, mut surfaces, mut reading) = self.read_progress(order, plan).await?;
         // A promotion waits for a rolling release to end and may not be shown before that.
         if plan.way == Way::Forward && project.rolling && matches!(reading, Reading::NotAsked(_)) {
             match self.rolling(&project).await? {
@@ -216,7 +209,7 @@ impl Provider for Vercel {
                         Reading::Serving(format!("no promote job is shown yet, and {rolling}"));
                 }
                 // It may have ended, and the promotion begun, between the two readings.
-                None => (project, surfaces, reading) = self.read_progress(rollback, plan).await?,
+                None => (project, surfaces, reading) = self.read_progress(order, plan).await?,
             }
         }
         match reading {
@@ -242,7 +235,7 @@ impl Provider for Vercel {
 
     /// What is set is the switch that a rollback turns off: the automatic assignment of the
     /// production domains. No domain moves by it, it counts for the next build.
-    async fn unpin(&self) -> Result<String, ProviderError> {
+    async fn unpin(&self, _before: &Value) -> Result<String, ProviderError> {
         let project = self.project().await?;
         if project.pin == Pin::Off {
             return Ok(
@@ -304,12 +297,12 @@ impl Provider for Vercel {
 }
 
 /// What goes into Vercel's own history: `RB-41 @sam: checkout is down`.
-fn description(rollback: &Rollback) -> String {
-    let because = match &rollback.because {
+fn description(order: &Order) -> String {
+    let because = match &order.reason {
         Some(because) => format!(": {because}"),
         None => String::new(),
     };
-    let description = format!("RB-{} @{}{because}", rollback.id, rollback.requester.name);
+    let description = format!("RB-{} @{}{because}", order.rollback, order.by.name);
     cut_utf16(&one_line(&description), DESCRIPTION_AT_MOST)
 }
 

@@ -2,9 +2,8 @@
 
 use super::project::{Project, job};
 use rollback_domain::{
-    platform::{Production, Progress},
+    platform::{Order, Production, Progress},
     release::{Surface, Way},
-    rollback::Rollback,
 };
 use rollback_http::{cut, one_line};
 
@@ -25,7 +24,7 @@ pub(super) enum Reading {
 /// `now` what they serve now.
 pub(super) fn read_progress(
     project: &Project,
-    rollback: &Rollback,
+    order: &Order,
     way: Way,
     target: &str,
     before: &[Surface],
@@ -36,7 +35,7 @@ pub(super) fn read_progress(
     let ours = project
         .last
         .as_ref()
-        .filter(|last| last.is_of(rollback, way, target));
+        .filter(|last| last.is_of(order, way, target));
     if let Some(ours) = ours {
         return of_our_job(&ours.status, everywhere);
     }

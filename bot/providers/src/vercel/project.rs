@@ -3,8 +3,8 @@
 use super::json::{millis, text};
 use jiff::Timestamp;
 use rollback_domain::{
+    platform::Order,
     release::{Pin, Way},
-    rollback::Rollback,
 };
 use rollback_http::{cut, one_line};
 use serde_json::Value;
@@ -136,16 +136,16 @@ impl AliasRequest {
     }
 
     /// Whether it can only be the request of this rollback.
-    pub(super) fn is_of(&self, rollback: &Rollback, way: Way, target: &str) -> bool {
+    pub(super) fn is_of(&self, order: &Order, way: Way, target: &str) -> bool {
         if self.kind != job(way) || self.to != target {
             return false;
         }
-        match rollback.memory.get("last_alias_request") {
+        match order.memory.get("last_alias_request") {
             // Both moments are Vercel's: no clock of ours is compared.
             Some(Value::Null) => true,
-            Some(_) => millis(&rollback.memory, "last_alias_request")
+            Some(_) => millis(&order.memory, "last_alias_request")
                 .is_some_and(|before| self.requested_at > before),
-            None => rollback.times.asked.is_some_and(|asked| {
+            None => order.asked_at.is_some_and(|asked| {
                 let skew = i64::try_from(SKEW.as_millis()).unwrap_or_default();
                 self.requested_at >= asked.as_millisecond() - skew
             }),

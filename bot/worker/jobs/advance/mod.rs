@@ -19,15 +19,18 @@ use crate::{
         rollbacks,
     },
     telemetry,
-    worker::retry::{PATIENCE, after_busy, later},
+    worker::{
+        planning::{self, NoPlan, Planning},
+        retry::{PATIENCE, after_busy, later},
+    },
 };
 use jiff::Timestamp;
 use rollback_domain::{
     authority::Roster,
     history::History,
     job::Job,
-    plan::{Basis, Plan},
-    platform::ProviderError,
+    plan::Plan,
+    platform::{About, Order, ProviderError},
     policy::Policy,
     refusal::Refusal,
     release::Survey,
@@ -49,12 +52,19 @@ struct Advance<'a> {
     policy: Policy,
 }
 
-/// Why there is no survey.
-enum NoSurvey {
+/// Why the platform was not read.
+enum NotRead {
     /// The platform is busy, and the job is tried again.
     TryAgain(Next),
     /// The platform could not be read.
     Failed(ProviderError),
+}
+
+/// A plan, or why there is none.
+enum Drawn {
+    Plan(Box<Plan>),
+    Refused(Refusal),
+    NotRead(NotRead),
 }
 
 /// Does what the state of a rollback asks for.
@@ -144,15 +154,30 @@ impl Advance<'_> {
         Next::Retry(after_busy(self.app, self.lease, retry_after), why)
     }
 
-    /// Reads the platform. One that is busy is tried again before anybody is told.
-    async fn survey(&self) -> Result<Survey, NoSurvey> {
-        match self.provider.survey().await {
-            Ok(survey) => Ok(survey),
-            Err(ProviderError::Busy { why, retry_after }) if self.lease.attempt < PATIENCE => {
-                Err(NoSurvey::TryAgain(self.try_again(why, retry_after)))
+    /// Reads the platform.
+    async fn survey(&self, about: &About) -> Result<Survey, NotRead> {
+        let survey = self.provider.survey(about).await;
+        survey.map_err(|error| self.not_read(error))
+    }
+
+    /// A platform that is busy is tried again before anybody is told.
+    fn not_read(&self, error: ProviderError) -> NotRead {
+        match error {
+            ProviderError::Busy { why, retry_after } if self.lease.attempt < PATIENCE => {
+                NotRead::TryAgain(self.try_again(why, retry_after))
             }
-            Err(error) => Err(NoSurvey::Failed(error)),
+            error => NotRead::Failed(error),
         }
+    }
+
+    /// What the platform has to know to be read for this rollback.
+    async fn about(&self) -> Result<About, Error> {
+        planning::about(self.app, &self.rollback.aim).await
+    }
+
+    /// What the provider is told of a rollback that has a plan.
+    async fn order(&self, rollback: &Rollback) -> Result<Option<Order>, Error> {
+        Ok(rollback.order(self.about().await?.undoes))
     }
 
     /// What was read, for the board.
@@ -188,26 +213,30 @@ impl Advance<'_> {
         Ok(rollbacks::history(&self.app.engine.db, service, environment).await?)
     }
 
-    /// Draws the plan for the rollback's aim on what was read.
-    fn draw(&self, survey: &Survey, history: &History, at: Timestamp) -> Result<Plan, Refusal> {
-        let aim = &self.rollback.aim;
-        let basis = Basis {
+    /// Draws the plan for the rollback's aim on what was read, as of `at`.
+    async fn draw(&self, about: &About, survey: &Survey, at: Timestamp) -> Result<Drawn, Error> {
+        let planning = Planning {
+            provider: self.provider.as_ref(),
+            about,
+            aim: &self.rollback.aim,
             survey,
-            effects: &self.provider.effects(aim.way()),
-            history,
+            history: &self.history().await?,
             risks: &self.policy.risks,
         };
-        Plan::draw(basis, aim, at)
+        Ok(match planning.plan(at).await {
+            Ok(plan) => Drawn::Plan(Box::new(plan)),
+            Err(NoPlan::Refused(refusal)) => Drawn::Refused(refusal),
+            Err(NoPlan::Unreadable(error)) => Drawn::NotRead(self.not_read(error)),
+        })
     }
 
     /// Draws the plan anew on what is there now. An aim like "previous" or "@02:40" is drawn at
     /// the card's moment, so that only the platform's changes count.
-    async fn redraw(&self, survey: &Survey) -> Result<Result<Box<Plan>, Refusal>, Error> {
+    async fn redraw(&self, about: &About, survey: &Survey) -> Result<Drawn, Error> {
         let Some(before) = &self.rollback.plan else {
             let id = self.rollback.id;
-            return Ok(Err(Refusal::OldCard { id }));
+            return Ok(Drawn::Refused(Refusal::OldCard { id }));
         };
-        let history = self.history().await?;
-        Ok(self.draw(survey, &history, before.read_at).map(Box::new))
+        self.draw(about, survey, before.read_at).await
     }
 }

@@ -1,6 +1,6 @@
 //! The first plan: the platform, the requester and the roles are read together.
 
-use super::{Advance, NoSurvey};
+use super::{Advance, Drawn, NotRead};
 use crate::{
     crash::{self, Point},
     engine::{Ended, Error, SideEffects},
@@ -14,6 +14,7 @@ use crate::{
 };
 use rollback_domain::{
     people::{Membership, Person},
+    platform::ProviderError,
     refusal::{Refusal, Source},
     rollback::Command,
 };
@@ -25,10 +26,11 @@ impl Advance<'_> {
     /// Makes the plan that the card shows.
     pub(super) async fn plan(&self) -> Result<Ended, Error> {
         let roles = self.app.config.roles_of(self.service);
+        let about = self.about().await?;
         // What the card names, and whether the requester is an authority, is read with the rest.
         let (requester, survey, (roster, read)) = tokio::join!(
             self.requester(),
-            self.survey(),
+            self.survey(&about),
             roster::read(self.app, &roles),
         );
         crash::point(Point::PlanRead);
@@ -38,23 +40,18 @@ impl Advance<'_> {
         };
         let survey = match survey {
             Ok(survey) => survey,
-            Err(NoSurvey::TryAgain(next)) => return Ok(next.into()),
-            Err(NoSurvey::Failed(error)) => {
-                return Ok(self.cannot_plan(Refusal::PlatformTrouble {
-                    why: error.to_string(),
-                }));
-            }
+            Err(NotRead::TryAgain(next)) => return Ok(next.into()),
+            Err(NotRead::Failed(error)) => return Ok(self.cannot_read(&error)),
         };
         let effects = SideEffects {
             survey: Some(self.recorded(&survey)),
             rosters: read,
             ..SideEffects::default()
         };
-        let drawn = self.draw(&survey, &self.history().await?, self.now());
-        let ended = match drawn {
-            Ok(plan) => self
+        let ended = match self.draw(&about, &survey, self.now()).await? {
+            Drawn::Plan(plan) => self
                 .decide(Command::Planned {
-                    plan: Box::new(plan),
+                    plan,
                     requester,
                     last_known,
                     roster: Box::new(roster),
@@ -66,7 +63,9 @@ impl Advance<'_> {
                     .await?,
                 })
                 .stored_at(Point::PlanStored),
-            Err(refusal) => self.cannot_plan(refusal),
+            Drawn::Refused(refusal) => self.cannot_plan(refusal),
+            Drawn::NotRead(NotRead::TryAgain(next)) => next.into(),
+            Drawn::NotRead(NotRead::Failed(error)) => self.cannot_read(&error),
         };
         Ok(ended.with(effects))
     }
@@ -91,6 +90,11 @@ impl Advance<'_> {
             Ok(()) => Ok((requester, last_known::clause(last_read, &[]))),
             Err(refusal) => Err(self.cannot_plan(refusal)),
         })
+    }
+
+    fn cannot_read(&self, error: &ProviderError) -> Ended {
+        let why = error.to_string();
+        self.cannot_plan(Refusal::PlatformTrouble { why })
     }
 
     fn cannot_plan(&self, refusal: Refusal) -> Ended {

@@ -1,6 +1,6 @@
 //! Before the platform is asked, it is read again.
 
-use super::{Advance, NoSurvey};
+use super::{Advance, Drawn, NotRead};
 use crate::{
     crash::{self, Point},
     engine::{Ended, Error, Held},
@@ -12,17 +12,19 @@ impl Advance<'_> {
     /// Reads the platform again, and asks it under the same lease if the plan still holds.
     pub(super) async fn recheck(&self) -> Result<Ended, Error> {
         crash::point(Point::RecheckBegun);
-        let survey = match self.survey().await {
+        let about = self.about().await?;
+        let survey = match self.survey(&about).await {
             Ok(survey) => survey,
-            Err(NoSurvey::TryAgain(next)) => return Ok(next.into()),
-            Err(NoSurvey::Failed(error)) => {
-                let why = error.to_string();
-                return Ok(self.decide(Command::RecheckFailed { why }));
-            }
+            Err(not_read) => return Ok(self.not_rechecked(not_read)),
+        };
+        let plan = match self.redraw(&about, &survey).await? {
+            Drawn::Plan(plan) => Ok(plan),
+            Drawn::Refused(refusal) => Err(refusal),
+            Drawn::NotRead(not_read) => return Ok(self.not_rechecked(not_read)),
         };
         crash::point(Point::Rechecked);
         let command = Command::Rechecked {
-            plan: self.redraw(&survey).await?,
+            plan,
             survey: Box::new(survey.clone()),
             roster: Box::new(self.last_known_roster().await?),
         };
@@ -36,8 +38,17 @@ impl Advance<'_> {
             .decide_and_hold(self.lease, self.decision(command), effects)
             .await?;
         match held {
-            Held::Asking(rollback) => self.ask(&rollback, began).await,
+            Held::Asking(rollback) => self.ask(*rollback, began).await,
             Held::Completed(completed) => Ok(completed.into()),
+        }
+    }
+    fn not_rechecked(&self, not_read: NotRead) -> Ended {
+        match not_read {
+            NotRead::TryAgain(next) => next.into(),
+            NotRead::Failed(error) => {
+                let why = error.to_string();
+                self.decide(Command::RecheckFailed { why })
+            }
         }
     }
 }

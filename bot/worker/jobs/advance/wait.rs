@@ -1,6 +1,6 @@
 //! The card is open: reminders, the escalation, the objection window, and the plan's end.
 
-use super::{Advance, NoSurvey};
+use super::{Advance, Drawn, NotRead};
 use crate::{
     engine::{Ended, Error, SideEffects},
     roster,
@@ -83,18 +83,29 @@ impl Advance<'_> {
 
     /// The plan is too old and still waited for: is it still the same?
     async fn renew(&self) -> Result<Ended, Error> {
-        let survey = match self.survey().await {
+        let about = self.about().await?;
+        let survey = match self.survey(&about).await {
             Ok(survey) => survey,
-            Err(NoSurvey::TryAgain(next)) => return Ok(next.into()),
-            Err(NoSurvey::Failed(error)) => {
-                let why = error.to_string();
-                let plan = Err(Refusal::PlatformTrouble { why });
-                return Ok(self.decide(Command::Renewed { plan }));
-            }
+            Err(not_read) => return Ok(self.not_renewed(not_read)),
         };
-        let plan = self.redraw(&survey).await?;
+        let plan = match self.redraw(&about, &survey).await? {
+            Drawn::Plan(plan) => Ok(plan),
+            Drawn::Refused(refusal) => Err(refusal),
+            Drawn::NotRead(not_read) => return Ok(self.not_renewed(not_read)),
+        };
         let ended = self.decide(Command::Renewed { plan });
         Ok(ended.with(self.recorded(&survey)))
+    }
+
+    fn not_renewed(&self, not_read: NotRead) -> Ended {
+        match not_read {
+            NotRead::TryAgain(next) => next.into(),
+            NotRead::Failed(error) => {
+                let why = error.to_string();
+                let plan = Err(Refusal::PlatformTrouble { why });
+                self.decide(Command::Renewed { plan })
+            }
+        }
     }
 
     /// The roles that may approve this plan.

@@ -41,7 +41,9 @@ impl Advance<'_> {
 
     /// What production serves; `None`: the platform cannot be read now, which is no drift.
     async fn live(&self) -> Option<(Vec<Surface>, Pin)> {
-        match self.provider.observe(&self.rollback).await {
+        let about = self.about().await.ok()?;
+        let order = self.rollback.order(about.undoes.clone())?;
+        match self.provider.observe(&order).await {
             Ok(Progress::Serving { surfaces, pin, .. }) => Some((surfaces, pin)),
             // It says nothing of this rollback any more: what does production serve?
             Ok(
@@ -51,7 +53,7 @@ impl Advance<'_> {
                 | Progress::Failed { .. }
                 | Progress::NotAsked { .. },
             ) => {
-                let survey = self.provider.survey().await.ok()?;
+                let survey = self.provider.survey(&about).await.ok()?;
                 Some((survey.surfaces, survey.pin))
             }
             Err(_) => None,

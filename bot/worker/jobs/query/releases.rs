@@ -14,12 +14,15 @@ use crate::{
         jobs::{Lease, Next},
         rollbacks,
     },
-    worker::retry::after_busy,
+    worker::{
+        planning::{self, NoPlan, Planning},
+        retry::after_busy,
+    },
 };
 use jiff::Timestamp;
 use rollback_domain::{
-    plan::{Aim, Basis, Plan},
-    platform::ProviderError,
+    plan::{Aim, Plan},
+    platform::{About, ProviderError},
     refusal::Refusal,
     release::Survey,
 };
@@ -37,21 +40,25 @@ pub(super) async fn plan(
     environment: &str,
     aim: &Aim,
 ) -> Result<Result<Words, NotShown>, Error> {
-    let (settings, provider, survey) = match read(app, lease, service, environment).await {
+    let about = planning::about(app, aim).await?;
+    let (settings, provider, survey) = match read(app, lease, service, environment, &about).await {
         Ok(read) => read,
         Err(not_shown) => return Ok(Err(not_shown)),
     };
     let now = app.engine.clock.now();
     let history = rollbacks::history(&app.engine.db, service, environment).await?;
-    let basis = Basis {
+    let planning = Planning {
+        provider: provider.as_ref(),
+        about: &about,
+        aim,
         survey: &survey,
-        effects: &provider.effects(aim.way()),
         history: &history,
         risks: &app.policy(settings).risks,
     };
-    Ok(match Plan::draw(basis, aim, now) {
+    Ok(match planning.plan(now).await {
         Ok(plan) => Ok(show_plan(service, environment, &plan, now)),
-        Err(refusal) => Err(refusal.into()),
+        Err(NoPlan::Refused(refusal)) => Err(refusal.into()),
+        Err(NoPlan::Unreadable(error)) => Err(not_read(app, lease, error)),
     })
 }
 
@@ -62,7 +69,8 @@ pub(super) async fn list(
     service: &str,
     environment: &str,
 ) -> Result<Words, NotShown> {
-    let (_, _, survey) = read(app, lease, service, environment).await?;
+    let about = About::default();
+    let (_, _, survey) = read(app, lease, service, environment, &about).await?;
     let now = app.engine.clock.now();
     Ok(show_list(service, environment, &survey, now))
 }
@@ -73,6 +81,7 @@ async fn read<'a>(
     lease: &Lease,
     service: &str,
     environment: &str,
+    about: &About,
 ) -> Result<(&'a Service, Arc<dyn Provider>, Survey), NotShown> {
     let Some(settings) = app.config.service(service, environment) else {
         return Err(NOT_CONFIGURED);
@@ -80,15 +89,22 @@ async fn read<'a>(
     let Some(provider) = app.provider(settings) else {
         return Err(NOT_CONFIGURED);
     };
-    match provider.survey().await {
+    match provider.survey(about).await {
         Ok(survey) => Ok((settings, provider, survey)),
-        Err(ProviderError::Busy { why, retry_after }) if lease.attempt < TRIES => {
+        Err(error) => Err(not_read(app, lease, error)),
+    }
+}
+
+/// A platform that is busy is tried again before whoever asked is told.
+fn not_read(app: &App, lease: &Lease, error: ProviderError) -> NotShown {
+    match error {
+        ProviderError::Busy { why, retry_after } if lease.attempt < TRIES => {
             let at = after_busy(app, lease, retry_after);
-            Err(NotShown::TryAgain(Next::Retry(at, why)))
+            NotShown::TryAgain(Next::Retry(at, why))
         }
-        Err(error) => {
+        error => {
             let why = error.to_string();
-            Err(Refusal::PlatformTrouble { why }.into())
+            Refusal::PlatformTrouble { why }.into()
         }
     }
 }

@@ -7,14 +7,22 @@ mod survey;
 use super::*;
 use rollback_domain::{
     grammar::Target,
+    history::History,
     people::Person,
-    plan::{Aim, Plan},
+    plan::{Aim, Basis, Plan},
     refusal::Source,
-    rollback::Proposal,
+    release::{Candidate, Release},
+    risk::RiskRules,
+    rollback::{Proposal, Rollback},
 };
 use rollback_settings::Secret;
 use serde_json::Value;
 use survey::surveyed;
+
+/// What the provider is told of a rollback.
+fn order(rollback: &Rollback) -> Order {
+    rollback.order(None).expect("it has a plan")
+}
 
 fn project(last: Value) -> Value {
     json!({
@@ -64,8 +72,66 @@ fn rollback(memory: Value) -> Rollback {
         turns: vec![],
     }
     .open(41, 1);
+    rollback.plan = Some(plan());
     rollback.memory = memory;
     rollback
+}
+
+/// One at an address where nothing listens.
+fn vercel() -> Vercel {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let api_url = format!("http://{}", listener.local_addr().unwrap())
+        .parse()
+        .unwrap();
+    drop(listener);
+    Vercel::new(
+        reqwest::Client::new(),
+        VercelSettings {
+            project: "prj_1".into(),
+            team: None,
+            token: Secret::new("secret-of-the-test"),
+            api_url,
+        },
+    )
+}
+
+/// From dpl_c back to dpl_b.
+fn plan() -> Plan {
+    let candidate = |id: &str, live_since: &str| Candidate {
+        release: Release {
+            live_since: Some(live_since.parse().unwrap()),
+            ..Release::unknown(id)
+        },
+        barred: None,
+        barred_forward: None,
+    };
+    let survey = Survey {
+        candidates: vec![
+            candidate("dpl_c", "2026-03-01T02:00:00Z"),
+            candidate("dpl_b", "2026-03-01T01:00:00Z"),
+        ],
+        surfaces: vec![surface("shop.example.com", "dpl_c")],
+        pin: Pin::Off,
+        in_flight: None,
+        window: None,
+        before_pin: Value::Null,
+        memory: Value::Null,
+    };
+    let effects = vercel().effects(Way::Back);
+    let basis = Basis {
+        survey: &survey,
+        effects: &effects,
+        history: &History::default(),
+        risks: &RiskRules::default(),
+    };
+    let aim = Aim {
+        part: None,
+        target: Target::Previous,
+        utc_offset: 0,
+        undoes: None,
+    };
+    Plan::draw(basis, &aim, "2026-03-01T02:40:00Z".parse().unwrap()).unwrap()
 }
 
 fn surface(name: &str, live: &str) -> Surface {
@@ -78,35 +144,24 @@ fn surface(name: &str, live: &str) -> Surface {
 #[test]
 fn the_description_is_one_line_that_fits() {
     let mut rollback = rollback(Value::Null);
-    assert_eq!(description(&rollback), "RB-41 @sam: checkout is down");
+    assert_eq!(
+        description(&order(&rollback)),
+        "RB-41 @sam: checkout is down"
+    );
     rollback.because = Some("a\n\tb ".to_owned() + &"🛒".repeat(300));
-    let long = description(&rollback);
+    let long = description(&order(&rollback));
     assert!(long.starts_with("RB-41 @sam: a b 🛒"));
     assert!(long.ends_with('…'));
     assert!(long.encode_utf16().count() <= 250);
     rollback.because = None;
-    assert_eq!(description(&rollback), "RB-41 @sam");
+    assert_eq!(description(&order(&rollback)), "RB-41 @sam");
 }
 
 #[tokio::test]
 async fn a_request_without_a_connection_was_not_sent() {
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let api_url = format!("http://{}", listener.local_addr().unwrap())
-        .parse()
-        .unwrap();
-    drop(listener);
-    let vercel = Vercel::new(
-        reqwest::Client::new(),
-        VercelSettings {
-            project: "prj_1".into(),
-            team: None,
-            token: Secret::new("secret-of-the-test"),
-            api_url,
-        },
-    );
+    let vercel = vercel();
     assert!(!format!("{vercel:?}").contains("secret"));
-    let unpinned = vercel.unpin().await;
+    let unpinned = vercel.unpin(&Value::Null).await;
     assert!(
         matches!(unpinned, Err(ProviderError::Busy { .. })),
         "{unpinned:?}"
@@ -140,12 +195,12 @@ async fn a_request_without_a_connection_was_not_sent() {
         )
         .unwrap(),
     );
-    let asked = vercel.roll_back(&rollback).await;
+    let asked = vercel.act(&order(&rollback)).await;
     assert!(
         matches!(asked, Err(ProviderError::Busy { .. })),
         "{asked:?}"
     );
     rollback.plan.as_mut().unwrap().to.id = "..".into();
-    let asked = vercel.roll_back(&rollback).await;
+    let asked = vercel.act(&order(&rollback)).await;
     assert!(matches!(asked, Err(ProviderError::Refused(_))), "{asked:?}");
 }

@@ -1,6 +1,6 @@
 //! What the project and its domains say of a rollback.
 
-use super::{project, rollback, surface, with};
+use super::{order, project, rollback, surface, with};
 use crate::vercel::{
     api::failed_aliases,
     progress::{Reading, ended_badly, read_progress},
@@ -31,7 +31,7 @@ fn only_a_newer_request_to_the_same_target_is_ours() {
         let project = Project::of(&project(request)).unwrap();
         read_progress(
             &project,
-            &rollback(memory),
+            &order(&rollback(memory)),
             Way::Back,
             "dpl_b",
             &before,
@@ -95,7 +95,7 @@ fn only_a_newer_request_to_the_same_target_is_ours() {
         let project = Project::of(&project(request)).unwrap();
         read_progress(
             &project,
-            &rollback(memory),
+            &order(&rollback(memory)),
             Way::Forward,
             "dpl_b",
             &before,

@@ -1,0 +1,60 @@
+//! Making a plan: what was read of the platform, and what the platform says of the target.
+
+use crate::{App, engine::Error, store::rollbacks};
+use jiff::Timestamp;
+use rollback_domain::{
+    history::History,
+    plan::{Aim, Basis, Plan},
+    platform::{About, ProviderError},
+    refusal::Refusal,
+    release::Survey,
+    risk::RiskRules,
+};
+use rollback_providers::Provider;
+
+/// Why there is no plan.
+pub(super) enum NoPlan {
+    /// There is nothing that may be done.
+    Refused(Refusal),
+    /// The platform could not be asked about the target.
+    Unreadable(ProviderError),
+}
+
+/// What a platform has to know to be read for an aim.
+pub(super) async fn about(app: &App, aim: &Aim) -> Result<About, Error> {
+    let undone = match aim.undoes {
+        Some(id) => rollbacks::get(&app.engine.db, id).await?,
+        None => None,
+    };
+    Ok(About {
+        way: aim.way(),
+        part: aim.part.clone(),
+        undoes: undone.map(|undone| undone.as_undone()),
+    })
+}
+
+/// What a plan is made from.
+pub(super) struct Planning<'a> {
+    pub(super) provider: &'a dyn Provider,
+    pub(super) about: &'a About,
+    pub(super) aim: &'a Aim,
+    pub(super) survey: &'a Survey,
+    pub(super) history: &'a History,
+    pub(super) risks: &'a RiskRules,
+}
+
+impl Planning<'_> {
+    /// Draws the plan as of `at`, and asks the platform what going to its target means.
+    pub(super) async fn plan(&self, at: Timestamp) -> Result<Plan, NoPlan> {
+        let basis = Basis {
+            survey: self.survey,
+            effects: &self.provider.effects(self.about.way),
+            history: self.history,
+            risks: self.risks,
+        };
+        let plan = Plan::draw(basis, self.aim, at).map_err(NoPlan::Refused)?;
+        let dry_run = self.provider.dry_run(self.survey, &plan.to, self.about);
+        let dry_run = dry_run.await.map_err(NoPlan::Unreadable)?;
+        Ok(plan.with_dry_run(dry_run, self.risks))
+    }
+}
