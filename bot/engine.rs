@@ -29,7 +29,7 @@ use crate::{
 use jiff::Timestamp;
 use rollback_domain::{
     incident::{Actor, Fact, TimelineEvent},
-    job::{Format, Job},
+    job::{Format, Job, Notification},
     people::Person,
     refusal::{Refusal, Source},
     rollback::{Message, Proposal, Rollback},
@@ -183,11 +183,11 @@ impl Engine {
 async fn enqueue(tx: &mut Tx, jobs: &[(Job, Timestamp)], now: Timestamp) -> sqlx::Result<()> {
     let mut left = Vec::with_capacity(jobs.len());
     for (job, at) in jobs {
-        if let Job::Notify {
+        if let Job::Notify(Notification {
             reply_to: Some(address),
             message,
             ..
-        } = job
+        }) = job
             && replies::is_ours(address)
             && replies::put(tx, address, &Reply::from(message), now).await?
         {

@@ -288,47 +288,7 @@ impl Metrics {
             "Connections to the database that nobody uses, by pool",
             self.idle.clone(),
         );
-        let record = &self.record;
-        registry.register(
-            "database_up",
-            "Whether the record answered when it was asked last",
-            record.up.clone(),
-        );
-        registry.register(
-            "steps_waiting",
-            "Steps that are left to do, now or later, by kind",
-            record.waiting.clone(),
-        );
-        registry.register(
-            "steps_late",
-            "Steps that are due for more than 30 seconds, by kind",
-            record.late.clone(),
-        );
-        registry.register(
-            "steps_failing",
-            "Steps that got nowhere the last time, by kind",
-            record.failing.clone(),
-        );
-        registry.register(
-            "rollbacks_open",
-            "Rollbacks that have not ended, by state",
-            record.open.clone(),
-        );
-        registry.register(
-            "unknown_age_seconds",
-            "How long the oldest rollback that is UNKNOWN is so, or 0",
-            record.unknown_age.clone(),
-        );
-        registry.register(
-            "break_glass",
-            "Rollbacks that were run without an approval, by how many days ago",
-            record.break_glass.clone(),
-        );
-        registry.register(
-            "break_glass_reviews_open",
-            "Reviews of broken glasses that nobody has answered yet",
-            record.reviews.clone(),
-        );
+        self.record.register(registry);
     }
 
     /// Something from Slack was answered: how it came, what it wanted, what it got.
@@ -513,6 +473,49 @@ fn build(db: &Db) -> Registry {
 }
 
 impl Record {
+    fn register(&self, registry: &mut Registry) {
+        registry.register(
+            "database_up",
+            "Whether the record answered when it was asked last",
+            self.up.clone(),
+        );
+        registry.register(
+            "steps_waiting",
+            "Steps that are left to do, now or later, by kind",
+            self.waiting.clone(),
+        );
+        registry.register(
+            "steps_late",
+            "Steps that are due for more than 30 seconds, by kind",
+            self.late.clone(),
+        );
+        registry.register(
+            "steps_failing",
+            "Steps that got nowhere the last time, by kind",
+            self.failing.clone(),
+        );
+        registry.register(
+            "rollbacks_open",
+            "Rollbacks that have not ended, by state",
+            self.open.clone(),
+        );
+        registry.register(
+            "unknown_age_seconds",
+            "How long the oldest rollback that is UNKNOWN is so, or 0",
+            self.unknown_age.clone(),
+        );
+        registry.register(
+            "break_glass",
+            "Rollbacks that were run without an approval, by how many days ago",
+            self.break_glass.clone(),
+        );
+        registry.register(
+            "break_glass_reviews_open",
+            "Reviews of broken glasses that nobody has answered yet",
+            self.reviews.clone(),
+        );
+    }
+
     fn clear(&self) {
         self.waiting.clear();
         self.late.clear();

@@ -8,7 +8,7 @@ use rollback_bot::{
     store::{Db, timelines},
 };
 use rollback_domain::{
-    job::{Format, Job},
+    job::{ExportRequest, Format, Job},
     people::Person,
 };
 use serde_json::json;
@@ -623,7 +623,7 @@ async fn a_hundred_thousand_entries_take_no_more_memory_than_a_thousand() {
         if more > 0 {
             much_is_noted(&world.app().engine.db, more).await;
         }
-        let job = Job::Export {
+        let job = Job::Export(ExportRequest {
             incident: 1,
             format,
             channel: CHANNEL.into(),
@@ -631,7 +631,7 @@ async fn a_hundred_thousand_entries_take_no_more_memory_than_a_thousand() {
             thread: None,
             asked_by: Some(Person::new("U0MAYA", "maya")),
             id: format!("measured:{}", peaks.len()),
-        };
+        });
         world.app().engine.enqueue(&[job]).await.unwrap();
         let database = world.database().to_owned();
         world.stops().await;

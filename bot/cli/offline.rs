@@ -20,6 +20,7 @@ use clap::Args;
 use rollback_domain::{
     authority::Truth,
     grammar::{self, Request, Verb, fields::rollback_field, verbs::Propose},
+    job::Job,
     people::{Membership, Person},
     refusal::Source,
     rollback::{Act, Confirmed, Rollback, State},
@@ -253,7 +254,8 @@ impl Run {
     }
 
     async fn drive(&self, id: u64) {
-        if !worker::run_one(&self.app, "drive", &format!("RB-{id}")).await {
+        let job = Job::Advance { rollback: id };
+        if !worker::run_one(&self.app, job.kind(), &job.key()).await {
             tokio::time::sleep(LOOK_EVERY).await;
         }
     }

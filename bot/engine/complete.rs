@@ -19,7 +19,7 @@ use crate::{
 use jiff::Timestamp;
 use rollback_domain::{
     decide::decide,
-    job::{Format, Job},
+    job::{ExportRequest, Format, Job, Notification, Post},
     people::Person,
     refusal::{Refusal, Source},
     rollback::{Command, Decision, Message, Notice, Rollback},
@@ -367,14 +367,14 @@ impl Actor {
 
     /// The job that tells them of a refusal.
     fn told(self, lease: &Lease, rollback: &Rollback, refusal: &Refusal) -> Job {
-        Job::Notify {
+        Job::Notify(Notification {
             channel: rollback.channel.clone(),
             person: self.by.id,
             thread: None,
             reply_to: self.reply_to,
             message: Message::from(refusal),
             id: format!("refused:{}", lease.job.key()),
-        }
+        })
     }
 }
 
@@ -414,29 +414,29 @@ fn job_of(notice: Notice, rollback: &Rollback, n: usize, now: Timestamp) -> (Job
             person,
             reply_to,
             message,
-        } => Job::Notify {
+        } => Job::Notify(Notification {
             channel: channel(),
             person,
             thread: None,
             reply_to,
             message,
             id: format!("RB-{id}:{}:{n}", rollback.revision),
-        },
+        }),
         Notice::Post {
             message,
             in_thread,
             key,
-        } => Job::Post {
+        } => Job::Post(Post {
             channel: channel(),
             thread: None,
             under: in_thread.then_some(id),
             message,
             id: format!("RB-{id}:{key}"),
-        },
+        }),
         Notice::Page { page } => Job::Page { rollback: id, page },
         Notice::TakePinBack => Job::TakePinBack { rollback: id },
         Notice::BreakGlass => Job::BreakGlassMessage { rollback: id },
-        Notice::Export { why } => Job::Export {
+        Notice::Export { why } => Job::Export(ExportRequest {
             incident: rollback.incident,
             format: Format::Markdown,
             channel: channel(),
@@ -444,7 +444,7 @@ fn job_of(notice: Notice, rollback: &Rollback, n: usize, now: Timestamp) -> (Job
             thread: None,
             asked_by: None,
             id: format!("RB-{id}:{why}"),
-        },
+        }),
     };
     (job, now)
 }

@@ -23,7 +23,7 @@ use crate::{
     },
 };
 use rollback_domain::{
-    job::Job,
+    job::{Job, Post},
     rollback::{BreakGlass, Message, State},
 };
 use std::{
@@ -182,7 +182,7 @@ impl Batch<'_> {
 
 /// The thread in which something was to be posted; `None`: in the channel.
 async fn thread(app: &App, job: &Job) -> sqlx::Result<Option<String>> {
-    let Job::Post { under, thread, .. } = job else {
+    let Job::Post(Post { under, thread, .. }) = job else {
         return Ok(None);
     };
     match under {
@@ -201,10 +201,10 @@ async fn lines(app: &App, rows: &[&Missed]) -> Result<Result<Vec<Line>, Failure>
     for row in rows {
         let text = match (&row.what.text, &row.what.job) {
             (Some(text), _) => text.clone(),
-            (None, Job::Post { message, .. }) if pings.contains(row.key.as_str()) => {
+            (None, Job::Post(Post { message, .. })) if pings.contains(row.key.as_str()) => {
                 render_message(message, mention)
             }
-            (None, Job::Post { message, .. }) => {
+            (None, Job::Post(Post { message, .. })) => {
                 if let Err(failure) = read_names(app, message, &mut names).await {
                     return Ok(Err(failure));
                 }

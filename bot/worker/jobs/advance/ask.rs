@@ -8,7 +8,7 @@ use crate::{
 };
 use rollback_domain::{
     incident::{Actor, RunningFact, TimelineEvent},
-    job::Job,
+    job::{Job, Post},
     platform::{Order, ProviderError, Receipt},
     refusal::Source,
     rollback::{Command, Message, Rollback, State},
@@ -204,7 +204,7 @@ impl Advance<'_> {
             )
         });
         if let Some(now) = given_up.filter(|_| asked.answer.is_taken()) {
-            jobs.push(Job::Post {
+            jobs.push(Job::Post(Post {
                 channel: now.channel.clone(),
                 thread: None,
                 under: None,
@@ -214,7 +214,7 @@ impl Advance<'_> {
                     now.service
                 )),
                 id: format!("RB-{id}:late"),
-            });
+            }));
         }
         // First what everybody must know.
         engine.enqueue(&jobs).await?;
