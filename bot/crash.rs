@@ -113,9 +113,9 @@ pub enum Point {
     FormHeard,
     /// A form is stored, and Slack was not answered.
     FormStored,
-    /// The message about a broken glass is not posted.
+    /// The message about an emergency run is not posted.
     GlassUnposted,
-    /// The message about a broken glass is posted, and where is not stored.
+    /// The message about an emergency run is posted, and where is not stored.
     GlassPosted,
     /// PagerDuty was not told yet.
     PageUnsent,

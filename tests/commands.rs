@@ -223,7 +223,7 @@ async fn a_mention_in_a_thread_is_a_command_too() {
         )
         .await;
     world.settle().await;
-    assert_snapshot!(world.maya().sees(), @"Rollback Bot (only visible to @maya): RB-1: reading what frontend (production) could go back to. Its card follows; nothing changes until it is approved.");
+    assert_snapshot!(world.maya().sees(), @"Rollback Bot (only visible to @maya): RB-1: finding a version of frontend (production) to go back to. Its card follows; nothing changes until it is approved.");
     assert!(world.channel().contains("Roll back frontend (production)?"));
     world
         .slack
@@ -301,7 +301,7 @@ async fn a_bot_that_was_not_invited_says_so_and_the_card_follows() {
         .await;
     world.settle().await;
     assert_snapshot!(world.maya().sees(), @"
-    Rollback Bot (only visible to @maya): RB-1: reading what frontend (production) could go back to. Its card follows; nothing changes until it is approved.
+    Rollback Bot (only visible to @maya): RB-1: finding a version of frontend (production) to go back to. Its card follows; nothing changes until it is approved.
     Rollback Bot (only visible to @maya): I cannot post the card of RB-1 here (Slack says not_in_channel). Invite me with /invite @rollback and it appears.
     ");
     world.slack.set_bot_in(CHANNEL, true);

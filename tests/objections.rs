@@ -119,7 +119,7 @@ async fn one_objection_and_it_waits_for_somebody_else() {
     "#);
     world.sam().clicks("Approve").await;
     world.settle().await;
-    assert_snapshot!(world.sam().sees(), @"Rollback Bot (only visible to @sam): This one is your own, and a plan of class code needs somebody else's yes. @ana can. Nothing was run.");
+    assert_snapshot!(world.sam().sees(), @"Rollback Bot (only visible to @sam): This one is your own, and a code rollback needs someone else's approval. @ana can. Nothing was run.");
     world.vercel.moves_at_once(true);
     world.ana().clicks("Approve").await;
     world.settle().await;

@@ -430,7 +430,7 @@ async fn what_was_read_too_long_ago_lets_nobody_act() {
     let db = world.database().to_owned();
     forget_standing(&db, "U0SAM").await;
     let (_, said) = asks_and_waits(&mut world, &sam, "approve", approve.clone()).await;
-    assert_snapshot!(refused(&said), @"AUTHORITY_UNREADABLE: I could not check whether you may: Slack does not tell (Slack answered 503 to users.info), and nothing is decided on old data. Try again in a moment. Nothing was run.");
+    assert_snapshot!(refused(&said), @"AUTHORITY_UNREADABLE: I can't check right now whether you may: Slack gave no usable answer (Slack answered 503 to users.info). Try again in a moment. Nothing was run.");
     world.slack.heal();
     world.passes(Duration::from_secs(300)).await;
     world.slack.take_all();
@@ -438,7 +438,7 @@ async fn what_was_read_too_long_ago_lets_nobody_act() {
     world.passes(Duration::from_secs(13 * 3_600)).await;
     let body = json!({ "service": "frontend", "because": "checkout 500s" });
     let (_, said) = asks_and_waits(&mut world, &maya, "propose", body).await;
-    assert_snapshot!(refused(&said), @"AUTHORITY_UNREADABLE: I could not check whether you may: Slack does not tell (Slack answered 503 to users.info, and what it last said is 13 h old, which is more than 12 h), and nothing is decided on old data. Try again in a moment. Nothing was run.");
+    assert_snapshot!(refused(&said), @"AUTHORITY_UNREADABLE: I can't check right now whether you may: Slack gave no usable answer (Slack answered 503 to users.info, and what it last said is 13 h old, which is more than 12 h). Try again in a moment. Nothing was run.");
     assert_eq!(world.vercel.rollbacks_asked(), 0);
     world.slack.heal();
     world.passes(Duration::from_secs(600)).await;
@@ -567,7 +567,7 @@ async fn a_group_that_says_it_is_gone_is_not_believed_as_it_was() {
     // Slack answers: there is no such group.
     let approve = json!({ "rollback": "RB-1", "plan": plan });
     let (_, said) = asks(&mut world, &sam, "approve", approve).await;
-    assert_snapshot!(refused(&said), @"AUTHORITY_UNREADABLE: I could not check whether you may: Slack group S0ONCALL does not tell (Slack says no_such_subteam), and nothing is decided on old data. Try again in a moment. @U0ANA can without it. In a true emergency: *Break glass…* in the card's menu. Nothing was run.");
+    assert_snapshot!(refused(&said), @"AUTHORITY_UNREADABLE: I can't check right now whether you may: Slack group S0ONCALL gave no usable answer (Slack says no_such_subteam). Try again in a moment. @U0ANA can without it. In a true emergency: *Break glass…* in the card's menu. Nothing was run.");
     world.slack.take_all();
 }
 

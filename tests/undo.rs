@@ -464,7 +464,7 @@ async fn back_and_forth_within_half_an_hour_wants_a_reason() {
         .await;
     world.settle().await;
     assert_snapshot!(world.channel(), @r#"
-    Rollback Bot (only visible to @maya): RB-3: reading what frontend (production) could go back to. Its card follows; nothing changes until it is approved.
+    Rollback Bot (only visible to @maya): RB-3: finding a version of frontend (production) to go back to. Its card follows; nothing changes until it is approved.
     Rollback Bot:
       Roll back frontend (production)?  RB-3
       Requested by @maya at 03:26:20 UTC · "carts are lost again" · expires 03:36:20 UTC

@@ -1,4 +1,4 @@
-//! The message about a broken glass: what was done without an approval, and what is thought of it.
+//! The message about an emergency run: what was done without an approval, and what is thought of it.
 
 use super::{
     Words,

@@ -625,24 +625,28 @@ fn steps(rollback: &Rollback) -> Vec<String> {
     }
     if times.serving.is_some() {
         let last = rollback.proof.last.as_ref().map(|last| last.text());
-        let seen = rollback
+        let evidence = rollback
             .proof
-            .seen
+            .evidence
             .clone()
             .or(last)
-            .map(|seen| inline(&seen, 300));
+            .map(|text| inline(&text, 300));
         lines.push(match (times.proven, rollback.proof.verdict) {
             (Some(at), Some(Verdict::Verified)) => {
-                format!("`[x]` {} verified   {}", time(at), seen.unwrap_or_default())
+                format!(
+                    "`[x]` {} verified   {}",
+                    time(at),
+                    evidence.unwrap_or_default()
+                )
             }
             (Some(at), _) => format!(
                 "`[!]` {} not verified   {}",
                 time(at),
-                seen.unwrap_or_default()
+                evidence.unwrap_or_default()
             ),
             (None, _) => format!(
                 "`[~]` verified   {}",
-                seen.unwrap_or_else(|| "looking from outside".into())
+                evidence.unwrap_or_else(|| "looking from outside".into())
             ),
         });
     }
@@ -706,7 +710,10 @@ fn say(rollback: &Rollback) -> String {
         State::Watching { .. } | State::Closed => {
             let mut said = inline(&rollback.conclusion(), 500);
             let last = rollback.proof.last.as_ref().map(|last| last.text());
-            if last.is_some() && rollback.proof.seen.is_some() && last != rollback.proof.seen {
+            if last.is_some()
+                && rollback.proof.evidence.is_some()
+                && last != rollback.proof.evidence
+            {
                 let _ = write!(
                     said,
                     " Last look: {}.",

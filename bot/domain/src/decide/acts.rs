@@ -1,4 +1,4 @@
-//! What people do: approve, withdraw, object, break the glass, review, resolve, deny, stop, retarget.
+//! What people do: approve, withdraw, object, start an emergency run, review, resolve, deny, stop, retarget.
 
 use super::*;
 
@@ -218,7 +218,7 @@ impl Draft {
             who.source,
             Kind::BreakGlass,
             format!(
-                "broke the glass for plan {}, without an approval: \"{because}\"; a review is due {}",
+                "started an emergency run of plan {}, without an approval: \"{because}\"; a review is due {}",
                 self.hash(),
                 due.strftime("%Y-%m-%d %H:%M UTC")
             ),
@@ -266,7 +266,7 @@ impl Draft {
         let id = self.rollback.id;
         let nothing = |what: String| Err(Refusal::AlreadySo { what });
         let Some(break_glass) = &self.rollback.break_glass else {
-            return nothing(format!("Nobody broke the glass for RB-{id}."));
+            return nothing(format!("RB-{id} was not an emergency run."));
         };
         if let Some(review) = &break_glass.review {
             return nothing(format!(
@@ -292,7 +292,7 @@ impl Draft {
             Actor::Person(who.person.clone()),
             who.source,
             Kind::Reviewed,
-            format!("reviewed the broken glass: {answer}: \"{because}\""),
+            format!("reviewed the emergency run: {answer}: \"{because}\""),
         );
         if let Some(break_glass) = &mut self.rollback.break_glass {
             break_glass.review = Some(Review {
