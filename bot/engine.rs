@@ -27,7 +27,7 @@ use crate::{
 };
 use jiff::Timestamp;
 use rollback_domain::{
-    incident::{Actor, Kind, TimelineEvent},
+    incident::{Actor, Fact, TimelineEvent},
     job::{Format, Job},
     people::Person,
     refusal::{Refusal, Source},
@@ -206,12 +206,6 @@ pub fn refused(
     rollback: Option<u64>,
     now: Timestamp,
 ) -> TimelineEvent {
-    TimelineEvent {
-        at: now,
-        who: Actor::Person(by.clone()),
-        source,
-        kind: Kind::Refused,
-        text: format!("tried to {verb}: {} {refusal}", refusal.code()),
-        rollback,
-    }
+    let who = Actor::Person(by.clone());
+    TimelineEvent::new(now, who, source, rollback, Fact::refused(verb, refusal))
 }

@@ -5,7 +5,7 @@
 
 use crate::slack::{
     Words,
-    blocks::{cut, inline, section, user_id},
+    blocks::{cut, inline, section},
 };
 use anyhow::Context;
 use jiff::Timestamp;
@@ -14,7 +14,7 @@ use rollback_domain::{
     incident::Entry,
     plan::Unships,
     proof::spell,
-    refusal::list,
+    refusal::{Tone, list},
     rollback::{Rollback, State},
 };
 use serde::Serialize;
@@ -190,19 +190,17 @@ impl Templates {
     }
 }
 
-/// The text with names in place of the ids by which the bot named people, where they are known.
-pub(crate) fn named(text: &str, names: &Names) -> String {
-    let mut said = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some(at) = rest.find('@') {
-        let (before, from) = rest.split_at(at + 1);
-        said.push_str(before);
-        let id = user_id(from);
-        said.push_str(names.get(id).map_or(id, String::as_str));
-        rest = &from[id.len()..];
+/// How sentences look where people are called by their names, as far as these are known.
+#[derive(Debug)]
+pub(crate) struct Named<'a>(pub(crate) &'a Names);
+
+impl Tone for Named<'_> {
+    fn person(&self, id: &str) -> String {
+        format!("@{}", self.0.get(id).map_or(id, String::as_str))
     }
-    said.push_str(rest);
-    said
+    fn text(&self, text: &str) -> String {
+        text.to_owned()
+    }
 }
 
 fn known_only(directory: &Path) -> anyhow::Result<()> {
@@ -411,8 +409,8 @@ impl Line {
                 .rollback
                 .map(|id| format!("RB-{id} "))
                 .unwrap_or_default(),
-            kind: event.kind.to_string(),
-            text: cell(&named(&event.text, names)),
+            kind: event.kind().to_string(),
+            text: cell(&event.clause(&Named(names))),
         }
     }
 }

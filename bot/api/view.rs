@@ -4,13 +4,14 @@ use super::{PlanView, Progress, RefusalView, RollbackResponse};
 use crate::{
     App,
     engine::Error,
-    messages::named,
+    messages::Named,
     slack::{blocks::plainly, card},
     store::{replies::Reply, rollbacks, tokens},
 };
 use jiff::Timestamp;
 use rollback_domain::{
     authority::Case,
+    incident::naming,
     plan::Plan,
     policy::Confirm,
     proof::Verdict,
@@ -138,5 +139,5 @@ pub async fn names(app: &App) -> Result<BTreeMap<String, String>, Error> {
 
 /// A text with names in place of the ids of those who have a token.
 pub async fn with_names(app: &App, text: &str) -> Result<String, Error> {
-    Ok(named(text, &names(app).await?))
+    Ok(naming(text, &Named(&names(app).await?)))
 }

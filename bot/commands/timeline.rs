@@ -8,7 +8,7 @@ use crate::{
     App,
     slack::{
         Words,
-        blocks::{context, cut, header, inline, mentioning, section},
+        blocks::{Mrkdwn, context, cut, header, inline, inline_mrkdwn, section},
         card::time,
     },
     store::timelines,
@@ -54,8 +54,8 @@ fn line(entry: &Entry) -> String {
         time(event.at),
         rollback.unwrap_or_default(),
         inline(&event.who.to_string(), 80),
-        event.kind,
-        mentioning(&inline(&event.text, 300))
+        event.kind(),
+        inline_mrkdwn(&event.clause(&Mrkdwn), 300)
     )
 }
 

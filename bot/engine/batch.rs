@@ -12,7 +12,7 @@ use crate::store::{
 use jiff::Timestamp;
 use rollback_domain::{
     history::History,
-    incident::{self, Actor, Decision, Incident, Kind, Opening, TimelineEvent},
+    incident::{self, Actor, Decision, Incident, IncidentFact, Opening, TimelineEvent},
     job::Job,
     refusal::{Refusal, Source},
     release::Way,
@@ -134,14 +134,9 @@ impl Batch {
                 echo,
             } => {
                 let incident = self.incident_of(tx, channel).await?;
-                let event = TimelineEvent {
-                    at: *at,
-                    who: Actor::Person(by.clone()),
-                    source: *source,
-                    kind: Kind::Note,
-                    text: text.clone(),
-                    rollback: None,
-                };
+                let who = Actor::Person(by.clone());
+                let fact = IncidentFact::Note { text: text.clone() };
+                let event = TimelineEvent::new(*at, who, *source, None, fact);
                 self.changes.events.push((incident, event));
                 if let Some(thread) = echo {
                     let job = Job::Post {

@@ -9,10 +9,11 @@ use crate::store::{
 use jiff::Timestamp;
 use rollback_domain::{
     authority::{Found, Source},
-    incident::TimelineEvent,
+    incident::{Actor, Fact, TimelineEvent},
     job::Job,
+    refusal,
     release::Survey,
-    rollback::Freeze,
+    rollback::{Freeze, Rollback},
 };
 
 /// What a job leads to besides the change of a rollback.
@@ -98,6 +99,17 @@ pub enum RecordedEvent {
         /// The entry.
         event: TimelineEvent,
     },
+}
+
+impl RecordedEvent {
+    /// What the bot did for a rollback, in the timeline of its incident.
+    pub fn of(rollback: &Rollback, now: Timestamp, fact: impl Into<Fact>) -> Self {
+        let id = Some(rollback.id);
+        RecordedEvent::Incident {
+            incident: rollback.incident,
+            event: TimelineEvent::new(now, Actor::Bot, refusal::Source::Bot, id, fact),
+        }
+    }
 }
 
 /// Something that is said to an address of our own.

@@ -394,8 +394,8 @@ impl Run {
                     "{}  RB-{id} {} {}: {}",
                     stamp(event.at),
                     event.who,
-                    event.kind,
-                    event.text
+                    event.kind(),
+                    event.text()
                 );
             }
         }

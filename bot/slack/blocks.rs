@@ -24,6 +24,42 @@ pub fn inline(text: &str, at_most: usize) -> String {
     escape(&cut(flat.trim(), at_most))
 }
 
+/// The same for text that is mrkdwn already: what people wrote in it is escaped, and a mention
+/// counts as one character and stays whole.
+pub fn inline_mrkdwn(mrkdwn: &str, at_most: usize) -> String {
+    let mut line: Vec<&str> = characters(mrkdwn.trim())
+        .filter(|one| !matches!(*one, "`" | "*" | "~"))
+        .map(|one| {
+            if one.starts_with(char::is_control) {
+                " "
+            } else {
+                one
+            }
+        })
+        .collect();
+    if line.len() > at_most {
+        line.truncate(at_most.saturating_sub(1));
+        line.push("…");
+    }
+    line.concat()
+}
+
+/// The characters of mrkdwn as people see them: `&amp;` is one, and so is a mention.
+fn characters(mrkdwn: &str) -> impl Iterator<Item = &str> {
+    let mut rest = mrkdwn;
+    std::iter::from_fn(move || {
+        let first = rest.chars().next()?;
+        let end = match first {
+            '<' => rest.find('>'),
+            '&' => rest.find(';'),
+            _ => None,
+        };
+        let (one, after) = rest.split_at(end.map_or(first.len_utf8(), |end| end + 1));
+        rest = after;
+        Some(one)
+    })
+}
+
 /// How sentences sound in Slack: people are mentioned, other people's text is escaped.
 #[derive(Clone, Copy, Debug)]
 pub struct Mrkdwn;
@@ -42,35 +78,6 @@ pub fn mention(id: &str) -> String {
     match !id.is_empty() && id.chars().all(|c| c.is_ascii_alphanumeric()) {
         true => format!("<@{id}>"),
         false => escape(id),
-    }
-}
-
-/// Escaped text of the record in which the people that the bot named by id are mentioned.
-pub fn mentioning(escaped: &str) -> String {
-    let mut said = String::with_capacity(escaped.len());
-    let mut rest = escaped;
-    while let Some(at) = rest.find('@') {
-        let (before, from) = rest.split_at(at);
-        said.push_str(before);
-        let id = user_id(&from[1..]);
-        match id {
-            "" => said.push('@'),
-            id => said.push_str(&mention(id)),
-        }
-        rest = &from[1 + id.len()..];
-    }
-    said.push_str(rest);
-    said
-}
-
-/// The Slack user id that a text begins with, or nothing.
-pub fn user_id(text: &str) -> &str {
-    let end = text
-        .find(|c: char| !c.is_ascii_uppercase() && !c.is_ascii_digit())
-        .unwrap_or(text.len());
-    match text.starts_with(['U', 'W']) && end >= 4 {
-        true => &text[..end],
-        false => "",
     }
 }
 

@@ -73,3 +73,17 @@ fn words_for_slack_are_read_aloud_in_plain_words() {
     );
     assert_eq!(blocks::plainly("cut in the mi<!dat"), "cut in the mi!dat");
 }
+
+#[test]
+fn a_line_of_mrkdwn_is_cut_between_characters_and_mentions_stay_whole() {
+    let line = "<@U0SAM> said *stop*:\n`a` &lt; b &amp; c";
+    let cut = |at_most| blocks::inline_mrkdwn(line, at_most);
+    assert_eq!(cut(300), "<@U0SAM> said stop: a &lt; b &amp; c");
+    // The mention and each escaped character count as one.
+    assert_eq!(cut(22), "<@U0SAM> said stop: a &lt; b &amp; c");
+    assert_eq!(cut(21), "<@U0SAM> said stop: a &lt; b &amp;…");
+    assert_eq!(cut(2), "<@U0SAM>…");
+    assert_eq!(cut(1), "…");
+    // What cannot have come from us is text.
+    assert_eq!(blocks::inline_mrkdwn("a < b & c", 300), "a < b & c");
+}

@@ -120,7 +120,7 @@ pub async fn append(
             row.push_bind(incident)
                 .push_bind(seq)
                 .push_bind(event.rollback.map(u64::cast_signed))
-                .push_bind(event.kind.to_string())
+                .push_bind(event.kind().to_string())
                 .push_bind(micros(event.at))
                 .push_bind(micros(now))
                 .push_bind(doc);

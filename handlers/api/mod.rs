@@ -15,7 +15,7 @@ use crate::{
         TimelineRequest, TimelineView, view,
     },
     commands::{self, Failure, status::Found, timeline::Page},
-    messages::{named, stamp},
+    messages::{Named, stamp},
     slack::{blocks::plainly, card},
     store::rollbacks,
     telemetry,
@@ -241,9 +241,9 @@ fn timeline_view(page: Page, names: &BTreeMap<String, String>) -> TimelineView {
             at: stamp(event.at),
             who: event.who.to_string(),
             source: source.as_str().unwrap_or_default().to_owned(),
-            kind: event.kind.to_string(),
+            kind: event.kind().to_string(),
             rollback: event.rollback.map(|id| format!("RB-{id}")),
-            text: named(&event.text, names),
+            text: event.clause(&Named(names)),
         }
     };
     TimelineView {

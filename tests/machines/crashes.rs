@@ -421,13 +421,14 @@ impl Scene {
             }
             let event = &entry.event;
             // Whoever was told no has done it twice. Nobody here has forged anything.
-            if event.kind == Kind::Refused {
-                if !ASKED_TWICE.iter().any(|code| event.text.starts_with(code)) {
-                    return Err(format!("refused without a reason: {}", event.text));
+            if event.kind() == Kind::Refused {
+                let text = event.text();
+                if !ASKED_TWICE.iter().any(|code| text.starts_with(code)) {
+                    return Err(format!("refused without a reason: {text}"));
                 }
             } else {
                 let times: &mut u32 = seen
-                    .entry((event.rollback, event.kind.to_string(), &event.text))
+                    .entry((event.rollback, event.kind().to_string(), event.text()))
                     .or_default();
                 *times += 1;
             }
@@ -472,10 +473,9 @@ impl Scene {
         if (cards, outcomes, files) != (1, 1, expected) {
             return Err(format!("{cards} cards, {outcomes} outcomes, {files} files"));
         }
-        let lost =
-            record.timeline().await.iter().any(|entry| {
-                entry.event.rollback == Some(id) && entry.event.kind == Kind::Unanswered
-            });
+        let lost = record.timeline().await.iter().any(|entry| {
+            entry.event.rollback == Some(id) && entry.event.kind() == Kind::Unanswered
+        });
         let lost = if lost { " after UNKNOWN" } else { "" };
         Ok(format!(
             "{outcome}{lost} · 1 card · 1 outcome · 1 file · {entries} entries"

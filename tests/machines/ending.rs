@@ -57,10 +57,7 @@ async fn what_was_promised_before_the_end_is_in_the_record() {
         let said: Vec<(String, u16)> = people.join_all().await.into_iter().flatten().collect();
         let _next = world.starts().await;
         let timeline = world.record().await.timeline().await;
-        let noted: BTreeSet<&str> = timeline
-            .iter()
-            .map(|entry| entry.event.text.as_str())
-            .collect();
+        let noted: BTreeSet<String> = timeline.iter().map(|entry| entry.event.text()).collect();
         let (answered, unanswered): (Vec<_>, Vec<_>) =
             said.iter().partition(|(_, status)| *status == 200);
         for (note, _) in &answered {

@@ -86,7 +86,7 @@ impl Typing {
             assert_eq!(entry.seq, at, "the timeline has a hole");
         }
         let times = |text: &str| {
-            let noted = entries.iter().filter(|entry| entry.event.text == text);
+            let noted = entries.iter().filter(|entry| entry.event.text() == text);
             noted.count()
         };
         for text in &typed.promised {
@@ -242,7 +242,7 @@ async fn postgres_is_away_when_the_platform_answers() {
     let timeline = record.timeline().await;
     let lost = timeline
         .iter()
-        .any(|entry| entry.event.text.contains("answer was lost"));
+        .any(|entry| entry.event.text().contains("answer was lost"));
     assert!(!lost, "the answer was known all the time");
 }
 

@@ -137,8 +137,9 @@ impl Scene {
 
     async fn told(&self, text: &str) -> usize {
         let entries = self.record.timeline().await;
-        let tells =
-            |text: &str, entry: &rollback_domain::incident::Entry| entry.event.text.contains(text);
+        let tells = |text: &str, entry: &rollback_domain::incident::Entry| {
+            entry.event.text().contains(text)
+        };
         entries.iter().filter(|entry| tells(text, entry)).count()
     }
 
@@ -404,7 +405,7 @@ async fn what_reaches_two_replicas_at_once_has_one_effect() {
     for n in 0..20 {
         // Each is there once, and no text begins another.
         let (note, entries) = (format!("looked at disk {n}"), scene.record.timeline().await);
-        let times = entries.iter().filter(|entry| entry.event.text == note);
+        let times = entries.iter().filter(|entry| entry.event.text() == note);
         assert_eq!(times.count(), 1, "{note}");
     }
     assert_eq!(scene.told("the cache was emptied").await, 1);

@@ -329,7 +329,7 @@ api_url = "{slack}"
         }
         let lines = entries.iter().map(|entry| {
             let event = &entry.event;
-            format!("{} {}: {}", event.who, event.kind, event.text)
+            format!("{} {}: {}", event.who, event.kind(), event.text())
         });
         lines.collect::<Vec<_>>().join("\n")
     }

@@ -19,14 +19,17 @@ mod waiting;
 use crate::{
     authority::{Case, Roster, Truth},
     grammar::ReviewAnswer,
-    incident::{Actor, Kind, TimelineEvent},
+    incident::{
+        Actor, Approved, Change, Evidence, Fact, IncidentFact, Lacking, Moved, NotStarted,
+        PeopleFact, ProofFact, Reopening, RunningFact, TimelineEvent, WaitingFact, waited_for,
+    },
     people::{Membership, Person},
     plan::{Aim, Plan, PlanHash},
     platform::{
         Holds, NextStep, Production, Progress, ProviderError, Receipt, SignOff, Task, Timing,
     },
     policy::{EscalationStep, Policy, Rule},
-    proof::{Round, spell},
+    proof::{Round, Verdict},
     refusal::{Refusal, Source, list},
     release::{Pin, Release, Surface, Survey},
     risk::Risk,
@@ -207,14 +210,6 @@ impl Draft {
         }
     }
 
-    fn hash(&self) -> String {
-        self.rollback
-            .hash
-            .as_ref()
-            .map(PlanHash::to_string)
-            .unwrap_or_default()
-    }
-
     /// The cautions of its plan, as clauses.
     fn cautions(&self) -> Vec<String> {
         let plan = self.rollback.plan.as_ref();
@@ -226,22 +221,14 @@ impl Draft {
         })
     }
 
-    /// What is changed, in short: `frontend (production), v214 → v213`.
-    fn what(&self) -> String {
-        format!(
-            "{} ({}), {} → {}",
-            self.rollback.service,
-            self.rollback.environment,
-            self.rollback.from_label(),
-            self.rollback.to_label()
-        )
-    }
-
-    /// What an approval would let happen, as a verb.
-    fn deed(&self) -> String {
-        match self.rollback.aim.undoes {
-            Some(undone) => format!("undo RB-{undone} on {}", self.what()),
-            None => format!("roll back {}", self.what()),
+    /// What an approval would let happen.
+    fn change(&self) -> Change {
+        Change {
+            undoes: self.rollback.aim.undoes,
+            service: self.rollback.service.clone(),
+            environment: self.rollback.environment.clone(),
+            from: self.rollback.from_label().to_owned(),
+            to: self.rollback.to_label().to_owned(),
         }
     }
 
@@ -255,12 +242,9 @@ impl Draft {
     }
 
     fn page(&mut self, about: &str, summary: String) {
-        self.record(
-            Actor::Bot,
-            Source::Bot,
-            Kind::Paged,
-            format!("paging PagerDuty: {summary}"),
-        );
+        self.record_own(IncidentFact::Paging {
+            summary: summary.clone(),
+        });
         let key = format!("RB-{}:{about}", self.rollback.id);
         self.notices.push(Notice::Page {
             page: Page::Trigger { key, summary },
@@ -361,20 +345,38 @@ impl Draft {
 
     /// Records which facts were last known ones, because they could not be read for this.
     fn admit_last_known(&mut self, last_known: Option<String>) {
-        if let (Some(last_known), Some(first)) = (last_known, self.events.first_mut()) {
-            first.text.push_str(&format!("; {last_known}"));
+        if let (Some(clause), Some(first)) = (last_known, self.events.first_mut()) {
+            first.evidence.push(Evidence::LastRead { clause });
         }
     }
 
-    fn record(&mut self, who: Actor, source: Source, kind: Kind, text: String) {
-        self.events.push(TimelineEvent {
-            at: self.now,
-            who,
-            source,
-            kind,
-            text,
-            rollback: Some(self.rollback.id),
-        });
+    fn record(&mut self, who: Actor, source: Source, fact: impl Into<Fact>) {
+        let rollback = Some(self.rollback.id);
+        let event = TimelineEvent::new(self.now, who, source, rollback, fact);
+        self.events.push(event);
+    }
+
+    /// Records what somebody decided.
+    fn record_by(&mut self, who: &Who, fact: PeopleFact) {
+        self.record(Actor::Person(who.person.clone()), who.source, fact);
+    }
+
+    /// Records what the bot did by its own rules.
+    fn record_own(&mut self, fact: impl Into<Fact>) {
+        self.record(Actor::Bot, Source::Bot, fact);
+    }
+
+    /// Records what the platform did.
+    fn record_platform(&mut self, fact: impl Into<Fact>) {
+        self.record(Actor::Platform(self.platform()), Source::Platform, fact);
+    }
+
+    /// Records why something is not done; gives it in words, for those who are told.
+    fn record_reason(&mut self, fact: impl Into<Fact>) -> String {
+        let fact = fact.into();
+        let why = fact.text();
+        self.record_own(fact);
+        why
     }
 
     fn transition_to(&mut self, state: State) {
@@ -435,45 +437,32 @@ impl Draft {
     }
 }
 
-fn reasoned(what: &str, because: &Option<String>) -> String {
-    match because {
-        Some(because) => format!("{what}: \"{because}\""),
-        None => what.to_owned(),
-    }
-}
-
-/// What moved between the card and now, as a clause.
-fn drift(before: Option<&Plan>, fresh: &Plan) -> String {
+/// What moved between the card and now.
+fn moved(before: Option<&Plan>, fresh: &Plan) -> Moved {
     let Some(before) = before else {
-        return "there was no plan".into();
+        return Moved::NoPlan;
     };
-    let label = |release: &Option<Release>| {
-        release
-            .as_ref()
-            .map_or("unknown", Release::label)
-            .to_owned()
-    };
+    let label =
+        |release: &Option<Release>| release.as_ref().map(|release| release.label().to_owned());
     if before.from.as_ref().map(|from| &from.id) != fresh.from.as_ref().map(|from| &from.id) {
-        return format!(
-            "production moved from {} to {} after the card was made.",
-            label(&before.from),
-            label(&fresh.from)
-        );
+        return Moved::Live {
+            from: label(&before.from),
+            to: label(&fresh.from),
+        };
     }
     if before.to.id != fresh.to.id {
-        return format!(
-            "the target would now be {} and not {}.",
-            fresh.to.label(),
-            before.to.label()
-        );
+        return Moved::Target {
+            from: before.to.label().to_owned(),
+            to: fresh.to.label().to_owned(),
+        };
     }
     if before.surfaces != fresh.surfaces {
-        return "what the domains serve changed after the card was made.".into();
+        return Moved::Surfaces;
     }
     if before.pin != fresh.pin {
-        return "automatic deploys were switched on or off after the card was made.".into();
+        return Moved::Pin;
     }
-    "what it would restore or un-ship changed after the card was made.".into()
+    Moved::Effects
 }
 
 fn watch_every(policy: &Policy) -> Duration {

@@ -1,9 +1,6 @@
 //! What has been proven from outside: which version answers, and whether it works.
 
-use crate::{
-    incident::Kind,
-    release::{Release, Way},
-};
+use crate::release::{Release, Way};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
@@ -61,8 +58,8 @@ pub enum Verdict {
 }
 
 impl Proof {
-    /// Takes a round in. Gives a clause for the record when it differs from the one before.
-    pub fn take(&mut self, round: Round, target: Option<&Release>) -> Option<String> {
+    /// Takes a round in. Gives whether it differs from the one before.
+    pub fn take(&mut self, round: Round, target: Option<&Release>) -> bool {
         let good = round.checks.iter().all(|check| check.problem.is_none())
             && match &round.version {
                 None => true,
@@ -75,9 +72,8 @@ impl Proof {
             false => (0, self.failing + 1),
         };
         let differs = self.last.as_ref() != Some(&round);
-        let text = differs.then(|| round.text());
         self.last = Some(round);
-        text
+        differs
     }
 
     /// Draws the conclusion.
@@ -157,23 +153,6 @@ impl Proof {
                 }
             }
         }
-    }
-
-    /// The conclusion for the record.
-    pub(crate) fn verdict_text(&self, target: &str, way: Way) -> (Kind, String) {
-        let kind = match self.verdict {
-            Some(Verdict::Verified) => Kind::Verified,
-            Some(Verdict::StillFailing) => Kind::StillFailing,
-            Some(Verdict::Unproven | Verdict::WrongVersion) | None => Kind::Unproven,
-        };
-        (
-            kind,
-            format!(
-                "{}: {}",
-                self.word().to_lowercase(),
-                self.sentence(target, way)
-            ),
-        )
     }
 }
 

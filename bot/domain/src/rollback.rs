@@ -5,7 +5,7 @@
 use crate::{
     authority::{Case, Roster},
     grammar::ReviewAnswer,
-    incident::{Actor, Kind, TimelineEvent},
+    incident::{Actor, PeopleFact, TimelineEvent},
     people::{Membership, Person},
     plan::{Aim, Plan, PlanHash},
     platform::{Order, Production, Progress, ProviderError, Receipt, RestorePoint, Task, Undone},
@@ -766,35 +766,15 @@ pub struct Proposal {
 impl Proposal {
     /// The rollback it opens.
     pub fn open(self, id: u64, incident: i64) -> (Rollback, TimelineEvent) {
-        let what = match (&self.aim.undoes, &self.aim.target) {
-            (Some(undone), _) => format!(
-                "asked to undo RB-{undone} on {} ({})",
-                self.service, self.environment
-            ),
-            (None, target) => {
-                let to = match target {
-                    crate::grammar::Target::Previous => "the previous known good".to_owned(),
-                    crate::grammar::Target::Named(name) => name.clone(),
-                    crate::grammar::Target::At(_) => "what was live at a time".to_owned(),
-                };
-                format!(
-                    "asked to roll back {} ({}) to {to}",
-                    self.service, self.environment
-                )
-            }
+        let fact = PeopleFact::Requested {
+            service: self.service.clone(),
+            environment: self.environment.clone(),
+            target: self.aim.target.clone(),
+            undoes: self.aim.undoes,
+            because: self.because.clone(),
         };
-        let because = match &self.because {
-            Some(because) => format!(", because \"{because}\""),
-            None => String::new(),
-        };
-        let event = TimelineEvent {
-            at: self.commanded,
-            who: Actor::Person(self.requester.clone()),
-            source: self.source,
-            kind: Kind::Requested,
-            text: format!("{what}{because}"),
-            rollback: Some(id),
-        };
+        let who = Actor::Person(self.requester.clone());
+        let event = TimelineEvent::new(self.commanded, who, self.source, Some(id), fact);
         let rollback = Rollback {
             id,
             revision: 1,

@@ -921,7 +921,7 @@ fn each_caution_is_ticked_by_name() {
         &policy(),
         night(),
     );
-    insta::assert_snapshot!(decided.unwrap().events[0].text, @"approved plan 5d87 as oncall, seeing: v213 is not known to have served production; v213 was left behind by RB-38 at 2026-03-14 03:12 UTC");
+    insta::assert_snapshot!(decided.unwrap().events[0].text(), @"approved plan 5d87 as oncall, seeing: v213 is not known to have served production; v213 was left behind by RB-38 at 2026-03-14 03:12 UTC");
 }
 
 #[test]
@@ -1078,7 +1078,7 @@ fn what_speaks_against_a_window_ends_it() {
     let ended = window_ended(Membership::Member, everybody());
     let waits = decide(&open, ended, &policy(), at(180)).unwrap();
     assert_eq!(title(&waits.rollback.state), "proposed");
-    insta::assert_snapshot!(waits.events[0].text, @"did not start by itself: that is not configured any more; it waits for an approval");
+    insta::assert_snapshot!(waits.events[0].text(), @"did not start by itself: that is not configured any more; it waits for an approval");
 }
 
 /// RB-41 after its window ended in silence, and before its platform is asked.
@@ -1228,7 +1228,7 @@ fn nobody_answers() {
         };
         let decision = decide(&rollback, command, &escalation, next).unwrap();
         for event in &decision.events {
-            let _ = writeln!(story, "{} {}", next.strftime("%H:%M"), event.text);
+            let _ = writeln!(story, "{} {}", next.strftime("%H:%M"), event.text());
         }
         let _ = writeln!(story, "{}", said(&decision));
         rollback = decision.rollback;
@@ -1496,12 +1496,12 @@ fn what_was_believed_is_said_where_it_counted() {
     };
     let out_of_band = by(Source::OutOfBand, last_known.clone());
     assert_eq!(
-        out_of_band.events[0].text.split_once("; ").unwrap().1,
+        out_of_band.events[0].text().split_once("; ").unwrap().1,
         last_known.as_deref().unwrap()
     );
     assert!(out_of_band.rollback.approvals[0].out_of_band);
     let clicked = by(Source::Button, None);
-    assert!(!clicked.events[0].text.contains("did not answer"));
+    assert!(!clicked.events[0].text().contains("did not answer"));
     assert!(!clicked.rollback.approvals[0].out_of_band);
 
     // The requester's last known roles count for the plan in the same way, and for the one that takes its place.
@@ -1515,7 +1515,7 @@ fn what_was_believed_is_said_where_it_counted() {
     let mut asked = asked();
     asked.out_of_band = true;
     let decision = decide(&asked, planned, &policy(), at(1)).unwrap();
-    assert!(decision.events[0].text.contains("Slack did not answer"));
+    assert!(decision.events[0].text().contains("Slack did not answer"));
     let retarget = Act::Retarget {
         hash: None,
         to: "v212".into(),

@@ -15,7 +15,7 @@ use crate::{
     },
 };
 use rollback_domain::{
-    incident::{Actor, Kind, TimelineEvent},
+    incident::{Actor, IncidentFact, TimelineEvent},
     job::{Format, Job},
     people::{Membership, Person},
     refusal::Source,
@@ -71,14 +71,13 @@ pub(super) async fn run(app: &App, lease: &Lease) -> Result<Ended, Error> {
     };
     Ok(match upload.once(app, lease, written).await {
         Ok(()) => {
-            let event = TimelineEvent {
-                at: now,
-                who: asked_by.clone().map_or(Actor::Bot, Actor::Person),
-                source: Source::Bot,
-                kind: Kind::Exported,
-                text: format!("exported {}, {entries} entries, {bytes} bytes", upload.name),
-                rollback: *rollback,
+            let who = asked_by.clone().map_or(Actor::Bot, Actor::Person);
+            let fact = IncidentFact::Exported {
+                file: upload.name,
+                entries,
+                bytes,
             };
+            let event = TimelineEvent::new(now, who, Source::Bot, *rollback, fact);
             let incident = *incident;
             Ended::done()
                 .with(RecordedEvent::Incident { incident, event })

@@ -8,10 +8,10 @@ use crate::{
     store::{jobs::Lease, rollbacks},
     worker::retry::{backoff, is_late, later},
 };
+use jiff::Timestamp;
 use rollback_domain::{
-    incident::{Actor, Kind, TimelineEvent},
+    incident::IncidentFact,
     job::Job,
-    refusal::Source,
     rollback::{Message, Page, Rollback},
 };
 use serde_json::{Value, json};
@@ -31,7 +31,7 @@ pub(super) async fn run(app: &App, lease: &Lease, id: u64, page: &Page) -> Resul
         return Ok(Ended::done());
     };
     // PagerDuty shows when it was told, not when somebody was needed.
-    let late_since = is_late(app, lease).then(|| lease.wanted_at.strftime("%H:%M UTC").to_string());
+    let late_since = is_late(app, lease).then_some(lease.wanted_at);
     crash::point(Point::PageUnsent);
     let sent = match page {
         // By now it may not be needed any more: the page that takes it back may be out already.
@@ -40,9 +40,10 @@ pub(super) async fn run(app: &App, lease: &Lease, id: u64, page: &Page) -> Resul
         Page::Resolve { key } if is_wanted(&rollback, key) => return Ok(Ended::done()),
         Page::Trigger { key, summary } => {
             let summary = match &late_since {
-                Some(since) => {
-                    format!("LATE, PagerDuty could not be told since {since}: {summary}")
-                }
+                Some(since) => format!(
+                    "LATE, PagerDuty could not be told since {}: {summary}",
+                    since.strftime("%H:%M UTC")
+                ),
                 None => summary.clone(),
             };
             let details = details(&rollback);
@@ -56,7 +57,7 @@ pub(super) async fn run(app: &App, lease: &Lease, id: u64, page: &Page) -> Resul
     app.metrics.paged(sent.is_ok());
     match sent {
         Ok(()) => paged(app, &rollback, page, late_since).await,
-        Err(PagerDutyError::Never(why)) => Ok(refused(app, &rollback, page, &why)),
+        Err(PagerDutyError::Never(why)) => Ok(refused(app, &rollback, page, why)),
         Err(PagerDutyError::Later { why, after }) => {
             let at = after.map_or_else(|| backoff(app, lease.attempt), |after| later(app, after));
             Ok(Ended::retry(at, why))
@@ -83,16 +84,16 @@ async fn paged(
     app: &App,
     rollback: &Rollback,
     page: &Page,
-    late_since: Option<String>,
+    late_since: Option<Timestamp>,
 ) -> Result<Ended, Error> {
     let ended = Ended::done().stored_at(Point::PageStored);
     let Page::Trigger { key, .. } = page else {
         return Ok(ended);
     };
     let ended = match late_since {
-        Some(since) => {
-            let text = format!("PagerDuty took the page that was to be sent at {since}");
-            ended.with(event(app, rollback, text))
+        Some(due) => {
+            let fact = IncidentFact::PageTaken { due };
+            ended.with(RecordedEvent::of(rollback, app.engine.clock.now(), fact))
         }
         None => ended,
     };
@@ -109,12 +110,12 @@ async fn paged(
 }
 
 /// How the job ends when PagerDuty will never take the page.
-fn refused(app: &App, rollback: &Rollback, page: &Page, why: &str) -> Ended {
+fn refused(app: &App, rollback: &Rollback, page: &Page, why: String) -> Ended {
     let id = rollback.id;
+    let now = app.engine.clock.now();
     tracing::error!(id, why, "PagerDuty will not take this page");
     match page {
         Page::Trigger { key, .. } => {
-            let text = format!("PagerDuty could not be told, nobody was paged: {why}");
             let post = Job::Post {
                 channel: rollback.channel.clone(),
                 thread: None,
@@ -125,28 +126,15 @@ fn refused(app: &App, rollback: &Rollback, page: &Page, why: &str) -> Ended {
                 id: format!("{key}:refused"),
             };
             // Not before the words that say whom it asks.
+            let fact = IncidentFact::PageRefused { why };
             Ended::done()
-                .with(event(app, rollback, text))
+                .with(RecordedEvent::of(rollback, now, fact))
                 .then(post, later(app, TOLD_WITHIN))
         }
         Page::Resolve { .. } => {
-            let text = format!("the page could not be taken back: {why}");
-            Ended::done().with(event(app, rollback, text))
+            let fact = IncidentFact::PageNotResolved { why };
+            Ended::done().with(RecordedEvent::of(rollback, now, fact))
         }
-    }
-}
-
-fn event(app: &App, rollback: &Rollback, text: String) -> RecordedEvent {
-    RecordedEvent::Incident {
-        incident: rollback.incident,
-        event: TimelineEvent {
-            at: app.engine.clock.now(),
-            who: Actor::Bot,
-            source: Source::Bot,
-            kind: Kind::Paged,
-            text,
-            rollback: Some(rollback.id),
-        },
     }
 }
 

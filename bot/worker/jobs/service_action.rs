@@ -18,7 +18,7 @@ use crate::{
 use jiff::Timestamp;
 use rollback_domain::{
     authority::Case,
-    incident::{Actor, Kind, TimelineEvent},
+    incident::{Actor, IncidentFact, TimelineEvent},
     job::{Job, ServiceAction},
     people::Person,
     platform::{About, ProviderError},
@@ -31,9 +31,7 @@ use rollback_domain::{
 
 /// What was done to a service.
 struct Done {
-    kind: Kind,
-    /// What the timeline says of it, after who did it.
-    text: String,
+    fact: IncidentFact,
     /// What the channel is told; who did it stands in it as the first person.
     message: String,
     change: Change,
@@ -105,14 +103,8 @@ pub(super) async fn run(app: &App, lease: &Lease) -> Result<Ended, Error> {
         }
     };
     let open = rollbacks::open_for(&app.engine.db, service, environment).await?;
-    let event = TimelineEvent {
-        at: now,
-        who: Actor::Person(acting.by.clone()),
-        source: *source,
-        kind: done.kind,
-        text: done.text,
-        rollback: None,
-    };
+    let who = Actor::Person(acting.by.clone());
+    let event = TimelineEvent::new(now, who, *source, None, done.fact);
     let post = Job::Post {
         channel: channel.clone(),
         thread: None,
@@ -221,8 +213,11 @@ async fn perform(
 fn freeze(service: &Service, by: &Person, because: &str, now: Timestamp) -> Done {
     let place = place(service);
     Done {
-        kind: Kind::Frozen,
-        text: format!("froze {place}, because \"{because}\""),
+        fact: IncidentFact::Frozen {
+            service: service.name.clone(),
+            environment: service.environment.clone(),
+            because: because.to_owned(),
+        },
         message: format!(
             "{} asks that nothing be changed on {place}: \"{}\". Every card shows it; it stops nobody with authority.",
             Message::whom(0),
@@ -246,14 +241,16 @@ fn unfreeze(
         let what = format!("{place} is not frozen.");
         return Err(Refusal::AlreadySo { what }.into());
     };
-    let because = clause(because);
     Ok(Done {
-        kind: Kind::Unfrozen,
-        text: format!("unfroze {place}{because}"),
+        fact: IncidentFact::Unfrozen {
+            service: service.name.clone(),
+            environment: service.environment.clone(),
+            because: because.map(str::to_owned),
+        },
         message: format!(
             "{} takes the freeze of {place} off{} (@{} had asked for it: \"{}\").",
             Message::whom(0),
-            Message::quoted(&because),
+            Message::quoted(&clause(because)),
             Message::quoted(&freeze.by.name),
             Message::quoted(&freeze.because)
         ),
@@ -268,8 +265,8 @@ async fn unpin(
     because: Option<&str>,
 ) -> Result<Done, NotDone> {
     let place = place(service);
-    let said = match ask_to_unpin(app, lease, service).await {
-        Ok(said) => said?,
+    let answer = match ask_to_unpin(app, lease, service).await {
+        Ok(answer) => answer?,
         // Asking once more does no harm, and tells what came of the first time.
         Err(ProviderError::Unanswered(why)) if lease.attempt < PATIENCE => {
             let next = Next::Retry(backoff(app, lease.attempt), why);
@@ -284,15 +281,18 @@ async fn unpin(
             return Err(Refusal::PlatformTrouble { why }.into());
         }
     };
-    let because = clause(because);
     Ok(Done {
-        kind: Kind::Unpinned,
-        text: format!("unpinned {place}{because}: {said}"),
         message: format!(
-            "{} unpinned {place}{}: {said}.",
+            "{} unpinned {place}{}: {answer}.",
             Message::whom(0),
-            Message::quoted(&because)
+            Message::quoted(&clause(because))
         ),
+        fact: IncidentFact::Unpinned {
+            service: service.name.clone(),
+            environment: service.environment.clone(),
+            because: because.map(str::to_owned),
+            answer,
+        },
         change: Change::Unpinned,
     })
 }

@@ -8,10 +8,9 @@ use crate::{
     worker::retry::{PATIENCE, after_busy, backoff},
 };
 use rollback_domain::{
-    incident::{Actor, Kind, TimelineEvent},
+    incident::{Fact, RunningFact},
     job::Job,
     platform::ProviderError,
-    refusal::Source,
     rollback::{Message, Rollback},
 };
 
@@ -32,12 +31,13 @@ pub(super) async fn run(app: &App, lease: &Lease, id: u64) -> Result<Ended, Erro
         return Ok(Ended::done());
     }
     crash::point(Point::PinUntaken);
-    let answer = provider.unpin(&hold.before).await;
+    let unpinned = provider.unpin(&hold.before).await;
     crash::point(Point::PinTakenBack);
-    Ok(match answer {
-        Ok(said) => {
-            let text = format!("nothing was changed, so {said}");
-            Ended::done().with(event(app, &rollback, Kind::Unpinned, text))
+    let now = app.engine.clock.now();
+    Ok(match unpinned {
+        Ok(answer) => {
+            let fact = RunningFact::PinTakenBack { answer };
+            Ended::done().with(RecordedEvent::of(&rollback, now, fact))
         }
         // Safe to repeat, so it is tried until the platform says yes or no.
         Err(ProviderError::Busy { why, retry_after }) => {
@@ -47,27 +47,13 @@ pub(super) async fn run(app: &App, lease: &Lease, id: u64) -> Result<Ended, Erro
             Ended::retry(backoff(app, lease.attempt), why)
         }
         Err(ProviderError::Unanswered(why) | ProviderError::Refused(why)) => {
-            let text = format!("automatic deploys could not be let go live again: {why}");
-            let post = pin_stays(&rollback, &text);
+            let fact = Fact::from(RunningFact::PinStays { why });
+            let post = pin_stays(&rollback, &fact.text());
             Ended::done()
-                .with(event(app, &rollback, Kind::Failed, text))
-                .then(post, app.engine.clock.now())
+                .with(RecordedEvent::of(&rollback, now, fact))
+                .then(post, now)
         }
     })
-}
-
-fn event(app: &App, rollback: &Rollback, kind: Kind, text: String) -> RecordedEvent {
-    RecordedEvent::Incident {
-        incident: rollback.incident,
-        event: TimelineEvent {
-            at: app.engine.clock.now(),
-            who: Actor::Bot,
-            source: Source::Bot,
-            kind,
-            text,
-            rollback: Some(rollback.id),
-        },
-    }
 }
 
 /// The job that tells the channel that the pin stays.

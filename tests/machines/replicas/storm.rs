@@ -488,7 +488,7 @@ impl Account {
         }
         for (text, yes) in &promised.notes {
             let entries = self.timelines.iter().flatten();
-            let times = entries.filter(|entry| entry.event.text == *text).count();
+            let times = entries.filter(|entry| entry.event.text() == *text).count();
             if times > 1 || (*yes && times == 0) {
                 bad.push(format!(
                     "{text} is written down {times} times, promised: {yes}"
@@ -521,19 +521,19 @@ impl Account {
             .flatten()
             .filter(|entry| entry.event.rollback == Some(id))
             .collect();
-        let mut seen: BTreeMap<(String, &str), u32> = BTreeMap::new();
+        let mut seen: BTreeMap<(String, String), u32> = BTreeMap::new();
         let mut before = None;
         for entry in &entries {
             let event = &entry.event;
             // Who was told no twice has asked twice.
-            if event.kind != Kind::Refused {
-                let kind = event.kind.to_string();
-                *seen.entry((kind, &event.text)).or_default() += 1;
+            if event.kind() != Kind::Refused {
+                let kind = event.kind().to_string();
+                *seen.entry((kind, event.text())).or_default() += 1;
             }
             if before > Some(entry.recorded_at) {
                 bad.push(format!(
                     "RB-{id}: {} came before what is before it",
-                    event.text
+                    event.text()
                 ));
             }
             before = Some(entry.recorded_at);
@@ -547,7 +547,7 @@ impl Account {
             }
         }
         let times = |wanted: Kind| {
-            let of = entries.iter().filter(|entry| entry.event.kind == wanted);
+            let of = entries.iter().filter(|entry| entry.event.kind() == wanted);
             of.count()
         };
         let ends = [

@@ -20,22 +20,17 @@ impl Draft {
         {
             return Err(Refusal::Unconfirmed { what });
         }
-        let mut text = format!("approved plan {} as {}", self.hash(), list(&roles, "and"));
-        if !confirmed.ticked.is_empty() {
-            text.push_str(&format!(", seeing: {}", self.cautions().join("; ")));
-        }
-        if let Some(typed) = &confirmed.typed {
-            text.push_str(&format!(", typing {}", typed.trim()));
-        }
-        if let Some(because) = &confirmed.because {
-            text.push_str(&format!(", because \"{because}\""));
-        }
-        if let Some(frozen) = &self.rollback.frozen {
-            text.push_str(&format!(
-                ", while frozen by @{} because \"{}\"",
-                frozen.by.name, frozen.because
-            ));
-        }
+        let approved = Approved {
+            plan: self.rollback.hash.clone(),
+            roles: roles.clone(),
+            seeing: match confirmed.ticked.is_empty() {
+                true => vec![],
+                false => self.cautions(),
+            },
+            typed: confirmed.typed.map(|typed| typed.trim().to_owned()),
+            because: confirmed.because,
+            frozen: self.rollback.frozen.clone(),
+        };
         self.let_run(
             Approval {
                 by: who.person,
@@ -45,7 +40,7 @@ impl Draft {
                 out_of_band: who.source == Source::OutOfBand,
             },
             who.source,
-            text,
+            PeopleFact::Approved(approved),
             expires_at,
             &who.roster,
             policy,
@@ -58,17 +53,12 @@ impl Draft {
         &mut self,
         approval: Approval,
         source: Source,
-        text: String,
+        fact: PeopleFact,
         expires_at: Timestamp,
         roster: &Roster,
         policy: &Policy,
     ) {
-        self.record(
-            Actor::Person(approval.by.clone()),
-            source,
-            Kind::Approved,
-            text,
-        );
+        self.record(Actor::Person(approval.by.clone()), source, fact);
         self.rollback.approvals.push(approval);
         self.rollback.waiting.window_ends = None;
         if self.rollback.case(policy, roster).missing().people > 0 {
@@ -101,12 +91,7 @@ impl Draft {
             });
         };
         self.rollback.approvals.remove(at);
-        self.record(
-            Actor::Person(who.person),
-            who.source,
-            Kind::Withdrawn,
-            reasoned("took their approval back", &because),
-        );
+        self.record_by(&who, PeopleFact::Withdrawn { because });
         if self.rollback.is_break_glass() {
             // It never ran on this approval alone.
             self.transition_to(State::Approved { expires_at });
@@ -139,11 +124,11 @@ impl Draft {
                 ),
             });
         }
-        self.record(
-            Actor::Person(who.person.clone()),
-            who.source,
-            Kind::Objected,
-            format!("objected: \"{because}\""),
+        self.record_by(
+            &who,
+            PeopleFact::Objected {
+                because: because.clone(),
+            },
         );
         let waits = match self.break_silence() {
             true => " It does not start by itself any more; somebody with authority decides.",
@@ -213,16 +198,12 @@ impl Draft {
             });
         }
         let due = after(self.now, policy.review_within);
-        self.record(
-            Actor::Person(who.person.clone()),
-            who.source,
-            Kind::BreakGlass,
-            format!(
-                "started an emergency run of plan {}, without an approval: \"{because}\"; a review is due {}",
-                self.hash(),
-                due.strftime("%Y-%m-%d %H:%M UTC")
-            ),
-        );
+        let fact = PeopleFact::BreakGlass {
+            plan: self.rollback.hash.clone(),
+            because: because.clone(),
+            review_due: due,
+        };
+        self.record_by(&who, fact);
         if policy.page_on_break_glass {
             let does = match self.rollback.aim.undoes {
                 Some(undone) => format!("undoes RB-{undone} on"),
@@ -231,7 +212,7 @@ impl Draft {
             let summary = format!(
                 "BREAK GLASS: @{} {does} {} without an approval: {because}",
                 who.person.name,
-                self.what()
+                self.change()
             );
             self.page("glass", summary);
         }
@@ -288,12 +269,11 @@ impl Draft {
         }
         case.has_authority(&who.person, &who.membership, self.now)
             .admit()?;
-        self.record(
-            Actor::Person(who.person.clone()),
-            who.source,
-            Kind::Reviewed,
-            format!("reviewed the emergency run: {answer}: \"{because}\""),
-        );
+        let fact = PeopleFact::Reviewed {
+            answer,
+            because: because.clone(),
+        };
+        self.record_by(&who, fact);
         if let Some(break_glass) = &mut self.rollback.break_glass {
             break_glass.review = Some(Review {
                 by: who.person,
@@ -333,13 +313,11 @@ impl Draft {
             .case(policy, &who.roster)
             .has_authority(&who.person, &who.membership, self.now)
             .admit()?;
-        let outcome = if done { "done" } else { "not done" };
-        self.record(
-            Actor::Person(who.person.clone()),
-            who.source,
-            Kind::Resolved,
-            format!("resolved it as {outcome}: \"{because}\""),
-        );
+        let fact = PeopleFact::Resolved {
+            done,
+            because: because.clone(),
+        };
+        self.record_by(&who, fact);
         self.finish_and_announce(State::Resolved {
             done,
             by: who.person,
@@ -364,12 +342,10 @@ impl Draft {
             .case(policy, &who.roster)
             .has_authority(&who.person, &who.membership, self.now)
             .admit()?;
-        self.record(
-            Actor::Person(who.person.clone()),
-            who.source,
-            Kind::Denied,
-            reasoned("denied it", &because),
-        );
+        let fact = PeopleFact::Denied {
+            because: because.clone(),
+        };
+        self.record_by(&who, fact);
         self.finish(State::Denied {
             by: who.person,
             because,
@@ -399,12 +375,10 @@ impl Draft {
                 asked_at,
             });
         }
-        self.record(
-            Actor::Person(who.person.clone()),
-            who.source,
-            Kind::Cancelled,
-            reasoned("took it back before the platform was asked", &because),
-        );
+        let fact = PeopleFact::Cancelled {
+            because: because.clone(),
+        };
+        self.record_by(&who, fact);
         self.finish(State::Cancelled {
             by: who.person,
             because,
@@ -441,12 +415,7 @@ impl Draft {
                 ),
             });
         }
-        self.record(
-            Actor::Person(who.person.clone()),
-            who.source,
-            Kind::Superseded,
-            format!("changed the target to {to}"),
-        );
+        self.record_by(&who, PeopleFact::Retargeted { to: to.clone() });
         self.notify_approvers(&format!(
             "@{} changed the target of RB-{}, so your approval does not count any more. A fresh plan is being made.",
             who.person.name, self.rollback.id

@@ -39,27 +39,18 @@ impl Draft {
         if fresh.is_some() && fresh == self.rollback.hash {
             // An approver may be known by now to have lost the role since the click.
             if !self.rollback.is_break_glass() && !self.still_approved(roster, policy) {
-                return self.open_again(
-                    "Nothing was run: not every approval counts any more.".into(),
-                    policy,
-                );
+                return self.open_again(Reopening::ApprovalsLapsed, policy);
             }
-            self.record(
-                Actor::Bot,
-                Source::Bot,
-                Kind::Rechecked,
-                "read the platform again: nothing that matters has changed".into(),
-            );
+            self.record_own(WaitingFact::Rechecked { open_until: None });
             self.begin(survey);
             return Ok(());
         }
         let moved = match plan {
-            Ok(fresh) => drift(self.rollback.plan.as_ref(), &fresh),
+            Ok(fresh) => moved(self.rollback.plan.as_ref(), &fresh),
             // The same aim drawn once more would come to the same.
             Err(refusal) => return self.no_plan_any_more(&refusal),
         };
-        let why = format!("Nothing was run: {moved}");
-        self.record(Actor::Bot, Source::Bot, Kind::Superseded, why.clone());
+        let why = self.record_reason(WaitingFact::Superseded { moved });
         self.notify_approvers(&format!("{why} A fresh plan is being made."));
         self.void_break_glass(&why);
         let mut proposal = self.again(self.rollback.aim.target.clone());
@@ -75,13 +66,11 @@ impl Draft {
     /// The platform is asked for the first step, or first to hold automatic deploys off. In one
     /// commit with the reading: nothing is asked on an old one.
     fn begin(&mut self, survey: Survey) {
-        let asking = format!(
-            "asking {} for {} → {}",
-            self.platform(),
-            self.rollback.from_label(),
-            self.rollback.to_label()
-        );
-        self.record(Actor::Bot, Source::Bot, Kind::Executing, asking);
+        self.record_own(RunningFact::Executing {
+            platform: self.platform(),
+            from: self.rollback.from_label().to_owned(),
+            to: self.rollback.to_label().to_owned(),
+        });
         self.rollback.memory = survey.memory;
         self.rollback.said = None;
         self.rollback.times.asked = Some(self.now);
@@ -106,12 +95,7 @@ impl Draft {
     /// The platform went on in a way that leaves nothing to approve.
     pub(super) fn no_plan_any_more(&mut self, refusal: &Refusal) -> Result<(), Refusal> {
         let why = refusal.to_string();
-        self.record(
-            Actor::Bot,
-            Source::Bot,
-            Kind::Blocked,
-            format!("{}: {why}", refusal.code()),
-        );
+        self.record_own(WaitingFact::blocked(refusal));
         self.notify_approvers(&why);
         let requester = self.rollback.requester.id.clone();
         if !self
@@ -132,21 +116,15 @@ impl Draft {
     }
 
     pub(super) fn recheck_failed(&mut self, why: String, policy: &Policy) -> Result<(), Refusal> {
-        self.open_again(
-            format!(
-                "Nothing was run: the platform could not be read again before executing. {}",
-                crate::refusal::sentence(&why)
-            ),
-            policy,
-        )
+        self.open_again(Reopening::Unreadable { why }, policy)
     }
 
     /// Takes the yes back: the card waits for another one.
-    pub(super) fn open_again(&mut self, text: String, policy: &Policy) -> Result<(), Refusal> {
+    fn open_again(&mut self, why: Reopening, policy: &Policy) -> Result<(), Refusal> {
         let State::Approved { expires_at } = self.rollback.state else {
             return Err(self.not_open());
         };
-        self.record(Actor::Bot, Source::Bot, Kind::Refused, text.clone());
+        let text = self.record_reason(WaitingFact::Reopened { why });
         self.notify_approvers(&format!("{text} The card is open again."));
         self.void_break_glass(&text);
         self.rollback.approvals.clear();
@@ -184,7 +162,6 @@ impl Draft {
         let State::Executing { step, .. } = self.rollback.state else {
             return Err(self.not_open());
         };
-        let platform = Actor::Platform(self.platform());
         match answer {
             Ok(receipt) => self.accepted(receipt, policy),
             // Earlier steps were done: only looking tells where it stands.
@@ -200,16 +177,11 @@ impl Draft {
                     ),
                     ProviderError::Unanswered(why) => (why, after(self.now, policy.check_every)),
                 };
-                self.record(platform, Source::Platform, Kind::Unanswered, why.clone());
+                self.record_platform(RunningFact::Unanswered { why: why.clone() });
                 self.lose_sight(why, look_at);
             }
             Err(ProviderError::Refused(why)) => {
-                self.record(
-                    platform,
-                    Source::Platform,
-                    Kind::Failed,
-                    format!("refused: {why}"),
-                );
+                self.record_platform(RunningFact::PlatformRefused { why: why.clone() });
                 self.finish_and_announce(State::Failed {
                     why,
                     production: Production::AsBefore,
@@ -218,12 +190,7 @@ impl Draft {
             // Certainly not done. Before it is asked again the platform is read again, as long as
             // the plan lives.
             Err(ProviderError::Busy { why, retry_after }) => {
-                self.record(
-                    platform,
-                    Source::Platform,
-                    Kind::Progress,
-                    format!("not now: {why}"),
-                );
+                self.record_platform(RunningFact::PlatformBusy { why: why.clone() });
                 let proposed = self.rollback.times.proposed.unwrap_or(self.now);
                 let until = self.rollback.plan_until;
                 self.rollback.times.asked = None;
@@ -238,7 +205,7 @@ impl Draft {
                 ));
             }
             Err(ProviderError::Unanswered(why)) => {
-                self.record(platform, Source::Platform, Kind::Unanswered, why.clone());
+                self.record_platform(RunningFact::Unanswered { why: why.clone() });
                 self.lose_sight(why, after(self.now, policy.check_every));
             }
         }
@@ -253,12 +220,9 @@ impl Draft {
             next,
             restore_point,
         } = receipt;
-        self.record(
-            Actor::Platform(self.platform()),
-            Source::Platform,
-            Kind::Accepted,
-            said.clone(),
-        );
+        self.record_platform(RunningFact::Accepted {
+            answer: said.clone(),
+        });
         self.rollback.times.accepted.get_or_insert(self.now);
         self.rollback.said = Some(said);
         self.remember(memory);
@@ -278,12 +242,10 @@ impl Draft {
         let State::Executing { asked_at, .. } = self.rollback.state else {
             return Err(self.not_open());
         };
-        let why = format!(
-            "{} was asked at {} and the answer was lost",
-            self.platform(),
-            asked_at.strftime("%H:%M:%S UTC")
-        );
-        self.record(Actor::Bot, Source::Bot, Kind::Unanswered, why.clone());
+        let why = self.record_reason(RunningFact::AnswerLost {
+            platform: self.platform(),
+            asked_at,
+        });
         self.lose_sight(why, self.now);
         Ok(())
     }
@@ -313,7 +275,6 @@ impl Draft {
             | State::Superseded { .. } => return Err(self.not_open()),
         };
         let timing = self.timing();
-        let platform = Actor::Platform(self.platform());
         match progress {
             Progress::Serving {
                 surfaces,
@@ -330,20 +291,19 @@ impl Draft {
                 self.rollback.surfaces = surfaces;
                 self.rollback.said = Some("it could not move everything".into());
                 let (n, m) = self.rollback.served();
-                self.record(
-                    platform,
-                    Source::Platform,
-                    Kind::Partial,
-                    format!(
-                        "{n}/{m} on {}; could not move {}",
-                        self.rollback.to_label(),
-                        failed.join(", ")
-                    ),
-                );
+                self.record_platform(RunningFact::Partial {
+                    to: self.rollback.to_label().to_owned(),
+                    n,
+                    m,
+                    missing: failed.clone(),
+                });
                 self.finish_and_announce(State::Partial { n, m, failed });
             }
             Progress::Failed { why, production } => {
-                self.record(platform, Source::Platform, Kind::Failed, why.clone());
+                self.record_platform(RunningFact::Failed {
+                    why: why.clone(),
+                    production,
+                });
                 self.finish_and_announce(State::Failed { why, production });
             }
             Progress::NotAsked { why } => {
@@ -352,12 +312,13 @@ impl Draft {
                     self.drive_at = Some(self.read_back_at(unknown_since, policy));
                     return Ok(());
                 }
-                let why = format!("the request never took effect: {why}");
-                self.record(platform, Source::Platform, Kind::Failed, why.clone());
                 let production = match self.rollback.step {
                     0 => Production::AsBefore,
                     _ => Production::Unknown,
                 };
+                let fact = Fact::from(RunningFact::NeverTookEffect { why, production });
+                let why = fact.text();
+                self.record(Actor::Platform(self.platform()), Source::Platform, fact);
                 self.finish_and_announce(State::Failed { why, production });
             }
         }
@@ -384,14 +345,8 @@ impl Draft {
         unknown_since: Option<Timestamp>,
         policy: &Policy,
     ) {
-        let platform = Actor::Platform(self.platform());
         if pin != self.rollback.pin && pin == Pin::On {
-            self.record(
-                platform.clone(),
-                Source::Platform,
-                Kind::Pinned,
-                "automatic deploys are held off (read back)".into(),
-            );
+            self.record_platform(RunningFact::Pinned { answer: None });
         }
         self.rollback.pin = pin;
         let before = self.rollback.served();
@@ -399,25 +354,17 @@ impl Draft {
         self.rollback.surfaces = surfaces;
         self.rollback.said = Some(said.clone());
         let (n, m) = self.rollback.served();
+        let to = self.rollback.to_label().to_owned();
         if n > 0 && n == m {
-            self.record(
-                platform,
-                Source::Platform,
-                Kind::Serving,
-                format!("serves {} on {n}/{m}", self.rollback.to_label()),
-            );
+            self.record_platform(RunningFact::Serving { to, n, m });
             self.rollback.times.serving = Some(self.now);
             self.transition_to(State::Serving { n, m });
             self.drive_at = Some(self.now);
             return;
         }
         if (n, m) != before || changed {
-            self.record(
-                platform,
-                Source::Platform,
-                Kind::Progress,
-                format!("{said}, {n}/{m} on {}", self.rollback.to_label()),
-            );
+            let answer = said;
+            self.record_platform(RunningFact::Progress { answer, to, n, m });
         }
         let serve_within = self.timing().serve_within;
         let overdue = self
@@ -452,17 +399,13 @@ impl Draft {
     /// Some surfaces have not moved in the time that the platform normally takes.
     fn give_up_on_the_rest(&mut self, n: usize, m: usize, serve_within: Duration) {
         let failed = self.rollback.waiting_for();
-        self.record(
-            Actor::Bot,
-            Source::Bot,
-            Kind::Partial,
-            format!(
-                "{n}/{m} on {} after {}; gave up on {}",
-                self.rollback.to_label(),
-                crate::proof::spell(serve_within),
-                failed.join(", ")
-            ),
-        );
+        self.record_own(RunningFact::GaveUp {
+            to: self.rollback.to_label().to_owned(),
+            n,
+            m,
+            after_seconds: serve_within.as_secs(),
+            missing: failed.clone(),
+        });
         self.finish_and_announce(State::Partial { n, m, failed });
     }
 
@@ -498,25 +441,16 @@ impl Draft {
             self.rollback.pin = pin;
             let (n, m) = self.rollback.served();
             if n < m {
-                let text = format!(
-                    "production moved away: {} serve something else",
-                    self.rollback.waiting_for().join(", ")
-                );
-                self.record(
-                    Actor::Platform(self.platform()),
-                    Source::Platform,
-                    Kind::Drifted,
-                    text,
-                );
-                self.rollback.proof.drifted = Some(self.rollback.waiting_for());
+                let surfaces = self.rollback.waiting_for();
+                self.rollback.proof.drifted = Some(surfaces.clone());
+                self.record_platform(ProofFact::Drifted { surfaces });
                 self.finish_and_announce(State::Closed);
                 return Ok(());
             }
         }
         let target = self.rollback.plan.as_ref().map(|plan| plan.to.clone());
-        let news = self.rollback.proof.take(round, target.as_ref());
-        if let Some(news) = news {
-            self.record(Actor::Bot, Source::Check, Kind::Checked, news);
+        if self.rollback.proof.take(round.clone(), target.as_ref()) {
+            self.record(Actor::Bot, Source::Check, ProofFact::Checked { round });
             self.notices.push(Notice::Card);
         }
         let fingerprint = policy.fingerprint;
@@ -553,11 +487,14 @@ impl Draft {
 
     pub(super) fn concluded(&mut self) {
         self.rollback.times.proven = Some(self.now);
-        let (kind, text) = self
-            .rollback
-            .proof
-            .verdict_text(self.rollback.to_label(), self.rollback.aim.way());
-        self.record(Actor::Bot, Source::Check, kind, text);
+        let proof = &self.rollback.proof;
+        let fact = ProofFact::Concluded {
+            verdict: proof.verdict.unwrap_or(Verdict::Unproven),
+            to: self.rollback.to_label().to_owned(),
+            way: self.rollback.aim.way(),
+            round: proof.last.clone(),
+        };
+        self.record(Actor::Bot, Source::Check, fact);
         self.notices.push(Notice::Card);
         self.notices.push(Notice::Outcome);
     }
@@ -569,12 +506,10 @@ impl Draft {
         if self.now < until && replaced_by.is_none() {
             return Err(self.not_open());
         }
-        let word = self.rollback.proof.word().to_lowercase();
-        let text = match replaced_by {
-            Some(id) => format!("closed as {word}; RB-{id} has taken over"),
-            None => format!("closed as {word}"),
-        };
-        self.record(Actor::Bot, Source::Bot, Kind::Closed, text);
+        self.record_own(ProofFact::Closed {
+            verdict: self.rollback.proof.verdict,
+            replaced_by,
+        });
         self.finish(State::Closed);
         self.notices.push(Notice::Export {
             why: "closed".into(),

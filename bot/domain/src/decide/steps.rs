@@ -22,12 +22,7 @@ impl Draft {
             // been answered like this.
             Err(error) => return self.answered(Err(error), policy),
         };
-        self.record(
-            Actor::Platform(self.platform()),
-            Source::Platform,
-            Kind::Pinned,
-            format!("automatic deploys are held off: {said}"),
-        );
+        self.record_platform(RunningFact::Pinned { answer: Some(said) });
         self.rollback.pin = Pin::On;
         if let Some(hold) = &mut self.rollback.hold {
             hold.confirmed = true;
@@ -50,24 +45,19 @@ impl Draft {
     /// The step was accepted and another one may follow at once.
     pub(super) fn go_on_with(&mut self, next: NextStep, policy: &Policy) {
         if self.rollback.asks >= ASKS_AT_MOST {
-            let why = format!(
-                "{} was asked for {} steps, and there is still another one ({})",
-                self.platform(),
-                self.rollback.asks,
-                next.name
-            );
-            self.record(Actor::Bot, Source::Bot, Kind::Unanswered, why.clone());
+            let why = self.record_reason(RunningFact::TooManySteps {
+                platform: self.platform(),
+                asks: self.rollback.asks,
+                next: next.name,
+            });
             self.lose_sight(why, after(self.now, policy.check_every));
             return;
         }
-        let label = self.rollback.step_label(next.number, &next.name);
         self.rollback.asks += 1;
-        self.record(
-            Actor::Bot,
-            Source::Bot,
-            Kind::Executing,
-            format!("asking {} for {label}", self.platform()),
-        );
+        self.record_own(RunningFact::StepExecuting {
+            platform: self.platform(),
+            step: self.rollback.step_label(next.number, &next.name),
+        });
         self.ask_for(next.number);
     }
 
@@ -79,12 +69,10 @@ impl Draft {
         memory: serde_json::Value,
         policy: &Policy,
     ) {
-        self.record(
-            Actor::Platform(self.platform()),
-            Source::Platform,
-            Kind::Progress,
-            said.clone(),
-        );
+        self.record_platform(RunningFact::StepReady {
+            answer: said.clone(),
+            next: next.name.clone(),
+        });
         self.rollback.said = Some(said);
         self.remember(memory);
         self.go_on_with(next, policy);
@@ -137,12 +125,12 @@ impl Draft {
         let waits = matches!(self.rollback.state, State::WaitingForPeople { .. });
         let changed = self.rollback.said.as_ref() != Some(&said);
         if !waits || changed {
-            self.record(
-                Actor::Platform(self.platform()),
-                Source::Platform,
-                Kind::PeopleNeeded,
-                said.clone(),
-            );
+            let open = self.rollback.tasks.iter().filter(|task| !task.is_done());
+            let fact = RunningFact::PeopleNeeded {
+                answer: said.clone(),
+                tasks: open.map(|task| task.id.clone()).collect(),
+            };
+            self.record_platform(fact);
         }
         self.rollback.said = Some(said);
         if !waits {
@@ -242,13 +230,12 @@ impl Draft {
                 ),
             });
         }
-        let outcome = if done { "done" } else { "not done" };
-        self.record(
-            Actor::Person(who.person.clone()),
-            who.source,
-            Kind::SignedOff,
-            reasoned(&format!("signed {task} off as {outcome}"), &note),
-        );
+        let fact = PeopleFact::SignedOff {
+            task: task.to_owned(),
+            done,
+            note: note.clone(),
+        };
+        self.record_by(&who, fact);
         if let Some(found) = self.rollback.tasks.iter_mut().find(|one| one.id == task) {
             found.signed = Some(SignOff {
                 by: who.person,

@@ -40,12 +40,7 @@ impl Draft {
             true => format!("was due {}", due.strftime("%Y-%m-%d %H:%M UTC")),
             false => format!("is due {}", due.strftime("%Y-%m-%d %H:%M UTC")),
         };
-        self.record(
-            Actor::Bot,
-            Source::Bot,
-            Kind::Reminded,
-            format!("asked again for the review of the emergency run: it {said}"),
-        );
+        self.record_own(WaitingFact::ReviewReminded { due, overdue });
         let mut named: Vec<String> = people.into_iter().take(5).collect();
         let asked = match named.is_empty() {
             true => {
@@ -93,17 +88,12 @@ impl Draft {
         // A mention does not carry its author's name; by now Slack has told it.
         self.rollback.requester = requester;
         let hash = plan.hash(&self.rollback.service, &self.rollback.environment);
-        self.record(
-            Actor::Bot,
-            Source::Bot,
-            Kind::Planned,
-            format!(
-                "proposed {} → {}, risk {}, plan {hash}",
-                plan.from.as_ref().map_or("unknown", Release::label),
-                plan.to.label(),
-                plan.risk
-            ),
-        );
+        self.record_own(WaitingFact::Planned {
+            from: plan.from.as_ref().map(|from| from.label().to_owned()),
+            to: plan.to.label().to_owned(),
+            risk: plan.risk,
+            plan: hash.clone(),
+        });
         let expires_at = after(self.now, policy.plan_ttl);
         let risk = plan.risk;
         self.rollback.surfaces = plan.surfaces.clone();
@@ -171,11 +161,10 @@ impl Draft {
                 .case(policy, roster)
                 .has_authority(&requester, membership, self.now)
                 .roles;
-            let text = format!(
-                "started plan {} as {}: nobody objected",
-                self.hash(),
-                list(&roles, "and")
-            );
+            let fact = PeopleFact::StartedUnopposed {
+                plan: self.rollback.hash.clone(),
+                roles: roles.clone(),
+            };
             let approval = Approval {
                 by: requester,
                 roles,
@@ -183,23 +172,17 @@ impl Draft {
                 unopposed: true,
                 out_of_band: false,
             };
-            self.let_run(approval, Source::Bot, text, expires_at, roster, policy);
+            self.let_run(approval, Source::Bot, fact, expires_at, roster, policy);
             return Ok(());
         }
         self.rollback.waiting.window_ends = None;
         let why = match policy.objection_window {
-            None => "that is not configured any more".to_owned(),
-            Some(_) => format!(
-                "the authority of @{} could not be confirmed",
-                self.rollback.requester.name
-            ),
+            None => NotStarted::NotConfigured,
+            Some(_) => NotStarted::AuthorityUnconfirmed {
+                requester: self.rollback.requester.clone(),
+            },
         };
-        self.record(
-            Actor::Bot,
-            Source::Bot,
-            Kind::Refused,
-            format!("did not start by itself: {why}; it waits for an approval"),
-        );
+        self.record_own(WaitingFact::WindowEnded { why });
         self.notices.push(Notice::Card);
         self.wait_on(policy);
         Ok(())
@@ -233,14 +216,14 @@ impl Draft {
                 .map(|(person, _)| person)
                 .take(5)
                 .collect();
-            self.asked(
-                Kind::Reminded,
-                format!("RB-{id} has waited {} for an approval", spell(waited)),
-                people,
-                None,
-                true,
-                &format!("reminder:{n}"),
-            );
+            let waited_seconds = waited.as_secs();
+            self.record_own(WaitingFact::Reminded {
+                rollback: id,
+                waited_seconds,
+                asked: people.clone(),
+            });
+            let clause = waited_for(id, waited_seconds, None);
+            self.ask(clause, people, None, true, &format!("reminder:{n}"));
         }
         self.escalate(waited_since, roster, policy);
         self.notices.push(Notice::Card);
@@ -270,13 +253,17 @@ impl Draft {
         people.truncate(10);
         let pages = due.iter().any(|step| step.page);
         let id = self.rollback.id;
-        let what = self.deed();
-        self.asked(
-            Kind::Escalated,
-            format!(
-                "RB-{id} has waited {} for an approval to {what}",
-                spell(waited)
-            ),
+        let change = self.change();
+        let waited_seconds = waited.as_secs();
+        self.record_own(WaitingFact::Escalated {
+            rollback: id,
+            waited_seconds,
+            change: change.clone(),
+            asked: people.clone(),
+            paged: pages,
+        });
+        self.ask(
+            waited_for(id, waited_seconds, Some(&change)),
             people,
             pages.then(|| "PagerDuty".to_owned()),
             false,
@@ -288,8 +275,9 @@ impl Draft {
                 None => String::new(),
             };
             let summary = format!(
-                "RB-{id} has waited since {} for an approval to {what}; asked for by @{}{because}",
+                "RB-{id} has waited since {} for an approval to {}; asked for by @{}{because}",
                 waited_since.strftime("%H:%M UTC"),
+                change.aim(),
                 self.rollback.requester.name,
             );
             self.rollback.waiting.paged = true;
@@ -297,31 +285,23 @@ impl Draft {
         }
     }
 
-    /// Asks people, in the card's thread or in the channel, and writes down that they were asked.
-    pub(super) fn asked(
+    /// Asks people, in the card's thread or in the channel, and remembers that they were asked.
+    pub(super) fn ask(
         &mut self,
-        kind: Kind,
-        what: String,
+        clause: String,
         people: Vec<String>,
         else_: Option<String>,
         in_thread: bool,
         key: &str,
     ) {
         let mut whom: Vec<String> = (0..people.len()).map(Message::whom).collect();
-        let mut recorded: Vec<String> = people.iter().map(|id| format!("@{id}")).collect();
         whom.extend(else_.clone());
-        recorded.extend(else_.clone());
         let text = match whom.is_empty() {
             true => format!(
-                "{what}. Nobody is known who could give it: `/rollback contacts` says who can help."
+                "{clause}. Nobody is known who could give it: `/rollback contacts` says who can help."
             ),
-            false => format!("{what}. Asking {}.", list(&whom, "and")),
+            false => format!("{clause}. Asking {}.", list(&whom, "and")),
         };
-        let listed = match recorded.is_empty() {
-            true => "nobody is known who could".to_owned(),
-            false => format!("asked {}", list(&recorded, "and")),
-        };
-        self.record(Actor::Bot, Source::Bot, kind, format!("{what}: {listed}"));
         self.post(text, people.clone(), in_thread, key);
         if !people.is_empty() || else_.is_some() {
             self.rollback.waiting.asked.push(Asked {
@@ -352,11 +332,7 @@ impl Draft {
                     Refusal::PlatformTrouble { why } => why,
                     refusal => refusal.to_string(),
                 };
-                let text = format!(
-                    "not kept open, because no fresh plan could be made. {}",
-                    crate::refusal::sentence(&why)
-                );
-                self.record(Actor::Bot, Source::Bot, Kind::Refused, text.clone());
+                let text = self.record_reason(WaitingFact::NotKeptOpen { why });
                 let text = format!("RB-{} is {}", self.rollback.id, Message::quoted(&text));
                 self.post(text, vec![], true, "not-kept-open");
                 return self.expire();
@@ -365,23 +341,14 @@ impl Draft {
         let hash = fresh.hash(&self.rollback.service, &self.rollback.environment);
         if Some(&hash) == self.rollback.hash.as_ref() {
             let until = after(self.now, policy.plan_ttl);
-            self.record(
-                Actor::Bot,
-                Source::Bot,
-                Kind::Rechecked,
-                format!(
-                    "read the platform again: nothing that matters has changed; the plan is open until {}",
-                    until.strftime("%H:%M:%S UTC")
-                ),
-            );
+            self.record_own(WaitingFact::Rechecked {
+                open_until: Some(until),
+            });
             // The bot was not running when it would have started: nobody could have objected.
             if self.rollback.waiting.window_ends.take().is_some() {
-                self.record(
-                    Actor::Bot,
-                    Source::Bot,
-                    Kind::Refused,
-                    "does not start by itself any more: its first plan ended before".into(),
-                );
+                self.record_own(WaitingFact::WindowEnded {
+                    why: NotStarted::PlanEnded,
+                });
             }
             // `read_at` stays: an aim like "45 minutes ago" means the card's moment.
             self.rollback.plan_until = Some(until);
@@ -389,11 +356,9 @@ impl Draft {
             self.wait_on(policy);
             return Ok(());
         }
-        let why = format!(
-            "Nothing was run: {}",
-            drift(self.rollback.plan.as_ref(), &fresh)
-        );
-        self.record(Actor::Bot, Source::Bot, Kind::Superseded, why.clone());
+        let why = self.record_reason(WaitingFact::Superseded {
+            moved: moved(self.rollback.plan.as_ref(), &fresh),
+        });
         let mut proposal = self.again(self.rollback.aim.target.clone());
         proposal.waiting = self.rollback.waiting.clone();
         // Nobody had the time to object to what it is now.
@@ -411,12 +376,9 @@ impl Draft {
             return Err(self.not_open());
         }
         if freeze.is_some() && self.break_silence() {
-            self.record(
-                Actor::Bot,
-                Source::Bot,
-                Kind::Refused,
-                "does not start by itself any more: the service was frozen".into(),
-            );
+            self.record_own(WaitingFact::WindowEnded {
+                why: NotStarted::Frozen,
+            });
         }
         self.rollback.frozen = freeze;
         self.notices.push(Notice::Card);
@@ -429,12 +391,7 @@ impl Draft {
             return Err(self.not_open());
         }
         let why = refusal.to_string();
-        self.record(
-            Actor::Bot,
-            Source::Bot,
-            Kind::Blocked,
-            format!("{}: {why}", refusal.code()),
-        );
+        self.record_own(WaitingFact::blocked(&refusal));
         self.notices.push(Notice::Tell {
             person: self.rollback.requester.id.clone(),
             reply_to: self.rollback.reply_to.clone(),
@@ -453,14 +410,14 @@ impl Draft {
         if self.now < expires_at {
             return Err(self.not_open());
         }
-        let why = if matches!(self.rollback.state, State::Approved { .. }) {
-            "approved, but it could not be run before the plan expired; nothing was run"
+        let lacking = if matches!(self.rollback.state, State::Approved { .. }) {
+            Lacking::Time
         } else if !self.rollback.approvals.is_empty() {
-            "not everybody who is needed approved in time; nothing was run"
+            Lacking::SomeApprovals
         } else {
-            "nobody approved in time; nothing was run"
+            Lacking::EveryApproval
         };
-        self.record(Actor::Bot, Source::Bot, Kind::Expired, why.into());
+        self.record_own(WaitingFact::Expired { lacking });
         self.finish(State::Expired { at: expires_at });
         Ok(())
     }

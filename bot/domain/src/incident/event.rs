@@ -1,8 +1,10 @@
 //! What happened, in order: the record from which a post-mortem is written.
 
+use super::Fact;
 use crate::{people::Person, refusal::Source};
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, ser::Error as _};
+use serde_json::Value;
 use std::fmt;
 
 /// Who did it.
@@ -85,8 +87,19 @@ impl fmt::Display for Kind {
     }
 }
 
-/// An entry before it has a place in an incident's timeline.
+/// What lets a fact be believed, besides who reported it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum Evidence {
+    /// Slack did not answer, and what was read of somebody before counted.
+    LastRead {
+        /// What it was and when it was read, as a clause.
+        clause: String,
+    },
+}
+
+/// An entry before it has a place in an incident's timeline.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TimelineEvent {
     /// When it happened.
     pub at: Timestamp,
@@ -94,12 +107,37 @@ pub struct TimelineEvent {
     pub who: Actor,
     /// Where it came from.
     pub source: Source,
-    /// What kind of thing it is.
-    pub kind: Kind,
-    /// What happened, as a clause in plain text.
-    pub text: String,
-    /// The rollback it belongs to.
+    /// What happened.
+    pub fact: Fact,
+    /// The rollback it belongs to; `None`: it belongs to the incident alone.
     pub rollback: Option<u64>,
+    /// What lets it be believed.
+    pub evidence: Vec<Evidence>,
+}
+
+impl TimelineEvent {
+    /// A fact by itself, without evidence.
+    pub fn new(
+        at: Timestamp,
+        who: Actor,
+        source: Source,
+        rollback: Option<u64>,
+        fact: impl Into<Fact>,
+    ) -> Self {
+        Self {
+            at,
+            who,
+            source,
+            fact: fact.into(),
+            rollback,
+            evidence: vec![],
+        }
+    }
+
+    /// What kind of thing it is.
+    pub fn kind(&self) -> Kind {
+        self.fact.kind()
+    }
 }
 
 /// An entry of the timeline.
@@ -112,4 +150,74 @@ pub struct Entry {
     /// What happened.
     #[serde(flatten)]
     pub event: TimelineEvent,
+}
+
+/// An event as it is stored and exported. Versions that know no facts read `kind` and `text`, and
+/// wrote nothing else.
+#[derive(Serialize, Deserialize)]
+struct Stored {
+    at: Timestamp,
+    who: Actor,
+    source: Source,
+    kind: Kind,
+    text: String,
+    rollback: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    fact: Option<Value>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    evidence: Option<Value>,
+}
+
+impl Serialize for TimelineEvent {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let fact = match &self.fact {
+            Fact::Prose { .. } => None,
+            fact => Some(serde_json::to_value(fact).map_err(S::Error::custom)?),
+        };
+        let evidence = match self.evidence.as_slice() {
+            [] => None,
+            evidence => Some(serde_json::to_value(evidence).map_err(S::Error::custom)?),
+        };
+        let stored = Stored {
+            at: self.at,
+            who: self.who.clone(),
+            source: self.source,
+            kind: self.kind(),
+            text: self.text(),
+            rollback: self.rollback,
+            fact,
+            evidence,
+        };
+        stored.serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for TimelineEvent {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let stored = Stored::deserialize(deserializer)?;
+        let known = |fact: Value, evidence: Option<Value>| {
+            let evidence = evidence.map(serde_json::from_value).transpose().ok()?;
+            Some((
+                serde_json::from_value(fact).ok()?,
+                evidence.unwrap_or_default(),
+            ))
+        };
+        // A newer version may record what is not known here: then its words are.
+        let known = stored.fact.and_then(|fact| known(fact, stored.evidence));
+        let (fact, evidence) = known.unwrap_or_else(|| {
+            let fact = Fact::Prose {
+                kind: stored.kind,
+                text: stored.text,
+            };
+            (fact, vec![])
+        });
+        Ok(TimelineEvent {
+            at: stored.at,
+            who: stored.who,
+            source: stored.source,
+            fact,
+            rollback: stored.rollback,
+            evidence,
+        })
+    }
 }

@@ -5,10 +5,18 @@
 //! of it.
 
 mod event;
+mod fact;
 #[cfg(test)]
 mod tests;
+mod words;
 
-pub use event::{Actor, Entry, Kind, TimelineEvent};
+pub use event::{Actor, Entry, Evidence, Kind, TimelineEvent};
+pub use fact::{
+    Approved, Change, Fact, IncidentFact, Lacking, Moved, NotStarted, Part, PeopleFact, ProofFact,
+    Reopening, RunningFact, Sentence, WaitingFact,
+};
+pub use words::naming;
+pub(crate) use words::waited_for;
 
 use crate::refusal::Source;
 use jiff::{SignedDuration, Timestamp};
@@ -82,14 +90,8 @@ impl Incident {
             opened_at: now,
             last_at: now,
         };
-        let event = TimelineEvent {
-            at: now,
-            who: Actor::Bot,
-            source: Source::Bot,
-            kind: Kind::IncidentOpened,
-            text: format!("opened INC-{id} in this channel"),
-            rollback: None,
-        };
+        let fact = IncidentFact::IncidentOpened { incident: id };
+        let event = TimelineEvent::new(now, Actor::Bot, Source::Bot, None, fact);
         (incident, event)
     }
 

@@ -80,8 +80,8 @@ fn an_incident_begins_open_with_one_entry_of_the_bots_that_says_so() {
     assert_eq!((incident.opened_at, incident.last_at), (night(), night()));
     assert_eq!(incident.state(night()), IncidentState::Open);
     assert_eq!(
-        (event.at, event.who, event.rollback),
-        (night(), Actor::Bot, None)
+        (event.at, &event.who, event.rollback),
+        (night(), &Actor::Bot, None)
     );
-    assert_eq!(event.text, "opened INC-12 in this channel");
+    assert_eq!(event.text(), "opened INC-12 in this channel");
 }

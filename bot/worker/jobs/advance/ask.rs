@@ -7,7 +7,7 @@ use crate::{
     store::{jobs, rollbacks},
 };
 use rollback_domain::{
-    incident::{Actor, Kind, TimelineEvent},
+    incident::{Actor, RunningFact, TimelineEvent},
     job::Job,
     platform::{Order, ProviderError, Receipt},
     refusal::Source,
@@ -185,17 +185,16 @@ impl Advance<'_> {
         let engine = &self.app.engine;
         let id = rollback.id;
         let platform = &asked.platform;
-        let said = asked.answer.said();
+        let answer = asked.answer.said();
         let late = Submission::Record {
             channel: rollback.channel.clone(),
-            event: TimelineEvent {
-                at: engine.clock.now(),
-                who: Actor::Platform(platform.clone()),
-                source: Source::Platform,
-                kind: Kind::Progress,
-                text: format!("answered after its answer was given up: {said}"),
-                rollback: Some(id),
-            },
+            event: TimelineEvent::new(
+                engine.clock.now(),
+                Actor::Platform(platform.clone()),
+                Source::Platform,
+                Some(id),
+                RunningFact::AnsweredLate { answer },
+            ),
         };
         let mut jobs = vec![self.survey_job()];
         let given_up = rollbacks::get(&engine.db, id).await?.filter(|now| {

@@ -1,0 +1,574 @@
+//! The words of the record: each fact as a clause, whatever the exporter does to people and text.
+
+use super::{
+    Approved, Change, Evidence, Fact, IncidentFact, Lacking, Moved, NotStarted, Part, PeopleFact,
+    ProofFact, Reopening, RunningFact, Sentence, TimelineEvent, WaitingFact,
+};
+use crate::{
+    grammar::Target,
+    plan::PlanHash,
+    proof::{Proof, Round, Verdict, spell},
+    refusal::{Plain, Tone, list, sentence},
+    release::Way,
+};
+use jiff::Timestamp;
+use std::{fmt, time::Duration};
+
+/// What stands where the platform does not say which release it is.
+const UNKNOWN: &str = "unknown";
+
+impl TimelineEvent {
+    /// What happened, as a clause, with its evidence.
+    pub fn clause(&self, tone: &dyn Tone) -> String {
+        let mut clause = self.fact.clause(tone);
+        for evidence in &self.evidence {
+            match evidence {
+                Evidence::LastRead { clause: last_read } => {
+                    clause.push_str(&format!("; {}", tone.text(last_read)));
+                }
+            }
+        }
+        clause
+    }
+
+    /// The same in plain words, with people by their ids.
+    pub fn text(&self) -> String {
+        self.clause(&Plain)
+    }
+}
+
+impl Fact {
+    /// It as a clause, without its subject: `denied it: "not now"`.
+    pub fn clause(&self, tone: &dyn Tone) -> String {
+        match self {
+            Fact::Incident(fact) => fact.clause(tone),
+            Fact::People(fact) => fact.clause(tone),
+            Fact::Waiting(fact) => fact.clause(tone),
+            Fact::Running(fact) => fact.clause(tone),
+            Fact::Proof(fact) => fact.clause(tone),
+            Fact::Prose { text, .. } => naming(text, tone),
+        }
+    }
+
+    /// The same in plain words, with people by their ids.
+    pub fn text(&self) -> String {
+        self.clause(&Plain)
+    }
+}
+
+impl IncidentFact {
+    fn clause(&self, tone: &dyn Tone) -> String {
+        let text = |text: &str| tone.text(text);
+        let place =
+            |service: &str, environment: &str| format!("{} ({})", text(service), text(environment));
+        match self {
+            IncidentFact::IncidentOpened { incident } => {
+                format!("opened INC-{incident} in this channel")
+            }
+            IncidentFact::Note { text } => naming(text, tone),
+            IncidentFact::Refused {
+                verb,
+                code,
+                sentence,
+            } => format!("tried to {}: {code} {}", text(verb), sentence.draw(tone)),
+            IncidentFact::Frozen {
+                service,
+                environment,
+                because,
+            } => format!(
+                "froze {}, because \"{}\"",
+                place(service, environment),
+                naming(because, tone)
+            ),
+            IncidentFact::Unfrozen {
+                service,
+                environment,
+                because,
+            } => format!(
+                "unfroze {}{}",
+                place(service, environment),
+                because_of(because, tone)
+            ),
+            IncidentFact::Unpinned {
+                service,
+                environment,
+                because,
+                answer,
+            } => format!(
+                "unpinned {}{}: {}",
+                place(service, environment),
+                because_of(because, tone),
+                text(answer)
+            ),
+            IncidentFact::Paging { summary } => format!("paging PagerDuty: {}", text(summary)),
+            IncidentFact::PageTaken { due } => format!(
+                "PagerDuty took the page that was to be sent at {}",
+                due.strftime("%H:%M UTC")
+            ),
+            IncidentFact::PageRefused { why } => format!(
+                "PagerDuty could not be told, nobody was paged: {}",
+                text(why)
+            ),
+            IncidentFact::PageNotResolved { why } => {
+                format!("the page could not be taken back: {}", text(why))
+            }
+            IncidentFact::Exported {
+                file,
+                entries,
+                bytes,
+            } => format!("exported {}, {entries} entries, {bytes} bytes", text(file)),
+        }
+    }
+}
+
+impl PeopleFact {
+    fn clause(&self, tone: &dyn Tone) -> String {
+        match self {
+            PeopleFact::Requested {
+                service,
+                environment,
+                target,
+                undoes,
+                because,
+            } => {
+                let place = format!("{} ({})", tone.text(service), tone.text(environment));
+                let aim = match (undoes, target) {
+                    (Some(undone), _) => format!("undo RB-{undone} on {place}"),
+                    (None, Target::Previous) => {
+                        format!("roll back {place} to the previous known good")
+                    }
+                    (None, Target::Named(name)) => {
+                        format!("roll back {place} to {}", tone.text(name))
+                    }
+                    (None, Target::At(_)) => {
+                        format!("roll back {place} to what was live at a time")
+                    }
+                };
+                format!("asked to {aim}{}", because_of(because, tone))
+            }
+            PeopleFact::Approved(approved) => approved.clause(tone),
+            PeopleFact::StartedUnopposed { plan, roles } => format!(
+                "started plan {} as {}: nobody objected",
+                hash(plan),
+                tone.text(&list(roles, "and"))
+            ),
+            PeopleFact::Withdrawn { because } => {
+                reasoned("took their approval back", because, tone)
+            }
+            PeopleFact::Objected { because } => {
+                format!("objected: \"{}\"", naming(because, tone))
+            }
+            PeopleFact::BreakGlass {
+                plan,
+                because,
+                review_due,
+            } => format!(
+                "started an emergency run of plan {}, without an approval: \"{}\"; a review is due {}",
+                hash(plan),
+                naming(because, tone),
+                minute(*review_due)
+            ),
+            PeopleFact::Reviewed { answer, because } => format!(
+                "reviewed the emergency run: {answer}: \"{}\"",
+                naming(because, tone)
+            ),
+            PeopleFact::SignedOff { task, done, note } => reasoned(
+                &format!("signed {} off as {}", tone.text(task), outcome(*done)),
+                note,
+                tone,
+            ),
+            PeopleFact::Resolved { done, because } => format!(
+                "resolved it as {}: \"{}\"",
+                outcome(*done),
+                naming(because, tone)
+            ),
+            PeopleFact::Denied { because } => reasoned("denied it", because, tone),
+            PeopleFact::Cancelled { because } => {
+                reasoned("took it back before the platform was asked", because, tone)
+            }
+            PeopleFact::Retargeted { to } => format!("changed the target to {}", tone.text(to)),
+        }
+    }
+}
+
+impl WaitingFact {
+    fn clause(&self, tone: &dyn Tone) -> String {
+        let text = |text: &str| tone.text(text);
+        match self {
+            WaitingFact::Planned {
+                from,
+                to,
+                risk,
+                plan,
+            } => format!(
+                "proposed {} → {}, risk {risk}, plan {plan}",
+                text(from.as_deref().unwrap_or(UNKNOWN)),
+                text(to)
+            ),
+            WaitingFact::Blocked { code, sentence } => {
+                format!("{code}: {}", sentence.draw(tone))
+            }
+            WaitingFact::Reminded {
+                rollback,
+                waited_seconds,
+                asked,
+            } => format!(
+                "{}: {}",
+                text(&waited_for(*rollback, *waited_seconds, None)),
+                those_asked(asked, false, tone)
+            ),
+            WaitingFact::Escalated {
+                rollback,
+                waited_seconds,
+                change,
+                asked,
+                paged,
+            } => format!(
+                "{}: {}",
+                text(&waited_for(*rollback, *waited_seconds, Some(change))),
+                those_asked(asked, *paged, tone)
+            ),
+            WaitingFact::ReviewReminded { due, overdue } => format!(
+                "asked again for the review of the emergency run: it {} due {}",
+                if *overdue { "was" } else { "is" },
+                minute(*due)
+            ),
+            WaitingFact::WindowEnded { why } => why.clause(tone),
+            WaitingFact::NotKeptOpen { why } => format!(
+                "not kept open, because no fresh plan could be made. {}",
+                sentence(&text(why))
+            ),
+            WaitingFact::Reopened { why } => match why {
+                Reopening::ApprovalsLapsed => {
+                    "Nothing was run: not every approval counts any more.".into()
+                }
+                Reopening::Unreadable { why } => format!(
+                    "Nothing was run: the platform could not be read again before executing. {}",
+                    sentence(&text(why))
+                ),
+            },
+            WaitingFact::Rechecked { open_until } => {
+                let unchanged = "read the platform again: nothing that matters has changed";
+                match open_until {
+                    None => unchanged.into(),
+                    Some(until) => format!("{unchanged}; the plan is open until {}", clock(*until)),
+                }
+            }
+            WaitingFact::Superseded { moved } => {
+                format!("Nothing was run: {}", moved.clause(tone))
+            }
+            WaitingFact::Expired { lacking } => match lacking {
+                Lacking::Time => {
+                    "approved, but it could not be run before the plan expired; nothing was run"
+                }
+                Lacking::SomeApprovals => {
+                    "not everybody who is needed approved in time; nothing was run"
+                }
+                Lacking::EveryApproval => "nobody approved in time; nothing was run",
+            }
+            .into(),
+        }
+    }
+}
+
+impl RunningFact {
+    fn clause(&self, tone: &dyn Tone) -> String {
+        let text = |text: &str| tone.text(text);
+        let all = |items: &[String]| text(&items.join(", "));
+        match self {
+            RunningFact::Executing { platform, from, to } => {
+                format!(
+                    "asking {} for {} → {}",
+                    text(platform),
+                    text(from),
+                    text(to)
+                )
+            }
+            RunningFact::StepExecuting { platform, step } => {
+                format!("asking {} for {}", text(platform), text(step))
+            }
+            RunningFact::TooManySteps {
+                platform,
+                asks,
+                next,
+            } => format!(
+                "{} was asked for {asks} steps, and there is still another one ({})",
+                text(platform),
+                text(next)
+            ),
+            RunningFact::Accepted { answer }
+            | RunningFact::StepReady { answer, .. }
+            | RunningFact::PeopleNeeded { answer, .. } => text(answer),
+            RunningFact::PlatformRefused { why } => format!("refused: {}", text(why)),
+            RunningFact::PlatformBusy { why } => format!("not now: {}", text(why)),
+            RunningFact::Unanswered { why } | RunningFact::Failed { why, .. } => text(why),
+            RunningFact::AnswerLost { platform, asked_at } => format!(
+                "{} was asked at {} and the answer was lost",
+                text(platform),
+                clock(*asked_at)
+            ),
+            RunningFact::AnsweredLate { answer } => {
+                format!("answered after its answer was given up: {}", text(answer))
+            }
+            RunningFact::Pinned { answer } => match answer {
+                Some(answer) => format!("automatic deploys are held off: {}", text(answer)),
+                None => "automatic deploys are held off (read back)".into(),
+            },
+            RunningFact::Serving { to, n, m } => format!("serves {} on {n}/{m}", text(to)),
+            RunningFact::Progress { answer, to, n, m } => {
+                format!("{}, {n}/{m} on {}", text(answer), text(to))
+            }
+            RunningFact::GaveUp {
+                to,
+                n,
+                m,
+                after_seconds,
+                missing,
+            } => format!(
+                "{n}/{m} on {} after {}; gave up on {}",
+                text(to),
+                spell(Duration::from_secs(*after_seconds)),
+                all(missing)
+            ),
+            RunningFact::Partial { to, n, m, missing } => {
+                format!("{n}/{m} on {}; could not move {}", text(to), all(missing))
+            }
+            RunningFact::NeverTookEffect { why, .. } => {
+                format!("the request never took effect: {}", text(why))
+            }
+            RunningFact::PinTakenBack { answer } => {
+                format!("nothing was changed, so {}", text(answer))
+            }
+            RunningFact::PinStays { why } => format!(
+                "automatic deploys could not be let go live again: {}",
+                text(why)
+            ),
+        }
+    }
+}
+
+impl ProofFact {
+    fn clause(&self, tone: &dyn Tone) -> String {
+        let text = |text: &str| tone.text(text);
+        match self {
+            ProofFact::Drifted { surfaces } => format!(
+                "production moved away: {} serve something else",
+                text(&surfaces.join(", "))
+            ),
+            ProofFact::Checked { round } => text(&round.text()),
+            ProofFact::Concluded {
+                verdict,
+                to,
+                way,
+                round,
+            } => text(&concluded(*verdict, to, *way, round.as_ref())),
+            ProofFact::Closed {
+                verdict,
+                replaced_by,
+            } => {
+                let proof = Proof {
+                    verdict: *verdict,
+                    ..Proof::default()
+                };
+                let word = proof.word().to_lowercase();
+                match replaced_by {
+                    Some(id) => format!("closed as {word}; RB-{id} has taken over"),
+                    None => format!("closed as {word}"),
+                }
+            }
+        }
+    }
+}
+
+impl Approved {
+    fn clause(&self, tone: &dyn Tone) -> String {
+        let roles = tone.text(&list(&self.roles, "and"));
+        let mut clause = format!("approved plan {} as {roles}", hash(&self.plan));
+        if !self.seeing.is_empty() {
+            clause.push_str(", seeing: ");
+            clause.push_str(&tone.text(&self.seeing.join("; ")));
+        }
+        if let Some(typed) = &self.typed {
+            clause.push_str(", typing ");
+            clause.push_str(&naming(typed, tone));
+        }
+        clause.push_str(&because_of(&self.because, tone));
+        if let Some(frozen) = &self.frozen {
+            clause.push_str(&format!(
+                ", while frozen by @{} because \"{}\"",
+                tone.text(&frozen.by.name),
+                naming(&frozen.because, tone)
+            ));
+        }
+        clause
+    }
+}
+
+impl NotStarted {
+    fn clause(&self, tone: &dyn Tone) -> String {
+        match self {
+            NotStarted::NotConfigured => {
+                "did not start by itself: that is not configured any more; it waits for an approval"
+                    .into()
+            }
+            NotStarted::AuthorityUnconfirmed { requester } => format!(
+                "did not start by itself: the authority of @{} could not be confirmed; it waits for an approval",
+                tone.text(&requester.name)
+            ),
+            NotStarted::PlanEnded => {
+                "does not start by itself any more: its first plan ended before".into()
+            }
+            NotStarted::Frozen => {
+                "does not start by itself any more: the service was frozen".into()
+            }
+        }
+    }
+}
+
+impl Moved {
+    fn clause(&self, tone: &dyn Tone) -> String {
+        let label = |release: &Option<String>| tone.text(release.as_deref().unwrap_or(UNKNOWN));
+        match self {
+            Moved::NoPlan => "there was no plan".into(),
+            Moved::Live { from, to } => format!(
+                "production moved from {} to {} after the card was made.",
+                label(from),
+                label(to)
+            ),
+            Moved::Target { from, to } => format!(
+                "the target would now be {} and not {}.",
+                tone.text(to),
+                tone.text(from)
+            ),
+            Moved::Surfaces => "what the domains serve changed after the card was made.".into(),
+            Moved::Pin => {
+                "automatic deploys were switched on or off after the card was made.".into()
+            }
+            Moved::Effects => {
+                "what it would restore or un-ship changed after the card was made.".into()
+            }
+        }
+    }
+}
+
+impl Change {
+    /// What an approval of it would let happen, as a verb.
+    pub fn aim(&self) -> String {
+        match self.undoes {
+            Some(undone) => format!("undo RB-{undone} on {self}"),
+            None => format!("roll back {self}"),
+        }
+    }
+}
+
+impl fmt::Display for Change {
+    /// The change in short: `frontend (production), v214 → v213`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Change {
+            service,
+            environment,
+            from,
+            to,
+            undoes: _,
+        } = self;
+        write!(f, "{service} ({environment}), {from} → {to}")
+    }
+}
+
+impl Sentence {
+    /// The sentence, with people and text as the tone has them.
+    pub fn draw(&self, tone: &dyn Tone) -> String {
+        let parts = self.0.iter().map(|part| match part {
+            Part::Text(text) => tone.text(text),
+            Part::Person { person } => tone.person(person),
+        });
+        parts.collect()
+    }
+}
+
+/// How long a rollback has waited for an approval, and for what, as a clause.
+pub(crate) fn waited_for(rollback: u64, seconds: u64, change: Option<&Change>) -> String {
+    let waited = spell(Duration::from_secs(seconds));
+    let aim = change.map_or_else(String::new, |change| format!(" to {}", change.aim()));
+    format!("RB-{rollback} has waited {waited} for an approval{aim}")
+}
+
+/// The conclusion of a proof for the record: its word, and the sentence people act on.
+fn concluded(verdict: Verdict, target: &str, way: Way, round: Option<&Round>) -> String {
+    let proof = Proof {
+        last: round.cloned(),
+        verdict: Some(verdict),
+        ..Proof::default()
+    };
+    let word = proof.word().to_lowercase();
+    format!("{word}: {}", proof.sentence(target, way))
+}
+
+fn those_asked(people: &[String], paged: bool, tone: &dyn Tone) -> String {
+    let mut asked: Vec<String> = people.iter().map(|id| tone.person(id)).collect();
+    asked.extend(paged.then(|| "PagerDuty".to_owned()));
+    match asked.is_empty() {
+        true => "nobody is known who could".into(),
+        false => format!("asked {}", list(&asked, "and")),
+    }
+}
+
+fn because_of(because: &Option<String>, tone: &dyn Tone) -> String {
+    match because {
+        Some(because) => format!(", because \"{}\"", naming(because, tone)),
+        None => String::new(),
+    }
+}
+
+fn reasoned(clause: &str, because: &Option<String>, tone: &dyn Tone) -> String {
+    match because {
+        Some(because) => format!("{clause}: \"{}\"", naming(because, tone)),
+        None => clause.to_owned(),
+    }
+}
+
+/// Text that somebody wrote, with the people that it names by their Slack id.
+pub fn naming(text: &str, tone: &dyn Tone) -> String {
+    let mut drawn = String::with_capacity(text.len());
+    let mut rest = 0;
+    for (at, _) in text.match_indices('@') {
+        let id = user_id(&text[at + 1..]);
+        if !id.is_empty() {
+            drawn.push_str(&tone.text(&text[rest..at]));
+            drawn.push_str(&tone.person(id));
+            rest = at + 1 + id.len();
+        }
+    }
+    drawn.push_str(&tone.text(&text[rest..]));
+    drawn
+}
+
+/// The Slack user id that a text begins with, or nothing.
+fn user_id(text: &str) -> &str {
+    let end = text
+        .find(|c: char| !c.is_ascii_uppercase() && !c.is_ascii_digit())
+        .unwrap_or(text.len());
+    match text.starts_with(['U', 'W']) && end >= 4 {
+        true => &text[..end],
+        false => "",
+    }
+}
+
+fn outcome(done: bool) -> &'static str {
+    match done {
+        true => "done",
+        false => "not done",
+    }
+}
+
+fn hash(plan: &Option<PlanHash>) -> String {
+    plan.as_ref().map(PlanHash::to_string).unwrap_or_default()
+}
+
+fn clock(at: Timestamp) -> String {
+    at.strftime("%H:%M:%S UTC").to_string()
+}
+
+fn minute(at: Timestamp) -> String {
+    at.strftime("%Y-%m-%d %H:%M UTC").to_string()
+}

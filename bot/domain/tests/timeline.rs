@@ -1,0 +1,653 @@
+//! Every fact that can be recorded: its words, its JSON, and how it is stored. `docs/timeline.md`
+//! is made from the samples below: `UPDATE_DOCS=1 cargo test -p rollback-domain --test timeline`
+//! writes it anew.
+
+#![expect(clippy::unwrap_used, reason = "a story that cannot go on has failed")]
+
+use jiff::Timestamp;
+use rollback_domain::{
+    grammar::{Moment, ReviewAnswer, Target},
+    incident::{
+        Actor, Approved, Change, Entry, Evidence, Fact, IncidentFact, Kind, Lacking, Moved,
+        NotStarted, PeopleFact, ProofFact, Reopening, RunningFact, TimelineEvent, WaitingFact,
+    },
+    people::Person,
+    plan::PlanHash,
+    platform::Production,
+    proof::{CheckResult, Round, Verdict},
+    refusal::{Refusal, Source, Tone},
+    release::Way,
+    risk::Risk,
+    rollback::Freeze,
+};
+use serde_json::{Value, json};
+use std::{collections::BTreeSet, env, fmt::Write, fs, path::Path};
+use strum::VariantNames;
+
+fn at(clock: &str) -> Timestamp {
+    format!("2026-03-14T{clock}Z").parse().unwrap()
+}
+
+fn all(names: &[&str]) -> Vec<String> {
+    names.iter().map(ToString::to_string).collect()
+}
+
+fn plan() -> Option<PlanHash> {
+    Some(PlanHash("625a0c1f".into()))
+}
+
+fn why(because: &str) -> Option<String> {
+    Some(because.to_owned())
+}
+
+/// At least one of each.
+fn samples() -> Vec<Fact> {
+    let mut samples: Vec<Fact> = of_the_incident().into_iter().map(Fact::from).collect();
+    samples.extend(of_people().into_iter().map(Fact::from));
+    samples.extend(while_it_waits().into_iter().map(Fact::from));
+    samples.extend(what_ends_the_wait().into_iter().map(Fact::from));
+    samples.extend(while_it_runs().into_iter().map(Fact::from));
+    samples.extend(how_it_goes_on().into_iter().map(Fact::from));
+    samples.extend(what_is_proven().into_iter().map(Fact::from));
+    samples
+}
+
+fn of_the_incident() -> Vec<IncidentFact> {
+    let (service, environment) = ("frontend".to_owned(), "production".to_owned());
+    let refusal = Refusal::NotAuthorised {
+        roles: all(&["oncall"]),
+        people: all(&["U0SAM", "U0ANA"]),
+    };
+    let Fact::Incident(refused) = Fact::refused("approve", &refusal) else {
+        panic!("a refusal belongs to the incident");
+    };
+    vec![
+        IncidentFact::IncidentOpened { incident: 12 },
+        IncidentFact::Note {
+            text: "error rate 6 % on the dashboard".into(),
+        },
+        refused,
+        IncidentFact::Frozen {
+            service: service.clone(),
+            environment: environment.clone(),
+            because: "the sale ends at noon".into(),
+        },
+        IncidentFact::Unfrozen {
+            service: service.clone(),
+            environment: environment.clone(),
+            because: None,
+        },
+        IncidentFact::Unpinned {
+            service,
+            environment,
+            because: why("the fix is in"),
+            answer: "automatic deploys are on again".into(),
+        },
+        IncidentFact::Paging {
+            summary: "RB-41 has waited since 03:12 UTC for an approval".into(),
+        },
+        IncidentFact::PageTaken {
+            due: at("03:17:00"),
+        },
+        IncidentFact::PageRefused {
+            why: "PagerDuty says invalid event".into(),
+        },
+        IncidentFact::PageNotResolved {
+            why: "PagerDuty says invalid event".into(),
+        },
+        IncidentFact::Exported {
+            file: "INC-12-RB-41-timeline.md".into(),
+            entries: 14,
+            bytes: 2_048,
+        },
+    ]
+}
+
+fn of_people() -> Vec<PeopleFact> {
+    let requested = |target, undoes, because| PeopleFact::Requested {
+        service: "frontend".into(),
+        environment: "production".into(),
+        target,
+        undoes,
+        because,
+    };
+    vec![
+        requested(Target::Previous, None, why("checkout 500s")),
+        requested(Target::Named("v212".into()), None, None),
+        requested(
+            Target::At(Moment::Ago { seconds: 2_700 }),
+            None,
+            why("it worked then"),
+        ),
+        requested(Target::Named("v214".into()), Some(41), None),
+        PeopleFact::Approved(Approved {
+            plan: plan(),
+            roles: all(&["oncall"]),
+            seeing: vec![],
+            typed: None,
+            because: None,
+            frozen: None,
+        }),
+        PeopleFact::Approved(Approved {
+            plan: plan(),
+            roles: all(&["oncall", "data_owner"]),
+            seeing: all(&["v213 is not known to have served production"]),
+            typed: why("v213"),
+            because: why("carts are empty"),
+            frozen: Some(Freeze {
+                by: Person::new("U0TOM", "tom"),
+                because: "the sale ends at noon".into(),
+                at: at("03:00:00"),
+            }),
+        }),
+        PeopleFact::StartedUnopposed {
+            plan: plan(),
+            roles: all(&["oncall"]),
+        },
+        PeopleFact::Withdrawn {
+            because: why("rates recovered"),
+        },
+        PeopleFact::Objected {
+            because: "the sale ends at noon".into(),
+        },
+        PeopleFact::BreakGlass {
+            plan: plan(),
+            because: "carts are lost".into(),
+            review_due: at("23:12:00"),
+        },
+        PeopleFact::Reviewed {
+            answer: ReviewAnswer::Justified,
+            because: "nobody was awake".into(),
+        },
+        PeopleFact::SignedOff {
+            task: "old-key".into(),
+            done: true,
+            note: why("revoked in the console"),
+        },
+        PeopleFact::SignedOff {
+            task: "redirect".into(),
+            done: false,
+            note: None,
+        },
+        PeopleFact::Resolved {
+            done: true,
+            because: "the dashboard shows v213".into(),
+        },
+        PeopleFact::Denied {
+            because: why("wait for the data owner"),
+        },
+        PeopleFact::Cancelled { because: None },
+        PeopleFact::Retargeted { to: "v212".into() },
+    ]
+}
+
+fn while_it_waits() -> Vec<WaitingFact> {
+    let change = |undoes| Change {
+        undoes,
+        service: "frontend".into(),
+        environment: "production".into(),
+        from: "v214".into(),
+        to: "v213".into(),
+    };
+    let escalated = |undoes, asked: &[&str], paged| WaitingFact::Escalated {
+        rollback: 41,
+        waited_seconds: 300,
+        change: change(undoes),
+        asked: all(asked),
+        paged,
+    };
+    vec![
+        WaitingFact::Planned {
+            from: Some("v214".into()),
+            to: "v213".into(),
+            risk: Risk::Code,
+            plan: PlanHash("625a0c1f".into()),
+        },
+        WaitingFact::blocked(&Refusal::LiveUnknown),
+        WaitingFact::Reminded {
+            rollback: 41,
+            waited_seconds: 60,
+            asked: all(&["U0SAM", "U0ANA"]),
+        },
+        WaitingFact::Reminded {
+            rollback: 41,
+            waited_seconds: 180,
+            asked: vec![],
+        },
+        escalated(None, &["U0ANA"], true),
+        escalated(Some(40), &["U0ANA", "U0KIM"], false),
+        WaitingFact::ReviewReminded {
+            due: at("23:12:00"),
+            overdue: false,
+        },
+        WaitingFact::NotKeptOpen {
+            why: "vercel answered 503".into(),
+        },
+        WaitingFact::Rechecked { open_until: None },
+        WaitingFact::Rechecked {
+            open_until: Some(at("03:32:00")),
+        },
+    ]
+}
+
+fn what_ends_the_wait() -> Vec<WaitingFact> {
+    let mut samples = vec![];
+    samples.extend(
+        [
+            NotStarted::NotConfigured,
+            NotStarted::AuthorityUnconfirmed {
+                requester: Person::new("U0MAYA", "maya"),
+            },
+            NotStarted::PlanEnded,
+            NotStarted::Frozen,
+        ]
+        .map(|why| WaitingFact::WindowEnded { why }),
+    );
+    samples.extend(
+        [
+            Reopening::ApprovalsLapsed,
+            Reopening::Unreadable {
+                why: "vercel answered 503".into(),
+            },
+        ]
+        .map(|why| WaitingFact::Reopened { why }),
+    );
+    samples.extend(
+        [
+            Moved::NoPlan,
+            Moved::Live {
+                from: Some("v214".into()),
+                to: None,
+            },
+            Moved::Target {
+                from: "v213".into(),
+                to: "v212".into(),
+            },
+            Moved::Surfaces,
+            Moved::Pin,
+            Moved::Effects,
+        ]
+        .map(|moved| WaitingFact::Superseded { moved }),
+    );
+    samples.extend(
+        [
+            Lacking::Time,
+            Lacking::SomeApprovals,
+            Lacking::EveryApproval,
+        ]
+        .map(|lacking| WaitingFact::Expired { lacking }),
+    );
+    samples
+}
+
+fn while_it_runs() -> Vec<RunningFact> {
+    let reason = || "the deployment is gone".to_owned();
+    vec![
+        RunningFact::Executing {
+            platform: "Vercel".into(),
+            from: "v214".into(),
+            to: "v213".into(),
+        },
+        RunningFact::Accepted {
+            answer: "accepted the rollback".into(),
+        },
+        RunningFact::PlatformRefused { why: reason() },
+        RunningFact::PlatformBusy {
+            why: "another rollback is under way".into(),
+        },
+        RunningFact::Unanswered {
+            why: "no answer within 10 s".into(),
+        },
+        RunningFact::AnswerLost {
+            platform: "Vercel".into(),
+            asked_at: at("03:13:00"),
+        },
+        RunningFact::AnsweredLate {
+            answer: "accepted the rollback".into(),
+        },
+        RunningFact::StepExecuting {
+            platform: "Docker".into(),
+            step: "step 2/5: stop the old container".into(),
+        },
+        RunningFact::StepReady {
+            answer: "the new container is healthy".into(),
+            next: "stop the old container".into(),
+        },
+        RunningFact::TooManySteps {
+            platform: "Docker".into(),
+            asks: 20,
+            next: "stop the old container".into(),
+        },
+        RunningFact::PeopleNeeded {
+            answer: "waiting for the old key to be revoked".into(),
+            tasks: all(&["old-key"]),
+        },
+    ]
+}
+
+fn how_it_goes_on() -> Vec<RunningFact> {
+    let reason = || "the deployment is gone".to_owned();
+    vec![
+        RunningFact::Pinned { answer: None },
+        RunningFact::Pinned {
+            answer: Some("auto-deploy is off".into()),
+        },
+        RunningFact::Serving {
+            to: "v213".into(),
+            n: 8,
+            m: 8,
+        },
+        RunningFact::Progress {
+            answer: "rolling back".into(),
+            to: "v213".into(),
+            n: 7,
+            m: 8,
+        },
+        RunningFact::GaveUp {
+            to: "v213".into(),
+            n: 7,
+            m: 8,
+            after_seconds: 900,
+            missing: all(&["shop.example.com"]),
+        },
+        RunningFact::Partial {
+            to: "v213".into(),
+            n: 6,
+            m: 8,
+            missing: all(&["shop.example.com", "m.example.com"]),
+        },
+        RunningFact::Failed {
+            why: reason(),
+            production: Production::Changed,
+        },
+        RunningFact::NeverTookEffect {
+            why: reason(),
+            production: Production::AsBefore,
+        },
+        RunningFact::PinTakenBack {
+            answer: "automatic deploys are on again".into(),
+        },
+        RunningFact::PinStays { why: reason() },
+    ]
+}
+
+fn what_is_proven() -> Vec<ProofFact> {
+    let round = |version: Result<&str, &str>, problem: Option<&str>| Round {
+        version: Some(version.map(str::to_owned).map_err(str::to_owned)),
+        checks: vec![CheckResult {
+            name: "GET https://shop.example.com/api/health".into(),
+            problem: problem.map(str::to_owned),
+        }],
+    };
+    let concluded = |verdict, way, round| ProofFact::Concluded {
+        verdict,
+        to: "v213".into(),
+        way,
+        round,
+    };
+    let good = round(Ok("v213"), None);
+    let failing = round(Ok("v213"), Some("answered 500"));
+    vec![
+        ProofFact::Drifted {
+            surfaces: all(&["shop.example.com"]),
+        },
+        ProofFact::Checked {
+            round: round(Err("no answer"), Some("answered 500")),
+        },
+        concluded(Verdict::Verified, Way::Back, Some(good)),
+        concluded(Verdict::StillFailing, Way::Back, Some(failing.clone())),
+        concluded(Verdict::StillFailing, Way::Forward, Some(failing)),
+        concluded(
+            Verdict::WrongVersion,
+            Way::Back,
+            Some(round(Ok("v214"), None)),
+        ),
+        concluded(Verdict::Unproven, Way::Back, None),
+        ProofFact::Closed {
+            verdict: Some(Verdict::Verified),
+            replaced_by: None,
+        },
+        ProofFact::Closed {
+            verdict: None,
+            replaced_by: Some(42),
+        },
+    ]
+}
+
+/// The kinds that released versions know: one that is not among them makes the whole timeline
+/// unreadable for an older replica. A new fact has one of these.
+const KNOWN_KINDS: [&str; 41] = [
+    "incident_opened",
+    "requested",
+    "planned",
+    "blocked",
+    "approved",
+    "withdrawn",
+    "objected",
+    "break_glass",
+    "reviewed",
+    "reminded",
+    "escalated",
+    "paged",
+    "refused",
+    "denied",
+    "cancelled",
+    "expired",
+    "superseded",
+    "rechecked",
+    "executing",
+    "asked",
+    "accepted",
+    "unanswered",
+    "failed",
+    "progress",
+    "pinned",
+    "serving",
+    "checked",
+    "verified",
+    "unproven",
+    "still_failing",
+    "partial",
+    "people_needed",
+    "signed_off",
+    "resolved",
+    "drifted",
+    "closed",
+    "unpinned",
+    "frozen",
+    "unfrozen",
+    "note",
+    "exported",
+];
+
+fn event(fact: Fact) -> TimelineEvent {
+    let who = Actor::Person(Person::new("U0SAM", "sam"));
+    TimelineEvent::new(at("03:12:00"), who, Source::Button, Some(41), fact)
+}
+
+fn type_of(fact: &Fact) -> String {
+    let value = serde_json::to_value(fact).unwrap();
+    value["type"].as_str().unwrap().to_owned()
+}
+
+#[test]
+fn there_is_a_sample_of_every_fact_and_no_two_share_a_name() {
+    let groups = [
+        IncidentFact::VARIANTS,
+        PeopleFact::VARIANTS,
+        WaitingFact::VARIANTS,
+        RunningFact::VARIANTS,
+        ProofFact::VARIANTS,
+    ]
+    .concat();
+    let names: BTreeSet<String> = groups.iter().map(ToString::to_string).collect();
+    assert_eq!(names.len(), groups.len(), "two facts share a name");
+    let of_samples: BTreeSet<String> = samples().iter().map(type_of).collect();
+    assert_eq!(of_samples, names);
+}
+
+#[test]
+fn every_fact_has_words_and_a_kind_that_every_version_knows() {
+    let mut clauses = BTreeSet::new();
+    for fact in samples() {
+        let text = fact.text();
+        assert!(!text.trim().is_empty(), "{fact:?}");
+        assert!(!text.contains("  ") && !text.contains('\u{1}'), "{text}");
+        let kind = serde_json::to_value(fact.kind()).unwrap();
+        assert!(KNOWN_KINDS.contains(&kind.as_str().unwrap()), "{fact:?}");
+        let group = type_of(&fact);
+        assert!(clauses.insert((group, text.clone())), "twice: {text}");
+    }
+}
+
+#[test]
+fn every_fact_is_stored_and_read_as_it_was_with_the_words_beside_it() {
+    for fact in samples() {
+        let mut event = event(fact);
+        for evidence in [vec![], vec![last_read()]] {
+            event.evidence = evidence;
+            let stored = serde_json::to_value(&event).unwrap();
+            assert_eq!(stored["kind"], json!(event.kind()));
+            assert_eq!(stored["text"], json!(event.text()));
+            let read: TimelineEvent = serde_json::from_value(stored).unwrap();
+            assert_eq!(read, event);
+            let entry = Entry {
+                seq: 7,
+                recorded_at: at("03:12:01"),
+                event: event.clone(),
+            };
+            let written = serde_json::to_string(&entry).unwrap();
+            assert_eq!(serde_json::from_str::<Entry>(&written).unwrap(), entry);
+        }
+    }
+}
+
+fn last_read() -> Evidence {
+    Evidence::LastRead {
+        clause: "Slack did not answer; a full member when last read at 02:10 UTC".into(),
+    }
+}
+
+/// A row as every version before facts has written it.
+fn old_row() -> Value {
+    json!({
+        "at": "2026-03-14T03:12:00Z",
+        "who": { "person": { "id": "U0TOM", "name": "tom" } },
+        "source": "button",
+        "kind": "refused",
+        "text": "tried to approve: NOT_AUTHORISED This needs somebody with the role oncall. @U0SAM can.",
+        "rollback": 41,
+    })
+}
+
+#[test]
+fn a_row_of_an_older_version_is_read_and_written_as_it_was() {
+    let event: TimelineEvent = serde_json::from_value(old_row()).unwrap();
+    assert_eq!(event.kind(), Kind::Refused);
+    assert_eq!(event.rollback, Some(41));
+    assert_eq!(event.text(), old_row()["text"].as_str().unwrap());
+    assert!(event.clause(&Shouting).contains("<U0SAM> CAN."));
+    assert_eq!(serde_json::to_value(&event).unwrap(), old_row());
+}
+
+#[test]
+fn what_a_newer_version_records_is_read_by_its_words() {
+    let known = json!({ "type": "note", "text": "hello" });
+    for (fact, evidence) in [
+        (json!({ "type": "teleported", "to": "v300" }), json!([])),
+        (json!({ "type": "denied", "because": 7 }), json!([])),
+        (known, json!([{ "type": "sworn", "by": "U0SAM" }])),
+    ] {
+        let mut row = old_row();
+        row["fact"] = fact;
+        row["evidence"] = evidence;
+        let event: TimelineEvent = serde_json::from_value(row).unwrap();
+        let text = old_row()["text"].as_str().unwrap().to_owned();
+        let kind = Kind::Refused;
+        assert_eq!(event.fact, Fact::Prose { kind, text });
+        assert_eq!(event.evidence, vec![]);
+    }
+}
+
+/// Makes visible what is a person and what is text.
+struct Shouting;
+
+impl Tone for Shouting {
+    fn person(&self, id: &str) -> String {
+        format!("<{id}>")
+    }
+    fn text(&self, text: &str) -> String {
+        text.to_uppercase()
+    }
+}
+
+#[test]
+fn people_are_people_and_what_others_wrote_is_text_in_every_fact() {
+    let refusal = Refusal::NotAuthorised {
+        roles: all(&["oncall"]),
+        people: all(&["U0SAM", "U0ANA"]),
+    };
+    let draw = |fact: Fact| fact.clause(&Shouting);
+    insta::assert_snapshot!(draw(Fact::refused("approve", &refusal)), @"tried to APPROVE: NOT_AUTHORISED THIS NEEDS SOMEBODY WITH THE ROLE ONCALL, AND YOU DO NOT HAVE IT. <U0SAM> OR <U0ANA> CAN. NOTHING WAS RUN.");
+    let reminded = WaitingFact::Reminded {
+        rollback: 41,
+        waited_seconds: 60,
+        asked: all(&["U0SAM", "U0ANA"]),
+    };
+    insta::assert_snapshot!(draw(reminded.into()), @"RB-41 HAS WAITED 1 M FOR AN APPROVAL: asked <U0SAM> and <U0ANA>");
+    // Who is named in what somebody wrote is a person too, and an address is none.
+    let note = IncidentFact::Note {
+        text: "<@U0KIM> saw it first, @U0ANA then, kim@example.com is told, @Utah is not".into(),
+    };
+    insta::assert_snapshot!(draw(note.into()), @"<<U0KIM>> SAW IT FIRST, <U0ANA> THEN, KIM@EXAMPLE.COM IS TOLD, @UTAH IS NOT");
+}
+
+fn page() -> String {
+    let mut page = String::from(
+        "# The timeline\n\n\
+         What Rollback Bot records, for programs that read `/rollback export json`.\n\n\
+         The file has `incident`, `channel`, `exported_at` and `entries`. An entry has:\n\n\
+         | key | |\n|---|---|\n\
+         | `seq` | its place in the incident, from 1, without holes |\n\
+         | `at`, `recorded_at` | when it happened, and when it was written down |\n\
+         | `who` | `\"bot\"`, `{\"person\": {\"id\", \"name\"}}` or `{\"platform\": name}` |\n\
+         | `source` | where it came from: `command`, `mention`, `button`, `modal`, `out_of_band`, `bot`, `platform`, `check` |\n\
+         | `rollback` | the number of the rollback, or `null` |\n\
+         | `kind` | what kind of thing happened |\n\
+         | `text` | what happened, in words that may change from version to version; people by their ids |\n\
+         | `fact` | what happened, as data, by its `type`: see below. Entries of older versions have none |\n\
+         | `evidence` | what supports it besides who reported it, if anything: `last_read` is what was read of somebody before, and counted because Slack did not answer |\n\n\
+         A `type` and its keys keep their meaning; new ones are added. A person in a `sentence` is `{\"person\": id}`.\n\n\
+         This page is made from `bot/domain/src/incident/` by a test; \
+         `UPDATE_DOCS=1 cargo test -p rollback-domain --test timeline` writes it anew.\n",
+    );
+    let mut last = String::new();
+    for fact in samples() {
+        let name = type_of(&fact);
+        if name != last {
+            let kind = serde_json::to_value(fact.kind()).unwrap();
+            let kind = match name.as_str() {
+                "concluded" => "`verified`, `unproven` or `still_failing`".into(),
+                _ => format!("`{}`", kind.as_str().unwrap()),
+            };
+            let _ = write!(page, "\n## {name}\n\nKind: {kind}.\n");
+        }
+        last = name;
+        let json = serde_json::to_string(&fact).unwrap();
+        let _ = write!(page, "\n> {}\n\n```json\n{json}\n```\n", fact.text());
+    }
+    page
+}
+
+#[test]
+fn the_page_about_them_is_as_they_are() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/timeline.md");
+    if env::var_os("UPDATE_DOCS").is_some() {
+        fs::write(&path, page()).unwrap();
+    }
+    let written = fs::read_to_string(&path).unwrap_or_default();
+    assert!(
+        written == page(),
+        "docs/timeline.md is not what is recorded; UPDATE_DOCS=1 cargo test -p rollback-domain --test timeline writes it anew"
+    );
+}
