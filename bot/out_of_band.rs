@@ -129,7 +129,7 @@ pub async fn ask(remote: Remote) -> anyhow::Result<ExitCode> {
             };
             asking.shows(&said);
             if let (false, Some(command)) = (asking.bot.json, asking.approval(&said)) {
-                println!("\nWhoever may approve it types:\n  {command}");
+                println!("\nAn approver types:\n  {command}");
             }
             Ok(code(&said))
         }
@@ -236,7 +236,7 @@ fn ready(verb: &str, words: &[String], bot: Bot) -> anyhow::Result<(Request, Ask
     );
     if bot.server.scheme() != "https" && !local {
         eprintln!(
-            "rollback-bot: {} is not encrypted; whoever listens in between learns the token",
+            "rollback-bot: {} is not encrypted; anybody who listens in between learns the token",
             bot.server
         );
     }
@@ -248,7 +248,7 @@ fn ready(verb: &str, words: &[String], bot: Bot) -> anyhow::Result<(Request, Ask
     Ok((request, asking))
 }
 
-/// A mistake of whoever typed it.
+/// A mistake in what was typed.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct Mistaken(String);

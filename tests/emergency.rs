@@ -64,7 +64,7 @@ async fn somebody_without_a_role_runs_it_in_front_of_everybody() {
       BREAK GLASS  RB-1
       @tom let RB-1 run without an approval at 03:12:00 UTC: frontend (production) v214 → v213.
       > auth is down and nobody answers
-      @sam or @ana has to say what they think of it. The review is due 2026-03-15 03:12 UTC, and is asked for until it is answered.
+      @sam or @ana must review it. The review is due 2026-03-15 03:12 UTC; I ask again until somebody answers.
       [ Justified… ] [ Should have waited… ] [ Policy too strict… ]
     "#);
     assert_eq!(world.vercel.rollbacks_asked(), 1);
@@ -95,7 +95,7 @@ async fn somebody_without_a_role_runs_it_in_front_of_everybody() {
       [ Undo… ]
       | Rollback Bot:
       |   Timeline of INC-1 with the review of RB-1: 15 entries.
-      |   [file INC-1-RB-1-reviewed-timeline.md 2493 bytes]
+      |   [file INC-1-RB-1-reviewed-timeline.md 2502 bytes]
     Rollback Bot (edited):
       BREAK GLASS  RB-1
       @tom let RB-1 run without an approval at 03:12:00 UTC: frontend (production) v214 → v213.
@@ -139,7 +139,7 @@ async fn a_review_that_nobody_answers_is_asked_for_until_somebody_does() {
       BREAK GLASS  RB-1
       @tom let RB-1 run without an approval at 03:12:00 UTC: frontend (production) v214 → v213.
       > auth is down and nobody answers
-      @sam or @ana has to say what they think of it. The review was due 2026-03-15 03:12 UTC, and is asked for until it is answered.
+      @sam or @ana must review it. The review was due 2026-03-15 03:12 UTC; I ask again until somebody answers.
       [ Justified… ] [ Should have waited… ] [ Policy too strict… ]
     Rollback Bot: The review of RB-1, which was run without an approval, was due 2026-03-15 03:12 UTC. @sam and @ana: one of you, please: `/rollback review RB-1 justified because …`, `should-have-waited` or `policy-too-strict`.
     Rollback Bot: The review of RB-1, which was run without an approval, was due 2026-03-15 03:12 UTC. @sam and @ana: one of you, please: `/rollback review RB-1 justified because …`, `should-have-waited` or `policy-too-strict`.

@@ -153,7 +153,7 @@ async fn a_whole_rollback_while_slack_is_down() {
     "#);
     assert_snapshot!(lines.join("\n"), @r#"
     RB-1 PROPOSED · frontend (production) · v214 → v213 · last change 03:12:00 UTC
-    Un-ships  1 release: v214 "checkout: new tax engine" (the commits between are unknown)
+    Removes  1 release: v214 "checkout: new tax engine" (the commits between are unknown)
     Restores  code, cron jobs of the target's vercel.json, env values baked into the build
     Leaves  database · today's env settings · flags · storage
     After  automatic deploys stay OFF until unpinned
@@ -191,12 +191,12 @@ async fn a_whole_rollback_while_slack_is_down() {
       Un-shipped  v214
       Not touched  database, today's env settings, flags, storage
       Afterwards  automatic deploys stay OFF until unpinned
-      Contact  asked for by @maya (out of band), approved by @sam (out of band)
+      Contact  asked for by @maya (from the CLI / API), approved by @sam (from the CLI / API)
       The defect itself is not fixed by this: it is still in v214.
     Rollback Bot:
       RB-1 VERIFIED  frontend (production)
-      v214 → v213 · asked for by @maya (out of band) · "checkout 500s"
-      `[x]` 03:12:03 UTC approved   @sam as oncall, out of band
+      v214 → v213 · asked for by @maya (from the CLI / API) · "checkout 500s"
+      `[x]` 03:12:03 UTC approved   @sam as oncall, from the CLI / API
       `[x]` 03:12:03 UTC accepted   Vercel says: job succeeded
       `[x]` pinned   automatic deploys are off (read back)
       `[x]` 03:12:03 UTC serving   8/8 on v213
@@ -1280,9 +1280,14 @@ async fn with_the_server_down_as_well_and_then_it_finds_it_done() {
     world.settle().await;
     let channel = world.channel();
     assert!(channel.contains("RB-1 VERIFIED  shop (local)"), "{channel}");
-    assert!(channel.contains("@sam as oncall, out of band"), "{channel}");
     assert!(
-        channel.contains("asked for by @maya (out of band), approved by @sam (out of band)"),
+        channel.contains("@sam as oncall, from the CLI / API"),
+        "{channel}"
+    );
+    assert!(
+        channel.contains(
+            "asked for by @maya (from the CLI / API), approved by @sam (from the CLI / API)"
+        ),
         "{channel}"
     );
     world.passes(Duration::from_secs(600)).await;

@@ -66,7 +66,7 @@ async fn a_bad_release_on_a_machine_of_ones_own_is_rolled_back() {
       Requested by @sam at 03:12:00 UTC · "checkout 500s" · expires 03:22:00 UTC
       Now  `v214`  live since 02:42:00 UTC (30 m ago)
       Target  `v213`  live since 20:12:00 UTC (7 h ago) · served 6 h 30 m until 02:42:00 UTC · previous known good
-      Un-ships  1 release: v214 (the commits between are unknown)
+      Removes  1 release: v214 (the commits between are unknown)
       Restores  the files of the release directory
       Leaves  database · environment · shared files
       After  the next deploy replaces it

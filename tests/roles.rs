@@ -273,8 +273,8 @@ pagerduty_escalation_policy = "PSHOP2"
     Rollback Bot (only visible to @maya): Reading who is in its roles…
     Rollback Bot (only visible to @maya):
       Who may approve frontend (production)
-      code  one approval: @ana (oncall), @sam (oncall), @tom (oncall) or one more · not whoever asks
-      caution  one approval: @ana (oncall), @sam (oncall), @tom (oncall) or one more · not whoever asks
+      code  one approval: @ana (oncall), @sam (oncall), @tom (oncall) or one more · not the requester
+      caution  one approval: @ana (oncall), @sam (oncall), @tom (oncall) or one more · not the requester
       Roles were read just now. `/rollback why RB-…` says whether you may, and why.
     ");
     // With everything else silent, the list still stands.

@@ -1,6 +1,6 @@
 //! Reads of the record that several people want at the same moment are done once.
 //!
-//! Whoever comes while a read is under way shares the next one, so that nobody is answered with
+//! A caller who comes while a read is under way shares the next one, so that nobody is answered with
 //! what was read before they asked: as fresh as a read of one's own, and under load a small part
 //! of the work.
 
@@ -67,19 +67,19 @@ where
         F: Fn(K) -> R + Send + 'static,
         R: Future<Output = V> + Send,
     {
-        let (tell, told) = oneshot::channel();
+        let (sender, receiver) = oneshot::channel();
         let first = self.inside(|reads| match reads.get_mut(&key) {
             Some(waiting) => {
-                waiting.push(tell);
+                waiting.push(sender);
                 false
             }
             None => {
-                reads.insert(key.clone(), vec![tell]);
+                reads.insert(key.clone(), vec![sender]);
                 true
             }
         });
         if first {
-            // On its own: whoever came first may hang up, and the others still get their answers.
+            // On its own: the first caller may hang up, and the others still get their answers.
             let reading = Reading {
                 reads: Reads(self.0.clone()),
                 key,
@@ -91,13 +91,13 @@ where
                         return;
                     }
                     let value = read(reading.key.clone()).await;
-                    for tell in waiting {
-                        let _ = tell.send(value.clone());
+                    for sender in waiting {
+                        let _ = sender.send(value.clone());
                     }
                 }
             });
         }
-        told.await.ok()
+        receiver.await.ok()
     }
 }
 
@@ -184,7 +184,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn whoever_comes_while_it_is_read_gets_the_next_read_and_shares_it() {
+    async fn callers_during_a_read_share_the_next_one() {
         let (reads, gate, begun) = gated();
         let ask = || {
             let (reads, gate, begun) = (Reads(reads.0.clone()), gate.clone(), begun.clone());

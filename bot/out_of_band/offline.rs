@@ -31,7 +31,7 @@ use std::{
     time::Duration,
 };
 
-/// Where a second person's token is taken from, when nobody is at the terminal.
+/// Where a second person's token is taken from, when no person is at the terminal.
 const SECOND: &str = "ROLLBACK_BOT_TOKEN_2";
 /// How often it is looked whether something is due.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
@@ -195,15 +195,15 @@ impl Run {
     /// Has a rollback approved, and drives it until it is proven or has failed.
     async fn until_ended(&self, id: u64) -> anyhow::Result<ExitCode> {
         let mut id = id;
-        let mut told = 0;
-        let mut seen = None;
+        let mut printed = 0;
+        let mut confirmed = None;
         let mut second = env::var(SECOND).ok();
         let mut approved = false;
         loop {
             let Some(rollback) = rollbacks::get(&self.app.engine.db, id).await? else {
                 return Ok(no(&format!("There is no RB-{id}.")));
             };
-            self.tell(&rollback, &mut told).await?;
+            self.tell(&rollback, &mut printed).await?;
             match &rollback.state {
                 // What was approved and could not be run is not approved again by itself.
                 State::Proposed { .. } if approved && self.offline.yes => {
@@ -212,13 +212,13 @@ impl Run {
                     )));
                 }
                 State::Proposed { .. } => {
-                    if seen != rollback.hash {
+                    if confirmed != rollback.hash {
                         if !self.confirmed(&rollback).await? {
                             return Ok(no(&format!(
                                 "Nothing was run. RB-{id} stays open until its plan ends; a server that is started goes on with it."
                             )));
                         }
-                        seen = rollback.hash.clone();
+                        confirmed = rollback.hash.clone();
                     }
                     if !self.approve(&rollback, &mut second).await? {
                         return Ok(no(&format!(
@@ -244,7 +244,7 @@ impl Run {
                 }
                 State::Approved { .. } => {
                     approved = true;
-                    seen = None;
+                    confirmed = None;
                     self.drive(id).await;
                 }
                 _ => self.drive(id).await,
@@ -351,11 +351,11 @@ impl Run {
 
     /// Whether it is worth asking: what is not known may turn out to be a yes.
     async fn may(&self, rollback: &Rollback, person: &Person) -> anyhow::Result<bool> {
-        let Some(known) = self.app.authority(rollback).await? else {
+        let Some(authority) = self.app.authority(rollback).await? else {
             return Ok(false);
         };
         let now = self.app.engine.clock.now();
-        let case = rollback.case(&known.policy, &known.roster);
+        let case = rollback.case(&authority.policy, &authority.roster);
         let verdict = case.may_approve(person, &Membership::Member, now);
         Ok(verdict.reason.truth != Truth::No)
     }
@@ -382,10 +382,10 @@ impl Run {
     }
 
     /// Prints what has happened to it since.
-    async fn tell(&self, rollback: &Rollback, told: &mut i64) -> anyhow::Result<()> {
+    async fn tell(&self, rollback: &Rollback, printed: &mut i64) -> anyhow::Result<()> {
         let db = &self.app.engine.db;
-        for entry in timelines::entries(db, rollback.incident, *told, 1_000).await? {
-            *told = entry.seq;
+        for entry in timelines::entries(db, rollback.incident, *printed, 1_000).await? {
+            *printed = entry.seq;
             let event = entry.event;
             if let Some(id) = event.rollback
                 && id >= rollback.id

@@ -445,7 +445,7 @@ impl Moved {
                 "automatic deploys were switched on or off after the card was made.".into()
             }
             Moved::Effects => {
-                "what it would restore or un-ship changed after the card was made.".into()
+                "what it would restore or remove changed after the card was made.".into()
             }
         }
     }
