@@ -186,7 +186,7 @@ mod tests {
     #[tokio::test]
     async fn callers_during_a_read_share_the_next_one() {
         let (reads, gate, begun) = gated();
-        let ask = || {
+        let share = || {
             let (reads, gate, begun) = (Reads(reads.0.clone()), gate.clone(), begun.clone());
             tokio::spawn(async move {
                 let read = move |_| {
@@ -199,11 +199,11 @@ mod tests {
                 reads.share("board", read).await
             })
         };
-        let first = ask();
+        let first = share();
         while begun.load(Ordering::SeqCst) == 0 {
             tokio::task::yield_now().await;
         }
-        let (second, third) = (ask(), ask());
+        let (second, third) = (share(), share());
         while reads.inside(|reads| reads["board"].len()) < 2 {
             tokio::task::yield_now().await;
         }
