@@ -1,7 +1,7 @@
 //! Who is in which role: asked of Slack and PagerDuty when it counts, remembered for the cards.
 //!
 //! A source that does not answer, or not in time, is not known: nobody is let in on it, and
-//! whoever is in the role by another source is.
+//! somebody who is in the role by another source is.
 
 use crate::{
     App,
@@ -183,7 +183,7 @@ impl Asking {
             };
             match self.slack.by_email(email).await {
                 Ok(Some(id)) => ids.push(id),
-                // By name: whoever may read it here need not know anybody's address.
+                // By name: a person who may read it here need not know anybody's address.
                 Ok(None) => unmatched.push(person.name),
                 Err(failure) => {
                     let answered = matches!(failure, Failure::Never(_));

@@ -113,7 +113,7 @@ macro_rules! command_modules {
 
 for_every_verb!(command_modules);
 
-/// The answer for whoever asked. A refusal is recorded too.
+/// The answer for the person who asked. A refusal is recorded too.
 async fn answer(app: &App, context: &Context, verb: Verb, result: Result) -> Answer {
     let answer = match result {
         Ok(answer) => answer,

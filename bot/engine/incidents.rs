@@ -15,7 +15,7 @@ pub(super) async fn opened(tx: &mut Tx, channel: &str, now: Timestamp) -> sqlx::
         return Ok(incident);
     }
     hold_numbers(tx).await?;
-    // The counter's row is ours now: whoever had it before may have opened one just now. Only then
+    // The counter's row is ours now: its holder before us may have opened one just now. Only then
     // is a number taken, or it would be missing.
     if let Some(incident) = open_in(tx, channel, now).await? {
         return Ok(incident);

@@ -513,7 +513,7 @@ impl Slack {
         Ok(answer.users)
     }
 
-    /// The id of whoever has this e-mail address in the workspace (`users.lookupByEmail`); none if
+    /// The id of the person who has this e-mail address in the workspace (`users.lookupByEmail`); none if
     /// nobody has. Says nothing of whether they may act, [`Slack::membership`] does.
     pub async fn by_email(&self, email: &str) -> Result<Option<String>, Failure> {
         #[derive(Deserialize)]

@@ -155,7 +155,7 @@ async fn keep(app: &App, lease: &Lease) -> Infallible {
     loop {
         tokio::time::sleep(store::jobs::lasts() / 3).await;
         // The work is not broken off: what is under way to the world gets there all the same, and
-        // whoever sent it knows that. Nothing new is begun, nothing of it is stored.
+        // its sender knows that. Nothing new is begun, nothing of it is stored.
         if let Ok(false) = within(store::jobs::renew(&app.engine.db, lease)).await {
             app.metrics.lease_lost(lease.job.kind());
             tracing::warn!("lost the lease while working");
