@@ -14,7 +14,7 @@ use proc_macro2::{Delimiter, TokenStream, TokenTree};
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
-    path::{Path, PathBuf},
+    path::Path,
 };
 
 /// A room: its name, the modules in it, and the rooms and crates that it may know.
@@ -513,11 +513,11 @@ fn files() -> Vec<(String, Vec<String>)> {
         }
     }
     found.sort();
-    found.iter().map(named).collect()
+    found.iter().map(|path| named(path)).collect()
 }
 
 /// A file as it is named from the root of the repository, and the module that it is.
-fn named(path: &PathBuf) -> (String, Vec<String>) {
+fn named(path: &Path) -> (String, Vec<String>) {
     let file = path.strip_prefix(root()).unwrap();
     let within = file.strip_prefix("bot").unwrap_or(file).with_extension("");
     let module = within
@@ -577,7 +577,7 @@ fn is_outside(path: &[String]) -> bool {
 fn may_know(room: &Room, path: &[String]) -> bool {
     let allowed =
         |name: &&str| begins_with(path, name) || !is_outside(path) && room_of(path).0 == *name;
-    room.2 == ALL || room.2.iter().any(|name| allowed(&name))
+    room.2 == ALL || room.2.iter().any(|name| allowed(name))
 }
 
 /// The rooms that need each other, each with the import by which it needs the next.
