@@ -6,7 +6,7 @@
 
 use super::seen::{PUT_BACK, Seen};
 use async_trait::async_trait;
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 use reqwest::Client;
 use rollback_domain::{
     platform::{
@@ -319,8 +319,8 @@ impl Provider for Restores {
         let seen = self.0.seen().await?;
         Ok(Survey {
             window: Some(RecoveryWindow {
-                from: Timestamp::MIN,
-                to: Timestamp::MAX,
+                from: seen.began - SignedDuration::from_hours(168),
+                to: seen.began + SignedDuration::from_hours(24),
             }),
             pin: Pin::NotNeeded,
             ..survey(&seen)
