@@ -155,6 +155,31 @@ async fn two_environments_and_none_named_gets_a_picker() {
 }
 
 #[tokio::test]
+async fn a_picker_of_an_older_version_proposes_and_can_do_nothing_else() {
+    let mut world = World::new().await;
+    for (action_ts, value) in [
+        ("1.1", "frontend@production to v212 because checkout 500s"),
+        ("1.2", "approve RB-1"),
+    ] {
+        let payload = serde_json::json!({
+            "type": "block_actions",
+            "container": { "type": "message", "channel_id": CHANNEL, "message_ts": "1.1" },
+            "actions": [{ "action_id": "pick:production", "type": "button", "value": value, "action_ts": action_ts }],
+        });
+        let answer = world.slack.interact("U0SAM", payload).await;
+        assert!(answer.is_ok(), "{value}: {}", answer.status);
+        world.settle().await;
+    }
+    assert_snapshot!(world.sam().sees(), @"
+    Rollback Bot (only visible to @sam): RB-1: reading what frontend (production) could go back to. Its card follows; nothing changes until it is approved.
+    Rollback Bot (only visible to @sam): That click does not fit: its value is not one of mine. It was recorded. Nothing was run. Use the buttons of the newest card.
+    ");
+    assert_eq!(world.rollback(1).await.to_label(), "v212");
+    assert_eq!(world.rollback(1).await.state.name(), "proposed");
+    world.slack.take_all();
+}
+
+#[tokio::test]
 async fn a_note_is_echoed_and_kept_with_the_time_it_happened() {
     let mut world = World::new().await;
     world
