@@ -577,7 +577,7 @@ fn is_outside(path: &[String]) -> bool {
 fn may_know(room: &Room, path: &[String]) -> bool {
     let allowed =
         |name: &&str| begins_with(path, name) || !is_outside(path) && room_of(path).0 == *name;
-    room.2 == ALL || room.2.iter().any(|name| allowed(name))
+    room.2 == ALL || room.2.iter().any(allowed)
 }
 
 /// The rooms that need each other, each with the import by which it needs the next.
