@@ -171,7 +171,7 @@ async fn a_picker_of_an_older_version_proposes_and_can_do_nothing_else() {
         world.settle().await;
     }
     assert_snapshot!(world.sam().sees(), @"
-    Rollback Bot (only visible to @sam): RB-1: reading what frontend (production) could go back to. Its card follows; nothing changes until it is approved.
+    Rollback Bot (only visible to @sam): RB-1: finding a version of frontend (production) to go back to. Its card follows; nothing changes until it is approved.
     Rollback Bot (only visible to @sam): That click does not fit: its value is not one of mine. It was recorded. Nothing was run. Use the buttons of the newest card.
     ");
     assert_eq!(world.rollback(1).await.to_label(), "v212");
