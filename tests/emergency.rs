@@ -64,7 +64,7 @@ async fn somebody_without_a_role_runs_it_in_front_of_everybody() {
       BREAK GLASS  RB-1
       @tom let RB-1 run without an approval at 03:12:00 UTC: frontend (production) v214 → v213.
       > auth is down and nobody answers
-      @sam or @ana has to say what they think of it. The review is due 2026-03-15 03:12 UTC, and is asked for until it is answered.
+      @sam or @ana must review it. The review is due 2026-03-15 03:12 UTC; I ask again until somebody answers.
       [ Justified… ] [ Should have waited… ] [ Policy too strict… ]
     "#);
     assert_eq!(world.vercel.rollbacks_asked(), 1);
@@ -139,7 +139,7 @@ async fn a_review_that_nobody_answers_is_asked_for_until_somebody_does() {
       BREAK GLASS  RB-1
       @tom let RB-1 run without an approval at 03:12:00 UTC: frontend (production) v214 → v213.
       > auth is down and nobody answers
-      @sam or @ana has to say what they think of it. The review was due 2026-03-15 03:12 UTC, and is asked for until it is answered.
+      @sam or @ana must review it. The review was due 2026-03-15 03:12 UTC; I ask again until somebody answers.
       [ Justified… ] [ Should have waited… ] [ Policy too strict… ]
     Rollback Bot: The review of RB-1, which was run without an approval, was due 2026-03-15 03:12 UTC. @sam and @ana: one of you, please: `/rollback review RB-1 justified because …`, `should-have-waited` or `policy-too-strict`.
     Rollback Bot: The review of RB-1, which was run without an approval, was due 2026-03-15 03:12 UTC. @sam and @ana: one of you, please: `/rollback review RB-1 justified because …`, `should-have-waited` or `policy-too-strict`.
@@ -175,7 +175,7 @@ async fn the_review_is_for_somebody_with_authority_and_is_answered_once() {
     world.settle().await;
     assert_snapshot!(world.tom().sees() + &world.maya().sees(), @"
     Rollback Bot (only visible to @tom): Writing your review of RB-1 down: checking who you are. Its card shows what comes of it.
-    Rollback Bot (only visible to @tom): You broke the glass for it, so somebody else says what they think of it. @sam or @ana can. Nothing was changed.
+    Rollback Bot (only visible to @tom): You started this emergency run, so someone else must review it. @sam or @ana can. Nothing was changed.
     Rollback Bot (only visible to @maya): Writing your review of RB-1 down: checking who you are. Its card shows what comes of it.
     Rollback Bot (only visible to @maya): This needs somebody with the role oncall or lead, and you do not have it. @sam or @ana can. Nothing was run.
     ");
@@ -287,7 +287,7 @@ async fn a_guest_cannot_break_it_and_for_data_nobody_can() {
     assert!(!card.contains("Break glass"), "{card}");
     world.tom().says("/rollback breakglass frontend").await;
     world.settle().await;
-    assert_snapshot!(world.tom().sees(), @"Rollback Bot (only visible to @tom): The glass cannot be broken for a plan of class data: it needs its approvals. @kim, @sam or @ana can give one. Nothing was run.");
+    assert_snapshot!(world.tom().sees(), @"Rollback Bot (only visible to @tom): A data rollback cannot be an emergency run: it needs its approvals. @kim, @sam or @ana can give one. Nothing was run.");
     assert_eq!(world.vercel.rollbacks_asked(), 0);
     world.slack.take_all();
 }
