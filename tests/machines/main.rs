@@ -15,6 +15,11 @@ mod site;
 #[expect(dead_code, reason = "the stories use the rest")]
 mod vercel;
 
+#[path = "../scripted/platform.rs"]
+mod scripted_platform;
+#[path = "../scripted/seen.rs"]
+mod seen;
+
 mod process;
 mod server;
 
