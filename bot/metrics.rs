@@ -62,7 +62,7 @@ pub struct Metrics {
 struct Record {
     up: Gauge,
     waiting: Family<Kind, Gauge>,
-    late: Family<Kind, Gauge>,
+    overdue: Family<Kind, Gauge>,
     failing: Family<Kind, Gauge>,
     open: Family<InState, Gauge>,
     unknown_age: Family<Alone, Gauge<f64, AtomicU64>>,
@@ -487,7 +487,7 @@ impl Record {
         registry.register(
             "steps_late",
             "Steps that are due for more than 30 seconds, by kind",
-            self.late.clone(),
+            self.overdue.clone(),
         );
         registry.register(
             "steps_failing",
@@ -511,14 +511,14 @@ impl Record {
         );
         registry.register(
             "break_glass_reviews_open",
-            "Reviews of broken glasses that nobody has answered yet",
+            "Reviews of emergency runs that nobody has answered yet",
             self.reviews.clone(),
         );
     }
 
     fn clear(&self) {
         self.waiting.clear();
-        self.late.clear();
+        self.overdue.clear();
         self.failing.clear();
         self.open.clear();
         self.unknown_age.clear();
@@ -531,7 +531,7 @@ impl Record {
             let kind = Kind {
                 kind: kind.to_owned(),
             };
-            for gauge in [&self.waiting, &self.late, &self.failing] {
+            for gauge in [&self.waiting, &self.overdue, &self.failing] {
                 drop(gauge.get_or_create(&kind));
             }
         }
@@ -540,7 +540,7 @@ impl Record {
                 kind: jobs.kind.clone(),
             };
             self.waiting.get_or_create(&kind).set(jobs.waiting);
-            self.late.get_or_create(&kind).set(jobs.late);
+            self.overdue.get_or_create(&kind).set(jobs.overdue);
             self.failing.get_or_create(&kind).set(jobs.failing);
         }
         for state in StateKind::ALL.iter().filter(|state| !state.is_ended()) {

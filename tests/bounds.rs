@@ -592,7 +592,7 @@ async fn whoever_asked_for_a_file_that_cannot_be_written_is_told() {
     assert!(world.slack.files().is_empty());
     assert_snapshot!(world.maya().sees(), @"
     Rollback Bot (only visible to @maya): Writing the timeline; the file follows in the thread.
-    Rollback Bot (only visible to @maya): The timeline of INC-1 could not be put into a file: the template timeline.md.j2 cannot be rendered: undefined value: `entries[2000]` is undefined (in timeline.md.j2:1). Nothing was uploaded. Whoever runs me finds it in the log; the entries are in the database, in the table `timeline`.
+    Rollback Bot (only visible to @maya): The timeline of INC-1 could not be put into a file: the template timeline.md.j2 cannot be rendered: undefined value: `entries[2000]` is undefined (in timeline.md.j2:1). Nothing was uploaded. My operator finds the reason in the log; the entries are in the database, in the table `timeline`.
     ");
     world.slack.take_all();
 }

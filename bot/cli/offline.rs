@@ -425,7 +425,7 @@ fn fail(why: &str) -> ExitCode {
     ExitCode::FAILURE
 }
 
-/// Asks whoever is at the terminal; `None`: nobody is.
+/// Asks the person at the terminal; `None`: there is none.
 fn prompt(question: &str) -> io::Result<Option<String>> {
     tokio::task::block_in_place(|| {
         print!("{question}");

@@ -144,7 +144,7 @@ impl Batch {
                         channel: channel.clone(),
                         thread: thread.clone(),
                         under: None,
-                        message: Message::Text(crate::messages::noted(*at, now, &by.name)),
+                        message: Message::Text(incidents::noted(*at, now, &by.name)),
                         id: format!("note:{key}"),
                     });
                     self.changes.jobs.push((job, now));
@@ -206,7 +206,7 @@ impl Batch {
             return Outcome::Refused {
                 message: Message::from(&Refusal::NoIncident),
                 see: None,
-                seen: None,
+                snapshot: None,
             };
         };
         let job = Job::Export(ExportRequest {
@@ -257,7 +257,7 @@ impl Batch {
         let place = (proposal.service.clone(), proposal.environment.clone());
         let open = self.open.get(&place);
         let see = open.map(|open| open.id);
-        let seen = open.cloned().map(Box::new);
+        let snapshot = open.cloned().map(Box::new);
         let turns: Vec<String> = self
             .histories
             .get(&place)
@@ -297,7 +297,7 @@ impl Batch {
             return Ok(Outcome::Refused {
                 message: Message::from(&refusal),
                 see,
-                seen,
+                snapshot,
             });
         }
         proposal.turns = turns;
@@ -313,7 +313,7 @@ impl Batch {
 
     /// Writes down, once, that a click came a second time. Slack delivers a click once; somebody
     /// else may have recorded it. A form is no click: it stays open while Slack has not heard the
-    /// answer, and whoever saves it again sends the same.
+    /// answer, and a client that sends it again sends the same.
     async fn replayed(
         &mut self,
         tx: &mut Tx,

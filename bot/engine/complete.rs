@@ -41,21 +41,21 @@ struct Decided {
     has_ended: bool,
     /// What becomes of the job that put it.
     next: Next,
-    /// Who is told of the refusal.
-    told: Option<Job>,
+    /// The job that tells a person of the refusal; `None`: no person put the command.
+    notification: Option<Job>,
     /// When it was decided.
     now: Timestamp,
 }
 
 impl Decided {
     /// The command changes nothing.
-    fn refused(refusal: Refusal, told: Option<Job>, next: Next, now: Timestamp) -> Self {
+    fn refused(refusal: Refusal, notification: Option<Job>, next: Next, now: Timestamp) -> Self {
         Self {
             outcome: Err(refusal),
             is_asking: false,
             has_ended: false,
             next,
-            told,
+            notification,
             now,
         }
     }
@@ -144,7 +144,7 @@ impl Engine {
             policy,
         } = decision;
         let found = rollbacks::lock(tx, id).await?;
-        // Whoever had the lock before was earlier.
+        // The holder of the lock before us was earlier.
         let now = self.clock.now();
         let Some(rollback) = found else {
             let refusal = Refusal::UnknownRollback { id };
@@ -156,7 +156,7 @@ impl Engine {
         match decide(&rollback, command, &policy, now) {
             Ok(decision) => {
                 let decided = self.accept(tx, lease, &rollback, decision, now).await?;
-                // Whoever waits at an address of ours hears what came of it in the same commit.
+                // A caller that waits at an address of ours gets the outcome in the same commit.
                 if let (Some(address), Ok(rollback)) = (waits_at, &decided.outcome) {
                     let reply = Reply {
                         rollback: Some(Box::new(rollback.clone())),
@@ -192,7 +192,7 @@ impl Engine {
             has_ended: !before.state.is_ended() && rollback.state.is_ended(),
             outcome: Ok(rollback),
             next,
-            told: None,
+            notification: None,
             now,
         })
     }
@@ -206,7 +206,9 @@ impl Engine {
         mut effects: SideEffects,
     ) -> Result<Completed, Error> {
         let Decided { next, now, .. } = decided;
-        effects.jobs.extend(decided.told.map(|tell| (tell, now)));
+        effects
+            .jobs
+            .extend(decided.notification.map(|job| (job, now)));
         let completed = self.finish(tx, lease, next, effects, now).await?;
         match &decided.outcome {
             Ok(rollback) => {
@@ -296,7 +298,7 @@ impl Engine {
         Ok(Completed(()))
     }
 
-    /// A message was edited under a lease that was lost: whoever has the job may have edited it
+    /// A message was edited under a lease that was lost: the new holder may have edited it
     /// before, to what is true now. `job` does it again.
     async fn invalidate(&self, key: &str, job: &Job) -> Result<(), Error> {
         let now = self.clock.now();
@@ -318,12 +320,12 @@ async fn refuse(
     actor: Option<Actor>,
     now: Timestamp,
 ) -> Result<Decided, Error> {
-    let told = match actor {
+    let notification = match actor {
         Some(actor) => {
             let (source, verb) = (actor.source, actor.verb);
             let event = refused(&actor.by, source, verb, &refusal, Some(rollback.id), now);
             timelines::append(tx, &[(rollback.incident, event)], now).await?;
-            Some(actor.told(lease, rollback, &refusal))
+            Some(actor.notification(lease, rollback, &refusal))
         }
         None => None,
     };
@@ -333,7 +335,7 @@ async fn refuse(
         true => Next::At(now.checked_add(LOOK_AGAIN).unwrap_or(now)),
         false => Next::Done,
     };
-    Ok(Decided::refused(refusal, told, next, now))
+    Ok(Decided::refused(refusal, notification, next, now))
 }
 
 /// The person who has put a command.
@@ -366,7 +368,7 @@ impl Actor {
     }
 
     /// The job that tells them of a refusal.
-    fn told(self, lease: &Lease, rollback: &Rollback, refusal: &Refusal) -> Job {
+    fn notification(self, lease: &Lease, rollback: &Rollback, refusal: &Refusal) -> Job {
         Job::Notify(Notification {
             channel: rollback.channel.clone(),
             person: self.by.id,

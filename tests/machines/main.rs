@@ -12,7 +12,6 @@ mod pagerduty;
 #[expect(dead_code, reason = "the stories use the rest")]
 mod site;
 #[path = "../support/vercel.rs"]
-#[expect(dead_code, reason = "the stories use the rest")]
 mod vercel;
 
 #[path = "../scripted/platform.rs"]

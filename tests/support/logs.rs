@@ -31,7 +31,7 @@ const SECRETS: [(&str, &str); 11] = [
 
 /// Our own crates say everything that they could, libraries what their `debug` has.
 const LEVELS: &str = "rollback_bot=trace,rollback_domain=trace,rollback_simulation=trace,\
-    reqwest=debug,hyper=debug,hyper_util=debug,rustls=debug,h2=debug,sqlx=debug";
+    rollback_http=trace,rollback_providers=trace,rollback_settings=trace,reqwest=debug,hyper=debug,hyper_util=debug,rustls=debug,h2=debug,sqlx=debug";
 
 /// Looks through lines as they are written, and keeps those that have a secret.
 #[derive(Debug, Default)]

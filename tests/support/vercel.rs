@@ -20,8 +20,8 @@ use std::{
     net::SocketAddr,
     pin::Pin,
     sync::{
-        Arc, Mutex, MutexGuard,
-        atomic::{AtomicBool, Ordering},
+        Arc, LazyLock, Mutex, MutexGuard,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     task::{Context, Poll},
 };
@@ -124,6 +124,8 @@ struct Shared {
     books: Mutex<Books>,
     clock: Clock,
     abandoned: Notify,
+    /// The most bytes that were sent over one connection.
+    most_sent: Arc<AtomicUsize>,
 }
 
 /// All it knows.
@@ -146,6 +148,7 @@ struct Books {
     next_answer: Option<Scripted>,
     next_fate: Fate,
     failing_reads: Option<u16>,
+    nonsense: Option<Nonsense>,
     requests: Vec<(String, String)>,
     asked: usize,
     promotes: usize,
@@ -168,6 +171,45 @@ enum Fate {
     Breaks,
     /// Not done, and the connection breaks.
     Lost,
+}
+
+/// What something in between answers to everything, instead of Vercel.
+#[derive(Clone, Copy, Debug)]
+pub enum Nonsense {
+    /// A page for people, and all is well.
+    Html,
+    /// A hundred megabytes of JSON that would be a thousand and more when it is read.
+    Endless,
+}
+
+/// How much is sent where there should be no end, in bytes.
+const ENDLESS: usize = 100 * 1024 * 1024;
+
+impl Nonsense {
+    fn answer(self, method: &Method) -> Response {
+        static ZEROS: LazyLock<Bytes> = LazyLock::new(|| {
+            let mut zeros = vec![b'0'; ENDLESS];
+            zeros[0] = b'[';
+            zeros[2..]
+                .iter_mut()
+                .step_by(2)
+                .for_each(|byte| *byte = b',');
+            zeros.into()
+        });
+        match self {
+            Nonsense::Html => {
+                let login = "<!doctype html><title>Sign in</title><p>Sign in to go on.";
+                axum::response::Html(login).into_response()
+            }
+            Nonsense::Endless => {
+                let status = match *method {
+                    Method::GET => StatusCode::OK,
+                    _ => StatusCode::BAD_REQUEST,
+                };
+                (status, ZEROS.clone()).into_response()
+            }
+        }
+    }
 }
 
 #[derive(Clone)]
@@ -206,13 +248,17 @@ impl Vercel {
             }),
             clock,
             abandoned: Notify::new(),
+            most_sent: Arc::default(),
         });
         let app = Router::new()
             .fallback(answer)
             .with_state(shared.clone())
             .into_make_service_with_connect_info::<Cut>();
+        let most_sent = shared.most_sent.clone();
         let server = tokio::spawn(async move {
-            axum::serve(Cuttable(listener), app).await.expect("serving");
+            axum::serve(Cuttable(listener, most_sent), app)
+                .await
+                .expect("serving");
         });
         Self {
             shared,
@@ -446,6 +492,16 @@ impl Vercel {
         self.books().failing_reads = status.into();
     }
 
+    /// Everything is answered with this from now on, and nothing is done; `None`: Vercel answers.
+    pub fn talk_nonsense(&self, nonsense: Option<Nonsense>) {
+        self.books().nonsense = nonsense;
+    }
+
+    /// How many bytes were sent over one connection at most.
+    pub fn most_sent(&self) -> usize {
+        self.shared.most_sent.load(Ordering::SeqCst)
+    }
+
     /// The next request to change something is done and stays unanswered until [`Vercel::abandon`].
     pub fn hang_after_accepting(&self) {
         self.books().next_fate = Fate::Hangs;
@@ -635,9 +691,15 @@ impl Books {
 #[derive(Clone, Default)]
 struct Cut(Arc<AtomicBool>);
 
-struct Cuttable(TcpListener);
+/// Counts the most bytes that are sent over one connection.
+struct Cuttable(TcpListener, Arc<AtomicUsize>);
 
-struct CuttableStream(TcpStream, Cut);
+struct CuttableStream {
+    stream: TcpStream,
+    cut: Cut,
+    sent: usize,
+    most_sent: Arc<AtomicUsize>,
+}
 
 impl Listener for Cuttable {
     type Io = CuttableStream;
@@ -646,7 +708,13 @@ impl Listener for Cuttable {
     async fn accept(&mut self) -> (Self::Io, Self::Addr) {
         loop {
             if let Ok((stream, address)) = self.0.accept().await {
-                return (CuttableStream(stream, Cut::default()), address);
+                let stream = CuttableStream {
+                    stream,
+                    cut: Cut::default(),
+                    sent: 0,
+                    most_sent: self.1.clone(),
+                };
+                return (stream, address);
             }
         }
     }
@@ -658,7 +726,7 @@ impl Listener for Cuttable {
 
 impl Connected<IncomingStream<'_, Cuttable>> for Cut {
     fn connect_info(stream: IncomingStream<'_, Cuttable>) -> Self {
-        stream.io().1.clone()
+        stream.io().cut.clone()
     }
 }
 
@@ -668,7 +736,7 @@ impl AsyncRead for CuttableStream {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_read(context, buffer)
+        Pin::new(&mut self.stream).poll_read(context, buffer)
     }
 }
 
@@ -678,18 +746,23 @@ impl AsyncWrite for CuttableStream {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        if self.1.0.load(Ordering::SeqCst) {
+        if self.cut.0.load(Ordering::SeqCst) {
             return Poll::Ready(Err(io::ErrorKind::ConnectionReset.into()));
         }
-        Pin::new(&mut self.0).poll_write(context, bytes)
+        let written = Pin::new(&mut self.stream).poll_write(context, bytes);
+        if let Poll::Ready(Ok(written)) = written {
+            self.sent += written;
+            self.most_sent.fetch_max(self.sent, Ordering::SeqCst);
+        }
+        written
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_flush(context)
+        Pin::new(&mut self.stream).poll_flush(context)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_shutdown(context)
+        Pin::new(&mut self.stream).poll_shutdown(context)
     }
 }
 
@@ -727,6 +800,8 @@ async fn answer(
         }
         if !may(&headers, &query) {
             (Fate::Answered, error(403, "forbidden", "Not authorized"))
+        } else if let Some(nonsense) = books.nonsense {
+            (Fate::Answered, nonsense.answer(&method))
         } else if method != Method::GET {
             change(&mut books, &path, &query, &body, now)
         } else if let Some(status) = books.failing_reads {
@@ -1694,6 +1769,24 @@ mod promises {
     }
 
     #[tokio::test]
+    async fn what_something_in_between_answers_is_not_believed() {
+        let (vercel, platform) = shop().await;
+        let check = async || match platform.check().await {
+            Err(ProviderError::Busy { why, .. }) => why,
+            other => panic!("{other:?}"),
+        };
+        vercel.talk_nonsense(Some(Nonsense::Html));
+        let why = check().await;
+        assert!(why.contains("is not JSON"), "{why}");
+        vercel.talk_nonsense(Some(Nonsense::Endless));
+        let why = check().await;
+        assert!(why.contains("it is larger than 8 MiB"), "{why}");
+        assert!((8 << 20..ENDLESS).contains(&vercel.most_sent()));
+        vercel.talk_nonsense(None);
+        assert!(platform.check().await.is_ok());
+    }
+
+    #[tokio::test]
     async fn what_is_under_way_is_read() {
         let (vercel, platform) = shop().await;
         let in_flight = async || platform.survey(&About::default()).await.unwrap().in_flight;
@@ -1719,9 +1812,7 @@ mod promises {
     #[tokio::test]
     async fn a_live_release_older_than_the_list_is_planned_from() {
         let (vercel, platform) = shop().await;
-        vercel.moves_at_once(true);
-        let rollback = planned(&platform, "v212").await;
-        platform.act(&order(&rollback)).await.unwrap();
+        vercel.roll_back("v212");
         for n in 300..420 {
             vercel.deploy(&format!("v{n}"), "5555555eeee", "More", "sam");
         }

@@ -36,11 +36,11 @@ pub enum Job {
     #[serde(rename = "tend")]
     #[strum(serialize = "tend")]
     ServiceAction(ServiceRequest),
-    /// Bring the message about a broken glass to the present state.
+    /// Bring the message about an emergency run to the present state.
     #[serde(rename = "glass")]
     #[strum(serialize = "glass")]
     BreakGlassMessage { rollback: u64 },
-    /// Ask for the review of a broken glass, until it is answered.
+    /// Ask for the review of an emergency run, until it is answered.
     #[serde(rename = "review")]
     #[strum(serialize = "review")]
     RequestReview { rollback: u64 },
@@ -64,7 +64,7 @@ pub enum Job {
     Notify(Notification),
     /// Say something where everybody sees it.
     Post(Post),
-    /// Tell a channel what it missed while Slack took nothing.
+    /// Post the messages that a channel missed while Slack took nothing.
     #[serde(rename = "late")]
     #[strum(serialize = "late")]
     Backfill { channel: String },

@@ -61,7 +61,7 @@ pub(super) async fn run(app: &App, lease: &Lease, request: &ActRequest) -> Resul
     let mut roles = policy.rules.of(risk).eligible();
     if let Act::SignOff { task, .. } = act {
         // A manual task may be for a role of its own.
-        let task = found.tasks.iter().find(|known| known.id == *task);
+        let task = found.tasks.iter().find(|candidate| candidate.id == *task);
         roles.extend(task.and_then(|task| task.role.as_deref()));
     }
     let acting = match Acting::read(app, lease, by, &roles, *source).await? {

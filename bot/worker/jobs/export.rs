@@ -192,7 +192,7 @@ fn not_written(app: &App, lease: &Lease, request: &ExportRequest, unwritten: Unw
         thread: None,
         reply_to: None,
         message: Message::Text(format!(
-            "The timeline of INC-{incident} could not be put into a file: {unwritten}. Nothing was uploaded. Whoever runs me finds it in the log; the entries are in the database, in the table `timeline`."
+            "The timeline of INC-{incident} could not be put into a file: {unwritten}. Nothing was uploaded. My operator finds the reason in the log; the entries are in the database, in the table `timeline`."
         )),
         id: format!("unwritten:{}", lease.job.key()),
     });

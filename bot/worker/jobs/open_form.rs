@@ -24,7 +24,7 @@ use std::time::Duration;
 const TRIGGER_LIVES: Duration = Duration::from_secs(3);
 
 /// What somebody tried to do who opened the form for an emergency run.
-const BREAK_GLASS: &str = "break the glass";
+const BREAK_GLASS: &str = "start an emergency run";
 
 /// Why no form is opened.
 enum NotOpened {

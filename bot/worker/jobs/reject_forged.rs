@@ -1,4 +1,4 @@
-//! Records a click that cannot have come from a message of ours, and tells whoever sent it.
+//! Records a click that cannot have come from a message of ours, and tells its sender.
 
 use crate::{
     App,

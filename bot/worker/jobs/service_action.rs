@@ -180,7 +180,7 @@ fn admit(
 ) -> Result<(), Refusal> {
     match action {
         ServiceAction::Unpin { .. } => {
-            // Whoever acts is nobody's requester here: only the role counts.
+            // There is no requester here: only the role counts.
             let nobody = Person::new("", "");
             let case = Case {
                 id: 0,

@@ -24,7 +24,6 @@ use progress::{Reading, ended_badly, read_progress};
 use project::{Project, job};
 use reqwest::{Client, Method};
 use rollback_domain::{
-    plan::Plan,
     platform::{
         About, Effects, Holds, Order, Production, Progress, ProviderError, Receipt, Timing,
     },
@@ -76,26 +75,15 @@ impl Vercel {
     async fn read_progress(
         &self,
         order: &Order,
-        plan: &Plan,
     ) -> Result<(Project, Vec<Surface>, Reading), ProviderError> {
         let project = self.project().await?;
-        let names: Vec<String> = if plan.surfaces.is_empty() {
-            project.domains.clone()
-        } else {
-            plan.surfaces
-                .iter()
-                .map(|surface| surface.name.clone())
-                .collect()
+        let planned = order.plan.surfaces.iter();
+        let names: Vec<String> = match order.plan.surfaces.is_empty() {
+            true => project.domains.clone(),
+            false => planned.map(|surface| surface.name.clone()).collect(),
         };
         let surfaces = self.surfaces(&project.id, &names).await?;
-        let reading = read_progress(
-            &project,
-            order,
-            plan.way,
-            &plan.to.id,
-            &plan.surfaces,
-            &surfaces,
-        );
+        let reading = read_progress(&project, order, &surfaces);
         Ok((project, surfaces, reading))
     }
 }
@@ -200,7 +188,7 @@ impl Provider for Vercel {
 
     async fn observe(&self, order: &Order) -> Result<Progress, ProviderError> {
         let plan = &order.plan;
-        let (mut project, mut surfaces, mut reading) = self.read_progress(order, plan).await?;
+        let (mut project, mut surfaces, mut reading) = self.read_progress(order).await?;
         // A promotion waits for a rolling release to end and may not be shown before that.
         if plan.way == Way::Forward && project.rolling && matches!(reading, Reading::NotAsked(_)) {
             match self.rolling(&project).await? {
@@ -209,7 +197,7 @@ impl Provider for Vercel {
                         Reading::Serving(format!("no promote job is shown yet, and {rolling}"));
                 }
                 // It may have ended, and the promotion begun, between the two readings.
-                None => (project, surfaces, reading) = self.read_progress(order, plan).await?,
+                None => (project, surfaces, reading) = self.read_progress(order).await?,
             }
         }
         match reading {

@@ -20,28 +20,19 @@ pub(super) enum Reading {
     NotAsked(String),
 }
 
-/// Reads where a rollback to `target` is. `before` is what the domains served when it was planned,
-/// `now` what they serve now.
-pub(super) fn read_progress(
-    project: &Project,
-    order: &Order,
-    way: Way,
-    target: &str,
-    before: &[Surface],
-    now: &[Surface],
-) -> Reading {
-    let serves = |surface: &Surface| surface.live.as_deref() == Some(target);
+/// Reads where a rollback is; `now` is what the domains serve now.
+pub(super) fn read_progress(project: &Project, order: &Order, now: &[Surface]) -> Reading {
+    let plan = &order.plan;
+    let serves = |surface: &Surface| surface.live.as_deref() == Some(plan.to.id.as_str());
     let everywhere = !now.is_empty() && now.iter().all(serves);
-    let ours = project
-        .last
-        .as_ref()
-        .filter(|last| last.is_of(order, way, target));
+    let ours = project.last.as_ref().filter(|last| last.is_of(order));
     if let Some(ours) = ours {
         return of_our_job(&ours.status, everywhere);
     }
     let has_moved = |surface: &Surface| {
         serves(surface)
-            && !before
+            && !plan
+                .surfaces
                 .iter()
                 .any(|before| before.name == surface.name && serves(before))
     };

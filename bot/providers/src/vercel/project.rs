@@ -136,8 +136,8 @@ impl AliasRequest {
     }
 
     /// Whether it can only be the request of this rollback.
-    pub(super) fn is_of(&self, order: &Order, way: Way, target: &str) -> bool {
-        if self.kind != job(way) || self.to != target {
+    pub(super) fn is_of(&self, order: &Order) -> bool {
+        if self.kind != job(order.plan.way) || self.to != order.plan.to.id {
             return false;
         }
         match order.memory.get("last_alias_request") {

@@ -16,7 +16,7 @@ use rollback_domain::{
 use std::time::{Duration, Instant};
 
 /// How long after the last look at the lease the platform may be asked: long before anybody else
-/// can have it. Whoever stood still in between reads the platform again.
+/// can have it. A process that stood still in between reads the platform again.
 const ASK_WITHIN: Duration = Duration::from_secs(5);
 /// How often storing a platform's answer is tried again.
 const STORE_TRIES: u32 = 30;
@@ -186,7 +186,7 @@ impl Advance<'_> {
         let id = rollback.id;
         let platform = &asked.platform;
         let answer = asked.answer.said();
-        let late = Submission::Record {
+        let answer = Submission::Record {
             channel: rollback.channel.clone(),
             event: TimelineEvent::new(
                 engine.clock.now(),
@@ -218,6 +218,9 @@ impl Advance<'_> {
         }
         // First what everybody must know.
         engine.enqueue(&jobs).await?;
-        engine.take(&format!("late:RB-{id}"), late).await.map(drop)
+        engine
+            .take(&format!("late:RB-{id}"), answer)
+            .await
+            .map(drop)
     }
 }

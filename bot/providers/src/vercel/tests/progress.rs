@@ -27,16 +27,16 @@ fn only_a_newer_request_to_the_same_target_is_ours() {
         surface("shop.example.com", "dpl_b"),
         surface("www.example.com", "dpl_b"),
     ];
-    let read = |request: Value, memory: Value, now: &[Surface]| {
+    let read_going = |way: Way, request: Value, memory: Value, now: &[Surface]| {
         let project = Project::of(&project(request)).unwrap();
-        read_progress(
-            &project,
-            &order(&rollback(memory)),
-            Way::Back,
-            "dpl_b",
-            &before,
-            now,
-        )
+        let mut order = order(&rollback(memory));
+        order.plan.way = way;
+        order.plan.surfaces = before.to_vec();
+        assert_eq!(order.plan.to.id, "dpl_b");
+        read_progress(&project, &order, now)
+    };
+    let read = |request: Value, memory: Value, now: &[Surface]| {
+        read_going(Way::Back, request, memory, now)
     };
     let none = json!({"last_alias_request": null});
     let serving = |said: &str| Reading::Serving(said.into());
@@ -91,17 +91,8 @@ fn only_a_newer_request_to_the_same_target_is_ours() {
         Reading::NotAsked(_)
     ));
     // A rollback and a promotion to the same deployment are two things.
-    let promoted = |request: Value, memory: Value| {
-        let project = Project::of(&project(request)).unwrap();
-        read_progress(
-            &project,
-            &order(&rollback(memory)),
-            Way::Forward,
-            "dpl_b",
-            &before,
-            &before,
-        )
-    };
+    let promoted =
+        |request: Value, memory: Value| read_going(Way::Forward, request, memory, &before);
     let promote = with(request("pending", 6), json!({"type": "promote"}));
     assert_eq!(
         promoted(promote.clone(), json!({"last_alias_request": 5})),

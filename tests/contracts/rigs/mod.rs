@@ -1,0 +1,4 @@
+//! A rig for every provider.
+
+pub mod releases;
+pub mod vercel;
