@@ -35,8 +35,8 @@ pub mod telemetry;
 
 pub mod api;
 pub mod check;
+pub mod cli;
 pub mod demo;
-pub mod out_of_band;
 pub mod serve;
 
 use anyhow::Context;

@@ -3,10 +3,9 @@
 use clap::{Parser, Subcommand};
 use rollback_bot::{
     check,
+    cli::{self, Mistaken, Remote, offline, token},
     config::Config,
-    demo, manifest,
-    out_of_band::{self, Mistaken, Remote, offline, token},
-    serve,
+    demo, manifest, serve,
     store::backup,
     telemetry::LogSettings,
 };
@@ -76,7 +75,7 @@ enum Command {
         #[arg(long, global = true, default_value = "rollback-bot.toml")]
         config: PathBuf,
         #[command(subcommand)]
-        what: token::Do,
+        command: token::TokenCommand,
     },
     /// Print the Slack app manifest for `public_url`.
     Manifest {
@@ -147,13 +146,13 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
                 copied.bytes
             );
         }
-        Command::Remote(remote) => return out_of_band::ask(remote).await,
+        Command::Remote(remote) => return cli::run(remote).await,
         Command::Run { config, offline } => match load(&config) {
             Ok(config) => return offline::run(config, offline).await,
             Err(code) => return Ok(code),
         },
-        Command::Token { config, what } => match load(&config) {
-            Ok(config) => token::run(&config, what).await?,
+        Command::Token { config, command } => match load(&config) {
+            Ok(config) => token::run(&config, command).await?,
             Err(code) => return Ok(code),
         },
         Command::Manifest { config, public_url } => {

@@ -37,7 +37,7 @@ type Timed<L> = Family<L, Histogram, fn() -> Histogram>;
 pub struct Metrics {
     registry: Arc<Registry>,
     answers: Timed<Answered>,
-    unheard: Counter,
+    rejected: Counter,
     too_much: Family<Whose, Counter>,
     jobs: Family<Done, Counter>,
     leases_lost: Family<Kind, Counter>,
@@ -171,7 +171,7 @@ impl Default for Metrics {
         let metrics = Self {
             registry: Arc::default(),
             answers: Family::new_with_constructor(answering),
-            unheard: Counter::default(),
+            rejected: Counter::default(),
             jobs: Family::default(),
             leases_lost: Family::default(),
             errors: Family::default(),
@@ -221,7 +221,7 @@ impl Metrics {
         registry.register(
             "unheard_requests",
             "Requests refused for their signature, time or size",
-            self.unheard.clone(),
+            self.rejected.clone(),
         );
         registry.register(
             "steps",
@@ -349,9 +349,9 @@ impl Metrics {
             .observe(took.as_secs_f64());
     }
 
-    /// A request was not listened to.
-    pub fn unheard(&self) {
-        self.unheard.inc();
+    /// Counts a request that was rejected for its signature, its token, its time or its size.
+    pub fn rejected(&self) {
+        self.rejected.inc();
     }
 
     /// Something was not taken, because a `person` or a `channel` sent too much.

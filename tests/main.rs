@@ -6,6 +6,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a story that cannot go on has failed")]
 
+#[path = "scripted/mod.rs"]
+mod scripted;
 mod support;
 
 mod approvals;
@@ -29,6 +31,7 @@ mod roles;
 mod rollback;
 mod seen;
 mod solo;
+mod steps;
 mod together;
 mod undo;
 mod upgrades;

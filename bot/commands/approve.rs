@@ -68,8 +68,8 @@ async fn named_plan(
 
 /// The hash that begins as people see it. What does not fit stays what it is, and is refused as an
 /// old card is.
-fn hash_of(rollback: &Rollback, shown: &str) -> PlanHash {
-    let digits = shown.trim().to_lowercase();
+fn hash_of(rollback: &Rollback, digits: &str) -> PlanHash {
+    let digits = digits.trim().to_lowercase();
     match &rollback.hash {
         Some(whole) if digits.len() >= 4 && whole.0.starts_with(&digits) => whole.clone(),
         _ => PlanHash(digits),

@@ -64,7 +64,7 @@ async fn while_nobody_approves(app: &App) -> Result<Vec<String>> {
 }
 
 fn escalation(step: &EscalationStep, roster: &Roster) -> String {
-    let mut asked: Vec<String> = step.people.iter().map(|id| mention(id)).collect();
+    let mut whom: Vec<String> = step.people.iter().map(|id| mention(id)).collect();
     for role in &step.roles {
         let members: Vec<String> = roster
             .members(role)
@@ -72,19 +72,19 @@ fn escalation(step: &EscalationStep, roster: &Roster) -> String {
             .take(5)
             .map(mention)
             .collect();
-        asked.push(match members.is_empty() {
+        whom.push(match members.is_empty() {
             true => format!("{} (nobody is known)", inline(role, 40)),
             false => format!("{} ({})", inline(role, 40), members.join(", ")),
         });
     }
     if step.page {
-        asked.push("PagerDuty".into());
+        whom.push("PagerDuty".into());
     }
-    let verb = if asked.len() == 1 { "is" } else { "are" };
+    let verb = if whom.len() == 1 { "is" } else { "are" };
     format!(
         "After {}: {} {verb} asked.",
         spell(step.after),
-        list(&asked, "and")
+        list(&whom, "and")
     )
 }
 

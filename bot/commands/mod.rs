@@ -130,7 +130,7 @@ async fn answer(app: &App, context: &Context, verb: Verb, result: Result) -> Ans
     if let Answer::Refused(refusal) = &answer
         && !matches!(**refusal, Refusal::Busy { .. })
     {
-        record_refusal(app, context, verb.name(), refusal).await;
+        record_refusal(app, context, verb, refusal).await;
     }
     tracing::debug!(status = answer.status(), "answered");
     answer
@@ -138,9 +138,10 @@ async fn answer(app: &App, context: &Context, verb: Verb, result: Result) -> Ans
 
 /// Writes a refusal into the timeline of the channel, if an incident is going on: a slip of the
 /// finger opens none.
-pub async fn record_refusal(app: &App, context: &Context, verb: &str, refusal: &Refusal) {
+pub async fn record_refusal(app: &App, context: &Context, verb: Verb, refusal: &Refusal) {
     let now = app.engine.clock.now();
-    let event = refused(&context.person, context.source, verb, refusal, None, now);
+    let (by, verb) = (&context.person, verb.name());
+    let event = refused(by, context.source, verb, refusal, None, now);
     let submission = Submission::Record {
         channel: context.channel.clone(),
         event,

@@ -67,14 +67,14 @@ where
         F: Fn(K) -> R + Send + 'static,
         R: Future<Output = V> + Send,
     {
-        let (tell, told) = oneshot::channel();
+        let (sender, receiver) = oneshot::channel();
         let first = self.inside(|reads| match reads.get_mut(&key) {
             Some(waiting) => {
-                waiting.push(tell);
+                waiting.push(sender);
                 false
             }
             None => {
-                reads.insert(key.clone(), vec![tell]);
+                reads.insert(key.clone(), vec![sender]);
                 true
             }
         });
@@ -91,13 +91,13 @@ where
                         return;
                     }
                     let value = read(reading.key.clone()).await;
-                    for tell in waiting {
-                        let _ = tell.send(value.clone());
+                    for sender in waiting {
+                        let _ = sender.send(value.clone());
                     }
                 }
             });
         }
-        told.await.ok()
+        receiver.await.ok()
     }
 }
 
@@ -186,7 +186,7 @@ mod tests {
     #[tokio::test]
     async fn whoever_comes_while_it_is_read_gets_the_next_read_and_shares_it() {
         let (reads, gate, begun) = gated();
-        let ask = || {
+        let share = || {
             let (reads, gate, begun) = (Reads(reads.0.clone()), gate.clone(), begun.clone());
             tokio::spawn(async move {
                 let read = move |_| {
@@ -199,11 +199,11 @@ mod tests {
                 reads.share("board", read).await
             })
         };
-        let first = ask();
+        let first = share();
         while begun.load(Ordering::SeqCst) == 0 {
             tokio::task::yield_now().await;
         }
-        let (second, third) = (ask(), ask());
+        let (second, third) = (share(), share());
         while reads.inside(|reads| reads["board"].len()) < 2 {
             tokio::task::yield_now().await;
         }

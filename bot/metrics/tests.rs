@@ -14,7 +14,7 @@ fn busy() -> Metrics {
     let metrics = Metrics::default();
     let took = Duration::from_millis(7);
     metrics.answered("command", "status", "answered", took);
-    metrics.unheard();
+    metrics.rejected();
     metrics.job("drive", &Ok(()));
     metrics.job("drive", &Err(Error::Fenced));
     metrics.job("drive", &Err(Error::Raced));

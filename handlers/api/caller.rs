@@ -21,7 +21,7 @@ use axum::{
 };
 use jiff::Timestamp;
 use rollback_domain::{
-    grammar::Request,
+    grammar::{Request, Verb},
     refusal::{Plain, Refusal, Source},
     rollback::Message,
 };
@@ -92,7 +92,7 @@ pub async fn admit(
 /// The token that a request came with.
 async fn token(app: &App, headers: &HeaderMap) -> Result<Token, Problem> {
     let unknown = |why: &str| {
-        app.metrics.unheard();
+        app.metrics.rejected();
         let refusal = Refusal::TokenRefused { why: why.into() };
         Problem::refused(StatusCode::UNAUTHORIZED, &refusal)
     };
@@ -165,7 +165,7 @@ async fn record_spent(
         return;
     }
     let verb = endpoint.verb;
-    tracing::warn!(token = token.id, person = token.person.id, verb, %refusal, "a token was refused");
+    tracing::warn!(token = token.id, person = token.person.id, %verb, %refusal, "a token was refused");
     let Some(channel) = channel else { return };
     let key = format!("token:{}:{}", token.id, now.as_second() / 60);
     let context = Context::new(key, token.person.clone(), channel, Source::OutOfBand);
@@ -183,13 +183,13 @@ impl Caller {
 
     /// Runs a request, and waits for what comes of it.
     pub async fn run(&self, app: &App, request: Request) -> Result<Reply, Problem> {
-        let verb = request.verb().name();
+        let verb = request.verb();
         let answer = commands::run(app, &self.context, request).await;
         self.reply(app, verb, answer).await
     }
 
     /// What an answer is here. Where a job goes on, the caller waits for what comes of it.
-    pub async fn reply(&self, app: &App, verb: &str, answer: Answer) -> Result<Reply, Problem> {
+    pub async fn reply(&self, app: &App, verb: Verb, answer: Answer) -> Result<Reply, Problem> {
         match answer {
             Answer::Queued { rollback, .. } => self.wait(app, rollback).await,
             Answer::Refused(refusal) if matches!(*refusal, Refusal::Busy { .. }) => {

@@ -49,17 +49,17 @@ const ENTRIES_AT_MOST: i64 = 200;
 #[derive(Clone, Copy)]
 struct Endpoint {
     /// The verb it is for.
-    verb: &'static str,
+    verb: Verb,
     /// Whether it only looks.
     looks: bool,
 }
 
 impl Endpoint {
-    fn acts(verb: &'static str) -> Self {
+    fn acts(verb: Verb) -> Self {
         Endpoint { verb, looks: false }
     }
 
-    fn looks(verb: &'static str) -> Self {
+    fn looks(verb: Verb) -> Self {
         Endpoint { verb, looks: true }
     }
 }
@@ -70,7 +70,7 @@ impl Endpoint {
     params(ActHeaders), responses(ActResponses, Problems)
 )]
 pub async fn propose(State(app): State<App>, headers: HeaderMap, body: Body) -> Response {
-    let endpoint = Endpoint::acts("propose");
+    let endpoint = Endpoint::acts(Verb::Propose);
     let run = async |caller: &Caller, body: ProposeRequest| {
         let proposal = Propose {
             service: service_field(&body.service)?,
@@ -91,9 +91,9 @@ pub async fn propose(State(app): State<App>, headers: HeaderMap, body: Body) -> 
     params(ActHeaders), responses(ActResponses, Problems)
 )]
 pub async fn approve(State(app): State<App>, headers: HeaderMap, body: Body) -> Response {
-    let endpoint = Endpoint::acts("approve");
+    let endpoint = Endpoint::acts(Verb::Approve);
     let run = async |caller: &Caller, body: ApproveRequest| {
-        let rollback = rollback_field(Verb::Approve, &body.rollback)?;
+        let rollback = rollback_field(endpoint.verb, &body.rollback)?;
         let confirmed = Confirmed {
             because: reason(body.because)?,
             ticked: body.ticks,
@@ -121,11 +121,11 @@ async fn with_plan(
     let (Reply::Done(refusal), Some(found)) = (&reply, found) else {
         return Ok(reply);
     };
-    let shown = view::rollback(app, &found, &caller.context.channel).await?;
+    let view = view::rollback(app, &found, &caller.context.channel).await?;
     Ok(Reply::Done(RollbackResponse {
-        text: format!("{} {}", refusal.text, shown.text),
+        text: format!("{} {}", refusal.text, view.text),
         refused: refusal.refused.clone(),
-        ..shown
+        ..view
     }))
 }
 
@@ -135,9 +135,9 @@ async fn with_plan(
     params(ActHeaders), responses(ActResponses, Problems)
 )]
 pub async fn deny(State(app): State<App>, headers: HeaderMap, body: Body) -> Response {
-    let endpoint = Endpoint::acts("deny");
+    let endpoint = Endpoint::acts(Verb::Deny);
     let run = async |caller: &Caller, body: EndRequest| {
-        let rollback = rollback_field(Verb::Deny, &body.rollback)?;
+        let rollback = rollback_field(endpoint.verb, &body.rollback)?;
         let because = reason(body.because)?;
         let deny = Deny { rollback, because };
         caller.run(&app, Request::Deny(deny)).await
@@ -151,9 +151,9 @@ pub async fn deny(State(app): State<App>, headers: HeaderMap, body: Body) -> Res
     params(ActHeaders), responses(ActResponses, Problems)
 )]
 pub async fn stop(State(app): State<App>, headers: HeaderMap, body: Body) -> Response {
-    let endpoint = Endpoint::acts("stop");
+    let endpoint = Endpoint::acts(Verb::Stop);
     let run = async |caller: &Caller, body: EndRequest| {
-        let rollback = rollback_field(Verb::Stop, &body.rollback)?;
+        let rollback = rollback_field(endpoint.verb, &body.rollback)?;
         let because = reason(body.because)?;
         let stop = Stop { rollback, because };
         caller.run(&app, Request::Stop(stop)).await
@@ -170,12 +170,12 @@ pub async fn stop(State(app): State<App>, headers: HeaderMap, body: Body) -> Res
     )
 )]
 pub async fn status(State(app): State<App>, headers: HeaderMap, body: Body) -> Response {
-    let endpoint = Endpoint::looks("status");
+    let endpoint = Endpoint::looks(Verb::Status);
     let run = async |caller: &Caller, body: StatusRequest| {
         if let Some(refusal) = caller.why_not_look(&app).await? {
             return caller.refused(&app, &refusal).await;
         }
-        let about = about_field(Verb::Status, &body.about.unwrap_or_default())?;
+        let about = about_field(endpoint.verb, &body.about.unwrap_or_default())?;
         let channel = &caller.context.channel;
         match commands::status::lookup(&app, about.as_ref()).await {
             Ok(Found::Open(open)) => Ok(done(match open.as_slice() {
@@ -210,7 +210,7 @@ pub async fn status(State(app): State<App>, headers: HeaderMap, body: Body) -> R
     )
 )]
 pub async fn timeline(State(app): State<App>, headers: HeaderMap, body: Body) -> Response {
-    let endpoint = Endpoint::looks("timeline");
+    let endpoint = Endpoint::looks(Verb::Timeline);
     let run = async |caller: &Caller, body: TimelineRequest| {
         let context = &caller.context;
         if let Some(refusal) = caller.why_not_look(&app).await? {
@@ -266,7 +266,7 @@ async fn answered<T: DeserializeOwned>(
     run: impl AsyncFnOnce(&Caller, T) -> Result<Reply, Problem>,
 ) -> Response {
     let began = Instant::now();
-    let verb = endpoint.verb;
+    let verb = endpoint.verb.name();
     let reply = async {
         let (caller, body) = caller::admit(app, endpoint, &headers, body).await?;
         let body = serde_json::from_value(body).map_err(|error| {

@@ -360,8 +360,8 @@ fn keep_open(problem: forms::Problem) -> Response {
 async fn too_many(app: &App, context: &Context, over: TooMuch) -> Response {
     app.metrics.too_much(over.whose());
     if over.first_in_a_minute {
-        let told = queue::too_many_clicks(app, context, &over.refusal()).await;
-        if let Err(error) = told {
+        let queued = queue::too_many_clicks(app, context, &over.refusal()).await;
+        if let Err(error) = queued {
             tracing::warn!(%error, "somebody could not be told that they send too much");
         }
     }

@@ -24,8 +24,8 @@ const AGE_AT_MOST: i64 = 300;
 /// A body whose signature and age were found good.
 pub struct Signed(pub Bytes);
 
-/// Why a request is not listened to. Says nothing about what was expected.
-pub enum Unheard {
+/// Why a request is rejected. Says nothing about what was expected.
+pub enum Rejection {
     /// The body is too large.
     TooLarge,
     /// The body did not arrive in time.
@@ -34,16 +34,16 @@ pub enum Unheard {
     Unsigned,
 }
 
-impl IntoResponse for Unheard {
+impl IntoResponse for Rejection {
     fn into_response(self) -> Response {
         match self {
-            Unheard::TooLarge => {
+            Rejection::TooLarge => {
                 (StatusCode::PAYLOAD_TOO_LARGE, "the body is too large").into_response()
             }
-            Unheard::TooSlow => {
+            Rejection::TooSlow => {
                 (StatusCode::REQUEST_TIMEOUT, "the body takes too long").into_response()
             }
-            Unheard::Unsigned => (
+            Rejection::Unsigned => (
                 StatusCode::UNAUTHORIZED,
                 "the request is not signed by Slack, or its time is off",
             )
@@ -67,13 +67,13 @@ impl FromRequest<App> for Signed {
                 now,
             ) {
                 true => Ok(Signed(body)),
-                false => Err(Unheard::Unsigned),
+                false => Err(Rejection::Unsigned),
             },
-            Err(unheard) => Err(unheard),
+            Err(rejection) => Err(rejection),
         };
-        input.map_err(|unheard| {
-            app.metrics.unheard();
-            unheard.into_response()
+        input.map_err(|rejection| {
+            app.metrics.rejected();
+            rejection.into_response()
         })
     }
 }
@@ -84,26 +84,26 @@ enum Read {
     Probe,
 }
 
-async fn read(headers: &HeaderMap, body: Body, path: &str) -> Result<Read, Unheard> {
+async fn read(headers: &HeaderMap, body: Body, path: &str) -> Result<Read, Rejection> {
     // A body that says it is too large is refused before a byte of it is read.
     let announced = headers
         .get(CONTENT_LENGTH)
         .and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
     if announced.is_some_and(|length| length > BODY_AT_MOST) {
-        return Err(Unheard::TooLarge);
+        return Err(Rejection::TooLarge);
     }
     let unsigned = !headers.contains_key("x-slack-signature");
     if unsigned && path != "/slack/commands" && path != "/slack/interactions" {
-        return Err(Unheard::Unsigned);
+        return Err(Rejection::Unsigned);
     }
     // What is not signed can only be the probe, which is short.
     let at_most = if unsigned { 4 * 1024 } else { BODY_AT_MOST };
     let body = timeout(BODY_WITHIN, to_bytes(body, at_most))
         .await
-        .map_err(|_| Unheard::TooSlow)?
+        .map_err(|_| Rejection::TooSlow)?
         .map_err(|_| match unsigned {
-            true => Unheard::Unsigned,
-            false => Unheard::TooLarge,
+            true => Rejection::Unsigned,
+            false => Rejection::TooLarge,
         })?;
     if unsigned
         && form_urlencoded::parse(&body).any(|(key, value)| key == "ssl_check" && value == "1")

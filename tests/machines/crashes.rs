@@ -4,6 +4,8 @@
 //! another approves, and both do it again if nothing shows; the bot is killed in between and
 //! started again. In the end production has moved once, and everybody can see it once.
 
+mod steps;
+
 use crate::process::{CHANNEL, On, Record, SERVICES, STARTS_WITHIN, Start, World, until};
 use rollback_bot::{crash::Point, store::messages};
 use rollback_domain::{
@@ -54,7 +56,35 @@ enum Tale {
     BrokenGlass,
     /// maya mentions the bot with a note.
     Noted,
+    /// maya asks, sam approves, and the third of five steps fails: what was there is put back.
+    PutBack,
+    /// maya asks, sam approves, and all five steps work.
+    FiveSteps,
+    /// maya asks for a moment, sam approves, ana does by hand what is left.
+    Restored,
 }
+
+/// What else is killed between the steps of a plan, at the first time the process comes by, at the
+/// second, and so on.
+const BETWEEN_STEPS: [(Tale, Point, u32); 17] = [
+    (Tale::PutBack, Point::AskingStored, 2),
+    (Tale::PutBack, Point::AskingNow, 4),
+    (Tale::PutBack, Point::Asked, 4),
+    (Tale::PutBack, Point::StepStored, 2),
+    (Tale::PutBack, Point::AnswerStored, 2),
+    (Tale::PutBack, Point::ReadBack, 2),
+    (Tale::PutBack, Point::DecisionUncommitted, 10),
+    (Tale::FiveSteps, Point::AskingNow, 5),
+    (Tale::FiveSteps, Point::Asked, 5),
+    (Tale::FiveSteps, Point::StepStored, 4),
+    (Tale::Restored, Point::AskingStored, 1),
+    (Tale::Restored, Point::AskingNow, 2),
+    (Tale::Restored, Point::Asked, 2),
+    (Tale::Restored, Point::StepStored, 1),
+    (Tale::Restored, Point::ReadBack, 4),
+    (Tale::Restored, Point::ActStored, 2),
+    (Tale::Restored, Point::DecisionUncommitted, 8),
+];
 
 impl Tale {
     fn of(point: Point) -> Tale {
@@ -69,6 +99,12 @@ impl Tale {
             | Point::PageSent
             | Point::PageStored => Tale::BrokenGlass,
             Point::EventStored | Point::PostUnposted | Point::PostPosted => Tale::Noted,
+            Point::PinAsked
+            | Point::PinStored
+            | Point::StepStored
+            | Point::PinUntaken
+            | Point::PinTakenBack => Tale::PutBack,
+            Point::PeopleNeededStored => Tale::Restored,
             _ => Tale::Approved,
         }
     }
@@ -87,18 +123,34 @@ fn times(point: Point) -> u32 {
 
 /// One world, in which the bot dies at one point.
 struct Cell {
+    tale: Tale,
     point: Point,
     name: String,
     on: On,
+}
+
+impl Cell {
+    /// The point, and what happens around it where that is not the usual.
+    fn title(&self) -> String {
+        match self.tale {
+            Tale::Approved | Tale::BrokenGlass | Tale::Noted => self.name.clone(),
+            Tale::PutBack => format!("{} (put back)", self.name),
+            Tale::FiveSteps => format!("{} (five steps)", self.name),
+            Tale::Restored => format!("{} (restored)", self.name),
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn crashes() {
     let only = std::env::var("CRASH_POINTS").unwrap_or_default();
     let mut cells = vec![];
-    for point in Point::VARIANTS {
+    let usual = Point::VARIANTS
+        .iter()
+        .map(|point| (Tale::of(*point), *point, times(*point)));
+    for (tale, point, times) in usual.chain(BETWEEN_STEPS) {
         let name: &str = point.into();
-        for n in 1..=times(*point) {
+        for n in 1..=times {
             let name = match n {
                 1 => name.to_owned(),
                 n => format!("{name}:{n}"),
@@ -108,17 +160,15 @@ async fn crashes() {
             }
             for on in On::all() {
                 cells.push(Cell {
-                    point: *point,
+                    tale,
+                    point,
                     name: name.clone(),
                     on,
                 });
             }
         }
     }
-    let order: Vec<(String, On)> = cells
-        .iter()
-        .map(|cell| (cell.name.clone(), cell.on))
-        .collect();
+    let order: Vec<(String, On)> = cells.iter().map(|cell| (cell.title(), cell.on)).collect();
     // The one that takes longest begins.
     cells.sort_by_key(|cell| cell.point != Point::AskingStored);
     let mut room = BTreeMap::new();
@@ -135,7 +185,7 @@ async fn crashes() {
             playing.spawn_local(async move {
                 let _room = room.acquire_owned().await.unwrap();
                 let came = plays(&cell).await;
-                (cell.name, cell.on, came)
+                (cell.title(), cell.on, came)
             });
         }
         while let Some(played) = playing.join_next().await {
@@ -144,11 +194,11 @@ async fn crashes() {
     })
     .await;
     outcomes.sort_by_key(|(name, on, _)| order.iter().position(|one| *one == (name.clone(), *on)));
-    println!("{:24} {:9} what came of it", "killed at", "on");
+    println!("{:36} {:9} what came of it", "killed at", "on");
     for (name, on, came) in &outcomes {
         match came {
-            Ok(words) => println!("{name:24} {on:9} {words}"),
-            Err(bad) => println!("{name:24} {on:9} BAD: {}", bad.why),
+            Ok(words) => println!("{name:36} {on:9} {words}"),
+            Err(bad) => println!("{name:36} {on:9} BAD: {}", bad.why),
         }
     }
     let bad: Vec<_> = outcomes.iter().filter(|(.., came)| came.is_err()).collect();
@@ -172,16 +222,28 @@ async fn plays(cell: &Cell) -> Result<String, Bad> {
         Point::WatchLooked => SERVICES.replace("watch = \"1s\"", "watch = \"17s\""),
         _ => SERVICES.to_owned(),
     };
+    if let Tale::PutBack | Tale::FiveSteps | Tale::Restored = cell.tale {
+        return steps::plays(cell).await;
+    }
     let scene = Scene::opens(World::with(cell.on, &settings).await, &cell.name);
     let tale = async {
-        match Tale::of(cell.point) {
+        match cell.tale {
             Tale::Approved => scene.approved().await,
             Tale::BrokenGlass => scene.broken_glass().await,
             Tale::Noted => scene.noted().await,
+            Tale::PutBack | Tale::FiveSteps | Tale::Restored => Err("played elsewhere".into()),
         }
     };
-    let told = tokio::time::timeout(PATIENCE, tale).await;
-    let told = told.unwrap_or_else(|_| Err("it came to no end".into()));
+    let played = tokio::time::timeout(PATIENCE, tale).await;
+    finishes(
+        scene,
+        played.unwrap_or_else(|_| Err("it came to no end".into())),
+    )
+    .await
+}
+
+/// What came of a tale: the point must have been reached, and the scene is closed.
+async fn finishes(scene: Scene, told: Result<String, String>) -> Result<String, Bad> {
     let told = match scene.died.load(Ordering::SeqCst) {
         true => told,
         false => told.and(Err("the point was never reached".into())),
@@ -433,7 +495,11 @@ impl Scene {
                 *times += 1;
             }
         }
-        match seen.iter().find(|(_, times)| **times > 1) {
+        // A step that a dead process did not get to is asked for again, and the record says so.
+        let again =
+            |(_, kind, _): &(_, String, _)| ["executing", "progress"].contains(&kind.as_str());
+        let twice = |(entry, times): &(&(_, String, _), &u32)| **times > 1 && !again(entry);
+        match seen.iter().find(twice) {
             Some(twice) => Err(format!("in the timeline twice: {twice:?}")),
             None => Ok(entries.len()),
         }

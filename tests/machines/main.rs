@@ -14,6 +14,11 @@ mod site;
 #[path = "../support/vercel.rs"]
 mod vercel;
 
+#[path = "../scripted/platform.rs"]
+mod scripted_platform;
+#[path = "../scripted/seen.rs"]
+mod seen;
+
 mod process;
 mod server;
 

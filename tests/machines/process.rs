@@ -108,6 +108,8 @@ pub struct World {
     pub pagerduty: PagerDuty,
     /// The database.
     pub on: On,
+    /// The program that is started.
+    pub program: &'static str,
     front: Arc<Front>,
     directory: TempDir,
     server: Option<String>,
@@ -203,6 +205,7 @@ impl World {
             vercel,
             pagerduty,
             on,
+            program: env!("CARGO_BIN_EXE_rollback-bot"),
             front,
             directory,
             server,
@@ -224,8 +227,8 @@ impl World {
 
     /// A bot is started, and may still come to nothing.
     pub fn spawns(&self, start: &Start) -> Bot {
-        let program = env!("CARGO_BIN_EXE_rollback-bot");
-        let mut words = start.through.iter().map(String::as_str).chain([program]);
+        let program = [self.program];
+        let mut words = start.through.iter().map(String::as_str).chain(program);
         let mut command = Command::new(words.next().unwrap());
         command
             .args(words)

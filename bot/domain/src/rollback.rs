@@ -710,7 +710,7 @@ impl Rollback {
         let n = self.plan.as_ref().map_or(0, |plan| plan.steps.len());
         match (step as usize) < n {
             true => format!("step {}/{n}: {name}", step + 1),
-            false => format!("putting back: {name}"),
+            false => format!("a step back: {name}"),
         }
     }
 

@@ -7,10 +7,34 @@ use crate::{Provider, releases, vercel};
 use reqwest::Client;
 use rollback_domain::risk::Risk;
 use rollback_settings::{Section, one_of, text};
-use std::{fmt, sync::Arc};
+use std::{
+    fmt,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 /// Every kind of provider, a line each, in the order in which people are told of them.
 pub const ALL: [&Kind; 2] = [&vercel::KIND, &releases::KIND];
+
+/// Kinds that this program has besides.
+static ADDED: Mutex<Vec<&'static Kind>> = Mutex::new(vec![]);
+
+/// Adds kinds that are not in this crate, for a program of one's own around the bot. To be called
+/// before the configuration is read; a kind that is known by its name already is left out.
+pub fn add(kinds: &[&'static Kind]) {
+    let mut added = ADDED.lock().unwrap_or_else(PoisonError::into_inner);
+    for kind in kinds {
+        let is_known = |other: &&Kind| other.name == kind.name;
+        if !ALL.iter().any(is_known) && !added.iter().any(|other| other.name == kind.name) {
+            added.push(kind);
+        }
+    }
+}
+
+/// The kinds of this crate, and those that were added.
+fn known() -> Vec<&'static Kind> {
+    let added = ADDED.lock().unwrap_or_else(PoisonError::into_inner);
+    ALL.into_iter().chain(added.iter().copied()).collect()
+}
 
 /// A kind of provider: what is known of it without having one.
 #[derive(Debug)]
@@ -76,14 +100,16 @@ impl Platform {
 /// What the section of a service says about its platform: which one it is, as far as that is
 /// known, and the platform, if there is no mistake in its keys.
 pub fn read(section: &Section<'_>) -> (Option<&'static Kind>, Option<Platform>) {
-    let names = ALL.map(|kind| kind.name);
-    let example = names.map(|name| format!("{name:?}")).join(", or ");
+    let kinds = known();
+    let names: Vec<&'static str> = kinds.iter().map(|kind| kind.name).collect();
+    let quoted: Vec<String> = names.iter().map(|name| format!("{name:?}")).collect();
+    let example = quoted.join(", or ");
     let name = section.required("provider", &example, |value| one_of(&text(value)?, &names));
-    let kind = name.and_then(|name| ALL.into_iter().find(|kind| kind.name == name));
+    let kind = name.and_then(|name| kinds.iter().copied().find(|kind| kind.name == name));
     let Some(kind) = kind else {
         // Which keys belong here cannot be known: none of anybody's is a mistake.
         section.reader().without_mistakes(|| {
-            for kind in ALL {
+            for kind in kinds {
                 (kind.read)(section);
             }
         });

@@ -284,6 +284,31 @@ mod tests {
     }
 
     #[test]
+    fn help_lists_the_verbs_in_the_order_of_the_table() {
+        insta::assert_snapshot!(help(None), @r#"
+        Say nothing for the board, or one of these. Nothing runs before somebody approves it.
+        `frontend@production to prev because checkout 500s`: propose a rollback
+            `to prev` (if left out), `to v212`, an id, a sha, or what was live then: `to @02:40`, `to @-45m`
+        `plan frontend`: the same, only for you; nothing is proposed
+        `list frontend`: the last releases, good and bad
+        `status`, `status RB-41`, `status frontend`: where it stands
+        `approve RB-41`, `deny RB-41 because too risky`: decide on a rollback
+        `object RB-41 because sales end at noon`, `withdraw RB-41`: speak against it, or take your own approval back
+        `who RB-41`, `why RB-41`, `contacts frontend`: who may approve now, whether you may, and whom to reach
+        `stop RB-41`, `resolve RB-41 done because I see it live`: cancel it while that is possible; record how it ended when the platform does not say
+        `signoff RB-41 merge-pr done`: say that a manual task of the plan is done
+        `breakglass RB-41`: emergency run, when no approver can be reached and it cannot wait; explained and reviewed afterwards
+        `review RB-41 justified because carts were lost`: say afterwards whether the emergency run was right
+        `undo RB-41`: propose to return to the version it replaced
+        `pins`, `unpin frontend`: where automatic deploys are held off; let them flow again
+        `freeze frontend because we migrate`, `unfreeze frontend`: request a hold, shown on every card; approvers can still approve
+        `note checkout is back`, `note -5m paged the team`: write into the timeline
+        `timeline`, `export md`, `export json`: read it, or take it away
+        `help approve`: more about one of them
+        "#);
+    }
+
+    #[test]
     fn what_help_shows_is_understood() {
         for verb in Verb::ALL {
             for example in examples(*verb) {

@@ -20,9 +20,9 @@ use std::{ops::RangeInclusive, time::Duration};
 const LIVES: RangeInclusive<Duration> =
     Duration::from_secs(60)..=Duration::from_secs(366 * 24 * 60 * 60);
 
-/// What can be done with tokens.
+/// Makes, lists and revokes tokens.
 #[derive(Debug, Subcommand)]
-pub enum Do {
+pub enum TokenCommand {
     /// Make a token for one person, and print it, this once.
     Create {
         /// The person, by their Slack member id: U0SAM.
@@ -44,23 +44,23 @@ pub enum Do {
     },
 }
 
-/// Does it.
-pub async fn run(config: &Config, what: Do) -> anyhow::Result<()> {
+/// Runs it.
+pub async fn run(config: &Config, command: TokenCommand) -> anyhow::Result<()> {
     let now = Clock::real().now();
     let url = config.database.url.expose();
-    match what {
-        Do::Create {
+    match command {
+        TokenCommand::Create {
             person,
             expires,
             unchecked,
         } => create(config, &person, &expires, unchecked, now).await,
-        Do::List => {
+        TokenCommand::List => {
             for line in list(&mut Beside::open(url).await?, now).await? {
                 println!("{line}");
             }
             Ok(())
         }
-        Do::Revoke { id } => {
+        TokenCommand::Revoke { id } => {
             if !Beside::open(url).await?.revoke(&id, now).await? {
                 bail!("no token {id:?} counts: `rollback-bot token list` shows their ids");
             }
@@ -91,8 +91,8 @@ async fn create(
     let mut record = Beside::open(config.database.url.expose()).await?;
     let (membership, owner) = match whose(config, person).await {
         Ok((Membership::Member, name)) => (Some(Membership::Member), Person::new(person, name)),
-        Ok((Membership::Outsider(what), _)) => {
-            bail!("{person} is {what}; only full members of the workspace may have a token")
+        Ok((Membership::Outsider(kind), _)) => {
+            bail!("{person} is {kind}; only full members of the workspace may have a token")
         }
         Ok((Membership::Unreadable(why), _)) => bail!("{why}"),
         Err(Failure::Never(code)) => {

@@ -165,7 +165,7 @@ impl Run {
             Order::Continue(id) => self.until_ended(id).await,
             Order::Propose(proposal) => match self.propose(proposal).await? {
                 Ok(id) => self.until_ended(id).await,
-                Err(why) => Ok(no(&why)),
+                Err(why) => Ok(fail(&why)),
             },
         }
     }
@@ -195,33 +195,33 @@ impl Run {
     /// Has a rollback approved, and drives it until it is proven or has failed.
     async fn until_ended(&self, id: u64) -> anyhow::Result<ExitCode> {
         let mut id = id;
-        let mut told = 0;
-        let mut seen = None;
+        let mut last_printed = 0;
+        let mut confirmed_plan = None;
         let mut second = env::var(SECOND).ok();
         let mut approved = false;
         loop {
             let Some(rollback) = rollbacks::get(&self.app.engine.db, id).await? else {
-                return Ok(no(&format!("There is no RB-{id}.")));
+                return Ok(fail(&format!("There is no RB-{id}.")));
             };
-            self.tell(&rollback, &mut told).await?;
+            self.print_events(&rollback, &mut last_printed).await?;
             match &rollback.state {
                 // What was approved and could not be run is not approved again by itself.
                 State::Proposed { .. } if approved && self.offline.yes => {
-                    return Ok(no(&format!(
+                    return Ok(fail(&format!(
                         "Nothing was run: RB-{id} was approved, and its platform could not be read again. It stays open until its plan ends."
                     )));
                 }
                 State::Proposed { .. } => {
-                    if seen != rollback.hash {
+                    if confirmed_plan != rollback.hash {
                         if !self.confirmed(&rollback).await? {
-                            return Ok(no(&format!(
+                            return Ok(fail(&format!(
                                 "Nothing was run. RB-{id} stays open until its plan ends; a server that is started goes on with it."
                             )));
                         }
-                        seen = rollback.hash.clone();
+                        confirmed_plan = rollback.hash.clone();
                     }
                     if !self.approve(&rollback, &mut second).await? {
-                        return Ok(no(&format!(
+                        return Ok(fail(&format!(
                             "Nothing was run: an approval is missing. RB-{id} stays open until its plan ends; a server that is started goes on with it."
                         )));
                     }
@@ -236,15 +236,15 @@ impl Run {
                     .await?;
                     match next.filter(|next| next.replaces == Some(id)) {
                         Some(next) => id = next.id,
-                        None => return self.ends(&rollback).await,
+                        None => return self.print_end(&rollback).await,
                     }
                 }
                 _ if view::progress(&rollback) != Progress::Open => {
-                    return self.ends(&rollback).await;
+                    return self.print_end(&rollback).await;
                 }
                 State::Approved { .. } => {
                     approved = true;
-                    seen = None;
+                    confirmed_plan = None;
                     self.drive(id).await;
                 }
                 _ => self.drive(id).await,
@@ -274,13 +274,13 @@ impl Run {
 
     /// Shows the plan, and has its target typed.
     async fn confirmed(&self, rollback: &Rollback) -> anyhow::Result<bool> {
-        let said = view::rollback(&self.app, rollback, &self.channel).await?;
-        println!("{}", said.text);
+        let response = view::rollback(&self.app, rollback, &self.channel).await?;
+        println!("{}", response.text);
         if self.offline.yes {
             return Ok(true);
         }
         let target = rollback.to_label();
-        let typed = asked(&format!("Type the target ({target}) to go on: "))?;
+        let typed = prompt(&format!("Type the target ({target}) to go on: "))?;
         Ok(typed.is_some_and(|typed| typed == target))
     }
 
@@ -318,7 +318,7 @@ impl Run {
             let (other, by_hand) = match second.take() {
                 Some(other) => (Some(other), false),
                 None => {
-                    let other = asked("The token of somebody else who may approve it: ")?;
+                    let other = prompt("The token of somebody else who may approve it: ")?;
                     (other, true)
                 }
             };
@@ -336,7 +336,7 @@ impl Run {
             let mut confirmed = Confirmed::default();
             if by_hand {
                 let (target, name) = (rollback.to_label(), &other.person.name);
-                let typed = asked(&format!("@{name} types the target ({target}): "))?;
+                let typed = prompt(&format!("@{name} types the target ({target}): "))?;
                 if typed.as_deref() != Some(target) {
                     return Ok(false);
                 }
@@ -381,11 +381,15 @@ impl Run {
         Ok(true)
     }
 
-    /// Prints what has happened to it since.
-    async fn tell(&self, rollback: &Rollback, told: &mut i64) -> anyhow::Result<()> {
+    /// Prints what has happened to it after the entry that was printed last.
+    async fn print_events(
+        &self,
+        rollback: &Rollback,
+        last_printed: &mut i64,
+    ) -> anyhow::Result<()> {
         let db = &self.app.engine.db;
-        for entry in timelines::entries(db, rollback.incident, *told, 1_000).await? {
-            *told = entry.seq;
+        for entry in timelines::entries(db, rollback.incident, *last_printed, 1_000).await? {
+            *last_printed = entry.seq;
             let event = entry.event;
             if let Some(id) = event.rollback
                 && id >= rollback.id
@@ -402,7 +406,7 @@ impl Run {
         Ok(())
     }
 
-    async fn ends(&self, rollback: &Rollback) -> anyhow::Result<ExitCode> {
+    async fn print_end(&self, rollback: &Rollback) -> anyhow::Result<ExitCode> {
         let RollbackResponse { text, outcome, .. } =
             view::rollback(&self.app, rollback, &rollback.channel).await?;
         println!("{text}");
@@ -414,13 +418,13 @@ impl Run {
     }
 }
 
-fn no(why: &str) -> ExitCode {
+fn fail(why: &str) -> ExitCode {
     println!("{why}");
     ExitCode::FAILURE
 }
 
-/// What somebody types; `None`: nobody does.
-fn asked(question: &str) -> io::Result<Option<String>> {
+/// Asks whoever is at the terminal; `None`: nobody is.
+fn prompt(question: &str) -> io::Result<Option<String>> {
     tokio::task::block_in_place(|| {
         print!("{question}");
         io::stdout().flush()?;

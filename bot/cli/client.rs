@@ -1,0 +1,290 @@
+//! A bot that is at work, reached over HTTP with a token.
+
+use super::{MISTAKEN, TOKEN, mistaken};
+use crate::{
+    api::{PlanView, Progress, RollbackResponse, StatusRequest, TimelineRequest, TimelineView},
+    clock::Clock,
+    http_client,
+    slack::blocks::cut,
+    store::tokens,
+};
+use anyhow::{Context, anyhow};
+use clap::Args;
+use reqwest::StatusCode;
+use serde::{Serialize, de::DeserializeOwned};
+use std::{env, process::ExitCode, time::Duration};
+use url::Url;
+
+/// Where the bot is taken to be.
+const SERVER: &str = "http://127.0.0.1:3000";
+/// How long one answer may take: longer than the bot waits.
+const ANSWERS_WITHIN: Duration = Duration::from_secs(30);
+/// How often a rollback is looked at.
+const LOOK_EVERY: Duration = Duration::from_millis(500);
+/// How often in a row the bot may not answer before that is the end of it.
+const PATIENCE: u32 = 60;
+
+/// Which bot is asked, and how its answer is shown. The token is taken from ROLLBACK_BOT_TOKEN.
+#[derive(Clone, Debug, Args)]
+pub struct Bot {
+    /// Where the bot listens.
+    #[arg(long, env = "ROLLBACK_BOT_SERVER", default_value = SERVER)]
+    server: Url,
+    /// The Slack channel, by id, in which it is shown and recorded. Without it, the configured one.
+    #[arg(long)]
+    pub(super) channel: Option<String>,
+    /// Print what the bot answered, for machines.
+    #[arg(long)]
+    json: bool,
+}
+
+/// A bot, and a token for it.
+pub(super) struct Client {
+    http: reqwest::Client,
+    token: String,
+    pub(super) bot: Bot,
+}
+
+impl Client {
+    /// Takes the token from the environment, and warns where it would be sent in the clear.
+    pub(super) fn new(bot: Bot) -> anyhow::Result<Client> {
+        let token = env::var(TOKEN).unwrap_or_default();
+        if token.trim().is_empty() {
+            return Err(mistaken(format!(
+                "{TOKEN} is not set: `rollback-bot token create`, where the bot runs, makes a token"
+            )));
+        }
+        let local = matches!(
+            bot.server.host_str(),
+            Some("localhost" | "127.0.0.1" | "[::1]")
+        );
+        if bot.server.scheme() != "https" && !local {
+            eprintln!(
+                "rollback-bot: {} is not encrypted; whoever listens in between learns the token",
+                bot.server
+            );
+        }
+        Ok(Client {
+            http: http_client()?,
+            token: token.trim().to_owned(),
+            bot,
+        })
+    }
+
+    /// Sends a request. Gives the answer; or, when the request is not taken as it is, the exit code
+    /// for that, with the reason printed.
+    pub(super) async fn send<T: DeserializeOwned>(
+        &self,
+        verb: &str,
+        body: &impl Serialize,
+    ) -> anyhow::Result<Result<T, ExitCode>> {
+        let (status, body) = self.post(verb, body).await?;
+        if status.is_success() {
+            return Ok(Ok(serde_json::from_value(body)?));
+        }
+        let response: RollbackResponse = serde_json::from_value(body)
+            .with_context(|| format!("the bot answered {status}, and not in its own words"))?;
+        match self.bot.json {
+            true => println!("{}", serde_json::to_string_pretty(&response)?),
+            false => eprintln!("rollback-bot: {}", response.text),
+        }
+        Ok(Err(match status {
+            StatusCode::BAD_REQUEST => ExitCode::from(MISTAKEN),
+            _ => ExitCode::FAILURE,
+        }))
+    }
+
+    async fn post(
+        &self,
+        verb: &str,
+        body: &impl Serialize,
+    ) -> anyhow::Result<(StatusCode, serde_json::Value)> {
+        let server = self.bot.server.as_str().trim_end_matches('/');
+        let answer = self
+            .http
+            .post(format!("{server}/api/v1/{verb}"))
+            .bearer_auth(&self.token)
+            .header("idempotency-key", tokens::random(16)?)
+            .timeout(ANSWERS_WITHIN)
+            .json(body)
+            .send()
+            .await
+            .map_err(|error| match error.is_connect() {
+                true => anyhow!(
+                    "no bot answers at {server}. `--server` names another address; if it does not run at all, `rollback-bot run --offline` does without it"
+                ),
+                false => anyhow!(
+                    "the bot at {server} did not answer; it is not known whether this was taken: `rollback-bot status` tells"
+                ),
+            })?;
+        let status = answer.status();
+        let body = answer
+            .json()
+            .await
+            .with_context(|| format!("{server} answered {status}, and not as a bot does"))?;
+        Ok((status, body))
+    }
+
+    async fn status(&self, id: &str) -> anyhow::Result<RollbackResponse> {
+        let request = StatusRequest {
+            about: Some(id.to_owned()),
+            channel: self.bot.channel.clone(),
+        };
+        let (_, body) = self.post("status", &request).await?;
+        Ok(serde_json::from_value(body)?)
+    }
+
+    /// Prints an answer.
+    pub(super) fn print(&self, response: &RollbackResponse) {
+        match self.bot.json {
+            true => println!(
+                "{}",
+                serde_json::to_string_pretty(response).unwrap_or_default()
+            ),
+            false => println!("{}", response.text),
+        }
+    }
+
+    /// Prints the command that approves the plan of the answer, after what it is for.
+    pub(super) fn print_approval(&self, response: &RollbackResponse, purpose: &str) {
+        if let (false, Some(command)) = (self.bot.json, self.approval(response)) {
+            println!("\n{purpose}:\n  {command}");
+        }
+    }
+
+    /// The command that approves the plan of the answer; `None` if no plan waits for that.
+    fn approval(&self, response: &RollbackResponse) -> Option<String> {
+        let (id, plan) = (response.rollback.as_ref()?, response.plan.as_ref()?);
+        if response.state.as_deref() != Some("PROPOSED") {
+            return None;
+        }
+        let mut command = format!(
+            "rollback-bot approve {id} --plan {}{}",
+            plan.short,
+            confirmation(plan)
+        );
+        let server = self.bot.server.as_str().trim_end_matches('/');
+        if server != SERVER && env::var_os("ROLLBACK_BOT_SERVER").is_none() {
+            command.push_str(&format!(" --server {server}"));
+        }
+        if let Some(channel) = &self.bot.channel {
+            command.push_str(&format!(" --channel {channel}"));
+        }
+        Some(command)
+    }
+
+    /// Waits until a proposal has its plan, or is refused.
+    pub(super) async fn until_planned(
+        &self,
+        mut response: RollbackResponse,
+    ) -> anyhow::Result<RollbackResponse> {
+        while matches!(
+            response.state.as_deref(),
+            None | Some("READING THE PLATFORM")
+        ) {
+            let (Some(id), None) = (&response.rollback, &response.refused) else {
+                break;
+            };
+            tokio::time::sleep(LOOK_EVERY).await;
+            response = self.status(id).await?;
+        }
+        Ok(response)
+    }
+
+    /// Prints how far a rollback is until nothing is to be waited for.
+    pub(super) async fn follow(
+        &self,
+        rollback: u64,
+        first: RollbackResponse,
+    ) -> anyhow::Result<ExitCode> {
+        let id = format!("RB-{rollback}");
+        let mut response = first;
+        let mut printed = String::new();
+        let mut failures = 0;
+        loop {
+            let line = response.text.lines().next().unwrap_or_default().to_owned();
+            if !self.bot.json && line != printed {
+                let now = Clock::real().now();
+                println!("{}  {}", now.strftime("%H:%M:%S"), cut(&line, 400));
+                printed = line;
+            }
+            // Somebody else's yes is still missing: this one counts, and is waited for no longer.
+            let waits = response.state.as_deref() == Some("PROPOSED");
+            let ended = response
+                .outcome
+                .filter(|outcome| *outcome != Progress::Open);
+            if waits || ended.is_some() {
+                if self.bot.json {
+                    self.print(&response);
+                } else if waits {
+                    println!("{}", response.text);
+                }
+                return Ok(match (waits, ended) {
+                    (true, _) | (false, Some(Progress::Done)) => ExitCode::SUCCESS,
+                    (false, _) => ExitCode::FAILURE,
+                });
+            }
+            tokio::time::sleep(LOOK_EVERY).await;
+            match self.status(&id).await {
+                Ok(next) => (response, failures) = (next, 0),
+                Err(error) if failures >= PATIENCE => return Err(error),
+                Err(_) => failures += 1,
+            }
+        }
+    }
+
+    /// The whole timeline of the channel, page by page.
+    pub(super) async fn timeline(&self) -> anyhow::Result<ExitCode> {
+        let mut request = TimelineRequest {
+            after: 0,
+            channel: self.bot.channel.clone(),
+        };
+        let mut whole: Option<TimelineView> = None;
+        loop {
+            let page: TimelineView = match self.send("timeline", &request).await? {
+                Ok(page) => page,
+                Err(code) => return Ok(code),
+            };
+            let last = page.entries.last().map(|entry| entry.seq);
+            match &mut whole {
+                None => whole = Some(page),
+                Some(whole) => whole.entries.extend(page.entries),
+            }
+            match last {
+                Some(seq) => request.after = seq,
+                None => break,
+            }
+        }
+        let Some(timeline) = whole else {
+            return Ok(ExitCode::FAILURE);
+        };
+        match self.bot.json {
+            true => println!("{}", serde_json::to_string_pretty(&timeline)?),
+            false => print_timeline(timeline),
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+fn print_timeline(timeline: TimelineView) {
+    println!("{}: {} entries", timeline.incident, timeline.count);
+    for entry in timeline.entries {
+        let id = entry
+            .rollback
+            .map_or_else(String::new, |id| format!("{id} "));
+        println!(
+            "{}  {id}{} {} ({}): {}",
+            entry.at, entry.who, entry.kind, entry.source, entry.text
+        );
+    }
+}
+
+/// What an approval of this plan has to carry besides its hash, as arguments.
+fn confirmation(plan: &PlanView) -> String {
+    let ticks = plan.cautions.keys().filter(|_| plan.ticks);
+    let mut arguments: String = ticks.map(|name| format!(" --tick {name}")).collect();
+    if plan.typed {
+        arguments.push_str(&format!(" --typed {}", plan.to));
+    }
+    arguments
+}

@@ -1,0 +1,222 @@
+//! The command line where Slack is away: the same words, sent to a bot that is at work with a token,
+//! or run without one.
+
+mod client;
+pub mod offline;
+pub mod token;
+
+use crate::api::{ApproveRequest, EndRequest, ProposeRequest, RollbackResponse, StatusRequest};
+use clap::Subcommand;
+use client::{Bot, Client};
+use rollback_domain::grammar::{
+    self, About, Request, Target,
+    verbs::{Approve, Deny, Status, Stop},
+};
+use std::process::ExitCode;
+
+/// The variable that has the token: an argument could be read by everybody on the machine.
+pub const TOKEN: &str = "ROLLBACK_BOT_TOKEN";
+/// The exit code of a mistake in the words.
+const MISTAKEN: u8 = 2;
+
+/// What can be asked of a bot that is at work.
+#[derive(Debug, Subcommand)]
+pub enum Remote {
+    /// Propose a rollback, as in Slack: `propose frontend to v212 because checkout 500s`.
+    Propose {
+        /// The words, as in Slack.
+        #[arg(required = true)]
+        words: Vec<String>,
+        /// Which bot.
+        #[command(flatten)]
+        bot: Bot,
+    },
+    /// Approve the plan that was shown, and follow it: `approve RB-1 --plan 9f3a because …`.
+    Approve {
+        /// The words, as in Slack.
+        #[arg(required = true)]
+        words: Vec<String>,
+        /// The hash of the plan that was shown.
+        #[arg(long)]
+        plan: Option<String>,
+        /// A caution that was seen, by its name; once for each.
+        #[arg(long)]
+        tick: Vec<String>,
+        /// The target, where it has to be typed.
+        #[arg(long)]
+        typed: Option<String>,
+        /// Which bot.
+        #[command(flatten)]
+        bot: Bot,
+    },
+    /// Deny a proposal: `deny RB-1 because …`.
+    Deny {
+        /// The words, as in Slack.
+        #[arg(required = true)]
+        words: Vec<String>,
+        /// Which bot.
+        #[command(flatten)]
+        bot: Bot,
+    },
+    /// Stop a rollback before the platform is asked: `stop RB-1 because …`.
+    Stop {
+        /// The words, as in Slack.
+        #[arg(required = true)]
+        words: Vec<String>,
+        /// Which bot.
+        #[command(flatten)]
+        bot: Bot,
+    },
+    /// Show where things stand: `status`, `status RB-1`, `status frontend`.
+    Status {
+        /// The words, as in Slack.
+        words: Vec<String>,
+        /// Which bot.
+        #[command(flatten)]
+        bot: Bot,
+    },
+    /// Show what happened in the channel.
+    Timeline {
+        /// Which bot.
+        #[command(flatten)]
+        bot: Bot,
+    },
+}
+
+/// Sends a request, prints the answer, and gives the exit code: 0 done, 1 refused or failed, 2 not
+/// understood.
+pub async fn run(remote: Remote) -> anyhow::Result<ExitCode> {
+    match remote {
+        Remote::Propose { words, bot } => propose(&words, bot).await,
+        Remote::Approve {
+            words,
+            plan,
+            tick,
+            typed,
+            bot,
+        } => {
+            let Request::Approve(Approve { rollback, because }) = parse("approve", &words)? else {
+                return Ok(usage("`approve RB-1 --plan 9f3a`"));
+            };
+            let request = ApproveRequest {
+                rollback: format!("RB-{rollback}"),
+                plan,
+                because,
+                ticks: tick,
+                typed,
+                channel: bot.channel.clone(),
+            };
+            approve(rollback, request, bot).await
+        }
+        Remote::Deny { words, bot } => {
+            let Request::Deny(Deny { rollback, because }) = parse("deny", &words)? else {
+                return Ok(usage("`deny RB-1 because …`"));
+            };
+            end("deny", rollback, because, bot).await
+        }
+        Remote::Stop { words, bot } => {
+            let Request::Stop(Stop { rollback, because }) = parse("stop", &words)? else {
+                return Ok(usage("`stop RB-1 because …`"));
+            };
+            end("stop", rollback, because, bot).await
+        }
+        Remote::Status { words, bot } => {
+            let Request::Status(Status { about }) = parse("status", &words)? else {
+                return Ok(usage("`status`, `status RB-1` or `status frontend`"));
+            };
+            let request = StatusRequest {
+                about: about.as_ref().map(About::to_string),
+                channel: bot.channel.clone(),
+            };
+            let client = Client::new(bot)?;
+            Ok(match client.send("status", &request).await? {
+                Ok(response) => printed(&client, &response),
+                Err(code) => code,
+            })
+        }
+        Remote::Timeline { bot } => Client::new(bot)?.timeline().await,
+    }
+}
+
+async fn propose(words: &[String], bot: Bot) -> anyhow::Result<ExitCode> {
+    let Request::Propose(proposal) = parse("", words)? else {
+        return Ok(usage("that is no proposal: `propose frontend because …`"));
+    };
+    let request = ProposeRequest {
+        service: proposal.service.to_string(),
+        to: (proposal.target != Target::Previous).then(|| proposal.target.to_string()),
+        because: proposal.because,
+        channel: bot.channel.clone(),
+    };
+    let client = Client::new(bot)?;
+    let response = match client.send("propose", &request).await? {
+        Ok(response) => client.until_planned(response).await?,
+        Err(code) => return Ok(code),
+    };
+    let code = printed(&client, &response);
+    client.print_approval(&response, "Whoever may approve it types");
+    Ok(code)
+}
+
+/// Approves the plan, and follows the rollback.
+async fn approve(rollback: u64, request: ApproveRequest, bot: Bot) -> anyhow::Result<ExitCode> {
+    let client = Client::new(bot)?;
+    let response: RollbackResponse = match client.send("approve", &request).await? {
+        Ok(response) => response,
+        Err(code) => return Ok(code),
+    };
+    if response.refused.is_none() {
+        return client.follow(rollback, response).await;
+    }
+    let code = printed(&client, &response);
+    client.print_approval(&response, "To approve it");
+    Ok(code)
+}
+
+/// Denies or stops a rollback.
+async fn end(
+    verb: &str,
+    rollback: u64,
+    because: Option<String>,
+    bot: Bot,
+) -> anyhow::Result<ExitCode> {
+    let request = EndRequest {
+        rollback: format!("RB-{rollback}"),
+        because,
+        channel: bot.channel.clone(),
+    };
+    let client = Client::new(bot)?;
+    Ok(match client.send(verb, &request).await? {
+        Ok(response) => printed(&client, &response),
+        Err(code) => code,
+    })
+}
+
+/// Prints an answer, and gives its exit code.
+fn printed(client: &Client, response: &RollbackResponse) -> ExitCode {
+    client.print(response);
+    match response.refused {
+        None => ExitCode::SUCCESS,
+        Some(_) => ExitCode::FAILURE,
+    }
+}
+
+/// Reads the words after a verb of the command line.
+fn parse(verb: &str, words: &[String]) -> anyhow::Result<Request> {
+    let text = format!("{verb} {}", words.join(" "));
+    grammar::parse(text.trim()).map_err(mistaken)
+}
+
+fn usage(example: &str) -> ExitCode {
+    eprintln!("rollback-bot: write it like this: {example}");
+    ExitCode::from(MISTAKEN)
+}
+
+/// A mistake of whoever typed it.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct Mistaken(String);
+
+fn mistaken(why: impl ToString) -> anyhow::Error {
+    Mistaken(why.to_string()).into()
+}
