@@ -49,7 +49,7 @@ pub async fn check(config: &Config, online: bool) -> anyhow::Result<usize> {
         }
     }
     let asking = Asking {
-        pagerduty: crate::pagerduty(config, &http),
+        pagerduty: crate::app::pagerduty(config, &http),
         slack,
     };
     mistakes += roles(config, &asking).await;

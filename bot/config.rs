@@ -44,7 +44,7 @@ pub struct Config {
     pub templates: Option<PathBuf>,
     /// Who may approve, by the name that services use for them.
     pub roles: BTreeMap<String, Role>,
-    /// Who can help, for whoever is alone with it.
+    /// Who can help somebody who is alone with an incident.
     pub contacts: Vec<Contact>,
     /// What can be rolled back, sorted by name and environment.
     pub services: Vec<Service>,
@@ -101,7 +101,7 @@ pub struct Api {
     pub enabled: bool,
     /// The Slack channel in which it is shown and recorded, unless a request names another one.
     pub channel: Option<String>,
-    /// How long what was last read of a person is believed while Slack is silent.
+    /// How long a person's last known membership and roles count while Slack does not answer.
     pub believe_for: Duration,
 }
 
@@ -384,7 +384,7 @@ fn config(file: &Section<'_>) -> Option<Config> {
     })
 }
 
-/// What the file has, right or wrong: whoever names something with a mistake in it makes no
+/// What the file has, right or wrong: a section that names something with a mistake in it makes no
 /// second mistake.
 struct There<'a> {
     roles: Vec<&'a str>,
@@ -784,17 +784,17 @@ fn check(section: &Section<'_>) -> Option<Check> {
 
 /// Two names for one thing would let two rollbacks of it run at the same time.
 fn refuse_shared_targets(section: &Section<'_>, services: &[Option<Service>]) {
-    let mut seen: BTreeMap<String, String> = BTreeMap::new();
+    let mut targets: BTreeMap<String, String> = BTreeMap::new();
     for service in services.iter().flatten() {
         let target = service.platform.identity();
         let key = dotted(&section.key(&service.name), &service.environment);
-        match seen.get(&target) {
+        match targets.get(&target) {
             Some(first) => section.reader().mistake(
                 key,
                 format!("is the same thing as {first}; keep one of the two"),
             ),
             None => {
-                seen.insert(target, key);
+                targets.insert(target, key);
             }
         }
     }

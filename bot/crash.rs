@@ -2,7 +2,7 @@
 //!
 //! Without the feature `crash-points` a point is nothing. With it, a process whose environment
 //! names one in `ROLLBACK_BOT_CRASH_AT` kills itself there, the first time it comes by or, with
-//! `name:n`, the nth: a real SIGKILL, after which nothing is written, told or released. The tests
+//! `name:n`, the nth: a real SIGKILL, after which nothing is written, sent or released. The tests
 //! in `tests/machines/` do that to every one of them. With `name:stop` it stands still there, by a
 //! SIGSTOP, until somebody sends it SIGCONT.
 
@@ -19,10 +19,11 @@ pub enum Point {
     /// The database is open, and nothing listens yet.
     DatabaseOpened,
     /// A command was read, and nothing of it is stored.
-    CommandHeard,
+    #[cfg_attr(feature = "crash-points", strum(serialize = "command-heard"))]
+    CommandRead,
     /// Input is in a transaction that is not committed.
     InputUncommitted,
-    /// A command is stored, and whoever typed it does not know.
+    /// A command is stored, and the person who typed it has no answer.
     CommandStored,
     /// A rollback's own job is leased, and nothing was done.
     DriveLeased,
@@ -32,7 +33,7 @@ pub enum Point {
     PlanRead,
     /// A change of a rollback is in a transaction that is not committed.
     DecisionUncommitted,
-    /// The plan is stored, and nobody has seen it.
+    /// The plan is stored, and its card is not posted.
     PlanStored,
     /// The card is drawn, and not posted.
     CardUnposted,
@@ -41,7 +42,8 @@ pub enum Point {
     /// Where the card is, is stored.
     CardStored,
     /// A click was read, and nothing of it is stored.
-    ClickHeard,
+    #[cfg_attr(feature = "crash-points", strum(serialize = "click-heard"))]
+    ClickRead,
     /// A click is stored, and Slack was not answered.
     ClickStored,
     /// What a person does is leased, and nobody was asked who they are.
@@ -77,7 +79,7 @@ pub enum Point {
     AnswerStored,
     /// What the platform serves was read back, and is not stored.
     ReadBack,
-    /// The service was looked at from outside, and what was seen is not stored.
+    /// The service was looked at from outside, and the result is not stored.
     ProofLooked,
     /// A round of the proof is stored.
     ProofStored,
@@ -93,7 +95,7 @@ pub enum Point {
     OutcomePosted,
     /// That the outcome was posted is stored.
     OutcomeStored,
-    /// While it is kept in sight, production was looked at, and nothing of that is stored.
+    /// Production was looked at during the watch, and nothing of that is stored.
     WatchLooked,
     /// It is closed, and its timeline is not exported.
     Closed,
@@ -110,18 +112,21 @@ pub enum Point {
     /// A form is open, and that is not stored.
     FormOpened,
     /// A form was saved, and nothing of it is stored.
-    FormHeard,
+    #[cfg_attr(feature = "crash-points", strum(serialize = "form-heard"))]
+    FormRead,
     /// A form is stored, and Slack was not answered.
     FormStored,
-    /// The message about a broken glass is not posted.
-    GlassUnposted,
-    /// The message about a broken glass is posted, and where is not stored.
-    GlassPosted,
-    /// PagerDuty was not told yet.
+    /// The message about an emergency run is not posted.
+    #[cfg_attr(feature = "crash-points", strum(serialize = "glass-unposted"))]
+    BreakGlassUnposted,
+    /// The message about an emergency run is posted, and where is not stored.
+    #[cfg_attr(feature = "crash-points", strum(serialize = "glass-posted"))]
+    BreakGlassPosted,
+    /// The page is not sent to PagerDuty.
     PageUnsent,
-    /// PagerDuty was told, and that is not stored.
+    /// The page was sent to PagerDuty, and that is not stored.
     PageSent,
-    /// That PagerDuty was told is stored.
+    /// The page was sent, and that is stored.
     PageStored,
     /// An event is stored, and Slack was not answered.
     EventStored,
@@ -131,22 +136,22 @@ pub enum Point {
     PostPosted,
 }
 
-/// The process has come here. It goes on, unless it is told to end here.
+/// Ends or stops the process here if the environment names this point.
 #[cfg(not(feature = "crash-points"))]
 pub const fn point(_: Point) {}
 
-/// The process has come here. It goes on, unless it is told to end here.
+/// Ends or stops the process here if the environment names this point.
 #[cfg(feature = "crash-points")]
 pub fn point(here: Point) {
     use std::sync::{
         OnceLock,
         atomic::{AtomicU32, Ordering},
     };
-    static TOLD: OnceLock<Option<(String, u32, bool)>> = OnceLock::new();
+    static CRASH_AT: OnceLock<Option<(String, u32, bool)>> = OnceLock::new();
     static TIMES: AtomicU32 = AtomicU32::new(0);
-    let told = TOLD.get_or_init(|| {
-        let told = std::env::var("ROLLBACK_BOT_CRASH_AT").ok()?;
-        let mut parts = told.split(':');
+    let crash_at = CRASH_AT.get_or_init(|| {
+        let setting = std::env::var("ROLLBACK_BOT_CRASH_AT").ok()?;
+        let mut parts = setting.split(':');
         let name = parts.next()?.to_owned();
         let (mut nth, mut stops) = (1, false);
         for part in parts {
@@ -157,7 +162,7 @@ pub fn point(here: Point) {
         }
         Some((name, nth, stops))
     });
-    let Some((name, nth, stops)) = told else {
+    let Some((name, nth, stops)) = crash_at else {
         return;
     };
     if <&str>::from(here) != name || TIMES.fetch_add(1, Ordering::SeqCst) + 1 != *nth {
@@ -169,7 +174,7 @@ pub fn point(here: Point) {
     if *stops {
         eprintln!("stands still at {name}");
         send(rustix::process::Signal::STOP);
-        // Another thread may be the one that is told: this one is not to get ahead meanwhile.
+        // The signal may reach another thread first: this one must not run on meanwhile.
         std::thread::sleep(Duration::from_millis(50));
         return;
     }
@@ -191,10 +196,10 @@ pub const fn lease(lasts: Duration) -> Duration {
 /// How long a lease lasts, unless the environment says otherwise in `ROLLBACK_BOT_LEASE_SECONDS`.
 #[cfg(feature = "crash-points")]
 pub fn lease(lasts: Duration) -> Duration {
-    static TOLD: std::sync::OnceLock<Option<u64>> = std::sync::OnceLock::new();
-    let told = TOLD.get_or_init(|| {
-        let told = std::env::var("ROLLBACK_BOT_LEASE_SECONDS").ok()?;
-        told.parse().ok()
+    static SECONDS: std::sync::OnceLock<Option<u64>> = std::sync::OnceLock::new();
+    let seconds = SECONDS.get_or_init(|| {
+        let setting = std::env::var("ROLLBACK_BOT_LEASE_SECONDS").ok()?;
+        setting.parse().ok()
     });
-    told.map_or(lasts, Duration::from_secs)
+    seconds.map_or(lasts, Duration::from_secs)
 }

@@ -11,6 +11,7 @@ mod shared_commits;
 mod side_effects;
 
 pub use ended::{Completed, Decide, Ended, Held};
+pub use incidents::noted;
 pub use side_effects::{
     AddressedReply, FreezeChange, RecordedEvent, RecordedSurvey, SentMessage, SideEffects,
     UndeliveredChange,
@@ -28,7 +29,7 @@ use crate::{
 use jiff::Timestamp;
 use rollback_domain::{
     incident::{Actor, Fact, TimelineEvent},
-    job::{Format, Job},
+    job::{Format, Job, Notification},
     people::Person,
     refusal::{Refusal, Source},
     rollback::{Message, Proposal, Rollback},
@@ -128,9 +129,9 @@ pub enum Outcome {
         /// The rollback that is in the way, to be shown with it.
         #[serde(default)]
         see: Option<u64>,
-        /// The same as it was when this was taken; not told again to input that comes again.
+        /// The same rollback as it was then; `None` when the input comes a second time.
         #[serde(skip)]
-        seen: Option<Box<Rollback>>,
+        snapshot: Option<Box<Rollback>>,
     },
     /// The note is in the timeline.
     Noted {
@@ -177,16 +178,16 @@ impl Engine {
     }
 }
 
-/// Leaves jobs behind. What is to be told at an address of our own is told at once: whoever
-/// waits there reads the record. Whoever does not wait there any more is told in Slack.
+/// Adds jobs. A message to an address of our own is stored at once, for the caller who waits there
+/// reads the record. A caller who no longer waits gets it in Slack.
 async fn enqueue(tx: &mut Tx, jobs: &[(Job, Timestamp)], now: Timestamp) -> sqlx::Result<()> {
     let mut left = Vec::with_capacity(jobs.len());
     for (job, at) in jobs {
-        if let Job::Notify {
+        if let Job::Notify(Notification {
             reply_to: Some(address),
             message,
             ..
-        } = job
+        }) = job
             && replies::is_ours(address)
             && replies::put(tx, address, &Reply::from(message), now).await?
         {

@@ -1,4 +1,4 @@
-//! How much one person and one channel may send: a flood degrades only whoever sends it.
+//! How much one person and one channel may send: a flood degrades only its sender.
 //!
 //! Each has a budget that fills up evenly (GCRA). All that is remembered of somebody is one
 //! moment, when their budget is full again; whose is full is not remembered at all.
@@ -13,7 +13,7 @@ use std::{
     time::Duration,
 };
 
-/// How often somebody may look with a token for each time they may send: whoever waits for a
+/// How often somebody may look with a token for each time they may send: a client that waits for a
 /// rollback looks twice a second.
 const LOOKS: u32 = 10;
 /// How many people, and how many channels, are remembered at most.
@@ -44,7 +44,7 @@ impl TooMuch {
         Refusal::TooMuch {
             whose: self.whose,
             per_minute: self.per_minute,
-            // Rounded up: whoever waits so long is taken.
+            // Rounded up, so that a request after that wait is accepted.
             wait: self.wait.as_micros().div_ceil(1_000_000) as u64,
         }
     }
@@ -111,7 +111,7 @@ struct Budgets {
     every: i64,
     /// How long a whole burst takes to be there again.
     burst: i64,
-    known: Mutex<HashMap<String, Budget>>,
+    budgets: Mutex<HashMap<String, Budget>>,
 }
 
 impl fmt::Debug for Budgets {
@@ -137,21 +137,21 @@ struct Over {
 }
 
 impl Budgets {
-    /// So many a minute, and a third of them at once.
+    /// Budgets of `per_minute` requests a minute, of which a third may come at once.
     fn new(per_minute: u32) -> Self {
         let every = MINUTE / i64::from(per_minute.max(1));
         Self {
             per_minute,
             every,
             burst: every * i64::from((per_minute / 3).max(1)),
-            known: Mutex::default(),
+            budgets: Mutex::default(),
         }
     }
 
     fn take(&self, key: &str, now: Timestamp) -> Result<(), Over> {
         let now = now.as_microsecond();
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(budget) = known.get_mut(key) {
+        let mut budgets = self.budgets.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(budget) = budgets.get_mut(key) {
             let full_at = budget.full_at.max(now) + self.every;
             let over = full_at - now - self.burst;
             if over <= 0 {
@@ -169,29 +169,29 @@ impl Budgets {
                 first_in_a_minute,
             });
         }
-        if known.len() >= KEYS_AT_MOST {
-            forget(&mut known, now);
+        if budgets.len() >= KEYS_AT_MOST {
+            forget(&mut budgets, now);
         }
         let budget = Budget {
             full_at: now + self.every,
             notified_at: None,
         };
-        known.insert(key.to_owned(), budget);
+        budgets.insert(key.to_owned(), budget);
         Ok(())
     }
 }
 
 /// Makes room: who has a full budget needs no remembering, and if that are too few, who sent
 /// little is forgotten before who sent much.
-fn forget(known: &mut HashMap<String, Budget>, now: i64) {
-    known.retain(|_, budget| budget.full_at > now);
+fn forget(budgets: &mut HashMap<String, Budget>, now: i64) {
+    budgets.retain(|_, budget| budget.full_at > now);
     let room = KEYS_AT_MOST / 2;
-    if known.len() > room {
-        let mut moments: Vec<i64> = known.values().map(|budget| budget.full_at).collect();
+    if budgets.len() > room {
+        let mut moments: Vec<i64> = budgets.values().map(|budget| budget.full_at).collect();
         let surplus = moments.len() - room;
         let (_, last_forgotten, _) = moments.select_nth_unstable(surplus - 1);
         let last_forgotten = *last_forgotten;
-        known.retain(|_, budget| budget.full_at > last_forgotten);
+        budgets.retain(|_, budget| budget.full_at > last_forgotten);
     }
 }
 

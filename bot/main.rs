@@ -36,7 +36,7 @@ enum Command {
         /// Where the page listens (loopback only).
         #[arg(long, default_value_t = 8080)]
         port: u16,
-        /// A team of one: whoever asks also approves.
+        /// A team of one: the requester also approves.
         #[arg(long)]
         solo: bool,
     },

@@ -45,7 +45,7 @@ pub fn manifest(public_url: &Url) -> Value {
                     "commands",
                     "files:write",
                     "groups:history",
-                    // A role can be a user group: whoever is in it.
+                    // A role can be a user group: its members.
                     "usergroups:read",
                     "users:read",
                     // Who is on call is known by an e-mail address.

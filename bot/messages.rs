@@ -104,10 +104,10 @@ pub struct Line {
     pub text: String,
 }
 
-/// Who let it run: the approvers, or whoever broke the glass.
+/// Who let it run: the approvers, or the person who started the emergency run.
 fn approver(approvers: Vec<String>, broke: Option<String>) -> String {
     match (approvers.is_empty(), broke) {
-        (_, Some(by)) => format!("nobody: {by} broke the glass"),
+        (_, Some(by)) => format!("nobody: emergency run by {by}"),
         (true, None) => "nobody".into(),
         (false, None) => list(&approvers, "and"),
     }
@@ -226,7 +226,7 @@ impl Update {
         let plan = rollback.plan.as_ref();
         let person = |name: &str| format!("@{}", inline(name, 80));
         let by_band = |name: &str, out_of_band: bool| match out_of_band {
-            true => format!("{} (out of band)", person(name)),
+            true => format!("{} (from the CLI / API)", person(name)),
             false => person(name),
         };
         let (n, m) = rollback.served();
@@ -429,19 +429,6 @@ fn cell(text: &str) -> String {
         }
     }
     safe
-}
-
-/// The line by which a note is echoed, in plain text.
-pub fn noted(at: Timestamp, recorded_at: Timestamp, by: &str) -> String {
-    let time = |at: Timestamp| at.strftime("%H:%M:%S UTC").to_string();
-    match at == recorded_at {
-        true => format!("Noted at {} by @{by}.", time(at)),
-        false => format!(
-            "Noted for {} (recorded {}) by @{by}.",
-            time(at),
-            time(recorded_at)
-        ),
-    }
 }
 
 /// A moment with its date, for records.

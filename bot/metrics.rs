@@ -62,7 +62,7 @@ pub struct Metrics {
 struct Record {
     up: Gauge,
     waiting: Family<Kind, Gauge>,
-    late: Family<Kind, Gauge>,
+    overdue: Family<Kind, Gauge>,
     failing: Family<Kind, Gauge>,
     open: Family<InState, Gauge>,
     unknown_age: Family<Alone, Gauge<f64, AtomicU64>>,
@@ -288,47 +288,7 @@ impl Metrics {
             "Connections to the database that nobody uses, by pool",
             self.idle.clone(),
         );
-        let record = &self.record;
-        registry.register(
-            "database_up",
-            "Whether the record answered when it was asked last",
-            record.up.clone(),
-        );
-        registry.register(
-            "steps_waiting",
-            "Steps that are left to do, now or later, by kind",
-            record.waiting.clone(),
-        );
-        registry.register(
-            "steps_late",
-            "Steps that are due for more than 30 seconds, by kind",
-            record.late.clone(),
-        );
-        registry.register(
-            "steps_failing",
-            "Steps that got nowhere the last time, by kind",
-            record.failing.clone(),
-        );
-        registry.register(
-            "rollbacks_open",
-            "Rollbacks that have not ended, by state",
-            record.open.clone(),
-        );
-        registry.register(
-            "unknown_age_seconds",
-            "How long the oldest rollback that is UNKNOWN is so, or 0",
-            record.unknown_age.clone(),
-        );
-        registry.register(
-            "break_glass",
-            "Rollbacks that were run without an approval, by how many days ago",
-            record.break_glass.clone(),
-        );
-        registry.register(
-            "break_glass_reviews_open",
-            "Reviews of broken glasses that nobody has answered yet",
-            record.reviews.clone(),
-        );
+        self.record.register(registry);
     }
 
     /// Something from Slack was answered: how it came, what it wanted, what it got.
@@ -513,9 +473,52 @@ fn build(db: &Db) -> Registry {
 }
 
 impl Record {
+    fn register(&self, registry: &mut Registry) {
+        registry.register(
+            "database_up",
+            "Whether the record answered when it was asked last",
+            self.up.clone(),
+        );
+        registry.register(
+            "steps_waiting",
+            "Steps that are left to do, now or later, by kind",
+            self.waiting.clone(),
+        );
+        registry.register(
+            "steps_late",
+            "Steps that are due for more than 30 seconds, by kind",
+            self.overdue.clone(),
+        );
+        registry.register(
+            "steps_failing",
+            "Steps that got nowhere the last time, by kind",
+            self.failing.clone(),
+        );
+        registry.register(
+            "rollbacks_open",
+            "Rollbacks that have not ended, by state",
+            self.open.clone(),
+        );
+        registry.register(
+            "unknown_age_seconds",
+            "How long the oldest rollback that is UNKNOWN is so, or 0",
+            self.unknown_age.clone(),
+        );
+        registry.register(
+            "break_glass",
+            "Rollbacks that were run without an approval, by how many days ago",
+            self.break_glass.clone(),
+        );
+        registry.register(
+            "break_glass_reviews_open",
+            "Reviews of emergency runs that nobody has answered yet",
+            self.reviews.clone(),
+        );
+    }
+
     fn clear(&self) {
         self.waiting.clear();
-        self.late.clear();
+        self.overdue.clear();
         self.failing.clear();
         self.open.clear();
         self.unknown_age.clear();
@@ -528,7 +531,7 @@ impl Record {
             let kind = Kind {
                 kind: kind.to_owned(),
             };
-            for gauge in [&self.waiting, &self.late, &self.failing] {
+            for gauge in [&self.waiting, &self.overdue, &self.failing] {
                 drop(gauge.get_or_create(&kind));
             }
         }
@@ -537,7 +540,7 @@ impl Record {
                 kind: jobs.kind.clone(),
             };
             self.waiting.get_or_create(&kind).set(jobs.waiting);
-            self.late.get_or_create(&kind).set(jobs.late);
+            self.overdue.get_or_create(&kind).set(jobs.overdue);
             self.failing.get_or_create(&kind).set(jobs.failing);
         }
         for state in StateKind::ALL.iter().filter(|state| !state.is_ended()) {

@@ -52,10 +52,10 @@ impl fmt::Debug for PagerDuty {
 /// Whose turn is asked for, by PagerDuty's id (`P…`, the last part of the address of its page).
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum OnCall {
-    /// Whoever a schedule names. PagerDuty lists a schedule only where an escalation policy uses
+    /// The people whom a schedule names. PagerDuty lists a schedule only where an escalation policy uses
     /// it, with the level at which it does.
     Schedule(String),
-    /// Whoever an escalation policy calls first.
+    /// The people whom an escalation policy calls first.
     EscalationPolicy(String),
 }
 
@@ -171,13 +171,13 @@ impl PagerDuty {
     /// longer list is [`PagerDutyError::Never`].
     pub async fn on_call(&self, of: &OnCall) -> Result<Vec<OnCallPerson>, PagerDutyError> {
         let token = needed(self.token.as_ref(), "pagerduty.token")?;
-        let (mut seen, mut people) = (BTreeSet::new(), vec![]);
+        let (mut ids, mut people) = (BTreeSet::new(), vec![]);
         let mut offset = 0_u64;
         for _ in 0..PAGES_AT_MOST {
             let page = self.page(token, of, offset).await?;
             let first = page.oncalls.into_iter().filter(|row| row.is_first_of(of));
             for user in first.filter_map(|row| row.user) {
-                if seen.insert(user.id.clone()) {
+                if ids.insert(user.id.clone()) {
                     people.push(person(user));
                 }
             }

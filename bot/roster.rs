@@ -1,7 +1,7 @@
 //! Who is in which role: asked of Slack and PagerDuty when it counts, remembered for the cards.
 //!
 //! A source that does not answer, or not in time, is not known: nobody is let in on it, and
-//! whoever is in the role by another source is.
+//! somebody who is in the role by another source is.
 
 use crate::{
     App,
@@ -12,7 +12,10 @@ use crate::{
     store::rosters,
 };
 use jiff::Timestamp;
-use rollback_domain::authority::{Found, Roster, Source};
+use rollback_domain::{
+    authority::{Authority, Found, Roster, Source},
+    rollback::Rollback,
+};
 use std::{collections::BTreeMap, time::Duration};
 use tokio::{task::JoinSet, time::timeout};
 
@@ -180,7 +183,7 @@ impl Asking {
             };
             match self.slack.by_email(email).await {
                 Ok(Some(id)) => ids.push(id),
-                // By name: whoever may read it here need not know anybody's address.
+                // By name: a person who may read it here need not know anybody's address.
                 Ok(None) => unmatched.push(person.name),
                 Err(failure) => {
                     let answered = matches!(failure, Failure::Never(_));
@@ -192,6 +195,31 @@ impl Asking {
             ids,
             unmatched,
             read_at,
+        }
+    }
+}
+
+impl App {
+    /// What the service of a rollback asks for; `None` when it is not in the configuration any
+    /// more. Touches no network.
+    pub async fn authority(&self, rollback: &Rollback) -> sqlx::Result<Option<Authority>> {
+        let Some(service) = self
+            .config
+            .service(&rollback.service, &rollback.environment)
+        else {
+            return Ok(None);
+        };
+        Ok(Some(Authority {
+            policy: self.policy(service),
+            roster: last_known(self, &self.config.roles_of(service)).await?,
+        }))
+    }
+
+    /// Whom to ask who is in which role.
+    pub fn asking(&self) -> Asking {
+        Asking {
+            slack: self.slack.clone(),
+            pagerduty: self.pagerduty.clone(),
         }
     }
 }

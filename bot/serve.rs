@@ -20,7 +20,7 @@ use tokio::{
 const CONNECTIONS_AT_MOST: u32 = 512;
 /// How long a connection may take to send the head of a request, and may wait between two.
 const HEAD_WITHIN: Duration = Duration::from_secs(15);
-/// How long a connection is used. Whoever does not read their answers holds it no longer.
+/// How long a connection is used. A client that does not read its answers holds it no longer.
 const CONNECTION_LIVES: Duration = Duration::from_secs(300);
 /// How long what was begun may take, on a connection too: a little more than the worker takes.
 const ENDS_WITHIN: Duration = Duration::from_millis(8_500);
@@ -102,7 +102,7 @@ impl Serving {
     }
 }
 
-/// Answers whoever connects until told to stop (or until nobody is left who could tell), and ends
+/// Answers connections until told to stop (or until nobody is left who could tell), and ends
 /// when what was under way then has ended.
 ///
 /// Strangers can reach this: connections are so many at most, live so long at most, and send the

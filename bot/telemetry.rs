@@ -7,8 +7,7 @@
 #[cfg(feature = "otlp")]
 pub mod otlp;
 
-use crate::{engine::Submission, store::jobs::Lease};
-use rollback_domain::rollback::Rollback;
+use rollback_domain::{job::Job, rollback::Rollback};
 use sha2::{Digest, Sha256};
 use std::{
     borrow::Cow,
@@ -221,28 +220,19 @@ pub fn record_rollback(rollback: u64) {
     otlp::belongs(&span, rollback);
 }
 
-/// Adds the rollback that input is about, if it says one.
-pub fn record_submission(submission: &Submission) {
-    if let Submission::Enqueue(job) = submission
-        && let Some(rollback) = job.rollback()
-    {
-        record_rollback(rollback);
-    }
-}
-
 /// The span of a job. [`record_incident`] adds the incident once the rollback has been read.
-pub fn job(lease: &Lease) -> Span {
-    let key = lease.job.key();
+pub fn job(job: &Job, attempt: i64) -> Span {
+    let key = job.key();
     let span = tracing::info_span!(
         "step",
-        kind = lease.job.kind(),
+        kind = job.kind(),
         key = %Key(&key),
-        attempt = lease.attempt,
+        attempt ,
         rollback = field::Empty,
         incident = field::Empty
     );
     if !span.is_disabled()
-        && let Some(rollback) = lease.job.rollback().or_else(|| in_key(&key))
+        && let Some(rollback) = job.rollback().or_else(|| in_key(&key))
     {
         span.in_scope(|| record_rollback(rollback));
     }

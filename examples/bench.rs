@@ -225,9 +225,9 @@ impl Server {
             .stdout(Stdio::piped())
             .kill_on_drop(true)
             .spawn()?;
-        let told = process.stdout.take().context("it has no output")?;
+        let stdout = process.stdout.take().context("it has no output")?;
         let mut line = String::new();
-        BufReader::new(told).read_line(&mut line).await?;
+        BufReader::new(stdout).read_line(&mut line).await?;
         let address = line
             .trim()
             .parse()
@@ -283,7 +283,7 @@ async fn serve_bot(settings: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// From the click of whoever may approve to the platform that is asked: a link that is moved.
+/// From the click of an approver to the platform that is asked: a link that is moved.
 async fn clicks(slack: &Slack, directory: &Path) -> anyhow::Result<Measured> {
     let patience = Duration::from_secs(20);
     let mut took = vec![];
@@ -442,7 +442,7 @@ async fn propose_all(address: SocketAddr, round: usize) -> anyhow::Result<Vec<Du
                 ask(&mut stream, &mut buffer, &text).await?;
                 took.push(began.elapsed());
                 ensure!(
-                    is_in(": reading", &buffer),
+                    is_in(": finding", &buffer),
                     "nothing was opened: {}",
                     String::from_utf8_lossy(&buffer)
                 );

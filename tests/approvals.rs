@@ -1,4 +1,4 @@
-//! What a yes takes: one or two people, for exactly this plan, by whoever counts.
+//! What an approval takes: one or two people who count, for exactly this plan.
 
 use crate::support::{FRONTEND, World};
 use insta::assert_snapshot;
@@ -46,13 +46,13 @@ async fn data_takes_two_people_one_of_them_its_owner_and_the_typed_target() {
         .await;
     world.settle().await;
     assert_snapshot!(world.channel(), @r#"
-    Rollback Bot (only visible to @maya): RB-1: reading what frontend (production) could go back to. Its card follows; nothing changes until it is approved.
+    Rollback Bot (only visible to @maya): RB-1: finding a version of frontend (production) to go back to. Its card follows; nothing changes until it is approved.
     Rollback Bot:
       Roll back frontend (production)?  RB-1
       Requested by @maya at 03:12:00 UTC · "orders are lost" · expires 03:22:00 UTC
       Now  `v214`  a1b2c3d  live since 02:41:00 UTC by kim (31 m ago)  "checkout: new tax engine"
       Target  `v213`  3c4d5e6  live since 20:12:00 UTC by lee (7 h ago)  "session expiry" · served 6 h 29 m until 02:41:00 UTC · previous known good
-      Un-ships  1 release: v214 "checkout: new tax engine" (the commits between are unknown)
+      Removes  1 release: v214 "checkout: new tax engine" (the commits between are unknown)
       Restores  code, cron jobs of the target's vercel.json, env values baked into the build
       Leaves  database · today's env settings · flags · storage
       After  automatic deploys stay OFF until unpinned
@@ -68,7 +68,7 @@ async fn data_takes_two_people_one_of_them_its_owner_and_the_typed_target() {
       Requested by @maya at 03:12:00 UTC · "orders are lost" · expires 03:22:00 UTC
       Now  `v214`  a1b2c3d  live since 02:41:00 UTC by kim (31 m 2 s ago)  "checkout: new tax engine"
       Target  `v213`  3c4d5e6  live since 20:12:00 UTC by lee (7 h ago)  "session expiry" · served 6 h 29 m until 02:41:00 UTC · previous known good
-      Un-ships  1 release: v214 "checkout: new tax engine" (the commits between are unknown)
+      Removes  1 release: v214 "checkout: new tax engine" (the commits between are unknown)
       Restores  code, cron jobs of the target's vercel.json, env values baked into the build
       Leaves  database · today's env settings · flags · storage
       After  automatic deploys stay OFF until unpinned
@@ -154,7 +154,7 @@ async fn an_approval_is_withdrawn_until_it_runs() {
       Requested by @maya at 03:12:00 UTC · "checkout 500s" · expires 03:22:00 UTC
       Now  `v214`  a1b2c3d  live since 02:41:00 UTC by kim (31 m 4 s ago)  "checkout: new tax engine"
       Target  `v213`  3c4d5e6  live since 20:12:00 UTC by lee (7 h ago)  "session expiry" · served 6 h 29 m until 02:41:00 UTC · previous known good
-      Un-ships  1 release: v214 "checkout: new tax engine" (the commits between are unknown)
+      Removes  1 release: v214 "checkout: new tax engine" (the commits between are unknown)
       Restores  code, cron jobs of the target's vercel.json, env values baked into the build
       Leaves  database · today's env settings · flags · storage
       After  automatic deploys stay OFF until unpinned
@@ -246,13 +246,13 @@ async fn what_is_unusual_is_named_and_ticked() {
         .await;
     world.settle().await;
     assert_snapshot!(world.channel(), @r#"
-    Rollback Bot (only visible to @maya): RB-1: reading what frontend (production) could go back to. Its card follows; nothing changes until it is approved.
+    Rollback Bot (only visible to @maya): RB-1: finding a version of frontend (production) to go back to. Its card follows; nothing changes until it is approved.
     Rollback Bot:
       Roll back frontend (production)?  RB-1
       Requested by @maya at 03:12:00 UTC · "checkout 500s" · expires 03:22:00 UTC
       Now  `v214`  a1b2c3d  live since 02:41:00 UTC by kim (31 m ago)  "checkout: new tax engine"
       Target  `v212`  9f8e7d6  live since 2026-03-12 03:12 UTC by kim (2 d ago)  "faster search" · served 41 h until 20:12:00 UTC · named
-      Un-ships  2 releases: v214 "checkout: new tax engine", v213 "session expiry" (the commits between are unknown)
+      Removes  2 releases: v214 "checkout: new tax engine", v213 "session expiry" (the commits between are unknown)
       Restores  code, cron jobs of the target's vercel.json, env values baked into the build
       Leaves  database · today's env settings · flags · storage
       After  automatic deploys stay OFF until unpinned
@@ -263,7 +263,7 @@ async fn what_is_unusual_is_named_and_ticked() {
     "#);
     world.sam().clicks("Approve").await;
     world.settle().await;
-    assert_snapshot!(world.slack.open_view("U0SAM").map(|view| view["blocks"].to_string()).unwrap_or_default(), @r#"[{"block_id":"auto12","text":{"text":"*RB-1*  frontend (production) v214 → v212. Un-ships 2 releases. Plan `d234`.","type":"mrkdwn","verbatim":true},"type":"section"},{"block_id":"ticks","element":{"action_id":"ticks","options":[{"text":{"text":"v212 last served 7 h ago","type":"plain_text"},"value":"old"}],"type":"checkboxes"},"label":{"text":"I have seen, and accept","type":"plain_text"},"type":"input"}]"#);
+    assert_snapshot!(world.slack.open_view("U0SAM").map(|view| view["blocks"].to_string()).unwrap_or_default(), @r#"[{"block_id":"auto12","text":{"text":"*RB-1*  frontend (production) v214 → v212. Removes 2 releases. Plan `d234`.","type":"mrkdwn","verbatim":true},"type":"section"},{"block_id":"ticks","element":{"action_id":"ticks","options":[{"text":{"text":"v212 last served 7 h ago","type":"plain_text"},"value":"old"}],"type":"checkboxes"},"label":{"text":"I have seen, and accept","type":"plain_text"},"type":"input"}]"#);
     world
         .slack
         .chooses("U0SAM", "v212 last served")

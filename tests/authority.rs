@@ -32,7 +32,7 @@ async fn ones_own_request_needs_somebody_else() {
     world.slack.take_all();
     world.sam().clicks("Approve").await;
     world.settle().await;
-    assert_snapshot!(world.sam().sees(), @"Rollback Bot (only visible to @sam): This one is your own, and a plan of class code needs somebody else's yes. @ana can. Nothing was run.");
+    assert_snapshot!(world.sam().sees(), @"Rollback Bot (only visible to @sam): This one is your own, and a code rollback needs someone else's approval. @ana can. Nothing was run.");
     assert_eq!(world.vercel.rollbacks_asked(), 0);
 }
 
@@ -42,7 +42,7 @@ async fn a_guest_can_neither_ask_nor_approve() {
     world.gus().says("/rollback frontend because I can").await;
     world.settle().await;
     assert_snapshot!(world.gus().sees(), @"
-    Rollback Bot (only visible to @gus): RB-1: reading what frontend (production) could go back to. Its card follows; nothing changes until it is approved.
+    Rollback Bot (only visible to @gus): RB-1: finding a version of frontend (production) to go back to. Its card follows; nothing changes until it is approved.
     Rollback Bot (only visible to @gus): Only full members of this workspace can use /rollback, and you are a guest. Ask somebody on the team. Nothing was run.
     ");
     world.with_a_card().await;
@@ -61,7 +61,7 @@ async fn nobody_is_believed_while_slack_cannot_say_who_they_are() {
         .fault(rollback_simulation::Fault::Outage, Some("users.info"), None);
     world.sam().clicks("Approve").await;
     world.passes(Duration::from_secs(20)).await;
-    assert_snapshot!(world.sam().sees(), @"Rollback Bot (only visible to @sam): I could not check whether you may: Slack does not tell (Slack answered 503 to users.info), and nothing is decided on old data. Try again in a moment. Nothing was run.");
+    assert_snapshot!(world.sam().sees(), @"Rollback Bot (only visible to @sam): I can't check right now whether you may: Slack gave no usable answer (Slack answered 503 to users.info). Try again in a moment. Nothing was run.");
     assert_eq!(world.vercel.rollbacks_asked(), 0);
 }
 

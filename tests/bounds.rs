@@ -8,7 +8,7 @@ use rollback_bot::{
     store::{Db, timelines},
 };
 use rollback_domain::{
-    job::{Format, Job},
+    job::{ExportRequest, Format, Job},
     people::Person,
 };
 use serde_json::json;
@@ -592,7 +592,7 @@ async fn whoever_asked_for_a_file_that_cannot_be_written_is_told() {
     assert!(world.slack.files().is_empty());
     assert_snapshot!(world.maya().sees(), @"
     Rollback Bot (only visible to @maya): Writing the timeline; the file follows in the thread.
-    Rollback Bot (only visible to @maya): The timeline of INC-1 could not be put into a file: the template timeline.md.j2 cannot be rendered: undefined value: `entries[2000]` is undefined (in timeline.md.j2:1). Nothing was uploaded. Whoever runs me finds it in the log; the entries are in the database, in the table `timeline`.
+    Rollback Bot (only visible to @maya): The timeline of INC-1 could not be put into a file: the template timeline.md.j2 cannot be rendered: undefined value: `entries[2000]` is undefined (in timeline.md.j2:1). Nothing was uploaded. My operator finds the reason in the log; the entries are in the database, in the table `timeline`.
     ");
     world.slack.take_all();
 }
@@ -623,7 +623,7 @@ async fn a_hundred_thousand_entries_take_no_more_memory_than_a_thousand() {
         if more > 0 {
             much_is_noted(&world.app().engine.db, more).await;
         }
-        let job = Job::Export {
+        let job = Job::Export(ExportRequest {
             incident: 1,
             format,
             channel: CHANNEL.into(),
@@ -631,7 +631,7 @@ async fn a_hundred_thousand_entries_take_no_more_memory_than_a_thousand() {
             thread: None,
             asked_by: Some(Person::new("U0MAYA", "maya")),
             id: format!("measured:{}", peaks.len()),
-        };
+        });
         world.app().engine.enqueue(&[job]).await.unwrap();
         let database = world.database().to_owned();
         world.stops().await;

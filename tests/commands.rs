@@ -59,7 +59,7 @@ async fn targets_that_cannot_be_are_refused_with_the_one_that_could() {
       Plan for frontend (production)
       Now  `v214`  a1b2c3d  live since 02:41:00 UTC by kim (31 m ago)  "checkout: new tax engine"
       Target  `v213`  3c4d5e6  live since 20:12:00 UTC by lee (7 h ago)  "session expiry" · served 6 h 29 m until 02:41:00 UTC · was live at 02:40:00 UTC
-      Un-ships  1 release: v214 "checkout: new tax engine" (the commits between are unknown)
+      Removes  1 release: v214 "checkout: new tax engine" (the commits between are unknown)
       Restores  code, cron jobs of the target's vercel.json, env values baked into the build
       Leaves  database · today's env settings · flags · storage
       After  automatic deploys stay OFF until unpinned
@@ -109,7 +109,7 @@ async fn the_board_and_the_lists_are_for_one_person_alone() {
       Requested by @maya at 03:12:00 UTC · "checkout 500s" · expires 03:22:00 UTC
       Now  `v214`  a1b2c3d  live since 02:41:00 UTC by kim (32 m 10 s ago)  "checkout: new tax engine"
       Target  `v213`  3c4d5e6  live since 20:12:00 UTC by lee (7 h 1 m ago)  "session expiry" · served 6 h 29 m until 02:41:00 UTC · previous known good
-      Un-ships  1 release: v214 "checkout: new tax engine" (the commits between are unknown)
+      Removes  1 release: v214 "checkout: new tax engine" (the commits between are unknown)
       Restores  code, cron jobs of the target's vercel.json, env values baked into the build
       Leaves  database · today's env settings · flags · storage
       After  automatic deploys stay OFF until unpinned
@@ -151,6 +151,31 @@ async fn two_environments_and_none_named_gets_a_picker() {
     world.maya().clicks("Propose for production").await;
     world.settle().await;
     assert!(world.channel().contains("Roll back frontend (production)?"));
+    world.slack.take_all();
+}
+
+#[tokio::test]
+async fn a_picker_of_an_older_version_proposes_and_can_do_nothing_else() {
+    let mut world = World::new().await;
+    for (action_ts, value) in [
+        ("1.1", "frontend@production to v212 because checkout 500s"),
+        ("1.2", "approve RB-1"),
+    ] {
+        let payload = serde_json::json!({
+            "type": "block_actions",
+            "container": { "type": "message", "channel_id": CHANNEL, "message_ts": "1.1" },
+            "actions": [{ "action_id": "pick:production", "type": "button", "value": value, "action_ts": action_ts }],
+        });
+        let answer = world.slack.interact("U0SAM", payload).await;
+        assert!(answer.is_ok(), "{value}: {}", answer.status);
+        world.settle().await;
+    }
+    assert_snapshot!(world.sam().sees(), @"
+    Rollback Bot (only visible to @sam): RB-1: finding a version of frontend (production) to go back to. Its card follows; nothing changes until it is approved.
+    Rollback Bot (only visible to @sam): That click does not fit: its value is not one of mine. It was recorded. Nothing was run. Use the buttons of the newest card.
+    ");
+    assert_eq!(world.rollback(1).await.to_label(), "v212");
+    assert_eq!(world.rollback(1).await.state.name(), "proposed");
     world.slack.take_all();
 }
 
@@ -204,7 +229,7 @@ async fn a_mention_in_a_thread_is_a_command_too() {
         )
         .await;
     world.settle().await;
-    assert_snapshot!(world.maya().sees(), @"Rollback Bot (only visible to @maya): RB-1: reading what frontend (production) could go back to. Its card follows; nothing changes until it is approved.");
+    assert_snapshot!(world.maya().sees(), @"Rollback Bot (only visible to @maya): RB-1: finding a version of frontend (production) to go back to. Its card follows; nothing changes until it is approved.");
     assert!(world.channel().contains("Roll back frontend (production)?"));
     world
         .slack
@@ -260,7 +285,7 @@ async fn a_second_proposal_is_shown_the_first() {
       Requested by @maya at 03:12:00 UTC · "checkout 500s" · expires 03:22:00 UTC
       Now  `v214`  a1b2c3d  live since 02:41:00 UTC by kim (31 m ago)  "checkout: new tax engine"
       Target  `v213`  3c4d5e6  live since 20:12:00 UTC by lee (7 h ago)  "session expiry" · served 6 h 29 m until 02:41:00 UTC · previous known good
-      Un-ships  1 release: v214 "checkout: new tax engine" (the commits between are unknown)
+      Removes  1 release: v214 "checkout: new tax engine" (the commits between are unknown)
       Restores  code, cron jobs of the target's vercel.json, env values baked into the build
       Leaves  database · today's env settings · flags · storage
       After  automatic deploys stay OFF until unpinned
@@ -282,7 +307,7 @@ async fn a_bot_that_was_not_invited_says_so_and_the_card_follows() {
         .await;
     world.settle().await;
     assert_snapshot!(world.maya().sees(), @"
-    Rollback Bot (only visible to @maya): RB-1: reading what frontend (production) could go back to. Its card follows; nothing changes until it is approved.
+    Rollback Bot (only visible to @maya): RB-1: finding a version of frontend (production) to go back to. Its card follows; nothing changes until it is approved.
     Rollback Bot (only visible to @maya): I cannot post the card of RB-1 here (Slack says not_in_channel). Invite me with /invite @rollback and it appears.
     ");
     world.slack.set_bot_in(CHANNEL, true);

@@ -42,7 +42,7 @@ async fn production_that_moved_gets_a_fresh_card() {
       Requested by @maya at 03:12:00 UTC · "checkout 500s" · expires 03:22:00 UTC · replaces RB-1
       Now  `v215`  5e6f7a8  live since 03:12:00 UTC by lee (1 s ago)  "hotfix"
       Target  `v214`  a1b2c3d  live since 02:41:00 UTC by kim (31 m 1 s ago)  "checkout: new tax engine" · served 31 m until 03:12:00 UTC · previous known good
-      Un-ships  1 release: v215 "hotfix" (the commits between are unknown)
+      Removes  1 release: v215 "hotfix" (the commits between are unknown)
       Restores  code, cron jobs of the target's vercel.json, env values baked into the build
       Leaves  database · today's env settings · flags · storage
       After  automatic deploys stay OFF until unpinned
@@ -83,7 +83,7 @@ async fn another_target_is_chosen_in_a_modal() {
       Requested by @maya at 03:12:00 UTC · "checkout 500s" · expires 03:22:00 UTC · replaces RB-1
       Now  `v214`  a1b2c3d  live since 02:41:00 UTC by kim (31 m 1 s ago)  "checkout: new tax engine"
       Target  `v212`  9f8e7d6  live since 2026-03-12 03:12 UTC by kim (2 d ago)  "faster search" · served 41 h until 20:12:00 UTC · named
-      Un-ships  2 releases: v214 "checkout: new tax engine", v213 "session expiry" (the commits between are unknown)
+      Removes  2 releases: v214 "checkout: new tax engine", v213 "session expiry" (the commits between are unknown)
       Restores  code, cron jobs of the target's vercel.json, env values baked into the build
       Leaves  database · today's env settings · flags · storage
       After  automatic deploys stay OFF until unpinned

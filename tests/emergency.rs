@@ -64,7 +64,7 @@ async fn somebody_without_a_role_runs_it_in_front_of_everybody() {
       BREAK GLASS  RB-1
       @tom let RB-1 run without an approval at 03:12:00 UTC: frontend (production) v214 → v213.
       > auth is down and nobody answers
-      @sam or @ana has to say what they think of it. The review is due 2026-03-15 03:12 UTC, and is asked for until it is answered.
+      @sam or @ana must review it. The review is due 2026-03-15 03:12 UTC; I ask again until somebody answers.
       [ Justified… ] [ Should have waited… ] [ Policy too strict… ]
     "#);
     assert_eq!(world.vercel.rollbacks_asked(), 1);
@@ -95,7 +95,7 @@ async fn somebody_without_a_role_runs_it_in_front_of_everybody() {
       [ Undo… ]
       | Rollback Bot:
       |   Timeline of INC-1 with the review of RB-1: 15 entries.
-      |   [file INC-1-RB-1-reviewed-timeline.md 2493 bytes]
+      |   [file INC-1-RB-1-reviewed-timeline.md 2502 bytes]
     Rollback Bot (edited):
       BREAK GLASS  RB-1
       @tom let RB-1 run without an approval at 03:12:00 UTC: frontend (production) v214 → v213.
@@ -106,7 +106,7 @@ async fn somebody_without_a_role_runs_it_in_front_of_everybody() {
     rollback-bot incident opened: opened INC-1 in this channel
     @maya requested: asked to roll back frontend (production) to the previous known good, because "checkout 500s"
     rollback-bot planned: proposed v214 → v213, risk code, plan 625a
-    @tom break glass: broke the glass for plan 625a, without an approval: "auth is down and nobody answers"; a review is due 2026-03-15 03:12 UTC
+    @tom break glass: started an emergency run of plan 625a, without an approval: "auth is down and nobody answers"; a review is due 2026-03-15 03:12 UTC
     rollback-bot paged: paging PagerDuty: BREAK GLASS: @tom rolls back frontend (production), v214 → v213 without an approval: auth is down and nobody answers
     rollback-bot rechecked: read the platform again: nothing that matters has changed
     rollback-bot executing: asking Vercel for v214 → v213
@@ -116,9 +116,9 @@ async fn somebody_without_a_role_runs_it_in_front_of_everybody() {
     rollback-bot checked: version v213 answers, 1/1 checks pass
     rollback-bot verified: verified: v213 answers from outside and passes its checks.
     rollback-bot closed: closed as verified
-    rollback-bot exported: exported INC-1-RB-1-timeline.md, 13 entries, 2166 bytes
-    @sam reviewed: reviewed the broken glass: justified: "every login failed, I was on a plane"
-    rollback-bot exported: exported INC-1-RB-1-reviewed-timeline.md, 15 entries, 2493 bytes
+    rollback-bot exported: exported INC-1-RB-1-timeline.md, 13 entries, 2174 bytes
+    @sam reviewed: reviewed the emergency run: justified: "every login failed, I was on a plane"
+    rollback-bot exported: exported INC-1-RB-1-reviewed-timeline.md, 15 entries, 2502 bytes
     "#);
     // Nobody is asked for it any more.
     world.passes(Duration::from_secs(3 * 86_400)).await;
@@ -139,7 +139,7 @@ async fn a_review_that_nobody_answers_is_asked_for_until_somebody_does() {
       BREAK GLASS  RB-1
       @tom let RB-1 run without an approval at 03:12:00 UTC: frontend (production) v214 → v213.
       > auth is down and nobody answers
-      @sam or @ana has to say what they think of it. The review was due 2026-03-15 03:12 UTC, and is asked for until it is answered.
+      @sam or @ana must review it. The review was due 2026-03-15 03:12 UTC; I ask again until somebody answers.
       [ Justified… ] [ Should have waited… ] [ Policy too strict… ]
     Rollback Bot: The review of RB-1, which was run without an approval, was due 2026-03-15 03:12 UTC. @sam and @ana: one of you, please: `/rollback review RB-1 justified because …`, `should-have-waited` or `policy-too-strict`.
     Rollback Bot: The review of RB-1, which was run without an approval, was due 2026-03-15 03:12 UTC. @sam and @ana: one of you, please: `/rollback review RB-1 justified because …`, `should-have-waited` or `policy-too-strict`.
@@ -175,7 +175,7 @@ async fn the_review_is_for_somebody_with_authority_and_is_answered_once() {
     world.settle().await;
     assert_snapshot!(world.tom().sees() + &world.maya().sees(), @"
     Rollback Bot (only visible to @tom): Writing your review of RB-1 down: checking who you are. Its card shows what comes of it.
-    Rollback Bot (only visible to @tom): You broke the glass for it, so somebody else says what they think of it. @sam or @ana can. Nothing was changed.
+    Rollback Bot (only visible to @tom): You started this emergency run, so someone else must review it. @sam or @ana can. Nothing was changed.
     Rollback Bot (only visible to @maya): Writing your review of RB-1 down: checking who you are. Its card shows what comes of it.
     Rollback Bot (only visible to @maya): This needs somebody with the role oncall or lead, and you do not have it. @sam or @ana can. Nothing was run.
     ");
@@ -287,7 +287,7 @@ async fn a_guest_cannot_break_it_and_for_data_nobody_can() {
     assert!(!card.contains("Break glass"), "{card}");
     world.tom().says("/rollback breakglass frontend").await;
     world.settle().await;
-    assert_snapshot!(world.tom().sees(), @"Rollback Bot (only visible to @tom): The glass cannot be broken for a plan of class data: it needs its approvals. @kim, @sam or @ana can give one. Nothing was run.");
+    assert_snapshot!(world.tom().sees(), @"Rollback Bot (only visible to @tom): A data rollback cannot be an emergency run: it needs its approvals. @kim, @sam or @ana can give one. Nothing was run.");
     assert_eq!(world.vercel.rollbacks_asked(), 0);
     world.slack.take_all();
 }

@@ -38,7 +38,7 @@ async fn anybody_objects_and_the_card_says_so() {
       Requested by @maya at 03:12:00 UTC · "checkout 500s" · expires 03:22:00 UTC
       Now  `v214`  a1b2c3d  live since 02:41:00 UTC by kim (31 m 2 s ago)  "checkout: new tax engine"
       Target  `v213`  3c4d5e6  live since 20:12:00 UTC by lee (7 h ago)  "session expiry" · served 6 h 29 m until 02:41:00 UTC · previous known good
-      Un-ships  1 release: v214 "checkout: new tax engine" (the commits between are unknown)
+      Removes  1 release: v214 "checkout: new tax engine" (the commits between are unknown)
       Restores  code, cron jobs of the target's vercel.json, env values baked into the build
       Leaves  database · today's env settings · flags · storage
       After  automatic deploys stay OFF until unpinned
@@ -103,7 +103,7 @@ async fn one_objection_and_it_waits_for_somebody_else() {
       Requested by @sam at 03:12:00 UTC · "checkout 500s" · expires 03:22:00 UTC
       Now  `v214`  a1b2c3d  live since 02:41:00 UTC by kim (32 m ago)  "checkout: new tax engine"
       Target  `v213`  3c4d5e6  live since 20:12:00 UTC by lee (7 h 1 m ago)  "session expiry" · served 6 h 29 m until 02:41:00 UTC · previous known good
-      Un-ships  1 release: v214 "checkout: new tax engine" (the commits between are unknown)
+      Removes  1 release: v214 "checkout: new tax engine" (the commits between are unknown)
       Restores  code, cron jobs of the target's vercel.json, env values baked into the build
       Leaves  database · today's env settings · flags · storage
       After  automatic deploys stay OFF until unpinned
@@ -119,7 +119,7 @@ async fn one_objection_and_it_waits_for_somebody_else() {
     "#);
     world.sam().clicks("Approve").await;
     world.settle().await;
-    assert_snapshot!(world.sam().sees(), @"Rollback Bot (only visible to @sam): This one is your own, and a plan of class code needs somebody else's yes. @ana can. Nothing was run.");
+    assert_snapshot!(world.sam().sees(), @"Rollback Bot (only visible to @sam): This one is your own, and a code rollback needs someone else's approval. @ana can. Nothing was run.");
     world.vercel.moves_at_once(true);
     world.ana().clicks("Approve").await;
     world.settle().await;

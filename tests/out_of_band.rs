@@ -153,7 +153,7 @@ async fn a_whole_rollback_while_slack_is_down() {
     "#);
     assert_snapshot!(lines.join("\n"), @r#"
     RB-1 PROPOSED · frontend (production) · v214 → v213 · last change 03:12:00 UTC
-    Un-ships  1 release: v214 "checkout: new tax engine" (the commits between are unknown)
+    Removes  1 release: v214 "checkout: new tax engine" (the commits between are unknown)
     Restores  code, cron jobs of the target's vercel.json, env values baked into the build
     Leaves  database · today's env settings · flags · storage
     After  automatic deploys stay OFF until unpinned
@@ -191,12 +191,12 @@ async fn a_whole_rollback_while_slack_is_down() {
       Un-shipped  v214
       Not touched  database, today's env settings, flags, storage
       Afterwards  automatic deploys stay OFF until unpinned
-      Contact  asked for by @maya (out of band), approved by @sam (out of band)
+      Contact  asked for by @maya (from the CLI / API), approved by @sam (from the CLI / API)
       The defect itself is not fixed by this: it is still in v214.
     Rollback Bot:
       RB-1 VERIFIED  frontend (production)
-      v214 → v213 · asked for by @maya (out of band) · "checkout 500s"
-      `[x]` 03:12:03 UTC approved   @sam as oncall, out of band
+      v214 → v213 · asked for by @maya (from the CLI / API) · "checkout 500s"
+      `[x]` 03:12:03 UTC approved   @sam as oncall, from the CLI / API
       `[x]` 03:12:03 UTC accepted   Vercel says: job succeeded
       `[x]` pinned   automatic deploys are off (read back)
       `[x]` 03:12:03 UTC serving   8/8 on v213
@@ -430,7 +430,7 @@ async fn what_was_read_too_long_ago_lets_nobody_act() {
     let db = world.database().to_owned();
     forget_standing(&db, "U0SAM").await;
     let (_, said) = asks_and_waits(&mut world, &sam, "approve", approve.clone()).await;
-    assert_snapshot!(refused(&said), @"AUTHORITY_UNREADABLE: I could not check whether you may: Slack does not tell (Slack answered 503 to users.info), and nothing is decided on old data. Try again in a moment. Nothing was run.");
+    assert_snapshot!(refused(&said), @"AUTHORITY_UNREADABLE: I can't check right now whether you may: Slack gave no usable answer (Slack answered 503 to users.info). Try again in a moment. Nothing was run.");
     world.slack.heal();
     world.passes(Duration::from_secs(300)).await;
     world.slack.take_all();
@@ -438,7 +438,7 @@ async fn what_was_read_too_long_ago_lets_nobody_act() {
     world.passes(Duration::from_secs(13 * 3_600)).await;
     let body = json!({ "service": "frontend", "because": "checkout 500s" });
     let (_, said) = asks_and_waits(&mut world, &maya, "propose", body).await;
-    assert_snapshot!(refused(&said), @"AUTHORITY_UNREADABLE: I could not check whether you may: Slack does not tell (Slack answered 503 to users.info, and what it last said is 13 h old, which is more than 12 h), and nothing is decided on old data. Try again in a moment. Nothing was run.");
+    assert_snapshot!(refused(&said), @"AUTHORITY_UNREADABLE: I can't check right now whether you may: Slack gave no usable answer (Slack answered 503 to users.info, and what it last said is 13 h old, which is more than 12 h). Try again in a moment. Nothing was run.");
     assert_eq!(world.vercel.rollbacks_asked(), 0);
     world.slack.heal();
     world.passes(Duration::from_secs(600)).await;
@@ -567,7 +567,7 @@ async fn a_group_that_says_it_is_gone_is_not_believed_as_it_was() {
     // Slack answers: there is no such group.
     let approve = json!({ "rollback": "RB-1", "plan": plan });
     let (_, said) = asks(&mut world, &sam, "approve", approve).await;
-    assert_snapshot!(refused(&said), @"AUTHORITY_UNREADABLE: I could not check whether you may: Slack group S0ONCALL does not tell (Slack says no_such_subteam), and nothing is decided on old data. Try again in a moment. @U0ANA can without it. In a true emergency: *Break glass…* in the card's menu. Nothing was run.");
+    assert_snapshot!(refused(&said), @"AUTHORITY_UNREADABLE: I can't check right now whether you may: Slack group S0ONCALL gave no usable answer (Slack says no_such_subteam). Try again in a moment. @U0ANA can without it. In a true emergency: *Break glass…* in the card's menu. Nothing was run.");
     world.slack.take_all();
 }
 
@@ -1280,9 +1280,14 @@ async fn with_the_server_down_as_well_and_then_it_finds_it_done() {
     world.settle().await;
     let channel = world.channel();
     assert!(channel.contains("RB-1 VERIFIED  shop (local)"), "{channel}");
-    assert!(channel.contains("@sam as oncall, out of band"), "{channel}");
     assert!(
-        channel.contains("asked for by @maya (out of band), approved by @sam (out of band)"),
+        channel.contains("@sam as oncall, from the CLI / API"),
+        "{channel}"
+    );
+    assert!(
+        channel.contains(
+            "asked for by @maya (from the CLI / API), approved by @sam (from the CLI / API)"
+        ),
         "{channel}"
     );
     world.passes(Duration::from_secs(600)).await;

@@ -7,7 +7,7 @@ use rollback_bot::{App, worker};
 use rollback_simulation::Fault;
 use std::time::Duration;
 
-/// A ladder with one rung, five minutes after the card.
+/// An escalation with one step, five minutes after the card.
 const LADDER: &str = r#"
 [roles.oncall]
 members = ["U0SAM"]
@@ -167,7 +167,7 @@ async fn who_is_still_needed_is_asked_once_when_slack_is_back() {
     world.passes(MINUTE * 2).await;
     let late = late(&world);
     assert_eq!(late.len(), 1);
-    // By the newest reminder and the newest rung, and not by the reminder before.
+    // By the newest reminder and the newest escalation step, and not by the reminder before.
     for asked in ["U0SAM", "U0ANA", "U0KIM"] {
         let mention = format!("<@{asked}>");
         assert_eq!(late[0].matches(&mention).count(), 1, "{}", late[0]);
@@ -178,7 +178,7 @@ async fn who_is_still_needed_is_asked_once_when_slack_is_back() {
       Requested by @maya at 03:12:00 UTC · "checkout 500s" · expires 03:22:00 UTC
       Now  `v214`  a1b2c3d  live since 02:41:00 UTC by kim (37 m ago)  "checkout: new tax engine"
       Target  `v213`  3c4d5e6  live since 20:12:00 UTC by lee (7 h 6 m ago)  "session expiry" · served 6 h 29 m until 02:41:00 UTC · previous known good
-      Un-ships  1 release: v214 "checkout: new tax engine" (the commits between are unknown)
+      Removes  1 release: v214 "checkout: new tax engine" (the commits between are unknown)
       Restores  code, cron jobs of the target's vercel.json, env values baked into the build
       Leaves  database · today's env settings · flags · storage
       After  automatic deploys stay OFF until unpinned
@@ -343,7 +343,7 @@ async fn what_joins_a_message_that_did_not_arrive_is_told_by_it() {
     let mut world = World::set_up(LADDER, FRONTEND).await;
     world.with_a_card().await;
     world.slack.set_fault(Some(Fault::Outage));
-    // The message is fixed, and cannot be posted; then the rung of 03:17 is due.
+    // The message is fixed, and cannot be posted; then the escalation step of 03:17 is due.
     world.passes(Duration::from_secs(350)).await;
     world.slack.heal();
     world.passes(MINUTE * 2).await;

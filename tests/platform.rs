@@ -85,7 +85,7 @@ async fn what_is_already_done_is_read_back_and_not_believed() {
     v214 → v213 · asked for by @maya · "checkout 500s"
     `[x]` 03:12:00 UTC approved   @sam as oncall
     `[x]` 03:12:00 UTC accepted   Vercel says: it already was the current production deployment (409: The provided deploymentId (dpl_x) is already the current product…
-    `[~]` pinned   reading back
+    `[~]` pinned   checking
     The request never took effect: no domain has moved, and Vercel shows no request to move domains. As last read, production serves v214.
     | Rollback Bot:
     |   Timeline of INC-1, exported when RB-1 closed: 8 entries.
@@ -114,7 +114,7 @@ async fn a_failing_platform_is_not_asked_twice() {
       RB-1 UNKNOWN  frontend (production)
       v214 → v213 · asked for by @maya · "checkout 500s"
       `[x]` 03:12:00 UTC approved   @sam as oncall
-      Vercel broke off while it was asked (500: Internal). What the domains serve is read back; nothing is asked twice. Do not run it again: reading back until it is known what happened. Whoever knows it for certain says so with `/rollback resolve RB-1`.
+      Vercel broke off while it was asked (500: Internal). What the domains serve is read back; nothing is asked twice. Do not run it again: I keep checking until I know what happened. If you know for certain, say so with `/rollback resolve RB-1`.
     "#);
     world.passes(Duration::from_secs(120)).await;
     assert_eq!(world.vercel.rollbacks_asked(), 1);
@@ -143,7 +143,7 @@ async fn silence_after_it_was_done_is_read_back_to_the_truth() {
       RB-1 UNKNOWN  frontend (production)
       v214 → v213 · asked for by @maya · "checkout 500s"
       `[x]` 03:12:00 UTC approved   @sam as oncall
-      Vercel was asked and gave no answer: the connection broke (connection closed before message completed). What the domains serve is read back; nothing is asked twice. Do not run it again: reading back until it is known what happened. Whoever knows it for certain says so with `/rollback resolve RB-1`.
+      Vercel was asked and gave no answer: the connection broke (connection closed before message completed). What the domains serve is read back; nothing is asked twice. Do not run it again: I keep checking until I know what happened. If you know for certain, say so with `/rollback resolve RB-1`.
     "#);
     world.passes(Duration::from_secs(30)).await;
     assert_eq!(world.rollback(1).await.word(), "VERIFIED");

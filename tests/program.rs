@@ -82,9 +82,9 @@ fn the_example_is_a_configuration_that_works() {
       oncall      configuration: U0SAM, U0ALEX
       storefront  configuration: U0MAYA, U0SAM
 
-    ladder
-      1m  whoever may approve, reminded
-      3m  whoever may approve, reminded
+    escalation
+      1m  approvers, reminded
+      3m  approvers, reminded
       5m  storefront and U0BOSS
     ");
 }
@@ -301,7 +301,11 @@ async fn in_the_demo_tom_breaks_the_glass_and_ana_reviews_it() {
     let promise = demo.slack.chooses("U0TOM", "I will explain");
     promise.await.unwrap();
     demo.slack.submits("U0TOM").await.unwrap();
-    for seen in ["BREAK GLASS  RB-1", "RB-1 VERIFIED", "@tom broke the glass"] {
+    for seen in [
+        "BREAK GLASS  RB-1",
+        "RB-1 VERIFIED",
+        "emergency run by @tom",
+    ] {
         demo.slack.shows(channel, seen, patience).await.unwrap();
     }
     demo.slack
@@ -415,9 +419,9 @@ async fn tokens_are_tried_when_asked_to() {
       lead    configuration: U0ANA
       oncall  configuration: U0SAM
 
-    ladder
-      1m  whoever may approve, reminded
-      3m  whoever may approve, reminded
+    escalation
+      1m  approvers, reminded
+      3m  approvers, reminded
 
     ok        slack.bot_token: works in workspace T0ACME
     ok        services.frontend.production: project frontend (prj_2WkFZr3TqUoXcB7mNvL9sHdYeA4g) readable, 8 production domains
@@ -438,9 +442,9 @@ async fn tokens_are_tried_when_asked_to() {
       lead    configuration: U0ANA
       oncall  configuration: U0SAM
 
-    ladder
-      1m  whoever may approve, reminded
-      3m  whoever may approve, reminded
+    escalation
+      1m  approvers, reminded
+      3m  approvers, reminded
 
     ok        slack.bot_token: works in workspace T0ACME
     mistake   services.frontend.production: Vercel says the token is expired or lacks access (403: Not authorized). Create a new one at vercel.com/account/settings/tokens and set it in the configuration; check that team names the project's team.
@@ -492,7 +496,7 @@ async fn the_record_is_copied_while_the_bot_goes_on() {
     };
     assert_snapshot!(backup("copy.db", &database).await, @"copy.db: 1 rollbacks, 3 timeline entries, … bytes; read through, and whole");
     assert_snapshot!(backup("copy.db", &database).await, @"rollback-bot: copy.db is there already; name a file that is not");
-    assert_snapshot!(backup("other.db", "postgres://bot@db.example.com/rollback").await, @"rollback-bot: this bot records in Postgres: back it up with pg_dump, or with the tools of whoever runs it");
+    assert_snapshot!(backup("other.db", "postgres://bot@db.example.com/rollback").await, @"rollback-bot: this bot records in Postgres: back it up with pg_dump, or with the tools of its host");
     // The bot went on meanwhile, and the copy is a record that a bot starts on.
     world.vercel.moves_at_once(true);
     world.sam().clicks("Approve").await;

@@ -60,13 +60,13 @@ async fn a_bad_release_on_a_machine_of_ones_own_is_rolled_back() {
     world.sam().says("/rollback shop - checkout 500s").await;
     world.settle().await;
     assert_snapshot!(world.channel(), @r#"
-    Rollback Bot (only visible to @sam): RB-1: reading what shop (local) could go back to. Its card follows; nothing changes until it is approved.
+    Rollback Bot (only visible to @sam): RB-1: finding a version of shop (local) to go back to. Its card follows; nothing changes until it is approved.
     Rollback Bot:
       Roll back shop (local)?  RB-1
       Requested by @sam at 03:12:00 UTC · "checkout 500s" · expires 03:22:00 UTC
       Now  `v214`  live since 02:42:00 UTC (30 m ago)
       Target  `v213`  live since 20:12:00 UTC (7 h ago) · served 6 h 30 m until 02:42:00 UTC · previous known good
-      Un-ships  1 release: v214 (the commits between are unknown)
+      Removes  1 release: v214 (the commits between are unknown)
       Restores  the files of the release directory
       Leaves  database · environment · shared files
       After  the next deploy replaces it
@@ -143,12 +143,12 @@ async fn a_target_outside_of_the_releases_is_refused() {
         world.settle().await;
     }
     assert_snapshot!(world.sam().sees(), @r#"
-    Rollback Bot (only visible to @sam): RB-1: reading what shop (local) could go back to. Its card follows; nothing changes until it is approved.
+    Rollback Bot (only visible to @sam): RB-1: finding a version of shop (local) to go back to. Its card follows; nothing changes until it is approved.
     Rollback Bot (only visible to @sam): v215 cannot be the target, because it is newer than v214, which is live: that would be a deploy, not a rollback. Nothing was run. `to v213` would be possible.
     Rollback Bot (only visible to @sam): Nothing was run, because "../../etc" cannot be a release: write `to prev`, `to v212` or `to @02:40`.
-    Rollback Bot (only visible to @sam): RB-2: reading what shop (local) could go back to. Its card follows; nothing changes until it is approved.
+    Rollback Bot (only visible to @sam): RB-2: finding a version of shop (local) to go back to. Its card follows; nothing changes until it is approved.
     Rollback Bot (only visible to @sam): v214 is what production serves already. Nothing was run. `to v213` would be possible.
-    Rollback Bot (only visible to @sam): RB-3: reading what shop (local) could go back to. Its card follows; nothing changes until it is approved.
+    Rollback Bot (only visible to @sam): RB-3: finding a version of shop (local) to go back to. Its card follows; nothing changes until it is approved.
     Rollback Bot (only visible to @sam): No release "v999". Eligible: v213 and v212; `/rollback list` and the service's name shows more. Nothing was run.
     "#);
     assert_eq!(

@@ -1,4 +1,4 @@
-//! A platform that never tells what became of it: somebody with authority does.
+//! A platform that never confirms how it ended: somebody with authority says so.
 
 use crate::support::World;
 use insta::assert_snapshot;
@@ -32,7 +32,7 @@ async fn not_done_and_the_service_is_free_again() {
       RB-1 RESOLVED AS NOT DONE  frontend (production)
       v214 → v213 · asked for by @maya · "checkout 500s"
       `[x]` 03:12:00 UTC approved   @sam as oncall
-      @sam says that it is not done: "Vercel's support sees no job". Vercel does not tell; nothing more is read back.
+      @sam says that it is not done: "Vercel's support sees no job". Vercel has not confirmed it; nothing more is checked.
       | Rollback Bot:
       |   Timeline of INC-1, exported when RB-1 closed: 8 entries.
       |   [file INC-1-RB-1-timeline.md 1467 bytes]
@@ -79,7 +79,7 @@ async fn done_and_it_is_said_who_says_so() {
       RB-1 RESOLVED AS DONE  frontend (production)
       v214 → v213 · asked for by @maya · "checkout 500s"
       `[x]` 03:12:00 UTC approved   @sam as oncall
-      @ana says that it is done: "I see v213 on every domain". Vercel does not tell; nothing more is read back.
+      @ana says that it is done: "I see v213 on every domain". Vercel has not confirmed it; nothing more is checked.
       | Rollback Bot:
       |   Timeline of INC-1, exported when RB-1 closed: 8 entries.
       |   [file INC-1-RB-1-timeline.md 1461 bytes]

@@ -105,7 +105,7 @@ async fn while_the_group_cannot_be_read_nobody_is_believed_to_be_in_it() {
         .fault(Fault::Outage, Some("usergroups.users.list"), None);
     world.sam().clicks("Approve").await;
     world.settle().await;
-    assert_snapshot!(world.sam().sees(), @"Rollback Bot (only visible to @sam): I could not check whether you may: Slack group S0ONCALL does not tell (Slack answered 503 to usergroups.users.list), and nothing is decided on old data. Try again in a moment. @ana can without it. In a true emergency: Break glass… in the card's menu. Nothing was run.");
+    assert_snapshot!(world.sam().sees(), @"Rollback Bot (only visible to @sam): I can't check right now whether you may: Slack group S0ONCALL gave no usable answer (Slack answered 503 to usergroups.users.list). Try again in a moment. @ana can without it. In a true emergency: Break glass… in the card's menu. Nothing was run.");
     assert!(
         world
             .record()
@@ -132,7 +132,7 @@ async fn a_group_that_is_not_there_lets_nobody_in() {
     assert_snapshot!(needs(&world.channel()), @"Needs  one approval: @ana (lead), not @maya (not known now: Slack group S0ONCALL)");
     world.sam().clicks("Approve").await;
     world.settle().await;
-    assert_snapshot!(world.sam().sees(), @"Rollback Bot (only visible to @sam): I could not check whether you may: Slack group S0ONCALL does not tell (Slack says no_such_subteam), and nothing is decided on old data. Try again in a moment. @ana can without it. In a true emergency: Break glass… in the card's menu. Nothing was run.");
+    assert_snapshot!(world.sam().sees(), @"Rollback Bot (only visible to @sam): I can't check right now whether you may: Slack group S0ONCALL gave no usable answer (Slack says no_such_subteam). Try again in a moment. @ana can without it. In a true emergency: Break glass… in the card's menu. Nothing was run.");
     assert_eq!(world.vercel.rollbacks_asked(), 0);
 }
 
@@ -183,9 +183,9 @@ async fn while_pagerduty_lets_us_down_nobody_is_believed_to_be_on_call() {
         world.settle().await;
     }
     assert_snapshot!(world.sam().sees(), @"
-    Rollback Bot (only visible to @sam): I could not check whether you may: PagerDuty schedule PSHOP1 does not tell (PagerDuty answered 503), and nothing is decided on old data. Try again in a moment. @ana can without it. In a true emergency: Break glass… in the card's menu. Nothing was run.
-    Rollback Bot (only visible to @sam): I could not check whether you may: PagerDuty schedule PSHOP1 does not tell (PagerDuty's answer could not be read), and nothing is decided on old data. Try again in a moment. @ana can without it. In a true emergency: Break glass… in the card's menu. Nothing was run.
-    Rollback Bot (only visible to @sam): I could not check whether you may: PagerDuty schedule PSHOP1 does not tell (PagerDuty did not answer: it timed out), and nothing is decided on old data. Try again in a moment. @ana can without it. In a true emergency: Break glass… in the card's menu. Nothing was run.
+    Rollback Bot (only visible to @sam): I can't check right now whether you may: PagerDuty schedule PSHOP1 gave no usable answer (PagerDuty answered 503). Try again in a moment. @ana can without it. In a true emergency: Break glass… in the card's menu. Nothing was run.
+    Rollback Bot (only visible to @sam): I can't check right now whether you may: PagerDuty schedule PSHOP1 gave no usable answer (PagerDuty's answer could not be read). Try again in a moment. @ana can without it. In a true emergency: Break glass… in the card's menu. Nothing was run.
+    Rollback Bot (only visible to @sam): I can't check right now whether you may: PagerDuty schedule PSHOP1 gave no usable answer (PagerDuty did not answer: it timed out). Try again in a moment. @ana can without it. In a true emergency: Break glass… in the card's menu. Nothing was run.
     ");
     assert_eq!(world.vercel.rollbacks_asked(), 0);
     world.pagerduty.breaks(Broken::Not);
@@ -218,7 +218,7 @@ async fn somebody_on_call_whom_slack_does_not_know_is_named() {
           no · has the role oncall or lead
               no · oncall: nobody; not in Slack: Ines Falk, Jo Lind (PagerDuty schedule PSHOP1, read just now)
               no · lead: @ana (configuration)
-          yes · somebody else than whoever asked: @maya asked
+          yes · someone other than the requester: @maya asked
     ");
 }
 
@@ -269,12 +269,12 @@ pagerduty_escalation_policy = "PSHOP2"
                   no · oncall: @sam (Slack group S0ONCALL, read just now)
                   no · oncall: @tom (PagerDuty schedule PSHOP1, read just now)
                   no · oncall: @kim (PagerDuty escalation policy PSHOP2, read just now)
-          no · somebody else than whoever asked: @maya asked
+          no · someone other than the requester: @maya asked
     Rollback Bot (only visible to @maya): Reading who is in its roles…
     Rollback Bot (only visible to @maya):
       Who may approve frontend (production)
-      code  one approval: @ana (oncall), @sam (oncall), @tom (oncall) or one more · not whoever asks
-      caution  one approval: @ana (oncall), @sam (oncall), @tom (oncall) or one more · not whoever asks
+      code  one approval: @ana (oncall), @sam (oncall), @tom (oncall) or one more · not the requester
+      caution  one approval: @ana (oncall), @sam (oncall), @tom (oncall) or one more · not the requester
       Roles were read just now. `/rollback why RB-…` says whether you may, and why.
     ");
     // With everything else silent, the list still stands.

@@ -11,7 +11,7 @@ async fn a_bad_release_is_rolled_back_on_vercel() {
         .maya()
         .says("/rollback frontend because checkout 500s")
         .await;
-    assert_snapshot!(world.maya().sees(), @"Rollback Bot (only visible to @maya): RB-1: reading what frontend (production) could go back to. Its card follows; nothing changes until it is approved.");
+    assert_snapshot!(world.maya().sees(), @"Rollback Bot (only visible to @maya): RB-1: finding a version of frontend (production) to go back to. Its card follows; nothing changes until it is approved.");
     world.settle().await;
     assert_snapshot!(world.channel(), @r#"
     Rollback Bot:
@@ -19,7 +19,7 @@ async fn a_bad_release_is_rolled_back_on_vercel() {
       Requested by @maya at 03:12:00 UTC · "checkout 500s" · expires 03:22:00 UTC
       Now  `v214`  a1b2c3d  live since 02:41:00 UTC by kim (31 m ago)  "checkout: new tax engine"
       Target  `v213`  3c4d5e6  live since 20:12:00 UTC by lee (7 h ago)  "session expiry" · served 6 h 29 m until 02:41:00 UTC · previous known good
-      Un-ships  1 release: v214 "checkout: new tax engine" (the commits between are unknown)
+      Removes  1 release: v214 "checkout: new tax engine" (the commits between are unknown)
       Restores  code, cron jobs of the target's vercel.json, env values baked into the build
       Leaves  database · today's env settings · flags · storage
       After  automatic deploys stay OFF until unpinned
@@ -40,7 +40,7 @@ async fn a_bad_release_is_rolled_back_on_vercel() {
       `[x]` 03:12:50 UTC accepted   Vercel says: job pending
       `[x]` pinned   automatic deploys are off (read back)
       `[~]` serving   0/8 on v213, waiting for shop.example.com, www.shop.example.com and checkout.example.com
-      Vercel accepted the request. That is not yet served: reading back.
+      Vercel accepted the request. That does not mean it is live: checking.
     "#);
 
     world.vercel.advance_to(7);

@@ -51,7 +51,7 @@ async fn proposals_of_one_moment_open_one_rollback_each_for_its_service() {
     for ask in asks.collect::<Vec<_>>() {
         let answer = ask.await.unwrap();
         assert!(answer.is_ok(), "{}: {}", answer.status, answer.body);
-        opened += usize::from(answer.body.contains("RB-1: reading"));
+        opened += usize::from(answer.body.contains("RB-1: finding"));
         refused += usize::from(answer.body.contains("already"));
     }
     assert_eq!((opened, refused), (1, 39));

@@ -63,13 +63,13 @@ async fn what_a_rollback_left_is_gone_forward_to_again_by_whoever_has_seen_the_r
     world.maya().clicks("Undo").await;
     world.settle().await;
     assert_snapshot!(world.channel(), @r#"
-    Rollback Bot (only visible to @maya): RB-2: reading whether frontend (production) can go forward again to what RB-1 left. Its card follows; nothing changes until it is approved.
+    Rollback Bot (only visible to @maya): RB-2: checking whether frontend (production) can return to what RB-1 left. Its card follows; nothing changes until it is approved.
     Rollback Bot:
       Undo RB-1 on frontend (production)?  RB-2
       Requested by @maya at 03:19:10 UTC · expires 03:29:10 UTC
       Now  `v213`  3c4d5e6  live since 03:12:00 UTC by lee (7 m 10 s ago)  "session expiry"
       Target  `v214`  a1b2c3d  live since 02:41:00 UTC by kim (38 m 10 s ago)  "checkout: new tax engine" · undo of RB-1
-      Un-ships  nothing: it goes forward
+      Removes  nothing: it goes forward
       Restores  code, cron jobs of the target's vercel.json, env values baked into the build
       Leaves  database · today's env settings · flags · storage
       After  automatic deploys go live again
@@ -180,13 +180,13 @@ async fn an_undo_is_asked_for_by_word_with_a_reason_and_can_be_taken_back() {
         .await;
     world.settle().await;
     assert_snapshot!(world.channel(), @r#"
-    Rollback Bot (only visible to @maya): RB-2: reading whether frontend (production) can go forward again to what RB-1 left. Its card follows; nothing changes until it is approved.
+    Rollback Bot (only visible to @maya): RB-2: checking whether frontend (production) can return to what RB-1 left. Its card follows; nothing changes until it is approved.
     Rollback Bot:
       Undo RB-1 on frontend (production)?  RB-2
       Requested by @maya at 03:19:10 UTC · "it was the database" · expires 03:29:10 UTC
       Now  `v213`  3c4d5e6  live since 03:12:00 UTC by lee (7 m 10 s ago)  "session expiry"
       Target  `v214`  a1b2c3d  live since 02:41:00 UTC by kim (38 m 10 s ago)  "checkout: new tax engine" · undo of RB-1
-      Un-ships  nothing: it goes forward
+      Removes  nothing: it goes forward
       Restores  code, cron jobs of the target's vercel.json, env values baked into the build
       Leaves  database · today's env settings · flags · storage
       After  automatic deploys go live again
@@ -255,7 +255,7 @@ async fn an_undo_that_something_newer_overtook_is_drawn_anew_and_says_what_is_lo
       Requested by @maya at 03:19:10 UTC · expires 03:29:10 UTC · replaces RB-2
       Now  `v215`  5e6f7a8  live since 03:19:10 UTC by lee (1 s ago)  "hotfix"
       Target  `v214`  a1b2c3d  live since 02:41:00 UTC by kim (38 m 11 s ago)  "checkout: new tax engine" · served 38 m 10 s until 03:19:10 UTC · undo of RB-1
-      Un-ships  1 release: v215 "hotfix" (the commits between are unknown)
+      Removes  1 release: v215 "hotfix" (the commits between are unknown)
       Restores  code, cron jobs of the target's vercel.json, env values baked into the build
       Leaves  database · today's env settings · flags · storage
       After  automatic deploys go live again
@@ -287,13 +287,13 @@ async fn on_a_machine_of_ones_own_the_link_is_moved_forward_again() {
     world.tom().clicks("Undo").await;
     world.settle().await;
     assert_snapshot!(world.channel(), @"
-    Rollback Bot (only visible to @tom): RB-2: reading whether shop (local) can go forward again to what RB-1 left. Its card follows; nothing changes until it is approved.
+    Rollback Bot (only visible to @tom): RB-2: checking whether shop (local) can return to what RB-1 left. Its card follows; nothing changes until it is approved.
     Rollback Bot:
       Undo RB-1 on shop (local)?  RB-2
       Requested by @tom at 03:19:10 UTC · expires 03:29:10 UTC
       Now  `v213`  live since 20:12:00 UTC (7 h 7 m ago)
       Target  `v214`  live since 02:42:00 UTC (37 m 10 s ago) · undo of RB-1
-      Un-ships  nothing: it goes forward
+      Removes  nothing: it goes forward
       Restores  the files of the release directory
       Leaves  database · environment · shared files
       After  the next deploy replaces it
@@ -412,7 +412,7 @@ async fn an_undo_is_not_undone_but_rolled_back() {
     world.settle().await;
     assert_snapshot!(world.maya().sees(), @"
     Rollback Bot (only visible to @maya): RB-2 cannot be undone: it is an undo itself; a rollback takes it back. `/rollback list` and the service's name shows the releases. Nothing was run.
-    Rollback Bot (only visible to @maya): RB-3: reading whether frontend (production) can go forward again to what RB-1 left. Its card follows; nothing changes until it is approved.
+    Rollback Bot (only visible to @maya): RB-3: checking whether frontend (production) can return to what RB-1 left. Its card follows; nothing changes until it is approved.
     Rollback Bot (only visible to @maya): v214 is what production serves already. Nothing was run. `to v213` would be possible.
     ");
     assert_eq!(world.vercel.promotes_asked(), 1);
@@ -435,7 +435,7 @@ async fn one_undo_at_a_time() {
       Requested by @maya at 03:19:10 UTC · expires 03:29:10 UTC
       Now  `v213`  3c4d5e6  live since 03:12:00 UTC by lee (7 m 10 s ago)  "session expiry"
       Target  `v214`  a1b2c3d  live since 02:41:00 UTC by kim (38 m 10 s ago)  "checkout: new tax engine" · undo of RB-1
-      Un-ships  nothing: it goes forward
+      Removes  nothing: it goes forward
       Restores  code, cron jobs of the target's vercel.json, env values baked into the build
       Leaves  database · today's env settings · flags · storage
       After  automatic deploys go live again
@@ -464,13 +464,13 @@ async fn back_and_forth_within_half_an_hour_wants_a_reason() {
         .await;
     world.settle().await;
     assert_snapshot!(world.channel(), @r#"
-    Rollback Bot (only visible to @maya): RB-3: reading what frontend (production) could go back to. Its card follows; nothing changes until it is approved.
+    Rollback Bot (only visible to @maya): RB-3: finding a version of frontend (production) to go back to. Its card follows; nothing changes until it is approved.
     Rollback Bot:
       Roll back frontend (production)?  RB-3
       Requested by @maya at 03:26:20 UTC · "carts are lost again" · expires 03:36:20 UTC
       Now  `v214`  a1b2c3d  live since 03:19:10 UTC by kim (7 m 10 s ago)  "checkout: new tax engine"
       Target  `v213`  3c4d5e6  live since 03:12:00 UTC by lee (14 m 20 s ago)  "session expiry" · served 7 m 10 s until 03:19:10 UTC · previous known good
-      Un-ships  1 release: v214 "checkout: new tax engine" (the commits between are unknown)
+      Removes  1 release: v214 "checkout: new tax engine" (the commits between are unknown)
       Restores  code, cron jobs of the target's vercel.json, env values baked into the build
       Leaves  database · today's env settings · flags · storage
       After  automatic deploys stay OFF until unpinned
@@ -753,7 +753,7 @@ async fn a_freeze_is_shown_to_everybody_and_stops_nobody() {
       Requested by @maya at 03:12:00 UTC · "checkout 500s" · expires 03:22:00 UTC
       Now  `v214`  a1b2c3d  live since 02:41:00 UTC by kim (31 m 2 s ago)  "checkout: new tax engine"
       Target  `v213`  3c4d5e6  live since 20:12:00 UTC by lee (7 h ago)  "session expiry" · served 6 h 29 m until 02:41:00 UTC · previous known good
-      Un-ships  1 release: v214 "checkout: new tax engine" (the commits between are unknown)
+      Removes  1 release: v214 "checkout: new tax engine" (the commits between are unknown)
       Restores  code, cron jobs of the target's vercel.json, env values baked into the build
       Leaves  database · today's env settings · flags · storage
       After  automatic deploys stay OFF until unpinned
@@ -823,7 +823,7 @@ async fn a_freeze_is_shown_to_everybody_and_stops_nobody() {
       Requested by @maya at 03:12:32 UTC · "slow" · expires 03:22:32 UTC
       Now  `v213`  3c4d5e6  live since 03:12:02 UTC by lee (32 s ago)  "session expiry"
       Target  `v212`  9f8e7d6  live since 2026-03-12 03:12 UTC by kim (2 d ago)  "faster search" · served 2 d until 03:12:02 UTC · named
-      Un-ships  1 release: v213 "session expiry" (the commits between are unknown)
+      Removes  1 release: v213 "session expiry" (the commits between are unknown)
       Restores  code, cron jobs of the target's vercel.json, env values baked into the build
       Leaves  database · today's env settings · flags · storage
       After  automatic deploys stay OFF until unpinned
@@ -930,7 +930,7 @@ async fn what_is_frozen_does_not_start_by_itself() {
       Requested by @sam at 03:12:00 UTC · "checkout 500s" · expires 03:22:00 UTC
       Now  `v214`  a1b2c3d  live since 02:41:00 UTC by kim (31 m 30 s ago)  "checkout: new tax engine"
       Target  `v213`  3c4d5e6  live since 20:12:00 UTC by lee (7 h ago)  "session expiry" · served 6 h 29 m until 02:41:00 UTC · previous known good
-      Un-ships  1 release: v214 "checkout: new tax engine" (the commits between are unknown)
+      Removes  1 release: v214 "checkout: new tax engine" (the commits between are unknown)
       Restores  code, cron jobs of the target's vercel.json, env values baked into the build
       Leaves  database · today's env settings · flags · storage
       After  automatic deploys stay OFF until unpinned

@@ -314,7 +314,7 @@ async fn nobody_waits_for_ever_for_their_turn_to_change_the_tables() {
     // An address with settings of its own keeps them: this one does not wait for half a minute.
     let hasty = format!("{}?options=-c%20lock_timeout%3D200ms", world.database());
     let error = Db::open(&hasty).await.unwrap_err().to_string();
-    assert_snapshot!(error.replace(&place(world.database()), "here"), @"the tables of the Postgres database at here are held by somebody else for longer than 30 s: another rollback-bot that is just being started, or whoever works on them by hand. Nothing was changed; start again when that is over");
+    assert_snapshot!(error.replace(&place(world.database()), "here"), @"the tables of the Postgres database at here are held by somebody else for longer than 30 s: another rollback-bot that is just being started, or somebody who works on them by hand. Nothing was changed; start again when that is over");
     other.unlock().await.unwrap();
     Db::open(&hasty).await.unwrap().close().await;
     world.starts().await;

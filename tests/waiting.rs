@@ -27,8 +27,8 @@ after = "30m"
 page = true
 "#;
 
-/// A card that was posted at 03:12, and the ladder behind it.
-async fn a_card_with_a_ladder() -> World {
+/// A card that was posted at 03:12, and the escalation behind it.
+async fn a_card_with_an_escalation() -> World {
     let mut world = World::set_up(LADDER, FRONTEND).await;
     world.with_a_card().await;
     world
@@ -65,7 +65,7 @@ async fn told(world: &World) -> String {
 
 #[tokio::test]
 async fn whoever_may_approve_is_reminded_then_others_are_asked_and_at_last_somebody_is_woken() {
-    let mut world = a_card_with_a_ladder().await;
+    let mut world = a_card_with_an_escalation().await;
     until(&mut world, "03:12:58").await;
     assert_eq!(
         world.channel(),
@@ -79,7 +79,7 @@ async fn whoever_may_approve_is_reminded_then_others_are_asked_and_at_last_someb
       Requested by @maya at 03:12:00 UTC · "checkout 500s" · expires 03:22:00 UTC
       Now  `v214`  a1b2c3d  live since 02:41:00 UTC by kim (32 m ago)  "checkout: new tax engine"
       Target  `v213`  3c4d5e6  live since 20:12:00 UTC by lee (7 h 1 m ago)  "session expiry" · served 6 h 29 m until 02:41:00 UTC · previous known good
-      Un-ships  1 release: v214 "checkout: new tax engine" (the commits between are unknown)
+      Removes  1 release: v214 "checkout: new tax engine" (the commits between are unknown)
       Restores  code, cron jobs of the target's vercel.json, env values baked into the build
       Leaves  database · today's env settings · flags · storage
       After  automatic deploys stay OFF until unpinned
@@ -97,7 +97,7 @@ async fn whoever_may_approve_is_reminded_then_others_are_asked_and_at_last_someb
       Requested by @maya at 03:12:00 UTC · "checkout 500s" · expires 03:22:00 UTC
       Now  `v214`  a1b2c3d  live since 02:41:00 UTC by kim (34 m ago)  "checkout: new tax engine"
       Target  `v213`  3c4d5e6  live since 20:12:00 UTC by lee (7 h 3 m ago)  "session expiry" · served 6 h 29 m until 02:41:00 UTC · previous known good
-      Un-ships  1 release: v214 "checkout: new tax engine" (the commits between are unknown)
+      Removes  1 release: v214 "checkout: new tax engine" (the commits between are unknown)
       Restores  code, cron jobs of the target's vercel.json, env values baked into the build
       Leaves  database · today's env settings · flags · storage
       After  automatic deploys stay OFF until unpinned
@@ -117,7 +117,7 @@ async fn whoever_may_approve_is_reminded_then_others_are_asked_and_at_last_someb
       Requested by @maya at 03:12:00 UTC · "checkout 500s" · expires 03:22:00 UTC
       Now  `v214`  a1b2c3d  live since 02:41:00 UTC by kim (36 m ago)  "checkout: new tax engine"
       Target  `v213`  3c4d5e6  live since 20:12:00 UTC by lee (7 h 5 m ago)  "session expiry" · served 6 h 29 m until 02:41:00 UTC · previous known good
-      Un-ships  1 release: v214 "checkout: new tax engine" (the commits between are unknown)
+      Removes  1 release: v214 "checkout: new tax engine" (the commits between are unknown)
       Restores  code, cron jobs of the target's vercel.json, env values baked into the build
       Leaves  database · today's env settings · flags · storage
       After  automatic deploys stay OFF until unpinned
@@ -136,7 +136,7 @@ async fn whoever_may_approve_is_reminded_then_others_are_asked_and_at_last_someb
       Requested by @maya at 03:12:00 UTC · "checkout 500s" · expires 03:32:00 UTC
       Now  `v214`  a1b2c3d  live since 02:41:00 UTC by kim (41 m ago)  "checkout: new tax engine"
       Target  `v213`  3c4d5e6  live since 20:12:00 UTC by lee (7 h 10 m ago)  "session expiry" · served 6 h 29 m until 02:41:00 UTC · previous known good
-      Un-ships  1 release: v214 "checkout: new tax engine" (the commits between are unknown)
+      Removes  1 release: v214 "checkout: new tax engine" (the commits between are unknown)
       Restores  code, cron jobs of the target's vercel.json, env values baked into the build
       Leaves  database · today's env settings · flags · storage
       After  automatic deploys stay OFF until unpinned
@@ -153,7 +153,7 @@ async fn whoever_may_approve_is_reminded_then_others_are_asked_and_at_last_someb
       Requested by @maya at 03:12:00 UTC · "checkout 500s" · expires 03:32:00 UTC
       Now  `v214`  a1b2c3d  live since 02:41:00 UTC by kim (46 m ago)  "checkout: new tax engine"
       Target  `v213`  3c4d5e6  live since 20:12:00 UTC by lee (7 h 15 m ago)  "session expiry" · served 6 h 29 m until 02:41:00 UTC · previous known good
-      Un-ships  1 release: v214 "checkout: new tax engine" (the commits between are unknown)
+      Removes  1 release: v214 "checkout: new tax engine" (the commits between are unknown)
       Restores  code, cron jobs of the target's vercel.json, env values baked into the build
       Leaves  database · today's env settings · flags · storage
       After  automatic deploys stay OFF until unpinned
@@ -178,7 +178,7 @@ async fn whoever_may_approve_is_reminded_then_others_are_asked_and_at_last_someb
       Requested by @maya at 03:12:00 UTC · "checkout 500s" · expires 03:52:00 UTC
       Now  `v214`  a1b2c3d  live since 02:41:00 UTC by kim (1 h 1 m ago)  "checkout: new tax engine"
       Target  `v213`  3c4d5e6  live since 20:12:00 UTC by lee (7 h 30 m ago)  "session expiry" · served 6 h 29 m until 02:41:00 UTC · previous known good
-      Un-ships  1 release: v214 "checkout: new tax engine" (the commits between are unknown)
+      Removes  1 release: v214 "checkout: new tax engine" (the commits between are unknown)
       Restores  code, cron jobs of the target's vercel.json, env values baked into the build
       Leaves  database · today's env settings · flags · storage
       After  automatic deploys stay OFF until unpinned
@@ -244,7 +244,7 @@ async fn whoever_may_approve_is_reminded_then_others_are_asked_and_at_last_someb
 
 #[tokio::test]
 async fn when_the_last_who_was_asked_is_silent_too_it_expires_and_the_page_is_taken_back() {
-    let mut world = a_card_with_a_ladder().await;
+    let mut world = a_card_with_an_escalation().await;
     until(&mut world, "03:51:58").await;
     world.channel();
     assert_eq!(world.rollback(1).await.state.name(), "proposed");
@@ -280,7 +280,7 @@ async fn when_the_last_who_was_asked_is_silent_too_it_expires_and_the_page_is_ta
 
 #[tokio::test]
 async fn a_process_that_starts_again_climbs_on_where_it_was() {
-    let mut world = a_card_with_a_ladder().await;
+    let mut world = a_card_with_an_escalation().await;
     until(&mut world, "03:17:10").await;
     world.channel();
     world.stops().await;
@@ -306,10 +306,10 @@ async fn a_process_that_starts_again_climbs_on_where_it_was() {
 
 #[tokio::test]
 async fn what_fell_due_while_the_process_was_gone_is_done_once_each() {
-    let mut world = a_card_with_a_ladder().await;
+    let mut world = a_card_with_an_escalation().await;
     until(&mut world, "03:12:30").await;
     world.stops().await;
-    // Two reminders, two rungs and the plan's end fall into these sixteen minutes.
+    // Two reminders, two escalation steps and the plan's end fall into these sixteen minutes.
     world.clock.advance(Duration::from_secs(16 * 60));
     world.starts().await;
     until(&mut world, "03:28:40").await;
@@ -337,7 +337,7 @@ async fn what_fell_due_while_the_process_was_gone_is_done_once_each() {
 
 #[tokio::test]
 async fn a_pagerduty_that_is_down_is_told_when_it_is_back_and_once() {
-    let mut world = a_card_with_a_ladder().await;
+    let mut world = a_card_with_an_escalation().await;
     until(&mut world, "03:41:58").await;
     world.pagerduty.breaks(Broken::Status(503));
     until(&mut world, "03:46:00").await;
@@ -358,7 +358,7 @@ async fn a_pagerduty_that_is_down_is_told_when_it_is_back_and_once() {
 
 #[tokio::test]
 async fn nobody_is_woken_for_what_was_decided_while_pagerduty_was_down() {
-    let mut world = a_card_with_a_ladder().await;
+    let mut world = a_card_with_an_escalation().await;
     until(&mut world, "03:41:58").await;
     world.pagerduty.breaks(Broken::Status(503));
     until(&mut world, "03:43:00").await;
@@ -379,7 +379,7 @@ async fn nobody_is_woken_for_what_was_decided_while_pagerduty_was_down() {
 
 #[tokio::test]
 async fn a_page_that_pagerduty_refuses_is_no_secret() {
-    let mut world = a_card_with_a_ladder().await;
+    let mut world = a_card_with_an_escalation().await;
     until(&mut world, "03:41:58").await;
     world.channel();
     world.pagerduty.breaks(Broken::Status(400));
@@ -390,7 +390,7 @@ async fn a_page_that_pagerduty_refuses_is_no_secret() {
       Requested by @maya at 03:12:00 UTC · "checkout 500s" · expires 03:52:00 UTC
       Now  `v214`  a1b2c3d  live since 02:41:00 UTC by kim (1 h 1 m ago)  "checkout: new tax engine"
       Target  `v213`  3c4d5e6  live since 20:12:00 UTC by lee (7 h 30 m ago)  "session expiry" · served 6 h 29 m until 02:41:00 UTC · previous known good
-      Un-ships  1 release: v214 "checkout: new tax engine" (the commits between are unknown)
+      Removes  1 release: v214 "checkout: new tax engine" (the commits between are unknown)
       Restores  code, cron jobs of the target's vercel.json, env values baked into the build
       Leaves  database · today's env settings · flags · storage
       After  automatic deploys stay OFF until unpinned
@@ -421,7 +421,7 @@ async fn a_page_that_pagerduty_refuses_is_no_secret() {
 
 #[tokio::test]
 async fn a_fresh_card_waits_on_where_the_one_before_it_was() {
-    let mut world = a_card_with_a_ladder().await;
+    let mut world = a_card_with_an_escalation().await;
     until(&mut world, "03:19:00").await;
     world.channel();
     world.vercel.deploy("v215", "5e6f7a8b9c0", "hotfix", "lee");
@@ -438,7 +438,7 @@ async fn a_fresh_card_waits_on_where_the_one_before_it_was() {
       Requested by @maya at 03:22:00 UTC · "checkout 500s" · expires 03:32:00 UTC · replaces RB-1
       Now  `v215`  5e6f7a8  live since 03:19:00 UTC by lee (3 m ago)  "hotfix"
       Target  `v214`  a1b2c3d  live since 02:41:00 UTC by kim (41 m ago)  "checkout: new tax engine" · served 38 m until 03:19:00 UTC · previous known good
-      Un-ships  1 release: v215 "hotfix" (the commits between are unknown)
+      Removes  1 release: v215 "hotfix" (the commits between are unknown)
       Restores  code, cron jobs of the target's vercel.json, env values baked into the build
       Leaves  database · today's env settings · flags · storage
       After  automatic deploys stay OFF until unpinned
@@ -457,7 +457,7 @@ async fn a_fresh_card_waits_on_where_the_one_before_it_was() {
       Requested by @maya at 03:22:00 UTC · "checkout 500s" · expires 03:32:00 UTC · replaces RB-1
       Now  `v215`  5e6f7a8  live since 03:19:00 UTC by lee (8 m ago)  "hotfix"
       Target  `v214`  a1b2c3d  live since 02:41:00 UTC by kim (46 m ago)  "checkout: new tax engine" · served 38 m until 03:19:00 UTC · previous known good
-      Un-ships  1 release: v215 "hotfix" (the commits between are unknown)
+      Removes  1 release: v215 "hotfix" (the commits between are unknown)
       Restores  code, cron jobs of the target's vercel.json, env values baked into the build
       Leaves  database · today's env settings · flags · storage
       After  automatic deploys stay OFF until unpinned
@@ -514,7 +514,7 @@ async fn a_fresh_card_pages_in_the_place_of_the_one_before_it() {
       Requested by @maya at 03:32:00 UTC · "checkout 500s" · expires 03:42:00 UTC · replaces RB-1
       Now  `v215`  5e6f7a8  live since 03:28:00 UTC by lee (4 m 5 s ago)  "hotfix"
       Target  `v214`  a1b2c3d  live since 02:41:00 UTC by kim (51 m 5 s ago)  "checkout: new tax engine" · served 47 m until 03:28:00 UTC · previous known good
-      Un-ships  1 release: v215 "hotfix" (the commits between are unknown)
+      Removes  1 release: v215 "hotfix" (the commits between are unknown)
       Restores  code, cron jobs of the target's vercel.json, env values baked into the build
       Leaves  database · today's env settings · flags · storage
       After  automatic deploys stay OFF until unpinned
@@ -553,7 +553,7 @@ async fn a_page_that_could_not_be_sent_yet_is_not_lost_with_its_card() {
     assert_eq!(world.rollback(2).await.state.name(), "proposed");
     world.pagerduty.breaks(Broken::Not);
     until(&mut world, "03:35:00").await;
-    // The last rung pages too: the same alert, by the same key, and one end for it.
+    // The last escalation step pages too: the same alert, by the same key, and one end for it.
     until(&mut world, "03:43:00").await;
     world.sam().clicks("Cancel").await;
     world.settle().await;
@@ -568,7 +568,7 @@ async fn a_page_that_could_not_be_sent_yet_is_not_lost_with_its_card() {
 
 #[tokio::test]
 async fn a_plan_that_cannot_be_read_again_is_not_kept_open() {
-    let mut world = a_card_with_a_ladder().await;
+    let mut world = a_card_with_an_escalation().await;
     until(&mut world, "03:21:50").await;
     world.channel();
     world.vercel.fail_reads(503);
@@ -621,7 +621,7 @@ async fn whom_to_reach_is_told_to_whoever_asks_and_to_nobody_else() {
     Rollback Bot (only visible to @tom):
       Contacts
       While nobody approves
-      After 1 m and 3 m: whoever may approve is reminded.
+      After 1 m and 3 m: approvers are reminded.
       After 5 m: lead (@ana) is asked.
       After 15 m: @kim is asked.
       After 30 m: PagerDuty is asked.
@@ -632,7 +632,7 @@ async fn whom_to_reach_is_told_to_whoever_asks_and_to_nobody_else() {
     Rollback Bot (only visible to @tom):
       Contacts
       While nobody approves
-      After 1 m and 3 m: whoever may approve is reminded.
+      After 1 m and 3 m: approvers are reminded.
       After 5 m: lead (@ana) is asked.
       After 15 m: @kim is asked.
       After 30 m: PagerDuty is asked.
@@ -644,7 +644,7 @@ async fn whom_to_reach_is_told_to_whoever_asks_and_to_nobody_else() {
 }
 
 #[tokio::test]
-async fn without_a_ladder_the_contacts_say_so() {
+async fn without_an_escalation_the_contacts_say_so() {
     let mut world = World::new().await;
     world.tom().says("/rollback contacts").await;
     world.tom().says("/rollback contacts frontent").await;
@@ -653,7 +653,7 @@ async fn without_a_ladder_the_contacts_say_so() {
     Rollback Bot (only visible to @tom):
       Contacts
       While nobody approves
-      After 1 m and 3 m: whoever may approve is reminded.
+      After 1 m and 3 m: approvers are reminded.
       Nobody else is asked.
     Rollback Bot (only visible to @tom): No service or command "frontent". Did you mean frontend? Nothing was run.
     "#);

@@ -46,7 +46,7 @@ pub async fn reply(
     Ok(response)
 }
 
-/// A rollback as it stands, for whoever looks from a channel.
+/// A rollback as it stands, for the people who look at it from a channel.
 pub async fn rollback(
     app: &App,
     rollback: &Rollback,
@@ -56,7 +56,7 @@ pub async fn rollback(
     let authority = app.authority(rollback).await?;
     let case = authority
         .as_ref()
-        .map(|known| rollback.case(&known.policy, &known.roster));
+        .map(|authority| rollback.case(&authority.policy, &authority.roster));
     let text = match (&rollback.state, &rollback.plan) {
         (State::Proposed { .. }, Some(plan)) => proposal(rollback, plan, case.as_ref(), now),
         // Reasons given in another channel, perhaps a private one, stay there.

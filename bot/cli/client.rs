@@ -60,7 +60,7 @@ impl Client {
         );
         if bot.server.scheme() != "https" && !local {
             eprintln!(
-                "rollback-bot: {} is not encrypted; whoever listens in between learns the token",
+                "rollback-bot: {} is not encrypted; anybody who listens in between learns the token",
                 bot.server
             );
         }

@@ -154,7 +154,7 @@ async fn propose(words: &[String], bot: Bot) -> anyhow::Result<ExitCode> {
         Err(code) => return Ok(code),
     };
     let code = printed(&client, &response);
-    client.print_approval(&response, "Whoever may approve it types");
+    client.print_approval(&response, "An approver types");
     Ok(code)
 }
 
@@ -212,7 +212,7 @@ fn usage(example: &str) -> ExitCode {
     ExitCode::from(MISTAKEN)
 }
 
-/// A mistake of whoever typed it.
+/// A mistake in what was typed.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct Mistaken(String);

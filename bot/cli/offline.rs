@@ -20,6 +20,7 @@ use clap::Args;
 use rollback_domain::{
     authority::Truth,
     grammar::{self, Request, Verb, fields::rollback_field, verbs::Propose},
+    job::Job,
     people::{Membership, Person},
     refusal::Source,
     rollback::{Act, Confirmed, Rollback, State},
@@ -253,7 +254,8 @@ impl Run {
     }
 
     async fn drive(&self, id: u64) {
-        if !worker::run_one(&self.app, "drive", &format!("RB-{id}")).await {
+        let job = Job::Advance { rollback: id };
+        if !worker::run_one(&self.app, job.kind(), &job.key()).await {
             tokio::time::sleep(LOOK_EVERY).await;
         }
     }
@@ -423,7 +425,7 @@ fn fail(why: &str) -> ExitCode {
     ExitCode::FAILURE
 }
 
-/// Asks whoever is at the terminal; `None`: nobody is.
+/// Asks the person at the terminal; `None`: there is none.
 fn prompt(question: &str) -> io::Result<Option<String>> {
     tokio::task::block_in_place(|| {
         print!("{question}");

@@ -52,7 +52,7 @@ async fn while_nobody_approves(app: &App) -> Result<Vec<String>> {
     } else {
         let times: Vec<String> = policy.remind.iter().map(|at| spell(*at)).collect();
         lines.push(format!(
-            "After {}: whoever may approve is reminded.",
+            "After {}: approvers are reminded.",
             list(&times, "and")
         ));
     }

@@ -5,14 +5,12 @@
 //! engine: as something that is stored at once, or as a job. It never calls a platform or Slack,
 //! because Slack waits three seconds for the answer.
 
-mod answer;
 mod find;
 pub mod queue;
 mod reads;
 
-pub use answer::{Answer, SharedWords};
+pub use crate::answer::{Answer, SharedWords};
 pub use approve::{approve_named_plan, missing_confirmation};
-pub use reads::Reads;
 
 use crate::{
     App,
@@ -115,7 +113,7 @@ macro_rules! command_modules {
 
 for_every_verb!(command_modules);
 
-/// The answer for whoever asked. A refusal is recorded too.
+/// The answer for the person who asked. A refusal is recorded too.
 async fn answer(app: &App, context: &Context, verb: Verb, result: Result) -> Answer {
     let answer = match result {
         Ok(answer) => answer,

@@ -3,8 +3,7 @@
 use super::{Answer, Context, Result};
 use crate::{
     App,
-    engine::{Outcome, Submission},
-    messages,
+    engine::{Outcome, Submission, noted},
     slack::{
         Words,
         blocks::{escape, inline},
@@ -34,7 +33,7 @@ pub(super) async fn run(app: &App, context: &Context, request: Note) -> Result {
     };
     Ok(match app.engine.take(&context.key, submission).await? {
         Outcome::Noted { at, recorded_at } if answers_in_channel => {
-            let echo = messages::noted(at, recorded_at, &context.person.name);
+            let echo = noted(at, recorded_at, &context.person.name);
             let echo = format!("{} \"{}\"", escape(&echo), inline(&text, 500));
             Answer::Public(Words::plain(echo))
         }

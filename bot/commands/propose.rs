@@ -94,9 +94,9 @@ pub(super) async fn open(
             rollback: id,
             words: Words::plain(opened(id, service, undoes)),
         }),
-        Outcome::Refused { message, see, seen } => {
-            let first = match (seen, see) {
-                (Some(seen), _) => Some(*seen),
+        Outcome::Refused { message, see, snapshot } => {
+            let first = match (snapshot, see) {
+                (Some(rollback), _) => Some(*rollback),
                 (None, Some(id)) => rollbacks::get(&app.engine.db, id).await?,
                 (None, None) => None,
             };
@@ -113,13 +113,13 @@ pub(super) async fn open(
 fn opened(id: u64, service: &Service, undoes: Option<u64>) -> String {
     let name = inline(&service.name, 80);
     let environment = inline(&service.environment, 80);
-    let read = match undoes {
-        None => format!("what {name} ({environment}) could go back to"),
+    let begins = match undoes {
+        None => format!("finding a version of {name} ({environment}) to go back to"),
         Some(undone) => {
-            format!("whether {name} ({environment}) can go forward again to what RB-{undone} left")
+            format!("checking whether {name} ({environment}) can return to what RB-{undone} left")
         }
     };
-    format!("RB-{id}: reading {read}. Its card follows; nothing changes until it is approved.")
+    format!("RB-{id}: {begins}. Its card follows; nothing changes until it is approved.")
 }
 
 /// What is in the way of a second proposal, and the first one as its card shows it.

@@ -11,7 +11,10 @@ use crate::{
 use jiff::Timestamp;
 use rollback_domain::{
     authority,
-    job::{Form, Job, Query, ServiceAction},
+    job::{
+        ActRequest, ForgedClick, Form, Job, Notification, OpenForm, Query, QueryRequest,
+        ServiceAction, ServiceRequest,
+    },
     plan::PlanHash,
     refusal::Refusal,
     rollback::{Act, Message},
@@ -44,7 +47,7 @@ pub async fn act(
     act: Act,
     message: Option<String>,
 ) -> std::result::Result<(), Error> {
-    let job = Job::Act {
+    let job = Job::Act(ActRequest {
         rollback,
         by: context.person.clone(),
         source: context.source,
@@ -53,7 +56,7 @@ pub async fn act(
         act,
         clicked: message,
         id: context.key.clone(),
-    };
+    });
     enqueue(app, &context.key, job).await
 }
 
@@ -64,7 +67,7 @@ pub(super) async fn service_action(
     service: &Service,
     action: ServiceAction,
 ) -> Result {
-    let job = Job::ServiceAction {
+    let job = Job::ServiceAction(ServiceRequest {
         service: service.name.clone(),
         environment: service.environment.clone(),
         by: context.person.clone(),
@@ -74,7 +77,7 @@ pub(super) async fn service_action(
         reply_to: context.reply_to.clone(),
         action,
         id: context.key.clone(),
-    };
+    });
     enqueue(app, &context.key, job).await?;
     Ok(Answer::private(
         "Checking who you are first. The channel hears of it when it is done.",
@@ -88,7 +91,7 @@ pub(super) async fn query(
     (service, environment): (String, String),
     query: Query,
 ) -> std::result::Result<(), Error> {
-    let job = Job::Query {
+    let job = Job::Query(QueryRequest {
         query,
         service,
         environment,
@@ -97,7 +100,7 @@ pub(super) async fn query(
         thread: context.thread.clone(),
         reply_to: context.reply_to.clone(),
         id: context.key.clone(),
-    };
+    });
     enqueue(app, &context.key, job).await
 }
 
@@ -126,7 +129,7 @@ pub async fn form(
     context: &Context,
     request: FormRequest,
 ) -> std::result::Result<(), Error> {
-    let job = Job::Modal {
+    let job = Job::OpenForm(OpenForm {
         form: request.form,
         reply_to: context.reply_to.clone(),
         rollback: request.rollback,
@@ -137,7 +140,7 @@ pub async fn form(
         clicked_at: request.clicked_at,
         said: request.because,
         id: context.key.chars().take(250).collect(),
-    };
+    });
     enqueue(app, &context.key, job).await
 }
 
@@ -147,14 +150,14 @@ pub async fn forged(
     context: &Context,
     reason: String,
 ) -> std::result::Result<(), Error> {
-    let job = Job::RejectForged {
+    let job = Job::RejectForged(ForgedClick {
         by: context.person.clone(),
         source: context.source,
         channel: context.channel.clone(),
         reply_to: context.reply_to.clone(),
         what: reason,
         id: context.key.clone(),
-    };
+    });
     enqueue(app, &context.key, job).await
 }
 
@@ -165,14 +168,14 @@ pub async fn reply(
     message: Message,
 ) -> std::result::Result<(), Error> {
     let key = format!("answer:{}", context.key);
-    let job = Job::Notify {
+    let job = Job::Notify(Notification {
         channel: context.channel.clone(),
         person: context.person.id.clone(),
         thread: context.thread.clone(),
         reply_to: context.reply_to.clone(),
         message,
         id: key.clone(),
-    };
+    });
     enqueue(app, &key, job).await
 }
 
@@ -182,14 +185,14 @@ pub async fn too_many_clicks(
     context: &Context,
     refusal: &Refusal,
 ) -> std::result::Result<(), Error> {
-    let job = Job::Notify {
+    let job = Job::Notify(Notification {
         channel: context.channel.clone(),
         person: context.person.id.clone(),
         thread: None,
         reply_to: context.reply_to.clone(),
         message: Message::from(refusal),
         id: format!("too-much:{}", context.person.id),
-    };
+    });
     app.engine.enqueue(&[job]).await
 }
 

@@ -1,4 +1,4 @@
-//! `resolve RB-41 done because …`: says what became of a rollback whose outcome is unknown, by a
+//! `resolve RB-41 done because …`: says how a rollback ended whose outcome is unknown, by a
 //! job that reads who the person is.
 
 use super::{Context, Result, queue};

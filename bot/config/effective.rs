@@ -94,18 +94,18 @@ fn members(role: &Role) -> String {
 fn escalation(config: &Config) -> String {
     let policy = &config.policy;
     let reminders = policy.remind.iter();
-    let reminders = reminders.map(|after| (*after, "whoever may approve, reminded".to_owned()));
+    let reminders = reminders.map(|after| (*after, "approvers, reminded".to_owned()));
     let steps = policy.escalate.iter().map(|step| (step.after, asked(step)));
     let mut escalation: Vec<(Duration, String)> = reminders.chain(steps).collect();
     escalation.sort_by_key(|(after, _)| *after);
     if escalation.is_empty() {
-        return "ladder\n  nobody is asked again\n".to_owned();
+        return "escalation\n  nobody is asked again\n".to_owned();
     }
     let rows: Vec<_> = escalation
         .into_iter()
         .map(|(after, who)| [spell(after), who])
         .collect();
-    format!("ladder\n{}", aligned(&rows))
+    format!("escalation\n{}", aligned(&rows))
 }
 
 fn asked(step: &EscalationStep) -> String {

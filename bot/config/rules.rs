@@ -17,7 +17,7 @@ use rollback_domain::{
 use rollback_settings::{Repeats, Section, Value, choice, duration, flag, number, spell};
 use std::time::Duration;
 
-/// More rungs than this are a list, not a ladder.
+/// An escalation has no more steps than this.
 const RUNGS_AT_MOST: usize = 10;
 
 /// The class of a plan about which nothing is unusual, on a platform of this class.
@@ -313,11 +313,11 @@ pub(super) fn authority(
         (Some(platform), Some(risks)) => classes(platform, risks),
         (None, _) | (_, None) => Vec::new(),
     };
-    let known: Vec<(Risk, Rule)> = reached
+    let reached: Vec<(Risk, Rule)> = reached
         .into_iter()
         .filter_map(|class| Some((class, rule(class)?)))
         .collect();
-    check(section, &known, roles);
+    check(section, &reached, roles);
 
     // Where there is a mistake nobody will see these: they keep the service, for what else is
     // checked about it.

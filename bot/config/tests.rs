@@ -563,7 +563,7 @@ fn only_roles_that_something_uses_are_asked() {
 }
 
 #[test]
-fn a_ladder_and_its_reminders_are_read_in_order() {
+fn escalation_steps_and_reminders_are_read_in_order() {
     let config = accepted(&policy(&format!(
         r#"
         remind = []
@@ -670,7 +670,7 @@ fn somebody_who_would_approve_alone_is_a_warning() {
 }
 
 #[test]
-fn too_few_besides_whoever_asks_are_a_warning() {
+fn too_few_besides_the_requester_are_a_warning() {
     let config = accepted(
         &(frontend(
             r#"
@@ -743,13 +743,13 @@ provider = "releases"
 path = "/srv/shop"
 approve = ["oncall"]
 "#;
-    let told = refused(text);
-    let told: Vec<&str> = told
+    let message = refused(text);
+    let problems: Vec<&str> = message
         .lines()
         .filter(|line| !line.contains(": is missing; "))
         .collect();
     assert_eq!(
-        told,
+        problems,
         [
             "policy.preset: \"strikt\" is not known; did you mean \"strict\"?",
             "policy.risk.old: \"date\" is not known; did you mean \"data\"?",
@@ -1370,7 +1370,7 @@ services: there is nothing to roll back; write a section like [services.frontend
 }
 
 #[test]
-fn a_ladder_has_an_end() {
+fn an_escalation_has_an_end() {
     let steps = (1..=11).map(|minutes| {
         format!("[[policy.escalate]]\nafter = \"{minutes}m\"\nroles = [\"oncall\"]\n")
     });
@@ -1423,9 +1423,9 @@ fn what_holds_in_the_end_is_one_table() {
       oncall      configuration: U0SAM, U0ALEX
       storefront  configuration: U0MAYA, U0SAM
 
-    ladder
-      1m  whoever may approve, reminded
-      3m  whoever may approve, reminded
+    escalation
+      1m  approvers, reminded
+      3m  approvers, reminded
       5m  storefront and U0BOSS
     ");
 }
@@ -1476,17 +1476,17 @@ fn the_table_names_sources_windows_and_pages() {
       data_owner  configuration: U0ANA; Slack group S0DATA; PagerDuty schedule P123ABC; PagerDuty escalation policy P456DEF
       oncall      configuration: U0SAM, U0ALEX
 
-    ladder
-      2m  whoever may approve, reminded
+    escalation
+      2m  approvers, reminded
       5m  data_owner and PagerDuty
-      1h  whoever may approve, reminded
+      1h  approvers, reminded
       2h  PagerDuty
     ");
 
     let silent = accepted(&policy("remind = []"));
     let table = effective::table(&silent);
     assert!(
-        table.ends_with("\nladder\n  nobody is asked again\n"),
+        table.ends_with("\nescalation\n  nobody is asked again\n"),
         "{table}"
     );
 }

@@ -13,7 +13,8 @@ use jiff::Timestamp;
 use rollback_domain::{
     history::History,
     incident::{self, Actor, Decision, Incident, IncidentFact, Opening, TimelineEvent},
-    job::Job,
+    job::{ActRequest, ExportRequest, Format, Job, Post},
+    people::Person,
     refusal::{Refusal, Source},
     release::Way,
     rollback::{Message, Proposal, Rollback},
@@ -139,13 +140,13 @@ impl Batch {
                 let event = TimelineEvent::new(*at, who, *source, None, fact);
                 self.changes.events.push((incident, event));
                 if let Some(thread) = echo {
-                    let job = Job::Post {
+                    let job = Job::Post(Post {
                         channel: channel.clone(),
                         thread: thread.clone(),
                         under: None,
-                        message: Message::Text(crate::messages::noted(*at, now, &by.name)),
+                        message: Message::Text(incidents::noted(*at, now, &by.name)),
                         id: format!("note:{key}"),
-                    };
+                    });
                     self.changes.jobs.push((job, now));
                 }
                 Outcome::Noted {
@@ -153,43 +154,14 @@ impl Batch {
                     recorded_at: now,
                 }
             }
-            Submission::Record { channel, event } => {
-                let latest = self.incidents.get(channel);
-                match incident::decide(latest, Opening::Never, now) {
-                    Decision::Continue(id) => self.changes.events.push((id, event.clone())),
-                    Decision::Open | Decision::Leave => {}
-                }
-                Outcome::Queued
-            }
-            Submission::Enqueue(job) => {
-                self.changes.jobs.push((job.clone(), now));
-                Outcome::Queued
-            }
+            Submission::Record { channel, event } => self.record(channel, event),
+            Submission::Enqueue(job) => self.queue(job.clone()),
             Submission::Export {
                 channel,
                 format,
                 thread,
                 by,
-            } => match self.incidents.get(channel) {
-                None => Outcome::Refused {
-                    message: Message::from(&Refusal::NoIncident),
-                    see: None,
-                    seen: None,
-                },
-                Some(latest) => {
-                    let job = Job::Export {
-                        incident: latest.id,
-                        format: *format,
-                        channel: channel.clone(),
-                        rollback: None,
-                        thread: thread.clone(),
-                        asked_by: Some(by.clone()),
-                        id: key.to_owned(),
-                    };
-                    self.changes.jobs.push((job, now));
-                    Outcome::Queued
-                }
-            },
+            } => self.export(key, channel, *format, thread.as_deref(), by),
         };
         self.remember(key, written(&outcome)?);
         Ok(outcome)
@@ -203,6 +175,50 @@ impl Batch {
         self.changes.write(tx, self.now).await?;
         messages::take(tx, &self.outcome, self.now).await?;
         Ok(())
+    }
+
+    /// Leaves a job behind that is due now.
+    fn queue(&mut self, job: Job) -> Outcome {
+        self.changes.jobs.push((job, self.now));
+        Outcome::Queued
+    }
+
+    /// Writes into the channel's timeline, if an incident is open there.
+    fn record(&mut self, channel: &str, event: &TimelineEvent) -> Outcome {
+        let latest = self.incidents.get(channel);
+        match incident::decide(latest, Opening::Never, self.now) {
+            Decision::Continue(id) => self.changes.events.push((id, event.clone())),
+            Decision::Open | Decision::Leave => {}
+        }
+        Outcome::Queued
+    }
+
+    /// Has the timeline of the channel's latest incident uploaded.
+    fn export(
+        &mut self,
+        key: &str,
+        channel: &str,
+        format: Format,
+        thread: Option<&str>,
+        by: &Person,
+    ) -> Outcome {
+        let Some(latest) = self.incidents.get(channel) else {
+            return Outcome::Refused {
+                message: Message::from(&Refusal::NoIncident),
+                see: None,
+                snapshot: None,
+            };
+        };
+        let job = Job::Export(ExportRequest {
+            incident: latest.id,
+            format,
+            channel: channel.to_owned(),
+            rollback: None,
+            thread: thread.map(str::to_owned),
+            asked_by: Some(by.clone()),
+            id: key.to_owned(),
+        });
+        self.queue(job)
     }
 
     fn remember(&mut self, key: &str, answer: String) {
@@ -241,7 +257,7 @@ impl Batch {
         let place = (proposal.service.clone(), proposal.environment.clone());
         let open = self.open.get(&place);
         let see = open.map(|open| open.id);
-        let seen = open.cloned().map(Box::new);
+        let snapshot = open.cloned().map(Box::new);
         let turns: Vec<String> = self
             .histories
             .get(&place)
@@ -281,7 +297,7 @@ impl Batch {
             return Ok(Outcome::Refused {
                 message: Message::from(&refusal),
                 see,
-                seen,
+                snapshot,
             });
         }
         proposal.turns = turns;
@@ -297,20 +313,20 @@ impl Batch {
 
     /// Writes down, once, that a click came a second time. Slack delivers a click once; somebody
     /// else may have recorded it. A form is no click: it stays open while Slack has not heard the
-    /// answer, and whoever saves it again sends the same.
+    /// answer, and a client that sends it again sends the same.
     async fn replayed(
         &mut self,
         tx: &mut Tx,
         key: &str,
         submission: &Submission,
     ) -> Result<(), Error> {
-        let Submission::Enqueue(Job::Act {
+        let Submission::Enqueue(Job::Act(ActRequest {
             rollback,
             by,
             source: source @ Source::Button,
             act,
             ..
-        }) = submission
+        })) = submission
         else {
             return Ok(());
         };

@@ -19,7 +19,7 @@ use crate::{
 use jiff::Timestamp;
 use rollback_domain::{
     decide::decide,
-    job::{Format, Job},
+    job::{ExportRequest, Format, Job, Notification, Post},
     people::Person,
     refusal::{Refusal, Source},
     rollback::{Command, Decision, Message, Notice, Rollback},
@@ -41,21 +41,21 @@ struct Decided {
     has_ended: bool,
     /// What becomes of the job that put it.
     next: Next,
-    /// Who is told of the refusal.
-    told: Option<Job>,
+    /// The job that tells a person of the refusal; `None`: no person put the command.
+    notification: Option<Job>,
     /// When it was decided.
     now: Timestamp,
 }
 
 impl Decided {
     /// The command changes nothing.
-    fn refused(refusal: Refusal, told: Option<Job>, next: Next, now: Timestamp) -> Self {
+    fn refused(refusal: Refusal, notification: Option<Job>, next: Next, now: Timestamp) -> Self {
         Self {
             outcome: Err(refusal),
             is_asking: false,
             has_ended: false,
             next,
-            told,
+            notification,
             now,
         }
     }
@@ -144,7 +144,7 @@ impl Engine {
             policy,
         } = decision;
         let found = rollbacks::lock(tx, id).await?;
-        // Whoever had the lock before was earlier.
+        // The holder of the lock before us was earlier.
         let now = self.clock.now();
         let Some(rollback) = found else {
             let refusal = Refusal::UnknownRollback { id };
@@ -156,7 +156,7 @@ impl Engine {
         match decide(&rollback, command, &policy, now) {
             Ok(decision) => {
                 let decided = self.accept(tx, lease, &rollback, decision, now).await?;
-                // Whoever waits at an address of ours hears what came of it in the same commit.
+                // A caller that waits at an address of ours gets the outcome in the same commit.
                 if let (Some(address), Ok(rollback)) = (waits_at, &decided.outcome) {
                     let reply = Reply {
                         rollback: Some(Box::new(rollback.clone())),
@@ -192,7 +192,7 @@ impl Engine {
             has_ended: !before.state.is_ended() && rollback.state.is_ended(),
             outcome: Ok(rollback),
             next,
-            told: None,
+            notification: None,
             now,
         })
     }
@@ -206,7 +206,9 @@ impl Engine {
         mut effects: SideEffects,
     ) -> Result<Completed, Error> {
         let Decided { next, now, .. } = decided;
-        effects.jobs.extend(decided.told.map(|tell| (tell, now)));
+        effects
+            .jobs
+            .extend(decided.notification.map(|job| (job, now)));
         let completed = self.finish(tx, lease, next, effects, now).await?;
         match &decided.outcome {
             Ok(rollback) => {
@@ -296,7 +298,7 @@ impl Engine {
         Ok(Completed(()))
     }
 
-    /// A message was edited under a lease that was lost: whoever has the job may have edited it
+    /// A message was edited under a lease that was lost: the new holder may have edited it
     /// before, to what is true now. `job` does it again.
     async fn invalidate(&self, key: &str, job: &Job) -> Result<(), Error> {
         let now = self.clock.now();
@@ -318,12 +320,12 @@ async fn refuse(
     actor: Option<Actor>,
     now: Timestamp,
 ) -> Result<Decided, Error> {
-    let told = match actor {
+    let notification = match actor {
         Some(actor) => {
             let (source, verb) = (actor.source, actor.verb);
             let event = refused(&actor.by, source, verb, &refusal, Some(rollback.id), now);
             timelines::append(tx, &[(rollback.incident, event)], now).await?;
-            Some(actor.told(lease, rollback, &refusal))
+            Some(actor.notification(lease, rollback, &refusal))
         }
         None => None,
     };
@@ -333,7 +335,7 @@ async fn refuse(
         true => Next::At(now.checked_add(LOOK_AGAIN).unwrap_or(now)),
         false => Next::Done,
     };
-    Ok(Decided::refused(refusal, told, next, now))
+    Ok(Decided::refused(refusal, notification, next, now))
 }
 
 /// The person who has put a command.
@@ -366,15 +368,15 @@ impl Actor {
     }
 
     /// The job that tells them of a refusal.
-    fn told(self, lease: &Lease, rollback: &Rollback, refusal: &Refusal) -> Job {
-        Job::Notify {
+    fn notification(self, lease: &Lease, rollback: &Rollback, refusal: &Refusal) -> Job {
+        Job::Notify(Notification {
             channel: rollback.channel.clone(),
             person: self.by.id,
             thread: None,
             reply_to: self.reply_to,
             message: Message::from(refusal),
             id: format!("refused:{}", lease.job.key()),
-        }
+        })
     }
 }
 
@@ -414,29 +416,29 @@ fn job_of(notice: Notice, rollback: &Rollback, n: usize, now: Timestamp) -> (Job
             person,
             reply_to,
             message,
-        } => Job::Notify {
+        } => Job::Notify(Notification {
             channel: channel(),
             person,
             thread: None,
             reply_to,
             message,
             id: format!("RB-{id}:{}:{n}", rollback.revision),
-        },
+        }),
         Notice::Post {
             message,
             in_thread,
             key,
-        } => Job::Post {
+        } => Job::Post(Post {
             channel: channel(),
             thread: None,
             under: in_thread.then_some(id),
             message,
             id: format!("RB-{id}:{key}"),
-        },
+        }),
         Notice::Page { page } => Job::Page { rollback: id, page },
         Notice::TakePinBack => Job::TakePinBack { rollback: id },
         Notice::BreakGlass => Job::BreakGlassMessage { rollback: id },
-        Notice::Export { why } => Job::Export {
+        Notice::Export { why } => Job::Export(ExportRequest {
             incident: rollback.incident,
             format: Format::Markdown,
             channel: channel(),
@@ -444,7 +446,7 @@ fn job_of(notice: Notice, rollback: &Rollback, n: usize, now: Timestamp) -> (Job
             thread: None,
             asked_by: None,
             id: format!("RB-{id}:{why}"),
-        },
+        }),
     };
     (job, now)
 }

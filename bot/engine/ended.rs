@@ -73,7 +73,7 @@ impl Ended {
         Next::Wait(until).into()
     }
 
-    /// It got nowhere and is tried again then; why.
+    /// It failed and is tried again then; why.
     pub fn retry(at: Timestamp, why: impl Into<String>) -> Self {
         Next::Retry(at, why.into()).into()
     }

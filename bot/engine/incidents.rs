@@ -15,7 +15,7 @@ pub(super) async fn opened(tx: &mut Tx, channel: &str, now: Timestamp) -> sqlx::
         return Ok(incident);
     }
     hold_numbers(tx).await?;
-    // The counter's row is ours now: whoever had it before may have opened one just now. Only then
+    // The counter's row is ours now: its holder before us may have opened one just now. Only then
     // is a number taken, or it would be missing.
     if let Some(incident) = open_in(tx, channel, now).await? {
         return Ok(incident);
@@ -35,4 +35,17 @@ async fn open_in(tx: &mut Tx, channel: &str, now: Timestamp) -> sqlx::Result<Opt
         Decision::Continue(_) => latest,
         Decision::Open | Decision::Leave => None,
     })
+}
+
+/// The line by which a note is echoed, in plain text.
+pub fn noted(at: Timestamp, recorded_at: Timestamp, by: &str) -> String {
+    let time = |at: Timestamp| at.strftime("%H:%M:%S UTC").to_string();
+    match at == recorded_at {
+        true => format!("Noted at {} by @{by}.", time(at)),
+        false => format!(
+            "Noted for {} (recorded {}) by @{by}.",
+            time(at),
+            time(recorded_at)
+        ),
+    }
 }

@@ -46,7 +46,7 @@ impl Queue {
         change(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// The next ones, in the order in which they came; empty: nobody is at it any more.
+    /// Takes the next ones, in the order in which they came; empty: this worker has stopped.
     fn next(&self) -> Vec<Waiting> {
         self.inside(|inside| {
             let n = inside.waiting.len().min(AT_ONCE);
@@ -56,7 +56,7 @@ impl Queue {
     }
 }
 
-/// Leaves the queue to somebody else when its owner panics.
+/// Frees the queue for another worker when its owner panics.
 struct Serving(Option<Queue>);
 
 impl Drop for Serving {
@@ -64,7 +64,7 @@ impl Drop for Serving {
         if let Some(queue) = &self.0 {
             queue.inside(|inside| {
                 inside.served = false;
-                // Whoever waits is told, and comes again.
+                // The callers that wait get an error, and come again.
                 inside.waiting.clear();
             });
         }
@@ -80,7 +80,11 @@ impl Engine {
     /// Takes input once. Input with a key that was taken before gets the same answer again, and
     /// nothing else happens. When this returns, what it gives is durable.
     pub async fn take(&self, key: &str, submission: Submission) -> Result<Outcome, Error> {
-        telemetry::record_submission(&submission);
+        if let Submission::Enqueue(job) = &submission
+            && let Some(rollback) = job.rollback()
+        {
+            telemetry::record_rollback(rollback);
+        }
         let (answer, answered) = oneshot::channel();
         let waiting = Waiting {
             key: key.to_owned(),
@@ -95,7 +99,7 @@ impl Engine {
             Ok(!std::mem::replace(&mut inside.served, true))
         })?;
         if first {
-            // On its own: whoever came first may hang up, and the others still get their answers.
+            // On its own: the first caller may hang up, and the others still get their answers.
             let engine = self.clone();
             tokio::spawn(async move { engine.serve().await });
         }
@@ -108,7 +112,7 @@ impl Engine {
                 tracing::debug!("taken");
                 outcome
             }
-            // Given up, or late: it may be taken all the same.
+            // Given up or timed out: it may be accepted all the same.
             Ok(Err(_)) | Err(_) => Err(Error::Overloaded),
         };
         match &outcome {
@@ -179,7 +183,7 @@ impl Engine {
     }
 
     /// All of these in one transaction, or none. What is there already came again if this is the
-    /// `first` time it is tried; otherwise it may be our own, of which the answer was lost.
+    /// `first` time it is tried; otherwise it may be our own whose answer was lost.
     async fn take_all(
         &self,
         asked: &[(&str, &Submission)],

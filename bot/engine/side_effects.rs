@@ -19,7 +19,7 @@ use rollback_domain::{
 /// What a job leads to besides the change of a rollback.
 #[derive(Clone, Debug, Default)]
 pub struct SideEffects {
-    /// What becomes of what a channel has missed.
+    /// The change of a channel's undelivered messages.
     pub undelivered: Option<UndeliveredChange>,
     /// What a platform served.
     pub survey: Option<RecordedSurvey>,
@@ -36,7 +36,7 @@ pub struct SideEffects {
     /// What Slack has now.
     pub sent: Option<SentMessage>,
     /// The key of a message that was edited, or may have been. If the lease turns out to be lost,
-    /// whoever has the job may have edited it earlier, to what is true now: it is edited again.
+    /// the new holder may have edited it earlier, to what is true now: it is edited again.
     pub edited: Option<String>,
 }
 
@@ -51,7 +51,7 @@ pub struct SentMessage {
     pub sent: messages::Sent,
 }
 
-/// A change of what a channel has missed.
+/// A change of a channel's undelivered messages.
 #[derive(Clone, Debug, PartialEq)]
 pub struct UndeliveredChange {
     /// The channel.

@@ -70,7 +70,7 @@ fn a_noisy_channel_keeps_nobody_from_clicking() {
 }
 
 #[test]
-fn whoever_floods_uses_up_only_what_is_theirs() {
+fn a_flood_uses_up_only_its_senders_budget() {
     let limits = limits(6, 300);
     let taken = (0..1_000).filter(|_| limits.admit_message("U1", "C1", at(0)).is_ok());
     assert_eq!(taken.count(), 2);
@@ -94,7 +94,7 @@ fn the_sentence_says_how_long_rounded_up() {
 #[test]
 fn what_is_remembered_is_bounded() {
     let limits = limits(60, 300);
-    let full = |limits: &Limits| limits.people.known.lock().unwrap().len();
+    let full = |limits: &Limits| limits.people.budgets.lock().unwrap().len();
     // Somebody who floods is not forgotten for those who come by once.
     while limits.admit_click("U1", at(0)).is_ok() {}
     for n in 0..3 * KEYS_AT_MOST {

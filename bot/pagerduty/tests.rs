@@ -253,9 +253,9 @@ async fn silence_is_given_up_in_time() {
     let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let mut pagerduty = client(&format!("http://{}", silent.local_addr().unwrap()));
     pagerduty.within = Duration::from_millis(50);
-    let late = later("PagerDuty did not answer: it timed out", None);
-    assert_eq!(pagerduty.on_call(&primary()).await, Err(late.clone()));
-    assert_eq!(pagerduty.resolve("RB-41").await, Err(late));
+    let timed_out = later("PagerDuty did not answer: it timed out", None);
+    assert_eq!(pagerduty.on_call(&primary()).await, Err(timed_out.clone()));
+    assert_eq!(pagerduty.resolve("RB-41").await, Err(timed_out));
     assert_eq!(
         client("http://127.0.0.1:1").resolve("RB-41").await,
         Err(later("PagerDuty did not answer: no connection", None))

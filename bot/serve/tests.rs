@@ -62,7 +62,7 @@ async fn half_a_head_is_not_waited_for() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn whoever_comes_when_all_places_are_taken_waits_until_one_is_free() {
+async fn a_client_waits_while_all_places_are_taken() {
     let server = listening(2).await;
     let mut holding = vec![];
     for _ in 0..2 {

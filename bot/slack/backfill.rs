@@ -1,4 +1,4 @@
-//! The one message that tells a channel what it missed while Slack took nothing.
+//! Renders the one message with everything that a channel missed while Slack took nothing.
 
 use super::{
     Words,
@@ -13,17 +13,17 @@ const MORE: usize = 120;
 /// The longest that one thing may be when not all of it fits, in characters.
 const SHORT: usize = 300;
 
-/// One thing that was missed.
+/// One missed message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Line {
-    /// When it was to be said.
+    /// When it was due.
     pub at: Timestamp,
-    /// What was to be said: mrkdwn, already escaped.
+    /// Its text: mrkdwn, already escaped.
     pub text: String,
 }
 
-/// The message as it is told at `now`: in order, each with its time. What does not fit is told in
-/// its first line, the newest in full first; what does not fit even so is counted.
+/// Renders the message at `now`: in order, each with its time. Lines that do not fit are cut to
+/// their first line, the oldest first; those that do not fit even so are counted.
 pub fn message(lines: &[Line], now: Timestamp) -> Words {
     let from = lines.first().map_or(now, |line| line.at);
     let head = format!(
@@ -32,7 +32,7 @@ pub fn message(lines: &[Line], now: Timestamp) -> Words {
         time(now)
     );
     let mut left = AT_MOST.saturating_sub(MORE + head.chars().count());
-    let mut told: Vec<String> = vec![];
+    let mut kept: Vec<String> = vec![];
     for line in lines.iter().rev() {
         let said = |text: &str| format!("• {}  {text}", moment(line.at, now));
         let full = said(line.text.trim());
@@ -46,16 +46,16 @@ pub fn message(lines: &[Line], now: Timestamp) -> Words {
             break;
         }
         left -= length(&text);
-        told.push(text);
+        kept.push(text);
     }
-    let more = lines.len() - told.len();
+    let more = lines.len() - kept.len();
     let mut all = vec![head];
     if more > 0 {
         all.push(format!(
             "• and {more} more before these: `/rollback timeline` and `/rollback export md` have them"
         ));
     }
-    all.extend(told.into_iter().rev());
+    all.extend(kept.into_iter().rev());
     Words::plain(all.join("\n"))
 }
 

@@ -7,6 +7,25 @@ use rollback_domain::{refusal::Tone, rollback::Message};
 pub use rollback_http::cut;
 use slack_morphism::prelude::*;
 
+/// What is sent as a message: blocks, and the same in words for screen readers and notifications.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Words {
+    /// The whole message in plain words.
+    pub text: String,
+    /// The message as Slack shows it; none for a simple sentence.
+    pub blocks: Vec<SlackBlock>,
+}
+
+impl Words {
+    /// A sentence without blocks; `text` is mrkdwn and already escaped.
+    pub fn plain(text: impl Into<String>) -> Self {
+        Self {
+            text: text.into(),
+            blocks: vec![],
+        }
+    }
+}
+
 /// `&`, `<` and `>` as Slack wants them; nothing else is special in mrkdwn that could ping or link.
 pub fn escape(text: &str) -> String {
     text.replace('&', "&amp;")

@@ -1,4 +1,4 @@
-//! The message about a broken glass: what was done without an approval, and what is thought of it.
+//! The message about an emergency run: what was done without an approval, and what is thought of it.
 
 use super::{
     Words,
@@ -86,7 +86,7 @@ fn review_state(break_glass: &BreakGlass, reviewers: &[String], now: Timestamp) 
         false => "was due",
     };
     let line = format!(
-        "{whom} has to say what they think of it. The review {due} <!date^{}^{{date_short_pretty}} {{time}}|{}>, and is asked for until it is answered.",
+        "{whom} must review it. The review {due} <!date^{}^{{date_short_pretty}} {{time}}|{}>; I ask again until somebody answers.",
         break_glass.due.as_second(),
         break_glass.due.strftime("%Y-%m-%d %H:%M UTC")
     );

@@ -5,9 +5,9 @@ use super::{
     action::{self, Action, PlanRef},
     blocks::{Mrkdwn, actions, confirm, context, cut, header, inline, mention, section},
 };
-use crate::Authority;
 use jiff::Timestamp;
 use rollback_domain::{
+    authority::Authority,
     job::Form,
     plan::{Plan, Unships},
     platform::Holds,
@@ -60,18 +60,18 @@ fn proposed(
         plan.to.label()
     );
     let unships = match &plan.unships {
-        Unships::Known(releases) if releases.is_empty() => "Un-ships nothing.".into(),
-        Unships::Known(releases) => format!("Un-ships {}.", releases_count(releases.len())),
+        Unships::Known(releases) if releases.is_empty() => "Removes nothing.".into(),
+        Unships::Known(releases) => format!("Removes {}.", releases_count(releases.len())),
         Unships::After(moment) => {
             format!(
                 "It removes what was written after {}.",
                 moment.strftime("%H:%M:%S UTC")
             )
         }
-        Unships::Unknown(_) => "What it un-ships is not known.".into(),
+        Unships::Unknown(_) => "What it removes is not known.".into(),
     };
     let deed = deed(rollback);
-    let case = authority.map(|known| rollback.case(&known.policy, &known.roster));
+    let case = authority.map(|authority| rollback.case(&authority.policy, &authority.roster));
     let missing = case.as_ref().map_or(0, |case| case.missing().people);
     let ask = confirm(
         &format!("{deed} {}?", cut(&rollback.service, 60)),
@@ -169,10 +169,10 @@ fn proposed(
     }
 }
 
-/// What follows the name of whoever asked, when they did not ask in Slack.
+/// What follows the requester's name when they did not ask in Slack.
 fn asked_by_band(rollback: &Rollback) -> &'static str {
     match rollback.out_of_band {
-        true => " (out of band)",
+        true => " (from the CLI / API)",
         false => "",
     }
 }
@@ -300,7 +300,7 @@ fn waiting(rollback: &Rollback) -> Option<String> {
 pub fn summary(rollback: &Rollback) -> String {
     let unships = match rollback.plan.as_ref().map(|plan| &plan.unships) {
         Some(Unships::Known(releases)) if !releases.is_empty() => {
-            format!(" Un-ships {}.", releases_count(releases.len()))
+            format!(" Removes {}.", releases_count(releases.len()))
         }
         Some(Unships::Known(_) | Unships::After(_) | Unships::Unknown(_)) | None => String::new(),
     };
@@ -351,7 +351,7 @@ fn of_this_target(plan: &Plan, now: Timestamp) -> Vec<String> {
             .tasks
             .iter()
             .map(|task| {
-                let role = task.role.as_deref().unwrap_or("whoever approves");
+                let role = task.role.as_deref().unwrap_or("an approver");
                 format!("{} ({})", inline(&task.text, 120), inline(role, 40))
             })
             .collect();
@@ -391,9 +391,9 @@ pub fn facts(plan: &Plan, now: Timestamp) -> String {
     ));
     lines.push(match &plan.unships {
         Unships::Known(releases) if releases.is_empty() && plan.way == Way::Forward => {
-            "*Un-ships*  nothing: it goes forward".into()
+            "*Removes*  nothing: it goes forward".into()
         }
-        Unships::Known(releases) if releases.is_empty() => "*Un-ships*  nothing that served".into(),
+        Unships::Known(releases) if releases.is_empty() => "*Removes*  nothing that served".into(),
         Unships::Known(releases) => {
             let named: Vec<String> = releases
                 .iter()
@@ -412,18 +412,18 @@ pub fn facts(plan: &Plan, now: Timestamp) -> String {
                 _ => String::new(),
             };
             format!(
-                "*Un-ships*  {}: {}{more} (the commits between are unknown)",
+                "*Removes*  {}: {}{more} (the commits between are unknown)",
                 releases_count(releases.len()),
                 named.join(", ")
             )
         }
         Unships::After(moment) => {
             format!(
-                "*Un-ships*  everything that was written after {}",
+                "*Removes*  everything that was written after {}",
                 time(*moment)
             )
         }
-        Unships::Unknown(why) => format!("*Un-ships*  unknown: {}", inline(why, 200)),
+        Unships::Unknown(why) => format!("*Removes*  unknown: {}", inline(why, 200)),
     });
     lines.push(format!(
         "*Restores*  {}",
@@ -544,7 +544,7 @@ fn steps(rollback: &Rollback) -> Vec<String> {
         .map(|approval| {
             let how = match approval.unopposed {
                 true => ", nobody objected",
-                false if approval.out_of_band => ", out of band",
+                false if approval.out_of_band => ", from the CLI / API",
                 false => "",
             };
             format!(
@@ -594,7 +594,7 @@ fn steps(rollback: &Rollback) -> Vec<String> {
         lines.push(match rollback.pin {
             Pin::On => "`[x]` pinned   automatic deploys are off (read back)".into(),
             Pin::NotNeeded => "`[x]` pinned   nothing to hold off".into(),
-            Pin::Off if times.serving.is_none() => "`[~]` pinned   reading back".into(),
+            Pin::Off if times.serving.is_none() => "`[~]` pinned   checking".into(),
             Pin::Off => "`[ ]` pinned   automatic deploys are ON".into(),
             Pin::Unknown => "`[ ]` pinned   the platform does not say".into(),
         });
@@ -625,24 +625,28 @@ fn steps(rollback: &Rollback) -> Vec<String> {
     }
     if times.serving.is_some() {
         let last = rollback.proof.last.as_ref().map(|last| last.text());
-        let seen = rollback
+        let evidence = rollback
             .proof
-            .seen
+            .evidence
             .clone()
             .or(last)
-            .map(|seen| inline(&seen, 300));
+            .map(|text| inline(&text, 300));
         lines.push(match (times.proven, rollback.proof.verdict) {
             (Some(at), Some(Verdict::Verified)) => {
-                format!("`[x]` {} verified   {}", time(at), seen.unwrap_or_default())
+                format!(
+                    "`[x]` {} verified   {}",
+                    time(at),
+                    evidence.unwrap_or_default()
+                )
             }
             (Some(at), _) => format!(
                 "`[!]` {} not verified   {}",
                 time(at),
-                seen.unwrap_or_default()
+                evidence.unwrap_or_default()
             ),
             (None, _) => format!(
                 "`[~]` verified   {}",
-                seen.unwrap_or_else(|| "looking from outside".into())
+                evidence.unwrap_or_else(|| "looking from outside".into())
             ),
         });
     }
@@ -692,21 +696,24 @@ fn say(rollback: &Rollback) -> String {
             )
         }
         State::Accepted { .. } => {
-            format!("{platform} accepted the request. That is not yet served: reading back.")
+            format!("{platform} accepted the request. That does not mean it is live: checking.")
         }
         State::Serving { n, m } if n == m => {
             format!("{platform} says {to} is live. Proving it from outside.")
         }
         State::Serving { .. } => String::new(),
         State::Unknown { why, .. } => format!(
-            "{}. Do not run it again: reading back until it is known what happened. Whoever knows it for certain says so with `/rollback resolve RB-{}`.",
+            "{}. Do not run it again: I keep checking until I know what happened. If you know for certain, say so with `/rollback resolve RB-{}`.",
             capital(inline(why, 300).trim_end_matches('.')),
             rollback.id
         ),
         State::Watching { .. } | State::Closed => {
             let mut said = inline(&rollback.conclusion(), 500);
             let last = rollback.proof.last.as_ref().map(|last| last.text());
-            if last.is_some() && rollback.proof.seen.is_some() && last != rollback.proof.seen {
+            if last.is_some()
+                && rollback.proof.evidence.is_some()
+                && last != rollback.proof.evidence
+            {
                 let _ = write!(
                     said,
                     " Last look: {}.",
@@ -741,7 +748,7 @@ fn say(rollback: &Rollback) -> String {
         State::Resolved { done, by, because } => {
             let outcome = if *done { "done" } else { "not done" };
             format!(
-                "@{} says that it is {outcome}: \"{}\". {platform} does not tell; nothing more is read back.",
+                "@{} says that it is {outcome}: \"{}\". {platform} has not confirmed it; nothing more is checked.",
                 inline(&by.name, 80),
                 inline(because, 300)
             )

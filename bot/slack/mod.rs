@@ -8,6 +8,8 @@ pub mod card;
 pub mod modal;
 pub mod pace;
 
+pub use blocks::Words;
+
 use crate::{
     crash::{self, Point},
     metrics::Metrics,
@@ -18,7 +20,7 @@ use rollback_domain::people::Membership;
 use rollback_http::{Lost, cut, retry_after};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
-use slack_morphism::prelude::{SlackBlock, SlackView};
+use slack_morphism::prelude::SlackView;
 use std::{
     collections::BTreeMap,
     fmt,
@@ -87,25 +89,6 @@ impl Failure {
         match self {
             Failure::Never(code) => Some(code),
             Failure::Later { .. } | Failure::TooSoon { .. } | Failure::Lost(_) => None,
-        }
-    }
-}
-
-/// What is sent as a message: blocks, and the same in words for screen readers and notifications.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Words {
-    /// The whole message in plain words.
-    pub text: String,
-    /// The message as Slack shows it; none for a simple sentence.
-    pub blocks: Vec<SlackBlock>,
-}
-
-impl Words {
-    /// A sentence without blocks; `text` is mrkdwn and already escaped.
-    pub fn plain(text: impl Into<String>) -> Self {
-        Self {
-            text: text.into(),
-            blocks: vec![],
         }
     }
 }
@@ -530,7 +513,7 @@ impl Slack {
         Ok(answer.users)
     }
 
-    /// The id of whoever has this e-mail address in the workspace (`users.lookupByEmail`); none if
+    /// The id of the person who has this e-mail address in the workspace (`users.lookupByEmail`); none if
     /// nobody has. Says nothing of whether they may act, [`Slack::membership`] does.
     pub async fn by_email(&self, email: &str) -> Result<Option<String>, Failure> {
         #[derive(Deserialize)]

@@ -218,7 +218,7 @@ pub fn break_glass(
     let boxes = SlackBlockCheckboxesElement::new(vec![option]).with_action_id(PROMISE.into());
     let blocks = vec![
         section(&format!(
-            "{}\nIt is run at once, without an approval. Everybody in the channel is told, those who could have approved are asked what they think of it, and it stays in the record.",
+            "{}\nIt is run at once, without an approval. Everybody in the channel is told, those who could have approved are asked to review it, and it stays in the record.",
             summary(rollback)
         )),
         line(BECAUSE, "Why can it not wait?", None, said, false),

@@ -29,7 +29,7 @@ pub struct Copied {
 pub async fn backup(url: &str, to: &Path) -> anyhow::Result<Copied> {
     let Some(from) = url.strip_prefix("sqlite:") else {
         bail!(
-            "this bot records in Postgres: back it up with pg_dump, or with the tools of whoever runs it"
+            "this bot records in Postgres: back it up with pg_dump, or with the tools of its host"
         );
     };
     let from = from.trim_start_matches("//");

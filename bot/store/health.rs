@@ -2,17 +2,17 @@
 //!
 //! A database can answer every question and take nothing, because its disk is full or it may only
 //! be read. So what failed is remembered until something was written. Under load the same failure
-//! comes a hundred times a second: it is told once, and then now and again.
+//! comes a hundred times a second: it is logged once, and then now and again.
 
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
 
-/// How often the same failure is told.
-const TELL_EVERY: Duration = Duration::from_secs(30);
+/// How often the same failure is logged.
+const LOG_EVERY: Duration = Duration::from_secs(30);
 
-/// What became of the last writes. Clones are the same.
+/// Whether the last writes worked. Clones share it.
 #[derive(Clone, Debug, Default)]
 pub struct Health(Arc<Mutex<Option<Failing>>>);
 
@@ -20,7 +20,7 @@ pub struct Health(Arc<Mutex<Option<Failing>>>);
 struct Failing {
     why: String,
     times: u64,
-    told: Instant,
+    logged_at: Instant,
 }
 
 impl Health {
@@ -34,7 +34,7 @@ impl Health {
 
     /// Something was not read or written.
     pub fn failed(&self, error: &sqlx::Error) {
-        if let Some((why, times)) = self.to_tell(error, Instant::now()) {
+        if let Some((why, times)) = self.to_log(error, Instant::now()) {
             tracing::error!(why, times, "the database fails");
         }
     }
@@ -44,17 +44,17 @@ impl Health {
         self.inside().as_ref().map(|failing| failing.why.clone())
     }
 
-    /// Why it failed and how often so far, if that is to be told now.
-    fn to_tell(&self, error: &sqlx::Error, now: Instant) -> Option<(String, u64)> {
+    /// Why it failed and how often so far, if that is to be logged now.
+    fn to_log(&self, error: &sqlx::Error, now: Instant) -> Option<(String, u64)> {
         let why = cause(error);
         let mut inside = self.inside();
         match inside.as_mut() {
             Some(failing) if failing.why == why => {
                 failing.times += 1;
-                if now.duration_since(failing.told) < TELL_EVERY {
+                if now.duration_since(failing.logged_at) < LOG_EVERY {
                     return None;
                 }
-                failing.told = now;
+                failing.logged_at = now;
                 Some((why, failing.times))
             }
             other => {
@@ -62,7 +62,7 @@ impl Health {
                 *inside = Some(Failing {
                     why: why.clone(),
                     times,
-                    told: now,
+                    logged_at: now,
                 });
                 Some((why, times))
             }

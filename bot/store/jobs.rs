@@ -298,7 +298,7 @@ pub enum Next {
     At(Timestamp),
     /// It was not begun, because it is too soon: what is known of earlier attempts stays.
     Wait(Timestamp),
-    /// It got nowhere and is tried again then; why.
+    /// It failed and is tried again then; why.
     Retry(Timestamp, String),
 }
 
@@ -390,7 +390,7 @@ pub async fn renew(db: &Db, lease: &Lease) -> sqlx::Result<bool> {
 const RELEASE: &str =
     "UPDATE step SET lease_until = NULL WHERE kind = $1 AND key = $2 AND epoch = $3";
 
-/// Gives a lease back, the job not done: whoever claims it next has it at once. The lease must
+/// Gives a lease back, the job not done: the next claim gets it at once. The lease must
 /// not be used any more.
 pub async fn release(db: &Db, lease: &Lease) -> sqlx::Result<()> {
     let mut tx = db.begin().await?;

@@ -1,4 +1,4 @@
-//! What Slack last said of the people who have a token: believed out of band while Slack is
+//! What Slack last said of the people who have a token: used from the CLI and the API while Slack is
 //! silent, and nowhere else.
 
 use super::{Db, Tx, in_tx, micros, moment, reading};
@@ -8,13 +8,13 @@ use rollback_domain::people::{Membership, Person};
 /// How a full member is stored.
 const MEMBER: &str = "member";
 
-pub(super) const SAW: &str =
+pub(super) const UPSERT: &str =
     "INSERT INTO standing (person, standing, name, read_at) VALUES ($1, $2, $3, $4)
     ON CONFLICT (person) DO UPDATE SET
         standing = excluded.standing, name = excluded.name, read_at = excluded.read_at
     WHERE excluded.read_at >= standing.read_at";
 
-/// A standing as it is stored; `None`: it was not read.
+/// A membership as it is stored; `None`: it was not read.
 pub fn stored(membership: &Membership) -> Option<&str> {
     match membership {
         Membership::Member => Some(MEMBER),
@@ -33,14 +33,14 @@ pub async fn record(
     let Some(membership) = stored(membership) else {
         return Ok(());
     };
-    in_tx!(tx, c => sqlx::query(SAW)
+    in_tx!(tx, c => sqlx::query(UPSERT)
         .bind(&person.id).bind(membership).bind(&person.name).bind(micros(now))
         .execute(c).await.map(drop))
 }
 
 const KNOWN: &str = "SELECT standing, name, read_at FROM standing WHERE person = $1";
 
-/// What Slack said of somebody when it last told, their name, and when that was.
+/// What Slack last said of somebody, their name, and when that was.
 pub async fn last_known(
     db: &Db,
     person: &str,

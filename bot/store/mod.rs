@@ -165,7 +165,7 @@ impl Db {
             .idle_timeout(IDLE_AT_MOST)
             .max_lifetime(LIVES_AT_MOST)
             // One round trip more, so that a connection that was closed meanwhile, by the server
-            // or in between, is replaced instead of failing whoever got it.
+            // or in between, is replaced instead of failing the caller who got it.
             .test_before_acquire(true)
             .connect_with(session(&options, &WORKING))
             .await
@@ -176,7 +176,7 @@ impl Db {
         let changed = POSTGRES.run(&mut changing).await;
         if changed.as_ref().is_err_and(is_held) {
             bail!(
-                "the tables of the Postgres database at {place} are held by somebody else for longer than 30 s: another rollback-bot that is just being started, or whoever works on them by hand. Nothing was changed; start again when that is over"
+                "the tables of the Postgres database at {place} are held by somebody else for longer than 30 s: another rollback-bot that is just being started, or somebody who works on them by hand. Nothing was changed; start again when that is over"
             );
         }
         changed.with_context(|| {
@@ -338,14 +338,18 @@ const OLDEST_READER: &str = "SELECT value FROM counter WHERE name = 'oldest_read
 /// A change that only adds (tables, columns that may be empty, indexes) is none of these: older
 /// versions go on beside newer ones, and may come back. One that is says so: it sets
 /// `oldest_reader` to its own number.
-async fn trusted(db: &Db, known: &Migrator) -> anyhow::Result<()> {
+async fn trusted(db: &Db, migrator: &Migrator) -> anyhow::Result<()> {
     let wanted: Option<(i64,)> =
         reading!(db, pool => sqlx::query_as(OLDEST_READER).fetch_optional(pool).await)?;
     let wanted = wanted.map_or(0, |(version,)| version);
-    let known = known.iter().map(|change| change.version).max().unwrap_or(0);
-    if wanted > known {
+    let newest = migrator
+        .iter()
+        .map(|change| change.version)
+        .max()
+        .unwrap_or(0);
+    if wanted > newest {
         bail!(
-            "a newer rollback-bot has changed the tables in a way that this one cannot work with (change {wanted}; this one knows {known}). Start the newer one again, or restore the backup that was made before it"
+            "a newer rollback-bot has changed the tables in a way that this one cannot work with (change {wanted}; this one knows {newest}). Start the newer one again, or restore the backup that was made before it"
         );
     }
     Ok(())

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use rollback_domain::{incident::Kind, rollback::Rollback};
 use std::time::Duration;
 
-/// How long a job may be due before it is late.
+/// How long a job may be due before it counts as overdue.
 const LATE_AFTER: Duration = Duration::from_secs(30);
 
 /// What is left to do of one kind.
@@ -16,8 +16,8 @@ pub struct JobCounts {
     /// How many are left to do, now or later.
     pub waiting: i64,
     /// How many of them are due for more than thirty seconds.
-    pub late: i64,
-    /// How many of them got nowhere the last time.
+    pub overdue: i64,
+    /// How many of them failed the last time.
     pub failing: i64,
 }
 
@@ -45,19 +45,19 @@ const UNKNOWN: &str =
 
 /// Reads it: three short queries, each over an index.
 pub async fn overview(db: &Db, now: Timestamp) -> sqlx::Result<Overview> {
-    let late = micros(now.checked_sub(LATE_AFTER).unwrap_or(now));
+    let overdue = micros(now.checked_sub(LATE_AFTER).unwrap_or(now));
     let jobs: Vec<(String, i64, i64, i64)> =
-        reading!(db, pool => sqlx::query_as(STEPS).bind(late).fetch_all(pool).await)?;
+        reading!(db, pool => sqlx::query_as(STEPS).bind(overdue).fetch_all(pool).await)?;
     let open = reading!(db, pool => sqlx::query_as(OPEN).fetch_all(pool).await)?;
     let unknown: Vec<(String,)> =
         reading!(db, pool => sqlx::query_as(UNKNOWN).fetch_all(pool).await)?;
     Ok(Overview {
         jobs: jobs
             .into_iter()
-            .map(|(kind, waiting, late, failing)| JobCounts {
+            .map(|(kind, waiting, overdue, failing)| JobCounts {
                 kind,
                 waiting,
-                late,
+                overdue,
                 failing,
             })
             .collect(),

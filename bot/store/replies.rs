@@ -1,4 +1,4 @@
-//! What was said to an address of our own. Whoever asked out of band waits there, and gets the
+//! Answers to addresses of our own. A caller of the CLI or the API waits there, and gets the
 //! same answer when they ask the same again.
 
 use super::{Db, Tx, in_tx, micros, read, reading, written};
@@ -38,7 +38,7 @@ pub fn is_ours(address: &str) -> bool {
 const PUT: &str = "INSERT INTO reply (address, doc, at) VALUES ($1, $2, $3)
     ON CONFLICT (address) DO NOTHING";
 
-/// Says something to an address; `false`: whoever waited there was answered before, and has gone.
+/// Stores an answer for an address; `false`: its caller was answered before, and has gone.
 pub async fn put(tx: &mut Tx, address: &str, reply: &Reply, now: Timestamp) -> sqlx::Result<bool> {
     let doc = written(reply)?;
     let put = in_tx!(tx, c => sqlx::query(PUT)

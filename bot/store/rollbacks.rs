@@ -198,7 +198,7 @@ const LAST_OF: &str =
 pub async fn history(db: &Db, service: &str, environment: &str) -> sqlx::Result<History> {
     let rows: Vec<(String,)> = reading!(db, pool => sqlx::query_as(LAST_OF)
         .bind(service).bind(environment).fetch_all(pool).await)?;
-    told(&rows)
+    parse_history(&rows)
 }
 
 /// How automatic deploys of a service were set before the latest rollback held them off by a call
@@ -253,7 +253,7 @@ pub async fn histories(
     Ok(histories)
 }
 
-fn told(rows: &[(String,)]) -> sqlx::Result<History> {
+fn parse_history(rows: &[(String,)]) -> sqlx::Result<History> {
     let mut past = vec![];
     for (doc,) in rows {
         past.extend(Past::of(&read(doc)?));
@@ -268,7 +268,7 @@ pub fn is_taken(error: &sqlx::Error) -> bool {
         .is_some_and(|error| error.is_unique_violation())
 }
 
-const SAW: &str = "INSERT INTO sight (service, environment, read_at, doc) VALUES ($1, $2, $3, $4)
+const UPSERT_SURVEY: &str = "INSERT INTO sight (service, environment, read_at, doc) VALUES ($1, $2, $3, $4)
     ON CONFLICT (service, environment) DO UPDATE SET read_at = excluded.read_at, doc = excluded.doc";
 
 /// Remembers what a platform served, for the board.
@@ -280,17 +280,17 @@ pub async fn record_survey(
     at: Timestamp,
 ) -> sqlx::Result<()> {
     let doc = written(survey)?;
-    in_tx!(tx, c => sqlx::query(SAW)
+    in_tx!(tx, c => sqlx::query(UPSERT_SURVEY)
         .bind(service).bind(environment).bind(micros(at)).bind(&doc)
         .execute(c).await.map(drop))
 }
 
-const SIGHTS: &str = "SELECT service, environment, read_at, doc FROM sight";
+const SURVEYS: &str = "SELECT service, environment, read_at, doc FROM sight";
 
 /// What every platform served when last read: service, environment, survey, when.
 pub async fn snapshots(db: &Db) -> sqlx::Result<Vec<(String, String, Survey, Timestamp)>> {
     let rows: Vec<(String, String, i64, String)> =
-        reading!(db, pool => sqlx::query_as(SIGHTS).fetch_all(pool).await)?;
+        reading!(db, pool => sqlx::query_as(SURVEYS).fetch_all(pool).await)?;
     rows.into_iter()
         .map(|(service, environment, at, doc)| Ok((service, environment, read(&doc)?, moment(at))))
         .collect()

@@ -7,7 +7,7 @@ use rollback_domain::{
     rollback::Freeze,
 };
 
-const SAW: &str = "INSERT INTO roster (source, read_at, doc, people) VALUES ($1, $2, $3, $4)
+const UPSERT: &str = "INSERT INTO roster (source, read_at, doc, people) VALUES ($1, $2, $3, $4)
     ON CONFLICT (source) DO UPDATE SET read_at = excluded.read_at, doc = excluded.doc,
         people = CASE WHEN $5 = 1 THEN excluded.people ELSE roster.people END
     WHERE excluded.read_at >= roster.read_at";
@@ -26,7 +26,7 @@ pub async fn record(
         Found::People { .. } => (Some(&doc), true),
         Found::Nothing { answered, .. } => (None, *answered),
     };
-    in_tx!(tx, c => sqlx::query(SAW)
+    in_tx!(tx, c => sqlx::query(UPSERT)
         .bind(source.to_string()).bind(micros(read_at.unwrap_or(now))).bind(&doc)
         .bind(people).bind(i64::from(answered))
         .execute(c).await.map(drop))

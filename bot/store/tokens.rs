@@ -127,8 +127,8 @@ pub async fn find(db: &Db, secret: &str) -> sqlx::Result<Option<Token>> {
     let row: Option<Hashed> =
         reading!(db, pool => sqlx::query_as(BY_ID).bind(id).fetch_optional(pool).await)?;
     Ok(row.and_then(
-        |(known, id, person, name, created, expires, revoked, used)| {
-            let same: bool = known.as_bytes().ct_eq(hash(secret).as_bytes()).into();
+        |(stored, id, person, name, created, expires, revoked, used)| {
+            let same: bool = stored.as_bytes().ct_eq(hash(secret).as_bytes()).into();
             same.then(|| token((id, person, name, created, expires, revoked, used)))
         },
     ))
@@ -150,7 +150,7 @@ pub async fn used(db: &Db, token: &Token, now: Timestamp) -> sqlx::Result<()> {
 const OWNERS: &str = "SELECT person, min(name) FROM token
     WHERE revoked_at IS NULL AND expires_at > $1 GROUP BY person ORDER BY person";
 
-/// Whoever has a token that counts.
+/// The person whose token this is, if it is valid.
 pub async fn owners(db: &Db, now: Timestamp) -> sqlx::Result<Vec<Person>> {
     let rows: Vec<(String, String)> =
         reading!(db, pool => sqlx::query_as(OWNERS).bind(micros(now)).fetch_all(pool).await)?;
@@ -193,7 +193,7 @@ macro_rules! beside {
 
 const INSERT: &str = "INSERT INTO token (id, person, name, hash, created_at, expires_at)
     VALUES ($1, $2, $3, $4, $5, $6)";
-const STANDING: &str = super::memberships::SAW;
+const MEMBERSHIP: &str = super::memberships::UPSERT;
 const LIST: &str = "SELECT id, person, name, created_at, expires_at, revoked_at, last_used_at
     FROM token ORDER BY created_at, id";
 const REVOKE: &str = "UPDATE token SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL";
@@ -243,7 +243,7 @@ impl Beside {
             "the token cannot be stored: has a bot of this version been started on this record?",
         )?;
         if let Some(membership) = membership {
-            beside!(self, c => sqlx::query(STANDING)
+            beside!(self, c => sqlx::query(MEMBERSHIP)
                 .bind(&token.person.id).bind(membership).bind(&token.person.name)
                 .bind(micros(token.created_at))
                 .execute(c).await.map(drop))?;

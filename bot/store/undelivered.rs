@@ -1,4 +1,4 @@
-//! What was to be said in a channel while Slack took nothing, until it is told.
+//! Messages that Slack did not take, kept per channel until one message delivers them.
 
 use super::{
     Db, Tx, in_tx, jobs,
@@ -10,52 +10,52 @@ use rollback_domain::job::Job;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// Something that was to be said and could not be.
+/// A message that could not be posted when it was due.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Missed {
-    /// The key of its message, by which it is said once.
+pub struct Undelivered {
+    /// The key of the message, under which it is posted once.
     pub key: String,
-    /// When it was to be said.
+    /// When it was due.
     pub at: Timestamp,
-    /// Whether it was tried and not looked for since: it may have been said after all.
+    /// Whether posting was tried and not checked since: it may be there after all.
     pub tried: bool,
-    /// The key of the message in which it is told with others; `None`: in none so far.
+    /// The key of the message that delivers it with others; `None`: none so far.
     pub batch: Option<String>,
-    /// What it is.
+    /// The message itself.
     pub what: What,
 }
 
-/// What was to be said.
+/// What was to be posted.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct What {
-    /// What would have said it.
+    /// The job that would have posted it.
     pub job: Job,
-    /// Its words, for what is drawn from a rollback: as they were then. Already escaped.
+    /// The text as it was then, mrkdwn, for what is drawn from a rollback; `None`: the job has it.
     pub text: Option<String>,
 }
 
-/// What becomes of the missed ones of a channel.
+/// A change of a channel's undelivered messages.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Change {
-    /// There is another one.
-    More(Box<Missed>),
-    /// All that there are go into one message, by its key.
+    /// One more message could not be posted.
+    More(Box<Undelivered>),
+    /// All of them go into one message with this key.
     Gathered(String),
-    /// Some were looked for.
+    /// Slack was searched for some of them.
     Looked {
-        /// Those that were, by key.
+        /// The keys that were searched for.
         keys: Vec<String>,
-        /// Those that had been said, with their `ts`.
+        /// Those that are there, by key, with their `ts`.
         found: BTreeMap<String, String>,
     },
-    /// These need not be told any more: by key, with the `ts` of the message that tells them, if
-    /// one does. All others are left to be said as usual.
-    Told(BTreeMap<String, Option<String>>),
+    /// These are done: by key, with the `ts` of the message that delivers them, if one does. All
+    /// others are posted as usual.
+    Delivered(BTreeMap<String, Option<String>>),
 }
 
 const ANY: &str = "SELECT 1 FROM missed WHERE channel = $1 LIMIT 1";
 
-/// Whether a channel has missed something that it was not told yet.
+/// Whether a channel has undelivered messages.
 pub async fn any(db: &Db, channel: &str) -> sqlx::Result<bool> {
     let row: Option<(i32,)> =
         reading!(db, pool => sqlx::query_as(ANY).bind(channel).fetch_optional(pool).await)?;
@@ -65,13 +65,13 @@ pub async fn any(db: &Db, channel: &str) -> sqlx::Result<bool> {
 const OF: &str =
     "SELECT key, at, tried, batch, doc FROM missed WHERE channel = $1 ORDER BY at, key";
 
-/// What a channel has missed, in order.
-pub async fn of(db: &Db, channel: &str) -> sqlx::Result<Vec<Missed>> {
+/// Reads a channel's undelivered messages, in order.
+pub async fn of(db: &Db, channel: &str) -> sqlx::Result<Vec<Undelivered>> {
     let rows: Vec<(String, i64, i64, Option<String>, String)> =
         reading!(db, pool => sqlx::query_as(OF).bind(channel).fetch_all(pool).await)?;
     rows.into_iter()
         .map(|(key, at, tried, batch, doc)| {
-            Ok(Missed {
+            Ok(Undelivered {
                 key,
                 at: moment(at),
                 tried: tried != 0,
@@ -82,14 +82,14 @@ pub async fn of(db: &Db, channel: &str) -> sqlx::Result<Vec<Missed>> {
         .collect()
 }
 
-const MISS: &str = "INSERT INTO missed (channel, key, at, tried, doc) VALUES ($1, $2, $3, $4, $5)
+const INSERT: &str = "INSERT INTO missed (channel, key, at, tried, doc) VALUES ($1, $2, $3, $4, $5)
     ON CONFLICT DO NOTHING";
-const GATHER: &str = "UPDATE missed SET batch = $2 WHERE channel = $1";
-const LOOKED: &str = "UPDATE missed SET tried = 0 WHERE channel = $1 AND key = $2";
-const SAID: &str = "DELETE FROM missed WHERE channel = $1 AND key = $2";
-const FORGET: &str = "DELETE FROM missed WHERE channel = $1 RETURNING key, at, tried, doc";
+const SET_BATCH: &str = "UPDATE missed SET batch = $2 WHERE channel = $1";
+const CLEAR_TRIED: &str = "UPDATE missed SET tried = 0 WHERE channel = $1 AND key = $2";
+const DELETE: &str = "DELETE FROM missed WHERE channel = $1 AND key = $2";
+const DELETE_ALL: &str = "DELETE FROM missed WHERE channel = $1 RETURNING key, at, tried, doc";
 
-/// Changes what a channel has missed; leaves a job for what is to be said of it.
+/// Changes a channel's undelivered messages, and adds the job that delivers them.
 pub async fn change(
     tx: &mut Tx,
     channel: &str,
@@ -99,7 +99,7 @@ pub async fn change(
     match change {
         Change::More(undelivered) => {
             let doc = written(&undelivered.what)?;
-            in_tx!(tx, c => sqlx::query(MISS)
+            in_tx!(tx, c => sqlx::query(INSERT)
                 .bind(channel).bind(&undelivered.key).bind(micros(undelivered.at))
                 .bind(i64::from(undelivered.tried)).bind(&doc)
                 .execute(c).await.map(drop))?;
@@ -107,7 +107,7 @@ pub async fn change(
             jobs::poke(tx, &[(Job::Backfill { channel }, now)]).await
         }
         Change::Gathered(batch) => {
-            in_tx!(tx, c => sqlx::query(GATHER)
+            in_tx!(tx, c => sqlx::query(SET_BATCH)
                 .bind(channel).bind(batch).execute(c).await.map(drop))
         }
         Change::Looked { keys, found } => {
@@ -115,19 +115,19 @@ pub async fn change(
                 match found.get(key) {
                     Some(ts) => {
                         said(tx, channel, key, ts, now).await?;
-                        in_tx!(tx, c => sqlx::query(SAID)
+                        in_tx!(tx, c => sqlx::query(DELETE)
                             .bind(channel).bind(key).execute(c).await.map(drop))?;
                     }
                     None => {
-                        in_tx!(tx, c => sqlx::query(LOOKED)
+                        in_tx!(tx, c => sqlx::query(CLEAR_TRIED)
                             .bind(channel).bind(key).execute(c).await.map(drop))?;
                     }
                 }
             }
             Ok(())
         }
-        Change::Told(by) => {
-            let rows: Vec<(String, i64, i64, String)> = in_tx!(tx, c => sqlx::query_as(FORGET)
+        Change::Delivered(by) => {
+            let rows: Vec<(String, i64, i64, String)> = in_tx!(tx, c => sqlx::query_as(DELETE_ALL)
                 .bind(channel).fetch_all(c).await)?;
             for (key, at, tried, doc) in rows {
                 match by.get(&key) {

@@ -138,9 +138,9 @@ impl HttpClient for Client {
             let request = reqwest::RequestBuilder::from_parts(http, request);
             let answer = rollback_http::send(request, TIMEOUT).await?;
             let status = answer.status();
-            let mut told = Response::new(Bytes::from(answer.body(ANSWER_AT_MOST).await?));
-            *told.status_mut() = status;
-            Ok::<_, HttpError>(told)
+            let mut response = Response::new(Bytes::from(answer.body(ANSWER_AT_MOST).await?));
+            *response.status_mut() = status;
+            Ok::<_, HttpError>(response)
         });
         Ok(sent.await??)
     }

@@ -98,7 +98,7 @@ impl Write for &Lines {
 
 #[test]
 fn a_request_says_what_it_is_about_once_it_knows() {
-    let seen = |format| {
+    let output = |format| {
         let written = Arc::new(Lines::default());
         let seeing = tracing_subscriber::registry().with(lines(format, false, written.clone()));
         tracing::subscriber::with_default(seeing, || {
@@ -111,13 +111,13 @@ fn a_request_says_what_it_is_about_once_it_knows() {
         });
         String::from_utf8(std::mem::take(&mut written.0.lock().unwrap())).unwrap()
     };
-    let text = seen(Format::Text);
+    let text = output(Format::Text);
     assert!(
         text.contains("request{input=\"command\" person=\"U0SAM\" channel=\"C0SHOP\" key=#"),
         "{text}"
     );
     assert!(text.contains(" verb=\"approve\" rollback=RB-41}"), "{text}");
-    let json: serde_json::Value = serde_json::from_str(&seen(Format::Json)).unwrap();
+    let json: serde_json::Value = serde_json::from_str(&output(Format::Json)).unwrap();
     assert_eq!(json["message"], "taken");
     assert_eq!(json["spans"][0]["rollback"], "RB-41");
     assert_eq!(json["spans"][0]["verb"], "approve");

@@ -42,7 +42,7 @@ impl Acting {
         let (membership, (roster, read)) =
             tokio::join!(membership_by(app, by, source), roster::read(app, roles));
         let (membership, by, last_read) = match membership? {
-            Ok(known) => known,
+            Ok(read) => read,
             Err(failure) if lease.attempt < PATIENCE && !matches!(failure, Failure::Never(_)) => {
                 let at = backoff(app, lease.attempt - 1);
                 return Ok(Err(Next::Retry(at, failure.to_string())));

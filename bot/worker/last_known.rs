@@ -1,5 +1,5 @@
-//! Whom to believe while Slack is silent: what was last read of whoever acts with a token, for a
-//! while. For everything that comes by Slack nothing is believed.
+//! Reads the last known membership and roles of a person who acts with a token, which count for a
+//! while when Slack does not answer. Input from Slack never rests on them.
 
 use crate::{
     App,
@@ -80,7 +80,7 @@ pub(super) async fn membership_by(
     })
 }
 
-/// The same for roles: also gives, as clauses, what of it was believed of this person. Only where
+/// The same for roles: also gives, as clauses, which last known roles count for this person. Only where
 /// Slack was silent when it was asked who they are: a token is no way around a source of roles
 /// that alone does not answer.
 pub(super) async fn roster(
@@ -95,7 +95,7 @@ pub(super) async fn roster(
     }
 }
 
-/// What the record says of what was believed; `None`: everything was read just now.
+/// What the record says of last known facts; `None`: everything was read just now.
 pub(super) fn clause(last_read: Option<Timestamp>, named: &[String]) -> Option<String> {
     let member = format!(
         "a full member when last read at {}",
@@ -105,7 +105,7 @@ pub(super) fn clause(last_read: Option<Timestamp>, named: &[String]) -> Option<S
     Some(format!("Slack did not answer; {}", last_known.join(", ")))
 }
 
-/// What was read before that is not believed any more.
+/// A last known fact that is too old to count.
 fn since(app: &App) -> Timestamp {
     let now = app.engine.clock.now();
     now.checked_sub(app.config.api.believe_for).unwrap_or(now)

@@ -22,7 +22,6 @@ use crate::{
     telemetry,
 };
 use retry::backoff;
-use rollback_domain::job::Job;
 use std::{collections::HashMap, convert::Infallible, time::Duration};
 use tokio::{
     sync::watch,
@@ -147,7 +146,7 @@ async fn claim(app: &App, room: usize) -> Vec<Lease> {
 
 /// One job, in the span that says which.
 fn ticking(app: App, lease: Lease) -> impl Future<Output = ()> + Send + 'static {
-    let span = telemetry::job(&lease);
+    let span = telemetry::job(&lease.job, lease.attempt);
     telemetry::within(span, async move { tick(&app, lease).await })
 }
 
@@ -156,7 +155,7 @@ async fn keep(app: &App, lease: &Lease) -> Infallible {
     loop {
         tokio::time::sleep(store::jobs::lasts() / 3).await;
         // The work is not broken off: what is under way to the world gets there all the same, and
-        // whoever sent it knows that. Nothing new is begun, nothing of it is stored.
+        // its sender knows that. Nothing new is begun, nothing of it is stored.
         if let Ok(false) = within(store::jobs::renew(&app.engine.db, lease)).await {
             app.metrics.lease_lost(lease.job.kind());
             tracing::warn!("lost the lease while working");
@@ -196,24 +195,4 @@ async fn perform(app: &App, lease: &Lease) -> Result<(), Error> {
     let ended = jobs::perform(app, lease).await?;
     // Large, and for every job: kept off the stack.
     Box::pin(app.engine.complete(lease, ended)).await
-}
-
-/// Has every platform read for the board, and every source of roles for the cards, from now on.
-pub async fn survey_all(app: &App) -> Result<(), Error> {
-    let platforms = app.config.services.iter().map(|service| Job::Survey {
-        service: service.name.clone(),
-        environment: service.environment.clone(),
-    });
-    let sources = app
-        .config
-        .sources()
-        .into_iter()
-        .map(|source| Job::RefreshRoster {
-            source: source.clone(),
-        });
-    let jobs: Vec<Job> = platforms
-        .chain(sources)
-        .chain([Job::RefreshMemberships])
-        .collect();
-    app.engine.enqueue(&jobs).await
 }

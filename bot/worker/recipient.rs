@@ -11,7 +11,7 @@ use crate::{
     },
 };
 use rollback_domain::{
-    job::Job,
+    job::{Job, Notification},
     people::Person,
     refusal::{Refusal, Source},
     rollback::Message,
@@ -95,14 +95,14 @@ impl Recipient<'_> {
         refusal: &Refusal,
     ) -> Ended {
         let now = app.engine.clock.now();
-        let tell = Job::Notify {
+        let tell = Job::Notify(Notification {
             channel: self.channel.to_owned(),
             person: self.person.to_owned(),
             thread: self.thread.map(str::to_owned),
             reply_to: self.reply_to.map(str::to_owned),
             message: Message::from(refusal),
             id: format!("refused:{}:{}", lease.job.kind(), lease.job.key()),
-        };
+        });
         let event = refused(by, source, verb, refusal, None, now);
         let channel = self.channel.to_owned();
         Ended::done()

@@ -13,7 +13,7 @@ use crate::{
     telemetry,
 };
 use rollback_domain::{
-    job::Job,
+    job::{Job, Notification},
     rollback::{Message, Rollback},
 };
 use std::time::Duration;
@@ -181,7 +181,7 @@ impl RollbackMessage<'_> {
 
     fn ask_for_invitation(&self, code: &str) -> Job {
         let rollback = self.rollback;
-        Job::Notify {
+        Job::Notify(Notification {
             channel: rollback.channel.clone(),
             person: rollback.requester.id.clone(),
             thread: None,
@@ -191,7 +191,7 @@ impl RollbackMessage<'_> {
                 rollback.id
             )),
             id: format!("RB-{}:cannot-post", rollback.id),
-        }
+        })
     }
 
     fn is_posted(&self) -> bool {

@@ -281,11 +281,11 @@ impl<W: Write> Bounded<W> {
         }
     }
 
-    /// Notes what is wrong, and says so to whoever writes.
+    /// Notes what is wrong, and returns it as the error of the write.
     fn fail(&mut self, unwritten: Unwritten) -> io::Error {
-        let told = io::Error::other(unwritten.to_string());
+        let error = io::Error::other(unwritten.to_string());
         self.failed.get_or_insert(unwritten);
-        told
+        error
     }
 }
 

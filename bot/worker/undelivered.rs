@@ -1,4 +1,4 @@
-//! What a channel has missed while Slack took nothing: left to the one message that tells of it.
+//! Decides which messages are too late to be posted alone, and leaves them to the backfill.
 
 use super::retry::is_late;
 use crate::{
@@ -6,18 +6,18 @@ use crate::{
     engine::{Ended, Error, UndeliveredChange},
     store::{
         jobs::Lease,
-        undelivered::{self, Change, Missed, What},
+        undelivered::{self, Change, Undelivered, What},
     },
 };
 
-/// Whether something is too late to be sent by itself, or has to stand behind what is.
+/// Whether a message is too late to be posted alone, or has to wait behind others that are.
 pub(super) async fn is_undelivered(app: &App, lease: &Lease, channel: &str) -> Result<bool, Error> {
     Ok(is_late(app, lease) || undelivered::any(&app.engine.db, channel).await?)
 }
 
-/// Ends a job by leaving what it was to send to the message that tells what a channel has missed.
+/// Ends a job by leaving its message to the backfill.
 pub(super) fn leave(lease: &Lease, channel: &str, key: &str, text: Option<String>) -> Ended {
-    let missed = Missed {
+    let message = Undelivered {
         key: key.to_owned(),
         at: lease.wanted_at,
         tried: lease.attempt > 1,
@@ -29,6 +29,6 @@ pub(super) fn leave(lease: &Lease, channel: &str, key: &str, text: Option<String
     };
     Ended::done().with(UndeliveredChange {
         channel: channel.to_owned(),
-        change: Change::More(Box::new(missed)),
+        change: Change::More(Box::new(message)),
     })
 }

@@ -45,7 +45,7 @@ pub struct Caller {
     patience: Duration,
 }
 
-/// Admits whoever has a token that counts, with the body they sent.
+/// Admits a caller with a valid token, and reads the body they sent.
 pub async fn admit(
     app: &App,
     endpoint: Endpoint,
@@ -68,7 +68,7 @@ pub async fn admit(
     let channel = channel.ok_or_else(|| {
         Problem::misread("It has to be shown and recorded in a Slack channel: name its id as `channel`, like \"C0123ABCD\", or write it into [api] of the configuration. Nothing was run.".into())
     })?;
-    // Whoever waits for a rollback looks again and again.
+    // A client that waits for a rollback asks for its status again and again.
     let admitted = match endpoint.looks {
         true => app.limits.admit_look(&token.person.id, now),
         false => app.limits.admit_click(&token.person.id, now),
@@ -150,7 +150,7 @@ fn patience(headers: &HeaderMap) -> Duration {
 }
 
 /// Has the log and, if an incident is going on, its timeline say that a token was used that does
-/// not count any more. At most once a minute: whoever found it may try again and again.
+/// not count any more. At most once a minute: somebody who found it may try again and again.
 async fn record_spent(
     app: &App,
     token: &Token,
@@ -173,12 +173,12 @@ async fn record_spent(
 }
 
 impl Caller {
-    /// Why they may not look, if so. Nobody asks Slack for that; but whoever has left is shown
+    /// Why they may not look, if so. Nobody asks Slack for that; but somebody who has left is shown
     /// nothing.
     pub async fn why_not_look(&self, app: &App) -> Result<Option<Refusal>, Problem> {
         let person = &self.context.person.id;
-        let known = memberships::last_known(&app.engine.db, person).await?;
-        Ok(known.and_then(|(membership, ..)| membership.admit().err()))
+        let last_known = memberships::last_known(&app.engine.db, person).await?;
+        Ok(last_known.and_then(|(membership, ..)| membership.admit().err()))
     }
 
     /// Runs a request, and waits for what comes of it.

@@ -257,7 +257,7 @@ fn reason(because: Option<String>) -> Result<Option<String>, Problem> {
     Ok(reason_field(&because.unwrap_or_default())?)
 }
 
-/// Admits whoever has a token, reads the body, and answers what `run` makes of it.
+/// Admits a caller with a token, reads the body, and answers what `run` makes of it.
 async fn answered<T: DeserializeOwned>(
     app: &App,
     endpoint: Endpoint,

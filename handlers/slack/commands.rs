@@ -30,7 +30,7 @@ pub async fn command(State(app): State<App>, Signed(body): Signed) -> Response {
             "Slack did not say who you are or where. Nothing was run.",
         ));
     }
-    crash::point(Point::CommandHeard);
+    crash::point(Point::CommandRead);
     let context = form.context(&body);
     let now = app.engine.clock.now();
     let (person, channel) = (&context.person.id, &context.channel);

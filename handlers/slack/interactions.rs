@@ -123,13 +123,13 @@ pub async fn interaction(State(app): State<App>, Signed(body): Signed) -> Respon
     let run = async {
         match input {
             "click" => {
-                crash::point(Point::ClickHeard);
+                crash::point(Point::ClickRead);
                 let clicked = click(&app, payload).await;
                 crash::point(Point::ClickStored);
                 clicked
             }
             _ => {
-                crash::point(Point::FormHeard);
+                crash::point(Point::FormRead);
                 let saved = save(&app, payload).await;
                 crash::point(Point::FormStored);
                 ("save", saved)
@@ -328,7 +328,7 @@ async fn save(app: &App, payload: Payload) -> Result<Response, Error> {
     }
     telemetry::record_key(&context.key);
     let is_theirs = context.person.id == about.person;
-    // The address is that of whoever it was opened for, and of nobody else.
+    // The address is that of the person it was opened for, and of nobody else.
     if is_theirs {
         context.reply_to.clone_from(&about.reply_to);
     }

@@ -236,10 +236,10 @@ async fn a_trigger_opens_one_modal_within_three_seconds() {
     );
 
     scene.slack.says("U0MAYA", "C0SHOP", "/rollback").await;
-    let late = json!({ "trigger_id": scene.form()["trigger_id"], "view": modal() });
+    let expired = json!({ "trigger_id": scene.form()["trigger_id"], "view": modal() });
     *scene.now.lock().unwrap() += SignedDuration::from_secs(4);
     assert_eq!(
-        scene.call("views.open", late).await["error"],
+        scene.call("views.open", expired).await["error"],
         "expired_trigger_id"
     );
 }

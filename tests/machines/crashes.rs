@@ -91,10 +91,10 @@ impl Tale {
         match point {
             Point::FormUnopened
             | Point::FormOpened
-            | Point::FormHeard
+            | Point::FormRead
             | Point::FormStored
-            | Point::GlassUnposted
-            | Point::GlassPosted
+            | Point::BreakGlassUnposted
+            | Point::BreakGlassPosted
             | Point::PageUnsent
             | Point::PageSent
             | Point::PageStored => Tale::BrokenGlass,

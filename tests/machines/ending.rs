@@ -15,7 +15,7 @@ use tokio::{task::JoinSet, time::sleep};
 
 /// How many people type at once.
 const PEOPLE: usize = 12;
-/// How long an end may take: whoever stops the process kills it soon after.
+/// How long an end may take: the supervisor kills it soon after.
 const ENDS_WITHIN: Duration = Duration::from_secs(10);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

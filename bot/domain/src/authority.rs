@@ -8,7 +8,7 @@
 
 use crate::{
     people::{Membership, Person},
-    policy::Rule,
+    policy::{Policy, Rule},
     proof::spell,
     refusal::{Refusal, Tone, list},
     risk::Risk,
@@ -64,9 +64,9 @@ pub enum Source {
     Listed,
     /// A Slack user group.
     SlackGroup(String),
-    /// Whoever is on call in a PagerDuty schedule.
+    /// The people on call in a PagerDuty schedule.
     PagerDutySchedule(String),
-    /// Whoever is on call at the first level of a PagerDuty escalation policy.
+    /// The people on call at the first level of a PagerDuty escalation policy.
     PagerDutyPolicy(String),
 }
 
@@ -104,6 +104,15 @@ pub enum Found {
         #[serde(default)]
         answered: bool,
     },
+}
+
+/// What a service asks for, and what the record knows of its roles.
+#[derive(Clone, Debug)]
+pub struct Authority {
+    /// What it asks for.
+    pub policy: Policy,
+    /// Who is in its roles, as last read.
+    pub roster: Roster,
 }
 
 /// The members of every role, as far as they are known.
@@ -148,7 +157,7 @@ impl Roster {
                     };
                     let nobody = if ids.is_empty() { "nobody" } else { "" };
                     Reason {
-                        truth: Truth::of(ids.iter().any(|known| known == id)),
+                        truth: Truth::of(ids.iter().any(|member| member == id)),
                         rule: role.to_owned(),
                         found: format!("{nobody}{PEOPLE}{strangers}"),
                         people: ids.clone(),
@@ -393,8 +402,8 @@ impl Case<'_> {
             ..Reason::new(
                 Truth::of(!own || self.rule.requester_counts),
                 match self.rule.requester_counts {
-                    true => "whoever asked may approve it too",
-                    false => "somebody else than whoever asked",
+                    true => "the requester may approve it too",
+                    false => "someone other than the requester",
                 },
                 format!("{PEOPLE} asked"),
             )
@@ -574,11 +583,11 @@ impl Case<'_> {
         let mut people: Vec<(String, String)> = vec![];
         let mut roles = self.rule.eligible();
         if self.missing().one_of {
-            roles.sort_by_key(|role| !self.rule.one_of.iter().any(|known| known == role));
+            roles.sort_by_key(|role| !self.rule.one_of.iter().any(|wanted| wanted == role));
         }
         for role in roles {
             for id in self.roster.members(role) {
-                if people.iter().any(|(known, _)| known == id) {
+                if people.iter().any(|(listed, _)| listed == id) {
                     continue;
                 }
                 let parts = self.reasons(&Person::new(id, id), &Membership::Member, now);
@@ -709,7 +718,7 @@ impl Case<'_> {
         let mut people: Vec<String> = vec![];
         for role in self.rule.eligible() {
             for id in self.roster.members(role) {
-                if id != but && !people.iter().any(|known| known == id) {
+                if id != but && !people.iter().any(|listed| listed == id) {
                     people.push(id.to_owned());
                 }
             }

@@ -132,7 +132,7 @@ pub fn decide(
         Command::Answered { answer } => next.answered(answer, policy)?,
         Command::LostTrack => next.lost_track()?,
         Command::Observed { progress, roster } => next.observed(progress, &roster, policy)?,
-        Command::Probed { round, seen } => next.probed(round, seen, policy)?,
+        Command::Probed { round, live } => next.probed(round, live, policy)?,
         Command::Close { replaced_by } => next.close(replaced_by)?,
     }
     next.rollback.revision += 1;
@@ -251,7 +251,7 @@ impl Draft {
         });
     }
 
-    /// Tells everybody who let it run what became of that.
+    /// Tells everybody who approved it, or ran it as an emergency, how it ended.
     fn notify_approvers(&mut self, text: &str) {
         let break_glass = self.rollback.break_glass.as_ref();
         let broke = break_glass.filter(|break_glass| break_glass.spent.is_none());
@@ -271,7 +271,7 @@ impl Draft {
         }
     }
 
-    /// Nothing was run on a broken glass after all.
+    /// Voids an emergency run of which nothing was run after all.
     fn void_break_glass(&mut self, why: &str) {
         if let Some(break_glass) = &mut self.rollback.break_glass
             && break_glass.spent.is_none()
@@ -288,7 +288,7 @@ impl Draft {
         self.notices.push(Notice::ReviewAt { at: self.now });
     }
 
-    /// Takes the page about a broken glass back: it was answered, or nothing came of it.
+    /// Resolves the page about an emergency run: it was reviewed, or nothing was run.
     fn resolve_break_glass_page(&mut self) {
         let id = self.rollback.id;
         if let Some(break_glass) = &mut self.rollback.break_glass
@@ -322,7 +322,7 @@ impl Draft {
                 undoes: rollback.aim.undoes,
                 part: rollback.aim.part.clone(),
             },
-            // The wish came that way; whoever has it is believed that way.
+            // The request came from the CLI or the API, so its requester is checked by the rules for those.
             source: match rollback.out_of_band {
                 true => Source::OutOfBand,
                 false => Source::Bot,
@@ -343,7 +343,7 @@ impl Draft {
         )
     }
 
-    /// Has the record say what was not read for this, and counted all the same.
+    /// Records which facts were last known ones, because they could not be read for this.
     fn admit_last_known(&mut self, last_known: Option<String>) {
         if let (Some(clause), Some(first)) = (last_known, self.events.first_mut()) {
             first.evidence.push(Evidence::LastRead { clause });
@@ -395,7 +395,7 @@ impl Draft {
     fn finish(&mut self, state: State) {
         self.rollback.times.ended = Some(self.now);
         self.rollback.waiting.window_ends = None;
-        // A glass that was broken for nothing needs no review.
+        // An emergency run that ran nothing needs no review.
         if self.rollback.times.asked.is_none() {
             self.void_break_glass("Nothing was run.");
         }

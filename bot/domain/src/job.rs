@@ -27,49 +27,20 @@ pub enum Job {
     #[strum(serialize = "drive")]
     Advance { rollback: u64 },
     /// Read who a person is to Slack, then let them act.
-    Act {
-        rollback: u64,
-        by: Person,
-        source: Source,
-        channel: String,
-        reply_to: Option<String>,
-        act: Act,
-        /// The message that was clicked, if one was: it must be the rollback's own.
-        #[serde(default)]
-        clicked: Option<String>,
-        id: String,
-    },
+    Act(ActRequest),
     /// Tell somebody that their click does not fit, and record it.
     #[serde(rename = "forged")]
     #[strum(serialize = "forged")]
-    RejectForged {
-        by: Person,
-        source: Source,
-        channel: String,
-        reply_to: Option<String>,
-        what: String,
-        id: String,
-    },
+    RejectForged(ForgedClick),
     /// Read who a person is, then let them act on a service.
     #[serde(rename = "tend")]
     #[strum(serialize = "tend")]
-    ServiceAction {
-        service: String,
-        environment: String,
-        by: Person,
-        source: Source,
-        channel: String,
-        thread: Option<String>,
-        reply_to: Option<String>,
-        #[serde(rename = "tend")]
-        action: ServiceAction,
-        id: String,
-    },
-    /// Bring the message about a broken glass to the present state.
+    ServiceAction(ServiceRequest),
+    /// Bring the message about an emergency run to the present state.
     #[serde(rename = "glass")]
     #[strum(serialize = "glass")]
     BreakGlassMessage { rollback: u64 },
-    /// Ask for the review of a broken glass, until it is answered.
+    /// Ask for the review of an emergency run, until it is answered.
     #[serde(rename = "review")]
     #[strum(serialize = "review")]
     RequestReview { rollback: u64 },
@@ -90,72 +61,23 @@ pub enum Job {
     /// Tell one person something.
     #[serde(rename = "tell")]
     #[strum(serialize = "tell")]
-    Notify {
-        channel: String,
-        person: String,
-        thread: Option<String>,
-        reply_to: Option<String>,
-        #[serde(rename = "spoken")]
-        message: Message,
-        id: String,
-    },
+    Notify(Notification),
     /// Say something where everybody sees it.
-    Post {
-        channel: String,
-        thread: Option<String>,
-        /// The rollback under whose card it is said, if it is.
-        #[serde(default)]
-        under: Option<u64>,
-        #[serde(rename = "spoken")]
-        message: Message,
-        id: String,
-    },
-    /// Tell a channel what it missed while Slack took nothing.
+    Post(Post),
+    /// Post the messages that a channel missed while Slack took nothing.
     #[serde(rename = "late")]
     #[strum(serialize = "late")]
     Backfill { channel: String },
     /// Upload an incident's timeline.
-    Export {
-        incident: i64,
-        format: Format,
-        channel: String,
-        rollback: Option<u64>,
-        thread: Option<String>,
-        asked_by: Option<Person>,
-        id: String,
-    },
+    Export(ExportRequest),
     /// Open a form.
-    Modal {
-        #[serde(default)]
-        form: Form,
-        /// Where they are told what is to be told before the form is there.
-        #[serde(default)]
-        reply_to: Option<String>,
-        rollback: u64,
-        hash: PlanHash,
-        person: Person,
-        channel: String,
-        trigger: String,
-        clicked_at: Timestamp,
-        /// What they have said already, to begin with.
-        #[serde(default)]
-        said: Option<String>,
-        id: String,
-    },
+    #[serde(rename = "modal")]
+    #[strum(serialize = "modal")]
+    OpenForm(OpenForm),
     /// Read the platform for one person: a plan or the list of releases.
     #[serde(rename = "show")]
     #[strum(serialize = "show")]
-    Query {
-        #[serde(rename = "show")]
-        query: Query,
-        service: String,
-        environment: String,
-        person: Person,
-        channel: String,
-        thread: Option<String>,
-        reply_to: Option<String>,
-        id: String,
-    },
+    Query(QueryRequest),
     /// Read the platform for the board.
     Survey {
         service: String,
@@ -165,6 +87,175 @@ pub enum Job {
     #[serde(rename = "standings")]
     #[strum(serialize = "standings")]
     RefreshMemberships,
+}
+
+/// What a person does to a rollback.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ActRequest {
+    /// The rollback's number.
+    pub rollback: u64,
+    /// Who acts.
+    pub by: Person,
+    /// Where it came from.
+    pub source: Source,
+    /// The channel in which they act.
+    pub channel: String,
+    /// The address at which they are told what comes of it; `None`: in the channel.
+    pub reply_to: Option<String>,
+    /// What they do.
+    pub act: Act,
+    /// The `ts` of the message that was clicked, which must be the rollback's own; `None`: nothing
+    /// was clicked.
+    #[serde(default)]
+    pub clicked: Option<String>,
+    /// The key by which it is done once.
+    pub id: String,
+}
+
+/// A click that cannot have come from a message of ours.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ForgedClick {
+    /// Who sent it.
+    pub by: Person,
+    /// Where it came from.
+    pub source: Source,
+    /// The channel it came from.
+    pub channel: String,
+    /// The address at which they are told so; `None`: in the channel.
+    pub reply_to: Option<String>,
+    /// What does not fit, as a clause.
+    pub what: String,
+    /// The key by which it is recorded once.
+    pub id: String,
+}
+
+/// What a person does to a service.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ServiceRequest {
+    /// The service.
+    pub service: String,
+    /// Its environment.
+    pub environment: String,
+    /// Who acts.
+    pub by: Person,
+    /// Where it came from.
+    pub source: Source,
+    /// The channel in which they act.
+    pub channel: String,
+    /// The thread in which they act; `None`: in the channel.
+    pub thread: Option<String>,
+    /// The address at which they are told what comes of it; `None`: in the channel or thread.
+    pub reply_to: Option<String>,
+    /// What they do.
+    #[serde(rename = "tend")]
+    pub action: ServiceAction,
+    /// The key by which it is done once.
+    pub id: String,
+}
+
+/// Something that one person is told.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Notification {
+    /// The channel in which only they see it.
+    pub channel: String,
+    /// Their Slack id.
+    pub person: String,
+    /// The thread in the channel; `None`: the channel itself.
+    pub thread: Option<String>,
+    /// The address that came with what they did, which is tried first; `None`: none came.
+    pub reply_to: Option<String>,
+    /// What they are told.
+    #[serde(rename = "spoken")]
+    pub message: Message,
+    /// The key by which it is told once.
+    pub id: String,
+}
+
+/// Something that everybody in a channel sees.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Post {
+    /// The channel.
+    pub channel: String,
+    /// The thread in the channel; `None`: the channel itself, or the card's.
+    pub thread: Option<String>,
+    /// The rollback in whose card's thread it is posted; `None`: see `thread`.
+    #[serde(default)]
+    pub under: Option<u64>,
+    /// What is posted.
+    #[serde(rename = "spoken")]
+    pub message: Message,
+    /// The key by which it is posted once.
+    pub id: String,
+}
+
+/// A timeline that is uploaded as a file.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ExportRequest {
+    /// The incident's number.
+    pub incident: i64,
+    /// How the file is written.
+    pub format: Format,
+    /// The channel it is uploaded to.
+    pub channel: String,
+    /// The rollback that has ended and under whose card it is uploaded; `None`: somebody asked.
+    pub rollback: Option<u64>,
+    /// The thread in which it was asked for; `None`: under the card, if there is one.
+    pub thread: Option<String>,
+    /// Who asked for it; `None`: nobody did.
+    pub asked_by: Option<Person>,
+    /// The key by which it is uploaded once.
+    pub id: String,
+}
+
+/// A form that a person has asked for by a click.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct OpenForm {
+    /// Which form.
+    #[serde(default)]
+    pub form: Form,
+    /// The address at which they are told what is to be told before the form is there; `None`: in
+    /// the channel.
+    #[serde(default)]
+    pub reply_to: Option<String>,
+    /// The rollback's number.
+    pub rollback: u64,
+    /// The plan that they saw.
+    pub hash: PlanHash,
+    /// Who clicked.
+    pub person: Person,
+    /// The channel in which they clicked.
+    pub channel: String,
+    /// What Slack wants back to open a form: good for three seconds.
+    pub trigger: String,
+    /// When they clicked.
+    pub clicked_at: Timestamp,
+    /// What they have said already, to begin with; `None`: nothing.
+    #[serde(default)]
+    pub said: Option<String>,
+    /// The key by which it is opened once, and the form's id at Slack.
+    pub id: String,
+}
+
+/// Something that one person wants to see.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct QueryRequest {
+    /// What they want to see.
+    #[serde(rename = "show")]
+    pub query: Query,
+    /// The service it is about.
+    pub service: String,
+    /// Its environment.
+    pub environment: String,
+    /// Who asks.
+    pub person: Person,
+    /// The channel in which they ask.
+    pub channel: String,
+    /// The thread in which they ask; `None`: in the channel.
+    pub thread: Option<String>,
+    /// The address at which they are answered; `None`: in the channel or thread.
+    pub reply_to: Option<String>,
+    /// The key by which it is answered once.
+    pub id: String,
 }
 
 /// What a person wants to see.
@@ -254,17 +345,17 @@ impl Job {
     pub fn rollback(&self) -> Option<u64> {
         match self {
             Job::Advance { rollback }
-            | Job::Act { rollback, .. }
             | Job::BreakGlassMessage { rollback }
             | Job::RequestReview { rollback }
             | Job::TakePinBack { rollback }
             | Job::Page { rollback, .. }
             | Job::Card { rollback }
-            | Job::AnnounceOutcome { rollback }
-            | Job::Modal { rollback, .. } => Some(*rollback),
-            Job::Post { under, .. } => *under,
-            Job::Export { rollback, .. } => *rollback,
-            Job::Query { query, .. } => match query {
+            | Job::AnnounceOutcome { rollback } => Some(*rollback),
+            Job::Act(request) => Some(request.rollback),
+            Job::OpenForm(request) => Some(request.rollback),
+            Job::Post(post) => post.under,
+            Job::Export(request) => request.rollback,
+            Job::Query(request) => match &request.query {
                 Query::Why { rollback }
                 | Query::Who {
                     about: About::Rollback(rollback),
@@ -275,10 +366,10 @@ impl Job {
                 | Query::Plan { .. }
                 | Query::List => None,
             },
-            Job::RejectForged { .. }
-            | Job::ServiceAction { .. }
+            Job::RejectForged(_)
+            | Job::ServiceAction(_)
             | Job::RefreshRoster { .. }
-            | Job::Notify { .. }
+            | Job::Notify(_)
             | Job::Backfill { .. }
             | Job::Survey { .. }
             | Job::RefreshMemberships => None,
@@ -292,22 +383,22 @@ impl Job {
             | Job::Card { rollback }
             | Job::AnnounceOutcome { rollback }
             | Job::BreakGlassMessage { rollback }
-            | Job::TakePinBack { rollback }
-            | Job::RequestReview { rollback } => format!("RB-{rollback}"),
+            | Job::RequestReview { rollback }
+            | Job::TakePinBack { rollback } => format!("RB-{rollback}"),
             Job::Page { page, .. } => match page {
                 Page::Trigger { key, .. } => format!("trigger:{key}"),
                 Page::Resolve { key } => format!("resolve:{key}"),
             },
             Job::RefreshRoster { source } => source.to_string(),
             Job::Backfill { channel } => channel.clone(),
-            Job::Act { id, .. }
-            | Job::RejectForged { id, .. }
-            | Job::ServiceAction { id, .. }
-            | Job::Notify { id, .. }
-            | Job::Post { id, .. }
-            | Job::Export { id, .. }
-            | Job::Modal { id, .. }
-            | Job::Query { id, .. } => id.clone(),
+            Job::Act(ActRequest { id, .. })
+            | Job::RejectForged(ForgedClick { id, .. })
+            | Job::ServiceAction(ServiceRequest { id, .. })
+            | Job::Notify(Notification { id, .. })
+            | Job::Post(Post { id, .. })
+            | Job::Export(ExportRequest { id, .. })
+            | Job::OpenForm(OpenForm { id, .. })
+            | Job::Query(QueryRequest { id, .. }) => id.clone(),
             Job::Survey {
                 service,
                 environment,

@@ -181,7 +181,7 @@ pub struct Task {
     /// Where it is done.
     #[serde(default)]
     pub link: Option<String>,
-    /// The role whose members may sign it off; `None`: whoever could approve the plan.
+    /// The role whose members may sign it off; `None`: anybody who could approve the plan.
     #[serde(default)]
     pub role: Option<String>,
     /// Whether a note is wanted with the signature.

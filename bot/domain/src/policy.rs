@@ -33,7 +33,7 @@ pub struct Rule {
     pub roles: Vec<String>,
     /// At least one yes has to come from one of these; empty: any of [`Rule::roles`] will do.
     pub one_of: Vec<String>,
-    /// Whether whoever asked may be among them.
+    /// Whether the requester may be among them.
     pub requester_counts: bool,
     /// Whether somebody without authority may run it in an emergency.
     pub break_glass: bool,
@@ -152,7 +152,7 @@ impl Preset {
     }
 }
 
-/// A rung of the ladder that is climbed while nobody answers.
+/// A step of the escalation, which runs while nobody answers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EscalationStep {
     /// How long after the card was posted.
@@ -179,9 +179,9 @@ pub struct Policy {
     pub remind: Vec<Duration>,
     /// Who is asked next when they do not answer, earliest first.
     pub escalate: Vec<EscalationStep>,
-    /// Whether breaking the glass pages somebody.
+    /// Whether an emergency run pages somebody.
     pub page_on_break_glass: bool,
-    /// How long after it the review of a broken glass is due.
+    /// How long after it the review of an emergency run is due.
     pub review_within: Duration,
     /// How long a plan may be approved.
     pub plan_ttl: Duration,
@@ -201,7 +201,7 @@ pub struct Policy {
 
 impl Policy {
     /// How long a proposal waits for its approvals altogether: one plan, or as long as there is
-    /// still a rung to climb, and one more plan after it.
+    /// still an escalation step to run, and one more plan after it.
     pub fn waits(&self) -> Duration {
         match self.escalate.last() {
             Some(step) => step.after + self.plan_ttl,

@@ -32,9 +32,9 @@ pub struct Proof {
     /// How many looks in a row were not.
     #[serde(default)]
     pub failing: u32,
-    /// What was seen when the conclusion was drawn.
-    #[serde(default)]
-    pub seen: Option<String>,
+    /// The text of the look on which the conclusion was drawn; `None`: there is no conclusion yet.
+    #[serde(default, rename = "seen")]
+    pub evidence: Option<String>,
     /// How many looks there were.
     pub rounds: u32,
     /// The conclusion, once there is one.
@@ -79,13 +79,13 @@ impl Proof {
     /// Draws the conclusion.
     pub fn conclude(&mut self, fingerprint: bool, good: bool, target: Option<&Release>) {
         let version = self.last.as_ref().and_then(|last| last.version.as_ref());
-        let seen = match version {
+        let is_target = match version {
             Some(Ok(version)) => Some(target.is_some_and(|target| target.is_called(version))),
             Some(Err(_)) => Some(false),
             None => None,
         };
-        self.seen = self.last.as_ref().map(Round::text);
-        self.verdict = Some(match (seen, good) {
+        self.evidence = self.last.as_ref().map(Round::text);
+        self.verdict = Some(match (is_target, good) {
             (Some(true), true) => Verdict::Verified,
             (Some(false), _) => Verdict::WrongVersion,
             // Configured and never read: the outside has proven nothing.
@@ -141,8 +141,8 @@ impl Proof {
             },
             Some(Verdict::WrongVersion) => {
                 match self.last.as_ref().and_then(|last| last.version.clone()) {
-                    Some(Ok(seen)) => format!(
-                        "The platform says {target} is live, but from outside {seen} answers. A cache or another route may be in front."
+                    Some(Ok(version)) => format!(
+                        "The platform says {target} is live, but from outside {version} answers. A cache or another route may be in front."
                     ),
                     Some(Err(why)) => format!(
                         "The platform says {target} is live, but its version cannot be read from outside: {why}."

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// Why something was not done. Whoever asked is always told.
+/// Why something was not done. The person who asked always gets it as an answer.
 #[derive(Clone, Debug, PartialEq, Eq, strum::EnumCount, strum::IntoStaticStr)]
 #[strum(serialize_all = "SCREAMING_SNAKE_CASE")]
 #[expect(missing_docs, reason = "the sentence of each is its documentation")]
@@ -78,7 +78,7 @@ pub enum Refusal {
         people: Vec<String>,
     },
     OwnRequest {
-        /// The class of the plan; `None`: it is about the review of a broken glass.
+        /// The class of the plan; `None`: it is about the review of an emergency run.
         risk: Option<Risk>,
         people: Vec<String>,
     },
@@ -207,7 +207,7 @@ impl Refusal {
             }
             Refusal::NotAuthorised { .. } => "none of the roles that count is theirs",
             Refusal::OwnRequest { .. } => {
-                "they asked for it, or broke the glass for it, and the rule wants somebody else"
+                "they asked for it, or started its emergency run, and the rule wants someone else"
             }
             Refusal::NotAMember { .. } => "they are not a full member of the workspace",
             Refusal::AuthorityUnreadable { .. } => {
@@ -220,7 +220,7 @@ impl Refusal {
                 "more is wanted than a click: ticks, the typed target, a reason"
             }
             Refusal::NoBreakGlass { .. } => {
-                "the glass is to be broken and the rule of the plan's class does not allow it"
+                "an emergency run is asked for and the rule of the plan's class does not allow one"
             }
             Refusal::Flapping { .. } => {
                 "it would be the second change of direction within 30 minutes and has no reason"
@@ -231,7 +231,7 @@ impl Refusal {
             }
             Refusal::NoIncident => "a timeline is asked for where nothing was ever recorded",
             Refusal::TokenRefused { .. } => {
-                "something is asked for out of band without a token that counts"
+                "something is asked for from the CLI or the API without a valid token"
             }
             Refusal::TooMuch { .. } => {
                 "one person or one channel sends more in a minute than `[limits]` has"
@@ -339,11 +339,11 @@ impl Refusal {
                 text(&list(roles, "or")), can(&people(ids))
             ),
             Refusal::OwnRequest { risk: Some(risk), people: ids } => format!(
-                "This one is your own, and a plan of class {risk} needs somebody else's yes. {} Nothing was run.",
+                "This one is your own, and a {risk} rollback needs someone else's approval. {} Nothing was run.",
                 can(&people(ids))
             ),
             Refusal::OwnRequest { risk: None, people: ids } => format!(
-                "You broke the glass for it, so somebody else says what they think of it. {} Nothing was changed.",
+                "You started this emergency run, so someone else must review it. {} Nothing was changed.",
                 can(&people(ids))
             ),
             Refusal::NotAMember { what } => format!(
@@ -359,14 +359,14 @@ impl Refusal {
                     false => "",
                 };
                 format!(
-                    "I could not check whether you may: {} does not tell ({}), and nothing is decided on old data. Try again in a moment.{others}{emergency} Nothing was run.",
+                    "I can't check right now whether you may: {} gave no usable answer ({}). Try again in a moment.{others}{emergency} Nothing was run.",
                     text(what), text(why)
                 )
             }
             Refusal::AlreadySo { what } => format!("{} Nothing was changed.", text(what)),
             Refusal::Unconfirmed { what } => format!("{} Nothing was run.", text(what)),
             Refusal::NoBreakGlass { risk, people: ids } => format!(
-                "The glass cannot be broken for a plan of class {risk}: it needs its approvals. {} Nothing was run.",
+                "A {risk} rollback cannot be an emergency run: it needs its approvals. {} Nothing was run.",
                 match people(ids).as_str() {
                     "" => can(""),
                     people => format!("{people} can give one."),

@@ -188,7 +188,7 @@ impl BreakGlass {
     }
 }
 
-/// What somebody with authority thinks of a broken glass.
+/// What somebody with authority thinks of an emergency run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Review {
     /// Who.
@@ -208,7 +208,7 @@ pub struct Waiting {
     pub since: Option<Timestamp>,
     /// How many reminders are over.
     pub reminded: usize,
-    /// How many rungs of the ladder are climbed.
+    /// How many escalation steps have run.
     #[serde(rename = "climbed")]
     pub escalated: usize,
     /// Who was asked, and when, in their order.
@@ -361,7 +361,7 @@ pub enum State {
         m: usize,
         failed: Vec<String>,
     },
-    /// Ended by somebody who says what became of it, when the platform does not tell.
+    /// Ended by somebody who says how it ended, because the platform never confirmed it.
     Resolved {
         done: bool,
         by: Person,
@@ -369,7 +369,7 @@ pub enum State {
     },
     /// Ended by somebody with authority.
     Denied { by: Person, because: Option<String> },
-    /// Ended by whoever asked, or somebody with authority.
+    /// Ended by the requester, or by somebody with authority.
     Cancelled { by: Person, because: Option<String> },
     /// Ended by the clock.
     Expired { at: Timestamp },
@@ -445,7 +445,7 @@ impl StateKind {
 impl Rollback {
     /// Who may say yes to it, by this policy and what is known of the roles.
     pub fn case<'a>(&'a self, policy: &'a Policy, roster: &'a Roster) -> Case<'a> {
-        // Before there is a plan nobody can approve; whoever may stop it is asked as for caution.
+        // Before there is a plan nobody can approve; the people who may stop it are found as for caution.
         let risk = self.plan.as_ref().map_or(Risk::Caution, |plan| plan.risk);
         Case {
             id: self.id,
@@ -457,7 +457,7 @@ impl Rollback {
         }
     }
 
-    /// Whether somebody said yes in a way that lets it run: approvals, or a broken glass.
+    /// Whether somebody said yes in a way that lets it run: approvals, or an emergency run.
     pub fn is_let_run(&self) -> bool {
         !self.approvals.is_empty() || self.is_break_glass()
     }
@@ -572,7 +572,7 @@ impl Rollback {
         self.waiting.window_ends.is_some() || started && self.times.asked.is_none()
     }
 
-    /// When an open proposal has to be looked at next: a reminder, a rung of the ladder, the end
+    /// When an open proposal has to be looked at next: a reminder, an escalation step, the end
     /// of its objection window, or of its plan.
     pub fn next_look(&self, policy: &Policy, expires_at: Timestamp) -> Timestamp {
         let since = self.waiting.since.unwrap_or(expires_at);
@@ -840,12 +840,12 @@ pub enum Act {
         because: String,
         promised: bool,
     },
-    /// Say what is thought of a broken glass.
+    /// Say what is thought of an emergency run.
     Review {
         answer: ReviewAnswer,
         because: String,
     },
-    /// Say what became of it, when the platform does not tell.
+    /// Say how it ended, when the platform never confirmed it.
     Resolve { done: bool, because: String },
     /// Sign a manual task off: it is done, or it cannot be done.
     SignOff {
@@ -868,7 +868,7 @@ impl Act {
             Act::Approve { .. } => "approve",
             Act::Withdraw { .. } => "withdraw an approval of",
             Act::Object { .. } => "object to",
-            Act::BreakGlass { .. } => "break the glass for",
+            Act::BreakGlass { .. } => "start an emergency run of",
             Act::Review { .. } => "review",
             Act::Resolve { .. } => "resolve",
             Act::SignOff { .. } => "sign off a task of",
@@ -888,7 +888,7 @@ pub enum Command {
         by: Person,
         membership: Membership,
         roster: Box<Roster>,
-        /// What of it was believed from an earlier reading, as a clause; out of band only.
+        /// Which last known facts it rests on, as a clause; from the CLI or the API only.
         last_known: Option<String>,
         source: Source,
         reply_to: Option<String>,
@@ -898,7 +898,7 @@ pub enum Command {
     Planned {
         plan: Box<Plan>,
         requester: Person,
-        /// What of the requester was believed from an earlier reading; out of band only.
+        /// Which last known facts about the requester it rests on; from the CLI or the API only.
         last_known: Option<String>,
         roster: Box<Roster>,
         frozen: Option<Freeze>,
@@ -907,7 +907,7 @@ pub enum Command {
     CannotPlan { refusal: Refusal },
     /// Nobody has answered for a while; what is known of the roles says who is asked next.
     Waited { roster: Box<Roster> },
-    /// The objection window is over; whoever asked was read again for this.
+    /// The objection window is over; the requester was read again for this.
     WindowEnded {
         membership: Membership,
         roster: Box<Roster>,
@@ -918,7 +918,7 @@ pub enum Command {
     Expire,
     /// A freeze was put on the service, or taken off.
     Froze { freeze: Option<Freeze> },
-    /// The review of a broken glass was waited for.
+    /// The review of an emergency run was waited for.
     ReviewDue { roster: Box<Roster> },
     /// The platform was read again after the yes.
     Rechecked {
@@ -946,7 +946,7 @@ pub enum Command {
     /// It was looked at from outside, after the platform said it serves.
     Probed {
         round: Round,
-        seen: Option<(Vec<Surface>, Pin)>,
+        live: Option<(Vec<Surface>, Pin)>,
     },
     /// The watch is over, or another rollback of the service has taken over.
     Close { replaced_by: Option<u64> },
@@ -991,9 +991,9 @@ pub enum Notice {
     },
     /// Page somebody, or take the page back.
     Page { page: Page },
-    /// Bring the message about a broken glass to the present state.
+    /// Bring the message about an emergency run to the present state.
     BreakGlass,
-    /// Ask for the review of a broken glass then.
+    /// Ask for the review of an emergency run then.
     ReviewAt { at: Timestamp },
     /// Let automatic deploys go live again that were held off for it.
     TakePinBack,
@@ -1018,7 +1018,7 @@ pub enum Page {
 pub enum Message {
     /// A sentence in plain text, escaped when it is said.
     Text(String),
-    /// Words that are mrkdwn already, escaped by whoever wrote them.
+    /// Words that are mrkdwn already, escaped by their writer.
     Mrkdwn(String),
     /// A sentence with the people it names, in their order, each where [`Message::whom`] stands.
     Naming(String, Vec<String>),

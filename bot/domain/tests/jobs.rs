@@ -90,15 +90,15 @@ const STORED: &[(&str, &str, &str)] = &[
 
 #[test]
 fn a_row_of_every_kind_is_read_and_stored_as_before() {
-    let mut seen = BTreeSet::new();
+    let mut kinds = BTreeSet::new();
     for (kind, key, row) in STORED {
         let stored: Value = serde_json::from_str(row).unwrap();
         let job: Job = serde_json::from_value(stored.clone())
             .unwrap_or_else(|error| panic!("{kind} cannot be read: {error}"));
         assert_eq!((job.kind(), job.key()), (*kind, (*key).to_owned()));
         assert_eq!(serde_json::to_value(&job).unwrap(), stored, "{kind}");
-        seen.insert(*kind);
+        kinds.insert(*kind);
     }
     let every: BTreeSet<&str> = Job::KINDS.iter().copied().collect();
-    assert_eq!(seen, every, "each kind needs a row above");
+    assert_eq!(kinds, every, "each kind needs a row above");
 }

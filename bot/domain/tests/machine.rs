@@ -271,11 +271,11 @@ fn situations() -> Vec<(&'static str, Rollback)> {
     ]
 }
 
-fn acts_as(membership: Membership, id: &str, known: Roster, act: Act) -> Command {
+fn acts_as(membership: Membership, id: &str, members: Roster, act: Act) -> Command {
     Command::Person {
         by: person(id),
         membership,
-        roster: Box::new(known),
+        roster: Box::new(members),
         last_known: None,
         source: Source::Button,
         reply_to: None,
@@ -322,11 +322,11 @@ fn review() -> Act {
 }
 
 /// The platform read again, with these releases live.
-fn reread(class: Risk, live: [&str; 2], known: Roster) -> Command {
+fn reread(class: Risk, live: [&str; 2], members: Roster) -> Command {
     Command::Rechecked {
         survey: Box::new(survey(live)),
         plan: Ok(Box::new(plan(class, live))),
-        roster: Box::new(known),
+        roster: Box::new(members),
     }
 }
 
@@ -532,7 +532,7 @@ fn what_the_platform_does() -> Vec<(&'static str, Command)> {
             version: Some(Ok("v213".into())),
             checks,
         },
-        seen: None,
+        live: None,
     };
     vec![
         (
@@ -649,7 +649,7 @@ fn with_window() -> Policy {
 
 /// `name` goes into the group of its outcome.
 fn group(groups: &mut Vec<(String, Vec<&'static str>)>, outcome: String, name: &'static str) {
-    match groups.iter_mut().find(|(known, _)| *known == outcome) {
+    match groups.iter_mut().find(|(existing, _)| *existing == outcome) {
         Some((_, names)) => names.push(name),
         None => groups.push((outcome, vec![name])),
     }
@@ -669,7 +669,7 @@ fn the_whole_machine() {
     let mut bodies: Vec<(Vec<&str>, String)> = vec![];
     for (heading, rollback) in situations() {
         let body = what_can_be_done(&rollback);
-        match bodies.iter_mut().find(|(_, known)| *known == body) {
+        match bodies.iter_mut().find(|(_, existing)| *existing == body) {
             Some((headings, _)) => headings.push(heading),
             None => bodies.push((vec![heading], body)),
         }
@@ -839,12 +839,12 @@ fn two_people_approve_data_and_one_of_them_owns_it() {
     maya: This needs somebody with the role data_owner, and you do not have it. @U0DORA can. Nothing was run.
     tom: This needs somebody with the role data_owner, and you do not have it. @U0DORA can. Nothing was run.
     dora, with a click: Type the exact target before you approve, as the card names it: v213. The card's *Approve* button asks for it. Nothing was run.
-    tom, by the glass: The glass cannot be broken for a plan of class data: it needs its approvals. @U0DORA can give one. Nothing was run.
+    tom, by the glass: A data rollback cannot be an emergency run: it needs its approvals. @U0DORA can give one. Nothing was run.
     ");
     let twice = put(&once, yes("U0DORA"));
     assert_eq!(title(&twice.state), "approved");
 
-    // Whoever asked may be one of the two, and the owner may be the first.
+    // The requester may be one of the two, and the owner may be the first.
     let once = put(&open, yes("U0DORA"));
     let twice = put(&once, yes("U0MAYA"));
     assert_eq!(title(&twice.state), "approved");
@@ -856,21 +856,21 @@ fn two_people_approve_data_and_one_of_them_owns_it() {
 #[test]
 fn a_yes_to_data_does_not_count_without_the_owner_who_gave_it() {
     let open = proposed(Risk::Data);
-    let known = roster(&[
+    let members = roster(&[
         ("oncall", &["U0SAM", "U0DORA"]),
         ("data_owner", &["U0DORA"]),
     ]);
-    let yes = |id| acts_as(Membership::Member, id, known.clone(), approve(None));
+    let yes = |id| acts_as(Membership::Member, id, members.clone(), approve(None));
     let approved = put(&put(&open, yes("U0SAM")), yes("U0DORA"));
-    let same = |known| reread(Risk::Data, ["v214", "v214"], known);
+    let same = |members| reread(Risk::Data, ["v214", "v214"], members);
     // dora is on call still, and does not own the data any more.
     let lost = roster(&[("oncall", &["U0SAM", "U0DORA"]), ("data_owner", &["U0ANA"])]);
     let reopened = put(&approved, same(lost));
     assert_eq!(title(&reopened.state), "proposed");
     assert_eq!(reopened.approvals, []);
     // What is not known takes nothing back: it was read when she said it.
-    for known in [known, silent(&["oncall", "data_owner"])] {
-        assert_eq!(title(&put(&approved, same(known)).state), "executing");
+    for members in [members, silent(&["oncall", "data_owner"])] {
+        assert_eq!(title(&put(&approved, same(members)).state), "executing");
     }
 }
 
@@ -925,7 +925,7 @@ fn each_caution_is_ticked_by_name() {
 }
 
 #[test]
-fn a_glass_lets_nothing_else_run() {
+fn an_emergency_run_lets_nothing_else_run() {
     let open = proposed(Risk::Code);
     let broken = put(&open, acts("U0TOM", break_glass("carts are lost", true)));
     assert_eq!(title(&broken.state), "approved");
@@ -948,7 +948,7 @@ fn a_glass_lets_nothing_else_run() {
 }
 
 #[test]
-fn an_approval_taken_back_leaves_a_broken_glass_broken() {
+fn withdrawing_an_approval_does_not_end_an_emergency_run() {
     let mut two = with_window();
     two.rules.code.approvals = 2;
     let put = |rollback: &Rollback, command| decide(rollback, command, &two, at(1)).unwrap();
@@ -959,13 +959,13 @@ fn an_approval_taken_back_leaves_a_broken_glass_broken() {
     let withdrawn = put(&broken, acts("U0SAM", Act::Withdraw { because: None }));
     assert_eq!(outcome(&withdrawn), "approved, the glass broken");
     assert_eq!(withdrawn.drive_at, Some(at(1)));
-    // Whoever has authority ends it by a no.
+    // Somebody with authority ends it by a no.
     let denied = put(&broken, acts("U0SAM", Act::Deny { because: None }));
     assert_eq!(outcome(&denied), "denied, the glass broken for nothing");
 }
 
 #[test]
-fn the_page_about_a_broken_glass_is_taken_back_when_it_is_answered() {
+fn the_page_about_an_emergency_run_is_resolved_when_it_is_reviewed() {
     let paging = Policy {
         page_on_break_glass: true,
         ..policy()
@@ -994,10 +994,10 @@ fn with_a_window_open() -> Rollback {
     rollback
 }
 
-fn window_ended(membership: Membership, known: Roster) -> Command {
+fn window_ended(membership: Membership, members: Roster) -> Command {
     Command::WindowEnded {
         membership,
-        roster: Box::new(known),
+        roster: Box::new(members),
     }
 }
 
@@ -1108,18 +1108,18 @@ fn what_silence_started_and_was_not_asked_for_yet_waits_again_when_it_is_frozen(
 
 #[test]
 fn silence_is_no_approval_of_somebody_who_lost_the_role() {
-    let rechecked = |known| {
+    let rechecked = |members| {
         let command = Command::Rechecked {
             survey: Box::new(survey(["v214", "v214"])),
             plan: Ok(Box::new(plan(Risk::Code, ["v214", "v214"]))),
-            roster: Box::new(known),
+            roster: Box::new(members),
         };
         decide(&started_by_silence(), command, &with_window(), at(181)).unwrap()
     };
     let lost = rechecked(roster(&[("oncall", &["U0SAM"])]));
     assert_eq!(title(&lost.rollback.state), "proposed");
-    for known in [everybody(), silent(&["oncall"])] {
-        assert_eq!(title(&rechecked(known).rollback.state), "executing");
+    for members in [everybody(), silent(&["oncall"])] {
+        assert_eq!(title(&rechecked(members).rollback.state), "executing");
     }
 }
 
@@ -1278,23 +1278,23 @@ fn nobody_answers() {
     page RB-42:approval: RB-42 has waited since 03:12 UTC for an approval to roll back frontend (production), v213 → v212; asked for by @maya, because "checkout 500s"
     "#);
 
-    // After an outage one reminder says it, and every rung is climbed.
-    let late = decide(&proposed(Risk::Code), waited(), &escalation, at(1000)).unwrap();
-    assert_eq!(late.rollback.waiting.reminded, 1);
-    assert_eq!(late.rollback.waiting.escalated, 2);
-    assert_eq!(late.drive_at, Some(at(600)), "its plan is over by now");
-    insta::assert_snapshot!(said(&late), @r#"
+    // After an outage one reminder says it, and every escalation step runs.
+    let overdue = decide(&proposed(Risk::Code), waited(), &escalation, at(1000)).unwrap();
+    assert_eq!(overdue.rollback.waiting.reminded, 1);
+    assert_eq!(overdue.rollback.waiting.escalated, 2);
+    assert_eq!(overdue.drive_at, Some(at(600)), "its plan is over by now");
+    insta::assert_snapshot!(said(&overdue), @r#"
     thread: RB-41 has waited 16 m 40 s for an approval. Asking @U0SAM.
     channel: RB-41 has waited 16 m 40 s for an approval to roll back frontend (production), v214 → v213. Asking @U0DORA and PagerDuty.
     page RB-41:approval: RB-41 has waited since 03:12 UTC for an approval to roll back frontend (production), v214 → v213; asked for by @maya, because "checkout 500s"
     "#);
 
-    // Without a fresh plan it is not kept open, and whoever was asked reads why.
+    // Without a fresh plan it is not kept open, and the people who were asked read why.
     let why = "it answered 503".to_owned();
     let renewed = Command::Renewed {
         plan: Err(Refusal::PlatformTrouble { why }),
     };
-    let given_up = decide(&late.rollback, renewed, &escalation, at(1000)).unwrap();
+    let given_up = decide(&overdue.rollback, renewed, &escalation, at(1000)).unwrap();
     assert_eq!(given_up.rollback.state.name(), "expired");
     insta::assert_snapshot!(said(&given_up), @"
     thread: RB-41 is not kept open, because no fresh plan could be made. It answered 503.
@@ -1313,7 +1313,7 @@ fn a_yes_to_what_cannot_be_done_any_more_ends_it() {
     let decision = decide(&approved, reread, &policy(), at(2)).unwrap();
     assert_eq!(decision.rollback.state.name(), "blocked");
     assert_eq!(decision.opens, None, "the same aim would come to the same");
-    let told: Vec<&str> = decision
+    let recipients: Vec<&str> = decision
         .notices
         .iter()
         .filter_map(|say| match say {
@@ -1321,7 +1321,7 @@ fn a_yes_to_what_cannot_be_done_any_more_ends_it() {
             _ => None,
         })
         .collect();
-    assert_eq!(told, ["U0SAM", "U0MAYA"]);
+    assert_eq!(recipients, ["U0SAM", "U0MAYA"]);
 }
 
 #[test]
@@ -1356,10 +1356,10 @@ fn a_review_is_somebody_else_s() {
         .map(|(who, answer)| format!("{who}: {answer}"))
         .collect();
     insta::assert_snapshot!(answers.join("\n"), @"
-    tom, who broke it: You broke the glass for it, so somebody else says what they think of it. @U0SAM or @U0MAYA can. Nothing was changed.
-    sam, if he broke it: You broke the glass for it, so somebody else says what they think of it. @U0MAYA can. Nothing was changed.
+    tom, who broke it: You started this emergency run, so someone else must review it. @U0SAM or @U0MAYA can. Nothing was changed.
+    sam, if he broke it: You started this emergency run, so someone else must review it. @U0MAYA can. Nothing was changed.
     maya, after sam: @sam reviewed RB-41 already: justified. Nothing was changed.
-    sam, where none was broken: Nobody broke the glass for RB-41. Nothing was changed.
+    sam, where none was broken: RB-41 was not an emergency run. Nothing was changed.
     ");
 
     let reminded = decide(
@@ -1504,7 +1504,7 @@ fn what_was_believed_is_said_where_it_counted() {
     assert!(!clicked.events[0].text().contains("did not answer"));
     assert!(!clicked.rollback.approvals[0].out_of_band);
 
-    // Whoever asked is believed for the plan in the same way, and for the one that takes its place.
+    // The requester's last known roles count for the plan in the same way, and for the one that takes its place.
     let planned = Command::Planned {
         plan: Box::new(plan(Risk::Code, ["v214", "v214"])),
         requester: person("U0MAYA"),

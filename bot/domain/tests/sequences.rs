@@ -162,7 +162,7 @@ enum Move {
     /// Somebody acts; gus is a guest, and Slack may not say who somebody is.
     Person {
         id: &'static str,
-        known: bool,
+        readable: bool,
         read: Read,
         does: Does,
     },
@@ -303,13 +303,14 @@ fn moves(people: &'static [&'static str]) -> impl Strategy<Value = Move> {
             Bot::NotAsked,
         ]),
     ];
-    let person =
-        (select(people), mostly, read(), does).prop_map(|(id, known, read, does)| Move::Person {
+    let person = (select(people), mostly, read(), does).prop_map(|(id, readable, read, does)| {
+        Move::Person {
             id,
-            known,
+            readable,
             read,
             does,
-        });
+        }
+    });
     prop_oneof![
         12 => person,
         4 => (read(), bot).prop_map(|(read, bot)| Move::Bot { read, bot }),
@@ -363,10 +364,10 @@ impl World {
         match *step {
             Move::Person {
                 id,
-                known,
+                readable,
                 read,
                 does,
-            } => self.act(id, known, read, does),
+            } => self.act(id, readable, read, does),
             Move::Bot { read, bot } => self.bot(read, bot),
             Move::GoOn { read, luck } => match self.what_is_next(luck) {
                 Some(bot) => self.bot(read, bot),
@@ -475,8 +476,8 @@ impl World {
         })
     }
 
-    fn act(&mut self, id: &'static str, known: bool, read: Read, does: Does) -> Checked {
-        let membership = match (id, known) {
+    fn act(&mut self, id: &'static str, readable: bool, read: Read, does: Does) -> Checked {
+        let membership = match (id, readable) {
             (GUS, _) => Membership::Outsider("a guest"),
             (_, true) => Membership::Member,
             (_, false) => Membership::Unreadable("Slack answered 503".into()),
@@ -530,8 +531,8 @@ impl World {
         let (Act::Approve { hash, .. } | Act::BreakGlass { hash, .. }) = &act else {
             match act {
                 Act::Withdraw { .. } => {
-                    prop_assert!(self.book.yes.iter().any(|(known, _)| *known == id));
-                    self.book.yes.retain(|(known, _)| *known != id);
+                    prop_assert!(self.book.yes.iter().any(|(person, _)| *person == id));
+                    self.book.yes.retain(|(person, _)| *person != id);
                     self.book.unopposed = false;
                 }
                 Act::Object { .. } => {
@@ -557,7 +558,7 @@ impl World {
                 prop_assert!(!roles.is_empty(), "{} has no role", id);
                 prop_assert!(typed || self.setting.rule.confirm == Confirm::Click);
                 prop_assert!(
-                    self.book.yes.iter().all(|(known, _)| *known != id),
+                    self.book.yes.iter().all(|(person, _)| *person != id),
                     "{} twice",
                     id
                 );
@@ -672,7 +673,7 @@ impl World {
                     }),
                     checks: vec![],
                 },
-                seen: drifted.then(|| (surfaces(serving(1)), Pin::On)),
+                live: drifted.then(|| (surfaces(serving(1)), Pin::On)),
             },
             Bot::Close { replaced } => Command::Close {
                 replaced_by: replaced.then_some(99),
@@ -788,7 +789,7 @@ impl World {
         if before.state.is_ended() {
             prop_assert_eq!(&after.state, &before.state);
             prop_assert!(decision.opens.is_none());
-            // All that may still come is what is thought of a broken glass.
+            // All that may still come is what is thought of an emergency run.
             let without_glass = |rollback: &Rollback| Rollback {
                 revision: 0,
                 break_glass: None,
@@ -887,7 +888,7 @@ fn without_a_role(settings: impl Strategy<Value = Setting>) -> impl Strategy<Val
 }
 
 #[test]
-fn whoever_has_no_authority_never_makes_it_run() {
+fn somebody_without_authority_never_makes_it_run() {
     let settings = without_a_role(settings(Just(false)));
     let reached = play(&WITHOUT_AUTHORITY, settings, |world| {
         let state = world.rollback.state.name();
@@ -904,7 +905,7 @@ fn whoever_has_no_authority_never_makes_it_run() {
 }
 
 #[test]
-fn without_authority_only_a_broken_glass_makes_it_run() {
+fn without_authority_only_an_emergency_run_makes_it_run() {
     let settings = without_a_role(settings(Just(true)));
     let reached = play(&WITHOUT_AUTHORITY, settings, |world| {
         prop_assert!(world.rollback.approvals.is_empty());

@@ -357,7 +357,7 @@ fn people_who_are_needed_are_asked_once_and_only_their_role_signs() {
 }
 
 #[test]
-fn a_task_without_a_role_is_signed_by_whoever_could_approve() {
+fn a_task_without_a_role_is_signed_by_an_approver() {
     let waits = waits_for(task(None, false)).rollback;
     let tom = decide(&waits, signs("U0TOM", None), &policy(), night());
     assert_eq!(tom.unwrap_err().code(), "NOT_AUTHORISED");
@@ -408,8 +408,8 @@ fn timing_belongs_to_the_platform() {
     let looked = done(&accepted, restoring(), at(40 * 60));
     assert!(matches!(looked.rollback.state, State::Accepted { .. }));
     assert_eq!(looked.drive_at, Some(at(42 * 60)));
-    let late = done(&looked.rollback, restoring(), at(7 * 3600)).rollback;
-    assert!(matches!(late.state, State::Unknown { .. }));
+    let overdue = done(&looked.rollback, restoring(), at(7 * 3600)).rollback;
+    assert!(matches!(overdue.state, State::Unknown { .. }));
 }
 
 #[test]

@@ -113,8 +113,11 @@ async fn a_body_that_is_cut_off_is_no_body() {
     let cut_off = answer.body(10).await.unwrap_err();
     assert_eq!(cut_off.to_string(), "the connection broke");
     let answer = send(stranger(half, false).await, SOON).await.unwrap();
-    let late = answer.body(10).await.unwrap_err();
-    assert_eq!(late, Unread::Lost(Lost::Silent(Silence::TimedOut(SOON))));
+    let timed_out = answer.body(10).await.unwrap_err();
+    assert_eq!(
+        timed_out,
+        Unread::Lost(Lost::Silent(Silence::TimedOut(SOON)))
+    );
 }
 
 #[tokio::test]

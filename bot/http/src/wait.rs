@@ -23,7 +23,7 @@ pub fn wait_in(headers: &HeaderMap, name: &str) -> Option<Duration> {
     }
 }
 
-/// The wait until a moment, by the clock of whoever named it: the answer's own `Date`. No clock of
+/// The wait until a moment, by the clock of the server that named it: the answer's own `Date`. No clock of
 /// ours is compared with theirs.
 pub fn wait_until(headers: &HeaderMap, moment: Timestamp) -> Option<Duration> {
     let now = date(text(headers, DATE.as_str())?)?;

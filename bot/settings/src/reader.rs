@@ -153,7 +153,7 @@ fn is_variable(name: &str) -> bool {
 
 /// One table of the file, and which of its keys were asked for.
 ///
-/// Whoever reads one asks for all its keys before giving up on any of them, so that all mistakes
+/// A reader asks for all its keys before giving up on any of them, so that all mistakes
 /// are found: `?` only after that. [`Section::done`] then refuses what nobody asked for.
 #[derive(Debug)]
 pub struct Section<'a> {

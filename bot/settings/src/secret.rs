@@ -12,7 +12,7 @@ impl Secret {
         Self(value.into())
     }
 
-    /// The text itself, to be handed to whoever needs it and to nobody else.
+    /// The text itself, to be handed only to the code that needs it.
     pub fn expose(&self) -> &str {
         &self.0
     }

@@ -44,13 +44,13 @@ fn what_was_missed_is_told_in_order_with_its_times() {
 
 #[test]
 fn an_outage_over_night_has_dates() {
-    let told = read(&message(
+    let text = read(&message(
         &[line("03:13:00", "RB-1 has waited.")],
         "2026-03-15T09:00:00Z".parse().unwrap(),
     ));
     assert!(
-        told.contains("from 2026-03-14 03:13 UTC to 09:00:00 UTC"),
-        "{told}"
+        text.contains("from 2026-03-14 03:13 UTC to 09:00:00 UTC"),
+        "{text}"
     );
 }
 
@@ -62,21 +62,21 @@ fn what_does_not_fit_is_shortened_then_counted_and_the_newest_is_whole() {
         .collect();
     let words = message(&lines, at("03:17:20"));
     assert!(words.text.chars().count() <= AT_MOST);
-    let told = read(&words);
-    assert!(told.ends_with(&format!("199: {long}")), "{told}");
+    let text = read(&words);
+    assert!(text.ends_with(&format!("199: {long}")), "{text}");
     assert!(
-        told.contains("\n• 03:13:00 UTC  190: first line\n"),
-        "{told}"
+        text.contains("\n• 03:13:00 UTC  190: first line\n"),
+        "{text}"
     );
-    let shown = told.matches("UTC  ").count();
+    let shown = text.matches("UTC  ").count();
     assert!(
-        told.contains(&format!("and {} more before these", 200 - shown)),
-        "{told}"
+        text.contains(&format!("and {} more before these", 200 - shown)),
+        "{text}"
     );
     // Every one that is not shown is counted.
     assert!(
-        !told.contains(&format!(" {}: first", 199 - shown)),
-        "{told}"
+        !text.contains(&format!(" {}: first", 199 - shown)),
+        "{text}"
     );
-    assert!(told.contains(&format!(" {}: first", 200 - shown)), "{told}");
+    assert!(text.contains(&format!(" {}: first", 200 - shown)), "{text}");
 }

@@ -10,14 +10,14 @@ use crate::{
     worker::{acting::Acting, recipient::Recipient, rollback_message::card_ts},
 };
 use rollback_domain::{
-    job::Job,
+    job::ActRequest,
     refusal::Refusal,
     risk::Risk,
     rollback::{Act, Command, Rollback},
 };
 
-pub(super) async fn run(app: &App, lease: &Lease) -> Result<Ended, Error> {
-    let Job::Act {
+pub(super) async fn run(app: &App, lease: &Lease, request: &ActRequest) -> Result<Ended, Error> {
+    let ActRequest {
         rollback,
         channel,
         by,
@@ -26,10 +26,7 @@ pub(super) async fn run(app: &App, lease: &Lease) -> Result<Ended, Error> {
         act,
         clicked,
         ..
-    } = &lease.job
-    else {
-        return Ok(Ended::done());
-    };
+    } = request;
     crash::point(Point::ActLeased);
     let recipient = Recipient {
         channel,
@@ -64,7 +61,7 @@ pub(super) async fn run(app: &App, lease: &Lease) -> Result<Ended, Error> {
     let mut roles = policy.rules.of(risk).eligible();
     if let Act::SignOff { task, .. } = act {
         // A manual task may be for a role of its own.
-        let task = found.tasks.iter().find(|known| known.id == *task);
+        let task = found.tasks.iter().find(|candidate| candidate.id == *task);
         roles.extend(task.and_then(|task| task.role.as_deref()));
     }
     let acting = match Acting::read(app, lease, by, &roles, *source).await? {

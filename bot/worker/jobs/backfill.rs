@@ -1,4 +1,4 @@
-//! What a channel missed while Slack took nothing: told in one message, in order, marked as late.
+//! Posts the messages that a channel missed as one message, in order, marked as late.
 //!
 //! First the message is fixed in the record: its key, and what it tells. Then what it tells is
 //! looked for, if it was tried by itself, and the message if it was tried; what is not there is
@@ -15,7 +15,7 @@ use crate::{
     store::{
         jobs::Lease,
         rollbacks,
-        undelivered::{self, Change, Missed},
+        undelivered::{self, Change, Undelivered},
     },
     worker::{
         retry::{LATE_AFTER, after_slack, later, tried_for},
@@ -23,7 +23,7 @@ use crate::{
     },
 };
 use rollback_domain::{
-    job::Job,
+    job::{Job, Post},
     rollback::{BreakGlass, Message, State},
 };
 use std::{
@@ -37,39 +37,39 @@ const NAMED_AT_MOST: usize = 20;
 const REFUSED_EVERY: Duration = Duration::from_secs(60);
 const REFUSED_WITHIN: Duration = Duration::from_secs(3_600);
 
-/// What a channel has missed, and the one message that tells it.
+/// A channel's undelivered messages, and the one message that delivers them.
 struct Batch<'a> {
     app: &'a App,
     lease: &'a Lease,
     channel: &'a str,
     /// What is in the message.
-    rows: Vec<&'a Missed>,
+    rows: Vec<&'a Undelivered>,
     /// The key of the message.
     key: String,
 }
 
-/// Tells a channel what it has missed: one thing at a time, each of which is stored.
+/// Delivers what a channel has missed, one stored step at a time.
 pub(super) async fn run(app: &App, lease: &Lease, channel: &str) -> Result<Ended, Error> {
-    let missed = undelivered::of(&app.engine.db, channel).await?;
+    let undelivered = undelivered::of(&app.engine.db, channel).await?;
     let now = app.engine.clock.now();
-    let Some(first) = missed.first() else {
+    let Some(first) = undelivered.first() else {
         return Ok(Ended::done());
     };
     let gathered = || {
         let key = format!(
             "late:{channel}:{}:{}",
             first.at.as_microsecond(),
-            missed.len()
+            undelivered.len()
         );
         Ended::at(now).with(change(channel, Change::Gathered(key)))
     };
-    let (rows, joined): (Vec<&Missed>, Vec<&Missed>) =
-        missed.iter().partition(|row| row.batch.is_some());
+    let (rows, joined): (Vec<&Undelivered>, Vec<&Undelivered>) =
+        undelivered.iter().partition(|row| row.batch.is_some());
     let Some(key) = rows.iter().find_map(|row| row.batch.clone()) else {
         let age = Duration::try_from(now.duration_since(first.at)).unwrap_or_default();
         return Ok(match age < LATE_AFTER {
-            // They joined what has been told by now, and are not late themselves.
-            true => Ended::done().with(change(channel, Change::Told(BTreeMap::new()))),
+            // They waited behind a message that is posted by now, and are not late themselves.
+            true => Ended::done().with(change(channel, Change::Delivered(BTreeMap::new()))),
             false => gathered(),
         });
     };
@@ -87,12 +87,12 @@ pub(super) async fn run(app: &App, lease: &Lease, channel: &str) -> Result<Ended
     }
     if lease.attempt > 1 {
         match app.slack.find(channel, None, &batch.key).await {
-            Ok(Some(ts)) => return Ok(batch.told(&ts)),
+            Ok(Some(ts)) => return Ok(batch.delivered(&ts)),
             Ok(None) => {}
-            Err(failure) => return Ok(batch.not_told(failure)),
+            Err(failure) => return Ok(batch.failed(failure)),
         }
     }
-    // It was not posted: it can tell what has joined since as well.
+    // It was not posted: it can deliver what has joined since as well.
     if !joined.is_empty() {
         return Ok(gathered());
     }
@@ -107,15 +107,15 @@ fn change(channel: &str, change: Change) -> UndeliveredChange {
 }
 
 impl Batch<'_> {
-    /// Looks for what was tried in the same place as this one: it may have been said after all.
-    async fn look_for(&self, tried: &Missed) -> Result<Ended, Error> {
+    /// Searches Slack for messages that were tried in the same place as this one.
+    async fn look_for(&self, tried: &Undelivered) -> Result<Ended, Error> {
         let app = self.app;
         let place = thread(app, &tried.what.job).await?;
         let found = match app.slack.keys(self.channel, place.as_deref()).await {
             Ok(found) => found,
             // A thread whose card was deleted has nothing in it.
             Err(Failure::Never(code)) if code == "thread_not_found" => BTreeMap::new(),
-            Err(failure) => return Ok(self.not_told(failure)),
+            Err(failure) => return Ok(self.failed(failure)),
         };
         let mut keys = vec![];
         for row in self.rows.iter().filter(|row| row.tried) {
@@ -132,27 +132,27 @@ impl Batch<'_> {
         let app = self.app;
         let lines = match lines(app, &self.rows).await? {
             Ok(lines) => lines,
-            Err(failure) => return Ok(self.not_told(failure)),
+            Err(failure) => return Ok(self.failed(failure)),
         };
         let words = backfill::message(&lines, app.engine.clock.now());
         if let Err(failure) = ensure_held(self.lease) {
-            return Ok(self.not_told(failure));
+            return Ok(self.failed(failure));
         }
         Ok(
             match app.slack.post(self.channel, None, &words, &self.key).await {
-                Ok(ts) => self.told(&ts),
-                Err(failure) => self.not_told(failure),
+                Ok(ts) => self.delivered(&ts),
+                Err(failure) => self.failed(failure),
             },
         )
     }
 
-    /// The message that is there tells all of it.
-    fn told(&self, ts: &str) -> Ended {
-        Ended::done().with(change(self.channel, Change::Told(self.all(Some(ts)))))
+    /// The message is there: all of them are delivered.
+    fn delivered(&self, ts: &str) -> Ended {
+        Ended::done().with(change(self.channel, Change::Delivered(self.all(Some(ts)))))
     }
 
-    /// It was not told: it is tried again, but not for ever in a channel that Slack refuses.
-    fn not_told(&self, failure: Failure) -> Ended {
+    /// The message could not be posted: tries again, but not for ever in a channel that Slack refuses.
+    fn failed(&self, failure: Failure) -> Ended {
         let (app, lease) = (self.app, self.lease);
         match failure {
             Failure::Never(code) if tried_for(app, lease) > REFUSED_WITHIN => {
@@ -161,9 +161,9 @@ impl Batch<'_> {
                     channel,
                     code,
                     n,
-                    "what was missed is not told; the timeline has it"
+                    "missed messages are given up; the timeline has them"
                 );
-                Ended::done().with(change(channel, Change::Told(self.all(None))))
+                Ended::done().with(change(channel, Change::Delivered(self.all(None))))
             }
             Failure::Never(code) => Ended::retry(later(app, REFUSED_EVERY), code),
             failure @ (Failure::Later { .. } | Failure::TooSoon { .. } | Failure::Lost(_)) => {
@@ -172,7 +172,7 @@ impl Batch<'_> {
         }
     }
 
-    /// All of it, with the message that tells it; `None`: none does.
+    /// The keys of all, with the `ts` of the message that delivers them; `None`: none does.
     fn all(&self, ts: Option<&str>) -> BTreeMap<String, Option<String>> {
         let rows = self.rows.iter();
         rows.map(|row| (row.key.clone(), ts.map(str::to_owned)))
@@ -182,7 +182,7 @@ impl Batch<'_> {
 
 /// The thread in which something was to be posted; `None`: in the channel.
 async fn thread(app: &App, job: &Job) -> sqlx::Result<Option<String>> {
-    let Job::Post { under, thread, .. } = job else {
+    let Job::Post(Post { under, thread, .. }) = job else {
         return Ok(None);
     };
     match under {
@@ -191,20 +191,20 @@ async fn thread(app: &App, job: &Job) -> sqlx::Result<Option<String>> {
     }
 }
 
-/// What is told of each. Whoever was to be asked for something is asked now if it is still wanted:
+/// The text of each. People who were to be asked for something are asked now if it is still wanted:
 /// by the newest reminder and the newest step of the escalation. Everybody else is named, not
 /// pinged.
-async fn lines(app: &App, rows: &[&Missed]) -> Result<Result<Vec<Line>, Failure>, Error> {
+async fn lines(app: &App, rows: &[&Undelivered]) -> Result<Result<Vec<Line>, Failure>, Error> {
     let pings = pings(app, rows).await?;
     let mut names = BTreeMap::new();
     let mut lines = vec![];
     for row in rows {
         let text = match (&row.what.text, &row.what.job) {
             (Some(text), _) => text.clone(),
-            (None, Job::Post { message, .. }) if pings.contains(row.key.as_str()) => {
+            (None, Job::Post(Post { message, .. })) if pings.contains(row.key.as_str()) => {
                 render_message(message, mention)
             }
-            (None, Job::Post { message, .. }) => {
+            (None, Job::Post(Post { message, .. })) => {
                 if let Err(failure) = read_names(app, message, &mut names).await {
                     return Ok(Err(failure));
                 }
@@ -220,7 +220,7 @@ async fn lines(app: &App, rows: &[&Missed]) -> Result<Result<Vec<Line>, Failure>
 
 /// The keys of those that ask people for something that is still wanted: for each rollback the
 /// newest of each way of asking.
-async fn pings<'a>(app: &App, rows: &[&'a Missed]) -> Result<BTreeSet<&'a str>, Error> {
+async fn pings<'a>(app: &App, rows: &[&'a Undelivered]) -> Result<BTreeSet<&'a str>, Error> {
     let mut newest: BTreeMap<(u64, PendingRequest), &str> = BTreeMap::new();
     for row in rows {
         if let Some(request) = PendingRequest::of(&row.key) {

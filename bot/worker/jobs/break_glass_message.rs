@@ -28,7 +28,11 @@ pub(super) async fn run(app: &App, lease: &Lease, id: u64) -> Result<Ended, Erro
         key,
         words,
         sent,
-        points: [Point::GlassUnposted, Point::GlassPosted, Point::CardStored],
+        points: [
+            Point::BreakGlassUnposted,
+            Point::BreakGlassPosted,
+            Point::CardStored,
+        ],
     };
     message.send(app, lease).await
 }

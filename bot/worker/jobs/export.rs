@@ -16,7 +16,7 @@ use crate::{
 };
 use rollback_domain::{
     incident::{Actor, IncidentFact, TimelineEvent},
-    job::{Format, Job},
+    job::{ExportRequest, Format, Job, Notification},
     people::{Membership, Person},
     refusal::Source,
     rollback::Message,
@@ -27,8 +27,8 @@ use std::time::Duration;
 const DISK_TRIES: i64 = 10;
 const DISK_EVERY: Duration = Duration::from_secs(60);
 
-pub(super) async fn run(app: &App, lease: &Lease) -> Result<Ended, Error> {
-    let Job::Export {
+pub(super) async fn run(app: &App, lease: &Lease, request: &ExportRequest) -> Result<Ended, Error> {
+    let ExportRequest {
         incident,
         format,
         channel,
@@ -36,10 +36,7 @@ pub(super) async fn run(app: &App, lease: &Lease) -> Result<Ended, Error> {
         thread,
         asked_by,
         id,
-    } = &lease.job
-    else {
-        return Ok(Ended::done());
-    };
+    } = request;
     if let Some(person) = asked_by
         && let Some(ended) = refused(app, lease, person, channel, thread.as_deref()).await
     {
@@ -59,7 +56,7 @@ pub(super) async fn run(app: &App, lease: &Lease) -> Result<Ended, Error> {
     let written = match timeline_file::write(app, *incident, channel, *format, now).await {
         Ok(written) => written,
         Err(Unwritten::Database(error)) => return Err(error.into()),
-        Err(unwritten) => return Ok(not_written(app, lease, unwritten)),
+        Err(unwritten) => return Ok(not_written(app, lease, request, unwritten)),
     };
     let (entries, bytes) = (written.entries, written.bytes);
     let is_reviewed = id.ends_with(":reviewed");
@@ -174,16 +171,13 @@ impl Upload<'_> {
 }
 
 /// How the job ends when the timeline cannot be put into a file.
-fn not_written(app: &App, lease: &Lease, unwritten: Unwritten) -> Ended {
-    let Job::Export {
+fn not_written(app: &App, lease: &Lease, request: &ExportRequest, unwritten: Unwritten) -> Ended {
+    let ExportRequest {
         incident,
         channel,
         asked_by,
         ..
-    } = &lease.job
-    else {
-        return Ended::done();
-    };
+    } = request;
     tracing::error!(incident, %unwritten, "a timeline could not be exported");
     // The disk may have room again; a template and a size stay as they are.
     if matches!(unwritten, Unwritten::Disk(_)) && lease.attempt < DISK_TRIES {
@@ -192,15 +186,15 @@ fn not_written(app: &App, lease: &Lease, unwritten: Unwritten) -> Ended {
     let Some(person) = asked_by else {
         return Ended::done();
     };
-    let tell = Job::Notify {
+    let tell = Job::Notify(Notification {
         channel: channel.clone(),
         person: person.id.clone(),
         thread: None,
         reply_to: None,
         message: Message::Text(format!(
-            "The timeline of INC-{incident} could not be put into a file: {unwritten}. Nothing was uploaded. Whoever runs me finds it in the log; the entries are in the database, in the table `timeline`."
+            "The timeline of INC-{incident} could not be put into a file: {unwritten}. Nothing was uploaded. My operator finds the reason in the log; the entries are in the database, in the table `timeline`."
         )),
         id: format!("unwritten:{}", lease.job.key()),
-    };
+    });
     Ended::done().then(tell, app.engine.clock.now())
 }

@@ -31,9 +31,9 @@ use rollback_domain::job::Job;
 pub(super) async fn perform(app: &App, lease: &Lease) -> Result<Ended, Error> {
     match &lease.job {
         Job::Advance { rollback } => Box::pin(advance::run(app, lease, *rollback)).await,
-        Job::Act { .. } => act::run(app, lease).await,
-        Job::RejectForged { .. } => reject_forged::run(app, lease),
-        Job::ServiceAction { .. } => service_action::run(app, lease).await,
+        Job::Act(request) => act::run(app, lease, request).await,
+        Job::RejectForged(click) => reject_forged::run(app, lease, click),
+        Job::ServiceAction(request) => service_action::run(app, lease, request).await,
         Job::BreakGlassMessage { rollback } => {
             break_glass_message::run(app, lease, *rollback).await
         }
@@ -43,12 +43,12 @@ pub(super) async fn perform(app: &App, lease: &Lease) -> Result<Ended, Error> {
         Job::RefreshRoster { source } => refresh_roster::run(app, source).await,
         Job::Card { rollback } => card::run(app, lease, *rollback).await,
         Job::AnnounceOutcome { rollback } => announce_outcome::run(app, lease, *rollback).await,
-        Job::Notify { .. } => notify::run(app, lease).await,
-        Job::Post { .. } => post::run(app, lease).await,
+        Job::Notify(notification) => notify::run(app, lease, notification).await,
+        Job::Post(post) => post::run(app, lease, post).await,
         Job::Backfill { channel } => Box::pin(backfill::run(app, lease, channel)).await,
-        Job::Export { .. } => export::run(app, lease).await,
-        Job::Modal { .. } => open_form::run(app, lease).await,
-        Job::Query { .. } => query::run(app, lease).await,
+        Job::Export(request) => export::run(app, lease, request).await,
+        Job::OpenForm(request) => open_form::run(app, lease, request).await,
+        Job::Query(request) => query::run(app, lease, request).await,
         Job::Survey {
             service,
             environment,

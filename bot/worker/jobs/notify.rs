@@ -7,20 +7,21 @@ use crate::{
     store::jobs::Lease,
     worker::recipient::Recipient,
 };
-use rollback_domain::job::Job;
+use rollback_domain::job::Notification;
 
-pub(super) async fn run(app: &App, lease: &Lease) -> Result<Ended, Error> {
-    let Job::Notify {
+pub(super) async fn run(
+    app: &App,
+    lease: &Lease,
+    notification: &Notification,
+) -> Result<Ended, Error> {
+    let Notification {
         channel,
         person,
         thread,
         reply_to,
         message,
         ..
-    } = &lease.job
-    else {
-        return Ok(Ended::done());
-    };
+    } = notification;
     let recipient = Recipient {
         channel,
         person,

@@ -13,7 +13,7 @@ use crate::{
 use jiff::Timestamp;
 use rollback_domain::{
     authority::Roster,
-    job::{Form, Job},
+    job::{Form, OpenForm},
     refusal::{Refusal, Source},
     rollback::Rollback,
 };
@@ -24,7 +24,7 @@ use std::time::Duration;
 const TRIGGER_LIVES: Duration = Duration::from_secs(3);
 
 /// What somebody tried to do who opened the form for an emergency run.
-const BREAK_GLASS: &str = "break the glass";
+const BREAK_GLASS: &str = "start an emergency run";
 
 /// Why no form is opened.
 enum NotOpened {
@@ -34,8 +34,8 @@ enum NotOpened {
     Told(&'static str),
 }
 
-pub(super) async fn run(app: &App, lease: &Lease) -> Result<Ended, Error> {
-    let Job::Modal {
+pub(super) async fn run(app: &App, lease: &Lease, request: &OpenForm) -> Result<Ended, Error> {
+    let OpenForm {
         form,
         reply_to,
         rollback,
@@ -46,10 +46,7 @@ pub(super) async fn run(app: &App, lease: &Lease) -> Result<Ended, Error> {
         clicked_at,
         said,
         id,
-    } = &lease.job
-    else {
-        return Ok(Ended::done());
-    };
+    } = request;
     // A second attempt finds it open, and perhaps saved by now, or Slack's trigger gone. Only the
     // one for another target still has to be filled.
     if lease.attempt > 1 && *form != Form::Target {

@@ -11,7 +11,7 @@ use crate::{
 use jiff::Timestamp;
 use rollback_domain::{
     incident::IncidentFact,
-    job::Job,
+    job::{Job, Post},
     rollback::{Message, Page, Rollback},
 };
 use serde_json::{Value, json};
@@ -116,7 +116,7 @@ fn refused(app: &App, rollback: &Rollback, page: &Page, why: String) -> Ended {
     tracing::error!(id, why, "PagerDuty will not take this page");
     match page {
         Page::Trigger { key, .. } => {
-            let post = Job::Post {
+            let post = Job::Post(Post {
                 channel: rollback.channel.clone(),
                 thread: None,
                 under: None,
@@ -124,7 +124,7 @@ fn refused(app: &App, rollback: &Rollback, page: &Page, why: String) -> Ended {
                     "PagerDuty could not be told of RB-{id}, so nobody was paged: {why}. `/rollback contacts` says who can help."
                 )),
                 id: format!("{key}:refused"),
-            };
+            });
             // Not before the words that say whom it asks.
             let fact = IncidentFact::PageRefused { why };
             Ended::done()

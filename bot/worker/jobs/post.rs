@@ -12,19 +12,16 @@ use crate::{
         undelivered::{is_undelivered, leave},
     },
 };
-use rollback_domain::job::Job;
+use rollback_domain::job::Post;
 
-pub(super) async fn run(app: &App, lease: &Lease) -> Result<Ended, Error> {
-    let Job::Post {
+pub(super) async fn run(app: &App, lease: &Lease, post: &Post) -> Result<Ended, Error> {
+    let Post {
         channel,
         thread,
         under,
         message,
         id,
-    } = &lease.job
-    else {
-        return Ok(Ended::done());
-    };
+    } = post;
     if is_undelivered(app, lease, channel).await? {
         return Ok(leave(lease, channel, id, None));
     }

@@ -1,4 +1,4 @@
-//! Records a click that cannot have come from a message of ours, and tells whoever sent it.
+//! Records a click that cannot have come from a message of ours, and tells its sender.
 
 use crate::{
     App,
@@ -6,20 +6,17 @@ use crate::{
     store::jobs::Lease,
     worker::recipient::Recipient,
 };
-use rollback_domain::{job::Job, refusal::Refusal};
+use rollback_domain::{job::ForgedClick, refusal::Refusal};
 
-pub(super) fn run(app: &App, lease: &Lease) -> Result<Ended, Error> {
-    let Job::RejectForged {
+pub(super) fn run(app: &App, lease: &Lease, click: &ForgedClick) -> Result<Ended, Error> {
+    let ForgedClick {
         by,
         source,
         channel,
         reply_to,
         what,
         ..
-    } = &lease.job
-    else {
-        return Ok(Ended::done());
-    };
+    } = click;
     tracing::warn!(person = by.id, channel, what, "a click does not fit");
     let recipient = Recipient {
         channel,

@@ -19,7 +19,7 @@ use jiff::Timestamp;
 use rollback_domain::{
     authority::Case,
     incident::{Actor, IncidentFact, TimelineEvent},
-    job::{Job, ServiceAction},
+    job::{Job, Post, ServiceAction, ServiceRequest},
     people::Person,
     platform::{About, ProviderError},
     policy::Policy,
@@ -57,97 +57,104 @@ impl From<Refusal> for NotDone {
     }
 }
 
-pub(super) async fn run(app: &App, lease: &Lease) -> Result<Ended, Error> {
-    let Job::ServiceAction {
-        service,
-        environment,
-        by,
-        source,
-        channel,
-        thread,
-        reply_to,
-        action,
-        id,
-    } = &lease.job
-    else {
-        return Ok(Ended::done());
-    };
+pub(super) async fn run(
+    app: &App,
+    lease: &Lease,
+    request: &ServiceRequest,
+) -> Result<Ended, Error> {
     let now = app.engine.clock.now();
     let recipient = Recipient {
-        channel,
-        person: &by.id,
-        thread: thread.as_deref(),
-        reply_to: reply_to.as_deref(),
+        channel: &request.channel,
+        person: &request.by.id,
+        thread: request.thread.as_deref(),
+        reply_to: request.reply_to.as_deref(),
     };
-    let Some(found) = app.config.service(service, environment) else {
+    let service = app.config.service(&request.service, &request.environment);
+    let Some(service) = service else {
         let words = Words::plain("That service is not in the configuration any more.");
         return recipient.tell(app, lease, &words).await;
     };
-    let policy = app.policy(found);
-    let class = found.platform.class();
+    let policy = app.policy(service);
+    let class = service.platform.class();
     let roles = policy.rules.of(class).eligible();
-    let acting = match Acting::read(app, lease, by, &roles, *source).await? {
+    let acting = match Acting::read(app, lease, &request.by, &roles, request.source).await? {
         Ok(acting) => acting,
         Err(next) => return Ok(next.into()),
     };
-    let done = match admit(action, &acting, class, &policy, now) {
-        Ok(()) => perform(app, lease, found, action, &acting.by, now).await?,
+    let done = match admit(&request.action, &acting, class, &policy, now) {
+        Ok(()) => perform(app, lease, service, &request.action, &acting.by, now).await?,
         Err(refusal) => Err(refusal.into()),
     };
-    let done = match done {
-        Ok(done) => done,
-        Err(NotDone::TryAgain(next)) => return Ok(next.into()),
+    match done {
+        Ok(done) => {
+            let open =
+                rollbacks::open_for(&app.engine.db, &request.service, &request.environment).await?;
+            Ok(done.end(request, acting, open, policy, now))
+        }
+        Err(NotDone::TryAgain(next)) => Ok(next.into()),
         Err(NotDone::Refused(refusal)) => {
-            let verb = format!("{} {}", action.verb(), place(found));
-            return Ok(recipient.refuse(app, lease, &acting.by, *source, &verb, &refusal));
+            let (by, source) = (&acting.by, request.source);
+            let verb = format!("{} {}", request.action.verb(), place(service));
+            Ok(recipient.refuse(app, lease, by, source, &verb, &refusal))
         }
-    };
-    let open = rollbacks::open_for(&app.engine.db, service, environment).await?;
-    let who = Actor::Person(acting.by.clone());
-    let event = TimelineEvent::new(now, who, *source, None, done.fact);
-    let post = Job::Post {
-        channel: channel.clone(),
-        thread: None,
-        under: None,
-        message: Message::Naming(
-            done.message + &effect_on(open.as_ref(), &done.change),
-            vec![acting.by.id],
-        ),
-        id: format!("tend:{id}"),
-    };
-    let effects = SideEffects {
-        rosters: acting.read,
-        event: Some(RecordedEvent::Channel {
-            channel: channel.clone(),
-            event,
-        }),
-        jobs: vec![(post, now)],
-        ..SideEffects::default()
-    };
-    let ended = match done.change {
-        // The board and the list of pins are to say it at once.
-        Change::Unpinned => {
-            let survey = Job::Survey {
-                service: service.clone(),
-                environment: environment.clone(),
-            };
-            Ended::done().with(effects).then(survey, now)
-        }
-        // An open card of the service shows a freeze from now on.
-        Change::Freeze(freeze) => {
-            let change = FreezeChange {
-                service: service.clone(),
-                environment: environment.clone(),
-                freeze: freeze.clone(),
-            };
-            let ended = match open {
-                Some(open) => Ended::decide(open.id, Command::Froze { freeze }, policy),
-                None => Ended::done(),
-            };
-            ended.with(effects).with(change)
-        }
-    };
-    Ok(ended)
+    }
+}
+
+impl Done {
+    /// Ends the job by what was done. `open` is the rollback of the service that is open.
+    fn end(
+        self,
+        request: &ServiceRequest,
+        acting: Acting,
+        open: Option<Rollback>,
+        policy: Policy,
+        now: Timestamp,
+    ) -> Ended {
+        let who = Actor::Person(acting.by.clone());
+        let event = TimelineEvent::new(now, who, request.source, None, self.fact);
+        let message = self.message + &effect_on(open.as_ref(), &self.change);
+        let post = Job::Post(Post {
+            channel: request.channel.clone(),
+            thread: None,
+            under: None,
+            message: Message::Naming(message, vec![acting.by.id]),
+            id: format!("tend:{}", request.id),
+        });
+        let (service, environment) = (request.service.clone(), request.environment.clone());
+        let effects = SideEffects {
+            rosters: acting.read,
+            event: Some(RecordedEvent::Channel {
+                channel: request.channel.clone(),
+                event,
+            }),
+            jobs: vec![(post, now)],
+            ..SideEffects::default()
+        };
+        let ended = match self.change {
+            // The board and the list of pins are to say it at once.
+            Change::Unpinned => {
+                let survey = Job::Survey {
+                    service,
+                    environment,
+                };
+                Ended::done().then(survey, now)
+            }
+            Change::Freeze(freeze) => {
+                let change = FreezeChange {
+                    service,
+                    environment,
+                    freeze: freeze.clone(),
+                };
+                // An open card of the service shows a freeze from now on.
+                let ended = match open {
+                    Some(open) => Ended::decide(open.id, Command::Froze { freeze }, policy),
+                    None => Ended::done(),
+                };
+                ended.with(change)
+            }
+        };
+        ended.with(effects)
+    }
 }
 
 /// The service as people name it.
@@ -173,7 +180,7 @@ fn admit(
 ) -> Result<(), Refusal> {
     match action {
         ServiceAction::Unpin { .. } => {
-            // Whoever acts is nobody's requester here: only the role counts.
+            // There is no requester here: only the role counts.
             let nobody = Person::new("", "");
             let case = Case {
                 id: 0,

@@ -9,7 +9,7 @@ use crate::{
 };
 use rollback_domain::{
     incident::{Fact, RunningFact},
-    job::Job,
+    job::{Job, Post},
     platform::ProviderError,
     rollback::{Message, Rollback},
 };
@@ -64,7 +64,7 @@ fn pin_stays(rollback: &Rollback, text: &str) -> Job {
         environment,
         ..
     } = rollback;
-    Job::Post {
+    Job::Post(Post {
         channel: rollback.channel.clone(),
         thread: None,
         under: None,
@@ -72,5 +72,5 @@ fn pin_stays(rollback: &Rollback, text: &str) -> Job {
             "RB-{id} changed nothing, but automatic deploys of {service} ({environment}) are still held off. To let them go live: `/rollback unpin {service}`. ({text})"
         )),
         id: format!("RB-{id}:pin-stays"),
-    }
+    })
 }

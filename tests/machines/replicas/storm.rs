@@ -293,7 +293,7 @@ impl Person {
         let Some(answer) = self.types(channel, &asked).await else {
             return;
         };
-        let opened = answer.split_once(": reading what");
+        let opened = answer.split_once(": finding a version");
         let id = opened.and_then(|(before, _)| before.rsplit("RB-").next()?.parse().ok());
         if let Some(id) = id {
             let mut promised = self.promised.lock().unwrap();

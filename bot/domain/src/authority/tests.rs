@@ -370,8 +370,8 @@ fn pairs() -> Vec<(Source, Source)> {
 
 #[test]
 fn a_role_that_is_not_configured_lets_nobody_in() {
-    for known in [Roster::default(), roster(&[("oncall", &[])])] {
-        let desk = Desk::new(rule(1, &["oncall"]), known);
+    for members in [Roster::default(), roster(&[("oncall", &[])])] {
+        let desk = Desk::new(rule(1, &["oncall"]), members);
         assert_eq!(word(&desk.weigh(SAM)), "NOT_AUTHORISED");
         assert!(!desk.case().still_counts(&yes(SAM, &["oncall"])));
     }
@@ -383,7 +383,7 @@ fn a_role_that_is_not_configured_lets_nobody_in() {
     assert!(desk.case().still_counts(&yes(SAM, &["oncall"])));
     assert!(!desk.case().still_counts(&yes(SAM, &["lead"])));
     assert!(!desk.case().still_counts(&yes(SAM, &[])));
-    // Whoever asked counts where the rule says so, also when it says so no more.
+    // The requester counts where the rule says so, also when it says so no more.
     for requester_counts in [false, true] {
         let rule = Rule {
             requester_counts,
@@ -407,7 +407,7 @@ struct Facts {
     /// How many said yes, and whether an owner was among them.
     given: usize,
     owner_gave: bool,
-    /// The rule: how many, one of them an owner, and whether whoever asked counts.
+    /// The rule: how many, one of them an owner, and whether the requester counts.
     approvals: usize,
     one_owner: bool,
     requester_counts: bool,
@@ -481,7 +481,7 @@ fn members(truth: Truth, id: &str, others: &[&str]) -> (Source, Found) {
 #[test]
 fn every_knob_and_every_person() {
     let truths = [Truth::Yes, Truth::No, Truth::Unknown];
-    let mut seen: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut outcomes: BTreeMap<&str, usize> = BTreeMap::new();
     for approvals in 1..=3 {
         for one_owner in [false, true] {
             for requester_counts in [false, true] {
@@ -526,7 +526,7 @@ fn every_knob_and_every_person() {
                                         one_owner,
                                         requester_counts,
                                     };
-                                    *seen.entry(check(&desk, id, &facts)).or_default() += 1;
+                                    *outcomes.entry(check(&desk, id, &facts)).or_default() += 1;
                                 }
                             }
                         }
@@ -536,7 +536,7 @@ fn every_knob_and_every_person() {
         }
     }
     // Nothing of this was left out by accident.
-    insta::assert_debug_snapshot!(seen, @r#"
+    insta::assert_debug_snapshot!(outcomes, @r#"
     {
         "ALREADY_SO": 2592,
         "AUTHORITY_UNREADABLE": 8208,
@@ -564,10 +564,10 @@ fn check(desk: &Desk, id: &str, facts: &Facts) -> &'static str {
         assert_eq!(*break_glass, unreadable && desk.rule.break_glass);
     }
     if facts.membership == Membership::Member {
-        // Whoever is named as somebody who could, can.
+        // Everybody named as an approver can approve.
         let could = case.could_approve(night());
         assert_eq!(
-            could.iter().any(|(known, _)| known == id),
+            could.iter().any(|(person, _)| person == id),
             expected == "yes",
             "{facts:?}"
         );
@@ -597,7 +597,7 @@ fn check(desk: &Desk, id: &str, facts: &Facts) -> &'static str {
 
 #[test]
 fn presets_by_class_and_person() {
-    let known = listed(&[("oncall", &[SAM, INA, MAYA]), (DATA_OWNER, &[DORA])]);
+    let members = listed(&[("oncall", &[SAM, INA, MAYA]), (DATA_OWNER, &[DORA])]);
     let row = |title: &str, cells: [&str; 6]| {
         let cells = cells.map(|cell| format!("{cell:15}")).join(" ");
         format!("{title:22} {cells}").trim_end().to_owned()
@@ -628,7 +628,7 @@ fn presets_by_class_and_person() {
                 let desk = Desk {
                     risk,
                     approvals: given.clone(),
-                    ..Desk::new(rules.of(risk).clone(), known.clone())
+                    ..Desk::new(rules.of(risk).clone(), members.clone())
                 };
                 // Given what was given, is there anything left to decide?
                 let eligible = given.iter().all(|approval| {
@@ -644,7 +644,7 @@ fn presets_by_class_and_person() {
                     requester: person(TOM),
                     risk,
                     approvals: given.clone(),
-                    ..Desk::new(rules.of(risk).clone(), known.clone())
+                    ..Desk::new(rules.of(risk).clone(), members.clone())
                 };
                 let cells = [
                     word(&desk.weigh(MAYA)),
@@ -698,7 +698,7 @@ fn a_plain_yes() {
         yes · has not approved it yet
         yes · has the role oncall
             yes · oncall: @sam (PagerDuty schedule PSHOP, read 12 s ago)
-        yes · somebody else than whoever asked: @maya asked
+        yes · someone other than the requester: @maya asked
     what would change it: 
     who else could:
     ");
@@ -746,7 +746,7 @@ fn a_no_for_somebody_without_the_role() {
                 no · oncall: @sam (PagerDuty schedule PSHOP, read 12 s ago)
                 no · oncall: @ina; not in Slack: Joe Bloggs <joe@contractor.example> (Slack group SOPS, read 1 m 15 s ago)
             no · lead: @ana (configuration)
-        yes · somebody else than whoever asked: @maya asked
+        yes · someone other than the requester: @maya asked
     what would change it: Having the role oncall or lead: oncall comes from PagerDuty schedule PSHOP and Slack group SOPS; lead comes from the configuration.
     who else could: @sam, @ina or @ana
     NOT_AUTHORISED: This needs somebody with the role oncall or lead, and you do not have it. @sam, @ina or @ana can. Nothing was run.
@@ -771,20 +771,20 @@ fn not_known_because_pagerduty_is_down() {
                 unknown · oncall: PagerDuty answered 503 (PagerDuty schedule PSHOP, asked just now)
                 no · oncall: @ina; not in Slack: Joe Bloggs <joe@contractor.example> (Slack group SOPS, read 1 m 15 s ago)
             no · lead: @ana (configuration)
-        yes · somebody else than whoever asked: @maya asked
+        yes · someone other than the requester: @maya asked
     what would change it: An answer from PagerDuty schedule PSHOP.
     who else could: @ina or @ana
-    AUTHORITY_UNREADABLE: I could not check whether you may: PagerDuty schedule PSHOP does not tell (PagerDuty answered 503), and nothing is decided on old data. Try again in a moment. @ina or @ana can without it. In a true emergency: *Break glass…* in the card's menu. Nothing was run.
+    AUTHORITY_UNREADABLE: I can't check right now whether you may: PagerDuty schedule PSHOP gave no usable answer (PagerDuty answered 503). Try again in a moment. @ina or @ana can without it. In a true emergency: *Break glass…* in the card's menu. Nothing was run.
     ");
     insta::assert_snapshot!(desk.needs(), @"one approval: @ina (oncall) or @ana (lead), not @maya (not known now: PagerDuty schedule PSHOP)");
-    // Whoever has the role by another source does not notice.
+    // Somebody who has the role by another source does not notice.
     assert_eq!(word(&desk.weigh(INA)), "yes");
     assert_eq!(word(&desk.weigh("U0ANA")), "yes");
     // To deny is no emergency: no glass is offered.
     let denied = desk
         .case()
         .has_authority(&person(SAM), &Membership::Member, night());
-    insta::assert_snapshot!(denied.refusal.map_or_else(String::new, |refusal| refusal.say(&Names)), @"I could not check whether you may: PagerDuty schedule PSHOP does not tell (PagerDuty answered 503), and nothing is decided on old data. Try again in a moment. @ina or @ana can without it. Nothing was run.");
+    insta::assert_snapshot!(denied.refusal.map_or_else(String::new, |refusal| refusal.say(&Names)), @"I can't check right now whether you may: PagerDuty schedule PSHOP gave no usable answer (PagerDuty answered 503). Try again in a moment. @ina or @ana can without it. Nothing was run.");
 }
 
 #[test]
@@ -796,10 +796,10 @@ fn an_own_request() {
         yes · has not approved it yet
         yes · has the role oncall
             yes · oncall: @sam and @maya (configuration)
-        no · somebody else than whoever asked: @maya asked
+        no · someone other than the requester: @maya asked
     what would change it: Somebody else's yes, or `requester_may_approve` in the configuration.
     who else could: @sam
-    OWN_REQUEST: This one is your own, and a plan of class code needs somebody else's yes. @sam can. Nothing was run.
+    OWN_REQUEST: This one is your own, and a code rollback needs someone else's approval. @sam can. Nothing was run.
     ");
     insta::assert_snapshot!(desk.needs(), @"one approval: @sam (oncall), not @maya");
     let alone = Desk::new(rule(1, &["oncall"]), listed(&[("oncall", &[MAYA])]));
@@ -809,21 +809,21 @@ fn an_own_request() {
         yes · has not approved it yet
         yes · has the role oncall
             yes · oncall: @maya (configuration)
-        no · somebody else than whoever asked: @maya asked
+        no · someone other than the requester: @maya asked
     what would change it: Somebody else's yes, or `requester_may_approve` in the configuration.
     who else could: 
-    OWN_REQUEST: This one is your own, and a plan of class code needs somebody else's yes. Nobody else is known who could: `/rollback contacts` says who can help. Nothing was run.
+    OWN_REQUEST: This one is your own, and a code rollback needs someone else's approval. Nobody else is known who could: `/rollback contacts` says who can help. Nothing was run.
     ");
     insta::assert_snapshot!(alone.needs(), @"one approval: nobody is known who could give it besides @maya, who asked");
 }
 
 #[test]
 fn data_that_still_needs_its_owner() {
-    let known = listed(&[("oncall", &[SAM, INA, MAYA]), (DATA_OWNER, &[DORA])]);
+    let members = listed(&[("oncall", &[SAM, INA, MAYA]), (DATA_OWNER, &[DORA])]);
     let rules = Preset::SmallTeam.rules(&strings(&["oncall"]));
     let mut desk = Desk {
         risk: Risk::Data,
-        ..Desk::new(rules.data, known)
+        ..Desk::new(rules.data, members)
     };
     insta::assert_snapshot!(desk.needs(), @"2 approvals, one of them from data_owner: @dora (data_owner), @sam (oncall), @ina (oncall) or one more");
     desk.approvals.push(yes(SAM, &["oncall"]));
@@ -834,7 +834,7 @@ fn data_that_still_needs_its_owner() {
         yes · has not approved it yet
         no · has the role that is still missing: data_owner
             no · data_owner: @dora (configuration)
-        yes · whoever asked may approve it too: @maya asked
+        yes · the requester may approve it too: @maya asked
     what would change it: Having the role data_owner: data_owner comes from the configuration.
     who else could: @dora
     NOT_AUTHORISED: This needs somebody with the role data_owner, and you do not have it. @dora can. Nothing was run.
@@ -845,7 +845,7 @@ fn data_that_still_needs_its_owner() {
         yes · has not approved it yet
         yes · has the role that is still missing: data_owner
             yes · data_owner: @dora (configuration)
-        yes · whoever asked may approve it too: @maya asked
+        yes · the requester may approve it too: @maya asked
     what would change it: 
     who else could:
     ");
@@ -855,7 +855,7 @@ fn data_that_still_needs_its_owner() {
         no · has not approved it yet: did at 03:12:00 UTC
         no · has the role that is still missing: data_owner
             no · data_owner: @dora (configuration)
-        yes · whoever asked may approve it too: @maya asked
+        yes · the requester may approve it too: @maya asked
     what would change it: A yes by somebody else.
     who else could: @dora
     ALREADY_SO: You approved RB-41 already, and two approvals by one person are one. It still needs one more, from data_owner. Nothing was changed.
@@ -885,7 +885,7 @@ fn somebody_from_outside() {
         yes · has not approved it yet
         yes · has the role oncall
             yes · oncall: @gus (configuration)
-        yes · somebody else than whoever asked: @maya asked
+        yes · someone other than the requester: @maya asked
     Only full members of this workspace ever can.
     Only full members of this workspace can use /rollback, and you are a guest. Ask somebody on the team. Nothing was run.
     ");
@@ -895,9 +895,9 @@ fn somebody_from_outside() {
         yes · has not approved it yet
         yes · has the role oncall
             yes · oncall: @gus (configuration)
-        yes · somebody else than whoever asked: @maya asked
+        yes · someone other than the requester: @maya asked
     An answer from Slack.
-    I could not check whether you may: Slack does not tell (Slack answered 503), and nothing is decided on old data. Try again in a moment. Nothing was run.
+    I can't check right now whether you may: Slack gave no usable answer (Slack answered 503). Try again in a moment. Nothing was run.
     ");
 }
 

@@ -1,4 +1,4 @@
-//! What people do: approve, withdraw, object, break the glass, review, resolve, deny, stop, retarget.
+//! What people do: approve, withdraw, object, start an emergency run, review, resolve, deny, stop, retarget.
 
 use super::*;
 
@@ -247,7 +247,7 @@ impl Draft {
         let id = self.rollback.id;
         let nothing = |what: String| Err(Refusal::AlreadySo { what });
         let Some(break_glass) = &self.rollback.break_glass else {
-            return nothing(format!("Nobody broke the glass for RB-{id}."));
+            return nothing(format!("RB-{id} was not an emergency run."));
         };
         if let Some(review) = &break_glass.review {
             return nothing(format!(

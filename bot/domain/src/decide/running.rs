@@ -367,11 +367,11 @@ impl Draft {
             self.record_platform(RunningFact::Progress { answer, to, n, m });
         }
         let serve_within = self.timing().serve_within;
-        let late = self
+        let overdue = self
             .asked_last()
             .is_some_and(|at| since(at, self.now) > serve_within);
         let waited_for_people = matches!(self.rollback.state, State::WaitingForPeople { .. });
-        if n > 0 && late {
+        if n > 0 && overdue {
             self.give_up_on_the_rest(n, m, serve_within);
             return;
         }
@@ -379,7 +379,7 @@ impl Draft {
             // While nothing has moved, the truth is still not known.
         } else if n > 0 && self.rollback.state != (State::Serving { n, m }) {
             self.transition_to(State::Serving { n, m });
-        } else if late {
+        } else if overdue {
             self.transition_to(State::Unknown {
                 since: self.now,
                 why: format!(
@@ -412,7 +412,7 @@ impl Draft {
     pub(super) fn probed(
         &mut self,
         round: Round,
-        seen: Option<(Vec<Surface>, Pin)>,
+        live: Option<(Vec<Surface>, Pin)>,
         policy: &Policy,
     ) -> Result<(), Refusal> {
         let watching = match self.rollback.state {
@@ -436,7 +436,7 @@ impl Draft {
             | State::Expired { .. }
             | State::Superseded { .. } => return Err(self.not_open()),
         };
-        if let Some((surfaces, pin)) = seen {
+        if let Some((surfaces, pin)) = live {
             self.rollback.surfaces = surfaces;
             self.rollback.pin = pin;
             let (n, m) = self.rollback.served();
@@ -468,10 +468,10 @@ impl Draft {
             return Ok(());
         }
         let serving = self.rollback.times.serving.unwrap_or(self.now);
-        let late = since(serving, self.now) >= policy.prove_within;
+        let overdue = since(serving, self.now) >= policy.prove_within;
         let ready = self.rollback.proof.streak >= policy.passes;
         // A good look that came late is followed by more of them.
-        if !ready && (!late || self.rollback.proof.streak > 0) {
+        if !ready && (!overdue || self.rollback.proof.streak > 0) {
             self.drive_at = Some(after(self.now, policy.check_every));
             return Ok(());
         }

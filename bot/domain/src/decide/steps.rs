@@ -104,13 +104,13 @@ impl Draft {
     ) {
         let mut added = vec![];
         for task in tasks {
-            let known = self.rollback.tasks.iter_mut().find(|one| one.id == task.id);
-            match known {
-                Some(known) => {
-                    known.text = task.text;
-                    known.link = task.link;
-                    known.role = task.role;
-                    known.needs_note = task.needs_note;
+            let existing = self.rollback.tasks.iter_mut().find(|one| one.id == task.id);
+            match existing {
+                Some(existing) => {
+                    existing.text = task.text;
+                    existing.link = task.link;
+                    existing.role = task.role;
+                    existing.needs_note = task.needs_note;
                 }
                 None => {
                     let task = Task {
@@ -160,7 +160,7 @@ impl Draft {
                 None => vec![],
             };
             for member in members.into_iter().take(5) {
-                if !people.iter().any(|known| known == member) {
+                if !people.iter().any(|listed| listed == member) {
                     people.push(member.to_owned());
                 }
             }

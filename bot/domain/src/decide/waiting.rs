@@ -1,5 +1,5 @@
-//! While it is planned and waited for: the card, its objection window, reminders, the ladder, the
-//! renewal of its plan, and the review of a broken glass.
+//! While it is planned and waited for: the card, its objection window, reminders, the escalation, the
+//! renewal of its plan, and the review of an emergency run.
 
 use super::*;
 
@@ -25,7 +25,7 @@ impl Draft {
         let Some(break_glass) = &mut self.rollback.break_glass else {
             return Ok(());
         };
-        // After an outage the ones that were missed are not made up for.
+        // After an outage, reminders that were due meanwhile are not sent one by one.
         let half = (policy.review_within / 2).max(Duration::from_secs(60));
         let over = since(break_glass.at, self.now).as_secs() / half.as_secs().max(1);
         break_glass.reminded =
@@ -35,18 +35,18 @@ impl Draft {
             break_glass.reminded,
             break_glass.by.id.clone(),
         );
-        let late = self.now >= due;
-        let said = match late {
+        let overdue = self.now >= due;
+        let said = match overdue {
             true => format!("was due {}", due.strftime("%Y-%m-%d %H:%M UTC")),
             false => format!("is due {}", due.strftime("%Y-%m-%d %H:%M UTC")),
         };
-        self.record_own(WaitingFact::ReviewReminded { due, overdue: late });
+        self.record_own(WaitingFact::ReviewReminded { due, overdue });
         let mut named: Vec<String> = people.into_iter().take(5).collect();
         let asked = match named.is_empty() {
             true => {
                 named.push(by);
                 format!(
-                    "{}, somebody with authority has to say what they think of it",
+                    "{}, somebody with authority must review it",
                     Message::whom(0)
                 )
             }
@@ -64,7 +64,7 @@ impl Draft {
             &format!("review:{n}"),
         );
         // The message about it says by now that it was due.
-        if late {
+        if overdue {
             self.notices.push(Notice::BreakGlass);
         }
         // When the review is asked for next; what drives the rollback itself is not touched.
@@ -123,7 +123,7 @@ impl Draft {
         Ok(())
     }
 
-    /// Whether whoever asked has the authority that an objection window stands for.
+    /// Whether the requester has the authority that an objection window stands for.
     pub(super) fn may_start_unopposed(
         &self,
         membership: &Membership,
@@ -188,7 +188,7 @@ impl Draft {
         Ok(())
     }
 
-    /// Nobody has answered: reminds those who could, and climbs the ladder.
+    /// Reminds the approvers while nobody answers, and runs the escalation steps that are due.
     pub(super) fn waited(&mut self, roster: &Roster, policy: &Policy) -> Result<(), Refusal> {
         let State::Proposed { .. } = self.rollback.state else {
             return Err(self.not_open());
@@ -231,7 +231,7 @@ impl Draft {
         Ok(())
     }
 
-    /// Asks whoever is next on the ladder; of several rungs that are due, everybody at once.
+    /// Runs the escalation steps that are due; several at once ask all their people in one message.
     pub(super) fn escalate(&mut self, waited_since: Timestamp, roster: &Roster, policy: &Policy) {
         let waited = since(waited_since, self.now);
         let left = policy.escalate.iter().skip(self.rollback.waiting.escalated);
@@ -245,7 +245,7 @@ impl Draft {
         for step in &due {
             let members = step.roles.iter().flat_map(|role| roster.members(role));
             for id in step.people.iter().map(String::as_str).chain(members) {
-                if !people.iter().any(|known| known == id) {
+                if !people.iter().any(|listed| listed == id) {
                     people.push(id.to_owned());
                 }
             }

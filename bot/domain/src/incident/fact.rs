@@ -189,7 +189,7 @@ pub enum PeopleFact {
         /// What they did, in their words; `None`: they left no note.
         note: Option<String>,
     },
-    /// They told how it ended when the platform did not.
+    /// They said how it ended, because the platform never confirmed it.
     Resolved {
         /// Whether the platform did what it was asked for.
         done: bool,
@@ -233,7 +233,7 @@ pub enum WaitingFact {
     Blocked {
         /// The code of the refusal.
         code: String,
-        /// What whoever asked was told.
+        /// What the person who asked was told.
         sentence: Sentence,
     },
     /// Those who may approve were reminded.
@@ -521,9 +521,9 @@ pub struct Change {
 pub enum NotStarted {
     /// The configuration has no objection window any more.
     NotConfigured,
-    /// Nothing confirms any more that whoever asked has the authority.
+    /// Nothing confirms any more that the requester has the authority.
     AuthorityUnconfirmed {
-        /// Whoever asked.
+        /// The requester.
         requester: Person,
     },
     /// The plan ended before its window did.

@@ -163,13 +163,13 @@ impl PeopleFact {
                 because,
                 review_due,
             } => format!(
-                "broke the glass for plan {}, without an approval: \"{}\"; a review is due {}",
+                "started an emergency run of plan {}, without an approval: \"{}\"; a review is due {}",
                 hash(plan),
                 naming(because, tone),
                 minute(*review_due)
             ),
             PeopleFact::Reviewed { answer, because } => format!(
-                "reviewed the broken glass: {answer}: \"{}\"",
+                "reviewed the emergency run: {answer}: \"{}\"",
                 naming(because, tone)
             ),
             PeopleFact::SignedOff { task, done, note } => reasoned(
@@ -229,7 +229,7 @@ impl WaitingFact {
                 those_asked(asked, *paged, tone)
             ),
             WaitingFact::ReviewReminded { due, overdue } => format!(
-                "asked for the review of the broken glass again: it {} due {}",
+                "asked again for the review of the emergency run: it {} due {}",
                 if *overdue { "was" } else { "is" },
                 minute(*due)
             ),
@@ -445,7 +445,7 @@ impl Moved {
                 "automatic deploys were switched on or off after the card was made.".into()
             }
             Moved::Effects => {
-                "what it would restore or un-ship changed after the card was made.".into()
+                "what it would restore or remove changed after the card was made.".into()
             }
         }
     }

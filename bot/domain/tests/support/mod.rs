@@ -48,11 +48,11 @@ pub fn silent(roles: &[&str]) -> Roster {
         answered: false,
     };
     let source = Source::PagerDutySchedule("PSHOP".into());
-    let known: BTreeMap<_, _> = roles
+    let members: BTreeMap<_, _> = roles
         .iter()
         .map(|role| (role.to_string(), vec![(source.clone(), found.clone())]))
         .collect();
-    Roster(known)
+    Roster(members)
 }
 
 /// A preset's rules with `oncall` as approvers, and short times.

@@ -8,7 +8,7 @@ use crate::{
 };
 use rollback_domain::{
     incident::{Actor, RunningFact, TimelineEvent},
-    job::Job,
+    job::{Job, Post},
     platform::{Order, ProviderError, Receipt},
     refusal::Source,
     rollback::{Command, Message, Rollback, State},
@@ -16,7 +16,7 @@ use rollback_domain::{
 use std::time::{Duration, Instant};
 
 /// How long after the last look at the lease the platform may be asked: long before anybody else
-/// can have it. Whoever stood still in between reads the platform again.
+/// can have it. A process that stood still in between reads the platform again.
 const ASK_WITHIN: Duration = Duration::from_secs(5);
 /// How often storing a platform's answer is tried again.
 const STORE_TRIES: u32 = 30;
@@ -186,7 +186,7 @@ impl Advance<'_> {
         let id = rollback.id;
         let platform = &asked.platform;
         let answer = asked.answer.said();
-        let late = Submission::Record {
+        let answer = Submission::Record {
             channel: rollback.channel.clone(),
             event: TimelineEvent::new(
                 engine.clock.now(),
@@ -204,7 +204,7 @@ impl Advance<'_> {
             )
         });
         if let Some(now) = given_up.filter(|_| asked.answer.is_taken()) {
-            jobs.push(Job::Post {
+            jobs.push(Job::Post(Post {
                 channel: now.channel.clone(),
                 thread: None,
                 under: None,
@@ -214,10 +214,13 @@ impl Advance<'_> {
                     now.service
                 )),
                 id: format!("RB-{id}:late"),
-            });
+            }));
         }
         // First what everybody must know.
         engine.enqueue(&jobs).await?;
-        engine.take(&format!("late:RB-{id}"), late).await.map(drop)
+        engine
+            .take(&format!("late:RB-{id}"), answer)
+            .await
+            .map(drop)
     }
 }

@@ -13,7 +13,7 @@ use rollback_domain::{
 
 impl Advance<'_> {
     /// Does one round of the proof; with what production serves, if that was read for this.
-    pub(super) async fn prove(&self, seen: Option<(Vec<Surface>, Pin)>) -> Result<Ended, Error> {
+    pub(super) async fn prove(&self, live: Option<(Vec<Surface>, Pin)>) -> Result<Ended, Error> {
         if self.rollback.proof.last.is_none() {
             // What the board shows was read before production moved. Not with the end of this job:
             // a proof takes its time.
@@ -22,7 +22,7 @@ impl Advance<'_> {
         let round = probe::look(&self.app.http, self.service).await;
         crash::point(Point::ProofLooked);
         Ok(self
-            .decide(Command::Probed { round, seen })
+            .decide(Command::Probed { round, live })
             .stored_at(Point::ProofStored))
     }
 }

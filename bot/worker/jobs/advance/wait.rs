@@ -49,16 +49,16 @@ impl Advance<'_> {
             let freeze = Some(freeze);
             return Ok(self.decide(Command::Froze { freeze }));
         }
-        // Silence says something only where the card could be seen for as long.
+        // Silence counts only if the card was visible for the whole window.
         let now = self.now();
         let card = messages::get(db, &card_key(rollback.id)).await?;
         let window = self.policy.objection_window.unwrap_or_default();
-        let seen = match card.ts {
+        let window_ends = match card.ts {
             Some(_) => card.at.checked_add(window).unwrap_or(now),
             None => later(self.app, CARD_EVERY),
         };
-        if now < seen {
-            return Ok(Ended::at(seen));
+        if now < window_ends {
+            return Ok(Ended::at(window_ends));
         }
         let roles = self.eligible();
         let roles: Vec<&str> = roles.iter().map(String::as_str).collect();

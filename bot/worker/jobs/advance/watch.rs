@@ -19,9 +19,9 @@ impl Advance<'_> {
             let replaced_by = Some(replaced_by);
             return Ok(self.decide(Command::Close { replaced_by }));
         }
-        let seen = self.live().await;
+        let live = self.live().await;
         crash::point(Point::WatchLooked);
-        self.prove(seen).await
+        self.prove(live).await
     }
 
     /// A later rollback of the service whose platform was asked: what it does to production is its

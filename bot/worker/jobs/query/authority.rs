@@ -61,8 +61,8 @@ pub(super) async fn who(
                     roster: &roster,
                 };
                 let own = match case.rule.requester_counts {
-                    true => "whoever asks may be among them",
-                    false => "not whoever asks",
+                    true => "the requester may be one of them",
+                    false => "not the requester",
                 };
                 format!("*{risk}*  {} · {own}", case.needs(&Mrkdwn, now))
             });

@@ -11,7 +11,7 @@ use crate::{
     worker::{last_known::membership, recipient::Recipient},
 };
 use rollback_domain::{
-    job::{Job, Query},
+    job::{Query, QueryRequest},
     people::Membership,
     refusal::{Refusal, Source},
 };
@@ -34,8 +34,8 @@ impl From<Refusal> for NotShown {
 const NOT_CONFIGURED: NotShown =
     NotShown::Told("That service is not in the configuration any more.");
 
-pub(super) async fn run(app: &App, lease: &Lease) -> Result<Ended, Error> {
-    let Job::Query {
+pub(super) async fn run(app: &App, lease: &Lease, request: &QueryRequest) -> Result<Ended, Error> {
+    let QueryRequest {
         query,
         service,
         environment,
@@ -44,10 +44,7 @@ pub(super) async fn run(app: &App, lease: &Lease) -> Result<Ended, Error> {
         thread,
         reply_to,
         ..
-    } = &lease.job
-    else {
-        return Ok(Ended::done());
-    };
+    } = request;
     let recipient = Recipient {
         channel,
         person: &person.id,

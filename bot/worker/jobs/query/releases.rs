@@ -29,7 +29,7 @@ use rollback_domain::{
 use rollback_providers::Provider;
 use std::sync::Arc;
 
-/// How often a busy platform is tried before whoever asked is told.
+/// How often a busy platform is tried before the person who asked gets an error.
 const TRIES: i64 = 3;
 
 /// The plan for an aim, as a rollback would propose it.
@@ -95,7 +95,7 @@ async fn read<'a>(
     }
 }
 
-/// A platform that is busy is tried again before whoever asked is told.
+/// A platform that is busy is tried again before the person who asked gets an error.
 fn not_read(app: &App, lease: &Lease, error: ProviderError) -> NotShown {
     match error {
         ProviderError::Busy { why, retry_after } if lease.attempt < TRIES => {

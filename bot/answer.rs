@@ -60,7 +60,7 @@ impl Answer {
         })
     }
 
-    /// What became of the input, for counting.
+    /// The outcome of the input, for counting.
     pub fn status(&self) -> &'static str {
         match self {
             Answer::Refused(refusal) if matches!(**refusal, Refusal::Busy { .. }) => "busy",
@@ -109,7 +109,7 @@ pub struct SharedWords {
 }
 
 impl SharedWords {
-    /// The words as `encode` writes them, written by whoever needs them first.
+    /// The words as `encode` writes them, written when they are first needed.
     pub fn encoded(&self, encode: impl FnOnce(&Words) -> String) -> &str {
         self.encoded.get_or_init(|| encode(&self.words))
     }

@@ -1,0 +1,209 @@
+//! What a handler or a job may reach.
+
+use crate::{
+    answer::Answer,
+    clock::Clock,
+    config::{Config, Service},
+    crash::{self, Point},
+    engine::{self, Engine},
+    http_client,
+    limits::Limits,
+    messages::Templates,
+    metrics::Metrics,
+    pagerduty::PagerDuty,
+    platforms::Timed,
+    reads::{Read, Reads},
+    slack::{self, Slack, pace::Pace},
+    store::{
+        Db,
+        presence::{Company, Presence},
+    },
+    telemetry,
+};
+use anyhow::Context;
+use rollback_domain::{job::Job, policy::Policy};
+use rollback_providers::Provider;
+use std::{collections::BTreeMap, fmt, sync::Arc};
+use tokio::sync::OnceCell;
+
+/// Everything that a handler or a job may reach.
+#[derive(Clone)]
+pub struct App(Arc<Inside>);
+
+/// What [`App`] shares.
+pub struct Inside {
+    /// What it was set up with.
+    pub config: Config,
+    /// Where rollbacks are changed.
+    pub engine: Engine,
+    /// Slack, as we call it.
+    pub slack: Slack,
+    /// PagerDuty, as we call it, if it is configured.
+    pub pagerduty: Option<PagerDuty>,
+    /// For looking at services from outside.
+    pub http: reqwest::Client,
+    /// The words.
+    pub templates: Templates,
+    /// What is counted.
+    pub metrics: Metrics,
+    /// Reads that people share.
+    pub reads: Reads<Read, Answer>,
+    /// Who may send how much.
+    pub limits: Limits,
+    providers: BTreeMap<(String, String), Arc<dyn Provider>>,
+    team: OnceCell<Option<String>>,
+    /// Kept as long as the bot lives.
+    _presence: Presence,
+}
+
+impl std::ops::Deref for App {
+    type Target = Inside;
+    fn deref(&self) -> &Inside {
+        &self.0
+    }
+}
+
+impl fmt::Debug for App {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("App")
+            .field("config", &self.config)
+            .field("engine", &self.engine)
+            .finish_non_exhaustive()
+    }
+}
+
+impl App {
+    /// Opens the database and prepares everything that `config` names. Touches no network but
+    /// the database's.
+    pub async fn start(config: Config, clock: Clock) -> anyhow::Result<App> {
+        App::prepare(config, clock, Company::Others).await
+    }
+
+    /// The same where no other process is at work on the database, nor begins to be; refused if
+    /// one is.
+    pub async fn start_alone(config: Config, clock: Clock) -> anyhow::Result<App> {
+        App::prepare(config, clock, Company::Nobody).await
+    }
+
+    async fn prepare(config: Config, clock: Clock, company: Company) -> anyhow::Result<App> {
+        telemetry::set_instance(&config.server.public_url);
+        let templates = Templates::load(config.templates.as_deref())?;
+        let db = Db::open(config.database.url.expose()).await?;
+        let presence = Presence::begin(config.database.url.expose(), company).await?;
+        crash::point(Point::DatabaseOpened);
+        let http = http_client()?;
+        let metrics = Metrics::default();
+        let mut providers = BTreeMap::new();
+        for service in &config.services {
+            let key = (service.name.clone(), service.environment.clone());
+            let timed = Timed::new(service.platform.connect(&http), metrics.clone());
+            providers.insert(key, Arc::new(timed) as Arc<dyn Provider>);
+        }
+        let app = App(Arc::new(Inside {
+            slack: Slack::new(
+                http.clone(),
+                &config.slack.api_url,
+                config.slack.bot_token.expose(),
+            )
+            .counted(metrics.clone())
+            .paced(Pace::new(db.clone(), clock.clone(), metrics.clone())),
+            pagerduty: pagerduty(&config, &http),
+            engine: Engine::new(db, clock),
+            metrics,
+            reads: Reads::default(),
+            limits: Limits::new(&config.limits),
+            team: OnceCell::new(),
+            _presence: presence,
+            http,
+            templates,
+            providers,
+            config,
+        }));
+        app.survey_all()
+            .await
+            .context("the first jobs could not be stored")?;
+        Ok(app)
+    }
+
+    /// The provider of a service.
+    pub fn provider(&self, service: &Service) -> Option<Arc<dyn Provider>> {
+        self.providers
+            .get(&(service.name.clone(), service.environment.clone()))
+            .cloned()
+    }
+
+    /// The workspace people must belong to: configured, or the token's own, asked for once.
+    pub async fn team(&self) -> Result<Option<String>, slack::Failure> {
+        if self.config.slack.team.is_some() {
+            return Ok(self.config.slack.team.clone());
+        }
+        self.team
+            .get_or_try_init(|| async {
+                // Without a workspace nobody can be told from a stranger: fail closed.
+                let team = self.slack.identity().await?.team_id;
+                team.map(Some)
+                    .ok_or(slack::Failure::Never("no_team_for_this_token".into()))
+            })
+            .await
+            .cloned()
+    }
+
+    /// What a service asks for, from the configuration.
+    pub fn policy(&self, service: &Service) -> Policy {
+        let policy = &self.config.policy;
+        Policy {
+            rules: service.rules.clone(),
+            risks: service.risks.clone(),
+            objection_window: service.objection_window,
+            remind: policy.remind.clone(),
+            escalate: policy.escalate.clone(),
+            page_on_break_glass: policy.page_on_break_glass,
+            review_within: policy.review_within,
+            plan_ttl: policy.plan_ttl,
+            target_time: service.target_time,
+            passes: service.passes,
+            prove_within: service.prove_within,
+            watch: service.watch,
+            check_every: service.check_every,
+            fingerprint: service.fingerprint.is_some(),
+        }
+    }
+
+    /// Has every platform read for the board, and every source of roles for the cards, from now on.
+    async fn survey_all(&self) -> Result<(), engine::Error> {
+        let platforms = self.config.services.iter().map(|service| Job::Survey {
+            service: service.name.clone(),
+            environment: service.environment.clone(),
+        });
+        let sources = self
+            .config
+            .sources()
+            .into_iter()
+            .map(|source| Job::RefreshRoster {
+                source: source.clone(),
+            });
+        let jobs: Vec<Job> = platforms
+            .chain(sources)
+            .chain([Job::RefreshMemberships])
+            .collect();
+        self.engine.enqueue(&jobs).await
+    }
+
+    /// The workspace people must belong to, if it is known by now. Touches no network.
+    pub fn known_team(&self) -> Option<&str> {
+        let own = self.team.get().and_then(Option::as_deref);
+        self.config.slack.team.as_deref().or(own)
+    }
+}
+
+/// PagerDuty as the configuration has it, if it does.
+pub fn pagerduty(config: &Config, http: &reqwest::Client) -> Option<PagerDuty> {
+    let settings = config.pagerduty.as_ref()?;
+    Some(PagerDuty::new(
+        http.clone(),
+        settings.api_url.clone(),
+        settings.events_url.clone(),
+        settings.token.clone(),
+        settings.routing_key.clone(),
+    ))
+}
