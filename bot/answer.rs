@@ -19,7 +19,7 @@ pub enum Answer {
     Shared(Arc<SharedWords>),
     /// Words for everybody in the channel.
     Public(Words),
-    /// A job goes on with the rollback. What comes of it follows on its card, or where the reply
+    /// A job goes on with the rollback. Its result follows on its card, or where the reply
     /// is wanted.
     Queued {
         /// The number of the rollback.

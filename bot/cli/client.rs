@@ -15,7 +15,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use std::{env, process::ExitCode, time::Duration};
 use url::Url;
 
-/// Where the bot is taken to be.
+/// Where the bot listens unless another address is named.
 const SERVER: &str = "http://127.0.0.1:3000";
 /// How long one answer may take: longer than the bot waits.
 const ANSWERS_WITHIN: Duration = Duration::from_secs(30);
@@ -71,8 +71,8 @@ impl Client {
         })
     }
 
-    /// Sends a request. Gives the answer; or, when the request is not taken as it is, the exit code
-    /// for that, with the reason printed.
+    /// Sends a request. Gives the answer; or, when the request is not accepted, the exit code for
+    /// that, with the reason printed.
     pub(super) async fn send<T: DeserializeOwned>(
         &self,
         verb: &str,

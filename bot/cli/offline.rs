@@ -32,7 +32,7 @@ use std::{
     time::Duration,
 };
 
-/// Where a second person's token is taken from, when nobody is at the terminal.
+/// The variable that has a second person's token, when nobody is at the terminal.
 const SECOND: &str = "ROLLBACK_BOT_TOKEN_2";
 /// How often it is looked whether something is due.
 const LOOK_EVERY: Duration = Duration::from_millis(100);

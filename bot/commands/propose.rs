@@ -94,7 +94,11 @@ pub(super) async fn open(
             rollback: id,
             words: Words::plain(opened(id, service, undoes)),
         }),
-        Outcome::Refused { message, see, snapshot } => {
+        Outcome::Refused {
+            message,
+            see,
+            snapshot,
+        } => {
             let first = match (snapshot, see) {
                 (Some(rollback), _) => Some(*rollback),
                 (None, Some(id)) => rollbacks::get(&app.engine.db, id).await?,

@@ -11,17 +11,17 @@ use axum::{
 };
 use rollback_domain::{grammar::Misread, refusal::Refusal};
 
-/// The answer to a request that was taken.
+/// The answer to a request that was accepted.
 pub enum Reply {
     /// It was done or refused, or this is where things stand.
     Done(RollbackResponse),
-    /// A job goes on with it, and what comes of it is not known yet.
+    /// A job goes on with it, and its result is not known yet.
     Later(RollbackResponse),
     /// A part of a timeline.
     Timeline(TimelineView),
 }
 
-/// Why a request was not taken.
+/// Why a request was not accepted.
 pub struct Problem {
     pub status: StatusCode,
     code: &'static str,
@@ -55,7 +55,7 @@ impl Problem {
         }
     }
 
-    /// Nothing can be taken now.
+    /// Nothing can be accepted now.
     pub fn busy(why: &str) -> Self {
         let refusal = Refusal::Busy { why: why.into() };
         Problem::refused(StatusCode::SERVICE_UNAVAILABLE, &refusal)
@@ -70,7 +70,7 @@ impl From<Misread> for Problem {
 
 impl From<Error> for Problem {
     fn from(error: Error) -> Self {
-        tracing::error!(%error, "what came with a token could not be taken");
+        tracing::error!(%error, "a request with a token could not be accepted");
         Problem::busy("the database does not answer")
     }
 }

@@ -32,7 +32,7 @@ use tokio::time::timeout;
 
 /// How long a body may take to arrive.
 const BODY_WITHIN: Duration = Duration::from_secs(5);
-/// How long a caller waits for what comes of a request.
+/// How long a caller waits for the result of a request.
 const ANSWERED_WITHIN: Duration = Duration::from_secs(15);
 /// How often it is looked for meanwhile.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
@@ -41,7 +41,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(100);
 pub struct Caller {
     /// Who calls, and the channel in which it is shown and recorded.
     pub context: Context,
-    /// How long they wait for what comes of their request.
+    /// How long they wait for the result of their request.
     patience: Duration,
 }
 
@@ -81,7 +81,7 @@ pub async fn admit(
     tokens::used(&app.engine.db, &token, now).await?;
     let key = key(headers, endpoint, &token)?;
     let context = Context {
-        // What comes of it is told where the same key looks for it.
+        // The result is stored where the same key looks for it.
         reply_to: Some(key.clone()),
         ..Context::new(key, token.person, channel, Source::OutOfBand)
     };
@@ -181,14 +181,14 @@ impl Caller {
         Ok(last_known.and_then(|(membership, ..)| membership.admit().err()))
     }
 
-    /// Runs a request, and waits for what comes of it.
+    /// Runs a request, and waits for its result.
     pub async fn run(&self, app: &App, request: Request) -> Result<Reply, Problem> {
         let verb = request.verb();
         let answer = commands::run(app, &self.context, request).await;
         self.reply(app, verb, answer).await
     }
 
-    /// What an answer is here. Where a job goes on, the caller waits for what comes of it.
+    /// What an answer is here. Where a job goes on, the caller waits for its result.
     pub async fn reply(&self, app: &App, verb: Verb, answer: Answer) -> Result<Reply, Problem> {
         match answer {
             Answer::Queued { rollback, .. } => self.wait(app, rollback).await,
@@ -230,7 +230,7 @@ impl Caller {
         }))
     }
 
-    /// Waits for what comes of a request that a job goes on with.
+    /// Waits for the result of a request that a job goes on with.
     async fn wait(&self, app: &App, id: u64) -> Result<Reply, Problem> {
         let began = Instant::now();
         loop {

@@ -14,7 +14,7 @@ use utoipa::{
 #[openapi(
     info(
         title = "Rollback Bot, out of band",
-        description = "Proposing and approving rollbacks without Slack. A no is an answer too: 200 with `refused`."
+        description = "Proposing and approving rollbacks without Slack. A refusal is an answer too: 200 with `refused`."
     ),
     paths(
         super::propose,
@@ -51,7 +51,7 @@ pub struct ActHeaders {
     /// The same key again gets the same answer, and nothing is done
     #[param(rename = "Idempotency-Key")]
     idempotency_key: Option<String>,
-    /// `wait=5`: for how many seconds it is waited for what comes of it, 15 at most
+    /// `wait=5`: for how many seconds to wait for the result, 15 at most
     #[param(rename = "Prefer")]
     prefer: Option<String>,
 }
@@ -68,7 +68,7 @@ pub enum ActResponses {
     Later(RollbackResponse),
 }
 
-/// The answers to whatever is not taken as it came.
+/// The answers to requests that are not accepted as they came.
 #[derive(IntoResponses)]
 #[expect(dead_code, reason = "it only describes")]
 pub enum Problems {

@@ -2,7 +2,7 @@
 //!
 //! A body becomes the same request as a typed command, field by field, and goes the same way: the
 //! same refusals, the same evaluator, the same plan with its hash. What a person does is a job here
-//! too; the caller waits for what comes of it, at an address of our own.
+//! too; the caller waits for its result, at an address of our own.
 
 mod answer;
 mod caller;

@@ -81,7 +81,7 @@ async fn mention(app: &App, envelope: &Envelope) -> StatusCode {
     if let Err(error) = reply {
         app.metrics.failed(&error);
         status = "busy";
-        // Not 200: Slack delivers it again, and what was taken is taken once.
+        // Not 200: Slack delivers it again, and the same input is accepted once.
         received = StatusCode::SERVICE_UNAVAILABLE;
     }
     let took = began.elapsed();

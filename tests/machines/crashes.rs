@@ -30,14 +30,14 @@ use tokio::{
 };
 
 /// How many worlds live at once on each database, if Postgres has as many connections.
-const AT_ONCE: usize = 32;
+const AT_ONCE: usize = 24;
 /// How many connections two bots, one that died and one that lives, can have for a moment.
 const CONNECTIONS: usize = 9;
 /// How long one thing may take: a lease that nobody releases lasts 30 seconds, and a request that
 /// left no trace is given a minute.
-const PATIENCE: Duration = Duration::from_secs(150);
+const PATIENCE: Duration = Duration::from_secs(200);
 /// How long something that was taken may take, when whoever had it died.
-const A_LEASE: Duration = Duration::from_secs(45);
+const A_LEASE: Duration = Duration::from_secs(80);
 /// What somebody is told who asks or approves a second time, because the first time did not show.
 const ASKED_TWICE: [&str; 3] = [
     "tried to propose: ALREADY_OPEN",
@@ -66,16 +66,13 @@ enum Tale {
 
 /// What else is killed between the steps of a plan, at the first time the process comes by, at the
 /// second, and so on.
-const BETWEEN_STEPS: [(Tale, Point, u32); 17] = [
+const BETWEEN_STEPS: [(Tale, Point, u32); 13] = [
     (Tale::PutBack, Point::AskingStored, 2),
     (Tale::PutBack, Point::AskingNow, 4),
     (Tale::PutBack, Point::Asked, 4),
     (Tale::PutBack, Point::StepStored, 2),
     (Tale::PutBack, Point::AnswerStored, 2),
     (Tale::PutBack, Point::ReadBack, 2),
-    (Tale::PutBack, Point::DecisionUncommitted, 10),
-    (Tale::FiveSteps, Point::AskingNow, 5),
-    (Tale::FiveSteps, Point::Asked, 5),
     (Tale::FiveSteps, Point::StepStored, 4),
     (Tale::Restored, Point::AskingStored, 1),
     (Tale::Restored, Point::AskingNow, 2),
@@ -83,7 +80,6 @@ const BETWEEN_STEPS: [(Tale, Point, u32); 17] = [
     (Tale::Restored, Point::StepStored, 1),
     (Tale::Restored, Point::ReadBack, 4),
     (Tale::Restored, Point::ActStored, 2),
-    (Tale::Restored, Point::DecisionUncommitted, 8),
 ];
 
 impl Tale {

@@ -1,0 +1,187 @@
+//! The card: one message per rollback, edited in place as it goes.
+
+mod progress;
+mod proposal;
+mod sentence;
+
+pub use proposal::facts;
+
+use super::{Words, blocks::inline};
+
+use jiff::Timestamp;
+use rollback_domain::{
+    authority::Authority,
+    plan::Unships,
+    proof::spell,
+    refusal::list,
+    release::{Release, Way},
+    rollback::{Rollback, State},
+};
+use std::{fmt::Write, time::Duration};
+
+/// The card of `rollback` as it stands at `now`.
+pub fn card(rollback: &Rollback, authority: Option<&Authority>, now: Timestamp) -> Words {
+    if let (State::Proposed { expires_at }, Some(plan)) = (&rollback.state, &rollback.plan) {
+        proposal::card(rollback, plan, *expires_at, authority, now)
+    } else {
+        progress::card(rollback)
+    }
+}
+
+/// A rollback on one line, without its reasons.
+pub fn line(rollback: &Rollback) -> String {
+    let times = &rollback.times;
+    let last = times
+        .ended
+        .or(times.proven)
+        .or(times.serving)
+        .or(times.accepted)
+        .or(times.asked)
+        .or(times.approved)
+        .or(times.proposed)
+        .or(times.commanded);
+    format!(
+        "RB-{} {} · {} ({}) · {} → {}{}",
+        rollback.id,
+        rollback.word(),
+        inline(&rollback.service, 80),
+        inline(&rollback.environment, 80),
+        inline(rollback.from_label(), 60),
+        inline(rollback.to_label(), 60),
+        last.map(|at| format!(" · last change {}", time(at)))
+            .unwrap_or_default()
+    )
+}
+
+/// What a rollback would do, in a sentence for a form.
+pub fn summary(rollback: &Rollback) -> String {
+    let unships = match rollback.plan.as_ref().map(|plan| &plan.unships) {
+        Some(Unships::Known(releases)) if !releases.is_empty() => {
+            format!(" Removes {}.", releases_count(releases.len()))
+        }
+        Some(Unships::Known(_) | Unships::After(_) | Unships::Unknown(_)) | None => String::new(),
+    };
+    format!(
+        "*RB-{}*  {} ({}) {} → {}.{unships} Plan `{}`.",
+        rollback.id,
+        inline(&rollback.service, 80),
+        inline(&rollback.environment, 80),
+        inline(rollback.from_label(), 60),
+        inline(rollback.to_label(), 60),
+        short_hash(rollback)
+    )
+}
+
+/// The hash of the plan as people see it; empty without one.
+fn short_hash(rollback: &Rollback) -> String {
+    let hash = rollback.hash.as_ref();
+    hash.map(ToString::to_string).unwrap_or_default()
+}
+
+/// What a button says that lets a plan of this way run at once.
+pub fn now_label(way: Way) -> &'static str {
+    match way {
+        Way::Back => "Roll back now",
+        Way::Forward => "Undo now",
+    }
+}
+
+/// What follows the requester's name when they did not ask in Slack.
+fn requested_outside_slack(rollback: &Rollback) -> &'static str {
+    match rollback.out_of_band {
+        true => " (from the CLI / API)",
+        false => "",
+    }
+}
+
+/// Freezes, changes of direction and objections: shown, and in nobody's way.
+fn warnings(rollback: &Rollback) -> Vec<String> {
+    let mut lines = vec![];
+    if let Some(frozen) = &rollback.frozen {
+        lines.push(format!(
+            "*Frozen*  by @{} since {}: \"{}\"",
+            inline(&frozen.by.name, 80),
+            time(frozen.at),
+            inline(&frozen.because, 200)
+        ));
+    }
+    if !rollback.turns.is_empty() {
+        lines.push(format!(
+            "*Careful*  not the first change of direction within 30 minutes: {}",
+            inline(&list(&rollback.turns, "and"), 200)
+        ));
+    }
+    for objection in rollback.objections.iter().rev().take(3).rev() {
+        lines.push(format!(
+            "*Objection*  @{} at {}: \"{}\"",
+            inline(&objection.by.name, 80),
+            time(objection.at),
+            inline(&objection.because, 200)
+        ));
+    }
+    if rollback.objections.len() > 3 {
+        lines.push(format!(
+            "*Objections*  {} in all; the timeline has every one",
+            rollback.objections.len()
+        ));
+    }
+    lines
+}
+
+/// A release on one line: its name, where it came from, how old it is.
+pub fn release(release: &Release, now: Timestamp) -> String {
+    let mut line = format!("`{}`", inline(release.label(), 80));
+    if let (Some(sha), Some(_)) = (&release.sha, &release.version) {
+        let _ = write!(line, "  {}", inline(sha.get(..7).unwrap_or(sha), 12));
+    }
+    if let Some(began) = release.began() {
+        let _ = write!(line, "  live since {}", moment(began, now));
+        if let Some(by) = &release.by {
+            let _ = write!(line, " by {}", inline(by, 60));
+        }
+        let _ = write!(line, " ({} ago)", spell(between(began, now)));
+    }
+    if let Some(message) = &release.message {
+        let _ = write!(line, "  \"{}\"", inline(message, 120));
+    }
+    line
+}
+
+fn releases_count(n: usize) -> String {
+    match n {
+        1 => "1 release".into(),
+        n => format!("{n} releases"),
+    }
+}
+
+/// A time of day, in the reader's own zone.
+pub fn time(at: Timestamp) -> String {
+    format!(
+        "<!date^{}^{{time_secs}}|{}>",
+        at.as_second(),
+        at.strftime("%H:%M:%S UTC")
+    )
+}
+
+/// A time of day, with the date when it is not today's.
+pub fn moment(at: Timestamp, now: Timestamp) -> String {
+    match between(at, now) < Duration::from_secs(18 * 3_600) {
+        true => time(at),
+        false => format!(
+            "<!date^{}^{{date_short_pretty}} {{time}}|{}>",
+            at.as_second(),
+            at.strftime("%Y-%m-%d %H:%M UTC")
+        ),
+    }
+}
+
+fn between(earlier: Timestamp, later: Timestamp) -> Duration {
+    Duration::try_from(later.duration_since(earlier)).unwrap_or_default()
+}
+
+fn capital(text: &str) -> String {
+    let mut characters = text.chars();
+    characters.next().map_or_else(String::new, |first| {
+        first.to_uppercase().chain(characters).collect()
+    })
+}

@@ -1,0 +1,176 @@
+//! Where a rollback stands, in a sentence that is true now.
+
+use super::{capital, time};
+use crate::slack::blocks::inline;
+use jiff::Timestamp;
+use rollback_domain::{
+    refusal::list,
+    rollback::{Rollback, State},
+};
+use std::fmt::Write;
+
+/// The sentence; empty where the steps say it.
+pub(super) fn sentence(rollback: &Rollback) -> String {
+    let platform = platform(rollback);
+    match &rollback.state {
+        State::Planning => format!("Reading {platform}."),
+        State::Proposed { .. } => String::new(),
+        State::Approved { .. } => match &rollback.said {
+            Some(answer) => format!("Not done yet: {}. Trying again.", clause(answer)),
+            None => format!("Reading {platform} again before anything is done."),
+        },
+        State::Executing { step, .. } => executing(rollback, *step),
+        State::WaitingForPeople { .. } => {
+            let answer = rollback.said.as_deref();
+            let answer = answer.unwrap_or("it cannot go on by itself");
+            format!("Waiting for people: {}.", clause(answer))
+        }
+        State::Accepted { .. } => {
+            format!("{platform} accepted the request. That does not mean it is live: checking.")
+        }
+        State::Serving { n, m } if n == m => format!(
+            "{platform} says {} is live. Proving it from outside.",
+            inline(rollback.to_label(), 60)
+        ),
+        State::Serving { .. } => String::new(),
+        State::Unknown { why, .. } => format!(
+            "{}. Do not run it again: I keep checking until I know what happened. If you know for certain, say so with `/rollback resolve RB-{}`.",
+            capital(&clause(why)),
+            rollback.id
+        ),
+        State::Watching { .. } | State::Closed => concluded(rollback),
+        State::Failed { why, .. } => failed(rollback, why),
+        State::Partial { n, m, failed } => partial(rollback, *n, *m, failed),
+        State::Blocked { why } => inline(why, 600),
+        State::Resolved { done, by, because } => {
+            let outcome = if *done { "done" } else { "not done" };
+            format!(
+                "@{} says that it is {outcome}: \"{}\". {platform} has not confirmed it; nothing more is checked.",
+                inline(&by.name, 80),
+                inline(because, 300)
+            )
+        }
+        State::Denied { by, because } => format!(
+            "Denied by @{}{}. Nothing was run.",
+            inline(&by.name, 80),
+            reason(because.as_deref())
+        ),
+        State::Cancelled { by, because } => format!(
+            "Cancelled by @{}{}. Nothing was run.",
+            inline(&by.name, 80),
+            reason(because.as_deref())
+        ),
+        State::Expired { at } => expired(rollback, *at),
+        State::Superseded { why } => format!(
+            "{} A fresh plan takes its place.",
+            dotted(&inline(why, 400))
+        ),
+    }
+}
+
+fn platform(rollback: &Rollback) -> &str {
+    let plan = rollback.plan.as_ref();
+    plan.map_or("the platform", |plan| plan.effects.platform.as_str())
+}
+
+/// Somebody else's words as a part of a sentence.
+fn clause(text: &str) -> String {
+    inline(text, 300).trim_end_matches('.').to_owned()
+}
+
+fn reason(because: Option<&str>) -> String {
+    because.map_or_else(String::new, |because| {
+        format!(": \"{}\"", inline(because, 300))
+    })
+}
+
+fn executing(rollback: &Rollback, step: u32) -> String {
+    let platform = platform(rollback);
+    match rollback.plan.as_ref() {
+        Some(plan) if plan.steps.len() > 1 => {
+            let name = plan.steps.get(step as usize);
+            let name = name.map_or("back to what it was", String::as_str);
+            let label = rollback.step_label(step, name);
+            format!("Asking {platform} for {}.", inline(&label, 200))
+        }
+        Some(_) | None => format!("Plan re-checked, unchanged. Asking {platform}."),
+    }
+}
+
+/// What the proof says, and what was seen last if that is something else.
+fn concluded(rollback: &Rollback) -> String {
+    let mut sentence = inline(&rollback.conclusion(), 500);
+    let proof = &rollback.proof;
+    let last = proof.last.as_ref().map(|last| last.text());
+    if let Some(last) = last
+        && proof
+            .evidence
+            .as_ref()
+            .is_some_and(|evidence| *evidence != last)
+    {
+        let _ = write!(sentence, " Last look: {}.", inline(&last, 300));
+    }
+    sentence
+}
+
+fn failed(rollback: &Rollback, why: &str) -> String {
+    let why = capital(&dotted(&inline(why, 600)));
+    match rollback.asks > 1 {
+        true => format!("{why} {}", rollback.what_failure_left()),
+        false => format!(
+            "{why} As last read, production serves {}.",
+            inline(&serves(rollback), 100)
+        ),
+    }
+}
+
+fn partial(rollback: &Rollback, n: usize, m: usize, failed: &[String]) -> String {
+    let platform = platform(rollback);
+    let names: Vec<String> = failed
+        .iter()
+        .take(5)
+        .map(|name| inline(name, 200))
+        .collect();
+    format!(
+        "{n} of {m} serve {to}. {platform} could not move {}. Traffic may be split between {} and {to}. Nothing else was changed; propose again to retry.",
+        list(&names, "and"),
+        inline(rollback.from_label(), 60),
+        to = inline(rollback.to_label(), 60)
+    )
+}
+
+fn expired(rollback: &Rollback, at: Timestamp) -> String {
+    let at = time(at);
+    let why = if rollback.times.approved.is_some() {
+        format!("It could not be run before the plan expired at {at}.")
+    } else if !rollback.approvals.is_empty() {
+        format!("Not everybody who is needed approved it by {at}.")
+    } else {
+        format!("Nobody approved it by {at}.")
+    };
+    format!("{why} Nothing was run. Propose again for a fresh plan.")
+}
+
+fn serves(rollback: &Rollback) -> String {
+    let from = rollback.plan.as_ref().and_then(|plan| plan.from.as_ref());
+    let on = |id: &str| {
+        rollback
+            .surfaces
+            .iter()
+            .filter(|surface| surface.live.as_deref() == Some(id))
+            .count()
+    };
+    let (n, m) = rollback.served();
+    match (from.map_or(0, |from| on(&from.id)), n) {
+        (all, 0) if all == m => rollback.from_label().to_owned(),
+        (_, 0) => "something else than before".into(),
+        (_, n) => format!("{} on {n}/{m}", rollback.to_label()),
+    }
+}
+
+fn dotted(text: &str) -> String {
+    match text.ends_with(['.', '!', '?']) {
+        true => text.to_owned(),
+        false => format!("{text}."),
+    }
+}
