@@ -151,7 +151,7 @@ impl Engine {
             return Ok(Decided::refused(refusal, None, Next::Done, now));
         };
         telemetry::record_incident(&rollback);
-        let actor = Actor::of(&command);
+        let author = Author::of(&command);
         let waits_at = address_of(&rollback, &command).filter(|address| replies::is_ours(address));
         match decide(&rollback, command, &policy, now) {
             Ok(decision) => {
@@ -167,7 +167,7 @@ impl Engine {
                 crash::point(Point::DecisionUncommitted);
                 Ok(decided)
             }
-            Err(refusal) => refuse(tx, lease, &rollback, refusal, actor, now).await,
+            Err(refusal) => refuse(tx, lease, &rollback, refusal, author, now).await,
         }
     }
 
@@ -317,15 +317,15 @@ async fn refuse(
     lease: &Lease,
     rollback: &Rollback,
     refusal: Refusal,
-    actor: Option<Actor>,
+    author: Option<Author>,
     now: Timestamp,
 ) -> Result<Decided, Error> {
-    let notification = match actor {
-        Some(actor) => {
-            let (source, verb) = (actor.source, actor.verb);
-            let event = refused(&actor.by, source, verb, &refusal, Some(rollback.id), now);
+    let notification = match author {
+        Some(author) => {
+            let (source, verb) = (author.source, author.verb);
+            let event = refused(&author.by, source, verb, &refusal, Some(rollback.id), now);
             timelines::append(tx, &[(rollback.incident, event)], now).await?;
-            Some(actor.notification(lease, rollback, &refusal))
+            Some(author.notification(lease, rollback, &refusal))
         }
         None => None,
     };
@@ -339,14 +339,14 @@ async fn refuse(
 }
 
 /// The person who has put a command.
-struct Actor {
+struct Author {
     by: Person,
     source: Source,
     reply_to: Option<String>,
     verb: &'static str,
 }
 
-impl Actor {
+impl Author {
     /// Who has put this command; `None`: no person has.
     fn of(command: &Command) -> Option<Self> {
         let Command::Person {

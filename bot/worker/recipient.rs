@@ -35,7 +35,7 @@ pub(super) struct Recipient<'a> {
 
 impl Recipient<'_> {
     /// Tells them something and ends the job.
-    pub(super) async fn tell(
+    pub(super) async fn notify(
         self,
         app: &App,
         lease: &Lease,
@@ -95,7 +95,7 @@ impl Recipient<'_> {
         refusal: &Refusal,
     ) -> Ended {
         let now = app.engine.clock.now();
-        let tell = Job::Notify(Notification {
+        let notification = Job::Notify(Notification {
             channel: self.channel.to_owned(),
             person: self.person.to_owned(),
             thread: self.thread.map(str::to_owned),
@@ -107,6 +107,6 @@ impl Recipient<'_> {
         let channel = self.channel.to_owned();
         Ended::done()
             .with(RecordedEvent::Channel { channel, event })
-            .then(tell, now)
+            .then(notification, now)
     }
 }

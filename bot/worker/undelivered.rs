@@ -16,7 +16,7 @@ pub(super) async fn is_undelivered(app: &App, lease: &Lease, channel: &str) -> R
 }
 
 /// Ends a job by leaving its message to the backfill.
-pub(super) fn leave(lease: &Lease, channel: &str, key: &str, text: Option<String>) -> Ended {
+pub(super) fn defer(lease: &Lease, channel: &str, key: &str, text: Option<String>) -> Ended {
     let message = Undelivered {
         key: key.to_owned(),
         at: lease.wanted_at,

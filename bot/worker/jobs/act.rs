@@ -54,7 +54,7 @@ pub(super) async fn run(app: &App, lease: &Lease, request: &ActRequest) -> Resul
             found.service, found.environment
         );
         let words = Words::plain(blocks::escape(&text));
-        return recipient.tell(app, lease, &words).await;
+        return recipient.notify(app, lease, &words).await;
     };
     let policy = app.policy(service);
     let risk = found.plan.as_ref().map_or(Risk::Caution, |plan| plan.risk);

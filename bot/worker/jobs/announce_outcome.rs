@@ -7,7 +7,7 @@ use crate::{
     store::{jobs::Lease, messages, rollbacks},
     worker::{
         rollback_message::RollbackMessage,
-        undelivered::{is_undelivered, leave},
+        undelivered::{defer, is_undelivered},
     },
 };
 
@@ -30,7 +30,7 @@ pub(super) async fn run(app: &App, lease: &Lease, id: u64) -> Result<Ended, Erro
         }
     };
     if is_undelivered(app, lease, &rollback.channel).await? {
-        return Ok(leave(lease, &rollback.channel, &key, Some(words.text)));
+        return Ok(defer(lease, &rollback.channel, &key, Some(words.text)));
     }
     let message = RollbackMessage {
         rollback: &rollback,

@@ -186,7 +186,7 @@ fn not_written(app: &App, lease: &Lease, request: &ExportRequest, unwritten: Unw
     let Some(person) = asked_by else {
         return Ended::done();
     };
-    let tell = Job::Notify(Notification {
+    let notification = Job::Notify(Notification {
         channel: channel.clone(),
         person: person.id.clone(),
         thread: None,
@@ -196,5 +196,5 @@ fn not_written(app: &App, lease: &Lease, request: &ExportRequest, unwritten: Unw
         )),
         id: format!("unwritten:{}", lease.job.key()),
     });
-    Ended::done().then(tell, app.engine.clock.now())
+    Ended::done().then(notification, app.engine.clock.now())
 }

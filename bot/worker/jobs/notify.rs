@@ -29,5 +29,5 @@ pub(super) async fn run(
         reply_to: reply_to.as_deref(),
     };
     let words = Words::plain(blocks::message(message));
-    recipient.tell(app, lease, &words).await
+    recipient.notify(app, lease, &words).await
 }

@@ -30,8 +30,8 @@ const BREAK_GLASS: &str = "start an emergency run";
 enum NotOpened {
     /// What they tried to do, and why they may not.
     Refused(&'static str, Refusal),
-    /// What is told instead.
-    Told(&'static str),
+    /// Something is missing: what they are told.
+    Unavailable(&'static str),
 }
 
 pub(super) async fn run(app: &App, lease: &Lease, request: &OpenForm) -> Result<Ended, Error> {
@@ -58,9 +58,9 @@ pub(super) async fn run(app: &App, lease: &Lease, request: &OpenForm) -> Result<
         thread: None,
         reply_to: reply_to.as_deref(),
     };
-    let tell = async |text: &str| recipient.tell(app, lease, &Words::plain(text)).await;
+    let notify = async |text: &str| recipient.notify(app, lease, &Words::plain(text)).await;
     let Some(found) = rollbacks::get(&app.engine.db, *rollback).await? else {
-        return tell("That card's rollback is not known any more.").await;
+        return notify("That card's rollback is not known any more.").await;
     };
     let about = modal::About {
         form: *form,
@@ -73,7 +73,7 @@ pub(super) async fn run(app: &App, lease: &Lease, request: &OpenForm) -> Result<
     let service = app.config.service(&found.service, &found.environment);
     let first = match first_view(app, &about, id, &found, service, said.as_deref()).await? {
         Ok(view) => view,
-        Err(NotOpened::Told(text)) => return tell(text).await,
+        Err(NotOpened::Unavailable(text)) => return notify(text).await,
         Err(NotOpened::Refused(verb, refusal)) => {
             let recipient = Recipient {
                 reply_to: None,
@@ -87,7 +87,7 @@ pub(super) async fn run(app: &App, lease: &Lease, request: &OpenForm) -> Result<
     {
         tracing::warn!(%failure, "the modal could not be opened");
         let text = "Slack did not open the form in time. Nothing was changed. Try it once more.";
-        return tell(text).await;
+        return notify(text).await;
     }
     if *form != Form::Target {
         return Ok(Ended::done());
@@ -95,7 +95,7 @@ pub(super) async fn run(app: &App, lease: &Lease, request: &OpenForm) -> Result<
     let choices = choices(app, &about, id, &found, service).await;
     if let Err(failure) = app.slack.update_view(id, &choices).await {
         if lease.attempt > 1 {
-            return tell("The form could not be filled. Nothing was changed. Click *Change target…* once more.").await;
+            return notify("The form could not be filled. Nothing was changed. Click *Change target…* once more.").await;
         }
         // Closed by now, or Slack is down: the card is still there.
         tracing::info!(%failure, "the modal could not be filled");
@@ -145,7 +145,7 @@ async fn first_view(
         (Form::Target, _) => modal::loading(about, id),
         (Form::Approve | Form::Object | Form::BreakGlass | Form::Review(_), None) => {
             let text = "Its service is not in the configuration any more.";
-            return Ok(Err(NotOpened::Told(text)));
+            return Ok(Err(NotOpened::Unavailable(text)));
         }
         (Form::Approve, Some(service)) => {
             let (policy, nobody) = (app.policy(service), Roster::default());

@@ -9,7 +9,7 @@ use crate::{
     worker::{
         retry::{after_slack, later},
         rollback_message::{CARD_EVERY, CARD_TRIES, Posted, card_ts, post_once},
-        undelivered::{is_undelivered, leave},
+        undelivered::{defer, is_undelivered},
     },
 };
 use rollback_domain::job::Post;
@@ -23,7 +23,7 @@ pub(super) async fn run(app: &App, lease: &Lease, post: &Post) -> Result<Ended, 
         id,
     } = post;
     if is_undelivered(app, lease, channel).await? {
-        return Ok(leave(lease, channel, id, None));
+        return Ok(defer(lease, channel, id, None));
     }
     let now = app.engine.clock.now();
     let thread = match under {

@@ -72,7 +72,7 @@ pub(super) async fn run(
     let service = app.config.service(&request.service, &request.environment);
     let Some(service) = service else {
         let words = Words::plain("That service is not in the configuration any more.");
-        return recipient.tell(app, lease, &words).await;
+        return recipient.notify(app, lease, &words).await;
     };
     let policy = app.policy(service);
     let class = service.platform.class();

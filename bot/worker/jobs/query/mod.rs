@@ -19,8 +19,8 @@ use rollback_domain::{
 /// Why somebody is not shown what they want to see.
 enum NotShown {
     Refused(Refusal),
-    /// What is told instead.
-    Told(&'static str),
+    /// Something is missing: what they are told.
+    Unavailable(&'static str),
     TryAgain(Next),
 }
 
@@ -32,7 +32,7 @@ impl From<Refusal> for NotShown {
 
 /// For a service that was there when somebody asked.
 const NOT_CONFIGURED: NotShown =
-    NotShown::Told("That service is not in the configuration any more.");
+    NotShown::Unavailable("That service is not in the configuration any more.");
 
 pub(super) async fn run(app: &App, lease: &Lease, request: &QueryRequest) -> Result<Ended, Error> {
     let QueryRequest {
@@ -66,8 +66,8 @@ pub(super) async fn run(app: &App, lease: &Lease, request: &QueryRequest) -> Res
         (Query::List, Ok(())) => releases::list(app, lease, service, environment).await,
     };
     match shown {
-        Ok(words) => recipient.tell(app, lease, &words).await,
-        Err(NotShown::Told(text)) => recipient.tell(app, lease, &Words::plain(text)).await,
+        Ok(words) => recipient.notify(app, lease, &words).await,
+        Err(NotShown::Unavailable(text)) => recipient.notify(app, lease, &Words::plain(text)).await,
         Err(NotShown::TryAgain(next)) => Ok(next.into()),
         Err(NotShown::Refused(refusal)) => {
             Ok(recipient.refuse(app, lease, person, Source::Command, verb(query), &refusal))
