@@ -4,7 +4,9 @@ use crate::{
     engine::Outcome,
     slack::{Words, blocks},
 };
-use rollback_domain::{grammar::verbs::Propose, refusal::Refusal, rollback::Message};
+use rollback_domain::{
+    grammar::verbs::Propose, identity::RollbackId, refusal::Refusal, rollback::Message,
+};
 use std::sync::{Arc, OnceLock};
 
 /// The answer to a request.
@@ -23,7 +25,7 @@ pub enum Answer {
     /// is wanted.
     Queued {
         /// The number of the rollback.
-        rollback: u64,
+        rollback: RollbackId,
         /// What is done first, for the person alone.
         words: Words,
     },
@@ -41,7 +43,7 @@ pub enum Answer {
         /// The same with the card of the rollback that is in the way, where they may see it.
         words: Words,
         /// The number of the rollback that is in the way, if one is.
-        rollback: Option<u64>,
+        rollback: Option<RollbackId>,
     },
     /// The command refused, for the person alone.
     Refused(Box<Refusal>),
@@ -88,7 +90,7 @@ impl From<Outcome> for Answer {
         match outcome {
             Outcome::Opened { id } => Answer::Queued {
                 rollback: id,
-                words: Words::plain(format!("RB-{id} is open.")),
+                words: Words::plain(format!("{id} is open.")),
             },
             Outcome::Refused { message, see, .. } => Answer::Declined {
                 words: Words::plain(blocks::message(&message)),

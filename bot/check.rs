@@ -93,14 +93,13 @@ async fn roles(config: &Config, asking: &Asking) -> usize {
             }
         }
     }
-    let nobody = Person::new("", "");
     for service in &config.services {
         for risk in service.classes() {
             let case = Case {
-                id: 0,
+                rollback: None,
                 risk,
                 rule: service.rules.of(risk),
-                requester: &nobody,
+                requester: None,
                 approvals: &[],
                 roster: &roster,
             };

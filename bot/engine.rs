@@ -28,6 +28,7 @@ use crate::{
 };
 use jiff::Timestamp;
 use rollback_domain::{
+    identity::RollbackId,
     incident::{Actor, Fact, TimelineEvent},
     job::{Format, Job, Notification},
     people::Person,
@@ -119,7 +120,7 @@ pub enum Outcome {
     /// A rollback is open.
     Opened {
         /// Its number.
-        id: u64,
+        id: RollbackId,
     },
     /// Nothing was done, and this is why.
     Refused {
@@ -128,7 +129,7 @@ pub enum Outcome {
         message: Message,
         /// The rollback that is in the way, to be shown with it.
         #[serde(default)]
-        see: Option<u64>,
+        see: Option<RollbackId>,
         /// The same rollback as it was then; `None` when the input comes a second time.
         #[serde(skip)]
         snapshot: Option<Box<Rollback>>,
@@ -204,7 +205,7 @@ pub fn refused(
     source: Source,
     verb: &str,
     refusal: &Refusal,
-    rollback: Option<u64>,
+    rollback: Option<RollbackId>,
     now: Timestamp,
 ) -> TimelineEvent {
     let who = Actor::Person(by.clone());

@@ -239,7 +239,7 @@ impl Update {
             .waiting()
             .and_then(|waited| Duration::try_from(waited).ok());
         Self {
-            id: format!("RB-{}", rollback.id),
+            id: rollback.id.to_string(),
             service: inline(&rollback.service, 80),
             environment: inline(&rollback.environment, 80),
             platform: inline(
@@ -312,7 +312,7 @@ impl Update {
                 (Some(_), Some(_)) => "missed".into(),
                 _ => String::new(),
             },
-            undoes: rollback.aim.undoes.map(|id| format!("RB-{id}")),
+            undoes: rollback.aim.undoes.map(|id| id.to_string()),
             unships: match plan.map(|plan| &plan.unships) {
                 Some(Unships::Known(releases)) if releases.is_empty() => {
                     "nothing that served".into()
@@ -407,7 +407,7 @@ impl Line {
             source: source.as_str().unwrap_or_default().to_owned(),
             rollback: event
                 .rollback
-                .map(|id| format!("RB-{id} "))
+                .map(|id| format!("{id} "))
                 .unwrap_or_default(),
             kind: event.kind().to_string(),
             text: cell(&event.clause(&Named(names))),

@@ -7,7 +7,7 @@
 #[cfg(feature = "otlp")]
 pub mod otlp;
 
-use rollback_domain::{job::Job, rollback::Rollback};
+use rollback_domain::{identity::RollbackId, job::Job, rollback::Rollback};
 use sha2::{Digest, Sha256};
 use std::{
     borrow::Cow,
@@ -213,9 +213,9 @@ pub fn record_verb(verb: &'static str) {
 }
 
 /// Adds that the present request or job is about a rollback.
-pub fn record_rollback(rollback: u64) {
+pub fn record_rollback(rollback: RollbackId) {
     let span = Span::current();
-    span.record("rollback", field::display(format_args!("RB-{rollback}")));
+    span.record("rollback", field::display(rollback));
     #[cfg(feature = "otlp")]
     otlp::belongs(&span, rollback);
 }
@@ -254,7 +254,7 @@ pub fn record_incident(rollback: &Rollback) {
     let first = HAS_INCIDENT.try_with(|has| !has.replace(true));
     if first.unwrap_or(false) {
         let id = rollback.incident;
-        Span::current().record("incident", field::display(format_args!("INC-{id}")));
+        Span::current().record("incident", field::display(id));
     }
 }
 
@@ -267,10 +267,8 @@ pub fn record_end(rollback: &Rollback) {
 }
 
 /// The rollback that a key names first.
-fn in_key(key: &str) -> Option<u64> {
-    let digits = key.split_once("RB-")?.1;
-    let end = digits.find(|c: char| !c.is_ascii_digit());
-    digits[..end.unwrap_or(digits.len())].parse().ok()
+fn in_key(key: &str) -> Option<RollbackId> {
+    key.split(':').find_map(|part| part.parse().ok())
 }
 
 /// A key as it may be shown. What the bot made itself is shown as it is; what came with a request

@@ -11,6 +11,7 @@ use crate::{
 use jiff::Timestamp;
 use rollback_domain::{
     authority::Case,
+    identity::RollbackId,
     incident::naming,
     plan::Plan,
     policy::Confirm,
@@ -24,7 +25,7 @@ use std::collections::BTreeMap;
 /// or, after a refusal, as it is now.
 pub async fn reply(
     app: &App,
-    id: u64,
+    id: RollbackId,
     reply: Reply,
     channel: &str,
 ) -> Result<RollbackResponse, Error> {
@@ -66,7 +67,7 @@ pub async fn rollback(
     let confirm = case.map(|case| case.rule.confirm);
     let plan = rollback.plan.as_ref();
     Ok(RollbackResponse {
-        rollback: Some(format!("RB-{}", rollback.id)),
+        rollback: Some(rollback.id.to_string()),
         state: Some(rollback.word()),
         outcome: Some(progress(rollback)),
         text: with_names(app, &text).await?,

@@ -11,6 +11,7 @@ use crate::{
 use anyhow::{Context, anyhow};
 use clap::Args;
 use reqwest::StatusCode;
+use rollback_domain::identity::RollbackId;
 use serde::{Serialize, de::DeserializeOwned};
 use std::{env, process::ExitCode, time::Duration};
 use url::Url;
@@ -194,10 +195,10 @@ impl Client {
     /// Prints how far a rollback is until nothing is to be waited for.
     pub(super) async fn follow(
         &self,
-        rollback: u64,
+        rollback: RollbackId,
         first: RollbackResponse,
     ) -> anyhow::Result<ExitCode> {
-        let id = format!("RB-{rollback}");
+        let id = rollback.to_string();
         let mut response = first;
         let mut printed = String::new();
         let mut failures = 0;

@@ -12,6 +12,7 @@ use rollback_domain::grammar::{
     self, About, Request, Target,
     verbs::{Approve, Deny, Status, Stop},
 };
+use rollback_domain::identity::RollbackId;
 use std::process::ExitCode;
 
 /// The variable that has the token: an argument could be read by everybody on the machine.
@@ -99,7 +100,7 @@ pub async fn run(remote: Remote) -> anyhow::Result<ExitCode> {
                 return Ok(usage("`approve RB-1 --plan 9f3a`"));
             };
             let request = ApproveRequest {
-                rollback: format!("RB-{rollback}"),
+                rollback: rollback.to_string(),
                 plan,
                 because,
                 ticks: tick,
@@ -159,7 +160,11 @@ async fn propose(words: &[String], bot: Bot) -> anyhow::Result<ExitCode> {
 }
 
 /// Approves the plan, and follows the rollback.
-async fn approve(rollback: u64, request: ApproveRequest, bot: Bot) -> anyhow::Result<ExitCode> {
+async fn approve(
+    rollback: RollbackId,
+    request: ApproveRequest,
+    bot: Bot,
+) -> anyhow::Result<ExitCode> {
     let client = Client::new(bot)?;
     let response: RollbackResponse = match client.send("approve", &request).await? {
         Ok(response) => response,
@@ -176,12 +181,12 @@ async fn approve(rollback: u64, request: ApproveRequest, bot: Bot) -> anyhow::Re
 /// Denies or stops a rollback.
 async fn end(
     verb: &str,
-    rollback: u64,
+    rollback: RollbackId,
     because: Option<String>,
     bot: Bot,
 ) -> anyhow::Result<ExitCode> {
     let request = EndRequest {
-        rollback: format!("RB-{rollback}"),
+        rollback: rollback.to_string(),
         because,
         channel: bot.channel.clone(),
     };

@@ -20,6 +20,7 @@ use clap::Args;
 use rollback_domain::{
     authority::Truth,
     grammar::{self, Request, Verb, fields::rollback_field, verbs::Propose},
+    identity::RollbackId,
     job::Job,
     people::{Membership, Person},
     refusal::Source,
@@ -63,7 +64,7 @@ enum Order {
     /// A new rollback.
     Propose(Propose),
     /// One that is open, by its number.
-    Continue(u64),
+    Continue(RollbackId),
 }
 
 impl Order {
@@ -173,7 +174,7 @@ impl Run {
 
     /// Proposes, and has the platform read for the plan. Gives the number of the rollback, or why
     /// there is no plan.
-    async fn propose(&self, proposal: Propose) -> anyhow::Result<Result<u64, String>> {
+    async fn propose(&self, proposal: Propose) -> anyhow::Result<Result<RollbackId, String>> {
         let context = self.first.context(&self.channel)?;
         let id = match commands::run(&self.app, &context, Request::Propose(proposal)).await {
             Answer::Queued { rollback, .. } => rollback,
@@ -194,7 +195,7 @@ impl Run {
     }
 
     /// Has a rollback approved, and drives it until it is proven or has failed.
-    async fn until_ended(&self, id: u64) -> anyhow::Result<ExitCode> {
+    async fn until_ended(&self, id: RollbackId) -> anyhow::Result<ExitCode> {
         let mut id = id;
         let mut last_printed = 0;
         let mut confirmed_plan = None;
@@ -202,28 +203,28 @@ impl Run {
         let mut approved = false;
         loop {
             let Some(rollback) = rollbacks::get(&self.app.engine.db, id).await? else {
-                return Ok(fail(&format!("There is no RB-{id}.")));
+                return Ok(fail(&format!("There is no {id}.")));
             };
             self.print_events(&rollback, &mut last_printed).await?;
             match &rollback.state {
                 // What was approved and could not be run is not approved again by itself.
                 State::Proposed { .. } if approved && self.offline.yes => {
                     return Ok(fail(&format!(
-                        "Nothing was run: RB-{id} was approved, and its platform could not be read again. It stays open until its plan ends."
+                        "Nothing was run: {id} was approved, and its platform could not be read again. It stays open until its plan ends."
                     )));
                 }
                 State::Proposed { .. } => {
                     if confirmed_plan != rollback.hash {
                         if !self.confirmed(&rollback).await? {
                             return Ok(fail(&format!(
-                                "Nothing was run. RB-{id} stays open until its plan ends; a server that is started goes on with it."
+                                "Nothing was run. {id} stays open until its plan ends; a server that is started goes on with it."
                             )));
                         }
                         confirmed_plan = rollback.hash.clone();
                     }
                     if !self.approve(&rollback, &mut second).await? {
                         return Ok(fail(&format!(
-                            "Nothing was run: an approval is missing. RB-{id} stays open until its plan ends; a server that is started goes on with it."
+                            "Nothing was run: an approval is missing. {id} stays open until its plan ends; a server that is started goes on with it."
                         )));
                     }
                 }
@@ -253,7 +254,7 @@ impl Run {
         }
     }
 
-    async fn drive(&self, id: u64) {
+    async fn drive(&self, id: RollbackId) {
         let job = Job::Advance { rollback: id };
         if !worker::run_one(&self.app, job.kind(), &job.key()).await {
             tokio::time::sleep(LOOK_EVERY).await;
@@ -261,7 +262,12 @@ impl Run {
     }
 
     /// What is said to an address of ours, after doing what leads to it.
-    async fn answer(&self, address: &str, id: u64, act: Option<&str>) -> anyhow::Result<Reply> {
+    async fn answer(
+        &self,
+        address: &str,
+        id: RollbackId,
+        act: Option<&str>,
+    ) -> anyhow::Result<Reply> {
         loop {
             if let Some(reply) = replies::get(&self.app.engine.db, address).await? {
                 return Ok(reply);
@@ -397,7 +403,7 @@ impl Run {
                 && id >= rollback.id
             {
                 println!(
-                    "{}  RB-{id} {} {}: {}",
+                    "{}  {id} {} {}: {}",
                     stamp(event.at),
                     event.who,
                     event.kind(),

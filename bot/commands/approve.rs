@@ -2,7 +2,7 @@
 
 use super::{Answer, Context, Failure, Result, answer, find, queue};
 use crate::{App, engine::Error, store::rollbacks};
-use rollback_domain::{
+use rollback_domain::{identity::RollbackId, 
     grammar::{Verb, verbs::Approve},
     plan::PlanHash,
     policy::Confirm,
@@ -23,12 +23,12 @@ pub(super) async fn run(app: &App, context: &Context, request: Approve) -> Resul
 async fn submit(
     app: &App,
     context: &Context,
-    rollback: u64,
+    rollback: RollbackId,
     hash: Option<PlanHash>,
     confirmed: Confirmed,
 ) -> Result {
     let act = Act::Approve { hash, confirmed };
-    let doing = format!("Approving RB-{rollback}");
+    let doing = format!("Approving {rollback}");
     queue::typed_act(app, context, rollback, act, &doing).await
 }
 
@@ -37,7 +37,7 @@ async fn submit(
 pub async fn approve_named_plan(
     app: &App,
     context: &Context,
-    rollback: u64,
+    rollback: RollbackId,
     plan: Option<&str>,
     confirmed: Confirmed,
 ) -> Answer {
@@ -48,7 +48,7 @@ pub async fn approve_named_plan(
 async fn named_plan(
     app: &App,
     context: &Context,
-    rollback: u64,
+    rollback: RollbackId,
     plan: Option<&str>,
     confirmed: Confirmed,
 ) -> Result {
@@ -80,7 +80,7 @@ fn hash_of(rollback: &Rollback, digits: &str) -> PlanHash {
 /// if it lacks nothing, as far as is known; the decision looks again.
 pub async fn missing_confirmation(
     app: &App,
-    rollback: u64,
+    rollback: RollbackId,
     confirmed: &Confirmed,
 ) -> std::result::Result<Option<(Confirm, String)>, Error> {
     let found = rollbacks::get(&app.engine.db, rollback).await?;

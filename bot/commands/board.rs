@@ -54,7 +54,7 @@ async fn board(app: App) -> Result {
         };
         let mut open = open.iter();
         if let Some(open) = open.find(|open| is_its(&open.service, &open.environment)) {
-            line.push_str(&format!("\n      RB-{} {}", open.id, open.word()));
+            line.push_str(&format!("\n      {} {}", open.id, open.word()));
         }
         let mut frozen = frozen.iter();
         if let Some((.., freeze)) = frozen.find(|(name, environment, _)| is_its(name, environment))

@@ -28,7 +28,7 @@ pub(super) async fn run(app: &App, context: &Context, request: BreakGlass) -> Re
     };
     let (Some(trigger), Some(hash)) = (context.trigger.clone(), found.hash) else {
         return Ok(Answer::private(format!(
-            "I can only open the form from its card or from the command itself: *Break glass…* in the menu of RB-{id}, or type `/rollback breakglass RB-{id}` in the channel. Nothing was run.",
+            "I can only open the form from its card or from the command itself: *Break glass…* in the menu of {id}, or type `/rollback breakglass {id}` in the channel. Nothing was run.",
             id = found.id
         )));
     };

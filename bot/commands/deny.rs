@@ -6,6 +6,6 @@ use rollback_domain::{grammar::verbs::Deny, rollback::Act};
 
 pub(super) async fn run(app: &App, context: &Context, request: Deny) -> Result {
     let Deny { rollback, because } = request;
-    let doing = format!("Denying RB-{rollback}");
+    let doing = format!("Denying {rollback}");
     queue::typed_act(app, context, rollback, Act::Deny { because }, &doing).await
 }

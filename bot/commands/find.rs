@@ -4,6 +4,7 @@ use super::{Failure, Result};
 use crate::{App, config::Service, store::rollbacks};
 use rollback_domain::{
     grammar::{ServiceRef, Verb, nearest},
+    identity::RollbackId,
     refusal::Refusal,
     rollback::Rollback,
 };
@@ -45,7 +46,7 @@ fn unknown_service(app: &App, name: &str) -> Refusal {
 }
 
 /// The rollback with a number.
-pub async fn rollback(app: &App, id: u64) -> Result<Rollback> {
+pub async fn rollback(app: &App, id: RollbackId) -> Result<Rollback> {
     let found = rollbacks::get(&app.engine.db, id).await?;
     found.ok_or(Failure::from(Refusal::UnknownRollback { id }))
 }

@@ -6,6 +6,6 @@ use rollback_domain::{grammar::verbs::Object, rollback::Act};
 
 pub(super) async fn run(app: &App, context: &Context, request: Object) -> Result {
     let Object { rollback, because } = request;
-    let doing = format!("Writing your objection to RB-{rollback} down");
+    let doing = format!("Writing your objection to {rollback} down");
     queue::typed_act(app, context, rollback, Act::Object { because }, &doing).await
 }

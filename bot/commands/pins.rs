@@ -60,7 +60,7 @@ fn pinned_by(rollback: &Rollback) -> String {
         .or(rollback.break_glass.as_ref().map(|run| &run.by))
         .map_or_else(String::new, |by| format!(" by @{}", inline(&by.name, 80)));
     format!(
-        "since {}{by} with RB-{}; it holds `{}` back",
+        "since {}{by} with {}; it holds `{}` back",
         since.map_or_else(String::new, time),
         rollback.id,
         inline(rollback.from_label(), 60)

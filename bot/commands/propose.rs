@@ -12,7 +12,7 @@ use crate::{
     },
     store::rollbacks,
 };
-use rollback_domain::{
+use rollback_domain::{identity::RollbackId, 
     grammar::{ServiceRef, Target, verbs::Propose},
     plan::Aim,
     refusal::Refusal,
@@ -114,16 +114,16 @@ pub(super) async fn open(
     }
 }
 
-fn opened(id: u64, service: &Service, undoes: Option<u64>) -> String {
+fn opened(id: RollbackId, service: &Service, undoes: Option<RollbackId>) -> String {
     let name = inline(&service.name, 80);
     let environment = inline(&service.environment, 80);
     let begins = match undoes {
         None => format!("finding a version of {name} ({environment}) to go back to"),
         Some(undone) => {
-            format!("checking whether {name} ({environment}) can return to what RB-{undone} left")
+            format!("checking whether {name} ({environment}) can return to what {undone} left")
         }
     };
-    format!("RB-{id}: {begins}. Its card follows; nothing changes until it is approved.")
+    format!("{id}: {begins}. Its card follows; nothing changes until it is approved.")
 }
 
 /// What is in the way of a second proposal, and the first one as its card shows it.

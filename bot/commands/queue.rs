@@ -11,6 +11,7 @@ use crate::{
 use jiff::Timestamp;
 use rollback_domain::{
     authority,
+    identity::RollbackId,
     job::{
         ActRequest, ForgedClick, Form, Job, Notification, OpenForm, Query, QueryRequest,
         ServiceAction, ServiceRequest,
@@ -24,7 +25,7 @@ use rollback_domain::{
 pub(super) async fn typed_act(
     app: &App,
     context: &Context,
-    rollback: u64,
+    rollback: RollbackId,
     act: Act,
     doing: &str,
 ) -> Result {
@@ -43,7 +44,7 @@ pub(super) async fn typed_act(
 pub async fn act(
     app: &App,
     context: &Context,
-    rollback: u64,
+    rollback: RollbackId,
     act: Act,
     message: Option<String>,
 ) -> std::result::Result<(), Error> {
@@ -110,7 +111,7 @@ pub struct FormRequest {
     /// The form.
     pub form: Form,
     /// The number of the rollback it is about.
-    pub rollback: u64,
+    pub rollback: RollbackId,
     /// The plan that the person has seen.
     pub hash: PlanHash,
     /// The channel of the card of the rollback.

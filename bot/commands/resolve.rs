@@ -12,6 +12,6 @@ pub(super) async fn run(app: &App, context: &Context, request: Resolve) -> Resul
         because,
     } = request;
     let act = Act::Resolve { done, because };
-    let doing = format!("Resolving RB-{rollback}");
+    let doing = format!("Resolving {rollback}");
     queue::typed_act(app, context, rollback, act, &doing).await
 }

@@ -12,6 +12,6 @@ pub(super) async fn run(app: &App, context: &Context, request: Review) -> Result
         because,
     } = request;
     let act = Act::Review { answer, because };
-    let doing = format!("Writing your review of RB-{rollback} down");
+    let doing = format!("Writing your review of {rollback} down");
     queue::typed_act(app, context, rollback, act, &doing).await
 }

@@ -12,7 +12,7 @@ pub(super) async fn run(app: &App, context: &Context, request: SignOff) -> Resul
         done,
         because,
     } = request;
-    let doing = format!("Signing {task} of RB-{rollback} off");
+    let doing = format!("Signing {task} of {rollback} off");
     let act = Act::SignOff {
         task,
         done,

@@ -6,6 +6,6 @@ use rollback_domain::{grammar::verbs::Stop, rollback::Act};
 
 pub(super) async fn run(app: &App, context: &Context, request: Stop) -> Result {
     let Stop { rollback, because } = request;
-    let doing = format!("Stopping RB-{rollback} if that is still possible");
+    let doing = format!("Stopping {rollback} if that is still possible");
     queue::typed_act(app, context, rollback, Act::Stop { because }, &doing).await
 }

@@ -13,7 +13,7 @@ use crate::{
     },
     store::timelines,
 };
-use rollback_domain::{
+use rollback_domain::{identity::IncidentId, 
     grammar::{Request, verbs::Timeline},
     incident::Entry,
     refusal::Refusal,
@@ -32,7 +32,7 @@ async fn latest(app: App, channel: String) -> Result {
     let page = page(&app, &channel, |count| count - ENTRIES, ENTRIES).await?;
     let lines: Vec<String> = page.entries.iter().map(line).collect();
     let title = format!(
-        "INC-{}: last {} of {} entries",
+        "{}: last {} of {} entries",
         page.incident,
         lines.len(),
         page.count
@@ -48,7 +48,7 @@ async fn latest(app: App, channel: String) -> Result {
 
 fn line(entry: &Entry) -> String {
     let event = &entry.event;
-    let rollback = event.rollback.map(|id| format!("RB-{id} "));
+    let rollback = event.rollback.map(|id| format!("{id} "));
     format!(
         "{} {}{} {}: {}",
         time(event.at),
@@ -63,7 +63,7 @@ fn line(entry: &Entry) -> String {
 #[derive(Debug)]
 pub struct Page {
     /// The number of the incident.
-    pub incident: i64,
+    pub incident: IncidentId,
     /// How many entries the incident has.
     pub count: i64,
     /// The entries of the part, in the order of their recording.

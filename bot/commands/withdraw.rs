@@ -6,6 +6,6 @@ use rollback_domain::{grammar::verbs::Withdraw, rollback::Act};
 
 pub(super) async fn run(app: &App, context: &Context, request: Withdraw) -> Result {
     let Withdraw { rollback, because } = request;
-    let doing = format!("Taking your approval of RB-{rollback} back");
+    let doing = format!("Taking your approval of {rollback} back");
     queue::typed_act(app, context, rollback, Act::Withdraw { because }, &doing).await
 }

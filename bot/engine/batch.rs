@@ -12,6 +12,7 @@ use crate::store::{
 use jiff::Timestamp;
 use rollback_domain::{
     history::History,
+    identity::{IncidentId, RollbackId},
     incident::{self, Actor, Incident, IncidentFact, Opening, Placement, TimelineEvent},
     job::{ActRequest, ExportRequest, Format, Job, Post},
     people::Person,
@@ -29,14 +30,20 @@ const NUMBERS: &str = "rollback";
 pub(super) struct Changes {
     opened: Vec<Rollback>,
     /// What happened, in which incident.
-    pub(super) events: Vec<(i64, TimelineEvent)>,
+    pub(super) events: Vec<(IncidentId, TimelineEvent)>,
     /// What is to be done, and when.
     pub(super) jobs: Vec<(Job, Timestamp)>,
 }
 
 impl Changes {
     /// Opens a rollback: its platform is read next.
-    pub(super) fn open(&mut self, id: u64, proposal: Proposal, incident: i64, now: Timestamp) {
+    pub(super) fn open(
+        &mut self,
+        id: RollbackId,
+        proposal: Proposal,
+        incident: IncidentId,
+        now: Timestamp,
+    ) {
         let (rollback, event) = proposal.open(id, incident);
         self.opened.push(rollback);
         self.events.push((incident, event));
@@ -227,7 +234,7 @@ impl Batch {
     }
 
     /// The channel's incident, opened if none is open.
-    async fn incident_of(&mut self, tx: &mut Tx, channel: &str) -> sqlx::Result<i64> {
+    async fn incident_of(&mut self, tx: &mut Tx, channel: &str) -> sqlx::Result<IncidentId> {
         let latest = self.incidents.get(channel);
         match incident::decide(latest, Opening::IfNeeded, self.now) {
             Placement::Incident(id) => Ok(id),
@@ -265,8 +272,8 @@ impl Batch {
             .into_iter()
             .flatten()
             .map(|past| match past.way {
-                Way::Back => format!("RB-{} went back", past.id),
-                Way::Forward => format!("RB-{} went forward", past.id),
+                Way::Back => format!("{} went back", past.id),
+                Way::Forward => format!("{} went forward", past.id),
             })
             .collect();
         let refusal = match open {
@@ -303,7 +310,7 @@ impl Batch {
         proposal.turns = turns;
         // Always the counter before the incident's row, so that two of these never wait for each
         // other.
-        let id = self.next_number(tx).await?.cast_unsigned();
+        let id = RollbackId::new(self.next_number(tx).await?.cast_unsigned());
         self.changes.open(id, proposal, incident, now);
         if let Some(opened) = self.changes.opened.last() {
             self.open.insert(place, opened.clone());

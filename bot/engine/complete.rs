@@ -19,6 +19,7 @@ use crate::{
 use jiff::Timestamp;
 use rollback_domain::{
     decide::decide,
+    identity::RollbackId,
     job::{ExportRequest, Format, Job, Notification, Post},
     people::Person,
     refusal::{Refusal, Source},
@@ -212,7 +213,7 @@ impl Engine {
         let completed = self.finish(tx, lease, next, effects, now).await?;
         match &decided.outcome {
             Ok(rollback) => {
-                tracing::info!(id = rollback.id, state = rollback.state.name(), "moved");
+                tracing::info!(id = %rollback.id, state = rollback.state.name(), "moved");
                 if decided.has_ended {
                     telemetry::record_end(rollback);
                 }
@@ -243,7 +244,8 @@ impl Engine {
         }
         let opens = match opens {
             Some(proposal) => {
-                let id = rollbacks::next_id(tx, "rollback").await?.cast_unsigned();
+                let id = rollbacks::next_id(tx, "rollback").await?;
+                let id = RollbackId::new(id.cast_unsigned());
                 Some((id, proposal))
             }
             None => None,
@@ -422,7 +424,7 @@ fn job_of(notice: Notice, rollback: &Rollback, n: usize, now: Timestamp) -> (Job
             thread: None,
             reply_to,
             message,
-            id: format!("RB-{id}:{}:{n}", rollback.revision),
+            id: format!("{id}:{}:{n}", rollback.revision),
         }),
         Notice::Post {
             message,
@@ -433,7 +435,7 @@ fn job_of(notice: Notice, rollback: &Rollback, n: usize, now: Timestamp) -> (Job
             thread: None,
             under: in_thread.then_some(id),
             message,
-            id: format!("RB-{id}:{key}"),
+            id: format!("{id}:{key}"),
         }),
         Notice::Page { page } => Job::Page { rollback: id, page },
         Notice::TakePinBack => Job::TakePinBack { rollback: id },
@@ -445,7 +447,7 @@ fn job_of(notice: Notice, rollback: &Rollback, n: usize, now: Timestamp) -> (Job
             rollback: Some(id),
             thread: None,
             asked_by: None,
-            id: format!("RB-{id}:{why}"),
+            id: format!("{id}:{why}"),
         }),
     };
     (job, now)

@@ -4,6 +4,7 @@ use super::SideEffects;
 use crate::{crash::Point, store::jobs::Next};
 use jiff::Timestamp;
 use rollback_domain::{
+    identity::RollbackId,
     job::Job,
     policy::Policy,
     rollback::{Command, Rollback},
@@ -35,7 +36,7 @@ pub(super) enum JobOutcome {
 #[derive(Clone, Debug)]
 pub struct Decide {
     /// The rollback's number.
-    pub rollback: u64,
+    pub rollback: RollbackId,
     /// What happened to it, or what somebody wants of it.
     pub command: Command,
     /// The rules of its service.
@@ -80,7 +81,7 @@ impl Ended {
 
     /// It puts a command to a rollback. The decision, the side effects and the end of the job are
     /// one transaction.
-    pub fn decide(rollback: u64, command: Command, policy: Policy) -> Self {
+    pub fn decide(rollback: RollbackId, command: Command, policy: Policy) -> Self {
         let decide = Decide {
             rollback,
             command,

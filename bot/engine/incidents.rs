@@ -6,6 +6,7 @@ use crate::store::{
     timelines,
 };
 use jiff::Timestamp;
+use rollback_domain::identity::IncidentId;
 use rollback_domain::incident::{Incident, IncidentState};
 use std::collections::BTreeSet;
 
@@ -21,9 +22,9 @@ pub(super) async fn opened(tx: &mut Tx, channel: &str, now: Timestamp) -> sqlx::
         return Ok(incident);
     }
     let id = next_id(tx, "incident").await?;
-    let (incident, event) = Incident::open(id, channel, now);
+    let (incident, event) = Incident::open(IncidentId::new(id), channel, now);
     timelines::open(tx, &incident).await?;
-    timelines::append(tx, &[(id, event)], now).await?;
+    timelines::append(tx, &[(IncidentId::new(id), event)], now).await?;
     Ok(incident)
 }
 

@@ -9,6 +9,7 @@ use crate::store::{
 use jiff::Timestamp;
 use rollback_domain::{
     authority::{Found, Source},
+    identity::IncidentId,
     incident::{Actor, Fact, TimelineEvent},
     job::Job,
     refusal,
@@ -88,7 +89,7 @@ pub enum RecordedEvent {
     /// For the timeline of an incident that is known.
     Incident {
         /// The incident.
-        incident: i64,
+        incident: IncidentId,
         /// The entry.
         event: TimelineEvent,
     },

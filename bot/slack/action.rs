@@ -7,6 +7,7 @@
 use super::blocks::{self, cut};
 use rollback_domain::{
     grammar::{self, Request, ReviewAnswer, ServiceRef, Target, verbs::Propose},
+    identity::RollbackId,
     job::Form,
     plan::PlanHash,
     rollback::Rollback,
@@ -52,7 +53,7 @@ pub enum Action {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PlanRef {
     /// The number of the rollback.
-    pub rollback: u64,
+    pub rollback: RollbackId,
     /// The hash of the plan; empty where the rollback had none, which fits no plan.
     pub hash: PlanHash,
 }
@@ -71,12 +72,8 @@ impl PlanRef {
     }
 
     fn decode(value: &str) -> Result<Self, ForgedValue> {
-        let (id, hash) = value
-            .strip_prefix("RB-")
-            .and_then(|value| value.split_once(':'))
-            .ok_or(ForgedValue)?;
-        let digits = !id.is_empty() && id.bytes().all(|digit| digit.is_ascii_digit());
-        let rollback = id.parse().ok().filter(|_| digits).ok_or(ForgedValue)?;
+        let (id, hash) = value.split_once(':').ok_or(ForgedValue)?;
+        let rollback = id.parse().map_err(|_| ForgedValue)?;
         let hash = PlanHash(hash.to_owned());
         Ok(PlanRef { rollback, hash })
     }
@@ -84,7 +81,7 @@ impl PlanRef {
 
 impl fmt::Display for PlanRef {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "RB-{}:{}", self.rollback, self.hash.0)
+        write!(f, "{}:{}", self.rollback, self.hash.0)
     }
 }
 

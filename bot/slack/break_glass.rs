@@ -18,7 +18,7 @@ use rollback_domain::{
 pub fn message(rollback: &Rollback, reviewers: &[String], now: Timestamp) -> Words {
     let id = rollback.id;
     let Some(break_glass) = &rollback.break_glass else {
-        return Words::plain(format!("RB-{id} was run with an approval."));
+        return Words::plain(format!("{id} was run with an approval."));
     };
     let what = format!(
         "{} ({}) {} → {}",
@@ -30,11 +30,11 @@ pub fn message(rollback: &Rollback, reviewers: &[String], now: Timestamp) -> Wor
     let by = inline(&break_glass.by.name, 80);
     let because = inline(&break_glass.because, 500);
     let said = format!(
-        "*@{by}* let RB-{id} run without an approval at {}: {what}.\n> {because}",
+        "*@{by}* let {id} run without an approval at {}: {what}.\n> {because}",
         time(break_glass.at)
     );
     let (line, open) = review_state(break_glass, reviewers, now);
-    let mut blocks = vec![header(&format!("BREAK GLASS  RB-{id}")), section(&said)];
+    let mut blocks = vec![header(&format!("BREAK GLASS  {id}")), section(&said)];
     if open {
         blocks.push(section(&line));
         let answer = |answer: ReviewAnswer| {
@@ -43,14 +43,14 @@ pub fn message(rollback: &Rollback, reviewers: &[String], now: Timestamp) -> Wor
             Action::Open(Form::Review(answer), PlanRef::of(rollback)).button(&format!("{label}…"))
         };
         blocks.push(actions(
-            &format!("RB-{id}:review:{}", rollback.revision),
+            &format!("{id}:review:{}", rollback.revision),
             ReviewAnswer::ALL.map(answer).into(),
         ));
     } else {
         blocks.push(context(&line));
     }
     let text = format!(
-        "BREAK GLASS: @{by} let RB-{id} run without an approval, {what}: \"{because}\". {line}"
+        "BREAK GLASS: @{by} let {id} run without an approval, {what}: \"{because}\". {line}"
     );
     Words {
         text: cut(&text, 3900),

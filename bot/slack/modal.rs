@@ -7,6 +7,7 @@ use super::{
 use jiff::Timestamp;
 use rollback_domain::{
     grammar::ReviewAnswer,
+    identity::RollbackId,
     job::Form,
     plan::PlanHash,
     policy::{Confirm, Rule},
@@ -42,7 +43,7 @@ pub struct About {
     #[serde(default)]
     pub reply_to: Option<String>,
     /// The rollback.
-    pub rollback: u64,
+    pub rollback: RollbackId,
     /// The plan it would replace.
     pub hash: PlanHash,
     /// The channel of its card.
@@ -180,7 +181,7 @@ pub fn approve(about: &About, external_id: &str, rollback: &Rollback, rule: &Rul
         }
         (Confirm::Click | Confirm::Tick, _) | (_, None) => {}
     }
-    let title = format!("Approve RB-{}", rollback.id);
+    let title = format!("Approve {}", rollback.id);
     let submit = match plan.map(|plan| plan.way) {
         // Somebody else has to say yes after this one.
         _ if rollback.approvals.len() + 1 < rule.approvals => "Approve",
@@ -201,7 +202,7 @@ pub fn object(about: &About, external_id: &str, rollback: &Rollback) -> SlackVie
             true,
         ),
     ];
-    let title = format!("Object to RB-{}", rollback.id);
+    let title = format!("Object to {}", rollback.id);
     asking(about, external_id, &title, "Object", blocks)
 }
 
@@ -229,7 +230,7 @@ pub fn break_glass(
         .with_block_id(PROMISE.into())
         .into(),
     ];
-    let title = format!("Break glass: RB-{}", rollback.id);
+    let title = format!("Break glass: {}", rollback.id);
     asking(about, external_id, &title, "Break glass & run", blocks)
 }
 
@@ -245,7 +246,7 @@ pub fn review(
         .as_ref()
         .map_or_else(String::new, |break_glass| {
             format!(
-                "*@{}* let RB-{} run without an approval:\n> {}\nYour answer: *{answer}*.",
+                "*@{}* let {} run without an approval:\n> {}\nYour answer: *{answer}*.",
                 inline(&break_glass.by.name, 80),
                 rollback.id,
                 inline(&break_glass.because, 500)
@@ -261,7 +262,7 @@ pub fn review(
             true,
         ),
     ];
-    let title = format!("Review RB-{}", rollback.id);
+    let title = format!("Review {}", rollback.id);
     asking(about, external_id, &title, "Answer", blocks)
 }
 

@@ -4,6 +4,7 @@ use super::{Db, Tx, in_tx, micros, moment, read, reading, written};
 use jiff::Timestamp;
 use rollback_domain::{
     history::{History, Past},
+    identity::RollbackId,
     release::Survey,
     rollback::Rollback,
 };
@@ -51,9 +52,9 @@ pub async fn insert(tx: &mut Tx, rollbacks: &[Rollback]) -> sqlx::Result<()> {
     in_tx!(tx, c => {
         let mut query = QueryBuilder::new(INSERT);
         query.push_values(rows, |mut row, (rollback, doc)| {
-            row.push_bind(rollback.id.cast_signed())
+            row.push_bind(rollback.id.number().cast_signed())
                 .push_bind(rollback.revision)
-                .push_bind(rollback.incident)
+                .push_bind(rollback.incident.number())
                 .push_bind(&rollback.service)
                 .push_bind(&rollback.environment)
                 .push_bind(rollback.state.name())
@@ -71,7 +72,7 @@ const SAVE: &str = "UPDATE rollback SET revision = $2, state = $3, holds = $4, d
 pub async fn save(tx: &mut Tx, rollback: &Rollback) -> sqlx::Result<bool> {
     let doc = written(rollback)?;
     let saved = in_tx!(tx, c => sqlx::query(SAVE)
-        .bind(rollback.id.cast_signed())
+        .bind(rollback.id.number().cast_signed())
         .bind(rollback.revision)
         .bind(rollback.state.name())
         .bind(i64::from(rollback.state.holds()))
@@ -84,8 +85,8 @@ const GET: &str = "SELECT doc FROM rollback WHERE id = $1";
 const LOCK: &str = "SELECT doc FROM rollback WHERE id = $1 FOR UPDATE";
 
 /// One by number.
-pub async fn get(db: &Db, id: u64) -> sqlx::Result<Option<Rollback>> {
-    let row: Option<(String,)> = reading!(db, pool => sqlx::query_as(GET).bind(id.cast_signed()).fetch_optional(pool).await)?;
+pub async fn get(db: &Db, id: RollbackId) -> sqlx::Result<Option<Rollback>> {
+    let row: Option<(String,)> = reading!(db, pool => sqlx::query_as(GET).bind(id.number().cast_signed()).fetch_optional(pool).await)?;
     row.map(|(doc,)| read(&doc)).transpose()
 }
 
@@ -93,8 +94,8 @@ pub async fn get(db: &Db, id: u64) -> sqlx::Result<Option<Rollback>> {
 ///
 /// Postgres needs the row lock: without it two people's approvals each see only their own.
 /// SQLite has one writer.
-pub async fn lock(tx: &mut Tx, id: u64) -> sqlx::Result<Option<Rollback>> {
-    let id = id.cast_signed();
+pub async fn lock(tx: &mut Tx, id: RollbackId) -> sqlx::Result<Option<Rollback>> {
+    let id = id.number().cast_signed();
     let row: Option<(String,)> = match tx {
         Tx::Sqlite(tx) => {
             sqlx::query_as(GET)

@@ -4,6 +4,7 @@
 
 use super::{Db, Tx, in_tx, micros, moment, read, reading, written};
 use jiff::Timestamp;
+use rollback_domain::identity::IncidentId;
 use rollback_domain::incident::{Entry, Incident, Kind, TimelineEvent};
 use sqlx::QueryBuilder;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -33,7 +34,7 @@ pub async fn latest_of(
         .into_iter()
         .map(|(channel, id, opened_at, last_at)| {
             let incident = Incident {
-                id,
+                id: IncidentId::new(id),
                 channel: channel.clone(),
                 opened_at: moment(opened_at),
                 last_at: moment(last_at),
@@ -49,7 +50,7 @@ const OPEN: &str =
 /// Stores a new incident, which has no entries yet.
 pub async fn open(tx: &mut Tx, incident: &Incident) -> sqlx::Result<()> {
     in_tx!(tx, c => sqlx::query(OPEN)
-        .bind(incident.id)
+        .bind(incident.id.number())
         .bind(&incident.channel)
         .bind(micros(incident.opened_at))
         .bind(micros(incident.last_at))
@@ -68,10 +69,10 @@ pub async fn count(db: &Db, kind: Kind, after: Timestamp, until: Timestamp) -> s
 const LATEST_IN: &str = "SELECT id FROM incident WHERE channel = $1 ORDER BY id DESC LIMIT 1";
 
 /// The channel's latest incident.
-pub async fn latest(db: &Db, channel: &str) -> sqlx::Result<Option<i64>> {
+pub async fn latest(db: &Db, channel: &str) -> sqlx::Result<Option<IncidentId>> {
     let row: Option<(i64,)> =
         reading!(db, pool => sqlx::query_as(LATEST_IN).bind(channel).fetch_optional(pool).await)?;
-    Ok(row.map(|(id,)| id))
+    Ok(row.map(|(id,)| IncidentId::new(id)))
 }
 
 const TAKE_SEQS: &str =
@@ -83,20 +84,20 @@ const APPEND: &str = "INSERT INTO timeline (incident, seq, rollback, kind, at, r
 /// Writes down what happened in which incident, in this order.
 pub async fn append(
     tx: &mut Tx,
-    events: &[(i64, TimelineEvent)],
+    events: &[(IncidentId, TimelineEvent)],
     now: Timestamp,
 ) -> sqlx::Result<()> {
     if events.is_empty() {
         return Ok(());
     }
-    let mut more: BTreeMap<i64, i64> = BTreeMap::new();
+    let mut more: BTreeMap<IncidentId, i64> = BTreeMap::new();
     for (incident, _) in events {
         *more.entry(*incident).or_default() += 1;
     }
     let last: Vec<(i64, i64)> = in_tx!(&mut *tx, c => {
         let mut query = QueryBuilder::new(TAKE_SEQS);
         query.push_values(&more, |mut row, (incident, n)| {
-            row.push_bind(*incident).push_bind(*n).push_bind(micros(now));
+            row.push_bind(incident.number()).push_bind(*n).push_bind(micros(now));
         });
         query.push(OF_INCIDENTS);
         query.build_query_as().persistent(more.len() == 1).fetch_all(c).await
@@ -104,8 +105,9 @@ pub async fn append(
     if last.len() != more.len() {
         return Err(sqlx::Error::RowNotFound);
     }
-    let mut next: HashMap<i64, i64> = last
+    let mut next: HashMap<IncidentId, i64> = last
         .into_iter()
+        .map(|(incident, last)| (IncidentId::new(incident), last))
         .map(|(incident, last)| (incident, last - more[&incident] + 1))
         .collect();
     let mut rows = Vec::with_capacity(events.len());
@@ -117,9 +119,9 @@ pub async fn append(
     in_tx!(tx, c => {
         let mut query = QueryBuilder::new(APPEND);
         query.push_values(rows, |mut row, (incident, seq, event, doc)| {
-            row.push_bind(incident)
+            row.push_bind(incident.number())
                 .push_bind(seq)
-                .push_bind(event.rollback.map(u64::cast_signed))
+                .push_bind(event.rollback.map(|id| id.number().cast_signed()))
                 .push_bind(event.kind().to_string())
                 .push_bind(micros(event.at))
                 .push_bind(micros(now))
@@ -132,9 +134,14 @@ pub async fn append(
 const ENTRIES: &str = "SELECT seq, recorded_at, doc FROM timeline WHERE incident = $1 AND seq > $2 ORDER BY seq LIMIT $3";
 
 /// A page of an incident's timeline: up to `limit` entries after `seq`, in the order of recording.
-pub async fn entries(db: &Db, incident: i64, after: i64, limit: i64) -> sqlx::Result<Vec<Entry>> {
+pub async fn entries(
+    db: &Db,
+    incident: IncidentId,
+    after: i64,
+    limit: i64,
+) -> sqlx::Result<Vec<Entry>> {
     let rows: Vec<(i64, i64, String)> = reading!(db, pool => sqlx::query_as(ENTRIES)
-        .bind(incident).bind(after).bind(limit).fetch_all(pool).await)?;
+        .bind(incident.number()).bind(after).bind(limit).fetch_all(pool).await)?;
     rows.into_iter()
         .map(|(seq, recorded_at, doc)| {
             Ok(Entry {
@@ -149,8 +156,7 @@ pub async fn entries(db: &Db, incident: i64, after: i64, limit: i64) -> sqlx::Re
 const LAST: &str = "SELECT last_seq FROM incident WHERE id = $1";
 
 /// How many entries an incident has.
-pub async fn entries_in(db: &Db, incident: i64) -> sqlx::Result<i64> {
-    let row: Option<(i64,)> =
-        reading!(db, pool => sqlx::query_as(LAST).bind(incident).fetch_optional(pool).await)?;
+pub async fn entries_in(db: &Db, incident: IncidentId) -> sqlx::Result<i64> {
+    let row: Option<(i64,)> = reading!(db, pool => sqlx::query_as(LAST).bind(incident.number()).fetch_optional(pool).await)?;
     Ok(row.map_or(0, |(n,)| n))
 }

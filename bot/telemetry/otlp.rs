@@ -18,6 +18,7 @@ use opentelemetry_sdk::{
     Resource,
     trace::{IdGenerator, RandomIdGenerator, SdkTracer, SdkTracerProvider},
 };
+use rollback_domain::identity::RollbackId;
 use rollback_domain::rollback::{Rollback, State};
 use sha2::{Digest, Sha256};
 use std::{cell::Cell, sync::OnceLock, time::Duration};
@@ -41,8 +42,8 @@ pub fn set_instance(address: &Url) {
 }
 
 /// The trace of a rollback, and the span in it that holds the others.
-pub fn ids(address: &str, rollback: u64) -> (TraceId, SpanId) {
-    let hash = Sha256::digest(format!("{address} RB-{rollback}"));
+pub fn ids(address: &str, rollback: RollbackId) -> (TraceId, SpanId) {
+    let hash = Sha256::digest(format!("{address} {rollback}"));
     let (mut trace, mut span) = ([0; 16], [0; 8]);
     trace.copy_from_slice(&hash[..16]);
     span.copy_from_slice(&hash[16..24]);
@@ -50,7 +51,7 @@ pub fn ids(address: &str, rollback: u64) -> (TraceId, SpanId) {
 }
 
 /// The same for a rollback of this bot.
-pub fn ids_here(rollback: u64) -> (TraceId, SpanId) {
+pub fn ids_here(rollback: RollbackId) -> (TraceId, SpanId) {
     ids(HERE.get().map_or("", String::as_str), rollback)
 }
 
@@ -172,7 +173,7 @@ impl IdGenerator for Ids {
 }
 
 /// Puts a span into the trace of a rollback.
-pub fn belongs(span: &Span, rollback: u64) {
+pub fn belongs(span: &Span, rollback: RollbackId) {
     if span.is_disabled() {
         return;
     }
@@ -209,8 +210,8 @@ pub fn whole(rollback: &Rollback) {
         .with_start_time(began)
         .with_events(events.collect())
         .with_attributes([
-            KeyValue::new("rollback", format!("RB-{}", rollback.id)),
-            KeyValue::new("incident", format!("INC-{}", rollback.incident)),
+            KeyValue::new("rollback", rollback.id.to_string()),
+            KeyValue::new("incident", rollback.incident.to_string()),
             KeyValue::new("service", rollback.service.clone()),
             KeyValue::new("environment", rollback.environment.clone()),
             KeyValue::new("state", rollback.state.name()),

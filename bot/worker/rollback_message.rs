@@ -13,6 +13,7 @@ use crate::{
     telemetry,
 };
 use rollback_domain::{
+    identity::RollbackId,
     job::{Job, Notification},
     rollback::{Message, Rollback},
 };
@@ -50,12 +51,12 @@ pub(super) enum Posted {
 }
 
 /// The key of a rollback's card.
-pub(super) fn card_key(id: u64) -> String {
-    format!("RB-{id}:card")
+pub(super) fn card_key(id: RollbackId) -> String {
+    format!("{id}:card")
 }
 
 /// Where a rollback's card is; `None`: it is not posted.
-pub(super) async fn card_ts(app: &App, id: u64) -> sqlx::Result<Option<String>> {
+pub(super) async fn card_ts(app: &App, id: RollbackId) -> sqlx::Result<Option<String>> {
     Ok(messages::get(&app.engine.db, &card_key(id)).await?.ts)
 }
 
@@ -187,10 +188,10 @@ impl RollbackMessage<'_> {
             thread: None,
             reply_to: rollback.reply_to.clone(),
             message: Message::Text(format!(
-                "I cannot post the card of RB-{} here (Slack says {code}). Invite me with /invite @rollback and it appears.",
+                "I cannot post the card of {} here (Slack says {code}). Invite me with /invite @rollback and it appears.",
                 rollback.id
             )),
-            id: format!("RB-{}:cannot-post", rollback.id),
+            id: format!("{}:cannot-post", rollback.id),
         })
     }
 

@@ -12,6 +12,7 @@ use minijinja::{
     value::{Enumerator, Object, ObjectRepr, Serde},
 };
 use rollback_domain::{
+    identity::IncidentId,
     incident::{Actor, Entry},
     job::Format,
 };
@@ -63,7 +64,7 @@ pub(super) enum Unwritten {
 /// Writes what an incident's timeline has now.
 pub(super) async fn write(
     app: &App,
-    incident: i64,
+    incident: IncidentId,
     channel: &str,
     format: Format,
     now: Timestamp,
@@ -92,7 +93,7 @@ pub(super) async fn write(
                     names,
                 };
                 let timeline = Timeline {
-                    incident: format!("INC-{incident}"),
+                    incident: incident.to_string(),
                     channel,
                     exported_at: crate::messages::stamp(now),
                     count: pages.entries,
@@ -102,7 +103,7 @@ pub(super) async fn write(
             }
             Format::Json => {
                 let document = Document {
-                    incident: format!("INC-{incident}"),
+                    incident: incident.to_string(),
                     channel,
                     exported_at: now,
                     entries: &pages,
@@ -133,7 +134,7 @@ pub(super) async fn write(
 struct Pages {
     db: Db,
     runtime: Handle,
-    incident: i64,
+    incident: IncidentId,
     /// How many there are.
     entries: usize,
     page: Mutex<Page>,

@@ -22,6 +22,7 @@ use axum::{
 use jiff::Timestamp;
 use rollback_domain::{
     grammar::{Request, Verb},
+    identity::RollbackId,
     refusal::{Plain, Refusal, Source},
     rollback::Message,
 };
@@ -220,18 +221,18 @@ impl Caller {
         &self,
         app: &App,
         message: &Message,
-        rollback: Option<u64>,
+        rollback: Option<RollbackId>,
     ) -> Result<Reply, Problem> {
         let sentence = view::with_names(app, &message.plain()).await?;
         let code = message.code().unwrap_or_default();
         Ok(Reply::Done(RollbackResponse {
-            rollback: rollback.map(|id| format!("RB-{id}")),
+            rollback: rollback.map(|id| id.to_string()),
             ..answer::refusal(code, sentence)
         }))
     }
 
     /// Waits for the result of a request that a job goes on with.
-    async fn wait(&self, app: &App, id: u64) -> Result<Reply, Problem> {
+    async fn wait(&self, app: &App, id: RollbackId) -> Result<Reply, Problem> {
         let began = Instant::now();
         loop {
             if let Some(reply) = replies::get(&app.engine.db, &self.context.key).await? {
@@ -244,10 +245,10 @@ impl Caller {
             tokio::time::sleep(LOOK_EVERY).await;
         }
         Ok(Reply::Later(RollbackResponse {
-            rollback: Some(format!("RB-{id}")),
+            rollback: Some(id.to_string()),
             outcome: Some(Progress::Open),
             text: format!(
-                "It was taken, and nothing is known of it yet. The status of RB-{id} tells; the same Idempotency-Key gets the answer."
+                "It was taken, and nothing is known of it yet. The status of {id} tells; the same Idempotency-Key gets the answer."
             ),
             ..RollbackResponse::default()
         }))

@@ -35,6 +35,7 @@ use rollback_domain::{
         fields::{about_field, reason_field, rollback_field, service_field, target_field},
         verbs::{Deny, Propose, Stop},
     },
+    identity::RollbackId,
     incident::Entry as Recorded,
     rollback::Confirmed,
 };
@@ -114,7 +115,7 @@ pub async fn approve(State(app): State<App>, headers: HeaderMap, body: Body) -> 
 async fn with_plan(
     app: &App,
     caller: &Caller,
-    rollback: u64,
+    rollback: RollbackId,
     reply: Reply,
 ) -> Result<Reply, Problem> {
     let found = rollbacks::get(&app.engine.db, rollback).await?;
@@ -242,12 +243,12 @@ fn timeline_view(page: Page, names: &BTreeMap<String, String>) -> TimelineView {
             who: event.who.to_string(),
             source: source.as_str().unwrap_or_default().to_owned(),
             kind: event.kind().to_string(),
-            rollback: event.rollback.map(|id| format!("RB-{id}")),
+            rollback: event.rollback.map(|id| id.to_string()),
             text: event.clause(&Named(names)),
         }
     };
     TimelineView {
-        incident: format!("INC-{}", page.incident),
+        incident: page.incident.to_string(),
         count: page.count,
         entries: page.entries.into_iter().map(entry).collect(),
     }

@@ -2,6 +2,7 @@
 
 use crate::{App, commands, engine::Error, slack::modal};
 use rollback_domain::{
+    identity::RollbackId,
     job::Form,
     policy::Confirm,
     rollback::{Act, Confirmed},
@@ -95,7 +96,7 @@ impl Fields<'_> {
 }
 
 /// What is missing from an approval, as far as that can be told at once; the decision looks again.
-pub async fn missing(app: &App, rollback: u64, act: &Act) -> Result<Option<Problem>, Error> {
+pub async fn missing(app: &App, rollback: RollbackId, act: &Act) -> Result<Option<Problem>, Error> {
     let Act::Approve { confirmed, .. } = act else {
         return Ok(None);
     };

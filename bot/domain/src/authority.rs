@@ -7,6 +7,7 @@
 //! The card's *Needs* line, `who`, `why` and every refusal about authority are printed from here.
 
 use crate::{
+    identity::RollbackId,
     people::{Membership, Person},
     policy::{Policy, Rule},
     proof::spell,
@@ -345,14 +346,14 @@ impl Verdict {
 /// A rollback that somebody may or may not say yes to.
 #[derive(Clone, Copy, Debug)]
 pub struct Case<'a> {
-    /// Its number.
-    pub id: u64,
+    /// Which rollback; `None`: there is none yet, and only the roles count.
+    pub rollback: Option<RollbackId>,
     /// The class of its plan.
     pub risk: Risk,
     /// What that class needs.
     pub rule: &'a Rule,
-    /// Who asked; without an id: nobody yet.
-    pub requester: &'a Person,
+    /// Who asked; `None`: nobody yet.
+    pub requester: Option<&'a Person>,
     /// Who said yes already.
     pub approvals: &'a [Approval],
     /// What is known of the roles.
@@ -369,6 +370,15 @@ pub struct Missing {
 }
 
 impl Case<'_> {
+    /// What the rollback is called in a sentence.
+    fn name(&self) -> String {
+        self.rollback.map_or("it".to_owned(), |id| id.to_string())
+    }
+
+    fn is_requester(&self, person: &Person) -> bool {
+        self.requester.is_some_and(|asked| asked.id == person.id)
+    }
+
     /// What is still missing.
     pub fn missing(&self) -> Missing {
         let has = |approval: &Approval| {
@@ -388,7 +398,7 @@ impl Case<'_> {
     /// Every condition of the rule, weighed for one person.
     fn reasons(&self, person: &Person, membership: &Membership, now: Timestamp) -> Vec<Reason> {
         let given = self.given(person);
-        let own = person.id == self.requester.id;
+        let own = self.is_requester(person);
         let role = match self.narrowed() {
             true => self.role(
                 &self.rule.one_of,
@@ -398,7 +408,11 @@ impl Case<'_> {
             false => self.role(&self.wanted(), person, "has the role "),
         };
         let requester = Reason {
-            people: vec![self.requester.id.clone()],
+            people: self
+                .requester
+                .iter()
+                .map(|asked| asked.id.clone())
+                .collect(),
             ..Reason::new(
                 Truth::of(!own || self.rule.requester_counts),
                 match self.rule.requester_counts {
@@ -444,8 +458,8 @@ impl Case<'_> {
             ..Reason::new(
                 Truth::all(&parts),
                 format!(
-                    "may approve RB-{} ({}, {})",
-                    self.id,
+                    "may approve {} ({}, {})",
+                    self.name(),
                     self.risk,
                     count(self.rule.approvals)
                 ),
@@ -494,8 +508,8 @@ impl Case<'_> {
         if self.given(person).is_some() {
             return Refusal::AlreadySo {
                 what: format!(
-                    "You approved RB-{} already, and two approvals by one person are one. It still needs {}.",
-                    self.id,
+                    "You approved {} already, and two approvals by one person are one. It still needs {}.",
+                    self.name(),
                     self.still(),
                 ),
             };
@@ -504,7 +518,7 @@ impl Case<'_> {
             let roles = self.wanted();
             return Refusal::NotAuthorised { roles, people };
         }
-        if person.id == self.requester.id && !self.rule.requester_counts {
+        if self.is_requester(person) && !self.rule.requester_counts {
             let risk = Some(self.risk);
             return Refusal::OwnRequest { risk, people };
         }
@@ -533,7 +547,7 @@ impl Case<'_> {
             parts: parts.clone(),
             ..Reason::new(
                 Truth::all(&parts),
-                format!("has authority over RB-{}", self.id),
+                format!("has authority over {}", self.name()),
                 PEOPLE,
             )
         };
@@ -561,7 +575,7 @@ impl Case<'_> {
     /// Whether an approval that was given still counts by what is known now. What is not known
     /// does not take it back: it was read when it was given.
     pub fn still_counts(&self, approval: &Approval) -> bool {
-        let own = approval.by.id == self.requester.id;
+        let own = self.is_requester(&approval.by);
         let eligible = self.rule.eligible();
         let held = self
             .still_held(approval)
@@ -648,11 +662,11 @@ impl Case<'_> {
             n if n > 4 => format!("{} {joint} {} more", named.join(", "), n - 3),
             _ => list(&named, joint),
         });
-        if !rule.requester_counts && !self.requester.id.is_empty() {
-            let requester = voice.person(&self.requester.id);
+        if let Some(asked) = self.requester.filter(|_| !rule.requester_counts) {
+            let requester = voice.person(&asked.id);
             if !people.is_empty() {
                 line.push_str(&format!(", not {requester}"));
-            } else if !self.roles_of(&self.requester.id).is_empty() {
+            } else if !self.roles_of(&asked.id).is_empty() {
                 line.push_str(&format!(" besides {requester}, who asked"));
             }
         }

@@ -245,7 +245,7 @@ impl Draft {
         self.record_own(IncidentFact::Paging {
             summary: summary.clone(),
         });
-        let key = format!("RB-{}:{about}", self.rollback.id);
+        let key = format!("{}:{about}", self.rollback.id);
         self.notices.push(Notice::Page {
             page: Page::Trigger { key, summary },
         });
@@ -296,7 +296,7 @@ impl Draft {
         {
             self.notices.push(Notice::Page {
                 page: Page::Resolve {
-                    key: format!("RB-{id}:glass"),
+                    key: format!("{id}:glass"),
                 },
             });
         }
@@ -384,7 +384,7 @@ impl Draft {
             self.rollback.waiting.paged = false;
             self.notices.push(Notice::Page {
                 page: Page::Resolve {
-                    key: format!("RB-{}:approval", self.rollback.id),
+                    key: format!("{}:approval", self.rollback.id),
                 },
             });
         }

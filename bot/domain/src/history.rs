@@ -2,6 +2,7 @@
 //! direction was changed.
 
 use crate::{
+    identity::RollbackId,
     release::{Release, Way},
     rollback::{Rollback, State},
 };
@@ -15,7 +16,7 @@ pub const FLAPPING_WITHIN: Duration = Duration::from_secs(30 * 60);
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Past {
     /// Its number.
-    pub id: u64,
+    pub id: RollbackId,
     /// Which way it went.
     pub way: Way,
     /// The id of the release it left.
@@ -103,7 +104,7 @@ mod tests {
 
     fn past(id: u64, way: Way, minute: i64) -> Past {
         Past {
-            id,
+            id: RollbackId::new(id),
             way,
             left: Some(format!("v{id}")),
             to: "v1".into(),
@@ -119,7 +120,11 @@ mod tests {
         let twice = History(vec![past(2, Way::Forward, 5), past(1, Way::Back, 0)]);
         assert_eq!(twice.flapping(Way::Forward, at(10)), None, "one change");
         let ids = |found: Option<Vec<&Past>>| -> Vec<u64> {
-            found.into_iter().flatten().map(|past| past.id).collect()
+            found
+                .into_iter()
+                .flatten()
+                .map(|past| past.id.number())
+                .collect()
         };
         assert_eq!(ids(twice.flapping(Way::Back, at(10))), [1, 2]);
         assert_eq!(
@@ -133,7 +138,7 @@ mod tests {
     #[test]
     fn what_a_rollback_left_is_bad_and_what_an_undo_left_is_not() {
         let history = History(vec![past(2, Way::Forward, 5), past(1, Way::Back, 0)]);
-        assert_eq!(history.left("v1").map(|past| past.id), Some(1));
+        assert_eq!(history.left("v1").map(|past| past.id.number()), Some(1));
         assert_eq!(history.left("v2"), None);
     }
 }

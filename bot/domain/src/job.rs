@@ -2,6 +2,7 @@
 
 use crate::{
     grammar::{About, ReviewAnswer},
+    identity::{IncidentId, RollbackId},
     people::Person,
     plan::{Aim, PlanHash},
     refusal::Source,
@@ -25,7 +26,7 @@ pub enum Job {
     /// Do what the rollback's state asks for next.
     #[serde(rename = "drive")]
     #[strum(serialize = "drive")]
-    Advance { rollback: u64 },
+    Advance { rollback: RollbackId },
     /// Read who a person is to Slack, then let them act.
     Act(ActRequest),
     /// Tell somebody that their click does not fit, and record it.
@@ -39,25 +40,25 @@ pub enum Job {
     /// Bring the message about an emergency run to the present state.
     #[serde(rename = "glass")]
     #[strum(serialize = "glass")]
-    BreakGlassMessage { rollback: u64 },
+    BreakGlassMessage { rollback: RollbackId },
     /// Ask for the review of an emergency run, until it is answered.
     #[serde(rename = "review")]
     #[strum(serialize = "review")]
-    RequestReview { rollback: u64 },
+    RequestReview { rollback: RollbackId },
     /// Let automatic deploys go live again that were held off for a rollback which changed nothing.
-    TakePinBack { rollback: u64 },
+    TakePinBack { rollback: RollbackId },
     /// Page somebody.
-    Page { rollback: u64, page: Page },
+    Page { rollback: RollbackId, page: Page },
     /// Read who is in a source of roles, for the cards.
     #[serde(rename = "roster")]
     #[strum(serialize = "roster")]
     RefreshRoster { source: crate::authority::Source },
     /// Bring the card to the present state.
-    Card { rollback: u64 },
+    Card { rollback: RollbackId },
     /// Tell the channel how it ended.
     #[serde(rename = "outcome")]
     #[strum(serialize = "outcome")]
-    AnnounceOutcome { rollback: u64 },
+    AnnounceOutcome { rollback: RollbackId },
     /// Tell one person something.
     #[serde(rename = "tell")]
     #[strum(serialize = "tell")]
@@ -93,7 +94,7 @@ pub enum Job {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ActRequest {
     /// The rollback's number.
-    pub rollback: u64,
+    pub rollback: RollbackId,
     /// Who acts.
     pub by: Person,
     /// Where it came from.
@@ -180,7 +181,7 @@ pub struct Post {
     pub thread: Option<String>,
     /// The rollback in whose card's thread it is posted; `None`: see `thread`.
     #[serde(default)]
-    pub under: Option<u64>,
+    pub under: Option<RollbackId>,
     /// What is posted.
     #[serde(rename = "spoken")]
     pub message: Message,
@@ -192,13 +193,13 @@ pub struct Post {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ExportRequest {
     /// The incident's number.
-    pub incident: i64,
+    pub incident: IncidentId,
     /// How the file is written.
     pub format: Format,
     /// The channel it is uploaded to.
     pub channel: String,
     /// The rollback that has ended and under whose card it is uploaded; `None`: somebody asked.
-    pub rollback: Option<u64>,
+    pub rollback: Option<RollbackId>,
     /// The thread in which it was asked for; `None`: under the card, if there is one.
     pub thread: Option<String>,
     /// Who asked for it; `None`: nobody did.
@@ -218,7 +219,7 @@ pub struct OpenForm {
     #[serde(default)]
     pub reply_to: Option<String>,
     /// The rollback's number.
-    pub rollback: u64,
+    pub rollback: RollbackId,
     /// The plan that they saw.
     pub hash: PlanHash,
     /// Who clicked.
@@ -277,7 +278,7 @@ pub enum Query {
     /// Why they themselves may, or may not, approve a rollback.
     Why {
         /// The rollback.
-        rollback: u64,
+        rollback: RollbackId,
     },
 }
 
@@ -342,7 +343,7 @@ impl Job {
     }
 
     /// The rollback that it is about; `None`: it is about none, or only its key names it.
-    pub fn rollback(&self) -> Option<u64> {
+    pub fn rollback(&self) -> Option<RollbackId> {
         match self {
             Job::Advance { rollback }
             | Job::BreakGlassMessage { rollback }
@@ -384,7 +385,7 @@ impl Job {
             | Job::AnnounceOutcome { rollback }
             | Job::BreakGlassMessage { rollback }
             | Job::RequestReview { rollback }
-            | Job::TakePinBack { rollback } => format!("RB-{rollback}"),
+            | Job::TakePinBack { rollback } => rollback.to_string(),
             Job::Page { page, .. } => match page {
                 Page::Trigger { key, .. } => format!("trigger:{key}"),
                 Page::Resolve { key } => format!("resolve:{key}"),

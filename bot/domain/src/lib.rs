@@ -9,6 +9,8 @@ pub mod grammar;
 pub mod platform;
 pub mod release;
 
+pub mod identity;
+
 pub mod history;
 pub mod plan;
 pub mod risk;

@@ -3,6 +3,7 @@
 use crate::{
     grammar::Target,
     history::History,
+    identity::RollbackId,
     platform::{DryRun, Effects, RestorePoint, Task},
     refusal::Refusal,
     release::{Candidate, Pin, RecoveryWindow, Release, Surface, Survey, TargetKind, Way},
@@ -96,7 +97,7 @@ pub struct Aim {
     pub utc_offset: i32,
     /// The number of the rollback that it undoes, if it undoes one.
     #[serde(default)]
-    pub undoes: Option<u64>,
+    pub undoes: Option<RollbackId>,
     /// Which flag, table or variable of the service; `None`: the service as a whole.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub part: Option<String>,
@@ -154,7 +155,7 @@ impl Plan {
         Ok(Plan {
             way: aim.way(),
             chosen: match aim.undoes {
-                Some(id) => format!("undo of RB-{id}"),
+                Some(id) => format!("undo of {id}"),
                 None => chosen.how,
             },
             served_until,

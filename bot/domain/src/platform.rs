@@ -5,6 +5,7 @@
 //! next one is safe.
 
 use crate::{
+    identity::RollbackId,
     people::Person,
     plan::Plan,
     release::{Pin, Surface, Way},
@@ -111,7 +112,7 @@ pub struct About {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Undone {
     /// Its number.
-    pub rollback: u64,
+    pub rollback: RollbackId,
     /// What its provider remembered.
     pub memory: serde_json::Value,
     /// What it kept before it changed anything.
@@ -217,8 +218,8 @@ pub struct SignOff {
 /// can go on with it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Order {
-    /// The number of the rollback: `RB-{rollback}`.
-    pub rollback: u64,
+    /// The number of the rollback: `RB-41`.
+    pub rollback: RollbackId,
     /// What was approved.
     pub plan: Plan,
     /// What the provider wanted to find again.

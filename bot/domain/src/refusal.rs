@@ -1,5 +1,6 @@
 //! Every way of saying no: a code, a sentence, and the next legal step.
 
+use crate::identity::RollbackId;
 use crate::risk::Risk;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -21,7 +22,7 @@ pub enum Refusal {
         known: Vec<String>,
     },
     UnknownRollback {
-        id: u64,
+        id: RollbackId,
     },
     UnknownTarget {
         target: String,
@@ -44,32 +45,32 @@ pub enum Refusal {
         why: String,
     },
     AlreadyOpen {
-        id: u64,
+        id: RollbackId,
         service: String,
         environment: String,
         word: String,
         stoppable: bool,
     },
     PlanExpired {
-        id: u64,
+        id: RollbackId,
         read_at: Timestamp,
         expired_at: Timestamp,
     },
     OldCard {
-        id: u64,
+        id: RollbackId,
     },
     AlreadyUnderWay {
-        id: u64,
+        id: RollbackId,
         word: String,
         approved: Option<(String, Timestamp)>,
     },
     AlreadyEnded {
-        id: u64,
+        id: RollbackId,
         word: String,
         at: Timestamp,
     },
     TooLateToStop {
-        id: u64,
+        id: RollbackId,
         platform: String,
         asked_at: Timestamp,
     },
@@ -104,10 +105,10 @@ pub enum Refusal {
     Flapping {
         service: String,
         turns: Vec<String>,
-        undoes: Option<u64>,
+        undoes: Option<RollbackId>,
     },
     CannotUndo {
-        id: u64,
+        id: RollbackId,
         why: String,
     },
     Forged {
@@ -278,7 +279,7 @@ impl Refusal {
                 text(known.first().map_or("production", |first| first))
             ),
             Refusal::UnknownRollback { id } => {
-                format!("There is no RB-{id}. `/rollback status` lists the ones that are open.")
+                format!("There is no {id}. `/rollback status` lists the ones that are open.")
             }
             Refusal::UnknownTarget { target, known } if known.is_empty() => format!(
                 "No release \"{}\" is known to the platform. `/rollback list` and the service's name shows the releases. Nothing was run.",
@@ -304,34 +305,34 @@ impl Refusal {
                 sentence(&text(why))
             ),
             Refusal::AlreadyOpen { id, service, environment, word, stoppable } => format!(
-                "RB-{id} is already open for {} ({}): {}. {} Nothing was run.",
+                "{id} is already open for {} ({}): {}. {} Nothing was run.",
                 text(service),
                 text(environment),
                 word.to_lowercase(),
                 match stoppable {
-                    true => format!("Use its card, or stop it first with `/rollback stop RB-{id}`."),
+                    true => format!("Use its card, or stop it first with `/rollback stop {id}`."),
                     false => "The platform was asked already: its card shows where it stands.".into(),
                 }
             ),
             Refusal::PlanExpired { id, read_at, expired_at } => format!(
-                "The card of RB-{id} is from {} and expired at {}. Nothing was run. Propose again for a fresh plan.",
+                "The card of {id} is from {} and expired at {}. Nothing was run. Propose again for a fresh plan.",
                 clock(read_at), clock(expired_at)
             ),
             Refusal::OldCard { id } => format!(
-                "That button belongs to an older plan of RB-{id}. Nothing was run. Use the newest card."
+                "That button belongs to an older plan of {id}. Nothing was run. Use the newest card."
             ),
             Refusal::AlreadyUnderWay { id, word, approved: Some((by, at)) } => format!(
-                "RB-{id} was already approved by @{} at {}; it is now: {}. Nothing more was run. `/rollback status RB-{id}` shows where it stands.",
+                "{id} was already approved by @{} at {}; it is now: {}. Nothing more was run. `/rollback status {id}` shows where it stands.",
                 text(by), clock(at), word.to_lowercase()
             ),
             Refusal::AlreadyUnderWay { id, word, approved: None } => format!(
-                "RB-{id} is under way already: {}. Nothing more was run. `/rollback status RB-{id}` shows where it stands.", word.to_lowercase()
+                "{id} is under way already: {}. Nothing more was run. `/rollback status {id}` shows where it stands.", word.to_lowercase()
             ),
             Refusal::AlreadyEnded { id, word, at } => format!(
-                "RB-{id} ended at {}: {}. Nothing was run. Propose again if it is still needed.", clock(at), word.to_lowercase()
+                "{id} ended at {}: {}. Nothing was run. Propose again if it is still needed.", clock(at), word.to_lowercase()
             ),
             Refusal::TooLateToStop { id, platform, asked_at } => format!(
-                "RB-{id} cannot be stopped any more: {} was asked at {} and cannot take it back. Nothing else will be asked; its card shows where it stands.",
+                "{id} cannot be stopped any more: {} was asked at {} and cannot take it back. Nothing else will be asked; its card shows where it stands.",
                 text(platform), clock(asked_at)
             ),
             Refusal::NotAuthorised { roles, people: ids } => format!(
@@ -377,12 +378,12 @@ impl Refusal {
                 text(service),
                 text(&list(turns, "and")),
                 match undoes {
-                    Some(id) => format!("`/rollback undo RB-{id} because …`"),
+                    Some(id) => format!("`/rollback undo {id} because …`"),
                     None => "the same command with `because …`".into(),
                 }
             ),
             Refusal::CannotUndo { id, why } => format!(
-                "RB-{id} cannot be undone: {}. `/rollback list` and the service's name shows the releases. Nothing was run.", text(why)
+                "{id} cannot be undone: {}. `/rollback list` and the service's name shows the releases. Nothing was run.", text(why)
             ),
             Refusal::Forged { what } => format!(
                 "That click does not fit: {}. It was recorded. Nothing was run. Use the buttons of the newest card.", text(what)

@@ -1,5 +1,6 @@
 //! How much can go wrong, and why: the class of a plan decides who must say yes to it.
 
+use crate::identity::RollbackId;
 use crate::proof::spell;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -57,7 +58,7 @@ pub enum Caution {
     /// An earlier rollback left the target behind.
     OnceBad {
         /// The rollback that left it.
-        rollback: u64,
+        rollback: RollbackId,
         /// When that was asked for.
         at: Timestamp,
     },
@@ -100,7 +101,7 @@ impl Caution {
                 format!("{target} last served {} ago", spell(age))
             }
             Caution::OnceBad { rollback, at } => format!(
-                "{target} was left behind by RB-{rollback} at {}",
+                "{target} was left behind by {rollback} at {}",
                 at.strftime("%Y-%m-%d %H:%M UTC")
             ),
             Caution::Platform { text, .. } => text.clone(),

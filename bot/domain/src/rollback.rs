@@ -5,6 +5,7 @@
 use crate::{
     authority::{Case, Roster},
     grammar::ReviewAnswer,
+    identity::{IncidentId, RollbackId},
     incident::{Actor, PeopleFact, TimelineEvent},
     people::{Membership, Person},
     plan::{Aim, Plan, PlanHash},
@@ -22,12 +23,12 @@ use std::time::Duration;
 /// One attempt to take a service back to an earlier release.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Rollback {
-    /// `RB-{id}`.
-    pub id: u64,
+    /// `RB-41`.
+    pub id: RollbackId,
     /// Raised by every change; a save that finds another one has lost.
     pub revision: i64,
     /// The incident whose timeline it writes to.
-    pub incident: i64,
+    pub incident: IncidentId,
     /// The Slack channel it was asked for in.
     pub channel: String,
     /// What is rolled back.
@@ -101,7 +102,7 @@ pub struct Rollback {
     /// What has been proven from outside.
     pub proof: Proof,
     /// The card it replaced, and the one that replaced it.
-    pub replaces: Option<u64>,
+    pub replaces: Option<RollbackId>,
     /// The goal from the command to serving, from the configuration when it was asked for.
     pub target_time: Option<Duration>,
     /// How to answer the requester alone, while Slack allows it (30 minutes).
@@ -448,10 +449,10 @@ impl Rollback {
         // Before there is a plan nobody can approve; the people who may stop it are found as for caution.
         let risk = self.plan.as_ref().map_or(Risk::Caution, |plan| plan.risk);
         Case {
-            id: self.id,
+            rollback: Some(self.id),
             risk,
             rule: policy.rules.of(risk),
-            requester: &self.requester,
+            requester: Some(&self.requester),
             approvals: &self.approvals,
             roster,
         }
@@ -756,7 +757,7 @@ pub struct Proposal {
     pub commanded: Timestamp,
     pub target_time: Option<Duration>,
     pub reply_to: Option<String>,
-    pub replaces: Option<u64>,
+    pub replaces: Option<RollbackId>,
     #[serde(default)]
     pub waiting: Waiting,
     #[serde(default)]
@@ -765,7 +766,7 @@ pub struct Proposal {
 
 impl Proposal {
     /// The rollback it opens.
-    pub fn open(self, id: u64, incident: i64) -> (Rollback, TimelineEvent) {
+    pub fn open(self, id: RollbackId, incident: IncidentId) -> (Rollback, TimelineEvent) {
         let fact = PeopleFact::Requested {
             service: self.service.clone(),
             environment: self.environment.clone(),
@@ -949,7 +950,7 @@ pub enum Command {
         live: Option<(Vec<Surface>, Pin)>,
     },
     /// The watch is over, or another rollback of the service has taken over.
-    Close { replaced_by: Option<u64> },
+    Close { replaced_by: Option<RollbackId> },
 }
 
 /// What a command leads to. The engine stores all of it in one transaction, or nothing.

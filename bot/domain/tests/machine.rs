@@ -10,6 +10,8 @@ use rollback_domain::{
     decide::decide,
     grammar::{ReviewAnswer, Target},
     history::{History, Past},
+    identity::IncidentId,
+    identity::RollbackId,
     people::Membership,
     plan::{Basis, Plan, PlanHash},
     platform::{Holds, NextStep, Production, Progress, ProviderError, Receipt, Task},
@@ -880,7 +882,7 @@ fn each_caution_is_ticked_by_name() {
     survey.candidates[1].release.live_since = None;
     survey.candidates[2].barred = Some("its files are gone".into());
     let history = History(vec![Past {
-        id: 38,
+        id: RollbackId::new(38),
         way: Way::Back,
         left: Some("v213".into()),
         to: "v0".into(),
@@ -1148,7 +1150,10 @@ fn a_card_that_takes_another_one_s_place_never_starts_by_itself() {
     open.waiting.window_ends = Some(at(900));
     open.waiting.reminded = 1;
     let replaced = decide(&open, moved, &long, at(600)).unwrap();
-    let (next, _) = replaced.opens.unwrap().open(42, 1);
+    let (next, _) = replaced
+        .opens
+        .unwrap()
+        .open(RollbackId::new(42), IncidentId::new(1));
     assert_eq!(next.waiting.since, Some(night()), "it is still waited for");
     assert_eq!(next.waiting.reminded, 1);
     let planned = Command::Planned {
@@ -1262,7 +1267,10 @@ fn nobody_answers() {
     };
     let replaced = decide(&rollback, moved, &escalation, at(1200)).unwrap();
     assert_eq!(said(&replaced), "page RB-41:approval taken back");
-    let (next, _) = replaced.opens.unwrap().open(42, 1);
+    let (next, _) = replaced
+        .opens
+        .unwrap()
+        .open(RollbackId::new(42), IncidentId::new(1));
     let planned = Command::Planned {
         plan: Box::new(plan(Risk::Code, ["v213", "v214"])),
         requester: person("U0MAYA"),

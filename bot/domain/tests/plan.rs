@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use rollback_domain::{
     grammar::Target,
     history::{History, Past},
+    identity::RollbackId,
     plan::{Aim, Basis, Plan, Unships},
     platform::Effects,
     refusal::Refusal,
@@ -43,7 +44,7 @@ fn survey(live: &str) -> Survey {
     }
 }
 
-fn draw(survey: &Survey, to: &str, undoes: Option<u64>) -> Result<Plan, Refusal> {
+fn draw(survey: &Survey, to: &str, undoes: Option<RollbackId>) -> Result<Plan, Refusal> {
     draw_after(&History::default(), survey, to, undoes)
 }
 
@@ -51,7 +52,7 @@ fn draw_after(
     history: &History,
     survey: &Survey,
     to: &str,
-    undoes: Option<u64>,
+    undoes: Option<RollbackId>,
 ) -> Result<Plan, Refusal> {
     let effects = Effects {
         outage: None,
@@ -87,13 +88,13 @@ fn an_undo_goes_to_a_newer_release_and_loses_none() {
         matches!(refused, Err(Refusal::TargetNotEligible { .. })),
         "{refused:?}"
     );
-    let plan = draw(&survey, "v213", Some(41)).unwrap();
+    let plan = draw(&survey, "v213", Some(RollbackId::new(41))).unwrap();
     assert_eq!((plan.way, plan.to.label()), (Way::Forward, "v213"));
     assert_eq!(plan.chosen, "undo of RB-41");
     assert_eq!(plan.unships, Unships::Known(vec![]));
     assert_eq!(plan.risk, Risk::Code);
     // It is where production is already.
-    let refused = draw(&survey, "v212", Some(41));
+    let refused = draw(&survey, "v212", Some(RollbackId::new(41)));
     assert!(
         matches!(refused, Err(Refusal::TargetIsLive { .. })),
         "{refused:?}"
@@ -102,7 +103,7 @@ fn an_undo_goes_to_a_newer_release_and_loses_none() {
 
 #[test]
 fn an_undo_that_turns_out_to_go_back_says_what_is_lost() {
-    let plan = draw(&survey("v214"), "v212", Some(41)).unwrap();
+    let plan = draw(&survey("v214"), "v212", Some(RollbackId::new(41))).unwrap();
     assert_eq!(
         (plan.way, plan.chosen.as_str()),
         (Way::Forward, "undo of RB-41")
@@ -116,7 +117,7 @@ fn an_undo_that_turns_out_to_go_back_says_what_is_lost() {
     );
     let mut unlisted = survey("v999");
     unlisted.candidates.truncate(3);
-    let plan = draw(&unlisted, "v212", Some(41)).unwrap();
+    let plan = draw(&unlisted, "v212", Some(RollbackId::new(41))).unwrap();
     assert!(matches!(plan.unships, Unships::Unknown(_)));
 }
 
@@ -124,9 +125,9 @@ fn an_undo_that_turns_out_to_go_back_says_what_is_lost() {
 fn each_way_has_its_own_bar() {
     let mut survey = survey("v212");
     survey.candidates[1].barred = Some("it is not offered".into());
-    assert!(draw(&survey, "v213", Some(41)).is_ok());
+    assert!(draw(&survey, "v213", Some(RollbackId::new(41))).is_ok());
     survey.candidates[1].barred_forward = Some("it was deleted".into());
-    match draw(&survey, "v213", Some(41)) {
+    match draw(&survey, "v213", Some(RollbackId::new(41))) {
         Err(Refusal::TargetNotEligible { why, .. }) => assert_eq!(why, "it was deleted"),
         other => panic!("{other:?}"),
     }
@@ -137,18 +138,18 @@ fn each_way_has_its_own_bar() {
 #[test]
 fn an_undo_goes_to_what_a_rollback_left_and_says_so() {
     let history = History(vec![Past {
-        id: 41,
+        id: RollbackId::new(41),
         way: Way::Back,
         left: Some("v214".into()),
         to: "v0".into(),
         at: now(),
     }]);
-    let plan = draw_after(&history, &survey("v213"), "v214", Some(41)).unwrap();
+    let plan = draw_after(&history, &survey("v213"), "v214", Some(RollbackId::new(41))).unwrap();
     assert_eq!(plan.risk, Risk::Caution);
     assert_eq!(
         plan.cautions,
         [Caution::OnceBad {
-            rollback: 41,
+            rollback: RollbackId::new(41),
             at: now()
         }]
     );
@@ -157,7 +158,7 @@ fn an_undo_goes_to_what_a_rollback_left_and_says_so() {
 #[test]
 fn an_approval_is_for_one_way() {
     let back = draw(&survey("v214"), "v212", None).unwrap();
-    let forward = draw(&survey("v214"), "v212", Some(41)).unwrap();
+    let forward = draw(&survey("v214"), "v212", Some(RollbackId::new(41))).unwrap();
     let hash = |plan: &Plan| plan.hash("frontend", "production");
     assert_ne!(hash(&back), hash(&forward));
     // What was stored before there were two ways went back.

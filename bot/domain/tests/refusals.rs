@@ -5,6 +5,7 @@
 
 use jiff::Timestamp;
 use rollback_domain::{
+    identity::RollbackId,
     refusal::{Flood, Plain, Refusal},
     risk::Risk,
 };
@@ -64,7 +65,9 @@ fn of_what_was_typed() -> Vec<(Refusal, &'static str)> {
             "say which, for example `/rollback frontend@production`.",
         ),
         (
-            Refusal::UnknownRollback { id: 7 },
+            Refusal::UnknownRollback {
+                id: RollbackId::new(7),
+            },
             "`/rollback status` lists the ones that are open.",
         ),
     ]
@@ -133,7 +136,7 @@ fn of_what_has_gone_on() -> Vec<(Refusal, &'static str)> {
     vec![
         (
             Refusal::AlreadyOpen {
-                id: 41,
+                id: RollbackId::new(41),
                 service: "frontend".into(),
                 environment: "production".into(),
                 word: "PROPOSED".into(),
@@ -143,7 +146,7 @@ fn of_what_has_gone_on() -> Vec<(Refusal, &'static str)> {
         ),
         (
             Refusal::AlreadyOpen {
-                id: 41,
+                id: RollbackId::new(41),
                 service: "frontend".into(),
                 environment: "production".into(),
                 word: "SERVING 7/8".into(),
@@ -153,16 +156,21 @@ fn of_what_has_gone_on() -> Vec<(Refusal, &'static str)> {
         ),
         (
             Refusal::PlanExpired {
-                id: 41,
+                id: RollbackId::new(41),
                 read_at: at("03:12:00"),
                 expired_at: at("03:22:00"),
             },
             "Propose again for a fresh plan.",
         ),
-        (Refusal::OldCard { id: 41 }, "Use the newest card."),
+        (
+            Refusal::OldCard {
+                id: RollbackId::new(41),
+            },
+            "Use the newest card.",
+        ),
         (
             Refusal::AlreadyUnderWay {
-                id: 41,
+                id: RollbackId::new(41),
                 word: "ASKING".into(),
                 approved: Some(("sam".into(), at("03:13:20"))),
             },
@@ -170,7 +178,7 @@ fn of_what_has_gone_on() -> Vec<(Refusal, &'static str)> {
         ),
         (
             Refusal::AlreadyUnderWay {
-                id: 41,
+                id: RollbackId::new(41),
                 word: "READING THE PLATFORM".into(),
                 approved: None,
             },
@@ -178,7 +186,7 @@ fn of_what_has_gone_on() -> Vec<(Refusal, &'static str)> {
         ),
         (
             Refusal::AlreadyEnded {
-                id: 41,
+                id: RollbackId::new(41),
                 word: "DENIED".into(),
                 at: at("03:14:00"),
             },
@@ -186,7 +194,7 @@ fn of_what_has_gone_on() -> Vec<(Refusal, &'static str)> {
         ),
         (
             Refusal::TooLateToStop {
-                id: 41,
+                id: RollbackId::new(41),
                 platform: "Vercel".into(),
                 asked_at: at("03:13:21"),
             },
@@ -292,13 +300,13 @@ fn of_the_rest() -> Vec<(Refusal, &'static str)> {
             Refusal::Flapping {
                 service: "frontend".into(),
                 turns: all(&["RB-40 went back", "RB-41 went forward", "RB-42 went back"]),
-                undoes: Some(42),
+                undoes: Some(RollbackId::new(42)),
             },
             "`/rollback undo RB-42 because …`.",
         ),
         (
             Refusal::CannotUndo {
-                id: 41,
+                id: RollbackId::new(41),
                 why: "what it left is not known".into(),
             },
             "`/rollback list` and the service's name shows the releases.",

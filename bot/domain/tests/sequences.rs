@@ -17,6 +17,8 @@ use rollback_domain::{
     authority::Roster,
     decide::decide,
     grammar::ReviewAnswer,
+    identity::IncidentId,
+    identity::RollbackId,
     people::Membership,
     plan::PlanHash,
     platform::{Progress, ProviderError, Receipt},
@@ -676,7 +678,7 @@ impl World {
                 live: drifted.then(|| (surfaces(serving(1)), Pin::On)),
             },
             Bot::Close { replaced } => Command::Close {
-                replaced_by: replaced.then_some(99),
+                replaced_by: replaced.then_some(RollbackId::new(99)),
             },
         };
         let Some((before, decision)) = self.put(command) else {
@@ -833,7 +835,10 @@ impl World {
         self.rollback = decision.rollback;
         if let Some(proposal) = decision.opens {
             prop_assert!(self.rollback.state.is_ended());
-            let (next, _) = proposal.open(self.rollback.id + 1, 1);
+            let (next, _) = proposal.open(
+                RollbackId::new(self.rollback.id.number() + 1),
+                IncidentId::new(1),
+            );
             prop_assert_eq!(next.waiting.window_ends, None, "it would start by itself");
             prop_assert_eq!(&next.state, &State::Planning);
             prop_assert!(next.approvals.is_empty() && next.break_glass.is_none());

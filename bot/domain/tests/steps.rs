@@ -9,6 +9,7 @@ use rollback_domain::{
     decide::decide,
     grammar::Target,
     history::{History, Past},
+    identity::RollbackId,
     people::Membership,
     plan::{Basis, Plan, Unships},
     platform::{
@@ -528,7 +529,7 @@ fn a_copy_is_the_release_and_the_one_just_left_is_never_previous() {
     ];
     assert_eq!(survey.live().unwrap().id, "v102");
     let left = History(vec![Past {
-        id: 1,
+        id: RollbackId::new(1),
         way: Way::Back,
         left: Some("v104".into()),
         to: "v102".into(),

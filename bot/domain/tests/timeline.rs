@@ -7,6 +7,8 @@
 use jiff::Timestamp;
 use rollback_domain::{
     grammar::{Moment, ReviewAnswer, Target},
+    identity::IncidentId,
+    identity::RollbackId,
     incident::{
         Actor, Approved, Entry, Evidence, Fact, IncidentFact, Kind, Lacking, Moved, NotStarted,
         PeopleFact, ProofFact, ProposedChange, Reopening, RunningFact, TimelineEvent, WaitingFact,
@@ -62,7 +64,9 @@ fn of_the_incident() -> Vec<IncidentFact> {
         panic!("a refusal belongs to the incident");
     };
     vec![
-        IncidentFact::IncidentOpened { incident: 12 },
+        IncidentFact::IncidentOpened {
+            incident: IncidentId::new(12),
+        },
         IncidentFact::Note {
             text: "error rate 6 % on the dashboard".into(),
         },
@@ -119,7 +123,11 @@ fn of_people() -> Vec<PeopleFact> {
             None,
             why("it worked then"),
         ),
-        requested(Target::Named("v214".into()), Some(41), None),
+        requested(
+            Target::Named("v214".into()),
+            Some(RollbackId::new(41)),
+            None,
+        ),
         PeopleFact::Approved(Approved {
             plan: plan(),
             roles: all(&["oncall"]),
@@ -190,7 +198,7 @@ fn while_it_waits() -> Vec<WaitingFact> {
         to: "v213".into(),
     };
     let escalated = |undoes, asked: &[&str], paged| WaitingFact::Escalated {
-        rollback: 41,
+        rollback: RollbackId::new(41),
         waited_seconds: 300,
         change: change(undoes),
         asked: all(asked),
@@ -205,17 +213,17 @@ fn while_it_waits() -> Vec<WaitingFact> {
         },
         WaitingFact::blocked(&Refusal::LiveUnknown),
         WaitingFact::Reminded {
-            rollback: 41,
+            rollback: RollbackId::new(41),
             waited_seconds: 60,
             asked: all(&["U0SAM", "U0ANA"]),
         },
         WaitingFact::Reminded {
-            rollback: 41,
+            rollback: RollbackId::new(41),
             waited_seconds: 180,
             asked: vec![],
         },
         escalated(None, &["U0ANA"], true),
-        escalated(Some(40), &["U0ANA", "U0KIM"], false),
+        escalated(Some(RollbackId::new(40)), &["U0ANA", "U0KIM"], false),
         WaitingFact::ReviewReminded {
             due: at("23:12:00"),
             overdue: false,
@@ -409,7 +417,7 @@ fn what_is_proven() -> Vec<ProofFact> {
         },
         ProofFact::Closed {
             verdict: None,
-            replaced_by: Some(42),
+            replaced_by: Some(RollbackId::new(42)),
         },
     ]
 }
@@ -462,7 +470,13 @@ const KNOWN_KINDS: [&str; 41] = [
 
 fn event(fact: Fact) -> TimelineEvent {
     let who = Actor::Person(Person::new("U0SAM", "sam"));
-    TimelineEvent::new(at("03:12:00"), who, Source::Button, Some(41), fact)
+    TimelineEvent::new(
+        at("03:12:00"),
+        who,
+        Source::Button,
+        Some(RollbackId::new(41)),
+        fact,
+    )
 }
 
 fn type_of(fact: &Fact) -> String {
@@ -544,7 +558,7 @@ fn old_row() -> Value {
 fn a_row_of_an_older_version_is_read_and_written_as_it_was() {
     let event: TimelineEvent = serde_json::from_value(old_row()).unwrap();
     assert_eq!(event.kind(), Kind::Refused);
-    assert_eq!(event.rollback, Some(41));
+    assert_eq!(event.rollback, Some(RollbackId::new(41)));
     assert_eq!(event.text(), old_row()["text"].as_str().unwrap());
     assert!(event.clause(&Shouting).contains("<U0SAM> CAN."));
     assert_eq!(serde_json::to_value(&event).unwrap(), old_row());
@@ -602,7 +616,7 @@ fn people_are_people_and_what_others_wrote_is_text_in_every_fact() {
     let draw = |fact: Fact| fact.clause(&Shouting);
     insta::assert_snapshot!(draw(Fact::refused("approve", &refusal)), @"tried to APPROVE: NOT_AUTHORISED THIS NEEDS SOMEBODY WITH THE ROLE ONCALL, AND YOU DO NOT HAVE IT. <U0SAM> OR <U0ANA> CAN. NOTHING WAS RUN.");
     let reminded = WaitingFact::Reminded {
-        rollback: 41,
+        rollback: RollbackId::new(41),
         waited_seconds: 60,
         asked: all(&["U0SAM", "U0ANA"]),
     };

@@ -41,7 +41,7 @@ pub fn line(rollback: &Rollback) -> String {
         .or(times.proposed)
         .or(times.commanded);
     format!(
-        "RB-{} {} · {} ({}) · {} → {}{}",
+        "{} {} · {} ({}) · {} → {}{}",
         rollback.id,
         rollback.word(),
         inline(&rollback.service, 80),
@@ -62,7 +62,7 @@ pub fn summary(rollback: &Rollback) -> String {
         Some(Unships::Known(_) | Unships::After(_) | Unships::Unknown(_)) | None => String::new(),
     };
     format!(
-        "*RB-{}*  {} ({}) {} → {}.{unships} Plan `{}`.",
+        "*{}*  {} ({}) {} → {}.{unships} Plan `{}`.",
         rollback.id,
         inline(&rollback.service, 80),
         inline(&rollback.environment, 80),

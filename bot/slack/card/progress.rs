@@ -22,7 +22,7 @@ pub(super) fn card(rollback: &Rollback) -> Words {
     let word = rollback.word();
     let way = format!("{} → {}", rollback.from_label(), rollback.to_label());
     let head = format!(
-        "RB-{id} {word}  {} ({})",
+        "{id} {word}  {} ({})",
         rollback.service, rollback.environment
     );
     let mut lines = vec![];
@@ -54,7 +54,7 @@ pub(super) fn card(rollback: &Rollback) -> Words {
     }
     let buttons = buttons(rollback);
     if !buttons.is_empty() {
-        blocks.push(actions(&format!("RB-{id}:{}", rollback.revision), buttons));
+        blocks.push(actions(&format!("{id}:{}", rollback.revision), buttons));
     }
     let text = format!("{head}, {}. {}", inline(&way, 200), sentence);
     Words {
@@ -76,7 +76,7 @@ fn buttons(rollback: &Rollback) -> Vec<SlackBlockButtonElement> {
     }
     if rollback.why_not_undone().is_none() {
         let question = confirm(
-            &format!("Propose to undo RB-{}?", rollback.id),
+            &format!("Propose to undo {}?", rollback.id),
             &format!(
                 "Proposes to take {} ({}) forward again, to {}. It needs an approval like any other.",
                 rollback.service,

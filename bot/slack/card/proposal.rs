@@ -48,12 +48,12 @@ pub(super) fn card(
     let deed = deed(rollback);
     let (service, environment) = (&rollback.service, &rollback.environment);
     let blocks = vec![
-        header(&format!("{deed} {service} ({environment})?  RB-{id}")),
+        header(&format!("{deed} {service} ({environment})?  {id}")),
         context(&requested_line(rollback, expires_at, now)),
         section(&facts(plan, now)),
         section(&decision.join("\n")),
         action::row_with_menu(
-            &format!("RB-{id}:{}", rollback.revision),
+            &format!("{id}:{}", rollback.revision),
             vec![
                 Action::Open(Form::Target, PlanRef::of(rollback)).button("Change target…"),
                 approve_button(rollback, plan, case.as_ref())
@@ -65,7 +65,7 @@ pub(super) fn card(
     ];
     let because = rollback.because.as_deref();
     let text = format!(
-        "RB-{id} proposed: {}{} {service} ({environment}) from {} to {}{}. Needs {needs}. Expires {}.",
+        "{id} proposed: {}{} {service} ({environment}) from {} to {}{}. Needs {needs}. Expires {}.",
         deed[..1].to_lowercase(),
         &deed[1..],
         inline(rollback.from_label(), 80),
@@ -94,7 +94,7 @@ fn requested_line(rollback: &Rollback, expires_at: Timestamp, now: Timestamp) ->
     }
     let _ = write!(line, " · expires {}", time(expires_at));
     if let Some(replaced) = rollback.replaces {
-        let _ = write!(line, " · replaces RB-{replaced}");
+        let _ = write!(line, " · replaces {replaced}");
     }
     line
 }
@@ -102,7 +102,7 @@ fn requested_line(rollback: &Rollback, expires_at: Timestamp, now: Timestamp) ->
 /// What is done to its service, as a question or a command begins.
 fn deed(rollback: &Rollback) -> String {
     match rollback.aim.undoes {
-        Some(undone) => format!("Undo RB-{undone} on"),
+        Some(undone) => format!("Undo {undone} on"),
         None => "Roll back".into(),
     }
 }

@@ -34,7 +34,7 @@ pub(super) fn sentence(rollback: &Rollback) -> String {
         ),
         State::Serving { .. } => String::new(),
         State::Unknown { why, .. } => format!(
-            "{}. Do not run it again: I keep checking until I know what happened. If you know for certain, say so with `/rollback resolve RB-{}`.",
+            "{}. Do not run it again: I keep checking until I know what happened. If you know for certain, say so with `/rollback resolve {}`.",
             capital(&clause(why)),
             rollback.id
         ),

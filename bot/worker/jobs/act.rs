@@ -39,13 +39,13 @@ pub(super) async fn run(app: &App, lease: &Lease, request: &ActRequest) -> Resul
         recipient.refuse(app, lease, by, *source, act.verb(), &refusal)
     };
     let Some(found) = rollbacks::get(&app.engine.db, *rollback).await? else {
-        return Ok(forged(format!("there is no RB-{rollback}")));
+        return Ok(forged(format!("there is no {rollback}")));
     };
     if let Some(ts) = clicked
         && !is_its_own(app, &found, channel, ts).await?
     {
         return Ok(forged(format!(
-            "that button is not on a message about RB-{rollback}"
+            "that button is not on a message about {rollback}"
         )));
     }
     let Some(service) = app.config.service(&found.service, &found.environment) else {
@@ -95,7 +95,7 @@ async fn is_its_own(
     channel: &str,
     ts: &str,
 ) -> Result<bool, Error> {
-    let own = format!("RB-{}:", rollback.id);
+    let own = format!("{}:", rollback.id);
     match messages::whose(&app.engine.db, channel, ts).await? {
         Some(key) => Ok(key.starts_with(&own)),
         None => Ok(card_ts(app, rollback.id).await?.is_none()),

@@ -10,13 +10,14 @@ use crate::{
         undelivered::{defer, is_undelivered},
     },
 };
+use rollback_domain::identity::RollbackId;
 
-pub(super) async fn run(app: &App, lease: &Lease, id: u64) -> Result<Ended, Error> {
+pub(super) async fn run(app: &App, lease: &Lease, id: RollbackId) -> Result<Ended, Error> {
     let Some(rollback) = rollbacks::get(&app.engine.db, id).await? else {
         return Ok(Ended::done());
     };
     // One message for each way it turned out.
-    let key = format!("RB-{id}:outcome:{}", rollback.word());
+    let key = format!("{id}:outcome:{}", rollback.word());
     let sent = messages::get(&app.engine.db, &key).await?;
     if sent.ts.is_some() {
         return Ok(Ended::done());
@@ -25,7 +26,7 @@ pub(super) async fn run(app: &App, lease: &Lease, id: u64) -> Result<Ended, Erro
         Ok(words) => words,
         Err(error) => {
             // Rendered at start-up, so only a value can be at fault: the card still tells it.
-            tracing::error!(id, %error, "the outcome could not be rendered");
+            tracing::error!(%id, %error, "the outcome could not be rendered");
             return Ok(Ended::done());
         }
     };

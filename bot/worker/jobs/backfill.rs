@@ -23,6 +23,7 @@ use crate::{
     },
 };
 use rollback_domain::{
+    identity::RollbackId,
     job::{Job, Post},
     rollback::{BreakGlass, Message, State},
 };
@@ -221,7 +222,7 @@ async fn lines(app: &App, rows: &[&Undelivered]) -> Result<Result<Vec<Line>, Fai
 /// The keys of those that ask people for something that is still wanted: for each rollback the
 /// newest of each way of asking.
 async fn pings<'a>(app: &App, rows: &[&'a Undelivered]) -> Result<BTreeSet<&'a str>, Error> {
-    let mut newest: BTreeMap<(u64, PendingRequest), &str> = BTreeMap::new();
+    let mut newest: BTreeMap<(RollbackId, PendingRequest), &str> = BTreeMap::new();
     for row in rows {
         if let Some(request) = PendingRequest::of(&row.key) {
             newest.insert(request, &row.key);
@@ -272,8 +273,8 @@ enum PendingRequest {
 
 impl PendingRequest {
     /// What a post with this key asks for, and of which rollback.
-    fn of(key: &str) -> Option<(u64, PendingRequest)> {
-        let (id, about) = key.strip_prefix("RB-")?.split_once(':')?;
+    fn of(key: &str) -> Option<(RollbackId, PendingRequest)> {
+        let (id, about) = key.split_once(':')?;
         let ask = match about.split(':').next()? {
             "reminder" => PendingRequest::Reminder,
             "escalation" => PendingRequest::Escalation,
@@ -284,7 +285,7 @@ impl PendingRequest {
     }
 
     /// Whether that is still to be answered.
-    async fn is_wanted(self, app: &App, id: u64) -> sqlx::Result<bool> {
+    async fn is_wanted(self, app: &App, id: RollbackId) -> sqlx::Result<bool> {
         let Some(rollback) = rollbacks::get(&app.engine.db, id).await? else {
             return Ok(false);
         };

@@ -9,14 +9,15 @@ use crate::{
     store::{jobs::Lease, messages, rollbacks},
     worker::rollback_message::RollbackMessage,
 };
+use rollback_domain::identity::RollbackId;
 use rollback_domain::rollback::Rollback;
 
-pub(super) async fn run(app: &App, lease: &Lease, id: u64) -> Result<Ended, Error> {
+pub(super) async fn run(app: &App, lease: &Lease, id: RollbackId) -> Result<Ended, Error> {
     let found = rollbacks::get(&app.engine.db, id).await?;
     let Some(rollback) = found.filter(|rollback| rollback.break_glass.is_some()) else {
         return Ok(Ended::done());
     };
-    let key = format!("RB-{id}:glass");
+    let key = format!("{id}:glass");
     let sent = messages::get(&app.engine.db, &key).await?;
     if sent.revision >= rollback.revision {
         return Ok(Ended::done());

@@ -8,9 +8,10 @@ use crate::{
     store::{jobs::Lease, messages, rollbacks},
     worker::rollback_message::{RollbackMessage, card_key},
 };
+use rollback_domain::identity::RollbackId;
 use rollback_domain::rollback::State;
 
-pub(super) async fn run(app: &App, lease: &Lease, id: u64) -> Result<Ended, Error> {
+pub(super) async fn run(app: &App, lease: &Lease, id: RollbackId) -> Result<Ended, Error> {
     let Some(rollback) = rollbacks::get(&app.engine.db, id).await? else {
         return Ok(Ended::done());
     };
@@ -25,7 +26,7 @@ pub(super) async fn run(app: &App, lease: &Lease, id: u64) -> Result<Ended, Erro
     if matches!(rollback.state, State::Proposed { .. }) {
         match app.templates.proposed(&rollback) {
             Ok(text) => words.text = text,
-            Err(error) => tracing::error!(id, %error, "the proposal could not be rendered"),
+            Err(error) => tracing::error!(%id, %error, "the proposal could not be rendered"),
         }
     }
     let message = RollbackMessage {

@@ -15,6 +15,7 @@ use crate::{
     },
 };
 use rollback_domain::{
+    identity::{IncidentId, RollbackId},
     incident::{Actor, IncidentFact, TimelineEvent},
     job::{ExportRequest, Format, Job, Notification},
     people::{Membership, Person},
@@ -116,33 +117,38 @@ async fn refused(
 /// uploaded; and so has each that was asked for by hand.
 fn file_name(
     lease: &Lease,
-    incident: i64,
-    rollback: Option<u64>,
+    incident: IncidentId,
+    rollback: Option<RollbackId>,
     is_reviewed: bool,
     format: Format,
 ) -> String {
     let which = match rollback {
-        Some(id) if is_reviewed => format!("-RB-{id}-reviewed"),
-        Some(id) => format!("-RB-{id}"),
+        Some(id) if is_reviewed => format!("-{id}-reviewed"),
+        Some(id) => format!("-{id}"),
         None => lease.wanted_at.strftime("-%Y%m%dT%H%M%SZ").to_string(),
     };
     let extension = match format {
         Format::Markdown => "md",
         Format::Json => "json",
     };
-    format!("INC-{incident}{which}-timeline.{extension}")
+    format!("{incident}{which}-timeline.{extension}")
 }
 
 /// What is said with the file.
-fn comment(incident: i64, rollback: Option<u64>, is_reviewed: bool, entries: usize) -> String {
+fn comment(
+    incident: IncidentId,
+    rollback: Option<RollbackId>,
+    is_reviewed: bool,
+    entries: usize,
+) -> String {
     match rollback {
         Some(id) if is_reviewed => {
-            format!("Timeline of INC-{incident} with the review of RB-{id}: {entries} entries.")
+            format!("Timeline of {incident} with the review of {id}: {entries} entries.")
         }
         Some(id) => {
-            format!("Timeline of INC-{incident}, exported when RB-{id} closed: {entries} entries.")
+            format!("Timeline of {incident}, exported when {id} closed: {entries} entries.")
         }
-        None => format!("Timeline of INC-{incident}: {entries} entries."),
+        None => format!("Timeline of {incident}: {entries} entries."),
     }
 }
 
@@ -178,7 +184,7 @@ fn not_written(app: &App, lease: &Lease, request: &ExportRequest, unwritten: Unw
         asked_by,
         ..
     } = request;
-    tracing::error!(incident, %unwritten, "a timeline could not be exported");
+    tracing::error!(%incident, %unwritten, "a timeline could not be exported");
     // The disk may have room again; a template and a size stay as they are.
     if matches!(unwritten, Unwritten::Disk(_)) && lease.attempt < DISK_TRIES {
         return Ended::retry(later(app, DISK_EVERY), unwritten.to_string());
@@ -192,7 +198,7 @@ fn not_written(app: &App, lease: &Lease, request: &ExportRequest, unwritten: Unw
         thread: None,
         reply_to: None,
         message: Message::Text(format!(
-            "The timeline of INC-{incident} could not be put into a file: {unwritten}. Nothing was uploaded. My operator finds the reason in the log; the entries are in the database, in the table `timeline`."
+            "The timeline of {incident} could not be put into a file: {unwritten}. Nothing was uploaded. My operator finds the reason in the log; the entries are in the database, in the table `timeline`."
         )),
         id: format!("unwritten:{}", lease.job.key()),
     });

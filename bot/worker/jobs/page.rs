@@ -10,6 +10,7 @@ use crate::{
 };
 use jiff::Timestamp;
 use rollback_domain::{
+    identity::RollbackId,
     incident::IncidentFact,
     job::{Job, Post},
     rollback::{Message, Page, Rollback},
@@ -21,7 +22,12 @@ use std::time::Duration;
 const TOLD_WITHIN: Duration = Duration::from_secs(5);
 
 /// Pages somebody, or takes a page back. The key makes it one page however often it is sent.
-pub(super) async fn run(app: &App, lease: &Lease, id: u64, page: &Page) -> Result<Ended, Error> {
+pub(super) async fn run(
+    app: &App,
+    lease: &Lease,
+    id: RollbackId,
+    page: &Page,
+) -> Result<Ended, Error> {
     let Some(rollback) = rollbacks::get(&app.engine.db, id).await? else {
         return Ok(Ended::done());
     };
@@ -68,7 +74,7 @@ pub(super) async fn run(app: &App, lease: &Lease, id: u64, page: &Page) -> Resul
 /// What PagerDuty shows of a rollback.
 fn details(rollback: &Rollback) -> Value {
     json!({
-        "rollback": format!("RB-{}", rollback.id),
+        "rollback": rollback.id.to_string(),
         "service": rollback.service,
         "environment": rollback.environment,
         "from": rollback.from_label(),
@@ -113,7 +119,7 @@ async fn paged(
 fn refused(app: &App, rollback: &Rollback, page: &Page, why: String) -> Ended {
     let id = rollback.id;
     let now = app.engine.clock.now();
-    tracing::error!(id, why, "PagerDuty will not take this page");
+    tracing::error!(%id, why, "PagerDuty will not take this page");
     match page {
         Page::Trigger { key, .. } => {
             let post = Job::Post(Post {
@@ -121,7 +127,7 @@ fn refused(app: &App, rollback: &Rollback, page: &Page, why: String) -> Ended {
                 thread: None,
                 under: None,
                 message: Message::Text(format!(
-                    "PagerDuty could not be told of RB-{id}, so nobody was paged: {why}. `/rollback contacts` says who can help."
+                    "PagerDuty could not be told of {id}, so nobody was paged: {why}. `/rollback contacts` says who can help."
                 )),
                 id: format!("{key}:refused"),
             });

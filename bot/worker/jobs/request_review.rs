@@ -7,13 +7,14 @@ use crate::{
     store::rollbacks,
     worker::retry::later,
 };
+use rollback_domain::identity::RollbackId;
 use rollback_domain::rollback::{BreakGlass, Command};
 use std::time::Duration;
 
 /// How often it is tried for a service that is not in the configuration.
 const CONFIGURED_EVERY: Duration = Duration::from_secs(3_600);
 
-pub(super) async fn run(app: &App, id: u64) -> Result<Ended, Error> {
+pub(super) async fn run(app: &App, id: RollbackId) -> Result<Ended, Error> {
     let Some(rollback) = rollbacks::get(&app.engine.db, id).await? else {
         return Ok(Ended::done());
     };

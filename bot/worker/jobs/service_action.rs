@@ -181,12 +181,11 @@ fn admit(
     match action {
         ServiceAction::Unpin { .. } => {
             // There is no requester here: only the role counts.
-            let nobody = Person::new("", "");
             let case = Case {
-                id: 0,
+                rollback: None,
                 risk: class,
                 rule: policy.rules.of(class),
-                requester: &nobody,
+                requester: None,
                 approvals: &[],
                 roster: &acting.roster,
             };
@@ -343,7 +342,7 @@ async fn ask_to_unpin(
 fn effect_on(open: Option<&Rollback>, change: &Change) -> String {
     match (change, open) {
         (Change::Freeze(Some(_)), Some(open)) if open.is_silence_enough() => {
-            format!(" RB-{} does not start by itself any more.", open.id)
+            format!(" {} does not start by itself any more.", open.id)
         }
         (Change::Freeze(_) | Change::Unpinned, Some(_) | None) => String::new(),
     }

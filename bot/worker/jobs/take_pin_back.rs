@@ -8,6 +8,7 @@ use crate::{
     worker::retry::{PATIENCE, after_busy, backoff},
 };
 use rollback_domain::{
+    identity::RollbackId,
     incident::{Fact, RunningFact},
     job::{Job, Post},
     platform::ProviderError,
@@ -15,7 +16,7 @@ use rollback_domain::{
 };
 
 /// Puts automatic deploys back to what they were before the rollback held them off.
-pub(super) async fn run(app: &App, lease: &Lease, id: u64) -> Result<Ended, Error> {
+pub(super) async fn run(app: &App, lease: &Lease, id: RollbackId) -> Result<Ended, Error> {
     let Some(rollback) = rollbacks::get(&app.engine.db, id).await? else {
         return Ok(Ended::done());
     };
@@ -69,8 +70,8 @@ fn pin_stays(rollback: &Rollback, text: &str) -> Job {
         thread: None,
         under: None,
         message: Message::Text(format!(
-            "RB-{id} changed nothing, but automatic deploys of {service} ({environment}) are still held off. To let them go live: `/rollback unpin {service}`. ({text})"
+            "{id} changed nothing, but automatic deploys of {service} ({environment}) are still held off. To let them go live: `/rollback unpin {service}`. ({text})"
         )),
-        id: format!("RB-{id}:pin-stays"),
+        id: format!("{id}:pin-stays"),
     })
 }

@@ -111,10 +111,10 @@ impl Desk {
 
     fn case(&self) -> Case<'_> {
         Case {
-            id: 41,
+            rollback: Some(RollbackId::new(41)),
             risk: self.risk,
             rule: &self.rule,
-            requester: &self.requester,
+            requester: Some(&self.requester),
             approvals: &self.approvals,
             roster: &self.roster,
         }

@@ -85,7 +85,7 @@ impl Draft {
         let Some(at) = self.rollback.approvals.iter().position(given) else {
             return Err(Refusal::AlreadySo {
                 what: format!(
-                    "You have not approved RB-{0}, so there is nothing to take back. `/rollback object RB-{0} because …` speaks against it.",
+                    "You have not approved {0}, so there is nothing to take back. `/rollback object {0} because …` speaks against it.",
                     self.rollback.id
                 ),
             });
@@ -119,7 +119,7 @@ impl Draft {
         if self.rollback.objections.len() >= OBJECTIONS_AT_MOST {
             return Err(Refusal::AlreadySo {
                 what: format!(
-                    "RB-{} has {OBJECTIONS_AT_MOST} objections already; `/rollback note` writes yours down.",
+                    "{} has {OBJECTIONS_AT_MOST} objections already; `/rollback note` writes yours down.",
                     self.rollback.id
                 ),
             });
@@ -135,7 +135,7 @@ impl Draft {
             false => "",
         };
         let text = format!(
-            "{} objects to RB-{}: \"{}\".{waits}",
+            "{} objects to {}: \"{}\".{waits}",
             Message::whom(0),
             self.rollback.id,
             Message::quoted(&because)
@@ -206,7 +206,7 @@ impl Draft {
         self.record_by(&who, fact);
         if policy.page_on_break_glass {
             let does = match self.rollback.aim.undoes {
-                Some(undone) => format!("undoes RB-{undone} on"),
+                Some(undone) => format!("undoes {undone} on"),
                 None => "rolls back".to_owned(),
             };
             let summary = format!(
@@ -247,16 +247,16 @@ impl Draft {
         let id = self.rollback.id;
         let nothing = |what: String| Err(Refusal::AlreadySo { what });
         let Some(break_glass) = &self.rollback.break_glass else {
-            return nothing(format!("RB-{id} was not an emergency run."));
+            return nothing(format!("{id} was not an emergency run."));
         };
         if let Some(review) = &break_glass.review {
             return nothing(format!(
-                "@{} reviewed RB-{id} already: {}.",
+                "@{} reviewed {id} already: {}.",
                 review.by.name, review.answer
             ));
         }
         if let Some(spent) = &break_glass.spent {
-            return nothing(format!("RB-{id} needs no review. {spent}"));
+            return nothing(format!("{id} needs no review. {spent}"));
         }
         let case = self.rollback.case(policy, &who.roster);
         // Nobody is their own judge, unless they may be their own approver.
@@ -409,7 +409,7 @@ impl Draft {
         {
             return Err(Refusal::AlreadySo {
                 what: format!(
-                    "RB-{} aims at {} already.",
+                    "{} aims at {} already.",
                     self.rollback.id,
                     self.rollback.to_label()
                 ),
@@ -417,7 +417,7 @@ impl Draft {
         }
         self.record_by(&who, PeopleFact::Retargeted { to: to.clone() });
         self.notify_approvers(&format!(
-            "@{} changed the target of RB-{}, so your approval does not count any more. A fresh plan is being made.",
+            "@{} changed the target of {}, so your approval does not count any more. A fresh plan is being made.",
             who.person.name, self.rollback.id
         ));
         let mut proposal = self.again(crate::grammar::Target::Named(to));

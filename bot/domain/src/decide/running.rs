@@ -1,6 +1,7 @@
 //! Once it was let run: read again, asked, read back, proven, watched.
 
 use super::*;
+use crate::identity::RollbackId;
 
 impl Draft {
     pub(super) fn rechecked(
@@ -499,7 +500,7 @@ impl Draft {
         self.notices.push(Notice::Outcome);
     }
 
-    pub(super) fn close(&mut self, replaced_by: Option<u64>) -> Result<(), Refusal> {
+    pub(super) fn close(&mut self, replaced_by: Option<RollbackId>) -> Result<(), Refusal> {
         let State::Watching { until } = self.rollback.state else {
             return Err(self.not_open());
         };

@@ -169,7 +169,7 @@ impl Draft {
                 None => String::new(),
             };
             lines.push(format!(
-                "{}{link} Then: `/rollback signoff RB-{id} {} done`.",
+                "{}{link} Then: `/rollback signoff {id} {} done`.",
                 crate::refusal::sentence(&Message::quoted(&task.text)),
                 task.id
             ));
@@ -179,7 +179,7 @@ impl Draft {
             true => String::new(),
             false => format!("{}: ", list(&whom, "and")),
         };
-        let text = format!("{whom}RB-{id} needs people to go on. {}", lines.join(" "));
+        let text = format!("{whom}{id} needs people to go on. {}", lines.join(" "));
         let key = format!("tasks:{}", self.rollback.tasks.len());
         self.post(text, people, true, &key);
     }
@@ -205,7 +205,7 @@ impl Draft {
         };
         if let Some(signed) = found.signed.as_ref().filter(|signed| signed.done) {
             return Err(Refusal::AlreadySo {
-                what: format!("@{} signed {task} of RB-{id} off already.", signed.by.name),
+                what: format!("@{} signed {task} of {id} off already.", signed.by.name),
             });
         }
         let case = self.rollback.case(policy, &who.roster);
@@ -225,9 +225,7 @@ impl Draft {
         .admit()?;
         if found.needs_note && note.is_none() {
             return Err(Refusal::Unconfirmed {
-                what: format!(
-                    "Say what was done: `/rollback signoff RB-{id} {task} done because …`."
-                ),
+                what: format!("Say what was done: `/rollback signoff {id} {task} done because …`."),
             });
         }
         let fact = PeopleFact::SignedOff {
@@ -265,11 +263,11 @@ impl Draft {
             .collect();
         match open.first() {
             Some(first) => format!(
-                "RB-{id} has no task \"{task}\". Open: {}. To sign one off: `/rollback signoff RB-{id} {first} done`.",
+                "{id} has no task \"{task}\". Open: {}. To sign one off: `/rollback signoff {id} {first} done`.",
                 list(&open, "and")
             ),
             None => format!(
-                "RB-{id} has no task \"{task}\", and none that is open. `/rollback status RB-{id}` shows where it stands."
+                "{id} has no task \"{task}\", and none that is open. `/rollback status {id}` shows where it stands."
             ),
         }
     }

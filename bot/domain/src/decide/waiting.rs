@@ -14,7 +14,7 @@ impl Draft {
                 .filter(|break_glass| break_glass.wants_review())
             else {
                 return Err(Refusal::AlreadySo {
-                    what: format!("RB-{id} needs no review."),
+                    what: format!("{id} needs no review."),
                 });
             };
             let case = self.rollback.case(policy, roster);
@@ -57,7 +57,7 @@ impl Draft {
         };
         self.post(
             format!(
-                "The review of RB-{id}, which was run without an approval, {said}. {asked}: `/rollback review RB-{id} justified because …`, `should-have-waited` or `policy-too-strict`."
+                "The review of {id}, which was run without an approval, {said}. {asked}: `/rollback review {id} justified because …`, `should-have-waited` or `policy-too-strict`."
             ),
             named,
             false,
@@ -275,7 +275,7 @@ impl Draft {
                 None => String::new(),
             };
             let summary = format!(
-                "RB-{id} has waited since {} for an approval to {}; asked for by @{}{because}",
+                "{id} has waited since {} for an approval to {}; asked for by @{}{because}",
                 waited_since.strftime("%H:%M UTC"),
                 change.aim(),
                 self.rollback.requester.name,
@@ -333,7 +333,7 @@ impl Draft {
                     refusal => refusal.to_string(),
                 };
                 let text = self.record_reason(WaitingFact::NotKeptOpen { why });
-                let text = format!("RB-{} is {}", self.rollback.id, Message::quoted(&text));
+                let text = format!("{} is {}", self.rollback.id, Message::quoted(&text));
                 self.post(text, vec![], true, "not-kept-open");
                 return self.expire();
             }

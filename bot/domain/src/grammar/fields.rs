@@ -1,10 +1,12 @@
 //! The fields of a request that a program or a form fills in. Each is read by itself, so that no
 //! field can say what belongs into another.
 
+use crate::identity::RollbackId;
+
 use super::{
     misread::Misread,
     reasons,
-    subjects::{About, ServiceRef, number_of_rollback},
+    subjects::{About, ServiceRef, rollback_named},
     targets::Target,
     verbs::Verb,
     words::{bare, plain_line},
@@ -16,9 +18,9 @@ pub fn service_field(field: &str) -> Result<ServiceRef, Misread> {
 }
 
 /// Reads the rollback that a verb is about: `RB-41`.
-pub fn rollback_field(verb: Verb, field: &str) -> Result<u64, Misread> {
+pub fn rollback_field(verb: Verb, field: &str) -> Result<RollbackId, Misread> {
     let word = bare(word(field).ok_or(Misread::MissingNumber { verb })?);
-    number_of_rollback(word).ok_or_else(|| Misread::BadNumber {
+    rollback_named(word).ok_or_else(|| Misread::BadNumber {
         verb,
         word: word.to_owned(),
     })
@@ -58,10 +60,10 @@ mod tests {
             environment: Some("production".into()),
         };
         assert_eq!(service_field(" Frontend@production "), Ok(frontend.clone()));
-        assert_eq!(rollback_field(Verb::Deny, "rb-41"), Ok(41));
+        assert_eq!(rollback_field(Verb::Deny, "rb-41"), Ok(RollbackId::new(41)));
         assert_eq!(
             about_field(Verb::Status, "RB-41"),
-            Ok(Some(About::Rollback(41)))
+            Ok(Some(About::Rollback(RollbackId::new(41))))
         );
         assert_eq!(
             about_field(Verb::Status, "frontend@production"),

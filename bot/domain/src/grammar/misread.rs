@@ -1,6 +1,7 @@
 //! Why a text was not understood.
 
 use super::{reasons::LONGEST_TEXT, targets::Target, verbs::Verb};
+use crate::identity::RollbackId;
 
 /// Why a text was not understood: one sentence for the person who wrote it, ending with what to do.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -70,11 +71,11 @@ pub enum Misread {
     },
     /// A rollback is named, and not what to do with it.
     #[error(
-        "Nothing was run, because I was not told what to do with RB-{rollback}: write, for example, `status RB-{rollback}`."
+        "Nothing was run, because I was not told what to do with {rollback}: write, for example, `status {rollback}`."
     )]
     MissingVerb {
         /// The rollback's number.
-        rollback: u64,
+        rollback: RollbackId,
     },
     /// The word cannot be the name of a service or an environment.
     #[error(

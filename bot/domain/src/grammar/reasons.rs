@@ -2,9 +2,11 @@
 
 use std::fmt;
 
+use crate::identity::RollbackId;
+
 use super::{
     misread::{Misread, excerpt},
-    subjects::{About, ServiceRef, number_of_rollback, required_number},
+    subjects::{About, ServiceRef, required_number, rollback_named},
     verbs::Verb,
     words::{Literal, Words, bare, is_punctuation, unwrapped},
 };
@@ -16,7 +18,7 @@ pub(super) const LONGEST_TEXT: usize = 3_000;
 pub(super) fn rollback_and_reason(
     verb: Verb,
     mut words: Words<'_>,
-) -> Result<(u64, Option<String>), Misread> {
+) -> Result<(RollbackId, Option<String>), Misread> {
     let rollback = required_number(verb, &mut words)?;
     let because = reason_after(verb, &About::Rollback(rollback), words)?;
     Ok((rollback, because))
@@ -44,7 +46,7 @@ pub(super) fn reason_after(
 ) -> Result<Option<String>, Misread> {
     reason(words, |words| {
         let next = words.peek().map(bare);
-        if next.and_then(number_of_rollback).is_some() {
+        if next.and_then(rollback_named).is_some() {
             return Vec::new();
         }
         let mut after = words.clone();

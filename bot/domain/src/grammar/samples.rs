@@ -1,5 +1,6 @@
 //! Requests and texts for the tests of the grammar.
 
+use crate::identity::RollbackId;
 use jiff::Timestamp;
 use proptest::prelude::*;
 
@@ -124,13 +125,13 @@ pub(super) fn any_service() -> impl Strategy<Value = ServiceRef> {
         })
 }
 
-pub(super) fn any_number() -> impl Strategy<Value = u64> {
-    1..=u64::MAX
+pub(super) fn any_id() -> impl Strategy<Value = RollbackId> {
+    (1..=u64::MAX).prop_map(RollbackId::new)
 }
 
 pub(super) fn any_about() -> impl Strategy<Value = About> {
     prop_oneof![
-        any_number().prop_map(About::Rollback),
+        any_id().prop_map(About::Rollback),
         any_service().prop_map(About::Service)
     ]
 }

@@ -4,6 +4,8 @@ use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
+use crate::identity::RollbackId;
+
 use super::{
     misread::Misread,
     verbs::{RESERVED, Verb},
@@ -27,7 +29,7 @@ pub struct ServiceRef {
 #[serde(rename_all = "snake_case")]
 pub enum About {
     /// One rollback, by its number.
-    Rollback(u64),
+    Rollback(RollbackId),
     /// Everything about one service.
     Service(ServiceRef),
 }
@@ -75,7 +77,7 @@ impl About {
     /// Reads the word that names the rollback or the service of a verb.
     pub(super) fn parse(verb: Verb, word: &str) -> Result<Self, Misread> {
         let word = bare(word);
-        if let Some(rollback) = number_of_rollback(word) {
+        if let Some(rollback) = rollback_named(word) {
             return Ok(About::Rollback(rollback));
         }
         if digits(word).is_some() {
@@ -106,12 +108,12 @@ impl About {
 }
 
 /// Reads the number of the rollback that a verb is about.
-pub(super) fn required_number(verb: Verb, words: &mut Words<'_>) -> Result<u64, Misread> {
+pub(super) fn required_number(verb: Verb, words: &mut Words<'_>) -> Result<RollbackId, Misread> {
     if words.marked_reason().is_some() {
         return Err(Misread::MissingNumber { verb });
     }
     let word = bare(words.next().ok_or(Misread::MissingNumber { verb })?);
-    number_of_rollback(word).ok_or_else(|| Misread::BadNumber {
+    rollback_named(word).ok_or_else(|| Misread::BadNumber {
         verb,
         word: word.to_owned(),
     })
@@ -149,13 +151,14 @@ pub fn is_name(name: &str) -> bool {
         && digits(name).is_none()
 }
 
-/// The number in `RB-41`, `rb-41`, `#41` and `41`.
-pub(super) fn number_of_rollback(word: &str) -> Option<u64> {
+/// The rollback that `RB-41`, `rb-41`, `#41` and `41` name.
+pub(super) fn rollback_named(word: &str) -> Option<RollbackId> {
     let word = word
         .strip_prefix('#')
         .filter(|rest| rest.bytes().all(|b| b.is_ascii_digit()))
         .unwrap_or(word);
-    digits(word)?.parse().ok().filter(|number| *number > 0)
+    let number = digits(word)?.parse().ok().filter(|number| *number > 0);
+    number.map(RollbackId::new)
 }
 
 /// The digits of what can only be the number of a rollback, even if it is too big for one.
@@ -189,7 +192,7 @@ impl FromStr for ServiceRef {
 impl fmt::Display for About {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            About::Rollback(number) => write!(f, "RB-{number}"),
+            About::Rollback(number) => write!(f, "{number}"),
             About::Service(service) => write!(f, "{service}"),
         }
     }
@@ -233,7 +236,7 @@ mod tests {
     #[test]
     fn the_number_of_a_rollback() {
         for word in ["RB-41", "rb-41", "#41", "41"] {
-            assert_eq!(number_of_rollback(word), Some(41), "{word}");
+            assert_eq!(rollback_named(word), Some(RollbackId::new(41)), "{word}");
         }
         for word in [
             "RB-0",
@@ -245,14 +248,14 @@ mod tests {
             "",
             "99999999999999999999",
         ] {
-            assert_eq!(number_of_rollback(word), None, "{word}");
+            assert_eq!(rollback_named(word), None, "{word}");
         }
     }
 
     #[test]
     fn a_rollback_or_a_service() {
         let about = |word| About::parse(Verb::Status, word);
-        assert_eq!(about("rb-41?"), Ok(About::Rollback(41)));
+        assert_eq!(about("rb-41?"), Ok(About::Rollback(RollbackId::new(41))));
         assert_eq!(
             about("`Frontend@Production`"),
             Ok(About::Service(at("frontend@production")))

@@ -1,7 +1,7 @@
 //! What happened, in order: the record from which a post-mortem is written.
 
 use super::Fact;
-use crate::{people::Person, refusal::Source};
+use crate::{identity::RollbackId, people::Person, refusal::Source};
 use jiff::Timestamp;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, ser::Error as _};
 use serde_json::Value;
@@ -113,7 +113,7 @@ pub struct TimelineEvent {
     /// What happened.
     pub fact: Fact,
     /// The rollback it belongs to; `None`: it belongs to the incident alone.
-    pub rollback: Option<u64>,
+    pub rollback: Option<RollbackId>,
     /// What supports it.
     pub evidence: Vec<Evidence>,
 }
@@ -124,7 +124,7 @@ impl TimelineEvent {
         at: Timestamp,
         who: Actor,
         source: Source,
-        rollback: Option<u64>,
+        rollback: Option<RollbackId>,
         fact: impl Into<Fact>,
     ) -> Self {
         Self {
@@ -164,7 +164,7 @@ struct Stored {
     source: Source,
     kind: Kind,
     text: String,
-    rollback: Option<u64>,
+    rollback: Option<RollbackId>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     fact: Option<Value>,
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -7,6 +7,7 @@
 use super::Kind;
 use crate::{
     grammar::{ReviewAnswer, Target},
+    identity::{IncidentId, RollbackId},
     people::Person,
     plan::PlanHash,
     platform::Production,
@@ -50,8 +51,8 @@ pub enum Fact {
 pub enum IncidentFact {
     /// It began.
     IncidentOpened {
-        /// `INC-{incident}`.
-        incident: i64,
+        /// `INC-7`.
+        incident: IncidentId,
     },
     /// Somebody noted something.
     Note {
@@ -141,7 +142,7 @@ pub enum PeopleFact {
         /// What to go to, as it was typed.
         target: Target,
         /// The rollback to be undone; `None`: this is not an undo.
-        undoes: Option<u64>,
+        undoes: Option<RollbackId>,
         /// Why, in their words; `None`: they gave no reason.
         because: Option<String>,
     },
@@ -239,7 +240,7 @@ pub enum WaitingFact {
     /// Those who may approve were reminded.
     Reminded {
         /// The rollback that waits.
-        rollback: u64,
+        rollback: RollbackId,
         /// How long it has waited, in seconds.
         waited_seconds: u64,
         /// The Slack ids of those who were asked.
@@ -248,7 +249,7 @@ pub enum WaitingFact {
     /// Others were asked for the approval.
     Escalated {
         /// The rollback that waits.
-        rollback: u64,
+        rollback: RollbackId,
         /// How long it has waited, in seconds.
         waited_seconds: u64,
         /// What the approval is for.
@@ -479,7 +480,7 @@ pub enum ProofFact {
         /// The conclusion it ends with; `None`: there is none.
         verdict: Option<Verdict>,
         /// The later rollback of the service; `None`: it is not why this one ends.
-        replaced_by: Option<u64>,
+        replaced_by: Option<RollbackId>,
     },
 }
 
@@ -504,7 +505,7 @@ pub struct Approved {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProposedChange {
     /// The rollback that is undone; `None`: this is not an undo.
-    pub undoes: Option<u64>,
+    pub undoes: Option<RollbackId>,
     /// The service.
     pub service: String,
     /// Its environment.

@@ -18,6 +18,7 @@ pub use fact::{
 pub use words::naming;
 pub(crate) use words::waited_for;
 
+use crate::identity::IncidentId;
 use crate::refusal::Source;
 use jiff::{SignedDuration, Timestamp};
 
@@ -31,8 +32,8 @@ pub const SILENT_AFTER: SignedDuration = SignedDuration::from_hours(12);
 /// The story of one channel, from its first entry until the channel is silent for long.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Incident {
-    /// `INC-{id}`.
-    pub id: i64,
+    /// `INC-7`.
+    pub id: IncidentId,
     /// The Slack channel.
     pub channel: String,
     /// When its first entry was written down.
@@ -63,7 +64,7 @@ pub enum Opening {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Placement {
     /// In the timeline of the open incident with this id.
-    Incident(i64),
+    Incident(IncidentId),
     /// In the timeline of the one that [`Incident::open`] begins.
     NewIncident,
     /// It is not recorded.
@@ -83,7 +84,7 @@ pub fn decide(latest: Option<&Incident>, opening: Opening, now: Timestamp) -> Pl
 
 impl Incident {
     /// An incident that begins now, and the first entry of its timeline.
-    pub fn open(id: i64, channel: &str, now: Timestamp) -> (Incident, TimelineEvent) {
+    pub fn open(id: IncidentId, channel: &str, now: Timestamp) -> (Incident, TimelineEvent) {
         let incident = Incident {
             id,
             channel: channel.to_owned(),

@@ -9,7 +9,7 @@ fn night() -> Timestamp {
 /// The incident whose last entry was written down at [`night`].
 fn latest() -> Incident {
     Incident {
-        id: 7,
+        id: IncidentId::new(7),
         channel: "C1".into(),
         opened_at: night() - SignedDuration::from_hours(30),
         last_at: night(),
@@ -28,9 +28,13 @@ fn twelve_hours_of_silence_end_it_and_not_a_moment_less() {
         (
             SignedDuration::ZERO,
             IncidentState::Open,
-            Placement::Incident(7),
+            Placement::Incident(IncidentId::new(7)),
         ),
-        (almost, IncidentState::Open, Placement::Incident(7)),
+        (
+            almost,
+            IncidentState::Open,
+            Placement::Incident(IncidentId::new(7)),
+        ),
         (twelve, IncidentState::Silent, Placement::NewIncident),
         (twelve * 100, IncidentState::Silent, Placement::NewIncident),
     ] {
@@ -48,7 +52,7 @@ fn silence_counts_from_the_last_entry_and_not_from_the_first() {
     let now = night() + SignedDuration::from_hours(11);
     assert_eq!(
         decide(Some(&incident), Opening::IfNeeded, now),
-        Placement::Incident(7)
+        Placement::Incident(IncidentId::new(7))
     );
 }
 
@@ -56,12 +60,18 @@ fn silence_counts_from_the_last_entry_and_not_from_the_first() {
 fn a_clock_that_goes_back_ends_nothing() {
     for back in [1, 12, 24 * 365] {
         let wait = SignedDuration::from_hours(-back);
-        assert_eq!(after(wait, Opening::IfNeeded), Placement::Incident(7));
-        assert_eq!(after(wait, Opening::Never), Placement::Incident(7));
+        assert_eq!(
+            after(wait, Opening::IfNeeded),
+            Placement::Incident(IncidentId::new(7))
+        );
+        assert_eq!(
+            after(wait, Opening::Never),
+            Placement::Incident(IncidentId::new(7))
+        );
     }
     assert_eq!(
         decide(Some(&latest()), Opening::IfNeeded, Timestamp::MIN),
-        Placement::Incident(7)
+        Placement::Incident(IncidentId::new(7))
     );
 }
 
@@ -78,8 +88,11 @@ fn what_opens_nothing_is_left_out_where_nothing_is_open() {
 
 #[test]
 fn an_incident_begins_open_with_one_entry_of_the_bots_that_says_so() {
-    let (incident, event) = Incident::open(12, "C1", night());
-    assert_eq!((incident.id, incident.channel.as_str()), (12, "C1"));
+    let (incident, event) = Incident::open(IncidentId::new(12), "C1", night());
+    assert_eq!(
+        (incident.id, incident.channel.as_str()),
+        (IncidentId::new(12), "C1")
+    );
     assert_eq!((incident.opened_at, incident.last_at), (night(), night()));
     assert_eq!(incident.state(night()), IncidentState::Open);
     assert_eq!(

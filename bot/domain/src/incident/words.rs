@@ -6,6 +6,7 @@ use super::{
 };
 use crate::{
     grammar::Target,
+    identity::RollbackId,
     plan::PlanHash,
     proof::{Proof, Round, Verdict, spell},
     refusal::{Plain, Tone, list, sentence},
@@ -63,7 +64,7 @@ impl IncidentFact {
             |service: &str, environment: &str| format!("{} ({})", text(service), text(environment));
         match self {
             IncidentFact::IncidentOpened { incident } => {
-                format!("opened INC-{incident} in this channel")
+                format!("opened {incident} in this channel")
             }
             IncidentFact::Note { text } => naming(text, tone),
             IncidentFact::Refused {
@@ -133,7 +134,7 @@ impl PeopleFact {
             } => {
                 let place = format!("{} ({})", tone.text(service), tone.text(environment));
                 let aim = match (undoes, target) {
-                    (Some(undone), _) => format!("undo RB-{undone} on {place}"),
+                    (Some(undone), _) => format!("undo {undone} on {place}"),
                     (None, Target::Previous) => {
                         format!("roll back {place} to the previous known good")
                     }
@@ -372,7 +373,7 @@ impl ProofFact {
                 };
                 let word = proof.word().to_lowercase();
                 match replaced_by {
-                    Some(id) => format!("closed as {word}; RB-{id} has taken over"),
+                    Some(id) => format!("closed as {word}; {id} has taken over"),
                     None => format!("closed as {word}"),
                 }
             }
@@ -455,7 +456,7 @@ impl ProposedChange {
     /// What an approval of it would let happen, as a verb.
     pub fn aim(&self) -> String {
         match self.undoes {
-            Some(undone) => format!("undo RB-{undone} on {self}"),
+            Some(undone) => format!("undo {undone} on {self}"),
             None => format!("roll back {self}"),
         }
     }
@@ -487,10 +488,14 @@ impl Sentence {
 }
 
 /// How long a rollback has waited for an approval, and for what, as a clause.
-pub(crate) fn waited_for(rollback: u64, seconds: u64, change: Option<&ProposedChange>) -> String {
+pub(crate) fn waited_for(
+    rollback: RollbackId,
+    seconds: u64,
+    change: Option<&ProposedChange>,
+) -> String {
     let waited = spell(Duration::from_secs(seconds));
     let aim = change.map_or_else(String::new, |change| format!(" to {}", change.aim()));
-    format!("RB-{rollback} has waited {waited} for an approval{aim}")
+    format!("{rollback} has waited {waited} for an approval{aim}")
 }
 
 /// The conclusion of a proof for the record: its word, and the sentence people act on.

@@ -5,6 +5,8 @@ use rollback_domain::{
     authority::{Found, Roster, Source},
     grammar::Target,
     history::History,
+    identity::IncidentId,
+    identity::RollbackId,
     people::Person,
     plan::{Aim, Basis, Plan},
     platform::Effects,
@@ -163,5 +165,5 @@ pub fn asked() -> Rollback {
         waiting: Default::default(),
         turns: vec![],
     };
-    proposal.open(41, 1).0
+    proposal.open(RollbackId::new(41), IncidentId::new(1)).0
 }

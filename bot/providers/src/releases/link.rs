@@ -1,6 +1,7 @@
 //! Pointing the link elsewhere: all that can refuse does so before, and nothing after.
 
 use super::disk::{CURRENT, barred, canonical_releases, refused};
+use rollback_domain::identity::RollbackId;
 use rollback_domain::platform::ProviderError;
 use std::{
     fs,
@@ -10,7 +11,11 @@ use std::{
 };
 
 /// Points `current` at the release and says so, or says why nothing was changed.
-pub(super) fn switch(path: &Path, target: &str, rollback: u64) -> Result<String, ProviderError> {
+pub(super) fn switch(
+    path: &Path,
+    target: &str,
+    rollback: RollbackId,
+) -> Result<String, ProviderError> {
     let no = |why: String| {
         Err(ProviderError::Refused(format!(
             "Releases: nothing was switched, {why}. Ask for a new plan and choose another release."

@@ -3,6 +3,7 @@
 use super::{disk::CURRENT, *};
 use rollback_domain::{
     grammar::Target,
+    identity::RollbackId,
     people::Person,
     plan::{Aim, Plan},
     refusal::Source,
@@ -47,7 +48,7 @@ async fn planned(releases: &Releases, to: &str) -> Rollback {
     drawn(releases, to, None).await
 }
 
-async fn drawn(releases: &Releases, to: &str, undoes: Option<u64>) -> Rollback {
+async fn drawn(releases: &Releases, to: &str, undoes: Option<RollbackId>) -> Rollback {
     let survey = releases.survey(&About::default()).await.unwrap();
     let now = "2026-03-01T02:41:00Z".parse().unwrap();
     let aim = Aim {

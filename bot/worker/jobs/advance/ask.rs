@@ -116,7 +116,7 @@ impl Advance<'_> {
             }))
         };
         if stood >= ASK_WITHIN.min(jobs::lasts() / 2) {
-            tracing::warn!(id, ?stood, "stood still; the platform was not asked");
+            tracing::warn!(%id, ?stood, "stood still; the platform was not asked");
             let answer = not_asked(format!(
                 "{platform} was not asked: the bot stood still for {} s before it could. It is read again",
                 stood.as_secs()
@@ -131,7 +131,7 @@ impl Advance<'_> {
             Some(order) => self.ask_now(rollback, &order).await,
             None => not_asked(format!("{platform} was not asked: there is no plan")),
         };
-        tracing::info!(id, platform, said = answer.said(), "asked the platform");
+        tracing::info!(%id, platform, said = answer.said(), "asked the platform");
         Ok(Asked {
             is_sent: true,
             platform,
@@ -165,7 +165,7 @@ impl Advance<'_> {
             match engine.decide_and_hold(self.lease, decision, none).await {
                 Ok(held) => return Ok(Stored { held, began }),
                 Err(Error::Database(error)) if tries < STORE_TRIES => {
-                    tracing::warn!(id = rollback.id, %error, "the platform's answer could not be stored yet");
+                    tracing::warn!(id = %rollback.id, %error, "the platform's answer could not be stored yet");
                     tries += 1;
                     tokio::time::sleep(STORE_AGAIN).await;
                 }
@@ -209,18 +209,15 @@ impl Advance<'_> {
                 thread: None,
                 under: None,
                 message: Message::Text(format!(
-                    "RB-{id} ended as {}, and {platform} has taken its request after all: the process that asked had stood still. Look at what is live: /rollback status {}",
+                    "{id} ended as {}, and {platform} has taken its request after all: the process that asked had stood still. Look at what is live: /rollback status {}",
                     now.word(),
                     now.service
                 )),
-                id: format!("RB-{id}:late"),
+                id: format!("{id}:late"),
             }));
         }
         // First what everybody must know.
         engine.enqueue(&jobs).await?;
-        engine
-            .take(&format!("late:RB-{id}"), answer)
-            .await
-            .map(drop)
+        engine.take(&format!("late:{id}"), answer).await.map(drop)
     }
 }

@@ -28,6 +28,7 @@ use jiff::Timestamp;
 use rollback_domain::{
     authority::Roster,
     history::History,
+    identity::RollbackId,
     job::Job,
     plan::Plan,
     platform::{About, Order, ProviderError},
@@ -68,7 +69,7 @@ enum Drawn {
 }
 
 /// Does what the state of a rollback asks for.
-pub(super) async fn run(app: &App, lease: &Lease, id: u64) -> Result<Ended, Error> {
+pub(super) async fn run(app: &App, lease: &Lease, id: RollbackId) -> Result<Ended, Error> {
     let Some(rollback) = rollbacks::get(&app.engine.db, id).await? else {
         return Ok(Ended::done());
     };
@@ -84,7 +85,7 @@ pub(super) async fn run(app: &App, lease: &Lease, id: u64) -> Result<Ended, Erro
             "{}@{} is not in the configuration",
             rollback.service, rollback.environment
         );
-        tracing::error!(id, why, "a rollback cannot go on");
+        tracing::error!(%id, why, "a rollback cannot go on");
         return Ok(Ended::retry(later(app, CONFIGURED_EVERY), why));
     };
     let advance = Advance {

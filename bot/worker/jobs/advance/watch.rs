@@ -7,6 +7,7 @@ use crate::{
     store::rollbacks,
 };
 use rollback_domain::{
+    identity::RollbackId,
     platform::Progress,
     release::{Pin, Surface},
     rollback::Command,
@@ -26,7 +27,7 @@ impl Advance<'_> {
 
     /// A later rollback of the service whose platform was asked: what it does to production is its
     /// story, and not this one's.
-    async fn replaced_by(&self) -> Result<Option<u64>, Error> {
+    async fn replaced_by(&self) -> Result<Option<RollbackId>, Error> {
         let rollback = &self.rollback;
         let latest = rollbacks::latest_of(
             &self.app.engine.db,

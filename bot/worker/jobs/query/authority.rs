@@ -14,6 +14,7 @@ use crate::{
 use rollback_domain::{
     authority::Case,
     grammar::About,
+    identity::RollbackId,
     people::{Membership, Person},
     refusal::Refusal,
     rollback::State,
@@ -27,7 +28,6 @@ pub(super) async fn who(
     environment: &str,
 ) -> Result<Result<Words, NotShown>, Error> {
     let now = app.engine.clock.now();
-    let nobody = Person::new("", "");
     let found = match about {
         About::Rollback(id) => match rollbacks::get(&app.engine.db, *id).await? {
             Some(found) => Some(found),
@@ -46,17 +46,17 @@ pub(super) async fn who(
     let (title, lines) = match &found {
         Some(found) => {
             let case = found.case(&policy, &roster);
-            let title = format!("Who may approve RB-{}", found.id);
+            let title = format!("Who may approve {}", found.id);
             let line = format!("*{}*  {}", case.risk, case.needs(&Mrkdwn, now));
             (title, vec![line])
         }
         None => {
             let lines = settings.classes().into_iter().map(|risk| {
                 let case = Case {
-                    id: 0,
+                    rollback: None,
                     risk,
                     rule: policy.rules.of(risk),
-                    requester: &nobody,
+                    requester: None,
                     approvals: &[],
                     roster: &roster,
                 };
@@ -88,7 +88,7 @@ pub(super) async fn who(
 /// Whether somebody may approve a rollback, with every reason; read from every source just now.
 pub(super) async fn why(
     app: &App,
-    id: u64,
+    id: RollbackId,
     person: &Person,
     membership: &Membership,
 ) -> Result<Result<Words, NotShown>, Error> {
@@ -107,7 +107,7 @@ pub(super) async fn why(
     let mut otherwise = vec![];
     if !matches!(found.state, State::Proposed { .. }) {
         otherwise.push(format!(
-            "RB-{id} is {}: there is nothing to approve. By the roles as they are now:",
+            "{id} is {}: there is nothing to approve. By the roles as they are now:",
             inline(&found.word(), 100)
         ));
     } else if let Some(refusal) = &verdict.refusal {
@@ -121,7 +121,7 @@ pub(super) async fn why(
     } else {
         otherwise.push("You may approve it.".to_owned());
     }
-    let title = format!("RB-{id}: may you approve it?");
+    let title = format!("{id}: may you approve it?");
     Ok(Ok(Words {
         text: cut(&format!("{title} {}\n{tree}", otherwise.join(" ")), 3900),
         blocks: vec![

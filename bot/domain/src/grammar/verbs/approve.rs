@@ -1,5 +1,6 @@
 //! `approve RB-41`: says yes to a rollback.
 
+use crate::identity::RollbackId;
 use std::fmt;
 
 use super::{Listing, Spec, Takes, Verb};
@@ -13,7 +14,7 @@ use crate::grammar::{
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Approve {
     /// The number of the rollback.
-    pub rollback: u64,
+    pub rollback: RollbackId,
     /// Why, in the person's own words; `None` if they gave no reason.
     pub because: Option<String>,
 }
@@ -43,7 +44,7 @@ impl fmt::Display for Approve {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Approve { rollback, because } = self;
         let because = Because(because.as_deref());
-        write!(f, "{} RB-{rollback}{because}", Verb::Approve)
+        write!(f, "{} {rollback}{because}", Verb::Approve)
     }
 }
 
@@ -54,18 +55,16 @@ pub(super) mod tests {
     use super::*;
     use crate::grammar::{
         Request,
-        samples::{
-            any_number, any_reason, bad_number, because, misreads, no_number, reads, trailing,
-        },
+        samples::{any_id, any_reason, bad_number, because, misreads, no_number, reads, trailing},
     };
 
     pub fn any() -> impl Strategy<Value = Approve> {
-        (any_number(), any_reason()).prop_map(|(rollback, because)| Approve { rollback, because })
+        (any_id(), any_reason()).prop_map(|(rollback, because)| Approve { rollback, because })
     }
 
     fn approve(rollback: u64, reason: &str) -> Request {
         Request::Approve(Approve {
-            rollback,
+            rollback: RollbackId::new(rollback),
             because: because(reason),
         })
     }

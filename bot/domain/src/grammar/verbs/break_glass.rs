@@ -1,5 +1,6 @@
 //! `breakglass RB-41`: an emergency run, when no approver can be reached.
 
+use crate::identity::RollbackId;
 use std::fmt;
 
 use super::{Listing, Spec, Takes, Verb};
@@ -75,10 +76,13 @@ pub(super) mod tests {
     fn breaking_glass() {
         let service = |name| About::Service(at(name));
         reads([
-            ("breakglass RB-41", break_glass(About::Rollback(41), "")),
+            (
+                "breakglass RB-41",
+                break_glass(About::Rollback(RollbackId::new(41)), ""),
+            ),
             (
                 "Break‑Glass rb-41 because checkout is down",
-                break_glass(About::Rollback(41), "checkout is down"),
+                break_glass(About::Rollback(RollbackId::new(41)), "checkout is down"),
             ),
             (
                 "breakglass frontend@production - fire",

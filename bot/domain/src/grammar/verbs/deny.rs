@@ -1,5 +1,6 @@
 //! `deny RB-41`: says no to a rollback.
 
+use crate::identity::RollbackId;
 use std::fmt;
 
 use super::{Listing, Spec, Takes, Verb};
@@ -13,7 +14,7 @@ use crate::grammar::{
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Deny {
     /// The number of the rollback.
-    pub rollback: u64,
+    pub rollback: RollbackId,
     /// Why, in the person's own words; `None` if they gave no reason.
     pub because: Option<String>,
 }
@@ -42,7 +43,7 @@ impl fmt::Display for Deny {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Deny { rollback, because } = self;
         let because = Because(because.as_deref());
-        write!(f, "{} RB-{rollback}{because}", Verb::Deny)
+        write!(f, "{} {rollback}{because}", Verb::Deny)
     }
 }
 
@@ -53,16 +54,16 @@ pub(super) mod tests {
     use super::*;
     use crate::grammar::{
         Request,
-        samples::{any_number, any_reason, bad_number, because, misreads, no_number, reads},
+        samples::{any_id, any_reason, bad_number, because, misreads, no_number, reads},
     };
 
     pub fn any() -> impl Strategy<Value = Deny> {
-        (any_number(), any_reason()).prop_map(|(rollback, because)| Deny { rollback, because })
+        (any_id(), any_reason()).prop_map(|(rollback, because)| Deny { rollback, because })
     }
 
     fn deny(rollback: u64, reason: &str) -> Request {
         Request::Deny(Deny {
-            rollback,
+            rollback: RollbackId::new(rollback),
             because: because(reason),
         })
     }

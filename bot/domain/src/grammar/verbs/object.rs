@@ -1,5 +1,6 @@
 //! `object RB-41 because …`: says what speaks against a rollback.
 
+use crate::identity::RollbackId;
 use std::fmt;
 
 use super::{Listing, Spec, Takes, Verb};
@@ -13,7 +14,7 @@ use crate::grammar::{
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Object {
     /// The number of the rollback.
-    pub rollback: u64,
+    pub rollback: RollbackId,
     /// What speaks against it, in the person's own words.
     pub because: String,
 }
@@ -35,7 +36,7 @@ pub(super) const SPEC: Spec = Spec {
 impl Object {
     pub(super) fn parse(words: Words<'_>) -> Result<Self, Misread> {
         let (rollback, because) = rollback_and_reason(Verb::Object, words)?;
-        let because = required(Verb::Object, format!("RB-{rollback}"), because)?;
+        let because = required(Verb::Object, rollback.to_string(), because)?;
         Ok(Object { rollback, because })
     }
 }
@@ -44,7 +45,7 @@ impl fmt::Display for Object {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Object { rollback, because } = self;
         let because = Because(Some(because));
-        write!(f, "{} RB-{rollback}{because}", Verb::Object)
+        write!(f, "{} {rollback}{because}", Verb::Object)
     }
 }
 
@@ -55,19 +56,17 @@ pub(super) mod tests {
     use super::*;
     use crate::grammar::{
         Request,
-        samples::{
-            any_number, any_required_reason, misreads, no_number, no_reason, reads, trailing,
-        },
+        samples::{any_id, any_required_reason, misreads, no_number, no_reason, reads, trailing},
     };
 
     pub fn any() -> impl Strategy<Value = Object> {
-        (any_number(), any_required_reason())
+        (any_id(), any_required_reason())
             .prop_map(|(rollback, because)| Object { rollback, because })
     }
 
     fn object(rollback: u64, because: &str) -> Request {
         Request::Object(Object {
-            rollback,
+            rollback: RollbackId::new(rollback),
             because: because.into(),
         })
     }

@@ -1,12 +1,13 @@
 //! `frontend to v212 because …`: a proposal. It has no word of its own; it starts with a service.
 
+use crate::identity::RollbackId;
 use std::fmt;
 
 use super::{Listing, RESERVED, Spec, Takes, Verb};
 use crate::grammar::{
     misread::{Misread, excerpt},
     reasons::{Because, reason},
-    subjects::{ServiceRef, number_of_rollback},
+    subjects::{ServiceRef, rollback_named},
     targets::{Target, is_previous},
     words::{Words, bare},
 };
@@ -41,7 +42,7 @@ impl Propose {
         refuse_what_is_no_service(&word, &words)?;
         let meant = Verb::nearest(&word);
         let next = words.peek().map(bare);
-        if meant.is_some() && next.and_then(number_of_rollback).is_some() {
+        if meant.is_some() && next.and_then(rollback_named).is_some() {
             return Err(Misread::UnknownVerb { word, meant });
         }
         let rest = words.rest;
@@ -104,7 +105,7 @@ fn refuse_what_is_no_service(word: &str, words: &Words<'_>) -> Result<(), Misrea
             verb: Verb::Propose,
         }),
         _ if RESERVED.contains(&word) => Err(unknown(None)),
-        _ => match number_of_rollback(word) {
+        _ => match rollback_named(word) {
             Some(rollback) => Err(Misread::MissingVerb { rollback }),
             None => Ok(()),
         },
@@ -279,8 +280,18 @@ pub(super) mod tests {
             ("no", unknown("no", Some(Verb::Deny))),
             ("ok", no_number(Verb::Approve)),
             ("yes!", no_number(Verb::Approve)),
-            ("RB-41", Misread::MissingVerb { rollback: 41 }),
-            ("#41 approve", Misread::MissingVerb { rollback: 41 }),
+            (
+                "RB-41",
+                Misread::MissingVerb {
+                    rollback: RollbackId::new(41),
+                },
+            ),
+            (
+                "#41 approve",
+                Misread::MissingVerb {
+                    rollback: RollbackId::new(41),
+                },
+            ),
             ("to v212", no_service(Verb::Propose)),
             ("because x", no_service(Verb::Propose)),
             ("frönt", not_a_name("frönt")),

@@ -1,5 +1,6 @@
 //! `resolve RB-41 done because …`: how a rollback ended, said by a person.
 
+use crate::identity::RollbackId;
 use std::fmt;
 
 use super::{Listing, Spec, Takes, Verb};
@@ -15,7 +16,7 @@ use crate::grammar::{
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Resolve {
     /// The number of the rollback.
-    pub rollback: u64,
+    pub rollback: RollbackId,
     /// Whether production serves the target.
     pub done: bool,
     /// How the person knows, in their own words.
@@ -41,7 +42,7 @@ impl Resolve {
     pub(super) fn parse(mut words: Words<'_>) -> Result<Self, Misread> {
         let rollback = required_number(Verb::Resolve, &mut words)?;
         let done = outcome(&mut words).ok_or_else(|| no_outcome(rollback))?;
-        let beginning = format!("RB-{rollback} {}", name(done));
+        let beginning = format!("{rollback} {}", name(done));
         let because = reason(words, |words| {
             vec![format!(
                 "{} {beginning} because {}",
@@ -58,11 +59,11 @@ impl Resolve {
     }
 }
 
-fn no_outcome(rollback: u64) -> Misread {
+fn no_outcome(rollback: RollbackId) -> Misread {
     Misread::BadArgument {
         verb: Verb::Resolve,
         sentence: format!(
-            "Nothing was run, because `resolve` needs to know how it ended: write `resolve RB-{rollback} done because …` or `resolve RB-{rollback} not-done because …`."
+            "Nothing was run, because `resolve` needs to know how it ended: write `resolve {rollback} done because …` or `resolve {rollback} not-done because …`."
         ),
     }
 }
@@ -75,12 +76,7 @@ impl fmt::Display for Resolve {
             because,
         } = self;
         let because = Because(Some(because));
-        write!(
-            f,
-            "{} RB-{rollback} {}{because}",
-            Verb::Resolve,
-            name(*done)
-        )
+        write!(f, "{} {rollback} {}{because}", Verb::Resolve, name(*done))
     }
 }
 
@@ -92,13 +88,13 @@ pub(super) mod tests {
     use crate::grammar::{
         Request,
         samples::{
-            any_number, any_required_reason, bad_number, misreads, no_number, no_reason, reads,
+            any_id, any_required_reason, bad_number, misreads, no_number, no_reason, reads,
             trailing,
         },
     };
 
     pub fn any() -> impl Strategy<Value = Resolve> {
-        (any_number(), proptest::bool::ANY, any_required_reason()).prop_map(
+        (any_id(), proptest::bool::ANY, any_required_reason()).prop_map(
             |(rollback, done, because)| Resolve {
                 rollback,
                 done,
@@ -111,7 +107,7 @@ pub(super) mod tests {
     fn resolving() {
         let resolve = |done, because: &str| {
             Request::Resolve(Resolve {
-                rollback: 41,
+                rollback: RollbackId::new(41),
                 done,
                 because: because.into(),
             })
@@ -130,10 +126,10 @@ pub(super) mod tests {
         misreads([
             ("resolve because fire", no_number(Verb::Resolve)),
             ("resolve done", bad_number(Verb::Resolve, "done")),
-            ("resolve RB-41", no_outcome(41)),
-            ("resolve RB-41 maybe", no_outcome(41)),
-            ("resolve RB-41 not", no_outcome(41)),
-            ("resolve RB-41 because x", no_outcome(41)),
+            ("resolve RB-41", no_outcome(RollbackId::new(41))),
+            ("resolve RB-41 maybe", no_outcome(RollbackId::new(41))),
+            ("resolve RB-41 not", no_outcome(RollbackId::new(41))),
+            ("resolve RB-41 because x", no_outcome(RollbackId::new(41))),
             ("resolve RB-41 done", no_reason(Verb::Resolve, "RB-41 done")),
             (
                 "resolve RB-41 not done",

@@ -1,5 +1,6 @@
 //! `review RB-41 justified because …`: what somebody thinks of an emergency run, afterwards.
 
+use crate::identity::RollbackId;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -16,7 +17,7 @@ use crate::grammar::{
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Review {
     /// The number of the rollback.
-    pub rollback: u64,
+    pub rollback: RollbackId,
     /// The person's judgement.
     pub answer: ReviewAnswer,
     /// Why, in the person's own words.
@@ -53,7 +54,7 @@ impl Review {
     pub(super) fn parse(mut words: Words<'_>) -> Result<Self, Misread> {
         let rollback = required_number(Verb::Review, &mut words)?;
         let answer = answer(&mut words)?;
-        let beginning = format!("RB-{rollback} {}", answer.name());
+        let beginning = format!("{rollback} {}", answer.name());
         let because = reason(words, |words| {
             vec![format!(
                 "{} {beginning} because {}",
@@ -135,12 +136,7 @@ impl fmt::Display for Review {
             because,
         } = self;
         let because = Because(Some(because));
-        write!(
-            f,
-            "{} RB-{rollback} {}{because}",
-            Verb::Review,
-            answer.name()
-        )
+        write!(f, "{} {rollback} {}{because}", Verb::Review, answer.name())
     }
 }
 
@@ -165,14 +161,14 @@ pub(super) mod tests {
     use crate::grammar::{
         Request, parse,
         samples::{
-            any_number, any_required_reason, bad_number, misreads, no_number, no_reason, reads,
+            any_id, any_required_reason, bad_number, misreads, no_number, no_reason, reads,
             trailing,
         },
     };
 
     pub fn any() -> impl Strategy<Value = Review> {
         (
-            any_number(),
+            any_id(),
             proptest::sample::select(ReviewAnswer::ALL.to_vec()),
             any_required_reason(),
         )
@@ -185,7 +181,7 @@ pub(super) mod tests {
 
     fn review(rollback: u64, answer: ReviewAnswer, because: &str) -> Request {
         Request::Review(Review {
-            rollback,
+            rollback: RollbackId::new(rollback),
             answer,
             because: because.into(),
         })

@@ -1,5 +1,6 @@
 //! `signoff RB-41 merge-pr done`: a manual task of a plan is done, said by a person.
 
+use crate::identity::RollbackId;
 use std::fmt;
 
 use super::{Listing, Spec, Takes, Verb};
@@ -15,7 +16,7 @@ use crate::grammar::{
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct SignOff {
     /// The number of the rollback.
-    pub rollback: u64,
+    pub rollback: RollbackId,
     /// The task, by its short name.
     pub task: String,
     /// Whether it was done; otherwise it cannot be done.
@@ -52,7 +53,7 @@ impl SignOff {
         let done = outcome(&mut words).ok_or_else(|| no_outcome(rollback, &task))?;
         let because = reason(words, |words| {
             vec![format!(
-                "{} RB-{rollback} {task} {} because {}",
+                "{} {rollback} {task} {} because {}",
                 Verb::SignOff,
                 name(done),
                 words.rest
@@ -67,20 +68,20 @@ impl SignOff {
     }
 }
 
-fn no_task(rollback: u64) -> Misread {
+fn no_task(rollback: RollbackId) -> Misread {
     Misread::BadArgument {
         verb: Verb::SignOff,
         sentence: format!(
-            "Nothing was signed, because `signoff` needs the short name of the task: write `signoff RB-{rollback} merge-pr done`. `status RB-{rollback}` shows the tasks."
+            "Nothing was signed, because `signoff` needs the short name of the task: write `signoff {rollback} merge-pr done`. `status {rollback}` shows the tasks."
         ),
     }
 }
 
-fn no_outcome(rollback: u64, task: &str) -> Misread {
+fn no_outcome(rollback: RollbackId, task: &str) -> Misread {
     Misread::BadArgument {
         verb: Verb::SignOff,
         sentence: format!(
-            "Nothing was signed, because `signoff` needs to know whether it was done: write `signoff RB-{rollback} {task} done` or `signoff RB-{rollback} {task} not-done because …`."
+            "Nothing was signed, because `signoff` needs to know whether it was done: write `signoff {rollback} {task} done` or `signoff {rollback} {task} not-done because …`."
         ),
     }
 }
@@ -96,7 +97,7 @@ impl fmt::Display for SignOff {
         let because = Because(because.as_deref());
         write!(
             f,
-            "{} RB-{rollback} {task} {}{because}",
+            "{} {rollback} {task} {}{because}",
             Verb::SignOff,
             name(*done)
         )
@@ -110,14 +111,12 @@ pub(super) mod tests {
     use super::*;
     use crate::grammar::{
         Request,
-        samples::{
-            any_number, any_reason, bad_number, because, misreads, no_number, reads, trailing,
-        },
+        samples::{any_id, any_reason, bad_number, because, misreads, no_number, reads, trailing},
     };
 
     pub fn any() -> impl Strategy<Value = SignOff> {
         let task = "[a-z][a-z0-9-]{0,8}[a-z0-9]".prop_filter("a name", |task| is_name(task));
-        (any_number(), task, proptest::bool::ANY, any_reason()).prop_map(
+        (any_id(), task, proptest::bool::ANY, any_reason()).prop_map(
             |(rollback, task, done, because)| SignOff {
                 rollback,
                 task,
@@ -131,7 +130,7 @@ pub(super) mod tests {
     fn signing_off() {
         let sign_off = |done, because| {
             Request::SignOff(SignOff {
-                rollback: 41,
+                rollback: RollbackId::new(41),
                 task: "merge-pr".into(),
                 done,
                 because,
@@ -152,10 +151,16 @@ pub(super) mod tests {
         misreads([
             ("signoff because fire", no_number(Verb::SignOff)),
             ("signoff merge-pr", bad_number(Verb::SignOff, "merge-pr")),
-            ("signoff RB-41", no_task(41)),
-            ("signoff RB-41 because x", no_task(41)),
-            ("signoff RB-41 merge-pr", no_outcome(41, "merge-pr")),
-            ("signoff RB-41 merge-pr maybe", no_outcome(41, "merge-pr")),
+            ("signoff RB-41", no_task(RollbackId::new(41))),
+            ("signoff RB-41 because x", no_task(RollbackId::new(41))),
+            (
+                "signoff RB-41 merge-pr",
+                no_outcome(RollbackId::new(41), "merge-pr"),
+            ),
+            (
+                "signoff RB-41 merge-pr maybe",
+                no_outcome(RollbackId::new(41), "merge-pr"),
+            ),
             (
                 "signoff RB-41 merge-pr done it is merged",
                 trailing(

@@ -1,5 +1,6 @@
 //! `status`, `status RB-41`, `status frontend`: where things stand.
 
+use crate::identity::RollbackId;
 use std::fmt;
 
 use super::{Listing, Spec, Takes, Verb};
@@ -73,7 +74,10 @@ pub(super) mod tests {
             ("status", status(None)),
             ("status?", status(None)),
             ("status ?", status(None)),
-            ("status rb–41?", status(Some(About::Rollback(41)))),
+            (
+                "status rb–41?",
+                status(Some(About::Rollback(RollbackId::new(41)))),
+            ),
             (
                 "status frontend",
                 status(Some(About::Service(at("frontend")))),

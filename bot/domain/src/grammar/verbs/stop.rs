@@ -1,5 +1,6 @@
 //! `stop RB-41`: stops a rollback.
 
+use crate::identity::RollbackId;
 use std::fmt;
 
 use super::{Listing, Spec, Takes, Verb};
@@ -13,7 +14,7 @@ use crate::grammar::{
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Stop {
     /// The number of the rollback.
-    pub rollback: u64,
+    pub rollback: RollbackId,
     /// Why, in the person's own words; `None` if they gave no reason.
     pub because: Option<String>,
 }
@@ -43,7 +44,7 @@ impl fmt::Display for Stop {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Stop { rollback, because } = self;
         let because = Because(because.as_deref());
-        write!(f, "{} RB-{rollback}{because}", Verb::Stop)
+        write!(f, "{} {rollback}{because}", Verb::Stop)
     }
 }
 
@@ -54,16 +55,16 @@ pub(super) mod tests {
     use super::*;
     use crate::grammar::{
         Request,
-        samples::{any_number, any_reason, bad_number, because, misreads, no_number, reads},
+        samples::{any_id, any_reason, bad_number, because, misreads, no_number, reads},
     };
 
     pub fn any() -> impl Strategy<Value = Stop> {
-        (any_number(), any_reason()).prop_map(|(rollback, because)| Stop { rollback, because })
+        (any_id(), any_reason()).prop_map(|(rollback, because)| Stop { rollback, because })
     }
 
     fn stop(rollback: u64, reason: &str) -> Request {
         Request::Stop(Stop {
-            rollback,
+            rollback: RollbackId::new(rollback),
             because: because(reason),
         })
     }

@@ -1,5 +1,6 @@
 //! `undo RB-41`: proposes to return to the release that a rollback replaced.
 
+use crate::identity::RollbackId;
 use std::fmt;
 
 use super::{Listing, Spec, Takes, Verb};
@@ -13,7 +14,7 @@ use crate::grammar::{
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Undo {
     /// The number of the rollback.
-    pub rollback: u64,
+    pub rollback: RollbackId,
     /// Why, in the person's own words; `None` if they gave no reason.
     pub because: Option<String>,
 }
@@ -43,7 +44,7 @@ impl fmt::Display for Undo {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Undo { rollback, because } = self;
         let because = Because(because.as_deref());
-        write!(f, "{} RB-{rollback}{because}", Verb::Undo)
+        write!(f, "{} {rollback}{because}", Verb::Undo)
     }
 }
 
@@ -54,16 +55,16 @@ pub(super) mod tests {
     use super::*;
     use crate::grammar::{
         Request,
-        samples::{any_number, any_reason, bad_number, because, misreads, no_number, reads},
+        samples::{any_id, any_reason, bad_number, because, misreads, no_number, reads},
     };
 
     pub fn any() -> impl Strategy<Value = Undo> {
-        (any_number(), any_reason()).prop_map(|(rollback, because)| Undo { rollback, because })
+        (any_id(), any_reason()).prop_map(|(rollback, because)| Undo { rollback, because })
     }
 
     fn undo(rollback: u64, reason: &str) -> Request {
         Request::Undo(Undo {
-            rollback,
+            rollback: RollbackId::new(rollback),
             because: because(reason),
         })
     }

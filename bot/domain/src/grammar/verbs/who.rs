@@ -1,5 +1,6 @@
 //! `who RB-41`, `who frontend`: who may approve now.
 
+use crate::identity::RollbackId;
 use std::fmt;
 
 use super::{Listing, Spec, Takes, Verb};
@@ -63,8 +64,8 @@ pub(super) mod tests {
         let about = |about| Request::Who(Who { about });
         let service = |name| about(About::Service(at(name)));
         reads([
-            ("who RB-41?", about(About::Rollback(41))),
-            ("who #41 ?", about(About::Rollback(41))),
+            ("who RB-41?", about(About::Rollback(RollbackId::new(41)))),
+            ("who #41 ?", about(About::Rollback(RollbackId::new(41)))),
             ("who frontend", service("frontend")),
             ("WHO Frontend@Production?", service("frontend@production")),
         ]);

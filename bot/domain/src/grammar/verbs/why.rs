@@ -1,5 +1,6 @@
 //! `why RB-41`: whether the person may approve a rollback, and why.
 
+use crate::identity::RollbackId;
 use std::fmt;
 
 use super::{Listing, Spec, Takes, Verb};
@@ -13,7 +14,7 @@ use crate::grammar::{
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Why {
     /// The number of the rollback.
-    pub rollback: u64,
+    pub rollback: RollbackId,
 }
 
 pub(super) const SPEC: Spec = Spec {
@@ -37,7 +38,7 @@ impl Why {
 
 impl fmt::Display for Why {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} RB-{}", Verb::Why, self.rollback)
+        write!(f, "{} {}", Verb::Why, self.rollback)
     }
 }
 
@@ -48,17 +49,20 @@ pub(super) mod tests {
     use super::*;
     use crate::grammar::{
         Request,
-        samples::{any_number, bad_number, misreads, no_number, reads, trailing},
+        samples::{any_id, bad_number, misreads, no_number, reads, trailing},
     };
 
     pub fn any() -> impl Strategy<Value = Why> {
-        any_number().prop_map(|rollback| Why { rollback })
+        any_id().prop_map(|rollback| Why { rollback })
     }
 
     #[test]
     fn asking_why() {
         let why = |rollback| Request::Why(Why { rollback });
-        reads([("why RB-41", why(41)), ("why 41?", why(41))]);
+        reads([
+            ("why RB-41", why(RollbackId::new(41))),
+            ("why 41?", why(RollbackId::new(41))),
+        ]);
         misreads([
             ("why", no_number(Verb::Why)),
             ("why because", no_number(Verb::Why)),

@@ -1,5 +1,6 @@
 //! `withdraw RB-41`: takes back the person's own approval.
 
+use crate::identity::RollbackId;
 use std::fmt;
 
 use super::{Listing, Spec, Takes, Verb};
@@ -13,7 +14,7 @@ use crate::grammar::{
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Withdraw {
     /// The number of the rollback.
-    pub rollback: u64,
+    pub rollback: RollbackId,
     /// Why, in the person's own words; `None` if they gave no reason.
     pub because: Option<String>,
 }
@@ -43,7 +44,7 @@ impl fmt::Display for Withdraw {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Withdraw { rollback, because } = self;
         let because = Because(because.as_deref());
-        write!(f, "{} RB-{rollback}{because}", Verb::Withdraw)
+        write!(f, "{} {rollback}{because}", Verb::Withdraw)
     }
 }
 
@@ -54,16 +55,16 @@ pub(super) mod tests {
     use super::*;
     use crate::grammar::{
         Request,
-        samples::{any_number, any_reason, because, misreads, no_number, reads, unknown},
+        samples::{any_id, any_reason, because, misreads, no_number, reads, unknown},
     };
 
     pub fn any() -> impl Strategy<Value = Withdraw> {
-        (any_number(), any_reason()).prop_map(|(rollback, because)| Withdraw { rollback, because })
+        (any_id(), any_reason()).prop_map(|(rollback, because)| Withdraw { rollback, because })
     }
 
     fn withdraw(rollback: u64, reason: &str) -> Request {
         Request::Withdraw(Withdraw {
-            rollback,
+            rollback: RollbackId::new(rollback),
             because: because(reason),
         })
     }
