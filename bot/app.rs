@@ -21,7 +21,7 @@ use crate::{
     telemetry,
 };
 use anyhow::Context;
-use rollback_domain::{job::Job, policy::Policy};
+use rollback_domain::{identity::ServiceKey, job::Job, policy::Policy};
 use rollback_providers::Provider;
 use std::{collections::BTreeMap, fmt, sync::Arc};
 use tokio::sync::OnceCell;
@@ -50,7 +50,7 @@ pub struct Inside {
     pub reads: Reads<Read, Answer>,
     /// Who may send how much.
     pub limits: Limits,
-    providers: BTreeMap<(String, String), Arc<dyn Provider>>,
+    providers: BTreeMap<ServiceKey, Arc<dyn Provider>>,
     team: OnceCell<Option<String>>,
     /// Kept as long as the bot lives.
     _presence: Presence,
@@ -95,7 +95,7 @@ impl App {
         let metrics = Metrics::default();
         let mut providers = BTreeMap::new();
         for service in &config.services {
-            let key = (service.name.clone(), service.environment.clone());
+            let key = service.key.clone();
             let timed = Timed::new(service.platform.connect(&http), metrics.clone());
             providers.insert(key, Arc::new(timed) as Arc<dyn Provider>);
         }
@@ -127,9 +127,7 @@ impl App {
 
     /// The provider of a service.
     pub fn provider(&self, service: &Service) -> Option<Arc<dyn Provider>> {
-        self.providers
-            .get(&(service.name.clone(), service.environment.clone()))
-            .cloned()
+        self.providers.get(&service.key).cloned()
     }
 
     /// The workspace people must belong to: configured, or the token's own, asked for once.
@@ -172,8 +170,7 @@ impl App {
     /// Has every platform read for the board, and every source of roles for the cards, from now on.
     async fn survey_all(&self) -> Result<(), engine::Error> {
         let platforms = self.config.services.iter().map(|service| Job::Survey {
-            service: service.name.clone(),
-            environment: service.environment.clone(),
+            service: service.key.clone(),
         });
         let sources = self
             .config

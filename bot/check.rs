@@ -6,7 +6,7 @@ use crate::{
 };
 use rollback_domain::{
     authority::{Case, Found, Source},
-    people::Person,
+    identity::ServiceKey,
     refusal::list,
 };
 
@@ -54,7 +54,7 @@ pub async fn check(config: &Config, online: bool) -> anyhow::Result<usize> {
     };
     mistakes += roles(config, &asking).await;
     for service in &config.services {
-        let key = format!("services.{}.{}", service.name, service.environment);
+        let key = section(&service.key);
         match service.platform.connect(&http).check().await {
             Ok(works) => println!("ok        {key}: {works}"),
             Err(error) => {
@@ -107,9 +107,8 @@ async fn roles(config: &Config, asking: &Asking) -> usize {
             if could < case.rule.approvals {
                 mistakes += 1;
                 println!(
-                    "mistake   services.{}.{}: a plan of class {risk} needs {} approvals, and {} could give one now",
-                    service.name,
-                    service.environment,
+                    "mistake   {}: a {risk} rollback needs {} approvals, and {} could give one now",
+                    section(&service.key),
                     case.rule.approvals,
                     count(could)
                 );
@@ -117,6 +116,11 @@ async fn roles(config: &Config, asking: &Asking) -> usize {
         }
     }
     mistakes
+}
+
+/// Where a service stands in the configuration.
+fn section(service: &ServiceKey) -> String {
+    format!("services.{}.{}", service.name, service.environment)
 }
 
 fn count(people: usize) -> String {

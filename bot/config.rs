@@ -11,6 +11,7 @@ mod values;
 
 use rollback_domain::{
     authority::Source,
+    identity::ServiceKey,
     policy::{EscalationStep, Preset, Rules},
     risk::{Risk, RiskRules},
 };
@@ -155,10 +156,8 @@ pub struct Contact {
 /// One thing that can be rolled back: a service in an environment.
 #[derive(Clone, Debug)]
 pub struct Service {
-    /// What people call it, for example `frontend`.
-    pub name: String,
-    /// Where it runs, for example `production`.
-    pub environment: String,
+    /// What people call it, and where it runs: `frontend`, `production`.
+    pub key: ServiceKey,
     /// The platform that serves it, and what it is called there.
     pub platform: Platform,
     /// Where its users find it.
@@ -265,18 +264,16 @@ impl Config {
         Ok(Self { warnings, ..config })
     }
 
-    /// The service of this name in this environment.
-    pub fn service(&self, name: &str, environment: &str) -> Option<&Service> {
-        self.services
-            .iter()
-            .find(|service| service.name == name && service.environment == environment)
+    /// The service that is called so.
+    pub fn service(&self, key: &ServiceKey) -> Option<&Service> {
+        self.services.iter().find(|service| service.key == *key)
     }
 
     /// The service of this name in all its environments.
     pub fn environments(&self, name: &str) -> Vec<&Service> {
         self.services
             .iter()
-            .filter(|service| service.name == name)
+            .filter(|service| service.key.name == name)
             .collect()
     }
 
@@ -704,8 +701,7 @@ fn service(
     }
     section.done();
     Some(Service {
-        name: name.to_owned(),
-        environment: environment.to_owned(),
+        key: ServiceKey::new(name, environment),
         platform: platform?,
         url: link,
         approve: authority.approve,
@@ -787,7 +783,7 @@ fn refuse_shared_targets(section: &Section<'_>, services: &[Option<Service>]) {
     let mut targets: BTreeMap<String, String> = BTreeMap::new();
     for service in services.iter().flatten() {
         let target = service.platform.identity();
-        let key = dotted(&section.key(&service.name), &service.environment);
+        let key = dotted(&section.key(&service.key.name), &service.key.environment);
         match targets.get(&target) {
             Some(first) => section.reader().mistake(
                 key,

@@ -240,8 +240,8 @@ impl Update {
             .and_then(|waited| Duration::try_from(waited).ok());
         Self {
             id: rollback.id.to_string(),
-            service: inline(&rollback.service, 80),
-            environment: inline(&rollback.environment, 80),
+            service: inline(&rollback.service.name, 80),
+            environment: inline(&rollback.service.environment, 80),
             platform: inline(
                 plan.map_or("the platform", |plan| &plan.effects.platform),
                 80,

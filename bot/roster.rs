@@ -203,10 +203,7 @@ impl App {
     /// What the service of a rollback asks for; `None` when it is not in the configuration any
     /// more. Touches no network.
     pub async fn authority(&self, rollback: &Rollback) -> sqlx::Result<Option<Authority>> {
-        let Some(service) = self
-            .config
-            .service(&rollback.service, &rollback.environment)
-        else {
+        let Some(service) = self.config.service(&rollback.service) else {
             return Ok(None);
         };
         Ok(Some(Authority {

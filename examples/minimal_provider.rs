@@ -10,6 +10,7 @@ use rollback_bot::clock::Clock;
 use rollback_domain::{
     grammar::Target,
     history::History,
+    identity::RollbackId,
     people::Person,
     plan::{Aim, Basis, Plan},
     platform::{About, Effects, Holds, Order, Progress, ProviderError, Receipt, Timing},
@@ -143,7 +144,7 @@ async fn main() -> anyhow::Result<()> {
     );
 
     let order = Order {
-        rollback: 1,
+        rollback: RollbackId::new(1),
         memory: survey.memory,
         plan,
         step: 0,

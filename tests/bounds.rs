@@ -8,6 +8,7 @@ use rollback_bot::{
     store::{Db, timelines},
 };
 use rollback_domain::{
+    identity::IncidentId,
     job::{ExportRequest, Format, Job},
     people::Person,
 };
@@ -471,7 +472,9 @@ async fn after_years_everything_is_answered_as_ever() {
 /// What the timeline of the first incident would be as JSON, made in one piece.
 async fn in_one_piece(world: &World) -> String {
     let db = &world.app().engine.db;
-    let entries = timelines::entries(db, 1, 0, 1_000_000).await.unwrap();
+    let entries = timelines::entries(db, IncidentId::new(1), 0, 1_000_000)
+        .await
+        .unwrap();
     serde_json::to_string_pretty(&json!({
         "incident": "INC-1",
         "channel": CHANNEL,
@@ -624,7 +627,7 @@ async fn a_hundred_thousand_entries_take_no_more_memory_than_a_thousand() {
             much_is_noted(&world.app().engine.db, more).await;
         }
         let job = Job::Export(ExportRequest {
-            incident: 1,
+            incident: IncidentId::new(1),
             format,
             channel: CHANNEL.into(),
             rollback: None,

@@ -10,7 +10,7 @@ use rollback_bot::{
     },
     worker,
 };
-use rollback_domain::{job::Job, people::Person, refusal::Source};
+use rollback_domain::{identity::RollbackId, job::Job, people::Person, refusal::Source};
 use rollback_simulation::Fault;
 use std::time::Duration;
 
@@ -215,7 +215,9 @@ async fn a_lost_answer_is_looked_for_even_when_the_channel_is_busy() {
 async fn a_worker_that_slept_through_its_step_does_not_end_the_next_one() {
     let mut world = World::new().await;
     let Engine { db, clock, .. } = world.app().engine.clone();
-    let job = Job::Card { rollback: 7 };
+    let job = Job::Card {
+        rollback: RollbackId::new(7),
+    };
     let poked = async || {
         let mut tx = db.begin().await.unwrap();
         jobs::poke(&mut tx, &[(job.clone(), clock.now())])

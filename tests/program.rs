@@ -3,6 +3,7 @@
 use crate::support::World;
 use insta::assert_snapshot;
 use rollback_bot::{demo::Demo, http_client};
+use rollback_domain::identity::RollbackId;
 use rollback_simulation::Slack;
 use std::{
     fs,
@@ -505,7 +506,9 @@ async fn the_record_is_copied_while_the_bot_goes_on() {
     world.slack.take_all();
     let copy = format!("sqlite://{}/copy.db", directory.path().display());
     let db = rollback_bot::store::Db::open(&copy).await.unwrap();
-    let kept = rollback_bot::store::rollbacks::get(&db, 1).await.unwrap();
+    let kept = rollback_bot::store::rollbacks::get(&db, RollbackId::new(1))
+        .await
+        .unwrap();
     assert_eq!(kept.unwrap().state.name(), "proposed");
     db.close().await;
 }

@@ -342,7 +342,7 @@ slack_usergroup = "S0OWNERS"
     mistake   roles.data_owner: Slack group S0OWNERS cannot be read: Slack says no_such_subteam
     ok        roles.lead: Slack group S0LEADS has one person
     mistake   roles.oncall: PagerDuty schedule PSHOP1 names people who are not in Slack: Ines Falk
-    mistake   services.frontend.production: a plan of class data needs 2 approvals, and one person could give one now
+    mistake   services.frontend.production: a data rollback needs 2 approvals, and one person could give one now
     ");
     world.slack.changes_group_quietly("S0OWNERS", &["U0KIM"]);
     world

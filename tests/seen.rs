@@ -10,6 +10,7 @@ use rollback_bot::{
     http_client,
     telemetry::{self, Format},
 };
+use rollback_domain::identity::RollbackId;
 use std::{
     collections::BTreeSet,
     io::{self, Write},
@@ -454,7 +455,7 @@ mod collector {
         shipping.close().await;
         assert_eq!(world.rollback(1).await.state.name(), "closed");
         let sent: Vec<Sent> = received.try_iter().flat_map(|body| spans(&body)).collect();
-        let (trace, whole) = otlp::ids_here(1);
+        let (trace, whole) = otlp::ids_here(RollbackId::new(1));
         let (trace, whole) = (trace.to_string(), whole.to_string());
         let ours = |span: &&Sent| span.says.contains("rollback=RB-1");
         assert!(sent.iter().filter(ours).count() > 10, "{sent:#?}");

@@ -188,7 +188,7 @@ async fn a_database_goes_to_a_moment_and_people_do_the_rest() {
         "{:?}",
         waits.state
     );
-    assert_eq!(waits.restore_point.unwrap().id, "backup-2");
+    assert_eq!(waits.restore_point.unwrap().id, "backup-RB-2");
     let asked = world.channel();
     assert!(
         asked.contains("@ana: RB-2 needs people to go on. Rotate the database key."),

@@ -230,12 +230,7 @@ impl Run {
                 }
                 // Production has moved meanwhile: the fresh plan is another one to be seen.
                 State::Superseded { .. } => {
-                    let next = rollbacks::open_for(
-                        &self.app.engine.db,
-                        &rollback.service,
-                        &rollback.environment,
-                    )
-                    .await?;
+                    let next = rollbacks::open_for(&self.app.engine.db, &rollback.service).await?;
                     match next.filter(|next| next.replaces == Some(id)) {
                         Some(next) => id = next.id,
                         None => return self.print_end(&rollback).await,

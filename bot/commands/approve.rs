@@ -2,8 +2,9 @@
 
 use super::{Answer, Context, Failure, Result, answer, find, queue};
 use crate::{App, engine::Error, store::rollbacks};
-use rollback_domain::{identity::RollbackId, 
+use rollback_domain::{
     grammar::{Verb, verbs::Approve},
+    identity::RollbackId,
     plan::PlanHash,
     policy::Confirm,
     refusal::Refusal,
@@ -87,7 +88,7 @@ pub async fn missing_confirmation(
     let plan = found.as_ref().and_then(|found| found.plan.as_ref());
     let service = found
         .as_ref()
-        .and_then(|found| app.config.service(&found.service, &found.environment));
+        .and_then(|found| app.config.service(&found.service));
     let (Some(plan), Some(service)) = (plan, service) else {
         return Ok(None);
     };

@@ -39,26 +39,20 @@ async fn board(app: App) -> Result {
     let services = &app.config.services;
     let mut lines = vec![];
     for service in services.iter().take(SERVICES_AT_MOST) {
-        let is_its = |name: &str, environment: &str| {
-            name == service.name && environment == service.environment
-        };
-        let snapshot = snapshots
-            .iter()
-            .find(|(name, environment, ..)| is_its(name, environment));
+        let snapshot = snapshots.iter().find(|(key, ..)| *key == service.key);
         let mut line = match snapshot {
             None => format!("{}  not read yet", title(service)),
-            Some((_, _, survey, read_at)) => {
+            Some((_, survey, read_at)) => {
                 let age = age(*read_at, now);
                 format!("{}  {} · read {age} ago", title(service), live(survey))
             }
         };
         let mut open = open.iter();
-        if let Some(open) = open.find(|open| is_its(&open.service, &open.environment)) {
+        if let Some(open) = open.find(|open| open.service == service.key) {
             line.push_str(&format!("\n      {} {}", open.id, open.word()));
         }
         let mut frozen = frozen.iter();
-        if let Some((.., freeze)) = frozen.find(|(name, environment, _)| is_its(name, environment))
-        {
+        if let Some((_, freeze)) = frozen.find(|(key, _)| *key == service.key) {
             line.push_str(&format!(
                 "\n      frozen by @{}: \"{}\"",
                 inline(&freeze.by.name, 80),
@@ -83,12 +77,12 @@ async fn board(app: App) -> Result {
 }
 
 fn title(service: &Service) -> String {
-    let name = inline(&service.name, 80);
+    let name = inline(&service.key.name, 80);
     let name = match &service.url {
         Some(url) => format!("<{}|{name}>", escape(url.as_str())),
         None => name,
     };
-    format!("*{name}* ({})", inline(&service.environment, 80))
+    format!("*{name}* ({})", inline(&service.key.environment, 80))
 }
 
 /// How long ago something was read, in words.

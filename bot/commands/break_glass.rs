@@ -17,7 +17,7 @@ pub(super) async fn run(app: &App, context: &Context, request: BreakGlass) -> Re
         About::Rollback(id) => Some(find::rollback(app, *id).await?),
         About::Service(name) => {
             let service = find::service(app, name)?;
-            rollbacks::open_for(&app.engine.db, &service.name, &service.environment).await?
+            rollbacks::open_for(&app.engine.db, &service.key).await?
         }
     };
     let Some(found) = found else {

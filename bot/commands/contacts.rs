@@ -94,7 +94,7 @@ fn who_helps(app: &App, service: Option<&Service>) -> Vec<String> {
         .iter()
         .filter(|contact| {
             contact.services.is_empty()
-                || service.is_none_or(|service| contact.services.contains(&service.name))
+                || service.is_none_or(|service| contact.services.contains(&service.key.name))
         })
         .take(20)
         .map(|contact| {

@@ -17,7 +17,7 @@ pub fn service<'a>(app: &'a App, name: &ServiceRef) -> std::result::Result<&'a S
         named: name.environment.clone(),
         known: environments
             .iter()
-            .map(|service| service.environment.clone())
+            .map(|service| service.key.environment.clone())
             .collect(),
     };
     match (&name.environment, environments.as_slice()) {
@@ -26,7 +26,7 @@ pub fn service<'a>(app: &'a App, name: &ServiceRef) -> std::result::Result<&'a S
         (None, [..]) => Err(refusal()),
         (Some(environment), services) => services
             .iter()
-            .find(|service| service.environment == *environment)
+            .find(|service| service.key.environment == *environment)
             .copied()
             .ok_or_else(refusal),
     }
@@ -34,7 +34,7 @@ pub fn service<'a>(app: &'a App, name: &ServiceRef) -> std::result::Result<&'a S
 
 fn unknown_service(app: &App, name: &str) -> Refusal {
     let services = app.config.services.iter();
-    let mut known: Vec<String> = services.map(|service| service.name.clone()).collect();
+    let mut known: Vec<String> = services.map(|service| service.key.name.clone()).collect();
     known.dedup();
     let verbs = Verb::ALL.iter().filter_map(|verb| verb.word());
     let candidates = known.iter().map(String::as_str).chain(verbs);

@@ -17,11 +17,9 @@ pub(super) async fn query_platform(
     service: &Service,
     query: Query,
 ) -> Result {
-    let key = (service.name.clone(), service.environment.clone());
-    queue::query(app, context, key, query).await?;
+    queue::query(app, context, service.key.clone(), query).await?;
     Ok(Answer::private(format!(
-        "Reading {} ({})…",
-        inline(&service.name, 80),
-        inline(&service.environment, 80)
+        "Reading {}…",
+        inline(&service.key.to_string(), 160)
     )))
 }

@@ -24,21 +24,21 @@ async fn pins(app: App) -> Result {
     let now = app.engine.clock.now();
     let mut first = None;
     let mut lines = vec![];
-    for (service, environment, survey, read_at) in rollbacks::snapshots(db).await? {
-        if survey.pin != Pin::On || app.config.service(&service, &environment).is_none() {
+    for (service, survey, read_at) in rollbacks::snapshots(db).await? {
+        if survey.pin != Pin::On || app.config.service(&service).is_none() {
             continue;
         }
-        let by = match rollbacks::latest_asked(db, &service, &environment).await? {
+        let by = match rollbacks::latest_asked(db, &service).await? {
             Some(last) if last.pin == Pin::On => pinned_by(&last),
             _ => "but not by a rollback from here".to_owned(),
         };
         lines.push(format!(
             "*{}* ({})  automatic deploys OFF {by} · read {} ago",
-            inline(&service, 80),
-            inline(&environment, 80),
+            inline(&service.name, 80),
+            inline(&service.environment, 80),
             board::age(read_at, now)
         ));
-        first.get_or_insert_with(|| format!("{service}@{environment}"));
+        first.get_or_insert_with(|| service.typed());
     }
     Ok(Answer::private(match first {
         None => "Nothing is pinned: automatic deploys flow everywhere, as far as the platforms were read.".to_owned(),

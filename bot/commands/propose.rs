@@ -12,8 +12,9 @@ use crate::{
     },
     store::rollbacks,
 };
-use rollback_domain::{identity::RollbackId, 
+use rollback_domain::{
     grammar::{ServiceRef, Target, verbs::Propose},
+    identity::RollbackId,
     plan::Aim,
     refusal::Refusal,
     rollback::{Message, Proposal, Rollback, Waiting},
@@ -75,8 +76,7 @@ pub(super) async fn open(
     let undoes = aim.undoes;
     let proposal = Proposal {
         channel: context.channel.clone(),
-        service: service.name.clone(),
-        environment: service.environment.clone(),
+        service: service.key.clone(),
         requester: context.person.clone(),
         because,
         aim,
@@ -115,12 +115,11 @@ pub(super) async fn open(
 }
 
 fn opened(id: RollbackId, service: &Service, undoes: Option<RollbackId>) -> String {
-    let name = inline(&service.name, 80);
-    let environment = inline(&service.environment, 80);
+    let service = inline(&service.key.to_string(), 160);
     let begins = match undoes {
-        None => format!("finding a version of {name} ({environment}) to go back to"),
+        None => format!("finding a version of {service} to go back to"),
         Some(undone) => {
-            format!("checking whether {name} ({environment}) can return to what {undone} left")
+            format!("checking whether {service} can return to what {undone} left")
         }
     };
     format!("{id}: {begins}. Its card follows; nothing changes until it is approved.")

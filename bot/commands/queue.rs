@@ -11,7 +11,7 @@ use crate::{
 use jiff::Timestamp;
 use rollback_domain::{
     authority,
-    identity::RollbackId,
+    identity::{RollbackId, ServiceKey},
     job::{
         ActRequest, ForgedClick, Form, Job, Notification, OpenForm, Query, QueryRequest,
         ServiceAction, ServiceRequest,
@@ -69,8 +69,7 @@ pub(super) async fn service_action(
     action: ServiceAction,
 ) -> Result {
     let job = Job::ServiceAction(ServiceRequest {
-        service: service.name.clone(),
-        environment: service.environment.clone(),
+        service: service.key.clone(),
         by: context.person.clone(),
         source: context.source,
         channel: context.channel.clone(),
@@ -89,13 +88,12 @@ pub(super) async fn service_action(
 pub(super) async fn query(
     app: &App,
     context: &Context,
-    (service, environment): (String, String),
+    service: ServiceKey,
     query: Query,
 ) -> std::result::Result<(), Error> {
     let job = Job::Query(QueryRequest {
         query,
         service,
-        environment,
         person: context.person.clone(),
         channel: context.channel.clone(),
         thread: context.thread.clone(),

@@ -42,9 +42,9 @@ async fn status(app: App, channel: String, about: Option<About>) -> Result {
         Found::Rollback(found) if found.channel != channel => Answer::private(card::line(&found)),
         Found::Rollback(found) => Answer::Private(card_without_buttons(&app, &found).await?),
         Found::NeverRolledBack(service) => Answer::private(format!(
-            "{name} ({environment}) was never rolled back from here. `/rollback list {name}@{environment}` shows its releases.",
-            name = inline(&service.name, 80),
-            environment = inline(&service.environment, 80)
+            "{} was never rolled back from here. `/rollback list {}` shows its releases.",
+            inline(&service.key.to_string(), 160),
+            inline(&service.key.typed(), 160)
         )),
     })
 }
@@ -92,8 +92,7 @@ pub async fn lookup<'a>(app: &'a App, about: Option<&About>) -> Result<Found<'a>
         }
         Some(About::Service(name)) => {
             let service = find::service(app, name)?;
-            let (name, environment) = (&service.name, &service.environment);
-            let last = rollbacks::latest_of(&app.engine.db, name, environment).await?;
+            let last = rollbacks::latest_of(&app.engine.db, &service.key).await?;
             Ok(match last {
                 Some(last) => Found::Rollback(Box::new(last)),
                 None => Found::NeverRolledBack(service),

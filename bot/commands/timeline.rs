@@ -13,8 +13,9 @@ use crate::{
     },
     store::timelines,
 };
-use rollback_domain::{identity::IncidentId, 
+use rollback_domain::{
     grammar::{Request, verbs::Timeline},
+    identity::IncidentId,
     incident::Entry,
     refusal::Refusal,
 };

@@ -20,7 +20,7 @@ pub(super) async fn run(app: &App, context: &Context, request: Undo) -> Result {
     if let Some(why) = found.why_not_undone() {
         return Err(cannot(&why));
     }
-    let service = app.config.service(&found.service, &found.environment);
+    let service = app.config.service(&found.service);
     let left = found.plan.as_ref().and_then(|plan| plan.from.as_ref());
     let (Some(service), Some(left)) = (service, left) else {
         return Err(cannot("its service is not in the configuration any more"));

@@ -10,14 +10,8 @@ use rollback_domain::{
 pub(super) async fn run(app: &App, context: &Context, request: Who) -> Result {
     let Who { about } = request;
     let service = match &about {
-        About::Rollback(id) => {
-            let found = find::rollback(app, *id).await?;
-            (found.service, found.environment)
-        }
-        About::Service(name) => {
-            let service = find::service(app, name)?;
-            (service.name.clone(), service.environment.clone())
-        }
+        About::Rollback(id) => find::rollback(app, *id).await?.service,
+        About::Service(name) => find::service(app, name)?.key.clone(),
     };
     queue::query(app, context, service, Query::Who { about }).await?;
     Ok(Answer::private("Reading who is in its roles…"))

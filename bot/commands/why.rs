@@ -8,7 +8,6 @@ use rollback_domain::{grammar::verbs::Why, job::Query};
 pub(super) async fn run(app: &App, context: &Context, request: Why) -> Result {
     let Why { rollback } = request;
     let found = find::rollback(app, rollback).await?;
-    let service = (found.service, found.environment);
-    queue::query(app, context, service, Query::Why { rollback }).await?;
+    queue::query(app, context, found.service, Query::Why { rollback }).await?;
     Ok(Answer::private("Reading who you are…"))
 }

@@ -26,9 +26,8 @@ fn rules(config: &Config, service: &Service) -> String {
         None => "off".to_owned(),
     };
     let head = format!(
-        "{} ({}): preset {}, ordinary class {}, objection window {window}\n",
-        service.name,
-        service.environment,
+        "{}: preset {}, ordinary class {}, objection window {window}\n",
+        service.key,
         config.policy.preset.name(),
         service.ordinary(),
     );

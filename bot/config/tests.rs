@@ -108,7 +108,9 @@ fn what_is_not_written_has_a_default() {
     assert_eq!(config.templates, None);
     assert!(config.warnings.is_empty());
 
-    let frontend = config.service("frontend", "production").expect("a service");
+    let frontend = config
+        .service(&ServiceKey::new("frontend", "production"))
+        .expect("a service");
     assert_eq!(frontend.approve, ["oncall"]);
     assert_eq!(frontend.rules, Preset::SmallTeam.rules(&frontend.approve));
     assert_eq!(frontend.risks, RiskRules::default());
@@ -125,7 +127,9 @@ fn what_is_not_written_has_a_default() {
         frontend.platform.identity(),
         "vercel https://api.vercel.com/ None \"prj_123\""
     );
-    let shop = config.service("shop", "local").expect("a service");
+    let shop = config
+        .service(&ServiceKey::new("shop", "local"))
+        .expect("a service");
     assert_eq!(shop.platform.identity(), "releases \"/srv/shop\"");
 }
 
@@ -141,7 +145,9 @@ fn the_example_has_a_service_on_every_platform_there_is() {
 fn the_example_has_no_mistakes() {
     let config = accepted(EXAMPLE);
     assert_eq!(config.warnings, [""; 0]);
-    let frontend = config.service("frontend", "production").expect("a service");
+    let frontend = config
+        .service(&ServiceKey::new("frontend", "production"))
+        .expect("a service");
     let fingerprint = frontend.fingerprint.as_ref().expect("a fingerprint");
     assert_eq!(fingerprint.at, FingerprintAt::Json("/sha".to_owned()));
     assert_eq!(frontend.target_time, Some(2 * MINUTE));
@@ -232,10 +238,14 @@ fn services_are_found_by_name_and_environment() {
     let environments: Vec<&str> = config
         .environments("shop")
         .iter()
-        .map(|service| service.environment.as_str())
+        .map(|service| service.key.environment.as_str())
         .collect();
     assert_eq!(environments, ["local", "staging"]);
-    assert!(config.service("shop", "production").is_none());
+    assert!(
+        config
+            .service(&ServiceKey::new("shop", "production"))
+            .is_none()
+    );
     assert!(config.environments("basket").is_empty());
 }
 
@@ -317,7 +327,9 @@ fn a_preset_is_where_every_service_begins() {
     for preset in Preset::ALL {
         let config = accepted(&policy(&format!("preset = \"{}\"", preset.name())));
         assert_eq!(config.policy.preset, preset);
-        let shop = config.service("shop", "local").expect("a service");
+        let shop = config
+            .service(&ServiceKey::new("shop", "local"))
+            .expect("a service");
         assert_eq!(shop.rules, preset.rules(&shop.approve));
     }
 }
@@ -388,7 +400,9 @@ fn a_class_is_reached_by_being_ordinary_or_by_what_is_unusual() {
             &format!("preset = \"solo\"\n{policy_lines}"),
         );
         let config = accepted(&text);
-        let service = config.service("frontend", "production").expect("a service");
+        let service = config
+            .service(&ServiceKey::new("frontend", "production"))
+            .expect("a service");
         let classes = service.classes();
         assert!(classes.contains(&service.ordinary()));
         classes.iter().map(|class| class.name()).collect::<Vec<_>>()

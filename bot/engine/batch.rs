@@ -4,15 +4,11 @@
 //! more in it next to nothing: this is what makes shared commits fast.
 
 use super::{Error, Outcome, Submission, enqueue, incidents, refused};
-use crate::store::{
-    Tx, messages, read,
-    rollbacks::{self, Place},
-    timelines, written,
-};
+use crate::store::{Tx, messages, read, rollbacks, timelines, written};
 use jiff::Timestamp;
 use rollback_domain::{
     history::History,
-    identity::{IncidentId, RollbackId},
+    identity::{IncidentId, RollbackId, ServiceKey},
     incident::{self, Actor, Incident, IncidentFact, Opening, Placement, TimelineEvent},
     job::{ActRequest, ExportRequest, Format, Job, Post},
     people::Person,
@@ -66,8 +62,8 @@ pub(super) struct Batch {
     answers: HashMap<String, String>,
     /// The latest of each channel.
     incidents: HashMap<String, Incident>,
-    open: HashMap<Place, Rollback>,
-    histories: HashMap<Place, History>,
+    open: HashMap<ServiceKey, Rollback>,
+    histories: HashMap<ServiceKey, History>,
     /// The last number that was taken here.
     number: Option<i64>,
     changes: Changes,
@@ -83,12 +79,12 @@ impl Batch {
     ) -> sqlx::Result<Batch> {
         let keys: Vec<&str> = asked.iter().map(|(key, _)| *key).collect();
         let answers = messages::answers(tx, &keys).await?;
-        let (mut channels, mut places) = (BTreeSet::new(), BTreeSet::new());
+        let (mut channels, mut services) = (BTreeSet::new(), BTreeSet::new());
         for (_, submission) in asked.iter().filter(|(key, _)| !answers.contains_key(*key)) {
             match submission {
                 Submission::Propose(proposal) => {
                     channels.insert(proposal.channel.as_str());
-                    places.insert((proposal.service.clone(), proposal.environment.clone()));
+                    services.insert(proposal.service.clone());
                 }
                 Submission::Note { channel, .. }
                 | Submission::Record { channel, .. }
@@ -99,10 +95,10 @@ impl Batch {
             }
         }
         let incidents = timelines::latest_of(tx, &channels).await?;
-        let open = rollbacks::open_among(tx, &places).await?;
+        let open = rollbacks::open_among(tx, &services).await?;
         // What went before counts only where a new one can be opened.
-        places.retain(|place| !open.contains_key(place));
-        let histories = rollbacks::histories(tx, &places).await?;
+        services.retain(|service| !open.contains_key(service));
+        let histories = rollbacks::histories(tx, &services).await?;
         Ok(Batch {
             now,
             answers,
@@ -261,7 +257,7 @@ impl Batch {
     async fn propose(&mut self, tx: &mut Tx, mut proposal: Proposal) -> Result<Outcome, Error> {
         let now = self.now;
         let incident = self.incident_of(tx, &proposal.channel).await?;
-        let place = (proposal.service.clone(), proposal.environment.clone());
+        let place = proposal.service.clone();
         let open = self.open.get(&place);
         let see = open.map(|open| open.id);
         let snapshot = open.cloned().map(Box::new);
@@ -282,10 +278,9 @@ impl Batch {
                 word: open.word(),
                 stoppable: open.times.asked.is_none(),
                 service: open.service.clone(),
-                environment: open.environment.clone(),
             }),
             None if !turns.is_empty() && proposal.because.is_none() => Some(Refusal::Flapping {
-                service: proposal.service.clone(),
+                service: proposal.service.name.clone(),
                 turns: turns.clone(),
                 undoes: proposal.aim.undoes,
             }),

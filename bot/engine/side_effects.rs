@@ -9,7 +9,7 @@ use crate::store::{
 use jiff::Timestamp;
 use rollback_domain::{
     authority::{Found, Source},
-    identity::IncidentId,
+    identity::{IncidentId, ServiceKey},
     incident::{Actor, Fact, TimelineEvent},
     job::Job,
     refusal,
@@ -65,9 +65,7 @@ pub struct UndeliveredChange {
 #[derive(Clone, Debug, PartialEq)]
 pub struct RecordedSurvey {
     /// The service.
-    pub service: String,
-    /// Its environment.
-    pub environment: String,
+    pub service: ServiceKey,
     /// What was read.
     pub survey: Survey,
 }
@@ -76,9 +74,7 @@ pub struct RecordedSurvey {
 #[derive(Clone, Debug, PartialEq)]
 pub struct FreezeChange {
     /// The service.
-    pub service: String,
-    /// Its environment.
-    pub environment: String,
+    pub service: ServiceKey,
     /// The freeze; `None`: it is taken off.
     pub freeze: Option<Freeze>,
 }
@@ -169,12 +165,11 @@ impl SideEffects {
             undelivered::change(tx, channel, change, now).await?;
         }
         if let Some(read) = &survey {
-            rollbacks::record_survey(tx, &read.service, &read.environment, &read.survey, now)
-                .await?;
+            rollbacks::record_survey(tx, &read.service, &read.survey, now).await?;
         }
         if let Some(change) = &freeze {
             let freeze = change.freeze.as_ref();
-            rosters::freeze(tx, &change.service, &change.environment, freeze).await?;
+            rosters::freeze(tx, &change.service, freeze).await?;
         }
         match event {
             Some(RecordedEvent::Incident { incident, event }) => {

@@ -249,7 +249,7 @@ mod tests {
 
     fn plan() -> PlanRef {
         PlanRef {
-            rollback: 41,
+            rollback: RollbackId::new(41),
             hash: PlanHash("625a54a830158587".into()),
         }
     }

@@ -21,9 +21,8 @@ pub fn message(rollback: &Rollback, reviewers: &[String], now: Timestamp) -> Wor
         return Words::plain(format!("{id} was run with an approval."));
     };
     let what = format!(
-        "{} ({}) {} → {}",
-        inline(&rollback.service, 80),
-        inline(&rollback.environment, 80),
+        "{} {} → {}",
+        inline(&rollback.service.to_string(), 160),
         inline(rollback.from_label(), 60),
         inline(rollback.to_label(), 60)
     );

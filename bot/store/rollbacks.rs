@@ -4,7 +4,7 @@ use super::{Db, Tx, in_tx, micros, moment, read, reading, written};
 use jiff::Timestamp;
 use rollback_domain::{
     history::{History, Past},
-    identity::RollbackId,
+    identity::{RollbackId, ServiceKey},
     release::Survey,
     rollback::Rollback,
 };
@@ -55,8 +55,8 @@ pub async fn insert(tx: &mut Tx, rollbacks: &[Rollback]) -> sqlx::Result<()> {
             row.push_bind(rollback.id.number().cast_signed())
                 .push_bind(rollback.revision)
                 .push_bind(rollback.incident.number())
-                .push_bind(&rollback.service)
-                .push_bind(&rollback.environment)
+                .push_bind(&rollback.service.name)
+                .push_bind(&rollback.service.environment)
                 .push_bind(rollback.state.name())
                 .push_bind(i64::from(rollback.state.holds()))
                 .push_bind(doc);
@@ -124,39 +124,35 @@ pub async fn open(db: &Db) -> sqlx::Result<Vec<Rollback>> {
 }
 
 /// The open one of a service.
-pub async fn open_for(db: &Db, service: &str, environment: &str) -> sqlx::Result<Option<Rollback>> {
+pub async fn open_for(db: &Db, service: &ServiceKey) -> sqlx::Result<Option<Rollback>> {
     let row: Option<(String,)> = reading!(db, pool => sqlx::query_as(OPEN_OF)
-        .bind(service).bind(environment).fetch_optional(pool).await)?;
+        .bind(&service.name).bind(&service.environment).fetch_optional(pool).await)?;
     row.map(|(doc,)| read(&doc)).transpose()
 }
 
 const OPEN_AMONG: &str = "SELECT doc FROM rollback WHERE holds = 1 AND (service, environment) IN ";
 
-/// A service and its environment.
-pub type Place = (String, String);
-
-/// The open ones of these services, by service and environment.
+/// The open ones of these services.
 pub async fn open_among(
     tx: &mut Tx,
-    places: &BTreeSet<Place>,
-) -> sqlx::Result<HashMap<Place, Rollback>> {
-    if places.is_empty() {
+    services: &BTreeSet<ServiceKey>,
+) -> sqlx::Result<HashMap<ServiceKey, Rollback>> {
+    if services.is_empty() {
         return Ok(HashMap::new());
     }
     let rows: Vec<(String,)> = in_tx!(tx, c => {
         let mut query = QueryBuilder::new(OPEN_AMONG);
         query.push("(");
-        query.push_values(places, |mut row, (service, environment)| {
-            row.push_bind(service).push_bind(environment);
+        query.push_values(services, |mut row, service| {
+            row.push_bind(&service.name).push_bind(&service.environment);
         });
         query.push(")");
-        query.build_query_as().persistent(places.len() == 1).fetch_all(c).await
+        query.build_query_as().persistent(services.len() == 1).fetch_all(c).await
     })?;
     rows.iter()
         .map(|(doc,)| {
             let rollback: Rollback = read(doc)?;
-            let place = (rollback.service.clone(), rollback.environment.clone());
-            Ok((place, rollback))
+            Ok((rollback.service.clone(), rollback))
         })
         .collect()
 }
@@ -165,24 +161,16 @@ const LATEST_OF: &str =
     "SELECT doc FROM rollback WHERE service = $1 AND environment = $2 ORDER BY id DESC LIMIT 1";
 
 /// The last one of a service, open or not.
-pub async fn latest_of(
-    db: &Db,
-    service: &str,
-    environment: &str,
-) -> sqlx::Result<Option<Rollback>> {
+pub async fn latest_of(db: &Db, service: &ServiceKey) -> sqlx::Result<Option<Rollback>> {
     let row: Option<(String,)> = reading!(db, pool => sqlx::query_as(LATEST_OF)
-        .bind(service).bind(environment).fetch_optional(pool).await)?;
+        .bind(&service.name).bind(&service.environment).fetch_optional(pool).await)?;
     row.map(|(doc,)| read(&doc)).transpose()
 }
 
 /// The last one of a service, among its last fifty, that its platform was asked for.
-pub async fn latest_asked(
-    db: &Db,
-    service: &str,
-    environment: &str,
-) -> sqlx::Result<Option<Rollback>> {
+pub async fn latest_asked(db: &Db, service: &ServiceKey) -> sqlx::Result<Option<Rollback>> {
     let rows: Vec<(String,)> = reading!(db, pool => sqlx::query_as(LAST_OF)
-        .bind(service).bind(environment).fetch_all(pool).await)?;
+        .bind(&service.name).bind(&service.environment).fetch_all(pool).await)?;
     for (doc,) in &rows {
         let rollback: Rollback = read(doc)?;
         if rollback.times.asked.is_some() {
@@ -196,21 +184,17 @@ const LAST_OF: &str =
     "SELECT doc FROM rollback WHERE service = $1 AND environment = $2 ORDER BY id DESC LIMIT 50";
 
 /// What was done to a service before, as far as its last fifty rollbacks tell.
-pub async fn history(db: &Db, service: &str, environment: &str) -> sqlx::Result<History> {
+pub async fn history(db: &Db, service: &ServiceKey) -> sqlx::Result<History> {
     let rows: Vec<(String,)> = reading!(db, pool => sqlx::query_as(LAST_OF)
-        .bind(service).bind(environment).fetch_all(pool).await)?;
+        .bind(&service.name).bind(&service.environment).fetch_all(pool).await)?;
     parse_history(&rows)
 }
 
 /// How automatic deploys of a service were set before the latest rollback held them off by a call
 /// of ours; `None`: none of the last ones did.
-pub async fn latest_hold(
-    db: &Db,
-    service: &str,
-    environment: &str,
-) -> sqlx::Result<Option<serde_json::Value>> {
+pub async fn latest_hold(db: &Db, service: &ServiceKey) -> sqlx::Result<Option<serde_json::Value>> {
     let rows: Vec<(String,)> = reading!(db, pool => sqlx::query_as(LAST_OF)
-        .bind(service).bind(environment).fetch_all(pool).await)?;
+        .bind(&service.name).bind(&service.environment).fetch_all(pool).await)?;
     for (doc,) in &rows {
         let rollback: Rollback = read(doc)?;
         if let Some(hold) = rollback.hold {
@@ -227,24 +211,27 @@ const LAST: &str = " ORDER BY id DESC LIMIT 50) AS of_one";
 /// The same of several services at once, seen from inside a transaction.
 pub async fn histories(
     tx: &mut Tx,
-    places: &BTreeSet<Place>,
-) -> sqlx::Result<HashMap<Place, History>> {
-    if places.is_empty() {
+    services: &BTreeSet<ServiceKey>,
+) -> sqlx::Result<HashMap<ServiceKey, History>> {
+    if services.is_empty() {
         return Ok(HashMap::new());
     }
     let rows: Vec<(String, String, String)> = in_tx!(tx, c => {
         let mut query = QueryBuilder::new("");
-        for (n, (service, environment)) in places.iter().enumerate() {
+        for (n, service) in services.iter().enumerate() {
             if n > 0 {
                 query.push(" UNION ALL ");
             }
-            query.push(THIS).push_bind(service).push(THERE).push_bind(environment).push(LAST);
+            query.push(THIS).push_bind(&service.name);
+            query.push(THERE).push_bind(&service.environment).push(LAST);
         }
-        query.build_query_as().persistent(places.len() == 1).fetch_all(c).await
+        query.build_query_as().persistent(services.len() == 1).fetch_all(c).await
     })?;
-    let mut histories: HashMap<Place, History> = HashMap::new();
+    let mut histories: HashMap<ServiceKey, History> = HashMap::new();
     for (service, environment, doc) in rows {
-        let history = histories.entry((service, environment)).or_default();
+        let history = histories
+            .entry(ServiceKey::new(service, environment))
+            .or_default();
         history.0.extend(Past::of(&read(&doc)?));
     }
     // Newest first, whatever order a union comes in.
@@ -275,24 +262,26 @@ const UPSERT_SURVEY: &str = "INSERT INTO sight (service, environment, read_at, d
 /// Remembers what a platform served, for the board.
 pub async fn record_survey(
     tx: &mut Tx,
-    service: &str,
-    environment: &str,
+    service: &ServiceKey,
     survey: &Survey,
     at: Timestamp,
 ) -> sqlx::Result<()> {
     let doc = written(survey)?;
     in_tx!(tx, c => sqlx::query(UPSERT_SURVEY)
-        .bind(service).bind(environment).bind(micros(at)).bind(&doc)
+        .bind(&service.name).bind(&service.environment).bind(micros(at)).bind(&doc)
         .execute(c).await.map(drop))
 }
 
 const SURVEYS: &str = "SELECT service, environment, read_at, doc FROM sight";
 
-/// What every platform served when last read: service, environment, survey, when.
-pub async fn snapshots(db: &Db) -> sqlx::Result<Vec<(String, String, Survey, Timestamp)>> {
+/// What every platform served when last read, and when that was.
+pub async fn snapshots(db: &Db) -> sqlx::Result<Vec<(ServiceKey, Survey, Timestamp)>> {
     let rows: Vec<(String, String, i64, String)> =
         reading!(db, pool => sqlx::query_as(SURVEYS).fetch_all(pool).await)?;
     rows.into_iter()
-        .map(|(service, environment, at, doc)| Ok((service, environment, read(&doc)?, moment(at))))
+        .map(|(service, environment, at, doc)| {
+            let service = ServiceKey::new(service, environment);
+            Ok((service, read(&doc)?, moment(at)))
+        })
         .collect()
 }

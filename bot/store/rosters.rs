@@ -4,6 +4,7 @@ use super::{Db, Tx, in_tx, micros, read, reading, written};
 use jiff::Timestamp;
 use rollback_domain::{
     authority::{Found, Source},
+    identity::ServiceKey,
     rollback::Freeze,
 };
 
@@ -61,37 +62,36 @@ const THAW: &str = "DELETE FROM frozen WHERE service = $1 AND environment = $2";
 /// Puts a freeze on a service, in place of any other, or takes it off.
 pub async fn freeze(
     tx: &mut Tx,
-    service: &str,
-    environment: &str,
+    service: &ServiceKey,
     freeze: Option<&Freeze>,
 ) -> sqlx::Result<()> {
     match freeze {
         Some(freeze) => {
             let doc = written(freeze)?;
             in_tx!(tx, c => sqlx::query(FREEZE)
-                .bind(service).bind(environment).bind(&doc).execute(c).await.map(drop))
+                .bind(&service.name).bind(&service.environment).bind(&doc).execute(c).await.map(drop))
         }
         None => in_tx!(tx, c => sqlx::query(THAW)
-            .bind(service).bind(environment).execute(c).await.map(drop)),
+            .bind(&service.name).bind(&service.environment).execute(c).await.map(drop)),
     }
 }
 
 const FROZEN: &str = "SELECT service, environment, doc FROM frozen";
 
-/// Every freeze: service, environment, who and why.
-pub async fn frozen(db: &Db) -> sqlx::Result<Vec<(String, String, Freeze)>> {
+/// Every freeze, with the service it is on.
+pub async fn frozen(db: &Db) -> sqlx::Result<Vec<(ServiceKey, Freeze)>> {
     let rows: Vec<(String, String, String)> =
         reading!(db, pool => sqlx::query_as(FROZEN).fetch_all(pool).await)?;
     rows.into_iter()
-        .map(|(service, environment, doc)| Ok((service, environment, read(&doc)?)))
+        .map(|(service, environment, doc)| Ok((ServiceKey::new(service, environment), read(&doc)?)))
         .collect()
 }
 
 /// The freeze of one service.
-pub async fn frozen_of(db: &Db, service: &str, environment: &str) -> sqlx::Result<Option<Freeze>> {
+pub async fn frozen_of(db: &Db, service: &ServiceKey) -> sqlx::Result<Option<Freeze>> {
     let all = frozen(db).await?;
     Ok(all
         .into_iter()
-        .find(|(name, place, _)| name == service && place == environment)
-        .map(|(.., freeze)| freeze))
+        .find(|(frozen, _)| frozen == service)
+        .map(|(_, freeze)| freeze))
 }

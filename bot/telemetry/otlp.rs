@@ -212,8 +212,8 @@ pub fn whole(rollback: &Rollback) {
         .with_attributes([
             KeyValue::new("rollback", rollback.id.to_string()),
             KeyValue::new("incident", rollback.incident.to_string()),
-            KeyValue::new("service", rollback.service.clone()),
-            KeyValue::new("environment", rollback.environment.clone()),
+            KeyValue::new("service", rollback.service.name.clone()),
+            KeyValue::new("environment", rollback.service.environment.clone()),
             KeyValue::new("state", rollback.state.name()),
             KeyValue::new("outcome", rollback.word()),
         ]);

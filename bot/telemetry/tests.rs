@@ -46,8 +46,8 @@ fn keys_of_ours_are_shown_and_others_are_hashed() {
 
 #[test]
 fn a_key_names_its_rollback() {
-    assert_eq!(in_key("RB-41"), Some(41));
-    assert_eq!(in_key("trigger:RB-41:approval"), Some(41));
+    assert_eq!(in_key("RB-41"), Some(RollbackId::new(41)));
+    assert_eq!(in_key("trigger:RB-41:approval"), Some(RollbackId::new(41)));
     assert_eq!(in_key("frontend@production"), None);
     assert_eq!(in_key("RB-"), None);
     assert_eq!(in_key("RB-99999999999999999999999"), None);
@@ -105,7 +105,7 @@ fn a_request_says_what_it_is_about_once_it_knows() {
             request("command", "U0SAM", "C0SHOP").in_scope(|| {
                 record_key("command:13A1.T0ACME");
                 record_verb("approve");
-                record_rollback(41);
+                record_rollback(RollbackId::new(41));
                 tracing::info!("taken");
             });
         });
@@ -126,7 +126,7 @@ fn a_request_says_what_it_is_about_once_it_knows() {
 #[test]
 fn outside_a_request_nothing_is_added_to() {
     record_key("command:13A1.T0ACME");
-    record_rollback(41);
+    record_rollback(RollbackId::new(41));
 }
 
 /// What must not be seen, whatever is formatted.
@@ -210,9 +210,12 @@ async fn nothing_that_is_formatted_shows_a_secret() {
 #[test]
 fn every_replica_gives_a_rollback_the_same_trace() {
     let here = "https://rollback.example.com/";
-    let (trace, whole) = otlp::ids(here, 41);
+    let (trace, whole) = otlp::ids(here, RollbackId::new(41));
     assert_eq!(trace.to_string(), "f6c7cf5610b7d2db3ba155933065fa46");
     assert_eq!(whole.to_string(), "b1dd70d474b623d7");
-    assert_ne!(otlp::ids(here, 42).0, trace);
-    assert_ne!(otlp::ids("https://other.example.com/", 41).0, trace);
+    assert_ne!(otlp::ids(here, RollbackId::new(42)).0, trace);
+    assert_ne!(
+        otlp::ids("https://other.example.com/", RollbackId::new(41)).0,
+        trace
+    );
 }

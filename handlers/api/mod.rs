@@ -190,8 +190,8 @@ pub async fn status(State(app): State<App>, headers: HeaderMap, body: Body) -> R
                 Ok(Reply::Done(view::rollback(&app, &found, channel).await?))
             }
             Ok(Found::NeverRolledBack(service)) => Ok(done(format!(
-                "{} ({}) was never rolled back from here.",
-                service.name, service.environment
+                "{} was never rolled back from here.",
+                service.key
             ))),
             Err(Failure::Refused(refusal)) => caller.refused(&app, &refusal).await,
             Err(Failure::Engine(error)) => Err(error.into()),

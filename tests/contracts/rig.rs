@@ -5,6 +5,7 @@ use rollback_bot::clock::Clock;
 use rollback_domain::{
     grammar::Target,
     history::History,
+    identity::{IncidentId, RollbackId, ServiceKey},
     people::Person,
     plan::{Aim, Basis, Plan},
     platform::{About, Order, Progress, ProviderError, Receipt},
@@ -125,8 +126,7 @@ impl<'a> Run<'a> {
         let now = Clock::real().now();
         let (mut rollback, _) = Proposal {
             channel: "C1".into(),
-            service: "shop".into(),
-            environment: "production".into(),
+            service: ServiceKey::new("shop", "production"),
             requester: Person::new("U1", "sam"),
             because: Some("checkout is down".into()),
             aim,
@@ -138,7 +138,7 @@ impl<'a> Run<'a> {
             waiting: Waiting::default(),
             turns: vec![],
         }
-        .open(41, 1);
+        .open(RollbackId::new(41), IncidentId::new(1));
         rollback.memory = survey.memory;
         rollback.tasks = plan.tasks.clone();
         rollback.plan = Some(plan);

@@ -15,7 +15,11 @@ use rollback_bot::{
     clock::Clock,
     store::{Db, jobs, rollbacks, timelines},
 };
-use rollback_domain::{incident::Entry, rollback::Rollback};
+use rollback_domain::{
+    identity::{IncidentId, RollbackId},
+    incident::Entry,
+    rollback::Rollback,
+};
 use rollback_simulation::{Options, Person, Slack};
 use rustix::process::{Pid, Signal, kill_process};
 use sqlx::{
@@ -439,12 +443,14 @@ pub struct Record(Db);
 impl Record {
     /// A rollback as it is stored, if it is there and the database can be read.
     pub async fn rollback(&self, id: u64) -> Option<Rollback> {
-        rollbacks::get(&self.0, id).await.ok()?
+        rollbacks::get(&self.0, RollbackId::new(id)).await.ok()?
     }
 
     /// The timeline of the first incident.
     pub async fn timeline(&self) -> Vec<Entry> {
-        timelines::entries(&self.0, 1, 0, 1_000).await.unwrap()
+        timelines::entries(&self.0, IncidentId::new(1), 0, 1_000)
+            .await
+            .unwrap()
     }
 
     /// What is left to do besides what comes again for ever: `kind key error`, and whether it is

@@ -8,7 +8,11 @@ pub mod vercel;
 use jiff::Timestamp;
 use pagerduty::PagerDuty;
 use rollback_bot::{App, clock::Clock, config::Config, handlers, serve, store, worker};
-use rollback_domain::{grammar::RESERVED, rollback::Rollback};
+use rollback_domain::{
+    grammar::RESERVED,
+    identity::{IncidentId, RollbackId},
+    rollback::Rollback,
+};
 use rollback_simulation::{Answer, Options, Person, Slack};
 use site::Site;
 use std::{
@@ -313,7 +317,7 @@ api_url = "{slack}"
 
     /// A rollback, as it is stored.
     pub async fn rollback(&self, id: u64) -> Rollback {
-        store::rollbacks::get(&self.app().engine.db, id)
+        store::rollbacks::get(&self.app().engine.db, RollbackId::new(id))
             .await
             .unwrap()
             .unwrap()
@@ -321,9 +325,10 @@ api_url = "{slack}"
 
     /// An incident's timeline: kind and text, one line each.
     pub async fn record(&self) -> String {
-        let entries = store::timelines::entries(&self.app().engine.db, 1, 0, 1_000)
-            .await
-            .unwrap();
+        let entries =
+            store::timelines::entries(&self.app().engine.db, IncidentId::new(1), 0, 1_000)
+                .await
+                .unwrap();
         for (at, entry) in (1..).zip(&entries) {
             assert_eq!(entry.seq, at, "the timeline has no holes");
         }

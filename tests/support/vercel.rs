@@ -13,6 +13,7 @@ use axum::{
     serve::{IncomingStream, Listener},
 };
 use jiff::Timestamp;
+use rollback_domain::identity::{IncidentId, RollbackId, ServiceKey};
 use serde_json::{Value, json};
 use std::{
     collections::BTreeMap,
@@ -1310,7 +1311,7 @@ mod promises {
             part: None,
             target: Target::Named(to.into()),
             utc_offset: 0,
-            undoes,
+            undoes: undoes.map(RollbackId::new),
         };
         let plan = Plan::draw(
             rollback_domain::plan::Basis {
@@ -1325,8 +1326,7 @@ mod promises {
         .unwrap();
         let (mut rollback, _) = Proposal {
             channel: "C1".into(),
-            service: PROJECT.into(),
-            environment: "production".into(),
+            service: ServiceKey::new(PROJECT, "production"),
             requester: Person::new("U1", "sam"),
             because: Some("checkout is down".into()),
             aim,
@@ -1338,7 +1338,7 @@ mod promises {
             waiting: rollback_domain::rollback::Waiting::default(),
             turns: vec![],
         }
-        .open(41, 1);
+        .open(RollbackId::new(41), IncidentId::new(1));
         rollback.memory = survey.memory;
         rollback.plan = Some(plan);
         rollback.times.asked = Some(now);

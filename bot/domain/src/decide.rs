@@ -226,7 +226,6 @@ impl Draft {
         ProposedChange {
             undoes: self.rollback.aim.undoes,
             service: self.rollback.service.clone(),
-            environment: self.rollback.environment.clone(),
             from: self.rollback.from_label().to_owned(),
             to: self.rollback.to_label().to_owned(),
         }
@@ -313,7 +312,6 @@ impl Draft {
         Proposal {
             channel: rollback.channel.clone(),
             service: rollback.service.clone(),
-            environment: rollback.environment.clone(),
             requester: rollback.requester.clone(),
             because: rollback.because.clone(),
             aim: Aim {

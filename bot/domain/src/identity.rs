@@ -72,3 +72,37 @@ impl fmt::Display for IncidentId {
         write!(f, "INC-{}", self.0)
     }
 }
+
+/// One service in one of its environments: what is rolled back, and what is locked meanwhile.
+///
+/// It is stored as the two fields `service` and `environment` of what holds it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct ServiceKey {
+    /// What the service is called.
+    #[serde(rename = "service")]
+    pub name: String,
+    /// What its environment is called.
+    pub environment: String,
+}
+
+impl ServiceKey {
+    /// The service `name` in `environment`.
+    pub fn new(name: impl Into<String>, environment: impl Into<String>) -> Self {
+        ServiceKey {
+            name: name.into(),
+            environment: environment.into(),
+        }
+    }
+
+    /// How people type it: `frontend@production`.
+    pub fn typed(&self) -> String {
+        format!("{}@{}", self.name, self.environment)
+    }
+}
+
+impl fmt::Display for ServiceKey {
+    /// How it stands in a sentence: `frontend (production)`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({})", self.name, self.environment)
+    }
+}

@@ -2,7 +2,7 @@
 
 use crate::{
     grammar::{About, ReviewAnswer},
-    identity::{IncidentId, RollbackId},
+    identity::{IncidentId, RollbackId, ServiceKey},
     people::Person,
     plan::{Aim, PlanHash},
     refusal::Source,
@@ -81,8 +81,8 @@ pub enum Job {
     Query(QueryRequest),
     /// Read the platform for the board.
     Survey {
-        service: String,
-        environment: String,
+        #[serde(flatten)]
+        service: ServiceKey,
     },
     /// Read what those are to Slack who have a token.
     #[serde(rename = "standings")]
@@ -134,9 +134,8 @@ pub struct ForgedClick {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ServiceRequest {
     /// The service.
-    pub service: String,
-    /// Its environment.
-    pub environment: String,
+    #[serde(flatten)]
+    pub service: ServiceKey,
     /// Who acts.
     pub by: Person,
     /// Where it came from.
@@ -244,9 +243,8 @@ pub struct QueryRequest {
     #[serde(rename = "show")]
     pub query: Query,
     /// The service it is about.
-    pub service: String,
-    /// Its environment.
-    pub environment: String,
+    #[serde(flatten)]
+    pub service: ServiceKey,
     /// Who asks.
     pub person: Person,
     /// The channel in which they ask.
@@ -400,10 +398,7 @@ impl Job {
             | Job::Export(ExportRequest { id, .. })
             | Job::OpenForm(OpenForm { id, .. })
             | Job::Query(QueryRequest { id, .. }) => id.clone(),
-            Job::Survey {
-                service,
-                environment,
-            } => format!("{service}@{environment}"),
+            Job::Survey { service } => service.typed(),
             Job::RefreshMemberships => "all".into(),
         }
     }

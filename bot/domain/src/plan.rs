@@ -3,7 +3,7 @@
 use crate::{
     grammar::Target,
     history::History,
-    identity::RollbackId,
+    identity::{RollbackId, ServiceKey},
     platform::{DryRun, Effects, RestorePoint, Task},
     refusal::Refusal,
     release::{Candidate, Pin, RecoveryWindow, Release, Surface, Survey, TargetKind, Way},
@@ -198,7 +198,7 @@ impl Plan {
     }
 
     /// What an approval is bound to: everything that matters, nothing that merely ages.
-    pub fn hash(&self, service: &str, environment: &str) -> PlanHash {
+    pub fn hash(&self, service: &ServiceKey) -> PlanHash {
         let mut surfaces: Vec<_> = self
             .surfaces
             .iter()
@@ -211,14 +211,14 @@ impl Plan {
         let mut canonical: Vec<(&str, serde_json::Value)> = vec![
             ("after", json!(self.effects.after)),
             ("cautions", json!(cautions)),
-            ("environment", json!(environment)),
+            ("environment", json!(service.environment)),
             ("from", json!(self.from.as_ref().map(|from| &from.id))),
             ("leaves", json!(self.effects.leaves)),
             ("pin", json!(self.pin)),
             ("platform", json!(self.effects.platform)),
             ("restores", json!(self.effects.restores)),
             ("risk", json!(self.risk)),
-            ("service", json!(service)),
+            ("service", json!(service.name)),
             ("surfaces", json!(surfaces)),
             ("to", json!(self.to.id)),
             ("unships", self.unships.canonical()),

@@ -1,6 +1,6 @@
 //! Every way of saying no: a code, a sentence, and the next legal step.
 
-use crate::identity::RollbackId;
+use crate::identity::{RollbackId, ServiceKey};
 use crate::risk::Risk;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -46,8 +46,7 @@ pub enum Refusal {
     },
     AlreadyOpen {
         id: RollbackId,
-        service: String,
-        environment: String,
+        service: ServiceKey,
         word: String,
         stoppable: bool,
     },
@@ -304,10 +303,9 @@ impl Refusal {
                 "{} Nothing was run. Ask again when that is over; if it cannot wait, the platform's own console does not need me.",
                 sentence(&text(why))
             ),
-            Refusal::AlreadyOpen { id, service, environment, word, stoppable } => format!(
-                "{id} is already open for {} ({}): {}. {} Nothing was run.",
-                text(service),
-                text(environment),
+            Refusal::AlreadyOpen { id, service, word, stoppable } => format!(
+                "{id} is already open for {}: {}. {} Nothing was run.",
+                text(&service.to_string()),
                 word.to_lowercase(),
                 match stoppable {
                     true => format!("Use its card, or stop it first with `/rollback stop {id}`."),

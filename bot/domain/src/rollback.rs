@@ -5,7 +5,7 @@
 use crate::{
     authority::{Case, Roster},
     grammar::ReviewAnswer,
-    identity::{IncidentId, RollbackId},
+    identity::{IncidentId, RollbackId, ServiceKey},
     incident::{Actor, PeopleFact, TimelineEvent},
     people::{Membership, Person},
     plan::{Aim, Plan, PlanHash},
@@ -32,9 +32,8 @@ pub struct Rollback {
     /// The Slack channel it was asked for in.
     pub channel: String,
     /// What is rolled back.
-    pub service: String,
-    /// Where.
-    pub environment: String,
+    #[serde(flatten)]
+    pub service: ServiceKey,
     /// Who asked.
     pub requester: Person,
     /// Why, in their words.
@@ -748,8 +747,8 @@ impl Rollback {
 #[expect(missing_docs, reason = "the fields are those of the rollback")]
 pub struct Proposal {
     pub channel: String,
-    pub service: String,
-    pub environment: String,
+    #[serde(flatten)]
+    pub service: ServiceKey,
     pub requester: Person,
     pub because: Option<String>,
     pub aim: Aim,
@@ -769,7 +768,6 @@ impl Proposal {
     pub fn open(self, id: RollbackId, incident: IncidentId) -> (Rollback, TimelineEvent) {
         let fact = PeopleFact::Requested {
             service: self.service.clone(),
-            environment: self.environment.clone(),
             target: self.aim.target.clone(),
             undoes: self.aim.undoes,
             because: self.because.clone(),
@@ -782,7 +780,6 @@ impl Proposal {
             incident,
             channel: self.channel,
             service: self.service,
-            environment: self.environment,
             requester: self.requester,
             because: self.because,
             out_of_band: self.source == Source::OutOfBand,

@@ -10,8 +10,7 @@ use rollback_domain::{
     decide::decide,
     grammar::{ReviewAnswer, Target},
     history::{History, Past},
-    identity::IncidentId,
-    identity::RollbackId,
+    identity::{IncidentId, RollbackId, ServiceKey},
     people::Membership,
     plan::{Basis, Plan, PlanHash},
     platform::{Holds, NextStep, Production, Progress, ProviderError, Receipt, Task},
@@ -74,7 +73,7 @@ fn emergency() -> BreakGlass {
 fn proposed(class: Risk) -> Rollback {
     let plan = plan(class, ["v214", "v214"]);
     let mut rollback = asked();
-    rollback.hash = Some(plan.hash("frontend", "production"));
+    rollback.hash = Some(plan.hash(&ServiceKey::new("frontend", "production")));
     rollback.surfaces = plan.surfaces.clone();
     rollback.plan = Some(plan);
     rollback.plan_until = Some(at(600));
@@ -335,7 +334,8 @@ fn reread(class: Risk, live: [&str; 2], members: Roster) -> Command {
 /// Every command, as it would be put to this rollback.
 fn commands(rollback: &Rollback) -> Vec<(&'static str, Command)> {
     let class = rollback.plan.as_ref().map_or(Risk::Code, |plan| plan.risk);
-    let hash = || Some(plan(class, ["v214", "v214"]).hash("frontend", "production"));
+    let hash =
+        || Some(plan(class, ["v214", "v214"]).hash(&ServiceKey::new("frontend", "production")));
     let mut commands = what_people_do(hash());
     commands.extend(what_the_bot_does(class));
     commands.extend(what_the_platform_does());
@@ -896,7 +896,7 @@ fn each_caution_is_ticked_by_name() {
     };
     let plan = Plan::draw(basis, &aim(Target::Previous), night()).unwrap();
     let open = Rollback {
-        hash: Some(plan.hash("frontend", "production")),
+        hash: Some(plan.hash(&ServiceKey::new("frontend", "production"))),
         plan: Some(plan),
         ..proposed(Risk::Code)
     };
@@ -1425,7 +1425,7 @@ fn what_can_be_undone() {
 #[test]
 fn the_hash_changes_with_what_matters_and_with_nothing_else() {
     let base = plan(Risk::Code, ["v214", "v214"]);
-    let hash = |plan: &Plan| plan.hash("frontend", "production");
+    let hash = |plan: &Plan| plan.hash(&ServiceKey::new("frontend", "production"));
     let mut older = base.clone();
     older.read_at = at(60);
     older.memory = serde_json::json!({ "job": 1 });
@@ -1448,7 +1448,10 @@ fn the_hash_changes_with_what_matters_and_with_nothing_else() {
     for changed in [moved, riskier, pinned, leaves, forward, cautious] {
         assert_ne!(hash(&base), hash(&changed));
     }
-    assert_ne!(hash(&base), base.hash("frontend", "staging"));
+    assert_ne!(
+        hash(&base),
+        base.hash(&ServiceKey::new("frontend", "staging"))
+    );
 }
 
 #[test]

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use rollback_domain::{
     grammar::Target,
     history::{History, Past},
-    identity::RollbackId,
+    identity::{RollbackId, ServiceKey},
     plan::{Aim, Basis, Plan, Unships},
     platform::Effects,
     refusal::Refusal,
@@ -159,7 +159,7 @@ fn an_undo_goes_to_what_a_rollback_left_and_says_so() {
 fn an_approval_is_for_one_way() {
     let back = draw(&survey("v214"), "v212", None).unwrap();
     let forward = draw(&survey("v214"), "v212", Some(RollbackId::new(41))).unwrap();
-    let hash = |plan: &Plan| plan.hash("frontend", "production");
+    let hash = |plan: &Plan| plan.hash(&ServiceKey::new("frontend", "production"));
     assert_ne!(hash(&back), hash(&forward));
     // What was stored before there were two ways went back.
     let mut stored = serde_json::to_value(&back).unwrap();

@@ -5,7 +5,7 @@
 
 use jiff::Timestamp;
 use rollback_domain::{
-    identity::RollbackId,
+    identity::{RollbackId, ServiceKey},
     refusal::{Flood, Plain, Refusal},
     risk::Risk,
 };
@@ -137,8 +137,7 @@ fn of_what_has_gone_on() -> Vec<(Refusal, &'static str)> {
         (
             Refusal::AlreadyOpen {
                 id: RollbackId::new(41),
-                service: "frontend".into(),
-                environment: "production".into(),
+                service: ServiceKey::new("frontend", "production"),
                 word: "PROPOSED".into(),
                 stoppable: true,
             },
@@ -147,8 +146,7 @@ fn of_what_has_gone_on() -> Vec<(Refusal, &'static str)> {
         (
             Refusal::AlreadyOpen {
                 id: RollbackId::new(41),
-                service: "frontend".into(),
-                environment: "production".into(),
+                service: ServiceKey::new("frontend", "production"),
                 word: "SERVING 7/8".into(),
                 stoppable: false,
             },

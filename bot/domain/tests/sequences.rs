@@ -17,8 +17,7 @@ use rollback_domain::{
     authority::Roster,
     decide::decide,
     grammar::ReviewAnswer,
-    identity::IncidentId,
-    identity::RollbackId,
+    identity::{IncidentId, RollbackId, ServiceKey},
     people::Membership,
     plan::PlanHash,
     platform::{Progress, ProviderError, Receipt},
@@ -407,9 +406,10 @@ impl World {
         match hash {
             Hash::Right => self.rollback.hash.clone(),
             Hash::Forged => Some(PlanHash("0ddba11".into())),
-            Hash::OfTheOtherPlan => {
-                Some(plan(self.setting.class, self.live(true)).hash("frontend", "production"))
-            }
+            Hash::OfTheOtherPlan => Some(
+                plan(self.setting.class, self.live(true))
+                    .hash(&ServiceKey::new("frontend", "production")),
+            ),
             Hash::Typed => None,
         }
     }

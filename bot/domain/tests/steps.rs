@@ -9,7 +9,7 @@ use rollback_domain::{
     decide::decide,
     grammar::Target,
     history::{History, Past},
-    identity::RollbackId,
+    identity::{RollbackId, ServiceKey},
     people::Membership,
     plan::{Basis, Plan, Unships},
     platform::{
@@ -42,7 +42,7 @@ fn approved() -> Rollback {
     let mut plan = five_steps();
     plan.effects.holds = Holds::OnRequest;
     let mut rollback = asked();
-    rollback.hash = Some(plan.hash("frontend", "production"));
+    rollback.hash = Some(plan.hash(&ServiceKey::new("frontend", "production")));
     rollback.surfaces = plan.surfaces.clone();
     rollback.plan = Some(plan);
     rollback.plan_until = Some(at(600));
@@ -416,7 +416,7 @@ fn timing_belongs_to_the_platform() {
 #[test]
 fn what_was_said_of_the_target_is_hashed_and_one_request_keeps_its_hash() {
     let one = plan(Risk::Code, ["v214", "v214"]);
-    let hash = |plan: &Plan| plan.hash("frontend", "production");
+    let hash = |plan: &Plan| plan.hash(&ServiceKey::new("frontend", "production"));
     let dry_run = || DryRun::of(one.effects.clone());
     let rules = RiskRules::default();
     assert_eq!(

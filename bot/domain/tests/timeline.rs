@@ -7,8 +7,7 @@
 use jiff::Timestamp;
 use rollback_domain::{
     grammar::{Moment, ReviewAnswer, Target},
-    identity::IncidentId,
-    identity::RollbackId,
+    identity::{IncidentId, RollbackId, ServiceKey},
     incident::{
         Actor, Approved, Entry, Evidence, Fact, IncidentFact, Kind, Lacking, Moved, NotStarted,
         PeopleFact, ProofFact, ProposedChange, Reopening, RunningFact, TimelineEvent, WaitingFact,
@@ -55,7 +54,7 @@ fn samples() -> Vec<Fact> {
 }
 
 fn of_the_incident() -> Vec<IncidentFact> {
-    let (service, environment) = ("frontend".to_owned(), "production".to_owned());
+    let service = ServiceKey::new("frontend", "production");
     let refusal = Refusal::NotAuthorised {
         roles: all(&["oncall"]),
         people: all(&["U0SAM", "U0ANA"]),
@@ -73,17 +72,14 @@ fn of_the_incident() -> Vec<IncidentFact> {
         refused,
         IncidentFact::Frozen {
             service: service.clone(),
-            environment: environment.clone(),
             because: "the sale ends at noon".into(),
         },
         IncidentFact::Unfrozen {
             service: service.clone(),
-            environment: environment.clone(),
             because: None,
         },
         IncidentFact::Unpinned {
             service,
-            environment,
             because: why("the fix is in"),
             answer: "automatic deploys are on again".into(),
         },
@@ -109,8 +105,7 @@ fn of_the_incident() -> Vec<IncidentFact> {
 
 fn of_people() -> Vec<PeopleFact> {
     let requested = |target, undoes, because| PeopleFact::Requested {
-        service: "frontend".into(),
-        environment: "production".into(),
+        service: ServiceKey::new("frontend", "production"),
         target,
         undoes,
         because,
@@ -192,8 +187,7 @@ fn of_people() -> Vec<PeopleFact> {
 fn while_it_waits() -> Vec<WaitingFact> {
     let change = |undoes| ProposedChange {
         undoes,
-        service: "frontend".into(),
-        environment: "production".into(),
+        service: ServiceKey::new("frontend", "production"),
         from: "v214".into(),
         to: "v213".into(),
     };

@@ -41,11 +41,10 @@ pub fn line(rollback: &Rollback) -> String {
         .or(times.proposed)
         .or(times.commanded);
     format!(
-        "{} {} · {} ({}) · {} → {}{}",
+        "{} {} · {} · {} → {}{}",
         rollback.id,
         rollback.word(),
-        inline(&rollback.service, 80),
-        inline(&rollback.environment, 80),
+        inline(&rollback.service.to_string(), 160),
         inline(rollback.from_label(), 60),
         inline(rollback.to_label(), 60),
         last.map(|at| format!(" · last change {}", time(at)))
@@ -62,10 +61,9 @@ pub fn summary(rollback: &Rollback) -> String {
         Some(Unships::Known(_) | Unships::After(_) | Unships::Unknown(_)) | None => String::new(),
     };
     format!(
-        "*{}*  {} ({}) {} → {}.{unships} Plan `{}`.",
+        "*{}*  {} {} → {}.{unships} Plan `{}`.",
         rollback.id,
-        inline(&rollback.service, 80),
-        inline(&rollback.environment, 80),
+        inline(&rollback.service.to_string(), 160),
         inline(rollback.from_label(), 60),
         inline(rollback.to_label(), 60),
         short_hash(rollback)

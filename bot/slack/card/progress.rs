@@ -21,10 +21,7 @@ pub(super) fn card(rollback: &Rollback) -> Words {
     let id = rollback.id;
     let word = rollback.word();
     let way = format!("{} → {}", rollback.from_label(), rollback.to_label());
-    let head = format!(
-        "{id} {word}  {} ({})",
-        rollback.service, rollback.environment
-    );
+    let head = format!("{id} {word}  {}", rollback.service);
     let mut lines = vec![];
     if rollback.plan.is_some() {
         let mut first = format!("*{}*", inline(&way, 200));
@@ -78,9 +75,8 @@ fn buttons(rollback: &Rollback) -> Vec<SlackBlockButtonElement> {
         let question = confirm(
             &format!("Propose to undo {}?", rollback.id),
             &format!(
-                "Proposes to take {} ({}) forward again, to {}. It needs an approval like any other.",
+                "Proposes to take {} forward again, to {}. It needs an approval like any other.",
                 rollback.service,
-                rollback.environment,
                 rollback.from_label()
             ),
             "Propose",

@@ -46,9 +46,9 @@ pub(super) fn card(
     decision.extend(warnings(rollback));
     decision.extend(waiting(rollback));
     let deed = deed(rollback);
-    let (service, environment) = (&rollback.service, &rollback.environment);
+    let service = &rollback.service;
     let blocks = vec![
-        header(&format!("{deed} {service} ({environment})?  {id}")),
+        header(&format!("{deed} {service}?  {id}")),
         context(&requested_line(rollback, expires_at, now)),
         section(&facts(plan, now)),
         section(&decision.join("\n")),
@@ -65,7 +65,7 @@ pub(super) fn card(
     ];
     let because = rollback.because.as_deref();
     let text = format!(
-        "{id} proposed: {}{} {service} ({environment}) from {} to {}{}. Needs {needs}. Expires {}.",
+        "{id} proposed: {}{} {service} from {} to {}{}. Needs {needs}. Expires {}.",
         deed[..1].to_lowercase(),
         &deed[1..],
         inline(rollback.from_label(), 80),
@@ -133,7 +133,7 @@ fn approve_button(
         // Somebody else has to say yes after this one.
         _ => "Approve",
     };
-    let service = cut(&rollback.service, 60);
+    let service = cut(&rollback.service.name, 60);
     let question = confirm(
         &format!("{} {service}?", deed(rollback)),
         &question(rollback, plan),
@@ -159,7 +159,7 @@ fn question(rollback: &Rollback, plan: &Plan) -> String {
     let after = plan.effects.after.as_ref();
     format!(
         "{} {} → {}. {removed}{} Plan {}.",
-        rollback.environment,
+        rollback.service.environment,
         plan.from.as_ref().map_or("unknown", Release::label),
         plan.to.label(),
         after

@@ -48,10 +48,10 @@ pub(super) async fn run(app: &App, lease: &Lease, request: &ActRequest) -> Resul
             "that button is not on a message about {rollback}"
         )));
     }
-    let Some(service) = app.config.service(&found.service, &found.environment) else {
+    let Some(service) = app.config.service(&found.service) else {
         let text = format!(
-            "{}@{} is not in the configuration any more, so nobody has authority over it. Nothing was run.",
-            found.service, found.environment
+            "{} is not in the configuration any more, so nobody has authority over it. Nothing was run.",
+            found.service
         );
         let words = Words::plain(blocks::escape(&text));
         return recipient.notify(app, lease, &words).await;

@@ -40,7 +40,7 @@ pub(super) async fn run(app: &App, lease: &Lease, id: RollbackId) -> Result<Ende
 
 /// Who could review it, as far as it is known.
 async fn reviewers(app: &App, rollback: &Rollback) -> Result<Vec<String>, Error> {
-    let Some(service) = app.config.service(&rollback.service, &rollback.environment) else {
+    let Some(service) = app.config.service(&rollback.service) else {
         return Ok(vec![]);
     };
     let policy = app.policy(service);

@@ -49,10 +49,7 @@ pub(super) async fn perform(app: &App, lease: &Lease) -> Result<Ended, Error> {
         Job::Export(request) => export::run(app, lease, request).await,
         Job::OpenForm(request) => open_form::run(app, lease, request).await,
         Job::Query(request) => query::run(app, lease, request).await,
-        Job::Survey {
-            service,
-            environment,
-        } => survey::run(app, service, environment).await,
+        Job::Survey { service } => survey::run(app, service).await,
         Job::RefreshMemberships => refresh_memberships::run(app).await,
     }
 }

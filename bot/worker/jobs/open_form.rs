@@ -70,7 +70,7 @@ pub(super) async fn run(app: &App, lease: &Lease, request: &OpenForm) -> Result<
         hash: hash.clone(),
         channel: channel.clone(),
     };
-    let service = app.config.service(&found.service, &found.environment);
+    let service = app.config.service(&found.service);
     let first = match first_view(app, &about, id, &found, service, said.as_deref()).await? {
         Ok(view) => view,
         Err(NotOpened::Unavailable(text)) => return notify(text).await,

@@ -75,8 +75,8 @@ pub(super) async fn run(
 fn details(rollback: &Rollback) -> Value {
     json!({
         "rollback": rollback.id.to_string(),
-        "service": rollback.service,
-        "environment": rollback.environment,
+        "service": rollback.service.name,
+        "environment": rollback.service.environment,
         "from": rollback.from_label(),
         "to": rollback.to_label(),
         "requested_by": rollback.requester.name,

@@ -23,7 +23,7 @@ pub(super) async fn run(app: &App, id: RollbackId) -> Result<Ended, Error> {
     else {
         return Ok(Ended::done());
     };
-    let Some(service) = app.config.service(&rollback.service, &rollback.environment) else {
+    let Some(service) = app.config.service(&rollback.service) else {
         let why = "its service is not in the configuration";
         return Ok(Ended::retry(later(app, CONFIGURED_EVERY), why));
     };

@@ -69,7 +69,7 @@ pub(super) async fn run(
         thread: request.thread.as_deref(),
         reply_to: request.reply_to.as_deref(),
     };
-    let service = app.config.service(&request.service, &request.environment);
+    let service = app.config.service(&request.service);
     let Some(service) = service else {
         let words = Words::plain("That service is not in the configuration any more.");
         return recipient.notify(app, lease, &words).await;
@@ -87,14 +87,13 @@ pub(super) async fn run(
     };
     match done {
         Ok(done) => {
-            let open =
-                rollbacks::open_for(&app.engine.db, &request.service, &request.environment).await?;
+            let open = rollbacks::open_for(&app.engine.db, &request.service).await?;
             Ok(done.end(request, acting, open, policy, now))
         }
         Err(NotDone::TryAgain(next)) => Ok(next.into()),
         Err(NotDone::Refused(refusal)) => {
             let (by, source) = (&acting.by, request.source);
-            let verb = format!("{} {}", request.action.verb(), place(service));
+            let verb = format!("{} {}", request.action.verb(), &service.key);
             Ok(recipient.refuse(app, lease, by, source, &verb, &refusal))
         }
     }
@@ -120,7 +119,7 @@ impl Done {
             message: Message::Naming(message, vec![acting.by.id]),
             id: format!("tend:{}", request.id),
         });
-        let (service, environment) = (request.service.clone(), request.environment.clone());
+        let service = request.service.clone();
         let effects = SideEffects {
             rosters: acting.read,
             event: Some(RecordedEvent::Channel {
@@ -133,16 +132,12 @@ impl Done {
         let ended = match self.change {
             // The board and the list of pins are to say it at once.
             Change::Unpinned => {
-                let survey = Job::Survey {
-                    service,
-                    environment,
-                };
+                let survey = Job::Survey { service };
                 Ended::done().then(survey, now)
             }
             Change::Freeze(freeze) => {
                 let change = FreezeChange {
                     service,
-                    environment,
                     freeze: freeze.clone(),
                 };
                 // An open card of the service shows a freeze from now on.
@@ -155,11 +150,6 @@ impl Done {
         };
         ended.with(effects)
     }
-}
-
-/// The service as people name it.
-fn place(service: &Service) -> String {
-    format!("{} ({})", service.name, service.environment)
 }
 
 /// Why somebody did something, as the end of a sentence.
@@ -208,8 +198,7 @@ async fn perform(
     Ok(match action {
         ServiceAction::Freeze { because } => Ok(freeze(service, by, because, now)),
         ServiceAction::Unfreeze { because } => {
-            let frozen =
-                rosters::frozen_of(&app.engine.db, &service.name, &service.environment).await?;
+            let frozen = rosters::frozen_of(&app.engine.db, &service.key).await?;
             unfreeze(service, frozen, because.as_deref())
         }
         ServiceAction::Unpin { because } => unpin(app, lease, service, because.as_deref()).await,
@@ -217,11 +206,10 @@ async fn perform(
 }
 
 fn freeze(service: &Service, by: &Person, because: &str, now: Timestamp) -> Done {
-    let place = place(service);
+    let place = &service.key;
     Done {
         fact: IncidentFact::Frozen {
-            service: service.name.clone(),
-            environment: service.environment.clone(),
+            service: service.key.clone(),
             because: because.to_owned(),
         },
         message: format!(
@@ -242,15 +230,14 @@ fn unfreeze(
     frozen: Option<Freeze>,
     because: Option<&str>,
 ) -> Result<Done, NotDone> {
-    let place = place(service);
+    let place = &service.key;
     let Some(freeze) = frozen else {
         let what = format!("{place} is not frozen.");
         return Err(Refusal::AlreadySo { what }.into());
     };
     Ok(Done {
         fact: IncidentFact::Unfrozen {
-            service: service.name.clone(),
-            environment: service.environment.clone(),
+            service: service.key.clone(),
             because: because.map(str::to_owned),
         },
         message: format!(
@@ -270,7 +257,7 @@ async fn unpin(
     service: &Service,
     because: Option<&str>,
 ) -> Result<Done, NotDone> {
-    let place = place(service);
+    let place = &service.key;
     let answer = match ask_to_unpin(app, lease, service).await {
         Ok(answer) => answer?,
         // Asking once more does no harm, and tells what came of the first time.
@@ -294,8 +281,7 @@ async fn unpin(
             Message::quoted(&clause(because))
         ),
         fact: IncidentFact::Unpinned {
-            service: service.name.clone(),
-            environment: service.environment.clone(),
+            service: service.key.clone(),
             because: because.map(str::to_owned),
             answer,
         },
@@ -312,10 +298,10 @@ async fn ask_to_unpin(
     let Some(provider) = app.provider(service) else {
         return Err(ProviderError::Refused("its platform is not known".into()));
     };
-    let place = place(service);
+    let place = &service.key;
     let survey = provider.survey(&About::default()).await?;
     // How they were set before one of our rollbacks held them off, if one did.
-    let before = rollbacks::latest_hold(&app.engine.db, &service.name, &service.environment).await;
+    let before = rollbacks::latest_hold(&app.engine.db, &service.key).await;
     let before = before.unwrap_or_default().unwrap_or_default();
     let nothing = |what: String| {
         let what = format!("{what}: there is nothing to unpin.");

@@ -5,28 +5,26 @@ use crate::{
     engine::{Ended, Error, RecordedSurvey},
     worker::{SURVEY_EVERY, retry::later},
 };
-use rollback_domain::{platform::About, refusal::sentence};
+use rollback_domain::{identity::ServiceKey, platform::About, refusal::sentence};
 use std::time::Duration;
 
 /// How soon a platform is read again that could not be read.
 const FAILED_EVERY: Duration = Duration::from_secs(60);
 
-pub(super) async fn run(app: &App, service: &str, environment: &str) -> Result<Ended, Error> {
-    let found = app.config.service(service, environment);
+pub(super) async fn run(app: &App, service: &ServiceKey) -> Result<Ended, Error> {
+    let found = app.config.service(service);
     let Some(provider) = found.and_then(|found| app.provider(found)) else {
         return Ok(Ended::done());
     };
     Ok(match provider.survey(&About::default()).await {
         Ok(survey) => Ended::at(later(app, SURVEY_EVERY)).with(RecordedSurvey {
-            service: service.to_owned(),
-            environment: environment.to_owned(),
+            service: service.clone(),
             survey,
         }),
         Err(error) => {
             let why = error.to_string();
             tracing::warn!(
-                service,
-                environment,
+                %service,
                 why = sentence(&why),
                 "the platform could not be read for the board"
             );

@@ -20,14 +20,13 @@ pub(super) async fn run(app: &App, lease: &Lease, id: RollbackId) -> Result<Ende
     let Some(rollback) = rollbacks::get(&app.engine.db, id).await? else {
         return Ok(Ended::done());
     };
-    let service = app.config.service(&rollback.service, &rollback.environment);
+    let service = app.config.service(&rollback.service);
     let provider = service.and_then(|service| app.provider(service));
     let (Some(provider), Some(hold)) = (provider, &rollback.hold) else {
         return Ok(Ended::done());
     };
     // Automatic deploys are a later rollback's by now, which needs them held off.
-    let latest =
-        rollbacks::latest_of(&app.engine.db, &rollback.service, &rollback.environment).await?;
+    let latest = rollbacks::latest_of(&app.engine.db, &rollback.service).await?;
     if latest.is_some_and(|latest| latest.id > id && latest.times.asked.is_some()) {
         return Ok(Ended::done());
     }
@@ -59,18 +58,14 @@ pub(super) async fn run(app: &App, lease: &Lease, id: RollbackId) -> Result<Ende
 
 /// The job that tells the channel that the pin stays.
 fn pin_stays(rollback: &Rollback, text: &str) -> Job {
-    let Rollback {
-        id,
-        service,
-        environment,
-        ..
-    } = rollback;
+    let Rollback { id, service, .. } = rollback;
     Job::Post(Post {
         channel: rollback.channel.clone(),
         thread: None,
         under: None,
         message: Message::Text(format!(
-            "{id} changed nothing, but automatic deploys of {service} ({environment}) are still held off. To let them go live: `/rollback unpin {service}`. ({text})"
+            "{id} changed nothing, but automatic deploys of {service} are still held off. To let them go live: `/rollback unpin {}`. ({text})",
+            service.typed()
         )),
         id: format!("{id}:pin-stays"),
     })

@@ -10,6 +10,7 @@ use crate::{
 };
 use rollback_bot::store::{Db, messages, rollbacks, timelines};
 use rollback_domain::{
+    identity::{IncidentId, RollbackId},
     incident::{Entry, Kind},
     rollback::{Rollback, State},
 };
@@ -376,7 +377,7 @@ struct Account {
     /// By service: when it was asked, in microseconds, and what served then.
     asked: BTreeMap<String, Vec<(i64, String)>>,
     /// By rollback: the texts of its cards, the revision of its card.
-    cards: BTreeMap<u64, (usize, i64)>,
+    cards: BTreeMap<RollbackId, (usize, i64)>,
     shown: String,
     leases: i64,
 }
@@ -396,7 +397,7 @@ impl Account {
             leases: -1,
         };
         for id in 1.. {
-            let Some(found) = rollbacks::get(db, id).await.unwrap() else {
+            let Some(found) = rollbacks::get(db, RollbackId::new(id)).await.unwrap() else {
                 break;
             };
             let key = format!("RB-{id}:card");
@@ -406,7 +407,9 @@ impl Account {
                 metadata.is_some_and(|it| it["event_payload"]["key"] == key)
             });
             let sent = messages::get(db, &key).await.unwrap();
-            account.cards.insert(id, (cards.count(), sent.revision));
+            account
+                .cards
+                .insert(RollbackId::new(id), (cards.count(), sent.revision));
             account.rollbacks.push(found);
         }
         if let Db::Postgres(pool) = db {
@@ -414,7 +417,9 @@ impl Account {
             account.incidents = sqlx::query_scalar(incidents).fetch_all(pool).await.unwrap();
         }
         for incident in &account.incidents {
-            let entries = timelines::entries(db, *incident, 0, 100_000).await.unwrap();
+            let entries = timelines::entries(db, IncidentId::new(*incident), 0, 100_000)
+                .await
+                .unwrap();
             account.timelines.push(entries);
         }
         for n in 0..SERVICES {
@@ -475,8 +480,12 @@ impl Account {
 
     fn weigh_promises(&self, promised: &Promised, bad: &mut Vec<String>) {
         for (id, service, channel) in &promised.opened {
-            let found = self.rollbacks.iter().find(|found| found.id == *id);
-            if found.is_none_or(|found| found.service != *service || found.channel != *channel) {
+            let found = self
+                .rollbacks
+                .iter()
+                .find(|found| found.id == RollbackId::new(*id));
+            if found.is_none_or(|found| found.service.name != *service || found.channel != *channel)
+            {
                 bad.push(format!(
                     "RB-{id} of {service} was promised, and there is {found:?}"
                 ));
@@ -500,17 +509,17 @@ impl Account {
     fn weigh(&self, rollback: &Rollback, bad: &mut Vec<String>) {
         let id = rollback.id;
         if !rollback.state.is_ended() {
-            bad.push(format!("RB-{id} is {:?}", rollback.state));
+            bad.push(format!("{id} is {:?}", rollback.state));
         }
         let (cards, revision) = self.cards[&id];
         let wanted = usize::from(rollback.plan.is_some());
         if cards != wanted {
-            bad.push(format!("RB-{id} ({}) has {cards} cards", rollback.word()));
+            bad.push(format!("{id} ({}) has {cards} cards", rollback.word()));
         }
-        let word = format!("RB-{id} {}", rollback.word());
+        let word = format!("{id} {}", rollback.word());
         if wanted == 1 && (revision != rollback.revision || !self.shown.contains(&word)) {
             bad.push(format!(
-                "the card of RB-{id} shows revision {revision} and not {} ({})",
+                "the card of {id} shows revision {revision} and not {} ({})",
                 rollback.revision,
                 rollback.word()
             ));
@@ -532,7 +541,7 @@ impl Account {
             }
             if before > Some(entry.recorded_at) {
                 bad.push(format!(
-                    "RB-{id}: {} came before what is before it",
+                    "{id}: {} came before what is before it",
                     event.text()
                 ));
             }
@@ -543,7 +552,7 @@ impl Account {
         };
         for ((kind, text), times) in seen {
             if times > 1 && !again(&kind) {
-                bad.push(format!("RB-{id}: {kind} {text:?} is there {times} times"));
+                bad.push(format!("{id}: {kind} {text:?} is there {times} times"));
             }
         }
         let times = |wanted: Kind| {
@@ -562,7 +571,7 @@ impl Account {
             .chain(ends)
         {
             if times(one) > 1 {
-                bad.push(format!("RB-{id} was {one} {} times", times(one)));
+                bad.push(format!("{id} was {one} {} times", times(one)));
             }
         }
     }
@@ -572,8 +581,10 @@ impl Account {
         let mut askings: Vec<(i64, u64)> = self
             .rollbacks
             .iter()
-            .filter(|rollback| rollback.service == service)
-            .filter_map(|rollback| Some((rollback.times.asked?.as_microsecond(), rollback.id)))
+            .filter(|rollback| rollback.service.name == service)
+            .filter_map(|rollback| {
+                Some((rollback.times.asked?.as_microsecond(), rollback.id.number()))
+            })
             .collect();
         askings.sort_unstable();
         let mut done: BTreeMap<u64, u32> = BTreeMap::new();
@@ -584,7 +595,10 @@ impl Account {
             }
         }
         for (id, times) in done {
-            let of = self.rollbacks.iter().find(|rollback| rollback.id == id);
+            let of = self
+                .rollbacks
+                .iter()
+                .find(|rollback| rollback.id == RollbackId::new(id));
             let denied = of.is_some_and(|of| {
                 matches!(&of.state, State::Failed { why, .. } if why.contains("never took effect"))
             });

@@ -36,7 +36,7 @@ impl Draft {
         let fresh = plan
             .as_ref()
             .ok()
-            .map(|plan| plan.hash(&self.rollback.service, &self.rollback.environment));
+            .map(|plan| plan.hash(&self.rollback.service));
         if fresh.is_some() && fresh == self.rollback.hash {
             // An approver may be known by now to have lost the role since the click.
             if !self.rollback.is_break_glass() && !self.still_approved(roster, policy) {

@@ -87,7 +87,7 @@ impl Draft {
         }
         // A mention does not carry its author's name; by now Slack has told it.
         self.rollback.requester = requester;
-        let hash = plan.hash(&self.rollback.service, &self.rollback.environment);
+        let hash = plan.hash(&self.rollback.service);
         self.record_own(WaitingFact::Planned {
             from: plan.from.as_ref().map(|from| from.label().to_owned()),
             to: plan.to.label().to_owned(),
@@ -338,7 +338,7 @@ impl Draft {
                 return self.expire();
             }
         };
-        let hash = fresh.hash(&self.rollback.service, &self.rollback.environment);
+        let hash = fresh.hash(&self.rollback.service);
         if Some(&hash) == self.rollback.hash.as_ref() {
             let until = after(self.now, policy.plan_ttl);
             self.record_own(WaitingFact::Rechecked {

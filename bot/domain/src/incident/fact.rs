@@ -7,7 +7,7 @@
 use super::Kind;
 use crate::{
     grammar::{ReviewAnswer, Target},
-    identity::{IncidentId, RollbackId},
+    identity::{IncidentId, RollbackId, ServiceKey},
     people::Person,
     plan::PlanHash,
     platform::Production,
@@ -71,27 +71,24 @@ pub enum IncidentFact {
     /// Somebody asked that nothing be changed on a service.
     Frozen {
         /// The service.
-        service: String,
-        /// Its environment.
-        environment: String,
+        #[serde(flatten)]
+        service: ServiceKey,
         /// Why, in their words.
         because: String,
     },
     /// Somebody took that back.
     Unfrozen {
         /// The service.
-        service: String,
-        /// Its environment.
-        environment: String,
+        #[serde(flatten)]
+        service: ServiceKey,
         /// Why, in their words; `None`: they gave no reason.
         because: Option<String>,
     },
     /// Somebody let automatic deploys go on.
     Unpinned {
         /// The service.
-        service: String,
-        /// Its environment.
-        environment: String,
+        #[serde(flatten)]
+        service: ServiceKey,
         /// Why, in their words; `None`: they gave no reason.
         because: Option<String>,
         /// What the platform answered.
@@ -136,9 +133,8 @@ pub enum PeopleFact {
     /// They asked for a rollback, or for another one to be undone.
     Requested {
         /// The service.
-        service: String,
-        /// Its environment.
-        environment: String,
+        #[serde(flatten)]
+        service: ServiceKey,
         /// What to go to, as it was typed.
         target: Target,
         /// The rollback to be undone; `None`: this is not an undo.
@@ -507,9 +503,8 @@ pub struct ProposedChange {
     /// The rollback that is undone; `None`: this is not an undo.
     pub undoes: Option<RollbackId>,
     /// The service.
-    pub service: String,
-    /// Its environment.
-    pub environment: String,
+    #[serde(flatten)]
+    pub service: ServiceKey,
     /// The release it leaves.
     pub from: String,
     /// The release it goes to.

@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     grammar::Target,
-    identity::RollbackId,
+    identity::{RollbackId, ServiceKey},
     plan::PlanHash,
     proof::{Proof, Round, Verdict, spell},
     refusal::{Plain, Tone, list, sentence},
@@ -60,8 +60,7 @@ impl Fact {
 impl IncidentFact {
     fn clause(&self, tone: &dyn Tone) -> String {
         let text = |text: &str| tone.text(text);
-        let place =
-            |service: &str, environment: &str| format!("{} ({})", text(service), text(environment));
+        let place = |service: &ServiceKey| text(&service.to_string());
         match self {
             IncidentFact::IncidentOpened { incident } => {
                 format!("opened {incident} in this channel")
@@ -72,32 +71,23 @@ impl IncidentFact {
                 code,
                 sentence,
             } => format!("tried to {}: {code} {}", text(verb), sentence.draw(tone)),
-            IncidentFact::Frozen {
-                service,
-                environment,
-                because,
-            } => format!(
+            IncidentFact::Frozen { service, because } => format!(
                 "asked for a hold on {}, because \"{}\"",
-                place(service, environment),
+                place(service),
                 naming(because, tone)
             ),
-            IncidentFact::Unfrozen {
-                service,
-                environment,
-                because,
-            } => format!(
+            IncidentFact::Unfrozen { service, because } => format!(
                 "withdrew the hold request for {}{}",
-                place(service, environment),
+                place(service),
                 because_of(because, tone)
             ),
             IncidentFact::Unpinned {
                 service,
-                environment,
                 because,
                 answer,
             } => format!(
                 "unpinned {}{}: {}",
-                place(service, environment),
+                place(service),
                 because_of(because, tone),
                 text(answer)
             ),
@@ -127,12 +117,11 @@ impl PeopleFact {
         match self {
             PeopleFact::Requested {
                 service,
-                environment,
                 target,
                 undoes,
                 because,
             } => {
-                let place = format!("{} ({})", tone.text(service), tone.text(environment));
+                let place = tone.text(&service.to_string());
                 let aim = match (undoes, target) {
                     (Some(undone), _) => format!("undo {undone} on {place}"),
                     (None, Target::Previous) => {
@@ -467,12 +456,11 @@ impl fmt::Display for ProposedChange {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let ProposedChange {
             service,
-            environment,
             from,
             to,
             undoes: _,
         } = self;
-        write!(f, "{service} ({environment}), {from} → {to}")
+        write!(f, "{service}, {from} → {to}")
     }
 }
 

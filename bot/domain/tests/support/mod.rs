@@ -5,8 +5,7 @@ use rollback_domain::{
     authority::{Found, Roster, Source},
     grammar::Target,
     history::History,
-    identity::IncidentId,
-    identity::RollbackId,
+    identity::{IncidentId, RollbackId, ServiceKey},
     people::Person,
     plan::{Aim, Basis, Plan},
     platform::Effects,
@@ -152,8 +151,7 @@ pub fn plan(class: Risk, live: [&str; 2]) -> Plan {
 pub fn asked() -> Rollback {
     let proposal = Proposal {
         channel: "C0SHOP".into(),
-        service: "frontend".into(),
-        environment: "production".into(),
+        service: ServiceKey::new("frontend", "production"),
         requester: person("U0MAYA"),
         because: Some("checkout 500s".into()),
         aim: aim(Target::Previous),

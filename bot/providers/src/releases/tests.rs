@@ -3,7 +3,7 @@
 use super::{disk::CURRENT, *};
 use rollback_domain::{
     grammar::Target,
-    identity::RollbackId,
+    identity::{IncidentId, RollbackId, ServiceKey},
     people::Person,
     plan::{Aim, Plan},
     refusal::Source,
@@ -70,8 +70,7 @@ async fn drawn(releases: &Releases, to: &str, undoes: Option<RollbackId>) -> Rol
     .unwrap();
     let (mut rollback, _) = Proposal {
         channel: "C1".into(),
-        service: "app".into(),
-        environment: "production".into(),
+        service: ServiceKey::new("app", "production"),
         requester: Person::new("U1", "sam"),
         because: None,
         aim,
@@ -83,7 +82,7 @@ async fn drawn(releases: &Releases, to: &str, undoes: Option<RollbackId>) -> Rol
         waiting: rollback_domain::rollback::Waiting::default(),
         turns: vec![],
     }
-    .open(41, 1);
+    .open(RollbackId::new(41), IncidentId::new(1));
     rollback.memory = survey.memory;
     rollback.plan = Some(plan);
     rollback
@@ -216,7 +215,7 @@ async fn going_forward_again_moves_the_link_and_nothing_is_pinned() {
     let releases = releases(&app, None);
     let back = planned(&releases, "v212").await;
     releases.act(&order(&back)).await.unwrap();
-    let undo = drawn(&releases, "v213", Some(41)).await;
+    let undo = drawn(&releases, "v213", Some(RollbackId::new(41))).await;
     let plan = undo.plan.as_ref().unwrap();
     assert_eq!((plan.way, plan.to.id.as_str()), (Way::Forward, "v213"));
     assert_eq!(plan.effects, releases.effects(Way::Back));

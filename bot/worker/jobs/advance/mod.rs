@@ -77,14 +77,11 @@ pub(super) async fn run(app: &App, lease: &Lease, id: RollbackId) -> Result<Ende
     if rollback.state.is_ended() {
         return Ok(Ended::done());
     }
-    let service = app.config.service(&rollback.service, &rollback.environment);
+    let service = app.config.service(&rollback.service);
     let Some((service, provider)) =
         service.and_then(|service| Some((service, app.provider(service)?)))
     else {
-        let why = format!(
-            "{}@{} is not in the configuration",
-            rollback.service, rollback.environment
-        );
+        let why = format!("{} is not in the configuration", rollback.service);
         tracing::error!(%id, why, "a rollback cannot go on");
         return Ok(Ended::retry(later(app, CONFIGURED_EVERY), why));
     };
@@ -185,7 +182,6 @@ impl Advance<'_> {
     fn recorded(&self, survey: &Survey) -> RecordedSurvey {
         RecordedSurvey {
             service: self.rollback.service.clone(),
-            environment: self.rollback.environment.clone(),
             survey: survey.clone(),
         }
     }
@@ -194,7 +190,6 @@ impl Advance<'_> {
     fn survey_job(&self) -> Job {
         Job::Survey {
             service: self.rollback.service.clone(),
-            environment: self.rollback.environment.clone(),
         }
     }
 
@@ -206,12 +201,8 @@ impl Advance<'_> {
 
     /// What went before on this service.
     async fn history(&self) -> Result<History, Error> {
-        let Rollback {
-            service,
-            environment,
-            ..
-        } = &self.rollback;
-        Ok(rollbacks::history(&self.app.engine.db, service, environment).await?)
+        let Rollback { service, .. } = &self.rollback;
+        Ok(rollbacks::history(&self.app.engine.db, service).await?)
     }
 
     /// Draws the plan for the rollback's aim on what was read, as of `at`.

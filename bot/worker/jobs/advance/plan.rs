@@ -55,12 +55,7 @@ impl Advance<'_> {
                     requester,
                     last_known,
                     roster: Box::new(roster),
-                    frozen: rosters::frozen_of(
-                        &self.app.engine.db,
-                        &self.rollback.service,
-                        &self.rollback.environment,
-                    )
-                    .await?,
+                    frozen: rosters::frozen_of(&self.app.engine.db, &self.rollback.service).await?,
                 })
                 .stored_at(Point::PlanStored),
             Drawn::Refused(refusal) => self.cannot_plan(refusal),

@@ -43,8 +43,7 @@ impl Advance<'_> {
         let (db, rollback) = (&self.app.engine.db, &self.rollback);
         // One that was put on in the moment in which it was proposed.
         if rollback.frozen.is_none()
-            && let Some(freeze) =
-                rosters::frozen_of(db, &rollback.service, &rollback.environment).await?
+            && let Some(freeze) = rosters::frozen_of(db, &rollback.service).await?
         {
             let freeze = Some(freeze);
             return Ok(self.decide(Command::Froze { freeze }));

@@ -29,12 +29,7 @@ impl Advance<'_> {
     /// story, and not this one's.
     async fn replaced_by(&self) -> Result<Option<RollbackId>, Error> {
         let rollback = &self.rollback;
-        let latest = rollbacks::latest_of(
-            &self.app.engine.db,
-            &rollback.service,
-            &rollback.environment,
-        )
-        .await?;
+        let latest = rollbacks::latest_of(&self.app.engine.db, &rollback.service).await?;
         Ok(latest
             .filter(|latest| latest.id > rollback.id && latest.times.asked.is_some())
             .map(|latest| latest.id))

@@ -14,7 +14,7 @@ use crate::{
 use rollback_domain::{
     authority::Case,
     grammar::About,
-    identity::RollbackId,
+    identity::{RollbackId, ServiceKey},
     people::{Membership, Person},
     refusal::Refusal,
     rollback::State,
@@ -24,8 +24,7 @@ use rollback_domain::{
 pub(super) async fn who(
     app: &App,
     about: &About,
-    service: &str,
-    environment: &str,
+    service: &ServiceKey,
 ) -> Result<Result<Words, NotShown>, Error> {
     let now = app.engine.clock.now();
     let found = match about {
@@ -35,10 +34,8 @@ pub(super) async fn who(
         },
         About::Service(_) => None,
     };
-    let (service, environment) = found.as_ref().map_or((service, environment), |found| {
-        (found.service.as_str(), found.environment.as_str())
-    });
-    let Some(settings) = app.config.service(service, environment) else {
+    let service = found.as_ref().map_or(service, |found| &found.service);
+    let Some(settings) = app.config.service(service) else {
         return Ok(Err(NOT_CONFIGURED));
     };
     let policy = app.policy(settings);
@@ -66,10 +63,7 @@ pub(super) async fn who(
                 };
                 format!("*{risk}*  {} · {own}", case.needs(&Mrkdwn, now))
             });
-            (
-                format!("Who may approve {service} ({environment})"),
-                lines.collect(),
-            )
+            (format!("Who may approve {service}"), lines.collect())
         }
     };
     let body = lines.join("\n");
@@ -96,7 +90,7 @@ pub(super) async fn why(
     let Some(found) = rollbacks::get(&app.engine.db, id).await? else {
         return Ok(Err(Refusal::UnknownRollback { id }.into()));
     };
-    let Some(settings) = app.config.service(&found.service, &found.environment) else {
+    let Some(settings) = app.config.service(&found.service) else {
         return Ok(Err(NOT_CONFIGURED));
     };
     let policy = app.policy(settings);

@@ -38,7 +38,6 @@ pub(super) async fn run(app: &App, lease: &Lease, request: &QueryRequest) -> Res
     let QueryRequest {
         query,
         service,
-        environment,
         person,
         channel,
         thread,
@@ -59,11 +58,9 @@ pub(super) async fn run(app: &App, lease: &Lease, request: &QueryRequest) -> Res
         // Why somebody may not is told to those who may not, too.
         (Query::Why { rollback }, _) => authority::why(app, *rollback, person, &membership).await?,
         (Query::Plan { .. } | Query::List | Query::Who { .. }, Err(refusal)) => Err(refusal.into()),
-        (Query::Who { about }, Ok(())) => authority::who(app, about, service, environment).await?,
-        (Query::Plan { aim }, Ok(())) => {
-            releases::plan(app, lease, service, environment, aim).await?
-        }
-        (Query::List, Ok(())) => releases::list(app, lease, service, environment).await,
+        (Query::Who { about }, Ok(())) => authority::who(app, about, service).await?,
+        (Query::Plan { aim }, Ok(())) => releases::plan(app, lease, service, aim).await?,
+        (Query::List, Ok(())) => releases::list(app, lease, service).await,
     };
     match shown {
         Ok(words) => recipient.notify(app, lease, &words).await,

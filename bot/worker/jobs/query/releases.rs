@@ -21,6 +21,7 @@ use crate::{
 };
 use jiff::Timestamp;
 use rollback_domain::{
+    identity::ServiceKey,
     plan::{Aim, Plan},
     platform::{About, ProviderError},
     refusal::Refusal,
@@ -36,17 +37,16 @@ const TRIES: i64 = 3;
 pub(super) async fn plan(
     app: &App,
     lease: &Lease,
-    service: &str,
-    environment: &str,
+    service: &ServiceKey,
     aim: &Aim,
 ) -> Result<Result<Words, NotShown>, Error> {
     let about = planning::about(app, aim).await?;
-    let (settings, provider, survey) = match read(app, lease, service, environment, &about).await {
+    let (settings, provider, survey) = match read(app, lease, service, &about).await {
         Ok(read) => read,
         Err(not_shown) => return Ok(Err(not_shown)),
     };
     let now = app.engine.clock.now();
-    let history = rollbacks::history(&app.engine.db, service, environment).await?;
+    let history = rollbacks::history(&app.engine.db, service).await?;
     let planning = Planning {
         provider: provider.as_ref(),
         about: &about,
@@ -56,7 +56,7 @@ pub(super) async fn plan(
         risks: &app.policy(settings).risks,
     };
     Ok(match planning.plan(now).await {
-        Ok(plan) => Ok(show_plan(service, environment, &plan, now)),
+        Ok(plan) => Ok(show_plan(service, &plan, now)),
         Err(NoPlan::Refused(refusal)) => Err(refusal.into()),
         Err(NoPlan::Unreadable(error)) => Err(not_read(app, lease, error)),
     })
@@ -66,24 +66,22 @@ pub(super) async fn plan(
 pub(super) async fn list(
     app: &App,
     lease: &Lease,
-    service: &str,
-    environment: &str,
+    service: &ServiceKey,
 ) -> Result<Words, NotShown> {
     let about = About::default();
-    let (_, _, survey) = read(app, lease, service, environment, &about).await?;
+    let (_, _, survey) = read(app, lease, service, &about).await?;
     let now = app.engine.clock.now();
-    Ok(show_list(service, environment, &survey, now))
+    Ok(show_list(service, &survey, now))
 }
 
 /// Reads the platform of a service.
 async fn read<'a>(
     app: &'a App,
     lease: &Lease,
-    service: &str,
-    environment: &str,
+    service: &ServiceKey,
     about: &About,
 ) -> Result<(&'a Service, Arc<dyn Provider>, Survey), NotShown> {
-    let Some(settings) = app.config.service(service, environment) else {
+    let Some(settings) = app.config.service(service) else {
         return Err(NOT_CONFIGURED);
     };
     let Some(provider) = app.provider(settings) else {
@@ -109,9 +107,9 @@ fn not_read(app: &App, lease: &Lease, error: ProviderError) -> NotShown {
     }
 }
 
-fn show_plan(service: &str, environment: &str, plan: &Plan, now: Timestamp) -> Words {
-    let title = format!("Plan for {service} ({environment})");
-    let hash = plan.hash(service, environment);
+fn show_plan(service: &ServiceKey, plan: &Plan, now: Timestamp) -> Words {
+    let title = format!("Plan for {service}");
+    let hash = plan.hash(service);
     Words {
         text: cut(
             &format!(
@@ -130,15 +128,15 @@ fn show_plan(service: &str, environment: &str, plan: &Plan, now: Timestamp) -> W
             section(&format!("*Risk*  {} · plan `{hash}`", plan.risk)),
             context(&format!(
                 "Only you see this, and nothing is proposed. `/rollback {}@{} to {}` would.",
-                inline(service, 80),
-                inline(environment, 80),
+                inline(&service.name, 80),
+                inline(&service.environment, 80),
                 inline(plan.to.label(), 80)
             )),
         ],
     }
 }
 
-fn show_list(service: &str, environment: &str, survey: &Survey, now: Timestamp) -> Words {
+fn show_list(service: &ServiceKey, survey: &Survey, now: Timestamp) -> Words {
     let live = survey.live();
     let lines: Vec<String> = survey
         .candidates
@@ -156,7 +154,7 @@ fn show_list(service: &str, environment: &str, survey: &Survey, now: Timestamp) 
             format!("{} · {note}", card::release(&candidate.release, now))
         })
         .collect();
-    let title = format!("Releases of {service} ({environment})");
+    let title = format!("Releases of {service}");
     let body = match lines.is_empty() {
         true => "The platform lists no releases.".to_owned(),
         false => lines.join("\n"),

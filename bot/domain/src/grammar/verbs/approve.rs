@@ -1,6 +1,5 @@
 //! `approve RB-41`: says yes to a rollback.
 
-use crate::identity::RollbackId;
 use std::fmt;
 
 use super::{Listing, Spec, Takes, Verb};
@@ -9,6 +8,7 @@ use crate::grammar::{
     reasons::{Because, rollback_and_reason},
     words::Words,
 };
+use crate::identity::RollbackId;
 
 /// Says yes to a rollback.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

@@ -1,6 +1,5 @@
 //! `breakglass RB-41`: an emergency run, when no approver can be reached.
 
-use crate::identity::RollbackId;
 use std::fmt;
 
 use super::{Listing, Spec, Takes, Verb};
@@ -60,6 +59,7 @@ pub(super) mod tests {
         Request,
         samples::{any_about, any_reason, at, bad_number, because, misreads, reads, trailing},
     };
+    use crate::identity::RollbackId;
 
     pub fn any() -> impl Strategy<Value = BreakGlass> {
         (any_about(), any_reason()).prop_map(|(about, because)| BreakGlass { about, because })

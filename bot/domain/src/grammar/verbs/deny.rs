@@ -1,6 +1,5 @@
 //! `deny RB-41`: says no to a rollback.
 
-use crate::identity::RollbackId;
 use std::fmt;
 
 use super::{Listing, Spec, Takes, Verb};
@@ -9,6 +8,7 @@ use crate::grammar::{
     reasons::{Because, rollback_and_reason},
     words::Words,
 };
+use crate::identity::RollbackId;
 
 /// Says no to a rollback.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

@@ -1,6 +1,5 @@
 //! `object RB-41 because …`: says what speaks against a rollback.
 
-use crate::identity::RollbackId;
 use std::fmt;
 
 use super::{Listing, Spec, Takes, Verb};
@@ -9,6 +8,7 @@ use crate::grammar::{
     reasons::{Because, required, rollback_and_reason},
     words::Words,
 };
+use crate::identity::RollbackId;
 
 /// Says what speaks against a rollback.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

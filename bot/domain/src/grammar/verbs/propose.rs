@@ -1,6 +1,5 @@
 //! `frontend to v212 because …`: a proposal. It has no word of its own; it starts with a service.
 
-use crate::identity::RollbackId;
 use std::fmt;
 
 use super::{Listing, RESERVED, Spec, Takes, Verb};
@@ -181,6 +180,7 @@ pub(super) mod tests {
             no_service, not_a_name, propose, reads, trailing, unknown,
         },
     };
+    use crate::identity::RollbackId;
 
     pub fn any() -> impl Strategy<Value = Propose> {
         (any_service(), any_target(), any_reason()).prop_map(|(service, target, because)| Propose {

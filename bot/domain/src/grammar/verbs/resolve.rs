@@ -1,6 +1,5 @@
 //! `resolve RB-41 done because …`: how a rollback ended, said by a person.
 
-use crate::identity::RollbackId;
 use std::fmt;
 
 use super::{Listing, Spec, Takes, Verb};
@@ -11,6 +10,7 @@ use crate::grammar::{
     subjects::required_number,
     words::Words,
 };
+use crate::identity::RollbackId;
 
 /// Records how a rollback ended that is UNKNOWN because the platform does not say.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

@@ -1,6 +1,5 @@
 //! `review RB-41 justified because …`: what somebody thinks of an emergency run, afterwards.
 
-use crate::identity::RollbackId;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -12,6 +11,7 @@ use crate::grammar::{
     subjects::required_number,
     words::{Words, bare},
 };
+use crate::identity::RollbackId;
 
 /// Records afterwards whether an emergency run was right.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

@@ -1,6 +1,5 @@
 //! `signoff RB-41 merge-pr done`: a manual task of a plan is done, said by a person.
 
-use crate::identity::RollbackId;
 use std::fmt;
 
 use super::{Listing, Spec, Takes, Verb};
@@ -11,6 +10,7 @@ use crate::grammar::{
     subjects::{is_name, required_number},
     words::{Words, bare},
 };
+use crate::identity::RollbackId;
 
 /// Signs a manual task of a plan off.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

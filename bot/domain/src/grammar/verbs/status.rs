@@ -1,6 +1,5 @@
 //! `status`, `status RB-41`, `status frontend`: where things stand.
 
-use crate::identity::RollbackId;
 use std::fmt;
 
 use super::{Listing, Spec, Takes, Verb};
@@ -62,6 +61,7 @@ pub(super) mod tests {
         Request,
         samples::{any_about, at, bad_number, misreads, reads, trailing},
     };
+    use crate::identity::RollbackId;
 
     pub fn any() -> impl Strategy<Value = Status> {
         proptest::option::of(any_about()).prop_map(|about| Status { about })

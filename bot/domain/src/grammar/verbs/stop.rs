@@ -1,6 +1,5 @@
 //! `stop RB-41`: stops a rollback.
 
-use crate::identity::RollbackId;
 use std::fmt;
 
 use super::{Listing, Spec, Takes, Verb};
@@ -9,6 +8,7 @@ use crate::grammar::{
     reasons::{Because, rollback_and_reason},
     words::Words,
 };
+use crate::identity::RollbackId;
 
 /// Stops a rollback, before it runs or where that is still possible.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

@@ -1,6 +1,5 @@
 //! `undo RB-41`: proposes to return to the release that a rollback replaced.
 
-use crate::identity::RollbackId;
 use std::fmt;
 
 use super::{Listing, Spec, Takes, Verb};
@@ -9,6 +8,7 @@ use crate::grammar::{
     reasons::{Because, rollback_and_reason},
     words::Words,
 };
+use crate::identity::RollbackId;
 
 /// Proposes to return to the release that a rollback replaced.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

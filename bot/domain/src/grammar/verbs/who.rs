@@ -1,6 +1,5 @@
 //! `who RB-41`, `who frontend`: who may approve now.
 
-use crate::identity::RollbackId;
 use std::fmt;
 
 use super::{Listing, Spec, Takes, Verb};
@@ -54,6 +53,7 @@ pub(super) mod tests {
         Request,
         samples::{any_about, at, bad_number, misreads, reads, trailing},
     };
+    use crate::identity::RollbackId;
 
     pub fn any() -> impl Strategy<Value = Who> {
         any_about().prop_map(|about| Who { about })

@@ -1,6 +1,5 @@
 //! `why RB-41`: whether the person may approve a rollback, and why.
 
-use crate::identity::RollbackId;
 use std::fmt;
 
 use super::{Listing, Spec, Takes, Verb};
@@ -9,6 +8,7 @@ use crate::grammar::{
     subjects::{expect_end, required_number},
     words::Words,
 };
+use crate::identity::RollbackId;
 
 /// Shows why the person may approve a rollback, or may not.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

@@ -1,6 +1,5 @@
 //! `withdraw RB-41`: takes back the person's own approval.
 
-use crate::identity::RollbackId;
 use std::fmt;
 
 use super::{Listing, Spec, Takes, Verb};
@@ -9,6 +8,7 @@ use crate::grammar::{
     reasons::{Because, rollback_and_reason},
     words::Words,
 };
+use crate::identity::RollbackId;
 
 /// Takes back the person's own approval of a rollback.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

@@ -8,6 +8,7 @@ use super::*;
 use rollback_domain::{
     grammar::Target,
     history::History,
+    identity::{IncidentId, RollbackId, ServiceKey},
     people::Person,
     plan::{Aim, Basis, Plan},
     refusal::Source,
@@ -53,8 +54,7 @@ fn with(mut deployment: Value, change: Value) -> Value {
 fn rollback(memory: Value) -> Rollback {
     let (mut rollback, _) = Proposal {
         channel: "C1".into(),
-        service: "frontend".into(),
-        environment: "production".into(),
+        service: ServiceKey::new("frontend", "production"),
         requester: Person::new("U1", "sam"),
         because: Some("checkout is down".into()),
         aim: Aim {
@@ -71,7 +71,7 @@ fn rollback(memory: Value) -> Rollback {
         waiting: rollback_domain::rollback::Waiting::default(),
         turns: vec![],
     }
-    .open(41, 1);
+    .open(RollbackId::new(41), IncidentId::new(1));
     rollback.plan = Some(plan());
     rollback.memory = memory;
     rollback
