@@ -149,7 +149,7 @@ impl Scene {
         each_once(&platform.seen().asked, &[0, 1])?;
         let kept = ended.restore_point.as_ref().map(|point| point.id.as_str());
         // Where the answer of the backup was lost, what it kept is not known.
-        if kept.is_some_and(|kept| kept != "backup-1") {
+        if kept.is_some_and(|kept| kept != "backup-RB-1") {
             return Err(format!("kept {kept:?}"));
         }
         match &ended.state {
