@@ -146,6 +146,7 @@ async fn a_review_that_nobody_answers_is_asked_for_until_somebody_does() {
     Rollback Bot: The review of RB-1, which was run without an approval, was due 2026-03-15 03:12 UTC. @sam and @ana: one of you, please: `/rollback review RB-1 justified because …`, `should-have-waited` or `policy-too-strict`.
     ");
     world.tom().says("/rollback status").await;
+    world.settle().await;
     assert_snapshot!(world.tom().sees(), @"
     Rollback Bot (only visible to @tom):
       No rollback is open. `/rollback` shows the services.

@@ -14,7 +14,6 @@ use crate::{
 use rollback_domain::{
     authority::{Found, Roster, Source as RoleSource},
     people::{Membership, Person},
-    refusal::Source,
 };
 
 /// Somebody who acts, as they were read for this.
@@ -37,10 +36,9 @@ impl Acting {
         lease: &Lease,
         by: &Person,
         roles: &[&str],
-        source: Source,
     ) -> Result<Result<Self, Next>, Error> {
         let (membership, (roster, read)) =
-            tokio::join!(membership_by(app, by, source), roster::read(app, roles));
+            tokio::join!(membership_by(app, by), roster::read(app, roles));
         let (membership, by, last_read) = match membership? {
             Ok(read) => read,
             Err(failure) if lease.attempt < PATIENCE && !matches!(failure, Failure::Never(_)) => {
