@@ -29,7 +29,7 @@ pub fn respond(answer: Answer) -> Response {
         Answer::Shared(shared) => body(shared.encoded(private).to_owned()),
         Answer::Public(words) => body(encode("in_channel", &words)),
         Answer::Choose { refusal, proposals } => body(private(&choice(&refusal, &proposals))),
-        Answer::Refused(refusal) => body(private(&Words::plain(refusal.say(&Mrkdwn)))),
+        Answer::Refused(refusal) => body(private(&Words::plain(refusal.draw(&Mrkdwn)))),
     }
 }
 
@@ -43,7 +43,7 @@ pub fn message(answer: Answer) -> Option<String> {
         | Answer::Queued { words, .. }
         | Answer::Declined { words, .. } => Some(words.text),
         Answer::Shared(shared) => Some(shared.words.text.clone()),
-        Answer::Choose { refusal, .. } | Answer::Refused(refusal) => Some(refusal.say(&Mrkdwn)),
+        Answer::Choose { refusal, .. } | Answer::Refused(refusal) => Some(refusal.draw(&Mrkdwn)),
     }
 }
 
@@ -62,7 +62,7 @@ fn encode(visible_to: &str, words: &Words) -> String {
 
 /// Which environment is meant: a button proposes there, and only there.
 fn choice(refusal: &Refusal, proposals: &[Propose]) -> Words {
-    let sentence = refusal.say(&Mrkdwn);
+    let sentence = refusal.draw(&Mrkdwn);
     let buttons = proposals
         .iter()
         .take(CHOICES_AT_MOST)

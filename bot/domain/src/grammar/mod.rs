@@ -53,7 +53,7 @@ const LONGEST_COMMAND: usize = 500;
 /// use rollback_domain::grammar::{Request, parse, verbs::Approve};
 ///
 /// let request = parse("<@U0BOT> Approve rb-41, — “the carts are empty”")?;
-/// let approve = Approve { rollback: 41, because: Some("the carts are empty".into()) };
+/// let approve = Approve { rollback: rollback_domain::identity::RollbackId::new(41), because: Some("the carts are empty".into()) };
 /// assert_eq!(request, Request::Approve(approve));
 /// assert_eq!(request.to_string(), "approve RB-41 because the carts are empty");
 /// assert!(parse("aprove RB-41").is_err());
