@@ -18,7 +18,7 @@ use rollback_domain::{
 };
 use rollback_settings::Secret;
 use serde_json::Value;
-use survey::surveyed;
+use self::survey::surveyed;
 
 /// What the provider is told of a rollback.
 fn order(rollback: &Rollback) -> Order {
