@@ -4,7 +4,7 @@
 FROM rust:1.95-bookworm AS build
 WORKDIR /src
 COPY . .
-RUN cargo build --release --locked --bin rollback-bot
+RUN cargo build --release --locked --no-default-features --bin rollback-bot
 
 FROM debian:bookworm-slim
 RUN apt-get update \

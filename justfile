@@ -6,7 +6,7 @@ list:
 
 # Formatting and lints, without a warning
 check:
-    cargo fmt --all --check -- bot/commands/*.rs
+    cargo fmt --all --check -- bot/commands/*.rs bot/providers/src/*/mod.rs
     cargo clippy --workspace --all-targets --all-features -- -D warnings
 
 # Every test on SQLite, or those with a word in their name: `just test undo`

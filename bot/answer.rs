@@ -79,7 +79,7 @@ impl Answer {
             | Answer::Declined { words, .. } => Some(words.clone()),
             Answer::Shared(shared) => Some(shared.words.clone()),
             Answer::Choose { refusal, proposals } => Some(choice(refusal, proposals)),
-            Answer::Refused(refusal) => Some(Words::plain(refusal.say(&Mrkdwn))),
+            Answer::Refused(refusal) => Some(Words::plain(refusal.draw(&Mrkdwn))),
         }
     }
 
@@ -101,7 +101,7 @@ impl Answer {
 
 /// Which environment is meant: a button proposes there, and only there.
 fn choice(refusal: &Refusal, proposals: &[Propose]) -> Words {
-    let sentence = refusal.say(&Mrkdwn);
+    let sentence = refusal.draw(&Mrkdwn);
     let buttons = proposals
         .iter()
         .take(CHOICES_AT_MOST)

@@ -19,7 +19,7 @@ pub enum Point {
     /// The database is open, and nothing listens yet.
     DatabaseOpened,
     /// A command was read, and nothing of it is stored.
-    #[cfg_attr(feature = "crash-points", strum(serialize = "command-heard"))]
+    #[cfg_attr(feature = "crash-points", strum(serialize = "command-received"))]
     CommandRead,
     /// Input is in a transaction that is not committed.
     InputUncommitted,
@@ -42,7 +42,7 @@ pub enum Point {
     /// Where the card is, is stored.
     CardStored,
     /// A click was read, and nothing of it is stored.
-    #[cfg_attr(feature = "crash-points", strum(serialize = "click-heard"))]
+    #[cfg_attr(feature = "crash-points", strum(serialize = "click-received"))]
     ClickRead,
     /// A click is stored, and Slack was not answered.
     ClickStored,
@@ -112,15 +112,15 @@ pub enum Point {
     /// A form is open, and that is not stored.
     FormOpened,
     /// A form was saved, and nothing of it is stored.
-    #[cfg_attr(feature = "crash-points", strum(serialize = "form-heard"))]
+    #[cfg_attr(feature = "crash-points", strum(serialize = "form-received"))]
     FormRead,
     /// A form is stored, and Slack was not answered.
     FormStored,
     /// The message about an emergency run is not posted.
-    #[cfg_attr(feature = "crash-points", strum(serialize = "glass-unposted"))]
+    #[cfg_attr(feature = "crash-points", strum(serialize = "break-glass-unposted"))]
     BreakGlassUnposted,
     /// The message about an emergency run is posted, and where is not stored.
-    #[cfg_attr(feature = "crash-points", strum(serialize = "glass-posted"))]
+    #[cfg_attr(feature = "crash-points", strum(serialize = "break-glass-posted"))]
     BreakGlassPosted,
     /// The page is not sent to PagerDuty.
     PageUnsent,

@@ -41,6 +41,7 @@ pub mod telemetry;
 pub mod api;
 pub mod check;
 pub mod cli;
+#[cfg(feature = "demo")]
 pub mod demo;
 pub mod serve;
 

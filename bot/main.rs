@@ -5,7 +5,7 @@ use rollback_bot::{
     check,
     cli::{self, Mistaken, Remote, offline, token},
     config::Config,
-    demo, manifest, serve,
+    manifest, serve,
     store::backup,
     telemetry::LogSettings,
 };
@@ -123,7 +123,7 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
             Ok(config) => serve::serve(config).await?,
             Err(code) => return Ok(code),
         },
-        Command::Demo { port, solo } => demo::demo(port, solo).await?,
+        Command::Demo { port, solo } => demo(port, solo).await?,
         Command::Check { config, online } => match load(&config) {
             Ok(config) => {
                 if check::check(&config, online).await? > 0 {
@@ -167,6 +167,17 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+#[cfg(feature = "demo")]
+use rollback_bot::demo::demo;
+
+/// Says how a build with the demo is made; this one is for production.
+#[cfg(not(feature = "demo"))]
+async fn demo(_: u16, _: bool) -> anyhow::Result<()> {
+    anyhow::bail!(
+        "this build is for production, the demo is not in it; in the sources, `cargo run --release -- demo` builds and shows it"
+    )
 }
 
 /// The configuration, or every mistake in it at once.

@@ -224,7 +224,7 @@ pub fn record_rollback(rollback: RollbackId) {
 pub fn job(job: &Job, attempt: i64) -> Span {
     let key = job.key();
     let span = tracing::info_span!(
-        "step",
+        "job",
         kind = job.kind(),
         key = %Key(&key),
         attempt ,

@@ -481,7 +481,7 @@ mod collector {
             .collect();
         assert_eq!(
             names.into_iter().collect::<Vec<_>>(),
-            ["platform", "request", "rollback", "slack", "step"]
+            ["job", "platform", "request", "rollback", "slack"]
         );
         let once = sent.iter().filter(|span| span.name == "rollback").count();
         assert_eq!(once, 1);
@@ -514,6 +514,6 @@ mod collector {
         assert!(told.unwrap().success());
         assert!(program.wait().unwrap().success());
         let sent: Vec<Sent> = received.try_iter().flat_map(|body| spans(&body)).collect();
-        assert!(sent.iter().any(|span| span.name == "step"), "{sent:#?}");
+        assert!(sent.iter().any(|span| span.name == "job"), "{sent:#?}");
     }
 }

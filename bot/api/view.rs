@@ -90,7 +90,7 @@ fn proposal(rollback: &Rollback, plan: &Plan, case: Option<&Case>, now: Timestam
         format!("Risk  {} · plan {}", plan.risk, hash.unwrap_or_default()),
     ];
     lines.extend(plan.cautions.iter().map(|caution| {
-        let sentence = caution.say(plan.to.label(), plan.read_at);
+        let sentence = caution.draw(plan.to.label(), plan.read_at);
         format!("Careful  {sentence} ({})", caution.name())
     }));
     lines.join("\n")
@@ -108,7 +108,7 @@ fn plan_view(rollback: &Rollback, plan: &Plan, confirm: Option<Confirm>) -> Plan
             .cautions
             .iter()
             .map(|caution| {
-                let sentence = caution.say(plan.to.label(), plan.read_at);
+                let sentence = caution.draw(plan.to.label(), plan.read_at);
                 (caution.name().to_owned(), sentence)
             })
             .collect(),

@@ -381,81 +381,22 @@ impl Common {
 
 /// Checks that the rules of the classes that plans of a service can get can be met.
 fn check(section: &Section<'_>, rules: &[(Risk, Rule)], roles: &Roles<'_>) {
-    // Somebody who is alone with several classes is told once.
-    let mut alone: Vec<((String, String), Vec<Risk>)> = Vec::new();
+    // Somebody who is alone with several classes is warned of once.
+    let mut alone: Vec<(Alone, Vec<Risk>)> = Vec::new();
     for (class, rule) in rules {
-        let eligible = owned(&rule.eligible());
-        // Only a preset can name a role that there is not.
-        let missing: Vec<String> = rule
-            .one_of
-            .iter()
-            .filter(|role| !roles.contains_key(role.as_str()))
-            .cloned()
-            .collect();
-        if let Some(first) = missing.first() {
-            section.mistake_here(format!(
-                "`{class}` plans need one approval from {}, and there is no role {first}; write \
-                 [roles.{first}], or set one_of in [policy.{class}]",
-                list(&rule.one_of, "or"),
-            ));
+        if let Some(mistake) = never_met(section, *class, rule, roles) {
+            section.mistake_here(mistake);
             continue;
         }
-        let everybody = listed(&eligible, roles);
-        if let Some(people) = &everybody
-            && people.len() < rule.approvals
-        {
-            section.mistake_here(format!(
-                "`{class}` plans need {} approvals and only {} could give one, so they can never be \
-                 approved; add people to {}, or set approvals = {} in [{}]",
-                rule.approvals,
-                list(people, "and"),
-                list(&eligible, "or"),
-                people.len(),
-                section.key(class.name()),
-            ));
+        let Some(found) = alone_with(rule, roles) else {
             continue;
-        }
-        if rule.requester_counts {
-            continue;
-        }
-        let somebody = listed(&rule.one_of, roles).unwrap_or_default();
-        let says = match (everybody.as_deref(), &somebody[..]) {
-            (Some([only]), _) => (
-                format!("only {only} can approve"),
-                format!(
-                    "so nobody can when {only} asks; add a second person to {}",
-                    list(&eligible, "or")
-                ),
-            ),
-            (Some(people), _) if people.len() == rule.approvals => (
-                format!(
-                    "only {} can give the {} approvals of",
-                    list(people, "and"),
-                    people.len()
-                ),
-                format!(
-                    "so one is missing when one of them asks; add a person to {}",
-                    list(&eligible, "or")
-                ),
-            ),
-            (_, [only]) => (
-                format!(
-                    "only {only} can give the approval from {} to",
-                    list(&rule.one_of, "or")
-                ),
-                format!(
-                    "so nobody can when {only} asks; add a second person to {}",
-                    list(&rule.one_of, "or")
-                ),
-            ),
-            _ => continue,
         };
-        match alone.iter_mut().find(|(said, _)| *said == says) {
+        match alone.iter_mut().find(|(known, _)| *known == found) {
             Some((_, classes)) => classes.push(*class),
-            None => alone.push((says, vec![*class])),
+            None => alone.push((found, vec![*class])),
         }
     }
-    for ((who, why), classes) in alone {
+    for (Alone { who, why }, classes) in alone {
         let named = |name: &dyn Fn(&Risk) -> String| {
             let names: Vec<String> = classes.iter().map(name).collect();
             list(&names, "and")
@@ -468,6 +409,80 @@ fn check(section: &Section<'_>, rules: &[(Risk, Rule)], roles: &Roles<'_>) {
                 named(&|class| format!("[{}]", section.key(class.name()))),
             ),
         );
+    }
+}
+
+/// Why nobody can ever meet a rule; `None`: as far as the file tells, somebody can.
+fn never_met(section: &Section<'_>, class: Risk, rule: &Rule, roles: &Roles<'_>) -> Option<String> {
+    let eligible = owned(&rule.eligible());
+    // Only a preset can name a role that there is not.
+    let mut missing = rule.one_of.iter();
+    if let Some(first) = missing.find(|role| !roles.contains_key(role.as_str())) {
+        return Some(format!(
+            "`{class}` plans need one approval from {}, and there is no role {first}; write \
+             [roles.{first}], or set one_of in [policy.{class}]",
+            list(&rule.one_of, "or"),
+        ));
+    }
+    let people = listed(&eligible, roles).filter(|people| people.len() < rule.approvals)?;
+    Some(format!(
+        "`{class}` plans need {} approvals and only {} could give one, so they can never be \
+         approved; add people to {}, or set approvals = {} in [{}]",
+        rule.approvals,
+        list(&people, "and"),
+        list(&eligible, "or"),
+        people.len(),
+        section.key(class.name()),
+    ))
+}
+
+/// People without whom a rule cannot be met, and who may not approve what they asked for.
+#[derive(PartialEq, Eq)]
+struct Alone {
+    /// Who they are, as the beginning of a sentence.
+    who: String,
+    /// What comes of it, and what to do.
+    why: String,
+}
+
+/// Who is alone with a rule; `None`: there are enough people, or not all of them are listed.
+fn alone_with(rule: &Rule, roles: &Roles<'_>) -> Option<Alone> {
+    if rule.requester_counts {
+        return None;
+    }
+    let eligible = owned(&rule.eligible());
+    let everybody = listed(&eligible, roles);
+    let needed = listed(&rule.one_of, roles).unwrap_or_default();
+    match (everybody.as_deref(), &needed[..]) {
+        (Some([only]), _) => Some(Alone {
+            who: format!("only {only} can approve"),
+            why: format!(
+                "so nobody can when {only} asks; add a second person to {}",
+                list(&eligible, "or")
+            ),
+        }),
+        (Some(people), _) if people.len() == rule.approvals => Some(Alone {
+            who: format!(
+                "only {} can give the {} approvals of",
+                list(people, "and"),
+                people.len()
+            ),
+            why: format!(
+                "so one is missing when one of them asks; add a person to {}",
+                list(&eligible, "or")
+            ),
+        }),
+        (_, [only]) => Some(Alone {
+            who: format!(
+                "only {only} can give the approval from {} to",
+                list(&rule.one_of, "or")
+            ),
+            why: format!(
+                "so nobody can when {only} asks; add a second person to {}",
+                list(&rule.one_of, "or")
+            ),
+        }),
+        (Some(_) | None, _) => None,
     }
 }
 

@@ -135,7 +135,7 @@ fn what_is_not_written_has_a_default() {
 
 #[test]
 fn the_example_has_a_service_on_every_platform_there_is() {
-    for kind in registry::ALL {
+    for kind in rollback_providers::ALL {
         let line = format!("\nprovider = \"{}\"\n", kind.name);
         assert!(EXAMPLE.contains(&line), "no service on {}", kind.name);
     }

@@ -161,7 +161,7 @@ pub fn approve(about: &About, external_id: &str, rollback: &Rollback, rule: &Rul
                 .cautions
                 .iter()
                 .map(|caution| {
-                    let said = caution.say(plan.to.label(), plan.read_at);
+                    let said = caution.draw(plan.to.label(), plan.read_at);
                     SlackBlockChoiceItem::new(plain_text(&said, 75), caution.name().to_owned())
                 })
                 .collect();

@@ -246,7 +246,7 @@ pub async fn hear(db: &Db, bell: &Notify) {
         return std::future::pending().await;
     };
     loop {
-        let heard = async {
+        let listening = async {
             let mut listener = PgListener::connect_with(pool).await?;
             listener.listen(CALL).await?;
             // What was left behind before it listened.
@@ -256,9 +256,9 @@ pub async fn hear(db: &Db, bell: &Notify) {
                 bell.notify_one();
             }
         };
-        let heard: sqlx::Result<()> = heard.await;
-        if let Err(error) = heard {
-            tracing::warn!(%error, "other replicas are not heard for a moment; looking by itself meanwhile");
+        let listening: sqlx::Result<()> = listening.await;
+        if let Err(error) = listening {
+            tracing::warn!(%error, "other replicas are not listening for a moment; looking by itself meanwhile");
         }
         tokio::time::sleep(HEAR_AGAIN).await;
     }

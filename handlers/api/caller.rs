@@ -238,7 +238,7 @@ impl Caller {
 
     /// A refusal, with names in place of ids.
     pub async fn refused(&self, app: &App, refusal: &Refusal) -> Result<Reply, Problem> {
-        let sentence = view::with_names(app, &refusal.say(&Plain)).await?;
+        let sentence = view::with_names(app, &refusal.draw(&Plain)).await?;
         Ok(Reply::Done(answer::refusal(refusal.code(), sentence)))
     }
 

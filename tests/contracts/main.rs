@@ -20,7 +20,10 @@ use rollback_domain::{
     platform::{About, Holds, Progress, ProviderError},
     release::{Pin, Way},
 };
-use rollback_providers::registry::{self, Kind};
+use rollback_providers::{
+    ALL,
+    registry::{self, Kind},
+};
 use std::{
     io::{self, Write},
     sync::{Arc, Mutex},
@@ -43,14 +46,14 @@ async fn start(kind: &Kind) -> Box<dyn Rig> {
 
 /// Holds every provider in the registry to one point of the contract.
 async fn each(point: &str, holds: impl AsyncFn(&'static Kind, &dyn Rig) -> Applies) {
-    hold(point, &registry::ALL, holds).await;
+    hold(point, ALL, holds).await;
 }
 
 /// The same, where plans of several steps are another matter: one of the tests' own has some.
 async fn each_step(point: &str, holds: impl AsyncFn(&'static Kind, &dyn Rig) -> Applies) {
     static FIVE_STEPS: Kind = scripted::provider::STEPS;
     registry::add(&[&FIVE_STEPS]);
-    let kinds: Vec<&'static Kind> = registry::ALL.into_iter().chain([&FIVE_STEPS]).collect();
+    let kinds: Vec<&'static Kind> = ALL.iter().copied().chain([&FIVE_STEPS]).collect();
     hold(point, &kinds, holds).await;
 }
 

@@ -52,7 +52,7 @@ const LOOKS_FOR: Duration = Duration::from_secs(2);
 enum Tale {
     /// maya asks, sam approves.
     Approved,
-    /// maya asks, tom breaks the glass.
+    /// maya asks, tom runs it as an emergency.
     BrokenGlass,
     /// maya mentions the bot with a note.
     Noted,

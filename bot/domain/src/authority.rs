@@ -244,20 +244,20 @@ impl Reason {
     }
 
     /// One line for each reason, each below the one it belongs to.
-    pub fn tree(&self, voice: &dyn Tone, now: Timestamp) -> String {
+    pub fn tree(&self, tone: &dyn Tone, now: Timestamp) -> String {
         let mut lines = vec![];
-        self.write(&mut lines, 0, voice, now);
+        self.write(&mut lines, 0, tone, now);
         lines.join("\n")
     }
 
-    fn write(&self, lines: &mut Vec<String>, depth: usize, voice: &dyn Tone, now: Timestamp) {
+    fn write(&self, lines: &mut Vec<String>, depth: usize, tone: &dyn Tone, now: Timestamp) {
         let word = match self.truth {
             Truth::Yes => "yes",
             Truth::No => "no",
             Truth::Unknown => "unknown",
         };
-        let people: Vec<String> = self.people.iter().map(|id| voice.person(id)).collect();
-        let found = voice
+        let people: Vec<String> = self.people.iter().map(|id| tone.person(id)).collect();
+        let found = tone
             .text(&self.found)
             .replace(PEOPLE, &list(&people, "and"));
         let origin = match &self.origin {
@@ -265,7 +265,7 @@ impl Reason {
             Some(Origin {
                 from,
                 read_at: None,
-            }) => format!(" ({})", voice.text(from)),
+            }) => format!(" ({})", tone.text(from)),
             Some(Origin {
                 from,
                 read_at: Some(at),
@@ -275,7 +275,7 @@ impl Reason {
                     Truth::Unknown => "asked",
                     Truth::Yes | Truth::No => "read",
                 };
-                format!(" ({}, {done} {})", voice.text(from), ago(*at, now))
+                format!(" ({}, {done} {})", tone.text(from), ago(*at, now))
             }
         };
         let found = match found.is_empty() {
@@ -285,10 +285,10 @@ impl Reason {
         lines.push(format!(
             "{}{word} · {}{found}{origin}",
             "    ".repeat(depth),
-            voice.text(&self.rule),
+            tone.text(&self.rule),
         ));
         for part in &self.parts {
-            part.write(lines, depth + 1, voice, now);
+            part.write(lines, depth + 1, tone, now);
         }
     }
 
@@ -614,7 +614,7 @@ impl Case<'_> {
     }
 
     /// What it needs, in one line: how many, who could, and who has.
-    pub fn needs(&self, voice: &dyn Tone, now: Timestamp) -> String {
+    pub fn needs(&self, tone: &dyn Tone, now: Timestamp) -> String {
         let missing = self.missing();
         let rule = self.rule;
         let mut line = match rule.one_of.is_empty() {
@@ -631,8 +631,8 @@ impl Case<'_> {
             .map(|approval| {
                 format!(
                     "{} ({})",
-                    voice.person(&approval.by.id),
-                    voice.text(&list(&approval.roles, "and"))
+                    tone.person(&approval.by.id),
+                    tone.text(&list(&approval.roles, "and"))
                 )
             })
             .collect();
@@ -649,7 +649,7 @@ impl Case<'_> {
         let named: Vec<String> = people
             .iter()
             .take(3)
-            .map(|(id, role)| format!("{} ({})", voice.person(id), voice.text(role)))
+            .map(|(id, role)| format!("{} ({})", tone.person(id), tone.text(role)))
             .collect();
         let joint = match people.len() < missing.people {
             true => "and",
@@ -663,7 +663,7 @@ impl Case<'_> {
             _ => list(&named, joint),
         });
         if let Some(asked) = self.requester.filter(|_| !rule.requester_counts) {
-            let requester = voice.person(&asked.id);
+            let requester = tone.person(&asked.id);
             if !people.is_empty() {
                 line.push_str(&format!(", not {requester}"));
             } else if !self.roles_of(&asked.id).is_empty() {
@@ -683,7 +683,7 @@ impl Case<'_> {
         if !silent.is_empty() {
             line.push_str(&format!(
                 " (not known now: {})",
-                voice.text(&list(&silent, "and"))
+                tone.text(&list(&silent, "and"))
             ));
         }
         line

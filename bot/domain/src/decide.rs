@@ -83,24 +83,7 @@ pub fn decide(
                 roster: *roster,
                 source,
             };
-            match act {
-                Act::Approve { hash, confirmed } => next.approve(who, hash, confirmed, policy)?,
-                Act::Withdraw { because } => next.withdraw(who, because, policy)?,
-                Act::Object { because } => next.object(who, because, policy)?,
-                Act::BreakGlass {
-                    hash,
-                    because,
-                    promised,
-                } => next.break_glass(who, hash, because, promised, policy)?,
-                Act::Review { answer, because } => next.review(who, answer, because, policy)?,
-                Act::Resolve { done, because } => next.resolve(who, done, because, policy)?,
-                Act::SignOff { task, done, note } => {
-                    next.sign_off(who, &task, done, note, policy)?;
-                }
-                Act::Deny { because } => next.deny(who, because, policy)?,
-                Act::Stop { because } => next.stop(who, because, policy)?,
-                Act::Retarget { hash, to } => next.retarget(who, hash, to, reply_to)?,
-            }
+            next.act(who, act, reply_to, policy)?;
             next.admit_last_known(last_known);
         }
         Command::Planned {
@@ -164,6 +147,32 @@ struct Draft {
 }
 
 impl Draft {
+    /// What a person does to it, each with the authority that it needs.
+    fn act(
+        &mut self,
+        who: Who,
+        act: Act,
+        reply_to: Option<String>,
+        policy: &Policy,
+    ) -> Result<(), Refusal> {
+        match act {
+            Act::Approve { hash, confirmed } => self.approve(who, hash, confirmed, policy),
+            Act::Withdraw { because } => self.withdraw(who, because, policy),
+            Act::Object { because } => self.object(who, because, policy),
+            Act::BreakGlass {
+                hash,
+                because,
+                promised,
+            } => self.break_glass(who, hash, because, promised, policy),
+            Act::Review { answer, because } => self.review(who, answer, because, policy),
+            Act::Resolve { done, because } => self.resolve(who, done, because, policy),
+            Act::SignOff { task, done, note } => self.sign_off(who, &task, done, note, policy),
+            Act::Deny { because } => self.deny(who, because, policy),
+            Act::Stop { because } => self.stop(who, because, policy),
+            Act::Retarget { hash, to } => self.retarget(who, hash, to, reply_to),
+        }
+    }
+
     /// What was under way before something was only written down goes on when it would have.
     fn go_on(&mut self, policy: &Policy) {
         match self.rollback.state {
@@ -216,7 +225,7 @@ impl Draft {
         plan.map_or_else(Vec::new, |plan| {
             plan.cautions
                 .iter()
-                .map(|caution| caution.say(plan.to.label(), plan.read_at))
+                .map(|caution| caution.draw(plan.to.label(), plan.read_at))
                 .collect()
         })
     }

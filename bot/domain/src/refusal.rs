@@ -138,7 +138,7 @@ pub enum Flood {
     Channel,
 }
 
-/// How a sentence is spoken: what a person or a piece of somebody's text looks like in it.
+/// What a person and a piece of somebody's text look like in a sentence.
 pub trait Tone {
     /// A person, by Slack id.
     fn person(&self, id: &str) -> String;
@@ -161,7 +161,7 @@ impl Tone for Plain {
 
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.say(&Plain))
+        f.write_str(&self.draw(&Plain))
     }
 }
 
@@ -241,11 +241,11 @@ impl Refusal {
     }
 
     /// The sentence and the next step.
-    pub fn say(&self, voice: &dyn Tone) -> String {
-        let text = |text: &str| voice.text(text);
+    pub fn draw(&self, tone: &dyn Tone) -> String {
+        let text = |text: &str| tone.text(text);
         let people = |ids: &[String]| {
             list(
-                &ids.iter().map(|id| voice.person(id)).collect::<Vec<_>>(),
+                &ids.iter().map(|id| tone.person(id)).collect::<Vec<_>>(),
                 "or",
             )
         };

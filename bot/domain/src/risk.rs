@@ -92,7 +92,7 @@ impl Caution {
     }
 
     /// As a clause about the release that is called `target`, at `now`.
-    pub fn say(&self, target: &str, now: Timestamp) -> String {
+    pub fn draw(&self, target: &str, now: Timestamp) -> String {
         match self {
             Caution::NeverServed => format!("{target} is not known to have served production"),
             Caution::LiveUnknown => "what production serves now is not known".into(),

@@ -263,7 +263,7 @@ impl Confirmed {
                     .cautions
                     .iter()
                     .filter(|caution| !self.ticked.iter().any(|ticked| ticked == caution.name()))
-                    .map(|caution| caution.say(plan.to.label(), plan.read_at))
+                    .map(|caution| caution.draw(plan.to.label(), plan.read_at))
                     .collect();
                 (!open.is_empty()).then(|| {
                     format!(
@@ -1087,7 +1087,7 @@ impl From<&Refusal> for Message {
             }
         }
         let gather = Gather(std::cell::RefCell::default());
-        let sentence = refusal.say(&gather);
+        let sentence = refusal.draw(&gather);
         Message::Refused(refusal.code().to_owned(), sentence, gather.0.into_inner())
     }
 }

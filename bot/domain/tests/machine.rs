@@ -194,7 +194,7 @@ fn situations() -> Vec<(&'static str, Rollback)> {
         ("proposed, of class data", proposed(Risk::Data)),
         ("proposed, of class data, approved by sam", one_of_two),
         ("approved", came_to(State::Approved { expires_at })),
-        ("approved, by a glass that tom broke", broken),
+        ("approved, as an emergency run by tom", broken),
         (
             "executing",
             came_to(State::Executing {
@@ -232,7 +232,7 @@ fn situations() -> Vec<(&'static str, Rollback)> {
         ),
         ("watching", came_to(State::Watching { until: night() })),
         ("closed", came_to(State::Closed)),
-        ("closed, on a glass that tom broke", closed_on_glass),
+        ("closed, an emergency run by tom", closed_on_glass),
         (
             "failed",
             came_to(State::Failed {
@@ -387,19 +387,19 @@ fn what_people_do(hash: Option<PlanHash>) -> Vec<(&'static str, Command)> {
             ),
         ),
         (
-            "tom breaks the glass",
+            "tom runs it as an emergency",
             acts("U0TOM", break_glass("carts are lost", true)),
         ),
         (
-            "tom breaks the glass without a reason",
+            "tom runs it as an emergency without a reason",
             acts("U0TOM", break_glass(" ", true)),
         ),
         (
-            "tom breaks the glass without a promise",
+            "tom runs it as an emergency without a promise",
             acts("U0TOM", break_glass("carts are lost", false)),
         ),
         (
-            "a guest breaks the glass",
+            "a guest runs it as an emergency",
             guest(break_glass("carts are lost", true)),
         ),
         ("sam reviews", acts("U0SAM", review())),
@@ -726,9 +726,9 @@ fn outcome(decision: &Decision) -> String {
                 &break_glass.review,
                 break_glass.reminded,
             ) {
-                (Some(_), _, _) => ", the glass broken for nothing",
-                (None, Some(_), _) => ", the glass reviewed",
-                (None, None, 0) => ", the glass broken",
+                (Some(_), _, _) => ", the emergency run unused",
+                (None, Some(_), _) => ", the emergency run reviewed",
+                (None, None, 0) => ", an emergency run",
                 (None, None, _) => ", the review asked for again",
             },
         );
@@ -828,7 +828,7 @@ fn two_people_approve_data_and_one_of_them_owns_it() {
         ("tom", refused(&once, yes("U0TOM"))),
         ("dora, with a click", refused(&once, acts("U0DORA", click))),
         (
-            "tom, by the glass",
+            "tom, as an emergency run",
             refused(&once, acts("U0TOM", break_glass("now", true))),
         ),
     ];
@@ -841,7 +841,7 @@ fn two_people_approve_data_and_one_of_them_owns_it() {
     maya: This needs somebody with the role data_owner, and you do not have it. @U0DORA can. Nothing was run.
     tom: This needs somebody with the role data_owner, and you do not have it. @U0DORA can. Nothing was run.
     dora, with a click: Type the exact target before you approve, as the card names it: v213. The card's *Approve* button asks for it. Nothing was run.
-    tom, by the glass: A data rollback cannot be an emergency run: it needs its approvals. @U0DORA can give one. Nothing was run.
+    tom, as an emergency run: A data rollback cannot be an emergency run: it needs its approvals. @U0DORA can give one. Nothing was run.
     ");
     let twice = put(&once, yes("U0DORA"));
     assert_eq!(title(&twice.state), "approved");
@@ -959,11 +959,11 @@ fn withdrawing_an_approval_does_not_end_an_emergency_run() {
     assert_eq!(title(&broken.state), "approved");
     // It never ran on this approval.
     let withdrawn = put(&broken, acts("U0SAM", Act::Withdraw { because: None }));
-    assert_eq!(outcome(&withdrawn), "approved, the glass broken");
+    assert_eq!(outcome(&withdrawn), "approved, an emergency run");
     assert_eq!(withdrawn.drive_at, Some(at(1)));
     // Somebody with authority ends it by a no.
     let denied = put(&broken, acts("U0SAM", Act::Deny { because: None }));
-    assert_eq!(outcome(&denied), "denied, the glass broken for nothing");
+    assert_eq!(outcome(&denied), "denied, the emergency run unused");
 }
 
 #[test]
@@ -1336,7 +1336,7 @@ fn a_yes_to_what_cannot_be_done_any_more_ends_it() {
 fn a_review_is_somebody_else_s() {
     let (_, closed) = situations()
         .into_iter()
-        .find(|(heading, _)| heading.starts_with("closed, on a glass"))
+        .find(|(heading, _)| heading.starts_with("closed, an emergency run"))
         .unwrap();
     let mut by_sam = closed.clone();
     by_sam.break_glass.as_mut().unwrap().by = person("U0SAM");
@@ -1401,7 +1401,7 @@ fn what_can_be_undone() {
     proposed, of class data: not, because it was not run
     proposed, of class data, approved by sam: not, because it was not run
     approved: not, because it was not run
-    approved, by a glass that tom broke: not, because it was not run
+    approved, as an emergency run by tom: not, because it was not run
     executing: not, because it is asking
     executing step 3 of 5, automatic deploys held off by us: not, because it is still running
     waiting for people in step 3 of 5: not, because it is waiting for people
@@ -1412,7 +1412,7 @@ fn what_can_be_undone() {
     unknown: not, because it is unknown
     watching: yes
     closed: yes
-    closed, on a glass that tom broke: yes
+    closed, an emergency run by tom: yes
     failed: not, because it failed
     partial 1/2: yes
     denied: not, because it was not run

@@ -382,7 +382,7 @@ fn each_says_when_what_and_what_now() {
     ];
     let mut whens = BTreeSet::new();
     for (refusal, step) in samples() {
-        let (code, said, when) = (refusal.code(), refusal.say(&Plain), refusal.when());
+        let (code, said, when) = (refusal.code(), refusal.draw(&Plain), refusal.when());
         assert!(
             said.ends_with('.') && !said.ends_with(".."),
             "{code}: {said}"
@@ -423,7 +423,7 @@ fn page() -> String {
         last = code;
         let mut step = step.to_owned();
         step[..1].make_ascii_uppercase();
-        let _ = write!(page, "\n> {}\n\nNext: {step}\n", refusal.say(&Plain));
+        let _ = write!(page, "\n> {}\n\nNext: {step}\n", refusal.draw(&Plain));
     }
     page
 }

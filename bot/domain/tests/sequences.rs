@@ -768,7 +768,7 @@ impl World {
         match after.state {
             State::Approved { .. } if self.book.unopposed => reach("approved by silence"),
             State::Approved { .. } if self.book.yes.len() > 1 => reach("approved by several"),
-            State::Executing { .. } if self.book.break_glass => reach("run on a glass"),
+            State::Executing { .. } if self.book.break_glass => reach("an emergency run"),
             _ => {}
         }
         prop_assert_eq!(after.revision, before.revision + 1);
@@ -810,7 +810,7 @@ impl World {
                 prop_assert!(self.book.break_glass || self.is_enough(None), "{:?}", after);
             }
             State::Proposed { .. } => {
-                prop_assert!(!after.is_break_glass(), "a glass is left over");
+                prop_assert!(!after.is_break_glass(), "an emergency run is left over");
                 prop_assert!(!self.is_enough(None), "it waits for nobody");
             }
             _ => {}
@@ -943,7 +943,7 @@ fn with_authority_every_yes_is_counted_and_nothing_runs_twice() {
         "expired",
         "superseded",
         "approved by several",
-        "run on a glass",
+        "an emergency run",
     ] {
         assert!(reached.contains_key(state), "{state}: {reached:?}");
     }

@@ -6,8 +6,12 @@
 //! process that reads back may not be the one that asked.
 
 pub mod registry;
-pub mod releases;
-pub mod vercel;
+
+// Every provider, a line each, in the order in which people are told of them.
+registry::providers! {
+    vercel,
+    releases,
+}
 
 use async_trait::async_trait;
 use rollback_domain::{

@@ -1,9 +1,9 @@
-//! Every provider there is, and how the configuration comes to one.
+//! What a provider tells of itself, and how the configuration comes to one.
 //!
 //! The rest of the bot knows none of them by name. It reads a service's section with [`read`], and
 //! asks what that gave for its class, its identity and, in the end, its [`Provider`].
 
-use crate::{Provider, releases, vercel};
+use crate::{ALL, Provider};
 use reqwest::Client;
 use rollback_domain::risk::Risk;
 use rollback_settings::{Section, one_of, text};
@@ -12,8 +12,17 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-/// Every kind of provider, a line each, in the order in which people are told of them.
-pub const ALL: [&Kind; 2] = [&vercel::KIND, &releases::KIND];
+/// Declares the module of each provider, which has its `KIND`, and lists the kinds.
+macro_rules! providers {
+    ($($provider:ident,)*) => {
+        $(pub mod $provider;)*
+
+        /// Every kind of provider of this crate.
+        pub const ALL: &[&registry::Kind] = &[$(&$provider::KIND,)*];
+    };
+}
+
+pub(crate) use providers;
 
 /// Kinds that this program has besides.
 static ADDED: Mutex<Vec<&'static Kind>> = Mutex::new(vec![]);
@@ -33,7 +42,7 @@ pub fn add(kinds: &[&'static Kind]) {
 /// The kinds of this crate, and those that were added.
 fn known() -> Vec<&'static Kind> {
     let added = ADDED.lock().unwrap_or_else(PoisonError::into_inner);
-    ALL.into_iter().chain(added.iter().copied()).collect()
+    ALL.iter().chain(added.iter()).copied().collect()
 }
 
 /// A kind of provider: what is known of it without having one.

@@ -190,7 +190,7 @@ fn cautions(plan: &Plan) -> String {
     let named: Vec<String> = plan
         .cautions
         .iter()
-        .map(|caution| inline(&caution.say(plan.to.label(), plan.read_at), 200))
+        .map(|caution| inline(&caution.draw(plan.to.label(), plan.read_at), 200))
         .collect();
     match named.is_empty() {
         true => String::new(),

@@ -146,7 +146,7 @@ impl Desk {
         );
         let _ = write!(said, "\nwho else could: {}", list(&can, "or"));
         if let Some(refusal) = verdict.refusal {
-            let _ = write!(said, "\n{}: {}", refusal.code(), refusal.say(&Names));
+            let _ = write!(said, "\n{}: {}", refusal.code(), refusal.draw(&Names));
         }
         said
     }
@@ -784,7 +784,7 @@ fn not_known_because_pagerduty_is_down() {
     let denied = desk
         .case()
         .has_authority(&person(SAM), &Membership::Member, night());
-    insta::assert_snapshot!(denied.refusal.map_or_else(String::new, |refusal| refusal.say(&Names)), @"I can't check right now whether you may: PagerDuty schedule PSHOP gave no usable answer (PagerDuty answered 503). Try again in a moment. @ina or @ana can without it. Nothing was run.");
+    insta::assert_snapshot!(denied.refusal.map_or_else(String::new, |refusal| refusal.draw(&Names)), @"I can't check right now whether you may: PagerDuty schedule PSHOP gave no usable answer (PagerDuty answered 503). Try again in a moment. @ina or @ana can without it. Nothing was run.");
 }
 
 #[test]
@@ -871,7 +871,7 @@ fn somebody_from_outside() {
         let verdict = desk
             .case()
             .may_approve(&person("U0GUS"), &membership, night());
-        let refusal = verdict.refusal.as_ref().map(|refusal| refusal.say(&Names));
+        let refusal = verdict.refusal.as_ref().map(|refusal| refusal.draw(&Names));
         format!(
             "{}\n{}\n{}",
             verdict.reason.tree(&Names, night()),

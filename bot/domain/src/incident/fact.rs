@@ -611,7 +611,7 @@ impl From<&Refusal> for Sentence {
                 Message::unmarked(text)
             }
         }
-        let marked = refusal.say(&Marked);
+        let marked = refusal.draw(&Marked);
         // Every second piece is a person.
         let pieces = marked.split('\u{1}').enumerate();
         Sentence(

@@ -29,7 +29,7 @@ fn read_service(text: &str) -> Result<Platform, Vec<String>> {
 
 #[test]
 fn every_kind_has_a_name_of_its_own_and_says_what_it_is_good_for() {
-    for (at, kind) in ALL.into_iter().enumerate() {
+    for (at, kind) in ALL.iter().enumerate() {
         let before = &ALL[..at];
         assert!(before.iter().all(|other| other.name != kind.name));
         let Documentation {

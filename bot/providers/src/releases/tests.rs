@@ -186,11 +186,11 @@ async fn going_back_moves_the_link_and_nothing_else() {
         releases.observe(&order(&rollback)).await.unwrap(),
         Progress::NotAsked { .. }
     ));
-    symlink("leftover", app.path().join(".current.41")).unwrap();
+    symlink("leftover", app.path().join(".current.RB-41")).unwrap();
     let receipt = releases.act(&order(&rollback)).await.unwrap();
     assert_eq!(receipt.said, "current leads to v212");
     assert_eq!(leads_to(&app), "releases/v212");
-    assert!(fs::symlink_metadata(app.path().join(".current.41")).is_err());
+    assert!(fs::symlink_metadata(app.path().join(".current.RB-41")).is_err());
     match releases.observe(&order(&rollback)).await.unwrap() {
         Progress::Serving { surfaces, pin, .. } => {
             assert_eq!(pin, Pin::NotNeeded);

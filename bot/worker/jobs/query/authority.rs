@@ -105,7 +105,7 @@ pub(super) async fn why(
             inline(&found.word(), 100)
         ));
     } else if let Some(refusal) = &verdict.refusal {
-        otherwise.push(refusal.say(&Mrkdwn));
+        otherwise.push(refusal.draw(&Mrkdwn));
         if !verdict.otherwise.sentence.is_empty() {
             otherwise.push(format!(
                 "*What would change that*  {}",

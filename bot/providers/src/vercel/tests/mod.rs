@@ -4,6 +4,7 @@ mod answers;
 mod progress;
 mod survey;
 
+use self::survey::surveyed;
 use super::*;
 use rollback_domain::{
     grammar::Target,
@@ -18,7 +19,6 @@ use rollback_domain::{
 };
 use rollback_settings::Secret;
 use serde_json::Value;
-use survey::surveyed;
 
 /// What the provider is told of a rollback.
 fn order(rollback: &Rollback) -> Order {
