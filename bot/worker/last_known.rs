@@ -74,7 +74,8 @@ pub(super) async fn membership_by(
         {
             Ok((membership, person, Some(at)))
         }
-        Some((.., at)) => {
+        // A pause that Slack has named is waited for where nothing else counts.
+        Some((.., at)) if silent.wait().is_none() => {
             let age = Duration::try_from(app.engine.clock.now().duration_since(at));
             Err(Failure::Lost(format!(
                 "{silent}, and what it last said is {} old, which is more than {}",
@@ -82,7 +83,7 @@ pub(super) async fn membership_by(
                 spell(app.config.api.believe_for)
             )))
         }
-        None => Err(silent),
+        Some(_) | None => Err(silent),
     })
 }
 
