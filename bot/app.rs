@@ -206,6 +206,8 @@ impl App {
             watch: service.watch,
             check_every: service.check_every,
             fingerprint: service.fingerprint.is_some(),
+            announce: service.announce(&self.config.announce),
+            channels: service.channels.clone(),
         }
     }
 

@@ -41,10 +41,13 @@ pub fn manifest(public_url: &Url) -> Value {
                     // Both histories: a post whose answer was lost is looked for by its
                     // metadata before it is posted again.
                     "channels:history",
+                    // Silence says something only where others are in the channel.
+                    "channels:read",
                     "chat:write",
                     "commands",
                     "files:write",
                     "groups:history",
+                    "groups:read",
                     // A role can be a user group: its members.
                     "usergroups:read",
                     "users:read",

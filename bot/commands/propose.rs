@@ -73,6 +73,12 @@ pub(super) async fn open(
     aim: Aim,
     because: Option<String>,
 ) -> Result {
+    if !service.channels.is_empty() && !service.channels.contains(&context.channel) {
+        return Err(Failure::from(Refusal::WrongChannel {
+            service: service.key.clone(),
+            channels: service.channels.clone(),
+        }));
+    }
     let undoes = aim.undoes;
     let proposal = Proposal {
         channel: context.channel.clone(),

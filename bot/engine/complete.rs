@@ -259,7 +259,7 @@ impl Engine {
             changes.jobs.push((Job::Advance { rollback: id }, at));
         }
         for (n, notice) in notices.into_iter().enumerate() {
-            changes.jobs.push(job_of(notice, &rollback, n, now));
+            changes.jobs.extend(jobs_of(notice, &rollback, n, now));
         }
         if let Some((id, proposal)) = opens {
             changes.open(id, proposal, incident, now);
@@ -412,13 +412,39 @@ fn address_of(rollback: &Rollback, command: &Command) -> Option<String> {
     }
 }
 
-/// The job that does what a decision asks for, and when it is due. `n` is the place of the notice
+/// The jobs that say the same in several channels.
+fn announcements(
+    rollback: RollbackId,
+    channels: Vec<String>,
+    message: &Message,
+    key: &str,
+) -> impl Iterator<Item = Job> {
+    channels.into_iter().map(move |channel| {
+        Job::Post(Post {
+            id: format!("{rollback}:{key}:{channel}"),
+            channel,
+            thread: None,
+            under: None,
+            message: message.clone(),
+        })
+    })
+}
+
+/// The jobs that do what a decision asks for, and when each is due. `n` is the place of the notice
 /// in the decision.
-fn job_of(notice: Notice, rollback: &Rollback, n: usize, now: Timestamp) -> (Job, Timestamp) {
+fn jobs_of(notice: Notice, rollback: &Rollback, n: usize, now: Timestamp) -> Vec<(Job, Timestamp)> {
     let id = rollback.id;
     let channel = || rollback.channel.clone();
     let job = match notice {
-        Notice::ReviewAt { at } => return (Job::RequestReview { rollback: id }, at),
+        Notice::ReviewAt { at } => return vec![(Job::RequestReview { rollback: id }, at)],
+        Notice::Announce {
+            channels,
+            message,
+            key,
+        } => {
+            let announced = announcements(id, channels, &message, &key);
+            return announced.map(|job| (job, now)).collect();
+        }
         Notice::Card => Job::Card { rollback: id },
         Notice::Outcome => Job::AnnounceOutcome { rollback: id },
         Notice::Tell {
@@ -457,5 +483,5 @@ fn job_of(notice: Notice, rollback: &Rollback, n: usize, now: Timestamp) -> (Job
             id: format!("{id}:{why}"),
         }),
     };
-    (job, now)
+    vec![(job, now)]
 }

@@ -104,6 +104,10 @@ impl World {
                 Member::member("U0BOT2", "deploybot").bot(),
                 Member::member("U0OLD", "oleg"),
             ],
+            channels: vec![
+                (CHANNEL.into(), "shop-incidents".into()),
+                ("C0OPS".into(), "ops".into()),
+            ],
             ..Options::default()
         })
         .await

@@ -17,6 +17,7 @@ mod steps;
 mod waiting;
 
 use crate::{
+    audience::Audience,
     authority::{Case, Roster, Truth},
     grammar::ReviewAnswer,
     incident::{
@@ -97,14 +98,21 @@ pub fn decide(
             last_known,
             roster,
             frozen,
+            objections,
+            audience,
         } => {
-            next.planned(*plan, requester, &roster, frozen, policy)?;
+            next.rollback.objections = objections;
+            next.planned(*plan, requester, &roster, frozen, &audience, policy)?;
             next.admit_last_known(last_known);
         }
         Command::CannotPlan { refusal } => next.cannot_plan(refusal)?,
         Command::Waited { roster } => next.waited(&roster, policy)?,
-        Command::WindowEnded { membership, roster } => {
-            next.window_ended(&membership, &roster, policy)?;
+        Command::WindowEnded {
+            membership,
+            roster,
+            audience,
+        } => {
+            next.window_ended(&membership, &roster, &audience, policy)?;
         }
         Command::Renewed { plan } => next.renewed(plan, policy)?,
         Command::Froze { freeze } => next.froze(freeze, policy)?,
@@ -262,6 +270,29 @@ impl Draft {
             in_thread,
             key: format!("{key}:{}", self.rollback.revision),
         });
+    }
+
+    /// Says something in the channels that are configured for it, besides its own.
+    fn announce(&mut self, text: String, people: Vec<String>, policy: &Policy, key: &str) {
+        let risk = self
+            .rollback
+            .plan
+            .as_ref()
+            .map_or(Risk::Caution, |plan| plan.risk);
+        let channels: Vec<String> = policy
+            .announce
+            .of(risk)
+            .into_iter()
+            .filter(|channel| *channel != self.rollback.channel)
+            .map(str::to_owned)
+            .collect();
+        if !channels.is_empty() {
+            self.notices.push(Notice::Announce {
+                channels,
+                message: Message::Naming(text, people),
+                key: format!("{key}:{}", self.rollback.revision),
+            });
+        }
     }
 
     fn page(&mut self, about: &str, summary: String) {

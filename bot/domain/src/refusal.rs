@@ -21,6 +21,10 @@ pub enum Refusal {
         named: Option<String>,
         known: Vec<String>,
     },
+    WrongChannel {
+        service: ServiceKey,
+        channels: Vec<String>,
+    },
     UnknownRollback {
         id: RollbackId,
     },
@@ -100,6 +104,8 @@ pub enum Refusal {
     NoBreakGlass {
         risk: Risk,
         people: Vec<String>,
+        /// Why too few others would see it, as a clause; `None`: the rule allows none at all.
+        unseen: Option<String>,
     },
     Flapping {
         service: String,
@@ -140,7 +146,7 @@ pub enum Flood {
 
 /// What a person and a piece of somebody's text look like in a sentence.
 pub trait Tone {
-    /// A person, by Slack id.
+    /// A person or a channel, by Slack id.
     fn person(&self, id: &str) -> String;
     /// Text that somebody or something else wrote.
     fn text(&self, text: &str) -> String;
@@ -152,7 +158,10 @@ pub struct Plain;
 
 impl Tone for Plain {
     fn person(&self, id: &str) -> String {
-        format!("@{id}")
+        match id.starts_with(['C', 'G', 'D']) {
+            true => format!("#{id}"),
+            false => format!("@{id}"),
+        }
     }
     fn text(&self, text: &str) -> String {
         text.to_owned()
@@ -179,6 +188,9 @@ impl Refusal {
             }
             Refusal::WhichEnvironment { .. } => {
                 "the service runs in several environments and none was named, or one that it does not have"
+            }
+            Refusal::WrongChannel { .. } => {
+                "the service has `channels`, and it is proposed in another one"
             }
             Refusal::UnknownRollback { .. } => "a number is named that no rollback has",
             Refusal::UnknownTarget { .. } => "the platform lists no release of that name or time",
@@ -220,7 +232,7 @@ impl Refusal {
                 "more is wanted than a click: ticks, the typed target, a reason"
             }
             Refusal::NoBreakGlass { .. } => {
-                "an emergency run is asked for and the rule of the plan's class does not allow one"
+                "an emergency run is asked for and the rule of the plan's class does not allow one, or nobody else would see it"
             }
             Refusal::Flapping { .. } => {
                 "it would be the second change of direction within 30 minutes and has no reason"
@@ -276,6 +288,11 @@ impl Refusal {
                 text(&list(known, "and")),
                 text(service),
                 text(known.first().map_or("production", |first| first))
+            ),
+            Refusal::WrongChannel { service, channels } => format!(
+                "{} can be proposed only in {}. Nothing was run. Send the same command there.",
+                text(&service.to_string()),
+                people(channels)
             ),
             Refusal::UnknownRollback { id } => {
                 format!("There is no {id}. `/rollback status` lists the ones that are open.")
@@ -364,7 +381,15 @@ impl Refusal {
             }
             Refusal::AlreadySo { what } => format!("{} Nothing was changed.", text(what)),
             Refusal::Unconfirmed { what } => format!("{} Nothing was run.", text(what)),
-            Refusal::NoBreakGlass { risk, people: ids } => format!(
+            Refusal::NoBreakGlass { people: ids, unseen: Some(why), .. } => format!(
+                "An emergency run has to be seen by others, and {}. Propose it where the approvers are, or configure `[announce]`. {} Nothing was run.",
+                text(why),
+                match people(ids).as_str() {
+                    "" => can(""),
+                    people => format!("{people} can approve it."),
+                }
+            ),
+            Refusal::NoBreakGlass { risk, people: ids, unseen: None } => format!(
                 "A {risk} rollback cannot be an emergency run: it needs its approvals. {} Nothing was run.",
                 match people(ids).as_str() {
                     "" => can(""),

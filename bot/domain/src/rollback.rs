@@ -3,6 +3,7 @@
 //! [`crate::decide`] is the only way from one state to the next.
 
 use crate::{
+    audience::Audience,
     authority::{Case, Roster},
     grammar::ReviewAnswer,
     identity::{IncidentId, RollbackId, ServiceKey},
@@ -154,6 +155,9 @@ pub struct Objection {
     pub because: String,
     /// When.
     pub at: Timestamp,
+    /// The earlier rollback of the same change to which it was made; `None`: this one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub made_to: Option<RollbackId>,
 }
 
 /// An emergency: it was run without an approval, and is reviewed afterwards.
@@ -565,6 +569,21 @@ impl Rollback {
         }
     }
 
+    /// What was said against it, as it counts for a later rollback that would make the same change:
+    /// from this release to that one, by id.
+    pub fn objections_to(&self, from: Option<&str>, to: &str) -> Vec<Objection> {
+        let is_same = self.plan.as_ref().is_some_and(|plan| {
+            plan.from.as_ref().map(|from| from.id.as_str()) == from && plan.to.id == to
+        });
+        let own = self.objections.iter().filter(|one| one.made_to.is_none());
+        own.filter(|_| is_same)
+            .map(|one| Objection {
+                made_to: Some(self.id),
+                ..one.clone()
+            })
+            .collect()
+    }
+
     /// Whether it runs without an approval.
     pub fn is_break_glass(&self) -> bool {
         self.break_glass
@@ -908,6 +927,10 @@ pub enum Command {
         last_known: Option<String>,
         roster: Box<Roster>,
         frozen: Option<Freeze>,
+        /// What was said against the same change before.
+        objections: Vec<Objection>,
+        /// Who could object to it, where that matters.
+        audience: Audience,
     },
     /// There is no plan, and why.
     CannotPlan { refusal: Refusal },
@@ -917,6 +940,8 @@ pub enum Command {
     WindowEnded {
         membership: Membership,
         roster: Box<Roster>,
+        /// Who could have objected.
+        audience: Audience,
     },
     /// The plan's time is over and it is still waited for: the platform was read again.
     Renewed { plan: Result<Box<Plan>, Refusal> },
@@ -995,6 +1020,12 @@ pub enum Notice {
     Post {
         message: Message,
         in_thread: bool,
+        key: String,
+    },
+    /// Say something in other channels, by id.
+    Announce {
+        channels: Vec<String>,
+        message: Message,
         key: String,
     },
     /// Page somebody, or take the page back.

@@ -3,6 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "a story that cannot go on has failed")]
 
 mod support;
+#[path = "support/there.rs"]
+mod there;
 
 use jiff::Timestamp;
 use rollback_domain::{
@@ -26,6 +28,7 @@ use rollback_domain::{
 };
 use std::{fmt::Write, time::Duration};
 use support::{aim, asked, effects, night, person, plan, roster, silent, surfaces, survey};
+use there::everybody_there;
 
 /// A small team's rules. Nobody approves their own code; two people approve data, one of them from
 /// `data_owner`.
@@ -441,6 +444,8 @@ fn what_the_bot_does(class: Risk) -> Vec<(&'static str, Command)> {
         (
             "planned",
             Command::Planned {
+                objections: vec![],
+                audience: everybody_there(),
                 plan: Box::new(plan(class, ["v214", "v214"])),
                 requester: person("U0MAYA"),
                 last_known: None,
@@ -463,6 +468,7 @@ fn what_the_bot_does(class: Risk) -> Vec<(&'static str, Command)> {
         (
             "window ended",
             Command::WindowEnded {
+                audience: everybody_there(),
                 membership: Membership::Member,
                 roster: Box::new(everybody()),
             },
@@ -998,6 +1004,7 @@ fn with_a_window_open() -> Rollback {
 
 fn window_ended(membership: Membership, members: Roster) -> Command {
     Command::WindowEnded {
+        audience: everybody_there(),
         membership,
         roster: Box::new(members),
     }
@@ -1006,6 +1013,8 @@ fn window_ended(membership: Membership, members: Roster) -> Command {
 #[test]
 fn an_authority_s_own_rollback_starts_by_itself_when_nobody_objects() {
     let planned = |class| Command::Planned {
+        objections: vec![],
+        audience: everybody_there(),
         plan: Box::new(plan(class, ["v214", "v214"])),
         requester: person("U0MAYA"),
         last_known: None,
@@ -1157,6 +1166,8 @@ fn a_card_that_takes_another_one_s_place_never_starts_by_itself() {
     assert_eq!(next.waiting.since, Some(night()), "it is still waited for");
     assert_eq!(next.waiting.reminded, 1);
     let planned = Command::Planned {
+        objections: vec![],
+        audience: everybody_there(),
         plan: Box::new(plan(Risk::Code, ["v213", "v214"])),
         requester: person("U0MAYA"),
         last_known: None,
@@ -1272,6 +1283,8 @@ fn nobody_answers() {
         .unwrap()
         .open(RollbackId::new(42), IncidentId::new(1));
     let planned = Command::Planned {
+        objections: vec![],
+        audience: everybody_there(),
         plan: Box::new(plan(Risk::Code, ["v213", "v214"])),
         requester: person("U0MAYA"),
         last_known: None,
@@ -1517,6 +1530,8 @@ fn what_was_believed_is_said_where_it_counted() {
 
     // The requester's last known roles count for the plan in the same way, and for the one that takes its place.
     let planned = Command::Planned {
+        objections: vec![],
+        audience: everybody_there(),
         plan: Box::new(plan(Risk::Code, ["v214", "v214"])),
         requester: person("U0MAYA"),
         last_known,

@@ -6,6 +6,8 @@
 #![expect(clippy::unwrap_used, reason = "a story that cannot go on has failed")]
 
 mod support;
+#[path = "support/there.rs"]
+mod there;
 
 use jiff::Timestamp;
 use proptest::{
@@ -34,6 +36,7 @@ use std::{
     time::Duration,
 };
 use support::{asked, night, person, plan, roster, silent, surfaces, survey};
+use there::everybody_there;
 
 const MAYA: &str = "U0MAYA";
 const TOM: &str = "U0TOM";
@@ -597,6 +600,8 @@ impl World {
         };
         let command = match bot {
             Bot::Planned { moved } => Command::Planned {
+                objections: vec![],
+                audience: everybody_there(),
                 plan: Box::new(plan(class, self.live(moved))),
                 requester: person(MAYA),
                 last_known: None,
@@ -610,6 +615,7 @@ impl World {
                 roster: self.roster(read),
             },
             Bot::WindowEnded { member } => Command::WindowEnded {
+                audience: everybody_there(),
                 membership: match member {
                     true => membership,
                     false => Membership::Outsider("deactivated"),

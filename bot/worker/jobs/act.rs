@@ -7,13 +7,16 @@ use crate::{
     engine::{Ended, Error, SideEffects},
     slack::{Words, blocks},
     store::{jobs::Lease, rollbacks},
-    worker::{acting::Acting, recipient::Recipient},
+    worker::{acting::Acting, audience, recipient::Recipient},
 };
 use rollback_domain::{
     job::ActRequest,
+    people::Membership,
+    plan::PlanHash,
+    policy::Policy,
     refusal::Refusal,
     risk::Risk,
-    rollback::{Act, Command},
+    rollback::{Act, Command, Rollback},
 };
 
 pub(super) async fn run(app: &App, lease: &Lease, request: &ActRequest) -> Result<Ended, Error> {
@@ -61,6 +64,15 @@ pub(super) async fn run(app: &App, lease: &Lease, request: &ActRequest) -> Resul
         Err(next) => return Ok(next.into()),
     };
     crash::point(Point::RolesRead);
+    if let Act::BreakGlass { hash, .. } = act
+        && let Some(refusal) = why_unseen(app, &found, hash.as_ref(), &acting, &policy).await
+    {
+        let refused = recipient.refuse(app, lease, by, *source, act.verb(), &refusal);
+        return Ok(refused.with(SideEffects {
+            rosters: acting.read,
+            ..SideEffects::default()
+        }));
+    }
     let command = Command::Person {
         by: acting.by,
         membership: acting.membership,
@@ -77,4 +89,33 @@ pub(super) async fn run(app: &App, lease: &Lease, request: &ActRequest) -> Resul
     Ok(Ended::decide(*rollback, command, policy)
         .with(effects)
         .stored_at(Point::ActStored))
+}
+
+/// Why an emergency run would not be seen by those who review it; `None`: it would, or it is
+/// refused for another reason.
+async fn why_unseen(
+    app: &App,
+    found: &Rollback,
+    hash: Option<&PlanHash>,
+    acting: &Acting,
+    policy: &Policy,
+) -> Option<Refusal> {
+    let now = app.engine.clock.now();
+    let case = found.case(policy, &acting.roster);
+    let is_open = found.open_with(hash, now).is_ok();
+    if !is_open || !case.rule.break_glass || acting.membership != Membership::Member {
+        return None;
+    }
+    let is_allowed_here = policy.channels.contains(&found.channel);
+    if is_allowed_here || !policy.announce.of(case.risk).is_empty() {
+        return None;
+    }
+    let audience = audience::read(app, found, policy, case.risk).await;
+    let why = audience.lacks(&case, &acting.by)?;
+    let people = case.could_approve(now).into_iter().map(|(id, _)| id);
+    Some(Refusal::NoBreakGlass {
+        risk: case.risk,
+        people: people.filter(|id| *id != acting.by.id).collect(),
+        unseen: Some(why),
+    })
 }

@@ -957,6 +957,8 @@ fn each_class_has_its_rule() {
     }
     let waits = |escalate| {
         let policy = Policy {
+            announce: crate::policy::Announce::default(),
+            channels: vec![],
             rules: rules.clone(),
             risks: crate::risk::RiskRules::default(),
             objection_window: None,

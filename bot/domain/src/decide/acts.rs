@@ -145,6 +145,7 @@ impl Draft {
             by: who.person,
             because,
             at: self.now,
+            made_to: None,
         });
         self.notices.push(Notice::Card);
         if matches!(self.rollback.state, State::Proposed { .. }) {
@@ -190,6 +191,7 @@ impl Draft {
             return Err(Refusal::NoBreakGlass {
                 risk: case.risk,
                 people,
+                unseen: None,
             });
         }
         if because.trim().is_empty() || !promised {
@@ -204,6 +206,19 @@ impl Draft {
             review_due: due,
         };
         self.record_by(&who, fact);
+        self.announce(
+            format!(
+                "{} runs {} without an approval, in {}: {}, because \"{}\".",
+                Message::whom(0),
+                self.rollback.id,
+                Message::whom(1),
+                Message::quoted(&self.change().to_string()),
+                Message::quoted(&because)
+            ),
+            vec![who.person.id.clone(), self.rollback.channel.clone()],
+            policy,
+            "glass",
+        );
         if policy.page_on_break_glass {
             let does = match self.rollback.aim.undoes {
                 Some(undone) => format!("undoes {undone} on"),

@@ -475,7 +475,7 @@ impl Draft {
                 proof.conclude(fingerprint, proof.streak > 0, target.as_ref());
             }
             if self.rollback.proof.verdict != before {
-                self.concluded();
+                self.concluded(policy);
             }
             self.drive_at = Some(after(self.now, watch_every(policy)).min(until.max(self.now)));
             return Ok(());
@@ -491,14 +491,14 @@ impl Draft {
         self.rollback
             .proof
             .conclude(policy.fingerprint, ready, target.as_ref());
-        self.concluded();
+        self.concluded(policy);
         let until = after(self.now, policy.watch);
         self.transition_to(State::Watching { until });
         self.drive_at = Some(after(self.now, policy.watch.min(watch_every(policy))));
         Ok(())
     }
 
-    pub(super) fn concluded(&mut self) {
+    pub(super) fn concluded(&mut self, policy: &Policy) {
         self.rollback.times.proven = Some(self.now);
         let proof = &self.rollback.proof;
         let fact = ProofFact::Concluded {
@@ -510,6 +510,17 @@ impl Draft {
         self.record(Actor::Bot, Source::Check, fact);
         self.notices.push(Notice::Card);
         self.notices.push(Notice::Outcome);
+        if self.rollback.proof.verdict == Some(Verdict::Verified) {
+            let text = format!(
+                "{} {} in {}: {}.",
+                self.rollback.id,
+                self.rollback.proof.word(),
+                Message::whom(0),
+                Message::quoted(&self.change().to_string())
+            );
+            let people = vec![self.rollback.channel.clone()];
+            self.announce(text, people, policy, "verified");
+        }
     }
 
     pub(super) fn close(&mut self, replaced_by: Option<RollbackId>) -> Result<(), Refusal> {

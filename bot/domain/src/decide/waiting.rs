@@ -80,6 +80,7 @@ impl Draft {
         requester: Person,
         roster: &Roster,
         frozen: Option<Freeze>,
+        audience: &Audience,
         policy: &Policy,
     ) -> Result<(), Refusal> {
         if self.rollback.state != State::Planning {
@@ -113,7 +114,10 @@ impl Draft {
             && !self.rollback.out_of_band
             && self.may_start_unopposed(&Membership::Member, roster, policy)
         {
-            self.rollback.waiting.window_ends = Some(after(self.now, window));
+            match self.why_not_silently(audience, roster, policy) {
+                None => self.open_window(window, policy),
+                Some(why) => self.does_not_start(why),
+            }
         }
         self.transition_to(State::Proposed { expires_at });
         self.wait_on(policy);
@@ -121,6 +125,48 @@ impl Draft {
         let card = after(self.now, CARD_FIRST);
         self.drive_at = self.drive_at.map(|at| at.max(card));
         Ok(())
+    }
+
+    /// Why silence would say nothing.
+    fn why_not_silently(
+        &self,
+        audience: &Audience,
+        roster: &Roster,
+        policy: &Policy,
+    ) -> Option<NotStarted> {
+        if !self.rollback.objections.is_empty() {
+            return Some(NotStarted::Objected);
+        }
+        let case = self.rollback.case(policy, roster);
+        let why = audience.lacks(&case, &self.rollback.requester)?;
+        Some(NotStarted::Unseen { why })
+    }
+
+    /// From now on it starts by itself, unless somebody objects.
+    fn open_window(&mut self, window: Duration, policy: &Policy) {
+        let ends = after(self.now, window);
+        self.rollback.waiting.window_ends = Some(ends);
+        let id = self.rollback.id;
+        let text = format!(
+            "{id} starts by itself at {}, unless somebody objects in {}: {}, asked for by {}. `/rollback object {id} because …` stops that.",
+            ends.strftime("%H:%M:%S UTC"),
+            Message::whom(0),
+            Message::quoted(&self.change().to_string()),
+            Message::whom(1),
+        );
+        let people = vec![
+            self.rollback.channel.clone(),
+            self.rollback.requester.id.clone(),
+        ];
+        self.announce(text, people, policy, "window");
+    }
+
+    /// It waits for an approval; says why where the card is.
+    fn does_not_start(&mut self, why: NotStarted) {
+        self.rollback.waiting.window_ends = None;
+        let why = self.record_reason(WaitingFact::WindowEnded { why });
+        let text = format!("{} {}.", self.rollback.id, Message::quoted(&why));
+        self.post(text, vec![], true, "not-started");
     }
 
     /// Whether the requester has the authority that an objection window stands for.
@@ -142,6 +188,7 @@ impl Draft {
         &mut self,
         membership: &Membership,
         roster: &Roster,
+        audience: &Audience,
         policy: &Policy,
     ) -> Result<(), Refusal> {
         let State::Proposed { expires_at } = self.rollback.state else {
@@ -151,10 +198,15 @@ impl Draft {
         if window_ends.is_none_or(|ends| self.now < ends) || self.now >= expires_at {
             return Err(self.not_open());
         }
-        if policy.objection_window.is_some()
-            && self.rollback.objections.is_empty()
-            && self.may_start_unopposed(membership, roster, policy)
-        {
+        let is_confirmed = policy.objection_window.is_some()
+            && self.may_start_unopposed(membership, roster, policy);
+        if is_confirmed && let Some(why) = self.why_not_silently(audience, roster, policy) {
+            self.does_not_start(why);
+            self.notices.push(Notice::Card);
+            self.wait_on(policy);
+            return Ok(());
+        }
+        if is_confirmed {
             let requester = self.rollback.requester.clone();
             let roles = self
                 .rollback
@@ -172,6 +224,12 @@ impl Draft {
                 unopposed: true,
                 out_of_band: false,
             };
+            let text = format!(
+                "{} has started by itself, because nobody objected: {}.",
+                self.rollback.id,
+                Message::quoted(&self.change().to_string())
+            );
+            self.announce(text, vec![], policy, "started");
             self.let_run(approval, Source::Bot, fact, expires_at, roster, policy);
             return Ok(());
         }

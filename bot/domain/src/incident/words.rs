@@ -411,6 +411,13 @@ impl NotStarted {
             NotStarted::Frozen => {
                 "does not start by itself any more: somebody asked for a hold".into()
             }
+            NotStarted::Objected => {
+                "does not start by itself: somebody objected to the same change before; it waits for an approval".into()
+            }
+            NotStarted::Unseen { why } => format!(
+                "does not start by itself: {}; it waits for an approval",
+                tone.text(why)
+            ),
         }
     }
 }
