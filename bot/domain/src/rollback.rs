@@ -598,7 +598,7 @@ impl Rollback {
             State::Blocked { .. } => "BLOCKED".into(),
             State::Proposed { .. } => "PROPOSED".into(),
             // Nobody approved it.
-            State::Approved { .. } if self.is_break_glass() => "GLASS BROKEN".into(),
+            State::Approved { .. } if self.is_break_glass() => "EMERGENCY RUN".into(),
             State::Approved { .. } => "APPROVED".into(),
             State::Executing { step, .. } => {
                 match self.plan.as_ref().map_or(0, |plan| plan.steps.len()) {

@@ -131,7 +131,7 @@ impl Draft {
             },
         );
         let waits = match self.break_silence() {
-            true => " It does not start by itself any more; somebody with authority decides.",
+            true => " It won't run automatically now; an approver must decide.",
             false => "",
         };
         let text = format!(
@@ -194,7 +194,7 @@ impl Draft {
         }
         if because.trim().is_empty() || !promised {
             return Err(Refusal::Unconfirmed {
-                what: "Say why it cannot wait, and tick that you will explain it: the card's *Break glass…* asks for both.".into(),
+                what: "Say why it cannot wait, and tick that you will explain it: the card's *Emergency run…* asks for both.".into(),
             });
         }
         let due = after(self.now, policy.review_within);
@@ -210,7 +210,7 @@ impl Draft {
                 None => "rolls back".to_owned(),
             };
             let summary = format!(
-                "BREAK GLASS: @{} {does} {} without an approval: {because}",
+                "EMERGENCY RUN: @{} {does} {} without approval: {because}",
                 who.person.name,
                 self.change()
             );
