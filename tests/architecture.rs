@@ -178,6 +178,7 @@ const ROOMS: &[Room] = &[
         &["worker"],
         &[
             "rollback_domain",
+            "rollback_http",
             "rollback_providers",
             "app",
             "config",
