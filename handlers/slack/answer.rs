@@ -18,7 +18,7 @@ use serde_json::json;
 /// How many environments there are buttons for: a row holds no more.
 const CHOICES_AT_MOST: usize = 5;
 
-/// The answer to a request that shows what it is answered with.
+/// The answer in the body of the HTTP response, for requests of which Slack shows it.
 pub fn respond(answer: Answer) -> Response {
     let private = |words: &Words| encode("ephemeral", words);
     match answer {
@@ -33,8 +33,8 @@ pub fn respond(answer: Answer) -> Response {
     }
 }
 
-/// The answer as a message of mrkdwn, for a request that shows nothing; `None` if there is nothing
-/// to show.
+/// The answer as a message of mrkdwn, for requests whose response Slack does not show; `None` if
+/// there is nothing to show.
 pub fn message(answer: Answer) -> Option<String> {
     match answer {
         Answer::Received => None,

@@ -159,7 +159,7 @@ pub struct Objection {
 /// An emergency: it was run without an approval, and is reviewed afterwards.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BreakGlass {
-    /// Who broke it.
+    /// Who started it.
     pub by: Person,
     /// Why it could not wait, in their words.
     pub because: String,
@@ -172,7 +172,7 @@ pub struct BreakGlass {
     /// Whether a page is out that must be taken back.
     #[serde(default)]
     pub paged: bool,
-    /// Why nothing was run on it after all, if so.
+    /// Why it was voided; `None`: it is in force.
     pub spent: Option<String>,
     /// What is thought of it.
     pub review: Option<Review>,

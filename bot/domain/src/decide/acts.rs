@@ -48,7 +48,7 @@ impl Draft {
         Ok(())
     }
 
-    /// Counts a yes, and goes on if it was the last that was missing.
+    /// Adds an approval, and goes on if it was the last that was missing.
     pub(super) fn let_run(
         &mut self,
         approval: Approval,
@@ -155,8 +155,8 @@ impl Draft {
         Ok(())
     }
 
-    /// Silence is no approval any more, and what it started waits again, as long as the platform
-    /// was not asked. Gives whether there was anything to end.
+    /// Ends the objection window, and takes back an approval by silence as long as the platform was
+    /// not asked. Gives whether there was anything to end.
     pub(super) fn break_silence(&mut self) -> bool {
         let window = self.rollback.waiting.window_ends.take().is_some();
         let unopposed = self.rollback.approvals.iter().any(|one| one.unopposed);
