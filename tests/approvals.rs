@@ -259,7 +259,7 @@ async fn what_is_unusual_is_named_and_ticked() {
     "#);
     world.sam().clicks("Approve").await;
     world.settle().await;
-    assert_snapshot!(world.slack.open_view("U0SAM").map(|view| view["blocks"].to_string()).unwrap_or_default(), @r#"[{"block_id":"auto14","text":{"text":"*RB-1*  frontend (production) v214 → v212. You lose 2 changes. Plan `d234`.","type":"mrkdwn","verbatim":true},"type":"section"},{"block_id":"ticks","element":{"action_id":"ticks","options":[{"text":{"text":"v212 last served 7 h ago","type":"plain_text"},"value":"old"}],"type":"checkboxes"},"label":{"text":"I have seen, and accept","type":"plain_text"},"type":"input"}]"#);
+    assert_snapshot!(world.slack.open_view("U0SAM").map(|view| view["blocks"].to_string()).unwrap_or_default(), @r#"[{"block_id":"auto15","text":{"text":"*RB-1*  frontend (production) v214 → v212. You lose 2 changes. Plan `d234`.","type":"mrkdwn","verbatim":true},"type":"section"},{"block_id":"ticks","element":{"action_id":"ticks","options":[{"text":{"text":"v212 last served 7 h ago","type":"plain_text"},"value":"old"}],"type":"checkboxes"},"label":{"text":"I have seen, and accept","type":"plain_text"},"type":"input"}]"#);
     world
         .slack
         .chooses("U0SAM", "v212 last served")
@@ -296,15 +296,15 @@ members = ["U0ANA"]
         told += "\n";
     }
     assert_snapshot!(told, @"
-    Rollback Bot (only visible to @gus): Only full members of this workspace can propose, approve or export, and you are a guest. Ask someone on the team. Nothing was run.
+    Rollback Bot (only visible to @gus): Only full members of this workspace can use /rollback, and you are a guest. Ask someone on the team. Nothing was run.
 
-    Rollback Bot (only visible to @una): Only full members of this workspace can propose, approve or export, and you are a guest. Ask someone on the team. Nothing was run.
+    Rollback Bot (only visible to @una): Only full members of this workspace can use /rollback, and you are a guest. Ask someone on the team. Nothing was run.
 
-    Rollback Bot (only visible to @eve): Only full members of this workspace can propose, approve or export, and you are from another workspace. Ask someone on the team. Nothing was run.
+    Rollback Bot (only visible to @eve): Only full members of this workspace can use /rollback, and you are from another workspace. Ask someone on the team. Nothing was run.
 
-    Rollback Bot (only visible to @deploybot): Only full members of this workspace can propose, approve or export, and you are a bot. Ask someone on the team. Nothing was run.
+    Rollback Bot (only visible to @deploybot): Only full members of this workspace can use /rollback, and you are a bot. Ask someone on the team. Nothing was run.
 
-    Rollback Bot (only visible to @oleg): Only full members of this workspace can propose, approve or export, and you are deactivated. Ask someone on the team. Nothing was run.
+    Rollback Bot (only visible to @oleg): Only full members of this workspace can use /rollback, and you are deactivated. Ask someone on the team. Nothing was run.
     ");
     assert_eq!(world.vercel.rollbacks_asked(), 0);
     assert_eq!(world.record().await.matches("NOT_A_MEMBER").count(), 5);

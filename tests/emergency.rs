@@ -146,6 +146,7 @@ async fn a_review_that_nobody_answers_is_asked_for_until_somebody_does() {
     Rollback Bot: RB-1 ran without approval, and its review was due 2026-03-15 03:12 UTC. @sam or @ana, please review it: `/rollback review RB-1 justified because …`, or `should-have-waited`, or `policy-too-strict`.
     ");
     world.tom().says("/rollback status").await;
+    world.settle().await;
     assert_snapshot!(world.tom().sees(), @"
     Rollback Bot (only visible to @tom):
       No rollback is open. `/rollback` shows the services.
@@ -272,7 +273,7 @@ async fn a_guest_cannot_break_it_and_for_data_nobody_can() {
         .unwrap();
     world.slack.submits("U0GUS").await.unwrap();
     world.settle().await;
-    assert_snapshot!(world.gus().sees(), @"Rollback Bot (only visible to @gus): Only full members of this workspace can propose, approve or export, and you are a guest. Ask someone on the team. Nothing was run.");
+    assert_snapshot!(world.gus().sees(), @"Rollback Bot (only visible to @gus): Only full members of this workspace can use /rollback, and you are a guest. Ask someone on the team. Nothing was run.");
     assert_eq!(world.vercel.rollbacks_asked(), 0);
 
     let data = FRONTEND.replace("target_time", "risk = \"data\"\ntarget_time");

@@ -120,6 +120,9 @@ pub struct Identity {
     /// The bot's own user id.
     #[serde(default)]
     pub user_id: Option<String>,
+    /// The organisation; `None`: the workspace is in none.
+    #[serde(default)]
+    pub enterprise_id: Option<String>,
 }
 
 #[derive(Deserialize)]

@@ -346,7 +346,7 @@ impl Refusal {
                 can(&people(ids))
             ),
             Refusal::NotAMember { what } => format!(
-                "Only full members of this workspace can propose, approve or export, and you are {what}. Ask someone on the team. Nothing was run."
+                "Only full members of this workspace can use /rollback, and you are {what}. Ask someone on the team. Nothing was run."
             ),
             Refusal::AuthorityUnreadable { what, why, people: ids, break_glass } => {
                 let others = match people(ids).as_str() {

@@ -6,14 +6,14 @@ use crate::{
     crash::{self, Point},
     engine::{Ended, Error, SideEffects},
     slack::{Words, blocks},
-    store::{jobs::Lease, messages, rollbacks},
-    worker::{acting::Acting, recipient::Recipient, rollback_message::card_ts},
+    store::{jobs::Lease, rollbacks},
+    worker::{acting::Acting, recipient::Recipient},
 };
 use rollback_domain::{
     job::ActRequest,
     refusal::Refusal,
     risk::Risk,
-    rollback::{Act, Command, Rollback},
+    rollback::{Act, Command},
 };
 
 pub(super) async fn run(app: &App, lease: &Lease, request: &ActRequest) -> Result<Ended, Error> {
@@ -24,7 +24,6 @@ pub(super) async fn run(app: &App, lease: &Lease, request: &ActRequest) -> Resul
         source,
         reply_to,
         act,
-        clicked,
         ..
     } = request;
     crash::point(Point::ActLeased);
@@ -41,13 +40,6 @@ pub(super) async fn run(app: &App, lease: &Lease, request: &ActRequest) -> Resul
     let Some(found) = rollbacks::get(&app.engine.db, *rollback).await? else {
         return Ok(forged(format!("there is no {rollback}")));
     };
-    if let Some(ts) = clicked
-        && !is_its_own(app, &found, channel, ts).await?
-    {
-        return Ok(forged(format!(
-            "that button is not on a message about {rollback}"
-        )));
-    }
     let Some(service) = app.config.service(&found.service) else {
         let text = format!(
             "{} is not in the configuration any more, so nobody has authority over it. Nothing was run.",
@@ -64,7 +56,7 @@ pub(super) async fn run(app: &App, lease: &Lease, request: &ActRequest) -> Resul
         let task = found.tasks.iter().find(|candidate| candidate.id == *task);
         roles.extend(task.and_then(|task| task.role.as_deref()));
     }
-    let acting = match Acting::read(app, lease, by, &roles, *source).await? {
+    let acting = match Acting::read(app, lease, by, &roles).await? {
         Ok(acting) => acting,
         Err(next) => return Ok(next.into()),
     };
@@ -85,19 +77,4 @@ pub(super) async fn run(app: &App, lease: &Lease, request: &ActRequest) -> Resul
     Ok(Ended::decide(*rollback, command, policy)
         .with(effects)
         .stored_at(Point::ActStored))
-}
-
-/// Whether the message that was clicked is one of this rollback's. While the card's own place is
-/// not known yet, because Slack's answer was lost, a click cannot be held against anybody.
-async fn is_its_own(
-    app: &App,
-    rollback: &Rollback,
-    channel: &str,
-    ts: &str,
-) -> Result<bool, Error> {
-    let own = format!("{}:", rollback.id);
-    match messages::whose(&app.engine.db, channel, ts).await? {
-        Some(key) => Ok(key.starts_with(&own)),
-        None => Ok(card_ts(app, rollback.id).await?.is_none()),
-    }
 }
