@@ -131,6 +131,15 @@ impl Reading {
     }
 }
 
+/// Asks every source of these roles now, for somebody who decides.
+pub async fn read_first(app: &App, roles: &[&str]) -> Reading {
+    let asking = Asking {
+        slack: app.slack.going_first(),
+        ..app.asking()
+    };
+    read_with(&asking, &app.config, roles, app.engine.clock.now()).await
+}
+
 /// Asks every source of these roles now.
 pub async fn read(app: &App, roles: &[&str]) -> Reading {
     read_with(&app.asking(), &app.config, roles, app.engine.clock.now()).await
@@ -181,8 +190,7 @@ fn again(answer: &SourceReading) -> Option<(Duration, String)> {
     }
 }
 
-/// Has sources that were silent say whom they named when they last answered, if that is not
-/// longer ago than `since`. Also gives when each of those that name this person was read, as a
+/// Replaces sources that did not answer with their last answer, if that is not older than `since`. Also gives when each of those that name this person was read, as a
 /// clause. Touches no network.
 pub async fn with_last_known(
     app: &App,
