@@ -392,7 +392,7 @@ async fn an_objection_is_to_the_change_and_not_to_a_card() {
     world.passes(Duration::from_secs(6)).await;
     let card = world.channel();
     let says = |what: &str| card.lines().find(|line| line.contains(what)).map(str::trim);
-    assert_snapshot!(says("Objection").unwrap(), @r#"Objection  @tom at 03:12:00 UTC to RB-1, the same change: "v213 charges twice""#);
+    assert_snapshot!(says("Objection").unwrap(), @r#"⚠️ Objection by @tom, 03:12:00 UTC to RB-1, the same change: "v213 charges twice""#);
     assert_snapshot!(says("does not start").unwrap(), @"| Rollback Bot: RB-2 does not start by itself: somebody objected to the same change before; it waits for an approval.");
     world.passes(Duration::from_secs(90)).await;
     assert_eq!(world.vercel.rollbacks_asked(), 0);
@@ -425,7 +425,7 @@ async fn silence_says_nothing_where_no_other_approver_sees_it() {
     // What is said under the card waits for it.
     world.passes(Duration::from_secs(6)).await;
     let card = world.channel();
-    assert!(!card.contains("Starts  by itself"), "{card}");
+    assert!(!card.contains("Starts by itself"), "{card}");
     let why = card.lines().find(|line| line.contains("does not start"));
     assert_snapshot!(why.unwrap().trim(), @"| Rollback Bot: RB-1 does not start by itself: nobody else who could approve it is in the channel; it waits for an approval.");
     world.passes(Duration::from_secs(90)).await;
@@ -460,7 +460,7 @@ async fn silence_says_nothing_where_the_channel_cannot_be_read_or_all_have_left(
         .says("/rollback frontend because checkout 500s")
         .await;
     world.settle().await;
-    assert!(world.channel().contains("Starts  by itself"));
+    assert!(world.channel().contains("Starts by itself"));
     // Whoever could have objected leaves before the window ends.
     world.slack.set_person_in("U0ANA", CHANNEL, false);
     world.passes(Duration::from_secs(90)).await;
@@ -487,7 +487,7 @@ async fn an_emergency_run_needs_somebody_who_sees_it() {
 }
 
 async fn breaks_the_glass(world: &mut World) {
-    world.tom().clicks("Break glass").await;
+    world.tom().clicks("Emergency run").await;
     world.settle().await;
     world.slack.types("U0TOM", "auth is down").unwrap();
     world
