@@ -13,8 +13,10 @@ use minijinja::{AutoEscape, Environment, UndefinedBehavior, Value, context, valu
 use rollback_domain::{
     incident::Entry,
     plan::Unships,
+    platform::Holds,
     proof::spell,
     refusal::{Tone, list},
+    release::{Pin, Survey},
     rollback::{Rollback, State},
 };
 use serde::Serialize;
@@ -63,6 +65,7 @@ pub struct Update {
     pub approver: String,
     pub commanded_at: String,
     pub serving_at: String,
+    pub serving: String,
     pub served: String,
     pub checks: String,
     pub took: String,
@@ -102,6 +105,39 @@ pub struct Line {
     pub rollback: String,
     pub kind: String,
     pub text: String,
+}
+
+/// What production serves, by the names of the releases.
+fn serving(rollback: &Rollback, survey: Option<&Survey>) -> String {
+    let label = |id: &str| {
+        let known = rollback.label_of(id);
+        match survey.filter(|_| known == id) {
+            Some(survey) => survey.release(id).label().to_owned(),
+            None => known,
+        }
+    };
+    let serves = rollback.serves(label);
+    let words = match rollback.proof.drifted {
+        Some(_) => serves,
+        None => format!("{serves}, as last read"),
+    };
+    inline(&words, 300)
+}
+
+/// What is different afterwards: of automatic deploys, what was read last and not what was planned.
+fn afterwards(rollback: &Rollback) -> Option<String> {
+    let effects = &rollback.plan.as_ref()?.effects;
+    match (effects.holds, rollback.pin) {
+        (Holds::Not, _) | (_, Pin::On | Pin::NotNeeded) => {
+            effects.after.as_ref().map(|after| inline(after, 200))
+        }
+        (Holds::ByItself | Holds::OnRequest, Pin::Off) => {
+            Some("automatic deploys are ON: the next one goes live".into())
+        }
+        (Holds::ByItself | Holds::OnRequest, Pin::Unknown) => {
+            Some("it is not known whether automatic deploys are off".into())
+        }
+    }
 }
 
 /// Who let it run: the approvers, or the person who started the emergency run.
@@ -154,14 +190,17 @@ impl Templates {
         Ok(cut(text.trim(), 3900))
     }
 
-    /// What the channel hears when a rollback is over, good or bad.
-    pub fn outcome(&self, rollback: &Rollback) -> anyhow::Result<Words> {
+    /// What the channel hears when a rollback is over, good or bad. `survey` is what the platform
+    /// showed last: it knows how releases are called that the plan does not have.
+    pub fn outcome(&self, rollback: &Rollback, survey: Option<&Survey>) -> anyhow::Result<Words> {
         let name = match rollback.state {
             State::Failed { .. } | State::Partial { .. } | State::Resolved { .. } => "failed.md.j2",
             _ if rollback.proof.drifted.is_some() => "failed.md.j2",
             _ => "executed.md.j2",
         };
-        self.update(name, &Update::of(rollback))
+        let mut update = Update::of(rollback);
+        update.serving = serving(rollback, survey);
+        self.update(name, &update)
     }
 
     fn update(&self, name: &str, update: &Update) -> anyhow::Result<Words> {
@@ -289,6 +328,7 @@ impl Update {
                 .times
                 .serving
                 .map_or_else(|| "not yet".into(), stamp),
+            serving: serving(rollback, None),
             served: match rollback.state {
                 State::Resolved { .. } => format!("{n}/{m} as last read"),
                 _ => format!("{n}/{m}"),
@@ -336,9 +376,7 @@ impl Update {
             leaves: plan.map_or_else(String::new, |plan| {
                 inline(&plan.effects.leaves.join(", "), 300)
             }),
-            after: plan
-                .and_then(|plan| plan.effects.after.as_ref())
-                .map(|after| inline(after, 200)),
+            after: afterwards(rollback),
         }
     }
 
@@ -358,6 +396,7 @@ impl Update {
             approver: text(),
             commanded_at: text(),
             serving_at: text(),
+            serving: text(),
             served: text(),
             checks: text(),
             took: text(),

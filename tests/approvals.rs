@@ -50,15 +50,15 @@ async fn data_takes_two_people_one_of_them_its_owner_and_the_typed_target() {
     Rollback Bot:
       Roll back frontend (production)?  RB-1
       Requested by @maya at 03:12:00 UTC · "orders are lost" · expires 03:22:00 UTC
-      Now  `v214`  a1b2c3d  live since 02:41:00 UTC by kim (31 m ago)  "checkout: new tax engine"
-      Target  `v213`  3c4d5e6  live since 20:12:00 UTC by lee (7 h ago)  "session expiry" · served 6 h 29 m until 02:41:00 UTC · previous known good
+      Now  `v214`  a1b2c3d  by kim  live since 02:41:00 UTC (31 m ago)  "checkout: new tax engine"
+      Target  `v213`  3c4d5e6  by lee  ran 6 h 29 m until 02:41:00 UTC  "session expiry" · previous release, ran before
       Removes  1 release: v214 "checkout: new tax engine" (the commits between are unknown)
       Restores  code, cron jobs of the target's vercel.json, env values baked into the build
       Leaves  database · today's env settings · flags · storage
       After  automatic deploys stay OFF until unpinned
       Where  8 surfaces: 8/8 serve v214
       Needs  2 approvals, one of them from data_owner: @kim (data_owner), @ana (data_owner), @sam (oncall) or one more
-      Risk  data: rollbacks of this service are marked as data in the configuration · plan `e846`
+      Risk  data: rollbacks of this service are marked as data in the configuration · plan `96dd`
       [ Change target… ] [ Approve & roll back… ] [ Cancel ] [ ⋯ Object… / Who can approve / May I approve? ]
     "#);
     types_the_target(&mut world, "U0SAM", "v213").await;
@@ -66,15 +66,15 @@ async fn data_takes_two_people_one_of_them_its_owner_and_the_typed_target() {
     Rollback Bot (edited):
       Roll back frontend (production)?  RB-1
       Requested by @maya at 03:12:00 UTC · "orders are lost" · expires 03:22:00 UTC
-      Now  `v214`  a1b2c3d  live since 02:41:00 UTC by kim (31 m 2 s ago)  "checkout: new tax engine"
-      Target  `v213`  3c4d5e6  live since 20:12:00 UTC by lee (7 h ago)  "session expiry" · served 6 h 29 m until 02:41:00 UTC · previous known good
+      Now  `v214`  a1b2c3d  by kim  live since 02:41:00 UTC (31 m 2 s ago)  "checkout: new tax engine"
+      Target  `v213`  3c4d5e6  by lee  ran 6 h 29 m until 02:41:00 UTC  "session expiry" · previous release, ran before
       Removes  1 release: v214 "checkout: new tax engine" (the commits between are unknown)
       Restores  code, cron jobs of the target's vercel.json, env values baked into the build
       Leaves  database · today's env settings · flags · storage
       After  automatic deploys stay OFF until unpinned
       Where  8 surfaces: 8/8 serve v214
       Needs  2 approvals, one of them from data_owner; has @sam (oncall); still needs one more, from data_owner: @kim (data_owner) or @ana (data_owner)
-      Risk  data: rollbacks of this service are marked as data in the configuration · plan `e846`
+      Risk  data: rollbacks of this service are marked as data in the configuration · plan `96dd`
       [ Change target… ] [ Approve & roll back… ] [ Cancel ] [ ⋯ Object… / Withdraw my approval / Who can approve / May I approve? ]
     "#);
     assert_eq!(world.vercel.rollbacks_asked(), 0);
@@ -86,11 +86,11 @@ async fn data_takes_two_people_one_of_them_its_owner_and_the_typed_target() {
     assert_eq!(world.vercel.rollbacks_asked(), 1);
     assert_snapshot!(world.record().await, @r#"
     rollback-bot incident opened: opened INC-1 in this channel
-    @maya requested: asked to roll back frontend (production) to the previous known good, because "orders are lost"
-    rollback-bot planned: proposed v214 → v213, risk data, plan e846
-    @sam approved: approved plan e846 as oncall, typing v213
+    @maya requested: asked to roll back frontend (production) to the previous release, because "orders are lost"
+    rollback-bot planned: proposed v214 → v213, risk data, plan 96dd
+    @sam approved: approved plan 96dd as oncall, typing v213
     @maya refused: tried to approve: NOT_AUTHORISED This needs somebody with the role data_owner, and you do not have it. @U0KIM or @U0ANA can. Nothing was run.
-    @kim approved: approved plan e846 as data_owner, typing v213
+    @kim approved: approved plan 96dd as data_owner, typing v213
     rollback-bot rechecked: read the platform again: nothing that matters has changed
     rollback-bot executing: asking Vercel for v214 → v213
     Vercel accepted: job accepted
@@ -152,15 +152,15 @@ async fn an_approval_is_withdrawn_until_it_runs() {
     Rollback Bot (edited):
       Roll back frontend (production)?  RB-1
       Requested by @maya at 03:12:00 UTC · "checkout 500s" · expires 03:22:00 UTC
-      Now  `v214`  a1b2c3d  live since 02:41:00 UTC by kim (31 m 4 s ago)  "checkout: new tax engine"
-      Target  `v213`  3c4d5e6  live since 20:12:00 UTC by lee (7 h ago)  "session expiry" · served 6 h 29 m until 02:41:00 UTC · previous known good
+      Now  `v214`  a1b2c3d  by kim  live since 02:41:00 UTC (31 m 4 s ago)  "checkout: new tax engine"
+      Target  `v213`  3c4d5e6  by lee  ran 6 h 29 m until 02:41:00 UTC  "session expiry" · previous release, ran before
       Removes  1 release: v214 "checkout: new tax engine" (the commits between are unknown)
       Restores  code, cron jobs of the target's vercel.json, env values baked into the build
       Leaves  database · today's env settings · flags · storage
       After  automatic deploys stay OFF until unpinned
       Where  8 surfaces: 8/8 serve v214
       Needs  2 approvals, one of them from data_owner: @kim (data_owner), @ana (data_owner), @sam (oncall) or one more
-      Risk  data: rollbacks of this service are marked as data in the configuration · plan `e846`
+      Risk  data: rollbacks of this service are marked as data in the configuration · plan `96dd`
       [ Change target… ] [ Approve & roll back… ] [ Cancel ] [ ⋯ Object… / Who can approve / May I approve? ]
     "#);
     // The owner alone is one of two.
@@ -250,20 +250,20 @@ async fn what_is_unusual_is_named_and_ticked() {
     Rollback Bot:
       Roll back frontend (production)?  RB-1
       Requested by @maya at 03:12:00 UTC · "checkout 500s" · expires 03:22:00 UTC
-      Now  `v214`  a1b2c3d  live since 02:41:00 UTC by kim (31 m ago)  "checkout: new tax engine"
-      Target  `v212`  9f8e7d6  live since 2026-03-12 03:12 UTC by kim (2 d ago)  "faster search" · served 41 h until 20:12:00 UTC · named
+      Now  `v214`  a1b2c3d  by kim  live since 02:41:00 UTC (31 m ago)  "checkout: new tax engine"
+      Target  `v212`  9f8e7d6  by kim  ran 41 h until 20:12:00 UTC  "faster search" · named
       Removes  2 releases: v214 "checkout: new tax engine", v213 "session expiry" (the commits between are unknown)
       Restores  code, cron jobs of the target's vercel.json, env values baked into the build
       Leaves  database · today's env settings · flags · storage
       After  automatic deploys stay OFF until unpinned
       Where  8 surfaces: 8/8 serve v214
       Needs  one approval: @sam (oncall) or @ana (lead), not @maya
-      Risk  caution: v212 last served 7 h ago · plan `d234`
+      Risk  caution: v212 last served 7 h ago · plan `8c49`
       [ Change target… ] [ Approve & roll back… ] [ Cancel ] [ ⋯ Object… / Break glass… / Who can approve / May I approve? ]
     "#);
     world.sam().clicks("Approve").await;
     world.settle().await;
-    assert_snapshot!(world.slack.open_view("U0SAM").map(|view| view["blocks"].to_string()).unwrap_or_default(), @r#"[{"block_id":"auto13","text":{"text":"*RB-1*  frontend (production) v214 → v212. Removes 2 releases. Plan `d234`.","type":"mrkdwn","verbatim":true},"type":"section"},{"block_id":"ticks","element":{"action_id":"ticks","options":[{"text":{"text":"v212 last served 7 h ago","type":"plain_text"},"value":"old"}],"type":"checkboxes"},"label":{"text":"I have seen, and accept","type":"plain_text"},"type":"input"}]"#);
+    assert_snapshot!(world.slack.open_view("U0SAM").map(|view| view["blocks"].to_string()).unwrap_or_default(), @r#"[{"block_id":"auto13","text":{"text":"*RB-1*  frontend (production) v214 → v212. Removes 2 releases. Plan `8c49`.","type":"mrkdwn","verbatim":true},"type":"section"},{"block_id":"ticks","element":{"action_id":"ticks","options":[{"text":{"text":"v212 last served 7 h ago","type":"plain_text"},"value":"old"}],"type":"checkboxes"},"label":{"text":"I have seen, and accept","type":"plain_text"},"type":"input"}]"#);
     world
         .slack
         .chooses("U0SAM", "v212 last served")

@@ -40,15 +40,15 @@ async fn production_that_moved_gets_a_fresh_card() {
     Rollback Bot:
       Roll back frontend (production)?  RB-2
       Requested by @maya at 03:12:00 UTC · "checkout 500s" · expires 03:22:00 UTC · replaces RB-1
-      Now  `v215`  5e6f7a8  live since 03:12:00 UTC by lee (1 s ago)  "hotfix"
-      Target  `v214`  a1b2c3d  live since 02:41:00 UTC by kim (31 m 1 s ago)  "checkout: new tax engine" · served 31 m until 03:12:00 UTC · previous known good
+      Now  `v215`  5e6f7a8  by lee  live since 03:12:00 UTC (1 s ago)  "hotfix"
+      Target  `v214`  a1b2c3d  by kim  ran 31 m until 03:12:00 UTC  "checkout: new tax engine" · previous release, ran before
       Removes  1 release: v215 "hotfix" (the commits between are unknown)
       Restores  code, cron jobs of the target's vercel.json, env values baked into the build
       Leaves  database · today's env settings · flags · storage
       After  automatic deploys stay OFF until unpinned
       Where  8 surfaces: 8/8 serve v215
       Needs  one approval: @sam (oncall) or @ana (lead), not @maya
-      Risk  code · plan `c3ff`
+      Risk  code · plan `d373`
       [ Change target… ] [ Approve & roll back… ] [ Cancel ] [ ⋯ Object… / Break glass… / Who can approve / May I approve? ]
     "#);
     assert_eq!(world.vercel.rollbacks_asked(), 0);
@@ -63,11 +63,11 @@ async fn another_target_is_chosen_in_a_modal() {
     world.settle().await;
     assert_snapshot!(world.slack.view("U0MAYA"), @r#"
     == Change target ==
-    Go back to: [ v213 · 7 h ago · lee · good ▾ ] of v213 · 7 h ago · lee · good / v212 · 2 d ago · kim · good
+    Go back to: [ v213 · ran until 31 m ago · lee ▾ ] of v213 · ran until 31 m ago · lee / v212 · ran until 7 h ago · kim
       Saving replaces the card. Nothing is run.
     Not eligible
-    • `v214`  a1b2c3d  live since 02:41:00 UTC by kim (31 m ago)  "checkout: new tax engine": it is live now
-    • `v211`  1111111  live since 2026-03-11 03:12 UTC by kim (3 d ago)  "winter sale banner": Vercel does not offer it for instant rollback
+    • `v214`  a1b2c3d  by kim  live since 02:41:00 UTC (31 m ago)  "checkout: new tax engine": it is live
+    • `v211`  1111111  by kim  ran 24 h until 2026-03-12 03:12 UTC  "winter sale banner": Vercel does not offer it for instant rollback
     [ Go back ] [ Save ]
     "#);
     world.slack.chooses("U0MAYA", "v212").await.unwrap();
@@ -81,15 +81,15 @@ async fn another_target_is_chosen_in_a_modal() {
     Rollback Bot:
       Roll back frontend (production)?  RB-2
       Requested by @maya at 03:12:00 UTC · "checkout 500s" · expires 03:22:00 UTC · replaces RB-1
-      Now  `v214`  a1b2c3d  live since 02:41:00 UTC by kim (31 m 1 s ago)  "checkout: new tax engine"
-      Target  `v212`  9f8e7d6  live since 2026-03-12 03:12 UTC by kim (2 d ago)  "faster search" · served 41 h until 20:12:00 UTC · named
+      Now  `v214`  a1b2c3d  by kim  live since 02:41:00 UTC (31 m 1 s ago)  "checkout: new tax engine"
+      Target  `v212`  9f8e7d6  by kim  ran 41 h until 20:12:00 UTC  "faster search" · named
       Removes  2 releases: v214 "checkout: new tax engine", v213 "session expiry" (the commits between are unknown)
       Restores  code, cron jobs of the target's vercel.json, env values baked into the build
       Leaves  database · today's env settings · flags · storage
       After  automatic deploys stay OFF until unpinned
       Where  8 surfaces: 8/8 serve v214
       Needs  one approval: @sam (oncall) or @ana (lead), not @maya
-      Risk  code · plan `65df`
+      Risk  code · plan `4be5`
       [ Change target… ] [ Approve & roll back… ] [ Cancel ] [ ⋯ Object… / Break glass… / Who can approve / May I approve? ]
     "#);
     world.sam().clicks_an_old("Cancel").await;

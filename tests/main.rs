@@ -34,6 +34,7 @@ mod rollback;
 mod seen;
 mod solo;
 mod steps;
+mod target;
 mod together;
 mod undo;
 mod upgrades;

@@ -36,15 +36,15 @@ async fn anybody_objects_and_the_card_says_so() {
     Rollback Bot (edited):
       Roll back frontend (production)?  RB-1
       Requested by @maya at 03:12:00 UTC · "checkout 500s" · expires 03:22:00 UTC
-      Now  `v214`  a1b2c3d  live since 02:41:00 UTC by kim (31 m 2 s ago)  "checkout: new tax engine"
-      Target  `v213`  3c4d5e6  live since 20:12:00 UTC by lee (7 h ago)  "session expiry" · served 6 h 29 m until 02:41:00 UTC · previous known good
+      Now  `v214`  a1b2c3d  by kim  live since 02:41:00 UTC (31 m 2 s ago)  "checkout: new tax engine"
+      Target  `v213`  3c4d5e6  by lee  ran 6 h 29 m until 02:41:00 UTC  "session expiry" · previous release, ran before
       Removes  1 release: v214 "checkout: new tax engine" (the commits between are unknown)
       Restores  code, cron jobs of the target's vercel.json, env values baked into the build
       Leaves  database · today's env settings · flags · storage
       After  automatic deploys stay OFF until unpinned
       Where  8 surfaces: 8/8 serve v214
       Needs  one approval: @sam (oncall) or @ana (lead), not @maya
-      Risk  code · plan `625a`
+      Risk  code · plan `e9ba`
       Objection  @tom at 03:12:00 UTC: "the fix is already building"
       [ Change target… ] [ Approve & roll back… ] [ Cancel ] [ ⋯ Object… / Break glass… / Who can approve / May I approve? ]
       | Rollback Bot: @tom objects to RB-1: "the fix is already building".
@@ -83,7 +83,7 @@ async fn an_authoritys_own_rollback_starts_when_nobody_objects() {
     assert_eq!(world.vercel.rollbacks_asked(), 1);
     let record = world.record().await;
     let started = record.lines().find(|line| line.contains("nobody objected"));
-    assert_snapshot!(started.unwrap_or("not recorded"), @"@sam approved: started plan 625a as oncall: nobody objected");
+    assert_snapshot!(started.unwrap_or("not recorded"), @"@sam approved: started plan e9ba as oncall: nobody objected");
     world.slack.take_all();
 }
 
@@ -101,15 +101,15 @@ async fn one_objection_and_it_waits_for_somebody_else() {
     Rollback Bot (edited):
       Roll back frontend (production)?  RB-1
       Requested by @sam at 03:12:00 UTC · "checkout 500s" · expires 03:22:00 UTC
-      Now  `v214`  a1b2c3d  live since 02:41:00 UTC by kim (32 m ago)  "checkout: new tax engine"
-      Target  `v213`  3c4d5e6  live since 20:12:00 UTC by lee (7 h 1 m ago)  "session expiry" · served 6 h 29 m until 02:41:00 UTC · previous known good
+      Now  `v214`  a1b2c3d  by kim  live since 02:41:00 UTC (32 m ago)  "checkout: new tax engine"
+      Target  `v213`  3c4d5e6  by lee  ran 6 h 29 m until 02:41:00 UTC  "session expiry" · previous release, ran before
       Removes  1 release: v214 "checkout: new tax engine" (the commits between are unknown)
       Restores  code, cron jobs of the target's vercel.json, env values baked into the build
       Leaves  database · today's env settings · flags · storage
       After  automatic deploys stay OFF until unpinned
       Where  8 surfaces: 8/8 serve v214
       Needs  one approval: @ana (lead), not @sam
-      Risk  code · plan `625a`
+      Risk  code · plan `e9ba`
       Objection  @tom at 03:12:00 UTC: "the fix is building"
       Waits  since 03:12:00 UTC; asked @ana, last at 03:13:00 UTC
       [ Change target… ] [ Approve & roll back… ] [ Cancel ] [ ⋯ Object… / Break glass… / Who can approve / May I approve? ]

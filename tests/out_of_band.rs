@@ -138,9 +138,9 @@ async fn a_whole_rollback_while_slack_is_down() {
       "plan": {
         "cautions": {},
         "from": "v214",
-        "hash": "625a54a830158587",
+        "hash": "e9bac11915726ea2",
         "risk": "code",
-        "short": "625a",
+        "short": "e9ba",
         "ticks": false,
         "to": "v213",
         "typed": false
@@ -153,13 +153,14 @@ async fn a_whole_rollback_while_slack_is_down() {
     "#);
     assert_snapshot!(lines.join("\n"), @r#"
     RB-1 PROPOSED · frontend (production) · v214 → v213 · last change 03:12:00 UTC
+    Target  v213  3c4d5e6  by lee  ran 6 h 29 m until 02:41:00 UTC  "session expiry" · previous release, ran before
     Removes  1 release: v214 "checkout: new tax engine" (the commits between are unknown)
     Restores  code, cron jobs of the target's vercel.json, env values baked into the build
     Leaves  database · today's env settings · flags · storage
     After  automatic deploys stay OFF until unpinned
     Where  8 surfaces: 8/8 serve v214
     Needs  one approval: @sam (oncall) or @U0ANA (lead), not @maya
-    Risk  code · plan 625a
+    Risk  code · plan e9ba
     "#);
 
     let plan = said["plan"]["short"].as_str().unwrap().to_owned();
@@ -207,9 +208,9 @@ async fn a_whole_rollback_while_slack_is_down() {
     "#);
     assert_snapshot!(world.record().await, @r#"
     rollback-bot incident opened: opened INC-1 in this channel
-    @maya requested: asked to roll back frontend (production) to the previous known good, because "checkout 500s"
-    rollback-bot planned: proposed v214 → v213, risk code, plan 625a; Slack did not answer; a full member when last read at 03:12 UTC
-    @sam approved: approved plan 625a as oncall, because "seen it"; Slack did not answer; a full member when last read at 03:12 UTC
+    @maya requested: asked to roll back frontend (production) to the previous release, because "checkout 500s"
+    rollback-bot planned: proposed v214 → v213, risk code, plan e9ba; Slack did not answer; a full member when last read at 03:12 UTC
+    @sam approved: approved plan e9ba as oncall, because "seen it"; Slack did not answer; a full member when last read at 03:12 UTC
     rollback-bot rechecked: read the platform again: nothing that matters has changed
     rollback-bot executing: asking Vercel for v214 → v213
     Vercel accepted: job accepted
@@ -285,8 +286,8 @@ async fn the_same_no_as_in_slack() {
     rollback-bot incident opened: opened INC-1 in this channel
     @maya requested: asked to roll back frontend (production) to v999
     rollback-bot blocked: UNKNOWN_TARGET: No release "v999". Eligible: v213, v212 and v211; `/rollback list` and the service's name shows more. Nothing was run.
-    @maya requested: asked to roll back frontend (production) to the previous known good, because "checkout 500s"
-    rollback-bot planned: proposed v214 → v213, risk code, plan 625a; Slack did not answer; a full member when last read at 03:12 UTC
+    @maya requested: asked to roll back frontend (production) to the previous release, because "checkout 500s"
+    rollback-bot planned: proposed v214 → v213, risk code, plan e9ba; Slack did not answer; a full member when last read at 03:12 UTC
     @maya refused: tried to propose: ALREADY_OPEN RB-2 is already open for frontend (production): proposed. Use its card, or stop it first with `/rollback stop RB-2`. Nothing was run.
     @maya refused: tried to approve: NOT_AUTHORISED This needs somebody with the role oncall or lead, and you do not have it. @U0SAM or @U0ANA can. Nothing was run.
     @tom refused: tried to approve: NOT_AUTHORISED This needs somebody with the role oncall or lead, and you do not have it. @U0SAM or @U0ANA can. Nothing was run.
@@ -529,7 +530,7 @@ async fn a_group_is_believed_as_it_was_last_read_and_the_record_says_so() {
     assert_eq!(refused(&said), "not refused: not refused");
     let record = world.record().await;
     let approved = record.lines().find(|line| line.contains("sam approved"));
-    assert_snapshot!(approved.unwrap(), @"@sam approved: approved plan 625a as oncall; Slack did not answer; a full member when last read at 03:12 UTC, in Slack group S0ONCALL when last read at 03:12 UTC");
+    assert_snapshot!(approved.unwrap(), @"@sam approved: approved plan e9ba as oncall; Slack did not answer; a full member when last read at 03:12 UTC, in Slack group S0ONCALL when last read at 03:12 UTC");
     // Whoever clicks in Slack is not believed anything.
     world.slack.heal();
     world.passes(Duration::from_secs(600)).await;
@@ -1099,7 +1100,7 @@ async fn from_a_terminal_while_slack_is_down() {
     This needs somebody with the role oncall or lead, and you do not have it. @sam or @U0ANA can. Nothing was run.
 
     To approve it:
-      rollback-bot approve RB-1 --plan 625a --server http://bot
+      rollback-bot approve RB-1 --plan e9ba --server http://bot
     ");
     let output = runs(
         &mut world,
@@ -1368,7 +1369,7 @@ async fn with_the_server_down_as_well_and_then_it_finds_it_done() {
     let said = told(&output);
     assert!(said.starts_with("0\n"), "{said}");
     for line in [
-        "RB-1 @maya requested: asked to roll back shop (local) to the previous known good, because \"checkout 500s\"",
+        "RB-1 @maya requested: asked to roll back shop (local) to the previous release, because \"checkout 500s\"",
         "Needs  one approval: @sam (oncall), not @maya",
         "@maya may not approve it, or did already.",
         "RB-1 @sam approved: approved plan",

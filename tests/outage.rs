@@ -176,15 +176,15 @@ async fn who_is_still_needed_is_asked_once_when_slack_is_back() {
     Rollback Bot (edited):
       Roll back frontend (production)?  RB-1
       Requested by @maya at 03:12:00 UTC · "checkout 500s" · expires 03:22:00 UTC
-      Now  `v214`  a1b2c3d  live since 02:41:00 UTC by kim (37 m ago)  "checkout: new tax engine"
-      Target  `v213`  3c4d5e6  live since 20:12:00 UTC by lee (7 h 6 m ago)  "session expiry" · served 6 h 29 m until 02:41:00 UTC · previous known good
+      Now  `v214`  a1b2c3d  by kim  live since 02:41:00 UTC (37 m ago)  "checkout: new tax engine"
+      Target  `v213`  3c4d5e6  by lee  ran 6 h 29 m until 02:41:00 UTC  "session expiry" · previous release, ran before
       Removes  1 release: v214 "checkout: new tax engine" (the commits between are unknown)
       Restores  code, cron jobs of the target's vercel.json, env values baked into the build
       Leaves  database · today's env settings · flags · storage
       After  automatic deploys stay OFF until unpinned
       Where  8 surfaces: 8/8 serve v214
       Needs  one approval: @sam (oncall) or @ana (lead), not @maya
-      Risk  code · plan `625a`
+      Risk  code · plan `e9ba`
       Waits  since 03:12:00 UTC; asked @sam, @ana, @kim, last at 03:17:00 UTC
       [ Change target… ] [ Approve & roll back… ] [ Cancel ] [ ⋯ Object… / Break glass… / Who can approve / May I approve? ]
     Rollback Bot:

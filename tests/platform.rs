@@ -49,10 +49,10 @@ async fn the_hobby_plan_ends_with_a_sentence_to_act_on() {
     RB-1 FAILED  frontend (production)
     v214 → v213 · asked for by @maya · "checkout 500s"
     `[x]` 03:12:00 UTC approved   @sam as oncall
-    Vercel goes back only to the deployment right before the live one on the Hobby plan (402: To roll back further than the previous production deployment, upgrade to pro). Choose that one, or upgrade the plan at vercel.com/account/billing. As last read, production serves v214.
+    Vercel goes back only to the deployment right before the live one on the Hobby plan (402: To roll back further than the previous production deployment, upgrade to pro). Choose that one, or upgrade the plan at vercel.com/account/billing. As last read, production serves v214 on 8/8.
     | Rollback Bot:
     |   Timeline of INC-1, exported when RB-1 closed: 7 entries.
-    |   [file INC-1-RB-1-timeline.md 1393 bytes]
+    |   [file INC-1-RB-1-timeline.md 1390 bytes]
     "#);
     assert_eq!(world.vercel.production(), "v214");
 }
@@ -64,10 +64,10 @@ async fn a_token_that_may_not_ends_with_a_sentence_to_act_on() {
     RB-1 FAILED  frontend (production)
     v214 → v213 · asked for by @maya · "checkout 500s"
     `[x]` 03:12:00 UTC approved   @sam as oncall
-    Vercel says the token is expired or lacks access (403: Not authorized). Create a new one at vercel.com/account/settings/tokens and set it in the configuration; check that team names the project's team. As last read, production serves v214.
+    Vercel says the token is expired or lacks access (403: Not authorized). Create a new one at vercel.com/account/settings/tokens and set it in the configuration; check that team names the project's team. As last read, production serves v214 on 8/8.
     | Rollback Bot:
     |   Timeline of INC-1, exported when RB-1 closed: 7 entries.
-    |   [file INC-1-RB-1-timeline.md 1358 bytes]
+    |   [file INC-1-RB-1-timeline.md 1355 bytes]
     "#);
 }
 
@@ -86,10 +86,10 @@ async fn what_is_already_done_is_read_back_and_not_believed() {
     `[x]` 03:12:00 UTC approved   @sam as oncall
     `[x]` 03:12:00 UTC accepted   Vercel says: it already was the current production deployment (409: The provided deploymentId (dpl_x) is already the current product…
     `[~]` pinned   checking
-    The request never took effect: no domain has moved, and Vercel shows no request to move domains. As last read, production serves v214.
+    The request never took effect: no domain has moved, and Vercel shows no request to move domains. As last read, production serves v214 on 8/8.
     | Rollback Bot:
     |   Timeline of INC-1, exported when RB-1 closed: 8 entries.
-    |   [file INC-1-RB-1-timeline.md 1477 bytes]
+    |   [file INC-1-RB-1-timeline.md 1474 bytes]
     "#);
     assert_eq!(world.vercel.production(), "v214");
 }
@@ -122,10 +122,10 @@ async fn a_failing_platform_is_not_asked_twice() {
     RB-1 FAILED  frontend (production)
     v214 → v213 · asked for by @maya · "checkout 500s"
     `[x]` 03:12:00 UTC approved   @sam as oncall
-    The request never took effect: no domain has moved, and Vercel shows no request to move domains. As last read, production serves v214.
+    The request never took effect: no domain has moved, and Vercel shows no request to move domains. As last read, production serves v214 on 8/8.
     | Rollback Bot:
     |   Timeline of INC-1, exported when RB-1 closed: 8 entries.
-    |   [file INC-1-RB-1-timeline.md 1457 bytes]
+    |   [file INC-1-RB-1-timeline.md 1454 bytes]
     "#);
 }
 
@@ -164,10 +164,10 @@ async fn silence_because_it_never_arrived_is_found_out() {
     RB-1 FAILED  frontend (production)
     v214 → v213 · asked for by @maya · "checkout 500s"
     `[x]` 03:12:00 UTC approved   @sam as oncall
-    The request never took effect: no domain has moved, and Vercel shows no request to move domains. As last read, production serves v214.
+    The request never took effect: no domain has moved, and Vercel shows no request to move domains. As last read, production serves v214 on 8/8.
     | Rollback Bot:
     |   Timeline of INC-1, exported when RB-1 closed: 8 entries.
-    |   [file INC-1-RB-1-timeline.md 1508 bytes]
+    |   [file INC-1-RB-1-timeline.md 1505 bytes]
     "#);
 }
 
@@ -188,18 +188,18 @@ async fn domains_that_cannot_be_moved_are_named() {
       RB-1 PARTIAL 6/8  frontend (production)
       v214 → v213 · asked for by @maya · "checkout 500s"
       `[x]` 03:12:00 UTC approved   @sam as oncall
-      `[x]` 03:12:00 UTC accepted   Vercel says: it could not move everything
+      `[x]` 03:12:00 UTC accepted   Vercel says: job pending
       `[x]` pinned   automatic deploys are off (read back)
       6 of 8 serve v213. Vercel could not move shop.example.com and checkout.example.com. Traffic may be split between v214 and v213. Nothing else was changed; propose again to retry.
       [ Undo… ]
       | Rollback Bot:
       |   Timeline of INC-1, exported when RB-1 closed: 10 entries.
-      |   [file INC-1-RB-1-timeline.md 1588 bytes]
+      |   [file INC-1-RB-1-timeline.md 1585 bytes]
     Rollback Bot:
       ROLLBACK PARTIAL 6/8 · frontend (production) · v214 → v213 · RB-1
       Why it was asked for  checkout 500s
       What happened  could not move shop.example.com and checkout.example.com; traffic may be split
-      Now serving  v213 on 6/8
+      Now serving  v213 on 6/8 and v214 on 2/8, as last read
       Next  read the card, then propose again or act on Vercel by hand and write it down with `/rollback note`
       Contact  asked for by @maya, approved by @sam
     "#);
@@ -343,13 +343,13 @@ async fn production_that_moves_away_again_is_seen() {
       Command → serving 0 s (target 2 m: met) · of which waiting for approval 0 s
       [ Undo… ]
       | Rollback Bot:
-      |   Timeline of INC-1, exported when RB-1 closed: 12 entries.
-      |   [file INC-1-RB-1-timeline.md 2028 bytes]
+      |   Timeline of INC-1, exported when RB-1 closed: 13 entries.
+      |   [file INC-1-RB-1-timeline.md 2165 bytes]
     Rollback Bot:
       ROLLBACK DRIFTED · frontend (production) · v214 → v213 · RB-1
       Why it was asked for  checkout 500s
       What happened  Production moved away again: shop.example.com, www.shop.example.com, checkout.example.com and 5 more no longer on v213.
-      Now serving  v213 on 0/8
+      Now serving  v214 on 8/8
       Next  read the card, then propose again or act on Vercel by hand and write it down with `/rollback note`
       Contact  asked for by @maya, approved by @sam
     "#);

@@ -65,13 +65,13 @@ async fn a_bad_release_on_a_machine_of_ones_own_is_rolled_back() {
       Roll back shop (local)?  RB-1
       Requested by @sam at 03:12:00 UTC · "checkout 500s" · expires 03:22:00 UTC
       Now  `v214`  live since 02:42:00 UTC (30 m ago)
-      Target  `v213`  live since 20:12:00 UTC (7 h ago) · served 6 h 30 m until 02:42:00 UTC · previous known good
+      Target  `v213`  ran 6 h 30 m until 02:42:00 UTC · previous release, ran before
       Removes  1 release: v214 (the commits between are unknown)
       Restores  the files of the release directory
       Leaves  database · environment · shared files
       After  the next deploy replaces it
       Needs  one approval: @sam (oncall)
-      Risk  code · plan `df57`
+      Risk  code · plan `23d8`
       [ Change target… ] [ Approve & roll back… ] [ Cancel ] [ ⋯ Object… / Break glass… / Who can approve / May I approve? ]
     "#);
     world.passes(Duration::from_secs(20)).await;
@@ -126,7 +126,7 @@ async fn a_bad_release_on_a_machine_of_ones_own_is_rolled_back() {
       [ Undo… ]
       | Rollback Bot:
       |   Timeline of INC-1, exported when RB-1 closed: 11 entries.
-      |   [file INC-1-RB-1-timeline.md 1731 bytes]
+      |   [file INC-1-RB-1-timeline.md 1728 bytes]
     "#);
     fs::remove_dir_all(place).unwrap();
 }

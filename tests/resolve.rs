@@ -35,17 +35,17 @@ async fn not_done_and_the_service_is_free_again() {
       @sam says that it is not done: "Vercel's support sees no job". Vercel has not confirmed it; nothing more is checked.
       | Rollback Bot:
       |   Timeline of INC-1, exported when RB-1 closed: 8 entries.
-      |   [file INC-1-RB-1-timeline.md 1467 bytes]
+      |   [file INC-1-RB-1-timeline.md 1464 bytes]
     Rollback Bot (only visible to @sam): Resolving RB-1: checking who you are. Its card shows what comes of it.
     Rollback Bot:
       ROLLBACK RESOLVED AS NOT DONE · frontend (production) · v214 → v213 · RB-1
       Why it was asked for  checkout 500s
       What happened  @sam says that it is not done: "Vercel's support sees no job"
-      Now serving  v213 on 0/8 as last read
+      Now serving  v214 on 8/8, as last read
       Next  read the card, then propose again or act on Vercel by hand and write it down with `/rollback note`
       Contact  asked for by @maya, approved by @sam
     "#);
-    assert_snapshot!(world.record().await.lines().last().unwrap_or_default(), @"rollback-bot exported: exported INC-1-RB-1-timeline.md, 8 entries, 1467 bytes");
+    assert_snapshot!(world.record().await.lines().last().unwrap_or_default(), @"rollback-bot exported: exported INC-1-RB-1-timeline.md, 8 entries, 1464 bytes");
     assert!(
         world
             .record()
@@ -82,13 +82,13 @@ async fn done_and_it_is_said_who_says_so() {
       @ana says that it is done: "I see v213 on every domain". Vercel has not confirmed it; nothing more is checked.
       | Rollback Bot:
       |   Timeline of INC-1, exported when RB-1 closed: 8 entries.
-      |   [file INC-1-RB-1-timeline.md 1461 bytes]
+      |   [file INC-1-RB-1-timeline.md 1458 bytes]
     Rollback Bot (only visible to @ana): Resolving RB-1: checking who you are. Its card shows what comes of it.
     Rollback Bot:
       ROLLBACK RESOLVED AS DONE · frontend (production) · v214 → v213 · RB-1
       Why it was asked for  checkout 500s
       What happened  @ana says that it is done: "I see v213 on every domain"
-      Now serving  v213 on 0/8 as last read
+      Now serving  v214 on 8/8, as last read
       Next  read the card, then propose again or act on Vercel by hand and write it down with `/rollback note`
       Contact  asked for by @maya, approved by @sam
     "#);

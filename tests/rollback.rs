@@ -17,15 +17,15 @@ async fn a_bad_release_is_rolled_back_on_vercel() {
     Rollback Bot:
       Roll back frontend (production)?  RB-1
       Requested by @maya at 03:12:00 UTC · "checkout 500s" · expires 03:22:00 UTC
-      Now  `v214`  a1b2c3d  live since 02:41:00 UTC by kim (31 m ago)  "checkout: new tax engine"
-      Target  `v213`  3c4d5e6  live since 20:12:00 UTC by lee (7 h ago)  "session expiry" · served 6 h 29 m until 02:41:00 UTC · previous known good
+      Now  `v214`  a1b2c3d  by kim  live since 02:41:00 UTC (31 m ago)  "checkout: new tax engine"
+      Target  `v213`  3c4d5e6  by lee  ran 6 h 29 m until 02:41:00 UTC  "session expiry" · previous release, ran before
       Removes  1 release: v214 "checkout: new tax engine" (the commits between are unknown)
       Restores  code, cron jobs of the target's vercel.json, env values baked into the build
       Leaves  database · today's env settings · flags · storage
       After  automatic deploys stay OFF until unpinned
       Where  8 surfaces: 8/8 serve v214
       Needs  one approval: @sam (oncall) or @ana (lead), not @maya
-      Risk  code · plan `625a`
+      Risk  code · plan `e9ba`
       [ Change target… ] [ Approve & roll back… ] [ Cancel ] [ ⋯ Object… / Break glass… / Who can approve / May I approve? ]
     "#);
 
@@ -99,7 +99,7 @@ async fn a_bad_release_is_rolled_back_on_vercel() {
       [ Undo… ]
       | Rollback Bot:
       |   Timeline of INC-1, exported when RB-1 closed: 14 entries.
-      |   [file INC-1-RB-1-timeline.md 2085 bytes]
+      |   [file INC-1-RB-1-timeline.md 2082 bytes]
     "#);
     assert_eq!(world.vercel.rollbacks_asked(), 1);
     assert!(world.vercel.is_pinned());
@@ -111,9 +111,9 @@ async fn a_bad_release_is_rolled_back_on_vercel() {
     | # | happened | recorded | who | from | what |
     |---|---|---|---|---|---|
     | 1 | 2026-03-14 03:12:00 UTC | 2026-03-14 03:12:00 UTC | rollback-bot | bot | **incident opened** opened INC-1 in this channel |
-    | 2 | 2026-03-14 03:12:00 UTC | 2026-03-14 03:12:00 UTC | @maya | command | RB-1 **requested** asked to roll back frontend (production) to the previous known good, because "checkout 500s" |
-    | 3 | 2026-03-14 03:12:00 UTC | 2026-03-14 03:12:00 UTC | rollback-bot | bot | RB-1 **planned** proposed v214 → v213, risk code, plan 625a |
-    | 4 | 2026-03-14 03:12:50 UTC | 2026-03-14 03:12:50 UTC | @sam | button | RB-1 **approved** approved plan 625a as oncall |
+    | 2 | 2026-03-14 03:12:00 UTC | 2026-03-14 03:12:00 UTC | @maya | command | RB-1 **requested** asked to roll back frontend (production) to the previous release, because "checkout 500s" |
+    | 3 | 2026-03-14 03:12:00 UTC | 2026-03-14 03:12:00 UTC | rollback-bot | bot | RB-1 **planned** proposed v214 → v213, risk code, plan e9ba |
+    | 4 | 2026-03-14 03:12:50 UTC | 2026-03-14 03:12:50 UTC | @sam | button | RB-1 **approved** approved plan e9ba as oncall |
     | 5 | 2026-03-14 03:12:50 UTC | 2026-03-14 03:12:50 UTC | rollback-bot | bot | RB-1 **rechecked** read the platform again: nothing that matters has changed |
     | 6 | 2026-03-14 03:12:50 UTC | 2026-03-14 03:12:50 UTC | rollback-bot | bot | RB-1 **executing** asking Vercel for v214 → v213 |
     | 7 | 2026-03-14 03:12:50 UTC | 2026-03-14 03:12:50 UTC | Vercel | platform | RB-1 **accepted** job accepted |

@@ -67,15 +67,15 @@ async fn what_a_rollback_left_is_gone_forward_to_again_by_whoever_has_seen_the_r
     Rollback Bot:
       Undo RB-1 on frontend (production)?  RB-2
       Requested by @maya at 03:19:10 UTC · expires 03:29:10 UTC
-      Now  `v213`  3c4d5e6  live since 03:12:00 UTC by lee (7 m 10 s ago)  "session expiry"
-      Target  `v214`  a1b2c3d  live since 02:41:00 UTC by kim (38 m 10 s ago)  "checkout: new tax engine" · undo of RB-1
+      Now  `v213`  3c4d5e6  by lee  live since 03:12:00 UTC by RB-1 (@sam) (7 m 10 s ago)  "session expiry"
+      Target  `v214`  a1b2c3d  by kim  ran 31 m until 03:12:00 UTC  "checkout: new tax engine" · undo of RB-1
       Removes  nothing: it goes forward
       Restores  code, cron jobs of the target's vercel.json, env values baked into the build
       Leaves  database · today's env settings · flags · storage
       After  automatic deploys go live again
       Where  8 surfaces: 8/8 serve v213
       Needs  one approval: @sam (oncall) or @ana (lead), not @maya
-      Risk  caution: v214 was left behind by RB-1 at 2026-03-14 03:12 UTC · plan `fe35`
+      Risk  caution: v214 was left behind by RB-1 at 2026-03-14 03:12 UTC · plan `4223`
       [ Change target… ] [ Approve & undo… ] [ Cancel ] [ ⋯ Object… / Break glass… / Who can approve / May I approve? ]
     "#);
     // A click is not enough: the risk has a name, and it is ticked.
@@ -89,7 +89,7 @@ async fn what_a_rollback_left_is_gone_forward_to_again_by_whoever_has_seen_the_r
     world.settle().await;
     assert_snapshot!(world.slack.view("U0SAM"), @"
     == Approve RB-2 ==
-    RB-2  frontend (production) v213 → v214. Plan `fe35`.
+    RB-2  frontend (production) v213 → v214. Plan `4223`.
     I have seen, and accept:
       ( ) v214 was left behind by RB-1 at 2026-03-14 03:12 UTC
     [ Go back ] [ Undo now ]
@@ -131,9 +131,9 @@ async fn what_a_rollback_left_is_gone_forward_to_again_by_whoever_has_seen_the_r
     assert_snapshot!(world.tom().sees(), @"Rollback Bot (only visible to @tom): Nothing is pinned: automatic deploys flow everywhere, as far as the platforms were read.");
     assert_snapshot!(since(&world, &before).await, @"
     @maya requested: asked to undo RB-1 on frontend (production)
-    rollback-bot planned: proposed v213 → v214, risk caution, plan fe35
+    rollback-bot planned: proposed v213 → v214, risk caution, plan 4223
     @sam refused: tried to approve: UNCONFIRMED Tick what you have seen before you approve: v214 was left behind by RB-1 at 2026-03-14 03:12 UTC. The card's *Approve* button asks for it. Nothing was run.
-    @sam approved: approved plan fe35 as oncall, seeing: v214 was left behind by RB-1 at 2026-03-14 03:12 UTC
+    @sam approved: approved plan 4223 as oncall, seeing: v214 was left behind by RB-1 at 2026-03-14 03:12 UTC
     rollback-bot rechecked: read the platform again: nothing that matters has changed
     rollback-bot executing: asking Vercel for v213 → v214
     Vercel accepted: job accepted
@@ -184,15 +184,15 @@ async fn an_undo_is_asked_for_by_word_with_a_reason_and_can_be_taken_back() {
     Rollback Bot:
       Undo RB-1 on frontend (production)?  RB-2
       Requested by @maya at 03:19:10 UTC · "it was the database" · expires 03:29:10 UTC
-      Now  `v213`  3c4d5e6  live since 03:12:00 UTC by lee (7 m 10 s ago)  "session expiry"
-      Target  `v214`  a1b2c3d  live since 02:41:00 UTC by kim (38 m 10 s ago)  "checkout: new tax engine" · undo of RB-1
+      Now  `v213`  3c4d5e6  by lee  live since 03:12:00 UTC by RB-1 (@sam) (7 m 10 s ago)  "session expiry"
+      Target  `v214`  a1b2c3d  by kim  ran 31 m until 03:12:00 UTC  "checkout: new tax engine" · undo of RB-1
       Removes  nothing: it goes forward
       Restores  code, cron jobs of the target's vercel.json, env values baked into the build
       Leaves  database · today's env settings · flags · storage
       After  automatic deploys go live again
       Where  8 surfaces: 8/8 serve v213
       Needs  one approval: @sam (oncall) or @ana (lead), not @maya
-      Risk  caution: v214 was left behind by RB-1 at 2026-03-14 03:12 UTC · plan `fe35`
+      Risk  caution: v214 was left behind by RB-1 at 2026-03-14 03:12 UTC · plan `4223`
       [ Change target… ] [ Approve & undo… ] [ Cancel ] [ ⋯ Object… / Break glass… / Who can approve / May I approve? ]
     "#);
     let notification = world.slack.messages(CHANNEL).pop().unwrap().text;
@@ -253,15 +253,15 @@ async fn an_undo_that_something_newer_overtook_is_drawn_anew_and_says_what_is_lo
     Rollback Bot:
       Undo RB-1 on frontend (production)?  RB-3
       Requested by @maya at 03:19:10 UTC · expires 03:29:10 UTC · replaces RB-2
-      Now  `v215`  5e6f7a8  live since 03:19:10 UTC by lee (1 s ago)  "hotfix"
-      Target  `v214`  a1b2c3d  live since 02:41:00 UTC by kim (38 m 11 s ago)  "checkout: new tax engine" · served 38 m 10 s until 03:19:10 UTC · undo of RB-1
+      Now  `v215`  5e6f7a8  by lee  live since 03:19:10 UTC (1 s ago)  "hotfix"
+      Target  `v214`  a1b2c3d  by kim  ran 31 m until 03:12:00 UTC  "checkout: new tax engine" · undo of RB-1
       Removes  1 release: v215 "hotfix" (the commits between are unknown)
       Restores  code, cron jobs of the target's vercel.json, env values baked into the build
       Leaves  database · today's env settings · flags · storage
       After  automatic deploys go live again
       Where  8 surfaces: 8/8 serve v215
       Needs  one approval: @sam (oncall) or @ana (lead), not @maya
-      Risk  caution: v214 was left behind by RB-1 at 2026-03-14 03:12 UTC · plan `3302`
+      Risk  caution: v214 was left behind by RB-1 at 2026-03-14 03:12 UTC · plan `cdac`
       [ Change target… ] [ Approve & undo… ] [ Cancel ] [ ⋯ Object… / Break glass… / Who can approve / May I approve? ]
     "#);
     assert_eq!(world.vercel.promotes_asked(), 0);
@@ -291,14 +291,14 @@ async fn on_a_machine_of_ones_own_the_link_is_moved_forward_again() {
     Rollback Bot:
       Undo RB-1 on shop (local)?  RB-2
       Requested by @tom at 03:19:10 UTC · expires 03:29:10 UTC
-      Now  `v213`  live since 20:12:00 UTC (7 h 7 m ago)
-      Target  `v214`  live since 02:42:00 UTC (37 m 10 s ago) · undo of RB-1
+      Now  `v213`  live since 03:12:00 UTC by RB-1 (@sam) (7 m 10 s ago)
+      Target  `v214`  ran 30 m until 03:12:00 UTC · undo of RB-1
       Removes  nothing: it goes forward
       Restores  the files of the release directory
       Leaves  database · environment · shared files
       After  the next deploy replaces it
       Needs  one approval: @sam (oncall), not @tom
-      Risk  caution: v214 was left behind by RB-1 at 2026-03-14 03:12 UTC · plan `1f11`
+      Risk  caution: v214 was left behind by RB-1 at 2026-03-14 03:12 UTC · plan `97ac`
       [ Change target… ] [ Approve & undo… ] [ Cancel ] [ ⋯ Object… / Break glass… / Who can approve / May I approve? ]
     ");
     world.site.heals("v214");
@@ -390,8 +390,8 @@ async fn what_cannot_be_undone_is_refused_with_the_reason() {
     ");
     assert_snapshot!(world.record().await, @r#"
     rollback-bot incident opened: opened INC-1 in this channel
-    @maya requested: asked to roll back frontend (production) to the previous known good, because "checkout 500s"
-    rollback-bot planned: proposed v214 → v213, risk code, plan 625a
+    @maya requested: asked to roll back frontend (production) to the previous release, because "checkout 500s"
+    rollback-bot planned: proposed v214 → v213, risk code, plan e9ba
     @maya refused: tried to undo: CANNOT_UNDO RB-1 cannot be undone: it was not run. `/rollback list` and the service's name shows the releases. Nothing was run.
     @maya refused: tried to undo: UNKNOWN_ROLLBACK There is no RB-9. `/rollback status` lists the ones that are open.
     @maya cancelled: took it back before the platform was asked
@@ -433,15 +433,15 @@ async fn one_undo_at_a_time() {
       RB-2 is already open for frontend (production): proposed. Use its card, or stop it first with `/rollback stop RB-2`. Nothing was run.
       Undo RB-1 on frontend (production)?  RB-2
       Requested by @maya at 03:19:10 UTC · expires 03:29:10 UTC
-      Now  `v213`  3c4d5e6  live since 03:12:00 UTC by lee (7 m 10 s ago)  "session expiry"
-      Target  `v214`  a1b2c3d  live since 02:41:00 UTC by kim (38 m 10 s ago)  "checkout: new tax engine" · undo of RB-1
+      Now  `v213`  3c4d5e6  by lee  live since 03:12:00 UTC by RB-1 (@sam) (7 m 10 s ago)  "session expiry"
+      Target  `v214`  a1b2c3d  by kim  ran 31 m until 03:12:00 UTC  "checkout: new tax engine" · undo of RB-1
       Removes  nothing: it goes forward
       Restores  code, cron jobs of the target's vercel.json, env values baked into the build
       Leaves  database · today's env settings · flags · storage
       After  automatic deploys go live again
       Where  8 surfaces: 8/8 serve v213
       Needs  one approval: @sam (oncall) or @ana (lead), not @maya
-      Risk  caution: v214 was left behind by RB-1 at 2026-03-14 03:12 UTC · plan `fe35`
+      Risk  caution: v214 was left behind by RB-1 at 2026-03-14 03:12 UTC · plan `4223`
       RB-2 PROPOSED · frontend (production) · v213 → v214 · last change 03:19:10 UTC
     Rollback Bot (only visible to @tom): RB-2 is already open for frontend (production): proposed. Use its card, or stop it first with `/rollback stop RB-2`. Nothing was run. RB-2 proposed: undo RB-1 on frontend (production) from v213 to v214. Needs one approval: @sam (oncall) or @ana (lead), not @maya. Expires 03:29:10 UTC.
     "#);
@@ -468,15 +468,15 @@ async fn back_and_forth_within_half_an_hour_wants_a_reason() {
     Rollback Bot:
       Roll back frontend (production)?  RB-3
       Requested by @maya at 03:26:20 UTC · "carts are lost again" · expires 03:36:20 UTC
-      Now  `v214`  a1b2c3d  live since 03:19:10 UTC by kim (7 m 10 s ago)  "checkout: new tax engine"
-      Target  `v213`  3c4d5e6  live since 03:12:00 UTC by lee (14 m 20 s ago)  "session expiry" · served 7 m 10 s until 03:19:10 UTC · previous known good
+      Now  `v214`  a1b2c3d  by kim  live since 03:19:10 UTC by RB-2 (@sam) (7 m 10 s ago)  "checkout: new tax engine"
+      Target  `v213`  3c4d5e6  by lee  ran 7 m 10 s until 03:19:10 UTC  "session expiry" · previous release, verified by RB-1
       Removes  1 release: v214 "checkout: new tax engine" (the commits between are unknown)
       Restores  code, cron jobs of the target's vercel.json, env values baked into the build
       Leaves  database · today's env settings · flags · storage
       After  automatic deploys stay OFF until unpinned
       Where  8 surfaces: 8/8 serve v214
       Needs  one approval: @sam (oncall) or @ana (lead), not @maya
-      Risk  code · plan `625a`
+      Risk  code · plan `e9ba`
       Careful  not the first change of direction within 30 minutes: RB-1 went back and RB-2 went forward
       [ Change target… ] [ Approve & roll back… ] [ Cancel ] [ ⋯ Object… / Break glass… / Who can approve / May I approve? ]
     "#);
@@ -553,7 +553,7 @@ async fn pins_say_who_holds_what_back() {
       `/rollback unpin frontend@production` lets them flow again.
     Rollback Bot (only visible to @tom):
       Services
-      frontend (production)  `v213` on 8/8 · before `v212` · automatic deploys OFF · read 2 m 2 s ago
+      frontend (production)  `v213` on 8/8 since 03:12:00 UTC by RB-1 (@sam) · before `v212` · automatic deploys OFF · read 2 m 2 s ago
       `/rollback frontend because …` proposes, `/rollback list frontend` shows releases, `/rollback help` the rest.
     ");
     world.slack.take_all();
@@ -592,6 +592,17 @@ async fn deploys_flow_again_when_somebody_with_authority_says_so() {
         .await;
     world.settle().await;
     assert_snapshot!(world.channel(), @r#"
+    Rollback Bot (edited):
+      RB-1 VERIFIED  frontend (production)
+      v214 → v213 · asked for by @maya · "checkout 500s"
+      `[x]` 03:12:00 UTC approved   @sam as oncall
+      `[x]` 03:12:00 UTC accepted   Vercel says: job succeeded
+      `[ ]` pinned   automatic deploys are ON
+      `[x]` 03:12:00 UTC serving   8/8 on v213
+      `[x]` 03:12:10 UTC verified   version v213 answers, 1/1 checks pass
+      v213 answers from outside and passes its checks.
+      Command → serving 0 s (target 2 m: met) · of which waiting for approval 0 s
+      [ Undo… ]
     Rollback Bot (only visible to @ana): Checking who you are first. The channel hears of it when it is done.
     Rollback Bot: @ana unpinned frontend (production), because "v215 fixes it": automatic deploys go live again (read back).
     "#);
@@ -615,7 +626,7 @@ async fn deploys_flow_again_when_somebody_with_authority_says_so() {
       [ Undo… ]
       | Rollback Bot:
       |   Timeline of INC-1, exported when RB-1 closed: 14 entries.
-      |   [file INC-1-RB-1-timeline.md 2278 bytes]
+      |   [file INC-1-RB-1-timeline.md 2275 bytes]
     "#);
     world.vercel.deploy("v215", "5e6f7a8b9c0", "hotfix", "lee");
     assert_eq!(world.vercel.production(), "v215");
@@ -633,7 +644,7 @@ async fn deploys_flow_again_when_somebody_with_authority_says_so() {
     @tom refused: tried to unpin frontend (production): NOT_AUTHORISED This needs somebody with the role oncall or lead, and you do not have it. @U0SAM or @U0ANA can. Nothing was run.
     @ana unpinned: unpinned frontend (production), because "v215 fixes it": automatic deploys go live again (read back)
     rollback-bot closed: closed as verified
-    rollback-bot exported: exported INC-1-RB-1-timeline.md, 14 entries, 2278 bytes
+    rollback-bot exported: exported INC-1-RB-1-timeline.md, 14 entries, 2275 bytes
     @ana refused: tried to unpin frontend (production): ALREADY_SO Automatic deploys of frontend (production) are not held off: there is nothing to unpin. Nothing was changed.
     "#);
 }
@@ -751,15 +762,15 @@ async fn a_freeze_is_shown_to_everybody_and_stops_nobody() {
     Rollback Bot (edited):
       Roll back frontend (production)?  RB-1
       Requested by @maya at 03:12:00 UTC · "checkout 500s" · expires 03:22:00 UTC
-      Now  `v214`  a1b2c3d  live since 02:41:00 UTC by kim (31 m 2 s ago)  "checkout: new tax engine"
-      Target  `v213`  3c4d5e6  live since 20:12:00 UTC by lee (7 h ago)  "session expiry" · served 6 h 29 m until 02:41:00 UTC · previous known good
+      Now  `v214`  a1b2c3d  by kim  live since 02:41:00 UTC (31 m 2 s ago)  "checkout: new tax engine"
+      Target  `v213`  3c4d5e6  by lee  ran 6 h 29 m until 02:41:00 UTC  "session expiry" · previous release, ran before
       Removes  1 release: v214 "checkout: new tax engine" (the commits between are unknown)
       Restores  code, cron jobs of the target's vercel.json, env values baked into the build
       Leaves  database · today's env settings · flags · storage
       After  automatic deploys stay OFF until unpinned
       Where  8 surfaces: 8/8 serve v214
       Needs  one approval: @sam (oncall) or @ana (lead), not @maya
-      Risk  code · plan `625a`
+      Risk  code · plan `e9ba`
       Frozen  by @tom since 03:12:00 UTC: "the database is being moved"
       [ Change target… ] [ Approve & roll back… ] [ Cancel ] [ ⋯ Object… / Break glass… / Who can approve / May I approve? ]
     Rollback Bot (only visible to @tom): Checking who you are first. The channel hears of it when it is done.
@@ -821,15 +832,15 @@ async fn a_freeze_is_shown_to_everybody_and_stops_nobody() {
     Rollback Bot (edited):
       Roll back frontend (production)?  RB-2
       Requested by @maya at 03:12:32 UTC · "slow" · expires 03:22:32 UTC
-      Now  `v213`  3c4d5e6  live since 03:12:02 UTC by lee (32 s ago)  "session expiry"
-      Target  `v212`  9f8e7d6  live since 2026-03-12 03:12 UTC by kim (2 d ago)  "faster search" · served 2 d until 03:12:02 UTC · named
+      Now  `v213`  3c4d5e6  by lee  live since 03:12:02 UTC by RB-1 (@sam) (32 s ago)  "session expiry"
+      Target  `v212`  9f8e7d6  by kim  ran 41 h until 20:12:00 UTC  "faster search" · named
       Removes  1 release: v213 "session expiry" (the commits between are unknown)
       Restores  code, cron jobs of the target's vercel.json, env values baked into the build
       Leaves  database · today's env settings · flags · storage
       After  automatic deploys stay OFF until unpinned
       Where  8 surfaces: 8/8 serve v213
       Needs  one approval: @sam (oncall) or @ana (lead), not @maya
-      Risk  code · plan `4945`
+      Risk  code · plan `8ba7`
       [ Change target… ] [ Approve & roll back… ] [ Cancel ] [ ⋯ Object… / Break glass… / Who can approve / May I approve? ]
     Rollback Bot (only visible to @sam): Checking who you are first. The channel hears of it when it is done.
     Rollback Bot: @sam takes the freeze of frontend (production) off, because "it is moved" (@tom had asked for it: "the database is being moved").
@@ -843,10 +854,10 @@ async fn a_freeze_is_shown_to_everybody_and_stops_nobody() {
     assert_eq!(world.channel(), "");
     assert_snapshot!(world.record().await, @r#"
     rollback-bot incident opened: opened INC-1 in this channel
-    @maya requested: asked to roll back frontend (production) to the previous known good, because "checkout 500s"
-    rollback-bot planned: proposed v214 → v213, risk code, plan 625a
+    @maya requested: asked to roll back frontend (production) to the previous release, because "checkout 500s"
+    rollback-bot planned: proposed v214 → v213, risk code, plan e9ba
     @tom frozen: asked for a hold on frontend (production), because "the database is being moved"
-    @sam approved: approved plan 625a as oncall, although @tom asked for a hold because "the database is being moved"
+    @sam approved: approved plan e9ba as oncall, although @tom asked for a hold because "the database is being moved"
     rollback-bot rechecked: read the platform again: nothing that matters has changed
     rollback-bot executing: asking Vercel for v214 → v213
     Vercel accepted: job accepted
@@ -855,7 +866,7 @@ async fn a_freeze_is_shown_to_everybody_and_stops_nobody() {
     rollback-bot checked: version v213 answers, 1/1 checks pass
     rollback-bot verified: verified: v213 answers from outside and passes its checks.
     @maya requested: asked to roll back frontend (production) to v212, because "slow"
-    rollback-bot planned: proposed v213 → v212, risk code, plan 4945
+    rollback-bot planned: proposed v213 → v212, risk code, plan 8ba7
     @sam unfrozen: withdrew the hold request for frontend (production), because "it is moved"
     @sam refused: tried to unfreeze frontend (production): ALREADY_SO frontend (production) is not frozen. Nothing was changed.
     "#);
@@ -925,15 +936,15 @@ async fn what_is_frozen_does_not_start_by_itself() {
     Rollback Bot (edited):
       Roll back frontend (production)?  RB-1
       Requested by @sam at 03:12:00 UTC · "checkout 500s" · expires 03:22:00 UTC
-      Now  `v214`  a1b2c3d  live since 02:41:00 UTC by kim (31 m 30 s ago)  "checkout: new tax engine"
-      Target  `v213`  3c4d5e6  live since 20:12:00 UTC by lee (7 h ago)  "session expiry" · served 6 h 29 m until 02:41:00 UTC · previous known good
+      Now  `v214`  a1b2c3d  by kim  live since 02:41:00 UTC (31 m 30 s ago)  "checkout: new tax engine"
+      Target  `v213`  3c4d5e6  by lee  ran 6 h 29 m until 02:41:00 UTC  "session expiry" · previous release, ran before
       Removes  1 release: v214 "checkout: new tax engine" (the commits between are unknown)
       Restores  code, cron jobs of the target's vercel.json, env values baked into the build
       Leaves  database · today's env settings · flags · storage
       After  automatic deploys stay OFF until unpinned
       Where  8 surfaces: 8/8 serve v214
       Needs  one approval: @ana (lead), not @sam
-      Risk  code · plan `625a`
+      Risk  code · plan `e9ba`
       Frozen  by @tom since 03:12:30 UTC: "the database is being moved"
       [ Change target… ] [ Approve & roll back… ] [ Cancel ] [ ⋯ Object… / Break glass… / Who can approve / May I approve? ]
     Rollback Bot (only visible to @tom): Checking who you are first. The channel hears of it when it is done.

@@ -77,15 +77,15 @@ async fn whoever_may_approve_is_reminded_then_others_are_asked_and_at_last_someb
     Rollback Bot (edited):
       Roll back frontend (production)?  RB-1
       Requested by @maya at 03:12:00 UTC · "checkout 500s" · expires 03:22:00 UTC
-      Now  `v214`  a1b2c3d  live since 02:41:00 UTC by kim (32 m ago)  "checkout: new tax engine"
-      Target  `v213`  3c4d5e6  live since 20:12:00 UTC by lee (7 h 1 m ago)  "session expiry" · served 6 h 29 m until 02:41:00 UTC · previous known good
+      Now  `v214`  a1b2c3d  by kim  live since 02:41:00 UTC (32 m ago)  "checkout: new tax engine"
+      Target  `v213`  3c4d5e6  by lee  ran 6 h 29 m until 02:41:00 UTC  "session expiry" · previous release, ran before
       Removes  1 release: v214 "checkout: new tax engine" (the commits between are unknown)
       Restores  code, cron jobs of the target's vercel.json, env values baked into the build
       Leaves  database · today's env settings · flags · storage
       After  automatic deploys stay OFF until unpinned
       Where  8 surfaces: 8/8 serve v214
       Needs  one approval: @sam (oncall) or @ana (lead), not @maya
-      Risk  code · plan `625a`
+      Risk  code · plan `e9ba`
       Waits  since 03:12:00 UTC; asked @sam, @ana, last at 03:13:00 UTC
       [ Change target… ] [ Approve & roll back… ] [ Cancel ] [ ⋯ Object… / Break glass… / Who can approve / May I approve? ]
       | Rollback Bot: RB-1 has waited 1 m for an approval. Asking @sam and @ana.
@@ -95,15 +95,15 @@ async fn whoever_may_approve_is_reminded_then_others_are_asked_and_at_last_someb
     Rollback Bot (edited):
       Roll back frontend (production)?  RB-1
       Requested by @maya at 03:12:00 UTC · "checkout 500s" · expires 03:22:00 UTC
-      Now  `v214`  a1b2c3d  live since 02:41:00 UTC by kim (34 m ago)  "checkout: new tax engine"
-      Target  `v213`  3c4d5e6  live since 20:12:00 UTC by lee (7 h 3 m ago)  "session expiry" · served 6 h 29 m until 02:41:00 UTC · previous known good
+      Now  `v214`  a1b2c3d  by kim  live since 02:41:00 UTC (34 m ago)  "checkout: new tax engine"
+      Target  `v213`  3c4d5e6  by lee  ran 6 h 29 m until 02:41:00 UTC  "session expiry" · previous release, ran before
       Removes  1 release: v214 "checkout: new tax engine" (the commits between are unknown)
       Restores  code, cron jobs of the target's vercel.json, env values baked into the build
       Leaves  database · today's env settings · flags · storage
       After  automatic deploys stay OFF until unpinned
       Where  8 surfaces: 8/8 serve v214
       Needs  one approval: @sam (oncall) or @ana (lead), not @maya
-      Risk  code · plan `625a`
+      Risk  code · plan `e9ba`
       Waits  since 03:12:00 UTC; asked @sam, @ana, last at 03:15:00 UTC
       [ Change target… ] [ Approve & roll back… ] [ Cancel ] [ ⋯ Object… / Break glass… / Who can approve / May I approve? ]
       | Rollback Bot: RB-1 has waited 3 m for an approval. Asking @sam and @ana.
@@ -115,15 +115,15 @@ async fn whoever_may_approve_is_reminded_then_others_are_asked_and_at_last_someb
     Rollback Bot (edited):
       Roll back frontend (production)?  RB-1
       Requested by @maya at 03:12:00 UTC · "checkout 500s" · expires 03:22:00 UTC
-      Now  `v214`  a1b2c3d  live since 02:41:00 UTC by kim (36 m ago)  "checkout: new tax engine"
-      Target  `v213`  3c4d5e6  live since 20:12:00 UTC by lee (7 h 5 m ago)  "session expiry" · served 6 h 29 m until 02:41:00 UTC · previous known good
+      Now  `v214`  a1b2c3d  by kim  live since 02:41:00 UTC (36 m ago)  "checkout: new tax engine"
+      Target  `v213`  3c4d5e6  by lee  ran 6 h 29 m until 02:41:00 UTC  "session expiry" · previous release, ran before
       Removes  1 release: v214 "checkout: new tax engine" (the commits between are unknown)
       Restores  code, cron jobs of the target's vercel.json, env values baked into the build
       Leaves  database · today's env settings · flags · storage
       After  automatic deploys stay OFF until unpinned
       Where  8 surfaces: 8/8 serve v214
       Needs  one approval: @sam (oncall) or @ana (lead), not @maya
-      Risk  code · plan `625a`
+      Risk  code · plan `e9ba`
       Waits  since 03:12:00 UTC; asked @sam, @ana, last at 03:17:00 UTC
       [ Change target… ] [ Approve & roll back… ] [ Cancel ] [ ⋯ Object… / Break glass… / Who can approve / May I approve? ]
     Rollback Bot: RB-1 has waited 5 m for an approval to roll back frontend (production), v214 → v213. Asking @ana.
@@ -134,15 +134,15 @@ async fn whoever_may_approve_is_reminded_then_others_are_asked_and_at_last_someb
     Rollback Bot (edited):
       Roll back frontend (production)?  RB-1
       Requested by @maya at 03:12:00 UTC · "checkout 500s" · expires 03:32:00 UTC
-      Now  `v214`  a1b2c3d  live since 02:41:00 UTC by kim (41 m ago)  "checkout: new tax engine"
-      Target  `v213`  3c4d5e6  live since 20:12:00 UTC by lee (7 h 10 m ago)  "session expiry" · served 6 h 29 m until 02:41:00 UTC · previous known good
+      Now  `v214`  a1b2c3d  by kim  live since 02:41:00 UTC (41 m ago)  "checkout: new tax engine"
+      Target  `v213`  3c4d5e6  by lee  ran 6 h 29 m until 02:41:00 UTC  "session expiry" · previous release, ran before
       Removes  1 release: v214 "checkout: new tax engine" (the commits between are unknown)
       Restores  code, cron jobs of the target's vercel.json, env values baked into the build
       Leaves  database · today's env settings · flags · storage
       After  automatic deploys stay OFF until unpinned
       Where  8 surfaces: 8/8 serve v214
       Needs  one approval: @sam (oncall) or @ana (lead), not @maya
-      Risk  code · plan `625a`
+      Risk  code · plan `e9ba`
       Waits  since 03:12:00 UTC; asked @sam, @ana, last at 03:17:00 UTC
       [ Change target… ] [ Approve & roll back… ] [ Cancel ] [ ⋯ Object… / Break glass… / Who can approve / May I approve? ]
     "#);
@@ -151,15 +151,15 @@ async fn whoever_may_approve_is_reminded_then_others_are_asked_and_at_last_someb
     Rollback Bot (edited):
       Roll back frontend (production)?  RB-1
       Requested by @maya at 03:12:00 UTC · "checkout 500s" · expires 03:32:00 UTC
-      Now  `v214`  a1b2c3d  live since 02:41:00 UTC by kim (46 m ago)  "checkout: new tax engine"
-      Target  `v213`  3c4d5e6  live since 20:12:00 UTC by lee (7 h 15 m ago)  "session expiry" · served 6 h 29 m until 02:41:00 UTC · previous known good
+      Now  `v214`  a1b2c3d  by kim  live since 02:41:00 UTC (46 m ago)  "checkout: new tax engine"
+      Target  `v213`  3c4d5e6  by lee  ran 6 h 29 m until 02:41:00 UTC  "session expiry" · previous release, ran before
       Removes  1 release: v214 "checkout: new tax engine" (the commits between are unknown)
       Restores  code, cron jobs of the target's vercel.json, env values baked into the build
       Leaves  database · today's env settings · flags · storage
       After  automatic deploys stay OFF until unpinned
       Where  8 surfaces: 8/8 serve v214
       Needs  one approval: @sam (oncall) or @ana (lead), not @maya
-      Risk  code · plan `625a`
+      Risk  code · plan `e9ba`
       Waits  since 03:12:00 UTC; asked @sam, @ana, @kim, last at 03:27:00 UTC
       [ Change target… ] [ Approve & roll back… ] [ Cancel ] [ ⋯ Object… / Break glass… / Who can approve / May I approve? ]
     Rollback Bot: RB-1 has waited 15 m for an approval to roll back frontend (production), v214 → v213. Asking @kim.
@@ -176,15 +176,15 @@ async fn whoever_may_approve_is_reminded_then_others_are_asked_and_at_last_someb
     Rollback Bot (edited):
       Roll back frontend (production)?  RB-1
       Requested by @maya at 03:12:00 UTC · "checkout 500s" · expires 03:52:00 UTC
-      Now  `v214`  a1b2c3d  live since 02:41:00 UTC by kim (1 h 1 m ago)  "checkout: new tax engine"
-      Target  `v213`  3c4d5e6  live since 20:12:00 UTC by lee (7 h 30 m ago)  "session expiry" · served 6 h 29 m until 02:41:00 UTC · previous known good
+      Now  `v214`  a1b2c3d  by kim  live since 02:41:00 UTC (1 h 1 m ago)  "checkout: new tax engine"
+      Target  `v213`  3c4d5e6  by lee  ran 6 h 29 m until 02:41:00 UTC  "session expiry" · previous release, ran before
       Removes  1 release: v214 "checkout: new tax engine" (the commits between are unknown)
       Restores  code, cron jobs of the target's vercel.json, env values baked into the build
       Leaves  database · today's env settings · flags · storage
       After  automatic deploys stay OFF until unpinned
       Where  8 surfaces: 8/8 serve v214
       Needs  one approval: @sam (oncall) or @ana (lead), not @maya
-      Risk  code · plan `625a`
+      Risk  code · plan `e9ba`
       Waits  since 03:12:00 UTC; asked @sam, @ana, @kim, PagerDuty, last at 03:42:00 UTC
       [ Change target… ] [ Approve & roll back… ] [ Cancel ] [ ⋯ Object… / Break glass… / Who can approve / May I approve? ]
     Rollback Bot: RB-1 has waited 30 m for an approval to roll back frontend (production), v214 → v213. Asking PagerDuty.
@@ -388,15 +388,15 @@ async fn a_page_that_pagerduty_refuses_is_no_secret() {
     Rollback Bot (edited):
       Roll back frontend (production)?  RB-1
       Requested by @maya at 03:12:00 UTC · "checkout 500s" · expires 03:52:00 UTC
-      Now  `v214`  a1b2c3d  live since 02:41:00 UTC by kim (1 h 1 m ago)  "checkout: new tax engine"
-      Target  `v213`  3c4d5e6  live since 20:12:00 UTC by lee (7 h 30 m ago)  "session expiry" · served 6 h 29 m until 02:41:00 UTC · previous known good
+      Now  `v214`  a1b2c3d  by kim  live since 02:41:00 UTC (1 h 1 m ago)  "checkout: new tax engine"
+      Target  `v213`  3c4d5e6  by lee  ran 6 h 29 m until 02:41:00 UTC  "session expiry" · previous release, ran before
       Removes  1 release: v214 "checkout: new tax engine" (the commits between are unknown)
       Restores  code, cron jobs of the target's vercel.json, env values baked into the build
       Leaves  database · today's env settings · flags · storage
       After  automatic deploys stay OFF until unpinned
       Where  8 surfaces: 8/8 serve v214
       Needs  one approval: @sam (oncall) or @ana (lead), not @maya
-      Risk  code · plan `625a`
+      Risk  code · plan `e9ba`
       Waits  since 03:12:00 UTC; asked @sam, @ana, @kim, PagerDuty, last at 03:42:00 UTC
       [ Change target… ] [ Approve & roll back… ] [ Cancel ] [ ⋯ Object… / Break glass… / Who can approve / May I approve? ]
     Rollback Bot: RB-1 has waited 30 m for an approval to roll back frontend (production), v214 → v213. Asking PagerDuty.
@@ -436,15 +436,15 @@ async fn a_fresh_card_waits_on_where_the_one_before_it_was() {
     Rollback Bot:
       Roll back frontend (production)?  RB-2
       Requested by @maya at 03:22:00 UTC · "checkout 500s" · expires 03:32:00 UTC · replaces RB-1
-      Now  `v215`  5e6f7a8  live since 03:19:00 UTC by lee (3 m ago)  "hotfix"
-      Target  `v214`  a1b2c3d  live since 02:41:00 UTC by kim (41 m ago)  "checkout: new tax engine" · served 38 m until 03:19:00 UTC · previous known good
+      Now  `v215`  5e6f7a8  by lee  live since 03:19:00 UTC (3 m ago)  "hotfix"
+      Target  `v214`  a1b2c3d  by kim  ran 38 m until 03:19:00 UTC  "checkout: new tax engine" · previous release, ran before
       Removes  1 release: v215 "hotfix" (the commits between are unknown)
       Restores  code, cron jobs of the target's vercel.json, env values baked into the build
       Leaves  database · today's env settings · flags · storage
       After  automatic deploys stay OFF until unpinned
       Where  8 surfaces: 8/8 serve v215
       Needs  one approval: @sam (oncall) or @ana (lead), not @maya
-      Risk  code · plan `c3ff`
+      Risk  code · plan `d373`
       Waits  since 03:12:00 UTC; asked @sam, @ana, last at 03:17:00 UTC
       [ Change target… ] [ Approve & roll back… ] [ Cancel ] [ ⋯ Object… / Break glass… / Who can approve / May I approve? ]
     "#);
@@ -455,15 +455,15 @@ async fn a_fresh_card_waits_on_where_the_one_before_it_was() {
     Rollback Bot (edited):
       Roll back frontend (production)?  RB-2
       Requested by @maya at 03:22:00 UTC · "checkout 500s" · expires 03:32:00 UTC · replaces RB-1
-      Now  `v215`  5e6f7a8  live since 03:19:00 UTC by lee (8 m ago)  "hotfix"
-      Target  `v214`  a1b2c3d  live since 02:41:00 UTC by kim (46 m ago)  "checkout: new tax engine" · served 38 m until 03:19:00 UTC · previous known good
+      Now  `v215`  5e6f7a8  by lee  live since 03:19:00 UTC (8 m ago)  "hotfix"
+      Target  `v214`  a1b2c3d  by kim  ran 38 m until 03:19:00 UTC  "checkout: new tax engine" · previous release, ran before
       Removes  1 release: v215 "hotfix" (the commits between are unknown)
       Restores  code, cron jobs of the target's vercel.json, env values baked into the build
       Leaves  database · today's env settings · flags · storage
       After  automatic deploys stay OFF until unpinned
       Where  8 surfaces: 8/8 serve v215
       Needs  one approval: @sam (oncall) or @ana (lead), not @maya
-      Risk  code · plan `c3ff`
+      Risk  code · plan `d373`
       Waits  since 03:12:00 UTC; asked @sam, @ana, @kim, last at 03:27:00 UTC
       [ Change target… ] [ Approve & roll back… ] [ Cancel ] [ ⋯ Object… / Break glass… / Who can approve / May I approve? ]
     Rollback Bot: RB-2 has waited 15 m for an approval to roll back frontend (production), v215 → v214. Asking @kim.
@@ -512,15 +512,15 @@ async fn a_fresh_card_pages_in_the_place_of_the_one_before_it() {
     Rollback Bot (edited):
       Roll back frontend (production)?  RB-2
       Requested by @maya at 03:32:00 UTC · "checkout 500s" · expires 03:42:00 UTC · replaces RB-1
-      Now  `v215`  5e6f7a8  live since 03:28:00 UTC by lee (4 m 5 s ago)  "hotfix"
-      Target  `v214`  a1b2c3d  live since 02:41:00 UTC by kim (51 m 5 s ago)  "checkout: new tax engine" · served 47 m until 03:28:00 UTC · previous known good
+      Now  `v215`  5e6f7a8  by lee  live since 03:28:00 UTC (4 m 5 s ago)  "hotfix"
+      Target  `v214`  a1b2c3d  by kim  ran 47 m until 03:28:00 UTC  "checkout: new tax engine" · previous release, ran before
       Removes  1 release: v215 "hotfix" (the commits between are unknown)
       Restores  code, cron jobs of the target's vercel.json, env values baked into the build
       Leaves  database · today's env settings · flags · storage
       After  automatic deploys stay OFF until unpinned
       Where  8 surfaces: 8/8 serve v215
       Needs  one approval: @sam (oncall) or @ana (lead), not @maya
-      Risk  code · plan `c3ff`
+      Risk  code · plan `d373`
       Waits  since 03:12:00 UTC; asked @sam, @ana, PagerDuty, last at 03:32:05 UTC
       [ Change target… ] [ Approve & roll back… ] [ Cancel ] [ ⋯ Object… / Break glass… / Who can approve / May I approve? ]
     Rollback Bot: RB-2 has waited 20 m 5 s for an approval to roll back frontend (production), v215 → v214. Asking PagerDuty.

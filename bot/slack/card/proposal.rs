@@ -1,8 +1,8 @@
 //! The card while its plan waits for approvals.
 
 use super::{
-    between, capital, moment, now_label, release, releases_count, requested_outside_slack,
-    short_hash, time, warnings,
+    capital, moment, now_label, release, releases_count, requested_outside_slack, short_hash, time,
+    warnings,
 };
 use crate::slack::{
     Words,
@@ -15,7 +15,6 @@ use rollback_domain::{
     job::Form,
     plan::{Plan, Unships},
     policy::Confirm,
-    proof::spell,
     release::{Release, Way},
     rollback::Rollback,
 };
@@ -233,22 +232,12 @@ fn waiting(rollback: &Rollback) -> Option<String> {
 pub fn facts(plan: &Plan, now: Timestamp) -> String {
     let mut lines = vec![];
     lines.push(match &plan.from {
-        Some(from) => format!("*Now*  {}", release(from, now)),
+        Some(from) => format!("*Now*  {}", release(from, &plan.from_ran, now)),
         None => "*Now*  unknown: the platform does not say what is live".into(),
     });
-    let served = match (plan.to.live_since, plan.served_until) {
-        (Some(since), Some(until)) if until > since => {
-            format!(
-                " · served {} until {}",
-                spell(between(since, until)),
-                moment(until, now)
-            )
-        }
-        _ => String::new(),
-    };
     lines.push(format!(
-        "*Target*  {}{served} · {}",
-        release(&plan.to, now),
+        "*Target*  {} · {}",
+        release(&plan.to, &plan.to_ran, now),
         inline(&plan.chosen, 100)
     ));
     lines.push(removed(plan));
@@ -264,7 +253,7 @@ pub fn facts(plan: &Plan, now: Timestamp) -> String {
     if let Some(after) = &plan.effects.after {
         lines.push(format!("*After*  {}", inline(after, 200)));
     }
-    if plan.surfaces.len() > 1 {
+    if plan.surfaces.len() > 1 || plan.unseen.is_some() {
         let live = plan.from.as_ref().map(|from| from.id.as_str());
         let same = plan
             .surfaces
@@ -272,9 +261,14 @@ pub fn facts(plan: &Plan, now: Timestamp) -> String {
             .filter(|surface| surface.live.as_deref() == live)
             .count();
         let all = plan.surfaces.len();
+        let unseen = plan.unseen.as_ref();
         lines.push(format!(
-            "*Where*  {all} surfaces: {same}/{all} serve {}",
-            inline(plan.from.as_ref().map_or("unknown", Release::label), 60)
+            "*Where*  {}: {same}/{all} serve {}{}",
+            surfaces_count(all),
+            inline(plan.from.as_ref().map_or("unknown", Release::label), 60),
+            unseen.map_or_else(String::new, |unseen| {
+                format!(" · {}", inline(&unseen.clause(), 300))
+            })
         ));
     }
     if let Some(in_flight) = &plan.in_flight {
@@ -284,6 +278,13 @@ pub fn facts(plan: &Plan, now: Timestamp) -> String {
         ));
     }
     lines.join("\n")
+}
+
+fn surfaces_count(n: usize) -> String {
+    match n {
+        1 => "1 surface".into(),
+        n => format!("{n} surfaces"),
+    }
 }
 
 /// What production loses, on one line.

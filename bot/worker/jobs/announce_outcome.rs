@@ -22,7 +22,11 @@ pub(super) async fn run(app: &App, lease: &Lease, id: RollbackId) -> Result<Ende
     if sent.ts.is_some() {
         return Ok(Ended::done());
     }
-    let words = match app.templates.outcome(&rollback) {
+    let snapshots = rollbacks::snapshots(&app.engine.db).await?;
+    let mut snapshots = snapshots.into_iter();
+    let survey = snapshots.find(|(service, ..)| *service == rollback.service);
+    let survey = survey.map(|(_, survey, _)| survey);
+    let words = match app.templates.outcome(&rollback, survey.as_ref()) {
         Ok(words) => words,
         Err(error) => {
             // Rendered at start-up, so only a value can be at fault: the card still tells it.
