@@ -8,8 +8,9 @@
 //!
 //! [`decide`] is the only way from one state to the next. It reads no clock and touches nothing:
 //! what must happen comes back as a [`Decision`], and the engine stores all of it or none.
-//! `tests/snapshots` beside it has every command in every state. Three rooms: what people do
-//! (`acts`), while it is waited for (`waiting`), once it was let run (`running`).
+//! `tests/snapshots` beside it has every command in every state. Four modules: what people do
+//! (`acts`), while approvals are waited for (`waiting`), once it runs (`running`), and plans of
+//! several steps (`steps`).
 
 mod acts;
 mod running;
@@ -183,7 +184,7 @@ impl Draft {
         }
     }
 
-    /// What was under way before something was only written down goes on when it would have.
+    /// Keeps the next wake-up as it was, after a command that changes no state.
     fn go_on(&mut self, policy: &Policy) {
         match self.rollback.state {
             State::Proposed { .. } => self.wait_on(policy),
@@ -298,7 +299,7 @@ impl Draft {
         }
     }
 
-    /// Voids an emergency run of which nothing was run after all.
+    /// Voids an emergency run that never reached the platform.
     fn void_break_glass(&mut self, why: &str) {
         if let Some(break_glass) = &mut self.rollback.break_glass
             && break_glass.spent.is_none()

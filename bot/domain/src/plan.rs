@@ -278,7 +278,7 @@ impl Plan {
         PlanHash(hex::encode(&Sha256::digest(canonical.as_bytes())[..8]))
     }
 
-    /// What was said of this very target, as it is hashed. Empty parts are left out.
+    /// What the dry run gave for this target, as it is hashed. Empty parts are left out.
     fn of_this_target(&self) -> Vec<(&'static str, serde_json::Value)> {
         let mut said = vec![];
         // The same id may come to mean something else: a directory is written to, a version is

@@ -841,7 +841,7 @@ fn two_people_approve_data_and_one_of_them_owns_it() {
     maya: This needs somebody with the role data_owner, and you do not have it. @U0DORA can. Nothing was run.
     tom: This needs somebody with the role data_owner, and you do not have it. @U0DORA can. Nothing was run.
     dora, with a click: Type the exact target before you approve, as the card names it: v213. The card's *Approve* button asks for it. Nothing was run.
-    tom, as an emergency run: A data rollback cannot be an emergency run: it needs its approvals. @U0DORA can give one. Nothing was run.
+    tom, as an emergency run: Emergency runs are off for data rollbacks. @U0DORA can approve. Nothing was run.
     ");
     let twice = put(&once, yes("U0DORA"));
     assert_eq!(title(&twice.state), "approved");
@@ -914,8 +914,8 @@ fn each_caution_is_ticked_by_name() {
         refused(&open, yes(&["never_served", "old"])),
     ];
     insta::assert_snapshot!(answers.join("\n"), @"
-    Tick what you have seen before you approve: v213 is not known to have served production and v213 was left behind by RB-38 at 2026-03-14 03:12 UTC. The card's *Approve* button asks for it. Nothing was run.
-    Tick what you have seen before you approve: v213 was left behind by RB-38 at 2026-03-14 03:12 UTC. The card's *Approve* button asks for it. Nothing was run.
+    Tick what you have seen before you approve: v213 is not known to have served production and v213 was rolled back by RB-38 at 2026-03-14 03:12 UTC. The card's *Approve* button asks for it. Nothing was run.
+    Tick what you have seen before you approve: v213 was rolled back by RB-38 at 2026-03-14 03:12 UTC. The card's *Approve* button asks for it. Nothing was run.
     ");
     let decided = decide(
         &open,
@@ -923,7 +923,7 @@ fn each_caution_is_ticked_by_name() {
         &policy(),
         night(),
     );
-    insta::assert_snapshot!(decided.unwrap().events[0].text(), @"approved plan 7097 as oncall, seeing: v213 is not known to have served production; v213 was left behind by RB-38 at 2026-03-14 03:12 UTC");
+    insta::assert_snapshot!(decided.unwrap().events[0].text(), @"approved plan 7097 as oncall, seeing: v213 is not known to have served production; v213 was rolled back by RB-38 at 2026-03-14 03:12 UTC");
 }
 
 #[test]
@@ -977,7 +977,7 @@ fn the_page_about_an_emergency_run_is_resolved_when_it_is_reviewed() {
         &proposed(Risk::Code),
         acts("U0TOM", break_glass("carts are lost", true)),
     );
-    insta::assert_snapshot!(said(&broken), @"page RB-41:glass: BREAK GLASS: @tom rolls back frontend (production), v214 → v213 without an approval: carts are lost");
+    insta::assert_snapshot!(said(&broken), @"page RB-41:glass: EMERGENCY RUN: @tom rolls back frontend (production), v214 → v213 without approval: carts are lost");
     let reviewed = put(&broken.rollback, acts("U0SAM", review()));
     assert_eq!(said(&reviewed), "page RB-41:glass taken back");
     let denied = put(&broken.rollback, acts("U0SAM", Act::Deny { because: None }));
@@ -1054,7 +1054,7 @@ fn what_speaks_against_a_window_ends_it() {
     )
     .unwrap();
     assert_eq!(objected.rollback.waiting.window_ends, None);
-    insta::assert_snapshot!(said(&objected), @r#"thread: @U0TOM objects to RB-41: "the sale ends at noon". It does not start by itself any more; somebody with authority decides."#);
+    insta::assert_snapshot!(said(&objected), @r#"thread: @U0TOM objects to RB-41: "the sale ends at noon". It won't run automatically now; an approver must decide."#);
     let freeze = Command::Froze {
         freeze: Some(Freeze {
             by: person("U0TOM"),
@@ -1364,8 +1364,8 @@ fn a_review_is_somebody_else_s() {
         .map(|(who, answer)| format!("{who}: {answer}"))
         .collect();
     insta::assert_snapshot!(answers.join("\n"), @"
-    tom, who broke it: You started this emergency run, so someone else must review it. @U0SAM or @U0MAYA can. Nothing was changed.
-    sam, if he broke it: You started this emergency run, so someone else must review it. @U0MAYA can. Nothing was changed.
+    tom, who broke it: You ran this as an emergency, so someone else must review it. @U0SAM or @U0MAYA can. Nothing was changed.
+    sam, if he broke it: You ran this as an emergency, so someone else must review it. @U0MAYA can. Nothing was changed.
     maya, after sam: @sam reviewed RB-41 already: justified. Nothing was changed.
     sam, where none was broken: RB-41 was not an emergency run. Nothing was changed.
     ");
@@ -1380,7 +1380,7 @@ fn a_review_is_somebody_else_s() {
     )
     .unwrap();
     assert_eq!(reminded.rollback.state, State::Closed);
-    insta::assert_snapshot!(said(&reminded), @"channel: The review of RB-41, which was run without an approval, is due 2026-03-15 03:12 UTC. @U0SAM and @U0MAYA: one of you, please: `/rollback review RB-41 justified because …`, `should-have-waited` or `policy-too-strict`.");
+    insta::assert_snapshot!(said(&reminded), @"channel: RB-41 ran without approval, and its review is due 2026-03-15 03:12 UTC. @U0SAM or @U0MAYA, please review it: `/rollback review RB-41 justified because …`, or `should-have-waited`, or `policy-too-strict`.");
 }
 
 #[test]

@@ -52,12 +52,12 @@ impl Draft {
             }
             false => {
                 let whom: Vec<String> = (0..named.len()).map(Message::whom).collect();
-                format!("{}: one of you, please", list(&whom, "and"))
+                format!("{}, please review it", list(&whom, "or"))
             }
         };
         self.post(
             format!(
-                "The review of {id}, which was run without an approval, {said}. {asked}: `/rollback review {id} justified because …`, `should-have-waited` or `policy-too-strict`."
+                "{id} ran without approval, and its review {said}. {asked}: `/rollback review {id} justified because …`, or `should-have-waited`, or `policy-too-strict`."
             ),
             named,
             false,
@@ -298,7 +298,7 @@ impl Draft {
         whom.extend(else_.clone());
         let text = match whom.is_empty() {
             true => format!(
-                "{clause}. Nobody is known who could give it: `/rollback contacts` says who can help."
+                "{clause}. I know of nobody who can: `/rollback contacts` says who can help."
             ),
             false => format!("{clause}. Asking {}.", list(&whom, "and")),
         };
