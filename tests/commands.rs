@@ -64,7 +64,7 @@ async fn targets_that_cannot_be_are_refused_with_the_one_that_could() {
       Changes  code, cron jobs of the target's vercel.json, env values baked into the build
       Stays  database · today's env settings · flags · storage
       After  automatic deploys stay OFF until unpinned
-      Only you see this, and nothing is proposed: `/rollback frontend@production to v213 because …` would. code · plan `625a`
+      Only you see this, and nothing is proposed: `/rollback frontend@production to v213 because …` would. code · plan `e9ba`
     "#);
     assert_eq!(world.channel(), "");
 }
@@ -106,12 +106,12 @@ async fn the_board_and_the_lists_are_for_one_person_alone() {
       Roll back frontend to v213?
       checkout 500s · @maya, 03:12:00 UTC
       Live now `v214` a1b2c3d, since 02:41:00 UTC (32 m 10 s) kim: checkout: new tax engine on 8/8 surfaces
-      Go back to `v213` 3c4d5e6, ran 6 h 29 m until 02:41:00 UTC · previous known good lee: session expiry
+      Go back to `v213` 3c4d5e6, ran 6 h 29 m until 02:41:00 UTC · previous release, ran before lee: session expiry
       You lose  1 change: v214 "checkout: new tax engine"
       Changes  code, cron jobs of the target's vercel.json, env values baked into the build
       Stays  database · today's env settings · flags · storage
       After  automatic deploys stay OFF until unpinned
-      Needs  one approval: @sam (oncall) or @ana (lead), not @maya · expires 03:22:00 UTC · RB-1 · production · code · plan `625a`
+      Needs  one approval: @sam (oncall) or @ana (lead), not @maya · expires 03:22:00 UTC · RB-1 · production · code · plan `e9ba`
       RB-1 PROPOSED · frontend (production) · v214 → v213 · last change 03:12:00 UTC
     Rollback Bot (only visible to @tom): `export md`, `export json`: the timeline as a file, Markdown if you do not say.
     Rollback Bot (only visible to @tom):
@@ -280,12 +280,12 @@ async fn a_second_proposal_is_shown_the_first() {
       Roll back frontend to v213?
       checkout 500s · @maya, 03:12:00 UTC
       Live now `v214` a1b2c3d, since 02:41:00 UTC (31 m) kim: checkout: new tax engine on 8/8 surfaces
-      Go back to `v213` 3c4d5e6, ran 6 h 29 m until 02:41:00 UTC · previous known good lee: session expiry
+      Go back to `v213` 3c4d5e6, ran 6 h 29 m until 02:41:00 UTC · previous release, ran before lee: session expiry
       You lose  1 change: v214 "checkout: new tax engine"
       Changes  code, cron jobs of the target's vercel.json, env values baked into the build
       Stays  database · today's env settings · flags · storage
       After  automatic deploys stay OFF until unpinned
-      Needs  one approval: @sam (oncall) or @ana (lead), not @maya · expires 03:22:00 UTC · RB-1 · production · code · plan `625a`
+      Needs  one approval: @sam (oncall) or @ana (lead), not @maya · expires 03:22:00 UTC · RB-1 · production · code · plan `e9ba`
       RB-1 PROPOSED · frontend (production) · v214 → v213 · last change 03:12:00 UTC
     "#);
     assert_eq!(world.channel(), "");

@@ -237,7 +237,7 @@ async fn since_when_something_is_live_counts_what_our_rollbacks_did() {
     // v214 was live then, and it would be going forward.
     let seen = world.maya().sees();
     assert!(
-        seen.contains("v214 cannot be the target, because it is newer"),
+        seen.contains("because it is newer than v213, which is live"),
         "{seen}"
     );
     world
