@@ -75,6 +75,8 @@ function show(next) {
     type: "button", class: "chip", "data-id": text,
     title: "Send this", onclick: () => send(text),
   }, text)), JSON.stringify(state.suggestions));
+  // What stands around the messages has its place by now.
+  if (isFirst) scrollDown();
 }
 
 function redraw(parent, nodes, key) {
@@ -145,15 +147,15 @@ function showMessages(isFirst) {
 function place(list, node) {
   if (node === list || !list.contains(node)) return null;
   const top = node.closest(".top");
-  return { ts: top?.dataset.ts, label: node.textContent, nth: [...top.querySelectorAll("button")].indexOf(node) };
+  return { ts: top?.dataset.ts, label: node.textContent };
 }
 
-function focusAgain(list, { ts, label, nth }) {
+function focusAgain(list, { ts, label }) {
   if (list.contains(document.activeElement) && document.activeElement !== list) return;
   const top = [...list.children].find((node) => node.dataset.ts === ts);
   if (!top) return;
   const buttons = [...top.querySelectorAll("button")];
-  (buttons.find((button) => button.textContent === label) ?? buttons[nth] ?? top).focus();
+  (buttons.find((button) => button.textContent === label) ?? top.querySelector(".block-actions button") ?? top).focus();
 }
 
 function scrollDown() {
