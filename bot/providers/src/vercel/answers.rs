@@ -32,6 +32,19 @@ impl Answer {
         matches!(self.status, 408 | 500..)
     }
 
+    /// Whether a refusal is Vercel's. Proxies and other servers answer with pages of their own.
+    pub(super) fn is_vercels(&self) -> bool {
+        self.error["error"].is_object()
+    }
+
+    /// What a refusal means that is not Vercel's.
+    pub(super) fn of_somebody_else(&self) -> ProviderError {
+        ProviderError::Refused(format!(
+            "What answered {} is not Vercel's API. Check api_url in the configuration, and the proxy in between.",
+            self.status
+        ))
+    }
+
     /// The status and Vercel's own words: `403: Not authorized`.
     pub(super) fn quoted(&self) -> String {
         let message = text(&self.error["error"], "message").unwrap_or_default();
@@ -86,16 +99,13 @@ impl Answer {
 pub(super) fn judge_read(what: &str, answer: &Answer) -> ProviderError {
     let quoted = answer.quoted();
     match answer.status {
+        401 | 403 | 404 | 410 if !answer.is_vercels() => answer.of_somebody_else(),
         401 | 403 => answer.no_access(),
         402 => ProviderError::Refused(format!(
             "Vercel wants a paid plan or a paid bill before it shows {what} ({quoted}). Look at vercel.com/account/billing."
         )),
-        429 => answer.busy(format!(
-            "Vercel answers too many requests ({quoted}). It is read again later."
-        )),
-        408 | 500.. => answer.busy(format!(
-            "Vercel has trouble of its own ({quoted}). It is read again."
-        )),
+        429 => answer.busy(format!("Vercel answers too many requests ({quoted}).")),
+        408 | 500.. => answer.busy(format!("Vercel has trouble of its own ({quoted}).")),
         _ => ProviderError::Refused(format!(
             "Vercel would not show {what} ({quoted}). Check project, team and api_url in the configuration."
         )),
@@ -144,6 +154,7 @@ pub(super) fn judge_move(
         _ if answer.broke_off() => Err(ProviderError::Unanswered(format!(
             "Vercel broke off while it was asked ({quoted}). I'm checking each domain and won't send the request again."
         ))),
+        401 | 403 | 404 | 410 if !answer.is_vercels() => Err(answer.of_somebody_else()),
         401 | 403 => Err(answer.no_access()),
         404 | 410 => refused(format!(
             "Vercel no longer has the deployment {target}, or not in this project ({quoted}). {next}"
@@ -171,6 +182,7 @@ fn receipt(clause: &str) -> Receipt {
 pub(super) fn judge_setting(project: &str, answer: &Answer) -> ProviderError {
     let quoted = answer.quoted();
     match answer.status {
+        401 | 403 | 404 | 410 if !answer.is_vercels() => answer.of_somebody_else(),
         401 | 403 => answer.no_access(),
         402 => ProviderError::Refused(format!(
             "Vercel wants a paid plan or a paid bill before it changes the project {project} ({quoted}). Look at vercel.com/account/billing."
