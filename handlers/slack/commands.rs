@@ -39,7 +39,7 @@ pub async fn command(State(app): State<App>, Signed(body): Signed) -> Response {
         return answer::respond(&Answer::from(over.refusal()));
     }
     app.names.learn(person, &context.person.name);
-    let text = grammar::with_labels(&form.text, |id| app.names.of(id));
+    let text = grammar::with_names(&form.text, |id| app.names.of(id));
     let is_own = |id: &str| app.known_user() == Some(id);
     let span = telemetry::request("command", person, channel);
     let run = run_text(&app, &context, grammar::parse_mention(&text, is_own));

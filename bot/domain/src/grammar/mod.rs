@@ -47,8 +47,7 @@ const LONGEST_COMMAND: usize = 500;
 ///
 /// Before that the text is tidied: Slack's `&amp;`, `&lt;`, `&gt;` and links become what people
 /// saw; typographic quotes, dashes and spaces become plain ones; control characters and invisible
-/// marks go; runs of space become one. After that people, groups and channels are read by their names:
-/// `<@U0SAM|sam>` is `@sam`.
+/// marks go; runs of space become one.
 ///
 /// A text that begins with somebody's name is addressed to them and is nobody's command; see
 /// [`parse_mention`] for the bot's own name.
@@ -78,12 +77,11 @@ pub fn parse_mention(text: &str, is_own: impl Fn(&str) -> bool) -> Result<Reques
     if words::is_addressed(text) {
         return Err(Misread::ForSomebodyElse);
     }
-    let text = words::with_names(text);
     let characters = text.chars().count();
     if characters > reasons::LONGEST_TEXT + LONGEST_COMMAND {
         return Err(Misread::TooLong { characters });
     }
-    let mut words = Words::new(&text);
+    let mut words = Words::new(text);
     let verb = match words.peek().map(bare) {
         None => Verb::Board,
         Some(word) => match Verb::named(word) {
@@ -97,10 +95,15 @@ pub fn parse_mention(text: &str, is_own: impl Fn(&str) -> bool) -> Result<Reques
     verb.parse(words)
 }
 
-/// The text as Slack sends it, with a name in each mention of a person that has none, where `name`
-/// knows what the person of this id is called.
-pub fn with_labels(text: &str, name: impl Fn(&str) -> Option<String>) -> String {
-    words::with_labels(text, name)
+/// The text as Slack sends it, with people, groups and channels by their names: `<@U0SAM|sam>` is
+/// `@sam`, and so is `<@U0SAM>` where `name` knows what the person of this id is called. Whom the
+/// text is addressed to stays as it is.
+pub fn with_names(text: &str, name: impl Fn(&str) -> Option<String>) -> String {
+    let (addressed, rest) = text.split_at(words::address(text));
+    format!(
+        "{addressed}{}",
+        words::with_names(&words::with_labels(rest, name))
+    )
 }
 
 #[cfg(test)]

@@ -137,6 +137,23 @@ fn name_of(inside: &str) -> Option<String> {
     }
 }
 
+/// The length of what a text begins with that only says to whom it is addressed.
+pub(super) fn address(text: &str) -> usize {
+    let mut rest = text;
+    loop {
+        rest = rest.trim_start_matches(|c: char| c.is_whitespace() || is_punctuation(c));
+        let after = match mention(rest) {
+            Some((_, after)) => Some(after),
+            None if rest.starts_with("<!subteam^") => rest.split_once('>').map(|(_, after)| after),
+            None => None,
+        };
+        match after {
+            Some(after) => rest = after,
+            None => return text.len() - rest.len(),
+        }
+    }
+}
+
 /// The text with a name in each mention that has none, where `name` knows one.
 pub(super) fn with_labels(text: &str, name: impl Fn(&str) -> Option<String>) -> String {
     let mut labelled = String::with_capacity(text.len());
@@ -504,8 +521,8 @@ mod tests {
             ("ask <@U0SAM> in <#C0OPS>", "ask @U0SAM in #C0OPS"),
             ("<#C0OPS|>", "#C0OPS"),
             (
-                "<!subteam^S0ONCALL|@oncall> <!here> <!channel|x>",
-                "@oncall @here @x",
+                "<!subteam^S0ONCALL|@oncall> <!channel>",
+                "@oncall <!channel>",
             ),
             ("<!subteam^S0ONCALL>", "@S0ONCALL"),
             ("a < b > c <@> <@a b>", "a < b > c <@> <@a b>"),
