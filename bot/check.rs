@@ -14,9 +14,10 @@ use crate::{
 use rollback_domain::{
     authority::{Case, Found, Source},
     identity::ServiceKey,
+    platform::About,
     refusal::list,
 };
-use std::{fmt::Display, fs, os::unix::fs::PermissionsExt, path::Path};
+use std::{collections::BTreeMap, fmt::Display, fs, os::unix::fs::PermissionsExt, path::Path};
 
 /// What was found, printed as it is found.
 #[derive(Default)]
@@ -128,15 +129,47 @@ async fn everything_reached(config: &Config, report: &mut Report) -> anyhow::Res
         slack,
     };
     roles(config, &asking, report).await;
+    let mut productions: BTreeMap<String, String> = BTreeMap::new();
     for service in &config.services {
         let key = section(&service.key);
-        match service.platform.connect(&http).check().await {
-            Ok(works) => report.ok(&key, works),
-            Err(error) => report.mistake(&key, error),
-        }
+        platform(&http, service, &key, &mut productions, report).await;
         from_outside(&http, service, &key, report).await;
     }
     Ok(())
+}
+
+/// Tries the platform of a service, and whether it is one production under two names.
+async fn platform(
+    http: &reqwest::Client,
+    service: &Service,
+    key: &str,
+    productions: &mut BTreeMap<String, String>,
+    report: &mut Report,
+) {
+    let provider = service.platform.connect(http);
+    match provider.check().await {
+        Ok(works) => report.ok(key, works),
+        Err(error) => return report.mistake(key, error),
+    }
+    let survey = match provider.survey(&About::default()).await {
+        Ok(survey) => survey,
+        Err(error) => {
+            return report.mistake(key, format!("its releases cannot be read: {error}"));
+        }
+    };
+    let Some(production) = survey.production else {
+        return;
+    };
+    match productions.get(&production) {
+        Some(first) => {
+            let problem =
+                format!("is the same production as {first} ({production}); keep one of the two");
+            report.mistake(key, problem);
+        }
+        None => {
+            productions.insert(production, key.to_owned());
+        }
+    }
 }
 
 /// Tries the bot token, its scopes, and the channels that the bot posts to by itself.

@@ -6,10 +6,12 @@
 //! no answer, [`Lost`] says whether something may have been done.
 
 mod cause;
+mod json;
 mod text;
 mod wait;
 
 pub use cause::cause;
+pub use json::{NotJson, json};
 pub use text::{cut, cut_utf16, is_invisible, one_line};
 pub use wait::{WAIT_AT_LEAST, WAIT_AT_MOST, retry_after, wait_in, wait_until};
 

@@ -32,17 +32,9 @@ impl Answer {
         matches!(self.status, 408 | 500..)
     }
 
-    /// Whether a refusal is Vercel's. Proxies and other servers answer with pages of their own.
+    /// Whether Vercel itself says what is wrong, and not something in between.
     pub(super) fn is_vercels(&self) -> bool {
-        self.error["error"].is_object()
-    }
-
-    /// What a refusal means that is not Vercel's.
-    pub(super) fn of_somebody_else(&self) -> ProviderError {
-        ProviderError::Refused(format!(
-            "What answered {} is not Vercel's API. Check api_url in the configuration, and the proxy in between.",
-            self.status
-        ))
+        text(&self.error["error"], "code").is_some()
     }
 
     /// The status and Vercel's own words: `403: Not authorized`.
@@ -99,13 +91,19 @@ impl Answer {
 pub(super) fn judge_read(what: &str, answer: &Answer) -> ProviderError {
     let quoted = answer.quoted();
     match answer.status {
-        401 | 403 | 404 | 410 if !answer.is_vercels() => answer.of_somebody_else(),
         401 | 403 => answer.no_access(),
         402 => ProviderError::Refused(format!(
             "Vercel wants a paid plan or a paid bill before it shows {what} ({quoted}). Look at vercel.com/account/billing."
         )),
-        429 => answer.busy(format!("Vercel answers too many requests ({quoted}).")),
-        408 | 500.. => answer.busy(format!("Vercel has trouble of its own ({quoted}).")),
+        404 => ProviderError::Refused(format!(
+            "Something answered 404 about {what}, and it is not Vercel. Check api_url in the configuration, and what stands between this bot and Vercel."
+        )),
+        429 => answer.busy(format!(
+            "Vercel answers too many requests ({quoted})."
+        )),
+        408 | 500.. => answer.busy(format!(
+            "Vercel has trouble of its own ({quoted})."
+        )),
         _ => ProviderError::Refused(format!(
             "Vercel would not show {what} ({quoted}). Check project, team and api_url in the configuration."
         )),
@@ -154,8 +152,11 @@ pub(super) fn judge_move(
         _ if answer.broke_off() => Err(ProviderError::Unanswered(format!(
             "Vercel broke off while it was asked ({quoted}). I'm checking each domain and won't send the request again."
         ))),
-        401 | 403 | 404 | 410 if !answer.is_vercels() => Err(answer.of_somebody_else()),
         401 | 403 => Err(answer.no_access()),
+        404 | 410 if !answer.is_vercels() => Err(ProviderError::Unanswered(format!(
+            "Something answered {}, and it is not Vercel, so it is not known whether Vercel was asked. What the domains serve is read back; nothing is asked twice. Check api_url in the configuration.",
+            answer.status
+        ))),
         404 | 410 => refused(format!(
             "Vercel no longer has the deployment {target}, or not in this project ({quoted}). {next}"
         )),
@@ -182,7 +183,6 @@ fn receipt(clause: &str) -> Receipt {
 pub(super) fn judge_setting(project: &str, answer: &Answer) -> ProviderError {
     let quoted = answer.quoted();
     match answer.status {
-        401 | 403 | 404 | 410 if !answer.is_vercels() => answer.of_somebody_else(),
         401 | 403 => answer.no_access(),
         402 => ProviderError::Refused(format!(
             "Vercel wants a paid plan or a paid bill before it changes the project {project} ({quoted}). Look at vercel.com/account/billing."
