@@ -40,15 +40,18 @@ pub(super) async fn run(app: &App, lease: &Lease, request: &ActRequest) -> Resul
     let Some(found) = rollbacks::get(&app.engine.db, *rollback).await? else {
         return Ok(forged(format!("there is no {rollback}")));
     };
-    let Some(service) = app.config.service(&found.service) else {
-        let text = format!(
-            "{} is not in the configuration any more, so nobody has authority over it. Nothing was run.",
-            found.service
-        );
-        let words = Words::plain(blocks::escape(&text));
-        return recipient.notify(app, lease, &words).await;
+    let policy = match app.config.service(&found.service) {
+        Some(service) => app.policy(service),
+        None if runs_it(act) => {
+            let text = format!(
+                "{} is not in the configuration any more, so {rollback} cannot be run. `/rollback stop {rollback}` ends it. Nothing was run.",
+                found.service
+            );
+            let words = Words::plain(blocks::escape(&text));
+            return recipient.notify(app, lease, &words).await;
+        }
+        None => app.policy_of_unconfigured(),
     };
-    let policy = app.policy(service);
     let risk = found.plan.as_ref().map_or(Risk::Caution, |plan| plan.risk);
     let mut roles = policy.rules.of(risk).eligible();
     if let Act::SignOff { task, .. } = act {
@@ -77,4 +80,18 @@ pub(super) async fn run(app: &App, lease: &Lease, request: &ActRequest) -> Resul
     Ok(Ended::decide(*rollback, command, policy)
         .with(effects)
         .stored_at(Point::ActStored))
+}
+
+/// Whether the rollback would be run by this, which needs its service.
+fn runs_it(act: &Act) -> bool {
+    match act {
+        Act::Approve { .. } | Act::BreakGlass { .. } | Act::Retarget { .. } => true,
+        Act::Withdraw { .. }
+        | Act::Object { .. }
+        | Act::Review { .. }
+        | Act::Resolve { .. }
+        | Act::SignOff { .. }
+        | Act::Deny { .. }
+        | Act::Stop { .. } => false,
+    }
 }

@@ -405,7 +405,7 @@ impl Draft {
             .rollback
             .plan
             .as_ref()
-            .is_some_and(|plan| plan.to.is_called(&to))
+            .is_some_and(|plan| plan.to.is(&to))
         {
             return Err(Refusal::AlreadySo {
                 what: format!(
@@ -420,7 +420,7 @@ impl Draft {
             "@{} changed the target of {}, so your approval does not count any more. A fresh plan is being made.",
             who.person.name, self.rollback.id
         ));
-        let mut proposal = self.again(crate::grammar::Target::Named(to));
+        let mut proposal = self.again(crate::grammar::Target::Id(to));
         // Another target is not what the rollback left.
         proposal.aim.undoes = None;
         proposal.requester = who.person.clone();
