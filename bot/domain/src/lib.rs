@@ -32,3 +32,5 @@ pub mod incident;
 pub mod job;
 
 pub mod refusal;
+
+pub mod markup;
