@@ -13,7 +13,7 @@ use crate::{
     pagerduty::PagerDuty,
     platforms::Timed,
     reads::{Read, Reads},
-    slack::{self, Slack, pace::Pace},
+    slack::{self, Identity, Slack, pace::Pace},
     store::{
         Db,
         presence::{Company, Presence},
@@ -51,7 +51,7 @@ pub struct Inside {
     /// Who may send how much.
     pub limits: Limits,
     providers: BTreeMap<ServiceKey, Arc<dyn Provider>>,
-    team: OnceCell<Option<String>>,
+    identity: OnceCell<Identity>,
     /// Kept as long as the bot lives.
     _presence: Presence,
 }
@@ -112,7 +112,7 @@ impl App {
             metrics,
             reads: Reads::default(),
             limits: Limits::new(&config.limits),
-            team: OnceCell::new(),
+            identity: OnceCell::new(),
             _presence: presence,
             http,
             templates,
@@ -135,15 +135,17 @@ impl App {
         if self.config.slack.team.is_some() {
             return Ok(self.config.slack.team.clone());
         }
-        self.team
-            .get_or_try_init(|| async {
-                // Without a workspace nobody can be told from a stranger: fail closed.
-                let team = self.slack.identity().await?.team_id;
-                team.map(Some)
-                    .ok_or(slack::Failure::Never("no_team_for_this_token".into()))
-            })
+        // Without a workspace nobody can be told from a stranger: fail closed.
+        let team = self.identity().await?.team_id.clone();
+        team.map(Some)
+            .ok_or(slack::Failure::Never("no_team_for_this_token".into()))
+    }
+
+    /// Who the token belongs to, asked for once.
+    pub async fn identity(&self) -> Result<&Identity, slack::Failure> {
+        self.identity
+            .get_or_try_init(|| self.slack.identity())
             .await
-            .cloned()
     }
 
     /// What a service asks for, from the configuration.
@@ -188,8 +190,14 @@ impl App {
 
     /// The workspace people must belong to, if it is known by now. Touches no network.
     pub fn known_team(&self) -> Option<&str> {
-        let own = self.team.get().and_then(Option::as_deref);
-        self.config.slack.team.as_deref().or(own)
+        let own = self.identity.get();
+        let configured = self.config.slack.team.as_deref();
+        configured.or(own.and_then(|own| own.team_id.as_deref()))
+    }
+
+    /// The address of the workspace, if it is known by now. Touches no network.
+    pub fn known_workspace(&self) -> Option<&str> {
+        self.identity.get()?.url.as_deref()
     }
 }
 

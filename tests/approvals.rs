@@ -46,7 +46,7 @@ async fn data_takes_two_people_one_of_them_its_owner_and_the_typed_target() {
         .await;
     world.settle().await;
     assert_snapshot!(world.channel(), @r#"
-    Rollback Bot (only visible to @maya): RB-1: finding a version of frontend (production) to go back to. Its card follows; nothing changes until it is approved.
+    Rollback Bot (only visible to @maya): RB-1: finding a version of frontend (production) to go back to. Nothing changes until it's approved.
     Rollback Bot:
       Roll back frontend (production)?  RB-1
       Requested by @maya at 03:12:00 UTC · "orders are lost" · expires 03:22:00 UTC
@@ -162,6 +162,7 @@ async fn an_approval_is_withdrawn_until_it_runs() {
       Needs  2 approvals, one of them from data_owner: @kim (data_owner), @ana (data_owner), @sam (oncall) or one more
       Risk  data: rollbacks of this service are marked as data in the configuration · plan `e846`
       [ Change target… ] [ Approve & roll back… ] [ Cancel ] [ ⋯ Object… / Who can approve / May I approve? ]
+      | Rollback Bot: @maya: @sam took their approval of RB-1 (frontend (production), v214 → v213) back. It needs another approval: `/rollback approve RB-1`.
     "#);
     // The owner alone is one of two.
     types_the_target(&mut world, "U0KIM", "v213").await;
@@ -246,7 +247,7 @@ async fn what_is_unusual_is_named_and_ticked() {
         .await;
     world.settle().await;
     assert_snapshot!(world.channel(), @r#"
-    Rollback Bot (only visible to @maya): RB-1: finding a version of frontend (production) to go back to. Its card follows; nothing changes until it is approved.
+    Rollback Bot (only visible to @maya): RB-1: finding a version of frontend (production) to go back to. Nothing changes until it's approved.
     Rollback Bot:
       Roll back frontend (production)?  RB-1
       Requested by @maya at 03:12:00 UTC · "checkout 500s" · expires 03:22:00 UTC

@@ -42,7 +42,7 @@ async fn a_guest_can_neither_ask_nor_approve() {
     world.gus().says("/rollback frontend because I can").await;
     world.settle().await;
     assert_snapshot!(world.gus().sees(), @"
-    Rollback Bot (only visible to @gus): RB-1: finding a version of frontend (production) to go back to. Its card follows; nothing changes until it is approved.
+    Rollback Bot (only visible to @gus): RB-1: finding a version of frontend (production) to go back to. Nothing changes until it's approved.
     Rollback Bot (only visible to @gus): Only full members of this workspace can use /rollback, and you are a guest. Ask somebody on the team. Nothing was run.
     ");
     world.with_a_card().await;
@@ -80,6 +80,7 @@ async fn an_authority_denies_and_nothing_runs() {
       RB-1 DENIED  frontend (production)
       v214 → v213 · asked for by @maya · "checkout 500s"
       Denied by @ana: "the fix is on its way". Nothing was run.
+    Rollback Bot: @maya: @ana denied RB-1 (frontend (production), v214 → v213): "the fix is on its way". Nothing was changed. To propose it again: `/rollback frontend@production because …`.
     "#);
     world.sam().clicks_an_old("Approve").await;
     world.settle().await;

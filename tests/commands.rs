@@ -171,7 +171,7 @@ async fn a_picker_of_an_older_version_proposes_and_can_do_nothing_else() {
         world.settle().await;
     }
     assert_snapshot!(world.sam().sees(), @"
-    Rollback Bot (only visible to @sam): RB-1: finding a version of frontend (production) to go back to. Its card follows; nothing changes until it is approved.
+    Rollback Bot (only visible to @sam): RB-1: finding a version of frontend (production) to go back to. Nothing changes until it's approved.
     Rollback Bot (only visible to @sam): That click does not fit: its value is not one of mine. It was recorded. Nothing was run. Use the buttons of the newest card.
     ");
     assert_eq!(world.rollback(1).await.to_label(), "v212");
@@ -229,7 +229,7 @@ async fn a_mention_in_a_thread_is_a_command_too() {
         )
         .await;
     world.settle().await;
-    assert_snapshot!(world.maya().sees(), @"Rollback Bot (only visible to @maya): RB-1: finding a version of frontend (production) to go back to. Its card follows; nothing changes until it is approved.");
+    assert_snapshot!(world.maya().sees(), @"Rollback Bot (only visible to @maya): RB-1: finding a version of frontend (production) to go back to. Nothing changes until it's approved.");
     assert!(world.channel().contains("Roll back frontend (production)?"));
     world
         .slack
@@ -307,8 +307,8 @@ async fn a_bot_that_was_not_invited_says_so_and_the_card_follows() {
         .await;
     world.settle().await;
     assert_snapshot!(world.maya().sees(), @"
-    Rollback Bot (only visible to @maya): RB-1: finding a version of frontend (production) to go back to. Its card follows; nothing changes until it is approved.
-    Rollback Bot (only visible to @maya): I cannot post the card of RB-1 here (Slack says not_in_channel). Invite me with /invite @rollback and it appears.
+    Rollback Bot (only visible to @maya): RB-1: finding a version of frontend (production) to go back to. Nothing changes until it's approved.
+    Rollback Bot (only visible to @maya): I can't post in this channel (Slack says not_in_channel). Invite me with /invite @rollback. RB-1 proposed: roll back frontend (production) from v214 to v213, because checkout 500s. Asked for by @maya. Removes v214; leaves database, today's env settings, flags, storage. Nothing has changed in production yet: it needs an approval. `/rollback status RB-1` shows how it stands.
     ");
     world.slack.set_bot_in(CHANNEL, true);
     world.passes(Duration::from_secs(20)).await;

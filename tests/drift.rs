@@ -14,8 +14,9 @@ async fn a_card_that_expired_runs_nothing() {
       RB-1 EXPIRED  frontend (production)
       v214 → v213 · asked for by @maya · "checkout 500s"
       Nobody approved it by 03:22:00 UTC. Nothing was run. Propose again for a fresh plan.
-      | Rollback Bot: RB-1 has waited 1 m for an approval. Asking @sam and @ana.
-      | Rollback Bot: RB-1 has waited 3 m for an approval. Asking @sam and @ana.
+      | Rollback Bot: @sam and @ana: approve or deny RB-1? frontend (production), v214 → v213, "checkout 500s", waiting 1 m.
+      | Rollback Bot: @sam and @ana: approve or deny RB-1? frontend (production), v214 → v213, "checkout 500s", waiting 3 m.
+    Rollback Bot: @maya: RB-1 (frontend (production), v214 → v213) expired: nobody approved it in time. Nothing was changed. To propose it again: `/rollback frontend@production because …`.
     "#);
     world.sam().clicks_an_old("Approve").await;
     world.settle().await;
@@ -30,18 +31,19 @@ async fn production_that_moved_gets_a_fresh_card() {
     world.vercel.deploy("v215", "5e6f7a8b9c0", "hotfix", "lee");
     world.sam().clicks("Approve").await;
     world.settle().await;
-    assert_snapshot!(world.sam().sees(), @"Rollback Bot (only visible to @sam): Nothing was run: production moved from v214 to v215 after the card was made. A fresh plan is being made.");
+    assert_snapshot!(world.sam().sees(), @"");
     assert_snapshot!(world.channel(), @r#"
     Rollback Bot (edited):
       RB-1 SUPERSEDED  frontend (production)
       v214 → v213 · asked for by @maya · "checkout 500s"
       `[x]` 03:12:00 UTC approved   @sam as oncall
       Nothing was run: production moved from v214 to v215 after the card was made. A fresh plan takes its place.
+      | Rollback Bot: @maya and @sam: RB-1 (frontend (production), v214 → v213) is out of date. Nothing was run: production moved from v214 to v215 after the card was made. I'm reading the platform again; if there is a plan, a new card follows.
     Rollback Bot:
       Roll back frontend (production)?  RB-2
       Requested by @maya at 03:12:00 UTC · "checkout 500s" · expires 03:22:00 UTC · replaces RB-1
-      Now  `v215`  5e6f7a8  live since 03:12:00 UTC by lee (1 s ago)  "hotfix"
-      Target  `v214`  a1b2c3d  live since 02:41:00 UTC by kim (31 m 1 s ago)  "checkout: new tax engine" · served 31 m until 03:12:00 UTC · previous known good
+      Now  `v215`  5e6f7a8  live since 03:12:00 UTC by lee (2 s ago)  "hotfix"
+      Target  `v214`  a1b2c3d  live since 02:41:00 UTC by kim (31 m 2 s ago)  "checkout: new tax engine" · served 31 m until 03:12:00 UTC · previous known good
       Removes  1 release: v215 "hotfix" (the commits between are unknown)
       Restores  code, cron jobs of the target's vercel.json, env values baked into the build
       Leaves  database · today's env settings · flags · storage
@@ -123,6 +125,7 @@ async fn it_is_stopped_before_the_platform_is_asked() {
       v214 → v213 · asked for by @maya · "checkout 500s"
       `[x]` 03:12:00 UTC approved   @sam as oncall
       Cancelled by @maya. Nothing was run.
+    Rollback Bot: @sam: @maya cancelled RB-1 (frontend (production), v214 → v213). Nothing was changed. To propose it again: `/rollback frontend@production because …`.
     "#);
     world.vercel.fail_reads(None);
     world.passes(Duration::from_secs(60)).await;
@@ -152,7 +155,7 @@ async fn a_platform_that_cannot_be_read_again_opens_the_card_again() {
     world.vercel.fail_reads(403);
     world.sam().clicks("Approve").await;
     world.settle().await;
-    assert_snapshot!(world.sam().sees(), @"Rollback Bot (only visible to @sam): Nothing was run: the platform could not be read again before executing. Vercel says the token is expired or lacks access (403: Not authorized). Create a new one at vercel.com/account/settings/tokens and set it in the configuration; check that team names the project's team. The card is open again.");
+    assert_snapshot!(world.sam().sees(), @"");
     world.channel();
     world.vercel.fail_reads(None);
     world.vercel.moves_at_once(true);
@@ -174,14 +177,15 @@ async fn a_target_that_is_gone_by_the_time_of_the_yes_leaves_nothing_to_run() {
     world.vercel.no_longer_offer("v213");
     world.sam().clicks("Approve").await;
     world.settle().await;
-    assert_snapshot!(world.sam().sees(), @"Rollback Bot (only visible to @sam): v213 cannot be the target, because Vercel does not offer it for instant rollback. Nothing was run. `to v212` would be possible.");
-    assert_snapshot!(world.maya().sees(), @"Rollback Bot (only visible to @maya): v213 cannot be the target, because Vercel does not offer it for instant rollback. Nothing was run. `to v212` would be possible.");
+    assert_snapshot!(world.sam().sees(), @"");
+    assert_snapshot!(world.maya().sees(), @"");
     assert_snapshot!(world.channel(), @r#"
     Rollback Bot (edited):
       RB-1 BLOCKED  frontend (production)
       v214 → v213 · asked for by @maya · "checkout 500s"
       `[x]` 03:12:00 UTC approved   @sam as oncall
       v213 cannot be the target, because Vercel does not offer it for instant rollback. Nothing was run. to v212 would be possible.
+    Rollback Bot: @maya and @sam: RB-1 (frontend (production), v214 → v213) was not run. v213 cannot be the target, because Vercel does not offer it for instant rollback. Nothing was run. `to v212` would be possible.
     "#);
     assert_eq!(world.vercel.rollbacks_asked(), 0);
     // Nothing is open any more that would be in the way of another one.

@@ -33,6 +33,7 @@ mod seen;
 mod solo;
 mod steps;
 mod together;
+mod told;
 mod undo;
 mod upgrades;
 mod waiting;

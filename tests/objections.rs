@@ -47,7 +47,7 @@ async fn anybody_objects_and_the_card_says_so() {
       Risk  code · plan `625a`
       Objection  @tom at 03:12:00 UTC: "the fix is already building"
       [ Change target… ] [ Approve & roll back… ] [ Cancel ] [ ⋯ Object… / Break glass… / Who can approve / May I approve? ]
-      | Rollback Bot: @tom objects to RB-1: "the fix is already building".
+      | Rollback Bot: @maya: @tom objects to RB-1 (frontend (production), v214 → v213): "the fix is already building".
     "#);
     // It stops nobody with authority.
     world.vercel.moves_at_once(true);
@@ -113,8 +113,8 @@ async fn one_objection_and_it_waits_for_somebody_else() {
       Objection  @tom at 03:12:00 UTC: "the fix is building"
       Waits  since 03:12:00 UTC; asked @ana, last at 03:13:00 UTC
       [ Change target… ] [ Approve & roll back… ] [ Cancel ] [ ⋯ Object… / Break glass… / Who can approve / May I approve? ]
-      | Rollback Bot: @tom objects to RB-1: "the fix is building". It does not start by itself any more; somebody with authority decides.
-      | Rollback Bot: RB-1 has waited 1 m for an approval. Asking @ana.
+      | Rollback Bot: @sam: @tom objects to RB-1 (frontend (production), v214 → v213): "the fix is building". It won't run automatically now; an approver must decide.
+      | Rollback Bot: @ana: approve or deny RB-1? frontend (production), v214 → v213, "checkout 500s", waiting 1 m.
     Rollback Bot (only visible to @tom): Writing your objection to RB-1 down: checking who you are. Its card shows what comes of it.
     "#);
     world.sam().clicks("Approve").await;

@@ -60,7 +60,7 @@ async fn a_bad_release_on_a_machine_of_ones_own_is_rolled_back() {
     world.sam().says("/rollback shop - checkout 500s").await;
     world.settle().await;
     assert_snapshot!(world.channel(), @r#"
-    Rollback Bot (only visible to @sam): RB-1: finding a version of shop (local) to go back to. Its card follows; nothing changes until it is approved.
+    Rollback Bot (only visible to @sam): RB-1: finding a version of shop (local) to go back to. Nothing changes until it's approved.
     Rollback Bot:
       Roll back shop (local)?  RB-1
       Requested by @sam at 03:12:00 UTC · "checkout 500s" · expires 03:22:00 UTC
@@ -143,12 +143,12 @@ async fn a_target_outside_of_the_releases_is_refused() {
         world.settle().await;
     }
     assert_snapshot!(world.sam().sees(), @r#"
-    Rollback Bot (only visible to @sam): RB-1: finding a version of shop (local) to go back to. Its card follows; nothing changes until it is approved.
+    Rollback Bot (only visible to @sam): RB-1: finding a version of shop (local) to go back to. Nothing changes until it's approved.
     Rollback Bot (only visible to @sam): v215 cannot be the target, because it is newer than v214, which is live: that would be a deploy, not a rollback. Nothing was run. `to v213` would be possible.
     Rollback Bot (only visible to @sam): Nothing was run, because "../../etc" cannot be a release: write `to prev`, `to v212` or `to @02:40`.
-    Rollback Bot (only visible to @sam): RB-2: finding a version of shop (local) to go back to. Its card follows; nothing changes until it is approved.
+    Rollback Bot (only visible to @sam): RB-2: finding a version of shop (local) to go back to. Nothing changes until it's approved.
     Rollback Bot (only visible to @sam): v214 is what production serves already. Nothing was run. `to v213` would be possible.
-    Rollback Bot (only visible to @sam): RB-3: finding a version of shop (local) to go back to. Its card follows; nothing changes until it is approved.
+    Rollback Bot (only visible to @sam): RB-3: finding a version of shop (local) to go back to. Nothing changes until it's approved.
     Rollback Bot (only visible to @sam): No release "v999". Eligible: v213 and v212; `/rollback list` and the service's name shows more. Nothing was run.
     "#);
     assert_eq!(

@@ -11,7 +11,7 @@ async fn a_bad_release_is_rolled_back_on_vercel() {
         .maya()
         .says("/rollback frontend because checkout 500s")
         .await;
-    assert_snapshot!(world.maya().sees(), @"Rollback Bot (only visible to @maya): RB-1: finding a version of frontend (production) to go back to. Its card follows; nothing changes until it is approved.");
+    assert_snapshot!(world.maya().sees(), @"Rollback Bot (only visible to @maya): RB-1: finding a version of frontend (production) to go back to. Nothing changes until it's approved.");
     world.settle().await;
     assert_snapshot!(world.channel(), @r#"
     Rollback Bot:

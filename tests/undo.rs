@@ -63,7 +63,7 @@ async fn what_a_rollback_left_is_gone_forward_to_again_by_whoever_has_seen_the_r
     world.maya().clicks("Undo").await;
     world.settle().await;
     assert_snapshot!(world.channel(), @r#"
-    Rollback Bot (only visible to @maya): RB-2: checking whether frontend (production) can return to what RB-1 left. Its card follows; nothing changes until it is approved.
+    Rollback Bot (only visible to @maya): RB-2: checking whether frontend (production) can return to what RB-1 left. Nothing changes until it's approved.
     Rollback Bot:
       Undo RB-1 on frontend (production)?  RB-2
       Requested by @maya at 03:19:10 UTC · expires 03:29:10 UTC
@@ -180,7 +180,7 @@ async fn an_undo_is_asked_for_by_word_with_a_reason_and_can_be_taken_back() {
         .await;
     world.settle().await;
     assert_snapshot!(world.channel(), @r#"
-    Rollback Bot (only visible to @maya): RB-2: checking whether frontend (production) can return to what RB-1 left. Its card follows; nothing changes until it is approved.
+    Rollback Bot (only visible to @maya): RB-2: checking whether frontend (production) can return to what RB-1 left. Nothing changes until it's approved.
     Rollback Bot:
       Undo RB-1 on frontend (production)?  RB-2
       Requested by @maya at 03:19:10 UTC · "it was the database" · expires 03:29:10 UTC
@@ -223,7 +223,7 @@ async fn whoever_is_asked_for_an_undo_is_told_that_it_is_one() {
     world.slack.take_all();
     world.passes(Duration::from_secs(310)).await;
     let seen = world.channel();
-    assert!(seen.contains("RB-2 has waited 5 m for an approval to undo RB-1 on frontend (production), v213 → v214. Asking @kim."), "{seen}");
+    assert!(seen.contains("@kim: approve or deny RB-2, an undo of RB-1? frontend (production), v213 → v214, waiting 5 m."), "{seen}");
     world.maya().clicks("Cancel").await;
     world.settle().await;
     world.slack.take_all();
@@ -243,18 +243,19 @@ async fn an_undo_that_something_newer_overtook_is_drawn_anew_and_says_what_is_lo
     world.slack.chooses("U0SAM", "v214 was left").await.unwrap();
     world.slack.submits("U0SAM").await.unwrap();
     world.settle().await;
-    assert_snapshot!(world.sam().sees(), @"Rollback Bot (only visible to @sam): Nothing was run: production moved from v213 to v215 after the card was made. A fresh plan is being made.");
+    assert_snapshot!(world.sam().sees(), @"");
     assert_snapshot!(world.channel(), @r#"
     Rollback Bot (edited):
       RB-2 SUPERSEDED  frontend (production)
       v213 → v214 · asked for by @maya
       `[x]` 03:19:10 UTC approved   @sam as oncall
       Nothing was run: production moved from v213 to v215 after the card was made. A fresh plan takes its place.
+      | Rollback Bot: @maya and @sam: RB-2 (frontend (production), v213 → v214) is out of date. Nothing was run: production moved from v213 to v215 after the card was made. I'm reading the platform again; if there is a plan, a new card follows.
     Rollback Bot:
       Undo RB-1 on frontend (production)?  RB-3
       Requested by @maya at 03:19:10 UTC · expires 03:29:10 UTC · replaces RB-2
-      Now  `v215`  5e6f7a8  live since 03:19:10 UTC by lee (1 s ago)  "hotfix"
-      Target  `v214`  a1b2c3d  live since 02:41:00 UTC by kim (38 m 11 s ago)  "checkout: new tax engine" · served 38 m 10 s until 03:19:10 UTC · undo of RB-1
+      Now  `v215`  5e6f7a8  live since 03:19:10 UTC by lee (2 s ago)  "hotfix"
+      Target  `v214`  a1b2c3d  live since 02:41:00 UTC by kim (38 m 12 s ago)  "checkout: new tax engine" · served 38 m 10 s until 03:19:10 UTC · undo of RB-1
       Removes  1 release: v215 "hotfix" (the commits between are unknown)
       Restores  code, cron jobs of the target's vercel.json, env values baked into the build
       Leaves  database · today's env settings · flags · storage
@@ -287,7 +288,7 @@ async fn on_a_machine_of_ones_own_the_link_is_moved_forward_again() {
     world.tom().clicks("Undo").await;
     world.settle().await;
     assert_snapshot!(world.channel(), @"
-    Rollback Bot (only visible to @tom): RB-2: checking whether shop (local) can return to what RB-1 left. Its card follows; nothing changes until it is approved.
+    Rollback Bot (only visible to @tom): RB-2: checking whether shop (local) can return to what RB-1 left. Nothing changes until it's approved.
     Rollback Bot:
       Undo RB-1 on shop (local)?  RB-2
       Requested by @tom at 03:19:10 UTC · expires 03:29:10 UTC
@@ -412,7 +413,7 @@ async fn an_undo_is_not_undone_but_rolled_back() {
     world.settle().await;
     assert_snapshot!(world.maya().sees(), @"
     Rollback Bot (only visible to @maya): RB-2 cannot be undone: it is an undo itself; a rollback takes it back. `/rollback list` and the service's name shows the releases. Nothing was run.
-    Rollback Bot (only visible to @maya): RB-3: checking whether frontend (production) can return to what RB-1 left. Its card follows; nothing changes until it is approved.
+    Rollback Bot (only visible to @maya): RB-3: checking whether frontend (production) can return to what RB-1 left. Nothing changes until it's approved.
     Rollback Bot (only visible to @maya): v214 is what production serves already. Nothing was run. `to v213` would be possible.
     ");
     assert_eq!(world.vercel.promotes_asked(), 1);
@@ -464,7 +465,7 @@ async fn back_and_forth_within_half_an_hour_wants_a_reason() {
         .await;
     world.settle().await;
     assert_snapshot!(world.channel(), @r#"
-    Rollback Bot (only visible to @maya): RB-3: finding a version of frontend (production) to go back to. Its card follows; nothing changes until it is approved.
+    Rollback Bot (only visible to @maya): RB-3: finding a version of frontend (production) to go back to. Nothing changes until it's approved.
     Rollback Bot:
       Roll back frontend (production)?  RB-3
       Requested by @maya at 03:26:20 UTC · "carts are lost again" · expires 03:36:20 UTC
@@ -939,6 +940,7 @@ async fn what_is_frozen_does_not_start_by_itself() {
       Risk  code · plan `625a`
       Frozen  by @tom since 03:12:30 UTC: "the database is being moved"
       [ Change target… ] [ Approve & roll back… ] [ Cancel ] [ ⋯ Object… / Break glass… / Who can approve / May I approve? ]
+      | Rollback Bot: @sam: RB-1 (frontend (production), v214 → v213) does not start by itself any more: somebody asked for a hold. It needs an approval: `/rollback approve RB-1`.
     Rollback Bot (only visible to @tom): Checking who you are first. The channel hears of it when it is done.
     Rollback Bot: @tom asks that nothing be changed on frontend (production): "the database is being moved". Every card shows it; it stops nobody with authority. RB-1 does not start by itself any more.
     "#);

@@ -88,7 +88,7 @@ async fn whoever_may_approve_is_reminded_then_others_are_asked_and_at_last_someb
       Risk  code · plan `625a`
       Waits  since 03:12:00 UTC; asked @sam, @ana, last at 03:13:00 UTC
       [ Change target… ] [ Approve & roll back… ] [ Cancel ] [ ⋯ Object… / Break glass… / Who can approve / May I approve? ]
-      | Rollback Bot: RB-1 has waited 1 m for an approval. Asking @sam and @ana.
+      | Rollback Bot: @sam and @ana: approve or deny RB-1? frontend (production), v214 → v213, "checkout 500s", waiting 1 m.
     "#);
     until(&mut world, "03:15:10").await;
     assert_snapshot!(world.channel(), @r#"
@@ -106,7 +106,7 @@ async fn whoever_may_approve_is_reminded_then_others_are_asked_and_at_last_someb
       Risk  code · plan `625a`
       Waits  since 03:12:00 UTC; asked @sam, @ana, last at 03:15:00 UTC
       [ Change target… ] [ Approve & roll back… ] [ Cancel ] [ ⋯ Object… / Break glass… / Who can approve / May I approve? ]
-      | Rollback Bot: RB-1 has waited 3 m for an approval. Asking @sam and @ana.
+      | Rollback Bot: @sam and @ana: approve or deny RB-1? frontend (production), v214 → v213, "checkout 500s", waiting 3 m.
     "#);
     until(&mut world, "03:16:58").await;
     assert_eq!(world.channel(), "");
@@ -126,7 +126,7 @@ async fn whoever_may_approve_is_reminded_then_others_are_asked_and_at_last_someb
       Risk  code · plan `625a`
       Waits  since 03:12:00 UTC; asked @sam, @ana, last at 03:17:00 UTC
       [ Change target… ] [ Approve & roll back… ] [ Cancel ] [ ⋯ Object… / Break glass… / Who can approve / May I approve? ]
-    Rollback Bot: RB-1 has waited 5 m for an approval to roll back frontend (production), v214 → v213. Asking @ana.
+    Rollback Bot: @ana: approve or deny RB-1? frontend (production), v214 → v213, "checkout 500s", waiting 5 m.
     "#);
     // The plan is ten minutes old: the platform is read again, and nothing has changed.
     until(&mut world, "03:22:10").await;
@@ -162,7 +162,7 @@ async fn whoever_may_approve_is_reminded_then_others_are_asked_and_at_last_someb
       Risk  code · plan `625a`
       Waits  since 03:12:00 UTC; asked @sam, @ana, @kim, last at 03:27:00 UTC
       [ Change target… ] [ Approve & roll back… ] [ Cancel ] [ ⋯ Object… / Break glass… / Who can approve / May I approve? ]
-    Rollback Bot: RB-1 has waited 15 m for an approval to roll back frontend (production), v214 → v213. Asking @kim.
+    Rollback Bot: @kim: approve or deny RB-1? frontend (production), v214 → v213, "checkout 500s", waiting 15 m.
     "#);
     // Whoever is asked may not be one of those who may: the click says who is.
     world.somebody("U0KIM").clicks("Approve").await;
@@ -187,7 +187,7 @@ async fn whoever_may_approve_is_reminded_then_others_are_asked_and_at_last_someb
       Risk  code · plan `625a`
       Waits  since 03:12:00 UTC; asked @sam, @ana, @kim, PagerDuty, last at 03:42:00 UTC
       [ Change target… ] [ Approve & roll back… ] [ Cancel ] [ ⋯ Object… / Break glass… / Who can approve / May I approve? ]
-    Rollback Bot: RB-1 has waited 30 m for an approval to roll back frontend (production), v214 → v213. Asking PagerDuty.
+    Rollback Bot: RB-1 needs an approval: frontend (production), v214 → v213, "checkout 500s", waiting 30 m. Paging PagerDuty.
     "#);
     assert_snapshot!(world.pagerduty.pages().join("\n"), @r#"trigger rollback-bot:rollback.example.com:RB-1:approval: RB-1 has waited since 03:12 UTC for an approval to roll back frontend (production), v214 → v213; asked for by @maya, because "checkout 500s""#);
     // sam wakes up.
@@ -255,6 +255,7 @@ async fn when_the_last_who_was_asked_is_silent_too_it_expires_and_the_page_is_ta
       RB-1 EXPIRED  frontend (production)
       v214 → v213 · asked for by @maya · "checkout 500s"
       Nobody approved it by 03:52:00 UTC. Nothing was run. Propose again for a fresh plan.
+    Rollback Bot: @maya: RB-1 (frontend (production), v214 → v213) expired: nobody approved it in time. Nothing was changed. To propose it again: `/rollback frontend@production because …`.
     "#);
     assert_snapshot!(world.pagerduty.pages().join("\n"), @r#"
     trigger rollback-bot:rollback.example.com:RB-1:approval: RB-1 has waited since 03:12 UTC for an approval to roll back frontend (production), v214 → v213; asked for by @maya, because "checkout 500s"
@@ -297,7 +298,7 @@ async fn a_process_that_starts_again_climbs_on_where_it_was() {
     rollback-bot escalated: RB-1 has waited 15 m for an approval to roll back frontend (production), v214 → v213: asked @U0KIM
     ");
     let seen = world.channel();
-    assert_eq!(seen.matches("has waited").count(), 1, "{seen}");
+    assert_eq!(seen.matches("approve or deny").count(), 1, "{seen}");
     world.sam().clicks("Cancel").await;
     world.settle().await;
     assert!(world.channel().contains("RB-1 CANCELLED"));
@@ -316,13 +317,13 @@ async fn what_fell_due_while_the_process_was_gone_is_done_once_each() {
     let seen = world.channel();
     let asked: Vec<&str> = seen
         .lines()
-        .filter(|line| line.contains("waited") || line.contains("Waits"))
+        .filter(|line| line.contains("waiting") || line.contains("Waits"))
         .collect();
-    assert_snapshot!(asked.join("\n"), @"
+    assert_snapshot!(asked.join("\n"), @r#"
       Waits  since 03:12:00 UTC; asked @sam, @ana, @kim, last at 03:28:30 UTC
-      | Rollback Bot: RB-1 has waited 16 m 30 s for an approval. Asking @sam and @ana.
-    Rollback Bot: RB-1 has waited 16 m 30 s for an approval to roll back frontend (production), v214 → v213. Asking @ana and @kim.
-    ");
+      | Rollback Bot: @sam and @ana: approve or deny RB-1? frontend (production), v214 → v213, "checkout 500s", waiting 16 m 30 s.
+    Rollback Bot: @ana and @kim: approve or deny RB-1? frontend (production), v214 → v213, "checkout 500s", waiting 16 m 30 s.
+    "#);
     assert_snapshot!(told(&world).await, @"
     rollback-bot rechecked: read the platform again: nothing that matters has changed; the plan is open until 03:38:30 UTC
     rollback-bot reminded: RB-1 has waited 16 m 30 s for an approval: asked @U0SAM and @U0ANA
@@ -399,7 +400,7 @@ async fn a_page_that_pagerduty_refuses_is_no_secret() {
       Risk  code · plan `625a`
       Waits  since 03:12:00 UTC; asked @sam, @ana, @kim, PagerDuty, last at 03:42:00 UTC
       [ Change target… ] [ Approve & roll back… ] [ Cancel ] [ ⋯ Object… / Break glass… / Who can approve / May I approve? ]
-    Rollback Bot: RB-1 has waited 30 m for an approval to roll back frontend (production), v214 → v213. Asking PagerDuty.
+    Rollback Bot: RB-1 needs an approval: frontend (production), v214 → v213, "checkout 500s", waiting 30 m. Paging PagerDuty.
     Rollback Bot: PagerDuty could not be told of RB-1, so nobody was paged: PagerDuty refused the event (400). `/rollback contacts` says who can help.
     "#);
     assert_snapshot!(told(&world).await, @r#"
@@ -433,11 +434,12 @@ async fn a_fresh_card_waits_on_where_the_one_before_it_was() {
       RB-1 SUPERSEDED  frontend (production)
       v214 → v213 · asked for by @maya · "checkout 500s"
       Nothing was run: production moved from v214 to v215 after the card was made. A fresh plan takes its place.
+      | Rollback Bot: @maya: RB-1 (frontend (production), v214 → v213) is out of date. Nothing was run: production moved from v214 to v215 after the card was made. I'm reading the platform again; if there is a plan, a new card follows.
     Rollback Bot:
       Roll back frontend (production)?  RB-2
       Requested by @maya at 03:22:00 UTC · "checkout 500s" · expires 03:32:00 UTC · replaces RB-1
-      Now  `v215`  5e6f7a8  live since 03:19:00 UTC by lee (3 m ago)  "hotfix"
-      Target  `v214`  a1b2c3d  live since 02:41:00 UTC by kim (41 m ago)  "checkout: new tax engine" · served 38 m until 03:19:00 UTC · previous known good
+      Now  `v215`  5e6f7a8  live since 03:19:00 UTC by lee (3 m 1 s ago)  "hotfix"
+      Target  `v214`  a1b2c3d  live since 02:41:00 UTC by kim (41 m 1 s ago)  "checkout: new tax engine" · served 38 m until 03:19:00 UTC · previous known good
       Removes  1 release: v215 "hotfix" (the commits between are unknown)
       Restores  code, cron jobs of the target's vercel.json, env values baked into the build
       Leaves  database · today's env settings · flags · storage
@@ -466,7 +468,7 @@ async fn a_fresh_card_waits_on_where_the_one_before_it_was() {
       Risk  code · plan `c3ff`
       Waits  since 03:12:00 UTC; asked @sam, @ana, @kim, last at 03:27:00 UTC
       [ Change target… ] [ Approve & roll back… ] [ Cancel ] [ ⋯ Object… / Break glass… / Who can approve / May I approve? ]
-    Rollback Bot: RB-2 has waited 15 m for an approval to roll back frontend (production), v215 → v214. Asking @kim.
+    Rollback Bot: @kim: approve or deny RB-2? frontend (production), v215 → v214, "checkout 500s", waiting 15 m.
     "#);
     until(&mut world, "03:42:10").await;
     world.channel();
@@ -477,6 +479,7 @@ async fn a_fresh_card_waits_on_where_the_one_before_it_was() {
       RB-2 EXPIRED  frontend (production)
       v215 → v214 · asked for by @maya · "checkout 500s"
       Nobody approved it by 03:52:00 UTC. Nothing was run. Propose again for a fresh plan.
+    Rollback Bot: @maya: RB-2 (frontend (production), v215 → v214) expired: nobody approved it in time. Nothing was changed. To propose it again: `/rollback frontend@production because …`.
     "#);
     assert_snapshot!(told(&world).await, @r#"
     rollback-bot reminded: RB-1 has waited 1 m for an approval: asked @U0SAM and @U0ANA
@@ -509,6 +512,7 @@ async fn a_fresh_card_pages_in_the_place_of_the_one_before_it() {
       RB-1 SUPERSEDED  frontend (production)
       v214 → v213 · asked for by @maya · "checkout 500s"
       Nothing was run: production moved from v214 to v215 after the card was made. A fresh plan takes its place.
+      | Rollback Bot: @maya: RB-1 (frontend (production), v214 → v213) is out of date. Nothing was run: production moved from v214 to v215 after the card was made. I'm reading the platform again; if there is a plan, a new card follows.
     Rollback Bot (edited):
       Roll back frontend (production)?  RB-2
       Requested by @maya at 03:32:00 UTC · "checkout 500s" · expires 03:42:00 UTC · replaces RB-1
@@ -523,7 +527,7 @@ async fn a_fresh_card_pages_in_the_place_of_the_one_before_it() {
       Risk  code · plan `c3ff`
       Waits  since 03:12:00 UTC; asked @sam, @ana, PagerDuty, last at 03:32:05 UTC
       [ Change target… ] [ Approve & roll back… ] [ Cancel ] [ ⋯ Object… / Break glass… / Who can approve / May I approve? ]
-    Rollback Bot: RB-2 has waited 20 m 5 s for an approval to roll back frontend (production), v215 → v214. Asking PagerDuty.
+    Rollback Bot: RB-2 needs an approval: frontend (production), v215 → v214, "checkout 500s", waiting 20 m 5 s. Paging PagerDuty.
     "#);
     assert_snapshot!(world.pagerduty.pages().join("\n"), @r#"
     trigger rollback-bot:rollback.example.com:RB-1:approval: RB-1 has waited since 03:12 UTC for an approval to roll back frontend (production), v214 → v213; asked for by @maya, because "checkout 500s"
@@ -578,7 +582,7 @@ async fn a_plan_that_cannot_be_read_again_is_not_kept_open() {
       RB-1 EXPIRED  frontend (production)
       v214 → v213 · asked for by @maya · "checkout 500s"
       Nobody approved it by 03:22:00 UTC. Nothing was run. Propose again for a fresh plan.
-      | Rollback Bot: RB-1 is not kept open, because no fresh plan could be made. Vercel has trouble of its own (503: An unexpected error occurred). It is read again.
+    Rollback Bot: @maya: RB-1 (frontend (production), v214 → v213) expired: not kept open, because no fresh plan could be made. Vercel has trouble of its own (503: An unexpected error occurred). It is read again. Nothing was changed. To propose it again: `/rollback frontend@production because …`.
     "#);
     assert_snapshot!(told(&world).await, @"
     rollback-bot reminded: RB-1 has waited 1 m for an approval: asked @U0SAM and @U0ANA

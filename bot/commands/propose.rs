@@ -5,6 +5,7 @@ use super::{Answer, Context, Failure, Result, find};
 use crate::{
     App,
     config::Service,
+    permalinks,
     engine::{Outcome, Submission},
     slack::{
         Words,
@@ -122,7 +123,7 @@ fn opened(id: RollbackId, service: &Service, undoes: Option<RollbackId>) -> Stri
             format!("checking whether {service} can return to what {undone} left")
         }
     };
-    format!("{id}: {begins}. Its card follows; nothing changes until it is approved.")
+    format!("{id}: {begins}. Nothing changes until it's approved.")
 }
 
 /// What is in the way of a second proposal, and the first one as its card shows it.
@@ -132,7 +133,7 @@ async fn in_the_way(
     message: &Message,
     first: Option<Rollback>,
 ) -> Result<Words> {
-    let sentence = blocks::message(message);
+    let sentence = permalinks::linked(app, &blocks::message(message)).await?;
     // Reasons given in another channel, perhaps a private one, stay there.
     let visible = |first: &Rollback| first.channel == context.channel && first.plan.is_some();
     let Some(first) = first.filter(visible) else {

@@ -29,6 +29,13 @@ pub async fn get(db: &Db, key: &str) -> sqlx::Result<Sent> {
     }))
 }
 
+const PLACE: &str = "SELECT channel, ts FROM message WHERE key = $1 AND ts IS NOT NULL";
+
+/// The channel and `ts` of the message with this key; `None`: it is not in Slack.
+pub async fn place(db: &Db, key: &str) -> sqlx::Result<Option<(String, String)>> {
+    reading!(db, pool => sqlx::query_as(PLACE).bind(key).fetch_optional(pool).await)
+}
+
 const SENT: &str = "INSERT INTO message (key, channel, ts, sent, sent_at) VALUES ($1, $2, $3, $4, $5)
     ON CONFLICT (key) DO UPDATE SET ts = excluded.ts, sent = excluded.sent, sent_at = excluded.sent_at";
 
@@ -91,13 +98,4 @@ pub async fn whose(db: &Db, channel: &str, ts: &str) -> sqlx::Result<Option<Stri
     let row: Option<(String,)> = reading!(db, pool => sqlx::query_as(WHOSE)
         .bind(channel).bind(ts).fetch_optional(pool).await)?;
     Ok(row.map(|(key,)| key))
-}
-
-const LATEST_CARD: &str = "SELECT ts FROM message WHERE channel = $1 AND key LIKE 'RB-%:card' ORDER BY sent_at DESC LIMIT 1";
-
-/// The card that was last touched in a channel.
-pub async fn latest_card(db: &Db, channel: &str) -> sqlx::Result<Option<String>> {
-    let row: Option<(Option<String>,)> =
-        reading!(db, pool => sqlx::query_as(LATEST_CARD).bind(channel).fetch_optional(pool).await)?;
-    Ok(row.and_then(|(ts,)| ts))
 }

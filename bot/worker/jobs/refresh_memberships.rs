@@ -16,6 +16,10 @@ use tokio::time::timeout;
 
 pub(super) async fn run(app: &App) -> Result<Ended, Error> {
     let ended = Ended::at(later(app, SURVEY_EVERY));
+    // By its own id the bot knows which messages are for it.
+    if let Err(failure) = app.identity().await {
+        tracing::warn!(%failure, "Slack does not say who the bot is");
+    }
     if !app.config.api.enabled {
         return Ok(ended);
     }

@@ -19,8 +19,8 @@ use jiff::Timestamp;
 use rollback_domain::{
     authority::Case,
     incident::{Actor, IncidentFact, TimelineEvent},
-    job::{Job, Post, ServiceAction, ServiceRequest},
-    people::Person,
+    job::{Job, Post, ServiceAction, ServiceRequest, WhenRefused},
+    people::{Addressee, Person},
     platform::{About, ProviderError},
     policy::Policy,
     refusal::{Refusal, sentence},
@@ -116,6 +116,13 @@ impl Done {
             channel: request.channel.clone(),
             thread: None,
             under: None,
+            when_refused: WhenRefused::TellAlone {
+                rollback: None,
+                people: vec![Addressee {
+                    person: acting.by.id.clone(),
+                    reply_to: request.reply_to.clone(),
+                }],
+            },
             message: Message::Naming(message, vec![acting.by.id]),
             id: format!("tend:{}", request.id),
         });
