@@ -23,8 +23,19 @@ use crate::{
 use anyhow::Context;
 use rollback_domain::{identity::ServiceKey, job::Job, policy::Policy};
 use rollback_providers::Provider;
-use std::{collections::BTreeMap, fmt, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    convert::Infallible,
+    fmt,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 use tokio::sync::OnceCell;
+
+/// How often the clock of the database is read.
+const READ_CLOCK_EVERY: Duration = Duration::from_secs(10);
+/// How long that may take.
+const CLOCK_ANSWERS_WITHIN: Duration = Duration::from_millis(500);
 
 /// Everything that a handler or a job may reach.
 #[derive(Clone)]
@@ -89,6 +100,8 @@ impl App {
         telemetry::set_instance(&config.server.public_url);
         let templates = Templates::load(config.templates.as_deref())?;
         let db = Db::open(config.database.url.expose()).await?;
+        // Before anything is stored: replicas share one time, and that is the database's.
+        read_database_clock(&db, &clock).await?;
         let presence = Presence::begin(config.database.url.expose(), company).await?;
         crash::point(Point::DatabaseOpened);
         let http = http_client()?;
@@ -106,6 +119,7 @@ impl App {
                 config.slack.bot_token.expose(),
             )
             .counted(metrics.clone())
+            .timed(clock.clone())
             .paced(Pace::new(db.clone(), clock.clone(), metrics.clone())),
             pagerduty: pagerduty(&config, &http),
             engine: Engine::new(db, clock),
@@ -119,10 +133,36 @@ impl App {
             providers,
             config,
         }));
+        app.engine
+            .look_at_what_waits_long()
+            .await
+            .context("the jobs that wait could not be looked at")?;
         app.survey_all()
             .await
             .context("the first jobs could not be stored")?;
         Ok(app)
+    }
+
+    /// Reads the clock of the database that replicas share, again and again. Does nothing on SQLite.
+    pub async fn follow_database_clock(&self) -> Infallible {
+        loop {
+            tokio::time::sleep(READ_CLOCK_EVERY).await;
+            if let Err(error) = read_database_clock(&self.engine.db, &self.engine.clock).await {
+                tracing::debug!(%error, "the database's clock could not be read; time goes on as it passes");
+            }
+        }
+    }
+
+    /// When the clock was set, everything that waits is looked at again.
+    pub async fn look_again_after_a_jump(&self) {
+        let Some(by) = self.engine.clock.jumped() else {
+            return;
+        };
+        self.metrics.moment_corrected("clock");
+        if let Err(error) = self.engine.look_again().await {
+            tracing::warn!(%error, "what waits could not be looked at after the clock was set");
+            self.engine.clock.jumped_by(by);
+        }
     }
 
     /// The provider of a service.
@@ -199,6 +239,18 @@ impl App {
     pub fn known_workspace(&self) -> Option<&str> {
         self.identity.get()?.url.as_deref()
     }
+}
+
+/// Reads the clock of the database that replicas share, if it is one that they share. An answer that
+/// takes long says little about the time, and does not count.
+async fn read_database_clock(db: &Db, clock: &Clock) -> sqlx::Result<()> {
+    let asked = Instant::now();
+    let time = db.time().await?;
+    let took = asked.elapsed();
+    if let Some(time) = time.filter(|_| took <= CLOCK_ANSWERS_WITHIN) {
+        clock.follow_database(time, asked + took / 2);
+    }
+    Ok(())
 }
 
 /// PagerDuty as the configuration has it, if it does.

@@ -71,7 +71,7 @@ async fn roles(config: &Config, asking: &Asking) -> usize {
     let mut mistakes = 0;
     let now = Clock::real().now();
     let names: Vec<&str> = config.roles.keys().map(String::as_str).collect();
-    let (roster, _) = roster::read_with(asking, config, &names, now).await;
+    let roster = roster::read_with(asking, config, &names, now).await.roster;
     for (role, sources) in &roster.0 {
         for (source, found) in sources {
             match found {

@@ -22,7 +22,7 @@ use crate::{
     store::{
         Db, Tx,
         health::Health,
-        jobs,
+        jobs, pace,
         replies::{self, Reply},
     },
 };
@@ -37,8 +37,11 @@ use rollback_domain::{
 };
 use serde::{Deserialize, Serialize};
 use shared_commits::Queue;
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 use tokio::sync::Notify;
+
+/// What waits longer than this is looked at when the bot starts.
+const WAITS_LONG: Duration = Duration::from_secs(10 * 60);
 
 /// Where rollbacks are changed.
 #[derive(Clone, Debug)]
@@ -167,6 +170,29 @@ impl Engine {
             Error::Database(error) => self.health.failed(error),
             error => tracing::error!(%error, "something could not be taken"),
         }
+    }
+
+    /// Has everything that waits looked at now, because the clock was set. Each job sees by itself
+    /// whether it is too early.
+    pub async fn look_again(&self) -> Result<(), Error> {
+        let now = self.clock.now();
+        let mut tx = self.db.begin().await?;
+        jobs::wake_all(&mut tx, now, now).await?;
+        pace::begin_all_anew(&mut tx, now).await?;
+        tx.commit().await?;
+        self.bell.notify_one();
+        Ok(())
+    }
+
+    /// At a start, has whatever waits for long looked at now: a clock that was ahead may have stored
+    /// when it is due, and nothing else would tell.
+    pub async fn look_at_what_waits_long(&self) -> Result<(), Error> {
+        let now = self.clock.now();
+        let beyond = now.checked_add(WAITS_LONG).unwrap_or(now);
+        let mut tx = self.db.begin().await?;
+        jobs::wake_all(&mut tx, now, beyond).await?;
+        tx.commit().await?;
+        Ok(())
     }
 
     /// Leaves jobs behind at start-up.

@@ -19,6 +19,8 @@ const LOOKS: u32 = 10;
 /// How many people, and how many channels, are remembered at most.
 pub const KEYS_AT_MOST: usize = 10_000;
 const MINUTE: i64 = 60_000_000;
+/// How far a clock may go back without being set, in microseconds.
+const CLOCK_DRIFTS_BY: i64 = 10_000_000;
 
 /// The budgets of everybody who sent something lately.
 #[derive(Debug)]
@@ -152,6 +154,10 @@ impl Budgets {
         let now = now.as_microsecond();
         let mut budgets = self.budgets.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(budget) = budgets.get_mut(key) {
+            // Nobody's is further ahead than a whole burst, but by a clock that was set back.
+            if budget.full_at > now + self.burst + CLOCK_DRIFTS_BY {
+                budget.full_at = now;
+            }
             let full_at = budget.full_at.max(now) + self.every;
             let over = full_at - now - self.burst;
             if over <= 0 {
@@ -160,7 +166,7 @@ impl Budgets {
             }
             let first_in_a_minute = budget
                 .notified_at
-                .is_none_or(|notified_at| now - notified_at >= MINUTE);
+                .is_none_or(|notified_at| (now - notified_at).abs() >= MINUTE);
             if first_in_a_minute {
                 budget.notified_at = Some(now);
             }

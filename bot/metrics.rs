@@ -30,6 +30,10 @@ use std::{
 };
 use tokio::sync::Mutex;
 
+/// What was stored by a clock that was ahead: the clock itself when it was set, a budget of calls,
+/// when a job is due, a moment of a rollback.
+const MOMENTS: [&str; 4] = ["clock", "pace", "job", "rollback"];
+
 type Timed<L> = Family<L, Histogram, fn() -> Histogram>;
 
 /// The counters, shared.
@@ -41,6 +45,7 @@ pub struct Metrics {
     too_much: Family<Whose, Counter>,
     jobs: Family<Done, Counter>,
     leases_lost: Family<Kind, Counter>,
+    moments_corrected: Family<Kind, Counter>,
     errors: Family<Cause, Counter>,
     platforms: Timed<Called>,
     slack: Timed<Method>,
@@ -174,6 +179,7 @@ impl Default for Metrics {
             rejected: Counter::default(),
             jobs: Family::default(),
             leases_lost: Family::default(),
+            moments_corrected: Family::default(),
             errors: Family::default(),
             platforms: Family::new_with_constructor(calling),
             slack: Family::new_with_constructor(calling),
@@ -197,6 +203,10 @@ impl Default for Metrics {
             }
             let kind = kind.to_owned();
             drop(metrics.leases_lost.get_or_create(&Kind { kind }));
+        }
+        for kind in MOMENTS {
+            let kind = kind.to_owned();
+            drop(metrics.moments_corrected.get_or_create(&Kind { kind }));
         }
         for cause in [NO_CONNECTION, DATABASE, OVERLOADED, RACED] {
             drop(metrics.errors.get_or_create(&Cause { cause }));
@@ -232,6 +242,11 @@ impl Metrics {
             "leases_lost",
             "Steps whose lease was lost to another worker while they were being done, by kind",
             self.leases_lost.clone(),
+        );
+        registry.register(
+            "moments_corrected",
+            "Stored moments that lay further ahead than they can and were treated as now, by kind",
+            self.moments_corrected.clone(),
         );
         registry.register(
             "errors",
@@ -337,6 +352,13 @@ impl Metrics {
     pub fn lease_lost(&self, kind: &'static str) {
         let kind = kind.to_owned();
         self.leases_lost.get_or_create(&Kind { kind }).inc();
+    }
+
+    /// A stored moment lay further ahead than its kind can, and was treated as now: one of
+    /// [`MOMENTS`].
+    pub fn moment_corrected(&self, kind: &str) {
+        let kind = kind.to_owned();
+        self.moments_corrected.get_or_create(&Kind { kind }).inc();
     }
 
     /// Something could not be stored or read.

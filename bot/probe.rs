@@ -6,6 +6,7 @@ use rollback_domain::proof::{CheckResult, Round};
 use rollback_http::{Lost, Silence, send};
 use serde_json::Value;
 use std::time::Duration;
+use tokio::task::JoinSet;
 use url::Url;
 
 /// The largest page that is read, in bytes.
@@ -13,21 +14,36 @@ const PAGE_AT_MOST: usize = 1 << 20;
 /// How long the fingerprint may take.
 const FINGERPRINT_WITHIN: Duration = Duration::from_secs(10);
 
-/// One round: the fingerprint and every check, all at once.
+/// One round: the fingerprint and every check, all at once, each with a time limit of its own.
 pub async fn look(http: &Client, service: &Service) -> Round {
     let version = async {
         let fingerprint = service.fingerprint.as_ref()?;
         Some(read_version(http, &fingerprint.url, &fingerprint.at).await)
     };
-    let mut checks = vec![];
-    let version = version.await;
-    for check in &service.verify {
-        checks.push(CheckResult {
-            name: format!("GET {}", check.url),
-            problem: try_check(http, check).await.err(),
-        });
-    }
+    let (version, checks) = tokio::join!(version, try_all(http, &service.verify));
     Round { version, checks }
+}
+
+/// Makes every check at once; what they saw, in their order.
+async fn try_all(http: &Client, checks: &[Check]) -> Vec<CheckResult> {
+    let mut looking = JoinSet::new();
+    for (place, check) in checks.iter().cloned().enumerate() {
+        let http = http.clone();
+        looking.spawn(async move { (place, try_check(&http, &check).await.err()) });
+    }
+    // One that does not come back was not seen to be good.
+    let mut problems = vec![Some("could not be checked".to_owned()); checks.len()];
+    while let Some(looked) = looking.join_next().await {
+        if let Ok((place, problem)) = looked {
+            problems[place] = problem;
+        }
+    }
+    let seen = checks.iter().zip(problems);
+    seen.map(|(check, problem)| CheckResult {
+        name: format!("GET {}", check.url),
+        problem,
+    })
+    .collect()
 }
 
 async fn read_version(http: &Client, url: &Url, at: &FingerprintAt) -> Result<String, String> {

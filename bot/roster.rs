@@ -7,13 +7,14 @@ use crate::{
     App,
     config::Config,
     crash::{self, Point},
-    pagerduty::{OnCall, PagerDuty, PagerDutyError},
+    pagerduty::{OnCall, OnCallPerson, PagerDuty, PagerDutyError},
     slack::{Failure, Slack},
     store::rosters,
 };
 use jiff::Timestamp;
 use rollback_domain::{
     authority::{Authority, Found, Roster, Source},
+    moment::is_impossible,
     rollback::Rollback,
 };
 use std::{collections::BTreeMap, time::Duration};
@@ -31,9 +32,107 @@ pub struct Asking {
     pub pagerduty: Option<PagerDuty>,
 }
 
-/// Asks every source of these roles now. Also gives what each source said, in their order, to be
-/// remembered.
-pub async fn read(app: &App, roles: &[&str]) -> (Roster, Vec<(Source, Found)>) {
+/// What every source of some roles says now.
+#[derive(Clone, Debug)]
+pub struct Reading {
+    /// Who is in the roles.
+    pub roster: Roster,
+    /// What each source said, in their order, to be remembered.
+    pub found: Vec<(Source, Found)>,
+    /// How long the sources that did not answer want to be left alone, with why; `None`: none of
+    /// them names a time.
+    pub again: Option<(Duration, String)>,
+    /// What the sources said of which not every address could be looked up.
+    partial: Vec<(Source, Partial)>,
+}
+
+/// People of whom not everybody is known in Slack yet.
+#[derive(Clone, Debug)]
+struct Partial {
+    ids: Vec<String>,
+    unmatched: Vec<String>,
+    /// The addresses that could not be looked up.
+    emails: Vec<String>,
+}
+
+/// What one source says.
+#[derive(Clone, Debug)]
+pub struct SourceReading {
+    /// Who it names, or why nobody.
+    pub found: Found,
+    /// When it may be asked again, if it named a time.
+    pub again_in: Option<Duration>,
+    partial: Option<Partial>,
+}
+
+impl SourceReading {
+    fn nothing(why: String, read_at: Timestamp, answered: bool) -> Self {
+        Self {
+            found: Found::Nothing {
+                why,
+                read_at: Some(read_at),
+                answered,
+            },
+            again_in: None,
+            partial: None,
+        }
+    }
+
+    fn failed(failure: &Failure, read_at: Timestamp) -> Self {
+        let answered = matches!(failure, Failure::Never(_));
+        Self {
+            again_in: failure.wait(),
+            ..Self::nothing(failure.to_string(), read_at, answered)
+        }
+    }
+
+    fn people(ids: Vec<String>, unmatched: Vec<String>, read_at: Timestamp) -> Self {
+        Self {
+            found: Found::People {
+                ids,
+                unmatched,
+                read_at: Some(read_at),
+            },
+            again_in: None,
+            partial: None,
+        }
+    }
+}
+
+impl Reading {
+    /// Counts a person in whose own address, as Slack told it meanwhile, is among those that a source
+    /// names. Whether somebody acts in time does not depend on how many others are on call.
+    pub fn recognise(&mut self, slack: &Slack, person: &str) {
+        for (source, partial) in &self.partial {
+            let owners = slack.remembered_owners(&partial.emails);
+            if !owners.iter().any(|owner| owner == person) {
+                continue;
+            }
+            let mut ids = partial.ids.clone();
+            ids.extend(owners);
+            let of_source = self.roster.0.values_mut().flatten();
+            for (_, found) in of_source.filter(|(one, _)| one == source) {
+                if let Found::Nothing { read_at, .. } = found {
+                    *found = Found::People {
+                        ids: ids.clone(),
+                        unmatched: partial.unmatched.clone(),
+                        read_at: *read_at,
+                    };
+                }
+            }
+        }
+    }
+
+    /// How long it is to be waited for what would tell whether somebody is in one of these roles, and
+    /// why; `None`: that is known, or no source says how long.
+    pub fn wait_for(&self, roles: &[&str], person: &str) -> Option<(Duration, String)> {
+        let known = |role: &&str| self.roster.members(role).contains(&person);
+        self.again.clone().filter(|_| !roles.iter().any(known))
+    }
+}
+
+/// Asks every source of these roles now.
+pub async fn read(app: &App, roles: &[&str]) -> Reading {
     read_with(&app.asking(), &app.config, roles, app.engine.clock.now()).await
 }
 
@@ -43,24 +142,43 @@ pub async fn read_with(
     config: &Config,
     roles: &[&str],
     now: Timestamp,
-) -> (Roster, Vec<(Source, Found)>) {
+) -> Reading {
     let mut asked = JoinSet::new();
     for source in sources(config, roles) {
         let asking = asking.clone();
         asked.spawn(async move {
-            let found = asking.ask(&source, now).await;
-            (source, found)
+            let answer = asking.ask(&source, now).await;
+            (source, answer)
         });
     }
-    let mut answers = BTreeMap::new();
+    let mut answers: BTreeMap<Source, SourceReading> = BTreeMap::new();
     while let Some(answered) = asked.join_next().await {
         crash::point(Point::RoleSourceRead);
-        if let Ok((source, found)) = answered {
-            answers.insert(source, found);
+        if let Ok((source, answer)) = answered {
+            answers.insert(source, answer);
         }
     }
-    let roster = assemble(config, roles, |source| answers.get(source).cloned());
-    (roster, answers.into_iter().collect())
+    let found = |source: &Source| Some(answers.get(source)?.found.clone());
+    Reading {
+        roster: assemble(config, roles, found),
+        again: answers.values().filter_map(again).max(),
+        found: answers
+            .iter()
+            .map(|(source, answer)| (source.clone(), answer.found.clone()))
+            .collect(),
+        partial: answers
+            .into_iter()
+            .filter_map(|(source, answer)| Some((source, answer.partial?)))
+            .collect(),
+    }
+}
+
+/// How long a source wants to be left alone, and why.
+fn again(answer: &SourceReading) -> Option<(Duration, String)> {
+    match &answer.found {
+        Found::Nothing { why, .. } => Some((answer.again_in?, why.clone())),
+        Found::People { .. } => None,
+    }
 }
 
 /// Has sources that were silent say whom they named when they last answered, if that is not
@@ -99,6 +217,8 @@ pub async fn with_last_known(
                 },
             ) = named.get(&source.to_string())
             && *at >= since
+            // What a clock that was ahead has stored is of no known age.
+            && !is_impossible(*at, app.engine.clock.now(), Duration::ZERO)
         {
             let clause = format!("in {source} when last read at {}", at.strftime("%H:%M UTC"));
             if ids.iter().any(|id| id == person) && !clauses.contains(&clause) {
@@ -123,78 +243,88 @@ pub async fn last_known(app: &App, roles: &[&str]) -> sqlx::Result<Roster> {
 
 impl Asking {
     /// Asks one source.
-    pub async fn ask(&self, source: &Source, now: Timestamp) -> Found {
-        let read_at = Some(now);
-        let nothing = |why: String, answered: bool| Found::Nothing {
-            why,
-            read_at,
-            answered,
-        };
+    pub async fn ask(&self, source: &Source, now: Timestamp) -> SourceReading {
         let asked = async {
             match source {
-                Source::Listed => nothing("the configuration is not asked".into(), true),
+                Source::Listed => {
+                    let why = "the configuration is not asked".into();
+                    SourceReading::nothing(why, now, true)
+                }
                 Source::SlackGroup(group) => match self.slack.group_members(group).await {
-                    Ok(ids) => Found::People {
-                        ids,
-                        unmatched: vec![],
-                        read_at,
-                    },
-                    Err(failure) => {
-                        nothing(failure.to_string(), matches!(failure, Failure::Never(_)))
-                    }
+                    Ok(ids) => SourceReading::people(ids, vec![], now),
+                    Err(failure) => SourceReading::failed(&failure, now),
                 },
                 Source::PagerDutySchedule(id) => {
-                    self.on_call(&OnCall::Schedule(id.clone()), read_at).await
+                    self.on_call(&OnCall::Schedule(id.clone()), now).await
                 }
                 Source::PagerDutyPolicy(id) => {
-                    self.on_call(&OnCall::EscalationPolicy(id.clone()), read_at)
+                    self.on_call(&OnCall::EscalationPolicy(id.clone()), now)
                         .await
                 }
             }
         };
         timeout(ANSWERS_WITHIN, asked).await.unwrap_or_else(|_| {
-            nothing(
-                format!("no answer within {} s", ANSWERS_WITHIN.as_secs()),
-                false,
-            )
+            let why = format!("no answer within {} s", ANSWERS_WITHIN.as_secs());
+            SourceReading::nothing(why, now, false)
         })
     }
 
     /// Who is on call, as Slack knows them.
-    async fn on_call(&self, of: &OnCall, read_at: Option<Timestamp>) -> Found {
-        let nothing = |why: String, answered: bool| Found::Nothing {
-            why,
-            read_at,
-            answered,
-        };
+    async fn on_call(&self, of: &OnCall, now: Timestamp) -> SourceReading {
         let Some(pagerduty) = &self.pagerduty else {
-            return nothing("PagerDuty is not configured".into(), true);
+            return SourceReading::nothing("PagerDuty is not configured".into(), now, true);
         };
         let people = match pagerduty.on_call(of).await {
             Ok(people) => people,
-            Err(PagerDutyError::Never(why)) => return nothing(why, true),
-            Err(PagerDutyError::Later { why, .. }) => return nothing(why, false),
+            Err(PagerDutyError::Never(why)) => return SourceReading::nothing(why, now, true),
+            Err(PagerDutyError::Later { why, after }) => {
+                return SourceReading {
+                    again_in: after,
+                    ..SourceReading::nothing(why, now, false)
+                };
+            }
         };
-        let (mut ids, mut unmatched) = (vec![], vec![]);
+        self.in_slack(people, now).await
+    }
+
+    /// Who these people are in Slack.
+    async fn in_slack(&self, people: Vec<OnCallPerson>, now: Timestamp) -> SourceReading {
+        let (mut ids, mut unmatched, mut emails) = (vec![], vec![], vec![]);
+        let addresses = people.iter().filter_map(|person| person.email.as_deref());
+        let owners = self.slack.by_emails(&addresses.collect::<Vec<_>>()).await;
+        let mut owners = owners.into_iter();
+        let mut failed: Option<Failure> = None;
         for person in people {
-            let Some(email) = &person.email else {
-                unmatched.push(person.name);
-                continue;
+            let owner = match person.email {
+                Some(email) => owners.next().map(|owner| (email, owner)),
+                None => None,
             };
-            match self.slack.by_email(email).await {
-                Ok(Some(id)) => ids.push(id),
+            match owner {
+                Some((_, Ok(Some(id)))) => ids.push(id),
                 // By name: a person who may read it here need not know anybody's address.
-                Ok(None) => unmatched.push(person.name),
-                Err(failure) => {
-                    let answered = matches!(failure, Failure::Never(_));
-                    return nothing(failure.to_string(), answered);
+                Some((_, Ok(None))) | None => unmatched.push(person.name),
+                Some((email, Err(failure))) => {
+                    emails.push(email);
+                    // The one that takes longest, where they say how long.
+                    if failed
+                        .as_ref()
+                        .is_none_or(|one| one.wait() < failure.wait())
+                    {
+                        failed = Some(failure);
+                    }
                 }
             }
         }
-        Found::People {
-            ids,
-            unmatched,
-            read_at,
+        match failed {
+            None => SourceReading::people(ids, unmatched, now),
+            Some(failure) => SourceReading {
+                partial: Some(Partial {
+                    ids,
+                    unmatched,
+                    emails,
+                }),
+                ..SourceReading::failed(&failure, now)
+            },
         }
     }
 }

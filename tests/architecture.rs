@@ -185,6 +185,7 @@ const ROOMS: &[Room] = &[
         &["worker"],
         &[
             "rollback_domain",
+            "rollback_http",
             "rollback_providers",
             "app",
             "config",

@@ -286,6 +286,7 @@ fn rest_of(name: &str) -> &'static str {
         "rollbacks::THIS" => {
             "'shop1' AND environment = 'production' ORDER BY id DESC LIMIT 50) AS of_one"
         }
+        "jobs::WAKE" => "1 WHERE due_at > 2 AND kind IN ('drive')",
         "jobs::POKE" => {
             "VALUES ('drive', 'RB-0', '{}', 1, 1, 1) ON CONFLICT (kind, key) DO UPDATE SET signal = step.signal + 1"
         }
@@ -297,6 +298,7 @@ fn rest_of(name: &str) -> &'static str {
 fn types(name: &str) -> &'static str {
     match name {
         "pace::TAKE" => "(text, bigint, bigint, bigint)",
+        "pace::BEGIN_ANEW" => "(text, bigint)",
         "jobs::REARM" => "(text, text, bigint, bigint, bigint)",
         _ => "",
     }

@@ -409,6 +409,7 @@ fn address_of(rollback: &Rollback, command: &Command) -> Option<String> {
         | Command::Answered { .. }
         | Command::PinAnswered { .. }
         | Command::LostTrack
+        | Command::ClockSet
         | Command::Observed { .. }
         | Command::Probed { .. }
         | Command::Close { .. } => None,

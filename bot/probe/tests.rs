@@ -129,3 +129,40 @@ fn a_meta_tag_is_found_whatever_its_shape() {
     assert_eq!(meta("<meta name=other content=x>", "release"), None);
     assert_eq!(meta("<meta name=release", "release"), None);
 }
+
+/// An address that takes a connection and never answers.
+async fn silent() -> Url {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/health", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        let mut held = vec![];
+        while let Ok((stream, _)) = listener.accept().await {
+            held.push(stream);
+        }
+    });
+    url.parse().unwrap()
+}
+
+#[tokio::test]
+async fn checks_are_made_at_once_and_each_has_its_own_limit() {
+    let http = crate::http_client().unwrap();
+    let within = Duration::from_millis(300);
+    let good = page(200, "fine").await;
+    let mut checks: Vec<Check> = vec![];
+    for _ in 0..8 {
+        let url = silent().await;
+        checks.push(Check {
+            within,
+            ..check(url)
+        });
+    }
+    checks.insert(3, check(good));
+    let began = std::time::Instant::now();
+    let seen = try_all(&http, &checks).await;
+    assert!(began.elapsed() < within * 3, "{:?}", began.elapsed());
+    let problems: Vec<bool> = seen.iter().map(|one| one.problem.is_some()).collect();
+    let mut expected = vec![true; 9];
+    expected[3] = false;
+    assert_eq!(problems, expected);
+    assert!(seen[3].name.ends_with("/health"));
+}

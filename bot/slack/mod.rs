@@ -6,16 +6,19 @@ pub mod blocks;
 pub mod break_glass;
 pub mod card;
 pub mod content;
+mod directory;
 pub mod modal;
 pub mod pace;
 
 pub use blocks::Words;
 
 use crate::{
+    clock::Clock,
     crash::{self, Point},
     metrics::Metrics,
 };
 use content::is_about_content;
+use directory::Directory;
 use pace::Pace;
 use reqwest::{Client, StatusCode, header::CONTENT_LENGTH};
 use rollback_domain::people::Membership;
@@ -27,8 +30,10 @@ use std::{
     collections::BTreeMap,
     fmt,
     fs::File,
+    sync::Arc,
     time::{Duration, Instant},
 };
+use tokio::{sync::Semaphore, task::JoinSet};
 use tracing::Instrument;
 use url::Url;
 
@@ -36,6 +41,9 @@ use url::Url;
 const TIMEOUT: Duration = Duration::from_secs(10);
 /// The largest answer that is read, in bytes.
 const ANSWER_AT_MOST: usize = 1 << 20;
+
+/// How many addresses are looked up at once.
+const LOOKED_UP_AT_ONCE: usize = 50;
 
 /// How much of what Slack says about a refusal is logged, in characters.
 const DETAILS_AT_MOST: usize = 500;
@@ -48,6 +56,7 @@ pub struct Slack {
     token: String,
     metrics: Metrics,
     pace: Option<Pace>,
+    directory: Directory,
 }
 
 impl fmt::Debug for Slack {
@@ -93,6 +102,15 @@ impl Failure {
             Failure::Later { .. } | Failure::TooSoon { .. } | Failure::Lost(_) => None,
         }
     }
+
+    /// How long it is to be waited before it is tried again, where that is known.
+    pub fn wait(&self) -> Option<Duration> {
+        match self {
+            Failure::TooSoon { wait, .. } => Some(*wait),
+            Failure::Later { after, .. } => *after,
+            Failure::Lost(_) | Failure::Never(_) => None,
+        }
+    }
 }
 
 /// Who the token belongs to.
@@ -123,6 +141,7 @@ impl Slack {
             token: token.to_owned(),
             metrics: Metrics::default(),
             pace: None,
+            directory: Directory::new(Clock::real()),
         }
     }
 
@@ -130,6 +149,14 @@ impl Slack {
     pub fn paced(self, pace: Pace) -> Self {
         Self {
             pace: Some(pace),
+            ..self
+        }
+    }
+
+    /// The same, with the age of what it remembers counted by this clock.
+    pub fn timed(self, clock: Clock) -> Self {
+        Self {
+            directory: Directory::new(clock),
             ..self
         }
     }
@@ -509,6 +536,12 @@ impl Slack {
             is_restricted: bool,
             is_ultra_restricted: bool,
             is_stranger: bool,
+            profile: Profile,
+        }
+        #[derive(Default, Deserialize)]
+        #[serde(default)]
+        struct Profile {
+            email: Option<String>,
         }
         #[derive(Deserialize)]
         struct EnterpriseUser {
@@ -537,6 +570,9 @@ impl Slack {
             () if user.is_restricted || user.is_ultra_restricted => Membership::Outsider("a guest"),
             () => Membership::Member,
         };
+        if let (Membership::Member, Some(email)) = (&membership, &user.profile.email) {
+            self.directory.remember(email, Some(person));
+        }
         Ok((membership, user.name))
     }
 
@@ -554,9 +590,44 @@ impl Slack {
         Ok(answer.users)
     }
 
-    /// The id of the person who has this e-mail address in the workspace (`users.lookupByEmail`); none if
-    /// nobody has. Says nothing of whether they may act, [`Slack::membership`] does.
-    pub async fn by_email(&self, email: &str) -> Result<Option<String>, Failure> {
+    /// Whose these e-mail addresses are in the workspace, in their order: remembered, or looked up,
+    /// all at once; `None` of an address that is nobody's. Says nothing of whether they may act,
+    /// [`Slack::membership`] does.
+    pub async fn by_emails(&self, emails: &[&str]) -> Vec<Result<Option<String>, Failure>> {
+        let mut looking = JoinSet::new();
+        let room = Arc::new(Semaphore::new(LOOKED_UP_AT_ONCE));
+        let not_looked_up = || Err(Failure::Lost("an address could not be looked up".into()));
+        let mut owners: Vec<_> = emails.iter().map(|_| not_looked_up()).collect();
+        for (place, email) in emails.iter().enumerate() {
+            if let Some(owner) = self.directory.owner(email) {
+                owners[place] = Ok(owner);
+                continue;
+            }
+            let (slack, room, email) = (self.clone(), room.clone(), (*email).to_owned());
+            looking.spawn(async move {
+                let _place = room.acquire_owned().await;
+                (place, slack.by_email(&email).await)
+            });
+        }
+        while let Some(looked_up) = looking.join_next().await {
+            if let Ok((place, owner)) = looked_up {
+                owners[place] = owner;
+            }
+        }
+        owners
+    }
+
+    /// Whose these e-mail addresses are, as far as that is remembered.
+    pub fn remembered_owners(&self, emails: &[String]) -> Vec<String> {
+        let owners = emails
+            .iter()
+            .filter_map(|email| self.directory.owner(email));
+        owners.flatten().collect()
+    }
+
+    /// The id of the person who has this e-mail address in the workspace (`users.lookupByEmail`),
+    /// remembered from now on; `None` if nobody has.
+    async fn by_email(&self, email: &str) -> Result<Option<String>, Failure> {
         #[derive(Deserialize)]
         struct Answer {
             user: User,
@@ -569,8 +640,14 @@ impl Slack {
             .form::<Answer>("users.lookupByEmail", &[("email", email)])
             .await
         {
-            Ok(answer) => Ok(Some(answer.user.id)),
-            Err(Failure::Never(code)) if code == "users_not_found" => Ok(None),
+            Ok(Answer { user: User { id } }) => {
+                self.directory.remember(email, Some(&id));
+                Ok(Some(id))
+            }
+            Err(Failure::Never(code)) if code == "users_not_found" => {
+                self.directory.remember(email, None);
+                Ok(None)
+            }
             Err(failure) => Err(failure),
         }
     }

@@ -10,10 +10,8 @@ use crate::{
     metrics::Metrics,
     store::{self, Db},
 };
+use rollback_http::{WAIT_AT_LEAST, WAIT_AT_MOST};
 use std::time::Duration;
-
-/// The longest that one answer of Slack's holds back everybody.
-const HELD_AT_MOST: Duration = Duration::from_secs(600);
 
 /// The budgets, shared by all replicas through the record.
 #[derive(Clone)]
@@ -79,7 +77,19 @@ impl Pace {
     /// Takes one call out of a bucket of a method's; [`Failure::TooSoon`] if there is none left.
     pub(super) async fn take(&self, method: &str, bucket: &str) -> Result<(), Failure> {
         let (budget, now) = (budget(method), self.clock.now());
-        let taken = store::pace::take(&self.db, bucket, budget.every, budget.ahead(), now).await;
+        let take = || store::pace::take(&self.db, bucket, budget.every, budget.ahead(), now);
+        let mut taken = take().await;
+        // No answer of Slack's holds calls back for so long: it was stored by a clock that was ahead.
+        if let Ok(Err(at)) = &taken
+            && at.duration_since(now).unsigned_abs() > WAIT_AT_MOST
+        {
+            tracing::error!(method, until = %at, "a budget was used up until an impossible time; it begins anew");
+            self.metrics.moment_corrected("pace");
+            taken = match store::pace::begin_anew(&self.db, bucket, now).await {
+                Ok(()) => take().await,
+                Err(error) => Err(error),
+            };
+        }
         match taken {
             Ok(Ok(())) => Ok(()),
             Ok(Err(at)) => {
@@ -103,7 +113,8 @@ impl Pace {
     /// Slack wants everybody to wait.
     pub(super) async fn hold(&self, method: &str, bucket: &str, wait: Duration) {
         let now = self.clock.now();
-        let until = now.checked_add(wait.min(HELD_AT_MOST)).unwrap_or(now);
+        let wait = wait.clamp(WAIT_AT_LEAST, WAIT_AT_MOST);
+        let until = now.checked_add(wait).unwrap_or(now);
         if let Err(error) = store::pace::hold(&self.db, bucket, until, budget(method).ahead()).await
         {
             tracing::warn!(method, %error, "other replicas do not know that Slack asked to slow down");

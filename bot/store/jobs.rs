@@ -2,8 +2,9 @@
 //!
 //! `epoch` is raised by every claim and checked by the transaction that completes the job, so a
 //! worker that was frozen past its lease changes nothing. `signal` is raised by every poke, so a
-//! poke that arrives during a lease is not lost. `due_at` is the bot's clock; leases are the
-//! database's, because replicas' clocks differ.
+//! poke that arrives during a lease is not lost. `due_at` is the bot's clock. Leases on Postgres are
+//! by the database's clock, because replicas' clocks differ; on SQLite, where a start takes over all
+//! leases, by the time that has passed in this process, because a clock may be set.
 
 use super::{Db, Tx, in_tx, micros, moment, read, reading, written};
 use crate::crash;
@@ -12,7 +13,7 @@ use rollback_domain::job::Job;
 use sqlx::{QueryBuilder, postgres::PgListener};
 use std::{
     collections::BTreeMap,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, LazyLock, Mutex, PoisonError},
     time::{Duration, Instant},
 };
 use tokio::sync::Notify;
@@ -61,12 +62,18 @@ fn lasts_micros() -> i64 {
     i64::try_from(lasts().as_micros()).unwrap_or(i64::MAX)
 }
 
+/// The time that has passed in this process, in microseconds.
+fn passed() -> i64 {
+    static BEGAN: LazyLock<Instant> = LazyLock::new(Instant::now);
+    i64::try_from(BEGAN.elapsed().as_micros()).unwrap_or(i64::MAX)
+}
+
 const CLAIM_SQLITE: &str = "UPDATE step SET epoch = epoch + 1, attempt = attempt + 1,
         wanted_at = COALESCE(wanted_at, due_at),
-        lease_until = CAST(unixepoch('subsec') * 1000000 AS INTEGER) + $1
+        lease_until = $4 + $1
     WHERE (kind, key) IN (
         SELECT kind, key FROM step
-        WHERE due_at <= $2 AND (lease_until IS NULL OR lease_until < CAST(unixepoch('subsec') * 1000000 AS INTEGER))
+        WHERE due_at <= $2 AND (lease_until IS NULL OR lease_until < $4)
         ORDER BY due_at LIMIT $3)
     RETURNING payload, attempt, wanted_at, CAST(last_error IS NOT NULL AS INTEGER), epoch, signal";
 const CLAIM_POSTGRES: &str = "UPDATE step SET epoch = step.epoch + 1, attempt = step.attempt + 1,
@@ -92,6 +99,7 @@ pub async fn claim(db: &Db, now: Timestamp, limit: i64) -> sqlx::Result<Vec<Leas
                 .bind(lasts_micros())
                 .bind(micros(now))
                 .bind(limit)
+                .bind(passed())
                 .fetch_all(write)
                 .await?
         }
@@ -128,9 +136,9 @@ pub async fn claim(db: &Db, now: Timestamp, limit: i64) -> sqlx::Result<Vec<Leas
 
 const ONE_SQLITE: &str = "UPDATE step SET epoch = epoch + 1, attempt = attempt + 1,
         wanted_at = COALESCE(wanted_at, due_at),
-        lease_until = CAST(unixepoch('subsec') * 1000000 AS INTEGER) + $1
+        lease_until = $5 + $1
     WHERE kind = $2 AND key = $3 AND due_at <= $4
-      AND (lease_until IS NULL OR lease_until < CAST(unixepoch('subsec') * 1000000 AS INTEGER))
+      AND (lease_until IS NULL OR lease_until < $5)
     RETURNING payload, attempt, wanted_at, CAST(last_error IS NOT NULL AS INTEGER), epoch, signal";
 const ONE_POSTGRES: &str = "UPDATE step SET epoch = epoch + 1, attempt = attempt + 1,
         wanted_at = COALESCE(wanted_at, due_at),
@@ -154,6 +162,7 @@ pub async fn claim_one(
                 .bind(kind)
                 .bind(key)
                 .bind(micros(now))
+                .bind(passed())
                 .fetch_optional(write)
                 .await?
         }
@@ -274,6 +283,7 @@ pub async fn hold(tx: &mut Tx, lease: &Lease) -> sqlx::Result<bool> {
             .bind(key)
             .bind(lease.epoch)
             .bind(lasts_micros())
+            .bind(passed())
             .execute(&mut **tx)
             .await?
             .rows_affected(),
@@ -353,8 +363,7 @@ pub async fn finish(
     })
 }
 
-const RENEW_SQLITE: &str =
-    "UPDATE step SET lease_until = CAST(unixepoch('subsec') * 1000000 AS INTEGER) + $4
+const RENEW_SQLITE: &str = "UPDATE step SET lease_until = $5 + $4
     WHERE kind = $1 AND key = $2 AND epoch = $3 AND lease_until IS NOT NULL";
 const RENEW_POSTGRES: &str =
     "UPDATE step SET lease_until = (extract(epoch FROM clock_timestamp()) * 1000000)::bigint + $4
@@ -370,6 +379,7 @@ pub async fn renew(db: &Db, lease: &Lease) -> sqlx::Result<bool> {
             .bind(key)
             .bind(lease.epoch)
             .bind(lasts_micros())
+            .bind(passed())
             .execute(write)
             .await?
             .rows_affected(),
@@ -398,6 +408,23 @@ pub async fn release(db: &Db, lease: &Lease) -> sqlx::Result<()> {
         .bind(lease.job.kind()).bind(lease.job.key()).bind(lease.epoch)
         .execute(c).await.map(drop))?;
     tx.commit().await
+}
+
+const WAKE: &str = "UPDATE step SET due_at = ";
+
+/// Has every job that is due later than `beyond` done now: each looks by itself whether it is too
+/// early. Kinds that a newer version knows are left to it.
+pub async fn wake_all(tx: &mut Tx, now: Timestamp, beyond: Timestamp) -> sqlx::Result<()> {
+    in_tx!(tx, c => {
+        let mut query = QueryBuilder::new(WAKE);
+        query.push_bind(micros(now)).push(" WHERE due_at > ").push_bind(micros(beyond)).push(" AND kind IN (");
+        let mut kinds = query.separated(", ");
+        for kind in Job::KINDS {
+            kinds.push_bind(*kind);
+        }
+        kinds.push_unseparated(")");
+        query.build().execute(c).await.map(drop)
+    })
 }
 
 const EARLIEST: &str = "SELECT kind, key, due_at, last_error FROM step WHERE due_at IS NOT NULL ORDER BY due_at LIMIT 100";

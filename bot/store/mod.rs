@@ -68,6 +68,8 @@ const CHANGING: [(&str, &str); 3] = [
     ("idle_in_transaction_session_timeout", "0"),
 ];
 
+const TIME: &str = "SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint";
+
 const PROBE: &str = "INSERT INTO inbox (key, answer, received_at) VALUES ('probe', '', $1)
     ON CONFLICT (key) DO UPDATE SET received_at = excluded.received_at";
 
@@ -204,6 +206,16 @@ impl Db {
     /// Whether it answers.
     pub async fn ping(&self) -> sqlx::Result<()> {
         reading!(self, pool => sqlx::query("SELECT 1").execute(pool).await.map(drop))
+    }
+
+    /// The time by the clock of the database, where replicas share one; `None` on SQLite, whose
+    /// clock is this machine's.
+    pub async fn time(&self) -> sqlx::Result<Option<Timestamp>> {
+        let Db::Postgres(pool) = self else {
+            return Ok(None);
+        };
+        let (time,): (i64,) = sqlx::query_as(TIME).fetch_one(pool).await?;
+        Ok(Some(moment(time)))
     }
 
     /// The pools: name, connections that are open, connections of these that nobody uses.

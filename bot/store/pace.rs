@@ -3,7 +3,7 @@
 //! A bucket is one moment: up to when it is used up. Each call moves it by the time that a call is
 //! worth, and it may lie so far ahead of now as calls may come at once.
 
-use super::{Db, micros, moment, reading};
+use super::{Db, Tx, in_tx, micros, moment, reading};
 use jiff::{SignedDuration, Timestamp};
 use std::time::Duration;
 
@@ -74,6 +74,21 @@ pub async fn hold(db: &Db, bucket: &str, until: Timestamp, ahead: Duration) -> s
         }
     }
     Ok(())
+}
+
+const BEGIN_ANEW: &str = "UPDATE pace SET until = $2 WHERE bucket = $1 AND until > $2";
+const BEGIN_ALL_ANEW: &str = "UPDATE pace SET until = $1 WHERE until > $1";
+
+/// Has a bucket begin anew, as if nothing of it were used up.
+pub async fn begin_anew(db: &Db, bucket: &str, now: Timestamp) -> sqlx::Result<()> {
+    let mut tx = db.begin().await?;
+    in_tx!(&mut tx, c => sqlx::query(BEGIN_ANEW).bind(bucket).bind(micros(now)).execute(c).await.map(drop))?;
+    tx.commit().await
+}
+
+/// The same for every bucket, when the clock was set back.
+pub async fn begin_all_anew(tx: &mut Tx, now: Timestamp) -> sqlx::Result<()> {
+    in_tx!(tx, c => sqlx::query(BEGIN_ALL_ANEW).bind(micros(now)).execute(c).await.map(drop))
 }
 
 fn long(time: Duration) -> i64 {

@@ -2,13 +2,12 @@
 
 use super::{
     last_known::{self, membership_by},
-    retry::{PATIENCE, backoff},
+    retry::{after_named, after_unread},
 };
 use crate::{
     App,
     engine::Error,
     roster,
-    slack::Failure,
     store::jobs::{Lease, Next},
 };
 use rollback_domain::{
@@ -39,26 +38,35 @@ impl Acting {
         roles: &[&str],
         source: Source,
     ) -> Result<Result<Self, Next>, Error> {
-        let (membership, (roster, read)) =
-            tokio::join!(membership_by(app, by, source), roster::read(app, roles));
+        let (membership, mut reading) = tokio::join!(
+            membership_by(app, lease, by, source),
+            roster::read(app, roles)
+        );
         let (membership, by, last_read) = match membership? {
             Ok(read) => read,
-            Err(failure) if lease.attempt < PATIENCE && !matches!(failure, Failure::Never(_)) => {
-                let at = backoff(app, lease.attempt - 1);
-                return Ok(Err(Next::Retry(at, failure.to_string())));
-            }
-            Err(failure) => {
-                let membership = Membership::Unreadable(failure.to_string());
-                (membership, by.clone(), None)
-            }
+            Err(failure) => match after_unread(app, lease, &failure) {
+                Some(next) => return Ok(Err(next)),
+                None => {
+                    let membership = Membership::Unreadable(failure.to_string());
+                    (membership, by.clone(), None)
+                }
+            },
         };
-        let (roster, named) = last_known::roster(app, roster, &by, last_read).await?;
+        reading.recognise(&app.slack, &by.id);
+        // Where Slack is silent, what was last read is what counts, and nothing is waited for.
+        if last_read.is_none()
+            && let Some((wait, why)) = reading.wait_for(roles, &by.id)
+            && let Some(next) = after_named(app, lease, wait, why)
+        {
+            return Ok(Err(next));
+        }
+        let (roster, named) = last_known::roster(app, reading.roster, &by, last_read).await?;
         Ok(Ok(Self {
             last_known: last_known::clause(last_read, &named),
             by,
             membership,
             roster,
-            read,
+            read: reading.found,
         }))
     }
 }

@@ -6,11 +6,13 @@ use crate::{
     engine::Error,
     roster,
     slack::Failure,
-    store::{memberships, tokens},
+    store::{jobs::Lease, memberships, tokens},
+    worker::retry::{OWN_PACE, tried_for},
 };
 use jiff::Timestamp;
 use rollback_domain::{
     authority::Roster,
+    moment::is_impossible,
     people::{Membership, Person},
     proof::spell,
     refusal::Source,
@@ -46,6 +48,7 @@ async fn asked(app: &App, person: &Person) -> Result<(Membership, Person), Failu
 /// answer, as last read, if that is not too long ago.
 pub(super) async fn membership_by(
     app: &App,
+    lease: &Lease,
     person: &Person,
     source: Source,
 ) -> Result<Result<Known, Failure>, Error> {
@@ -58,16 +61,23 @@ pub(super) async fn membership_by(
             remember(app, &person, &membership).await;
             return Ok(Ok(just_now((membership, person))));
         }
-        // That is an answer; or Slack was not asked, which is none of its silence.
-        Ok(Err(failure @ (Failure::Never(_) | Failure::TooSoon { .. }))) => {
-            return Ok(Err(failure));
-        }
+        // That is an answer.
+        Ok(Err(failure @ Failure::Never(_))) => return Ok(Err(failure)),
+        // A turn among our own calls is waited for. Where it does not come, or where Slack has
+        // asked for a longer pause, that counts as silence: on the worst day Slack must not close
+        // the way that is there for it.
+        Ok(Err(failure)) if is_our_turn_soon(app, lease, &failure) => return Ok(Err(failure)),
         Ok(Err(failure)) => failure,
         Err(_) => Failure::Lost(format!("no answer within {} s", ANSWERS_WITHIN.as_secs())),
     };
     let last = memberships::last_known(&app.engine.db, &person.id).await?;
     Ok(match last {
-        Some((membership, person, at)) if at >= since(app) => Ok((membership, person, Some(at))),
+        // What a clock that was ahead has stored is of no known age.
+        Some((membership, person, at))
+            if at >= since(app) && !is_impossible(at, app.engine.clock.now(), Duration::ZERO) =>
+        {
+            Ok((membership, person, Some(at)))
+        }
         Some((.., at)) => {
             let age = Duration::try_from(app.engine.clock.now().duration_since(at));
             Err(Failure::Lost(format!(
@@ -78,6 +88,12 @@ pub(super) async fn membership_by(
         }
         None => Err(silent),
     })
+}
+
+/// Whether a call was put off for a moment among our own calls.
+fn is_our_turn_soon(app: &App, lease: &Lease, failure: &Failure) -> bool {
+    matches!(failure, Failure::TooSoon { wait, .. } if *wait <= OWN_PACE)
+        && tried_for(app, lease) <= OWN_PACE
 }
 
 /// The same for roles: also gives, as clauses, which last known roles count for this person. Only where

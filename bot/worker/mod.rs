@@ -45,7 +45,8 @@ pub async fn run(app: App, mut stop: watch::Receiver<bool>) {
     let mut busy = JoinSet::new();
     let mut held = HashMap::new();
     let hearing = store::jobs::hear(&app.engine.db, &app.engine.bell);
-    tokio::pin!(hearing);
+    let following = app.follow_database_clock();
+    tokio::pin!(hearing, following);
     loop {
         if *stop.borrow() {
             break;
@@ -66,6 +67,7 @@ pub async fn run(app: App, mut stop: watch::Receiver<bool>) {
         tokio::select! {
             () = app.engine.bell.notified() => {}
             () = &mut hearing => {}
+            never = &mut following => match never {},
             () = tokio::time::sleep(LOOK_EVERY) => {}
             Some(done) = busy.join_next_with_id() => {
                 let task = done.as_ref().map_or_else(JoinError::id, |(id, ())| *id);
@@ -129,6 +131,7 @@ pub async fn run_one(app: &App, kind: &str, key: &str) -> bool {
 
 async fn claim(app: &App, room: usize) -> Vec<Lease> {
     let now = app.engine.clock.now();
+    app.look_again_after_a_jump().await;
     let room = i64::try_from(room).unwrap_or(1);
     match within(store::jobs::claim(&app.engine.db, now, room)).await {
         Ok(leases) => {

@@ -61,6 +61,11 @@ impl Slack {
         });
     }
 
+    /// Every answer of the Web API takes this long from now on, in real time.
+    pub fn set_delay(&self, delay: Duration) {
+        self.change(|state| state.delay = delay);
+    }
+
     /// Ends every fault.
     pub fn heal(&self) {
         self.change(|state| state.faults.clear());

@@ -1,6 +1,7 @@
 //! Everything the workspace remembers, behind one lock.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::time::Duration;
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -70,6 +71,8 @@ pub(crate) struct State {
     pub reply_urls: HashMap<String, ReplyUrl>,
     pub usergroups: BTreeMap<String, Group>,
     pub faults: Vec<LastingFault>,
+    /// How long each answer takes, in real time.
+    pub delay: Duration,
     /// When the app was told to wait, and until when, by what it must not call.
     pub held: BTreeMap<String, (Timestamp, Timestamp)>,
     pub calls: Vec<Call>,
@@ -107,6 +110,7 @@ impl State {
             reply_urls: HashMap::new(),
             usergroups: BTreeMap::new(),
             faults: Vec::new(),
+            delay: Duration::ZERO,
             held: BTreeMap::new(),
             calls: Vec::new(),
             violations: Vec::new(),

@@ -168,7 +168,12 @@ api_url = "{slack}"
 
     /// The bot starts, on whatever the database holds.
     pub async fn starts(&mut self) {
-        let app = App::start(self.config(), self.clock.clone()).await.unwrap();
+        self.starts_by(self.clock.clone()).await;
+    }
+
+    /// The same on a machine with a clock of its own.
+    pub async fn starts_by(&mut self, clock: Clock) {
+        let app = App::start(self.config(), clock).await.unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let base = format!("http://{}", listener.local_addr().unwrap());
         let routes = handlers::routes(app.clone());
@@ -186,10 +191,15 @@ api_url = "{slack}"
 
     /// Another replica, where several share a database.
     pub async fn another(&self) -> Option<App> {
+        self.another_by(self.clock.clone()).await
+    }
+
+    /// The same on a machine with a clock of its own.
+    pub async fn another_by(&self, clock: Clock) -> Option<App> {
         match &self.app().engine.db {
             store::Db::Sqlite { .. } => None,
             store::Db::Postgres(_) => {
-                let started = App::start(self.config(), self.clock.clone()).await;
+                let started = App::start(self.config(), clock).await;
                 Some(started.unwrap())
             }
         }

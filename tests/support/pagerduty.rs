@@ -11,7 +11,10 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use serde_json::{Value, json};
-use std::sync::{Arc, Mutex};
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 use tokio::net::TcpListener;
 use url::Url;
 
@@ -34,6 +37,8 @@ pub enum Broken {
     Not,
     /// Answers this, and does nothing.
     Status(u16),
+    /// Answers 429 with this `Retry-After`, and does nothing.
+    Busy(&'static str),
     /// Answers 200 with a page that is not JSON, and does nothing.
     Garbage,
     /// Takes the request, with what follows from it, and never answers.
@@ -41,6 +46,8 @@ pub enum Broken {
 }
 
 struct Books {
+    delay: Duration,
+    events: usize,
     rows: Vec<Row>,
     broken: Broken,
     pages: Vec<String>,
@@ -66,6 +73,8 @@ impl PagerDuty {
     /// A PagerDuty in which nobody is on call.
     pub async fn start() -> PagerDuty {
         let books = Arc::new(Mutex::new(Books {
+            delay: Duration::ZERO,
+            events: 0,
             rows: vec![],
             broken: Broken::Not,
             pages: vec![],
@@ -119,6 +128,16 @@ impl PagerDuty {
         self.books.lock().unwrap().broken = how;
     }
 
+    /// Every answer takes this long from now on.
+    pub fn takes(&self, delay: Duration) {
+        self.books.lock().unwrap().delay = delay;
+    }
+
+    /// How often it was sent an event, whether it took it or not.
+    pub fn events(&self) -> usize {
+        self.books.lock().unwrap().events
+    }
+
     /// Every event that it took, in order and with repetitions: `trigger <dedup_key>: <summary>`
     /// or `resolve <dedup_key>`.
     pub fn pages(&self) -> Vec<String> {
@@ -138,11 +157,13 @@ async fn answer(
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
+    let delay = books.lock().unwrap().delay;
+    tokio::time::sleep(delay).await;
     let (reply, broken) = {
         let mut books = books.lock().unwrap();
         let reply = match (method.as_str(), uri.path()) {
             ("GET", "/oncalls") => books.on_calls(&headers, uri.query().unwrap_or_default()),
-            ("POST", "/v2/enqueue") => books.event(&headers, &body),
+            ("POST", "/v2/enqueue") => books.sent_event(&headers, &body),
             (method, path) => books.wrong(404, &format!("there is no {method} {path}")),
         };
         if matches!(books.broken, Broken::Not | Broken::Silent) {
@@ -154,6 +175,7 @@ async fn answer(
     match broken {
         Broken::Not => (status(reply.status), Json(reply.body)).into_response(),
         Broken::Status(code) => status(code).into_response(),
+        Broken::Busy(wait) => (status(429), [("retry-after", wait)]).into_response(),
         Broken::Garbage => "<html>PagerDuty will be back soon</html>".into_response(),
         Broken::Silent => std::future::pending().await,
     }
@@ -213,6 +235,11 @@ impl Books {
             }),
             page: None,
         }
+    }
+
+    fn sent_event(&mut self, headers: &HeaderMap, body: &[u8]) -> Reply {
+        self.events += 1;
+        self.event(headers, body)
     }
 
     fn event(&mut self, headers: &HeaderMap, body: &[u8]) -> Reply {
@@ -450,8 +477,18 @@ mod promises {
             assert_eq!(paged, Err(later));
             assert!(begun.elapsed() < Duration::from_secs(5), "{how:?}");
         }
+        fake.breaks(Broken::Busy("40"));
+        let busy = PagerDutyError::Later {
+            why: "PagerDuty answered 429".into(),
+            after: Some(Duration::from_secs(40)),
+        };
+        assert_eq!(client.on_call(&week).await, Err(busy));
         fake.breaks(Broken::Not);
+        assert_eq!(fake.events(), 3);
+        fake.takes(Duration::from_millis(50));
+        let begun = std::time::Instant::now();
         assert_eq!(client.on_call(&week).await, Ok(vec![]));
+        assert!(begun.elapsed() >= Duration::from_millis(50));
         // Silence had taken it; the same again does no harm.
         client
             .trigger("RB-41", "again", json!({}), None)

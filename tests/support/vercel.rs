@@ -149,6 +149,7 @@ struct Books {
     next_answer: Option<Scripted>,
     next_fate: Fate,
     failing_reads: Option<u16>,
+    retry_after: Option<&'static str>,
     nonsense: Option<Nonsense>,
     requests: Vec<(String, String)>,
     asked: usize,
@@ -488,6 +489,14 @@ impl Vercel {
         self.books().next_answer = Some((status, body, headers));
     }
 
+    /// Every request to change something, and every read if `reads` too, is answered 429 with this
+    /// `Retry-After`; `None`: Vercel answers.
+    pub fn is_busy(&self, retry_after: Option<&'static str>, reads: bool) {
+        let mut books = self.books();
+        books.retry_after = retry_after;
+        books.failing_reads = (reads && retry_after.is_some()).then_some(429);
+    }
+
     /// Every read is answered with this status from now on; `None`: reads work again.
     pub fn fail_reads(&self, status: impl Into<Option<u16>>) {
         self.books().failing_reads = status.into();
@@ -806,7 +815,7 @@ async fn answer(
         } else if method != Method::GET {
             change(&mut books, &path, &query, &body, now)
         } else if let Some(status) = books.failing_reads {
-            (Fate::Answered, failing(status))
+            (Fate::Answered, failing(status, books.retry_after))
         } else {
             (Fate::Answered, show(&books, &path, &query))
         }
@@ -926,7 +935,7 @@ fn status_of(status: u16) -> StatusCode {
     StatusCode::from_u16(status).expect("a status")
 }
 
-fn failing(status: u16) -> Response {
+fn failing(status: u16, retry_after: Option<&'static str>) -> Response {
     let mut response = match status {
         429 => error(429, "rate_limited", "Rate limit exceeded"),
         403 => error(403, "forbidden", "Not authorized"),
@@ -937,9 +946,10 @@ fn failing(status: u16) -> Response {
         ),
     };
     if status == 429 {
-        response
-            .headers_mut()
-            .insert("retry-after", HeaderValue::from_static("2"));
+        response.headers_mut().insert(
+            "retry-after",
+            HeaderValue::from_static(retry_after.unwrap_or("2")),
+        );
     }
     response
 }
@@ -959,6 +969,9 @@ fn change(
     let fate = std::mem::take(&mut books.next_fate);
     if fate == Fate::Lost {
         return (fate, not_found());
+    }
+    if let Some(retry_after) = books.retry_after {
+        return (Fate::Answered, failing(429, Some(retry_after)));
     }
     if let Some((status, body, headers)) = books.next_answer.take() {
         let mut response = (status_of(status), axum::Json(body)).into_response();
@@ -1764,6 +1777,16 @@ mod promises {
             assert_eq!(retry_after, (status == 429).then_some(2_000));
         }
         vercel.fail_reads(None);
+        vercel.is_busy(Some("40"), true);
+        let read = platform.observe(&order(&rollback)).await;
+        let moved = platform.act(&order(&rollback)).await.map(drop);
+        for answer in [read.map(drop), moved] {
+            let Err(ProviderError::Busy { retry_after, .. }) = answer else {
+                panic!("{answer:?}")
+            };
+            assert_eq!(retry_after, Some(40_000));
+        }
+        vercel.is_busy(None, false);
         assert!(platform.observe(&order(&rollback)).await.is_ok());
         assert_eq!(vercel.violations(), Vec::<String>::new());
     }

@@ -29,6 +29,7 @@ use crate::{
     plan::{Aim, Plan, PlanHash},
     platform::{
         Holds, NextStep, Production, Progress, ProviderError, Receipt, SignOff, Task, Timing,
+        busy_wait,
     },
     policy::{EscalationStep, Policy, Rule},
     proof::{Round, Verdict},
@@ -45,6 +46,9 @@ use std::time::Duration;
 
 /// How often something that got no answer is read back at most.
 const READ_BACK_AT_MOST: Duration = Duration::from_secs(60);
+/// How often a platform is looked at, at most and at least, whatever its provider names.
+const LOOK_EVERY_AT_LEAST: Duration = Duration::from_secs(1);
+const LOOK_EVERY_AT_MOST: Duration = Duration::from_secs(5 * 60);
 /// How long a card may take to appear before somebody is asked to look at it.
 const CARD_FIRST: Duration = Duration::from_secs(5);
 /// How many objections one card takes.
@@ -69,6 +73,7 @@ pub fn decide(
         rollback: rollback.clone(),
         now,
     };
+    next.rollback.correct_moments(now, policy);
     match command {
         Command::Person {
             by,
@@ -122,6 +127,7 @@ pub fn decide(
         Command::PinAnswered { answer } => next.pin_answered(answer, policy)?,
         Command::Answered { answer } => next.answered(answer, policy)?,
         Command::LostTrack => next.lost_track()?,
+        Command::ClockSet => next.clock_set(),
         Command::Observed { progress, roster } => next.observed(progress, &roster, policy)?,
         Command::Probed { round, live } => next.probed(round, live, policy)?,
         Command::Close { replaced_by } => next.close(replaced_by)?,
@@ -208,6 +214,15 @@ impl Draft {
             | State::Cancelled { .. }
             | State::Expired { .. }
             | State::Superseded { .. } => {}
+        }
+    }
+
+    /// Its moments were corrected by a clock that is right: what is due by it is looked at now.
+    fn clock_set(&mut self) {
+        self.drive_at = Some(self.now);
+        // While it is planned there is no card.
+        if self.rollback.state != State::Planning {
+            self.notices.push(Notice::Card);
         }
     }
 

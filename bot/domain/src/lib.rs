@@ -16,6 +16,7 @@ pub mod plan;
 pub mod risk;
 
 pub mod authority;
+pub mod moment;
 pub mod people;
 pub mod policy;
 

@@ -87,6 +87,21 @@ impl Timing {
     }
 }
 
+/// How long a platform that is busy is left alone when it names no time.
+const BUSY_WAIT: Duration = Duration::from_secs(5);
+/// The shortest time that a busy platform is left alone, at first; it doubles with each time.
+const BUSY_WAIT_AT_LEAST: Duration = Duration::from_secs(1);
+/// The longest time that a busy platform is left alone, whatever it names: production waits.
+pub const BUSY_WAIT_AT_MOST: Duration = Duration::from_secs(60);
+
+/// How long a platform that is busy is left alone: as long as it names (in milliseconds), within
+/// bounds, and longer the more `times` in a row it was busy before.
+pub fn busy_wait(named: Option<u64>, times: u32) -> Duration {
+    let at_least = BUSY_WAIT_AT_LEAST * 2_u32.pow(times.min(5));
+    let named = named.map_or(BUSY_WAIT, Duration::from_millis);
+    named.max(at_least).min(BUSY_WAIT_AT_MOST)
+}
+
 impl Default for Timing {
     fn default() -> Self {
         Self {

@@ -86,6 +86,12 @@ pub struct Rollback {
     /// How often it was asked for a step.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub asks: u32,
+    /// How often in a row the platform was busy when it was asked for the first step.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub busy: u32,
+    /// How often it was looked at since it was asked last, and showed no trace of the request.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub untraced: u32,
     /// When it was asked last, or when people had done what it waited for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub asked_last: Option<Timestamp>,
@@ -852,6 +858,8 @@ impl Proposal {
             memory: serde_json::Value::Null,
             step: 0,
             asks: 0,
+            busy: 0,
+            untraced: 0,
             asked_last: None,
             restore_point: None,
             tasks: vec![],
@@ -992,6 +1000,8 @@ pub enum Command {
     },
     /// The process that asked is gone.
     LostTrack,
+    /// Moments of it lie in an impossible future: they are treated as now.
+    ClockSet,
     /// The platform was looked at; what is known of the roles says who is asked for a manual task.
     Observed {
         progress: Progress,

@@ -258,7 +258,8 @@ fn a_pin_is_taken_back_however_nothing_came_of_it() {
     let no_trace = observed(Progress::NotAsked {
         why: "nothing is running".into(),
     });
-    let ended = done(&lost, no_trace, at(120));
+    let looked = done(&lost, no_trace.clone(), at(60)).rollback;
+    let ended = done(&looked, no_trace, at(120));
     assert!(ended.notices.contains(&Notice::TakePinBack));
 }
 

@@ -4,10 +4,10 @@ use jiff::Timestamp;
 use reqwest::header::{DATE, HeaderMap, RETRY_AFTER};
 use std::time::Duration;
 
-/// The shortest wait that is taken over: what lies in the past means now.
-pub const WAIT_AT_LEAST: Duration = Duration::ZERO;
-/// The longest wait that is taken over: a header must not silence anybody for good.
-pub const WAIT_AT_MOST: Duration = Duration::from_secs(60 * 60);
+/// The shortest wait that is taken over: whoever says zero is not called a hundred times a second.
+pub const WAIT_AT_LEAST: Duration = Duration::from_secs(1);
+/// The longest wait that is taken over: a header must not silence anybody for an hour.
+pub const WAIT_AT_MOST: Duration = Duration::from_secs(5 * 60);
 
 /// The wait that the answer's `Retry-After` asks for: seconds, or a date.
 pub fn retry_after(headers: &HeaderMap) -> Option<Duration> {
@@ -18,6 +18,7 @@ pub fn retry_after(headers: &HeaderMap) -> Option<Duration> {
 pub fn wait_in(headers: &HeaderMap, name: &str) -> Option<Duration> {
     let text = text(headers, name)?;
     match text.parse::<f64>() {
+        // A conversion from a float saturates: no number overflows to a short wait.
         Ok(seconds) => Some(bounded((seconds * 1000.0) as i64)),
         Err(_) => wait_until(headers, date(text)?),
     }

@@ -99,6 +99,6 @@ async fn an_absurd_retry_after_does_not_hold_for_ever() {
         .await;
     assert_eq!(
         wait(one.take("chat.update", "chat.update").await),
-        HELD_AT_MOST
+        WAIT_AT_MOST
     );
 }

@@ -7,7 +7,7 @@ use crate::{
     pagerduty::PagerDutyError,
     permalinks,
     store::{jobs::Lease, rollbacks},
-    worker::retry::{backoff, is_late, later},
+    worker::retry::{after_page, is_late, later},
 };
 use jiff::Timestamp;
 use rollback_domain::{
@@ -68,8 +68,7 @@ pub(super) async fn run(
         Ok(()) => paged(app, &rollback, page, late_since).await,
         Err(PagerDutyError::Never(why)) => Ok(refused(app, &rollback, page, why)),
         Err(PagerDutyError::Later { why, after }) => {
-            let at = after.map_or_else(|| backoff(app, lease.attempt), |after| later(app, after));
-            Ok(Ended::retry(at, why))
+            Ok(Ended::retry(after_page(app, lease, after), why))
         }
     }
 }

@@ -119,6 +119,7 @@ pub(crate) async fn serve(
         ("chat.postMessage", Some(channel)) => format!("{name} in {channel}"),
         _ => name.clone(),
     };
+    tokio::time::sleep(slack.look(|state| state.delay)).await;
     slack.check_patience(&counted, call.at);
     let fault = slack.hit(&name);
     if let Some(Fault::RateLimited { retry_after }) = fault {

@@ -42,7 +42,9 @@ impl Draft {
             if !self.rollback.is_break_glass() && !self.still_approved(roster, policy) {
                 return self.open_again(Reopening::ApprovalsLapsed, policy);
             }
-            self.record_own(WaitingFact::Rechecked { open_until: None });
+            if self.rollback.busy == 0 {
+                self.record_own(WaitingFact::Rechecked { open_until: None });
+            }
             self.begin(survey);
             return Ok(());
         }
@@ -67,11 +69,14 @@ impl Draft {
     /// The platform is asked for the first step, or first to hold automatic deploys off. In one
     /// commit with the reading: nothing is asked on an old one.
     fn begin(&mut self, survey: Survey) {
-        self.record_own(RunningFact::Executing {
-            platform: self.platform(),
-            from: self.rollback.from_label().to_owned(),
-            to: self.rollback.to_label().to_owned(),
-        });
+        // While the platform is busy it is asked again and again, and that is one entry.
+        if self.rollback.busy == 0 {
+            self.record_own(RunningFact::Executing {
+                platform: self.platform(),
+                from: self.rollback.from_label().to_owned(),
+                to: self.rollback.to_label().to_owned(),
+            });
+        }
         self.rollback.memory = survey.memory;
         self.rollback.said = None;
         self.rollback.times.asked = Some(self.now);
@@ -122,6 +127,7 @@ impl Draft {
         self.tell_turn(&what, None, "open-again");
         self.void_break_glass(&text);
         self.rollback.approvals.clear();
+        self.rollback.busy = 0;
         self.rollback.times.approved = None;
         self.transition_to(State::Proposed { expires_at });
         self.wait_on(policy);
@@ -164,10 +170,7 @@ impl Draft {
                     ProviderError::Refused(why) => (format!("refused: {why}"), self.now),
                     ProviderError::Busy { why, retry_after } => (
                         format!("not now: {why}"),
-                        after(
-                            self.now,
-                            Duration::from_millis(retry_after.unwrap_or(5_000)),
-                        ),
+                        after(self.now, busy_wait(retry_after, 0)),
                     ),
                     ProviderError::Unanswered(why) => (why, after(self.now, policy.check_every)),
                 };
@@ -184,19 +187,7 @@ impl Draft {
             // Certainly not done. Before it is asked again the platform is read again, as long as
             // the plan lives.
             Err(ProviderError::Busy { why, retry_after }) => {
-                self.record_platform(RunningFact::PlatformBusy { why: why.clone() });
-                let proposed = self.rollback.times.proposed.unwrap_or(self.now);
-                let until = self.rollback.plan_until;
-                self.rollback.times.asked = None;
-                self.rollback.asked_last = None;
-                self.rollback.said = Some(why);
-                self.transition_to(State::Approved {
-                    expires_at: until.unwrap_or_else(|| after(proposed, policy.plan_ttl)),
-                });
-                self.drive_at = Some(after(
-                    self.now,
-                    Duration::from_millis(retry_after.unwrap_or(5_000)),
-                ));
+                self.busy(why, busy_wait(retry_after, self.rollback.busy), policy);
             }
             Err(ProviderError::Unanswered(why)) => {
                 self.record_platform(RunningFact::Unanswered { why: why.clone() });
@@ -204,6 +195,23 @@ impl Draft {
             }
         }
         Ok(())
+    }
+
+    /// The platform was busy and certainly did nothing. A series of such answers is one entry.
+    fn busy(&mut self, why: String, wait: Duration, policy: &Policy) {
+        if self.rollback.busy == 0 {
+            self.record_platform(RunningFact::PlatformBusy { why: why.clone() });
+        }
+        let proposed = self.rollback.times.proposed.unwrap_or(self.now);
+        let until = self.rollback.plan_until;
+        let expires_at = until.unwrap_or_else(|| after(proposed, policy.plan_ttl));
+        self.rollback.busy = self.rollback.busy.saturating_add(1);
+        self.rollback.times.asked = None;
+        self.rollback.asked_last = None;
+        self.rollback.said = Some(why);
+        self.transition_to(State::Approved { expires_at });
+        // No longer than the plan lives: the service is not held by one that has expired.
+        self.drive_at = Some(after(self.now, wait).min(expires_at.max(self.now)));
     }
 
     /// The platform has taken a step.
@@ -218,6 +226,7 @@ impl Draft {
             answer: said.clone(),
         });
         self.rollback.times.accepted.get_or_insert(self.now);
+        self.rollback.busy = 0;
         self.rollback.said = Some(said);
         self.remember(memory);
         if restore_point.is_some() {
@@ -302,7 +311,10 @@ impl Draft {
             }
             Progress::NotAsked { why } => {
                 let asked = self.asked_last().unwrap_or(self.now);
-                if since(asked, self.now) < timing.trace_within {
+                let looked_before = self.rollback.untraced > 0;
+                self.rollback.untraced = self.rollback.untraced.saturating_add(1);
+                // Twice: a clock that was set must not make one look the last one.
+                if since(asked, self.now) < timing.trace_within || !looked_before {
                     self.drive_at = Some(self.read_back_at(unknown_since, policy));
                     return Ok(());
                 }
@@ -516,7 +528,10 @@ impl Draft {
         unknown_since: Option<Timestamp>,
         policy: &Policy,
     ) -> Timestamp {
-        let check_every = self.timing().look_every.unwrap_or(policy.check_every);
+        let named = self.timing().look_every;
+        let check_every = named.map_or(policy.check_every, |every| {
+            every.clamp(LOOK_EVERY_AT_LEAST, LOOK_EVERY_AT_MOST)
+        });
         let every = match unknown_since {
             // Backs off with the age of the question.
             Some(at) => (since(at, self.now) / 4)

@@ -35,6 +35,7 @@ impl Draft {
     pub(super) fn ask_for(&mut self, step: u32) {
         self.rollback.step = step;
         self.rollback.asked_last = Some(self.now);
+        self.rollback.untraced = 0;
         self.transition_to(State::Executing {
             asked_at: self.now,
             step,

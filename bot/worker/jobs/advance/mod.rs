@@ -93,6 +93,9 @@ pub(super) async fn run(app: &App, lease: &Lease, id: RollbackId) -> Result<Ende
         policy: app.policy(service),
         rollback,
     };
+    if let Some(ended) = advance.correct_moments() {
+        return Ok(ended);
+    }
     crash::point(Point::DriveLeased);
     advance.step().await
 }
@@ -129,6 +132,20 @@ impl Advance<'_> {
         }
     }
 
+    /// Treats moments that lie in an impossible future as now, if there are any: they were stored by
+    /// a clock that was ahead.
+    fn correct_moments(&self) -> Option<Ended> {
+        let corrected = self
+            .rollback
+            .clone()
+            .correct_moments(self.now(), &self.policy);
+        corrected.then(|| {
+            tracing::error!(id = %self.rollback.id, "moments of this rollback lie in an impossible future and count as now");
+            self.app.metrics.moment_corrected("rollback");
+            self.decide(Command::ClockSet)
+        })
+    }
+
     fn now(&self) -> Timestamp {
         self.app.engine.clock.now()
     }
@@ -147,9 +164,35 @@ impl Advance<'_> {
         }
     }
 
-    /// The job is tried again: after so many milliseconds, or as usual.
+    /// The job is tried again: after so many milliseconds, or as usual; but at once when what it
+    /// is tried for ends.
     fn try_again(&self, why: String, retry_after: Option<u64>) -> Next {
-        Next::Retry(after_busy(self.app, self.lease, retry_after), why)
+        let at = after_busy(self.app, self.lease, retry_after);
+        let ends = self.ends_at().filter(|ends| *ends > self.now());
+        Next::Retry(ends.map_or(at, |ends| at.min(ends)), why)
+    }
+
+    /// When its state ends by itself; `None`: it lasts until something happens.
+    fn ends_at(&self) -> Option<Timestamp> {
+        match self.rollback.state {
+            State::Proposed { expires_at } | State::Approved { expires_at } => Some(expires_at),
+            State::Watching { until } => Some(until),
+            State::Planning
+            | State::Blocked { .. }
+            | State::Executing { .. }
+            | State::WaitingForPeople { .. }
+            | State::Accepted { .. }
+            | State::Serving { .. }
+            | State::Unknown { .. }
+            | State::Closed
+            | State::Failed { .. }
+            | State::Partial { .. }
+            | State::Resolved { .. }
+            | State::Denied { .. }
+            | State::Cancelled { .. }
+            | State::Expired { .. }
+            | State::Superseded { .. } => None,
+        }
     }
 
     /// Reads the platform.

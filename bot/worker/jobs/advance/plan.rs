@@ -5,11 +5,10 @@ use crate::{
     crash::{self, Point},
     engine::{Ended, Error, SideEffects},
     roster,
-    slack::Failure,
     store::rosters,
     worker::{
         last_known::{self, membership_by},
-        retry::PATIENCE,
+        retry::after_unread,
     },
 };
 use rollback_domain::{
@@ -28,7 +27,7 @@ impl Advance<'_> {
         let roles = self.app.config.roles_of(self.service);
         let about = self.about().await?;
         // What the card names, and whether the requester is an authority, is read with the rest.
-        let (requester, survey, (roster, read)) = tokio::join!(
+        let (requester, survey, mut reading) = tokio::join!(
             self.requester(),
             self.survey(&about),
             roster::read(self.app, &roles),
@@ -43,9 +42,10 @@ impl Advance<'_> {
             Err(NotRead::TryAgain(next)) => return Ok(next.into()),
             Err(NotRead::Failed(error)) => return Ok(self.cannot_read(&error)),
         };
+        reading.recognise(&self.app.slack, &requester.id);
         let effects = SideEffects {
             survey: Some(self.recorded(&survey)),
-            rosters: read,
+            rosters: reading.found,
             ..SideEffects::default()
         };
         let ended = match self.draw(&about, &survey, self.now()).await? {
@@ -54,7 +54,7 @@ impl Advance<'_> {
                     plan,
                     requester,
                     last_known,
-                    roster: Box::new(roster),
+                    roster: Box::new(reading.roster),
                     frozen: rosters::frozen_of(&self.app.engine.db, &self.rollback.service).await?,
                 })
                 .stored_at(Point::PlanStored),
@@ -67,19 +67,23 @@ impl Advance<'_> {
 
     /// Who asked, if they may; otherwise how the job ends.
     async fn requester(&self) -> Result<Result<Requester, Ended>, Error> {
-        let read = membership_by(self.app, &self.rollback.requester, self.source()).await?;
+        let read = membership_by(
+            self.app,
+            self.lease,
+            &self.rollback.requester,
+            self.source(),
+        )
+        .await?;
         let (membership, requester, last_read) = match read {
             Ok(read) => read,
-            Err(failure)
-                if self.lease.attempt < PATIENCE && !matches!(failure, Failure::Never(_)) =>
-            {
-                return Ok(Err(self.try_again(failure.to_string(), None).into()));
-            }
-            Err(failure) => (
-                Membership::Unreadable(failure.to_string()),
-                self.rollback.requester.clone(),
-                None,
-            ),
+            Err(failure) => match after_unread(self.app, self.lease, &failure) {
+                Some(next) => return Ok(Err(next.into())),
+                None => (
+                    Membership::Unreadable(failure.to_string()),
+                    self.rollback.requester.clone(),
+                    None,
+                ),
+            },
         };
         Ok(match membership.admit() {
             Ok(()) => Ok((requester, last_known::clause(last_read, &[]))),

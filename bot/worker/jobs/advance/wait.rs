@@ -5,7 +5,11 @@ use crate::{
     engine::{Ended, Error, SideEffects},
     roster,
     store::{messages, rosters},
-    worker::{last_known::membership, retry::later, rollback_message::card_key},
+    worker::{
+        last_known::membership,
+        retry::{after_pause, later},
+        rollback_message::card_key,
+    },
 };
 use jiff::Timestamp;
 use rollback_domain::{authority::Roster, people::Membership, refusal::Refusal, rollback::Command};
@@ -61,21 +65,25 @@ impl Advance<'_> {
         }
         let roles = self.eligible();
         let roles: Vec<&str> = roles.iter().map(String::as_str).collect();
-        let (requester, (roster, read)) = tokio::join!(
+        let (requester, mut reading) = tokio::join!(
             membership(self.app, &rollback.requester),
             roster::read(self.app, &roles),
         );
         let membership = match requester {
             Ok((membership, _)) => membership,
-            Err(failure) => Membership::Unreadable(failure.to_string()),
+            Err(failure) => match after_pause(self.app, self.lease, &failure) {
+                Some(next) => return Ok(next.into()),
+                None => Membership::Unreadable(failure.to_string()),
+            },
         };
+        reading.recognise(&self.app.slack, &rollback.requester.id);
         let effects = SideEffects {
-            rosters: read,
+            rosters: reading.found,
             ..SideEffects::default()
         };
         let command = Command::WindowEnded {
             membership,
-            roster: Box::new(roster),
+            roster: Box::new(reading.roster),
         };
         Ok(self.decide(command).with(effects))
     }

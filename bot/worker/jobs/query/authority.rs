@@ -39,7 +39,9 @@ pub(super) async fn who(
         return Ok(Err(NOT_CONFIGURED));
     };
     let policy = app.policy(settings);
-    let (roster, _) = roster::read(app, &app.config.roles_of(settings)).await;
+    let roster = roster::read(app, &app.config.roles_of(settings))
+        .await
+        .roster;
     let (title, lines) = match &found {
         Some(found) => {
             let case = found.case(&policy, &roster);
@@ -94,7 +96,9 @@ pub(super) async fn why(
         return Ok(Err(NOT_CONFIGURED));
     };
     let policy = app.policy(settings);
-    let (roster, _) = roster::read(app, &app.config.roles_of(settings)).await;
+    let mut reading = roster::read(app, &app.config.roles_of(settings)).await;
+    reading.recognise(&app.slack, &person.id);
+    let roster = reading.roster;
     let case = found.case(&policy, &roster);
     let verdict = case.may_approve(person, membership, now);
     let tree = verdict.reason.tree(&Mrkdwn, now);

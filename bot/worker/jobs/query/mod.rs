@@ -8,7 +8,7 @@ use crate::{
     engine::{Ended, Error},
     slack::Words,
     store::jobs::{Lease, Next},
-    worker::{last_known::membership, recipient::Recipient},
+    worker::{last_known::membership, recipient::Recipient, retry::after_pause},
 };
 use rollback_domain::{
     job::{Query, QueryRequest},
@@ -52,7 +52,10 @@ pub(super) async fn run(app: &App, lease: &Lease, request: &QueryRequest) -> Res
     };
     let membership = match membership(app, person).await {
         Ok((membership, _)) => membership,
-        Err(failure) => Membership::Unreadable(failure.to_string()),
+        Err(failure) => match after_pause(app, lease, &failure) {
+            Some(next) => return Ok(next.into()),
+            None => Membership::Unreadable(failure.to_string()),
+        },
     };
     let shown = match (query, membership.admit()) {
         // Why somebody may not is told to those who may not, too.

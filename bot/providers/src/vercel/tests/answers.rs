@@ -138,6 +138,6 @@ fn waits_are_read_in_every_form_they_come_in() {
         None,
         "without their clock there is no duration"
     );
-    assert_eq!(wait(&[("retry-after", "-3")], &Value::Null), Some(0));
+    assert_eq!(wait(&[("retry-after", "-3")], &Value::Null), Some(1_000));
     assert_eq!(wait(&[("retry-after", "soon")], &Value::Null), None);
 }
