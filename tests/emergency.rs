@@ -129,7 +129,7 @@ async fn somebody_without_a_role_runs_it_in_front_of_everybody() {
 async fn a_review_that_nobody_answers_is_asked_for_until_somebody_does() {
     let mut world = broken().await;
     world.passes(Duration::from_secs(12 * 3_600)).await;
-    assert_snapshot!(world.channel(), @"Rollback Bot: The review of RB-1, which was run without an approval, is due 2026-03-15 03:12 UTC. @sam and @ana: one of you, please: `/rollback review RB-1 justified because …`, `should-have-waited` or `policy-too-strict`.");
+    assert_snapshot!(world.channel(), @"Rollback Bot: RB-1 ran without approval; its review is due 2026-03-15 03:12 UTC. @sam and @ana, one of you: `/rollback review RB-1 justified because …`, `should-have-waited` or `policy-too-strict`. @tom, you promised to explain why it could not wait: `/rollback note …` in this channel writes it down.");
     world.stops().await;
     world.starts().await;
     world.leases_end().await;
@@ -141,9 +141,9 @@ async fn a_review_that_nobody_answers_is_asked_for_until_somebody_does() {
       > auth is down and nobody answers
       @sam or @ana must review it. The review was due 2026-03-15 03:12 UTC; I ask again until somebody answers.
       [ Justified… ] [ Should have waited… ] [ Policy too strict… ]
-    Rollback Bot: The review of RB-1, which was run without an approval, was due 2026-03-15 03:12 UTC. @sam and @ana: one of you, please: `/rollback review RB-1 justified because …`, `should-have-waited` or `policy-too-strict`.
-    Rollback Bot: The review of RB-1, which was run without an approval, was due 2026-03-15 03:12 UTC. @sam and @ana: one of you, please: `/rollback review RB-1 justified because …`, `should-have-waited` or `policy-too-strict`.
-    Rollback Bot: The review of RB-1, which was run without an approval, was due 2026-03-15 03:12 UTC. @sam and @ana: one of you, please: `/rollback review RB-1 justified because …`, `should-have-waited` or `policy-too-strict`.
+    Rollback Bot: RB-1 ran without approval; its review was due 2026-03-15 03:12 UTC. @sam and @ana, one of you: `/rollback review RB-1 justified because …`, `should-have-waited` or `policy-too-strict`. @tom, you promised to explain why it could not wait: `/rollback note …` in this channel writes it down.
+    Rollback Bot: RB-1 ran without approval; its review was due 2026-03-15 03:12 UTC. @sam and @ana, one of you: `/rollback review RB-1 justified because …`, `should-have-waited` or `policy-too-strict`. @tom, you promised to explain why it could not wait: `/rollback note …` in this channel writes it down.
+    Rollback Bot: RB-1 ran without approval; its review was due 2026-03-15 03:12 UTC. @sam and @ana, one of you: `/rollback review RB-1 justified because …`, `should-have-waited` or `policy-too-strict`. @tom, you promised to explain why it could not wait: `/rollback note …` in this channel writes it down.
     ");
     world.tom().says("/rollback status").await;
     assert_snapshot!(world.tom().sees(), @"

@@ -444,7 +444,7 @@ async fn who_promised_to_explain_an_emergency_run_is_asked_until_they_have() {
     world.passes(Duration::from_secs(11 * 3_600)).await;
     world.slack.take_all();
     world.passes(Duration::from_secs(3_600)).await;
-    assert_snapshot!(world.channel(), @"");
+    assert_snapshot!(world.channel(), @"Rollback Bot: RB-1 ran without approval; its review is due 2026-03-15 03:12 UTC. @sam and @ana, one of you: `/rollback review RB-1 justified because …`, `should-have-waited` or `policy-too-strict`. @tom, you promised to explain why it could not wait: `/rollback note …` in this channel writes it down.");
     assert_eq!(mentions(&world, "U0TOM", "you promised to explain"), 1);
     world
         .tom()

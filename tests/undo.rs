@@ -250,12 +250,12 @@ async fn an_undo_that_something_newer_overtook_is_drawn_anew_and_says_what_is_lo
       v213 → v214 · asked for by @maya
       `[x]` 03:19:10 UTC approved   @sam as oncall
       Nothing was run: production moved from v213 to v215 after the card was made. A fresh plan takes its place.
-      | Rollback Bot: @maya and @sam: RB-2 (frontend (production), v213 → v214) is out of date. Nothing was run: production moved from v213 to v215 after the card was made. I'm reading the platform again; if there is a plan, a new card follows.
+      | Rollback Bot: @maya and @sam: RB-2 (frontend (production), v213 → v214) is out of date. Nothing was run: production moved from v213 to v215 after the card was made. If there is a plan for what is live now, its card takes the place of this one.
     Rollback Bot:
       Undo RB-1 on frontend (production)?  RB-3
       Requested by @maya at 03:19:10 UTC · expires 03:29:10 UTC · replaces RB-2
-      Now  `v215`  5e6f7a8  live since 03:19:10 UTC by lee (2 s ago)  "hotfix"
-      Target  `v214`  a1b2c3d  live since 02:41:00 UTC by kim (38 m 12 s ago)  "checkout: new tax engine" · served 38 m 10 s until 03:19:10 UTC · undo of RB-1
+      Now  `v215`  5e6f7a8  live since 03:19:10 UTC by lee (1 s ago)  "hotfix"
+      Target  `v214`  a1b2c3d  live since 02:41:00 UTC by kim (38 m 11 s ago)  "checkout: new tax engine" · served 38 m 10 s until 03:19:10 UTC · undo of RB-1
       Removes  1 release: v215 "hotfix" (the commits between are unknown)
       Restores  code, cron jobs of the target's vercel.json, env values baked into the build
       Leaves  database · today's env settings · flags · storage

@@ -32,6 +32,8 @@ use std::time::Duration;
 const REMEMBERED: Duration = Duration::from_secs(48 * 3_600);
 /// How soon a rollback is looked at again whose own job was refused what it wanted.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
+/// How long a card may take to be posted before those are told whose card it replaces.
+const NEW_CARD_FIRST: Duration = Duration::from_secs(2);
 
 /// What a command came to, in a transaction that is still open.
 struct Decided {
@@ -265,7 +267,12 @@ impl Engine {
             changes.jobs.push((Job::Advance { rollback: id }, at));
         }
         for (n, notice) in notices.into_iter().enumerate() {
-            changes.jobs.push(job_of(notice, &rollback, n, now));
+            let (job, mut at) = job_of(notice, &rollback, n, now);
+            // Whoever is told that another card takes the place of theirs finds it there.
+            if opens.is_some() && matches!(job, Job::Post(_)) {
+                at = now.checked_add(NEW_CARD_FIRST).unwrap_or(now);
+            }
+            changes.jobs.push((job, at));
         }
         if let Some((id, proposal)) = opens {
             changes.open(id, proposal, incident, now);

@@ -162,9 +162,9 @@ pub async fn entries_in(db: &Db, incident: IncidentId) -> sqlx::Result<i64> {
 }
 
 const RECORDED_SINCE: &str = "SELECT doc FROM timeline WHERE kind = $1 AND recorded_at > $2
-        AND incident IN (SELECT id FROM incident WHERE channel = $3) ORDER BY recorded_at LIMIT 1000";
+        AND incident IN (SELECT id FROM incident WHERE channel = $3) LIMIT 1000";
 
-/// What was recorded of a kind in a channel after a moment, oldest first.
+/// What was recorded of a kind in a channel after a moment.
 pub async fn recorded_since(
     db: &Db,
     channel: &str,

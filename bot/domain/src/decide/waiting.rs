@@ -453,7 +453,7 @@ impl Draft {
     /// Something has changed since the card was made.
     pub(super) fn tell_superseded(&mut self, why: &str) {
         let what = format!(
-            "{} is out of date. {why} I'm reading the platform again; if there is a plan, a new card follows.",
+            "{} is out of date. {why} If there is a plan for what is live now, its card takes the place of this one.",
             self.named_change()
         );
         self.tell_turn(&what, None, "superseded");
