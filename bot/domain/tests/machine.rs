@@ -1259,7 +1259,7 @@ fn nobody_answers() {
 
     03:27 RB-41 has waited 15 m for an approval to roll back frontend (production), v214 → v213: asked PagerDuty
     03:27 paging PagerDuty: RB-41 has waited since 03:12 UTC for an approval to roll back frontend (production), v214 → v213; asked for by @maya, because "checkout 500s"
-    channel: PagerDuty: approve or deny RB-41? frontend (production), v214 → v213, "checkout 500s", waiting 15 m.
+    channel: RB-41 needs an approval: frontend (production), v214 → v213, "checkout 500s", waiting 15 m. Paging PagerDuty.
     page RB-41:approval: RB-41 has waited since 03:12 UTC for an approval to roll back frontend (production), v214 → v213; asked for by @maya, because "checkout 500s"
     page RB-41:approval taken back
     "#);
@@ -1285,7 +1285,7 @@ fn nobody_answers() {
     assert_eq!(next.drive_at, Some(at(1206)), "below its card");
     let again = decide(&next.rollback, waited(), &escalation, at(1201)).unwrap();
     insta::assert_snapshot!(said(&again), @r#"
-    channel: RB-42 has waited 20 m 1 s for an approval to roll back frontend (production), v213 → v212. Asking PagerDuty.
+    channel: RB-42 needs an approval: frontend (production), v213 → v212, "checkout 500s", waiting 20 m 1 s. Paging PagerDuty.
     page RB-42:approval: RB-42 has waited since 03:12 UTC for an approval to roll back frontend (production), v213 → v212; asked for by @maya, because "checkout 500s"
     "#);
 
@@ -1295,8 +1295,8 @@ fn nobody_answers() {
     assert_eq!(overdue.rollback.waiting.escalated, 2);
     assert_eq!(overdue.drive_at, Some(at(600)), "its plan is over by now");
     insta::assert_snapshot!(said(&overdue), @r#"
-    thread: RB-41 has waited 16 m 40 s for an approval. Asking @U0SAM.
-    channel: RB-41 has waited 16 m 40 s for an approval to roll back frontend (production), v214 → v213. Asking @U0DORA and PagerDuty.
+    thread: @U0SAM: approve or deny RB-41? frontend (production), v214 → v213, "checkout 500s", waiting 16 m 40 s.
+    channel: @U0DORA: approve or deny RB-41? frontend (production), v214 → v213, "checkout 500s", waiting 16 m 40 s. Paging PagerDuty too.
     page RB-41:approval: RB-41 has waited since 03:12 UTC for an approval to roll back frontend (production), v214 → v213; asked for by @maya, because "checkout 500s"
     "#);
 
@@ -1308,7 +1308,7 @@ fn nobody_answers() {
     let given_up = decide(&overdue.rollback, renewed, &escalation, at(1000)).unwrap();
     assert_eq!(given_up.rollback.state.name(), "expired");
     insta::assert_snapshot!(said(&given_up), @"
-    thread: RB-41 is not kept open, because no fresh plan could be made. It answered 503.
+    channel: @U0MAYA: RB-41 (frontend (production), v214 → v213) expired: not kept open, because no fresh plan could be made. It answered 503. Nothing was changed. To propose it again: `/rollback frontend@production because …`.
     page RB-41:approval taken back
     ");
 }
@@ -1324,7 +1324,7 @@ fn a_yes_to_what_cannot_be_done_any_more_ends_it() {
     let decision = decide(&approved, reread, &policy(), at(2)).unwrap();
     assert_eq!(decision.rollback.state.name(), "blocked");
     assert_eq!(decision.opens, None, "the same aim would come to the same");
-    insta::assert_snapshot!(said(&decision), @r#"channel: @U0MAYA and @U0SAM: RB-41 (frontend (production), v214 → v213) was not run. The platform does not say what is live, so "previous" would be a guess. Name the release with `to`; `/rollback list` and the service's name shows them. Nothing was run. Nothing was changed. To propose it again: `/rollback frontend@production because …`."#);
+    insta::assert_snapshot!(said(&decision), @r#"channel: @U0MAYA and @U0SAM: RB-41 (frontend (production), v214 → v213) was not run. The platform does not say what is live, so "previous" would be a guess. Name the release with `to`; `/rollback list` and the service's name shows them. Nothing was run."#);
 }
 
 #[test]
@@ -1376,7 +1376,7 @@ fn a_review_is_somebody_else_s() {
     )
     .unwrap();
     assert_eq!(reminded.rollback.state, State::Closed);
-    insta::assert_snapshot!(said(&reminded), @"channel: The review of RB-41, which was run without an approval, is due 2026-03-15 03:12 UTC. @U0SAM and @U0MAYA: one of you, please: `/rollback review RB-41 justified because …`, `should-have-waited` or `policy-too-strict`.");
+    insta::assert_snapshot!(said(&reminded), @"channel: RB-41 ran without approval; its review is due 2026-03-15 03:12 UTC. @U0SAM and @U0MAYA, one of you: `/rollback review RB-41 justified because …`, `should-have-waited` or `policy-too-strict`. @U0TOM, you promised to explain why it could not wait: `/rollback note …` in this channel writes it down.");
 }
 
 #[test]
