@@ -2,12 +2,19 @@
 
 use crate::{
     engine::Outcome,
-    slack::{Words, blocks},
+    slack::{
+        Words,
+        action::Action,
+        blocks::{self, Mrkdwn, actions, section},
+    },
 };
 use rollback_domain::{
     grammar::verbs::Propose, identity::RollbackId, refusal::Refusal, rollback::Message,
 };
 use std::sync::{Arc, OnceLock};
+
+/// How many environments there are buttons for: a row holds no more.
+const CHOICES_AT_MOST: usize = 5;
 
 /// The answer to a request.
 #[derive(Clone, Debug)]
@@ -62,6 +69,20 @@ impl Answer {
         })
     }
 
+    /// The answer as a message in Slack; `None` if there is nothing to show.
+    pub fn words(&self) -> Option<Words> {
+        match self {
+            Answer::Received => None,
+            Answer::Private(words)
+            | Answer::Public(words)
+            | Answer::Queued { words, .. }
+            | Answer::Declined { words, .. } => Some(words.clone()),
+            Answer::Shared(shared) => Some(shared.words.clone()),
+            Answer::Choose { refusal, proposals } => Some(choice(refusal, proposals)),
+            Answer::Refused(refusal) => Some(Words::plain(refusal.draw(&Mrkdwn))),
+        }
+    }
+
     /// The outcome of the input, for counting.
     pub fn status(&self) -> &'static str {
         match self {
@@ -75,6 +96,24 @@ impl Answer {
             | Answer::Choose { .. }
             | Answer::Declined { .. } => "answered",
         }
+    }
+}
+
+/// Which environment is meant: a button proposes there, and only there.
+fn choice(refusal: &Refusal, proposals: &[Propose]) -> Words {
+    let sentence = refusal.draw(&Mrkdwn);
+    let buttons = proposals
+        .iter()
+        .take(CHOICES_AT_MOST)
+        .map(|proposal| {
+            let environment = proposal.service.environment.as_deref().unwrap_or_default();
+            let label = format!("Propose for {environment}");
+            Action::Propose(proposal.clone()).button(&label)
+        })
+        .collect();
+    Words {
+        blocks: vec![section(&sentence), actions("pick", buttons)],
+        text: sentence,
     }
 }
 
@@ -97,7 +136,7 @@ impl From<Outcome> for Answer {
                 message,
                 rollback: see,
             },
-            Outcome::Noted { .. } | Outcome::Queued => Answer::Received,
+            Outcome::Noted { .. } | Outcome::Queued | Outcome::Bound { .. } => Answer::Received,
         }
     }
 }

@@ -239,6 +239,16 @@ impl App {
     pub fn known_workspace(&self) -> Option<&str> {
         self.identity.get()?.url.as_deref()
     }
+
+    /// The organisation of the workspace, if there is one and it is known by now.
+    pub fn known_enterprise(&self) -> Option<&str> {
+        self.identity.get()?.enterprise_id.as_deref()
+    }
+
+    /// The bot's own user id, if it is known by now.
+    pub fn known_user(&self) -> Option<&str> {
+        self.identity.get()?.user_id.as_deref()
+    }
 }
 
 /// Reads the clock of the database that replicas share, if it is one that they share. An answer that

@@ -102,7 +102,8 @@ pub struct Api {
     pub enabled: bool,
     /// The Slack channel in which it is shown and recorded, unless a request names another one.
     pub channel: Option<String>,
-    /// How long a person's last known membership and roles count while Slack does not answer.
+    /// How long a person's last known membership and roles count while Slack does not answer, for
+    /// their clicks and for their token; zero: not at all.
     pub believe_for: Duration,
 }
 
@@ -130,6 +131,18 @@ pub struct Policy {
     pub review_within: Duration,
     /// Whether a rollback without approval pages somebody.
     pub page_on_break_glass: bool,
+    /// Who may see what is recorded and read.
+    pub read: Readers,
+}
+
+/// Who may see what is recorded and read: the board, plans, timelines, contacts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Readers {
+    /// Every full member of the workspace.
+    #[default]
+    Members,
+    /// The people in any of the roles.
+    Roles,
 }
 
 /// A group of people who may approve.
@@ -294,6 +307,11 @@ impl Config {
         roles
     }
 
+    /// Every role of the configuration.
+    pub fn every_role(&self) -> Vec<&str> {
+        self.roles.keys().map(String::as_str).collect()
+    }
+
     /// Everything that has to be asked to know who is in which role, each once, sorted. What is
     /// listed here needs no asking, and a role that nothing uses neither.
     pub fn sources(&self) -> Vec<&Source> {
@@ -370,7 +388,14 @@ fn config(file: &Section<'_>) -> Option<Config> {
         database: database?,
         slack: slack?,
         pagerduty: pagerduty?,
-        api: api?,
+        api: match (api?, &policy) {
+            // Nobody acts there on what was once true, unless that was written.
+            ((api, false), Some(policy)) if policy.preset == Preset::Strict => Api {
+                believe_for: Duration::ZERO,
+                ..api
+            },
+            ((api, _), _) => api,
+        },
         limits: limits?,
         policy: policy?,
         templates,
@@ -469,20 +494,22 @@ fn slack(section: &Section<'_>) -> Option<Slack> {
     })
 }
 
-fn api(section: &Section<'_>) -> Api {
+/// Also whether it says how long something is believed.
+fn api(section: &Section<'_>) -> (Api, bool) {
     let enabled = section.or("enabled", true, flag);
     let channel = section.optional("channel", |value| {
         let what = "the id of a channel; copy it from the channel's details in Slack, it looks \
                     like \"C0123ABCD\"";
         slack_id(value, &['C', 'G'], what)
     });
-    let believe_for = section.or("believe_for", 12 * HOUR, duration(Duration::ZERO..=DAY));
+    let believe_for = section.optional("believe_for", duration(Duration::ZERO..=DAY));
     section.done();
-    Api {
+    let api = Api {
         enabled,
         channel,
-        believe_for,
-    }
+        believe_for: believe_for.unwrap_or(12 * HOUR),
+    };
+    (api, believe_for.is_some())
 }
 
 fn pagerduty(section: &Section<'_>) -> Option<PagerDuty> {

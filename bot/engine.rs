@@ -103,6 +103,12 @@ pub enum Submission {
         /// What happened.
         event: TimelineEvent,
     },
+    /// Bind the key to what was sent under it, by its digest. The same key with something else is
+    /// answered with the digest of what came first.
+    Bind {
+        /// The digest.
+        digest: String,
+    },
     /// Put a channel's timeline into a file.
     Export {
         /// The channel.
@@ -149,6 +155,11 @@ pub enum Outcome {
     /// It will be done.
     #[serde(rename = "left")]
     Queued,
+    /// The key is bound to this.
+    Bound {
+        /// The digest of what came first under the key.
+        digest: String,
+    },
 }
 
 impl Engine {
@@ -225,6 +236,12 @@ async fn enqueue(tx: &mut Tx, jobs: &[(Job, Timestamp)], now: Timestamp) -> sqlx
         left.push((job.clone(), *at));
     }
     jobs::poke(tx, &left).await
+}
+
+/// The key under which refusals of somebody who may do nothing here are recorded in a place: once
+/// an hour, however often they try.
+pub fn refusal_key(by: &Person, place: &str, now: Timestamp) -> String {
+    format!("outsider:{}:{place}:{}", by.id, now.as_second() / 3_600)
 }
 
 /// A refusal for the record.

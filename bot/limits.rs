@@ -28,6 +28,7 @@ pub struct Limits {
     people: Budgets,
     channels: Budgets,
     looks: Budgets,
+    notices: Budgets,
 }
 
 /// Refuses somebody who sends too much.
@@ -64,6 +65,7 @@ impl Limits {
             people: Budgets::new(settings.person_per_minute),
             channels: Budgets::new(settings.channel_per_minute),
             looks: Budgets::new(settings.person_per_minute.saturating_mul(LOOKS)),
+            notices: Budgets::new(1),
         }
     }
 
@@ -103,6 +105,14 @@ impl Limits {
             wait: over.wait,
             first_in_a_minute: over.first_in_a_minute,
         })
+    }
+}
+
+impl Limits {
+    /// Whether something that others can bring about at will is worth a line in the log: once a
+    /// minute for each `about`.
+    pub fn is_worth_a_line(&self, about: &str, now: Timestamp) -> bool {
+        self.notices.take(about, now).is_ok()
     }
 }
 

@@ -28,7 +28,7 @@ async fn of_cards(
     let workspace = workspace.trim_end_matches('/');
     let mut links = BTreeMap::new();
     for rollback in rollbacks {
-        let place = messages::place(&app.engine.db, &format!("{rollback}:card")).await?;
+        let place = messages::position(&app.engine.db, &format!("{rollback}:card")).await?;
         if let Some((channel, ts)) = place {
             let ts = ts.replace('.', "");
             links.insert(rollback, format!("{workspace}/archives/{channel}/p{ts}"));

@@ -146,6 +146,7 @@ async fn a_review_that_nobody_answers_is_asked_for_until_somebody_does() {
     Rollback Bot: RB-1 ran without approval; its review was due 2026-03-15 03:12 UTC. @sam and @ana, one of you: `/rollback review RB-1 justified because …`, `should-have-waited` or `policy-too-strict`. @tom, you promised to explain why it could not wait: `/rollback note …` in this channel writes it down.
     ");
     world.tom().says("/rollback status").await;
+    world.settle().await;
     assert_snapshot!(world.tom().sees(), @"
     Rollback Bot (only visible to @tom):
       No rollback is open. `/rollback` shows the services.

@@ -571,23 +571,132 @@ async fn a_group_that_says_it_is_gone_is_not_believed_as_it_was() {
     world.slack.take_all();
 }
 
-#[tokio::test]
-async fn a_click_in_slack_is_never_decided_on_what_was_last_read() {
-    let mut world = world().await;
-    let sam = token(&world, "U0SAM", "sam").await;
+/// sam approves by a click while Slack's Web API is away; a minute ago it said what he is.
+async fn a_click_while_slack_is_silent(services: &str) -> World {
+    let mut world = with(ROLES, services).await;
     world.with_a_card().await;
-    asks(&mut world, &sam, "status", json!({ "about": "RB-1" })).await;
+    world.sam().says("/rollback object RB-1 because wait").await;
+    world.settle().await;
+    world.slack.take_all();
     world.slack.fault(Fault::Outage, Some("users.info"), None);
     world.sam().clicks("Approve").await;
     world.passes(Duration::from_secs(10)).await;
-    assert_eq!(world.rollback(1).await.state.name(), "proposed");
-    assert!(
-        world
-            .record()
-            .await
-            .contains("tried to approve: AUTHORITY_UNREADABLE")
-    );
     world.slack.heal();
+    world
+}
+
+#[tokio::test]
+async fn a_click_is_decided_on_what_was_last_read_as_a_token_is() {
+    let mut world = a_click_while_slack_is_silent(FRONTEND).await;
+    let record = world.record().await;
+    let approved = record.lines().find(|line| line.contains("approved plan"));
+    assert_snapshot!(approved.unwrap_or("not approved"), @"@sam approved: approved plan 625a as oncall; Slack did not answer; a full member when last read at 03:12 UTC");
+    // Nothing was ever read of somebody whom Slack has not described.
+    world.vercel.moves_at_once(true);
+    world.passes(Duration::from_secs(30)).await;
+    world.slack.take_all();
+}
+
+#[tokio::test]
+async fn a_strict_team_believes_nothing_that_was_not_read_now() {
+    let strict = format!("{FRONTEND}\n[policy]\npreset = \"strict\"\n");
+    let strict = strict.replace(
+        "approve = [\"oncall\", \"lead\"]",
+        "approve = [\"oncall\", \"lead\"]\nrequester_may_approve = false",
+    );
+    let world = a_click_while_slack_is_silent(&strict).await;
+    assert_eq!(world.rollback(1).await.approvals, []);
+    let record = world.record().await;
+    assert!(record.contains("tried to approve: AUTHORITY_UNREADABLE"));
+    world.slack.take_all();
+}
+
+#[tokio::test]
+async fn a_key_belongs_to_the_request_that_it_came_with_first() {
+    let mut world = world().await;
+    let maya = token(&world, "U0MAYA", "maya").await;
+    let keyed = |world: &World, verb: &str, body: Value| {
+        request(world, &maya, verb, &body).header("Idempotency-Key", "night-1")
+    };
+    let first = json!({ "service": "frontend", "because": "checkout 500s" });
+    let sent = keyed(&world, "propose", first.clone());
+    let (status, said) = sends(&mut world, sent).await;
+    assert_eq!((status, &said["rollback"]), (200, &json!("RB-1")), "{said}");
+    let before = world.record().await;
+    for (verb, body) in [
+        ("propose", json!({ "service": "frontend", "to": "v212" })),
+        ("propose", json!({ "service": "frontend" })),
+        ("stop", json!({ "rollback": "RB-1" })),
+        ("deny", json!({ "rollback": "RB-2" })),
+    ] {
+        let sent = keyed(&world, verb, body);
+        let (status, said) = sends(&mut world, sent).await;
+        assert_eq!(status, 422, "{said}");
+        assert_eq!(
+            refused(&said),
+            "MISREAD: This Idempotency-Key came with another request before. Use a new key for each request. Nothing was run."
+        );
+    }
+    assert_eq!(world.record().await, before);
+    let sent = keyed(&world, "propose", first);
+    let (status, said) = sends(&mut world, sent).await;
+    assert_eq!((status, &said["rollback"]), (200, &json!("RB-1")), "{said}");
+    world.slack.take_all();
+}
+
+#[tokio::test]
+async fn fields_are_never_joined_and_a_body_is_needed() {
+    let mut world = world().await;
+    let maya = token(&world, "U0MAYA", "maya").await;
+    for (verb, body) in [
+        (
+            "propose",
+            r#"{"service":"frontend to v212 because smuggled"}"#,
+        ),
+        (
+            "propose",
+            r#"{"service":"frontend","to":"v212 because smuggled"}"#,
+        ),
+        ("propose", r#"{"service":"plan frontend"}"#),
+        ("stop", r#"{"rollback":"RB-1 because smuggled"}"#),
+        ("status", r#"{"about":"frontend because smuggled"}"#),
+        ("propose", "{}"),
+        ("propose", ""),
+        ("approve", ""),
+        ("deny", ""),
+        ("stop", ""),
+        ("status", ""),
+        ("timeline", ""),
+    ] {
+        let sent = http_client()
+            .unwrap()
+            .post(format!("{}/api/v1/{verb}", world.base()))
+            .bearer_auth(&maya)
+            .body(body);
+        let (status, said) = sends(&mut world, sent).await;
+        assert_eq!(status, 400, "{verb} {body}: {said}");
+        assert!(refused(&said).starts_with("MISREAD"), "{verb} {body}");
+        world.clock.advance(Duration::from_secs(2));
+    }
+    world.slack.take_all();
+}
+
+#[tokio::test]
+async fn a_revoked_token_is_told_of_once_a_minute() {
+    let mut world = world().await;
+    world.with_a_card().await;
+    let maya = token(&world, "U0MAYA", "maya").await;
+    let id = maya.trim_start_matches("rbt_")[..10].to_owned();
+    let mut record = Beside::open(world.database()).await.unwrap();
+    record.revoke(&id, world.clock.now()).await.unwrap();
+    drop(record);
+    for _ in 0..12 {
+        let (status, _) = asks(&mut world, &maya, "status", json!({})).await;
+        assert_eq!(status, 401);
+        world.clock.advance(Duration::from_secs(1));
+    }
+    let record = world.record().await;
+    assert_eq!(record.matches("TOKEN_REFUSED").count(), 1, "{record}");
     world.slack.take_all();
 }
 

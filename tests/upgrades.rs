@@ -181,8 +181,10 @@ async fn every_change_of_the_tables_can_be_taken_back_and_made_again() {
     drop(record);
     // The bot goes on with it.
     world.starts().await;
-    let answer = world.maya().says("/rollback status RB-1").await;
-    assert!(answer.body.contains("VERIFIED"), "{}", answer.body);
+    world.maya().says("/rollback status RB-1").await;
+    world.settle().await;
+    let status = world.maya().sees();
+    assert!(status.contains("VERIFIED"), "{status}");
     world.sam().clicks("Approve").await;
     world.settle().await;
     assert_eq!(world.vercel.rollbacks_asked(), 2);

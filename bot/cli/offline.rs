@@ -374,7 +374,7 @@ impl Run {
             hash: rollback.hash.clone(),
             confirmed,
         };
-        queue::act(&self.app, &context, rollback.id, act, None).await?;
+        queue::act(&self.app, &context, rollback.id, act).await?;
         let key = &context.key;
         let reply = self.answer(key, rollback.id, Some(key)).await?;
         if reply.refused.is_some() || !reply.text.is_empty() {

@@ -11,6 +11,22 @@ use rollback_domain::{
 
 /// The service of the configuration that is meant.
 pub fn service<'a>(app: &'a App, name: &ServiceRef) -> std::result::Result<&'a Service, Refusal> {
+    service_among(app, name, &[])
+}
+
+/// The same where the word may have been meant as a verb.
+pub(super) fn service_or_verb<'a>(
+    app: &'a App,
+    name: &ServiceRef,
+) -> std::result::Result<&'a Service, Refusal> {
+    service_among(app, name, Verb::ALL)
+}
+
+fn service_among<'a>(
+    app: &'a App,
+    name: &ServiceRef,
+    verbs: &[Verb],
+) -> std::result::Result<&'a Service, Refusal> {
     let environments = app.config.environments(&name.service);
     let refusal = || Refusal::WhichEnvironment {
         service: name.service.clone(),
@@ -21,7 +37,7 @@ pub fn service<'a>(app: &'a App, name: &ServiceRef) -> std::result::Result<&'a S
             .collect(),
     };
     match (&name.environment, environments.as_slice()) {
-        (_, []) => Err(unknown_service(app, &name.service)),
+        (_, []) => Err(unknown_service(app, &name.service, verbs)),
         (None, [only]) => Ok(only),
         (None, [..]) => Err(refusal()),
         (Some(environment), services) => services
@@ -32,11 +48,11 @@ pub fn service<'a>(app: &'a App, name: &ServiceRef) -> std::result::Result<&'a S
     }
 }
 
-fn unknown_service(app: &App, name: &str) -> Refusal {
+fn unknown_service(app: &App, name: &str, verbs: &[Verb]) -> Refusal {
     let services = app.config.services.iter();
     let mut known: Vec<String> = services.map(|service| service.key.name.clone()).collect();
     known.dedup();
-    let verbs = Verb::ALL.iter().filter_map(|verb| verb.word());
+    let verbs = verbs.iter().filter_map(|verb| verb.word());
     let candidates = known.iter().map(String::as_str).chain(verbs);
     Refusal::UnknownService {
         name: name.to_owned(),

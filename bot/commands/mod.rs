@@ -6,15 +6,18 @@
 //! because Slack waits three seconds for the answer.
 
 mod find;
+pub mod gate;
 pub mod queue;
 mod reads;
 
 pub use crate::answer::{Answer, SharedWords};
+use gate::{Origin, Passage};
+
 pub use approve::{approve_named_plan, missing_confirmation};
 
 use crate::{
     App,
-    engine::{Error, Submission, refused},
+    engine::{Error, Submission, refusal_key, refused},
     telemetry,
 };
 use rollback_domain::{
@@ -41,6 +44,10 @@ pub struct Context {
     pub reply_to: Option<String>,
     /// What lets Slack open a form for the person within three seconds; `None` where it cannot.
     pub trigger: Option<String>,
+    /// The workspace it comes from, as far as the payload says.
+    pub origin: Origin,
+    /// Whether a job runs it, after the input itself was answered.
+    pub deferred: bool,
 }
 
 impl Context {
@@ -54,7 +61,14 @@ impl Context {
             source,
             reply_to: None,
             trigger: None,
+            origin: Origin::default(),
+            deferred: false,
         }
+    }
+
+    /// Whether what is answered now can be shown to everybody in the channel.
+    fn answers_in_channel(&self) -> bool {
+        self.source == Source::Command && !self.deferred
     }
 }
 
@@ -88,10 +102,21 @@ impl From<sqlx::Error> for Failure {
 /// What a command gives.
 pub type Result<T = Answer> = std::result::Result<T, Failure>;
 
-/// Runs a request and answers it.
+/// Runs a request that passes the gate, and answers it.
 pub async fn run(app: &App, context: &Context, request: Request) -> Answer {
     let verb = request.verb();
     telemetry::record_verb(verb.name());
+    let result = match gate::admit(app, context, verb).await {
+        Ok(Passage::Open) => dispatch(app, context, request).await,
+        Ok(Passage::Unread) => gate::read_first(app, context, &request).await,
+        Err(failure) => Err(failure),
+    };
+    answer(app, context, verb, result).await
+}
+
+/// Runs a request whose person was read for it, and answers it.
+pub async fn run_admitted(app: &App, context: &Context, request: Request) -> Answer {
+    let verb = request.verb();
     let result = dispatch(app, context, request).await;
     answer(app, context, verb, result).await
 }
@@ -144,7 +169,11 @@ pub async fn record_refusal(app: &App, context: &Context, verb: Verb, refusal: &
         channel: context.channel.clone(),
         event,
     };
-    let key = format!("refused:{}", context.key);
+    // Somebody who may do nothing here fills no timeline, however often they try.
+    let key = match refusal {
+        Refusal::NotAMember { .. } => refusal_key(by, &context.channel, now),
+        _ => format!("refused:{}", context.key),
+    };
     // If it cannot be recorded, the log says why.
     app.engine.take(&key, submission).await.ok();
 }

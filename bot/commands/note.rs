@@ -9,7 +9,7 @@ use crate::{
         blocks::{escape, inline},
     },
 };
-use rollback_domain::{grammar::verbs::Note, refusal::Source};
+use rollback_domain::grammar::verbs::Note;
 
 pub(super) async fn run(app: &App, context: &Context, request: Note) -> Result {
     let Note { at, text } = request;
@@ -22,7 +22,7 @@ pub(super) async fn run(app: &App, context: &Context, request: Note) -> Result {
     }
     // Everybody sees the answer to a command. Where the input cannot be answered in the channel at
     // once, a job echoes the note.
-    let answers_in_channel = context.source == Source::Command;
+    let answers_in_channel = context.answers_in_channel();
     let submission = Submission::Note {
         channel: context.channel.clone(),
         by: context.person.clone(),

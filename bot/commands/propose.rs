@@ -22,7 +22,7 @@ use rollback_domain::{
 };
 
 pub(super) async fn run(app: &App, context: &Context, request: Propose) -> Result {
-    let service = match find::service(app, &request.service) {
+    let service = match find::service_or_verb(app, &request.service) {
         Ok(service) => service,
         Err(refusal) => return which_environment(refusal, request),
     };
@@ -111,7 +111,9 @@ pub(super) async fn open(
                 rollback: see,
             })
         }
-        outcome @ (Outcome::Noted { .. } | Outcome::Queued) => Ok(Answer::from(outcome)),
+        outcome @ (Outcome::Noted { .. } | Outcome::Queued | Outcome::Bound { .. }) => {
+            Ok(Answer::from(outcome))
+        }
     }
 }
 

@@ -11,11 +11,13 @@ use crate::{
 use jiff::Timestamp;
 use rollback_domain::{
     authority,
+    grammar::Request,
     identity::{RollbackId, ServiceKey},
     job::{
-        ActRequest, ForgedClick, Form, Job, Notification, OpenForm, Query, QueryRequest,
-        ServiceAction, ServiceRequest,
+        ActRequest, DeferredRequest, ForgedClick, Form, Job, Notification, OpenForm, Query,
+        QueryRequest, ServiceAction, ServiceRequest,
     },
+    people::Person,
     plan::PlanHash,
     refusal::Refusal,
     rollback::{Act, Message},
@@ -30,7 +32,7 @@ pub(super) async fn typed_act(
     doing: &str,
 ) -> Result {
     find::rollback(app, rollback).await?;
-    self::act(app, context, rollback, act, None).await?;
+    self::act(app, context, rollback, act).await?;
     Ok(Answer::Queued {
         rollback,
         words: Words::plain(format!(
@@ -39,14 +41,12 @@ pub(super) async fn typed_act(
     })
 }
 
-/// Queues what a person does to a rollback; `message` is the one that was clicked, if one was. The
-/// job reads who they are first.
+/// Queues what a person does to a rollback. The job reads who they are first.
 pub async fn act(
     app: &App,
     context: &Context,
     rollback: RollbackId,
     act: Act,
-    message: Option<String>,
 ) -> std::result::Result<(), Error> {
     let job = Job::Act(ActRequest {
         rollback,
@@ -55,7 +55,6 @@ pub async fn act(
         channel: context.channel.clone(),
         reply_to: context.reply_to.clone(),
         act,
-        clicked: message,
         id: context.key.clone(),
     });
     enqueue(app, &context.key, job).await
@@ -141,6 +140,34 @@ pub async fn form(
         id: context.key.chars().take(250).collect(),
     });
     enqueue(app, &context.key, job).await
+}
+
+/// Queues a request that is run once it is read who its person is.
+pub(super) async fn request(
+    app: &App,
+    context: &Context,
+    request: &Request,
+) -> std::result::Result<(), Error> {
+    let job = Job::Request(DeferredRequest {
+        text: request.to_string(),
+        person: context.person.clone(),
+        source: context.source,
+        channel: context.channel.clone(),
+        thread: context.thread.clone(),
+        reply_to: context.reply_to.clone(),
+        trigger: context.trigger.clone(),
+        id: context.key.clone(),
+    });
+    // The request itself is taken under the key of the input.
+    enqueue(app, &format!("gate:{}", context.key), job).await
+}
+
+/// Queues the reading of what somebody is to Slack.
+pub(super) async fn membership(app: &App, person: &Person) -> std::result::Result<(), Error> {
+    let job = Job::ReadMembership {
+        person: person.clone(),
+    };
+    app.engine.enqueue(&[job]).await
 }
 
 /// Queues the refusal of a click that does not fit; `reason` is a clause.

@@ -5,7 +5,7 @@
 //! ever meet is found here, and not in the night in which it is needed.
 
 use super::{
-    DAY, MINUTE, Policy, Role, Roles, SECOND, Service, There,
+    DAY, MINUTE, Policy, Readers, Role, Roles, SECOND, Service, There,
     values::{class, member, role_name},
 };
 use rollback_domain::{
@@ -90,6 +90,12 @@ pub(super) fn policy(section: &Section<'_>, there: &There<'_>) -> (Policy, Commo
     if page_on_break_glass && !there.routing_key {
         refuse_page(section, "page_on_break_glass");
     }
+    let read = section.or("read", Readers::default(), |value| {
+        choice(
+            value,
+            &[("members", Readers::Members), ("roles", Readers::Roles)],
+        )
+    });
     let risks = section
         .section("risk")
         .and_then(|section| reader.sound(|| risks(&section)));
@@ -103,6 +109,7 @@ pub(super) fn policy(section: &Section<'_>, there: &There<'_>) -> (Policy, Commo
         escalate,
         review_within,
         page_on_break_glass,
+        read,
     };
     let common = Common {
         preset,

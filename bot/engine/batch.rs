@@ -111,7 +111,7 @@ impl Batch {
                 | Submission::Export { channel, .. } => {
                     channels.insert(channel.as_str());
                 }
-                Submission::Enqueue(_) => {}
+                Submission::Enqueue(_) | Submission::Bind { .. } => {}
             }
         }
         let incidents = timelines::latest_of(tx, &channels).await?;
@@ -186,6 +186,9 @@ impl Batch {
             }
             Submission::Record { channel, event } => self.record(channel, event),
             Submission::Enqueue(job) => self.queue(job.clone()),
+            Submission::Bind { digest } => Outcome::Bound {
+                digest: digest.clone(),
+            },
             Submission::Export {
                 channel,
                 format,

@@ -3,7 +3,7 @@
 
 use super::{
     Completed, Decide, Ended, Engine, Error, Held, SideEffects, batch::Changes, ended::JobOutcome,
-    refused,
+    refusal_key, refused, side_effects::is_first,
 };
 use crate::{
     crash::{self, Point},
@@ -341,8 +341,14 @@ async fn refuse(
     let notification = match author {
         Some(author) => {
             let (source, verb) = (author.source, author.verb);
-            let event = refused(&author.by, source, verb, &refusal, Some(rollback.id), now);
-            timelines::append(tx, &[(rollback.incident, event)], now).await?;
+            let once = match refusal {
+                Refusal::NotAMember { .. } => Some(refusal_key(&author.by, &rollback.channel, now)),
+                _ => None,
+            };
+            if is_first(tx, once.as_deref(), now).await? {
+                let event = refused(&author.by, source, verb, &refusal, Some(rollback.id), now);
+                timelines::append(tx, &[(rollback.incident, event)], now).await?;
+            }
             Some(author.notification(lease, rollback, &refusal))
         }
         None => None,

@@ -29,7 +29,11 @@ pub(super) async fn opened(tx: &mut Tx, channel: &str, now: Timestamp) -> sqlx::
 }
 
 /// The channel's incident, if one is open.
-async fn open_in(tx: &mut Tx, channel: &str, now: Timestamp) -> sqlx::Result<Option<Incident>> {
+pub(super) async fn open_in(
+    tx: &mut Tx,
+    channel: &str,
+    now: Timestamp,
+) -> sqlx::Result<Option<Incident>> {
     let mut latest = timelines::latest_of(tx, &BTreeSet::from([channel])).await?;
     let latest = latest.remove(channel);
     Ok(latest.filter(|latest| latest.state(now) == IncidentState::Open))

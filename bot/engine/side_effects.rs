@@ -96,6 +96,15 @@ pub enum RecordedEvent {
         /// The entry.
         event: TimelineEvent,
     },
+    /// A refusal, for the timeline of a channel's incident if one goes on: it opens none.
+    Refusal {
+        /// The channel.
+        channel: String,
+        /// The entry.
+        event: TimelineEvent,
+        /// The key under which it is recorded once; `None`: each time.
+        once: Option<String>,
+    },
 }
 
 impl RecordedEvent {
@@ -175,6 +184,17 @@ impl SideEffects {
                 let incident = incidents::opened(tx, &channel, now).await?;
                 timelines::append(tx, &[(incident.id, event)], now).await?;
             }
+            Some(RecordedEvent::Refusal {
+                channel,
+                event,
+                once,
+            }) => {
+                if is_first(tx, once.as_deref(), now).await?
+                    && let Some(incident) = incidents::open_in(tx, &channel, now).await?
+                {
+                    timelines::append(tx, &[(incident.id, event)], now).await?;
+                }
+            }
             None => {}
         }
         // After the timeline, in the order of the sources: everybody locks these rows in one order.
@@ -187,6 +207,18 @@ impl SideEffects {
         enqueue(tx, &jobs, now).await?;
         Ok(sent)
     }
+}
+
+/// Whether nothing was recorded under the key before; from now on something was.
+pub(super) async fn is_first(tx: &mut Tx, key: Option<&str>, now: Timestamp) -> sqlx::Result<bool> {
+    let Some(key) = key else {
+        return Ok(true);
+    };
+    if messages::answers(tx, &[key]).await?.contains_key(key) {
+        return Ok(false);
+    }
+    messages::take(tx, &[(key.to_owned(), "null".to_owned())], now).await?;
+    Ok(true)
 }
 
 impl From<SentMessage> for SideEffects {

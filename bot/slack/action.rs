@@ -192,6 +192,20 @@ impl Action {
         }
     }
 
+    /// The rollback and the plan that it is about; `None`: it is about no rollback yet.
+    pub fn plan(&self) -> Option<&PlanRef> {
+        match self {
+            Action::Approve(plan)
+            | Action::Stop(plan)
+            | Action::Withdraw(plan)
+            | Action::Undo(plan)
+            | Action::Open(_, plan)
+            | Action::Who(plan)
+            | Action::Why(plan) => Some(plan),
+            Action::Propose(_) => None,
+        }
+    }
+
     /// A button that does it.
     pub fn button(&self, label: &str) -> SlackBlockButtonElement {
         let (id, value) = self.encode();

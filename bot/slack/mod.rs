@@ -125,6 +125,9 @@ pub struct Identity {
     /// The address of the workspace: `https://shop.slack.com/`.
     #[serde(default)]
     pub url: Option<String>,
+    /// The organisation; `None`: the workspace is in none.
+    #[serde(default)]
+    pub enterprise_id: Option<String>,
 }
 
 #[derive(Deserialize)]

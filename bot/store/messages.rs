@@ -2,6 +2,7 @@
 
 use super::{Db, Tx, in_tx, micros, moment, reading};
 use jiff::Timestamp;
+use rollback_domain::identity::RollbackId;
 use sqlx::QueryBuilder;
 use std::collections::HashMap;
 
@@ -29,11 +30,11 @@ pub async fn get(db: &Db, key: &str) -> sqlx::Result<Sent> {
     }))
 }
 
-const PLACE: &str = "SELECT channel, ts FROM message WHERE key = $1 AND ts IS NOT NULL";
+const POSITION: &str = "SELECT channel, ts FROM message WHERE key = $1 AND ts IS NOT NULL";
 
 /// The channel and `ts` of the message with this key; `None`: it is not in Slack.
-pub async fn place(db: &Db, key: &str) -> sqlx::Result<Option<(String, String)>> {
-    reading!(db, pool => sqlx::query_as(PLACE).bind(key).fetch_optional(pool).await)
+pub async fn position(db: &Db, key: &str) -> sqlx::Result<Option<(String, String)>> {
+    reading!(db, pool => sqlx::query_as(POSITION).bind(key).fetch_optional(pool).await)
 }
 
 const SENT: &str = "INSERT INTO message (key, channel, ts, sent, sent_at) VALUES ($1, $2, $3, $4, $5)
@@ -91,11 +92,31 @@ pub async fn sweep(tx: &mut Tx, before: Timestamp) -> sqlx::Result<()> {
     in_tx!(tx, c => sqlx::query(SWEEP).bind(micros(before)).execute(c).await.map(drop))
 }
 
-const WHOSE: &str = "SELECT key FROM message WHERE channel = $1 AND ts = $2 LIMIT 1";
+/// A place in Slack where something of a rollback's was clicked.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Place {
+    /// The key of the message of ours that is known to be there; `None`: none is.
+    pub key: Option<String>,
+    /// Whether the rollback has a message whose place is not stored yet: its card, or one that a
+    /// job is posting.
+    pub is_being_posted: bool,
+}
 
-/// The key of the message of ours that is there.
-pub async fn whose(db: &Db, channel: &str, ts: &str) -> sqlx::Result<Option<String>> {
-    let row: Option<(String,)> = reading!(db, pool => sqlx::query_as(WHOSE)
-        .bind(channel).bind(ts).fetch_optional(pool).await)?;
-    Ok(row.map(|(key,)| key))
+/// One statement, so that both halves are of the same moment: a place that is stored between two
+/// reads would be found by neither.
+const PLACE: &str = "SELECT
+        (SELECT key FROM message WHERE channel = $1 AND ts = $2 LIMIT 1),
+        (SELECT ts FROM message WHERE key = $3),
+        (SELECT kind FROM step WHERE kind IN ('outcome', 'glass') AND key = $4 LIMIT 1)";
+
+/// What is known of a place in Slack, for a rollback.
+pub async fn place(db: &Db, rollback: RollbackId, channel: &str, ts: &str) -> sqlx::Result<Place> {
+    let card = format!("{rollback}:card");
+    let (key, card, posting): (Option<String>, Option<String>, Option<String>) = reading!(db, pool => sqlx::query_as(PLACE)
+            .bind(channel).bind(ts).bind(&card).bind(rollback.to_string())
+            .fetch_one(pool).await)?;
+    Ok(Place {
+        key,
+        is_being_posted: card.is_none() || posting.is_some(),
+    })
 }

@@ -160,16 +160,6 @@ pub async fn owners(db: &Db, now: Timestamp) -> sqlx::Result<Vec<Person>> {
         .collect())
 }
 
-const OWNS: &str =
-    "SELECT count(*) FROM token WHERE person = $1 AND revoked_at IS NULL AND expires_at > $2";
-
-/// Whether somebody has a token that counts.
-pub async fn owns(db: &Db, person: &str, now: Timestamp) -> sqlx::Result<bool> {
-    let (n,): (i64,) = reading!(db, pool => sqlx::query_as(OWNS)
-        .bind(person).bind(micros(now)).fetch_one(pool).await)?;
-    Ok(n > 0)
-}
-
 /// The tokens of a record, reached beside the bot that may be at work on it.
 ///
 /// On SQLite the lock file is the bot's and is left alone: a second process may write one row.

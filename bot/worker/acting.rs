@@ -13,7 +13,6 @@ use crate::{
 use rollback_domain::{
     authority::{Found, Roster, Source as RoleSource},
     people::{Membership, Person},
-    refusal::Source,
 };
 
 /// Somebody who acts, as they were read for this.
@@ -36,12 +35,9 @@ impl Acting {
         lease: &Lease,
         by: &Person,
         roles: &[&str],
-        source: Source,
     ) -> Result<Result<Self, Next>, Error> {
-        let (membership, mut reading) = tokio::join!(
-            membership_by(app, lease, by, source),
-            roster::read(app, roles)
-        );
+        let (membership, mut reading) =
+            tokio::join!(membership_by(app, lease, by), roster::read(app, roles));
         let (membership, by, last_read) = match membership? {
             Ok(read) => read,
             Err(failure) => match after_unread(app, lease, &failure) {

@@ -1,12 +1,14 @@
-//! Reads the last known membership and roles of a person who acts with a token, which count for a
-//! while when Slack does not answer. Input from Slack never rests on them.
+//! Reads what a person is to Slack, and what they were last known to be, which counts for a while
+//! when Slack does not answer. One rule for clicks that Slack has signed and for tokens: of each it
+//! is certain who sends it, and what is not known is whether they are still a member and in the
+//! role.
 
 use crate::{
     App,
     engine::Error,
     roster,
     slack::Failure,
-    store::{jobs::Lease, memberships, tokens},
+    store::{jobs::Lease, memberships},
     worker::retry::{OWN_PACE, tried_for},
 };
 use jiff::Timestamp;
@@ -15,7 +17,6 @@ use rollback_domain::{
     moment::is_impossible,
     people::{Membership, Person},
     proof::spell,
-    refusal::Source,
 };
 use std::time::Duration;
 use tokio::time::timeout;
@@ -44,22 +45,17 @@ async fn asked(app: &App, person: &Person) -> Result<(Membership, Person), Failu
     Ok((membership, Person::new(person.id.clone(), name)))
 }
 
-/// What a person is to Slack: read now, or, for what came with a token while Slack does not
-/// answer, as last read, if that is not too long ago.
+/// What a person is to Slack: read now, or, while Slack does not answer, as last read, if that is
+/// not too long ago.
 pub(super) async fn membership_by(
     app: &App,
     lease: &Lease,
     person: &Person,
-    source: Source,
 ) -> Result<Result<Known, Failure>, Error> {
-    let just_now = |(membership, person)| (membership, person, None);
-    if source != Source::OutOfBand {
-        return Ok(membership(app, person).await.map(just_now));
-    }
     let silent = match timeout(ANSWERS_WITHIN, asked(app, person)).await {
         Ok(Ok((membership, person))) => {
             remember(app, &person, &membership).await;
-            return Ok(Ok(just_now((membership, person))));
+            return Ok(Ok((membership, person, None)));
         }
         // That is an answer.
         Ok(Err(failure @ Failure::Never(_))) => return Ok(Err(failure)),
@@ -78,7 +74,8 @@ pub(super) async fn membership_by(
         {
             Ok((membership, person, Some(at)))
         }
-        Some((.., at)) => {
+        // A pause that Slack has named is waited for where nothing else counts.
+        Some((.., at)) if silent.wait().is_none() => {
             let age = Duration::try_from(app.engine.clock.now().duration_since(at));
             Err(Failure::Lost(format!(
                 "{silent}, and what it last said is {} old, which is more than {}",
@@ -86,7 +83,7 @@ pub(super) async fn membership_by(
                 spell(app.config.api.believe_for)
             )))
         }
-        None => Err(silent),
+        Some(_) | None => Err(silent),
     })
 }
 
@@ -127,15 +124,12 @@ fn since(app: &App) -> Timestamp {
     now.checked_sub(app.config.api.believe_for).unwrap_or(now)
 }
 
-/// Remembers what Slack says of somebody, if they have a token. That it could not be remembered
-/// is no reason not to go on.
+/// Remembers what Slack says of somebody. That it could not be remembered is no reason not to go
+/// on.
 async fn remember(app: &App, person: &Person, membership: &Membership) {
     let engine = &app.engine;
     let now = engine.clock.now();
     let stored = async {
-        if !tokens::owns(&engine.db, &person.id, now).await? {
-            return Ok(());
-        }
         let mut tx = engine.db.begin().await?;
         memberships::record(&mut tx, person, membership, now).await?;
         tx.commit().await

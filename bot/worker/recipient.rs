@@ -3,7 +3,7 @@
 use super::retry::{after_slack, tried_for};
 use crate::{
     App,
-    engine::{AddressedReply, Ended, Error, RecordedEvent, refused},
+    engine::{AddressedReply, Ended, Error, RecordedEvent, refusal_key, refused},
     slack::{Failure, Words, blocks},
     store::{
         jobs::Lease,
@@ -130,9 +130,15 @@ impl Recipient<'_> {
             id: format!("refused:{}:{}", lease.job.kind(), lease.job.key()),
         });
         let event = refused(by, source, verb, refusal, None, now);
-        let channel = self.channel.to_owned();
-        Ended::done()
-            .with(RecordedEvent::Channel { channel, event })
-            .then(notification, now)
+        let once = match refusal {
+            Refusal::NotAMember { .. } => Some(refusal_key(by, self.channel, now)),
+            _ => None,
+        };
+        let refused = RecordedEvent::Refusal {
+            channel: self.channel.to_owned(),
+            event,
+            once,
+        };
+        Ended::done().with(refused).then(notification, now)
     }
 }

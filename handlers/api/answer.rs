@@ -38,6 +38,16 @@ impl Problem {
         }
     }
 
+    /// A key of the caller's own that came with another request before.
+    pub fn reused_key() -> Self {
+        Problem {
+            status: StatusCode::UNPROCESSABLE_ENTITY,
+            ..Problem::misread(
+                "This Idempotency-Key came with another request before. Use a new key for each request. Nothing was run.".into(),
+            )
+        }
+    }
+
     /// A body that is too large, or too slow.
     pub fn too_large(sentence: String) -> Self {
         Problem {

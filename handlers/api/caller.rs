@@ -7,10 +7,9 @@ use super::{
 use crate::{
     App,
     api::{BODY_AT_MOST, Progress, RollbackResponse, is_channel, view},
-    commands::{self, Answer, Context},
+    commands::{self, Answer, Context, Failure},
     slack::blocks::plainly,
     store::{
-        memberships,
         replies::{self, OURS},
         tokens::{self, Token},
     },
@@ -80,7 +79,13 @@ pub async fn admit(
         return Err(Problem::refused(status, &over.refusal()));
     }
     tokens::used(&app.engine.db, &token, now).await?;
-    let key = key(headers, endpoint, &token)?;
+    let own_key = own_key(headers);
+    if let Some(own_key) = &own_key
+        && !endpoint.looks
+    {
+        bind(app, &token, own_key, endpoint, &body).await?;
+    }
+    let key = key(own_key, endpoint, &token)?;
     let context = Context {
         // The result is stored where the same key looks for it.
         reply_to: Some(key.clone()),
@@ -105,17 +110,14 @@ async fn token(app: &App, headers: &HeaderMap) -> Result<Token, Problem> {
     token.ok_or_else(|| unknown("this bot has not made it"))
 }
 
-/// The body as JSON; an empty one is an empty object.
+/// The body as JSON.
 async fn read(body: Body) -> Result<serde_json::Result<Value>, Problem> {
     let Ok(Ok(body)) = timeout(BODY_WITHIN, to_bytes(body, BODY_AT_MOST)).await else {
         return Err(Problem::too_large(format!(
             "The body is larger than {BODY_AT_MOST} bytes, or took too long. Nothing was run."
         )));
     };
-    Ok(match body.is_empty() {
-        true => Ok(Value::Object(serde_json::Map::new())),
-        false => serde_json::from_slice(&body),
-    })
+    Ok(serde_json::from_slice(&body))
 }
 
 /// The channel that the body names, or the configured one.
@@ -126,13 +128,31 @@ fn channel(app: &App, body: Option<&Value>) -> Option<String> {
         .map(str::to_owned)
 }
 
+/// The caller's own key for the request. Whatever it is, only whether it is the same counts.
+fn own_key(headers: &HeaderMap) -> Option<String> {
+    let key = headers.get("idempotency-key")?;
+    Some(hex::encode(Sha256::digest(key.as_bytes())))
+}
+
+/// Binds a caller's own key to this request; refused where it came with another one before.
+async fn bind(
+    app: &App,
+    token: &Token,
+    own_key: &str,
+    endpoint: Endpoint,
+    body: &Value,
+) -> Result<(), Problem> {
+    let digest = hex::encode(Sha256::digest(format!("{}:{body}", endpoint.verb)));
+    let key = format!("bind:{}:{own_key}", token.id);
+    match commands::gate::bind(app, &key, digest).await? {
+        true => Ok(()),
+        false => Err(Problem::reused_key()),
+    }
+}
+
 /// The identity of the request: the caller's own key if there is one, or a new one.
-fn key(headers: &HeaderMap, endpoint: Endpoint, token: &Token) -> Result<String, Problem> {
-    // Whatever it is: only whether it is the same counts.
-    let own = headers
-        .get("idempotency-key")
-        .map(|key| hex::encode(Sha256::digest(key.as_bytes())));
-    let key = own
+fn key(own_key: Option<String>, endpoint: Endpoint, token: &Token) -> Result<String, Problem> {
+    let key = own_key
         .map_or_else(|| tokens::random(16), Ok)
         .map_err(|error| {
             tracing::error!(%error, "a request could not be told from others");
@@ -160,9 +180,8 @@ async fn record_spent(
     refusal: &Refusal,
     now: Timestamp,
 ) {
-    // Not for each of many.
-    let budget = format!("token:{}", token.id);
-    if app.limits.admit_click(&budget, now).is_err() {
+    let about = format!("token:{}", token.id);
+    if !app.limits.is_worth_a_line(&about, now) {
         return;
     }
     let verb = endpoint.verb;
@@ -176,10 +195,16 @@ async fn record_spent(
 impl Caller {
     /// Why they may not look, if so. Nobody asks Slack for that; but somebody who has left is shown
     /// nothing.
-    pub async fn why_not_look(&self, app: &App) -> Result<Option<Refusal>, Problem> {
-        let person = &self.context.person.id;
-        let last_known = memberships::last_known(&app.engine.db, person).await?;
-        Ok(last_known.and_then(|(membership, ..)| membership.admit().err()))
+    pub async fn why_not_look(
+        &self,
+        app: &App,
+        endpoint: Endpoint,
+    ) -> Result<Option<Refusal>, Problem> {
+        match commands::gate::look(app, &self.context, endpoint.verb).await {
+            Ok(()) => Ok(None),
+            Err(Failure::Refused(refusal)) => Ok(Some(*refusal)),
+            Err(Failure::Engine(error)) => Err(error.into()),
+        }
     }
 
     /// Runs a request, and waits for its result.

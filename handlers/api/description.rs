@@ -75,6 +75,9 @@ pub enum Problems {
     /// The body is not understood
     #[response(status = 400)]
     Misread(RollbackResponse),
+    /// The Idempotency-Key came with another request before
+    #[response(status = 422)]
+    ReusedKey(RollbackResponse),
     /// No token that counts
     #[response(status = 401)]
     NoToken(RollbackResponse),

@@ -173,7 +173,7 @@ pub async fn stop(State(app): State<App>, headers: HeaderMap, body: Body) -> Res
 pub async fn status(State(app): State<App>, headers: HeaderMap, body: Body) -> Response {
     let endpoint = Endpoint::looks(Verb::Status);
     let run = async |caller: &Caller, body: StatusRequest| {
-        if let Some(refusal) = caller.why_not_look(&app).await? {
+        if let Some(refusal) = caller.why_not_look(&app, endpoint).await? {
             return caller.refused(&app, &refusal).await;
         }
         let about = about_field(endpoint.verb, &body.about.unwrap_or_default())?;
@@ -214,7 +214,7 @@ pub async fn timeline(State(app): State<App>, headers: HeaderMap, body: Body) ->
     let endpoint = Endpoint::looks(Verb::Timeline);
     let run = async |caller: &Caller, body: TimelineRequest| {
         let context = &caller.context;
-        if let Some(refusal) = caller.why_not_look(&app).await? {
+        if let Some(refusal) = caller.why_not_look(&app, endpoint).await? {
             commands::record_refusal(&app, context, endpoint.verb, &refusal).await;
             return Err(Problem::refused(StatusCode::FORBIDDEN, &refusal));
         }

@@ -3,7 +3,7 @@
 use super::{answer, run_text, signed::Signed};
 use crate::{
     App,
-    commands::{Answer, Context},
+    commands::{Answer, Context, gate::Origin},
     crash::{self, Point},
     telemetry,
 };
@@ -13,7 +13,7 @@ use axum::{
     http::StatusCode,
     response::{IntoResponse, Response},
 };
-use rollback_domain::{people::Person, refusal::Source};
+use rollback_domain::{grammar, people::Person, refusal::Source};
 use sha2::{Digest, Sha256};
 use std::time::Instant;
 use tracing::Instrument;
@@ -26,7 +26,7 @@ pub async fn command(State(app): State<App>, Signed(body): Signed) -> Response {
         return StatusCode::OK.into_response();
     }
     if form.user_id.is_empty() || form.channel_id.is_empty() {
-        return answer::respond(Answer::private(
+        return answer::respond(&Answer::private(
             "Slack did not say who you are or where. Nothing was run.",
         ));
     }
@@ -36,15 +36,16 @@ pub async fn command(State(app): State<App>, Signed(body): Signed) -> Response {
     let (person, channel) = (&context.person.id, &context.channel);
     if let Err(over) = app.limits.admit_message(person, channel, now) {
         app.metrics.too_much(over.whose());
-        return answer::respond(Answer::from(over.refusal()));
+        return answer::respond(&Answer::from(over.refusal()));
     }
+    let is_own = |id: &str| app.known_user() == Some(id);
     let span = telemetry::request("command", person, channel);
-    let run = run_text(&app, &context, &form.text);
+    let run = run_text(&app, &context, grammar::parse_mention(&form.text, is_own));
     let (verb, status, answer) = run.instrument(span).await;
     crash::point(Point::CommandStored);
     let took = began.elapsed();
     app.metrics.answered("command", verb, status, took);
-    answer::respond(answer)
+    answer::respond(&answer)
 }
 
 /// The fields of a slash command. Slack adds others.
@@ -56,6 +57,7 @@ struct Form {
     response_url: Option<String>,
     trigger_id: Option<String>,
     text: String,
+    origin: Origin,
     /// Whether Slack only looks at our certificate.
     is_probe: bool,
 }
@@ -72,6 +74,10 @@ impl Form {
                 "response_url" => form.response_url = Some(value.into_owned()),
                 "trigger_id" if !value.is_empty() => form.trigger_id = Some(value.into_owned()),
                 "text" => form.text = value.into_owned(),
+                "team_id" if !value.is_empty() => form.origin.team = Some(value.into_owned()),
+                "enterprise_id" if !value.is_empty() => {
+                    form.origin.enterprise = Some(value.into_owned());
+                }
                 _ => {}
             }
         }
@@ -92,6 +98,7 @@ impl Form {
         Context {
             reply_to: self.response_url.clone(),
             trigger: self.trigger_id.clone(),
+            origin: self.origin.clone(),
             ..Context::new(key, person, self.channel_id.clone(), Source::Command)
         }
     }

@@ -1,10 +1,10 @@
 //! What Slack reports: mentions, which are commands that also work in threads, and changes of user
 //! groups.
 
-use super::{answer, run_text, signed::Signed};
+use super::{run_text, signed::Signed};
 use crate::{
     App,
-    commands::{Context, queue},
+    commands::{Context, gate::Origin, queue},
     crash::{self, Point},
     telemetry,
 };
@@ -14,7 +14,7 @@ use axum::{
     http::StatusCode,
     response::{IntoResponse, Response},
 };
-use rollback_domain::{people::Person, refusal::Source, rollback::Message};
+use rollback_domain::{grammar, people::Person, refusal::Source, rollback::Message};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::time::Instant;
@@ -27,7 +27,22 @@ struct Envelope {
     r#type: Option<String>,
     challenge: Option<String>,
     event_id: Option<String>,
+    team_id: Option<String>,
+    enterprise_id: Option<String>,
+    /// The workspace through which it came, where the channel is shared with others.
+    context_team_id: Option<String>,
+    context_enterprise_id: Option<String>,
+    /// For whom the app is installed: the bot's own user is in it.
+    authorizations: Value,
     event: Value,
+}
+
+/// A message that mentions the bot.
+struct Mention<'a> {
+    context: Context,
+    text: &'a str,
+    /// Whether somebody has changed a message that they had sent before.
+    is_edit: bool,
 }
 
 /// `POST /slack/events`.
@@ -56,9 +71,15 @@ pub async fn event(State(app): State<App>, Signed(body): Signed) -> Response {
 /// Runs what somebody typed after a mention. The answer is a message in its thread.
 async fn mention(app: &App, envelope: &Envelope) -> StatusCode {
     let began = Instant::now();
-    let Some((context, text)) = decode_mention(envelope) else {
+    let own: Vec<&str> = envelope.own_users(app);
+    let Some(mention) = envelope.mention(&own) else {
         return StatusCode::OK;
     };
+    let Mention {
+        context,
+        text,
+        is_edit,
+    } = mention;
     let now = app.engine.clock.now();
     let (person, channel) = (&context.person.id, &context.channel);
     if let Err(over) = app.limits.admit_message(person, channel, now) {
@@ -68,10 +89,16 @@ async fn mention(app: &App, envelope: &Envelope) -> StatusCode {
     }
     let span = telemetry::request("mention", person, channel);
     let run = async {
-        let (verb, status, answer) = run_text(app, &context, text).await;
+        if is_edit {
+            let reply = queue::reply(app, &context, Message::Text(EDITED.into())).await;
+            return ("edited", "refused", reply);
+        }
+        let is_own = |id: &str| is_own(id, &own, text);
+        let read = grammar::parse_mention(text, is_own);
+        let (verb, status, answer) = run_text(app, &context, read).await;
         crash::point(Point::EventStored);
-        let reply = match answer::message(answer) {
-            Some(text) => queue::reply(app, &context, Message::Mrkdwn(text)).await,
+        let reply = match answer.words() {
+            Some(words) => queue::reply(app, &context, Message::Mrkdwn(words.text)).await,
             None => Ok(()),
         };
         (verb, status, reply)
@@ -89,26 +116,81 @@ async fn mention(app: &App, envelope: &Envelope) -> StatusCode {
     received
 }
 
-/// Who mentioned the bot, where, and what they typed; `None` for what is no command: messages of
-/// bots, and edits.
-fn decode_mention(envelope: &Envelope) -> Option<(Context, &str)> {
-    let event = &envelope.event;
-    let text = |key: &str| event[key].as_str();
-    if !event["bot_id"].is_null() || !event["subtype"].is_null() {
-        return None;
+/// What somebody is told whose edited message mentions the bot.
+const EDITED: &str = "An edited message is never a command, so nothing was run because of it. To run it, send it as a new message.";
+
+impl Envelope {
+    fn mention(&self, own: &[&str]) -> Option<Mention<'_>> {
+        let event = &self.event;
+        let text = |key: &str| event[key].as_str();
+        let is_of_a_bot = ["bot_id", "bot_profile", "subtype"]
+            .iter()
+            .any(|key| !event[key].is_null());
+        let (user, channel, typed) = (text("user")?, text("channel")?, text("text")?);
+        if is_of_a_bot || own.contains(&user) {
+            return None;
+        }
+        let ts = text("ts").unwrap_or_default();
+        let is_edit = !event["edited"].is_null();
+        // A message is one input, whatever ids the events have that report it.
+        let key = match (ts, &self.event_id) {
+            ("", Some(id)) => format!("event:{id}"),
+            (ts, _) if is_edit => format!("edited:{channel}:{ts}"),
+            (ts, _) => format!("message:{channel}:{ts}"),
+        };
+        let person = Person::new(user, text("username").unwrap_or(user));
+        let context = Context {
+            thread: Some(text("thread_ts").unwrap_or(ts).to_owned()),
+            origin: self.origin(),
+            ..Context::new(key, person, channel.to_owned(), Source::Mention)
+        };
+        Some(Mention {
+            context,
+            text: typed,
+            is_edit,
+        })
     }
-    let (user, channel, typed) = (text("user")?, text("channel")?, text("text")?);
-    let ts = text("ts").unwrap_or_default();
-    let key = match &envelope.event_id {
-        Some(id) => format!("event:{id}"),
-        None => format!("event:{channel}:{ts}"),
-    };
-    let person = Person::new(user, text("username").unwrap_or(user));
-    let context = Context {
-        thread: Some(text("thread_ts").unwrap_or(ts).to_owned()),
-        ..Context::new(key, person, channel.to_owned(), Source::Mention)
-    };
-    Some((context, typed))
+
+    /// Where it comes from. In a channel that is shared with others the author may be theirs.
+    fn origin(&self) -> Origin {
+        let author = ["user_team", "source_team", "team"]
+            .iter()
+            .find_map(|key| self.event[key].as_str());
+        Origin {
+            team: self.context_team_id.clone().or(self.team_id.clone()),
+            enterprise: self
+                .context_enterprise_id
+                .clone()
+                .or(self.enterprise_id.clone()),
+            author_team: author
+                .filter(|team| team.starts_with('T'))
+                .map(str::to_owned),
+        }
+    }
+
+    /// The bot's own user ids, as far as they are known.
+    fn own_users<'a>(&'a self, app: &'a App) -> Vec<&'a str> {
+        self.authorizations
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter(|authorization| authorization["is_bot"] == true)
+            .filter_map(|authorization| authorization["user_id"].as_str())
+            .chain(app.known_user())
+            .collect()
+    }
+}
+
+/// Whether a mention in this text is of the bot. Slack reports only messages that mention it, so
+/// where its id is not known, the only one that is mentioned is the bot.
+fn is_own(id: &str, own: &[&str], text: &str) -> bool {
+    if !own.is_empty() {
+        return own.contains(&id);
+    }
+    let mentioned = text.split("<@").skip(1);
+    mentioned
+        .filter_map(|rest| rest.split(['>', '|']).next())
+        .all(|mentioned| mentioned == id)
 }
 
 /// Has the members of a user group read again, if a role comes from it.

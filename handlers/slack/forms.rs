@@ -2,6 +2,7 @@
 
 use crate::{App, commands, engine::Error, slack::modal};
 use rollback_domain::{
+    grammar::fields::required_reason_field,
     identity::RollbackId,
     job::Form,
     policy::Confirm,
@@ -35,12 +36,13 @@ impl Fields<'_> {
         &self.0["values"][id][id]
     }
 
-    /// What was typed, without the spaces around it.
+    /// What was typed, cleaned as a typed command is.
     fn reason(&self) -> Result<String, Problem> {
         let typed = self.field(modal::BECAUSE)["value"].as_str();
-        match typed.unwrap_or_default().trim() {
-            "" => Err(Problem::new(modal::BECAUSE, "Say it in a few words.")),
-            reason => Ok(reason.to_owned()),
+        match required_reason_field(typed.unwrap_or_default()) {
+            Ok(Some(reason)) => Ok(reason),
+            Ok(None) => Err(Problem::new(modal::BECAUSE, "Say it in a few words.")),
+            Err(misread) => Err(Problem::new(modal::BECAUSE, misread.to_string())),
         }
     }
 

@@ -1,7 +1,6 @@
 //! What people click, and the forms they save.
 
 use super::{
-    answer,
     forms::{self, Fields},
     signed::Signed,
 };
@@ -9,6 +8,7 @@ use crate::{
     App,
     commands::{
         self, Context,
+        gate::{self, Origin},
         queue::{self, FormRequest},
     },
     crash::{self, Point},
@@ -49,6 +49,7 @@ struct Payload {
     r#type: Option<String>,
     user: User,
     team: Option<Named>,
+    enterprise: Option<Named>,
     channel: Option<Named>,
     container: Option<Container>,
     trigger_id: Option<String>,
@@ -97,7 +98,6 @@ struct Chosen {
 #[serde(default)]
 struct View {
     id: Option<String>,
-    hash: Option<String>,
     callback_id: Option<String>,
     private_metadata: Option<String>,
     state: Value,
@@ -164,10 +164,13 @@ impl Payload {
             .unwrap_or_default()
     }
 
-    /// Why it cannot be about anything here, if so: another workspace's payload.
-    fn why_elsewhere(&self, app: &App) -> Option<String> {
-        let (ours, theirs) = (app.known_team()?, self.team.as_ref()?);
-        (theirs.id != ours).then(|| format!("it comes from the workspace {}", theirs.id))
+    fn origin(&self) -> Origin {
+        let id = |named: &Option<Named>| named.as_ref().map(|named| named.id.clone());
+        Origin {
+            team: id(&self.team),
+            enterprise: id(&self.enterprise),
+            author_team: None,
+        }
     }
 }
 
@@ -209,6 +212,7 @@ async fn click(app: &App, payload: Payload) -> (&'static str, Result<Response, E
     let context = Context {
         reply_to: payload.response_url.clone(),
         trigger: payload.trigger_id.clone(),
+        origin: payload.origin(),
         ..Context::new(key, person, channel, Source::Button)
     };
     let now = app.engine.clock.now();
@@ -216,34 +220,44 @@ async fn click(app: &App, payload: Payload) -> (&'static str, Result<Response, E
         return (verb, Ok(too_many(app, &context, over).await));
     }
     telemetry::record_key(&context.key);
-    let done = match (payload.why_elsewhere(app), action) {
+    let done = match (context.origin.why_elsewhere(app), action) {
         (Some(why), _) => queue::forged(app, &context, why).await,
         (None, Err(ForgedValue)) => {
             let why = "its value is not one of mine".to_owned();
             queue::forged(app, &context, why).await
         }
         (None, Ok(action)) => {
-            let clicked = Clicked {
-                message: Some(message.to_owned()).filter(|message| !message.is_empty()),
-                at: slack_moment(moment).map_or(now, |at| at.max(now)),
-            };
-            perform(app, &context, action, clicked).await
+            let clicked_at = slack_moment(moment).map_or(now, |at| at.max(now));
+            match why_not_its_own(app, &context, &action, message).await {
+                Ok(None) => perform(app, &context, action, clicked_at).await,
+                Ok(Some(why)) => queue::forged(app, &context, why).await,
+                Err(error) => Err(error),
+            }
         }
     };
     (verb, done.map(|()| StatusCode::OK.into_response()))
 }
 
-/// The message that was clicked, and when.
-struct Clicked {
-    message: Option<String>,
-    at: Timestamp,
+/// Why a click cannot come from the message that it names, as a clause; `None`: it can. A form is
+/// opened by a click, so that it is checked before it is opened.
+async fn why_not_its_own(
+    app: &App,
+    context: &Context,
+    action: &Action,
+    message: &str,
+) -> Result<Option<String>, Error> {
+    let Some(PlanRef { rollback, .. }) = action.plan() else {
+        return Ok(None);
+    };
+    let is_own = gate::is_own_message(app, *rollback, &context.channel, message).await?;
+    Ok((!is_own).then(|| format!("that button is not on a message about {rollback}")))
 }
 
 async fn perform(
     app: &App,
     context: &Context,
     action: Action,
-    clicked: Clicked,
+    clicked_at: Timestamp,
 ) -> Result<(), Error> {
     let (plan, act) = match action {
         Action::Approve(plan) => {
@@ -253,7 +267,7 @@ async fn perform(
         }
         Action::Stop(plan) => (plan, Act::Stop { because: None }),
         Action::Withdraw(plan) => (plan, Act::Withdraw { because: None }),
-        Action::Open(form, plan) => return open(app, context, form, plan, clicked.at).await,
+        Action::Open(form, plan) => return open(app, context, form, plan, clicked_at).await,
         Action::Undo(PlanRef { rollback, .. }) => {
             let because = None;
             let undo = Undo { rollback, because };
@@ -270,7 +284,7 @@ async fn perform(
             return request(app, context, Request::Propose(proposal)).await;
         }
     };
-    queue::act(app, context, plan.rollback, act, clicked.message).await
+    queue::act(app, context, plan.rollback, act).await
 }
 
 /// Opens a form about a rollback.
@@ -296,8 +310,8 @@ async fn open(
 /// Runs a request, and answers the clicker alone by a message.
 async fn request(app: &App, context: &Context, request: Request) -> Result<(), Error> {
     let answer = commands::run(app, context, request).await;
-    match answer::message(answer) {
-        Some(text) => queue::reply(app, context, Message::Mrkdwn(text)).await,
+    match answer.words() {
+        Some(words) => queue::reply(app, context, Message::Mrkdwn(words.text)).await,
         None => Ok(()),
     }
 }
@@ -306,7 +320,8 @@ async fn request(app: &App, context: &Context, request: Request) -> Result<(), E
 async fn save(app: &App, payload: Payload) -> Result<Response, Error> {
     let received = || Ok(StatusCode::OK.into_response());
     let person = payload.person();
-    let elsewhere = payload.why_elsewhere(app);
+    let origin = payload.origin();
+    let elsewhere = origin.why_elsewhere(app);
     let view = payload.view.unwrap_or_default();
     telemetry::record_verb("save");
     if view.callback_id.as_deref() != Some(modal::CALLBACK) || person.id.is_empty() {
@@ -318,9 +333,12 @@ async fn save(app: &App, payload: Payload) -> Result<Response, Error> {
         return received();
     };
     let id = view.id.unwrap_or_default();
-    let hash = view.hash.unwrap_or_default();
-    let key = format!("save:{id}:{hash}:{}", person.id);
-    let mut context = Context::new(key, person, about.channel.clone(), Source::Modal);
+    // A form is saved once, whatever it says the second time.
+    let key = format!("save:{id}:{}", person.id);
+    let mut context = Context {
+        origin,
+        ..Context::new(key, person, about.channel.clone(), Source::Modal)
+    };
     let now = app.engine.clock.now();
     if let Err(over) = app.limits.admit_click(&context.person.id, now) {
         // The form stays open, with what was filled in.
@@ -346,7 +364,7 @@ async fn save(app: &App, payload: Payload) -> Result<Response, Error> {
     if let Some(problem) = missing.inspect_err(|error| app.engine.could_not(error))? {
         return Ok(keep_open(problem));
     }
-    queue::act(app, &context, about.rollback, act, None).await?;
+    queue::act(app, &context, about.rollback, act).await?;
     received()
 }
 

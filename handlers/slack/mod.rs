@@ -13,19 +13,19 @@ use crate::{
     slack::blocks::escape,
     telemetry,
 };
-use rollback_domain::grammar;
+use rollback_domain::grammar::{Misread, Request};
 
 /// The verb and the status of what is not understood, for counting.
 const MISREAD: &str = "misread";
 
-/// Reads what a person typed and runs it. Also gives its verb and its status, for counting.
+/// Runs what a person typed, as it was read. Also gives its verb and its status, for counting.
 async fn run_text(
     app: &App,
     context: &Context,
-    text: &str,
+    read: Result<Request, Misread>,
 ) -> (&'static str, &'static str, Answer) {
     telemetry::record_key(&context.key);
-    match grammar::parse(text) {
+    match read {
         Ok(request) => {
             let verb = request.verb().name();
             let answer = run(app, context, request).await;

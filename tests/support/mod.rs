@@ -11,9 +11,10 @@ use rollback_bot::{App, clock::Clock, config::Config, handlers, serve, store, wo
 use rollback_domain::{
     grammar::RESERVED,
     identity::{IncidentId, RollbackId},
+    people::{Membership, Person},
     rollback::Rollback,
 };
-use rollback_simulation::{Answer, Options, Person, Slack};
+use rollback_simulation::{Answer, Options, Person as Member, Slack};
 use site::Site;
 use std::{
     sync::{
@@ -92,16 +93,16 @@ impl World {
         let slack = Slack::start(Options {
             clock: time.clone(),
             people: vec![
-                Person::member("U0MAYA", "maya"),
-                Person::member("U0SAM", "sam"),
-                Person::member("U0ANA", "ana"),
-                Person::member("U0TOM", "tom"),
-                Person::member("U0KIM", "kim"),
-                Person::member("U0GUS", "gus").guest(),
-                Person::member("U0UNA", "una").single_channel_guest(),
-                Person::member("U0EVE", "eve").stranger(),
-                Person::member("U0BOT2", "deploybot").bot(),
-                Person::member("U0OLD", "oleg"),
+                Member::member("U0MAYA", "maya"),
+                Member::member("U0SAM", "sam"),
+                Member::member("U0ANA", "ana"),
+                Member::member("U0TOM", "tom"),
+                Member::member("U0KIM", "kim"),
+                Member::member("U0GUS", "gus").guest(),
+                Member::member("U0UNA", "una").single_channel_guest(),
+                Member::member("U0EVE", "eve").stranger(),
+                Member::member("U0BOT2", "deploybot").bot(),
+                Member::member("U0OLD", "oleg"),
             ],
             ..Options::default()
         })
@@ -157,8 +158,29 @@ api_url = "{slack}"
             left_over: vec![],
         };
         world.starts().await;
+        world.is_used_by_the_team().await;
         world.settle().await;
         world
+    }
+
+    /// The team has used the bot yesterday evening: it knows who is a full member, and nothing that
+    /// is young enough to act on.
+    async fn is_used_by_the_team(&self) {
+        let evening = dawn().checked_sub(Duration::from_secs(13 * 3_600)).unwrap();
+        let mut tx = self.app().engine.db.begin().await.unwrap();
+        for (id, name) in [
+            ("U0MAYA", "maya"),
+            ("U0SAM", "sam"),
+            ("U0ANA", "ana"),
+            ("U0TOM", "tom"),
+            ("U0KIM", "kim"),
+        ] {
+            let person = Person::new(id, name);
+            store::memberships::record(&mut tx, &person, &Membership::Member, evening)
+                .await
+                .unwrap();
+        }
+        tx.commit().await.unwrap();
     }
 
     /// The configuration file the bot was started with.

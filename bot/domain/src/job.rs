@@ -88,6 +88,33 @@ pub enum Job {
     #[serde(rename = "standings")]
     #[strum(serialize = "standings")]
     RefreshMemberships,
+    /// Read what one person is to Slack.
+    #[serde(rename = "membership")]
+    #[strum(serialize = "membership")]
+    ReadMembership { person: Person },
+    /// Read who a person is, then run what they asked for.
+    Request(DeferredRequest),
+}
+
+/// A request that is run once it is read who its person is.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DeferredRequest {
+    /// The request, as it prints and is read again.
+    pub text: String,
+    /// Who asks.
+    pub person: Person,
+    /// Where it came from.
+    pub source: Source,
+    /// The channel in which they ask.
+    pub channel: String,
+    /// The thread in which they ask; `None`: in the channel.
+    pub thread: Option<String>,
+    /// The address at which they are answered; `None`: in the channel or thread.
+    pub reply_to: Option<String>,
+    /// What Slack wants back to open a form; `None`: none can be opened.
+    pub trigger: Option<String>,
+    /// The key under which the request is taken once.
+    pub id: String,
 }
 
 /// What a person does to a rollback.
@@ -105,10 +132,6 @@ pub struct ActRequest {
     pub reply_to: Option<String>,
     /// What they do.
     pub act: Act,
-    /// The `ts` of the message that was clicked, which must be the rollback's own; `None`: nothing
-    /// was clicked.
-    #[serde(default)]
-    pub clicked: Option<String>,
     /// The key by which it is done once.
     pub id: String,
 }
@@ -418,7 +441,9 @@ impl Job {
             | Job::Notify(_)
             | Job::Backfill { .. }
             | Job::Survey { .. }
-            | Job::RefreshMemberships => None,
+            | Job::RefreshMemberships
+            | Job::ReadMembership { .. }
+            | Job::Request(_) => None,
         }
     }
 
@@ -444,9 +469,11 @@ impl Job {
             | Job::Post(Post { id, .. })
             | Job::Export(ExportRequest { id, .. })
             | Job::OpenForm(OpenForm { id, .. })
-            | Job::Query(QueryRequest { id, .. }) => id.clone(),
+            | Job::Query(QueryRequest { id, .. })
+            | Job::Request(DeferredRequest { id, .. }) => id.clone(),
             Job::Survey { service } => service.typed(),
             Job::RefreshMemberships => "all".into(),
+            Job::ReadMembership { person } => person.id.clone(),
         }
     }
 }

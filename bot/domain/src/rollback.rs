@@ -1121,9 +1121,23 @@ impl Message {
         }
     }
 
-    /// Somebody's words, in which nothing stands for anybody.
+    /// A text in which nothing stands for anybody.
+    pub fn unmarked(text: &str) -> String {
+        text.replace('\u{1}', "")
+    }
+
+    /// Somebody's words on one line, in which nothing stands for anybody, and nothing is markup: a
+    /// code fence or a star would go on in what the bot says after them.
     pub fn quoted(words: &str) -> String {
-        words.replace('\u{1}', "")
+        words
+            .chars()
+            .filter(|c| !matches!(c, '\u{1}' | '*' | '~'))
+            .map(|c| match c {
+                '`' => '\'',
+                c if c.is_control() => ' ',
+                c => c,
+            })
+            .collect()
     }
 }
 
@@ -1137,7 +1151,7 @@ impl From<&Refusal> for Message {
                 Message::whom(people.len() - 1)
             }
             fn text(&self, text: &str) -> String {
-                Message::quoted(text)
+                Message::unmarked(text)
             }
         }
         let gather = Gather(std::cell::RefCell::default());

@@ -12,7 +12,7 @@ const STORED: &[(&str, &str, &str)] = &[
         "click:1",
         r#"{"kind":"act","rollback":41,"by":{"id":"U1","name":"sam"},"source":"button","channel":"C1",
             "reply_to":"https://hooks.example/1","act":{"act":"approve","hash":"0a1b2c3d",
-            "confirmed":{"ticked":[],"typed":null,"because":null}},"clicked":"171.5","id":"click:1"}"#,
+            "confirmed":{"ticked":[],"typed":null,"because":null}},"id":"click:1"}"#,
     ),
     (
         "forged",
@@ -86,6 +86,18 @@ const STORED: &[(&str, &str, &str)] = &[
         r#"{"kind":"survey","service":"checkout-web","environment":"production"}"#,
     ),
     ("standings", "all", r#"{"kind":"standings"}"#),
+    (
+        "membership",
+        "U1",
+        r#"{"kind":"membership","person":{"id":"U1","name":"sam"}}"#,
+    ),
+    (
+        "request",
+        "command:6",
+        r#"{"kind":"request","text":"status frontend","person":{"id":"U1","name":"sam"},
+            "source":"command","channel":"C1","thread":null,"reply_to":null,"trigger":null,
+            "id":"command:6"}"#,
+    ),
 ];
 
 #[test]

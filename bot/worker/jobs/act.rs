@@ -9,14 +9,13 @@ use crate::{
     slack::{Words, blocks},
     store::{
         jobs::{Lease, Next},
-        messages, rollbacks,
+        rollbacks,
     },
     worker::{
         acting::Acting,
         planning::{self, NoPlan, Planning},
         recipient::Recipient,
         retry::{PATIENCE, after_busy},
-        rollback_message::card_ts,
     },
 };
 use rollback_domain::{
@@ -36,7 +35,6 @@ pub(super) async fn run(app: &App, lease: &Lease, request: &ActRequest) -> Resul
         source,
         reply_to,
         act,
-        clicked,
         ..
     } = request;
     crash::point(Point::ActLeased);
@@ -53,13 +51,6 @@ pub(super) async fn run(app: &App, lease: &Lease, request: &ActRequest) -> Resul
     let Some(found) = rollbacks::get(&app.engine.db, *rollback).await? else {
         return Ok(forged(format!("there is no {rollback}")));
     };
-    if let Some(ts) = clicked
-        && !is_its_own(app, &found, channel, ts).await?
-    {
-        return Ok(forged(format!(
-            "that button is not on a message about {rollback}"
-        )));
-    }
     let Some(service) = app.config.service(&found.service) else {
         let text = format!(
             "{} is not in the configuration any more, so nobody has authority over it. Nothing was run.",
@@ -76,7 +67,7 @@ pub(super) async fn run(app: &App, lease: &Lease, request: &ActRequest) -> Resul
         let task = found.tasks.iter().find(|candidate| candidate.id == *task);
         roles.extend(task.and_then(|task| task.role.as_deref()));
     }
-    let acting = match Acting::read(app, lease, by, &roles, *source).await? {
+    let acting = match Acting::read(app, lease, by, &roles).await? {
         Ok(acting) => acting,
         Err(next) => return Ok(next.into()),
     };
@@ -165,19 +156,4 @@ async fn successor(
         survey,
     };
     Ok(Ok((plan, Some(read))))
-}
-
-/// Whether the message that was clicked is one of this rollback's. While the card's own place is
-/// not known yet, because Slack's answer was lost, a click cannot be held against anybody.
-async fn is_its_own(
-    app: &App,
-    rollback: &Rollback,
-    channel: &str,
-    ts: &str,
-) -> Result<bool, Error> {
-    let own = format!("{}:", rollback.id);
-    match messages::whose(&app.engine.db, channel, ts).await? {
-        Some(key) => Ok(key.starts_with(&own)),
-        None => Ok(card_ts(app, rollback.id).await?.is_none()),
-    }
 }

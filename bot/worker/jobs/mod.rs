@@ -12,9 +12,11 @@ mod open_form;
 mod page;
 mod post;
 mod query;
+mod read_membership;
 mod refresh_memberships;
 mod refresh_roster;
 mod reject_forged;
+mod request;
 mod request_review;
 mod service_action;
 mod survey;
@@ -51,5 +53,7 @@ pub(super) async fn perform(app: &App, lease: &Lease) -> Result<Ended, Error> {
         Job::Query(request) => query::run(app, lease, request).await,
         Job::Survey { service } => survey::run(app, service).await,
         Job::RefreshMemberships => refresh_memberships::run(app).await,
+        Job::ReadMembership { person } => Ok(read_membership::run(app, person).await),
+        Job::Request(request) => Box::pin(request::run(app, lease, request)).await,
     }
 }

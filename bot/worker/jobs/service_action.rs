@@ -77,7 +77,7 @@ pub(super) async fn run(
     let policy = app.policy(service);
     let class = service.platform.class();
     let roles = policy.rules.of(class).eligible();
-    let acting = match Acting::read(app, lease, &request.by, &roles, request.source).await? {
+    let acting = match Acting::read(app, lease, &request.by, &roles).await? {
         Ok(acting) => acting,
         Err(next) => return Ok(next.into()),
     };

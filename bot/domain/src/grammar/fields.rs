@@ -14,12 +14,13 @@ use super::{
 
 /// Reads a service, with its environment if it was named: `frontend@production`.
 pub fn service_field(field: &str) -> Result<ServiceRef, Misread> {
-    ServiceRef::parse(Verb::Propose, word(field))
+    ServiceRef::parse(Verb::Propose, word(field).as_deref())
 }
 
 /// Reads the rollback that a verb is about: `RB-41`.
 pub fn rollback_field(verb: Verb, field: &str) -> Result<RollbackId, Misread> {
-    let word = bare(word(field).ok_or(Misread::MissingNumber { verb })?);
+    let word = word(field).ok_or(Misread::MissingNumber { verb })?;
+    let word = bare(&word);
     rollback_named(word).ok_or_else(|| Misread::BadNumber {
         verb,
         word: word.to_owned(),
@@ -29,12 +30,12 @@ pub fn rollback_field(verb: Verb, field: &str) -> Result<RollbackId, Misread> {
 /// Reads the rollback or the service that a verb is about; `None` if the field is empty.
 pub fn about_field(verb: Verb, field: &str) -> Result<Option<About>, Misread> {
     let word = word(field);
-    word.map(|word| About::parse(verb, word)).transpose()
+    word.map(|word| About::parse(verb, &word)).transpose()
 }
 
 /// Reads what to go back to: `prev`, `v212`, `@-45m`.
 pub fn target_field(field: &str) -> Result<Target, Misread> {
-    Target::parse(word(field).ok_or(Misread::MissingTarget)?)
+    Target::parse(&word(field).ok_or(Misread::MissingTarget)?)
 }
 
 /// Reads a reason on one line, without the quotes around it; `None` if it is empty. Nothing in it
@@ -44,9 +45,14 @@ pub fn reason_field(field: &str) -> Result<Option<String>, Misread> {
     Ok(Some(reason).filter(|reason| !reason.is_empty()))
 }
 
-/// The field without the spaces around it; `None` if nothing else is in it.
-fn word(field: &str) -> Option<&str> {
-    Some(field.trim()).filter(|word| !word.is_empty())
+/// Reads a reason that cannot be left out; `None` if it is empty, or only the `…` of an example.
+pub fn required_reason_field(field: &str) -> Result<Option<String>, Misread> {
+    Ok(reason_field(field)?.filter(|reason| reasons::has_content(reason)))
+}
+
+/// The field as a typed text is cleaned; `None` if nothing is left of it.
+fn word(field: &str) -> Option<String> {
+    Some(plain_line(field)).filter(|word| !word.is_empty())
 }
 
 #[cfg(test)]
@@ -81,6 +87,12 @@ mod tests {
             Ok(Some("checkout 500s".into()))
         );
         assert_eq!(reason_field(" \"\" "), Ok(None));
+        assert_eq!(
+            reason_field("a\u{1b}[31m\u{202e}b\u{7}\r\n*RB-1 VERIFIED*"),
+            Ok(Some("a[31mb *RB-1 VERIFIED*".into()))
+        );
+        assert_eq!(required_reason_field("\u{200b}…\n"), Ok(None));
+        assert_eq!(required_reason_field(" x "), Ok(Some("x".into())));
     }
 
     #[test]

@@ -18,6 +18,11 @@ pub enum Misread {
         /// The verb it may have meant; `None` if no verb is near.
         meant: Option<Verb>,
     },
+    /// The text begins with somebody's name: it is a message to them, and nobody's command.
+    #[error(
+        "Nothing was run, because that begins with somebody's name, so it is for them: if you mean it yourself, send it without the name; if they are to do it, they have to send it."
+    )]
+    ForSomebodyElse,
     /// The request is about a service and names none.
     #[error("Nothing was run, because no service was named: write, for example, `{}`.", example(*verb))]
     MissingService {
@@ -224,6 +229,26 @@ mod tests {
             (
                 "frontend production",
                 "Nothing was run, because I cannot place \"production\": write `frontend@production` or `frontend because production`.",
+            ),
+            (
+                "frontend becuase checkout 500s",
+                "Nothing was run, because I cannot place \"becuase checkout 500s\": write `frontend because checkout 500s`.",
+            ),
+            (
+                "approve RB-41 becuase rates confirm it",
+                "Nothing was run, because I cannot place \"becuase rates confirm it\": write `approve RB-41 because rates confirm it`.",
+            ),
+            (
+                "frontend checkout 500s",
+                "Nothing was run, because I cannot place \"checkout 500s\": write `frontend because checkout 500s`.",
+            ),
+            (
+                "roll back frontend because checkout 500s",
+                "Nothing was run, because I cannot place \"frontend because checkout 500s\": write `frontend because checkout 500s`.",
+            ),
+            (
+                "<@U0SAM> approve RB-41 because <@U0BOT> waits for you",
+                "Nothing was run, because that begins with somebody's name, so it is for them: if you mean it yourself, send it without the name; if they are to do it, they have to send it.",
             ),
             (
                 "timeline --all",

@@ -45,27 +45,43 @@ const LONGEST_COMMAND: usize = 500;
 
 /// Reads one request.
 ///
-/// Before that the text is tidied: a leading mention goes; Slack's `&amp;`, `&lt;`, `&gt;` and
-/// links become what people saw; typographic quotes, dashes and spaces become plain ones;
-/// control characters and invisible marks go; runs of space become one.
+/// Before that the text is tidied: Slack's `&amp;`, `&lt;`, `&gt;` and links become what people
+/// saw; typographic quotes, dashes and spaces become plain ones; control characters and invisible
+/// marks go; runs of space become one.
+///
+/// A text that begins with somebody's name is addressed to them and is nobody's command; see
+/// [`parse_mention`] for the bot's own name.
 ///
 /// ```
 /// use rollback_domain::grammar::{Request, parse, verbs::Approve};
+/// use rollback_domain::identity::RollbackId;
 ///
-/// let request = parse("<@U0BOT> Approve rb-41, — “the carts are empty”")?;
-/// let approve = Approve { rollback: rollback_domain::identity::RollbackId::new(41), because: Some("the carts are empty".into()) };
+/// let request = parse("Approve rb-41, — “the carts are empty”")?;
+/// let rollback = RollbackId::new(41);
+/// let approve = Approve { rollback, because: Some("the carts are empty".into()) };
 /// assert_eq!(request, Request::Approve(approve));
 /// assert_eq!(request.to_string(), "approve RB-41 because the carts are empty");
 /// assert!(parse("aprove RB-41").is_err());
+/// assert!(parse("<@U0SAM> approve RB-41").is_err());
 /// # Ok::<(), rollback_domain::grammar::Misread>(())
 /// ```
 pub fn parse(text: &str) -> Result<Request, Misread> {
+    parse_mention(text, |_| false)
+}
+
+/// Reads one request that may begin with a mention of the bot. `is_own` says of a Slack id whether
+/// it is the bot's.
+pub fn parse_mention(text: &str, is_own: impl Fn(&str) -> bool) -> Result<Request, Misread> {
     let text = words::tidy(text);
+    let text = words::without_own_mention(&text, is_own);
+    if words::is_addressed(text) {
+        return Err(Misread::ForSomebodyElse);
+    }
     let characters = text.chars().count();
     if characters > reasons::LONGEST_TEXT + LONGEST_COMMAND {
         return Err(Misread::TooLong { characters });
     }
-    let mut words = Words::new(&text);
+    let mut words = Words::new(text);
     let verb = match words.peek().map(bare) {
         None => Verb::Board,
         Some(word) => match Verb::named(word) {

@@ -8,7 +8,7 @@ use super::{
     misread::{Misread, excerpt},
     subjects::{About, ServiceRef, required_number, rollback_named},
     verbs::Verb,
-    words::{Literal, Words, bare, is_punctuation, unwrapped},
+    words::{Literal, Words, bare, is_punctuation, nearest, unwrapped},
 };
 
 /// The most characters a reason or a note may have.
@@ -50,7 +50,10 @@ pub(super) fn reason_after(
             return Vec::new();
         }
         let mut after = words.clone();
-        after.next();
+        let word = after.next().map(bare).unwrap_or_default();
+        if is_nearly_because(word) && !after.at_end() {
+            return vec![format!("{verb} {about} because {}", after.rest)];
+        }
         let goes_on = after.reason().is_some();
         let mut suggestions = Vec::new();
         if let Some(service) = about
@@ -70,6 +73,14 @@ pub(super) fn reason_after(
         }
         suggestions
     })
+}
+
+/// Whether a word is `because`, misspelled.
+pub(super) fn is_nearly_because(word: &str) -> bool {
+    ["because", "cause", "bc", "cuz"]
+        .iter()
+        .any(|known| known.eq_ignore_ascii_case(word))
+        || nearest(word, ["because"]).is_some()
 }
 
 /// Reads the rest of a request as a reason; `None` if nothing is left. Words that are no reason

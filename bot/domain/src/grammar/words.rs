@@ -3,15 +3,16 @@
 
 use std::fmt;
 
-/// Makes one plain line of a text: no leading mention, no markup, plain quotes and dashes, nothing
-/// invisible, one space between any two words.
+/// Makes one plain line of a text: no markup, plain quotes and dashes, nothing invisible, one space
+/// between any two words.
 pub(super) fn tidy(text: &str) -> String {
     let plain: String = text.chars().filter_map(plain_character).collect();
-    one_spaced(&without_markup(without_mention(plain.trim_start())))
+    one_spaced(&without_markup(&plain))
 }
 
 /// Makes one plain line of a text that has no markup: plain quotes and dashes, nothing invisible,
-/// one space between any two words.
+/// one space between any two words. Every text that people write passes here or through [`tidy`],
+/// whatever door it comes by.
 pub(super) fn plain_line(text: &str) -> String {
     let plain: String = text.chars().filter_map(plain_character).collect();
     one_spaced(&plain)
@@ -48,16 +49,34 @@ fn plain_character(c: char) -> Option<char> {
     }
 }
 
-fn without_mention(text: &str) -> &str {
-    let mention = text
-        .strip_prefix("<@")
-        .and_then(|rest| rest.split_once('>'));
-    match mention {
-        Some((user, rest)) if user.starts_with(['U', 'W']) && !user.contains(['<', ' ']) => {
-            rest.trim_start_matches([' ', ',', ':'])
-        }
-        _ => text,
+/// The text after the bot's own name, where it begins with that.
+pub(super) fn without_own_mention(text: &str, is_own: impl Fn(&str) -> bool) -> &str {
+    let mut text = text;
+    while let Some((id, rest)) = mention(text)
+        && is_own(id)
+    {
+        text = rest.trim_start_matches([' ', ',', ':']);
     }
+    text
+}
+
+/// The id that a mention at the start of the text names, and what follows it.
+fn mention(text: &str) -> Option<(&str, &str)> {
+    let (inside, rest) = text.strip_prefix("<@")?.split_once('>')?;
+    let id = inside.split('|').next().unwrap_or_default();
+    let fits = !id.is_empty() && id.bytes().all(|b| b.is_ascii_alphanumeric());
+    fits.then_some((id, rest))
+}
+
+/// Whether a text begins with the name of a person, a group or everybody: a message to them.
+pub(super) fn is_addressed(text: &str) -> bool {
+    let written = text
+        .trim_start_matches(is_punctuation)
+        .trim_start()
+        .strip_prefix('@');
+    mention(text).is_some()
+        || text.starts_with("<!subteam^")
+        || written.is_some_and(|name| name.starts_with(char::is_alphabetic))
 }
 
 /// The text that people see where Slack sends `&amp;` and `<https://example.com|example.com>`.
@@ -343,9 +362,6 @@ mod tests {
             ("front\u{200b}end\0 \u{202e}x", "frontend x"),
             ("“a” „b‟ «c» ‘d’ it’s", "\"a\" \"b\" \"c\" 'd' it's"),
             ("a — b – c − d", "a - b - c - d"),
-            ("<@U0BOT> status", "status"),
-            ("<@U0BOT|rollback>: status", "status"),
-            ("<@W0BOT>status", "status"),
             ("note <@U1> and <#C1|ops>", "note <@U1> and <#C1|ops>"),
             ("a &lt; b &amp;&amp; c", "a < b && c"),
             ("&amp;lt; &lt;https://x.io|y&gt;", "&lt; <https://x.io|y>"),
@@ -356,6 +372,46 @@ mod tests {
             ("<https://x.io", "<https://x.io"),
         ] {
             assert_eq!(tidy(text), tidied, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn only_the_bots_own_name_is_taken_off() {
+        let is_own = |id: &str| id == "U0BOT";
+        for (text, rest) in [
+            ("<@U0BOT> status", "status"),
+            ("<@U0BOT|rollback>: status", "status"),
+            ("<@U0BOT>status", "status"),
+            ("<@U0BOT> <@U0BOT>, status", "status"),
+            ("<@U0SAM> status", "<@U0SAM> status"),
+            ("<@U0BOT> <@U0SAM> status", "<@U0SAM> status"),
+            ("status <@U0BOT>", "status <@U0BOT>"),
+            ("<@U0BOT", "<@U0BOT"),
+        ] {
+            assert_eq!(without_own_mention(text, is_own), rest, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_text_to_somebody_is_told_from_one_about_them() {
+        for text in [
+            "<@U0SAM> approve RB-1",
+            "<@W0SAM|sam>: approve RB-1",
+            "<@B0APP> approve RB-1",
+            "<!subteam^S0OPS|@ops> approve RB-1",
+            "@sam approve RB-1",
+            "…, @sam approve RB-1",
+        ] {
+            assert!(is_addressed(text), "{text}");
+        }
+        for text in [
+            "approve RB-1 because <@U0SAM> said so",
+            "@02:40",
+            "@-5m",
+            "frontend@production",
+            "",
+        ] {
+            assert!(!is_addressed(text), "{text}");
         }
     }
 

@@ -638,10 +638,10 @@ impl From<&Refusal> for Sentence {
         struct Marked;
         impl Tone for Marked {
             fn person(&self, id: &str) -> String {
-                format!("\u{1}{}\u{1}", Message::quoted(id))
+                format!("\u{1}{}\u{1}", Message::unmarked(id))
             }
             fn text(&self, text: &str) -> String {
-                Message::quoted(text)
+                Message::unmarked(text)
             }
         }
         let marked = refusal.draw(&Marked);

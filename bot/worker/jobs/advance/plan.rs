@@ -14,7 +14,7 @@ use crate::{
 use rollback_domain::{
     people::{Membership, Person},
     platform::ProviderError,
-    refusal::{Refusal, Source},
+    refusal::Refusal,
     rollback::Command,
 };
 
@@ -67,13 +67,7 @@ impl Advance<'_> {
 
     /// Who asked, if they may; otherwise how the job ends.
     async fn requester(&self) -> Result<Result<Requester, Ended>, Error> {
-        let read = membership_by(
-            self.app,
-            self.lease,
-            &self.rollback.requester,
-            self.source(),
-        )
-        .await?;
+        let read = membership_by(self.app, self.lease, &self.rollback.requester).await?;
         let (membership, requester, last_read) = match read {
             Ok(read) => read,
             Err(failure) => match after_unread(self.app, self.lease, &failure) {
@@ -99,13 +93,5 @@ impl Advance<'_> {
     fn cannot_plan(&self, refusal: Refusal) -> Ended {
         self.decide(Command::CannotPlan { refusal })
             .stored_at(Point::PlanStored)
-    }
-
-    /// How the rollback was asked for, as far as it matters for what counts as known.
-    fn source(&self) -> Source {
-        match self.rollback.out_of_band {
-            true => Source::OutOfBand,
-            false => Source::Bot,
-        }
     }
 }

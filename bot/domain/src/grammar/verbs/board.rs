@@ -50,15 +50,7 @@ pub(super) mod tests {
 
     #[test]
     fn nothing_is_the_board() {
-        for text in [
-            "",
-            "  ",
-            "\n\t",
-            "\0",
-            "\u{200b}\u{200f}",
-            "<@U0BOT>",
-            " <@U0BOT|rollback> ",
-        ] {
+        for text in ["", "  ", "\n\t", "\0", "\u{200b}\u{200f}"] {
             assert_eq!(parse(text), Ok(Request::Board(Board)), "{text:?}");
         }
         misreads([("???", Misread::NotAName { word: "???".into() })]);

@@ -5,7 +5,7 @@ use std::fmt;
 use super::{Listing, RESERVED, Spec, Takes, Verb};
 use crate::grammar::{
     misread::{Misread, excerpt},
-    reasons::{Because, reason},
+    reasons::{Because, is_nearly_because, reason},
     subjects::{ServiceRef, rollback_named},
     targets::{Target, is_previous},
     words::{Words, bare},
@@ -38,6 +38,12 @@ impl Propose {
     pub(super) fn parse(mut words: Words<'_>) -> Result<Self, Misread> {
         let first = words.next();
         let word = first.map(bare).unwrap_or_default().to_ascii_lowercase();
+        if let Some(rest) = after_the_name_of_the_command(&word, &words) {
+            return Err(Misread::TrailingWords {
+                words: rest.to_owned(),
+                suggestions: vec![excerpt(rest)],
+            });
+        }
         refuse_what_is_no_service(&word, &words)?;
         let meant = Verb::nearest(&word);
         let next = words.peek().map(bare);
@@ -88,6 +94,13 @@ impl Propose {
     }
 }
 
+/// What follows where the command's own name is written once more: `roll back frontend`.
+fn after_the_name_of_the_command<'a>(word: &str, words: &Words<'a>) -> Option<&'a str> {
+    let mut after = words.clone();
+    let is_named = word == "roll" && bare(after.next()?).eq_ignore_ascii_case("back");
+    (is_named && !after.at_end()).then_some(after.rest)
+}
+
 /// Refuses a first word that cannot have been meant as a service.
 fn refuse_what_is_no_service(word: &str, words: &Words<'_>) -> Result<(), Misread> {
     let unknown = |meant| Misread::UnknownVerb {
@@ -131,6 +144,9 @@ fn suggestions(
     let to = target.map_or(String::new(), |target| format!(" to {target}"));
     let mut after = words.clone();
     let word = bare(after.next().unwrap_or_default());
+    if is_nearly_because(word) && !after.at_end() {
+        return vec![format!("{prefix}{service}{to} because {}", after.rest)];
+    }
     let goes_on = after.peek().is_some_and(is_to) || after.reason().is_some();
     let rest = if goes_on {
         format!(" {}", after.rest)
@@ -145,7 +161,9 @@ fn suggestions(
         {
             suggestions.push(format!("{prefix}{service} to {target}{rest}"));
         }
-    } else if let Some(service) = service.in_environment(words) {
+    } else if (goes_on || after.at_end())
+        && let Some(service) = service.in_environment(words)
+    {
         suggestions.push(format!("{prefix}{service}{to}{rest}"));
     }
     if !goes_on {
@@ -258,12 +276,6 @@ pub(super) mod tests {
                 "<http://shop.example.com|shop.example.com>",
                 propose("shop.example.com", prev(), ""),
             ),
-            ("<@U0BOT> frontend", propose("frontend", prev(), "")),
-            (
-                "<@U0BOT|rollback>: frontend",
-                propose("frontend", prev(), ""),
-            ),
-            ("<@W0BOT>frontend", propose("frontend", prev(), "")),
             ("aprove", propose("aprove", prev(), "")),
         ]);
     }
