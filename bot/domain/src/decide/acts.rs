@@ -1,7 +1,7 @@
 //! What people do: approve, withdraw, object, start an emergency run, review, resolve, deny, stop, retarget.
 
 use super::{
-    turns::{reason, whom},
+    turns::{named, naming_nobody, reason, whom},
     *,
 };
 
@@ -95,8 +95,8 @@ impl Draft {
         };
         self.rollback.approvals.remove(at);
         let what = format!(
-            "@{} took their approval of {} back{}.",
-            who.person.name,
+            "{} took their approval of {} back{}.",
+            named(&who.person),
             self.named_change(),
             reason(because.as_deref())
         );
@@ -160,9 +160,9 @@ impl Draft {
             count => format!("{}: ", whom(count)),
         };
         let text = format!(
-            "{to}@{} objects to {}: \"{}\".{waits}",
-            Message::quoted(&who.person.name),
-            Message::quoted(&self.named_change()),
+            "{to}{} objects to {}: \"{}\".{waits}",
+            named(&who.person),
+            self.named_change(),
             Message::quoted(&because)
         );
         self.post(text, people, true, "objection");
@@ -371,8 +371,8 @@ impl Draft {
             because: because.clone(),
         };
         let what = format!(
-            "@{} denied {}{}.",
-            who.person.name,
+            "{} denied {}{}.",
+            named(&who.person),
             self.named_change(),
             reason(because.as_deref())
         );
@@ -411,8 +411,8 @@ impl Draft {
             because: because.clone(),
         };
         let what = format!(
-            "@{} cancelled {}{}.",
-            who.person.name,
+            "{} cancelled {}{}.",
+            named(&who.person),
             self.named_change(),
             reason(because.as_deref())
         );
@@ -464,9 +464,13 @@ impl Draft {
             None => None,
         };
         self.record_by(&who, PeopleFact::Retargeted { to: to.clone() });
+        let label = prepared
+            .as_ref()
+            .map_or(to.as_str(), |plan| plan.to.label());
+        let label = Message::quoted(label);
         let what = format!(
-            "@{} changed the target of {} to {to}. A new card takes its place, and approvals of {} don't count for it.",
-            who.person.name,
+            "{} changed the target of {} to {label}. A new card takes its place, and approvals of {} don't count for it.",
+            named(&who.person),
             self.named_change(),
             self.rollback.id
         );
@@ -511,12 +515,13 @@ impl Draft {
         if requester == who.person.id {
             return;
         }
+        let to = Message::quoted(to);
         let what = format!(
-            "@{} tried to change the target of {} to {to}, and there is no plan for that: {refusal} {id} stays open as it is.",
-            who.person.name,
+            "{} tried to change the target of {} to {to}, and there is no plan for that: {refusal} {id} stays open as it is.",
+            named(&who.person),
             self.named_change(),
         );
-        let text = format!("{}: {}", Message::whom(0), Message::quoted(&what));
+        let text = format!("{}: {}", Message::whom(0), naming_nobody(&what));
         self.post(text, vec![requester], true, "not-retargeted");
     }
 }

@@ -25,7 +25,8 @@ impl Draft {
 
     /// The rollback with what it changes: `RB-41 (frontend (production), v214 → v213)`.
     pub(super) fn named_change(&self) -> String {
-        format!("{} ({})", self.rollback.id, self.change())
+        let change = self.change().to_string();
+        format!("{} ({})", self.rollback.id, Message::quoted(&change))
     }
 
     /// The same in the thread or the channel.
@@ -40,7 +41,7 @@ impl Draft {
         if people.is_empty() {
             return;
         }
-        let text = format!("{}: {}", whom(people.len()), Message::quoted(what));
+        let text = format!("{}: {}", whom(people.len()), naming_nobody(what));
         self.post(text, people, in_thread, key);
     }
 }
@@ -53,5 +54,17 @@ pub(super) fn whom(count: usize) -> String {
 
 /// A reason as the end of a clause: `: "not now"`; empty if there is none.
 pub(super) fn reason(because: Option<&str>) -> String {
-    because.map_or_else(String::new, |because| format!(": \"{because}\""))
+    because.map_or_else(String::new, |because| {
+        format!(": \"{}\"", Message::quoted(because))
+    })
+}
+
+/// Somebody by their name, who is not pinged by it.
+pub(super) fn named(person: &Person) -> String {
+    format!("@{}", Message::quoted(&person.name))
+}
+
+/// A text of ours, with what a platform or somebody said in it, in which nothing stands for anybody.
+pub(super) fn naming_nobody(text: &str) -> String {
+    text.replace('\u{1}', "")
 }

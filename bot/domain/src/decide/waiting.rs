@@ -1,7 +1,10 @@
 //! While it is planned and waited for: the card, its objection window, reminders, the escalation, the
 //! renewal of its plan, and the review of an emergency run.
 
-use super::{turns::whom, *};
+use super::{
+    turns::{naming_nobody, whom},
+    *,
+};
 
 impl Draft {
     pub(super) fn review_due(
@@ -435,7 +438,7 @@ impl Draft {
                     "{}: there is no new plan for {} in place of {before}: {}",
                     Message::whom(0),
                     self.rollback.service,
-                    Message::quoted(&why)
+                    naming_nobody(&why)
                 );
                 self.post(text, vec![requester], false, "no-new-plan");
             }
