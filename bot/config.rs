@@ -356,7 +356,7 @@ fn config(file: &Section<'_>) -> Option<Config> {
     });
     let slack = file.section("slack").and_then(|section| slack(&section));
     // Sections name each other, so what is there is known before any of it is read.
-    let there = There::of(file);
+    let there = Declared::of(file);
     let pagerduty = match file.get("pagerduty") {
         None => Some(None),
         Some(_) => file
@@ -406,16 +406,16 @@ fn config(file: &Section<'_>) -> Option<Config> {
     })
 }
 
-/// What the file has, right or wrong: a section that names something with a mistake in it makes no
-/// second mistake.
-struct There<'a> {
+/// The names that the file declares, with mistakes in their sections or without, so that one
+/// mistake does not cause others.
+struct Declared<'a> {
     roles: Vec<&'a str>,
     services: Vec<&'a str>,
     pagerduty_token: bool,
     routing_key: bool,
 }
 
-impl<'a> There<'a> {
+impl<'a> Declared<'a> {
     fn of(file: &Section<'a>) -> Self {
         let table = |key: &str| file.table()?.get(key)?.as_table();
         let keys = |key: &str| {
@@ -548,7 +548,7 @@ fn limits(section: &Section<'_>) -> Limits {
     }
 }
 
-fn roles<'a>(file: &Section<'a>, there: &There<'_>) -> Roles<'a> {
+fn roles<'a>(file: &Section<'a>, there: &Declared<'_>) -> Roles<'a> {
     let Some(section) = file.section("roles") else {
         return Roles::new();
     };
@@ -564,7 +564,7 @@ fn roles<'a>(file: &Section<'a>, there: &There<'_>) -> Roles<'a> {
         .collect()
 }
 
-fn role(section: &Section<'_>, there: &There<'_>) -> Role {
+fn role(section: &Section<'_>, there: &Declared<'_>) -> Role {
     let members = section
         .optional_list("members", "\"U0123ABCD\"", Repeats::Refused, member)
         .unwrap_or_default();
@@ -614,7 +614,7 @@ const ROLE: [&str; 4] = [
     "pagerduty_escalation_policy",
 ];
 
-fn contacts(file: &Section<'_>, there: &There<'_>) -> Option<Vec<Contact>> {
+fn contacts(file: &Section<'_>, there: &Declared<'_>) -> Option<Vec<Contact>> {
     let contacts: Vec<_> = file
         .sections("contacts")?
         .iter()

@@ -93,7 +93,7 @@ impl Cast {
             Cast::Team => {
                 "  1. The shop on the right is broken: its newest release, v214, cannot take orders.
   2. As maya, type  /rollback frontend because checkout 500s
-  3. Switch to sam, who is on call, and click  Approve & roll back…
+  3. Switch to sam, who is on call, and click  Approve…
   4. Watch the card prove it, and the shop come back.
 
 Then try:
@@ -101,14 +101,14 @@ Then try:
   Why?         /rollback why RB-1  as anybody, best while its card waits.
   Undo         Undo…  on the card. It is proposed like anything else; the shop breaks again.
   Object       As tom,  ⋯ → Object…  on a card that waits for its approval.
-  Break glass  As tom,  ⋯ → Break glass…  on such a card. Ana answers the review.
+  Break glass  As tom,  ⋯ → Emergency run…  on such a card. Ana answers the review.
   Two people   /rollback orders because totals are wrong  then kim and sam type the target.
 "
             }
             Cast::Solo => {
                 "  1. The shop on the right is broken: its newest release, v214, cannot take orders.
   2. You are maya, a team of one: type  /rollback frontend because checkout 500s
-  3. Click  Approve & roll back…  and, in Slack's question,  Roll back now
+  3. Click  Approve…  and, in Slack's question,  Roll back now
   4. Watch the card prove it, and the shop come back.
 
 Then try:

@@ -1,7 +1,7 @@
 //! The one writer: load, decide, store.
 //!
 //! Every change of a rollback, its timeline entries and the jobs it leaves behind are committed
-//! in one transaction, by the functions here and nowhere else. Nothing here touches the network.
+//! in one transaction, by the modules below and nowhere else. Nothing here touches the network.
 
 mod batch;
 mod complete;

@@ -5,16 +5,19 @@
 
 use crate::slack::{
     Words,
-    blocks::{cut, inline, section},
+    blocks::{cut, inline, mention, section},
 };
 use anyhow::Context;
 use jiff::Timestamp;
 use minijinja::{AutoEscape, Environment, UndefinedBehavior, Value, context, value::Serde};
 use rollback_domain::{
     incident::Entry,
+    people::Person,
     plan::Unships,
-    proof::spell,
+    platform::Holds,
+    proof::{Round, Verdict, spell},
     refusal::{Tone, list},
+    release::{Pin, Way},
     rollback::{Rollback, State},
 };
 use serde::Serialize;
@@ -73,6 +76,13 @@ pub struct Update {
     pub unships: String,
     pub leaves: String,
     pub after: Option<String>,
+    pub headline: String,
+    pub serving: String,
+    pub deploys: String,
+    pub defect: String,
+    pub next: String,
+    pub requester_mention: String,
+    pub approver_mention: String,
 }
 
 /// What a timeline export says.
@@ -104,12 +114,233 @@ pub struct Line {
     pub text: String,
 }
 
+/// Who asked for it, and whether they did so outside of Slack.
+fn requester(rollback: &Rollback, name: &impl Fn(&Person) -> String) -> String {
+    by_door(name(&rollback.requester), rollback.out_of_band)
+}
+
 /// Who let it run: the approvers, or the person who started the emergency run.
-fn approver(approvers: Vec<String>, broke: Option<String>) -> String {
-    match (approvers.is_empty(), broke) {
-        (_, Some(by)) => format!("nobody: emergency run by {by}"),
-        (true, None) => "nobody".into(),
-        (false, None) => list(&approvers, "and"),
+fn approver(rollback: &Rollback, name: &impl Fn(&Person) -> String) -> String {
+    if let Some(run) = &rollback.break_glass
+        && run.spent.is_none()
+    {
+        return format!("run by {} as an emergency", name(&run.by));
+    }
+    let approvals = rollback.approvals.iter();
+    let approvers: Vec<String> = approvals
+        .map(|approval| by_door(name(&approval.by), approval.out_of_band))
+        .collect();
+    match approvers.is_empty() {
+        true => "approved by nobody".into(),
+        false => format!("approved by {}", list(&approvers, "and")),
+    }
+}
+
+fn by_door(name: String, out_of_band: bool) -> String {
+    match out_of_band {
+        true => format!("{name} (from the CLI / API)"),
+        false => name,
+    }
+}
+
+fn platform(rollback: &Rollback) -> &str {
+    let plan = rollback.plan.as_ref();
+    plan.map_or("the platform", |plan| plan.effects.platform.as_str())
+}
+
+/// How a rollback ended, as far as people have to be told.
+enum Ending<'a> {
+    Failed(&'a str),
+    Partial(usize, usize, &'a [String]),
+    Resolved(bool, &'a Person, &'a str),
+    /// Somebody else changed production afterwards.
+    Drifted,
+    /// It serves, and this is what the proof says.
+    Concluded(Option<Verdict>),
+}
+
+impl Ending<'_> {
+    fn of(rollback: &Rollback) -> Ending<'_> {
+        match &rollback.state {
+            State::Failed { why, .. } => Ending::Failed(why),
+            State::Partial { n, m, failed } => Ending::Partial(*n, *m, failed),
+            State::Resolved { done, by, because } => Ending::Resolved(*done, by, because),
+            State::Planning
+            | State::Blocked { .. }
+            | State::Proposed { .. }
+            | State::Approved { .. }
+            | State::Executing { .. }
+            | State::WaitingForPeople { .. }
+            | State::Accepted { .. }
+            | State::Serving { .. }
+            | State::Unknown { .. }
+            | State::Watching { .. }
+            | State::Closed
+            | State::Denied { .. }
+            | State::Cancelled { .. }
+            | State::Expired { .. }
+            | State::Superseded { .. } => match rollback.proof.drifted {
+                Some(_) => Ending::Drifted,
+                None => Ending::Concluded(rollback.proof.verdict),
+            },
+        }
+    }
+
+    fn template(&self) -> &'static str {
+        match self {
+            Ending::Failed(_) | Ending::Partial(..) | Ending::Resolved(..) | Ending::Drifted => {
+                "failed.md.j2"
+            }
+            Ending::Concluded(_) => "executed.md.j2",
+        }
+    }
+}
+
+/// What an ending means, where its headline does not say it.
+fn sentence(rollback: &Rollback) -> String {
+    match Ending::of(rollback) {
+        Ending::Failed(why) => why.to_owned(),
+        Ending::Partial(_, _, failed) => format!(
+            "{} could not move {}. Traffic may be split.",
+            platform(rollback),
+            list(failed, "and")
+        ),
+        Ending::Resolved(done, by, because) => {
+            let outcome = if done { "done" } else { "not done" };
+            format!("@{} says that it is {outcome}: \"{because}\".", by.name)
+        }
+        Ending::Concluded(Some(Verdict::Verified)) => String::new(),
+        Ending::Drifted
+        | Ending::Concluded(
+            Some(Verdict::Unproven | Verdict::StillFailing | Verdict::WrongVersion) | None,
+        ) => rollback.conclusion(),
+    }
+}
+
+/// How it ended, as the first thing to read.
+fn headline(rollback: &Rollback) -> String {
+    let id = rollback.id;
+    let service = inline(&rollback.service.to_string(), 160);
+    let to = inline(rollback.to_label(), 80);
+    let back = match rollback.aim.way() {
+        Way::Back => format!("{service} is back on {to}"),
+        Way::Forward => format!("{service} is on {to} again"),
+    };
+    match Ending::of(rollback) {
+        Ending::Failed(_) => format!("⚠️ {service}: going to {to} failed"),
+        Ending::Partial(n, m, _) => format!("⚠️ {service} is only partly on {to}: {n} of {m}"),
+        Ending::Resolved(true, ..) => format!("{service}: {id} is resolved as done"),
+        Ending::Resolved(false, ..) => format!("⚠️ {service}: {id} is resolved as not done"),
+        Ending::Drifted => format!("⚠️ {service} is no longer on {to}"),
+        Ending::Concluded(Some(Verdict::Verified)) => format!("✅ {back}"),
+        Ending::Concluded(Some(Verdict::Unproven) | None) => {
+            format!("⚠️ {back}, not proven from outside")
+        }
+        Ending::Concluded(Some(Verdict::StillFailing)) => format!("⚠️ {back}, checks still fail"),
+        Ending::Concluded(Some(Verdict::WrongVersion)) => {
+            format!("⚠️ {service}: {to} is not what users get")
+        }
+    }
+}
+
+/// What production serves where that is not the target, as last read; empty if it does.
+fn serving(rollback: &Rollback) -> String {
+    let (n, m) = rollback.served();
+    if n == m && m > 0 {
+        return String::new();
+    }
+    let from = rollback.plan.as_ref().and_then(|plan| plan.from.as_ref());
+    let as_before = from.is_some_and(|from| {
+        let mut surfaces = rollback.surfaces.iter();
+        surfaces.all(|surface| surface.live.as_ref() == Some(&from.id))
+    });
+    let (from, to) = (
+        inline(rollback.from_label(), 80),
+        inline(rollback.to_label(), 80),
+    );
+    match (m, n, as_before) {
+        (0, _, _) => "What production serves is not known.".into(),
+        (_, 0, true) => format!("{from} is still live, as last read."),
+        (_, 0, false) => format!("Production serves neither {from} nor {to} alone, as last read."),
+        (_, n, _) => format!("{to} is live on {n} of {m}, as last read."),
+    }
+}
+
+/// Whether automatic deploys would change production again, as last read; empty where they cannot.
+fn deploys(rollback: &Rollback) -> String {
+    let holds = rollback.plan.as_ref().map(|plan| plan.effects.holds);
+    if holds.is_none_or(|holds| holds == Holds::Not) || rollback.times.accepted.is_none() {
+        return String::new();
+    }
+    match rollback.pin {
+        Pin::On => format!(
+            "Automatic deploys are off until `/rollback unpin {}`.",
+            rollback.service.typed()
+        ),
+        Pin::Off => "Automatic deploys are ON: the next one goes live.".into(),
+        Pin::Unknown => "Whether automatic deploys are off is not known.".into(),
+        Pin::NotNeeded => String::new(),
+    }
+}
+
+/// What is still wrong although it worked.
+fn defect(rollback: &Rollback) -> String {
+    if rollback.proof.drifted.is_some() {
+        return String::new();
+    }
+    let verdict = rollback.proof.verdict;
+    let from = inline(rollback.from_label(), 80);
+    match (rollback.aim.undoes, verdict) {
+        (Some(undone), _) => format!(
+            "{} is live again, so the problem {undone} was for may be back.",
+            inline(rollback.to_label(), 80)
+        ),
+        (None, Some(Verdict::Verified | Verdict::Unproven) | None) => format!(
+            "This doesn't fix the bug. If {from} caused it, deploying {from} again brings it back."
+        ),
+        (None, Some(Verdict::StillFailing | Verdict::WrongVersion)) => String::new(),
+    }
+}
+
+/// What to do after a rollback that did not do what it should.
+fn next(rollback: &Rollback) -> String {
+    let service = rollback.service.typed();
+    let platform = inline(platform(rollback), 80);
+    match Ending::of(rollback) {
+        Ending::Drifted => format!(
+            "`/rollback list {service}` shows what is live; `/rollback {service} because …` goes back again."
+        ),
+        Ending::Resolved(true, ..) => {
+            format!("`/rollback list {service}` shows what {platform} has.")
+        }
+        Ending::Failed(_)
+        | Ending::Partial(..)
+        | Ending::Resolved(false, ..)
+        | Ending::Concluded(_) => format!(
+            "Retry with `/rollback {service} because …`, or roll back in {platform} and log it with `/rollback note`."
+        ),
+    }
+}
+
+/// What a plan takes out of production, in words.
+fn lost(unships: &Unships) -> String {
+    match unships {
+        Unships::Known(releases) if releases.is_empty() => "nothing that ran".into(),
+        Unships::Known(releases) => {
+            let named: Vec<String> = releases
+                .iter()
+                .take(5)
+                .map(|release| inline(release.label(), 60))
+                .collect();
+            match releases.len() {
+                n if n > 5 => format!("{} and {} more", named.join(", "), n - 5),
+                _ => list(&named, "and"),
+            }
+        }
+        Unships::After(moment) => {
+            format!("what was written after {}", moment.strftime("%H:%M:%S UTC"))
+        }
+        Unships::Unknown(_) => "what is not known".into(),
     }
 }
 
@@ -156,12 +387,18 @@ impl Templates {
 
     /// What the channel hears when a rollback is over, good or bad.
     pub fn outcome(&self, rollback: &Rollback) -> anyhow::Result<Words> {
-        let name = match rollback.state {
-            State::Failed { .. } | State::Partial { .. } | State::Resolved { .. } => "failed.md.j2",
-            _ if rollback.proof.drifted.is_some() => "failed.md.j2",
-            _ => "executed.md.j2",
+        self.update(Ending::of(rollback).template(), &Update::of(rollback))
+    }
+
+    /// The same when it is told late: nobody is pinged for what is over.
+    pub fn late_outcome(&self, rollback: &Rollback) -> anyhow::Result<Words> {
+        let update = Update::of(rollback);
+        let update = Update {
+            requester_mention: update.requester.clone(),
+            approver_mention: update.approver.clone(),
+            ..update
         };
-        self.update(name, &Update::of(rollback))
+        self.update(Ending::of(rollback).template(), &update)
     }
 
     fn update(&self, name: &str, update: &Update) -> anyhow::Result<Words> {
@@ -224,71 +461,35 @@ impl Update {
     /// What is known of a rollback now.
     pub fn of(rollback: &Rollback) -> Self {
         let plan = rollback.plan.as_ref();
-        let person = |name: &str| format!("@{}", inline(name, 80));
-        let by_band = |name: &str, out_of_band: bool| match out_of_band {
-            true => format!("{} (from the CLI / API)", person(name)),
-            false => person(name),
-        };
+        let times = &rollback.times;
         let (n, m) = rollback.served();
-        let took = rollback
-            .times
+        let took = times
             .to_serving()
             .and_then(|took| Duration::try_from(took).ok());
-        let waited = rollback
-            .times
+        let waited = times
             .waiting()
             .and_then(|waited| Duration::try_from(waited).ok());
+        // Where nobody approved, nobody was waited for either.
+        let waited = waited.filter(|_| !rollback.approvals.is_empty());
+        let name = |person: &Person| format!("@{}", inline(&person.name, 80));
+        let pinged = |person: &Person| mention(&person.id);
         Self {
             id: rollback.id.to_string(),
             service: inline(&rollback.service.name, 80),
             environment: inline(&rollback.service.environment, 80),
-            platform: inline(
-                plan.map_or("the platform", |plan| &plan.effects.platform),
-                80,
-            ),
+            platform: inline(platform(rollback), 80),
             status: rollback.word(),
-            sentence: inline(
-                &match &rollback.state {
-                    State::Failed { why, .. } => why.clone(),
-                    State::Partial { failed, .. } => {
-                        format!(
-                            "could not move {}; traffic may be split",
-                            list(failed, "and")
-                        )
-                    }
-                    State::Resolved { done, by, because } => format!(
-                        "@{} says that it is {}: \"{because}\"",
-                        by.name,
-                        if *done { "done" } else { "not done" }
-                    ),
-                    _ => rollback.conclusion(),
-                },
-                600,
-            ),
+            sentence: inline(&sentence(rollback), 600),
             from: inline(rollback.from_label(), 80),
             to: inline(rollback.to_label(), 80),
             because: inline(
                 rollback.because.as_deref().unwrap_or("no reason was given"),
                 300,
             ),
-            requester: by_band(&rollback.requester.name, rollback.out_of_band),
-            approver: approver(
-                rollback
-                    .approvals
-                    .iter()
-                    .map(|approval| by_band(&approval.by.name, approval.out_of_band))
-                    .collect(),
-                rollback
-                    .break_glass
-                    .as_ref()
-                    .filter(|break_glass| break_glass.spent.is_none())
-                    .map(|break_glass| person(&break_glass.by.name)),
-            ),
-            commanded_at: rollback.times.commanded.map(stamp).unwrap_or_default(),
-            serving_at: rollback
-                .times
-                .serving
-                .map_or_else(|| "not yet".into(), stamp),
+            requester: requester(rollback, &name),
+            approver: approver(rollback, &name),
+            commanded_at: times.commanded.map(stamp).unwrap_or_default(),
+            serving_at: times.serving.map_or_else(|| "not yet".into(), stamp),
             served: match rollback.state {
                 State::Resolved { .. } => format!("{n}/{m} as last read"),
                 _ => format!("{n}/{m}"),
@@ -298,47 +499,32 @@ impl Update {
                     .proof
                     .last
                     .as_ref()
-                    .map_or_else(|| "nothing".into(), rollback_domain::proof::Round::text),
+                    .map_or_else(|| "nothing was checked from outside".into(), Round::text),
                 400,
             ),
-            took: took.map_or_else(
-                || "not serving".into(),
-                |took| format!("command → serving {}", spell(took)),
-            ),
-            waited: waited.map_or_else(|| "0 s".into(), spell),
+            took: took.map(spell).unwrap_or_default(),
+            waited: waited.map(spell).unwrap_or_default(),
             goal: rollback.target_time.filter(|_| took.is_some()).map(spell),
             judged: match (took, rollback.target_time) {
                 (Some(took), Some(goal)) if took <= goal => "met".into(),
                 (Some(_), Some(_)) => "missed".into(),
-                _ => String::new(),
+                (None, _) | (_, None) => String::new(),
             },
             undoes: rollback.aim.undoes.map(|id| id.to_string()),
-            unships: match plan.map(|plan| &plan.unships) {
-                Some(Unships::Known(releases)) if releases.is_empty() => {
-                    "nothing that served".into()
-                }
-                Some(Unships::Known(releases)) => {
-                    let named: Vec<String> = releases
-                        .iter()
-                        .take(5)
-                        .map(|release| inline(release.label(), 60))
-                        .collect();
-                    match releases.len() {
-                        n if n > 5 => format!("{} and {} more", named.join(", "), n - 5),
-                        _ => list(&named, "and"),
-                    }
-                }
-                Some(Unships::After(moment)) => {
-                    format!("what was written after {}", moment.strftime("%H:%M:%S UTC"))
-                }
-                Some(Unships::Unknown(_)) | None => "unknown".into(),
-            },
+            unships: plan.map_or_else(|| "unknown".into(), |plan| lost(&plan.unships)),
             leaves: plan.map_or_else(String::new, |plan| {
                 inline(&plan.effects.leaves.join(", "), 300)
             }),
             after: plan
                 .and_then(|plan| plan.effects.after.as_ref())
                 .map(|after| inline(after, 200)),
+            headline: headline(rollback),
+            serving: serving(rollback),
+            deploys: deploys(rollback),
+            defect: defect(rollback),
+            next: next(rollback),
+            requester_mention: requester(rollback, &pinged),
+            approver_mention: approver(rollback, &pinged),
         }
     }
 
@@ -368,6 +554,13 @@ impl Update {
             unships: text(),
             leaves: text(),
             after: Some(text()),
+            headline: text(),
+            serving: text(),
+            deploys: text(),
+            defect: text(),
+            next: text(),
+            requester_mention: text(),
+            approver_mention: text(),
         }
     }
 }

@@ -181,8 +181,7 @@ fn again(answer: &SourceReading) -> Option<(Duration, String)> {
     }
 }
 
-/// Has sources that were silent say whom they named when they last answered, if that is not
-/// longer ago than `since`. Also gives when each of those that name this person was read, as a
+/// Replaces sources that did not answer with their last answer, if that is not older than `since`. Also gives when each of those that name this person was read, as a
 /// clause. Touches no network.
 pub async fn with_last_known(
     app: &App,

@@ -304,8 +304,7 @@ async fn clicks(slack: &Slack, directory: &Path) -> anyhow::Result<Measured> {
         let before = fs::read_link(&current)?;
         let clicked = Instant::now();
         let approves = slack.clone();
-        let click =
-            tokio::spawn(async move { approves.clicks("U0SAM", "Approve & roll back").await });
+        let click = tokio::spawn(async move { approves.clicks("U0SAM", "Approve").await });
         while fs::read_link(&current)? == before {
             ensure!(clicked.elapsed() < patience, "moves{n} was not rolled back");
             tokio::time::sleep(Duration::from_micros(200)).await;

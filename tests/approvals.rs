@@ -46,36 +46,34 @@ async fn data_takes_two_people_one_of_them_its_owner_and_the_typed_target() {
         .await;
     world.settle().await;
     assert_snapshot!(world.channel(), @r#"
-    Rollback Bot (only visible to @maya): RB-1: finding a version of frontend (production) to go back to. Nothing changes until it's approved.
+    Rollback Bot (only visible to @maya): RB-1: finding a version of frontend (production) to go back to. Nothing changes until it is approved.
     Rollback Bot:
-      Roll back frontend (production)?  RB-1
-      Requested by @maya at 03:12:00 UTC · "orders are lost" · expires 03:22:00 UTC
-      Now  `v214`  a1b2c3d  live since 02:41:00 UTC by kim (31 m ago)  "checkout: new tax engine"
-      Target  `v213`  3c4d5e6  live since 20:12:00 UTC by lee (7 h ago)  "session expiry" · served 6 h 29 m until 02:41:00 UTC · previous known good
-      Removes  1 release: v214 "checkout: new tax engine" (the commits between are unknown)
-      Restores  code, cron jobs of the target's vercel.json, env values baked into the build
-      Leaves  database · today's env settings · flags · storage
+      Roll back frontend to v213?
+      orders are lost · @maya, 03:12:00 UTC
+      Live now `v214` a1b2c3d, since 02:41:00 UTC (31 m) kim: checkout: new tax engine on 8/8 surfaces
+      Go back to `v213` 3c4d5e6, ran 6 h 29 m until 02:41:00 UTC · previous known good lee: session expiry
+      ⚠️ Data  the configuration says that rolling this service back is data
+      You lose  1 change: v214 "checkout: new tax engine"
+      Changes  code, cron jobs of the target's vercel.json, env values baked into the build
+      Stays  database · today's env settings · flags · storage
       After  automatic deploys stay OFF until unpinned
-      Where  8 surfaces: 8/8 serve v214
-      Needs  2 approvals, one of them from data_owner: @kim (data_owner), @ana (data_owner), @sam (oncall) or one more
-      Risk  data: rollbacks of this service are marked as data in the configuration · plan `e846`
-      [ Change target… ] [ Approve & roll back… ] [ Cancel ] [ ⋯ Object… / Who can approve / May I approve? ]
+      [ Approve… ] [ Deny… ] [ Change version… ] [ ⋯ Cancel this request / Object… / Who can approve / May I approve? ]
+      Needs  2 approvals, one of them from data_owner: @kim (data_owner), @ana (data_owner), @sam (oncall) or one more · expires 03:22:00 UTC · RB-1 · production · data · plan `e846`
     "#);
     types_the_target(&mut world, "U0SAM", "v213").await;
     assert_snapshot!(world.channel(), @r#"
     Rollback Bot (edited):
-      Roll back frontend (production)?  RB-1
-      Requested by @maya at 03:12:00 UTC · "orders are lost" · expires 03:22:00 UTC
-      Now  `v214`  a1b2c3d  live since 02:41:00 UTC by kim (31 m 2 s ago)  "checkout: new tax engine"
-      Target  `v213`  3c4d5e6  live since 20:12:00 UTC by lee (7 h ago)  "session expiry" · served 6 h 29 m until 02:41:00 UTC · previous known good
-      Removes  1 release: v214 "checkout: new tax engine" (the commits between are unknown)
-      Restores  code, cron jobs of the target's vercel.json, env values baked into the build
-      Leaves  database · today's env settings · flags · storage
+      Roll back frontend to v213?
+      orders are lost · @maya, 03:12:00 UTC
+      Live now `v214` a1b2c3d, since 02:41:00 UTC (31 m 2 s) kim: checkout: new tax engine on 8/8 surfaces
+      Go back to `v213` 3c4d5e6, ran 6 h 29 m until 02:41:00 UTC · previous known good lee: session expiry
+      ⚠️ Data  the configuration says that rolling this service back is data
+      You lose  1 change: v214 "checkout: new tax engine"
+      Changes  code, cron jobs of the target's vercel.json, env values baked into the build
+      Stays  database · today's env settings · flags · storage
       After  automatic deploys stay OFF until unpinned
-      Where  8 surfaces: 8/8 serve v214
-      Needs  2 approvals, one of them from data_owner; has @sam (oncall); still needs one more, from data_owner: @kim (data_owner) or @ana (data_owner)
-      Risk  data: rollbacks of this service are marked as data in the configuration · plan `e846`
-      [ Change target… ] [ Approve & roll back… ] [ Cancel ] [ ⋯ Object… / Withdraw my approval / Who can approve / May I approve? ]
+      [ Approve… ] [ Deny… ] [ Change version… ] [ ⋯ Cancel this request / Object… / Withdraw my approval / Who can approve / May I approve? ]
+      Needs  2 approvals, one of them from data_owner; has @sam (oncall); still needs one more, from data_owner: @kim (data_owner) or @ana (data_owner) · expires 03:22:00 UTC · RB-1 · production · data · plan `e846`
     "#);
     assert_eq!(world.vercel.rollbacks_asked(), 0);
     // Another one of the same role does not help any more.
@@ -113,7 +111,7 @@ async fn a_target_that_is_typed_wrong_is_said_below_the_field() {
     world.sam().says("/rollback approve RB-1").await;
     world.settle().await;
     assert_snapshot!(world.sam().sees(), @"
-    Rollback Bot (only visible to @sam): Approving RB-1: checking who you are. Its card shows what comes of it.
+    Rollback Bot (only visible to @sam): Approving RB-1: checking your permissions. The card will update.
     Rollback Bot (only visible to @sam): Type the exact target before you approve, as the card names it: v213. The card's Approve button asks for it. Nothing was run.
     ");
     assert_eq!(world.vercel.rollbacks_asked(), 0);
@@ -150,18 +148,17 @@ async fn an_approval_is_withdrawn_until_it_runs() {
     );
     assert_snapshot!(world.channel(), @r#"
     Rollback Bot (edited):
-      Roll back frontend (production)?  RB-1
-      Requested by @maya at 03:12:00 UTC · "checkout 500s" · expires 03:22:00 UTC
-      Now  `v214`  a1b2c3d  live since 02:41:00 UTC by kim (31 m 4 s ago)  "checkout: new tax engine"
-      Target  `v213`  3c4d5e6  live since 20:12:00 UTC by lee (7 h ago)  "session expiry" · served 6 h 29 m until 02:41:00 UTC · previous known good
-      Removes  1 release: v214 "checkout: new tax engine" (the commits between are unknown)
-      Restores  code, cron jobs of the target's vercel.json, env values baked into the build
-      Leaves  database · today's env settings · flags · storage
+      Roll back frontend to v213?
+      checkout 500s · @maya, 03:12:00 UTC
+      Live now `v214` a1b2c3d, since 02:41:00 UTC (31 m 4 s) kim: checkout: new tax engine on 8/8 surfaces
+      Go back to `v213` 3c4d5e6, ran 6 h 29 m until 02:41:00 UTC · previous known good lee: session expiry
+      ⚠️ Data  the configuration says that rolling this service back is data
+      You lose  1 change: v214 "checkout: new tax engine"
+      Changes  code, cron jobs of the target's vercel.json, env values baked into the build
+      Stays  database · today's env settings · flags · storage
       After  automatic deploys stay OFF until unpinned
-      Where  8 surfaces: 8/8 serve v214
-      Needs  2 approvals, one of them from data_owner: @kim (data_owner), @ana (data_owner), @sam (oncall) or one more
-      Risk  data: rollbacks of this service are marked as data in the configuration · plan `e846`
-      [ Change target… ] [ Approve & roll back… ] [ Cancel ] [ ⋯ Object… / Who can approve / May I approve? ]
+      [ Approve… ] [ Deny… ] [ Change version… ] [ ⋯ Cancel this request / Object… / Who can approve / May I approve? ]
+      Needs  2 approvals, one of them from data_owner: @kim (data_owner), @ana (data_owner), @sam (oncall) or one more · expires 03:22:00 UTC · RB-1 · production · data · plan `e846`
       | Rollback Bot: @maya: @sam took their approval of RB-1 (frontend (production), v214 → v213) back. It needs another approval: `/rollback approve RB-1`.
     "#);
     // The owner alone is one of two.
@@ -217,7 +214,7 @@ async fn ones_own_request_under_each_class() {
             match class {
                 "data" => world.slack.types("U0SAM", "v213").unwrap(),
                 _ => {
-                    let caution = "rollbacks of this service";
+                    let caution = "the configuration says";
                     world.slack.chooses("U0SAM", caution).await.unwrap();
                 }
             }
@@ -228,7 +225,7 @@ async fn ones_own_request_under_each_class() {
         assert_eq!(approvals == 1, counts, "{class}");
         let told = world.sam().sees();
         assert_eq!(
-            told.contains("This one is your own"),
+            told.contains("You requested this"),
             !counts,
             "{class}: {told}"
         );
@@ -247,24 +244,23 @@ async fn what_is_unusual_is_named_and_ticked() {
         .await;
     world.settle().await;
     assert_snapshot!(world.channel(), @r#"
-    Rollback Bot (only visible to @maya): RB-1: finding a version of frontend (production) to go back to. Nothing changes until it's approved.
+    Rollback Bot (only visible to @maya): RB-1: finding a version of frontend (production) to go back to. Nothing changes until it is approved.
     Rollback Bot:
-      Roll back frontend (production)?  RB-1
-      Requested by @maya at 03:12:00 UTC · "checkout 500s" · expires 03:22:00 UTC
-      Now  `v214`  a1b2c3d  live since 02:41:00 UTC by kim (31 m ago)  "checkout: new tax engine"
-      Target  `v212`  9f8e7d6  live since 2026-03-12 03:12 UTC by kim (2 d ago)  "faster search" · served 41 h until 20:12:00 UTC · named
-      Removes  2 releases: v214 "checkout: new tax engine", v213 "session expiry" (the commits between are unknown)
-      Restores  code, cron jobs of the target's vercel.json, env values baked into the build
-      Leaves  database · today's env settings · flags · storage
+      Roll back frontend to v212?
+      checkout 500s · @maya, 03:12:00 UTC
+      Live now `v214` a1b2c3d, since 02:41:00 UTC (31 m) kim: checkout: new tax engine on 8/8 surfaces
+      Go back to `v212` 9f8e7d6, ran 41 h until 20:12:00 UTC · named kim: faster search
+      ⚠️ Caution  v212 last served 7 h ago
+      You lose  2 changes: v214 "checkout: new tax engine", v213 "session expiry"
+      Changes  code, cron jobs of the target's vercel.json, env values baked into the build
+      Stays  database · today's env settings · flags · storage
       After  automatic deploys stay OFF until unpinned
-      Where  8 surfaces: 8/8 serve v214
-      Needs  one approval: @sam (oncall) or @ana (lead), not @maya
-      Risk  caution: v212 last served 7 h ago · plan `d234`
-      [ Change target… ] [ Approve & roll back… ] [ Cancel ] [ ⋯ Object… / Break glass… / Who can approve / May I approve? ]
+      [ Approve… ] [ Deny… ] [ Change version… ] [ ⋯ Cancel this request / Object… / Emergency run… / Who can approve / May I approve? ]
+      Needs  one approval: @sam (oncall) or @ana (lead), not @maya · expires 03:22:00 UTC · RB-1 · production · caution · plan `d234`
     "#);
     world.sam().clicks("Approve").await;
     world.settle().await;
-    assert_snapshot!(world.slack.open_view("U0SAM").map(|view| view["blocks"].to_string()).unwrap_or_default(), @r#"[{"block_id":"auto13","text":{"text":"*RB-1*  frontend (production) v214 → v212. Removes 2 releases. Plan `d234`.","type":"mrkdwn","verbatim":true},"type":"section"},{"block_id":"ticks","element":{"action_id":"ticks","options":[{"text":{"text":"v212 last served 7 h ago","type":"plain_text"},"value":"old"}],"type":"checkboxes"},"label":{"text":"I have seen, and accept","type":"plain_text"},"type":"input"}]"#);
+    assert_snapshot!(world.slack.open_view("U0SAM").map(|view| view["blocks"].to_string()).unwrap_or_default(), @r#"[{"block_id":"auto15","text":{"text":"*RB-1*  frontend (production) v214 → v212. You lose 2 changes. Plan `d234`.","type":"mrkdwn","verbatim":true},"type":"section"},{"block_id":"ticks","element":{"action_id":"ticks","options":[{"text":{"text":"v212 last served 7 h ago","type":"plain_text"},"value":"old"}],"type":"checkboxes"},"label":{"text":"I have seen, and accept","type":"plain_text"},"type":"input"}]"#);
     world
         .slack
         .chooses("U0SAM", "v212 last served")
@@ -301,15 +297,15 @@ members = ["U0ANA"]
         told += "\n";
     }
     assert_snapshot!(told, @"
-    Rollback Bot (only visible to @gus): Only full members of this workspace can use /rollback, and you are a guest. Ask somebody on the team. Nothing was run.
+    Rollback Bot (only visible to @gus): Only full members of this workspace can use /rollback, and you are a guest. Ask someone on the team. Nothing was run.
 
-    Rollback Bot (only visible to @una): Only full members of this workspace can use /rollback, and you are a guest. Ask somebody on the team. Nothing was run.
+    Rollback Bot (only visible to @una): Only full members of this workspace can use /rollback, and you are a guest. Ask someone on the team. Nothing was run.
 
-    Rollback Bot (only visible to @eve): Only full members of this workspace can use /rollback, and you are from another workspace. Ask somebody on the team. Nothing was run.
+    Rollback Bot (only visible to @eve): Only full members of this workspace can use /rollback, and you are from another workspace. Ask someone on the team. Nothing was run.
 
-    Rollback Bot (only visible to @deploybot): Only full members of this workspace can use /rollback, and you are a bot. Ask somebody on the team. Nothing was run.
+    Rollback Bot (only visible to @deploybot): Only full members of this workspace can use /rollback, and you are a bot. Ask someone on the team. Nothing was run.
 
-    Rollback Bot (only visible to @oleg): Only full members of this workspace can use /rollback, and you are deactivated. Ask somebody on the team. Nothing was run.
+    Rollback Bot (only visible to @oleg): Only full members of this workspace can use /rollback, and you are deactivated. Ask someone on the team. Nothing was run.
     ");
     assert_eq!(world.vercel.rollbacks_asked(), 0);
     assert_eq!(world.record().await.matches("NOT_A_MEMBER").count(), 5);

@@ -32,7 +32,7 @@ async fn ones_own_request_needs_somebody_else() {
     world.slack.take_all();
     world.sam().clicks("Approve").await;
     world.settle().await;
-    assert_snapshot!(world.sam().sees(), @"Rollback Bot (only visible to @sam): This one is your own, and a code rollback needs someone else's approval. @ana can. Nothing was run.");
+    assert_snapshot!(world.sam().sees(), @"Rollback Bot (only visible to @sam): You requested this, and someone else must approve a code rollback. @ana can. Nothing was run.");
     assert_eq!(world.vercel.rollbacks_asked(), 0);
 }
 
@@ -41,11 +41,11 @@ async fn a_guest_can_neither_ask_nor_approve() {
     let mut world = World::new().await;
     world.gus().says("/rollback frontend because I can").await;
     world.settle().await;
-    assert_snapshot!(world.gus().sees(), @"Rollback Bot (only visible to @gus): Only full members of this workspace can use /rollback, and you are a guest. Ask somebody on the team. Nothing was run.");
+    assert_snapshot!(world.gus().sees(), @"Rollback Bot (only visible to @gus): Only full members of this workspace can use /rollback, and you are a guest. Ask someone on the team. Nothing was run.");
     world.with_a_card().await;
     world.gus().clicks("Approve").await;
     world.settle().await;
-    assert_snapshot!(world.gus().sees(), @"Rollback Bot (only visible to @gus): Only full members of this workspace can use /rollback, and you are a guest. Ask somebody on the team. Nothing was run.");
+    assert_snapshot!(world.gus().sees(), @"Rollback Bot (only visible to @gus): Only full members of this workspace can use /rollback, and you are a guest. Ask someone on the team. Nothing was run.");
     assert_eq!(world.vercel.rollbacks_asked(), 0);
 }
 
@@ -58,7 +58,7 @@ async fn nobody_is_believed_while_slack_cannot_say_who_they_are() {
         .fault(rollback_simulation::Fault::Outage, Some("users.info"), None);
     world.sam().clicks("Approve").await;
     world.passes(Duration::from_secs(20)).await;
-    assert_snapshot!(world.sam().sees(), @"Rollback Bot (only visible to @sam): I can't check right now whether you may: Slack gave no usable answer (Slack answered 503 to users.info, and what it last said is 13 h old, which is more than 12 h). Try again in a moment. Nothing was run.");
+    assert_snapshot!(world.sam().sees(), @"Rollback Bot (only visible to @sam): I can't check your permission: Slack isn't answering (Slack answered 503 to users.info, and what it last said is 13 h old, which is more than 12 h). Try again in a moment. Nothing was run.");
     assert_eq!(world.vercel.rollbacks_asked(), 0);
 }
 
@@ -75,8 +75,8 @@ async fn an_authority_denies_and_nothing_runs() {
     assert_snapshot!(world.channel(), @r#"
     Rollback Bot (edited):
       RB-1 DENIED  frontend (production)
-      v214 → v213 · asked for by @maya · "checkout 500s"
-      Denied by @ana: "the fix is on its way". Nothing was run.
+      v214 → v213 · @maya · "checkout 500s"
+      Denied by @ana: "the fix is on its way". Nothing changed.
     Rollback Bot: @maya: @ana denied RB-1 (frontend (production), v214 → v213): "the fix is on its way". Nothing was changed. To propose it again: `/rollback frontend@production because …`.
     "#);
     world.sam().clicks_an_old("Approve").await;
@@ -97,8 +97,8 @@ async fn whoever_asked_takes_it_back_and_others_do_not() {
     assert_snapshot!(world.channel(), @r#"
     Rollback Bot (edited):
       RB-1 CANCELLED  frontend (production)
-      v214 → v213 · asked for by @maya · "checkout 500s"
-      Cancelled by @maya. Nothing was run.
+      v214 → v213 · @maya · "checkout 500s"
+      Cancelled by @maya. Nothing changed.
     "#);
 }
 
@@ -125,11 +125,11 @@ async fn forged_buttons_change_nothing() {
         world.settle().await;
     }
     assert_snapshot!(world.sam().sees(), @"
-    Rollback Bot (only visible to @sam): That click does not fit: there is no RB-2. It was recorded. Nothing was run. Use the buttons of the newest card.
-    Rollback Bot (only visible to @sam): That click does not fit: that button is not on a message about RB-1. It was recorded. Nothing was run. Use the buttons of the newest card.
-    Rollback Bot (only visible to @sam): That click does not fit: its value is not one of mine. It was recorded. Nothing was run. Use the buttons of the newest card.
-    Rollback Bot (only visible to @sam): That click does not fit: its value is not one of mine. It was recorded. Nothing was run. Use the buttons of the newest card.
-    Rollback Bot (only visible to @sam): That click does not fit: its value is not one of mine. It was recorded. Nothing was run. Use the buttons of the newest card.
+    Rollback Bot (only visible to @sam): That button isn't valid, so I ignored it: there is no RB-2. It was logged. Use the latest card. Nothing was run.
+    Rollback Bot (only visible to @sam): That button isn't valid, so I ignored it: that button is not on a message about RB-1. It was logged. Use the latest card. Nothing was run.
+    Rollback Bot (only visible to @sam): That button isn't valid, so I ignored it: its value is not one of mine. It was logged. Use the latest card. Nothing was run.
+    Rollback Bot (only visible to @sam): That button isn't valid, so I ignored it: its value is not one of mine. It was logged. Use the latest card. Nothing was run.
+    Rollback Bot (only visible to @sam): That button isn't valid, so I ignored it: its value is not one of mine. It was logged. Use the latest card. Nothing was run.
     ");
     assert_eq!(world.rollback(1).await.state.name(), "proposed");
     assert_eq!(world.vercel.rollbacks_asked(), 0);
@@ -200,9 +200,9 @@ async fn a_value_on_another_rollbacks_card_or_of_another_plan_changes_nothing() 
         world.settle().await;
     }
     assert_snapshot!(world.sam().sees(), @"
-    Rollback Bot (only visible to @sam): That click does not fit: that button is not on a message about RB-2. It was recorded. Nothing was run. Use the buttons of the newest card.
+    Rollback Bot (only visible to @sam): That button isn't valid, so I ignored it: that button is not on a message about RB-2. It was logged. Use the latest card. Nothing was run.
     Rollback Bot (only visible to @sam): That button belongs to an older plan of RB-2. Nothing was run. Use the newest card.
-    Rollback Bot (only visible to @sam): That click does not fit: that button is not on a message about RB-1. It was recorded. Nothing was run. Use the buttons of the newest card.
+    Rollback Bot (only visible to @sam): That button isn't valid, so I ignored it: that button is not on a message about RB-1. It was logged. Use the latest card. Nothing was run.
     ");
     assert_eq!(world.rollback(2).await.state.name(), "proposed");
     assert_eq!(world.vercel.rollbacks_asked(), 0);
@@ -221,7 +221,7 @@ async fn a_click_from_another_workspace_changes_nothing() {
     let answer = world.slack.interact("U0SAM", payload).await;
     assert!(answer.is_ok());
     world.settle().await;
-    assert_snapshot!(world.sam().sees(), @"Rollback Bot (only visible to @sam): That click does not fit: it comes from the workspace T0OTHER. It was recorded. Nothing was run. Use the buttons of the newest card.");
+    assert_snapshot!(world.sam().sees(), @"Rollback Bot (only visible to @sam): That button isn't valid, so I ignored it: it comes from the workspace T0OTHER. It was logged. Use the latest card. Nothing was run.");
     assert_eq!(world.rollback(1).await.state.name(), "proposed");
     assert!(world.record().await.contains("FORGED"));
 }
@@ -230,7 +230,7 @@ async fn a_click_from_another_workspace_changes_nothing() {
 async fn a_form_is_sent_by_whoever_it_was_opened_for() {
     let mut world = World::new().await;
     world.with_a_card().await;
-    world.tom().clicks("Break glass").await;
+    world.tom().clicks("Emergency run").await;
     world.settle().await;
     world.slack.types("U0TOM", "it is on fire").unwrap();
     world
@@ -243,7 +243,7 @@ async fn a_form_is_sent_by_whoever_it_was_opened_for() {
     let answer = world.slack.interact("U0ANA", payload).await;
     assert!(answer.is_ok());
     world.settle().await;
-    assert_snapshot!(world.ana().sees(), @"Rollback Bot (only visible to @ana): That click does not fit: that form was opened for somebody else. It was recorded. Nothing was run. Use the buttons of the newest card.");
+    assert_snapshot!(world.ana().sees(), @"Rollback Bot (only visible to @ana): That button isn't valid, so I ignored it: that form was opened for somebody else. It was logged. Use the latest card. Nothing was run.");
     assert_eq!(world.rollback(1).await.state.name(), "proposed");
     assert_eq!(world.vercel.rollbacks_asked(), 0);
     assert!(
@@ -271,7 +271,7 @@ async fn the_same_click_again_changes_nothing_and_is_recorded_once() {
     @maya requested: asked to roll back frontend (production) to the previous known good, because "checkout 500s"
     rollback-bot planned: proposed v214 → v213, risk code, plan 625a
     @tom refused: tried to approve: NOT_AUTHORISED This needs somebody with the role oncall or lead, and you do not have it. @U0SAM or @U0ANA can. Nothing was run.
-    @tom refused: tried to approve: FORGED That click does not fit: the same click arrived again. It was recorded. Nothing was run. Use the buttons of the newest card.
+    @tom refused: tried to approve: FORGED That button isn't valid, so I ignored it: the same click arrived again. It was logged. Use the latest card. Nothing was run.
     "#);
     assert_eq!(world.rollback(1).await.state.name(), "proposed");
 }

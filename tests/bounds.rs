@@ -39,7 +39,7 @@ async fn whoever_floods_waits_and_nobody_else_does() {
     let last = says_again_and_again(&world, "U0MAYA", 20, "/rollback note flood").await;
     assert!(last.contains("Noted"), "{last}");
     let last = says_again_and_again(&world, "U0MAYA", 30, "/rollback note flood").await;
-    assert_snapshot!(last, @"You are sending faster than 60 a minute. Wait 1 s, then send it again; nothing was taken.");
+    assert_snapshot!(last, @"Too many commands (60 a minute). That one was ignored; retry in 1 s.");
     // What was refused is nowhere; a mention neither, of which Slack would not show an answer.
     world
         .slack
@@ -66,7 +66,7 @@ async fn a_noisy_channel_keeps_nobody_from_approving() {
     world.with_a_card().await;
     says_again_and_again(&world, "U0TOM", 3, "/rollback help").await;
     let last = says_again_and_again(&world, "U0KIM", 1, "/rollback help").await;
-    assert_snapshot!(last, @"This channel is sending faster than 12 a minute. Wait 5 s, then send it again; nothing was taken.");
+    assert_snapshot!(last, @"Too many commands in this channel (12 a minute). That one was ignored; retry in 5 s.");
     world.vercel.moves_at_once(true);
     world.sam().clicks("Approve").await;
     world.settle().await;
@@ -94,7 +94,7 @@ async fn clicks_that_are_too_many_are_not_taken_and_told_once() {
     }
     world.settle().await;
     assert_eq!(world.rollback(1).await.state.name(), "proposed");
-    assert_snapshot!(world.sam().sees(), @"Rollback Bot (only visible to @sam): You are sending faster than 60 a minute. Wait 1 s, then send it again; nothing was taken.");
+    assert_snapshot!(world.sam().sees(), @"Rollback Bot (only visible to @sam): Too many commands (60 a minute). That one was ignored; retry in 1 s.");
     // A second later one click counts again.
     world.clock.advance(Duration::from_secs(1));
     world.vercel.moves_at_once(true);
@@ -109,7 +109,7 @@ async fn clicks_that_are_too_many_are_not_taken_and_told_once() {
 async fn a_form_stays_open_while_its_person_sends_too_much() {
     let mut world = World::new().await;
     world.with_a_card().await;
-    world.ana().clicks("Change target…").await;
+    world.ana().clicks("Change version…").await;
     world.settle().await;
     world.slack.chooses("U0ANA", "v212").await.unwrap();
     says_again_and_again(&world, "U0ANA", 20, "/rollback help").await;
@@ -117,7 +117,7 @@ async fn a_form_stays_open_while_its_person_sends_too_much() {
     assert_eq!(saved.status, 429);
     assert!(world.slack.open_view("U0ANA").is_some());
     world.settle().await;
-    assert!(world.ana().sees().contains("Wait 1 s, then send it again"));
+    assert!(world.ana().sees().contains("retry in 1 s"));
     world.clock.advance(Duration::from_secs(1));
     assert!(world.slack.submits("U0ANA").await.unwrap().is_ok());
     world.settle().await;

@@ -23,7 +23,7 @@ async fn what_is_not_understood_runs_nothing_and_says_what_would() {
     world.settle().await;
     assert_snapshot!(world.tom().sees(), @r#"
     Rollback Bot (only visible to @tom): No service or command "fronted". Did you mean frontend? Nothing was run.
-    Rollback Bot (only visible to @tom): Nothing was run, because "aprove" is not a command: if you meant `approve`, write it so.
+    Rollback Bot (only visible to @tom): Nothing was run: "aprove" is not a command. Did you mean `approve`?
     Rollback Bot (only visible to @tom): There is no RB-1. `/rollback status` lists the ones that are open.
     Rollback Bot (only visible to @tom): frontend has no environment "staging"; it has production: say which, for example `/rollback frontend@production`. Nothing was run.
     Rollback Bot (only visible to @tom): Nothing was run, because `approve` needs to know which rollback: write `approve RB-` and its number.
@@ -48,25 +48,23 @@ async fn targets_that_cannot_be_are_refused_with_the_one_that_could() {
     }
     assert_snapshot!(world.maya().sees(), @r#"
     Rollback Bot (only visible to @maya): Reading frontend (production)…
-    Rollback Bot (only visible to @maya): No release "v999". Eligible: v213, v212 and v211; `/rollback list` and the service's name shows more. Nothing was run.
+    Rollback Bot (only visible to @maya): No release "v999". You can go to v213, v212 and v211; `/rollback list …` shows more. Nothing was run.
     Rollback Bot (only visible to @maya): Reading frontend (production)…
-    Rollback Bot (only visible to @maya): v214 is what production serves already. Nothing was run. `to v213` would be possible.
+    Rollback Bot (only visible to @maya): v214 is live already. Nothing was run. `to v213` is possible.
     Rollback Bot (only visible to @maya): Reading frontend (production)…
-    Rollback Bot (only visible to @maya): v215 cannot be the target, because it is newer than v214, which is live: that would be a deploy, not a rollback. Nothing was run. `to v213` would be possible.
+    Rollback Bot (only visible to @maya): v215 can't be gone to, because it is newer than v214, which is live: that would be a deploy, not a rollback. Nothing was run. `to v213` is possible.
     Rollback Bot (only visible to @maya): Nothing was run, because "-5d" is not a time I can read: write -45m, 02:40, 02:40:10 or 2026-01-21T02:40Z.
     Rollback Bot (only visible to @maya): Reading frontend (production)…
     Rollback Bot (only visible to @maya):
       Plan for frontend (production)
-      Now  `v214`  a1b2c3d  live since 02:41:00 UTC by kim (31 m ago)  "checkout: new tax engine"
-      Target  `v213`  3c4d5e6  live since 20:12:00 UTC by lee (7 h ago)  "session expiry" · served 6 h 29 m until 02:41:00 UTC · was live at 02:40:00 UTC
-      Removes  1 release: v214 "checkout: new tax engine" (the commits between are unknown)
-      Restores  code, cron jobs of the target's vercel.json, env values baked into the build
-      Leaves  database · today's env settings · flags · storage
+      Live now `v214` a1b2c3d, since 02:41:00 UTC (31 m) kim: checkout: new tax engine on 8/8 surfaces
+      Go back to `v213` 3c4d5e6, ran 6 h 29 m until 02:41:00 UTC · was live at 02:40:00 UTC lee: session expiry
+      ⚠️ Under way now  a production deployment (v215) is being built
+      You lose  1 change: v214 "checkout: new tax engine"
+      Changes  code, cron jobs of the target's vercel.json, env values baked into the build
+      Stays  database · today's env settings · flags · storage
       After  automatic deploys stay OFF until unpinned
-      Where  8 surfaces: 8/8 serve v214
-      Careful  under way right now: a production deployment (v215) is being built
-      Risk  code · plan `625a`
-      Only you see this, and nothing is proposed. `/rollback frontend@production to v213` would.
+      Only you see this, and nothing is proposed: `/rollback frontend@production to v213 because …` would. code · plan `625a`
     "#);
     assert_eq!(world.channel(), "");
 }
@@ -105,17 +103,15 @@ async fn the_board_and_the_lists_are_for_one_person_alone() {
       Read at 03:13:10 UTC.
     Rollback Bot (only visible to @tom): RB-1 PROPOSED · frontend (production) · v214 → v213 · last change 03:12:00 UTC
     Rollback Bot (only visible to @tom):
-      Roll back frontend (production)?  RB-1
-      Requested by @maya at 03:12:00 UTC · "checkout 500s" · expires 03:22:00 UTC
-      Now  `v214`  a1b2c3d  live since 02:41:00 UTC by kim (32 m 10 s ago)  "checkout: new tax engine"
-      Target  `v213`  3c4d5e6  live since 20:12:00 UTC by lee (7 h 1 m ago)  "session expiry" · served 6 h 29 m until 02:41:00 UTC · previous known good
-      Removes  1 release: v214 "checkout: new tax engine" (the commits between are unknown)
-      Restores  code, cron jobs of the target's vercel.json, env values baked into the build
-      Leaves  database · today's env settings · flags · storage
+      Roll back frontend to v213?
+      checkout 500s · @maya, 03:12:00 UTC
+      Live now `v214` a1b2c3d, since 02:41:00 UTC (32 m 10 s) kim: checkout: new tax engine on 8/8 surfaces
+      Go back to `v213` 3c4d5e6, ran 6 h 29 m until 02:41:00 UTC · previous known good lee: session expiry
+      You lose  1 change: v214 "checkout: new tax engine"
+      Changes  code, cron jobs of the target's vercel.json, env values baked into the build
+      Stays  database · today's env settings · flags · storage
       After  automatic deploys stay OFF until unpinned
-      Where  8 surfaces: 8/8 serve v214
-      Needs  one approval: @sam (oncall) or @ana (lead), not @maya
-      Risk  code · plan `625a`
+      Needs  one approval: @sam (oncall) or @ana (lead), not @maya · expires 03:22:00 UTC · RB-1 · production · code · plan `625a`
       RB-1 PROPOSED · frontend (production) · v214 → v213 · last change 03:12:00 UTC
     Rollback Bot (only visible to @tom): `export md`, `export json`: the timeline as a file, Markdown if you do not say.
     Rollback Bot (only visible to @tom):
@@ -150,7 +146,7 @@ async fn two_environments_and_none_named_gets_a_picker() {
     assert_eq!(world.channel(), "");
     world.maya().clicks("Propose for production").await;
     world.settle().await;
-    assert!(world.channel().contains("Roll back frontend (production)?"));
+    assert!(world.channel().contains("Roll back frontend to"));
     world.slack.take_all();
 }
 
@@ -171,8 +167,8 @@ async fn a_picker_of_an_older_version_proposes_and_can_do_nothing_else() {
         world.settle().await;
     }
     assert_snapshot!(world.sam().sees(), @"
-    Rollback Bot (only visible to @sam): RB-1: finding a version of frontend (production) to go back to. Nothing changes until it's approved.
-    Rollback Bot (only visible to @sam): That click does not fit: its value is not one of mine. It was recorded. Nothing was run. Use the buttons of the newest card.
+    Rollback Bot (only visible to @sam): RB-1: finding a version of frontend (production) to go back to. Nothing changes until it is approved.
+    Rollback Bot (only visible to @sam): That button isn't valid, so I ignored it: its value is not one of mine. It was logged. Use the latest card. Nothing was run.
     ");
     assert_eq!(world.rollback(1).await.to_label(), "v212");
     assert_eq!(world.rollback(1).await.state.name(), "proposed");
@@ -229,8 +225,8 @@ async fn a_mention_in_a_thread_is_a_command_too() {
         )
         .await;
     world.settle().await;
-    assert_snapshot!(world.maya().sees(), @"Rollback Bot (only visible to @maya): RB-1: finding a version of frontend (production) to go back to. Nothing changes until it's approved.");
-    assert!(world.channel().contains("Roll back frontend (production)?"));
+    assert_snapshot!(world.maya().sees(), @"Rollback Bot (only visible to @maya): RB-1: finding a version of frontend (production) to go back to. Nothing changes until it is approved.");
+    assert!(world.channel().contains("Roll back frontend to"));
     world
         .slack
         .says_in_thread("U0SAM", CHANNEL, &thread, "<@UBOT> note looking at it")
@@ -281,17 +277,15 @@ async fn a_second_proposal_is_shown_the_first() {
     assert_snapshot!(world.tom().sees(), @r#"
     Rollback Bot (only visible to @tom):
       RB-1 is already open for frontend (production): proposed. Use its card, or stop it first with `/rollback stop RB-1`. Nothing was run.
-      Roll back frontend (production)?  RB-1
-      Requested by @maya at 03:12:00 UTC · "checkout 500s" · expires 03:22:00 UTC
-      Now  `v214`  a1b2c3d  live since 02:41:00 UTC by kim (31 m ago)  "checkout: new tax engine"
-      Target  `v213`  3c4d5e6  live since 20:12:00 UTC by lee (7 h ago)  "session expiry" · served 6 h 29 m until 02:41:00 UTC · previous known good
-      Removes  1 release: v214 "checkout: new tax engine" (the commits between are unknown)
-      Restores  code, cron jobs of the target's vercel.json, env values baked into the build
-      Leaves  database · today's env settings · flags · storage
+      Roll back frontend to v213?
+      checkout 500s · @maya, 03:12:00 UTC
+      Live now `v214` a1b2c3d, since 02:41:00 UTC (31 m) kim: checkout: new tax engine on 8/8 surfaces
+      Go back to `v213` 3c4d5e6, ran 6 h 29 m until 02:41:00 UTC · previous known good lee: session expiry
+      You lose  1 change: v214 "checkout: new tax engine"
+      Changes  code, cron jobs of the target's vercel.json, env values baked into the build
+      Stays  database · today's env settings · flags · storage
       After  automatic deploys stay OFF until unpinned
-      Where  8 surfaces: 8/8 serve v214
-      Needs  one approval: @sam (oncall) or @ana (lead), not @maya
-      Risk  code · plan `625a`
+      Needs  one approval: @sam (oncall) or @ana (lead), not @maya · expires 03:22:00 UTC · RB-1 · production · code · plan `625a`
       RB-1 PROPOSED · frontend (production) · v214 → v213 · last change 03:12:00 UTC
     "#);
     assert_eq!(world.channel(), "");
@@ -307,11 +301,11 @@ async fn a_bot_that_was_not_invited_says_so_and_the_card_follows() {
         .await;
     world.settle().await;
     assert_snapshot!(world.maya().sees(), @"
-    Rollback Bot (only visible to @maya): RB-1: finding a version of frontend (production) to go back to. Nothing changes until it's approved.
-    Rollback Bot (only visible to @maya): I can't post in this channel (Slack says not_in_channel). Invite me with /invite @rollback. RB-1 proposed: roll back frontend (production) from v214 to v213, because checkout 500s. Asked for by @maya. Removes v214; leaves database, today's env settings, flags, storage. Nothing has changed in production yet: it needs an approval. `/rollback status RB-1` shows how it stands.
+    Rollback Bot (only visible to @maya): RB-1: finding a version of frontend (production) to go back to. Nothing changes until it is approved.
+    Rollback Bot (only visible to @maya): I can't post in this channel (Slack says not_in_channel). Invite me with /invite @rollback. Roll back frontend (production) from v214 to v213? Because checkout 500s. RB-1, requested by @maya. You lose v214. Stays: database, today's env settings, flags, storage. Nothing has changed yet: it needs an approval. `/rollback status RB-1` shows how it stands.
     ");
     world.slack.set_bot_in(CHANNEL, true);
     world.passes(Duration::from_secs(20)).await;
-    assert!(world.channel().contains("Roll back frontend (production)?"));
+    assert!(world.channel().contains("Roll back frontend to"));
     world.slack.take_all();
 }

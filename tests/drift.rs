@@ -12,15 +12,16 @@ async fn a_card_that_expired_runs_nothing() {
     assert_snapshot!(world.channel(), @r#"
     Rollback Bot (edited):
       RB-1 EXPIRED  frontend (production)
-      v214 → v213 · asked for by @maya · "checkout 500s"
-      Nobody approved it by 03:22:00 UTC. Nothing was run. Propose again for a fresh plan.
+      v214 → v213 · @maya · "checkout 500s"
+      Nobody approved it by 03:22:00 UTC. Nothing changed. To ask again: `/rollback frontend@production because …`.
+      [ Propose again ]
       | Rollback Bot: @sam and @ana: approve or deny RB-1? frontend (production), v214 → v213, "checkout 500s", waiting 1 m.
       | Rollback Bot: @sam and @ana: approve or deny RB-1? frontend (production), v214 → v213, "checkout 500s", waiting 3 m.
     Rollback Bot: @maya: RB-1 (frontend (production), v214 → v213) expired: nobody approved it in time. Nothing was changed. To propose it again: `/rollback frontend@production because …`.
     "#);
     world.sam().clicks_an_old("Approve").await;
     world.settle().await;
-    assert_snapshot!(world.sam().sees(), @"Rollback Bot (only visible to @sam): The card of RB-1 is from 03:12:00 UTC and expired at 03:22:00 UTC. Nothing was run. Propose again for a fresh plan.");
+    assert_snapshot!(world.sam().sees(), @"Rollback Bot (only visible to @sam): The card of RB-1 is from 03:12:00 UTC and expired at 03:22:00 UTC. Nothing was run. Propose it again.");
     assert_eq!(world.vercel.rollbacks_asked(), 0);
 }
 
@@ -35,23 +36,21 @@ async fn production_that_moved_gets_a_fresh_card() {
     assert_snapshot!(world.channel(), @r#"
     Rollback Bot (edited):
       RB-1 SUPERSEDED  frontend (production)
-      v214 → v213 · asked for by @maya · "checkout 500s"
-      `[x]` 03:12:00 UTC approved   @sam as oncall
+      v214 → v213 · @maya · "checkout 500s"
+      ✅ Approved 03:12:00 UTC by @sam (oncall)
       Nothing was run: production moved from v214 to v215 after the card was made. A fresh plan takes its place.
       | Rollback Bot: @maya and @sam: RB-1 (frontend (production), v214 → v213) is out of date. Nothing was run: production moved from v214 to v215 after the card was made. If there is a plan for what is live now, its card takes the place of this one.
     Rollback Bot:
-      Roll back frontend (production)?  RB-2
-      Requested by @maya at 03:12:00 UTC · "checkout 500s" · expires 03:22:00 UTC · replaces RB-1
-      Now  `v215`  5e6f7a8  live since 03:12:00 UTC by lee (1 s ago)  "hotfix"
-      Target  `v214`  a1b2c3d  live since 02:41:00 UTC by kim (31 m 1 s ago)  "checkout: new tax engine" · served 31 m until 03:12:00 UTC · previous known good
-      Removes  1 release: v215 "hotfix" (the commits between are unknown)
-      Restores  code, cron jobs of the target's vercel.json, env values baked into the build
-      Leaves  database · today's env settings · flags · storage
+      Roll back frontend to v214?
+      checkout 500s · @maya, 03:12:00 UTC
+      Live now `v215` 5e6f7a8, since 03:12:00 UTC (1 s) lee: hotfix on 8/8 surfaces
+      Go back to `v214` a1b2c3d, ran 31 m until 03:12:00 UTC · previous known good kim: checkout: new tax engine
+      You lose  1 change: v215 "hotfix"; one looks like a fix
+      Changes  code, cron jobs of the target's vercel.json, env values baked into the build
+      Stays  database · today's env settings · flags · storage
       After  automatic deploys stay OFF until unpinned
-      Where  8 surfaces: 8/8 serve v215
-      Needs  one approval: @sam (oncall) or @ana (lead), not @maya
-      Risk  code · plan `c3ff`
-      [ Change target… ] [ Approve & roll back… ] [ Cancel ] [ ⋯ Object… / Break glass… / Who can approve / May I approve? ]
+      [ Approve… ] [ Deny… ] [ Change version… ] [ ⋯ Cancel this request / Object… / Emergency run… / Who can approve / May I approve? ]
+      Needs  one approval: @sam (oncall) or @ana (lead), not @maya · expires 03:22:00 UTC · RB-2 (replaces RB-1) · production · code · plan `c3ff`
     "#);
     assert_eq!(world.vercel.rollbacks_asked(), 0);
 }
@@ -61,10 +60,10 @@ async fn another_target_is_chosen_in_a_modal() {
     let mut world = World::new().await;
     world.vercel.no_longer_offer("v211");
     world.with_a_card().await;
-    world.maya().clicks("Change target").await;
+    world.maya().clicks("Change version").await;
     world.settle().await;
     assert_snapshot!(world.slack.view("U0MAYA"), @r#"
-    == Change target ==
+    == Change version ==
     Go back to: [ v213 · 7 h ago · lee · good ▾ ] of v213 · 7 h ago · lee · good / v212 · 2 d ago · kim · good
       Saving replaces the card. Nothing is run.
     Not eligible
@@ -78,21 +77,19 @@ async fn another_target_is_chosen_in_a_modal() {
     assert_snapshot!(world.channel(), @r#"
     Rollback Bot (edited):
       RB-1 SUPERSEDED  frontend (production)
-      v214 → v213 · asked for by @maya · "checkout 500s"
+      v214 → v213 · @maya · "checkout 500s"
       @maya changed the target. A fresh plan takes its place.
     Rollback Bot:
-      Roll back frontend (production)?  RB-2
-      Requested by @maya at 03:12:00 UTC · "checkout 500s" · expires 03:22:00 UTC · replaces RB-1
-      Now  `v214`  a1b2c3d  live since 02:41:00 UTC by kim (31 m 1 s ago)  "checkout: new tax engine"
-      Target  `v212`  9f8e7d6  live since 2026-03-12 03:12 UTC by kim (2 d ago)  "faster search" · served 41 h until 20:12:00 UTC · named
-      Removes  2 releases: v214 "checkout: new tax engine", v213 "session expiry" (the commits between are unknown)
-      Restores  code, cron jobs of the target's vercel.json, env values baked into the build
-      Leaves  database · today's env settings · flags · storage
+      Roll back frontend to v212?
+      checkout 500s · @maya, 03:12:00 UTC
+      Live now `v214` a1b2c3d, since 02:41:00 UTC (31 m 1 s) kim: checkout: new tax engine on 8/8 surfaces
+      Go back to `v212` 9f8e7d6, ran 41 h until 20:12:00 UTC · named kim: faster search
+      You lose  2 changes: v214 "checkout: new tax engine", v213 "session expiry"
+      Changes  code, cron jobs of the target's vercel.json, env values baked into the build
+      Stays  database · today's env settings · flags · storage
       After  automatic deploys stay OFF until unpinned
-      Where  8 surfaces: 8/8 serve v214
-      Needs  one approval: @sam (oncall) or @ana (lead), not @maya
-      Risk  code · plan `65df`
-      [ Change target… ] [ Approve & roll back… ] [ Cancel ] [ ⋯ Object… / Break glass… / Who can approve / May I approve? ]
+      [ Approve… ] [ Deny… ] [ Change version… ] [ ⋯ Cancel this request / Object… / Emergency run… / Who can approve / May I approve? ]
+      Needs  one approval: @sam (oncall) or @ana (lead), not @maya · expires 03:22:00 UTC · RB-2 (replaces RB-1) · production · code · plan `65df`
     "#);
     world.sam().clicks_an_old("Cancel").await;
     world.settle().await;
@@ -103,7 +100,7 @@ async fn another_target_is_chosen_in_a_modal() {
 async fn a_modal_that_comes_too_late_says_so() {
     let mut world = World::new().await;
     world.with_a_card().await;
-    world.maya().clicks("Change target").await;
+    world.maya().clicks("Change version").await;
     world.clock.advance(Duration::from_secs(4));
     world.settle().await;
     assert_snapshot!(world.maya().sees(), @"Rollback Bot (only visible to @maya): Slack did not open the form in time. Nothing was changed. Try it once more.");
@@ -122,9 +119,9 @@ async fn it_is_stopped_before_the_platform_is_asked() {
     assert_snapshot!(world.channel(), @r#"
     Rollback Bot (edited):
       RB-1 CANCELLED  frontend (production)
-      v214 → v213 · asked for by @maya · "checkout 500s"
-      `[x]` 03:12:00 UTC approved   @sam as oncall
-      Cancelled by @maya. Nothing was run.
+      v214 → v213 · @maya · "checkout 500s"
+      ✅ Approved 03:12:00 UTC by @sam (oncall)
+      Cancelled by @maya. Nothing changed.
     Rollback Bot: @sam: @maya cancelled RB-1 (frontend (production), v214 → v213). Nothing was changed. To propose it again: `/rollback frontend@production because …`.
     "#);
     world.vercel.fail_reads(None);
@@ -142,7 +139,7 @@ async fn once_the_platform_was_asked_it_cannot_be_stopped() {
     world.maya().says("/rollback stop RB-1").await;
     world.settle().await;
     assert_snapshot!(world.maya().sees(), @"
-    Rollback Bot (only visible to @maya): Stopping RB-1 if that is still possible: checking who you are. Its card shows what comes of it.
+    Rollback Bot (only visible to @maya): Stopping RB-1 if that is still possible: checking your permissions. The card will update.
     Rollback Bot (only visible to @maya): RB-1 cannot be stopped any more: Vercel was asked at 03:12:00 UTC and cannot take it back. Nothing else will be asked; its card shows where it stands.
     ");
     assert_eq!(world.rollback(1).await.state.name(), "accepted");
@@ -181,11 +178,11 @@ async fn a_target_that_is_gone_by_the_time_of_the_yes_leaves_nothing_to_run() {
     assert_snapshot!(world.maya().sees(), @"");
     assert_snapshot!(world.channel(), @r#"
     Rollback Bot (edited):
-      RB-1 BLOCKED  frontend (production)
-      v214 → v213 · asked for by @maya · "checkout 500s"
-      `[x]` 03:12:00 UTC approved   @sam as oncall
-      v213 cannot be the target, because Vercel does not offer it for instant rollback. Nothing was run. to v212 would be possible.
-    Rollback Bot: @maya and @sam: RB-1 (frontend (production), v214 → v213) was not run. v213 cannot be the target, because Vercel does not offer it for instant rollback. Nothing was run. `to v212` would be possible.
+      ⚠️ RB-1 BLOCKED  frontend (production)
+      v214 → v213 · @maya · "checkout 500s"
+      ✅ Approved 03:12:00 UTC by @sam (oncall)
+      v213 can't be gone to, because Vercel does not offer it for instant rollback. Nothing was run. to v212 is possible.
+    Rollback Bot: @maya and @sam: RB-1 (frontend (production), v214 → v213) was not run. v213 can't be gone to, because Vercel does not offer it for instant rollback. Nothing was run. `to v212` is possible.
     "#);
     assert_eq!(world.vercel.rollbacks_asked(), 0);
     // Nothing is open any more that would be in the way of another one.
@@ -194,11 +191,7 @@ async fn a_target_that_is_gone_by_the_time_of_the_yes_leaves_nothing_to_run() {
         .says("/rollback frontend to v212 because checkout 500s")
         .await;
     world.settle().await;
-    assert!(
-        world
-            .channel()
-            .contains("Roll back frontend (production)?  RB-2")
-    );
+    assert!(world.channel().contains("· RB-2 · production"));
     world.maya().clicks("Cancel").await;
     world.settle().await;
     world.slack.take_all();

@@ -17,7 +17,7 @@ members = ["U0ANA"]
 
 /// tom, who has no role, lets the open rollback run.
 async fn tom_breaks_the_glass(world: &mut World) {
-    world.tom().clicks("Break glass").await;
+    world.tom().clicks("Emergency run").await;
     world.settle().await;
     world
         .slack
@@ -51,24 +51,24 @@ async fn somebody_without_a_role_runs_it_in_front_of_everybody() {
     tom_breaks_the_glass(&mut world).await;
     assert_snapshot!(world.channel(), @r#"
     Rollback Bot (edited):
-      RB-1 SERVING 8/8  frontend (production)
-      v214 → v213 · asked for by @maya · "checkout 500s"
-      `[!]` 03:12:00 UTC BREAK GLASS   @tom, without an approval: "auth is down and nobody answers" · to be reviewed
-      `[x]` 03:12:00 UTC accepted   Vercel says: job succeeded
-      `[x]` pinned   automatic deploys are off (read back)
-      `[x]` 03:12:00 UTC serving   8/8 on v213
-      `[~]` verified   version v213 answers, 1/1 checks pass
-      Vercel says v213 is live. Proving it from outside.
-      Command → serving 0 s (target 2 m: met) · of which waiting for approval 0 s · automatic deploys stay OFF
+      ⏳ RB-1 SERVING 8/8  frontend (production)
+      v214 → v213 · @maya · "checkout 500s"
+      ⚠️ Emergency run 03:12:00 UTC by @tom, without approval: "auth is down and nobody answers" · to be reviewed
+      ✅ Accepted 03:12:00 UTC by Vercel: job succeeded
+      ✅ Deploys held automatic deploys are off
+      ✅ Live 03:12:00 UTC 8/8 on v213
+      ⏳ Checking version v213 answers, 1/1 checks pass
+      Vercel says v213 is live. Checking it from outside.
+      Command to live: 0 s (goal 2 m: met) · automatic deploys stay off
     Rollback Bot:
-      BREAK GLASS  RB-1
-      @tom let RB-1 run without an approval at 03:12:00 UTC: frontend (production) v214 → v213.
+      EMERGENCY RUN  RB-1
+      @tom ran RB-1 without approval at 03:12:00 UTC: frontend (production) v214 → v213.
       > auth is down and nobody answers
-      @sam or @ana must review it. The review is due 2026-03-15 03:12 UTC; I ask again until somebody answers.
+      @sam or @ana: please review this. It is due 2026-03-15 03:12 UTC. I'll remind you until it is done.
       [ Justified… ] [ Should have waited… ] [ Policy too strict… ]
     "#);
     assert_eq!(world.vercel.rollbacks_asked(), 1);
-    assert_snapshot!(world.pagerduty.pages().join("\n"), @"trigger rollback-bot:rollback.example.com:RB-1:glass: BREAK GLASS: @tom rolls back frontend (production), v214 → v213 without an approval: auth is down and nobody answers");
+    assert_snapshot!(world.pagerduty.pages().join("\n"), @"trigger rollback-bot:rollback.example.com:RB-1:glass: EMERGENCY RUN: @tom rolls back frontend (production), v214 → v213 without approval: auth is down and nobody answers");
     world.passes(Duration::from_secs(400)).await;
     world.slack.take_all();
 
@@ -83,22 +83,22 @@ async fn somebody_without_a_role_runs_it_in_front_of_everybody() {
     world.settle().await;
     assert_snapshot!(world.channel(), @r#"
     Rollback Bot (edited):
-      RB-1 VERIFIED  frontend (production)
-      v214 → v213 · asked for by @maya · "checkout 500s"
-      `[!]` 03:12:00 UTC BREAK GLASS   @tom, without an approval: "auth is down and nobody answers" · reviewed by @sam: justified
-      `[x]` 03:12:00 UTC accepted   Vercel says: job succeeded
-      `[x]` pinned   automatic deploys are off (read back)
-      `[x]` 03:12:00 UTC serving   8/8 on v213
-      `[x]` 03:12:10 UTC verified   version v213 answers, 1/1 checks pass
+      ✅ RB-1 VERIFIED  frontend (production)
+      v214 → v213 · @maya · "checkout 500s"
+      ⚠️ Emergency run 03:12:00 UTC by @tom, without approval: "auth is down and nobody answers" · reviewed by @sam: justified
+      ✅ Accepted 03:12:00 UTC by Vercel: job succeeded
+      ✅ Deploys held automatic deploys are off
+      ✅ Live 03:12:00 UTC 8/8 on v213
+      ✅ Verified 03:12:10 UTC version v213 answers, 1/1 checks pass
       v213 answers from outside and passes its checks.
-      Command → serving 0 s (target 2 m: met) · of which waiting for approval 0 s · automatic deploys stay OFF
+      Command to live: 0 s (goal 2 m: met) · automatic deploys stay off
       [ Undo… ]
       | Rollback Bot:
       |   Timeline of INC-1 with the review of RB-1: 15 entries.
-      |   [file INC-1-RB-1-reviewed-timeline.md 2500 bytes]
+      |   [file INC-1-RB-1-reviewed-timeline.md 2499 bytes]
     Rollback Bot (edited):
-      BREAK GLASS  RB-1
-      @tom let RB-1 run without an approval at 03:12:00 UTC: frontend (production) v214 → v213.
+      EMERGENCY RUN  RB-1
+      @tom ran RB-1 without approval at 03:12:00 UTC: frontend (production) v214 → v213.
       > auth is down and nobody answers
       Reviewed by @sam at 03:18:42 UTC: justified. "every login failed, I was on a plane"
     "#);
@@ -107,7 +107,7 @@ async fn somebody_without_a_role_runs_it_in_front_of_everybody() {
     @maya requested: asked to roll back frontend (production) to the previous known good, because "checkout 500s"
     rollback-bot planned: proposed v214 → v213, risk code, plan 625a
     @tom break glass: started an emergency run of plan 625a, without an approval: "auth is down and nobody answers"; a review is due 2026-03-15 03:12 UTC
-    rollback-bot paged: paging PagerDuty: BREAK GLASS: @tom rolls back frontend (production), v214 → v213 without an approval: auth is down and nobody answers
+    rollback-bot paged: paging PagerDuty: EMERGENCY RUN: @tom rolls back frontend (production), v214 → v213 without approval: auth is down and nobody answers
     rollback-bot rechecked: read the platform again: nothing that matters has changed
     rollback-bot executing: asking Vercel for v214 → v213
     Vercel accepted: job accepted
@@ -116,9 +116,9 @@ async fn somebody_without_a_role_runs_it_in_front_of_everybody() {
     rollback-bot checked: version v213 answers, 1/1 checks pass
     rollback-bot verified: verified: v213 answers from outside and passes its checks.
     rollback-bot closed: closed as verified
-    rollback-bot exported: exported INC-1-RB-1-timeline.md, 13 entries, 2172 bytes
+    rollback-bot exported: exported INC-1-RB-1-timeline.md, 13 entries, 2171 bytes
     @sam reviewed: reviewed the emergency run: justified: "every login failed, I was on a plane"
-    rollback-bot exported: exported INC-1-RB-1-reviewed-timeline.md, 15 entries, 2500 bytes
+    rollback-bot exported: exported INC-1-RB-1-reviewed-timeline.md, 15 entries, 2499 bytes
     "#);
     // Nobody is asked for it any more.
     world.passes(Duration::from_secs(3 * 86_400)).await;
@@ -129,21 +129,21 @@ async fn somebody_without_a_role_runs_it_in_front_of_everybody() {
 async fn a_review_that_nobody_answers_is_asked_for_until_somebody_does() {
     let mut world = broken().await;
     world.passes(Duration::from_secs(12 * 3_600)).await;
-    assert_snapshot!(world.channel(), @"Rollback Bot: RB-1 ran without approval; its review is due 2026-03-15 03:12 UTC. @sam and @ana, one of you: `/rollback review RB-1 justified because …`, `should-have-waited` or `policy-too-strict`. @tom, you promised to explain why it could not wait: `/rollback note …` in this channel writes it down.");
+    assert_snapshot!(world.channel(), @"Rollback Bot: RB-1 ran without approval, and its review is due 2026-03-15 03:12 UTC. @sam or @ana, please review it: `/rollback review RB-1 justified because …`, or `should-have-waited`, or `policy-too-strict`. @tom, you promised to explain why it could not wait: `/rollback note …` in this channel writes it down.");
     world.stops().await;
     world.starts().await;
     world.leases_end().await;
     world.passes(Duration::from_secs(36 * 3_600)).await;
     assert_snapshot!(world.channel(), @"
     Rollback Bot (edited):
-      BREAK GLASS  RB-1
-      @tom let RB-1 run without an approval at 03:12:00 UTC: frontend (production) v214 → v213.
+      EMERGENCY RUN  RB-1
+      @tom ran RB-1 without approval at 03:12:00 UTC: frontend (production) v214 → v213.
       > auth is down and nobody answers
-      @sam or @ana must review it. The review was due 2026-03-15 03:12 UTC; I ask again until somebody answers.
+      @sam or @ana: please review this. It was due 2026-03-15 03:12 UTC. I'll remind you until it is done.
       [ Justified… ] [ Should have waited… ] [ Policy too strict… ]
-    Rollback Bot: RB-1 ran without approval; its review was due 2026-03-15 03:12 UTC. @sam and @ana, one of you: `/rollback review RB-1 justified because …`, `should-have-waited` or `policy-too-strict`. @tom, you promised to explain why it could not wait: `/rollback note …` in this channel writes it down.
-    Rollback Bot: RB-1 ran without approval; its review was due 2026-03-15 03:12 UTC. @sam and @ana, one of you: `/rollback review RB-1 justified because …`, `should-have-waited` or `policy-too-strict`. @tom, you promised to explain why it could not wait: `/rollback note …` in this channel writes it down.
-    Rollback Bot: RB-1 ran without approval; its review was due 2026-03-15 03:12 UTC. @sam and @ana, one of you: `/rollback review RB-1 justified because …`, `should-have-waited` or `policy-too-strict`. @tom, you promised to explain why it could not wait: `/rollback note …` in this channel writes it down.
+    Rollback Bot: RB-1 ran without approval, and its review was due 2026-03-15 03:12 UTC. @sam or @ana, please review it: `/rollback review RB-1 justified because …`, or `should-have-waited`, or `policy-too-strict`. @tom, you promised to explain why it could not wait: `/rollback note …` in this channel writes it down.
+    Rollback Bot: RB-1 ran without approval, and its review was due 2026-03-15 03:12 UTC. @sam or @ana, please review it: `/rollback review RB-1 justified because …`, or `should-have-waited`, or `policy-too-strict`. @tom, you promised to explain why it could not wait: `/rollback note …` in this channel writes it down.
+    Rollback Bot: RB-1 ran without approval, and its review was due 2026-03-15 03:12 UTC. @sam or @ana, please review it: `/rollback review RB-1 justified because …`, or `should-have-waited`, or `policy-too-strict`. @tom, you promised to explain why it could not wait: `/rollback note …` in this channel writes it down.
     ");
     world.tom().says("/rollback status").await;
     world.settle().await;
@@ -175,9 +175,9 @@ async fn the_review_is_for_somebody_with_authority_and_is_answered_once() {
         .await;
     world.settle().await;
     assert_snapshot!(world.tom().sees() + &world.maya().sees(), @"
-    Rollback Bot (only visible to @tom): Writing your review of RB-1 down: checking who you are. Its card shows what comes of it.
-    Rollback Bot (only visible to @tom): You started this emergency run, so someone else must review it. @sam or @ana can. Nothing was changed.
-    Rollback Bot (only visible to @maya): Writing your review of RB-1 down: checking who you are. Its card shows what comes of it.
+    Rollback Bot (only visible to @tom): Writing your review of RB-1 down: checking your permissions. The card will update.
+    Rollback Bot (only visible to @tom): You ran this as an emergency, so someone else must review it. @sam or @ana can. Nothing was changed.
+    Rollback Bot (only visible to @maya): Writing your review of RB-1 down: checking your permissions. The card will update.
     Rollback Bot (only visible to @maya): This needs somebody with the role oncall or lead, and you do not have it. @sam or @ana can. Nothing was run.
     ");
     world
@@ -191,7 +191,7 @@ async fn the_review_is_for_somebody_with_authority_and_is_answered_once() {
         .await;
     world.settle().await;
     assert_snapshot!(world.sam().sees(), @"
-    Rollback Bot (only visible to @sam): Writing your review of RB-1 down: checking who you are. Its card shows what comes of it.
+    Rollback Bot (only visible to @sam): Writing your review of RB-1 down: checking your permissions. The card will update.
     Rollback Bot (only visible to @sam): @ana reviewed RB-1 already: should have waited. Nothing was changed.
     ");
     world.slack.take_all();
@@ -201,7 +201,7 @@ async fn the_review_is_for_somebody_with_authority_and_is_answered_once() {
 async fn breaking_the_glass_goes_through_the_same_checks() {
     let mut world = World::new().await;
     world.with_a_card().await;
-    world.tom().clicks("Break glass").await;
+    world.tom().clicks("Emergency run").await;
     world.settle().await;
     // Without a reason, or with an empty one, the form stays open.
     world
@@ -223,7 +223,7 @@ async fn breaking_the_glass_goes_through_the_same_checks() {
     assert_eq!(world.vercel.rollbacks_asked(), 0);
     assert_snapshot!(world.tom().sees(), @"");
     let channel = world.channel();
-    assert!(channel.contains("BREAK GLASS"), "{channel}");
+    assert!(channel.contains("EMERGENCY RUN"), "{channel}");
     assert!(
         channel.contains("No review is needed. Nothing was run"),
         "{channel}"
@@ -263,7 +263,7 @@ async fn a_page_is_not_taken_back_for_a_glass_that_was_broken_before() {
 async fn a_guest_cannot_break_it_and_for_data_nobody_can() {
     let mut world = World::new().await;
     world.with_a_card().await;
-    world.gus().clicks("Break glass").await;
+    world.gus().clicks("Emergency run").await;
     world.settle().await;
     world.slack.types("U0GUS", "let me").unwrap();
     world
@@ -273,7 +273,7 @@ async fn a_guest_cannot_break_it_and_for_data_nobody_can() {
         .unwrap();
     world.slack.submits("U0GUS").await.unwrap();
     world.settle().await;
-    assert_snapshot!(world.gus().sees(), @"Rollback Bot (only visible to @gus): Only full members of this workspace can use /rollback, and you are a guest. Ask somebody on the team. Nothing was run.");
+    assert_snapshot!(world.gus().sees(), @"Rollback Bot (only visible to @gus): Only full members of this workspace can use /rollback, and you are a guest. Ask someone on the team. Nothing was run.");
     assert_eq!(world.vercel.rollbacks_asked(), 0);
 
     let data = FRONTEND.replace("target_time", "risk = \"data\"\ntarget_time");
@@ -285,10 +285,10 @@ async fn a_guest_cannot_break_it_and_for_data_nobody_can() {
         .await;
     world.settle().await;
     let card = world.channel();
-    assert!(!card.contains("Break glass"), "{card}");
+    assert!(!card.contains("Emergency run"), "{card}");
     world.tom().says("/rollback breakglass frontend").await;
     world.settle().await;
-    assert_snapshot!(world.tom().sees(), @"Rollback Bot (only visible to @tom): A data rollback cannot be an emergency run: it needs its approvals. @kim, @sam or @ana can give one. Nothing was run.");
+    assert_snapshot!(world.tom().sees(), @"Rollback Bot (only visible to @tom): Emergency runs are off for data rollbacks. @kim, @sam or @ana can approve. Nothing was run.");
     assert_eq!(world.vercel.rollbacks_asked(), 0);
     world.slack.take_all();
 }
@@ -297,11 +297,11 @@ async fn a_guest_cannot_break_it_and_for_data_nobody_can() {
 async fn the_command_opens_the_form_and_a_mention_says_where_it_is() {
     let mut world = World::new().await;
     world.tom().says("/rollback breakglass frontend").await;
-    assert_snapshot!(world.tom().sees(), @"Rollback Bot (only visible to @tom): Nothing is proposed for it yet: `/rollback frontend because …` first, then Break glass… in its card's menu. Nothing was run.");
+    assert_snapshot!(world.tom().sees(), @"Rollback Bot (only visible to @tom): Nothing is proposed for it yet: `/rollback frontend because …` first, then Emergency run… in its card's menu. Nothing was run.");
     world.with_a_card().await;
     world.tom().says("<@UBOT> breakglass RB-1").await;
     world.settle().await;
-    assert_snapshot!(world.tom().sees(), @"Rollback Bot (only visible to @tom): I can only open the form from its card or from the command itself: Break glass… in the menu of RB-1, or type `/rollback breakglass RB-1` in the channel. Nothing was run.");
+    assert_snapshot!(world.tom().sees(), @"Rollback Bot (only visible to @tom): I can only open the form from its card or from the command itself: Emergency run… in the menu of RB-1, or type `/rollback breakglass RB-1` in the channel. Nothing was run.");
     world.tom().says("/rollback break-glass RB-1").await;
     world.settle().await;
     assert!(world.slack.open_view("U0TOM").is_some());

@@ -34,19 +34,17 @@ async fn anybody_objects_and_the_card_says_so() {
     world.settle().await;
     assert_snapshot!(world.channel(), @r#"
     Rollback Bot (edited):
-      Roll back frontend (production)?  RB-1
-      Requested by @maya at 03:12:00 UTC · "checkout 500s" · expires 03:22:00 UTC
-      Now  `v214`  a1b2c3d  live since 02:41:00 UTC by kim (31 m 2 s ago)  "checkout: new tax engine"
-      Target  `v213`  3c4d5e6  live since 20:12:00 UTC by lee (7 h ago)  "session expiry" · served 6 h 29 m until 02:41:00 UTC · previous known good
-      Removes  1 release: v214 "checkout: new tax engine" (the commits between are unknown)
-      Restores  code, cron jobs of the target's vercel.json, env values baked into the build
-      Leaves  database · today's env settings · flags · storage
+      Roll back frontend to v213?
+      checkout 500s · @maya, 03:12:00 UTC
+      Live now `v214` a1b2c3d, since 02:41:00 UTC (31 m 2 s) kim: checkout: new tax engine on 8/8 surfaces
+      Go back to `v213` 3c4d5e6, ran 6 h 29 m until 02:41:00 UTC · previous known good lee: session expiry
+      ⚠️ Objection by @tom, 03:12:00 UTC: "the fix is already building"
+      You lose  1 change: v214 "checkout: new tax engine"
+      Changes  code, cron jobs of the target's vercel.json, env values baked into the build
+      Stays  database · today's env settings · flags · storage
       After  automatic deploys stay OFF until unpinned
-      Where  8 surfaces: 8/8 serve v214
-      Needs  one approval: @sam (oncall) or @ana (lead), not @maya
-      Risk  code · plan `625a`
-      Objection  @tom at 03:12:00 UTC: "the fix is already building"
-      [ Change target… ] [ Approve & roll back… ] [ Cancel ] [ ⋯ Object… / Break glass… / Who can approve / May I approve? ]
+      [ Approve… ] [ Deny… ] [ Change version… ] [ ⋯ Cancel this request / Object… / Emergency run… / Who can approve / May I approve? ]
+      Needs  one approval: @sam (oncall) or @ana (lead), not @maya · expires 03:22:00 UTC · RB-1 · production · code · plan `625a`
       | Rollback Bot: @maya: @tom objects to RB-1 (frontend (production), v214 → v213): "the fix is already building".
     "#);
     // It stops nobody with authority.
@@ -64,7 +62,7 @@ async fn anybody_objects_and_the_card_says_so() {
         .await;
     world.settle().await;
     assert_snapshot!(world.tom().sees(), @"
-    Rollback Bot (only visible to @tom): Writing your objection to RB-1 down: checking who you are. Its card shows what comes of it.
+    Rollback Bot (only visible to @tom): Writing your objection to RB-1 down: checking your permissions. The card will update.
     Rollback Bot (only visible to @tom): RB-1 was already approved by @sam at 03:12:02 UTC; it is now: serving 8/8. Nothing more was run. `/rollback status RB-1` shows where it stands.
     ");
     world.slack.take_all();
@@ -75,7 +73,7 @@ async fn an_authoritys_own_rollback_starts_when_nobody_objects() {
     let mut world = sam_asks().await;
     let card = world.channel();
     let starts = card.lines().find(|line| line.contains("Starts"));
-    assert_snapshot!(starts.unwrap_or("it does not start by itself").trim(), @"Starts  by itself at 03:13:00 UTC, unless somebody objects");
+    assert_snapshot!(starts.unwrap_or("it does not start by itself").trim(), @"⏳ Starts by itself at 03:13:00 UTC, unless somebody objects");
     world.vercel.moves_at_once(true);
     world.passes(Duration::from_secs(59)).await;
     assert_eq!(world.vercel.rollbacks_asked(), 0);
@@ -99,27 +97,25 @@ async fn one_objection_and_it_waits_for_somebody_else() {
     assert_eq!(world.vercel.rollbacks_asked(), 0);
     assert_snapshot!(world.channel(), @r#"
     Rollback Bot (edited):
-      Roll back frontend (production)?  RB-1
-      Requested by @sam at 03:12:00 UTC · "checkout 500s" · expires 03:22:00 UTC
-      Now  `v214`  a1b2c3d  live since 02:41:00 UTC by kim (32 m ago)  "checkout: new tax engine"
-      Target  `v213`  3c4d5e6  live since 20:12:00 UTC by lee (7 h 1 m ago)  "session expiry" · served 6 h 29 m until 02:41:00 UTC · previous known good
-      Removes  1 release: v214 "checkout: new tax engine" (the commits between are unknown)
-      Restores  code, cron jobs of the target's vercel.json, env values baked into the build
-      Leaves  database · today's env settings · flags · storage
+      Roll back frontend to v213?
+      checkout 500s · @sam, 03:12:00 UTC
+      Live now `v214` a1b2c3d, since 02:41:00 UTC (32 m) kim: checkout: new tax engine on 8/8 surfaces
+      Go back to `v213` 3c4d5e6, ran 6 h 29 m until 02:41:00 UTC · previous known good lee: session expiry
+      ⚠️ Objection by @tom, 03:12:00 UTC: "the fix is building"
+      You lose  1 change: v214 "checkout: new tax engine"
+      Changes  code, cron jobs of the target's vercel.json, env values baked into the build
+      Stays  database · today's env settings · flags · storage
       After  automatic deploys stay OFF until unpinned
-      Where  8 surfaces: 8/8 serve v214
-      Needs  one approval: @ana (lead), not @sam
-      Risk  code · plan `625a`
-      Objection  @tom at 03:12:00 UTC: "the fix is building"
-      Waits  since 03:12:00 UTC; asked @ana, last at 03:13:00 UTC
-      [ Change target… ] [ Approve & roll back… ] [ Cancel ] [ ⋯ Object… / Break glass… / Who can approve / May I approve? ]
+      ⏳ Waiting since 03:12:00 UTC; asked @ana, last at 03:13:00 UTC
+      [ Approve… ] [ Deny… ] [ Change version… ] [ ⋯ Cancel this request / Object… / Emergency run… / Who can approve / May I approve? ]
+      Needs  one approval: @ana (lead), not @sam · expires 03:22:00 UTC · RB-1 · production · code · plan `625a`
       | Rollback Bot: @sam: @tom objects to RB-1 (frontend (production), v214 → v213): "the fix is building". It won't run automatically now; an approver must decide.
       | Rollback Bot: @ana: approve or deny RB-1? frontend (production), v214 → v213, "checkout 500s", waiting 1 m.
-    Rollback Bot (only visible to @tom): Writing your objection to RB-1 down: checking who you are. Its card shows what comes of it.
+    Rollback Bot (only visible to @tom): Writing your objection to RB-1 down: checking your permissions. The card will update.
     "#);
     world.sam().clicks("Approve").await;
     world.settle().await;
-    assert_snapshot!(world.sam().sees(), @"Rollback Bot (only visible to @sam): This one is your own, and a code rollback needs someone else's approval. @ana can. Nothing was run.");
+    assert_snapshot!(world.sam().sees(), @"Rollback Bot (only visible to @sam): You requested this, and someone else must approve a code rollback. @ana can. Nothing was run.");
     world.vercel.moves_at_once(true);
     world.ana().clicks("Approve").await;
     world.settle().await;
@@ -186,7 +182,7 @@ async fn silence_says_nothing_while_nobody_can_have_seen_the_card() {
     // The card is there at last; whoever has something against it has as long as ever.
     world.slack.heal();
     world.passes(Duration::from_secs(30)).await;
-    assert!(world.channel().contains("Roll back frontend (production)?"));
+    assert!(world.channel().contains("Roll back frontend to"));
     assert_eq!(world.vercel.rollbacks_asked(), 0);
     world.passes(Duration::from_secs(120)).await;
     assert_eq!(world.vercel.rollbacks_asked(), 1);

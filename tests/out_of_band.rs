@@ -153,11 +153,12 @@ async fn a_whole_rollback_while_slack_is_down() {
     "#);
     assert_snapshot!(lines.join("\n"), @r#"
     RB-1 PROPOSED · frontend (production) · v214 → v213 · last change 03:12:00 UTC
-    Removes  1 release: v214 "checkout: new tax engine" (the commits between are unknown)
-    Restores  code, cron jobs of the target's vercel.json, env values baked into the build
-    Leaves  database · today's env settings · flags · storage
+    Live now  v214 a1b2c3d, since 02:41:00 UTC (31 m 3 s) · kim: checkout: new tax engine · on 8/8 surfaces
+    Go back to  v213 3c4d5e6, ran 6 h 29 m until 02:41:00 UTC · previous known good · lee: session expiry
+    You lose  1 change: v214 "checkout: new tax engine"
+    Changes  code, cron jobs of the target's vercel.json, env values baked into the build
+    Stays  database · today's env settings · flags · storage
     After  automatic deploys stay OFF until unpinned
-    Where  8 surfaces: 8/8 serve v214
     Needs  one approval: @sam (oncall) or @U0ANA (lead), not @maya
     Risk  code · plan 625a
     "#);
@@ -171,7 +172,7 @@ async fn a_whole_rollback_while_slack_is_down() {
     );
     world.passes(Duration::from_secs(20)).await;
     let (_, said) = asks(&mut world, &sam, "status", json!({ "about": "RB-1" })).await;
-    assert_snapshot!(said["text"].as_str().unwrap(), @"RB-1 VERIFIED  frontend (production), v214 → v213. v213 answers from outside and passes its checks.");
+    assert_snapshot!(said["text"].as_str().unwrap(), @"✅ RB-1 VERIFIED  frontend (production), v214 → v213. v213 answers from outside and passes its checks.");
     assert_eq!(said["outcome"], "done");
     assert_eq!(world.vercel.production(), "v213");
     assert_eq!(world.vercel.rollbacks_asked(), 1);
@@ -182,27 +183,20 @@ async fn a_whole_rollback_while_slack_is_down() {
     world.passes(Duration::from_secs(120)).await;
     assert_snapshot!(world.channel(), @r#"
     Rollback Bot:
-      ROLLBACK VERIFIED · frontend (production) · v214 → v213 · RB-1
-      Why  checkout 500s
-      Status  v213 answers from outside and passes its checks.
-      Now serving  v213 on 8/8, since 2026-03-14 03:12:03 UTC
-      Checked from outside  version v213 answers, 1/1 checks pass
-      Time  command → serving 3 s (target 2 m: met), of which waiting for approval 3 s
-      Un-shipped  v214
-      Not touched  database, today's env settings, flags, storage
-      Afterwards  automatic deploys stay OFF until unpinned
-      Contact  asked for by @maya (from the CLI / API), approved by @sam (from the CLI / API)
-      The defect itself is not fixed by this: it is still in v214.
+      ✅ frontend (production) is back on v213 (RB-1) · @maya (from the CLI / API), approved by @sam (from the CLI / API)
+      version v213 answers, 1/1 checks pass · 3 s, of which 3 s waiting for approval (goal 2 m: met)
+      Automatic deploys are off until `/rollback unpin frontend@production`.
+      This doesn't fix the bug. If v214 caused it, deploying v214 again brings it back.
     Rollback Bot:
-      RB-1 VERIFIED  frontend (production)
-      v214 → v213 · asked for by @maya (from the CLI / API) · "checkout 500s"
-      `[x]` 03:12:03 UTC approved   @sam as oncall, from the CLI / API
-      `[x]` 03:12:03 UTC accepted   Vercel says: job succeeded
-      `[x]` pinned   automatic deploys are off (read back)
-      `[x]` 03:12:03 UTC serving   8/8 on v213
-      `[x]` 03:12:13 UTC verified   version v213 answers, 1/1 checks pass
+      ✅ RB-1 VERIFIED  frontend (production)
+      v214 → v213 · @maya (from the CLI / API) · "checkout 500s"
+      ✅ Approved 03:12:03 UTC by @sam (oncall), from the CLI / API
+      ✅ Accepted 03:12:03 UTC by Vercel: job succeeded
+      ✅ Deploys held automatic deploys are off
+      ✅ Live 03:12:03 UTC 8/8 on v213
+      ✅ Verified 03:12:13 UTC version v213 answers, 1/1 checks pass
       v213 answers from outside and passes its checks.
-      Command → serving 3 s (target 2 m: met) · of which waiting for approval 3 s · automatic deploys stay OFF
+      Command to live: 3 s (goal 2 m: met), of which 3 s waiting for approval · automatic deploys stay off
       [ Undo… ]
     "#);
     assert_snapshot!(world.record().await, @r#"
@@ -260,7 +254,7 @@ async fn the_same_no_as_in_slack() {
     }
     assert_snapshot!(said.join("\n"), @r#"
     UNKNOWN_SERVICE: No service or command "frontned". Did you mean frontend? Nothing was run.
-    UNKNOWN_TARGET: No release "v999". Eligible: v213, v212 and v211; `/rollback list` and the service's name shows more. Nothing was run.
+    UNKNOWN_TARGET: No release "v999". You can go to v213, v212 and v211; `/rollback list …` shows more. Nothing was run.
     ALREADY_OPEN: RB-2 is already open for frontend (production): proposed. Use its card, or stop it first with `/rollback stop RB-2`. Nothing was run.
     NOT_AUTHORISED: This needs somebody with the role oncall or lead, and you do not have it. @sam or @U0ANA can. Nothing was run.
     NOT_AUTHORISED: This needs somebody with the role oncall or lead, and you do not have it. @sam or @U0ANA can. Nothing was run.
@@ -284,7 +278,7 @@ async fn the_same_no_as_in_slack() {
     assert_snapshot!(world.record().await, @r#"
     rollback-bot incident opened: opened INC-1 in this channel
     @maya requested: asked to roll back frontend (production) to v999
-    rollback-bot blocked: UNKNOWN_TARGET: No release "v999". Eligible: v213, v212 and v211; `/rollback list` and the service's name shows more. Nothing was run.
+    rollback-bot blocked: UNKNOWN_TARGET: No release "v999". You can go to v213, v212 and v211; `/rollback list …` shows more. Nothing was run.
     @maya requested: asked to roll back frontend (production) to the previous known good, because "checkout 500s"
     rollback-bot planned: proposed v214 → v213, risk code, plan 625a; Slack did not answer; a full member when last read at 03:12 UTC
     @maya refused: tried to propose: ALREADY_OPEN RB-2 is already open for frontend (production): proposed. Use its card, or stop it first with `/rollback stop RB-2`. Nothing was run.
@@ -334,7 +328,7 @@ async fn what_is_unusual_is_ticked_and_a_change_of_direction_needs_a_reason() {
       "caution",
       true,
       {
-        "once_bad": "v214 was left behind by RB-1 at 2026-03-14 03:12 UTC"
+        "once_bad": "v214 was rolled back by RB-1 at 2026-03-14 03:12 UTC"
       }
     ]
     "#);
@@ -348,7 +342,7 @@ async fn what_is_unusual_is_ticked_and_a_change_of_direction_needs_a_reason() {
     assert_eq!(world.vercel.production(), "v214");
     let mut again = json!({ "service": "frontend" });
     let (_, said) = asks(&mut world, &maya, "propose", again.clone()).await;
-    assert_snapshot!(refused(&said), @"FLAPPING: That would be one more change of direction of frontend within 30 minutes (RB-1 went back and RB-2 went forward). Say why it is right this time: the same command with `because …`. Nothing was run.");
+    assert_snapshot!(refused(&said), @"FLAPPING: frontend was switched before within 30 minutes (RB-1 went back and RB-2 went forward). Add a reason: the same command with `because …`. Nothing was run.");
     again["because"] = json!("it was that after all");
     let (_, said) = asks(&mut world, &maya, "propose", again).await;
     assert_eq!(said["state"], "PROPOSED");
@@ -396,10 +390,10 @@ async fn without_a_token_that_counts_nothing_is_asked() {
     said.push(refused(&answer));
     said.dedup();
     assert_snapshot!(said.join("\n"), @"
-    TOKEN_REFUSED: Your token does not count: none came with this (`Authorization: Bearer rbt_…`). Use another one; `rollback-bot token create`, where the bot runs, makes one. Nothing was run.
-    TOKEN_REFUSED: Your token does not count: this bot has not made it. Use another one; `rollback-bot token create`, where the bot runs, makes one. Nothing was run.
-    TOKEN_REFUSED: Your token does not count: it was revoked on 2026-03-14 03:12 UTC. Use another one; `rollback-bot token create`, where the bot runs, makes one. Nothing was run.
-    TOKEN_REFUSED: Your token does not count: it ended on 2026-03-14 03:12 UTC. Use another one; `rollback-bot token create`, where the bot runs, makes one. Nothing was run.
+    TOKEN_REFUSED: Your token is not valid: none came with this (`Authorization: Bearer rbt_…`). `rollback-bot token create`, where the bot runs, makes another one. Nothing was run.
+    TOKEN_REFUSED: Your token is not valid: this bot has not made it. `rollback-bot token create`, where the bot runs, makes another one. Nothing was run.
+    TOKEN_REFUSED: Your token is not valid: it was revoked on 2026-03-14 03:12 UTC. `rollback-bot token create`, where the bot runs, makes another one. Nothing was run.
+    TOKEN_REFUSED: Your token is not valid: it ended on 2026-03-14 03:12 UTC. `rollback-bot token create`, where the bot runs, makes another one. Nothing was run.
     ");
     assert_eq!(world.rollback(1).await.state.name(), "proposed");
     // Both are in the record, once however often they come.
@@ -409,8 +403,8 @@ async fn without_a_token_that_counts_nothing_is_asked() {
         .filter(|line| line.contains("TOKEN"))
         .collect();
     assert_snapshot!(told.join("\n"), @"
-    @tom refused: tried to stop: TOKEN_REFUSED Your token does not count: it was revoked on 2026-03-14 03:12 UTC. Use another one; `rollback-bot token create`, where the bot runs, makes one. Nothing was run.
-    @sam refused: tried to stop: TOKEN_REFUSED Your token does not count: it ended on 2026-03-14 03:12 UTC. Use another one; `rollback-bot token create`, where the bot runs, makes one. Nothing was run.
+    @tom refused: tried to stop: TOKEN_REFUSED Your token is not valid: it was revoked on 2026-03-14 03:12 UTC. `rollback-bot token create`, where the bot runs, makes another one. Nothing was run.
+    @sam refused: tried to stop: TOKEN_REFUSED Your token is not valid: it ended on 2026-03-14 03:12 UTC. `rollback-bot token create`, where the bot runs, makes another one. Nothing was run.
     ");
     world.slack.take_all();
 }
@@ -430,7 +424,7 @@ async fn what_was_read_too_long_ago_lets_nobody_act() {
     let db = world.database().to_owned();
     forget_standing(&db, "U0SAM").await;
     let (_, said) = asks_and_waits(&mut world, &sam, "approve", approve.clone()).await;
-    assert_snapshot!(refused(&said), @"AUTHORITY_UNREADABLE: I can't check right now whether you may: Slack gave no usable answer (Slack answered 503 to users.info). Try again in a moment. Nothing was run.");
+    assert_snapshot!(refused(&said), @"AUTHORITY_UNREADABLE: I can't check your permission: Slack isn't answering (Slack answered 503 to users.info). Try again in a moment. Nothing was run.");
     world.slack.heal();
     world.passes(Duration::from_secs(300)).await;
     world.slack.take_all();
@@ -438,7 +432,7 @@ async fn what_was_read_too_long_ago_lets_nobody_act() {
     world.passes(Duration::from_secs(13 * 3_600)).await;
     let body = json!({ "service": "frontend", "because": "checkout 500s" });
     let (_, said) = asks_and_waits(&mut world, &maya, "propose", body).await;
-    assert_snapshot!(refused(&said), @"AUTHORITY_UNREADABLE: I can't check right now whether you may: Slack gave no usable answer (Slack answered 503 to users.info, and what it last said is 13 h old, which is more than 12 h). Try again in a moment. Nothing was run.");
+    assert_snapshot!(refused(&said), @"AUTHORITY_UNREADABLE: I can't check your permission: Slack isn't answering (Slack answered 503 to users.info, and what it last said is 13 h old, which is more than 12 h). Try again in a moment. Nothing was run.");
     assert_eq!(world.vercel.rollbacks_asked(), 0);
     world.slack.heal();
     world.passes(Duration::from_secs(600)).await;
@@ -483,7 +477,7 @@ async fn somebody_who_has_left_is_not_believed_to_be_there() {
         json!({ "service": "frontend" }),
     )
     .await;
-    assert_snapshot!(refused(&said), @"NOT_A_MEMBER: Only full members of this workspace can use /rollback, and you are no full member, by what Slack last said. Ask somebody on the team. Nothing was run.");
+    assert_snapshot!(refused(&said), @"NOT_A_MEMBER: Only full members of this workspace can use /rollback, and you are no full member, by what Slack last said. Ask someone on the team. Nothing was run.");
     let (_, said) = asks(&mut world, &gus, "status", json!({})).await;
     assert_eq!(said["refused"]["code"], "NOT_A_MEMBER");
     let (status, said) = asks(&mut world, &gus, "timeline", json!({})).await;
@@ -567,7 +561,7 @@ async fn a_group_that_says_it_is_gone_is_not_believed_as_it_was() {
     // Slack answers: there is no such group.
     let approve = json!({ "rollback": "RB-1", "plan": plan });
     let (_, said) = asks(&mut world, &sam, "approve", approve).await;
-    assert_snapshot!(refused(&said), @"AUTHORITY_UNREADABLE: I can't check right now whether you may: Slack group S0ONCALL gave no usable answer (Slack says no_such_subteam). Try again in a moment. @U0ANA can without it. In a true emergency: *Break glass…* in the card's menu. Nothing was run.");
+    assert_snapshot!(refused(&said), @"AUTHORITY_UNREADABLE: I can't check your permission: Slack group S0ONCALL isn't answering (Slack says no_such_subteam). Try again in a moment. Or ask @U0ANA. If it can't wait: *Emergency run…* in the card's menu. Nothing was run.");
     world.slack.take_all();
 }
 
@@ -1390,13 +1384,11 @@ async fn with_the_server_down_as_well_and_then_it_finds_it_done() {
     let channel = world.channel();
     assert!(channel.contains("RB-1 VERIFIED  shop (local)"), "{channel}");
     assert!(
-        channel.contains("@sam as oncall, from the CLI / API"),
+        channel.contains("by @sam (oncall), from the CLI / API"),
         "{channel}"
     );
     assert!(
-        channel.contains(
-            "asked for by @maya (from the CLI / API), approved by @sam (from the CLI / API)"
-        ),
+        channel.contains("@maya (from the CLI / API), approved by @sam (from the CLI / API)"),
         "{channel}"
     );
     world.passes(Duration::from_secs(600)).await;
@@ -1437,7 +1429,7 @@ async fn without_a_second_person_it_stays_open_and_the_server_goes_on_with_it() 
         .clock
         .advance(real().duration_since(world.clock.now()).unsigned_abs());
     world.settle().await;
-    assert!(world.channel().contains("Roll back shop (local)?  RB-1"));
+    assert!(world.channel().contains("· RB-1 · local"));
     world.sam().clicks("Approve").await;
     world.passes(Duration::from_secs(10)).await;
     assert_eq!(world.rollback(1).await.word(), "VERIFIED");

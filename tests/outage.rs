@@ -62,13 +62,13 @@ async fn a_whole_rollback_while_words_fail(fault: Fault) -> World {
     assert_eq!(messages(&world, CHANNEL, "VERIFIED  frontend").len(), 1);
     let late = late(&world);
     assert_eq!(late.len(), 1);
-    assert_eq!(messages(&world, CHANNEL, "ROLLBACK VERIFIED").len(), 1);
+    assert_eq!(messages(&world, CHANNEL, "is back on v213").len(), 1);
     assert_eq!(messages(&world, CHANNEL, "approve or deny").len(), 1);
     // Nobody is pinged for what is over.
     assert!(!late[0].contains("<@"), "{}", late[0]);
     let said = |what: &str| late[0].find(what).unwrap();
     assert!(said("waiting 1 m") < said("waiting 3 m"));
-    assert!(said("waiting 3 m") < said("ROLLBACK VERIFIED"));
+    assert!(said("waiting 3 m") < said("is back on v213"));
     assert_eq!(world.vercel.rollbacks_asked(), 1);
     world
 }
@@ -78,31 +78,24 @@ async fn five_minutes_of_silence_are_told_in_one_message_in_order() {
     let world = a_whole_rollback_while_words_fail(Fault::Outage).await;
     assert_snapshot!(world.channel(), @r#"
     Rollback Bot (edited):
-      RB-1 VERIFIED  frontend (production)
-      v214 → v213 · asked for by @maya · "checkout 500s"
-      `[x]` 03:16:00 UTC approved   @sam as oncall
-      `[x]` 03:16:00 UTC accepted   Vercel says: job succeeded
-      `[x]` pinned   automatic deploys are off (read back)
-      `[x]` 03:16:00 UTC serving   8/8 on v213
-      `[x]` 03:16:10 UTC verified   version v213 answers, 1/1 checks pass
+      ✅ RB-1 VERIFIED  frontend (production)
+      v214 → v213 · @maya · "checkout 500s"
+      ✅ Approved 03:16:00 UTC by @sam (oncall)
+      ✅ Accepted 03:16:00 UTC by Vercel: job succeeded
+      ✅ Deploys held automatic deploys are off
+      ✅ Live 03:16:00 UTC 8/8 on v213
+      ✅ Verified 03:16:10 UTC version v213 answers, 1/1 checks pass
       v213 answers from outside and passes its checks.
-      Command → serving 4 m (target 2 m: missed) · of which waiting for approval 4 m · automatic deploys stay OFF
+      Command to live: 4 m (goal 2 m: missed), of which 4 m waiting for approval · automatic deploys stay off
       [ Undo… ]
     Rollback Bot:
       Late: Slack took no messages from 03:13:00 UTC to 03:17:13 UTC. What happened meanwhile:
       • 03:13:00 UTC  @sam and @ana: approve or deny RB-1? frontend (production), v214 → v213, "checkout 500s", waiting 1 m.
       • 03:15:00 UTC  @sam and @ana: approve or deny RB-1? frontend (production), v214 → v213, "checkout 500s", waiting 3 m.
-      • 03:16:10 UTC  ROLLBACK VERIFIED · frontend (production) · v214 → v213 · RB-1
-      Why  checkout 500s
-      Status  v213 answers from outside and passes its checks.
-      Now serving  v213 on 8/8, since 2026-03-14 03:16:00 UTC
-      Checked from outside  version v213 answers, 1/1 checks pass
-      Time  command → serving 4 m (target 2 m: missed), of which waiting for approval 4 m
-      Un-shipped  v214
-      Not touched  database, today's env settings, flags, storage
-      Afterwards  automatic deploys stay OFF until unpinned
-      Contact  asked for by @maya, approved by @sam
-      The defect itself is not fixed by this: it is still in v214.
+      • 03:16:10 UTC  ✅ frontend (production) is back on v213 (RB-1) · @maya, approved by @sam
+      version v213 answers, 1/1 checks pass · 4 m, of which 4 m waiting for approval (goal 2 m: missed)
+      Automatic deploys are off until `/rollback unpin frontend@production`.
+      This doesn't fix the bug. If v214 caused it, deploying v214 again brings it back.
     "#);
 }
 
@@ -132,7 +125,7 @@ async fn answers_that_are_lost_for_minutes_are_told_once() {
     world.passes(MINUTE * 3).await;
     assert_eq!(messages(&world, CHANNEL, "waiting 1 m").len(), 1);
     assert_eq!(messages(&world, CHANNEL, "waiting 3 m").len(), 1);
-    assert_eq!(messages(&world, CHANNEL, "ROLLBACK VERIFIED").len(), 1);
+    assert_eq!(messages(&world, CHANNEL, "is back on v213").len(), 1);
     assert_eq!(messages(&world, CHANNEL, "VERIFIED  frontend").len(), 1);
     world.slack.take_all();
 }
@@ -174,19 +167,17 @@ async fn who_is_still_needed_is_asked_once_when_slack_is_back() {
     }
     assert_snapshot!(world.channel(), @r#"
     Rollback Bot (edited):
-      Roll back frontend (production)?  RB-1
-      Requested by @maya at 03:12:00 UTC · "checkout 500s" · expires 03:22:00 UTC
-      Now  `v214`  a1b2c3d  live since 02:41:00 UTC by kim (37 m ago)  "checkout: new tax engine"
-      Target  `v213`  3c4d5e6  live since 20:12:00 UTC by lee (7 h 6 m ago)  "session expiry" · served 6 h 29 m until 02:41:00 UTC · previous known good
-      Removes  1 release: v214 "checkout: new tax engine" (the commits between are unknown)
-      Restores  code, cron jobs of the target's vercel.json, env values baked into the build
-      Leaves  database · today's env settings · flags · storage
+      Roll back frontend to v213?
+      checkout 500s · @maya, 03:12:00 UTC
+      Live now `v214` a1b2c3d, since 02:41:00 UTC (37 m) kim: checkout: new tax engine on 8/8 surfaces
+      Go back to `v213` 3c4d5e6, ran 6 h 29 m until 02:41:00 UTC · previous known good lee: session expiry
+      You lose  1 change: v214 "checkout: new tax engine"
+      Changes  code, cron jobs of the target's vercel.json, env values baked into the build
+      Stays  database · today's env settings · flags · storage
       After  automatic deploys stay OFF until unpinned
-      Where  8 surfaces: 8/8 serve v214
-      Needs  one approval: @sam (oncall) or @ana (lead), not @maya
-      Risk  code · plan `625a`
-      Waits  since 03:12:00 UTC; asked @sam, @ana, @kim, last at 03:17:00 UTC
-      [ Change target… ] [ Approve & roll back… ] [ Cancel ] [ ⋯ Object… / Break glass… / Who can approve / May I approve? ]
+      ⏳ Waiting since 03:12:00 UTC; asked @sam, @ana, @kim, last at 03:17:00 UTC
+      [ Approve… ] [ Deny… ] [ Change version… ] [ ⋯ Cancel this request / Object… / Emergency run… / Who can approve / May I approve? ]
+      Needs  one approval: @sam (oncall) or @ana (lead), not @maya · expires 03:22:00 UTC · RB-1 · production · code · plan `625a`
     Rollback Bot:
       Late: Slack took no messages from 03:13:00 UTC to 03:18:00 UTC. What happened meanwhile:
       • 03:13:00 UTC  @sam and @ana: approve or deny RB-1? frontend (production), v214 → v213, "checkout 500s", waiting 1 m.
@@ -374,7 +365,7 @@ async fn a_lost_answer_to_anything_that_is_said_is_looked_for() {
         .await;
     world.passes(Duration::from_secs(90)).await;
     world.slack.heal();
-    world.tom().clicks("Break glass").await;
+    world.tom().clicks("Emergency run").await;
     world.settle().await;
     world.slack.types("U0TOM", "auth is down").unwrap();
     world
@@ -393,8 +384,8 @@ async fn a_lost_answer_to_anything_that_is_said_is_looked_for() {
     world.passes(MINUTE * 10).await;
     for said in [
         "VERIFIED  frontend",
-        "BREAK GLASS  RB-1",
-        "ROLLBACK VERIFIED",
+        "EMERGENCY RUN  RB-1",
+        "is back on v213",
         "waiting 1 m",
         "exported when RB-1 closed",
     ] {
@@ -507,7 +498,7 @@ async fn a_storm_of_429_holds_back_every_replica() {
     pass_together(&mut world, &other, MINUTE * 2).await;
     assert_eq!(messages(&world, CHANNEL, "VERIFIED  frontend").len(), 1);
     assert_eq!(late(&world).len(), 1);
-    assert_eq!(messages(&world, CHANNEL, "ROLLBACK VERIFIED").len(), 1);
+    assert_eq!(messages(&world, CHANNEL, "is back on v213").len(), 1);
     assert_eq!(late(&world)[0].matches("Noted at").count(), 4);
     world.slack.take_all();
 }

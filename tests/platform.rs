@@ -27,7 +27,7 @@ async fn card(world: &mut World) -> String {
     let lines: Vec<&str> = seen.lines().map(str::trim).collect();
     let at = lines
         .iter()
-        .position(|line| line.starts_with("RB-1"))
+        .position(|line| line.contains("RB-1 ") && !line.contains("to go back to"))
         .unwrap_or_default();
     lines[at..]
         .iter()
@@ -46,10 +46,11 @@ async fn the_hobby_plan_ends_with_a_sentence_to_act_on() {
     )
     .await;
     assert_snapshot!(card(&mut world).await, @r#"
-    RB-1 FAILED  frontend (production)
-    v214 → v213 · asked for by @maya · "checkout 500s"
-    `[x]` 03:12:00 UTC approved   @sam as oncall
-    Vercel goes back only to the deployment right before the live one on the Hobby plan (402: To roll back further than the previous production deployment, upgrade to pro). Choose that one, or upgrade the plan at vercel.com/account/billing. As last read, production serves v214.
+    ⚠️ RB-1 FAILED  frontend (production)
+    v214 → v213 · @maya · "checkout 500s"
+    ✅ Approved 03:12:00 UTC by @sam (oncall)
+    Vercel goes back only to the deployment right before the live one on the Hobby plan (402: To roll back further than the previous production deployment, upgrade to pro). Choose that one, or upgrade the plan at vercel.com/account/billing. Production serves v214, as last read.
+    [ Propose again ]
     | Rollback Bot:
     |   Timeline of INC-1, exported when RB-1 closed: 7 entries.
     |   [file INC-1-RB-1-timeline.md 1393 bytes]
@@ -61,10 +62,11 @@ async fn the_hobby_plan_ends_with_a_sentence_to_act_on() {
 async fn a_token_that_may_not_ends_with_a_sentence_to_act_on() {
     let mut world = answered(403, "Not authorized", &[]).await;
     assert_snapshot!(card(&mut world).await, @r#"
-    RB-1 FAILED  frontend (production)
-    v214 → v213 · asked for by @maya · "checkout 500s"
-    `[x]` 03:12:00 UTC approved   @sam as oncall
-    Vercel says the token is expired or lacks access (403: Not authorized). Create a new one at vercel.com/account/settings/tokens and set it in the configuration; check that team names the project's team. As last read, production serves v214.
+    ⚠️ RB-1 FAILED  frontend (production)
+    v214 → v213 · @maya · "checkout 500s"
+    ✅ Approved 03:12:00 UTC by @sam (oncall)
+    Vercel says the token is expired or lacks access (403: Not authorized). Create a new one at vercel.com/account/settings/tokens and set it in the configuration; check that team names the project's team. Production serves v214, as last read.
+    [ Propose again ]
     | Rollback Bot:
     |   Timeline of INC-1, exported when RB-1 closed: 7 entries.
     |   [file INC-1-RB-1-timeline.md 1358 bytes]
@@ -81,12 +83,13 @@ async fn what_is_already_done_is_read_back_and_not_believed() {
     .await;
     world.passes(Duration::from_secs(90)).await;
     assert_snapshot!(card(&mut world).await, @r#"
-    RB-1 FAILED  frontend (production)
-    v214 → v213 · asked for by @maya · "checkout 500s"
-    `[x]` 03:12:00 UTC approved   @sam as oncall
-    `[x]` 03:12:00 UTC accepted   Vercel says: it already was the current production deployment (409: The provided deploymentId (dpl_x) is already the current product…
-    `[~]` pinned   checking
-    The request never took effect: no domain has moved, and Vercel shows no request to move domains. As last read, production serves v214.
+    ⚠️ RB-1 FAILED  frontend (production)
+    v214 → v213 · @maya · "checkout 500s"
+    ✅ Approved 03:12:00 UTC by @sam (oncall)
+    ✅ Accepted 03:12:00 UTC by Vercel: it already was the current production deployment (409: The provided deploymentId (dpl_x) is already the current product…
+    ⏳ Holding deploys checking that automatic deploys are off
+    The platform never started it: no domain has moved, and Vercel shows no request to move domains. Production serves v214, as last read.
+    [ Propose again ]
     | Rollback Bot:
     |   Timeline of INC-1, exported when RB-1 closed: 8 entries.
     |   [file INC-1-RB-1-timeline.md 1477 bytes]
@@ -111,21 +114,22 @@ async fn a_failing_platform_is_not_asked_twice() {
     let mut world = answered(500, "Internal", &[]).await;
     assert_snapshot!(world.channel(), @r#"
     Rollback Bot (edited):
-      RB-1 UNKNOWN  frontend (production)
-      v214 → v213 · asked for by @maya · "checkout 500s"
-      `[x]` 03:12:00 UTC approved   @sam as oncall
-      Vercel broke off while it was asked (500: Internal). What the domains serve is read back; nothing is asked twice. Do not run it again: I keep checking until I know what happened. If you know for certain, say so with `/rollback resolve RB-1`.
+      ⚠️ RB-1 UNKNOWN  frontend (production)
+      v214 → v213 · @maya · "checkout 500s"
+      ✅ Approved 03:12:00 UTC by @sam (oncall)
+      Vercel broke off while it was asked (500: Internal). I'm checking each domain and won't send the request again. Don't retry: I'm checking what Vercel did. If you can see the result, run `/rollback resolve RB-1 done because …` (or `not-done`).
     "#);
     world.passes(Duration::from_secs(120)).await;
     assert_eq!(world.vercel.rollbacks_asked(), 1);
     assert_snapshot!(card(&mut world).await, @r#"
-    RB-1 FAILED  frontend (production)
-    v214 → v213 · asked for by @maya · "checkout 500s"
-    `[x]` 03:12:00 UTC approved   @sam as oncall
-    The request never took effect: no domain has moved, and Vercel shows no request to move domains. As last read, production serves v214.
+    ⚠️ RB-1 FAILED  frontend (production)
+    v214 → v213 · @maya · "checkout 500s"
+    ✅ Approved 03:12:00 UTC by @sam (oncall)
+    The platform never started it: no domain has moved, and Vercel shows no request to move domains. Production serves v214, as last read.
+    [ Propose again ]
     | Rollback Bot:
     |   Timeline of INC-1, exported when RB-1 closed: 8 entries.
-    |   [file INC-1-RB-1-timeline.md 1457 bytes]
+    |   [file INC-1-RB-1-timeline.md 1455 bytes]
     "#);
 }
 
@@ -140,10 +144,10 @@ async fn silence_after_it_was_done_is_read_back_to_the_truth() {
     assert_eq!(world.rollback(1).await.state.name(), "unknown");
     assert_snapshot!(world.channel(), @r#"
     Rollback Bot (edited):
-      RB-1 UNKNOWN  frontend (production)
-      v214 → v213 · asked for by @maya · "checkout 500s"
-      `[x]` 03:12:00 UTC approved   @sam as oncall
-      Vercel was asked and gave no answer: the connection broke (connection closed before message completed). What the domains serve is read back; nothing is asked twice. Do not run it again: I keep checking until I know what happened. If you know for certain, say so with `/rollback resolve RB-1`.
+      ⚠️ RB-1 UNKNOWN  frontend (production)
+      v214 → v213 · @maya · "checkout 500s"
+      ✅ Approved 03:12:00 UTC by @sam (oncall)
+      Vercel was asked and gave no answer: the connection broke (connection closed before message completed). I'm checking each domain and won't send the request again. Don't retry: I'm checking what Vercel did. If you can see the result, run `/rollback resolve RB-1 done because …` (or `not-done`).
     "#);
     world.passes(Duration::from_secs(30)).await;
     assert_eq!(world.rollback(1).await.word(), "VERIFIED");
@@ -161,13 +165,14 @@ async fn silence_because_it_never_arrived_is_found_out() {
     assert_eq!(world.rollback(1).await.state.name(), "failed");
     assert_eq!(world.vercel.rollbacks_asked(), 1);
     assert_snapshot!(card(&mut world).await, @r#"
-    RB-1 FAILED  frontend (production)
-    v214 → v213 · asked for by @maya · "checkout 500s"
-    `[x]` 03:12:00 UTC approved   @sam as oncall
-    The request never took effect: no domain has moved, and Vercel shows no request to move domains. As last read, production serves v214.
+    ⚠️ RB-1 FAILED  frontend (production)
+    v214 → v213 · @maya · "checkout 500s"
+    ✅ Approved 03:12:00 UTC by @sam (oncall)
+    The platform never started it: no domain has moved, and Vercel shows no request to move domains. Production serves v214, as last read.
+    [ Propose again ]
     | Rollback Bot:
     |   Timeline of INC-1, exported when RB-1 closed: 8 entries.
-    |   [file INC-1-RB-1-timeline.md 1508 bytes]
+    |   [file INC-1-RB-1-timeline.md 1506 bytes]
     "#);
 }
 
@@ -185,23 +190,22 @@ async fn domains_that_cannot_be_moved_are_named() {
     world.passes(Duration::from_secs(20)).await;
     assert_snapshot!(world.channel(), @r#"
     Rollback Bot (edited):
-      RB-1 PARTIAL 6/8  frontend (production)
-      v214 → v213 · asked for by @maya · "checkout 500s"
-      `[x]` 03:12:00 UTC approved   @sam as oncall
-      `[x]` 03:12:00 UTC accepted   Vercel says: it could not move everything
-      `[x]` pinned   automatic deploys are off (read back)
+      ⚠️ RB-1 PARTIAL 6/8  frontend (production)
+      v214 → v213 · @maya · "checkout 500s"
+      ✅ Approved 03:12:00 UTC by @sam (oncall)
+      ✅ Accepted 03:12:00 UTC by Vercel: it could not move everything
+      ✅ Deploys held automatic deploys are off
       6 of 8 serve v213. Vercel could not move shop.example.com and checkout.example.com. Traffic may be split between v214 and v213. Nothing else was changed; propose again to retry.
-      [ Undo… ]
+      [ Propose again ] [ Undo… ]
       | Rollback Bot:
       |   Timeline of INC-1, exported when RB-1 closed: 10 entries.
       |   [file INC-1-RB-1-timeline.md 1588 bytes]
     Rollback Bot:
-      ROLLBACK PARTIAL 6/8 · frontend (production) · v214 → v213 · RB-1
-      Why it was asked for  checkout 500s
-      What happened  could not move shop.example.com and checkout.example.com; traffic may be split
-      Now serving  v213 on 6/8
-      Next  read the card, then propose again or act on Vercel by hand and write it down with `/rollback note`
-      Contact  asked for by @maya, approved by @sam
+      ⚠️ frontend (production) is only partly on v213: 6 of 8 (RB-1) · @maya, approved by @sam
+      Vercel could not move shop.example.com and checkout.example.com. Traffic may be split.
+      v213 is live on 6 of 8, as last read.
+      Automatic deploys are off until `/rollback unpin frontend@production`.
+      Next  Retry with `/rollback frontend@production because …`, or roll back in Vercel and log it with `/rollback note`.
     "#);
     assert_eq!(world.rollback(1).await.state.name(), "partial");
 }
@@ -217,28 +221,21 @@ async fn an_old_version_behind_a_cache_is_never_green() {
     assert_eq!(world.rollback(1).await.word(), "SERVING, NOT VERIFIED");
     assert_snapshot!(world.channel(), @r#"
     Rollback Bot (edited):
-      RB-1 SERVING, NOT VERIFIED  frontend (production)
-      v214 → v213 · asked for by @maya · "checkout 500s"
-      `[x]` 03:12:00 UTC approved   @sam as oncall
-      `[x]` 03:12:00 UTC accepted   Vercel says: job succeeded
-      `[x]` pinned   automatic deploys are off (read back)
-      `[x]` 03:12:00 UTC serving   8/8 on v213
-      `[!]` 03:17:00 UTC not verified   version v214 answers, 1/1 checks pass
-      The platform says v213 is live, but from outside v214 answers. A cache or another route may be in front.
-      Command → serving 0 s (target 2 m: met) · of which waiting for approval 0 s · automatic deploys stay OFF
+      ⚠️ RB-1 SERVING, NOT VERIFIED  frontend (production)
+      v214 → v213 · @maya · "checkout 500s"
+      ✅ Approved 03:12:00 UTC by @sam (oncall)
+      ✅ Accepted 03:12:00 UTC by Vercel: job succeeded
+      ✅ Deploys held automatic deploys are off
+      ✅ Live 03:12:00 UTC 8/8 on v213
+      ⚠️ Not verified 03:17:00 UTC version v214 answers, 1/1 checks pass
+      The platform says v213 is live, but users still get v214. Check the cache or CDN.
+      Command to live: 0 s (goal 2 m: met), of which 0 s waiting for approval · automatic deploys stay off
       [ Undo… ]
     Rollback Bot:
-      ROLLBACK SERVING, NOT VERIFIED · frontend (production) · v214 → v213 · RB-1
-      Why  checkout 500s
-      Status  The platform says v213 is live, but from outside v214 answers. A cache or another route may be in front.
-      Now serving  v213 on 8/8, since 2026-03-14 03:12:00 UTC
-      Checked from outside  version v214 answers, 1/1 checks pass
-      Time  command → serving 0 s (target 2 m: met), of which waiting for approval 0 s
-      Un-shipped  v214
-      Not touched  database, today's env settings, flags, storage
-      Afterwards  automatic deploys stay OFF until unpinned
-      Contact  asked for by @maya, approved by @sam
-      The defect itself is not fixed by this: it is still in v214.
+      ⚠️ frontend (production): v213 is not what users get (RB-1) · @maya, approved by @sam
+      version v214 answers, 1/1 checks pass · 0 s, of which 0 s waiting for approval (goal 2 m: met)
+      The platform says v213 is live, but users still get v214. Check the cache or CDN.
+      Automatic deploys are off until `/rollback unpin frontend@production`.
     "#);
     world.passes(Duration::from_secs(400)).await;
     world.slack.take_all();
@@ -255,28 +252,21 @@ async fn a_target_that_serves_and_still_fails_points_elsewhere() {
     assert_eq!(world.rollback(1).await.word(), "SERVING, STILL FAILING");
     assert_snapshot!(world.channel(), @r#"
     Rollback Bot (edited):
-      RB-1 SERVING, STILL FAILING  frontend (production)
-      v214 → v213 · asked for by @maya · "checkout 500s"
-      `[x]` 03:12:00 UTC approved   @sam as oncall
-      `[x]` 03:12:00 UTC accepted   Vercel says: job succeeded
-      `[x]` pinned   automatic deploys are off (read back)
-      `[x]` 03:12:00 UTC serving   8/8 on v213
-      `[!]` 03:17:00 UTC not verified   version v213 answers, 0/1 checks pass: GET https://shop.example.com/api/health answered 500 instead of 200
-      v213 is live and checks still fail. The rollback worked; the problem is probably elsewhere.
-      Command → serving 0 s (target 2 m: met) · of which waiting for approval 0 s · automatic deploys stay OFF
-      [ Undo… ]
+      ⚠️ RB-1 SERVING, STILL FAILING  frontend (production)
+      v214 → v213 · @maya · "checkout 500s"
+      ✅ Approved 03:12:00 UTC by @sam (oncall)
+      ✅ Accepted 03:12:00 UTC by Vercel: job succeeded
+      ✅ Deploys held automatic deploys are off
+      ✅ Live 03:12:00 UTC 8/8 on v213
+      ⚠️ Not verified 03:17:00 UTC version v213 answers, 0/1 checks pass: GET https://shop.example.com/api/health answered 500 instead of 200
+      v213 is live and checks still fail. The rollback worked, so the problem is probably elsewhere.
+      Command to live: 0 s (goal 2 m: met), of which 0 s waiting for approval · automatic deploys stay off
+      [ Propose the one before ] [ Undo… ]
     Rollback Bot:
-      ROLLBACK SERVING, STILL FAILING · frontend (production) · v214 → v213 · RB-1
-      Why  checkout 500s
-      Status  v213 is live and checks still fail. The rollback worked; the problem is probably elsewhere.
-      Now serving  v213 on 8/8, since 2026-03-14 03:12:00 UTC
-      Checked from outside  version v213 answers, 0/1 checks pass: GET https://shop.example.com/api/health answered 500 instead of 200
-      Time  command → serving 0 s (target 2 m: met), of which waiting for approval 0 s
-      Un-shipped  v214
-      Not touched  database, today's env settings, flags, storage
-      Afterwards  automatic deploys stay OFF until unpinned
-      Contact  asked for by @maya, approved by @sam
-      The defect itself is not fixed by this: it is still in v214.
+      ⚠️ frontend (production) is back on v213, checks still fail (RB-1) · @maya, approved by @sam
+      version v213 answers, 0/1 checks pass: GET https://shop.example.com/api/health answered 500 instead of 200 · 0 s, of which 0 s waiting for approval (goal 2 m: met)
+      v213 is live and checks still fail. The rollback worked, so the problem is probably elsewhere.
+      Automatic deploys are off until `/rollback unpin frontend@production`.
     "#);
 }
 
@@ -294,28 +284,22 @@ async fn without_a_fingerprint_it_stays_unproven() {
     assert_eq!(world.rollback(1).await.word(), "SERVING, UNPROVEN");
     assert_snapshot!(world.channel(), @r#"
     Rollback Bot (edited):
-      RB-1 SERVING, UNPROVEN  frontend (production)
-      v214 → v213 · asked for by @maya · "checkout 500s"
-      `[x]` 03:12:00 UTC approved   @sam as oncall
-      `[x]` 03:12:00 UTC accepted   Vercel says: job succeeded
-      `[x]` pinned   automatic deploys are off (read back)
-      `[x]` 03:12:00 UTC serving   8/8 on v213
-      `[!]` 03:12:10 UTC not verified   1/1 checks pass
-      No version fingerprint is configured: checks pass, but I cannot tell which version answered.
-      Command → serving 0 s (target 2 m: met) · of which waiting for approval 0 s · automatic deploys stay OFF
+      ⚠️ RB-1 SERVING, UNPROVEN  frontend (production)
+      v214 → v213 · @maya · "checkout 500s"
+      ✅ Approved 03:12:00 UTC by @sam (oncall)
+      ✅ Accepted 03:12:00 UTC by Vercel: job succeeded
+      ✅ Deploys held automatic deploys are off
+      ✅ Live 03:12:00 UTC 8/8 on v213
+      ⚠️ Not verified 03:12:10 UTC 1/1 checks pass
+      Checks pass, but no version fingerprint is configured, so I cannot tell which version answered.
+      Command to live: 0 s (goal 2 m: met), of which 0 s waiting for approval · automatic deploys stay off
       [ Undo… ]
     Rollback Bot:
-      ROLLBACK SERVING, UNPROVEN · frontend (production) · v214 → v213 · RB-1
-      Why  checkout 500s
-      Status  No version fingerprint is configured: checks pass, but I cannot tell which version answered.
-      Now serving  v213 on 8/8, since 2026-03-14 03:12:00 UTC
-      Checked from outside  1/1 checks pass
-      Time  command → serving 0 s (target 2 m: met), of which waiting for approval 0 s
-      Un-shipped  v214
-      Not touched  database, today's env settings, flags, storage
-      Afterwards  automatic deploys stay OFF until unpinned
-      Contact  asked for by @maya, approved by @sam
-      The defect itself is not fixed by this: it is still in v214.
+      ⚠️ frontend (production) is back on v213, not proven from outside (RB-1) · @maya, approved by @sam
+      1/1 checks pass · 0 s, of which 0 s waiting for approval (goal 2 m: met)
+      Checks pass, but no version fingerprint is configured, so I cannot tell which version answered.
+      Automatic deploys are off until `/rollback unpin frontend@production`.
+      This doesn't fix the bug. If v214 caused it, deploying v214 again brings it back.
     "#);
 }
 
@@ -332,26 +316,25 @@ async fn production_that_moves_away_again_is_seen() {
     assert_eq!(world.rollback(1).await.word(), "DRIFTED");
     assert_snapshot!(world.channel(), @r#"
     Rollback Bot (edited):
-      RB-1 DRIFTED  frontend (production)
-      v214 → v213 · asked for by @maya · "checkout 500s"
-      `[x]` 03:12:00 UTC approved   @sam as oncall
-      `[x]` 03:12:00 UTC accepted   Vercel says: job succeeded
-      `[ ]` pinned   automatic deploys are ON
-      `[!]` 03:12:00 UTC serving   by now 0/8 on v213
-      `[x]` 03:12:10 UTC verified   version v213 answers, 1/1 checks pass
-      Production moved away again: shop.example.com, www.shop.example.com, checkout.example.com and 5 more no longer on v213.
-      Command → serving 0 s (target 2 m: met) · of which waiting for approval 0 s
-      [ Undo… ]
+      ⚠️ RB-1 DRIFTED  frontend (production)
+      v214 → v213 · @maya · "checkout 500s"
+      ✅ Approved 03:12:00 UTC by @sam (oncall)
+      ✅ Accepted 03:12:00 UTC by Vercel: job succeeded
+      ⚠️ Deploys not held automatic deploys are ON
+      ⚠️ Live 03:12:00 UTC by now 0/8 on v213
+      ✅ Verified 03:12:10 UTC version v213 answers, 1/1 checks pass
+      Someone changed production: shop.example.com, www.shop.example.com, checkout.example.com and 5 more no longer on v213.
+      Command to live: 0 s (goal 2 m: met), of which 0 s waiting for approval
+      [ Propose again ] [ Undo… ]
       | Rollback Bot:
       |   Timeline of INC-1, exported when RB-1 closed: 12 entries.
       |   [file INC-1-RB-1-timeline.md 2028 bytes]
     Rollback Bot:
-      ROLLBACK DRIFTED · frontend (production) · v214 → v213 · RB-1
-      Why it was asked for  checkout 500s
-      What happened  Production moved away again: shop.example.com, www.shop.example.com, checkout.example.com and 5 more no longer on v213.
-      Now serving  v213 on 0/8
-      Next  read the card, then propose again or act on Vercel by hand and write it down with `/rollback note`
-      Contact  asked for by @maya, approved by @sam
+      ⚠️ frontend (production) is no longer on v213 (RB-1) · @maya, approved by @sam
+      Someone changed production: shop.example.com, www.shop.example.com, checkout.example.com and 5 more no longer on v213.
+      v214 is still live, as last read.
+      Automatic deploys are ON: the next one goes live.
+      Next  `/rollback list frontend@production` shows what is live; `/rollback frontend@production because …` goes back again.
     "#);
 }
 
@@ -369,28 +352,21 @@ async fn checks_that_fail_again_while_it_is_watched_change_the_verdict() {
     assert_eq!(world.rollback(1).await.word(), "SERVING, STILL FAILING");
     assert_snapshot!(world.channel(), @r#"
     Rollback Bot (edited):
-      RB-1 SERVING, STILL FAILING  frontend (production)
-      v214 → v213 · asked for by @maya · "checkout 500s"
-      `[x]` 03:12:00 UTC approved   @sam as oncall
-      `[x]` 03:12:00 UTC accepted   Vercel says: job succeeded
-      `[x]` pinned   automatic deploys are off (read back)
-      `[x]` 03:12:00 UTC serving   8/8 on v213
-      `[!]` 03:13:10 UTC not verified   version v213 answers, 0/1 checks pass: GET https://shop.example.com/api/health answered 500 instead of 200
-      v213 is live and checks still fail. The rollback worked; the problem is probably elsewhere.
-      Command → serving 0 s (target 2 m: met) · of which waiting for approval 0 s · automatic deploys stay OFF
-      [ Undo… ]
+      ⚠️ RB-1 SERVING, STILL FAILING  frontend (production)
+      v214 → v213 · @maya · "checkout 500s"
+      ✅ Approved 03:12:00 UTC by @sam (oncall)
+      ✅ Accepted 03:12:00 UTC by Vercel: job succeeded
+      ✅ Deploys held automatic deploys are off
+      ✅ Live 03:12:00 UTC 8/8 on v213
+      ⚠️ Not verified 03:13:10 UTC version v213 answers, 0/1 checks pass: GET https://shop.example.com/api/health answered 500 instead of 200
+      v213 is live and checks still fail. The rollback worked, so the problem is probably elsewhere.
+      Command to live: 0 s (goal 2 m: met), of which 0 s waiting for approval · automatic deploys stay off
+      [ Propose the one before ] [ Undo… ]
     Rollback Bot:
-      ROLLBACK SERVING, STILL FAILING · frontend (production) · v214 → v213 · RB-1
-      Why  checkout 500s
-      Status  v213 is live and checks still fail. The rollback worked; the problem is probably elsewhere.
-      Now serving  v213 on 8/8, since 2026-03-14 03:12:00 UTC
-      Checked from outside  version v213 answers, 0/1 checks pass: GET https://shop.example.com/api/health answered 500 instead of 200
-      Time  command → serving 0 s (target 2 m: met), of which waiting for approval 0 s
-      Un-shipped  v214
-      Not touched  database, today's env settings, flags, storage
-      Afterwards  automatic deploys stay OFF until unpinned
-      Contact  asked for by @maya, approved by @sam
-      The defect itself is not fixed by this: it is still in v214.
+      ⚠️ frontend (production) is back on v213, checks still fail (RB-1) · @maya, approved by @sam
+      version v213 answers, 0/1 checks pass: GET https://shop.example.com/api/health answered 500 instead of 200 · 0 s, of which 0 s waiting for approval (goal 2 m: met)
+      v213 is live and checks still fail. The rollback worked, so the problem is probably elsewhere.
+      Automatic deploys are off until `/rollback unpin frontend@production`.
     "#);
 }
 

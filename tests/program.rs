@@ -185,13 +185,10 @@ async fn the_demo_goes_from_broken_to_verified() {
         )
         .await;
     demo.slack
-        .shows(channel, "Roll back frontend (production)?", patience)
+        .shows(channel, "Roll back frontend to", patience)
         .await
         .unwrap();
-    demo.slack
-        .clicks("U0SAM", "Approve & roll back")
-        .await
-        .unwrap();
+    demo.slack.clicks("U0SAM", "Approve").await.unwrap();
     demo.slack
         .shows(channel, "RB-1 VERIFIED", patience)
         .await
@@ -237,9 +234,9 @@ async fn the_demo_of_one_goes_from_the_command_to_verified_with_two_clicks() {
     let card = "Needs  one approval: @maya (owner)";
     demo.slack.shows(channel, card, patience).await.unwrap();
     // The second click is the answer to this.
-    let asked = demo.slack.confirm_dialog("U0MAYA", "Approve & roll back");
+    let asked = demo.slack.confirm_dialog("U0MAYA", "Approve");
     assert_eq!(asked.unwrap()["confirm"]["text"], "Roll back now");
-    let approve = demo.slack.clicks("U0MAYA", "Approve & roll back");
+    let approve = demo.slack.clicks("U0MAYA", "Approve");
     approve.await.unwrap();
     let done = "RB-1 VERIFIED";
     demo.slack.shows(channel, done, patience).await.unwrap();
@@ -255,7 +252,7 @@ async fn in_the_demo_data_takes_two_people_who_type_the_target() {
     let card = "2 approvals, one of them from data_owner";
     demo.slack.shows(channel, card, patience).await.unwrap();
     for (person, left) in [("U0SAM", "has @sam (oncall)"), ("U0KIM", "RB-1 VERIFIED")] {
-        let approve = demo.slack.clicks(person, "Approve & roll back");
+        let approve = demo.slack.clicks(person, "Approve");
         approve.await.unwrap();
         let asked = form(&demo, person).await;
         assert!(asked.contains("Type the exact target: v8"), "{asked}");
@@ -282,7 +279,7 @@ async fn in_the_demo_tom_breaks_the_glass_and_ana_reviews_it() {
     let (channel, patience) = DEMO;
     let command = "/rollback frontend because checkout 500s";
     demo.slack.says("U0MAYA", channel, command).await;
-    let card = "Roll back frontend (production)?";
+    let card = "Roll back frontend to";
     demo.slack.shows(channel, card, patience).await.unwrap();
     // What was typed is in the form already.
     let typed = "/rollback breakglass frontend because it burns";
@@ -293,7 +290,7 @@ async fn in_the_demo_tom_breaks_the_glass_and_ana_reviews_it() {
         "{asked}"
     );
     demo.slack.closes("U0TOM").await.unwrap();
-    demo.slack.clicks("U0TOM", "Break glass").await.unwrap();
+    demo.slack.clicks("U0TOM", "Emergency run").await.unwrap();
     form(&demo, "U0TOM").await;
     // Both are wanted, and said so at once.
     demo.slack.submits("U0TOM").await.unwrap_err();
@@ -303,9 +300,9 @@ async fn in_the_demo_tom_breaks_the_glass_and_ana_reviews_it() {
     promise.await.unwrap();
     demo.slack.submits("U0TOM").await.unwrap();
     for seen in [
-        "BREAK GLASS  RB-1",
+        "EMERGENCY RUN  RB-1",
         "RB-1 VERIFIED",
-        "emergency run by @tom",
+        "run by @tom as an emergency",
     ] {
         demo.slack.shows(channel, seen, patience).await.unwrap();
     }
@@ -342,26 +339,26 @@ async fn in_the_demo_an_undo_brings_the_bad_release_back_and_says_so() {
     demo.slack
         .says("U0MAYA", channel, "/rollback frontend")
         .await;
-    let card = "Roll back frontend (production)?";
+    let card = "Roll back frontend to";
     demo.slack.shows(channel, card, patience).await.unwrap();
-    let approve = demo.slack.clicks("U0MAYA", "Approve & roll back");
+    let approve = demo.slack.clicks("U0MAYA", "Approve");
     approve.await.unwrap();
     let done = "RB-1 VERIFIED";
     demo.slack.shows(channel, done, patience).await.unwrap();
     demo.slack.clicks("U0MAYA", "Undo").await.unwrap();
-    let card = "Undo RB-1 on frontend (production)?";
+    let card = "Undo RB-1: take frontend to v214?";
     demo.slack.shows(channel, card, patience).await.unwrap();
-    let approve = demo.slack.clicks("U0MAYA", "Approve & undo");
+    let approve = demo.slack.clicks("U0MAYA", "Approve");
     approve.await.unwrap();
     let asked = form(&demo, "U0MAYA").await;
     assert!(asked.contains("[ Undo now ]"), "{asked}");
-    let tick = demo.slack.chooses("U0MAYA", "v214 was left behind by RB-1");
+    let tick = demo.slack.chooses("U0MAYA", "v214 was rolled back by RB-1");
     tick.await.unwrap();
     demo.slack.submits("U0MAYA").await.unwrap();
     for seen in [
-        "UNDO OF RB-1 SERVING, STILL FAILING",
-        "v214 is live again and checks fail.",
-        "What RB-1 was asked for comes back with v214",
+        "is on v214 again, checks still fail",
+        "v214 is live again and its checks fail.",
+        "v214 is live again, so the problem RB-1 was for may be back.",
     ] {
         demo.slack.shows(channel, seen, patience).await.unwrap();
     }

@@ -59,21 +59,20 @@ async fn a_bad_release_on_a_machine_of_ones_own_is_rolled_back() {
     let (mut world, place) = shop().await;
     world.sam().says("/rollback shop - checkout 500s").await;
     world.settle().await;
-    assert_snapshot!(world.channel(), @r#"
-    Rollback Bot (only visible to @sam): RB-1: finding a version of shop (local) to go back to. Nothing changes until it's approved.
+    assert_snapshot!(world.channel(), @"
+    Rollback Bot (only visible to @sam): RB-1: finding a version of shop (local) to go back to. Nothing changes until it is approved.
     Rollback Bot:
-      Roll back shop (local)?  RB-1
-      Requested by @sam at 03:12:00 UTC · "checkout 500s" · expires 03:22:00 UTC
-      Now  `v214`  live since 02:42:00 UTC (30 m ago)
-      Target  `v213`  live since 20:12:00 UTC (7 h ago) · served 6 h 30 m until 02:42:00 UTC · previous known good
-      Removes  1 release: v214 (the commits between are unknown)
-      Restores  the files of the release directory
-      Leaves  database · environment · shared files
+      Roll back shop to v213?
+      checkout 500s · @sam, 03:12:00 UTC
+      Live now `v214`, since 02:42:00 UTC (30 m)
+      Go back to `v213`, ran 6 h 30 m until 02:42:00 UTC · previous known good
+      You lose  1 change: v214
+      Changes  the files of the release directory
+      Stays  database · environment · shared files
       After  the next deploy replaces it
-      Needs  one approval: @sam (oncall)
-      Risk  code · plan `df57`
-      [ Change target… ] [ Approve & roll back… ] [ Cancel ] [ ⋯ Object… / Break glass… / Who can approve / May I approve? ]
-    "#);
+      [ Approve… ] [ Deny… ] [ Change version… ] [ ⋯ Cancel this request / Object… / Emergency run… / Who can approve / May I approve? ]
+      Needs  one approval: @sam (oncall) · expires 03:22:00 UTC · RB-1 · local · code · plan `df57`
+    ");
     world.passes(Duration::from_secs(20)).await;
     world.sam().clicks("Approve").await;
     world.passes(Duration::from_secs(30)).await;
@@ -90,39 +89,31 @@ async fn a_bad_release_on_a_machine_of_ones_own_is_rolled_back() {
     );
     assert_snapshot!(world.channel(), @r#"
     Rollback Bot (edited):
-      RB-1 VERIFIED  shop (local)
-      v214 → v213 · asked for by @sam · "checkout 500s"
-      `[x]` 03:12:20 UTC approved   @sam as oncall
-      `[x]` 03:12:20 UTC accepted   Releases says: current leads to v213
-      `[x]` 03:12:20 UTC serving   2/2 on v213
-      `[x]` 03:12:30 UTC verified   version v213 answers, 1/1 checks pass
+      ✅ RB-1 VERIFIED  shop (local)
+      v214 → v213 · @sam · "checkout 500s"
+      ✅ Approved 03:12:20 UTC by @sam (oncall)
+      ✅ Accepted 03:12:20 UTC by Releases: current leads to v213
+      ✅ Live 03:12:20 UTC 2/2 on v213
+      ✅ Verified 03:12:30 UTC version v213 answers, 1/1 checks pass
       v213 answers from outside and passes its checks.
-      Command → serving 20 s · of which waiting for approval 20 s
+      Command to live: 20 s, of which 20 s waiting for approval
       [ Undo… ]
     Rollback Bot:
-      ROLLBACK VERIFIED · shop (local) · v214 → v213 · RB-1
-      Why  checkout 500s
-      Status  v213 answers from outside and passes its checks.
-      Now serving  v213 on 2/2, since 2026-03-14 03:12:20 UTC
-      Checked from outside  version v213 answers, 1/1 checks pass
-      Time  command → serving 20 s, of which waiting for approval 20 s
-      Un-shipped  v214
-      Not touched  database, environment, shared files
-      Afterwards  the next deploy replaces it
-      Contact  asked for by @sam, approved by @sam
-      The defect itself is not fixed by this: it is still in v214.
+      ✅ shop (local) is back on v213 (RB-1) · @sam, approved by @sam
+      version v213 answers, 1/1 checks pass · 20 s, of which 20 s waiting for approval
+      This doesn't fix the bug. If v214 caused it, deploying v214 again brings it back.
     "#);
     world.passes(Duration::from_secs(400)).await;
     assert_snapshot!(world.channel(), @r#"
     Rollback Bot (edited):
-      RB-1 VERIFIED  shop (local)
-      v214 → v213 · asked for by @sam · "checkout 500s"
-      `[x]` 03:12:20 UTC approved   @sam as oncall
-      `[x]` 03:12:20 UTC accepted   Releases says: current leads to v213
-      `[x]` 03:12:20 UTC serving   2/2 on v213
-      `[x]` 03:12:30 UTC verified   version v213 answers, 1/1 checks pass
+      ✅ RB-1 VERIFIED  shop (local)
+      v214 → v213 · @sam · "checkout 500s"
+      ✅ Approved 03:12:20 UTC by @sam (oncall)
+      ✅ Accepted 03:12:20 UTC by Releases: current leads to v213
+      ✅ Live 03:12:20 UTC 2/2 on v213
+      ✅ Verified 03:12:30 UTC version v213 answers, 1/1 checks pass
       v213 answers from outside and passes its checks.
-      Command → serving 20 s · of which waiting for approval 20 s
+      Command to live: 20 s, of which 20 s waiting for approval
       [ Undo… ]
       | Rollback Bot:
       |   Timeline of INC-1, exported when RB-1 closed: 11 entries.
@@ -143,13 +134,13 @@ async fn a_target_outside_of_the_releases_is_refused() {
         world.settle().await;
     }
     assert_snapshot!(world.sam().sees(), @r#"
-    Rollback Bot (only visible to @sam): RB-1: finding a version of shop (local) to go back to. Nothing changes until it's approved.
-    Rollback Bot (only visible to @sam): v215 cannot be the target, because it is newer than v214, which is live: that would be a deploy, not a rollback. Nothing was run. `to v213` would be possible.
+    Rollback Bot (only visible to @sam): RB-1: finding a version of shop (local) to go back to. Nothing changes until it is approved.
+    Rollback Bot (only visible to @sam): v215 can't be gone to, because it is newer than v214, which is live: that would be a deploy, not a rollback. Nothing was run. `to v213` is possible.
     Rollback Bot (only visible to @sam): Nothing was run, because "../../etc" cannot be a release: write `to prev`, `to v212` or `to @02:40`.
-    Rollback Bot (only visible to @sam): RB-2: finding a version of shop (local) to go back to. Nothing changes until it's approved.
-    Rollback Bot (only visible to @sam): v214 is what production serves already. Nothing was run. `to v213` would be possible.
-    Rollback Bot (only visible to @sam): RB-3: finding a version of shop (local) to go back to. Nothing changes until it's approved.
-    Rollback Bot (only visible to @sam): No release "v999". Eligible: v213 and v212; `/rollback list` and the service's name shows more. Nothing was run.
+    Rollback Bot (only visible to @sam): RB-2: finding a version of shop (local) to go back to. Nothing changes until it is approved.
+    Rollback Bot (only visible to @sam): v214 is live already. Nothing was run. `to v213` is possible.
+    Rollback Bot (only visible to @sam): RB-3: finding a version of shop (local) to go back to. Nothing changes until it is approved.
+    Rollback Bot (only visible to @sam): No release "v999". You can go to v213 and v212; `/rollback list …` shows more. Nothing was run.
     "#);
     assert_eq!(
         fs::read_link(place.join("shop/current"))

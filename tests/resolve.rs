@@ -29,23 +29,21 @@ async fn not_done_and_the_service_is_free_again() {
     world.settle().await;
     assert_snapshot!(world.channel(), @r#"
     Rollback Bot (edited):
-      RB-1 RESOLVED AS NOT DONE  frontend (production)
-      v214 → v213 · asked for by @maya · "checkout 500s"
-      `[x]` 03:12:00 UTC approved   @sam as oncall
+      ⚠️ RB-1 RESOLVED AS NOT DONE  frontend (production)
+      v214 → v213 · @maya · "checkout 500s"
+      ✅ Approved 03:12:00 UTC by @sam (oncall)
       @sam says that it is not done: "Vercel's support sees no job". Vercel has not confirmed it; nothing more is checked.
       | Rollback Bot:
       |   Timeline of INC-1, exported when RB-1 closed: 8 entries.
-      |   [file INC-1-RB-1-timeline.md 1467 bytes]
-    Rollback Bot (only visible to @sam): Resolving RB-1: checking who you are. Its card shows what comes of it.
+      |   [file INC-1-RB-1-timeline.md 1465 bytes]
+    Rollback Bot (only visible to @sam): Resolving RB-1: checking your permissions. The card will update.
     Rollback Bot:
-      ROLLBACK RESOLVED AS NOT DONE · frontend (production) · v214 → v213 · RB-1
-      Why it was asked for  checkout 500s
-      What happened  @sam says that it is not done: "Vercel's support sees no job"
-      Now serving  v213 on 0/8 as last read
-      Next  read the card, then propose again or act on Vercel by hand and write it down with `/rollback note`
-      Contact  asked for by @maya, approved by @sam
+      ⚠️ frontend (production): RB-1 is resolved as not done (RB-1) · @maya, approved by @sam
+      @sam says that it is not done: "Vercel's support sees no job".
+      v214 is still live, as last read.
+      Next  Retry with `/rollback frontend@production because …`, or roll back in Vercel and log it with `/rollback note`.
     "#);
-    assert_snapshot!(world.record().await.lines().last().unwrap_or_default(), @"rollback-bot exported: exported INC-1-RB-1-timeline.md, 8 entries, 1467 bytes");
+    assert_snapshot!(world.record().await.lines().last().unwrap_or_default(), @"rollback-bot exported: exported INC-1-RB-1-timeline.md, 8 entries, 1465 bytes");
     assert!(
         world
             .record()
@@ -76,21 +74,19 @@ async fn done_and_it_is_said_who_says_so() {
     world.settle().await;
     assert_snapshot!(world.channel(), @r#"
     Rollback Bot (edited):
-      RB-1 RESOLVED AS DONE  frontend (production)
-      v214 → v213 · asked for by @maya · "checkout 500s"
-      `[x]` 03:12:00 UTC approved   @sam as oncall
+      ✅ RB-1 RESOLVED AS DONE  frontend (production)
+      v214 → v213 · @maya · "checkout 500s"
+      ✅ Approved 03:12:00 UTC by @sam (oncall)
       @ana says that it is done: "I see v213 on every domain". Vercel has not confirmed it; nothing more is checked.
       | Rollback Bot:
       |   Timeline of INC-1, exported when RB-1 closed: 8 entries.
-      |   [file INC-1-RB-1-timeline.md 1461 bytes]
-    Rollback Bot (only visible to @ana): Resolving RB-1: checking who you are. Its card shows what comes of it.
+      |   [file INC-1-RB-1-timeline.md 1459 bytes]
+    Rollback Bot (only visible to @ana): Resolving RB-1: checking your permissions. The card will update.
     Rollback Bot:
-      ROLLBACK RESOLVED AS DONE · frontend (production) · v214 → v213 · RB-1
-      Why it was asked for  checkout 500s
-      What happened  @ana says that it is done: "I see v213 on every domain"
-      Now serving  v213 on 0/8 as last read
-      Next  read the card, then propose again or act on Vercel by hand and write it down with `/rollback note`
-      Contact  asked for by @maya, approved by @sam
+      frontend (production): RB-1 is resolved as done (RB-1) · @maya, approved by @sam
+      @ana says that it is done: "I see v213 on every domain".
+      v214 is still live, as last read.
+      Next  `/rollback list frontend@production` shows what Vercel has.
     "#);
     world
         .ana()
@@ -98,7 +94,7 @@ async fn done_and_it_is_said_who_says_so() {
         .await;
     world.settle().await;
     assert_snapshot!(world.ana().sees(), @"
-    Rollback Bot (only visible to @ana): Resolving RB-1: checking who you are. Its card shows what comes of it.
+    Rollback Bot (only visible to @ana): Resolving RB-1: checking your permissions. The card will update.
     Rollback Bot (only visible to @ana): RB-1 ended at 03:42:02 UTC: resolved as done. Nothing was run. Propose again if it is still needed.
     ");
     world.slack.take_all();
@@ -114,7 +110,7 @@ async fn only_authority_resolves_and_only_what_is_unknown() {
     world.tom().says("/rollback resolve RB-1 done").await;
     world.settle().await;
     assert_snapshot!(world.tom().sees(), @"
-    Rollback Bot (only visible to @tom): Resolving RB-1: checking who you are. Its card shows what comes of it.
+    Rollback Bot (only visible to @tom): Resolving RB-1: checking your permissions. The card will update.
     Rollback Bot (only visible to @tom): Nothing was run, because `resolve` needs a reason: write, for example, `resolve RB-1 done because …`.
     Rollback Bot (only visible to @tom): This needs somebody with the role oncall or lead, and you do not have it. @sam or @ana can. Nothing was run.
     ");
@@ -132,7 +128,7 @@ async fn only_authority_resolves_and_only_what_is_unknown() {
         .await;
     world.settle().await;
     assert_snapshot!(world.sam().sees(), @"
-    Rollback Bot (only visible to @sam): Resolving RB-1: checking who you are. Its card shows what comes of it.
+    Rollback Bot (only visible to @sam): Resolving RB-1: checking your permissions. The card will update.
     Rollback Bot (only visible to @sam): RB-1 ended at 03:42:08 UTC: partial 3/8. Nothing was run. Propose again if it is still needed.
     ");
     world.slack.take_all();

@@ -150,8 +150,14 @@ async fn a_rollback_under_way_is_read_back_from_the_platform() {
     assert_eq!(world.vercel.rollbacks_asked(), 1, "it is not asked again");
     // The same card; what the record does not know to have been told is told again.
     let channel = world.channel();
-    assert!(channel.contains("(edited):\n  RB-1 VERIFIED"), "{channel}");
-    assert!(channel.contains("ROLLBACK VERIFIED"), "{channel}");
+    assert!(
+        channel.contains("(edited):\n  ✅ RB-1 VERIFIED"),
+        "{channel}"
+    );
+    assert!(
+        channel.contains("✅ frontend (production) is back on v213 (RB-1)"),
+        "{channel}"
+    );
     let cards = world.slack.channel(CHANNEL);
     assert_eq!(cards.matches("RB-1 VERIFIED  frontend").count(), 1);
 }
@@ -169,7 +175,7 @@ async fn what_was_done_after_the_backup_is_not_done_again() {
     // The record says that RB-1 is a proposal, and so does its card; production is on its target.
     is_restored(&mut world, &backup).await;
     let channel = world.channel();
-    let card = "(edited):\n  Roll back frontend (production)?  RB-1";
+    let card = "(edited):\n  Roll back frontend to v213?";
     assert!(channel.contains(card), "{channel}");
 
     world.sam().clicks("Approve").await;
@@ -179,7 +185,7 @@ async fn what_was_done_after_the_backup_is_not_done_again() {
     // What is previous now is another release: somebody has to decide anew.
     let channel = world.channel();
     assert!(channel.contains("RB-1 SUPERSEDED"), "{channel}");
-    let card = "Roll back frontend (production)?  RB-2";
+    let card = "RB-2 (replaces RB-1) · production";
     assert!(channel.contains(card), "{channel}");
 }
 

@@ -55,7 +55,7 @@ async fn whoever_is_in_the_group_approves() {
         .says("/rollback frontend because checkout 500s")
         .await;
     world.settle().await;
-    assert_snapshot!(needs(&world.channel()), @"Needs  one approval: @sam (oncall) or @ana (lead), not @maya");
+    assert_snapshot!(needs(&world.channel()), @"Needs  one approval: @sam (oncall) or @ana (lead), not @maya · expires 03:22:00 UTC · RB-1 · production · code · plan `625a`");
     world.vercel.moves_at_once(true);
     world.sam().clicks("Approve").await;
     world.settle().await;
@@ -93,7 +93,7 @@ async fn a_group_that_changes_is_read_again_for_the_next_card() {
     assert!(told.is_ok());
     world.settle().await;
     world.maya().says("/rollback status RB-1").await;
-    assert_snapshot!(needs(&world.maya().sees()), @"Needs  one approval: @tom (oncall) or @ana (lead), not @maya");
+    assert_snapshot!(needs(&world.maya().sees()), @"Needs  one approval: @tom (oncall) or @ana (lead), not @maya · expires 03:22:00 UTC · RB-1 · production · code · plan `625a`");
     world.slack.take_all();
 }
 
@@ -105,7 +105,7 @@ async fn while_the_group_cannot_be_read_nobody_is_believed_to_be_in_it() {
         .fault(Fault::Outage, Some("usergroups.users.list"), None);
     world.sam().clicks("Approve").await;
     world.settle().await;
-    assert_snapshot!(world.sam().sees(), @"Rollback Bot (only visible to @sam): I can't check right now whether you may: Slack group S0ONCALL gave no usable answer (Slack answered 503 to usergroups.users.list). Try again in a moment. @ana can without it. In a true emergency: Break glass… in the card's menu. Nothing was run.");
+    assert_snapshot!(world.sam().sees(), @"Rollback Bot (only visible to @sam): I can't check your permission: Slack group S0ONCALL isn't answering (Slack answered 503 to usergroups.users.list). Try again in a moment. Or ask @ana. If it can't wait: Emergency run… in the card's menu. Nothing was run.");
     assert!(
         world
             .record()
@@ -129,10 +129,10 @@ async fn a_group_that_is_not_there_lets_nobody_in() {
         .says("/rollback frontend because checkout 500s")
         .await;
     world.settle().await;
-    assert_snapshot!(needs(&world.channel()), @"Needs  one approval: @ana (lead), not @maya (not known now: Slack group S0ONCALL)");
+    assert_snapshot!(needs(&world.channel()), @"Needs  one approval: @ana (lead), not @maya (not known now: Slack group S0ONCALL) · expires 03:22:00 UTC · RB-1 · production · code · plan `625a`");
     world.sam().clicks("Approve").await;
     world.settle().await;
-    assert_snapshot!(world.sam().sees(), @"Rollback Bot (only visible to @sam): I can't check right now whether you may: Slack group S0ONCALL gave no usable answer (Slack says no_such_subteam). Try again in a moment. @ana can without it. In a true emergency: Break glass… in the card's menu. Nothing was run.");
+    assert_snapshot!(world.sam().sees(), @"Rollback Bot (only visible to @sam): I can't check your permission: Slack group S0ONCALL isn't answering (Slack says no_such_subteam). Try again in a moment. Or ask @ana. If it can't wait: Emergency run… in the card's menu. Nothing was run.");
     assert_eq!(world.vercel.rollbacks_asked(), 0);
 }
 
@@ -150,7 +150,7 @@ async fn whoever_is_on_call_approves() {
         .says("/rollback frontend because checkout 500s")
         .await;
     world.settle().await;
-    assert_snapshot!(needs(&world.channel()), @"Needs  one approval: @sam (oncall) or @ana (lead), not @maya");
+    assert_snapshot!(needs(&world.channel()), @"Needs  one approval: @sam (oncall) or @ana (lead), not @maya · expires 03:22:00 UTC · RB-1 · production · code · plan `625a`");
     // The second level is not on call.
     world.tom().clicks("Approve").await;
     world.settle().await;
@@ -183,9 +183,9 @@ async fn while_pagerduty_lets_us_down_nobody_is_believed_to_be_on_call() {
         world.settle().await;
     }
     assert_snapshot!(world.sam().sees(), @"
-    Rollback Bot (only visible to @sam): I can't check right now whether you may: PagerDuty schedule PSHOP1 gave no usable answer (PagerDuty answered 503). Try again in a moment. @ana can without it. In a true emergency: Break glass… in the card's menu. Nothing was run.
-    Rollback Bot (only visible to @sam): I can't check right now whether you may: PagerDuty schedule PSHOP1 gave no usable answer (PagerDuty's answer could not be read). Try again in a moment. @ana can without it. In a true emergency: Break glass… in the card's menu. Nothing was run.
-    Rollback Bot (only visible to @sam): I can't check right now whether you may: PagerDuty schedule PSHOP1 gave no usable answer (PagerDuty did not answer: it timed out). Try again in a moment. @ana can without it. In a true emergency: Break glass… in the card's menu. Nothing was run.
+    Rollback Bot (only visible to @sam): I can't check your permission: PagerDuty schedule PSHOP1 isn't answering (PagerDuty answered 503). Try again in a moment. Or ask @ana. If it can't wait: Emergency run… in the card's menu. Nothing was run.
+    Rollback Bot (only visible to @sam): I can't check your permission: PagerDuty schedule PSHOP1 isn't answering (PagerDuty's answer could not be read). Try again in a moment. Or ask @ana. If it can't wait: Emergency run… in the card's menu. Nothing was run.
+    Rollback Bot (only visible to @sam): I can't check your permission: PagerDuty schedule PSHOP1 isn't answering (PagerDuty did not answer: it timed out). Try again in a moment. Or ask @ana. If it can't wait: Emergency run… in the card's menu. Nothing was run.
     ");
     assert_eq!(world.vercel.rollbacks_asked(), 0);
     world.pagerduty.breaks(Broken::Not);
@@ -207,7 +207,7 @@ async fn somebody_on_call_whom_slack_does_not_know_is_named() {
     world.sam().says("/rollback why RB-1").await;
     world.settle().await;
     assert_snapshot!(world.sam().sees(), @"
-    Rollback Bot (only visible to @sam): Reading who you are…
+    Rollback Bot (only visible to @sam): Checking your permissions…
     Rollback Bot (only visible to @sam):
       RB-1: may you approve it?
       This needs somebody with the role oncall or lead, and you do not have it. @ana can. Nothing was run.
@@ -250,12 +250,12 @@ pagerduty_escalation_policy = "PSHOP2"
         world.settle().await;
     }
     assert_snapshot!(world.maya().sees(), @"
-    Rollback Bot (only visible to @maya): Reading who is in its roles…
+    Rollback Bot (only visible to @maya): Checking who can approve…
     Rollback Bot (only visible to @maya):
       Who may approve RB-1
       code  one approval: @ana (oncall), @sam (oncall), @tom (oncall) or one more, not @maya
       Roles were read just now. `/rollback why RB-…` says whether you may, and why.
-    Rollback Bot (only visible to @maya): Reading who you are…
+    Rollback Bot (only visible to @maya): Checking your permissions…
     Rollback Bot (only visible to @maya):
       RB-1: may you approve it?
       This needs somebody with the role oncall, and you do not have it. @ana, @sam, @tom or @kim can. Nothing was run.
@@ -270,7 +270,7 @@ pagerduty_escalation_policy = "PSHOP2"
                   no · oncall: @tom (PagerDuty schedule PSHOP1, read just now)
                   no · oncall: @kim (PagerDuty escalation policy PSHOP2, read just now)
           no · someone other than the requester: @maya asked
-    Rollback Bot (only visible to @maya): Reading who is in its roles…
+    Rollback Bot (only visible to @maya): Checking who can approve…
     Rollback Bot (only visible to @maya):
       Who may approve frontend (production)
       code  one approval: @ana (oncall), @sam (oncall), @tom (oncall) or one more · not the requester

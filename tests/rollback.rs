@@ -11,48 +11,46 @@ async fn a_bad_release_is_rolled_back_on_vercel() {
         .maya()
         .says("/rollback frontend because checkout 500s")
         .await;
-    assert_snapshot!(world.maya().sees(), @"Rollback Bot (only visible to @maya): RB-1: finding a version of frontend (production) to go back to. Nothing changes until it's approved.");
+    assert_snapshot!(world.maya().sees(), @"Rollback Bot (only visible to @maya): RB-1: finding a version of frontend (production) to go back to. Nothing changes until it is approved.");
     world.settle().await;
     assert_snapshot!(world.channel(), @r#"
     Rollback Bot:
-      Roll back frontend (production)?  RB-1
-      Requested by @maya at 03:12:00 UTC · "checkout 500s" · expires 03:22:00 UTC
-      Now  `v214`  a1b2c3d  live since 02:41:00 UTC by kim (31 m ago)  "checkout: new tax engine"
-      Target  `v213`  3c4d5e6  live since 20:12:00 UTC by lee (7 h ago)  "session expiry" · served 6 h 29 m until 02:41:00 UTC · previous known good
-      Removes  1 release: v214 "checkout: new tax engine" (the commits between are unknown)
-      Restores  code, cron jobs of the target's vercel.json, env values baked into the build
-      Leaves  database · today's env settings · flags · storage
+      Roll back frontend to v213?
+      checkout 500s · @maya, 03:12:00 UTC
+      Live now `v214` a1b2c3d, since 02:41:00 UTC (31 m) kim: checkout: new tax engine on 8/8 surfaces
+      Go back to `v213` 3c4d5e6, ran 6 h 29 m until 02:41:00 UTC · previous known good lee: session expiry
+      You lose  1 change: v214 "checkout: new tax engine"
+      Changes  code, cron jobs of the target's vercel.json, env values baked into the build
+      Stays  database · today's env settings · flags · storage
       After  automatic deploys stay OFF until unpinned
-      Where  8 surfaces: 8/8 serve v214
-      Needs  one approval: @sam (oncall) or @ana (lead), not @maya
-      Risk  code · plan `625a`
-      [ Change target… ] [ Approve & roll back… ] [ Cancel ] [ ⋯ Object… / Break glass… / Who can approve / May I approve? ]
+      [ Approve… ] [ Deny… ] [ Change version… ] [ ⋯ Cancel this request / Object… / Emergency run… / Who can approve / May I approve? ]
+      Needs  one approval: @sam (oncall) or @ana (lead), not @maya · expires 03:22:00 UTC · RB-1 · production · code · plan `625a`
     "#);
 
     world.passes(Duration::from_secs(50)).await;
-    world.sam().clicks("Approve & roll back").await;
+    world.sam().clicks("Approve").await;
     world.settle().await;
     assert_snapshot!(world.channel(), @r#"
     Rollback Bot (edited):
-      RB-1 ACCEPTED  frontend (production)
-      v214 → v213 · asked for by @maya · "checkout 500s"
-      `[x]` 03:12:50 UTC approved   @sam as oncall
-      `[x]` 03:12:50 UTC accepted   Vercel says: job pending
-      `[x]` pinned   automatic deploys are off (read back)
-      `[~]` serving   0/8 on v213, waiting for shop.example.com, www.shop.example.com and checkout.example.com
-      Vercel accepted the request. That does not mean it is live: checking.
+      ⏳ RB-1 ACCEPTED  frontend (production)
+      v214 → v213 · @maya · "checkout 500s"
+      ✅ Approved 03:12:50 UTC by @sam (oncall)
+      ✅ Accepted 03:12:50 UTC by Vercel: job pending
+      ✅ Deploys held automatic deploys are off
+      ⏳ Going live 0/8 on v213, waiting for shop.example.com, www.shop.example.com and checkout.example.com
+      Vercel accepted it. Waiting for v213 to go live.
     "#);
 
     world.vercel.advance_to(7);
     world.passes(Duration::from_secs(10)).await;
     assert_snapshot!(world.channel(), @r#"
     Rollback Bot (edited):
-      RB-1 SERVING 7/8  frontend (production)
-      v214 → v213 · asked for by @maya · "checkout 500s"
-      `[x]` 03:12:50 UTC approved   @sam as oncall
-      `[x]` 03:12:50 UTC accepted   Vercel says: job in progress
-      `[x]` pinned   automatic deploys are off (read back)
-      `[~]` serving   7/8 on v213, waiting for frontend.vercel.app
+      ⏳ RB-1 SERVING 7/8  frontend (production)
+      v214 → v213 · @maya · "checkout 500s"
+      ✅ Approved 03:12:50 UTC by @sam (oncall)
+      ✅ Accepted 03:12:50 UTC by Vercel: job in progress
+      ✅ Deploys held automatic deploys are off
+      ⏳ Going live 7/8 on v213, waiting for frontend.vercel.app
     "#);
 
     world.vercel.advance_to(8);
@@ -60,42 +58,35 @@ async fn a_bad_release_is_rolled_back_on_vercel() {
     assert_snapshot!(world.vercel.production(), @"v213");
     assert_snapshot!(world.channel(), @r#"
     Rollback Bot (edited):
-      RB-1 VERIFIED  frontend (production)
-      v214 → v213 · asked for by @maya · "checkout 500s"
-      `[x]` 03:12:50 UTC approved   @sam as oncall
-      `[x]` 03:12:50 UTC accepted   Vercel says: job succeeded
-      `[x]` pinned   automatic deploys are off (read back)
-      `[x]` 03:13:05 UTC serving   8/8 on v213
-      `[x]` 03:13:15 UTC verified   version v213 answers, 1/1 checks pass
+      ✅ RB-1 VERIFIED  frontend (production)
+      v214 → v213 · @maya · "checkout 500s"
+      ✅ Approved 03:12:50 UTC by @sam (oncall)
+      ✅ Accepted 03:12:50 UTC by Vercel: job succeeded
+      ✅ Deploys held automatic deploys are off
+      ✅ Live 03:13:05 UTC 8/8 on v213
+      ✅ Verified 03:13:15 UTC version v213 answers, 1/1 checks pass
       v213 answers from outside and passes its checks.
-      Command → serving 1 m 5 s (target 2 m: met) · of which waiting for approval 50 s · automatic deploys stay OFF
+      Command to live: 1 m 5 s (goal 2 m: met), of which 50 s waiting for approval · automatic deploys stay off
       [ Undo… ]
     Rollback Bot:
-      ROLLBACK VERIFIED · frontend (production) · v214 → v213 · RB-1
-      Why  checkout 500s
-      Status  v213 answers from outside and passes its checks.
-      Now serving  v213 on 8/8, since 2026-03-14 03:13:05 UTC
-      Checked from outside  version v213 answers, 1/1 checks pass
-      Time  command → serving 1 m 5 s (target 2 m: met), of which waiting for approval 50 s
-      Un-shipped  v214
-      Not touched  database, today's env settings, flags, storage
-      Afterwards  automatic deploys stay OFF until unpinned
-      Contact  asked for by @maya, approved by @sam
-      The defect itself is not fixed by this: it is still in v214.
+      ✅ frontend (production) is back on v213 (RB-1) · @maya, approved by @sam
+      version v213 answers, 1/1 checks pass · 1 m 5 s, of which 50 s waiting for approval (goal 2 m: met)
+      Automatic deploys are off until `/rollback unpin frontend@production`.
+      This doesn't fix the bug. If v214 caused it, deploying v214 again brings it back.
     "#);
 
     world.passes(Duration::from_secs(360)).await;
     assert_snapshot!(world.channel(), @r#"
     Rollback Bot (edited):
-      RB-1 VERIFIED  frontend (production)
-      v214 → v213 · asked for by @maya · "checkout 500s"
-      `[x]` 03:12:50 UTC approved   @sam as oncall
-      `[x]` 03:12:50 UTC accepted   Vercel says: job succeeded
-      `[x]` pinned   automatic deploys are off (read back)
-      `[x]` 03:13:05 UTC serving   8/8 on v213
-      `[x]` 03:13:15 UTC verified   version v213 answers, 1/1 checks pass
+      ✅ RB-1 VERIFIED  frontend (production)
+      v214 → v213 · @maya · "checkout 500s"
+      ✅ Approved 03:12:50 UTC by @sam (oncall)
+      ✅ Accepted 03:12:50 UTC by Vercel: job succeeded
+      ✅ Deploys held automatic deploys are off
+      ✅ Live 03:13:05 UTC 8/8 on v213
+      ✅ Verified 03:13:15 UTC version v213 answers, 1/1 checks pass
       v213 answers from outside and passes its checks.
-      Command → serving 1 m 5 s (target 2 m: met) · of which waiting for approval 50 s · automatic deploys stay OFF
+      Command to live: 1 m 5 s (goal 2 m: met), of which 50 s waiting for approval · automatic deploys stay off
       [ Undo… ]
       | Rollback Bot:
       |   Timeline of INC-1, exported when RB-1 closed: 14 entries.

@@ -31,28 +31,21 @@ async fn from_the_command_to_verified_with_two_clicks() {
     world.passes(Duration::from_secs(30)).await;
     assert_snapshot!(world.channel(), @r#"
     Rollback Bot (edited):
-      RB-1 VERIFIED  frontend (production)
-      v214 → v213 · asked for by @maya · "checkout 500s"
-      `[x]` 03:12:00 UTC approved   @maya as owner
-      `[x]` 03:12:00 UTC accepted   Vercel says: job succeeded
-      `[x]` pinned   automatic deploys are off (read back)
-      `[x]` 03:12:00 UTC serving   8/8 on v213
-      `[x]` 03:12:10 UTC verified   version v213 answers, 1/1 checks pass
+      ✅ RB-1 VERIFIED  frontend (production)
+      v214 → v213 · @maya · "checkout 500s"
+      ✅ Approved 03:12:00 UTC by @maya (owner)
+      ✅ Accepted 03:12:00 UTC by Vercel: job succeeded
+      ✅ Deploys held automatic deploys are off
+      ✅ Live 03:12:00 UTC 8/8 on v213
+      ✅ Verified 03:12:10 UTC version v213 answers, 1/1 checks pass
       v213 answers from outside and passes its checks.
-      Command → serving 0 s (target 2 m: met) · of which waiting for approval 0 s · automatic deploys stay OFF
+      Command to live: 0 s (goal 2 m: met), of which 0 s waiting for approval · automatic deploys stay off
       [ Undo… ]
     Rollback Bot:
-      ROLLBACK VERIFIED · frontend (production) · v214 → v213 · RB-1
-      Why  checkout 500s
-      Status  v213 answers from outside and passes its checks.
-      Now serving  v213 on 8/8, since 2026-03-14 03:12:00 UTC
-      Checked from outside  version v213 answers, 1/1 checks pass
-      Time  command → serving 0 s (target 2 m: met), of which waiting for approval 0 s
-      Un-shipped  v214
-      Not touched  database, today's env settings, flags, storage
-      Afterwards  automatic deploys stay OFF until unpinned
-      Contact  asked for by @maya, approved by @maya
-      The defect itself is not fixed by this: it is still in v214.
+      ✅ frontend (production) is back on v213 (RB-1) · @maya, approved by @maya
+      version v213 answers, 1/1 checks pass · 0 s, of which 0 s waiting for approval (goal 2 m: met)
+      Automatic deploys are off until `/rollback unpin frontend@production`.
+      This doesn't fix the bug. If v214 caused it, deploying v214 again brings it back.
     "#);
     world.passes(Duration::from_secs(400)).await;
     world.slack.take_all();
@@ -82,7 +75,7 @@ async fn an_emergency_without_the_owner_is_reviewed_by_the_owner() {
     let mut world = World::set_up(OWNER, &owned("")).await;
     world.vercel.moves_at_once(true);
     world.with_a_card().await;
-    world.tom().clicks("Break glass").await;
+    world.tom().clicks("Emergency run").await;
     world.settle().await;
     world.slack.types("U0TOM", "the owner sleeps").unwrap();
     world

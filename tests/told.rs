@@ -148,7 +148,7 @@ async fn an_approval_by_words_where_nothing_can_be_posted_is_answered() {
     world.passes(MINUTE).await;
     assert_eq!(world.vercel.production(), "v213");
     for (who, seen) in [("maya", world.maya().sees()), ("sam", world.sam().sees())] {
-        assert!(seen.contains("VERIFIED"), "{who}: {seen}");
+        assert!(seen.contains("is back on v213"), "{who}: {seen}");
     }
     assert_eq!(world.channel(), "");
     world.passes(MINUTE * 10).await;
@@ -245,9 +245,9 @@ async fn each_ending_mentions_who_asked_in_a_message_of_its_own() {
     assert_snapshot!(world.channel(), @r#"
     Rollback Bot (edited):
       RB-1 DENIED  frontend (production)
-      v214 → v213 · asked for by @maya · "checkout 500s"
-      Denied by @sam: "not now". Nothing was run.
-    Rollback Bot (only visible to @sam): Denying RB-1: checking who you are. Its card shows what comes of it.
+      v214 → v213 · @maya · "checkout 500s"
+      Denied by @sam: "not now". Nothing changed.
+    Rollback Bot (only visible to @sam): Denying RB-1: checking your permissions. The card will update.
     Rollback Bot: @maya: @sam denied RB-1 (frontend (production), v214 → v213): "not now". Nothing was changed. To propose it again: `/rollback frontend@production because …`.
     "#);
     world.sam().sees();
@@ -336,7 +336,7 @@ async fn an_export_goes_where_its_answer_says() {
 
 /// Opens the form of the card, chooses v212 and saves it.
 async fn changes_the_target(world: &mut World, who: &'static str) {
-    world.somebody(who).clicks("Change target…").await;
+    world.somebody(who).clicks("Change version…").await;
     world.settle().await;
     world.slack.chooses(who, "v212").await.unwrap();
     let answer = world.slack.submits(who).await.unwrap();
@@ -347,7 +347,7 @@ async fn changes_the_target(world: &mut World, who: &'static str) {
 async fn a_target_that_cannot_be_planned_replaces_no_card() {
     let mut world = World::new().await;
     world.with_a_card().await;
-    world.somebody("U0TOM").clicks("Change target…").await;
+    world.somebody("U0TOM").clicks("Change version…").await;
     world.settle().await;
     world.slack.chooses("U0TOM", "v212").await.unwrap();
     world.vercel.fail_reads(500);
@@ -434,7 +434,7 @@ async fn who_promised_to_explain_an_emergency_run_is_asked_until_they_have() {
     let mut world = World::new().await;
     world.with_a_card().await;
     world.vercel.moves_at_once(true);
-    world.tom().clicks("Break glass").await;
+    world.tom().clicks("Emergency run").await;
     world.settle().await;
     world.slack.types("U0TOM", "carts are lost").unwrap();
     let promise = world.slack.chooses("U0TOM", "I will explain");

@@ -38,7 +38,11 @@ async fn undone() -> World {
     world.site.heals("v214");
     world.sam().clicks("Approve").await;
     world.settle().await;
-    world.slack.chooses("U0SAM", "v214 was left").await.unwrap();
+    world
+        .slack
+        .chooses("U0SAM", "v214 was rolled back")
+        .await
+        .unwrap();
     world.slack.submits("U0SAM").await.unwrap();
     world.passes(Duration::from_secs(30)).await;
     assert_eq!(world.vercel.production(), "v214");
@@ -62,28 +66,27 @@ async fn what_a_rollback_left_is_gone_forward_to_again_by_whoever_has_seen_the_r
     assert_eq!(question["title"]["text"], "Propose to undo RB-1?");
     world.maya().clicks("Undo").await;
     world.settle().await;
-    assert_snapshot!(world.channel(), @r#"
-    Rollback Bot (only visible to @maya): RB-2: checking whether frontend (production) can return to what RB-1 left. Nothing changes until it's approved.
+    assert_snapshot!(world.channel(), @"
+    Rollback Bot (only visible to @maya): RB-2: checking whether frontend (production) can return to what RB-1 left. Nothing changes until it is approved.
     Rollback Bot:
-      Undo RB-1 on frontend (production)?  RB-2
-      Requested by @maya at 03:19:10 UTC · expires 03:29:10 UTC
-      Now  `v213`  3c4d5e6  live since 03:12:00 UTC by lee (7 m 10 s ago)  "session expiry"
-      Target  `v214`  a1b2c3d  live since 02:41:00 UTC by kim (38 m 10 s ago)  "checkout: new tax engine" · undo of RB-1
-      Removes  nothing: it goes forward
-      Restores  code, cron jobs of the target's vercel.json, env values baked into the build
-      Leaves  database · today's env settings · flags · storage
+      Undo RB-1: take frontend to v214?
+      No reason given · @maya, 03:19:10 UTC
+      Live now `v213` 3c4d5e6, since 03:12:00 UTC (7 m 10 s) lee: session expiry on 8/8 surfaces
+      Go forward to `v214` a1b2c3d, from 02:41:00 UTC · undo of RB-1 kim: checkout: new tax engine
+      ⚠️ Caution  v214 was rolled back by RB-1 at 2026-03-14 03:12 UTC
+      You lose  nothing: it goes forward
+      Changes  code, cron jobs of the target's vercel.json, env values baked into the build
+      Stays  database · today's env settings · flags · storage
       After  automatic deploys go live again
-      Where  8 surfaces: 8/8 serve v213
-      Needs  one approval: @sam (oncall) or @ana (lead), not @maya
-      Risk  caution: v214 was left behind by RB-1 at 2026-03-14 03:12 UTC · plan `fe35`
-      [ Change target… ] [ Approve & undo… ] [ Cancel ] [ ⋯ Object… / Break glass… / Who can approve / May I approve? ]
-    "#);
+      [ Approve… ] [ Deny… ] [ Change version… ] [ ⋯ Cancel this request / Object… / Emergency run… / Who can approve / May I approve? ]
+      Needs  one approval: @sam (oncall) or @ana (lead), not @maya · expires 03:29:10 UTC · RB-2 · production · caution · plan `fe35`
+    ");
     // A click is not enough: the risk has a name, and it is ticked.
     world.sam().says("/rollback approve RB-2").await;
     world.settle().await;
     assert_snapshot!(world.sam().sees(), @"
-    Rollback Bot (only visible to @sam): Approving RB-2: checking who you are. Its card shows what comes of it.
-    Rollback Bot (only visible to @sam): Tick what you have seen before you approve: v214 was left behind by RB-1 at 2026-03-14 03:12 UTC. The card's Approve button asks for it. Nothing was run.
+    Rollback Bot (only visible to @sam): Approving RB-2: checking your permissions. The card will update.
+    Rollback Bot (only visible to @sam): Tick what you have seen before you approve: v214 was rolled back by RB-1 at 2026-03-14 03:12 UTC. The card's Approve button asks for it. Nothing was run.
     ");
     world.sam().clicks("Approve").await;
     world.settle().await;
@@ -91,13 +94,17 @@ async fn what_a_rollback_left_is_gone_forward_to_again_by_whoever_has_seen_the_r
     == Approve RB-2 ==
     RB-2  frontend (production) v213 → v214. Plan `fe35`.
     I have seen, and accept:
-      ( ) v214 was left behind by RB-1 at 2026-03-14 03:12 UTC
+      ( ) v214 was rolled back by RB-1 at 2026-03-14 03:12 UTC
     [ Go back ] [ Undo now ]
     ");
     world.site.heals("v214");
     let unticked = world.slack.submits("U0SAM").await;
     assert!(unticked.is_err(), "Slack asks for the tick itself");
-    world.slack.chooses("U0SAM", "v214 was left").await.unwrap();
+    world
+        .slack
+        .chooses("U0SAM", "v214 was rolled back")
+        .await
+        .unwrap();
     assert!(world.slack.submits("U0SAM").await.unwrap().is_ok());
     world.passes(Duration::from_secs(30)).await;
     assert_eq!(world.vercel.production(), "v214");
@@ -107,33 +114,26 @@ async fn what_a_rollback_left_is_gone_forward_to_again_by_whoever_has_seen_the_r
     assert_eq!(world.sam().sees(), "");
     assert_snapshot!(world.channel(), @"
     Rollback Bot (edited):
-      RB-2 VERIFIED  frontend (production)
-      v213 → v214 · asked for by @maya
-      `[x]` 03:19:10 UTC approved   @sam as oncall
-      `[x]` 03:19:10 UTC accepted   Vercel says: job succeeded
-      `[x]` 03:19:10 UTC serving   8/8 on v214
-      `[x]` 03:19:20 UTC verified   version v214 answers, 1/1 checks pass
+      ✅ RB-2 VERIFIED  frontend (production)
+      v213 → v214 · @maya
+      ✅ Approved 03:19:10 UTC by @sam (oncall)
+      ✅ Accepted 03:19:10 UTC by Vercel: job succeeded
+      ✅ Live 03:19:10 UTC 8/8 on v214
+      ✅ Verified 03:19:20 UTC version v214 answers, 1/1 checks pass
       v214 answers from outside and passes its checks.
-      Command → serving 0 s (target 2 m: met) · of which waiting for approval 0 s
+      Command to live: 0 s (goal 2 m: met), of which 0 s waiting for approval
     Rollback Bot:
-      UNDO OF RB-1 VERIFIED · frontend (production) · v213 → v214 · RB-2
-      Why  no reason was given
-      Status  v214 answers from outside and passes its checks.
-      Now serving  v214 on 8/8, since 2026-03-14 03:19:10 UTC
-      Checked from outside  version v214 answers, 1/1 checks pass
-      Time  command → serving 0 s (target 2 m: met), of which waiting for approval 0 s
-      Not touched  database, today's env settings, flags, storage
-      Afterwards  automatic deploys go live again
-      Contact  asked for by @maya, approved by @sam
-      What RB-1 was asked for comes back with v214, unless its cause was elsewhere.
+      ✅ frontend (production) is on v214 again (RB-2) · @maya, approved by @sam
+      version v214 answers, 1/1 checks pass · 0 s, of which 0 s waiting for approval (goal 2 m: met)
+      v214 is live again, so the problem RB-1 was for may be back.
     ");
     world.tom().says("/rollback pins").await;
-    assert_snapshot!(world.tom().sees(), @"Rollback Bot (only visible to @tom): Nothing is pinned: automatic deploys flow everywhere, as far as the platforms were read.");
+    assert_snapshot!(world.tom().sees(), @"Rollback Bot (only visible to @tom): Automatic deploys are on everywhere, as of the last check.");
     assert_snapshot!(since(&world, &before).await, @"
     @maya requested: asked to undo RB-1 on frontend (production)
     rollback-bot planned: proposed v213 → v214, risk caution, plan fe35
-    @sam refused: tried to approve: UNCONFIRMED Tick what you have seen before you approve: v214 was left behind by RB-1 at 2026-03-14 03:12 UTC. The card's *Approve* button asks for it. Nothing was run.
-    @sam approved: approved plan fe35 as oncall, seeing: v214 was left behind by RB-1 at 2026-03-14 03:12 UTC
+    @sam refused: tried to approve: UNCONFIRMED Tick what you have seen before you approve: v214 was rolled back by RB-1 at 2026-03-14 03:12 UTC. The card's *Approve* button asks for it. Nothing was run.
+    @sam approved: approved plan fe35 as oncall, seeing: v214 was rolled back by RB-1 at 2026-03-14 03:12 UTC
     rollback-bot rechecked: read the platform again: nothing that matters has changed
     rollback-bot executing: asking Vercel for v213 → v214
     Vercel accepted: job accepted
@@ -150,7 +150,11 @@ async fn an_undo_while_it_is_still_watched_takes_over() {
     world.settle().await;
     world.sam().clicks("Approve").await;
     world.settle().await;
-    world.slack.chooses("U0SAM", "v214 was left").await.unwrap();
+    world
+        .slack
+        .chooses("U0SAM", "v214 was rolled back")
+        .await
+        .unwrap();
     world.slack.submits("U0SAM").await.unwrap();
     world.passes(Duration::from_secs(60)).await;
     assert_eq!(world.vercel.production(), "v214");
@@ -166,7 +170,7 @@ async fn an_undo_while_it_is_still_watched_takes_over() {
     let seen = world.channel();
     assert!(!seen.contains("DRIFTED"), "{seen}");
     assert!(
-        seen.contains("UNDO OF RB-1 SERVING, STILL FAILING"),
+        seen.contains("is on v214 again, checks still fail"),
         "{seen}"
     );
 }
@@ -179,31 +183,30 @@ async fn an_undo_is_asked_for_by_word_with_a_reason_and_can_be_taken_back() {
         .says("/rollback undo RB-1 because it was the database")
         .await;
     world.settle().await;
-    assert_snapshot!(world.channel(), @r#"
-    Rollback Bot (only visible to @maya): RB-2: checking whether frontend (production) can return to what RB-1 left. Nothing changes until it's approved.
+    assert_snapshot!(world.channel(), @"
+    Rollback Bot (only visible to @maya): RB-2: checking whether frontend (production) can return to what RB-1 left. Nothing changes until it is approved.
     Rollback Bot:
-      Undo RB-1 on frontend (production)?  RB-2
-      Requested by @maya at 03:19:10 UTC · "it was the database" · expires 03:29:10 UTC
-      Now  `v213`  3c4d5e6  live since 03:12:00 UTC by lee (7 m 10 s ago)  "session expiry"
-      Target  `v214`  a1b2c3d  live since 02:41:00 UTC by kim (38 m 10 s ago)  "checkout: new tax engine" · undo of RB-1
-      Removes  nothing: it goes forward
-      Restores  code, cron jobs of the target's vercel.json, env values baked into the build
-      Leaves  database · today's env settings · flags · storage
+      Undo RB-1: take frontend to v214?
+      it was the database · @maya, 03:19:10 UTC
+      Live now `v213` 3c4d5e6, since 03:12:00 UTC (7 m 10 s) lee: session expiry on 8/8 surfaces
+      Go forward to `v214` a1b2c3d, from 02:41:00 UTC · undo of RB-1 kim: checkout: new tax engine
+      ⚠️ Caution  v214 was rolled back by RB-1 at 2026-03-14 03:12 UTC
+      You lose  nothing: it goes forward
+      Changes  code, cron jobs of the target's vercel.json, env values baked into the build
+      Stays  database · today's env settings · flags · storage
       After  automatic deploys go live again
-      Where  8 surfaces: 8/8 serve v213
-      Needs  one approval: @sam (oncall) or @ana (lead), not @maya
-      Risk  caution: v214 was left behind by RB-1 at 2026-03-14 03:12 UTC · plan `fe35`
-      [ Change target… ] [ Approve & undo… ] [ Cancel ] [ ⋯ Object… / Break glass… / Who can approve / May I approve? ]
-    "#);
+      [ Approve… ] [ Deny… ] [ Change version… ] [ ⋯ Cancel this request / Object… / Emergency run… / Who can approve / May I approve? ]
+      Needs  one approval: @sam (oncall) or @ana (lead), not @maya · expires 03:29:10 UTC · RB-2 · production · caution · plan `fe35`
+    ");
     let notification = world.slack.messages(CHANNEL).pop().unwrap().text;
     world.maya().clicks("Cancel").await;
     world.settle().await;
-    assert!(notification.starts_with("RB-2 proposed: undo RB-1 on frontend (production) from v213 to v214, because it was the database."), "{notification}");
+    assert!(notification.starts_with("Undo RB-1: take frontend (production) from v213 to v214? Because it was the database. RB-2,"), "{notification}");
     assert_snapshot!(world.channel(), @r#"
     Rollback Bot (edited):
       RB-2 CANCELLED  frontend (production)
-      v213 → v214 · asked for by @maya · "it was the database"
-      Cancelled by @maya. Nothing was run.
+      v213 → v214 · @maya · "it was the database"
+      Cancelled by @maya. Nothing changed.
     "#);
     assert_eq!(world.vercel.promotes_asked(), 0);
     assert_eq!(world.vercel.production(), "v213");
@@ -240,30 +243,33 @@ async fn an_undo_that_something_newer_overtook_is_drawn_anew_and_says_what_is_lo
     world.settle().await;
     world.vercel.deploy("v215", "5e6f7a8b9c0", "hotfix", "lee");
     world.vercel.promote("v215");
-    world.slack.chooses("U0SAM", "v214 was left").await.unwrap();
+    world
+        .slack
+        .chooses("U0SAM", "v214 was rolled back")
+        .await
+        .unwrap();
     world.slack.submits("U0SAM").await.unwrap();
     world.settle().await;
     assert_snapshot!(world.sam().sees(), @"");
     assert_snapshot!(world.channel(), @r#"
     Rollback Bot (edited):
       RB-2 SUPERSEDED  frontend (production)
-      v213 → v214 · asked for by @maya
-      `[x]` 03:19:10 UTC approved   @sam as oncall
+      v213 → v214 · @maya
+      ✅ Approved 03:19:10 UTC by @sam (oncall)
       Nothing was run: production moved from v213 to v215 after the card was made. A fresh plan takes its place.
       | Rollback Bot: @maya and @sam: RB-2 (frontend (production), v213 → v214) is out of date. Nothing was run: production moved from v213 to v215 after the card was made. If there is a plan for what is live now, its card takes the place of this one.
     Rollback Bot:
-      Undo RB-1 on frontend (production)?  RB-3
-      Requested by @maya at 03:19:10 UTC · expires 03:29:10 UTC · replaces RB-2
-      Now  `v215`  5e6f7a8  live since 03:19:10 UTC by lee (1 s ago)  "hotfix"
-      Target  `v214`  a1b2c3d  live since 02:41:00 UTC by kim (38 m 11 s ago)  "checkout: new tax engine" · served 38 m 10 s until 03:19:10 UTC · undo of RB-1
-      Removes  1 release: v215 "hotfix" (the commits between are unknown)
-      Restores  code, cron jobs of the target's vercel.json, env values baked into the build
-      Leaves  database · today's env settings · flags · storage
+      Undo RB-1: take frontend to v214?
+      No reason given · @maya, 03:19:10 UTC
+      Live now `v215` 5e6f7a8, since 03:19:10 UTC (1 s) lee: hotfix on 8/8 surfaces
+      Go forward to `v214` a1b2c3d, ran 38 m 10 s until 03:19:10 UTC · undo of RB-1 kim: checkout: new tax engine
+      ⚠️ Caution  v214 was rolled back by RB-1 at 2026-03-14 03:12 UTC
+      You lose  1 change: v215 "hotfix"; one looks like a fix
+      Changes  code, cron jobs of the target's vercel.json, env values baked into the build
+      Stays  database · today's env settings · flags · storage
       After  automatic deploys go live again
-      Where  8 surfaces: 8/8 serve v215
-      Needs  one approval: @sam (oncall) or @ana (lead), not @maya
-      Risk  caution: v214 was left behind by RB-1 at 2026-03-14 03:12 UTC · plan `3302`
-      [ Change target… ] [ Approve & undo… ] [ Cancel ] [ ⋯ Object… / Break glass… / Who can approve / May I approve? ]
+      [ Approve… ] [ Deny… ] [ Change version… ] [ ⋯ Cancel this request / Object… / Emergency run… / Who can approve / May I approve? ]
+      Needs  one approval: @sam (oncall) or @ana (lead), not @maya · expires 03:29:10 UTC · RB-3 (replaces RB-2) · production · caution · plan `3302`
     "#);
     assert_eq!(world.vercel.promotes_asked(), 0);
     assert_eq!(world.vercel.production(), "v215");
@@ -288,24 +294,28 @@ async fn on_a_machine_of_ones_own_the_link_is_moved_forward_again() {
     world.tom().clicks("Undo").await;
     world.settle().await;
     assert_snapshot!(world.channel(), @"
-    Rollback Bot (only visible to @tom): RB-2: checking whether shop (local) can return to what RB-1 left. Nothing changes until it's approved.
+    Rollback Bot (only visible to @tom): RB-2: checking whether shop (local) can return to what RB-1 left. Nothing changes until it is approved.
     Rollback Bot:
-      Undo RB-1 on shop (local)?  RB-2
-      Requested by @tom at 03:19:10 UTC · expires 03:29:10 UTC
-      Now  `v213`  live since 20:12:00 UTC (7 h 7 m ago)
-      Target  `v214`  live since 02:42:00 UTC (37 m 10 s ago) · undo of RB-1
-      Removes  nothing: it goes forward
-      Restores  the files of the release directory
-      Leaves  database · environment · shared files
+      Undo RB-1: take shop to v214?
+      No reason given · @tom, 03:19:10 UTC
+      Live now `v213`, since 20:12:00 UTC (7 h 7 m)
+      Go forward to `v214`, from 02:42:00 UTC · undo of RB-1
+      ⚠️ Caution  v214 was rolled back by RB-1 at 2026-03-14 03:12 UTC
+      You lose  nothing: it goes forward
+      Changes  the files of the release directory
+      Stays  database · environment · shared files
       After  the next deploy replaces it
-      Needs  one approval: @sam (oncall), not @tom
-      Risk  caution: v214 was left behind by RB-1 at 2026-03-14 03:12 UTC · plan `1f11`
-      [ Change target… ] [ Approve & undo… ] [ Cancel ] [ ⋯ Object… / Break glass… / Who can approve / May I approve? ]
+      [ Approve… ] [ Deny… ] [ Change version… ] [ ⋯ Cancel this request / Object… / Emergency run… / Who can approve / May I approve? ]
+      Needs  one approval: @sam (oncall), not @tom · expires 03:29:10 UTC · RB-2 · local · caution · plan `1f11`
     ");
     world.site.heals("v214");
     world.sam().clicks("Approve").await;
     world.settle().await;
-    world.slack.chooses("U0SAM", "v214 was left").await.unwrap();
+    world
+        .slack
+        .chooses("U0SAM", "v214 was rolled back")
+        .await
+        .unwrap();
     world.slack.submits("U0SAM").await.unwrap();
     world.passes(Duration::from_secs(30)).await;
     let link = fs::read_link(place.join("shop/current")).unwrap();
@@ -316,25 +326,18 @@ async fn on_a_machine_of_ones_own_the_link_is_moved_forward_again() {
     );
     assert_snapshot!(world.channel(), @"
     Rollback Bot (edited):
-      RB-2 VERIFIED  shop (local)
-      v213 → v214 · asked for by @tom
-      `[x]` 03:19:10 UTC approved   @sam as oncall
-      `[x]` 03:19:10 UTC accepted   Releases says: current leads to v214
-      `[x]` 03:19:10 UTC serving   2/2 on v214
-      `[x]` 03:19:20 UTC verified   version v214 answers, 1/1 checks pass
+      ✅ RB-2 VERIFIED  shop (local)
+      v213 → v214 · @tom
+      ✅ Approved 03:19:10 UTC by @sam (oncall)
+      ✅ Accepted 03:19:10 UTC by Releases: current leads to v214
+      ✅ Live 03:19:10 UTC 2/2 on v214
+      ✅ Verified 03:19:20 UTC version v214 answers, 1/1 checks pass
       v214 answers from outside and passes its checks.
-      Command → serving 0 s · of which waiting for approval 0 s
+      Command to live: 0 s, of which 0 s waiting for approval
     Rollback Bot:
-      UNDO OF RB-1 VERIFIED · shop (local) · v213 → v214 · RB-2
-      Why  no reason was given
-      Status  v214 answers from outside and passes its checks.
-      Now serving  v214 on 2/2, since 2026-03-14 03:19:10 UTC
-      Checked from outside  version v214 answers, 1/1 checks pass
-      Time  command → serving 0 s, of which waiting for approval 0 s
-      Not touched  database, environment, shared files
-      Afterwards  the next deploy replaces it
-      Contact  asked for by @tom, approved by @sam
-      What RB-1 was asked for comes back with v214, unless its cause was elsewhere.
+      ✅ shop (local) is on v214 again (RB-2) · @tom, approved by @sam
+      version v214 answers, 1/1 checks pass · 0 s, of which 0 s waiting for approval
+      v214 is live again, so the problem RB-1 was for may be back.
     ");
     fs::remove_dir_all(place).unwrap();
 }
@@ -364,7 +367,7 @@ async fn whoever_is_the_whole_team_undoes_it_alone_and_ticks_too() {
     world.settle().await;
     world
         .slack
-        .chooses("U0MAYA", "v214 was left")
+        .chooses("U0MAYA", "v214 was rolled back")
         .await
         .unwrap();
     world.slack.submits("U0MAYA").await.unwrap();
@@ -385,18 +388,18 @@ async fn what_cannot_be_undone_is_refused_with_the_reason() {
     world.maya().says("/rollback undo RB-1").await;
     world.settle().await;
     assert_snapshot!(world.maya().sees(), @"
-    Rollback Bot (only visible to @maya): RB-1 cannot be undone: it was not run. `/rollback list` and the service's name shows the releases. Nothing was run.
+    Rollback Bot (only visible to @maya): RB-1 can't be undone: it was not run. `/rollback list …` shows the releases. Nothing was run.
     Rollback Bot (only visible to @maya): There is no RB-9. `/rollback status` lists the ones that are open.
-    Rollback Bot (only visible to @maya): RB-1 cannot be undone: it was not run. `/rollback list` and the service's name shows the releases. Nothing was run.
+    Rollback Bot (only visible to @maya): RB-1 can't be undone: it was not run. `/rollback list …` shows the releases. Nothing was run.
     ");
     assert_snapshot!(world.record().await, @r#"
     rollback-bot incident opened: opened INC-1 in this channel
     @maya requested: asked to roll back frontend (production) to the previous known good, because "checkout 500s"
     rollback-bot planned: proposed v214 → v213, risk code, plan 625a
-    @maya refused: tried to undo: CANNOT_UNDO RB-1 cannot be undone: it was not run. `/rollback list` and the service's name shows the releases. Nothing was run.
+    @maya refused: tried to undo: CANNOT_UNDO RB-1 can't be undone: it was not run. `/rollback list …` shows the releases. Nothing was run.
     @maya refused: tried to undo: UNKNOWN_ROLLBACK There is no RB-9. `/rollback status` lists the ones that are open.
     @maya cancelled: took it back before the platform was asked
-    @maya refused: tried to undo: CANNOT_UNDO RB-1 cannot be undone: it was not run. `/rollback list` and the service's name shows the releases. Nothing was run.
+    @maya refused: tried to undo: CANNOT_UNDO RB-1 can't be undone: it was not run. `/rollback list …` shows the releases. Nothing was run.
     "#);
     world.slack.take_all();
 }
@@ -412,9 +415,9 @@ async fn an_undo_is_not_undone_but_rolled_back() {
     world.maya().clicks("Undo").await;
     world.settle().await;
     assert_snapshot!(world.maya().sees(), @"
-    Rollback Bot (only visible to @maya): RB-2 cannot be undone: it is an undo itself; a rollback takes it back. `/rollback list` and the service's name shows the releases. Nothing was run.
-    Rollback Bot (only visible to @maya): RB-3: checking whether frontend (production) can return to what RB-1 left. Nothing changes until it's approved.
-    Rollback Bot (only visible to @maya): v214 is what production serves already. Nothing was run. `to v213` would be possible.
+    Rollback Bot (only visible to @maya): RB-2 can't be undone: it is an undo itself; a rollback takes it back. `/rollback list …` shows the releases. Nothing was run.
+    Rollback Bot (only visible to @maya): RB-3: checking whether frontend (production) can return to what RB-1 left. Nothing changes until it is approved.
+    Rollback Bot (only visible to @maya): v214 is live already. Nothing was run. `to v213` is possible.
     ");
     assert_eq!(world.vercel.promotes_asked(), 1);
     assert_eq!(world.channel(), "");
@@ -429,23 +432,22 @@ async fn one_undo_at_a_time() {
     world.tom().says("/rollback undo RB-1 because me too").await;
     world.tom().clicks("Undo").await;
     world.settle().await;
-    assert_snapshot!(world.tom().sees(), @r#"
+    assert_snapshot!(world.tom().sees(), @"
     Rollback Bot (only visible to @tom):
       RB-2 is already open for frontend (production): proposed. Use its card, or stop it first with `/rollback stop RB-2`. Nothing was run.
-      Undo RB-1 on frontend (production)?  RB-2
-      Requested by @maya at 03:19:10 UTC · expires 03:29:10 UTC
-      Now  `v213`  3c4d5e6  live since 03:12:00 UTC by lee (7 m 10 s ago)  "session expiry"
-      Target  `v214`  a1b2c3d  live since 02:41:00 UTC by kim (38 m 10 s ago)  "checkout: new tax engine" · undo of RB-1
-      Removes  nothing: it goes forward
-      Restores  code, cron jobs of the target's vercel.json, env values baked into the build
-      Leaves  database · today's env settings · flags · storage
+      Undo RB-1: take frontend to v214?
+      No reason given · @maya, 03:19:10 UTC
+      Live now `v213` 3c4d5e6, since 03:12:00 UTC (7 m 10 s) lee: session expiry on 8/8 surfaces
+      Go forward to `v214` a1b2c3d, from 02:41:00 UTC · undo of RB-1 kim: checkout: new tax engine
+      ⚠️ Caution  v214 was rolled back by RB-1 at 2026-03-14 03:12 UTC
+      You lose  nothing: it goes forward
+      Changes  code, cron jobs of the target's vercel.json, env values baked into the build
+      Stays  database · today's env settings · flags · storage
       After  automatic deploys go live again
-      Where  8 surfaces: 8/8 serve v213
-      Needs  one approval: @sam (oncall) or @ana (lead), not @maya
-      Risk  caution: v214 was left behind by RB-1 at 2026-03-14 03:12 UTC · plan `fe35`
+      Needs  one approval: @sam (oncall) or @ana (lead), not @maya · expires 03:29:10 UTC · RB-2 · production · caution · plan `fe35`
       RB-2 PROPOSED · frontend (production) · v213 → v214 · last change 03:19:10 UTC
-    Rollback Bot (only visible to @tom): RB-2 is already open for frontend (production): proposed. Use its card, or stop it first with `/rollback stop RB-2`. Nothing was run. RB-2 proposed: undo RB-1 on frontend (production) from v213 to v214. Needs one approval: @sam (oncall) or @ana (lead), not @maya. Expires 03:29:10 UTC.
-    "#);
+    Rollback Bot (only visible to @tom): RB-2 is already open for frontend (production): proposed. Use its card, or stop it first with `/rollback stop RB-2`. Nothing was run. Undo RB-1: take frontend (production) from v213 to v214? RB-2. Needs one approval: @sam (oncall) or @ana (lead), not @maya. Expires 03:29:10 UTC.
+    ");
     assert_eq!(world.channel(), "");
     world.maya().clicks("Cancel").await;
     world.settle().await;
@@ -457,7 +459,7 @@ async fn back_and_forth_within_half_an_hour_wants_a_reason() {
     let mut world = undone().await;
     world.maya().says("/rollback frontend").await;
     world.settle().await;
-    assert_snapshot!(world.maya().sees(), @"Rollback Bot (only visible to @maya): That would be one more change of direction of frontend within 30 minutes (RB-1 went back and RB-2 went forward). Say why it is right this time: the same command with `because …`. Nothing was run.");
+    assert_snapshot!(world.maya().sees(), @"Rollback Bot (only visible to @maya): frontend was switched before within 30 minutes (RB-1 went back and RB-2 went forward). Add a reason: the same command with `because …`. Nothing was run.");
     assert_eq!(world.channel(), "");
     world
         .maya()
@@ -465,55 +467,46 @@ async fn back_and_forth_within_half_an_hour_wants_a_reason() {
         .await;
     world.settle().await;
     assert_snapshot!(world.channel(), @r#"
-    Rollback Bot (only visible to @maya): RB-3: finding a version of frontend (production) to go back to. Nothing changes until it's approved.
+    Rollback Bot (only visible to @maya): RB-3: finding a version of frontend (production) to go back to. Nothing changes until it is approved.
     Rollback Bot:
-      Roll back frontend (production)?  RB-3
-      Requested by @maya at 03:26:20 UTC · "carts are lost again" · expires 03:36:20 UTC
-      Now  `v214`  a1b2c3d  live since 03:19:10 UTC by kim (7 m 10 s ago)  "checkout: new tax engine"
-      Target  `v213`  3c4d5e6  live since 03:12:00 UTC by lee (14 m 20 s ago)  "session expiry" · served 7 m 10 s until 03:19:10 UTC · previous known good
-      Removes  1 release: v214 "checkout: new tax engine" (the commits between are unknown)
-      Restores  code, cron jobs of the target's vercel.json, env values baked into the build
-      Leaves  database · today's env settings · flags · storage
+      Roll back frontend to v213?
+      carts are lost again · @maya, 03:26:20 UTC
+      Live now `v214` a1b2c3d, since 03:19:10 UTC (7 m 10 s) kim: checkout: new tax engine on 8/8 surfaces
+      Go back to `v213` 3c4d5e6, ran 7 m 10 s until 03:19:10 UTC · previous known good lee: session expiry
+      ⚠️ Switched before within 30 minutes: RB-1 went back and RB-2 went forward
+      You lose  1 change: v214 "checkout: new tax engine"
+      Changes  code, cron jobs of the target's vercel.json, env values baked into the build
+      Stays  database · today's env settings · flags · storage
       After  automatic deploys stay OFF until unpinned
-      Where  8 surfaces: 8/8 serve v214
-      Needs  one approval: @sam (oncall) or @ana (lead), not @maya
-      Risk  code · plan `625a`
-      Careful  not the first change of direction within 30 minutes: RB-1 went back and RB-2 went forward
-      [ Change target… ] [ Approve & roll back… ] [ Cancel ] [ ⋯ Object… / Break glass… / Who can approve / May I approve? ]
+      [ Approve… ] [ Deny… ] [ Change version… ] [ ⋯ Cancel this request / Object… / Emergency run… / Who can approve / May I approve? ]
+      Needs  one approval: @sam (oncall) or @ana (lead), not @maya · expires 03:36:20 UTC · RB-3 · production · code · plan `625a`
     "#);
     world.sam().clicks("Approve").await;
     world.passes(Duration::from_secs(30)).await;
     assert_eq!(world.vercel.production(), "v213");
     assert_snapshot!(world.channel(), @r#"
     Rollback Bot (edited):
-      RB-3 VERIFIED  frontend (production)
-      v214 → v213 · asked for by @maya · "carts are lost again"
-      `[x]` 03:26:20 UTC approved   @sam as oncall
-      Careful  not the first change of direction within 30 minutes: RB-1 went back and RB-2 went forward
-      `[x]` 03:26:20 UTC accepted   Vercel says: job succeeded
-      `[x]` pinned   automatic deploys are off (read back)
-      `[x]` 03:26:20 UTC serving   8/8 on v213
-      `[x]` 03:26:30 UTC verified   version v213 answers, 1/1 checks pass
+      ✅ RB-3 VERIFIED  frontend (production)
+      v214 → v213 · @maya · "carts are lost again"
+      ✅ Approved 03:26:20 UTC by @sam (oncall)
+      ⚠️ Switched before within 30 minutes: RB-1 went back and RB-2 went forward
+      ✅ Accepted 03:26:20 UTC by Vercel: job succeeded
+      ✅ Deploys held automatic deploys are off
+      ✅ Live 03:26:20 UTC 8/8 on v213
+      ✅ Verified 03:26:30 UTC version v213 answers, 1/1 checks pass
       v213 answers from outside and passes its checks.
-      Command → serving 0 s (target 2 m: met) · of which waiting for approval 0 s · automatic deploys stay OFF
+      Command to live: 0 s (goal 2 m: met), of which 0 s waiting for approval · automatic deploys stay off
       [ Undo… ]
     Rollback Bot:
-      ROLLBACK VERIFIED · frontend (production) · v214 → v213 · RB-3
-      Why  carts are lost again
-      Status  v213 answers from outside and passes its checks.
-      Now serving  v213 on 8/8, since 2026-03-14 03:26:20 UTC
-      Checked from outside  version v213 answers, 1/1 checks pass
-      Time  command → serving 0 s (target 2 m: met), of which waiting for approval 0 s
-      Un-shipped  v214
-      Not touched  database, today's env settings, flags, storage
-      Afterwards  automatic deploys stay OFF until unpinned
-      Contact  asked for by @maya, approved by @sam
-      The defect itself is not fixed by this: it is still in v214.
+      ✅ frontend (production) is back on v213 (RB-3) · @maya, approved by @sam
+      version v213 answers, 1/1 checks pass · 0 s, of which 0 s waiting for approval (goal 2 m: met)
+      Automatic deploys are off until `/rollback unpin frontend@production`.
+      This doesn't fix the bug. If v214 caused it, deploying v214 again brings it back.
     "#);
     // The button has no reason to give, so it says what to type.
     world.maya().clicks("Undo").await;
     world.settle().await;
-    assert_snapshot!(world.maya().sees(), @"Rollback Bot (only visible to @maya): That would be one more change of direction of frontend within 30 minutes (RB-1 went back, RB-2 went forward and RB-3 went back). Say why it is right this time: `/rollback undo RB-3 because …`. Nothing was run.");
+    assert_snapshot!(world.maya().sees(), @"Rollback Bot (only visible to @maya): frontend was switched before within 30 minutes (RB-1 went back, RB-2 went forward and RB-3 went back). Add a reason: `/rollback undo RB-3 because …`. Nothing was run.");
     assert_eq!(world.channel(), "");
 }
 
@@ -525,10 +518,7 @@ async fn after_half_an_hour_nobody_asks_for_a_reason() {
     world.maya().says("/rollback frontend").await;
     world.settle().await;
     let seen = world.channel();
-    assert!(
-        seen.contains("Roll back frontend (production)?  RB-3"),
-        "{seen}"
-    );
+    assert!(seen.contains("· RB-3 · production"), "{seen}");
     assert!(!seen.contains("change of direction"), "{seen}");
     world.maya().clicks("Cancel").await;
     world.settle().await;
@@ -539,7 +529,7 @@ async fn after_half_an_hour_nobody_asks_for_a_reason() {
 async fn pins_say_who_holds_what_back() {
     let mut world = World::new().await;
     world.tom().says("/rollback pins").await;
-    assert_snapshot!(world.tom().sees(), @"Rollback Bot (only visible to @tom): Nothing is pinned: automatic deploys flow everywhere, as far as the platforms were read.");
+    assert_snapshot!(world.tom().sees(), @"Rollback Bot (only visible to @tom): Automatic deploys are on everywhere, as of the last check.");
     world.with_a_card().await;
     world.vercel.moves_at_once(true);
     world.sam().clicks("Approve").await;
@@ -551,7 +541,7 @@ async fn pins_say_who_holds_what_back() {
     assert_snapshot!(world.tom().sees(), @"
     Rollback Bot (only visible to @tom):
       frontend (production)  automatic deploys OFF since 03:12:00 UTC by @sam with RB-1; it holds `v214` back · read 2 m 2 s ago
-      `/rollback unpin frontend@production` lets them flow again.
+      `/rollback unpin frontend@production` turns them on again.
     Rollback Bot (only visible to @tom):
       Services
       frontend (production)  `v213` on 8/8 · before `v212` · automatic deploys OFF · read 2 m 2 s ago
@@ -569,7 +559,7 @@ async fn a_pin_that_is_nobody_s_here_says_so() {
     assert_snapshot!(world.tom().sees(), @"
     Rollback Bot (only visible to @tom):
       frontend (production)  automatic deploys OFF but not by a rollback from here · read 0 s ago
-      `/rollback unpin frontend@production` lets them flow again.
+      `/rollback unpin frontend@production` turns them on again.
     ");
 }
 
@@ -580,7 +570,7 @@ async fn deploys_flow_again_when_somebody_with_authority_says_so() {
     world.tom().says("/rollback unpin frontend").await;
     world.settle().await;
     assert_snapshot!(world.tom().sees(), @"
-    Rollback Bot (only visible to @tom): Checking who you are first. The channel hears of it when it is done.
+    Rollback Bot (only visible to @tom): Checking your permissions… I'll post here when it is done.
     Rollback Bot (only visible to @tom): This needs somebody with the role oncall or lead, and you do not have it. @sam or @ana can. Nothing was run.
     ");
     assert_eq!(world.channel(), "");
@@ -593,26 +583,26 @@ async fn deploys_flow_again_when_somebody_with_authority_says_so() {
         .await;
     world.settle().await;
     assert_snapshot!(world.channel(), @r#"
-    Rollback Bot (only visible to @ana): Checking who you are first. The channel hears of it when it is done.
+    Rollback Bot (only visible to @ana): Checking your permissions… I'll post here when it is done.
     Rollback Bot: @ana unpinned frontend (production), because "v215 fixes it": automatic deploys go live again (read back).
     "#);
     assert_eq!(world.vercel.unpins_asked(), 1);
     assert!(!world.vercel.is_pinned());
     assert_eq!(world.vercel.production(), "v213", "nothing moves by it");
     world.tom().says("/rollback pins").await;
-    assert_snapshot!(world.tom().sees(), @"Rollback Bot (only visible to @tom): Nothing is pinned: automatic deploys flow everywhere, as far as the platforms were read.");
+    assert_snapshot!(world.tom().sees(), @"Rollback Bot (only visible to @tom): Automatic deploys are on everywhere, as of the last check.");
     world.passes(Duration::from_secs(400)).await;
     assert_snapshot!(world.channel(), @r#"
     Rollback Bot (edited):
-      RB-1 VERIFIED  frontend (production)
-      v214 → v213 · asked for by @maya · "checkout 500s"
-      `[x]` 03:12:00 UTC approved   @sam as oncall
-      `[x]` 03:12:00 UTC accepted   Vercel says: job succeeded
-      `[ ]` pinned   automatic deploys are ON
-      `[x]` 03:12:00 UTC serving   8/8 on v213
-      `[x]` 03:12:10 UTC verified   version v213 answers, 1/1 checks pass
+      ✅ RB-1 VERIFIED  frontend (production)
+      v214 → v213 · @maya · "checkout 500s"
+      ✅ Approved 03:12:00 UTC by @sam (oncall)
+      ✅ Accepted 03:12:00 UTC by Vercel: job succeeded
+      ⚠️ Deploys not held automatic deploys are ON
+      ✅ Live 03:12:00 UTC 8/8 on v213
+      ✅ Verified 03:12:10 UTC version v213 answers, 1/1 checks pass
       v213 answers from outside and passes its checks.
-      Command → serving 0 s (target 2 m: met) · of which waiting for approval 0 s
+      Command to live: 0 s (goal 2 m: met), of which 0 s waiting for approval
       [ Undo… ]
       | Rollback Bot:
       |   Timeline of INC-1, exported when RB-1 closed: 14 entries.
@@ -625,7 +615,7 @@ async fn deploys_flow_again_when_somebody_with_authority_says_so() {
     world.ana().says("/rollback unpin frontend").await;
     world.settle().await;
     assert_snapshot!(world.ana().sees(), @"
-    Rollback Bot (only visible to @ana): Checking who you are first. The channel hears of it when it is done.
+    Rollback Bot (only visible to @ana): Checking your permissions… I'll post here when it is done.
     Rollback Bot (only visible to @ana): Automatic deploys of frontend (production) are not held off: there is nothing to unpin. Nothing was changed.
     ");
     assert_eq!(world.vercel.unpins_asked(), 1);
@@ -645,7 +635,7 @@ async fn where_nothing_is_held_off_there_is_nothing_to_unpin() {
     world.sam().says("/rollback unpin shop").await;
     world.settle().await;
     assert_snapshot!(world.sam().sees(), @"
-    Rollback Bot (only visible to @sam): Checking who you are first. The channel hears of it when it is done.
+    Rollback Bot (only visible to @sam): Checking your permissions… I'll post here when it is done.
     Rollback Bot (only visible to @sam): A rollback of shop (local) holds no deploys off: there is nothing to unpin. Nothing was changed.
     ");
     assert_eq!(world.channel(), "");
@@ -696,8 +686,8 @@ async fn an_unpin_that_vercel_puts_off_for_long_is_given_up() {
     world.ana().says("/rollback unpin frontend").await;
     world.passes(Duration::from_secs(60)).await;
     assert_snapshot!(world.ana().sees(), @"
-    Rollback Bot (only visible to @ana): Checking who you are first. The channel hears of it when it is done.
-    Rollback Bot (only visible to @ana): Vercel has trouble of its own (503: An unexpected error occurred). It is read again. Nothing was run. Ask again when that is over; if it cannot wait, the platform's own console does not need me.
+    Rollback Bot (only visible to @ana): Checking your permissions… I'll post here when it is done.
+    Rollback Bot (only visible to @ana): Vercel has trouble of its own (503: An unexpected error occurred). It is read again. Nothing was run. Try again in a minute; if it can't wait, roll back on the platform itself.
     ");
     assert_eq!(world.channel(), "");
     assert_eq!(world.vercel.unpins_asked(), 0);
@@ -750,21 +740,19 @@ async fn a_freeze_is_shown_to_everybody_and_stops_nobody() {
     world.settle().await;
     assert_snapshot!(world.channel(), @r#"
     Rollback Bot (edited):
-      Roll back frontend (production)?  RB-1
-      Requested by @maya at 03:12:00 UTC · "checkout 500s" · expires 03:22:00 UTC
-      Now  `v214`  a1b2c3d  live since 02:41:00 UTC by kim (31 m 2 s ago)  "checkout: new tax engine"
-      Target  `v213`  3c4d5e6  live since 20:12:00 UTC by lee (7 h ago)  "session expiry" · served 6 h 29 m until 02:41:00 UTC · previous known good
-      Removes  1 release: v214 "checkout: new tax engine" (the commits between are unknown)
-      Restores  code, cron jobs of the target's vercel.json, env values baked into the build
-      Leaves  database · today's env settings · flags · storage
+      Roll back frontend to v213?
+      checkout 500s · @maya, 03:12:00 UTC
+      Live now `v214` a1b2c3d, since 02:41:00 UTC (31 m 2 s) kim: checkout: new tax engine on 8/8 surfaces
+      Go back to `v213` 3c4d5e6, ran 6 h 29 m until 02:41:00 UTC · previous known good lee: session expiry
+      ⚠️ Hold requested by @tom, 03:12:00 UTC: "the database is being moved". Approvers can still approve.
+      You lose  1 change: v214 "checkout: new tax engine"
+      Changes  code, cron jobs of the target's vercel.json, env values baked into the build
+      Stays  database · today's env settings · flags · storage
       After  automatic deploys stay OFF until unpinned
-      Where  8 surfaces: 8/8 serve v214
-      Needs  one approval: @sam (oncall) or @ana (lead), not @maya
-      Risk  code · plan `625a`
-      Frozen  by @tom since 03:12:00 UTC: "the database is being moved"
-      [ Change target… ] [ Approve & roll back… ] [ Cancel ] [ ⋯ Object… / Break glass… / Who can approve / May I approve? ]
-    Rollback Bot (only visible to @tom): Checking who you are first. The channel hears of it when it is done.
-    Rollback Bot: @tom asks that nothing be changed on frontend (production): "the database is being moved". Every card shows it; it stops nobody with authority.
+      [ Approve… ] [ Deny… ] [ Change version… ] [ ⋯ Cancel this request / Object… / Emergency run… / Who can approve / May I approve? ]
+      Needs  one approval: @sam (oncall) or @ana (lead), not @maya · expires 03:22:00 UTC · RB-1 · production · code · plan `625a`
+    Rollback Bot (only visible to @tom): Checking your permissions… I'll post here when it is done.
+    Rollback Bot: @tom asked to hold changes to frontend (production): "the database is being moved". Approvers can still approve.
     "#);
     world.tom().says("/rollback").await;
     assert_snapshot!(world.tom().sees(), @r#"
@@ -781,29 +769,22 @@ async fn a_freeze_is_shown_to_everybody_and_stops_nobody() {
     assert_eq!(world.vercel.production(), "v213");
     assert_snapshot!(world.channel(), @r#"
     Rollback Bot (edited):
-      RB-1 VERIFIED  frontend (production)
-      v214 → v213 · asked for by @maya · "checkout 500s"
-      `[x]` 03:12:02 UTC approved   @sam as oncall
-      Frozen  by @tom since 03:12:00 UTC: "the database is being moved"
-      `[x]` 03:12:02 UTC accepted   Vercel says: job succeeded
-      `[x]` pinned   automatic deploys are off (read back)
-      `[x]` 03:12:02 UTC serving   8/8 on v213
-      `[x]` 03:12:12 UTC verified   version v213 answers, 1/1 checks pass
+      ✅ RB-1 VERIFIED  frontend (production)
+      v214 → v213 · @maya · "checkout 500s"
+      ✅ Approved 03:12:02 UTC by @sam (oncall)
+      ⚠️ Hold requested by @tom, 03:12:00 UTC: "the database is being moved". Approvers can still approve.
+      ✅ Accepted 03:12:02 UTC by Vercel: job succeeded
+      ✅ Deploys held automatic deploys are off
+      ✅ Live 03:12:02 UTC 8/8 on v213
+      ✅ Verified 03:12:12 UTC version v213 answers, 1/1 checks pass
       v213 answers from outside and passes its checks.
-      Command → serving 2 s (target 2 m: met) · of which waiting for approval 2 s · automatic deploys stay OFF
+      Command to live: 2 s (goal 2 m: met), of which 2 s waiting for approval · automatic deploys stay off
       [ Undo… ]
     Rollback Bot:
-      ROLLBACK VERIFIED · frontend (production) · v214 → v213 · RB-1
-      Why  checkout 500s
-      Status  v213 answers from outside and passes its checks.
-      Now serving  v213 on 8/8, since 2026-03-14 03:12:02 UTC
-      Checked from outside  version v213 answers, 1/1 checks pass
-      Time  command → serving 2 s (target 2 m: met), of which waiting for approval 2 s
-      Un-shipped  v214
-      Not touched  database, today's env settings, flags, storage
-      Afterwards  automatic deploys stay OFF until unpinned
-      Contact  asked for by @maya, approved by @sam
-      The defect itself is not fixed by this: it is still in v214.
+      ✅ frontend (production) is back on v213 (RB-1) · @maya, approved by @sam
+      version v213 answers, 1/1 checks pass · 2 s, of which 2 s waiting for approval (goal 2 m: met)
+      Automatic deploys are off until `/rollback unpin frontend@production`.
+      This doesn't fix the bug. If v214 caused it, deploying v214 again brings it back.
     "#);
     // A new card shows it from the beginning.
     world
@@ -812,7 +793,7 @@ async fn a_freeze_is_shown_to_everybody_and_stops_nobody() {
         .await;
     world.settle().await;
     let seen = world.channel();
-    assert!(seen.contains("Frozen  by @tom"), "{seen}");
+    assert!(seen.contains("Hold requested by @tom"), "{seen}");
     world
         .sam()
         .says("/rollback unfreeze frontend because it is moved")
@@ -820,26 +801,24 @@ async fn a_freeze_is_shown_to_everybody_and_stops_nobody() {
     world.settle().await;
     assert_snapshot!(world.channel(), @r#"
     Rollback Bot (edited):
-      Roll back frontend (production)?  RB-2
-      Requested by @maya at 03:12:32 UTC · "slow" · expires 03:22:32 UTC
-      Now  `v213`  3c4d5e6  live since 03:12:02 UTC by lee (32 s ago)  "session expiry"
-      Target  `v212`  9f8e7d6  live since 2026-03-12 03:12 UTC by kim (2 d ago)  "faster search" · served 2 d until 03:12:02 UTC · named
-      Removes  1 release: v213 "session expiry" (the commits between are unknown)
-      Restores  code, cron jobs of the target's vercel.json, env values baked into the build
-      Leaves  database · today's env settings · flags · storage
+      Roll back frontend to v212?
+      slow · @maya, 03:12:32 UTC
+      Live now `v213` 3c4d5e6, since 03:12:02 UTC (32 s) lee: session expiry on 8/8 surfaces
+      Go back to `v212` 9f8e7d6, ran 2 d until 03:12:02 UTC · named kim: faster search
+      You lose  1 change: v213 "session expiry"
+      Changes  code, cron jobs of the target's vercel.json, env values baked into the build
+      Stays  database · today's env settings · flags · storage
       After  automatic deploys stay OFF until unpinned
-      Where  8 surfaces: 8/8 serve v213
-      Needs  one approval: @sam (oncall) or @ana (lead), not @maya
-      Risk  code · plan `4945`
-      [ Change target… ] [ Approve & roll back… ] [ Cancel ] [ ⋯ Object… / Break glass… / Who can approve / May I approve? ]
-    Rollback Bot (only visible to @sam): Checking who you are first. The channel hears of it when it is done.
-    Rollback Bot: @sam takes the freeze of frontend (production) off, because "it is moved" (@tom had asked for it: "the database is being moved").
+      [ Approve… ] [ Deny… ] [ Change version… ] [ ⋯ Cancel this request / Object… / Emergency run… / Who can approve / May I approve? ]
+      Needs  one approval: @sam (oncall) or @ana (lead), not @maya · expires 03:22:32 UTC · RB-2 · production · code · plan `4945`
+    Rollback Bot (only visible to @sam): Checking your permissions… I'll post here when it is done.
+    Rollback Bot: @sam lifted the hold on frontend (production), because "it is moved" (@tom had asked for it: "the database is being moved").
     "#);
     world.sam().says("/rollback unfreeze frontend").await;
     world.settle().await;
     assert_snapshot!(world.sam().sees(), @"
-    Rollback Bot (only visible to @sam): Checking who you are first. The channel hears of it when it is done.
-    Rollback Bot (only visible to @sam): frontend (production) is not frozen. Nothing was changed.
+    Rollback Bot (only visible to @sam): Checking your permissions… I'll post here when it is done.
+    Rollback Bot (only visible to @sam): There is no hold on frontend (production). Nothing was changed.
     ");
     assert_eq!(world.channel(), "");
     assert_snapshot!(world.record().await, @r#"
@@ -858,7 +837,7 @@ async fn a_freeze_is_shown_to_everybody_and_stops_nobody() {
     @maya requested: asked to roll back frontend (production) to v212, because "slow"
     rollback-bot planned: proposed v213 → v212, risk code, plan 4945
     @sam unfrozen: withdrew the hold request for frontend (production), because "it is moved"
-    @sam refused: tried to unfreeze frontend (production): ALREADY_SO frontend (production) is not frozen. Nothing was changed.
+    @sam refused: tried to unfreeze frontend (production): ALREADY_SO There is no hold on frontend (production). Nothing was changed.
     "#);
     world.maya().clicks("Cancel").await;
     world.settle().await;
@@ -873,7 +852,7 @@ async fn a_guest_freezes_nothing() {
         .says("/rollback freeze frontend because I say so")
         .await;
     world.settle().await;
-    assert_snapshot!(world.gus().sees(), @"Rollback Bot (only visible to @gus): Only full members of this workspace can use /rollback, and you are a guest. Ask somebody on the team. Nothing was run.");
+    assert_snapshot!(world.gus().sees(), @"Rollback Bot (only visible to @gus): Only full members of this workspace can use /rollback, and you are a guest. Ask someone on the team. Nothing was run.");
     assert_eq!(world.channel(), "");
     world.tom().says("/rollback").await;
     assert!(!world.tom().sees().contains("frozen"));
@@ -898,7 +877,7 @@ async fn a_freeze_outlives_the_process() {
     assert!(
         world
             .channel()
-            .contains("Frozen  by @tom since 03:12:00 UTC")
+            .contains("Hold requested by @tom, 03:12:00 UTC")
     );
     world.maya().clicks("Cancel").await;
     world.settle().await;
@@ -915,7 +894,10 @@ async fn what_is_frozen_does_not_start_by_itself() {
         .await;
     world.settle().await;
     let seen = world.channel();
-    assert!(seen.contains("Starts  by itself at 03:13:00 UTC"), "{seen}");
+    assert!(
+        seen.contains("⏳ Starts by itself at 03:13:00 UTC"),
+        "{seen}"
+    );
     world.passes(Duration::from_secs(30)).await;
     world
         .tom()
@@ -924,22 +906,20 @@ async fn what_is_frozen_does_not_start_by_itself() {
     world.passes(Duration::from_secs(5)).await;
     assert_snapshot!(world.channel(), @r#"
     Rollback Bot (edited):
-      Roll back frontend (production)?  RB-1
-      Requested by @sam at 03:12:00 UTC · "checkout 500s" · expires 03:22:00 UTC
-      Now  `v214`  a1b2c3d  live since 02:41:00 UTC by kim (31 m 30 s ago)  "checkout: new tax engine"
-      Target  `v213`  3c4d5e6  live since 20:12:00 UTC by lee (7 h ago)  "session expiry" · served 6 h 29 m until 02:41:00 UTC · previous known good
-      Removes  1 release: v214 "checkout: new tax engine" (the commits between are unknown)
-      Restores  code, cron jobs of the target's vercel.json, env values baked into the build
-      Leaves  database · today's env settings · flags · storage
+      Roll back frontend to v213?
+      checkout 500s · @sam, 03:12:00 UTC
+      Live now `v214` a1b2c3d, since 02:41:00 UTC (31 m 30 s) kim: checkout: new tax engine on 8/8 surfaces
+      Go back to `v213` 3c4d5e6, ran 6 h 29 m until 02:41:00 UTC · previous known good lee: session expiry
+      ⚠️ Hold requested by @tom, 03:12:30 UTC: "the database is being moved". Approvers can still approve.
+      You lose  1 change: v214 "checkout: new tax engine"
+      Changes  code, cron jobs of the target's vercel.json, env values baked into the build
+      Stays  database · today's env settings · flags · storage
       After  automatic deploys stay OFF until unpinned
-      Where  8 surfaces: 8/8 serve v214
-      Needs  one approval: @ana (lead), not @sam
-      Risk  code · plan `625a`
-      Frozen  by @tom since 03:12:30 UTC: "the database is being moved"
-      [ Change target… ] [ Approve & roll back… ] [ Cancel ] [ ⋯ Object… / Break glass… / Who can approve / May I approve? ]
+      [ Approve… ] [ Deny… ] [ Change version… ] [ ⋯ Cancel this request / Object… / Emergency run… / Who can approve / May I approve? ]
+      Needs  one approval: @ana (lead), not @sam · expires 03:22:00 UTC · RB-1 · production · code · plan `625a`
       | Rollback Bot: @sam: RB-1 (frontend (production), v214 → v213) does not start by itself any more: somebody asked for a hold. It needs an approval: `/rollback approve RB-1`.
-    Rollback Bot (only visible to @tom): Checking who you are first. The channel hears of it when it is done.
-    Rollback Bot: @tom asks that nothing be changed on frontend (production): "the database is being moved". Every card shows it; it stops nobody with authority. RB-1 does not start by itself any more.
+    Rollback Bot (only visible to @tom): Checking your permissions… I'll post here when it is done.
+    Rollback Bot: @tom asked to hold changes to frontend (production): "the database is being moved". Approvers can still approve. RB-1 does not start by itself any more.
     "#);
     assert!(world.record().await.contains(
         "rollback-bot refused: does not start by itself any more: somebody asked for a hold"

@@ -75,37 +75,33 @@ async fn whoever_may_approve_is_reminded_then_others_are_asked_and_at_last_someb
     until(&mut world, "03:13:10").await;
     assert_snapshot!(world.channel(), @r#"
     Rollback Bot (edited):
-      Roll back frontend (production)?  RB-1
-      Requested by @maya at 03:12:00 UTC · "checkout 500s" · expires 03:22:00 UTC
-      Now  `v214`  a1b2c3d  live since 02:41:00 UTC by kim (32 m ago)  "checkout: new tax engine"
-      Target  `v213`  3c4d5e6  live since 20:12:00 UTC by lee (7 h 1 m ago)  "session expiry" · served 6 h 29 m until 02:41:00 UTC · previous known good
-      Removes  1 release: v214 "checkout: new tax engine" (the commits between are unknown)
-      Restores  code, cron jobs of the target's vercel.json, env values baked into the build
-      Leaves  database · today's env settings · flags · storage
+      Roll back frontend to v213?
+      checkout 500s · @maya, 03:12:00 UTC
+      Live now `v214` a1b2c3d, since 02:41:00 UTC (32 m) kim: checkout: new tax engine on 8/8 surfaces
+      Go back to `v213` 3c4d5e6, ran 6 h 29 m until 02:41:00 UTC · previous known good lee: session expiry
+      You lose  1 change: v214 "checkout: new tax engine"
+      Changes  code, cron jobs of the target's vercel.json, env values baked into the build
+      Stays  database · today's env settings · flags · storage
       After  automatic deploys stay OFF until unpinned
-      Where  8 surfaces: 8/8 serve v214
-      Needs  one approval: @sam (oncall) or @ana (lead), not @maya
-      Risk  code · plan `625a`
-      Waits  since 03:12:00 UTC; asked @sam, @ana, last at 03:13:00 UTC
-      [ Change target… ] [ Approve & roll back… ] [ Cancel ] [ ⋯ Object… / Break glass… / Who can approve / May I approve? ]
+      ⏳ Waiting since 03:12:00 UTC; asked @sam, @ana, last at 03:13:00 UTC
+      [ Approve… ] [ Deny… ] [ Change version… ] [ ⋯ Cancel this request / Object… / Emergency run… / Who can approve / May I approve? ]
+      Needs  one approval: @sam (oncall) or @ana (lead), not @maya · expires 03:22:00 UTC · RB-1 · production · code · plan `625a`
       | Rollback Bot: @sam and @ana: approve or deny RB-1? frontend (production), v214 → v213, "checkout 500s", waiting 1 m.
     "#);
     until(&mut world, "03:15:10").await;
     assert_snapshot!(world.channel(), @r#"
     Rollback Bot (edited):
-      Roll back frontend (production)?  RB-1
-      Requested by @maya at 03:12:00 UTC · "checkout 500s" · expires 03:22:00 UTC
-      Now  `v214`  a1b2c3d  live since 02:41:00 UTC by kim (34 m ago)  "checkout: new tax engine"
-      Target  `v213`  3c4d5e6  live since 20:12:00 UTC by lee (7 h 3 m ago)  "session expiry" · served 6 h 29 m until 02:41:00 UTC · previous known good
-      Removes  1 release: v214 "checkout: new tax engine" (the commits between are unknown)
-      Restores  code, cron jobs of the target's vercel.json, env values baked into the build
-      Leaves  database · today's env settings · flags · storage
+      Roll back frontend to v213?
+      checkout 500s · @maya, 03:12:00 UTC
+      Live now `v214` a1b2c3d, since 02:41:00 UTC (34 m) kim: checkout: new tax engine on 8/8 surfaces
+      Go back to `v213` 3c4d5e6, ran 6 h 29 m until 02:41:00 UTC · previous known good lee: session expiry
+      You lose  1 change: v214 "checkout: new tax engine"
+      Changes  code, cron jobs of the target's vercel.json, env values baked into the build
+      Stays  database · today's env settings · flags · storage
       After  automatic deploys stay OFF until unpinned
-      Where  8 surfaces: 8/8 serve v214
-      Needs  one approval: @sam (oncall) or @ana (lead), not @maya
-      Risk  code · plan `625a`
-      Waits  since 03:12:00 UTC; asked @sam, @ana, last at 03:15:00 UTC
-      [ Change target… ] [ Approve & roll back… ] [ Cancel ] [ ⋯ Object… / Break glass… / Who can approve / May I approve? ]
+      ⏳ Waiting since 03:12:00 UTC; asked @sam, @ana, last at 03:15:00 UTC
+      [ Approve… ] [ Deny… ] [ Change version… ] [ ⋯ Cancel this request / Object… / Emergency run… / Who can approve / May I approve? ]
+      Needs  one approval: @sam (oncall) or @ana (lead), not @maya · expires 03:22:00 UTC · RB-1 · production · code · plan `625a`
       | Rollback Bot: @sam and @ana: approve or deny RB-1? frontend (production), v214 → v213, "checkout 500s", waiting 3 m.
     "#);
     until(&mut world, "03:16:58").await;
@@ -113,55 +109,49 @@ async fn whoever_may_approve_is_reminded_then_others_are_asked_and_at_last_someb
     until(&mut world, "03:17:10").await;
     assert_snapshot!(world.channel(), @r#"
     Rollback Bot (edited):
-      Roll back frontend (production)?  RB-1
-      Requested by @maya at 03:12:00 UTC · "checkout 500s" · expires 03:22:00 UTC
-      Now  `v214`  a1b2c3d  live since 02:41:00 UTC by kim (36 m ago)  "checkout: new tax engine"
-      Target  `v213`  3c4d5e6  live since 20:12:00 UTC by lee (7 h 5 m ago)  "session expiry" · served 6 h 29 m until 02:41:00 UTC · previous known good
-      Removes  1 release: v214 "checkout: new tax engine" (the commits between are unknown)
-      Restores  code, cron jobs of the target's vercel.json, env values baked into the build
-      Leaves  database · today's env settings · flags · storage
+      Roll back frontend to v213?
+      checkout 500s · @maya, 03:12:00 UTC
+      Live now `v214` a1b2c3d, since 02:41:00 UTC (36 m) kim: checkout: new tax engine on 8/8 surfaces
+      Go back to `v213` 3c4d5e6, ran 6 h 29 m until 02:41:00 UTC · previous known good lee: session expiry
+      You lose  1 change: v214 "checkout: new tax engine"
+      Changes  code, cron jobs of the target's vercel.json, env values baked into the build
+      Stays  database · today's env settings · flags · storage
       After  automatic deploys stay OFF until unpinned
-      Where  8 surfaces: 8/8 serve v214
-      Needs  one approval: @sam (oncall) or @ana (lead), not @maya
-      Risk  code · plan `625a`
-      Waits  since 03:12:00 UTC; asked @sam, @ana, last at 03:17:00 UTC
-      [ Change target… ] [ Approve & roll back… ] [ Cancel ] [ ⋯ Object… / Break glass… / Who can approve / May I approve? ]
+      ⏳ Waiting since 03:12:00 UTC; asked @sam, @ana, last at 03:17:00 UTC
+      [ Approve… ] [ Deny… ] [ Change version… ] [ ⋯ Cancel this request / Object… / Emergency run… / Who can approve / May I approve? ]
+      Needs  one approval: @sam (oncall) or @ana (lead), not @maya · expires 03:22:00 UTC · RB-1 · production · code · plan `625a`
     Rollback Bot: @ana: approve or deny RB-1? frontend (production), v214 → v213, "checkout 500s", waiting 5 m.
     "#);
     // The plan is ten minutes old: the platform is read again, and nothing has changed.
     until(&mut world, "03:22:10").await;
     assert_snapshot!(world.channel(), @r#"
     Rollback Bot (edited):
-      Roll back frontend (production)?  RB-1
-      Requested by @maya at 03:12:00 UTC · "checkout 500s" · expires 03:32:00 UTC
-      Now  `v214`  a1b2c3d  live since 02:41:00 UTC by kim (41 m ago)  "checkout: new tax engine"
-      Target  `v213`  3c4d5e6  live since 20:12:00 UTC by lee (7 h 10 m ago)  "session expiry" · served 6 h 29 m until 02:41:00 UTC · previous known good
-      Removes  1 release: v214 "checkout: new tax engine" (the commits between are unknown)
-      Restores  code, cron jobs of the target's vercel.json, env values baked into the build
-      Leaves  database · today's env settings · flags · storage
+      Roll back frontend to v213?
+      checkout 500s · @maya, 03:12:00 UTC
+      Live now `v214` a1b2c3d, since 02:41:00 UTC (41 m) kim: checkout: new tax engine on 8/8 surfaces
+      Go back to `v213` 3c4d5e6, ran 6 h 29 m until 02:41:00 UTC · previous known good lee: session expiry
+      You lose  1 change: v214 "checkout: new tax engine"
+      Changes  code, cron jobs of the target's vercel.json, env values baked into the build
+      Stays  database · today's env settings · flags · storage
       After  automatic deploys stay OFF until unpinned
-      Where  8 surfaces: 8/8 serve v214
-      Needs  one approval: @sam (oncall) or @ana (lead), not @maya
-      Risk  code · plan `625a`
-      Waits  since 03:12:00 UTC; asked @sam, @ana, last at 03:17:00 UTC
-      [ Change target… ] [ Approve & roll back… ] [ Cancel ] [ ⋯ Object… / Break glass… / Who can approve / May I approve? ]
+      ⏳ Waiting since 03:12:00 UTC; asked @sam, @ana, last at 03:17:00 UTC
+      [ Approve… ] [ Deny… ] [ Change version… ] [ ⋯ Cancel this request / Object… / Emergency run… / Who can approve / May I approve? ]
+      Needs  one approval: @sam (oncall) or @ana (lead), not @maya · expires 03:32:00 UTC · RB-1 · production · code · plan `625a`
     "#);
     until(&mut world, "03:27:10").await;
     assert_snapshot!(world.channel(), @r#"
     Rollback Bot (edited):
-      Roll back frontend (production)?  RB-1
-      Requested by @maya at 03:12:00 UTC · "checkout 500s" · expires 03:32:00 UTC
-      Now  `v214`  a1b2c3d  live since 02:41:00 UTC by kim (46 m ago)  "checkout: new tax engine"
-      Target  `v213`  3c4d5e6  live since 20:12:00 UTC by lee (7 h 15 m ago)  "session expiry" · served 6 h 29 m until 02:41:00 UTC · previous known good
-      Removes  1 release: v214 "checkout: new tax engine" (the commits between are unknown)
-      Restores  code, cron jobs of the target's vercel.json, env values baked into the build
-      Leaves  database · today's env settings · flags · storage
+      Roll back frontend to v213?
+      checkout 500s · @maya, 03:12:00 UTC
+      Live now `v214` a1b2c3d, since 02:41:00 UTC (46 m) kim: checkout: new tax engine on 8/8 surfaces
+      Go back to `v213` 3c4d5e6, ran 6 h 29 m until 02:41:00 UTC · previous known good lee: session expiry
+      You lose  1 change: v214 "checkout: new tax engine"
+      Changes  code, cron jobs of the target's vercel.json, env values baked into the build
+      Stays  database · today's env settings · flags · storage
       After  automatic deploys stay OFF until unpinned
-      Where  8 surfaces: 8/8 serve v214
-      Needs  one approval: @sam (oncall) or @ana (lead), not @maya
-      Risk  code · plan `625a`
-      Waits  since 03:12:00 UTC; asked @sam, @ana, @kim, last at 03:27:00 UTC
-      [ Change target… ] [ Approve & roll back… ] [ Cancel ] [ ⋯ Object… / Break glass… / Who can approve / May I approve? ]
+      ⏳ Waiting since 03:12:00 UTC; asked @sam, @ana, @kim, last at 03:27:00 UTC
+      [ Approve… ] [ Deny… ] [ Change version… ] [ ⋯ Cancel this request / Object… / Emergency run… / Who can approve / May I approve? ]
+      Needs  one approval: @sam (oncall) or @ana (lead), not @maya · expires 03:32:00 UTC · RB-1 · production · code · plan `625a`
     Rollback Bot: @kim: approve or deny RB-1? frontend (production), v214 → v213, "checkout 500s", waiting 15 m.
     "#);
     // Whoever is asked may not be one of those who may: the click says who is.
@@ -174,19 +164,17 @@ async fn whoever_may_approve_is_reminded_then_others_are_asked_and_at_last_someb
     until(&mut world, "03:42:10").await;
     assert_snapshot!(world.channel(), @r#"
     Rollback Bot (edited):
-      Roll back frontend (production)?  RB-1
-      Requested by @maya at 03:12:00 UTC · "checkout 500s" · expires 03:52:00 UTC
-      Now  `v214`  a1b2c3d  live since 02:41:00 UTC by kim (1 h 1 m ago)  "checkout: new tax engine"
-      Target  `v213`  3c4d5e6  live since 20:12:00 UTC by lee (7 h 30 m ago)  "session expiry" · served 6 h 29 m until 02:41:00 UTC · previous known good
-      Removes  1 release: v214 "checkout: new tax engine" (the commits between are unknown)
-      Restores  code, cron jobs of the target's vercel.json, env values baked into the build
-      Leaves  database · today's env settings · flags · storage
+      Roll back frontend to v213?
+      checkout 500s · @maya, 03:12:00 UTC
+      Live now `v214` a1b2c3d, since 02:41:00 UTC (1 h 1 m) kim: checkout: new tax engine on 8/8 surfaces
+      Go back to `v213` 3c4d5e6, ran 6 h 29 m until 02:41:00 UTC · previous known good lee: session expiry
+      You lose  1 change: v214 "checkout: new tax engine"
+      Changes  code, cron jobs of the target's vercel.json, env values baked into the build
+      Stays  database · today's env settings · flags · storage
       After  automatic deploys stay OFF until unpinned
-      Where  8 surfaces: 8/8 serve v214
-      Needs  one approval: @sam (oncall) or @ana (lead), not @maya
-      Risk  code · plan `625a`
-      Waits  since 03:12:00 UTC; asked @sam, @ana, @kim, PagerDuty, last at 03:42:00 UTC
-      [ Change target… ] [ Approve & roll back… ] [ Cancel ] [ ⋯ Object… / Break glass… / Who can approve / May I approve? ]
+      ⏳ Waiting since 03:12:00 UTC; asked @sam, @ana, @kim, PagerDuty, last at 03:42:00 UTC
+      [ Approve… ] [ Deny… ] [ Change version… ] [ ⋯ Cancel this request / Object… / Emergency run… / Who can approve / May I approve? ]
+      Needs  one approval: @sam (oncall) or @ana (lead), not @maya · expires 03:52:00 UTC · RB-1 · production · code · plan `625a`
     Rollback Bot: RB-1 needs an approval: frontend (production), v214 → v213, "checkout 500s", waiting 30 m. Paging PagerDuty.
     "#);
     assert_snapshot!(world.pagerduty.pages().join("\n"), @r#"trigger rollback-bot:rollback.example.com:RB-1:approval: RB-1 has waited since 03:12 UTC for an approval to roll back frontend (production), v214 → v213; asked for by @maya, because "checkout 500s""#);
@@ -201,28 +189,21 @@ async fn whoever_may_approve_is_reminded_then_others_are_asked_and_at_last_someb
     "#);
     assert_snapshot!(world.channel(), @r#"
     Rollback Bot (edited):
-      RB-1 VERIFIED  frontend (production)
-      v214 → v213 · asked for by @maya · "checkout 500s"
-      `[x]` 03:42:10 UTC approved   @sam as oncall
-      `[x]` 03:42:10 UTC accepted   Vercel says: job succeeded
-      `[x]` pinned   automatic deploys are off (read back)
-      `[x]` 03:42:10 UTC serving   8/8 on v213
-      `[x]` 03:42:20 UTC verified   version v213 answers, 1/1 checks pass
+      ✅ RB-1 VERIFIED  frontend (production)
+      v214 → v213 · @maya · "checkout 500s"
+      ✅ Approved 03:42:10 UTC by @sam (oncall)
+      ✅ Accepted 03:42:10 UTC by Vercel: job succeeded
+      ✅ Deploys held automatic deploys are off
+      ✅ Live 03:42:10 UTC 8/8 on v213
+      ✅ Verified 03:42:20 UTC version v213 answers, 1/1 checks pass
       v213 answers from outside and passes its checks.
-      Command → serving 30 m 10 s (target 2 m: missed) · of which waiting for approval 30 m 10 s · automatic deploys stay OFF
+      Command to live: 30 m 10 s (goal 2 m: missed), of which 30 m 10 s waiting for approval · automatic deploys stay off
       [ Undo… ]
     Rollback Bot:
-      ROLLBACK VERIFIED · frontend (production) · v214 → v213 · RB-1
-      Why  checkout 500s
-      Status  v213 answers from outside and passes its checks.
-      Now serving  v213 on 8/8, since 2026-03-14 03:42:10 UTC
-      Checked from outside  version v213 answers, 1/1 checks pass
-      Time  command → serving 30 m 10 s (target 2 m: missed), of which waiting for approval 30 m 10 s
-      Un-shipped  v214
-      Not touched  database, today's env settings, flags, storage
-      Afterwards  automatic deploys stay OFF until unpinned
-      Contact  asked for by @maya, approved by @sam
-      The defect itself is not fixed by this: it is still in v214.
+      ✅ frontend (production) is back on v213 (RB-1) · @maya, approved by @sam
+      version v213 answers, 1/1 checks pass · 30 m 10 s, of which 30 m 10 s waiting for approval (goal 2 m: missed)
+      Automatic deploys are off until `/rollback unpin frontend@production`.
+      This doesn't fix the bug. If v214 caused it, deploying v214 again brings it back.
     "#);
     assert_snapshot!(told(&world).await, @r#"
     rollback-bot reminded: RB-1 has waited 1 m for an approval: asked @U0SAM and @U0ANA
@@ -253,8 +234,9 @@ async fn when_the_last_who_was_asked_is_silent_too_it_expires_and_the_page_is_ta
     assert_snapshot!(world.channel(), @r#"
     Rollback Bot (edited):
       RB-1 EXPIRED  frontend (production)
-      v214 → v213 · asked for by @maya · "checkout 500s"
-      Nobody approved it by 03:52:00 UTC. Nothing was run. Propose again for a fresh plan.
+      v214 → v213 · @maya · "checkout 500s"
+      Nobody approved it by 03:52:00 UTC. Nothing changed. To ask again: `/rollback frontend@production because …`.
+      [ Propose again ]
     Rollback Bot: @maya: RB-1 (frontend (production), v214 → v213) expired: nobody approved it in time. Nothing was changed. To propose it again: `/rollback frontend@production because …`.
     "#);
     assert_snapshot!(world.pagerduty.pages().join("\n"), @r#"
@@ -275,7 +257,7 @@ async fn when_the_last_who_was_asked_is_silent_too_it_expires_and_the_page_is_ta
     "#);
     world.sam().clicks_an_old("Approve").await;
     world.settle().await;
-    assert_snapshot!(world.sam().sees(), @"Rollback Bot (only visible to @sam): The card of RB-1 is from 03:12:00 UTC and expired at 03:52:00 UTC. Nothing was run. Propose again for a fresh plan.");
+    assert_snapshot!(world.sam().sees(), @"Rollback Bot (only visible to @sam): The card of RB-1 is from 03:12:00 UTC and expired at 03:52:00 UTC. Nothing was run. Propose it again.");
     assert_eq!(world.vercel.rollbacks_asked(), 0);
 }
 
@@ -320,7 +302,6 @@ async fn what_fell_due_while_the_process_was_gone_is_done_once_each() {
         .filter(|line| line.contains("waiting") || line.contains("Waits"))
         .collect();
     assert_snapshot!(asked.join("\n"), @r#"
-      Waits  since 03:12:00 UTC; asked @sam, @ana, @kim, last at 03:28:30 UTC
       | Rollback Bot: @sam and @ana: approve or deny RB-1? frontend (production), v214 → v213, "checkout 500s", waiting 16 m 30 s.
     Rollback Bot: @ana and @kim: approve or deny RB-1? frontend (production), v214 → v213, "checkout 500s", waiting 16 m 30 s.
     "#);
@@ -387,19 +368,17 @@ async fn a_page_that_pagerduty_refuses_is_no_secret() {
     until(&mut world, "03:42:30").await;
     assert_snapshot!(world.channel(), @r#"
     Rollback Bot (edited):
-      Roll back frontend (production)?  RB-1
-      Requested by @maya at 03:12:00 UTC · "checkout 500s" · expires 03:52:00 UTC
-      Now  `v214`  a1b2c3d  live since 02:41:00 UTC by kim (1 h 1 m ago)  "checkout: new tax engine"
-      Target  `v213`  3c4d5e6  live since 20:12:00 UTC by lee (7 h 30 m ago)  "session expiry" · served 6 h 29 m until 02:41:00 UTC · previous known good
-      Removes  1 release: v214 "checkout: new tax engine" (the commits between are unknown)
-      Restores  code, cron jobs of the target's vercel.json, env values baked into the build
-      Leaves  database · today's env settings · flags · storage
+      Roll back frontend to v213?
+      checkout 500s · @maya, 03:12:00 UTC
+      Live now `v214` a1b2c3d, since 02:41:00 UTC (1 h 1 m) kim: checkout: new tax engine on 8/8 surfaces
+      Go back to `v213` 3c4d5e6, ran 6 h 29 m until 02:41:00 UTC · previous known good lee: session expiry
+      You lose  1 change: v214 "checkout: new tax engine"
+      Changes  code, cron jobs of the target's vercel.json, env values baked into the build
+      Stays  database · today's env settings · flags · storage
       After  automatic deploys stay OFF until unpinned
-      Where  8 surfaces: 8/8 serve v214
-      Needs  one approval: @sam (oncall) or @ana (lead), not @maya
-      Risk  code · plan `625a`
-      Waits  since 03:12:00 UTC; asked @sam, @ana, @kim, PagerDuty, last at 03:42:00 UTC
-      [ Change target… ] [ Approve & roll back… ] [ Cancel ] [ ⋯ Object… / Break glass… / Who can approve / May I approve? ]
+      ⏳ Waiting since 03:12:00 UTC; asked @sam, @ana, @kim, PagerDuty, last at 03:42:00 UTC
+      [ Approve… ] [ Deny… ] [ Change version… ] [ ⋯ Cancel this request / Object… / Emergency run… / Who can approve / May I approve? ]
+      Needs  one approval: @sam (oncall) or @ana (lead), not @maya · expires 03:52:00 UTC · RB-1 · production · code · plan `625a`
     Rollback Bot: RB-1 needs an approval: frontend (production), v214 → v213, "checkout 500s", waiting 30 m. Paging PagerDuty.
     Rollback Bot: PagerDuty could not be told of RB-1, so nobody was paged: PagerDuty refused the event (400). `/rollback contacts` says who can help.
     "#);
@@ -432,42 +411,38 @@ async fn a_fresh_card_waits_on_where_the_one_before_it_was() {
     assert_snapshot!(world.channel(), @r#"
     Rollback Bot (edited):
       RB-1 SUPERSEDED  frontend (production)
-      v214 → v213 · asked for by @maya · "checkout 500s"
+      v214 → v213 · @maya · "checkout 500s"
       Nothing was run: production moved from v214 to v215 after the card was made. A fresh plan takes its place.
       | Rollback Bot: @maya: RB-1 (frontend (production), v214 → v213) is out of date. Nothing was run: production moved from v214 to v215 after the card was made. If there is a plan for what is live now, its card takes the place of this one.
     Rollback Bot:
-      Roll back frontend (production)?  RB-2
-      Requested by @maya at 03:22:00 UTC · "checkout 500s" · expires 03:32:00 UTC · replaces RB-1
-      Now  `v215`  5e6f7a8  live since 03:19:00 UTC by lee (3 m ago)  "hotfix"
-      Target  `v214`  a1b2c3d  live since 02:41:00 UTC by kim (41 m ago)  "checkout: new tax engine" · served 38 m until 03:19:00 UTC · previous known good
-      Removes  1 release: v215 "hotfix" (the commits between are unknown)
-      Restores  code, cron jobs of the target's vercel.json, env values baked into the build
-      Leaves  database · today's env settings · flags · storage
+      Roll back frontend to v214?
+      checkout 500s · @maya, 03:22:00 UTC
+      Live now `v215` 5e6f7a8, since 03:19:00 UTC (3 m) lee: hotfix on 8/8 surfaces
+      Go back to `v214` a1b2c3d, ran 38 m until 03:19:00 UTC · previous known good kim: checkout: new tax engine
+      You lose  1 change: v215 "hotfix"; one looks like a fix
+      Changes  code, cron jobs of the target's vercel.json, env values baked into the build
+      Stays  database · today's env settings · flags · storage
       After  automatic deploys stay OFF until unpinned
-      Where  8 surfaces: 8/8 serve v215
-      Needs  one approval: @sam (oncall) or @ana (lead), not @maya
-      Risk  code · plan `c3ff`
-      Waits  since 03:12:00 UTC; asked @sam, @ana, last at 03:17:00 UTC
-      [ Change target… ] [ Approve & roll back… ] [ Cancel ] [ ⋯ Object… / Break glass… / Who can approve / May I approve? ]
+      ⏳ Waiting since 03:12:00 UTC; asked @sam, @ana, last at 03:17:00 UTC
+      [ Approve… ] [ Deny… ] [ Change version… ] [ ⋯ Cancel this request / Object… / Emergency run… / Who can approve / May I approve? ]
+      Needs  one approval: @sam (oncall) or @ana (lead), not @maya · expires 03:32:00 UTC · RB-2 (replaces RB-1) · production · code · plan `c3ff`
     "#);
     until(&mut world, "03:26:58").await;
     assert_eq!(world.channel(), "", "nobody is reminded a second time");
     until(&mut world, "03:27:10").await;
     assert_snapshot!(world.channel(), @r#"
     Rollback Bot (edited):
-      Roll back frontend (production)?  RB-2
-      Requested by @maya at 03:22:00 UTC · "checkout 500s" · expires 03:32:00 UTC · replaces RB-1
-      Now  `v215`  5e6f7a8  live since 03:19:00 UTC by lee (8 m ago)  "hotfix"
-      Target  `v214`  a1b2c3d  live since 02:41:00 UTC by kim (46 m ago)  "checkout: new tax engine" · served 38 m until 03:19:00 UTC · previous known good
-      Removes  1 release: v215 "hotfix" (the commits between are unknown)
-      Restores  code, cron jobs of the target's vercel.json, env values baked into the build
-      Leaves  database · today's env settings · flags · storage
+      Roll back frontend to v214?
+      checkout 500s · @maya, 03:22:00 UTC
+      Live now `v215` 5e6f7a8, since 03:19:00 UTC (8 m) lee: hotfix on 8/8 surfaces
+      Go back to `v214` a1b2c3d, ran 38 m until 03:19:00 UTC · previous known good kim: checkout: new tax engine
+      You lose  1 change: v215 "hotfix"; one looks like a fix
+      Changes  code, cron jobs of the target's vercel.json, env values baked into the build
+      Stays  database · today's env settings · flags · storage
       After  automatic deploys stay OFF until unpinned
-      Where  8 surfaces: 8/8 serve v215
-      Needs  one approval: @sam (oncall) or @ana (lead), not @maya
-      Risk  code · plan `c3ff`
-      Waits  since 03:12:00 UTC; asked @sam, @ana, @kim, last at 03:27:00 UTC
-      [ Change target… ] [ Approve & roll back… ] [ Cancel ] [ ⋯ Object… / Break glass… / Who can approve / May I approve? ]
+      ⏳ Waiting since 03:12:00 UTC; asked @sam, @ana, @kim, last at 03:27:00 UTC
+      [ Approve… ] [ Deny… ] [ Change version… ] [ ⋯ Cancel this request / Object… / Emergency run… / Who can approve / May I approve? ]
+      Needs  one approval: @sam (oncall) or @ana (lead), not @maya · expires 03:32:00 UTC · RB-2 (replaces RB-1) · production · code · plan `c3ff`
     Rollback Bot: @kim: approve or deny RB-2? frontend (production), v215 → v214, "checkout 500s", waiting 15 m.
     "#);
     until(&mut world, "03:42:10").await;
@@ -477,8 +452,9 @@ async fn a_fresh_card_waits_on_where_the_one_before_it_was() {
     assert_snapshot!(world.channel(), @r#"
     Rollback Bot (edited):
       RB-2 EXPIRED  frontend (production)
-      v215 → v214 · asked for by @maya · "checkout 500s"
-      Nobody approved it by 03:52:00 UTC. Nothing was run. Propose again for a fresh plan.
+      v215 → v214 · @maya · "checkout 500s"
+      Nobody approved it by 03:52:00 UTC. Nothing changed. To ask again: `/rollback frontend@production because …`.
+      [ Propose again ]
     Rollback Bot: @maya: RB-2 (frontend (production), v215 → v214) expired: nobody approved it in time. Nothing was changed. To propose it again: `/rollback frontend@production because …`.
     "#);
     assert_snapshot!(told(&world).await, @r#"
@@ -510,23 +486,21 @@ async fn a_fresh_card_pages_in_the_place_of_the_one_before_it() {
     assert_snapshot!(world.channel(), @r#"
     Rollback Bot (edited):
       RB-1 SUPERSEDED  frontend (production)
-      v214 → v213 · asked for by @maya · "checkout 500s"
+      v214 → v213 · @maya · "checkout 500s"
       Nothing was run: production moved from v214 to v215 after the card was made. A fresh plan takes its place.
       | Rollback Bot: @maya: RB-1 (frontend (production), v214 → v213) is out of date. Nothing was run: production moved from v214 to v215 after the card was made. If there is a plan for what is live now, its card takes the place of this one.
     Rollback Bot (edited):
-      Roll back frontend (production)?  RB-2
-      Requested by @maya at 03:32:00 UTC · "checkout 500s" · expires 03:42:00 UTC · replaces RB-1
-      Now  `v215`  5e6f7a8  live since 03:28:00 UTC by lee (4 m 5 s ago)  "hotfix"
-      Target  `v214`  a1b2c3d  live since 02:41:00 UTC by kim (51 m 5 s ago)  "checkout: new tax engine" · served 47 m until 03:28:00 UTC · previous known good
-      Removes  1 release: v215 "hotfix" (the commits between are unknown)
-      Restores  code, cron jobs of the target's vercel.json, env values baked into the build
-      Leaves  database · today's env settings · flags · storage
+      Roll back frontend to v214?
+      checkout 500s · @maya, 03:32:00 UTC
+      Live now `v215` 5e6f7a8, since 03:28:00 UTC (4 m 5 s) lee: hotfix on 8/8 surfaces
+      Go back to `v214` a1b2c3d, ran 47 m until 03:28:00 UTC · previous known good kim: checkout: new tax engine
+      You lose  1 change: v215 "hotfix"; one looks like a fix
+      Changes  code, cron jobs of the target's vercel.json, env values baked into the build
+      Stays  database · today's env settings · flags · storage
       After  automatic deploys stay OFF until unpinned
-      Where  8 surfaces: 8/8 serve v215
-      Needs  one approval: @sam (oncall) or @ana (lead), not @maya
-      Risk  code · plan `c3ff`
-      Waits  since 03:12:00 UTC; asked @sam, @ana, PagerDuty, last at 03:32:05 UTC
-      [ Change target… ] [ Approve & roll back… ] [ Cancel ] [ ⋯ Object… / Break glass… / Who can approve / May I approve? ]
+      ⏳ Waiting since 03:12:00 UTC; asked @sam, @ana, PagerDuty, last at 03:32:05 UTC
+      [ Approve… ] [ Deny… ] [ Change version… ] [ ⋯ Cancel this request / Object… / Emergency run… / Who can approve / May I approve? ]
+      Needs  one approval: @sam (oncall) or @ana (lead), not @maya · expires 03:42:00 UTC · RB-2 (replaces RB-1) · production · code · plan `c3ff`
     Rollback Bot: RB-2 needs an approval: frontend (production), v215 → v214, "checkout 500s", waiting 20 m 5 s. Paging PagerDuty.
     "#);
     assert_snapshot!(world.pagerduty.pages().join("\n"), @r#"
@@ -580,8 +554,9 @@ async fn a_plan_that_cannot_be_read_again_is_not_kept_open() {
     assert_snapshot!(world.channel(), @r#"
     Rollback Bot (edited):
       RB-1 EXPIRED  frontend (production)
-      v214 → v213 · asked for by @maya · "checkout 500s"
-      Nobody approved it by 03:22:00 UTC. Nothing was run. Propose again for a fresh plan.
+      v214 → v213 · @maya · "checkout 500s"
+      Nobody approved it by 03:22:00 UTC. Nothing changed. To ask again: `/rollback frontend@production because …`.
+      [ Propose again ]
     Rollback Bot: @maya: RB-1 (frontend (production), v214 → v213) expired: not kept open, because no fresh plan could be made. Vercel has trouble of its own (503: An unexpected error occurred). It is read again. Nothing was changed. To propose it again: `/rollback frontend@production because …`.
     "#);
     assert_snapshot!(told(&world).await, @"

@@ -156,7 +156,7 @@ async fn an_approver_is_told_when_slack_asks_for_a_long_pause() {
     world.slack.fault(slow_down, Some("users.info"), Some(1));
     world.sam().clicks("Approve").await;
     world.settle().await;
-    assert!(world.sam().sees().contains("I can't check right now"));
+    assert!(world.sam().sees().contains("I can't check your permission"));
     assert_eq!(world.vercel.rollbacks_asked(), 0);
     world.passes(Duration::from_secs(300)).await;
     world.slack.take_all();

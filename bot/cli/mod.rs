@@ -213,7 +213,7 @@ fn parse(verb: &str, words: &[String]) -> anyhow::Result<Request> {
 }
 
 fn usage(example: &str) -> ExitCode {
-    eprintln!("rollback-bot: write it like this: {example}");
+    eprintln!("rollback-bot: usage: {example}");
     ExitCode::from(MISTAKEN)
 }
 

@@ -77,9 +77,7 @@ impl Order {
                 Err(mistaken("say why: `run --offline frontend because …`"))
             }
             Request::Propose(proposal) => Ok(Order::Propose(proposal)),
-            _ => Err(mistaken(
-                "write it like this: `run --offline frontend because …`",
-            )),
+            _ => Err(mistaken("usage: `run --offline frontend because …`")),
         }
     }
 }

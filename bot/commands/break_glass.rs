@@ -22,13 +22,13 @@ pub(super) async fn run(app: &App, context: &Context, request: BreakGlass) -> Re
     };
     let Some(found) = found else {
         return Ok(Answer::private(format!(
-            "Nothing is proposed for it yet: `/rollback {} because …` first, then *Break glass…* in its card's menu. Nothing was run.",
+            "Nothing is proposed for it yet: `/rollback {} because …` first, then *Emergency run…* in its card's menu. Nothing was run.",
             escape(&about.to_string())
         )));
     };
     let (Some(trigger), Some(hash)) = (context.trigger.clone(), found.hash) else {
         return Ok(Answer::private(format!(
-            "I can only open the form from its card or from the command itself: *Break glass…* in the menu of {id}, or type `/rollback breakglass {id}` in the channel. Nothing was run.",
+            "I can only open the form from its card or from the command itself: *Emergency run…* in the menu of {id}, or type `/rollback breakglass {id}` in the channel. Nothing was run.",
             id = found.id
         )));
     };

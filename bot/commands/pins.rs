@@ -41,10 +41,10 @@ async fn pins(app: App) -> Result {
         first.get_or_insert_with(|| service.typed());
     }
     Ok(Answer::private(match first {
-        None => "Nothing is pinned: automatic deploys flow everywhere, as far as the platforms were read.".to_owned(),
+        None => "Automatic deploys are on everywhere, as of the last check.".to_owned(),
         Some(first) => {
             lines.push(format!(
-                "`/rollback unpin {}` lets them flow again.",
+                "`/rollback unpin {}` turns them on again.",
                 inline(&first, 160)
             ));
             lines.join("\n")

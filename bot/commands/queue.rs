@@ -36,7 +36,7 @@ pub(super) async fn typed_act(
     Ok(Answer::Queued {
         rollback,
         words: Words::plain(format!(
-            "{doing}: checking who you are. Its card shows what comes of it."
+            "{doing}: checking your permissions. The card will update."
         )),
     })
 }
@@ -79,7 +79,7 @@ pub(super) async fn service_action(
     });
     enqueue(app, &context.key, job).await?;
     Ok(Answer::private(
-        "Checking who you are first. The channel hears of it when it is done.",
+        "Checking your permissions… I'll post here when it is done.",
     ))
 }
 

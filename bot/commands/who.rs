@@ -14,5 +14,5 @@ pub(super) async fn run(app: &App, context: &Context, request: Who) -> Result {
         About::Service(name) => find::service(app, name)?.key.clone(),
     };
     queue::query(app, context, service, Query::Who { about }).await?;
-    Ok(Answer::private("Reading who is in its roles…"))
+    Ok(Answer::private("Checking who can approve…"))
 }

@@ -9,5 +9,5 @@ pub(super) async fn run(app: &App, context: &Context, request: Why) -> Result {
     let Why { rollback } = request;
     let found = find::rollback(app, rollback).await?;
     queue::query(app, context, found.service, Query::Why { rollback }).await?;
-    Ok(Answer::private("Reading who you are…"))
+    Ok(Answer::private("Checking your permissions…"))
 }

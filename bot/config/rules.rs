@@ -5,7 +5,7 @@
 //! ever meet is found here, and not in the night in which it is needed.
 
 use super::{
-    DAY, MINUTE, Policy, Readers, Role, Roles, SECOND, Service, There,
+    DAY, Declared, MINUTE, Policy, Readers, Role, Roles, SECOND, Service,
     values::{class, member, role_name},
 };
 use rollback_domain::{
@@ -77,7 +77,7 @@ impl Overrides {
     }
 }
 
-pub(super) fn policy(section: &Section<'_>, there: &There<'_>) -> (Policy, Common) {
+pub(super) fn policy(section: &Section<'_>, there: &Declared<'_>) -> (Policy, Common) {
     let reader = section.reader();
     let presets = Preset::ALL.map(|preset| (preset.name(), preset));
     let preset =
@@ -224,7 +224,7 @@ fn overrides(section: &Section<'_>, roles: &[&str]) -> [Option<Overrides>; 4] {
     })
 }
 
-fn escalate(section: &Section<'_>, there: &There<'_>) -> Vec<EscalationStep> {
+fn escalate(section: &Section<'_>, there: &Declared<'_>) -> Vec<EscalationStep> {
     let sections = section.sections("escalate").unwrap_or_default();
     if sections.len() > RUNGS_AT_MOST {
         let problem = format!(
@@ -248,7 +248,7 @@ fn escalate(section: &Section<'_>, there: &There<'_>) -> Vec<EscalationStep> {
     steps
 }
 
-fn step(section: &Section<'_>, there: &There<'_>) -> Option<EscalationStep> {
+fn step(section: &Section<'_>, there: &Declared<'_>) -> Option<EscalationStep> {
     let after = section.required("after", "\"5m\"", duration(SECOND..=DAY));
     let roles = section.optional_list("roles", "\"lead\"", Repeats::Refused, |value| {
         role_name(value, &there.roles)

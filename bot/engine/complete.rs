@@ -30,7 +30,7 @@ use std::time::Duration;
 
 /// How long input is recognised when it comes again: longer than Slack retries.
 const REMEMBERED: Duration = Duration::from_secs(48 * 3_600);
-/// How soon a rollback is looked at again whose own job was refused what it wanted.
+/// How soon a rollback is looked at again after the command of its own job was refused.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 /// How long a card may take to be posted before those are told whose card it replaces.
 const NEW_CARD_FIRST: Duration = Duration::from_secs(2);

@@ -87,7 +87,7 @@ fn the_sentence_says_how_long_rounded_up() {
         .unwrap();
     assert_eq!(
         over.refusal().to_string(),
-        "You are sending faster than 60 a minute. Wait 1 s, then send it again; nothing was taken."
+        "Too many commands (60 a minute). That one was ignored; retry in 1 s."
     );
 }
 

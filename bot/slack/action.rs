@@ -142,9 +142,10 @@ impl Action {
         let entry = |name: &str, plan: &PlanRef| (MENU.to_owned(), format!("{name}:{plan}"));
         match self {
             Action::Approve(plan) => button("approve", plan),
-            Action::Stop(plan) => button("cancel", plan),
+            Action::Stop(plan) => entry("cancel", plan),
             Action::Undo(plan) => button("undo", plan),
             Action::Open(Form::Approve, plan) => button("approve_form", plan),
+            Action::Open(Form::Deny, plan) => button("deny_form", plan),
             Action::Open(Form::Target, plan) => button("retarget", plan),
             Action::Open(Form::Review(answer), plan) => {
                 button(&format!("{REVIEW}{}", answer.name()), plan)
@@ -169,6 +170,7 @@ impl Action {
             "cancel" => plan().map(Action::Stop),
             "undo" => plan().map(Action::Undo),
             "approve_form" => plan().map(|plan| Action::Open(Form::Approve, plan)),
+            "deny_form" => plan().map(|plan| Action::Open(Form::Deny, plan)),
             "retarget" => plan().map(|plan| Action::Open(Form::Target, plan)),
             MENU => Action::decode_entry(value),
             id if id.starts_with(PICK) => Choice::decode(value).map(Action::Propose),
@@ -183,6 +185,7 @@ impl Action {
         let (name, plan) = value.split_once(':').ok_or(ForgedValue)?;
         let plan = PlanRef::decode(plan)?;
         match name {
+            "cancel" => Ok(Action::Stop(plan)),
             "object" => Ok(Action::Open(Form::Object, plan)),
             "glass" => Ok(Action::Open(Form::BreakGlass, plan)),
             "withdraw" => Ok(Action::Withdraw(plan)),
@@ -224,7 +227,7 @@ impl Action {
             Action::Approve(_) => "approve",
             Action::Stop(_) => "cancel",
             Action::Undo(_) => "undo",
-            Action::Open(Form::Approve | Form::Target | Form::Review(_), _) => "open",
+            Action::Open(Form::Approve | Form::Deny | Form::Target | Form::Review(_), _) => "open",
             Action::Open(Form::Object | Form::BreakGlass, _)
             | Action::Withdraw(_)
             | Action::Who(_)
@@ -291,7 +294,11 @@ mod tests {
                 plan_value,
             ),
             (Action::Open(Form::Target, plan()), "retarget", plan_value),
-            (Action::Stop(plan()), "cancel", plan_value),
+            (
+                Action::Stop(plan()),
+                "more",
+                "cancel:RB-41:625a54a830158587",
+            ),
             (Action::Undo(plan()), "undo", plan_value),
             (
                 review(ReviewAnswer::Justified),

@@ -153,6 +153,12 @@ pub fn section(text: &str) -> SlackBlock {
         .into()
 }
 
+/// Paragraphs of mrkdwn side by side, already escaped; below each other on a phone.
+pub fn fields(texts: &[String]) -> SlackBlock {
+    let fields = texts.iter().map(|text| mrkdwn(text, 2000)).collect();
+    SlackSectionBlock::new().with_fields(fields).into()
+}
+
 /// A small line of mrkdwn, already escaped.
 pub fn context(text: &str) -> SlackBlock {
     SlackContextBlock::new(vec![SlackContextBlockElement::MarkDown(

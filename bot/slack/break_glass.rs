@@ -29,11 +29,11 @@ pub fn message(rollback: &Rollback, reviewers: &[String], now: Timestamp) -> Wor
     let by = inline(&break_glass.by.name, 80);
     let because = inline(&break_glass.because, 500);
     let said = format!(
-        "*@{by}* let {id} run without an approval at {}: {what}.\n> {because}",
+        "*@{by}* ran {id} without approval at {}: {what}.\n> {because}",
         time(break_glass.at)
     );
     let (line, open) = review_state(break_glass, reviewers, now);
-    let mut blocks = vec![header(&format!("BREAK GLASS  {id}")), section(&said)];
+    let mut blocks = vec![header(&format!("EMERGENCY RUN  {id}")), section(&said)];
     if open {
         blocks.push(section(&line));
         let answer = |answer: ReviewAnswer| {
@@ -48,9 +48,8 @@ pub fn message(rollback: &Rollback, reviewers: &[String], now: Timestamp) -> Wor
     } else {
         blocks.push(context(&line));
     }
-    let text = format!(
-        "BREAK GLASS: @{by} let {id} run without an approval, {what}: \"{because}\". {line}"
-    );
+    let text =
+        format!("EMERGENCY RUN: @{by} ran {id} without approval, {what}: \"{because}\". {line}");
     Words {
         text: cut(&text, 3900),
         blocks,
@@ -77,7 +76,7 @@ fn review_state(break_glass: &BreakGlass, reviewers: &[String], now: Timestamp) 
     }
     let whom: Vec<String> = reviewers.iter().take(5).map(|id| mention(id)).collect();
     let whom = match whom.is_empty() {
-        true => "Somebody with authority".to_owned(),
+        true => "An approver".to_owned(),
         false => list(&whom, "or"),
     };
     let due = match now < break_glass.due {
@@ -85,7 +84,7 @@ fn review_state(break_glass: &BreakGlass, reviewers: &[String], now: Timestamp) 
         false => "was due",
     };
     let line = format!(
-        "{whom} must review it. The review {due} <!date^{}^{{date_short_pretty}} {{time}}|{}>; I ask again until somebody answers.",
+        "{whom}: please review this. It {due} <!date^{}^{{date_short_pretty}} {{time}}|{}>. I'll remind you until it is done.",
         break_glass.due.as_second(),
         break_glass.due.strftime("%Y-%m-%d %H:%M UTC")
     );

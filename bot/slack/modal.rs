@@ -176,7 +176,7 @@ pub fn approve(about: &About, external_id: &str, rollback: &Rollback, rule: &Rul
         }
         (Confirm::Type, Some(plan)) => {
             let label = format!("Type the exact target: {}", plan.to.label());
-            let hint = "This plan touches data. Going forward again does not bring data back.";
+            let hint = "Going forward again may not bring back what this changes.";
             blocks.push(line(TYPED, &label, Some(hint), None, false));
         }
         (Confirm::Click | Confirm::Tick, _) | (_, None) => {}
@@ -190,6 +190,22 @@ pub fn approve(about: &About, external_id: &str, rollback: &Rollback, rule: &Rul
     asking(about, external_id, &title, submit, blocks)
 }
 
+/// A no, with a reason that whoever asked can go on from.
+pub fn deny(about: &About, external_id: &str, rollback: &Rollback) -> SlackView {
+    let blocks = vec![
+        section(&summary(rollback)),
+        line(
+            BECAUSE,
+            "Why not?",
+            Some("Whoever asked reads it, and it goes into the timeline. Nothing is run."),
+            None,
+            true,
+        ),
+    ];
+    let title = format!("Deny {}", rollback.id);
+    asking(about, external_id, &title, "Deny", blocks)
+}
+
 /// An objection.
 pub fn object(about: &About, external_id: &str, rollback: &Rollback) -> SlackView {
     let blocks = vec![
@@ -197,7 +213,7 @@ pub fn object(about: &About, external_id: &str, rollback: &Rollback) -> SlackVie
         line(
             BECAUSE,
             "What speaks against it?",
-            Some("The card shows it to everybody. It stops nobody with authority."),
+            Some("The card shows it to everybody. Approvers can still approve."),
             None,
             true,
         ),
@@ -219,7 +235,7 @@ pub fn break_glass(
     let boxes = SlackBlockCheckboxesElement::new(vec![option]).with_action_id(PROMISE.into());
     let blocks = vec![
         section(&format!(
-            "{}\nIt is run at once, without an approval. Everybody in the channel is told, those who could have approved are asked to review it, and it stays in the record.",
+            "{}\nRuns immediately without approval. The channel is told, an approver reviews it, and it is logged.",
             summary(rollback)
         )),
         line(BECAUSE, "Why can it not wait?", None, said, false),
@@ -230,8 +246,8 @@ pub fn break_glass(
         .with_block_id(PROMISE.into())
         .into(),
     ];
-    let title = format!("Break glass: {}", rollback.id);
-    asking(about, external_id, &title, "Break glass & run", blocks)
+    let title = format!("Emergency run: {}", rollback.id);
+    asking(about, external_id, &title, "Run without approval", blocks)
 }
 
 /// What somebody with authority thinks of an emergency.
@@ -246,7 +262,7 @@ pub fn review(
         .as_ref()
         .map_or_else(String::new, |break_glass| {
             format!(
-                "*@{}* let {} run without an approval:\n> {}\nYour answer: *{answer}*.",
+                "*@{}* ran {} without approval:\n> {}\nYour answer: *{answer}*.",
                 inline(&break_glass.by.name, 80),
                 rollback.id,
                 inline(&break_glass.because, 500)
@@ -310,7 +326,7 @@ fn asking(
 }
 
 fn view(about: &About, external_id: &str, blocks: Vec<SlackBlock>, can_save: bool) -> SlackView {
-    let mut modal = SlackModalView::new(plain("Change target", 24), blocks)
+    let mut modal = SlackModalView::new(plain("Change version", 24), blocks)
         .with_callback_id(CALLBACK.into())
         .with_external_id(cut(external_id, 255))
         .with_close(plain("Go back", 24))

@@ -36,8 +36,9 @@ pub struct Lease {
 }
 
 impl Lease {
-    /// Whether nobody else can have it yet: to be asked right before something is done to the
-    /// world that cannot be taken back. A process that stood still finds out by it.
+    /// Whether the lease holds for certain, so that no other process can have the job. To be asked
+    /// right before something is done that cannot be taken back: a process that stood still finds
+    /// out by it.
     pub fn is_sure(&self) -> bool {
         let held = *self.held.lock().unwrap_or_else(PoisonError::into_inner);
         held.is_some_and(|held| held.elapsed() < lasts() / 3 * 2)
@@ -243,7 +244,7 @@ pub async fn poke(tx: &mut Tx, jobs: &[(Job, Timestamp)]) -> sqlx::Result<()> {
 
 const TRIED: &str = "UPDATE step SET attempt = 1 WHERE kind = $1 AND key = $2 AND attempt = 0";
 
-/// Says of a job that was left anew that it was tried before: whatever it did is looked for first.
+/// Marks a job that was queued again as tried before, so that it looks for earlier effects first.
 pub async fn tried(tx: &mut Tx, job: &Job) -> sqlx::Result<()> {
     in_tx!(tx, c => sqlx::query(TRIED).bind(job.kind()).bind(job.key()).execute(c).await.map(drop))
 }

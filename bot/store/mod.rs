@@ -249,7 +249,7 @@ impl Db {
 }
 
 impl Tx {
-    /// Makes everything in it true at once.
+    /// Commits everything in it at once.
     pub async fn commit(self) -> sqlx::Result<()> {
         match self {
             Tx::Sqlite(tx) => tx.commit().await,

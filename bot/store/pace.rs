@@ -1,7 +1,7 @@
 //! What is used up of Slack's limits: one row for each bucket of calls, shared by all replicas.
 //!
-//! A bucket is one moment: up to when it is used up. Each call moves it by the time that a call is
-//! worth, and it may lie so far ahead of now as calls may come at once.
+//! A bucket is stored as one moment, until which its quota is used up. Each call moves it by the
+//! time that one call is worth; how far it may lie ahead of now is how many calls may come at once.
 
 use super::{Db, Tx, in_tx, micros, moment, reading};
 use jiff::{SignedDuration, Timestamp};

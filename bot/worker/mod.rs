@@ -33,7 +33,7 @@ use tokio::{
 
 /// How many jobs are done at once.
 const AT_ONCE: usize = 16;
-/// How long it waits when nobody rings: the net under the bell, and other replicas' work.
+/// How often it looks for jobs by itself: for wake-ups that were lost, and other replicas' jobs.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 /// How long what was begun may take when the process is told to end.
 const ENDS_WITHIN: Duration = Duration::from_secs(8);

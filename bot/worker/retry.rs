@@ -14,8 +14,8 @@ use std::time::Duration;
 pub(super) const PATIENCE: i64 = 4;
 /// What could not be sent for so long is not sent any more as if it happened now.
 pub(super) const LATE_AFTER: Duration = Duration::from_secs(60);
-/// How long a call waits for its turn among our own at most. Longer waits are Slack's wish, and
-/// what waits for them was tried in vain.
+/// How long a call waits for its turn among our own at most. Longer waits come from Slack, and
+/// count as failed attempts.
 pub(super) const OWN_PACE: Duration = Duration::from_secs(5);
 /// How long a person who acts waits for a source that asks for patience, before they are refused.
 const PERSON_WAITS: Duration = Duration::from_secs(60);

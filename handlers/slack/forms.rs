@@ -81,6 +81,9 @@ impl Fields<'_> {
                 hash,
                 confirmed: self.confirmed(),
             },
+            Form::Deny => Act::Deny {
+                because: Some(self.reason()?),
+            },
             Form::Object => Act::Object {
                 because: self.reason()?,
             },

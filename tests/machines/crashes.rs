@@ -370,7 +370,7 @@ impl Scene {
         self.proposes(1).await?;
         let slack = &self.world.slack;
         let clicks = async || {
-            let clicked = slack.clicks("U0TOM", "Break glass").await;
+            let clicked = slack.clicks("U0TOM", "Emergency run").await;
             clicked.is_ok_and(|answer| answer.is_ok())
         };
         let form = |slack: &Slack| slack.open_view("U0TOM").is_some();

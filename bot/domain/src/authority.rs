@@ -101,7 +101,7 @@ pub enum Found {
         why: String,
         /// When it was asked; `None`: it never was.
         read_at: Option<Timestamp>,
-        /// Whether that is what it answers, and not that it does not answer.
+        /// Whether the source answered with an error; otherwise it did not answer at all.
         #[serde(default)]
         answered: bool,
     },
@@ -211,7 +211,7 @@ pub struct Origin {
     pub read_at: Option<Timestamp>,
 }
 
-/// What stands for the people in what was found: something that no source can say.
+/// The placeholder for people in a text; their names replace it. No source can contain it.
 pub const PEOPLE: &str = "\u{1}";
 
 /// One reason: what was wanted, what was found, and the reasons for that.
@@ -365,7 +365,7 @@ pub struct Case<'a> {
 pub struct Missing {
     /// So many more people.
     pub people: usize,
-    /// One of them from the roles of which one is needed.
+    /// Whether one of them must come from [`Rule::one_of`].
     pub one_of: bool,
 }
 

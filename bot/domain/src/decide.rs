@@ -8,9 +8,9 @@
 //!
 //! [`decide`] is the only way from one state to the next. It reads no clock and touches nothing:
 //! what must happen comes back as a [`Decision`], and the engine stores all of it or none.
-//! `tests/snapshots` beside it has every command in every state. Its rooms: what people do (`acts`),
-//! while it is waited for (`waiting`), once it was let run (`running`, `steps`), and what those are
-//! told whom it concerns (`turns`).
+//! `tests/snapshots` beside it has every command in every state. Five modules: what people do
+//! (`acts`), while approvals are waited for (`waiting`), once it runs (`running`), plans of several
+//! steps (`steps`), and what those are told whom a turn or an ending concerns (`turns`).
 
 mod acts;
 mod running;
@@ -190,7 +190,7 @@ impl Draft {
         }
     }
 
-    /// What was under way before something was only written down goes on when it would have.
+    /// Keeps the next wake-up as it was, after a command that changes no state.
     fn go_on(&mut self, policy: &Policy) {
         match self.rollback.state {
             State::Proposed { .. } => self.wait_on(policy),
@@ -285,7 +285,7 @@ impl Draft {
         });
     }
 
-    /// Voids an emergency run of which nothing was run after all.
+    /// Voids an emergency run that never reached the platform.
     fn void_break_glass(&mut self, why: &str) {
         if let Some(break_glass) = &mut self.rollback.break_glass
             && break_glass.spent.is_none()

@@ -383,6 +383,8 @@ pub enum Form {
     Target,
     /// An approval that takes more than a click.
     Approve,
+    /// A no, with a reason.
+    Deny,
     /// An objection.
     Object,
     /// An emergency.

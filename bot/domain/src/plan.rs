@@ -229,8 +229,8 @@ impl Plan {
         PlanHash(hex::encode(&Sha256::digest(canonical.as_bytes())[..8]))
     }
 
-    /// What was said of this very target, as it is hashed. A plan of one request, of which nothing
-    /// was said, has the hash that it had before there were others.
+    /// What the dry run gave for this target, as it is hashed. A plan of one step without details
+    /// keeps the hash that it had before plans could have several.
     fn of_this_target(&self) -> Vec<(&'static str, serde_json::Value)> {
         let mut said = vec![];
         if !self.steps.is_empty() {
@@ -423,8 +423,8 @@ impl Chooser<'_> {
         }
     }
 
-    /// The place of the release that is taken when nobody names one. The one that a rollback to
-    /// what is live now has left is the bad one, wherever the platform lists it.
+    /// The index of the release that is taken when nobody names one. The release that the rollback
+    /// to what is live now moved away from is bad, wherever the platform lists it.
     fn previous_at(&self) -> Option<usize> {
         let candidates = &self.survey.candidates;
         let start = self.live_at.map_or(0, |at| at + 1);

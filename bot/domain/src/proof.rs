@@ -119,7 +119,7 @@ impl Proof {
                 n if n > 3 => format!(" and {} more", n - 3),
                 _ => String::new(),
             };
-            return format!("Production moved away again: {named}{more} no longer on {target}.");
+            return format!("Someone changed production: {named}{more} no longer on {target}.");
         }
         match self.verdict {
             Some(Verdict::Verified) => {
@@ -127,22 +127,20 @@ impl Proof {
             }
             Some(Verdict::Unproven) | None => {
                 match self.last.as_ref().is_some_and(|last| !last.checks.is_empty()) {
-                    true => "No version fingerprint is configured: checks pass, but I cannot tell which version answered.".into(),
-                    false => "Neither a version fingerprint nor a check is configured: only the platform says so.".into(),
+                    true => "Checks pass, but no version fingerprint is configured, so I cannot tell which version answered.".into(),
+                    false => "Only the platform says so: neither a version fingerprint nor a check is configured.".into(),
                 }
             }
             Some(Verdict::StillFailing) => match way {
                 Way::Back => format!(
-                    "{target} is live and checks still fail. The rollback worked; the problem is probably elsewhere."
+                    "{target} is live and checks still fail. The rollback worked, so the problem is probably elsewhere."
                 ),
-                Way::Forward => format!(
-                    "{target} is live again and checks fail. What was wrong with it may still be."
-                ),
+                Way::Forward => format!("{target} is live again and its checks fail."),
             },
             Some(Verdict::WrongVersion) => {
                 match self.last.as_ref().and_then(|last| last.version.clone()) {
                     Some(Ok(version)) => format!(
-                        "The platform says {target} is live, but from outside {version} answers. A cache or another route may be in front."
+                        "The platform says {target} is live, but users still get {version}. Check the cache or CDN."
                     ),
                     Some(Err(why)) => format!(
                         "The platform says {target} is live, but its version cannot be read from outside: {why}."

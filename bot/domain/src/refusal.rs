@@ -250,8 +250,8 @@ impl Refusal {
             )
         };
         let or_else = |instead: &Option<String>| match instead {
-            Some(instead) => format!(" `to {}` would be possible.", text(instead)),
-            None => " Nothing older is eligible: deploy a fix forward.".to_owned(),
+            Some(instead) => format!(" `to {}` is possible.", text(instead)),
+            None => " No older release can be gone back to: deploy a fix forward.".to_owned(),
         };
         match self {
             Refusal::UnknownService { name, nearest: Some(nearest), .. } => {
@@ -281,26 +281,26 @@ impl Refusal {
                 format!("There is no {id}. `/rollback status` lists the ones that are open.")
             }
             Refusal::UnknownTarget { target, known } if known.is_empty() => format!(
-                "No release \"{}\" is known to the platform. `/rollback list` and the service's name shows the releases. Nothing was run.",
+                "No release \"{}\" is known to the platform. `/rollback list …` shows the releases. Nothing was run.",
                 text(target)
             ),
             Refusal::UnknownTarget { target, known } => format!(
-                "No release \"{}\". Eligible: {}; `/rollback list` and the service's name shows more. Nothing was run.",
+                "No release \"{}\". You can go to {}; `/rollback list …` shows more. Nothing was run.",
                 text(target), text(&list(known, "and"))
             ),
             Refusal::TargetIsLive { target, instead } => {
-                format!("{} is what production serves already. Nothing was run.{}", text(target), or_else(instead))
+                format!("{} is live already. Nothing was run.{}", text(target), or_else(instead))
             }
             Refusal::TargetNotEligible { target, why, instead } => {
-                format!("{} cannot be the target, because {}. Nothing was run.{}", text(target), text(why), or_else(instead))
+                format!("{} can't be gone to, because {}. Nothing was run.{}", text(target), text(why), or_else(instead))
             }
             Refusal::NoEligibleTarget { why } => format!(
-                "There is no release to go back to ({}). Deploy a fix forward, or name a release with `to`. Nothing was run.",
+                "There is no release to go back to: {}. Deploy a fix forward, or name a release with `to`. Nothing was run.",
                 text(why)
             ),
-            Refusal::LiveUnknown => "The platform does not say what is live, so \"previous\" would be a guess. Name the release with `to`; `/rollback list` and the service's name shows them. Nothing was run.".into(),
+            Refusal::LiveUnknown => "The platform does not say what is live, so \"previous\" would be a guess. Name the release with `to`; `/rollback list …` shows them. Nothing was run.".into(),
             Refusal::PlatformTrouble { why } => format!(
-                "{} Nothing was run. Ask again when that is over; if it cannot wait, the platform's own console does not need me.",
+                "{} Nothing was run. Try again in a minute; if it can't wait, roll back on the platform itself.",
                 sentence(&text(why))
             ),
             Refusal::AlreadyOpen { id, service, word, stoppable } => format!(
@@ -309,11 +309,11 @@ impl Refusal {
                 word.to_lowercase(),
                 match stoppable {
                     true => format!("Use its card, or stop it first with `/rollback stop {id}`."),
-                    false => "The platform was asked already: its card shows where it stands.".into(),
+                    false => "The platform was asked already: `/rollback status` shows where it stands.".into(),
                 }
             ),
             Refusal::PlanExpired { id, read_at, expired_at } => format!(
-                "The card of {id} is from {} and expired at {}. Nothing was run. Propose again for a fresh plan.",
+                "The card of {id} is from {} and expired at {}. Nothing was run. Propose it again.",
                 clock(read_at), clock(expired_at)
             ),
             Refusal::OldCard { id } => format!(
@@ -338,41 +338,41 @@ impl Refusal {
                 text(&list(roles, "or")), can(&people(ids))
             ),
             Refusal::OwnRequest { risk: Some(risk), people: ids } => format!(
-                "This one is your own, and a {risk} rollback needs someone else's approval. {} Nothing was run.",
+                "You requested this, and someone else must approve a {risk} rollback. {} Nothing was run.",
                 can(&people(ids))
             ),
             Refusal::OwnRequest { risk: None, people: ids } => format!(
-                "You started this emergency run, so someone else must review it. {} Nothing was changed.",
+                "You ran this as an emergency, so someone else must review it. {} Nothing was changed.",
                 can(&people(ids))
             ),
             Refusal::NotAMember { what } => format!(
-                "Only full members of this workspace can use /rollback, and you are {what}. Ask somebody on the team. Nothing was run."
+                "Only full members of this workspace can use /rollback, and you are {what}. Ask someone on the team. Nothing was run."
             ),
             Refusal::AuthorityUnreadable { what, why, people: ids, break_glass } => {
                 let others = match people(ids).as_str() {
                     "" => String::new(),
-                    people => format!(" {people} can without it."),
+                    people => format!(" Or ask {people}."),
                 };
                 let emergency = match break_glass {
-                    true => " In a true emergency: *Break glass…* in the card's menu.",
+                    true => " If it can't wait: *Emergency run…* in the card's menu.",
                     false => "",
                 };
                 format!(
-                    "I can't check right now whether you may: {} gave no usable answer ({}). Try again in a moment.{others}{emergency} Nothing was run.",
+                    "I can't check your permission: {} isn't answering ({}). Try again in a moment.{others}{emergency} Nothing was run.",
                     text(what), text(why)
                 )
             }
             Refusal::AlreadySo { what } => format!("{} Nothing was changed.", text(what)),
             Refusal::Unconfirmed { what } => format!("{} Nothing was run.", text(what)),
             Refusal::NoBreakGlass { risk, people: ids } => format!(
-                "A {risk} rollback cannot be an emergency run: it needs its approvals. {} Nothing was run.",
+                "Emergency runs are off for {risk} rollbacks. {} Nothing was run.",
                 match people(ids).as_str() {
                     "" => can(""),
-                    people => format!("{people} can give one."),
+                    people => format!("{people} can approve."),
                 }
             ),
             Refusal::Flapping { service, turns, undoes } => format!(
-                "That would be one more change of direction of {} within 30 minutes ({}). Say why it is right this time: {}. Nothing was run.",
+                "{} was switched before within 30 minutes ({}). Add a reason: {}. Nothing was run.",
                 text(service),
                 text(&list(turns, "and")),
                 match undoes {
@@ -381,25 +381,25 @@ impl Refusal {
                 }
             ),
             Refusal::CannotUndo { id, why } => format!(
-                "{id} cannot be undone: {}. `/rollback list` and the service's name shows the releases. Nothing was run.", text(why)
+                "{id} can't be undone: {}. `/rollback list …` shows the releases. Nothing was run.", text(why)
             ),
             Refusal::Forged { what } => format!(
-                "That click does not fit: {}. It was recorded. Nothing was run. Use the buttons of the newest card.", text(what)
+                "That button isn't valid, so I ignored it: {}. It was logged. Use the latest card. Nothing was run.", text(what)
             ),
             Refusal::NoIncident => "Nothing has happened in this channel yet, so there is no timeline. A rollback or `/rollback note` starts one.".into(),
             Refusal::TokenRefused { why } => format!(
-                "Your token does not count: {}. Use another one; `rollback-bot token create`, where the bot runs, makes one. Nothing was run.",
+                "Your token is not valid: {}. `rollback-bot token create`, where the bot runs, makes another one. Nothing was run.",
                 text(why)
             ),
             Refusal::TooMuch { whose, per_minute, wait } => format!(
-                "{} sending faster than {per_minute} a minute. Wait {wait} s, then send it again; nothing was taken.",
+                "Too many commands{} ({per_minute} a minute). That one was ignored; retry in {wait} s.",
                 match whose {
-                    Flood::Person => "You are",
-                    Flood::Channel => "This channel is",
+                    Flood::Person => "",
+                    Flood::Channel => " in this channel",
                 }
             ),
             Refusal::Busy { why } => format!(
-                "{} It is not certain whether this was taken: `/rollback status` tells.",
+                "{} This may or may not have been saved. Check `/rollback status` before repeating it.",
                 sentence(&text(why))
             ),
         }
@@ -430,7 +430,7 @@ pub enum Source {
 
 fn can(people: &str) -> String {
     match people {
-        "" => "Nobody else is known who could: `/rollback contacts` says who can help.".into(),
+        "" => "I know of nobody else who can: `/rollback contacts` says who can help.".into(),
         people => format!("{people} can."),
     }
 }

@@ -101,12 +101,12 @@ impl Caution {
                 format!("{target} last served {} ago", spell(age))
             }
             Caution::OnceBad { rollback, at } => format!(
-                "{target} was left behind by {rollback} at {}",
+                "{target} was rolled back by {rollback} at {}",
                 at.strftime("%Y-%m-%d %H:%M UTC")
             ),
             Caution::Platform { text, .. } => text.clone(),
             Caution::Marked { class } => {
-                format!("rollbacks of this service are marked as {class} in the configuration")
+                format!("the configuration says that rolling this service back is {class}")
             }
         }
     }

@@ -163,7 +163,7 @@ pub struct Objection {
 /// An emergency: it was run without an approval, and is reviewed afterwards.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BreakGlass {
-    /// Who broke it.
+    /// Who started it.
     pub by: Person,
     /// Why it could not wait, in their words.
     pub because: String,
@@ -176,7 +176,7 @@ pub struct BreakGlass {
     /// Whether a page is out that must be taken back.
     #[serde(default)]
     pub paged: bool,
-    /// Why nothing was run on it after all, if so.
+    /// Why it was voided; `None`: it is in force.
     pub spent: Option<String>,
     /// What is thought of it.
     pub review: Option<Review>,
@@ -652,7 +652,7 @@ impl Rollback {
             State::Blocked { .. } => "BLOCKED".into(),
             State::Proposed { .. } => "PROPOSED".into(),
             // Nobody approved it.
-            State::Approved { .. } if self.is_break_glass() => "GLASS BROKEN".into(),
+            State::Approved { .. } if self.is_break_glass() => "EMERGENCY RUN".into(),
             State::Approved { .. } => "APPROVED".into(),
             State::Executing { step, .. } => {
                 match self.plan.as_ref().map_or(0, |plan| plan.steps.len()) {

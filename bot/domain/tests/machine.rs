@@ -843,7 +843,7 @@ fn two_people_approve_data_and_one_of_them_owns_it() {
     maya: This needs somebody with the role data_owner, and you do not have it. @U0DORA can. Nothing was run.
     tom: This needs somebody with the role data_owner, and you do not have it. @U0DORA can. Nothing was run.
     dora, with a click: Type the exact target before you approve, as the card names it: v213. The card's *Approve* button asks for it. Nothing was run.
-    tom, as an emergency run: A data rollback cannot be an emergency run: it needs its approvals. @U0DORA can give one. Nothing was run.
+    tom, as an emergency run: Emergency runs are off for data rollbacks. @U0DORA can approve. Nothing was run.
     ");
     let twice = put(&once, yes("U0DORA"));
     assert_eq!(title(&twice.state), "approved");
@@ -916,8 +916,8 @@ fn each_caution_is_ticked_by_name() {
         refused(&open, yes(&["never_served", "old"])),
     ];
     insta::assert_snapshot!(answers.join("\n"), @"
-    Tick what you have seen before you approve: v213 is not known to have served production and v213 was left behind by RB-38 at 2026-03-14 03:12 UTC. The card's *Approve* button asks for it. Nothing was run.
-    Tick what you have seen before you approve: v213 was left behind by RB-38 at 2026-03-14 03:12 UTC. The card's *Approve* button asks for it. Nothing was run.
+    Tick what you have seen before you approve: v213 is not known to have served production and v213 was rolled back by RB-38 at 2026-03-14 03:12 UTC. The card's *Approve* button asks for it. Nothing was run.
+    Tick what you have seen before you approve: v213 was rolled back by RB-38 at 2026-03-14 03:12 UTC. The card's *Approve* button asks for it. Nothing was run.
     ");
     let decided = decide(
         &open,
@@ -925,7 +925,7 @@ fn each_caution_is_ticked_by_name() {
         &policy(),
         night(),
     );
-    insta::assert_snapshot!(decided.unwrap().events[0].text(), @"approved plan 5d87 as oncall, seeing: v213 is not known to have served production; v213 was left behind by RB-38 at 2026-03-14 03:12 UTC");
+    insta::assert_snapshot!(decided.unwrap().events[0].text(), @"approved plan 5d87 as oncall, seeing: v213 is not known to have served production; v213 was rolled back by RB-38 at 2026-03-14 03:12 UTC");
 }
 
 #[test]
@@ -979,7 +979,7 @@ fn the_page_about_an_emergency_run_is_resolved_when_it_is_reviewed() {
         &proposed(Risk::Code),
         acts("U0TOM", break_glass("carts are lost", true)),
     );
-    insta::assert_snapshot!(said(&broken), @"page RB-41:glass: BREAK GLASS: @tom rolls back frontend (production), v214 → v213 without an approval: carts are lost");
+    insta::assert_snapshot!(said(&broken), @"page RB-41:glass: EMERGENCY RUN: @tom rolls back frontend (production), v214 → v213 without approval: carts are lost");
     let reviewed = put(&broken.rollback, acts("U0SAM", review()));
     assert_eq!(said(&reviewed), "page RB-41:glass taken back");
     let denied = put(&broken.rollback, acts("U0SAM", Act::Deny { because: None }));
@@ -1324,7 +1324,7 @@ fn a_yes_to_what_cannot_be_done_any_more_ends_it() {
     let decision = decide(&approved, reread, &policy(), at(2)).unwrap();
     assert_eq!(decision.rollback.state.name(), "blocked");
     assert_eq!(decision.opens, None, "the same aim would come to the same");
-    insta::assert_snapshot!(said(&decision), @r#"channel: @U0MAYA and @U0SAM: RB-41 (frontend (production), v214 → v213) was not run. The platform does not say what is live, so "previous" would be a guess. Name the release with `to`; `/rollback list` and the service's name shows them. Nothing was run."#);
+    insta::assert_snapshot!(said(&decision), @r#"channel: @U0MAYA and @U0SAM: RB-41 (frontend (production), v214 → v213) was not run. The platform does not say what is live, so "previous" would be a guess. Name the release with `to`; `/rollback list …` shows them. Nothing was run."#);
 }
 
 #[test]
@@ -1359,8 +1359,8 @@ fn a_review_is_somebody_else_s() {
         .map(|(who, answer)| format!("{who}: {answer}"))
         .collect();
     insta::assert_snapshot!(answers.join("\n"), @"
-    tom, who broke it: You started this emergency run, so someone else must review it. @U0SAM or @U0MAYA can. Nothing was changed.
-    sam, if he broke it: You started this emergency run, so someone else must review it. @U0MAYA can. Nothing was changed.
+    tom, who broke it: You ran this as an emergency, so someone else must review it. @U0SAM or @U0MAYA can. Nothing was changed.
+    sam, if he broke it: You ran this as an emergency, so someone else must review it. @U0MAYA can. Nothing was changed.
     maya, after sam: @sam reviewed RB-41 already: justified. Nothing was changed.
     sam, where none was broken: RB-41 was not an emergency run. Nothing was changed.
     ");
@@ -1376,7 +1376,7 @@ fn a_review_is_somebody_else_s() {
     )
     .unwrap();
     assert_eq!(reminded.rollback.state, State::Closed);
-    insta::assert_snapshot!(said(&reminded), @"channel: RB-41 ran without approval; its review is due 2026-03-15 03:12 UTC. @U0SAM and @U0MAYA, one of you: `/rollback review RB-41 justified because …`, `should-have-waited` or `policy-too-strict`. @U0TOM, you promised to explain why it could not wait: `/rollback note …` in this channel writes it down.");
+    insta::assert_snapshot!(said(&reminded), @"channel: RB-41 ran without approval, and its review is due 2026-03-15 03:12 UTC. @U0SAM or @U0MAYA, please review it: `/rollback review RB-41 justified because …`, or `should-have-waited`, or `policy-too-strict`. @U0TOM, you promised to explain why it could not wait: `/rollback note …` in this channel writes it down.");
 }
 
 #[test]

@@ -80,21 +80,21 @@ fn of_the_platform() -> Vec<(Refusal, &'static str)> {
                 target: "v999".into(),
                 known: all(&["v213", "v212"]),
             },
-            "`/rollback list` and the service's name shows more.",
+            "`/rollback list …` shows more.",
         ),
         (
             Refusal::UnknownTarget {
                 target: "whatever was live at 2026-03-01 02:40:00 UTC".into(),
                 known: vec![],
             },
-            "`/rollback list` and the service's name shows the releases.",
+            "`/rollback list …` shows the releases.",
         ),
         (
             Refusal::TargetIsLive {
                 target: "v214".into(),
                 instead: Some("v213".into()),
             },
-            "`to v213` would be possible.",
+            "`to v213` is possible.",
         ),
         (
             Refusal::TargetNotEligible {
@@ -103,7 +103,7 @@ fn of_the_platform() -> Vec<(Refusal, &'static str)> {
                     .into(),
                 instead: Some("v213".into()),
             },
-            "`to v213` would be possible.",
+            "`to v213` is possible.",
         ),
         (
             Refusal::TargetNotEligible {
@@ -121,13 +121,13 @@ fn of_the_platform() -> Vec<(Refusal, &'static str)> {
         ),
         (
             Refusal::LiveUnknown,
-            "Name the release with `to`; `/rollback list` and the service's name shows them.",
+            "Name the release with `to`; `/rollback list …` shows them.",
         ),
         (
             Refusal::PlatformTrouble {
                 why: "Vercel answered 503".into(),
             },
-            "Ask again when that is over; if it cannot wait, the platform's own console does not need me.",
+            "Try again in a minute; if it can't wait, roll back on the platform itself.",
         ),
     ]
 }
@@ -150,7 +150,7 @@ fn of_what_has_gone_on() -> Vec<(Refusal, &'static str)> {
                 word: "SERVING 7/8".into(),
                 stoppable: false,
             },
-            "its card shows where it stands.",
+            "`/rollback status` shows where it stands.",
         ),
         (
             Refusal::PlanExpired {
@@ -158,7 +158,7 @@ fn of_what_has_gone_on() -> Vec<(Refusal, &'static str)> {
                 read_at: at("03:12:00"),
                 expired_at: at("03:22:00"),
             },
-            "Propose again for a fresh plan.",
+            "Propose it again.",
         ),
         (
             Refusal::OldCard {
@@ -233,7 +233,7 @@ fn of_authority() -> Vec<(Refusal, &'static str)> {
         ),
         (
             Refusal::NotAMember { what: "a guest" },
-            "Ask somebody on the team.",
+            "Ask someone on the team.",
         ),
         (
             Refusal::AuthorityUnreadable {
@@ -242,7 +242,7 @@ fn of_authority() -> Vec<(Refusal, &'static str)> {
                 people: all(&["ana"]),
                 break_glass: true,
             },
-            "Try again in a moment. @ana can without it. In a true emergency: *Break glass…* in the card's menu.",
+            "Try again in a moment. Or ask @ana. If it can't wait: *Emergency run…* in the card's menu.",
         ),
         (
             Refusal::AuthorityUnreadable {
@@ -258,7 +258,7 @@ fn of_authority() -> Vec<(Refusal, &'static str)> {
                 risk: Risk::Data,
                 people: all(&["sam", "dora"]),
             },
-            "@sam or @dora can give one.",
+            "@sam or @dora can approve.",
         ),
         (
             Refusal::NoBreakGlass {
@@ -307,13 +307,13 @@ fn of_the_rest() -> Vec<(Refusal, &'static str)> {
                 id: RollbackId::new(41),
                 why: "what it left is not known".into(),
             },
-            "`/rollback list` and the service's name shows the releases.",
+            "`/rollback list …` shows the releases.",
         ),
         (
             Refusal::Forged {
                 what: "that button is not on a message about RB-41".into(),
             },
-            "Use the buttons of the newest card.",
+            "Use the latest card.",
         ),
         (
             Refusal::NoIncident,
@@ -323,7 +323,7 @@ fn of_the_rest() -> Vec<(Refusal, &'static str)> {
             Refusal::TokenRefused {
                 why: "it was revoked on 2026-03-14 03:10 UTC".into(),
             },
-            "Use another one; `rollback-bot token create`, where the bot runs, makes one.",
+            "`rollback-bot token create`, where the bot runs, makes another one.",
         ),
         (
             Refusal::TooMuch {
@@ -331,7 +331,7 @@ fn of_the_rest() -> Vec<(Refusal, &'static str)> {
                 per_minute: 60,
                 wait: 1,
             },
-            "Wait 1 s, then send it again;",
+            "retry in 1 s.",
         ),
         (
             Refusal::TooMuch {
@@ -339,13 +339,13 @@ fn of_the_rest() -> Vec<(Refusal, &'static str)> {
                 per_minute: 5,
                 wait: 12,
             },
-            "Wait 12 s, then send it again;",
+            "retry in 12 s.",
         ),
         (
             Refusal::Busy {
                 why: "the database does not answer".into(),
             },
-            "`/rollback status` tells.",
+            "Check `/rollback status` before repeating it.",
         ),
     ]
 }
@@ -376,7 +376,7 @@ fn each_says_when_what_and_what_now() {
     ];
     const NOTHING: [&str; 4] = [
         "Nothing was run.",
-        "nothing was taken.",
+        "That one was ignored;",
         "Nothing was changed.",
         "Nothing more was run.",
     ];

@@ -4,7 +4,7 @@ mod progress;
 mod proposal;
 mod sentence;
 
-pub use proposal::facts;
+pub use proposal::{change, facts};
 
 use super::{Words, blocks::inline};
 
@@ -56,7 +56,7 @@ pub fn line(rollback: &Rollback) -> String {
 pub fn summary(rollback: &Rollback) -> String {
     let unships = match rollback.plan.as_ref().map(|plan| &plan.unships) {
         Some(Unships::Known(releases)) if !releases.is_empty() => {
-            format!(" Removes {}.", releases_count(releases.len()))
+            format!(" You lose {}.", proposal::changes_count(releases.len()))
         }
         Some(Unships::Known(_) | Unships::After(_) | Unships::Unknown(_)) | None => String::new(),
     };
@@ -97,7 +97,7 @@ fn warnings(rollback: &Rollback) -> Vec<String> {
     let mut lines = vec![];
     if let Some(frozen) = &rollback.frozen {
         lines.push(format!(
-            "*Frozen*  by @{} since {}: \"{}\"",
+            "⚠️ *Hold requested* by @{}, {}: \"{}\". Approvers can still approve.",
             inline(&frozen.by.name, 80),
             time(frozen.at),
             inline(&frozen.because, 200)
@@ -105,13 +105,13 @@ fn warnings(rollback: &Rollback) -> Vec<String> {
     }
     if !rollback.turns.is_empty() {
         lines.push(format!(
-            "*Careful*  not the first change of direction within 30 minutes: {}",
+            "⚠️ *Switched before* within 30 minutes: {}",
             inline(&list(&rollback.turns, "and"), 200)
         ));
     }
     for objection in rollback.objections.iter().rev().take(3).rev() {
         lines.push(format!(
-            "*Objection*  @{} at {}: \"{}\"",
+            "⚠️ *Objection* by @{}, {}: \"{}\"",
             inline(&objection.by.name, 80),
             time(objection.at),
             inline(&objection.because, 200)
@@ -119,7 +119,7 @@ fn warnings(rollback: &Rollback) -> Vec<String> {
     }
     if rollback.objections.len() > 3 {
         lines.push(format!(
-            "*Objections*  {} in all; the timeline has every one",
+            "⚠️ *{} objections* in all; `/rollback timeline` has every one",
             rollback.objections.len()
         ));
     }
@@ -143,13 +143,6 @@ pub fn release(release: &Release, now: Timestamp) -> String {
         let _ = write!(line, "  \"{}\"", inline(message, 120));
     }
     line
-}
-
-fn releases_count(n: usize) -> String {
-    match n {
-        1 => "1 release".into(),
-        n => format!("{n} releases"),
-    }
 }
 
 /// A time of day, in the reader's own zone.

@@ -7,11 +7,12 @@ use crate::slack::{
     blocks::{actions, confirm, context, cut, header, inline, section},
 };
 use rollback_domain::{
+    grammar::{ServiceRef, Target, verbs::Propose},
     platform::Holds,
     proof::{Verdict, spell},
     refusal::list,
-    release::Pin,
-    rollback::Rollback,
+    release::{Pin, Way},
+    rollback::{Rollback, State},
 };
 use slack_morphism::prelude::{SlackBlock, SlackBlockButtonElement};
 use std::{fmt::Write, time::Duration};
@@ -21,13 +22,13 @@ pub(super) fn card(rollback: &Rollback) -> Words {
     let id = rollback.id;
     let word = rollback.word();
     let way = format!("{} → {}", rollback.from_label(), rollback.to_label());
-    let head = format!("{id} {word}  {}", rollback.service);
+    let head = format!("{}{id} {word}  {}", icon(rollback), rollback.service);
     let mut lines = vec![];
     if rollback.plan.is_some() {
         let mut first = format!("*{}*", inline(&way, 200));
         let _ = write!(
             first,
-            " · asked for by @{}{}",
+            " · @{}{}",
             inline(&rollback.requester.name, 80),
             requested_outside_slack(rollback)
         );
@@ -60,6 +61,34 @@ pub(super) fn card(rollback: &Rollback) -> Words {
     }
 }
 
+/// How it stands at a glance, with a space behind it; the word beside it says the same.
+fn icon(rollback: &Rollback) -> &'static str {
+    match &rollback.state {
+        State::Watching { .. } | State::Closed => match rollback.proof.verdict {
+            _ if rollback.proof.drifted.is_some() => "⚠️ ",
+            Some(Verdict::Verified) => "✅ ",
+            Some(Verdict::Unproven | Verdict::StillFailing | Verdict::WrongVersion) | None => "⚠️ ",
+        },
+        State::Resolved { done: true, .. } => "✅ ",
+        State::Resolved { done: false, .. }
+        | State::WaitingForPeople { .. }
+        | State::Unknown { .. }
+        | State::Failed { .. }
+        | State::Partial { .. }
+        | State::Blocked { .. } => "⚠️ ",
+        State::Planning
+        | State::Proposed { .. }
+        | State::Approved { .. }
+        | State::Executing { .. }
+        | State::Accepted { .. }
+        | State::Serving { .. } => "⏳ ",
+        State::Denied { .. }
+        | State::Cancelled { .. }
+        | State::Expired { .. }
+        | State::Superseded { .. } => "",
+    }
+}
+
 /// What can still be done: stop it before its platform is asked, or undo it.
 fn buttons(rollback: &Rollback) -> Vec<SlackBlockButtonElement> {
     let mut buttons = vec![];
@@ -71,6 +100,7 @@ fn buttons(rollback: &Rollback) -> Vec<SlackBlockButtonElement> {
     if before_asking {
         buttons.push(Action::Stop(PlanRef::of(rollback)).button("Stop"));
     }
+    buttons.extend(once_more(rollback));
     if rollback.why_not_undone().is_none() {
         let question = confirm(
             &format!("Propose to undo {}?", rollback.id),
@@ -86,6 +116,50 @@ fn buttons(rollback: &Rollback) -> Vec<SlackBlockButtonElement> {
         buttons.push(undo.with_confirm(question));
     }
     buttons
+}
+
+/// The next proposal after one that did not help: the same once more, or the release before.
+fn once_more(rollback: &Rollback) -> Option<SlackBlockButtonElement> {
+    let plan = rollback
+        .plan
+        .as_ref()
+        .filter(|plan| plan.way == Way::Back)?;
+    let (label, target) = match &rollback.state {
+        State::Expired { .. } | State::Failed { .. } | State::Partial { .. } => {
+            ("Propose again", Target::Named(plan.to.id.clone()))
+        }
+        State::Watching { .. } | State::Closed => match rollback.proof.verdict {
+            _ if rollback.proof.drifted.is_some() => {
+                ("Propose again", Target::Named(plan.to.id.clone()))
+            }
+            Some(Verdict::StillFailing) => ("Propose the one before", Target::Previous),
+            Some(Verdict::Verified | Verdict::Unproven | Verdict::WrongVersion) | None => {
+                return None;
+            }
+        },
+        State::Planning
+        | State::Blocked { .. }
+        | State::Proposed { .. }
+        | State::Approved { .. }
+        | State::Executing { .. }
+        | State::WaitingForPeople { .. }
+        | State::Accepted { .. }
+        | State::Serving { .. }
+        | State::Unknown { .. }
+        | State::Resolved { .. }
+        | State::Denied { .. }
+        | State::Cancelled { .. }
+        | State::Superseded { .. } => return None,
+    };
+    let proposal = Propose {
+        service: ServiceRef {
+            service: rollback.service.name.clone(),
+            environment: Some(rollback.service.environment.clone()),
+        },
+        target,
+        because: rollback.because.clone(),
+    };
+    Some(Action::Propose(proposal).button(label))
 }
 
 /// What has been reached and what has not, with its moment.
@@ -114,7 +188,7 @@ fn let_run_by(rollback: &Rollback) -> Vec<String> {
                 false => "",
             };
             format!(
-                "`[x]` {} approved   @{} as {}{how}",
+                "✅ *Approved* {} by @{} ({}){how}",
                 time(approval.at),
                 inline(&approval.by.name, 80),
                 inline(&list(&approval.roles, "and"), 80)
@@ -125,7 +199,7 @@ fn let_run_by(rollback: &Rollback) -> Vec<String> {
         && break_glass.spent.is_none()
     {
         lines.push(format!(
-            "`[!]` {} BREAK GLASS   @{}, without an approval: \"{}\"{}",
+            "⚠️ *Emergency run* {} by @{}, without approval: \"{}\"{}",
             time(break_glass.at),
             inline(&break_glass.by.name, 80),
             inline(&break_glass.because, 200),
@@ -148,7 +222,7 @@ fn accepted(rollback: &Rollback) -> Option<String> {
     let platform = plan.map_or("the platform", |plan| plan.effects.platform.as_str());
     let answer = rollback.said.as_deref().unwrap_or("accepted");
     Some(format!(
-        "`[x]` {} accepted   {platform} says: {}",
+        "✅ *Accepted* {} by {platform}: {}",
         time(at),
         inline(answer, 120)
     ))
@@ -161,11 +235,16 @@ fn pinned(rollback: &Rollback) -> Option<String> {
         return None;
     }
     Some(match rollback.pin {
-        Pin::On => "`[x]` pinned   automatic deploys are off (read back)".into(),
-        Pin::NotNeeded => "`[x]` pinned   nothing to hold off".into(),
-        Pin::Off if times.serving.is_none() => "`[~]` pinned   checking".into(),
-        Pin::Off => "`[ ]` pinned   automatic deploys are ON".into(),
-        Pin::Unknown => "`[ ]` pinned   the platform does not say".into(),
+        Pin::On => "✅ *Deploys held* automatic deploys are off".into(),
+        Pin::NotNeeded => "✅ *Deploys held* there is nothing to hold off".into(),
+        Pin::Off if times.serving.is_none() => {
+            "⏳ *Holding deploys* checking that automatic deploys are off".into()
+        }
+        Pin::Off => "⚠️ *Deploys not held* automatic deploys are ON".into(),
+        Pin::Unknown => {
+            "⚠️ *Deploys not held* the platform does not say whether automatic deploys are off"
+                .into()
+        }
     })
 }
 
@@ -175,8 +254,8 @@ fn serving(rollback: &Rollback) -> Option<String> {
     if let Some(at) = rollback.times.serving {
         let at = time(at);
         return Some(match n < m {
-            true => format!("`[!]` {at} serving   by now {n}/{m} on {to}"),
-            false => format!("`[x]` {at} serving   {n}/{m} on {to}"),
+            true => format!("⚠️ *Live* {at} by now {n}/{m} on {to}"),
+            false => format!("✅ *Live* {at} {n}/{m} on {to}"),
         });
     }
     if rollback.times.accepted.is_none() || rollback.state.is_ended() {
@@ -189,7 +268,7 @@ fn serving(rollback: &Rollback) -> Option<String> {
         .map(|name| inline(name, 80))
         .collect();
     Some(format!(
-        "`[~]` serving   {n}/{m} on {to}, waiting for {}",
+        "⏳ *Going live* {n}/{m} on {to}, waiting for {}",
         list(&waiting, "and")
     ))
 }
@@ -202,18 +281,18 @@ fn verified(rollback: &Rollback) -> Option<String> {
     let evidence = evidence.map(|text| inline(&text, 300));
     Some(match (rollback.times.proven, proof.verdict) {
         (Some(at), Some(Verdict::Verified)) => format!(
-            "`[x]` {} verified   {}",
+            "✅ *Verified* {} {}",
             time(at),
             evidence.unwrap_or_default()
         ),
         (Some(at), _) => format!(
-            "`[!]` {} not verified   {}",
+            "⚠️ *Not verified* {} {}",
             time(at),
             evidence.unwrap_or_default()
         ),
         (None, _) => format!(
-            "`[~]` verified   {}",
-            evidence.unwrap_or_else(|| "looking from outside".into())
+            "⏳ *Checking* {}",
+            evidence.unwrap_or_else(|| "from outside".into())
         ),
     })
 }
@@ -221,23 +300,24 @@ fn verified(rollback: &Rollback) -> Option<String> {
 /// How long it took, judged against the goal, and how much of it was waiting for people.
 fn times(rollback: &Rollback) -> Option<String> {
     let took = Duration::try_from(rollback.times.to_serving()?).ok()?;
-    let mut line = format!("Command → serving {}", spell(took));
+    let mut line = format!("Command to live: {}", spell(took));
     if let Some(goal) = rollback.target_time {
         let judged = match took <= goal {
             true => "met",
             false => "missed",
         };
-        let _ = write!(line, " (target {}: {judged})", spell(goal));
+        let _ = write!(line, " (goal {}: {judged})", spell(goal));
     }
     if let Some(waiting) = rollback
         .times
         .waiting()
         .and_then(|waiting| Duration::try_from(waiting).ok())
+        .filter(|_| !rollback.approvals.is_empty())
     {
-        let _ = write!(line, " · of which waiting for approval {}", spell(waiting));
+        let _ = write!(line, ", of which {} waiting for approval", spell(waiting));
     }
     if rollback.pin == Pin::On {
-        line.push_str(" · automatic deploys stay OFF");
+        line.push_str(" · automatic deploys stay off");
     }
     Some(line)
 }

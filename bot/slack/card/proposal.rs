@@ -1,13 +1,12 @@
 //! The card while its plan waits for approvals.
 
 use super::{
-    between, capital, moment, now_label, release, releases_count, requested_outside_slack,
-    short_hash, time, warnings,
+    between, capital, moment, now_label, requested_outside_slack, short_hash, time, warnings,
 };
 use crate::slack::{
     Words,
     action::{self, Action, PlanRef},
-    blocks::{Mrkdwn, confirm, context, cut, header, inline, mention, section},
+    blocks::{Mrkdwn, confirm, context, cut, fields, header, inline, mention, section},
 };
 use jiff::Timestamp;
 use rollback_domain::{
@@ -19,10 +18,11 @@ use rollback_domain::{
     release::{Release, Way},
     rollback::Rollback,
 };
-use slack_morphism::prelude::{SlackBlockButtonElement, SlackBlockButtonStyle};
+use slack_morphism::prelude::{SlackBlock, SlackBlockButtonElement, SlackBlockButtonStyle};
 use std::fmt::Write;
 
-/// The card of a proposal.
+/// The card of a proposal: what is asked and why, what changes, what is unusual, and then the
+/// buttons. Who has to answer stands small below them: whoever it is was mentioned already.
 pub(super) fn card(
     rollback: &Rollback,
     plan: &Plan,
@@ -30,80 +30,81 @@ pub(super) fn card(
     authority: Option<&Authority>,
     now: Timestamp,
 ) -> Words {
-    let id = rollback.id;
     let case = authority.map(|authority| rollback.case(&authority.policy, &authority.roster));
     let needs = match &case {
         Some(case) => case.needs(&Mrkdwn, now),
         None => "somebody with authority; this service is not in the configuration any more".into(),
     };
-    let mut decision = vec![format!("*Needs*  {needs}")];
-    decision.push(format!(
-        "*Risk*  {}{} · plan `{}`",
-        plan.risk,
-        cautions(plan),
-        short_hash(rollback)
-    ));
-    decision.extend(warnings(rollback));
-    decision.extend(waiting(rollback));
-    let deed = deed(rollback);
-    let service = &rollback.service;
-    let blocks = vec![
-        header(&format!("{deed} {service}?  {id}")),
-        context(&requested_line(rollback, expires_at, now)),
-        section(&facts(plan, now)),
-        section(&decision.join("\n")),
-        action::row_with_menu(
-            &format!("{id}:{}", rollback.revision),
-            vec![
-                Action::Open(Form::Target, PlanRef::of(rollback)).button("Change target…"),
-                approve_button(rollback, plan, case.as_ref())
-                    .with_style(SlackBlockButtonStyle::Primary),
-                Action::Stop(PlanRef::of(rollback)).button("Cancel"),
-            ],
-            &menu(rollback, case.as_ref()),
-        ),
+    let mut blocks = vec![
+        header(&format!("{} to {}?", deed(rollback), rollback.to_label())),
+        section(&requested_line(rollback, now)),
     ];
-    let because = rollback.because.as_deref();
-    let text = format!(
-        "{id} proposed: {}{} {service} from {} to {}{}. Needs {needs}. Expires {}.",
-        deed[..1].to_lowercase(),
-        &deed[1..],
-        inline(rollback.from_label(), 80),
-        inline(rollback.to_label(), 80),
-        because
-            .map(|because| format!(", because {}", inline(because, 300)))
-            .unwrap_or_default(),
-        time(expires_at)
-    );
+    blocks.extend(change(plan, &warnings(rollback), now));
+    blocks.extend(waiting(rollback).map(|line| section(&line)));
+    blocks.push(action::row_with_menu(
+        &format!("{}:{}", rollback.id, rollback.revision),
+        vec![
+            approve_button(rollback, plan, case.as_ref())
+                .with_style(SlackBlockButtonStyle::Primary),
+            Action::Open(Form::Deny, PlanRef::of(rollback)).button("Deny…"),
+            Action::Open(Form::Target, PlanRef::of(rollback)).button("Change version…"),
+        ],
+        &menu(rollback, case.as_ref()),
+    ));
+    blocks.push(context(&format!(
+        "*Needs*  {needs} · expires {} · {}{} · {} · {} · plan `{}`",
+        time(expires_at),
+        rollback.id,
+        rollback
+            .replaces
+            .map_or_else(String::new, |replaced| format!(" (replaces {replaced})")),
+        inline(&rollback.service.environment, 80),
+        plan.risk,
+        short_hash(rollback),
+    )));
     Words {
-        text: cut(&text, 3900),
+        text: cut(&in_words(rollback, &needs, expires_at), 3900),
         blocks,
     }
 }
 
-/// Who requested it, when and why, and until when it is open.
-fn requested_line(rollback: &Rollback, expires_at: Timestamp, now: Timestamp) -> String {
-    let mut line = format!(
-        "Requested by @{}{} at {}",
+/// The proposal in a sentence, for notifications and screen readers.
+fn in_words(rollback: &Rollback, needs: &str, expires_at: Timestamp) -> String {
+    let because = rollback.because.as_deref();
+    format!(
+        "{} ({}) from {} to {}?{} {}. Needs {needs}. Expires {}.",
+        deed(rollback),
+        inline(&rollback.service.environment, 80),
+        inline(rollback.from_label(), 80),
+        inline(rollback.to_label(), 80),
+        because
+            .map(|because| format!(" Because {}.", inline(because, 300)))
+            .unwrap_or_default(),
+        rollback.id,
+        time(expires_at)
+    )
+}
+
+/// Why, who asked, and when.
+fn requested_line(rollback: &Rollback, now: Timestamp) -> String {
+    let because = match &rollback.because {
+        Some(because) => format!("*{}*", inline(because, 300)),
+        None => "No reason given".to_owned(),
+    };
+    format!(
+        "{because} · @{}{}, {}",
         inline(&rollback.requester.name, 80),
         requested_outside_slack(rollback),
         time(rollback.times.commanded.unwrap_or(now))
-    );
-    if let Some(because) = &rollback.because {
-        let _ = write!(line, " · \"{}\"", inline(because, 300));
-    }
-    let _ = write!(line, " · expires {}", time(expires_at));
-    if let Some(replaced) = rollback.replaces {
-        let _ = write!(line, " · replaces {replaced}");
-    }
-    line
+    )
 }
 
 /// What is done to its service, as a question or a command begins.
 fn deed(rollback: &Rollback) -> String {
+    let service = &rollback.service.name;
     match rollback.aim.undoes {
-        Some(undone) => format!("Undo {undone} on"),
-        None => "Roll back".into(),
+        Some(undone) => format!("Undo {undone}: take {service}"),
+        None => format!("Roll back {service}"),
     }
 }
 
@@ -114,10 +115,6 @@ fn approve_button(
     plan: &Plan,
     case: Option<&Case>,
 ) -> SlackBlockButtonElement {
-    let label = match plan.way {
-        Way::Back => "Approve & roll back…",
-        Way::Forward => "Approve & undo…",
-    };
     let by_form = case.is_some_and(|case| match case.rule.confirm {
         Confirm::Click => false,
         // A form without anything to tick cannot be sent.
@@ -126,39 +123,42 @@ fn approve_button(
     });
     let plan_ref = PlanRef::of(rollback);
     if by_form {
-        return Action::Open(Form::Approve, plan_ref).button(label);
+        return Action::Open(Form::Approve, plan_ref).button("Approve…");
     }
     let yes = match case.map_or(0, |case| case.missing().people) {
         0 | 1 => now_label(plan.way),
         // Somebody else has to say yes after this one.
         _ => "Approve",
     };
-    let service = cut(&rollback.service.name, 60);
     let question = confirm(
-        &format!("{} {service}?", deed(rollback)),
+        &format!(
+            "{} to {}?",
+            cut(&deed(rollback), 60),
+            cut(rollback.to_label(), 30)
+        ),
         &question(rollback, plan),
         yes,
         "Go back",
     );
     Action::Approve(plan_ref)
-        .button(label)
+        .button("Approve…")
         .with_confirm(question.with_style("primary".into()))
 }
 
-/// What a click approves, in Slack's own question.
+/// What a click approves, in Slack's own question: what is unusual first, then what changes.
 fn question(rollback: &Rollback, plan: &Plan) -> String {
-    let removed = match &plan.unships {
-        Unships::Known(releases) if releases.is_empty() => "Removes nothing.".into(),
-        Unships::Known(releases) => format!("Removes {}.", releases_count(releases.len())),
+    let lost = match &plan.unships {
+        Unships::Known(releases) if releases.is_empty() => "Nothing is lost.".into(),
+        Unships::Known(releases) => format!("You lose {}.", changes_count(releases.len())),
         Unships::After(moment) => {
             let moment = moment.strftime("%H:%M:%S UTC");
-            format!("It removes what was written after {moment}.")
+            format!("You lose what was written after {moment}.")
         }
-        Unships::Unknown(_) => "What it removes is not known.".into(),
+        Unships::Unknown(_) => "What you lose is not known.".into(),
     };
     let after = plan.effects.after.as_ref();
-    format!(
-        "{} {} → {}. {removed}{} Plan {}.",
+    let what = format!(
+        "{} {} → {}. {lost}{} Plan {}.",
         rollback.service.environment,
         plan.from.as_ref().map_or("unknown", Release::label),
         plan.to.label(),
@@ -166,36 +166,55 @@ fn question(rollback: &Rollback, plan: &Plan) -> String {
             .map(|after| format!(" {}.", capital(after)))
             .unwrap_or_default(),
         short_hash(rollback)
-    )
+    );
+    match in_short(rollback, plan) {
+        warnings if warnings.is_empty() => what,
+        warnings => format!("Careful: {}. {what}", cut(&warnings.join("; "), 160)),
+    }
 }
+
+/// What the card warns of, a few words each, as plain text.
+fn in_short(rollback: &Rollback, plan: &Plan) -> Vec<String> {
+    let held = rollback.frozen.as_ref();
+    let held = held.map(|frozen| format!("@{} asked to hold changes", frozen.by.name));
+    let turned = !rollback.turns.is_empty();
+    let turned = turned.then(|| "switched twice in 30 minutes".to_owned());
+    let objected = match rollback.objections.as_slice() {
+        [] => None,
+        [only] => Some(format!("@{} objected", only.by.name)),
+        several => Some(format!("{} objections", several.len())),
+    };
+    let cautions = plan.cautions.iter();
+    let cautions = cautions.map(|caution| caution.draw(plan.to.label(), plan.read_at));
+    let under_way = plan.in_flight.clone();
+    let under_way = under_way.map(|what| format!("under way now: {what}"));
+    let known = [held, turned, objected, under_way].into_iter().flatten();
+    known.chain(cautions).collect()
+}
+
+/// How many entries Slack shows in a menu.
+const MENU_AT_MOST: usize = 5;
 
 /// What else is possible with a proposal.
 fn menu(rollback: &Rollback, case: Option<&Case>) -> Vec<(&'static str, Action)> {
     let plan_ref = || PlanRef::of(rollback);
-    let mut menu = vec![("Object…", Action::Open(Form::Object, plan_ref()))];
+    let mut menu = vec![
+        ("Cancel this request", Action::Stop(plan_ref())),
+        ("Object…", Action::Open(Form::Object, plan_ref())),
+    ];
     if case.is_some_and(|case| case.rule.break_glass) {
         let open = Action::Open(Form::BreakGlass, plan_ref());
-        menu.push(("Break glass…", open));
+        menu.push(("Emergency run…", open));
     }
     if !rollback.approvals.is_empty() {
         menu.push(("Withdraw my approval", Action::Withdraw(plan_ref())));
     }
     menu.push(("Who can approve", Action::Who(plan_ref())));
-    menu.push(("May I approve?", Action::Why(plan_ref())));
-    menu
-}
-
-/// What is unusual about a plan, after its class.
-fn cautions(plan: &Plan) -> String {
-    let named: Vec<String> = plan
-        .cautions
-        .iter()
-        .map(|caution| inline(&caution.draw(plan.to.label(), plan.read_at), 200))
-        .collect();
-    match named.is_empty() {
-        true => String::new(),
-        false => format!(": {}", named.join("; ")),
+    // Somebody who has approved knows; Slack shows no more than five.
+    if menu.len() < MENU_AT_MOST {
+        menu.push(("May I approve?", Action::Why(plan_ref())));
     }
+    menu
 }
 
 /// Since when an approval is waited for, and who was asked; or when it starts by itself.
@@ -203,7 +222,7 @@ fn waiting(rollback: &Rollback) -> Option<String> {
     let waiting = &rollback.waiting;
     if let Some(ends) = waiting.window_ends {
         return Some(format!(
-            "*Starts*  by itself at {}, unless somebody objects",
+            "⏳ *Starts by itself* at {}, unless somebody objects",
             time(ends)
         ));
     }
@@ -222,77 +241,143 @@ fn waiting(rollback: &Rollback) -> Option<String> {
         _ => String::new(),
     };
     Some(format!(
-        "*Waits*  since {}; asked {}{more}, last at {}",
+        "⏳ *Waiting* since {}; asked {}{more}, last at {}",
         time(waiting.since.unwrap_or(last.at)),
         asked.iter().take(6).cloned().collect::<Vec<_>>().join(", "),
         time(last.at)
     ))
 }
 
-/// The five facts of a plan, one line each; also what `/rollback plan` shows.
+/// What a plan changes: what is live and what would be, what is unusual, what is lost and what
+/// stays. Also what `/rollback plan` shows. `warnings`: what is unusual about the rollback.
+pub fn change(plan: &Plan, warnings: &[String], now: Timestamp) -> Vec<SlackBlock> {
+    let mut blocks = vec![fields(&[live_now(plan, now), goes_back_to(plan, now)])];
+    let mut unusual = warnings.to_vec();
+    unusual.extend(cautions(plan));
+    if !unusual.is_empty() {
+        blocks.push(section(&unusual.join("\n")));
+    }
+    blocks.push(section(&consequences(plan, now)));
+    blocks
+}
+
+/// The same without what is unusual, in lines; for terminals and machines.
 pub fn facts(plan: &Plan, now: Timestamp) -> String {
-    let mut lines = vec![];
-    lines.push(match &plan.from {
-        Some(from) => format!("*Now*  {}", release(from, now)),
-        None => "*Now*  unknown: the platform does not say what is live".into(),
-    });
-    let served = match (plan.to.live_since, plan.served_until) {
-        (Some(since), Some(until)) if until > since => {
-            format!(
-                " · served {} until {}",
-                spell(between(since, until)),
-                moment(until, now)
-            )
-        }
-        _ => String::new(),
+    let one_line = |field: String| field.replacen('\n', "  ", 1).replace('\n', " · ");
+    [
+        one_line(live_now(plan, now)),
+        one_line(goes_back_to(plan, now)),
+        consequences(plan, now),
+    ]
+    .join("\n")
+}
+
+/// The release that is live, as a field.
+fn live_now(plan: &Plan, now: Timestamp) -> String {
+    let Some(from) = &plan.from else {
+        return "*Live now*\nunknown: the platform does not say".into();
     };
+    let mut field = format!("*Live now*\n{}", label(from));
+    if let Some(began) = from.began() {
+        let age = spell(between(began, now));
+        let _ = write!(field, ", since {} ({age})", moment(began, now));
+    }
+    field.push_str(&authored(from));
+    let (all, live) = (plan.surfaces.len(), Some(from.id.as_str()));
+    let serves = plan.surfaces.iter();
+    let serves = serves.filter(|surface| surface.live.as_deref() == live);
+    if all > 1 {
+        let _ = write!(field, "\non {}/{all} surfaces", serves.count());
+    }
+    field
+}
+
+/// The release that would be live, as a field.
+fn goes_back_to(plan: &Plan, now: Timestamp) -> String {
+    let title = match plan.way {
+        Way::Back => "Go back to",
+        Way::Forward => "Go forward to",
+    };
+    let mut field = format!("*{title}*\n{}", label(&plan.to));
+    match (plan.to.live_since, plan.served_until) {
+        (Some(since), Some(until)) if until > since => {
+            let ran = spell(between(since, until));
+            let _ = write!(field, ", ran {ran} until {}", moment(until, now));
+        }
+        _ => {
+            if let Some(began) = plan.to.began() {
+                let _ = write!(field, ", from {}", moment(began, now));
+            }
+        }
+    }
+    let _ = write!(field, " · {}", inline(&plan.chosen, 100));
+    field.push_str(&authored(&plan.to));
+    field
+}
+
+/// The name of a release, with its commit where that is not the name.
+fn label(release: &Release) -> String {
+    match (&release.sha, &release.version) {
+        (Some(sha), Some(_)) => format!(
+            "`{}` {}",
+            inline(release.label(), 80),
+            inline(sha.get(..7).unwrap_or(sha), 12)
+        ),
+        _ => format!("`{}`", inline(release.label(), 80)),
+    }
+}
+
+/// Who made a release and what it says of itself, on a line of its own; empty if neither is known.
+fn authored(release: &Release) -> String {
+    let by = release.by.as_deref().map(|by| inline(by, 60));
+    let message = release.message.as_deref();
+    let message = message.map(|message| inline(message, 120));
+    match (by, message) {
+        (Some(by), Some(message)) => format!("\n{by}: {message}"),
+        (Some(one), None) | (None, Some(one)) => format!("\n{one}"),
+        (None, None) => String::new(),
+    }
+}
+
+/// What is unusual about a plan, a line each.
+fn cautions(plan: &Plan) -> Vec<String> {
+    let mut lines = vec![];
+    if let Some(in_flight) = &plan.in_flight {
+        lines.push(format!("⚠️ *Under way now*  {}", inline(in_flight, 200)));
+    }
+    let cautions = plan.cautions.iter();
+    lines.extend(cautions.map(|caution| {
+        let text = caution.draw(plan.to.label(), plan.read_at);
+        format!("⚠️ *{}*  {}", capital(plan.risk.name()), inline(&text, 200))
+    }));
+    lines
+}
+
+/// What production loses, what comes back with the target, what stays, and what follows.
+fn consequences(plan: &Plan, now: Timestamp) -> String {
+    let mut lines = vec![lost(plan)];
     lines.push(format!(
-        "*Target*  {}{served} · {}",
-        release(&plan.to, now),
-        inline(&plan.chosen, 100)
-    ));
-    lines.push(removed(plan));
-    lines.push(format!(
-        "*Restores*  {}",
+        "*Changes*  {}",
         inline(&plan.effects.restores.join(", "), 300)
     ));
     lines.push(format!(
-        "*Leaves*  {}",
+        "*Stays*  {}",
         inline(&plan.effects.leaves.join(" · "), 300)
     ));
     lines.extend(of_this_target(plan, now));
     if let Some(after) = &plan.effects.after {
         lines.push(format!("*After*  {}", inline(after, 200)));
     }
-    if plan.surfaces.len() > 1 {
-        let live = plan.from.as_ref().map(|from| from.id.as_str());
-        let same = plan
-            .surfaces
-            .iter()
-            .filter(|surface| surface.live.as_deref() == live)
-            .count();
-        let all = plan.surfaces.len();
-        lines.push(format!(
-            "*Where*  {all} surfaces: {same}/{all} serve {}",
-            inline(plan.from.as_ref().map_or("unknown", Release::label), 60)
-        ));
-    }
-    if let Some(in_flight) = &plan.in_flight {
-        lines.push(format!(
-            "*Careful*  under way right now: {}",
-            inline(in_flight, 200)
-        ));
-    }
     lines.join("\n")
 }
 
 /// What production loses, on one line.
-fn removed(plan: &Plan) -> String {
+fn lost(plan: &Plan) -> String {
     match &plan.unships {
         Unships::Known(releases) if releases.is_empty() && plan.way == Way::Forward => {
-            "*Removes*  nothing: it goes forward".into()
+            "*You lose*  nothing: it goes forward".into()
         }
-        Unships::Known(releases) if releases.is_empty() => "*Removes*  nothing that served".into(),
+        Unships::Known(releases) if releases.is_empty() => "*You lose*  nothing that ran".into(),
         Unships::Known(releases) => {
             let named: Vec<String> = releases
                 .iter()
@@ -310,19 +395,40 @@ fn removed(plan: &Plan) -> String {
                 n if n > 5 => format!(" and {} more", n - 5),
                 _ => String::new(),
             };
+            let fixes = match releases.iter().filter(|one| looks_like_a_fix(one)).count() {
+                0 => String::new(),
+                1 => "; one looks like a fix".into(),
+                n => format!("; {n} look like fixes"),
+            };
             format!(
-                "*Removes*  {}: {}{more} (the commits between are unknown)",
-                releases_count(releases.len()),
+                "*You lose*  {}: {}{more}{fixes}",
+                changes_count(releases.len()),
                 named.join(", ")
             )
         }
         Unships::After(moment) => {
             format!(
-                "*Removes*  everything that was written after {}",
+                "*You lose*  everything that was written after {}",
                 time(*moment)
             )
         }
-        Unships::Unknown(why) => format!("*Removes*  unknown: {}", inline(why, 200)),
+        Unships::Unknown(why) => format!("*You lose*  not known: {}", inline(why, 200)),
+    }
+}
+
+/// Whether losing it may bring something back that was mended, by what it says of itself.
+fn looks_like_a_fix(release: &Release) -> bool {
+    let message = release.message.as_deref().unwrap_or_default();
+    message
+        .split(|c: char| !c.is_alphanumeric())
+        .map(str::to_lowercase)
+        .any(|word| ["fix", "fixes", "fixed", "hotfix", "security", "revert"].contains(&&*word))
+}
+
+pub(super) fn changes_count(n: usize) -> String {
+    match n {
+        1 => "1 change".into(),
+        n => format!("{n} changes"),
     }
 }
 

@@ -17,7 +17,7 @@ pub(super) fn sentence(rollback: &Rollback) -> String {
         State::Proposed { .. } => String::new(),
         State::Approved { .. } => match &rollback.said {
             Some(answer) => format!("Not done yet: {}. Trying again.", clause(answer)),
-            None => format!("Reading {platform} again before anything is done."),
+            None => format!("Reading {platform} once more before anything is done."),
         },
         State::Executing { step, .. } => executing(rollback, *step),
         State::WaitingForPeople { .. } => {
@@ -26,17 +26,20 @@ pub(super) fn sentence(rollback: &Rollback) -> String {
             format!("Waiting for people: {}.", clause(answer))
         }
         State::Accepted { .. } => {
-            format!("{platform} accepted the request. That does not mean it is live: checking.")
+            format!(
+                "{platform} accepted it. Waiting for {} to go live.",
+                inline(rollback.to_label(), 60)
+            )
         }
         State::Serving { n, m } if n == m => format!(
-            "{platform} says {} is live. Proving it from outside.",
+            "{platform} says {} is live. Checking it from outside.",
             inline(rollback.to_label(), 60)
         ),
         State::Serving { .. } => String::new(),
         State::Unknown { why, .. } => format!(
-            "{}. Do not run it again: I keep checking until I know what happened. If you know for certain, say so with `/rollback resolve {}`.",
+            "{}. Don't retry: I'm checking what {platform} did. If you can see the result, run `/rollback resolve {id} done because …` (or `not-done`).",
             capital(&clause(why)),
-            rollback.id
+            id = rollback.id
         ),
         State::Watching { .. } | State::Closed => concluded(rollback),
         State::Failed { why, .. } => failed(rollback, why),
@@ -51,12 +54,12 @@ pub(super) fn sentence(rollback: &Rollback) -> String {
             )
         }
         State::Denied { by, because } => format!(
-            "Denied by @{}{}. Nothing was run.",
+            "Denied by @{}{}. Nothing changed.",
             inline(&by.name, 80),
             reason(because.as_deref())
         ),
         State::Cancelled { by, because } => format!(
-            "Cancelled by @{}{}. Nothing was run.",
+            "Cancelled by @{}{}. Nothing changed.",
             inline(&by.name, 80),
             reason(because.as_deref())
         ),
@@ -93,7 +96,7 @@ fn executing(rollback: &Rollback, step: u32) -> String {
             let label = rollback.step_label(step, name);
             format!("Asking {platform} for {}.", inline(&label, 200))
         }
-        Some(_) | None => format!("Plan re-checked, unchanged. Asking {platform}."),
+        Some(_) | None => format!("Checked again, nothing has changed. Asking {platform}."),
     }
 }
 
@@ -118,7 +121,7 @@ fn failed(rollback: &Rollback, why: &str) -> String {
     match rollback.asks > 1 {
         true => format!("{why} {}", rollback.what_failure_left()),
         false => format!(
-            "{why} As last read, production serves {}.",
+            "{why} Production serves {}, as last read.",
             inline(&serves(rollback), 100)
         ),
     }
@@ -142,13 +145,16 @@ fn partial(rollback: &Rollback, n: usize, m: usize, failed: &[String]) -> String
 fn expired(rollback: &Rollback, at: Timestamp) -> String {
     let at = time(at);
     let why = if rollback.times.approved.is_some() {
-        format!("It could not be run before the plan expired at {at}.")
+        format!("Approved, but it could not run before {at}.")
     } else if !rollback.approvals.is_empty() {
-        format!("Not everybody who is needed approved it by {at}.")
+        format!("Approvals were still missing at {at}.")
     } else {
         format!("Nobody approved it by {at}.")
     };
-    format!("{why} Nothing was run. Propose again for a fresh plan.")
+    format!(
+        "{why} Nothing changed. To ask again: `/rollback {} because …`.",
+        rollback.service.typed()
+    )
 }
 
 fn serves(rollback: &Rollback) -> String {

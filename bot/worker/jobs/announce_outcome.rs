@@ -22,7 +22,12 @@ pub(super) async fn run(app: &App, lease: &Lease, id: RollbackId) -> Result<Ende
     if sent.ts.is_some() {
         return Ok(Ended::done());
     }
-    let words = match app.templates.outcome(&rollback) {
+    let is_late = is_undelivered(app, lease, &rollback.channel).await?;
+    let words = match is_late {
+        true => app.templates.late_outcome(&rollback),
+        false => app.templates.outcome(&rollback),
+    };
+    let words = match words {
         Ok(words) => words,
         Err(error) => {
             // Rendered at start-up, so only a value can be at fault: the card still tells it.
@@ -30,7 +35,7 @@ pub(super) async fn run(app: &App, lease: &Lease, id: RollbackId) -> Result<Ende
             return Ok(Ended::done());
         }
     };
-    if is_undelivered(app, lease, &rollback.channel).await? {
+    if is_late {
         return Ok(defer(lease, &rollback.channel, &key, Some(words.text)));
     }
     let message = RollbackMessage {

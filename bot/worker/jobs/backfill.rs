@@ -1,8 +1,10 @@
 //! Posts the messages that a channel missed as one message, in order, marked as late.
 //!
-//! First the message is fixed in the record: its key, and what it tells. Then what it tells is
-//! looked for, if it was tried by itself, and the message if it was tried; what is not there is
-//! posted. What joins meanwhile is told by it if it was not posted yet, and otherwise said as usual.
+//! 1. The key and the contents of the message are stored.
+//! 2. Slack is searched for what was tried before: parts that were posted alone, and the message.
+//! 3. The rest is posted.
+//!
+//! What is missed meanwhile joins the message as long as it was not posted.
 
 use crate::{
     App,

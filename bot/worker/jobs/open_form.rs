@@ -95,7 +95,7 @@ pub(super) async fn run(app: &App, lease: &Lease, request: &OpenForm) -> Result<
     let choices = choices(app, &about, id, &found, service).await;
     if let Err(failure) = app.slack.update_view(id, &choices).await {
         if lease.attempt > 1 {
-            return notify("The form could not be filled. Nothing was changed. Click *Change target…* once more.").await;
+            return notify("The form could not be filled. Nothing was changed. Click *Change version…* once more.").await;
         }
         // Closed by now, or Slack is down: the card is still there.
         tracing::info!(%failure, "the modal could not be filled");
@@ -132,6 +132,7 @@ async fn first_view(
     let now = app.engine.clock.now();
     let needs_open = match about.form {
         Form::Approve => Some("approve"),
+        Form::Deny => Some("deny"),
         Form::BreakGlass => Some(BREAK_GLASS),
         Form::Target | Form::Object | Form::Review(_) => None,
     };
@@ -143,7 +144,7 @@ async fn first_view(
     }
     Ok(Ok(match (about.form, service) {
         (Form::Target, _) => modal::loading(about, id),
-        (Form::Approve | Form::Object | Form::BreakGlass | Form::Review(_), None) => {
+        (Form::Approve | Form::Deny | Form::Object | Form::BreakGlass | Form::Review(_), None) => {
             let text = "Its service is not in the configuration any more.";
             return Ok(Err(NotOpened::Unavailable(text)));
         }
@@ -151,6 +152,7 @@ async fn first_view(
             let (policy, nobody) = (app.policy(service), Roster::default());
             modal::approve(about, id, found, found.case(&policy, &nobody).rule)
         }
+        (Form::Deny, Some(_)) => modal::deny(about, id, found),
         (Form::Object, Some(_)) => modal::object(about, id, found),
         (Form::BreakGlass, Some(service)) => {
             let policy = app.policy(service);

@@ -220,7 +220,7 @@ fn freeze(service: &Service, by: &Person, because: &str, now: Timestamp) -> Done
             because: because.to_owned(),
         },
         message: format!(
-            "{} asks that nothing be changed on {place}: \"{}\". Every card shows it; it stops nobody with authority.",
+            "{} asked to hold changes to {place}: \"{}\". Approvers can still approve.",
             Message::whom(0),
             Message::quoted(because)
         ),
@@ -239,7 +239,7 @@ fn unfreeze(
 ) -> Result<Done, NotDone> {
     let place = &service.key;
     let Some(freeze) = frozen else {
-        let what = format!("{place} is not frozen.");
+        let what = format!("There is no hold on {place}.");
         return Err(Refusal::AlreadySo { what }.into());
     };
     Ok(Done {
@@ -248,7 +248,7 @@ fn unfreeze(
             because: because.map(str::to_owned),
         },
         message: format!(
-            "{} takes the freeze of {place} off{} (@{} had asked for it: \"{}\").",
+            "{} lifted the hold on {place}{} (@{} had asked for it: \"{}\").",
             Message::whom(0),
             Message::quoted(&clause(because)),
             Message::quoted(&freeze.by.name),

@@ -774,7 +774,7 @@ fn not_known_because_pagerduty_is_down() {
         yes · someone other than the requester: @maya asked
     what would change it: An answer from PagerDuty schedule PSHOP.
     who else could: @ina or @ana
-    AUTHORITY_UNREADABLE: I can't check right now whether you may: PagerDuty schedule PSHOP gave no usable answer (PagerDuty answered 503). Try again in a moment. @ina or @ana can without it. In a true emergency: *Break glass…* in the card's menu. Nothing was run.
+    AUTHORITY_UNREADABLE: I can't check your permission: PagerDuty schedule PSHOP isn't answering (PagerDuty answered 503). Try again in a moment. Or ask @ina or @ana. If it can't wait: *Emergency run…* in the card's menu. Nothing was run.
     ");
     insta::assert_snapshot!(desk.needs(), @"one approval: @ina (oncall) or @ana (lead), not @maya (not known now: PagerDuty schedule PSHOP)");
     // Somebody who has the role by another source does not notice.
@@ -784,7 +784,7 @@ fn not_known_because_pagerduty_is_down() {
     let denied = desk
         .case()
         .has_authority(&person(SAM), &Membership::Member, night());
-    insta::assert_snapshot!(denied.refusal.map_or_else(String::new, |refusal| refusal.draw(&Names)), @"I can't check right now whether you may: PagerDuty schedule PSHOP gave no usable answer (PagerDuty answered 503). Try again in a moment. @ina or @ana can without it. Nothing was run.");
+    insta::assert_snapshot!(denied.refusal.map_or_else(String::new, |refusal| refusal.draw(&Names)), @"I can't check your permission: PagerDuty schedule PSHOP isn't answering (PagerDuty answered 503). Try again in a moment. Or ask @ina or @ana. Nothing was run.");
 }
 
 #[test]
@@ -799,7 +799,7 @@ fn an_own_request() {
         no · someone other than the requester: @maya asked
     what would change it: Somebody else's yes, or `requester_may_approve` in the configuration.
     who else could: @sam
-    OWN_REQUEST: This one is your own, and a code rollback needs someone else's approval. @sam can. Nothing was run.
+    OWN_REQUEST: You requested this, and someone else must approve a code rollback. @sam can. Nothing was run.
     ");
     insta::assert_snapshot!(desk.needs(), @"one approval: @sam (oncall), not @maya");
     let alone = Desk::new(rule(1, &["oncall"]), listed(&[("oncall", &[MAYA])]));
@@ -812,7 +812,7 @@ fn an_own_request() {
         no · someone other than the requester: @maya asked
     what would change it: Somebody else's yes, or `requester_may_approve` in the configuration.
     who else could: 
-    OWN_REQUEST: This one is your own, and a code rollback needs someone else's approval. Nobody else is known who could: `/rollback contacts` says who can help. Nothing was run.
+    OWN_REQUEST: You requested this, and someone else must approve a code rollback. I know of nobody else who can: `/rollback contacts` says who can help. Nothing was run.
     ");
     insta::assert_snapshot!(alone.needs(), @"one approval: nobody is known who could give it besides @maya, who asked");
 }
@@ -887,7 +887,7 @@ fn somebody_from_outside() {
             yes · oncall: @gus (configuration)
         yes · someone other than the requester: @maya asked
     Only full members of this workspace ever can.
-    Only full members of this workspace can use /rollback, and you are a guest. Ask somebody on the team. Nothing was run.
+    Only full members of this workspace can use /rollback, and you are a guest. Ask someone on the team. Nothing was run.
     ");
     insta::assert_snapshot!(said(Membership::Unreadable("Slack answered 503".into())), @"
     unknown · may approve RB-41 (code, one approval): @gus
@@ -897,7 +897,7 @@ fn somebody_from_outside() {
             yes · oncall: @gus (configuration)
         yes · someone other than the requester: @maya asked
     An answer from Slack.
-    I can't check right now whether you may: Slack gave no usable answer (Slack answered 503). Try again in a moment. Nothing was run.
+    I can't check your permission: Slack isn't answering (Slack answered 503). Try again in a moment. Nothing was run.
     ");
 }
 

@@ -51,7 +51,7 @@ impl Draft {
         Ok(())
     }
 
-    /// Counts a yes, and goes on if it was the last that was missing.
+    /// Adds an approval, and goes on if it was the last that was missing.
     pub(super) fn let_run(
         &mut self,
         approval: Approval,
@@ -180,8 +180,8 @@ impl Draft {
         Ok(())
     }
 
-    /// Silence is no approval any more, and what it started waits again, as long as the platform
-    /// was not asked. Gives whether there was anything to end.
+    /// Ends the objection window, and takes back an approval by silence as long as the platform was
+    /// not asked. Gives whether there was anything to end.
     pub(super) fn break_silence(&mut self) -> bool {
         let window = self.rollback.waiting.window_ends.take().is_some();
         let unopposed = self.rollback.approvals.iter().any(|one| one.unopposed);
@@ -219,7 +219,7 @@ impl Draft {
         }
         if because.trim().is_empty() || !promised {
             return Err(Refusal::Unconfirmed {
-                what: "Say why it cannot wait, and tick that you will explain it: the card's *Break glass…* asks for both.".into(),
+                what: "Say why it cannot wait, and tick that you will explain it: the card's *Emergency run…* asks for both.".into(),
             });
         }
         let due = after(self.now, policy.review_within);
@@ -235,7 +235,7 @@ impl Draft {
                 None => "rolls back".to_owned(),
             };
             let summary = format!(
-                "BREAK GLASS: @{} {does} {} without an approval: {because}",
+                "EMERGENCY RUN: @{} {does} {} without approval: {because}",
                 who.person.name,
                 self.change()
             );

@@ -76,11 +76,14 @@ impl Draft {
         };
         let mut named: Vec<String> = people.into_iter().take(5).collect();
         let asked = match named.len() {
-            0 => "An approver must answer".to_owned(),
-            count => format!("{}, one of you", whom(count)),
+            0 => "An approver must review it".to_owned(),
+            count => {
+                let whom: Vec<String> = (0..count).map(Message::whom).collect();
+                format!("{}, please review it", list(&whom, "or"))
+            }
         };
         let mut text = format!(
-            "{id} ran without approval; its review {due}. {asked}: `/rollback review {id} justified because …`, `should-have-waited` or `policy-too-strict`."
+            "{id} ran without approval, and its review {due}. {asked}: `/rollback review {id} justified because …`, or `should-have-waited`, or `policy-too-strict`."
         );
         if !explained {
             text.push_str(&format!(
@@ -337,7 +340,7 @@ impl Draft {
         };
         let text = match (people.len(), &else_) {
             (0, None) => format!(
-                "Nobody is known who could approve {verb}: {about}. `/rollback contacts` says who can help."
+                "I know of nobody who can approve {verb}: {about}. `/rollback contacts` says who can help."
             ),
             (0, Some(else_)) => format!("{verb} needs an approval: {about}. Paging {else_}."),
             (count, None) => format!("{}: approve or deny {verb}? {about}.", whom(count)),

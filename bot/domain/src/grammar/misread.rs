@@ -8,9 +8,9 @@ use crate::identity::RollbackId;
 pub enum Misread {
     /// A word is kept for a verb, or looks like one, and is none.
     #[error(
-        "Nothing was run, because \"{}\" is not a command: {}.",
+        "Nothing was run: \"{}\" is not a command. {}",
         excerpt(word),
-        meant.map_or("`help` lists those there are".to_owned(), |verb| format!("if you meant `{verb}`, write it so"))
+        meant.map_or("`help` lists them.".to_owned(), |verb| format!("Did you mean `{verb}`?"))
     )]
     UnknownVerb {
         /// The word.
@@ -136,7 +136,7 @@ pub enum Misread {
     },
     /// Words are left after the request ended.
     #[error(
-        "Nothing was run, because I cannot place \"{}\": {}.",
+        "Nothing was run, because I don't understand \"{}\": {}.",
         excerpt(words),
         choice(suggestions)
     )]
@@ -188,11 +188,11 @@ mod tests {
         for (text, sentence) in [
             (
                 "forward RB-41",
-                "Nothing was run, because \"forward\" is not a command: `help` lists those there are.",
+                "Nothing was run: \"forward\" is not a command. `help` lists them.",
             ),
             (
                 "aprove RB-41",
-                "Nothing was run, because \"aprove\" is not a command: if you meant `approve`, write it so.",
+                "Nothing was run: \"aprove\" is not a command. Did you mean `approve`?",
             ),
             (
                 "approve",
@@ -228,7 +228,7 @@ mod tests {
             ),
             (
                 "frontend production",
-                "Nothing was run, because I cannot place \"production\": write `frontend@production` or `frontend because production`.",
+                "Nothing was run, because I don't understand \"production\": write `frontend@production` or `frontend because production`.",
             ),
             (
                 "frontend becuase checkout 500s",
@@ -252,7 +252,7 @@ mod tests {
             ),
             (
                 "timeline --all",
-                "Nothing was run, because I cannot place \"--all\": leave it out and send the rest again.",
+                "Nothing was run, because I don't understand \"--all\": leave it out and send the rest again.",
             ),
         ] {
             assert_eq!(

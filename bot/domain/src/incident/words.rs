@@ -346,7 +346,7 @@ impl RunningFact {
                 format!("{n}/{m} on {}; could not move {}", text(to), all(missing))
             }
             RunningFact::NeverTookEffect { why, .. } => {
-                format!("the request never took effect: {}", text(why))
+                format!("the platform never started it: {}", text(why))
             }
             RunningFact::PinTakenBack { answer } => {
                 format!("nothing was changed, so {}", text(answer))

@@ -142,7 +142,7 @@ pub(super) fn judge_move(
             "Vercel goes back only to the deployment right before the live one on the Hobby plan ({quoted}). Choose that one, or upgrade the plan at vercel.com/account/billing."
         )),
         _ if answer.broke_off() => Err(ProviderError::Unanswered(format!(
-            "Vercel broke off while it was asked ({quoted}). What the domains serve is read back; nothing is asked twice."
+            "Vercel broke off while it was asked ({quoted}). I'm checking each domain and won't send the request again."
         ))),
         401 | 403 => Err(answer.no_access()),
         404 | 410 => refused(format!(

@@ -180,7 +180,7 @@ impl Provider for Vercel {
             Err(Lost::Unsent) => Err(unsent()),
             Err(lost @ Lost::Unreachable { .. }) => Err(self.not_reached("asked", &lost)),
             Err(lost @ Lost::Silent(_)) => Err(ProviderError::Unanswered(format!(
-                "Vercel was asked and gave no answer: {}. What the domains serve is read back; nothing is asked twice.",
+                "Vercel was asked and gave no answer: {}. I'm checking each domain and won't send the request again.",
                 clause(&lost)
             ))),
         }

@@ -209,9 +209,9 @@ impl Advance<'_> {
                 thread: None,
                 under: None,
                 message: Message::Text(format!(
-                    "{id} ended as {}, and {platform} has taken its request after all: the process that asked had stood still. Look at what is live: /rollback status {}",
+                    "Correction: {id} was reported as {}, but {platform} accepted it after all. Check what is live: `/rollback list {}`.",
                     now.word(),
-                    now.service
+                    now.service.typed()
                 )),
                 when_refused: WhenRefused::TellAlone {
                     rollback: Some(id),

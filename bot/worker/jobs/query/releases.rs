@@ -22,12 +22,13 @@ use crate::{
 use jiff::Timestamp;
 use rollback_domain::{
     identity::ServiceKey,
-    plan::{Aim, Plan},
+    plan::{Aim, Plan, PlanHash},
     platform::{About, ProviderError},
     refusal::Refusal,
     release::Survey,
 };
 use rollback_providers::Provider;
+use slack_morphism::prelude::SlackBlock;
 use std::sync::Arc;
 
 /// How often a busy platform is tried before the person who asked gets an error.
@@ -122,18 +123,26 @@ fn show_plan(service: &ServiceKey, plan: &Plan, now: Timestamp) -> Words {
             ),
             3900,
         ),
-        blocks: vec![
-            header(&title),
-            section(&card::facts(plan, now)),
-            section(&format!("*Risk*  {} · plan `{hash}`", plan.risk)),
-            context(&format!(
-                "Only you see this, and nothing is proposed. `/rollback {}@{} to {}` would.",
-                inline(&service.name, 80),
-                inline(&service.environment, 80),
-                inline(plan.to.label(), 80)
-            )),
-        ],
+        blocks: shown(&title, plan, &hash, service, now),
     }
+}
+
+fn shown(
+    title: &str,
+    plan: &Plan,
+    hash: &PlanHash,
+    service: &ServiceKey,
+    now: Timestamp,
+) -> Vec<SlackBlock> {
+    let mut blocks = vec![header(title)];
+    blocks.extend(card::change(plan, &[], now));
+    blocks.push(context(&format!(
+        "Only you see this, and nothing is proposed: `/rollback {} to {} because …` would. {} · plan `{hash}`",
+        inline(&service.typed(), 160),
+        inline(plan.to.label(), 80),
+        plan.risk,
+    )));
+    blocks
 }
 
 fn show_list(service: &ServiceKey, survey: &Survey, now: Timestamp) -> Words {

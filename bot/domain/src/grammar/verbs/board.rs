@@ -14,7 +14,7 @@ pub(super) const SPEC: Spec = Spec {
     takes: Takes::Nothing,
     needs_reason: false,
     listing: Listing::Sentence(
-        "Say nothing for the board, or one of these. Nothing runs before somebody approves it.",
+        "/rollback alone lists the services. Nothing runs before somebody approves it.",
     ),
     help: &[],
 };

@@ -285,8 +285,8 @@ mod tests {
 
     #[test]
     fn help_lists_the_verbs_in_the_order_of_the_table() {
-        insta::assert_snapshot!(help(None), @r#"
-        Say nothing for the board, or one of these. Nothing runs before somebody approves it.
+        insta::assert_snapshot!(help(None), @"
+        /rollback alone lists the services. Nothing runs before somebody approves it.
         `frontend@production to prev because checkout 500s`: propose a rollback
             `to prev` (if left out), `to v212`, an id, a sha, or what was live then: `to @02:40`, `to @-45m`
         `plan frontend`: the same, only for you; nothing is proposed
@@ -305,7 +305,7 @@ mod tests {
         `note checkout is back`, `note -5m paged the team`: write into the timeline
         `timeline`, `export md`, `export json`: read it, or take it away
         `help approve`: more about one of them
-        "#);
+        ");
     }
 
     #[test]
