@@ -131,6 +131,15 @@ impl Reading {
     }
 }
 
+/// Asks every source of these roles now, for somebody who decides.
+pub async fn read_first(app: &App, roles: &[&str]) -> Reading {
+    let asking = Asking {
+        slack: app.slack.going_first(),
+        ..app.asking()
+    };
+    read_with(&asking, &app.config, roles, app.engine.clock.now()).await
+}
+
 /// Asks every source of these roles now.
 pub async fn read(app: &App, roles: &[&str]) -> Reading {
     read_with(&app.asking(), &app.config, roles, app.engine.clock.now()).await

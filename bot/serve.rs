@@ -1,22 +1,33 @@
 //! Serving: the listener and the worker, started and ended together.
 
+mod seats;
+
 use crate::{App, clock::Clock, config::Config, handlers, metrics::Metrics, worker};
 use anyhow::Context;
-use axum::Router;
+use axum::{
+    Router,
+    body::{Body, HttpBody},
+    http::Request,
+};
+use hyper::{
+    body::Incoming,
+    service::{Service, service_fn},
+};
 use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
     server::conn::auto::Builder,
     service::TowerToHyperService,
 };
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use seats::{Received, Seat, Seats};
+use std::{net::SocketAddr, time::Duration};
 use tokio::{
     net::{TcpListener, TcpStream},
-    sync::{Semaphore, watch},
+    sync::watch,
     task::JoinHandle,
     time::{sleep, timeout},
 };
 
-/// How many connections there are at once. Those who come then wait until one ends.
+/// How many connections there are at once. When more come, those that are idle make room.
 const CONNECTIONS_AT_MOST: u32 = 512;
 /// How long a connection may take to send the head of a request, and may wait between two.
 const HEAD_WITHIN: Duration = Duration::from_secs(15);
@@ -106,7 +117,9 @@ impl Serving {
 /// when what was under way then has ended.
 ///
 /// Strangers can reach this: connections are so many at most, live so long at most, and send the
-/// head of each request in time or end. Bodies have a limit of their own, in size and in time.
+/// head of each request in time or end. Bodies have a limit of their own, in size and in time. When
+/// all places are taken, the connection that has kept the bot waiting longest makes room: whoever
+/// only holds connections keeps nobody out.
 pub async fn listen(listener: TcpListener, routes: Router, stop: watch::Receiver<bool>) {
     listen_to(CONNECTIONS_AT_MOST, listener, routes, stop).await;
 }
@@ -117,13 +130,13 @@ async fn listen_to(
     routes: Router,
     mut stop: watch::Receiver<bool>,
 ) {
-    let room = Arc::new(Semaphore::new(connections as usize));
+    let seats = Seats::new(connections);
     loop {
         let next = async {
-            let place = room.clone().acquire_owned().await;
-            (place, listener.accept().await)
+            let accepted = listener.accept().await;
+            (accepted, seats.take().await)
         };
-        let (place, accepted) = tokio::select! {
+        let (accepted, (seat, place)) = tokio::select! {
             next = next => next,
             _ = stop.wait_for(|stop| *stop) => break,
         };
@@ -131,7 +144,7 @@ async fn listen_to(
             Ok((stream, _)) => {
                 let (routes, stop) = (routes.clone(), stop.clone());
                 tokio::spawn(async move {
-                    talk(stream, routes, stop).await;
+                    talk(stream, routes, seat, stop).await;
                     drop(place);
                 });
             }
@@ -144,10 +157,10 @@ async fn listen_to(
     }
     drop(listener);
     // All places are free: every connection has ended.
-    let _ = room.acquire_many(connections).await;
+    let _ = seats.room.acquire_many(connections).await;
 }
 
-async fn talk(stream: TcpStream, routes: Router, mut stop: watch::Receiver<bool>) {
+async fn talk(stream: TcpStream, routes: Router, seat: Seat, mut stop: watch::Receiver<bool>) {
     // An answer is one small write; nothing is gained by waiting for more.
     let _ = stream.set_nodelay(true);
     let mut builder = Builder::new(TokioExecutor::new()).http1_only();
@@ -155,12 +168,31 @@ async fn talk(stream: TcpStream, routes: Router, mut stop: watch::Receiver<bool>
         .http1()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_WITHIN);
-    let service = TowerToHyperService::new(routes);
+    let routes = TowerToHyperService::new(routes);
+    let service = service_fn(|request: Request<Incoming>| {
+        let (head, body) = request.into_parts();
+        if body.is_end_stream() {
+            seat.works();
+        }
+        let seat = seat.clone();
+        let body = Body::new(Received {
+            body,
+            seat: seat.clone(),
+        });
+        let answer = routes.call(Request::from_parts(head, body));
+        async move {
+            let answer = answer.await;
+            seat.waits();
+            answer
+        }
+    });
     let connection = builder.serve_connection(TokioIo::new(stream), service);
     tokio::pin!(connection);
     // How it ends is the other side's business, and nobody's to read in a log.
     tokio::select! {
         _ = connection.as_mut() => return,
+        // It has asked for nothing that is not answered: it ends at once, for somebody waits.
+        () = seat.leave() => return,
         _ = stop.wait_for(|stop| *stop) => {}
         () = sleep(CONNECTION_LIVES) => {}
     }

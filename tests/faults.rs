@@ -208,7 +208,9 @@ async fn a_worker_that_slept_through_its_step_does_not_end_the_next_one() {
         clock.advance(Duration::from_secs(1));
     };
     let claimed = async || {
-        let mut claimed = jobs::claim(&db, clock.now(), 10).await.unwrap();
+        let mut claimed = jobs::claim(&db, clock.now(), 10, jobs::Claim::Everything)
+            .await
+            .unwrap();
         claimed.retain(|lease| lease.job == job);
         claimed.pop().unwrap()
     };
@@ -309,8 +311,10 @@ async fn a_database_that_does_not_answer_is_said_within_three_seconds() {
             (answer, std::time::Instant::now())
         })
     });
+    let mut bodies = vec![];
     for asked in asked.collect::<Vec<_>>() {
         let (answer, at) = asked.await.unwrap();
+        bodies.push(answer.body.clone());
         let took = at.duration_since(began);
         assert!(
             took < Duration::from_secs(3),
@@ -321,9 +325,52 @@ async fn a_database_that_does_not_answer_is_said_within_three_seconds() {
     }
     drop(held);
     let said = world.maya().sees();
-    assert_eq!(said.matches("does not answer").count(), 5, "{said}");
+    assert_eq!(
+        said.matches("does not answer").count(),
+        5,
+        "{said}: {bodies:?}"
+    );
     world.settle().await;
     world.slack.take_all();
+}
+
+#[tokio::test]
+async fn what_reads_a_record_that_is_held_up_is_said_within_three_seconds() {
+    let world = World::new().await;
+    world.maya().says("/rollback note looking").await;
+    let held = hold_up_reading(&world).await;
+    for text in ["/rollback timeline", "/rollback status", "/rollback"] {
+        let began = std::time::Instant::now();
+        let answer = world.maya().says(text).await;
+        let took = began.elapsed();
+        assert!(took < Duration::from_secs(3), "{text}: {took:?}");
+        assert!(answer.body.contains("does not answer"), "{}", answer.body);
+    }
+    drop(held);
+    world.slack.take_all();
+    world.sam().sees();
+    world.maya().sees();
+}
+
+/// Has nobody read the record: on SQLite for want of a connection, on Postgres for a lock.
+async fn hold_up_reading(world: &World) -> Vec<Box<dyn std::any::Any>> {
+    let mut held: Vec<Box<dyn std::any::Any>> = vec![];
+    match &world.app().engine.db {
+        Db::Sqlite { read, .. } => {
+            for _ in 0..4 {
+                held.push(Box::new(read.acquire().await.unwrap()));
+            }
+        }
+        Db::Postgres(pool) => {
+            let mut tx = pool.begin().await.unwrap();
+            sqlx::query("LOCK TABLE timeline, incident, rollback IN ACCESS EXCLUSIVE MODE")
+                .execute(&mut *tx)
+                .await
+                .unwrap();
+            held.push(Box::new(tx));
+        }
+    }
+    held
 }
 
 /// Every connection that could write, taken.

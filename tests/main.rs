@@ -20,6 +20,7 @@ mod drift;
 mod edge;
 mod emergency;
 mod faults;
+mod floods;
 mod gate;
 mod objections;
 mod out_of_band;

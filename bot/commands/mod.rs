@@ -26,6 +26,8 @@ use rollback_domain::{
     people::Person,
     refusal::{Refusal, Source},
 };
+use std::time::Duration;
+use tokio::time::timeout;
 
 /// Who asks for something, where, and how it came.
 #[derive(Clone, Debug)]
@@ -99,6 +101,9 @@ impl From<sqlx::Error> for Failure {
     }
 }
 
+/// How long a command may take, with all that it reads and stores.
+const ANSWERED_WITHIN: Duration = Duration::from_millis(2_700);
+
 /// What a command gives.
 pub type Result<T = Answer> = std::result::Result<T, Failure>;
 
@@ -129,8 +134,15 @@ macro_rules! command_modules {
         $(pub mod $module;)*
 
         async fn dispatch(app: &App, context: &Context, request: Request) -> Result {
-            match request {
-                $(Request::$Verb(request) => $module::run(app, context, request).await,)*
+            let running = async {
+                match request {
+                    $(Request::$Verb(request) => $module::run(app, context, request).await,)*
+                }
+            };
+            // Whatever holds the record up: Slack gives up after three seconds.
+            match timeout(ANSWERED_WITHIN, running).await {
+                Ok(result) => result,
+                Err(_) => Err(sqlx::Error::PoolTimedOut.into()),
             }
         }
     };

@@ -25,7 +25,8 @@ async fn listening(connections: u32) -> Listening {
     };
     let routes = Router::new()
         .route("/", get(async || "here"))
-        .route("/slow", get(slow));
+        .route("/slow", get(slow))
+        .route("/body", axum::routing::post(async |_: String| "taken"));
     let (stop, stopped) = watch::channel(false);
     let ended = tokio::spawn(listen_to(connections, listener, routes, stopped));
     Listening {
@@ -61,21 +62,53 @@ async fn half_a_head_is_not_waited_for() {
     assert_eq!(began.elapsed().as_secs(), HEAD_WITHIN.as_secs());
 }
 
-#[tokio::test(start_paused = true)]
-async fn a_client_waits_while_all_places_are_taken() {
-    let server = listening(2).await;
+/// Connections that say so much and no more.
+async fn held(address: SocketAddr, count: usize, begun: &[u8]) -> Vec<TcpStream> {
     let mut holding = vec![];
-    for _ in 0..2 {
-        let mut stream = TcpStream::connect(server.address).await.unwrap();
-        stream.write_all(b"GET / HT").await.unwrap();
+    for _ in 0..count {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        stream.write_all(begun).await.unwrap();
         holding.push(stream);
     }
+    // They are there, and have been for a while.
     sleep(Duration::from_secs(1)).await;
+    holding
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_only_holds_connections_makes_room_for_others() {
+    let begun: [&[u8]; 3] = [
+        b"",
+        b"GET / HT",
+        b"POST /body HTTP/1.1\r\nhost: here\r\ncontent-length: 100\r\n\r\nsome",
+    ];
+    for begun in begun {
+        let server = listening(20).await;
+        let _holding = held(server.address, 50, begun).await;
+        let began = Instant::now();
+        let mut another = TcpStream::connect(server.address).await.unwrap();
+        another.write_all(ASKED).await.unwrap();
+        let mut answer = [0; 1024];
+        let n = another.read(&mut answer).await.unwrap();
+        assert!(answer[..n].ends_with(b"here"), "{begun:?}");
+        assert!(began.elapsed() < Duration::from_secs(1), "{begun:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_the_bot_works_for_keeps_their_place() {
+    let server = listening(2).await;
+    let asked = b"GET /slow HTTP/1.1\r\nhost: here\r\n\r\n";
+    let mut working = held(server.address, 2, asked).await;
     let mut third = TcpStream::connect(server.address).await.unwrap();
     third.write_all(ASKED).await.unwrap();
     assert_eq!(received(&mut third).await, (String::new(), false));
-    // Those who hold them for nothing lose them.
-    sleep(HEAD_WITHIN).await;
+    // They are answered, and then they make room.
+    sleep(Duration::from_secs(3)).await;
+    for stream in &mut working {
+        let (answer, _) = received(stream).await;
+        assert!(answer.ends_with("slowly"), "{answer}");
+    }
     let (answer, _) = received(&mut third).await;
     assert!(answer.ends_with("here"), "{answer}");
 }

@@ -19,7 +19,7 @@ use crate::{
 };
 use content::is_about_content;
 use directory::Directory;
-use pace::Pace;
+use pace::{Pace, Turn};
 use reqwest::{Client, StatusCode, header::CONTENT_LENGTH};
 use rollback_domain::people::Membership;
 use rollback_http::{Lost, cut, retry_after};
@@ -56,6 +56,7 @@ pub struct Slack {
     token: String,
     metrics: Metrics,
     pace: Option<Pace>,
+    turn: Turn,
     directory: Directory,
 }
 
@@ -144,6 +145,7 @@ impl Slack {
             token: token.to_owned(),
             metrics: Metrics::default(),
             pace: None,
+            turn: Turn::InLine,
             directory: Directory::new(Clock::real()),
         }
     }
@@ -153,6 +155,14 @@ impl Slack {
         Self {
             pace: Some(pace),
             ..self
+        }
+    }
+
+    /// The same for somebody who decides: what readers leave room for is theirs.
+    pub fn going_first(&self) -> Self {
+        Self {
+            turn: Turn::First,
+            ..self.clone()
         }
     }
 
@@ -217,7 +227,7 @@ impl Slack {
         let Some(pace) = &self.pace else {
             return self.count(method, self.ask(method, request)).await;
         };
-        pace.take(method, bucket).await?;
+        pace.take(method, bucket, self.turn).await?;
         let answer = self.count(method, self.ask(method, request)).await;
         if let Err(Failure::Later {
             after: Some(after), ..

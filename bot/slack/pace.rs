@@ -21,6 +21,23 @@ pub struct Pace {
     metrics: Metrics,
 }
 
+/// Whether a call may use up what is kept for those who decide.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Turn {
+    /// It leaves room for them.
+    InLine,
+    /// Somebody approves, denies or stops.
+    First,
+}
+
+/// What is asked about people. However many want to read something, whoever decides is read.
+const PEOPLE: [&str; 4] = [
+    "users.info",
+    "users.lookupByEmail",
+    "usergroups.users.list",
+    "auth.test",
+];
+
 /// What one kind of calls may use up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Budget {
@@ -34,6 +51,14 @@ impl Budget {
     /// How far calls may be ahead of their time.
     fn ahead(self) -> Duration {
         self.every * self.at_once.saturating_sub(1)
+    }
+
+    /// A part of it: as many of so many.
+    fn part(self, n: u32, of: u32) -> Self {
+        Self {
+            every: self.every * of / n,
+            at_once: self.at_once * n / of,
+        }
     }
 }
 
@@ -74,9 +99,26 @@ impl Pace {
         Self { db, clock, metrics }
     }
 
-    /// Takes one call out of a bucket of a method's; [`Failure::TooSoon`] if there is none left.
-    pub(super) async fn take(&self, method: &str, bucket: &str) -> Result<(), Failure> {
-        let (budget, now) = (budget(method), self.clock.now());
+    /// Takes one call out of a bucket of a method's; [`Failure::TooSoon`] if there is none left for
+    /// this turn.
+    pub(super) async fn take(&self, method: &str, bucket: &str, turn: Turn) -> Result<(), Failure> {
+        if !PEOPLE.contains(&method) {
+            return self.take_of(budget(method), method, bucket).await;
+        }
+        // Two buckets that together have no more than the method may.
+        let in_line = budget(method).part(3, 5);
+        if turn == Turn::InLine {
+            return self.take_of(in_line, method, bucket).await;
+        }
+        let kept = budget(method).part(2, 5);
+        match self.take_of(kept, method, &kept_of(bucket)).await {
+            Err(Failure::TooSoon { .. }) => self.take_of(in_line, method, bucket).await,
+            taken => taken,
+        }
+    }
+
+    async fn take_of(&self, budget: Budget, method: &str, bucket: &str) -> Result<(), Failure> {
+        let now = self.clock.now();
         let take = || store::pace::take(&self.db, bucket, budget.every, budget.ahead(), now);
         let mut taken = take().await;
         // No answer of Slack's holds calls back for so long: it was stored by a clock that was ahead.
@@ -112,14 +154,27 @@ impl Pace {
 
     /// Slack wants everybody to wait.
     pub(super) async fn hold(&self, method: &str, bucket: &str, wait: Duration) {
+        if !PEOPLE.contains(&method) {
+            return self.hold_of(budget(method), method, bucket, wait).await;
+        }
+        let (in_line, kept) = (budget(method).part(3, 5), budget(method).part(2, 5));
+        self.hold_of(in_line, method, bucket, wait).await;
+        self.hold_of(kept, method, &kept_of(bucket), wait).await;
+    }
+
+    async fn hold_of(&self, budget: Budget, method: &str, bucket: &str, wait: Duration) {
         let now = self.clock.now();
         let wait = wait.clamp(WAIT_AT_LEAST, WAIT_AT_MOST);
         let until = now.checked_add(wait).unwrap_or(now);
-        if let Err(error) = store::pace::hold(&self.db, bucket, until, budget(method).ahead()).await
-        {
+        if let Err(error) = store::pace::hold(&self.db, bucket, until, budget.ahead()).await {
             tracing::warn!(method, %error, "other replicas do not know that Slack asked to slow down");
         }
     }
+}
+
+/// The bucket that is kept for those who decide.
+fn kept_of(bucket: &str) -> String {
+    format!("{bucket} kept")
 }
 
 #[cfg(test)]

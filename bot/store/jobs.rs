@@ -75,6 +75,7 @@ const CLAIM_SQLITE: &str = "UPDATE step SET epoch = epoch + 1, attempt = attempt
     WHERE (kind, key) IN (
         SELECT kind, key FROM step
         WHERE due_at <= $2 AND (lease_until IS NULL OR lease_until < $4)
+          AND ($5 OR kind NOT IN ('show', 'export', 'survey', 'roster', 'standings', 'membership', 'request'))
         ORDER BY due_at LIMIT $3)
     RETURNING payload, attempt, wanted_at, CAST(last_error IS NOT NULL AS INTEGER), epoch, signal";
 const CLAIM_POSTGRES: &str = "UPDATE step SET epoch = step.epoch + 1, attempt = step.attempt + 1,
@@ -82,7 +83,7 @@ const CLAIM_POSTGRES: &str = "UPDATE step SET epoch = step.epoch + 1, attempt = 
         lease_until = (extract(epoch FROM clock_timestamp()) * 1000000)::bigint + $1
     FROM (SELECT kind, key FROM step
         WHERE due_at <= $2 AND (lease_until IS NULL OR lease_until < (extract(epoch FROM clock_timestamp()) * 1000000)::bigint)
-          AND kind = ANY($4)
+          AND kind = ANY($4) AND ($5 OR kind NOT IN ('show', 'export', 'survey', 'roster', 'standings', 'membership', 'request'))
         ORDER BY due_at LIMIT $3 FOR UPDATE SKIP LOCKED) due
     WHERE step.kind = due.kind AND step.key = due.key
     RETURNING step.payload, step.attempt, step.wanted_at, CAST(step.last_error IS NOT NULL AS INTEGER)::bigint, step.epoch, step.signal";
@@ -90,8 +91,17 @@ const CLAIM_POSTGRES: &str = "UPDATE step SET epoch = step.epoch + 1, attempt = 
 /// Payload, attempt, since when it is wanted, whether it failed, epoch, signal.
 type Claimed = (String, i64, i64, i64, i64, i64);
 
+/// Which jobs are claimed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Claim {
+    /// Those that change something, and those that tell somebody.
+    WithoutReading,
+    /// All of them.
+    Everything,
+}
+
 /// Leases up to `limit` jobs that are due.
-pub async fn claim(db: &Db, now: Timestamp, limit: i64) -> sqlx::Result<Vec<Lease>> {
+pub async fn claim(db: &Db, now: Timestamp, limit: i64, which: Claim) -> sqlx::Result<Vec<Lease>> {
     // Before it is asked for: what the database counts from comes later.
     let held = Instant::now();
     let rows: Vec<Claimed> = match db {
@@ -101,6 +111,7 @@ pub async fn claim(db: &Db, now: Timestamp, limit: i64) -> sqlx::Result<Vec<Leas
                 .bind(micros(now))
                 .bind(limit)
                 .bind(passed())
+                .bind(which == Claim::Everything)
                 .fetch_all(write)
                 .await?
         }
@@ -111,6 +122,7 @@ pub async fn claim(db: &Db, now: Timestamp, limit: i64) -> sqlx::Result<Vec<Leas
                 .bind(micros(now))
                 .bind(limit)
                 .bind(Job::KINDS)
+                .bind(which == Claim::Everything)
                 .fetch_all(pool)
                 .await?
         }

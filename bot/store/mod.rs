@@ -147,6 +147,15 @@ pub(crate) use {in_tx, reading};
 impl Db {
     /// Opens `url`, brings its tables up to date, and refuses what it cannot trust.
     pub async fn open(url: &str) -> anyhow::Result<Db> {
+        Db::open_directly(url)
+            .await
+            .map_err(|error| match is_behind_a_pooler(&error) {
+                true => error.context(BEHIND_A_POOLER),
+                false => error,
+            })
+    }
+
+    async fn open_directly(url: &str) -> anyhow::Result<Db> {
         if let Some(path) = url.strip_prefix("sqlite:") {
             return open_sqlite(path.trim_start_matches("//")).await;
         }
@@ -341,6 +350,26 @@ fn is_held(error: &MigrateError) -> bool {
     error
         .as_database_error()
         .is_some_and(|error| error.code().as_deref() == Some("55P03"))
+}
+
+/// What is wrong when statements that were prepared on one connection are asked for on another.
+const BEHIND_A_POOLER: &str = "there is a pooler in front of the Postgres database that shares connections within a session (PgBouncer's pool_mode = transaction), and the bot cannot work with it. Set pool_mode = session, with at least eleven connections for each replica, or name the database itself in database.url";
+
+/// Whether a prepared statement was there already, or was not there: some pooler shares connections.
+fn is_behind_a_pooler(error: &anyhow::Error) -> bool {
+    let shared = |error: &sqlx::Error| {
+        let code = error.as_database_error().and_then(|error| error.code());
+        matches!(code.as_deref(), Some("42P05" | "26000"))
+    };
+    error.chain().any(|cause| {
+        let of_migration = match cause.downcast_ref::<MigrateError>() {
+            Some(MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _)) => {
+                Some(error)
+            }
+            _ => None,
+        };
+        of_migration.or(cause.downcast_ref()).is_some_and(shared)
+    })
 }
 
 const OLDEST_READER: &str = "SELECT value FROM counter WHERE name = 'oldest_reader'";

@@ -36,8 +36,10 @@ impl Acting {
         by: &Person,
         roles: &[&str],
     ) -> Result<Result<Self, Next>, Error> {
-        let (membership, mut reading) =
-            tokio::join!(membership_by(app, lease, by), roster::read(app, roles));
+        let (membership, mut reading) = tokio::join!(
+            membership_by(app, lease, by),
+            roster::read_first(app, roles)
+        );
         let (membership, by, last_read) = match membership? {
             Ok(read) => read,
             Err(failure) => match after_unread(app, lease, &failure) {

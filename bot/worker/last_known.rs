@@ -7,13 +7,14 @@ use crate::{
     App,
     engine::Error,
     roster,
-    slack::Failure,
+    slack::{Failure, Slack},
     store::{jobs::Lease, memberships},
     worker::retry::{OWN_PACE, tried_for},
 };
 use jiff::Timestamp;
 use rollback_domain::{
     authority::Roster,
+    job::Job,
     moment::is_impossible,
     people::{Membership, Person},
     proof::spell,
@@ -32,15 +33,15 @@ pub(super) async fn membership(
     app: &App,
     person: &Person,
 ) -> Result<(Membership, Person), Failure> {
-    let (membership, person) = asked(app, person).await?;
+    let (membership, person) = asked(app, &app.slack, person).await?;
     remember(app, &person, &membership).await;
     Ok((membership, person))
 }
 
 /// The same, not remembered.
-async fn asked(app: &App, person: &Person) -> Result<(Membership, Person), Failure> {
+async fn asked(app: &App, slack: &Slack, person: &Person) -> Result<(Membership, Person), Failure> {
     let team = app.team().await?;
-    let (membership, name) = app.slack.membership(&person.id, team.as_deref()).await?;
+    let (membership, name) = slack.membership(&person.id, team.as_deref()).await?;
     let name = name.unwrap_or_else(|| person.name.clone());
     Ok((membership, Person::new(person.id.clone(), name)))
 }
@@ -52,7 +53,11 @@ pub(super) async fn membership_by(
     lease: &Lease,
     person: &Person,
 ) -> Result<Result<Known, Failure>, Error> {
-    let silent = match timeout(ANSWERS_WITHIN, asked(app, person)).await {
+    let slack = match matches!(lease.job, Job::Act(_)) {
+        true => app.slack.going_first(),
+        false => app.slack.clone(),
+    };
+    let silent = match timeout(ANSWERS_WITHIN, asked(app, &slack, person)).await {
         Ok(Ok((membership, person))) => {
             remember(app, &person, &membership).await;
             return Ok(Ok((membership, person, None)));

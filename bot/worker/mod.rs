@@ -20,7 +20,11 @@ mod ways_round;
 use crate::{
     App,
     engine::{Ended, Error},
-    store::{self, jobs::Lease, within},
+    store::{
+        self,
+        jobs::{Claim, Lease},
+        within,
+    },
     telemetry,
 };
 use retry::backoff;
@@ -33,6 +37,8 @@ use tokio::{
 
 /// How many jobs are done at once.
 const AT_ONCE: usize = 16;
+/// How many of these are never jobs that only read.
+const KEPT_FREE: usize = 4;
 /// How often it looks for jobs by itself: for wake-ups that were lost, and other replicas' jobs.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 /// How long what was begun may take when the process is told to end.
@@ -129,11 +135,22 @@ pub async fn run_one(app: &App, kind: &str, key: &str) -> bool {
     }
 }
 
+/// Leases what is due: first what changes something or tells somebody, then what only reads, as long
+/// as that leaves room. However many want to read something, whoever decides does not wait for them.
 async fn claim(app: &App, room: usize) -> Vec<Lease> {
-    let now = app.engine.clock.now();
     app.look_again_after_a_jump().await;
+    let mut claimed = claim_some(app, room, Claim::WithoutReading).await;
+    let left = room.saturating_sub(claimed.len() + KEPT_FREE);
+    if left > 0 {
+        claimed.extend(claim_some(app, left, Claim::Everything).await);
+    }
+    claimed
+}
+
+async fn claim_some(app: &App, room: usize, which: Claim) -> Vec<Lease> {
+    let now = app.engine.clock.now();
     let room = i64::try_from(room).unwrap_or(1);
-    match within(store::jobs::claim(&app.engine.db, now, room)).await {
+    match within(store::jobs::claim(&app.engine.db, now, room, which)).await {
         Ok(leases) => {
             if !leases.is_empty() {
                 app.engine.health.worked();
