@@ -354,10 +354,10 @@ async fn a_target_that_cannot_be_planned_replaces_no_card() {
     let answer = world.slack.submits("U0TOM").await.unwrap();
     assert!(answer.is_ok(), "{}", answer.body);
     world.passes(MINUTE / 2).await;
-    assert_snapshot!(world.tom().sees(), @"Rollback Bot (only visible to @tom): Vercel has trouble of its own (500: An unexpected error occurred). It is read again. Nothing was run. Ask again when that is over; if it cannot wait, the platform's own console does not need me. RB-1 stays open as it is.");
+    assert_snapshot!(world.tom().sees(), @"Rollback Bot (only visible to @tom): Vercel has trouble of its own (500: An unexpected error occurred). It is read again. Nothing was run. Try again in a minute; if it can't wait, roll back on the platform itself. RB-1 stays open as it is.");
     assert_snapshot!(world.channel(), @r#"
-    in the thread of "Roll back frontend (production)?  RB-1":
-      | Rollback Bot: @maya: @tom tried to change the target of RB-1 (frontend (production), v214 → v213) to dpl_8F3kQzTn0000000000000002, and there is no plan for that: Vercel has trouble of its own (500: An unexpected error occurred). It is read again. Nothing was run. Ask again when that is over; if it cannot wait, the platform's own console does not need me. RB-1 stays open as it is.
+    in the thread of "Roll back frontend to v213?":
+      | Rollback Bot: @maya: @tom tried to change the target of RB-1 (frontend (production), v214 → v213) to dpl_8F3kQzTn0000000000000002, and there is no plan for that: Vercel has trouble of its own (500: An unexpected error occurred). It is read again. Nothing was run. Try again in a minute; if it can't wait, roll back on the platform itself. RB-1 stays open as it is.
     "#);
     assert_eq!(world.rollback(1).await.word(), "PROPOSED");
     // The card that stayed open can still be approved.
@@ -444,7 +444,7 @@ async fn who_promised_to_explain_an_emergency_run_is_asked_until_they_have() {
     world.passes(Duration::from_secs(11 * 3_600)).await;
     world.slack.take_all();
     world.passes(Duration::from_secs(3_600)).await;
-    assert_snapshot!(world.channel(), @"Rollback Bot: RB-1 ran without approval; its review is due 2026-03-15 03:12 UTC. @sam and @ana, one of you: `/rollback review RB-1 justified because …`, `should-have-waited` or `policy-too-strict`. @tom, you promised to explain why it could not wait: `/rollback note …` in this channel writes it down.");
+    assert_snapshot!(world.channel(), @"Rollback Bot: RB-1 ran without approval, and its review is due 2026-03-15 03:12 UTC. @sam or @ana, please review it: `/rollback review RB-1 justified because …`, or `should-have-waited`, or `policy-too-strict`. @tom, you promised to explain why it could not wait: `/rollback note …` in this channel writes it down.");
     assert_eq!(mentions(&world, "U0TOM", "you promised to explain"), 1);
     world
         .tom()
