@@ -64,7 +64,7 @@ impl Cast {
                 person("U0SAM", "sam", "Sam", "on call: may approve"),
                 person("U0ANA", "ana", "Ana", "lead: may approve"),
                 person("U0KIM", "kim", "Kim", "data owner: may approve"),
-                person("U0TOM", "tom", "Tom", "engineer: may break glass"),
+                person("U0TOM", "tom", "Tom", "engineer: may run it in an emergency"),
                 person("U0GUS", "gus", "Gus", "guest: may not act").guest(),
             ],
             Cast::Solo => vec![person("U0MAYA", "maya", "Maya", "owner: may approve")],
@@ -93,7 +93,7 @@ impl Cast {
             Cast::Team => {
                 "  1. The shop on the right is broken: its newest release, v214, cannot take orders.
   2. As maya, type  /rollback frontend because checkout 500s
-  3. Switch to sam, who is on call, and click  Approve…
+  3. Switch to sam, who is on call, click  Approve…  and, in Slack's question,  Roll back now
   4. Watch the card prove it, and the shop come back.
 
 Then try:
@@ -101,8 +101,9 @@ Then try:
   Why?         /rollback why RB-1  as anybody, best while its card waits.
   Undo         Undo…  on the card. It is proposed like anything else; the shop breaks again.
   Object       As tom,  ⋯ → Object…  on a card that waits for its approval.
-  Break glass  As tom,  ⋯ → Emergency run…  on such a card. Ana answers the review.
-  Two people   /rollback orders because totals are wrong  then kim and sam type the target.
+  Emergency    As tom,  ⋯ → Emergency run…  on such a card. Ana answers the review.
+  Two people   /rollback orders because totals are wrong  then kim and sam type the target:
+               the last order on the right is a cent too much until they do.
 "
             }
             Cast::Solo => {
@@ -253,14 +254,20 @@ async fn serve(shop: &Path, orders: &Path) -> anyhow::Result<String> {
         .await
         .context("the demo's shop cannot listen")?;
     let address = listener.local_addr()?;
-    let service = |path: &Path, front| {
+    let service = |path: &Path| {
         Router::new()
-            .route("/", front)
             .route("/version.json", get(version))
             .route("/api/health", get(health))
             .with_state(Arc::new(path.join("current")))
     };
-    let routes = service(shop, get(window)).nest("/orders", service(orders, get(health)));
+    let both = Arc::new([shop.join("current"), orders.join("current")]);
+    let windows = Router::new()
+        .route("/", get(window))
+        .route("/orders", get(window))
+        .with_state(both);
+    let routes = service(shop)
+        .nest("/orders", service(orders))
+        .merge(windows);
     tokio::spawn(async move { axum::serve(listener, routes).await });
     Ok(format!("http://{address}"))
 }
@@ -292,15 +299,22 @@ async fn health(State(current): State<Arc<PathBuf>>) -> impl IntoResponse {
     json(status, health)
 }
 
-async fn window(State(current): State<Arc<PathBuf>>) -> impl IntoResponse {
-    let works = file(&current, "health.json").await == WELL;
-    let version = tokio::fs::read_link(current.as_path())
-        .await
-        .unwrap_or_default();
-    let version = version
-        .file_name()
-        .map(|name| name.to_string_lossy().into_owned())
-        .unwrap_or_default();
+/// Whether a service works, and the release that it serves.
+async fn served(current: &Path) -> (bool, String) {
+    let works = file(current, "health.json").await == WELL;
+    let target = tokio::fs::read_link(current).await.unwrap_or_default();
+    let release = target.file_name().unwrap_or_default();
+    (works, release.to_string_lossy().into_owned())
+}
+
+async fn window(State(both): State<Arc<[PathBuf; 2]>>) -> impl IntoResponse {
+    let [shop, orders] = both.as_ref();
+    let ((works, version), (orders_work, orders_version)) =
+        (served(shop).await, served(orders).await);
+    let (orders_class, orders_line) = match orders_work {
+        true => ("well", "Your last order: 80 €"),
+        false => ("ill", "Your last order: 80.01 €, which is a cent too much"),
+    };
     let (class, line, button) = match works {
         true => ("well", "Free delivery from 40 €", "Check out"),
         false => (
@@ -313,6 +327,9 @@ async fn window(State(current): State<Arc<PathBuf>>) -> impl IntoResponse {
         .replace("{class}", class)
         .replace("{line}", line)
         .replace("{button}", button)
+        .replace("{orders_class}", orders_class)
+        .replace("{orders_line}", orders_line)
+        .replace("{orders_version}", &orders_version)
         .replace("{version}", &version);
     ([(CACHE_CONTROL, "no-store")], Html(page))
 }

@@ -293,11 +293,7 @@ async fn clicks(slack: &Slack, directory: &Path) -> anyhow::Result<Measured> {
             .await;
         ensure!(said.is_ok(), "{}: {}", said.status, said.body);
         slack
-            .shows(
-                CHANNEL,
-                &format!("Roll back moves{n} (production)?"),
-                patience,
-            )
+            .shows(CHANNEL, &format!("Roll back moves{n} to"), patience)
             .await
             .map_err(|error| anyhow::anyhow!("{error} {}", slack.ephemerals("U0MAYA")))?;
         let current = directory.join(format!("moves{n}/current"));

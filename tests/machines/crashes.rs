@@ -335,7 +335,7 @@ impl Scene {
             let asked = "/rollback frontend because checkout 500s";
             slack.says("U0MAYA", CHANNEL, asked).await.is_ok()
         };
-        let card = format!("?  RB-{id}\n");
+        let card = format!("· RB-{id} ·");
         let shows = |slack: &Slack| slack.channel(CHANNEL).contains(&card);
         self.does("the command", A_LEASE, asks, shows).await
     }
@@ -346,7 +346,7 @@ impl Scene {
             let clicked = slack.clicks("U0SAM", "Approve").await;
             clicked.is_ok_and(|answer| answer.is_ok())
         };
-        let card = format!("?  RB-{id}\n");
+        let card = format!("· RB-{id} ·");
         let shows = |slack: &Slack| !slack.channel(CHANNEL).contains(&card);
         self.does("the click", A_LEASE, clicks, shows).await
     }
@@ -389,7 +389,7 @@ impl Scene {
             }
             false
         };
-        let runs = |slack: &Slack| !slack.channel(CHANNEL).contains("?  RB-1\n");
+        let runs = |slack: &Slack| !slack.channel(CHANNEL).contains("· RB-1 ·");
         self.does("the form", A_LEASE, saves, runs).await?;
         let told = self.told(&self.ended(1).await?, 1).await?;
         let messages = self.posted("RB-1:glass");
@@ -522,14 +522,14 @@ impl Scene {
                 ));
             }
         };
-        let card = messages::get(record.db(), &format!("RB-{id}:card")).await;
+        let card = messages::get(record.db(), &format!("{id}:card")).await;
         let card = card.map_err(said)?;
         let shown = world.slack.channel(CHANNEL);
-        if card.revision != rollback.revision || !shown.contains(&format!("RB-{id} {word}")) {
+        if card.revision != rollback.revision || !shown.contains(&format!("{id} {word}")) {
             return Err(format!("the card does not show {word}"));
         }
-        let cards = self.posted(&format!("RB-{id}:card"));
-        let outcomes = self.posted(&format!("RB-{id}:outcome"));
+        let cards = self.posted(&format!("{id}:card"));
+        let outcomes = self.posted(&format!("{id}:outcome"));
         let files = world.slack.files();
         let files = files.iter().filter(|file| file.channel.is_some()).count();
         if (cards, outcomes, files) != (1, 1, expected) {

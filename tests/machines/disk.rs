@@ -35,7 +35,7 @@ async fn a_disk_without_room_is_told_and_outlived() {
     assert!(bot.ready(STARTS_WITHIN).await, "{}", bot.log());
     let asked = "/rollback frontend because checkout 500s";
     assert!(world.slack.says("U0MAYA", CHANNEL, asked).await.is_ok());
-    world.slack.shows(CHANNEL, "?  RB-1\n", SOON).await.unwrap();
+    world.slack.shows(CHANNEL, "· RB-1 ·", SOON).await.unwrap();
     let record = world.record().await;
     let rests = async || record.left().await.iter().all(|(_, due)| !due);
     assert!(until(SOON, rests).await);
@@ -100,7 +100,7 @@ async fn an_answer_that_cannot_be_stored_is_kept_until_it_can() {
     assert!(bot.ready(STARTS_WITHIN).await, "{}", bot.log());
     let asked = "/rollback frontend because checkout 500s";
     assert!(world.slack.says("U0MAYA", CHANNEL, asked).await.is_ok());
-    let card = world.slack.shows(CHANNEL, "?  RB-1\n", SOON).await;
+    let card = world.slack.shows(CHANNEL, "· RB-1 ·", SOON).await;
     card.unwrap();
     // The platform does it, and while it has not answered yet the disk fills up.
     world.vercel.hang_after_accepting();
@@ -171,7 +171,7 @@ async fn a_full_file_system_is_outlived() {
     assert!(bot.ready(STARTS_WITHIN).await, "{}", bot.log());
     let asked = "/rollback frontend because checkout 500s";
     assert!(world.slack.says("U0MAYA", CHANNEL, asked).await.is_ok());
-    let card = world.slack.shows(CHANNEL, "?  RB-1\n", SOON).await;
+    let card = world.slack.shows(CHANNEL, "· RB-1 ·", SOON).await;
     card.unwrap();
     world.slack.settles(Duration::from_millis(500)).await;
 

@@ -111,7 +111,7 @@ async fn what_was_not_ended_is_free_for_the_next_one_at_once() {
         // Not after thirty seconds, when its lease would have ended.
         let card = world
             .slack
-            .shows(CHANNEL, "?  RB-1\n", Duration::from_secs(8));
+            .shows(CHANNEL, "· RB-1 ·", Duration::from_secs(8));
         card.await.unwrap();
         assert_eq!(world.violations(), Vec::<String>::new());
         world.ends().await;

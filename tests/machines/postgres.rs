@@ -108,7 +108,7 @@ async fn proposes(world: &World) {
     let asked = "/rollback frontend because checkout 500s";
     let asked = world.slack.says("U0MAYA", CHANNEL, asked).await;
     assert!(asked.is_ok(), "{asked:?}");
-    let shows = world.slack.shows(CHANNEL, "?  RB-1\n", PATIENCE).await;
+    let shows = world.slack.shows(CHANNEL, "· RB-1 ·", PATIENCE).await;
     shows.unwrap();
 }
 

@@ -77,7 +77,7 @@ impl Scene {
         let asked = "/rollback frontend because checkout 500s";
         let asked = slack.says("U0MAYA", CHANNEL, asked).await;
         assert!(asked.is_ok(), "{asked:?}");
-        let card = format!("?  RB-{id}\n");
+        let card = format!("· RB-{id} ·");
         let shows = slack.shows(CHANNEL, &card, PATIENCE).await;
         shows.unwrap();
         let clicked = slack.clicks("U0SAM", "Approve").await.unwrap();
@@ -259,7 +259,7 @@ async fn stood_still_in_the_last_moment_and_it_was_given_up(server: Arc<Server>)
     scene.rests(1, "FAILED").await;
     assert_eq!(scene.world.vercel.rollbacks_asked(), 0);
     scene.wakes().await;
-    let loud = "RB-1 ended as FAILED, and Vercel has taken its request after all";
+    let loud = "Correction: RB-1 was reported as FAILED, but Vercel accepted it after all";
     scene
         .world
         .slack

@@ -73,8 +73,10 @@ function show(next) {
   showSide();
   redraw(at("chips"), () => state.suggestions.map((text) => element("button", {
     type: "button", class: "chip", "data-id": text,
-    onclick: () => { at("text").value = text; at("text").focus(); },
+    title: "Send this", onclick: () => send(text),
   }, text)), JSON.stringify(state.suggestions));
+  // What stands around the messages has its place by now.
+  if (isFirst) scrollDown();
 }
 
 function redraw(parent, nodes, key) {
@@ -90,6 +92,8 @@ function showSidebar() {
   const people = state.people.filter((person) => !person.is_bot && !person.deleted);
   redraw(at("people"), () => people.map((person) => element("button", {
     type: "button", class: "person", "data-id": person.id, "aria-pressed": String(person.id === me),
+    // One stop for the Tab key; the arrow keys go from one to the next.
+    tabindex: person.id === me ? "0" : "-1", onkeydown: arrows,
     onclick: () => { me = person.id; look(); },
   }, avatar(person.id, person.name), element("span", {}, element("strong", {}, person.name), person.title ? element("small", {}, person.title) : null))),
   JSON.stringify([people, me]));
@@ -102,6 +106,14 @@ function showSidebar() {
   const self = people.find((person) => person.id === me);
   at("whoami").textContent = self ? `You are ${self.name}${self.title ? `, ${self.title}` : ""}` : "";
   at("text").placeholder = replyTo ? "Reply in thread…" : `Message ${at("channel").textContent}`;
+}
+
+function arrows(event) {
+  const step = { ArrowDown: 1, ArrowRight: 1, ArrowUp: -1, ArrowLeft: -1 }[event.key];
+  if (!step) return;
+  event.preventDefault();
+  const all = [...event.currentTarget.parentElement.children];
+  all[(all.indexOf(event.currentTarget) + step + all.length) % all.length].focus();
 }
 
 function showMessages(isFirst) {
@@ -118,6 +130,7 @@ function showMessages(isFirst) {
     drawn.set(message.ts, { key, node });
     return node;
   });
+  const focused = place(list, document.activeElement);
   let before = null;
   for (const node of wanted) {
     const next = before ? before.nextSibling : list.firstChild;
@@ -126,7 +139,23 @@ function showMessages(isFirst) {
   }
   while (list.lastChild && list.lastChild !== before) list.lastChild.remove();
   if (!wanted.length) list.replaceChildren(element("p", { class: "empty" }, "Nothing has been said here yet."));
+  if (focused) focusAgain(list, focused);
   if (isFirst || isAtEnd) scrollDown();
+}
+
+// Where the focus is among the messages: a message that is drawn anew loses it.
+function place(list, node) {
+  if (node === list || !list.contains(node)) return null;
+  const top = node.closest(".top");
+  return { ts: top?.dataset.ts, label: node.textContent };
+}
+
+function focusAgain(list, { ts, label }) {
+  if (list.contains(document.activeElement) && document.activeElement !== list) return;
+  const top = [...list.children].find((node) => node.dataset.ts === ts);
+  if (!top) return;
+  const buttons = [...top.querySelectorAll("button")];
+  (buttons.find((button) => button.textContent === label) ?? top.querySelector(".block-actions button") ?? top).focus();
 }
 
 function scrollDown() {
@@ -134,7 +163,7 @@ function scrollDown() {
 }
 
 function thread(message, replies) {
-  const node = element("div", { class: "top" }, article(message));
+  const node = element("div", { class: "top", "data-ts": message.ts, tabindex: "-1" }, article(message));
   if (replies.length) {
     const isFolded = folded.has(message.ts);
     node.append(element("button", {
@@ -145,7 +174,8 @@ function thread(message, replies) {
   }
   if (!message.only_me) {
     node.append(element("button", {
-      type: "button", class: "fold reply", "aria-pressed": String(replyTo === message.ts),
+      // Not on the way of the Tab key to what a message offers.
+      type: "button", class: "fold reply", tabindex: "-1", "aria-pressed": String(replyTo === message.ts),
       onclick: () => { replyTo = replyTo === message.ts ? null : message.ts; show(state); at("text").focus(); },
     }, replyTo === message.ts ? "Replying in this thread (stop)" : "Reply in thread"));
   }
@@ -291,14 +321,26 @@ function reloadSide() {
 }
 setInterval(reloadSide, 1000);
 
+async function send(text) {
+  const thread = text.startsWith("/") ? null : replyTo;
+  scrollDown();
+  await act({ do: "says", person: me, channel, text, thread_ts: thread });
+}
+
 at("say").addEventListener("submit", async (event) => {
   event.preventDefault();
   const text = at("text").value.trim();
   if (!text) return;
   at("text").value = "";
-  const thread = text.startsWith("/") ? null : replyTo;
-  scrollDown();
-  await act({ do: "says", person: me, channel, text, thread_ts: thread });
+  await send(text);
+});
+
+// From the top of the page to what can be clicked in the newest message.
+at("skip").addEventListener("click", (event) => {
+  event.preventDefault();
+  const buttons = at("messages").querySelectorAll(".block-actions button");
+  const newest = [...buttons].at(-1)?.closest(".block-actions");
+  (newest?.querySelector("button") ?? at("text")).focus();
 });
 
 watch();

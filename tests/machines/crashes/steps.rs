@@ -116,8 +116,7 @@ impl Scene {
             let asked = "/rollback frontend to @-45m because rows are gone";
             slack.says("U0MAYA", CHANNEL, asked).await.is_ok()
         };
-        let card =
-            |slack: &rollback_simulation::Slack| slack.channel(CHANNEL).contains("?  RB-1\n");
+        let card = |slack: &rollback_simulation::Slack| slack.channel(CHANNEL).contains("· RB-1 ·");
         self.does("the command", A_LEASE, asks, card).await?;
         self.approves(1).await?;
         let waits = |slack: &rollback_simulation::Slack| {
@@ -163,14 +162,14 @@ impl Scene {
         let record = self.world.record().await;
         let entries = self.entries(&record).await?;
         let (id, word) = (ended.id, ended.word());
-        let card = rollback_bot::store::messages::get(record.db(), &format!("RB-{id}:card")).await;
+        let card = rollback_bot::store::messages::get(record.db(), &format!("{id}:card")).await;
         let card = card.map_err(said)?;
         let shown = self.world.slack.channel(CHANNEL);
-        if card.revision != ended.revision || !shown.contains(&format!("RB-{id} {word}")) {
+        if card.revision != ended.revision || !shown.contains(&format!("{id} {word}")) {
             return Err(format!("the card does not show {word}"));
         }
-        let cards = self.posted(&format!("RB-{id}:card"));
-        let outcomes = self.posted(&format!("RB-{id}:outcome"));
+        let cards = self.posted(&format!("{id}:card"));
+        let outcomes = self.posted(&format!("{id}:outcome"));
         if (cards, outcomes) != (1, 1) {
             return Err(format!("{cards} cards, {outcomes} outcomes"));
         }

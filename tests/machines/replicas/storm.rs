@@ -307,7 +307,9 @@ impl Person {
         let shown = self.slack.channel(channel);
         let open: Vec<&str> = shown
             .lines()
-            .filter_map(|line| line.split_once("?  RB-").map(|(_, id)| id.trim()))
+            .filter_map(|line| line.split_once(" expires ")?.1.split_once("· RB-"))
+            .filter_map(|(_, id)| id.split_once(' '))
+            .map(|(id, _)| id)
             .collect();
         if open.is_empty() {
             return;
