@@ -21,10 +21,10 @@ use crate::{
     telemetry,
 };
 use anyhow::Context;
-use rollback_domain::{identity::ServiceKey, job::Job, policy::Policy};
+use rollback_domain::{identity::ServiceKey, job::Job, policy::Policy, risk::RiskRules};
 use rollback_providers::Provider;
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     convert::Infallible,
     fmt,
     sync::Arc,
@@ -36,6 +36,8 @@ use tokio::sync::OnceCell;
 const READ_CLOCK_EVERY: Duration = Duration::from_secs(10);
 /// How long that may take.
 const CLOCK_ANSWERS_WITHIN: Duration = Duration::from_millis(500);
+/// How long a rollback is checked whose service is not in the configuration any more.
+const CHECKED_WITHIN: Duration = Duration::from_secs(60);
 
 /// Everything that a handler or a job may reach.
 #[derive(Clone)]
@@ -206,6 +208,31 @@ impl App {
             watch: service.watch,
             check_every: service.check_every,
             fingerprint: service.fingerprint.is_some(),
+        }
+    }
+
+    /// What counts for a rollback whose service is not in the configuration any more: everybody who
+    /// approves for any service can end it. Nothing of it is run.
+    pub fn policy_of_unconfigured(&self) -> Policy {
+        let services = self.config.services.iter();
+        let roles: BTreeSet<String> = services.flat_map(|one| one.approve.clone()).collect();
+        let roles: Vec<String> = roles.into_iter().collect();
+        let policy = &self.config.policy;
+        Policy {
+            rules: policy.preset.rules(&roles),
+            risks: RiskRules::default(),
+            objection_window: None,
+            remind: policy.remind.clone(),
+            escalate: vec![],
+            page_on_break_glass: policy.page_on_break_glass,
+            review_within: policy.review_within,
+            plan_ttl: policy.plan_ttl,
+            target_time: None,
+            passes: 1,
+            prove_within: CHECKED_WITHIN,
+            watch: CHECKED_WITHIN,
+            check_every: CHECKED_WITHIN,
+            fingerprint: false,
         }
     }
 

@@ -7,8 +7,10 @@ use crate::{
 use rollback_domain::{
     authority::{Case, Found, Source},
     identity::ServiceKey,
+    platform::About,
     refusal::list,
 };
+use std::collections::BTreeMap;
 
 /// Checks templates; with `online`, tries every token too. Gives the number of mistakes.
 pub async fn check(config: &Config, online: bool) -> anyhow::Result<usize> {
@@ -53,17 +55,50 @@ pub async fn check(config: &Config, online: bool) -> anyhow::Result<usize> {
         slack,
     };
     mistakes += roles(config, &asking).await;
+    mistakes += services(config, &http).await;
+    Ok(mistakes)
+}
+
+/// Tries every service, and says which are one production under two names. Gives the number of
+/// mistakes.
+async fn services(config: &Config, http: &reqwest::Client) -> usize {
+    let mut mistakes = 0;
+    let mut productions: BTreeMap<String, String> = BTreeMap::new();
     for service in &config.services {
         let key = section(&service.key);
-        match service.platform.connect(&http).check().await {
+        let provider = service.platform.connect(http);
+        match provider.check().await {
             Ok(works) => println!("ok        {key}: {works}"),
             Err(error) => {
                 mistakes += 1;
                 println!("mistake   {key}: {error}");
+                continue;
+            }
+        }
+        let survey = match provider.survey(&About::default()).await {
+            Ok(survey) => survey,
+            Err(error) => {
+                mistakes += 1;
+                println!("mistake   {key}: its releases cannot be read: {error}");
+                continue;
+            }
+        };
+        let Some(production) = survey.production else {
+            continue;
+        };
+        match productions.get(&production) {
+            Some(first) => {
+                mistakes += 1;
+                println!(
+                    "mistake   {key}: is the same production as {first} ({production}); keep one of the two"
+                );
+            }
+            None => {
+                productions.insert(production, key);
             }
         }
     }
-    Ok(mistakes)
+    mistakes
 }
 
 /// Reads every role, and says which plans nobody could approve. Gives the number of mistakes.

@@ -254,15 +254,14 @@ fn serving(rollback: &Rollback) -> String {
         let mut surfaces = rollback.surfaces.iter();
         surfaces.all(|surface| surface.live.as_ref() == Some(&from.id))
     });
-    let (from, to) = (
-        inline(rollback.from_label(), 80),
-        inline(rollback.to_label(), 80),
-    );
-    match (m, n, as_before) {
-        (0, _, _) => "What production serves is not known.".into(),
-        (_, 0, true) => format!("{from} is still live, as last read."),
-        (_, 0, false) => format!("Production serves neither {from} nor {to} alone, as last read."),
-        (_, n, _) => format!("{to} is live on {n} of {m}, as last read."),
+    let from = inline(rollback.from_label(), 80);
+    match (m, as_before) {
+        (0, _) => "What production serves is not known.".into(),
+        (_, true) => format!("{from} is still live, as last read."),
+        (_, false) => {
+            let serves = rollback.serves(|id| rollback.label_of(id));
+            format!("Production serves {}, as last read.", inline(&serves, 300))
+        }
     }
 }
 

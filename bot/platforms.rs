@@ -1,4 +1,5 @@
-//! Every call to a platform, timed and counted, in one place.
+//! Every call to a platform, timed and counted, in one place; and no release keeps a version that
+//! is another one's id.
 
 use crate::metrics::Metrics;
 use async_trait::async_trait;
@@ -50,7 +51,8 @@ impl Provider for Timed {
     }
 
     async fn survey(&self, about: &About) -> Result<Survey, ProviderError> {
-        self.time("survey", self.of.survey(about)).await
+        let survey = self.time("survey", self.of.survey(about)).await?;
+        Ok(survey.without_borrowed_names())
     }
 
     async fn dry_run(

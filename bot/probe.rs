@@ -3,7 +3,7 @@
 use crate::config::{Check, FingerprintAt, Service};
 use reqwest::Client;
 use rollback_domain::proof::{CheckResult, Round};
-use rollback_http::{Lost, Silence, send};
+use rollback_http::{Lost, Silence, json, send};
 use serde_json::Value;
 use std::time::Duration;
 use tokio::task::JoinSet;
@@ -112,7 +112,7 @@ impl Page {
         String::from_utf8_lossy(&self.body).into_owned()
     }
     fn json(&self) -> Result<Value, String> {
-        serde_json::from_slice(&self.body).map_err(|_| "did not answer with JSON".to_owned())
+        json(&self.body).map_err(|_| "did not answer with JSON".to_owned())
     }
 }
 

@@ -68,10 +68,7 @@ impl Provider for JsonFile {
             candidates: names.filter_map(Value::as_str).map(candidate).collect(),
             surfaces: vec![Self::surface(&contents)],
             pin: Pin::NotNeeded,
-            in_flight: None,
-            memory: Value::Null,
-            window: None,
-            before_pin: Value::Null,
+            ..Survey::default()
         })
     }
 

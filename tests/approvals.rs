@@ -51,14 +51,14 @@ async fn data_takes_two_people_one_of_them_its_owner_and_the_typed_target() {
       Roll back frontend to v213?
       orders are lost · @maya, 03:12:00 UTC
       Live now `v214` a1b2c3d, since 02:41:00 UTC (31 m) kim: checkout: new tax engine on 8/8 surfaces
-      Go back to `v213` 3c4d5e6, ran 6 h 29 m until 02:41:00 UTC · previous known good lee: session expiry
+      Go back to `v213` 3c4d5e6, ran 6 h 29 m until 02:41:00 UTC · previous release, ran before lee: session expiry
       ⚠️ Data  the configuration says that rolling this service back is data
       You lose  1 change: v214 "checkout: new tax engine"
       Changes  code, cron jobs of the target's vercel.json, env values baked into the build
       Stays  database · today's env settings · flags · storage
       After  automatic deploys stay OFF until unpinned
       [ Approve… ] [ Deny… ] [ Change version… ] [ ⋯ Cancel this request / Object… / Who can approve / May I approve? ]
-      Needs  2 approvals, one of them from data_owner: @kim (data_owner), @ana (data_owner), @sam (oncall) or one more · expires 03:22:00 UTC · RB-1 · production · data · plan `e846`
+      Needs  2 approvals, one of them from data_owner: @kim (data_owner), @ana (data_owner), @sam (oncall) or one more · expires 03:22:00 UTC · RB-1 · production · data · plan `96dd`
     "#);
     types_the_target(&mut world, "U0SAM", "v213").await;
     assert_snapshot!(world.channel(), @r#"
@@ -66,14 +66,14 @@ async fn data_takes_two_people_one_of_them_its_owner_and_the_typed_target() {
       Roll back frontend to v213?
       orders are lost · @maya, 03:12:00 UTC
       Live now `v214` a1b2c3d, since 02:41:00 UTC (31 m 2 s) kim: checkout: new tax engine on 8/8 surfaces
-      Go back to `v213` 3c4d5e6, ran 6 h 29 m until 02:41:00 UTC · previous known good lee: session expiry
+      Go back to `v213` 3c4d5e6, ran 6 h 29 m until 02:41:00 UTC · previous release, ran before lee: session expiry
       ⚠️ Data  the configuration says that rolling this service back is data
       You lose  1 change: v214 "checkout: new tax engine"
       Changes  code, cron jobs of the target's vercel.json, env values baked into the build
       Stays  database · today's env settings · flags · storage
       After  automatic deploys stay OFF until unpinned
       [ Approve… ] [ Deny… ] [ Change version… ] [ ⋯ Cancel this request / Object… / Withdraw my approval / Who can approve / May I approve? ]
-      Needs  2 approvals, one of them from data_owner; has @sam (oncall); still needs one more, from data_owner: @kim (data_owner) or @ana (data_owner) · expires 03:22:00 UTC · RB-1 · production · data · plan `e846`
+      Needs  2 approvals, one of them from data_owner; has @sam (oncall); still needs one more, from data_owner: @kim (data_owner) or @ana (data_owner) · expires 03:22:00 UTC · RB-1 · production · data · plan `96dd`
     "#);
     assert_eq!(world.vercel.rollbacks_asked(), 0);
     // Another one of the same role does not help any more.
@@ -84,11 +84,11 @@ async fn data_takes_two_people_one_of_them_its_owner_and_the_typed_target() {
     assert_eq!(world.vercel.rollbacks_asked(), 1);
     assert_snapshot!(world.record().await, @r#"
     rollback-bot incident opened: opened INC-1 in this channel
-    @maya requested: asked to roll back frontend (production) to the previous known good, because "orders are lost"
-    rollback-bot planned: proposed v214 → v213, risk data, plan e846
-    @sam approved: approved plan e846 as oncall, typing v213
+    @maya requested: asked to roll back frontend (production) to the previous release, because "orders are lost"
+    rollback-bot planned: proposed v214 → v213, risk data, plan 96dd
+    @sam approved: approved plan 96dd as oncall, typing v213
     @maya refused: tried to approve: NOT_AUTHORISED This needs somebody with the role data_owner, and you do not have it. @U0KIM or @U0ANA can. Nothing was run.
-    @kim approved: approved plan e846 as data_owner, typing v213
+    @kim approved: approved plan 96dd as data_owner, typing v213
     rollback-bot rechecked: read the platform again: nothing that matters has changed
     rollback-bot executing: asking Vercel for v214 → v213
     Vercel accepted: job accepted
@@ -151,14 +151,14 @@ async fn an_approval_is_withdrawn_until_it_runs() {
       Roll back frontend to v213?
       checkout 500s · @maya, 03:12:00 UTC
       Live now `v214` a1b2c3d, since 02:41:00 UTC (31 m 4 s) kim: checkout: new tax engine on 8/8 surfaces
-      Go back to `v213` 3c4d5e6, ran 6 h 29 m until 02:41:00 UTC · previous known good lee: session expiry
+      Go back to `v213` 3c4d5e6, ran 6 h 29 m until 02:41:00 UTC · previous release, ran before lee: session expiry
       ⚠️ Data  the configuration says that rolling this service back is data
       You lose  1 change: v214 "checkout: new tax engine"
       Changes  code, cron jobs of the target's vercel.json, env values baked into the build
       Stays  database · today's env settings · flags · storage
       After  automatic deploys stay OFF until unpinned
       [ Approve… ] [ Deny… ] [ Change version… ] [ ⋯ Cancel this request / Object… / Who can approve / May I approve? ]
-      Needs  2 approvals, one of them from data_owner: @kim (data_owner), @ana (data_owner), @sam (oncall) or one more · expires 03:22:00 UTC · RB-1 · production · data · plan `e846`
+      Needs  2 approvals, one of them from data_owner: @kim (data_owner), @ana (data_owner), @sam (oncall) or one more · expires 03:22:00 UTC · RB-1 · production · data · plan `96dd`
       | Rollback Bot: @maya: @sam took their approval of RB-1 (frontend (production), v214 → v213) back. It needs another approval: `/rollback approve RB-1`.
     "#);
     // The owner alone is one of two.
@@ -256,11 +256,11 @@ async fn what_is_unusual_is_named_and_ticked() {
       Stays  database · today's env settings · flags · storage
       After  automatic deploys stay OFF until unpinned
       [ Approve… ] [ Deny… ] [ Change version… ] [ ⋯ Cancel this request / Object… / Emergency run… / Who can approve / May I approve? ]
-      Needs  one approval: @sam (oncall) or @ana (lead), not @maya · expires 03:22:00 UTC · RB-1 · production · caution · plan `d234`
+      Needs  one approval: @sam (oncall) or @ana (lead), not @maya · expires 03:22:00 UTC · RB-1 · production · caution · plan `8c49`
     "#);
     world.sam().clicks("Approve").await;
     world.settle().await;
-    assert_snapshot!(world.slack.open_view("U0SAM").map(|view| view["blocks"].to_string()).unwrap_or_default(), @r#"[{"block_id":"auto15","text":{"text":"*RB-1*  frontend (production) v214 → v212. You lose 2 changes. Plan `d234`.","type":"mrkdwn","verbatim":true},"type":"section"},{"block_id":"ticks","element":{"action_id":"ticks","options":[{"text":{"text":"v212 last served 7 h ago","type":"plain_text"},"value":"old"}],"type":"checkboxes"},"label":{"text":"I have seen, and accept","type":"plain_text"},"type":"input"}]"#);
+    assert_snapshot!(world.slack.open_view("U0SAM").map(|view| view["blocks"].to_string()).unwrap_or_default(), @r#"[{"block_id":"auto15","text":{"text":"*RB-1*  frontend (production) v214 → v212. You lose 2 changes. Plan `8c49`.","type":"mrkdwn","verbatim":true},"type":"section"},{"block_id":"ticks","element":{"action_id":"ticks","options":[{"text":{"text":"v212 last served 7 h ago","type":"plain_text"},"value":"old"}],"type":"checkboxes"},"label":{"text":"I have seen, and accept","type":"plain_text"},"type":"input"}]"#);
     world
         .slack
         .chooses("U0SAM", "v212 last served")

@@ -268,8 +268,8 @@ async fn the_same_click_again_changes_nothing_and_is_recorded_once() {
     }
     assert_snapshot!(world.record().await, @r#"
     rollback-bot incident opened: opened INC-1 in this channel
-    @maya requested: asked to roll back frontend (production) to the previous known good, because "checkout 500s"
-    rollback-bot planned: proposed v214 → v213, risk code, plan 625a
+    @maya requested: asked to roll back frontend (production) to the previous release, because "checkout 500s"
+    rollback-bot planned: proposed v214 → v213, risk code, plan e9ba
     @tom refused: tried to approve: NOT_AUTHORISED This needs somebody with the role oncall or lead, and you do not have it. @U0SAM or @U0ANA can. Nothing was run.
     @tom refused: tried to approve: FORGED That button isn't valid, so I ignored it: the same click arrived again. It was logged. Use the latest card. Nothing was run.
     "#);

@@ -64,7 +64,7 @@ async fn targets_that_cannot_be_are_refused_with_the_one_that_could() {
       Changes  code, cron jobs of the target's vercel.json, env values baked into the build
       Stays  database · today's env settings · flags · storage
       After  automatic deploys stay OFF until unpinned
-      Only you see this, and nothing is proposed: `/rollback frontend@production to v213 because …` would. code · plan `625a`
+      Only you see this, and nothing is proposed: `/rollback frontend@production to v213 because …` would. code · plan `e9ba`
     "#);
     assert_eq!(world.channel(), "");
 }
@@ -96,29 +96,29 @@ async fn the_board_and_the_lists_are_for_one_person_alone() {
     Rollback Bot (only visible to @tom): Reading frontend (production)…
     Rollback Bot (only visible to @tom):
       Releases of frontend (production)
-      `v214`  a1b2c3d  live since 02:41:00 UTC by kim (32 m 10 s ago)  "checkout: new tax engine" · live
-      `v213`  3c4d5e6  live since 20:12:00 UTC by lee (7 h 1 m ago)  "session expiry" · eligible
-      `v212`  9f8e7d6  live since 2026-03-12 03:12 UTC by kim (2 d ago)  "faster search" · eligible
-      `v211`  1111111  live since 2026-03-11 03:12 UTC by kim (3 d ago)  "winter sale banner" · eligible
+      `v214`  a1b2c3d  by kim  live since 02:41:00 UTC (32 m 10 s ago)  "checkout: new tax engine" · live
+      `v213`  3c4d5e6  by lee  ran 6 h 29 m until 02:41:00 UTC  "session expiry" · eligible
+      `v212`  9f8e7d6  by kim  ran 41 h until 20:12:00 UTC  "faster search" · eligible
+      `v211`  1111111  by kim  ran 24 h until 2026-03-12 03:12 UTC  "winter sale banner" · eligible
       Read at 03:13:10 UTC.
     Rollback Bot (only visible to @tom): RB-1 PROPOSED · frontend (production) · v214 → v213 · last change 03:12:00 UTC
     Rollback Bot (only visible to @tom):
       Roll back frontend to v213?
       checkout 500s · @maya, 03:12:00 UTC
       Live now `v214` a1b2c3d, since 02:41:00 UTC (32 m 10 s) kim: checkout: new tax engine on 8/8 surfaces
-      Go back to `v213` 3c4d5e6, ran 6 h 29 m until 02:41:00 UTC · previous known good lee: session expiry
+      Go back to `v213` 3c4d5e6, ran 6 h 29 m until 02:41:00 UTC · previous release, ran before lee: session expiry
       You lose  1 change: v214 "checkout: new tax engine"
       Changes  code, cron jobs of the target's vercel.json, env values baked into the build
       Stays  database · today's env settings · flags · storage
       After  automatic deploys stay OFF until unpinned
-      Needs  one approval: @sam (oncall) or @ana (lead), not @maya · expires 03:22:00 UTC · RB-1 · production · code · plan `625a`
+      Needs  one approval: @sam (oncall) or @ana (lead), not @maya · expires 03:22:00 UTC · RB-1 · production · code · plan `e9ba`
       RB-1 PROPOSED · frontend (production) · v214 → v213 · last change 03:12:00 UTC
     Rollback Bot (only visible to @tom): `export md`, `export json`: the timeline as a file, Markdown if you do not say.
     Rollback Bot (only visible to @tom):
       INC-1: last 3 of 3 entries
       03:12:00 UTC rollback-bot incident opened: opened INC-1 in this channel
-      03:12:00 UTC RB-1 @maya requested: asked to roll back frontend (production) to the previous known good, because "checkout 500s"
-      03:12:00 UTC RB-1 rollback-bot planned: proposed v214 → v213, risk code, plan 625a
+      03:12:00 UTC RB-1 @maya requested: asked to roll back frontend (production) to the previous release, because "checkout 500s"
+      03:12:00 UTC RB-1 rollback-bot planned: proposed v214 → v213, risk code, plan e9ba
       `/rollback export` puts all of it into a file.
     "#);
     assert_eq!(world.channel(), "");
@@ -280,12 +280,12 @@ async fn a_second_proposal_is_shown_the_first() {
       Roll back frontend to v213?
       checkout 500s · @maya, 03:12:00 UTC
       Live now `v214` a1b2c3d, since 02:41:00 UTC (31 m) kim: checkout: new tax engine on 8/8 surfaces
-      Go back to `v213` 3c4d5e6, ran 6 h 29 m until 02:41:00 UTC · previous known good lee: session expiry
+      Go back to `v213` 3c4d5e6, ran 6 h 29 m until 02:41:00 UTC · previous release, ran before lee: session expiry
       You lose  1 change: v214 "checkout: new tax engine"
       Changes  code, cron jobs of the target's vercel.json, env values baked into the build
       Stays  database · today's env settings · flags · storage
       After  automatic deploys stay OFF until unpinned
-      Needs  one approval: @sam (oncall) or @ana (lead), not @maya · expires 03:22:00 UTC · RB-1 · production · code · plan `625a`
+      Needs  one approval: @sam (oncall) or @ana (lead), not @maya · expires 03:22:00 UTC · RB-1 · production · code · plan `e9ba`
       RB-1 PROPOSED · frontend (production) · v214 → v213 · last change 03:12:00 UTC
     "#);
     assert_eq!(world.channel(), "");

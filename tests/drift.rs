@@ -44,13 +44,13 @@ async fn production_that_moved_gets_a_fresh_card() {
       Roll back frontend to v214?
       checkout 500s · @maya, 03:12:00 UTC
       Live now `v215` 5e6f7a8, since 03:12:00 UTC (1 s) lee: hotfix on 8/8 surfaces
-      Go back to `v214` a1b2c3d, ran 31 m until 03:12:00 UTC · previous known good kim: checkout: new tax engine
+      Go back to `v214` a1b2c3d, ran 31 m until 03:12:00 UTC · previous release, ran before kim: checkout: new tax engine
       You lose  1 change: v215 "hotfix"; one looks like a fix
       Changes  code, cron jobs of the target's vercel.json, env values baked into the build
       Stays  database · today's env settings · flags · storage
       After  automatic deploys stay OFF until unpinned
       [ Approve… ] [ Deny… ] [ Change version… ] [ ⋯ Cancel this request / Object… / Emergency run… / Who can approve / May I approve? ]
-      Needs  one approval: @sam (oncall) or @ana (lead), not @maya · expires 03:22:00 UTC · RB-2 (replaces RB-1) · production · code · plan `c3ff`
+      Needs  one approval: @sam (oncall) or @ana (lead), not @maya · expires 03:22:00 UTC · RB-2 (replaces RB-1) · production · code · plan `d373`
     "#);
     assert_eq!(world.vercel.rollbacks_asked(), 0);
 }
@@ -64,11 +64,11 @@ async fn another_target_is_chosen_in_a_modal() {
     world.settle().await;
     assert_snapshot!(world.slack.view("U0MAYA"), @r#"
     == Change version ==
-    Go back to: [ v213 · 7 h ago · lee · good ▾ ] of v213 · 7 h ago · lee · good / v212 · 2 d ago · kim · good
+    Go back to: [ v213 · ran until 31 m ago · lee ▾ ] of v213 · ran until 31 m ago · lee / v212 · ran until 7 h ago · kim
       Saving replaces the card. Nothing is run.
     Not eligible
-    • `v214`  a1b2c3d  live since 02:41:00 UTC by kim (31 m ago)  "checkout: new tax engine": it is live now
-    • `v211`  1111111  live since 2026-03-11 03:12 UTC by kim (3 d ago)  "winter sale banner": Vercel does not offer it for instant rollback
+    • `v214`  a1b2c3d  by kim  live since 02:41:00 UTC (31 m ago)  "checkout: new tax engine": it is live
+    • `v211`  1111111  by kim  ran 24 h until 2026-03-12 03:12 UTC  "winter sale banner": Vercel does not offer it for instant rollback
     [ Go back ] [ Save ]
     "#);
     world.slack.chooses("U0MAYA", "v212").await.unwrap();
@@ -89,7 +89,7 @@ async fn another_target_is_chosen_in_a_modal() {
       Stays  database · today's env settings · flags · storage
       After  automatic deploys stay OFF until unpinned
       [ Approve… ] [ Deny… ] [ Change version… ] [ ⋯ Cancel this request / Object… / Emergency run… / Who can approve / May I approve? ]
-      Needs  one approval: @sam (oncall) or @ana (lead), not @maya · expires 03:22:00 UTC · RB-2 (replaces RB-1) · production · code · plan `65df`
+      Needs  one approval: @sam (oncall) or @ana (lead), not @maya · expires 03:22:00 UTC · RB-2 (replaces RB-1) · production · code · plan `4be5`
     "#);
     world.sam().clicks_an_old("Cancel").await;
     world.settle().await;

@@ -35,6 +35,7 @@ mod rollback;
 mod seen;
 mod solo;
 mod steps;
+mod target;
 mod together;
 mod told;
 mod undo;

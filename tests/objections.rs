@@ -37,14 +37,14 @@ async fn anybody_objects_and_the_card_says_so() {
       Roll back frontend to v213?
       checkout 500s · @maya, 03:12:00 UTC
       Live now `v214` a1b2c3d, since 02:41:00 UTC (31 m 2 s) kim: checkout: new tax engine on 8/8 surfaces
-      Go back to `v213` 3c4d5e6, ran 6 h 29 m until 02:41:00 UTC · previous known good lee: session expiry
+      Go back to `v213` 3c4d5e6, ran 6 h 29 m until 02:41:00 UTC · previous release, ran before lee: session expiry
       ⚠️ Objection by @tom, 03:12:00 UTC: "the fix is already building"
       You lose  1 change: v214 "checkout: new tax engine"
       Changes  code, cron jobs of the target's vercel.json, env values baked into the build
       Stays  database · today's env settings · flags · storage
       After  automatic deploys stay OFF until unpinned
       [ Approve… ] [ Deny… ] [ Change version… ] [ ⋯ Cancel this request / Object… / Emergency run… / Who can approve / May I approve? ]
-      Needs  one approval: @sam (oncall) or @ana (lead), not @maya · expires 03:22:00 UTC · RB-1 · production · code · plan `625a`
+      Needs  one approval: @sam (oncall) or @ana (lead), not @maya · expires 03:22:00 UTC · RB-1 · production · code · plan `e9ba`
       | Rollback Bot: @maya: @tom objects to RB-1 (frontend (production), v214 → v213): "the fix is already building".
     "#);
     // It stops nobody with authority.
@@ -81,7 +81,7 @@ async fn an_authoritys_own_rollback_starts_when_nobody_objects() {
     assert_eq!(world.vercel.rollbacks_asked(), 1);
     let record = world.record().await;
     let started = record.lines().find(|line| line.contains("nobody objected"));
-    assert_snapshot!(started.unwrap_or("not recorded"), @"@sam approved: started plan 625a as oncall: nobody objected");
+    assert_snapshot!(started.unwrap_or("not recorded"), @"@sam approved: started plan e9ba as oncall: nobody objected");
     world.slack.take_all();
 }
 
@@ -100,7 +100,7 @@ async fn one_objection_and_it_waits_for_somebody_else() {
       Roll back frontend to v213?
       checkout 500s · @sam, 03:12:00 UTC
       Live now `v214` a1b2c3d, since 02:41:00 UTC (32 m) kim: checkout: new tax engine on 8/8 surfaces
-      Go back to `v213` 3c4d5e6, ran 6 h 29 m until 02:41:00 UTC · previous known good lee: session expiry
+      Go back to `v213` 3c4d5e6, ran 6 h 29 m until 02:41:00 UTC · previous release, ran before lee: session expiry
       ⚠️ Objection by @tom, 03:12:00 UTC: "the fix is building"
       You lose  1 change: v214 "checkout: new tax engine"
       Changes  code, cron jobs of the target's vercel.json, env values baked into the build
@@ -108,7 +108,7 @@ async fn one_objection_and_it_waits_for_somebody_else() {
       After  automatic deploys stay OFF until unpinned
       ⏳ Waiting since 03:12:00 UTC; asked @ana, last at 03:13:00 UTC
       [ Approve… ] [ Deny… ] [ Change version… ] [ ⋯ Cancel this request / Object… / Emergency run… / Who can approve / May I approve? ]
-      Needs  one approval: @ana (lead), not @sam · expires 03:22:00 UTC · RB-1 · production · code · plan `625a`
+      Needs  one approval: @ana (lead), not @sam · expires 03:22:00 UTC · RB-1 · production · code · plan `e9ba`
       | Rollback Bot: @sam: @tom objects to RB-1 (frontend (production), v214 → v213): "the fix is building". It won't run automatically now; an approver must decide.
       | Rollback Bot: @ana: approve or deny RB-1? frontend (production), v214 → v213, "checkout 500s", waiting 1 m.
     Rollback Bot (only visible to @tom): Writing your objection to RB-1 down: checking your permissions. The card will update.

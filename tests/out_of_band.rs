@@ -138,9 +138,9 @@ async fn a_whole_rollback_while_slack_is_down() {
       "plan": {
         "cautions": {},
         "from": "v214",
-        "hash": "625a54a830158587",
+        "hash": "e9bac11915726ea2",
         "risk": "code",
-        "short": "625a",
+        "short": "e9ba",
         "ticks": false,
         "to": "v213",
         "typed": false
@@ -153,14 +153,14 @@ async fn a_whole_rollback_while_slack_is_down() {
     "#);
     assert_snapshot!(lines.join("\n"), @r#"
     RB-1 PROPOSED · frontend (production) · v214 → v213 · last change 03:12:00 UTC
-    Live now  v214 a1b2c3d, since 02:41:00 UTC (31 m 3 s) · kim: checkout: new tax engine · on 8/8 surfaces
-    Go back to  v213 3c4d5e6, ran 6 h 29 m until 02:41:00 UTC · previous known good · lee: session expiry
+    Live now  v214 a1b2c3d, since 02:41:00 UTC (31 m 1 s) · kim: checkout: new tax engine · on 8/8 surfaces
+    Go back to  v213 3c4d5e6, ran 6 h 29 m until 02:41:00 UTC · previous release, ran before · lee: session expiry
     You lose  1 change: v214 "checkout: new tax engine"
     Changes  code, cron jobs of the target's vercel.json, env values baked into the build
     Stays  database · today's env settings · flags · storage
     After  automatic deploys stay OFF until unpinned
     Needs  one approval: @sam (oncall) or @U0ANA (lead), not @maya
-    Risk  code · plan 625a
+    Risk  code · plan e9ba
     "#);
 
     let plan = said["plan"]["short"].as_str().unwrap().to_owned();
@@ -201,9 +201,9 @@ async fn a_whole_rollback_while_slack_is_down() {
     "#);
     assert_snapshot!(world.record().await, @r#"
     rollback-bot incident opened: opened INC-1 in this channel
-    @maya requested: asked to roll back frontend (production) to the previous known good, because "checkout 500s"
-    rollback-bot planned: proposed v214 → v213, risk code, plan 625a; Slack did not answer; a full member when last read at 03:12 UTC
-    @sam approved: approved plan 625a as oncall, because "seen it"; Slack did not answer; a full member when last read at 03:12 UTC
+    @maya requested: asked to roll back frontend (production) to the previous release, because "checkout 500s"
+    rollback-bot planned: proposed v214 → v213, risk code, plan e9ba; Slack did not answer; a full member when last read at 03:12 UTC
+    @sam approved: approved plan e9ba as oncall, because "seen it"; Slack did not answer; a full member when last read at 03:12 UTC
     rollback-bot rechecked: read the platform again: nothing that matters has changed
     rollback-bot executing: asking Vercel for v214 → v213
     Vercel accepted: job accepted
@@ -279,8 +279,8 @@ async fn the_same_no_as_in_slack() {
     rollback-bot incident opened: opened INC-1 in this channel
     @maya requested: asked to roll back frontend (production) to v999
     rollback-bot blocked: UNKNOWN_TARGET: No release "v999". You can go to v213, v212 and v211; `/rollback list …` shows more. Nothing was run.
-    @maya requested: asked to roll back frontend (production) to the previous known good, because "checkout 500s"
-    rollback-bot planned: proposed v214 → v213, risk code, plan 625a; Slack did not answer; a full member when last read at 03:12 UTC
+    @maya requested: asked to roll back frontend (production) to the previous release, because "checkout 500s"
+    rollback-bot planned: proposed v214 → v213, risk code, plan e9ba; Slack did not answer; a full member when last read at 03:12 UTC
     @maya refused: tried to propose: ALREADY_OPEN RB-2 is already open for frontend (production): proposed. Use its card, or stop it first with `/rollback stop RB-2`. Nothing was run.
     @maya refused: tried to approve: NOT_AUTHORISED This needs somebody with the role oncall or lead, and you do not have it. @U0SAM or @U0ANA can. Nothing was run.
     @tom refused: tried to approve: NOT_AUTHORISED This needs somebody with the role oncall or lead, and you do not have it. @U0SAM or @U0ANA can. Nothing was run.
@@ -523,7 +523,7 @@ async fn a_group_is_believed_as_it_was_last_read_and_the_record_says_so() {
     assert_eq!(refused(&said), "not refused: not refused");
     let record = world.record().await;
     let approved = record.lines().find(|line| line.contains("sam approved"));
-    assert_snapshot!(approved.unwrap(), @"@sam approved: approved plan 625a as oncall; Slack did not answer; a full member when last read at 03:12 UTC, in Slack group S0ONCALL when last read at 03:12 UTC");
+    assert_snapshot!(approved.unwrap(), @"@sam approved: approved plan e9ba as oncall; Slack did not answer; a full member when last read at 03:12 UTC, in Slack group S0ONCALL when last read at 03:12 UTC");
     // Whoever clicks in Slack is not believed anything.
     world.slack.heal();
     world.passes(Duration::from_secs(600)).await;
@@ -584,7 +584,7 @@ async fn a_click_is_decided_on_what_was_last_read_as_a_token_is() {
     let mut world = a_click_while_slack_is_silent(FRONTEND).await;
     let record = world.record().await;
     let approved = record.lines().find(|line| line.contains("approved plan"));
-    assert_snapshot!(approved.unwrap_or("not approved"), @"@sam approved: approved plan 625a as oncall; Slack did not answer; a full member when last read at 03:12 UTC");
+    assert_snapshot!(approved.unwrap_or("not approved"), @"@sam approved: approved plan e9ba as oncall; Slack did not answer; a full member when last read at 03:12 UTC");
     // Nothing was ever read of somebody whom Slack has not described.
     world.vercel.moves_at_once(true);
     world.passes(Duration::from_secs(30)).await;
@@ -1093,7 +1093,7 @@ async fn from_a_terminal_while_slack_is_down() {
     This needs somebody with the role oncall or lead, and you do not have it. @sam or @U0ANA can. Nothing was run.
 
     To approve it:
-      rollback-bot approve RB-1 --plan 625a --server http://bot
+      rollback-bot approve RB-1 --plan e9ba --server http://bot
     ");
     let output = runs(
         &mut world,
@@ -1362,7 +1362,7 @@ async fn with_the_server_down_as_well_and_then_it_finds_it_done() {
     let said = told(&output);
     assert!(said.starts_with("0\n"), "{said}");
     for line in [
-        "RB-1 @maya requested: asked to roll back shop (local) to the previous known good, because \"checkout 500s\"",
+        "RB-1 @maya requested: asked to roll back shop (local) to the previous release, because \"checkout 500s\"",
         "Needs  one approval: @sam (oncall), not @maya",
         "@maya may not approve it, or did already.",
         "RB-1 @sam approved: approved plan",

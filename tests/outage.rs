@@ -170,14 +170,14 @@ async fn who_is_still_needed_is_asked_once_when_slack_is_back() {
       Roll back frontend to v213?
       checkout 500s · @maya, 03:12:00 UTC
       Live now `v214` a1b2c3d, since 02:41:00 UTC (37 m) kim: checkout: new tax engine on 8/8 surfaces
-      Go back to `v213` 3c4d5e6, ran 6 h 29 m until 02:41:00 UTC · previous known good lee: session expiry
+      Go back to `v213` 3c4d5e6, ran 6 h 29 m until 02:41:00 UTC · previous release, ran before lee: session expiry
       You lose  1 change: v214 "checkout: new tax engine"
       Changes  code, cron jobs of the target's vercel.json, env values baked into the build
       Stays  database · today's env settings · flags · storage
       After  automatic deploys stay OFF until unpinned
       ⏳ Waiting since 03:12:00 UTC; asked @sam, @ana, @kim, last at 03:17:00 UTC
       [ Approve… ] [ Deny… ] [ Change version… ] [ ⋯ Cancel this request / Object… / Emergency run… / Who can approve / May I approve? ]
-      Needs  one approval: @sam (oncall) or @ana (lead), not @maya · expires 03:22:00 UTC · RB-1 · production · code · plan `625a`
+      Needs  one approval: @sam (oncall) or @ana (lead), not @maya · expires 03:22:00 UTC · RB-1 · production · code · plan `e9ba`
     Rollback Bot:
       Late: Slack took no messages from 03:13:00 UTC to 03:18:00 UTC. What happened meanwhile:
       • 03:13:00 UTC  @sam and @ana: approve or deny RB-1? frontend (production), v214 → v213, "checkout 500s", waiting 1 m.

@@ -49,11 +49,11 @@ async fn the_hobby_plan_ends_with_a_sentence_to_act_on() {
     ⚠️ RB-1 FAILED  frontend (production)
     v214 → v213 · @maya · "checkout 500s"
     ✅ Approved 03:12:00 UTC by @sam (oncall)
-    Vercel goes back only to the deployment right before the live one on the Hobby plan (402: To roll back further than the previous production deployment, upgrade to pro). Choose that one, or upgrade the plan at vercel.com/account/billing. Production serves v214, as last read.
+    Vercel goes back only to the deployment right before the live one on the Hobby plan (402: To roll back further than the previous production deployment, upgrade to pro). Choose that one, or upgrade the plan at vercel.com/account/billing. Production serves v214 on 8/8, as last read.
     [ Propose again ]
     | Rollback Bot:
     |   Timeline of INC-1, exported when RB-1 closed: 7 entries.
-    |   [file INC-1-RB-1-timeline.md 1393 bytes]
+    |   [file INC-1-RB-1-timeline.md 1390 bytes]
     "#);
     assert_eq!(world.vercel.production(), "v214");
 }
@@ -65,11 +65,11 @@ async fn a_token_that_may_not_ends_with_a_sentence_to_act_on() {
     ⚠️ RB-1 FAILED  frontend (production)
     v214 → v213 · @maya · "checkout 500s"
     ✅ Approved 03:12:00 UTC by @sam (oncall)
-    Vercel says the token is expired or lacks access (403: Not authorized). Create a new one at vercel.com/account/settings/tokens and set it in the configuration; check that team names the project's team. Production serves v214, as last read.
+    Vercel says the token is expired or lacks access (403: Not authorized). Create a new one at vercel.com/account/settings/tokens and set it in the configuration; check that team names the project's team. Production serves v214 on 8/8, as last read.
     [ Propose again ]
     | Rollback Bot:
     |   Timeline of INC-1, exported when RB-1 closed: 7 entries.
-    |   [file INC-1-RB-1-timeline.md 1358 bytes]
+    |   [file INC-1-RB-1-timeline.md 1355 bytes]
     "#);
 }
 
@@ -88,11 +88,11 @@ async fn what_is_already_done_is_read_back_and_not_believed() {
     ✅ Approved 03:12:00 UTC by @sam (oncall)
     ✅ Accepted 03:12:00 UTC by Vercel: it already was the current production deployment (409: The provided deploymentId (dpl_x) is already the current product…
     ⏳ Holding deploys checking that automatic deploys are off
-    The platform never started it: no domain has moved, and Vercel shows no request to move domains. Production serves v214, as last read.
+    The platform never started it: no domain has moved, and Vercel shows no request to move domains. Production serves v214 on 8/8, as last read.
     [ Propose again ]
     | Rollback Bot:
     |   Timeline of INC-1, exported when RB-1 closed: 8 entries.
-    |   [file INC-1-RB-1-timeline.md 1477 bytes]
+    |   [file INC-1-RB-1-timeline.md 1474 bytes]
     "#);
     assert_eq!(world.vercel.production(), "v214");
 }
@@ -125,11 +125,11 @@ async fn a_failing_platform_is_not_asked_twice() {
     ⚠️ RB-1 FAILED  frontend (production)
     v214 → v213 · @maya · "checkout 500s"
     ✅ Approved 03:12:00 UTC by @sam (oncall)
-    The platform never started it: no domain has moved, and Vercel shows no request to move domains. Production serves v214, as last read.
+    The platform never started it: no domain has moved, and Vercel shows no request to move domains. Production serves v214 on 8/8, as last read.
     [ Propose again ]
     | Rollback Bot:
     |   Timeline of INC-1, exported when RB-1 closed: 8 entries.
-    |   [file INC-1-RB-1-timeline.md 1455 bytes]
+    |   [file INC-1-RB-1-timeline.md 1452 bytes]
     "#);
 }
 
@@ -168,11 +168,11 @@ async fn silence_because_it_never_arrived_is_found_out() {
     ⚠️ RB-1 FAILED  frontend (production)
     v214 → v213 · @maya · "checkout 500s"
     ✅ Approved 03:12:00 UTC by @sam (oncall)
-    The platform never started it: no domain has moved, and Vercel shows no request to move domains. Production serves v214, as last read.
+    The platform never started it: no domain has moved, and Vercel shows no request to move domains. Production serves v214 on 8/8, as last read.
     [ Propose again ]
     | Rollback Bot:
     |   Timeline of INC-1, exported when RB-1 closed: 8 entries.
-    |   [file INC-1-RB-1-timeline.md 1506 bytes]
+    |   [file INC-1-RB-1-timeline.md 1503 bytes]
     "#);
 }
 
@@ -193,17 +193,17 @@ async fn domains_that_cannot_be_moved_are_named() {
       ⚠️ RB-1 PARTIAL 6/8  frontend (production)
       v214 → v213 · @maya · "checkout 500s"
       ✅ Approved 03:12:00 UTC by @sam (oncall)
-      ✅ Accepted 03:12:00 UTC by Vercel: it could not move everything
+      ✅ Accepted 03:12:00 UTC by Vercel: job pending
       ✅ Deploys held automatic deploys are off
       6 of 8 serve v213. Vercel could not move shop.example.com and checkout.example.com. Traffic may be split between v214 and v213. Nothing else was changed; propose again to retry.
       [ Propose again ] [ Undo… ]
       | Rollback Bot:
       |   Timeline of INC-1, exported when RB-1 closed: 10 entries.
-      |   [file INC-1-RB-1-timeline.md 1588 bytes]
+      |   [file INC-1-RB-1-timeline.md 1585 bytes]
     Rollback Bot:
       ⚠️ frontend (production) is only partly on v213: 6 of 8 (RB-1) · @maya, approved by @sam
       Vercel could not move shop.example.com and checkout.example.com. Traffic may be split.
-      v213 is live on 6 of 8, as last read.
+      Production serves v213 on 6/8 and v214 on 2/8, as last read.
       Automatic deploys are off until `/rollback unpin frontend@production`.
       Next  Retry with `/rollback frontend@production because …`, or roll back in Vercel and log it with `/rollback note`.
     "#);
@@ -327,8 +327,8 @@ async fn production_that_moves_away_again_is_seen() {
       Command to live: 0 s (goal 2 m: met), of which 0 s waiting for approval
       [ Propose again ] [ Undo… ]
       | Rollback Bot:
-      |   Timeline of INC-1, exported when RB-1 closed: 12 entries.
-      |   [file INC-1-RB-1-timeline.md 2028 bytes]
+      |   Timeline of INC-1, exported when RB-1 closed: 13 entries.
+      |   [file INC-1-RB-1-timeline.md 2165 bytes]
     Rollback Bot:
       ⚠️ frontend (production) is no longer on v213 (RB-1) · @maya, approved by @sam
       Someone changed production: shop.example.com, www.shop.example.com, checkout.example.com and 5 more no longer on v213.

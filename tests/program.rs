@@ -269,7 +269,7 @@ async fn in_the_demo_data_takes_two_people_who_type_the_target() {
     assert!(seen.contains("approved by @sam and @kim"), "{seen}");
     // The board does not show what was read before.
     demo.slack.says("U0SAM", channel, "/rollback").await;
-    is_told(&demo, "U0SAM", "(production)  `v8` · before `v7`").await;
+    is_told(&demo, "U0SAM", "by RB-1 (@sam and @kim) · before `v7`").await;
     ends(demo).await;
 }
 

@@ -65,13 +65,13 @@ async fn a_bad_release_on_a_machine_of_ones_own_is_rolled_back() {
       Roll back shop to v213?
       checkout 500s · @sam, 03:12:00 UTC
       Live now `v214`, since 02:42:00 UTC (30 m)
-      Go back to `v213`, ran 6 h 30 m until 02:42:00 UTC · previous known good
+      Go back to `v213`, ran 6 h 30 m until 02:42:00 UTC · previous release, ran before
       You lose  1 change: v214
       Changes  the files of the release directory
       Stays  database · environment · shared files
       After  the next deploy replaces it
       [ Approve… ] [ Deny… ] [ Change version… ] [ ⋯ Cancel this request / Object… / Emergency run… / Who can approve / May I approve? ]
-      Needs  one approval: @sam (oncall) · expires 03:22:00 UTC · RB-1 · local · code · plan `df57`
+      Needs  one approval: @sam (oncall) · expires 03:22:00 UTC · RB-1 · local · code · plan `23d8`
     ");
     world.passes(Duration::from_secs(20)).await;
     world.sam().clicks("Approve").await;
@@ -117,7 +117,7 @@ async fn a_bad_release_on_a_machine_of_ones_own_is_rolled_back() {
       [ Undo… ]
       | Rollback Bot:
       |   Timeline of INC-1, exported when RB-1 closed: 11 entries.
-      |   [file INC-1-RB-1-timeline.md 1731 bytes]
+      |   [file INC-1-RB-1-timeline.md 1728 bytes]
     "#);
     fs::remove_dir_all(place).unwrap();
 }

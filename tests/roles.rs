@@ -55,7 +55,7 @@ async fn whoever_is_in_the_group_approves() {
         .says("/rollback frontend because checkout 500s")
         .await;
     world.settle().await;
-    assert_snapshot!(needs(&world.channel()), @"Needs  one approval: @sam (oncall) or @ana (lead), not @maya · expires 03:22:00 UTC · RB-1 · production · code · plan `625a`");
+    assert_snapshot!(needs(&world.channel()), @"Needs  one approval: @sam (oncall) or @ana (lead), not @maya · expires 03:22:00 UTC · RB-1 · production · code · plan `e9ba`");
     world.vercel.moves_at_once(true);
     world.sam().clicks("Approve").await;
     world.settle().await;
@@ -93,7 +93,7 @@ async fn a_group_that_changes_is_read_again_for_the_next_card() {
     assert!(told.is_ok());
     world.settle().await;
     world.maya().says("/rollback status RB-1").await;
-    assert_snapshot!(needs(&world.maya().sees()), @"Needs  one approval: @tom (oncall) or @ana (lead), not @maya · expires 03:22:00 UTC · RB-1 · production · code · plan `625a`");
+    assert_snapshot!(needs(&world.maya().sees()), @"Needs  one approval: @tom (oncall) or @ana (lead), not @maya · expires 03:22:00 UTC · RB-1 · production · code · plan `e9ba`");
     world.slack.take_all();
 }
 
@@ -129,7 +129,7 @@ async fn a_group_that_is_not_there_lets_nobody_in() {
         .says("/rollback frontend because checkout 500s")
         .await;
     world.settle().await;
-    assert_snapshot!(needs(&world.channel()), @"Needs  one approval: @ana (lead), not @maya (not known now: Slack group S0ONCALL) · expires 03:22:00 UTC · RB-1 · production · code · plan `625a`");
+    assert_snapshot!(needs(&world.channel()), @"Needs  one approval: @ana (lead), not @maya (not known now: Slack group S0ONCALL) · expires 03:22:00 UTC · RB-1 · production · code · plan `e9ba`");
     world.sam().clicks("Approve").await;
     world.settle().await;
     assert_snapshot!(world.sam().sees(), @"Rollback Bot (only visible to @sam): I can't check your permission: Slack group S0ONCALL isn't answering (Slack says no_such_subteam). Try again in a moment. Or ask @ana. If it can't wait: Emergency run… in the card's menu. Nothing was run.");
@@ -150,7 +150,7 @@ async fn whoever_is_on_call_approves() {
         .says("/rollback frontend because checkout 500s")
         .await;
     world.settle().await;
-    assert_snapshot!(needs(&world.channel()), @"Needs  one approval: @sam (oncall) or @ana (lead), not @maya · expires 03:22:00 UTC · RB-1 · production · code · plan `625a`");
+    assert_snapshot!(needs(&world.channel()), @"Needs  one approval: @sam (oncall) or @ana (lead), not @maya · expires 03:22:00 UTC · RB-1 · production · code · plan `e9ba`");
     // The second level is not on call.
     world.tom().clicks("Approve").await;
     world.settle().await;

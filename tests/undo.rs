@@ -71,15 +71,15 @@ async fn what_a_rollback_left_is_gone_forward_to_again_by_whoever_has_seen_the_r
     Rollback Bot:
       Undo RB-1: take frontend to v214?
       No reason given · @maya, 03:19:10 UTC
-      Live now `v213` 3c4d5e6, since 03:12:00 UTC (7 m 10 s) lee: session expiry on 8/8 surfaces
-      Go forward to `v214` a1b2c3d, from 02:41:00 UTC · undo of RB-1 kim: checkout: new tax engine
+      Live now `v213` 3c4d5e6, since 03:12:00 UTC by RB-1 (@sam) (7 m 10 s) lee: session expiry on 8/8 surfaces
+      Go forward to `v214` a1b2c3d, ran 31 m until 03:12:00 UTC · undo of RB-1 kim: checkout: new tax engine
       ⚠️ Caution  v214 was rolled back by RB-1 at 2026-03-14 03:12 UTC
       You lose  nothing: it goes forward
       Changes  code, cron jobs of the target's vercel.json, env values baked into the build
       Stays  database · today's env settings · flags · storage
       After  automatic deploys go live again
       [ Approve… ] [ Deny… ] [ Change version… ] [ ⋯ Cancel this request / Object… / Emergency run… / Who can approve / May I approve? ]
-      Needs  one approval: @sam (oncall) or @ana (lead), not @maya · expires 03:29:10 UTC · RB-2 · production · caution · plan `fe35`
+      Needs  one approval: @sam (oncall) or @ana (lead), not @maya · expires 03:29:10 UTC · RB-2 · production · caution · plan `4223`
     ");
     // A click is not enough: the risk has a name, and it is ticked.
     world.sam().says("/rollback approve RB-2").await;
@@ -92,7 +92,7 @@ async fn what_a_rollback_left_is_gone_forward_to_again_by_whoever_has_seen_the_r
     world.settle().await;
     assert_snapshot!(world.slack.view("U0SAM"), @"
     == Approve RB-2 ==
-    RB-2  frontend (production) v213 → v214. Plan `fe35`.
+    RB-2  frontend (production) v213 → v214. Plan `4223`.
     I have seen, and accept:
       ( ) v214 was rolled back by RB-1 at 2026-03-14 03:12 UTC
     [ Go back ] [ Undo now ]
@@ -131,9 +131,9 @@ async fn what_a_rollback_left_is_gone_forward_to_again_by_whoever_has_seen_the_r
     assert_snapshot!(world.tom().sees(), @"Rollback Bot (only visible to @tom): Automatic deploys are on everywhere, as of the last check.");
     assert_snapshot!(since(&world, &before).await, @"
     @maya requested: asked to undo RB-1 on frontend (production)
-    rollback-bot planned: proposed v213 → v214, risk caution, plan fe35
+    rollback-bot planned: proposed v213 → v214, risk caution, plan 4223
     @sam refused: tried to approve: UNCONFIRMED Tick what you have seen before you approve: v214 was rolled back by RB-1 at 2026-03-14 03:12 UTC. The card's *Approve* button asks for it. Nothing was run.
-    @sam approved: approved plan fe35 as oncall, seeing: v214 was rolled back by RB-1 at 2026-03-14 03:12 UTC
+    @sam approved: approved plan 4223 as oncall, seeing: v214 was rolled back by RB-1 at 2026-03-14 03:12 UTC
     rollback-bot rechecked: read the platform again: nothing that matters has changed
     rollback-bot executing: asking Vercel for v213 → v214
     Vercel accepted: job accepted
@@ -188,15 +188,15 @@ async fn an_undo_is_asked_for_by_word_with_a_reason_and_can_be_taken_back() {
     Rollback Bot:
       Undo RB-1: take frontend to v214?
       it was the database · @maya, 03:19:10 UTC
-      Live now `v213` 3c4d5e6, since 03:12:00 UTC (7 m 10 s) lee: session expiry on 8/8 surfaces
-      Go forward to `v214` a1b2c3d, from 02:41:00 UTC · undo of RB-1 kim: checkout: new tax engine
+      Live now `v213` 3c4d5e6, since 03:12:00 UTC by RB-1 (@sam) (7 m 10 s) lee: session expiry on 8/8 surfaces
+      Go forward to `v214` a1b2c3d, ran 31 m until 03:12:00 UTC · undo of RB-1 kim: checkout: new tax engine
       ⚠️ Caution  v214 was rolled back by RB-1 at 2026-03-14 03:12 UTC
       You lose  nothing: it goes forward
       Changes  code, cron jobs of the target's vercel.json, env values baked into the build
       Stays  database · today's env settings · flags · storage
       After  automatic deploys go live again
       [ Approve… ] [ Deny… ] [ Change version… ] [ ⋯ Cancel this request / Object… / Emergency run… / Who can approve / May I approve? ]
-      Needs  one approval: @sam (oncall) or @ana (lead), not @maya · expires 03:29:10 UTC · RB-2 · production · caution · plan `fe35`
+      Needs  one approval: @sam (oncall) or @ana (lead), not @maya · expires 03:29:10 UTC · RB-2 · production · caution · plan `4223`
     ");
     let notification = world.slack.messages(CHANNEL).pop().unwrap().text;
     world.maya().clicks("Cancel").await;
@@ -262,14 +262,14 @@ async fn an_undo_that_something_newer_overtook_is_drawn_anew_and_says_what_is_lo
       Undo RB-1: take frontend to v214?
       No reason given · @maya, 03:19:10 UTC
       Live now `v215` 5e6f7a8, since 03:19:10 UTC (1 s) lee: hotfix on 8/8 surfaces
-      Go forward to `v214` a1b2c3d, ran 38 m 10 s until 03:19:10 UTC · undo of RB-1 kim: checkout: new tax engine
+      Go forward to `v214` a1b2c3d, ran 31 m until 03:12:00 UTC · undo of RB-1 kim: checkout: new tax engine
       ⚠️ Caution  v214 was rolled back by RB-1 at 2026-03-14 03:12 UTC
       You lose  1 change: v215 "hotfix"; one looks like a fix
       Changes  code, cron jobs of the target's vercel.json, env values baked into the build
       Stays  database · today's env settings · flags · storage
       After  automatic deploys go live again
       [ Approve… ] [ Deny… ] [ Change version… ] [ ⋯ Cancel this request / Object… / Emergency run… / Who can approve / May I approve? ]
-      Needs  one approval: @sam (oncall) or @ana (lead), not @maya · expires 03:29:10 UTC · RB-3 (replaces RB-2) · production · caution · plan `3302`
+      Needs  one approval: @sam (oncall) or @ana (lead), not @maya · expires 03:29:10 UTC · RB-3 (replaces RB-2) · production · caution · plan `cdac`
     "#);
     assert_eq!(world.vercel.promotes_asked(), 0);
     assert_eq!(world.vercel.production(), "v215");
@@ -298,15 +298,15 @@ async fn on_a_machine_of_ones_own_the_link_is_moved_forward_again() {
     Rollback Bot:
       Undo RB-1: take shop to v214?
       No reason given · @tom, 03:19:10 UTC
-      Live now `v213`, since 20:12:00 UTC (7 h 7 m)
-      Go forward to `v214`, from 02:42:00 UTC · undo of RB-1
+      Live now `v213`, since 03:12:00 UTC by RB-1 (@sam) (7 m 10 s)
+      Go forward to `v214`, ran 30 m until 03:12:00 UTC · undo of RB-1
       ⚠️ Caution  v214 was rolled back by RB-1 at 2026-03-14 03:12 UTC
       You lose  nothing: it goes forward
       Changes  the files of the release directory
       Stays  database · environment · shared files
       After  the next deploy replaces it
       [ Approve… ] [ Deny… ] [ Change version… ] [ ⋯ Cancel this request / Object… / Emergency run… / Who can approve / May I approve? ]
-      Needs  one approval: @sam (oncall), not @tom · expires 03:29:10 UTC · RB-2 · local · caution · plan `1f11`
+      Needs  one approval: @sam (oncall), not @tom · expires 03:29:10 UTC · RB-2 · local · caution · plan `97ac`
     ");
     world.site.heals("v214");
     world.sam().clicks("Approve").await;
@@ -394,8 +394,8 @@ async fn what_cannot_be_undone_is_refused_with_the_reason() {
     ");
     assert_snapshot!(world.record().await, @r#"
     rollback-bot incident opened: opened INC-1 in this channel
-    @maya requested: asked to roll back frontend (production) to the previous known good, because "checkout 500s"
-    rollback-bot planned: proposed v214 → v213, risk code, plan 625a
+    @maya requested: asked to roll back frontend (production) to the previous release, because "checkout 500s"
+    rollback-bot planned: proposed v214 → v213, risk code, plan e9ba
     @maya refused: tried to undo: CANNOT_UNDO RB-1 can't be undone: it was not run. `/rollback list …` shows the releases. Nothing was run.
     @maya refused: tried to undo: UNKNOWN_ROLLBACK There is no RB-9. `/rollback status` lists the ones that are open.
     @maya cancelled: took it back before the platform was asked
@@ -437,14 +437,14 @@ async fn one_undo_at_a_time() {
       RB-2 is already open for frontend (production): proposed. Use its card, or stop it first with `/rollback stop RB-2`. Nothing was run.
       Undo RB-1: take frontend to v214?
       No reason given · @maya, 03:19:10 UTC
-      Live now `v213` 3c4d5e6, since 03:12:00 UTC (7 m 10 s) lee: session expiry on 8/8 surfaces
-      Go forward to `v214` a1b2c3d, from 02:41:00 UTC · undo of RB-1 kim: checkout: new tax engine
+      Live now `v213` 3c4d5e6, since 03:12:00 UTC by RB-1 (@sam) (7 m 10 s) lee: session expiry on 8/8 surfaces
+      Go forward to `v214` a1b2c3d, ran 31 m until 03:12:00 UTC · undo of RB-1 kim: checkout: new tax engine
       ⚠️ Caution  v214 was rolled back by RB-1 at 2026-03-14 03:12 UTC
       You lose  nothing: it goes forward
       Changes  code, cron jobs of the target's vercel.json, env values baked into the build
       Stays  database · today's env settings · flags · storage
       After  automatic deploys go live again
-      Needs  one approval: @sam (oncall) or @ana (lead), not @maya · expires 03:29:10 UTC · RB-2 · production · caution · plan `fe35`
+      Needs  one approval: @sam (oncall) or @ana (lead), not @maya · expires 03:29:10 UTC · RB-2 · production · caution · plan `4223`
       RB-2 PROPOSED · frontend (production) · v213 → v214 · last change 03:19:10 UTC
     Rollback Bot (only visible to @tom): RB-2 is already open for frontend (production): proposed. Use its card, or stop it first with `/rollback stop RB-2`. Nothing was run. Undo RB-1: take frontend (production) from v213 to v214? RB-2. Needs one approval: @sam (oncall) or @ana (lead), not @maya. Expires 03:29:10 UTC.
     ");
@@ -471,15 +471,15 @@ async fn back_and_forth_within_half_an_hour_wants_a_reason() {
     Rollback Bot:
       Roll back frontend to v213?
       carts are lost again · @maya, 03:26:20 UTC
-      Live now `v214` a1b2c3d, since 03:19:10 UTC (7 m 10 s) kim: checkout: new tax engine on 8/8 surfaces
-      Go back to `v213` 3c4d5e6, ran 7 m 10 s until 03:19:10 UTC · previous known good lee: session expiry
+      Live now `v214` a1b2c3d, since 03:19:10 UTC by RB-2 (@sam) (7 m 10 s) kim: checkout: new tax engine on 8/8 surfaces
+      Go back to `v213` 3c4d5e6, ran 7 m 10 s until 03:19:10 UTC · previous release, verified by RB-1 lee: session expiry
       ⚠️ Switched before within 30 minutes: RB-1 went back and RB-2 went forward
       You lose  1 change: v214 "checkout: new tax engine"
       Changes  code, cron jobs of the target's vercel.json, env values baked into the build
       Stays  database · today's env settings · flags · storage
       After  automatic deploys stay OFF until unpinned
       [ Approve… ] [ Deny… ] [ Change version… ] [ ⋯ Cancel this request / Object… / Emergency run… / Who can approve / May I approve? ]
-      Needs  one approval: @sam (oncall) or @ana (lead), not @maya · expires 03:36:20 UTC · RB-3 · production · code · plan `625a`
+      Needs  one approval: @sam (oncall) or @ana (lead), not @maya · expires 03:36:20 UTC · RB-3 · production · code · plan `e9ba`
     "#);
     world.sam().clicks("Approve").await;
     world.passes(Duration::from_secs(30)).await;
@@ -544,7 +544,7 @@ async fn pins_say_who_holds_what_back() {
       `/rollback unpin frontend@production` turns them on again.
     Rollback Bot (only visible to @tom):
       Services
-      frontend (production)  `v213` on 8/8 · before `v212` · automatic deploys OFF · read 2 m 2 s ago
+      frontend (production)  `v213` on 8/8 since 03:12:00 UTC by RB-1 (@sam) · before `v212` · automatic deploys OFF · read 2 m 2 s ago
       `/rollback frontend because …` proposes, `/rollback list frontend` shows releases, `/rollback help` the rest.
     ");
     world.slack.take_all();
@@ -583,6 +583,17 @@ async fn deploys_flow_again_when_somebody_with_authority_says_so() {
         .await;
     world.settle().await;
     assert_snapshot!(world.channel(), @r#"
+    Rollback Bot (edited):
+      ✅ RB-1 VERIFIED  frontend (production)
+      v214 → v213 · @maya · "checkout 500s"
+      ✅ Approved 03:12:00 UTC by @sam (oncall)
+      ✅ Accepted 03:12:00 UTC by Vercel: job succeeded
+      ⚠️ Deploys not held automatic deploys are ON
+      ✅ Live 03:12:00 UTC 8/8 on v213
+      ✅ Verified 03:12:10 UTC version v213 answers, 1/1 checks pass
+      v213 answers from outside and passes its checks.
+      Command to live: 0 s (goal 2 m: met), of which 0 s waiting for approval
+      [ Undo… ]
     Rollback Bot (only visible to @ana): Checking your permissions… I'll post here when it is done.
     Rollback Bot: @ana unpinned frontend (production), because "v215 fixes it": automatic deploys go live again (read back).
     "#);
@@ -606,7 +617,7 @@ async fn deploys_flow_again_when_somebody_with_authority_says_so() {
       [ Undo… ]
       | Rollback Bot:
       |   Timeline of INC-1, exported when RB-1 closed: 14 entries.
-      |   [file INC-1-RB-1-timeline.md 2278 bytes]
+      |   [file INC-1-RB-1-timeline.md 2275 bytes]
     "#);
     world.vercel.deploy("v215", "5e6f7a8b9c0", "hotfix", "lee");
     assert_eq!(world.vercel.production(), "v215");
@@ -624,7 +635,7 @@ async fn deploys_flow_again_when_somebody_with_authority_says_so() {
     @tom refused: tried to unpin frontend (production): NOT_AUTHORISED This needs somebody with the role oncall or lead, and you do not have it. @U0SAM or @U0ANA can. Nothing was run.
     @ana unpinned: unpinned frontend (production), because "v215 fixes it": automatic deploys go live again (read back)
     rollback-bot closed: closed as verified
-    rollback-bot exported: exported INC-1-RB-1-timeline.md, 14 entries, 2278 bytes
+    rollback-bot exported: exported INC-1-RB-1-timeline.md, 14 entries, 2275 bytes
     @ana refused: tried to unpin frontend (production): ALREADY_SO Automatic deploys of frontend (production) are not held off: there is nothing to unpin. Nothing was changed.
     "#);
 }
@@ -743,14 +754,14 @@ async fn a_freeze_is_shown_to_everybody_and_stops_nobody() {
       Roll back frontend to v213?
       checkout 500s · @maya, 03:12:00 UTC
       Live now `v214` a1b2c3d, since 02:41:00 UTC (31 m 2 s) kim: checkout: new tax engine on 8/8 surfaces
-      Go back to `v213` 3c4d5e6, ran 6 h 29 m until 02:41:00 UTC · previous known good lee: session expiry
+      Go back to `v213` 3c4d5e6, ran 6 h 29 m until 02:41:00 UTC · previous release, ran before lee: session expiry
       ⚠️ Hold requested by @tom, 03:12:00 UTC: "the database is being moved". Approvers can still approve.
       You lose  1 change: v214 "checkout: new tax engine"
       Changes  code, cron jobs of the target's vercel.json, env values baked into the build
       Stays  database · today's env settings · flags · storage
       After  automatic deploys stay OFF until unpinned
       [ Approve… ] [ Deny… ] [ Change version… ] [ ⋯ Cancel this request / Object… / Emergency run… / Who can approve / May I approve? ]
-      Needs  one approval: @sam (oncall) or @ana (lead), not @maya · expires 03:22:00 UTC · RB-1 · production · code · plan `625a`
+      Needs  one approval: @sam (oncall) or @ana (lead), not @maya · expires 03:22:00 UTC · RB-1 · production · code · plan `e9ba`
     Rollback Bot (only visible to @tom): Checking your permissions… I'll post here when it is done.
     Rollback Bot: @tom asked to hold changes to frontend (production): "the database is being moved". Approvers can still approve.
     "#);
@@ -803,14 +814,14 @@ async fn a_freeze_is_shown_to_everybody_and_stops_nobody() {
     Rollback Bot (edited):
       Roll back frontend to v212?
       slow · @maya, 03:12:32 UTC
-      Live now `v213` 3c4d5e6, since 03:12:02 UTC (32 s) lee: session expiry on 8/8 surfaces
-      Go back to `v212` 9f8e7d6, ran 2 d until 03:12:02 UTC · named kim: faster search
+      Live now `v213` 3c4d5e6, since 03:12:02 UTC by RB-1 (@sam) (32 s) lee: session expiry on 8/8 surfaces
+      Go back to `v212` 9f8e7d6, ran 41 h until 20:12:00 UTC · named kim: faster search
       You lose  1 change: v213 "session expiry"
       Changes  code, cron jobs of the target's vercel.json, env values baked into the build
       Stays  database · today's env settings · flags · storage
       After  automatic deploys stay OFF until unpinned
       [ Approve… ] [ Deny… ] [ Change version… ] [ ⋯ Cancel this request / Object… / Emergency run… / Who can approve / May I approve? ]
-      Needs  one approval: @sam (oncall) or @ana (lead), not @maya · expires 03:22:32 UTC · RB-2 · production · code · plan `4945`
+      Needs  one approval: @sam (oncall) or @ana (lead), not @maya · expires 03:22:32 UTC · RB-2 · production · code · plan `8ba7`
     Rollback Bot (only visible to @sam): Checking your permissions… I'll post here when it is done.
     Rollback Bot: @sam lifted the hold on frontend (production), because "it is moved" (@tom had asked for it: "the database is being moved").
     "#);
@@ -823,10 +834,10 @@ async fn a_freeze_is_shown_to_everybody_and_stops_nobody() {
     assert_eq!(world.channel(), "");
     assert_snapshot!(world.record().await, @r#"
     rollback-bot incident opened: opened INC-1 in this channel
-    @maya requested: asked to roll back frontend (production) to the previous known good, because "checkout 500s"
-    rollback-bot planned: proposed v214 → v213, risk code, plan 625a
+    @maya requested: asked to roll back frontend (production) to the previous release, because "checkout 500s"
+    rollback-bot planned: proposed v214 → v213, risk code, plan e9ba
     @tom frozen: asked for a hold on frontend (production), because "the database is being moved"
-    @sam approved: approved plan 625a as oncall, although @tom asked for a hold because "the database is being moved"
+    @sam approved: approved plan e9ba as oncall, although @tom asked for a hold because "the database is being moved"
     rollback-bot rechecked: read the platform again: nothing that matters has changed
     rollback-bot executing: asking Vercel for v214 → v213
     Vercel accepted: job accepted
@@ -835,7 +846,7 @@ async fn a_freeze_is_shown_to_everybody_and_stops_nobody() {
     rollback-bot checked: version v213 answers, 1/1 checks pass
     rollback-bot verified: verified: v213 answers from outside and passes its checks.
     @maya requested: asked to roll back frontend (production) to v212, because "slow"
-    rollback-bot planned: proposed v213 → v212, risk code, plan 4945
+    rollback-bot planned: proposed v213 → v212, risk code, plan 8ba7
     @sam unfrozen: withdrew the hold request for frontend (production), because "it is moved"
     @sam refused: tried to unfreeze frontend (production): ALREADY_SO There is no hold on frontend (production). Nothing was changed.
     "#);
@@ -909,14 +920,14 @@ async fn what_is_frozen_does_not_start_by_itself() {
       Roll back frontend to v213?
       checkout 500s · @sam, 03:12:00 UTC
       Live now `v214` a1b2c3d, since 02:41:00 UTC (31 m 30 s) kim: checkout: new tax engine on 8/8 surfaces
-      Go back to `v213` 3c4d5e6, ran 6 h 29 m until 02:41:00 UTC · previous known good lee: session expiry
+      Go back to `v213` 3c4d5e6, ran 6 h 29 m until 02:41:00 UTC · previous release, ran before lee: session expiry
       ⚠️ Hold requested by @tom, 03:12:30 UTC: "the database is being moved". Approvers can still approve.
       You lose  1 change: v214 "checkout: new tax engine"
       Changes  code, cron jobs of the target's vercel.json, env values baked into the build
       Stays  database · today's env settings · flags · storage
       After  automatic deploys stay OFF until unpinned
       [ Approve… ] [ Deny… ] [ Change version… ] [ ⋯ Cancel this request / Object… / Emergency run… / Who can approve / May I approve? ]
-      Needs  one approval: @ana (lead), not @sam · expires 03:22:00 UTC · RB-1 · production · code · plan `625a`
+      Needs  one approval: @ana (lead), not @sam · expires 03:22:00 UTC · RB-1 · production · code · plan `e9ba`
       | Rollback Bot: @sam: RB-1 (frontend (production), v214 → v213) does not start by itself any more: somebody asked for a hold. It needs an approval: `/rollback approve RB-1`.
     Rollback Bot (only visible to @tom): Checking your permissions… I'll post here when it is done.
     Rollback Bot: @tom asked to hold changes to frontend (production): "the database is being moved". Approvers can still approve. RB-1 does not start by itself any more.

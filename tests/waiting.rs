@@ -78,14 +78,14 @@ async fn whoever_may_approve_is_reminded_then_others_are_asked_and_at_last_someb
       Roll back frontend to v213?
       checkout 500s · @maya, 03:12:00 UTC
       Live now `v214` a1b2c3d, since 02:41:00 UTC (32 m) kim: checkout: new tax engine on 8/8 surfaces
-      Go back to `v213` 3c4d5e6, ran 6 h 29 m until 02:41:00 UTC · previous known good lee: session expiry
+      Go back to `v213` 3c4d5e6, ran 6 h 29 m until 02:41:00 UTC · previous release, ran before lee: session expiry
       You lose  1 change: v214 "checkout: new tax engine"
       Changes  code, cron jobs of the target's vercel.json, env values baked into the build
       Stays  database · today's env settings · flags · storage
       After  automatic deploys stay OFF until unpinned
       ⏳ Waiting since 03:12:00 UTC; asked @sam, @ana, last at 03:13:00 UTC
       [ Approve… ] [ Deny… ] [ Change version… ] [ ⋯ Cancel this request / Object… / Emergency run… / Who can approve / May I approve? ]
-      Needs  one approval: @sam (oncall) or @ana (lead), not @maya · expires 03:22:00 UTC · RB-1 · production · code · plan `625a`
+      Needs  one approval: @sam (oncall) or @ana (lead), not @maya · expires 03:22:00 UTC · RB-1 · production · code · plan `e9ba`
       | Rollback Bot: @sam and @ana: approve or deny RB-1? frontend (production), v214 → v213, "checkout 500s", waiting 1 m.
     "#);
     until(&mut world, "03:15:10").await;
@@ -94,14 +94,14 @@ async fn whoever_may_approve_is_reminded_then_others_are_asked_and_at_last_someb
       Roll back frontend to v213?
       checkout 500s · @maya, 03:12:00 UTC
       Live now `v214` a1b2c3d, since 02:41:00 UTC (34 m) kim: checkout: new tax engine on 8/8 surfaces
-      Go back to `v213` 3c4d5e6, ran 6 h 29 m until 02:41:00 UTC · previous known good lee: session expiry
+      Go back to `v213` 3c4d5e6, ran 6 h 29 m until 02:41:00 UTC · previous release, ran before lee: session expiry
       You lose  1 change: v214 "checkout: new tax engine"
       Changes  code, cron jobs of the target's vercel.json, env values baked into the build
       Stays  database · today's env settings · flags · storage
       After  automatic deploys stay OFF until unpinned
       ⏳ Waiting since 03:12:00 UTC; asked @sam, @ana, last at 03:15:00 UTC
       [ Approve… ] [ Deny… ] [ Change version… ] [ ⋯ Cancel this request / Object… / Emergency run… / Who can approve / May I approve? ]
-      Needs  one approval: @sam (oncall) or @ana (lead), not @maya · expires 03:22:00 UTC · RB-1 · production · code · plan `625a`
+      Needs  one approval: @sam (oncall) or @ana (lead), not @maya · expires 03:22:00 UTC · RB-1 · production · code · plan `e9ba`
       | Rollback Bot: @sam and @ana: approve or deny RB-1? frontend (production), v214 → v213, "checkout 500s", waiting 3 m.
     "#);
     until(&mut world, "03:16:58").await;
@@ -112,14 +112,14 @@ async fn whoever_may_approve_is_reminded_then_others_are_asked_and_at_last_someb
       Roll back frontend to v213?
       checkout 500s · @maya, 03:12:00 UTC
       Live now `v214` a1b2c3d, since 02:41:00 UTC (36 m) kim: checkout: new tax engine on 8/8 surfaces
-      Go back to `v213` 3c4d5e6, ran 6 h 29 m until 02:41:00 UTC · previous known good lee: session expiry
+      Go back to `v213` 3c4d5e6, ran 6 h 29 m until 02:41:00 UTC · previous release, ran before lee: session expiry
       You lose  1 change: v214 "checkout: new tax engine"
       Changes  code, cron jobs of the target's vercel.json, env values baked into the build
       Stays  database · today's env settings · flags · storage
       After  automatic deploys stay OFF until unpinned
       ⏳ Waiting since 03:12:00 UTC; asked @sam, @ana, last at 03:17:00 UTC
       [ Approve… ] [ Deny… ] [ Change version… ] [ ⋯ Cancel this request / Object… / Emergency run… / Who can approve / May I approve? ]
-      Needs  one approval: @sam (oncall) or @ana (lead), not @maya · expires 03:22:00 UTC · RB-1 · production · code · plan `625a`
+      Needs  one approval: @sam (oncall) or @ana (lead), not @maya · expires 03:22:00 UTC · RB-1 · production · code · plan `e9ba`
     Rollback Bot: @ana: approve or deny RB-1? frontend (production), v214 → v213, "checkout 500s", waiting 5 m.
     "#);
     // The plan is ten minutes old: the platform is read again, and nothing has changed.
@@ -129,14 +129,14 @@ async fn whoever_may_approve_is_reminded_then_others_are_asked_and_at_last_someb
       Roll back frontend to v213?
       checkout 500s · @maya, 03:12:00 UTC
       Live now `v214` a1b2c3d, since 02:41:00 UTC (41 m) kim: checkout: new tax engine on 8/8 surfaces
-      Go back to `v213` 3c4d5e6, ran 6 h 29 m until 02:41:00 UTC · previous known good lee: session expiry
+      Go back to `v213` 3c4d5e6, ran 6 h 29 m until 02:41:00 UTC · previous release, ran before lee: session expiry
       You lose  1 change: v214 "checkout: new tax engine"
       Changes  code, cron jobs of the target's vercel.json, env values baked into the build
       Stays  database · today's env settings · flags · storage
       After  automatic deploys stay OFF until unpinned
       ⏳ Waiting since 03:12:00 UTC; asked @sam, @ana, last at 03:17:00 UTC
       [ Approve… ] [ Deny… ] [ Change version… ] [ ⋯ Cancel this request / Object… / Emergency run… / Who can approve / May I approve? ]
-      Needs  one approval: @sam (oncall) or @ana (lead), not @maya · expires 03:32:00 UTC · RB-1 · production · code · plan `625a`
+      Needs  one approval: @sam (oncall) or @ana (lead), not @maya · expires 03:32:00 UTC · RB-1 · production · code · plan `e9ba`
     "#);
     until(&mut world, "03:27:10").await;
     assert_snapshot!(world.channel(), @r#"
@@ -144,14 +144,14 @@ async fn whoever_may_approve_is_reminded_then_others_are_asked_and_at_last_someb
       Roll back frontend to v213?
       checkout 500s · @maya, 03:12:00 UTC
       Live now `v214` a1b2c3d, since 02:41:00 UTC (46 m) kim: checkout: new tax engine on 8/8 surfaces
-      Go back to `v213` 3c4d5e6, ran 6 h 29 m until 02:41:00 UTC · previous known good lee: session expiry
+      Go back to `v213` 3c4d5e6, ran 6 h 29 m until 02:41:00 UTC · previous release, ran before lee: session expiry
       You lose  1 change: v214 "checkout: new tax engine"
       Changes  code, cron jobs of the target's vercel.json, env values baked into the build
       Stays  database · today's env settings · flags · storage
       After  automatic deploys stay OFF until unpinned
       ⏳ Waiting since 03:12:00 UTC; asked @sam, @ana, @kim, last at 03:27:00 UTC
       [ Approve… ] [ Deny… ] [ Change version… ] [ ⋯ Cancel this request / Object… / Emergency run… / Who can approve / May I approve? ]
-      Needs  one approval: @sam (oncall) or @ana (lead), not @maya · expires 03:32:00 UTC · RB-1 · production · code · plan `625a`
+      Needs  one approval: @sam (oncall) or @ana (lead), not @maya · expires 03:32:00 UTC · RB-1 · production · code · plan `e9ba`
     Rollback Bot: @kim: approve or deny RB-1? frontend (production), v214 → v213, "checkout 500s", waiting 15 m.
     "#);
     // Whoever is asked may not be one of those who may: the click says who is.
@@ -167,14 +167,14 @@ async fn whoever_may_approve_is_reminded_then_others_are_asked_and_at_last_someb
       Roll back frontend to v213?
       checkout 500s · @maya, 03:12:00 UTC
       Live now `v214` a1b2c3d, since 02:41:00 UTC (1 h 1 m) kim: checkout: new tax engine on 8/8 surfaces
-      Go back to `v213` 3c4d5e6, ran 6 h 29 m until 02:41:00 UTC · previous known good lee: session expiry
+      Go back to `v213` 3c4d5e6, ran 6 h 29 m until 02:41:00 UTC · previous release, ran before lee: session expiry
       You lose  1 change: v214 "checkout: new tax engine"
       Changes  code, cron jobs of the target's vercel.json, env values baked into the build
       Stays  database · today's env settings · flags · storage
       After  automatic deploys stay OFF until unpinned
       ⏳ Waiting since 03:12:00 UTC; asked @sam, @ana, @kim, PagerDuty, last at 03:42:00 UTC
       [ Approve… ] [ Deny… ] [ Change version… ] [ ⋯ Cancel this request / Object… / Emergency run… / Who can approve / May I approve? ]
-      Needs  one approval: @sam (oncall) or @ana (lead), not @maya · expires 03:52:00 UTC · RB-1 · production · code · plan `625a`
+      Needs  one approval: @sam (oncall) or @ana (lead), not @maya · expires 03:52:00 UTC · RB-1 · production · code · plan `e9ba`
     Rollback Bot: RB-1 needs an approval: frontend (production), v214 → v213, "checkout 500s", waiting 30 m. Paging PagerDuty.
     "#);
     assert_snapshot!(world.pagerduty.pages().join("\n"), @r#"trigger rollback-bot:rollback.example.com:RB-1:approval: RB-1 has waited since 03:12 UTC for an approval to roll back frontend (production), v214 → v213; asked for by @maya, because "checkout 500s""#);
@@ -371,14 +371,14 @@ async fn a_page_that_pagerduty_refuses_is_no_secret() {
       Roll back frontend to v213?
       checkout 500s · @maya, 03:12:00 UTC
       Live now `v214` a1b2c3d, since 02:41:00 UTC (1 h 1 m) kim: checkout: new tax engine on 8/8 surfaces
-      Go back to `v213` 3c4d5e6, ran 6 h 29 m until 02:41:00 UTC · previous known good lee: session expiry
+      Go back to `v213` 3c4d5e6, ran 6 h 29 m until 02:41:00 UTC · previous release, ran before lee: session expiry
       You lose  1 change: v214 "checkout: new tax engine"
       Changes  code, cron jobs of the target's vercel.json, env values baked into the build
       Stays  database · today's env settings · flags · storage
       After  automatic deploys stay OFF until unpinned
       ⏳ Waiting since 03:12:00 UTC; asked @sam, @ana, @kim, PagerDuty, last at 03:42:00 UTC
       [ Approve… ] [ Deny… ] [ Change version… ] [ ⋯ Cancel this request / Object… / Emergency run… / Who can approve / May I approve? ]
-      Needs  one approval: @sam (oncall) or @ana (lead), not @maya · expires 03:52:00 UTC · RB-1 · production · code · plan `625a`
+      Needs  one approval: @sam (oncall) or @ana (lead), not @maya · expires 03:52:00 UTC · RB-1 · production · code · plan `e9ba`
     Rollback Bot: RB-1 needs an approval: frontend (production), v214 → v213, "checkout 500s", waiting 30 m. Paging PagerDuty.
     Rollback Bot: PagerDuty could not be told of RB-1, so nobody was paged: PagerDuty refused the event (400). `/rollback contacts` says who can help.
     "#);
@@ -418,14 +418,14 @@ async fn a_fresh_card_waits_on_where_the_one_before_it_was() {
       Roll back frontend to v214?
       checkout 500s · @maya, 03:22:00 UTC
       Live now `v215` 5e6f7a8, since 03:19:00 UTC (3 m) lee: hotfix on 8/8 surfaces
-      Go back to `v214` a1b2c3d, ran 38 m until 03:19:00 UTC · previous known good kim: checkout: new tax engine
+      Go back to `v214` a1b2c3d, ran 38 m until 03:19:00 UTC · previous release, ran before kim: checkout: new tax engine
       You lose  1 change: v215 "hotfix"; one looks like a fix
       Changes  code, cron jobs of the target's vercel.json, env values baked into the build
       Stays  database · today's env settings · flags · storage
       After  automatic deploys stay OFF until unpinned
       ⏳ Waiting since 03:12:00 UTC; asked @sam, @ana, last at 03:17:00 UTC
       [ Approve… ] [ Deny… ] [ Change version… ] [ ⋯ Cancel this request / Object… / Emergency run… / Who can approve / May I approve? ]
-      Needs  one approval: @sam (oncall) or @ana (lead), not @maya · expires 03:32:00 UTC · RB-2 (replaces RB-1) · production · code · plan `c3ff`
+      Needs  one approval: @sam (oncall) or @ana (lead), not @maya · expires 03:32:00 UTC · RB-2 (replaces RB-1) · production · code · plan `d373`
     "#);
     until(&mut world, "03:26:58").await;
     assert_eq!(world.channel(), "", "nobody is reminded a second time");
@@ -435,14 +435,14 @@ async fn a_fresh_card_waits_on_where_the_one_before_it_was() {
       Roll back frontend to v214?
       checkout 500s · @maya, 03:22:00 UTC
       Live now `v215` 5e6f7a8, since 03:19:00 UTC (8 m) lee: hotfix on 8/8 surfaces
-      Go back to `v214` a1b2c3d, ran 38 m until 03:19:00 UTC · previous known good kim: checkout: new tax engine
+      Go back to `v214` a1b2c3d, ran 38 m until 03:19:00 UTC · previous release, ran before kim: checkout: new tax engine
       You lose  1 change: v215 "hotfix"; one looks like a fix
       Changes  code, cron jobs of the target's vercel.json, env values baked into the build
       Stays  database · today's env settings · flags · storage
       After  automatic deploys stay OFF until unpinned
       ⏳ Waiting since 03:12:00 UTC; asked @sam, @ana, @kim, last at 03:27:00 UTC
       [ Approve… ] [ Deny… ] [ Change version… ] [ ⋯ Cancel this request / Object… / Emergency run… / Who can approve / May I approve? ]
-      Needs  one approval: @sam (oncall) or @ana (lead), not @maya · expires 03:32:00 UTC · RB-2 (replaces RB-1) · production · code · plan `c3ff`
+      Needs  one approval: @sam (oncall) or @ana (lead), not @maya · expires 03:32:00 UTC · RB-2 (replaces RB-1) · production · code · plan `d373`
     Rollback Bot: @kim: approve or deny RB-2? frontend (production), v215 → v214, "checkout 500s", waiting 15 m.
     "#);
     until(&mut world, "03:42:10").await;
@@ -493,14 +493,14 @@ async fn a_fresh_card_pages_in_the_place_of_the_one_before_it() {
       Roll back frontend to v214?
       checkout 500s · @maya, 03:32:00 UTC
       Live now `v215` 5e6f7a8, since 03:28:00 UTC (4 m 5 s) lee: hotfix on 8/8 surfaces
-      Go back to `v214` a1b2c3d, ran 47 m until 03:28:00 UTC · previous known good kim: checkout: new tax engine
+      Go back to `v214` a1b2c3d, ran 47 m until 03:28:00 UTC · previous release, ran before kim: checkout: new tax engine
       You lose  1 change: v215 "hotfix"; one looks like a fix
       Changes  code, cron jobs of the target's vercel.json, env values baked into the build
       Stays  database · today's env settings · flags · storage
       After  automatic deploys stay OFF until unpinned
       ⏳ Waiting since 03:12:00 UTC; asked @sam, @ana, PagerDuty, last at 03:32:05 UTC
       [ Approve… ] [ Deny… ] [ Change version… ] [ ⋯ Cancel this request / Object… / Emergency run… / Who can approve / May I approve? ]
-      Needs  one approval: @sam (oncall) or @ana (lead), not @maya · expires 03:42:00 UTC · RB-2 (replaces RB-1) · production · code · plan `c3ff`
+      Needs  one approval: @sam (oncall) or @ana (lead), not @maya · expires 03:42:00 UTC · RB-2 (replaces RB-1) · production · code · plan `d373`
     Rollback Bot: RB-2 needs an approval: frontend (production), v215 → v214, "checkout 500s", waiting 20 m 5 s. Paging PagerDuty.
     "#);
     assert_snapshot!(world.pagerduty.pages().join("\n"), @r#"

@@ -12,12 +12,16 @@ use crate::{
     slack::{
         Words,
         blocks::{context, cut, escape, header, inline, section},
+        card,
     },
     store::{rollbacks, rosters},
 };
 use jiff::Timestamp;
 use rollback_domain::{
     grammar::{Request, verbs::Board},
+    history::{History, Ran, Runs},
+    identity::ServiceKey,
+    plan::Plan,
     proof::spell,
     release::{Pin, Survey},
 };
@@ -45,7 +49,9 @@ async fn board(app: App) -> Result {
             None => format!("{}  not read yet", title(service)),
             Some((_, survey, read_at)) => {
                 let age = age(*read_at, now);
-                format!("{}  {} · read {age} ago", title(service), live(survey))
+                let history = rollbacks::history(db, &service.key).await?;
+                let live = live(survey, &history, now);
+                format!("{}  {live} · read {age} ago", title(service))
             }
         };
         let mut open = open.iter();
@@ -78,6 +84,23 @@ async fn board(app: App) -> Result {
     }))
 }
 
+/// What serves now, as last read, in a sentence; `None`: it was not read yet.
+pub(super) async fn live_now(app: &App, service: &ServiceKey) -> Result<Option<String>> {
+    let db = &app.engine.db;
+    let now = app.engine.clock.now();
+    let snapshots = rollbacks::snapshots(db).await?;
+    let snapshot = snapshots.into_iter().find(|(key, ..)| key == service);
+    let Some((_, survey, read_at)) = snapshot else {
+        return Ok(None);
+    };
+    let history = rollbacks::history(db, service).await?;
+    Ok(Some(format!(
+        "*Live now*: {} · read {} ago",
+        live(&survey, &history, now),
+        age(read_at, now)
+    )))
+}
+
 fn title(service: &Service) -> String {
     let name = inline(&service.key.name, 80);
     let name = match &service.url {
@@ -92,8 +115,8 @@ pub(super) fn age(read_at: Timestamp, now: Timestamp) -> String {
     spell(Duration::try_from(now.duration_since(read_at)).unwrap_or_default())
 }
 
-/// What serves, and what could be gone back to.
-fn live(survey: &Survey) -> String {
+/// What serves, by which of our rollbacks, and what could be gone back to.
+fn live(survey: &Survey, history: &History, now: Timestamp) -> String {
     let Some(live) = survey.live() else {
         return "live unknown".into();
     };
@@ -104,15 +127,18 @@ fn live(survey: &Survey) -> String {
         let count = surfaces.iter().filter(|one| serves(&one.live)).count();
         text.push_str(&format!(" on {count}/{}", surfaces.len()));
     }
-    let previous = survey
-        .candidates
-        .iter()
-        .skip_while(|candidate| candidate.release.id != live.id)
-        .skip(1)
-        .find(|candidate| candidate.barred.is_none());
-    match previous {
+    if let Some(unseen) = &survey.unseen {
+        text.push_str(&format!(" · {}", inline(&unseen.clause(), 200)));
+    }
+    if let Ran::LiveSince(run) = Runs::of(survey, history, now).ran(&live)
+        && run.by.is_some()
+    {
+        let since = card::moment(run.since, now);
+        text.push_str(&format!(" since {since}{}", card::run_by(&run)));
+    }
+    match Plan::previous(survey, history, now) {
         Some(previous) => {
-            let label = inline(previous.release.label(), 60);
+            let label = inline(previous.label(), 60);
             text.push_str(&format!(" · before `{label}`"));
         }
         None => text.push_str(" · nothing to go back to"),

@@ -1,7 +1,7 @@
 //! `status`, `status RB-41`, `status frontend`: where things stand, by what is recorded.
 
 use super::{
-    Answer, Context, Result, find,
+    Answer, Context, Result, board, find,
     reads::{Read, share},
 };
 use crate::{
@@ -10,7 +10,7 @@ use crate::{
     permalinks,
     slack::{
         Words,
-        blocks::{context, inline},
+        blocks::{context, cut, inline, section},
         card,
     },
     store::{
@@ -40,8 +40,20 @@ async fn status(app: App, channel: String, about: Option<About>) -> Result {
     Ok(match lookup(&app, about.as_ref()).await? {
         Found::Open(open) => Answer::private(open_words(&app, &open).await?),
         // Reasons given in another channel, perhaps a private one, stay there.
-        Found::Rollback(found) if found.channel != channel => Answer::private(permalinks::linked(&app, &card::line(&found)).await?),
-        Found::Rollback(found) => Answer::Private(card_without_buttons(&app, &found).await?),
+        Found::Rollback(found) if found.channel != channel => {
+            Answer::private(permalinks::linked(&app, &card::line(&found)).await?)
+        }
+        Found::Rollback(found) => {
+            let mut words = card_without_buttons(&app, &found).await?;
+            // What was asked for is not what is live: much may have happened since.
+            if let Some(About::Service(_)) = about
+                && let Some(live) = board::live_now(&app, &found.service).await?
+            {
+                words.blocks.push(section(&live));
+                words.text = cut(&format!("{live} {}", words.text), 3900);
+            }
+            Answer::Private(words)
+        }
         Found::NeverRolledBack(service) => Answer::private(format!(
             "{} was never rolled back from here. `/rollback list {}` shows its releases.",
             inline(&service.key.to_string(), 160),

@@ -123,10 +123,7 @@ fn what_is_not_written_has_a_default() {
     assert_eq!(frontend.target_time, None);
     assert_eq!(frontend.verify[0].status, 200);
     assert_eq!(frontend.verify[0].within, 10 * SECOND);
-    assert_eq!(
-        frontend.platform.identity(),
-        "vercel https://api.vercel.com/ None \"prj_123\""
-    );
+    assert_eq!(frontend.platform.identity(), "vercel prj_123");
     let shop = config
         .service(&ServiceKey::new("shop", "local"))
         .expect("a service");

@@ -312,6 +312,7 @@ impl Batch {
             Some(open) => Some(Refusal::AlreadyOpen {
                 id: open.id,
                 word: open.word(),
+                asked_for: None,
                 stoppable: open.times.asked.is_none(),
                 service: open.service.clone(),
             }),

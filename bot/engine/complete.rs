@@ -156,6 +156,7 @@ impl Engine {
         };
         telemetry::record_incident(&rollback);
         let author = Author::of(&command);
+        let command = one_production(tx, &rollback, command).await?;
         let waits_at = address_of(&rollback, &command).filter(|address| replies::is_ours(address));
         match decide(&rollback, command, &policy, now) {
             Ok(decision) => {
@@ -247,8 +248,12 @@ impl Engine {
             opens_with,
         } = decision;
         let id = rollback.id;
-        if !rollbacks::save(tx, &rollback).await? {
-            return Err(Error::Raced);
+        match rollbacks::save(tx, &rollback).await {
+            Ok(true) => {}
+            Ok(false) => return Err(Error::Raced),
+            // Another service planned for the same production in this very moment.
+            Err(error) if rollbacks::is_taken(&error) => return Err(Error::Raced),
+            Err(error) => return Err(error.into()),
         }
         let opens = match opens {
             Some(proposal) => {
@@ -405,6 +410,35 @@ impl Author {
     }
 }
 
+/// Lets no plan be proposed for a production that has an open rollback already, whatever service
+/// that one was asked for.
+async fn one_production(
+    tx: &mut Tx,
+    rollback: &Rollback,
+    command: Command,
+) -> Result<Command, Error> {
+    let Command::Planned { plan, .. } = &command else {
+        return Ok(command);
+    };
+    let Some(production) = &plan.production else {
+        return Ok(command);
+    };
+    let open = rollbacks::open_on(tx, production).await?;
+    Ok(match open.filter(|open| open.id != rollback.id) {
+        Some(open) => Command::CannotPlan {
+            refusal: Refusal::AlreadyOpen {
+                id: open.id,
+                word: open.word(),
+                stoppable: open.times.asked.is_none(),
+                asked_for: (open.service != rollback.service)
+                    .then(|| Box::new(rollback.service.clone())),
+                service: open.service,
+            },
+        },
+        None => command,
+    })
+}
+
 /// Where somebody waits to hear what comes of a command.
 fn address_of(rollback: &Rollback, command: &Command) -> Option<String> {
     match command {
@@ -416,6 +450,8 @@ fn address_of(rollback: &Rollback, command: &Command) -> Option<String> {
         | Command::Renewed { .. }
         | Command::Expire
         | Command::Froze { .. }
+        | Command::Unpinned
+        | Command::Unconfigured
         | Command::ReviewDue { .. }
         | Command::Rechecked { .. }
         | Command::RecheckFailed { .. }

@@ -7,16 +7,20 @@ use super::{
 use jiff::Timestamp;
 use rollback_domain::{
     grammar::ReviewAnswer,
+    history::{History, Ran, Runs, TrackRecord},
     identity::RollbackId,
     job::Form,
-    plan::PlanHash,
+    plan::{Plan, PlanHash},
     policy::{Confirm, Rule},
     proof::spell,
-    release::Survey,
+    release::{Release, Survey},
     rollback::Rollback,
 };
 use slack_morphism::prelude::*;
 use std::time::Duration;
+
+/// How long the value of an option may be to Slack, in characters.
+const OPTION_AT_MOST: usize = 150;
 
 /// What Slack calls a form of ours when it is saved.
 pub const CALLBACK: &str = "form";
@@ -71,34 +75,37 @@ pub fn choices(
     external_id: &str,
     rollback: &Rollback,
     survey: &Survey,
+    history: &History,
     now: Timestamp,
 ) -> SlackView {
-    let live = survey.live();
-    let live_at = live.as_ref().and_then(|live| {
-        survey
-            .candidates
-            .iter()
-            .position(|candidate| candidate.release.id == live.id)
-    });
+    let runs = Runs::of(survey, history, now);
     let mut options = vec![];
     let mut barred = vec![];
-    for (at, candidate) in survey.candidates.iter().enumerate().take(25) {
-        let why = match (live_at, &candidate.barred) {
-            (Some(live_at), _) if at == live_at => Some("it is live now".to_owned()),
-            (Some(live_at), _) if at < live_at => Some("it is newer than what is live".to_owned()),
-            (_, Some(why)) => Some(why.clone()),
-            (_, None) => None,
-        };
+    let why_not = Plan::why_not_back(survey, history, now);
+    for (candidate, why) in survey.candidates.iter().zip(why_not).take(25) {
+        let candidate = &candidate.release;
+        let ran = runs.ran(candidate);
+        // A part of an id could be the id of something else.
+        let too_long = candidate.id.chars().count() > OPTION_AT_MOST;
+        let why =
+            why.or_else(|| too_long.then(|| "its name is too long for a form, type it".into()));
         match why {
             Some(why) => barred.push(format!(
                 "• {}: {}",
-                release(&candidate.release, now),
+                release(candidate, &ran, now),
                 inline(&why, 150)
             )),
-            None => options.push(SlackBlockChoiceItem::new(
-                plain(&option_text(&candidate.release, now), 75),
-                cut(&candidate.release.id, 150),
-            )),
+            None => {
+                let record = match history.track_record(candidate) {
+                    record @ (TrackRecord::Bad(_) | TrackRecord::Verified(_)) => record.clause(),
+                    // The line says when it ran.
+                    TrackRecord::Ran | TrackRecord::Unknown => None,
+                };
+                options.push(SlackBlockChoiceItem::new(
+                    plain(&option_text(candidate, &ran, record, now), 75),
+                    candidate.id.clone(),
+                ));
+            }
         }
     }
     let mut blocks = vec![];
@@ -133,22 +140,27 @@ pub fn choices(
     view(about, external_id, blocks, can_save)
 }
 
-fn option_text(release: &rollback_domain::release::Release, now: Timestamp) -> String {
-    let age = release
-        .began()
-        .and_then(|began| std::time::Duration::try_from(now.duration_since(began)).ok())
-        .map(|age| format!(" · {} ago", rollback_domain::proof::spell(age)))
-        .unwrap_or_default();
-    let by = release
-        .by
-        .as_ref()
-        .map(|by| format!(" · {by}"))
-        .unwrap_or_default();
-    let good = match release.live_since {
-        Some(_) => " · good",
-        None => "",
-    };
-    format!("{}{age}{by}{good}", release.label())
+/// A release on the line of a menu: its name, when it served last or was made, who made it, and
+/// what is known of it.
+fn option_text(release: &Release, ran: &Ran, record: Option<String>, now: Timestamp) -> String {
+    let run = ran.run();
+    let last = run.map(|run| run.until.unwrap_or(run.since));
+    let age = last
+        .or(release.created_at)
+        .and_then(|last| Duration::try_from(now.duration_since(last)).ok())
+        .map(|age| match run {
+            Some(_) => format!(" · ran until {} ago", spell(age)),
+            None => format!(" · made {} ago", spell(age)),
+        });
+    let by = release.by.as_ref().map(|by| format!(" · {by}"));
+    let record = record.map(|record| format!(" · {record}"));
+    format!(
+        "{}{}{}{}",
+        release.label(),
+        age.unwrap_or_default(),
+        by.unwrap_or_default(),
+        record.unwrap_or_default()
+    )
 }
 
 /// An approval that takes more than a click: the named cautions are ticked, or the target is typed.

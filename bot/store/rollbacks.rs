@@ -65,18 +65,22 @@ pub async fn insert(tx: &mut Tx, rollbacks: &[Rollback]) -> sqlx::Result<()> {
     })
 }
 
-const SAVE: &str = "UPDATE rollback SET revision = $2, state = $3, holds = $4, doc = $5
+const SAVE: &str =
+    "UPDATE rollback SET revision = $2, state = $3, holds = $4, doc = $5, production = $6
     WHERE id = $1 AND revision = $2 - 1";
 
 /// Stores a change; `false`: somebody else changed it first, and nothing was stored.
 pub async fn save(tx: &mut Tx, rollback: &Rollback) -> sqlx::Result<bool> {
     let doc = written(rollback)?;
+    let plan = rollback.plan.as_ref();
+    let production = plan.and_then(|plan| plan.production.as_deref());
     let saved = in_tx!(tx, c => sqlx::query(SAVE)
         .bind(rollback.id.number().cast_signed())
         .bind(rollback.revision)
         .bind(rollback.state.name())
         .bind(i64::from(rollback.state.holds()))
         .bind(&doc)
+        .bind(production)
         .execute(c).await.map(|done| done.rows_affected()))?;
     Ok(saved == 1)
 }
@@ -127,6 +131,15 @@ pub async fn open(db: &Db) -> sqlx::Result<Vec<Rollback>> {
 pub async fn open_for(db: &Db, service: &ServiceKey) -> sqlx::Result<Option<Rollback>> {
     let row: Option<(String,)> = reading!(db, pool => sqlx::query_as(OPEN_OF)
         .bind(&service.name).bind(&service.environment).fetch_optional(pool).await)?;
+    row.map(|(doc,)| read(&doc)).transpose()
+}
+
+const OPEN_ON: &str = "SELECT doc FROM rollback WHERE holds = 1 AND production = $1";
+
+/// The open one of a production, whatever service it was asked for.
+pub async fn open_on(tx: &mut Tx, production: &str) -> sqlx::Result<Option<Rollback>> {
+    let row: Option<(String,)> = in_tx!(tx, c => sqlx::query_as(OPEN_ON)
+        .bind(production).fetch_optional(c).await)?;
     row.map(|(doc,)| read(&doc)).transpose()
 }
 

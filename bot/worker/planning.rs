@@ -4,6 +4,7 @@ use crate::{App, engine::Error, store::rollbacks};
 use jiff::Timestamp;
 use rollback_domain::{
     history::History,
+    identity::ServiceKey,
     plan::{Aim, Basis, Plan},
     platform::{About, ProviderError},
     refusal::Refusal,
@@ -21,7 +22,7 @@ pub(super) enum NoPlan {
 }
 
 /// What a platform has to know to be read for an aim.
-pub(super) async fn about(app: &App, aim: &Aim) -> Result<About, Error> {
+pub(super) async fn about(app: &App, service: &ServiceKey, aim: &Aim) -> Result<About, Error> {
     let undone = match aim.undoes {
         Some(id) => rollbacks::get(&app.engine.db, id).await?,
         None => None,
@@ -30,6 +31,16 @@ pub(super) async fn about(app: &App, aim: &Aim) -> Result<About, Error> {
         way: aim.way(),
         part: aim.part.clone(),
         undoes: undone.map(|undone| undone.as_undone()),
+        ..about_service(app, service).await?
+    })
+}
+
+/// What a platform has to know to be read without an aim.
+pub(super) async fn about_service(app: &App, service: &ServiceKey) -> Result<About, Error> {
+    let latest = rollbacks::latest_asked(&app.engine.db, service).await?;
+    Ok(About {
+        unfinished: latest.and_then(|latest| latest.as_unfinished()),
+        ..About::default()
     })
 }
 

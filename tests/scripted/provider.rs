@@ -182,13 +182,10 @@ fn effects(platform: &str, holds: Holds) -> Effects {
 
 fn survey(seen: &Seen) -> Survey {
     Survey {
-        candidates: vec![],
         surfaces: vec![surface(seen)],
         pin: pin(seen),
-        in_flight: None,
-        window: None,
         before_pin: json!(seen.automatic),
-        memory: Value::Null,
+        ..Survey::default()
     }
 }
 

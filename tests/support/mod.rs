@@ -227,7 +227,27 @@ api_url = "{slack}"
         }
     }
 
+    /// The bot starts again with this in its configuration in place of that.
+    pub async fn reconfigures(&mut self, that: &str, this: &str) {
+        assert!(self.settings.contains(that), "{that}");
+        self.settings = self.settings.replace(that, this);
+        self.stops().await;
+        self.starts().await;
+        self.leases_end().await;
+    }
+
+    /// What is wrong with the configuration if this is added to it.
+    pub fn reads_settings(&self, more: &str) -> Result<(), String> {
+        let settings = format!("{}\n{more}", self.settings);
+        self.parsed(&settings).map(drop)
+    }
+
     fn config(&self) -> Config {
+        self.parsed(&self.settings)
+            .unwrap_or_else(|mistakes| panic!("{mistakes}"))
+    }
+
+    fn parsed(&self, settings: &str) -> Result<Config, String> {
         let database = self.database().to_owned();
         let env = move |name: &str| match name {
             "DATABASE_URL" => Some(database.clone()),
@@ -240,8 +260,7 @@ api_url = "{slack}"
             _ => None,
         };
         let read = |path: &std::path::Path| std::fs::read_to_string(path);
-        Config::parse(&self.settings, &env, &read, &RESERVED)
-            .unwrap_or_else(|mistakes| panic!("{mistakes}"))
+        Config::parse(settings, &env, &read, &RESERVED).map_err(|mistakes| mistakes.to_string())
     }
 
     /// The process ends, with whatever it had in memory.

@@ -142,6 +142,7 @@ struct Books {
     /// The deployment whose promotion waits for the rolling release to end.
     queued: Option<String>,
     stuck: Vec<String>,
+    hidden: Vec<String>,
     skips: bool,
     hobby: bool,
     moves_at_once: bool,
@@ -318,6 +319,21 @@ impl Vercel {
         let uid = books.add(version, "", "", "sam", now);
         books.deployments.last_mut().expect("just added").state = state;
         uid
+    }
+
+    /// The id of the deployment that is called so.
+    pub fn id_of(&self, label: &str) -> String {
+        self.books().uid(label)
+    }
+
+    /// Somebody lets automatic deploys go live again, on the platform.
+    pub fn unpin(&self) {
+        self.books().pinned = false;
+    }
+
+    /// Nobody may read what is behind this domain.
+    pub fn hide_domain(&self, name: &str) {
+        self.books().hidden.push(name.to_owned());
     }
 
     /// Takes it from the list of rollback candidates, as the end of its retention does.
@@ -1131,6 +1147,9 @@ fn show(books: &Books, path: &[&str], query: &[(String, String)]) -> Response {
                 "pagination": {"count": listed.len(), "next": next, "prev": null},
             }))
         }
+        ["v13", "deployments", name] if books.hidden.iter().any(|hidden| hidden == name) => {
+            error(403, "forbidden", "Not authorized")
+        }
         ["v13", "deployments", name] => {
             let uid = books.at(name).unwrap_or_else(|| name.to_owned());
             match books.deployments.iter().find(|it| it.uid == uid) {
@@ -1829,6 +1848,28 @@ mod promises {
         platform.act(&order(&rollback)).await.unwrap();
         let said = in_flight().await.unwrap();
         assert!(said.starts_with("a rollback to dpl_"), "{said}");
+        assert_eq!(vercel.violations(), Vec::<String>::new());
+    }
+
+    #[tokio::test]
+    async fn what_somebody_does_on_the_platform_is_read() {
+        let (vercel, platform) = after_a_rollback().await;
+        vercel.unpin();
+        vercel.hide_domain("de.shop.example.com");
+        let survey = platform.survey(&About::default()).await.unwrap();
+        assert_eq!(survey.pin, Held::Off);
+        assert_eq!(survey.live().unwrap().id, vercel.id_of("v212"));
+        assert_eq!(survey.surfaces.len(), 7);
+        assert_eq!(survey.unseen.unwrap().examples, ["de.shop.example.com"]);
+        // A token that may read none of them is the token's mistake.
+        for name in DOMAINS {
+            vercel.hide_domain(name);
+        }
+        let refused = platform.survey(&About::default()).await;
+        assert!(
+            matches!(refused, Err(ProviderError::Refused(_))),
+            "{refused:?}"
+        );
         assert_eq!(vercel.violations(), Vec::<String>::new());
     }
 

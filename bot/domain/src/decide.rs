@@ -51,6 +51,8 @@ const LOOK_EVERY_AT_LEAST: Duration = Duration::from_secs(1);
 const LOOK_EVERY_AT_MOST: Duration = Duration::from_secs(5 * 60);
 /// How long a card may take to appear before somebody is asked to look at it.
 const CARD_FIRST: Duration = Duration::from_secs(5);
+/// How often it is looked again whether a service is back in the configuration.
+const UNCONFIGURED_EVERY: Duration = Duration::from_secs(60);
 /// How many objections one card takes.
 const OBJECTIONS_AT_MOST: usize = 20;
 /// How often a platform is asked for a step of one rollback at most, however often its provider
@@ -114,6 +116,8 @@ pub fn decide(
         }
         Command::Renewed { plan } => next.renewed(plan, policy)?,
         Command::Froze { freeze } => next.froze(freeze, policy)?,
+        Command::Unpinned => next.unpinned(policy)?,
+        Command::Unconfigured => next.unconfigured()?,
         Command::ReviewDue { roster, explained } => {
             next.review_due(&roster, explained, policy)?;
         }
@@ -466,6 +470,15 @@ fn moved(before: Option<&Plan>, fresh: &Plan) -> Moved {
     if before.to.id != fresh.to.id {
         return Moved::Target {
             from: before.to.label().to_owned(),
+            to: fresh.to.label().to_owned(),
+        };
+    }
+    let content = |plan: &Plan| {
+        let Plan { to, content, .. } = plan;
+        (to.version.clone(), to.sha.clone(), content.clone())
+    };
+    if content(before) != content(fresh) {
+        return Moved::Content {
             to: fresh.to.label().to_owned(),
         };
     }

@@ -2,11 +2,11 @@
 
 use crate::{
     grammar::Target,
-    history::History,
+    history::{History, Ran, Runs, TrackRecord},
     identity::{RollbackId, ServiceKey},
     platform::{DryRun, Effects, RestorePoint, Task},
     refusal::Refusal,
-    release::{Candidate, Pin, RecoveryWindow, Release, Surface, Survey, TargetKind, Way},
+    release::{Candidate, Pin, RecoveryWindow, Release, Surface, Survey, TargetKind, Unseen, Way},
     risk::{Caution, Risk, RiskRules},
 };
 use jiff::Timestamp;
@@ -49,10 +49,14 @@ pub struct Plan {
     pub from: Option<Release>,
     /// What would serve.
     pub to: Release,
-    /// How the target was chosen, as a clause: "previous known good".
+    /// How the target was chosen, as a clause: "previous release, ran before".
     pub chosen: String,
-    /// When the target stopped serving, where that can be told.
-    pub served_until: Option<Timestamp>,
+    /// Since when `from` is live, and by what.
+    #[serde(default)]
+    pub from_ran: Ran,
+    /// When the target served last, and by what.
+    #[serde(default)]
+    pub to_ran: Ran,
     /// What production loses.
     pub unships: Unships,
     /// What the platform does, from its provider.
@@ -60,6 +64,15 @@ pub struct Plan {
     pub effects: Effects,
     /// Every surface and what it serves now.
     pub surfaces: Vec<Surface>,
+    /// The places that were not looked at, and of which nothing can be claimed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unseen: Option<Unseen>,
+    /// What the platform itself calls the production that is changed. Not part of the hash.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub production: Option<String>,
+    /// The identity of what is in the target, where an id can come to mean something else.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub content: Option<String>,
     /// Whether automatic deploys are held off already.
     pub pin: Pin,
     /// Something under way on the platform.
@@ -136,32 +149,46 @@ impl Plan {
             history,
             risks,
         } = basis;
-        let from = survey.live();
-        let live_at = from
+        let live = survey.live();
+        let live_at = live
             .as_ref()
             .and_then(|live| position(&survey.candidates, &live.id));
+        let runs = Runs::of(survey, history, now);
         let chooser = Chooser {
             survey,
-            from: from.as_ref(),
+            live: live.as_ref(),
             live_at,
             history,
+            runs: &runs,
             way: aim.way(),
         };
         let chosen = chooser.choose(aim, now)?;
         chooser.admit(&chosen)?;
         let to = chosen.target.release.clone();
-        let (unships, served_until) = chooser.loses(&chosen);
-        let cautions = cautions(&to, from.as_ref(), served_until, history, risks, now);
+        // Where most of production serves the target already, what is left is moved from the rest.
+        let from = match &live {
+            Some(live) if live.is(&to.id) => {
+                survey.live_besides(&to).or_else(|| Some(live.clone()))
+            }
+            Some(_) | None => live.clone(),
+        };
+        let unships = chooser.loses(&chosen, from.as_ref());
+        let to_ran = runs.ran(&to);
+        let cautions = cautions(&to, from.as_ref(), &to_ran, history, risks, now);
         Ok(Plan {
             way: aim.way(),
             chosen: match aim.undoes {
                 Some(id) => format!("undo of {id}"),
                 None => chosen.how,
             },
-            served_until,
+            from_ran: from.as_ref().map(|from| runs.ran(from)).unwrap_or_default(),
+            to_ran,
             unships,
             effects: effects.clone(),
             surfaces: survey.surfaces.clone(),
+            unseen: survey.unseen.clone(),
+            production: survey.production.clone(),
+            content: None,
             pin: survey.pin,
             in_flight: survey.in_flight.clone(),
             risk: risks.weigh(effects.class, &cautions),
@@ -186,6 +213,7 @@ impl Plan {
             details,
             restore_point,
             tasks,
+            content,
         } = dry_run;
         self.cautions.extend(warnings);
         self.risk = risks.weigh(effects.class, &self.cautions);
@@ -194,7 +222,28 @@ impl Plan {
         self.details = details;
         self.restore_point = restore_point;
         self.tasks = tasks;
+        self.content = content;
         self
+    }
+
+    /// The release that is taken when nobody names one; `None`: there is none.
+    pub fn previous(survey: &Survey, history: &History, now: Timestamp) -> Option<Release> {
+        let runs = Runs::of(survey, history, now);
+        let live = survey.live()?;
+        let chooser = Chooser::back(survey, Some(&live), history, &runs);
+        let at = chooser.previous_at()?;
+        Some(survey.candidates[at].release.clone())
+    }
+
+    /// Why production may not be taken back to each of the candidates, in their order, as a
+    /// clause; `None`: it may.
+    pub fn why_not_back(survey: &Survey, history: &History, now: Timestamp) -> Vec<Option<String>> {
+        let runs = Runs::of(survey, history, now);
+        let live = survey.live();
+        let chooser = Chooser::back(survey, live.as_ref(), history, &runs);
+        (0..survey.candidates.len())
+            .map(|at| chooser.why_not(&chooser.at(at, "")))
+            .collect()
     }
 
     /// What an approval is bound to: everything that matters, nothing that merely ages.
@@ -229,10 +278,19 @@ impl Plan {
         PlanHash(hex::encode(&Sha256::digest(canonical.as_bytes())[..8]))
     }
 
-    /// What the dry run gave for this target, as it is hashed. A plan of one step without details
-    /// keeps the hash that it had before plans could have several.
+    /// What the dry run gave for this target, as it is hashed. Empty parts are left out.
     fn of_this_target(&self) -> Vec<(&'static str, serde_json::Value)> {
         let mut said = vec![];
+        // The same id may come to mean something else: a directory is written to, a version is
+        // given to another release.
+        said.push(("to_version", json!(self.to.version)));
+        said.push(("to_sha", json!(self.to.sha)));
+        if let Some(content) = &self.content {
+            said.push(("content", json!(content)));
+        }
+        if let Some(unseen) = &self.unseen {
+            said.push(("unseen", json!([unseen.count, unseen.examples.len()])));
+        }
         if !self.steps.is_empty() {
             said.push(("steps", json!(self.steps)));
         }
@@ -279,7 +337,7 @@ impl Unships {
 fn cautions(
     to: &Release,
     from: Option<&Release>,
-    served_until: Option<Timestamp>,
+    ran: &Ran,
     history: &History,
     risks: &RiskRules,
     now: Timestamp,
@@ -289,19 +347,25 @@ fn cautions(
         TargetKind::Release => true,
         TargetKind::Moment | TargetKind::Setting | TargetKind::Schema => false,
     };
-    if is_release && to.live_since.is_none() {
+    let served = *ran != Ran::Never || to.served();
+    if is_release && !served {
         cautions.push(Caution::NeverServed);
     }
     if from.is_none() {
         cautions.push(Caution::LiveUnknown);
     }
-    let last = served_until.or(to.began());
+    let run = ran.run();
+    let last = run
+        .and_then(|run| run.until)
+        .or(run.map(|run| run.since))
+        .or(to.live_since)
+        .or(to.created_at);
     if let Some(since) = last
         && Duration::try_from(now.duration_since(since)).unwrap_or_default() > risks.old_after
     {
         cautions.push(Caution::Old { since });
     }
-    if let Some(past) = history.left(&to.id) {
+    if let Some(past) = history.bad(to) {
         cautions.push(Caution::OnceBad {
             rollback: past.id,
             at: past.at,
@@ -324,10 +388,12 @@ fn position(candidates: &[Candidate], id: &str) -> Option<usize> {
 /// What is chosen from.
 struct Chooser<'a> {
     survey: &'a Survey,
-    from: Option<&'a Release>,
+    /// What most of production serves.
+    live: Option<&'a Release>,
     /// The place of the live release among the candidates.
     live_at: Option<usize>,
     history: &'a History,
+    runs: &'a Runs,
     way: Way,
 }
 
@@ -336,8 +402,27 @@ struct Chosen {
     target: Candidate,
     /// Its place among the candidates; `None`: it is a moment.
     at: Option<usize>,
-    /// As a clause: "previous known good".
+    /// As a clause: "previous release, ran before".
     how: String,
+}
+
+impl<'a> Chooser<'a> {
+    /// What could be gone back to.
+    fn back(
+        survey: &'a Survey,
+        live: Option<&'a Release>,
+        history: &'a History,
+        runs: &'a Runs,
+    ) -> Self {
+        Chooser {
+            survey,
+            live,
+            live_at: live.and_then(|live| position(&survey.candidates, &live.id)),
+            history,
+            runs,
+            way: Way::Back,
+        }
+    }
 }
 
 impl Chooser<'_> {
@@ -345,6 +430,10 @@ impl Chooser<'_> {
         match &aim.target {
             Target::Previous => self.previous(),
             Target::Named(name) => self.named(name),
+            Target::Id(id) => match position(&self.survey.candidates, id) {
+                Some(at) => Ok(self.at(at, "named")),
+                None => Err(self.unknown(id)),
+            },
             Target::At(moment) => self.at_moment(moment.resolve(now, aim.utc_offset)),
         }
     }
@@ -352,26 +441,13 @@ impl Chooser<'_> {
     /// Refuses a target that production may not be taken to.
     fn admit(&self, chosen: &Chosen) -> Result<(), Refusal> {
         let to = &chosen.target.release;
-        let surfaces = &self.survey.surfaces;
-        let is_live = |surface: &Surface| surface.live.as_deref().is_some_and(|live| to.is(live));
-        if !surfaces.is_empty() && surfaces.iter().all(is_live) {
+        if self.is_live_everywhere(to) {
             return Err(Refusal::TargetIsLive {
                 target: to.label().to_owned(),
                 instead: self.suggestion(),
             });
         }
-        let is_newer = match (chosen.at, self.live_at) {
-            (Some(to_at), Some(live_at)) => to_at < live_at,
-            _ => false,
-        };
-        let why = match self.way {
-            Way::Back if is_newer => Some(format!(
-                "it is newer than {}, which is live: that would be a deploy, not a rollback",
-                self.from.map_or("?", |live| live.label())
-            )),
-            way => chosen.target.why_not(way).map(str::to_owned),
-        };
-        match why {
+        match self.why_not(chosen) {
             Some(why) => Err(Refusal::TargetNotEligible {
                 target: to.label().to_owned(),
                 why,
@@ -381,38 +457,55 @@ impl Chooser<'_> {
         }
     }
 
-    /// What production loses, and when the target stopped serving.
-    fn loses(&self, chosen: &Chosen) -> (Unships, Option<Timestamp>) {
+    fn is_live_everywhere(&self, release: &Release) -> bool {
+        let surfaces = &self.survey.surfaces;
+        let is_live = |surface: &Surface| {
+            let live = surface.live.as_deref();
+            live.is_some_and(|live| release.is(live))
+        };
+        !surfaces.is_empty() && surfaces.iter().all(is_live)
+    }
+
+    /// Why production may not be taken there, as a clause; `None`: it may.
+    fn why_not(&self, chosen: &Chosen) -> Option<String> {
+        let is_newer = match (chosen.at, self.live_at) {
+            (Some(to_at), Some(live_at)) => to_at < live_at,
+            _ => false,
+        };
+        match self.way {
+            Way::Back if self.is_live_everywhere(&chosen.target.release) => {
+                Some("it is live".into())
+            }
+            Way::Back if is_newer => Some(format!(
+                "it is newer than {}, which is live: that would be a deploy, not a rollback",
+                self.live.map_or("?", |live| live.label())
+            )),
+            way => chosen.target.why_not(way).map(str::to_owned),
+        }
+    }
+
+    /// What production loses that serves `from`.
+    fn loses(&self, chosen: &Chosen, from: Option<&Release>) -> Unships {
         let Some(to_at) = chosen.at else {
-            let moment = chosen.target.release.live_since;
-            let unships = match moment {
+            return match chosen.target.release.live_since {
                 Some(moment) => Unships::After(moment),
                 None => Unships::Unknown("the moment is not known".into()),
             };
-            return (unships, None);
         };
         let candidates = &self.survey.candidates;
-        let unships = match self.live_at {
-            Some(live_at) if to_at < live_at => Unships::Known(vec![]),
-            Some(live_at) => Unships::Known(
-                candidates[live_at..to_at]
+        match from.and_then(|from| position(candidates, &from.id)) {
+            Some(from_at) if to_at < from_at => Unships::Known(vec![]),
+            Some(from_at) => Unships::Known(
+                candidates[from_at..to_at]
                     .iter()
-                    .filter(|candidate| {
-                        candidate.release.live_since.is_some() || candidate.barred.is_none()
-                    })
+                    .filter(|candidate| candidate.release.served() || candidate.barred.is_none())
                     .map(|candidate| candidate.release.clone())
                     .collect(),
             ),
             None => {
                 Unships::Unknown("the live release is not among the ones the platform lists".into())
             }
-        };
-        let served_until = candidates[..to_at]
-            .iter()
-            .rev()
-            .find_map(|later| later.release.live_since)
-            .filter(|_| chosen.target.release.live_since.is_some());
-        (unships, served_until)
+        }
     }
 
     fn at(&self, at: usize, how: impl Into<String>) -> Chosen {
@@ -423,19 +516,40 @@ impl Chooser<'_> {
         }
     }
 
-    /// The index of the release that is taken when nobody names one. The release that the rollback
-    /// to what is live now moved away from is bad, wherever the platform lists it.
+    /// The releases that are older than what is live, by their places.
+    fn older(&self) -> std::ops::Range<usize> {
+        self.live_at.map_or(0, |at| at + 1)..self.survey.candidates.len()
+    }
+
+    /// The place of the release that is taken when nobody names one: never one that a rollback
+    /// left as bad, unless somebody has taken production to it since.
     fn previous_at(&self) -> Option<usize> {
+        if let Some(at) = self.unfinished_at() {
+            return Some(at);
+        }
         let candidates = &self.survey.candidates;
-        let start = self.live_at.map_or(0, |at| at + 1);
-        let just_left = self.from.and_then(|live| self.history.left_for(live));
         let is_eligible = |at: &usize| {
             let candidate = &candidates[*at];
-            candidate.barred.is_none() && just_left.is_none_or(|left| !candidate.release.is(left))
+            candidate.barred.is_none() && self.history.bad(&candidate.release).is_none()
         };
-        (start..candidates.len())
-            .find(|at| is_eligible(at) && candidates[*at].release.live_since.is_some())
-            .or_else(|| (start..candidates.len()).find(is_eligible))
+        let ran = |at: &usize| self.history.track_record(&candidates[*at].release);
+        self.older()
+            .find(|at| is_eligible(at) && ran(at) != TrackRecord::Unknown)
+            .or_else(|| self.older().find(is_eligible))
+    }
+
+    /// The place of the target of the latest rollback, if that has not moved all of production.
+    fn unfinished_at(&self) -> Option<usize> {
+        let past = self.history.unfinished()?;
+        let at = position(&self.survey.candidates, &past.to)?;
+        let candidate = &self.survey.candidates[at];
+        let serves = |surface: &Surface| {
+            let live = surface.live.as_deref();
+            live.is_some_and(|live| candidate.release.is(live))
+        };
+        let has_moved_some = self.survey.surfaces.iter().any(serves);
+        let is_open = has_moved_some && !self.is_live_everywhere(&candidate.release);
+        (is_open && past.way == Way::Back && candidate.barred.is_none()).then_some(at)
     }
 
     fn suggestion(&self) -> Option<String> {
@@ -456,23 +570,25 @@ impl Chooser<'_> {
             });
         }
         // Without knowing what serves now, "previous" would be a guess.
-        if self.from.is_none() {
+        if self.live.is_none() {
             return Err(Refusal::LiveUnknown);
         }
         let Some(at) = self.previous_at() else {
             return Err(Refusal::NoEligibleTarget {
-                why: candidates
-                    .iter()
-                    .skip(self.live_at.map_or(0, |at| at + 1))
-                    .find_map(|candidate| {
-                        let why = candidate.barred.as_ref()?;
-                        Some(format!("{}: {why}", candidate.release.label()))
-                    })
-                    .unwrap_or_else(|| "the platform lists nothing older".into()),
+                why: self.why_no_previous(),
             });
         };
-        Ok(match candidates[at].release.live_since {
-            Some(_) => self.at(at, "previous known good"),
+        if self.unfinished_at() == Some(at)
+            && let Some(past) = self.history.unfinished()
+        {
+            return Ok(self.at(
+                at,
+                format!("the rest of {}, which moved only a part", past.id),
+            ));
+        }
+        let record = self.history.track_record(&candidates[at].release);
+        Ok(match record.clause() {
+            Some(record) => self.at(at, format!("previous release, {record}")),
             None => self.at(
                 at,
                 "previous release, it is not known whether it ever served",
@@ -480,35 +596,74 @@ impl Chooser<'_> {
         })
     }
 
+    /// Why there is no previous release, as a clause.
+    fn why_no_previous(&self) -> String {
+        let why = self.older().find_map(|at| {
+            let candidate = &self.survey.candidates[at];
+            let label = candidate.release.label();
+            match (&candidate.barred, self.history.bad(&candidate.release)) {
+                (Some(why), _) => Some(format!("{label}: {why}")),
+                (None, Some(past)) => Some(format!(
+                    "{label} was left as bad by {}. To go there all the same, name it: `to {label}`",
+                    past.id
+                )),
+                (None, None) => None,
+            }
+        });
+        why.unwrap_or_else(|| "the platform lists nothing older".into())
+    }
+
+    fn unknown(&self, name: &str) -> Refusal {
+        let candidates = &self.survey.candidates;
+        Refusal::UnknownTarget {
+            target: name.to_owned(),
+            known: self
+                .older()
+                .filter(|at| candidates[*at].barred.is_none())
+                .take(3)
+                .map(|at| candidates[at].release.label().to_owned())
+                .collect(),
+        }
+    }
+
+    /// The release of this id, or the only one that can be meant by this name.
     fn named(&self, name: &str) -> Result<Chosen, Refusal> {
         let candidates = &self.survey.candidates;
-        let named: Vec<usize> = (0..candidates.len())
+        let name = name.trim();
+        // An id names one thing, whatever else is called so.
+        if let Some(at) = position(candidates, name) {
+            return Ok(self.at(at, "named"));
+        }
+        let is_exact = |at: &usize| candidates[*at].release.version.as_deref() == Some(name);
+        let mut named: Vec<usize> = (0..candidates.len())
             .filter(|at| candidates[*at].release.is_called(name))
             .collect();
-        match named.as_slice() {
-            [] => Err(Refusal::UnknownTarget {
-                target: name.to_owned(),
-                known: candidates
+        // `v1` is not `V1`, where both are there.
+        if named.iter().any(is_exact) {
+            let has_sha = |at: &usize| !candidates[*at].release.has_version(name);
+            named.retain(|at| is_exact(at) || has_sha(at));
+        }
+        let possible: Vec<usize> = named
+            .iter()
+            .copied()
+            .filter(|at| self.why_not(&self.at(*at, "")).is_none())
+            .collect();
+        match (named.as_slice(), possible.as_slice()) {
+            ([], _) => Err(self.unknown(name)),
+            ([only], _) => Ok(self.at(*only, "named")),
+            ([first, ..], []) => Ok(self.at(*first, "named")),
+            ([..], [only]) => Ok(self.at(
+                *only,
+                format!("named; the only one of {} that is possible", named.len()),
+            )),
+            ([..], [..]) => Err(Refusal::WhichTarget {
+                name: name.to_owned(),
+                known: possible
                     .iter()
-                    .skip(self.live_at.map_or(0, |at| at + 1))
-                    .filter(|candidate| candidate.barred.is_none())
-                    .take(3)
-                    .map(|candidate| candidate.release.label().to_owned())
+                    .map(|at| &candidates[*at].release)
+                    .map(|release| (release.id.clone(), release.created_at))
                     .collect(),
             }),
-            // The same commit may have been deployed twice: the newest eligible one is meant.
-            [only] => Ok(self.at(*only, "named")),
-            [first, ..] => {
-                let at = named
-                    .iter()
-                    .copied()
-                    .find(|at| candidates[*at].why_not(self.way).is_none())
-                    .unwrap_or(*first);
-                Ok(self.at(
-                    at,
-                    format!("named; the newest of {} with that name", named.len()),
-                ))
-            }
         }
     }
 
@@ -538,14 +693,8 @@ impl Chooser<'_> {
                 how: "named".into(),
             });
         }
-        let candidates = &self.survey.candidates;
-        let at = (0..candidates.len()).find(|at| {
-            candidates[*at]
-                .release
-                .live_since
-                .is_some_and(|since| since <= then)
-        });
-        match at {
+        let was_live = self.runs.at(then);
+        match was_live.and_then(|id| position(&self.survey.candidates, id)) {
             Some(at) => Ok(self.at(at, format!("was live at {}", then.strftime("%H:%M:%S UTC")))),
             None => Err(Refusal::UnknownTarget {
                 target: format!("whatever was live at {written}"),

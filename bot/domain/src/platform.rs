@@ -121,6 +121,21 @@ pub struct About {
     pub part: Option<String>,
     /// The rollback that would be undone, if it is an undo.
     pub undoes: Option<Undone>,
+    /// The latest rollback of the service, if it ended with only a part moved.
+    pub unfinished: Option<Unfinished>,
+}
+
+/// A rollback that ended with only a part moved, with what its provider remembered.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Unfinished {
+    /// Its number.
+    pub rollback: RollbackId,
+    /// The id of the release it left; `None`: that was not known.
+    pub left: Option<String>,
+    /// The id of the release it went to.
+    pub to: String,
+    /// What its provider remembered.
+    pub memory: serde_json::Value,
 }
 
 /// A rollback that is undone, with what it left to go back to.
@@ -171,6 +186,9 @@ pub struct DryRun {
     pub restore_point: Option<RestorePoint>,
     /// What people have to do by hand meanwhile.
     pub tasks: Vec<Task>,
+    /// The identity of what is in the target, where its id can come to mean something else. It is
+    /// part of the plan's hash. `None`: the id is enough.
+    pub content: Option<String>,
 }
 
 impl DryRun {
@@ -183,6 +201,7 @@ impl DryRun {
             details: vec![],
             restore_point: None,
             tasks: vec![],
+            content: None,
         }
     }
 }

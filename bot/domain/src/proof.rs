@@ -1,6 +1,6 @@
 //! What has been proven from outside: which version answers, and whether it works.
 
-use crate::release::{Release, Way};
+use crate::release::{Release, Unseen, Way};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
@@ -41,6 +41,9 @@ pub struct Proof {
     pub verdict: Option<Verdict>,
     /// The surfaces that left the target again while it was watched.
     pub drifted: Option<Vec<String>>,
+    /// The places that were not looked at, of which nothing can be proven. `None`: there are none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unseen: Option<Unseen>,
 }
 
 /// The conclusion. Green is only for the first.
@@ -86,6 +89,7 @@ impl Proof {
         };
         self.evidence = self.last.as_ref().map(Round::text);
         self.verdict = Some(match (is_target, good) {
+            (Some(true), true) if self.unseen.is_some() => Verdict::Unproven,
             (Some(true), true) => Verdict::Verified,
             (Some(false), _) => Verdict::WrongVersion,
             // Configured and never read: the outside has proven nothing.
@@ -124,6 +128,10 @@ impl Proof {
         match self.verdict {
             Some(Verdict::Verified) => {
                 format!("{target} answers from outside and passes its checks.")
+            }
+            Some(Verdict::Unproven) | None if self.unseen.is_some() => {
+                let unseen = self.unseen.as_ref().map(Unseen::clause).unwrap_or_default();
+                format!("{target} is live where I looked, but {unseen}. Check those by hand.")
             }
             Some(Verdict::Unproven) | None => {
                 match self.last.as_ref().is_some_and(|last| !last.checks.is_empty()) {

@@ -28,6 +28,11 @@ pub enum Refusal {
         target: String,
         known: Vec<String>,
     },
+    WhichTarget {
+        name: String,
+        /// The ids of the releases that are called so, and when each was made.
+        known: Vec<(String, Option<Timestamp>)>,
+    },
     TargetIsLive {
         target: String,
         instead: Option<String>,
@@ -46,7 +51,10 @@ pub enum Refusal {
     },
     AlreadyOpen {
         id: RollbackId,
+        /// The service whose rollback is open.
         service: ServiceKey,
+        /// The service that was asked for, where that is another name of the same production.
+        asked_for: Option<Box<ServiceKey>>,
         word: String,
         stoppable: bool,
     },
@@ -146,6 +154,14 @@ pub trait Tone {
     fn text(&self, text: &str) -> String;
 }
 
+/// A release by its id, with when it was made.
+fn made((id, at): &(String, Option<Timestamp>)) -> String {
+    match at {
+        Some(at) => format!("{id} (made {})", at.strftime("%Y-%m-%d %H:%M UTC")),
+        None => id.clone(),
+    }
+}
+
 /// For records, logs and terminals.
 #[derive(Clone, Copy, Debug)]
 pub struct Plain;
@@ -182,6 +198,7 @@ impl Refusal {
             }
             Refusal::UnknownRollback { .. } => "a number is named that no rollback has",
             Refusal::UnknownTarget { .. } => "the platform lists no release of that name or time",
+            Refusal::WhichTarget { .. } => "several releases have that name, and each is possible",
             Refusal::TargetIsLive { .. } => "the target serves everywhere already",
             Refusal::TargetNotEligible { .. } => {
                 "the target exists, but production may not be taken to it"
@@ -194,7 +211,7 @@ impl Refusal {
             }
             Refusal::PlatformTrouble { .. } => "the platform could not be read, or said no",
             Refusal::AlreadyOpen { .. } => {
-                "the service has a rollback in that environment that is open or under way"
+                "the service, or the same production under another name, has a rollback that is open or under way"
             }
             Refusal::PlanExpired { .. } => "the plan is older than it may be",
             Refusal::OldCard { .. } => "the button carries another plan than the one that is open",
@@ -288,6 +305,13 @@ impl Refusal {
                 "No release \"{}\". You can go to {}; `/rollback list …` shows more. Nothing was run.",
                 text(target), text(&list(known, "and"))
             ),
+            Refusal::WhichTarget { name, known } => format!(
+                "{} releases are called {}: {}. Nothing was run. Name one by its id: `to {}`.",
+                known.len(),
+                text(name),
+                text(&list(&known.iter().map(made).collect::<Vec<_>>(), "and")),
+                text(known.first().map_or("…", |(id, _)| id))
+            ),
             Refusal::TargetIsLive { target, instead } => {
                 format!("{} is live already. Nothing was run.{}", text(target), or_else(instead))
             }
@@ -303,10 +327,17 @@ impl Refusal {
                 "{} Nothing was run. Try again in a minute; if it can't wait, roll back on the platform itself.",
                 sentence(&text(why))
             ),
-            Refusal::AlreadyOpen { id, service, word, stoppable } => format!(
-                "{id} is already open for {}: {}. {} Nothing was run.",
+            Refusal::AlreadyOpen { id, service, asked_for, word, stoppable } => format!(
+                "{id} is already open for {}: {}.{} {} Nothing was run.",
                 text(&service.to_string()),
                 word.to_lowercase(),
+                match asked_for {
+                    Some(asked_for) => format!(
+                        " {} is the same production under another name.",
+                        text(&asked_for.to_string())
+                    ),
+                    None => String::new(),
+                },
                 match stoppable {
                     true => format!("Use its card, or stop it first with `/rollback stop {id}`."),
                     false => "The platform was asked already: `/rollback status` shows where it stands.".into(),

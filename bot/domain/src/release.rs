@@ -44,9 +44,13 @@ pub struct Release {
     pub sha: Option<String>,
     /// When it was made.
     pub created_at: Option<Timestamp>,
-    /// When production first served it, where the platform tells.
+    /// When production began to serve it, where the platform tells: the first time or the last,
+    /// as it keeps that. [`Runs`](crate::history::Runs) knows more.
     pub live_since: Option<Timestamp>,
-    /// Who made it, as the platform names them.
+    /// Whether the platform says that production served it, even if not when.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub has_served: bool,
+    /// Who made it, as the platform names them. Somebody else may have put it live.
     pub by: Option<String>,
     /// What changed, in its author's words.
     pub message: Option<String>,
@@ -63,6 +67,7 @@ impl Release {
             sha: None,
             created_at: None,
             live_since: None,
+            has_served: false,
             by: None,
             message: None,
         }
@@ -87,10 +92,7 @@ impl Release {
     pub fn is_called(&self, name: &str) -> bool {
         let name = name.trim();
         self.is(name)
-            || self
-                .version
-                .as_deref()
-                .is_some_and(|version| version.eq_ignore_ascii_case(name))
+            || self.has_version(name)
             || self.sha.as_deref().is_some_and(|sha| {
                 name.len() >= 7
                     && sha.len() >= name.len()
@@ -98,9 +100,15 @@ impl Release {
             })
     }
 
-    /// When it counts as having begun: in production, else made.
-    pub fn began(&self) -> Option<Timestamp> {
-        self.live_since.or(self.created_at)
+    /// Whether the platform says that production served it.
+    pub fn served(&self) -> bool {
+        self.has_served || self.live_since.is_some()
+    }
+
+    /// Whether `name` is its version, in capitals or not.
+    pub fn has_version(&self, name: &str) -> bool {
+        let version = self.version.as_deref();
+        version.is_some_and(|version| version.eq_ignore_ascii_case(name))
     }
 }
 
@@ -149,7 +157,7 @@ pub struct Surface {
 }
 
 /// Whether automatic deploys are held off.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Pin {
     /// The platform has no automatic deploys to hold off.
@@ -159,7 +167,36 @@ pub enum Pin {
     /// Not held off.
     Off,
     /// The platform did not say.
+    #[default]
     Unknown,
+}
+
+/// Places where production is seen and that were not looked at.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unseen {
+    /// How many.
+    pub count: usize,
+    /// The names of some of them.
+    pub examples: Vec<String>,
+    /// Why not, as a clause.
+    pub why: String,
+}
+
+impl Unseen {
+    /// As a clause: "530 more were not looked at (a.example.com, …): Vercel answers 403".
+    pub fn clause(&self) -> String {
+        let more = match self.count > self.examples.len() {
+            true => ", …",
+            false => "",
+        };
+        format!(
+            "{} more {} not looked at ({}{more}): {}",
+            self.count,
+            if self.count == 1 { "was" } else { "were" },
+            self.examples.join(", "),
+            self.why
+        )
+    }
 }
 
 /// The time to any moment of which a platform can restore.
@@ -179,12 +216,20 @@ impl RecoveryWindow {
 }
 
 /// Everything a provider read from its platform to make a plan.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Survey {
     /// What can be served, newest first.
     pub candidates: Vec<Candidate>,
     /// What serves now, place by place.
     pub surfaces: Vec<Surface>,
+    /// The places that were not looked at. Nothing is claimed of them. `None`: there are none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unseen: Option<Unseen>,
+    /// What the platform itself calls the production that was read, whatever name the
+    /// configuration has for it. Two services with the same one are one production. `None`: the
+    /// platform has no such name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub production: Option<String>,
     /// Whether automatic deploys are held off.
     pub pin: Pin,
     /// Something that is under way on the platform right now, as a clause.
@@ -214,10 +259,20 @@ impl Survey {
     /// The release that most surfaces serve; the first named one on a tie. Copies of a release
     /// count as that release.
     pub fn live(&self) -> Option<Release> {
+        self.most_served(|_| true)
+    }
+
+    /// What most of those surfaces serve that do not serve `release`.
+    pub fn live_besides(&self, release: &Release) -> Option<Release> {
+        self.most_served(|other| other.id != release.id)
+    }
+
+    fn most_served(&self, counts: impl Fn(&Release) -> bool) -> Option<Release> {
         let served: Vec<Release> = self
             .surfaces
             .iter()
             .filter_map(|surface| Some(self.release(surface.live.as_deref()?)))
+            .filter(counts)
             .collect();
         let mut best: Option<(&Release, usize)> = None;
         for release in &served {
@@ -227,5 +282,30 @@ impl Survey {
             }
         }
         best.map(|(release, _)| release.clone())
+    }
+
+    /// Takes the versions from releases whose version is the id of another one: whoever reads that
+    /// name means the one whose id it is.
+    #[must_use]
+    pub fn without_borrowed_names(mut self) -> Self {
+        let ids: Vec<Release> = self
+            .candidates
+            .iter()
+            .map(|candidate| Release {
+                also: candidate.release.also.clone(),
+                ..Release::unknown(candidate.release.id.clone())
+            })
+            .collect();
+        for candidate in &mut self.candidates {
+            let release = &mut candidate.release;
+            let is_borrowed = |version: &String| {
+                let mut others = ids.iter().filter(|other| other.id != release.id);
+                others.any(|other| other.is(version))
+            };
+            if release.version.as_ref().is_some_and(is_borrowed) {
+                release.version = None;
+            }
+        }
+        self
     }
 }

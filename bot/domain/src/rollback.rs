@@ -9,7 +9,9 @@ use crate::{
     incident::{Actor, PeopleFact, TimelineEvent},
     people::{Addressee, Membership, Person},
     plan::{Aim, Plan, PlanHash},
-    platform::{Order, Production, Progress, ProviderError, Receipt, RestorePoint, Task, Undone},
+    platform::{
+        Order, Production, Progress, ProviderError, Receipt, RestorePoint, Task, Undone, Unfinished,
+    },
     policy::{Confirm, Policy, Rule},
     proof::{Proof, Round},
     refusal::{Refusal, Source},
@@ -504,7 +506,7 @@ impl Rollback {
     /// The aim of the rollback that takes its place when people want another target.
     pub fn retargeted(&self, to: &str) -> Aim {
         Aim {
-            target: Target::Named(to.to_owned()),
+            target: Target::Id(to.to_owned()),
             // Another target is not what the rollback left.
             undoes: None,
             ..self.aim.clone()
@@ -721,6 +723,18 @@ impl Rollback {
         is_executing(self) && (!is_executing(before) || asks(self) != asks(before))
     }
 
+    /// What is told of it while it is the latest one; `None`: it left nothing to be done.
+    pub fn as_unfinished(&self) -> Option<Unfinished> {
+        let is_partial = matches!(self.state, State::Partial { .. });
+        let plan = self.plan.as_ref().filter(|_| is_partial)?;
+        Some(Unfinished {
+            rollback: self.id,
+            left: plan.from.as_ref().map(|from| from.id.clone()),
+            to: plan.to.id.clone(),
+            memory: self.memory.clone(),
+        })
+    }
+
     /// What a later undo of it is told.
     pub fn as_undone(&self) -> Undone {
         Undone {
@@ -793,6 +807,56 @@ impl Rollback {
             .filter(|surface| !self.is_on_target(surface))
             .map(|surface| surface.name.clone())
             .collect()
+    }
+}
+
+impl Rollback {
+    /// The names of the surfaces that serve something else than the target. One of which the
+    /// platform cannot say what it serves is not among them.
+    pub fn moved_away(&self) -> Vec<String> {
+        let elsewhere = |surface: &&Surface| surface.live.is_some() && !self.is_on_target(surface);
+        let surfaces = self.surfaces.iter().filter(elsewhere);
+        surfaces.map(|surface| surface.name.clone()).collect()
+    }
+
+    /// What production serves, as last read: each release with how many of the surfaces serve it,
+    /// most first. `label` is how people call a release by its id.
+    pub fn serves(&self, label: impl Fn(&str) -> String) -> String {
+        let mut counts: Vec<(String, usize)> = vec![];
+        for surface in &self.surfaces {
+            let name = match surface.live.as_deref() {
+                Some(live) => label(live),
+                None => "something unknown".into(),
+            };
+            match counts.iter_mut().find(|(counted, _)| *counted == name) {
+                Some((_, count)) => *count += 1,
+                None => counts.push((name, 1)),
+            }
+        }
+        counts.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+        let all = self.surfaces.len();
+        let served: Vec<String> = counts
+            .into_iter()
+            .map(|(name, count)| format!("{name} on {count}/{all}"))
+            .collect();
+        match served.is_empty() {
+            true => "not known".into(),
+            false => crate::refusal::list(&served, "and"),
+        }
+    }
+
+    /// How people call the release with this id, as far as the plan knows it.
+    pub fn label_of(&self, id: &str) -> String {
+        let Some(plan) = &self.plan else {
+            return id.to_owned();
+        };
+        let lost: &[Release] = match &plan.unships {
+            crate::plan::Unships::Known(releases) => releases,
+            crate::plan::Unships::After(_) | crate::plan::Unships::Unknown(_) => &[],
+        };
+        let mut known = plan.from.iter().chain([&plan.to]).chain(lost);
+        let found = known.find(|release| release.is(id));
+        found.map_or_else(|| id.to_owned(), |release| release.label().to_owned())
     }
 }
 
@@ -976,6 +1040,10 @@ pub enum Command {
     Expire,
     /// A freeze was put on the service, or taken off.
     Froze { freeze: Option<Freeze> },
+    /// Somebody let automatic deploys of the service go live again.
+    Unpinned,
+    /// Its service is not in the configuration, so nobody can do anything for it.
+    Unconfigured,
     /// The review of an emergency run was waited for; whether its author has noted the explanation
     /// that they promised.
     ReviewDue {

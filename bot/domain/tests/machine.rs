@@ -883,20 +883,20 @@ fn each_caution_is_ticked_by_name() {
     let mut survey = survey(["v214", "v214"]);
     survey.candidates[1].release.live_since = None;
     survey.candidates[2].barred = Some("its files are gone".into());
-    let history = History(vec![Past {
-        id: RollbackId::new(38),
-        way: Way::Back,
-        left: Some("v213".into()),
-        to: "v0".into(),
-        at: night(),
-    }]);
+    let history = History(vec![Past::asked(
+        RollbackId::new(38),
+        Way::Back,
+        Some("v213".into()),
+        "v0".into(),
+        night(),
+    )]);
     let basis = Basis {
         survey: &survey,
         effects: &effects(Risk::Code),
         history: &history,
         risks: &RiskRules::default(),
     };
-    let plan = Plan::draw(basis, &aim(Target::Previous), night()).unwrap();
+    let plan = Plan::draw(basis, &aim(Target::Named("v213".into())), night()).unwrap();
     let open = Rollback {
         hash: Some(plan.hash(&ServiceKey::new("frontend", "production"))),
         plan: Some(plan),
@@ -925,7 +925,7 @@ fn each_caution_is_ticked_by_name() {
         &policy(),
         night(),
     );
-    insta::assert_snapshot!(decided.unwrap().events[0].text(), @"approved plan 5d87 as oncall, seeing: v213 is not known to have served production; v213 was rolled back by RB-38 at 2026-03-14 03:12 UTC");
+    insta::assert_snapshot!(decided.unwrap().events[0].text(), @"approved plan 7097 as oncall, seeing: v213 is not known to have served production; v213 was rolled back by RB-38 at 2026-03-14 03:12 UTC");
 }
 
 #[test]

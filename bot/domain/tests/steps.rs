@@ -531,13 +531,13 @@ fn a_copy_is_the_release_and_the_one_just_left_is_never_previous() {
         release("v103", &[], -7200),
     ];
     assert_eq!(survey.live().unwrap().id, "v102");
-    let left = History(vec![Past {
-        id: RollbackId::new(1),
-        way: Way::Back,
-        left: Some("v104".into()),
-        to: "v102".into(),
-        at: at(-60),
-    }]);
+    let left = History(vec![Past::asked(
+        RollbackId::new(1),
+        Way::Back,
+        Some("v104".into()),
+        "v102".into(),
+        at(-60),
+    )]);
     assert_eq!(
         drawn(&survey, &left, Target::Previous).unwrap().to.id,
         "v103"

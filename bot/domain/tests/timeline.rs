@@ -359,6 +359,7 @@ fn how_it_goes_on() -> Vec<RunningFact> {
         RunningFact::Pinned {
             answer: Some("auto-deploy is off".into()),
         },
+        RunningFact::PinLost,
         RunningFact::Serving {
             to: "v213".into(),
             n: 8,
@@ -411,6 +412,7 @@ fn what_is_proven() -> Vec<ProofFact> {
         to: "v213".into(),
         way,
         round,
+        unseen: None,
     };
     let good = round(Ok("v213"), None);
     let failing = round(Ok("v213"), Some("answered 500"));

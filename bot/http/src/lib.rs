@@ -5,9 +5,11 @@
 //! for without end; bodies are read up to a limit, so nobody fills the memory; and when there is
 //! no answer, [`Lost`] says whether something may have been done.
 
+mod json;
 mod text;
 mod wait;
 
+pub use json::{NotJson, json};
 pub use text::{cut, cut_utf16, one_line};
 pub use wait::{WAIT_AT_LEAST, WAIT_AT_MOST, retry_after, wait_in, wait_until};
 

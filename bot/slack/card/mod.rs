@@ -11,6 +11,7 @@ use super::{Words, blocks::inline};
 use jiff::Timestamp;
 use rollback_domain::{
     authority::Authority,
+    history::{Ran, Run},
     plan::Unships,
     proof::spell,
     refusal::list,
@@ -126,23 +127,74 @@ fn warnings(rollback: &Rollback) -> Vec<String> {
     lines
 }
 
-/// A release on one line: its name, where it came from, how old it is.
-pub fn release(release: &Release, now: Timestamp) -> String {
+/// A release on one line: its name, who made it, and when production served it.
+pub fn release(release: &Release, ran: &Ran, now: Timestamp) -> String {
     let mut line = format!("`{}`", inline(release.label(), 80));
     if let (Some(sha), Some(_)) = (&release.sha, &release.version) {
         let _ = write!(line, "  {}", inline(sha.get(..7).unwrap_or(sha), 12));
     }
-    if let Some(began) = release.began() {
-        let _ = write!(line, "  live since {}", moment(began, now));
-        if let Some(by) = &release.by {
-            let _ = write!(line, " by {}", inline(by, 60));
-        }
-        let _ = write!(line, " ({} ago)", spell(between(began, now)));
+    if let Some(by) = &release.by {
+        let _ = write!(line, "  by {}", inline(by, 60));
+    }
+    if let Some(served) = served(release, ran, now) {
+        let _ = write!(line, "  {served}");
     }
     if let Some(message) = &release.message {
         let _ = write!(line, "  \"{}\"", inline(message, 120));
     }
     line
+}
+
+/// When production served a release; `None`: nothing is known of it.
+fn served(release: &Release, ran: &Ran, now: Timestamp) -> Option<String> {
+    Some(match ran {
+        Ran::LiveSince(run) => {
+            let ago = spell(between(run.since, now));
+            format!(
+                "live since {}{} ({ago} ago)",
+                moment(run.since, now),
+                run_by(run)
+            )
+        }
+        Ran::Live => "live, since when is not known".into(),
+        Ran::Before(run) => match run.until {
+            Some(until) => format!(
+                "ran {} until {}",
+                spell(between(run.since, until)),
+                moment(until, now)
+            ),
+            None => format!(
+                "live from {}, until when is not known",
+                moment(run.since, now)
+            ),
+        },
+        Ran::Never => {
+            let made = release.created_at?;
+            format!("made {}, never seen live", moment(made, now))
+        }
+    })
+}
+
+/// What follows the moment in which a release went live by one of our rollbacks.
+pub fn run_by(run: &Run) -> String {
+    let Some(by) = &run.by else {
+        return String::new();
+    };
+    match by.let_run_by.is_empty() {
+        true => format!(" by {}", by.rollback),
+        false => {
+            let names: Vec<String> = by
+                .let_run_by
+                .iter()
+                .map(|name| format!("@{name}"))
+                .collect();
+            format!(
+                " by {} ({})",
+                by.rollback,
+                inline(&list(&names, "and"), 120)
+            )
+        }
+    }
 }
 
 /// A time of day, in the reader's own zone.

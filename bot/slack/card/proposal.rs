@@ -1,7 +1,8 @@
 //! The card while its plan waits for approvals.
 
 use super::{
-    between, capital, moment, now_label, requested_outside_slack, short_hash, time, warnings,
+    between, capital, moment, now_label, requested_outside_slack, run_by, served, short_hash, time,
+    warnings,
 };
 use crate::slack::{
     Words,
@@ -11,6 +12,7 @@ use crate::slack::{
 use jiff::Timestamp;
 use rollback_domain::{
     authority::{Authority, Case},
+    history::Ran,
     job::Form,
     plan::{Plan, Unships},
     policy::Confirm,
@@ -278,9 +280,15 @@ fn live_now(plan: &Plan, now: Timestamp) -> String {
         return "*Live now*\nunknown: the platform does not say".into();
     };
     let mut field = format!("*Live now*\n{}", label(from));
-    if let Some(began) = from.began() {
-        let age = spell(between(began, now));
-        let _ = write!(field, ", since {} ({age})", moment(began, now));
+    match &plan.from_ran {
+        Ran::LiveSince(run) => {
+            let age = spell(between(run.since, now));
+            let since = moment(run.since, now);
+            let _ = write!(field, ", since {since}{} ({age})", run_by(run));
+        }
+        Ran::Live => field.push_str(", since when is not known"),
+        // The platform serves it, and its record says something else.
+        Ran::Before(_) | Ran::Never => {}
     }
     field.push_str(&authored(from));
     let (all, live) = (plan.surfaces.len(), Some(from.id.as_str()));
@@ -299,16 +307,8 @@ fn goes_back_to(plan: &Plan, now: Timestamp) -> String {
         Way::Forward => "Go forward to",
     };
     let mut field = format!("*{title}*\n{}", label(&plan.to));
-    match (plan.to.live_since, plan.served_until) {
-        (Some(since), Some(until)) if until > since => {
-            let ran = spell(between(since, until));
-            let _ = write!(field, ", ran {ran} until {}", moment(until, now));
-        }
-        _ => {
-            if let Some(began) = plan.to.began() {
-                let _ = write!(field, ", from {}", moment(began, now));
-            }
-        }
+    if let Some(served) = served(&plan.to, &plan.to_ran, now) {
+        let _ = write!(field, ", {served}");
     }
     let _ = write!(field, " · {}", inline(&plan.chosen, 100));
     field.push_str(&authored(&plan.to));
@@ -344,6 +344,12 @@ fn cautions(plan: &Plan) -> Vec<String> {
     let mut lines = vec![];
     if let Some(in_flight) = &plan.in_flight {
         lines.push(format!("⚠️ *Under way now*  {}", inline(in_flight, 200)));
+    }
+    if let Some(unseen) = &plan.unseen {
+        lines.push(format!(
+            "⚠️ *Not checked*  {}",
+            inline(&unseen.clause(), 300)
+        ));
     }
     let cautions = plan.cautions.iter();
     lines.extend(cautions.map(|caution| {

@@ -122,7 +122,7 @@ fn failed(rollback: &Rollback, why: &str) -> String {
         true => format!("{why} {}", rollback.what_failure_left()),
         false => format!(
             "{why} Production serves {}, as last read.",
-            inline(&serves(rollback), 100)
+            inline(&rollback.serves(|id| rollback.label_of(id)), 200)
         ),
     }
 }
@@ -155,23 +155,6 @@ fn expired(rollback: &Rollback, at: Timestamp) -> String {
         "{why} Nothing changed. To ask again: `/rollback {} because …`.",
         rollback.service.typed()
     )
-}
-
-fn serves(rollback: &Rollback) -> String {
-    let from = rollback.plan.as_ref().and_then(|plan| plan.from.as_ref());
-    let on = |id: &str| {
-        rollback
-            .surfaces
-            .iter()
-            .filter(|surface| surface.live.as_deref() == Some(id))
-            .count()
-    };
-    let (n, m) = rollback.served();
-    match (from.map_or(0, |from| on(&from.id)), n) {
-        (all, 0) if all == m => rollback.from_label().to_owned(),
-        (_, 0) => "something else than before".into(),
-        (_, n) => format!("{} on {n}/{m}", rollback.to_label()),
-    }
 }
 
 fn dotted(text: &str) -> String {

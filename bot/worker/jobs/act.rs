@@ -51,15 +51,18 @@ pub(super) async fn run(app: &App, lease: &Lease, request: &ActRequest) -> Resul
     let Some(found) = rollbacks::get(&app.engine.db, *rollback).await? else {
         return Ok(forged(format!("there is no {rollback}")));
     };
-    let Some(service) = app.config.service(&found.service) else {
-        let text = format!(
-            "{} is not in the configuration any more, so nobody has authority over it. Nothing was run.",
-            found.service
-        );
-        let words = Words::plain(blocks::escape(&text));
-        return recipient.notify(app, lease, &words).await;
+    let policy = match app.config.service(&found.service) {
+        Some(service) => app.policy(service),
+        None if runs_it(act) => {
+            let text = format!(
+                "{} is not in the configuration any more, so {rollback} cannot be run. `/rollback stop {rollback}` ends it. Nothing was run.",
+                found.service
+            );
+            let words = Words::plain(blocks::escape(&text));
+            return recipient.notify(app, lease, &words).await;
+        }
+        None => app.policy_of_unconfigured(),
     };
-    let policy = app.policy(service);
     let risk = found.plan.as_ref().map_or(Risk::Caution, |plan| plan.risk);
     let mut roles = policy.rules.of(risk).eligible();
     if let Act::SignOff { task, .. } = act {
@@ -79,6 +82,7 @@ pub(super) async fn run(app: &App, lease: &Lease, request: &ActRequest) -> Resul
     // Before anything is replaced, what takes its place is prepared.
     let mut prepared = None;
     if let Act::Retarget { hash, to } = act
+        && let Some(service) = app.config.service(&found.service)
         && acting.membership.admit().is_ok()
         && found
             .open_with(hash.as_ref(), app.engine.clock.now())
@@ -133,7 +137,7 @@ async fn successor(
         return Ok(unreadable(ProviderError::Refused(why)));
     };
     let aim = rollback.retargeted(to);
-    let about = planning::about(app, &aim).await?;
+    let about = planning::about(app, &rollback.service, &aim).await?;
     let survey = match provider.survey(&about).await {
         Ok(survey) => survey,
         Err(error) => return Ok(unreadable(error)),
@@ -156,4 +160,18 @@ async fn successor(
         survey,
     };
     Ok(Ok((plan, Some(read))))
+}
+
+/// Whether the rollback would be run by this, which needs its service.
+fn runs_it(act: &Act) -> bool {
+    match act {
+        Act::Approve { .. } | Act::BreakGlass { .. } | Act::Retarget { .. } => true,
+        Act::Withdraw { .. }
+        | Act::Object { .. }
+        | Act::Review { .. }
+        | Act::Resolve { .. }
+        | Act::SignOff { .. }
+        | Act::Deny { .. }
+        | Act::Stop { .. } => false,
+    }
 }

@@ -184,14 +184,20 @@ async fn choices(
         let why = "This service is not in the configuration any more.";
         return modal::failed(about, id, why);
     };
-    let of_aim = match planning::about(app, &found.aim).await {
+    let of_aim = match planning::about(app, &found.service, &found.aim).await {
         Ok(of_aim) => of_aim,
         Err(error) => {
             return modal::failed(about, id, &format!("{error}. Close this and try again."));
         }
     };
+    let history = match rollbacks::history(&app.engine.db, &found.service).await {
+        Ok(history) => history,
+        Err(error) => {
+            return modal::failed(about, id, &format!("{error}. Close this and try again."));
+        }
+    };
     match provider.survey(&of_aim).await {
-        Ok(survey) => modal::choices(about, id, found, &survey, app.engine.clock.now()),
+        Ok(survey) => modal::choices(about, id, found, &survey, &history, app.engine.clock.now()),
         Err(error) => modal::failed(about, id, &format!("{error} Close this and try again.")),
     }
 }

@@ -18,6 +18,7 @@ use crate::{
 use jiff::Timestamp;
 use rollback_domain::{
     authority::Case,
+    identity::RollbackId,
     incident::{Actor, IncidentFact, TimelineEvent},
     job::{Job, Post, ServiceAction, ServiceRequest, WhenRefused},
     people::{Addressee, Person},
@@ -26,7 +27,7 @@ use rollback_domain::{
     refusal::{Refusal, sentence},
     release::Pin,
     risk::Risk,
-    rollback::{Command, Freeze, Message, Rollback},
+    rollback::{Command, Freeze, Message, Rollback, State},
 };
 
 /// What was done to a service.
@@ -88,7 +89,12 @@ pub(super) async fn run(
     match done {
         Ok(done) => {
             let open = rollbacks::open_for(&app.engine.db, &request.service).await?;
-            Ok(done.end(request, acting, open, policy, now))
+            let latest = rollbacks::latest_asked(&app.engine.db, &request.service).await?;
+            let pinned = latest.filter(|latest| {
+                latest.pin == Pin::On && matches!(latest.state, State::Watching { .. })
+            });
+            let watched = pinned.map(|pinned| pinned.id);
+            Ok(done.end(request, acting, open, watched, policy, now))
         }
         Err(NotDone::TryAgain(next)) => Ok(next.into()),
         Err(NotDone::Refused(refusal)) => {
@@ -100,12 +106,14 @@ pub(super) async fn run(
 }
 
 impl Done {
-    /// Ends the job by what was done. `open` is the rollback of the service that is open.
+    /// Ends the job by what was done. `open` is the rollback of the service that is open, `watched`
+    /// the one that is still watched with automatic deploys held off.
     fn end(
         self,
         request: &ServiceRequest,
         acting: Acting,
         open: Option<Rollback>,
+        watched: Option<RollbackId>,
         policy: Policy,
         now: Timestamp,
     ) -> Ended {
@@ -140,7 +148,12 @@ impl Done {
             // The board and the list of pins are to say it at once.
             Change::Unpinned => {
                 let survey = Job::Survey { service };
-                Ended::done().then(survey, now)
+                // The rollback that holds them off does not miss its pin.
+                let ended = match watched {
+                    Some(id) => Ended::decide(id, Command::Unpinned, policy),
+                    None => Ended::done(),
+                };
+                ended.then(survey, now)
             }
             Change::Freeze(freeze) => {
                 let change = FreezeChange {

@@ -3,9 +3,9 @@
 use crate::{
     App,
     engine::{Ended, Error, RecordedSurvey},
-    worker::{SURVEY_EVERY, retry::later},
+    worker::{SURVEY_EVERY, planning, retry::later},
 };
-use rollback_domain::{identity::ServiceKey, platform::About, refusal::sentence};
+use rollback_domain::{identity::ServiceKey, refusal::sentence};
 use std::time::Duration;
 
 /// How soon a platform is read again that could not be read.
@@ -16,7 +16,8 @@ pub(super) async fn run(app: &App, service: &ServiceKey) -> Result<Ended, Error>
     let Some(provider) = found.and_then(|found| app.provider(found)) else {
         return Ok(Ended::done());
     };
-    Ok(match provider.survey(&About::default()).await {
+    let about = planning::about_service(app, service).await?;
+    Ok(match provider.survey(&about).await {
         Ok(survey) => Ended::at(later(app, SURVEY_EVERY)).with(RecordedSurvey {
             service: service.clone(),
             survey,

@@ -445,7 +445,7 @@ impl Draft {
             .rollback
             .plan
             .as_ref()
-            .is_some_and(|plan| plan.to.is_called(&to))
+            .is_some_and(|plan| plan.to.is(&to))
         {
             return Err(Refusal::AlreadySo {
                 what: format!(

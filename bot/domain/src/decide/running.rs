@@ -292,7 +292,6 @@ impl Draft {
             }
             Progress::Partial { surfaces, failed } => {
                 self.rollback.surfaces = surfaces;
-                self.rollback.said = Some("it could not move everything".into());
                 let (n, m) = self.rollback.served();
                 self.record_platform(RunningFact::Partial {
                     to: self.rollback.to_label().to_owned(),
@@ -444,17 +443,18 @@ impl Draft {
         };
         if let Some((surfaces, pin)) = live {
             self.rollback.surfaces = surfaces;
-            self.rollback.pin = pin;
-            let (n, m) = self.rollback.served();
-            if n < m {
-                let surfaces = self.rollback.waiting_for();
+            let surfaces = self.rollback.moved_away();
+            self.pin_seen(pin, surfaces.is_empty());
+            if !surfaces.is_empty() {
                 self.rollback.proof.drifted = Some(surfaces.clone());
                 self.record_platform(ProofFact::Drifted { surfaces });
                 self.finish_and_announce(State::Closed);
                 return Ok(());
             }
         }
-        let target = self.rollback.plan.as_ref().map(|plan| plan.to.clone());
+        let plan = self.rollback.plan.as_ref();
+        let target = plan.map(|plan| plan.to.clone());
+        self.rollback.proof.unseen = plan.and_then(|plan| plan.unseen.clone());
         if self.rollback.proof.take(round.clone(), target.as_ref()) {
             self.record(Actor::Bot, Source::Check, ProofFact::Checked { round });
             self.notices.push(Notice::Card);
@@ -491,6 +491,40 @@ impl Draft {
         Ok(())
     }
 
+    /// Takes in whether automatic deploys are held off while it is watched. When they are not any
+    /// more and production still serves the target, the next one can bring the bad release back, so
+    /// everybody is told.
+    fn pin_seen(&mut self, pin: Pin, serves_target: bool) {
+        let before = std::mem::replace(&mut self.rollback.pin, pin);
+        if before != Pin::On || pin != Pin::Off {
+            return;
+        }
+        self.record_platform(RunningFact::PinLost);
+        if !serves_target {
+            return;
+        }
+        let text = format!(
+            "Automatic deploys of {} are on again, while {} is still watched: the next one goes live. Hold them off on {} if that could bring {} back.",
+            self.rollback.service,
+            self.rollback.id,
+            self.platform(),
+            self.rollback.from_label()
+        );
+        self.post(text, vec![], false, "pin-lost");
+        self.notices.push(Notice::Card);
+    }
+
+    /// Somebody let automatic deploys go live again on purpose: the pin is not missed.
+    pub(super) fn unpinned(&mut self, policy: &Policy) -> Result<(), Refusal> {
+        if self.rollback.pin != Pin::On || self.rollback.state.is_ended() {
+            return Err(self.not_open());
+        }
+        self.rollback.pin = Pin::Off;
+        self.notices.push(Notice::Card);
+        self.go_on(policy);
+        Ok(())
+    }
+
     pub(super) fn concluded(&mut self) {
         self.rollback.times.proven = Some(self.now);
         let proof = &self.rollback.proof;
@@ -499,6 +533,7 @@ impl Draft {
             to: self.rollback.to_label().to_owned(),
             way: self.rollback.aim.way(),
             round: proof.last.clone(),
+            unseen: proof.unseen.clone(),
         };
         self.record(Actor::Bot, Source::Check, fact);
         self.notices.push(Notice::Card);

@@ -427,6 +427,55 @@ impl Draft {
         Ok(())
     }
 
+    /// Nobody can read its platform any more, and none of the rules for its service is known. What
+    /// was not run ends; what was is not known, and somebody can say how it ended.
+    pub(super) fn unconfigured(&mut self) -> Result<(), Refusal> {
+        let why = format!(
+            "{} is not in the configuration any more",
+            self.rollback.service
+        );
+        match self.rollback.state {
+            State::Planning => {
+                return self.cannot_plan(Refusal::PlatformTrouble { why });
+            }
+            State::Executing { .. } | State::Accepted { .. } | State::Serving { .. } => {
+                self.record_own(RunningFact::Unanswered { why: why.clone() });
+                self.transition_to(State::Unknown {
+                    since: self.now,
+                    why: format!("{why}, so I cannot check what {} did", self.platform()),
+                });
+            }
+            State::Watching { .. } => {
+                self.record_own(ProofFact::Closed {
+                    verdict: self.rollback.proof.verdict,
+                    replaced_by: None,
+                });
+                self.finish(State::Closed);
+                return Ok(());
+            }
+            State::Proposed { expires_at } | State::Approved { expires_at }
+                if self.now >= expires_at =>
+            {
+                return self.expire();
+            }
+            State::Proposed { .. }
+            | State::Approved { .. }
+            | State::WaitingForPeople { .. }
+            | State::Unknown { .. }
+            | State::Blocked { .. }
+            | State::Closed
+            | State::Failed { .. }
+            | State::Partial { .. }
+            | State::Resolved { .. }
+            | State::Denied { .. }
+            | State::Cancelled { .. }
+            | State::Expired { .. }
+            | State::Superseded { .. } => return Err(self.not_open()),
+        }
+        self.drive_at = Some(after(self.now, UNCONFIGURED_EVERY));
+        Ok(())
+    }
+
     pub(super) fn cannot_plan(&mut self, refusal: Refusal) -> Result<(), Refusal> {
         if self.rollback.state != State::Planning {
             return Err(self.not_open());

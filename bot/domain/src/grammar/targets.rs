@@ -17,10 +17,12 @@ const LONGEST_TARGET: usize = 200;
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Target {
-    /// The previous release known to be good.
+    /// The previous release that no rollback left as bad.
     Previous,
     /// A version, an id or a sha, exactly as it was written.
     Named(String),
+    /// The id of a release, which was chosen and not typed.
+    Id(String),
     /// Whatever was live at a moment.
     At(Moment),
 }
@@ -66,7 +68,7 @@ impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Target::Previous => f.write_str("prev"),
-            Target::Named(name) => f.write_str(name),
+            Target::Named(name) | Target::Id(name) => f.write_str(name),
             Target::At(moment) => write!(f, "@{moment}"),
         }
     }

@@ -13,7 +13,7 @@ use crate::{
     platform::Production,
     proof::{Round, Verdict},
     refusal::{Refusal, Tone},
-    release::Way,
+    release::{Unseen, Way},
     risk::Risk,
     rollback::{Freeze, Message},
 };
@@ -408,6 +408,8 @@ pub enum RunningFact {
         /// What the platform answered when it was asked for that; `None`: it was seen to be so.
         answer: Option<String>,
     },
+    /// Automatic deploys go live again while the rollback is watched.
+    PinLost,
     /// Every surface serves the target.
     Serving {
         /// The target.
@@ -503,6 +505,9 @@ pub enum ProofFact {
         way: Way,
         /// What was seen last; `None`: nothing was looked at.
         round: Option<Round>,
+        /// The places that were not looked at.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        unseen: Option<Unseen>,
     },
     /// It is over.
     Closed {
@@ -592,6 +597,11 @@ pub enum Moved {
         /// What it led to.
         from: String,
         /// What it leads to.
+        to: String,
+    },
+    /// The target has another version, commit or content.
+    Content {
+        /// The target, as people call it now.
         to: String,
     },
     /// The surfaces serve something else.
@@ -767,7 +777,7 @@ impl RunningFact {
             RunningFact::Pinned { .. } => Kind::Pinned,
             RunningFact::Serving { .. } => Kind::Serving,
             RunningFact::GaveUp { .. } | RunningFact::Partial { .. } => Kind::Partial,
-            RunningFact::PinTakenBack { .. } => Kind::Unpinned,
+            RunningFact::PinTakenBack { .. } | RunningFact::PinLost => Kind::Unpinned,
         }
     }
 }

@@ -8,7 +8,7 @@ use crate::{
     grammar::Target,
     identity::{RollbackId, ServiceKey},
     plan::PlanHash,
-    proof::{Proof, Round, Verdict, spell},
+    proof::{Proof, spell},
     refusal::{Plain, Tone, list, sentence},
     release::Way,
 };
@@ -147,9 +147,9 @@ impl PeopleFact {
                 let aim = match (undoes, target) {
                     (Some(undone), _) => format!("undo {undone} on {place}"),
                     (None, Target::Previous) => {
-                        format!("roll back {place} to the previous known good")
+                        format!("roll back {place} to the previous release")
                     }
-                    (None, Target::Named(name)) => {
+                    (None, Target::Named(name) | Target::Id(name)) => {
                         format!("roll back {place} to {}", tone.text(name))
                     }
                     (None, Target::At(_)) => {
@@ -326,6 +326,7 @@ impl RunningFact {
                 Some(answer) => format!("automatic deploys are held off: {}", text(answer)),
                 None => "automatic deploys are held off (checked)".into(),
             },
+            RunningFact::PinLost => "automatic deploys are on again (checked)".into(),
             RunningFact::Serving { to, n, m } => format!("serves {} on {n}/{m}", text(to)),
             RunningFact::Progress { answer, to, n, m } => {
                 format!("{}, {n}/{m} on {}", text(answer), text(to))
@@ -373,7 +374,16 @@ impl ProofFact {
                 to,
                 way,
                 round,
-            } => text(&concluded(*verdict, to, *way, round.as_ref())),
+                unseen,
+            } => {
+                let proof = Proof {
+                    last: round.clone(),
+                    verdict: Some(*verdict),
+                    unseen: unseen.clone(),
+                    ..Proof::default()
+                };
+                text(&concluded(&proof, to, *way))
+            }
             ProofFact::Closed {
                 verdict,
                 replaced_by,
@@ -452,6 +462,10 @@ impl Moved {
                 tone.text(to),
                 tone.text(from)
             ),
+            Moved::Content { to } => format!(
+                "what {} is has changed after the card was made.",
+                tone.text(to)
+            ),
             Moved::Surfaces => "what the domains serve changed after the card was made.".into(),
             Moved::Pin => {
                 "automatic deploys were switched on or off after the card was made.".into()
@@ -505,12 +519,7 @@ fn waited_for(rollback: RollbackId, seconds: u64, change: Option<&ProposedChange
 }
 
 /// The conclusion of a proof for the record: its word, and the sentence people act on.
-fn concluded(verdict: Verdict, target: &str, way: Way, round: Option<&Round>) -> String {
-    let proof = Proof {
-        last: round.cloned(),
-        verdict: Some(verdict),
-        ..Proof::default()
-    };
+fn concluded(proof: &Proof, target: &str, way: Way) -> String {
     let word = proof.word().to_lowercase();
     format!("{word}: {}", proof.sentence(target, way))
 }

@@ -94,8 +94,6 @@ pub fn effects(class: Risk) -> Effects {
 /// v214, v213 and v212, all of which have served; two domains, and what each serves.
 pub fn survey(live: [&str; 2]) -> Survey {
     Survey {
-        before_pin: serde_json::Value::Null,
-        window: None,
         candidates: ["v214", "v213", "v212"]
             .map(|id| Candidate {
                 release: Release {
@@ -109,8 +107,7 @@ pub fn survey(live: [&str; 2]) -> Survey {
             .into(),
         surfaces: surfaces(live),
         pin: Pin::Off,
-        in_flight: None,
-        memory: serde_json::Value::Null,
+        ..Survey::default()
     }
 }
 

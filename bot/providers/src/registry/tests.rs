@@ -92,6 +92,10 @@ fn two_services_are_the_same_thing_when_their_platform_knows_them_as_one() {
     ] {
         assert_ne!(shop.identity(), vercel(other).identity());
     }
+    // An id is one project, whatever else is said of it.
+    let id = vercel("project = \"prj_1\"").identity();
+    let elsewhere = "project = \"prj_1\"\nteam = \"acme\"";
+    assert_eq!(id, vercel(elsewhere).identity());
     let directory = read_service("provider = \"releases\"\npath = \"/srv/shop\"").unwrap();
     assert_eq!(directory.identity(), "releases \"/srv/shop\"");
     // What it is connected with is read, and never printed.

@@ -1,17 +1,17 @@
 //! What is on the disk: the releases, where the link leads, and whether this process may change it.
 
+use super::names::{Listed, made, newest_first};
 use jiff::Timestamp;
 use rollback_domain::{
     platform::ProviderError,
-    release::{Candidate, Pin, Release, Surface, Survey, TargetKind},
+    release::{Candidate, Pin, Release, Surface, Survey},
 };
-use serde_json::Value;
 use std::{
-    cmp::Reverse,
+    collections::HashMap,
     fs,
     io::{self, ErrorKind, Read, Seek, SeekFrom},
     os::unix::fs::MetadataExt,
-    path::{Path, PathBuf},
+    path::{Component, Path, PathBuf},
 };
 
 /// The surface that is the link.
@@ -117,60 +117,109 @@ pub(super) fn read(path: &Path) -> Result<Survey, ProviderError> {
     let releases = canonical_releases(path)?;
     let log = Log::read(path);
     let entries = fs::read_dir(&releases).map_err(|error| refused("read", &releases, &error))?;
-    let mut found: Vec<(Reverse<Option<Timestamp>>, Reverse<String>)> = vec![];
+    let mut names = vec![];
     for entry in entries.take(NAMES_AT_MOST) {
         let entry = entry.map_err(|error| refused("read", &releases, &error))?;
         let Ok(name) = entry.file_name().into_string() else {
             continue;
         };
-        if name.starts_with('.') {
-            continue;
+        if !name.starts_with('.') {
+            names.push(name);
         }
-        let made = entry
-            .metadata()
-            .and_then(|metadata| metadata.modified())
-            .ok()
-            .and_then(|made| Timestamp::try_from(made).ok());
-        found.push((Reverse(made), Reverse(name)));
     }
-    // Newest first; of two from the same moment the greater name, as dates sort.
-    found.sort();
-    found.truncate(LISTED_AT_MOST);
     let current = Current::read(path)?;
-    let candidates = found
-        .into_iter()
-        .map(|(Reverse(created_at), Reverse(name))| {
-            let barred = barred(&releases, &name);
-            let sha = match barred {
-                None => revision(&releases.join(&name)),
-                Some(_) => None,
-            };
-            Candidate {
-                release: Release {
-                    kind: TargetKind::Release,
-                    also: vec![],
-                    live_since: created_at
-                        .filter(|_| log.mentions(&name) || current.live.as_ref() == Some(&name)),
-                    version: Some(name.clone()),
-                    sha,
-                    created_at,
-                    by: None,
-                    message: None,
-                    id: name,
-                },
-                barred_forward: barred.clone(),
-                barred,
-            }
-        })
-        .collect();
+    let listed = names.into_iter().map(|name| {
+        let barred = barred(&releases, &name);
+        listed(&releases, name, barred, &log)
+    });
+    let listed = newest_first(listed.collect());
+    let made = made(&listed);
+    let candidates = listed.into_iter().zip(made).map(|(listed, made)| {
+        let is_live = current.live.as_ref() == Some(&listed.name);
+        let is_logged = match listed.barred {
+            None => log.mentions(&listed.name),
+            Some(_) => listed.logged.is_some(),
+        };
+        let sha = match listed.barred {
+            None => revision(&releases.join(&listed.name)),
+            Some(_) => None,
+        };
+        candidate(listed, made, is_live || is_logged, sha)
+    });
     Ok(Survey {
-        candidates,
+        candidates: candidates.take(LISTED_AT_MOST).collect(),
         surfaces: vec![current.surface()],
+        production: Some(format!("releases {}", canonical(path).display())),
         pin: Pin::NotNeeded,
         in_flight: current.odd,
-        memory: Value::Null,
-        window: None,
-        before_pin: Value::Null,
+        ..Survey::default()
+    })
+}
+
+fn candidate(
+    listed: Listed,
+    made: Option<Timestamp>,
+    has_served: bool,
+    sha: Option<String>,
+) -> Candidate {
+    let Listed { name, barred, .. } = listed;
+    Candidate {
+        release: Release {
+            version: Some(name.clone()),
+            sha,
+            created_at: made,
+            live_since: made.filter(|_| has_served),
+            has_served,
+            ..Release::unknown(name)
+        },
+        barred_forward: barred.clone(),
+        barred,
+    }
+}
+
+/// What tells the place of a release among the others.
+fn listed(releases: &Path, name: String, barred: Option<String>, log: &Log) -> Listed {
+    let release = releases.join(&name);
+    let modified = fs::symlink_metadata(&release).and_then(|metadata| metadata.modified());
+    Listed {
+        barred,
+        logged: log.place(&name),
+        revision_at: revision_at(&release),
+        modified: modified
+            .ok()
+            .and_then(|made| Timestamp::try_from(made).ok()),
+        name,
+    }
+}
+
+/// The date of the commit, in the file that newer Capistranos leave, else when the file with the
+/// commit was written.
+fn revision_at(release: &Path) -> Option<Timestamp> {
+    let written = short_text(&release.join("REVISION_TIME"))
+        .and_then(|text| Timestamp::from_second(text.trim().parse().ok()?).ok());
+    let file = || {
+        let metadata = fs::metadata(release.join("REVISION")).ok()?;
+        Timestamp::try_from(metadata.modified().ok()?).ok()
+    };
+    written.or_else(file)
+}
+
+/// The same directory under one name, whatever path leads to it.
+pub(super) fn canonical(path: &Path) -> PathBuf {
+    fs::canonicalize(path).unwrap_or_else(|_| {
+        let mut plain = PathBuf::new();
+        for part in path.components() {
+            match part {
+                Component::ParentDir => {
+                    plain.pop();
+                }
+                Component::CurDir => {}
+                Component::Prefix(_) | Component::RootDir | Component::Normal(_) => {
+                    plain.push(part);
+                }
+            }
+        }
+        plain
     })
 }
 
@@ -212,28 +261,30 @@ fn is_plain(name: &str) -> bool {
 
 /// The commit in the file that Capistrano leaves in a release.
 fn revision(release: &Path) -> Option<String> {
-    let file = release.join("REVISION");
+    let text = short_text(&release.join("REVISION"))?;
+    let sha = text.trim();
+    let is_sha = (7..=64).contains(&sha.len()) && sha.bytes().all(|byte| byte.is_ascii_hexdigit());
+    is_sha.then(|| sha.to_ascii_lowercase())
+}
+
+/// The beginning of a small file.
+fn short_text(file: &Path) -> Option<String> {
     // A pipe or a device would be waited for.
-    if !fs::metadata(&file).ok()?.is_file() {
+    if !fs::metadata(file).ok()?.is_file() {
         return None;
     }
     let mut read = String::new();
-    fs::File::open(file)
-        .ok()?
-        .take(200)
-        .read_to_string(&mut read)
-        .ok()?;
-    let sha = read.trim();
-    let is_sha = (7..=64).contains(&sha.len()) && sha.bytes().all(|byte| byte.is_ascii_hexdigit());
-    is_sha.then(|| sha.to_ascii_lowercase())
+    let opened = fs::File::open(file).ok()?;
+    opened.take(200).read_to_string(&mut read).ok()?;
+    Some(read)
 }
 
 /// What says whether a release ever served.
 enum Log {
     /// There is none: every release is taken to have served when it was made.
     None,
-    /// The names and words in it.
-    Of(String),
+    /// The words in it, each with the first of the lines that have it, from the oldest one on.
+    Of(HashMap<String, usize>),
 }
 
 impl Log {
@@ -249,22 +300,40 @@ impl Log {
         let log = path.join("revisions.log");
         match fs::metadata(&log) {
             Err(error) if error.kind() == ErrorKind::NotFound => Log::None,
+            // One that cannot be read proves nothing about any release.
             Ok(metadata) if metadata.is_file() => {
-                // One that cannot be read proves nothing about any release.
-                Log::Of(String::from_utf8_lossy(&tail(&log).unwrap_or_default()).into_owned())
+                Log::of(&String::from_utf8_lossy(&tail(&log).unwrap_or_default()))
             }
-            _ => Log::Of(String::new()),
+            _ => Log::of(""),
         }
     }
 
+    fn of(text: &str) -> Self {
+        let around = |c: char| c.is_ascii_punctuation() && c != '-' && c != '_';
+        let mut words = HashMap::new();
+        for (line, place) in text.lines().zip(0..) {
+            for word in line.split_whitespace() {
+                for word in [word, word.trim_matches(around)] {
+                    words.entry(word.to_owned()).or_insert(place);
+                }
+            }
+        }
+        Log::Of(words)
+    }
+
+    /// Whether this release was deployed, by what is logged.
     fn mentions(&self, name: &str) -> bool {
         match self {
             Log::None => true,
-            Log::Of(words) => words.split_whitespace().any(|word| {
-                word == name
-                    || word.trim_matches(|c: char| c.is_ascii_punctuation() && c != '-' && c != '_')
-                        == name
-            }),
+            Log::Of(words) => words.contains_key(name),
+        }
+    }
+
+    /// The place of this release in the log.
+    fn place(&self, name: &str) -> Option<usize> {
+        match self {
+            Log::None => None,
+            Log::Of(words) => words.get(name).copied(),
         }
     }
 }

@@ -6,8 +6,10 @@
 //! something to report, because production has moved. The layout is Capistrano's:
 //! `<path>/releases/<name>`, `<path>/current`, and if there is one `<path>/revisions.log`.
 
+mod content;
 mod disk;
 mod link;
+mod names;
 mod restart;
 mod settings;
 
@@ -18,13 +20,17 @@ use link::switch;
 use restart::restart;
 use rollback_domain::{
     platform::{
-        About, Effects, Holds, Order, Production, Progress, ProviderError, Receipt, Timing,
+        About, DryRun, Effects, Holds, Order, Production, Progress, ProviderError, Receipt, Timing,
+        Unfinished,
     },
-    release::{Pin, Surface, Survey, Way},
+    release::{Pin, Release, Surface, Survey, Way},
 };
 use serde_json::{Value, json};
 pub use settings::KIND;
-use std::{path::PathBuf, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 use tokio::task::spawn_blocking;
 
 /// The surface that is the process which must start again to serve what the link leads to.
@@ -63,9 +69,37 @@ impl Provider for Releases {
         }
     }
 
-    async fn survey(&self, _about: &About) -> Result<Survey, ProviderError> {
+    async fn survey(&self, about: &About) -> Result<Survey, ProviderError> {
         let path = self.path.clone();
-        off_the_runtime(move || read(&path)).await
+        let mut survey = off_the_runtime(move || read(&path)).await?;
+        if let Some(unfinished) = about.unfinished.as_ref().filter(|_| self.has_restart()) {
+            add_restart(&mut survey, unfinished);
+        }
+        Ok(survey)
+    }
+
+    /// The name of a directory says nothing of what is in it.
+    async fn dry_run(
+        &self,
+        survey: &Survey,
+        to: &Release,
+        about: &About,
+    ) -> Result<DryRun, ProviderError> {
+        let is_current = |surface: &Surface| {
+            surface.name == CURRENT && surface.live.as_deref() == Some(to.id.as_str())
+        };
+        // What is served may be written to by who serves it; it is not switched to anyway.
+        let content = match survey.surfaces.iter().any(is_current) {
+            true => None,
+            false => {
+                let (path, name) = (self.path.clone(), to.id.clone());
+                Some(off_the_runtime(move || read_content(&path, &name)).await?)
+            }
+        };
+        Ok(DryRun {
+            content,
+            ..DryRun::of(self.effects(about.way))
+        })
     }
 
     async fn act(&self, order: &Order) -> Result<Receipt, ProviderError> {
@@ -110,12 +144,11 @@ impl Provider for Releases {
             .iter()
             .find(|surface| surface.name == CURRENT)
             .and_then(|surface| surface.live.clone());
-        let has_restart = self.restart.as_ref().is_some_and(|args| !args.is_empty());
         Ok(read_progress(
             &current,
             &plan.to.id,
             before.as_deref(),
-            has_restart.then_some(&order.memory),
+            self.has_restart().then_some(&order.memory),
         ))
     }
 
@@ -152,6 +185,32 @@ impl Provider for Releases {
         })
         .await
     }
+}
+
+impl Releases {
+    fn has_restart(&self) -> bool {
+        self.restart.as_ref().is_some_and(|args| !args.is_empty())
+    }
+}
+
+/// Adds the process whose restart failed: the link leads to the target of that rollback, and the
+/// process still has what it had before.
+fn add_restart(survey: &mut Survey, unfinished: &Unfinished) {
+    let leads_there = |surface: &Surface| surface.live.as_deref() == Some(unfinished.to.as_str());
+    if survey.surfaces.iter().all(leads_there) {
+        let restart = Surface {
+            name: RESTART.into(),
+            live: unfinished.left.clone(),
+        };
+        // What is served counts before what the link says.
+        survey.surfaces.insert(0, restart);
+    }
+}
+
+/// The identity of what is in a release.
+fn read_content(path: &Path, name: &str) -> Result<String, ProviderError> {
+    let release = disk::canonical_releases(path)?.join(name);
+    content::content(&release).map_err(|error| disk::refused("read", &release, &error))
 }
 
 /// Reading the disk, where waiting for it holds nobody up.

@@ -1,6 +1,7 @@
 //! The command that makes the application serve what the link leads to.
 
 use rollback_http::one_line;
+use rustix::process::{Pid, Signal, kill_process_group};
 use std::{future::poll_fn, path::Path, process::Stdio, time::Duration};
 use tokio::{
     io::{AsyncRead, ReadBuf},
@@ -51,8 +52,11 @@ pub(super) async fn restart(
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .kill_on_drop(true)
+        // What it starts is stopped with it.
+        .process_group(0)
         .spawn()
         .map_err(|error| format!("{program} could not be started ({error})"))?;
+    let mut group = Group(child.id());
     let (mut stdout, mut stderr) = (child.stdout.take(), child.stderr.take());
     let (mut printed, mut complained) = (Tail::default(), Tail::default());
     let mut ended = None;
@@ -70,6 +74,10 @@ pub(super) async fn restart(
             () = sleep_until(deadline) => break,
         }
     }
+    if ended.is_some() {
+        // What it left running was meant to stay.
+        group.0 = None;
+    }
     let output = [complained.words(), printed.words()]
         .into_iter()
         .find(|words| !words.is_empty())
@@ -83,11 +91,25 @@ pub(super) async fn restart(
         }),
         Some(Err(error)) => Err(format!("its end could not be read ({error})")),
         None => {
+            drop(group);
             let _ = child.kill().await;
             Err(format!(
                 "no end after {} s, stopped{output}",
                 within.as_secs_f64()
             ))
+        }
+    }
+}
+
+/// The processes of a command that has not ended: killed together when this is dropped.
+struct Group(Option<u32>);
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        let id = self.0.and_then(|id| i32::try_from(id).ok());
+        if let Some(id) = id.and_then(Pid::from_raw) {
+            // It may have ended by itself in this moment.
+            let _ = kill_process_group(id, Signal::KILL);
         }
     }
 }

@@ -1,6 +1,6 @@
 //! What a service says about its directories.
 
-use super::Releases;
+use super::{Releases, disk};
 use crate::{
     Provider,
     registry::{Documentation, Kind, ProviderSettings},
@@ -83,7 +83,7 @@ fn restart(section: &Section<'_>) -> Option<Option<Vec<String>>> {
 
 impl ProviderSettings for Releases {
     fn identity(&self) -> String {
-        format!("{:?}", self.path)
+        format!("{:?}", disk::canonical(&self.path))
     }
 
     fn connect(&self, _http: &Client) -> Arc<dyn Provider> {

@@ -414,3 +414,89 @@ async fn the_check_says_what_works() {
         "{said}"
     );
 }
+
+#[tokio::test]
+async fn a_restart_that_takes_too_long_is_stopped_with_everything_it_began() {
+    let place = tempfile::tempdir().unwrap();
+    // What hangs is not the command itself but something that it has started.
+    let command = ["sh", "-c", "sleep 60 & echo $! > child; wait"].map(str::to_owned);
+    let why = restart(&command, place.path(), Duration::from_millis(300)).await;
+    assert!(why.unwrap_err().starts_with("no end after 0.3 s, stopped"));
+    let child = fs::read_to_string(place.path().join("child")).unwrap();
+    let runs = || {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", child.trim()));
+        // What has ended and was not yet cleared away is a zombie.
+        stat.is_ok_and(|stat| !stat.contains(") Z "))
+    };
+    let began = Instant::now();
+    while runs() {
+        assert!(began.elapsed() < Duration::from_secs(5), "it runs on");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+#[tokio::test]
+async fn copying_and_touching_directories_changes_no_order() {
+    let app = app();
+    // `rsync -a` gives the newest one the oldest time, and somebody touches another one.
+    made(&app.path().join("releases/v213"), 0);
+    made(&app.path().join("releases/v211"), 9);
+    let survey = releases(&app, None).survey(&About::default()).await.unwrap();
+    let ids: Vec<&str> = survey
+        .candidates
+        .iter()
+        .map(|candidate| candidate.release.id.as_str())
+        .collect();
+    assert_eq!(ids, ["v213", "v212", "v211"]);
+    // These times tell nothing any more, and nothing is claimed by them.
+    for candidate in &survey.candidates {
+        assert_eq!(candidate.release.live_since, None);
+        assert!(candidate.release.served());
+    }
+    assert_eq!(planned(&releases(&app, None), "v212").await.to_label(), "v212");
+}
+
+#[tokio::test]
+async fn the_log_tells_the_order_in_which_releases_were_deployed() {
+    let app = app();
+    let log = "Branch main (at 1) deployed as release v212 by sam\n\
+               Branch main (at 2) deployed as release v211 by sam\n\
+               Branch main (at 3) deployed as release v213 by sam\n\
+               sam rolled back to release v211\n";
+    fs::write(app.path().join("revisions.log"), log).unwrap();
+    let survey = releases(&app, None).survey(&About::default()).await.unwrap();
+    let ids: Vec<&str> = survey
+        .candidates
+        .iter()
+        .map(|candidate| candidate.release.id.as_str())
+        .collect();
+    assert_eq!(ids, ["v213", "v211", "v212"]);
+}
+
+#[tokio::test]
+async fn a_restart_that_failed_is_a_surface_until_it_is_done() {
+    let app = app();
+    let releases = releases(&app, Some(&["true"]));
+    fs::remove_file(app.path().join(CURRENT)).unwrap();
+    symlink("releases/v212", app.path().join(CURRENT)).unwrap();
+    let unfinished = |to: &str| About {
+        unfinished: Some(Unfinished {
+            rollback: RollbackId::new(1),
+            left: Some("v213".into()),
+            to: to.into(),
+            memory: json!({ "restart_failed": "exit 3" }),
+        }),
+        ..About::default()
+    };
+    let survey = releases.survey(&unfinished("v212")).await.unwrap();
+    assert_eq!(survey.live().unwrap().id, "v213", "the process has what it had");
+    let places: Vec<_> = survey
+        .surfaces
+        .iter()
+        .map(|surface| (surface.name.as_str(), surface.live.as_deref()))
+        .collect();
+    assert_eq!(places, [("restart", Some("v213")), ("current", Some("v212"))]);
+    // Somebody deployed since: that is another story.
+    let survey = releases.survey(&unfinished("v211")).await.unwrap();
+    assert_eq!(survey.surfaces.len(), 1);
+}

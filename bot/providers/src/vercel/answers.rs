@@ -32,6 +32,11 @@ impl Answer {
         matches!(self.status, 408 | 500..)
     }
 
+    /// Whether Vercel itself says what is wrong, and not something in between.
+    pub(super) fn is_vercels(&self) -> bool {
+        text(&self.error["error"], "code").is_some()
+    }
+
     /// The status and Vercel's own words: `403: Not authorized`.
     pub(super) fn quoted(&self) -> String {
         let message = text(&self.error["error"], "message").unwrap_or_default();
@@ -90,6 +95,9 @@ pub(super) fn judge_read(what: &str, answer: &Answer) -> ProviderError {
         402 => ProviderError::Refused(format!(
             "Vercel wants a paid plan or a paid bill before it shows {what} ({quoted}). Look at vercel.com/account/billing."
         )),
+        404 => ProviderError::Refused(format!(
+            "Something answered 404 about {what}, and it is not Vercel. Check api_url in the configuration, and what stands between this bot and Vercel."
+        )),
         429 => answer.busy(format!(
             "Vercel answers too many requests ({quoted}). It is read again later."
         )),
@@ -145,6 +153,10 @@ pub(super) fn judge_move(
             "Vercel broke off while it was asked ({quoted}). I'm checking each domain and won't send the request again."
         ))),
         401 | 403 => Err(answer.no_access()),
+        404 | 410 if !answer.is_vercels() => Err(ProviderError::Unanswered(format!(
+            "Something answered {}, and it is not Vercel, so it is not known whether Vercel was asked. What the domains serve is read back; nothing is asked twice. Check api_url in the configuration.",
+            answer.status
+        ))),
         404 | 410 => refused(format!(
             "Vercel no longer has the deployment {target}, or not in this project ({quoted}). {next}"
         )),

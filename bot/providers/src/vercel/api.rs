@@ -13,7 +13,7 @@ use rollback_domain::{
     platform::ProviderError,
     release::{Surface, Way},
 };
-use rollback_http::{Lost, Silence, cut, one_line, send};
+use rollback_http::{Lost, Silence, cut, json, one_line, send};
 use serde_json::Value;
 use std::time::Duration;
 
@@ -28,7 +28,16 @@ const LISTED: &str = "100";
 /// Rollback candidates and failed aliases read at once.
 const OFFERED: &str = "20";
 /// How many domains are read at the same time.
-const LANES: usize = 4;
+const LANES: usize = 8;
+
+/// What was read of the domains of a project.
+#[derive(Debug, Default)]
+pub(super) struct Domains {
+    /// The deployment behind each, in their order; `None`: Vercel has none.
+    pub(super) behind: Vec<(String, Option<Value>)>,
+    /// Those that Vercel would not show, and why.
+    pub(super) refused: Vec<(String, String)>,
+}
 
 impl Vercel {
     /// Sends one call; `Err` means that there is no answer to judge.
@@ -89,15 +98,15 @@ impl Vercel {
                     "Vercel's answer about {what} broke off: {unread:#}. It is read again."
                 ))
             })?;
-            return serde_json::from_slice(&body).map(Some).map_err(|_| {
+            return json(&body).map(Some).map_err(|why| {
                 busy(format!(
-                    "Vercel's answer about {what} is not JSON. It is read again; if this stays, check api_url in the configuration."
+                    "Vercel's answer about {what} cannot be used: {why}. It is read again; if this stays, check api_url in the configuration."
                 ))
             });
         }
         let answer = judged(answer).await;
         match answer.status {
-            404 => Ok(None),
+            404 if answer.is_vercels() => Ok(None),
             _ => Err(judge_read(what, &answer)),
         }
     }
@@ -183,31 +192,53 @@ impl Vercel {
 
     /// The deployment behind each of these names, some at a time, in their order.
     ///
-    /// A name that went to another project has nothing here.
+    /// A name that went to another project has nothing here. One that the token may not read is no
+    /// reason not to read the others; if it may read none, the token is to blame.
     pub(super) async fn behind(
         &self,
         project: &str,
         names: &[String],
-    ) -> Result<Vec<(String, Option<Value>)>, ProviderError> {
+    ) -> Result<Domains, ProviderError> {
         let lane = |at: usize| async move {
             let mut read = vec![];
             for (index, name) in names.iter().enumerate().skip(at).step_by(LANES) {
                 let what = format!("the deployment behind {name}");
-                let deployment = self.read(&what, &["v13", "deployments", name], &[]).await?;
-                let deployment = deployment.filter(|deployment| {
+                let is_ours = |deployment: &Value| {
                     text(deployment, "projectId").is_none_or(|owner| owner == project)
-                });
+                };
+                let deployment = self.read(&what, &["v13", "deployments", name], &[]).await;
+                let deployment = match deployment {
+                    Ok(deployment) => Ok(deployment.filter(is_ours)),
+                    Err(ProviderError::Refused(why)) => Err(why),
+                    Err(error) => return Err(error),
+                };
                 read.push((index, name.clone(), deployment));
             }
             Ok::<_, ProviderError>(read)
         };
-        let (a, b, c, d) = tokio::try_join!(lane(0), lane(1), lane(2), lane(3))?;
-        let mut read: Vec<_> = [a, b, c, d].into_iter().flatten().collect();
+        let (a, b, c, d, e, f, g, h) = tokio::try_join!(
+            lane(0),
+            lane(1),
+            lane(2),
+            lane(3),
+            lane(4),
+            lane(5),
+            lane(6),
+            lane(7)
+        )?;
+        let mut read: Vec<_> = [a, b, c, d, e, f, g, h].into_iter().flatten().collect();
         read.sort_by_key(|(index, ..)| *index);
-        Ok(read
-            .into_iter()
-            .map(|(_, name, deployment)| (name, deployment))
-            .collect())
+        let mut domains = Domains::default();
+        for (_, name, deployment) in read {
+            match deployment {
+                Ok(deployment) => domains.behind.push((name, deployment)),
+                Err(why) => domains.refused.push((name, why)),
+            }
+        }
+        match (domains.behind.is_empty(), domains.refused.first()) {
+            (true, Some((_, why))) => Err(ProviderError::Refused(why.clone())),
+            (true, None) | (false, _) => Ok(domains),
+        }
     }
 
     /// Whether traffic is being shifted step by step right now, as a clause.
@@ -257,19 +288,24 @@ impl Vercel {
         }
     }
 
-    /// What every name serves; a name Vercel has no deployment for serves `None`.
+    /// What every name serves, in their order; a name Vercel has no deployment for, or does not
+    /// show, serves `None`.
     pub(super) async fn surfaces(
         &self,
         project: &str,
         names: &[String],
     ) -> Result<Vec<Surface>, ProviderError> {
-        Ok(self
-            .behind(project, names)
-            .await?
-            .into_iter()
-            .map(|(name, deployment)| Surface {
-                live: deployment.as_ref().and_then(id_of).map(str::to_owned),
-                name,
+        let domains = self.behind(project, names).await?;
+        let live = |name: &String| {
+            let mut behind = domains.behind.iter();
+            let (_, deployment) = behind.find(|(read, _)| read == name)?;
+            deployment.as_ref().and_then(id_of).map(str::to_owned)
+        };
+        Ok(names
+            .iter()
+            .map(|name| Surface {
+                live: live(name),
+                name: name.clone(),
             })
             .collect())
     }

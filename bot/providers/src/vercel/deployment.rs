@@ -2,7 +2,7 @@
 
 use super::json::{flag, millis, moment, text};
 use jiff::Timestamp;
-use rollback_domain::release::{Release, TargetKind};
+use rollback_domain::release::Release;
 use rollback_http::{cut, one_line};
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -36,7 +36,8 @@ pub(super) fn is_building(deployment: &Value) -> bool {
 pub(super) fn release(deployment: &Value) -> Release {
     let meta = &deployment["meta"];
     let of_git = |what: &str| {
-        ["github", "gitlab", "bitbucket"]
+        // Deployments from the CLI have `git…` alone.
+        ["github", "gitlab", "bitbucket", "git"]
             .iter()
             .find_map(|host| text(meta, &format!("{host}{what}")))
     };
@@ -45,9 +46,7 @@ pub(super) fn release(deployment: &Value) -> Release {
         .or_else(|| moment(deployment, "aliasAssignedAt"))
         .or_else(|| moment(deployment, "ready").filter(|_| substate == Some("PROMOTED")));
     Release {
-        kind: TargetKind::Release,
-        also: vec![],
-        id: id_of(deployment).unwrap_or_default().to_owned(),
+        has_served: state(deployment) == "READY" && substate == Some("PROMOTED"),
         version: text(meta, "version").map(|version| cut(&one_line(version), 60)),
         sha: of_git("CommitSha").map(|sha| cut(&one_line(sha), 64)),
         created_at: created(deployment).and_then(|at| Timestamp::from_millisecond(at).ok()),
@@ -63,6 +62,7 @@ pub(super) fn release(deployment: &Value) -> Release {
             .and_then(|message| message.lines().next())
             .map(|line| cut(&one_line(line), 200))
             .filter(|line| !line.is_empty()),
+        ..Release::unknown(id_of(deployment).unwrap_or_default())
     }
 }
 

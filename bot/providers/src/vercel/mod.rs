@@ -121,7 +121,7 @@ impl Provider for Vercel {
 
     async fn survey(&self, _about: &About) -> Result<Survey, ProviderError> {
         let project = self.project().await?;
-        let (listed, offered, rolling, behind) = tokio::try_join!(
+        let (listed, offered, rolling, domains) = tokio::try_join!(
             self.deployments(&project.id, None, false),
             self.deployments(&project.id, None, true),
             self.rolling(&project),
@@ -133,7 +133,7 @@ impl Provider for Vercel {
             ..Pages::default()
         };
         // After an earlier rollback the live one may be older than the whole first page.
-        if let Some(created) = pages.live_beyond(&behind) {
+        if let Some(created) = pages.live_beyond(&domains.behind) {
             let until = (created + 1).to_string();
             let (older, older_offered) = tokio::try_join!(
                 self.deployments(&project.id, Some(&until), false),
@@ -142,7 +142,7 @@ impl Provider for Vercel {
             pages.older = Some(older);
             pages.offered.deployments.extend(older_offered.deployments);
         }
-        Ok(survey(&project, &pages, &behind, rolling))
+        Ok(survey(&project, &pages, &domains, rolling))
     }
 
     async fn act(&self, order: &Order) -> Result<Receipt, ProviderError> {
@@ -267,7 +267,7 @@ impl Provider for Vercel {
 
     async fn check(&self) -> Result<String, ProviderError> {
         let project = self.project().await?;
-        match project.domains.len() {
+        match project.domains.len() + project.left_out.len() {
             0 => Err(ProviderError::Refused(format!(
                 "Vercel shows no production domain for the project {}. Deploy it to production once, or check project in the configuration.",
                 project.name
@@ -276,9 +276,15 @@ impl Provider for Vercel {
                 "project {} ({}) readable, 1 production domain",
                 project.name, project.id
             )),
-            n => Ok(format!(
+            n if project.left_out.is_empty() => Ok(format!(
                 "project {} ({}) readable, {n} production domains",
                 project.name, project.id
+            )),
+            n => Ok(format!(
+                "project {} ({}) readable, {n} production domains, of which {} are looked at: a rollback of it is never called VERIFIED",
+                project.name,
+                project.id,
+                project.domains.len()
             )),
         }
     }

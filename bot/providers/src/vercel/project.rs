@@ -10,8 +10,8 @@ use rollback_http::{cut, one_line};
 use serde_json::Value;
 use std::{collections::BTreeSet, time::Duration};
 
-/// The most domains that are read one by one.
-const DOMAINS_AT_MOST: usize = 50;
+/// The most domains that are read one by one. Of what is beyond nothing is claimed.
+const DOMAINS_AT_MOST: usize = 250;
 /// How far our clock and Vercel's may be apart, when nothing better than a clock is there.
 const SKEW: Duration = Duration::from_secs(120);
 
@@ -20,8 +20,10 @@ const SKEW: Duration = Duration::from_secs(120);
 pub(super) struct Project {
     pub(super) id: String,
     pub(super) name: String,
-    /// The production domains.
+    /// The production domains that are looked at.
     pub(super) domains: Vec<String>,
+    /// The production domains that are too many to be looked at.
+    pub(super) left_out: Vec<String>,
     pub(super) pin: Pin,
     pub(super) last: Option<AliasRequest>,
     /// Whether rolling releases are configured; not whether one is under way.
@@ -32,9 +34,12 @@ impl Project {
     /// Reads it; `None` when it has no id.
     pub(super) fn of(project: &Value) -> Option<Self> {
         let id = text(project, "id")?.to_owned();
+        let mut domains = domains(project);
+        let left_out = domains.split_off(domains.len().min(DOMAINS_AT_MOST));
         Some(Self {
             name: text(project, "name").unwrap_or(&id).to_owned(),
-            domains: domains(project),
+            domains,
+            left_out,
             pin: match project
                 .get("autoAssignCustomDomains")
                 .and_then(Value::as_bool)
@@ -91,7 +96,6 @@ pub(super) fn domains(project: &Value) -> Vec<String> {
     if found.len() > DOMAINS_AT_MOST {
         // The ones people type matter more than the ones Vercel gave.
         found.sort_by_key(|name| name.ends_with(".vercel.app"));
-        found.truncate(DOMAINS_AT_MOST);
     }
     found
 }

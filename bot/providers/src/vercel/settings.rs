@@ -57,7 +57,11 @@ impl VercelSettings {
 
 impl ProviderSettings for VercelSettings {
     fn identity(&self) -> String {
-        format!("{} {:?} {:?}", self.api_url, self.team, self.project)
+        match self.project.starts_with("prj_") {
+            // An id is one project, whichever team and address it is asked for with.
+            true => self.project.clone(),
+            false => format!("{} {:?} {:?}", self.api_url, self.team, self.project),
+        }
     }
 
     fn connect(&self, http: &Client) -> Arc<dyn Provider> {

@@ -1,10 +1,12 @@
 //! One survey out of everything that was read.
 
 use super::{
+    api::Domains,
     deployment::{barred, barred_forward, created, id_of, is_building, release},
     project::{AliasRequest, Project},
 };
-use rollback_domain::release::{Candidate, Surface, Survey};
+use rollback_domain::release::{Candidate, Surface, Survey, Unseen};
+use rollback_http::{cut, one_line};
 use serde_json::{Value, json};
 use std::{
     cmp::Reverse,
@@ -90,9 +92,10 @@ impl Pages {
 pub(super) fn survey(
     project: &Project,
     pages: &Pages,
-    behind: &[(String, Option<Value>)],
+    domains: &Domains,
     rolling: Option<String>,
 ) -> Survey {
+    let behind = &domains.behind;
     let surfaces = surfaces(behind);
     let live: BTreeSet<&str> = surfaces
         .iter()
@@ -127,9 +130,26 @@ pub(super) fn survey(
             "project_id": project.id,
         }),
         surfaces,
-        window: None,
-        before_pin: Value::Null,
+        unseen: unseen(project, domains),
+        production: Some(format!("vercel {}", project.id)),
+        ..Survey::default()
     }
+}
+
+/// The production domains that were not looked at: too many, or not shown to this token.
+fn unseen(project: &Project, domains: &Domains) -> Option<Unseen> {
+    let refused = domains.refused.iter().map(|(name, _)| name);
+    let names: Vec<&String> = refused.chain(&project.left_out).collect();
+    let why = match (domains.refused.first(), project.left_out.is_empty()) {
+        (Some((_, why)), true) => cut(&one_line(why), 200),
+        (Some(_), false) => "Vercel does not show some, and the others are too many".into(),
+        (None, _) => "they are too many to be read one by one".into(),
+    };
+    (!names.is_empty()).then(|| Unseen {
+        count: names.len(),
+        examples: names.into_iter().take(3).cloned().collect(),
+        why,
+    })
 }
 
 /// What every domain serves. One without a deployment only redirects: nothing can be moved there,

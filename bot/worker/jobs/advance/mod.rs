@@ -83,7 +83,34 @@ pub(super) async fn run(app: &App, lease: &Lease, id: RollbackId) -> Result<Ende
     else {
         let why = format!("{} is not in the configuration", rollback.service);
         tracing::error!(%id, why, "a rollback cannot go on");
-        return Ok(Ended::retry(later(app, CONFIGURED_EVERY), why));
+        let now = app.engine.clock.now();
+        return Ok(match rollback.state {
+            // Nothing follows by itself: it can be stopped, or somebody says how it ended.
+            State::Proposed { expires_at } | State::Approved { expires_at } if now < expires_at => {
+                Ended::at(expires_at)
+            }
+            State::WaitingForPeople { .. } | State::Unknown { .. } => {
+                Ended::retry(later(app, CONFIGURED_EVERY), why)
+            }
+            State::Planning
+            | State::Proposed { .. }
+            | State::Approved { .. }
+            | State::Executing { .. }
+            | State::Accepted { .. }
+            | State::Serving { .. }
+            | State::Watching { .. } => {
+                Ended::decide(id, Command::Unconfigured, app.policy_of_unconfigured())
+            }
+            State::Blocked { .. }
+            | State::Closed
+            | State::Failed { .. }
+            | State::Partial { .. }
+            | State::Resolved { .. }
+            | State::Denied { .. }
+            | State::Cancelled { .. }
+            | State::Expired { .. }
+            | State::Superseded { .. } => Ended::done(),
+        });
     };
     let advance = Advance {
         app,
@@ -213,7 +240,7 @@ impl Advance<'_> {
 
     /// What the platform has to know to be read for this rollback.
     async fn about(&self) -> Result<About, Error> {
-        planning::about(self.app, &self.rollback.aim).await
+        planning::about(self.app, &self.rollback.service, &self.rollback.aim).await
     }
 
     /// What the provider is told of a rollback that has a plan.

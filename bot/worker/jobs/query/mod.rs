@@ -63,7 +63,7 @@ pub(super) async fn run(app: &App, lease: &Lease, request: &QueryRequest) -> Res
         (Query::Plan { .. } | Query::List | Query::Who { .. }, Err(refusal)) => Err(refusal.into()),
         (Query::Who { about }, Ok(())) => authority::who(app, about, service).await?,
         (Query::Plan { aim }, Ok(())) => releases::plan(app, lease, service, aim).await?,
-        (Query::List, Ok(())) => releases::list(app, lease, service).await,
+        (Query::List, Ok(())) => releases::list(app, lease, service).await?,
     };
     match shown {
         Ok(words) => recipient.notify(app, lease, &words).await,

@@ -21,6 +21,7 @@ use crate::{
 };
 use jiff::Timestamp;
 use rollback_domain::{
+    history::{History, Runs, TrackRecord},
     identity::ServiceKey,
     plan::{Aim, Plan, PlanHash},
     platform::{About, ProviderError},
@@ -41,7 +42,7 @@ pub(super) async fn plan(
     service: &ServiceKey,
     aim: &Aim,
 ) -> Result<Result<Words, NotShown>, Error> {
-    let about = planning::about(app, aim).await?;
+    let about = planning::about(app, service, aim).await?;
     let (settings, provider, survey) = match read(app, lease, service, &about).await {
         Ok(read) => read,
         Err(not_shown) => return Ok(Err(not_shown)),
@@ -68,11 +69,15 @@ pub(super) async fn list(
     app: &App,
     lease: &Lease,
     service: &ServiceKey,
-) -> Result<Words, NotShown> {
-    let about = About::default();
-    let (_, _, survey) = read(app, lease, service, &about).await?;
+) -> Result<Result<Words, NotShown>, Error> {
+    let about = planning::about_service(app, service).await?;
+    let survey = match read(app, lease, service, &about).await {
+        Ok((_, _, survey)) => survey,
+        Err(not_shown) => return Ok(Err(not_shown)),
+    };
+    let history = rollbacks::history(&app.engine.db, service).await?;
     let now = app.engine.clock.now();
-    Ok(show_list(service, &survey, now))
+    Ok(Ok(show_list(service, &survey, &history, now)))
 }
 
 /// Reads the platform of a service.
@@ -145,22 +150,34 @@ fn shown(
     blocks
 }
 
-fn show_list(service: &ServiceKey, survey: &Survey, now: Timestamp) -> Words {
+fn show_list(service: &ServiceKey, survey: &Survey, history: &History, now: Timestamp) -> Words {
     let live = survey.live();
+    let runs = Runs::of(survey, history, now);
+    let why_not = Plan::why_not_back(survey, history, now);
     let lines: Vec<String> = survey
         .candidates
         .iter()
+        .zip(why_not)
         .take(10)
-        .map(|candidate| {
-            let is_live = live
-                .as_ref()
-                .is_some_and(|live| live.id == candidate.release.id);
-            let note = match (&candidate.barred, is_live) {
-                (_, true) => "*live*".to_owned(),
-                (None, false) => "eligible".to_owned(),
-                (Some(why), false) => format!("not eligible: {}", inline(why, 150)),
-            };
-            format!("{} · {note}", card::release(&candidate.release, now))
+        .map(|(candidate, why_not)| {
+            let release = &candidate.release;
+            let is_live = live.as_ref().is_some_and(|live| live.id == release.id);
+            let mut line = card::release(release, &runs.ran(release), now);
+            match (why_not, is_live) {
+                (_, true) => line.push_str(" · *live*"),
+                (None, false) => line.push_str(" · eligible"),
+                (Some(why), false) => {
+                    line.push_str(&format!(" · not eligible: {}", inline(&why, 150)));
+                }
+            }
+            match history.track_record(release) {
+                record @ (TrackRecord::Bad(_) | TrackRecord::Verified(_)) => {
+                    line.push_str(&format!(" · {}", record.clause().unwrap_or_default()));
+                }
+                // The line says when it ran.
+                TrackRecord::Ran | TrackRecord::Unknown => {}
+            }
+            line
         })
         .collect();
     let title = format!("Releases of {service}");

@@ -141,3 +141,23 @@ fn waits_are_read_in_every_form_they_come_in() {
     assert_eq!(wait(&[("retry-after", "-3")], &Value::Null), Some(1_000));
     assert_eq!(wait(&[("retry-after", "soon")], &Value::Null), None);
 }
+
+#[test]
+fn a_404_that_is_not_vercels_says_nothing_of_the_deployment() {
+    for error in [Value::Null, json!({"message": "no Route matched"})] {
+        let answer = Answer {
+            status: 404,
+            headers: HeaderMap::new(),
+            error,
+        };
+        match judge_move(Way::Back, &answer, "v212") {
+            Err(ProviderError::Unanswered(why)) => {
+                assert!(why.contains("it is not Vercel"), "{why}");
+                assert!(!why.contains("no longer has"), "{why}");
+            }
+            other => panic!("{other:?}"),
+        }
+        let read = judge_read("the project", &answer).to_string();
+        assert!(read.contains("it is not Vercel"), "{read}");
+    }
+}

@@ -113,10 +113,7 @@ fn plan() -> Plan {
         ],
         surfaces: vec![surface("shop.example.com", "dpl_c")],
         pin: Pin::Off,
-        in_flight: None,
-        window: None,
-        before_pin: Value::Null,
-        memory: Value::Null,
+        ..Survey::default()
     };
     let effects = vercel().effects(Way::Back);
     let basis = Basis {

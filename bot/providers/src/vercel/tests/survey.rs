@@ -2,7 +2,7 @@
 
 use super::{deployment, project, surface, with};
 use crate::vercel::{
-    api::rolling_release,
+    api::{Domains, rolling_release},
     project::{Project, domains},
     survey::{Page, Pages, survey},
 };
@@ -27,10 +27,13 @@ pub(super) fn surveyed(listed: &[Value], offered: &[Value], live: &Value) -> Sur
     survey(
         &project,
         &pages,
-        &[
-            ("shop.example.com".into(), Some(live.clone())),
-            ("www.example.com".into(), None),
-        ],
+        &Domains {
+            behind: vec![
+                ("shop.example.com".into(), Some(live.clone())),
+                ("www.example.com".into(), None),
+            ],
+            ..Domains::default()
+        },
         None,
     )
 }
@@ -183,7 +186,15 @@ fn a_live_deployment_beyond_the_list_is_found_and_nothing_is_taken_from_the_gap(
         true,
     ));
     let project = Project::of(&project(Value::Null)).unwrap();
-    let survey = survey(&project, &pages, &behind, None);
+    let survey = survey(
+        &project,
+        &pages,
+        &Domains {
+            behind,
+            ..Domains::default()
+        },
+        None,
+    );
     let ids: Vec<_> = survey
         .candidates
         .iter()
@@ -197,7 +208,7 @@ fn a_live_deployment_beyond_the_list_is_found_and_nothing_is_taken_from_the_gap(
 fn what_is_under_way_is_said() {
     let request = json!({"type": "promote", "toDeploymentId": "dpl_x", "jobStatus": "in-progress", "requestedAt": 1_772_332_867_000_i64});
     let project = Project::of(&project(request)).unwrap();
-    let survey = survey(&project, &Pages::default(), &[], None);
+    let survey = survey(&project, &Pages::default(), &Domains::default(), None);
     assert_eq!(
         survey.in_flight.as_deref(),
         Some("a promote to dpl_x of 2026-03-01 02:41:07 UTC is in-progress")
@@ -224,4 +235,32 @@ fn domains_survive_a_target_that_serves_nothing() {
     pinned["latestDeployments"] = json!([]);
     assert_eq!(domains(&pinned), ["frontend-git-main-acme.vercel.app"]);
     assert_eq!(domains(&json!({"id": "prj_1"})), Vec::<String>::new());
+}
+
+#[test]
+fn the_commit_of_a_deployment_from_the_cli_is_read() {
+    let meta = json!({"gitCommitSha": "5e6f7a8b9c0d", "gitCommitMessage": "Fix cart", "gitDirty": "1"});
+    let deployed = with(deployment("dpl_x", 1_000), json!({ "meta": meta }));
+    let survey = surveyed(std::slice::from_ref(&deployed), &[], &deployed);
+    let release = survey.release("dpl_x");
+    assert_eq!(release.sha.as_deref(), Some("5e6f7a8b9c0d"));
+    assert_eq!(release.message.as_deref(), Some("Fix cart"));
+    assert!(release.is_called("5e6f7a8"));
+}
+
+#[test]
+fn what_is_not_looked_at_is_counted_and_named() {
+    let named: Vec<String> = (0..260).map(|n| format!("shop-{n}.example.com")).collect();
+    let project = Project::of(&json!({
+        "id": "prj_1", "targets": {"production": {"id": "dpl_c", "alias": named}}
+    }))
+    .unwrap();
+    assert_eq!((project.domains.len(), project.left_out.len()), (250, 10));
+    let domains = Domains {
+        behind: vec![],
+        refused: vec![("de.example.com".into(), "403: Not authorized".into())],
+    };
+    let unseen = survey(&project, &Pages::default(), &domains, None).unseen;
+    let unseen = unseen.unwrap();
+    assert_eq!((unseen.count, unseen.examples[0].as_str()), (11, "de.example.com"));
 }
