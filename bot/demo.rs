@@ -64,7 +64,12 @@ impl Cast {
                 person("U0SAM", "sam", "Sam", "on call: may approve"),
                 person("U0ANA", "ana", "Ana", "lead: may approve"),
                 person("U0KIM", "kim", "Kim", "data owner: may approve"),
-                person("U0TOM", "tom", "Tom", "engineer: may run it in an emergency"),
+                person(
+                    "U0TOM",
+                    "tom",
+                    "Tom",
+                    "engineer: may run it in an emergency",
+                ),
                 person("U0GUS", "gus", "Gus", "guest: may not act").guest(),
             ],
             Cast::Solo => vec![person("U0MAYA", "maya", "Maya", "owner: may approve")],

@@ -153,7 +153,7 @@ async fn a_whole_rollback_while_slack_is_down() {
     "#);
     assert_snapshot!(lines.join("\n"), @r#"
     RB-1 PROPOSED · frontend (production) · v214 → v213 · last change 03:12:00 UTC
-    Live now  v214 a1b2c3d, since 02:41:00 UTC (31 m 1 s) · kim: checkout: new tax engine · on 8/8 surfaces
+    Live now  v214 a1b2c3d, since 02:41:00 UTC (31 m 3 s) · kim: checkout: new tax engine · on 8/8 surfaces
     Go back to  v213 3c4d5e6, ran 6 h 29 m until 02:41:00 UTC · previous release, ran before · lee: session expiry
     You lose  1 change: v214 "checkout: new tax engine"
     Changes  code, cron jobs of the target's vercel.json, env values baked into the build
@@ -872,7 +872,7 @@ async fn a_field_cannot_say_what_belongs_into_another() {
     }
     assert_snapshot!(said.join("\n"), @r#"
     MISREAD: Nothing was run, because "frontend to dpl_x because smuggled" cannot be the name of a service: write it like `frontend` or `frontend@production`, or ask for `help`.
-    MISREAD: Nothing was run, because "v212 because smuggled" cannot be a release: write `to prev`, `to v212` or `to @02:40`.
+    MISREAD: Nothing was run, because "v212 because smuggled" cannot be a release: write `to prev`, `to v212` or `to @02:40`, and a name with blanks or signs in quotes.
     MISREAD: Nothing was run, because "RB-1 because smuggled" is not the number of a rollback: write `approve RB-` and its number.
     MISREAD: Nothing was run, because "RB-1 RB-2" is not the number of a rollback: write `deny RB-` and its number.
     MISREAD: Nothing was run, because "frontend to v212" cannot be the name of a service: write it like `frontend` or `frontend@production`, or ask for `help`.

@@ -38,9 +38,26 @@ pub fn inline(text: &str, at_most: usize) -> String {
     let flat: String = text
         .chars()
         .map(|c| if c.is_control() { ' ' } else { c })
-        .filter(|c| !matches!(c, '`' | '*' | '~'))
         .collect();
-    escape(&cut(flat.trim(), at_most))
+    let inside = |at: usize| {
+        let (before, after) = (
+            flat[..at].chars().next_back(),
+            flat[at + 1..].chars().next(),
+        );
+        let is_letter = |c: Option<char>| c.is_some_and(char::is_alphanumeric);
+        is_letter(before) && is_letter(after)
+    };
+    let kept: String = flat
+        .char_indices()
+        .filter(|(at, c)| match c {
+            '`' | '*' => false,
+            // Between letters, as in `1.0~beta`, it strikes nothing out.
+            '~' => inside(*at),
+            _ => true,
+        })
+        .map(|(_, c)| c)
+        .collect();
+    escape(&cut(kept.trim(), at_most))
 }
 
 /// The same for text that is mrkdwn already: what people wrote in it is escaped, and a mention
