@@ -1,12 +1,17 @@
 # docker build --tag rollback-bot .
+# With images that nobody can move: --build-arg RUST_IMAGE=rust:1.95-bookworm@sha256:… and
+# --build-arg DEBIAN_IMAGE=debian:bookworm-slim@sha256:…
 # The program and the certificates of public authorities, as a user without rights.
 
-FROM rust:1.95-bookworm AS build
+ARG RUST_IMAGE=rust:1.95-bookworm
+ARG DEBIAN_IMAGE=debian:bookworm-slim
+
+FROM ${RUST_IMAGE} AS build
 WORKDIR /src
 COPY . .
 RUN cargo build --release --locked --no-default-features --bin rollback-bot
 
-FROM debian:bookworm-slim
+FROM ${DEBIAN_IMAGE}
 RUN apt-get update \
     && apt-get install -y --no-install-recommends ca-certificates \
     && rm -rf /var/lib/apt/lists/* \

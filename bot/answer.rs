@@ -4,7 +4,7 @@ use crate::{
     engine::Outcome,
     slack::{
         Words,
-        action::Action,
+        action::{Action, fits_a_button},
         blocks::{self, Mrkdwn, actions, section},
     },
 };
@@ -13,8 +13,8 @@ use rollback_domain::{
 };
 use std::sync::{Arc, OnceLock};
 
-/// How many environments there are buttons for: a row holds no more.
-const CHOICES_AT_MOST: usize = 5;
+/// How many buttons Slack lets one row have.
+const CHOICES_AT_MOST: usize = 25;
 
 /// The answer to a request.
 #[derive(Clone, Debug)]
@@ -99,11 +99,12 @@ impl Answer {
     }
 }
 
-/// Which environment is meant: a button proposes there, and only there.
+/// Which environment is meant: a button proposes there, and only there. What has no button is
+/// said.
 fn choice(refusal: &Refusal, proposals: &[Propose]) -> Words {
-    let sentence = refusal.draw(&Mrkdwn);
-    let buttons = proposals
-        .iter()
+    let mut sentence = refusal.draw(&Mrkdwn);
+    let fitting = proposals.iter().filter(|proposal| fits_a_button(proposal));
+    let buttons: Vec<_> = fitting
         .take(CHOICES_AT_MOST)
         .map(|proposal| {
             let environment = proposal.service.environment.as_deref().unwrap_or_default();
@@ -111,6 +112,19 @@ fn choice(refusal: &Refusal, proposals: &[Propose]) -> Words {
             Action::Propose(proposal.clone()).button(&label)
         })
         .collect();
+    if buttons.is_empty() {
+        sentence.push_str(
+            " Your reason is longer than a button can carry: send the command again with the environment.",
+        );
+        return Words::plain(sentence);
+    }
+    if buttons.len() < proposals.len() {
+        sentence.push_str(&format!(
+            " {} of the {} have a button here.",
+            buttons.len(),
+            proposals.len()
+        ));
+    }
     Words {
         blocks: vec![section(&sentence), actions("pick", buttons)],
         text: sentence,

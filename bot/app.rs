@@ -10,6 +10,7 @@ use crate::{
     limits::Limits,
     messages::Templates,
     metrics::Metrics,
+    names::Names,
     pagerduty::PagerDuty,
     platforms::Timed,
     reads::{Read, Reads},
@@ -63,6 +64,8 @@ pub struct Inside {
     pub reads: Reads<Read, Answer>,
     /// Who may send how much.
     pub limits: Limits,
+    /// What people are called, by their ids in what others write.
+    pub names: Names,
     providers: BTreeMap<ServiceKey, Arc<dyn Provider>>,
     identity: OnceCell<Identity>,
     /// Kept as long as the bot lives.
@@ -128,6 +131,7 @@ impl App {
             metrics,
             reads: Reads::default(),
             limits: Limits::new(&config.limits),
+            names: Names::default(),
             identity: OnceCell::new(),
             _presence: presence,
             http,

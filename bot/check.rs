@@ -1,8 +1,15 @@
 //! `rollback-bot check`: says everything that is wrong before it matters.
 
 use crate::{
-    clock::Clock, config::Config, http_client, messages::Templates, roster, roster::Asking,
-    slack::Slack,
+    clock::Clock,
+    config::{Config, Service, effective},
+    http_client, manifest,
+    messages::Templates,
+    probe, roster,
+    roster::Asking,
+    slack::{Failure, Slack},
+    store::address::{Address, Found as Record},
+    terminal::{self, cell},
 };
 use rollback_domain::{
     authority::{Case, Found, Source},
@@ -10,120 +17,283 @@ use rollback_domain::{
     platform::About,
     refusal::list,
 };
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt::Display, fs, os::unix::fs::PermissionsExt, path::Path};
 
-/// Checks templates; with `online`, tries every token too. Gives the number of mistakes.
+/// What was found, printed as it is found.
+#[derive(Default)]
+struct Report {
+    mistakes: usize,
+}
+
+impl Report {
+    fn ok(&self, key: &str, works: impl Display) {
+        print("ok", key, works);
+    }
+
+    /// What is allowed but probably not meant, or was not tried.
+    fn note(&self, key: &str, note: impl Display) {
+        print("note", key, note);
+    }
+
+    fn mistake(&mut self, key: &str, problem: impl Display) {
+        self.mistakes += 1;
+        print("mistake", key, problem);
+    }
+}
+
+fn print(kind: &str, key: &str, text: impl Display) {
+    terminal::line(cell_after(format!("{kind:<10}"), &format!("{key}: {text}")));
+}
+
+/// A line of which others wrote a part; the columns before it stay.
+fn cell_after(columns: String, text: &str) -> String {
+    columns + &cell(text)
+}
+
+/// Checks what this machine can tell: templates, directories; with `online`, everything that the
+/// bot will reach too. Changes nothing. Gives the number of mistakes.
 pub async fn check(config: &Config, online: bool) -> anyhow::Result<usize> {
-    let mut mistakes = 0;
+    let mut report = Report::default();
     for warning in &config.warnings {
-        println!("note      {warning}");
+        terminal::line(format!("note      {warning}"));
     }
     match Templates::load(config.templates.as_deref()) {
-        Ok(_) => println!("ok        templates: every one is rendered from a sample"),
-        Err(error) => {
-            mistakes += 1;
-            println!("mistake   templates: {error:#}");
+        Ok(_) => report.ok("templates", "every one is rendered from a sample"),
+        Err(error) => report.mistake("templates", format!("{error:#}")),
+    }
+    let (services, roles) = (config.services.len(), config.roles.len());
+    terminal::line(format!("ok        services: {services}, roles: {roles}"));
+    database(config, online, &mut report).await;
+    terminal::line(format!("\n{}", effective::table(config)));
+    if online {
+        everything_reached(config, &mut report).await?;
+    }
+    Ok(report.mistakes)
+}
+
+/// Looks at the record. Postgres is reached only online.
+async fn database(config: &Config, online: bool, report: &mut Report) {
+    // What was accepted in the configuration is an address.
+    let address = match Address::parse(config.database.url.expose()) {
+        Ok(address) => address,
+        Err(why) => return report.mistake("database.url", why),
+    };
+    let found = match (&address, online) {
+        (Address::Postgres(_), false) => {
+            return report.note(
+                "database.url",
+                format!("Postgres at {address} is tried only with --online"),
+            );
+        }
+        (Address::Postgres(_), true) => address.try_it().await,
+        (Address::Sqlite(_), _) => address.look(),
+    };
+    match (found, &address) {
+        (Ok(Record::Works), _) => report.ok("database.url", format!("{address} works")),
+        (Ok(Record::New), Address::Sqlite(_)) => {
+            report.ok("database.url", format!("{address} will be made"));
+        }
+        (Ok(Record::New), Address::Postgres(_)) => {
+            report.ok(
+                "database.url",
+                format!("{address} works; its tables will be made"),
+            );
+        }
+        (Err(why), Address::Sqlite(_)) => report.mistake("database.url", why),
+        (Err(why), Address::Postgres(_)) => {
+            let problem = format!("Postgres at {address} cannot be used: {why}");
+            report.mistake("database.url", problem);
         }
     }
-    println!(
-        "ok        services: {}, roles: {}",
-        config.services.len(),
-        config.roles.len()
-    );
-    println!("\n{}", crate::config::effective::table(config));
-    if !online {
-        return Ok(mistakes);
+    if let Address::Sqlite(path) = &address
+        && is_open_to_others(path)
+    {
+        let path = path.display();
+        let note = format!("other users of this machine can read {path}; chmod 600 {path}*");
+        report.note("database.url", note);
     }
+}
+
+fn is_open_to_others(path: &Path) -> bool {
+    fs::metadata(path).is_ok_and(|file| file.permissions().mode() & 0o077 != 0)
+}
+
+/// Tries every token and every address that the bot will use.
+async fn everything_reached(config: &Config, report: &mut Report) -> anyhow::Result<()> {
     let http = http_client()?;
-    let slack = Slack::new(
-        http.clone(),
-        &config.slack.api_url,
-        config.slack.bot_token.expose(),
-    );
-    match slack.identity().await {
-        Ok(identity) => println!(
-            "ok        slack.bot_token: works in workspace {}",
-            identity.team_id.as_deref().unwrap_or("(not said)")
-        ),
-        Err(failure) => {
-            mistakes += 1;
-            println!("mistake   slack.bot_token: {failure}");
-        }
-    }
+    let (url, token) = (&config.slack.api_url, config.slack.bot_token.expose());
+    let slack = Slack::new(http.clone(), url, token);
+    workspace(config, &slack, report).await;
     let asking = Asking {
         pagerduty: crate::app::pagerduty(config, &http),
         slack,
     };
-    mistakes += roles(config, &asking).await;
-    mistakes += services(config, &http).await;
-    Ok(mistakes)
-}
-
-/// Tries every service, and says which are one production under two names. Gives the number of
-/// mistakes.
-async fn services(config: &Config, http: &reqwest::Client) -> usize {
-    let mut mistakes = 0;
+    roles(config, &asking, report).await;
     let mut productions: BTreeMap<String, String> = BTreeMap::new();
     for service in &config.services {
         let key = section(&service.key);
-        let provider = service.platform.connect(http);
-        match provider.check().await {
-            Ok(works) => println!("ok        {key}: {works}"),
-            Err(error) => {
-                mistakes += 1;
-                println!("mistake   {key}: {error}");
-                continue;
+        platform(&http, service, &key, &mut productions, report).await;
+        from_outside(&http, service, &key, report).await;
+    }
+    Ok(())
+}
+
+/// Tries the platform of a service, and whether it is one production under two names.
+async fn platform(
+    http: &reqwest::Client,
+    service: &Service,
+    key: &str,
+    productions: &mut BTreeMap<String, String>,
+    report: &mut Report,
+) {
+    let provider = service.platform.connect(http);
+    match provider.check().await {
+        Ok(works) => report.ok(key, works),
+        Err(error) => return report.mistake(key, error),
+    }
+    let survey = match provider.survey(&About::default()).await {
+        Ok(survey) => survey,
+        Err(error) => {
+            return report.mistake(key, format!("its releases cannot be read: {error}"));
+        }
+    };
+    let Some(production) = survey.production else {
+        return;
+    };
+    match productions.get(&production) {
+        Some(first) => {
+            let problem =
+                format!("is the same production as {first} ({production}); keep one of the two");
+            report.mistake(key, problem);
+        }
+        None => {
+            productions.insert(production, key.to_owned());
+        }
+    }
+}
+
+/// Tries the bot token, its scopes, and the channels that the bot posts to by itself.
+async fn workspace(config: &Config, slack: &Slack, report: &mut Report) {
+    const TOKEN: &str = "slack.bot_token";
+    let identity = match slack.identity().await {
+        Ok(identity) => identity,
+        Err(failure) => return report.mistake(TOKEN, of_slack(&failure)),
+    };
+    let team = identity.team_id.as_deref();
+    report.ok(
+        TOKEN,
+        format!("works in workspace {}", team.unwrap_or("(not told)")),
+    );
+    if let (Some(wanted), Some(team)) = (config.slack.team.as_deref(), team)
+        && wanted != team
+    {
+        let problem = format!("is {wanted}, and the bot token is of {team}: nobody could act");
+        report.mistake("slack.team", problem);
+    }
+    match slack.scopes().await {
+        Ok(Some(scopes)) => {
+            let needed = manifest::scopes();
+            let missing = needed.into_iter().filter(|scope| !scopes.contains(scope));
+            let missing: Vec<String> = missing.collect();
+            if !missing.is_empty() {
+                let problem = format!(
+                    "lacks the scopes {}; add them under OAuth & Permissions (`rollback-bot \
+                     manifest` has them all), and install the app again",
+                    list(&missing, "and")
+                );
+                report.mistake(TOKEN, problem);
             }
         }
-        let survey = match provider.survey(&About::default()).await {
-            Ok(survey) => survey,
-            Err(error) => {
-                mistakes += 1;
-                println!("mistake   {key}: its releases cannot be read: {error}");
-                continue;
-            }
-        };
-        let Some(production) = survey.production else {
-            continue;
-        };
-        match productions.get(&production) {
-            Some(first) => {
-                mistakes += 1;
-                println!(
-                    "mistake   {key}: is the same production as {first} ({production}); keep one of the two"
-                );
-            }
-            None => {
-                productions.insert(production, key);
+        Ok(None) => report.note(TOKEN, "the answer does not name the token's scopes"),
+        Err(failure) => report.mistake(TOKEN, of_slack(&failure)),
+    }
+    if let Some(channel) = &config.api.channel {
+        match slack.can_read(channel).await {
+            Ok(()) => report.ok("api.channel", format!("the bot is in {channel}")),
+            Err(failure) => {
+                let problem = format!("{channel}: {}", of_slack(&failure));
+                report.mistake("api.channel", problem);
             }
         }
     }
-    mistakes
 }
 
-/// Reads every role, and says which plans nobody could approve. Gives the number of mistakes.
-async fn roles(config: &Config, asking: &Asking) -> usize {
-    let mut mistakes = 0;
+/// What Slack's refusal asks for.
+fn of_slack(failure: &Failure) -> String {
+    let advice = match failure.code() {
+        Some("invalid_auth" | "not_authed") => {
+            "the token is not one of this Slack; copy the Bot User OAuth Token once more"
+        }
+        Some("token_revoked" | "account_inactive" | "token_expired") => {
+            "the token does not work any more; install the app again and copy the new one"
+        }
+        Some("channel_not_found") => {
+            "there is no such channel, or it is private and the bot is not in it"
+        }
+        Some("not_in_channel") => "invite the bot: /invite @rollback",
+        Some("is_archived") => "the channel is archived; name another one",
+        Some("missing_scope") => "a scope is missing; install the app again with all of them",
+        Some(_) | None => return failure.to_string(),
+    };
+    format!("{failure}: {advice}")
+}
+
+/// Looks at a service as the proof of a rollback would.
+async fn from_outside(http: &reqwest::Client, service: &Service, key: &str, report: &mut Report) {
+    let round = probe::look(http, service).await;
+    if let (Some(fingerprint), Some(version)) = (&service.fingerprint, round.version) {
+        let key = format!("{key}.fingerprint");
+        match version {
+            Ok(version) => report.ok(&key, format!("{} says {version}", fingerprint.url)),
+            Err(problem) => report.mistake(&key, with_url(&fingerprint.url, &problem)),
+        }
+    }
+    for (n, (check, result)) in service.verify.iter().zip(round.checks).enumerate() {
+        let key = format!("{key}.verify[{n}]");
+        let Some(problem) = result.problem else {
+            report.ok(&key, format!("{} answers as it must", check.url));
+            continue;
+        };
+        let problem = with_url(&check.url, &problem);
+        // A service that fails now may be what a rollback is for; an address that leads nowhere is
+        // a mistake.
+        match probe::status(http, check).await {
+            Ok(status) if status >= 500 || status == check.status => {
+                report.note(&key, format!("{problem}: it fails right now"));
+            }
+            Ok(_) | Err(_) => report.mistake(&key, problem),
+        }
+    }
+}
+
+fn with_url(url: &url::Url, problem: &str) -> String {
+    match problem.contains(url.as_str()) {
+        true => problem.to_owned(),
+        false => format!("{url}: {problem}"),
+    }
+}
+
+/// Reads every role, and says which plans nobody could approve.
+async fn roles(config: &Config, asking: &Asking, report: &mut Report) {
     let now = Clock::real().now();
     let names: Vec<&str> = config.roles.keys().map(String::as_str).collect();
     let roster = roster::read_with(asking, config, &names, now).await.roster;
     for (role, sources) in &roster.0 {
+        let key = format!("roles.{role}");
         for (source, found) in sources {
             match found {
                 _ if *source == Source::Listed => {}
                 Found::People { ids, unmatched, .. } if unmatched.is_empty() => {
-                    println!("ok        roles.{role}: {source} has {}", count(ids.len()));
+                    report.ok(&key, format!("{source} has {}", count(ids.len())));
                 }
                 Found::People { unmatched, .. } => {
-                    mistakes += 1;
-                    println!(
-                        "mistake   roles.{role}: {source} names people who are not in Slack: {}",
-                        list(unmatched, "and")
-                    );
+                    let unmatched = list(unmatched, "and");
+                    let problem =
+                        format!("{source} names people who are not in Slack: {unmatched}");
+                    report.mistake(&key, problem);
                 }
                 Found::Nothing { why, .. } => {
-                    mistakes += 1;
-                    println!("mistake   roles.{role}: {source} cannot be read: {why}");
+                    report.mistake(&key, format!("{source} cannot be read: {why}"));
                 }
             }
         }
@@ -140,17 +310,15 @@ async fn roles(config: &Config, asking: &Asking) -> usize {
             };
             let could = case.could_approve(now).len();
             if could < case.rule.approvals {
-                mistakes += 1;
-                println!(
-                    "mistake   {}: a {risk} rollback needs {} approvals, and {} could give one now",
-                    section(&service.key),
+                let problem = format!(
+                    "a {risk} rollback needs {} approvals, and {} could give one now",
                     case.rule.approvals,
                     count(could)
                 );
+                report.mistake(&section(&service.key), problem);
             }
         }
     }
-    mistakes
 }
 
 /// Where a service stands in the configuration.

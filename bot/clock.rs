@@ -141,9 +141,14 @@ impl Clock {
     /// From now on the clock of the database that replicas share counts: it showed this at that
     /// moment.
     pub fn follow_database(&self, time: Timestamp, at: Instant) {
-        match &self.0.machine {
-            Machine::Real { database, .. } => *inside(database) = Some((time, at)),
-            Machine::Story { off_by, .. } => *inside(off_by) = None,
+        let mut steady = inside(&self.0.steady);
+        let followed_before = match &self.0.machine {
+            Machine::Real { database, .. } => inside(database).replace((time, at)).is_some(),
+            Machine::Story { off_by, .. } => inside(off_by).take().is_none(),
+        };
+        // Another clock than before: that it shows another time is no jump.
+        if !followed_before {
+            *steady = Steady::default();
         }
     }
 
@@ -287,8 +292,10 @@ mod tests {
     fn with_a_shared_database_the_machine_does_not_count() {
         let clock = Clock::fixed(dawn());
         clock.set_by(SignedDuration::from_secs(240));
+        assert_eq!(clock.now(), after(240));
         clock.follow_database(dawn(), Instant::now());
         assert_eq!(clock.now(), dawn());
+        assert_eq!(clock.jumped(), None);
         clock.set_by(SignedDuration::from_secs(86_400));
         clock.advance(Duration::from_secs(60));
         assert_eq!(clock.now(), after(60));

@@ -22,7 +22,7 @@ use rollback_settings::{
 };
 use rules::Common;
 use url::Url;
-use values::{database_url, member, pagerduty_id, slack_id};
+use values::{bot_token, database_url, is_slack, member, pagerduty_id, signing_secret, slack_id};
 
 /// Everything an operator decides; checked, with secrets resolved and defaults filled in.
 #[derive(Clone, Debug)]
@@ -58,6 +58,9 @@ pub struct Config {
 pub struct Server {
     /// The address and port to listen on.
     pub listen: SocketAddr,
+    /// Where operators are answered instead: health, metrics and the API. `None`: where everybody
+    /// is.
+    pub operators_address: Option<SocketAddr>,
     /// The address under which Slack and people reach it; https unless it is this machine.
     pub public_url: Url,
 }
@@ -253,15 +256,7 @@ impl Config {
     ///
     /// Relative paths, in the file too, start at the working directory.
     pub fn load(path: &Path, env: Env<'_>, reserved: &[&str]) -> Result<Self, Mistakes> {
-        let text = std::fs::read_to_string(path).map_err(|error| {
-            Mistakes(vec![Mistake {
-                key: path.display().to_string(),
-                problem: format!(
-                    "cannot be read ({error}); name the file with --config, or begin with a copy of \
-                     rollback-bot.example.toml"
-                ),
-            }])
-        })?;
+        let text = file(path)?;
         Self::parse(&text, env, &|path| std::fs::read_to_string(path), reserved)
     }
 
@@ -328,6 +323,29 @@ impl Config {
     }
 }
 
+impl Database {
+    /// Reads where the record is from the file at `path`, and nothing else of it: no other secret
+    /// has to be there.
+    pub fn load(path: &Path, env: Env<'_>) -> Result<Self, Mistakes> {
+        let read_file = |path: &Path| std::fs::read_to_string(path);
+        let (database, _) = read(&file(path)?, env, &read_file, &[], database)?;
+        Ok(database)
+    }
+}
+
+/// The text of the file at `path`.
+fn file(path: &Path) -> Result<String, Mistakes> {
+    std::fs::read_to_string(path).map_err(|error| {
+        Mistakes(vec![Mistake {
+            key: path.display().to_string(),
+            problem: format!(
+                "cannot be read ({error}); name the file with --config, or begin with a copy of \
+                 rollback-bot.example.toml"
+            ),
+        }])
+    })
+}
+
 /// A duration as it is written in the file, `"90d"`, within a range; otherwise what is wrong with
 /// it, as a clause.
 pub fn duration_of(
@@ -335,6 +353,11 @@ pub fn duration_of(
     range: std::ops::RangeInclusive<Duration>,
 ) -> Result<Duration, String> {
     duration(range)(&Value::String(text.to_owned()))
+}
+
+/// An address under which Slack can reach a bot; otherwise what is wrong with it, as a clause.
+pub fn public_url_of(text: &str) -> Result<Url, String> {
+    public_url(&Value::String(text.to_owned()))
 }
 
 // One function per section. Each reads all its keys before it gives up on any of them, so that
@@ -347,13 +370,7 @@ const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 fn config(file: &Section<'_>) -> Option<Config> {
     let server = file.section("server").and_then(|section| server(&section));
-    let database = file.section("database").and_then(|section| {
-        let url = section.required("url", "\"sqlite://rollback-bot.db\"", |value| {
-            database_url(&section, value)
-        });
-        section.done();
-        Some(Database { url: url? })
-    });
+    let database = database(file);
     let slack = file.section("slack").and_then(|section| slack(&section));
     // Sections name each other, so what is there is known before any of it is read.
     let there = Declared::of(file);
@@ -436,51 +453,75 @@ impl<'a> Declared<'a> {
 /// Every role of the file; those without a mistake with what they are.
 type Roles<'a> = BTreeMap<&'a str, Option<Role>>;
 
+fn database(file: &Section<'_>) -> Option<Database> {
+    let section = file.section("database")?;
+    let url = section.required("url", "\"sqlite://rollback-bot.db\"", |value| {
+        database_url(&section, value)
+    });
+    section.done();
+    Some(Database { url: url? })
+}
+
 fn server(section: &Section<'_>) -> Option<Server> {
-    let listen = section.required("listen", "\"127.0.0.1:3000\"", |value| {
-        let text = text(value)?;
-        text.parse().map_err(|_| {
-            format!("{text:?} is not an IP address and a port; write it like \"127.0.0.1:3000\"")
-        })
-    });
-    let public_url = section.required("public_url", "\"https://rollback.example.com\"", |value| {
-        let url = url(value)?;
-        if url.scheme() != "https" && !is_loopback(&url) {
-            return Err(format!(
-                "{:?} is not encrypted, and Slack refuses it; write one that begins with https://",
-                url.as_str()
-            ));
-        }
-        if url.query().is_some() || url.fragment().is_some() {
-            return Err("has a ? or a #; end it after the host or the path".to_owned());
-        }
-        Ok(url)
-    });
+    let listen = section.required("listen", "\"127.0.0.1:3000\"", socket_address);
+    let operators_address = section.optional("operators_address", socket_address);
+    // Port 0 is any free one, and never the same twice.
+    if operators_address.is_some_and(|address| Some(address) == listen && address.port() != 0) {
+        section.mistake(
+            "operators_address",
+            "is where the bot listens already; give it another port, or remove it",
+        );
+    }
+    let example = "\"https://rollback.example.com\"";
+    let public_url = section.required("public_url", example, public_url);
     section.done();
     Some(Server {
         listen: listen?,
+        operators_address,
         public_url: public_url?,
     })
 }
 
+fn socket_address(value: &Value) -> Result<SocketAddr, String> {
+    let text = text(value)?;
+    text.parse().map_err(|_| {
+        format!("{text:?} is not an IP address and a port; write it like \"127.0.0.1:3000\"")
+    })
+}
+
+fn public_url(value: &Value) -> Result<Url, String> {
+    let url = url(value)?;
+    if url.scheme() != "https" && !is_loopback(&url) {
+        return Err(format!(
+            "{:?} is not encrypted, and Slack refuses it; write one that begins with https://",
+            url.as_str()
+        ));
+    }
+    if url.query().is_some() || url.fragment().is_some() {
+        return Err("has a ? or a #; end it after the host or the path".to_owned());
+    }
+    Ok(url)
+}
+
 fn slack(section: &Section<'_>) -> Option<Slack> {
+    let api_url = section.url_or("api_url", "https://slack.com/api");
+    let of_slack = api_url.as_ref().is_some_and(is_slack);
     let signing_secrets = match section.get("signing_secret") {
         Some(Value::Array(_)) => section.list(
             "signing_secret",
             "\"env:SLACK_SIGNING_SECRET\"",
             Repeats::Allowed,
-            |value| section.secret(value),
+            |value| signing_secret(section, value, of_slack),
         ),
         _ => section
             .required("signing_secret", "\"env:SLACK_SIGNING_SECRET\"", |value| {
-                section.secret(value)
+                signing_secret(section, value, of_slack)
             })
             .map(|secret| vec![secret]),
     };
     let bot_token = section.required("bot_token", "\"env:SLACK_BOT_TOKEN\"", |value| {
-        section.secret(value)
+        bot_token(section, value, of_slack)
     });
-    let api_url = section.url_or("api_url", "https://slack.com/api");
     let team = section.optional("team", |value| {
         let what = "a workspace id; copy it from the address app.slack.com/client/T…";
         slack_id(value, &['T'], what)
@@ -513,13 +554,16 @@ fn api(section: &Section<'_>) -> (Api, bool) {
 }
 
 fn pagerduty(section: &Section<'_>) -> Option<PagerDuty> {
-    let token = section.optional("token", |value| section.secret(value));
+    let token = section.optional("token", |value| {
+        section.token(value, "PagerDuty's REST API")
+    });
     let routing_key = section.optional("routing_key", |value| {
         let key = section.secret(value)?;
-        if key.expose().chars().count() != 32 {
+        let fits = |letter: char| letter.is_ascii_alphanumeric();
+        if key.expose().len() != 32 || !key.expose().chars().all(fits) {
             return Err(
-                "is not 32 characters long; copy the integration key of an integration for the \
-                 Events API v2"
+                "is not 32 letters and digits long; copy the integration key of an integration for \
+                 the Events API v2"
                     .to_owned(),
             );
         }

@@ -7,6 +7,7 @@ use crate::{
     clock::Clock,
     config::Config,
     serve::{Serving, ended},
+    terminal,
 };
 use anyhow::Context;
 use axum::{
@@ -148,10 +149,9 @@ pub async fn demo(port: u16, solo: bool) -> anyhow::Result<()> {
         false => Cast::Team,
     };
     let demo = Demo::open(port, cast).await?;
-    println!("Rollback Bot demo: open {}", demo.page);
-    println!();
-    println!("{}", cast.story());
-    println!("Nothing here reaches the internet. Ctrl-C ends it and removes everything.");
+    terminal::line(format!("Rollback Bot demo: open {}\n", demo.page));
+    terminal::line(cast.story());
+    terminal::line("Nothing here reaches the internet. Ctrl-C ends it and removes everything.");
     ended().await;
     demo.stop().await;
     Ok(())

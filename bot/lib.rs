@@ -8,6 +8,8 @@
 //! The rules are a crate of their own, `rollback_domain`, and so are the platforms,
 //! `rollback_providers`.
 
+#![warn(clippy::print_stdout, clippy::print_stderr)]
+
 #[path = "../handlers/mod.rs"]
 pub mod handlers;
 
@@ -36,7 +38,9 @@ pub mod http_client;
 pub mod limits;
 pub mod manifest;
 pub mod metrics;
+pub mod names;
 pub mod telemetry;
+pub mod terminal;
 
 pub mod api;
 pub mod check;

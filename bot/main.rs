@@ -1,15 +1,19 @@
 //! The command line.
 
+#![warn(clippy::print_stdout, clippy::print_stderr)]
+
 use clap::{Parser, Subcommand};
 use rollback_bot::{
     check,
     cli::{self, Mistaken, Remote, offline, token},
-    config::Config,
+    config::{Config, Database, public_url_of},
     manifest, serve,
     store::backup,
-    telemetry::LogSettings,
+    telemetry::{LogSettings, SHOWN, SHOWN_IN_DEMO},
+    terminal,
 };
 use rollback_domain::grammar::RESERVED;
+use rollback_settings::Mistakes;
 use std::{
     path::{Path, PathBuf},
     process::ExitCode,
@@ -49,7 +53,8 @@ enum Command {
         #[arg(long)]
         online: bool,
     },
-    /// Copy the record into a new file, while the bot goes on (SQLite).
+    /// Copy the record into a new file, while the bot goes on (SQLite). Of the configuration only
+    /// `database.url` is read: no secret is needed.
     Backup {
         /// The configuration.
         #[arg(long, default_value = "rollback-bot.toml")]
@@ -83,7 +88,7 @@ enum Command {
         #[arg(long, default_value = "rollback-bot.toml")]
         config: PathBuf,
         /// Use this address instead of the configuration's: no configuration is needed then.
-        #[arg(long)]
+        #[arg(long, value_parser = public_url_of)]
         public_url: Option<url::Url>,
     },
 }
@@ -93,10 +98,15 @@ async fn main() -> ExitCode {
     // Before anything can make a TLS connection: two providers in one process panic later.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let arguments = Arguments::parse();
-    let shipping = match LogSettings::from_env(&|name| std::env::var(name).ok()) {
+    // The demo tells its story on the same terminal.
+    let shown = match matches!(arguments.command, Command::Demo { .. }) {
+        true => SHOWN_IN_DEMO,
+        false => SHOWN,
+    };
+    let shipping = match LogSettings::from_env(&env, shown) {
         Ok(shown) => shown.start(),
         Err(mistake) => {
-            eprintln!("rollback-bot: {mistake}");
+            terminal::error(format!("rollback-bot: {mistake}"));
             return ExitCode::from(2);
         }
     };
@@ -109,7 +119,7 @@ async fn main() -> ExitCode {
         Err(error) => Err(error),
     };
     ended.unwrap_or_else(|error| {
-        eprintln!("rollback-bot: {error:#}");
+        terminal::error(format!("rollback-bot: {error:#}"));
         match error.is::<Mistaken>() {
             true => ExitCode::from(2),
             false => ExitCode::FAILURE,
@@ -133,18 +143,18 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
             Err(code) => return Ok(code),
         },
         Command::Backup { config, to } => {
-            let config = match load(&config) {
-                Ok(config) => config,
-                Err(code) => return Ok(code),
+            let database = match Database::load(&config, &env) {
+                Ok(database) => database,
+                Err(mistakes) => return Ok(unusable(&config, &mistakes)),
             };
-            let copied = backup::backup(config.database.url.expose(), &to).await?;
-            println!(
+            let copied = backup::backup(database.url.expose(), &to).await?;
+            terminal::line(format!(
                 "{}: {} rollbacks, {} timeline entries, {} bytes; read through, and whole",
                 to.display(),
                 copied.rollbacks,
                 copied.entries,
                 copied.bytes
-            );
+            ));
         }
         Command::Remote(remote) => return cli::run(remote).await,
         Command::Run { config, offline } => match load(&config) {
@@ -163,7 +173,7 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
                     Err(code) => return Ok(code),
                 },
             };
-            println!("{:#}", manifest::manifest(&public_url));
+            terminal::json(&manifest::manifest(&public_url))?;
         }
     }
     Ok(ExitCode::SUCCESS)
@@ -182,11 +192,17 @@ async fn demo(_: u16, _: bool) -> anyhow::Result<()> {
 
 /// The configuration, or every mistake in it at once.
 fn load(path: &Path) -> Result<Config, ExitCode> {
-    Config::load(path, &|name| std::env::var(name).ok(), &RESERVED).map_err(|mistakes| {
-        eprintln!(
-            "rollback-bot: {} cannot be used:\n{mistakes}",
-            path.display()
-        );
-        ExitCode::from(2)
-    })
+    Config::load(path, &env, &RESERVED).map_err(|mistakes| unusable(path, &mistakes))
+}
+
+fn env(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
+fn unusable(path: &Path, mistakes: &Mistakes) -> ExitCode {
+    terminal::error(format!(
+        "rollback-bot: {} cannot be used:\n{mistakes}",
+        path.display()
+    ));
+    ExitCode::from(2)
 }

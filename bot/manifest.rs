@@ -3,6 +3,28 @@
 use serde_json::{Value, json};
 use url::Url;
 
+/// The fewest scopes that the bot needs.
+const SCOPES: [&str; 9] = [
+    "app_mentions:read",
+    // Both histories: a post whose answer was lost is looked for by its metadata before it is
+    // posted again.
+    "channels:history",
+    "chat:write",
+    "commands",
+    "files:write",
+    "groups:history",
+    // A role can be a user group: its members.
+    "usergroups:read",
+    "users:read",
+    // Who is on call is known by an e-mail address.
+    "users:read.email",
+];
+
+/// The scopes that the bot's token must have.
+pub fn scopes() -> Vec<String> {
+    SCOPES.map(str::to_owned).to_vec()
+}
+
 /// The app manifest for a bot that Slack reaches at `public_url`: one slash command, mentions,
 /// buttons, changes of user groups, and the fewest scopes that these need.
 pub fn manifest(public_url: &Url) -> Value {
@@ -36,21 +58,7 @@ pub fn manifest(public_url: &Url) -> Value {
         },
         "oauth_config": {
             "scopes": {
-                "bot": [
-                    "app_mentions:read",
-                    // Both histories: a post whose answer was lost is looked for by its
-                    // metadata before it is posted again.
-                    "channels:history",
-                    "chat:write",
-                    "commands",
-                    "files:write",
-                    "groups:history",
-                    // A role can be a user group: its members.
-                    "usergroups:read",
-                    "users:read",
-                    // Who is on call is known by an e-mail address.
-                    "users:read.email",
-                ],
+                "bot": SCOPES,
             },
         },
         "settings": {

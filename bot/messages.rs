@@ -5,7 +5,7 @@
 
 use crate::slack::{
     Words,
-    blocks::{cut, inline, mention, section},
+    blocks::{fit_text, inline, mention, section},
 };
 use anyhow::Context;
 use jiff::Timestamp;
@@ -381,7 +381,7 @@ impl Templates {
     /// A proposal in words, for notifications and screen readers.
     pub fn proposed(&self, rollback: &Rollback) -> anyhow::Result<String> {
         let text = self.render("proposed.md.j2", &Update::of(rollback))?;
-        Ok(cut(text.trim(), 3900))
+        Ok(fit_text(text.trim()))
     }
 
     /// What the channel hears when a rollback is over, good or bad.
@@ -403,7 +403,7 @@ impl Templates {
     fn update(&self, name: &str, update: &Update) -> anyhow::Result<Words> {
         let text = self.render(name, update)?;
         Ok(Words {
-            text: cut(&text, 3900),
+            text: fit_text(&text),
             blocks: vec![section(&text)],
         })
     }

@@ -132,6 +132,11 @@ async fn fetch(http: &Client, url: &Url, within: Duration) -> Result<Page, Strin
     })
 }
 
+/// The status that a page answers with, or why there is no answer.
+pub async fn status(http: &Client, check: &Check) -> Result<u16, String> {
+    Ok(fetch(http, &check.url, check.within).await?.status)
+}
+
 fn no_answer(lost: Lost) -> String {
     match lost {
         Lost::Silent(Silence::TimedOut(within)) => {

@@ -43,9 +43,19 @@ const CLOSES_WITHIN: Duration = Duration::from_secs(1);
 pub struct Serving {
     /// Where it listens.
     pub address: SocketAddr,
+    /// Where it listens for operators; `None`: where everybody is.
+    pub operators_address: Option<SocketAddr>,
     stop: watch::Sender<bool>,
     web: JoinHandle<()>,
     work: JoinHandle<()>,
+}
+
+/// Listens on an address that `key` of the configuration names.
+async fn bind(listen: SocketAddr, key: &str) -> anyhow::Result<TcpListener> {
+    TcpListener::bind(listen).await.with_context(|| match listen.port() {
+        0 => format!("cannot listen on {listen}"),
+        port => format!("cannot listen on {listen}: is another program using port {port}? `{key}` sets another one"),
+    })
 }
 
 /// Says so when the worker has ended.
@@ -60,28 +70,43 @@ impl Drop for Ends {
 impl Serving {
     /// Opens everything and begins to listen.
     pub async fn start(config: Config, clock: Clock) -> anyhow::Result<(App, Serving)> {
-        let listen = config.server.listen;
-        // The port first: a second server is refused before it touches the database.
-        let listener = TcpListener::bind(listen).await.with_context(|| match listen.port() {
-            0 => format!("cannot listen on {listen}"),
-            port => format!("cannot listen on {listen}: is another program using port {port}? `server.listen` sets another one"),
-        })?;
+        // The ports first: a second server is refused before it touches the database.
+        let listener = bind(config.server.listen, "server.listen").await?;
+        let for_operators = match config.server.operators_address {
+            Some(address) => Some(bind(address, "server.operators_address").await?),
+            None => None,
+        };
         let app = App::start(config, clock).await?;
-        let serving = Serving::on(app.clone(), listener)?;
+        let serving = Serving::on(app.clone(), listener, for_operators)?;
         Ok((app, serving))
     }
 
-    /// Serves `app` on a listener that is bound already.
-    pub fn on(app: App, listener: TcpListener) -> anyhow::Result<Serving> {
+    /// Serves `app` on listeners that are bound already: everybody's, and the operators' if they
+    /// have one. Each has connections of its own: who floods the one does not reach the other.
+    pub fn on(
+        app: App,
+        listener: TcpListener,
+        for_operators: Option<TcpListener>,
+    ) -> anyhow::Result<Serving> {
         let address = listener
             .local_addr()
             .context("the listener has no address")?;
+        let operators_address = match &for_operators {
+            Some(listener) => Some(listener.local_addr()?),
+            None => None,
+        };
         let (stop, stopped) = watch::channel(false);
-        let web = tokio::spawn(listen(
-            listener,
-            handlers::routes(app.clone()),
-            stopped.clone(),
-        ));
+        let public = listen(listener, handlers::routes(app.clone()), stopped.clone());
+        let routes = handlers::operators_routes(app.clone());
+        let stopped_too = stopped.clone();
+        let operators = async move {
+            if let Some(listener) = for_operators {
+                listen(listener, routes, stopped_too).await;
+            }
+        };
+        let web = tokio::spawn(async move {
+            tokio::join!(public, operators);
+        });
         let work = tokio::spawn(async move {
             // Dropped however the worker ends, by a panic too.
             let _ends = Ends(app.metrics.clone());
@@ -89,6 +114,7 @@ impl Serving {
         });
         Ok(Serving {
             address,
+            operators_address,
             stop,
             web,
             work,
@@ -207,6 +233,9 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
     }
     let (app, serving) = Serving::start(config, Clock::real()).await?;
     tracing::info!(address = %serving.address, services = app.config.services.len(), "listening");
+    if let Some(address) = serving.operators_address {
+        tracing::info!(%address, "listening for operators");
+    }
     ended().await;
     tracing::info!("stopping");
     serving.stop(&app).await;

@@ -26,7 +26,9 @@ use url::Url;
 
 /// What is shown unless `RUST_LOG` says otherwise. Libraries at `debug` and `trace` may show
 /// addresses, and what is in them; no level of our own shows a secret.
-const SHOWN: &str = "warn,rollback_bot=info";
+pub const SHOWN: &str = "warn,rollback_bot=info";
+/// The same for the demo, whose terminal has its story on it.
+pub const SHOWN_IN_DEMO: &str = "error";
 /// The longest line, in bytes. What is longer was written by somebody else.
 const LINE_AT_MOST: usize = 8 * 1024;
 /// How much of each value is kept in a line that is too long, in bytes.
@@ -50,15 +52,15 @@ pub struct LogSettings {
 }
 
 impl LogSettings {
-    /// As `LOG_FORMAT` and `RUST_LOG` say it; a sentence when they cannot be followed.
-    pub fn from_env(env: &dyn Fn(&str) -> Option<String>) -> Result<Self, String> {
+    /// As `LOG_FORMAT` and `RUST_LOG` say it, or else `shown`; a sentence when they cannot be followed.
+    pub fn from_env(env: &dyn Fn(&str) -> Option<String>, shown: &str) -> Result<Self, String> {
         let format = match env("LOG_FORMAT").as_deref() {
             None | Some("" | "text") => Format::Text,
             Some("json") => Format::Json,
             Some(_) => return Err("LOG_FORMAT is neither text nor json".into()),
         };
         let wanted = env("RUST_LOG").filter(|wanted| !wanted.trim().is_empty());
-        let filter = EnvFilter::try_new(wanted.as_deref().unwrap_or(SHOWN))
+        let filter = EnvFilter::try_new(wanted.as_deref().unwrap_or(shown))
             .map_err(|error| format!("RUST_LOG cannot be read ({error}); for example {SHOWN}"))?;
         Ok(Self { format, filter })
     }

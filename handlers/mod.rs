@@ -13,9 +13,42 @@ use axum::{
     routing::{get, post},
 };
 
-/// Everything that listens.
+/// What is answered where everybody can come: Slack, whether the bot is ready, and, unless they
+/// have an address of their own, the operators' routes.
 pub fn routes(app: App) -> Router {
+    let of_operators = match app.config.server.operators_address {
+        Some(_) => Router::new(),
+        None => for_operators(&app),
+    };
+    Router::new()
+        // What Slack sends: signed, or answered 401.
+        .route("/slack/commands", post(slack::commands::command))
+        .route(
+            "/slack/interactions",
+            post(slack::interactions::interaction),
+        )
+        .route("/slack/events", post(slack::events::event))
+        .merge(health())
+        .merge(of_operators)
+        .with_state(app)
+}
+
+/// What is answered at the operators' own address.
+pub fn operators_routes(app: App) -> Router {
+    health().merge(for_operators(&app)).with_state(app)
+}
+
+/// What load balancers and supervisors ask.
+fn health() -> Router<App> {
+    Router::new()
+        .route("/healthz", get(health::alive))
+        .route("/readyz", get(health::ready))
+}
+
+/// What operators and their machines read, and what they ask with a token.
+fn for_operators(app: &App) -> Router<App> {
     let with_token = match app.config.api.enabled {
+        // The API and the CLI: with a token, or answered 401.
         true => Router::new()
             .route("/api/v1/propose", post(api::propose))
             .route("/api/v1/approve", post(api::approve))
@@ -26,21 +59,7 @@ pub fn routes(app: App) -> Router {
             .route("/api/v1/openapi.json", get(api::description::serve)),
         false => Router::new(),
     };
-    Router::new()
-        // The API and the CLI: with a token, or answered 401.
-        .merge(with_token)
-        // What Slack sends: signed, or answered 401.
-        .route("/slack/commands", post(slack::commands::command))
-        .route(
-            "/slack/interactions",
-            post(slack::interactions::interaction),
-        )
-        .route("/slack/events", post(slack::events::event))
-        // What operators and their machines read.
-        .route("/healthz", get(health::alive))
-        .route("/readyz", get(health::ready))
-        .route("/metrics", get(health::metrics))
-        .with_state(app)
+    with_token.route("/metrics", get(health::metrics))
 }
 
 pub use slack::signed::{BODY_AT_MOST, sign};

@@ -38,6 +38,8 @@ const ROOMS: &[Room] = &[
         &["telemetry"],
         &["rollback_domain", "rollback_http", "http_client"],
     ),
+    ("terminal", &["terminal"], &["rollback_http"]),
+    ("names", &["names"], &[]),
     // The configuration knows the registry of providers, and none of them by name.
     (
         "config",
@@ -46,11 +48,16 @@ const ROOMS: &[Room] = &[
             "rollback_domain",
             "rollback_settings",
             "rollback_providers::registry",
+            "store::address",
         ],
     ),
     ("limits", &["limits"], &["rollback_domain", "config"]),
     // The record, and the one that writes it.
-    ("store", &["store"], &["rollback_domain", "crash"]),
+    (
+        "store",
+        &["store"],
+        &["rollback_domain", "rollback_http", "crash"],
+    ),
     (
         "engine",
         &["engine"],
@@ -130,6 +137,7 @@ const ROOMS: &[Room] = &[
             "limits",
             "messages",
             "metrics",
+            "names",
             "pagerduty",
             "platforms",
             "reads",

@@ -19,6 +19,7 @@ mod deploy;
 mod drift;
 mod edge;
 mod emergency;
+mod encoding;
 mod faults;
 mod floods;
 mod gate;

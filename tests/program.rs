@@ -2,11 +2,13 @@
 
 use crate::support::World;
 use insta::assert_snapshot;
-use rollback_bot::{demo::Demo, http_client};
-use rollback_domain::identity::RollbackId;
+use rollback_bot::{clock::Clock, config::Config, demo::Demo, http_client, serve::Serving};
+use rollback_domain::{grammar::RESERVED, identity::RollbackId};
 use rollback_simulation::Slack;
 use std::{
     fs,
+    net::SocketAddr,
+    path::Path,
     process::{Command, Output},
     time::Duration,
 };
@@ -19,12 +21,200 @@ fn run(settings: &str, arguments: &[&str]) -> Output {
         .args(arguments)
         .args(["--config", config.to_str().unwrap()])
         .env_clear()
-        .env("SLACK_SIGNING_SECRET", "secret")
-        .env("SLACK_BOT_TOKEN", "xoxb-1")
-        .env("VERCEL_TOKEN", "token")
+        .env("SLACK_SIGNING_SECRET", "8f742231b10e8888abcd99badc0ffee5")
+        .env("SLACK_BOT_TOKEN", "xoxb-123456789012-abcdefghijkl")
+        .env("VERCEL_TOKEN", "a-token-of-vercel")
         .current_dir(directory.path())
         .output()
         .unwrap()
+}
+
+/// What the program tells about this configuration, on both streams, with these secrets.
+fn told_by_check(settings: &str, secrets: &[(&str, &str)]) -> (Option<i32>, String) {
+    let directory = tempfile::tempdir().unwrap();
+    let config = directory.path().join("rollback-bot.toml");
+    fs::write(&config, settings).unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_rollback-bot"))
+        .args(["check", "--config", config.to_str().unwrap()])
+        .env_clear()
+        .env("RUST_LOG", "trace")
+        .env("SLACK_SIGNING_SECRET", "8f742231b10e8888abcd99badc0ffee5")
+        .env("SLACK_BOT_TOKEN", "xoxb-123456789012-abcdefghijkl")
+        .env("VERCEL_TOKEN", "a-token-of-vercel")
+        .envs(secrets.iter().copied())
+        .current_dir(directory.path())
+        .output()
+        .unwrap();
+    let told = String::from_utf8_lossy(&output.stdout).into_owned()
+        + &String::from_utf8_lossy(&output.stderr);
+    (output.status.code(), told)
+}
+
+#[test]
+fn secrets_in_each_others_places_are_told_and_never_shown() {
+    const SIGNING: &str = "SLACK_SIGNING_SECRET";
+    const TOKEN: &str = "SLACK_BOT_TOKEN";
+    const VERCEL: &str = "VERCEL_TOKEN";
+    let hex = "0123456789abcdef0123456789abcdef";
+    for (name, secret, told) in [
+        (SIGNING, "x", "this is one character long"),
+        (SIGNING, "a-secret-of-somebody-else", "is no signing secret"),
+        (
+            SIGNING,
+            "xoxb-123456789012-abcdefghijkl",
+            "looks like a bot token",
+        ),
+        (
+            SIGNING,
+            "xapp-1-A012-123-abcdef",
+            "looks like an app-level token",
+        ),
+        (TOKEN, hex, "looks like a signing secret"),
+        (
+            TOKEN,
+            "xoxp-123456789012-abcdefghijkl",
+            "looks like a user token",
+        ),
+        (
+            TOKEN,
+            "xoxe.xoxb-1-abcdefghijklmnopqr",
+            "looks like a rotating token",
+        ),
+        (
+            TOKEN,
+            "xoxe-1-abcdefghijklmnopqrstuvw",
+            "looks like a rotating token",
+        ),
+        (
+            TOKEN,
+            "xapp-1-A012-123-abcdefghijklmn",
+            "looks like an app-level token",
+        ),
+        (
+            TOKEN,
+            "xoxc-123456789012-abcdefghijkl",
+            "looks like another kind of Slack token",
+        ),
+        (TOKEN, "xoxb-", "is cut short"),
+        (TOKEN, "xoxb-1234", "is cut short"),
+        (TOKEN, "z", "is no bot token"),
+        (
+            TOKEN,
+            "\"xoxb-123456789012-abcdefghijkl\"",
+            "is no bot token",
+        ),
+        (VERCEL, "v", "is one character long"),
+        (
+            VERCEL,
+            "xoxb-123456789012-abcdefghijkl",
+            "looks like a bot token",
+        ),
+        (VERCEL, hex, "looks like a signing secret"),
+        (VERCEL, "a token of vercel", "has a blank"),
+    ] {
+        let (code, output) = told_by_check(&example(), &[(name, secret)]);
+        assert_eq!(code, Some(2), "{secret}: {output}");
+        assert!(output.contains(told), "{secret}: {output}");
+        assert!(secret.len() < 6 || !output.contains(secret), "{output}");
+    }
+}
+
+#[test]
+fn an_address_of_a_database_that_means_something_else_is_told() {
+    let database = |url: &str| example().replace("sqlite://rollback-bot.db", url);
+    for (url, told) in [
+        ("sqlite::memory:", "in memory"),
+        ("sqlite://:memory:", "in memory"),
+        ("sqlite://x.db?mode=memory", "in memory"),
+        ("sqlite://x.db?mode=ro", "for reading only"),
+        ("sqlite://x.db?cache=shared", "has a setting after the ?"),
+        ("sqlite://", "names no file"),
+        ("sqlite:///", "names no file"),
+        (
+            "sqlite://nowhere/x.db",
+            "the directory nowhere is not there",
+        ),
+        (
+            "sqlite:////nowhere/at/all/x.db",
+            "the directory //nowhere/at/all is not there",
+        ),
+        ("sqlite://.", "is a directory"),
+        ("sqlite://rollback-bot.toml", "is not a SQLite database"),
+    ] {
+        let (code, output) = told_by_check(&database(url), &[]);
+        assert_eq!(code, Some(2), "{url}: {output}");
+        assert!(output.contains(told), "{url}: {output}");
+    }
+    let (code, output) = told_by_check(&database("sqlite://x.db?mode=rwc"), &[]);
+    assert_eq!(code, Some(0), "{output}");
+    assert!(
+        output.contains("database.url: x.db will be made"),
+        "{output}"
+    );
+}
+
+#[test]
+fn half_a_password_is_in_no_output() {
+    let settings = example().replace("sqlite://rollback-bot.db", "env:DATABASE_URL");
+    for url in [
+        "postgres://bot:77half/other@db.example.com/rollback",
+        "postgres://bot:77?other@db.example.com/rollback",
+        "postgres://bot:77#other@db.example.com/rollback",
+        "postgres://bot:77/other@db.example.com/rollback",
+        "postgres://bot:half?other@db.example.com/rollback",
+        "postgres://bot:half@db.example.com/rollback?other77=half",
+        "postgres://bot:half@db.example.com/rollback?sslmode=other77",
+        "postgres://bot:half@db.example.com/rollback#other77",
+        "postgres://bot:half@db.example.com:other77/rollback",
+        "postgres://db.example.com/rollback?password=half&other=77",
+    ] {
+        let (code, output) = told_by_check(&settings, &[("DATABASE_URL", url)]);
+        assert_eq!(code, Some(2), "{url}: {output}");
+        assert!(
+            output.contains("database.url: what \"env:DATABASE_URL\" stands for has ")
+                || output.contains("stands for is not an address"),
+            "{url}: {output}"
+        );
+        for half in ["half", "other", "77"] {
+            assert!(!output.contains(half), "{url}: {output}");
+        }
+    }
+    let url = "postgres://bot:a%2Fb%3Fc%23d@db.example.com/rollback?sslmode=require";
+    let (code, output) = told_by_check(&settings, &[("DATABASE_URL", url)]);
+    assert_eq!(code, Some(0), "{output}");
+    let note = "note      database.url: Postgres at db.example.com:5432/rollback is tried only with --online";
+    assert!(output.contains(note), "{output}");
+}
+
+#[test]
+fn a_reader_that_leaves_is_no_failure() {
+    use std::process::Stdio;
+    for arguments in [["check"], ["manifest"]] {
+        let directory = tempfile::tempdir().unwrap();
+        let config = directory.path().join("rollback-bot.toml");
+        fs::write(&config, example()).unwrap();
+        let mut program = Command::new(env!("CARGO_BIN_EXE_rollback-bot"))
+            .args(arguments)
+            .args(["--config", config.to_str().unwrap()])
+            .env_clear()
+            .env("SLACK_SIGNING_SECRET", "8f742231b10e8888abcd99badc0ffee5")
+            .env("SLACK_BOT_TOKEN", "xoxb-123456789012-abcdefghijkl")
+            .env("VERCEL_TOKEN", "a-token-of-vercel")
+            .current_dir(directory.path())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        // Nobody reads a single line.
+        drop(program.stdout.take());
+        let output = program.wait_with_output().unwrap();
+        let told = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(
+            (output.status.code(), told.as_str()),
+            (Some(0), ""),
+            "{arguments:?}"
+        );
+    }
 }
 
 fn example() -> String {
@@ -64,6 +254,7 @@ fn the_example_is_a_configuration_that_works() {
     assert_snapshot!(String::from_utf8(output.stdout).unwrap(), @"
     ok        templates: every one is rendered from a sample
     ok        services: 2, roles: 2
+    ok        database.url: rollback-bot.db will be made
 
     frontend (production): preset small-team, ordinary class code, objection window off
       class                 approvals  by                                       requester  confirm  break-glass
@@ -133,6 +324,131 @@ fn a_port_that_is_taken_and_a_database_that_is_away_are_named() {
         told.contains("the Postgres database at 127.0.0.1:1/bot cannot be reached"),
         "{told}"
     );
+}
+
+#[tokio::test]
+async fn operators_have_an_address_of_their_own_when_it_is_configured() {
+    let directory = tempfile::tempdir().unwrap();
+    let database = format!("sqlite://{}/bot.db", directory.path().display());
+    let settings = example()
+        .replace("127.0.0.1:3000", "127.0.0.1:0")
+        .replace(
+            "#operators_address = \"127.0.0.1:3001\"",
+            "operators_address = \"127.0.0.1:0\"",
+        )
+        .replace("sqlite://rollback-bot.db", &database)
+        .replace(
+            "#api_url = \"https://slack.com/api\"",
+            "api_url = \"http://127.0.0.1:1/api\"",
+        );
+    let env = |name: &str| match name {
+        "SLACK_BOT_TOKEN" => Some("xoxb-simulation".to_owned()),
+        _ => Some("a-secret-of-the-simulation".to_owned()),
+    };
+    let nothing = |_: &Path| Err(std::io::Error::from(std::io::ErrorKind::NotFound));
+    let config = Config::parse(&settings, &env, &nothing, &RESERVED).unwrap();
+    let (app, serving) = Serving::start(config, Clock::real()).await.unwrap();
+    let status = async |address: SocketAddr, path: &str| {
+        let request = http_client()
+            .unwrap()
+            .get(format!("http://{address}{path}"));
+        request.send().await.unwrap().status().as_u16()
+    };
+    let (public, operators) = (serving.address, serving.operators_address.unwrap());
+    for (path, at_public, at_operators) in [
+        ("/healthz", 200, 200),
+        ("/readyz", 200, 200),
+        ("/metrics", 404, 200),
+        ("/api/v1/openapi.json", 404, 200),
+        ("/api/v1/status", 404, 405),
+        ("/slack/commands", 405, 404),
+    ] {
+        assert_eq!(status(public, path).await, at_public, "{path}");
+        assert_eq!(status(operators, path).await, at_operators, "{path}");
+    }
+    // Whoever fills the public one with connections keeps no operator out.
+    let mut held = vec![];
+    for _ in 0..600 {
+        held.push(tokio::net::TcpStream::connect(public).await.unwrap());
+    }
+    assert_eq!(status(operators, "/metrics").await, 200);
+    drop(held);
+    serving.stop(&app).await;
+}
+
+#[test]
+fn the_files_of_the_record_are_nobody_elses() {
+    use std::os::unix::fs::PermissionsExt;
+    let directory = tempfile::tempdir().unwrap();
+    let database = format!("sqlite://{}/bot.db", directory.path().display());
+    tokio::runtime::Runtime::new().unwrap().block_on(async {
+        let db = rollback_bot::store::Db::open(&database).await.unwrap();
+        let copy = directory.path().join("copy.db");
+        rollback_bot::store::backup::backup(&database, &copy)
+            .await
+            .unwrap();
+        let files = fs::read_dir(directory.path()).unwrap();
+        let names: Vec<String> = files
+            .map(|file| file.unwrap())
+            .map(|file| {
+                let mode = file.metadata().unwrap().permissions().mode();
+                format!("{} {:o}", file.file_name().display(), mode & 0o777)
+            })
+            .collect();
+        assert!(names.len() >= 4, "{names:?}");
+        assert!(names.iter().all(|name| name.ends_with(" 600")), "{names:?}");
+        db.close().await;
+    });
+}
+
+#[test]
+fn a_backup_needs_no_secret_but_the_address() {
+    let directory = tempfile::tempdir().unwrap();
+    let config = directory.path().join("rollback-bot.toml");
+    fs::write(&config, example()).unwrap();
+    let url = format!("sqlite://{}/rollback-bot.db", directory.path().display());
+    tokio::runtime::Runtime::new().unwrap().block_on(async {
+        rollback_bot::store::Db::open(&url)
+            .await
+            .unwrap()
+            .close()
+            .await;
+    });
+    let output = Command::new(env!("CARGO_BIN_EXE_rollback-bot"))
+        .args([
+            "backup",
+            "--config",
+            config.to_str().unwrap(),
+            "--to",
+            "copy.db",
+        ])
+        .env_clear()
+        .current_dir(directory.path())
+        .output()
+        .unwrap();
+    let told = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!((output.status.code(), told.as_str()), (Some(0), ""));
+}
+
+#[test]
+fn a_manifest_is_for_an_address_that_slack_takes() {
+    for (address, told) in [
+        ("http://rollback.example.com", "is not encrypted"),
+        ("ftp://rollback.example.com", "is not a web address"),
+        ("https://rollback.example.com/?a=b", "has a ? or a #"),
+        (
+            "https://sam:hunter2@rollback.example.com",
+            "carries a user name or a password",
+        ),
+    ] {
+        let output = Command::new(env!("CARGO_BIN_EXE_rollback-bot"))
+            .args(["manifest", "--public-url", address])
+            .output()
+            .unwrap();
+        let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(2), "{stderr}");
+        assert!(stderr.contains(told), "{address}: {stderr}");
+    }
 }
 
 #[test]
@@ -387,8 +703,8 @@ async fn tokens_are_tried_when_asked_to() {
             .env_clear()
             .envs([
                 ("DATABASE_URL", "sqlite://unused.db"),
-                ("SIGNING_SECRET", "a"),
-                ("SIGNING_SECRET_NEW", "b"),
+                ("SIGNING_SECRET", "the-signing-secret"),
+                ("SIGNING_SECRET_NEW", "the-next-secret"),
                 ("BOT_TOKEN", "xoxb-simulation"),
                 ("VERCEL_TOKEN", vercel_token),
             ])
@@ -398,13 +714,14 @@ async fn tokens_are_tried_when_asked_to() {
         format!(
             "{:?}\n{}",
             output.status.code(),
-            String::from_utf8_lossy(&output.stdout)
+            String::from_utf8_lossy(&output.stdout).replace(&world.site.url(), "{site}")
         )
     };
     assert_snapshot!(check(crate::support::vercel::TOKEN).await, @"
     Some(0)
     ok        templates: every one is rendered from a sample
     ok        services: 1, roles: 2
+    ok        database.url: unused.db will be made
 
     frontend (production): preset small-team, ordinary class code, objection window off
       class                 approvals  by                                 requester  confirm  break-glass
@@ -423,11 +740,14 @@ async fn tokens_are_tried_when_asked_to() {
 
     ok        slack.bot_token: works in workspace T0ACME
     ok        services.frontend.production: project frontend (prj_2WkFZr3TqUoXcB7mNvL9sHdYeA4g) readable, 8 production domains
+    ok        services.frontend.production.fingerprint: {site}/version.json says v214
+    note      services.frontend.production.verify[0]: {site}/api/health: answered 500 instead of 200: it fails right now
     ");
     assert_snapshot!(check("an-old-token").await, @"
     Some(2)
     ok        templates: every one is rendered from a sample
     ok        services: 1, roles: 2
+    ok        database.url: unused.db will be made
 
     frontend (production): preset small-team, ordinary class code, objection window off
       class                 approvals  by                                 requester  confirm  break-glass
@@ -446,6 +766,51 @@ async fn tokens_are_tried_when_asked_to() {
 
     ok        slack.bot_token: works in workspace T0ACME
     mistake   services.frontend.production: Vercel says the token is expired or lacks access (403: Not authorized). Create a new one at vercel.com/account/settings/tokens and set it in the configuration; check that team names the project's team.
+    ok        services.frontend.production.fingerprint: {site}/version.json says v214
+    note      services.frontend.production.verify[0]: {site}/api/health: answered 500 instead of 200: it fails right now
+    ");
+}
+
+#[tokio::test]
+async fn everything_that_cannot_be_reached_is_told_with_its_cause() {
+    let world = World::new().await;
+    let directory = tempfile::tempdir().unwrap();
+    let config = directory.path().join("rollback-bot.toml");
+    let site = world.site.url();
+    let settings = world
+        .settings()
+        .replace(&format!("{site}/version.json"), "http://127.0.0.1:1/")
+        .replace(&site, &site.replace("http://", "https://"))
+        .replace(
+            "[slack]",
+            "[api]\nchannel = \"C0NOBODY\"\n[slack]\nteam = \"T0OTHER\"",
+        );
+    fs::write(&config, settings).unwrap();
+    let output = tokio::process::Command::new(env!("CARGO_BIN_EXE_rollback-bot"))
+        .args(["check", "--online", "--config", config.to_str().unwrap()])
+        .env_clear()
+        .envs([
+            ("DATABASE_URL", "postgres://bot:hidden@127.0.0.1:1/records"),
+            ("SIGNING_SECRET", "the-signing-secret"),
+            ("SIGNING_SECRET_NEW", "the-next-secret"),
+            ("BOT_TOKEN", "xoxb-simulation"),
+            ("VERCEL_TOKEN", crate::support::vercel::TOKEN),
+        ])
+        .output()
+        .await
+        .unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    let told = String::from_utf8_lossy(&output.stdout).replace(&site[4..], "{site}");
+    let mistakes: Vec<&str> = told
+        .lines()
+        .filter(|line| line.starts_with("mistake"))
+        .collect();
+    assert_snapshot!(mistakes.join("\n"), @"
+    mistake   database.url: Postgres at 127.0.0.1:1/records cannot be used: connection refused
+    mistake   slack.team: is T0OTHER, and the bot token is of T0ACME: nobody could act
+    mistake   api.channel: C0NOBODY: Slack says channel_not_found: there is no such channel, or it is private and the bot is not in it
+    mistake   services.frontend.production.fingerprint: http://127.0.0.1:1/: no connection (connection refused)
+    mistake   services.frontend.production.verify[0]: https{site}/api/health: no connection (what answers there does not speak TLS)
     ");
 }
 
@@ -473,10 +838,10 @@ async fn the_record_is_copied_while_the_bot_goes_on() {
             .env_clear()
             .envs([
                 ("DATABASE_URL", url),
-                ("SIGNING_SECRET", "a"),
-                ("SIGNING_SECRET_NEW", "b"),
+                ("SIGNING_SECRET", "the-signing-secret"),
+                ("SIGNING_SECRET_NEW", "the-next-secret"),
                 ("BOT_TOKEN", "xoxb-simulation"),
-                ("VERCEL_TOKEN", "unused"),
+                ("VERCEL_TOKEN", "an-unused-token"),
             ])
             .output()
             .await

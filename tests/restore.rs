@@ -27,10 +27,10 @@ impl Backup {
                     .env_clear()
                     .envs([
                         ("DATABASE_URL", database_of(world).as_str()),
-                        ("SIGNING_SECRET", "a"),
-                        ("SIGNING_SECRET_NEW", "b"),
+                        ("SIGNING_SECRET", "the-signing-secret"),
+                        ("SIGNING_SECRET_NEW", "the-next-secret"),
                         ("BOT_TOKEN", "xoxb-simulation"),
-                        ("VERCEL_TOKEN", "unused"),
+                        ("VERCEL_TOKEN", "an-unused-token"),
                     ]);
                 succeeds(&mut program).await;
             }

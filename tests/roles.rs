@@ -314,8 +314,8 @@ slack_usergroup = "S0OWNERS"
             .env_clear()
             .envs([
                 ("DATABASE_URL", "sqlite://unused.db"),
-                ("SIGNING_SECRET", "a"),
-                ("SIGNING_SECRET_NEW", "b"),
+                ("SIGNING_SECRET", "the-signing-secret"),
+                ("SIGNING_SECRET_NEW", "the-next-secret"),
                 ("BOT_TOKEN", "xoxb-simulation"),
                 ("VERCEL_TOKEN", crate::support::vercel::TOKEN),
                 ("PAGERDUTY_TOKEN", crate::support::pagerduty::TOKEN),

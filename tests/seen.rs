@@ -10,6 +10,7 @@ use rollback_bot::{
     http_client,
     telemetry::{self, Format},
 };
+#[cfg(feature = "otlp")]
 use rollback_domain::identity::RollbackId;
 use std::{
     collections::BTreeSet,

@@ -697,7 +697,7 @@ async fn an_unpin_that_vercel_puts_off_for_long_is_given_up() {
     world.passes(Duration::from_secs(60)).await;
     assert_snapshot!(world.ana().sees(), @"
     Rollback Bot (only visible to @ana): Checking your permissions… I'll post here when it is done.
-    Rollback Bot (only visible to @ana): Vercel has trouble of its own (503: An unexpected error occurred). It is read again. Nothing was run. Try again in a minute; if it can't wait, roll back on the platform itself.
+    Rollback Bot (only visible to @ana): Vercel has trouble of its own (503: An unexpected error occurred). Nothing was run. Try again in a minute; if it can't wait, roll back on the platform itself.
     ");
     assert_eq!(world.channel(), "");
     assert_eq!(world.vercel.unpins_asked(), 0);

@@ -553,7 +553,7 @@ async fn a_plan_that_cannot_be_read_again_is_not_kept_open() {
       v214 → v213 · @maya · "checkout 500s"
       Nobody approved it by 03:22:00 UTC. Nothing changed. To ask again: `/rollback frontend@production because …`.
       [ Propose again ]
-      | Rollback Bot: RB-1 is not kept open, because no fresh plan could be made. Vercel has trouble of its own (503: An unexpected error occurred). It is read again.
+      | Rollback Bot: RB-1 is not kept open, because no fresh plan could be made. Vercel has trouble of its own (503: An unexpected error occurred).
     "#);
     assert_snapshot!(told(&world).await, @"
     rollback-bot reminded: RB-1 has waited 1 m for an approval: asked @U0SAM and @U0ANA

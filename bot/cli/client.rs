@@ -7,6 +7,7 @@ use crate::{
     http_client,
     slack::blocks::cut,
     store::tokens,
+    terminal::{self, cell, shell_word},
 };
 use anyhow::{Context, anyhow};
 use clap::Args;
@@ -60,10 +61,10 @@ impl Client {
             Some("localhost" | "127.0.0.1" | "[::1]")
         );
         if bot.server.scheme() != "https" && !local {
-            eprintln!(
+            terminal::error(format!(
                 "rollback-bot: {} is not encrypted; anybody who listens in between learns the token",
                 bot.server
-            );
+            ));
         }
         Ok(Client {
             http: http_client()?,
@@ -86,8 +87,8 @@ impl Client {
         let response: RollbackResponse = serde_json::from_value(body)
             .with_context(|| format!("the bot answered {status}, and not in its own words"))?;
         match self.bot.json {
-            true => println!("{}", serde_json::to_string_pretty(&response)?),
-            false => eprintln!("rollback-bot: {}", response.text),
+            true => terminal::json(&response)?,
+            false => terminal::error(format!("rollback-bot: {}", response.text)),
         }
         Ok(Err(match status {
             StatusCode::BAD_REQUEST => ExitCode::from(MISTAKEN),
@@ -136,20 +137,18 @@ impl Client {
     }
 
     /// Prints an answer.
-    pub(super) fn print(&self, response: &RollbackResponse) {
+    pub(super) fn print(&self, response: &RollbackResponse) -> anyhow::Result<()> {
         match self.bot.json {
-            true => println!(
-                "{}",
-                serde_json::to_string_pretty(response).unwrap_or_default()
-            ),
-            false => println!("{}", response.text),
+            true => terminal::json(response)?,
+            false => terminal::line(&response.text),
         }
+        Ok(())
     }
 
     /// Prints the command that approves the plan of the answer, after what it is for.
     pub(super) fn print_approval(&self, response: &RollbackResponse, purpose: &str) {
         if let (false, Some(command)) = (self.bot.json, self.approval(response)) {
-            println!("\n{purpose}:\n  {command}");
+            terminal::line(format!("\n{purpose}:\n  {command}"));
         }
     }
 
@@ -160,16 +159,17 @@ impl Client {
             return None;
         }
         let mut command = format!(
-            "rollback-bot approve {id} --plan {}{}",
-            plan.short,
+            "rollback-bot approve {} --plan {}{}",
+            shell_word(id),
+            shell_word(&plan.short),
             confirmation(plan)
         );
         let server = self.bot.server.as_str().trim_end_matches('/');
         if server != SERVER && env::var_os("ROLLBACK_BOT_SERVER").is_none() {
-            command.push_str(&format!(" --server {server}"));
+            command.push_str(&format!(" --server {}", shell_word(server)));
         }
         if let Some(channel) = &self.bot.channel {
-            command.push_str(&format!(" --channel {channel}"));
+            command.push_str(&format!(" --channel {}", shell_word(channel)));
         }
         Some(command)
     }
@@ -206,7 +206,8 @@ impl Client {
             let line = response.text.lines().next().unwrap_or_default().to_owned();
             if !self.bot.json && line != printed {
                 let now = Clock::real().now();
-                println!("{}  {}", now.strftime("%H:%M:%S"), cut(&line, 400));
+                let line = cut(&line, 400);
+                terminal::line(format!("{}  {line}", now.strftime("%H:%M:%S")));
                 printed = line;
             }
             // Somebody else's yes is still missing: this one counts, and is waited for no longer.
@@ -216,9 +217,9 @@ impl Client {
                 .filter(|outcome| *outcome != Progress::Open);
             if waits || ended.is_some() {
                 if self.bot.json {
-                    self.print(&response);
+                    self.print(&response)?;
                 } else if waits {
-                    println!("{}", response.text);
+                    terminal::line(&response.text);
                 }
                 return Ok(match (waits, ended) {
                     (true, _) | (false, Some(Progress::Done)) => ExitCode::SUCCESS,
@@ -260,32 +261,37 @@ impl Client {
             return Ok(ExitCode::FAILURE);
         };
         match self.bot.json {
-            true => println!("{}", serde_json::to_string_pretty(&timeline)?),
+            true => terminal::json(&timeline)?,
             false => print_timeline(timeline),
         }
         Ok(ExitCode::SUCCESS)
     }
 }
 
+/// Prints a timeline, a line for each entry whatever people wrote in it.
 fn print_timeline(timeline: TimelineView) {
-    println!("{}: {} entries", timeline.incident, timeline.count);
+    terminal::line(format!("{}: {} entries", timeline.incident, timeline.count));
     for entry in timeline.entries {
         let id = entry
             .rollback
             .map_or_else(String::new, |id| format!("{id} "));
-        println!(
+        let line = format!(
             "{}  {id}{} {} ({}): {}",
             entry.at, entry.who, entry.kind, entry.source, entry.text
         );
+        terminal::line(cell(&line));
     }
 }
 
 /// What an approval of this plan has to carry besides its hash, as arguments.
 fn confirmation(plan: &PlanView) -> String {
     let ticks = plan.cautions.keys().filter(|_| plan.ticks);
-    let mut arguments: String = ticks.map(|name| format!(" --tick {name}")).collect();
+    let mut arguments: String = ticks
+        .map(|name| format!(" --tick {}", shell_word(name)))
+        .collect();
     if plan.typed {
-        arguments.push_str(&format!(" --typed {}", plan.to));
+        // With a =, so that a name that begins with - is no other argument.
+        arguments.push_str(&format!(" --typed={}", shell_word(&plan.to)));
     }
     arguments
 }

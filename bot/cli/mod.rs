@@ -5,7 +5,10 @@ mod client;
 pub mod offline;
 pub mod token;
 
-use crate::api::{ApproveRequest, EndRequest, ProposeRequest, RollbackResponse, StatusRequest};
+use crate::{
+    api::{ApproveRequest, EndRequest, ProposeRequest, RollbackResponse, StatusRequest},
+    terminal,
+};
 use clap::Subcommand;
 use client::{Bot, Client};
 use rollback_domain::grammar::{
@@ -131,7 +134,7 @@ pub async fn run(remote: Remote) -> anyhow::Result<ExitCode> {
             };
             let client = Client::new(bot)?;
             Ok(match client.send("status", &request).await? {
-                Ok(response) => printed(&client, &response),
+                Ok(response) => printed(&client, &response)?,
                 Err(code) => code,
             })
         }
@@ -154,7 +157,7 @@ async fn propose(words: &[String], bot: Bot) -> anyhow::Result<ExitCode> {
         Ok(response) => client.until_planned(response).await?,
         Err(code) => return Ok(code),
     };
-    let code = printed(&client, &response);
+    let code = printed(&client, &response)?;
     client.print_approval(&response, "An approver types");
     Ok(code)
 }
@@ -173,7 +176,7 @@ async fn approve(
     if response.refused.is_none() {
         return client.follow(rollback, response).await;
     }
-    let code = printed(&client, &response);
+    let code = printed(&client, &response)?;
     client.print_approval(&response, "To approve it");
     Ok(code)
 }
@@ -192,18 +195,18 @@ async fn end(
     };
     let client = Client::new(bot)?;
     Ok(match client.send(verb, &request).await? {
-        Ok(response) => printed(&client, &response),
+        Ok(response) => printed(&client, &response)?,
         Err(code) => code,
     })
 }
 
 /// Prints an answer, and gives its exit code.
-fn printed(client: &Client, response: &RollbackResponse) -> ExitCode {
-    client.print(response);
-    match response.refused {
+fn printed(client: &Client, response: &RollbackResponse) -> anyhow::Result<ExitCode> {
+    client.print(response)?;
+    Ok(match response.refused {
         None => ExitCode::SUCCESS,
         Some(_) => ExitCode::FAILURE,
-    }
+    })
 }
 
 /// Reads the words after a verb of the command line.
@@ -213,7 +216,7 @@ fn parse(verb: &str, words: &[String]) -> anyhow::Result<Request> {
 }
 
 fn usage(example: &str) -> ExitCode {
-    eprintln!("rollback-bot: usage: {example}");
+    terminal::error(format!("rollback-bot: usage: {example}"));
     ExitCode::from(MISTAKEN)
 }
 

@@ -13,6 +13,7 @@ use crate::{
         replies::{self, OURS, Reply},
         rollbacks, timelines, tokens,
     },
+    terminal::{self, cell},
     worker,
 };
 use anyhow::{Context as _, bail};
@@ -28,7 +29,7 @@ use rollback_domain::{
 };
 use std::{
     env,
-    io::{self, BufRead, Write},
+    io::{self, BufRead},
     process::ExitCode,
     time::Duration,
 };
@@ -276,7 +277,7 @@ impl Run {
     /// Shows the plan, and has its target typed.
     async fn confirmed(&self, rollback: &Rollback) -> anyhow::Result<bool> {
         let response = view::rollback(&self.app, rollback, &self.channel).await?;
-        println!("{}", response.text);
+        terminal::line(&response.text);
         if self.offline.yes {
             return Ok(true);
         }
@@ -310,10 +311,10 @@ impl Run {
                 return Ok(true);
             }
         } else {
-            println!(
+            terminal::line(format!(
                 "@{} may not approve it, or did already.",
-                self.first.person.name
-            );
+                cell(&self.first.person.name)
+            ));
         }
         loop {
             let (other, by_hand) = match second.take() {
@@ -329,7 +330,7 @@ impl Run {
             let other = match Holder::of(&self.app, &other).await {
                 Ok(other) => other,
                 Err(error) => {
-                    println!("{error}");
+                    terminal::line(error);
                     continue;
                 }
             };
@@ -376,7 +377,7 @@ impl Run {
         let key = &context.key;
         let reply = self.answer(key, rollback.id, Some(key)).await?;
         if reply.refused.is_some() || !reply.text.is_empty() {
-            println!("{}", reply.text);
+            terminal::line(&reply.text);
             return Ok(false);
         }
         Ok(true)
@@ -395,13 +396,14 @@ impl Run {
             if let Some(id) = event.rollback
                 && id >= rollback.id
             {
-                println!(
+                let line = format!(
                     "{}  {id} {} {}: {}",
                     stamp(event.at),
                     event.who,
                     event.kind(),
                     event.text()
                 );
+                terminal::line(cell(&line));
             }
         }
         Ok(())
@@ -410,8 +412,8 @@ impl Run {
     async fn print_end(&self, rollback: &Rollback) -> anyhow::Result<ExitCode> {
         let RollbackResponse { text, outcome, .. } =
             view::rollback(&self.app, rollback, &rollback.channel).await?;
-        println!("{text}");
-        println!("Slack hears of it when the server runs again.");
+        terminal::line(text);
+        terminal::line("Slack hears of it when the server runs again.");
         Ok(match outcome {
             Some(Progress::Done) => ExitCode::SUCCESS,
             _ => ExitCode::FAILURE,
@@ -420,18 +422,17 @@ impl Run {
 }
 
 fn fail(why: &str) -> ExitCode {
-    println!("{why}");
+    terminal::line(why);
     ExitCode::FAILURE
 }
 
 /// Asks the person at the terminal; `None`: there is none.
 fn prompt(question: &str) -> io::Result<Option<String>> {
     tokio::task::block_in_place(|| {
-        print!("{question}");
-        io::stdout().flush()?;
+        terminal::question(question);
         let mut line = String::new();
         let read = io::stdin().lock().read_line(&mut line)?;
-        println!();
+        terminal::line("");
         Ok((read > 0).then(|| line.trim().to_owned()))
     })
 }

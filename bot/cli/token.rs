@@ -9,6 +9,7 @@ use crate::{
         memberships,
         tokens::{self, Beside},
     },
+    terminal::{self, cell},
 };
 use anyhow::{Context, bail};
 use clap::Subcommand;
@@ -56,7 +57,7 @@ pub async fn run(config: &Config, command: TokenCommand) -> anyhow::Result<()> {
         } => create(config, &person, &expires, unchecked, now).await,
         TokenCommand::List => {
             for line in list(&mut Beside::open(url).await?, now).await? {
-                println!("{line}");
+                terminal::line(line);
             }
             Ok(())
         }
@@ -64,7 +65,7 @@ pub async fn run(config: &Config, command: TokenCommand) -> anyhow::Result<()> {
             if !Beside::open(url).await?.revoke(&id, now).await? {
                 bail!("no token {id:?} counts: `rollback-bot token list` shows their ids");
             }
-            println!("{id} is revoked");
+            terminal::line(format!("{id} is revoked"));
             Ok(())
         }
     }
@@ -99,9 +100,9 @@ async fn create(
             bail!("Slack says {code}: `rollback-bot check --online` tells more")
         }
         Err(failure) if unchecked => {
-            eprintln!(
+            terminal::error(format!(
                 "Slack does not answer ({failure}): who {person} is was not checked, and nothing is believed of them until it was read once."
-            );
+            ));
             (None, Person::new(person, person))
         }
         Err(failure) => {
@@ -113,14 +114,14 @@ async fn create(
     let (secret, token) = tokens::make(owner, now, lives)?;
     let membership = membership.as_ref().and_then(memberships::stored);
     record.insert(&secret, &token, membership).await?;
-    eprintln!(
+    terminal::error(format!(
         "Token {} for @{} ({}), until {}. It is shown this once:",
         token.id,
-        token.person.name,
+        cell(&token.person.name),
         token.person.id,
         day(token.expires_at)
-    );
-    println!("{secret}");
+    ));
+    terminal::line(secret);
     Ok(())
 }
 
@@ -161,7 +162,7 @@ async fn list(record: &mut Beside, now: Timestamp) -> anyhow::Result<Vec<String>
             format!(
                 "{}  @{} ({})  made {}  {counts}  {used}",
                 token.id,
-                token.person.name,
+                cell(&token.person.name),
                 token.person.id,
                 day(token.created_at)
             )

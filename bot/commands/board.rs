@@ -10,7 +10,7 @@ use crate::{
     config::Service,
     slack::{
         Words,
-        blocks::{context, cut, escape, header, inline, section},
+        blocks::{context, escape, fit_text, header, inline, section},
         card,
     },
     store::{rollbacks, rosters},
@@ -77,7 +77,7 @@ async fn board(app: App) -> Result {
     blocks.extend(lines.chunks(8).map(|lines| section(&lines.join("\n"))));
     blocks.push(context("`/rollback frontend because …` proposes, `/rollback list frontend` shows releases, `/rollback help` the rest."));
     Ok(Answer::Private(Words {
-        text: cut(&lines.join("\n"), 3900),
+        text: fit_text(&lines.join("\n")),
         blocks,
     }))
 }

@@ -8,7 +8,7 @@ use crate::{
     roster,
     slack::{
         Words,
-        blocks::{cut, header, inline, mention, section},
+        blocks::{fit_text, header, inline, mention, section},
     },
 };
 use rollback_domain::{
@@ -33,7 +33,7 @@ pub(super) async fn run(app: &App, _: &Context, request: Contacts) -> Result {
         lines.extend(help);
     }
     Ok(Answer::Private(Words {
-        text: cut(&lines.join("\n"), 3900),
+        text: fit_text(&lines.join("\n")),
         blocks,
     }))
 }

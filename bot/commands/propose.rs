@@ -141,7 +141,7 @@ async fn in_the_way(
         return Ok(Words::plain(sentence));
     };
     let mut words = super::status::card_without_buttons(app, &first).await?;
-    words.text = blocks::cut(&format!("{sentence} {}", words.text), 3900);
+    words.text = blocks::fit_text(&format!("{sentence} {}", words.text));
     words.blocks.insert(0, blocks::section(&sentence));
     Ok(words)
 }

@@ -8,7 +8,7 @@ use crate::{
     App,
     slack::{
         Words,
-        blocks::{Mrkdwn, context, cut, header, inline, inline_mrkdwn, section},
+        blocks::{Mrkdwn, context, fit_text, header, inline, inline_mrkdwn, section},
         card::time,
     },
     store::timelines,
@@ -42,7 +42,7 @@ async fn latest(app: App, channel: String) -> Result {
     blocks.extend(lines.chunks(5).map(|lines| section(&lines.join("\n"))));
     blocks.push(context("`/rollback export` puts all of it into a file."));
     Ok(Answer::Private(Words {
-        text: cut(&format!("{title}\n{}", lines.join("\n")), 3900),
+        text: fit_text(&format!("{title}\n{}", lines.join("\n"))),
         blocks,
     }))
 }

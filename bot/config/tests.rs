@@ -49,8 +49,8 @@ approve = ["oncall"]
 fn env(name: &str) -> Option<String> {
     let value = match name {
         "SLACK_SIGNING_SECRET" => "8f742231b10e8888abcd99badc0ffee5",
-        "SLACK_SIGNING_SECRET_OLD" => "0ld",
-        "SLACK_BOT_TOKEN" => "xoxb-1",
+        "SLACK_SIGNING_SECRET_OLD" => "0123456789abcdef0123456789abcdef",
+        "SLACK_BOT_TOKEN" => "xoxb-111111111111-aaaaaaaaaaaa",
         "VERCEL_TOKEN" => "vercel-1",
         "PAGERDUTY_TOKEN" => "pagerduty-1",
         "PAGERDUTY_ROUTING_KEY" => "e93facc04764012d7bfb002500d5d1a6",
@@ -64,7 +64,7 @@ fn env(name: &str) -> Option<String> {
 
 fn read_file(path: &Path) -> io::Result<String> {
     match path.to_str() {
-        Some("/run/secrets/slack-bot-token") => Ok("xoxb-2\n".to_owned()),
+        Some("/run/secrets/slack-bot-token") => Ok("xoxb-222222222222-bbbbbbbbbbbb\n".to_owned()),
         _ => Err(io::Error::new(io::ErrorKind::NotFound, "no such file")),
     }
 }
@@ -251,10 +251,17 @@ fn a_secret_comes_from_the_environment_or_a_file_and_is_never_printed() {
     let bot_token = "bot_token = \"env:SLACK_BOT_TOKEN\"";
     let file = "bot_token = \"file:/run/secrets/slack-bot-token\"";
     let config = accepted(&with(bot_token, file));
-    assert_eq!(config.slack.bot_token.expose(), "xoxb-2");
+    assert_eq!(
+        config.slack.bot_token.expose(),
+        "xoxb-222222222222-bbbbbbbbbbbb"
+    );
     assert_eq!(config.slack.bot_token.to_string(), "…");
     let printed = format!("{config:?}");
-    for secret in ["8f742231b10e8888abcd99badc0ffee5", "xoxb-2", "vercel-1"] {
+    for secret in [
+        "8f742231b10e8888abcd99badc0ffee5",
+        "xoxb-222222222222-bbbbbbbbbbbb",
+        "vercel-1",
+    ] {
         assert!(!printed.contains(secret), "{secret}");
     }
 
@@ -265,7 +272,10 @@ fn a_secret_comes_from_the_environment_or_a_file_and_is_never_printed() {
     let secrets = config.slack.signing_secrets.iter().map(Secret::expose);
     assert_eq!(
         secrets.collect::<Vec<_>>(),
-        ["8f742231b10e8888abcd99badc0ffee5", "0ld"]
+        [
+            "8f742231b10e8888abcd99badc0ffee5",
+            "0123456789abcdef0123456789abcdef"
+        ]
     );
 }
 
@@ -1099,7 +1109,7 @@ const MISTAKES: &str = r#"
 + [[policy.escalate]]
 + after = "5m"
 + page = true
-! pagerduty.routing_key: is not 32 characters long; copy the integration key of an integration for the Events API v2
+! pagerduty.routing_key: is not 32 letters and digits long; copy the integration key of an integration for the Events API v2
 
   plan_ttl = "10m"
 + [pagerduty]

@@ -1,46 +1,102 @@
 //! What a value of our own sections can be: ids, roles, classes, and where the database is.
 
+use crate::store::address::Address;
 use rollback_domain::risk::Risk;
-use rollback_settings::{Secret, Section, Value, choice, did_you_mean, dotted, text};
+use rollback_settings::{
+    Secret, SecretKind, Section, Value, characters, check_characters, choice, did_you_mean, dotted,
+    text,
+};
 use url::Url;
 
 /// SQLite and a Postgres without a password may stand in the file; everything else is a secret.
 pub(super) fn database_url(section: &Section<'_>, value: &Value) -> Result<Secret, String> {
-    let is_sqlite = |text: &str| text.starts_with("sqlite:");
-    let is_postgres =
-        |text: &str| text.starts_with("postgres://") || text.starts_with("postgresql://");
     let written = text(value)?;
-    if is_sqlite(&written) {
-        return Ok(Secret::new(written));
-    }
-    if is_postgres(&written) {
-        let open = Url::parse(&written).ok().filter(|url| {
-            url.password().is_none() && url.query_pairs().all(|(key, _)| key != "password")
-        });
-        return match open {
-            Some(_) => Ok(Secret::new(written)),
-            None => Err(
-                "a password does not belong in this file; put the whole address into the environment \
-                 and write \"env:DATABASE_URL\""
-                    .to_owned(),
-            ),
+    let is_secret = written.starts_with("env:") || written.starts_with("file:");
+    if is_secret {
+        let url = section.secret(value)?;
+        return match Address::parse(url.expose()) {
+            Ok(_) => Ok(url),
+            Err(why) => Err(format!("what {written:?} stands for {why}")),
         };
     }
-    let whence = written.split(':').next();
-    if !matches!(whence, Some("env" | "file")) {
+    const KNOWN: [&str; 3] = ["sqlite:", "postgres://", "postgresql://"];
+    if !KNOWN.iter().any(|scheme| written.starts_with(scheme)) {
         return Err(
             "is not a database this bot knows; write \"sqlite://rollback-bot.db\", or \
              \"env:DATABASE_URL\" for Postgres"
                 .to_owned(),
         );
     }
-    let url = section.secret(value)?;
-    if !is_sqlite(url.expose()) && !is_postgres(url.expose()) {
+    let carries_password = !written.starts_with("sqlite:")
+        && Url::parse(&written).map_or(written.contains('@'), |url| {
+            url.password().is_some() || url.query_pairs().any(|(key, _)| key == "password")
+        });
+    if carries_password {
+        return Err(
+            "a password does not belong in this file; put the whole address into the environment \
+             and write \"env:DATABASE_URL\""
+                .to_owned(),
+        );
+    }
+    Address::parse(&written)?;
+    Ok(Secret::new(written))
+}
+
+/// What Slack signs its requests with. Slack's own is 32 of 0-9 and a-f; a server that stands in
+/// for Slack may have another one, which is not cut short either.
+pub(super) fn signing_secret(
+    section: &Section<'_>,
+    value: &Value,
+    of_slack: bool,
+) -> Result<Secret, String> {
+    const WHERE: &str = "copy the Signing Secret from the app's page Basic Information";
+    const AT_LEAST: usize = 8;
+    let secret = section.secret(value)?;
+    let text = secret.expose();
+    match SecretKind::of(text) {
+        Some(SecretKind::Hex32) => return Ok(secret),
+        Some(kind) => return Err(format!("looks like {}; {WHERE}", kind.description())),
+        None => check_characters(text)?,
+    }
+    if of_slack || text.len() < AT_LEAST {
         return Err(format!(
-            "what {written:?} stands for does not begin with postgres:// or sqlite://"
+            "is no signing secret of Slack's, which is 32 of 0-9 and a-f (this is {} long); {WHERE}",
+            characters(text.len())
         ));
     }
-    Ok(url)
+    Ok(secret)
+}
+
+/// What Slack's Web API is called with: `xoxb-…`, and nothing else that begins with xox.
+pub(super) fn bot_token(
+    section: &Section<'_>,
+    value: &Value,
+    of_slack: bool,
+) -> Result<Secret, String> {
+    const WHERE: &str = "copy the Bot User OAuth Token from the app's page OAuth & Permissions, it begins with xoxb-";
+    const AT_LEAST: usize = 24;
+    let secret = section.secret(value)?;
+    let text = secret.expose();
+    match SecretKind::of(text) {
+        Some(SecretKind::BotToken) => check_characters(text)?,
+        Some(kind) => return Err(format!("looks like {}; {WHERE}", kind.description())),
+        None => return Err(format!("is no bot token; {WHERE}")),
+    }
+    if text.len() <= "xoxb-".len() || (of_slack && text.len() < AT_LEAST) {
+        return Err(format!(
+            "is cut short: it is {} long; {WHERE}",
+            characters(text.len())
+        ));
+    }
+    Ok(secret)
+}
+
+/// Whether an address of the Web API is Slack's own, and not of a server that stands in for it.
+pub(super) fn is_slack(api_url: &Url) -> bool {
+    matches!(
+        api_url.host_str(),
+        Some("slack.com" | "www.slack.com" | "slack-gov.com")
+    )
 }
 
 /// The id of a person.

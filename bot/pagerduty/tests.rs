@@ -258,7 +258,10 @@ async fn silence_is_given_up_in_time() {
     assert_eq!(pagerduty.resolve("RB-41").await, Err(timed_out));
     assert_eq!(
         client("http://127.0.0.1:1").resolve("RB-41").await,
-        Err(later("PagerDuty did not answer: no connection", None))
+        Err(later(
+            "PagerDuty did not answer: no connection (connection refused)",
+            None
+        ))
     );
 }
 

@@ -58,7 +58,7 @@ async fn a_check_wants_all_it_was_given() {
         ),
         (
             check("http://127.0.0.1:1/".parse().unwrap()),
-            "no connection",
+            "no connection (connection refused)",
         ),
     ];
     for (check, said) in wrong {

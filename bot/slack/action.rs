@@ -4,7 +4,7 @@
 //! A message keeps its buttons for as long as its channel lives. So what was once written has to be
 //! read for ever: an action may get a new name here, never another id or value in Slack.
 
-use super::blocks::{self, cut};
+use super::blocks;
 use rollback_domain::{
     grammar::{self, Request, ReviewAnswer, ServiceRef, Target, verbs::Propose},
     identity::RollbackId,
@@ -97,23 +97,13 @@ struct Choice {
 
 impl Choice {
     fn encode(proposal: &Propose) -> String {
-        let mut reason_at_most = VALUE_AT_MOST;
-        loop {
-            let choice = Choice {
-                service: proposal.service.service.clone(),
-                environment: proposal.service.environment.clone(),
-                target: proposal.target.clone(),
-                because: proposal
-                    .because
-                    .as_deref()
-                    .map(|why| cut(why, reason_at_most)),
-            };
-            let value = serde_json::to_string(&choice).unwrap_or_default();
-            if value.chars().count() <= VALUE_AT_MOST || reason_at_most == 0 {
-                return value;
-            }
-            reason_at_most /= 2;
-        }
+        let choice = Choice {
+            service: proposal.service.service.clone(),
+            environment: proposal.service.environment.clone(),
+            target: proposal.target.clone(),
+            because: proposal.because.clone(),
+        };
+        serde_json::to_string(&choice).unwrap_or_default()
     }
 
     fn decode(value: &str) -> Result<Propose, ForgedValue> {
@@ -133,6 +123,11 @@ impl Choice {
             Ok(_) | Err(_) => Err(ForgedValue),
         }
     }
+}
+
+/// Whether a button can carry a proposal with its whole reason.
+pub fn fits_a_button(proposal: &Propose) -> bool {
+    Choice::encode(proposal).chars().count() <= VALUE_AT_MOST
 }
 
 impl Action {
@@ -392,13 +387,18 @@ mod tests {
     }
 
     #[test]
-    fn a_long_reason_is_cut_to_what_a_button_can_carry() {
-        let reason = "\"".repeat(3000);
-        let (id, value) = proposal(Some(&reason)).encode();
-        assert!(value.chars().count() <= VALUE_AT_MOST, "{value}");
-        let Some(Ok(Action::Propose(proposal))) = Action::decode(&id, &value) else {
-            panic!("{value} is not read back");
+    fn a_reason_is_carried_whole_or_not_at_all() {
+        let of = |length: usize| match proposal(Some(&"\"".repeat(length))) {
+            Action::Propose(proposal) => proposal,
+            other => panic!("{other:?}"),
         };
-        assert!(proposal.because.unwrap().ends_with("\"…"));
+        // Each quote takes two characters in JSON.
+        assert!(fits_a_button(&of(900)));
+        assert!(!fits_a_button(&of(1_000)));
+        let (id, value) = Action::Propose(of(900)).encode();
+        assert_eq!(
+            Action::decode(&id, &value),
+            Some(Ok(Action::Propose(of(900))))
+        );
     }
 }

@@ -3,8 +3,13 @@
 //! Everything that somebody else wrote goes through [`escape`] first: `<!channel>` in a reason
 //! is text and pings nobody.
 
-use rollback_domain::{refusal::Tone, rollback::Message};
+use rollback_domain::{
+    markup::{closed, unformatted},
+    refusal::Tone,
+    rollback::Message,
+};
 pub use rollback_http::cut;
+use rollback_http::is_invisible;
 use slack_morphism::prelude::*;
 
 /// What is sent as a message: blocks, and the same in words for screen readers and notifications.
@@ -17,47 +22,106 @@ pub struct Words {
 }
 
 impl Words {
-    /// A sentence without blocks; `text` is mrkdwn and already escaped.
+    /// A sentence without blocks; `text` is mrkdwn and already escaped. What Slack would not take
+    /// is cut, so that the rest is told.
     pub fn plain(text: impl Into<String>) -> Self {
         Self {
-            text: text.into(),
+            text: fit_text(&text.into()),
             blocks: vec![],
         }
     }
 }
 
-/// `&`, `<` and `>` as Slack wants them; nothing else is special in mrkdwn that could ping or link.
+/// The most characters that the text of a message may have. Slack takes more in a post and not in
+/// an edit, and shows no more of it in a notification.
+const TEXT_AT_MOST: usize = 3_900;
+/// What is left of each line at least when not all of them fit, in characters.
+const LINE_AT_LEAST: usize = 60;
+
+/// Text for mrkdwn: `&`, `<` and `>` as Slack wants them, and nothing that cannot be seen.
 pub fn escape(text: &str) -> String {
-    text.replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('>', "&gt;")
+    let mut escaped = String::with_capacity(text.len());
+    for letter in text.chars() {
+        match letter {
+            '&' => escaped.push_str("&amp;"),
+            '<' => escaped.push_str("&lt;"),
+            '>' => escaped.push_str("&gt;"),
+            '\n' | '\t' => escaped.push(letter),
+            letter if letter.is_control() => escaped.push(' '),
+            letter if is_invisible(letter) => {}
+            letter => escaped.push(letter),
+        }
+    }
+    escaped
 }
 
 /// Escaped, on one line, without the characters that mrkdwn makes bold or code of, and cut.
 pub fn inline(text: &str, at_most: usize) -> String {
-    let flat: String = text
-        .chars()
-        .map(|c| if c.is_control() { ' ' } else { c })
-        .collect();
-    let inside = |at: usize| {
-        let (before, after) = (
-            flat[..at].chars().next_back(),
-            flat[at + 1..].chars().next(),
-        );
-        let is_letter = |c: Option<char>| c.is_some_and(char::is_alphanumeric);
-        is_letter(before) && is_letter(after)
+    let visible: String = text.chars().filter(|c| !is_invisible(*c)).collect();
+    escape(&cut(unformatted(&visible).trim(), at_most))
+}
+
+/// The text of a message within what Slack takes; `mrkdwn` is escaped already.
+pub fn fit_text(mrkdwn: &str) -> String {
+    fit(mrkdwn, TEXT_AT_MOST)
+}
+
+/// Mrkdwn within so many characters as Slack counts them, which is after escaping. Every line
+/// keeps its beginning: the longest are cut first, no entity, mention or date is cut in two, and
+/// what was cut ends in `…`.
+fn fit(mrkdwn: &str, at_most: usize) -> String {
+    if mrkdwn.chars().count() <= at_most {
+        return mrkdwn.to_owned();
+    }
+    let mut lines: Vec<&str> = mrkdwn.lines().collect();
+    let most_lines = (at_most / (LINE_AT_LEAST + 1)).saturating_sub(1).max(1);
+    let more = lines.len().saturating_sub(most_lines);
+    lines.truncate(most_lines);
+    let note = match more {
+        0 => String::new(),
+        1 => "\n… and one more line".to_owned(),
+        more => format!("\n… and {more} more lines"),
     };
-    let kept: String = flat
-        .char_indices()
-        .filter(|(at, c)| match c {
-            '`' | '*' => false,
-            // Between letters, as in `1.0~beta`, it strikes nothing out.
-            '~' => inside(*at),
-            _ => true,
-        })
-        .map(|(_, c)| c)
-        .collect();
-    escape(&cut(kept.trim(), at_most))
+    // A line break behind each.
+    let mut room = at_most - note.chars().count() - (lines.len() - 1);
+    let lengths: Vec<usize> = lines.iter().map(|line| line.chars().count()).collect();
+    let mut longest_first = lengths.clone();
+    longest_first.sort_unstable();
+    let mut cap = usize::MAX;
+    // What short lines do not use is shared by the longer ones.
+    for (done, length) in longest_first.iter().enumerate() {
+        let share = room / (longest_first.len() - done);
+        if *length > share {
+            cap = share;
+            break;
+        }
+        room -= length;
+    }
+    let fitting: Vec<String> = lines.iter().map(|line| cut_mrkdwn(line, cap)).collect();
+    fitting.join("\n") + &note
+}
+
+/// A line of mrkdwn within so many characters, cut between two characters as people see them.
+fn cut_mrkdwn(line: &str, at_most: usize) -> String {
+    if line.chars().count() <= at_most {
+        return line.to_owned();
+    }
+    let mut kept = String::new();
+    let mut left = at_most.saturating_sub("…`".chars().count());
+    for one in characters(line) {
+        let length = one.chars().count();
+        if length > left {
+            break;
+        }
+        left -= length;
+        kept.push_str(one);
+    }
+    kept.push('…');
+    // Code that is cut would go on to the next mark of code.
+    if kept.matches('`').count() % 2 == 1 {
+        kept.push('`');
+    }
+    kept
 }
 
 /// The same for text that is mrkdwn already: what people wrote in it is escaped, and a mention
@@ -87,7 +151,10 @@ fn characters(mrkdwn: &str) -> impl Iterator<Item = &str> {
         let first = rest.chars().next()?;
         let end = match first {
             '<' => rest.find('>'),
-            '&' => rest.find(';'),
+            '&' => ["&amp;", "&lt;", "&gt;"]
+                .iter()
+                .find(|entity| rest.starts_with(**entity))
+                .map(|entity| entity.len() - 1),
             _ => None,
         };
         let (one, after) = rest.split_at(end.map_or(first.len_utf8(), |end| end + 1));
@@ -105,7 +172,10 @@ impl Tone for Mrkdwn {
         mention(id)
     }
     fn text(&self, text: &str) -> String {
-        escape(text)
+        escape(&closed(text))
+    }
+    fn words(&self, words: &str) -> String {
+        escape(&unformatted(words))
     }
 }
 
@@ -149,11 +219,13 @@ pub fn render_message(message: &Message, person: impl Fn(&str) -> String) -> Str
         Message::Text(text) => escape(text),
         Message::Mrkdwn(text) => text.clone(),
         Message::Naming(text, people) | Message::Refused(_, text, people) => {
-            let mut said = escape(text);
-            for (n, id) in people.iter().enumerate() {
-                said = said.replace(&format!("\u{1}{n}\u{1}"), &person(id));
-            }
-            said
+            // Every second piece is the number of a person.
+            let pieces = text.split('\u{1}').enumerate();
+            let drawn = pieces.map(|(at, piece)| match (at % 2, piece.parse::<usize>()) {
+                (1, Ok(n)) => people.get(n).map(|id| person(id)).unwrap_or_default(),
+                (_, _) => escape(piece),
+            });
+            drawn.collect()
         }
     }
 }
@@ -179,7 +251,7 @@ pub fn fields(texts: &[String]) -> SlackBlock {
 /// A small line of mrkdwn, already escaped.
 pub fn context(text: &str) -> SlackBlock {
     SlackContextBlock::new(vec![SlackContextBlockElement::MarkDown(
-        SlackBlockMarkDownText::new(cut(text, 2000)).with_verbatim(true),
+        SlackBlockMarkDownText::new(fit(text, 2000)).with_verbatim(true),
     )])
     .into()
 }
@@ -207,7 +279,7 @@ pub fn button(action: &str, label: &str, value: &str) -> SlackBlockButtonElement
 pub fn confirm(title: &str, text: &str, yes: &str, no: &str) -> SlackBlockConfirmItem {
     SlackBlockConfirmItem::new(
         plain(title, 100),
-        SlackBlockText::Plain(SlackBlockPlainText::new(cut(text, 300))),
+        SlackBlockText::Plain(plain_text(text, 300)),
         plain(yes, 30),
         plain(no, 30),
     )
@@ -218,11 +290,22 @@ pub fn plain(text: &str, at_most: usize) -> SlackBlockPlainTextOnly {
     plain_text(text, at_most).into()
 }
 
-fn plain_text(text: &str, at_most: usize) -> SlackBlockPlainText {
-    SlackBlockPlainText::new(cut(text, at_most))
+/// The same, where a text of either kind may stand.
+pub fn plain_text(text: &str, at_most: usize) -> SlackBlockPlainText {
+    let visible = text.chars().filter(|letter| !is_invisible(*letter));
+    let plain: String = visible
+        .map(|letter| match letter.is_control() {
+            true => ' ',
+            false => letter,
+        })
+        .collect();
+    SlackBlockPlainText::new(cut(&plain, at_most))
 }
 
 /// `verbatim`: names and links in it are not made clickable by Slack itself.
 fn mrkdwn(text: &str, at_most: usize) -> SlackBlockText {
-    SlackBlockText::MarkDown(SlackBlockMarkDownText::new(cut(text, at_most)).with_verbatim(true))
+    SlackBlockText::MarkDown(SlackBlockMarkDownText::new(fit(text, at_most)).with_verbatim(true))
 }
+
+#[cfg(test)]
+mod tests;

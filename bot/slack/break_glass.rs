@@ -3,7 +3,7 @@
 use super::{
     Words,
     action::{Action, PlanRef},
-    blocks::{actions, context, cut, header, inline, mention, section},
+    blocks::{actions, context, fit_text, header, inline, mention, section},
     card::time,
 };
 use jiff::Timestamp;
@@ -51,7 +51,7 @@ pub fn message(rollback: &Rollback, reviewers: &[String], now: Timestamp) -> Wor
     let text =
         format!("EMERGENCY RUN: @{by} ran {id} without approval, {what}: \"{because}\". {line}");
     Words {
-        text: cut(&text, 3900),
+        text: fit_text(&text),
         blocks,
     }
 }

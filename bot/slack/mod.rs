@@ -325,6 +325,28 @@ impl Slack {
         self.call("auth.test", &json!({})).await
     }
 
+    /// The scopes that the token has; `None` when the answer does not name them.
+    pub async fn scopes(&self) -> Result<Option<Vec<String>>, Failure> {
+        let method = "auth.test";
+        let request = self
+            .http
+            .post(format!("{}/{method}", self.api_url))
+            .bearer_auth(&self.token);
+        let answer = rollback_http::send(request, TIMEOUT).await;
+        let answer = answer.map_err(|lost| unanswered(method, &lost))?;
+        let named = answer.headers().get("x-oauth-scopes");
+        let named = named.and_then(|scopes| scopes.to_str().ok());
+        Ok(named.map(|scopes| scopes.split(',').map(|one| one.trim().to_owned()).collect()))
+    }
+
+    /// Whether the bot can read a channel, as it does to find what it has posted.
+    pub async fn can_read(&self, channel: &str) -> Result<(), Failure> {
+        let form = [("channel", channel), ("limit", "1")];
+        self.form::<Value>("conversations.history", &form)
+            .await
+            .map(drop)
+    }
+
     /// Posts a message and gives its `ts`. `key` goes into its metadata, by which [`Slack::find`]
     /// finds it again when the answer was lost.
     pub async fn post(

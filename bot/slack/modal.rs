@@ -1,7 +1,7 @@
 //! The forms: another target, and everything that takes more than a click.
 
 use super::{
-    blocks::{cut, inline, plain, section},
+    blocks::{self, cut, inline, plain, section},
     card::{now_label, release, summary},
 };
 use jiff::Timestamp;
@@ -317,7 +317,7 @@ fn line(id: &str, label: &str, hint: Option<&str>, said: Option<&str>, long: boo
 }
 
 fn plain_text(text: &str, at_most: usize) -> SlackBlockText {
-    SlackBlockText::Plain(SlackBlockPlainText::new(cut(text, at_most)))
+    SlackBlockText::Plain(blocks::plain_text(text, at_most))
 }
 
 fn asking(

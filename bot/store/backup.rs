@@ -1,6 +1,7 @@
 //! A copy of a SQLite record, consistent while the bot goes on writing.
 
-use anyhow::{Context, bail};
+use super::{address::Address, private};
+use anyhow::{Context, anyhow, bail};
 use sqlx::{
     Connection, SqliteConnection,
     sqlite::{SqliteConnectOptions, SqliteJournalMode},
@@ -27,12 +28,13 @@ pub struct Copied {
 /// `VACUUM INTO` copies what is committed when it begins, so that the copy has every change whole
 /// or not at all. It takes its name only when it is complete.
 pub async fn backup(url: &str, to: &Path) -> anyhow::Result<Copied> {
-    let Some(from) = url.strip_prefix("sqlite:") else {
+    let address = Address::parse(url).map_err(|why| anyhow!("database.url {why}"))?;
+    let Address::Sqlite(path) = &address else {
         bail!(
             "this bot records in Postgres: back it up with pg_dump, or with the tools of its host"
         );
     };
-    let from = from.trim_start_matches("//");
+    let from = path.display();
     if to.exists() {
         bail!("{} is there already; name a file that is not", to.display());
     }
@@ -40,12 +42,17 @@ pub async fn backup(url: &str, to: &Path) -> anyhow::Result<Copied> {
     // What an earlier copy left that did not come to its end.
     let _ = fs::remove_file(&part);
     let options = SqliteConnectOptions::new()
-        .filename(from)
+        .filename(path)
         .journal_mode(SqliteJournalMode::Wal)
         .busy_timeout(Duration::from_secs(30));
     let mut source = SqliteConnection::connect_with(&options)
         .await
         .with_context(|| format!("the SQLite database {from} cannot be opened"))?;
+    // Empty, and readable by this user only: SQLite copies into it as it is.
+    private()
+        .create_new(true)
+        .open(&part)
+        .with_context(|| format!("{} cannot be made", part.display()))?;
     sqlx::query("VACUUM INTO $1")
         .bind(part.to_str().context("the name of the copy is not text")?)
         .execute(&mut source)

@@ -7,6 +7,7 @@
 //! What a transaction reads or writes several of is one statement, built to its length. Only the
 //! text for a single one is remembered as a prepared statement: the others would fill the cache.
 
+pub mod address;
 pub mod backup;
 pub mod health;
 pub mod jobs;
@@ -22,17 +23,24 @@ pub mod timelines;
 pub mod tokens;
 pub mod undelivered;
 
-use anyhow::{Context, bail};
+use address::Address;
+use anyhow::{Context, anyhow, bail};
 use jiff::Timestamp;
 use sqlx::{
-    Connection, PgConnection, Postgres, Sqlite, Transaction,
+    Connection, Postgres, Sqlite, Transaction,
     migrate::{MigrateError, Migrator},
     postgres::{PgConnectOptions, PgPool, PgPoolOptions},
     sqlite::{
         SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
     },
 };
-use std::{fs::File, path::PathBuf, str::FromStr, sync::Arc, time::Duration};
+use std::{
+    fs::{File, OpenOptions},
+    os::unix::fs::OpenOptionsExt,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 /// What newer versions have added is left alone: see [`trusted`].
 static SQLITE: Migrator = Migrator {
@@ -156,20 +164,16 @@ impl Db {
     }
 
     async fn open_directly(url: &str) -> anyhow::Result<Db> {
-        if let Some(path) = url.strip_prefix("sqlite:") {
-            return open_sqlite(path.trim_start_matches("//")).await;
-        }
-        if !url.starts_with("postgres://") && !url.starts_with("postgresql://") {
-            bail!("database.url must begin with sqlite:// or postgres://");
-        }
-        let options =
-            PgConnectOptions::from_str(url).context("database.url is not a Postgres address")?;
-        let place = format!(
-            "{}:{}/{}",
-            options.get_host(),
-            options.get_port(),
-            options.get_database().unwrap_or("?")
-        );
+        let address = Address::parse(url).map_err(|why| anyhow!("database.url {why}"))?;
+        let options = match &address {
+            Address::Sqlite(path) => return open_sqlite(path).await,
+            Address::Postgres(options) => options,
+        };
+        let place = address.to_string();
+        // One connection first: a pool that gets none says only that it timed out.
+        let mut changing = address::connect(&session(options, &CHANGING))
+            .await
+            .map_err(|why| anyhow!("the Postgres database at {place} cannot be reached: {why}"))?;
         let pool = PgPoolOptions::new()
             .max_connections(10)
             .acquire_timeout(ACQUIRE_WITHIN)
@@ -178,12 +182,7 @@ impl Db {
             // One round trip more, so that a connection that was closed meanwhile, by the server
             // or in between, is replaced instead of failing the caller who got it.
             .test_before_acquire(true)
-            .connect_with(session(&options, &WORKING))
-            .await
-            .with_context(|| format!("the Postgres database at {place} cannot be reached"))?;
-        let mut changing = PgConnection::connect_with(&session(&options, &CHANGING))
-            .await
-            .with_context(|| format!("the Postgres database at {place} cannot be reached"))?;
+            .connect_lazy_with(session(options, &WORKING));
         let changed = POSTGRES.run(&mut changing).await;
         if changed.as_ref().is_err_and(is_held) {
             bail!(
@@ -267,14 +266,12 @@ impl Tx {
     }
 }
 
-async fn open_sqlite(path: &str) -> anyhow::Result<Db> {
-    let path = PathBuf::from(path);
+async fn open_sqlite(path: &Path) -> anyhow::Result<Db> {
     let shown = path.display();
     let lock_path = PathBuf::from(format!("{shown}.lock"));
-    let lock = File::options()
+    let lock = private()
         .create(true)
         .truncate(false)
-        .write(true)
         .open(&lock_path)
         .with_context(|| format!("the lock file {} cannot be opened: is the directory there, and may this user write in it?", lock_path.display()))?;
     if lock.try_lock().is_err() {
@@ -283,9 +280,16 @@ async fn open_sqlite(path: &str) -> anyhow::Result<Db> {
             lock_path.display()
         );
     }
+    // Made before SQLite makes it: what stands in it is nobody else's to read. The journals beside
+    // it get the same permissions.
+    private()
+        .create(true)
+        .truncate(false)
+        .open(path)
+        .with_context(|| format!("the SQLite database {shown} cannot be opened"))?;
     // Set here and not by a PRAGMA through the pool, which would reach one connection only.
     let options = SqliteConnectOptions::new()
-        .filename(&path)
+        .filename(path)
         .create_if_missing(true)
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(SqliteSynchronous::Full)
@@ -333,6 +337,13 @@ async fn open_sqlite(path: &str) -> anyhow::Result<Db> {
     };
     trusted(&db, &SQLITE).await?;
     Ok(db)
+}
+
+/// Opens files for writing that, where they are made by it, only this user can read.
+fn private() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    options.write(true).mode(0o600);
+    options
 }
 
 /// `options` with these settings for its sessions, but for those that the address has itself.

@@ -1,8 +1,9 @@
 //! Who else is at work on a Postgres database: a lock that every process shares, and that a
 //! process which must be alone takes for itself. On SQLite the lock file does the same.
 
-use anyhow::{Context, bail};
-use sqlx::{Connection, PgConnection};
+use super::address::{self, Address};
+use anyhow::{anyhow, bail};
+use sqlx::{Connection, PgConnection, postgres::PgConnectOptions};
 use std::time::Duration;
 use tokio::{
     task::JoinHandle,
@@ -46,10 +47,11 @@ pub enum Company {
 impl Presence {
     /// Begins to be at work, or says why that cannot be now.
     pub async fn begin(url: &str, company: Company) -> anyhow::Result<Presence> {
-        if url.starts_with("sqlite:") {
+        let address = Address::parse(url).map_err(|why| anyhow!("database.url {why}"))?;
+        let Address::Postgres(options) = address else {
             return Ok(Presence(None));
-        }
-        let Some(connection) = locked(url, company).await? else {
+        };
+        let Some(connection) = locked(&options, company).await? else {
             match company {
                 Company::Others => bail!(
                     "`rollback-bot run --offline` is at work on this database. Start the bot again when it has ended"
@@ -57,19 +59,23 @@ impl Presence {
                 Company::Nobody => bail!("another rollback-bot is at work on this database"),
             }
         };
-        let url = url.to_owned();
-        Ok(Presence(Some(tokio::spawn(keep(url, company, connection)))))
+        Ok(Presence(Some(tokio::spawn(keep(
+            *options, company, connection,
+        )))))
     }
 }
 
-async fn locked(url: &str, company: Company) -> anyhow::Result<Option<PgConnection>> {
+async fn locked(
+    options: &PgConnectOptions,
+    company: Company,
+) -> anyhow::Result<Option<PgConnection>> {
     let how = match company {
         Company::Others => SHARE,
         Company::Nobody => TAKE,
     };
-    let mut connection = PgConnection::connect(url)
+    let mut connection = address::connect(options)
         .await
-        .context("the lock on the Postgres database cannot be asked for")?;
+        .map_err(|why| anyhow!("the lock on the Postgres database cannot be asked for: {why}"))?;
     for _ in 0..TRIES {
         let (got,): (bool,) = sqlx::query_as(how)
             .bind(LOCK)
@@ -85,14 +91,14 @@ async fn locked(url: &str, company: Company) -> anyhow::Result<Option<PgConnecti
 }
 
 /// Keeps the lock, over lost connections too, until it is aborted.
-async fn keep(url: String, company: Company, mut connection: PgConnection) {
+async fn keep(options: PgConnectOptions, company: Company, mut connection: PgConnection) {
     loop {
         sleep(LOOK_EVERY).await;
         if let Ok(Ok(())) = timeout(LOOK_EVERY, connection.ping()).await {
             continue;
         }
         connection = loop {
-            match locked(&url, company).await {
+            match locked(&options, company).await {
                 Ok(Some(again)) => break again,
                 Ok(None) => {
                     tracing::error!("another rollback-bot has taken the database for itself");

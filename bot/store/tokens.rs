@@ -1,7 +1,11 @@
 //! Tokens: who may act without Slack, and until when. Of a token only its SHA-256 is stored.
 
-use super::{Db, in_tx, micros, moment, reading};
-use anyhow::{Context, bail};
+use super::{
+    Db,
+    address::{self, Address},
+    in_tx, micros, moment, reading,
+};
+use anyhow::{Context, anyhow, bail};
 use jiff::Timestamp;
 use rollback_domain::people::Person;
 use sha2::{Digest, Sha256};
@@ -9,7 +13,7 @@ use sqlx::{
     Connection, PgConnection, SqliteConnection,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous},
 };
-use std::{path::Path, time::Duration};
+use std::time::Duration;
 use subtle::ConstantTimeEq;
 
 /// What every token begins with, so that it is recognised where it does not belong.
@@ -194,27 +198,31 @@ impl Beside {
     /// Fails when it cannot be reached, and when it has no tokens yet because no bot of this
     /// version has been started on it.
     pub async fn open(url: &str) -> anyhow::Result<Beside> {
-        if let Some(path) = url.strip_prefix("sqlite:") {
-            let path = path.trim_start_matches("//");
-            if !Path::new(path).exists() {
-                bail!(
-                    "there is no record at {path} yet: start the bot once with `rollback-bot serve`"
-                );
+        let address = Address::parse(url).map_err(|why| anyhow!("database.url {why}"))?;
+        match &address {
+            Address::Sqlite(path) => {
+                if !path.exists() {
+                    bail!(
+                        "there is no record at {address} yet: start the bot once with `rollback-bot serve`"
+                    );
+                }
+                let options = SqliteConnectOptions::new()
+                    .filename(path)
+                    .journal_mode(SqliteJournalMode::Wal)
+                    .synchronous(SqliteSynchronous::Full)
+                    .busy_timeout(Duration::from_secs(30));
+                let connection = SqliteConnection::connect_with(&options)
+                    .await
+                    .with_context(|| format!("the SQLite database {address} cannot be opened"))?;
+                Ok(Beside::Sqlite(connection))
             }
-            let options = SqliteConnectOptions::new()
-                .filename(path)
-                .journal_mode(SqliteJournalMode::Wal)
-                .synchronous(SqliteSynchronous::Full)
-                .busy_timeout(Duration::from_secs(30));
-            let connection = SqliteConnection::connect_with(&options)
-                .await
-                .with_context(|| format!("the SQLite database {path} cannot be opened"))?;
-            return Ok(Beside::Sqlite(connection));
+            Address::Postgres(options) => {
+                let connection = address::connect(options).await.map_err(|why| {
+                    anyhow!("the Postgres database at {address} cannot be reached: {why}")
+                })?;
+                Ok(Beside::Postgres(connection))
+            }
         }
-        let connection = PgConnection::connect(url)
-            .await
-            .context("the Postgres database cannot be reached")?;
-        Ok(Beside::Postgres(connection))
     }
 
     /// Stores a new token, and what Slack said of its owner if it was asked.

@@ -6,11 +6,14 @@ use rollback_settings::Secret;
 use std::sync::{Arc, Mutex};
 
 fn shown(format: &str, filter: &str) -> Result<LogSettings, String> {
-    LogSettings::from_env(&|name| match name {
-        "LOG_FORMAT" => Some(format.to_owned()),
-        "RUST_LOG" => Some(filter.to_owned()),
-        _ => None,
-    })
+    LogSettings::from_env(
+        &|name| match name {
+            "LOG_FORMAT" => Some(format.to_owned()),
+            "RUST_LOG" => Some(filter.to_owned()),
+            _ => None,
+        },
+        SHOWN,
+    )
 }
 
 #[test]
@@ -19,6 +22,8 @@ fn the_environment_says_how_lines_are_written() {
     assert_eq!(shown("text", " ").unwrap().format, Format::Text);
     assert_eq!(shown("json", "debug").unwrap().format, Format::Json);
     assert!(shown("JSON", "").is_err());
+    let in_demo = LogSettings::from_env(&|_| None, SHOWN_IN_DEMO).unwrap();
+    assert_eq!(in_demo.filter.to_string(), "error");
     assert!(shown("json", "rollback_bot=loud").is_err());
     assert_eq!(shown("", "").unwrap().filter.to_string(), {
         EnvFilter::new(SHOWN).to_string()
@@ -131,8 +136,8 @@ fn outside_a_request_nothing_is_added_to() {
 
 /// What must not be seen, whatever is formatted.
 const HIDDEN: [(&str, &str); 6] = [
-    ("SIGNING", "hidden-signing-secret"),
-    ("TOKEN", "hidden-bot-token"),
+    ("SIGNING", "f1dde0516716f1dde0516716f1dde051"),
+    ("TOKEN", "xoxb-hidden-hidden-hidden-token"),
     ("VERCEL", "hidden-vercel-token"),
     ("PD_TOKEN", "hidden-pagerduty-token"),
     ("PD_KEY", "hidden00000000000000000000000000"),

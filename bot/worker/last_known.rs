@@ -42,6 +42,9 @@ pub(super) async fn membership(
 async fn asked(app: &App, slack: &Slack, person: &Person) -> Result<(Membership, Person), Failure> {
     let team = app.team().await?;
     let (membership, name) = slack.membership(&person.id, team.as_deref()).await?;
+    if let Some(name) = &name {
+        app.names.learn(&person.id, name);
+    }
     let name = name.unwrap_or_else(|| person.name.clone());
     Ok((membership, Person::new(person.id.clone(), name)))
 }

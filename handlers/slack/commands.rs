@@ -38,9 +38,11 @@ pub async fn command(State(app): State<App>, Signed(body): Signed) -> Response {
         app.metrics.too_much(over.whose());
         return answer::respond(&Answer::from(over.refusal()));
     }
+    app.names.learn(person, &context.person.name);
+    let text = grammar::with_names(&form.text, |id| app.names.of(id));
     let is_own = |id: &str| app.known_user() == Some(id);
     let span = telemetry::request("command", person, channel);
-    let run = run_text(&app, &context, grammar::parse_mention(&form.text, is_own));
+    let run = run_text(&app, &context, grammar::parse_mention(&text, is_own));
     let (verb, status, answer) = run.instrument(span).await;
     crash::point(Point::CommandStored);
     let took = began.elapsed();

@@ -94,7 +94,8 @@ async fn mention(app: &App, envelope: &Envelope) -> StatusCode {
             return ("edited", "refused", reply);
         }
         let is_own = |id: &str| is_own(id, &own, text);
-        let read = grammar::parse_mention(text, is_own);
+        let labelled = grammar::with_names(text, |id| app.names.of(id));
+        let read = grammar::parse_mention(&labelled, is_own);
         let (verb, status, answer) = run_text(app, &context, read).await;
         crash::point(Point::EventStored);
         let reply = match answer.words() {

@@ -119,6 +119,14 @@ pub async fn interaction(State(app): State<App>, Signed(body): Signed) -> Respon
         _ => return StatusCode::OK.into_response(),
     };
     let channel = payload.channel.as_ref().map_or("", |channel| &channel.id);
+    let called = payload
+        .user
+        .username
+        .as_ref()
+        .or(payload.user.name.as_ref());
+    if let Some(name) = called {
+        app.names.learn(&payload.user.id, name);
+    }
     let span = telemetry::request(input, &payload.user.id, channel);
     let run = async {
         match input {

@@ -6,7 +6,11 @@ mod provider;
 #[path = "seen.rs"]
 mod seen;
 
-use rollback_bot::{config::Config, serve, telemetry::LogSettings};
+use rollback_bot::{
+    config::Config,
+    serve,
+    telemetry::{LogSettings, SHOWN},
+};
 use rollback_domain::grammar::RESERVED;
 use std::{path::Path, process::ExitCode};
 
@@ -15,7 +19,7 @@ async fn main() -> ExitCode {
     let _ = rustls::crypto::ring::default_provider().install_default();
     rollback_providers::registry::add(&[&provider::STEPS, &provider::WINDOW]);
     let env = |name: &str| std::env::var(name).ok();
-    let shown = LogSettings::from_env(&env).expect("LOG_FORMAT and RUST_LOG can be read");
+    let shown = LogSettings::from_env(&env, SHOWN).expect("LOG_FORMAT and RUST_LOG can be read");
     let _shipping = shown.start().expect("lines can be written");
     match Config::load(Path::new("rollback-bot.toml"), &env, &RESERVED) {
         Ok(config) => match serve::serve(config).await {

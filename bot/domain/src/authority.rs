@@ -11,7 +11,7 @@ use crate::{
     people::{Membership, Person},
     policy::{Policy, Rule},
     proof::spell,
-    refusal::{Refusal, Tone, list},
+    refusal::{Refusal, Tone, list, list_few},
     risk::Risk,
     rollback::Approval,
 };
@@ -257,9 +257,8 @@ impl Reason {
             Truth::Unknown => "unknown",
         };
         let people: Vec<String> = self.people.iter().map(|id| tone.person(id)).collect();
-        let found = tone
-            .text(&self.found)
-            .replace(PEOPLE, &list(&people, "and"));
+        let pieces = self.found.split(PEOPLE).map(|piece| tone.text(piece));
+        let found = pieces.collect::<Vec<_>>().join(&list_few(&people, "and"));
         let origin = match &self.origin {
             None => String::new(),
             Some(Origin {

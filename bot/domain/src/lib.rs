@@ -31,3 +31,5 @@ pub mod incident;
 pub mod job;
 
 pub mod refusal;
+
+pub mod markup;

@@ -151,8 +151,12 @@ pub enum Flood {
 pub trait Tone {
     /// A person, by Slack id.
     fn person(&self, id: &str) -> String;
-    /// Text that somebody or something else wrote.
+    /// Text that is not all ours: names, platforms' answers, sentences with such in them.
     fn text(&self, text: &str) -> String;
+    /// What a person wrote, as it is quoted.
+    fn words(&self, words: &str) -> String {
+        self.text(words)
+    }
 }
 
 /// A name as it can be typed after `to`.
@@ -267,7 +271,7 @@ impl Refusal {
     pub fn draw(&self, tone: &dyn Tone) -> String {
         let text = |text: &str| tone.text(text);
         let people = |ids: &[String]| {
-            list(
+            list_few(
                 &ids.iter().map(|id| tone.person(id)).collect::<Vec<_>>(),
                 "or",
             )
@@ -483,6 +487,19 @@ pub fn list(items: &[String], joint: &str) -> String {
         [one] => one.clone(),
         [most @ .., last] => format!("{} {joint} {last}", most.join(", ")),
     }
+}
+
+/// How many names one sentence has at most: who reads it at night asks the first of them.
+const NAMED_AT_MOST: usize = 5;
+
+/// `a, b, c, d, e and 7 more`: a handful of names, and how many there are besides.
+pub fn list_few(items: &[String], joint: &str) -> String {
+    // "And one more" would be no shorter than the name.
+    if items.len() <= NAMED_AT_MOST + 1 {
+        return list(items, joint);
+    }
+    let (named, rest) = items.split_at(NAMED_AT_MOST);
+    format!("{} {joint} {} more", named.join(", "), rest.len())
 }
 
 /// Begins with a capital and ends with a full stop.

@@ -7,6 +7,7 @@ use crate::{
     grammar::ReviewAnswer,
     identity::{IncidentId, RollbackId, ServiceKey},
     incident::{Actor, PeopleFact, TimelineEvent},
+    markup,
     people::{Membership, Person},
     plan::{Aim, Plan, PlanHash},
     platform::{
@@ -1131,23 +1132,14 @@ impl Message {
         }
     }
 
+    /// Somebody's words, in which nothing stands for anybody and nothing formats what follows.
+    pub fn quoted(words: &str) -> String {
+        markup::quotation(&Message::unmarked(words))
+    }
+
     /// A text in which nothing stands for anybody.
     pub fn unmarked(text: &str) -> String {
         text.replace('\u{1}', "")
-    }
-
-    /// Somebody's words on one line, in which nothing stands for anybody, and nothing is markup: a
-    /// code fence or a star would go on in what the bot says after them.
-    pub fn quoted(words: &str) -> String {
-        words
-            .chars()
-            .filter(|c| !matches!(c, '\u{1}' | '*' | '~'))
-            .map(|c| match c {
-                '`' => '\'',
-                c if c.is_control() => ' ',
-                c => c,
-            })
-            .collect()
     }
 }
 
@@ -1161,7 +1153,7 @@ impl From<&Refusal> for Message {
                 Message::whom(people.len() - 1)
             }
             fn text(&self, text: &str) -> String {
-                Message::unmarked(text)
+                markup::closed(&Message::unmarked(text))
             }
         }
         let gather = Gather(std::cell::RefCell::default());

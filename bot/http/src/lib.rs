@@ -5,19 +5,18 @@
 //! for without end; bodies are read up to a limit, so nobody fills the memory; and when there is
 //! no answer, [`Lost`] says whether something may have been done.
 
+mod cause;
 mod json;
 mod text;
 mod wait;
 
+pub use cause::cause;
 pub use json::{NotJson, json};
-pub use text::{cut, cut_utf16, one_line};
+pub use text::{cut, cut_utf16, is_invisible, one_line};
 pub use wait::{WAIT_AT_LEAST, WAIT_AT_MOST, retry_after, wait_in, wait_until};
 
 use reqwest::{RequestBuilder, Response, StatusCode, header::HeaderMap};
 use std::{error::Error, fmt, time::Duration};
-
-/// How much of what the system says about a connection goes into a sentence, in characters.
-const CAUSE_AT_MOST: usize = 200;
 
 /// Sends a request, once. The time limit is for all of it, from connecting to the last byte of the
 /// body. An answer of whatever status is an answer.
@@ -87,15 +86,15 @@ impl Answer {
     }
 }
 
-/// Why there is no answer, or only a part of it. As a clause: `{}` is short, `{:#}` has what the
-/// system says too. Neither has the address, which may be a secret.
+/// Why there is no answer, or only a part of it. As a clause: `{}` is short, `{:#}` also says how a
+/// connection broke. Neither has the address, which may be a secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Lost {
     /// The request could not be made of its parts: nothing was sent, and nothing ever will be.
     Unsent,
     /// There was no connection: nothing was sent.
     Unreachable {
-        /// What the system says about it, on one line.
+        /// Why not, as a clause.
         cause: String,
     },
     /// It may have arrived, and may have been done.
@@ -122,12 +121,7 @@ impl Lost {
             return Lost::Unsent;
         }
         let (is_connect, is_timeout) = (error.is_connect(), error.is_timeout());
-        let error = error.without_url();
-        let mut deepest: &dyn Error = &error;
-        while let Some(deeper) = deepest.source() {
-            deepest = deeper;
-        }
-        let cause = cut(&one_line(&deepest.to_string()), CAUSE_AT_MOST);
+        let cause = cause(&error.without_url());
         match (is_connect, is_timeout) {
             (true, _) => Lost::Unreachable { cause },
             (false, true) => Lost::Silent(Silence::TimedOut(within)),
@@ -140,8 +134,7 @@ impl fmt::Display for Lost {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Lost::Unsent => f.write_str("its address or its token cannot be sent"),
-            Lost::Unreachable { cause } if f.alternate() => write!(f, "no connection ({cause})"),
-            Lost::Unreachable { .. } => f.write_str("no connection"),
+            Lost::Unreachable { cause } => write!(f, "no connection ({cause})"),
             Lost::Silent(silence) => silence.fmt(f),
         }
     }

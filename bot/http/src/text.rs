@@ -26,10 +26,37 @@ fn cut_by(text: &str, at_most: usize, width: impl Fn(char) -> usize) -> String {
     text.to_owned()
 }
 
-/// The text without control characters and line breaks, one space between two words.
+/// The text without control characters, line breaks and what cannot be seen, one space between two
+/// words.
 pub fn one_line(text: &str) -> String {
-    text.split(|letter: char| letter.is_control() || letter.is_whitespace())
+    let visible: String = text.chars().filter(|c| !is_invisible(*c)).collect();
+    visible
+        .split(|letter: char| letter.is_control() || letter.is_whitespace())
         .filter(|word| !word.is_empty())
         .collect::<Vec<_>>()
         .join(" ")
+}
+
+/// Whether a character shows nothing by itself, or turns the order of what others show: with these,
+/// two texts look alike that are not, or one reads as another.
+pub fn is_invisible(letter: char) -> bool {
+    matches!(
+        letter,
+        '\u{00ad}'
+            | '\u{034f}'
+            | '\u{061c}'
+            | '\u{115f}'
+            | '\u{1160}'
+            | '\u{17b4}'
+            | '\u{17b5}'
+            | '\u{180b}'..='\u{180e}'
+            | '\u{200b}'..='\u{200f}'
+            | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}'
+            | '\u{3164}'
+            | '\u{feff}'
+            | '\u{ffa0}'
+            | '\u{fff9}'..='\u{fffb}'
+            | '\u{e0000}'..='\u{e007f}'
+    )
 }

@@ -4,11 +4,13 @@
 //! A crate of its own because the bot's own sections and those of the platforms are read alike,
 //! and the platforms know nothing of the bot.
 
+mod kinds;
 mod mistakes;
 mod reader;
 mod secret;
 mod values;
 
+pub use kinds::{SecretKind, characters, check_characters, check_token};
 pub use mistakes::{Mistake, Mistakes};
 pub use reader::{Env, ReadFile, Reader, Repeats, Section, read};
 pub use secret::Secret;

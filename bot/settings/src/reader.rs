@@ -2,6 +2,7 @@
 
 use crate::{
     Secret,
+    kinds::check_token,
     mistakes::{Mistake, Mistakes, not_toml},
     values::{did_you_mean, dotted, url, wrong_type},
 };
@@ -383,6 +384,13 @@ impl<'a> Section<'a> {
     /// that may be the secret itself.
     pub fn secret(&self, value: &Value) -> Result<Secret, String> {
         self.reader.secret(value)
+    }
+
+    /// The same, for a token of `owner`'s that has no look of its own.
+    pub fn token(&self, value: &Value, owner: &str) -> Result<Secret, String> {
+        let secret = self.secret(value)?;
+        check_token(secret.expose(), owner)?;
+        Ok(secret)
     }
 
     /// Checks that people can write `name` in a command.

@@ -4,7 +4,7 @@ use super::{requested_outside_slack, sentence::sentence, time, warnings};
 use crate::slack::{
     Words,
     action::{Action, PlanRef},
-    blocks::{actions, confirm, context, cut, header, inline, section},
+    blocks::{actions, confirm, context, fit_text, header, inline, section},
 };
 use rollback_domain::{
     grammar::{ServiceRef, Target, verbs::Propose},
@@ -56,7 +56,7 @@ pub(super) fn card(rollback: &Rollback) -> Words {
     }
     let text = format!("{head}, {}. {}", inline(&way, 200), sentence);
     Words {
-        text: cut(text.trim(), 3900),
+        text: fit_text(text.trim()),
         blocks,
     }
 }

@@ -7,7 +7,7 @@ use super::{
 use crate::slack::{
     Words,
     action::{self, Action, PlanRef},
-    blocks::{Mrkdwn, confirm, context, cut, fields, header, inline, mention, section},
+    blocks::{Mrkdwn, confirm, context, cut, fields, fit_text, header, inline, mention, section},
 };
 use jiff::Timestamp;
 use rollback_domain::{
@@ -65,7 +65,7 @@ pub(super) fn card(
         short_hash(rollback),
     )));
     Words {
-        text: cut(&in_words(rollback, &needs, expires_at), 3900),
+        text: fit_text(&in_words(rollback, &needs, expires_at)),
         blocks,
     }
 }

@@ -86,8 +86,7 @@ pub(super) async fn run(app: &App, lease: &Lease, request: &OpenForm) -> Result<
         && let Err(failure) = open(app, trigger, *clicked_at, &first).await
     {
         tracing::warn!(%failure, "the modal could not be opened");
-        let text = "Slack did not open the form in time. Nothing was changed. Try it once more.";
-        return notify(text).await;
+        return notify(&not_opened(&failure)).await;
     }
     if *form != Form::Target {
         return Ok(Ended::done());
@@ -101,6 +100,24 @@ pub(super) async fn run(app: &App, lease: &Lease, request: &OpenForm) -> Result<
         tracing::info!(%failure, "the modal could not be filled");
     }
     Ok(Ended::done())
+}
+
+/// Why Slack opened no form, and what to do.
+fn not_opened(failure: &Failure) -> String {
+    let why = match failure.code() {
+        Some("expired_trigger_id" | "trigger_expired") => {
+            "Slack did not open the form in time.".to_owned()
+        }
+        Some(code) => {
+            // The same form would be refused again.
+            return format!(
+                "Slack refused to open the form ({code}). Nothing was changed. Type the command \
+                 instead, `/rollback help` has them all, and tell whoever runs the bot."
+            );
+        }
+        None => format!("The form could not be opened: {failure}."),
+    };
+    format!("{why} Nothing was changed. Try it once more.")
 }
 
 /// Opens a form, while Slack still knows the click.
@@ -199,5 +216,23 @@ async fn choices(
     match provider.survey(&of_aim).await {
         Ok(survey) => modal::choices(about, id, found, &survey, &history, app.engine.clock.now()),
         Err(error) => modal::failed(about, id, &format!("{error} Close this and try again.")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_came_too_late_is_told_as_too_late() {
+        let never = |code: &str| not_opened(&Failure::Never(code.into()));
+        assert!(never("expired_trigger_id").contains("in time"));
+        let refused = never("invalid_arguments");
+        assert!(refused.starts_with("Slack refused to open the form (invalid_arguments)."));
+        let lost = not_opened(&Failure::Lost("Slack did not answer views.open".into()));
+        assert!(
+            lost.starts_with("The form could not be opened: Slack did not answer"),
+            "{lost}"
+        );
     }
 }

@@ -96,6 +96,17 @@ pub fn parse_mention(text: &str, is_own: impl Fn(&str) -> bool) -> Result<Reques
     verb.parse(words)
 }
 
+/// The text as Slack sends it, with people, groups and channels by their names: `<@U0SAM|sam>` is
+/// `@sam`, and so is `<@U0SAM>` where `name` knows what the person of this id is called. Whom the
+/// text is addressed to stays as it is.
+pub fn with_names(text: &str, name: impl Fn(&str) -> Option<String>) -> String {
+    let (addressed, rest) = text.split_at(words::address(text));
+    format!(
+        "{addressed}{}",
+        words::with_names(&words::with_labels(rest, name))
+    )
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;

@@ -79,6 +79,105 @@ pub(super) fn is_addressed(text: &str) -> bool {
         || written.is_some_and(|name| name.starts_with(char::is_alphabetic))
 }
 
+/// The text with people, groups and channels as they are read: `<@U0SAM|sam>` is `@sam`, and
+/// `<@U0SAM>`, which names nobody, is `@U0SAM`.
+pub(super) fn with_names(text: &str) -> String {
+    let mut read = text.to_owned();
+    loop {
+        let once = names_once(&read);
+        // What stands around a name can make another one of it.
+        if once == read {
+            return once;
+        }
+        read = once;
+    }
+}
+
+fn names_once(text: &str) -> String {
+    let mut read = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((before, from)) = rest.split_once('<') {
+        read.push_str(before);
+        let name = from
+            .split_once('>')
+            .and_then(|(inside, after)| Some((name_of(inside)?, after)));
+        match name {
+            Some((name, after)) => {
+                read.push_str(&name);
+                rest = after;
+            }
+            None => {
+                read.push('<');
+                rest = from;
+            }
+        }
+    }
+    read.push_str(rest);
+    read
+}
+
+/// What is read where Slack sends this between `<` and `>`; `None` if it sends nothing like it.
+fn name_of(inside: &str) -> Option<String> {
+    let (code, label) = inside.split_once('|').unwrap_or((inside, ""));
+    let is_id = |id: &str| !id.is_empty() && id.bytes().all(|b| b.is_ascii_alphanumeric());
+    let (sign, id) = match code.split_at_checked(1)? {
+        (sign @ ("@" | "#"), id) if is_id(id) => (sign, id),
+        ("!", command) => match command.strip_prefix("subteam^") {
+            Some(id) if is_id(id) => ("@", id),
+            // `<!channel>` is nobody's name; it stays what was typed.
+            Some(_) | None => return None,
+        },
+        _ => return None,
+    };
+    let label = label.trim().trim_start_matches(sign);
+    match label.contains('<') {
+        true => None,
+        false if label.is_empty() => Some(format!("{sign}{id}")),
+        false => Some(format!("{sign}{label}")),
+    }
+}
+
+/// The length of what a text begins with that only says to whom it is addressed.
+pub(super) fn address(text: &str) -> usize {
+    let mut rest = text;
+    loop {
+        rest = rest.trim_start_matches(|c: char| c.is_whitespace() || is_punctuation(c));
+        let after = match mention(rest) {
+            Some((_, after)) => Some(after),
+            None if rest.starts_with("<!subteam^") => rest.split_once('>').map(|(_, after)| after),
+            None => None,
+        };
+        match after {
+            Some(after) => rest = after,
+            None => return text.len() - rest.len(),
+        }
+    }
+}
+
+/// The text with a name in each mention that has none, where `name` knows one.
+pub(super) fn with_labels(text: &str, name: impl Fn(&str) -> Option<String>) -> String {
+    let mut labelled = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((before, from)) = rest.split_once("<@") {
+        labelled.push_str(before);
+        labelled.push_str("<@");
+        let id = from.split('>').next().unwrap_or_default();
+        let found = match from[id.len()..].starts_with('>') && !id.contains(['|', '<']) {
+            true => name(id),
+            false => None,
+        };
+        if let Some(name) = found {
+            let safe = name.replace(['<', '>', '|', '&'], "");
+            labelled.push_str(&format!("{id}|{safe}"));
+            rest = &from[id.len()..];
+        } else {
+            rest = from;
+        }
+    }
+    labelled.push_str(rest);
+    labelled
+}
+
 /// The text that people see where Slack sends `&amp;` and `<https://example.com|example.com>`.
 /// Mentions stay as they came.
 fn without_markup(text: &str) -> String {
@@ -429,6 +528,30 @@ mod tests {
         ] {
             assert!(!is_addressed(text), "{text}");
         }
+    }
+
+    #[test]
+    fn people_and_channels_are_read_by_their_names() {
+        for (text, read) in [
+            ("ask <@U0SAM|sam> in <#C0OPS|ops>", "ask @sam in #ops"),
+            ("ask <@U0SAM> in <#C0OPS>", "ask @U0SAM in #C0OPS"),
+            ("<#C0OPS|>", "#C0OPS"),
+            (
+                "<!subteam^S0ONCALL|@oncall> <!channel>",
+                "@oncall <!channel>",
+            ),
+            ("<!subteam^S0ONCALL>", "@S0ONCALL"),
+            ("a < b > c <@> <@a b>", "a < b > c <@> <@a b>"),
+            ("<<@U1|@U2>>", "@U2"),
+            ("<@U1", "<@U1"),
+        ] {
+            assert_eq!(with_names(text), read, "{text}");
+        }
+        let name = |id: &str| (id == "U0SAM").then(|| "sam>".to_owned());
+        assert_eq!(
+            with_labels("<@U0SAM> <@U0SAM|x> <@U0ANA> <@U0SAM", name),
+            "<@U0SAM|sam> <@U0SAM|x> <@U0ANA> <@U0SAM"
+        );
     }
 
     #[test]

@@ -536,12 +536,12 @@ pub fn naming(text: &str, tone: &dyn Tone) -> String {
     for (at, _) in text.match_indices('@') {
         let id = user_id(&text[at + 1..]);
         if !id.is_empty() {
-            drawn.push_str(&tone.text(&text[rest..at]));
+            drawn.push_str(&tone.words(&text[rest..at]));
             drawn.push_str(&tone.person(id));
             rest = at + 1 + id.len();
         }
     }
-    drawn.push_str(&tone.text(&text[rest..]));
+    drawn.push_str(&tone.words(&text[rest..]));
     drawn
 }
 

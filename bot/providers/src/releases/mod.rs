@@ -219,7 +219,7 @@ async fn off_the_runtime<T: Send + 'static>(
 ) -> Result<T, ProviderError> {
     spawn_blocking(read).await.unwrap_or_else(|_| {
         Err(ProviderError::Busy {
-            why: "Releases: reading the disk broke off. It is read again.".into(),
+            why: "Releases: reading the disk broke off.".into(),
             retry_after: None,
         })
     })

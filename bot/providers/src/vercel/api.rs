@@ -87,7 +87,7 @@ impl Vercel {
             Err(Lost::Unsent) => return Err(unsent()),
             Err(lost @ (Lost::Unreachable { .. } | Lost::Silent(_))) => {
                 return Err(busy(format!(
-                    "Vercel could not be asked for {what}: {}. It is read again.",
+                    "Vercel could not be asked for {what}: {}.",
                     clause(&lost)
                 )));
             }
@@ -95,12 +95,12 @@ impl Vercel {
         if answer.status() == 200 {
             let body = answer.body(BODY_AT_MOST).await.map_err(|unread| {
                 busy(format!(
-                    "Vercel's answer about {what} broke off: {unread:#}. It is read again."
+                    "Vercel's answer about {what} broke off: {unread:#}."
                 ))
             })?;
             return json(&body).map(Some).map_err(|why| {
                 busy(format!(
-                    "Vercel's answer about {what} cannot be used: {why}. It is read again; if this stays, check api_url in the configuration."
+                    "Vercel's answer about {what} cannot be used: {why}. If this stays, check api_url in the configuration."
                 ))
             });
         }
@@ -136,7 +136,7 @@ impl Vercel {
         match project.as_ref().and_then(Project::of) {
             Some(project) => Ok(project),
             None if project.is_some() => Err(ProviderError::Busy {
-                why: "Vercel's answer about the project has no id. It is read again; if this stays, check api_url in the configuration.".into(),
+                why: "Vercel's answer about the project has no id. If this stays, check api_url in the configuration.".into(),
                 retry_after: None,
             }),
             None => Err(ProviderError::Refused(self.no_project())),

@@ -43,7 +43,7 @@ impl VercelSettings {
         let project = section.required("project", "\"prj_123\"", text);
         let team = section.optional("team", text);
         let token = section.required("token", "\"env:VERCEL_TOKEN\"", |value| {
-            section.secret(value)
+            section.token(value, "Vercel")
         });
         let api_url = section.url_or("api_url", "https://api.vercel.com");
         Some(Self {

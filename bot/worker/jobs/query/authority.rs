@@ -7,7 +7,7 @@ use crate::{
     roster,
     slack::{
         Words,
-        blocks::{Mrkdwn, context, cut, escape, header, inline, section},
+        blocks::{Mrkdwn, context, escape, fit_text, header, inline, section},
     },
     store::rollbacks,
 };
@@ -70,7 +70,7 @@ pub(super) async fn who(
     };
     let body = lines.join("\n");
     Ok(Ok(Words {
-        text: cut(&format!("{title}. {body}"), 3900),
+        text: fit_text(&format!("{title}. {body}")),
         blocks: vec![
             header(&title),
             section(&body),
@@ -121,7 +121,7 @@ pub(super) async fn why(
     }
     let title = format!("{id}: may you approve it?");
     Ok(Ok(Words {
-        text: cut(&format!("{title} {}\n{tree}", otherwise.join(" ")), 3900),
+        text: fit_text(&format!("{title} {}\n{tree}", otherwise.join(" "))),
         blocks: vec![
             header(&title),
             section(&otherwise.join("\n")),

@@ -7,7 +7,7 @@ use crate::{
     engine::Error,
     slack::{
         Words,
-        blocks::{context, cut, header, inline, section},
+        blocks::{context, fit_text, header, inline, section},
         card,
     },
     store::{
@@ -118,17 +118,14 @@ fn show_plan(service: &ServiceKey, plan: &Plan, now: Timestamp) -> Words {
     let title = format!("Plan for {service}");
     let hash = plan.hash(service);
     Words {
-        text: cut(
-            &format!(
-                "{title}: {} to {}. Nothing is proposed.",
-                inline(
-                    plan.from.as_ref().map_or("unknown", |from| from.label()),
-                    80
-                ),
-                inline(plan.to.label(), 80)
+        text: fit_text(&format!(
+            "{title}: {} to {}. Nothing is proposed.",
+            inline(
+                plan.from.as_ref().map_or("unknown", |from| from.label()),
+                80
             ),
-            3900,
-        ),
+            inline(plan.to.label(), 80)
+        )),
         blocks: shown(&title, plan, &hash, service, now),
     }
 }
@@ -187,7 +184,7 @@ fn show_list(service: &ServiceKey, survey: &Survey, history: &History, now: Time
         false => lines.join("\n"),
     };
     Words {
-        text: cut(&format!("{title}. {body}"), 3900),
+        text: fit_text(&format!("{title}. {body}")),
         blocks: vec![
             header(&title),
             section(&body),
