@@ -266,6 +266,11 @@ impl App {
         configured.or(own.and_then(|own| own.team_id.as_deref()))
     }
 
+    /// The address of the workspace, if it is known by now. Touches no network.
+    pub fn known_workspace(&self) -> Option<&str> {
+        self.identity.get()?.url.as_deref()
+    }
+
     /// The organisation of the workspace, if there is one and it is known by now.
     pub fn known_enterprise(&self) -> Option<&str> {
         self.identity.get()?.enterprise_id.as_deref()

@@ -115,10 +115,12 @@ pub enum Submission {
         channel: String,
         /// How it is written.
         format: Format,
-        /// The thread it goes to.
+        /// The thread it goes to; `None`: the channel itself.
         thread: Option<String>,
         /// Who asked.
         by: Person,
+        /// The address at which they are told that it failed; `None`: in the channel.
+        reply_to: Option<String>,
     },
 }
 

@@ -24,6 +24,7 @@ pub mod store;
 pub mod worker;
 
 pub mod pagerduty;
+pub mod permalinks;
 pub mod platforms;
 pub mod probe;
 pub mod roster;

@@ -159,6 +159,7 @@ async fn an_approval_is_withdrawn_until_it_runs() {
       After  automatic deploys stay OFF until unpinned
       [ Approve… ] [ Deny… ] [ Change version… ] [ ⋯ Cancel this request / Object… / Who can approve / May I approve? ]
       Needs  2 approvals, one of them from data_owner: @kim (data_owner), @ana (data_owner), @sam (oncall) or one more · expires 03:22:00 UTC · RB-1 · production · data · plan `96dd`
+      | Rollback Bot: @maya: @sam took their approval of RB-1 (frontend (production), v214 → v213) back. It needs another approval: `/rollback approve RB-1`.
     "#);
     // The owner alone is one of two.
     types_the_target(&mut world, "U0KIM", "v213").await;

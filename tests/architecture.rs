@@ -77,6 +77,7 @@ const ROOMS: &[Room] = &[
             "slack::blocks",
             "slack::break_glass",
             "slack::card",
+            "slack::content",
             "slack::modal",
         ],
         &["rollback_domain", "rollback_http"],
@@ -160,6 +161,11 @@ const ROOMS: &[Room] = &[
             "store::rosters",
         ],
     ),
+    (
+        "permalinks",
+        &["permalinks"],
+        &["rollback_domain", "app", "store::messages"],
+    ),
     // What people can ask for. Of the store only what reads it: no job and no transaction.
     (
         "commands",
@@ -170,6 +176,7 @@ const ROOMS: &[Room] = &[
             "app",
             "config",
             "engine",
+            "permalinks",
             "presentation",
             "reads",
             "roster",
@@ -197,6 +204,7 @@ const ROOMS: &[Room] = &[
             "engine",
             "messages",
             "pagerduty",
+            "permalinks",
             "presentation",
             "probe",
             "roster",

@@ -77,6 +77,7 @@ async fn an_authority_denies_and_nothing_runs() {
       RB-1 DENIED  frontend (production)
       v214 → v213 · @maya · "checkout 500s"
       Denied by @ana: "the fix is on its way". Nothing changed.
+    Rollback Bot: @maya: @ana denied RB-1 (frontend (production), v214 → v213): "the fix is on its way". Nothing was changed. To propose it again: `/rollback frontend@production because …`.
     "#);
     world.sam().clicks_an_old("Approve").await;
     world.settle().await;

@@ -437,9 +437,9 @@ async fn after_years_everything_is_answered_as_ever() {
     world.with_a_card().await;
     years_pass(&world.app().engine.db).await;
     let answer = world.maya().says("/rollback").await;
-    assert!(answer.body.contains("RB-1 PROPOSED"), "{}", answer.body);
+    assert!(answer.body.contains("RB-1> PROPOSED"), "{}", answer.body);
     let answer = world.maya().says("/rollback status").await;
-    assert!(answer.body.contains("RB-1 PROPOSED"), "{}", answer.body);
+    assert!(answer.body.contains("RB-1> PROPOSED"), "{}", answer.body);
     let answer = world.maya().says("/rollback timeline").await;
     assert!(
         answer.body.contains("last 15 of 50003 entries"),
@@ -598,7 +598,7 @@ async fn whoever_asked_for_a_file_that_cannot_be_written_is_told() {
     world.settle().await;
     assert!(world.slack.files().is_empty());
     assert_snapshot!(world.maya().sees(), @"
-    Rollback Bot (only visible to @maya): Writing the timeline; the file follows in the thread.
+    Rollback Bot (only visible to @maya): Writing the timeline. I'll post the file in this channel.
     Rollback Bot (only visible to @maya): The timeline of INC-1 could not be put into a file: the template timeline.md.j2 cannot be rendered: undefined value: `entries[2000]` is undefined (in timeline.md.j2:1). Nothing was uploaded. My operator finds the reason in the log; the entries are in the database, in the table `timeline`.
     ");
     world.slack.take_all();
@@ -637,6 +637,7 @@ async fn a_hundred_thousand_entries_take_no_more_memory_than_a_thousand() {
             rollback: None,
             thread: None,
             asked_by: Some(Person::new("U0MAYA", "maya")),
+            reply_to: None,
             id: format!("measured:{}", peaks.len()),
         });
         world.app().engine.enqueue(&[job]).await.unwrap();

@@ -302,7 +302,7 @@ async fn a_bot_that_was_not_invited_says_so_and_the_card_follows() {
     world.settle().await;
     assert_snapshot!(world.maya().sees(), @"
     Rollback Bot (only visible to @maya): RB-1: finding a version of frontend (production) to go back to. Nothing changes until it is approved.
-    Rollback Bot (only visible to @maya): I cannot post the card of RB-1 here (Slack says not_in_channel). Invite me with /invite @rollback and it appears.
+    Rollback Bot (only visible to @maya): I can't post in this channel (Slack says not_in_channel). Invite me with /invite @rollback. Roll back frontend (production) from v214 to v213? Because checkout 500s. RB-1, requested by @maya. You lose v214. Stays: database, today's env settings, flags, storage. Nothing has changed yet: it needs an approval. `/rollback status RB-1` shows how it stands.
     ");
     world.slack.set_bot_in(CHANNEL, true);
     world.passes(Duration::from_secs(20)).await;

@@ -15,8 +15,9 @@ async fn a_card_that_expired_runs_nothing() {
       v214 → v213 · @maya · "checkout 500s"
       Nobody approved it by 03:22:00 UTC. Nothing changed. To ask again: `/rollback frontend@production because …`.
       [ Propose again ]
-      | Rollback Bot: RB-1 has waited 1 m for an approval. Asking @sam and @ana.
-      | Rollback Bot: RB-1 has waited 3 m for an approval. Asking @sam and @ana.
+      | Rollback Bot: @sam and @ana: approve or deny RB-1? frontend (production), v214 → v213, "checkout 500s", waiting 1 m.
+      | Rollback Bot: @sam and @ana: approve or deny RB-1? frontend (production), v214 → v213, "checkout 500s", waiting 3 m.
+    Rollback Bot: @maya: RB-1 (frontend (production), v214 → v213) expired: nobody approved it in time. Nothing was changed. To propose it again: `/rollback frontend@production because …`.
     "#);
     world.sam().clicks_an_old("Approve").await;
     world.settle().await;
@@ -31,13 +32,14 @@ async fn production_that_moved_gets_a_fresh_card() {
     world.vercel.deploy("v215", "5e6f7a8b9c0", "hotfix", "lee");
     world.sam().clicks("Approve").await;
     world.settle().await;
-    assert_snapshot!(world.sam().sees(), @"Rollback Bot (only visible to @sam): Nothing was run: production moved from v214 to v215 after the card was made. A fresh plan is being made.");
+    assert_snapshot!(world.sam().sees(), @"");
     assert_snapshot!(world.channel(), @r#"
     Rollback Bot (edited):
       RB-1 SUPERSEDED  frontend (production)
       v214 → v213 · @maya · "checkout 500s"
       ✅ Approved 03:12:00 UTC by @sam (oncall)
       Nothing was run: production moved from v214 to v215 after the card was made. A fresh plan takes its place.
+      | Rollback Bot: @maya and @sam: RB-1 (frontend (production), v214 → v213) is out of date. Nothing was run: production moved from v214 to v215 after the card was made. If there is a plan for what is live now, its card takes the place of this one.
     Rollback Bot:
       Roll back frontend to v214?
       checkout 500s · @maya, 03:12:00 UTC
@@ -120,6 +122,7 @@ async fn it_is_stopped_before_the_platform_is_asked() {
       v214 → v213 · @maya · "checkout 500s"
       ✅ Approved 03:12:00 UTC by @sam (oncall)
       Cancelled by @maya. Nothing changed.
+    Rollback Bot: @sam: @maya cancelled RB-1 (frontend (production), v214 → v213). Nothing was changed. To propose it again: `/rollback frontend@production because …`.
     "#);
     world.vercel.fail_reads(None);
     world.passes(Duration::from_secs(60)).await;
@@ -149,7 +152,7 @@ async fn a_platform_that_cannot_be_read_again_opens_the_card_again() {
     world.vercel.fail_reads(403);
     world.sam().clicks("Approve").await;
     world.settle().await;
-    assert_snapshot!(world.sam().sees(), @"Rollback Bot (only visible to @sam): Nothing was run: the platform could not be read again before executing. Vercel says the token is expired or lacks access (403: Not authorized). Create a new one at vercel.com/account/settings/tokens and set it in the configuration; check that team names the project's team. The card is open again.");
+    assert_snapshot!(world.sam().sees(), @"");
     world.channel();
     world.vercel.fail_reads(None);
     world.vercel.moves_at_once(true);
@@ -171,14 +174,15 @@ async fn a_target_that_is_gone_by_the_time_of_the_yes_leaves_nothing_to_run() {
     world.vercel.no_longer_offer("v213");
     world.sam().clicks("Approve").await;
     world.settle().await;
-    assert_snapshot!(world.sam().sees(), @"Rollback Bot (only visible to @sam): v213 can't be gone to, because Vercel does not offer it for instant rollback. Nothing was run. `to v212` is possible.");
-    assert_snapshot!(world.maya().sees(), @"Rollback Bot (only visible to @maya): v213 can't be gone to, because Vercel does not offer it for instant rollback. Nothing was run. `to v212` is possible.");
+    assert_snapshot!(world.sam().sees(), @"");
+    assert_snapshot!(world.maya().sees(), @"");
     assert_snapshot!(world.channel(), @r#"
     Rollback Bot (edited):
       ⚠️ RB-1 BLOCKED  frontend (production)
       v214 → v213 · @maya · "checkout 500s"
       ✅ Approved 03:12:00 UTC by @sam (oncall)
       v213 can't be gone to, because Vercel does not offer it for instant rollback. Nothing was run. to v212 is possible.
+    Rollback Bot: @maya and @sam: RB-1 (frontend (production), v214 → v213) was not run. v213 can't be gone to, because Vercel does not offer it for instant rollback. Nothing was run. `to v212` is possible.
     "#);
     assert_eq!(world.vercel.rollbacks_asked(), 0);
     // Nothing is open any more that would be in the way of another one.

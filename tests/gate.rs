@@ -187,7 +187,7 @@ async fn a_form_is_saved_once_and_its_text_is_cleaned() {
     world.slack.submits("U0TOM").await.unwrap();
     world.settle().await;
     let said = world.channel();
-    assert_snapshot!(said.lines().last().unwrap().trim(), @r#"| Rollback Bot: @tom objects to RB-1: "not now RB-1 VERIFIED[31m the rest is code"."#);
+    assert_snapshot!(said.lines().last().unwrap().trim(), @r#"| Rollback Bot: @maya: @tom objects to RB-1 (frontend (production), v214 → v213): "not now RB-1 VERIFIED[31m the rest is code"."#);
     for _ in 0..2 {
         payload_again(&world, |payload| {
             payload["view"]["hash"] = json!("another");

@@ -38,6 +38,7 @@ mod solo;
 mod steps;
 mod target;
 mod together;
+mod told;
 mod undo;
 mod upgrades;
 mod waiting;

@@ -45,7 +45,7 @@ async fn anybody_objects_and_the_card_says_so() {
       After  automatic deploys stay OFF until unpinned
       [ Approve… ] [ Deny… ] [ Change version… ] [ ⋯ Cancel this request / Object… / Emergency run… / Who can approve / May I approve? ]
       Needs  one approval: @sam (oncall) or @ana (lead), not @maya · expires 03:22:00 UTC · RB-1 · production · code · plan `e9ba`
-      | Rollback Bot: @tom objects to RB-1: "the fix is already building".
+      | Rollback Bot: @maya: @tom objects to RB-1 (frontend (production), v214 → v213): "the fix is already building".
     "#);
     // It stops nobody with authority.
     world.vercel.moves_at_once(true);
@@ -109,8 +109,8 @@ async fn one_objection_and_it_waits_for_somebody_else() {
       ⏳ Waiting since 03:12:00 UTC; asked @ana, last at 03:13:00 UTC
       [ Approve… ] [ Deny… ] [ Change version… ] [ ⋯ Cancel this request / Object… / Emergency run… / Who can approve / May I approve? ]
       Needs  one approval: @ana (lead), not @sam · expires 03:22:00 UTC · RB-1 · production · code · plan `e9ba`
-      | Rollback Bot: @tom objects to RB-1: "the fix is building". It won't run automatically now; an approver must decide.
-      | Rollback Bot: RB-1 has waited 1 m for an approval. Asking @ana.
+      | Rollback Bot: @sam: @tom objects to RB-1 (frontend (production), v214 → v213): "the fix is building". It won't run automatically now; an approver must decide.
+      | Rollback Bot: @ana: approve or deny RB-1? frontend (production), v214 → v213, "checkout 500s", waiting 1 m.
     Rollback Bot (only visible to @tom): Writing your objection to RB-1 down: checking your permissions. The card will update.
     "#);
     world.sam().clicks("Approve").await;

@@ -63,12 +63,12 @@ async fn a_whole_rollback_while_words_fail(fault: Fault) -> World {
     let late = late(&world);
     assert_eq!(late.len(), 1);
     assert_eq!(messages(&world, CHANNEL, "is back on v213").len(), 1);
-    assert_eq!(messages(&world, CHANNEL, "has waited").len(), 1);
+    assert_eq!(messages(&world, CHANNEL, "approve or deny").len(), 1);
     // Nobody is pinged for what is over.
     assert!(!late[0].contains("<@"), "{}", late[0]);
     let said = |what: &str| late[0].find(what).unwrap();
-    assert!(said("has waited 1 m") < said("has waited 3 m"));
-    assert!(said("has waited 3 m") < said("is back on v213"));
+    assert!(said("waiting 1 m") < said("waiting 3 m"));
+    assert!(said("waiting 3 m") < said("is back on v213"));
     assert_eq!(world.vercel.rollbacks_asked(), 1);
     world
 }
@@ -90,8 +90,8 @@ async fn five_minutes_of_silence_are_told_in_one_message_in_order() {
       [ Undo… ]
     Rollback Bot:
       Late: Slack took no messages from 03:13:00 UTC to 03:17:13 UTC. What happened meanwhile:
-      • 03:13:00 UTC  RB-1 has waited 1 m for an approval. Asking @sam and @ana.
-      • 03:15:00 UTC  RB-1 has waited 3 m for an approval. Asking @sam and @ana.
+      • 03:13:00 UTC  @sam and @ana: approve or deny RB-1? frontend (production), v214 → v213, "checkout 500s", waiting 1 m.
+      • 03:15:00 UTC  @sam and @ana: approve or deny RB-1? frontend (production), v214 → v213, "checkout 500s", waiting 3 m.
       • 03:16:10 UTC  ✅ frontend (production) is back on v213 (RB-1) · @maya, approved by @sam
       version v213 answers, 1/1 checks pass · 4 m, of which 4 m waiting for approval (goal 2 m: missed)
       Automatic deploys are off until `/rollback unpin frontend@production`.
@@ -123,8 +123,8 @@ async fn answers_that_are_lost_for_minutes_are_told_once() {
     world.passes(MINUTE).await;
     world.slack.heal();
     world.passes(MINUTE * 3).await;
-    assert_eq!(messages(&world, CHANNEL, "has waited 1 m").len(), 1);
-    assert_eq!(messages(&world, CHANNEL, "has waited 3 m").len(), 1);
+    assert_eq!(messages(&world, CHANNEL, "waiting 1 m").len(), 1);
+    assert_eq!(messages(&world, CHANNEL, "waiting 3 m").len(), 1);
     assert_eq!(messages(&world, CHANNEL, "is back on v213").len(), 1);
     assert_eq!(messages(&world, CHANNEL, "VERIFIED  frontend").len(), 1);
     world.slack.take_all();
@@ -180,9 +180,9 @@ async fn who_is_still_needed_is_asked_once_when_slack_is_back() {
       Needs  one approval: @sam (oncall) or @ana (lead), not @maya · expires 03:22:00 UTC · RB-1 · production · code · plan `e9ba`
     Rollback Bot:
       Late: Slack took no messages from 03:13:00 UTC to 03:18:00 UTC. What happened meanwhile:
-      • 03:13:00 UTC  RB-1 has waited 1 m for an approval. Asking @sam and @ana.
-      • 03:15:00 UTC  RB-1 has waited 3 m for an approval. Asking @sam and @ana.
-      • 03:17:00 UTC  RB-1 has waited 5 m for an approval to roll back frontend (production), v214 → v213. Asking @kim.
+      • 03:13:00 UTC  @sam and @ana: approve or deny RB-1? frontend (production), v214 → v213, "checkout 500s", waiting 1 m.
+      • 03:15:00 UTC  @sam and @ana: approve or deny RB-1? frontend (production), v214 → v213, "checkout 500s", waiting 3 m.
+      • 03:17:00 UTC  @kim: approve or deny RB-1? frontend (production), v214 → v213, "checkout 500s", waiting 5 m.
     "#);
 }
 
@@ -196,8 +196,16 @@ async fn what_expired_meanwhile_asks_nobody() {
     world.passes(MINUTE * 2).await;
     let late = late(&world);
     assert_eq!(late.len(), 1);
-    assert!(!late[0].contains("<@"), "{}", late[0]);
-    assert!(late[0].contains("Asking @sam and @ana"), "{}", late[0]);
+    for asked in ["<@U0SAM>", "<@U0ANA>"] {
+        assert!(!late[0].contains(asked), "{}", late[0]);
+    }
+    assert!(
+        late[0].contains("@sam and @ana: approve or deny"),
+        "{}",
+        late[0]
+    );
+    // Who asked for it has not heard of its end.
+    assert!(late[0].contains("<@U0MAYA>: "), "{}", late[0]);
     assert!(world.channel().contains("RB-1 EXPIRED"));
     world.maya().sees();
 }
@@ -212,7 +220,7 @@ async fn a_hiccup_of_seconds_is_not_seen() {
     world.passes(MINUTE).await;
     let seen = world.channel();
     assert!(
-        seen.contains("| Rollback Bot: RB-1 has waited 1 m"),
+        seen.contains("| Rollback Bot: @sam and @ana: approve or deny RB-1?"),
         "{seen}"
     );
     assert_eq!(late(&world), Vec::<String>::new());
@@ -256,9 +264,9 @@ async fn a_process_that_starts_again_in_the_middle_forgets_nothing() {
     world.passes(MINUTE * 2).await;
     let late = late(&world);
     assert_eq!(late.len(), 1, "{late:?}");
-    assert_eq!(messages(&world, CHANNEL, "has waited 1 m").len(), 1);
-    assert_eq!(messages(&world, CHANNEL, "has waited 3 m").len(), 1);
-    assert_eq!(messages(&world, CHANNEL, "has waited 5 m").len(), 1);
+    assert_eq!(messages(&world, CHANNEL, "waiting 1 m").len(), 1);
+    assert_eq!(messages(&world, CHANNEL, "waiting 3 m").len(), 1);
+    assert_eq!(messages(&world, CHANNEL, "waiting 5 m").len(), 1);
     world.slack.take_all();
 }
 
@@ -318,12 +326,7 @@ async fn the_late_message_itself_is_not_told_twice() {
         .await;
     world.passes(MINUTE * 2).await;
     assert_eq!(late(&world).len(), 1);
-    for said in [
-        "has waited 1 m",
-        "has waited 3 m",
-        "has waited 5 m",
-        "Noted at",
-    ] {
+    for said in ["waiting 1 m", "waiting 3 m", "waiting 5 m", "Noted at"] {
         assert_eq!(messages(&world, CHANNEL, said).len(), 1, "{said}");
     }
     world.slack.take_all();
@@ -340,7 +343,7 @@ async fn what_joins_a_message_that_did_not_arrive_is_told_by_it() {
     world.passes(MINUTE * 2).await;
     let late = late(&world);
     assert_eq!(late.len(), 1);
-    assert!(late[0].contains("has waited 1 m") && late[0].contains("has waited 5 m"));
+    assert!(late[0].contains("waiting 1 m") && late[0].contains("waiting 5 m"));
     world.slack.take_all();
 }
 
@@ -383,7 +386,7 @@ async fn a_lost_answer_to_anything_that_is_said_is_looked_for() {
         "VERIFIED  frontend",
         "EMERGENCY RUN  RB-1",
         "is back on v213",
-        "has waited 1 m",
+        "waiting 1 m",
         "exported when RB-1 closed",
     ] {
         assert_eq!(messages(&world, CHANNEL, said).len(), 1, "{said}");

@@ -226,7 +226,7 @@ async fn whoever_is_asked_for_an_undo_is_told_that_it_is_one() {
     world.slack.take_all();
     world.passes(Duration::from_secs(310)).await;
     let seen = world.channel();
-    assert!(seen.contains("RB-2 has waited 5 m for an approval to undo RB-1 on frontend (production), v213 → v214. Asking @kim."), "{seen}");
+    assert!(seen.contains("@kim: approve or deny RB-2, an undo of RB-1? frontend (production), v213 → v214, waiting 5 m."), "{seen}");
     world.maya().clicks("Cancel").await;
     world.settle().await;
     world.slack.take_all();
@@ -250,13 +250,14 @@ async fn an_undo_that_something_newer_overtook_is_drawn_anew_and_says_what_is_lo
         .unwrap();
     world.slack.submits("U0SAM").await.unwrap();
     world.settle().await;
-    assert_snapshot!(world.sam().sees(), @"Rollback Bot (only visible to @sam): Nothing was run: production moved from v213 to v215 after the card was made. A fresh plan is being made.");
+    assert_snapshot!(world.sam().sees(), @"");
     assert_snapshot!(world.channel(), @r#"
     Rollback Bot (edited):
       RB-2 SUPERSEDED  frontend (production)
       v213 → v214 · @maya
       ✅ Approved 03:19:10 UTC by @sam (oncall)
       Nothing was run: production moved from v213 to v215 after the card was made. A fresh plan takes its place.
+      | Rollback Bot: @maya and @sam: RB-2 (frontend (production), v213 → v214) is out of date. Nothing was run: production moved from v213 to v215 after the card was made. If there is a plan for what is live now, its card takes the place of this one.
     Rollback Bot:
       Undo RB-1: take frontend to v214?
       No reason given · @maya, 03:19:10 UTC
@@ -927,6 +928,7 @@ async fn what_is_frozen_does_not_start_by_itself() {
       After  automatic deploys stay OFF until unpinned
       [ Approve… ] [ Deny… ] [ Change version… ] [ ⋯ Cancel this request / Object… / Emergency run… / Who can approve / May I approve? ]
       Needs  one approval: @ana (lead), not @sam · expires 03:22:00 UTC · RB-1 · production · code · plan `e9ba`
+      | Rollback Bot: @sam: RB-1 (frontend (production), v214 → v213) does not start by itself any more: somebody asked for a hold. It needs an approval: `/rollback approve RB-1`.
     Rollback Bot (only visible to @tom): Checking your permissions… I'll post here when it is done.
     Rollback Bot: @tom asked to hold changes to frontend (production): "the database is being moved". Approvers can still approve. RB-1 does not start by itself any more.
     "#);

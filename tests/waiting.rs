@@ -86,7 +86,7 @@ async fn whoever_may_approve_is_reminded_then_others_are_asked_and_at_last_someb
       ⏳ Waiting since 03:12:00 UTC; asked @sam, @ana, last at 03:13:00 UTC
       [ Approve… ] [ Deny… ] [ Change version… ] [ ⋯ Cancel this request / Object… / Emergency run… / Who can approve / May I approve? ]
       Needs  one approval: @sam (oncall) or @ana (lead), not @maya · expires 03:22:00 UTC · RB-1 · production · code · plan `e9ba`
-      | Rollback Bot: RB-1 has waited 1 m for an approval. Asking @sam and @ana.
+      | Rollback Bot: @sam and @ana: approve or deny RB-1? frontend (production), v214 → v213, "checkout 500s", waiting 1 m.
     "#);
     until(&mut world, "03:15:10").await;
     assert_snapshot!(world.channel(), @r#"
@@ -102,7 +102,7 @@ async fn whoever_may_approve_is_reminded_then_others_are_asked_and_at_last_someb
       ⏳ Waiting since 03:12:00 UTC; asked @sam, @ana, last at 03:15:00 UTC
       [ Approve… ] [ Deny… ] [ Change version… ] [ ⋯ Cancel this request / Object… / Emergency run… / Who can approve / May I approve? ]
       Needs  one approval: @sam (oncall) or @ana (lead), not @maya · expires 03:22:00 UTC · RB-1 · production · code · plan `e9ba`
-      | Rollback Bot: RB-1 has waited 3 m for an approval. Asking @sam and @ana.
+      | Rollback Bot: @sam and @ana: approve or deny RB-1? frontend (production), v214 → v213, "checkout 500s", waiting 3 m.
     "#);
     until(&mut world, "03:16:58").await;
     assert_eq!(world.channel(), "");
@@ -120,7 +120,7 @@ async fn whoever_may_approve_is_reminded_then_others_are_asked_and_at_last_someb
       ⏳ Waiting since 03:12:00 UTC; asked @sam, @ana, last at 03:17:00 UTC
       [ Approve… ] [ Deny… ] [ Change version… ] [ ⋯ Cancel this request / Object… / Emergency run… / Who can approve / May I approve? ]
       Needs  one approval: @sam (oncall) or @ana (lead), not @maya · expires 03:22:00 UTC · RB-1 · production · code · plan `e9ba`
-    Rollback Bot: RB-1 has waited 5 m for an approval to roll back frontend (production), v214 → v213. Asking @ana.
+    Rollback Bot: @ana: approve or deny RB-1? frontend (production), v214 → v213, "checkout 500s", waiting 5 m.
     "#);
     // The plan is ten minutes old: the platform is read again, and nothing has changed.
     until(&mut world, "03:22:10").await;
@@ -152,7 +152,7 @@ async fn whoever_may_approve_is_reminded_then_others_are_asked_and_at_last_someb
       ⏳ Waiting since 03:12:00 UTC; asked @sam, @ana, @kim, last at 03:27:00 UTC
       [ Approve… ] [ Deny… ] [ Change version… ] [ ⋯ Cancel this request / Object… / Emergency run… / Who can approve / May I approve? ]
       Needs  one approval: @sam (oncall) or @ana (lead), not @maya · expires 03:32:00 UTC · RB-1 · production · code · plan `e9ba`
-    Rollback Bot: RB-1 has waited 15 m for an approval to roll back frontend (production), v214 → v213. Asking @kim.
+    Rollback Bot: @kim: approve or deny RB-1? frontend (production), v214 → v213, "checkout 500s", waiting 15 m.
     "#);
     // Whoever is asked may not be one of those who may: the click says who is.
     world.somebody("U0KIM").clicks("Approve").await;
@@ -175,7 +175,7 @@ async fn whoever_may_approve_is_reminded_then_others_are_asked_and_at_last_someb
       ⏳ Waiting since 03:12:00 UTC; asked @sam, @ana, @kim, PagerDuty, last at 03:42:00 UTC
       [ Approve… ] [ Deny… ] [ Change version… ] [ ⋯ Cancel this request / Object… / Emergency run… / Who can approve / May I approve? ]
       Needs  one approval: @sam (oncall) or @ana (lead), not @maya · expires 03:52:00 UTC · RB-1 · production · code · plan `e9ba`
-    Rollback Bot: RB-1 has waited 30 m for an approval to roll back frontend (production), v214 → v213. Asking PagerDuty.
+    Rollback Bot: RB-1 needs an approval: frontend (production), v214 → v213, "checkout 500s", waiting 30 m. Paging PagerDuty.
     "#);
     assert_snapshot!(world.pagerduty.pages().join("\n"), @r#"trigger rollback-bot:rollback.example.com:RB-1:approval: RB-1 has waited since 03:12 UTC for an approval to roll back frontend (production), v214 → v213; asked for by @maya, because "checkout 500s""#);
     // sam wakes up.
@@ -237,6 +237,7 @@ async fn when_the_last_who_was_asked_is_silent_too_it_expires_and_the_page_is_ta
       v214 → v213 · @maya · "checkout 500s"
       Nobody approved it by 03:52:00 UTC. Nothing changed. To ask again: `/rollback frontend@production because …`.
       [ Propose again ]
+    Rollback Bot: @maya: RB-1 (frontend (production), v214 → v213) expired: nobody approved it in time. Nothing was changed. To propose it again: `/rollback frontend@production because …`.
     "#);
     assert_snapshot!(world.pagerduty.pages().join("\n"), @r#"
     trigger rollback-bot:rollback.example.com:RB-1:approval: RB-1 has waited since 03:12 UTC for an approval to roll back frontend (production), v214 → v213; asked for by @maya, because "checkout 500s"
@@ -279,7 +280,7 @@ async fn a_process_that_starts_again_climbs_on_where_it_was() {
     rollback-bot escalated: RB-1 has waited 15 m for an approval to roll back frontend (production), v214 → v213: asked @U0KIM
     ");
     let seen = world.channel();
-    assert_eq!(seen.matches("has waited").count(), 1, "{seen}");
+    assert_eq!(seen.matches("approve or deny").count(), 1, "{seen}");
     world.sam().clicks("Cancel").await;
     world.settle().await;
     assert!(world.channel().contains("RB-1 CANCELLED"));
@@ -298,12 +299,12 @@ async fn what_fell_due_while_the_process_was_gone_is_done_once_each() {
     let seen = world.channel();
     let asked: Vec<&str> = seen
         .lines()
-        .filter(|line| line.contains("waited") || line.contains("Waits"))
+        .filter(|line| line.contains("waiting") || line.contains("Waits"))
         .collect();
-    assert_snapshot!(asked.join("\n"), @"
-      | Rollback Bot: RB-1 has waited 16 m 30 s for an approval. Asking @sam and @ana.
-    Rollback Bot: RB-1 has waited 16 m 30 s for an approval to roll back frontend (production), v214 → v213. Asking @ana and @kim.
-    ");
+    assert_snapshot!(asked.join("\n"), @r#"
+      | Rollback Bot: @sam and @ana: approve or deny RB-1? frontend (production), v214 → v213, "checkout 500s", waiting 16 m 30 s.
+    Rollback Bot: @ana and @kim: approve or deny RB-1? frontend (production), v214 → v213, "checkout 500s", waiting 16 m 30 s.
+    "#);
     assert_snapshot!(told(&world).await, @"
     rollback-bot rechecked: read the platform again: nothing that matters has changed; the plan is open until 03:38:30 UTC
     rollback-bot reminded: RB-1 has waited 16 m 30 s for an approval: asked @U0SAM and @U0ANA
@@ -378,7 +379,7 @@ async fn a_page_that_pagerduty_refuses_is_no_secret() {
       ⏳ Waiting since 03:12:00 UTC; asked @sam, @ana, @kim, PagerDuty, last at 03:42:00 UTC
       [ Approve… ] [ Deny… ] [ Change version… ] [ ⋯ Cancel this request / Object… / Emergency run… / Who can approve / May I approve? ]
       Needs  one approval: @sam (oncall) or @ana (lead), not @maya · expires 03:52:00 UTC · RB-1 · production · code · plan `e9ba`
-    Rollback Bot: RB-1 has waited 30 m for an approval to roll back frontend (production), v214 → v213. Asking PagerDuty.
+    Rollback Bot: RB-1 needs an approval: frontend (production), v214 → v213, "checkout 500s", waiting 30 m. Paging PagerDuty.
     Rollback Bot: PagerDuty could not be told of RB-1, so nobody was paged: PagerDuty refused the event (400). `/rollback contacts` says who can help.
     "#);
     assert_snapshot!(told(&world).await, @r#"
@@ -412,6 +413,7 @@ async fn a_fresh_card_waits_on_where_the_one_before_it_was() {
       RB-1 SUPERSEDED  frontend (production)
       v214 → v213 · @maya · "checkout 500s"
       Nothing was run: production moved from v214 to v215 after the card was made. A fresh plan takes its place.
+      | Rollback Bot: @maya: RB-1 (frontend (production), v214 → v213) is out of date. Nothing was run: production moved from v214 to v215 after the card was made. If there is a plan for what is live now, its card takes the place of this one.
     Rollback Bot:
       Roll back frontend to v214?
       checkout 500s · @maya, 03:22:00 UTC
@@ -441,7 +443,7 @@ async fn a_fresh_card_waits_on_where_the_one_before_it_was() {
       ⏳ Waiting since 03:12:00 UTC; asked @sam, @ana, @kim, last at 03:27:00 UTC
       [ Approve… ] [ Deny… ] [ Change version… ] [ ⋯ Cancel this request / Object… / Emergency run… / Who can approve / May I approve? ]
       Needs  one approval: @sam (oncall) or @ana (lead), not @maya · expires 03:32:00 UTC · RB-2 (replaces RB-1) · production · code · plan `d373`
-    Rollback Bot: RB-2 has waited 15 m for an approval to roll back frontend (production), v215 → v214. Asking @kim.
+    Rollback Bot: @kim: approve or deny RB-2? frontend (production), v215 → v214, "checkout 500s", waiting 15 m.
     "#);
     until(&mut world, "03:42:10").await;
     world.channel();
@@ -453,6 +455,7 @@ async fn a_fresh_card_waits_on_where_the_one_before_it_was() {
       v215 → v214 · @maya · "checkout 500s"
       Nobody approved it by 03:52:00 UTC. Nothing changed. To ask again: `/rollback frontend@production because …`.
       [ Propose again ]
+    Rollback Bot: @maya: RB-2 (frontend (production), v215 → v214) expired: nobody approved it in time. Nothing was changed. To propose it again: `/rollback frontend@production because …`.
     "#);
     assert_snapshot!(told(&world).await, @r#"
     rollback-bot reminded: RB-1 has waited 1 m for an approval: asked @U0SAM and @U0ANA
@@ -485,6 +488,7 @@ async fn a_fresh_card_pages_in_the_place_of_the_one_before_it() {
       RB-1 SUPERSEDED  frontend (production)
       v214 → v213 · @maya · "checkout 500s"
       Nothing was run: production moved from v214 to v215 after the card was made. A fresh plan takes its place.
+      | Rollback Bot: @maya: RB-1 (frontend (production), v214 → v213) is out of date. Nothing was run: production moved from v214 to v215 after the card was made. If there is a plan for what is live now, its card takes the place of this one.
     Rollback Bot (edited):
       Roll back frontend to v214?
       checkout 500s · @maya, 03:32:00 UTC
@@ -497,7 +501,7 @@ async fn a_fresh_card_pages_in_the_place_of_the_one_before_it() {
       ⏳ Waiting since 03:12:00 UTC; asked @sam, @ana, PagerDuty, last at 03:32:05 UTC
       [ Approve… ] [ Deny… ] [ Change version… ] [ ⋯ Cancel this request / Object… / Emergency run… / Who can approve / May I approve? ]
       Needs  one approval: @sam (oncall) or @ana (lead), not @maya · expires 03:42:00 UTC · RB-2 (replaces RB-1) · production · code · plan `d373`
-    Rollback Bot: RB-2 has waited 20 m 5 s for an approval to roll back frontend (production), v215 → v214. Asking PagerDuty.
+    Rollback Bot: RB-2 needs an approval: frontend (production), v215 → v214, "checkout 500s", waiting 20 m 5 s. Paging PagerDuty.
     "#);
     assert_snapshot!(world.pagerduty.pages().join("\n"), @r#"
     trigger rollback-bot:rollback.example.com:RB-1:approval: RB-1 has waited since 03:12 UTC for an approval to roll back frontend (production), v214 → v213; asked for by @maya, because "checkout 500s"
@@ -553,7 +557,7 @@ async fn a_plan_that_cannot_be_read_again_is_not_kept_open() {
       v214 → v213 · @maya · "checkout 500s"
       Nobody approved it by 03:22:00 UTC. Nothing changed. To ask again: `/rollback frontend@production because …`.
       [ Propose again ]
-      | Rollback Bot: RB-1 is not kept open, because no fresh plan could be made. Vercel has trouble of its own (503: An unexpected error occurred).
+    Rollback Bot: @maya: RB-1 (frontend (production), v214 → v213) expired: not kept open, because no fresh plan could be made. Vercel has trouble of its own (503: An unexpected error occurred). Nothing was changed. To propose it again: `/rollback frontend@production because …`.
     "#);
     assert_snapshot!(told(&world).await, @"
     rollback-bot reminded: RB-1 has waited 1 m for an approval: asked @U0SAM and @U0ANA

@@ -8,6 +8,7 @@ use super::{
 use crate::{
     App,
     config::Service,
+    permalinks,
     slack::{
         Words,
         blocks::{context, escape, fit_text, header, inline, section},
@@ -55,7 +56,8 @@ async fn board(app: App) -> Result {
         };
         let mut open = open.iter();
         if let Some(open) = open.find(|open| open.service == service.key) {
-            line.push_str(&format!("\n      {} {}", open.id, open.word()));
+            let open = format!("\n      {} {}", open.id, open.word());
+            line.push_str(&permalinks::linked(&app, &open).await?);
         }
         let mut frozen = frozen.iter();
         if let Some((_, freeze)) = frozen.find(|(key, _)| *key == service.key) {
@@ -74,7 +76,7 @@ async fn board(app: App) -> Result {
         ));
     }
     let mut blocks = vec![header("Services")];
-    blocks.extend(lines.chunks(8).map(|lines| section(&lines.join("\n"))));
+    blocks.extend(lines.chunks(6).map(|lines| section(&lines.join("\n"))));
     blocks.push(context("`/rollback frontend because …` proposes, `/rollback list frontend` shows releases, `/rollback help` the rest."));
     Ok(Answer::Private(Words {
         text: fit_text(&lines.join("\n")),

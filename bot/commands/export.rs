@@ -20,9 +20,16 @@ pub(super) async fn run(app: &App, context: &Context, request: Export) -> Result
         },
         thread: context.thread.clone(),
         by: context.person.clone(),
+        reply_to: context.reply_to.clone(),
+    };
+    let place = match context.thread {
+        Some(_) => "this thread",
+        None => "this channel",
     };
     Ok(match app.engine.take(&context.key, submission).await? {
-        Outcome::Queued => Answer::private("Writing the timeline; the file follows in the thread."),
+        Outcome::Queued => Answer::private(format!(
+            "Writing the timeline. I'll post the file in {place}."
+        )),
         outcome => Answer::from(outcome),
     })
 }

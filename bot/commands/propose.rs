@@ -5,6 +5,7 @@ use super::{Answer, Context, Failure, Result, find};
 use crate::{
     App,
     config::Service,
+    permalinks,
     engine::{Outcome, Submission},
     slack::{
         Words,
@@ -134,7 +135,7 @@ async fn in_the_way(
     message: &Message,
     first: Option<Rollback>,
 ) -> Result<Words> {
-    let sentence = blocks::message(message);
+    let sentence = permalinks::linked(app, &blocks::message(message)).await?;
     // Reasons given in another channel, perhaps a private one, stay there.
     let visible = |first: &Rollback| first.channel == context.channel && first.plan.is_some();
     let Some(first) = first.filter(visible) else {

@@ -200,6 +200,7 @@ pub async fn reply(
         thread: context.thread.clone(),
         reply_to: context.reply_to.clone(),
         message,
+        otherwise: None,
         id: key.clone(),
     });
     enqueue(app, &key, job).await
@@ -217,6 +218,7 @@ pub async fn too_many_clicks(
         thread: None,
         reply_to: context.reply_to.clone(),
         message: Message::from(refusal),
+        otherwise: None,
         id: format!("too-much:{}", context.person.id),
     });
     app.engine.enqueue(&[job]).await

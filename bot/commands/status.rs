@@ -7,6 +7,7 @@ use super::{
 use crate::{
     App,
     config::Service,
+    permalinks,
     slack::{
         Words,
         blocks::{context, cut, inline, section},
@@ -39,7 +40,9 @@ async fn status(app: App, channel: String, about: Option<About>) -> Result {
     Ok(match lookup(&app, about.as_ref()).await? {
         Found::Open(open) => Answer::private(open_words(&app, &open).await?),
         // Reasons given in another channel, perhaps a private one, stay there.
-        Found::Rollback(found) if found.channel != channel => Answer::private(card::line(&found)),
+        Found::Rollback(found) if found.channel != channel => {
+            Answer::private(permalinks::linked(&app, &card::line(&found)).await?)
+        }
         Found::Rollback(found) => {
             let mut words = card_without_buttons(&app, &found).await?;
             // What was asked for is not what is live: much may have happened since.
@@ -78,7 +81,7 @@ async fn open_words(app: &App, open: &[Rollback]) -> Result<String> {
             runs.last_30_days, runs.previous_30_days
         ));
     }
-    Ok(lines.join("\n"))
+    Ok(permalinks::linked(app, &lines.join("\n")).await?)
 }
 
 /// What a question about a status is about.
@@ -117,6 +120,7 @@ pub(super) async fn card_without_buttons(app: &App, rollback: &Rollback) -> Resu
     let mut words = card::card(rollback, authority.as_ref(), app.engine.clock.now());
     let is_row = |block: &SlackBlock| matches!(block, SlackBlock::Actions(_));
     words.blocks.retain(|block| !is_row(block));
-    words.blocks.push(context(&card::line(rollback)));
+    let line = permalinks::linked(app, &card::line(rollback)).await?;
+    words.blocks.push(context(&line));
     Ok(words)
 }

@@ -3,18 +3,20 @@
 //! A statement costs a hand-over to another thread (SQLite) or a round trip (Postgres), and a row
 //! more in it next to nothing: this is what makes shared commits fast.
 
-use super::{Error, Outcome, Submission, enqueue, incidents, refused};
+use super::{Error, Outcome, Submission, complete::job_of, enqueue, incidents, refused};
 use crate::store::{Tx, messages, read, rollbacks, timelines, written};
 use jiff::Timestamp;
 use rollback_domain::{
+    decide::decide,
     history::History,
     identity::{IncidentId, RollbackId, ServiceKey},
     incident::{self, Actor, Incident, IncidentFact, Opening, Placement, TimelineEvent},
-    job::{ActRequest, ExportRequest, Format, Job, Post},
-    people::Person,
+    job::{ActRequest, ExportRequest, Format, Job, Post, WhenRefused},
+    people::{Addressee, Person},
+    policy::Policy,
     refusal::{Refusal, Source},
     release::Way,
-    rollback::{Message, Proposal, Rollback},
+    rollback::{Command, Message, Proposal, Rollback},
 };
 use std::collections::{BTreeSet, HashMap};
 
@@ -44,6 +46,24 @@ impl Changes {
         self.opened.push(rollback);
         self.events.push((incident, event));
         self.jobs.push((Job::Advance { rollback: id }, now));
+    }
+
+    /// Puts a command to the rollback that was opened last. If that changes nothing, its platform
+    /// is read next, as of any other one.
+    pub(super) fn put_to_opened(&mut self, command: Command, policy: &Policy, now: Timestamp) {
+        let Some(opened) = self.opened.last_mut() else {
+            return;
+        };
+        let Ok(decision) = decide(opened, command, policy, now) else {
+            return;
+        };
+        *opened = decision.rollback;
+        let incident = opened.incident;
+        let events = decision.events.into_iter();
+        self.events.extend(events.map(|event| (incident, event)));
+        for (n, notice) in decision.notices.into_iter().enumerate() {
+            self.jobs.push(job_of(notice, opened, n, now));
+        }
     }
 
     /// Stores all of it.
@@ -148,6 +168,13 @@ impl Batch {
                         thread: thread.clone(),
                         under: None,
                         message: Message::Text(incidents::noted(*at, now, &by.name)),
+                        when_refused: WhenRefused::TellAlone {
+                            rollback: None,
+                            people: vec![Addressee {
+                                person: by.id.clone(),
+                                reply_to: None,
+                            }],
+                        },
                         id: format!("note:{key}"),
                     });
                     self.changes.jobs.push((job, now));
@@ -167,7 +194,11 @@ impl Batch {
                 format,
                 thread,
                 by,
-            } => self.export(key, channel, *format, thread.as_deref(), by),
+                reply_to,
+            } => {
+                let thread = thread.as_deref();
+                self.export(key, channel, *format, thread, by, reply_to.as_deref())
+            }
         };
         self.remember(key, written(&outcome)?);
         Ok(outcome)
@@ -207,6 +238,7 @@ impl Batch {
         format: Format,
         thread: Option<&str>,
         by: &Person,
+        reply_to: Option<&str>,
     ) -> Outcome {
         let Some(latest) = self.incidents.get(channel) else {
             return Outcome::Refused {
@@ -222,6 +254,7 @@ impl Batch {
             rollback: None,
             thread: thread.map(str::to_owned),
             asked_by: Some(by.clone()),
+            reply_to: reply_to.map(str::to_owned),
             id: key.to_owned(),
         });
         self.queue(job)

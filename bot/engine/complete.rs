@@ -20,8 +20,9 @@ use jiff::Timestamp;
 use rollback_domain::{
     decide::decide,
     identity::RollbackId,
-    job::{ExportRequest, Format, Job, Notification, Post},
-    people::Person,
+    job::{ExportRequest, Format, Job, Notification, Otherwise, Post, WhenRefused},
+    people::{Addressee, Person},
+    policy::Policy,
     refusal::{Refusal, Source},
     rollback::{Command, Decision, Message, Notice, Rollback},
 };
@@ -31,6 +32,8 @@ use std::time::Duration;
 const REMEMBERED: Duration = Duration::from_secs(48 * 3_600);
 /// How soon a rollback is looked at again after the command of its own job was refused.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
+/// How long a card may take to be posted before those are told whose card it replaces.
+const NEW_CARD_FIRST: Duration = Duration::from_secs(2);
 
 /// What a command came to, in a transaction that is still open.
 struct Decided {
@@ -157,7 +160,9 @@ impl Engine {
         let waits_at = address_of(&rollback, &command).filter(|address| replies::is_ours(address));
         match decide(&rollback, command, &policy, now) {
             Ok(decision) => {
-                let decided = self.accept(tx, lease, &rollback, decision, now).await?;
+                let decided = self
+                    .accept(tx, lease, &rollback, decision, &policy, now)
+                    .await?;
                 // A caller that waits at an address of ours gets the outcome in the same commit.
                 if let (Some(address), Ok(rollback)) = (waits_at, &decided.outcome) {
                     let reply = Reply {
@@ -180,6 +185,7 @@ impl Engine {
         lease: &Lease,
         before: &Rollback,
         decision: Decision,
+        policy: &Policy,
         now: Timestamp,
     ) -> Result<Decided, Error> {
         // These two go on by themselves: what is asked for is when they go on.
@@ -188,7 +194,7 @@ impl Engine {
             Some(at) if goes_on => Next::At(at),
             Some(_) | None => Next::Done,
         };
-        let rollback = self.store(tx, decision, !goes_on, now).await?;
+        let rollback = self.store(tx, decision, policy, !goes_on, now).await?;
         Ok(Decided {
             is_asking: rollback.asks_more_than(before),
             has_ended: !before.state.is_ended() && rollback.state.is_ended(),
@@ -229,6 +235,7 @@ impl Engine {
         &self,
         tx: &mut Tx,
         decision: Decision,
+        policy: &Policy,
         wakes_advance: bool,
         now: Timestamp,
     ) -> Result<Rollback, Error> {
@@ -238,6 +245,7 @@ impl Engine {
             drive_at,
             notices,
             opens,
+            opens_with,
         } = decision;
         let id = rollback.id;
         match rollbacks::save(tx, &rollback).await {
@@ -264,10 +272,18 @@ impl Engine {
             changes.jobs.push((Job::Advance { rollback: id }, at));
         }
         for (n, notice) in notices.into_iter().enumerate() {
-            changes.jobs.push(job_of(notice, &rollback, n, now));
+            let (job, mut at) = job_of(notice, &rollback, n, now);
+            // Whoever is told that another card takes the place of theirs finds it there.
+            if opens.is_some() && matches!(job, Job::Post(_)) {
+                at = now.checked_add(NEW_CARD_FIRST).unwrap_or(now);
+            }
+            changes.jobs.push((job, at));
         }
         if let Some((id, proposal)) = opens {
             changes.open(id, proposal, incident, now);
+            if let Some(command) = opens_with {
+                changes.put_to_opened(*command, policy, now);
+            }
         }
         changes.write(tx, now).await?;
         Ok(rollback)
@@ -293,9 +309,9 @@ impl Engine {
             return Err(Error::Fenced);
         }
         // After the lease: only now is it known whether this was the last to be sent.
-        if let Some(mut message) = sent {
+        for mut message in sent {
             // Perhaps because somebody else has sent it too: which was the last is not known.
-            if end == LeaseEnd::Poked {
+            if end == LeaseEnd::Poked && message.sent.ts.is_some() {
                 message.sent.revision = 0;
             }
             messages::sent(&mut tx, &message.key, &message.channel, &message.sent).await?;
@@ -388,6 +404,7 @@ impl Author {
             thread: None,
             reply_to: self.reply_to,
             message: Message::from(refusal),
+            otherwise: None,
             id: format!("refused:{}", lease.job.key()),
         })
     }
@@ -450,7 +467,12 @@ fn address_of(rollback: &Rollback, command: &Command) -> Option<String> {
 
 /// The job that does what a decision asks for, and when it is due. `n` is the place of the notice
 /// in the decision.
-fn job_of(notice: Notice, rollback: &Rollback, n: usize, now: Timestamp) -> (Job, Timestamp) {
+pub(super) fn job_of(
+    notice: Notice,
+    rollback: &Rollback,
+    n: usize,
+    now: Timestamp,
+) -> (Job, Timestamp) {
     let id = rollback.id;
     let channel = || rollback.channel.clone();
     let job = match notice {
@@ -463,10 +485,15 @@ fn job_of(notice: Notice, rollback: &Rollback, n: usize, now: Timestamp) -> (Job
             message,
         } => Job::Notify(Notification {
             channel: channel(),
-            person,
             thread: None,
             reply_to,
             message,
+            otherwise: Some(Otherwise {
+                rollback: Some(id),
+                people: vec![person.clone()],
+                key: format!("{id}:{}:{n}", rollback.revision),
+            }),
+            person,
             id: format!("{id}:{}:{n}", rollback.revision),
         }),
         Notice::Post {
@@ -477,6 +504,10 @@ fn job_of(notice: Notice, rollback: &Rollback, n: usize, now: Timestamp) -> (Job
             channel: channel(),
             thread: None,
             under: in_thread.then_some(id),
+            when_refused: WhenRefused::TellAlone {
+                rollback: Some(id),
+                people: addressees(&message, rollback),
+            },
             message,
             id: format!("{id}:{key}"),
         }),
@@ -490,8 +521,21 @@ fn job_of(notice: Notice, rollback: &Rollback, n: usize, now: Timestamp) -> (Job
             rollback: Some(id),
             thread: None,
             asked_by: None,
+            reply_to: None,
             id: format!("{id}:{why}"),
         }),
     };
     (job, now)
+}
+
+/// Those whom a message names, else those whom the rollback concerns.
+fn addressees(message: &Message, rollback: &Rollback) -> Vec<Addressee> {
+    match message {
+        Message::Naming(_, people) | Message::Refused(_, _, people) if !people.is_empty() => {
+            people.iter().map(|id| rollback.addressee(id)).collect()
+        }
+        Message::Naming(..) | Message::Refused(..) | Message::Text(_) | Message::Mrkdwn(_) => {
+            rollback.concerned()
+        }
+    }
 }

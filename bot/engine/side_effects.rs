@@ -35,7 +35,7 @@ pub struct SideEffects {
     /// What else is to be done, and when.
     pub jobs: Vec<(Job, Timestamp)>,
     /// What Slack has now.
-    pub sent: Option<SentMessage>,
+    pub sent: Vec<SentMessage>,
     /// The key of a message that was edited, or may have been. If the lease turns out to be lost,
     /// the new holder may have edited it earlier, to what is true now: it is edited again.
     pub edited: Option<String>,
@@ -149,16 +149,12 @@ impl SideEffects {
         self.rosters.extend(rosters);
         self.reply = reply.or(self.reply.take());
         self.jobs.extend(jobs);
-        self.sent = sent.or(self.sent.take());
+        self.sent.extend(sent);
         self.edited = edited.or(self.edited.take());
     }
 
     /// Stores all but [`SideEffects::sent`], which depends on how the lease ends. Gives that back.
-    pub(super) async fn write(
-        self,
-        tx: &mut Tx,
-        now: Timestamp,
-    ) -> sqlx::Result<Option<SentMessage>> {
+    pub(super) async fn write(self, tx: &mut Tx, now: Timestamp) -> sqlx::Result<Vec<SentMessage>> {
         let SideEffects {
             undelivered,
             survey,
@@ -228,7 +224,7 @@ pub(super) async fn is_first(tx: &mut Tx, key: Option<&str>, now: Timestamp) -> 
 impl From<SentMessage> for SideEffects {
     fn from(sent: SentMessage) -> Self {
         SideEffects {
-            sent: Some(sent),
+            sent: vec![sent],
             ..SideEffects::default()
         }
     }

@@ -145,7 +145,7 @@ pub fn inline_mrkdwn(mrkdwn: &str, at_most: usize) -> String {
 }
 
 /// The characters of mrkdwn as people see them: `&amp;` is one, and so is a mention.
-fn characters(mrkdwn: &str) -> impl Iterator<Item = &str> {
+pub(super) fn characters(mrkdwn: &str) -> impl Iterator<Item = &str> {
     let mut rest = mrkdwn;
     std::iter::from_fn(move || {
         let first = rest.chars().next()?;

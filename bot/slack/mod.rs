@@ -5,6 +5,7 @@ pub mod backfill;
 pub mod blocks;
 pub mod break_glass;
 pub mod card;
+pub mod content;
 mod directory;
 pub mod modal;
 pub mod pace;
@@ -16,6 +17,7 @@ use crate::{
     crash::{self, Point},
     metrics::Metrics,
 };
+use content::is_about_content;
 use directory::Directory;
 use pace::{Pace, Turn};
 use reqwest::{Client, StatusCode, header::CONTENT_LENGTH};
@@ -121,6 +123,9 @@ pub struct Identity {
     /// The bot's own user id.
     #[serde(default)]
     pub user_id: Option<String>,
+    /// The address of the workspace: `https://shop.slack.com/`.
+    #[serde(default)]
+    pub url: Option<String>,
     /// The organisation; `None`: the workspace is in none.
     #[serde(default)]
     pub enterprise_id: Option<String>,
@@ -376,8 +381,17 @@ impl Slack {
         Ok(posted.ts)
     }
 
-    /// Brings a message to these words.
+    /// Brings a message to these words, or to the same without blocks if Slack does not take them.
     pub async fn update(&self, channel: &str, ts: &str, words: &Words) -> Result<(), Failure> {
+        match self.update_as_it_is(channel, ts, words).await {
+            Err(Failure::Never(code)) if is_about_content(&code) => {
+                self.update_as_it_is(channel, ts, &words.plainer()).await
+            }
+            edited => edited,
+        }
+    }
+
+    async fn update_as_it_is(&self, channel: &str, ts: &str, words: &Words) -> Result<(), Failure> {
         let body =
             json!({ "channel": channel, "ts": ts, "text": words.text, "blocks": words.blocks });
         self.call::<Value>("chat.update", &body).await.map(drop)
@@ -442,8 +456,25 @@ impl Slack {
         })
     }
 
-    /// Tells one person something in a channel, if they are there to see it.
+    /// Tells one person something in a channel, if they are there to see it; without blocks if
+    /// Slack does not take them.
     pub async fn tell(
+        &self,
+        channel: &str,
+        person: &str,
+        thread: Option<&str>,
+        words: &Words,
+    ) -> Result<(), Failure> {
+        match self.tell_as_it_is(channel, person, thread, words).await {
+            Err(Failure::Never(code)) if is_about_content(&code) => {
+                let plainer = words.plainer();
+                self.tell_as_it_is(channel, person, thread, &plainer).await
+            }
+            told => told,
+        }
+    }
+
+    async fn tell_as_it_is(
         &self,
         channel: &str,
         person: &str,
@@ -462,10 +493,20 @@ impl Slack {
             .map(drop)
     }
 
-    /// Answers through the address that came with a command or click (30 minutes, five times).
+    /// Answers through the address that came with a command or click (30 minutes, five times);
+    /// without blocks if Slack does not take them.
     ///
     /// Only Slack's own hosts and the configured one are written to: the address came from outside.
     pub async fn reply(&self, response_url: &str, words: &Words) -> Result<(), Failure> {
+        match self.reply_as_it_is(response_url, words).await {
+            Err(Failure::Never(code)) if is_about_content(&code) => {
+                self.reply_as_it_is(response_url, &words.plainer()).await
+            }
+            replied => replied,
+        }
+    }
+
+    async fn reply_as_it_is(&self, response_url: &str, words: &Words) -> Result<(), Failure> {
         if !self.may_reply_to(response_url) {
             return Err(Failure::Never("response_url_not_slack".into()));
         }

@@ -30,6 +30,13 @@ pub async fn get(db: &Db, key: &str) -> sqlx::Result<Sent> {
     }))
 }
 
+const POSITION: &str = "SELECT channel, ts FROM message WHERE key = $1 AND ts IS NOT NULL";
+
+/// The channel and `ts` of the message with this key; `None`: it is not in Slack.
+pub async fn position(db: &Db, key: &str) -> sqlx::Result<Option<(String, String)>> {
+    reading!(db, pool => sqlx::query_as(POSITION).bind(key).fetch_optional(pool).await)
+}
+
 const SENT: &str = "INSERT INTO message (key, channel, ts, sent, sent_at) VALUES ($1, $2, $3, $4, $5)
     ON CONFLICT (key) DO UPDATE SET ts = excluded.ts, sent = excluded.sent, sent_at = excluded.sent_at";
 
@@ -112,13 +119,4 @@ pub async fn place(db: &Db, rollback: RollbackId, channel: &str, ts: &str) -> sq
         key,
         is_being_posted: card.is_none() || posting.is_some(),
     })
-}
-
-const LATEST_CARD: &str = "SELECT ts FROM message WHERE channel = $1 AND key LIKE 'RB-%:card' ORDER BY sent_at DESC LIMIT 1";
-
-/// The card that was last touched in a channel.
-pub async fn latest_card(db: &Db, channel: &str) -> sqlx::Result<Option<String>> {
-    let row: Option<(Option<String>,)> =
-        reading!(db, pool => sqlx::query_as(LATEST_CARD).bind(channel).fetch_optional(pool).await)?;
-    Ok(row.and_then(|(ts,)| ts))
 }

@@ -160,3 +160,18 @@ pub async fn entries_in(db: &Db, incident: IncidentId) -> sqlx::Result<i64> {
     let row: Option<(i64,)> = reading!(db, pool => sqlx::query_as(LAST).bind(incident.number()).fetch_optional(pool).await)?;
     Ok(row.map_or(0, |(n,)| n))
 }
+
+const RECORDED_SINCE: &str = "SELECT doc FROM timeline WHERE kind = $1 AND recorded_at > $2
+        AND incident IN (SELECT id FROM incident WHERE channel = $3) LIMIT 1000";
+
+/// What was recorded of a kind in a channel after a moment.
+pub async fn recorded_since(
+    db: &Db,
+    channel: &str,
+    kind: Kind,
+    after: Timestamp,
+) -> sqlx::Result<Vec<TimelineEvent>> {
+    let rows: Vec<(String,)> = reading!(db, pool => sqlx::query_as(RECORDED_SINCE)
+        .bind(kind.to_string()).bind(micros(after)).bind(channel).fetch_all(pool).await)?;
+    rows.iter().map(|(doc,)| read(doc)).collect()
+}

@@ -8,12 +8,14 @@
 mod acting;
 mod jobs;
 mod last_known;
+mod plainer;
 mod planning;
 mod recipient;
 mod retry;
 mod rollback_message;
 mod timeline_file;
 mod undelivered;
+mod ways_round;
 
 use crate::{
     App,

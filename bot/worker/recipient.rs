@@ -33,37 +33,62 @@ pub(super) struct Recipient<'a> {
     pub(super) reply_to: Option<&'a str>,
 }
 
+/// What came of telling somebody something alone.
+pub(super) enum Attempt {
+    /// They are told, and the job ends so.
+    Told(Ended),
+    /// It is tried again.
+    TryAgain(Ended),
+    /// Nothing that only they see reaches them; why, as Slack's code.
+    Unreachable(String),
+}
+
 impl Recipient<'_> {
-    /// Tells them something and ends the job.
+    /// Tells them something and ends the job. Nothing else is done if that is not possible.
     pub(super) async fn notify(
         self,
         app: &App,
         lease: &Lease,
         words: &Words,
     ) -> Result<Ended, Error> {
+        Ok(match self.attempt(app, lease, words).await? {
+            Attempt::Told(ended) | Attempt::TryAgain(ended) => ended,
+            Attempt::Unreachable(code) => {
+                let person = self.person;
+                tracing::warn!(person, code, "somebody could not be told");
+                Ended::done()
+            }
+        })
+    }
+
+    /// Tries to tell them something: by the address that came with what they did, else in the
+    /// channel, where only they see it.
+    pub(super) async fn attempt(
+        self,
+        app: &App,
+        lease: &Lease,
+        words: &Words,
+    ) -> Result<Attempt, Error> {
         if let Some(address) = self.reply_to.filter(|address| replies::is_ours(address))
             && replies::get(&app.engine.db, address).await?.is_none()
         {
-            return Ok(Ended::done().with(AddressedReply {
+            return Ok(Attempt::Told(Ended::done().with(AddressedReply {
                 address: address.to_owned(),
                 reply: Reply {
                     text: blocks::plainly(&words.text),
                     ..Reply::default()
                 },
-            }));
+            })));
         }
-        let person = self.person;
         if lease.failed && tried_for(app, lease) > TELL_WITHIN {
-            tracing::warn!(person, "somebody could not be told in time");
-            return Ok(Ended::done());
+            return Ok(Attempt::Unreachable(
+                "nothing for a quarter of an hour".into(),
+            ));
         }
         Ok(match self.send(app, words).await {
-            Ok(()) => Ended::done(),
-            Err(Failure::Never(code)) => {
-                tracing::warn!(person, code, "somebody could not be told");
-                Ended::done()
-            }
-            Err(failure) => after_slack(app, lease, &failure).into(),
+            Ok(()) => Attempt::Told(Ended::done()),
+            Err(Failure::Never(code)) => Attempt::Unreachable(code),
+            Err(failure) => Attempt::TryAgain(after_slack(app, lease, &failure).into()),
         })
     }
 
@@ -101,6 +126,7 @@ impl Recipient<'_> {
             thread: self.thread.map(str::to_owned),
             reply_to: self.reply_to.map(str::to_owned),
             message: Message::from(refusal),
+            otherwise: None,
             id: format!("refused:{}:{}", lease.job.kind(), lease.job.key()),
         });
         let event = refused(by, source, verb, refusal, None, now);

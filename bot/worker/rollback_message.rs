@@ -1,11 +1,15 @@
 //! A message about a rollback: posted once, then edited to what is true now.
 
-use super::retry::{after_slack, later};
+use super::{
+    plainer::{acceptable, try_plainer},
+    retry::{after_slack, later},
+    ways_round::Refused,
+};
 use crate::{
     App,
     crash::{self, Point},
     engine::{Ended, Error, SentMessage, SideEffects},
-    slack::{Failure, Words},
+    slack::{Failure, Words, content::is_about_content},
     store::{
         jobs::{Lease, Next},
         messages::{self, Sent},
@@ -14,15 +18,12 @@ use crate::{
 };
 use rollback_domain::{
     identity::RollbackId,
-    job::{Job, Notification},
-    rollback::{Message, Rollback},
+    rollback::{Rollback, State},
 };
 use std::time::Duration;
 
 /// A message is edited at most so often.
 const EDIT_EVERY: Duration = Duration::from_secs(2);
-/// A message that somebody deleted is posted again after so long.
-const POST_AGAIN: Duration = Duration::from_secs(1);
 /// How often a job is tried that waits for the card, and after what time.
 pub(super) const CARD_TRIES: i64 = 10;
 pub(super) const CARD_EVERY: Duration = Duration::from_secs(5);
@@ -48,6 +49,15 @@ pub(super) enum Posted {
     Now(String),
     /// An earlier one, whose answer was lost.
     Before(String),
+    /// This attempt or an earlier one, because Slack does not take the edit of the message before.
+    Again {
+        /// Where it is.
+        ts: String,
+        /// Where the message before is, which still counts as ours.
+        before: String,
+        /// Whether it was this attempt.
+        now: bool,
+    },
 }
 
 /// The key of a rollback's card.
@@ -100,24 +110,13 @@ impl RollbackMessage<'_> {
         if self.is_posted() && now < soonest {
             return Ok(Ended::wait(soonest));
         }
-        Ok(match self.post_or_edit(app, lease).await {
-            Ok(posted) => {
-                // What an earlier attempt posted shows what was true then.
-                let (ts, revision, next) = match posted {
-                    Posted::Now(ts) => (ts, self.rollback.revision, Next::Done),
-                    Posted::Before(ts) => (ts, 0, Next::At(later(app, EDIT_EVERY))),
-                };
-                let sent = Sent {
-                    ts: Some(ts),
-                    revision,
-                    at: now,
-                };
-                Ended::from(next)
-                    .with(self.sent_as(sent))
-                    .with(self.edited())
-                    .stored_at(self.points[2])
+        let words = acceptable(app, lease, &self.key, &self.words).await?;
+        Ok(match self.post_or_edit(app, lease, &words).await {
+            Ok(posted) => self.sent_now(app, posted),
+            Err(Failure::Never(code)) if is_about_content(&code) && words == self.words => {
+                try_plainer(app, &self.rollback.channel, &self.key, code)
             }
-            Err(Failure::Never(code)) => self.refused(app, lease, code),
+            Err(Failure::Never(code)) => self.refused(app, code).await?,
             // It may be edited all the same.
             Err(failure @ Failure::Lost(_)) => {
                 Ended::from(after_slack(app, lease, &failure)).with(self.edited())
@@ -128,7 +127,49 @@ impl RollbackMessage<'_> {
         })
     }
 
-    async fn post_or_edit(&self, app: &App, lease: &Lease) -> Result<Posted, Failure> {
+    /// Ends the job: Slack has the message.
+    fn sent_now(&self, app: &App, posted: Posted) -> Ended {
+        // What an earlier attempt posted shows what was true then.
+        let (ts, revision, next, before) = match posted {
+            Posted::Now(ts) => (ts, self.rollback.revision, Next::Done, None),
+            Posted::Before(ts) => (ts, 0, Next::At(later(app, EDIT_EVERY)), None),
+            Posted::Again {
+                ts,
+                before,
+                now: true,
+            } => (ts, self.rollback.revision, Next::Done, Some(before)),
+            Posted::Again {
+                ts,
+                before,
+                now: false,
+            } => (ts, 0, Next::At(later(app, EDIT_EVERY)), Some(before)),
+        };
+        let at = app.engine.clock.now();
+        let sent = |ts| Sent {
+            ts: Some(ts),
+            revision,
+            at,
+        };
+        let ended = Ended::from(next)
+            .with(self.sent_as(sent(ts)))
+            .with(self.edited())
+            .stored_at(self.points[2]);
+        match before {
+            // Who clicks there still clicks a message of this rollback.
+            Some(before) => ended.with(SentMessage {
+                key: format!("{}:{before}", self.key),
+                ..self.sent_as(sent(before))
+            }),
+            None => ended,
+        }
+    }
+
+    async fn post_or_edit(
+        &self,
+        app: &App,
+        lease: &Lease,
+        words: &Words,
+    ) -> Result<Posted, Failure> {
         let channel = &self.rollback.channel;
         let [unposted, posted, _] = self.points;
         match &self.sent.ts {
@@ -137,62 +178,112 @@ impl RollbackMessage<'_> {
                 let edited = match ensure_held(lease) {
                     Ok(()) => {
                         crash::point(Point::CardEditing);
-                        app.slack.update(channel, ts, &self.words).await
+                        app.slack.update(channel, ts, words).await
                     }
                     Err(failure) => Err(failure),
                 };
                 crash::point(Point::CardEdited);
-                edited.map(|()| Posted::Now(ts.clone()))
+                match edited {
+                    Ok(()) => Ok(Posted::Now(ts.clone())),
+                    Err(Failure::Never(code)) if self.is_wanted_after(&code) => {
+                        tracing::warn!(key = self.key, code, "an edit was refused by Slack");
+                        self.post_again(app, lease, words, ts).await
+                    }
+                    Err(failure) => Err(failure),
+                }
             }
             None => {
                 crash::point(unposted);
-                let post = post_once(app, lease, channel, None, &self.words, &self.key).await;
+                let post = post_once(app, lease, channel, None, words, &self.key).await;
                 crash::point(posted);
                 post
             }
         }
     }
 
-    /// Slack will not take it like this.
-    fn refused(&self, app: &App, lease: &Lease, code: String) -> Ended {
-        let is_open = !self.rollback.state.is_ended();
-        // Perhaps somebody invites the bot: it is tried again, the requester told once.
-        if !self.is_posted() && is_open {
-            let ended = Ended::retry(later(app, REFUSED_EVERY), &*code);
-            let cannot_post = self.key == card_key(self.rollback.id)
-                && lease.attempt == 1
-                && matches!(code.as_str(), "not_in_channel" | "channel_not_found");
-            return match cannot_post {
-                true => ended.then(self.ask_for_invitation(&code), app.engine.clock.now()),
-                false => ended,
-            };
+    /// Whether it is posted again when an edit was refused like this. While it runs, only if it is
+    /// gone: each step would be a message. When it has ended, only if nobody deleted it.
+    fn is_wanted_after(&self, code: &str) -> bool {
+        let is_deleted = code == "message_not_found";
+        match &self.rollback.state {
+            State::Executing { .. } | State::Accepted { .. } | State::Serving { .. } => is_deleted,
+            State::Planning
+            | State::Proposed { .. }
+            | State::Approved { .. }
+            | State::WaitingForPeople { .. }
+            | State::Unknown { .. }
+            | State::Watching { .. } => true,
+            State::Blocked { .. }
+            | State::Closed
+            | State::Failed { .. }
+            | State::Partial { .. }
+            | State::Resolved { .. }
+            | State::Denied { .. }
+            | State::Cancelled { .. }
+            | State::Expired { .. }
+            | State::Superseded { .. } => !is_deleted,
         }
-        // Somebody deleted it: it is posted again, as the newest message.
-        if code == "message_not_found" && is_open {
-            let gone = Sent {
-                ts: None,
-                revision: 0,
-                at: app.engine.clock.now(),
-            };
-            return Ended::at(later(app, POST_AGAIN)).with(self.sent_as(gone));
-        }
-        tracing::warn!(key = self.key, code, "Slack will not take this message");
-        Ended::done()
     }
 
-    fn ask_for_invitation(&self, code: &str) -> Job {
-        let rollback = self.rollback;
-        Job::Notify(Notification {
-            channel: rollback.channel.clone(),
-            person: rollback.requester.id.clone(),
-            thread: None,
-            reply_to: rollback.reply_to.clone(),
-            message: Message::Text(format!(
-                "I cannot post the card of {} here (Slack says {code}). Invite me with /invite @rollback and it appears.",
-                rollback.id
-            )),
-            id: format!("{}:cannot-post", rollback.id),
+    /// Posts it again, as the newest message.
+    async fn post_again(
+        &self,
+        app: &App,
+        lease: &Lease,
+        words: &Words,
+        before: &str,
+    ) -> Result<Posted, Failure> {
+        // The one before has the message's own key.
+        let key = format!("{}:after:{before}", self.key);
+        let channel = &self.rollback.channel;
+        let posted = post_once(app, lease, channel, None, words, &key).await?;
+        let now = matches!(posted, Posted::Now(_));
+        let (Posted::Now(ts) | Posted::Before(ts) | Posted::Again { ts, .. }) = posted;
+        Ok(Posted::Again {
+            ts,
+            before: before.to_owned(),
+            now,
         })
+    }
+
+    /// Slack will not take it here: those whom it concerns are told alone, each once. Perhaps
+    /// somebody invites the bot: while it is open it is tried again.
+    async fn refused(&self, app: &App, code: String) -> Result<Ended, Error> {
+        let rollback = self.rollback;
+        if self.is_posted() && !self.is_wanted_after(&code) {
+            return Ok(Ended::done());
+        }
+        tracing::warn!(key = self.key, code, "Slack will not take this message");
+        let text = format!(
+            "{} `/rollback status {}` shows how it stands.",
+            self.words.text.trim(),
+            rollback.id
+        );
+        let refused = Refused {
+            channel: &rollback.channel,
+            text: &text,
+            rollback: Some(rollback.id),
+            key: &self.key,
+        };
+        let mut people = vec![];
+        // What changes after it was posted is told by messages of their own.
+        let concerned = match self.is_posted() {
+            true => vec![],
+            false => rollback.concerned(),
+        };
+        for addressee in concerned {
+            let key = refused.alone_key(&addressee.person);
+            if messages::get(&app.engine.db, &key).await?.revision == 0 {
+                people.push(addressee);
+            }
+        }
+        let now = app.engine.clock.now();
+        let ended = match rollback.state.is_ended() {
+            true => Ended::done(),
+            false => Ended::retry(later(app, REFUSED_EVERY), &*code),
+        };
+        let jobs = refused.tell_alone(&people, &code).into_iter();
+        Ok(jobs.fold(ended, |ended, job| ended.then(job, now)))
     }
 
     fn is_posted(&self) -> bool {

@@ -29,6 +29,8 @@ pub enum Fault {
     Silent,
     /// Answers `ok: false` with `internal_error`, having done nothing.
     InternalError,
+    /// Answers `ok: false` with this code, having done nothing; a response url answers 404.
+    Refuses(&'static str),
 }
 
 /// A fault in force.

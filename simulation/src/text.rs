@@ -74,6 +74,8 @@ fn reference(state: &State, inside: &str) -> String {
         return format!("@{everybody} (PING!)");
     }
     match label {
+        // A message of the workspace: people see where it leads by what it is called.
+        Some(label) if target.contains(".slack.com/archives/") => label.to_owned(),
         Some(label) if label != target => format!("{label} ({target})"),
         _ => target.to_owned(),
     }

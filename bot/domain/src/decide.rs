@@ -8,13 +8,14 @@
 //!
 //! [`decide`] is the only way from one state to the next. It reads no clock and touches nothing:
 //! what must happen comes back as a [`Decision`], and the engine stores all of it or none.
-//! `tests/snapshots` beside it has every command in every state. Four modules: what people do
-//! (`acts`), while approvals are waited for (`waiting`), once it runs (`running`), and plans of
-//! several steps (`steps`).
+//! `tests/snapshots` beside it has every command in every state. Five modules: what people do
+//! (`acts`), while approvals are waited for (`waiting`), once it runs (`running`), plans of several
+//! steps (`steps`), and what those are told whom a turn or an ending concerns (`turns`).
 
 mod acts;
 mod running;
 mod steps;
+mod turns;
 mod waiting;
 
 use crate::{
@@ -22,7 +23,7 @@ use crate::{
     grammar::ReviewAnswer,
     incident::{
         Actor, Approved, Evidence, Fact, IncidentFact, Lacking, Moved, NotStarted, PeopleFact,
-        ProofFact, ProposedChange, Reopening, RunningFact, TimelineEvent, WaitingFact, waited_for,
+        ProofFact, ProposedChange, Reopening, RunningFact, TimelineEvent, WaitingFact,
     },
     people::{Membership, Person},
     plan::{Aim, Plan, PlanHash},
@@ -70,6 +71,7 @@ pub fn decide(
         drive_at: None,
         notices: vec![],
         opens: None,
+        opens_with: None,
         rollback: rollback.clone(),
         now,
     };
@@ -83,15 +85,18 @@ pub fn decide(
             source,
             reply_to,
             act,
+            prepared,
         } => {
             membership.admit()?;
+            let address = reply_to.clone().map(|address| (by.id.clone(), address));
             let who = Who {
                 person: by,
                 membership,
                 roster: *roster,
                 source,
             };
-            next.act(who, act, reply_to, policy)?;
+            next.act(who, act, reply_to, prepared, policy)?;
+            next.rollback.addresses.extend(address);
             next.admit_last_known(last_known);
         }
         Command::Planned {
@@ -113,7 +118,9 @@ pub fn decide(
         Command::Froze { freeze } => next.froze(freeze, policy)?,
         Command::Unpinned => next.unpinned(policy)?,
         Command::Unconfigured => next.unconfigured()?,
-        Command::ReviewDue { roster } => next.review_due(&roster, policy)?,
+        Command::ReviewDue { roster, explained } => {
+            next.review_due(&roster, explained, policy)?;
+        }
         Command::Expire => next.expire()?,
         Command::Rechecked {
             survey,
@@ -136,6 +143,7 @@ pub fn decide(
         drive_at: next.drive_at,
         notices: next.notices,
         opens: next.opens,
+        opens_with: next.opens_with,
     })
 }
 
@@ -154,6 +162,7 @@ struct Draft {
     drive_at: Option<Timestamp>,
     notices: Vec<Notice>,
     opens: Option<Proposal>,
+    opens_with: Option<Box<Command>>,
     now: Timestamp,
 }
 
@@ -164,6 +173,7 @@ impl Draft {
         who: Who,
         act: Act,
         reply_to: Option<String>,
+        prepared: Option<Result<Box<Plan>, Refusal>>,
         policy: &Policy,
     ) -> Result<(), Refusal> {
         match act {
@@ -180,7 +190,7 @@ impl Draft {
             Act::SignOff { task, done, note } => self.sign_off(who, &task, done, note, policy),
             Act::Deny { because } => self.deny(who, because, policy),
             Act::Stop { because } => self.stop(who, because, policy),
-            Act::Retarget { hash, to } => self.retarget(who, hash, to, reply_to),
+            Act::Retarget { hash, to } => self.retarget(who, hash, to, reply_to, prepared),
         }
     }
 
@@ -277,26 +287,6 @@ impl Draft {
         self.notices.push(Notice::Page {
             page: Page::Trigger { key, summary },
         });
-    }
-
-    /// Tells everybody who approved it, or ran it as an emergency, how it ended.
-    fn notify_approvers(&mut self, text: &str) {
-        let break_glass = self.rollback.break_glass.as_ref();
-        let broke = break_glass.filter(|break_glass| break_glass.spent.is_none());
-        let people: Vec<String> = self
-            .rollback
-            .approvals
-            .iter()
-            .map(|approval| approval.by.id.clone())
-            .chain(broke.map(|break_glass| break_glass.by.id.clone()))
-            .collect();
-        for person in people {
-            self.notices.push(Notice::Tell {
-                person,
-                reply_to: None,
-                message: Message::Text(text.to_owned()),
-            });
-        }
     }
 
     /// Voids an emergency run that never reached the platform.

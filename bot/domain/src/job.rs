@@ -3,7 +3,7 @@
 use crate::{
     grammar::{About, ReviewAnswer},
     identity::{IncidentId, RollbackId, ServiceKey},
-    people::Person,
+    people::{Addressee, Person},
     plan::{Aim, PlanHash},
     refusal::Source,
     rollback::{Act, Message, Page},
@@ -190,8 +190,49 @@ pub struct Notification {
     /// What they are told.
     #[serde(rename = "spoken")]
     pub message: Message,
+    /// What is done when they cannot be told alone; `None`: it is logged.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub otherwise: Option<Otherwise>,
     /// The key by which it is told once.
     pub id: String,
+}
+
+/// How somebody is told who cannot be told alone: in other channels, else by a page.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Otherwise {
+    /// The rollback it is about; `None`: it is about none, so nobody is paged.
+    pub rollback: Option<RollbackId>,
+    /// The Slack ids of everybody it concerns, who are named together.
+    pub people: Vec<String>,
+    /// The key under which all of them are told elsewhere once.
+    pub key: String,
+}
+
+/// What is done when Slack does not take a post.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "then", rename_all = "snake_case")]
+#[expect(missing_docs, reason = "the fields are what their names say")]
+pub enum WhenRefused {
+    /// It is logged.
+    #[default]
+    Log,
+    /// Those whom it concerns are told alone.
+    TellAlone {
+        rollback: Option<RollbackId>,
+        people: Vec<Addressee>,
+    },
+    /// It was posted here because another channel was closed: the next of these channels is tried,
+    /// and when none is left somebody is paged.
+    TellElsewhere {
+        otherwise: Otherwise,
+        channels: Vec<String>,
+    },
+}
+
+impl WhenRefused {
+    fn is_log(&self) -> bool {
+        *self == WhenRefused::Log
+    }
 }
 
 /// Something that everybody in a channel sees.
@@ -207,6 +248,9 @@ pub struct Post {
     /// What is posted.
     #[serde(rename = "spoken")]
     pub message: Message,
+    /// What is done when Slack does not take it.
+    #[serde(default, skip_serializing_if = "WhenRefused::is_log")]
+    pub when_refused: WhenRefused,
     /// The key by which it is posted once.
     pub id: String,
 }
@@ -222,10 +266,13 @@ pub struct ExportRequest {
     pub channel: String,
     /// The rollback that has ended and under whose card it is uploaded; `None`: somebody asked.
     pub rollback: Option<RollbackId>,
-    /// The thread in which it was asked for; `None`: under the card, if there is one.
+    /// The thread in which it was asked for; `None`: under the card of `rollback`, or in the channel.
     pub thread: Option<String>,
     /// Who asked for it; `None`: nobody did.
     pub asked_by: Option<Person>,
+    /// The address at which they are told that it failed; `None`: in the channel.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reply_to: Option<String>,
     /// The key by which it is uploaded once.
     pub id: String,
 }

@@ -48,3 +48,12 @@ impl Membership {
         }
     }
 }
+
+/// Somebody who is to be told something, and how to reach them alone.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Addressee {
+    /// Their Slack id.
+    pub person: String,
+    /// The address that came with what they did last; `None`: none came.
+    pub reply_to: Option<String>,
+}

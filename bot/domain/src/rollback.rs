@@ -4,11 +4,11 @@
 
 use crate::{
     authority::{Case, Roster},
-    grammar::ReviewAnswer,
+    grammar::{ReviewAnswer, Target},
     identity::{IncidentId, RollbackId, ServiceKey},
     incident::{Actor, PeopleFact, TimelineEvent},
     markup,
-    people::{Membership, Person},
+    people::{Addressee, Membership, Person},
     plan::{Aim, Plan, PlanHash},
     platform::{
         Order, Production, Progress, ProviderError, Receipt, RestorePoint, Task, Undone, Unfinished,
@@ -21,7 +21,7 @@ use crate::{
 };
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 /// One attempt to take a service back to an earlier release.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -115,6 +115,10 @@ pub struct Rollback {
     pub target_time: Option<Duration>,
     /// How to answer the requester alone, while Slack allows it (30 minutes).
     pub reply_to: Option<String>,
+    /// How to answer each other person alone who did something to it: the address that came with
+    /// what they did last, by their Slack id.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub addresses: BTreeMap<String, String>,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde wants it so")]
@@ -463,6 +467,50 @@ impl Rollback {
             requester: Some(&self.requester),
             approvals: &self.approvals,
             roster,
+        }
+    }
+
+    /// Those whom its turns and endings concern, each once: who asked, who approved it, and who ran
+    /// it as an emergency.
+    pub fn concerned(&self) -> Vec<Addressee> {
+        let broke = self.break_glass.as_ref();
+        let broke = broke.filter(|break_glass| break_glass.spent.is_none());
+        let people = [self.requester.id.as_str()]
+            .into_iter()
+            .chain(
+                self.approvals
+                    .iter()
+                    .map(|approval| approval.by.id.as_str()),
+            )
+            .chain(broke.map(|break_glass| break_glass.by.id.as_str()));
+        let mut concerned: Vec<Addressee> = vec![];
+        for person in people {
+            if !concerned.iter().any(|listed| listed.person == person) {
+                concerned.push(self.addressee(person));
+            }
+        }
+        concerned
+    }
+
+    /// Somebody, with the address at which they can be told alone.
+    pub fn addressee(&self, person: &str) -> Addressee {
+        let own = self
+            .reply_to
+            .as_ref()
+            .filter(|_| self.requester.id == person);
+        Addressee {
+            person: person.to_owned(),
+            reply_to: self.addresses.get(person).or(own).cloned(),
+        }
+    }
+
+    /// The aim of the rollback that takes its place when people want another target.
+    pub fn retargeted(&self, to: &str) -> Aim {
+        Aim {
+            target: Target::Id(to.to_owned()),
+            // Another target is not what the rollback left.
+            undoes: None,
+            ..self.aim.clone()
         }
     }
 
@@ -885,6 +933,7 @@ impl Proposal {
             replaces: self.replaces,
             target_time: self.target_time,
             reply_to: self.reply_to,
+            addresses: BTreeMap::new(),
         };
         (rollback, event)
     }
@@ -964,6 +1013,9 @@ pub enum Command {
         source: Source,
         reply_to: Option<String>,
         act: Act,
+        /// The plan for the target that they want instead, or why there is none; `None`: they want
+        /// no other one, or may not.
+        prepared: Option<Result<Box<Plan>, Refusal>>,
     },
     /// The platform was read for the first time.
     Planned {
@@ -993,8 +1045,12 @@ pub enum Command {
     Unpinned,
     /// Its service is not in the configuration, so nobody can do anything for it.
     Unconfigured,
-    /// The review of an emergency run was waited for.
-    ReviewDue { roster: Box<Roster> },
+    /// The review of an emergency run was waited for; whether its author has noted the explanation
+    /// that they promised.
+    ReviewDue {
+        roster: Box<Roster>,
+        explained: bool,
+    },
     /// The platform was read again after the yes.
     Rechecked {
         survey: Box<Survey>,
@@ -1043,6 +1099,8 @@ pub struct Decision {
     pub notices: Vec<Notice>,
     /// A rollback that takes its place.
     pub opens: Option<Proposal>,
+    /// What gives that one its plan at once; `None`: its platform is read next.
+    pub opens_with: Option<Box<Command>>,
 }
 
 /// Something to be said, left behind as a job.

@@ -525,6 +525,7 @@ impl World {
             source: Source::Button,
             reply_to: None,
             act: act.clone(),
+            prepared: None,
         };
         let Some((before, decision)) = self.put(command) else {
             return Ok(());
@@ -628,6 +629,7 @@ impl World {
             },
             Bot::ReviewDue => Command::ReviewDue {
                 roster: self.roster(read),
+                explained: false,
             },
             Bot::Expire => Command::Expire,
             Bot::Rechecked(moved) => Command::Rechecked {

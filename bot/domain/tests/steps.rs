@@ -313,6 +313,7 @@ fn signs(id: &str, note: Option<&str>) -> Command {
             done: true,
             note: note.map(str::to_owned),
         },
+        prepared: None,
     }
 }
 
@@ -387,6 +388,7 @@ fn a_role_that_cannot_be_read_signs_nothing() {
         source,
         reply_to: None,
         act,
+        prepared: None,
     };
     let refused = decide(&waits, command, &policy(), night()).unwrap_err();
     assert_eq!(refused.code(), "AUTHORITY_UNREADABLE");

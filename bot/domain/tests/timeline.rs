@@ -9,8 +9,9 @@ use rollback_domain::{
     grammar::{Moment, ReviewAnswer, Target},
     identity::{IncidentId, RollbackId, ServiceKey},
     incident::{
-        Actor, Approved, Entry, Evidence, Fact, IncidentFact, Kind, Lacking, Moved, NotStarted,
-        PeopleFact, ProofFact, ProposedChange, Reopening, RunningFact, TimelineEvent, WaitingFact,
+        Actor, Approved, Entry, Evidence, Fact, IncidentFact, Instead, Kind, Lacking, Moved,
+        NotStarted, PeopleFact, ProofFact, ProposedChange, Reopening, RunningFact, TimelineEvent,
+        WaitingFact,
     },
     people::Person,
     plan::PlanHash,
@@ -99,6 +100,30 @@ fn of_the_incident() -> Vec<IncidentFact> {
             file: "INC-12-RB-41-timeline.md".into(),
             entries: 14,
             bytes: 2_048,
+        },
+        IncidentFact::ExportRefused {
+            file: "INC-12-RB-41-timeline.md".into(),
+            code: "missing_scope".into(),
+        },
+        IncidentFact::Unreached {
+            people: all(&["U0MAYA", "U0SAM"]),
+            channel: "C0SHOP".into(),
+            code: "restricted_action".into(),
+            instead: Instead::Channel {
+                channel: "C0OPS".into(),
+            },
+        },
+        IncidentFact::Unreached {
+            people: all(&["U0MAYA"]),
+            channel: "C0OPS".into(),
+            code: "is_archived".into(),
+            instead: Instead::Page,
+        },
+        IncidentFact::Unreached {
+            people: all(&["U0MAYA"]),
+            channel: "C0OPS".into(),
+            code: "is_archived".into(),
+            instead: Instead::Nothing,
         },
     ]
 }
@@ -420,7 +445,7 @@ fn what_is_proven() -> Vec<ProofFact> {
 
 /// The kinds that are stored. A name never changes its meaning; an older version shows one that it
 /// does not know as "other".
-const KNOWN_KINDS: [&str; 41] = [
+const KNOWN_KINDS: [&str; 42] = [
     "incident_opened",
     "requested",
     "planned",
@@ -462,6 +487,7 @@ const KNOWN_KINDS: [&str; 41] = [
     "unfrozen",
     "note",
     "exported",
+    "unreached",
 ];
 
 fn event(fact: Fact) -> TimelineEvent {

@@ -194,6 +194,9 @@ fn in_short(rollback: &Rollback, plan: &Plan) -> Vec<String> {
     known.chain(cautions).collect()
 }
 
+/// How many entries Slack shows in a menu.
+const MENU_AT_MOST: usize = 5;
+
 /// What else is possible with a proposal.
 fn menu(rollback: &Rollback, case: Option<&Case>) -> Vec<(&'static str, Action)> {
     let plan_ref = || PlanRef::of(rollback);
@@ -209,7 +212,10 @@ fn menu(rollback: &Rollback, case: Option<&Case>) -> Vec<(&'static str, Action)>
         menu.push(("Withdraw my approval", Action::Withdraw(plan_ref())));
     }
     menu.push(("Who can approve", Action::Who(plan_ref())));
-    menu.push(("May I approve?", Action::Why(plan_ref())));
+    // Somebody who has approved knows; Slack shows no more than five.
+    if menu.len() < MENU_AT_MOST {
+        menu.push(("May I approve?", Action::Why(plan_ref())));
+    }
     menu
 }
 

@@ -3,17 +3,28 @@
 
 use crate::{
     App,
+    config::Service,
     crash::{self, Point},
-    engine::{Ended, Error, SideEffects},
+    engine::{Ended, Error, RecordedSurvey, SideEffects},
     slack::{Words, blocks},
-    store::{jobs::Lease, rollbacks},
-    worker::{acting::Acting, recipient::Recipient},
+    store::{
+        jobs::{Lease, Next},
+        rollbacks,
+    },
+    worker::{
+        acting::Acting,
+        planning::{self, NoPlan, Planning},
+        recipient::Recipient,
+        retry::{PATIENCE, after_busy},
+    },
 };
 use rollback_domain::{
     job::ActRequest,
+    plan::Plan,
+    platform::ProviderError,
     refusal::Refusal,
     risk::Risk,
-    rollback::{Act, Command},
+    rollback::{Act, Command, Rollback},
 };
 
 pub(super) async fn run(app: &App, lease: &Lease, request: &ActRequest) -> Result<Ended, Error> {
@@ -64,6 +75,27 @@ pub(super) async fn run(app: &App, lease: &Lease, request: &ActRequest) -> Resul
         Err(next) => return Ok(next.into()),
     };
     crash::point(Point::RolesRead);
+    let mut effects = SideEffects {
+        rosters: acting.read,
+        ..SideEffects::default()
+    };
+    // Before anything is replaced, what takes its place is prepared.
+    let mut prepared = None;
+    if let Act::Retarget { hash, to } = act
+        && let Some(service) = app.config.service(&found.service)
+        && acting.membership.admit().is_ok()
+        && found
+            .open_with(hash.as_ref(), app.engine.clock.now())
+            .is_ok()
+    {
+        match successor(app, lease, service, &found, to).await? {
+            Ok((plan, survey)) => {
+                prepared = Some(plan);
+                effects.survey = survey;
+            }
+            Err(next) => return Ok(next.into()),
+        }
+    }
     let command = Command::Person {
         by: acting.by,
         membership: acting.membership,
@@ -72,14 +104,62 @@ pub(super) async fn run(app: &App, lease: &Lease, request: &ActRequest) -> Resul
         source: *source,
         reply_to: reply_to.clone(),
         act: act.clone(),
-    };
-    let effects = SideEffects {
-        rosters: acting.read,
-        ..SideEffects::default()
+        prepared,
     };
     Ok(Ended::decide(*rollback, command, policy)
         .with(effects)
         .stored_at(Point::ActStored))
+}
+
+/// A plan or why there is none, and what was read for it.
+type Prepared = (Result<Box<Plan>, Refusal>, Option<RecordedSurvey>);
+
+/// Reads the platform and makes the plan for another target of a rollback; a platform that is busy
+/// is tried again.
+async fn successor(
+    app: &App,
+    lease: &Lease,
+    service: &Service,
+    rollback: &Rollback,
+    to: &str,
+) -> Result<Result<Prepared, Next>, Error> {
+    let unreadable = |error: ProviderError| match error {
+        ProviderError::Busy { why, retry_after } if lease.attempt < PATIENCE => {
+            Err(Next::Retry(after_busy(app, lease, retry_after), why))
+        }
+        error => {
+            let why = error.to_string();
+            Ok((Err(Refusal::PlatformTrouble { why }), None))
+        }
+    };
+    let Some(provider) = app.provider(service) else {
+        let why = "its platform is not known".into();
+        return Ok(unreadable(ProviderError::Refused(why)));
+    };
+    let aim = rollback.retargeted(to);
+    let about = planning::about(app, &rollback.service, &aim).await?;
+    let survey = match provider.survey(&about).await {
+        Ok(survey) => survey,
+        Err(error) => return Ok(unreadable(error)),
+    };
+    let planning = Planning {
+        provider: provider.as_ref(),
+        about: &about,
+        aim: &aim,
+        survey: &survey,
+        history: &rollbacks::history(&app.engine.db, &rollback.service).await?,
+        risks: &app.policy(service).risks,
+    };
+    let plan = match planning.plan(app.engine.clock.now()).await {
+        Ok(plan) => Ok(Box::new(plan)),
+        Err(NoPlan::Refused(refusal)) => Err(refusal),
+        Err(NoPlan::Unreadable(error)) => return Ok(unreadable(error)),
+    };
+    let read = RecordedSurvey {
+        service: rollback.service.clone(),
+        survey,
+    };
+    Ok(Ok((plan, Some(read))))
 }
 
 /// Whether the rollback would be run by this, which needs its service.

@@ -9,10 +9,12 @@
 use crate::{
     App,
     engine::{Ended, Error, UndeliveredChange},
+    permalinks,
     slack::{
         Failure,
         backfill::{self, Line},
         blocks::{escape, inline, mention, render_message},
+        content::is_about_content,
     },
     store::{
         jobs::Lease,
@@ -20,13 +22,15 @@ use crate::{
         undelivered::{self, Change, Undelivered},
     },
     worker::{
+        plainer::{acceptable, try_plainer},
         retry::{LATE_AFTER, after_slack, later, tried_for},
         rollback_message::{card_ts, ensure_held},
+        ways_round::Refused,
     },
 };
 use rollback_domain::{
     identity::RollbackId,
-    job::{Job, Post},
+    job::{Job, Post, WhenRefused},
     rollback::{BreakGlass, Message, State},
 };
 use std::{
@@ -92,7 +96,7 @@ pub(super) async fn run(app: &App, lease: &Lease, channel: &str) -> Result<Ended
         match app.slack.find(channel, None, &batch.key).await {
             Ok(Some(ts)) => return Ok(batch.delivered(&ts)),
             Ok(None) => {}
-            Err(failure) => return Ok(batch.failed(failure)),
+            Err(failure) => return batch.failed(failure).await,
         }
     }
     // It was not posted: it can deliver what has joined since as well.
@@ -118,7 +122,7 @@ impl Batch<'_> {
             Ok(found) => found,
             // A thread whose card was deleted has nothing in it.
             Err(Failure::Never(code)) if code == "thread_not_found" => BTreeMap::new(),
-            Err(failure) => return Ok(self.failed(failure)),
+            Err(failure) => return self.failed(failure).await,
         };
         let mut keys = vec![];
         for row in self.rows.iter().filter(|row| row.tried) {
@@ -135,18 +139,24 @@ impl Batch<'_> {
         let app = self.app;
         let lines = match lines(app, &self.rows).await? {
             Ok(lines) => lines,
-            Err(failure) => return Ok(self.failed(failure)),
+            Err(failure) => return self.failed(failure).await,
         };
         let words = backfill::message(&lines, app.engine.clock.now());
         if let Err(failure) = ensure_held(self.lease) {
-            return Ok(self.failed(failure));
+            return self.failed(failure).await;
         }
-        Ok(
-            match app.slack.post(self.channel, None, &words, &self.key).await {
-                Ok(ts) => self.delivered(&ts),
-                Err(failure) => self.failed(failure),
-            },
-        )
+        let acceptable = acceptable(app, self.lease, &self.key, &words).await?;
+        match app
+            .slack
+            .post(self.channel, None, &acceptable, &self.key)
+            .await
+        {
+            Ok(ts) => Ok(self.delivered(&ts)),
+            Err(Failure::Never(code)) if is_about_content(&code) && acceptable == words => {
+                Ok(try_plainer(app, self.channel, &self.key, code))
+            }
+            Err(failure) => self.failed(failure).await,
+        }
     }
 
     /// The message is there: all of them are delivered.
@@ -154,11 +164,22 @@ impl Batch<'_> {
         Ended::done().with(change(self.channel, Change::Delivered(self.all(Some(ts)))))
     }
 
-    /// The message could not be posted: tries again, but not for ever in a channel that Slack refuses.
-    fn failed(&self, failure: Failure) -> Ended {
+    /// The message could not be posted: tries again, but not for ever in a channel that Slack
+    /// refuses. Those whom it concerns are told alone, each once.
+    async fn failed(&self, failure: Failure) -> Result<Ended, Error> {
         let (app, lease) = (self.app, self.lease);
-        match failure {
-            Failure::Never(code) if tried_for(app, lease) > REFUSED_WITHIN => {
+        let code = match failure {
+            Failure::Never(code) => code,
+            failure @ (Failure::Later { .. } | Failure::TooSoon { .. } | Failure::Lost(_)) => {
+                return Ok(after_slack(app, lease, &failure).into());
+            }
+        };
+        let mut jobs = vec![];
+        for row in &self.rows {
+            jobs.extend(self.tell_alone(row, &code).await?);
+        }
+        let ended = match tried_for(app, lease) > REFUSED_WITHIN {
+            true => {
                 let (channel, n) = (self.channel, self.rows.len());
                 tracing::error!(
                     channel,
@@ -168,11 +189,38 @@ impl Batch<'_> {
                 );
                 Ended::done().with(change(channel, Change::Delivered(self.all(None))))
             }
-            Failure::Never(code) => Ended::retry(later(app, REFUSED_EVERY), code),
-            failure @ (Failure::Later { .. } | Failure::TooSoon { .. } | Failure::Lost(_)) => {
-                after_slack(app, lease, &failure).into()
+            false => Ended::retry(later(app, REFUSED_EVERY), code),
+        };
+        let now = app.engine.clock.now();
+        let jobs = jobs.into_iter();
+        Ok(jobs.fold(ended, |ended, job| ended.then(job, now)))
+    }
+
+    /// The jobs that tell those alone whom one of the messages concerns.
+    async fn tell_alone(&self, row: &Undelivered, code: &str) -> Result<Vec<Job>, Error> {
+        let (text, rollback, people) = match (&row.what.job, &row.what.text) {
+            (Job::Post(post), _) => match &post.when_refused {
+                WhenRefused::TellAlone { rollback, people } => {
+                    let text = render_message(&post.message, mention);
+                    (text, *rollback, people.clone())
+                }
+                WhenRefused::Log | WhenRefused::TellElsewhere { .. } => return Ok(vec![]),
+            },
+            (Job::AnnounceOutcome { rollback }, Some(text)) => {
+                let found = rollbacks::get(&self.app.engine.db, *rollback).await?;
+                let people = found.map(|found| found.concerned()).unwrap_or_default();
+                (text.clone(), Some(*rollback), people)
             }
-        }
+            // Nothing else is left to the backfill.
+            _ => return Ok(vec![]),
+        };
+        let refused = Refused {
+            channel: self.channel,
+            text: &text,
+            rollback,
+            key: &row.key,
+        };
+        Ok(refused.tell_alone(&people, code))
     }
 
     /// The keys of all, with the `ts` of the message that delivers them; `None`: none does.
@@ -205,14 +253,14 @@ async fn lines(app: &App, rows: &[&Undelivered]) -> Result<Result<Vec<Line>, Fai
         let text = match (&row.what.text, &row.what.job) {
             (Some(text), _) => text.clone(),
             (None, Job::Post(Post { message, .. })) if pings.contains(row.key.as_str()) => {
-                render_message(message, mention)
+                permalinks::linked(app, &render_message(message, mention)).await?
             }
             (None, Job::Post(Post { message, .. })) => {
                 if let Err(failure) = read_names(app, message, &mut names).await {
                     return Ok(Err(failure));
                 }
                 let named = |id: &str| names.get(id).cloned().unwrap_or("somebody".into());
-                render_message(message, named)
+                permalinks::linked(app, &render_message(message, named)).await?
             }
             (None, job) => escape(&format!("{} {}", job.kind(), job.key())),
         };
@@ -271,6 +319,8 @@ enum PendingRequest {
     Reminder,
     Escalation,
     Review,
+    /// Not a request: a turn or an ending that those whom it concerns have not seen.
+    Turn,
 }
 
 impl PendingRequest {
@@ -281,6 +331,9 @@ impl PendingRequest {
             "reminder" => PendingRequest::Reminder,
             "escalation" => PendingRequest::Escalation,
             "review" => PendingRequest::Review,
+            "objection" | "withdrawn" | "open-again" | "window-ended" | "superseded"
+            | "retargeted" | "not-retargeted" | "no-new-plan" | "denied" | "cancelled"
+            | "expired" | "blocked" => PendingRequest::Turn,
             _ => return None,
         };
         Some((id.parse().ok()?, ask))
@@ -295,6 +348,7 @@ impl PendingRequest {
             PendingRequest::Reminder | PendingRequest::Escalation => {
                 matches!(rollback.state, State::Proposed { .. })
             }
+            PendingRequest::Turn => true,
             PendingRequest::Review => rollback
                 .break_glass
                 .as_ref()

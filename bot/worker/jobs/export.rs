@@ -1,11 +1,12 @@
-//! Uploads the timeline of an incident: into the thread it was asked for in, else under the card.
+//! Uploads the timeline of an incident: to where it was asked for, or under the card of a rollback
+//! that has ended.
 
 use crate::{
     App,
     crash::Point,
     engine::{Ended, Error, RecordedEvent},
     slack::Failure,
-    store::{jobs::Lease, messages},
+    store::{jobs::Lease, rollbacks},
     worker::{
         last_known::membership,
         recipient::Recipient,
@@ -17,7 +18,7 @@ use crate::{
 use rollback_domain::{
     identity::{IncidentId, RollbackId},
     incident::{Actor, IncidentFact, TimelineEvent},
-    job::{ExportRequest, Format, Job, Notification},
+    job::{ExportRequest, Format, Job, Notification, Post, WhenRefused},
     people::{Membership, Person},
     refusal::Source,
     rollback::Message,
@@ -36,16 +37,17 @@ pub(super) async fn run(app: &App, lease: &Lease, request: &ExportRequest) -> Re
         rollback,
         thread,
         asked_by,
+        reply_to: _,
         id,
     } = request;
     if let Some(person) = asked_by
-        && let Some(ended) = refused(app, lease, person, channel, thread.as_deref()).await
+        && let Some(ended) = not_admitted(app, lease, person, request).await
     {
         return Ok(ended);
     }
     let card = match rollback {
         Some(id) => card_ts(app, *id).await?,
-        None => messages::latest_card(&app.engine.db, channel).await?,
+        None => None,
     };
     if rollback.is_some() && card.is_none() && lease.attempt < CARD_TRIES {
         return Ok(Ended::retry(
@@ -81,22 +83,18 @@ pub(super) async fn run(app: &App, lease: &Lease, request: &ExportRequest) -> Re
                 .with(RecordedEvent::Incident { incident, event })
                 .stored_at(Point::ExportStored)
         }
-        Err(Failure::Never(code)) => {
-            tracing::warn!(channel, code, "Slack will not take the export");
-            Ended::done()
-        }
+        Err(Failure::Never(code)) => not_taken(app, request, upload.name, &code).await?,
         Err(failure) => after_slack(app, lease, &failure).into(),
     })
 }
 
 /// How the job ends if somebody may not have the timeline, or it cannot be read whether they may;
 /// `None`: they may.
-async fn refused(
+async fn not_admitted(
     app: &App,
     lease: &Lease,
     person: &Person,
-    channel: &str,
-    thread: Option<&str>,
+    request: &ExportRequest,
 ) -> Option<Ended> {
     let membership = match membership(app, person).await {
         Ok((membership, _)) => membership,
@@ -105,10 +103,10 @@ async fn refused(
     };
     let refusal = membership.admit().err()?;
     let recipient = Recipient {
-        channel,
+        channel: &request.channel,
         person: &person.id,
-        thread,
-        reply_to: None,
+        thread: request.thread.as_deref(),
+        reply_to: request.reply_to.as_deref(),
     };
     Some(recipient.refuse(app, lease, person, Source::Command, "export", &refusal))
 }
@@ -176,13 +174,75 @@ impl Upload<'_> {
     }
 }
 
-/// How the job ends when the timeline cannot be put into a file.
-fn not_written(app: &App, lease: &Lease, request: &ExportRequest, unwritten: Unwritten) -> Ended {
+/// How the job ends when Slack does not take the file: that is recorded, and whom it concerns is
+/// told.
+async fn not_taken(
+    app: &App,
+    request: &ExportRequest,
+    file: String,
+    code: &str,
+) -> Result<Ended, Error> {
     let ExportRequest {
         incident,
         channel,
+        rollback,
         asked_by,
         ..
+    } = request;
+    tracing::warn!(channel, code, "Slack will not take the export");
+    let now = app.engine.clock.now();
+    let who = asked_by.clone().map_or(Actor::Bot, Actor::Person);
+    let code = code.to_owned();
+    let message = Message::Text(format!(
+        "The timeline of {incident} could not be uploaded: Slack says {code}. `/rollback timeline` shows it."
+    ));
+    let fact = IncidentFact::ExportRefused { file, code };
+    let event = TimelineEvent::new(now, who, Source::Bot, *rollback, fact);
+    let incident = *incident;
+    let ended = Ended::done().with(RecordedEvent::Incident { incident, event });
+    if let Some(person) = asked_by {
+        return Ok(ended.then(told(request, person, message), now));
+    }
+    let ended_rollback = match rollback {
+        Some(id) => rollbacks::get(&app.engine.db, *id).await?,
+        None => None,
+    };
+    Ok(match ended_rollback {
+        Some(rollback) => {
+            let post = Job::Post(Post {
+                channel: channel.clone(),
+                thread: None,
+                under: Some(rollback.id),
+                message,
+                when_refused: WhenRefused::TellAlone {
+                    rollback: Some(rollback.id),
+                    people: rollback.concerned(),
+                },
+                id: format!("not-taken:{}", request.id),
+            });
+            ended.then(post, now)
+        }
+        None => ended,
+    })
+}
+
+/// The job that tells somebody what came of the export that they asked for.
+fn told(request: &ExportRequest, person: &Person, message: Message) -> Job {
+    Job::Notify(Notification {
+        channel: request.channel.clone(),
+        person: person.id.clone(),
+        thread: request.thread.clone(),
+        reply_to: request.reply_to.clone(),
+        message,
+        otherwise: None,
+        id: format!("unwritten:{}", request.id),
+    })
+}
+
+/// How the job ends when the timeline cannot be put into a file.
+fn not_written(app: &App, lease: &Lease, request: &ExportRequest, unwritten: Unwritten) -> Ended {
+    let ExportRequest {
+        incident, asked_by, ..
     } = request;
     tracing::error!(%incident, %unwritten, "a timeline could not be exported");
     // The disk may have room again; a template and a size stay as they are.
@@ -192,15 +252,8 @@ fn not_written(app: &App, lease: &Lease, request: &ExportRequest, unwritten: Unw
     let Some(person) = asked_by else {
         return Ended::done();
     };
-    let notification = Job::Notify(Notification {
-        channel: channel.clone(),
-        person: person.id.clone(),
-        thread: None,
-        reply_to: None,
-        message: Message::Text(format!(
-            "The timeline of {incident} could not be put into a file: {unwritten}. Nothing was uploaded. My operator finds the reason in the log; the entries are in the database, in the table `timeline`."
-        )),
-        id: format!("unwritten:{}", lease.job.key()),
-    });
-    Ended::done().then(notification, app.engine.clock.now())
+    let message = Message::Text(format!(
+        "The timeline of {incident} could not be put into a file: {unwritten}. Nothing was uploaded. My operator finds the reason in the log; the entries are in the database, in the table `timeline`."
+    ));
+    Ended::done().then(told(request, person, message), app.engine.clock.now())
 }

@@ -5,6 +5,7 @@ use crate::{
     crash::{self, Point},
     engine::{Ended, Error, RecordedEvent},
     pagerduty::PagerDutyError,
+    permalinks,
     store::{jobs::Lease, rollbacks},
     worker::retry::{after_page, is_late, later},
 };
@@ -12,7 +13,7 @@ use jiff::Timestamp;
 use rollback_domain::{
     identity::RollbackId,
     incident::IncidentFact,
-    job::{Job, Post},
+    job::{Job, Post, WhenRefused},
     rollback::{Message, Page, Rollback},
 };
 use serde_json::{Value, json};
@@ -53,8 +54,10 @@ pub(super) async fn run(
                 None => summary.clone(),
             };
             let details = details(&rollback);
+            let card = permalinks::of_card(app, id).await?;
+            let link = card.as_deref().map(|card| (card, "The card in Slack"));
             pagerduty
-                .trigger(&named(key), &summary, details, None)
+                .trigger(&named(key), &summary, details, link)
                 .await
         }
         Page::Resolve { key } => pagerduty.resolve(&named(key)).await,
@@ -128,6 +131,7 @@ fn refused(app: &App, rollback: &Rollback, page: &Page, why: String) -> Ended {
                 message: Message::Text(format!(
                     "PagerDuty could not be told of {id}, so nobody was paged: {why}. `/rollback contacts` says who can help."
                 )),
+                when_refused: WhenRefused::Log,
                 id: format!("{key}:refused"),
             });
             // Not before the words that say whom it asks.
@@ -145,9 +149,12 @@ fn refused(app: &App, rollback: &Rollback, page: &Page, why: String) -> Ended {
 
 /// Whether somebody is still needed for what a page is about.
 fn is_wanted(rollback: &Rollback, key: &str) -> bool {
-    match key.ends_with(":approval") {
-        true => rollback.waiting.paged,
-        false => rollback
+    let about = key.rsplit(':').next();
+    match about {
+        Some("approval") => rollback.waiting.paged,
+        // Nothing takes it back but whoever is paged.
+        Some("unreached") => true,
+        Some(_) | None => rollback
             .break_glass
             .as_ref()
             .is_some_and(|break_glass| break_glass.paged),

@@ -1,14 +1,18 @@
-//! Asks for the review of an emergency run, until it is answered.
+//! Asks for the review of an emergency run until it is answered, and its author for the explanation
+//! that they promised until they note it.
 
 use crate::{
     App,
     engine::{Ended, Error},
     roster,
-    store::rollbacks,
+    store::{rollbacks, timelines},
     worker::retry::later,
 };
 use rollback_domain::identity::RollbackId;
-use rollback_domain::rollback::{BreakGlass, Command};
+use rollback_domain::{
+    incident::{Actor, Kind, TimelineEvent},
+    rollback::{BreakGlass, Command},
+};
 use std::time::Duration;
 
 /// How often it is tried for a service that is not in the configuration.
@@ -33,5 +37,15 @@ pub(super) async fn run(app: &App, id: RollbackId) -> Result<Ended, Error> {
         return Ok(Ended::at(due));
     }
     let roster = Box::new(roster::last_known(app, &app.config.roles_of(service)).await?);
-    Ok(Ended::decide(id, Command::ReviewDue { roster }, policy))
+    let explained = is_explained(app, &rollback.channel, break_glass).await?;
+    let command = Command::ReviewDue { roster, explained };
+    Ok(Ended::decide(id, command, policy))
+}
+
+/// Whether the person who ran it, and promised to explain it, has noted something since.
+async fn is_explained(app: &App, channel: &str, run: &BreakGlass) -> sqlx::Result<bool> {
+    let db = &app.engine.db;
+    let notes = timelines::recorded_since(db, channel, Kind::Note, run.at).await?;
+    let by_author = |event: &TimelineEvent| matches!(&event.who, Actor::Person(person) if person.id == run.by.id);
+    Ok(notes.iter().any(by_author))
 }

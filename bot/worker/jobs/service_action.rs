@@ -20,8 +20,8 @@ use rollback_domain::{
     authority::Case,
     identity::RollbackId,
     incident::{Actor, IncidentFact, TimelineEvent},
-    job::{Job, Post, ServiceAction, ServiceRequest},
-    people::Person,
+    job::{Job, Post, ServiceAction, ServiceRequest, WhenRefused},
+    people::{Addressee, Person},
     platform::{About, ProviderError},
     policy::Policy,
     refusal::{Refusal, sentence},
@@ -124,6 +124,13 @@ impl Done {
             channel: request.channel.clone(),
             thread: None,
             under: None,
+            when_refused: WhenRefused::TellAlone {
+                rollback: None,
+                people: vec![Addressee {
+                    person: acting.by.id.clone(),
+                    reply_to: request.reply_to.clone(),
+                }],
+            },
             message: Message::Naming(message, vec![acting.by.id]),
             id: format!("tend:{}", request.id),
         });

@@ -10,7 +10,7 @@ use crate::{
 use rollback_domain::{
     identity::RollbackId,
     incident::{Fact, RunningFact},
-    job::{Job, Post},
+    job::{Job, Post, WhenRefused},
     platform::ProviderError,
     rollback::{Message, Rollback},
 };
@@ -67,6 +67,10 @@ fn pin_stays(rollback: &Rollback, text: &str) -> Job {
             "{id} changed nothing, but automatic deploys of {service} are still held off. To let them go live: `/rollback unpin {}`. ({text})",
             service.typed()
         )),
+        when_refused: WhenRefused::TellAlone {
+            rollback: Some(*id),
+            people: rollback.concerned(),
+        },
         id: format!("{id}:pin-stays"),
     })
 }

@@ -232,6 +232,7 @@ pub(crate) async fn fault_answer(
             Fault::Hang => "hang",
             Fault::Reset => "reset",
             Fault::InternalError => "internal_error",
+            Fault::Refuses(code) => code,
             Fault::LoseAnswer | Fault::Silent => "lost answer",
         }
         .to_owned(),
@@ -260,6 +261,14 @@ pub(crate) async fn fault_answer(
         Fault::InternalError => (
             [(header::CONTENT_TYPE, "application/json; charset=utf-8")],
             json!({ "ok": false, "error": "internal_error" }).to_string(),
+        )
+            .into_response(),
+        Fault::Refuses(code) if call.method == "respond" => {
+            (StatusCode::NOT_FOUND, code).into_response()
+        }
+        Fault::Refuses(code) => (
+            [(header::CONTENT_TYPE, "application/json; charset=utf-8")],
+            json!({ "ok": false, "error": code }).to_string(),
         )
             .into_response(),
         Fault::Hang => {

@@ -887,7 +887,7 @@ fn somebody_from_outside() {
             yes · oncall: @gus (configuration)
         yes · someone other than the requester: @maya asked
     Only full members of this workspace ever can.
-    Only full members of this workspace can propose, approve or export, and you are a guest. Ask someone on the team. Nothing was run.
+    Only full members of this workspace can use /rollback, and you are a guest. Ask someone on the team. Nothing was run.
     ");
     insta::assert_snapshot!(said(Membership::Unreadable("Slack answered 503".into())), @"
     unknown · may approve RB-41 (code, one approval): @gus

@@ -1,6 +1,9 @@
 //! What people do: approve, withdraw, object, start an emergency run, review, resolve, deny, stop, retarget.
 
-use super::*;
+use super::{
+    turns::{named, naming_nobody, reason, whom},
+    *,
+};
 
 impl Draft {
     pub(super) fn approve(
@@ -91,6 +94,12 @@ impl Draft {
             });
         };
         self.rollback.approvals.remove(at);
+        let what = format!(
+            "{} took their approval of {} back{}.",
+            named(&who.person),
+            self.named_change(),
+            reason(because.as_deref())
+        );
         self.record_by(&who, PeopleFact::Withdrawn { because });
         if self.rollback.is_break_glass() {
             // It never ran on this approval alone.
@@ -99,6 +108,11 @@ impl Draft {
             return Ok(());
         }
         self.rollback.times.approved = None;
+        let next = format!(
+            "It needs another approval: `/rollback approve {}`.",
+            self.rollback.id
+        );
+        self.tell_turn(&format!("{what} {next}"), Some(&who.person), "withdrawn");
         self.transition_to(State::Proposed { expires_at });
         self.wait_on(policy);
         Ok(())
@@ -130,17 +144,28 @@ impl Draft {
                 because: because.clone(),
             },
         );
+        // Before silence is broken, which takes back what it approved.
+        let concerned = self.rollback.concerned();
         let waits = match self.break_silence() {
             true => " It won't run automatically now; an approver must decide.",
             false => "",
         };
+        let people: Vec<String> = concerned
+            .into_iter()
+            .map(|addressee| addressee.person)
+            .filter(|id| *id != who.person.id)
+            .collect();
+        let to = match people.len() {
+            0 => String::new(),
+            count => format!("{}: ", whom(count)),
+        };
         let text = format!(
-            "{} objects to {}: \"{}\".{waits}",
-            Message::whom(0),
-            self.rollback.id,
+            "{to}{} objects to {}: \"{}\".{waits}",
+            named(&who.person),
+            self.named_change(),
             Message::quoted(&because)
         );
-        self.post(text, vec![who.person.id.clone()], true, "objection");
+        self.post(text, people, true, "objection");
         self.rollback.objections.push(Objection {
             by: who.person,
             because,
@@ -345,7 +370,14 @@ impl Draft {
         let fact = PeopleFact::Denied {
             because: because.clone(),
         };
+        let what = format!(
+            "{} denied {}{}.",
+            named(&who.person),
+            self.named_change(),
+            reason(because.as_deref())
+        );
         self.record_by(&who, fact);
+        self.tell_ending(&what, Some(&who.person), "denied");
         self.finish(State::Denied {
             by: who.person,
             because,
@@ -378,7 +410,14 @@ impl Draft {
         let fact = PeopleFact::Cancelled {
             because: because.clone(),
         };
+        let what = format!(
+            "{} cancelled {}{}.",
+            named(&who.person),
+            self.named_change(),
+            reason(because.as_deref())
+        );
         self.record_by(&who, fact);
+        self.tell_ending(&what, Some(&who.person), "cancelled");
         self.finish(State::Cancelled {
             by: who.person,
             because,
@@ -392,6 +431,7 @@ impl Draft {
         hash: Option<PlanHash>,
         to: String,
         reply_to: Option<String>,
+        prepared: Option<Result<Box<Plan>, Refusal>>,
     ) -> Result<(), Refusal> {
         if !matches!(self.rollback.state, State::Proposed { .. }) {
             return Err(self.not_open());
@@ -415,21 +455,73 @@ impl Draft {
                 ),
             });
         }
+        let prepared = match prepared {
+            Some(Err(refusal)) => {
+                self.not_retargeted(&who, &to, reply_to, &refusal);
+                return Ok(());
+            }
+            Some(Ok(plan)) => Some(plan),
+            None => None,
+        };
         self.record_by(&who, PeopleFact::Retargeted { to: to.clone() });
-        self.notify_approvers(&format!(
-            "@{} changed the target of {}, so your approval does not count any more. A fresh plan is being made.",
-            who.person.name, self.rollback.id
-        ));
-        let mut proposal = self.again(crate::grammar::Target::Id(to));
-        // Another target is not what the rollback left.
-        proposal.aim.undoes = None;
+        let label = prepared
+            .as_ref()
+            .map_or(to.as_str(), |plan| plan.to.label());
+        let label = Message::quoted(label);
+        let what = format!(
+            "{} changed the target of {} to {label}. A new card takes its place, and approvals of {} don't count for it.",
+            named(&who.person),
+            self.named_change(),
+            self.rollback.id
+        );
+        self.tell_turn(&what, Some(&who.person), "retargeted");
+        let mut proposal = self.again(self.rollback.aim.target.clone());
+        proposal.aim = self.rollback.retargeted(&to);
         proposal.requester = who.person.clone();
         proposal.source = who.source;
         proposal.reply_to = reply_to;
         self.opens = Some(proposal);
+        self.opens_with = prepared.map(|plan| {
+            Box::new(Command::Planned {
+                plan,
+                requester: who.person.clone(),
+                last_known: None,
+                roster: Box::new(who.roster),
+                frozen: self.rollback.frozen.clone(),
+            })
+        });
         self.finish(State::Superseded {
             why: format!("@{} changed the target", who.person.name),
         });
         Ok(())
+    }
+    /// There is no plan for the other target, so the card stays open as it is.
+    fn not_retargeted(&mut self, who: &Who, to: &str, reply_to: Option<String>, refusal: &Refusal) {
+        let id = self.rollback.id;
+        let fact = Fact::refused("change the target", refusal);
+        self.record(Actor::Person(who.person.clone()), who.source, fact);
+        let message = match Message::from(refusal) {
+            Message::Refused(code, text, people) => {
+                Message::Refused(code, format!("{text} {id} stays open as it is."), people)
+            }
+            other @ (Message::Text(_) | Message::Mrkdwn(_) | Message::Naming(..)) => other,
+        };
+        self.notices.push(Notice::Tell {
+            person: who.person.id.clone(),
+            reply_to,
+            message,
+        });
+        let requester = self.rollback.requester.id.clone();
+        if requester == who.person.id {
+            return;
+        }
+        let to = Message::quoted(to);
+        let what = format!(
+            "{} tried to change the target of {} to {to}, and there is no plan for that: {refusal} {id} stays open as it is.",
+            named(&who.person),
+            self.named_change(),
+        );
+        let text = format!("{}: {}", Message::whom(0), naming_nobody(&what));
+        self.post(text, vec![requester], true, "not-retargeted");
     }
 }

@@ -54,7 +54,7 @@ impl Draft {
             Err(refusal) => return self.no_plan_any_more(&refusal),
         };
         let why = self.record_reason(WaitingFact::Superseded { moved });
-        self.notify_approvers(&format!("{why} A fresh plan is being made."));
+        self.tell_superseded(&why);
         self.void_break_glass(&why);
         let mut proposal = self.again(self.rollback.aim.target.clone());
         // What came out of band goes on so.
@@ -102,20 +102,8 @@ impl Draft {
     pub(super) fn no_plan_any_more(&mut self, refusal: &Refusal) -> Result<(), Refusal> {
         let why = refusal.to_string();
         self.record_own(WaitingFact::blocked(refusal));
-        self.notify_approvers(&why);
-        let requester = self.rollback.requester.id.clone();
-        if !self
-            .rollback
-            .approvals
-            .iter()
-            .any(|one| one.by.id == requester)
-        {
-            self.notices.push(Notice::Tell {
-                person: requester,
-                reply_to: self.rollback.reply_to.clone(),
-                message: Message::from(refusal),
-            });
-        }
+        let what = format!("{} was not run. {why}", self.named_change());
+        self.tell(&what, None, false, "blocked");
         self.void_break_glass(&why);
         self.finish(State::Blocked { why });
         Ok(())
@@ -131,7 +119,12 @@ impl Draft {
             return Err(self.not_open());
         };
         let text = self.record_reason(WaitingFact::Reopened { why });
-        self.notify_approvers(&format!("{text} The card is open again."));
+        let what = format!(
+            "{} is open again and needs an approval: `/rollback approve {}`. {text}",
+            self.named_change(),
+            self.rollback.id
+        );
+        self.tell_turn(&what, None, "open-again");
         self.void_break_glass(&text);
         self.rollback.approvals.clear();
         self.rollback.busy = 0;

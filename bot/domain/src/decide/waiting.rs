@@ -1,10 +1,18 @@
 //! While it is planned and waited for: the card, its objection window, reminders, the escalation, the
 //! renewal of its plan, and the review of an emergency run.
 
-use super::*;
+use super::{
+    turns::{naming_nobody, whom},
+    *,
+};
 
 impl Draft {
-    pub(super) fn review_due(&mut self, roster: &Roster, policy: &Policy) -> Result<(), Refusal> {
+    pub(super) fn review_due(
+        &mut self,
+        roster: &Roster,
+        explained: bool,
+        policy: &Policy,
+    ) -> Result<(), Refusal> {
         let id = self.rollback.id;
         let people: Vec<String> = {
             let Some(break_glass) = self
@@ -36,33 +44,9 @@ impl Draft {
             break_glass.by.id.clone(),
         );
         let overdue = self.now >= due;
-        let said = match overdue {
-            true => format!("was due {}", due.strftime("%Y-%m-%d %H:%M UTC")),
-            false => format!("is due {}", due.strftime("%Y-%m-%d %H:%M UTC")),
-        };
         self.record_own(WaitingFact::ReviewReminded { due, overdue });
-        let mut named: Vec<String> = people.into_iter().take(5).collect();
-        let asked = match named.is_empty() {
-            true => {
-                named.push(by);
-                format!(
-                    "{}, somebody with authority must review it",
-                    Message::whom(0)
-                )
-            }
-            false => {
-                let whom: Vec<String> = (0..named.len()).map(Message::whom).collect();
-                format!("{}, please review it", list(&whom, "or"))
-            }
-        };
-        self.post(
-            format!(
-                "{id} ran without approval, and its review {said}. {asked}: `/rollback review {id} justified because …`, or `should-have-waited`, or `policy-too-strict`."
-            ),
-            named,
-            false,
-            &format!("review:{n}"),
-        );
+        let (text, named) = self.review_request(people, by, due, overdue, explained);
+        self.post(text, named, false, &format!("review:{n}"));
         // The message about it says by now that it was due.
         if overdue {
             self.notices.push(Notice::BreakGlass);
@@ -72,6 +56,43 @@ impl Draft {
         self.drive_at =
             break_glass.map(|break_glass| break_glass.asks_again_at(policy.review_within));
         Ok(())
+    }
+
+    /// What asks for the review of an emergency run, and of its author for their explanation, with
+    /// the people that it names.
+    fn review_request(
+        &self,
+        people: Vec<String>,
+        author: String,
+        due: Timestamp,
+        overdue: bool,
+        explained: bool,
+    ) -> (String, Vec<String>) {
+        let id = self.rollback.id;
+        let at = due.strftime("%Y-%m-%d %H:%M UTC");
+        let due = match overdue {
+            true => format!("was due {at}"),
+            false => format!("is due {at}"),
+        };
+        let mut named: Vec<String> = people.into_iter().take(5).collect();
+        let asked = match named.len() {
+            0 => "An approver must review it".to_owned(),
+            count => {
+                let whom: Vec<String> = (0..count).map(Message::whom).collect();
+                format!("{}, please review it", list(&whom, "or"))
+            }
+        };
+        let mut text = format!(
+            "{id} ran without approval, and its review {due}. {asked}: `/rollback review {id} justified because …`, or `should-have-waited`, or `policy-too-strict`."
+        );
+        if !explained {
+            text.push_str(&format!(
+                " {}, you promised to explain why it could not wait: `/rollback note …` in this channel writes it down.",
+                Message::whom(named.len())
+            ));
+            named.push(author);
+        }
+        (text, named)
     }
 
     pub(super) fn planned(
@@ -182,10 +203,21 @@ impl Draft {
                 requester: self.rollback.requester.clone(),
             },
         };
-        self.record_own(WaitingFact::WindowEnded { why });
+        self.tell_window_ended(why);
         self.notices.push(Notice::Card);
         self.wait_on(policy);
         Ok(())
+    }
+
+    /// It does not run without an approval any more.
+    fn tell_window_ended(&mut self, why: NotStarted) {
+        let why = self.record_reason(WaitingFact::WindowEnded { why });
+        let what = format!(
+            "{} {why}. It needs an approval: `/rollback approve {}`.",
+            self.named_change(),
+            self.rollback.id
+        );
+        self.tell_turn(&what, None, "window-ended");
     }
 
     /// Reminds the approvers while nobody answers, and runs the escalation steps that are due.
@@ -222,8 +254,7 @@ impl Draft {
                 waited_seconds,
                 asked: people.clone(),
             });
-            let clause = waited_for(id, waited_seconds, None);
-            self.ask(clause, people, None, true, &format!("reminder:{n}"));
+            self.ask(waited_seconds, people, None, true, &format!("reminder:{n}"));
         }
         self.escalate(waited_since, roster, policy);
         self.notices.push(Notice::Card);
@@ -263,7 +294,7 @@ impl Draft {
             paged: pages,
         });
         self.ask(
-            waited_for(id, waited_seconds, Some(&change)),
+            waited_seconds,
             people,
             pages.then(|| "PagerDuty".to_owned()),
             false,
@@ -288,19 +319,35 @@ impl Draft {
     /// Asks people, in the card's thread or in the channel, and remembers that they were asked.
     pub(super) fn ask(
         &mut self,
-        clause: String,
+        waited_seconds: u64,
         people: Vec<String>,
         else_: Option<String>,
         in_thread: bool,
         key: &str,
     ) {
-        let mut whom: Vec<String> = (0..people.len()).map(Message::whom).collect();
-        whom.extend(else_.clone());
-        let text = match whom.is_empty() {
-            true => format!(
-                "{clause}. I know of nobody who can: `/rollback contacts` says who can help."
+        let id = self.rollback.id;
+        let change = self.change();
+        let because = match &self.rollback.because {
+            Some(because) => format!(", \"{because}\""),
+            None => String::new(),
+        };
+        let waiting = crate::proof::spell(Duration::from_secs(waited_seconds));
+        let about = format!("{change}{because}, waiting {waiting}");
+        let about = Message::quoted(&about);
+        let verb = match change.undoes {
+            Some(undone) => format!("{id}, an undo of {undone}"),
+            None => id.to_string(),
+        };
+        let text = match (people.len(), &else_) {
+            (0, None) => format!(
+                "I know of nobody who can approve {verb}: {about}. `/rollback contacts` says who can help."
             ),
-            false => format!("{clause}. Asking {}.", list(&whom, "and")),
+            (0, Some(else_)) => format!("{verb} needs an approval: {about}. Paging {else_}."),
+            (count, None) => format!("{}: approve or deny {verb}? {about}.", whom(count)),
+            (count, Some(else_)) => format!(
+                "{}: approve or deny {verb}? {about}. Paging {else_} too.",
+                whom(count)
+            ),
         };
         self.post(text, people.clone(), in_thread, key);
         if !people.is_empty() || else_.is_some() {
@@ -332,10 +379,8 @@ impl Draft {
                     Refusal::PlatformTrouble { why } => why,
                     refusal => refusal.to_string(),
                 };
-                let text = self.record_reason(WaitingFact::NotKeptOpen { why });
-                let text = format!("{} is {}", self.rollback.id, Message::quoted(&text));
-                self.post(text, vec![], true, "not-kept-open");
-                return self.expire();
+                let why = self.record_reason(WaitingFact::NotKeptOpen { why });
+                return self.expire_because(Some(&why));
             }
         };
         let hash = fresh.hash(&self.rollback.service);
@@ -346,9 +391,7 @@ impl Draft {
             });
             // The bot was not running when it would have started: nobody could have objected.
             if self.rollback.waiting.window_ends.take().is_some() {
-                self.record_own(WaitingFact::WindowEnded {
-                    why: NotStarted::PlanEnded,
-                });
+                self.tell_window_ended(NotStarted::PlanEnded);
             }
             // `read_at` stays: an aim like "45 minutes ago" means the card's moment.
             self.rollback.plan_until = Some(until);
@@ -365,7 +408,7 @@ impl Draft {
         proposal.waiting.window_ends = None;
         // The page is taken back with this card; the next one pages for itself.
         proposal.waiting.paged = false;
-        self.notify_approvers(&format!("{why} A fresh plan is being made."));
+        self.tell_superseded(&why);
         self.opens = Some(proposal);
         self.finish(State::Superseded { why });
         Ok(())
@@ -376,9 +419,7 @@ impl Draft {
             return Err(self.not_open());
         }
         if freeze.is_some() && self.break_silence() {
-            self.record_own(WaitingFact::WindowEnded {
-                why: NotStarted::Frozen,
-            });
+            self.tell_window_ended(NotStarted::Frozen);
         }
         self.rollback.frozen = freeze;
         self.notices.push(Notice::Card);
@@ -441,17 +482,44 @@ impl Draft {
         }
         let why = refusal.to_string();
         self.record_own(WaitingFact::blocked(&refusal));
-        self.notices.push(Notice::Tell {
-            person: self.rollback.requester.id.clone(),
-            reply_to: self.rollback.reply_to.clone(),
-            message: Message::from(&refusal),
-        });
+        let requester = self.rollback.requester.id.clone();
+        match self.rollback.replaces {
+            // It was not asked for just now: who asked is not looking.
+            Some(before) => {
+                let text = format!(
+                    "{}: there is no new plan for {} in place of {before}: {}",
+                    Message::whom(0),
+                    self.rollback.service,
+                    naming_nobody(&why)
+                );
+                self.post(text, vec![requester], false, "no-new-plan");
+            }
+            None => self.notices.push(Notice::Tell {
+                person: requester,
+                reply_to: self.rollback.reply_to.clone(),
+                message: Message::from(&refusal),
+            }),
+        }
         self.rollback.times.ended = Some(self.now);
         self.rollback.state = State::Blocked { why };
         Ok(())
     }
 
+    /// Something has changed since the card was made.
+    pub(super) fn tell_superseded(&mut self, why: &str) {
+        let what = format!(
+            "{} is out of date. {why} If there is a plan for what is live now, its card takes the place of this one.",
+            self.named_change()
+        );
+        self.tell_turn(&what, None, "superseded");
+    }
+
     pub(super) fn expire(&mut self) -> Result<(), Refusal> {
+        self.expire_because(None)
+    }
+
+    /// Ends it by the clock; `why` it was not kept open, if that was to be done.
+    fn expire_because(&mut self, why: Option<&str>) -> Result<(), Refusal> {
         let (State::Proposed { expires_at } | State::Approved { expires_at }) = self.rollback.state
         else {
             return Err(self.not_open());
@@ -467,6 +535,21 @@ impl Draft {
             Lacking::EveryApproval
         };
         self.record_own(WaitingFact::Expired { lacking });
+        let change = self.named_change();
+        let what = match (why, lacking) {
+            (Some(why), _) => format!("{change} expired: {why}"),
+            (None, Lacking::Time) => {
+                let until = expires_at.strftime("%H:%M UTC");
+                format!("{change} expired: it was approved, but could not run before {until}.")
+            }
+            (None, Lacking::SomeApprovals) => {
+                format!("{change} expired: not everyone who is needed approved it in time.")
+            }
+            (None, Lacking::EveryApproval) => {
+                format!("{change} expired: nobody approved it in time.")
+            }
+        };
+        self.tell_ending(&what, None, "expired");
         self.finish(State::Expired { at: expires_at });
         Ok(())
     }

@@ -235,19 +235,19 @@ mod tests {
             ),
             (
                 "frontend becuase checkout 500s",
-                "Nothing was run, because I cannot place \"becuase checkout 500s\": write `frontend because checkout 500s`.",
+                "Nothing was run, because I don't understand \"becuase checkout 500s\": write `frontend because checkout 500s`.",
             ),
             (
                 "approve RB-41 becuase rates confirm it",
-                "Nothing was run, because I cannot place \"becuase rates confirm it\": write `approve RB-41 because rates confirm it`.",
+                "Nothing was run, because I don't understand \"becuase rates confirm it\": write `approve RB-41 because rates confirm it`.",
             ),
             (
                 "frontend checkout 500s",
-                "Nothing was run, because I cannot place \"checkout 500s\": write `frontend because checkout 500s`.",
+                "Nothing was run, because I don't understand \"checkout 500s\": write `frontend because checkout 500s`.",
             ),
             (
                 "roll back frontend because checkout 500s",
-                "Nothing was run, because I cannot place \"frontend because checkout 500s\": write `frontend because checkout 500s`.",
+                "Nothing was run, because I don't understand \"frontend because checkout 500s\": write `frontend because checkout 500s`.",
             ),
             (
                 "<@U0SAM> approve RB-41 because <@U0BOT> waits for you",

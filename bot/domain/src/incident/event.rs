@@ -78,6 +78,7 @@ pub enum Kind {
     Unfrozen,
     Note,
     Exported,
+    Unreached,
     /// One that a newer version knows.
     #[serde(other)]
     Other,

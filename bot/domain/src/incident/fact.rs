@@ -123,6 +123,39 @@ pub enum IncidentFact {
         /// Its size.
         bytes: u64,
     },
+    /// Slack does not take the timeline as a file.
+    ExportRefused {
+        /// The name of the file.
+        file: String,
+        /// Slack's error code.
+        code: String,
+    },
+    /// People could not be told something in a channel, neither openly nor alone.
+    Unreached {
+        /// Their Slack ids.
+        people: Vec<String>,
+        /// The Slack id of the channel.
+        channel: String,
+        /// Slack's error code, or what else was in the way.
+        code: String,
+        /// What was done instead.
+        instead: Instead,
+    },
+}
+
+/// What is done when somebody cannot be reached in their channel.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Instead {
+    /// They are named in another channel.
+    Channel {
+        /// Its Slack id.
+        channel: String,
+    },
+    /// PagerDuty is to page somebody.
+    Page,
+    /// Nothing: no other way is configured.
+    Nothing,
 }
 
 /// Something that somebody decided about a rollback.
@@ -675,6 +708,8 @@ impl IncidentFact {
             | IncidentFact::PageRefused { .. }
             | IncidentFact::PageNotResolved { .. } => Kind::Paged,
             IncidentFact::Exported { .. } => Kind::Exported,
+            IncidentFact::ExportRefused { .. } => Kind::Refused,
+            IncidentFact::Unreached { .. } => Kind::Unreached,
         }
     }
 }

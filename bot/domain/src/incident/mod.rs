@@ -12,11 +12,10 @@ mod words;
 
 pub use event::{Actor, Entry, Evidence, Kind, TimelineEvent};
 pub use fact::{
-    Approved, Fact, IncidentFact, Lacking, Moved, NotStarted, Part, PeopleFact, ProofFact,
+    Approved, Fact, IncidentFact, Instead, Lacking, Moved, NotStarted, Part, PeopleFact, ProofFact,
     ProposedChange, Reopening, RunningFact, Sentence, WaitingFact,
 };
 pub use words::naming;
-pub(crate) use words::waited_for;
 
 use crate::identity::IncidentId;
 use crate::refusal::Source;

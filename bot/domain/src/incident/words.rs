@@ -1,7 +1,7 @@
 //! The words of the record: each fact as a clause, whatever the exporter does to people and text.
 
 use super::{
-    Approved, Evidence, Fact, IncidentFact, Lacking, Moved, NotStarted, Part, PeopleFact,
+    Approved, Evidence, Fact, IncidentFact, Instead, Lacking, Moved, NotStarted, Part, PeopleFact,
     ProofFact, ProposedChange, Reopening, RunningFact, Sentence, TimelineEvent, WaitingFact,
 };
 use crate::{
@@ -108,6 +108,28 @@ impl IncidentFact {
                 entries,
                 bytes,
             } => format!("exported {}, {entries} entries, {bytes} bytes", text(file)),
+            IncidentFact::ExportRefused { file, code } => {
+                format!("could not export {}: Slack says {}", text(file), text(code))
+            }
+            IncidentFact::Unreached {
+                people,
+                channel,
+                code,
+                instead,
+            } => {
+                let people: Vec<String> = people.iter().map(|id| tone.person(id)).collect();
+                let instead = match instead {
+                    Instead::Channel { channel } => format!("posting in {} instead", text(channel)),
+                    Instead::Page => "paging PagerDuty instead".into(),
+                    Instead::Nothing => "no other way is configured".into(),
+                };
+                format!(
+                    "could not reach {} in {} (Slack says {}): {instead}",
+                    list(&people, "and"),
+                    text(channel),
+                    text(code)
+                )
+            }
         }
     }
 }
@@ -490,11 +512,7 @@ impl Sentence {
 }
 
 /// How long a rollback has waited for an approval, and for what, as a clause.
-pub(crate) fn waited_for(
-    rollback: RollbackId,
-    seconds: u64,
-    change: Option<&ProposedChange>,
-) -> String {
+fn waited_for(rollback: RollbackId, seconds: u64, change: Option<&ProposedChange>) -> String {
     let waited = spell(Duration::from_secs(seconds));
     let aim = change.map_or_else(String::new, |change| format!(" to {}", change.aim()));
     format!("{rollback} has waited {waited} for an approval{aim}")

@@ -8,7 +8,7 @@ use crate::{
 };
 use rollback_domain::{
     incident::{Actor, RunningFact, TimelineEvent},
-    job::{Job, Post},
+    job::{Job, Post, WhenRefused},
     platform::{Order, ProviderError, Receipt},
     refusal::Source,
     rollback::{Command, Message, Rollback, State},
@@ -213,6 +213,10 @@ impl Advance<'_> {
                     now.word(),
                     now.service.typed()
                 )),
+                when_refused: WhenRefused::TellAlone {
+                    rollback: Some(id),
+                    people: now.concerned(),
+                },
                 id: format!("{id}:late"),
             }));
         }

@@ -1,0 +1,113 @@
+//! Links to the cards of rollbacks, wherever people read of one.
+
+use crate::{App, store::messages};
+use rollback_domain::identity::RollbackId;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Where the card of a rollback is in Slack; `None`: it is not posted, or the workspace's address is
+/// not known yet.
+pub async fn of_card(app: &App, rollback: RollbackId) -> sqlx::Result<Option<String>> {
+    let links = of_cards(app, BTreeSet::from([rollback])).await?;
+    Ok(links.into_values().next())
+}
+
+/// The text, mrkdwn, with the first mention of each rollback linked to its card.
+pub async fn linked(app: &App, mrkdwn: &str) -> sqlx::Result<String> {
+    let named = pieces(mrkdwn).filter_map(|(_, rollback)| rollback);
+    let links = of_cards(app, named.collect()).await?;
+    Ok(with_links(mrkdwn, links))
+}
+
+async fn of_cards(
+    app: &App,
+    rollbacks: BTreeSet<RollbackId>,
+) -> sqlx::Result<BTreeMap<RollbackId, String>> {
+    let Some(workspace) = app.known_workspace() else {
+        return Ok(BTreeMap::new());
+    };
+    let workspace = workspace.trim_end_matches('/');
+    let mut links = BTreeMap::new();
+    for rollback in rollbacks {
+        let place = messages::position(&app.engine.db, &format!("{rollback}:card")).await?;
+        if let Some((channel, ts)) = place {
+            let ts = ts.replace('.', "");
+            links.insert(rollback, format!("{workspace}/archives/{channel}/p{ts}"));
+        }
+    }
+    Ok(links)
+}
+
+fn with_links(mrkdwn: &str, mut links: BTreeMap<RollbackId, String>) -> String {
+    let linked = |(text, rollback): (&str, Option<RollbackId>)| {
+        let link = rollback.and_then(|rollback| links.remove(&rollback));
+        match link {
+            Some(link) => format!("<{link}|{text}>"),
+            None => text.to_owned(),
+        }
+    };
+    pieces(mrkdwn).map(linked).collect()
+}
+
+/// The text in pieces: each rollback that is named outside of code and links, and what is between.
+fn pieces(mrkdwn: &str) -> impl Iterator<Item = (&str, Option<RollbackId>)> {
+    let mut rest = mrkdwn;
+    let mut follows_word = false;
+    std::iter::from_fn(move || {
+        let first = rest.chars().next()?;
+        let after_number = rest
+            .strip_prefix("RB-")
+            .map(|digits| digits.trim_start_matches(|c: char| c.is_ascii_digit()));
+        let named = after_number.filter(|after| {
+            let goes_on = after.starts_with(|c: char| c.is_alphanumeric() || c == '-');
+            !follows_word && !goes_on
+        });
+        let until = |end: &str| rest[1..].find(end).map_or(rest.len(), |at| at + 2);
+        let (length, rollback) = match (named, first) {
+            (Some(after), _) => {
+                let length = rest.len() - after.len();
+                (length, rest[..length].parse().ok())
+            }
+            (None, '`') => (until("`"), None),
+            (None, '<') => (until(">"), None),
+            (None, first) => (first.len_utf8(), None),
+        };
+        let (piece, after) = rest.split_at(length);
+        follows_word = piece.ends_with(|c: char| c.is_alphanumeric() || c == '-');
+        rest = after;
+        Some((piece, rollback))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn links() -> BTreeMap<RollbackId, String> {
+        let link = |n: u64| (RollbackId::new(n), format!("https://s.test/{n}"));
+        BTreeMap::from([link(1), link(12)])
+    }
+
+    #[test]
+    fn the_first_mention_of_each_is_linked() {
+        assert_eq!(
+            with_links("RB-12 after RB-1: `/rollback approve RB-1`, RB-12", links()),
+            "<https://s.test/12|RB-12> after <https://s.test/1|RB-1>: `/rollback approve RB-1`, RB-12"
+        );
+    }
+
+    #[test]
+    fn what_only_looks_like_one_is_not() {
+        for text in [
+            "XRB-1",
+            "RB-1x",
+            "RB-12-3",
+            "RB-",
+            "RB-2",
+            "<https://x|RB-1>",
+            "`RB-1",
+            "é<",
+        ] {
+            assert_eq!(with_links(text, links()), text);
+        }
+    }
+}
