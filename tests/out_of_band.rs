@@ -872,7 +872,7 @@ async fn a_field_cannot_say_what_belongs_into_another() {
     }
     assert_snapshot!(said.join("\n"), @r#"
     MISREAD: Nothing was run, because "frontend to dpl_x because smuggled" cannot be the name of a service: write it like `frontend` or `frontend@production`, or ask for `help`.
-    MISREAD: Nothing was run, because "v212 because smuggled" cannot be a release: write `to prev`, `to v212` or `to @02:40`.
+    MISREAD: Nothing was run, because "v212 because smuggled" cannot be a release: write `to prev`, `to v212` or `to @02:40`, and a name with blanks or signs in quotes.
     MISREAD: Nothing was run, because "RB-1 because smuggled" is not the number of a rollback: write `approve RB-` and its number.
     MISREAD: Nothing was run, because "RB-1 RB-2" is not the number of a rollback: write `deny RB-` and its number.
     MISREAD: Nothing was run, because "frontend to v212" cannot be the name of a service: write it like `frontend` or `frontend@production`, or ask for `help`.

@@ -136,7 +136,7 @@ async fn a_target_outside_of_the_releases_is_refused() {
     assert_snapshot!(world.sam().sees(), @r#"
     Rollback Bot (only visible to @sam): RB-1: finding a version of shop (local) to go back to. Nothing changes until it is approved.
     Rollback Bot (only visible to @sam): v215 can't be gone to, because it is newer than v214, which is live: that would be a deploy, not a rollback. Nothing was run. `to v213` is possible.
-    Rollback Bot (only visible to @sam): Nothing was run, because "../../etc" cannot be a release: write `to prev`, `to v212` or `to @02:40`.
+    Rollback Bot (only visible to @sam): Nothing was run, because "../../etc" cannot be a release: write `to prev`, `to v212` or `to @02:40`, and a name with blanks or signs in quotes.
     Rollback Bot (only visible to @sam): RB-2: finding a version of shop (local) to go back to. Nothing changes until it is approved.
     Rollback Bot (only visible to @sam): v214 is live already. Nothing was run. `to v213` is possible.
     Rollback Bot (only visible to @sam): RB-3: finding a version of shop (local) to go back to. Nothing changes until it is approved.

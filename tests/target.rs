@@ -532,3 +532,23 @@ async fn the_outcome_tells_of_deploys_what_was_read_and_not_what_was_planned() {
     world.passes(10 * MINUTE).await;
     world.slack.take_all();
 }
+
+#[tokio::test]
+async fn every_name_that_is_listed_can_be_typed() {
+    for name in ["2026-03-13", "release 7", "1.0~beta", "#42", "-rc1"] {
+        let (mut world, place) = shop().await;
+        let releases = place.join("shop/releases");
+        fs::rename(releases.join("v213"), releases.join(name)).unwrap();
+        world.sam().says("/rollback list shop").await;
+        world.settle().await;
+        let list = world.sam().sees();
+        assert!(list.contains(&format!("`{name}`")), "{list}");
+        let request = format!("/rollback shop to \"{name}\" because of the carts");
+        world.sam().says(&request).await;
+        world.settle().await;
+        let asked = world.rollback(1).await;
+        assert_eq!(asked.aim.target.to_string().trim_matches('"'), name);
+        world.slack.take_all();
+        fs::remove_dir_all(place).unwrap();
+    }
+}

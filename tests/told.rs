@@ -354,10 +354,10 @@ async fn a_target_that_cannot_be_planned_replaces_no_card() {
     let answer = world.slack.submits("U0TOM").await.unwrap();
     assert!(answer.is_ok(), "{}", answer.body);
     world.passes(MINUTE / 2).await;
-    assert_snapshot!(world.tom().sees(), @"Rollback Bot (only visible to @tom): Vercel has trouble of its own (500: An unexpected error occurred). It is read again. Nothing was run. Try again in a minute; if it can't wait, roll back on the platform itself. RB-1 stays open as it is.");
+    assert_snapshot!(world.tom().sees(), @"Rollback Bot (only visible to @tom): Vercel has trouble of its own (500: An unexpected error occurred). Nothing was run. Try again in a minute; if it can't wait, roll back on the platform itself. RB-1 stays open as it is.");
     assert_snapshot!(world.channel(), @r#"
     in the thread of "Roll back frontend to v213?":
-      | Rollback Bot: @maya: @tom tried to change the target of RB-1 (frontend (production), v214 → v213) to dpl_8F3kQzTn0000000000000002, and there is no plan for that: Vercel has trouble of its own (500: An unexpected error occurred). It is read again. Nothing was run. Try again in a minute; if it can't wait, roll back on the platform itself. RB-1 stays open as it is.
+      | Rollback Bot: @maya: @tom tried to change the target of RB-1 (frontend (production), v214 → v213) to dpl_8F3kQzTn0000000000000002, and there is no plan for that: Vercel has trouble of its own (500: An unexpected error occurred). Nothing was run. Try again in a minute; if it can't wait, roll back on the platform itself. RB-1 stays open as it is.
     "#);
     assert_eq!(world.rollback(1).await.word(), "PROPOSED");
     // The card that stayed open can still be approved.

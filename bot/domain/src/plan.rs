@@ -1,7 +1,7 @@
 //! A plan: what would be done, what it restores, leaves and un-ships, and the hash an approval is bound to.
 
 use crate::{
-    grammar::Target,
+    grammar::{Target, as_typed},
     history::{History, Ran, Runs, TrackRecord},
     identity::{RollbackId, ServiceKey},
     platform::{DryRun, Effects, RestorePoint, Task},
@@ -604,8 +604,9 @@ impl Chooser<'_> {
             match (&candidate.barred, self.history.bad(&candidate.release)) {
                 (Some(why), _) => Some(format!("{label}: {why}")),
                 (None, Some(past)) => Some(format!(
-                    "{label} was left as bad by {}. To go there all the same, name it: `to {label}`",
-                    past.id
+                    "{label} was left as bad by {}. To go there all the same, name it: `to {}`",
+                    past.id,
+                    Target::Named(label.to_owned())
                 )),
                 (None, None) => None,
             }
@@ -638,6 +639,15 @@ impl Chooser<'_> {
         let mut named: Vec<usize> = (0..candidates.len())
             .filter(|at| candidates[*at].release.is_called(name))
             .collect();
+        if named.is_empty() {
+            // What is typed reaches us with plain dashes and quotes, and single blanks.
+            let is_typed = |at: &usize| {
+                let release = &candidates[*at].release;
+                let version = release.version.as_deref().map(as_typed);
+                as_typed(&release.id) == name || version.as_deref() == Some(name)
+            };
+            named = (0..candidates.len()).filter(is_typed).collect();
+        }
         // `v1` is not `V1`, where both are there.
         if named.iter().any(is_exact) {
             let has_sha = |at: &usize| !candidates[*at].release.has_version(name);

@@ -1,5 +1,6 @@
 //! Every way of saying no: a code, a sentence, and the next legal step.
 
+use crate::grammar::Target;
 use crate::identity::{RollbackId, ServiceKey};
 use crate::risk::Risk;
 use jiff::Timestamp;
@@ -164,6 +165,11 @@ pub trait Tone {
     }
 }
 
+/// A name as it can be typed after `to`.
+fn typed(name: &str) -> String {
+    Target::Named(name.to_owned()).to_string()
+}
+
 /// A release by its id, with when it was made.
 fn made((id, at): &(String, Option<Timestamp>)) -> String {
     match at {
@@ -283,7 +289,7 @@ impl Refusal {
             )
         };
         let or_else = |instead: &Option<String>| match instead {
-            Some(instead) => format!(" `to {}` is possible.", text(instead)),
+            Some(instead) => format!(" `to {}` is possible.", text(&typed(instead))),
             None => " No older release can be gone back to: deploy a fix forward.".to_owned(),
         };
         match self {
@@ -331,7 +337,7 @@ impl Refusal {
                 known.len(),
                 text(name),
                 text(&list(&known.iter().map(made).collect::<Vec<_>>(), "and")),
-                text(known.first().map_or("…", |(id, _)| id))
+                text(&known.first().map_or("…".to_owned(), |(id, _)| typed(id)))
             ),
             Refusal::TargetIsLive { target, instead } => {
                 format!("{} is live already. Nothing was run.{}", text(target), or_else(instead))

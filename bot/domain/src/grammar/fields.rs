@@ -9,7 +9,7 @@ use super::{
     subjects::{About, ServiceRef, rollback_named},
     targets::Target,
     verbs::Verb,
-    words::{bare, plain_line},
+    words::{Words, bare, plain_line},
 };
 
 /// Reads a service, with its environment if it was named: `frontend@production`.
@@ -35,7 +35,12 @@ pub fn about_field(verb: Verb, field: &str) -> Result<Option<About>, Misread> {
 
 /// Reads what to go back to: `prev`, `v212`, `@-45m`.
 pub fn target_field(field: &str) -> Result<Target, Misread> {
-    Target::parse(&word(field).ok_or(Misread::MissingTarget)?)
+    let field = word(field).ok_or(Misread::MissingTarget)?;
+    let mut words = Words::new(&field);
+    match words.quoted() {
+        Some(name) if words.at_end() => Target::quoted(name),
+        Some(_) | None => Target::parse(&field),
+    }
 }
 
 /// Reads a reason on one line, without the quotes around it; `None` if it is empty. Nothing in it

@@ -109,7 +109,10 @@ pub enum Misread {
     #[error(
         "Nothing was run, because \"{}\" cannot be a release: write {}.",
         excerpt(word),
-        suggestion.as_ref().map_or("`to prev`, `to v212` or `to @02:40`".to_owned(), |target| format!("`to {target}`"))
+        suggestion.as_ref().map_or(
+            "`to prev`, `to v212` or `to @02:40`, and a name with blanks or signs in quotes".to_owned(),
+            |target| format!("`to {target}`, or `to \"{}\"` if that is its name", excerpt(word))
+        )
     )]
     NotATarget {
         /// The word.
@@ -224,7 +227,7 @@ mod tests {
             ),
             (
                 "frontend to 2:40",
-                "Nothing was run, because \"2:40\" cannot be a release: write `to @02:40`.",
+                "Nothing was run, because \"2:40\" cannot be a release: write `to @02:40`, or `to \"2:40\"` if that is its name.",
             ),
             (
                 "frontend production",

@@ -34,6 +34,7 @@ pub use misread::Misread;
 pub use moments::Moment;
 pub use subjects::{About, ServiceRef, is_name};
 pub use targets::Target;
+pub(crate) use targets::as_typed;
 #[doc(inline)]
 pub use verbs::{ExportFormat, RESERVED, Request, ReviewAnswer, Verb, help};
 pub use words::nearest;

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     misread::Misread,
     moments::{Moment, is_like_a_moment},
-    words::bare,
+    words::{bare, plain_line},
 };
 
 /// The most characters the name of a release may have.
@@ -46,17 +46,40 @@ impl Target {
         if is_like_a_moment(word) {
             return not_a_target(Moment::parse(word).ok().map(Target::At));
         }
+        let is_plain = |c: char| c.is_alphanumeric() || "._-:/@+~=#".contains(c);
         let fits = word.len() <= LONGEST_TARGET
-            && word.starts_with(|c: char| c.is_ascii_alphanumeric())
-            && word
-                .bytes()
-                .all(|b| b.is_ascii_alphanumeric() || b"._-:/@+~=".contains(&b));
+            && word.starts_with(char::is_alphanumeric)
+            && word.chars().all(is_plain);
         if fits {
             Ok(Target::Named(word.to_owned()))
         } else {
             not_a_target(None)
         }
     }
+}
+
+impl Target {
+    /// Reads what stands in quotes after `to`: a name as it is, whatever is in it.
+    pub(super) fn quoted(name: &str) -> Result<Self, Misread> {
+        match Target::parse(name) {
+            Ok(target @ (Target::Previous | Target::At(_))) => Ok(target),
+            Ok(Target::Named(_) | Target::Id(_)) | Err(_)
+                if (1..=LONGEST_TARGET).contains(&name.len())
+                    && !name.contains(char::is_control) =>
+            {
+                Ok(Target::Named(name.to_owned()))
+            }
+            Ok(Target::Named(_) | Target::Id(_)) | Err(_) => Err(Misread::NotATarget {
+                word: name.to_owned(),
+                suggestion: None,
+            }),
+        }
+    }
+}
+
+/// A name as [`plain_line`] leaves it: what somebody types who means it.
+pub(crate) fn as_typed(name: &str) -> String {
+    plain_line(name)
 }
 
 /// Whether a word is `prev` or `previous`.
@@ -68,7 +91,16 @@ impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Target::Previous => f.write_str("prev"),
-            Target::Named(name) | Target::Id(name) => f.write_str(name),
+            Target::Named(name) | Target::Id(name) => {
+                let is_plain = Target::parse(name) == Ok(Target::Named(name.clone()));
+                let quote = ['"', '\'', '`']
+                    .into_iter()
+                    .find(|quote| !name.contains(*quote));
+                match quote.filter(|_| !is_plain) {
+                    Some(quote) => write!(f, "{quote}{name}{quote}"),
+                    None => f.write_str(name),
+                }
+            }
             Target::At(moment) => write!(f, "@{moment}"),
         }
     }
@@ -90,10 +122,39 @@ mod tests {
             ("ghcr.io/a/b@sha256:0f", named("ghcr.io/a/b@sha256:0f")),
             ("@2:40:10", Target::At(clock(2, 40, 10))),
             ("@-45m", Target::At(ago(2700))),
+            ("1.0~beta", named("1.0~beta")),
+            ("prüfung-7", named("prüfung-7")),
+            ("build#42", named("build#42")),
         ] {
             assert_eq!(Target::parse(word), Ok(target.clone()), "{word}");
             assert_eq!(Target::parse(&target.to_string()), Ok(target), "{word}");
         }
+    }
+
+    #[test]
+    fn a_name_in_quotes_is_that_name() {
+        for name in [
+            "2026-03-14",
+            "release 7",
+            "-rc1",
+            "#42",
+            "☃",
+            "it's \"that\"",
+        ] {
+            assert_eq!(Target::quoted(name), Ok(named(name)), "{name}");
+            let request = format!("frontend to {}", named(name));
+            assert_eq!(
+                crate::grammar::parse(&request),
+                Ok(crate::grammar::samples::propose(
+                    "frontend",
+                    named(name),
+                    ""
+                )),
+                "{request}"
+            );
+        }
+        assert_eq!(Target::quoted("prev"), Ok(Target::Previous));
+        assert_eq!(Target::quoted("@2:40"), Ok(Target::At(clock(2, 40, 0))));
     }
 
     #[test]

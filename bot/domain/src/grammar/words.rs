@@ -298,6 +298,22 @@ impl<'a> Words<'a> {
         Some(word)
     }
 
+    /// Reads the name in quotes or backticks that starts here, with the blanks and signs in it.
+    pub(super) fn quoted(&mut self) -> Option<&'a str> {
+        let quote = self.rest.chars().next();
+        let quote = quote.filter(|c| matches!(c, '"' | '\'' | '`'))?;
+        let inner = self.rest.get(1..)?;
+        // The first one that ends a word: others are in the name.
+        let (end, _) = inner.match_indices(quote).find(|(at, _)| {
+            let after = inner[at + 1..].trim_start_matches(is_punctuation);
+            *at > 0 && (after.is_empty() || after.starts_with(' '))
+        })?;
+        self.rest = inner[end + 1..]
+            .trim_start_matches(is_punctuation)
+            .trim_start();
+        Some(&inner[..end])
+    }
+
     /// The reason, if it starts here: after `because`, after a dash, or inside quotes.
     pub(super) fn reason(&self) -> Option<&'a str> {
         if let Some(reason) = self.marked_reason() {

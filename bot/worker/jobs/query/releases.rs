@@ -21,6 +21,7 @@ use crate::{
 };
 use jiff::Timestamp;
 use rollback_domain::{
+    grammar::Target,
     history::{History, Runs, TrackRecord},
     identity::ServiceKey,
     plan::{Aim, Plan, PlanHash},
@@ -141,7 +142,7 @@ fn shown(
     blocks.push(context(&format!(
         "Only you see this, and nothing is proposed: `/rollback {} to {} because …` would. {} · plan `{hash}`",
         inline(&service.typed(), 160),
-        inline(plan.to.label(), 80),
+        inline(&Target::Named(plan.to.label().to_owned()).to_string(), 80),
         plan.risk,
     )));
     blocks

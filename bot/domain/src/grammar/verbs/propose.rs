@@ -80,8 +80,10 @@ impl Propose {
             if words.marked_reason().is_some() {
                 return Err(Misread::MissingTarget);
             }
-            let word = words.next().ok_or(Misread::MissingTarget)?;
-            target = Some(Target::parse(word)?);
+            target = Some(match words.quoted() {
+                Some(name) => Target::quoted(name)?,
+                None => Target::parse(words.next().ok_or(Misread::MissingTarget)?)?,
+            });
         }
         let because = reason(words, |words| {
             suggestions(verb, &service, target.as_ref(), words)
@@ -339,6 +341,7 @@ pub(super) mod tests {
                 not_a_target("02:40", Some(Target::At(clock(2, 40, 0)))),
             ),
             ("frontend to ☃", not_a_target("☃", None)),
+            ("frontend to \"a", not_a_target("\"a", None)),
             ("frontend to @25:00", moment("25:00")),
             ("frontend to @2026-01-21T02:40", moment("2026-01-21T02:40")),
         ]);
