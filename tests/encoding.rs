@@ -19,7 +19,9 @@ async fn a_very_long_objection_is_announced_within_what_slack_takes() {
         .await;
     world.settle().await;
     let all = texts(&world);
-    let objection = all.iter().find(|text| text.contains("|RB-1> (frontend") && text.contains(" objects to "));
+    let objection = all
+        .iter()
+        .find(|text| text.contains("|RB-1> (frontend") && text.contains(" objects to "));
     let announced = objection.unwrap_or_else(|| panic!("{all:?} {}", world.tom().sees()));
     assert!(announced.chars().count() < 4_000, "{announced}");
     assert!(announced.starts_with("<@U0MAYA>: @tom"), "{announced}");

@@ -13,11 +13,12 @@ use axum::{Router, body::Bytes, extract::State, http::Request};
 use reqwest::StatusCode;
 use rollback_bot::{
     clock::Clock,
-    store::{Db, jobs, rollbacks, timelines},
+    store::{Db, jobs, memberships, rollbacks, timelines},
 };
 use rollback_domain::{
     identity::{IncidentId, RollbackId},
     incident::Entry,
+    people::{Membership, Person as Known},
     rollback::Rollback,
 };
 use rollback_simulation::{Options, Person, Slack};
@@ -226,7 +227,27 @@ impl World {
             "the bot did not start:\n{}",
             bot.log()
         );
+        self.is_used_by_the_team().await;
         bot
+    }
+
+    /// The bot knows of the team that they are full members: they have used it before.
+    async fn is_used_by_the_team(&self) {
+        let record = self.record().await;
+        let mut tx = record.db().begin().await.unwrap();
+        let now = Clock::real().now();
+        for (id, name) in [
+            ("U0MAYA", "maya"),
+            ("U0SAM", "sam"),
+            ("U0ANA", "ana"),
+            ("U0TOM", "tom"),
+        ] {
+            let person = Known::new(id, name);
+            memberships::record(&mut tx, &person, &Membership::Member, now)
+                .await
+                .unwrap();
+        }
+        tx.commit().await.unwrap();
     }
 
     /// A bot is started, and may still come to nothing.
