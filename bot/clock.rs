@@ -2,7 +2,7 @@
 //!
 //! A machine's clock may be wrong and may be set while the bot runs. What [`Clock::now`] gives goes
 //! on evenly with the time that really passes, and follows the machine only where the two agree, or
-//! where the machine has insisted on another time for [`INSISTS_FOR`]: a clock that is a day ahead
+//! where the machine has insisted on another time for `INSISTS_FOR`: a clock that is a day ahead
 //! for a few seconds changes nothing. With a database that replicas share, the database's clock
 //! takes the machine's place, so that all of them have one time.
 

@@ -355,7 +355,7 @@ impl Metrics {
     }
 
     /// A stored moment lay further ahead than its kind can, and was treated as now: one of
-    /// [`MOMENTS`].
+    /// `MOMENTS`.
     pub fn moment_corrected(&self, kind: &str) {
         let kind = kind.to_owned();
         self.moments_corrected.get_or_create(&Kind { kind }).inc();

@@ -581,8 +581,8 @@ async fn in_the_demo_data_takes_two_people_who_type_the_target() {
         demo.slack.submits(person).await.unwrap();
         demo.slack.shows(channel, left, patience).await.unwrap();
     }
-    let seen = demo.slack.channel(channel);
-    assert!(seen.contains("approved by @sam and @kim"), "{seen}");
+    let outcome = "approved by @sam and @kim";
+    demo.slack.shows(channel, outcome, patience).await.unwrap();
     // The board does not show what was read before.
     demo.slack.says("U0SAM", channel, "/rollback").await;
     is_told(&demo, "U0SAM", "by RB-1 (@sam and @kim) · before `v7`").await;

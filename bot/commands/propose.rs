@@ -5,8 +5,8 @@ use super::{Answer, Context, Failure, Result, find};
 use crate::{
     App,
     config::Service,
-    permalinks,
     engine::{Outcome, Submission},
+    permalinks,
     slack::{
         Words,
         blocks::{self, inline},

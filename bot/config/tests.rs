@@ -202,6 +202,7 @@ fn the_examples_defaults_are_the_defaults() {
     expected.api.channel = Some("C0123ABCD".to_owned());
     // Examples where there is no default, or another one for each service.
     let pagerduty = expected.pagerduty.as_mut().expect("a section");
+    expected.server.operators_address = "127.0.0.1:3001".parse().ok();
     pagerduty.token = Some(Secret::new("pagerduty-1"));
     pagerduty.routing_key = Some(Secret::new("e93facc04764012d7bfb002500d5d1a6"));
     expected.policy.page_on_break_glass = true;
@@ -891,7 +892,7 @@ approve = ["oncall"]
         refused(text),
         r#"server.listen: "localhost:3000" is not an IP address and a port; write it like "127.0.0.1:3000"
 server.public_url: "http://rollback.example.com/" is not encrypted, and Slack refuses it; write one that begins with https://
-server.colour: is not a key here; remove it, or use one of listen, public_url
+server.colour: is not a key here; remove it, or use one of listen, operators_address, public_url
 database.url: is missing; write url = "sqlite://rollback-bot.db"
 slack.signing_secret: a secret does not belong in this file; write "env:NAME" or "file:PATH"
 slack.bot_token: is missing; write bot_token = "env:SLACK_BOT_TOKEN"

@@ -16,18 +16,18 @@ use tokio::{
 /// The places of a listener.
 pub(super) struct Seats {
     pub(super) room: Arc<Semaphore>,
-    taken: Arc<Taken>,
+    taken: Arc<Occupied>,
 }
 
 /// The connections that there are.
 #[derive(Default)]
-struct Taken {
+struct Occupied {
     connections: Mutex<Connections>,
     /// Rung when the bot has answered one of them.
     answered: Notify,
 }
 
-impl Taken {
+impl Occupied {
     fn inside(&self) -> MutexGuard<'_, Connections> {
         self.connections
             .lock()
@@ -56,7 +56,7 @@ pub(super) struct Seat(Arc<Inner>);
 
 struct Inner {
     number: u64,
-    taken: Arc<Taken>,
+    taken: Arc<Occupied>,
     leave: Arc<Notify>,
 }
 
@@ -106,7 +106,7 @@ impl Seats {
 }
 
 impl Seat {
-    fn new(taken: Arc<Taken>) -> Self {
+    fn new(taken: Arc<Occupied>) -> Self {
         let leave = Arc::new(Notify::new());
         let state = State {
             waits_since: Some(Instant::now()),

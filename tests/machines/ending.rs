@@ -23,6 +23,13 @@ async fn what_was_promised_before_the_end_is_in_the_record() {
     for on in On::all() {
         let world = Arc::new(World::new(on).await);
         let mut bot = world.starts().await;
+        // From the first note on she is known to be a full member, and answered at once.
+        let first = world
+            .slack
+            .says("U0MAYA", CHANNEL, "/rollback note the first.");
+        assert_eq!(first.await.status, 200);
+        let noted = async || !world.record().await.timeline().await.is_empty();
+        assert!(until(Duration::from_secs(20), noted).await, "{}", bot.log());
         let enough = Arc::new(AtomicBool::new(false));
         let mut people = JoinSet::new();
         for person in 0..PEOPLE {

@@ -231,9 +231,13 @@ impl World {
         bot
     }
 
-    /// The bot knows of the team that they are full members: they have used it before.
+    /// On PostgreSQL, the bot knows of the team that they are full members: they have used it before.
     async fn is_used_by_the_team(&self) {
         let record = self.record().await;
+        // A file of SQLite is the bot's alone, and can only be read beside it.
+        let Db::Postgres(_) = record.db() else {
+            return;
+        };
         let mut tx = record.db().begin().await.unwrap();
         let now = Clock::real().now();
         for (id, name) in [

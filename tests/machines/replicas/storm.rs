@@ -36,6 +36,9 @@ const CHANNELS: [&str; 4] = ["C0ONE", "C0TWO", "C0THREE", "C0FOUR"];
 const PEOPLE: [&str; 4] = ["U0MAYA", "U0SAM", "U0ANA", "U0TOM"];
 /// Shorter than some of the pauses, so that what stands still is overtaken.
 const LEASE: u64 = 5;
+/// How far the bots' time, which is the database's, and that of the restart command may lie apart
+/// while everything is busy, in microseconds.
+const CLOCKS_DIFFER: i64 = 500_000;
 /// How long everything may take to settle when the storm is over: a request that left no trace is
 /// given a minute.
 const SETTLES_WITHIN: Duration = Duration::from_secs(180);
@@ -591,7 +594,8 @@ impl Account {
         askings.sort_unstable();
         let mut done: BTreeMap<u64, u32> = BTreeMap::new();
         for (at, to) in asked {
-            match askings.iter().rev().find(|(asked_at, _)| asked_at <= at) {
+            let before = |asked_at: i64| asked_at <= at + CLOCKS_DIFFER;
+            match askings.iter().rev().find(|(asked_at, _)| before(*asked_at)) {
                 Some((_, id)) => *done.entry(*id).or_default() += 1,
                 None => bad.push(format!("{service} went to {to} and nobody asked")),
             }

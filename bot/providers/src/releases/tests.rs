@@ -441,7 +441,10 @@ async fn copying_and_touching_directories_changes_no_order() {
     // `rsync -a` gives the newest one the oldest time, and somebody touches another one.
     made(&app.path().join("releases/v213"), 0);
     made(&app.path().join("releases/v211"), 9);
-    let survey = releases(&app, None).survey(&About::default()).await.unwrap();
+    let survey = releases(&app, None)
+        .survey(&About::default())
+        .await
+        .unwrap();
     let ids: Vec<&str> = survey
         .candidates
         .iter()
@@ -453,7 +456,10 @@ async fn copying_and_touching_directories_changes_no_order() {
         assert_eq!(candidate.release.live_since, None);
         assert!(candidate.release.served());
     }
-    assert_eq!(planned(&releases(&app, None), "v212").await.to_label(), "v212");
+    assert_eq!(
+        planned(&releases(&app, None), "v212").await.to_label(),
+        "v212"
+    );
 }
 
 #[tokio::test]
@@ -464,7 +470,10 @@ async fn the_log_tells_the_order_in_which_releases_were_deployed() {
                Branch main (at 3) deployed as release v213 by sam\n\
                sam rolled back to release v211\n";
     fs::write(app.path().join("revisions.log"), log).unwrap();
-    let survey = releases(&app, None).survey(&About::default()).await.unwrap();
+    let survey = releases(&app, None)
+        .survey(&About::default())
+        .await
+        .unwrap();
     let ids: Vec<&str> = survey
         .candidates
         .iter()
@@ -489,13 +498,20 @@ async fn a_restart_that_failed_is_a_surface_until_it_is_done() {
         ..About::default()
     };
     let survey = releases.survey(&unfinished("v212")).await.unwrap();
-    assert_eq!(survey.live().unwrap().id, "v213", "the process has what it had");
+    assert_eq!(
+        survey.live().unwrap().id,
+        "v213",
+        "the process has what it had"
+    );
     let places: Vec<_> = survey
         .surfaces
         .iter()
         .map(|surface| (surface.name.as_str(), surface.live.as_deref()))
         .collect();
-    assert_eq!(places, [("restart", Some("v213")), ("current", Some("v212"))]);
+    assert_eq!(
+        places,
+        [("restart", Some("v213")), ("current", Some("v212"))]
+    );
     // Somebody deployed since: that is another story.
     let survey = releases.survey(&unfinished("v211")).await.unwrap();
     assert_eq!(survey.surfaces.len(), 1);

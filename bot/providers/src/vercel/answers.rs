@@ -98,12 +98,8 @@ pub(super) fn judge_read(what: &str, answer: &Answer) -> ProviderError {
         404 => ProviderError::Refused(format!(
             "Something answered 404 about {what}, and it is not Vercel. Check api_url in the configuration, and what stands between this bot and Vercel."
         )),
-        429 => answer.busy(format!(
-            "Vercel answers too many requests ({quoted})."
-        )),
-        408 | 500.. => answer.busy(format!(
-            "Vercel has trouble of its own ({quoted})."
-        )),
+        429 => answer.busy(format!("Vercel answers too many requests ({quoted}).")),
+        408 | 500.. => answer.busy(format!("Vercel has trouble of its own ({quoted}).")),
         _ => ProviderError::Refused(format!(
             "Vercel would not show {what} ({quoted}). Check project, team and api_url in the configuration."
         )),

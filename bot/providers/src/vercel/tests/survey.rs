@@ -239,7 +239,8 @@ fn domains_survive_a_target_that_serves_nothing() {
 
 #[test]
 fn the_commit_of_a_deployment_from_the_cli_is_read() {
-    let meta = json!({"gitCommitSha": "5e6f7a8b9c0d", "gitCommitMessage": "Fix cart", "gitDirty": "1"});
+    let meta =
+        json!({"gitCommitSha": "5e6f7a8b9c0d", "gitCommitMessage": "Fix cart", "gitDirty": "1"});
     let deployed = with(deployment("dpl_x", 1_000), json!({ "meta": meta }));
     let survey = surveyed(std::slice::from_ref(&deployed), &[], &deployed);
     let release = survey.release("dpl_x");
@@ -262,5 +263,8 @@ fn what_is_not_looked_at_is_counted_and_named() {
     };
     let unseen = survey(&project, &Pages::default(), &domains, None).unseen;
     let unseen = unseen.unwrap();
-    assert_eq!((unseen.count, unseen.examples[0].as_str()), (11, "de.example.com"));
+    assert_eq!(
+        (unseen.count, unseen.examples[0].as_str()),
+        (11, "de.example.com")
+    );
 }
