@@ -180,6 +180,32 @@ async fn who_cannot_be_told_alone_either_has_somebody_paged_and_the_timeline_say
 }
 
 #[tokio::test]
+async fn who_cannot_be_told_alone_either_is_named_where_it_is_announced() {
+    let announce = format!("[announce]\nchannels = [\"C0SHOP\"]\ncode = [\"C0OPS\"]\n{PAGED}");
+    let mut world = World::set_up(&announce, FRONTEND).await;
+    world.with_a_card().await;
+    world.slack.set_bot_in(CHANNEL, false);
+    for method in ["chat.postEphemeral", "respond"] {
+        world
+            .slack
+            .fault(Fault::Refuses("is_archived"), Some(method), None);
+    }
+    world.ana().clicks("Cancel").await;
+    world.passes(MINUTE).await;
+    let seen = world.slack.take_new("C0OPS");
+    assert!(seen.contains("@maya (about #shop-incidents):"), "{seen}");
+    let record = world.record().await;
+    assert!(
+        record.contains(
+            "could not reach @U0MAYA in C0SHOP (Slack says is_archived): posting in C0OPS instead"
+        ),
+        "{record}"
+    );
+    assert_eq!(world.pagerduty.pages(), Vec::<String>::new());
+    world.slack.take_all();
+}
+
+#[tokio::test]
 async fn who_cannot_be_reached_by_any_way_is_in_the_timeline() {
     let mut world = World::new().await;
     world.with_a_card().await;

@@ -72,8 +72,25 @@ fn cannot_post_here(code: &str) -> String {
 }
 
 /// The channels in which what cannot be posted where it belongs is announced, in their order.
-fn announcement_channels(_app: &App, _rollback: Option<RollbackId>) -> Vec<String> {
-    vec![]
+fn announcement_channels(app: &App, rollback: Option<&Rollback>) -> Vec<String> {
+    let common = &app.config.announce;
+    let Some(rollback) = rollback else {
+        return common.every.clone();
+    };
+    let announce = match app.config.service(&rollback.service) {
+        Some(service) => service.announce(common),
+        None => common.clone(),
+    };
+    let channels = announce.of(rollback.risk()).into_iter();
+    channels.map(str::to_owned).collect()
+}
+
+/// The rollback that people could not be told of, if it was one.
+async fn rollback_of(app: &App, otherwise: &Otherwise) -> sqlx::Result<Option<Rollback>> {
+    match otherwise.rollback {
+        Some(id) => rollbacks::get(&app.engine.db, id).await,
+        None => Ok(None),
+    }
 }
 
 fn can_page(app: &App) -> bool {
@@ -92,7 +109,8 @@ pub(super) async fn tell_elsewhere(
     let Notification {
         channel, person, ..
     } = notification;
-    let mut channels = announcement_channels(app, otherwise.rollback);
+    let rollback = rollback_of(app, otherwise).await?;
+    let mut channels = announcement_channels(app, rollback.as_ref());
     channels.retain(|other| other != channel);
     // Somebody who is not in the channel is reached all the same by what names them there.
     if code == "user_not_in_channel" {
@@ -129,10 +147,7 @@ impl Closed<'_> {
         mut channels: Vec<String>,
     ) -> sqlx::Result<Ended> {
         let now = app.engine.clock.now();
-        let rollback = match otherwise.rollback {
-            Some(id) => rollbacks::get(&app.engine.db, id).await?,
-            None => None,
-        };
+        let rollback = rollback_of(app, otherwise).await?;
         let job = match (channels.is_empty(), &rollback) {
             (false, _) => {
                 let channel = channels.remove(0);

@@ -289,14 +289,9 @@ impl Draft {
 
     /// Says something in the channels that are configured for it, besides its own.
     fn announce(&mut self, text: String, people: Vec<String>, policy: &Policy, key: &str) {
-        let risk = self
-            .rollback
-            .plan
-            .as_ref()
-            .map_or(Risk::Caution, |plan| plan.risk);
         let channels: Vec<String> = policy
             .announce
-            .of(risk)
+            .of(self.rollback.risk())
             .into_iter()
             .filter(|channel| *channel != self.rollback.channel)
             .map(str::to_owned)

@@ -462,8 +462,7 @@ impl StateKind {
 impl Rollback {
     /// Who may say yes to it, by this policy and what is known of the roles.
     pub fn case<'a>(&'a self, policy: &'a Policy, roster: &'a Roster) -> Case<'a> {
-        // Before there is a plan nobody can approve; the people who may stop it are found as for caution.
-        let risk = self.plan.as_ref().map_or(Risk::Caution, |plan| plan.risk);
+        let risk = self.risk();
         Case {
             rollback: Some(self.id),
             risk,
@@ -472,6 +471,12 @@ impl Rollback {
             approvals: &self.approvals,
             roster,
         }
+    }
+
+    /// The class of its plan. Before there is one nobody can approve: those who may stop it, and
+    /// those who are told of it, are found as for caution.
+    pub fn risk(&self) -> Risk {
+        self.plan.as_ref().map_or(Risk::Caution, |plan| plan.risk)
     }
 
     /// Those whom its turns and endings concern, each once: who asked, who approved it, and who ran

@@ -26,7 +26,6 @@ use rollback_domain::{
     platform::ProviderError,
     policy::Policy,
     refusal::Refusal,
-    risk::Risk,
     rollback::{Act, Command, Rollback},
 };
 
@@ -66,7 +65,7 @@ pub(super) async fn run(app: &App, lease: &Lease, request: &ActRequest) -> Resul
         }
         None => app.policy_of_unconfigured(),
     };
-    let risk = found.plan.as_ref().map_or(Risk::Caution, |plan| plan.risk);
+    let risk = found.risk();
     let mut roles = policy.rules.of(risk).eligible();
     if let Act::SignOff { task, .. } = act {
         // A manual task may be for a role of its own.

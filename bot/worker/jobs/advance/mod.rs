@@ -35,7 +35,6 @@ use rollback_domain::{
     policy::Policy,
     refusal::Refusal,
     release::Survey,
-    risk::Risk,
     rollback::{Command, Rollback, State},
 };
 use rollback_providers::Provider;
@@ -172,12 +171,6 @@ impl Advance<'_> {
             self.app.metrics.moment_corrected("rollback");
             self.decide(Command::ClockSet)
         })
-    }
-
-    /// The class of its plan, as long as there is one.
-    fn risk(&self) -> Risk {
-        let plan = self.rollback.plan.as_ref();
-        plan.map_or(Risk::Caution, |plan| plan.risk)
     }
 
     fn now(&self) -> Timestamp {

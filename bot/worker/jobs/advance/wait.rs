@@ -85,7 +85,7 @@ impl Advance<'_> {
         let command = Command::WindowEnded {
             membership,
             roster: Box::new(reading.roster),
-            audience: audience::read(self.app, rollback, &self.policy, self.risk()).await,
+            audience: audience::read(self.app, rollback, &self.policy, rollback.risk()).await,
         };
         Ok(self.decide(command).with(effects))
     }
