@@ -1,6 +1,7 @@
 //! The world a story happens in: Slack, platforms, people and a clock, all over real HTTP.
 
 pub mod logs;
+mod messages;
 pub mod pagerduty;
 pub mod site;
 pub mod vercel;
@@ -479,6 +480,7 @@ impl Drop for World {
         if std::thread::panicking() {
             return;
         }
+        messages::keep(&self.slack, &self.site.url());
         assert_eq!(
             logs::watch().found(),
             Vec::<String>::new(),
