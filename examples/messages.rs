@@ -75,16 +75,22 @@ fn sentence(name: &str) -> String {
     first.into_iter().chain(letters).collect()
 }
 
-/// What two lines have in common that differ in numbers and names of people alone.
+/// What two lines have in common that differ in numbers, times, hashes and names of people alone.
 fn shape(line: &str) -> String {
-    let mut shape = String::new();
-    for word in line.split_inclusive([' ', '(', '`', '*', '"']) {
-        match word.strip_prefix('@') {
-            Some(name) => shape.push_str(name.trim_start_matches(|c: char| c.is_alphanumeric())),
-            None => shape.extend(word.chars().filter(|letter| !letter.is_ascii_digit())),
-        }
-    }
-    shape
+    let is_between = |letter: char| " ()·,:;\"*".contains(letter);
+    let words = line.split(is_between).filter(|word| !is_particular(word));
+    let words = words.map(|word| word.trim_matches(|letter: char| letter.is_ascii_digit()));
+    words.collect::<Vec<_>>().join(" ")
+}
+
+/// Whether a word is a number, a unit of time, a hash or the name of a person.
+fn is_particular(word: &str) -> bool {
+    let is_hash = |hash: &str| hash.chars().all(|letter| letter.is_ascii_hexdigit());
+    let code = word
+        .strip_prefix('`')
+        .and_then(|rest| rest.strip_suffix('`'));
+    let is_unit = ["", "ms", "s", "m", "h", "days", "day"].contains(&word);
+    is_unit || word.starts_with('@') || is_hash(word) || code.is_some_and(is_hash)
 }
 
 fn longest_run_of_ticks(text: &str) -> usize {
