@@ -41,7 +41,7 @@ async fn slack_being_down_delays_words_and_not_the_rollback() {
       ✅ Live 03:12:00 UTC 8/8 on v213
       ✅ Verified 03:12:10 UTC version v213 answers, 1/1 checks pass
       v213 answers from outside and passes its checks.
-      Command to live: 0 s (goal 2 m: met), of which 0 s waiting for approval · automatic deploys stay off
+      Command to live: 0 s (goal 2 m: met), of which 0 s waiting for approval
       [ Undo… ]
       | Rollback Bot:
       |   Timeline of INC-1, exported when RB-1 closed: 12 entries.
@@ -49,7 +49,7 @@ async fn slack_being_down_delays_words_and_not_the_rollback() {
     Rollback Bot:
       Late: Slack took no messages from 03:12:10 UTC to 03:17:16 UTC. What happened meanwhile:
       • 03:12:10 UTC  ✅ frontend (production) is back on v213 (RB-1) · @maya, approved by @sam
-      version v213 answers, 1/1 checks pass · 0 s, of which 0 s waiting for approval (goal 2 m: met)
+      version v213 answers, 1/1 checks pass · took 0 s, of which 0 s waiting for approval (goal 2 m: met)
       Automatic deploys are off until `/rollback unpin frontend@production`.
       This doesn't fix the bug. If v214 caused it, deploying v214 again brings it back.
     "#);
@@ -160,7 +160,7 @@ async fn fifty_people_click_and_the_platform_is_asked_once() {
     assert_eq!(record.matches("approved plan").count(), 1);
     assert_eq!(
         record
-            .matches("refused: tried to approve: ALREADY_UNDER_WAY")
+            .matches("refused: tried `approve` and was refused (ALREADY_UNDER_WAY)")
             .count(),
         49
     );
@@ -374,10 +374,12 @@ async fn hold_up_reading(world: &World) -> Vec<Box<dyn std::any::Any>> {
         }
         Db::Postgres(pool) => {
             let mut tx = pool.begin().await.unwrap();
-            sqlx::query("LOCK TABLE timeline, incident, rollback IN ACCESS EXCLUSIVE MODE")
-                .execute(&mut *tx)
-                .await
-                .unwrap();
+            sqlx::query(
+                "LOCK TABLE timeline, incident, rollback, message IN ACCESS EXCLUSIVE MODE",
+            )
+            .execute(&mut *tx)
+            .await
+            .unwrap();
             held.push(Box::new(tx));
         }
     }

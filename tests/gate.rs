@@ -393,7 +393,7 @@ async fn an_objection_is_to_the_change_and_not_to_a_card() {
     let card = world.channel();
     let says = |what: &str| card.lines().find(|line| line.contains(what)).map(str::trim);
     assert_snapshot!(says("Objection").unwrap(), @r#"⚠️ Objection by @tom, 03:12:00 UTC to RB-1, the same change: "v213 charges twice""#);
-    assert_snapshot!(says("does not start").unwrap(), @"| Rollback Bot: RB-2 does not start by itself: somebody objected to the same change before; it waits for an approval.");
+    assert_snapshot!(says("does not start").unwrap(), @"| Rollback Bot: @sam: RB-2 (frontend (production), v214 → v213) does not start by itself: somebody objected to the same change before. `/rollback who RB-2` says who can approve it.");
     world.passes(Duration::from_secs(90)).await;
     assert_eq!(world.vercel.rollbacks_asked(), 0);
     // And so on, as long as it is the same change.
@@ -427,7 +427,7 @@ async fn silence_says_nothing_where_no_other_approver_sees_it() {
     let card = world.channel();
     assert!(!card.contains("Starts by itself"), "{card}");
     let why = card.lines().find(|line| line.contains("does not start"));
-    assert_snapshot!(why.unwrap().trim(), @"| Rollback Bot: RB-1 does not start by itself: nobody else who could approve it is in the channel; it waits for an approval.");
+    assert_snapshot!(why.unwrap().trim(), @"| Rollback Bot: @sam: RB-1 (frontend (production), v214 → v213) does not start by itself: nobody else who could approve it is in the channel. `/rollback who RB-1` says who can approve it.");
     world.passes(Duration::from_secs(90)).await;
     assert_eq!(world.vercel.rollbacks_asked(), 0);
     world.slack.take_all();
@@ -477,7 +477,7 @@ async fn an_emergency_run_needs_somebody_who_sees_it() {
         world.slack.set_person_in(approver, CHANNEL, false);
     }
     breaks_the_glass(&mut world).await;
-    assert_snapshot!(world.tom().sees(), @"Rollback Bot (only visible to @tom): An emergency run has to be seen by others, and nobody else who could approve it is in the channel. Propose it where the approvers are, or configure `[announce]`. @sam or @ana can approve it. Nothing was run.");
+    assert_snapshot!(world.tom().sees(), @"Rollback Bot (only visible to @tom): An emergency run has to be seen by others, and nobody else who could approve it is in the channel. Invite @sam or @ana to this channel and try again, or ask them to approve it. Nothing was run.");
     assert_eq!(world.vercel.rollbacks_asked(), 0);
     world.slack.set_person_in("U0ANA", CHANNEL, true);
     world.vercel.moves_at_once(true);

@@ -131,7 +131,7 @@ fn opened(id: RollbackId, service: &Service, undoes: Option<RollbackId>) -> Stri
             format!("checking whether {service} can return to what {undone} left")
         }
     };
-    format!("{id}: {begins}. Nothing changes until it is approved.")
+    format!("{id}: {begins}. Nothing has changed yet: its card says what it needs.")
 }
 
 /// What is in the way of a second proposal, and the first one as its card shows it.

@@ -34,7 +34,7 @@ impl Refused<'_> {
     /// The jobs that tell each of these people alone, once.
     pub(super) fn tell_alone(&self, people: &[Addressee], code: &str) -> Vec<Job> {
         let names: Vec<String> = people.iter().map(|one| one.person.clone()).collect();
-        let text = format!("{} {}", cannot_post_here(code), self.text);
+        let text = format!("{} {}", cannot_post_in(self.channel, code), self.text);
         let notify = |one: &Addressee| {
             Job::Notify(Notification {
                 channel: self.channel.to_owned(),
@@ -59,14 +59,25 @@ impl Refused<'_> {
     }
 }
 
-/// That a channel takes no posts, and what helps if it is known.
-fn cannot_post_here(code: &str) -> String {
+/// That a channel takes no posts, and what helps.
+fn cannot_post_in(channel: &str, code: &str) -> String {
     let helps = match code {
-        "not_in_channel" | "channel_not_found" => " Invite me with /invite @rollback.",
-        _ => "",
+        "not_in_channel" | "channel_not_found" => "Invite me there with /invite @rollback.",
+        "is_archived" => "It is archived: go on in another channel.",
+        "restricted_action" | "restricted_action_read_only_channel" => {
+            "Only some may post there: ask an admin of the channel, or go on in another one."
+        }
+        "thread_not_found" => "The thread is gone.",
+        "missing_scope"
+        | "ekm_access_denied"
+        | "team_access_not_granted"
+        | "token_expired"
+        | "token_revoked"
+        | "account_inactive" => "My own access to Slack is the cause: tell the people who run me.",
+        _ => "Tell the people who run me.",
     };
     format!(
-        "I can't post in this channel (Slack says {}).{helps}",
+        "I can't post in <#{channel}> (Slack says {}). {helps}",
         escape(code)
     )
 }

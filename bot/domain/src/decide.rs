@@ -442,31 +442,11 @@ impl Draft {
         if self.rollback.times.asked.is_none() {
             self.void_break_glass("Nothing was run.");
         }
+        self.transition_to(state);
         // What was not run, and what failed with production as it was, needs no pin.
-        let unchanged = match &state {
-            State::Failed { production, .. } => *production == Production::AsBefore,
-            State::Resolved { done, .. } => !done,
-            State::Denied { .. }
-            | State::Cancelled { .. }
-            | State::Expired { .. }
-            | State::Superseded { .. }
-            | State::Blocked { .. } => true,
-            State::Closed
-            | State::Partial { .. }
-            | State::Planning
-            | State::Proposed { .. }
-            | State::Approved { .. }
-            | State::Executing { .. }
-            | State::WaitingForPeople { .. }
-            | State::Accepted { .. }
-            | State::Serving { .. }
-            | State::Unknown { .. }
-            | State::Watching { .. } => false,
-        };
-        if unchanged {
+        if self.rollback.gives_hold_back() {
             self.take_pin_back();
         }
-        self.transition_to(state);
         self.drive_at = None;
     }
 

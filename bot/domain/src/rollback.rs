@@ -17,7 +17,7 @@ use crate::{
     policy::{Confirm, Policy, Rule},
     proof::{Proof, Round},
     refusal::{Refusal, Source},
-    release::{Pin, Release, Surface, Survey},
+    release::{Pin, Release, Surface, Survey, TargetKind},
     risk::Risk,
 };
 use jiff::{SignedDuration, Timestamp};
@@ -479,6 +479,57 @@ impl Rollback {
         self.plan.as_ref().map_or(Risk::Caution, |plan| plan.risk)
     }
 
+    /// The command that proposes the same again: to the same release, or the same undo.
+    pub fn command_again(&self) -> String {
+        let service = self.service.typed();
+        let named = self.plan.as_ref().map(|plan| match plan.to.kind {
+            TargetKind::Release | TargetKind::Setting | TargetKind::Schema => {
+                Target::Named(plan.to.label().to_owned())
+            }
+            TargetKind::Moment => self.aim.target.clone(),
+        });
+        match (self.aim.undoes, named) {
+            (Some(undone), _) => format!("/rollback undo {undone} because …"),
+            (None, Some(target)) => format!("/rollback {service} to {target} because …"),
+            (None, None) => format!("/rollback {service} because …"),
+        }
+    }
+
+    /// Whether it has ended with production as it was, so that deploys which were held off for it
+    /// go live again.
+    pub fn gives_hold_back(&self) -> bool {
+        let is_unchanged = match &self.state {
+            State::Failed { production, .. } => *production == Production::AsBefore,
+            State::Resolved { done, .. } => !done,
+            State::Denied { .. }
+            | State::Cancelled { .. }
+            | State::Expired { .. }
+            | State::Superseded { .. }
+            | State::Blocked { .. } => true,
+            State::Closed
+            | State::Partial { .. }
+            | State::Planning
+            | State::Proposed { .. }
+            | State::Approved { .. }
+            | State::Executing { .. }
+            | State::WaitingForPeople { .. }
+            | State::Accepted { .. }
+            | State::Serving { .. }
+            | State::Unknown { .. }
+            | State::Watching { .. } => false,
+        };
+        is_unchanged && self.hold.is_some()
+    }
+
+    /// Whether all of production serves what it left, as last read.
+    pub fn is_as_before(&self) -> bool {
+        let from = self.plan.as_ref().and_then(|plan| plan.from.as_ref());
+        from.is_some_and(|from| {
+            let mut surfaces = self.surfaces.iter();
+            surfaces.all(|surface| surface.live.as_ref() == Some(&from.id))
+        })
+    }
+
     /// Those whom its turns and endings concern, each once: who asked, who approved it, and who ran
     /// it as an emergency.
     pub fn concerned(&self) -> Vec<Addressee> {
@@ -544,6 +595,9 @@ impl Rollback {
         }
         if plan.from.is_none() {
             return Some("what it left is not known".into());
+        }
+        if self.proof.drifted.is_some() && self.is_as_before() {
+            return Some(format!("{} is live again", self.from_label()));
         }
         match &self.state {
             State::Watching { .. } | State::Closed | State::Partial { .. } => None,

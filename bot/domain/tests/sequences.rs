@@ -586,7 +586,9 @@ impl World {
         let membership = Membership::Member;
         let class = self.setting.class;
         let drawn = |world: &World, moved| match moved {
-            Moved::Unreadable => Err(Refusal::LiveUnknown),
+            Moved::Unreadable => Err(Refusal::LiveUnknown {
+                service: ServiceKey::new("frontend", "production"),
+            }),
             moved => Ok(Box::new(plan(class, world.live(moved == Moved::Yes)))),
         };
         let answered = |answer| Command::Answered { answer };
@@ -610,7 +612,9 @@ impl World {
                 frozen: None,
             },
             Bot::CannotPlan => Command::CannotPlan {
-                refusal: Refusal::LiveUnknown,
+                refusal: Refusal::LiveUnknown {
+                    service: ServiceKey::new("frontend", "production"),
+                },
             },
             Bot::Waited => Command::Waited {
                 roster: self.roster(read),

@@ -183,6 +183,7 @@ async fn successor(
         Err(error) => return Ok(unreadable(error)),
     };
     let planning = Planning {
+        service: &rollback.service,
         provider: provider.as_ref(),
         about: &about,
         aim: &aim,

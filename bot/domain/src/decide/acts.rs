@@ -88,14 +88,14 @@ impl Draft {
         let Some(at) = self.rollback.approvals.iter().position(given) else {
             return Err(Refusal::AlreadySo {
                 what: format!(
-                    "You have not approved {0}, so there is nothing to take back. `/rollback object {0} because …` speaks against it.",
+                    "You have not approved {0}, so there is nothing to withdraw. To object: `/rollback object {0} because …`.",
                     self.rollback.id
                 ),
             });
         };
         self.rollback.approvals.remove(at);
         let what = format!(
-            "{} took their approval of {} back{}.",
+            "{} withdrew their approval of {}{}.",
             named(&who.person),
             self.named_change(),
             reason(because.as_deref())
@@ -109,7 +109,7 @@ impl Draft {
         }
         self.rollback.times.approved = None;
         let next = format!(
-            "It needs another approval: `/rollback approve {}`.",
+            "It needs another one: `/rollback who {}` says whose.",
             self.rollback.id
         );
         self.tell_turn(&format!("{what} {next}"), Some(&who.person), "withdrawn");
@@ -535,7 +535,7 @@ impl Draft {
         }
         let to = Message::quoted(to);
         let what = format!(
-            "{} tried to change the target of {} to {to}, and there is no plan for that: {refusal} {id} stays open as it is.",
+            "{} tried to change the target of {} to {to}, and that could not be planned: {refusal} {id} stays open as it is.",
             named(&who.person),
             self.named_change(),
         );

@@ -83,11 +83,12 @@ impl Draft {
             }
         };
         let mut text = format!(
-            "{id} ran without approval, and its review {due}. {asked}: `/rollback review {id} justified because …`, or `should-have-waited`, or `policy-too-strict`."
+            "{} ran without approval, and its review {due}. {asked}: `/rollback review {id} justified because …`, or `should-have-waited`, or `policy-too-strict`.",
+            self.named_change()
         );
         if !explained {
             text.push_str(&format!(
-                " {}, you promised to explain why it could not wait: `/rollback note …` in this channel writes it down.",
+                " {}, you promised to explain why it could not wait: `/rollback note …` in this channel records it.",
                 Message::whom(named.len())
             ));
             named.push(author);
@@ -185,9 +186,7 @@ impl Draft {
     /// It waits for an approval; says why where the card is.
     fn does_not_start(&mut self, why: NotStarted) {
         self.rollback.waiting.window_ends = None;
-        let why = self.record_reason(WaitingFact::WindowEnded { why });
-        let text = format!("{} {}.", self.rollback.id, Message::quoted(&why));
-        self.post(text, vec![], true, "not-started");
+        self.tell_window_ended(why);
     }
 
     /// Whether the requester has the authority that an objection window stands for.
@@ -271,7 +270,7 @@ impl Draft {
     fn tell_window_ended(&mut self, why: NotStarted) {
         let why = self.record_reason(WaitingFact::WindowEnded { why });
         let what = format!(
-            "{} {why}. It needs an approval: `/rollback approve {}`.",
+            "{} {why}. `/rollback who {}` says who can approve it.",
             self.named_change(),
             self.rollback.id
         );
@@ -489,7 +488,7 @@ impl Draft {
     /// was not run ends; what was is not known, and somebody can say how it ended.
     pub(super) fn unconfigured(&mut self) -> Result<(), Refusal> {
         let why = format!(
-            "{} is not in the configuration any more",
+            "the service {} is not in the configuration any more",
             self.rollback.service
         );
         match self.rollback.state {
@@ -498,10 +497,10 @@ impl Draft {
             }
             State::Executing { .. } | State::Accepted { .. } | State::Serving { .. } => {
                 self.record_own(RunningFact::Unanswered { why: why.clone() });
-                self.transition_to(State::Unknown {
-                    since: self.now,
-                    why: format!("{why}, so I cannot check what {} did", self.platform()),
-                });
+                self.unknown(format!(
+                    "{why}, so I can't look at what {} did: look there yourself",
+                    self.platform()
+                ));
             }
             State::Watching { .. } => {
                 self.record_own(ProofFact::Closed {
@@ -566,7 +565,7 @@ impl Draft {
     /// Something has changed since the card was made.
     pub(super) fn tell_superseded(&mut self, why: &str) {
         let what = format!(
-            "{} is out of date. {why} If there is a plan for what is live now, its card takes the place of this one.",
+            "{} is out of date. {why} Approvals of it don't count for another plan; if there is one, its card appears here.",
             self.named_change()
         );
         self.tell_turn(&what, None, "superseded");

@@ -138,6 +138,7 @@ pub fn aim(target: Target) -> Aim {
 /// The plan of that class for the previous release.
 pub fn plan(class: Risk, live: [&str; 2]) -> Plan {
     let basis = Basis {
+        service: &ServiceKey::new("frontend", "production"),
         survey: &survey(live),
         effects: &effects(class),
         history: &History::default(),

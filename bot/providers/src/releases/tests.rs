@@ -59,6 +59,7 @@ async fn drawn(releases: &Releases, to: &str, undoes: Option<RollbackId>) -> Rol
     };
     let plan = Plan::draw(
         rollback_domain::plan::Basis {
+            service: &ServiceKey::new("frontend", "production"),
             survey: &survey,
             effects: &releases.effects(aim.way()),
             history: &rollback_domain::history::History::default(),
