@@ -4,7 +4,7 @@ use super::{Db, Tx, in_tx, micros, moment, read, reading, written};
 use jiff::Timestamp;
 use rollback_domain::{
     history::{History, Past},
-    identity::{RollbackId, ServiceKey},
+    identity::{IncidentId, RollbackId, ServiceKey},
     release::Survey,
     rollback::Rollback,
 };
@@ -142,6 +142,15 @@ pub async fn before(db: &Db, service: &ServiceKey, id: RollbackId) -> sqlx::Resu
     let rows: Vec<(String,)> = reading!(db, pool => sqlx::query_as(BEFORE)
         .bind(&service.name).bind(&service.environment).bind(id.number().cast_signed())
         .fetch_all(pool).await)?;
+    rows.iter().map(|(doc,)| read(doc)).collect()
+}
+
+const OF_INCIDENT: &str = "SELECT doc FROM rollback WHERE incident = $1 ORDER BY id LIMIT 50";
+
+/// Those of an incident, oldest first, at most fifty.
+pub async fn of_incident(db: &Db, incident: IncidentId) -> sqlx::Result<Vec<Rollback>> {
+    let rows: Vec<(String,)> = reading!(db, pool =>
+        sqlx::query_as(OF_INCIDENT).bind(incident.number()).fetch_all(pool).await)?;
     rows.iter().map(|(doc,)| read(doc)).collect()
 }
 

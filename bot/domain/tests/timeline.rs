@@ -9,9 +9,9 @@ use rollback_domain::{
     grammar::{Moment, ReviewAnswer, Target},
     identity::{IncidentId, RollbackId, ServiceKey},
     incident::{
-        Actor, Approved, Entry, Evidence, Fact, IncidentFact, Instead, Kind, Lacking, Moved,
-        NotStarted, PeopleFact, ProofFact, ProposedChange, Reopening, RunningFact, TimelineEvent,
-        WaitingFact,
+        Actor, Approved, Entry, Evidence, Fact, IncidentFact, IncidentRole, IncidentStatus,
+        Instead, Kind, Lacking, Milestone, Moved, NamedSeverity, NotStarted, PeopleFact, ProofFact,
+        ProposedChange, Reopening, RunningFact, Severity, TimelineEvent, WaitingFact,
     },
     people::Person,
     plan::PlanHash,
@@ -66,6 +66,38 @@ fn of_the_incident() -> Vec<IncidentFact> {
     vec![
         IncidentFact::IncidentOpened {
             incident: IncidentId::new(12),
+        },
+        IncidentFact::Declared {
+            because: why("checkout 500s"),
+        },
+        IncidentFact::SeveritySet {
+            severity: NamedSeverity {
+                severity: Severity::P1,
+                name: Some("shop down".into()),
+            },
+            because: None,
+        },
+        IncidentFact::RoleAssigned {
+            role: IncidentRole::Lead,
+            person: "U0SAM".into(),
+        },
+        IncidentFact::StatusChanged {
+            from: IncidentStatus::Investigating,
+            to: IncidentStatus::Identified,
+            because: why("it is the tax engine"),
+        },
+        IncidentFact::StatusChanged {
+            from: IncidentStatus::Monitoring,
+            to: IncidentStatus::Resolved,
+            because: why("v213 holds"),
+        },
+        IncidentFact::IncidentReopened {
+            because: "it is back".into(),
+        },
+        IncidentFact::TimeSet {
+            milestone: Milestone::Started,
+            at: at("02:55:00"),
+            because: "the graph shows it".into(),
         },
         IncidentFact::Note {
             text: "error rate 6 % on the dashboard".into(),
@@ -447,7 +479,7 @@ fn what_is_proven() -> Vec<ProofFact> {
 
 /// The kinds that are stored. A name never changes its meaning; an older version shows one that it
 /// does not know as "other".
-const KNOWN_KINDS: [&str; 42] = [
+const KNOWN_KINDS: [&str; 46] = [
     "incident_opened",
     "requested",
     "planned",
@@ -490,6 +522,10 @@ const KNOWN_KINDS: [&str; 42] = [
     "note",
     "exported",
     "unreached",
+    "severity",
+    "role",
+    "status",
+    "time_set",
 ];
 
 fn event(fact: Fact) -> TimelineEvent {
@@ -656,7 +692,7 @@ fn page() -> String {
     let mut page = String::from(
         "# The timeline\n\n\
          What Rollback Bot records, for programs that read `/rollback export json`.\n\n\
-         The file has `incident`, `channel`, `exported_at` and `entries`. An entry has:\n\n\
+         The file has `incident`, `channel`, `exported_at`, `entries` and `head`. An entry has:\n\n\
          | key | |\n|---|---|\n\
          | `seq` | its place in the incident, from 1, without holes |\n\
          | `at`, `recorded_at` | when it happened, and when it was written down |\n\
@@ -666,7 +702,13 @@ fn page() -> String {
          | `kind` | what kind of thing happened |\n\
          | `text` | what happened, in words that may change from version to version; people by their ids |\n\
          | `fact` | what happened, as data, by its `type`: see below. Entries of older versions have none |\n\
-         | `evidence` | what supports it besides who reported it, if anything: `last_read` is what was read of somebody before, and counted because Slack did not answer |\n\n\
+         | `evidence` | what supports it besides who reported it, if anything: `last_read` is what was read of somebody before, and counted because Slack did not answer |\n\
+         | `previous` | the hash of the entry before it, 64 zeros for the first. Entries of versions that had no hashes have none |\n\n\
+         The hash of an entry is SHA-256 over `{\"event\":{…},\"incident\":\"INC-12\",\"previous\":\"…\",\"recorded_at\":\"…\",\"seq\":5}` \
+         without white space and with sorted keys, where `event` is every key of the entry but `seq`, `recorded_at` and `previous`. \
+         For an entry that has no `previous`, `\"from_before\":true` stands behind `event`, and the hash of the one before it is computed in the same way. \
+         `head` has the `seq` and the `hash` of the last entry that has a `previous`, or is `null`. \
+         `rollback-bot verify FILE` checks all of it, and so can anybody.\n\n\
          A `type` and its keys keep their meaning; new ones are added. A person in a `sentence` is `{\"person\": id}`.\n\n\
          This page is made from `bot/domain/src/incident/` by a test; \
          `UPDATE_DOCS=1 cargo test -p rollback-domain --test timeline` writes it anew.\n",
