@@ -64,7 +64,7 @@ async fn targets_that_cannot_be_are_refused_with_the_one_that_could() {
       Changes  code, cron jobs of the target's vercel.json, env values baked into the build
       Stays  database · today's env settings · flags · storage
       After  automatic deploys are OFF until unpinned
-      Only you see this, and nothing is proposed: `/rollback frontend@production to v213 because …` would. code · plan `d63f`
+      Only you see this. To propose it: `/rollback frontend@production to v213 because …`. code · plan `d63f`
     "#);
     assert_eq!(world.channel(), "");
 }

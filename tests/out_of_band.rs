@@ -478,7 +478,7 @@ async fn somebody_who_has_left_is_not_believed_to_be_there() {
         json!({ "service": "frontend" }),
     )
     .await;
-    assert_snapshot!(refused(&said), @"NOT_A_MEMBER: Only full members of this workspace can use /rollback, and you are no full member, by what Slack last said. Ask someone on the team. Nothing was run.");
+    assert_snapshot!(refused(&said), @"NOT_A_MEMBER: Only full members of this workspace can use /rollback, and you are not one of them, as Slack last answered. Ask someone on the team. Nothing was run.");
     let (_, said) = asks(&mut world, &gus, "status", json!({})).await;
     assert_eq!(said["refused"]["code"], "NOT_A_MEMBER");
     let (status, said) = asks(&mut world, &gus, "timeline", json!({})).await;

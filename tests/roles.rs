@@ -129,7 +129,7 @@ async fn a_group_that_is_not_there_lets_nobody_in() {
         .says("/rollback frontend because checkout 500s")
         .await;
     world.settle().await;
-    assert_snapshot!(needs(&world.channel()), @"Needs  one approval: @ana (lead), not @maya (not known now: Slack group S0ONCALL) · expires 03:22:00 UTC · RB-1 · production · code · plan `d63f`");
+    assert_snapshot!(needs(&world.channel()), @"Needs  one approval: @ana (lead), not @maya (could not be read now: Slack group S0ONCALL; others may be able to) · expires 03:22:00 UTC · RB-1 · production · code · plan `d63f`");
     world.sam().clicks("Approve").await;
     world.settle().await;
     assert_snapshot!(world.sam().sees(), @"Rollback Bot (only visible to @sam): I can't check your permission: Slack group S0ONCALL could not be read (Slack says no_such_subteam). Try again in a moment. Or ask @ana. If it can't wait: Emergency run… in the card's menu. Nothing was run.");

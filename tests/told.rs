@@ -383,7 +383,7 @@ async fn a_target_that_cannot_be_planned_replaces_no_card() {
     assert_snapshot!(world.tom().sees(), @"Rollback Bot (only visible to @tom): Vercel answers with an error (500: An unexpected error occurred). Nothing was run. Try again in a minute; if it can't wait, roll back on the platform itself. RB-1 stays open as it is.");
     assert_snapshot!(world.channel(), @r#"
     in the thread of "Roll back frontend to v213?":
-      | Rollback Bot: @maya: @tom tried to change the target of RB-1 (frontend (production), v214 → v213) to dpl_8F3kQzTn0000000000000002, and there is no plan for that: Vercel answers with an error (500: An unexpected error occurred). Nothing was run. Try again in a minute; if it can't wait, roll back on the platform itself. RB-1 stays open as it is.
+      | Rollback Bot: @maya: @tom tried to change the target of RB-1 (frontend (production), v214 → v213) to dpl_8F3kQzTn0000000000000002, and that could not be planned: Vercel answers with an error (500: An unexpected error occurred). Nothing was run. Try again in a minute; if it can't wait, roll back on the platform itself. RB-1 stays open as it is.
     "#);
     assert_eq!(world.rollback(1).await.word(), "PROPOSED");
     // The card that stayed open can still be approved.

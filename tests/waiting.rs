@@ -603,7 +603,7 @@ async fn whom_to_reach_is_told_to_whoever_asks_and_to_nobody_else() {
       After 1 m and 3 m: approvers are reminded.
       After 5 m: lead (@ana) is asked.
       After 15 m: @kim is asked.
-      After 30 m: PagerDuty is asked.
+      After 30 m: PagerDuty is paged.
       Who helps
       Vercel support: https://vercel.com/help (for frontend)
       Kim, for the database: +49 30 1234 <after 9> (for stock)
@@ -614,7 +614,7 @@ async fn whom_to_reach_is_told_to_whoever_asks_and_to_nobody_else() {
       After 1 m and 3 m: approvers are reminded.
       After 5 m: lead (@ana) is asked.
       After 15 m: @kim is asked.
-      After 30 m: PagerDuty is asked.
+      After 30 m: PagerDuty is paged.
       Who helps
       Vercel support: https://vercel.com/help (for frontend)
       The office: open from 8 to 18

@@ -776,7 +776,7 @@ fn not_known_because_pagerduty_is_down() {
     who else could: @ina or @ana
     AUTHORITY_UNREADABLE: I can't check your permission: PagerDuty schedule PSHOP could not be read (PagerDuty answered 503). Try again in a moment. Or ask @ina or @ana. If it can't wait: *Emergency run…* in the card's menu. Nothing was run.
     ");
-    insta::assert_snapshot!(desk.needs(), @"one approval: @ina (oncall) or @ana (lead), not @maya (not known now: PagerDuty schedule PSHOP)");
+    insta::assert_snapshot!(desk.needs(), @"one approval: @ina (oncall) or @ana (lead), not @maya (could not be read now: PagerDuty schedule PSHOP; others may be able to)");
     // Somebody who has the role by another source does not notice.
     assert_eq!(word(&desk.weigh(INA)), "yes");
     assert_eq!(word(&desk.weigh("U0ANA")), "yes");
@@ -942,7 +942,7 @@ fn what_is_needed_in_other_cases() {
     3 approvals, one of them from data_owner: @dora (data_owner) and @sam (oncall), not @maya; nobody else is known
     5 approvals: @sam (oncall), @ina (oncall), @ana (oncall) and one more, not @maya; nobody else is known
     one approval: @maya (oncall)
-    one approval: nobody is known who could give it (not known now: PagerDuty escalation policy PPOL)
+    one approval: nobody is known who could give it (could not be read now: PagerDuty escalation policy PPOL; others may be able to)
     ");
 }
 
