@@ -284,7 +284,7 @@ fn check_role(desk: &Desk, notices: &[Says]) {
         .iter()
         .any(|notices| notices.truth() == Truth::Unknown);
     assert_eq!(
-        desk.needs().matches("not known now").count(),
+        desk.needs().matches("could not be read now").count(),
         usize::from(silent)
     );
 }

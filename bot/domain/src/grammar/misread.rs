@@ -191,7 +191,7 @@ mod tests {
         for (text, sentence) in [
             (
                 "forward RB-41",
-                "Nothing was run: \"forward\" is not a command. `help` lists them.",
+                "Nothing was run: \"forward\" is not a command. `/rollback help` lists them.",
             ),
             (
                 "aprove RB-41",
