@@ -6,6 +6,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a story that cannot go on has failed")]
 
+#[path = "support/api.rs"]
+#[expect(dead_code, reason = "the tests of the providers use the rest")]
+mod api;
 #[path = "scripted/mod.rs"]
 mod scripted;
 mod support;
@@ -14,6 +17,7 @@ mod approvals;
 mod authority;
 mod bounds;
 mod clocks;
+mod command;
 mod commands;
 mod deploy;
 mod drift;
@@ -23,6 +27,7 @@ mod encoding;
 mod faults;
 mod floods;
 mod gate;
+mod http_api;
 mod objections;
 mod out_of_band;
 mod outage;

@@ -24,6 +24,9 @@ fn run(settings: &str, arguments: &[&str]) -> Output {
         .env("SLACK_SIGNING_SECRET", "8f742231b10e8888abcd99badc0ffee5")
         .env("SLACK_BOT_TOKEN", "xoxb-123456789012-abcdefghijkl")
         .env("VERCEL_TOKEN", "a-token-of-vercel")
+        .env("DEPLOYCTL_TOKEN", "a-token-of-deployctl")
+        .env("SITES_TOKEN", "a-token-of-sites")
+        .env("NETLIFY_TOKEN", "a-token-of-netlify")
         .current_dir(directory.path())
         .output()
         .unwrap()
@@ -873,4 +876,20 @@ async fn the_record_is_copied_while_the_bot_goes_on() {
         .unwrap();
     assert_eq!(kept.unwrap().state.name(), "proposed");
     db.close().await;
+}
+
+#[test]
+fn the_providers_are_listed_without_a_configuration() {
+    let output = Command::new(env!("CARGO_BIN_EXE_rollback-bot"))
+        .arg("providers")
+        .env_clear()
+        .output()
+        .unwrap();
+    assert!(output.status.success());
+    let listed = String::from_utf8(output.stdout).unwrap();
+    for provider in rollback_providers::ALL {
+        let written = format!("provider = \"{}\"\n", provider.name);
+        assert!(listed.contains(&written), "{written} is not in:\n{listed}");
+    }
+    assert!(listed.contains("provider = \"http\", preset = \"heroku\"\n"));
 }
