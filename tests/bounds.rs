@@ -278,9 +278,10 @@ fn rest_of(name: &str) -> &'static str {
         "messages::TAKE" => "VALUES ('command:0', 'null', 1)",
         "timelines::LATEST" => "'C1' ORDER BY id DESC LIMIT 1) AS of_one",
         "timelines::TAKE_SEQS" => {
-            "VALUES (1, 1, 1)) AS more WHERE incident.id = more.column1 RETURNING incident.id, incident.last_seq"
+            "VALUES (1, 1, 1)) AS more WHERE incident.id = more.column1 RETURNING incident.id, incident.last_seq, incident.head, incident.head_seq"
         }
-        "timelines::APPEND" => "VALUES (1, 0, 1, 'note', 1, 1, '{}')",
+        "timelines::APPEND" => "VALUES (1, 0, 1, 'note', 1, 1, '{}', '')",
+        "timelines::MOVE_HEADS" => "VALUES (1, '', 1)) AS moved WHERE incident.id = moved.column1",
         "rollbacks::INSERT" => "VALUES (0, 1, 1, 'shop', 'production', 'planning', 1, '{}')",
         "rollbacks::OPEN_AMONG" => "(VALUES ('shop1', 'production'))",
         "rollbacks::THIS" => {
@@ -325,11 +326,12 @@ async fn slow_plans(db: &Db) -> String {
     ];
     /// What these sort or read twice is what an index gave them: what is open, or ten thousand
     /// jobs at most; and the rows of a statement about several, which it brings along itself.
-    const BROUGHT: [&str; 4] = [
+    const BROUGHT: [&str; 5] = [
         "overview::OPEN",
         "overview::STEPS",
         "rollbacks::OPEN_AMONG",
         "timelines::TAKE_SEQS",
+        "timelines::MOVE_HEADS",
     ];
     /// These have only what is open or left to do, in the order in which it is wanted.
     const SHORT: [&str; 3] = ["rollback_open", "one_open_rollback", "step_due"];
@@ -406,6 +408,7 @@ async fn slow_plans(db: &Db) -> String {
                 let of = [
                     "SCAN CONSTANT",
                     "SCAN more",
+                    "SCAN moved",
                     "SCAN due",
                     "USE TEMP",
                     "Sort ",
@@ -476,14 +479,16 @@ async fn after_years_everything_is_answered_as_ever() {
 /// What the timeline of the first incident would be as JSON, made in one piece.
 async fn in_one_piece(world: &World) -> String {
     let db = &world.app().engine.db;
-    let entries = timelines::entries(db, IncidentId::new(1), 0, 1_000_000)
+    let entries = timelines::chained(db, IncidentId::new(1), 0, 1_000_000)
         .await
         .unwrap();
+    let end = timelines::end(db, IncidentId::new(1)).await.unwrap();
     serde_json::to_string_pretty(&json!({
         "incident": "INC-1",
         "channel": CHANNEL,
         "exported_at": world.clock.now(),
         "entries": entries,
+        "head": end.head,
     }))
     .unwrap()
 }
@@ -539,12 +544,12 @@ async fn a_file_of_many_pages_is_what_one_piece_would_be() {
     |---|---|---|---|---|---|
     | 1 | 2026-03-14 03:12:00 UTC | 2026-03-14 03:12:00 UTC | rollback-bot | bot | **incident opened** opened INC-1 in this channel |
     | 2 | 2026-03-14 03:12:00 UTC | 2026-03-14 03:12:00 UTC | @maya | command | **note** it begins |
-    | 3 | 2026-03-14 03:12:00 UTC | 2026-03-14 03:12:00 UTC | @maya | bot | **exported** exported INC-1-20260314T031200Z-timeline.json, 2 entries, 836 bytes |
+    | 3 | 2026-03-14 03:12:00 UTC | 2026-03-14 03:12:00 UTC | @maya | bot | **exported** exported INC-1-20260314T031200Z-timeline.json, 2 entries, 1118 bytes |
     | 4 | 2026-03-14 03:12:00 UTC | 2026-03-14 03:12:00 UTC | @somebody1 | command | **note** @somebody7 said: "\| error rate" \*is\* 1 of them |
     "#);
     assert_snapshot!(lines[lines.len() - 2..].join("\n"), @r#"
     | 2705 | 2026-03-14 03:12:00 UTC | 2026-03-14 03:12:00 UTC | @somebody0 | command | **note** @somebody7 said: "\| error rate" \*is\* 1700 of them |
-    | 2706 | 2026-03-14 03:12:40 UTC | 2026-03-14 03:12:40 UTC | @maya | bot | **exported** exported INC-1-20260314T031240Z-timeline.json, 2705 entries, 1002311 bytes |
+    | 2706 | 2026-03-14 03:12:40 UTC | 2026-03-14 03:12:40 UTC | @maya | bot | **exported** exported INC-1-20260314T031240Z-timeline.json, 2705 entries, 1002942 bytes |
     "#);
     for (place, line) in (1..).zip(&lines[6..]) {
         assert!(line.starts_with(&format!("| {place} | ")), "{line}");

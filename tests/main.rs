@@ -41,6 +41,7 @@ mod rollback;
 mod seen;
 mod solo;
 mod steps;
+mod tampering;
 mod target;
 mod together;
 mod told;

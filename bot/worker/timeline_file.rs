@@ -4,7 +4,10 @@
 use crate::{
     App,
     messages::{Line, Names, Timeline},
-    store::{Db, timelines},
+    store::{
+        Db,
+        timelines::{self, End},
+    },
 };
 use jiff::Timestamp;
 use minijinja::{
@@ -13,7 +16,10 @@ use minijinja::{
 };
 use rollback_domain::{
     identity::IncidentId,
-    incident::{Actor, Entry},
+    incident::{
+        Actor, Entry,
+        chain::{ChainedEvent, Head},
+    },
     job::Format,
 };
 use serde::{
@@ -71,7 +77,7 @@ pub(super) async fn write(
 ) -> Result<Written, Unwritten> {
     let db = app.engine.db.clone();
     // What is written down from here on is not in it.
-    let entries = timelines::entries_in(&db, incident).await?;
+    let End { entries, head } = timelines::end(&db, incident).await?;
     let pages = Arc::new(Pages {
         db,
         runtime: Handle::current(),
@@ -107,6 +113,7 @@ pub(super) async fn write(
                     channel,
                     exported_at: now,
                     entries: &pages,
+                    head,
                 };
                 serde_json::to_writer_pretty(&mut out, &document).map_err(anyhow::Error::from)
             }
@@ -147,7 +154,7 @@ struct Pages {
 struct Page {
     /// The place of the first, from 0.
     first: usize,
-    entries: Vec<Entry>,
+    entries: Vec<ChainedEvent>,
 }
 
 impl fmt::Debug for Pages {
@@ -162,7 +169,7 @@ impl fmt::Debug for Pages {
 impl Pages {
     /// What `look` makes of the entry at `place`, from 0; `None`: there is none, or the database
     /// failed.
-    fn at<T>(&self, place: usize, look: impl FnOnce(&Entry) -> T) -> Option<T> {
+    fn at<T>(&self, place: usize, look: impl FnOnce(&ChainedEvent) -> T) -> Option<T> {
         if place >= self.entries {
             return None;
         }
@@ -176,7 +183,7 @@ impl Pages {
             // Before the next ones are read, so that there are never two pages.
             *page = Page::default();
             let size = PAGE.min(self.entries - first);
-            let read = timelines::entries(&self.db, self.incident, first as i64, size as i64);
+            let read = timelines::chained(&self.db, self.incident, first as i64, size as i64);
             match self.runtime.block_on(read) {
                 Ok(entries) => *page = Page { first, entries },
                 Err(error) => {
@@ -188,15 +195,25 @@ impl Pages {
         page.entries.get(place - first).map(look)
     }
 
+    /// The entry at `place`, from 0; `None`: there is none, or it cannot be read.
+    fn entry(&self, place: usize) -> Option<Entry> {
+        let read = self.at(place, ChainedEvent::entry)?;
+        let unread = |error: serde_json::Error| {
+            let mut failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
+            failed.get_or_insert(sqlx::Error::Decode(Box::new(error)));
+        };
+        read.map_err(unread).ok()
+    }
+
     /// What everybody is called who did something, by their id.
     fn names(&self) -> Names {
         let mut names = Names::new();
         for place in 0..self.entries {
-            let person = self.at(place, |entry| match &entry.event.who {
-                Actor::Person(person) => Some((person.id.clone(), person.name.clone())),
-                Actor::Bot | Actor::Platform(_) => None,
-            });
-            names.extend(person.flatten());
+            let person = match self.entry(place).map(|entry| entry.event.who) {
+                Some(Actor::Person(person)) => Some((person.id, person.name)),
+                Some(Actor::Bot | Actor::Platform(_)) | None => None,
+            };
+            names.extend(person);
         }
         names
     }
@@ -221,8 +238,8 @@ impl Object for Lines {
 
     fn get_value(self: &Arc<Self>, place: &Value) -> Option<Value> {
         let place = place.as_usize()?;
-        let line = self.pages.at(place, |entry| Line::of(entry, &self.names))?;
-        Some(Value::from(Serde(&line)))
+        let entry = self.pages.entry(place)?;
+        Some(Value::from(Serde(&Line::of(&entry, &self.names))))
     }
 
     fn enumerate(self: &Arc<Self>) -> Enumerator {
@@ -236,14 +253,17 @@ struct Document<'a> {
     channel: String,
     exported_at: Timestamp,
     entries: &'a Pages,
+    head: Option<Head>,
 }
 
 impl Serialize for Document<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut document = serializer.serialize_map(Some(4))?;
+        let mut document = serializer.serialize_map(Some(5))?;
         document.serialize_entry("channel", &self.channel)?;
         document.serialize_entry("entries", self.entries)?;
         document.serialize_entry("exported_at", &self.exported_at)?;
+        let head = serde_json::to_value(&self.head).map_err(S::Error::custom)?;
+        document.serialize_entry("head", &head)?;
         document.serialize_entry("incident", &self.incident)?;
         document.end()
     }
