@@ -3,7 +3,7 @@
 use super::{
     call::{Call, Sources},
     fields::{Condition, Field, Switch, read_places},
-    presets::{self, Preset},
+    presets::{self, Preset, Variable},
     template::{Names, Values},
 };
 use rollback_domain::{
@@ -158,25 +158,25 @@ impl<C> Pinning<C> {
 
 /// Reads what a service says; `None` when there is a mistake in it.
 pub(crate) fn read<C: Call>(section: &Section<'_>, provider: &str) -> Option<Description<C>> {
-    let preset = match section.get("preset") {
-        None => None,
-        Some(_) => Some(section.optional("preset", |value| presets::named(provider, value))?),
-    };
     let mut values = Values::default();
     let secrets = secrets(section, &mut values);
-    let Some(preset) = preset else {
+    let Some(_) = section.get("preset") else {
         let sources = Sources {
             own: section,
             preset: None,
         };
-        let names = names(&values, &[]);
-        secrets?;
-        return description(sources, values, &names);
+        let description = description(sources, values, &names(section, &[]));
+        return secrets.and(description);
+    };
+    let Some(preset) = section.optional("preset", |value| presets::named(provider, value)) else {
+        // Which variables belong here cannot be known: none of them is a mistake.
+        for key in section.keys() {
+            section.get(key);
+        }
+        return None;
     };
     let variables = variables(section, &preset, &mut values);
-    let names = names(&values, &preset.variables);
-    secrets?;
-    variables?;
+    let names = names(section, &preset.variables);
     let nothing = |_: &str| None;
     let no_file = |_: &Path| Err(io::ErrorKind::NotFound.into());
     let read = rollback_settings::read(preset.text, &nothing, &no_file, &[], |described| {
@@ -192,7 +192,7 @@ pub(crate) fn read<C: Call>(section: &Section<'_>, provider: &str) -> Option<Des
         description
     });
     match read {
-        Ok((description, _)) => Some(description),
+        Ok((description, _)) => secrets.and(variables).map(|()| description),
         // What is wrong stands in the service's own section, and is told there.
         Err(mistakes) if mistakes.0.is_empty() => None,
         Err(mistakes) => {
@@ -202,12 +202,20 @@ pub(crate) fn read<C: Call>(section: &Section<'_>, provider: &str) -> Option<Des
     }
 }
 
-/// The placeholders that every call may have.
-fn names(values: &Values, variables: &[presets::Variable]) -> Names {
-    let texts = variables.iter().filter(|variable| !variable.is_secret);
+/// The placeholders that every call may have, whether or not what they stand for can be read.
+fn names(section: &Section<'_>, variables: &[Variable]) -> Names {
+    let listed = section.get("secrets").and_then(Setting::as_table);
+    let listed = listed
+        .into_iter()
+        .flat_map(|secrets| secrets.keys().cloned());
+    let (secret, plain): (Vec<&Variable>, Vec<&Variable>) =
+        variables.iter().partition(|variable| variable.is_secret);
+    let of_preset = secret
+        .iter()
+        .map(|variable| variable.secret_name().to_owned());
     Names {
-        texts: texts.map(|variable| variable.name.clone()).collect(),
-        secrets: values.secrets().map(|(name, _)| name.to_owned()).collect(),
+        texts: plain.iter().map(|variable| variable.name.clone()).collect(),
+        secrets: listed.chain(of_preset).collect(),
     }
 }
 

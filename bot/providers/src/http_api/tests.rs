@@ -5,13 +5,7 @@ use std::{io::ErrorKind, path::Path};
 
 /// A service whose `roll_back` has these keys; or what is wrong with it.
 fn service(roll_back: &str) -> Result<Platform, String> {
-    let text = format!(
-        "provider = \"http\"\nplatform = \"Sites\"\nrestores = [\"files\"]\nleaves = [\"data\"]\n\
-         api_url = \"https://api.example.com/v1\"\nsecrets = {{ token = \"env:TOKEN\" }}\n\
-         headers = {{ Authorization = \"Bearer {{token}}\" }}\n\
-         list = {{ path = \"/deploys\" }}\nlive = {{ path = \"/site\", id = \"/live\" }}\n\
-         [roll_back]\n{roll_back}\n"
-    );
+    let text = text(roll_back);
     let env = |name: &str| (name == "TOKEN").then(|| "hunter22".to_owned());
     let no_file = |_: &Path| Err(ErrorKind::NotFound.into());
     let read = rollback_settings::read(&text, &env, &no_file, &[], |section| {
@@ -21,6 +15,17 @@ fn service(roll_back: &str) -> Result<Platform, String> {
     });
     read.map(|(platform, _)| platform)
         .map_err(|mistakes| mistakes.to_string())
+}
+
+/// A service whose `roll_back` has these keys.
+fn text(roll_back: &str) -> String {
+    format!(
+        "provider = \"http\"\nplatform = \"Sites\"\nrestores = [\"files\"]\nleaves = [\"data\"]\n\
+         api_url = \"https://api.example.com/v1\"\nsecrets = {{ token = \"env:TOKEN\" }}\n\
+         headers = {{ Authorization = \"Bearer {{token}}\" }}\n\
+         list = {{ path = \"/deploys\" }}\nlive = {{ path = \"/site\", id = \"/live\" }}\n\
+         [roll_back]\n{roll_back}\n"
+    )
 }
 
 #[test]
@@ -53,4 +58,20 @@ fn a_request_is_read_or_every_mistake_in_it_is_named() {
         let mistake = service(roll_back).unwrap_err();
         assert!(mistake.contains(wanted), "{roll_back}: {mistake}");
     }
+}
+
+#[test]
+fn a_secret_that_is_not_set_is_the_only_mistake() {
+    let good = "path = \"/deploys/{id}/restore\"";
+    let no_file = |_: &Path| Err(ErrorKind::NotFound.into());
+    let text = text(good);
+    let read = rollback_settings::read(&text, &|_| None, &no_file, &[], |section| {
+        let (_, platform) = read(section);
+        section.done();
+        platform
+    });
+    assert_eq!(
+        read.unwrap_err().to_string(),
+        "secrets.token: environment variable TOKEN is not set"
+    );
 }
