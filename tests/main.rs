@@ -28,6 +28,7 @@ mod faults;
 mod floods;
 mod gate;
 mod http_api;
+mod incidents;
 mod objections;
 mod out_of_band;
 mod outage;

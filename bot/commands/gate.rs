@@ -185,6 +185,7 @@ fn is_reading(verb: Verb) -> bool {
         | Verb::Freeze
         | Verb::Unfreeze
         | Verb::Unpin
+        | Verb::ManageIncident
         | Verb::Note
         | Verb::Help => false,
     }

@@ -1,7 +1,7 @@
 //! Every way of saying no: a code, a sentence, and the next legal step.
 
 use crate::grammar::Target;
-use crate::identity::{RollbackId, ServiceKey};
+use crate::identity::{IncidentId, RollbackId, ServiceKey};
 use crate::risk::Risk;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -123,6 +123,12 @@ pub enum Refusal {
         what: String,
     },
     NoIncident,
+    IncidentResolved {
+        id: IncidentId,
+    },
+    IncidentTime {
+        why: String,
+    },
     TokenRefused {
         why: String,
     },
@@ -257,6 +263,12 @@ impl Refusal {
                 "a click names something that is not on the message it came from"
             }
             Refusal::NoIncident => "a timeline is asked for where nothing was ever recorded",
+            Refusal::IncidentResolved { .. } => {
+                "the status of a resolved incident is to change without reopening it"
+            }
+            Refusal::IncidentTime { .. } => {
+                "a time of an incident is in the future, or does not fit to another one"
+            }
             Refusal::TokenRefused { .. } => {
                 "something is asked for from the CLI or the API without a valid token"
             }
@@ -427,7 +439,14 @@ impl Refusal {
             Refusal::Forged { what } => format!(
                 "That button isn't valid, so I ignored it: {}. It was logged. Use the latest card. Nothing was run.", text(what)
             ),
-            Refusal::NoIncident => "Nothing has happened in this channel yet, so there is no timeline. A rollback or `/rollback note` starts one.".into(),
+            Refusal::NoIncident => "Nothing has happened in this channel yet, so there is no incident. A rollback, `/rollback incident open` or `/rollback note` starts one.".into(),
+            Refusal::IncidentResolved { id } => format!(
+                "{id} is resolved. `/rollback incident reopen because …` reopens it. Nothing was changed."
+            ),
+            Refusal::IncidentTime { why } => format!(
+                "{} Check the times: `/rollback incident` shows them. Nothing was changed.",
+                text(why)
+            ),
             Refusal::TokenRefused { why } => format!(
                 "Your token is not valid: {}. `rollback-bot token create`, where the bot runs, makes another one. Nothing was run.",
                 text(why)

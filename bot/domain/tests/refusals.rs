@@ -5,7 +5,7 @@
 
 use jiff::Timestamp;
 use rollback_domain::{
-    identity::{RollbackId, ServiceKey},
+    identity::{IncidentId, RollbackId, ServiceKey},
     refusal::{Flood, Plain, Refusal},
     risk::Risk,
 };
@@ -339,7 +339,19 @@ fn of_the_rest() -> Vec<(Refusal, &'static str)> {
         ),
         (
             Refusal::NoIncident,
-            "A rollback or `/rollback note` starts one.",
+            "`/rollback incident open` or `/rollback note` starts one.",
+        ),
+        (
+            Refusal::IncidentResolved {
+                id: IncidentId::new(12),
+            },
+            "`/rollback incident reopen because …` reopens it.",
+        ),
+        (
+            Refusal::IncidentTime {
+                why: "2026-03-14 03:40:00 UTC is still to come.".into(),
+            },
+            "`/rollback incident` shows them.",
         ),
         (
             Refusal::TokenRefused {

@@ -15,6 +15,7 @@ mod deny;
 mod export;
 mod freeze;
 mod help;
+mod incident;
 mod list;
 mod note;
 mod object;
@@ -45,7 +46,8 @@ use super::{
 
 use table::define_verbs;
 
-pub use {export::ExportFormat, help::help, review::ReviewAnswer};
+pub(super) use incident::assignee;
+pub use {export::ExportFormat, help::help, incident::Assignee, review::ReviewAnswer};
 
 /// The table of verbs: calls a macro with a line `module: Struct` for every verb. `help` lists them
 /// in this order.
@@ -75,6 +77,7 @@ macro_rules! for_every_verb {
             unpin: Unpin,
             freeze: Freeze,
             unfreeze: Unfreeze,
+            incident: ManageIncident,
             note: Note,
             timeline: Timeline,
             export: Export,
@@ -136,7 +139,6 @@ const PLANNED: &[&str] = &[
     "doctor",
     "drill",
     "forward",
-    "incident",
     "open",
     "page",
     "pin",
@@ -302,6 +304,7 @@ mod tests {
         `undo RB-41`: propose to return to the version it replaced
         `pins`, `unpin frontend`: where automatic deploys are held off; let them flow again
         `freeze frontend because we migrate`, `unfreeze frontend`: request a hold, shown on every card; approvers can still approve
+        `incident`, `incident open P1`, `incident lead me`, `incident resolve`: show the incident of this channel, declare it, say who does what, end it
         `note checkout is back`, `note -5m paged the team`: write into the timeline
         `timeline`, `export md`, `export json`: read it, or take it away
         `help approve`: more about one of them
