@@ -2,7 +2,7 @@
 
 use crate::{
     configured::{
-        call::{Accepted, Call, Purpose, Reach, Sources},
+        call::{Accepted, Call, Connection, Purpose, Sources},
         fields::{Misfit, document_of_output},
         template::{Names, Template, Values},
     },
@@ -37,7 +37,7 @@ pub(super) struct Argv(Vec<Template>);
 
 /// What all commands of a service have in common.
 #[derive(Clone, Debug)]
-pub(super) struct Around {
+pub(super) struct Shared {
     /// Where they run; `None`: where the bot does.
     directory: Option<PathBuf>,
     /// The variables of the bot's environment that they get besides the usual ones.
@@ -50,11 +50,11 @@ pub(super) struct Around {
 
 #[async_trait]
 impl Call for Argv {
-    type Around = Around;
+    type Shared = Shared;
 
     const KEY: &'static str = "run";
 
-    fn around(sources: Sources<'_>, _names: &Names) -> Option<Around> {
+    fn shared(sources: Sources<'_>, _names: &Names) -> Option<Shared> {
         let codes = |key: &'static str, default: &[i32]| {
             let section = sources.of(key);
             let codes =
@@ -70,7 +70,7 @@ impl Call for Argv {
             }
         });
         let environment = own.any_list("environment", "\"KUBECONFIG\"", Repeats::Refused, text);
-        Some(Around {
+        Some(Shared {
             directory,
             environment: environment.unwrap_or_default(),
             refused: codes("refused", &[]),
@@ -95,42 +95,48 @@ impl Call for Argv {
 
     async fn send(
         &self,
-        reach: Reach<'_, Around>,
+        connection: Connection<'_, Shared>,
         purpose: Purpose<'_>,
     ) -> Result<Accepted, ProviderError> {
         let command = self
-            .filled(reach.values)
-            .map_err(|unfilled| ProviderError::Refused(unfilled.sentence(reach.platform)))?;
-        let secrets = reach.values.secrets();
+            .filled(connection.values)
+            .map_err(|unfilled| ProviderError::Refused(unfilled.sentence(connection.platform)))?;
+        let secrets = connection.values.secrets();
         let secrets = secrets.map(|(name, secret)| (name.to_owned(), secret.expose().into()));
-        let inherited = reach.around.environment.iter();
+        let inherited = connection.shared.environment.iter();
         let inherited = inherited.filter_map(|name| Some((name.clone(), env::var_os(name)?)));
         let environment: Vec<(String, OsString)> = inherited.chain(secrets).collect();
         let ended = run(Program {
             command: &command,
-            directory: reach.around.directory.as_deref(),
+            directory: connection.shared.directory.as_deref(),
             environment: &environment,
-            within: reach.within,
+            within: connection.within,
             keep: Keep::AllUpTo(OUTPUT_AT_MOST),
         })
         .await;
         let program = command.first().map(String::as_str).unwrap_or_default();
-        judge(program, &ended, &reach, purpose)
+        judge(program, &ended, &connection, purpose)
     }
 
-    fn identity(&self, around: &Around, values: &Values) -> String {
+    fn identity(&self, shared: &Shared, values: &Values) -> String {
         let arguments = self.0.iter().map(|argument| argument.partly_filled(values));
         let arguments: Vec<String> = arguments.collect();
-        format!("{:?} {arguments:?}", around.directory)
+        format!("{:?} {arguments:?}", shared.directory)
     }
 
-    fn lacks(&self, around: &Around, values: &Values) -> Option<String> {
+    fn lacks(&self, shared: &Shared, values: &Values) -> Option<String> {
+        if let Some(directory) = shared.directory.as_deref().filter(|path| !path.is_dir()) {
+            return Some(format!(
+                "the directory {} is not there; make it, or correct directory in the configuration",
+                directory.display()
+            ));
+        }
         let program = self
             .0
             .first()?
             .fill(values, |value, _| Ok(value.to_owned()));
         let program = program.ok()?;
-        match find(&program, around.directory.as_deref()) {
+        match find(&program, shared.directory.as_deref()) {
             Found::Yes => None,
             Found::NotExecutable(path) => Some(format!(
                 "{} may not be executed by this process; chmod +x it",
@@ -239,11 +245,15 @@ fn refuse_scripts(program: &str, arguments: &[Template]) -> Result<(), String> {
 fn judge(
     program: &str,
     ended: &Ended,
-    reach: &Reach<'_, Around>,
+    connection: &Connection<'_, Shared>,
     purpose: Purpose<'_>,
 ) -> Result<Accepted, ProviderError> {
-    let hide = |text: &[u8]| reach.values.hide_secrets(&String::from_utf8_lossy(text));
-    let words = reach
+    let hide = |text: &[u8]| {
+        connection
+            .values
+            .hide_secrets(&String::from_utf8_lossy(text))
+    };
+    let words = connection
         .values
         .hide_secrets(&ended.last_words())
         .replace('<', "‹");
@@ -252,13 +262,13 @@ fn judge(
         "" => end,
         words => format!("{end}: {words}"),
     };
-    let around = reach.around;
-    let seconds = reach.within.as_secs_f64();
+    let shared = connection.shared;
+    let seconds = connection.within.as_secs_f64();
     let end = match &ended.end {
         End::Code(0) => {
             let body = hide(&ended.printed);
             return Ok(Accepted {
-                said: match last_words(body.lines().last().unwrap_or_default()) {
+                outcome: match last_words(body.lines().last().unwrap_or_default()) {
                     line if line.is_empty() => format!("{program} ended with exit 0"),
                     line => format!(
                         "{program} ended with exit 0: {}",
@@ -271,23 +281,23 @@ fn judge(
         End::NotStarted(error) => {
             return Err(ProviderError::Refused(format!(
                 "{}: {program} could not be started ({error}), so nothing was done. Install it on this machine, or write its whole path in the configuration.",
-                reach.platform
+                connection.platform
             )));
         }
-        End::Code(code) if around.busy.contains(code) => {
+        End::Code(code) if shared.busy.contains(code) => {
             return Err(ProviderError::Busy {
                 why: format!(
                     "{}: {program} is busy ({}).",
-                    reach.platform,
+                    connection.platform,
                     said(format!("exit {code}"))
                 ),
                 retry_after: None,
             });
         }
-        End::Code(code) if around.refused.contains(code) => {
+        End::Code(code) if shared.refused.contains(code) => {
             return Err(ProviderError::Refused(format!(
                 "{}: {program} refuses ({}). Look at what it says, then ask for a new plan.",
-                reach.platform,
+                connection.platform,
                 said(format!("exit {code}"))
             )));
         }
@@ -297,27 +307,34 @@ fn judge(
         End::TimedOut => said(format!("no end after {seconds} s, killed")),
         End::PrintedTooMuch => format!("it printed more than {} MiB", OUTPUT_AT_MOST >> 20),
     };
-    Err(match purpose {
+    Err(uncertain(program, &ended.end, &end, connection, purpose))
+}
+
+/// What an end means that says nothing certain, described as a clause.
+fn uncertain(
+    program: &str,
+    end: &End,
+    clause: &str,
+    connection: &Connection<'_, Shared>,
+    purpose: Purpose<'_>,
+) -> ProviderError {
+    let platform = connection.platform;
+    match purpose {
         Purpose::Change(what) => ProviderError::Unanswered(format!(
-            "{}: {program} was run to {what}, and its end says nothing certain ({end}). I'm checking what serves and won't run it again.",
-            reach.platform
+            "{platform}: {program} was run to {what}, and its end says nothing certain ({clause}). I'm checking what serves and won't run it again."
         )),
-        Purpose::Read(what) => match ended.end {
+        Purpose::Read(what) => match end {
             End::TimedOut | End::Signal | End::Lost(_) => ProviderError::Busy {
-                why: format!(
-                    "{}: {program} does not tell {what} ({end}).",
-                    reach.platform
-                ),
+                why: format!("{platform}: {program} does not tell {what} ({clause})."),
                 retry_after: None,
             },
             End::Code(_) | End::NotStarted(_) | End::PrintedTooMuch => {
                 ProviderError::Refused(format!(
-                    "{}: {program} does not tell {what} ({end}). Run it by hand as the bot's user, and correct the command.",
-                    reach.platform
+                    "{platform}: {program} does not tell {what} ({clause}). Run it by hand as the bot's user, and correct the command."
                 ))
             }
         },
-    })
+    }
 }
 
 /// Whether a program can be run.

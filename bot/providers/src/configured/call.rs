@@ -48,11 +48,11 @@ pub(crate) enum Purpose<'a> {
 
 /// The platform as a call needs it.
 #[derive(Debug)]
-pub(crate) struct Reach<'a, A> {
+pub(crate) struct Connection<'a, A> {
     /// Its name for people.
     pub(crate) platform: &'a str,
     pub(crate) http: &'a Client,
-    pub(crate) around: &'a A,
+    pub(crate) shared: &'a A,
     pub(crate) values: &'a Values,
     /// How long the call may take.
     pub(crate) within: Duration,
@@ -62,7 +62,7 @@ pub(crate) struct Reach<'a, A> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Accepted {
     /// How, as a clause: "exit 0".
-    pub(crate) said: String,
+    pub(crate) outcome: String,
     /// What came with it, without secrets.
     pub(crate) body: String,
 }
@@ -71,13 +71,13 @@ pub(crate) struct Accepted {
 #[async_trait]
 pub(crate) trait Call: Clone + Debug + Send + Sync + 'static {
     /// What all calls of one platform have in common.
-    type Around: Clone + Debug + Send + Sync + 'static;
+    type Shared: Clone + Debug + Send + Sync + 'static;
 
     /// The key that a section with a call has.
     const KEY: &'static str;
 
     /// Reads what all calls have in common.
-    fn around(sources: Sources<'_>, names: &Names) -> Option<Self::Around>;
+    fn shared(sources: Sources<'_>, names: &Names) -> Option<Self::Shared>;
 
     /// Reads a call that stands in a section.
     fn read(section: &Section<'_>, names: &Names) -> Option<Self>;
@@ -91,13 +91,13 @@ pub(crate) trait Call: Clone + Debug + Send + Sync + 'static {
     /// Makes the call, once. A read is refused or busy; a change may be unanswered.
     async fn send(
         &self,
-        reach: Reach<'_, Self::Around>,
+        connection: Connection<'_, Self::Shared>,
         purpose: Purpose<'_>,
     ) -> Result<Accepted, ProviderError>;
 
     /// What it is done to, whatever is asked for: equal for two services that are the same thing.
-    fn identity(&self, around: &Self::Around, values: &Values) -> String;
+    fn identity(&self, shared: &Self::Shared, values: &Values) -> String;
 
     /// What this machine lacks to make it, as a clause.
-    fn lacks(&self, around: &Self::Around, values: &Values) -> Option<String>;
+    fn lacks(&self, shared: &Self::Shared, values: &Values) -> Option<String>;
 }

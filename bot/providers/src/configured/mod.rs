@@ -15,10 +15,10 @@ pub(crate) mod template;
 
 use crate::{Provider, registry::ProviderSettings};
 use async_trait::async_trait;
-use call::{Accepted, Call, Purpose, Reach};
+use call::{Accepted, Call, Connection, Purpose};
 use fields::{Misfit, rows};
 use progress::{Look, progress};
-use releases::{asked_for_by, candidates, content, content_of_row};
+use releases::{candidates, content, content_of_row, request_id};
 use reqwest::Client;
 use rollback_domain::{
     platform::{About, DryRun, Effects, Order, Progress, ProviderError, Receipt},
@@ -45,7 +45,7 @@ pub(crate) struct Configured<C: Call> {
 
 impl<C: Call> ProviderSettings for Description<C> {
     fn identity(&self) -> String {
-        self.roll_back.call.identity(&self.around, &self.values)
+        self.roll_back.call.identity(&self.shared, &self.values)
     }
 
     fn class(&self) -> Option<Risk> {
@@ -87,14 +87,14 @@ impl<C: Call> Configured<C> {
             Purpose::Read(_) => self.described.read_within,
             Purpose::Change(_) => self.described.roll_back_within,
         };
-        let reach = Reach {
+        let connection = Connection {
             platform: self.platform(),
             http: &self.http,
-            around: &self.described.around,
+            shared: &self.described.shared,
             values,
             within,
         };
-        call.send(reach, purpose).await
+        call.send(connection, purpose).await
     }
 
     /// Makes a call that reads, and reads its answer.
@@ -169,26 +169,7 @@ impl<C: Call> Configured<C> {
             let expected = format!("what serves {}", live.id.place());
             return Err(Misfit::new(expected, &answer.to_string()));
         }
-        let mut surfaces = vec![];
-        for (number, row) in (1..).zip(&rows) {
-            let id = live.id.of(row);
-            let content = match (&id, is_list) {
-                (_, true) => content_of_row(releases, row, &candidates),
-                (Some(id), false) => Some(content(&candidates, id).unwrap_or_else(|| id.clone())),
-                (None, false) => None,
-            };
-            let named = live.name.as_ref().and_then(|name| name.of(row));
-            surfaces.push(Surface {
-                name: named.map_or_else(
-                    || match rows.len() {
-                        1 => "production".to_owned(),
-                        _ => format!("production {number}"),
-                    },
-                    |name| cut(&one_line(&name), 80),
-                ),
-                live: content.map(|id| one_line(&id)),
-            });
-        }
+        let surfaces = self.surfaces(&rows, is_list, &candidates);
         let is_one = at.is_none() && !live.is_own;
         if is_one && !live.id.fits(answer) {
             let expected = format!("what serves {}", live.id.place());
@@ -206,6 +187,30 @@ impl<C: Call> Configured<C> {
             candidates,
             pin: Pin::Unknown,
         })
+    }
+
+    /// What each of these rows serves.
+    fn surfaces(&self, rows: &[&Value], is_list: bool, candidates: &[Candidate]) -> Vec<Surface> {
+        let (releases, live) = (&self.described.releases, &self.described.live);
+        let surface = |(number, row): (usize, &&Value)| {
+            let content = match is_list {
+                true => content_of_row(releases, row, candidates),
+                false => live
+                    .id
+                    .of(row)
+                    .map(|id| content(candidates, &id).unwrap_or(id)),
+            };
+            let named = live.name.as_ref().and_then(|name| name.of(row));
+            let unnamed = || match rows.len() {
+                1 => "production".to_owned(),
+                _ => format!("production {number}"),
+            };
+            Surface {
+                name: named.map_or_else(unnamed, |name| cut(&one_line(&name), 80)),
+                live: content.map(|id| one_line(&id)),
+            }
+        };
+        (1..).zip(rows).map(surface).collect()
     }
 
     /// Whether automatic deploys are held off: by an answer of its own, or by that about what
@@ -244,7 +249,7 @@ impl<C: Call> Configured<C> {
     fn values_of(&self, order: &Order) -> Values {
         let plan = &order.plan;
         let mut values = self.described.values.clone();
-        values.set("id", asked_for_by(&plan.to));
+        values.set("id", request_id(&plan.to));
         values.set_known("version", plan.to.version.as_deref());
         values.set_known("sha", plan.to.sha.as_deref());
         values.set_known("from", plan.from.as_ref().map(|from| from.id.as_str()));
@@ -261,7 +266,7 @@ impl<C: Call> Configured<C> {
     }
 
     /// Asks for the release itself.
-    async fn ask(&self, order: &Order) -> Result<Receipt, ProviderError> {
+    async fn roll_back(&self, order: &Order) -> Result<Receipt, ProviderError> {
         let roll_back = &self.described.roll_back;
         let what = format!("go to {}", order.plan.to.label());
         let values = self.values_of(order);
@@ -287,7 +292,7 @@ impl<C: Call> Configured<C> {
             memory.insert(JOB.into(), json!(cut(&one_line(&job), 200)));
         }
         Ok(Receipt {
-            said: accepted.said,
+            said: accepted.outcome,
             memory: Value::Object(memory),
             ..Receipt::default()
         })
@@ -297,17 +302,17 @@ impl<C: Call> Configured<C> {
     /// told and is no failure of the rollback.
     async fn hold_off_last(&self, order: &Order) -> Result<Receipt, ProviderError> {
         let mut memory = order.memory.as_object().cloned().unwrap_or_default();
-        let (said, key) = match self.switch(Pin::On).await {
-            Ok(said) => (said, "pinned"),
+        let (outcome, key) = match self.switch(Pin::On).await {
+            Ok(outcome) => (outcome, "pinned"),
             Err(ProviderError::Refused(why)) => (
                 format!("automatic deploys could not be held off: {why}"),
                 "pin_refused",
             ),
             Err(error) => return Err(error),
         };
-        memory.insert(key.into(), json!(said));
+        memory.insert(key.into(), json!(outcome));
         Ok(Receipt {
-            said,
+            said: outcome,
             memory: Value::Object(memory),
             ..Receipt::default()
         })
@@ -342,8 +347,8 @@ impl<C: Call> Configured<C> {
         };
         let values = self.values_about(before.live.as_deref());
         let answer = self.send(call, &values, Purpose::Change(purpose)).await;
-        let said = match answer {
-            Ok(accepted) => accepted.said,
+        let answer = match answer {
+            Ok(accepted) => accepted.outcome,
             // What was done may be more than what was answered: what is read back counts.
             Err(ProviderError::Unanswered(why)) => why,
             Err(error) => return Err(error),
@@ -352,13 +357,13 @@ impl<C: Call> Configured<C> {
             Ok(now) if now.pin == to => Ok(format!("{done} (read back)")),
             Ok(_) => Err(ProviderError::Busy {
                 why: format!(
-                    "{} was asked to {purpose} ({said}), and does not show it. It is asked again; if this stays, look at it there.",
+                    "{} was asked to {purpose} ({answer}), and does not show it. It is asked again; if this stays, look at it there.",
                     self.platform()
                 ),
                 retry_after: None,
             }),
             Err(error) => Err(ProviderError::Unanswered(format!(
-                "{} was asked to {purpose} ({said}). It was not read back: {error}",
+                "{} was asked to {purpose} ({answer}). It was not read back: {error}",
                 self.platform()
             ))),
         }
@@ -378,12 +383,12 @@ impl<C: Call> Configured<C> {
             return Ok(None);
         };
         let has_failed = observe.failed.contains(&state);
-        let said = observe.said.as_ref().and_then(|said| said.of(&document));
-        let said = match said {
-            Some(said) => format!("{state}: {said}"),
+        let message = observe.message.as_ref();
+        let clause = match message.and_then(|message| message.of(&document)) {
+            Some(message) => format!("{state}: {message}"),
             None => state,
         };
-        Ok(Some((cut(&one_line(&said), 200), has_failed)))
+        Ok(Some((cut(&one_line(&clause), 200), has_failed)))
     }
 }
 
@@ -430,7 +435,7 @@ impl<C: Call> Provider for Configured<C> {
 
     async fn act(&self, order: &Order) -> Result<Receipt, ProviderError> {
         match (order.step, self.described.pinning.when) {
-            (0, _) => self.ask(order).await,
+            (0, _) => self.roll_back(order).await,
             (PIN_STEP, When::After) => self.hold_off_last(order).await,
             (step, _) => Err(ProviderError::Refused(format!(
                 "{} has no step {}. Ask for a new plan.",
@@ -484,7 +489,7 @@ impl<C: Call> Provider for Configured<C> {
             .chain([pinning.pin.as_ref(), pinning.unpin.as_ref()])
             .chain([pinning.state.as_ref().and_then(|(call, _)| call.as_ref())]);
         for call in calls.flatten() {
-            if let Some(lack) = call.lacks(&described.around, &described.values) {
+            if let Some(lack) = call.lacks(&described.shared, &described.values) {
                 let platform = self.platform();
                 return Err(ProviderError::Refused(format!("{platform}: {lack}.")));
             }

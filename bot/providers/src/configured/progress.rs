@@ -34,15 +34,7 @@ pub(super) fn progress(order: &Order, look: Look<'_>) -> Progress {
         ..
     } = reading;
     let to = &order.plan.to;
-    // A copy that was not there yet when the plan was drawn is known by the list of now, or is
-    // what the platform answered when it was asked.
-    let job = order.memory.get(JOB).and_then(Value::as_str);
-    for surface in &mut surfaces {
-        let is_target = |live: &str| to.is(live) || job == Some(live);
-        if surface.live.as_deref().is_some_and(is_target) {
-            surface.live = Some(to.id.clone());
-        }
-    }
+    recognise_target(order, &mut surfaces);
     let on_target = |surface: &&Surface| surface.live.as_deref() == Some(to.id.as_str());
     let count = surfaces.iter().filter(on_target).count();
     let live = live_of(&surfaces, &candidates);
@@ -55,14 +47,7 @@ pub(super) fn progress(order: &Order, look: Look<'_>) -> Progress {
     if count > 0 && count == surfaces.len() {
         let was_refused = order.memory.get("pin_refused").is_some();
         return match pins_last && pin != Pin::On && !was_refused {
-            true => Progress::StepReady {
-                next: NextStep {
-                    number: PIN_STEP,
-                    name: "hold automatic deploys off".into(),
-                },
-                said,
-                memory: Value::Null,
-            },
+            true => pin_ready(said),
             false => Progress::Serving {
                 surfaces,
                 pin,
@@ -86,15 +71,7 @@ pub(super) fn progress(order: &Order, look: Look<'_>) -> Progress {
             why: format!("{platform} still serves {live}"),
         };
     }
-    let elsewhere = surfaces.iter().find_map(|surface| {
-        let live = surface.live.as_deref()?;
-        let known = candidates.iter().find(|known| known.release.is(live))?;
-        let was = order.plan.surfaces.iter();
-        let is_new = !was
-            .clone()
-            .any(|before| before.live.as_deref() == Some(live));
-        (is_new && !to.is(live)).then(|| known.release.label().to_owned())
-    });
+    let elsewhere = elsewhere(order, &surfaces, &candidates);
     if let Some(elsewhere) = elsewhere.filter(|_| count == 0 && in_flight.is_none()) {
         return Progress::Failed {
             why: format!(
@@ -108,6 +85,44 @@ pub(super) fn progress(order: &Order, look: Look<'_>) -> Progress {
         pin,
         said,
     }
+}
+
+/// The target serves, and automatic deploys are to be held off.
+fn pin_ready(said: String) -> Progress {
+    Progress::StepReady {
+        next: NextStep {
+            number: PIN_STEP,
+            name: "hold automatic deploys off".into(),
+        },
+        said,
+        memory: Value::Null,
+    }
+}
+
+/// Gives the target's own id to every surface that serves it. A copy that was not there yet when
+/// the plan was drawn is known by the list of now, or is what the platform answered when it was
+/// asked.
+fn recognise_target(order: &Order, surfaces: &mut [Surface]) {
+    let to = &order.plan.to;
+    let job = order.memory.get(JOB).and_then(Value::as_str);
+    for surface in surfaces {
+        let is_target = |live: &str| to.is(live) || job == Some(live);
+        if surface.live.as_deref().is_some_and(is_target) {
+            surface.live = Some(to.id.clone());
+        }
+    }
+}
+
+/// A listed release that serves now, and neither did before nor is the target.
+fn elsewhere(order: &Order, surfaces: &[Surface], candidates: &[Candidate]) -> Option<String> {
+    surfaces.iter().find_map(|surface| {
+        let live = surface.live.as_deref()?;
+        let known = candidates.iter().find(|known| known.release.is(live))?;
+        let mut before = order.plan.surfaces.iter();
+        let was_there = before.any(|before| before.live.as_deref() == Some(live));
+        let is_new = !was_there && !order.plan.to.is(live);
+        is_new.then(|| known.release.label().to_owned())
+    })
 }
 
 /// Whether every surface serves what it served when the plan was drawn.

@@ -60,7 +60,7 @@ pub(super) fn candidates(
 }
 
 /// The id by which a release is asked for: that of its newest copy.
-pub(super) fn asked_for_by(release: &Release) -> &str {
+pub(super) fn request_id(release: &Release) -> &str {
     release.also.first().unwrap_or(&release.id)
 }
 

@@ -11,7 +11,7 @@ use rollback_domain::{
     risk::Risk,
 };
 use rollback_settings::{
-    Repeats, Section, Value as Setting, choice, duration, flag, text, wrong_type,
+    Repeats, Secret, Section, Value as Setting, choice, duration, flag, text, wrong_type,
 };
 use std::{collections::BTreeMap, io, path::Path, time::Duration};
 
@@ -34,7 +34,7 @@ pub(crate) struct Description<C: Call> {
     pub(super) effects: Effects,
     /// What its calls are filled with: the variables of a preset, and secrets.
     pub(super) values: Values,
-    pub(super) around: C::Around,
+    pub(super) shared: C::Shared,
     pub(super) list: C,
     pub(super) releases: ReleaseRows,
     pub(super) live: Live<C>,
@@ -117,7 +117,8 @@ pub(crate) struct Observe<C> {
     pub(super) state: Field,
     /// The states in which it has failed. Every other one is looked at again.
     pub(super) failed: Vec<String>,
-    pub(super) said: Option<Field>,
+    /// What it says besides, where it does.
+    pub(super) message: Option<Field>,
     /// Whether it can be read only with the handle of the request.
     pub(super) needs_job: bool,
 }
@@ -224,12 +225,24 @@ fn secrets(section: &Section<'_>, values: &mut Values) -> Option<()> {
     let listed = section.section("secrets")?;
     let mut all = Some(());
     for name in listed.keys() {
-        match listed.required(name, "\"env:NAME\"", |value| listed.secret(value)) {
+        match listed.required(name, "\"env:NAME\"", |value| secret(&listed, value)) {
             Some(secret) => values.set_secret(name, secret),
             None => all = None,
         }
     }
     all
+}
+
+/// A secret that can be kept out of what is shown: a short one would be found everywhere.
+fn secret(section: &Section<'_>, value: &Setting) -> Result<Secret, String> {
+    const AT_LEAST: usize = 8;
+    let secret = section.secret(value)?;
+    match secret.expose().len() < AT_LEAST {
+        true => Err(format!(
+            "is shorter than {AT_LEAST} characters, so it cannot be kept out of what is shown; use a longer one"
+        )),
+        false => Ok(secret),
+    }
 }
 
 /// Reads the variables of a preset.
@@ -267,7 +280,7 @@ fn description<C: Call>(
     names: &Names,
 ) -> Option<Description<C>> {
     let effects = effects(sources);
-    let around = C::around(sources, names);
+    let shared = C::shared(sources, names);
     let calls = sources.calls();
     let list = list::<C>(calls, names);
     let live = live::<C>(calls, names);
@@ -292,7 +305,7 @@ fn description<C: Call>(
             ..effects
         },
         values,
-        around: around?,
+        shared: shared?,
         list,
         releases,
         live: live?,
@@ -352,7 +365,7 @@ fn effects(sources: Sources<'_>) -> Option<Effects> {
 }
 
 /// How a call is written under a key.
-enum Written<'a, C> {
+enum Form<'a, C> {
     Absent,
     /// Without a section: its answer has our own shape.
     Short(C),
@@ -360,14 +373,14 @@ enum Written<'a, C> {
 }
 
 /// Reads what stands under a key; `None` when that is a mistake.
-fn written<'a, C: Call>(section: &Section<'a>, key: &str, names: &Names) -> Option<Written<'a, C>> {
+fn form<'a, C: Call>(section: &Section<'a>, key: &str, names: &Names) -> Option<Form<'a, C>> {
     let Some(value) = section.get(key) else {
-        return Some(Written::Absent);
+        return Some(Form::Absent);
     };
     match value {
-        Setting::Table(_) => section.section(key).map(Written::Section),
+        Setting::Table(_) => section.section(key).map(Form::Section),
         value => match C::read_short(value, names) {
-            Some(Ok(call)) => Some(Written::Short(call)),
+            Some(Ok(call)) => Some(Form::Short(call)),
             Some(Err(problem)) => {
                 section.mistake(key, problem);
                 None
@@ -383,10 +396,10 @@ fn written<'a, C: Call>(section: &Section<'a>, key: &str, names: &Names) -> Opti
 
 /// A call of which the answer does not matter. The outer `None`: there is a mistake in it.
 fn plain_call<C: Call>(section: &Section<'_>, key: &str, names: &Names) -> Option<Option<C>> {
-    match written::<C>(section, key, names)? {
-        Written::Absent => Some(None),
-        Written::Short(call) => Some(Some(call)),
-        Written::Section(inner) => {
+    match form::<C>(section, key, names)? {
+        Form::Absent => Some(None),
+        Form::Short(call) => Some(Some(call)),
+        Form::Section(inner) => {
             let call = C::read(&inner, names);
             inner.done();
             call.map(Some)
@@ -406,13 +419,13 @@ const ORDERS: [(&str, Order); 3] = [
 ];
 
 fn list<C: Call>(section: &Section<'_>, names: &Names) -> Option<(C, ReleaseRows)> {
-    match written::<C>(section, "list", names)? {
-        Written::Absent => {
+    match form::<C>(section, "list", names)? {
+        Form::Absent => {
             missing(section, "list", "releases are listed");
             None
         }
-        Written::Short(call) => Some((call, own_rows())),
-        Written::Section(inner) => {
+        Form::Short(call) => Some((call, own_rows())),
+        Form::Section(inner) => {
             let call = C::read(&inner, names);
             let field = |key: &str| inner.optional(key, Field::read);
             let condition = |key: &str| inner.optional(key, Condition::read);
@@ -461,12 +474,12 @@ fn own_rows() -> ReleaseRows {
 }
 
 fn live<C: Call>(section: &Section<'_>, names: &Names) -> Option<Live<C>> {
-    match written::<C>(section, "live", names)? {
-        Written::Absent => {
+    match form::<C>(section, "live", names)? {
+        Form::Absent => {
             missing(section, "live", "it is read what serves");
             None
         }
-        Written::Short(call) => Some(Live {
+        Form::Short(call) => Some(Live {
             call: Some(call),
             rows: None,
             name: Some(Field::at(&["/name"])),
@@ -476,7 +489,7 @@ fn live<C: Call>(section: &Section<'_>, names: &Names) -> Option<Live<C>> {
             keep: BTreeMap::new(),
             is_own: true,
         }),
-        Written::Section(inner) => {
+        Form::Section(inner) => {
             let call = match inner.get(C::KEY) {
                 None => Some(None),
                 Some(_) => C::read(&inner, names).map(Some),
@@ -514,13 +527,13 @@ fn keep(section: &Section<'_>) -> Option<BTreeMap<String, Field>> {
 }
 
 fn roll_back<C: Call>(section: &Section<'_>, names: &Names) -> Option<RollBack<C>> {
-    match written::<C>(section, "roll_back", names)? {
-        Written::Absent => {
+    match form::<C>(section, "roll_back", names)? {
+        Form::Absent => {
             missing(section, "roll_back", "it is asked to go to a release");
             None
         }
-        Written::Short(call) => Some(RollBack { call, job: None }),
-        Written::Section(inner) => {
+        Form::Short(call) => Some(RollBack { call, job: None }),
+        Form::Section(inner) => {
             let call = C::read(&inner, names);
             let job = inner.optional("job", Field::read);
             inner.done();
@@ -531,27 +544,27 @@ fn roll_back<C: Call>(section: &Section<'_>, names: &Names) -> Option<RollBack<C
 
 /// The outer `None`: there is a mistake in it.
 fn observe<C: Call>(section: &Section<'_>, names: &Names) -> Option<Option<Observe<C>>> {
-    match written::<C>(section, "observe", names)? {
-        Written::Absent => Some(None),
-        Written::Short(call) => Some(Some(Observe {
+    match form::<C>(section, "observe", names)? {
+        Form::Absent => Some(None),
+        Form::Short(call) => Some(Some(Observe {
             call,
             state: Field::at(&["/progress", "/line"]),
             failed: vec!["failed".into()],
-            said: Some(Field::at(&["/said"])),
+            message: Some(Field::at(&["/message"])),
             needs_job: false,
         })),
-        Written::Section(inner) => {
+        Form::Section(inner) => {
             let call = C::read(&inner, names);
             let state = inner.required("state", "\"/status\"", Field::read);
             let failed = inner.list("failed", "\"failed\"", Repeats::Refused, text);
-            let said = inner.optional("said", Field::read);
+            let message = inner.optional("message", Field::read);
             let needs_job = inner.or("needs_job", true, flag);
             inner.done();
             Some(Some(Observe {
                 call: call?,
                 state: state?,
                 failed: failed?,
-                said,
+                message,
                 needs_job,
             }))
         }

@@ -1,7 +1,7 @@
 //! A request: method, path, query, headers, and a body of JSON.
 
 use crate::configured::{
-    call::{Accepted, Call, Purpose, Reach, Sources},
+    call::{Accepted, Call, Connection, Purpose, Sources},
     fields::{Misfit, document_of_body},
     template::{Names, Template, Unfilled, Values},
 };
@@ -56,7 +56,7 @@ enum Body {
 
 /// What all requests of a service have in common.
 #[derive(Clone, Debug)]
-pub(super) struct Around {
+pub(super) struct Shared {
     /// The API, with the path that all requests begin with.
     api_url: Url,
     headers: Vec<(HeaderName, Template)>,
@@ -67,11 +67,11 @@ pub(super) struct Around {
 
 #[async_trait]
 impl Call for Request {
-    type Around = Around;
+    type Shared = Shared;
 
     const KEY: &'static str = "path";
 
-    fn around(sources: Sources<'_>, names: &Names) -> Option<Around> {
+    fn shared(sources: Sources<'_>, names: &Names) -> Option<Shared> {
         let api_url = sources
             .of("api_url")
             .required("api_url", "\"https://api.example.com\"", url);
@@ -83,7 +83,7 @@ impl Call for Request {
             });
             statuses.unwrap_or_else(|| default.to_vec())
         };
-        Some(Around {
+        Some(Shared {
             accepted: statuses("accepted", &[200, 201, 202, 204]),
             refused: statuses("refused", &[400, 401, 402, 403, 404, 405, 409, 410, 422]),
             busy: statuses("busy", &[429]),
@@ -136,20 +136,20 @@ impl Call for Request {
 
     async fn send(
         &self,
-        reach: Reach<'_, Around>,
+        connection: Connection<'_, Shared>,
         purpose: Purpose<'_>,
     ) -> Result<Accepted, ProviderError> {
         let request = self
-            .build(&reach)
-            .map_err(|unfilled| ProviderError::Refused(unfilled.sentence(reach.platform)))?;
-        let answer = send(request, reach.within).await;
+            .build(&connection)
+            .map_err(|unfilled| ProviderError::Refused(unfilled.sentence(connection.platform)))?;
+        let answer = send(request, connection.within).await;
         match answer {
-            Ok(answer) => judge(answer, &reach, purpose).await,
-            Err(lost) => Err(no_answer(&lost, &reach, purpose)),
+            Ok(answer) => judge(answer, &connection, purpose).await,
+            Err(lost) => Err(no_answer(&lost, &connection, purpose)),
         }
     }
 
-    fn identity(&self, around: &Around, values: &Values) -> String {
+    fn identity(&self, shared: &Shared, values: &Values) -> String {
         let path = self
             .path
             .iter()
@@ -162,23 +162,23 @@ impl Call for Request {
         format!(
             "{} {} {} {:?} {}",
             self.method,
-            around.api_url,
+            shared.api_url,
             path.join("/"),
             query,
             body.unwrap_or_default()
         )
     }
 
-    fn lacks(&self, _around: &Around, _values: &Values) -> Option<String> {
+    fn lacks(&self, _around: &Shared, _values: &Values) -> Option<String> {
         None
     }
 }
 
 impl Request {
-    fn build(&self, reach: &Reach<'_, Around>) -> Result<RequestBuilder, Unfilled> {
-        let values = reach.values;
+    fn build(&self, connection: &Connection<'_, Shared>) -> Result<RequestBuilder, Unfilled> {
+        let values = connection.values;
         let plain = |value: &str, _: bool| Ok(value.to_owned());
-        let mut url = reach.around.api_url.clone();
+        let mut url = connection.shared.api_url.clone();
         let segments = self
             .path
             .iter()
@@ -192,8 +192,8 @@ impl Request {
             let value = value.fill(values, plain)?;
             url.query_pairs_mut().append_pair(key, &value);
         }
-        let mut request = reach.http.request(self.method.clone(), url);
-        for (name, value) in reach.around.headers.iter().chain(&self.headers) {
+        let mut request = connection.http.request(self.method.clone(), url);
+        for (name, value) in connection.shared.headers.iter().chain(&self.headers) {
             let value = value.fill(values, plain)?;
             // One that cannot be sent makes a request that cannot: it is told, and nothing is sent.
             request = match HeaderValue::from_str(&value) {
@@ -328,40 +328,40 @@ impl Body {
 /// What an answer means.
 async fn judge(
     answer: Answer,
-    reach: &Reach<'_, Around>,
+    connection: &Connection<'_, Shared>,
     purpose: Purpose<'_>,
 ) -> Result<Accepted, ProviderError> {
     let status = answer.status();
     let wait = retry_after(answer.headers());
     let wait = wait.and_then(|wait| u64::try_from(wait.as_millis()).ok());
-    let around = reach.around;
+    let shared = connection.shared;
     let code = status.as_u16();
-    if around.accepted.contains(&code) {
+    if shared.accepted.contains(&code) {
         let at_most = match purpose {
             Purpose::Read(_) => BODY_AT_MOST,
             Purpose::Change(_) => CHANGE_AT_MOST,
         };
         let body = answer.body(at_most).await;
         return body.map_or_else(
-            |unread| Err(unreadable(&unread, reach, purpose)),
+            |unread| Err(unreadable(&unread, connection, purpose)),
             |body| {
                 let body = String::from_utf8_lossy(&body);
                 Ok(Accepted {
-                    said: spell(status),
-                    body: reach.values.hide_secrets(&body),
+                    outcome: spell(status),
+                    body: connection.values.hide_secrets(&body),
                 })
             },
         );
     }
-    let quoted = quoted(status, answer, reach).await;
-    let platform = reach.platform;
-    if around.busy.contains(&code) {
+    let quoted = quoted(status, answer, connection).await;
+    let platform = connection.platform;
+    if shared.busy.contains(&code) {
         return Err(ProviderError::Busy {
             why: format!("{platform} is busy and has done nothing ({quoted})."),
             retry_after: wait,
         });
     }
-    let is_certain = around.refused.contains(&code);
+    let is_certain = shared.refused.contains(&code);
     Err(match purpose {
         Purpose::Change(what) if is_certain => ProviderError::Refused(format!(
             "{platform} would not {what} ({quoted}). {}",
@@ -392,8 +392,12 @@ fn advice(status: StatusCode) -> &'static str {
 }
 
 /// An answer whose body cannot be read.
-fn unreadable(unread: &Unread, reach: &Reach<'_, Around>, purpose: Purpose<'_>) -> ProviderError {
-    let platform = reach.platform;
+fn unreadable(
+    unread: &Unread,
+    connection: &Connection<'_, Shared>,
+    purpose: Purpose<'_>,
+) -> ProviderError {
+    let platform = connection.platform;
     match (purpose, unread) {
         (Purpose::Change(what), _) => ProviderError::Unanswered(format!(
             "{platform} was asked to {what}, and its answer cannot be read: {unread}. I'm checking what serves and won't send the request again."
@@ -409,8 +413,12 @@ fn unreadable(unread: &Unread, reach: &Reach<'_, Around>, purpose: Purpose<'_>) 
 }
 
 /// What it means that there is no answer.
-fn no_answer(lost: &Lost, reach: &Reach<'_, Around>, purpose: Purpose<'_>) -> ProviderError {
-    let platform = reach.platform;
+fn no_answer(
+    lost: &Lost,
+    connection: &Connection<'_, Shared>,
+    purpose: Purpose<'_>,
+) -> ProviderError {
+    let platform = connection.platform;
     match (lost, purpose) {
         (Lost::Unsent, _) => ProviderError::Refused(format!(
             "{platform} was not asked: its address or a header cannot be sent as they are. Set api_url and the token anew in the configuration."
@@ -418,7 +426,7 @@ fn no_answer(lost: &Lost, reach: &Reach<'_, Around>, purpose: Purpose<'_>) -> Pr
         (Lost::Unreachable { .. }, _) => ProviderError::Busy {
             why: format!(
                 "{platform} was not reached, so nothing was done: {lost:#}. It is tried again; if this stays, check the bot's way to {}.",
-                reach.around.api_url.host_str().unwrap_or("the API")
+                connection.shared.api_url.host_str().unwrap_or("the API")
             ),
             retry_after: None,
         },
@@ -433,12 +441,14 @@ fn no_answer(lost: &Lost, reach: &Reach<'_, Around>, purpose: Purpose<'_>) -> Pr
 }
 
 /// The status and the platform's own words: "403: Forbidden".
-async fn quoted(status: StatusCode, answer: Answer, reach: &Reach<'_, Around>) -> String {
+async fn quoted(status: StatusCode, answer: Answer, connection: &Connection<'_, Shared>) -> String {
     let body = answer
         .start_of_body(CHANGE_AT_MOST)
         .await
         .unwrap_or_default();
-    let body = reach.values.hide_secrets(&String::from_utf8_lossy(&body));
+    let body = connection
+        .values
+        .hide_secrets(&String::from_utf8_lossy(&body));
     let document = document_of_body(&body).unwrap_or_default();
     let mut texts = MESSAGES
         .iter()

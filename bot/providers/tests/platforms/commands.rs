@@ -159,7 +159,7 @@ esac"#,
     let read = survey(&*provider).await;
     let created = read.candidates[1].release.created_at.unwrap();
     assert_eq!(created.to_string(), "2026-03-12T02:41:00Z");
-    Run::to(&*provider, OLD).await.to_the_end().await;
+    Run::to(&*provider, OLD).await.finish().await;
     assert_eq!(
         programs.read("asked"),
         format!("git:from-image shop registry.example.com/shop@{OLD}\n")
@@ -211,7 +211,7 @@ async fn a_rollback_of_helms_is_a_copy_and_the_bad_revision_is_no_previous_one()
     let mut all = eligible(&["4", "3", "2", "1"]);
     all[1].1 = failed;
     assert_eq!(listed(&*provider).await, all);
-    Run::to(&*provider, "2").await.to_the_end().await;
+    Run::to(&*provider, "2").await.finish().await;
     assert_eq!(programs.read("asked"), "rollback shop 2 --namespace web\n");
     // Revision 5 is the content of revision 2, at its place: 4 is newer than what serves.
     let after = survey(&*provider).await;
@@ -264,7 +264,7 @@ case "$(cat suspended)" in true) echo '{"spec":{"suspend":true}}' ;; *) echo '{"
         ),
     );
     assert_eq!(survey(&*provider).await.pin, Pin::Off);
-    assert_eq!(Run::to(&*provider, "2").await.to_the_end().await, Pin::On);
+    assert_eq!(Run::to(&*provider, "2").await.finish().await, Pin::On);
     assert_eq!(
         programs.read("asked"),
         "suspend helmrelease shop --namespace web\nrollback shop 2 --namespace web\n"
@@ -319,7 +319,7 @@ esac"#,
         .collect();
     assert_eq!(names, ["1781", "1782"]);
     assert!(!format!("{provider:?}", provider = survey(&*provider).await).contains(TOKEN));
-    Run::to(&*provider, "v1").await.to_the_end().await;
+    Run::to(&*provider, "v1").await.finish().await;
     assert_eq!(
         programs.read("asked"),
         "deploy --app shop --image registry.fly.io/shop:deployment-1 --config fly.toml\n"
@@ -362,7 +362,7 @@ esac"#,
         eligible(&["shop-00002", "shop-00001"])
     );
     assert_eq!(
-        Run::to(&*provider, "shop-00001").await.to_the_end().await,
+        Run::to(&*provider, "shop-00001").await.finish().await,
         Pin::On
     );
     let Err(ProviderError::Refused(why)) = provider.unpin(&serde_json::Value::Null).await else {
@@ -414,7 +414,7 @@ esac"#,
         Err(ProviderError::Unanswered(_))
     ));
     assert!(matches!(late.look().await, Progress::NotAsked { .. }));
-    Run::to(&*provider, "6").await.to_the_end().await;
+    Run::to(&*provider, "6").await.finish().await;
     assert_eq!(live(&*provider).await, "6");
 }
 

@@ -57,8 +57,8 @@ impl<S: Send + 'static> World<S> {
     fn last_body(&self) -> Value {
         let asked = self.api.asked().into_iter();
         asked
-            .filter(|asked| asked.method != "GET")
-            .last()
+            .rev()
+            .find(|asked| asked.method != "GET")
             .unwrap()
             .body
     }
@@ -125,7 +125,7 @@ async fn netlify_restores_a_deploy_and_locks_it_afterwards() {
         run.order.plan.steps,
         ["go to d1d1", "hold automatic deploys off"]
     );
-    assert_eq!(run.to_the_end().await, Pin::On);
+    assert_eq!(run.finish().await, Pin::On);
     assert_eq!(
         world.changes(),
         ["POST /sites/s1/deploys/d1/restore", "POST /deploys/d1/lock"]
@@ -153,7 +153,7 @@ async fn a_lock_that_is_refused_is_told_and_the_rollback_stands() {
     };
     let world = World::start("netlify", "site = \"s1\"", "d3".to_owned(), answer).await;
     let mut run = Run::to(&*world.provider, "d1").await;
-    assert_eq!(run.to_the_end().await, Pin::Off);
+    assert_eq!(run.finish().await, Pin::Off);
     assert!(
         run.order
             .memory
@@ -182,7 +182,7 @@ async fn coolify_goes_to_an_image_that_is_still_there() {
     let start = ("bbb222".to_owned(), "in_progress");
     let world = World::start("coolify", "application = \"a1\"", start, answer).await;
     assert_eq!(live(&*world.provider).await, "bbb222");
-    Run::to(&*world.provider, "aaa111").await.to_the_end().await;
+    Run::to(&*world.provider, "aaa111").await.finish().await;
     assert_eq!(world.last_body(), json!({"commit": "aaa111"}));
     // A deployment that fails ends it.
     world.state.lock().unwrap().0 = "bbb222".into();
@@ -269,7 +269,7 @@ async fn digitalocean_makes_a_copy_and_pins_by_itself() {
         };
         let world = World::start("digitalocean", "app = \"a1\"", app, answer).await;
         let mut run = Run::to(&*world.provider, "d1").await;
-        assert_eq!(run.to_the_end().await, Pin::On);
+        assert_eq!(run.finish().await, Pin::On);
         assert_eq!(
             world.last_body(),
             json!({"deployment_id": "d1", "skip_pin": false})
@@ -337,7 +337,7 @@ async fn herokus_releases_of_one_slug_are_one_and_its_newest_is_gone_to() {
         .map(|known| known.release.label())
         .collect();
     assert_eq!(names, ["v4", "v3"]);
-    Run::to(&*world.provider, "v3").await.to_the_end().await;
+    Run::to(&*world.provider, "v3").await.finish().await;
     assert_eq!(world.last_body(), json!({"release": "r3"}));
     // v5 is the slug of v3, at its place: v4 is newer than what serves.
     let after = survey(&*world.provider).await;
@@ -424,7 +424,7 @@ async fn workers_go_back_to_one_version_and_split_traffic_is_a_surface_each() {
         read.candidates[1].release.message.as_deref(),
         Some("faster search")
     );
-    Run::to(&*world.provider, "v7").await.to_the_end().await;
+    Run::to(&*world.provider, "v7").await.finish().await;
     let body = world.last_body();
     assert_eq!(
         body["versions"],
@@ -483,7 +483,7 @@ async fn pages_are_held_off_before_they_go_back() {
     let world = World::start("cloudflare-pages", variables, start, answer).await;
     assert_eq!(survey(&*world.provider).await.pin, Pin::Off);
     assert_eq!(
-        Run::to(&*world.provider, "s-p1").await.to_the_end().await,
+        Run::to(&*world.provider, "s-p1").await.finish().await,
         Pin::On
     );
     assert_eq!(

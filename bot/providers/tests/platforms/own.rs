@@ -37,7 +37,7 @@ async fn lines_are_enough() {
         "{}",
         receipt.said
     );
-    run.to_the_end().await;
+    run.finish().await;
     assert_eq!(live(&*provider).await, "v2");
     // A reason is one argument, whatever is in it.
     assert_eq!(programs.read("why"), "checkout \"500s\"; rm -rf /\n");
@@ -207,7 +207,7 @@ async fn a_state_that_means_failure_ends_it_and_others_are_looked_at_again() {
     run.ask().await.unwrap();
     programs.write(
         "state",
-        "{\"progress\": \"dreaming\", \"said\": \"2 of 5\"}",
+        "{\"progress\": \"dreaming\", \"message\": \"2 of 5\"}",
     );
     let Progress::Serving { said, .. } = run.look().await else {
         panic!("nobody knows this state");
@@ -215,7 +215,7 @@ async fn a_state_that_means_failure_ends_it_and_others_are_looked_at_again() {
     assert_eq!(said, "dreaming: 2 of 5");
     programs.write(
         "state",
-        "{\"progress\": \"failed\", \"said\": \"no memory\"}",
+        "{\"progress\": \"failed\", \"message\": \"no memory\"}",
     );
     let Progress::Failed { why, production } = run.look().await else {
         panic!("it failed");

@@ -47,7 +47,7 @@ const RESTORE: &str = "path = \"/releases/{id}/restore\"\nquery = { why = \"{bec
 async fn values_are_escaped_for_their_place() {
     let (api, _) = api(|_| Answered::Json(200, json!({}))).await;
     let provider = connect(&service(&api.url, RESTORE));
-    Run::to(&*provider, "a/b c").await.to_the_end().await;
+    Run::to(&*provider, "a/b c").await.finish().await;
     assert_eq!(live(&*provider).await, "a/b c");
     let asked = api.asked();
     let restore = asked.iter().find(|asked| asked.method == "POST").unwrap();

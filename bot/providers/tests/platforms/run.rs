@@ -152,7 +152,7 @@ impl<'a> Run<'a> {
     }
 
     /// Holds automatic deploys off where that comes first, asks, and looks until it serves.
-    pub async fn to_the_end(&mut self) -> Pin {
+    pub async fn finish(&mut self) -> Pin {
         if self.order.plan.effects.holds == Holds::OnRequest {
             self.provider.pin().await.unwrap();
         }
