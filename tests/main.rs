@@ -16,6 +16,7 @@ mod support;
 mod approvals;
 mod authority;
 mod bounds;
+mod captures;
 mod clocks;
 mod command;
 mod commands;
