@@ -183,8 +183,9 @@ async fn hostile_messages_and_seventy_in_a_minute_are_captured_as_text() {
             .slack
             .reacts("U0MAYA", CHANNEL, &message, "pushpin")
             .await;
+        // Each is read by a job of its own: one after the other, for their order.
+        world.settle().await;
     }
-    world.settle().await;
     let record = captured(&world).await;
     let short: Vec<String> = record
         .lines()
@@ -192,8 +193,8 @@ async fn hostile_messages_and_seventy_in_a_minute_are_captured_as_text() {
         .collect();
     assert_snapshot!(short.join("\n"), @r#"
     @maya captured: captured a message of @U0SAM: "=cmd|' /C calc'!A0 | # heading ```code``` <!channel> *bold*" (https://acme.slack.com/archives
-    @maya captured: captured a message of @U0SAM: "long long long long long long long long long long long long long long long long long long lon
     @maya captured: captured a message of @U0SAM: "drawkcab [31mred" (https://acme.slack.com/archives/C0SHOP/p1773457920000400)
+    @maya captured: captured a message of @U0SAM: "long long long long long long long long long long long long long long long long long long lon
     "#);
     for n in 0..70 {
         let message = written(&world, "U0SAM", &format!("message {n}")).await;
