@@ -25,6 +25,7 @@ mod faults;
 mod floods;
 mod gate;
 mod incidents;
+mod notes;
 mod objections;
 mod out_of_band;
 mod outage;

@@ -125,6 +125,10 @@ fn of_the_incident() -> Vec<IncidentFact> {
         IncidentFact::Note {
             text: "error rate 6 % on the dashboard".into(),
         },
+        IncidentFact::NoteCorrected {
+            note: 7,
+            text: "error rate 0.6 % on the dashboard".into(),
+        },
         refused,
         IncidentFact::Frozen {
             service: service.clone(),

@@ -110,6 +110,13 @@ pub enum IncidentFact {
         /// In their words.
         text: String,
     },
+    /// Somebody corrected a note of theirs. It happened when that did.
+    NoteCorrected {
+        /// The place of the note in the timeline.
+        note: i64,
+        /// What it should have said, in their words.
+        text: String,
+    },
     /// Somebody wanted something that was refused.
     Refused {
         /// What they tried, as a verb with its object: `approve`, `unpin frontend (production)`.
@@ -732,6 +739,20 @@ impl Fact {
         })
     }
 
+    /// Whether it is shown only to whoever wants to see everything: it changed nothing.
+    pub fn is_routine(&self) -> bool {
+        match self {
+            Fact::Incident(IncidentFact::Refused { .. })
+            | Fact::Waiting(WaitingFact::Rechecked { .. }) => true,
+            Fact::Prose { kind, .. } => matches!(kind, Kind::Refused | Kind::Rechecked),
+            Fact::Incident(_)
+            | Fact::People(_)
+            | Fact::Waiting(_)
+            | Fact::Running(_)
+            | Fact::Proof(_) => false,
+        }
+    }
+
     /// What kind of thing it is; stored beside it, for finding and counting.
     pub fn kind(&self) -> Kind {
         match self {
@@ -761,7 +782,7 @@ impl IncidentFact {
             IncidentFact::CaptureWithdrawn(_) => Kind::CaptureWithdrawn,
             IncidentFact::CaptureRevised(_) => Kind::CaptureRevised,
             IncidentFact::CaptureDeleted(_) => Kind::CaptureDeleted,
-            IncidentFact::Note { .. } => Kind::Note,
+            IncidentFact::Note { .. } | IncidentFact::NoteCorrected { .. } => Kind::Note,
             IncidentFact::Refused { .. } => Kind::Refused,
             IncidentFact::Frozen { .. } => Kind::Frozen,
             IncidentFact::Unfrozen { .. } => Kind::Unfrozen,

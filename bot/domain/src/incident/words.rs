@@ -119,6 +119,9 @@ impl IncidentFact {
                 format!("deleted from the channel {}", message.clause(tone))
             }
             IncidentFact::Note { text } => naming(text, tone),
+            IncidentFact::NoteCorrected { note, text } => {
+                format!("{} (corrects entry {note})", naming(text, tone))
+            }
             IncidentFact::Refused {
                 verb,
                 code,
