@@ -27,10 +27,7 @@ use rollback_domain::{
 
 pub(super) async fn run(app: &App, context: &Context, request: ManageIncident) -> Result {
     let now = app.engine.clock.now();
-    let is_by_the_wall = match &request {
-        ManageIncident::Time { at, .. } => at.is_by_the_wall(),
-        _ => false,
-    };
+    let is_by_the_wall = matches!(&request, ManageIncident::Time { at, .. } if at.is_by_the_wall());
     let zone = match Clock::of(app, context, is_by_the_wall).await? {
         Clock::Known(zone) => zone,
         Clock::Unread => {

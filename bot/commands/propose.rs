@@ -60,15 +60,13 @@ pub(super) fn is_by_the_wall(target: &Target) -> bool {
 
 /// Which moment was meant by the clock of a zone, as a sentence; empty: none was, or it is UTC's.
 fn meant(target: &Target, zone: Option<&Zone>, now: Timestamp) -> String {
-    match (target, zone) {
-        (Target::At(moment), Some(zone)) if zone.utc_offset != 0 => {
-            let at = moment.resolve(now, zone.utc_offset);
-            format!(
-                " Its target is what was live at {}.",
-                inline(&zone.show(at), 160)
-            )
-        }
-        _ => String::new(),
+    let (Target::At(moment), Some(zone)) = (target, zone) else {
+        return String::new();
+    };
+    let at = inline(&zone.show(moment.resolve(now, zone.utc_offset)), 160);
+    match zone.utc_offset {
+        0 => String::new(),
+        _ => format!(" Its target is what was live at {at}."),
     }
 }
 

@@ -8,7 +8,7 @@ use crate::store::{
 use jiff::Timestamp;
 use rollback_domain::identity::IncidentId;
 use rollback_domain::incident::{
-    self, Course, Fact, Incident, IncidentFact, IncidentRole, IncidentStatus, Opening, Placement,
+    self, Course, CourseFact, Fact, Incident, IncidentRole, IncidentStatus, Opening, Placement,
 };
 use rollback_domain::people::{Person, Zone};
 use rollback_domain::refusal::{Refusal, list};
@@ -92,17 +92,17 @@ pub(super) fn nothing_noted(incident: IncidentId) -> Refusal {
 pub(super) fn changed(
     id: IncidentId,
     by: &Person,
-    facts: &[IncidentFact],
+    facts: &[CourseFact],
     course: &Course,
 ) -> Message {
     let next = match facts.last() {
-        Some(IncidentFact::StatusChanged {
+        Some(CourseFact::StatusChanged {
             to: IncidentStatus::Resolved,
             ..
         }) => {
             " The timeline follows as a file. `/rollback incident reopen because …` opens it again."
         }
-        Some(IncidentFact::Declared { .. } | IncidentFact::SeveritySet { .. })
+        Some(CourseFact::Declared { .. } | CourseFact::SeveritySet { .. })
             if !course.roles.contains_key(&IncidentRole::Lead) =>
         {
             " Nobody leads it yet: `/rollback incident lead me`."
