@@ -78,7 +78,7 @@ pub(super) async fn admit(app: &App, context: &Context, verb: Verb) -> Result<Pa
     }
     let person = &context.person;
     // A connection that is cut while it is read from turns nobody away: once more, on another one.
-    // A connection that did not come was waited for already, as long as Slack waits.
+    // Where there was none to be had, there is no time left to wait for one again.
     let known = match memberships::last_known(&app.engine.db, &person.id).await {
         Err(error) if !matches!(error, sqlx::Error::PoolTimedOut) => {
             memberships::last_known(&app.engine.db, &person.id).await?

@@ -52,6 +52,8 @@ fn env(name: &str) -> Option<String> {
         "SLACK_SIGNING_SECRET_OLD" => "0123456789abcdef0123456789abcdef",
         "SLACK_BOT_TOKEN" => "xoxb-111111111111-aaaaaaaaaaaa",
         "VERCEL_TOKEN" => "vercel-1",
+        "DEPLOYCTL_TOKEN" => "deployctl-1",
+        "SITES_TOKEN" => "sites-tok-1",
         "PAGERDUTY_TOKEN" => "pagerduty-1",
         "PAGERDUTY_ROUTING_KEY" => "e93facc04764012d7bfb002500d5d1a6",
         "DATABASE_URL" => "postgres://bot:hunter2@db.example.com/rollback",
@@ -581,6 +583,36 @@ fn only_roles_that_something_uses_are_asked() {
             &Source::PagerDutySchedule("P0LEAD".to_owned()),
             &Source::PagerDutyPolicy("P0DBA".to_owned()),
         ]
+    );
+}
+
+#[test]
+fn where_it_is_told_and_who_reads_is_read() {
+    let text = SHORT
+        .replace(
+            "[policy]",
+            "[announce]\nchannels = [\"C0OPS\"]\ndata = [\"C0DATA\"]\n[policy]\nread = \"roles\"\npreset = \"strict\"",
+        )
+        .replacen(
+            "approve = [\"oncall\"]",
+            "approve = [\"oncall\"]\nchannels = [\"C0SHOP\"]\nannounce = [\"C0WEB\"]",
+            1,
+        );
+    let config = accepted(&text);
+    let service = &config.services[0];
+    let announce = service.announce(&config.announce);
+    assert_eq!(announce.of(Risk::Code), ["C0OPS", "C0WEB"]);
+    assert_eq!(announce.of(Risk::Data), ["C0OPS", "C0WEB", "C0DATA"]);
+    assert_eq!(service.channels, ["C0SHOP"]);
+    assert_eq!(config.policy.read, Readers::Roles);
+    // Nobody acts there on what was once true, unless that is written.
+    assert_eq!(config.api.believe_for, Duration::ZERO);
+    let written = text.replace("[policy]", "[api]\nbelieve_for = \"1h\"\n[policy]");
+    assert_eq!(accepted(&written).api.believe_for, HOUR);
+    assert_eq!(accepted(SHORT).api.believe_for, 12 * HOUR);
+    let wrong = text.replace("C0OPS", "ops");
+    assert!(
+        refused(&wrong).starts_with("announce.channels[0]: \"ops\" is not the id of a channel")
     );
 }
 
@@ -1216,12 +1248,12 @@ const MISTAKES: &str = r#"
 ! services.frontend.production.provider: "vercl" is not known; did you mean "vercel"?
 
 - provider = "releases"
-! services.shop.local.provider: is missing; write provider = "vercel", or "releases"
+! services.shop.local.provider: is missing; write provider = "vercel", or "releases", or "command", or "http"
 
 - project = "prj_123"
 + path = "/srv/frontend"
 ! services.frontend.production.project: is missing; write project = "prj_123"
-! services.frontend.production.path: is not a key here; remove it, or use one of provider, project, team, token, api_url, url, approve, requester_may_approve, risk, objection_window, toggle, code, caution, data, target_time, fingerprint, verify, passes, prove_within, watch, check_every
+! services.frontend.production.path: is not a key here; remove it, or use one of provider, project, team, token, api_url, url, approve, requester_may_approve, risk, objection_window, toggle, code, caution, data, channels, announce, target_time, fingerprint, verify, passes, prove_within, watch, check_every
 
   project = "prj_123"
 + requester_may_approve = "yes"
@@ -1433,6 +1465,20 @@ fn what_holds_in_the_end_is_one_table() {
       code                  1          oncall or storefront                     no         click    yes
       caution               2          oncall or storefront                     no         tick     yes
       data (not reached)    2          oncall or storefront; one of data_owner  yes        type     no
+
+    guide (production): preset small-team, ordinary class code, objection window off
+      class                 approvals  by                         requester  confirm  break-glass
+      toggle (not reached)  1          oncall                     yes        click    yes
+      code                  1          oncall                     no         click    yes
+      caution               1          oncall                     no         tick     yes
+      data (not reached)    2          oncall; one of data_owner  yes        type     no
+
+    orders (production): preset small-team, ordinary class code, objection window off
+      class                 approvals  by                         requester  confirm  break-glass
+      toggle (not reached)  1          oncall                     yes        click    yes
+      code                  1          oncall                     no         click    yes
+      caution               1          oncall                     no         tick     yes
+      data (not reached)    2          oncall; one of data_owner  yes        type     no
 
     shop (local): preset small-team, ordinary class code, objection window off
       class                 approvals  by                         requester  confirm  break-glass

@@ -4,7 +4,7 @@
 //! more in it next to nothing: this is what makes shared commits fast.
 
 use super::{
-    Error, NewNote, Outcome, Submission, captures, complete::job_of, enqueue, incidents, refused,
+    Error, NewNote, Outcome, Submission, captures, complete::jobs_of, enqueue, incidents, refused,
 };
 use crate::store::{Tx, messages, read, rollbacks, timelines, written};
 use jiff::Timestamp;
@@ -67,7 +67,7 @@ impl Changes {
         let events = decision.events.into_iter();
         self.events.extend(events.map(|event| (incident, event)));
         for (n, notice) in decision.notices.into_iter().enumerate() {
-            self.jobs.push(job_of(notice, opened, n, now));
+            self.jobs.extend(jobs_of(notice, opened, n, now));
         }
     }
 
