@@ -3,7 +3,7 @@
 //! A captured message is evidence: what becomes of it afterwards is recorded beside what it said
 //! first, and never in its place.
 
-use super::IncidentFact;
+use super::CaptureFact;
 use serde::{Deserialize, Serialize};
 
 /// The shortcut *Add to timeline*, as Slack knows it; also what holds a message that was captured by
@@ -98,17 +98,22 @@ impl Capture {
     pub fn change(
         known: Option<&Capture>,
         change: CaptureChange,
-    ) -> Option<(Capture, Option<IncidentFact>)> {
+    ) -> Option<(Capture, Option<CaptureFact>)> {
         match (known.cloned(), change) {
             (None, CaptureChange::Pinned { pin, message }) => {
-                let fact = IncidentFact::Captured(message.clone());
+                let fact = CaptureFact::Captured(message.clone());
                 let capture = Capture {
                     message,
                     pins: vec![pin],
                 };
                 Some((capture, Some(fact)))
             }
-            (None, _) => None,
+            (
+                None,
+                CaptureChange::Unpinned { .. }
+                | CaptureChange::Edited { .. }
+                | CaptureChange::Deleted,
+            ) => None,
             (Some(capture), CaptureChange::Pinned { pin, message }) => capture.pinned(pin, message),
             (Some(capture), CaptureChange::Unpinned { pin }) => capture.unpinned(&pin),
             (Some(mut capture), CaptureChange::Edited { text, files }) => {
@@ -118,11 +123,11 @@ impl Capture {
                 }
                 message.text.clone_from(&text);
                 message.files.clone_from(&files);
-                let fact = IncidentFact::CaptureRevised(message.clone());
+                let fact = CaptureFact::CaptureRevised(message.clone());
                 Some((capture, Some(fact)))
             }
             (Some(mut capture), CaptureChange::Deleted) => {
-                let fact = IncidentFact::CaptureDeleted(capture.message.clone());
+                let fact = CaptureFact::CaptureDeleted(capture.message.clone());
                 let was_held = !capture.pins.is_empty();
                 capture.pins.clear();
                 was_held.then_some((capture, Some(fact)))
@@ -134,14 +139,14 @@ impl Capture {
         mut self,
         pin: Pin,
         message: CapturedMessage,
-    ) -> Option<(Capture, Option<IncidentFact>)> {
+    ) -> Option<(Capture, Option<CaptureFact>)> {
         if self.pins.contains(&pin) {
             return None;
         }
         let fact = self
             .pins
             .is_empty()
-            .then(|| IncidentFact::Captured(message.clone()));
+            .then(|| CaptureFact::Captured(message.clone()));
         if fact.is_some() {
             self.message = message;
         }
@@ -149,7 +154,7 @@ impl Capture {
         Some((self, fact))
     }
 
-    fn unpinned(mut self, pin: &Pin) -> Option<(Capture, Option<IncidentFact>)> {
+    fn unpinned(mut self, pin: &Pin) -> Option<(Capture, Option<CaptureFact>)> {
         let held = self.pins.len();
         self.pins.retain(|held| held != pin);
         if self.pins.len() == held {
@@ -158,7 +163,7 @@ impl Capture {
         let fact = self
             .pins
             .is_empty()
-            .then(|| IncidentFact::CaptureWithdrawn(self.message.clone()));
+            .then(|| CaptureFact::CaptureWithdrawn(self.message.clone()));
         Some((self, fact))
     }
 }

@@ -19,8 +19,8 @@ pub use course::{
 };
 pub use event::{Actor, Entry, Evidence, Kind, TimelineEvent};
 pub use fact::{
-    Approved, Fact, IncidentFact, Instead, Lacking, Moved, NotStarted, Part, PeopleFact, ProofFact,
-    ProposedChange, Reopening, RunningFact, Sentence, WaitingFact,
+    Approved, CaptureFact, CourseFact, Fact, IncidentFact, Instead, Lacking, Moved, NotStarted,
+    Part, PeopleFact, ProofFact, ProposedChange, Reopening, RunningFact, Sentence, WaitingFact,
 };
 pub use words::naming;
 
