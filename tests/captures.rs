@@ -185,6 +185,7 @@ async fn hostile_messages_and_seventy_in_a_minute_are_captured_as_text() {
             .slack
             .reacts("U0MAYA", CHANNEL, &message, "pushpin")
             .await;
+        // Each is read by a job of its own: one after the other, for their order.
         world.settle().await;
     }
     let record = captured(&world).await;

@@ -4,7 +4,7 @@
 use super::{
     Answer, Context, Result,
     gate::{self, Passage},
-    zone::{self, Clock},
+    zone::{self, WallClock},
 };
 use crate::{
     App,
@@ -28,9 +28,9 @@ use rollback_domain::{
 pub(super) async fn run(app: &App, context: &Context, request: ManageIncident) -> Result {
     let now = app.engine.clock.now();
     let is_by_the_wall = matches!(&request, ManageIncident::Time { at, .. } if at.is_by_the_wall());
-    let zone = match Clock::of(app, context, is_by_the_wall).await? {
-        Clock::Known(zone) => zone,
-        Clock::Unread => {
+    let zone = match WallClock::of(app, context, is_by_the_wall).await? {
+        WallClock::Known(zone) => zone,
+        WallClock::Unread => {
             let request = Request::ManageIncident(request);
             return gate::read_first(app, context, &request).await;
         }

@@ -2,7 +2,7 @@
 
 use super::{
     Answer, Context, Result, gate,
-    zone::{self, Clock},
+    zone::{self, WallClock},
 };
 use crate::{
     App,
@@ -16,9 +16,9 @@ use rollback_domain::grammar::{Request, When, verbs::Note};
 
 pub(super) async fn run(app: &App, context: &Context, request: Note) -> Result {
     let is_by_the_wall = request.at.as_ref().is_some_and(When::is_by_the_wall);
-    let zone = match Clock::of(app, context, is_by_the_wall).await? {
-        Clock::Known(zone) => zone,
-        Clock::Unread => return gate::read_first(app, context, &Request::Note(request)).await,
+    let zone = match WallClock::of(app, context, is_by_the_wall).await? {
+        WallClock::Known(zone) => zone,
+        WallClock::Unread => return gate::read_first(app, context, &Request::Note(request)).await,
     };
     let Note {
         at,

@@ -3,7 +3,7 @@
 
 use super::{
     Answer, Context, Failure, Result, find, gate,
-    zone::{self, Clock},
+    zone::{self, WallClock},
 };
 use crate::{
     App,
@@ -31,9 +31,9 @@ pub(super) async fn run(app: &App, context: &Context, request: Propose) -> Resul
         Ok(service) => service,
         Err(refusal) => return which_environment(refusal, request),
     };
-    let zone = match Clock::of(app, context, is_by_the_wall(&request.target)).await? {
-        Clock::Known(zone) => zone,
-        Clock::Unread => {
+    let zone = match WallClock::of(app, context, is_by_the_wall(&request.target)).await? {
+        WallClock::Known(zone) => zone,
+        WallClock::Unread => {
             return gate::read_first(app, context, &Request::Propose(request)).await;
         }
     };

@@ -582,7 +582,7 @@ impl Slack {
     }
 
     /// What Slack says a person is, as far as acting here goes, and what they are called.
-    pub async fn membership(&self, person: &str, team: Option<&str>) -> Result<User, Failure> {
+    pub async fn membership(&self, person: &str, team: Option<&str>) -> Result<SlackUser, Failure> {
         #[derive(Deserialize)]
         struct Answer {
             user: Known,
@@ -616,7 +616,7 @@ impl Slack {
         let answer: Answer = match self.form("users.info", &[("user", person)]).await {
             Ok(answer) => answer,
             Err(Failure::Never(code)) if code == "user_not_found" || code == "user_not_visible" => {
-                return Ok(User {
+                return Ok(SlackUser {
                     membership: Membership::Outsider("not known in this workspace"),
                     name: None,
                     zone: None,
@@ -643,7 +643,7 @@ impl Slack {
             self.directory.remember(email, Some(person));
         }
         let zone = user.tz.zip(user.tz_offset);
-        Ok(User {
+        Ok(SlackUser {
             membership,
             name: user.name,
             zone: zone.map(|(name, utc_offset)| Zone { name, utc_offset }),
@@ -704,17 +704,19 @@ impl Slack {
     async fn by_email(&self, email: &str) -> Result<Option<String>, Failure> {
         #[derive(Deserialize)]
         struct Answer {
-            user: User,
+            user: SlackUser,
         }
         #[derive(Deserialize)]
-        struct User {
+        struct SlackUser {
             id: String,
         }
         match self
             .form::<Answer>("users.lookupByEmail", &[("email", email)])
             .await
         {
-            Ok(Answer { user: User { id } }) => {
+            Ok(Answer {
+                user: SlackUser { id },
+            }) => {
                 self.directory.remember(email, Some(&id));
                 Ok(Some(id))
             }
@@ -850,7 +852,7 @@ fn unanswered(method: &str, lost: &Lost) -> Failure {
 
 /// Somebody, as Slack knows them.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct User {
+pub struct SlackUser {
     /// What they are in the workspace.
     pub membership: Membership,
     /// What they are called; `None`: Slack does not say.

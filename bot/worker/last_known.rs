@@ -7,7 +7,7 @@ use crate::{
     App,
     engine::Error,
     roster,
-    slack::{Failure, Slack, User},
+    slack::{Failure, Slack, SlackUser},
     store::{jobs::Lease, memberships},
     worker::retry::{OWN_PACE, tried_for},
 };
@@ -45,7 +45,7 @@ async fn asked(
     person: &Person,
 ) -> Result<(Membership, Person, Option<Zone>), Failure> {
     let team = app.team().await?;
-    let User {
+    let SlackUser {
         membership,
         name,
         zone,

@@ -9,8 +9,8 @@ use rollback_domain::{
     grammar::{Moment, ReviewAnswer, Target},
     identity::{IncidentId, RollbackId, ServiceKey},
     incident::{
-        Actor, Approved, AttachedFile, Author, CaptureFact, CapturedMessage, CourseFact, Entry,
-        Evidence, Fact, IncidentFact, IncidentRole, IncidentStatus, Instead, Kind, Lacking,
+        Actor, Approved, AttachedFile, CaptureFact, CapturedMessage, CourseFact, Entry, Evidence,
+        Fact, IncidentFact, IncidentRole, IncidentStatus, Instead, Kind, Lacking, MessageAuthor,
         Milestone, Moved, NamedSeverity, NotStarted, PeopleFact, ProofFact, ProposedChange,
         Reopening, RunningFact, Severity, TimelineEvent, WaitingFact,
     },
@@ -61,7 +61,7 @@ fn captured(text: &str) -> CapturedMessage {
     CapturedMessage {
         channel: "C0SHOP".into(),
         ts: "1773457620.000100".into(),
-        author: Author::Person("U0KIM".into()),
+        author: MessageAuthor::Person("U0KIM".into()),
         text: text.into(),
         files: vec![AttachedFile {
             name: "graph.png".into(),
@@ -114,7 +114,7 @@ fn of_captures() -> Vec<CaptureFact> {
         CaptureFact::CaptureWithdrawn(captured("checkout 500s since the deploy")),
         CaptureFact::CaptureRevised(captured("checkout 500s since 02:55")),
         CaptureFact::CaptureDeleted(CapturedMessage {
-            author: Author::App("Grafana".into()),
+            author: MessageAuthor::App("Grafana".into()),
             text: String::new(),
             ..captured("")
         }),

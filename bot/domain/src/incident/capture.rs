@@ -18,7 +18,7 @@ pub struct CapturedMessage {
     /// Its id within the channel.
     pub ts: String,
     /// Who wrote it.
-    pub author: Author,
+    pub author: MessageAuthor,
     /// What it says, as one plain line.
     pub text: String,
     /// What is attached to it.
@@ -32,7 +32,7 @@ pub struct CapturedMessage {
 /// Who wrote a message.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Author {
+pub enum MessageAuthor {
     /// A person, by Slack id.
     Person(String),
     /// An app, by what it calls itself.
@@ -54,12 +54,12 @@ pub struct Capture {
     /// The message as it was last seen.
     pub message: CapturedMessage,
     /// By what it is held in the timeline: each person with their reaction or shortcut.
-    pub pins: Vec<Pin>,
+    pub pins: Vec<CapturedBy>,
 }
 
 /// What holds a message in a timeline.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Pin {
+pub struct CapturedBy {
     /// The Slack id of the person.
     pub person: String,
     /// The name of the reaction, or [`SHORTCUT`].
@@ -72,14 +72,14 @@ pub enum CaptureChange {
     /// Somebody puts it into the timeline.
     Pinned {
         /// By what.
-        pin: Pin,
+        pin: CapturedBy,
         /// The message.
         message: CapturedMessage,
     },
     /// Somebody takes that back.
     Unpinned {
         /// By what it was put there.
-        pin: Pin,
+        pin: CapturedBy,
     },
     /// It says something else now.
     Edited {
@@ -137,7 +137,7 @@ impl Capture {
 
     fn pinned(
         mut self,
-        pin: Pin,
+        pin: CapturedBy,
         message: CapturedMessage,
     ) -> Option<(Capture, Option<CaptureFact>)> {
         if self.pins.contains(&pin) {
@@ -154,7 +154,7 @@ impl Capture {
         Some((self, fact))
     }
 
-    fn unpinned(mut self, pin: &Pin) -> Option<(Capture, Option<CaptureFact>)> {
+    fn unpinned(mut self, pin: &CapturedBy) -> Option<(Capture, Option<CaptureFact>)> {
         let held = self.pins.len();
         self.pins.retain(|held| held != pin);
         if self.pins.len() == held {

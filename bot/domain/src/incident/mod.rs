@@ -13,7 +13,9 @@ mod fact;
 mod tests;
 mod words;
 
-pub use capture::{AttachedFile, Author, Capture, CaptureChange, CapturedMessage, Pin, SHORTCUT};
+pub use capture::{
+    AttachedFile, Capture, CaptureChange, CapturedBy, CapturedMessage, MessageAuthor, SHORTCUT,
+};
 pub use course::{
     Course, IncidentChange, IncidentRole, IncidentStatus, Milestone, NamedSeverity, Severity,
 };

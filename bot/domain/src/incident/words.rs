@@ -1,9 +1,9 @@
 //! The words of the record: each fact as a clause, whatever the exporter does to people and text.
 
 use super::{
-    Approved, AttachedFile, Author, CaptureFact, CapturedMessage, CourseFact, Evidence, Fact,
-    IncidentFact, IncidentStatus, Instead, Lacking, Moved, NotStarted, Part, PeopleFact, ProofFact,
-    ProposedChange, Reopening, RunningFact, Sentence, TimelineEvent, WaitingFact,
+    Approved, AttachedFile, CaptureFact, CapturedMessage, CourseFact, Evidence, Fact, IncidentFact,
+    IncidentStatus, Instead, Lacking, MessageAuthor, Moved, NotStarted, Part, PeopleFact,
+    ProofFact, ProposedChange, Reopening, RunningFact, Sentence, TimelineEvent, WaitingFact,
 };
 use crate::{
     grammar::Target,
@@ -214,8 +214,8 @@ impl CapturedMessage {
     /// Whose it is, what it says, what is attached to it and where it is.
     fn clause(&self, tone: &dyn Tone) -> String {
         let author = match &self.author {
-            Author::Person(id) => tone.person(id),
-            Author::App(name) => tone.text(name),
+            MessageAuthor::Person(id) => tone.person(id),
+            MessageAuthor::App(name) => tone.text(name),
         };
         let mut clause = format!("a message of {author}");
         if !self.text.is_empty() {

@@ -6,15 +6,15 @@ fn message(text: &str) -> CapturedMessage {
     CapturedMessage {
         channel: "C1".into(),
         ts: "1773457920.000100".into(),
-        author: Author::Person("U0SAM".into()),
+        author: MessageAuthor::Person("U0SAM".into()),
         text: text.into(),
         files: vec![],
         link: None,
     }
 }
 
-fn pin(person: &str, by: &str) -> Pin {
-    Pin {
+fn pin(person: &str, by: &str) -> CapturedBy {
+    CapturedBy {
         person: person.into(),
         by: by.into(),
     }
