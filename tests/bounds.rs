@@ -605,7 +605,7 @@ async fn whoever_asked_for_a_file_that_cannot_be_written_is_told() {
     assert!(world.slack.files().is_empty());
     assert_snapshot!(world.maya().sees(), @"
     Rollback Bot (only visible to @maya): Writing the timeline. I'll post the file in this channel.
-    Rollback Bot (only visible to @maya): The timeline of INC-1 could not be put into a file: the template timeline.md.j2 cannot be rendered: undefined value: `entries[2000]` is undefined (in timeline.md.j2:1). Nothing was uploaded. My operator finds the reason in the log; the entries are in the database, in the table `timeline`.
+    Rollback Bot (only visible to @maya): I couldn't write the timeline of INC-1 into a file: the template timeline.md.j2 cannot be rendered: undefined value: `entries[2000]` is undefined (in timeline.md.j2:1). Nothing was uploaded, and nothing is lost: `/rollback timeline` shows the last entries. Tell the people who run me.
     ");
     world.slack.take_all();
 }

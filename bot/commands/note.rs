@@ -51,8 +51,8 @@ pub(super) async fn run(app: &App, context: &Context, request: Note) -> Result {
             recorded_at,
             corrects,
         } if answers_in_channel => {
-            let name = &context.person.name;
-            let echo = noted(at, recorded_at, zone.as_ref(), corrects, name);
+            let name = format!("@{}", context.person.name);
+            let echo = noted(at, recorded_at, zone.as_ref(), corrects, &name);
             let echo = format!("{} \"{}\"", escape(&echo), inline(&text, 500));
             Answer::Public(Words::plain(echo))
         }

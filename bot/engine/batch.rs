@@ -247,7 +247,12 @@ impl Batch {
         self.changes.events.push((incident, event));
         if let Some(thread) = echo {
             let zone = zone.as_ref();
-            let message = Message::Text(incidents::noted(at, self.now, zone, corrects, &by.name));
+            let echoed = |name: &str| incidents::noted(at, self.now, zone, corrects, name);
+            let message = match by.name == by.id {
+                // A mention in a message tells no name.
+                true => Message::Naming(echoed(&Message::whom(0)), vec![by.id.clone()]),
+                false => Message::Text(echoed(&format!("@{}", by.name))),
+            };
             self.echo(channel, thread.clone(), by, message, format!("note:{key}"));
         }
         Ok(Outcome::Noted {

@@ -49,7 +49,7 @@ pub(super) async fn placed(
 }
 
 /// The line by which a note is echoed, in plain text. A time that was meant by the clock of a zone
-/// is shown by it.
+/// is shown by it. `by` is who noted it, as they are to be named.
 pub fn noted(
     at: Timestamp,
     recorded_at: Timestamp,
@@ -61,21 +61,21 @@ pub fn noted(
     let recorded = time(recorded_at);
     if let Some(note) = corrects {
         return format!(
-            "Corrected at {recorded} by @{by}: entry {note} stays, and this is beside it."
+            "Corrected at {recorded} by {by}: entry {note} stays, and this is beside it."
         );
     }
     match (at == recorded_at, zone) {
-        (true, _) => format!("Noted at {recorded} by @{by}."),
+        (true, _) => format!("Noted at {recorded} by {by}."),
         (false, Some(zone)) if zone.utc_offset != 0 => format!(
-            "Noted for {} ({}, recorded {recorded}) by @{by}.",
+            "Noted for {} ({}, recorded {recorded}) by {by}.",
             zone.show(at),
             time(at)
         ),
         (false, _) if at.strftime("%F").to_string() != recorded_at.strftime("%F").to_string() => {
             let at = at.strftime("%Y-%m-%d %H:%M:%S UTC");
-            format!("Noted for {at} (recorded {recorded}) by @{by}.")
+            format!("Noted for {at} (recorded {recorded}) by {by}.")
         }
-        (false, _) => format!("Noted for {} (recorded {recorded}) by @{by}.", time(at)),
+        (false, _) => format!("Noted for {} (recorded {recorded}) by {by}.", time(at)),
     }
 }
 
