@@ -613,6 +613,24 @@ async fn in_the_demo_data_takes_two_people_who_type_the_target() {
 }
 
 #[tokio::test]
+async fn in_the_demo_a_script_takes_the_api_back() {
+    let demo = Demo::start(0).await.unwrap();
+    let (channel, patience) = DEMO;
+    let command = "/rollback api because search finds nothing";
+    demo.slack.says("U0MAYA", channel, command).await;
+    let card = "Go back to `v89`";
+    demo.slack.shows(channel, card, patience).await.unwrap();
+    demo.slack.clicks("U0SAM", "Approve").await.unwrap();
+    for seen in ["by deployctl: v89 serves", "RB-1 VERIFIED"] {
+        demo.slack.shows(channel, seen, patience).await.unwrap();
+    }
+    let page = http_client().unwrap().get(format!("{}/search", demo.shop));
+    let page = page.send().await.unwrap().text().await.unwrap();
+    assert!(page.contains("212 things found"), "{page}");
+    ends(demo).await;
+}
+
+#[tokio::test]
 async fn in_the_demo_tom_breaks_the_glass_and_ana_reviews_it() {
     let demo = Demo::start(0).await.unwrap();
     let (channel, patience) = DEMO;
