@@ -103,8 +103,8 @@ impl From<sqlx::Error> for Failure {
     }
 }
 
-/// How long a command may take, with all that it reads and stores, and the gate before it.
-const ANSWERED_WITHIN: Duration = Duration::from_millis(2_500);
+/// How long a command or a click may take, with all that it reads and stores, and the gate before it.
+pub const ANSWERED_WITHIN: Duration = Duration::from_millis(2_500);
 const _: () = assert!(ANSWERED_WITHIN.as_millis() < SLACK_WAITS.as_millis());
 /// How long Slack waits for the answer to a command.
 const SLACK_WAITS: Duration = Duration::from_secs(3);

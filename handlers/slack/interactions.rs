@@ -41,6 +41,7 @@ use rollback_domain::{
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::time::Instant;
+use tokio::time::timeout;
 use tracing::Instrument;
 
 /// Everything in it is optional: org-wide installs have no team, and Slack adds fields.
@@ -152,7 +153,11 @@ pub async fn interaction(State(app): State<App>, Signed(body): Signed) -> Respon
             }
         }
     };
-    let (verb, result) = run.instrument(span).await;
+    // Whatever holds the record up: Slack is told while it still listens.
+    let run = timeout(commands::ANSWERED_WITHIN, run.instrument(span));
+    let (verb, result) = run
+        .await
+        .unwrap_or_else(|_| ("none", Err(sqlx::Error::PoolTimedOut.into())));
     let (status, response) = match result {
         Ok(response) => ("answered", response),
         // Slack shows that it did not work.
