@@ -30,7 +30,7 @@ use jiff::Timestamp;
 use rollback_domain::{
     identity::RollbackId,
     incident::{Actor, Fact, TimelineEvent},
-    job::{Format, Job, Notification},
+    job::{Job, Notification},
     people::Person,
     refusal::{Refusal, Source},
     rollback::{Message, Proposal, Rollback},
@@ -108,19 +108,6 @@ pub enum Submission {
     Bind {
         /// The digest.
         digest: String,
-    },
-    /// Put a channel's timeline into a file.
-    Export {
-        /// The channel.
-        channel: String,
-        /// How it is written.
-        format: Format,
-        /// The thread it goes to; `None`: the channel itself.
-        thread: Option<String>,
-        /// Who asked.
-        by: Person,
-        /// The address at which they are told that it failed; `None`: in the channel.
-        reply_to: Option<String>,
     },
 }
 

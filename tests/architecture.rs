@@ -85,7 +85,20 @@ const ROOMS: &[Room] = &[
     (
         "messages",
         &["messages"],
-        &["rollback_domain", "presentation"],
+        &["rollback_domain", "rollback_http", "presentation"],
+    ),
+    // Files of the record, which jobs upload and the API sends.
+    (
+        "export",
+        &["export"],
+        &[
+            "rollback_domain",
+            "rollback_http",
+            "messages",
+            "store::Db",
+            "store::rollbacks",
+            "store::timelines",
+        ],
     ),
     // What calls others. Slack's pace is in the record: all replicas share it.
     (
@@ -176,6 +189,7 @@ const ROOMS: &[Room] = &[
             "app",
             "config",
             "engine",
+            "export",
             "permalinks",
             "presentation",
             "reads",
@@ -202,7 +216,7 @@ const ROOMS: &[Room] = &[
             "config",
             "crash",
             "engine",
-            "messages",
+            "export",
             "pagerduty",
             "permalinks",
             "presentation",

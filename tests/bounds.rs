@@ -8,8 +8,9 @@ use rollback_bot::{
     store::{Db, timelines},
 };
 use rollback_domain::{
+    grammar::ExportFormat,
     identity::IncidentId,
-    job::{ExportRequest, Format, Job},
+    job::{ExportRequest, Job},
     people::Person,
 };
 use serde_json::json;
@@ -484,6 +485,9 @@ async fn in_one_piece(world: &World) -> String {
         "channel": CHANNEL,
         "exported_at": world.clock.now(),
         "entries": entries,
+        "format": "rollback-bot/timeline",
+        "rollbacks": [],
+        "version": 1,
     }))
     .unwrap()
 }
@@ -539,12 +543,12 @@ async fn a_file_of_many_pages_is_what_one_piece_would_be() {
     |---|---|---|---|---|---|
     | 1 | 2026-03-14 03:12:00 UTC | 2026-03-14 03:12:00 UTC | rollback-bot | bot | **incident opened** opened INC-1 in this channel |
     | 2 | 2026-03-14 03:12:00 UTC | 2026-03-14 03:12:00 UTC | @maya | command | **note** it begins |
-    | 3 | 2026-03-14 03:12:00 UTC | 2026-03-14 03:12:00 UTC | @maya | bot | **exported** exported INC-1-20260314T031200Z-timeline.json, 2 entries, 836 bytes |
+    | 3 | 2026-03-14 03:12:00 UTC | 2026-03-14 03:12:00 UTC | @maya | bot | **exported** exported INC-1-20260314T031200Z-timeline.json, 2 entries, 908 bytes |
     | 4 | 2026-03-14 03:12:00 UTC | 2026-03-14 03:12:00 UTC | @somebody1 | command | **note** @somebody7 said: "\| error rate" \*is\* 1 of them |
     "#);
     assert_snapshot!(lines[lines.len() - 2..].join("\n"), @r#"
     | 2705 | 2026-03-14 03:12:00 UTC | 2026-03-14 03:12:00 UTC | @somebody0 | command | **note** @somebody7 said: "\| error rate" \*is\* 1700 of them |
-    | 2706 | 2026-03-14 03:12:40 UTC | 2026-03-14 03:12:40 UTC | @maya | bot | **exported** exported INC-1-20260314T031240Z-timeline.json, 2705 entries, 1002311 bytes |
+    | 2706 | 2026-03-14 03:12:40 UTC | 2026-03-14 03:12:40 UTC | @maya | bot | **exported** exported INC-1-20260314T031240Z-timeline.json, 2705 entries, 1002383 bytes |
     "#);
     for (place, line) in (1..).zip(&lines[6..]) {
         assert!(line.starts_with(&format!("| {place} | ")), "{line}");
@@ -622,10 +626,14 @@ async fn a_hundred_thousand_entries_take_no_more_memory_than_a_thousand() {
     world.settle().await;
     let mut peaks = vec![];
     for (more, format) in [
-        (1_000, Format::Markdown),
-        (0, Format::Json),
-        (ENTRIES, Format::Markdown),
-        (0, Format::Json),
+        (1_000, ExportFormat::Markdown),
+        (0, ExportFormat::Json),
+        (0, ExportFormat::Csv),
+        (0, ExportFormat::Html),
+        (ENTRIES, ExportFormat::Markdown),
+        (0, ExportFormat::Json),
+        (0, ExportFormat::Csv),
+        (0, ExportFormat::Html),
     ] {
         if more > 0 {
             much_is_noted(&world.app().engine.db, more).await;
@@ -652,9 +660,10 @@ async fn a_hundred_thousand_entries_take_no_more_memory_than_a_thousand() {
         .iter()
         .map(|file| file.bytes.len())
         .collect();
-    assert!(sizes[2] > 10_000_000 && sizes[3] > 20_000_000, "{sizes:?}");
+    assert!(sizes[4] > 10_000_000 && sizes[5] > 20_000_000, "{sizes:?}");
+    assert!(sizes[6] > 10_000_000 && sizes[7] > 20_000_000, "{sizes:?}");
     // All of it in one piece would be at least as much as the file again.
-    for (small, big) in [(0, 2), (1, 3)] {
+    for (small, big) in [(0, 4), (1, 5), (2, 6), (3, 7)] {
         assert!(
             peaks[big] < peaks[small] + 16 * 1024,
             "{peaks:?} KiB for {sizes:?} bytes"

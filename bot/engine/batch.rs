@@ -11,8 +11,8 @@ use rollback_domain::{
     history::History,
     identity::{IncidentId, RollbackId, ServiceKey},
     incident::{self, Actor, Incident, IncidentFact, Opening, Placement, TimelineEvent},
-    job::{ActRequest, ExportRequest, Format, Job, Post, WhenRefused},
-    people::{Addressee, Person},
+    job::{ActRequest, Job, Post, WhenRefused},
+    people::Addressee,
     policy::Policy,
     refusal::{Refusal, Source},
     release::Way,
@@ -106,9 +106,7 @@ impl Batch {
                     channels.insert(proposal.channel.as_str());
                     services.insert(proposal.service.clone());
                 }
-                Submission::Note { channel, .. }
-                | Submission::Record { channel, .. }
-                | Submission::Export { channel, .. } => {
+                Submission::Note { channel, .. } | Submission::Record { channel, .. } => {
                     channels.insert(channel.as_str());
                 }
                 Submission::Enqueue(_) | Submission::Bind { .. } => {}
@@ -189,16 +187,6 @@ impl Batch {
             Submission::Bind { digest } => Outcome::Bound {
                 digest: digest.clone(),
             },
-            Submission::Export {
-                channel,
-                format,
-                thread,
-                by,
-                reply_to,
-            } => {
-                let thread = thread.as_deref();
-                self.export(key, channel, *format, thread, by, reply_to.as_deref())
-            }
         };
         self.remember(key, written(&outcome)?);
         Ok(outcome)
@@ -228,36 +216,6 @@ impl Batch {
             Placement::NewIncident | Placement::Nowhere => {}
         }
         Outcome::Queued
-    }
-
-    /// Has the timeline of the channel's latest incident uploaded.
-    fn export(
-        &mut self,
-        key: &str,
-        channel: &str,
-        format: Format,
-        thread: Option<&str>,
-        by: &Person,
-        reply_to: Option<&str>,
-    ) -> Outcome {
-        let Some(latest) = self.incidents.get(channel) else {
-            return Outcome::Refused {
-                message: Message::from(&Refusal::NoIncident),
-                see: None,
-                snapshot: None,
-            };
-        };
-        let job = Job::Export(ExportRequest {
-            incident: latest.id,
-            format,
-            channel: channel.to_owned(),
-            rollback: None,
-            thread: thread.map(str::to_owned),
-            asked_by: Some(by.clone()),
-            reply_to: reply_to.map(str::to_owned),
-            id: key.to_owned(),
-        });
-        self.queue(job)
     }
 
     fn remember(&mut self, key: &str, answer: String) {

@@ -75,6 +75,15 @@ pub async fn latest(db: &Db, channel: &str) -> sqlx::Result<Option<IncidentId>> 
     Ok(row.map(|(id,)| IncidentId::new(id)))
 }
 
+const CHANNEL_OF: &str = "SELECT channel FROM incident WHERE id = $1";
+
+/// The channel of an incident; `None`: there is no such incident.
+pub async fn channel_of(db: &Db, incident: IncidentId) -> sqlx::Result<Option<String>> {
+    let row: Option<(String,)> = reading!(db, pool => sqlx::query_as(CHANNEL_OF)
+        .bind(incident.number()).fetch_optional(pool).await)?;
+    Ok(row.map(|(channel,)| channel))
+}
+
 const TAKE_SEQS: &str =
     "UPDATE incident SET last_seq = last_seq + more.column2, last_at = more.column3 FROM (";
 const OF_INCIDENTS: &str =

@@ -13,7 +13,6 @@ mod planning;
 mod recipient;
 mod retry;
 mod rollback_message;
-mod timeline_file;
 mod undelivered;
 mod ways_round;
 

@@ -1,7 +1,7 @@
 //! What is left to do: rows that are committed with the change that caused them.
 
 use crate::{
-    grammar::{About, ReviewAnswer},
+    grammar::{About, ExportFormat, ReviewAnswer},
     identity::{IncidentId, RollbackId, ServiceKey},
     people::{Addressee, Person},
     plan::{Aim, PlanHash},
@@ -261,7 +261,7 @@ pub struct ExportRequest {
     /// The incident's number.
     pub incident: IncidentId,
     /// How the file is written.
-    pub format: Format,
+    pub format: ExportFormat,
     /// The channel it is uploaded to.
     pub channel: String,
     /// The rollback that has ended and under whose card it is uploaded; `None`: somebody asked.
@@ -391,16 +391,6 @@ pub enum Form {
     BreakGlass,
     /// What is thought of an emergency.
     Review(ReviewAnswer),
-}
-
-/// How a timeline is written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Format {
-    /// For people.
-    Markdown,
-    /// For machines.
-    Json,
 }
 
 impl Job {

@@ -1,7 +1,7 @@
 //! Every way of saying no: a code, a sentence, and the next legal step.
 
 use crate::grammar::Target;
-use crate::identity::{RollbackId, ServiceKey};
+use crate::identity::{IncidentId, RollbackId, ServiceKey};
 use crate::risk::Risk;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -123,6 +123,12 @@ pub enum Refusal {
         what: String,
     },
     NoIncident,
+    UnknownIncident {
+        id: IncidentId,
+    },
+    IncidentElsewhere {
+        id: IncidentId,
+    },
     TokenRefused {
         why: String,
     },
@@ -257,6 +263,10 @@ impl Refusal {
                 "a click names something that is not on the message it came from"
             }
             Refusal::NoIncident => "a timeline is asked for where nothing was ever recorded",
+            Refusal::UnknownIncident { .. } => "a number is named that no incident has",
+            Refusal::IncidentElsewhere { .. } => {
+                "the timeline of an incident of another channel is asked for"
+            }
             Refusal::TokenRefused { .. } => {
                 "something is asked for from the CLI or the API without a valid token"
             }
@@ -428,6 +438,12 @@ impl Refusal {
                 "That button isn't valid, so I ignored it: {}. It was logged. Use the latest card. Nothing was run.", text(what)
             ),
             Refusal::NoIncident => "Nothing has happened in this channel yet, so there is no timeline. A rollback or `/rollback note` starts one.".into(),
+            Refusal::UnknownIncident { id } => format!(
+                "There is no {id}. `/rollback timeline` names the latest incident of a channel."
+            ),
+            Refusal::IncidentElsewhere { id } => format!(
+                "{id} belongs to another channel, and what was said there stays there. Send the same command in that channel."
+            ),
             Refusal::TokenRefused { why } => format!(
                 "Your token is not valid: {}. `rollback-bot token create`, where the bot runs, makes another one. Nothing was run.",
                 text(why)

@@ -5,7 +5,7 @@
 
 use jiff::Timestamp;
 use rollback_domain::{
-    identity::{RollbackId, ServiceKey},
+    identity::{IncidentId, RollbackId, ServiceKey},
     refusal::{Flood, Plain, Refusal},
     risk::Risk,
 };
@@ -342,6 +342,18 @@ fn of_the_rest() -> Vec<(Refusal, &'static str)> {
             "A rollback or `/rollback note` starts one.",
         ),
         (
+            Refusal::UnknownIncident {
+                id: IncidentId::new(12),
+            },
+            "`/rollback timeline` names the latest incident of a channel.",
+        ),
+        (
+            Refusal::IncidentElsewhere {
+                id: IncidentId::new(12),
+            },
+            "Send the same command in that channel.",
+        ),
+        (
             Refusal::TokenRefused {
                 why: "it was revoked on 2026-03-14 03:10 UTC".into(),
             },
@@ -390,10 +402,12 @@ fn each_has_a_sample_and_there_are_not_too_many() {
 fn each_says_when_what_and_what_now() {
     /// These are answers to a question, or to something that has happened: they say what is the
     /// case.
-    const SAY_WHAT_IS: [&str; 4] = [
+    const SAY_WHAT_IS: [&str; 6] = [
         "UNKNOWN_ROLLBACK",
         "TOO_LATE_TO_STOP",
         "NO_INCIDENT",
+        "UNKNOWN_INCIDENT",
+        "INCIDENT_ELSEWHERE",
         "BUSY",
     ];
     const NOTHING: [&str; 4] = [

@@ -5,6 +5,7 @@ use crate::{
     App,
     crash::Point,
     engine::{Ended, Error, RecordedEvent},
+    export::{Export, Unwritten, Written, extension},
     slack::Failure,
     store::{jobs::Lease, rollbacks},
     worker::{
@@ -12,13 +13,13 @@ use crate::{
         recipient::Recipient,
         retry::{after_slack, later},
         rollback_message::{CARD_EVERY, CARD_TRIES, card_ts, ensure_held},
-        timeline_file::{self, Unwritten, Written},
     },
 };
 use rollback_domain::{
+    grammar::ExportFormat,
     identity::{IncidentId, RollbackId},
     incident::{Actor, IncidentFact, TimelineEvent},
-    job::{ExportRequest, Format, Job, Notification, Post, WhenRefused},
+    job::{ExportRequest, Job, Notification, Post, WhenRefused},
     people::{Membership, Person},
     refusal::Source,
     rollback::Message,
@@ -56,7 +57,13 @@ pub(super) async fn run(app: &App, lease: &Lease, request: &ExportRequest) -> Re
         ));
     }
     let now = app.engine.clock.now();
-    let written = match timeline_file::write(app, *incident, channel, *format, now).await {
+    let export = Export {
+        incident: *incident,
+        channel: channel.clone(),
+        format: *format,
+        now,
+    };
+    let written = match export.write(&app.engine.db, &app.templates).await {
         Ok(written) => written,
         Err(Unwritten::Database(error)) => return Err(error.into()),
         Err(unwritten) => return Ok(not_written(app, lease, request, unwritten)),
@@ -118,18 +125,14 @@ fn file_name(
     incident: IncidentId,
     rollback: Option<RollbackId>,
     is_reviewed: bool,
-    format: Format,
+    format: ExportFormat,
 ) -> String {
     let which = match rollback {
         Some(id) if is_reviewed => format!("-{id}-reviewed"),
         Some(id) => format!("-{id}"),
         None => lease.wanted_at.strftime("-%Y%m%dT%H%M%SZ").to_string(),
     };
-    let extension = match format {
-        Format::Markdown => "md",
-        Format::Json => "json",
-    };
-    format!("{incident}{which}-timeline.{extension}")
+    format!("{incident}{which}-timeline.{}", extension(format))
 }
 
 /// What is said with the file.

@@ -32,7 +32,7 @@ mod samples;
 
 pub use misread::Misread;
 pub use moments::Moment;
-pub use subjects::{About, ServiceRef, is_name};
+pub use subjects::{About, IncidentRef, ServiceRef, is_name};
 pub use targets::Target;
 pub(crate) use targets::as_typed;
 #[doc(inline)]

@@ -45,6 +45,7 @@ use super::{
 
 use table::define_verbs;
 
+pub(super) use export::format_named;
 pub use {export::ExportFormat, help::help, review::ReviewAnswer};
 
 /// The table of verbs: calls a macro with a line `module: Struct` for every verb. `help` lists them
@@ -303,7 +304,7 @@ mod tests {
         `pins`, `unpin frontend`: where automatic deploys are held off; let them flow again
         `freeze frontend because we migrate`, `unfreeze frontend`: request a hold, shown on every card; approvers can still approve
         `note checkout is back`, `note -5m paged the team`: write into the timeline
-        `timeline`, `export md`, `export json`: read it, or take it away
+        `timeline`, `export`, `export RB-41 html`: read it, or take it away
         `help approve`: more about one of them
         ");
     }

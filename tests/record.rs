@@ -1,0 +1,367 @@
+//! The record as files: what can be taken away, by whom, and that nothing in it can be forged.
+
+use crate::support::{CHANNEL, FRONTEND, ROLES, World};
+use boon::{Compiler, Schemas};
+use insta::assert_snapshot;
+use rollback_bot::{http_client, store};
+use rollback_domain::{
+    identity::IncidentId,
+    incident::{Actor, IncidentFact, TimelineEvent},
+    people::Person,
+    refusal::Source,
+};
+use rollback_simulation::File;
+use serde_json::Value;
+use std::{fmt::Write, time::Duration};
+
+/// What people and platforms may come up with.
+const HOSTILE: [&str; 12] = [
+    "| 1 | 2 | 3 |\n|---|---|---|\n# INC-1: all is well",
+    "</td></tr></table><script>alert(1)</script><img src=x onerror=alert(1)>",
+    "\"><svg onload=alert(1)>{{ 7 * 7 }}{% for x in y %}",
+    "=HYPERLINK(\"https://evil.example\",\"click\")",
+    "@SUM(1+1)*cmd|' /C calc'!A0",
+    "a\",\"b\"\r\n\"INC-1\",\"99\",\"closed",
+    "\u{1b}[2J\u{1b}]8;;https://evil.example\u{7}click\u{9b}31m",
+    "v2\u{202e}31v\u{2066} \u{200b}",
+    "שלום | مرحبا",
+    "`code` **bold** [link](https://evil.example) ~~gone~~ <!-- ",
+    "]]>--></style></title><style>*{display:none}</style>",
+    "&lt;b&gt; \\| \\\\| \u{2028}x",
+];
+
+/// A night with a rollback that ended well, and a note.
+async fn a_night() -> World {
+    let api = format!("[api]\nchannel = \"{CHANNEL}\"\n{ROLES}");
+    let mut world = World::set_up(&api, FRONTEND).await;
+    world
+        .maya()
+        .says("/rollback note error rate 6 % on the dashboard")
+        .await;
+    world.with_a_card().await;
+    world.vercel.moves_at_once(true);
+    world.passes(Duration::from_secs(50)).await;
+    world.sam().clicks("Approve").await;
+    world.passes(Duration::from_secs(400)).await;
+    world.slack.take_all();
+    world
+}
+
+/// The file that a command is answered with.
+async fn exported(world: &mut World, command: &str) -> File {
+    world.clock.advance(Duration::from_secs(2));
+    world.maya().says(command).await;
+    world.settle().await;
+    world.slack.take_all();
+    world.slack.files().last().unwrap().clone()
+}
+
+fn text(file: &File) -> String {
+    String::from_utf8(file.bytes.clone()).unwrap()
+}
+
+/// The tags of a page, in their order, without what is in them.
+fn tags(page: &str) -> Vec<String> {
+    let tags = page.split('<').skip(1);
+    tags.map(|tag| {
+        let end = tag.find(|c: char| c.is_whitespace() || c == '>').unwrap();
+        tag[..end].to_owned()
+    })
+    .collect()
+}
+
+/// The rows of a file that a spreadsheet reads.
+fn rows(csv: &str) -> Vec<Vec<String>> {
+    let (mut rows, mut row, mut field) = (vec![], vec![], String::new());
+    let (mut quoted, mut letters) = (false, csv.chars().peekable());
+    while let Some(letter) = letters.next() {
+        match (quoted, letter) {
+            (true, '"') if letters.next_if_eq(&'"').is_some() => field.push('"'),
+            (_, '"') => quoted = !quoted,
+            (false, ',') => row.push(std::mem::take(&mut field)),
+            (false, '\r') => {}
+            (false, '\n') => {
+                row.push(std::mem::take(&mut field));
+                rows.push(std::mem::take(&mut row));
+            }
+            (_, letter) => field.push(letter),
+        }
+    }
+    rows
+}
+
+/// Holds an export to the schema that is documented.
+pub fn conforms(export: &Value) {
+    let text = std::fs::read_to_string("docs/export.schema.json").unwrap();
+    let schema: Value = serde_json::from_str(&text).unwrap();
+    let mut schemas = Schemas::new();
+    let mut compiler = Compiler::new();
+    compiler.add_resource("export.json", schema).unwrap();
+    let index = compiler.compile("export.json", &mut schemas).unwrap();
+    if let Err(error) = schemas.validate(export, index) {
+        panic!("{error:#}");
+    }
+}
+
+#[tokio::test]
+async fn a_night_is_exported_in_four_formats() {
+    let mut world = a_night().await;
+    let markdown = exported(&mut world, "/rollback export").await;
+    assert_snapshot!(markdown.name, @"INC-1-20260314T031932Z-timeline.md");
+    assert!(
+        text(&markdown).contains("| @maya | command | **note** error rate 6 % on the dashboard |")
+    );
+
+    let csv = text(&exported(&mut world, "/rollback export RB-1 csv").await);
+    let lines: Vec<&str> = csv.lines().take(5).collect();
+    assert_snapshot!(lines.join("\n"), @r#"
+    "incident","seq","at","recorded_at","who","who_id","source","rollback","kind","text"
+    "INC-1","1","2026-03-14T03:12:00Z","2026-03-14T03:12:00Z","rollback-bot","","bot","","incident opened","opened INC-1 in this channel"
+    "INC-1","2","2026-03-14T03:12:00Z","2026-03-14T03:12:00Z","maya","U0MAYA","command","","note","error rate 6 % on the dashboard"
+    "INC-1","3","2026-03-14T03:12:00Z","2026-03-14T03:12:00Z","maya","U0MAYA","command","RB-1","requested","asked to roll back frontend (production) to the previous release, because ""checkout 500s"""
+    "INC-1","4","2026-03-14T03:12:00Z","2026-03-14T03:12:00Z","rollback-bot","","bot","RB-1","planned","proposed v214 → v213, risk code, plan e9ba"
+    "#);
+
+    let json: Value = serde_json::from_str(&text(
+        &exported(&mut world, "/rollback export json INC-1").await,
+    ))
+    .unwrap();
+    conforms(&json);
+    let mut rollback = json["rollbacks"][0].clone();
+    rollback["plan"] = "…".into();
+    assert_snapshot!(rollback, @r#"{"approvals":[{"at":"2026-03-14T03:12:50Z","by":{"id":"U0SAM","name":"sam"},"out_of_band":false,"roles":["oncall"],"unopposed":false}],"asked":[],"because":"checkout 500s","emergency":null,"environment":"production","from":"v214","goal_seconds":120,"id":"RB-1","plan":"…","platform":"Vercel","removes":["v214"],"replaces":null,"requester":{"id":"U0MAYA","name":"maya"},"risk":"code","service":"frontend","state":"closed","status":"VERIFIED","surfaces":8,"surfaces_on_target":8,"times":{"accepted":"2026-03-14T03:12:50Z","approved":"2026-03-14T03:12:50Z","asked":"2026-03-14T03:12:50Z","commanded":"2026-03-14T03:12:00Z","ended":"2026-03-14T03:18:00Z","proposed":"2026-03-14T03:12:00Z","proven":"2026-03-14T03:13:00Z","serving":"2026-03-14T03:12:50Z"},"to":"v213","undoes":null,"verdict":"verified"}"#);
+
+    let html = exported(&mut world, "/rollback export html").await;
+    assert!(html.name.ends_with("-timeline.html"), "{}", html.name);
+    let page = text(&html);
+    let picture = page.split_once("<section>").unwrap().1;
+    let picture = picture.split_once("</section>").unwrap().0;
+    let drawn: Vec<&str> = picture
+        .lines()
+        .filter(|line| !line.trim().is_empty())
+        .collect();
+    assert_snapshot!(drawn.join("\n"), @r#"
+    <h2>Rollbacks</h2>
+    <div class="strip">
+    <svg height="40" role="img" aria-label="The rollbacks on the time of the incident, 7 m 36 s">
+    <line class="rail" x1="0" y1="20" x2="100%" y2="20"/>
+    <line class="run good" x1="0.00%" y1="20" x2="13.16%" y2="20"><title>RB-1 frontend (production): VERIFIED</title></line>
+    </svg>
+    <p class="ends num"><span>2026-03-14 03:12:00 UTC</span><span>7 m 36 s</span><span>2026-03-14 03:19:36 UTC</span></p>
+    </div>
+    <article class="lane">
+    <h3>RB-1 <bdi>frontend (production)</bdi>: <bdi>v214</bdi> → <bdi>v213</bdi> · <span class="good">VERIFIED</span></h3>
+    <p class="soft">requested by <bdi>maya</bdi>: “<bdi>checkout 500s</bdi>”</p>
+    <svg height="34" role="img" aria-label="RB-1: reading the platform 0 s, waiting for people 50 s, the platform 0 s, proof from outside 10 s">
+    <rect class="bed" x="0" y="8" width="100%" height="18" rx="3"/>
+    <rect class="planning" x="0.00%" y="8" width="0.00%" height="18"><title>reading the platform, 0 s</title></rect>
+    <rect class="people" x="0.00%" y="8" width="41.67%" height="18"><title>waiting for people, 50 s</title></rect>
+    <rect class="platform" x="41.67%" y="8" width="0.00%" height="18"><title>the platform, 0 s</title></rect>
+    <rect class="proof" x="41.67%" y="8" width="8.33%" height="18"><title>proof from outside, 10 s</title></rect>
+    <line class="goal" x1="100.00%" y1="0" x2="100.00%" y2="34"><title>goal 2 m</title></line>
+    </svg>
+    <p class="ends num"><span>2026-03-14 03:12:00 UTC</span><span>1 m in all</span></p>
+    <ul class="parts num">
+    <li><span class="key planning"></span>reading the platform 0 s</li>
+    <li><span class="key people"></span>waiting for people 50 s</li>
+    <li><span class="key platform"></span>the platform 0 s</li>
+    <li><span class="key proof"></span>proof from outside 10 s</li>
+    <li><span class="key goal"></span>goal 2 m</li>
+    <li>50 s to live, goal 2 m: met</li>
+    </ul>
+    </article>
+    "#);
+    assert!(
+        !page.contains("<script") && !page.contains("src="),
+        "{page}"
+    );
+}
+
+#[tokio::test]
+async fn what_is_of_another_channel_stays_there() {
+    let mut world = a_night().await;
+    let elsewhere = "C0OTHER";
+    let mut said = vec![];
+    for command in [
+        "export INC-1 html",
+        "export RB-1",
+        "export INC-9",
+        "export RB-9",
+        "export",
+    ] {
+        let command = format!("/rollback {command}");
+        let answer = world.slack.says("U0MAYA", elsewhere, &command).await;
+        assert!(answer.is_ok(), "{}", answer.body);
+        said.push(answer.json().unwrap()["text"].as_str().unwrap().to_owned());
+    }
+    world.settle().await;
+    assert_snapshot!(said.join("\n"), @"
+    INC-1 belongs to another channel, and what was said there stays there. Send the same command in that channel.
+    INC-1 belongs to another channel, and what was said there stays there. Send the same command in that channel.
+    There is no INC-9. `/rollback timeline` names the latest incident of a channel.
+    There is no RB-9. `/rollback status` lists the ones that are open.
+    Nothing has happened in this channel yet, so there is no timeline. A rollback or `/rollback note` starts one.
+    ");
+    assert_eq!(world.slack.files().len(), 1, "the one of the closing");
+    world.slack.take_all();
+}
+
+/// Everybody says and is called everything, and one says it at length.
+async fn everything_is_said(world: &World, texts: &[String]) {
+    let db = &world.app().engine.db;
+    let now = world.clock.now();
+    let incident = IncidentId::new(1);
+    let mut events = vec![];
+    for (n, text) in texts.iter().enumerate() {
+        let who = match n % 2 {
+            0 => Actor::Person(Person::new(format!("U0X{n}"), text)),
+            _ => Actor::Platform(text.clone()),
+        };
+        let fact = IncidentFact::Note { text: text.clone() };
+        events.push((
+            incident,
+            TimelineEvent::new(now, who, Source::Command, None, fact),
+        ));
+    }
+    let mut tx = db.begin().await.unwrap();
+    store::timelines::append(&mut tx, &events, now)
+        .await
+        .unwrap();
+    tx.commit().await.unwrap();
+}
+
+#[tokio::test]
+async fn nobody_forges_an_export() {
+    let long = "x".repeat(3_000);
+    let hostile: Vec<String> = HOSTILE
+        .iter()
+        .map(ToString::to_string)
+        .chain([long])
+        .collect();
+    let harmless: Vec<String> = hostile.iter().map(|_| "all is well".to_owned()).collect();
+    let mut files = vec![];
+    for texts in [harmless, hostile.clone()] {
+        let mut world = a_night().await;
+        everything_is_said(&world, &texts).await;
+        let mut of_these = vec![];
+        for format in ["md", "csv", "json", "html"] {
+            of_these.push(text(
+                &exported(&mut world, &format!("/rollback export {format}")).await,
+            ));
+        }
+        files.push(of_these);
+    }
+    let [harmless, forged] = &files[..] else {
+        panic!()
+    };
+    for file in forged {
+        let obeyed = |c: char| {
+            c.is_control() && !"\r\n".contains(c) || "\u{202e}\u{200b}\u{2028}".contains(c)
+        };
+        assert!(!file.contains(obeyed), "{file}");
+        assert!(file.contains(&"x".repeat(3_000)));
+    }
+    // A table has as many lines and cells as ever.
+    let cells = |file: &str| -> Vec<usize> {
+        let lines = file.lines();
+        lines
+            .map(|line| {
+                line.replace("\\\\", "")
+                    .replace("\\|", "")
+                    .matches('|')
+                    .count()
+            })
+            .collect()
+    };
+    assert_eq!(cells(&harmless[0]), cells(&forged[0]));
+    assert!(!forged[0].contains('<'), "{}", forged[0]);
+    // A spreadsheet has as many rows and columns, and computes nothing.
+    let (wanted, read) = (rows(&harmless[1]), rows(&forged[1]));
+    assert_eq!(wanted.len(), read.len());
+    for row in &read {
+        assert_eq!(row.len(), 10, "{row:?}");
+        let computed = |field: &String| field.trim_start().starts_with(['=', '+', '-', '@']);
+        assert!(!row.iter().any(computed), "{row:?}");
+    }
+    // A program reads exactly what was said.
+    let json: Value = serde_json::from_str(&forged[2]).unwrap();
+    conforms(&json);
+    let entries = json["entries"].as_array().unwrap();
+    let read: Vec<&str> = entries
+        .iter()
+        .filter_map(|entry| entry["fact"]["text"].as_str())
+        .collect();
+    assert_eq!(
+        read[1..],
+        hostile.iter().map(String::as_str).collect::<Vec<_>>()[..]
+    );
+    // A page has the same elements, and nothing is loaded or run.
+    assert_eq!(tags(&harmless[3]), tags(&forged[3]));
+    let mut shown = String::new();
+    for line in forged[3]
+        .lines()
+        .filter(|line| line.contains("<td class=\"text\">"))
+    {
+        writeln!(shown, "{line}").unwrap();
+    }
+    assert!(
+        shown.contains("&lt;script&gt;alert(1)&lt;&#x2f;script&gt;"),
+        "{shown}"
+    );
+}
+
+#[tokio::test]
+async fn a_token_gets_the_same_files_as_slack() {
+    let mut world = a_night().await;
+    let maya = crate::out_of_band::token(&world, "U0MAYA", "maya").await;
+    let ask = |body: Value| {
+        let url = format!("{}/api/v1/export", world.base());
+        http_client()
+            .unwrap()
+            .post(url)
+            .bearer_auth(&maya)
+            .json(&body)
+            .send()
+    };
+    let mut said = vec![];
+    for body in [
+        serde_json::json!({}),
+        serde_json::json!({ "about": "RB-1", "format": "html" }),
+        serde_json::json!({ "about": "INC-1", "format": "json" }),
+        serde_json::json!({ "format": "csv" }),
+        serde_json::json!({ "format": "pdf" }),
+        serde_json::json!({ "about": "frontend" }),
+        serde_json::json!({ "about": "INC-9" }),
+        serde_json::json!({ "about": "RB-1", "channel": "C0OTHER" }),
+    ] {
+        let answer = ask(body).await.unwrap();
+        let status = answer.status().as_u16();
+        let header = |name: &str| {
+            answer
+                .headers()
+                .get(name)
+                .map_or("", |value| value.to_str().unwrap())
+                .to_owned()
+        };
+        let (kind, name) = (header("content-type"), header("content-disposition"));
+        let text = answer.text().await.unwrap();
+        said.push(match status {
+            200 => format!("{status} {kind} {name}"),
+            _ => {
+                let answer: Value = serde_json::from_str(&text).unwrap();
+                format!("{status} {}", answer["text"].as_str().unwrap())
+            }
+        });
+    }
+    assert_snapshot!(said.join("\n"), @r#"
+    200 text/markdown; charset=utf-8 attachment; filename="INC-1-timeline.md"
+    200 text/html; charset=utf-8 attachment; filename="INC-1-timeline.html"
+    200 application/json attachment; filename="INC-1-timeline.json"
+    200 text/csv; charset=utf-8 attachment; filename="INC-1-timeline.csv"
+    400 Nothing was run, because "pdf" is neither a format I can write (`md`, `html`, `json`, `csv`) nor the number of an incident or a rollback: `export RB-41 html`.
+    400 Nothing was run, because "frontend" is not the number of a rollback: write `export RB-` and its number.
+    404 There is no INC-9. `/rollback timeline` names the latest incident of a channel.
+    403 INC-1 belongs to another channel, and what was said there stays there. Send the same command in that channel.
+    "#);
+    world.slack.take_all();
+}
