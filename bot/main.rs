@@ -5,14 +5,14 @@
 use clap::{Parser, Subcommand};
 use rollback_bot::{
     check,
-    cli::{self, Mistaken, Remote, offline, token},
+    cli::{self, Mistaken, Remote, offline, token, verify},
     config::{Config, Database, public_url_of},
     manifest, serve,
     store::backup,
     telemetry::{LogSettings, SHOWN, SHOWN_IN_DEMO},
     terminal,
 };
-use rollback_domain::grammar::RESERVED;
+use rollback_domain::{grammar::RESERVED, identity::IncidentId};
 use rollback_settings::Mistakes;
 use std::{
     path::{Path, PathBuf},
@@ -62,6 +62,19 @@ enum Command {
         /// The file to make; it must not be there yet.
         #[arg(long)]
         to: PathBuf,
+    },
+    /// Check that no entry of a timeline was changed, removed, inserted or moved since it was
+    /// recorded. Exit code 1 if one was; the first break is named.
+    Verify {
+        /// An exported timeline (JSON), exactly as it was downloaded.
+        #[arg(required_unless_present = "incident", conflicts_with = "incident")]
+        file: Option<PathBuf>,
+        /// The incident in the record: INC-12.
+        #[arg(long)]
+        incident: Option<IncidentId>,
+        /// The configuration. Only `database.url` is read, and only for --incident.
+        #[arg(long, default_value = "rollback-bot.toml")]
+        config: PathBuf,
     },
     #[command(flatten)]
     Remote(Remote),
@@ -155,6 +168,22 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
                 copied.entries,
                 copied.bytes
             ));
+        }
+        Command::Verify {
+            file,
+            incident,
+            config,
+        } => {
+            if let Some(file) = file {
+                return verify::verify_file(&file);
+            }
+            let database = match Database::load(&config, &env) {
+                Ok(database) => database,
+                Err(mistakes) => return Ok(unusable(&config, &mistakes)),
+            };
+            if let Some(incident) = incident {
+                return verify::verify_record(database.url.expose(), incident).await;
+            }
         }
         Command::Remote(remote) => return cli::run(remote).await,
         Command::Run { config, offline } => match load(&config) {

@@ -37,6 +37,7 @@ mod rollback;
 mod seen;
 mod solo;
 mod steps;
+mod tampering;
 mod target;
 mod together;
 mod told;

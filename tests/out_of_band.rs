@@ -9,8 +9,9 @@ use rollback_bot::{
     http_client,
     store::{
         Db,
+        beside::Beside,
         presence::{Company, Presence},
-        tokens::{self, Beside},
+        tokens,
     },
 };
 use rollback_domain::people::Person;

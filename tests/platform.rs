@@ -53,7 +53,7 @@ async fn the_hobby_plan_ends_with_a_sentence_to_act_on() {
     [ Propose again ]
     | Rollback Bot:
     |   Timeline of INC-1, exported when RB-1 closed: 7 entries.
-    |   [file INC-1-RB-1-timeline.md 1390 bytes]
+    |   [file INC-1-RB-1-timeline.md 1483 bytes]
     "#);
     assert_eq!(world.vercel.production(), "v214");
 }
@@ -69,7 +69,7 @@ async fn a_token_that_may_not_ends_with_a_sentence_to_act_on() {
     [ Propose again ]
     | Rollback Bot:
     |   Timeline of INC-1, exported when RB-1 closed: 7 entries.
-    |   [file INC-1-RB-1-timeline.md 1355 bytes]
+    |   [file INC-1-RB-1-timeline.md 1448 bytes]
     "#);
 }
 
@@ -92,7 +92,7 @@ async fn what_is_already_done_is_read_back_and_not_believed() {
     [ Propose again ]
     | Rollback Bot:
     |   Timeline of INC-1, exported when RB-1 closed: 8 entries.
-    |   [file INC-1-RB-1-timeline.md 1474 bytes]
+    |   [file INC-1-RB-1-timeline.md 1567 bytes]
     "#);
     assert_eq!(world.vercel.production(), "v214");
 }
@@ -129,7 +129,7 @@ async fn a_failing_platform_is_not_asked_twice() {
     [ Propose again ]
     | Rollback Bot:
     |   Timeline of INC-1, exported when RB-1 closed: 8 entries.
-    |   [file INC-1-RB-1-timeline.md 1452 bytes]
+    |   [file INC-1-RB-1-timeline.md 1545 bytes]
     "#);
 }
 
@@ -172,7 +172,7 @@ async fn silence_because_it_never_arrived_is_found_out() {
     [ Propose again ]
     | Rollback Bot:
     |   Timeline of INC-1, exported when RB-1 closed: 8 entries.
-    |   [file INC-1-RB-1-timeline.md 1503 bytes]
+    |   [file INC-1-RB-1-timeline.md 1596 bytes]
     "#);
 }
 
@@ -199,7 +199,7 @@ async fn domains_that_cannot_be_moved_are_named() {
       [ Propose again ] [ Undo… ]
       | Rollback Bot:
       |   Timeline of INC-1, exported when RB-1 closed: 10 entries.
-      |   [file INC-1-RB-1-timeline.md 1585 bytes]
+      |   [file INC-1-RB-1-timeline.md 1679 bytes]
     Rollback Bot:
       ⚠️ frontend (production) is only partly on v213: 6 of 8 (RB-1) · @maya, approved by @sam
       Vercel could not move shop.example.com and checkout.example.com. Traffic may be split.
@@ -328,7 +328,7 @@ async fn production_that_moves_away_again_is_seen() {
       [ Propose again ] [ Undo… ]
       | Rollback Bot:
       |   Timeline of INC-1, exported when RB-1 closed: 13 entries.
-      |   [file INC-1-RB-1-timeline.md 2165 bytes]
+      |   [file INC-1-RB-1-timeline.md 2259 bytes]
     Rollback Bot:
       ⚠️ frontend (production) is no longer on v213 (RB-1) · @maya, approved by @sam
       Someone changed production: shop.example.com, www.shop.example.com, checkout.example.com and 5 more no longer on v213.

@@ -112,6 +112,9 @@ async fn a_night_is_exported_in_four_formats() {
         text(&markdown).contains("| @maya | command | **note** error rate 6 % on the dashboard |")
     );
 
+    let head = text(&markdown).lines().last().unwrap().to_owned();
+    assert!(head.starts_with("Head of the chain: entry 14, "), "{head}");
+
     let csv = text(&exported(&mut world, "/rollback export RB-1 csv").await);
     let lines: Vec<&str> = csv.lines().take(5).collect();
     assert_snapshot!(lines.join("\n"), @r#"
@@ -312,7 +315,7 @@ async fn nobody_forges_an_export() {
 
 #[tokio::test]
 async fn a_token_gets_the_same_files_as_slack() {
-    let mut world = a_night().await;
+    let world = a_night().await;
     let maya = crate::out_of_band::token(&world, "U0MAYA", "maya").await;
     let ask = |body: Value| {
         let url = format!("{}/api/v1/export", world.base());

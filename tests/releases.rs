@@ -117,7 +117,7 @@ async fn a_bad_release_on_a_machine_of_ones_own_is_rolled_back() {
       [ Undo… ]
       | Rollback Bot:
       |   Timeline of INC-1, exported when RB-1 closed: 11 entries.
-      |   [file INC-1-RB-1-timeline.md 1728 bytes]
+      |   [file INC-1-RB-1-timeline.md 1822 bytes]
     "#);
     fs::remove_dir_all(place).unwrap();
 }

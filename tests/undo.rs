@@ -617,7 +617,7 @@ async fn deploys_flow_again_when_somebody_with_authority_says_so() {
       [ Undo… ]
       | Rollback Bot:
       |   Timeline of INC-1, exported when RB-1 closed: 14 entries.
-      |   [file INC-1-RB-1-timeline.md 2275 bytes]
+      |   [file INC-1-RB-1-timeline.md 2369 bytes]
     "#);
     world.vercel.deploy("v215", "5e6f7a8b9c0", "hotfix", "lee");
     assert_eq!(world.vercel.production(), "v215");
@@ -635,7 +635,7 @@ async fn deploys_flow_again_when_somebody_with_authority_says_so() {
     @tom refused: tried to unpin frontend (production): NOT_AUTHORISED This needs somebody with the role oncall or lead, and you do not have it. @U0SAM or @U0ANA can. Nothing was run.
     @ana unpinned: unpinned frontend (production), because "v215 fixes it": automatic deploys go live again (read back)
     rollback-bot closed: closed as verified
-    rollback-bot exported: exported INC-1-RB-1-timeline.md, 14 entries, 2275 bytes
+    rollback-bot exported: exported INC-1-RB-1-timeline.md, 14 entries, 2369 bytes
     @ana refused: tried to unpin frontend (production): ALREADY_SO Automatic deploys of frontend (production) are not held off: there is nothing to unpin. Nothing was changed.
     "#);
 }

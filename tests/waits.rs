@@ -2,7 +2,10 @@
 //! way round.
 
 use crate::support::{CHANNEL, FRONTEND, ROLES, World, pagerduty::Broken};
-use rollback_bot::{http_client, store::tokens};
+use rollback_bot::{
+    http_client,
+    store::{beside::Beside, tokens},
+};
 use rollback_domain::people::Person;
 use rollback_simulation::Fault;
 use serde_json::{Value, json};
@@ -166,7 +169,7 @@ async fn an_approver_is_told_when_slack_asks_for_a_long_pause() {
 async fn token(world: &World, id: &str, name: &str) -> String {
     let day = Duration::from_secs(86_400);
     let (secret, token) = tokens::make(Person::new(id, name), world.clock.now(), day).unwrap();
-    let mut record = tokens::Beside::open(world.database()).await.unwrap();
+    let mut record = Beside::open(world.database()).await.unwrap();
     let made = record.insert(&secret, &token, Some("member")).await;
     made.unwrap();
     secret

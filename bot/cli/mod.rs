@@ -4,6 +4,7 @@
 mod client;
 pub mod offline;
 pub mod token;
+pub mod verify;
 
 use crate::{
     api::{

@@ -5,10 +5,7 @@ use crate::{
     config::{Config, duration_of},
     http_client,
     slack::{Failure, Slack},
-    store::{
-        memberships,
-        tokens::{self, Beside},
-    },
+    store::{beside::Beside, memberships, tokens},
     terminal::{self, cell},
 };
 use anyhow::{Context, bail};

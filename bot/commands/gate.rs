@@ -78,8 +78,10 @@ pub(super) async fn admit(app: &App, context: &Context, verb: Verb) -> Result<Pa
     }
     let person = &context.person;
     // A connection that is cut while it is read from turns nobody away: once more, on another one.
+    // Where none came free there is no time to wait for another one.
     let known = match memberships::last_known(&app.engine.db, &person.id).await {
         Ok(known) => known,
+        Err(sqlx::Error::PoolTimedOut) => return Err(sqlx::Error::PoolTimedOut.into()),
         Err(_) => memberships::last_known(&app.engine.db, &person.id).await?,
     };
     let now = app.engine.clock.now();

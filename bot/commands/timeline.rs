@@ -82,7 +82,7 @@ pub async fn page(
     let Some(incident) = timelines::latest(db, channel).await? else {
         return Err(Refusal::NoIncident.into());
     };
-    let count = timelines::entries_in(db, incident).await?;
+    let count = timelines::end(db, incident).await?.entries;
     let entries = timelines::entries(db, incident, after(count), at_most).await?;
     Ok(Page {
         incident,

@@ -2,7 +2,7 @@
 
 use super::{Export, pages::Pages};
 use crate::messages::{Named, readable};
-use rollback_domain::incident::{Actor, Entry};
+use rollback_domain::incident::{Actor, Entry, chain::Head};
 use std::io::Write;
 
 /// The first line. Columns are added at its end.
@@ -28,6 +28,9 @@ pub(super) fn write(export: &Export, pages: &Pages, mut out: impl Write) -> anyh
         let row = row.ok_or_else(|| anyhow::anyhow!("an entry cannot be read"))?;
         write_row(&mut out, row)?;
     }
+    if let Some(head) = &pages.head {
+        write_row(&mut out, head_row(export, head))?;
+    }
     Ok(())
 }
 
@@ -50,6 +53,15 @@ fn row(export: &Export, entry: &Entry, named: &Named<'_>) -> [String; 10] {
         event.kind().to_string(),
         event.clause(named),
     ]
+}
+
+/// The last row: where the chain of the entries ends.
+fn head_row(export: &Export, head: &Head) -> [String; 10] {
+    let mut row = [const { String::new() }; 10];
+    row[0] = export.incident.to_string();
+    row[8] = "head of the chain".into();
+    row[9] = format!("entry {}, {}", head.seq, head.hash.0);
+    row
 }
 
 fn write_row(out: &mut impl Write, row: [String; 10]) -> std::io::Result<()> {

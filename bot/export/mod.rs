@@ -2,7 +2,7 @@
 //! short one.
 
 mod csv;
-mod json;
+pub mod json;
 mod pages;
 mod picture;
 mod rollbacks;
@@ -14,7 +14,11 @@ use crate::{
 use jiff::Timestamp;
 use minijinja::Value;
 use pages::{Lines, Pages};
-use rollback_domain::{grammar::ExportFormat, identity::IncidentId, incident::Entry};
+use rollback_domain::{
+    grammar::ExportFormat,
+    identity::IncidentId,
+    incident::{Entry, chain::Head},
+};
 use std::{
     fs::File,
     io::{self, BufWriter, Seek, Write},
@@ -123,6 +127,7 @@ impl Export {
             exported_at: stamp(self.now),
             count: pages.entries,
             entries: Value::from_object(lines),
+            head: head_line(pages),
         }
     }
 
@@ -140,6 +145,14 @@ impl Export {
                 .collect(),
             undrawn: overview.rollbacks.len() - drawn.len(),
         }
+    }
+}
+
+/// Where the chain of the entries ends, for whoever compares it; empty where none carries a hash.
+fn head_line(pages: &Pages) -> String {
+    match &pages.head {
+        Some(Head { seq, hash }) => format!("entry {seq}, {}", hash.0),
+        None => String::new(),
     }
 }
 

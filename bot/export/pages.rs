@@ -2,7 +2,10 @@
 
 use crate::{
     messages::{Line, Names},
-    store::{Db, rollbacks, timelines},
+    store::{
+        Db, rollbacks,
+        timelines::{self, End},
+    },
 };
 use jiff::Timestamp;
 use minijinja::{
@@ -11,7 +14,10 @@ use minijinja::{
 };
 use rollback_domain::{
     identity::{IncidentId, RollbackId},
-    incident::{Actor, Entry},
+    incident::{
+        Actor, Entry,
+        chain::{ChainedEvent, Head},
+    },
     rollback::Rollback,
 };
 use std::{
@@ -32,6 +38,8 @@ pub(super) struct Pages {
     incident: IncidentId,
     /// How many there are.
     pub(super) entries: usize,
+    /// The head of their chain; `None`: none of them carries a hash.
+    pub(super) head: Option<Head>,
     page: Mutex<Page>,
     /// What the database failed with: neither templates nor serialisers carry it.
     failed: Mutex<Option<sqlx::Error>>,
@@ -42,7 +50,7 @@ pub(super) struct Pages {
 struct Page {
     /// The place of the first, from 0.
     first: usize,
-    entries: Vec<Entry>,
+    entries: Vec<ChainedEvent>,
 }
 
 /// What all entries together say.
@@ -71,12 +79,13 @@ impl Pages {
     /// The pages of what an incident's timeline has now. Reading them waits for the database, so
     /// that is done on a thread of its own.
     pub(super) async fn open(db: Db, incident: IncidentId) -> sqlx::Result<Self> {
-        let entries = timelines::entries_in(&db, incident).await?;
+        let End { entries, head } = timelines::end(&db, incident).await?;
         Ok(Pages {
             db,
             runtime: Handle::current(),
             incident,
             entries: usize::try_from(entries).unwrap_or(0),
+            head,
             page: Mutex::default(),
             failed: Mutex::default(),
         })
@@ -85,6 +94,22 @@ impl Pages {
     /// What `look` makes of the entry at `place`, from 0; `None`: there is none, or the database
     /// failed.
     pub(super) fn at<T>(&self, place: usize, look: impl FnOnce(&Entry) -> T) -> Option<T> {
+        let entry = self.chained(place, ChainedEvent::entry)?;
+        match entry {
+            Ok(entry) => Some(look(&entry)),
+            Err(error) => {
+                let error = sqlx::Error::Decode(error.into());
+                self.read(std::future::ready(Err(error)))
+            }
+        }
+    }
+
+    /// The same with its place in the chain.
+    pub(super) fn chained<T>(
+        &self,
+        place: usize,
+        look: impl FnOnce(&ChainedEvent) -> T,
+    ) -> Option<T> {
         if place >= self.entries {
             return None;
         }
@@ -94,7 +119,7 @@ impl Pages {
             // Before the next ones are read, so that there are never two pages.
             *page = Page::default();
             let size = PAGE.min(self.entries - first);
-            let read = timelines::entries(&self.db, self.incident, first as i64, size as i64);
+            let read = timelines::chained(&self.db, self.incident, first as i64, size as i64);
             let entries = self.read(read)?;
             *page = Page { first, entries };
         }

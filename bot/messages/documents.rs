@@ -25,6 +25,7 @@ pub struct Timeline {
     pub count: usize,
     /// A list of [`Line`]s.
     pub entries: Value,
+    pub head: String,
 }
 
 /// What the page says: a timeline, with its picture.
@@ -152,8 +153,9 @@ impl Timeline {
             exported_at,
             count,
             entries,
+            head,
         } = self;
-        context! { incident, channel, exported_at, count, entries }
+        context! { incident, channel, exported_at, count, entries, head }
     }
 
     pub(super) fn sample() -> Self {
@@ -173,6 +175,7 @@ impl Timeline {
             exported_at: stamp(Timestamp::UNIX_EPOCH),
             count: 1,
             entries: Value::from(vec![Value::from(Serde(&line))]),
+            head: "entry 1, 00".into(),
         }
     }
 }

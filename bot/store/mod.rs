@@ -9,6 +9,7 @@
 
 pub mod address;
 pub mod backup;
+pub mod beside;
 pub mod health;
 pub mod jobs;
 pub mod memberships;
@@ -22,6 +23,7 @@ pub mod rosters;
 pub mod timelines;
 pub mod tokens;
 pub mod undelivered;
+pub mod verify;
 
 use address::Address;
 use anyhow::{Context, anyhow, bail};

@@ -1,11 +1,16 @@
-//! Incidents and their timelines: append-only, numbered without holes.
+//! Incidents and their timelines: append-only, numbered without holes, each entry with the hash of
+//! the one before it.
 //!
 //! What belongs to which incident is decided in the domain; here it is loaded and stored.
 
-use super::{Db, Tx, in_tx, micros, moment, read, reading, written};
+use super::{Db, Tx, in_tx, micros, moment, read, reading};
 use jiff::Timestamp;
 use rollback_domain::identity::IncidentId;
-use rollback_domain::incident::{Entry, Incident, Kind, TimelineEvent};
+use rollback_domain::incident::{
+    Entry, Incident, Kind, TimelineEvent,
+    chain::{Chain, ChainedEvent, EventHash, Head, canonical},
+};
+use serde_json::{Map, Value};
 use sqlx::QueryBuilder;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -86,9 +91,15 @@ pub async fn channel_of(db: &Db, incident: IncidentId) -> sqlx::Result<Option<St
 
 const TAKE_SEQS: &str =
     "UPDATE incident SET last_seq = last_seq + more.column2, last_at = more.column3 FROM (";
-const OF_INCIDENTS: &str =
-    ") AS more WHERE incident.id = more.column1 RETURNING incident.id, incident.last_seq";
-const APPEND: &str = "INSERT INTO timeline (incident, seq, rollback, kind, at, recorded_at, doc) ";
+const OF_INCIDENTS: &str = ") AS more WHERE incident.id = more.column1 RETURNING incident.id, incident.last_seq, incident.head, incident.head_seq";
+const APPEND: &str =
+    "INSERT INTO timeline (incident, seq, rollback, kind, at, recorded_at, doc, previous) ";
+const MOVE_HEADS: &str =
+    "UPDATE incident SET head = moved.column2, head_seq = moved.column3 FROM (";
+const TO_HEADS: &str = ") AS moved WHERE incident.id = moved.column1";
+
+/// An incident's row whose numbers were taken: its id, its last number, and the head before.
+type Taken = (i64, i64, Option<String>, Option<i64>);
 
 /// Writes down what happened in which incident, in this order.
 pub async fn append(
@@ -99,11 +110,52 @@ pub async fn append(
     if events.is_empty() {
         return Ok(());
     }
+    // As it is read back: the hashes cover it.
+    let now = moment(micros(now));
+    let mut chains = take_seqs(tx, events, now).await?;
+    let mut rows = Vec::with_capacity(events.len());
+    for (incident, event) in events {
+        let chain = chains.get_mut(incident).ok_or(sqlx::Error::RowNotFound)?;
+        let doc = document(event)?;
+        let previous = chain.append(&doc, now);
+        rows.push((*incident, chain.head().seq, event, doc, previous));
+    }
+    in_tx!(&mut *tx, c => {
+        let mut query = QueryBuilder::new(APPEND);
+        query.push_values(rows, |mut row, (incident, seq, event, doc, previous)| {
+            row.push_bind(incident.number())
+                .push_bind(seq)
+                .push_bind(event.rollback.map(|id| id.number().cast_signed()))
+                .push_bind(event.kind().to_string())
+                .push_bind(micros(event.at))
+                .push_bind(micros(now))
+                .push_bind(doc)
+                .push_bind(previous.0);
+        });
+        query.build().persistent(events.len() == 1).execute(c).await.map(drop)
+    })?;
+    in_tx!(tx, c => {
+        let mut query = QueryBuilder::new(MOVE_HEADS);
+        query.push_values(&chains, |mut row, (incident, chain)| {
+            let Head { seq, hash } = chain.head();
+            row.push_bind(incident.number()).push_bind(&hash.0).push_bind(*seq);
+        });
+        query.push(TO_HEADS);
+        query.build().persistent(chains.len() == 1).execute(c).await.map(drop)
+    })
+}
+
+/// Takes a number for each event. Gives the chains of their incidents, up to the numbers before.
+async fn take_seqs(
+    tx: &mut Tx,
+    events: &[(IncidentId, TimelineEvent)],
+    now: Timestamp,
+) -> sqlx::Result<BTreeMap<IncidentId, Chain>> {
     let mut more: BTreeMap<IncidentId, i64> = BTreeMap::new();
     for (incident, _) in events {
         *more.entry(*incident).or_default() += 1;
     }
-    let last: Vec<(i64, i64)> = in_tx!(&mut *tx, c => {
+    let taken: Vec<Taken> = in_tx!(&mut *tx, c => {
         let mut query = QueryBuilder::new(TAKE_SEQS);
         query.push_values(&more, |mut row, (incident, n)| {
             row.push_bind(incident.number()).push_bind(*n).push_bind(micros(now));
@@ -111,32 +163,57 @@ pub async fn append(
         query.push(OF_INCIDENTS);
         query.build_query_as().persistent(more.len() == 1).fetch_all(c).await
     })?;
-    if last.len() != more.len() {
-        return Err(sqlx::Error::RowNotFound);
+    let mut chains = BTreeMap::new();
+    for (incident, last, hash, head_seq) in taken {
+        let incident = IncidentId::new(incident);
+        let before = last - more.get(&incident).copied().unwrap_or_default();
+        let mut chain = Chain::new(incident, head(hash, head_seq).unwrap_or_else(Head::start));
+        if chain.head().seq < before {
+            catch_up(tx, incident, &mut chain, before).await?;
+        }
+        chains.insert(incident, chain);
     }
-    let mut next: HashMap<IncidentId, i64> = last
-        .into_iter()
-        .map(|(incident, last)| (IncidentId::new(incident), last))
-        .map(|(incident, last)| (incident, last - more[&incident] + 1))
-        .collect();
-    let mut rows = Vec::with_capacity(events.len());
-    for (incident, event) in events {
-        let seq = next.entry(*incident).or_default();
-        rows.push((*incident, *seq, event, written(event)?));
-        *seq += 1;
+    Ok(chains)
+}
+
+const DOCUMENTS: &str = "SELECT recorded_at, doc FROM timeline WHERE incident = $1 AND seq > $2 AND seq <= $3 ORDER BY seq LIMIT 1000";
+
+/// Brings a chain up to an entry with what versions wrote that had none.
+async fn catch_up(
+    tx: &mut Tx,
+    incident: IncidentId,
+    chain: &mut Chain,
+    until: i64,
+) -> sqlx::Result<()> {
+    while chain.head().seq < until {
+        let after = chain.head().seq;
+        let rows: Vec<(i64, String)> = in_tx!(&mut *tx, c => sqlx::query_as(DOCUMENTS)
+            .bind(incident.number()).bind(after).bind(until).fetch_all(c).await)?;
+        if rows.is_empty() {
+            return Err(sqlx::Error::RowNotFound);
+        }
+        for (recorded_at, doc) in rows {
+            let document: Map<String, Value> = read(&doc)?;
+            chain.append_from_before(&canonical(&document), moment(recorded_at));
+        }
     }
-    in_tx!(tx, c => {
-        let mut query = QueryBuilder::new(APPEND);
-        query.push_values(rows, |mut row, (incident, seq, event, doc)| {
-            row.push_bind(incident.number())
-                .push_bind(seq)
-                .push_bind(event.rollback.map(|id| id.number().cast_signed()))
-                .push_bind(event.kind().to_string())
-                .push_bind(micros(event.at))
-                .push_bind(micros(now))
-                .push_bind(doc);
-        });
-        query.build().persistent(events.len() == 1).execute(c).await.map(drop)
+    Ok(())
+}
+
+/// An event as it is stored.
+fn document(event: &TimelineEvent) -> sqlx::Result<String> {
+    match serde_json::to_value(event) {
+        Ok(Value::Object(event)) => Ok(canonical(&event)),
+        Ok(_) => Err(sqlx::Error::Encode("an event is an object".into())),
+        Err(error) => Err(sqlx::Error::Encode(Box::new(error))),
+    }
+}
+
+/// The head as it was stored; `None`: the incident has only entries from before.
+pub(super) fn head(hash: Option<String>, seq: Option<i64>) -> Option<Head> {
+    Some(Head {
+        seq: seq?,
+        hash: EventHash(hash?),
     })
 }
 
@@ -162,12 +239,48 @@ pub async fn entries(
         .collect()
 }
 
-const LAST: &str = "SELECT last_seq FROM incident WHERE id = $1";
+const CHAINED: &str = "SELECT seq, recorded_at, doc, previous FROM timeline WHERE incident = $1 AND seq > $2 ORDER BY seq LIMIT $3";
 
-/// How many entries an incident has.
-pub async fn entries_in(db: &Db, incident: IncidentId) -> sqlx::Result<i64> {
-    let row: Option<(i64,)> = reading!(db, pool => sqlx::query_as(LAST).bind(incident.number()).fetch_optional(pool).await)?;
-    Ok(row.map_or(0, |(n,)| n))
+/// The same with their places in the chain, for whoever checks it or exports what can be checked.
+pub async fn chained(
+    db: &Db,
+    incident: IncidentId,
+    after: i64,
+    limit: i64,
+) -> sqlx::Result<Vec<ChainedEvent>> {
+    let rows: Vec<(i64, i64, String, Option<String>)> = reading!(db, pool => sqlx::query_as(CHAINED)
+        .bind(incident.number()).bind(after).bind(limit).fetch_all(pool).await)?;
+    rows.into_iter()
+        .map(|(seq, recorded_at, doc, previous)| {
+            Ok(ChainedEvent {
+                seq,
+                recorded_at: moment(recorded_at),
+                previous: previous.map(EventHash),
+                event: read(&doc)?,
+            })
+        })
+        .collect()
+}
+
+/// Where the timeline of an incident ends.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct End {
+    /// How many entries it has.
+    pub entries: i64,
+    /// The head of its chain; `None`: it has only entries of versions that had no chain.
+    pub head: Option<Head>,
+}
+
+const END: &str = "SELECT last_seq, head, head_seq FROM incident WHERE id = $1";
+
+/// Where the timeline of an incident ends now.
+pub async fn end(db: &Db, incident: IncidentId) -> sqlx::Result<End> {
+    let row: Option<(i64, Option<String>, Option<i64>)> = reading!(db, pool =>
+        sqlx::query_as(END).bind(incident.number()).fetch_optional(pool).await)?;
+    Ok(row.map_or_else(End::default, |(entries, hash, seq)| End {
+        entries,
+        head: head(hash, seq),
+    }))
 }
 
 const RECORDED_SINCE: &str = "SELECT doc FROM timeline WHERE kind = $1 AND recorded_at > $2

@@ -2,17 +2,13 @@
 
 use super::{
     Db,
-    address::{self, Address},
+    beside::{Beside, beside},
     in_tx, micros, moment, reading,
 };
-use anyhow::{Context, anyhow, bail};
+use anyhow::Context;
 use jiff::Timestamp;
 use rollback_domain::people::Person;
 use sha2::{Digest, Sha256};
-use sqlx::{
-    Connection, PgConnection, SqliteConnection,
-    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous},
-};
 use std::time::Duration;
 use subtle::ConstantTimeEq;
 
@@ -164,27 +160,6 @@ pub async fn owners(db: &Db, now: Timestamp) -> sqlx::Result<Vec<Person>> {
         .collect())
 }
 
-/// The tokens of a record, reached beside the bot that may be at work on it.
-///
-/// On SQLite the lock file is the bot's and is left alone: a second process may write one row.
-#[derive(Debug)]
-pub enum Beside {
-    /// The file.
-    Sqlite(SqliteConnection),
-    /// The server.
-    Postgres(PgConnection),
-}
-
-/// Runs `$body` with `$connection` bound to the native connection.
-macro_rules! beside {
-    ($beside:expr, $connection:ident => $body:expr) => {
-        match $beside {
-            Beside::Sqlite($connection) => $body,
-            Beside::Postgres($connection) => $body,
-        }
-    };
-}
-
 const INSERT: &str = "INSERT INTO token (id, person, name, hash, created_at, expires_at)
     VALUES ($1, $2, $3, $4, $5, $6)";
 const MEMBERSHIP: &str = super::memberships::UPSERT;
@@ -193,38 +168,6 @@ const LIST: &str = "SELECT id, person, name, created_at, expires_at, revoked_at,
 const REVOKE: &str = "UPDATE token SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL";
 
 impl Beside {
-    /// Opens the record that a bot has made.
-    ///
-    /// Fails when it cannot be reached, and when it has no tokens yet because no bot of this
-    /// version has been started on it.
-    pub async fn open(url: &str) -> anyhow::Result<Beside> {
-        let address = Address::parse(url).map_err(|why| anyhow!("database.url {why}"))?;
-        match &address {
-            Address::Sqlite(path) => {
-                if !path.exists() {
-                    bail!(
-                        "there is no record at {address} yet: start the bot once with `rollback-bot serve`"
-                    );
-                }
-                let options = SqliteConnectOptions::new()
-                    .filename(path)
-                    .journal_mode(SqliteJournalMode::Wal)
-                    .synchronous(SqliteSynchronous::Full)
-                    .busy_timeout(Duration::from_secs(30));
-                let connection = SqliteConnection::connect_with(&options)
-                    .await
-                    .with_context(|| format!("the SQLite database {address} cannot be opened"))?;
-                Ok(Beside::Sqlite(connection))
-            }
-            Address::Postgres(options) => {
-                let connection = address::connect(options).await.map_err(|why| {
-                    anyhow!("the Postgres database at {address} cannot be reached: {why}")
-                })?;
-                Ok(Beside::Postgres(connection))
-            }
-        }
-    }
-
     /// Stores a new token, and what Slack said of its owner if it was asked.
     pub async fn insert(
         &mut self,

@@ -73,6 +73,24 @@ impl fmt::Display for IncidentId {
     }
 }
 
+/// What is not the name of an incident.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not the number of an incident, such as INC-12")]
+pub struct NotAnIncident;
+
+impl FromStr for IncidentId {
+    type Err = NotAnIncident;
+
+    /// Reads what [`fmt::Display`] writes, and nothing else.
+    fn from_str(text: &str) -> Result<Self, NotAnIncident> {
+        let digits = text.strip_prefix("INC-").ok_or(NotAnIncident)?;
+        match digits.bytes().all(|byte| byte.is_ascii_digit()) {
+            true => digits.parse().map(IncidentId).map_err(|_| NotAnIncident),
+            false => Err(NotAnIncident),
+        }
+    }
+}
+
 /// One service in one of its environments: what is rolled back, and what is locked meanwhile.
 ///
 /// It is stored as the two fields `service` and `environment` of what holds it.

@@ -654,7 +654,7 @@ fn page() -> String {
     let mut page = String::from(
         "# The timeline\n\n\
          What Rollback Bot records, for programs that read `/rollback export json`.\n\n\
-         The file has `format`, `version`, `incident`, `channel`, `exported_at`, `rollbacks` and `entries`; [record.md](record.md) says more of it, [export.schema.json](export.schema.json) describes it. An entry has:\n\n\
+         The file has `format`, `version`, `incident`, `channel`, `exported_at`, `rollbacks`, `entries`, `head` and `whole`; [record.md](record.md) says more of it, [export.schema.json](export.schema.json) describes it. An entry has:\n\n\
          | key | |\n|---|---|\n\
          | `seq` | its place in the incident, from 1, without holes |\n\
          | `at`, `recorded_at` | when it happened, and when it was written down |\n\
@@ -664,7 +664,13 @@ fn page() -> String {
          | `kind` | what kind of thing happened |\n\
          | `text` | what happened, in words that may change from version to version; people by their ids |\n\
          | `fact` | what happened, as data, by its `type`: see below. Entries of older versions have none |\n\
-         | `evidence` | what supports it besides who reported it, if anything: `last_read` is what was read of somebody before, and counted because Slack did not answer |\n\n\
+         | `evidence` | what supports it besides who reported it, if anything: `last_read` is what was read of somebody before, and counted because Slack did not answer |\n\
+         | `previous` | the hash of the entry before it, 64 zeros for the first. Entries of versions that had no hashes have none |\n\n\
+         The hash of an entry is SHA-256 over `{\"event\":{…},\"incident\":\"INC-12\",\"previous\":\"…\",\"recorded_at\":\"…\",\"seq\":5}` \
+         without white space and with sorted keys, where `event` is every key of the entry but `seq`, `recorded_at` and `previous`. \
+         For an entry that has no `previous`, `\"from_before\":true` stands behind `event`, and the hash of the one before it is computed in the same way. \
+         `head` has the `seq` and the `hash` of the last entry that has a `previous`, or is `null`. \
+         `rollback-bot verify FILE` checks all of it, and so can anybody.\n\n\
          A `type` and its keys keep their meaning; new ones are added. A person in a `sentence` is `{\"person\": id}`.\n\n\
          This page is made from `bot/domain/src/incident/` by a test; \
          `UPDATE_DOCS=1 cargo test -p rollback-domain --test timeline` writes it anew.\n",

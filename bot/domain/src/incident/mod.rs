@@ -4,6 +4,7 @@
 //! another one. It reads no clock and takes no number: the engine does both, and stores what comes
 //! of it.
 
+pub mod chain;
 mod event;
 mod fact;
 #[cfg(test)]
