@@ -94,7 +94,11 @@ async fn a_bad_release_is_rolled_back_on_vercel() {
     "#);
     assert_eq!(world.vercel.rollbacks_asked(), 1);
     assert!(world.vercel.is_pinned());
-    assert_snapshot!(String::from_utf8(world.slack.files()[0].bytes.clone()).unwrap(), @r#"
+    let exported = String::from_utf8(world.slack.files()[0].bytes.clone()).unwrap();
+    // The hash covers addresses whose ports are others every time.
+    let (table, head) = exported.split_once("\n\nHead of the chain: ").unwrap();
+    assert!(head.starts_with("entry 14, "), "{head}");
+    assert_snapshot!(table, @r#"
     # INC-1: timeline
 
     Channel C0SHOP · 14 entries · exported 2026-03-14 03:18:15 UTC · all times UTC
@@ -115,8 +119,6 @@ async fn a_bad_release_is_rolled_back_on_vercel() {
     | 12 | 2026-03-14 03:13:05 UTC | 2026-03-14 03:13:05 UTC | rollback-bot | check | RB-1 **checked** version v213 answers, 1/1 checks pass |
     | 13 | 2026-03-14 03:13:15 UTC | 2026-03-14 03:13:15 UTC | rollback-bot | check | RB-1 **verified** verified: v213 answers from outside and passes its checks. |
     | 14 | 2026-03-14 03:18:15 UTC | 2026-03-14 03:18:15 UTC | rollback-bot | bot | RB-1 **closed** closed as verified |
-
-    Head of the chain: entry 14, e4bab5bf04d729387416f31c6b72a9c425a79f8dcfacff7d8d8f532c4e9f54ef
     "#);
     assert_snapshot!(world.vercel.description().unwrap(), @"RB-1 @maya: checkout 500s");
     world.passes(Duration::from_secs(600)).await;
