@@ -28,7 +28,7 @@ use crate::{
 };
 use jiff::Timestamp;
 use rollback_domain::{
-    identity::RollbackId,
+    identity::{IncidentId, RollbackId},
     incident::{Actor, Fact, TimelineEvent},
     job::{Job, Notification},
     people::Person,
@@ -100,6 +100,13 @@ pub enum Submission {
     Record {
         /// The channel.
         channel: String,
+        /// What happened.
+        event: TimelineEvent,
+    },
+    /// Write into the timeline of an incident, whether it is going on or not.
+    Append {
+        /// The incident.
+        incident: IncidentId,
         /// What happened.
         event: TimelineEvent,
     },

@@ -7,7 +7,8 @@ mod documents;
 
 pub(crate) use documents::Named;
 pub use documents::{
-    Lane, Line, Mark, Names, Span, Strip, StripRun, Timeline, TimelinePage, cell, readable,
+    Lane, Line, Mark, Names, PostMortem, RollbackStory, Span, Strip, StripRun, Timeline,
+    TimelinePage, cell, readable,
 };
 
 use crate::slack::{
@@ -30,7 +31,7 @@ use serde::Serialize;
 use std::{fs, io, path::Path, sync::Arc, time::Duration};
 
 /// Every template, by the name under which it may be overridden.
-const TEMPLATES: [(&str, &str); 5] = [
+const TEMPLATES: [(&str, &str); 6] = [
     (
         "proposed.md.j2",
         include_str!("../templates/proposed.md.j2"),
@@ -47,6 +48,10 @@ const TEMPLATES: [(&str, &str); 5] = [
     (
         documents::TIMELINE_HTML,
         include_str!("../templates/timeline.html.j2"),
+    ),
+    (
+        documents::POST_MORTEM,
+        include_str!("../templates/postmortem.md.j2"),
     ),
 ];
 
@@ -348,6 +353,7 @@ impl Templates {
         }
         templates.timeline(Timeline::sample(), io::sink())?;
         templates.timeline_page(TimelinePage::sample(), io::sink())?;
+        templates.post_mortem(PostMortem::sample(), io::sink())?;
         Ok(templates)
     }
 

@@ -10,7 +10,7 @@ use rollback_bot::{
 use rollback_domain::{
     grammar::ExportFormat,
     identity::IncidentId,
-    job::{ExportRequest, Job},
+    job::{Document, ExportRequest, Job},
     people::Person,
 };
 use serde_json::json;
@@ -646,6 +646,7 @@ async fn a_hundred_thousand_entries_take_no_more_memory_than_a_thousand() {
         }
         let job = Job::Export(ExportRequest {
             incident: IncidentId::new(1),
+            document: Document::Timeline,
             format,
             channel: CHANNEL.into(),
             rollback: None,

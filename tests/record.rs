@@ -8,6 +8,7 @@ use rollback_domain::{
     identity::IncidentId,
     incident::{Actor, IncidentFact, TimelineEvent},
     people::Person,
+    post_mortem::Field,
     refusal::Source,
 };
 use rollback_simulation::File;
@@ -366,5 +367,381 @@ async fn a_token_gets_the_same_files_as_slack() {
     404 There is no INC-9. `/rollback timeline` names the latest incident of a channel.
     403 INC-1 belongs to another channel, and what was said there stays there. Send the same command in that channel.
     "#);
+    world.slack.take_all();
+}
+
+/// The fields of the templates that teams use for rollbacks.
+const TEMPLATES: [(&str, &[&str]); 8] = [
+    (
+        "Post-mortem with impact and lessons",
+        &[
+            "Date",
+            "Duration: start and end",
+            "Users affected",
+            "Revenue impact",
+            "Summary",
+            "Timeline: events",
+            "Timeline: rollback initiated",
+            "Timeline: service restored",
+            "Root cause",
+            "Resolution",
+            "Lessons learned",
+            "Action, owner, due date",
+            "Prevention",
+        ],
+    ),
+    (
+        "Post-mortem with severity and checkboxes",
+        &[
+            "Issue",
+            "Date",
+            "Duration: deployment to rollback complete",
+            "Severity",
+            "Users affected",
+            "Downtime",
+            "Deployment initiated",
+            "Issue first detected",
+            "Rollback decision made",
+            "Rollback executed",
+            "System verified healthy",
+            "Root cause",
+            "Resolution",
+            "Prevention",
+            "Fix of the underlying issue",
+            "Test coverage",
+            "Deployment checklist",
+            "Fix deployment",
+        ],
+    ),
+    (
+        "Message to the team: initiated",
+        &[
+            "Time",
+            "Severity",
+            "Impact on users",
+            "Rolled back to",
+            "Database restored to",
+            "Current status",
+            "Next steps",
+            "Point of contact",
+        ],
+    ),
+    (
+        "Message to the team: executed",
+        &[
+            "Deployment",
+            "Reason",
+            "Rollback time",
+            "Status",
+            "Verification of each part",
+            "Error rate",
+            "Root cause analysis scheduled",
+            "Fix deployment scheduled",
+            "Link to the post-mortem",
+        ],
+    ),
+    (
+        "Message to the team: in progress",
+        &[
+            "Issue",
+            "Affected systems",
+            "Started at",
+            "Estimated end",
+            "Status",
+            "Actions taken",
+            "Database restore",
+            "Verification complete",
+            "Next steps",
+        ],
+    ),
+    (
+        "Status page",
+        &[
+            "Issue",
+            "Investigating, identified, resolved: times",
+            "Post-mortem promised",
+        ],
+    ),
+    (
+        "Report within the hour and the day",
+        &[
+            "Trigger",
+            "Timing",
+            "Steps taken",
+            "Stability verified",
+            "Data intact",
+            "Team told",
+            "Status page",
+            "Stakeholders told",
+            "Why the deployment failed",
+            "What testing missed",
+            "How it passed the gates",
+            "Design of the fix",
+            "Tests added",
+            "The defect stays open",
+            "Approval of a new attempt",
+        ],
+    ),
+    (
+        "Notes after a rollback",
+        &[
+            "What was rolled back",
+            "Why",
+            "Lessons learned",
+            "Changes of the procedure",
+            "Date of the last rollback",
+        ],
+    ),
+];
+
+#[tokio::test]
+async fn a_post_mortem_is_drafted_from_the_record_and_invents_nothing() {
+    let mut world = a_night().await;
+    let draft = exported(&mut world, "/rollback postmortem").await;
+    assert_snapshot!(draft.name, @"2026-03-14-rollback-checkout-500s.md");
+    assert_snapshot!(without_head(&text(&draft)), @r#"
+    # Post-mortem: checkout 500s
+
+    | | |
+    |---|---|
+    | **Incident** | INC-1, channel C0SHOP |
+    | **Date** | 2026-03-14 |
+    | **Duration** | 2026-03-14 03:12:00 UTC – 2026-03-14 03:13:00 UTC: 1 m from the first entry to the last verdict |
+    | **Severity** | *Not recorded: how severe it was* |
+    | **Status** | *Not recorded: whether it is stable, monitored or still investigated* · RB-1 VERIFIED |
+    | **Affected systems** | frontend (production) |
+    | **Point of contact** | *Not recorded: who led, and whom to ask* |
+    | **Written** | 2026-03-14 03:19:32 UTC, from 14 entries of the record. What nobody said is marked *Not recorded*; `/rollback postmortem INC-1 root cause: …` fills it, and `/rollback postmortem INC-1` writes this anew |
+
+    ## Summary
+
+    *Not recorded: what happened, in one or two sentences*
+
+    - RB-1: frontend (production) from v214 to v213, VERIFIED. Asked for by @maya: "checkout 500s"
+
+    ## Impact
+
+    - **On users:** *Not recorded: what users could not do*
+    - **Users affected:** *Not recorded: how many users were affected*
+    - **Revenue:** *Not recorded: what it cost*
+    - **Downtime:** *Not recorded: how long users could not work*
+    - **Data:** *Not recorded: whether data was lost or has to be repaired*
+
+    ## Detection and decision
+
+    - **Started:** *Not recorded: when the problem began for users*
+    - **Noticed by:** *Not recorded: who noticed first*
+    - **Detected:** *Not recorded: when and how it was noticed*
+    - **First entry of the record:** 2026-03-14 03:12:00 UTC
+    - **Decision:** *Not recorded: when and why it was decided to roll back*
+    - **Expected end, as it was told:** *Not recorded: when it was expected to be over*
+
+    ### RB-1: frontend (production)
+
+    | | at | after |
+    |---|---|---|
+    | Deployment live | 2026-03-14 02:41:00 UTC | |
+    | Rollback asked for | 2026-03-14 03:12:00 UTC | 31 m |
+    | Plan on a card | 2026-03-14 03:12:00 UTC | 0 s |
+    | Decision: approved by @sam | 2026-03-14 03:12:50 UTC | 50 s |
+    | Rollback executed | 2026-03-14 03:12:50 UTC | 0 s |
+    | Verified | 2026-03-14 03:13:00 UTC | 10 s |
+
+    From the command to live: 50 s (goal 2 m: met).
+
+    ## Timeline
+
+    All times UTC. Routine entries are left out; `/rollback export INC-1` has all of them.
+
+    - **2026-03-14 03:12:00 UTC** rollback-bot incident opened: opened INC-1 in this channel
+    - **2026-03-14 03:12:00 UTC** @maya note: error rate 6 % on the dashboard
+    - **2026-03-14 03:12:00 UTC** RB-1 @maya requested: asked to roll back frontend (production) to the previous release, because "checkout 500s"
+    - **2026-03-14 03:12:00 UTC** RB-1 rollback-bot planned: proposed v214 → v213, risk code, plan e9ba
+    - **2026-03-14 03:12:50 UTC** RB-1 @sam approved: approved plan e9ba as oncall
+    - **2026-03-14 03:12:50 UTC** RB-1 rollback-bot executing: asking Vercel for v214 → v213
+    - **2026-03-14 03:12:50 UTC** RB-1 Vercel accepted: job accepted
+    - **2026-03-14 03:12:50 UTC** RB-1 Vercel pinned: automatic deploys are held off (checked)
+    - **2026-03-14 03:12:50 UTC** RB-1 Vercel serving: serves v213 on 8/8
+    - **2026-03-14 03:13:00 UTC** RB-1 rollback-bot verified: verified: v213 answers from outside and passes its checks.
+    - **2026-03-14 03:18:00 UTC** RB-1 rollback-bot closed: closed as verified
+
+    ## What was removed
+
+    - **RB-1 removed:** v214 "checkout: new tax engine"
+    - **RB-1 left as it was:** database, today's env settings, flags and storage
+    - **RB-1 restored:** code, cron jobs of the target's vercel.json and env values baked into the build
+    - **RB-1 restore point:** none: nothing was kept, because no data was changed
+
+    ## Resolution
+
+    *Not recorded: what else resolved it*
+
+    - **RB-1 steps:** one request to Vercel
+    - **RB-1 checked from outside:** version v213 answers, 1/1 checks pass
+    - **Error rate:** *Not recorded: whether the error rate is back to normal*
+
+    A rollback takes the change away and leaves the defect: it stays open until a fix is live.
+
+    ## Root cause
+
+    *Not recorded: why it happened*
+
+    - **Why no test found it:** *Not recorded: why no test found it*
+    - **Why nothing stopped it before production:** *Not recorded: why nothing before production stopped it*
+
+    ## Communication
+
+    - **Team:** *Not recorded: when and where the team was told*
+    - **Users and status page:** *Not recorded: what users were told, and when: investigating, identified, resolved*
+    - **Stakeholders:** *Not recorded: which stakeholders were told*
+
+    ## Lessons learned
+
+    *Not recorded: what was learned*
+
+    ## Prevention
+
+    *Not recorded: what will keep it from happening again*
+
+    - **Procedure:** *Not recorded: what changes in the procedure*
+
+    ## Next steps
+
+    *Not recorded: what happens next*
+
+    - **Design of the fix:** *Not recorded: how the fix is designed now*
+    - **Tests for the fix:** *Not recorded: which tests are added for it*
+    - **Fix deployment:** *Not recorded: when the fix is deployed*
+    - **Approval of the next attempt:** *Not recorded: who allows the next attempt*
+
+    ## Action items
+
+    | # | Action | Owner | Due | Done |
+    |---|---|---|---|---|
+    | | *Not recorded: what is to be done* | | | |
+    "#);
+    for said in [
+        "root cause: the tax engine | divides by <zero>",
+        "INC-1 noticed by: support, by a call",
+        "RB-1 users affected: 412",
+        "lesson: test with carts of nothing",
+        "lesson: page earlier",
+    ] {
+        world.clock.advance(Duration::from_secs(60));
+        world.tom().says(&format!("/rollback pm {said}")).await;
+    }
+    world
+        .sam()
+        .says("/rollback note issue: Checkout: HTTP 500 & no tax!")
+        .await;
+    world.settle().await;
+    assert_snapshot!(world.tom().sees(), @"
+    Rollback Bot (only visible to @tom): Noted for the post-mortem of INC-1: root cause the tax engine | divides by <zero>
+    Rollback Bot (only visible to @tom): Noted for the post-mortem of INC-1: noticed by support, by a call
+    Rollback Bot (only visible to @tom): Noted for the post-mortem of INC-1: users affected 412
+    Rollback Bot (only visible to @tom): Noted for the post-mortem of INC-1: lesson test with carts of nothing
+    Rollback Bot (only visible to @tom): Noted for the post-mortem of INC-1: lesson page earlier
+    ");
+    let filled = exported(&mut world, "/rollback pm RB-1").await;
+    assert_snapshot!(filled.name, @"2026-03-14-rollback-checkout-http-500-no-tax.md");
+    let (before, after) = (text(&draft), text(&filled));
+    let new: Vec<&str> = after
+        .lines()
+        .filter(|line| !before.contains(line) && !line.contains("**2026"))
+        .collect();
+    assert_snapshot!(without_head(&new.join("\n")), @r#"
+    # Post-mortem: Checkout: HTTP 500 &amp; no tax!
+    | **Written** | 2026-03-14 03:24:34 UTC, from 21 entries of the record. What nobody said is marked *Not recorded*; `/rollback postmortem INC-1 root cause: …` fills it, and `/rollback postmortem INC-1` writes this anew |
+    - **Users affected:** 412 (@tom, 2026-03-14 03:22 UTC)
+    - **Noticed by:** support, by a call (@tom, 2026-03-14 03:21 UTC)
+    the tax engine \| divides by &lt;zero&gt; (@tom, 2026-03-14 03:20 UTC)
+    test with carts of nothing (@tom, 2026-03-14 03:23 UTC); page earlier (@tom, 2026-03-14 03:24 UTC)
+    "#);
+    assert!(after.matches("Not recorded").count() < before.matches("Not recorded").count());
+}
+
+#[tokio::test]
+async fn nobody_forges_a_post_mortem() {
+    let harmless: Vec<String> = HOSTILE.iter().map(|_| "all is well".to_owned()).collect();
+    let hostile: Vec<String> = HOSTILE.iter().map(ToString::to_string).collect();
+    let mut shapes = vec![];
+    for texts in [harmless, hostile] {
+        let mut world = a_night().await;
+        let fields = Field::ALL[1..].iter().zip(texts.iter().cycle());
+        let notes: Vec<String> = fields
+            .map(|(field, text)| format!("{}: {text}", field.name()))
+            .collect();
+        everything_is_said(&world, &notes).await;
+        let draft = text(&exported(&mut world, "/rollback postmortem").await);
+        assert!(!draft.contains('<') && !draft.contains('\u{1b}'), "{draft}");
+        let shape: Vec<(String, usize)> = draft
+            .lines()
+            .map(|line| {
+                let begins = line.chars().take(2).collect();
+                let line = line.replace("\\\\", "").replace("\\|", "");
+                (begins, line.matches('|').count())
+            })
+            .collect();
+        shapes.push(shape);
+    }
+    assert_eq!(shapes[0], shapes[1]);
+}
+
+fn without_head(text: &str) -> &str {
+    text.split("\nHead of the chain").next().unwrap()
+}
+
+#[tokio::test]
+async fn the_card_of_what_has_ended_has_a_button_for_it() {
+    let mut world = a_night().await;
+    world.maya().clicks("Post-mortem").await;
+    world.settle().await;
+    assert_snapshot!(world.maya().sees(), @"Rollback Bot (only visible to @maya): Writing a draft of the post-mortem of INC-1. I'll post the file in this thread.");
+    assert_snapshot!(world.channel(), @r#"
+    in the thread of "✅ RB-1 VERIFIED  frontend (production)":
+      | Rollback Bot:
+      |   Draft of the post-mortem of INC-1. 31 fields are not recorded and marked so. Keep it as `incidents/2026-03-14-rollback-checkout-500s.md`; `/rollback postmortem INC-1 root cause: …` fills a field.
+      |   [file 2026-03-14-rollback-checkout-500s.md 5029 bytes]
+    "#);
+}
+
+#[tokio::test]
+async fn every_field_of_every_template_has_its_place() {
+    let mut world = a_night().await;
+    let draft = text(&exported(&mut world, "/rollback postmortem").await);
+    let page = std::fs::read_to_string("docs/record.md").unwrap();
+    let (_, table) = page
+        .split_once("| template | field | place in the draft |\n")
+        .unwrap();
+    let mut documented = vec![];
+    for row in table
+        .lines()
+        .skip(1)
+        .take_while(|line| line.starts_with("| "))
+    {
+        let row = row.trim_start_matches("| ").trim_end_matches(" |");
+        let [template, field, place] = row.splitn(3, " | ").collect::<Vec<_>>()[..] else {
+            panic!("{row}")
+        };
+        let place = place.trim_matches('`').replace("\\|", "|");
+        assert!(draft.contains(&place), "{template}, {field}: {place}");
+        documented.push((template, field));
+    }
+    let fields = TEMPLATES
+        .iter()
+        .flat_map(|(template, fields)| fields.iter().map(|field| (*template, *field)));
+    assert_eq!(fields.collect::<Vec<_>>(), documented);
+    for field in Field::ALL {
+        assert!(
+            draft.contains(&format!("*Not recorded: {}*", field.gap())) || *field == Field::Issue,
+            "{}",
+            field.name()
+        );
+        assert!(
+            page.contains(&format!("`{}`", field.name())),
+            "{}",
+            field.name()
+        );
+    }
     world.slack.take_all();
 }

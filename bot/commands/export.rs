@@ -9,7 +9,7 @@ use crate::{
 use rollback_domain::{
     grammar::{ExportFormat, verbs::Export},
     identity::IncidentId,
-    job::{ExportRequest, Job},
+    job::{Document, ExportRequest, Job},
 };
 
 pub(super) async fn run(app: &App, context: &Context, request: Export) -> Result {
@@ -17,22 +17,32 @@ pub(super) async fn run(app: &App, context: &Context, request: Export) -> Result
     let incident = find::incident(app, &context.channel, about).await?;
     let job = Job::Export(uploaded_here(context, incident, format));
     let submission = Submission::Enqueue(job);
-    let place = match context.thread {
-        Some(_) => "this thread",
-        None => "this channel",
-    };
     Ok(match app.engine.take(&context.key, submission).await? {
         Outcome::Queued => Answer::private(format!(
-            "Writing the timeline. I'll post the file in {place}."
+            "Writing the timeline. I'll post the file in {}.",
+            place(context)
         )),
         outcome => Answer::from(outcome),
     })
 }
 
+/// Where a file is uploaded for somebody.
+pub(super) fn place(context: &Context) -> &'static str {
+    match context.thread {
+        Some(_) => "this thread",
+        None => "this channel",
+    }
+}
+
 /// A file about an incident, uploaded where the person asks for it.
-fn uploaded_here(context: &Context, incident: IncidentId, format: ExportFormat) -> ExportRequest {
+pub(super) fn uploaded_here(
+    context: &Context,
+    incident: IncidentId,
+    format: ExportFormat,
+) -> ExportRequest {
     ExportRequest {
         incident,
+        document: Document::Timeline,
         format,
         channel: context.channel.clone(),
         rollback: None,
@@ -64,6 +74,7 @@ pub async fn attachment(
     let export = export::Export {
         incident,
         channel: channel.to_owned(),
+        document: Document::Timeline,
         format,
         now: app.engine.clock.now(),
     };

@@ -172,7 +172,8 @@ fn is_reading(verb: Verb) -> bool {
         | Verb::Why
         | Verb::List
         | Verb::Plan
-        | Verb::Export => true,
+        | Verb::Export
+        | Verb::PostMortem => true,
         Verb::Propose
         | Verb::Approve
         | Verb::Withdraw

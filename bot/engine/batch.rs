@@ -109,7 +109,7 @@ impl Batch {
                 Submission::Note { channel, .. } | Submission::Record { channel, .. } => {
                     channels.insert(channel.as_str());
                 }
-                Submission::Enqueue(_) | Submission::Bind { .. } => {}
+                Submission::Enqueue(_) | Submission::Append { .. } | Submission::Bind { .. } => {}
             }
         }
         let incidents = timelines::latest_of(tx, &channels).await?;
@@ -183,6 +183,10 @@ impl Batch {
                 }
             }
             Submission::Record { channel, event } => self.record(channel, event),
+            Submission::Append { incident, event } => {
+                self.changes.events.push((*incident, event.clone()));
+                Outcome::Queued
+            }
             Submission::Enqueue(job) => self.queue(job.clone()),
             Submission::Bind { digest } => Outcome::Bound {
                 digest: digest.clone(),

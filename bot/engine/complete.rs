@@ -21,7 +21,7 @@ use rollback_domain::{
     decide::decide,
     grammar::ExportFormat,
     identity::RollbackId,
-    job::{ExportRequest, Job, Notification, Otherwise, Post, WhenRefused},
+    job::{Document, ExportRequest, Job, Notification, Otherwise, Post, WhenRefused},
     people::{Addressee, Person},
     policy::Policy,
     refusal::{Refusal, Source},
@@ -517,6 +517,7 @@ pub(super) fn job_of(
         Notice::BreakGlass => Job::BreakGlassMessage { rollback: id },
         Notice::Export { why } => Job::Export(ExportRequest {
             incident: rollback.incident,
+            document: Document::Timeline,
             format: ExportFormat::Markdown,
             channel: channel(),
             rollback: Some(id),

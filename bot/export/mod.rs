@@ -5,19 +5,22 @@ mod csv;
 pub mod json;
 mod pages;
 mod picture;
+mod post_mortem;
 mod rollbacks;
 
 use crate::{
-    messages::{Line, Names, Templates, Timeline, TimelinePage, cell, readable, stamp},
+    messages::{Line, Names, PostMortem, Templates, Timeline, TimelinePage, cell, readable, stamp},
     store::Db,
 };
 use jiff::Timestamp;
 use minijinja::Value;
-use pages::{Lines, Pages};
+use pages::{Lines, Overview, Pages};
 use rollback_domain::{
     grammar::ExportFormat,
     identity::IncidentId,
     incident::{Entry, chain::Head},
+    job::Document,
+    rollback::Rollback,
 };
 use std::{
     fs::File,
@@ -40,6 +43,18 @@ pub struct Written {
     pub bytes: u64,
     /// How many entries are in it.
     pub entries: usize,
+    /// What a post-mortem is kept as, and how many of its fields nobody has filled; `None`: it is
+    /// none.
+    pub draft: Option<Draft>,
+}
+
+/// What is told of the draft of a post-mortem.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Draft {
+    /// The name of the file.
+    pub name: String,
+    /// How many fields nobody has filled.
+    pub gaps: usize,
 }
 
 /// Why there is no file.
@@ -66,6 +81,8 @@ pub struct Export {
     pub incident: IncidentId,
     /// The Slack channel of the incident, by id.
     pub channel: String,
+    /// What is written of it.
+    pub document: Document,
     /// The format of the file.
     pub format: ExportFormat,
     /// When it is written.
@@ -92,13 +109,21 @@ impl Export {
         pages: &Arc<Pages>,
     ) -> Result<Written, Unwritten> {
         let mut out = Bounded::new(BufWriter::new(tempfile::tempfile()?), FILE_AT_MOST);
-        let rendered = match self.format {
-            ExportFormat::Markdown => {
+        let mut draft = None;
+        let rendered = match (self.document, self.format) {
+            (Document::PostMortem, _) => {
+                let (post_mortem, told) = self.post_mortem(pages);
+                draft = Some(told);
+                templates.post_mortem(post_mortem, &mut out)
+            }
+            (Document::Timeline, ExportFormat::Markdown) => {
                 templates.timeline(self.timeline(pages, table_line), &mut out)
             }
-            ExportFormat::Html => templates.timeline_page(self.page(pages), &mut out),
-            ExportFormat::Json => json::write(self, pages, &mut out),
-            ExportFormat::Csv => csv::write(self, pages, &mut out),
+            (Document::Timeline, ExportFormat::Html) => {
+                templates.timeline_page(self.page(pages), &mut out)
+            }
+            (Document::Timeline, ExportFormat::Json) => json::write(self, pages, &mut out),
+            (Document::Timeline, ExportFormat::Csv) => csv::write(self, pages, &mut out),
         };
         if let Some(error) = pages.failed() {
             return Err(Unwritten::Database(error));
@@ -111,6 +136,7 @@ impl Export {
             file,
             bytes,
             entries: pages.entries,
+            draft,
         })
     }
 
@@ -131,11 +157,24 @@ impl Export {
         }
     }
 
+    /// The draft of the post-mortem, and what is told of it.
+    fn post_mortem(&self, pages: &Arc<Pages>) -> (PostMortem, Draft) {
+        let overview = pages.overview();
+        let drawn = drawn(pages, &overview);
+        let draft = Draft {
+            name: post_mortem::file_name(&overview, &drawn, self.now),
+            gaps: post_mortem::gaps(&overview, &drawn),
+        };
+        let undrawn = overview.rollbacks.len() - drawn.len();
+        let timeline = self.timeline(pages, table_line);
+        let post_mortem = post_mortem::draft(timeline, &overview, &drawn, undrawn, self.now);
+        (post_mortem, draft)
+    }
+
     /// The timeline with its picture.
     fn page(&self, pages: &Arc<Pages>) -> TimelinePage {
         let overview = pages.overview();
-        let drawn = overview.rollbacks.iter().take(DRAWN_AT_MOST);
-        let drawn: Vec<_> = drawn.filter_map(|id| pages.rollback(*id)).collect();
+        let drawn = drawn(pages, &overview);
         TimelinePage {
             timeline: self.timeline(pages, page_line),
             strip: picture::strip(&drawn, &overview, self.now),
@@ -146,6 +185,12 @@ impl Export {
             undrawn: overview.rollbacks.len() - drawn.len(),
         }
     }
+}
+
+/// The rollbacks that are drawn.
+fn drawn(pages: &Pages, overview: &Overview) -> Vec<Rollback> {
+    let drawn = overview.rollbacks.iter().take(DRAWN_AT_MOST);
+    drawn.filter_map(|id| pages.rollback(*id)).collect()
 }
 
 /// Where the chain of the entries ends, for whoever compares it; empty where none carries a hash.

@@ -15,13 +15,14 @@ use minijinja::{
 use rollback_domain::{
     identity::{IncidentId, RollbackId},
     incident::{
-        Actor, Entry,
+        Actor, Entry, Fact, IncidentFact,
         chain::{ChainedEvent, Head},
     },
+    post_mortem::Field,
     rollback::Rollback,
 };
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     fmt,
     sync::{Arc, Mutex, PoisonError},
 };
@@ -29,6 +30,8 @@ use tokio::runtime::Handle;
 
 /// How many entries are in memory at once.
 const PAGE: usize = 1_000;
+/// How much is kept of what people said of one field of the post-mortem.
+const SAID_AT_MOST: usize = 20;
 
 /// The entries of an incident, one page of which is in memory. Numbers have no holes, so the page
 /// of each is known.
@@ -60,10 +63,20 @@ pub(super) struct Overview {
     pub(super) names: Names,
     /// The rollbacks that entries belong to, in the order of their numbers.
     pub(super) rollbacks: BTreeSet<RollbackId>,
+    /// What people said for the post-mortem, by field, in the order in which they said it.
+    pub(super) fields: BTreeMap<Field, Vec<Said>>,
     /// When the earliest thing happened; `None`: nothing did.
     pub(super) first_at: Option<Timestamp>,
     /// When the latest thing happened; `None`: nothing did.
     pub(super) last_at: Option<Timestamp>,
+}
+
+/// What somebody said of a field of the post-mortem.
+#[derive(Clone, Debug)]
+pub(super) struct Said {
+    pub(super) who: String,
+    pub(super) at: Timestamp,
+    pub(super) text: String,
 }
 
 impl fmt::Debug for Pages {
@@ -175,6 +188,18 @@ impl Overview {
             Actor::Bot | Actor::Platform(_) => {}
         }
         self.rollbacks.extend(event.rollback);
+        if let Fact::Incident(IncidentFact::Note { text }) = &event.fact
+            && let Some((field, text)) = Field::of(text)
+        {
+            let said = self.fields.entry(field).or_default();
+            if said.len() < SAID_AT_MOST {
+                said.push(Said {
+                    who: event.who.to_string(),
+                    at: event.at,
+                    text: text.to_owned(),
+                });
+            }
+        }
         self.first_at = Some(self.first_at.map_or(event.at, |first| first.min(event.at)));
         self.last_at = self.last_at.max(Some(event.at));
     }

@@ -4,13 +4,18 @@ use super::{Templates, stamp};
 use anyhow::Context;
 use jiff::Timestamp;
 use minijinja::{Value, context, value::Serde};
-use rollback_domain::{incident::Entry, refusal::Tone};
+use rollback_domain::{
+    incident::{Entry, Kind},
+    post_mortem::Field,
+    refusal::Tone,
+};
 use rollback_http::is_invisible;
 use serde::Serialize;
 use std::{collections::BTreeMap, io::Write};
 
 pub(super) const TIMELINE_MD: &str = "timeline.md.j2";
 pub(super) const TIMELINE_HTML: &str = "timeline.html.j2";
+pub(super) const POST_MORTEM: &str = "postmortem.md.j2";
 
 /// What people are called, by their id.
 pub type Names = BTreeMap<String, String>;
@@ -51,6 +56,7 @@ pub struct Line {
     pub source: String,
     pub rollback: String,
     pub kind: String,
+    pub routine: bool,
     pub text: String,
 }
 
@@ -115,6 +121,55 @@ pub struct Mark {
     pub words: String,
 }
 
+/// What the draft of a post-mortem says. Everything is escaped for Markdown already.
+#[derive(Clone, Debug)]
+#[expect(missing_docs, reason = "docs/operations.md lists what each holds")]
+pub struct PostMortem {
+    pub timeline: Timeline,
+    pub issue: String,
+    pub date: String,
+    pub duration: String,
+    pub status: String,
+    pub systems: String,
+    pub first_at: String,
+    /// What was said of each field, or that it is not recorded.
+    pub said: BTreeMap<Field, String>,
+    pub rollbacks: Vec<RollbackStory>,
+    pub undrawn: usize,
+}
+
+/// One rollback in a post-mortem.
+#[derive(Clone, Debug, Default, Serialize)]
+#[expect(missing_docs, reason = "docs/operations.md lists what each holds")]
+pub struct RollbackStory {
+    pub id: String,
+    pub service: String,
+    pub from: String,
+    pub to: String,
+    pub status: String,
+    pub requester: String,
+    pub because: String,
+    pub approver: String,
+    pub deployed_at: String,
+    pub commanded_at: String,
+    pub proposed_at: String,
+    pub approved_at: String,
+    pub serving_at: String,
+    pub proven_at: String,
+    pub until_commanded: String,
+    pub until_proposed: String,
+    pub until_approved: String,
+    pub until_serving: String,
+    pub until_proven: String,
+    pub took: String,
+    pub removes: String,
+    pub leaves: String,
+    pub restores: String,
+    pub restore_point: String,
+    pub steps: String,
+    pub checks: String,
+}
+
 impl Templates {
     /// Writes an incident's timeline as Markdown, an entry at a time.
     pub fn timeline(&self, timeline: Timeline, out: impl Write) -> anyhow::Result<()> {
@@ -134,6 +189,28 @@ impl Templates {
         let picture = context! { strip, lanes, undrawn };
         let context = context! { ..timeline.context(), ..picture };
         self.write(TIMELINE_HTML, context, out)
+    }
+
+    /// Writes the draft of a post-mortem.
+    pub fn post_mortem(&self, post_mortem: PostMortem, out: impl Write) -> anyhow::Result<()> {
+        let PostMortem {
+            timeline,
+            issue,
+            date,
+            duration,
+            status,
+            systems,
+            first_at,
+            said,
+            rollbacks,
+            undrawn,
+        } = post_mortem;
+        let said = Value::from(Serde(&said));
+        let rollbacks = Value::from(Serde(&rollbacks));
+        let draft = context! {
+            issue, date, duration, status, systems, first_at, said, rollbacks, undrawn
+        };
+        self.write(POST_MORTEM, context! { ..timeline.context(), ..draft }, out)
     }
 
     fn write(&self, name: &str, context: Value, out: impl Write) -> anyhow::Result<()> {
@@ -167,6 +244,7 @@ impl Timeline {
             source: "command".into(),
             rollback: "RB-1 ".into(),
             kind: "requested".into(),
+            routine: false,
             text: "sample".into(),
         };
         Self {
@@ -228,6 +306,24 @@ impl TimelinePage {
     }
 }
 
+impl PostMortem {
+    pub(super) fn sample() -> Self {
+        let text = || "sample".to_owned();
+        Self {
+            timeline: Timeline::sample(),
+            issue: text(),
+            date: text(),
+            duration: text(),
+            status: text(),
+            systems: text(),
+            first_at: text(),
+            said: Field::ALL.iter().map(|field| (*field, text())).collect(),
+            rollbacks: vec![RollbackStory::default()],
+            undrawn: 0,
+        }
+    }
+}
+
 impl Line {
     /// An entry with people by their names, and every text as `written` has it.
     pub fn of(entry: &Entry, names: &Names, written: fn(&str) -> String) -> Self {
@@ -244,6 +340,7 @@ impl Line {
                 .map(|id| format!("{id} "))
                 .unwrap_or_default(),
             kind: event.kind().to_string(),
+            routine: is_routine(event.kind()),
             text: written(&event.clause(&Named(names))),
         }
     }
@@ -260,6 +357,14 @@ impl Tone for Named<'_> {
     fn text(&self, text: &str) -> String {
         text.to_owned()
     }
+}
+
+/// Whether an entry says nothing that others need who were not there.
+fn is_routine(kind: Kind) -> bool {
+    matches!(
+        kind,
+        Kind::Progress | Kind::Checked | Kind::Rechecked | Kind::Exported | Kind::Refused
+    )
 }
 
 /// Text that stays inside its cell of a Markdown table and is nothing but text there.

@@ -255,11 +255,14 @@ pub struct Post {
     pub id: String,
 }
 
-/// A timeline that is uploaded as a file.
+/// A document about an incident that is uploaded as a file.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ExportRequest {
     /// The incident's number.
     pub incident: IncidentId,
+    /// What the file is.
+    #[serde(default, skip_serializing_if = "Document::is_timeline")]
+    pub document: Document,
     /// How the file is written.
     pub format: ExportFormat,
     /// The channel it is uploaded to.
@@ -275,6 +278,24 @@ pub struct ExportRequest {
     pub reply_to: Option<String>,
     /// The key by which it is uploaded once.
     pub id: String,
+}
+
+/// What a file about an incident is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Document {
+    /// Its timeline.
+    #[default]
+    Timeline,
+    /// The draft of its post-mortem, always in Markdown.
+    PostMortem,
+}
+
+impl Document {
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde wants it so")]
+    fn is_timeline(&self) -> bool {
+        *self == Document::Timeline
+    }
 }
 
 /// A form that a person has asked for by a click.

@@ -27,6 +27,7 @@ pub mod decide;
 pub mod proof;
 
 pub mod incident;
+pub mod post_mortem;
 
 pub mod job;
 

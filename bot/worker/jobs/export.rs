@@ -5,7 +5,7 @@ use crate::{
     App,
     crash::Point,
     engine::{Ended, Error, RecordedEvent},
-    export::{Export, Unwritten, Written, extension},
+    export::{Draft, Export, Unwritten, Written, extension},
     slack::Failure,
     store::{jobs::Lease, rollbacks},
     worker::{
@@ -33,6 +33,7 @@ const DISK_EVERY: Duration = Duration::from_secs(60);
 pub(super) async fn run(app: &App, lease: &Lease, request: &ExportRequest) -> Result<Ended, Error> {
     let ExportRequest {
         incident,
+        document,
         format,
         channel,
         rollback,
@@ -60,6 +61,7 @@ pub(super) async fn run(app: &App, lease: &Lease, request: &ExportRequest) -> Re
     let export = Export {
         incident: *incident,
         channel: channel.clone(),
+        document: *document,
         format: *format,
         now,
     };
@@ -73,8 +75,14 @@ pub(super) async fn run(app: &App, lease: &Lease, request: &ExportRequest) -> Re
     let upload = Upload {
         channel,
         thread: thread.clone().or(card),
-        name: file_name(lease, *incident, *rollback, is_reviewed, *format),
-        comment: comment(*incident, *rollback, is_reviewed, entries),
+        name: match &written.draft {
+            Some(draft) => draft.name.clone(),
+            None => file_name(lease, *incident, *rollback, is_reviewed, *format),
+        },
+        comment: match &written.draft {
+            Some(draft) => comment_on_draft(*incident, draft),
+            None => comment(*incident, *rollback, is_reviewed, entries),
+        },
     };
     Ok(match upload.once(app, lease, written).await {
         Ok(()) => {
@@ -151,6 +159,19 @@ fn comment(
         }
         None => format!("Timeline of {incident}: {entries} entries."),
     }
+}
+
+/// What is said with the draft of a post-mortem.
+fn comment_on_draft(incident: IncidentId, draft: &Draft) -> String {
+    let gaps = match draft.gaps {
+        0 => "Every field is filled.".to_owned(),
+        1 => "One field is not recorded and marked so.".to_owned(),
+        n => format!("{n} fields are not recorded and marked so."),
+    };
+    format!(
+        "Draft of the post-mortem of {incident}. {gaps} Keep it as `incidents/{}`; `/rollback postmortem {incident} root cause: …` fills a field.",
+        draft.name
+    )
 }
 
 /// A file on its way to Slack.

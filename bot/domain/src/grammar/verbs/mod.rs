@@ -20,6 +20,7 @@ mod note;
 mod object;
 mod pins;
 mod plan;
+mod post_mortem;
 mod propose;
 mod resolve;
 mod review;
@@ -79,6 +80,7 @@ macro_rules! for_every_verb {
             note: Note,
             timeline: Timeline,
             export: Export,
+            post_mortem: PostMortem,
             help: Help,
         }
     };
@@ -132,18 +134,7 @@ const SMALL_WORDS: &[&str] = &["because", "no", "ok", "prev", "previous", "to", 
 
 /// Words that are kept for verbs to come.
 const PLANNED: &[&str] = &[
-    "assess",
-    "board",
-    "doctor",
-    "drill",
-    "forward",
-    "incident",
-    "open",
-    "page",
-    "pin",
-    "pm",
-    "postmortem",
-    "rollback",
+    "assess", "board", "doctor", "drill", "forward", "incident", "open", "page", "pin", "rollback",
     "update",
 ];
 
@@ -305,6 +296,7 @@ mod tests {
         `freeze frontend because we migrate`, `unfreeze frontend`: request a hold, shown on every card; approvers can still approve
         `note checkout is back`, `note -5m paged the team`: write into the timeline
         `timeline`, `export`, `export RB-41 html`: read it, or take it away
+        `postmortem`, `postmortem root cause: tax engine`: draft it from the record; add what only you know
         `help approve`: more about one of them
         ");
     }
