@@ -150,7 +150,10 @@ impl From<Outcome> for Answer {
                 message,
                 rollback: see,
             },
-            Outcome::Noted { .. } | Outcome::Queued | Outcome::Bound { .. } => Answer::Received,
+            Outcome::Noted { .. }
+            | Outcome::IncidentChanged { .. }
+            | Outcome::Queued
+            | Outcome::Bound { .. } => Answer::Received,
         }
     }
 }

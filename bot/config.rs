@@ -12,6 +12,7 @@ mod values;
 use rollback_domain::{
     authority::Source,
     identity::ServiceKey,
+    incident::{NamedSeverity, Severity},
     policy::{EscalationStep, Preset, Rules},
     risk::{Risk, RiskRules},
 };
@@ -39,6 +40,8 @@ pub struct Config {
     pub api: Api,
     /// How much one person and one channel may send.
     pub limits: Limits,
+    /// How incidents are handled.
+    pub incidents: Incidents,
     /// Rules that hold for every service.
     pub policy: Policy,
     /// A directory with templates that replace the built-in ones of the same name.
@@ -117,6 +120,23 @@ pub struct Limits {
     pub person_per_minute: u32,
     /// Commands and mentions in one channel in a minute.
     pub channel_per_minute: u32,
+}
+
+/// How incidents are handled.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Incidents {
+    /// What each severity is called, as far as it has a name.
+    pub severities: BTreeMap<Severity, String>,
+}
+
+impl Incidents {
+    /// A severity with its name.
+    pub fn named(&self, severity: Severity) -> NamedSeverity {
+        NamedSeverity {
+            severity,
+            name: self.severities.get(&severity).cloned(),
+        }
+    }
 }
 
 /// Rules that hold for every service.
@@ -383,6 +403,7 @@ fn config(file: &Section<'_>) -> Option<Config> {
     };
     let api = file.section("api").map(|section| api(&section));
     let limits = file.section("limits").map(|section| limits(&section));
+    let incidents = file.section("incidents").map(|section| incidents(&section));
     let (policy, common) = file
         .section("policy")
         .map(|section| rules::policy(&section, &there))
@@ -414,6 +435,7 @@ fn config(file: &Section<'_>) -> Option<Config> {
             ((api, _), _) => api,
         },
         limits: limits?,
+        incidents: incidents?,
         policy: policy?,
         templates,
         roles: roles?,
@@ -589,6 +611,31 @@ fn limits(section: &Section<'_>) -> Limits {
     Limits {
         person_per_minute,
         channel_per_minute,
+    }
+}
+
+fn incidents(section: &Section<'_>) -> Incidents {
+    let severities = section.section("severity").map(|names| {
+        let named = |severity: &Severity| {
+            let name = names.optional(&severity.to_string().to_ascii_lowercase(), severity_name)?;
+            Some((*severity, name))
+        };
+        let severities = Severity::ALL.iter().filter_map(named).collect();
+        names.done();
+        severities
+    });
+    section.done();
+    Incidents {
+        severities: severities.unwrap_or_default(),
+    }
+}
+
+/// A name that fits into every sentence in which it stands.
+fn severity_name(value: &Value) -> Result<String, String> {
+    let name = text(value)?;
+    match name.chars().count() {
+        1..=60 => Ok(name),
+        _ => Err("is too long or empty; write 1 to 60 characters".to_owned()),
     }
 }
 

@@ -29,7 +29,7 @@ use crate::{
 use jiff::Timestamp;
 use rollback_domain::{
     identity::{IncidentId, RollbackId},
-    incident::{Actor, Fact, TimelineEvent},
+    incident::{Actor, Fact, IncidentChange, TimelineEvent},
     job::{Job, Notification},
     people::Person,
     refusal::{Refusal, Source},
@@ -94,6 +94,19 @@ pub enum Submission {
         /// Where to echo it by a job, when the answer itself cannot: the thread.
         echo: Option<Option<String>>,
     },
+    /// Change the channel's incident, as people have decided.
+    ChangeIncident {
+        /// The channel.
+        channel: String,
+        /// Who decides.
+        by: Person,
+        /// Where it came from.
+        source: Source,
+        /// What is decided.
+        change: IncidentChange,
+        /// Where to echo it by a job, when the answer itself cannot: the thread.
+        echo: Option<Option<String>>,
+    },
     /// Enqueue a job.
     Enqueue(Job),
     /// Write into the channel's timeline, if an incident is going on there.
@@ -146,6 +159,11 @@ pub enum Outcome {
         /// When it was written down.
         recorded_at: Timestamp,
     },
+    /// The incident is changed.
+    IncidentChanged {
+        /// What everybody is told.
+        message: Message,
+    },
     /// It will be done.
     #[serde(rename = "left")]
     Queued,
@@ -154,6 +172,17 @@ pub enum Outcome {
         /// The digest of what came first under the key.
         digest: String,
     },
+}
+
+impl Outcome {
+    /// Nothing was done, and no rollback is in the way.
+    fn refused(refusal: &Refusal) -> Self {
+        Outcome::Refused {
+            message: Message::from(refusal),
+            see: None,
+            snapshot: None,
+        }
+    }
 }
 
 impl Engine {

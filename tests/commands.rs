@@ -29,7 +29,7 @@ async fn what_is_not_understood_runs_nothing_and_says_what_would() {
     Rollback Bot (only visible to @tom): Nothing was run, because `approve` needs to know which rollback: write `approve RB-` and its number.
     Rollback Bot (only visible to @tom): There is no RB-7. `/rollback status` lists the ones that are open.
     Rollback Bot (only visible to @tom): Nothing was run, because nothing followed `to`: write `to prev`, `to v212` or `to @02:40`.
-    Rollback Bot (only visible to @tom): Nothing has happened in this channel yet, so there is no timeline. A rollback or `/rollback note` starts one.
+    Rollback Bot (only visible to @tom): Nothing has happened in this channel yet, so there is no incident. A rollback, `/rollback incident open` or `/rollback note` starts one.
     Rollback Bot (only visible to @tom): Nothing was run, because "<!channel>" cannot be the name of a service: write it like `frontend` or `frontend@production`, or ask for `help`.
     "#);
     assert_eq!(world.channel(), "");

@@ -23,6 +23,7 @@ mod encoding;
 mod faults;
 mod floods;
 mod gate;
+mod incidents;
 mod objections;
 mod out_of_band;
 mod outage;

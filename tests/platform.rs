@@ -50,7 +50,7 @@ async fn the_hobby_plan_ends_with_a_sentence_to_act_on() {
     v214 → v213 · @maya · "checkout 500s"
     ✅ Approved 03:12:00 UTC by @sam (oncall)
     Vercel goes back only to the deployment right before the live one on the Hobby plan (402: To roll back further than the previous production deployment, upgrade to pro). Choose that one, or upgrade the plan at vercel.com/account/billing. Production serves v214 on 8/8, as last read.
-    [ Propose again ]
+    [ Propose again ] [ Post-mortem ]
     | Rollback Bot:
     |   Timeline of INC-1, exported when RB-1 closed: 7 entries.
     |   [file INC-1-RB-1-timeline.md 1483 bytes]
@@ -66,7 +66,7 @@ async fn a_token_that_may_not_ends_with_a_sentence_to_act_on() {
     v214 → v213 · @maya · "checkout 500s"
     ✅ Approved 03:12:00 UTC by @sam (oncall)
     Vercel says the token is expired or lacks access (403: Not authorized). Create a new one at vercel.com/account/settings/tokens and set it in the configuration; check that team names the project's team. Production serves v214 on 8/8, as last read.
-    [ Propose again ]
+    [ Propose again ] [ Post-mortem ]
     | Rollback Bot:
     |   Timeline of INC-1, exported when RB-1 closed: 7 entries.
     |   [file INC-1-RB-1-timeline.md 1448 bytes]
@@ -89,7 +89,7 @@ async fn what_is_already_done_is_read_back_and_not_believed() {
     ✅ Accepted 03:12:00 UTC by Vercel: it already was the current production deployment (409: The provided deploymentId (dpl_x) is already the current product…
     ⏳ Holding deploys checking that automatic deploys are off
     The platform never started it: no domain has moved, and Vercel shows no request to move domains. Production serves v214 on 8/8, as last read.
-    [ Propose again ]
+    [ Propose again ] [ Post-mortem ]
     | Rollback Bot:
     |   Timeline of INC-1, exported when RB-1 closed: 8 entries.
     |   [file INC-1-RB-1-timeline.md 1567 bytes]
@@ -126,7 +126,7 @@ async fn a_failing_platform_is_not_asked_twice() {
     v214 → v213 · @maya · "checkout 500s"
     ✅ Approved 03:12:00 UTC by @sam (oncall)
     The platform never started it: no domain has moved, and Vercel shows no request to move domains. Production serves v214 on 8/8, as last read.
-    [ Propose again ]
+    [ Propose again ] [ Post-mortem ]
     | Rollback Bot:
     |   Timeline of INC-1, exported when RB-1 closed: 8 entries.
     |   [file INC-1-RB-1-timeline.md 1545 bytes]
@@ -169,7 +169,7 @@ async fn silence_because_it_never_arrived_is_found_out() {
     v214 → v213 · @maya · "checkout 500s"
     ✅ Approved 03:12:00 UTC by @sam (oncall)
     The platform never started it: no domain has moved, and Vercel shows no request to move domains. Production serves v214 on 8/8, as last read.
-    [ Propose again ]
+    [ Propose again ] [ Post-mortem ]
     | Rollback Bot:
     |   Timeline of INC-1, exported when RB-1 closed: 8 entries.
     |   [file INC-1-RB-1-timeline.md 1596 bytes]
@@ -196,7 +196,7 @@ async fn domains_that_cannot_be_moved_are_named() {
       ✅ Accepted 03:12:00 UTC by Vercel: job pending
       ✅ Deploys held automatic deploys are off
       6 of 8 serve v213. Vercel could not move shop.example.com and checkout.example.com. Traffic may be split between v214 and v213. Nothing else was changed; propose again to retry.
-      [ Propose again ] [ Undo… ]
+      [ Propose again ] [ Undo… ] [ Post-mortem ]
       | Rollback Bot:
       |   Timeline of INC-1, exported when RB-1 closed: 10 entries.
       |   [file INC-1-RB-1-timeline.md 1679 bytes]
@@ -325,7 +325,7 @@ async fn production_that_moves_away_again_is_seen() {
       ✅ Verified 03:12:10 UTC version v213 answers, 1/1 checks pass
       Someone changed production: shop.example.com, www.shop.example.com, checkout.example.com and 5 more no longer on v213.
       Command to live: 0 s (goal 2 m: met), of which 0 s waiting for approval
-      [ Propose again ] [ Undo… ]
+      [ Propose again ] [ Undo… ] [ Post-mortem ]
       | Rollback Bot:
       |   Timeline of INC-1, exported when RB-1 closed: 13 entries.
       |   [file INC-1-RB-1-timeline.md 2259 bytes]

@@ -200,11 +200,11 @@ async fn what_is_of_another_channel_stays_there() {
     }
     world.settle().await;
     assert_snapshot!(said.join("\n"), @"
-    INC-1 belongs to another channel, and what was said there stays there. Send the same command in that channel.
-    INC-1 belongs to another channel, and what was said there stays there. Send the same command in that channel.
-    There is no INC-9. `/rollback timeline` names the latest incident of a channel.
+    There is no INC-1 in this channel. `/rollback timeline` names the latest one; what was recorded in another channel is shown only there.
+    There is no INC-1 in this channel. `/rollback timeline` names the latest one; what was recorded in another channel is shown only there.
+    There is no INC-9 in this channel. `/rollback timeline` names the latest one; what was recorded in another channel is shown only there.
     There is no RB-9. `/rollback status` lists the ones that are open.
-    Nothing has happened in this channel yet, so there is no timeline. A rollback or `/rollback note` starts one.
+    Nothing has happened in this channel yet, so there is no incident. A rollback, `/rollback incident open` or `/rollback note` starts one.
     ");
     assert_eq!(world.slack.files().len(), 1, "the one of the closing");
     world.slack.take_all();
@@ -364,8 +364,8 @@ async fn a_token_gets_the_same_files_as_slack() {
     200 text/csv; charset=utf-8 attachment; filename="INC-1-timeline.csv"
     400 Nothing was run, because "pdf" is neither a format I can write (`md`, `html`, `json`, `csv`) nor the number of an incident or a rollback: `export RB-41 html`.
     400 Nothing was run, because "frontend" is not the number of a rollback: write `export RB-` and its number.
-    404 There is no INC-9. `/rollback timeline` names the latest incident of a channel.
-    403 INC-1 belongs to another channel, and what was said there stays there. Send the same command in that channel.
+    404 There is no INC-9 in this channel. `/rollback timeline` names the latest one; what was recorded in another channel is shown only there.
+    404 There is no INC-1 in this channel. `/rollback timeline` names the latest one; what was recorded in another channel is shown only there.
     "#);
     world.slack.take_all();
 }
@@ -570,7 +570,7 @@ async fn a_post_mortem_is_drafted_from_the_record_and_invents_nothing() {
     - **RB-1 removed:** v214 "checkout: new tax engine"
     - **RB-1 left as it was:** database, today's env settings, flags and storage
     - **RB-1 restored:** code, cron jobs of the target's vercel.json and env values baked into the build
-    - **RB-1 restore point:** none: nothing was kept, because no data was changed
+    - **RB-1 restore point:** none was kept
 
     ## Resolution
 
@@ -620,6 +620,16 @@ async fn a_post_mortem_is_drafted_from_the_record_and_invents_nothing() {
     |---|---|---|---|---|
     | | *Not recorded: what is to be done* | | | |
     "#);
+    for decided in [
+        "open P2",
+        "lead <@U0ANA|ana>",
+        "detected @03:10 because the dashboard shows it",
+    ] {
+        world
+            .sam()
+            .says(&format!("/rollback incident {decided}"))
+            .await;
+    }
     for said in [
         "root cause: the tax engine | divides by <zero>",
         "INC-1 noticed by: support, by a call",
@@ -651,11 +661,15 @@ async fn a_post_mortem_is_drafted_from_the_record_and_invents_nothing() {
         .collect();
     assert_snapshot!(without_head(&new.join("\n")), @r#"
     # Post-mortem: Checkout: HTTP 500 &amp; no tax!
-    | **Written** | 2026-03-14 03:24:34 UTC, from 21 entries of the record. What nobody said is marked *Not recorded*; `/rollback postmortem INC-1 root cause: …` fills it, and `/rollback postmortem INC-1` writes this anew |
-    - **Users affected:** 412 (@tom, 2026-03-14 03:22 UTC)
-    - **Noticed by:** support, by a call (@tom, 2026-03-14 03:21 UTC)
-    the tax engine \| divides by &lt;zero&gt; (@tom, 2026-03-14 03:20 UTC)
-    test with carts of nothing (@tom, 2026-03-14 03:23 UTC); page earlier (@tom, 2026-03-14 03:24 UTC)
+    | **Severity** | P2 |
+    | **Status** | investigating · RB-1 VERIFIED |
+    | **Point of contact** | @ana |
+    | **Written** | 2026-03-14 03:24:34 UTC, from 25 entries of the record. What nobody said is marked *Not recorded*; `/rollback postmortem INC-1 root cause: …` fills it, and `/rollback postmortem INC-1` writes this anew |
+    - **Users affected:** "412" (@tom, 2026-03-14 03:22 UTC)
+    - **Noticed by:** "support, by a call" (@tom, 2026-03-14 03:21 UTC)
+    - **Detected:** 2026-03-14 03:10:00 UTC
+    "the tax engine \| divides by &lt;zero&gt;" (@tom, 2026-03-14 03:20 UTC)
+    "test with carts of nothing" (@tom, 2026-03-14 03:23 UTC); "page earlier" (@tom, 2026-03-14 03:24 UTC)
     "#);
     assert!(after.matches("Not recorded").count() < before.matches("Not recorded").count());
 }
@@ -677,7 +691,7 @@ async fn nobody_forges_a_post_mortem() {
         let shape: Vec<(String, usize)> = draft
             .lines()
             .map(|line| {
-                let begins = line.chars().take(2).collect();
+                let begins = line.chars().take(1).collect();
                 let line = line.replace("\\\\", "").replace("\\|", "");
                 (begins, line.matches('|').count())
             })
@@ -700,8 +714,8 @@ async fn the_card_of_what_has_ended_has_a_button_for_it() {
     assert_snapshot!(world.channel(), @r#"
     in the thread of "✅ RB-1 VERIFIED  frontend (production)":
       | Rollback Bot:
-      |   Draft of the post-mortem of INC-1. 31 fields are not recorded and marked so. Keep it as `incidents/2026-03-14-rollback-checkout-500s.md`; `/rollback postmortem INC-1 root cause: …` fills a field.
-      |   [file 2026-03-14-rollback-checkout-500s.md 5029 bytes]
+      |   Draft of the post-mortem of INC-1. 30 fields are not recorded and marked so. Keep it as `incidents/2026-03-14-rollback-checkout-500s.md`; `/rollback postmortem INC-1 root cause: …` fills a field.
+      |   [file 2026-03-14-rollback-checkout-500s.md 4991 bytes]
     "#);
 }
 

@@ -33,6 +33,7 @@ async fn not_done_and_the_service_is_free_again() {
       v214 → v213 · @maya · "checkout 500s"
       ✅ Approved 03:12:00 UTC by @sam (oncall)
       @sam says that it is not done: "Vercel's support sees no job". Vercel has not confirmed it; nothing more is checked.
+      [ Post-mortem ]
       | Rollback Bot:
       |   Timeline of INC-1, exported when RB-1 closed: 8 entries.
       |   [file INC-1-RB-1-timeline.md 1555 bytes]
@@ -78,6 +79,7 @@ async fn done_and_it_is_said_who_says_so() {
       v214 → v213 · @maya · "checkout 500s"
       ✅ Approved 03:12:00 UTC by @sam (oncall)
       @ana says that it is done: "I see v213 on every domain". Vercel has not confirmed it; nothing more is checked.
+      [ Post-mortem ]
       | Rollback Bot:
       |   Timeline of INC-1, exported when RB-1 closed: 8 entries.
       |   [file INC-1-RB-1-timeline.md 1549 bytes]

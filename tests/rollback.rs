@@ -87,7 +87,7 @@ async fn a_bad_release_is_rolled_back_on_vercel() {
       ✅ Verified 03:13:15 UTC version v213 answers, 1/1 checks pass
       v213 answers from outside and passes its checks.
       Command to live: 1 m 5 s (goal 2 m: met), of which 50 s waiting for approval · automatic deploys stay off
-      [ Undo… ]
+      [ Undo… ] [ Post-mortem ]
       | Rollback Bot:
       |   Timeline of INC-1, exported when RB-1 closed: 14 entries.
       |   [file INC-1-RB-1-timeline.md 2176 bytes]
@@ -119,8 +119,6 @@ async fn a_bad_release_is_rolled_back_on_vercel() {
     | 12 | 2026-03-14 03:13:05 UTC | 2026-03-14 03:13:05 UTC | rollback-bot | check | RB-1 **checked** version v213 answers, 1/1 checks pass |
     | 13 | 2026-03-14 03:13:15 UTC | 2026-03-14 03:13:15 UTC | rollback-bot | check | RB-1 **verified** verified: v213 answers from outside and passes its checks. |
     | 14 | 2026-03-14 03:18:15 UTC | 2026-03-14 03:18:15 UTC | rollback-bot | bot | RB-1 **closed** closed as verified |
-
-    Head of the chain: entry 14, 57179875fc12ac84fbd03c181b72695fb723e12d68792ff68cee4b59533dd058
     "#);
     assert_snapshot!(world.vercel.description().unwrap(), @"RB-1 @maya: checkout 500s");
     world.passes(Duration::from_secs(600)).await;

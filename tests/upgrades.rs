@@ -126,6 +126,7 @@ impl Record {
 async fn something_of_everything() -> World {
     let mut world = World::new().await;
     world.maya().says("/rollback note error rate 6 %").await;
+    world.maya().says("/rollback incident open P1").await;
     world.with_a_card().await;
     world.vercel.moves_at_once(true);
     world.sam().clicks("Approve").await;

@@ -78,22 +78,21 @@ pub async fn incident(app: &App, channel: &str, about: Option<IncidentRef>) -> R
     let (id, its_channel) = match about {
         None => {
             let latest = timelines::latest(db, channel).await?;
-            return latest.ok_or(Failure::from(Refusal::NoIncident));
+            let latest = latest.ok_or(Failure::from(Refusal::NoIncident))?;
+            return Ok(latest.id);
         }
         Some(IncidentRef::Rollback(id)) => {
             let rollback = rollback(app, id).await?;
             (rollback.incident, rollback.channel)
         }
         Some(IncidentRef::Incident(id)) => {
-            let its_channel = timelines::channel_of(db, id).await?;
-            (
-                id,
-                its_channel.ok_or(Failure::from(Refusal::UnknownIncident { id }))?,
-            )
+            let found = timelines::find(db, id).await?;
+            let found = found.ok_or(Failure::from(Refusal::UnknownIncident { id }))?;
+            (id, found.channel)
         }
     };
     match its_channel == channel {
         true => Ok(id),
-        false => Err(Refusal::IncidentElsewhere { id }.into()),
+        false => Err(Refusal::UnknownIncident { id }.into()),
     }
 }

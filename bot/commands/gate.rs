@@ -188,6 +188,7 @@ fn is_reading(verb: Verb) -> bool {
         | Verb::Freeze
         | Verb::Unfreeze
         | Verb::Unpin
+        | Verb::ManageIncident
         | Verb::Note
         | Verb::Help => false,
     }

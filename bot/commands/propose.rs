@@ -111,9 +111,10 @@ pub(super) async fn open(
                 rollback: see,
             })
         }
-        outcome @ (Outcome::Noted { .. } | Outcome::Queued | Outcome::Bound { .. }) => {
-            Ok(Answer::from(outcome))
-        }
+        outcome @ (Outcome::Noted { .. }
+        | Outcome::IncidentChanged { .. }
+        | Outcome::Queued
+        | Outcome::Bound { .. }) => Ok(Answer::from(outcome)),
     }
 }
 

@@ -82,10 +82,10 @@ pub async fn page(
     let Some(incident) = timelines::latest(db, channel).await? else {
         return Err(Refusal::NoIncident.into());
     };
-    let count = timelines::end(db, incident).await?.entries;
-    let entries = timelines::entries(db, incident, after(count), at_most).await?;
+    let count = timelines::end(db, incident.id).await?.entries;
+    let entries = timelines::entries(db, incident.id, after(count), at_most).await?;
     Ok(Page {
-        incident,
+        incident: incident.id,
         count,
         entries,
     })

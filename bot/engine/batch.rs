@@ -8,11 +8,15 @@ use crate::store::{Tx, messages, read, rollbacks, timelines, written};
 use jiff::Timestamp;
 use rollback_domain::{
     decide::decide,
+    grammar::ExportFormat,
     history::History,
     identity::{IncidentId, RollbackId, ServiceKey},
-    incident::{self, Actor, Incident, IncidentFact, Opening, Placement, TimelineEvent},
-    job::{ActRequest, Job, Post, WhenRefused},
-    people::Addressee,
+    incident::{
+        self, Actor, Incident, IncidentChange, IncidentFact, IncidentStatus, Opening, Placement,
+        TimelineEvent,
+    },
+    job::{ActRequest, Document, ExportRequest, Job, Post, WhenRefused},
+    people::{Addressee, Person},
     policy::Policy,
     refusal::{Refusal, Source},
     release::Way,
@@ -106,7 +110,9 @@ impl Batch {
                     channels.insert(proposal.channel.as_str());
                     services.insert(proposal.service.clone());
                 }
-                Submission::Note { channel, .. } | Submission::Record { channel, .. } => {
+                Submission::Note { channel, .. }
+                | Submission::ChangeIncident { channel, .. }
+                | Submission::Record { channel, .. } => {
                     channels.insert(channel.as_str());
                 }
                 Submission::Enqueue(_) | Submission::Append { .. } | Submission::Bind { .. } => {}
@@ -155,32 +161,36 @@ impl Batch {
                 text,
                 echo,
             } => {
-                let incident = self.incident_of(tx, channel).await?;
+                let opening = Opening::UnlessResolved;
+                let incident = self.incident_of(tx, channel, opening).await?;
                 let who = Actor::Person(by.clone());
                 let fact = IncidentFact::Note { text: text.clone() };
                 let event = TimelineEvent::new(*at, who, *source, None, fact);
                 self.changes.events.push((incident, event));
                 if let Some(thread) = echo {
-                    let job = Job::Post(Post {
-                        channel: channel.clone(),
-                        thread: thread.clone(),
-                        under: None,
-                        message: Message::Text(incidents::noted(*at, now, &by.name)),
-                        when_refused: WhenRefused::TellAlone {
-                            rollback: None,
-                            people: vec![Addressee {
-                                person: by.id.clone(),
-                                reply_to: None,
-                            }],
-                        },
-                        id: format!("note:{key}"),
-                    });
-                    self.changes.jobs.push((job, now));
+                    let message = Message::Text(incidents::noted(*at, now, &by.name));
+                    self.echo(channel, thread.clone(), by, message, format!("note:{key}"));
                 }
                 Outcome::Noted {
                     at: *at,
                     recorded_at: now,
                 }
+            }
+            Submission::ChangeIncident {
+                channel,
+                by,
+                source,
+                change,
+                echo,
+            } => {
+                let outcome = self
+                    .change_incident(tx, key, channel, by, *source, change)
+                    .await?;
+                if let (Some(thread), Outcome::IncidentChanged { message }) = (echo, &outcome) {
+                    let id = format!("incident:{key}");
+                    self.echo(channel, thread.clone(), by, message.clone(), id);
+                }
+                outcome
             }
             Submission::Record { channel, event } => self.record(channel, event),
             Submission::Append { incident, event } => {
@@ -212,6 +222,94 @@ impl Batch {
         Outcome::Queued
     }
 
+    /// Has a job post what somebody did, where the answer to it is not seen by everybody.
+    fn echo(
+        &mut self,
+        channel: &str,
+        thread: Option<String>,
+        by: &Person,
+        message: Message,
+        id: String,
+    ) {
+        let job = Job::Post(Post {
+            channel: channel.to_owned(),
+            thread,
+            under: None,
+            message,
+            when_refused: WhenRefused::TellAlone {
+                rollback: None,
+                people: vec![Addressee {
+                    person: by.id.clone(),
+                    reply_to: None,
+                }],
+            },
+            id,
+        });
+        self.changes.jobs.push((job, self.now));
+    }
+
+    /// Changes the channel's incident as people have decided; declaring it opens one if none is.
+    async fn change_incident(
+        &mut self,
+        tx: &mut Tx,
+        key: &str,
+        channel: &str,
+        by: &Person,
+        source: Source,
+        change: &IncidentChange,
+    ) -> Result<Outcome, Error> {
+        // The counter before the incident's row: see `propose`.
+        rollbacks::hold_numbers(tx).await?;
+        let id = match (change, self.incidents.get(channel)) {
+            (IncidentChange::Declare { .. }, _) => {
+                self.incident_of(tx, channel, Opening::IfNeeded).await?
+            }
+            (_, Some(latest)) => latest.id,
+            (_, None) => return Ok(Outcome::refused(&Refusal::NoIncident)),
+        };
+        // Another replica may have changed it since it was read.
+        let incident = timelines::lock(tx, id).await?;
+        let (course, facts) = match incident.change(change, self.now) {
+            Ok(changed) => changed,
+            Err(refusal) => {
+                let event = refused(by, source, "incident", &refusal, None, self.now);
+                self.changes.events.push((id, event));
+                return Ok(Outcome::refused(&refusal));
+            }
+        };
+        timelines::set_course(tx, id, &course).await?;
+        let message = incidents::changed(id, by, &facts, &course);
+        if course.status == IncidentStatus::Resolved
+            && incident.course.status != IncidentStatus::Resolved
+        {
+            self.export_resolved(key, id, channel);
+        }
+        for fact in facts {
+            let who = Actor::Person(by.clone());
+            let event = TimelineEvent::new(self.now, who, source, None, fact);
+            self.changes.events.push((id, event));
+        }
+        let changed = Incident { course, ..incident };
+        self.incidents.insert(channel.to_owned(), changed);
+        Ok(Outcome::IncidentChanged { message })
+    }
+
+    /// Has the timeline of an incident that was resolved uploaded into its channel.
+    fn export_resolved(&mut self, key: &str, incident: IncidentId, channel: &str) {
+        let job = Job::Export(ExportRequest {
+            incident,
+            document: Document::Timeline,
+            format: ExportFormat::Markdown,
+            channel: channel.to_owned(),
+            rollback: None,
+            thread: None,
+            asked_by: None,
+            reply_to: None,
+            id: format!("resolved:{key}"),
+        });
+        self.changes.jobs.push((job, self.now));
+    }
+
     /// Writes into the channel's timeline, if an incident is open there.
     fn record(&mut self, channel: &str, event: &TimelineEvent) -> Outcome {
         let latest = self.incidents.get(channel);
@@ -227,10 +325,15 @@ impl Batch {
         self.outcome.push((key.to_owned(), answer));
     }
 
-    /// The channel's incident, opened if none is open.
-    async fn incident_of(&mut self, tx: &mut Tx, channel: &str) -> sqlx::Result<IncidentId> {
+    /// The channel's incident, opened if none is there for it.
+    async fn incident_of(
+        &mut self,
+        tx: &mut Tx,
+        channel: &str,
+        opening: Opening,
+    ) -> sqlx::Result<IncidentId> {
         let latest = self.incidents.get(channel);
-        match incident::decide(latest, Opening::IfNeeded, self.now) {
+        match incident::decide(latest, opening, self.now) {
             Placement::Incident(id) => Ok(id),
             Placement::NewIncident | Placement::Nowhere => {
                 let incident = incidents::opened(tx, channel, self.now).await?;
@@ -254,7 +357,9 @@ impl Batch {
 
     async fn propose(&mut self, tx: &mut Tx, mut proposal: Proposal) -> Result<Outcome, Error> {
         let now = self.now;
-        let incident = self.incident_of(tx, &proposal.channel).await?;
+        let incident = self
+            .incident_of(tx, &proposal.channel, Opening::IfNeeded)
+            .await?;
         let place = proposal.service.clone();
         let open = self.open.get(&place);
         let see = open.map(|open| open.id);

@@ -7,18 +7,23 @@ use crate::store::{
 };
 use jiff::Timestamp;
 use rollback_domain::identity::IncidentId;
-use rollback_domain::incident::{Incident, IncidentState};
+use rollback_domain::incident::{
+    self, Course, Fact, Incident, IncidentFact, IncidentRole, IncidentStatus, Opening, Placement,
+};
+use rollback_domain::people::Person;
+use rollback_domain::refusal::list;
+use rollback_domain::rollback::Message;
 use std::collections::BTreeSet;
 
 /// The channel's open incident; opened, with its first entry, if there is none.
 pub(super) async fn opened(tx: &mut Tx, channel: &str, now: Timestamp) -> sqlx::Result<Incident> {
-    if let Some(incident) = open_in(tx, channel, now).await? {
+    if let Some(incident) = placed(tx, channel, Opening::IfNeeded, now).await? {
         return Ok(incident);
     }
     hold_numbers(tx).await?;
     // The counter's row is ours now: its holder before us may have opened one just now. Only then
     // is a number taken, or it would be missing.
-    if let Some(incident) = open_in(tx, channel, now).await? {
+    if let Some(incident) = placed(tx, channel, Opening::IfNeeded, now).await? {
         return Ok(incident);
     }
     let id = next_id(tx, "incident").await?;
@@ -28,15 +33,19 @@ pub(super) async fn opened(tx: &mut Tx, channel: &str, now: Timestamp) -> sqlx::
     Ok(incident)
 }
 
-/// The channel's incident, if one is open.
-pub(super) async fn open_in(
+/// The channel's incident in which something is recorded; `None`: there is none for it.
+pub(super) async fn placed(
     tx: &mut Tx,
     channel: &str,
+    opening: Opening,
     now: Timestamp,
 ) -> sqlx::Result<Option<Incident>> {
     let mut latest = timelines::latest_of(tx, &BTreeSet::from([channel])).await?;
     let latest = latest.remove(channel);
-    Ok(latest.filter(|latest| latest.state(now) == IncidentState::Open))
+    Ok(match incident::decide(latest.as_ref(), opening, now) {
+        Placement::Incident(_) => latest,
+        Placement::NewIncident | Placement::Nowhere => None,
+    })
 }
 
 /// The line by which a note is echoed, in plain text.
@@ -50,4 +59,38 @@ pub fn noted(at: Timestamp, recorded_at: Timestamp, by: &str) -> String {
             time(recorded_at)
         ),
     }
+}
+
+/// What everybody is told when people have changed an incident.
+pub(super) fn changed(
+    id: IncidentId,
+    by: &Person,
+    facts: &[IncidentFact],
+    course: &Course,
+) -> Message {
+    let next = match facts.last() {
+        Some(IncidentFact::StatusChanged {
+            to: IncidentStatus::Resolved,
+            ..
+        }) => {
+            " The timeline follows as a file. `/rollback incident reopen because …` opens it again."
+        }
+        Some(IncidentFact::Declared { .. } | IncidentFact::SeveritySet { .. })
+            if !course.roles.contains_key(&IncidentRole::Lead) =>
+        {
+            " Nobody leads it yet: `/rollback incident lead me`."
+        }
+        Some(_) | None => "",
+    };
+    Message::naming(|tone| {
+        let clauses = facts
+            .iter()
+            .map(|fact| Fact::from(fact.clone()).clause(tone));
+        let clauses: Vec<String> = clauses.collect();
+        format!(
+            "{id}: {} {}.{next}",
+            tone.person(&by.id),
+            list(&clauses, "and")
+        )
+    })
 }

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use rollback_domain::{
     authority::{Found, Source},
     identity::{IncidentId, ServiceKey},
-    incident::{Actor, Fact, TimelineEvent},
+    incident::{Actor, Fact, Opening, TimelineEvent},
     job::Job,
     refusal,
     release::Survey,
@@ -190,7 +190,8 @@ impl SideEffects {
                 once,
             }) => {
                 if is_first(tx, once.as_deref(), now).await?
-                    && let Some(incident) = incidents::open_in(tx, &channel, now).await?
+                    && let Some(incident) =
+                        incidents::placed(tx, &channel, Opening::Never, now).await?
                 {
                     timelines::append(tx, &[(incident.id, event)], now).await?;
                 }

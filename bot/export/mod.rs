@@ -163,11 +163,18 @@ impl Export {
         let drawn = drawn(pages, &overview);
         let draft = Draft {
             name: post_mortem::file_name(&overview, &drawn, self.now),
-            gaps: post_mortem::gaps(&overview, &drawn),
+            gaps: post_mortem::gaps(&overview, &pages.course, &drawn),
         };
         let undrawn = overview.rollbacks.len() - drawn.len();
         let timeline = self.timeline(pages, table_line);
-        let post_mortem = post_mortem::draft(timeline, &overview, &drawn, undrawn, self.now);
+        let post_mortem = post_mortem::draft(
+            timeline,
+            &overview,
+            &pages.course,
+            &drawn,
+            undrawn,
+            self.now,
+        );
         (post_mortem, draft)
     }
 

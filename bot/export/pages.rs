@@ -15,7 +15,7 @@ use minijinja::{
 use rollback_domain::{
     identity::{IncidentId, RollbackId},
     incident::{
-        Actor, Entry, Fact, IncidentFact,
+        Actor, Course, Entry, Fact, IncidentFact,
         chain::{ChainedEvent, Head},
     },
     post_mortem::Field,
@@ -43,6 +43,8 @@ pub(super) struct Pages {
     pub(super) entries: usize,
     /// The head of their chain; `None`: none of them carries a hash.
     pub(super) head: Option<Head>,
+    /// What people have decided about the incident.
+    pub(super) course: Course,
     page: Mutex<Page>,
     /// What the database failed with: neither templates nor serialisers carry it.
     failed: Mutex<Option<sqlx::Error>>,
@@ -92,6 +94,7 @@ impl Pages {
     /// The pages of what an incident's timeline has now. Reading them waits for the database, so
     /// that is done on a thread of its own.
     pub(super) async fn open(db: Db, incident: IncidentId) -> sqlx::Result<Self> {
+        let found = timelines::find(&db, incident).await?;
         let End { entries, head } = timelines::end(&db, incident).await?;
         Ok(Pages {
             db,
@@ -99,6 +102,7 @@ impl Pages {
             incident,
             entries: usize::try_from(entries).unwrap_or(0),
             head,
+            course: found.map(|incident| incident.course).unwrap_or_default(),
             page: Mutex::default(),
             failed: Mutex::default(),
         })

@@ -5,6 +5,7 @@ use super::pages::{Overview, Said};
 use crate::messages::{PostMortem, RollbackStory, Timeline, cell, stamp};
 use jiff::Timestamp;
 use rollback_domain::{
+    incident::{Course, IncidentRole, Milestone},
     people::Person,
     plan::Unships,
     post_mortem::Field,
@@ -26,6 +27,7 @@ fn gap(what: &str) -> String {
 pub(super) fn draft(
     timeline: Timeline,
     overview: &Overview,
+    course: &Course,
     rollbacks: &[Rollback],
     undrawn: usize,
     now: Timestamp,
@@ -51,10 +53,7 @@ pub(super) fn draft(
     let states = rollbacks
         .iter()
         .map(|rollback| format!("{} {}", rollback.id, rollback.word()));
-    let status = match overview.fields.get(&Field::Status) {
-        Some(said) => said_text(said),
-        None => gap(Field::Status.gap()),
-    };
+    let status = said_of(Field::Status, overview, course);
     PostMortem {
         timeline,
         issue: cell(&issue(overview, rollbacks).unwrap_or_else(|| "an incident".into())),
@@ -70,7 +69,7 @@ pub(super) fn draft(
             false => list(&systems, "and"),
         },
         first_at: stamp(first_at),
-        said: said(overview),
+        said: said(overview, course),
         rollbacks: rollbacks
             .iter()
             .map(|rollback| story(rollback, first_at))
@@ -106,10 +105,10 @@ pub(super) fn file_name(overview: &Overview, rollbacks: &[Rollback], now: Timest
 
 /// How many fields nobody has filled. The issue is what the first rollback was asked for, if nobody
 /// called it otherwise.
-pub(super) fn gaps(overview: &Overview, rollbacks: &[Rollback]) -> usize {
+pub(super) fn gaps(overview: &Overview, course: &Course, rollbacks: &[Rollback]) -> usize {
     let is_filled = |field: &&Field| match field {
         Field::Issue => issue(overview, rollbacks).is_some(),
-        field => overview.fields.contains_key(field),
+        field => overview.fields.contains_key(field) || decided(**field, course).is_some(),
     };
     Field::ALL.len() - Field::ALL.iter().filter(is_filled).count()
 }
@@ -125,16 +124,61 @@ fn issue(overview: &Overview, rollbacks: &[Rollback]) -> Option<String> {
     })
 }
 
-/// What was said of each field, or that nothing was.
-fn said(overview: &Overview) -> BTreeMap<Field, String> {
-    let text = |field: &Field| match overview.fields.get(field) {
-        Some(said) => said_text(said),
-        None => gap(field.gap()),
-    };
-    Field::ALL
-        .iter()
-        .map(|field| (*field, text(field)))
-        .collect()
+/// What is known of each field, or that nothing is.
+fn said(overview: &Overview, course: &Course) -> BTreeMap<Field, String> {
+    let said = |field: &Field| (*field, said_of(*field, overview, course));
+    Field::ALL.iter().map(said).collect()
+}
+
+/// What people decided of a field and said of it, or that they did neither.
+fn said_of(field: Field, overview: &Overview, course: &Course) -> String {
+    let said = overview.fields.get(&field).map(|said| said_text(said));
+    let known: Vec<String> = decided(field, course).into_iter().chain(said).collect();
+    match known.is_empty() {
+        true => gap(field.gap()),
+        false => known.join("; "),
+    }
+}
+
+/// What people decided of a field with `/rollback incident`.
+fn decided(field: Field, course: &Course) -> Option<String> {
+    let at = |milestone| course.times.get(&milestone).copied().map(stamp);
+    match field {
+        Field::Severity => course
+            .severity
+            .as_ref()
+            .map(|named| cell(&named.to_string())),
+        Field::Lead => course.roles.get(&IncidentRole::Lead).map(called),
+        Field::Status => course.managed.then(|| course.status.to_string()),
+        Field::Started => at(Milestone::Started),
+        Field::Detected => at(Milestone::Detected),
+        Field::Resolution => at(Milestone::Resolved).map(|at| format!("resolved {at}")),
+        Field::Issue
+        | Field::Summary
+        | Field::NoticedBy
+        | Field::Decided
+        | Field::Impact
+        | Field::Users
+        | Field::Revenue
+        | Field::Downtime
+        | Field::Eta
+        | Field::ErrorRate
+        | Field::Data
+        | Field::RootCause
+        | Field::Testing
+        | Field::Gates
+        | Field::TeamTold
+        | Field::UsersTold
+        | Field::StakeholdersTold
+        | Field::Lesson
+        | Field::Prevention
+        | Field::Procedure
+        | Field::NextSteps
+        | Field::FixDesign
+        | Field::FixTests
+        | Field::FixPlanned
+        | Field::FixApproved => None,
+    }
 }
 
 fn said_text(said: &[Said]) -> String {

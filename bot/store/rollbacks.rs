@@ -4,7 +4,7 @@ use super::{Db, Tx, in_tx, micros, moment, read, reading, written};
 use jiff::Timestamp;
 use rollback_domain::{
     history::{History, Past},
-    identity::{RollbackId, ServiceKey},
+    identity::{IncidentId, RollbackId, ServiceKey},
     release::Survey,
     rollback::Rollback,
 };
@@ -132,6 +132,15 @@ pub async fn open_for(db: &Db, service: &ServiceKey) -> sqlx::Result<Option<Roll
     let row: Option<(String,)> = reading!(db, pool => sqlx::query_as(OPEN_OF)
         .bind(&service.name).bind(&service.environment).fetch_optional(pool).await)?;
     row.map(|(doc,)| read(&doc)).transpose()
+}
+
+const OF_INCIDENT: &str = "SELECT doc FROM rollback WHERE incident = $1 ORDER BY id LIMIT 50";
+
+/// Those of an incident, oldest first, at most fifty.
+pub async fn of_incident(db: &Db, incident: IncidentId) -> sqlx::Result<Vec<Rollback>> {
+    let rows: Vec<(String,)> = reading!(db, pool =>
+        sqlx::query_as(OF_INCIDENT).bind(incident.number()).fetch_all(pool).await)?;
+    rows.iter().map(|(doc,)| read(doc)).collect()
 }
 
 const OPEN_ON: &str = "SELECT doc FROM rollback WHERE holds = 1 AND production = $1";

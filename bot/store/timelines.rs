@@ -3,19 +3,32 @@
 //!
 //! What belongs to which incident is decided in the domain; here it is loaded and stored.
 
-use super::{Db, Tx, in_tx, micros, moment, read, reading};
+use super::{Db, Tx, in_tx, micros, moment, read, reading, written};
 use jiff::Timestamp;
 use rollback_domain::identity::IncidentId;
 use rollback_domain::incident::{
-    Entry, Incident, Kind, TimelineEvent,
+    Course, Entry, Incident, Kind, TimelineEvent,
     chain::{Chain, ChainedEvent, EventHash, Head, canonical},
 };
 use serde_json::{Map, Value};
 use sqlx::QueryBuilder;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-const LATEST: &str = "SELECT channel, id, opened_at, last_at FROM (SELECT channel, id, opened_at, last_at FROM incident WHERE channel = ";
+const LATEST: &str = "SELECT channel, id, opened_at, last_at, course FROM (SELECT channel, id, opened_at, last_at, course FROM incident WHERE channel = ";
 const LAST_OF_ONE: &str = " ORDER BY id DESC LIMIT 1) AS of_one";
+
+/// A row of `incident`: its channel, id, times, and what people have decided about it.
+type Row = (String, i64, i64, i64, Option<String>);
+
+fn incident((channel, id, opened_at, last_at, course): Row) -> sqlx::Result<Incident> {
+    Ok(Incident {
+        id: IncidentId::new(id),
+        channel,
+        opened_at: moment(opened_at),
+        last_at: moment(last_at),
+        course: course.map_or_else(|| Ok(Course::default()), |course| read(&course))?,
+    })
+}
 
 /// The latest incident of each of these channels that has one.
 pub async fn latest_of(
@@ -25,7 +38,7 @@ pub async fn latest_of(
     if channels.is_empty() {
         return Ok(HashMap::new());
     }
-    let rows: Vec<(String, i64, i64, i64)> = in_tx!(tx, c => {
+    let rows: Vec<Row> = in_tx!(tx, c => {
         let mut query = QueryBuilder::new("");
         for (n, channel) in channels.iter().enumerate() {
             if n > 0 {
@@ -35,18 +48,26 @@ pub async fn latest_of(
         }
         query.build_query_as().persistent(channels.len() == 1).fetch_all(c).await
     })?;
-    Ok(rows
-        .into_iter()
-        .map(|(channel, id, opened_at, last_at)| {
-            let incident = Incident {
-                id: IncidentId::new(id),
-                channel: channel.clone(),
-                opened_at: moment(opened_at),
-                last_at: moment(last_at),
-            };
-            (channel, incident)
-        })
-        .collect())
+    rows.into_iter()
+        .map(|row| Ok((row.0.clone(), incident(row)?)))
+        .collect()
+}
+
+const LOCK: &str = "UPDATE incident SET last_at = last_at WHERE id = $1
+    RETURNING channel, id, opened_at, last_at, course";
+
+/// An incident as it is now; nobody else changes it until the transaction ends.
+pub async fn lock(tx: &mut Tx, id: IncidentId) -> sqlx::Result<Incident> {
+    let row: Row = in_tx!(tx, c => sqlx::query_as(LOCK).bind(id.number()).fetch_one(c).await)?;
+    incident(row)
+}
+
+const SET_COURSE: &str = "UPDATE incident SET course = $2 WHERE id = $1";
+
+/// Stores what people have decided about an incident that is locked.
+pub async fn set_course(tx: &mut Tx, id: IncidentId, course: &Course) -> sqlx::Result<()> {
+    let course = written(course)?;
+    in_tx!(tx, c => sqlx::query(SET_COURSE).bind(id.number()).bind(&course).execute(c).await.map(drop))
 }
 
 const OPEN: &str =
@@ -71,22 +92,23 @@ pub async fn count(db: &Db, kind: Kind, after: Timestamp, until: Timestamp) -> s
     Ok(n)
 }
 
-const LATEST_IN: &str = "SELECT id FROM incident WHERE channel = $1 ORDER BY id DESC LIMIT 1";
+const LATEST_IN: &str = "SELECT channel, id, opened_at, last_at, course FROM incident
+    WHERE channel = $1 ORDER BY id DESC LIMIT 1";
 
 /// The channel's latest incident.
-pub async fn latest(db: &Db, channel: &str) -> sqlx::Result<Option<IncidentId>> {
-    let row: Option<(i64,)> =
+pub async fn latest(db: &Db, channel: &str) -> sqlx::Result<Option<Incident>> {
+    let row: Option<Row> =
         reading!(db, pool => sqlx::query_as(LATEST_IN).bind(channel).fetch_optional(pool).await)?;
-    Ok(row.map(|(id,)| IncidentId::new(id)))
+    row.map(incident).transpose()
 }
 
-const CHANNEL_OF: &str = "SELECT channel FROM incident WHERE id = $1";
+const FIND: &str = "SELECT channel, id, opened_at, last_at, course FROM incident WHERE id = $1";
 
-/// The channel of an incident; `None`: there is no such incident.
-pub async fn channel_of(db: &Db, incident: IncidentId) -> sqlx::Result<Option<String>> {
-    let row: Option<(String,)> = reading!(db, pool => sqlx::query_as(CHANNEL_OF)
-        .bind(incident.number()).fetch_optional(pool).await)?;
-    Ok(row.map(|(channel,)| channel))
+/// An incident by its number.
+pub async fn find(db: &Db, id: IncidentId) -> sqlx::Result<Option<Incident>> {
+    let row: Option<Row> = reading!(db, pool => sqlx::query_as(FIND)
+        .bind(id.number()).fetch_optional(pool).await)?;
+    row.map(incident).transpose()
 }
 
 const TAKE_SEQS: &str =

@@ -40,7 +40,6 @@ use rollback_domain::{
     },
     identity::RollbackId,
     incident::Entry as Recorded,
-    refusal::Refusal,
     rollback::Confirmed,
 };
 use serde::de::DeserializeOwned;
@@ -251,8 +250,8 @@ pub async fn timeline(State(app): State<App>, headers: HeaderMap, body: Body) ->
                 (String = "text/csv"),
             )
         ),
-        (status = 403, description = "Not for them, or of another channel", body = RollbackResponse),
-        (status = 404, description = "There is no such incident", body = RollbackResponse),
+        (status = 403, description = "Not for them", body = RollbackResponse),
+        (status = 404, description = "There is no such incident in the channel", body = RollbackResponse),
         (status = 500, description = "The file could not be written", body = RollbackResponse),
         Problems,
     )
@@ -274,12 +273,7 @@ pub async fn export(State(app): State<App>, headers: HeaderMap, body: Body) -> R
             Ok(Ok(attachment)) => Ok(Reply::File(attachment, format)),
             Ok(Err(unwritten)) => Err(Problem::unwritten(&unwritten.to_string())),
             Err(Failure::Refused(refusal)) => {
-                let is_elsewhere = matches!(*refusal, Refusal::IncidentElsewhere { .. });
-                let status = match is_elsewhere {
-                    true => StatusCode::FORBIDDEN,
-                    false => StatusCode::NOT_FOUND,
-                };
-                Err(Problem::refused(status, &refusal))
+                Err(Problem::refused(StatusCode::NOT_FOUND, &refusal))
             }
             Err(Failure::Engine(error)) => Err(error.into()),
         }

@@ -123,10 +123,13 @@ pub enum Refusal {
         what: String,
     },
     NoIncident,
-    UnknownIncident {
+    IncidentResolved {
         id: IncidentId,
     },
-    IncidentElsewhere {
+    IncidentTime {
+        why: String,
+    },
+    UnknownIncident {
         id: IncidentId,
     },
     TokenRefused {
@@ -263,9 +266,14 @@ impl Refusal {
                 "a click names something that is not on the message it came from"
             }
             Refusal::NoIncident => "a timeline is asked for where nothing was ever recorded",
-            Refusal::UnknownIncident { .. } => "a number is named that no incident has",
-            Refusal::IncidentElsewhere { .. } => {
-                "the timeline of an incident of another channel is asked for"
+            Refusal::IncidentResolved { .. } => {
+                "the status of a resolved incident is to change without reopening it"
+            }
+            Refusal::IncidentTime { .. } => {
+                "a time of an incident is in the future, or does not fit to another one"
+            }
+            Refusal::UnknownIncident { .. } => {
+                "an incident is named that does not exist, or that is another channel's"
             }
             Refusal::TokenRefused { .. } => {
                 "something is asked for from the CLI or the API without a valid token"
@@ -437,12 +445,16 @@ impl Refusal {
             Refusal::Forged { what } => format!(
                 "That button isn't valid, so I ignored it: {}. It was logged. Use the latest card. Nothing was run.", text(what)
             ),
-            Refusal::NoIncident => "Nothing has happened in this channel yet, so there is no timeline. A rollback or `/rollback note` starts one.".into(),
-            Refusal::UnknownIncident { id } => format!(
-                "There is no {id}. `/rollback timeline` names the latest incident of a channel."
+            Refusal::NoIncident => "Nothing has happened in this channel yet, so there is no incident. A rollback, `/rollback incident open` or `/rollback note` starts one.".into(),
+            Refusal::IncidentResolved { id } => format!(
+                "{id} is resolved. `/rollback incident reopen because …` reopens it. Nothing was changed."
             ),
-            Refusal::IncidentElsewhere { id } => format!(
-                "{id} belongs to another channel, and what was said there stays there. Send the same command in that channel."
+            Refusal::IncidentTime { why } => format!(
+                "{} Check the times: `/rollback incident` shows them. Nothing was changed.",
+                text(why)
+            ),
+            Refusal::UnknownIncident { id } => format!(
+                "There is no {id} in this channel. `/rollback timeline` names the latest one; what was recorded in another channel is shown only there."
             ),
             Refusal::TokenRefused { why } => format!(
                 "Your token is not valid: {}. `rollback-bot token create`, where the bot runs, makes another one. Nothing was run.",

@@ -15,7 +15,7 @@ use crate::{
     },
     policy::{Confirm, Policy, Rule},
     proof::{Proof, Round},
-    refusal::{Refusal, Source},
+    refusal::{Refusal, Source, Tone},
     release::{Pin, Release, Surface, Survey},
     risk::Risk,
 };
@@ -1170,7 +1170,7 @@ impl Message {
 
     /// It in plain words, for terminals and machines.
     pub fn plain(&self) -> String {
-        use crate::refusal::{Plain, Tone};
+        use crate::refusal::Plain;
         match self {
             Message::Text(text) | Message::Mrkdwn(text) => text.clone(),
             Message::Naming(text, people) | Message::Refused(_, text, people) => {
@@ -1201,21 +1201,35 @@ impl Message {
     }
 }
 
+/// Draws a sentence with the people it names, each where [`Message::whom`] stands.
+fn gathered(draw: impl FnOnce(&dyn Tone) -> String) -> (String, Vec<String>) {
+    struct Gather(std::cell::RefCell<Vec<String>>);
+    impl Tone for Gather {
+        fn person(&self, id: &str) -> String {
+            let mut people = self.0.borrow_mut();
+            people.push(id.to_owned());
+            Message::whom(people.len() - 1)
+        }
+        fn text(&self, text: &str) -> String {
+            markup::closed(&Message::unmarked(text))
+        }
+    }
+    let gather = Gather(std::cell::RefCell::default());
+    let sentence = draw(&gather);
+    (sentence, gather.0.into_inner())
+}
+
+impl Message {
+    /// A sentence of ours that names people.
+    pub fn naming(draw: impl FnOnce(&dyn Tone) -> String) -> Self {
+        let (sentence, people) = gathered(draw);
+        Message::Naming(sentence, people)
+    }
+}
+
 impl From<&Refusal> for Message {
     fn from(refusal: &Refusal) -> Self {
-        struct Gather(std::cell::RefCell<Vec<String>>);
-        impl crate::refusal::Tone for Gather {
-            fn person(&self, id: &str) -> String {
-                let mut people = self.0.borrow_mut();
-                people.push(id.to_owned());
-                Message::whom(people.len() - 1)
-            }
-            fn text(&self, text: &str) -> String {
-                markup::closed(&Message::unmarked(text))
-            }
-        }
-        let gather = Gather(std::cell::RefCell::default());
-        let sentence = refusal.draw(&gather);
-        Message::Refused(refusal.code().to_owned(), sentence, gather.0.into_inner())
+        let (sentence, people) = gathered(|tone| refusal.draw(tone));
+        Message::Refused(refusal.code().to_owned(), sentence, people)
     }
 }

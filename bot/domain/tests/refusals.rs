@@ -339,19 +339,25 @@ fn of_the_rest() -> Vec<(Refusal, &'static str)> {
         ),
         (
             Refusal::NoIncident,
-            "A rollback or `/rollback note` starts one.",
+            "`/rollback incident open` or `/rollback note` starts one.",
+        ),
+        (
+            Refusal::IncidentResolved {
+                id: IncidentId::new(12),
+            },
+            "`/rollback incident reopen because …` reopens it.",
+        ),
+        (
+            Refusal::IncidentTime {
+                why: "2026-03-14 03:40:00 UTC is still to come.".into(),
+            },
+            "`/rollback incident` shows them.",
         ),
         (
             Refusal::UnknownIncident {
                 id: IncidentId::new(12),
             },
-            "`/rollback timeline` names the latest incident of a channel.",
-        ),
-        (
-            Refusal::IncidentElsewhere {
-                id: IncidentId::new(12),
-            },
-            "Send the same command in that channel.",
+            "`/rollback timeline` names the latest one;",
         ),
         (
             Refusal::TokenRefused {
@@ -395,19 +401,18 @@ fn each_has_a_sample_and_there_are_not_too_many() {
         Refusal::COUNT,
         "one without a sample: {codes:?}"
     );
-    const { assert!(Refusal::COUNT <= 32, "nobody knows so many by heart") };
+    const { assert!(Refusal::COUNT <= 33, "nobody knows so many by heart") };
 }
 
 #[test]
 fn each_says_when_what_and_what_now() {
     /// These are answers to a question, or to something that has happened: they say what is the
     /// case.
-    const SAY_WHAT_IS: [&str; 6] = [
+    const SAY_WHAT_IS: [&str; 5] = [
         "UNKNOWN_ROLLBACK",
         "TOO_LATE_TO_STOP",
         "NO_INCIDENT",
         "UNKNOWN_INCIDENT",
-        "INCIDENT_ELSEWHERE",
         "BUSY",
     ];
     const NOTHING: [&str; 4] = [

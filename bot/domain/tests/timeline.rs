@@ -9,9 +9,9 @@ use rollback_domain::{
     grammar::{Moment, ReviewAnswer, Target},
     identity::{IncidentId, RollbackId, ServiceKey},
     incident::{
-        Actor, Approved, Entry, Evidence, Fact, IncidentFact, Instead, Kind, Lacking, Moved,
-        NotStarted, PeopleFact, ProofFact, ProposedChange, Reopening, RunningFact, TimelineEvent,
-        WaitingFact,
+        Actor, Approved, Entry, Evidence, Fact, IncidentFact, IncidentRole, IncidentStatus,
+        Instead, Kind, Lacking, Milestone, Moved, NamedSeverity, NotStarted, PeopleFact, ProofFact,
+        ProposedChange, Reopening, RunningFact, Severity, TimelineEvent, WaitingFact,
     },
     people::Person,
     plan::PlanHash,
@@ -66,6 +66,38 @@ fn of_the_incident() -> Vec<IncidentFact> {
     vec![
         IncidentFact::IncidentOpened {
             incident: IncidentId::new(12),
+        },
+        IncidentFact::Declared {
+            because: why("checkout 500s"),
+        },
+        IncidentFact::SeveritySet {
+            severity: NamedSeverity {
+                severity: Severity::P1,
+                name: Some("shop down".into()),
+            },
+            because: None,
+        },
+        IncidentFact::RoleAssigned {
+            role: IncidentRole::Lead,
+            person: "U0SAM".into(),
+        },
+        IncidentFact::StatusChanged {
+            from: IncidentStatus::Investigating,
+            to: IncidentStatus::Identified,
+            because: why("it is the tax engine"),
+        },
+        IncidentFact::StatusChanged {
+            from: IncidentStatus::Monitoring,
+            to: IncidentStatus::Resolved,
+            because: why("v213 holds"),
+        },
+        IncidentFact::IncidentReopened {
+            because: "it is back".into(),
+        },
+        IncidentFact::TimeSet {
+            milestone: Milestone::Started,
+            at: at("02:55:00"),
+            because: "the graph shows it".into(),
         },
         IncidentFact::Note {
             text: "error rate 6 % on the dashboard".into(),
@@ -445,7 +477,7 @@ fn what_is_proven() -> Vec<ProofFact> {
 
 /// The kinds that are stored. A name never changes its meaning; an older version shows one that it
 /// does not know as "other".
-const KNOWN_KINDS: [&str; 42] = [
+const KNOWN_KINDS: [&str; 46] = [
     "incident_opened",
     "requested",
     "planned",
@@ -488,6 +520,10 @@ const KNOWN_KINDS: [&str; 42] = [
     "note",
     "exported",
     "unreached",
+    "severity",
+    "role",
+    "status",
+    "time_set",
 ];
 
 fn event(fact: Fact) -> TimelineEvent {

@@ -8,7 +8,7 @@ fn text_stays_in_its_cell_of_a_table() {
         cell("| a |\n# b\r\n<script>`c` **d** [e](f) ~~g~~ \\"),
         "\\| a \\| # b  &lt;script&gt;\\`c\\` \\*\\*d\\*\\* \\[e\\](f) \\~\\~g\\~\\~ \\\\"
     );
-    assert_eq!(cell("a\u{1b}[2J\u{7}\u{9b}1m"), "a [2J  1m");
+    assert_eq!(cell("a\u{1b}[2J\u{7}\u{9b}1m"), "a \\[2J  1m");
 }
 
 #[test]

@@ -157,7 +157,9 @@ fn comment(
         Some(id) => {
             format!("Timeline of {incident}, exported when {id} closed: {entries} entries.")
         }
-        None => format!("Timeline of {incident}: {entries} entries."),
+        None => format!(
+            "Timeline of {incident}: {entries} entries. `/rollback postmortem {incident}` drafts its post-mortem."
+        ),
     }
 }
 

@@ -36,7 +36,7 @@ pub use subjects::{About, IncidentRef, ServiceRef, is_name};
 pub use targets::Target;
 pub(crate) use targets::as_typed;
 #[doc(inline)]
-pub use verbs::{ExportFormat, RESERVED, Request, ReviewAnswer, Verb, help};
+pub use verbs::{Assignee, ExportFormat, RESERVED, Request, ReviewAnswer, Verb, help};
 pub use words::nearest;
 
 use words::{Words, bare};
@@ -101,10 +101,16 @@ pub fn parse_mention(text: &str, is_own: impl Fn(&str) -> bool) -> Result<Reques
 /// text is addressed to stays as it is.
 pub fn with_names(text: &str, name: impl Fn(&str) -> Option<String>) -> String {
     let (addressed, rest) = text.split_at(words::address(text));
-    format!(
-        "{addressed}{}",
-        words::with_names(&words::with_labels(rest, name))
-    )
+    let labelled = words::with_labels(rest, name);
+    // Who gets a role is told by the id: several people may have one name.
+    let (kept, rest) = match verbs::assignee(&labelled) {
+        Some(at) => {
+            let end = labelled[at..].find('>').map_or(at, |end| at + end + 1);
+            labelled.split_at(end)
+        }
+        None => ("", labelled.as_str()),
+    };
+    format!("{addressed}{kept}{}", words::with_names(rest))
 }
 
 #[cfg(test)]

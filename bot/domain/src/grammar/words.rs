@@ -61,7 +61,7 @@ pub(super) fn without_own_mention(text: &str, is_own: impl Fn(&str) -> bool) -> 
 }
 
 /// The id that a mention at the start of the text names, and what follows it.
-fn mention(text: &str) -> Option<(&str, &str)> {
+pub(super) fn mention(text: &str) -> Option<(&str, &str)> {
     let (inside, rest) = text.strip_prefix("<@")?.split_once('>')?;
     let id = inside.split('|').next().unwrap_or_default();
     let fits = !id.is_empty() && id.bytes().all(|b| b.is_ascii_alphanumeric());

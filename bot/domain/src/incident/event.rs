@@ -79,6 +79,10 @@ pub enum Kind {
     Note,
     Exported,
     Unreached,
+    Severity,
+    Role,
+    Status,
+    TimeSet,
     /// One that a newer version knows.
     #[serde(other)]
     Other,

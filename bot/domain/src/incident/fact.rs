@@ -4,7 +4,7 @@
 //! words draws its own. The JSON of a fact is stored and exported: a name in it never changes its
 //! meaning, and what is added has a default.
 
-use super::Kind;
+use super::{IncidentRole, IncidentStatus, Kind, Milestone, NamedSeverity};
 use crate::{
     grammar::{ReviewAnswer, Target},
     identity::{IncidentId, RollbackId, ServiceKey},
@@ -53,6 +53,49 @@ pub enum IncidentFact {
     IncidentOpened {
         /// `INC-7`.
         incident: IncidentId,
+    },
+    /// People manage it from now on.
+    Declared {
+        /// Why, in their words; `None`: they gave no reason.
+        because: Option<String>,
+    },
+    /// Somebody said how severe it is.
+    SeveritySet {
+        /// How severe it is, with its name at that time.
+        #[serde(flatten)]
+        severity: NamedSeverity,
+        /// Why, in their words; `None`: they gave no reason.
+        because: Option<String>,
+    },
+    /// Somebody got a role in it.
+    RoleAssigned {
+        /// The role.
+        role: IncidentRole,
+        /// The Slack id of who got it.
+        person: String,
+    },
+    /// Somebody said where the work on it stands.
+    StatusChanged {
+        /// Where it stood before.
+        from: IncidentStatus,
+        /// Where it stands.
+        to: IncidentStatus,
+        /// Why, in their words; `None`: they gave no reason.
+        because: Option<String>,
+    },
+    /// Somebody said that it is not over after all.
+    IncidentReopened {
+        /// Why, in their words.
+        because: String,
+    },
+    /// Somebody said when something happened.
+    TimeSet {
+        /// What happened.
+        milestone: Milestone,
+        /// When.
+        at: Timestamp,
+        /// How they know, in their words.
+        because: String,
     },
     /// Somebody noted something.
     Note {
@@ -697,7 +740,15 @@ impl Fact {
 impl IncidentFact {
     fn kind(&self) -> Kind {
         match self {
-            IncidentFact::IncidentOpened { .. } => Kind::IncidentOpened,
+            IncidentFact::IncidentOpened { .. } | IncidentFact::Declared { .. } => {
+                Kind::IncidentOpened
+            }
+            IncidentFact::SeveritySet { .. } => Kind::Severity,
+            IncidentFact::RoleAssigned { .. } => Kind::Role,
+            IncidentFact::StatusChanged { .. } | IncidentFact::IncidentReopened { .. } => {
+                Kind::Status
+            }
+            IncidentFact::TimeSet { .. } => Kind::TimeSet,
             IncidentFact::Note { .. } => Kind::Note,
             IncidentFact::Refused { .. } => Kind::Refused,
             IncidentFact::Frozen { .. } => Kind::Frozen,

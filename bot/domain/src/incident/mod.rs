@@ -5,12 +5,16 @@
 //! of it.
 
 pub mod chain;
+mod course;
 mod event;
 mod fact;
 #[cfg(test)]
 mod tests;
 mod words;
 
+pub use course::{
+    Course, IncidentChange, IncidentRole, IncidentStatus, Milestone, NamedSeverity, Severity,
+};
 pub use event::{Actor, Entry, Evidence, Kind, TimelineEvent};
 pub use fact::{
     Approved, Fact, IncidentFact, Instead, Lacking, Moved, NotStarted, Part, PeopleFact, ProofFact,
@@ -24,7 +28,7 @@ use jiff::{SignedDuration, Timestamp};
 
 /// How long a channel has to be silent until its incident is over.
 ///
-/// Nobody declares the beginning or the end of an incident at three in the morning. Twelve hours
+/// Not everybody declares the beginning or the end of an incident at three in the morning. Twelve hours
 /// are longer than a night and a shift, in which people come back to what happened; what happens
 /// in the channel after that is most likely something else.
 pub const SILENT_AFTER: SignedDuration = SignedDuration::from_hours(12);
@@ -40,6 +44,8 @@ pub struct Incident {
     pub opened_at: Timestamp,
     /// When its last entry was written down.
     pub last_at: Timestamp,
+    /// What people have decided about it.
+    pub course: Course,
 }
 
 /// Where an incident stands.
@@ -47,15 +53,19 @@ pub struct Incident {
 pub enum IncidentState {
     /// What happens in its channel belongs to it.
     Open,
-    /// Its channel was silent for [`SILENT_AFTER`].
+    /// People resolved it: what is said of it still belongs to it, and what is begun does not.
+    Resolved,
+    /// Its channel was silent for [`SILENT_AFTER`], and nobody manages it.
     Silent,
 }
 
 /// Whether something that happens in a channel is reason enough to open an incident.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Opening {
-    /// It opens one if none is open: a rollback, a note, an act on a service.
+    /// It opens one if none is open: a rollback, an act on a service.
     IfNeeded,
+    /// It opens one if none is open, and is about one that was resolved a while ago: a note.
+    UnlessResolved,
     /// It is recorded only while one is open: a refusal elsewhere, an answer that came late.
     Never,
 }
@@ -75,8 +85,12 @@ pub enum Placement {
 pub fn decide(latest: Option<&Incident>, opening: Opening, now: Timestamp) -> Placement {
     match latest.map(|latest| (latest.id, latest.state(now))) {
         Some((id, IncidentState::Open)) => Placement::Incident(id),
-        Some((_, IncidentState::Silent)) | None => match opening {
+        Some((id, IncidentState::Resolved)) => match opening {
             Opening::IfNeeded => Placement::NewIncident,
+            Opening::UnlessResolved | Opening::Never => Placement::Incident(id),
+        },
+        Some((_, IncidentState::Silent)) | None => match opening {
+            Opening::IfNeeded | Opening::UnlessResolved => Placement::NewIncident,
             Opening::Never => Placement::Nowhere,
         },
     }
@@ -90,6 +104,7 @@ impl Incident {
             channel: channel.to_owned(),
             opened_at: now,
             last_at: now,
+            course: Course::default(),
         };
         let fact = IncidentFact::IncidentOpened { incident: id };
         let event = TimelineEvent::new(now, Actor::Bot, Source::Bot, None, fact);
@@ -98,9 +113,13 @@ impl Incident {
 
     /// Where it stands at `now`. A clock that went back ends nothing.
     pub fn state(&self, now: Timestamp) -> IncidentState {
-        match now.duration_since(self.last_at) < SILENT_AFTER {
-            true => IncidentState::Open,
-            false => IncidentState::Silent,
+        let is_resolved = self.course.status == IncidentStatus::Resolved;
+        let is_silent = now.duration_since(self.last_at) >= SILENT_AFTER;
+        match (is_resolved, is_silent) {
+            (false, true) if self.course.managed => IncidentState::Open,
+            (_, true) => IncidentState::Silent,
+            (true, false) => IncidentState::Resolved,
+            (false, false) => IncidentState::Open,
         }
     }
 }

@@ -13,6 +13,7 @@ fn latest() -> Incident {
         channel: "C1".into(),
         opened_at: night() - SignedDuration::from_hours(30),
         last_at: night(),
+        course: Course::default(),
     }
 }
 
@@ -100,4 +101,43 @@ fn an_incident_begins_open_with_one_entry_of_the_bots_that_says_so() {
         (night(), &Actor::Bot, None)
     );
     assert_eq!(event.text(), "opened INC-12 in this channel");
+}
+
+/// The latest incident, managed by people, with this status.
+fn managed(status: IncidentStatus) -> Incident {
+    let course = Course {
+        managed: true,
+        status,
+        ..Course::default()
+    };
+    Incident { course, ..latest() }
+}
+
+#[test]
+fn what_people_manage_is_open_until_they_resolve_it() {
+    let week = night() + SignedDuration::from_hours(24 * 7);
+    let open = managed(IncidentStatus::Monitoring);
+    for opening in [Opening::IfNeeded, Opening::UnlessResolved, Opening::Never] {
+        assert_eq!(
+            decide(Some(&open), opening, week),
+            Placement::Incident(open.id)
+        );
+    }
+}
+
+#[test]
+fn what_is_said_of_a_resolved_one_belongs_to_it_and_what_is_begun_does_not() {
+    let resolved = managed(IncidentStatus::Resolved);
+    let soon = night() + SignedDuration::from_hours(1);
+    let decided = |opening, now| decide(Some(&resolved), opening, now);
+    assert_eq!(decided(Opening::IfNeeded, soon), Placement::NewIncident);
+    for opening in [Opening::UnlessResolved, Opening::Never] {
+        assert_eq!(decided(opening, soon), Placement::Incident(resolved.id));
+    }
+    let later = night() + SignedDuration::from_hours(12);
+    assert_eq!(
+        decided(Opening::UnlessResolved, later),
+        Placement::NewIncident
+    );
+    assert_eq!(decided(Opening::Never, later), Placement::Nowhere);
 }

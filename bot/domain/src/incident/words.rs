@@ -1,8 +1,9 @@
 //! The words of the record: each fact as a clause, whatever the exporter does to people and text.
 
 use super::{
-    Approved, Evidence, Fact, IncidentFact, Instead, Lacking, Moved, NotStarted, Part, PeopleFact,
-    ProofFact, ProposedChange, Reopening, RunningFact, Sentence, TimelineEvent, WaitingFact,
+    Approved, Evidence, Fact, IncidentFact, IncidentStatus, Instead, Lacking, Moved, NotStarted,
+    Part, PeopleFact, ProofFact, ProposedChange, Reopening, RunningFact, Sentence, TimelineEvent,
+    WaitingFact,
 };
 use crate::{
     grammar::Target,
@@ -65,6 +66,43 @@ impl IncidentFact {
             IncidentFact::IncidentOpened { incident } => {
                 format!("opened {incident} in this channel")
             }
+            IncidentFact::Declared { because } => {
+                format!("declared the incident{}", because_of(because, tone))
+            }
+            IncidentFact::SeveritySet { severity, because } => format!(
+                "set the severity to {}{}",
+                text(&severity.to_string()),
+                because_of(because, tone)
+            ),
+            IncidentFact::RoleAssigned { role, person } => {
+                format!("assigned the role {role} to {}", tone.person(person))
+            }
+            IncidentFact::StatusChanged { from, to, because } => {
+                let change = match to {
+                    IncidentStatus::Resolved => "resolved the incident".to_owned(),
+                    IncidentStatus::Investigating
+                    | IncidentStatus::Identified
+                    | IncidentStatus::Monitoring => {
+                        format!("changed the status from {from} to {to}")
+                    }
+                };
+                change + &because_of(because, tone)
+            }
+            IncidentFact::IncidentReopened { because } => {
+                format!(
+                    "reopened the incident, because \"{}\"",
+                    naming(because, tone)
+                )
+            }
+            IncidentFact::TimeSet {
+                milestone,
+                at,
+                because,
+            } => format!(
+                "set {milestone} to {}, because \"{}\"",
+                at.strftime("%Y-%m-%d %H:%M:%S UTC"),
+                naming(because, tone)
+            ),
             IncidentFact::Note { text } => naming(text, tone),
             IncidentFact::Refused {
                 verb,

@@ -15,6 +15,7 @@ mod deny;
 mod export;
 mod freeze;
 mod help;
+mod incident;
 mod list;
 mod note;
 mod object;
@@ -46,8 +47,8 @@ use super::{
 
 use table::define_verbs;
 
-pub(super) use export::format_named;
-pub use {export::ExportFormat, help::help, review::ReviewAnswer};
+pub use {export::ExportFormat, help::help, incident::Assignee, review::ReviewAnswer};
+pub(super) use {export::format_named, incident::assignee};
 
 /// The table of verbs: calls a macro with a line `module: Struct` for every verb. `help` lists them
 /// in this order.
@@ -77,6 +78,7 @@ macro_rules! for_every_verb {
             unpin: Unpin,
             freeze: Freeze,
             unfreeze: Unfreeze,
+            incident: ManageIncident,
             note: Note,
             timeline: Timeline,
             export: Export,
@@ -134,8 +136,7 @@ const SMALL_WORDS: &[&str] = &["because", "no", "ok", "prev", "previous", "to", 
 
 /// Words that are kept for verbs to come.
 const PLANNED: &[&str] = &[
-    "assess", "board", "doctor", "drill", "forward", "incident", "open", "page", "pin", "rollback",
-    "update",
+    "assess", "board", "doctor", "drill", "forward", "open", "page", "pin", "rollback", "update",
 ];
 
 /// The words that no service may be called: all words of all verbs, and those that are kept.
@@ -294,6 +295,7 @@ mod tests {
         `undo RB-41`: propose to return to the version it replaced
         `pins`, `unpin frontend`: where automatic deploys are held off; let them flow again
         `freeze frontend because we migrate`, `unfreeze frontend`: request a hold, shown on every card; approvers can still approve
+        `incident`, `incident open P1`, `incident lead me`, `incident resolve`: show the incident of this channel, declare it, say who does what, end it
         `note checkout is back`, `note -5m paged the team`: write into the timeline
         `timeline`, `export`, `export RB-41 html`: read it, or take it away
         `postmortem`, `postmortem root cause: tax engine`: draft it from the record; add what only you know

@@ -32,7 +32,8 @@ pub(super) const SPEC: Spec = Spec {
     },
     help: &[
         "`postmortem`, `postmortem INC-12`: a draft from the record, as a file. What nobody said is marked in it. `pm` is the same.",
-        "`postmortem root cause: the tax engine divides by zero`, `postmortem INC-12 impact: no payments`: fill a field. `postmortem fields:` lists them.",
+        "`postmortem root cause: the tax engine divides by zero`, `postmortem INC-12 impact: no payments`: fill a field.",
+        "The fields: issue, summary, severity, lead, status, started, noticed by, detected, decided, impact, users affected, revenue, downtime, eta, resolution, error rate, data, root cause, testing, gates, team told, users told, stakeholders told, lesson, prevention, procedure, next steps, fix design, fix tests, fix planned, fix approved.",
     ],
 };
 
@@ -57,16 +58,11 @@ impl PostMortem {
 }
 
 fn unknown_field(text: &str) -> Misread {
-    let fields: Vec<String> = Field::ALL
-        .iter()
-        .map(|field| format!("`{}:`", field.name()))
-        .collect();
     Misread::BadArgument {
         verb: Verb::PostMortem,
         sentence: format!(
-            "Nothing was run, because \"{}\" does not begin with a field of a post-mortem and say something of it. The fields are {}.",
-            excerpt(text),
-            fields.join(", ")
+            "Nothing was run, because \"{}\" does not begin with a field of a post-mortem and say something of it: write, for example, `postmortem root cause: the tax engine`. `help postmortem` lists the fields.",
+            excerpt(text)
         ),
     }
 }
@@ -107,6 +103,12 @@ pub(super) mod tests {
             proptest::option::of((field, text)),
         )
             .prop_map(|(about, said)| PostMortem { about, said })
+    }
+
+    #[test]
+    fn help_lists_every_field() {
+        let fields: Vec<&str> = Field::ALL.iter().map(|field| field.name()).collect();
+        assert_eq!(SPEC.help[2], format!("The fields: {}.", fields.join(", ")));
     }
 
     #[test]

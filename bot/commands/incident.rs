@@ -1,0 +1,171 @@
+//! `incident`, `incident open P1`, `incident lead @sam`, …: shows the incident of the channel, and
+//! records what people decide about it.
+
+use super::{
+    Answer, Context, Result,
+    gate::{self, Passage},
+};
+use crate::{
+    App,
+    engine::{Outcome, Submission},
+    permalinks, roster,
+    slack::{
+        Words,
+        blocks::{self, context as footer, escape, fit_text, header, inline, section},
+        card::time,
+    },
+    store::{rollbacks, timelines},
+};
+use rollback_domain::{
+    grammar::{Assignee, Request, Verb, verbs::ManageIncident},
+    incident::{Incident, IncidentChange, IncidentRole, IncidentState, Milestone},
+    people::Person,
+    refusal::Refusal,
+};
+
+pub(super) async fn run(app: &App, context: &Context, request: ManageIncident) -> Result {
+    let now = app.engine.clock.now();
+    let incidents = &app.config.incidents;
+    let change = match request {
+        ManageIncident::Show => return show(app, context).await,
+        ManageIncident::Open { severity, because } => IncidentChange::Declare {
+            severity: severity.map(|severity| incidents.named(severity)),
+            because,
+        },
+        ManageIncident::Severity { severity, because } => IncidentChange::Severity {
+            severity: incidents.named(severity),
+            because,
+        },
+        ManageIncident::Assign { role, assignee } => IncidentChange::Assign {
+            role,
+            person: person(app, context, assignee),
+        },
+        ManageIncident::Status { status, because } => IncidentChange::Status { status, because },
+        ManageIncident::Time {
+            milestone,
+            at,
+            because,
+        } => IncidentChange::Time {
+            milestone,
+            at: at.resolve(now, 0),
+            because,
+        },
+        ManageIncident::Reopen { because } => IncidentChange::Reopen { because },
+    };
+    // Everybody sees the answer to a command. Where the input cannot be answered in the channel at
+    // once, a job echoes it.
+    let answers_in_channel = context.answers_in_channel();
+    let submission = Submission::ChangeIncident {
+        channel: context.channel.clone(),
+        by: context.person.clone(),
+        source: context.source,
+        change,
+        echo: (!answers_in_channel).then(|| context.thread.clone()),
+    };
+    Ok(match app.engine.take(&context.key, submission).await? {
+        Outcome::IncidentChanged { message } if answers_in_channel => {
+            Answer::Public(Words::plain(blocks::message(&message)))
+        }
+        outcome => Answer::from(outcome),
+    })
+}
+
+/// Who gets a role.
+fn person(app: &App, context: &Context, assignee: Assignee) -> Person {
+    match assignee {
+        Assignee::Asker => context.person.clone(),
+        Assignee::Mentioned { id, name } => {
+            let name = name.or_else(|| app.names.of(&id));
+            Person::new(id.clone(), name.unwrap_or(id))
+        }
+    }
+}
+
+/// Shows the incident to whoever may read the timeline of the channel.
+async fn show(app: &App, context: &Context) -> Result {
+    if context.deferred {
+        let roster = roster::last_known(app, &app.config.every_role()).await?;
+        gate::may_read(app, Verb::Timeline, &context.person.id, &roster)?;
+    } else if let Passage::Unread = gate::admit(app, context, Verb::Timeline).await? {
+        let request = Request::ManageIncident(ManageIncident::Show);
+        return gate::read_first(app, context, &request).await;
+    }
+    let db = &app.engine.db;
+    let Some(incident) = timelines::latest(db, &context.channel).await? else {
+        return Err(Refusal::NoIncident.into());
+    };
+    let mut sections = vec![people_and_times(&incident)];
+    let rollbacks = rollbacks::of_incident(db, incident.id).await?;
+    let lines = rollbacks
+        .iter()
+        .filter(|rollback| rollback.channel == context.channel)
+        .map(|rollback| {
+            let service = inline(&rollback.service.to_string(), 160);
+            format!("{} {}  {service}", rollback.id, rollback.word())
+        });
+    let lines: Vec<String> = lines.collect();
+    if !lines.is_empty() {
+        sections.push(permalinks::linked(app, &lines.join("\n")).await?);
+    }
+    let title = title(app, &incident);
+    let mut shown = vec![header(&title)];
+    shown.extend(sections.iter().map(|text| section(text)));
+    shown.push(footer(next(app, &incident)));
+    Ok(Answer::Private(Words {
+        text: fit_text(&format!("{}\n{}", escape(&title), sections.join("\n"))),
+        blocks: shown,
+    }))
+}
+
+/// `INC-12: P1 (shop down), identified`.
+fn title(app: &App, incident: &Incident) -> String {
+    let course = &incident.course;
+    let severity = match &course.severity {
+        Some(severity) => severity.to_string(),
+        None => "no severity".to_owned(),
+    };
+    match incident.state(app.engine.clock.now()) {
+        IncidentState::Open | IncidentState::Resolved => {
+            format!("{}: {severity}, {}", incident.id, course.status)
+        }
+        IncidentState::Silent => format!("{}: {severity}, {}, over", incident.id, course.status),
+    }
+}
+
+/// Who does what in it, and when what happened. What nobody has said is named.
+fn people_and_times(incident: &Incident) -> String {
+    let course = &incident.course;
+    let roles = IncidentRole::ALL.iter().map(|role| {
+        let person = course.roles.get(role);
+        let person = person.map(|person| inline(&format!("@{}", person.name), 80));
+        format!("{role}: {}", person.unwrap_or_else(|| "nobody".to_owned()))
+    });
+    let times = Milestone::ALL.iter().map(|milestone| {
+        let at = course.times.get(milestone).map(|at| time(*at));
+        format!(
+            "{milestone}: {}",
+            at.unwrap_or_else(|| "not recorded".to_owned())
+        )
+    });
+    let (roles, times): (Vec<String>, Vec<String>) = (roles.collect(), times.collect());
+    format!(
+        "{}\nopened: {} · {}",
+        roles.join(" · "),
+        time(incident.opened_at),
+        times.join(" · ")
+    )
+}
+
+fn next(app: &App, incident: &Incident) -> &'static str {
+    match incident.state(app.engine.clock.now()) {
+        IncidentState::Open if incident.course.managed => {
+            "It stays open until `/rollback incident resolve because …`: a verified rollback leaves the defect. `/rollback help incident` shows what can be recorded."
+        }
+        IncidentState::Open => {
+            "Nobody has declared it: it is over after twelve silent hours. `/rollback incident open P1` declares it."
+        }
+        IncidentState::Resolved | IncidentState::Silent => {
+            "`/rollback incident reopen because …` opens it again; `/rollback incident open` begins another one."
+        }
+    }
+}

@@ -1,0 +1,384 @@
+//! What people decide about an incident: how severe it is, where it stands, who does what in it,
+//! and when what happened.
+//!
+//! Roles in an incident give no authority, and what becomes of a rollback changes nothing here: a
+//! verified rollback leaves the defect, and people resolve the incident.
+
+use super::{Incident, IncidentFact};
+use crate::{people::Person, refusal::Refusal};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use std::{collections::BTreeMap, fmt};
+use strum::{Display, EnumString, VariantArray};
+
+/// How severe an incident is, from [`Severity::P1`] down.
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    Display,
+    EnumString,
+    VariantArray,
+)]
+#[serde(rename_all = "snake_case")]
+#[strum(ascii_case_insensitive)]
+pub enum Severity {
+    /// The most severe.
+    P1,
+    /// Severe.
+    P2,
+    /// Of limited effect.
+    P3,
+    /// The least severe.
+    P4,
+}
+
+/// A severity with what the configuration calls it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NamedSeverity {
+    /// Which one.
+    pub severity: Severity,
+    /// Its name; `None`: it has none.
+    pub name: Option<String>,
+}
+
+impl Severity {
+    /// Every severity, the most severe first.
+    pub const ALL: &'static [Severity] = Self::VARIANTS;
+}
+
+impl IncidentRole {
+    /// Every role.
+    pub const ALL: &'static [IncidentRole] = Self::VARIANTS;
+}
+
+impl Milestone {
+    /// Every milestone, in the order in which they mostly happen.
+    pub const ALL: &'static [Milestone] = Self::VARIANTS;
+}
+
+impl fmt::Display for NamedSeverity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.name {
+            Some(name) => write!(f, "{} ({name})", self.severity),
+            None => write!(f, "{}", self.severity),
+        }
+    }
+}
+
+/// Where the work on an incident stands.
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    Hash,
+    Serialize,
+    Deserialize,
+    Display,
+    EnumString,
+    VariantArray,
+)]
+#[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case", ascii_case_insensitive)]
+pub enum IncidentStatus {
+    /// The cause is not known.
+    #[default]
+    Investigating,
+    /// The cause is known.
+    Identified,
+    /// Something was done about it, and it is watched whether that holds.
+    Monitoring,
+    /// It is over.
+    Resolved,
+}
+
+/// What somebody does in an incident. It gives no authority.
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    Display,
+    EnumString,
+    VariantArray,
+)]
+#[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case", ascii_case_insensitive)]
+pub enum IncidentRole {
+    /// Decides what is done, and owns the defect.
+    Lead,
+    /// Tells everybody else.
+    #[strum(to_string = "communications", serialize = "comms")]
+    Communications,
+    /// Writes down what happens.
+    Scribe,
+}
+
+/// A moment in the course of an incident.
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    Display,
+    EnumString,
+    VariantArray,
+)]
+#[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case", ascii_case_insensitive)]
+pub enum Milestone {
+    /// The defect began to have an effect.
+    Started,
+    /// Somebody or something noticed it.
+    Detected,
+    /// Somebody was told.
+    Reported,
+    /// It had no effect on users any more.
+    Mitigated,
+    /// It was over.
+    Resolved,
+}
+
+/// What was decided about an incident so far; it is stored with the incident.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Course {
+    /// Whether people manage it: then silence does not end it, and only resolving it does.
+    #[serde(default)]
+    pub managed: bool,
+    /// How severe it is; `None`: nobody has said.
+    #[serde(default)]
+    pub severity: Option<NamedSeverity>,
+    /// Where the work on it stands.
+    #[serde(default)]
+    pub status: IncidentStatus,
+    /// Who does what in it.
+    #[serde(default)]
+    pub roles: BTreeMap<IncidentRole, Person>,
+    /// When what happened, as far as somebody has said it.
+    #[serde(default)]
+    pub times: BTreeMap<Milestone, Timestamp>,
+}
+
+/// What somebody wants to decide about an incident.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum IncidentChange {
+    /// People manage it from now on.
+    Declare {
+        /// How severe it is; `None`: they do not say.
+        severity: Option<NamedSeverity>,
+        /// Why, in their words; `None`: they gave no reason.
+        because: Option<String>,
+    },
+    /// It is so severe.
+    Severity {
+        /// How severe it is.
+        severity: NamedSeverity,
+        /// Why, in their words; `None`: they gave no reason.
+        because: Option<String>,
+    },
+    /// Somebody gets a role in it.
+    Assign {
+        /// The role.
+        role: IncidentRole,
+        /// Who gets it.
+        person: Person,
+    },
+    /// The work on it stands there.
+    Status {
+        /// Where.
+        status: IncidentStatus,
+        /// Why, in their words; `None`: they gave no reason.
+        because: Option<String>,
+    },
+    /// Something happened at that time.
+    Time {
+        /// What.
+        milestone: Milestone,
+        /// When.
+        at: Timestamp,
+        /// How they know, in their words.
+        because: String,
+    },
+    /// It is not over after all.
+    Reopen {
+        /// Why, in their words.
+        because: String,
+    },
+}
+
+impl Incident {
+    /// Decides what a change makes of the incident's course, with what is to be recorded of it.
+    pub fn change(
+        &self,
+        change: &IncidentChange,
+        now: Timestamp,
+    ) -> Result<(Course, Vec<IncidentFact>), Refusal> {
+        let mut course = self.course.clone();
+        let facts = match change {
+            IncidentChange::Declare { severity, because } => {
+                if course.managed {
+                    return Err(self
+                        .is_so("is open in this channel already. `/rollback incident` shows it."));
+                }
+                let mut facts = vec![IncidentFact::Declared {
+                    because: because.clone(),
+                }];
+                if let Some(severity) = severity {
+                    facts.extend(course.set_severity(severity, None));
+                }
+                course.managed = true;
+                facts
+            }
+            IncidentChange::Severity { severity, because } => {
+                course.managed = true;
+                let fact = course.set_severity(severity, because.clone());
+                vec![fact.ok_or_else(|| self.is_so(&format!("is {} already.", severity.severity)))?]
+            }
+            IncidentChange::Assign { role, person } => {
+                course.managed = true;
+                let before = course.roles.insert(*role, person.clone());
+                if before.is_some_and(|before| before.id == person.id) {
+                    return Err(self.is_so(&format!("has that {role} already.")));
+                }
+                vec![IncidentFact::RoleAssigned {
+                    role: *role,
+                    person: person.id.clone(),
+                }]
+            }
+            IncidentChange::Status { status, because } => {
+                course.managed = true;
+                vec![self.set_status(&mut course, *status, because.clone(), now)?]
+            }
+            IncidentChange::Time {
+                milestone,
+                at,
+                because,
+            } => {
+                course.set_time(*milestone, *at, now)?;
+                vec![IncidentFact::TimeSet {
+                    milestone: *milestone,
+                    at: *at,
+                    because: because.clone(),
+                }]
+            }
+            IncidentChange::Reopen { because } => {
+                if course.status != IncidentStatus::Resolved {
+                    return Err(self.is_so("is open."));
+                }
+                course.managed = true;
+                course.status = IncidentStatus::Investigating;
+                course.times.remove(&Milestone::Resolved);
+                vec![IncidentFact::IncidentReopened {
+                    because: because.clone(),
+                }]
+            }
+        };
+        Ok((course, facts))
+    }
+
+    /// A refusal of what would change nothing; `clause` goes on after the incident's number.
+    fn is_so(&self, clause: &str) -> Refusal {
+        Refusal::AlreadySo {
+            what: format!("{} {clause}", self.id),
+        }
+    }
+
+    fn set_status(
+        &self,
+        course: &mut Course,
+        status: IncidentStatus,
+        because: Option<String>,
+        now: Timestamp,
+    ) -> Result<IncidentFact, Refusal> {
+        let from = course.status;
+        if from == status {
+            return Err(self.is_so(&format!("is {status} already.")));
+        }
+        if from == IncidentStatus::Resolved {
+            return Err(Refusal::IncidentResolved { id: self.id });
+        }
+        course.status = status;
+        if status == IncidentStatus::Resolved {
+            course.times.entry(Milestone::Resolved).or_insert(now);
+        }
+        Ok(IncidentFact::StatusChanged {
+            from,
+            to: status,
+            because,
+        })
+    }
+}
+
+impl Course {
+    /// Sets the severity; `None`: it is that one already.
+    fn set_severity(
+        &mut self,
+        severity: &NamedSeverity,
+        because: Option<String>,
+    ) -> Option<IncidentFact> {
+        let before = self.severity.replace(severity.clone());
+        if before.is_some_and(|before| before.severity == severity.severity) {
+            return None;
+        }
+        Some(IncidentFact::SeveritySet {
+            severity: severity.clone(),
+            because,
+        })
+    }
+
+    /// Sets when something happened, if that fits to what is known: nothing was before the start,
+    /// and nothing after the end.
+    fn set_time(
+        &mut self,
+        milestone: Milestone,
+        at: Timestamp,
+        now: Timestamp,
+    ) -> Result<(), Refusal> {
+        let not = |why: String| Err(Refusal::IncidentTime { why });
+        let time = |at: Timestamp| at.strftime("%Y-%m-%d %H:%M:%S UTC").to_string();
+        if at > now {
+            return not(format!("{} is still to come.", time(at)));
+        }
+        for (other, then) in self.times.iter().filter(|(other, _)| **other != milestone) {
+            let is_first = milestone == Milestone::Started || *other == Milestone::Resolved;
+            let is_last = milestone == Milestone::Resolved || *other == Milestone::Started;
+            let where_it_would_be = match (is_first && at > *then, is_last && at < *then) {
+                (true, _) => "after",
+                (false, true) => "before",
+                (false, false) => continue,
+            };
+            return not(format!(
+                "{milestone} at {} would be {where_it_would_be} {other} at {}.",
+                time(at),
+                time(*then)
+            ));
+        }
+        self.times.insert(milestone, at);
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,251 @@
+//! Incidents that people manage: declared, led, resolved, opened again.
+
+use crate::support::{FRONTEND, ROLES, World};
+use insta::assert_snapshot;
+use std::time::Duration;
+
+const HOUR: Duration = Duration::from_secs(3_600);
+
+async fn world() -> World {
+    let names =
+        format!("{ROLES}[incidents.severity]\np1 = \"shop down\"\np2 = \"shop impaired\"\n");
+    World::set_up(&names, FRONTEND).await
+}
+
+#[tokio::test]
+async fn an_incident_is_declared_led_and_resolved() {
+    let mut world = world().await;
+    for (person, text) in [
+        ("maya", "/rollback incident open P2 because checkout 500s"),
+        ("maya", "/rollback incident lead me"),
+        ("sam", "/rollback incident comms <@U0ANA>"),
+        (
+            "sam",
+            "/rollback incident severity P1 because nobody can pay",
+        ),
+        (
+            "sam",
+            "/rollback incident started 02:55 because the graph shows it",
+        ),
+        (
+            "maya",
+            "/rollback incident status identified because it is the tax engine",
+        ),
+    ] {
+        match person {
+            "maya" => world.maya().says(text).await,
+            _ => world.sam().says(text).await,
+        };
+    }
+    world.settle().await;
+    assert_snapshot!(world.channel(), @r#"
+    maya: /rollback incident open P2 because checkout 500s
+    Rollback Bot: INC-1: @maya declared the incident, because "checkout 500s" and set the severity to P2 (shop impaired). Nobody leads it yet: `/rollback incident lead me`.
+    maya: /rollback incident lead me
+    Rollback Bot: INC-1: @maya assigned the role lead to @maya.
+    sam: /rollback incident comms <@U0ANA>
+    Rollback Bot: INC-1: @sam assigned the role communications to @ana.
+    sam: /rollback incident severity P1 because nobody can pay
+    Rollback Bot: INC-1: @sam set the severity to P1 (shop down), because "nobody can pay".
+    sam: /rollback incident started 02:55 because the graph shows it
+    Rollback Bot: INC-1: @sam set started to 2026-03-14 02:55:00 UTC, because "the graph shows it".
+    maya: /rollback incident status identified because it is the tax engine
+    Rollback Bot: INC-1: @maya changed the status from investigating to identified, because "it is the tax engine".
+    "#);
+    world.sam().says("/rollback incident").await;
+    assert_snapshot!(world.sam().sees(), @"
+    Rollback Bot (only visible to @sam):
+      INC-1: P1 (shop down), identified
+      lead: @maya · communications: @U0ANA · scribe: nobody
+      opened: 03:12:00 UTC · started: 02:55:00 UTC · detected: not recorded · reported: not recorded · mitigated: not recorded · resolved: not recorded
+      It stays open until `/rollback incident resolve because …`: a verified rollback leaves the defect. `/rollback help incident` shows what can be recorded.
+    ");
+    world.clock.advance(HOUR);
+    world
+        .maya()
+        .says("/rollback incident resolve because v213 holds")
+        .await;
+    world.settle().await;
+    assert_snapshot!(world.channel(), @r#"
+    maya: /rollback incident resolve because v213 holds
+    Rollback Bot: INC-1: @maya resolved the incident, because "v213 holds". The timeline follows as a file. `/rollback incident reopen because …` opens it again.
+    Rollback Bot:
+      Timeline of INC-1: 9 entries. `/rollback postmortem INC-1` drafts its post-mortem.
+      [file INC-1-20260314T041200Z-timeline.md 1537 bytes]
+    "#);
+    let file = String::from_utf8(world.slack.files().last().unwrap().bytes.clone()).unwrap();
+    assert_snapshot!(file, @r#"
+    # INC-1: timeline
+
+    Channel C0SHOP · 9 entries · exported 2026-03-14 04:12:00 UTC · all times UTC
+
+    | # | happened | recorded | who | from | what |
+    |---|---|---|---|---|---|
+    | 1 | 2026-03-14 03:12:00 UTC | 2026-03-14 03:12:00 UTC | rollback-bot | bot | **incident opened** opened INC-1 in this channel |
+    | 2 | 2026-03-14 03:12:00 UTC | 2026-03-14 03:12:00 UTC | @maya | command | **incident opened** declared the incident, because "checkout 500s" |
+    | 3 | 2026-03-14 03:12:00 UTC | 2026-03-14 03:12:00 UTC | @maya | command | **severity** set the severity to P2 (shop impaired) |
+    | 4 | 2026-03-14 03:12:00 UTC | 2026-03-14 03:12:00 UTC | @maya | command | **role** assigned the role lead to @maya |
+    | 5 | 2026-03-14 03:12:00 UTC | 2026-03-14 03:12:00 UTC | @sam | command | **role** assigned the role communications to @U0ANA |
+    | 6 | 2026-03-14 03:12:00 UTC | 2026-03-14 03:12:00 UTC | @sam | command | **severity** set the severity to P1 (shop down), because "nobody can pay" |
+    | 7 | 2026-03-14 03:12:00 UTC | 2026-03-14 03:12:00 UTC | @sam | command | **time set** set started to 2026-03-14 02:55:00 UTC, because "the graph shows it" |
+    | 8 | 2026-03-14 03:12:00 UTC | 2026-03-14 03:12:00 UTC | @maya | command | **status** changed the status from investigating to identified, because "it is the tax engine" |
+    | 9 | 2026-03-14 04:12:00 UTC | 2026-03-14 04:12:00 UTC | @maya | command | **status** resolved the incident, because "v213 holds" |
+
+    Head of the chain: entry 9, 3d717079760fc2b89128836f9bd69ee39c2f2032db5e992eb43bf563985909b9
+    "#);
+    world.maya().says("/rollback incident").await;
+    assert_snapshot!(world.maya().sees(), @"
+    Rollback Bot (only visible to @maya):
+      INC-1: P1 (shop down), resolved
+      lead: @maya · communications: @U0ANA · scribe: nobody
+      opened: 03:12:00 UTC · started: 02:55:00 UTC · detected: not recorded · reported: not recorded · mitigated: not recorded · resolved: 04:12:00 UTC
+      `/rollback incident reopen because …` opens it again; `/rollback incident open` begins another one.
+    ");
+}
+
+#[tokio::test]
+async fn a_verified_rollback_leaves_the_incident_open_and_a_resolved_one_takes_no_other() {
+    let mut world = world().await;
+    world.with_a_card().await;
+    world.maya().says("/rollback incident open P1").await;
+    world.vercel.moves_at_once(true);
+    world.sam().clicks("Approve").await;
+    world.passes(Duration::from_secs(400)).await;
+    assert_eq!(world.rollback(1).await.word(), "VERIFIED");
+    world.slack.take_all();
+    world.maya().says("/rollback incident").await;
+    assert_snapshot!(world.maya().sees(), @"
+    Rollback Bot (only visible to @maya):
+      INC-1: P1 (shop down), investigating
+      lead: nobody · communications: nobody · scribe: nobody
+      opened: 03:12:00 UTC · started: not recorded · detected: not recorded · reported: not recorded · mitigated: not recorded · resolved: not recorded
+      RB-1 VERIFIED  frontend (production)
+      It stays open until `/rollback incident resolve because …`: a verified rollback leaves the defect. `/rollback help incident` shows what can be recorded.
+    ");
+    // Silence does not end what people manage.
+    world.passes(20 * HOUR).await;
+    world.maya().says("/rollback note it still holds").await;
+    world.maya().says("/rollback incident resolve").await;
+    world
+        .maya()
+        .says("/rollback note the post-mortem is on Monday")
+        .await;
+    world.settle().await;
+    world.slack.take_all();
+    world.maya().says("/rollback timeline").await;
+    let timeline = world.maya().sees();
+    assert!(
+        timeline.contains("INC-1") && timeline.contains("on Monday"),
+        "{timeline}"
+    );
+    // What is begun now is something else.
+    world
+        .maya()
+        .says("/rollback frontend because search is slow")
+        .await;
+    world.settle().await;
+    world.slack.take_all();
+    world.maya().says("/rollback incident").await;
+    assert_snapshot!(world.maya().sees(), @"
+    Rollback Bot (only visible to @maya):
+      INC-2: no severity, investigating
+      lead: nobody · communications: nobody · scribe: nobody
+      opened: 23:18:40 UTC · started: not recorded · detected: not recorded · reported: not recorded · mitigated: not recorded · resolved: not recorded
+      RB-2 PROPOSED  frontend (production)
+      Nobody has declared it: it is over after twelve silent hours. `/rollback incident open P1` declares it.
+    ");
+    world.slack.take_all();
+}
+
+#[tokio::test]
+async fn an_incident_is_opened_again() {
+    let mut world = world().await;
+    world.maya().says("/rollback incident open").await;
+    world
+        .maya()
+        .says("/rollback incident status resolved")
+        .await;
+    world.settle().await;
+    world.slack.take_all();
+    world
+        .maya()
+        .says("/rollback incident status monitoring")
+        .await;
+    world
+        .maya()
+        .says("/rollback incident reopen because it is back")
+        .await;
+    world
+        .maya()
+        .says("/rollback incident reopen because it is back")
+        .await;
+    world.settle().await;
+    assert_snapshot!(world.channel(), @r#"
+    Rollback Bot (only visible to @maya): INC-1 is resolved. `/rollback incident reopen because …` reopens it. Nothing was changed.
+    maya: /rollback incident reopen because it is back
+    Rollback Bot: INC-1: @maya reopened the incident, because "it is back".
+    Rollback Bot (only visible to @maya): INC-1 is open. Nothing was changed.
+    "#);
+    assert_snapshot!(world.maya().sees(), @"");
+    // A declared one is not opened twice.
+    world.maya().says("/rollback incident open P3").await;
+    assert_snapshot!(world.maya().sees(), @"Rollback Bot (only visible to @maya): INC-1 is open in this channel already. `/rollback incident` shows it. Nothing was changed.");
+    world.slack.take_all();
+}
+
+#[tokio::test]
+async fn what_makes_no_sense_is_a_sentence() {
+    let mut world = world().await;
+    for text in [
+        "/rollback incident lead me",
+        "/rollback incident",
+        "/rollback incident severity P7",
+        "/rollback incident lead @sam",
+        "/rollback incident close",
+        "/rollback incident started because x",
+        "/rollback incident mitigated 03:00",
+    ] {
+        world.maya().says(text).await;
+    }
+    assert_snapshot!(world.maya().sees(), @r#"
+    Rollback Bot (only visible to @maya): Nothing has happened in this channel yet, so there is no incident. A rollback, `/rollback incident open` or `/rollback note` starts one.
+    Rollback Bot (only visible to @maya): Nothing has happened in this channel yet, so there is no incident. A rollback, `/rollback incident open` or `/rollback note` starts one.
+    Rollback Bot (only visible to @maya): Nothing was changed, because there is "P7" where the severity should stand: write `incident severity P1`, P2, P3 or P4.
+    Rollback Bot (only visible to @maya): Nothing has happened in this channel yet, so there is no incident. A rollback, `/rollback incident open` or `/rollback note` starts one.
+    Rollback Bot (only visible to @maya): Nothing was changed, because "close" cannot follow `incident`: `help incident` shows what it can be followed by.
+    Rollback Bot (only visible to @maya): Nothing was changed, because the time is missing: write, for example, `incident started 02:55 because the graph shows it`.
+    Rollback Bot (only visible to @maya): Nothing was run, because `incident` needs a reason: write, for example, `incident mitigated 03:00 because …`.
+    "#);
+    world.maya().says("/rollback incident open").await;
+    for text in [
+        "/rollback incident detected 2026-03-14T05:00Z because I come from there",
+        "/rollback incident started 03:00 because the graph shows it",
+        "/rollback incident mitigated 02:50 because the graph shows it",
+    ] {
+        world.maya().says(text).await;
+    }
+    world.settle().await;
+    assert_snapshot!(world.maya().sees(), @"
+    Rollback Bot (only visible to @maya): 2026-03-14 05:00:00 UTC is still to come. Check the times: `/rollback incident` shows them. Nothing was changed.
+    Rollback Bot (only visible to @maya): mitigated at 2026-03-14 02:50:00 UTC would be before started at 2026-03-14 03:00:00 UTC. Check the times: `/rollback incident` shows them. Nothing was changed.
+    ");
+    world.slack.take_all();
+}
+
+#[tokio::test]
+async fn what_is_sent_by_mention_is_echoed_once_and_what_comes_again_changes_nothing() {
+    let mut world = world().await;
+    world
+        .maya()
+        .says("<@UBOT> incident open P2 because carts are empty")
+        .await;
+    world.settle().await;
+    assert_snapshot!(world.channel(), @r#"
+    maya: @rollback incident open P2 because carts are empty
+      | Rollback Bot: INC-1: @maya declared the incident, because "carts are empty" and set the severity to P2 (shop impaired). Nobody leads it yet: `/rollback incident lead me`.
+    "#);
+    world.gus().says("/rollback incident lead me").await;
+    world.settle().await;
+    assert_snapshot!(world.gus().sees(), @"Rollback Bot (only visible to @gus): Only full members of this workspace can use /rollback, and you are a guest. Ask someone on the team. Nothing was run.");
+    world.slack.take_all();
+}
