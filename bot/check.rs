@@ -203,6 +203,15 @@ async fn workspace(config: &Config, slack: &Slack, report: &mut Report) {
                 );
                 report.mistake(TOKEN, problem);
             }
+            for (scope, without) in manifest::optional_scopes() {
+                if !scopes.contains(&scope) {
+                    let note = format!(
+                        "lacks the scope {scope}, so {without}; install the app again with the \
+                         scopes and events of `rollback-bot manifest`"
+                    );
+                    report.note(TOKEN, note);
+                }
+            }
         }
         Ok(None) => report.note(TOKEN, "the answer does not name the token's scopes"),
         Err(failure) => report.mistake(TOKEN, of_slack(&failure)),

@@ -127,6 +127,8 @@ pub struct Limits {
 pub struct Incidents {
     /// What each severity is called, as far as it has a name.
     pub severities: BTreeMap<Severity, String>,
+    /// The names of the reactions that put a message into the timeline; empty: none does.
+    pub reactions: Vec<String>,
 }
 
 impl Incidents {
@@ -614,6 +616,9 @@ fn limits(section: &Section<'_>) -> Limits {
     }
 }
 
+/// The reactions that put a message into the timeline, unless others are configured: 📌 and ⏱️.
+const REACTIONS: [&str; 2] = ["pushpin", "stopwatch"];
+
 fn incidents(section: &Section<'_>) -> Incidents {
     let severities = section.section("severity").map(|names| {
         let named = |severity: &Severity| {
@@ -624,9 +629,23 @@ fn incidents(section: &Section<'_>) -> Incidents {
         names.done();
         severities
     });
+    let reactions = section.any_list("reactions", "\"pushpin\"", Repeats::Refused, reaction);
     section.done();
     Incidents {
         severities: severities.unwrap_or_default(),
+        reactions: reactions.unwrap_or_else(|| REACTIONS.map(str::to_owned).to_vec()),
+    }
+}
+
+/// What a reaction is called in Slack.
+fn reaction(value: &Value) -> Result<String, String> {
+    let name = text(value)?;
+    let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "_+-'".contains(c);
+    match !name.is_empty() && name.len() <= 100 && name.chars().all(fits) {
+        true => Ok(name),
+        false => {
+            Err("is not the name of a reaction; write it without colons, as \"pushpin\"".to_owned())
+        }
     }
 }
 

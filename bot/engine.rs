@@ -4,12 +4,14 @@
 //! in one transaction, by the modules below and nowhere else. Nothing here touches the network.
 
 mod batch;
+mod captures;
 mod complete;
 mod ended;
 mod incidents;
 mod shared_commits;
 mod side_effects;
 
+pub use captures::RecordedCapture;
 pub use ended::{Completed, Decide, Ended, Held};
 pub use incidents::noted;
 pub use side_effects::{
@@ -107,6 +109,8 @@ pub enum Submission {
         /// Where to echo it by a job, when the answer itself cannot: the thread.
         echo: Option<Option<String>>,
     },
+    /// Record what became of a captured message.
+    Capture(RecordedCapture),
     /// Enqueue a job.
     Enqueue(Job),
     /// Write into the channel's timeline, if an incident is going on there.

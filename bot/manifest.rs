@@ -1,7 +1,14 @@
 //! What Slack must know about this app, as the manifest to paste when it is installed.
 
+use rollback_domain::incident::SHORTCUT;
 use serde_json::{Value, json};
 use url::Url;
+
+/// The scopes without which something less important does not work, and what that is.
+const OPTIONAL: [(&str, &str); 1] = [(
+    "reactions:read",
+    "a reaction puts no message into the timeline",
+)];
 
 /// The fewest scopes that the bot needs.
 const SCOPES: [&str; 9] = [
@@ -25,8 +32,15 @@ pub fn scopes() -> Vec<String> {
     SCOPES.map(str::to_owned).to_vec()
 }
 
+/// The scopes that the bot's token should have, and what does not work without each.
+pub fn optional_scopes() -> Vec<(String, &'static str)> {
+    OPTIONAL
+        .map(|(scope, without)| (scope.to_owned(), without))
+        .to_vec()
+}
+
 /// The app manifest for a bot that Slack reaches at `public_url`: one slash command, mentions,
-/// buttons, changes of user groups, and the fewest scopes that these need.
+/// buttons, a shortcut, reactions, changes of user groups, and the fewest scopes that these need.
 pub fn manifest(public_url: &Url) -> Value {
     let at = |path: &str| {
         let mut url = public_url.clone();
@@ -38,6 +52,9 @@ pub fn manifest(public_url: &Url) -> Value {
         url.set_fragment(None);
         String::from(url)
     };
+    let mut all: Vec<&str> = SCOPES.to_vec();
+    all.extend(OPTIONAL.map(|(scope, _)| scope));
+    all.sort_unstable();
     json!({
         "_metadata": { "major_version": 2, "minor_version": 1 },
         "display_information": {
@@ -55,10 +72,16 @@ pub fn manifest(public_url: &Url) -> Value {
                 // People and channels arrive as ids: names can be changed and can repeat.
                 "should_escape": true,
             }],
+            "shortcuts": [{
+                "name": "Add to timeline",
+                "type": "message",
+                "callback_id": SHORTCUT,
+                "description": "Puts the message into the timeline of the incident",
+            }],
         },
         "oauth_config": {
             "scopes": {
-                "bot": SCOPES,
+                "bot": all,
             },
         },
         "settings": {
@@ -66,6 +89,11 @@ pub fn manifest(public_url: &Url) -> Value {
                 "request_url": at("/slack/events"),
                 "bot_events": [
                     "app_mention",
+                    // What becomes of a message that was captured.
+                    "message.channels",
+                    "message.groups",
+                    "reaction_added",
+                    "reaction_removed",
                     // What was read of a user group is out of date; the second one is also sent
                     // when a group is disabled.
                     "subteam_members_changed",

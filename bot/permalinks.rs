@@ -11,6 +11,17 @@ pub async fn of_card(app: &App, rollback: RollbackId) -> sqlx::Result<Option<Str
     Ok(links.into_values().next())
 }
 
+/// Where a message is in Slack; `None`: the workspace's address is not known yet.
+pub fn of_message(app: &App, channel: &str, ts: &str, thread: Option<&str>) -> Option<String> {
+    let workspace = app.known_workspace()?;
+    let workspace = workspace.trim_end_matches('/');
+    let place = format!("{workspace}/archives/{channel}/p{}", ts.replace('.', ""));
+    Some(match thread.filter(|thread| *thread != ts) {
+        Some(thread) => format!("{place}?thread_ts={thread}&cid={channel}"),
+        None => place,
+    })
+}
+
 /// The text, mrkdwn, with the first mention of each rollback linked to its card.
 pub async fn linked(app: &App, mrkdwn: &str) -> sqlx::Result<String> {
     let named = pieces(mrkdwn).filter_map(|(_, rollback)| rollback);

@@ -194,6 +194,7 @@ const ROOMS: &[Room] = &[
             "presentation",
             "reads",
             "roster",
+            "store::captures",
             "store::memberships",
             "store::messages",
             "store::overview",
@@ -268,7 +269,7 @@ const ROOMS: &[Room] = &[
         ],
     ),
     // What puts the program together.
-    ("manifest", &["manifest"], &[]),
+    ("manifest", &["manifest"], &["rollback_domain"]),
     ("check", &["check"], ALL),
     ("serve", &["serve"], ALL),
     ("cli", &["cli"], ALL),

@@ -13,6 +13,7 @@ mod support;
 mod approvals;
 mod authority;
 mod bounds;
+mod captures;
 mod clocks;
 mod commands;
 mod deploy;

@@ -1,7 +1,7 @@
 //! Newer versions and older ones on one record: what a change of the tables may do, and who is
 //! refused.
 
-use crate::support::World;
+use crate::support::{CHANNEL, World};
 use insta::assert_snapshot;
 use rollback_bot::store::Db;
 use sqlx::{
@@ -127,6 +127,9 @@ async fn something_of_everything() -> World {
     let mut world = World::new().await;
     world.maya().says("/rollback note error rate 6 %").await;
     world.maya().says("/rollback incident open P1").await;
+    let message = world.slack.says("U0SAM", CHANNEL, "carts are empty").await;
+    let ts = message.ts.unwrap();
+    world.slack.reacts("U0MAYA", CHANNEL, &ts, "pushpin").await;
     world.with_a_card().await;
     world.vercel.moves_at_once(true);
     world.sam().clicks("Approve").await;

@@ -5,6 +5,7 @@
 //! engine: as something that is stored at once, or as a job. It never calls a platform or Slack,
 //! because Slack waits three seconds for the answer.
 
+pub mod captures;
 mod find;
 pub mod gate;
 pub mod queue;

@@ -3,7 +3,7 @@
 //! A statement costs a hand-over to another thread (SQLite) or a round trip (Postgres), and a row
 //! more in it next to nothing: this is what makes shared commits fast.
 
-use super::{Error, Outcome, Submission, complete::job_of, enqueue, incidents, refused};
+use super::{Error, Outcome, Submission, captures, complete::job_of, enqueue, incidents, refused};
 use crate::store::{Tx, messages, read, rollbacks, timelines, written};
 use jiff::Timestamp;
 use rollback_domain::{
@@ -115,7 +115,10 @@ impl Batch {
                 | Submission::Record { channel, .. } => {
                     channels.insert(channel.as_str());
                 }
-                Submission::Enqueue(_) | Submission::Append { .. } | Submission::Bind { .. } => {}
+                Submission::Capture(_)
+                | Submission::Enqueue(_)
+                | Submission::Append { .. }
+                | Submission::Bind { .. } => {}
             }
         }
         let incidents = timelines::latest_of(tx, &channels).await?;
@@ -191,6 +194,11 @@ impl Batch {
                     self.echo(channel, thread.clone(), by, message.clone(), id);
                 }
                 outcome
+            }
+            Submission::Capture(capture) => {
+                let event = captures::change(tx, capture, now).await?;
+                self.changes.events.extend(event);
+                Outcome::Queued
             }
             Submission::Record { channel, event } => self.record(channel, event),
             Submission::Append { incident, event } => {

@@ -1,6 +1,6 @@
 //! What a job leads to besides the change of a rollback: stored with the job's end.
 
-use super::{enqueue, incidents};
+use super::{RecordedCapture, captures, enqueue, incidents};
 use crate::store::{
     Tx, messages,
     replies::{self, Reply},
@@ -28,6 +28,8 @@ pub struct SideEffects {
     pub freeze: Option<FreezeChange>,
     /// What else goes into a timeline.
     pub event: Option<RecordedEvent>,
+    /// What becomes of a captured message.
+    pub capture: Option<RecordedCapture>,
     /// What each source of roles said, in the order of the sources.
     pub rosters: Vec<(Source, Found)>,
     /// What is said to an address of our own.
@@ -136,6 +138,7 @@ impl SideEffects {
             survey,
             freeze,
             event,
+            capture,
             rosters,
             reply,
             jobs,
@@ -146,6 +149,7 @@ impl SideEffects {
         self.survey = survey.or(self.survey.take());
         self.freeze = freeze.or(self.freeze.take());
         self.event = event.or(self.event.take());
+        self.capture = capture.or(self.capture.take());
         self.rosters.extend(rosters);
         self.reply = reply.or(self.reply.take());
         self.jobs.extend(jobs);
@@ -160,6 +164,7 @@ impl SideEffects {
             survey,
             freeze,
             event,
+            capture,
             rosters,
             reply,
             jobs,
@@ -197,6 +202,10 @@ impl SideEffects {
                 }
             }
             None => {}
+        }
+        if let Some(capture) = &capture {
+            let event = captures::change(tx, capture, now).await?;
+            timelines::append(tx, event.as_slice(), now).await?;
         }
         // After the timeline, in the order of the sources: everybody locks these rows in one order.
         for (source, found) in &rosters {
@@ -262,6 +271,15 @@ impl From<RecordedEvent> for SideEffects {
     fn from(event: RecordedEvent) -> Self {
         SideEffects {
             event: Some(event),
+            ..SideEffects::default()
+        }
+    }
+}
+
+impl From<RecordedCapture> for SideEffects {
+    fn from(capture: RecordedCapture) -> Self {
+        SideEffects {
+            capture: Some(capture),
             ..SideEffects::default()
         }
     }

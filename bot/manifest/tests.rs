@@ -22,6 +22,8 @@ fn every_text_is_within_what_slack_accepts() {
         ("/features/slash_commands/0/command", 32),
         ("/features/slash_commands/0/description", 2000),
         ("/features/slash_commands/0/usage_hint", 1000),
+        ("/features/shortcuts/0/name", 24),
+        ("/features/shortcuts/0/description", 150),
     ] {
         let length = length(&manifest, pointer);
         assert!((1..=most).contains(&length), "{pointer} has {length}");
@@ -67,6 +69,7 @@ fn it_asks_for_no_more_than_it_uses() {
                 "commands",
                 "files:write",
                 "groups:history",
+                "reactions:read",
                 "usergroups:read",
                 "users:read",
                 "users:read.email",
@@ -75,7 +78,15 @@ fn it_asks_for_no_more_than_it_uses() {
     let settings = &manifest["settings"];
     assert_eq!(
         settings["event_subscriptions"]["bot_events"],
-        json!(["app_mention", "subteam_members_changed", "subteam_updated"])
+        json!([
+            "app_mention",
+            "message.channels",
+            "message.groups",
+            "reaction_added",
+            "reaction_removed",
+            "subteam_members_changed",
+            "subteam_updated",
+        ])
     );
     assert_eq!(settings["interactivity"]["is_enabled"], true);
     assert_eq!(settings["org_deploy_enabled"], false);

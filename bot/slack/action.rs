@@ -5,6 +5,7 @@
 //! read for ever: an action may get a new name here, never another id or value in Slack.
 
 use super::blocks;
+use jiff::Timestamp;
 use rollback_domain::{
     grammar::{self, Request, ReviewAnswer, ServiceRef, Target, verbs::Propose},
     identity::RollbackId,
@@ -258,6 +259,14 @@ pub fn row_with_menu(
     )
     .with_block_id(block_id.into())
     .into()
+}
+
+/// The moment of one of Slack's timestamps: `1773457920.000123`.
+pub fn moment_of(ts: &str) -> Option<Timestamp> {
+    let (seconds, micros) = ts.split_once('.').unwrap_or((ts, "0"));
+    let micros: i64 = format!("{micros:0<6}").get(..6)?.parse().ok()?;
+    let seconds = seconds.parse::<i64>().ok()?.checked_mul(1_000_000)?;
+    Timestamp::from_microsecond(seconds.checked_add(micros)?).ok()
 }
 
 #[cfg(test)]

@@ -436,6 +436,35 @@ impl Slack {
         Ok(files.any(|file| file["name"] == name || file["title"] == name))
     }
 
+    /// One message of a channel or thread; `None`: it is not there.
+    pub async fn message(&self, channel: &str, ts: &str) -> Result<Option<Value>, Failure> {
+        let form = [
+            ("channel", channel),
+            ("oldest", ts),
+            ("latest", ts),
+            ("inclusive", "true"),
+            ("limit", "1"),
+        ];
+        let found: Value = self.form("conversations.history", &form).await?;
+        if let Some(message) = message_at(&found, ts) {
+            return Ok(Some(message));
+        }
+        // It may be in a thread; the thread's first message comes with it.
+        let form = [
+            ("channel", channel),
+            ("ts", ts),
+            ("oldest", ts),
+            ("latest", ts),
+            ("inclusive", "true"),
+            ("limit", "2"),
+        ];
+        match self.form::<Value>("conversations.replies", &form).await {
+            Ok(found) => Ok(message_at(&found, ts)),
+            Err(failure) if failure.code() == Some("thread_not_found") => Ok(None),
+            Err(failure) => Err(failure),
+        }
+    }
+
     async fn recent(&self, channel: &str, thread: Option<&str>) -> Result<Vec<Value>, Failure> {
         let mut form = vec![
             ("channel", channel),
@@ -777,6 +806,12 @@ fn unanswered(method: &str, lost: &Lost) -> Failure {
         Lost::Unsent | Lost::Unreachable { .. } => Failure::Later { why, after: None },
         Lost::Silent(_) => Failure::Lost(why),
     }
+}
+
+/// The message with this id among those that were found.
+fn message_at(found: &Value, ts: &str) -> Option<Value> {
+    let messages = found["messages"].as_array()?;
+    messages.iter().find(|message| message["ts"] == ts).cloned()
 }
 
 #[cfg(test)]

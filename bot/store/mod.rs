@@ -10,6 +10,7 @@
 pub mod address;
 pub mod backup;
 pub mod beside;
+pub mod captures;
 pub mod health;
 pub mod jobs;
 pub mod memberships;

@@ -1,11 +1,17 @@
-//! What Slack reports: mentions, which are commands that also work in threads, and changes of user
-//! groups.
+//! What Slack reports: mentions, which are commands that also work in threads, changes of user
+//! groups, and reactions to messages, by which these get into a timeline.
 
 use super::{run_text, signed::Signed};
 use crate::{
     App,
-    commands::{Context, gate::Origin, queue},
+    commands::{
+        Context,
+        captures::{self, Reaction},
+        gate::Origin,
+        queue,
+    },
     crash::{self, Point},
+    engine::Error,
     telemetry,
 };
 use axum::{
@@ -61,6 +67,10 @@ pub async fn event(State(app): State<App>, Signed(body): Signed) -> Response {
             Some("app_mention") => mention(&app, &envelope).await,
             // The cards name the members of a group as they are now.
             Some("subteam_members_changed" | "subteam_updated") => group(&app, &envelope).await,
+            Some(kind @ ("reaction_added" | "reaction_removed")) => {
+                reaction(&app, &envelope, kind == "reaction_added").await
+            }
+            Some("message") => revision(&app, &envelope).await,
             _ => StatusCode::OK,
         },
         _ => StatusCode::OK,
@@ -192,6 +202,86 @@ fn is_own(id: &str, own: &[&str], text: &str) -> bool {
     mentioned
         .filter_map(|rest| rest.split(['>', '|']).next())
         .all(|mentioned| mentioned == id)
+}
+
+/// Has the message captured, or withdrawn, to which a reaction was added or taken back.
+async fn reaction(app: &App, envelope: &Envelope, is_added: bool) -> StatusCode {
+    let event = &envelope.event;
+    let item = &event["item"];
+    let parts = (
+        item["channel"].as_str(),
+        item["ts"].as_str(),
+        event["user"].as_str(),
+        event["reaction"].as_str(),
+    );
+    let (Some(channel), Some(ts), Some(person), Some(name)) = parts else {
+        return StatusCode::OK;
+    };
+    let is_own = envelope.own_users(app).contains(&person);
+    if is_own || envelope.origin().why_elsewhere(app).is_some() {
+        return StatusCode::OK;
+    }
+    let reaction = Reaction {
+        channel,
+        ts,
+        person,
+        name,
+        event_ts: event["event_ts"].as_str().unwrap_or_default(),
+    };
+    let captured = async {
+        match is_added {
+            true => captures::by_reaction(app, reaction).await,
+            false => captures::without_reaction(app, reaction).await,
+        }
+    };
+    received(app, person, channel, captured).await
+}
+
+/// Records that a captured message was edited or deleted. Any other message is nobody's business.
+async fn revision(app: &App, envelope: &Envelope) -> StatusCode {
+    let event = &envelope.event;
+    let (message, before) = (&event["message"], &event["previous_message"]);
+    let (edited, ts) = match event["subtype"].as_str() {
+        Some("message_changed") => (
+            Some(message),
+            message["ts"].as_str().or(before["ts"].as_str()),
+        ),
+        Some("message_deleted") => (None, event["deleted_ts"].as_str().or(before["ts"].as_str())),
+        Some(_) | None => return StatusCode::OK,
+    };
+    let (Some(channel), Some(ts)) = (event["channel"].as_str(), ts) else {
+        return StatusCode::OK;
+    };
+    let author = message["user"].as_str().or(before["user"].as_str());
+    // What our own messages show is recorded where it happens.
+    if author.is_some_and(|author| envelope.own_users(app).contains(&author)) {
+        return StatusCode::OK;
+    }
+    let event_ts = event["event_ts"].as_str().unwrap_or_default();
+    let revised = captures::revised(app, channel, ts, event_ts, edited);
+    received(app, "", channel, revised).await
+}
+
+/// The answer to an event that was stored, if it was about a captured message.
+async fn received(
+    app: &App,
+    person: &str,
+    channel: &str,
+    stored: impl Future<Output = Result<bool, Error>>,
+) -> StatusCode {
+    let began = Instant::now();
+    let span = telemetry::request("event", person, channel);
+    let (status, received) = match stored.instrument(span).await {
+        Ok(false) => return StatusCode::OK,
+        Ok(true) => ("answered", StatusCode::OK),
+        Err(error) => {
+            app.metrics.failed(&error);
+            ("busy", StatusCode::SERVICE_UNAVAILABLE)
+        }
+    };
+    app.metrics
+        .answered("event", "capture", status, began.elapsed());
+    received
 }
 
 /// Has the members of a user group read again, if a role comes from it.

@@ -7,7 +7,7 @@ use super::{
 use crate::{
     App,
     commands::{
-        self, Context,
+        self, Context, captures,
         gate::{self, Origin},
         queue::{self, FormRequest},
     },
@@ -15,7 +15,7 @@ use crate::{
     engine::Error,
     limits::TooMuch,
     slack::{
-        action::{Action, ForgedValue, PlanRef},
+        action::{Action, ForgedValue, PlanRef, moment_of},
         modal,
     },
     telemetry,
@@ -32,6 +32,7 @@ use rollback_domain::{
         About, IncidentRef, Request,
         verbs::{PostMortem, Undo, Who, Why},
     },
+    incident,
     job::Form,
     people::Person,
     refusal::Source,
@@ -56,6 +57,11 @@ struct Payload {
     response_url: Option<String>,
     actions: Vec<Element>,
     view: Option<View>,
+    /// Which shortcut was used, when, and on which message.
+    callback_id: Option<String>,
+    action_ts: Option<String>,
+    message_ts: Option<String>,
+    message: Value,
 }
 
 #[derive(Default, Deserialize)]
@@ -115,7 +121,8 @@ pub async fn interaction(State(app): State<App>, Signed(body): Signed) -> Respon
     let input = match payload.r#type.as_deref() {
         Some("block_actions") => "click",
         Some("view_submission") => "form",
-        // Shortcuts, closed views and whatever comes: received.
+        Some("message_action") => "shortcut",
+        // Other shortcuts, closed views and whatever comes: received.
         _ => return StatusCode::OK.into_response(),
     };
     let channel = payload.channel.as_ref().map_or("", |channel| &channel.id);
@@ -136,6 +143,7 @@ pub async fn interaction(State(app): State<App>, Signed(body): Signed) -> Respon
                 crash::point(Point::ClickStored);
                 clicked
             }
+            "shortcut" => ("capture", shortcut(&app, payload).await),
             _ => {
                 crash::point(Point::FormRead);
                 let saved = save(&app, payload).await;
@@ -235,7 +243,7 @@ async fn click(app: &App, payload: Payload) -> (&'static str, Result<Response, E
             queue::forged(app, &context, why).await
         }
         (None, Ok(action)) => {
-            let clicked_at = slack_moment(moment).map_or(now, |at| at.max(now));
+            let clicked_at = moment_of(moment).map_or(now, |at| at.max(now));
             match why_not_its_own(app, &context, &action, message).await {
                 Ok(None) => perform(app, &context, action, message, clicked_at).await,
                 Ok(Some(why)) => queue::forged(app, &context, why).await,
@@ -335,6 +343,37 @@ async fn request(app: &App, context: &Context, request: Request) -> Result<(), E
     }
 }
 
+/// Puts the message on which a shortcut was used into the timeline.
+async fn shortcut(app: &App, payload: Payload) -> Result<Response, Error> {
+    let received = || Ok(StatusCode::OK.into_response());
+    let (person, channel) = (payload.person(), payload.channel());
+    telemetry::record_verb("capture");
+    let is_ours = payload.callback_id.as_deref() == Some(incident::SHORTCUT);
+    let Some(ts) = payload.message_ts.as_deref().filter(|_| is_ours) else {
+        return received();
+    };
+    if person.id.is_empty() || channel.is_empty() || payload.origin().why_elsewhere(app).is_some() {
+        return received();
+    }
+    let moment = payload.action_ts.as_deref().unwrap_or_default();
+    let context = Context {
+        reply_to: payload.response_url.clone(),
+        ..Context::new(
+            format!("shortcut:{channel}:{ts}:{}:{moment}", person.id),
+            person,
+            channel,
+            Source::Mention,
+        )
+    };
+    let now = app.engine.clock.now();
+    if let Err(over) = app.limits.admit_click(&context.person.id, now) {
+        return Ok(too_many(app, &context, over).await);
+    }
+    telemetry::record_key(&context.key);
+    captures::by_shortcut(app, &context, ts, &payload.message).await?;
+    received()
+}
+
 /// Does what a saved form means. An empty answer closes the form.
 async fn save(app: &App, payload: Payload) -> Result<Response, Error> {
     let received = || Ok(StatusCode::OK.into_response());
@@ -403,12 +442,4 @@ async fn too_many(app: &App, context: &Context, over: TooMuch) -> Response {
         }
     }
     StatusCode::TOO_MANY_REQUESTS.into_response()
-}
-
-/// The moment of one of Slack's timestamps: `1773457920.000123`.
-fn slack_moment(ts: &str) -> Option<Timestamp> {
-    let (seconds, micros) = ts.split_once('.').unwrap_or((ts, "0"));
-    let micros: i64 = format!("{micros:0<6}").get(..6)?.parse().ok()?;
-    let seconds = seconds.parse::<i64>().ok()?.checked_mul(1_000_000)?;
-    Timestamp::from_microsecond(seconds.checked_add(micros)?).ok()
 }

@@ -377,7 +377,7 @@ impl Slack {
         id
     }
 
-    fn reply_url(
+    pub(crate) fn reply_url(
         &self,
         state: &mut State,
         person: &str,

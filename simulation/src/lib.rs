@@ -14,6 +14,7 @@ mod message;
 mod options;
 mod page;
 mod person;
+mod reacting;
 mod reading;
 mod rendering;
 mod respond;

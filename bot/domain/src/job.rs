@@ -3,6 +3,7 @@
 use crate::{
     grammar::{About, ExportFormat, ReviewAnswer},
     identity::{IncidentId, RollbackId, ServiceKey},
+    incident::CapturedMessage,
     people::{Addressee, Person},
     plan::{Aim, PlanHash},
     refusal::Source,
@@ -94,6 +95,27 @@ pub enum Job {
     ReadMembership { person: Person },
     /// Read who a person is, then run what they asked for.
     Request(DeferredRequest),
+    /// Put a message into the timeline of its channel.
+    Capture(CaptureRequest),
+}
+
+/// A message that somebody wants in the timeline.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CaptureRequest {
+    /// The channel of the message.
+    pub channel: String,
+    /// The message's id within the channel.
+    pub ts: String,
+    /// Who wants it.
+    pub person: Person,
+    /// The name of their reaction, or of the shortcut.
+    pub by: String,
+    /// The message; `None`: it is to be read.
+    pub message: Option<CapturedMessage>,
+    /// The address at which they are told what comes of it; `None`: they are not told.
+    pub reply_to: Option<String>,
+    /// The key under which it is done once.
+    pub id: String,
 }
 
 /// A request that is run once it is read who its person is.
@@ -456,7 +478,8 @@ impl Job {
             | Job::Survey { .. }
             | Job::RefreshMemberships
             | Job::ReadMembership { .. }
-            | Job::Request(_) => None,
+            | Job::Request(_)
+            | Job::Capture(_) => None,
         }
     }
 
@@ -483,7 +506,8 @@ impl Job {
             | Job::Export(ExportRequest { id, .. })
             | Job::OpenForm(OpenForm { id, .. })
             | Job::Query(QueryRequest { id, .. })
-            | Job::Request(DeferredRequest { id, .. }) => id.clone(),
+            | Job::Request(DeferredRequest { id, .. })
+            | Job::Capture(CaptureRequest { id, .. }) => id.clone(),
             Job::Survey { service } => service.typed(),
             Job::RefreshMemberships => "all".into(),
             Job::ReadMembership { person } => person.id.clone(),

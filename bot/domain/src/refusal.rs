@@ -481,7 +481,7 @@ impl Refusal {
 pub enum Source {
     /// A slash command.
     Command,
-    /// A mention in a message or thread.
+    /// A message or thread: a mention in it, a reaction to it, an edit of it.
     Mention,
     /// A button on a card.
     Button,

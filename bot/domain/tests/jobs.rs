@@ -98,6 +98,12 @@ const STORED: &[(&str, &str, &str)] = &[
             "source":"command","channel":"C1","thread":null,"reply_to":null,"trigger":null,
             "id":"command:6"}"#,
     ),
+    (
+        "capture",
+        "reaction:C1:1.2:U1:pushpin:3.4",
+        r#"{"kind":"capture","channel":"C1","ts":"1.2","person":{"id":"U1","name":"sam"},
+            "by":"pushpin","message":null,"reply_to":null,"id":"reaction:C1:1.2:U1:pushpin:3.4"}"#,
+    ),
 ];
 
 #[test]

@@ -9,9 +9,10 @@ use rollback_domain::{
     grammar::{Moment, ReviewAnswer, Target},
     identity::{IncidentId, RollbackId, ServiceKey},
     incident::{
-        Actor, Approved, Entry, Evidence, Fact, IncidentFact, IncidentRole, IncidentStatus,
-        Instead, Kind, Lacking, Milestone, Moved, NamedSeverity, NotStarted, PeopleFact, ProofFact,
-        ProposedChange, Reopening, RunningFact, Severity, TimelineEvent, WaitingFact,
+        Actor, Approved, AttachedFile, Author, CapturedMessage, Entry, Evidence, Fact,
+        IncidentFact, IncidentRole, IncidentStatus, Instead, Kind, Lacking, Milestone, Moved,
+        NamedSeverity, NotStarted, PeopleFact, ProofFact, ProposedChange, Reopening, RunningFact,
+        Severity, TimelineEvent, WaitingFact,
     },
     people::Person,
     plan::PlanHash,
@@ -52,6 +53,20 @@ fn samples() -> Vec<Fact> {
     samples.extend(how_it_goes_on().into_iter().map(Fact::from));
     samples.extend(what_is_proven().into_iter().map(Fact::from));
     samples
+}
+
+fn captured(text: &str) -> CapturedMessage {
+    CapturedMessage {
+        channel: "C0SHOP".into(),
+        ts: "1773457620.000100".into(),
+        author: Author::Person("U0KIM".into()),
+        text: text.into(),
+        files: vec![AttachedFile {
+            name: "graph.png".into(),
+            link: Some("https://acme.slack.com/files/U0KIM/F1/graph.png".into()),
+        }],
+        link: Some("https://acme.slack.com/archives/C0SHOP/p1773457620000100".into()),
+    }
 }
 
 fn of_the_incident() -> Vec<IncidentFact> {
@@ -99,6 +114,14 @@ fn of_the_incident() -> Vec<IncidentFact> {
             at: at("02:55:00"),
             because: "the graph shows it".into(),
         },
+        IncidentFact::Captured(captured("checkout 500s since the deploy")),
+        IncidentFact::CaptureWithdrawn(captured("checkout 500s since the deploy")),
+        IncidentFact::CaptureRevised(captured("checkout 500s since 02:55")),
+        IncidentFact::CaptureDeleted(CapturedMessage {
+            author: Author::App("Grafana".into()),
+            text: String::new(),
+            ..captured("")
+        }),
         IncidentFact::Note {
             text: "error rate 6 % on the dashboard".into(),
         },
@@ -477,7 +500,7 @@ fn what_is_proven() -> Vec<ProofFact> {
 
 /// The kinds that are stored. A name never changes its meaning; an older version shows one that it
 /// does not know as "other".
-const KNOWN_KINDS: [&str; 46] = [
+const KNOWN_KINDS: [&str; 50] = [
     "incident_opened",
     "requested",
     "planned",
@@ -524,6 +547,10 @@ const KNOWN_KINDS: [&str; 46] = [
     "role",
     "status",
     "time_set",
+    "captured",
+    "capture_withdrawn",
+    "capture_revised",
+    "capture_deleted",
 ];
 
 fn event(fact: Fact) -> TimelineEvent {

@@ -5,6 +5,7 @@ mod advance;
 mod announce_outcome;
 mod backfill;
 mod break_glass_message;
+mod capture;
 mod card;
 mod export;
 mod notify;
@@ -55,5 +56,6 @@ pub(super) async fn perform(app: &App, lease: &Lease) -> Result<Ended, Error> {
         Job::RefreshMemberships => refresh_memberships::run(app).await,
         Job::ReadMembership { person } => Ok(read_membership::run(app, person).await),
         Job::Request(request) => Box::pin(request::run(app, lease, request)).await,
+        Job::Capture(request) => capture::run(app, lease, request).await,
     }
 }

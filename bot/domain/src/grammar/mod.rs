@@ -113,6 +113,17 @@ pub fn with_names(text: &str, name: impl Fn(&str) -> Option<String>) -> String {
     format!("{addressed}{kept}{}", words::with_names(rest))
 }
 
+/// What a message of a channel says, as one plain line: people, groups, channels and links as they
+/// are read, without what cannot be seen. What is longer than a note may be is cut.
+pub fn message_text(text: &str, name: impl Fn(&str) -> Option<String>) -> String {
+    let named = words::with_names(&words::with_labels(text, name));
+    let line = words::tidy(&named);
+    match line.char_indices().nth(reasons::LONGEST_TEXT) {
+        Some((end, _)) => format!("{}…", &line[..end]),
+        None => line,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;

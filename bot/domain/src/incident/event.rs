@@ -83,6 +83,10 @@ pub enum Kind {
     Role,
     Status,
     TimeSet,
+    Captured,
+    CaptureWithdrawn,
+    CaptureRevised,
+    CaptureDeleted,
     /// One that a newer version knows.
     #[serde(other)]
     Other,

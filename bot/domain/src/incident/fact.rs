@@ -4,7 +4,7 @@
 //! words draws its own. The JSON of a fact is stored and exported: a name in it never changes its
 //! meaning, and what is added has a default.
 
-use super::{IncidentRole, IncidentStatus, Kind, Milestone, NamedSeverity};
+use super::{CapturedMessage, IncidentRole, IncidentStatus, Kind, Milestone, NamedSeverity};
 use crate::{
     grammar::{ReviewAnswer, Target},
     identity::{IncidentId, RollbackId, ServiceKey},
@@ -97,6 +97,14 @@ pub enum IncidentFact {
         /// How they know, in their words.
         because: String,
     },
+    /// Somebody put a message into the timeline. It happened when the message was written.
+    Captured(CapturedMessage),
+    /// Nobody holds a captured message in the timeline any more.
+    CaptureWithdrawn(CapturedMessage),
+    /// A captured message was edited: this is what it says since.
+    CaptureRevised(CapturedMessage),
+    /// A captured message was deleted from the channel; this is what it said last.
+    CaptureDeleted(CapturedMessage),
     /// Somebody noted something.
     Note {
         /// In their words.
@@ -749,6 +757,10 @@ impl IncidentFact {
                 Kind::Status
             }
             IncidentFact::TimeSet { .. } => Kind::TimeSet,
+            IncidentFact::Captured(_) => Kind::Captured,
+            IncidentFact::CaptureWithdrawn(_) => Kind::CaptureWithdrawn,
+            IncidentFact::CaptureRevised(_) => Kind::CaptureRevised,
+            IncidentFact::CaptureDeleted(_) => Kind::CaptureDeleted,
             IncidentFact::Note { .. } => Kind::Note,
             IncidentFact::Refused { .. } => Kind::Refused,
             IncidentFact::Frozen { .. } => Kind::Frozen,

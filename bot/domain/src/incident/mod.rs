@@ -4,6 +4,7 @@
 //! another one. It reads no clock and takes no number: the engine does both, and stores what comes
 //! of it.
 
+mod capture;
 pub mod chain;
 mod course;
 mod event;
@@ -12,6 +13,7 @@ mod fact;
 mod tests;
 mod words;
 
+pub use capture::{AttachedFile, Author, Capture, CaptureChange, CapturedMessage, Pin, SHORTCUT};
 pub use course::{
     Course, IncidentChange, IncidentRole, IncidentStatus, Milestone, NamedSeverity, Severity,
 };

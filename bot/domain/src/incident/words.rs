@@ -1,9 +1,9 @@
 //! The words of the record: each fact as a clause, whatever the exporter does to people and text.
 
 use super::{
-    Approved, Evidence, Fact, IncidentFact, IncidentStatus, Instead, Lacking, Moved, NotStarted,
-    Part, PeopleFact, ProofFact, ProposedChange, Reopening, RunningFact, Sentence, TimelineEvent,
-    WaitingFact,
+    Approved, AttachedFile, Author, CapturedMessage, Evidence, Fact, IncidentFact, IncidentStatus,
+    Instead, Lacking, Moved, NotStarted, Part, PeopleFact, ProofFact, ProposedChange, Reopening,
+    RunningFact, Sentence, TimelineEvent, WaitingFact,
 };
 use crate::{
     grammar::Target,
@@ -103,6 +103,21 @@ impl IncidentFact {
                 at.strftime("%Y-%m-%d %H:%M:%S UTC"),
                 naming(because, tone)
             ),
+            IncidentFact::Captured(message) => {
+                format!("captured {}", message.clause(tone))
+            }
+            IncidentFact::CaptureWithdrawn(message) => {
+                format!("withdrew {} from the timeline", message.clause(tone))
+            }
+            IncidentFact::CaptureRevised(message) => {
+                format!(
+                    "edited what was captured: now it is {}",
+                    message.clause(tone)
+                )
+            }
+            IncidentFact::CaptureDeleted(message) => {
+                format!("deleted from the channel {}", message.clause(tone))
+            }
             IncidentFact::Note { text } => naming(text, tone),
             IncidentFact::Refused {
                 verb,
@@ -169,6 +184,31 @@ impl IncidentFact {
                 )
             }
         }
+    }
+}
+
+impl CapturedMessage {
+    /// Whose it is, what it says, what is attached to it and where it is.
+    fn clause(&self, tone: &dyn Tone) -> String {
+        let author = match &self.author {
+            Author::Person(id) => tone.person(id),
+            Author::App(name) => tone.text(name),
+        };
+        let mut clause = format!("a message of {author}");
+        if !self.text.is_empty() {
+            clause.push_str(&format!(": \"{}\"", naming(&self.text, tone)));
+        }
+        for AttachedFile { name, link } in &self.files {
+            clause.push_str(&format!(" [{}", tone.text(name)));
+            if let Some(link) = link {
+                clause.push_str(&format!(" {}", tone.text(link)));
+            }
+            clause.push(']');
+        }
+        if let Some(link) = &self.link {
+            clause.push_str(&format!(" ({})", tone.text(link)));
+        }
+        clause
     }
 }
 

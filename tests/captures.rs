@@ -1,0 +1,239 @@
+//! Messages that people put into the timeline, by a reaction or the shortcut.
+
+use crate::support::{CHANNEL, World};
+use insta::assert_snapshot;
+use rollback_domain::incident::SHORTCUT;
+use std::time::Duration;
+
+/// A message of the channel, which anybody wrote there without the bot.
+async fn written(world: &World, person: &str, text: &str) -> String {
+    world.slack.says(person, CHANNEL, text).await.ts.unwrap()
+}
+
+/// The timeline without the entries that every incident begins with.
+async fn captured(world: &World) -> String {
+    let record = world.record().await;
+    let lines = record.lines().skip(2);
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+async fn with_an_incident() -> World {
+    let mut world = World::new().await;
+    world.maya().says("/rollback incident open").await;
+    world.settle().await;
+    world.slack.take_all();
+    world
+}
+
+#[tokio::test]
+async fn a_pinned_message_is_in_the_timeline_with_what_becomes_of_it() {
+    let mut world = with_an_incident().await;
+    let message = written(
+        &world,
+        "U0SAM",
+        "checkout 500s since the deploy, <@U0KIM> looks",
+    )
+    .await;
+    world.clock.advance(Duration::from_secs(90));
+    for (person, reaction) in [
+        ("U0MAYA", "pushpin"),
+        ("U0MAYA", "pushpin"),
+        ("U0ANA", "stopwatch"),
+        // Of no meaning here.
+        ("U0ANA", "tada"),
+        ("U0GUS", "pushpin"),
+    ] {
+        world
+            .slack
+            .reacts(person, CHANNEL, &message, reaction)
+            .await;
+    }
+    world.settle().await;
+    assert_snapshot!(captured(&world).await, @r#"@maya captured: captured a message of @U0SAM: "checkout 500s since the deploy, @U0KIM looks" (https://acme.slack.com/archives/C0SHOP/p1773457920000200)"#);
+    world.clock.advance(Duration::from_secs(60));
+    let edited = "checkout 500s since 02:55, <@U0KIM> looks";
+    world.slack.edits("U0SAM", CHANNEL, &message, edited).await;
+    // The first one alone does not withdraw it.
+    world
+        .slack
+        .unreacts("U0MAYA", CHANNEL, &message, "pushpin")
+        .await;
+    world.slack.edits("U0SAM", CHANNEL, &message, edited).await;
+    world.slack.deletes(CHANNEL, &message).await;
+    world.slack.deletes(CHANNEL, &message).await;
+    world.settle().await;
+    assert_snapshot!(captured(&world).await, @r#"
+    @maya captured: captured a message of @U0SAM: "checkout 500s since the deploy, @U0KIM looks" (https://acme.slack.com/archives/C0SHOP/p1773457920000200)
+    @U0SAM capture revised: edited what was captured: now it is a message of @U0SAM: "checkout 500s since 02:55, @U0KIM looks" (https://acme.slack.com/archives/C0SHOP/p1773457920000200)
+    Slack capture deleted: deleted from the channel a message of @U0SAM: "checkout 500s since 02:55, @U0KIM looks" (https://acme.slack.com/archives/C0SHOP/p1773457920000200)
+    "#);
+    world.slack.take_all();
+}
+
+#[tokio::test]
+async fn a_reaction_that_is_taken_back_withdraws_the_message() {
+    let mut world = with_an_incident().await;
+    let message = written(&world, "U0SAM", "it is the tax engine").await;
+    world
+        .slack
+        .reacts("U0MAYA", CHANNEL, &message, "pushpin::skin-tone-2")
+        .await;
+    world.settle().await;
+    world
+        .slack
+        .unreacts("U0MAYA", CHANNEL, &message, "pushpin")
+        .await;
+    world.slack.redeliver_last().await;
+    world
+        .slack
+        .reacts("U0MAYA", CHANNEL, &message, "pushpin")
+        .await;
+    world.settle().await;
+    assert_snapshot!(captured(&world).await, @r#"
+    @maya captured: captured a message of @U0SAM: "it is the tax engine" (https://acme.slack.com/archives/C0SHOP/p1773457920000200)
+    @maya capture withdrawn: withdrew a message of @U0SAM: "it is the tax engine" (https://acme.slack.com/archives/C0SHOP/p1773457920000200) from the timeline
+    @maya captured: captured a message of @U0SAM: "it is the tax engine" (https://acme.slack.com/archives/C0SHOP/p1773457920000200)
+    "#);
+    // Nobody's: it was never captured.
+    let other = written(&world, "U0SAM", "lunch?").await;
+    world
+        .slack
+        .unreacts("U0MAYA", CHANNEL, &other, "pushpin")
+        .await;
+    world.slack.edits("U0SAM", CHANNEL, &other, "dinner?").await;
+    world.slack.deletes(CHANNEL, &other).await;
+    world.settle().await;
+    assert_eq!(captured(&world).await.lines().count(), 3);
+    world.slack.take_all();
+}
+
+#[tokio::test]
+async fn in_a_channel_without_an_incident_a_reaction_is_only_a_reaction() {
+    let mut world = World::new().await;
+    let message = written(&world, "U0SAM", "good morning").await;
+    world
+        .slack
+        .reacts("U0MAYA", CHANNEL, &message, "pushpin")
+        .await;
+    world
+        .slack
+        .uses_shortcut("U0MAYA", CHANNEL, &message, SHORTCUT)
+        .await;
+    world.settle().await;
+    assert_snapshot!(world.maya().sees(), @"Rollback Bot (only visible to @maya): No incident goes on in this channel, so nothing was added to a timeline. `/rollback incident open` starts one.");
+    world.maya().says("/rollback timeline").await;
+    assert!(
+        world
+            .maya()
+            .sees()
+            .contains("Nothing has happened in this channel yet")
+    );
+    world.slack.take_all();
+}
+
+#[tokio::test]
+async fn the_shortcut_adds_a_message_and_says_so() {
+    let mut world = with_an_incident().await;
+    let thread = written(&world, "U0SAM", "what do we know?").await;
+    let said = world
+        .slack
+        .says_in_thread(
+            "U0KIM",
+            CHANNEL,
+            &thread,
+            "rates fell at 03:07, see https://graphs.example.com/1",
+        )
+        .await;
+    let message = said.ts.unwrap();
+    world
+        .slack
+        .uses_shortcut("U0MAYA", CHANNEL, &message, SHORTCUT)
+        .await;
+    // The same in the same thread by a reaction.
+    world
+        .slack
+        .reacts("U0ANA", CHANNEL, &message, "pushpin")
+        .await;
+    world
+        .slack
+        .uses_shortcut("U0GUS", CHANNEL, &message, SHORTCUT)
+        .await;
+    world
+        .slack
+        .uses_shortcut("U0MAYA", CHANNEL, &message, "somebody_elses")
+        .await;
+    world.settle().await;
+    assert_snapshot!(world.maya().sees(), @"Rollback Bot (only visible to @maya): Added to the timeline of this channel: `/rollback timeline` shows it.");
+    assert_snapshot!(world.gus().sees(), @"Rollback Bot (only visible to @gus): Only full members of this workspace can use /rollback, and you are a guest. Ask someone on the team. Nothing was run.");
+    assert_snapshot!(captured(&world).await, @r#"@maya captured: captured a message of @U0KIM: "rates fell at 03:07, see https://graphs.example.com/1" (https://acme.slack.com/archives/C0SHOP/p1773457920000300?thread_ts=1773457920.000200&cid=C0SHOP)"#);
+    world.slack.take_all();
+}
+
+#[tokio::test]
+async fn hostile_messages_and_seventy_in_a_minute_are_captured_as_text() {
+    let mut world = with_an_incident().await;
+    let hostile = [
+        "=cmd|' /C calc'!A0 | # heading\n```code``` <!channel> *bold*",
+        "\u{202e}drawkcab \u{1b}[31mred\u{7}",
+        &"long ".repeat(900),
+    ];
+    for text in hostile {
+        let message = written(&world, "U0SAM", text).await;
+        world
+            .slack
+            .reacts("U0MAYA", CHANNEL, &message, "pushpin")
+            .await;
+    }
+    world.settle().await;
+    let record = captured(&world).await;
+    let short: Vec<String> = record
+        .lines()
+        .map(|line| line.chars().take(140).collect())
+        .collect();
+    assert_snapshot!(short.join("\n"), @r#"
+    @maya captured: captured a message of @U0SAM: "=cmd|' /C calc'!A0 | # heading ```code``` <!channel> *bold*" (https://acme.slack.com/archives
+    @maya captured: captured a message of @U0SAM: "long long long long long long long long long long long long long long long long long long lon
+    @maya captured: captured a message of @U0SAM: "drawkcab [31mred" (https://acme.slack.com/archives/C0SHOP/p1773457920000400)
+    "#);
+    for n in 0..70 {
+        let message = written(&world, "U0SAM", &format!("message {n}")).await;
+        world
+            .slack
+            .reacts("U0MAYA", CHANNEL, &message, "pushpin")
+            .await;
+    }
+    world.passes(Duration::from_secs(600)).await;
+    assert_eq!(captured(&world).await.lines().count(), 73);
+    world.slack.take_all();
+}
+
+#[tokio::test]
+async fn other_reactions_are_configured_or_none() {
+    let mut world = with_an_incident().await;
+    assert!(
+        world
+            .reads_settings("[incidents]\nreactions = [\":pin:\"]")
+            .is_err()
+    );
+    assert!(world.reads_settings("[incidents]\nreactions = []").is_ok());
+    world
+        .reconfigures(
+            "[roles.oncall]",
+            "[incidents]\nreactions = [\"eyes\"]\n[roles.oncall]",
+        )
+        .await;
+    let message = written(&world, "U0SAM", "carts are empty").await;
+    world
+        .slack
+        .reacts("U0MAYA", CHANNEL, &message, "pushpin")
+        .await;
+    world.settle().await;
+    assert_eq!(captured(&world).await, "");
+    world
+        .slack
+        .reacts("U0MAYA", CHANNEL, &message, "eyes")
+        .await;
+    world.settle().await;
+    assert!(captured(&world).await.contains("carts are empty"));
+    world.slack.take_all();
+}
