@@ -13,6 +13,7 @@ use rollback_bot::{
     terminal,
 };
 use rollback_domain::{grammar::RESERVED, identity::IncidentId};
+use rollback_providers::overview;
 use rollback_settings::Mistakes;
 use std::{
     path::{Path, PathBuf},
@@ -95,6 +96,8 @@ enum Command {
         #[command(subcommand)]
         command: token::TokenCommand,
     },
+    /// List every provider and preset: what it restores, leaves, holds off and needs.
+    Providers,
     /// Print the Slack app manifest for `public_url`.
     Manifest {
         /// The configuration.
@@ -194,6 +197,7 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
             Ok(config) => token::run(&config, command).await?,
             Err(code) => return Ok(code),
         },
+        Command::Providers => terminal::line(overview::text()),
         Command::Manifest { config, public_url } => {
             let public_url = match public_url {
                 Some(public_url) => public_url,

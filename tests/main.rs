@@ -6,6 +6,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a story that cannot go on has failed")]
 
+#[path = "support/api.rs"]
+#[expect(dead_code, reason = "the tests of the providers use the rest")]
+mod api;
 #[path = "scripted/mod.rs"]
 mod scripted;
 mod support;
@@ -15,6 +18,7 @@ mod authority;
 mod bounds;
 mod captures;
 mod clocks;
+mod command;
 mod commands;
 mod deploy;
 mod drift;
@@ -24,6 +28,7 @@ mod encoding;
 mod faults;
 mod floods;
 mod gate;
+mod http_api;
 mod incidents;
 mod objections;
 mod out_of_band;

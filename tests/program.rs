@@ -13,6 +13,13 @@ use std::{
     time::Duration,
 };
 
+/// The tokens of the platforms in the example.
+const TOKENS: [(&str, &str); 3] = [
+    ("VERCEL_TOKEN", "a-token-of-vercel"),
+    ("DEPLOYCTL_TOKEN", "a-token-of-deployctl"),
+    ("SITES_TOKEN", "a-token-of-sites"),
+];
+
 fn run(settings: &str, arguments: &[&str]) -> Output {
     let directory = tempfile::tempdir().unwrap();
     let config = directory.path().join("rollback-bot.toml");
@@ -23,7 +30,7 @@ fn run(settings: &str, arguments: &[&str]) -> Output {
         .env_clear()
         .env("SLACK_SIGNING_SECRET", "8f742231b10e8888abcd99badc0ffee5")
         .env("SLACK_BOT_TOKEN", "xoxb-123456789012-abcdefghijkl")
-        .env("VERCEL_TOKEN", "a-token-of-vercel")
+        .envs(TOKENS)
         .current_dir(directory.path())
         .output()
         .unwrap()
@@ -40,7 +47,7 @@ fn told_by_check(settings: &str, secrets: &[(&str, &str)]) -> (Option<i32>, Stri
         .env("RUST_LOG", "trace")
         .env("SLACK_SIGNING_SECRET", "8f742231b10e8888abcd99badc0ffee5")
         .env("SLACK_BOT_TOKEN", "xoxb-123456789012-abcdefghijkl")
-        .env("VERCEL_TOKEN", "a-token-of-vercel")
+        .envs(TOKENS)
         .envs(secrets.iter().copied())
         .current_dir(directory.path())
         .output()
@@ -199,7 +206,7 @@ fn a_reader_that_leaves_is_no_failure() {
             .env_clear()
             .env("SLACK_SIGNING_SECRET", "8f742231b10e8888abcd99badc0ffee5")
             .env("SLACK_BOT_TOKEN", "xoxb-123456789012-abcdefghijkl")
-            .env("VERCEL_TOKEN", "a-token-of-vercel")
+            .envs(TOKENS)
             .current_dir(directory.path())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -239,6 +246,8 @@ fn every_mistake_is_told_at_once() {
     slack.bot_token: environment variable NOT_SET is not set
     services.frontend.production.token: a secret does not belong in this file; write "env:NAME" or "file:PATH"
     services.frontend.production.approve[0]: there is no role "oncall"; did you mean "onkall"?
+    services.guide.production.approve[0]: there is no role "oncall"; did you mean "onkall"?
+    services.orders.production.approve[0]: there is no role "oncall"; did you mean "onkall"?
     services.shop.local.approve[0]: there is no role "oncall"; did you mean "onkall"?
     "#);
 }
@@ -253,7 +262,7 @@ fn the_example_is_a_configuration_that_works() {
     );
     assert_snapshot!(String::from_utf8(output.stdout).unwrap(), @"
     ok        templates: every one is rendered from a sample
-    ok        services: 2, roles: 2
+    ok        services: 4, roles: 2
     ok        database.url: rollback-bot.db will be made
 
     frontend (production): preset small-team, ordinary class code, objection window off
@@ -262,6 +271,20 @@ fn the_example_is_a_configuration_that_works() {
       code                  1          oncall or storefront                     no         click    yes
       caution               2          oncall or storefront                     no         tick     yes
       data (not reached)    2          oncall or storefront; one of data_owner  yes        type     no
+
+    guide (production): preset small-team, ordinary class code, objection window off
+      class                 approvals  by                         requester  confirm  break-glass
+      toggle (not reached)  1          oncall                     yes        click    yes
+      code                  1          oncall                     no         click    yes
+      caution               1          oncall                     no         tick     yes
+      data (not reached)    2          oncall; one of data_owner  yes        type     no
+
+    orders (production): preset small-team, ordinary class code, objection window off
+      class                 approvals  by                         requester  confirm  break-glass
+      toggle (not reached)  1          oncall                     yes        click    yes
+      code                  1          oncall                     no         click    yes
+      caution               1          oncall                     no         tick     yes
+      data (not reached)    2          oncall; one of data_owner  yes        type     no
 
     shop (local): preset small-team, ordinary class code, objection window off
       class                 approvals  by                         requester  confirm  break-glass
@@ -873,4 +896,20 @@ async fn the_record_is_copied_while_the_bot_goes_on() {
         .unwrap();
     assert_eq!(kept.unwrap().state.name(), "proposed");
     db.close().await;
+}
+
+#[test]
+fn the_providers_are_listed_without_a_configuration() {
+    let output = Command::new(env!("CARGO_BIN_EXE_rollback-bot"))
+        .arg("providers")
+        .env_clear()
+        .output()
+        .unwrap();
+    assert!(output.status.success());
+    let listed = String::from_utf8(output.stdout).unwrap();
+    for provider in rollback_providers::ALL {
+        let written = format!("provider = \"{}\"\n", provider.name);
+        assert!(listed.contains(&written), "{written} is not in:\n{listed}");
+    }
+    assert!(listed.contains("provider = \"http\", preset = \"heroku\"\n"));
 }

@@ -52,6 +52,8 @@ fn env(name: &str) -> Option<String> {
         "SLACK_SIGNING_SECRET_OLD" => "0123456789abcdef0123456789abcdef",
         "SLACK_BOT_TOKEN" => "xoxb-111111111111-aaaaaaaaaaaa",
         "VERCEL_TOKEN" => "vercel-1",
+        "DEPLOYCTL_TOKEN" => "deployctl-1",
+        "SITES_TOKEN" => "sites-tok-1",
         "PAGERDUTY_TOKEN" => "pagerduty-1",
         "PAGERDUTY_ROUTING_KEY" => "e93facc04764012d7bfb002500d5d1a6",
         "DATABASE_URL" => "postgres://bot:hunter2@db.example.com/rollback",
@@ -1216,7 +1218,7 @@ const MISTAKES: &str = r#"
 ! services.frontend.production.provider: "vercl" is not known; did you mean "vercel"?
 
 - provider = "releases"
-! services.shop.local.provider: is missing; write provider = "vercel", or "releases"
+! services.shop.local.provider: is missing; write provider = "vercel", or "releases", or "command", or "http"
 
 - project = "prj_123"
 + path = "/srv/frontend"
@@ -1433,6 +1435,20 @@ fn what_holds_in_the_end_is_one_table() {
       code                  1          oncall or storefront                     no         click    yes
       caution               2          oncall or storefront                     no         tick     yes
       data (not reached)    2          oncall or storefront; one of data_owner  yes        type     no
+
+    guide (production): preset small-team, ordinary class code, objection window off
+      class                 approvals  by                         requester  confirm  break-glass
+      toggle (not reached)  1          oncall                     yes        click    yes
+      code                  1          oncall                     no         click    yes
+      caution               1          oncall                     no         tick     yes
+      data (not reached)    2          oncall; one of data_owner  yes        type     no
+
+    orders (production): preset small-team, ordinary class code, objection window off
+      class                 approvals  by                         requester  confirm  break-glass
+      toggle (not reached)  1          oncall                     yes        click    yes
+      code                  1          oncall                     no         click    yes
+      caution               1          oncall                     no         tick     yes
+      data (not reached)    2          oncall; one of data_owner  yes        type     no
 
     shop (local): preset small-team, ordinary class code, objection window off
       class                 approvals  by                         requester  confirm  break-glass

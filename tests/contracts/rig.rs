@@ -18,6 +18,7 @@ use rollback_providers::{
     Provider,
     registry::{Platform, read},
 };
+use serde_json::Value;
 use std::{io::ErrorKind, path::Path, pin::Pin, sync::Arc};
 
 /// A platform that is a fake, with two releases or more, of which the newest serves: all that a
@@ -43,6 +44,11 @@ pub trait Rig: Send + Sync {
 
     /// How many requests to change what serves have arrived, done or not.
     fn asked(&self) -> usize;
+
+    /// How long a busy platform wants to be left alone, in milliseconds; `None`: it names no time.
+    fn busy_for(&self) -> Option<u64> {
+        Some(7_000)
+    }
 
     /// Lets the platform finish what it was asked for.
     fn finish(&self);
@@ -197,18 +203,38 @@ impl<'a> Run<'a> {
         connect(self.rig).observe(&self.order()).await
     }
 
+    /// Stores that the next step is about to be asked for, when looking says that it is ready.
+    pub async fn becomes_ready(&mut self) -> bool {
+        self.rig.finish();
+        match self.look().await.unwrap() {
+            Progress::StepReady { next, memory, .. } => {
+                self.store_next(next.number, memory);
+                true
+            }
+            Progress::Serving { .. }
+            | Progress::PeopleNeeded { .. }
+            | Progress::Partial { .. }
+            | Progress::Failed { .. }
+            | Progress::NotAsked { .. } => false,
+        }
+    }
+
+    fn store_next(&mut self, step: u32, memory: Value) {
+        let mut rollback = self.stored();
+        if !memory.is_null() {
+            rollback.memory = memory;
+        }
+        rollback.step = step;
+        self.store(&rollback);
+    }
+
     /// Goes on to the end as the engine does, by looking and by asking for what is ready.
     pub async fn finish(&mut self) -> Progress {
         for _ in 0..100 {
             self.rig.finish();
             match self.look().await.unwrap() {
                 Progress::StepReady { next, memory, .. } => {
-                    let mut rollback = self.stored();
-                    if !memory.is_null() {
-                        rollback.memory = memory;
-                    }
-                    rollback.step = next.number;
-                    self.store(&rollback);
+                    self.store_next(next.number, memory);
                     while self.ask_and_store().await {}
                 }
                 Progress::Serving { surfaces, .. } if !self.is_everywhere(&surfaces) => {}

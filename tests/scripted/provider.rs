@@ -63,6 +63,9 @@ const NOTHING: Documentation = Documentation {
     leaves: "The rest.",
     pins: "As a story says.",
     needs: "A story.",
+    takes: "As long as a story.",
+    proven: "Stories.",
+    traps: &[],
 };
 
 #[derive(Debug)]

@@ -5,12 +5,17 @@
 //! between calls: what it wants to find again it puts into the rollback (`memory`), because the
 //! process that reads back may not be the one that asked.
 
+pub mod configured;
+pub mod overview;
+mod process;
 pub mod registry;
 
 // Every provider, a line each, in the order in which people are told of them.
 registry::providers! {
     vercel,
     releases,
+    command,
+    http_api,
 }
 
 use async_trait::async_trait;

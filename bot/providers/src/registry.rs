@@ -70,6 +70,12 @@ pub struct Documentation {
     pub pins: &'static str,
     /// What it needs to work.
     pub needs: &'static str,
+    /// How long it takes until production serves another release.
+    pub takes: &'static str,
+    /// Against what its code was proven.
+    pub proven: &'static str,
+    /// What to look out for.
+    pub traps: &'static [&'static str],
 }
 
 /// What one service says about its platform, without mistakes.
@@ -77,6 +83,12 @@ pub trait ProviderSettings: fmt::Debug + Send + Sync {
     /// The thing that is rolled back, as its platform knows it. Two services with the same one are
     /// the same thing: two rollbacks of it could run at once.
     fn identity(&self) -> String;
+
+    /// The class of a rollback there about which nothing is unusual, where the service says it;
+    /// `None`: what its kind says.
+    fn class(&self) -> Option<Risk> {
+        None
+    }
 
     /// The provider. Nothing is asked yet.
     fn connect(&self, http: &Client) -> Arc<dyn Provider>;
@@ -92,7 +104,7 @@ pub struct Platform {
 impl Platform {
     /// The class of a rollback there about which nothing is unusual.
     pub fn class(&self) -> Risk {
-        self.kind.class
+        self.settings.class().unwrap_or(self.kind.class)
     }
 
     /// The thing that is rolled back: equal for two services that are the same thing.

@@ -1,5 +1,7 @@
 //! A rig for every provider.
 
+pub mod command;
 pub mod five_steps;
+pub mod http;
 pub mod releases;
 pub mod vercel;

@@ -37,8 +37,12 @@ fn every_kind_has_a_name_of_its_own_and_says_what_it_is_good_for() {
             leaves,
             pins,
             needs,
+            takes,
+            proven,
+            traps,
         } = kind.documentation;
-        for sentence in [restores, leaves, pins, needs] {
+        let sentences = [restores, leaves, pins, needs, takes, proven];
+        for sentence in sentences.iter().chain(traps) {
             assert!(sentence.ends_with('.'), "{}: {sentence:?}", kind.name);
         }
     }
@@ -52,12 +56,14 @@ fn a_kind_that_is_not_there_is_told_once_and_nothing_is_said_of_its_keys() {
     );
     assert_eq!(
         read_service("token = \"env:NOBODY\"").unwrap_err(),
-        ["provider: is missing; write provider = \"vercel\", or \"releases\""]
+        [
+            "provider: is missing; write provider = \"vercel\", or \"releases\", or \"command\", or \"http\""
+        ]
     );
     let mistakes = read_service("provider = \"docker\"\nimage = \"shop\"").unwrap_err();
     assert_eq!(
         mistakes[0],
-        "provider: \"docker\" is not known; write \"vercel\" or \"releases\""
+        "provider: \"docker\" is not known; write \"vercel\" or \"releases\" or \"command\" or \"http\""
     );
     assert!(
         mistakes[1].starts_with("image: is not a key here"),

@@ -19,6 +19,11 @@ pub const KIND: Kind = Kind {
         leaves: "Database, environment and shared files.",
         pins: "Nothing is held off: the next deploy moves the link like any other time.",
         needs: "Write access to the directory that holds `releases` and `current`, on this machine.",
+        takes: "The rename takes no time, the restart command as long as it takes.",
+        proven: "Real directories, links and processes.",
+        traps: &[
+            "Until the restart has succeeded the process serves what it did before: PARTIAL 1/2.",
+        ],
     },
     read: |section| Some(Arc::new(Releases::read(section)?)),
 };

@@ -20,6 +20,12 @@ pub const KIND: Kind = Kind {
         leaves: "Database, today's environment settings, flags and storage.",
         pins: "A rollback holds automatic deploys off by itself; unpin lets them go live again.",
         needs: "A token with access to the project's team and to nothing else.",
+        takes: "Seconds to a minute: domain by domain, without a build.",
+        proven: "A fake that keeps deployments, domains and jobs as Vercel's published API says.",
+        traps: &[
+            "On the Hobby plan only the deployment right before the live one can be gone to.",
+            "Up to 250 domains are read; with more, nothing is called VERIFIED.",
+        ],
     },
     read: |section| Some(Arc::new(VercelSettings::read(section)?)),
 };
