@@ -37,6 +37,12 @@ docs:
 accept:
     INSTA_UPDATE=always UPDATE_DOCS=1 cargo test --package rollback-domain
 
+# Writes docs/messages.md, everything that people are told in the stories
+messages:
+    rm -rf target/messages && mkdir -p target/messages
+    MESSAGES={{ justfile_directory() }}/target/messages cargo test --test stories
+    cargo run --example messages -- target/messages
+
 # Everything that must hold before a change is merged
 ci:
     .ci/run

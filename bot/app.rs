@@ -212,6 +212,8 @@ impl App {
             watch: service.watch,
             check_every: service.check_every,
             fingerprint: service.fingerprint.is_some(),
+            announce: service.announce(&self.config.announce),
+            channels: service.channels.clone(),
         }
     }
 
@@ -237,6 +239,8 @@ impl App {
             watch: CHECKED_WITHIN,
             check_every: CHECKED_WITHIN,
             fingerprint: false,
+            announce: self.config.announce.clone(),
+            channels: vec![],
         }
     }
 

@@ -13,7 +13,7 @@ use rollback_domain::{
     authority::Source,
     identity::ServiceKey,
     incident::{NamedSeverity, Severity},
-    policy::{EscalationStep, Preset, Rules},
+    policy::{Announce, EscalationStep, Preset, Rules},
     risk::{Risk, RiskRules},
 };
 use rollback_providers::registry::{self, Platform};
@@ -44,6 +44,8 @@ pub struct Config {
     pub incidents: Incidents,
     /// Rules that hold for every service.
     pub policy: Policy,
+    /// Where what goes on without an approval is told, besides the channel of the rollback.
+    pub announce: Announce,
     /// A directory with templates that replace the built-in ones of the same name.
     pub templates: Option<PathBuf>,
     /// Who may approve, by the name that services use for them.
@@ -202,6 +204,11 @@ pub struct Service {
     pub url: Option<Url>,
     /// The roles whose members may approve, at least one.
     pub approve: Vec<String>,
+    /// The channels, by id, in which it can be proposed; empty: any.
+    pub channels: Vec<String>,
+    /// The channels, by id, in which what goes on with it without an approval is told, besides
+    /// those of `[announce]`.
+    pub announce: Vec<String>,
     /// What each class of plan needs: the preset, and what was written otherwise.
     pub rules: Rules,
     /// Which class a plan gets.
@@ -226,6 +233,16 @@ pub struct Service {
 }
 
 impl Service {
+    /// Where what goes on with it without an approval is told: in the channels for all services,
+    /// and in its own.
+    pub fn announce(&self, common: &Announce) -> Announce {
+        let every = common.every.iter().chain(&self.announce).cloned();
+        Announce {
+            every: every.collect(),
+            classes: common.classes.clone(),
+        }
+    }
+
     /// The class of a plan about which nothing is unusual.
     pub fn ordinary(&self) -> Risk {
         rules::ordinary(self.platform.class(), &self.risks)
@@ -415,6 +432,7 @@ fn config(file: &Section<'_>) -> Option<Config> {
         section.done();
         directory.map(PathBuf::from)
     });
+    let announce = file.section("announce").map(|section| announce(&section));
     let roles = roles(file, &there);
     let contacts = contacts(file, &there);
     let services = services(file, &common.unwrap_or_default(), &roles);
@@ -439,6 +457,7 @@ fn config(file: &Section<'_>) -> Option<Config> {
         limits: limits?,
         incidents: incidents?,
         policy: policy?,
+        announce: announce?,
         templates,
         roles: roles?,
         contacts: contacts?,
@@ -614,6 +633,27 @@ fn limits(section: &Section<'_>) -> Limits {
         person_per_minute,
         channel_per_minute,
     }
+}
+
+/// The ids of channels; empty if the key is not there.
+fn channels(section: &Section<'_>, key: &str) -> Vec<String> {
+    let channel = |value: &Value| {
+        let what = "the id of a channel; copy it from the channel's details in Slack, it looks \
+                    like \"C0123ABCD\"";
+        slack_id(value, &['C', 'G'], what)
+    };
+    section
+        .optional_list(key, "\"C0123ABCD\"", Repeats::Refused, channel)
+        .unwrap_or_default()
+}
+
+fn announce(section: &Section<'_>) -> Announce {
+    let announce = Announce {
+        every: channels(section, "channels"),
+        classes: Risk::ALL.map(|class| channels(section, class.name())),
+    };
+    section.done();
+    announce
 }
 
 /// The reactions that put a message into the timeline, unless others are configured: 📌 and ⏱️.
@@ -804,6 +844,8 @@ fn service(
     let (kind, platform) = registry::read(section);
     let link = section.optional("url", url);
     let authority = rules::authority(section, kind.map(|kind| kind.class), common, roles);
+    let own_channels = channels(section, "channels");
+    let announce = channels(section, "announce");
     let target_time = section.optional("target_time", duration(SECOND..=DAY));
     let fingerprint = match section.get("fingerprint") {
         None => Some(None),
@@ -842,6 +884,8 @@ fn service(
         platform: platform?,
         url: link,
         approve: authority.approve,
+        channels: own_channels,
+        announce,
         rules: authority.rules,
         risks: authority.risks,
         objection_window: authority.objection_window,

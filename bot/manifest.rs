@@ -11,15 +11,18 @@ const OPTIONAL: [(&str, &str); 1] = [(
 )];
 
 /// The fewest scopes that the bot needs.
-const SCOPES: [&str; 9] = [
+const SCOPES: [&str; 11] = [
     "app_mentions:read",
     // Both histories: a post whose answer was lost is looked for by its metadata before it is
     // posted again.
     "channels:history",
+    // Silence says something only where others are in the channel.
+    "channels:read",
     "chat:write",
     "commands",
     "files:write",
     "groups:history",
+    "groups:read",
     // A role can be a user group: its members.
     "usergroups:read",
     "users:read",

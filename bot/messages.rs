@@ -24,7 +24,7 @@ use rollback_domain::{
     platform::Holds,
     proof::{Round, Verdict, spell},
     refusal::list,
-    release::{Pin, Way},
+    release::{Pin, TargetKind, Way},
     rollback::{Rollback, State},
 };
 use serde::Serialize;
@@ -108,6 +108,9 @@ fn approver(rollback: &Rollback, name: &impl Fn(&Person) -> String) -> String {
         return format!("run by {} as an emergency", name(&run.by));
     }
     let approvals = rollback.approvals.iter();
+    if approvals.clone().any(|approval| approval.unopposed) {
+        return "started by itself, nobody objected".into();
+    }
     let approvers: Vec<String> = approvals
         .map(|approval| by_door(name(&approval.by), approval.out_of_band))
         .collect();
@@ -181,11 +184,9 @@ impl Ending<'_> {
 fn sentence(rollback: &Rollback) -> String {
     match Ending::of(rollback) {
         Ending::Failed(why) => why.to_owned(),
-        Ending::Partial(_, _, failed) => format!(
-            "{} could not move {}. Traffic may be split.",
-            platform(rollback),
-            list(failed, "and")
-        ),
+        Ending::Partial(_, _, failed) => {
+            format!("Not moved: {}. Traffic may be split.", list(failed, "and"))
+        }
         Ending::Resolved(done, by, because) => {
             let outcome = if done { "done" } else { "not done" };
             format!("@{} says that it is {outcome}: \"{because}\".", by.name)
@@ -200,22 +201,29 @@ fn sentence(rollback: &Rollback) -> String {
 
 /// How it ended, as the first thing to read.
 fn headline(rollback: &Rollback) -> String {
-    let id = rollback.id;
     let service = inline(&rollback.service.to_string(), 160);
     let to = inline(rollback.to_label(), 80);
     let back = match rollback.aim.way() {
+        Way::Back if is_moment(rollback) => format!("{service} is restored to {to}"),
         Way::Back => format!("{service} is back on {to}"),
         Way::Forward => format!("{service} is on {to} again"),
     };
     match Ending::of(rollback) {
         Ending::Failed(_) => format!("⚠️ {service}: going to {to} failed"),
         Ending::Partial(n, m, _) => format!("⚠️ {service} is only partly on {to}: {n} of {m}"),
-        Ending::Resolved(true, ..) => format!("{service}: {id} is resolved as done"),
-        Ending::Resolved(false, ..) => format!("⚠️ {service}: {id} is resolved as not done"),
+        Ending::Resolved(true, by, _) => {
+            format!("{service}: done, says @{}", inline(&by.name, 80))
+        }
+        Ending::Resolved(false, by, _) => {
+            format!("⚠️ {service}: not done, says @{}", inline(&by.name, 80))
+        }
         Ending::Drifted => format!("⚠️ {service} is no longer on {to}"),
         Ending::Concluded(Some(Verdict::Verified)) => format!("✅ {back}"),
         Ending::Concluded(Some(Verdict::Unproven) | None) => {
             format!("⚠️ {back}, not proven from outside")
+        }
+        Ending::Concluded(Some(Verdict::StillFailing)) if rollback.proof.passed => {
+            format!("⚠️ {service}: checks on {to} fail again")
         }
         Ending::Concluded(Some(Verdict::StillFailing)) => format!("⚠️ {back}, checks still fail"),
         Ending::Concluded(Some(Verdict::WrongVersion)) => {
@@ -230,15 +238,19 @@ fn serving(rollback: &Rollback) -> String {
     if n == m && m > 0 {
         return String::new();
     }
-    let from = rollback.plan.as_ref().and_then(|plan| plan.from.as_ref());
-    let as_before = from.is_some_and(|from| {
-        let mut surfaces = rollback.surfaces.iter();
-        surfaces.all(|surface| surface.live.as_ref() == Some(&from.id))
-    });
     let from = inline(rollback.from_label(), 80);
-    match (m, as_before) {
+    match (m, rollback.is_as_before()) {
         (0, _) => "What production serves is not known.".into(),
-        (_, true) => format!("{from} is still live, as last read."),
+        (_, true) => match Ending::of(rollback) {
+            Ending::Drifted => format!("{from} is live again, as last read."),
+            Ending::Resolved(true, ..) => {
+                format!("I could not confirm it: my last reading showed {from}.")
+            }
+            Ending::Failed(_)
+            | Ending::Partial(..)
+            | Ending::Resolved(false, ..)
+            | Ending::Concluded(_) => format!("{from} is still live, as last read."),
+        },
         (_, false) => {
             let serves = rollback.serves(|id| rollback.label_of(id));
             format!("Production serves {}, as last read.", inline(&serves, 300))
@@ -252,13 +264,19 @@ fn deploys(rollback: &Rollback) -> String {
     if holds.is_none_or(|holds| holds == Holds::Not) || rollback.times.accepted.is_none() {
         return String::new();
     }
+    if rollback.gives_hold_back() {
+        return "I'm setting automatic deploys back to what they were, because nothing was changed. If that fails, I'll say so here.".into();
+    }
     match rollback.pin {
         Pin::On => format!(
             "Automatic deploys are off until `/rollback unpin {}`.",
             rollback.service.typed()
         ),
         Pin::Off => "Automatic deploys are ON: the next one goes live.".into(),
-        Pin::Unknown => "Whether automatic deploys are off is not known.".into(),
+        Pin::Unknown => {
+            "I could not read whether automatic deploys are off: `/rollback pins` shows it after the next look."
+                .into()
+        }
         Pin::NotNeeded => String::new(),
     }
 }
@@ -271,10 +289,17 @@ fn defect(rollback: &Rollback) -> String {
     let verdict = rollback.proof.verdict;
     let from = inline(rollback.from_label(), 80);
     match (rollback.aim.undoes, verdict) {
+        (Some(undone), Some(Verdict::StillFailing | Verdict::WrongVersion)) => {
+            format!("The problem {undone} was for may be back.")
+        }
         (Some(undone), _) => format!(
             "{} is live again, so the problem {undone} was for may be back.",
             inline(rollback.to_label(), 80)
         ),
+        (None, Some(Verdict::Verified | Verdict::Unproven) | None) if is_moment(rollback) => {
+            let to = inline(rollback.to_label(), 80);
+            format!("The data is as of {to}: what was written later is gone.")
+        }
         (None, Some(Verdict::Verified | Verdict::Unproven) | None) => format!(
             "This doesn't fix the bug. If {from} caused it, deploying {from} again brings it back."
         ),
@@ -282,14 +307,30 @@ fn defect(rollback: &Rollback) -> String {
     }
 }
 
-/// What to do after a rollback that did not do what it should.
+/// Whether it has restored a moment, not a release.
+fn is_moment(rollback: &Rollback) -> bool {
+    let plan = rollback.plan.as_ref();
+    plan.is_some_and(|plan| plan.to.kind == TargetKind::Moment)
+}
+
+/// What to do after a rollback that did not do what it should; empty where it did.
 fn next(rollback: &Rollback) -> String {
     let service = rollback.service.typed();
     let platform = inline(platform(rollback), 80);
     match Ending::of(rollback) {
         Ending::Drifted => format!(
-            "`/rollback list {service}` shows what is live; `/rollback {service} because …` goes back again."
+            "`/rollback list {service}` shows what is live; `{}` goes there again.",
+            inline(&rollback.command_again(), 200)
         ),
+        Ending::Concluded(Some(Verdict::StillFailing)) => match rollback.aim.undoes {
+            Some(_) => format!("To go back: `/rollback {service} because …`."),
+            None => format!(
+                "To try the one before: `/rollback {service} because …`. To return to {}: `/rollback undo {}`.",
+                inline(rollback.from_label(), 80),
+                rollback.id
+            ),
+        },
+        Ending::Concluded(Some(Verdict::Verified | Verdict::Unproven)) => String::new(),
         Ending::Resolved(true, ..) => {
             format!("`/rollback list {service}` shows what {platform} has.")
         }
@@ -297,7 +338,8 @@ fn next(rollback: &Rollback) -> String {
         | Ending::Partial(..)
         | Ending::Resolved(false, ..)
         | Ending::Concluded(_) => format!(
-            "Retry with `/rollback {service} because …`, or roll back in {platform} and log it with `/rollback note`."
+            "Retry with `{}`, or roll back in {platform} and log it with `/rollback note`.",
+            inline(&rollback.command_again(), 200)
         ),
     }
 }

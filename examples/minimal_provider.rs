@@ -125,6 +125,7 @@ async fn main() -> anyhow::Result<()> {
         part: None,
     };
     let basis = Basis {
+        service: &rollback_domain::identity::ServiceKey::new("frontend", "production"),
         survey: &survey,
         effects: &provider.effects(Way::Back),
         history: &History::default(),

@@ -46,19 +46,19 @@ async fn data_takes_two_people_one_of_them_its_owner_and_the_typed_target() {
         .await;
     world.settle().await;
     assert_snapshot!(world.channel(), @r#"
-    Rollback Bot (only visible to @maya): RB-1: finding a version of frontend (production) to go back to. Nothing changes until it is approved.
+    Rollback Bot (only visible to @maya): RB-1: finding a version of frontend (production) to go back to. Nothing has changed yet: its card says what it needs.
     Rollback Bot:
       Roll back frontend to v213?
       orders are lost · @maya, 03:12:00 UTC
       Live now `v214` a1b2c3d, since 02:41:00 UTC (31 m) kim: checkout: new tax engine on 8/8 surfaces
       Go back to `v213` 3c4d5e6, ran 6 h 29 m until 02:41:00 UTC · previous release, ran before lee: session expiry
-      ⚠️ Data  the configuration says that rolling this service back is data
+      ⚠️ Data  the configuration says that going back may affect the data
       You lose  1 change: v214 "checkout: new tax engine"
       Changes  code, cron jobs of the target's vercel.json, env values baked into the build
       Stays  database · today's env settings · flags · storage
-      After  automatic deploys stay OFF until unpinned
+      After  automatic deploys are OFF until unpinned
       [ Approve… ] [ Deny… ] [ Change version… ] [ ⋯ Cancel this request / Object… / Who can approve / May I approve? ]
-      Needs  2 approvals, one of them from data_owner: @kim (data_owner), @ana (data_owner), @sam (oncall) or one more · expires 03:22:00 UTC · RB-1 · production · data · plan `96dd`
+      Needs  2 approvals, one of them from data_owner: @kim (data_owner), @ana (data_owner), @sam (oncall) or one more · expires 03:22:00 UTC · RB-1 · production · data · plan `f668`
     "#);
     types_the_target(&mut world, "U0SAM", "v213").await;
     assert_snapshot!(world.channel(), @r#"
@@ -67,13 +67,13 @@ async fn data_takes_two_people_one_of_them_its_owner_and_the_typed_target() {
       orders are lost · @maya, 03:12:00 UTC
       Live now `v214` a1b2c3d, since 02:41:00 UTC (31 m 2 s) kim: checkout: new tax engine on 8/8 surfaces
       Go back to `v213` 3c4d5e6, ran 6 h 29 m until 02:41:00 UTC · previous release, ran before lee: session expiry
-      ⚠️ Data  the configuration says that rolling this service back is data
+      ⚠️ Data  the configuration says that going back may affect the data
       You lose  1 change: v214 "checkout: new tax engine"
       Changes  code, cron jobs of the target's vercel.json, env values baked into the build
       Stays  database · today's env settings · flags · storage
-      After  automatic deploys stay OFF until unpinned
+      After  automatic deploys are OFF until unpinned
       [ Approve… ] [ Deny… ] [ Change version… ] [ ⋯ Cancel this request / Object… / Withdraw my approval / Who can approve / May I approve? ]
-      Needs  2 approvals, one of them from data_owner; has @sam (oncall); still needs one more, from data_owner: @kim (data_owner) or @ana (data_owner) · expires 03:22:00 UTC · RB-1 · production · data · plan `96dd`
+      Needs  2 approvals, one of them from data_owner; has @sam (oncall); still needs one more, from data_owner: @kim (data_owner) or @ana (data_owner) · expires 03:22:00 UTC · RB-1 · production · data · plan `f668`
     "#);
     assert_eq!(world.vercel.rollbacks_asked(), 0);
     // Another one of the same role does not help any more.
@@ -85,10 +85,10 @@ async fn data_takes_two_people_one_of_them_its_owner_and_the_typed_target() {
     assert_snapshot!(world.record().await, @r#"
     rollback-bot incident opened: opened INC-1 in this channel
     @maya requested: asked to roll back frontend (production) to the previous release, because "orders are lost"
-    rollback-bot planned: proposed v214 → v213, risk data, plan 96dd
-    @sam approved: approved plan 96dd as oncall, typing v213
-    @maya refused: tried to approve: NOT_AUTHORISED This needs somebody with the role data_owner, and you do not have it. @U0KIM or @U0ANA can. Nothing was run.
-    @kim approved: approved plan 96dd as data_owner, typing v213
+    rollback-bot planned: proposed v214 → v213, risk data, plan f668
+    @sam approved: approved plan f668 as oncall, typing v213
+    @maya refused: tried `approve` and was refused (NOT_AUTHORISED): This needs somebody with the role data_owner, and you do not have it. @U0KIM or @U0ANA can. Nothing was run.
+    @kim approved: approved plan f668 as data_owner, typing v213
     rollback-bot rechecked: read the platform again: nothing that matters has changed
     rollback-bot executing: asking Vercel for v214 → v213
     Vercel accepted: job accepted
@@ -123,7 +123,7 @@ async fn two_approvals_by_one_person_are_one() {
     types_the_target(&mut world, "U0ANA", "v213").await;
     world.slack.take_all();
     types_the_target(&mut world, "U0ANA", "v213").await;
-    assert_snapshot!(world.ana().sees(), @"Rollback Bot (only visible to @ana): You approved RB-1 already, and two approvals by one person are one. It still needs one more. Nothing was changed.");
+    assert_snapshot!(world.ana().sees(), @"Rollback Bot (only visible to @ana): You already approved RB-1. It still needs one more, from somebody else. Nothing was changed.");
     assert_eq!(world.rollback(1).await.approvals.len(), 1);
     assert_eq!(world.vercel.rollbacks_asked(), 0);
     world.slack.take_all();
@@ -136,7 +136,7 @@ async fn an_approval_is_withdrawn_until_it_runs() {
     world.slack.take_all();
     world.ana().clicks("Withdraw").await;
     world.settle().await;
-    assert_snapshot!(world.ana().sees(), @"Rollback Bot (only visible to @ana): You have not approved RB-1, so there is nothing to take back. `/rollback object RB-1 because …` speaks against it. Nothing was changed.");
+    assert_snapshot!(world.ana().sees(), @"Rollback Bot (only visible to @ana): You have not approved RB-1, so there is nothing to withdraw. To object: `/rollback object RB-1 because …`. Nothing was changed.");
     world.sam().clicks("Withdraw").await;
     world.settle().await;
     assert_eq!(world.rollback(1).await.approvals, []);
@@ -152,14 +152,14 @@ async fn an_approval_is_withdrawn_until_it_runs() {
       checkout 500s · @maya, 03:12:00 UTC
       Live now `v214` a1b2c3d, since 02:41:00 UTC (31 m 4 s) kim: checkout: new tax engine on 8/8 surfaces
       Go back to `v213` 3c4d5e6, ran 6 h 29 m until 02:41:00 UTC · previous release, ran before lee: session expiry
-      ⚠️ Data  the configuration says that rolling this service back is data
+      ⚠️ Data  the configuration says that going back may affect the data
       You lose  1 change: v214 "checkout: new tax engine"
       Changes  code, cron jobs of the target's vercel.json, env values baked into the build
       Stays  database · today's env settings · flags · storage
-      After  automatic deploys stay OFF until unpinned
+      After  automatic deploys are OFF until unpinned
       [ Approve… ] [ Deny… ] [ Change version… ] [ ⋯ Cancel this request / Object… / Who can approve / May I approve? ]
-      Needs  2 approvals, one of them from data_owner: @kim (data_owner), @ana (data_owner), @sam (oncall) or one more · expires 03:22:00 UTC · RB-1 · production · data · plan `96dd`
-      | Rollback Bot: @maya: @sam took their approval of RB-1 (frontend (production), v214 → v213) back. It needs another approval: `/rollback approve RB-1`.
+      Needs  2 approvals, one of them from data_owner: @kim (data_owner), @ana (data_owner), @sam (oncall) or one more · expires 03:22:00 UTC · RB-1 · production · data · plan `f668`
+      | Rollback Bot: @maya: @sam withdrew their approval of RB-1 (frontend (production), v214 → v213). It needs another one: `/rollback who RB-1` says whose.
     "#);
     // The owner alone is one of two.
     types_the_target(&mut world, "U0KIM", "v213").await;
@@ -214,7 +214,7 @@ async fn ones_own_request_under_each_class() {
             match class {
                 "data" => world.slack.types("U0SAM", "v213").unwrap(),
                 _ => {
-                    let caution = "the configuration says";
+                    let caution = "the configuration";
                     world.slack.chooses("U0SAM", caution).await.unwrap();
                 }
             }
@@ -244,7 +244,7 @@ async fn what_is_unusual_is_named_and_ticked() {
         .await;
     world.settle().await;
     assert_snapshot!(world.channel(), @r#"
-    Rollback Bot (only visible to @maya): RB-1: finding a version of frontend (production) to go back to. Nothing changes until it is approved.
+    Rollback Bot (only visible to @maya): RB-1: finding a version of frontend (production) to go back to. Nothing has changed yet: its card says what it needs.
     Rollback Bot:
       Roll back frontend to v212?
       checkout 500s · @maya, 03:12:00 UTC
@@ -254,13 +254,13 @@ async fn what_is_unusual_is_named_and_ticked() {
       You lose  2 changes: v214 "checkout: new tax engine", v213 "session expiry"
       Changes  code, cron jobs of the target's vercel.json, env values baked into the build
       Stays  database · today's env settings · flags · storage
-      After  automatic deploys stay OFF until unpinned
+      After  automatic deploys are OFF until unpinned
       [ Approve… ] [ Deny… ] [ Change version… ] [ ⋯ Cancel this request / Object… / Emergency run… / Who can approve / May I approve? ]
-      Needs  one approval: @sam (oncall) or @ana (lead), not @maya · expires 03:22:00 UTC · RB-1 · production · caution · plan `8c49`
+      Needs  one approval: @sam (oncall) or @ana (lead), not @maya · expires 03:22:00 UTC · RB-1 · production · caution · plan `87d4`
     "#);
     world.sam().clicks("Approve").await;
     world.settle().await;
-    assert_snapshot!(world.slack.open_view("U0SAM").map(|view| view["blocks"].to_string()).unwrap_or_default(), @r#"[{"block_id":"auto15","text":{"text":"*RB-1*  frontend (production) v214 → v212. You lose 2 changes. Plan `8c49`.","type":"mrkdwn","verbatim":true},"type":"section"},{"block_id":"ticks","element":{"action_id":"ticks","options":[{"text":{"text":"v212 last served 7 h ago","type":"plain_text"},"value":"old"}],"type":"checkboxes"},"label":{"text":"I have seen, and accept","type":"plain_text"},"type":"input"}]"#);
+    assert_snapshot!(world.slack.open_view("U0SAM").map(|view| view["blocks"].to_string()).unwrap_or_default(), @r#"[{"block_id":"auto15","text":{"text":"*RB-1*  frontend (production) v214 → v212. You lose 2 changes. Plan `87d4`.","type":"mrkdwn","verbatim":true},"type":"section"},{"block_id":"ticks","element":{"action_id":"ticks","options":[{"text":{"text":"v212 last served 7 h ago","type":"plain_text"},"value":"old"}],"type":"checkboxes"},"label":{"text":"I have seen, and accept","type":"plain_text"},"type":"input"}]"#);
     world
         .slack
         .chooses("U0SAM", "v212 last served")

@@ -17,7 +17,7 @@ async fn somebody_without_the_role_is_told_who_has_it() {
         world
             .record()
             .await
-            .contains("@tom refused: tried to approve: NOT_AUTHORISED")
+            .contains("@tom refused: tried `approve` and was refused (NOT_AUTHORISED)")
     );
 }
 
@@ -32,7 +32,7 @@ async fn ones_own_request_needs_somebody_else() {
     world.slack.take_all();
     world.sam().clicks("Approve").await;
     world.settle().await;
-    assert_snapshot!(world.sam().sees(), @"Rollback Bot (only visible to @sam): You requested this, and someone else must approve a code rollback. @ana can. Nothing was run.");
+    assert_snapshot!(world.sam().sees(), @"Rollback Bot (only visible to @sam): You requested this, so someone else must approve it (class code). @ana can. Nothing was run.");
     assert_eq!(world.vercel.rollbacks_asked(), 0);
 }
 
@@ -58,7 +58,7 @@ async fn nobody_is_believed_while_slack_cannot_say_who_they_are() {
         .fault(rollback_simulation::Fault::Outage, Some("users.info"), None);
     world.sam().clicks("Approve").await;
     world.passes(Duration::from_secs(20)).await;
-    assert_snapshot!(world.sam().sees(), @"Rollback Bot (only visible to @sam): I can't check your permission: Slack isn't answering (Slack answered 503 to users.info, and what it last said is 13 h old, which is more than 12 h). Try again in a moment. Nothing was run.");
+    assert_snapshot!(world.sam().sees(), @"Rollback Bot (only visible to @sam): I can't check your permission: Slack could not be read (Slack answered 503 to users.info, and what it last said is 13 h old, which is more than 12 h). Try again in a moment. Nothing was run.");
     assert_eq!(world.vercel.rollbacks_asked(), 0);
 }
 
@@ -77,11 +77,11 @@ async fn an_authority_denies_and_nothing_runs() {
       RB-1 DENIED  frontend (production)
       v214 → v213 · @maya · "checkout 500s"
       Denied by @ana: "the fix is on its way". Nothing changed.
-    Rollback Bot: @maya: @ana denied RB-1 (frontend (production), v214 → v213): "the fix is on its way". Nothing was changed. To propose it again: `/rollback frontend@production because …`.
+    Rollback Bot: @maya: @ana denied RB-1 (frontend (production), v214 → v213): "the fix is on its way". Nothing was changed. To propose it again: `/rollback frontend@production to v213 because …`.
     "#);
     world.sam().clicks_an_old("Approve").await;
     world.settle().await;
-    assert_snapshot!(world.sam().sees(), @"Rollback Bot (only visible to @sam): RB-1 ended at 03:12:00 UTC: denied. Nothing was run. Propose again if it is still needed.");
+    assert_snapshot!(world.sam().sees(), @"Rollback Bot (only visible to @sam): RB-1 has already ended (denied, 03:12:00 UTC), so this did nothing. Propose again if it is still needed.");
     assert_eq!(world.vercel.rollbacks_asked(), 0);
 }
 
@@ -137,12 +137,12 @@ async fn forged_buttons_change_nothing() {
         world
             .record()
             .await
-            .matches("@sam refused: tried to click: FORGED")
+            .matches("@sam refused: tried `click` and was refused (FORGED)")
             .count()
             + world
                 .record()
                 .await
-                .matches("@sam refused: tried to approve: FORGED")
+                .matches("@sam refused: tried `approve` and was refused (FORGED)")
                 .count(),
         5
     );
@@ -207,8 +207,18 @@ async fn a_value_on_another_rollbacks_card_or_of_another_plan_changes_nothing() 
     assert_eq!(world.rollback(2).await.state.name(), "proposed");
     assert_eq!(world.vercel.rollbacks_asked(), 0);
     let record = world.record().await;
-    assert_eq!(record.matches("@sam refused: tried to approve:").count(), 1);
-    assert_eq!(record.matches("@sam refused: tried to click:").count(), 2);
+    assert_eq!(
+        record
+            .matches("@sam refused: tried `approve` and was refused")
+            .count(),
+        1
+    );
+    assert_eq!(
+        record
+            .matches("@sam refused: tried `click` and was refused")
+            .count(),
+        2
+    );
 }
 
 #[tokio::test]
@@ -250,7 +260,7 @@ async fn a_form_is_sent_by_whoever_it_was_opened_for() {
         world
             .record()
             .await
-            .contains("@ana refused: tried to click: FORGED")
+            .contains("@ana refused: tried `click` and was refused (FORGED)")
     );
 }
 
@@ -269,9 +279,9 @@ async fn the_same_click_again_changes_nothing_and_is_recorded_once() {
     assert_snapshot!(world.record().await, @r#"
     rollback-bot incident opened: opened INC-1 in this channel
     @maya requested: asked to roll back frontend (production) to the previous release, because "checkout 500s"
-    rollback-bot planned: proposed v214 → v213, risk code, plan e9ba
-    @tom refused: tried to approve: NOT_AUTHORISED This needs somebody with the role oncall or lead, and you do not have it. @U0SAM or @U0ANA can. Nothing was run.
-    @tom refused: tried to approve: FORGED That button isn't valid, so I ignored it: the same click arrived again. It was logged. Use the latest card. Nothing was run.
+    rollback-bot planned: proposed v214 → v213, risk code, plan d63f
+    @tom refused: tried `approve` and was refused (NOT_AUTHORISED): This needs somebody with the role oncall or lead, and you do not have it. @U0SAM or @U0ANA can. Nothing was run.
+    @tom refused: tried `approve` and was refused (FORGED): That button isn't valid, so I ignored it: the same click arrived again. It was logged. Use the latest card. Nothing was run.
     "#);
     assert_eq!(world.rollback(1).await.state.name(), "proposed");
 }

@@ -372,6 +372,8 @@ async fn slow_plans(db: &Db) -> String {
                 };
                 let mut connection = pool.acquire().await.unwrap();
                 for statement in [
+                    // Whether an index could serve it, not what the planner makes of a sample.
+                    "SET enable_seqscan = off".to_owned(),
                     format!("SET plan_cache_mode = {mode}"),
                     format!("PREPARE looked_at {} AS {text}", types(&name)),
                 ] {

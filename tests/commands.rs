@@ -25,7 +25,7 @@ async fn what_is_not_understood_runs_nothing_and_says_what_would() {
     Rollback Bot (only visible to @tom): No service or command "fronted". Did you mean frontend? Nothing was run.
     Rollback Bot (only visible to @tom): Nothing was run: "aprove" is not a command. Did you mean `approve`?
     Rollback Bot (only visible to @tom): There is no RB-1. `/rollback status` lists the ones that are open.
-    Rollback Bot (only visible to @tom): frontend has no environment "staging"; it has production: say which, for example `/rollback frontend@production`. Nothing was run.
+    Rollback Bot (only visible to @tom): frontend has no environment "staging"; it has production. For example `/rollback frontend@production`. Nothing was run.
     Rollback Bot (only visible to @tom): Nothing was run, because `approve` needs to know which rollback: write `approve RB-` and its number.
     Rollback Bot (only visible to @tom): There is no RB-7. `/rollback status` lists the ones that are open.
     Rollback Bot (only visible to @tom): Nothing was run, because nothing followed `to`: write `to prev`, `to v212` or `to @02:40`.
@@ -48,11 +48,11 @@ async fn targets_that_cannot_be_are_refused_with_the_one_that_could() {
     }
     assert_snapshot!(world.maya().sees(), @r#"
     Rollback Bot (only visible to @maya): Reading frontend (production)…
-    Rollback Bot (only visible to @maya): No release "v999". You can go to v213, v212 and v211; `/rollback list …` shows more. Nothing was run.
+    Rollback Bot (only visible to @maya): frontend (production) has no release "v999". You can go to v213, v212 and v211; `/rollback list frontend@production` shows more. Nothing was run.
     Rollback Bot (only visible to @maya): Reading frontend (production)…
-    Rollback Bot (only visible to @maya): v214 is live already. Nothing was run. `to v213` is possible.
+    Rollback Bot (only visible to @maya): v214 is live already. Nothing was run. Possible: `/rollback frontend@production to v213 because …`.
     Rollback Bot (only visible to @maya): Reading frontend (production)…
-    Rollback Bot (only visible to @maya): v215 can't be gone to, because it is newer than v214, which is live: that would be a deploy, not a rollback. Nothing was run. `to v213` is possible.
+    Rollback Bot (only visible to @maya): You can't go to v215: it is newer than v214, which is live: that would be a deploy, not a rollback. Nothing was run. Possible: `/rollback frontend@production to v213 because …`.
     Rollback Bot (only visible to @maya): Nothing was run, because "-5d" is not a time I can read: write -45m, 02:40, 02:40:10 or 2026-01-21T02:40Z.
     Rollback Bot (only visible to @maya): Reading frontend (production)…
     Rollback Bot (only visible to @maya):
@@ -63,8 +63,8 @@ async fn targets_that_cannot_be_are_refused_with_the_one_that_could() {
       You lose  1 change: v214 "checkout: new tax engine"
       Changes  code, cron jobs of the target's vercel.json, env values baked into the build
       Stays  database · today's env settings · flags · storage
-      After  automatic deploys stay OFF until unpinned
-      Only you see this, and nothing is proposed: `/rollback frontend@production to v213 because …` would. code · plan `e9ba`
+      After  automatic deploys are OFF until unpinned
+      Only you see this. To propose it: `/rollback frontend@production to v213 because …`. code · plan `d63f`
     "#);
     assert_eq!(world.channel(), "");
 }
@@ -92,7 +92,7 @@ async fn the_board_and_the_lists_are_for_one_person_alone() {
       Services
       frontend (production)  `v214` on 8/8 · before `v213` · read 1 m 10 s ago
             RB-1 PROPOSED
-      `/rollback frontend because …` proposes, `/rollback list frontend` shows releases, `/rollback help` the rest.
+      `/rollback frontend@production because …` proposes, `/rollback list frontend@production` shows releases, `/rollback help` the rest.
     Rollback Bot (only visible to @tom): Reading frontend (production)…
     Rollback Bot (only visible to @tom):
       Releases of frontend (production)
@@ -110,8 +110,8 @@ async fn the_board_and_the_lists_are_for_one_person_alone() {
       You lose  1 change: v214 "checkout: new tax engine"
       Changes  code, cron jobs of the target's vercel.json, env values baked into the build
       Stays  database · today's env settings · flags · storage
-      After  automatic deploys stay OFF until unpinned
-      Needs  one approval: @sam (oncall) or @ana (lead), not @maya · expires 03:22:00 UTC · RB-1 · production · code · plan `e9ba`
+      After  automatic deploys are OFF until unpinned
+      Needs  one approval: @sam (oncall) or @ana (lead), not @maya · expires 03:22:00 UTC · RB-1 · production · code · plan `d63f`
       RB-1 PROPOSED · frontend (production) · v214 → v213 · last change 03:12:00 UTC
     Rollback Bot (only visible to @tom):
       `export`: the timeline of this channel's latest incident as a file, in Markdown. `export html`, `export json` and `export csv` choose another format.
@@ -120,7 +120,7 @@ async fn the_board_and_the_lists_are_for_one_person_alone() {
       INC-1: last 3 of 3 entries
       03:12:00 UTC rollback-bot incident opened: opened INC-1 in this channel
       03:12:00 UTC RB-1 @maya requested: asked to roll back frontend (production) to the previous release, because "checkout 500s"
-      03:12:00 UTC RB-1 rollback-bot planned: proposed v214 → v213, risk code, plan e9ba
+      03:12:00 UTC RB-1 rollback-bot planned: proposed v214 → v213, risk code, plan d63f
       `/rollback export` puts all of it into a file.
     "#);
     assert_eq!(world.channel(), "");
@@ -169,7 +169,7 @@ async fn a_picker_of_an_older_version_proposes_and_can_do_nothing_else() {
         world.settle().await;
     }
     assert_snapshot!(world.sam().sees(), @"
-    Rollback Bot (only visible to @sam): RB-1: finding a version of frontend (production) to go back to. Nothing changes until it is approved.
+    Rollback Bot (only visible to @sam): RB-1: finding a version of frontend (production) to go back to. Nothing has changed yet: its card says what it needs.
     Rollback Bot (only visible to @sam): That button isn't valid, so I ignored it: its value is not one of mine. It was logged. Use the latest card. Nothing was run.
     ");
     assert_eq!(world.rollback(1).await.to_label(), "v212");
@@ -227,7 +227,7 @@ async fn a_mention_in_a_thread_is_a_command_too() {
         )
         .await;
     world.settle().await;
-    assert_snapshot!(world.maya().sees(), @"Rollback Bot (only visible to @maya): RB-1: finding a version of frontend (production) to go back to. Nothing changes until it is approved.");
+    assert_snapshot!(world.maya().sees(), @"Rollback Bot (only visible to @maya): RB-1: finding a version of frontend (production) to go back to. Nothing has changed yet: its card says what it needs.");
     assert!(world.channel().contains("Roll back frontend to"));
     world
         .slack
@@ -286,8 +286,8 @@ async fn a_second_proposal_is_shown_the_first() {
       You lose  1 change: v214 "checkout: new tax engine"
       Changes  code, cron jobs of the target's vercel.json, env values baked into the build
       Stays  database · today's env settings · flags · storage
-      After  automatic deploys stay OFF until unpinned
-      Needs  one approval: @sam (oncall) or @ana (lead), not @maya · expires 03:22:00 UTC · RB-1 · production · code · plan `e9ba`
+      After  automatic deploys are OFF until unpinned
+      Needs  one approval: @sam (oncall) or @ana (lead), not @maya · expires 03:22:00 UTC · RB-1 · production · code · plan `d63f`
       RB-1 PROPOSED · frontend (production) · v214 → v213 · last change 03:12:00 UTC
     "#);
     assert_eq!(world.channel(), "");
@@ -303,8 +303,8 @@ async fn a_bot_that_was_not_invited_says_so_and_the_card_follows() {
         .await;
     world.settle().await;
     assert_snapshot!(world.maya().sees(), @"
-    Rollback Bot (only visible to @maya): RB-1: finding a version of frontend (production) to go back to. Nothing changes until it is approved.
-    Rollback Bot (only visible to @maya): I can't post in this channel (Slack says not_in_channel). Invite me with /invite @rollback. Roll back frontend (production) from v214 to v213? Because checkout 500s. RB-1, requested by @maya. You lose v214. Stays: database, today's env settings, flags, storage. Nothing has changed yet: it needs an approval. `/rollback status RB-1` shows how it stands.
+    Rollback Bot (only visible to @maya): RB-1: finding a version of frontend (production) to go back to. Nothing has changed yet: its card says what it needs.
+    Rollback Bot (only visible to @maya): I can't post in #shop-incidents (Slack says not_in_channel). Invite me there with /invite @rollback. Roll back frontend (production) from v214 to v213? Because checkout 500s. RB-1, requested by @maya. You lose v214. Stays: database, today's env settings, flags, storage. Nothing has changed yet. `/rollback who RB-1` says who can approve it, with `/rollback approve RB-1`; to deny it, `/rollback deny RB-1 because …`. `/rollback status RB-1` shows how it stands.
     ");
     world.slack.set_bot_in(CHANNEL, true);
     world.passes(Duration::from_secs(20)).await;

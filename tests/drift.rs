@@ -13,11 +13,11 @@ async fn a_card_that_expired_runs_nothing() {
     Rollback Bot (edited):
       RB-1 EXPIRED  frontend (production)
       v214 → v213 · @maya · "checkout 500s"
-      Nobody approved it by 03:22:00 UTC. Nothing changed. To ask again: `/rollback frontend@production because …`.
+      Nobody approved it by 03:22:00 UTC. Nothing changed. To propose it again: `/rollback frontend@production to v213 because …`.
       [ Propose again ]
       | Rollback Bot: @sam and @ana: approve or deny RB-1? frontend (production), v214 → v213, "checkout 500s", waiting 1 m.
       | Rollback Bot: @sam and @ana: approve or deny RB-1? frontend (production), v214 → v213, "checkout 500s", waiting 3 m.
-    Rollback Bot: @maya: RB-1 (frontend (production), v214 → v213) expired: nobody approved it in time. Nothing was changed. To propose it again: `/rollback frontend@production because …`.
+    Rollback Bot: @maya: RB-1 (frontend (production), v214 → v213) expired: nobody approved it in time. Nothing was changed. To propose it again: `/rollback frontend@production to v213 because …`.
     "#);
     world.sam().clicks_an_old("Approve").await;
     world.settle().await;
@@ -38,19 +38,19 @@ async fn production_that_moved_gets_a_fresh_card() {
       RB-1 SUPERSEDED  frontend (production)
       v214 → v213 · @maya · "checkout 500s"
       ✅ Approved 03:12:00 UTC by @sam (oncall)
-      Nothing was run: production moved from v214 to v215 after the card was made. A fresh plan takes its place.
-      | Rollback Bot: @maya and @sam: RB-1 (frontend (production), v214 → v213) is out of date. Nothing was run: production moved from v214 to v215 after the card was made. If there is a plan for what is live now, its card takes the place of this one.
+      Nothing was run: production moved from v214 to v215 after the card was made. If there is a fresh plan, its card takes this one's place.
+      | Rollback Bot: @maya and @sam: RB-1 (frontend (production), v214 → v213) is out of date. Nothing was run: production moved from v214 to v215 after the card was made. Approvals of it don't count for another plan; if there is one, its card appears here.
     Rollback Bot:
       Roll back frontend to v214?
       checkout 500s · @maya, 03:12:00 UTC
       Live now `v215` 5e6f7a8, since 03:12:00 UTC (1 s) lee: hotfix on 8/8 surfaces
       Go back to `v214` a1b2c3d, ran 31 m until 03:12:00 UTC · previous release, ran before kim: checkout: new tax engine
-      You lose  1 change: v215 "hotfix"; one looks like a fix
+      You lose  1 change: v215 "hotfix"; it looks like a fix
       Changes  code, cron jobs of the target's vercel.json, env values baked into the build
       Stays  database · today's env settings · flags · storage
-      After  automatic deploys stay OFF until unpinned
+      After  automatic deploys are OFF until unpinned
       [ Approve… ] [ Deny… ] [ Change version… ] [ ⋯ Cancel this request / Object… / Emergency run… / Who can approve / May I approve? ]
-      Needs  one approval: @sam (oncall) or @ana (lead), not @maya · expires 03:22:00 UTC · RB-2 (replaces RB-1) · production · code · plan `d373`
+      Needs  one approval: @sam (oncall) or @ana (lead), not @maya · expires 03:22:00 UTC · RB-2 (replaces RB-1) · production · code · plan `33f6`
     "#);
     assert_eq!(world.vercel.rollbacks_asked(), 0);
 }
@@ -78,7 +78,7 @@ async fn another_target_is_chosen_in_a_modal() {
     Rollback Bot (edited):
       RB-1 SUPERSEDED  frontend (production)
       v214 → v213 · @maya · "checkout 500s"
-      @maya changed the target. A fresh plan takes its place.
+      @maya changed the target. If there is a fresh plan, its card takes this one's place.
     Rollback Bot:
       Roll back frontend to v212?
       checkout 500s · @maya, 03:12:00 UTC
@@ -87,9 +87,9 @@ async fn another_target_is_chosen_in_a_modal() {
       You lose  2 changes: v214 "checkout: new tax engine", v213 "session expiry"
       Changes  code, cron jobs of the target's vercel.json, env values baked into the build
       Stays  database · today's env settings · flags · storage
-      After  automatic deploys stay OFF until unpinned
+      After  automatic deploys are OFF until unpinned
       [ Approve… ] [ Deny… ] [ Change version… ] [ ⋯ Cancel this request / Object… / Emergency run… / Who can approve / May I approve? ]
-      Needs  one approval: @sam (oncall) or @ana (lead), not @maya · expires 03:22:00 UTC · RB-2 (replaces RB-1) · production · code · plan `4be5`
+      Needs  one approval: @sam (oncall) or @ana (lead), not @maya · expires 03:22:00 UTC · RB-2 (replaces RB-1) · production · code · plan `b346`
     "#);
     world.sam().clicks_an_old("Cancel").await;
     world.settle().await;
@@ -122,7 +122,7 @@ async fn it_is_stopped_before_the_platform_is_asked() {
       v214 → v213 · @maya · "checkout 500s"
       ✅ Approved 03:12:00 UTC by @sam (oncall)
       Cancelled by @maya. Nothing changed.
-    Rollback Bot: @sam: @maya cancelled RB-1 (frontend (production), v214 → v213). Nothing was changed. To propose it again: `/rollback frontend@production because …`.
+    Rollback Bot: @sam: @maya cancelled RB-1 (frontend (production), v214 → v213). Nothing was changed. To propose it again: `/rollback frontend@production to v213 because …`.
     "#);
     world.vercel.fail_reads(None);
     world.passes(Duration::from_secs(60)).await;
@@ -181,8 +181,8 @@ async fn a_target_that_is_gone_by_the_time_of_the_yes_leaves_nothing_to_run() {
       ⚠️ RB-1 BLOCKED  frontend (production)
       v214 → v213 · @maya · "checkout 500s"
       ✅ Approved 03:12:00 UTC by @sam (oncall)
-      v213 can't be gone to, because Vercel does not offer it for instant rollback. Nothing was run. to v212 is possible.
-    Rollback Bot: @maya and @sam: RB-1 (frontend (production), v214 → v213) was not run. v213 can't be gone to, because Vercel does not offer it for instant rollback. Nothing was run. `to v212` is possible.
+      You can't go to v213: Vercel does not offer it for instant rollback. Nothing was run. Possible: /rollback frontend@production to v212 because ….
+    Rollback Bot: @maya and @sam: RB-1 (frontend (production), v214 → v213) was not run. You can't go to v213: Vercel does not offer it for instant rollback. Nothing was run. Possible: `/rollback frontend@production to v212 because …`.
     "#);
     assert_eq!(world.vercel.rollbacks_asked(), 0);
     // Nothing is open any more that would be in the way of another one.

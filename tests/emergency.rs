@@ -59,10 +59,10 @@ async fn somebody_without_a_role_runs_it_in_front_of_everybody() {
       ✅ Live 03:12:00 UTC 8/8 on v213
       ⏳ Checking version v213 answers, 1/1 checks pass
       Vercel says v213 is live. Checking it from outside.
-      Command to live: 0 s (goal 2 m: met) · automatic deploys stay off
+      Command to live: 0 s (goal 2 m: met)
     Rollback Bot:
       EMERGENCY RUN  RB-1
-      @tom ran RB-1 without approval at 03:12:00 UTC: frontend (production) v214 → v213.
+      @tom ran RB-1 without approval (03:12:00 UTC): frontend (production) v214 → v213.
       > auth is down and nobody answers
       @sam or @ana: please review this. It is due 2026-03-15 03:12 UTC. I'll remind you until it is done.
       [ Justified… ] [ Should have waited… ] [ Policy too strict… ]
@@ -91,22 +91,22 @@ async fn somebody_without_a_role_runs_it_in_front_of_everybody() {
       ✅ Live 03:12:00 UTC 8/8 on v213
       ✅ Verified 03:12:10 UTC version v213 answers, 1/1 checks pass
       v213 answers from outside and passes its checks.
-      Command to live: 0 s (goal 2 m: met) · automatic deploys stay off
-      [ Undo… ] [ Post-mortem ]
+      Command to live: 0 s (goal 2 m: met)
+      [ Undo… ]
       | Rollback Bot:
       |   Timeline of INC-1 with the review of RB-1: 15 entries.
       |   [file INC-1-RB-1-reviewed-timeline.md 2590 bytes]
     Rollback Bot (edited):
       EMERGENCY RUN  RB-1
-      @tom ran RB-1 without approval at 03:12:00 UTC: frontend (production) v214 → v213.
+      @tom ran RB-1 without approval (03:12:00 UTC): frontend (production) v214 → v213.
       > auth is down and nobody answers
       Reviewed by @sam at 03:18:42 UTC: justified. "every login failed, I was on a plane"
     "#);
     assert_snapshot!(world.record().await, @r#"
     rollback-bot incident opened: opened INC-1 in this channel
     @maya requested: asked to roll back frontend (production) to the previous release, because "checkout 500s"
-    rollback-bot planned: proposed v214 → v213, risk code, plan e9ba
-    @tom break glass: started an emergency run of plan e9ba, without an approval: "auth is down and nobody answers"; a review is due 2026-03-15 03:12 UTC
+    rollback-bot planned: proposed v214 → v213, risk code, plan d63f
+    @tom break glass: started an emergency run of plan d63f, without an approval: "auth is down and nobody answers"; a review is due 2026-03-15 03:12 UTC
     rollback-bot paged: paging PagerDuty: EMERGENCY RUN: @tom rolls back frontend (production), v214 → v213 without approval: auth is down and nobody answers
     rollback-bot rechecked: read the platform again: nothing that matters has changed
     rollback-bot executing: asking Vercel for v214 → v213
@@ -129,7 +129,7 @@ async fn somebody_without_a_role_runs_it_in_front_of_everybody() {
 async fn a_review_that_nobody_answers_is_asked_for_until_somebody_does() {
     let mut world = broken().await;
     world.passes(Duration::from_secs(12 * 3_600)).await;
-    assert_snapshot!(world.channel(), @"Rollback Bot: RB-1 ran without approval, and its review is due 2026-03-15 03:12 UTC. @sam or @ana, please review it: `/rollback review RB-1 justified because …`, or `should-have-waited`, or `policy-too-strict`. @tom, you promised to explain why it could not wait: `/rollback note …` in this channel writes it down.");
+    assert_snapshot!(world.channel(), @"Rollback Bot: RB-1 (frontend (production), v214 → v213) ran without approval, and its review is due 2026-03-15 03:12 UTC. @sam or @ana, please review it: `/rollback review RB-1 justified because …`, or `should-have-waited`, or `policy-too-strict`. @tom, you promised to explain why it could not wait: `/rollback note …` in this channel records it.");
     world.stops().await;
     world.starts().await;
     world.leases_end().await;
@@ -137,20 +137,20 @@ async fn a_review_that_nobody_answers_is_asked_for_until_somebody_does() {
     assert_snapshot!(world.channel(), @"
     Rollback Bot (edited):
       EMERGENCY RUN  RB-1
-      @tom ran RB-1 without approval at 03:12:00 UTC: frontend (production) v214 → v213.
+      @tom ran RB-1 without approval (03:12:00 UTC): frontend (production) v214 → v213.
       > auth is down and nobody answers
       @sam or @ana: please review this. It was due 2026-03-15 03:12 UTC. I'll remind you until it is done.
       [ Justified… ] [ Should have waited… ] [ Policy too strict… ]
-    Rollback Bot: RB-1 ran without approval, and its review was due 2026-03-15 03:12 UTC. @sam or @ana, please review it: `/rollback review RB-1 justified because …`, or `should-have-waited`, or `policy-too-strict`. @tom, you promised to explain why it could not wait: `/rollback note …` in this channel writes it down.
-    Rollback Bot: RB-1 ran without approval, and its review was due 2026-03-15 03:12 UTC. @sam or @ana, please review it: `/rollback review RB-1 justified because …`, or `should-have-waited`, or `policy-too-strict`. @tom, you promised to explain why it could not wait: `/rollback note …` in this channel writes it down.
-    Rollback Bot: RB-1 ran without approval, and its review was due 2026-03-15 03:12 UTC. @sam or @ana, please review it: `/rollback review RB-1 justified because …`, or `should-have-waited`, or `policy-too-strict`. @tom, you promised to explain why it could not wait: `/rollback note …` in this channel writes it down.
+    Rollback Bot: RB-1 (frontend (production), v214 → v213) ran without approval, and its review was due 2026-03-15 03:12 UTC. @sam or @ana, please review it: `/rollback review RB-1 justified because …`, or `should-have-waited`, or `policy-too-strict`. @tom, you promised to explain why it could not wait: `/rollback note …` in this channel records it.
+    Rollback Bot: RB-1 (frontend (production), v214 → v213) ran without approval, and its review was due 2026-03-15 03:12 UTC. @sam or @ana, please review it: `/rollback review RB-1 justified because …`, or `should-have-waited`, or `policy-too-strict`. @tom, you promised to explain why it could not wait: `/rollback note …` in this channel records it.
+    Rollback Bot: RB-1 (frontend (production), v214 → v213) ran without approval, and its review was due 2026-03-15 03:12 UTC. @sam or @ana, please review it: `/rollback review RB-1 justified because …`, or `should-have-waited`, or `policy-too-strict`. @tom, you promised to explain why it could not wait: `/rollback note …` in this channel records it.
     ");
     world.tom().says("/rollback status").await;
     world.settle().await;
     assert_snapshot!(world.tom().sees(), @"
     Rollback Bot (only visible to @tom):
       No rollback is open. `/rollback` shows the services.
-      Break-glass: 1 in the last 30 days, 0 in the 30 before, 1 review is still to be answered.
+      Emergency runs: 1 in the last 30 days, 0 in the 30 before, 1 review is still to be answered.
     ");
     world
         .ana()

@@ -1,6 +1,6 @@
 //! Bad days: Slack down, processes gone, fifty people clicking at once.
 
-use crate::support::{FRONTEND, ROLES, World};
+use crate::support::{FRONTEND, IN_TIME, ROLES, World};
 use insta::assert_snapshot;
 use rollback_bot::{
     engine::{Engine, Submission},
@@ -41,15 +41,15 @@ async fn slack_being_down_delays_words_and_not_the_rollback() {
       ✅ Live 03:12:00 UTC 8/8 on v213
       ✅ Verified 03:12:10 UTC version v213 answers, 1/1 checks pass
       v213 answers from outside and passes its checks.
-      Command to live: 0 s (goal 2 m: met), of which 0 s waiting for approval · automatic deploys stay off
-      [ Undo… ] [ Post-mortem ]
+      Command to live: 0 s (goal 2 m: met), of which 0 s waiting for approval
+      [ Undo… ]
       | Rollback Bot:
       |   Timeline of INC-1, exported when RB-1 closed: 12 entries.
       |   [file INC-1-RB-1-timeline.md 1924 bytes]
     Rollback Bot:
       Late: Slack took no messages from 03:12:10 UTC to 03:17:16 UTC. What happened meanwhile:
       • 03:12:10 UTC  ✅ frontend (production) is back on v213 (RB-1) · @maya, approved by @sam
-      version v213 answers, 1/1 checks pass · 0 s, of which 0 s waiting for approval (goal 2 m: met)
+      version v213 answers, 1/1 checks pass · took 0 s, of which 0 s waiting for approval (goal 2 m: met)
       Automatic deploys are off until `/rollback unpin frontend@production`.
       This doesn't fix the bug. If v214 caused it, deploying v214 again brings it back.
     "#);
@@ -160,7 +160,7 @@ async fn fifty_people_click_and_the_platform_is_asked_once() {
     assert_eq!(record.matches("approved plan").count(), 1);
     assert_eq!(
         record
-            .matches("refused: tried to approve: ALREADY_UNDER_WAY")
+            .matches("refused: tried `approve` and was refused (ALREADY_UNDER_WAY)")
             .count(),
         49
     );
@@ -298,7 +298,7 @@ async fn a_form_that_is_saved_again_is_no_forgery() {
 }
 
 #[tokio::test]
-async fn a_database_that_does_not_answer_is_said_within_three_seconds() {
+async fn a_database_that_does_not_answer_is_said_in_time() {
     let mut world = World::new().await;
     // Nobody else gets a connection to write with.
     let held = hold_the_database(&world).await;
@@ -316,11 +316,7 @@ async fn a_database_that_does_not_answer_is_said_within_three_seconds() {
         let (answer, at) = asked.await.unwrap();
         bodies.push(answer.body.clone());
         let took = at.duration_since(began);
-        assert!(
-            took < Duration::from_secs(3),
-            "answered after {took:?}: {}",
-            answer.body
-        );
+        assert!(took < IN_TIME, "answered after {took:?}: {}", answer.body);
         assert!(answer.is_ok(), "{}: {}", answer.status, answer.body);
     }
     drop(held);
@@ -335,7 +331,7 @@ async fn a_database_that_does_not_answer_is_said_within_three_seconds() {
 }
 
 #[tokio::test]
-async fn what_reads_a_record_that_is_held_up_is_said_within_three_seconds() {
+async fn what_reads_a_record_that_is_held_up_is_said_in_time() {
     let world = World::new().await;
     world.maya().says("/rollback note looking").await;
     let held = hold_up_reading(&world).await;
@@ -343,13 +339,28 @@ async fn what_reads_a_record_that_is_held_up_is_said_within_three_seconds() {
         let began = std::time::Instant::now();
         let answer = world.maya().says(text).await;
         let took = began.elapsed();
-        assert!(took < Duration::from_secs(3), "{text}: {took:?}");
+        assert!(took < IN_TIME, "{text}: {took:?}");
         assert!(answer.body.contains("does not answer"), "{}", answer.body);
     }
     drop(held);
     world.slack.take_all();
     world.sam().sees();
     world.maya().sees();
+}
+
+#[tokio::test]
+async fn a_click_while_the_record_is_held_up_is_answered_in_time() {
+    let mut world = World::new().await;
+    world.with_a_card().await;
+    let held = hold_up_reading(&world).await;
+    // Slack waits for three seconds, and marks the button where it is told no.
+    let answer = world.slack.clicks("U0SAM", "Approve").await.unwrap();
+    assert_eq!(answer.status, 503, "{}", answer.body);
+    drop(held);
+    world.sam().clicks("Approve").await;
+    world.settle().await;
+    assert_eq!(world.rollback(1).await.approvals.len(), 1);
+    world.slack.take_all();
 }
 
 /// Has nobody read the record: on SQLite for want of a connection, on Postgres for a lock.
@@ -363,10 +374,12 @@ async fn hold_up_reading(world: &World) -> Vec<Box<dyn std::any::Any>> {
         }
         Db::Postgres(pool) => {
             let mut tx = pool.begin().await.unwrap();
-            sqlx::query("LOCK TABLE timeline, incident, rollback IN ACCESS EXCLUSIVE MODE")
-                .execute(&mut *tx)
-                .await
-                .unwrap();
+            sqlx::query(
+                "LOCK TABLE timeline, incident, rollback, message IN ACCESS EXCLUSIVE MODE",
+            )
+            .execute(&mut *tx)
+            .await
+            .unwrap();
             held.push(Box::new(tx));
         }
     }

@@ -1,13 +1,10 @@
 //! Floods: whatever comes in masses, somebody who approves is answered at once.
 
-use crate::support::{CHANNEL, World};
+use crate::support::{CHANNEL, IN_TIME, World};
 use rollback_bot::worker;
 use rollback_simulation::{Fault, Person};
 use std::time::{Duration, Instant};
 use tokio::{io::AsyncWriteExt, net::TcpStream, task::JoinHandle};
-
-/// How long an approver may wait: a second, and room for a machine that is busy with other things.
-const ANSWERED_WITHIN: Duration = Duration::from_secs(3);
 
 /// A card, and a platform that moves at once.
 async fn a_card() -> World {
@@ -23,9 +20,9 @@ async fn sam_is_answered(world: &mut World) {
     world.sam().clicks("Approve").await;
     while world.rollback(1).await.approvals.is_empty() {
         worker::run_due(world.app()).await;
-        assert!(clicked.elapsed() < ANSWERED_WITHIN);
+        assert!(clicked.elapsed() < IN_TIME);
     }
-    assert!(clicked.elapsed() < ANSWERED_WITHIN);
+    assert!(clicked.elapsed() < IN_TIME);
 }
 
 /// The flood is over, and everything comes to its end.
@@ -61,7 +58,7 @@ async fn idle_connections_keep_nobody_out() {
     let http = rollback_bot::http_client().unwrap();
     for path in ["healthz", "readyz", "metrics"] {
         let asked = http.get(format!("{}/{path}", world.base())).send();
-        let answer = tokio::time::timeout(ANSWERED_WITHIN, asked).await;
+        let answer = tokio::time::timeout(IN_TIME, asked).await;
         assert!(answer.unwrap().unwrap().status().is_success(), "{path}");
     }
     drop(held);

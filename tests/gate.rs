@@ -3,7 +3,7 @@
 
 use crate::support::{CHANNEL, FRONTEND, ROLES, World};
 use insta::assert_snapshot;
-use rollback_simulation::Answer;
+use rollback_simulation::{Answer, Fault};
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -360,4 +360,339 @@ async fn somebody_whom_the_bot_has_not_met_is_answered_once_they_are_known() {
     world.somebody("U0OLD").says("/rollback status").await;
     assert_snapshot!(world.somebody("U0OLD").sees(), @"Rollback Bot (only visible to @oleg): No rollback is open. `/rollback` shows the services.");
     world.slack.take_all();
+}
+
+/// A minute for objections.
+fn windowed(more: &str) -> String {
+    format!("{FRONTEND}{more}\n[policy]\nobjection_window = \"60s\"\n")
+}
+
+#[tokio::test]
+async fn an_objection_is_to_the_change_and_not_to_a_card() {
+    let mut world = World::with(&windowed("")).await;
+    world
+        .sam()
+        .says("/rollback frontend because checkout 500s")
+        .await;
+    world.settle().await;
+    world
+        .tom()
+        .says("/rollback object RB-1 because v213 charges twice")
+        .await;
+    world.settle().await;
+    world.sam().says("/rollback stop RB-1").await;
+    world.settle().await;
+    world.slack.take_all();
+    // The same change once more: it does not start by itself, and shows why.
+    world
+        .sam()
+        .says("/rollback frontend because checkout 500s")
+        .await;
+    // What is said under the card waits for it.
+    world.passes(Duration::from_secs(6)).await;
+    let card = world.channel();
+    let says = |what: &str| card.lines().find(|line| line.contains(what)).map(str::trim);
+    assert_snapshot!(says("Objection").unwrap(), @r#"⚠️ Objection by @tom, 03:12:00 UTC to RB-1, the same change: "v213 charges twice""#);
+    assert_snapshot!(says("does not start").unwrap(), @"| Rollback Bot: @sam: RB-2 (frontend (production), v214 → v213) does not start by itself: somebody objected to the same change before. `/rollback who RB-2` says who can approve it.");
+    world.passes(Duration::from_secs(90)).await;
+    assert_eq!(world.vercel.rollbacks_asked(), 0);
+    // And so on, as long as it is the same change.
+    world.sam().says("/rollback stop RB-2").await;
+    world.settle().await;
+    world.sam().says("/rollback frontend to v213").await;
+    world.passes(Duration::from_secs(90)).await;
+    assert_eq!(world.rollback(3).await.objections.len(), 1);
+    assert_eq!(world.vercel.rollbacks_asked(), 0);
+    // Another target is another change.
+    world.sam().says("/rollback stop RB-3").await;
+    world.settle().await;
+    world.vercel.moves_at_once(true);
+    world.sam().says("/rollback frontend to v212").await;
+    world.passes(Duration::from_secs(90)).await;
+    assert_eq!(world.rollback(4).await.objections, []);
+    assert_eq!(world.vercel.rollbacks_asked(), 1);
+    world.slack.take_all();
+}
+
+#[tokio::test]
+async fn silence_says_nothing_where_no_other_approver_sees_it() {
+    let mut world = World::with(&windowed("")).await;
+    world.slack.set_person_in("U0ANA", CHANNEL, false);
+    world
+        .sam()
+        .says("/rollback frontend because checkout 500s")
+        .await;
+    // What is said under the card waits for it.
+    world.passes(Duration::from_secs(6)).await;
+    let card = world.channel();
+    assert!(!card.contains("Starts by itself"), "{card}");
+    let why = card.lines().find(|line| line.contains("does not start"));
+    assert_snapshot!(why.unwrap().trim(), @"| Rollback Bot: @sam: RB-1 (frontend (production), v214 → v213) does not start by itself: nobody else who could approve it is in the channel. `/rollback who RB-1` says who can approve it.");
+    world.passes(Duration::from_secs(90)).await;
+    assert_eq!(world.vercel.rollbacks_asked(), 0);
+    world.slack.take_all();
+}
+
+#[tokio::test]
+async fn silence_says_nothing_where_the_channel_cannot_be_read_or_all_have_left() {
+    let mut world = World::with(&windowed("")).await;
+    world
+        .slack
+        .fault(Fault::Outage, Some("conversations.members"), None);
+    world
+        .sam()
+        .says("/rollback frontend because checkout 500s")
+        .await;
+    // What is said under the card waits for it.
+    world.passes(Duration::from_secs(6)).await;
+    let card = world.channel();
+    assert!(
+        card.contains("who is in the channel could not be read"),
+        "{card}"
+    );
+    world.slack.heal();
+    world.passes(Duration::from_secs(90)).await;
+    assert_eq!(world.vercel.rollbacks_asked(), 0);
+    world.sam().says("/rollback stop RB-1").await;
+    world.settle().await;
+    world
+        .sam()
+        .says("/rollback frontend because checkout 500s")
+        .await;
+    world.settle().await;
+    assert!(world.channel().contains("Starts by itself"));
+    // Whoever could have objected leaves before the window ends.
+    world.slack.set_person_in("U0ANA", CHANNEL, false);
+    world.passes(Duration::from_secs(90)).await;
+    assert_eq!(world.vercel.rollbacks_asked(), 0);
+    assert!(world.channel().contains("nobody else who could approve it"));
+    world.slack.take_all();
+}
+
+#[tokio::test]
+async fn an_emergency_run_needs_somebody_who_sees_it() {
+    let mut world = World::new().await;
+    world.with_a_card().await;
+    for approver in ["U0SAM", "U0ANA"] {
+        world.slack.set_person_in(approver, CHANNEL, false);
+    }
+    breaks_the_glass(&mut world).await;
+    assert_snapshot!(world.tom().sees(), @"Rollback Bot (only visible to @tom): An emergency run has to be seen by others, and nobody else who could approve it is in the channel. Invite @sam or @ana to this channel and try again, or ask them to approve it. Nothing was run.");
+    assert_eq!(world.vercel.rollbacks_asked(), 0);
+    world.slack.set_person_in("U0ANA", CHANNEL, true);
+    world.vercel.moves_at_once(true);
+    breaks_the_glass(&mut world).await;
+    assert_eq!(world.vercel.rollbacks_asked(), 1);
+    world.slack.take_all();
+}
+
+async fn breaks_the_glass(world: &mut World) {
+    world.tom().clicks("Emergency run").await;
+    world.settle().await;
+    world.slack.types("U0TOM", "auth is down").unwrap();
+    world
+        .slack
+        .chooses("U0TOM", "I will explain")
+        .await
+        .unwrap();
+    world.slack.submits("U0TOM").await.unwrap();
+    world.settle().await;
+}
+
+#[tokio::test]
+async fn what_runs_without_an_approval_is_told_where_that_is_configured() {
+    let announce = format!("[announce]\nchannels = [\"C0OPS\"]\n{ROLES}");
+    let mut world = World::set_up(&announce, &windowed("")).await;
+    world.vercel.moves_at_once(true);
+    world.slack.set_person_in("U0ANA", CHANNEL, false);
+    world
+        .sam()
+        .says("/rollback frontend because checkout 500s")
+        .await;
+    world.settle().await;
+    // ana is in the other channel, and can object there.
+    assert_snapshot!(world.slack.take_new("C0OPS"), @"Rollback Bot: RB-1 starts by itself at 03:13:00 UTC, unless somebody objects in #shop-incidents: frontend (production), v214 → v213, asked for by @sam. `/rollback object RB-1 because …` stops that.");
+    world.passes(Duration::from_secs(90)).await;
+    assert_snapshot!(world.slack.take_new("C0OPS"), @"
+    Rollback Bot: RB-1 has started by itself, because nobody objected: frontend (production), v214 → v213.
+    Rollback Bot: RB-1 VERIFIED in #shop-incidents: frontend (production), v214 → v213.
+    ");
+    assert_eq!(world.vercel.rollbacks_asked(), 1);
+    world.slack.take_all();
+}
+
+#[tokio::test]
+async fn a_service_is_proposed_only_in_its_channels() {
+    let services = FRONTEND.replace(
+        "approve = ",
+        "channels = [\"C0OPS\"]\nannounce = [\"C0SHOP\"]\napprove = ",
+    );
+    let mut world = World::with(&services).await;
+    world
+        .maya()
+        .says("/rollback frontend because checkout 500s")
+        .await;
+    assert_snapshot!(world.maya().sees(), @"Rollback Bot (only visible to @maya): frontend (production) can be proposed only in #ops. Nothing was run. Send the same command there.");
+    let text = "/rollback frontend because checkout 500s";
+    world.slack.says("U0MAYA", "C0OPS", text).await;
+    world.settle().await;
+    assert_eq!(world.rollback(1).await.channel, "C0OPS");
+    world.slack.take_all();
+}
+
+/// Numbers that look like chance and are the same every time.
+struct Chance(u64);
+
+impl Chance {
+    fn below(&mut self, n: usize) -> usize {
+        self.0 = self
+            .0
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        usize::try_from(self.0 >> 33).unwrap() % n
+    }
+}
+
+/// What people do, each once: by command, mention, click and form.
+async fn does(world: &mut World, n: usize) {
+    let says = async |person: &'static str, text: &str| {
+        world.slack.says(person, CHANNEL, text).await;
+    };
+    match n {
+        0 => says("U0MAYA", "/rollback frontend because checkout 500s").await,
+        1 => says("U0SAM", "<@UBOT> frontend to v212 because it is slow").await,
+        2 => says("U0TOM", "/rollback note paged the team").await,
+        3 => says("U0TOM", "<@UBOT> note still slow").await,
+        4 => says("U0ANA", "<@UBOT> approve RB-1 because go").await,
+        5 => says("U0ANA", "/rollback withdraw RB-1").await,
+        6 => says("U0SAM", "<@UBOT> stop RB-1").await,
+        7 => says("U0TOM", "/rollback freeze frontend because of the sale").await,
+        8 => says("U0SAM", "<@UBOT> unfreeze frontend").await,
+        9 => drop(world.slack.clicks("U0SAM", "Approve").await),
+        10 => drop(world.slack.clicks("U0MAYA", "Cancel").await),
+        _ => {
+            if world.slack.clicks("U0TOM", "Object").await.is_ok() {
+                world.settle().await;
+                if world.slack.types("U0TOM", "wait for me").is_ok() {
+                    world.slack.submits("U0TOM").await.unwrap();
+                }
+            }
+        }
+    }
+}
+
+/// The last input once more, in one of the ways in which it can come again.
+async fn comes_again(world: &World, chance: &mut Chance, n: usize) {
+    let deliveries = world.slack.deliveries();
+    let Some(last) = deliveries.last() else {
+        return;
+    };
+    let others = [
+        "<@UBOT> approve RB-1",
+        "<@UBOT> stop RB-1",
+        "<@UBOT> frontend",
+        "<@UBOT> note twice",
+    ];
+    let other = others[chance.below(others.len())];
+    match (last.path.as_str(), chance.below(6)) {
+        ("/slack/events", 0) => drop(event_again(world, |_| {}).await),
+        ("/slack/events", 1) => drop(event_again(world, |event| edit(event, other)).await),
+        ("/slack/events", way) => {
+            let again = event_again(world, |envelope| {
+                let event = &mut envelope["event"];
+                if way > 2 {
+                    event["ts"] = json!(format!("1773459999.{n:06}"));
+                }
+                match way {
+                    // Another text under the same message, as after an edit that lost its mark.
+                    2 => event["text"] = json!(other),
+                    3 => event["text"] = json!(format!("<@U0KIM> {other}")),
+                    4 => event["user_team"] = json!("T0OTHER"),
+                    _ => event["bot_id"] = json!("B0BOT"),
+                }
+            });
+            again.await;
+        }
+        ("/slack/commands", 0) => drop(command_again(world, "text", "note twice").await),
+        ("/slack/commands", 1) => {
+            command_again(world, "text", "@kim approve RB-1").await;
+        }
+        ("/slack/interactions", 0 | 1) => {
+            let again = payload_again(world, |payload| {
+                payload["trigger_id"] = json!(format!("13.{n}"));
+                if payload["view"].is_object() {
+                    payload["view"]["hash"] = json!(format!("h{n}"));
+                    let fields = &mut payload["view"]["state"]["values"];
+                    fields["because"]["because"]["value"] = json!("twice");
+                }
+            });
+            again.await;
+        }
+        ("/slack/interactions", 2) => {
+            payload_again(world, |payload| {
+                payload["team"] = json!({ "id": "T0OTHER" })
+            })
+            .await;
+        }
+        _ => drop(world.slack.redeliver_last().await),
+    }
+}
+
+/// What is recorded and done by these inputs, without the refusals.
+async fn comes_to(seed: u64, come_again: bool) -> String {
+    let mut world = World::new().await;
+    world.vercel.moves_at_once(true);
+    let mut inputs = Chance(seed);
+    let mut again = Chance(seed ^ 0x5eed);
+    does(&mut world, 0).await;
+    for step in 0..12 {
+        if come_again {
+            for n in 0..again.below(4) {
+                comes_again(&world, &mut again, step * 10 + n).await;
+                if again.below(2) == 0 {
+                    world.settle().await;
+                }
+            }
+        }
+        world.settle().await;
+        let next = inputs.below(12);
+        does(&mut world, next).await;
+    }
+    world.settle().await;
+    let mut summary: Vec<String> = world
+        .record()
+        .await
+        .lines()
+        .filter(|line| !line.contains(" refused: "))
+        .map(str::to_owned)
+        .collect();
+    for id in 1..=3 {
+        let found = rollback_bot::store::rollbacks::get(
+            &world.app().engine.db,
+            rollback_domain::identity::RollbackId::new(id),
+        );
+        if let Some(found) = found.await.unwrap() {
+            summary.push(format!(
+                "{} {} {} {} {:?}",
+                found.id,
+                found.word(),
+                found.approvals.len(),
+                found.objections.len(),
+                found.frozen.map(|freeze| freeze.by.name)
+            ));
+        }
+    }
+    summary.push(format!("asked {}", world.vercel.rollbacks_asked()));
+    world.slack.take_all();
+    world.vercel.abandon();
+    summary.join("\n")
+}
+
+#[tokio::test]
+async fn nothing_that_comes_again_changes_what_its_first_delivery_did_not() {
+    for seed in 1..=12 {
+        let once = comes_to(seed, false).await;
+        let again = comes_to(seed, true).await;
+        assert_eq!(again, once, "seed {seed}");
+    }
 }

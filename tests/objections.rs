@@ -42,9 +42,9 @@ async fn anybody_objects_and_the_card_says_so() {
       You lose  1 change: v214 "checkout: new tax engine"
       Changes  code, cron jobs of the target's vercel.json, env values baked into the build
       Stays  database · today's env settings · flags · storage
-      After  automatic deploys stay OFF until unpinned
+      After  automatic deploys are OFF until unpinned
       [ Approve… ] [ Deny… ] [ Change version… ] [ ⋯ Cancel this request / Object… / Emergency run… / Who can approve / May I approve? ]
-      Needs  one approval: @sam (oncall) or @ana (lead), not @maya · expires 03:22:00 UTC · RB-1 · production · code · plan `e9ba`
+      Needs  one approval: @sam (oncall) or @ana (lead), not @maya · expires 03:22:00 UTC · RB-1 · production · code · plan `d63f`
       | Rollback Bot: @maya: @tom objects to RB-1 (frontend (production), v214 → v213): "the fix is already building".
     "#);
     // It stops nobody with authority.
@@ -81,7 +81,7 @@ async fn an_authoritys_own_rollback_starts_when_nobody_objects() {
     assert_eq!(world.vercel.rollbacks_asked(), 1);
     let record = world.record().await;
     let started = record.lines().find(|line| line.contains("nobody objected"));
-    assert_snapshot!(started.unwrap_or("not recorded"), @"@sam approved: started plan e9ba as oncall: nobody objected");
+    assert_snapshot!(started.unwrap_or("not recorded"), @"@sam approved: started plan d63f as oncall: nobody objected");
     world.slack.take_all();
 }
 
@@ -105,17 +105,17 @@ async fn one_objection_and_it_waits_for_somebody_else() {
       You lose  1 change: v214 "checkout: new tax engine"
       Changes  code, cron jobs of the target's vercel.json, env values baked into the build
       Stays  database · today's env settings · flags · storage
-      After  automatic deploys stay OFF until unpinned
+      After  automatic deploys are OFF until unpinned
       ⏳ Waiting since 03:12:00 UTC; asked @ana, last at 03:13:00 UTC
       [ Approve… ] [ Deny… ] [ Change version… ] [ ⋯ Cancel this request / Object… / Emergency run… / Who can approve / May I approve? ]
-      Needs  one approval: @ana (lead), not @sam · expires 03:22:00 UTC · RB-1 · production · code · plan `e9ba`
+      Needs  one approval: @ana (lead), not @sam · expires 03:22:00 UTC · RB-1 · production · code · plan `d63f`
       | Rollback Bot: @sam: @tom objects to RB-1 (frontend (production), v214 → v213): "the fix is building". It won't run automatically now; an approver must decide.
       | Rollback Bot: @ana: approve or deny RB-1? frontend (production), v214 → v213, "checkout 500s", waiting 1 m.
     Rollback Bot (only visible to @tom): Writing your objection to RB-1 down: checking your permissions. The card will update.
     "#);
     world.sam().clicks("Approve").await;
     world.settle().await;
-    assert_snapshot!(world.sam().sees(), @"Rollback Bot (only visible to @sam): You requested this, and someone else must approve a code rollback. @ana can. Nothing was run.");
+    assert_snapshot!(world.sam().sees(), @"Rollback Bot (only visible to @sam): You requested this, so someone else must approve it (class code). @ana can. Nothing was run.");
     world.vercel.moves_at_once(true);
     world.ana().clicks("Approve").await;
     world.settle().await;

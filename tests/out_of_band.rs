@@ -140,9 +140,9 @@ async fn a_whole_rollback_while_slack_is_down() {
       "plan": {
         "cautions": {},
         "from": "v214",
-        "hash": "e9bac11915726ea2",
+        "hash": "d63f39ffaa21bcf3",
         "risk": "code",
-        "short": "e9ba",
+        "short": "d63f",
         "ticks": false,
         "to": "v213",
         "typed": false
@@ -159,9 +159,9 @@ async fn a_whole_rollback_while_slack_is_down() {
     You lose  1 change: v214 "checkout: new tax engine"
     Changes  code, cron jobs of the target's vercel.json, env values baked into the build
     Stays  database · today's env settings · flags · storage
-    After  automatic deploys stay OFF until unpinned
+    After  automatic deploys are OFF until unpinned
     Needs  one approval: @sam (oncall) or @U0ANA (lead), not @maya
-    Risk  code · plan e9ba
+    Risk  code · plan d63f
     "#);
 
     let plan = said["plan"]["short"].as_str().unwrap().to_owned();
@@ -185,7 +185,7 @@ async fn a_whole_rollback_while_slack_is_down() {
     assert_snapshot!(world.channel(), @r#"
     Rollback Bot:
       ✅ frontend (production) is back on v213 (RB-1) · @maya (from the CLI / API), approved by @sam (from the CLI / API)
-      version v213 answers, 1/1 checks pass · 3 s, of which 3 s waiting for approval (goal 2 m: met)
+      version v213 answers, 1/1 checks pass · took 3 s, of which 3 s waiting for approval (goal 2 m: met)
       Automatic deploys are off until `/rollback unpin frontend@production`.
       This doesn't fix the bug. If v214 caused it, deploying v214 again brings it back.
     Rollback Bot:
@@ -197,14 +197,14 @@ async fn a_whole_rollback_while_slack_is_down() {
       ✅ Live 03:12:03 UTC 8/8 on v213
       ✅ Verified 03:12:13 UTC version v213 answers, 1/1 checks pass
       v213 answers from outside and passes its checks.
-      Command to live: 3 s (goal 2 m: met), of which 3 s waiting for approval · automatic deploys stay off
+      Command to live: 3 s (goal 2 m: met), of which 3 s waiting for approval
       [ Undo… ]
     "#);
     assert_snapshot!(world.record().await, @r#"
     rollback-bot incident opened: opened INC-1 in this channel
     @maya requested: asked to roll back frontend (production) to the previous release, because "checkout 500s"
-    rollback-bot planned: proposed v214 → v213, risk code, plan e9ba; Slack did not answer; a full member when last read at 03:12 UTC
-    @sam approved: approved plan e9ba as oncall, because "seen it"; Slack did not answer; a full member when last read at 03:12 UTC
+    rollback-bot planned: proposed v214 → v213, risk code, plan d63f; Slack did not answer; a full member when last read at 03:12 UTC
+    @sam approved: approved plan d63f as oncall, because "seen it"; Slack did not answer; a full member when last read at 03:12 UTC
     rollback-bot rechecked: read the platform again: nothing that matters has changed
     rollback-bot executing: asking Vercel for v214 → v213
     Vercel accepted: job accepted
@@ -255,7 +255,7 @@ async fn the_same_no_as_in_slack() {
     }
     assert_snapshot!(said.join("\n"), @r#"
     UNKNOWN_SERVICE: No service or command "frontned". Did you mean frontend? Nothing was run.
-    UNKNOWN_TARGET: No release "v999". You can go to v213, v212 and v211; `/rollback list …` shows more. Nothing was run.
+    UNKNOWN_TARGET: frontend (production) has no release "v999". You can go to v213, v212 and v211; `/rollback list frontend@production` shows more. Nothing was run.
     ALREADY_OPEN: RB-2 is already open for frontend (production): proposed. Use its card, or stop it first with `/rollback stop RB-2`. Nothing was run.
     NOT_AUTHORISED: This needs somebody with the role oncall or lead, and you do not have it. @sam or @U0ANA can. Nothing was run.
     NOT_AUTHORISED: This needs somebody with the role oncall or lead, and you do not have it. @sam or @U0ANA can. Nothing was run.
@@ -279,17 +279,17 @@ async fn the_same_no_as_in_slack() {
     assert_snapshot!(world.record().await, @r#"
     rollback-bot incident opened: opened INC-1 in this channel
     @maya requested: asked to roll back frontend (production) to v999
-    rollback-bot blocked: UNKNOWN_TARGET: No release "v999". You can go to v213, v212 and v211; `/rollback list …` shows more. Nothing was run.
+    rollback-bot blocked: UNKNOWN_TARGET: frontend (production) has no release "v999". You can go to v213, v212 and v211; `/rollback list frontend@production` shows more. Nothing was run.
     @maya requested: asked to roll back frontend (production) to the previous release, because "checkout 500s"
-    rollback-bot planned: proposed v214 → v213, risk code, plan e9ba; Slack did not answer; a full member when last read at 03:12 UTC
-    @maya refused: tried to propose: ALREADY_OPEN RB-2 is already open for frontend (production): proposed. Use its card, or stop it first with `/rollback stop RB-2`. Nothing was run.
-    @maya refused: tried to approve: NOT_AUTHORISED This needs somebody with the role oncall or lead, and you do not have it. @U0SAM or @U0ANA can. Nothing was run.
-    @tom refused: tried to approve: NOT_AUTHORISED This needs somebody with the role oncall or lead, and you do not have it. @U0SAM or @U0ANA can. Nothing was run.
-    @tom refused: tried to deny: NOT_AUTHORISED This needs somebody with the role oncall or lead, and you do not have it. @U0SAM or @U0ANA can. Nothing was run.
-    @sam refused: tried to approve: OLD_CARD That button belongs to an older plan of RB-2. Nothing was run. Use the newest card.
-    @sam refused: tried to approve: OLD_CARD That button belongs to an older plan of RB-2. Nothing was run. Use the newest card.
-    @sam refused: tried to approve: UNCONFIRMED An approval is for one plan: name the hash of the one you have seen. Nothing was run.
-    @sam refused: tried to approve: UNKNOWN_ROLLBACK There is no RB-7. `/rollback status` lists the ones that are open.
+    rollback-bot planned: proposed v214 → v213, risk code, plan d63f; Slack did not answer; a full member when last read at 03:12 UTC
+    @maya refused: tried `propose` and was refused (ALREADY_OPEN): RB-2 is already open for frontend (production): proposed. Use its card, or stop it first with `/rollback stop RB-2`. Nothing was run.
+    @maya refused: tried `approve` and was refused (NOT_AUTHORISED): This needs somebody with the role oncall or lead, and you do not have it. @U0SAM or @U0ANA can. Nothing was run.
+    @tom refused: tried `approve` and was refused (NOT_AUTHORISED): This needs somebody with the role oncall or lead, and you do not have it. @U0SAM or @U0ANA can. Nothing was run.
+    @tom refused: tried `deny` and was refused (NOT_AUTHORISED): This needs somebody with the role oncall or lead, and you do not have it. @U0SAM or @U0ANA can. Nothing was run.
+    @sam refused: tried `approve` and was refused (OLD_CARD): That button belongs to an older plan of RB-2. Nothing was run. Use the newest card.
+    @sam refused: tried `approve` and was refused (OLD_CARD): That button belongs to an older plan of RB-2. Nothing was run. Use the newest card.
+    @sam refused: tried `approve` and was refused (UNCONFIRMED): An approval is for one plan: name the hash of the one you have seen. Nothing was run.
+    @sam refused: tried `approve` and was refused (UNKNOWN_ROLLBACK): There is no RB-7. `/rollback status` lists the ones that are open.
     @sam denied: denied it: "it is the database"; Slack did not answer; a full member when last read at 03:12 UTC
     "#);
     world.slack.heal();
@@ -404,8 +404,8 @@ async fn without_a_token_that_counts_nothing_is_asked() {
         .filter(|line| line.contains("TOKEN"))
         .collect();
     assert_snapshot!(told.join("\n"), @"
-    @tom refused: tried to stop: TOKEN_REFUSED Your token is not valid: it was revoked on 2026-03-14 03:12 UTC. `rollback-bot token create`, where the bot runs, makes another one. Nothing was run.
-    @sam refused: tried to stop: TOKEN_REFUSED Your token is not valid: it ended on 2026-03-14 03:12 UTC. `rollback-bot token create`, where the bot runs, makes another one. Nothing was run.
+    @tom refused: tried `stop` and was refused (TOKEN_REFUSED): Your token is not valid: it was revoked on 2026-03-14 03:12 UTC. `rollback-bot token create`, where the bot runs, makes another one. Nothing was run.
+    @sam refused: tried `stop` and was refused (TOKEN_REFUSED): Your token is not valid: it ended on 2026-03-14 03:12 UTC. `rollback-bot token create`, where the bot runs, makes another one. Nothing was run.
     ");
     world.slack.take_all();
 }
@@ -425,7 +425,7 @@ async fn what_was_read_too_long_ago_lets_nobody_act() {
     let db = world.database().to_owned();
     forget_standing(&db, "U0SAM").await;
     let (_, said) = asks_and_waits(&mut world, &sam, "approve", approve.clone()).await;
-    assert_snapshot!(refused(&said), @"AUTHORITY_UNREADABLE: I can't check your permission: Slack isn't answering (Slack answered 503 to users.info). Try again in a moment. Nothing was run.");
+    assert_snapshot!(refused(&said), @"AUTHORITY_UNREADABLE: I can't check your permission: Slack could not be read (Slack answered 503 to users.info). Try again in a moment. Nothing was run.");
     world.slack.heal();
     world.passes(Duration::from_secs(300)).await;
     world.slack.take_all();
@@ -433,7 +433,7 @@ async fn what_was_read_too_long_ago_lets_nobody_act() {
     world.passes(Duration::from_secs(13 * 3_600)).await;
     let body = json!({ "service": "frontend", "because": "checkout 500s" });
     let (_, said) = asks_and_waits(&mut world, &maya, "propose", body).await;
-    assert_snapshot!(refused(&said), @"AUTHORITY_UNREADABLE: I can't check your permission: Slack isn't answering (Slack answered 503 to users.info, and what it last said is 13 h old, which is more than 12 h). Try again in a moment. Nothing was run.");
+    assert_snapshot!(refused(&said), @"AUTHORITY_UNREADABLE: I can't check your permission: Slack could not be read (Slack answered 503 to users.info, and what it last said is 13 h old, which is more than 12 h). Try again in a moment. Nothing was run.");
     assert_eq!(world.vercel.rollbacks_asked(), 0);
     world.slack.heal();
     world.passes(Duration::from_secs(600)).await;
@@ -478,7 +478,7 @@ async fn somebody_who_has_left_is_not_believed_to_be_there() {
         json!({ "service": "frontend" }),
     )
     .await;
-    assert_snapshot!(refused(&said), @"NOT_A_MEMBER: Only full members of this workspace can use /rollback, and you are no full member, by what Slack last said. Ask someone on the team. Nothing was run.");
+    assert_snapshot!(refused(&said), @"NOT_A_MEMBER: Only full members of this workspace can use /rollback, and you are not one of them, as Slack last answered. Ask someone on the team. Nothing was run.");
     let (_, said) = asks(&mut world, &gus, "status", json!({})).await;
     assert_eq!(said["refused"]["code"], "NOT_A_MEMBER");
     let (status, said) = asks(&mut world, &gus, "timeline", json!({})).await;
@@ -524,7 +524,7 @@ async fn a_group_is_believed_as_it_was_last_read_and_the_record_says_so() {
     assert_eq!(refused(&said), "not refused: not refused");
     let record = world.record().await;
     let approved = record.lines().find(|line| line.contains("sam approved"));
-    assert_snapshot!(approved.unwrap(), @"@sam approved: approved plan e9ba as oncall; Slack did not answer; a full member when last read at 03:12 UTC, in Slack group S0ONCALL when last read at 03:12 UTC");
+    assert_snapshot!(approved.unwrap(), @"@sam approved: approved plan d63f as oncall; Slack did not answer; a full member when last read at 03:12 UTC, in Slack group S0ONCALL when last read at 03:12 UTC");
     // Whoever clicks in Slack is not believed anything.
     world.slack.heal();
     world.passes(Duration::from_secs(600)).await;
@@ -562,7 +562,7 @@ async fn a_group_that_says_it_is_gone_is_not_believed_as_it_was() {
     // Slack answers: there is no such group.
     let approve = json!({ "rollback": "RB-1", "plan": plan });
     let (_, said) = asks(&mut world, &sam, "approve", approve).await;
-    assert_snapshot!(refused(&said), @"AUTHORITY_UNREADABLE: I can't check your permission: Slack group S0ONCALL isn't answering (Slack says no_such_subteam). Try again in a moment. Or ask @U0ANA. If it can't wait: *Emergency run…* in the card's menu. Nothing was run.");
+    assert_snapshot!(refused(&said), @"AUTHORITY_UNREADABLE: I can't check your permission: Slack group S0ONCALL could not be read (Slack says no_such_subteam). Try again in a moment. Or ask @U0ANA. If it can't wait: *Emergency run…* in the card's menu. Nothing was run.");
     world.slack.take_all();
 }
 
@@ -585,7 +585,7 @@ async fn a_click_is_decided_on_what_was_last_read_as_a_token_is() {
     let mut world = a_click_while_slack_is_silent(FRONTEND).await;
     let record = world.record().await;
     let approved = record.lines().find(|line| line.contains("approved plan"));
-    assert_snapshot!(approved.unwrap_or("not approved"), @"@sam approved: approved plan e9ba as oncall; Slack did not answer; a full member when last read at 03:12 UTC");
+    assert_snapshot!(approved.unwrap_or("not approved"), @"@sam approved: approved plan d63f as oncall; Slack did not answer; a full member when last read at 03:12 UTC");
     // Nothing was ever read of somebody whom Slack has not described.
     world.vercel.moves_at_once(true);
     world.passes(Duration::from_secs(30)).await;
@@ -602,7 +602,7 @@ async fn a_strict_team_believes_nothing_that_was_not_read_now() {
     let world = a_click_while_slack_is_silent(&strict).await;
     assert_eq!(world.rollback(1).await.approvals, []);
     let record = world.record().await;
-    assert!(record.contains("tried to approve: AUTHORITY_UNREADABLE"));
+    assert!(record.contains("tried `approve` and was refused (AUTHORITY_UNREADABLE)"));
     world.slack.take_all();
 }
 
@@ -1099,7 +1099,7 @@ async fn from_a_terminal_while_slack_is_down() {
     This needs somebody with the role oncall or lead, and you do not have it. @sam or @U0ANA can. Nothing was run.
 
     To approve it:
-      rollback-bot approve RB-1 --plan e9ba --server http://bot
+      rollback-bot approve RB-1 --plan d63f --server http://bot
     ");
     let output = runs(
         &mut world,

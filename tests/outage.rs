@@ -86,14 +86,14 @@ async fn five_minutes_of_silence_are_told_in_one_message_in_order() {
       ✅ Live 03:16:00 UTC 8/8 on v213
       ✅ Verified 03:16:10 UTC version v213 answers, 1/1 checks pass
       v213 answers from outside and passes its checks.
-      Command to live: 4 m (goal 2 m: missed), of which 4 m waiting for approval · automatic deploys stay off
+      Command to live: 4 m (goal 2 m: missed), of which 4 m waiting for approval
       [ Undo… ]
     Rollback Bot:
       Late: Slack took no messages from 03:13:00 UTC to 03:17:13 UTC. What happened meanwhile:
       • 03:13:00 UTC  @sam and @ana: approve or deny RB-1? frontend (production), v214 → v213, "checkout 500s", waiting 1 m.
       • 03:15:00 UTC  @sam and @ana: approve or deny RB-1? frontend (production), v214 → v213, "checkout 500s", waiting 3 m.
       • 03:16:10 UTC  ✅ frontend (production) is back on v213 (RB-1) · @maya, approved by @sam
-      version v213 answers, 1/1 checks pass · 4 m, of which 4 m waiting for approval (goal 2 m: missed)
+      version v213 answers, 1/1 checks pass · took 4 m, of which 4 m waiting for approval (goal 2 m: missed)
       Automatic deploys are off until `/rollback unpin frontend@production`.
       This doesn't fix the bug. If v214 caused it, deploying v214 again brings it back.
     "#);
@@ -174,10 +174,10 @@ async fn who_is_still_needed_is_asked_once_when_slack_is_back() {
       You lose  1 change: v214 "checkout: new tax engine"
       Changes  code, cron jobs of the target's vercel.json, env values baked into the build
       Stays  database · today's env settings · flags · storage
-      After  automatic deploys stay OFF until unpinned
+      After  automatic deploys are OFF until unpinned
       ⏳ Waiting since 03:12:00 UTC; asked @sam, @ana, @kim, last at 03:17:00 UTC
       [ Approve… ] [ Deny… ] [ Change version… ] [ ⋯ Cancel this request / Object… / Emergency run… / Who can approve / May I approve? ]
-      Needs  one approval: @sam (oncall) or @ana (lead), not @maya · expires 03:22:00 UTC · RB-1 · production · code · plan `e9ba`
+      Needs  one approval: @sam (oncall) or @ana (lead), not @maya · expires 03:22:00 UTC · RB-1 · production · code · plan `d63f`
     Rollback Bot:
       Late: Slack took no messages from 03:13:00 UTC to 03:18:00 UTC. What happened meanwhile:
       • 03:13:00 UTC  @sam and @ana: approve or deny RB-1? frontend (production), v214 → v213, "checkout 500s", waiting 1 m.
@@ -290,7 +290,7 @@ async fn each_channel_is_told_what_it_missed_and_a_long_story_is_cut() {
     let here = late(&world);
     assert_eq!(here.len(), 1);
     assert!(here[0].chars().count() < 4_000);
-    assert!(here[0].contains(" more before these: `/rollback timeline`"));
+    assert!(here[0].contains(" more before these: `/rollback export md` has them"));
     let there = messages(&world, "C0OPS", "*Late:*");
     assert_eq!(there.len(), 1);
     assert!(

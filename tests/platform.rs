@@ -86,13 +86,13 @@ async fn what_is_already_done_is_read_back_and_not_believed() {
     ⚠️ RB-1 FAILED  frontend (production)
     v214 → v213 · @maya · "checkout 500s"
     ✅ Approved 03:12:00 UTC by @sam (oncall)
-    ✅ Accepted 03:12:00 UTC by Vercel: it already was the current production deployment (409: The provided deploymentId (dpl_x) is already the current product…
-    ⏳ Holding deploys checking that automatic deploys are off
+    ✅ Accepted 03:12:00 UTC by Vercel: it says that this is the current deployment already (409: The provided deploymentId (dpl_x) is already the current prod…
+    ⚠️ Deploys I could not read whether automatic deploys are off
     The platform never started it: no domain has moved, and Vercel shows no request to move domains. Production serves v214 on 8/8, as last read.
     [ Propose again ] [ Post-mortem ]
     | Rollback Bot:
     |   Timeline of INC-1, exported when RB-1 closed: 8 entries.
-    |   [file INC-1-RB-1-timeline.md 1567 bytes]
+    |   [file INC-1-RB-1-timeline.md 1477 bytes]
     "#);
     assert_eq!(world.vercel.production(), "v214");
 }
@@ -117,7 +117,8 @@ async fn a_failing_platform_is_not_asked_twice() {
       ⚠️ RB-1 UNKNOWN  frontend (production)
       v214 → v213 · @maya · "checkout 500s"
       ✅ Approved 03:12:00 UTC by @sam (oncall)
-      Vercel broke off while it was asked (500: Internal). I'm checking each domain and won't send the request again. Don't retry: I'm checking what Vercel did. If you can see the result, run `/rollback resolve RB-1 done because …` (or `not-done`).
+      Vercel answered the request with an error (500: Internal). I'm checking each domain and won't send the request again. Don't retry. If you can see the result, run `/rollback resolve RB-1 done because …` (or `not-done`).
+    Rollback Bot: @maya and @sam: I don't know whether RB-1 (frontend (production), v214 → v213) took effect. Vercel answered the request with an error (500: Internal). I'm checking each domain and won't send the request again. Don't retry. If you can see the result: `/rollback resolve RB-1 done because …` (or `not-done`).
     "#);
     world.passes(Duration::from_secs(120)).await;
     assert_eq!(world.vercel.rollbacks_asked(), 1);
@@ -129,7 +130,7 @@ async fn a_failing_platform_is_not_asked_twice() {
     [ Propose again ] [ Post-mortem ]
     | Rollback Bot:
     |   Timeline of INC-1, exported when RB-1 closed: 8 entries.
-    |   [file INC-1-RB-1-timeline.md 1545 bytes]
+    |   [file INC-1-RB-1-timeline.md 1458 bytes]
     "#);
 }
 
@@ -147,7 +148,8 @@ async fn silence_after_it_was_done_is_read_back_to_the_truth() {
       ⚠️ RB-1 UNKNOWN  frontend (production)
       v214 → v213 · @maya · "checkout 500s"
       ✅ Approved 03:12:00 UTC by @sam (oncall)
-      Vercel was asked and gave no answer: the connection broke (connection closed before message completed). I'm checking each domain and won't send the request again. Don't retry: I'm checking what Vercel did. If you can see the result, run `/rollback resolve RB-1 done because …` (or `not-done`).
+      Vercel was asked and gave no answer: the connection broke (connection closed before message completed). I'm checking each domain and won't send the request again. Don't retry. If you can see the result, run `/rollback resolve RB-1 done because …` (or `not-done`).
+    Rollback Bot: @maya and @sam: I don't know whether RB-1 (frontend (production), v214 → v213) took effect. Vercel was asked and gave no answer: the connection broke (connection closed before message completed). I'm checking each domain and won't send the request again. Don't retry. If you can see the result: `/rollback resolve RB-1 done because …` (or `not-done`).
     "#);
     world.passes(Duration::from_secs(30)).await;
     assert_eq!(world.rollback(1).await.word(), "VERIFIED");
@@ -195,17 +197,17 @@ async fn domains_that_cannot_be_moved_are_named() {
       ✅ Approved 03:12:00 UTC by @sam (oncall)
       ✅ Accepted 03:12:00 UTC by Vercel: job pending
       ✅ Deploys held automatic deploys are off
-      6 of 8 serve v213. Vercel could not move shop.example.com and checkout.example.com. Traffic may be split between v214 and v213. Nothing else was changed; propose again to retry.
-      [ Propose again ] [ Undo… ] [ Post-mortem ]
+      6 of 8 serve v213. Not moved: shop.example.com and checkout.example.com. Traffic may be split between v214 and v213. Propose again to move the rest.
+      [ Propose again ] [ Undo… ]
       | Rollback Bot:
       |   Timeline of INC-1, exported when RB-1 closed: 10 entries.
       |   [file INC-1-RB-1-timeline.md 1679 bytes]
     Rollback Bot:
       ⚠️ frontend (production) is only partly on v213: 6 of 8 (RB-1) · @maya, approved by @sam
-      Vercel could not move shop.example.com and checkout.example.com. Traffic may be split.
+      Not moved: shop.example.com and checkout.example.com. Traffic may be split.
       Production serves v213 on 6/8 and v214 on 2/8, as last read.
       Automatic deploys are off until `/rollback unpin frontend@production`.
-      Next  Retry with `/rollback frontend@production because …`, or roll back in Vercel and log it with `/rollback note`.
+      Next  Retry with `/rollback frontend@production to v213 because …`, or roll back in Vercel and log it with `/rollback note`.
     "#);
     assert_eq!(world.rollback(1).await.state.name(), "partial");
 }
@@ -229,13 +231,14 @@ async fn an_old_version_behind_a_cache_is_never_green() {
       ✅ Live 03:12:00 UTC 8/8 on v213
       ⚠️ Not verified 03:17:00 UTC version v214 answers, 1/1 checks pass
       The platform says v213 is live, but users still get v214. Check the cache or CDN.
-      Command to live: 0 s (goal 2 m: met), of which 0 s waiting for approval · automatic deploys stay off
+      Command to live: 0 s (goal 2 m: met), of which 0 s waiting for approval
       [ Undo… ]
     Rollback Bot:
       ⚠️ frontend (production): v213 is not what users get (RB-1) · @maya, approved by @sam
-      version v214 answers, 1/1 checks pass · 0 s, of which 0 s waiting for approval (goal 2 m: met)
+      version v214 answers, 1/1 checks pass · took 0 s, of which 0 s waiting for approval (goal 2 m: met)
       The platform says v213 is live, but users still get v214. Check the cache or CDN.
       Automatic deploys are off until `/rollback unpin frontend@production`.
+      Next  Retry with `/rollback frontend@production to v213 because …`, or roll back in Vercel and log it with `/rollback note`.
     "#);
     world.passes(Duration::from_secs(400)).await;
     world.slack.take_all();
@@ -260,13 +263,14 @@ async fn a_target_that_serves_and_still_fails_points_elsewhere() {
       ✅ Live 03:12:00 UTC 8/8 on v213
       ⚠️ Not verified 03:17:00 UTC version v213 answers, 0/1 checks pass: GET https://shop.example.com/api/health answered 500 instead of 200
       v213 is live and checks still fail. The rollback worked, so the problem is probably elsewhere.
-      Command to live: 0 s (goal 2 m: met), of which 0 s waiting for approval · automatic deploys stay off
+      Command to live: 0 s (goal 2 m: met), of which 0 s waiting for approval
       [ Propose the one before ] [ Undo… ]
     Rollback Bot:
       ⚠️ frontend (production) is back on v213, checks still fail (RB-1) · @maya, approved by @sam
-      version v213 answers, 0/1 checks pass: GET https://shop.example.com/api/health answered 500 instead of 200 · 0 s, of which 0 s waiting for approval (goal 2 m: met)
+      version v213 answers, 0/1 checks pass: GET https://shop.example.com/api/health answered 500 instead of 200 · took 0 s, of which 0 s waiting for approval (goal 2 m: met)
       v213 is live and checks still fail. The rollback worked, so the problem is probably elsewhere.
       Automatic deploys are off until `/rollback unpin frontend@production`.
+      Next  To try the one before: `/rollback frontend@production because …`. To return to v214: `/rollback undo RB-1`.
     "#);
 }
 
@@ -292,11 +296,11 @@ async fn without_a_fingerprint_it_stays_unproven() {
       ✅ Live 03:12:00 UTC 8/8 on v213
       ⚠️ Not verified 03:12:10 UTC 1/1 checks pass
       Checks pass, but no version fingerprint is configured, so I cannot tell which version answered.
-      Command to live: 0 s (goal 2 m: met), of which 0 s waiting for approval · automatic deploys stay off
+      Command to live: 0 s (goal 2 m: met), of which 0 s waiting for approval
       [ Undo… ]
     Rollback Bot:
       ⚠️ frontend (production) is back on v213, not proven from outside (RB-1) · @maya, approved by @sam
-      1/1 checks pass · 0 s, of which 0 s waiting for approval (goal 2 m: met)
+      1/1 checks pass · took 0 s, of which 0 s waiting for approval (goal 2 m: met)
       Checks pass, but no version fingerprint is configured, so I cannot tell which version answered.
       Automatic deploys are off until `/rollback unpin frontend@production`.
       This doesn't fix the bug. If v214 caused it, deploying v214 again brings it back.
@@ -321,20 +325,20 @@ async fn production_that_moves_away_again_is_seen() {
       ✅ Approved 03:12:00 UTC by @sam (oncall)
       ✅ Accepted 03:12:00 UTC by Vercel: job succeeded
       ⚠️ Deploys not held automatic deploys are ON
-      ⚠️ Live 03:12:00 UTC by now 0/8 on v213
+      ⚠️ Was live 03:12:00 UTC, now 0/8 on v213
       ✅ Verified 03:12:10 UTC version v213 answers, 1/1 checks pass
       Someone changed production: shop.example.com, www.shop.example.com, checkout.example.com and 5 more no longer on v213.
       Command to live: 0 s (goal 2 m: met), of which 0 s waiting for approval
-      [ Propose again ] [ Undo… ] [ Post-mortem ]
+      [ Propose again ]
       | Rollback Bot:
       |   Timeline of INC-1, exported when RB-1 closed: 13 entries.
       |   [file INC-1-RB-1-timeline.md 2259 bytes]
     Rollback Bot:
       ⚠️ frontend (production) is no longer on v213 (RB-1) · @maya, approved by @sam
       Someone changed production: shop.example.com, www.shop.example.com, checkout.example.com and 5 more no longer on v213.
-      v214 is still live, as last read.
+      v214 is live again, as last read.
       Automatic deploys are ON: the next one goes live.
-      Next  `/rollback list frontend@production` shows what is live; `/rollback frontend@production because …` goes back again.
+      Next  `/rollback list frontend@production` shows what is live; `/rollback frontend@production to v213 because …` goes there again.
     "#);
 }
 
@@ -359,14 +363,15 @@ async fn checks_that_fail_again_while_it_is_watched_change_the_verdict() {
       ✅ Deploys held automatic deploys are off
       ✅ Live 03:12:00 UTC 8/8 on v213
       ⚠️ Not verified 03:13:10 UTC version v213 answers, 0/1 checks pass: GET https://shop.example.com/api/health answered 500 instead of 200
-      v213 is live and checks still fail. The rollback worked, so the problem is probably elsewhere.
-      Command to live: 0 s (goal 2 m: met), of which 0 s waiting for approval · automatic deploys stay off
+      v213 passed its checks before and fails them now. Look for what else has changed: a dependency, the database, a flag.
+      Command to live: 0 s (goal 2 m: met), of which 0 s waiting for approval
       [ Propose the one before ] [ Undo… ]
     Rollback Bot:
-      ⚠️ frontend (production) is back on v213, checks still fail (RB-1) · @maya, approved by @sam
-      version v213 answers, 0/1 checks pass: GET https://shop.example.com/api/health answered 500 instead of 200 · 0 s, of which 0 s waiting for approval (goal 2 m: met)
-      v213 is live and checks still fail. The rollback worked, so the problem is probably elsewhere.
+      ⚠️ frontend (production): checks on v213 fail again (RB-1) · @maya, approved by @sam
+      version v213 answers, 0/1 checks pass: GET https://shop.example.com/api/health answered 500 instead of 200 · took 0 s, of which 0 s waiting for approval (goal 2 m: met)
+      v213 passed its checks before and fails them now. Look for what else has changed: a dependency, the database, a flag.
       Automatic deploys are off until `/rollback unpin frontend@production`.
+      Next  To try the one before: `/rollback frontend@production because …`. To return to v214: `/rollback undo RB-1`.
     "#);
 }
 

@@ -697,7 +697,7 @@ async fn in_the_demo_an_undo_brings_the_bad_release_back_and_says_so() {
     for seen in [
         "is on v214 again, checks still fail",
         "v214 is live again and its checks fail.",
-        "v214 is live again, so the problem RB-1 was for may be back.",
+        "The problem RB-1 was for may be back.",
     ] {
         demo.slack.shows(channel, seen, patience).await.unwrap();
     }

@@ -60,7 +60,7 @@ async fn a_bad_release_on_a_machine_of_ones_own_is_rolled_back() {
     world.sam().says("/rollback shop - checkout 500s").await;
     world.settle().await;
     assert_snapshot!(world.channel(), @"
-    Rollback Bot (only visible to @sam): RB-1: finding a version of shop (local) to go back to. Nothing changes until it is approved.
+    Rollback Bot (only visible to @sam): RB-1: finding a version of shop (local) to go back to. Nothing has changed yet: its card says what it needs.
     Rollback Bot:
       Roll back shop to v213?
       checkout 500s · @sam, 03:12:00 UTC
@@ -100,7 +100,7 @@ async fn a_bad_release_on_a_machine_of_ones_own_is_rolled_back() {
       [ Undo… ]
     Rollback Bot:
       ✅ shop (local) is back on v213 (RB-1) · @sam, approved by @sam
-      version v213 answers, 1/1 checks pass · 20 s, of which 20 s waiting for approval
+      version v213 answers, 1/1 checks pass · took 20 s, of which 20 s waiting for approval
       This doesn't fix the bug. If v214 caused it, deploying v214 again brings it back.
     "#);
     world.passes(Duration::from_secs(400)).await;
@@ -134,13 +134,13 @@ async fn a_target_outside_of_the_releases_is_refused() {
         world.settle().await;
     }
     assert_snapshot!(world.sam().sees(), @r#"
-    Rollback Bot (only visible to @sam): RB-1: finding a version of shop (local) to go back to. Nothing changes until it is approved.
-    Rollback Bot (only visible to @sam): v215 can't be gone to, because it is newer than v214, which is live: that would be a deploy, not a rollback. Nothing was run. `to v213` is possible.
+    Rollback Bot (only visible to @sam): RB-1: finding a version of shop (local) to go back to. Nothing has changed yet: its card says what it needs.
+    Rollback Bot (only visible to @sam): You can't go to v215: it is newer than v214, which is live: that would be a deploy, not a rollback. Nothing was run. Possible: `/rollback shop@local to v213 because …`.
     Rollback Bot (only visible to @sam): Nothing was run, because "../../etc" cannot be a release: write `to prev`, `to v212` or `to @02:40`, and a name with blanks or signs in quotes.
-    Rollback Bot (only visible to @sam): RB-2: finding a version of shop (local) to go back to. Nothing changes until it is approved.
-    Rollback Bot (only visible to @sam): v214 is live already. Nothing was run. `to v213` is possible.
-    Rollback Bot (only visible to @sam): RB-3: finding a version of shop (local) to go back to. Nothing changes until it is approved.
-    Rollback Bot (only visible to @sam): No release "v999". You can go to v213 and v212; `/rollback list …` shows more. Nothing was run.
+    Rollback Bot (only visible to @sam): RB-2: finding a version of shop (local) to go back to. Nothing has changed yet: its card says what it needs.
+    Rollback Bot (only visible to @sam): v214 is live already. Nothing was run. Possible: `/rollback shop@local to v213 because …`.
+    Rollback Bot (only visible to @sam): RB-3: finding a version of shop (local) to go back to. Nothing has changed yet: its card says what it needs.
+    Rollback Bot (only visible to @sam): shop (local) has no release "v999". You can go to v213 and v212; `/rollback list shop@local` shows more. Nothing was run.
     "#);
     assert_eq!(
         fs::read_link(place.join("shop/current"))

@@ -39,10 +39,10 @@ async fn not_done_and_the_service_is_free_again() {
       |   [file INC-1-RB-1-timeline.md 1555 bytes]
     Rollback Bot (only visible to @sam): Resolving RB-1: checking your permissions. The card will update.
     Rollback Bot:
-      ⚠️ frontend (production): RB-1 is resolved as not done (RB-1) · @maya, approved by @sam
+      ⚠️ frontend (production): not done, says @sam (RB-1) · @maya, approved by @sam
       @sam says that it is not done: "Vercel's support sees no job".
       v214 is still live, as last read.
-      Next  Retry with `/rollback frontend@production because …`, or roll back in Vercel and log it with `/rollback note`.
+      Next  Retry with `/rollback frontend@production to v213 because …`, or roll back in Vercel and log it with `/rollback note`.
     "#);
     assert_snapshot!(world.record().await.lines().last().unwrap_or_default(), @"rollback-bot exported: exported INC-1-RB-1-timeline.md, 8 entries, 1555 bytes");
     assert!(
@@ -75,7 +75,7 @@ async fn done_and_it_is_said_who_says_so() {
     world.settle().await;
     assert_snapshot!(world.channel(), @r#"
     Rollback Bot (edited):
-      ✅ RB-1 RESOLVED AS DONE  frontend (production)
+      RB-1 RESOLVED AS DONE  frontend (production)
       v214 → v213 · @maya · "checkout 500s"
       ✅ Approved 03:12:00 UTC by @sam (oncall)
       @ana says that it is done: "I see v213 on every domain". Vercel has not confirmed it; nothing more is checked.
@@ -85,9 +85,9 @@ async fn done_and_it_is_said_who_says_so() {
       |   [file INC-1-RB-1-timeline.md 1549 bytes]
     Rollback Bot (only visible to @ana): Resolving RB-1: checking your permissions. The card will update.
     Rollback Bot:
-      frontend (production): RB-1 is resolved as done (RB-1) · @maya, approved by @sam
+      frontend (production): done, says @ana (RB-1) · @maya, approved by @sam
       @ana says that it is done: "I see v213 on every domain".
-      v214 is still live, as last read.
+      I could not confirm it: my last reading showed v214.
       Next  `/rollback list frontend@production` shows what Vercel has.
     "#);
     world
@@ -97,7 +97,7 @@ async fn done_and_it_is_said_who_says_so() {
     world.settle().await;
     assert_snapshot!(world.ana().sees(), @"
     Rollback Bot (only visible to @ana): Resolving RB-1: checking your permissions. The card will update.
-    Rollback Bot (only visible to @ana): RB-1 ended at 03:42:02 UTC: resolved as done. Nothing was run. Propose again if it is still needed.
+    Rollback Bot (only visible to @ana): RB-1 has already ended (resolved as done, 03:42:02 UTC), so this did nothing. Propose again if it is still needed.
     ");
     world.slack.take_all();
 }
@@ -131,7 +131,7 @@ async fn only_authority_resolves_and_only_what_is_unknown() {
     world.settle().await;
     assert_snapshot!(world.sam().sees(), @"
     Rollback Bot (only visible to @sam): Resolving RB-1: checking your permissions. The card will update.
-    Rollback Bot (only visible to @sam): RB-1 ended at 03:42:08 UTC: partial 3/8. Nothing was run. Propose again if it is still needed.
+    Rollback Bot (only visible to @sam): RB-1 has already ended (partial 3/8, 03:42:08 UTC), so this did nothing. Propose again if it is still needed.
     ");
     world.slack.take_all();
     world.passes(Duration::from_secs(900)).await;

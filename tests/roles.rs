@@ -55,7 +55,7 @@ async fn whoever_is_in_the_group_approves() {
         .says("/rollback frontend because checkout 500s")
         .await;
     world.settle().await;
-    assert_snapshot!(needs(&world.channel()), @"Needs  one approval: @sam (oncall) or @ana (lead), not @maya · expires 03:22:00 UTC · RB-1 · production · code · plan `e9ba`");
+    assert_snapshot!(needs(&world.channel()), @"Needs  one approval: @sam (oncall) or @ana (lead), not @maya · expires 03:22:00 UTC · RB-1 · production · code · plan `d63f`");
     world.vercel.moves_at_once(true);
     world.sam().clicks("Approve").await;
     world.settle().await;
@@ -93,7 +93,7 @@ async fn a_group_that_changes_is_read_again_for_the_next_card() {
     assert!(told.is_ok());
     world.settle().await;
     world.maya().says("/rollback status RB-1").await;
-    assert_snapshot!(needs(&world.maya().sees()), @"Needs  one approval: @tom (oncall) or @ana (lead), not @maya · expires 03:22:00 UTC · RB-1 · production · code · plan `e9ba`");
+    assert_snapshot!(needs(&world.maya().sees()), @"Needs  one approval: @tom (oncall) or @ana (lead), not @maya · expires 03:22:00 UTC · RB-1 · production · code · plan `d63f`");
     world.slack.take_all();
 }
 
@@ -105,12 +105,12 @@ async fn while_the_group_cannot_be_read_nobody_is_believed_to_be_in_it() {
         .fault(Fault::Outage, Some("usergroups.users.list"), None);
     world.sam().clicks("Approve").await;
     world.settle().await;
-    assert_snapshot!(world.sam().sees(), @"Rollback Bot (only visible to @sam): I can't check your permission: Slack group S0ONCALL isn't answering (Slack answered 503 to usergroups.users.list). Try again in a moment. Or ask @ana. If it can't wait: Emergency run… in the card's menu. Nothing was run.");
+    assert_snapshot!(world.sam().sees(), @"Rollback Bot (only visible to @sam): I can't check your permission: Slack group S0ONCALL could not be read (Slack answered 503 to usergroups.users.list). Try again in a moment. Or ask @ana. If it can't wait: Emergency run… in the card's menu. Nothing was run.");
     assert!(
         world
             .record()
             .await
-            .contains("@sam refused: tried to approve: AUTHORITY_UNREADABLE")
+            .contains("@sam refused: tried `approve` and was refused (AUTHORITY_UNREADABLE)")
     );
     assert_eq!(world.vercel.rollbacks_asked(), 0);
     // Whoever is in a role by another source is not kept waiting by it.
@@ -129,10 +129,10 @@ async fn a_group_that_is_not_there_lets_nobody_in() {
         .says("/rollback frontend because checkout 500s")
         .await;
     world.settle().await;
-    assert_snapshot!(needs(&world.channel()), @"Needs  one approval: @ana (lead), not @maya (not known now: Slack group S0ONCALL) · expires 03:22:00 UTC · RB-1 · production · code · plan `e9ba`");
+    assert_snapshot!(needs(&world.channel()), @"Needs  one approval: @ana (lead), not @maya (could not be read now: Slack group S0ONCALL; others may be able to) · expires 03:22:00 UTC · RB-1 · production · code · plan `d63f`");
     world.sam().clicks("Approve").await;
     world.settle().await;
-    assert_snapshot!(world.sam().sees(), @"Rollback Bot (only visible to @sam): I can't check your permission: Slack group S0ONCALL isn't answering (Slack says no_such_subteam). Try again in a moment. Or ask @ana. If it can't wait: Emergency run… in the card's menu. Nothing was run.");
+    assert_snapshot!(world.sam().sees(), @"Rollback Bot (only visible to @sam): I can't check your permission: Slack group S0ONCALL could not be read (Slack says no_such_subteam). Try again in a moment. Or ask @ana. If it can't wait: Emergency run… in the card's menu. Nothing was run.");
     assert_eq!(world.vercel.rollbacks_asked(), 0);
 }
 
@@ -150,7 +150,7 @@ async fn whoever_is_on_call_approves() {
         .says("/rollback frontend because checkout 500s")
         .await;
     world.settle().await;
-    assert_snapshot!(needs(&world.channel()), @"Needs  one approval: @sam (oncall) or @ana (lead), not @maya · expires 03:22:00 UTC · RB-1 · production · code · plan `e9ba`");
+    assert_snapshot!(needs(&world.channel()), @"Needs  one approval: @sam (oncall) or @ana (lead), not @maya · expires 03:22:00 UTC · RB-1 · production · code · plan `d63f`");
     // The second level is not on call.
     world.tom().clicks("Approve").await;
     world.settle().await;
@@ -183,9 +183,9 @@ async fn while_pagerduty_lets_us_down_nobody_is_believed_to_be_on_call() {
         world.settle().await;
     }
     assert_snapshot!(world.sam().sees(), @"
-    Rollback Bot (only visible to @sam): I can't check your permission: PagerDuty schedule PSHOP1 isn't answering (PagerDuty answered 503). Try again in a moment. Or ask @ana. If it can't wait: Emergency run… in the card's menu. Nothing was run.
-    Rollback Bot (only visible to @sam): I can't check your permission: PagerDuty schedule PSHOP1 isn't answering (PagerDuty's answer could not be read). Try again in a moment. Or ask @ana. If it can't wait: Emergency run… in the card's menu. Nothing was run.
-    Rollback Bot (only visible to @sam): I can't check your permission: PagerDuty schedule PSHOP1 isn't answering (PagerDuty did not answer: it timed out). Try again in a moment. Or ask @ana. If it can't wait: Emergency run… in the card's menu. Nothing was run.
+    Rollback Bot (only visible to @sam): I can't check your permission: PagerDuty schedule PSHOP1 could not be read (PagerDuty answered 503). Try again in a moment. Or ask @ana. If it can't wait: Emergency run… in the card's menu. Nothing was run.
+    Rollback Bot (only visible to @sam): I can't check your permission: PagerDuty schedule PSHOP1 could not be read (PagerDuty's answer could not be read). Try again in a moment. Or ask @ana. If it can't wait: Emergency run… in the card's menu. Nothing was run.
+    Rollback Bot (only visible to @sam): I can't check your permission: PagerDuty schedule PSHOP1 could not be read (PagerDuty did not answer: it timed out). Try again in a moment. Or ask @ana. If it can't wait: Emergency run… in the card's menu. Nothing was run.
     ");
     assert_eq!(world.vercel.rollbacks_asked(), 0);
     world.pagerduty.breaks(Broken::Not);

@@ -11,7 +11,7 @@ async fn a_bad_release_is_rolled_back_on_vercel() {
         .maya()
         .says("/rollback frontend because checkout 500s")
         .await;
-    assert_snapshot!(world.maya().sees(), @"Rollback Bot (only visible to @maya): RB-1: finding a version of frontend (production) to go back to. Nothing changes until it is approved.");
+    assert_snapshot!(world.maya().sees(), @"Rollback Bot (only visible to @maya): RB-1: finding a version of frontend (production) to go back to. Nothing has changed yet: its card says what it needs.");
     world.settle().await;
     assert_snapshot!(world.channel(), @r#"
     Rollback Bot:
@@ -22,9 +22,9 @@ async fn a_bad_release_is_rolled_back_on_vercel() {
       You lose  1 change: v214 "checkout: new tax engine"
       Changes  code, cron jobs of the target's vercel.json, env values baked into the build
       Stays  database · today's env settings · flags · storage
-      After  automatic deploys stay OFF until unpinned
+      After  automatic deploys are OFF until unpinned
       [ Approve… ] [ Deny… ] [ Change version… ] [ ⋯ Cancel this request / Object… / Emergency run… / Who can approve / May I approve? ]
-      Needs  one approval: @sam (oncall) or @ana (lead), not @maya · expires 03:22:00 UTC · RB-1 · production · code · plan `e9ba`
+      Needs  one approval: @sam (oncall) or @ana (lead), not @maya · expires 03:22:00 UTC · RB-1 · production · code · plan `d63f`
     "#);
 
     world.passes(Duration::from_secs(50)).await;
@@ -66,11 +66,11 @@ async fn a_bad_release_is_rolled_back_on_vercel() {
       ✅ Live 03:13:05 UTC 8/8 on v213
       ✅ Verified 03:13:15 UTC version v213 answers, 1/1 checks pass
       v213 answers from outside and passes its checks.
-      Command to live: 1 m 5 s (goal 2 m: met), of which 50 s waiting for approval · automatic deploys stay off
+      Command to live: 1 m 5 s (goal 2 m: met), of which 50 s waiting for approval
       [ Undo… ]
     Rollback Bot:
       ✅ frontend (production) is back on v213 (RB-1) · @maya, approved by @sam
-      version v213 answers, 1/1 checks pass · 1 m 5 s, of which 50 s waiting for approval (goal 2 m: met)
+      version v213 answers, 1/1 checks pass · took 1 m 5 s, of which 50 s waiting for approval (goal 2 m: met)
       Automatic deploys are off until `/rollback unpin frontend@production`.
       This doesn't fix the bug. If v214 caused it, deploying v214 again brings it back.
     "#);
@@ -86,8 +86,8 @@ async fn a_bad_release_is_rolled_back_on_vercel() {
       ✅ Live 03:13:05 UTC 8/8 on v213
       ✅ Verified 03:13:15 UTC version v213 answers, 1/1 checks pass
       v213 answers from outside and passes its checks.
-      Command to live: 1 m 5 s (goal 2 m: met), of which 50 s waiting for approval · automatic deploys stay off
-      [ Undo… ] [ Post-mortem ]
+      Command to live: 1 m 5 s (goal 2 m: met), of which 50 s waiting for approval
+      [ Undo… ]
       | Rollback Bot:
       |   Timeline of INC-1, exported when RB-1 closed: 14 entries.
       |   [file INC-1-RB-1-timeline.md 2176 bytes]
@@ -107,8 +107,8 @@ async fn a_bad_release_is_rolled_back_on_vercel() {
     |---|---|---|---|---|---|
     | 1 | 2026-03-14 03:12:00 UTC | 2026-03-14 03:12:00 UTC | rollback-bot | bot | **incident opened** opened INC-1 in this channel |
     | 2 | 2026-03-14 03:12:00 UTC | 2026-03-14 03:12:00 UTC | @maya | command | RB-1 **requested** asked to roll back frontend (production) to the previous release, because "checkout 500s" |
-    | 3 | 2026-03-14 03:12:00 UTC | 2026-03-14 03:12:00 UTC | rollback-bot | bot | RB-1 **planned** proposed v214 → v213, risk code, plan e9ba |
-    | 4 | 2026-03-14 03:12:50 UTC | 2026-03-14 03:12:50 UTC | @sam | button | RB-1 **approved** approved plan e9ba as oncall |
+    | 3 | 2026-03-14 03:12:00 UTC | 2026-03-14 03:12:00 UTC | rollback-bot | bot | RB-1 **planned** proposed v214 → v213, risk code, plan d63f |
+    | 4 | 2026-03-14 03:12:50 UTC | 2026-03-14 03:12:50 UTC | @sam | button | RB-1 **approved** approved plan d63f as oncall |
     | 5 | 2026-03-14 03:12:50 UTC | 2026-03-14 03:12:50 UTC | rollback-bot | bot | RB-1 **rechecked** read the platform again: nothing that matters has changed |
     | 6 | 2026-03-14 03:12:50 UTC | 2026-03-14 03:12:50 UTC | rollback-bot | bot | RB-1 **executing** asking Vercel for v214 → v213 |
     | 7 | 2026-03-14 03:12:50 UTC | 2026-03-14 03:12:50 UTC | Vercel | platform | RB-1 **accepted** job accepted |

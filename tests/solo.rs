@@ -39,11 +39,11 @@ async fn from_the_command_to_verified_with_two_clicks() {
       ✅ Live 03:12:00 UTC 8/8 on v213
       ✅ Verified 03:12:10 UTC version v213 answers, 1/1 checks pass
       v213 answers from outside and passes its checks.
-      Command to live: 0 s (goal 2 m: met), of which 0 s waiting for approval · automatic deploys stay off
+      Command to live: 0 s (goal 2 m: met), of which 0 s waiting for approval
       [ Undo… ]
     Rollback Bot:
       ✅ frontend (production) is back on v213 (RB-1) · @maya, approved by @maya
-      version v213 answers, 1/1 checks pass · 0 s, of which 0 s waiting for approval (goal 2 m: met)
+      version v213 answers, 1/1 checks pass · took 0 s, of which 0 s waiting for approval (goal 2 m: met)
       Automatic deploys are off until `/rollback unpin frontend@production`.
       This doesn't fix the bug. If v214 caused it, deploying v214 again brings it back.
     "#);

@@ -160,7 +160,7 @@ async fn a_database_goes_to_a_moment_and_people_do_the_rest() {
     world.settle().await;
     let refused = world.maya().sees();
     assert!(
-        refused.contains("only moments: name one from 2026-03-07 03:12:00 UTC"),
+        refused.contains("only moments. Name one from 2026-03-07 03:12:00 UTC"),
         "{refused}"
     );
 
@@ -191,7 +191,7 @@ async fn a_database_goes_to_a_moment_and_people_do_the_rest() {
     assert_eq!(waits.restore_point.unwrap().id, "backup-RB-2");
     let asked = world.channel();
     assert!(
-        asked.contains("@ana: RB-2 needs people to go on. Rotate the database key."),
+        asked.contains(") needs people to go on. Rotate the database key."),
         "{asked}"
     );
 

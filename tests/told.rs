@@ -78,7 +78,7 @@ async fn who_asked_is_told_whatever_slack_says_when_it_takes_no_card() {
             .await;
         world.passes(Duration::from_secs(50)).await;
         let seen = world.maya().sees();
-        let told = format!("I can't post in this channel (Slack says {code}).");
+        let told = format!("I can't post in #shop-incidents (Slack says {code}).");
         assert_eq!(seen.matches(&told).count(), 1, "{code}: {seen}");
         assert!(seen.contains("from v214 to v213"), "{code}: {seen}");
         world.slack.take_all();
@@ -180,6 +180,32 @@ async fn who_cannot_be_told_alone_either_has_somebody_paged_and_the_timeline_say
 }
 
 #[tokio::test]
+async fn who_cannot_be_told_alone_either_is_named_where_it_is_announced() {
+    let announce = format!("[announce]\nchannels = [\"C0SHOP\"]\ncode = [\"C0OPS\"]\n{PAGED}");
+    let mut world = World::set_up(&announce, FRONTEND).await;
+    world.with_a_card().await;
+    world.slack.set_bot_in(CHANNEL, false);
+    for method in ["chat.postEphemeral", "respond"] {
+        world
+            .slack
+            .fault(Fault::Refuses("is_archived"), Some(method), None);
+    }
+    world.ana().clicks("Cancel").await;
+    world.passes(MINUTE).await;
+    let seen = world.slack.take_new("C0OPS");
+    assert!(seen.contains("@maya (about #shop-incidents):"), "{seen}");
+    let record = world.record().await;
+    assert!(
+        record.contains(
+            "could not reach @U0MAYA in C0SHOP (Slack says is_archived): posting in C0OPS instead"
+        ),
+        "{record}"
+    );
+    assert_eq!(world.pagerduty.pages(), Vec::<String>::new());
+    world.slack.take_all();
+}
+
+#[tokio::test]
 async fn who_cannot_be_reached_by_any_way_is_in_the_timeline() {
     let mut world = World::new().await;
     world.with_a_card().await;
@@ -248,7 +274,7 @@ async fn each_ending_mentions_who_asked_in_a_message_of_its_own() {
       v214 → v213 · @maya · "checkout 500s"
       Denied by @sam: "not now". Nothing changed.
     Rollback Bot (only visible to @sam): Denying RB-1: checking your permissions. The card will update.
-    Rollback Bot: @maya: @sam denied RB-1 (frontend (production), v214 → v213): "not now". Nothing was changed. To propose it again: `/rollback frontend@production because …`.
+    Rollback Bot: @maya: @sam denied RB-1 (frontend (production), v214 → v213): "not now". Nothing was changed. To propose it again: `/rollback frontend@production to v213 because …`.
     "#);
     world.sam().sees();
     world
@@ -287,7 +313,7 @@ async fn an_objection_reaches_who_asked_and_who_approved() {
     assert_eq!(mentions(&world, "U0TOM", "@tom objects to RB-1"), 0);
     world.sam().says("/rollback withdraw RB-1").await;
     world.settle().await;
-    assert_eq!(mentions(&world, "U0MAYA", "took their approval"), 1);
+    assert_eq!(mentions(&world, "U0MAYA", "withdrew their approval"), 1);
     world.slack.take_all();
     world.maya().says("/rollback stop RB-1").await;
     world.settle().await;
@@ -354,10 +380,10 @@ async fn a_target_that_cannot_be_planned_replaces_no_card() {
     let answer = world.slack.submits("U0TOM").await.unwrap();
     assert!(answer.is_ok(), "{}", answer.body);
     world.passes(MINUTE / 2).await;
-    assert_snapshot!(world.tom().sees(), @"Rollback Bot (only visible to @tom): Vercel has trouble of its own (500: An unexpected error occurred). Nothing was run. Try again in a minute; if it can't wait, roll back on the platform itself. RB-1 stays open as it is.");
+    assert_snapshot!(world.tom().sees(), @"Rollback Bot (only visible to @tom): Vercel answers with an error (500: An unexpected error occurred). Nothing was run. Try again in a minute; if it can't wait, roll back on the platform itself. RB-1 stays open as it is.");
     assert_snapshot!(world.channel(), @r#"
     in the thread of "Roll back frontend to v213?":
-      | Rollback Bot: @maya: @tom tried to change the target of RB-1 (frontend (production), v214 → v213) to dpl_8F3kQzTn0000000000000002, and there is no plan for that: Vercel has trouble of its own (500: An unexpected error occurred). Nothing was run. Try again in a minute; if it can't wait, roll back on the platform itself. RB-1 stays open as it is.
+      | Rollback Bot: @maya: @tom tried to change the target of RB-1 (frontend (production), v214 → v213) to dpl_8F3kQzTn0000000000000002, and that could not be planned: Vercel answers with an error (500: An unexpected error occurred). Nothing was run. Try again in a minute; if it can't wait, roll back on the platform itself. RB-1 stays open as it is.
     "#);
     assert_eq!(world.rollback(1).await.word(), "PROPOSED");
     // The card that stayed open can still be approved.
@@ -444,7 +470,7 @@ async fn who_promised_to_explain_an_emergency_run_is_asked_until_they_have() {
     world.passes(Duration::from_secs(11 * 3_600)).await;
     world.slack.take_all();
     world.passes(Duration::from_secs(3_600)).await;
-    assert_snapshot!(world.channel(), @"Rollback Bot: RB-1 ran without approval, and its review is due 2026-03-15 03:12 UTC. @sam or @ana, please review it: `/rollback review RB-1 justified because …`, or `should-have-waited`, or `policy-too-strict`. @tom, you promised to explain why it could not wait: `/rollback note …` in this channel writes it down.");
+    assert_snapshot!(world.channel(), @"Rollback Bot: RB-1 (frontend (production), v214 → v213) ran without approval, and its review is due 2026-03-15 03:12 UTC. @sam or @ana, please review it: `/rollback review RB-1 justified because …`, or `should-have-waited`, or `policy-too-strict`. @tom, you promised to explain why it could not wait: `/rollback note …` in this channel records it.");
     assert_eq!(mentions(&world, "U0TOM", "you promised to explain"), 1);
     world
         .tom()

@@ -67,12 +67,12 @@ async fn what_a_rollback_left_is_gone_forward_to_again_by_whoever_has_seen_the_r
     world.maya().clicks("Undo").await;
     world.settle().await;
     assert_snapshot!(world.channel(), @"
-    Rollback Bot (only visible to @maya): RB-2: checking whether frontend (production) can return to what RB-1 left. Nothing changes until it is approved.
+    Rollback Bot (only visible to @maya): RB-2: checking whether frontend (production) can return to what RB-1 left. Nothing has changed yet: its card says what it needs.
     Rollback Bot:
       Undo RB-1: take frontend to v214?
       No reason given · @maya, 03:19:10 UTC
       Live now `v213` 3c4d5e6, since 03:12:00 UTC by RB-1 (@sam) (7 m 10 s) lee: session expiry on 8/8 surfaces
-      Go forward to `v214` a1b2c3d, ran 31 m until 03:12:00 UTC · undo of RB-1 kim: checkout: new tax engine
+      Return to `v214` a1b2c3d, ran 31 m until 03:12:00 UTC · undo of RB-1 kim: checkout: new tax engine
       ⚠️ Caution  v214 was rolled back by RB-1 at 2026-03-14 03:12 UTC
       You lose  nothing: it goes forward
       Changes  code, cron jobs of the target's vercel.json, env values baked into the build
@@ -124,7 +124,7 @@ async fn what_a_rollback_left_is_gone_forward_to_again_by_whoever_has_seen_the_r
       Command to live: 0 s (goal 2 m: met), of which 0 s waiting for approval
     Rollback Bot:
       ✅ frontend (production) is on v214 again (RB-2) · @maya, approved by @sam
-      version v214 answers, 1/1 checks pass · 0 s, of which 0 s waiting for approval (goal 2 m: met)
+      version v214 answers, 1/1 checks pass · took 0 s, of which 0 s waiting for approval (goal 2 m: met)
       v214 is live again, so the problem RB-1 was for may be back.
     ");
     world.tom().says("/rollback pins").await;
@@ -132,7 +132,7 @@ async fn what_a_rollback_left_is_gone_forward_to_again_by_whoever_has_seen_the_r
     assert_snapshot!(since(&world, &before).await, @"
     @maya requested: asked to undo RB-1 on frontend (production)
     rollback-bot planned: proposed v213 → v214, risk caution, plan 4223
-    @sam refused: tried to approve: UNCONFIRMED Tick what you have seen before you approve: v214 was rolled back by RB-1 at 2026-03-14 03:12 UTC. The card's *Approve* button asks for it. Nothing was run.
+    @sam refused: tried `approve` and was refused (UNCONFIRMED): Tick what you have seen before you approve: v214 was rolled back by RB-1 at 2026-03-14 03:12 UTC. The card's *Approve* button asks for it. Nothing was run.
     @sam approved: approved plan 4223 as oncall, seeing: v214 was rolled back by RB-1 at 2026-03-14 03:12 UTC
     rollback-bot rechecked: read the platform again: nothing that matters has changed
     rollback-bot executing: asking Vercel for v213 → v214
@@ -184,12 +184,12 @@ async fn an_undo_is_asked_for_by_word_with_a_reason_and_can_be_taken_back() {
         .await;
     world.settle().await;
     assert_snapshot!(world.channel(), @"
-    Rollback Bot (only visible to @maya): RB-2: checking whether frontend (production) can return to what RB-1 left. Nothing changes until it is approved.
+    Rollback Bot (only visible to @maya): RB-2: checking whether frontend (production) can return to what RB-1 left. Nothing has changed yet: its card says what it needs.
     Rollback Bot:
       Undo RB-1: take frontend to v214?
       it was the database · @maya, 03:19:10 UTC
       Live now `v213` 3c4d5e6, since 03:12:00 UTC by RB-1 (@sam) (7 m 10 s) lee: session expiry on 8/8 surfaces
-      Go forward to `v214` a1b2c3d, ran 31 m until 03:12:00 UTC · undo of RB-1 kim: checkout: new tax engine
+      Return to `v214` a1b2c3d, ran 31 m until 03:12:00 UTC · undo of RB-1 kim: checkout: new tax engine
       ⚠️ Caution  v214 was rolled back by RB-1 at 2026-03-14 03:12 UTC
       You lose  nothing: it goes forward
       Changes  code, cron jobs of the target's vercel.json, env values baked into the build
@@ -256,15 +256,15 @@ async fn an_undo_that_something_newer_overtook_is_drawn_anew_and_says_what_is_lo
       RB-2 SUPERSEDED  frontend (production)
       v213 → v214 · @maya
       ✅ Approved 03:19:10 UTC by @sam (oncall)
-      Nothing was run: production moved from v213 to v215 after the card was made. A fresh plan takes its place.
-      | Rollback Bot: @maya and @sam: RB-2 (frontend (production), v213 → v214) is out of date. Nothing was run: production moved from v213 to v215 after the card was made. If there is a plan for what is live now, its card takes the place of this one.
+      Nothing was run: production moved from v213 to v215 after the card was made. If there is a fresh plan, its card takes this one's place.
+      | Rollback Bot: @maya and @sam: RB-2 (frontend (production), v213 → v214) is out of date. Nothing was run: production moved from v213 to v215 after the card was made. Approvals of it don't count for another plan; if there is one, its card appears here.
     Rollback Bot:
       Undo RB-1: take frontend to v214?
       No reason given · @maya, 03:19:10 UTC
       Live now `v215` 5e6f7a8, since 03:19:10 UTC (1 s) lee: hotfix on 8/8 surfaces
-      Go forward to `v214` a1b2c3d, ran 31 m until 03:12:00 UTC · undo of RB-1 kim: checkout: new tax engine
+      Return to `v214` a1b2c3d, ran 31 m until 03:12:00 UTC · undo of RB-1 kim: checkout: new tax engine
       ⚠️ Caution  v214 was rolled back by RB-1 at 2026-03-14 03:12 UTC
-      You lose  1 change: v215 "hotfix"; one looks like a fix
+      You lose  1 change: v215 "hotfix"; it looks like a fix
       Changes  code, cron jobs of the target's vercel.json, env values baked into the build
       Stays  database · today's env settings · flags · storage
       After  automatic deploys go live again
@@ -294,12 +294,12 @@ async fn on_a_machine_of_ones_own_the_link_is_moved_forward_again() {
     world.tom().clicks("Undo").await;
     world.settle().await;
     assert_snapshot!(world.channel(), @"
-    Rollback Bot (only visible to @tom): RB-2: checking whether shop (local) can return to what RB-1 left. Nothing changes until it is approved.
+    Rollback Bot (only visible to @tom): RB-2: checking whether shop (local) can return to what RB-1 left. Nothing has changed yet: its card says what it needs.
     Rollback Bot:
       Undo RB-1: take shop to v214?
       No reason given · @tom, 03:19:10 UTC
       Live now `v213`, since 03:12:00 UTC by RB-1 (@sam) (7 m 10 s)
-      Go forward to `v214`, ran 30 m until 03:12:00 UTC · undo of RB-1
+      Return to `v214`, ran 30 m until 03:12:00 UTC · undo of RB-1
       ⚠️ Caution  v214 was rolled back by RB-1 at 2026-03-14 03:12 UTC
       You lose  nothing: it goes forward
       Changes  the files of the release directory
@@ -336,7 +336,7 @@ async fn on_a_machine_of_ones_own_the_link_is_moved_forward_again() {
       Command to live: 0 s, of which 0 s waiting for approval
     Rollback Bot:
       ✅ shop (local) is on v214 again (RB-2) · @tom, approved by @sam
-      version v214 answers, 1/1 checks pass · 0 s, of which 0 s waiting for approval
+      version v214 answers, 1/1 checks pass · took 0 s, of which 0 s waiting for approval
       v214 is live again, so the problem RB-1 was for may be back.
     ");
     fs::remove_dir_all(place).unwrap();
@@ -388,18 +388,18 @@ async fn what_cannot_be_undone_is_refused_with_the_reason() {
     world.maya().says("/rollback undo RB-1").await;
     world.settle().await;
     assert_snapshot!(world.maya().sees(), @"
-    Rollback Bot (only visible to @maya): RB-1 can't be undone: it was not run. `/rollback list …` shows the releases. Nothing was run.
+    Rollback Bot (only visible to @maya): RB-1 can't be undone: it was not run. `/rollback list frontend@production` shows the releases. Nothing was run.
     Rollback Bot (only visible to @maya): There is no RB-9. `/rollback status` lists the ones that are open.
-    Rollback Bot (only visible to @maya): RB-1 can't be undone: it was not run. `/rollback list …` shows the releases. Nothing was run.
+    Rollback Bot (only visible to @maya): RB-1 can't be undone: it was not run. `/rollback list frontend@production` shows the releases. Nothing was run.
     ");
     assert_snapshot!(world.record().await, @r#"
     rollback-bot incident opened: opened INC-1 in this channel
     @maya requested: asked to roll back frontend (production) to the previous release, because "checkout 500s"
-    rollback-bot planned: proposed v214 → v213, risk code, plan e9ba
-    @maya refused: tried to undo: CANNOT_UNDO RB-1 can't be undone: it was not run. `/rollback list …` shows the releases. Nothing was run.
-    @maya refused: tried to undo: UNKNOWN_ROLLBACK There is no RB-9. `/rollback status` lists the ones that are open.
+    rollback-bot planned: proposed v214 → v213, risk code, plan d63f
+    @maya refused: tried `undo` and was refused (CANNOT_UNDO): RB-1 can't be undone: it was not run. `/rollback list frontend@production` shows the releases. Nothing was run.
+    @maya refused: tried `undo` and was refused (UNKNOWN_ROLLBACK): There is no RB-9. `/rollback status` lists the ones that are open.
     @maya cancelled: took it back before the platform was asked
-    @maya refused: tried to undo: CANNOT_UNDO RB-1 can't be undone: it was not run. `/rollback list …` shows the releases. Nothing was run.
+    @maya refused: tried `undo` and was refused (CANNOT_UNDO): RB-1 can't be undone: it was not run. `/rollback list frontend@production` shows the releases. Nothing was run.
     "#);
     world.slack.take_all();
 }
@@ -415,9 +415,9 @@ async fn an_undo_is_not_undone_but_rolled_back() {
     world.maya().clicks("Undo").await;
     world.settle().await;
     assert_snapshot!(world.maya().sees(), @"
-    Rollback Bot (only visible to @maya): RB-2 can't be undone: it is an undo itself; a rollback takes it back. `/rollback list …` shows the releases. Nothing was run.
-    Rollback Bot (only visible to @maya): RB-3: checking whether frontend (production) can return to what RB-1 left. Nothing changes until it is approved.
-    Rollback Bot (only visible to @maya): v214 is live already. Nothing was run. `to v213` is possible.
+    Rollback Bot (only visible to @maya): RB-2 can't be undone: it is an undo itself; a rollback takes it back. `/rollback list frontend@production` shows the releases. Nothing was run.
+    Rollback Bot (only visible to @maya): RB-3: checking whether frontend (production) can return to what RB-1 left. Nothing has changed yet: its card says what it needs.
+    Rollback Bot (only visible to @maya): v214 is live already. Nothing was run. Possible: `/rollback frontend@production to v213 because …`.
     ");
     assert_eq!(world.vercel.promotes_asked(), 1);
     assert_eq!(world.channel(), "");
@@ -438,7 +438,7 @@ async fn one_undo_at_a_time() {
       Undo RB-1: take frontend to v214?
       No reason given · @maya, 03:19:10 UTC
       Live now `v213` 3c4d5e6, since 03:12:00 UTC by RB-1 (@sam) (7 m 10 s) lee: session expiry on 8/8 surfaces
-      Go forward to `v214` a1b2c3d, ran 31 m until 03:12:00 UTC · undo of RB-1 kim: checkout: new tax engine
+      Return to `v214` a1b2c3d, ran 31 m until 03:12:00 UTC · undo of RB-1 kim: checkout: new tax engine
       ⚠️ Caution  v214 was rolled back by RB-1 at 2026-03-14 03:12 UTC
       You lose  nothing: it goes forward
       Changes  code, cron jobs of the target's vercel.json, env values baked into the build
@@ -467,7 +467,7 @@ async fn back_and_forth_within_half_an_hour_wants_a_reason() {
         .await;
     world.settle().await;
     assert_snapshot!(world.channel(), @r#"
-    Rollback Bot (only visible to @maya): RB-3: finding a version of frontend (production) to go back to. Nothing changes until it is approved.
+    Rollback Bot (only visible to @maya): RB-3: finding a version of frontend (production) to go back to. Nothing has changed yet: its card says what it needs.
     Rollback Bot:
       Roll back frontend to v213?
       carts are lost again · @maya, 03:26:20 UTC
@@ -477,9 +477,9 @@ async fn back_and_forth_within_half_an_hour_wants_a_reason() {
       You lose  1 change: v214 "checkout: new tax engine"
       Changes  code, cron jobs of the target's vercel.json, env values baked into the build
       Stays  database · today's env settings · flags · storage
-      After  automatic deploys stay OFF until unpinned
+      After  automatic deploys are OFF until unpinned
       [ Approve… ] [ Deny… ] [ Change version… ] [ ⋯ Cancel this request / Object… / Emergency run… / Who can approve / May I approve? ]
-      Needs  one approval: @sam (oncall) or @ana (lead), not @maya · expires 03:36:20 UTC · RB-3 · production · code · plan `e9ba`
+      Needs  one approval: @sam (oncall) or @ana (lead), not @maya · expires 03:36:20 UTC · RB-3 · production · code · plan `d63f`
     "#);
     world.sam().clicks("Approve").await;
     world.passes(Duration::from_secs(30)).await;
@@ -495,11 +495,11 @@ async fn back_and_forth_within_half_an_hour_wants_a_reason() {
       ✅ Live 03:26:20 UTC 8/8 on v213
       ✅ Verified 03:26:30 UTC version v213 answers, 1/1 checks pass
       v213 answers from outside and passes its checks.
-      Command to live: 0 s (goal 2 m: met), of which 0 s waiting for approval · automatic deploys stay off
+      Command to live: 0 s (goal 2 m: met), of which 0 s waiting for approval
       [ Undo… ]
     Rollback Bot:
       ✅ frontend (production) is back on v213 (RB-3) · @maya, approved by @sam
-      version v213 answers, 1/1 checks pass · 0 s, of which 0 s waiting for approval (goal 2 m: met)
+      version v213 answers, 1/1 checks pass · took 0 s, of which 0 s waiting for approval (goal 2 m: met)
       Automatic deploys are off until `/rollback unpin frontend@production`.
       This doesn't fix the bug. If v214 caused it, deploying v214 again brings it back.
     "#);
@@ -545,7 +545,7 @@ async fn pins_say_who_holds_what_back() {
     Rollback Bot (only visible to @tom):
       Services
       frontend (production)  `v213` on 8/8 since 03:12:00 UTC by RB-1 (@sam) · before `v212` · automatic deploys OFF · read 2 m 2 s ago
-      `/rollback frontend because …` proposes, `/rollback list frontend` shows releases, `/rollback help` the rest.
+      `/rollback frontend@production because …` proposes, `/rollback list frontend@production` shows releases, `/rollback help` the rest.
     ");
     world.slack.take_all();
 }
@@ -558,7 +558,7 @@ async fn a_pin_that_is_nobody_s_here_says_so() {
     world.tom().says("/rollback pins").await;
     assert_snapshot!(world.tom().sees(), @"
     Rollback Bot (only visible to @tom):
-      frontend (production)  automatic deploys OFF but not by a rollback from here · read 0 s ago
+      frontend (production)  automatic deploys OFF (not by one of my rollbacks) · read 0 s ago
       `/rollback unpin frontend@production` turns them on again.
     ");
 }
@@ -595,7 +595,7 @@ async fn deploys_flow_again_when_somebody_with_authority_says_so() {
       Command to live: 0 s (goal 2 m: met), of which 0 s waiting for approval
       [ Undo… ]
     Rollback Bot (only visible to @ana): Checking your permissions… I'll post here when it is done.
-    Rollback Bot: @ana unpinned frontend (production), because "v215 fixes it": automatic deploys go live again (read back).
+    Rollback Bot: @ana unpinned frontend (production), because "v215 fixes it": automatic deploys go live again.
     "#);
     assert_eq!(world.vercel.unpins_asked(), 1);
     assert!(!world.vercel.is_pinned());
@@ -617,7 +617,7 @@ async fn deploys_flow_again_when_somebody_with_authority_says_so() {
       [ Undo… ] [ Post-mortem ]
       | Rollback Bot:
       |   Timeline of INC-1, exported when RB-1 closed: 14 entries.
-      |   [file INC-1-RB-1-timeline.md 2369 bytes]
+      |   [file INC-1-RB-1-timeline.md 2282 bytes]
     "#);
     world.vercel.deploy("v215", "5e6f7a8b9c0", "hotfix", "lee");
     assert_eq!(world.vercel.production(), "v215");
@@ -632,11 +632,11 @@ async fn deploys_flow_again_when_somebody_with_authority_says_so() {
     assert_eq!(world.vercel.unpins_asked(), 1);
     assert_eq!(world.channel(), "");
     assert_snapshot!(since(&world, &before).await, @r#"
-    @tom refused: tried to unpin frontend (production): NOT_AUTHORISED This needs somebody with the role oncall or lead, and you do not have it. @U0SAM or @U0ANA can. Nothing was run.
-    @ana unpinned: unpinned frontend (production), because "v215 fixes it": automatic deploys go live again (read back)
+    @tom refused: tried `unpin frontend (production)` and was refused (NOT_AUTHORISED): This needs somebody with the role oncall or lead, and you do not have it. @U0SAM or @U0ANA can. Nothing was run.
+    @ana unpinned: unpinned frontend (production), because "v215 fixes it": automatic deploys go live again
     rollback-bot closed: closed as verified
-    rollback-bot exported: exported INC-1-RB-1-timeline.md, 14 entries, 2369 bytes
-    @ana refused: tried to unpin frontend (production): ALREADY_SO Automatic deploys of frontend (production) are not held off: there is nothing to unpin. Nothing was changed.
+    rollback-bot exported: exported INC-1-RB-1-timeline.md, 14 entries, 2282 bytes
+    @ana refused: tried `unpin frontend (production)` and was refused (ALREADY_SO): Automatic deploys of frontend (production) are not held off: there is nothing to unpin. Nothing was changed.
     "#);
 }
 
@@ -698,7 +698,7 @@ async fn an_unpin_that_vercel_puts_off_for_long_is_given_up() {
     world.passes(Duration::from_secs(60)).await;
     assert_snapshot!(world.ana().sees(), @"
     Rollback Bot (only visible to @ana): Checking your permissions… I'll post here when it is done.
-    Rollback Bot (only visible to @ana): Vercel has trouble of its own (503: An unexpected error occurred). Nothing was run. Try again in a minute; if it can't wait, roll back on the platform itself.
+    Rollback Bot (only visible to @ana): Automatic deploys of frontend (production) are as they were, as far as I know: Vercel answers with an error (503: An unexpected error occurred). Try `/rollback unpin frontend@production` again, or turn them on in the platform's settings.
     ");
     assert_eq!(world.channel(), "");
     assert_eq!(world.vercel.unpins_asked(), 0);
@@ -715,7 +715,7 @@ async fn an_unpin_whose_answer_is_lost_is_read_back() {
     world.ana().says("/rollback unpin frontend").await;
     world.settle().await;
     world.ana().sees();
-    assert_snapshot!(world.channel(), @"Rollback Bot: @ana unpinned frontend (production): automatic deploys go live again (read back).");
+    assert_snapshot!(world.channel(), @"Rollback Bot: @ana unpinned frontend (production): automatic deploys go live again.");
     assert_eq!(world.vercel.unpins_asked(), 1);
 }
 
@@ -736,7 +736,7 @@ async fn an_unpin_that_cannot_be_read_back_is_tried_again() {
     world.vercel.fail_reads(None);
     world.passes(Duration::from_secs(30)).await;
     world.ana().sees();
-    assert_snapshot!(world.channel(), @"Rollback Bot: @ana unpinned frontend (production): automatic deploys go live again (read back).");
+    assert_snapshot!(world.channel(), @"Rollback Bot: @ana unpinned frontend (production): automatic deploys go live again.");
     assert_eq!(world.vercel.unpins_asked(), 1);
 }
 
@@ -759,9 +759,9 @@ async fn a_freeze_is_shown_to_everybody_and_stops_nobody() {
       You lose  1 change: v214 "checkout: new tax engine"
       Changes  code, cron jobs of the target's vercel.json, env values baked into the build
       Stays  database · today's env settings · flags · storage
-      After  automatic deploys stay OFF until unpinned
+      After  automatic deploys are OFF until unpinned
       [ Approve… ] [ Deny… ] [ Change version… ] [ ⋯ Cancel this request / Object… / Emergency run… / Who can approve / May I approve? ]
-      Needs  one approval: @sam (oncall) or @ana (lead), not @maya · expires 03:22:00 UTC · RB-1 · production · code · plan `e9ba`
+      Needs  one approval: @sam (oncall) or @ana (lead), not @maya · expires 03:22:00 UTC · RB-1 · production · code · plan `d63f`
     Rollback Bot (only visible to @tom): Checking your permissions… I'll post here when it is done.
     Rollback Bot: @tom asked to hold changes to frontend (production): "the database is being moved". Approvers can still approve.
     "#);
@@ -771,8 +771,8 @@ async fn a_freeze_is_shown_to_everybody_and_stops_nobody() {
       Services
       frontend (production)  `v214` on 8/8 · before `v213` · read 2 s ago
             RB-1 PROPOSED
-            frozen by @tom: "the database is being moved"
-      `/rollback frontend because …` proposes, `/rollback list frontend` shows releases, `/rollback help` the rest.
+            hold requested by @tom: "the database is being moved"; approvers can still approve
+      `/rollback frontend@production because …` proposes, `/rollback list frontend@production` shows releases, `/rollback help` the rest.
     "#);
     world.vercel.moves_at_once(true);
     world.sam().clicks("Approve").await;
@@ -789,11 +789,11 @@ async fn a_freeze_is_shown_to_everybody_and_stops_nobody() {
       ✅ Live 03:12:02 UTC 8/8 on v213
       ✅ Verified 03:12:12 UTC version v213 answers, 1/1 checks pass
       v213 answers from outside and passes its checks.
-      Command to live: 2 s (goal 2 m: met), of which 2 s waiting for approval · automatic deploys stay off
+      Command to live: 2 s (goal 2 m: met), of which 2 s waiting for approval
       [ Undo… ]
     Rollback Bot:
       ✅ frontend (production) is back on v213 (RB-1) · @maya, approved by @sam
-      version v213 answers, 1/1 checks pass · 2 s, of which 2 s waiting for approval (goal 2 m: met)
+      version v213 answers, 1/1 checks pass · took 2 s, of which 2 s waiting for approval (goal 2 m: met)
       Automatic deploys are off until `/rollback unpin frontend@production`.
       This doesn't fix the bug. If v214 caused it, deploying v214 again brings it back.
     "#);
@@ -819,11 +819,11 @@ async fn a_freeze_is_shown_to_everybody_and_stops_nobody() {
       You lose  1 change: v213 "session expiry"
       Changes  code, cron jobs of the target's vercel.json, env values baked into the build
       Stays  database · today's env settings · flags · storage
-      After  automatic deploys stay OFF until unpinned
+      After  automatic deploys are OFF until unpinned
       [ Approve… ] [ Deny… ] [ Change version… ] [ ⋯ Cancel this request / Object… / Emergency run… / Who can approve / May I approve? ]
-      Needs  one approval: @sam (oncall) or @ana (lead), not @maya · expires 03:22:32 UTC · RB-2 · production · code · plan `8ba7`
+      Needs  one approval: @sam (oncall) or @ana (lead), not @maya · expires 03:22:32 UTC · RB-2 · production · code · plan `105b`
     Rollback Bot (only visible to @sam): Checking your permissions… I'll post here when it is done.
-    Rollback Bot: @sam lifted the hold on frontend (production), because "it is moved" (@tom had asked for it: "the database is being moved").
+    Rollback Bot: @sam lifted the hold on frontend (production), because "it is moved". @tom had requested it: "the database is being moved".
     "#);
     world.sam().says("/rollback unfreeze frontend").await;
     world.settle().await;
@@ -835,9 +835,9 @@ async fn a_freeze_is_shown_to_everybody_and_stops_nobody() {
     assert_snapshot!(world.record().await, @r#"
     rollback-bot incident opened: opened INC-1 in this channel
     @maya requested: asked to roll back frontend (production) to the previous release, because "checkout 500s"
-    rollback-bot planned: proposed v214 → v213, risk code, plan e9ba
+    rollback-bot planned: proposed v214 → v213, risk code, plan d63f
     @tom frozen: asked for a hold on frontend (production), because "the database is being moved"
-    @sam approved: approved plan e9ba as oncall, although @tom asked for a hold because "the database is being moved"
+    @sam approved: approved plan d63f as oncall, although @tom asked for a hold because "the database is being moved"
     rollback-bot rechecked: read the platform again: nothing that matters has changed
     rollback-bot executing: asking Vercel for v214 → v213
     Vercel accepted: job accepted
@@ -846,9 +846,9 @@ async fn a_freeze_is_shown_to_everybody_and_stops_nobody() {
     rollback-bot checked: version v213 answers, 1/1 checks pass
     rollback-bot verified: verified: v213 answers from outside and passes its checks.
     @maya requested: asked to roll back frontend (production) to v212, because "slow"
-    rollback-bot planned: proposed v213 → v212, risk code, plan 8ba7
+    rollback-bot planned: proposed v213 → v212, risk code, plan 105b
     @sam unfrozen: withdrew the hold request for frontend (production), because "it is moved"
-    @sam refused: tried to unfreeze frontend (production): ALREADY_SO There is no hold on frontend (production). Nothing was changed.
+    @sam refused: tried `unfreeze frontend (production)` and was refused (ALREADY_SO): There is no hold on frontend (production). Nothing was changed.
     "#);
     world.maya().clicks("Cancel").await;
     world.settle().await;
@@ -925,10 +925,10 @@ async fn what_is_frozen_does_not_start_by_itself() {
       You lose  1 change: v214 "checkout: new tax engine"
       Changes  code, cron jobs of the target's vercel.json, env values baked into the build
       Stays  database · today's env settings · flags · storage
-      After  automatic deploys stay OFF until unpinned
+      After  automatic deploys are OFF until unpinned
       [ Approve… ] [ Deny… ] [ Change version… ] [ ⋯ Cancel this request / Object… / Emergency run… / Who can approve / May I approve? ]
-      Needs  one approval: @ana (lead), not @sam · expires 03:22:00 UTC · RB-1 · production · code · plan `e9ba`
-      | Rollback Bot: @sam: RB-1 (frontend (production), v214 → v213) does not start by itself any more: somebody asked for a hold. It needs an approval: `/rollback approve RB-1`.
+      Needs  one approval: @ana (lead), not @sam · expires 03:22:00 UTC · RB-1 · production · code · plan `d63f`
+      | Rollback Bot: @sam: RB-1 (frontend (production), v214 → v213) does not start by itself any more: somebody asked for a hold. `/rollback who RB-1` says who can approve it.
     Rollback Bot (only visible to @tom): Checking your permissions… I'll post here when it is done.
     Rollback Bot: @tom asked to hold changes to frontend (production): "the database is being moved". Approvers can still approve. RB-1 does not start by itself any more.
     "#);

@@ -82,10 +82,10 @@ async fn whoever_may_approve_is_reminded_then_others_are_asked_and_at_last_someb
       You lose  1 change: v214 "checkout: new tax engine"
       Changes  code, cron jobs of the target's vercel.json, env values baked into the build
       Stays  database · today's env settings · flags · storage
-      After  automatic deploys stay OFF until unpinned
+      After  automatic deploys are OFF until unpinned
       ⏳ Waiting since 03:12:00 UTC; asked @sam, @ana, last at 03:13:00 UTC
       [ Approve… ] [ Deny… ] [ Change version… ] [ ⋯ Cancel this request / Object… / Emergency run… / Who can approve / May I approve? ]
-      Needs  one approval: @sam (oncall) or @ana (lead), not @maya · expires 03:22:00 UTC · RB-1 · production · code · plan `e9ba`
+      Needs  one approval: @sam (oncall) or @ana (lead), not @maya · expires 03:22:00 UTC · RB-1 · production · code · plan `d63f`
       | Rollback Bot: @sam and @ana: approve or deny RB-1? frontend (production), v214 → v213, "checkout 500s", waiting 1 m.
     "#);
     until(&mut world, "03:15:10").await;
@@ -98,10 +98,10 @@ async fn whoever_may_approve_is_reminded_then_others_are_asked_and_at_last_someb
       You lose  1 change: v214 "checkout: new tax engine"
       Changes  code, cron jobs of the target's vercel.json, env values baked into the build
       Stays  database · today's env settings · flags · storage
-      After  automatic deploys stay OFF until unpinned
+      After  automatic deploys are OFF until unpinned
       ⏳ Waiting since 03:12:00 UTC; asked @sam, @ana, last at 03:15:00 UTC
       [ Approve… ] [ Deny… ] [ Change version… ] [ ⋯ Cancel this request / Object… / Emergency run… / Who can approve / May I approve? ]
-      Needs  one approval: @sam (oncall) or @ana (lead), not @maya · expires 03:22:00 UTC · RB-1 · production · code · plan `e9ba`
+      Needs  one approval: @sam (oncall) or @ana (lead), not @maya · expires 03:22:00 UTC · RB-1 · production · code · plan `d63f`
       | Rollback Bot: @sam and @ana: approve or deny RB-1? frontend (production), v214 → v213, "checkout 500s", waiting 3 m.
     "#);
     until(&mut world, "03:16:58").await;
@@ -116,10 +116,10 @@ async fn whoever_may_approve_is_reminded_then_others_are_asked_and_at_last_someb
       You lose  1 change: v214 "checkout: new tax engine"
       Changes  code, cron jobs of the target's vercel.json, env values baked into the build
       Stays  database · today's env settings · flags · storage
-      After  automatic deploys stay OFF until unpinned
+      After  automatic deploys are OFF until unpinned
       ⏳ Waiting since 03:12:00 UTC; asked @sam, @ana, last at 03:17:00 UTC
       [ Approve… ] [ Deny… ] [ Change version… ] [ ⋯ Cancel this request / Object… / Emergency run… / Who can approve / May I approve? ]
-      Needs  one approval: @sam (oncall) or @ana (lead), not @maya · expires 03:22:00 UTC · RB-1 · production · code · plan `e9ba`
+      Needs  one approval: @sam (oncall) or @ana (lead), not @maya · expires 03:22:00 UTC · RB-1 · production · code · plan `d63f`
     Rollback Bot: @ana: approve or deny RB-1? frontend (production), v214 → v213, "checkout 500s", waiting 5 m.
     "#);
     // The plan is ten minutes old: the platform is read again, and nothing has changed.
@@ -133,10 +133,10 @@ async fn whoever_may_approve_is_reminded_then_others_are_asked_and_at_last_someb
       You lose  1 change: v214 "checkout: new tax engine"
       Changes  code, cron jobs of the target's vercel.json, env values baked into the build
       Stays  database · today's env settings · flags · storage
-      After  automatic deploys stay OFF until unpinned
+      After  automatic deploys are OFF until unpinned
       ⏳ Waiting since 03:12:00 UTC; asked @sam, @ana, last at 03:17:00 UTC
       [ Approve… ] [ Deny… ] [ Change version… ] [ ⋯ Cancel this request / Object… / Emergency run… / Who can approve / May I approve? ]
-      Needs  one approval: @sam (oncall) or @ana (lead), not @maya · expires 03:32:00 UTC · RB-1 · production · code · plan `e9ba`
+      Needs  one approval: @sam (oncall) or @ana (lead), not @maya · expires 03:32:00 UTC · RB-1 · production · code · plan `d63f`
     "#);
     until(&mut world, "03:27:10").await;
     assert_snapshot!(world.channel(), @r#"
@@ -148,10 +148,10 @@ async fn whoever_may_approve_is_reminded_then_others_are_asked_and_at_last_someb
       You lose  1 change: v214 "checkout: new tax engine"
       Changes  code, cron jobs of the target's vercel.json, env values baked into the build
       Stays  database · today's env settings · flags · storage
-      After  automatic deploys stay OFF until unpinned
+      After  automatic deploys are OFF until unpinned
       ⏳ Waiting since 03:12:00 UTC; asked @sam, @ana, @kim, last at 03:27:00 UTC
       [ Approve… ] [ Deny… ] [ Change version… ] [ ⋯ Cancel this request / Object… / Emergency run… / Who can approve / May I approve? ]
-      Needs  one approval: @sam (oncall) or @ana (lead), not @maya · expires 03:32:00 UTC · RB-1 · production · code · plan `e9ba`
+      Needs  one approval: @sam (oncall) or @ana (lead), not @maya · expires 03:32:00 UTC · RB-1 · production · code · plan `d63f`
     Rollback Bot: @kim: approve or deny RB-1? frontend (production), v214 → v213, "checkout 500s", waiting 15 m.
     "#);
     // Whoever is asked may not be one of those who may: the click says who is.
@@ -171,10 +171,10 @@ async fn whoever_may_approve_is_reminded_then_others_are_asked_and_at_last_someb
       You lose  1 change: v214 "checkout: new tax engine"
       Changes  code, cron jobs of the target's vercel.json, env values baked into the build
       Stays  database · today's env settings · flags · storage
-      After  automatic deploys stay OFF until unpinned
-      ⏳ Waiting since 03:12:00 UTC; asked @sam, @ana, @kim, PagerDuty, last at 03:42:00 UTC
+      After  automatic deploys are OFF until unpinned
+      ⏳ Waiting since 03:12:00 UTC; asked @sam, @ana, @kim, paging PagerDuty, last at 03:42:00 UTC
       [ Approve… ] [ Deny… ] [ Change version… ] [ ⋯ Cancel this request / Object… / Emergency run… / Who can approve / May I approve? ]
-      Needs  one approval: @sam (oncall) or @ana (lead), not @maya · expires 03:52:00 UTC · RB-1 · production · code · plan `e9ba`
+      Needs  one approval: @sam (oncall) or @ana (lead), not @maya · expires 03:52:00 UTC · RB-1 · production · code · plan `d63f`
     Rollback Bot: RB-1 needs an approval: frontend (production), v214 → v213, "checkout 500s", waiting 30 m. Paging PagerDuty.
     "#);
     assert_snapshot!(world.pagerduty.pages().join("\n"), @r#"trigger rollback-bot:rollback.example.com:RB-1:approval: RB-1 has waited since 03:12 UTC for an approval to roll back frontend (production), v214 → v213; asked for by @maya, because "checkout 500s""#);
@@ -197,11 +197,11 @@ async fn whoever_may_approve_is_reminded_then_others_are_asked_and_at_last_someb
       ✅ Live 03:42:10 UTC 8/8 on v213
       ✅ Verified 03:42:20 UTC version v213 answers, 1/1 checks pass
       v213 answers from outside and passes its checks.
-      Command to live: 30 m 10 s (goal 2 m: missed), of which 30 m 10 s waiting for approval · automatic deploys stay off
+      Command to live: 30 m 10 s (goal 2 m: missed), of which 30 m 10 s waiting for approval
       [ Undo… ]
     Rollback Bot:
       ✅ frontend (production) is back on v213 (RB-1) · @maya, approved by @sam
-      version v213 answers, 1/1 checks pass · 30 m 10 s, of which 30 m 10 s waiting for approval (goal 2 m: missed)
+      version v213 answers, 1/1 checks pass · took 30 m 10 s, of which 30 m 10 s waiting for approval (goal 2 m: missed)
       Automatic deploys are off until `/rollback unpin frontend@production`.
       This doesn't fix the bug. If v214 caused it, deploying v214 again brings it back.
     "#);
@@ -235,9 +235,9 @@ async fn when_the_last_who_was_asked_is_silent_too_it_expires_and_the_page_is_ta
     Rollback Bot (edited):
       RB-1 EXPIRED  frontend (production)
       v214 → v213 · @maya · "checkout 500s"
-      Nobody approved it by 03:52:00 UTC. Nothing changed. To ask again: `/rollback frontend@production because …`.
+      Nobody approved it by 03:52:00 UTC. Nothing changed. To propose it again: `/rollback frontend@production to v213 because …`.
       [ Propose again ]
-    Rollback Bot: @maya: RB-1 (frontend (production), v214 → v213) expired: nobody approved it in time. Nothing was changed. To propose it again: `/rollback frontend@production because …`.
+    Rollback Bot: @maya: RB-1 (frontend (production), v214 → v213) expired: nobody approved it in time. Nothing was changed. To propose it again: `/rollback frontend@production to v213 because …`.
     "#);
     assert_snapshot!(world.pagerduty.pages().join("\n"), @r#"
     trigger rollback-bot:rollback.example.com:RB-1:approval: RB-1 has waited since 03:12 UTC for an approval to roll back frontend (production), v214 → v213; asked for by @maya, because "checkout 500s"
@@ -375,12 +375,12 @@ async fn a_page_that_pagerduty_refuses_is_no_secret() {
       You lose  1 change: v214 "checkout: new tax engine"
       Changes  code, cron jobs of the target's vercel.json, env values baked into the build
       Stays  database · today's env settings · flags · storage
-      After  automatic deploys stay OFF until unpinned
-      ⏳ Waiting since 03:12:00 UTC; asked @sam, @ana, @kim, PagerDuty, last at 03:42:00 UTC
+      After  automatic deploys are OFF until unpinned
+      ⏳ Waiting since 03:12:00 UTC; asked @sam, @ana, @kim, paging PagerDuty, last at 03:42:00 UTC
       [ Approve… ] [ Deny… ] [ Change version… ] [ ⋯ Cancel this request / Object… / Emergency run… / Who can approve / May I approve? ]
-      Needs  one approval: @sam (oncall) or @ana (lead), not @maya · expires 03:52:00 UTC · RB-1 · production · code · plan `e9ba`
+      Needs  one approval: @sam (oncall) or @ana (lead), not @maya · expires 03:52:00 UTC · RB-1 · production · code · plan `d63f`
     Rollback Bot: RB-1 needs an approval: frontend (production), v214 → v213, "checkout 500s", waiting 30 m. Paging PagerDuty.
-    Rollback Bot: PagerDuty could not be told of RB-1, so nobody was paged: PagerDuty refused the event (400). `/rollback contacts` says who can help.
+    Rollback Bot: PagerDuty could not be told of RB-1 (frontend (production), v214 → v213), so nobody was paged: PagerDuty refused the event (400). `/rollback who RB-1` says who can approve it, `/rollback contacts` who can help.
     "#);
     assert_snapshot!(told(&world).await, @r#"
     rollback-bot reminded: RB-1 has waited 1 m for an approval: asked @U0SAM and @U0ANA
@@ -412,20 +412,20 @@ async fn a_fresh_card_waits_on_where_the_one_before_it_was() {
     Rollback Bot (edited):
       RB-1 SUPERSEDED  frontend (production)
       v214 → v213 · @maya · "checkout 500s"
-      Nothing was run: production moved from v214 to v215 after the card was made. A fresh plan takes its place.
-      | Rollback Bot: @maya: RB-1 (frontend (production), v214 → v213) is out of date. Nothing was run: production moved from v214 to v215 after the card was made. If there is a plan for what is live now, its card takes the place of this one.
+      Nothing was run: production moved from v214 to v215 after the card was made. If there is a fresh plan, its card takes this one's place.
+      | Rollback Bot: @maya: RB-1 (frontend (production), v214 → v213) is out of date. Nothing was run: production moved from v214 to v215 after the card was made. Approvals of it don't count for another plan; if there is one, its card appears here.
     Rollback Bot:
       Roll back frontend to v214?
       checkout 500s · @maya, 03:22:00 UTC
       Live now `v215` 5e6f7a8, since 03:19:00 UTC (3 m) lee: hotfix on 8/8 surfaces
       Go back to `v214` a1b2c3d, ran 38 m until 03:19:00 UTC · previous release, ran before kim: checkout: new tax engine
-      You lose  1 change: v215 "hotfix"; one looks like a fix
+      You lose  1 change: v215 "hotfix"; it looks like a fix
       Changes  code, cron jobs of the target's vercel.json, env values baked into the build
       Stays  database · today's env settings · flags · storage
-      After  automatic deploys stay OFF until unpinned
+      After  automatic deploys are OFF until unpinned
       ⏳ Waiting since 03:12:00 UTC; asked @sam, @ana, last at 03:17:00 UTC
       [ Approve… ] [ Deny… ] [ Change version… ] [ ⋯ Cancel this request / Object… / Emergency run… / Who can approve / May I approve? ]
-      Needs  one approval: @sam (oncall) or @ana (lead), not @maya · expires 03:32:00 UTC · RB-2 (replaces RB-1) · production · code · plan `d373`
+      Needs  one approval: @sam (oncall) or @ana (lead), not @maya · expires 03:32:00 UTC · RB-2 (replaces RB-1) · production · code · plan `33f6`
     "#);
     until(&mut world, "03:26:58").await;
     assert_eq!(world.channel(), "", "nobody is reminded a second time");
@@ -436,13 +436,13 @@ async fn a_fresh_card_waits_on_where_the_one_before_it_was() {
       checkout 500s · @maya, 03:22:00 UTC
       Live now `v215` 5e6f7a8, since 03:19:00 UTC (8 m) lee: hotfix on 8/8 surfaces
       Go back to `v214` a1b2c3d, ran 38 m until 03:19:00 UTC · previous release, ran before kim: checkout: new tax engine
-      You lose  1 change: v215 "hotfix"; one looks like a fix
+      You lose  1 change: v215 "hotfix"; it looks like a fix
       Changes  code, cron jobs of the target's vercel.json, env values baked into the build
       Stays  database · today's env settings · flags · storage
-      After  automatic deploys stay OFF until unpinned
+      After  automatic deploys are OFF until unpinned
       ⏳ Waiting since 03:12:00 UTC; asked @sam, @ana, @kim, last at 03:27:00 UTC
       [ Approve… ] [ Deny… ] [ Change version… ] [ ⋯ Cancel this request / Object… / Emergency run… / Who can approve / May I approve? ]
-      Needs  one approval: @sam (oncall) or @ana (lead), not @maya · expires 03:32:00 UTC · RB-2 (replaces RB-1) · production · code · plan `d373`
+      Needs  one approval: @sam (oncall) or @ana (lead), not @maya · expires 03:32:00 UTC · RB-2 (replaces RB-1) · production · code · plan `33f6`
     Rollback Bot: @kim: approve or deny RB-2? frontend (production), v215 → v214, "checkout 500s", waiting 15 m.
     "#);
     until(&mut world, "03:42:10").await;
@@ -453,9 +453,9 @@ async fn a_fresh_card_waits_on_where_the_one_before_it_was() {
     Rollback Bot (edited):
       RB-2 EXPIRED  frontend (production)
       v215 → v214 · @maya · "checkout 500s"
-      Nobody approved it by 03:52:00 UTC. Nothing changed. To ask again: `/rollback frontend@production because …`.
+      Nobody approved it by 03:52:00 UTC. Nothing changed. To propose it again: `/rollback frontend@production to v214 because …`.
       [ Propose again ]
-    Rollback Bot: @maya: RB-2 (frontend (production), v215 → v214) expired: nobody approved it in time. Nothing was changed. To propose it again: `/rollback frontend@production because …`.
+    Rollback Bot: @maya: RB-2 (frontend (production), v215 → v214) expired: nobody approved it in time. Nothing was changed. To propose it again: `/rollback frontend@production to v214 because …`.
     "#);
     assert_snapshot!(told(&world).await, @r#"
     rollback-bot reminded: RB-1 has waited 1 m for an approval: asked @U0SAM and @U0ANA
@@ -487,20 +487,20 @@ async fn a_fresh_card_pages_in_the_place_of_the_one_before_it() {
     Rollback Bot (edited):
       RB-1 SUPERSEDED  frontend (production)
       v214 → v213 · @maya · "checkout 500s"
-      Nothing was run: production moved from v214 to v215 after the card was made. A fresh plan takes its place.
-      | Rollback Bot: @maya: RB-1 (frontend (production), v214 → v213) is out of date. Nothing was run: production moved from v214 to v215 after the card was made. If there is a plan for what is live now, its card takes the place of this one.
+      Nothing was run: production moved from v214 to v215 after the card was made. If there is a fresh plan, its card takes this one's place.
+      | Rollback Bot: @maya: RB-1 (frontend (production), v214 → v213) is out of date. Nothing was run: production moved from v214 to v215 after the card was made. Approvals of it don't count for another plan; if there is one, its card appears here.
     Rollback Bot (edited):
       Roll back frontend to v214?
       checkout 500s · @maya, 03:32:00 UTC
       Live now `v215` 5e6f7a8, since 03:28:00 UTC (4 m 5 s) lee: hotfix on 8/8 surfaces
       Go back to `v214` a1b2c3d, ran 47 m until 03:28:00 UTC · previous release, ran before kim: checkout: new tax engine
-      You lose  1 change: v215 "hotfix"; one looks like a fix
+      You lose  1 change: v215 "hotfix"; it looks like a fix
       Changes  code, cron jobs of the target's vercel.json, env values baked into the build
       Stays  database · today's env settings · flags · storage
-      After  automatic deploys stay OFF until unpinned
-      ⏳ Waiting since 03:12:00 UTC; asked @sam, @ana, PagerDuty, last at 03:32:05 UTC
+      After  automatic deploys are OFF until unpinned
+      ⏳ Waiting since 03:12:00 UTC; asked @sam, @ana, paging PagerDuty, last at 03:32:05 UTC
       [ Approve… ] [ Deny… ] [ Change version… ] [ ⋯ Cancel this request / Object… / Emergency run… / Who can approve / May I approve? ]
-      Needs  one approval: @sam (oncall) or @ana (lead), not @maya · expires 03:42:00 UTC · RB-2 (replaces RB-1) · production · code · plan `d373`
+      Needs  one approval: @sam (oncall) or @ana (lead), not @maya · expires 03:42:00 UTC · RB-2 (replaces RB-1) · production · code · plan `33f6`
     Rollback Bot: RB-2 needs an approval: frontend (production), v215 → v214, "checkout 500s", waiting 20 m 5 s. Paging PagerDuty.
     "#);
     assert_snapshot!(world.pagerduty.pages().join("\n"), @r#"
@@ -555,9 +555,9 @@ async fn a_plan_that_cannot_be_read_again_is_not_kept_open() {
     Rollback Bot (edited):
       RB-1 EXPIRED  frontend (production)
       v214 → v213 · @maya · "checkout 500s"
-      Nobody approved it by 03:22:00 UTC. Nothing changed. To ask again: `/rollback frontend@production because …`.
+      Nobody approved it by 03:22:00 UTC. Nothing changed. To propose it again: `/rollback frontend@production to v213 because …`.
       [ Propose again ]
-    Rollback Bot: @maya: RB-1 (frontend (production), v214 → v213) expired: not kept open, because no fresh plan could be made. Vercel has trouble of its own (503: An unexpected error occurred). Nothing was changed. To propose it again: `/rollback frontend@production because …`.
+    Rollback Bot: @maya: RB-1 (frontend (production), v214 → v213) expired: not kept open, because no fresh plan could be made. Vercel answers with an error (503: An unexpected error occurred). Nothing was changed. To propose it again: `/rollback frontend@production to v213 because …`.
     "#);
     assert_snapshot!(told(&world).await, @"
     rollback-bot reminded: RB-1 has waited 1 m for an approval: asked @U0SAM and @U0ANA
@@ -603,7 +603,7 @@ async fn whom_to_reach_is_told_to_whoever_asks_and_to_nobody_else() {
       After 1 m and 3 m: approvers are reminded.
       After 5 m: lead (@ana) is asked.
       After 15 m: @kim is asked.
-      After 30 m: PagerDuty is asked.
+      After 30 m: PagerDuty is paged.
       Who helps
       Vercel support: https://vercel.com/help (for frontend)
       Kim, for the database: +49 30 1234 <after 9> (for stock)
@@ -614,7 +614,7 @@ async fn whom_to_reach_is_told_to_whoever_asks_and_to_nobody_else() {
       After 1 m and 3 m: approvers are reminded.
       After 5 m: lead (@ana) is asked.
       After 15 m: @kim is asked.
-      After 30 m: PagerDuty is asked.
+      After 30 m: PagerDuty is paged.
       Who helps
       Vercel support: https://vercel.com/help (for frontend)
       The office: open from 8 to 18

@@ -1,7 +1,7 @@
 //! Waits that others name: none is without bounds, none outlives what it serves, and none closes the
 //! way round.
 
-use crate::support::{CHANNEL, FRONTEND, ROLES, World, pagerduty::Broken};
+use crate::support::{CHANNEL, FRONTEND, IN_TIME, ROLES, World, pagerduty::Broken};
 use rollback_bot::{
     http_client,
     store::{beside::Beside, tokens},
@@ -266,11 +266,10 @@ async fn one_of_sixty_on_call_is_admitted_within_a_second_from_a_cold_start() {
     world.somebody("U0P59").clicks("Approve").await;
     while world.rollback(1).await.approvals.is_empty() {
         rollback_bot::worker::run_due(world.app()).await;
-        assert!(clicked.elapsed() < Duration::from_secs(10));
     }
     let took = clicked.elapsed();
-    // A second, and room for a machine that is busy with other things.
-    assert!(took < Duration::from_secs(3), "{took:?}");
+    // One after the other would take over forty seconds.
+    assert!(took < IN_TIME, "{took:?}");
     world.slack.set_delay(Duration::ZERO);
     world.pagerduty.takes(Duration::ZERO);
     world.passes(Duration::from_secs(400)).await;

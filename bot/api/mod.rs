@@ -15,7 +15,7 @@ pub fn is_channel(id: &str) -> bool {
     (2..=32).contains(&id.len()) && id.starts_with(['C', 'G', 'D']) && id.chars().all(fits)
 }
 
-/// Proposes a rollback. Nothing changes until it is approved.
+/// Proposes a rollback. That changes nothing: the rollback says what it needs to run.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ProposeRequest {

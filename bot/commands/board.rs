@@ -62,7 +62,7 @@ async fn board(app: App) -> Result {
         let mut frozen = frozen.iter();
         if let Some((_, freeze)) = frozen.find(|(key, _)| *key == service.key) {
             line.push_str(&format!(
-                "\n      frozen by @{}: \"{}\"",
+                "\n      hold requested by @{}: \"{}\"; approvers can still approve",
                 inline(&freeze.by.name, 80),
                 inline(&freeze.because, 200)
             ));
@@ -77,7 +77,10 @@ async fn board(app: App) -> Result {
     }
     let mut blocks = vec![header("Services")];
     blocks.extend(lines.chunks(6).map(|lines| section(&lines.join("\n"))));
-    blocks.push(context("`/rollback frontend because …` proposes, `/rollback list frontend` shows releases, `/rollback help` the rest."));
+    if let Some(first) = services.first() {
+        let name = inline(&first.key.typed(), 160);
+        blocks.push(context(&format!("`/rollback {name} because …` proposes, `/rollback list {name}` shows releases, `/rollback help` the rest.")));
+    }
     Ok(Answer::Private(Words {
         text: fit_text(&lines.join("\n")),
         blocks,

@@ -77,15 +77,11 @@ fn escalation(step: &EscalationStep, roster: &Roster) -> String {
             false => format!("{} ({})", inline(role, 40), members.join(", ")),
         });
     }
-    if step.page {
-        whom.push("PagerDuty".into());
-    }
     let verb = if whom.len() == 1 { "is" } else { "are" };
-    format!(
-        "After {}: {} {verb} asked.",
-        spell(step.after),
-        list(&whom, "and")
-    )
+    let asked = (!whom.is_empty()).then(|| format!("{} {verb} asked", list(&whom, "and")));
+    let paged = step.page.then(|| "PagerDuty is paged".to_owned());
+    let both: Vec<String> = asked.into_iter().chain(paged).collect();
+    format!("After {}: {}.", spell(step.after), list(&both, "and"))
 }
 
 fn who_helps(app: &App, service: Option<&Service>) -> Vec<String> {

@@ -78,11 +78,12 @@ pub(super) async fn admit(app: &App, context: &Context, verb: Verb) -> Result<Pa
     }
     let person = &context.person;
     // A connection that is cut while it is read from turns nobody away: once more, on another one.
-    // Where none came free there is no time to wait for another one.
+    // Where there was none to be had, there is no time left to wait for one again.
     let known = match memberships::last_known(&app.engine.db, &person.id).await {
-        Ok(known) => known,
-        Err(sqlx::Error::PoolTimedOut) => return Err(sqlx::Error::PoolTimedOut.into()),
-        Err(_) => memberships::last_known(&app.engine.db, &person.id).await?,
+        Err(error) if !matches!(error, sqlx::Error::PoolTimedOut) => {
+            memberships::last_known(&app.engine.db, &person.id).await?
+        }
+        known => known?,
     };
     let now = app.engine.clock.now();
     let is_within = |at: Timestamp, time: Duration| {

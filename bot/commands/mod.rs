@@ -102,8 +102,11 @@ impl From<sqlx::Error> for Failure {
     }
 }
 
-/// How long a command may take, with all that it reads and stores.
-const ANSWERED_WITHIN: Duration = Duration::from_millis(2_700);
+/// How long a command may take, with all that it reads and stores, and the gate before it.
+const ANSWERED_WITHIN: Duration = Duration::from_millis(2_500);
+const _: () = assert!(ANSWERED_WITHIN.as_millis() < SLACK_WAITS.as_millis());
+/// How long Slack waits for the answer to a command.
+const SLACK_WAITS: Duration = Duration::from_secs(3);
 
 /// What a command gives.
 pub type Result<T = Answer> = std::result::Result<T, Failure>;
@@ -112,19 +115,29 @@ pub type Result<T = Answer> = std::result::Result<T, Failure>;
 pub async fn run(app: &App, context: &Context, request: Request) -> Answer {
     let verb = request.verb();
     telemetry::record_verb(verb.name());
-    let result = match gate::admit(app, context, verb).await {
-        Ok(Passage::Open) => dispatch(app, context, request).await,
-        Ok(Passage::Unread) => gate::read_first(app, context, &request).await,
-        Err(failure) => Err(failure),
+    let running = async {
+        match gate::admit(app, context, verb).await? {
+            Passage::Open => dispatch(app, context, request).await,
+            Passage::Unread => gate::read_first(app, context, &request).await,
+        }
     };
+    let result = in_time(running).await;
     answer(app, context, verb, result).await
 }
 
 /// Runs a request whose person was read for it, and answers it.
 pub async fn run_admitted(app: &App, context: &Context, request: Request) -> Answer {
     let verb = request.verb();
-    let result = dispatch(app, context, request).await;
+    let result = in_time(dispatch(app, context, request)).await;
     answer(app, context, verb, result).await
+}
+
+/// Lets a command run for as long as its answer can wait, whatever holds the record up.
+async fn in_time(running: impl Future<Output = Result>) -> Result {
+    match timeout(ANSWERED_WITHIN, running).await {
+        Ok(result) => result,
+        Err(_) => Err(sqlx::Error::PoolTimedOut.into()),
+    }
 }
 
 /// Makes the module of every verb of the table, and hands a request to the module of its verb.
@@ -135,15 +148,8 @@ macro_rules! command_modules {
         $(pub mod $module;)*
 
         async fn dispatch(app: &App, context: &Context, request: Request) -> Result {
-            let running = async {
-                match request {
-                    $(Request::$Verb(request) => $module::run(app, context, request).await,)*
-                }
-            };
-            // Whatever holds the record up: Slack gives up after three seconds.
-            match timeout(ANSWERED_WITHIN, running).await {
-                Ok(result) => result,
-                Err(_) => Err(sqlx::Error::PoolTimedOut.into()),
+            match request {
+                $(Request::$Verb(request) => $module::run(app, context, request).await,)*
             }
         }
     };

@@ -30,7 +30,7 @@ async fn pins(app: App) -> Result {
         }
         let by = match rollbacks::latest_asked(db, &service).await? {
             Some(last) if last.pin == Pin::On => pinned_by(&last),
-            _ => "but not by a rollback from here".to_owned(),
+            _ => "(not by one of my rollbacks)".to_owned(),
         };
         lines.push(format!(
             "*{}* ({})  automatic deploys OFF {by} · read {} ago",

@@ -74,6 +74,12 @@ pub(super) async fn open(
     aim: Aim,
     because: Option<String>,
 ) -> Result {
+    if !service.channels.is_empty() && !service.channels.contains(&context.channel) {
+        return Err(Failure::from(Refusal::WrongChannel {
+            service: service.key.clone(),
+            channels: service.channels.clone(),
+        }));
+    }
     let undoes = aim.undoes;
     let proposal = Proposal {
         channel: context.channel.clone(),
@@ -126,7 +132,7 @@ fn opened(id: RollbackId, service: &Service, undoes: Option<RollbackId>) -> Stri
             format!("checking whether {service} can return to what {undone} left")
         }
     };
-    format!("{id}: {begins}. Nothing changes until it is approved.")
+    format!("{id}: {begins}. Nothing has changed yet: its card says what it needs.")
 }
 
 /// What is in the way of a second proposal, and the first one as its card shows it.

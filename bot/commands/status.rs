@@ -77,7 +77,7 @@ async fn open_words(app: &App, open: &[Rollback]) -> Result<String> {
             n => format!(", {n} reviews are still to be answered"),
         };
         lines.push(format!(
-            "Break-glass: {} in the last 30 days, {} in the 30 before{open}.",
+            "Emergency runs: {} in the last 30 days, {} in the 30 before{open}.",
             runs.last_30_days, runs.previous_30_days
         ));
     }

@@ -14,6 +14,7 @@ pub(super) async fn run(app: &App, context: &Context, request: Undo) -> Result {
     let cannot = |why: &str| {
         Failure::from(Refusal::CannotUndo {
             id: rollback,
+            service: found.service.clone(),
             why: why.to_owned(),
         })
     };

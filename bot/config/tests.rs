@@ -587,6 +587,36 @@ fn only_roles_that_something_uses_are_asked() {
 }
 
 #[test]
+fn where_it_is_told_and_who_reads_is_read() {
+    let text = SHORT
+        .replace(
+            "[policy]",
+            "[announce]\nchannels = [\"C0OPS\"]\ndata = [\"C0DATA\"]\n[policy]\nread = \"roles\"\npreset = \"strict\"",
+        )
+        .replacen(
+            "approve = [\"oncall\"]",
+            "approve = [\"oncall\"]\nchannels = [\"C0SHOP\"]\nannounce = [\"C0WEB\"]",
+            1,
+        );
+    let config = accepted(&text);
+    let service = &config.services[0];
+    let announce = service.announce(&config.announce);
+    assert_eq!(announce.of(Risk::Code), ["C0OPS", "C0WEB"]);
+    assert_eq!(announce.of(Risk::Data), ["C0OPS", "C0WEB", "C0DATA"]);
+    assert_eq!(service.channels, ["C0SHOP"]);
+    assert_eq!(config.policy.read, Readers::Roles);
+    // Nobody acts there on what was once true, unless that is written.
+    assert_eq!(config.api.believe_for, Duration::ZERO);
+    let written = text.replace("[policy]", "[api]\nbelieve_for = \"1h\"\n[policy]");
+    assert_eq!(accepted(&written).api.believe_for, HOUR);
+    assert_eq!(accepted(SHORT).api.believe_for, 12 * HOUR);
+    let wrong = text.replace("C0OPS", "ops");
+    assert!(
+        refused(&wrong).starts_with("announce.channels[0]: \"ops\" is not the id of a channel")
+    );
+}
+
+#[test]
 fn escalation_steps_and_reminders_are_read_in_order() {
     let config = accepted(&policy(&format!(
         r#"
@@ -1223,7 +1253,7 @@ const MISTAKES: &str = r#"
 - project = "prj_123"
 + path = "/srv/frontend"
 ! services.frontend.production.project: is missing; write project = "prj_123"
-! services.frontend.production.path: is not a key here; remove it, or use one of provider, project, team, token, api_url, url, approve, requester_may_approve, risk, objection_window, toggle, code, caution, data, target_time, fingerprint, verify, passes, prove_within, watch, check_every
+! services.frontend.production.path: is not a key here; remove it, or use one of provider, project, team, token, api_url, url, approve, requester_may_approve, risk, objection_window, toggle, code, caution, data, channels, announce, target_time, fingerprint, verify, passes, prove_within, watch, check_every
 
   project = "prj_123"
 + requester_may_approve = "yes"

@@ -3,7 +3,7 @@
 //! A statement costs a hand-over to another thread (SQLite) or a round trip (Postgres), and a row
 //! more in it next to nothing: this is what makes shared commits fast.
 
-use super::{Error, Outcome, Submission, captures, complete::job_of, enqueue, incidents, refused};
+use super::{Error, Outcome, Submission, captures, complete::jobs_of, enqueue, incidents, refused};
 use crate::store::{Tx, messages, read, rollbacks, timelines, written};
 use jiff::Timestamp;
 use rollback_domain::{
@@ -66,7 +66,7 @@ impl Changes {
         let events = decision.events.into_iter();
         self.events.extend(events.map(|event| (incident, event)));
         for (n, notice) in decision.notices.into_iter().enumerate() {
-            self.jobs.push(job_of(notice, opened, n, now));
+            self.jobs.extend(jobs_of(notice, opened, n, now));
         }
     }
 

@@ -273,12 +273,13 @@ impl Engine {
             changes.jobs.push((Job::Advance { rollback: id }, at));
         }
         for (n, notice) in notices.into_iter().enumerate() {
-            let (job, mut at) = job_of(notice, &rollback, n, now);
-            // Whoever is told that another card takes the place of theirs finds it there.
-            if opens.is_some() && matches!(job, Job::Post(_)) {
-                at = now.checked_add(NEW_CARD_FIRST).unwrap_or(now);
+            for (job, mut at) in jobs_of(notice, &rollback, n, now) {
+                // Whoever is told that another card takes the place of theirs finds it there.
+                if opens.is_some() && matches!(job, Job::Post(_)) {
+                    at = now.checked_add(NEW_CARD_FIRST).unwrap_or(now);
+                }
+                changes.jobs.push((job, at));
             }
-            changes.jobs.push((job, at));
         }
         if let Some((id, proposal)) = opens {
             changes.open(id, proposal, incident, now);
@@ -466,18 +467,45 @@ fn address_of(rollback: &Rollback, command: &Command) -> Option<String> {
     }
 }
 
-/// The job that does what a decision asks for, and when it is due. `n` is the place of the notice
+/// The jobs that say the same in several channels.
+fn announcements(
+    rollback: RollbackId,
+    channels: Vec<String>,
+    message: &Message,
+    key: &str,
+) -> impl Iterator<Item = Job> {
+    channels.into_iter().map(move |channel| {
+        Job::Post(Post {
+            id: format!("{rollback}:{key}:{channel}"),
+            channel,
+            thread: None,
+            under: None,
+            message: message.clone(),
+            when_refused: WhenRefused::Log,
+        })
+    })
+}
+
+/// The jobs that do what a decision asks for, and when each is due. `n` is the place of the notice
 /// in the decision.
-pub(super) fn job_of(
+pub(super) fn jobs_of(
     notice: Notice,
     rollback: &Rollback,
     n: usize,
     now: Timestamp,
-) -> (Job, Timestamp) {
+) -> Vec<(Job, Timestamp)> {
     let id = rollback.id;
     let channel = || rollback.channel.clone();
     let job = match notice {
-        Notice::ReviewAt { at } => return (Job::RequestReview { rollback: id }, at),
+        Notice::ReviewAt { at } => return vec![(Job::RequestReview { rollback: id }, at)],
+        Notice::Announce {
+            channels,
+            message,
+            key,
+        } => {
+            let announced = announcements(id, channels, &message, &key);
+            return announced.map(|job| (job, now)).collect();
+        }
         Notice::Card => Job::Card { rollback: id },
         Notice::Outcome => Job::AnnounceOutcome { rollback: id },
         Notice::Tell {
@@ -527,7 +555,7 @@ pub(super) fn job_of(
             id: format!("{id}:{why}"),
         }),
     };
-    (job, now)
+    vec![(job, now)]
 }
 
 /// Those whom a message names, else those whom the rollback concerns.

@@ -65,10 +65,12 @@ fn it_asks_for_no_more_than_it_uses() {
         json!({ "bot": [
                 "app_mentions:read",
                 "channels:history",
+                "channels:read",
                 "chat:write",
                 "commands",
                 "files:write",
                 "groups:history",
+                "groups:read",
                 "reactions:read",
                 "usergroups:read",
                 "users:read",

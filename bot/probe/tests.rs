@@ -146,7 +146,7 @@ async fn silent() -> Url {
 #[tokio::test]
 async fn checks_are_made_at_once_and_each_has_its_own_limit() {
     let http = crate::http_client().unwrap();
-    let within = Duration::from_millis(300);
+    let within = Duration::from_secs(1);
     let good = page(200, "fine").await;
     let mut checks: Vec<Check> = vec![];
     for _ in 0..8 {
@@ -159,7 +159,8 @@ async fn checks_are_made_at_once_and_each_has_its_own_limit() {
     checks.insert(3, check(good));
     let began = std::time::Instant::now();
     let seen = try_all(&http, &checks).await;
-    assert!(began.elapsed() < within * 3, "{:?}", began.elapsed());
+    // One after the other they would take eight.
+    assert!(began.elapsed() < within * 6, "{:?}", began.elapsed());
     let problems: Vec<bool> = seen.iter().map(|one| one.problem.is_some()).collect();
     let mut expected = vec![true; 9];
     expected[3] = false;

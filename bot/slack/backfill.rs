@@ -52,7 +52,7 @@ pub fn message(lines: &[Line], now: Timestamp) -> Words {
     let mut all = vec![head];
     if more > 0 {
         all.push(format!(
-            "• and {more} more before these: `/rollback timeline` and `/rollback export md` have them"
+            "• and {more} more before these: `/rollback export md` has them"
         ));
     }
     all.extend(kept.into_iter().rev());

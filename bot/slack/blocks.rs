@@ -179,9 +179,10 @@ impl Tone for Mrkdwn {
     }
 }
 
-/// A mention, if it is one: an id from the configuration or from Slack.
+/// A mention of a person or a channel, if it is one: an id from the configuration or from Slack.
 pub fn mention(id: &str) -> String {
     match !id.is_empty() && id.chars().all(|c| c.is_ascii_alphanumeric()) {
+        true if id.starts_with(['C', 'G', 'D']) => format!("<#{id}>"),
         true => format!("<@{id}>"),
         false => escape(id),
     }

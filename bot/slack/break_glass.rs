@@ -28,8 +28,13 @@ pub fn message(rollback: &Rollback, reviewers: &[String], now: Timestamp) -> Wor
     );
     let by = inline(&break_glass.by.name, 80);
     let because = inline(&break_glass.because, 500);
+    let deed = match (&break_glass.spent, rollback.times.asked) {
+        (Some(_), None) => format!("wanted an emergency run of {id}, and it was not run"),
+        (_, Some(_)) => format!("ran {id} without approval"),
+        (None, None) => format!("started an emergency run of {id}, without approval"),
+    };
     let said = format!(
-        "*@{by}* ran {id} without approval at {}: {what}.\n> {because}",
+        "*@{by}* {deed} ({}): {what}.\n> {because}",
         time(break_glass.at)
     );
     let (line, open) = review_state(break_glass, reviewers, now);
@@ -48,8 +53,7 @@ pub fn message(rollback: &Rollback, reviewers: &[String], now: Timestamp) -> Wor
     } else {
         blocks.push(context(&line));
     }
-    let text =
-        format!("EMERGENCY RUN: @{by} ran {id} without approval, {what}: \"{because}\". {line}");
+    let text = format!("EMERGENCY RUN: @{by} {deed}, {what}: \"{because}\". {line}");
     Words {
         text: fit_text(&text),
         blocks,

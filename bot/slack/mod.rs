@@ -45,6 +45,9 @@ const ANSWER_AT_MOST: usize = 1 << 20;
 /// How many addresses are looked up at once.
 const LOOKED_UP_AT_ONCE: usize = 50;
 
+/// How many pages of a channel's members are read; who is only on later ones is not counted.
+const MEMBER_PAGES_AT_MOST: usize = 10;
+
 /// How much of what Slack says about a refusal is logged, in characters.
 const DETAILS_AT_MOST: usize = 500;
 
@@ -714,6 +717,36 @@ impl Slack {
             }
             Err(failure) => Err(failure),
         }
+    }
+
+    /// Who is in a channel (`conversations.members`), page after page.
+    pub async fn channel_members(&self, channel: &str) -> Result<Vec<String>, Failure> {
+        #[derive(Deserialize)]
+        struct Answer {
+            members: Vec<String>,
+            #[serde(default)]
+            response_metadata: Metadata,
+        }
+        #[derive(Default, Deserialize)]
+        struct Metadata {
+            #[serde(default)]
+            next_cursor: String,
+        }
+        let mut members = vec![];
+        let mut cursor = String::new();
+        for _ in 0..MEMBER_PAGES_AT_MOST {
+            let mut form = vec![("channel", channel), ("limit", "1000")];
+            if !cursor.is_empty() {
+                form.push(("cursor", &cursor));
+            }
+            let answer: Answer = self.form("conversations.members", &form).await?;
+            members.extend(answer.members);
+            cursor = answer.response_metadata.next_cursor;
+            if cursor.is_empty() {
+                break;
+            }
+        }
+        Ok(members)
     }
 
     /// Opens a modal and gives nothing: it is found again by its `external_id`.

@@ -50,7 +50,7 @@ pub async fn last_known(
     Ok(row.map(|(membership, name, read_at)| {
         let membership = match membership.as_str() {
             MEMBER => Membership::Member,
-            _ => Membership::Outsider("no full member, by what Slack last said"),
+            _ => Membership::Outsider("not one of them, as Slack last answered"),
         };
         (membership, Person::new(person, name), moment(read_at))
     }))

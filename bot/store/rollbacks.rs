@@ -134,6 +134,17 @@ pub async fn open_for(db: &Db, service: &ServiceKey) -> sqlx::Result<Option<Roll
     row.map(|(doc,)| read(&doc)).transpose()
 }
 
+const BEFORE: &str = "SELECT doc FROM rollback WHERE service = $1 AND environment = $2 AND id < $3
+    ORDER BY id DESC LIMIT 50";
+
+/// The rollbacks of a service before this one, newest first, at most fifty.
+pub async fn before(db: &Db, service: &ServiceKey, id: RollbackId) -> sqlx::Result<Vec<Rollback>> {
+    let rows: Vec<(String,)> = reading!(db, pool => sqlx::query_as(BEFORE)
+        .bind(&service.name).bind(&service.environment).bind(id.number().cast_signed())
+        .fetch_all(pool).await)?;
+    rows.iter().map(|(doc,)| read(doc)).collect()
+}
+
 const OF_INCIDENT: &str = "SELECT doc FROM rollback WHERE incident = $1 ORDER BY id LIMIT 50";
 
 /// Those of an incident, oldest first, at most fifty.

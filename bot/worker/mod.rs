@@ -6,6 +6,7 @@
 //! returns; `tick` is where it is completed.
 
 mod acting;
+mod audience;
 mod jobs;
 mod last_known;
 mod plainer;

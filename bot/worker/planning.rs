@@ -46,6 +46,7 @@ pub(super) async fn about_service(app: &App, service: &ServiceKey) -> Result<Abo
 
 /// What a plan is made from.
 pub(super) struct Planning<'a> {
+    pub(super) service: &'a ServiceKey,
     pub(super) provider: &'a dyn Provider,
     pub(super) about: &'a About,
     pub(super) aim: &'a Aim,
@@ -58,6 +59,7 @@ impl Planning<'_> {
     /// Draws the plan as of `at`, and asks the platform what going to its target means.
     pub(super) async fn plan(&self, at: Timestamp) -> Result<Plan, NoPlan> {
         let basis = Basis {
+            service: self.service,
             survey: self.survey,
             effects: &self.provider.effects(self.about.way),
             history: self.history,

@@ -34,7 +34,7 @@ impl Refused<'_> {
     /// The jobs that tell each of these people alone, once.
     pub(super) fn tell_alone(&self, people: &[Addressee], code: &str) -> Vec<Job> {
         let names: Vec<String> = people.iter().map(|one| one.person.clone()).collect();
-        let text = format!("{} {}", cannot_post_here(code), self.text);
+        let text = format!("{} {}", cannot_post_in(self.channel, code), self.text);
         let notify = |one: &Addressee| {
             Job::Notify(Notification {
                 channel: self.channel.to_owned(),
@@ -59,21 +59,49 @@ impl Refused<'_> {
     }
 }
 
-/// That a channel takes no posts, and what helps if it is known.
-fn cannot_post_here(code: &str) -> String {
+/// That a channel takes no posts, and what helps.
+fn cannot_post_in(channel: &str, code: &str) -> String {
     let helps = match code {
-        "not_in_channel" | "channel_not_found" => " Invite me with /invite @rollback.",
-        _ => "",
+        "not_in_channel" | "channel_not_found" => "Invite me there with /invite @rollback.",
+        "is_archived" => "It is archived: go on in another channel.",
+        "restricted_action" | "restricted_action_read_only_channel" => {
+            "Only some may post there: ask an admin of the channel, or go on in another one."
+        }
+        "thread_not_found" => "The thread is gone.",
+        "missing_scope"
+        | "ekm_access_denied"
+        | "team_access_not_granted"
+        | "token_expired"
+        | "token_revoked"
+        | "account_inactive" => "My own access to Slack is the cause: tell the people who run me.",
+        _ => "Tell the people who run me.",
     };
     format!(
-        "I can't post in this channel (Slack says {}).{helps}",
+        "I can't post in <#{channel}> (Slack says {}). {helps}",
         escape(code)
     )
 }
 
 /// The channels in which what cannot be posted where it belongs is announced, in their order.
-fn announcement_channels(_app: &App, _rollback: Option<RollbackId>) -> Vec<String> {
-    vec![]
+fn announcement_channels(app: &App, rollback: Option<&Rollback>) -> Vec<String> {
+    let common = &app.config.announce;
+    let Some(rollback) = rollback else {
+        return common.every.clone();
+    };
+    let announce = match app.config.service(&rollback.service) {
+        Some(service) => service.announce(common),
+        None => common.clone(),
+    };
+    let channels = announce.of(rollback.risk()).into_iter();
+    channels.map(str::to_owned).collect()
+}
+
+/// The rollback that people could not be told of, if it was one.
+async fn rollback_of(app: &App, otherwise: &Otherwise) -> sqlx::Result<Option<Rollback>> {
+    match otherwise.rollback {
+        Some(id) => rollbacks::get(&app.engine.db, id).await,
+        None => Ok(None),
+    }
 }
 
 fn can_page(app: &App) -> bool {
@@ -92,7 +120,8 @@ pub(super) async fn tell_elsewhere(
     let Notification {
         channel, person, ..
     } = notification;
-    let mut channels = announcement_channels(app, otherwise.rollback);
+    let rollback = rollback_of(app, otherwise).await?;
+    let mut channels = announcement_channels(app, rollback.as_ref());
     channels.retain(|other| other != channel);
     // Somebody who is not in the channel is reached all the same by what names them there.
     if code == "user_not_in_channel" {
@@ -129,10 +158,7 @@ impl Closed<'_> {
         mut channels: Vec<String>,
     ) -> sqlx::Result<Ended> {
         let now = app.engine.clock.now();
-        let rollback = match otherwise.rollback {
-            Some(id) => rollbacks::get(&app.engine.db, id).await?,
-            None => None,
-        };
+        let rollback = rollback_of(app, otherwise).await?;
         let job = match (channels.is_empty(), &rollback) {
             (false, _) => {
                 let channel = channels.remove(0);

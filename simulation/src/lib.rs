@@ -37,7 +37,7 @@ use tokio::sync::watch;
 
 pub use delivery::{Answer, Delivery, Impossible};
 pub use faults::Fault;
-pub use message::{File, Message, Revision};
+pub use message::{File, Message, Revision, Sent};
 pub use options::{Clock, Options};
 pub use person::Person;
 pub use signing::signature;

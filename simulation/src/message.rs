@@ -63,6 +63,15 @@ pub struct File {
     pub thread_ts: Option<String>,
 }
 
+/// Something that the app sent, as it was read at that time.
+#[derive(Clone, Debug)]
+pub struct Sent {
+    /// Who could read it, for instance `#ops`, `a thread in #ops` or `@maya alone`.
+    pub to: String,
+    /// How it read, one line each, without its author.
+    pub text: String,
+}
+
 impl Message {
     /// Whether this is the start of a conversation rather than an answer in a thread.
     pub(crate) fn is_top(&self) -> bool {

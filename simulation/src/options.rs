@@ -57,7 +57,7 @@ impl Default for Options {
             signing_secret: "a-signing-secret-of-the-simulation".to_owned(),
             bot_token: "xoxb-simulation".to_owned(),
             scopes: "commands,chat:write,usergroups:read,users:read,users:read.email,files:write,\
-                     app_mentions:read,channels:read,channels:history,groups:history,metadata.message:read,reactions:read"
+                     app_mentions:read,channels:read,groups:read,channels:history,groups:history,metadata.message:read,reactions:read"
                 .to_owned(),
             team_id: "T0ACME".to_owned(),
             team_domain: "acme".to_owned(),

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::Slack;
 use crate::delivery::Impossible;
-use crate::message::{File, Message};
+use crate::message::{File, Message, Sent};
 use crate::rendering;
 use crate::state::{Call, State};
 
@@ -121,6 +121,23 @@ impl Slack {
         });
     }
 
+    /// Everything that the app sent or changed, to anybody, in the order of the messages.
+    pub fn everything_sent(&self) -> Vec<Sent> {
+        self.look(|state| {
+            let ours = state.messages.iter();
+            let ours = ours.filter(|message| message.user == state.bot_user);
+            let each = ours.flat_map(|message| {
+                message.revisions.iter().map(move |revision| Message {
+                    text: revision.text.clone(),
+                    blocks: revision.blocks.clone(),
+                    edited: false,
+                    ..message.clone()
+                })
+            });
+            each.map(|message| sent(state, &message)).collect()
+        })
+    }
+
     /// The messages of a channel, oldest first, without what only single people see.
     pub fn messages(&self, channel: &str) -> Vec<Message> {
         self.look(|state| public(state, channel).cloned().collect())
@@ -188,6 +205,22 @@ impl Slack {
         let mut versions = self.inner.version.subscribe();
         versions.mark_unchanged();
         while let Ok(Ok(())) = tokio::time::timeout(quiet, versions.changed()).await {}
+    }
+}
+
+fn sent(state: &State, message: &Message) -> Sent {
+    let channel = state.channels.iter();
+    let channel = channel.clone().find(|one| one.id == message.channel);
+    let channel = channel.map_or(message.channel.as_str(), |one| one.name.as_str());
+    let to = match &message.only_for {
+        Some(person) => format!("@{} alone", rendering::name(state, person)),
+        None if message.is_top() => format!("#{channel}"),
+        None => format!("a thread in #{channel}"),
+    };
+    let lines = rendering::content(state, message);
+    Sent {
+        to,
+        text: lines.join("\n"),
     }
 }
 

@@ -10,22 +10,7 @@ use crate::view::View;
 
 /// A message: who says it, then what it says.
 pub(crate) fn message(state: &State, message: &Message) -> Vec<String> {
-    let mut lines = if message.blocks.is_empty() {
-        markup(state, &message.text)
-            .lines()
-            .map(str::to_owned)
-            .collect()
-    } else {
-        blocks(state, &message.blocks)
-    };
-    for file in &message.files {
-        if let Some(file) = state.files.iter().find(|known| known.id == *file) {
-            lines.push(format!("[file {} {} bytes]", file.name, file.bytes.len()));
-        }
-    }
-    if message.text.is_empty() {
-        lines.retain(|line| !line.is_empty());
-    }
+    let lines = content(state, message);
     let mut author = name(state, &message.user);
     if let Some(only) = &message.only_for {
         author.push_str(&format!(" (only visible to @{})", name(state, only)));
@@ -43,6 +28,27 @@ pub(crate) fn message(state: &State, message: &Message) -> Vec<String> {
             .map(|line| format!("  {line}").trim_end().to_owned()),
     );
     all
+}
+
+/// What a message says, and the files that it carries.
+pub(crate) fn content(state: &State, message: &Message) -> Vec<String> {
+    let mut lines = if message.blocks.is_empty() {
+        markup(state, &message.text)
+            .lines()
+            .map(str::to_owned)
+            .collect()
+    } else {
+        blocks(state, &message.blocks)
+    };
+    for file in &message.files {
+        if let Some(file) = state.files.iter().find(|known| known.id == *file) {
+            lines.push(format!("[file {} {} bytes]", file.name, file.bytes.len()));
+        }
+    }
+    if message.text.is_empty() {
+        lines.retain(|line| !line.is_empty());
+    }
+    lines
 }
 
 /// A modal: its title, its blocks, what was entered and objected to, its buttons.

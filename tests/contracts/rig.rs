@@ -262,6 +262,7 @@ pub fn connect(rig: &dyn Rig) -> Arc<dyn Provider> {
 pub async fn plan(provider: &dyn Provider, survey: &Survey, aim: &Aim) -> Plan {
     let risks = RiskRules::default();
     let basis = Basis {
+        service: &ServiceKey::new("frontend", "production"),
         survey,
         effects: &provider.effects(Way::Back),
         history: &History::default(),

@@ -40,9 +40,9 @@ const PATIENCE: Duration = Duration::from_secs(200);
 const A_LEASE: Duration = Duration::from_secs(80);
 /// What somebody is told who asks or approves a second time, because the first time did not show.
 const ASKED_TWICE: [&str; 3] = [
-    "tried to propose: ALREADY_OPEN",
-    "tried to approve: ALREADY_UNDER_WAY",
-    "tried to approve: ALREADY_ENDED",
+    "tried `propose` and was refused (ALREADY_OPEN)",
+    "tried `approve` and was refused (ALREADY_UNDER_WAY)",
+    "tried `approve` and was refused (ALREADY_ENDED)",
 ];
 /// How long a person looks before they do it again.
 const LOOKS_FOR: Duration = Duration::from_secs(2);

@@ -507,7 +507,7 @@ impl Case<'_> {
         if self.given(person).is_some() {
             return Refusal::AlreadySo {
                 what: format!(
-                    "You approved {} already, and two approvals by one person are one. It still needs {}.",
+                    "You already approved {}. It still needs {}, from somebody else.",
                     self.name(),
                     self.still(),
                 ),
@@ -681,7 +681,7 @@ impl Case<'_> {
         let silent = self.silent();
         if !silent.is_empty() {
             line.push_str(&format!(
-                " (not known now: {})",
+                " (could not be read now: {}; others may be able to)",
                 tone.text(&list(&silent, "and"))
             ));
         }

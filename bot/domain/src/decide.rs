@@ -19,6 +19,7 @@ mod turns;
 mod waiting;
 
 use crate::{
+    audience::Audience,
     authority::{Case, Roster, Truth},
     grammar::ReviewAnswer,
     incident::{
@@ -105,14 +106,21 @@ pub fn decide(
             last_known,
             roster,
             frozen,
+            objections,
+            audience,
         } => {
-            next.planned(*plan, requester, &roster, frozen, policy)?;
+            next.rollback.objections = objections;
+            next.planned(*plan, requester, &roster, frozen, &audience, policy)?;
             next.admit_last_known(last_known);
         }
         Command::CannotPlan { refusal } => next.cannot_plan(refusal)?,
         Command::Waited { roster } => next.waited(&roster, policy)?,
-        Command::WindowEnded { membership, roster } => {
-            next.window_ended(&membership, &roster, policy)?;
+        Command::WindowEnded {
+            membership,
+            roster,
+            audience,
+        } => {
+            next.window_ended(&membership, &roster, &audience, policy)?;
         }
         Command::Renewed { plan } => next.renewed(plan, policy)?,
         Command::Froze { freeze } => next.froze(freeze, policy)?,
@@ -279,6 +287,24 @@ impl Draft {
         });
     }
 
+    /// Says something in the channels that are configured for it, besides its own.
+    fn announce(&mut self, text: String, people: Vec<String>, policy: &Policy, key: &str) {
+        let channels: Vec<String> = policy
+            .announce
+            .of(self.rollback.risk())
+            .into_iter()
+            .filter(|channel| *channel != self.rollback.channel)
+            .map(str::to_owned)
+            .collect();
+        if !channels.is_empty() {
+            self.notices.push(Notice::Announce {
+                channels,
+                message: Message::Naming(text, people),
+                key: format!("{key}:{}", self.rollback.revision),
+            });
+        }
+    }
+
     fn page(&mut self, about: &str, summary: String) {
         self.record_own(IncidentFact::Paging {
             summary: summary.clone(),
@@ -416,31 +442,11 @@ impl Draft {
         if self.rollback.times.asked.is_none() {
             self.void_break_glass("Nothing was run.");
         }
+        self.transition_to(state);
         // What was not run, and what failed with production as it was, needs no pin.
-        let unchanged = match &state {
-            State::Failed { production, .. } => *production == Production::AsBefore,
-            State::Resolved { done, .. } => !done,
-            State::Denied { .. }
-            | State::Cancelled { .. }
-            | State::Expired { .. }
-            | State::Superseded { .. }
-            | State::Blocked { .. } => true,
-            State::Closed
-            | State::Partial { .. }
-            | State::Planning
-            | State::Proposed { .. }
-            | State::Approved { .. }
-            | State::Executing { .. }
-            | State::WaitingForPeople { .. }
-            | State::Accepted { .. }
-            | State::Serving { .. }
-            | State::Unknown { .. }
-            | State::Watching { .. } => false,
-        };
-        if unchanged {
+        if self.rollback.gives_hold_back() {
             self.take_pin_back();
         }
-        self.transition_to(state);
         self.drive_at = None;
     }
 

@@ -15,6 +15,7 @@ pub mod history;
 pub mod plan;
 pub mod risk;
 
+pub mod audience;
 pub mod authority;
 pub mod moment;
 pub mod people;

@@ -129,6 +129,8 @@ impl Aim {
 /// What a plan is drawn from.
 #[derive(Clone, Copy, Debug)]
 pub struct Basis<'a> {
+    /// The service that it is for.
+    pub service: &'a ServiceKey,
     /// What was read from the platform.
     pub survey: &'a Survey,
     /// What the provider says of going [that way](Aim::way).
@@ -144,6 +146,7 @@ impl Plan {
     /// target is added by [`Plan::with_dry_run`].
     pub fn draw(basis: Basis<'_>, aim: &Aim, now: Timestamp) -> Result<Plan, Refusal> {
         let Basis {
+            service,
             survey,
             effects,
             history,
@@ -162,8 +165,8 @@ impl Plan {
             runs: &runs,
             way: aim.way(),
         };
-        let chosen = chooser.choose(aim, now)?;
-        chooser.admit(&chosen)?;
+        let chosen = chooser.choose(service, aim, now)?;
+        chooser.admit(service, &chosen)?;
         let to = chosen.target.release.clone();
         // Where most of production serves the target already, what is left is moved from the rest.
         let from = match &live {
@@ -426,29 +429,31 @@ impl<'a> Chooser<'a> {
 }
 
 impl Chooser<'_> {
-    fn choose(&self, aim: &Aim, now: Timestamp) -> Result<Chosen, Refusal> {
+    fn choose(&self, service: &ServiceKey, aim: &Aim, now: Timestamp) -> Result<Chosen, Refusal> {
         match &aim.target {
-            Target::Previous => self.previous(),
-            Target::Named(name) => self.named(name),
+            Target::Previous => self.previous(service),
+            Target::Named(name) => self.named(service, name),
             Target::Id(id) => match position(&self.survey.candidates, id) {
                 Some(at) => Ok(self.at(at, "named")),
-                None => Err(self.unknown(id)),
+                None => Err(self.unknown(service, id)),
             },
-            Target::At(moment) => self.at_moment(moment.resolve(now, aim.utc_offset)),
+            Target::At(moment) => self.at_moment(service, moment.resolve(now, aim.utc_offset)),
         }
     }
 
     /// Refuses a target that production may not be taken to.
-    fn admit(&self, chosen: &Chosen) -> Result<(), Refusal> {
+    fn admit(&self, service: &ServiceKey, chosen: &Chosen) -> Result<(), Refusal> {
         let to = &chosen.target.release;
         if self.is_live_everywhere(to) {
             return Err(Refusal::TargetIsLive {
+                service: service.clone(),
                 target: to.label().to_owned(),
                 instead: self.suggestion(),
             });
         }
         match self.why_not(chosen) {
             Some(why) => Err(Refusal::TargetNotEligible {
+                service: service.clone(),
                 target: to.label().to_owned(),
                 why,
                 instead: self.suggestion(),
@@ -557,24 +562,25 @@ impl Chooser<'_> {
         Some(self.survey.candidates[at].release.label().to_owned())
     }
 
-    fn previous(&self) -> Result<Chosen, Refusal> {
+    fn previous(&self, service: &ServiceKey) -> Result<Chosen, Refusal> {
         let candidates = &self.survey.candidates;
         if candidates.is_empty()
             && let Some(window) = self.survey.window
         {
-            return Err(Refusal::NoEligibleTarget {
-                why: format!(
-                    "nothing is listed here, only moments: name one {}, as in `to @02:40`",
-                    between(window)
-                ),
+            return Err(Refusal::OnlyMoments {
+                service: service.clone(),
+                between: between(window),
             });
         }
         // Without knowing what serves now, "previous" would be a guess.
         if self.live.is_none() {
-            return Err(Refusal::LiveUnknown);
+            return Err(Refusal::LiveUnknown {
+                service: service.clone(),
+            });
         }
         let Some(at) = self.previous_at() else {
             return Err(Refusal::NoEligibleTarget {
+                service: service.clone(),
                 why: self.why_no_previous(),
             });
         };
@@ -614,9 +620,10 @@ impl Chooser<'_> {
         why.unwrap_or_else(|| "the platform lists nothing older".into())
     }
 
-    fn unknown(&self, name: &str) -> Refusal {
+    fn unknown(&self, service: &ServiceKey, name: &str) -> Refusal {
         let candidates = &self.survey.candidates;
         Refusal::UnknownTarget {
+            service: service.clone(),
             target: name.to_owned(),
             known: self
                 .older()
@@ -628,7 +635,7 @@ impl Chooser<'_> {
     }
 
     /// The release of this id, or the only one that can be meant by this name.
-    fn named(&self, name: &str) -> Result<Chosen, Refusal> {
+    fn named(&self, service: &ServiceKey, name: &str) -> Result<Chosen, Refusal> {
         let candidates = &self.survey.candidates;
         let name = name.trim();
         // An id names one thing, whatever else is called so.
@@ -659,7 +666,7 @@ impl Chooser<'_> {
             .filter(|at| self.why_not(&self.at(*at, "")).is_none())
             .collect();
         match (named.as_slice(), possible.as_slice()) {
-            ([], _) => Err(self.unknown(name)),
+            ([], _) => Err(self.unknown(service, name)),
             ([only], _) => Ok(self.at(*only, "named")),
             ([first, ..], []) => Ok(self.at(*first, "named")),
             ([..], [only]) => Ok(self.at(
@@ -678,11 +685,12 @@ impl Chooser<'_> {
     }
 
     /// What was live then, or the moment itself where the platform restores moments.
-    fn at_moment(&self, then: Timestamp) -> Result<Chosen, Refusal> {
+    fn at_moment(&self, service: &ServiceKey, then: Timestamp) -> Result<Chosen, Refusal> {
         let written = then.strftime("%Y-%m-%d %H:%M:%S UTC").to_string();
         if let Some(window) = self.survey.window {
             if !window.has(then) {
                 return Err(Refusal::UnknownTarget {
+                    service: service.clone(),
                     target: written,
                     known: vec![format!("any moment {}", between(window))],
                 });
@@ -707,6 +715,7 @@ impl Chooser<'_> {
         match was_live.and_then(|id| position(&self.survey.candidates, id)) {
             Some(at) => Ok(self.at(at, format!("was live at {}", then.strftime("%H:%M:%S UTC")))),
             None => Err(Refusal::UnknownTarget {
+                service: service.clone(),
                 target: format!("whatever was live at {written}"),
                 known: vec![],
             }),

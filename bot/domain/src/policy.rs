@@ -165,6 +165,28 @@ pub struct EscalationStep {
     pub page: bool,
 }
 
+/// Where what goes on without an approval is told, besides the channel of the rollback.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Announce {
+    /// The channels, by id, for a plan of any class.
+    pub every: Vec<String>,
+    /// The channels for plans of one class, in the order of [`Risk::ALL`].
+    pub classes: [Vec<String>; 4],
+}
+
+impl Announce {
+    /// The channels for a plan of a class, each once.
+    pub fn of(&self, risk: Risk) -> Vec<&str> {
+        let mut channels: Vec<&str> = vec![];
+        for channel in self.every.iter().chain(&self.classes[risk as usize]) {
+            if !channels.contains(&channel.as_str()) {
+                channels.push(channel);
+            }
+        }
+        channels
+    }
+}
+
 /// What a service asks for, from the configuration of this moment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Policy {
@@ -197,6 +219,10 @@ pub struct Policy {
     pub check_every: Duration,
     /// Whether the outside tells which version answered.
     pub fingerprint: bool,
+    /// Where what goes on without an approval is told.
+    pub announce: Announce,
+    /// The channels, by id, in which the service can be proposed; empty: any.
+    pub channels: Vec<String>,
 }
 
 impl Policy {

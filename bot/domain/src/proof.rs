@@ -39,6 +39,9 @@ pub struct Proof {
     pub rounds: u32,
     /// The conclusion, once there is one.
     pub verdict: Option<Verdict>,
+    /// Whether it was ever concluded that the target passes its checks.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub passed: bool,
     /// The surfaces that left the target again while it was watched.
     pub drifted: Option<Vec<String>>,
     /// The places that were not looked at, of which nothing can be proven. `None`: there are none.
@@ -88,6 +91,7 @@ impl Proof {
             None => None,
         };
         self.evidence = self.last.as_ref().map(Round::text);
+        self.passed |= good;
         self.verdict = Some(match (is_target, good) {
             (Some(true), true) if self.unseen.is_some() => Verdict::Unproven,
             (Some(true), true) => Verdict::Verified,
@@ -110,6 +114,13 @@ impl Proof {
         }
     }
 
+    /// What was seen last, as a clause, where it is something else than the conclusion is drawn
+    /// from; `None`: it is the same, or nothing was concluded.
+    pub fn seen_since(&self) -> Option<String> {
+        let last = self.last.as_ref()?.text();
+        (self.evidence.as_ref()? != &last).then_some(last)
+    }
+
     /// The conclusion as a sentence people act on.
     pub fn sentence(&self, target: &str, way: Way) -> String {
         if let Some(drifted) = &self.drifted {
@@ -126,12 +137,15 @@ impl Proof {
             return format!("Someone changed production: {named}{more} no longer on {target}.");
         }
         match self.verdict {
+            Some(Verdict::Verified) if self.seen_since().is_some() => {
+                format!("{target} answered from outside and passed its checks.")
+            }
             Some(Verdict::Verified) => {
                 format!("{target} answers from outside and passes its checks.")
             }
             Some(Verdict::Unproven) | None if self.unseen.is_some() => {
                 let unseen = self.unseen.as_ref().map(Unseen::clause).unwrap_or_default();
-                format!("{target} is live where I looked, but {unseen}. Check those by hand.")
+                format!("{target} is live where I looked, but {unseen}. Check by hand.")
             }
             Some(Verdict::Unproven) | None => {
                 match self.last.as_ref().is_some_and(|last| !last.checks.is_empty()) {
@@ -140,12 +154,20 @@ impl Proof {
                 }
             }
             Some(Verdict::StillFailing) => match way {
+                _ if self.passed => format!(
+                    "{target} passed its checks before and fails them now. Look for what else has changed: a dependency, the database, a flag."
+                ),
                 Way::Back => format!(
                     "{target} is live and checks still fail. The rollback worked, so the problem is probably elsewhere."
                 ),
                 Way::Forward => format!("{target} is live again and its checks fail."),
             },
             Some(Verdict::WrongVersion) => {
+                if let (Some(evidence), Some(_)) = (&self.evidence, self.seen_since()) {
+                    return format!(
+                        "The platform says {target} is live, but that was not seen from outside in time ({evidence})."
+                    );
+                }
                 match self.last.as_ref().and_then(|last| last.version.clone()) {
                     Some(Ok(version)) => format!(
                         "The platform says {target} is live, but users still get {version}. Check the cache or CDN."

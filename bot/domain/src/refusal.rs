@@ -22,10 +22,15 @@ pub enum Refusal {
         named: Option<String>,
         known: Vec<String>,
     },
+    WrongChannel {
+        service: ServiceKey,
+        channels: Vec<String>,
+    },
     UnknownRollback {
         id: RollbackId,
     },
     UnknownTarget {
+        service: ServiceKey,
         target: String,
         known: Vec<String>,
     },
@@ -35,20 +40,35 @@ pub enum Refusal {
         known: Vec<(String, Option<Timestamp>)>,
     },
     TargetIsLive {
+        service: ServiceKey,
         target: String,
         instead: Option<String>,
     },
     TargetNotEligible {
+        service: ServiceKey,
         target: String,
         why: String,
         instead: Option<String>,
     },
     NoEligibleTarget {
+        service: ServiceKey,
         why: String,
     },
-    LiveUnknown,
+    LiveUnknown {
+        service: ServiceKey,
+    },
     PlatformTrouble {
         why: String,
+    },
+    NotUnpinned {
+        service: ServiceKey,
+        /// What the platform answered, as a sentence.
+        why: String,
+    },
+    OnlyMoments {
+        service: ServiceKey,
+        /// Between which moments, as a phrase.
+        between: String,
     },
     AlreadyOpen {
         id: RollbackId,
@@ -109,6 +129,8 @@ pub enum Refusal {
     NoBreakGlass {
         risk: Risk,
         people: Vec<String>,
+        /// Why too few others would see it, as a clause; `None`: the rule allows none at all.
+        unseen: Option<String>,
     },
     Flapping {
         service: String,
@@ -117,6 +139,7 @@ pub enum Refusal {
     },
     CannotUndo {
         id: RollbackId,
+        service: ServiceKey,
         why: String,
     },
     Forged {
@@ -158,7 +181,7 @@ pub enum Flood {
 
 /// What a person and a piece of somebody's text look like in a sentence.
 pub trait Tone {
-    /// A person, by Slack id.
+    /// A person or a channel, by Slack id.
     fn person(&self, id: &str) -> String;
     /// Text that is not all ours: names, platforms' answers, sentences with such in them.
     fn text(&self, text: &str) -> String;
@@ -187,7 +210,10 @@ pub struct Plain;
 
 impl Tone for Plain {
     fn person(&self, id: &str) -> String {
-        format!("@{id}")
+        match id.starts_with(['C', 'G', 'D']) {
+            true => format!("#{id}"),
+            false => format!("@{id}"),
+        }
     }
     fn text(&self, text: &str) -> String {
         text.to_owned()
@@ -215,6 +241,9 @@ impl Refusal {
             Refusal::WhichEnvironment { .. } => {
                 "the service runs in several environments and none was named, or one that it does not have"
             }
+            Refusal::WrongChannel { .. } => {
+                "the service has `channels`, and it is proposed in another one"
+            }
             Refusal::UnknownRollback { .. } => "a number is named that no rollback has",
             Refusal::UnknownTarget { .. } => "the platform lists no release of that name or time",
             Refusal::WhichTarget { .. } => "several releases have that name, and each is possible",
@@ -225,10 +254,14 @@ impl Refusal {
             Refusal::NoEligibleTarget { .. } => {
                 "no target was named and nothing older may be gone back to"
             }
-            Refusal::LiveUnknown => {
+            Refusal::LiveUnknown { .. } => {
                 "no target was named and the platform does not say what is live"
             }
             Refusal::PlatformTrouble { .. } => "the platform could not be read, or said no",
+            Refusal::NotUnpinned { .. } => {
+                "the platform did not let automatic deploys go live again"
+            }
+            Refusal::OnlyMoments { .. } => "no moment was named, and the platform restores moments",
             Refusal::AlreadyOpen { .. } => {
                 "the service, or the same production under another name, has a rollback that is open or under way"
             }
@@ -256,7 +289,7 @@ impl Refusal {
                 "more is wanted than a click: ticks, the typed target, a reason"
             }
             Refusal::NoBreakGlass { .. } => {
-                "an emergency run is asked for and the rule of the plan's class does not allow one"
+                "an emergency run is asked for and the rule of the plan's class does not allow one, or nobody else would see it"
             }
             Refusal::Flapping { .. } => {
                 "it would be the second change of direction within 30 minutes and has no reason"
@@ -294,8 +327,12 @@ impl Refusal {
                 "or",
             )
         };
-        let or_else = |instead: &Option<String>| match instead {
-            Some(instead) => format!(" `to {}` is possible.", text(&typed(instead))),
+        let or_else = |service: &ServiceKey, instead: &Option<String>| match instead {
+            Some(instead) => format!(
+                " Possible: `/rollback {} to {} because …`.",
+                text(&service.typed()),
+                text(&typed(instead))
+            ),
             None => " No older release can be gone back to: deploy a fix forward.".to_owned(),
         };
         match self {
@@ -308,7 +345,7 @@ impl Refusal {
                 text(&known.join(", "))
             ),
             Refusal::WhichEnvironment { service, named: Some(name), known } => format!(
-                "{} has no environment \"{}\"; it has {}: say which, for example `/rollback {}@{}`. Nothing was run.",
+                "{} has no environment \"{}\"; it has {}. For example `/rollback {}@{}`. Nothing was run.",
                 text(service),
                 text(name),
                 text(&list(known, "and")),
@@ -322,16 +359,21 @@ impl Refusal {
                 text(service),
                 text(known.first().map_or("production", |first| first))
             ),
+            Refusal::WrongChannel { service, channels } => format!(
+                "{} can be proposed only in {}. Nothing was run. Send the same command there.",
+                text(&service.to_string()),
+                people(channels)
+            ),
             Refusal::UnknownRollback { id } => {
                 format!("There is no {id}. `/rollback status` lists the ones that are open.")
             }
-            Refusal::UnknownTarget { target, known } if known.is_empty() => format!(
-                "No release \"{}\" is known to the platform. `/rollback list …` shows the releases. Nothing was run.",
-                text(target)
+            Refusal::UnknownTarget { service, target, known } if known.is_empty() => format!(
+                "The platform knows no release \"{}\" of {}. `/rollback list {}` shows the releases. Nothing was run.",
+                text(target), text(&service.to_string()), text(&service.typed())
             ),
-            Refusal::UnknownTarget { target, known } => format!(
-                "No release \"{}\". You can go to {}; `/rollback list …` shows more. Nothing was run.",
-                text(target), text(&list(known, "and"))
+            Refusal::UnknownTarget { service, target, known } => format!(
+                "{} has no release \"{}\". You can go to {}; `/rollback list {}` shows more. Nothing was run.",
+                text(&service.to_string()), text(target), text(&list(known, "and")), text(&service.typed())
             ),
             Refusal::WhichTarget { name, known } => format!(
                 "{} releases are called {}: {}. Nothing was run. Name one by its id: `to {}`.",
@@ -340,20 +382,34 @@ impl Refusal {
                 text(&list(&known.iter().map(made).collect::<Vec<_>>(), "and")),
                 text(&known.first().map_or("…".to_owned(), |(id, _)| typed(id)))
             ),
-            Refusal::TargetIsLive { target, instead } => {
-                format!("{} is live already. Nothing was run.{}", text(target), or_else(instead))
+            Refusal::TargetIsLive { service, target, instead } => {
+                format!("{} is live already. Nothing was run.{}", text(target), or_else(service, instead))
             }
-            Refusal::TargetNotEligible { target, why, instead } => {
-                format!("{} can't be gone to, because {}. Nothing was run.{}", text(target), text(why), or_else(instead))
+            Refusal::TargetNotEligible { service, target, why, instead } => {
+                format!("You can't go to {}: {}. Nothing was run.{}", text(target), text(why), or_else(service, instead))
             }
-            Refusal::NoEligibleTarget { why } => format!(
-                "There is no release to go back to: {}. Deploy a fix forward, or name a release with `to`. Nothing was run.",
-                text(why)
+            Refusal::NoEligibleTarget { service, why } => format!(
+                "There is no release of {} to go back to: {}. Deploy a fix forward, or name a release with `to`; `/rollback list {}` shows them. Nothing was run.",
+                text(&service.to_string()), text(why), text(&service.typed())
             ),
-            Refusal::LiveUnknown => "The platform does not say what is live, so \"previous\" would be a guess. Name the release with `to`; `/rollback list …` shows them. Nothing was run.".into(),
+            Refusal::LiveUnknown { service } => format!(
+                "The platform does not say what {} serves now, so \"previous\" would be a guess. Name the release with `to`; `/rollback list {}` shows them. Nothing was run.",
+                text(&service.to_string()), text(&service.typed())
+            ),
             Refusal::PlatformTrouble { why } => format!(
                 "{} Nothing was run. Try again in a minute; if it can't wait, roll back on the platform itself.",
                 sentence(&text(why))
+            ),
+            Refusal::NotUnpinned { service, why } => format!(
+                "Automatic deploys of {} are as they were, as far as I know: {} Try `/rollback unpin {}` again, or turn them on in the platform's settings.",
+                text(&service.to_string()),
+                sentence(&text(why)),
+                text(&service.typed())
+            ),
+            Refusal::OnlyMoments { service, between } => format!(
+                "{} has no releases to go back to, only moments. Name one {between}: `/rollback {} to @02:40 because …`. Nothing was run.",
+                text(&service.to_string()),
+                text(&service.typed())
             ),
             Refusal::AlreadyOpen { id, service, asked_for, word, stoppable } => format!(
                 "{id} is already open for {}: {}.{} {} Nothing was run.",
@@ -367,6 +423,7 @@ impl Refusal {
                     None => String::new(),
                 },
                 match stoppable {
+                    true if word == "READING THE PLATFORM" => format!("Its card appears in a moment; `/rollback stop {id}` stops it."),
                     true => format!("Use its card, or stop it first with `/rollback stop {id}`."),
                     false => "The platform was asked already: `/rollback status` shows where it stands.".into(),
                 }
@@ -386,7 +443,13 @@ impl Refusal {
                 "{id} is under way already: {}. Nothing more was run. `/rollback status {id}` shows where it stands.", word.to_lowercase()
             ),
             Refusal::AlreadyEnded { id, word, at } => format!(
-                "{id} ended at {}: {}. Nothing was run. Propose again if it is still needed.", clock(at), word.to_lowercase()
+                "{id} has already ended ({}, {}), so this did nothing. {}",
+                word.to_lowercase(),
+                clock(at),
+                match word.as_str() {
+                    "SUPERSEDED" => "Use the card that took its place.",
+                    _ => "Propose again if it is still needed.",
+                }
             ),
             Refusal::TooLateToStop { id, platform, asked_at } => format!(
                 "{id} cannot be stopped any more: {} was asked at {} and cannot take it back. Nothing else will be asked; its card shows where it stands.",
@@ -397,7 +460,7 @@ impl Refusal {
                 text(&list(roles, "or")), can(&people(ids))
             ),
             Refusal::OwnRequest { risk: Some(risk), people: ids } => format!(
-                "You requested this, and someone else must approve a {risk} rollback. {} Nothing was run.",
+                "You requested this, so someone else must approve it (class {risk}). {} Nothing was run.",
                 can(&people(ids))
             ),
             Refusal::OwnRequest { risk: None, people: ids } => format!(
@@ -417,13 +480,21 @@ impl Refusal {
                     false => "",
                 };
                 format!(
-                    "I can't check your permission: {} isn't answering ({}). Try again in a moment.{others}{emergency} Nothing was run.",
+                    "I can't check your permission: {} could not be read ({}). Try again in a moment.{others}{emergency} Nothing was run.",
                     text(what), text(why)
                 )
             }
             Refusal::AlreadySo { what } => format!("{} Nothing was changed.", text(what)),
             Refusal::Unconfirmed { what } => format!("{} Nothing was run.", text(what)),
-            Refusal::NoBreakGlass { risk, people: ids } => format!(
+            Refusal::NoBreakGlass { people: ids, unseen: Some(why), .. } => format!(
+                "An emergency run has to be seen by others, and {}. {} Nothing was run.",
+                text(why),
+                match people(ids).as_str() {
+                    "" => can(""),
+                    people => format!("Invite {people} to this channel and try again, or ask them to approve it."),
+                }
+            ),
+            Refusal::NoBreakGlass { risk, people: ids, unseen: None } => format!(
                 "Emergency runs are off for {risk} rollbacks. {} Nothing was run.",
                 match people(ids).as_str() {
                     "" => can(""),
@@ -439,8 +510,9 @@ impl Refusal {
                     None => "the same command with `because …`".into(),
                 }
             ),
-            Refusal::CannotUndo { id, why } => format!(
-                "{id} can't be undone: {}. `/rollback list …` shows the releases. Nothing was run.", text(why)
+            Refusal::CannotUndo { id, service, why } => format!(
+                "{id} can't be undone: {}. `/rollback list {}` shows the releases. Nothing was run.",
+                text(why), text(&service.typed())
             ),
             Refusal::Forged { what } => format!(
                 "That button isn't valid, so I ignored it: {}. It was logged. Use the latest card. Nothing was run.", text(what)

@@ -105,8 +105,11 @@ impl Caution {
                 at.strftime("%Y-%m-%d %H:%M UTC")
             ),
             Caution::Platform { text, .. } => text.clone(),
+            Caution::Marked { class: Risk::Data } => {
+                "the configuration says that going back may affect the data".into()
+            }
             Caution::Marked { class } => {
-                format!("the configuration says that rolling this service back is {class}")
+                format!("the configuration marks this service as {class}")
             }
         }
     }

@@ -3,6 +3,7 @@
 //! [`crate::decide`] is the only way from one state to the next.
 
 use crate::{
+    audience::Audience,
     authority::{Case, Roster},
     grammar::{ReviewAnswer, Target},
     identity::{IncidentId, RollbackId, ServiceKey},
@@ -16,7 +17,7 @@ use crate::{
     policy::{Confirm, Policy, Rule},
     proof::{Proof, Round},
     refusal::{Refusal, Source, Tone},
-    release::{Pin, Release, Surface, Survey},
+    release::{Pin, Release, Surface, Survey, TargetKind},
     risk::Risk,
 };
 use jiff::{SignedDuration, Timestamp};
@@ -161,6 +162,9 @@ pub struct Objection {
     pub because: String,
     /// When.
     pub at: Timestamp,
+    /// The earlier rollback of the same change to which it was made; `None`: this one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub made_to: Option<RollbackId>,
 }
 
 /// An emergency: it was run without an approval, and is reviewed afterwards.
@@ -458,8 +462,7 @@ impl StateKind {
 impl Rollback {
     /// Who may say yes to it, by this policy and what is known of the roles.
     pub fn case<'a>(&'a self, policy: &'a Policy, roster: &'a Roster) -> Case<'a> {
-        // Before there is a plan nobody can approve; the people who may stop it are found as for caution.
-        let risk = self.plan.as_ref().map_or(Risk::Caution, |plan| plan.risk);
+        let risk = self.risk();
         Case {
             rollback: Some(self.id),
             risk,
@@ -468,6 +471,63 @@ impl Rollback {
             approvals: &self.approvals,
             roster,
         }
+    }
+
+    /// The class of its plan. Before there is one nobody can approve: those who may stop it, and
+    /// those who are told of it, are found as for caution.
+    pub fn risk(&self) -> Risk {
+        self.plan.as_ref().map_or(Risk::Caution, |plan| plan.risk)
+    }
+
+    /// The command that proposes the same again: to the same release, or the same undo.
+    pub fn command_again(&self) -> String {
+        let service = self.service.typed();
+        let named = self.plan.as_ref().map(|plan| match plan.to.kind {
+            TargetKind::Release | TargetKind::Setting | TargetKind::Schema => {
+                Target::Named(plan.to.label().to_owned())
+            }
+            TargetKind::Moment => self.aim.target.clone(),
+        });
+        match (self.aim.undoes, named) {
+            (Some(undone), _) => format!("/rollback undo {undone} because …"),
+            (None, Some(target)) => format!("/rollback {service} to {target} because …"),
+            (None, None) => format!("/rollback {service} because …"),
+        }
+    }
+
+    /// Whether it has ended with production as it was, so that deploys which were held off for it
+    /// go live again.
+    pub fn gives_hold_back(&self) -> bool {
+        let is_unchanged = match &self.state {
+            State::Failed { production, .. } => *production == Production::AsBefore,
+            State::Resolved { done, .. } => !done,
+            State::Denied { .. }
+            | State::Cancelled { .. }
+            | State::Expired { .. }
+            | State::Superseded { .. }
+            | State::Blocked { .. } => true,
+            State::Closed
+            | State::Partial { .. }
+            | State::Planning
+            | State::Proposed { .. }
+            | State::Approved { .. }
+            | State::Executing { .. }
+            | State::WaitingForPeople { .. }
+            | State::Accepted { .. }
+            | State::Serving { .. }
+            | State::Unknown { .. }
+            | State::Watching { .. } => false,
+        };
+        is_unchanged && self.hold.is_some()
+    }
+
+    /// Whether all of production serves what it left, as last read.
+    pub fn is_as_before(&self) -> bool {
+        let from = self.plan.as_ref().and_then(|plan| plan.from.as_ref());
+        from.is_some_and(|from| {
+            let mut surfaces = self.surfaces.iter();
+            surfaces.all(|surface| surface.live.as_ref() == Some(&from.id))
+        })
     }
 
     /// Those whom its turns and endings concern, each once: who asked, who approved it, and who ran
@@ -535,6 +595,9 @@ impl Rollback {
         }
         if plan.from.is_none() {
             return Some("what it left is not known".into());
+        }
+        if self.proof.drifted.is_some() && self.is_as_before() {
+            return Some(format!("{} is live again", self.from_label()));
         }
         match &self.state {
             State::Watching { .. } | State::Closed | State::Partial { .. } => None,
@@ -614,6 +677,21 @@ impl Rollback {
             read_at,
             expired_at,
         }
+    }
+
+    /// What was said against it, as it counts for a later rollback that would make the same change:
+    /// from this release to that one, by id.
+    pub fn objections_to(&self, from: Option<&str>, to: &str) -> Vec<Objection> {
+        let is_same = self.plan.as_ref().is_some_and(|plan| {
+            plan.from.as_ref().map(|from| from.id.as_str()) == from && plan.to.id == to
+        });
+        let own = self.objections.iter().filter(|one| one.made_to.is_none());
+        own.filter(|_| is_same)
+            .map(|one| Objection {
+                made_to: Some(self.id),
+                ..one.clone()
+            })
+            .collect()
     }
 
     /// Whether it runs without an approval.
@@ -1025,6 +1103,10 @@ pub enum Command {
         last_known: Option<String>,
         roster: Box<Roster>,
         frozen: Option<Freeze>,
+        /// What was said against the same change before.
+        objections: Vec<Objection>,
+        /// Who could object to it, where that matters.
+        audience: Audience,
     },
     /// There is no plan, and why.
     CannotPlan { refusal: Refusal },
@@ -1034,6 +1116,8 @@ pub enum Command {
     WindowEnded {
         membership: Membership,
         roster: Box<Roster>,
+        /// Who could have objected.
+        audience: Audience,
     },
     /// The plan's time is over and it is still waited for: the platform was read again.
     Renewed { plan: Result<Box<Plan>, Refusal> },
@@ -1122,6 +1206,12 @@ pub enum Notice {
     Post {
         message: Message,
         in_thread: bool,
+        key: String,
+    },
+    /// Say something in other channels, by id.
+    Announce {
+        channels: Vec<String>,
+        message: Message,
         key: String,
     },
     /// Page somebody, or take the page back.

@@ -3,6 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "a story that cannot go on has failed")]
 
 mod support;
+#[path = "support/there.rs"]
+mod there;
 
 use jiff::Timestamp;
 use rollback_domain::{
@@ -26,6 +28,7 @@ use rollback_domain::{
 };
 use std::{fmt::Write, time::Duration};
 use support::{aim, asked, effects, night, person, plan, roster, silent, surfaces, survey};
+use there::everybody_there;
 
 /// A small team's rules. Nobody approves their own code; two people approve data, one of them from
 /// `data_owner`.
@@ -442,6 +445,8 @@ fn what_the_bot_does(class: Risk) -> Vec<(&'static str, Command)> {
         (
             "planned",
             Command::Planned {
+                objections: vec![],
+                audience: everybody_there(),
                 plan: Box::new(plan(class, ["v214", "v214"])),
                 requester: person("U0MAYA"),
                 last_known: None,
@@ -452,7 +457,9 @@ fn what_the_bot_does(class: Risk) -> Vec<(&'static str, Command)> {
         (
             "cannot plan",
             Command::CannotPlan {
-                refusal: Refusal::LiveUnknown,
+                refusal: Refusal::LiveUnknown {
+                    service: ServiceKey::new("frontend", "production"),
+                },
             },
         ),
         (
@@ -464,6 +471,7 @@ fn what_the_bot_does(class: Risk) -> Vec<(&'static str, Command)> {
         (
             "window ended",
             Command::WindowEnded {
+                audience: everybody_there(),
                 membership: Membership::Member,
                 roster: Box::new(everybody()),
             },
@@ -839,7 +847,7 @@ fn two_people_approve_data_and_one_of_them_owns_it() {
         .map(|(who, answer)| format!("{who}: {answer}"))
         .collect();
     insta::assert_snapshot!(answers.join("\n"), @"
-    sam, again: You approved RB-41 already, and two approvals by one person are one. It still needs one more, from data_owner. Nothing was changed.
+    sam, again: You already approved RB-41. It still needs one more, from data_owner, from somebody else. Nothing was changed.
     maya: This needs somebody with the role data_owner, and you do not have it. @U0DORA can. Nothing was run.
     tom: This needs somebody with the role data_owner, and you do not have it. @U0DORA can. Nothing was run.
     dora, with a click: Type the exact target before you approve, as the card names it: v213. The card's *Approve* button asks for it. Nothing was run.
@@ -891,6 +899,7 @@ fn each_caution_is_ticked_by_name() {
         night(),
     )]);
     let basis = Basis {
+        service: &ServiceKey::new("frontend", "production"),
         survey: &survey,
         effects: &effects(Risk::Code),
         history: &history,
@@ -1001,6 +1010,7 @@ fn with_a_window_open() -> Rollback {
 
 fn window_ended(membership: Membership, members: Roster) -> Command {
     Command::WindowEnded {
+        audience: everybody_there(),
         membership,
         roster: Box::new(members),
     }
@@ -1009,6 +1019,8 @@ fn window_ended(membership: Membership, members: Roster) -> Command {
 #[test]
 fn an_authority_s_own_rollback_starts_by_itself_when_nobody_objects() {
     let planned = |class| Command::Planned {
+        objections: vec![],
+        audience: everybody_there(),
         plan: Box::new(plan(class, ["v214", "v214"])),
         requester: person("U0MAYA"),
         last_known: None,
@@ -1083,7 +1095,7 @@ fn what_speaks_against_a_window_ends_it() {
     let ended = window_ended(Membership::Member, everybody());
     let waits = decide(&open, ended, &policy(), at(180)).unwrap();
     assert_eq!(title(&waits.rollback.state), "proposed");
-    insta::assert_snapshot!(waits.events[0].text(), @"did not start by itself: that is not configured any more; it waits for an approval");
+    insta::assert_snapshot!(waits.events[0].text(), @"did not start by itself: that is not configured any more");
 }
 
 /// RB-41 after its window ended in silence, and before its platform is asked.
@@ -1160,6 +1172,8 @@ fn a_card_that_takes_another_one_s_place_never_starts_by_itself() {
     assert_eq!(next.waiting.since, Some(night()), "it is still waited for");
     assert_eq!(next.waiting.reminded, 1);
     let planned = Command::Planned {
+        objections: vec![],
+        audience: everybody_there(),
         plan: Box::new(plan(Risk::Code, ["v213", "v214"])),
         requester: person("U0MAYA"),
         last_known: None,
@@ -1275,6 +1289,8 @@ fn nobody_answers() {
         .unwrap()
         .open(RollbackId::new(42), IncidentId::new(1));
     let planned = Command::Planned {
+        objections: vec![],
+        audience: everybody_there(),
         plan: Box::new(plan(Risk::Code, ["v213", "v214"])),
         requester: person("U0MAYA"),
         last_known: None,
@@ -1308,7 +1324,7 @@ fn nobody_answers() {
     let given_up = decide(&overdue.rollback, renewed, &escalation, at(1000)).unwrap();
     assert_eq!(given_up.rollback.state.name(), "expired");
     insta::assert_snapshot!(said(&given_up), @"
-    channel: @U0MAYA: RB-41 (frontend (production), v214 → v213) expired: not kept open, because no fresh plan could be made. It answered 503. Nothing was changed. To propose it again: `/rollback frontend@production because …`.
+    channel: @U0MAYA: RB-41 (frontend (production), v214 → v213) expired: not kept open, because no fresh plan could be made. It answered 503. Nothing was changed. To propose it again: `/rollback frontend@production to v213 because …`.
     page RB-41:approval taken back
     ");
 }
@@ -1318,13 +1334,15 @@ fn a_yes_to_what_cannot_be_done_any_more_ends_it() {
     let approved = put(&proposed(Risk::Code), acts("U0SAM", approve(None)));
     let reread = Command::Rechecked {
         survey: Box::new(survey(["v214", "v214"])),
-        plan: Err(Refusal::LiveUnknown),
+        plan: Err(Refusal::LiveUnknown {
+            service: ServiceKey::new("frontend", "production"),
+        }),
         roster: Box::new(everybody()),
     };
     let decision = decide(&approved, reread, &policy(), at(2)).unwrap();
     assert_eq!(decision.rollback.state.name(), "blocked");
     assert_eq!(decision.opens, None, "the same aim would come to the same");
-    insta::assert_snapshot!(said(&decision), @r#"channel: @U0MAYA and @U0SAM: RB-41 (frontend (production), v214 → v213) was not run. The platform does not say what is live, so "previous" would be a guess. Name the release with `to`; `/rollback list …` shows them. Nothing was run."#);
+    insta::assert_snapshot!(said(&decision), @r#"channel: @U0MAYA and @U0SAM: RB-41 (frontend (production), v214 → v213) was not run. The platform does not say what frontend (production) serves now, so "previous" would be a guess. Name the release with `to`; `/rollback list frontend@production` shows them. Nothing was run."#);
 }
 
 #[test]
@@ -1376,7 +1394,7 @@ fn a_review_is_somebody_else_s() {
     )
     .unwrap();
     assert_eq!(reminded.rollback.state, State::Closed);
-    insta::assert_snapshot!(said(&reminded), @"channel: RB-41 ran without approval, and its review is due 2026-03-15 03:12 UTC. @U0SAM or @U0MAYA, please review it: `/rollback review RB-41 justified because …`, or `should-have-waited`, or `policy-too-strict`. @U0TOM, you promised to explain why it could not wait: `/rollback note …` in this channel writes it down.");
+    insta::assert_snapshot!(said(&reminded), @"channel: RB-41 (frontend (production), v214 → v213) ran without approval, and its review is due 2026-03-15 03:12 UTC. @U0SAM or @U0MAYA, please review it: `/rollback review RB-41 justified because …`, or `should-have-waited`, or `policy-too-strict`. @U0TOM, you promised to explain why it could not wait: `/rollback note …` in this channel records it.");
 }
 
 #[test]
@@ -1456,6 +1474,7 @@ fn a_target_that_cannot_be_is_refused_with_the_one_that_could() {
         let mut survey = survey(live);
         survey.candidates[2].barred = Some("its files are gone".into());
         let basis = Basis {
+            service: &ServiceKey::new("frontend", "production"),
             survey: &survey,
             effects: &effects(Risk::Code),
             history: &History::default(),
@@ -1514,6 +1533,8 @@ fn what_was_believed_is_said_where_it_counted() {
 
     // The requester's last known roles count for the plan in the same way, and for the one that takes its place.
     let planned = Command::Planned {
+        objections: vec![],
+        audience: everybody_there(),
         plan: Box::new(plan(Risk::Code, ["v214", "v214"])),
         requester: person("U0MAYA"),
         last_known,

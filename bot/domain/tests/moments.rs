@@ -3,6 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod support;
+#[path = "support/there.rs"]
+mod there;
 
 use jiff::{SignedDuration, Timestamp};
 use rollback_domain::{
@@ -15,6 +17,7 @@ use rollback_domain::{
 };
 use std::time::Duration;
 use support::{asked, night, person, plan, policy, roster, silent};
+use there::everybody_there;
 
 fn at(seconds: i64) -> Timestamp {
     night()
@@ -30,10 +33,12 @@ fn team() -> Policy {
 fn proposed(now: Timestamp, policy: &Policy) -> Rollback {
     let plan: Plan = plan(Risk::Code, ["v214", "v214"]);
     let command = Command::Planned {
+        objections: vec![],
+        audience: everybody_there(),
         plan: Box::new(plan),
         requester: person("U0MAYA"),
         last_known: None,
-        roster: Box::new(roster(&[("oncall", &["U0MAYA"])])),
+        roster: Box::new(roster(&[("oncall", &["U0MAYA", "U0SAM"])])),
         frozen: None,
     };
     decide(&asked(), command, policy, now).unwrap().rollback

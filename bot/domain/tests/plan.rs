@@ -69,6 +69,7 @@ fn draw_after(
         undoes,
     };
     let basis = Basis {
+        service: &ServiceKey::new("frontend", "production"),
         survey,
         effects: &effects,
         history,
@@ -238,6 +239,7 @@ fn what_was_chosen_by_its_id_is_not_looked_for_among_names() {
     let history = History::default();
     let effects = draw(&survey, "dpl_b", None).unwrap().effects;
     let basis = Basis {
+        service: &ServiceKey::new("frontend", "production"),
         survey: &survey,
         effects: &effects,
         history: &history,
@@ -291,6 +293,7 @@ fn previous_is_never_what_a_rollback_left_as_bad() {
         let survey = survey("v214");
         let effects = draw(&survey, "v212", None).unwrap().effects;
         let basis = Basis {
+            service: &ServiceKey::new("frontend", "production"),
             survey: &survey,
             effects: &effects,
             history,
@@ -310,7 +313,7 @@ fn previous_is_never_what_a_rollback_left_as_bad() {
     // Where nothing else is left, it is said what was passed over, and how to have it.
     let all = ["v213", "v212", "v211"].map(|left| moved(7, left, "v210"));
     match previous(&History(all.to_vec())) {
-        Err(Refusal::NoEligibleTarget { why }) => {
+        Err(Refusal::NoEligibleTarget { why, .. }) => {
             assert!(why.contains("v213 was left as bad by RB-7"), "{why}");
             assert!(why.contains("`to v213`"), "{why}");
         }
@@ -346,6 +349,7 @@ fn what_a_partial_rollback_has_not_moved_is_asked_for_again() {
             name => Target::Named(name.into()),
         };
         let basis = Basis {
+            service: &ServiceKey::new("frontend", "production"),
             survey: &survey,
             effects: &draw(&survey, "v212", None).unwrap().effects,
             history: &history,

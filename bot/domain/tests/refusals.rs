@@ -62,7 +62,7 @@ fn of_what_was_typed() -> Vec<(Refusal, &'static str)> {
                 named: Some("stagging".into()),
                 known: all(&["production", "staging"]),
             },
-            "say which, for example `/rollback frontend@production`.",
+            "For example `/rollback frontend@production`.",
         ),
         (
             Refusal::UnknownRollback {
@@ -73,21 +73,27 @@ fn of_what_was_typed() -> Vec<(Refusal, &'static str)> {
     ]
 }
 
+fn frontend() -> ServiceKey {
+    ServiceKey::new("frontend", "production")
+}
+
 fn of_the_platform() -> Vec<(Refusal, &'static str)> {
     vec![
         (
             Refusal::UnknownTarget {
+                service: frontend(),
                 target: "v999".into(),
                 known: all(&["v213", "v212"]),
             },
-            "`/rollback list …` shows more.",
+            "`/rollback list frontend@production` shows more.",
         ),
         (
             Refusal::UnknownTarget {
+                service: frontend(),
                 target: "whatever was live at 2026-03-01 02:40:00 UTC".into(),
                 known: vec![],
             },
-            "`/rollback list …` shows the releases.",
+            "`/rollback list frontend@production` shows the releases.",
         ),
         (
             Refusal::WhichTarget {
@@ -111,22 +117,25 @@ fn of_the_platform() -> Vec<(Refusal, &'static str)> {
         ),
         (
             Refusal::TargetIsLive {
+                service: frontend(),
                 target: "v214".into(),
                 instead: Some("v213".into()),
             },
-            "`to v213` is possible.",
+            "Possible: `/rollback frontend@production to v213 because …`.",
         ),
         (
             Refusal::TargetNotEligible {
+                service: frontend(),
                 target: "v215".into(),
                 why: "it is newer than v214, which is live: that would be a deploy, not a rollback"
                     .into(),
                 instead: Some("v213".into()),
             },
-            "`to v213` is possible.",
+            "Possible: `/rollback frontend@production to v213 because …`.",
         ),
         (
             Refusal::TargetNotEligible {
+                service: frontend(),
                 target: "v212".into(),
                 why: "it never served production".into(),
                 instead: None,
@@ -135,13 +144,30 @@ fn of_the_platform() -> Vec<(Refusal, &'static str)> {
         ),
         (
             Refusal::NoEligibleTarget {
+                service: frontend(),
                 why: "v213: its files are gone".into(),
             },
-            "Deploy a fix forward, or name a release with `to`.",
+            "`/rollback list frontend@production` shows them.",
         ),
         (
-            Refusal::LiveUnknown,
-            "Name the release with `to`; `/rollback list …` shows them.",
+            Refusal::LiveUnknown {
+                service: frontend(),
+            },
+            "Name the release with `to`; `/rollback list frontend@production` shows them.",
+        ),
+        (
+            Refusal::OnlyMoments {
+                service: frontend(),
+                between: "from 2026-03-07 03:12 UTC to now".into(),
+            },
+            "`/rollback frontend@production to @02:40 because …`.",
+        ),
+        (
+            Refusal::NotUnpinned {
+                service: frontend(),
+                why: "Vercel answers with an error (503).".into(),
+            },
+            "Try `/rollback unpin frontend@production` again, or turn them on in the platform's settings.",
         ),
         (
             Refusal::PlatformTrouble {
@@ -277,8 +303,24 @@ fn of_authority() -> Vec<(Refusal, &'static str)> {
         ),
         (
             Refusal::NoBreakGlass {
+                risk: Risk::Code,
+                people: all(&["sam"]),
+                unseen: Some("nobody else who could approve it is in the channel".into()),
+            },
+            "Invite @sam to this channel and try again, or ask them to approve it.",
+        ),
+        (
+            Refusal::WrongChannel {
+                service: ServiceKey::new("frontend", "production"),
+                channels: vec!["C0SHOP".into()],
+            },
+            "Send the same command there.",
+        ),
+        (
+            Refusal::NoBreakGlass {
                 risk: Risk::Data,
                 people: all(&["sam", "dora"]),
+                unseen: None,
             },
             "@sam or @dora can approve.",
         ),
@@ -286,6 +328,7 @@ fn of_authority() -> Vec<(Refusal, &'static str)> {
             Refusal::NoBreakGlass {
                 risk: Risk::Data,
                 people: vec![],
+                unseen: None,
             },
             "`/rollback contacts` says who can help.",
         ),
@@ -327,9 +370,10 @@ fn of_the_rest() -> Vec<(Refusal, &'static str)> {
         (
             Refusal::CannotUndo {
                 id: RollbackId::new(41),
+                service: frontend(),
                 why: "what it left is not known".into(),
             },
-            "`/rollback list …` shows the releases.",
+            "`/rollback list frontend@production` shows the releases.",
         ),
         (
             Refusal::Forged {
@@ -401,7 +445,7 @@ fn each_has_a_sample_and_there_are_not_too_many() {
         Refusal::COUNT,
         "one without a sample: {codes:?}"
     );
-    const { assert!(Refusal::COUNT <= 33, "nobody knows so many by heart") };
+    const { assert!(Refusal::COUNT <= 36, "nobody knows so many by heart") };
 }
 
 #[test]
@@ -410,12 +454,14 @@ fn each_says_when_what_and_what_now() {
     /// case.
     const SAY_WHAT_IS: [&str; 5] = [
         "UNKNOWN_ROLLBACK",
+        "NOT_UNPINNED",
         "TOO_LATE_TO_STOP",
         "NO_INCIDENT",
         "UNKNOWN_INCIDENT",
         "BUSY",
     ];
-    const NOTHING: [&str; 4] = [
+    const NOTHING: [&str; 5] = [
+        "so this did nothing.",
         "Nothing was run.",
         "That one was ignored;",
         "Nothing was changed.",

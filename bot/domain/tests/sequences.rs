@@ -6,6 +6,8 @@
 #![expect(clippy::unwrap_used, reason = "a story that cannot go on has failed")]
 
 mod support;
+#[path = "support/there.rs"]
+mod there;
 
 use jiff::Timestamp;
 use proptest::{
@@ -34,6 +36,7 @@ use std::{
     time::Duration,
 };
 use support::{asked, night, person, plan, roster, silent, surfaces, survey};
+use there::everybody_there;
 
 const MAYA: &str = "U0MAYA";
 const TOM: &str = "U0TOM";
@@ -583,7 +586,9 @@ impl World {
         let membership = Membership::Member;
         let class = self.setting.class;
         let drawn = |world: &World, moved| match moved {
-            Moved::Unreadable => Err(Refusal::LiveUnknown),
+            Moved::Unreadable => Err(Refusal::LiveUnknown {
+                service: ServiceKey::new("frontend", "production"),
+            }),
             moved => Ok(Box::new(plan(class, world.live(moved == Moved::Yes)))),
         };
         let answered = |answer| Command::Answered { answer };
@@ -598,6 +603,8 @@ impl World {
         };
         let command = match bot {
             Bot::Planned { moved } => Command::Planned {
+                objections: vec![],
+                audience: everybody_there(),
                 plan: Box::new(plan(class, self.live(moved))),
                 requester: person(MAYA),
                 last_known: None,
@@ -605,12 +612,15 @@ impl World {
                 frozen: None,
             },
             Bot::CannotPlan => Command::CannotPlan {
-                refusal: Refusal::LiveUnknown,
+                refusal: Refusal::LiveUnknown {
+                    service: ServiceKey::new("frontend", "production"),
+                },
             },
             Bot::Waited => Command::Waited {
                 roster: self.roster(read),
             },
             Bot::WindowEnded { member } => Command::WindowEnded {
+                audience: everybody_there(),
                 membership: match member {
                     true => membership,
                     false => Membership::Outsider("deactivated"),

@@ -470,6 +470,7 @@ fn what_was_said_of_the_target_is_hashed_and_one_request_keeps_its_hash() {
 
 fn drawn(survey: &Survey, history: &History, target: Target) -> Result<Plan, String> {
     let basis = Basis {
+        service: &ServiceKey::new("frontend", "production"),
         survey,
         effects: &effects(Risk::Code),
         history,
@@ -508,7 +509,7 @@ fn a_moment_in_the_recovery_window_is_a_target() {
     );
     assert_eq!(
         drawn(&survey, &history, Target::Previous).unwrap_err(),
-        "NO_ELIGIBLE_TARGET"
+        "ONLY_MOMENTS"
     );
 }
 

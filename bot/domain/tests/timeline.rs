@@ -285,7 +285,9 @@ fn while_it_waits() -> Vec<WaitingFact> {
             risk: Risk::Code,
             plan: PlanHash("625a0c1f".into()),
         },
-        WaitingFact::blocked(&Refusal::LiveUnknown),
+        WaitingFact::blocked(&Refusal::LiveUnknown {
+            service: ServiceKey::new("frontend", "production"),
+        }),
         WaitingFact::Reminded {
             rollback: RollbackId::new(41),
             waited_seconds: 60,
@@ -699,7 +701,7 @@ fn people_are_people_and_what_others_wrote_is_text_in_every_fact() {
         people: all(&["U0SAM", "U0ANA"]),
     };
     let draw = |fact: Fact| fact.clause(&Shouting);
-    insta::assert_snapshot!(draw(Fact::refused("approve", &refusal)), @"tried to APPROVE: NOT_AUTHORISED THIS NEEDS SOMEBODY WITH THE ROLE ONCALL, AND YOU DO NOT HAVE IT. <U0SAM> OR <U0ANA> CAN. NOTHING WAS RUN.");
+    insta::assert_snapshot!(draw(Fact::refused("approve", &refusal)), @"tried `APPROVE` and was refused (NOT_AUTHORISED): THIS NEEDS SOMEBODY WITH THE ROLE ONCALL, AND YOU DO NOT HAVE IT. <U0SAM> OR <U0ANA> CAN. NOTHING WAS RUN.");
     let reminded = WaitingFact::Reminded {
         rollback: RollbackId::new(41),
         waited_seconds: 60,

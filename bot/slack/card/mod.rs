@@ -111,10 +111,14 @@ fn warnings(rollback: &Rollback) -> Vec<String> {
         ));
     }
     for objection in rollback.objections.iter().rev().take(3).rev() {
+        let made_to = objection
+            .made_to
+            .map(|id| format!(" to {id}, the same change"));
         lines.push(format!(
-            "⚠️ *Objection* by @{}, {}: \"{}\"",
+            "⚠️ *Objection* by @{}, {}{}: \"{}\"",
             inline(&objection.by.name, 80),
             time(objection.at),
+            made_to.unwrap_or_default(),
             inline(&objection.because, 200)
         ));
     }

@@ -66,10 +66,13 @@ fn icon(rollback: &Rollback) -> &'static str {
     match &rollback.state {
         State::Watching { .. } | State::Closed => match rollback.proof.verdict {
             _ if rollback.proof.drifted.is_some() => "⚠️ ",
-            Some(Verdict::Verified) => "✅ ",
-            Some(Verdict::Unproven | Verdict::StillFailing | Verdict::WrongVersion) | None => "⚠️ ",
+            Some(Verdict::Verified) if rollback.proof.seen_since().is_none() => "✅ ",
+            Some(Verdict::Verified)
+            | Some(Verdict::Unproven | Verdict::StillFailing | Verdict::WrongVersion)
+            | None => "⚠️ ",
         },
-        State::Resolved { done: true, .. } => "✅ ",
+        // Somebody says so, and the platform has not confirmed it.
+        State::Resolved { done: true, .. } => "",
         State::Resolved { done: false, .. }
         | State::WaitingForPeople { .. }
         | State::Unknown { .. }
@@ -185,17 +188,18 @@ fn let_run_by(rollback: &Rollback) -> Vec<String> {
         .approvals
         .iter()
         .map(|approval| {
-            let how = match approval.unopposed {
-                true => ", nobody objected",
-                false if approval.out_of_band => ", from the CLI / API",
-                false => "",
-            };
-            format!(
-                "✅ *Approved* {} by @{} ({}){how}",
-                time(approval.at),
-                inline(&approval.by.name, 80),
-                inline(&list(&approval.roles, "and"), 80)
-            )
+            let at = time(approval.at);
+            let by = inline(&approval.by.name, 80);
+            let roles = inline(&list(&approval.roles, "and"), 80);
+            match approval.unopposed {
+                true => format!(
+                    "✅ *Started by itself* {at}, nobody objected (requested by @{by}, {roles})"
+                ),
+                false if approval.out_of_band => {
+                    format!("✅ *Approved* {at} by @{by} ({roles}), from the CLI / API")
+                }
+                false => format!("✅ *Approved* {at} by @{by} ({roles})"),
+            }
         })
         .collect();
     if let Some(break_glass) = &rollback.break_glass
@@ -237,9 +241,17 @@ fn pinned(rollback: &Rollback) -> Option<String> {
     if plan.effects.holds == Holds::Not || times.accepted.is_none() {
         return None;
     }
+    if rollback.gives_hold_back() {
+        return Some(
+            "*Deploys* being set back to what they were, because nothing was changed".into(),
+        );
+    }
     Some(match rollback.pin {
         Pin::On => "✅ *Deploys held* automatic deploys are off".into(),
         Pin::NotNeeded => "✅ *Deploys held* there is nothing to hold off".into(),
+        Pin::Off | Pin::Unknown if rollback.state.is_ended() && times.serving.is_none() => {
+            "⚠️ *Deploys* I could not read whether automatic deploys are off".into()
+        }
         Pin::Off if times.serving.is_none() => {
             "⏳ *Holding deploys* checking that automatic deploys are off".into()
         }
@@ -257,7 +269,7 @@ fn serving(rollback: &Rollback) -> Option<String> {
     if let Some(at) = rollback.times.serving {
         let at = time(at);
         return Some(match n < m {
-            true => format!("⚠️ *Live* {at} by now {n}/{m} on {to}"),
+            true => format!("⚠️ *Was live* {at}, now {n}/{m} on {to}"),
             false => format!("✅ *Live* {at} {n}/{m} on {to}"),
         });
     }
@@ -317,10 +329,11 @@ fn times(rollback: &Rollback) -> Option<String> {
         .and_then(|waiting| Duration::try_from(waiting).ok())
         .filter(|_| !rollback.approvals.is_empty())
     {
-        let _ = write!(line, ", of which {} waiting for approval", spell(waiting));
-    }
-    if rollback.pin == Pin::On {
-        line.push_str(" · automatic deploys stay off");
+        let for_what = match rollback.approvals.iter().any(|one| one.unopposed) {
+            true => "objections",
+            false => "approval",
+        };
+        let _ = write!(line, ", of which {} waiting for {for_what}", spell(waiting));
     }
     Some(line)
 }

@@ -53,8 +53,12 @@ pub(super) fn card(
         ],
         &menu(rollback, case.as_ref()),
     ));
+    let needed = match rollback.waiting.window_ends {
+        Some(_) => "To start it sooner",
+        None => "Needs",
+    };
     blocks.push(context(&format!(
-        "*Needs*  {needs} · expires {} · {}{} · {} · {} · plan `{}`",
+        "*{needed}*  {needs} · expires {} · {}{} · {} · {} · plan `{}`",
         time(expires_at),
         rollback.id,
         rollback
@@ -232,7 +236,9 @@ fn waiting(rollback: &Rollback) -> Option<String> {
     let mut asked: Vec<String> = vec![];
     for one in &waiting.asked {
         let people = one.people.iter().map(|id| mention(id));
-        for whom in people.chain(one.else_.as_deref().map(|other| inline(other, 80))) {
+        // Whether it took the page is another thing.
+        let paged = one.else_.as_deref();
+        for whom in people.chain(paged.map(|other| format!("paging {}", inline(other, 80)))) {
             if !asked.contains(&whom) {
                 asked.push(whom);
             }
@@ -304,7 +310,7 @@ fn live_now(plan: &Plan, now: Timestamp) -> String {
 fn goes_back_to(plan: &Plan, now: Timestamp) -> String {
     let title = match plan.way {
         Way::Back => "Go back to",
-        Way::Forward => "Go forward to",
+        Way::Forward => "Return to",
     };
     let mut field = format!("*{title}*\n{}", label(&plan.to));
     if let Some(served) = served(&plan.to, &plan.to_ran, now) {
@@ -403,6 +409,7 @@ fn lost(plan: &Plan) -> String {
             };
             let fixes = match releases.iter().filter(|one| looks_like_a_fix(one)).count() {
                 0 => String::new(),
+                1 if releases.len() == 1 => "; it looks like a fix".into(),
                 1 => "; one looks like a fix".into(),
                 n => format!("; {n} look like fixes"),
             };

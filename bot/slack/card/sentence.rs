@@ -20,11 +20,7 @@ pub(super) fn sentence(rollback: &Rollback) -> String {
             None => format!("Reading {platform} once more before anything is done."),
         },
         State::Executing { step, .. } => executing(rollback, *step),
-        State::WaitingForPeople { .. } => {
-            let answer = rollback.said.as_deref();
-            let answer = answer.unwrap_or("it cannot go on by itself");
-            format!("Waiting for people: {}.", clause(answer))
-        }
+        State::WaitingForPeople { .. } => waiting_for_people(rollback),
         State::Accepted { .. } => {
             format!(
                 "{platform} accepted it. Waiting for {} to go live.",
@@ -37,7 +33,7 @@ pub(super) fn sentence(rollback: &Rollback) -> String {
         ),
         State::Serving { .. } => String::new(),
         State::Unknown { why, .. } => format!(
-            "{}. Don't retry: I'm checking what {platform} did. If you can see the result, run `/rollback resolve {id} done because …` (or `not-done`).",
+            "{}. Don't retry. If you can see the result, run `/rollback resolve {id} done because …` (or `not-done`).",
             capital(&clause(why)),
             id = rollback.id
         ),
@@ -65,7 +61,7 @@ pub(super) fn sentence(rollback: &Rollback) -> String {
         ),
         State::Expired { at } => expired(rollback, *at),
         State::Superseded { why } => format!(
-            "{} A fresh plan takes its place.",
+            "{} If there is a fresh plan, its card takes this one's place.",
             dotted(&inline(why, 400))
         ),
     }
@@ -87,6 +83,24 @@ fn reason(because: Option<&str>) -> String {
     })
 }
 
+/// What people have to do before it goes on, with the command that says so.
+fn waiting_for_people(rollback: &Rollback) -> String {
+    let answer = rollback.said.as_deref();
+    let answer = answer.unwrap_or("it cannot go on by itself");
+    let mut sentence = format!("Waiting for people: {}.", clause(answer));
+    let open = rollback.tasks.iter().filter(|task| !task.is_done());
+    for task in open.take(5) {
+        let _ = write!(
+            sentence,
+            "\n• {} Then: `/rollback signoff {} {} done`.",
+            dotted(&inline(&task.text, 200)),
+            rollback.id,
+            task.id
+        );
+    }
+    sentence
+}
+
 fn executing(rollback: &Rollback, step: u32) -> String {
     let platform = platform(rollback);
     match rollback.plan.as_ref() {
@@ -104,14 +118,11 @@ fn executing(rollback: &Rollback, step: u32) -> String {
 fn concluded(rollback: &Rollback) -> String {
     let mut sentence = inline(&rollback.conclusion(), 500);
     let proof = &rollback.proof;
-    let last = proof.last.as_ref().map(|last| last.text());
-    if let Some(last) = last
-        && proof
-            .evidence
-            .as_ref()
-            .is_some_and(|evidence| *evidence != last)
-    {
-        let _ = write!(sentence, " Last look: {}.", inline(&last, 300));
+    if let Some(last) = proof.seen_since() {
+        let _ = write!(sentence, " The last look differs: {}.", inline(&last, 300));
+        if matches!(rollback.state, State::Watching { .. }) {
+            sentence.push_str(" Checking again.");
+        }
     }
     sentence
 }
@@ -128,14 +139,13 @@ fn failed(rollback: &Rollback, why: &str) -> String {
 }
 
 fn partial(rollback: &Rollback, n: usize, m: usize, failed: &[String]) -> String {
-    let platform = platform(rollback);
     let names: Vec<String> = failed
         .iter()
         .take(5)
         .map(|name| inline(name, 200))
         .collect();
     format!(
-        "{n} of {m} serve {to}. {platform} could not move {}. Traffic may be split between {} and {to}. Nothing else was changed; propose again to retry.",
+        "{n} of {m} serve {to}. Not moved: {}. Traffic may be split between {} and {to}. Propose again to move the rest.",
         list(&names, "and"),
         inline(rollback.from_label(), 60),
         to = inline(rollback.to_label(), 60)
@@ -152,8 +162,8 @@ fn expired(rollback: &Rollback, at: Timestamp) -> String {
         format!("Nobody approved it by {at}.")
     };
     format!(
-        "{why} Nothing changed. To ask again: `/rollback {} because …`.",
-        rollback.service.typed()
+        "{why} Nothing changed. To propose it again: `{}`.",
+        inline(&rollback.command_again(), 200)
     )
 }
 

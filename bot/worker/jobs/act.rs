@@ -13,6 +13,7 @@ use crate::{
     },
     worker::{
         acting::Acting,
+        audience,
         planning::{self, NoPlan, Planning},
         recipient::Recipient,
         retry::{PATIENCE, after_busy},
@@ -20,10 +21,11 @@ use crate::{
 };
 use rollback_domain::{
     job::ActRequest,
-    plan::Plan,
+    people::Membership,
+    plan::{Plan, PlanHash},
     platform::ProviderError,
+    policy::Policy,
     refusal::Refusal,
-    risk::Risk,
     rollback::{Act, Command, Rollback},
 };
 
@@ -63,7 +65,7 @@ pub(super) async fn run(app: &App, lease: &Lease, request: &ActRequest) -> Resul
         }
         None => app.policy_of_unconfigured(),
     };
-    let risk = found.plan.as_ref().map_or(Risk::Caution, |plan| plan.risk);
+    let risk = found.risk();
     let mut roles = policy.rules.of(risk).eligible();
     if let Act::SignOff { task, .. } = act {
         // A manual task may be for a role of its own.
@@ -75,6 +77,15 @@ pub(super) async fn run(app: &App, lease: &Lease, request: &ActRequest) -> Resul
         Err(next) => return Ok(next.into()),
     };
     crash::point(Point::RolesRead);
+    if let Act::BreakGlass { hash, .. } = act
+        && let Some(refusal) = why_unseen(app, &found, hash.as_ref(), &acting, &policy).await
+    {
+        let refused = recipient.refuse(app, lease, by, *source, act.verb(), &refusal);
+        return Ok(refused.with(SideEffects {
+            rosters: acting.read,
+            ..SideEffects::default()
+        }));
+    }
     let mut effects = SideEffects {
         rosters: acting.read,
         ..SideEffects::default()
@@ -111,6 +122,35 @@ pub(super) async fn run(app: &App, lease: &Lease, request: &ActRequest) -> Resul
         .stored_at(Point::ActStored))
 }
 
+/// Why an emergency run would not be seen by those who review it; `None`: it would, or it is
+/// refused for another reason.
+async fn why_unseen(
+    app: &App,
+    found: &Rollback,
+    hash: Option<&PlanHash>,
+    acting: &Acting,
+    policy: &Policy,
+) -> Option<Refusal> {
+    let now = app.engine.clock.now();
+    let case = found.case(policy, &acting.roster);
+    let is_open = found.open_with(hash, now).is_ok();
+    if !is_open || !case.rule.break_glass || acting.membership != Membership::Member {
+        return None;
+    }
+    let is_allowed_here = policy.channels.contains(&found.channel);
+    if is_allowed_here || !policy.announce.of(case.risk).is_empty() {
+        return None;
+    }
+    let audience = audience::read(app, found, policy, case.risk).await;
+    let why = audience.lacks(&case, &acting.by)?;
+    let people = case.could_approve(now).into_iter().map(|(id, _)| id);
+    Some(Refusal::NoBreakGlass {
+        risk: case.risk,
+        people: people.filter(|id| *id != acting.by.id).collect(),
+        unseen: Some(why),
+    })
+}
+
 /// A plan or why there is none, and what was read for it.
 type Prepared = (Result<Box<Plan>, Refusal>, Option<RecordedSurvey>);
 
@@ -143,6 +183,7 @@ async fn successor(
         Err(error) => return Ok(unreadable(error)),
     };
     let planning = Planning {
+        service: &rollback.service,
         provider: provider.as_ref(),
         about: &about,
         aim: &aim,

@@ -180,6 +180,7 @@ async fn first_view(
                 let refusal = Refusal::NoBreakGlass {
                     risk: case.risk,
                     people: people.into_iter().map(|(id, _)| id).collect(),
+                    unseen: None,
                 };
                 return Ok(Err(NotOpened::Refused(BREAK_GLASS, refusal)));
             }

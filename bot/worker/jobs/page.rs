@@ -129,7 +129,13 @@ fn refused(app: &App, rollback: &Rollback, page: &Page, why: String) -> Ended {
                 thread: None,
                 under: None,
                 message: Message::Text(format!(
-                    "PagerDuty could not be told of {id}, so nobody was paged: {why}. `/rollback contacts` says who can help."
+                    "PagerDuty could not be told of {}, so nobody was paged: {why}. `/rollback who {id}` says who can approve it, `/rollback contacts` who can help.",
+                    format_args!(
+                        "{id} ({}, {} → {})",
+                        rollback.service,
+                        rollback.from_label(),
+                        rollback.to_label()
+                    )
                 )),
                 when_refused: WhenRefused::Log,
                 id: format!("{key}:refused"),

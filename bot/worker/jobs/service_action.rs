@@ -261,7 +261,7 @@ fn unfreeze(
             because: because.map(str::to_owned),
         },
         message: format!(
-            "{} lifted the hold on {place}{} (@{} had asked for it: \"{}\").",
+            "{} lifted the hold on {place}{}. @{} had requested it: \"{}\".",
             Message::whom(0),
             Message::quoted(&clause(because)),
             Message::quoted(&freeze.by.name),
@@ -290,8 +290,11 @@ async fn unpin(
             return Err(NotDone::TryAgain(next));
         }
         Err(error) => {
-            let why = error.to_string();
-            return Err(Refusal::PlatformTrouble { why }.into());
+            return Err(Refusal::NotUnpinned {
+                service: place.clone(),
+                why: error.to_string(),
+            }
+            .into());
         }
     };
     Ok(Done {
@@ -331,12 +334,12 @@ async fn ask_to_unpin(
         Pin::NotNeeded => nothing(format!("A rollback of {place} holds no deploys off")),
         // An attempt before this one may have done it without hearing so.
         Pin::Off if lease.attempt > 1 => {
-            Ok(Ok("automatic deploys go live again (read back)".into()))
+            Ok(Ok("automatic deploys go live again".into()))
         }
         Pin::Off => nothing(format!("Automatic deploys of {place} are not held off")),
         Pin::On | Pin::Unknown => provider.unpin(&before).await.map(Ok).map_err(|error| match error {
             ProviderError::Unanswered(why) => ProviderError::Unanswered(format!(
-                "{} It may or may not have been done: `/rollback pins` tells after the next look",
+                "{} It may or may not have been done: `/rollback pins` shows it after the next look.",
                 sentence(&why)
             )),
             error @ (ProviderError::Busy { .. } | ProviderError::Refused(_)) => error,

@@ -45,6 +45,35 @@ pub(super) fn info(slack: &Slack, params: &Params) -> Outcome {
     })
 }
 
+pub(super) fn members(slack: &Slack, params: &Params) -> Outcome {
+    slack.look(|state| {
+        let channel = known_channel(state, params.need("channel")?)?;
+        if !channel.bot_is_in {
+            return Err(Failure::from("channel_not_found"));
+        }
+        let direct = channel.id.strip_prefix('D').map(|name| format!("U{name}"));
+        let there = state.people.iter().filter(|person| {
+            let talks = direct
+                .as_ref()
+                .is_none_or(|id| *id == person.id || person.is_bot);
+            talks && !person.deleted && !channel.absent.contains(&person.id)
+        });
+        let all: Vec<&str> = there.map(|person| person.id.as_str()).collect();
+        let start = params
+            .text("cursor")
+            .and_then(|cursor| cursor.strip_prefix("next:")?.parse().ok())
+            .unwrap_or(0);
+        let limit = usize::try_from(params.number("limit").unwrap_or(100).max(1));
+        let limit = limit.unwrap_or(usize::MAX);
+        let page: Vec<&&str> = all.iter().skip(start).take(limit).collect();
+        let next = match start + page.len() {
+            end if end < all.len() => format!("next:{end}"),
+            _ => String::new(),
+        };
+        Ok(json!({ "members": page, "response_metadata": { "next_cursor": next } }))
+    })
+}
+
 pub(super) fn open(slack: &Slack, params: &Params) -> Outcome {
     let person = params.need("users")?;
     slack.change(|state| {

@@ -192,6 +192,7 @@ fn run(slack: &Slack, name: &str, params: &Params) -> Outcome {
         "conversations.history" => conversations::history(slack, params),
         "conversations.replies" => conversations::replies(slack, params),
         "conversations.info" => conversations::info(slack, params),
+        "conversations.members" => conversations::members(slack, params),
         "conversations.open" => conversations::open(slack, params),
         "views.open" => views::open(slack, params),
         "views.push" => views::push(slack, params),

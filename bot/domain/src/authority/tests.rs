@@ -284,7 +284,7 @@ fn check_role(desk: &Desk, notices: &[Says]) {
         .iter()
         .any(|notices| notices.truth() == Truth::Unknown);
     assert_eq!(
-        desk.needs().matches("not known now").count(),
+        desk.needs().matches("could not be read now").count(),
         usize::from(silent)
     );
 }
@@ -774,9 +774,9 @@ fn not_known_because_pagerduty_is_down() {
         yes · someone other than the requester: @maya asked
     what would change it: An answer from PagerDuty schedule PSHOP.
     who else could: @ina or @ana
-    AUTHORITY_UNREADABLE: I can't check your permission: PagerDuty schedule PSHOP isn't answering (PagerDuty answered 503). Try again in a moment. Or ask @ina or @ana. If it can't wait: *Emergency run…* in the card's menu. Nothing was run.
+    AUTHORITY_UNREADABLE: I can't check your permission: PagerDuty schedule PSHOP could not be read (PagerDuty answered 503). Try again in a moment. Or ask @ina or @ana. If it can't wait: *Emergency run…* in the card's menu. Nothing was run.
     ");
-    insta::assert_snapshot!(desk.needs(), @"one approval: @ina (oncall) or @ana (lead), not @maya (not known now: PagerDuty schedule PSHOP)");
+    insta::assert_snapshot!(desk.needs(), @"one approval: @ina (oncall) or @ana (lead), not @maya (could not be read now: PagerDuty schedule PSHOP; others may be able to)");
     // Somebody who has the role by another source does not notice.
     assert_eq!(word(&desk.weigh(INA)), "yes");
     assert_eq!(word(&desk.weigh("U0ANA")), "yes");
@@ -784,7 +784,7 @@ fn not_known_because_pagerduty_is_down() {
     let denied = desk
         .case()
         .has_authority(&person(SAM), &Membership::Member, night());
-    insta::assert_snapshot!(denied.refusal.map_or_else(String::new, |refusal| refusal.draw(&Names)), @"I can't check your permission: PagerDuty schedule PSHOP isn't answering (PagerDuty answered 503). Try again in a moment. Or ask @ina or @ana. Nothing was run.");
+    insta::assert_snapshot!(denied.refusal.map_or_else(String::new, |refusal| refusal.draw(&Names)), @"I can't check your permission: PagerDuty schedule PSHOP could not be read (PagerDuty answered 503). Try again in a moment. Or ask @ina or @ana. Nothing was run.");
 }
 
 #[test]
@@ -799,7 +799,7 @@ fn an_own_request() {
         no · someone other than the requester: @maya asked
     what would change it: Somebody else's yes, or `requester_may_approve` in the configuration.
     who else could: @sam
-    OWN_REQUEST: You requested this, and someone else must approve a code rollback. @sam can. Nothing was run.
+    OWN_REQUEST: You requested this, so someone else must approve it (class code). @sam can. Nothing was run.
     ");
     insta::assert_snapshot!(desk.needs(), @"one approval: @sam (oncall), not @maya");
     let alone = Desk::new(rule(1, &["oncall"]), listed(&[("oncall", &[MAYA])]));
@@ -812,7 +812,7 @@ fn an_own_request() {
         no · someone other than the requester: @maya asked
     what would change it: Somebody else's yes, or `requester_may_approve` in the configuration.
     who else could: 
-    OWN_REQUEST: You requested this, and someone else must approve a code rollback. I know of nobody else who can: `/rollback contacts` says who can help. Nothing was run.
+    OWN_REQUEST: You requested this, so someone else must approve it (class code). I know of nobody else who can: `/rollback contacts` says who can help. Nothing was run.
     ");
     insta::assert_snapshot!(alone.needs(), @"one approval: nobody is known who could give it besides @maya, who asked");
 }
@@ -858,7 +858,7 @@ fn data_that_still_needs_its_owner() {
         yes · the requester may approve it too: @maya asked
     what would change it: A yes by somebody else.
     who else could: @dora
-    ALREADY_SO: You approved RB-41 already, and two approvals by one person are one. It still needs one more, from data_owner. Nothing was changed.
+    ALREADY_SO: You already approved RB-41. It still needs one more, from data_owner, from somebody else. Nothing was changed.
     ");
     desk.approvals.push(yes(DORA, &[DATA_OWNER]));
     insta::assert_snapshot!(desk.needs(), @"2 approvals, one of them from data_owner; has @sam (oncall) and @dora (data_owner)");
@@ -897,7 +897,7 @@ fn somebody_from_outside() {
             yes · oncall: @gus (configuration)
         yes · someone other than the requester: @maya asked
     An answer from Slack.
-    I can't check your permission: Slack isn't answering (Slack answered 503). Try again in a moment. Nothing was run.
+    I can't check your permission: Slack could not be read (Slack answered 503). Try again in a moment. Nothing was run.
     ");
 }
 
@@ -942,7 +942,7 @@ fn what_is_needed_in_other_cases() {
     3 approvals, one of them from data_owner: @dora (data_owner) and @sam (oncall), not @maya; nobody else is known
     5 approvals: @sam (oncall), @ina (oncall), @ana (oncall) and one more, not @maya; nobody else is known
     one approval: @maya (oncall)
-    one approval: nobody is known who could give it (not known now: PagerDuty escalation policy PPOL)
+    one approval: nobody is known who could give it (could not be read now: PagerDuty escalation policy PPOL; others may be able to)
     ");
 }
 
@@ -957,6 +957,8 @@ fn each_class_has_its_rule() {
     }
     let waits = |escalate| {
         let policy = Policy {
+            announce: crate::policy::Announce::default(),
+            channels: vec![],
             rules: rules.clone(),
             risks: crate::risk::RiskRules::default(),
             objection_window: None,

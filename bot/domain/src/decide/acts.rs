@@ -88,14 +88,14 @@ impl Draft {
         let Some(at) = self.rollback.approvals.iter().position(given) else {
             return Err(Refusal::AlreadySo {
                 what: format!(
-                    "You have not approved {0}, so there is nothing to take back. `/rollback object {0} because …` speaks against it.",
+                    "You have not approved {0}, so there is nothing to withdraw. To object: `/rollback object {0} because …`.",
                     self.rollback.id
                 ),
             });
         };
         self.rollback.approvals.remove(at);
         let what = format!(
-            "{} took their approval of {} back{}.",
+            "{} withdrew their approval of {}{}.",
             named(&who.person),
             self.named_change(),
             reason(because.as_deref())
@@ -109,7 +109,7 @@ impl Draft {
         }
         self.rollback.times.approved = None;
         let next = format!(
-            "It needs another approval: `/rollback approve {}`.",
+            "It needs another one: `/rollback who {}` says whose.",
             self.rollback.id
         );
         self.tell_turn(&format!("{what} {next}"), Some(&who.person), "withdrawn");
@@ -170,6 +170,7 @@ impl Draft {
             by: who.person,
             because,
             at: self.now,
+            made_to: None,
         });
         self.notices.push(Notice::Card);
         if matches!(self.rollback.state, State::Proposed { .. }) {
@@ -215,6 +216,7 @@ impl Draft {
             return Err(Refusal::NoBreakGlass {
                 risk: case.risk,
                 people,
+                unseen: None,
             });
         }
         if because.trim().is_empty() || !promised {
@@ -229,6 +231,19 @@ impl Draft {
             review_due: due,
         };
         self.record_by(&who, fact);
+        self.announce(
+            format!(
+                "{} runs {} without an approval, in {}: {}, because \"{}\".",
+                Message::whom(0),
+                self.rollback.id,
+                Message::whom(1),
+                Message::quoted(&self.change().to_string()),
+                Message::quoted(&because)
+            ),
+            vec![who.person.id.clone(), self.rollback.channel.clone()],
+            policy,
+            "glass",
+        );
         if policy.page_on_break_glass {
             let does = match self.rollback.aim.undoes {
                 Some(undone) => format!("undoes {undone} on"),
@@ -488,6 +503,9 @@ impl Draft {
                 last_known: None,
                 roster: Box::new(who.roster),
                 frozen: self.rollback.frozen.clone(),
+                // What takes the place of another card never starts by itself.
+                objections: vec![],
+                audience: Audience::Members(vec![]),
             })
         });
         self.finish(State::Superseded {
@@ -517,7 +535,7 @@ impl Draft {
         }
         let to = Message::quoted(to);
         let what = format!(
-            "{} tried to change the target of {} to {to}, and there is no plan for that: {refusal} {id} stays open as it is.",
+            "{} tried to change the target of {} to {to}, and that could not be planned: {refusal} {id} stays open as it is.",
             named(&who.person),
             self.named_change(),
         );

@@ -120,7 +120,7 @@ impl Draft {
         };
         let text = self.record_reason(WaitingFact::Reopened { why });
         let what = format!(
-            "{} is open again and needs an approval: `/rollback approve {}`. {text}",
+            "{} is open again and needs an approval: `/rollback who {}` says whose. {text}",
             self.named_change(),
             self.rollback.id
         );
@@ -292,6 +292,7 @@ impl Draft {
             }
             Progress::Partial { surfaces, failed } => {
                 self.rollback.surfaces = surfaces;
+                self.pin_unread();
                 let (n, m) = self.rollback.served();
                 self.record_platform(RunningFact::Partial {
                     to: self.rollback.to_label().to_owned(),
@@ -302,6 +303,7 @@ impl Draft {
                 self.finish_and_announce(State::Partial { n, m, failed });
             }
             Progress::Failed { why, production } => {
+                self.pin_unread();
                 self.record_platform(RunningFact::Failed {
                     why: why.clone(),
                     production,
@@ -385,20 +387,25 @@ impl Draft {
         } else if n > 0 && self.rollback.state != (State::Serving { n, m }) {
             self.transition_to(State::Serving { n, m });
         } else if overdue {
-            self.transition_to(State::Unknown {
-                since: self.now,
-                why: format!(
-                    "{} accepted the request and after {} nothing serves the target",
-                    self.platform(),
-                    crate::proof::spell(serve_within)
-                ),
-            });
+            self.unknown(format!(
+                "{} accepted the request and after {} nothing serves the target",
+                self.platform(),
+                crate::proof::spell(serve_within)
+            ));
         } else if waited_for_people {
             self.transition_to(State::Accepted { at: self.now });
         } else if changed {
             self.notices.push(Notice::Card);
         }
         self.drive_at = Some(self.read_back_at(unknown_since, policy));
+    }
+
+    /// What was read before the platform was asked says nothing of now: asking may hold off
+    /// automatic deploys, also where it fails.
+    fn pin_unread(&mut self) {
+        if self.rollback.pin == Pin::Off {
+            self.rollback.pin = Pin::Unknown;
+        }
     }
 
     /// Some surfaces have not moved in the time that the platform normally takes.
@@ -468,7 +475,7 @@ impl Draft {
                 proof.conclude(fingerprint, proof.streak > 0, target.as_ref());
             }
             if self.rollback.proof.verdict != before {
-                self.concluded();
+                self.concluded(policy);
             }
             self.drive_at = Some(after(self.now, watch_every(policy)).min(until.max(self.now)));
             return Ok(());
@@ -484,7 +491,7 @@ impl Draft {
         self.rollback
             .proof
             .conclude(policy.fingerprint, ready, target.as_ref());
-        self.concluded();
+        self.concluded(policy);
         let until = after(self.now, policy.watch);
         self.transition_to(State::Watching { until });
         self.drive_at = Some(after(self.now, policy.watch.min(watch_every(policy))));
@@ -504,13 +511,13 @@ impl Draft {
             return;
         }
         let text = format!(
-            "Automatic deploys of {} are on again, while {} is still watched: the next one goes live. Hold them off on {} if that could bring {} back.",
-            self.rollback.service,
+            "automatic deploys of {} are on again, while {} is still watched: the next one goes live. Hold them off on {} if that could bring {} back.",
+            Message::quoted(&self.rollback.service.to_string()),
             self.rollback.id,
             self.platform(),
-            self.rollback.from_label()
+            Message::quoted(self.rollback.from_label())
         );
-        self.post(text, vec![], false, "pin-lost");
+        self.tell(&text, None, false, "pin-lost");
         self.notices.push(Notice::Card);
     }
 
@@ -525,7 +532,7 @@ impl Draft {
         Ok(())
     }
 
-    pub(super) fn concluded(&mut self) {
+    pub(super) fn concluded(&mut self, policy: &Policy) {
         self.rollback.times.proven = Some(self.now);
         let proof = &self.rollback.proof;
         let fact = ProofFact::Concluded {
@@ -538,6 +545,17 @@ impl Draft {
         self.record(Actor::Bot, Source::Check, fact);
         self.notices.push(Notice::Card);
         self.notices.push(Notice::Outcome);
+        if self.rollback.proof.verdict == Some(Verdict::Verified) {
+            let text = format!(
+                "{} {} in {}: {}.",
+                self.rollback.id,
+                self.rollback.proof.word(),
+                Message::whom(0),
+                Message::quoted(&self.change().to_string())
+            );
+            let people = vec![self.rollback.channel.clone()];
+            self.announce(text, people, policy, "verified");
+        }
     }
 
     pub(super) fn close(&mut self, replaced_by: Option<RollbackId>) -> Result<(), Refusal> {

@@ -88,11 +88,26 @@ impl Draft {
 
     /// It is not known what the platform did: it is looked at, and never asked again blindly.
     pub(super) fn lose_sight(&mut self, why: String, look_at: Timestamp) {
+        self.unknown(why);
+        self.drive_at = Some(look_at);
+    }
+
+    /// What production serves is not known any more: those whom it concerns are told, once.
+    pub(super) fn unknown(&mut self, why: String) {
+        if !matches!(self.rollback.state, State::Unknown { .. }) {
+            let text = format!(
+                "I don't know whether {} took effect. {} Don't retry. If you can see the result: `/rollback resolve {} done because …` (or `not-done`).",
+                self.named_change(),
+                crate::refusal::sentence(&Message::quoted(&why)),
+                self.rollback.id
+            );
+            let key = format!("unknown:{}", self.rollback.asks);
+            self.tell(&text, None, false, &key);
+        }
         self.transition_to(State::Unknown {
             since: self.now,
             why,
         });
-        self.drive_at = Some(look_at);
     }
 
     /// It cannot go on before people have done something.
@@ -180,7 +195,11 @@ impl Draft {
             true => String::new(),
             false => format!("{}: ", list(&whom, "and")),
         };
-        let text = format!("{whom}{id} needs people to go on. {}", lines.join(" "));
+        let text = format!(
+            "{whom}{} needs people to go on. {}",
+            self.named_change(),
+            lines.join(" ")
+        );
         let key = format!("tasks:{}", self.rollback.tasks.len());
         self.post(text, people, true, &key);
     }

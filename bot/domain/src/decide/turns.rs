@@ -7,8 +7,8 @@ impl Draft {
     /// An ending before anything was run, in the channel. `by` has decided it and knows.
     pub(super) fn tell_ending(&mut self, what: &str, by: Option<&Person>, key: &str) {
         let next = format!(
-            "To propose it again: `/rollback {} because …`.",
-            self.rollback.service.typed()
+            "To propose it again: `{}`.",
+            Message::quoted(&self.rollback.command_again())
         );
         self.tell(
             &format!("{what} Nothing was changed. {next}"),

@@ -83,11 +83,12 @@ impl Draft {
             }
         };
         let mut text = format!(
-            "{id} ran without approval, and its review {due}. {asked}: `/rollback review {id} justified because …`, or `should-have-waited`, or `policy-too-strict`."
+            "{} ran without approval, and its review {due}. {asked}: `/rollback review {id} justified because …`, or `should-have-waited`, or `policy-too-strict`.",
+            self.named_change()
         );
         if !explained {
             text.push_str(&format!(
-                " {}, you promised to explain why it could not wait: `/rollback note …` in this channel writes it down.",
+                " {}, you promised to explain why it could not wait: `/rollback note …` in this channel records it.",
                 Message::whom(named.len())
             ));
             named.push(author);
@@ -101,6 +102,7 @@ impl Draft {
         requester: Person,
         roster: &Roster,
         frozen: Option<Freeze>,
+        audience: &Audience,
         policy: &Policy,
     ) -> Result<(), Refusal> {
         if self.rollback.state != State::Planning {
@@ -134,7 +136,10 @@ impl Draft {
             && !self.rollback.out_of_band
             && self.may_start_unopposed(&Membership::Member, roster, policy)
         {
-            self.rollback.waiting.window_ends = Some(after(self.now, window));
+            match self.why_not_silently(audience, roster, policy) {
+                None => self.open_window(window, policy),
+                Some(why) => self.does_not_start(why),
+            }
         }
         self.transition_to(State::Proposed { expires_at });
         self.wait_on(policy);
@@ -142,6 +147,46 @@ impl Draft {
         let card = after(self.now, CARD_FIRST);
         self.drive_at = self.drive_at.map(|at| at.max(card));
         Ok(())
+    }
+
+    /// Why silence would say nothing.
+    fn why_not_silently(
+        &self,
+        audience: &Audience,
+        roster: &Roster,
+        policy: &Policy,
+    ) -> Option<NotStarted> {
+        if !self.rollback.objections.is_empty() {
+            return Some(NotStarted::Objected);
+        }
+        let case = self.rollback.case(policy, roster);
+        let why = audience.lacks(&case, &self.rollback.requester)?;
+        Some(NotStarted::Unseen { why })
+    }
+
+    /// From now on it starts by itself, unless somebody objects.
+    fn open_window(&mut self, window: Duration, policy: &Policy) {
+        let ends = after(self.now, window);
+        self.rollback.waiting.window_ends = Some(ends);
+        let id = self.rollback.id;
+        let text = format!(
+            "{id} starts by itself at {}, unless somebody objects in {}: {}, asked for by {}. `/rollback object {id} because …` stops that.",
+            ends.strftime("%H:%M:%S UTC"),
+            Message::whom(0),
+            Message::quoted(&self.change().to_string()),
+            Message::whom(1),
+        );
+        let people = vec![
+            self.rollback.channel.clone(),
+            self.rollback.requester.id.clone(),
+        ];
+        self.announce(text, people, policy, "window");
+    }
+
+    /// It waits for an approval; says why where the card is.
+    fn does_not_start(&mut self, why: NotStarted) {
+        self.rollback.waiting.window_ends = None;
+        self.tell_window_ended(why);
     }
 
     /// Whether the requester has the authority that an objection window stands for.
@@ -163,6 +208,7 @@ impl Draft {
         &mut self,
         membership: &Membership,
         roster: &Roster,
+        audience: &Audience,
         policy: &Policy,
     ) -> Result<(), Refusal> {
         let State::Proposed { expires_at } = self.rollback.state else {
@@ -172,10 +218,15 @@ impl Draft {
         if window_ends.is_none_or(|ends| self.now < ends) || self.now >= expires_at {
             return Err(self.not_open());
         }
-        if policy.objection_window.is_some()
-            && self.rollback.objections.is_empty()
-            && self.may_start_unopposed(membership, roster, policy)
-        {
+        let is_confirmed = policy.objection_window.is_some()
+            && self.may_start_unopposed(membership, roster, policy);
+        if is_confirmed && let Some(why) = self.why_not_silently(audience, roster, policy) {
+            self.does_not_start(why);
+            self.notices.push(Notice::Card);
+            self.wait_on(policy);
+            return Ok(());
+        }
+        if is_confirmed {
             let requester = self.rollback.requester.clone();
             let roles = self
                 .rollback
@@ -193,6 +244,12 @@ impl Draft {
                 unopposed: true,
                 out_of_band: false,
             };
+            let text = format!(
+                "{} has started by itself, because nobody objected: {}.",
+                self.rollback.id,
+                Message::quoted(&self.change().to_string())
+            );
+            self.announce(text, vec![], policy, "started");
             self.let_run(approval, Source::Bot, fact, expires_at, roster, policy);
             return Ok(());
         }
@@ -213,7 +270,7 @@ impl Draft {
     fn tell_window_ended(&mut self, why: NotStarted) {
         let why = self.record_reason(WaitingFact::WindowEnded { why });
         let what = format!(
-            "{} {why}. It needs an approval: `/rollback approve {}`.",
+            "{} {why}. `/rollback who {}` says who can approve it.",
             self.named_change(),
             self.rollback.id
         );
@@ -431,7 +488,7 @@ impl Draft {
     /// was not run ends; what was is not known, and somebody can say how it ended.
     pub(super) fn unconfigured(&mut self) -> Result<(), Refusal> {
         let why = format!(
-            "{} is not in the configuration any more",
+            "the service {} is not in the configuration any more",
             self.rollback.service
         );
         match self.rollback.state {
@@ -440,10 +497,10 @@ impl Draft {
             }
             State::Executing { .. } | State::Accepted { .. } | State::Serving { .. } => {
                 self.record_own(RunningFact::Unanswered { why: why.clone() });
-                self.transition_to(State::Unknown {
-                    since: self.now,
-                    why: format!("{why}, so I cannot check what {} did", self.platform()),
-                });
+                self.unknown(format!(
+                    "{why}, so I can't look at what {} did: look there yourself",
+                    self.platform()
+                ));
             }
             State::Watching { .. } => {
                 self.record_own(ProofFact::Closed {
@@ -508,7 +565,7 @@ impl Draft {
     /// Something has changed since the card was made.
     pub(super) fn tell_superseded(&mut self, why: &str) {
         let what = format!(
-            "{} is out of date. {why} If there is a plan for what is live now, its card takes the place of this one.",
+            "{} is out of date. {why} Approvals of it don't count for another plan; if there is one, its card appears here.",
             self.named_change()
         );
         self.tell_turn(&what, None, "superseded");

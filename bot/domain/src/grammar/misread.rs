@@ -10,7 +10,7 @@ pub enum Misread {
     #[error(
         "Nothing was run: \"{}\" is not a command. {}",
         excerpt(word),
-        meant.map_or("`help` lists them.".to_owned(), |verb| format!("Did you mean `{verb}`?"))
+        meant.map_or("`/rollback help` lists them.".to_owned(), |verb| format!("Did you mean `{verb}`?"))
     )]
     UnknownVerb {
         /// The word.
@@ -20,7 +20,7 @@ pub enum Misread {
     },
     /// The text begins with somebody's name: it is a message to them, and nobody's command.
     #[error(
-        "Nothing was run, because that begins with somebody's name, so it is for them: if you mean it yourself, send it without the name; if they are to do it, they have to send it."
+        "Nothing was run: that message begins with somebody's name. To run it yourself, send it without the name."
     )]
     ForSomebodyElse,
     /// The request is about a service and names none.
@@ -191,7 +191,7 @@ mod tests {
         for (text, sentence) in [
             (
                 "forward RB-41",
-                "Nothing was run: \"forward\" is not a command. `help` lists them.",
+                "Nothing was run: \"forward\" is not a command. `/rollback help` lists them.",
             ),
             (
                 "aprove RB-41",
@@ -251,7 +251,7 @@ mod tests {
             ),
             (
                 "<@U0SAM> approve RB-41 because <@U0BOT> waits for you",
-                "Nothing was run, because that begins with somebody's name, so it is for them: if you mean it yourself, send it without the name; if they are to do it, they have to send it.",
+                "Nothing was run: that message begins with somebody's name. To run it yourself, send it without the name.",
             ),
             (
                 "timeline --all",

@@ -615,6 +615,13 @@ pub enum NotStarted {
     PlanEnded,
     /// The service was frozen.
     Frozen,
+    /// Somebody has spoken against the same change before.
+    Objected,
+    /// Too few others could see it.
+    Unseen {
+        /// Why, as a clause.
+        why: String,
+    },
 }
 
 /// Why approvals do not count any more.

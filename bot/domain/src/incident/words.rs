@@ -123,7 +123,11 @@ impl IncidentFact {
                 verb,
                 code,
                 sentence,
-            } => format!("tried to {}: {code} {}", text(verb), sentence.draw(tone)),
+            } => format!(
+                "tried `{}` and was refused ({code}): {}",
+                text(verb),
+                sentence.draw(tone)
+            ),
             IncidentFact::Frozen { service, because } => format!(
                 "asked for a hold on {}, because \"{}\"",
                 place(service),
@@ -508,11 +512,10 @@ impl NotStarted {
     fn clause(&self, tone: &dyn Tone) -> String {
         match self {
             NotStarted::NotConfigured => {
-                "did not start by itself: that is not configured any more; it waits for an approval"
-                    .into()
+                "did not start by itself: that is not configured any more".into()
             }
             NotStarted::AuthorityUnconfirmed { requester } => format!(
-                "did not start by itself: the authority of @{} could not be confirmed; it waits for an approval",
+                "did not start by itself: the authority of @{} could not be confirmed",
                 tone.text(&requester.name)
             ),
             NotStarted::PlanEnded => {
@@ -521,6 +524,10 @@ impl NotStarted {
             NotStarted::Frozen => {
                 "does not start by itself any more: somebody asked for a hold".into()
             }
+            NotStarted::Objected => {
+                "does not start by itself: somebody objected to the same change before".into()
+            }
+            NotStarted::Unseen { why } => format!("does not start by itself: {}", tone.text(why)),
         }
     }
 }
@@ -541,7 +548,7 @@ impl Moved {
                 tone.text(from)
             ),
             Moved::Content { to } => format!(
-                "what {} is has changed after the card was made.",
+                "the files of {} changed after the card was made.",
                 tone.text(to)
             ),
             Moved::Surfaces => "what the domains serve changed after the card was made.".into(),

@@ -9,7 +9,7 @@ use rollback_domain::{
     people::Person,
     plan::{Aim, Basis, Plan},
     platform::Effects,
-    policy::{Policy, Preset},
+    policy::{Announce, Policy, Preset},
     release::{Candidate, Pin, Release, Surface, Survey},
     risk::{Risk, RiskRules},
     rollback::{Proposal, Rollback},
@@ -59,6 +59,8 @@ pub fn silent(roles: &[&str]) -> Roster {
 /// A preset's rules with `oncall` as approvers, and short times.
 pub fn policy(preset: Preset) -> Policy {
     Policy {
+        announce: Announce::default(),
+        channels: vec![],
         rules: preset.rules(&["oncall".into()]),
         risks: RiskRules::default(),
         objection_window: None,
@@ -136,6 +138,7 @@ pub fn aim(target: Target) -> Aim {
 /// The plan of that class for the previous release.
 pub fn plan(class: Risk, live: [&str; 2]) -> Plan {
     let basis = Basis {
+        service: &ServiceKey::new("frontend", "production"),
         survey: &survey(live),
         effects: &effects(class),
         history: &History::default(),

@@ -59,6 +59,7 @@ async fn drawn(releases: &Releases, to: &str, undoes: Option<RollbackId>) -> Rol
     };
     let plan = Plan::draw(
         rollback_domain::plan::Basis {
+            service: &ServiceKey::new("frontend", "production"),
             survey: &survey,
             effects: &releases.effects(aim.way()),
             history: &rollback_domain::history::History::default(),
@@ -399,10 +400,10 @@ async fn a_restart_is_stopped_when_it_takes_too_long_and_missed_when_it_is_not_t
     // What it leaves running does not hold the rollback up.
     let began = Instant::now();
     assert_eq!(
-        run(&["sh", "-c", "sleep 5 &"], Duration::from_secs(4)).await,
+        run(&["sh", "-c", "sleep 20 &"], Duration::from_secs(19)).await,
         Ok(())
     );
-    assert!(began.elapsed() < Duration::from_secs(3));
+    assert!(began.elapsed() < Duration::from_secs(15));
 }
 
 #[tokio::test]
@@ -420,8 +421,8 @@ async fn a_restart_that_takes_too_long_is_stopped_with_everything_it_began() {
     let place = tempfile::tempdir().unwrap();
     // What hangs is not the command itself but something that it has started.
     let command = ["sh", "-c", "sleep 60 & echo $! > child; wait"].map(str::to_owned);
-    let why = restart(&command, place.path(), Duration::from_millis(300)).await;
-    assert!(why.unwrap_err().starts_with("no end after 0.3 s, stopped"));
+    let why = restart(&command, place.path(), Duration::from_secs(2)).await;
+    assert!(why.unwrap_err().starts_with("no end after 2 s, stopped"));
     let child = fs::read_to_string(place.path().join("child")).unwrap();
     let runs = || {
         let stat = fs::read_to_string(format!("/proc/{}/stat", child.trim()));
@@ -430,7 +431,7 @@ async fn a_restart_that_takes_too_long_is_stopped_with_everything_it_began() {
     };
     let began = Instant::now();
     while runs() {
-        assert!(began.elapsed() < Duration::from_secs(5), "it runs on");
+        assert!(began.elapsed() < Duration::from_secs(30), "it runs on");
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
 }

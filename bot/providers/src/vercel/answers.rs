@@ -98,8 +98,8 @@ pub(super) fn judge_read(what: &str, answer: &Answer) -> ProviderError {
         404 => ProviderError::Refused(format!(
             "Something answered 404 about {what}, and it is not Vercel. Check api_url in the configuration, and what stands between this bot and Vercel."
         )),
-        429 => answer.busy(format!("Vercel answers too many requests ({quoted}).")),
-        408 | 500.. => answer.busy(format!("Vercel has trouble of its own ({quoted}).")),
+        429 => answer.busy(format!("Vercel is rate-limiting this bot ({quoted}).")),
+        408 | 500.. => answer.busy(format!("Vercel answers with an error ({quoted}).")),
         _ => ProviderError::Refused(format!(
             "Vercel would not show {what} ({quoted}). Check project, team and api_url in the configuration."
         )),
@@ -134,10 +134,10 @@ pub(super) fn judge_move(
         )),
         200..=299 => Ok(receipt("job accepted")),
         409 if message.contains("already the current production deployment") => Ok(receipt(
-            &format!("it already was the current production deployment ({quoted})"),
+            &format!("it says that this is the current deployment already ({quoted})"),
         )),
         429 => Err(answer.busy(format!(
-            "Vercel answers too many requests and has done nothing ({quoted}). It is asked again later."
+            "Vercel is rate-limiting this bot and has done nothing ({quoted})."
         ))),
         402 if way == Way::Forward => refused(format!(
             "Vercel wants a paid plan or a paid bill before it promotes {target} ({quoted}). Look at vercel.com/account/billing, then ask for a new plan."
@@ -146,7 +146,7 @@ pub(super) fn judge_move(
             "Vercel goes back only to the deployment right before the live one on the Hobby plan ({quoted}). Choose that one, or upgrade the plan at vercel.com/account/billing."
         )),
         _ if answer.broke_off() => Err(ProviderError::Unanswered(format!(
-            "Vercel broke off while it was asked ({quoted}). I'm checking each domain and won't send the request again."
+            "Vercel answered the request with an error ({quoted}). I'm checking each domain and won't send the request again."
         ))),
         401 | 403 => Err(answer.no_access()),
         404 | 410 if !answer.is_vercels() => Err(ProviderError::Unanswered(format!(

@@ -94,7 +94,7 @@ impl Provider for Vercel {
     /// automatic assignment of the production domains, a promotion starts it again.
     fn effects(&self, way: Way) -> Effects {
         let (after, holds) = match way {
-            Way::Back => ("automatic deploys stay OFF until unpinned", Holds::ByItself),
+            Way::Back => ("automatic deploys are OFF until unpinned", Holds::ByItself),
             Way::Forward => ("automatic deploys go live again", Holds::Not),
         };
         Effects {
@@ -227,7 +227,7 @@ impl Provider for Vercel {
         let project = self.project().await?;
         if project.pin == Pin::Off {
             return Ok(
-                "automatic deploys were not held off (read back), nothing was changed".into(),
+                "automatic deploys were not held off, nothing was changed".into(),
             );
         }
         let setting = json!({ "autoAssignCustomDomains": true });
@@ -250,7 +250,7 @@ impl Provider for Vercel {
         };
         match self.project().await {
             Ok(now) if now.pin == Pin::Off => {
-                Ok("automatic deploys go live again (read back)".into())
+                Ok("automatic deploys go live again".into())
             }
             Ok(_) => Err(ProviderError::Busy {
                 why: format!(

@@ -126,13 +126,13 @@ impl AliasRequest {
         matches!(self.status.as_str(), "succeeded" | "failed" | "skipped")
     }
 
-    /// As a clause: "a promote to dpl_x of 02:41:07 UTC is in-progress".
+    /// As a clause: "a promote to dpl_x, requested at 02:41:07 UTC, is in-progress".
     pub(super) fn clause(&self) -> String {
         let at = Timestamp::from_millisecond(self.requested_at)
             .map(|at| at.strftime("%Y-%m-%d %H:%M:%S UTC").to_string())
             .unwrap_or_else(|_| "an unknown time".into());
         format!(
-            "a {} to {} of {at} is {}",
+            "a {} to {}, requested at {at}, is {}",
             cut(&one_line(&self.kind), 40),
             cut(&one_line(&self.to), 60),
             cut(&one_line(&self.status), 40)

@@ -6,7 +6,6 @@ use super::{
     project::{AliasRequest, Project},
 };
 use rollback_domain::release::{Candidate, Surface, Survey, Unseen};
-use rollback_http::{cut, one_line};
 use serde_json::{Value, json};
 use std::{
     cmp::Reverse,
@@ -141,9 +140,9 @@ fn unseen(project: &Project, domains: &Domains) -> Option<Unseen> {
     let refused = domains.refused.iter().map(|(name, _)| name);
     let names: Vec<&String> = refused.chain(&project.left_out).collect();
     let why = match (domains.refused.first(), project.left_out.is_empty()) {
-        (Some((_, why)), true) => cut(&one_line(why), 200),
-        (Some(_), false) => "Vercel does not show some, and the others are too many".into(),
-        (None, _) => "they are too many to be read one by one".into(),
+        (Some(_), true) => "Vercel does not show them to this token".into(),
+        (Some(_), false) => "Vercel does not show some to this token, and the others are too many".into(),
+        (None, _) => "no more are read one by one".into(),
     };
     (!names.is_empty()).then(|| Unseen {
         count: names.len(),

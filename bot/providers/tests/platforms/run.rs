@@ -113,6 +113,7 @@ impl<'a> Run<'a> {
         };
         let risks = RiskRules::default();
         let basis = Basis {
+            service: &rollback_domain::identity::ServiceKey::new("api", "production"),
             survey: &survey,
             effects: &provider.effects(Way::Back),
             history: &History::default(),

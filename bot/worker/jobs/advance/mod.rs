@@ -278,6 +278,7 @@ impl Advance<'_> {
     /// Draws the plan for the rollback's aim on what was read, as of `at`.
     async fn draw(&self, about: &About, survey: &Survey, at: Timestamp) -> Result<Drawn, Error> {
         let planning = Planning {
+            service: &self.rollback.service,
             provider: self.provider.as_ref(),
             about,
             aim: &self.rollback.aim,

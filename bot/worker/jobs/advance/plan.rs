@@ -5,17 +5,21 @@ use crate::{
     crash::{self, Point},
     engine::{Ended, Error, SideEffects},
     roster,
-    store::rosters,
+    store::{rollbacks, rosters},
     worker::{
+        audience,
         last_known::{self, membership_by},
         retry::after_unread,
     },
 };
 use rollback_domain::{
+    audience::Audience,
     people::{Membership, Person},
+    plan::Plan,
     platform::ProviderError,
     refusal::Refusal,
-    rollback::Command,
+    risk::Risk,
+    rollback::{Command, Objection},
 };
 
 /// The requester as they were read, and what of it is from an earlier reading, as a clause.
@@ -51,6 +55,8 @@ impl Advance<'_> {
         let ended = match self.draw(&about, &survey, self.now()).await? {
             Drawn::Plan(plan) => self
                 .decide(Command::Planned {
+                    objections: self.earlier_objections(&plan).await?,
+                    audience: self.audience(&plan).await,
                     plan,
                     requester,
                     last_known,
@@ -63,6 +69,27 @@ impl Advance<'_> {
             Drawn::NotRead(NotRead::Failed(error)) => self.cannot_read(&error),
         };
         Ok(ended.with(effects))
+    }
+
+    /// What was said against the same change before: it counts for this one too.
+    async fn earlier_objections(&self, plan: &Plan) -> Result<Vec<Objection>, Error> {
+        let from = plan.from.as_ref().map(|from| from.id.as_str());
+        let db = &self.app.engine.db;
+        let earlier = rollbacks::before(db, &self.rollback.service, self.rollback.id).await?;
+        let objections = earlier.iter().rev();
+        Ok(objections
+            .flat_map(|earlier| earlier.objections_to(from, &plan.to.id))
+            .collect())
+    }
+
+    /// Who could object, where silence would let it run.
+    async fn audience(&self, plan: &Plan) -> Audience {
+        match self.policy.objection_window {
+            Some(_) if plan.risk <= Risk::Code => {
+                audience::read(self.app, &self.rollback, &self.policy, plan.risk).await
+            }
+            Some(_) | None => audience::none(),
+        }
     }
 
     /// Who asked, if they may; otherwise how the job ends.

@@ -6,6 +6,7 @@ use crate::{
     roster,
     store::{messages, rosters},
     worker::{
+        audience,
         last_known::membership,
         retry::{after_pause, later},
         rollback_message::card_key,
@@ -84,6 +85,7 @@ impl Advance<'_> {
         let command = Command::WindowEnded {
             membership,
             roster: Box::new(reading.roster),
+            audience: audience::read(self.app, rollback, &self.policy, rollback.risk()).await,
         };
         Ok(self.decide(command).with(effects))
     }

@@ -51,6 +51,7 @@ pub(super) async fn plan(
     let now = app.engine.clock.now();
     let history = rollbacks::history(&app.engine.db, service).await?;
     let planning = Planning {
+        service,
         provider: provider.as_ref(),
         about: &about,
         aim,
@@ -140,7 +141,7 @@ fn shown(
     let mut blocks = vec![header(title)];
     blocks.extend(card::change(plan, &[], now));
     blocks.push(context(&format!(
-        "Only you see this, and nothing is proposed: `/rollback {} to {} because …` would. {} · plan `{hash}`",
+        "Only you see this. To propose it: `/rollback {} to {} because …`. {} · plan `{hash}`",
         inline(&service.typed(), 160),
         inline(&Target::Named(plan.to.label().to_owned()).to_string(), 80),
         plan.risk,

@@ -14,7 +14,7 @@ pub(super) const SPEC: Spec = Spec {
     takes: Takes::Nothing,
     needs_reason: false,
     listing: Listing::Sentence(
-        "/rollback alone lists the services. Nothing runs before somebody approves it.",
+        "/rollback alone lists the services. A proposal changes nothing: its card says what it needs to run.",
     ),
     help: &[],
 };

@@ -279,7 +279,7 @@ mod tests {
     #[test]
     fn help_lists_the_verbs_in_the_order_of_the_table() {
         insta::assert_snapshot!(help(None), @"
-        /rollback alone lists the services. Nothing runs before somebody approves it.
+        /rollback alone lists the services. A proposal changes nothing: its card says what it needs to run.
         `frontend@production to prev because checkout 500s`: propose a rollback
             `to prev` (if left out), `to v212`, an id, a sha, or what was live then: `to @02:40`, `to @-45m`
         `plan frontend`: the same, only for you; nothing is proposed

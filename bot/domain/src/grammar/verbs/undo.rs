@@ -29,7 +29,7 @@ pub(super) const SPEC: Spec = Spec {
     },
     help: &[
         "`undo RB-41 because v215 has the fix`: propose to return to the version that RB-41 replaced. The reason may be left out.",
-        "It is a proposal like any other: nothing runs before somebody approves it.",
+        "It is a proposal like any other: its card says what it needs to run.",
     ],
 };
 

@@ -117,6 +117,7 @@ fn plan() -> Plan {
     };
     let effects = vercel().effects(Way::Back);
     let basis = Basis {
+        service: &ServiceKey::new("frontend", "production"),
         survey: &survey,
         effects: &effects,
         history: &History::default(),
@@ -182,6 +183,7 @@ async fn a_request_without_a_connection_was_not_sent() {
     rollback.plan = Some(
         Plan::draw(
             rollback_domain::plan::Basis {
+                service: &ServiceKey::new("frontend", "production"),
                 survey: &survey,
                 effects: &vercel.effects(Way::Back),
                 history: &rollback_domain::history::History::default(),

@@ -211,7 +211,7 @@ fn what_is_under_way_is_said() {
     let survey = survey(&project, &Pages::default(), &Domains::default(), None);
     assert_eq!(
         survey.in_flight.as_deref(),
-        Some("a promote to dpl_x of 2026-03-01 02:41:07 UTC is in-progress")
+        Some("a promote to dpl_x, requested at 2026-03-01 02:41:07 UTC, is in-progress")
     );
     assert_eq!(
         rolling_release(
