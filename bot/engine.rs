@@ -30,6 +30,7 @@ use crate::{
 };
 use jiff::Timestamp;
 use rollback_domain::{
+    action::ActionItem,
     identity::{IncidentId, RollbackId},
     incident::{Actor, Fact, IncidentChange, TimelineEvent},
     job::{Job, Notification},
@@ -127,6 +128,17 @@ pub enum Submission {
         /// What happened.
         event: TimelineEvent,
     },
+    /// Add an action item, which gets the next number.
+    AddAction(ActionItem),
+    /// Say that an action item of a channel is done.
+    FinishAction {
+        /// Its number.
+        number: i64,
+        /// The channel.
+        channel: String,
+        /// Who says so.
+        by: Person,
+    },
     /// Bind the key to what was sent under it, by its digest. The same key with something else is
     /// answered with the digest of what came first.
     Bind {
@@ -167,6 +179,18 @@ pub enum Outcome {
     IncidentChanged {
         /// What everybody is told.
         message: Message,
+    },
+    /// An action item was added or is done.
+    ActionChanged {
+        /// The action item as it is now.
+        action: Box<ActionItem>,
+        /// Whether it was otherwise before.
+        changed: bool,
+    },
+    /// The channel has no action item with this number.
+    NoAction {
+        /// The number.
+        number: i64,
     },
     /// It will be done.
     #[serde(rename = "left")]

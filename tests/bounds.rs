@@ -485,6 +485,7 @@ async fn in_one_piece(world: &World) -> String {
     let end = timelines::end(db, IncidentId::new(1)).await.unwrap();
     let text = serde_json::to_string_pretty(&json!({
         "incident": "INC-1",
+        "actions": [],
         "channel": CHANNEL,
         "exported_at": world.clock.now(),
         "entries": entries,

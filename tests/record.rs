@@ -759,3 +759,64 @@ async fn every_field_of_every_template_has_its_place() {
     }
     world.slack.take_all();
 }
+
+#[tokio::test]
+async fn an_action_is_added_reminded_of_and_done() {
+    let mut world = a_night().await;
+    for said in [
+        "action",
+        "action add \"test carts | with <nothing> in them\" <@U0SAM> due friday",
+        "action add page earlier",
+        "action add <@U0ANA> due tomorrow - write it down",
+        "action add \"x\" due someday",
+        "action list",
+        "action done 3",
+        "action done 3",
+        "action done 9",
+    ] {
+        world.clock.advance(Duration::from_secs(2));
+        world.maya().says(&format!("/rollback {said}")).await;
+    }
+    world.settle().await;
+    assert_snapshot!(world.maya().sees(), @"");
+    // It is Saturday, the 14th. The day before Friday, and the day after.
+    for days in [5, 2] {
+        world.passes(Duration::from_secs(days * 86_400)).await;
+    }
+    assert_snapshot!(world.channel(), @"");
+    world.sam().says("/rollback action done 1").await;
+    world.passes(Duration::from_secs(30 * 86_400)).await;
+    assert_snapshot!(world.channel(), @"");
+    let draft = text(&exported(&mut world, "/rollback postmortem").await);
+    let (_, actions) = draft.split_once("## Action items").unwrap();
+    assert_snapshot!(without_head(actions), @"");
+    for format in ["md", "html"] {
+        let file = text(&exported(&mut world, &format!("/rollback export {format}")).await);
+        assert!(
+            file.contains("page earlier") && !file.contains("<nothing>"),
+            "{file}"
+        );
+    }
+    let json = text(&exported(&mut world, "/rollback export json").await);
+    let json: Value = serde_json::from_str(&json).unwrap();
+    conforms(&json);
+    assert_snapshot!(json["actions"][0], @"");
+    world.slack.take_all();
+}
+
+#[tokio::test]
+async fn an_action_of_another_channel_stays_there() {
+    let mut world = a_night().await;
+    world.maya().says("/rollback action add page earlier").await;
+    let answer = world
+        .slack
+        .says("U0MAYA", "C0OTHER", "/rollback action done 1")
+        .await;
+    assert!(
+        answer.body.contains("There is no action 1 in this channel"),
+        "{}",
+        answer.body
+    );
+    world.settle().await;
+    world.slack.take_all();
+}

@@ -191,6 +191,7 @@ fn is_reading(verb: Verb) -> bool {
         | Verb::Unpin
         | Verb::ManageIncident
         | Verb::Note
+        | Verb::Action
         | Verb::Help => false,
     }
 }

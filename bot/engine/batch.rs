@@ -4,9 +4,10 @@
 //! more in it next to nothing: this is what makes shared commits fast.
 
 use super::{Error, Outcome, Submission, captures, complete::jobs_of, enqueue, incidents, refused};
-use crate::store::{Tx, messages, read, rollbacks, timelines, written};
+use crate::store::{Tx, actions, messages, read, rollbacks, timelines, written};
 use jiff::Timestamp;
 use rollback_domain::{
+    action::{ActionItem, Done},
     decide::decide,
     grammar::ExportFormat,
     history::History,
@@ -26,6 +27,8 @@ use std::collections::{BTreeSet, HashMap};
 
 /// The counter that numbers rollbacks.
 const NUMBERS: &str = "rollback";
+/// The counter that numbers action items.
+const ACTIONS: &str = "action";
 
 /// What a change leaves behind: rollbacks that it opens, timeline entries, jobs.
 #[derive(Debug, Default)]
@@ -118,6 +121,8 @@ impl Batch {
                 Submission::Capture(_)
                 | Submission::Enqueue(_)
                 | Submission::Append { .. }
+                | Submission::AddAction(_)
+                | Submission::FinishAction { .. }
                 | Submission::Bind { .. } => {}
             }
         }
@@ -201,6 +206,12 @@ impl Batch {
                 Outcome::Queued
             }
             Submission::Record { channel, event } => self.record(channel, event),
+            Submission::AddAction(action) => self.add_action(tx, action.clone()).await?,
+            Submission::FinishAction {
+                number,
+                channel,
+                by,
+            } => finish_action(tx, *number, channel, by, now).await?,
             Submission::Append { incident, event } => {
                 self.changes.events.push((*incident, event.clone()));
                 Outcome::Queued
@@ -316,6 +327,24 @@ impl Batch {
             id: format!("resolved:{key}"),
         });
         self.changes.jobs.push((job, self.now));
+    }
+
+    /// Adds an action item with the next number, and has its owner reminded.
+    async fn add_action(&mut self, tx: &mut Tx, action: ActionItem) -> sqlx::Result<Outcome> {
+        let number = rollbacks::next_id(tx, ACTIONS).await?;
+        let action = ActionItem { number, ..action };
+        actions::insert(tx, &action).await?;
+        if let Some((reminder, at)) = action.reminder_after(self.now) {
+            let job = Job::RemindAction {
+                action: number,
+                reminder,
+            };
+            self.changes.jobs.push((job, at));
+        }
+        Ok(Outcome::ActionChanged {
+            action: Box::new(action),
+            changed: true,
+        })
     }
 
     /// Writes into the channel's timeline, if an incident is open there.
@@ -460,4 +489,30 @@ impl Batch {
         self.remember(&again, "null".into());
         Ok(())
     }
+}
+
+/// Says that an action item of a channel is done.
+async fn finish_action(
+    tx: &mut Tx,
+    number: i64,
+    channel: &str,
+    by: &Person,
+    now: Timestamp,
+) -> sqlx::Result<Outcome> {
+    let found = actions::lock(tx, number).await?;
+    let Some(mut action) = found.filter(|action| action.channel == channel) else {
+        return Ok(Outcome::NoAction { number });
+    };
+    let changed = action.done.is_none();
+    if changed {
+        action.done = Some(Done {
+            by: by.clone(),
+            at: now,
+        });
+        actions::save(tx, &action).await?;
+    }
+    Ok(Outcome::ActionChanged {
+        action: Box::new(action),
+        changed,
+    })
 }

@@ -9,17 +9,14 @@ mod post_mortem;
 mod rollbacks;
 
 use crate::{
-    messages::{Line, Names, PostMortem, Templates, Timeline, TimelinePage, cell, readable, stamp},
+    messages::{ActionLine, PostMortem, Templates, Timeline, TimelinePage, cell, readable, stamp},
     store::Db,
 };
 use jiff::Timestamp;
 use minijinja::Value;
 use pages::{Lines, Overview, Pages};
 use rollback_domain::{
-    grammar::ExportFormat,
-    identity::IncidentId,
-    incident::{Entry, chain::Head},
-    job::Document,
+    grammar::ExportFormat, identity::IncidentId, incident::chain::Head, job::Document,
     rollback::Rollback,
 };
 use std::{
@@ -117,7 +114,7 @@ impl Export {
                 templates.post_mortem(post_mortem, &mut out)
             }
             (Document::Timeline, ExportFormat::Markdown) => {
-                templates.timeline(self.timeline(pages, table_line), &mut out)
+                templates.timeline(self.timeline(pages, cell), &mut out)
             }
             (Document::Timeline, ExportFormat::Html) => {
                 templates.timeline_page(self.page(pages), &mut out)
@@ -141,11 +138,15 @@ impl Export {
     }
 
     /// The timeline as a template has it.
-    fn timeline(&self, pages: &Arc<Pages>, line: fn(&Entry, &Names) -> Line) -> Timeline {
+    fn timeline(&self, pages: &Arc<Pages>, written: fn(&str) -> String) -> Timeline {
+        let names = pages.overview().names;
+        let actions = pages.actions.iter();
+        let actions = actions.map(|action| ActionLine::of(action, &names, written));
+        let actions = actions.collect();
         let lines = Lines {
             pages: pages.clone(),
-            names: pages.overview().names,
-            line,
+            names,
+            written,
         };
         Timeline {
             incident: self.incident.to_string(),
@@ -153,6 +154,7 @@ impl Export {
             exported_at: stamp(self.now),
             count: pages.entries,
             entries: Value::from_object(lines),
+            actions,
             head: head_line(pages),
         }
     }
@@ -166,7 +168,7 @@ impl Export {
             gaps: post_mortem::gaps(&overview, &pages.course, &drawn),
         };
         let undrawn = overview.rollbacks.len() - drawn.len();
-        let timeline = self.timeline(pages, table_line);
+        let timeline = self.timeline(pages, cell);
         let post_mortem = post_mortem::draft(
             timeline,
             &overview,
@@ -183,7 +185,7 @@ impl Export {
         let overview = pages.overview();
         let drawn = drawn(pages, &overview);
         TimelinePage {
-            timeline: self.timeline(pages, page_line),
+            timeline: self.timeline(pages, readable),
             strip: picture::strip(&drawn, &overview, self.now),
             lanes: drawn
                 .iter()
@@ -206,16 +208,6 @@ fn head_line(pages: &Pages) -> String {
         Some(Head { seq, hash }) => format!("entry {seq}, {}", hash.0),
         None => String::new(),
     }
-}
-
-/// A line of a Markdown table.
-fn table_line(entry: &Entry, names: &Names) -> Line {
-    Line::of(entry, names, cell)
-}
-
-/// A line of a page, whose template escapes it.
-fn page_line(entry: &Entry, names: &Names) -> Line {
-    Line::of(entry, names, readable)
 }
 
 /// The name of the file of a format, after its stem.

@@ -3,7 +3,7 @@
 use crate::{
     messages::{Line, Names},
     store::{
-        Db, rollbacks,
+        Db, actions, rollbacks,
         timelines::{self, End},
     },
 };
@@ -13,6 +13,7 @@ use minijinja::{
     value::{Enumerator, Object, ObjectRepr, Serde},
 };
 use rollback_domain::{
+    action::ActionItem,
     identity::{IncidentId, RollbackId},
     incident::{
         Actor, Course, Entry, Fact, IncidentFact,
@@ -45,6 +46,8 @@ pub(super) struct Pages {
     pub(super) head: Option<Head>,
     /// What people have decided about the incident.
     pub(super) course: Course,
+    /// What is to be done after the incident.
+    pub(super) actions: Vec<ActionItem>,
     page: Mutex<Page>,
     /// What the database failed with: neither templates nor serialisers carry it.
     failed: Mutex<Option<sqlx::Error>>,
@@ -95,6 +98,7 @@ impl Pages {
     /// that is done on a thread of its own.
     pub(super) async fn open(db: Db, incident: IncidentId) -> sqlx::Result<Self> {
         let found = timelines::find(&db, incident).await?;
+        let actions = actions::of_incident(&db, incident).await?;
         let End { entries, head } = timelines::end(&db, incident).await?;
         Ok(Pages {
             db,
@@ -102,6 +106,7 @@ impl Pages {
             incident,
             entries: usize::try_from(entries).unwrap_or(0),
             head,
+            actions,
             course: found.map(|incident| incident.course).unwrap_or_default(),
             page: Mutex::default(),
             failed: Mutex::default(),
@@ -213,8 +218,8 @@ impl Overview {
 pub(super) struct Lines {
     pub(super) pages: Arc<Pages>,
     pub(super) names: Names,
-    /// Makes the line of an entry, with people by these names.
-    pub(super) line: fn(&Entry, &Names) -> Line,
+    /// How every text is written.
+    pub(super) written: fn(&str) -> String,
 }
 
 impl fmt::Debug for Lines {
@@ -234,7 +239,7 @@ impl Object for Lines {
         let place = place.as_usize()?;
         let line = self
             .pages
-            .at(place, |entry| (self.line)(entry, &self.names))?;
+            .at(place, |entry| Line::of(entry, &self.names, self.written))?;
         Some(Value::from(Serde(&line)))
     }
 

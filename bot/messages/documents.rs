@@ -5,6 +5,7 @@ use anyhow::Context;
 use jiff::Timestamp;
 use minijinja::{Value, context, value::Serde};
 use rollback_domain::{
+    action::ActionItem,
     incident::{Entry, Kind},
     post_mortem::Field,
     refusal::Tone,
@@ -30,6 +31,7 @@ pub struct Timeline {
     pub count: usize,
     /// A list of [`Line`]s.
     pub entries: Value,
+    pub actions: Vec<ActionLine>,
     pub head: String,
 }
 
@@ -58,6 +60,17 @@ pub struct Line {
     pub kind: String,
     pub routine: bool,
     pub text: String,
+}
+
+/// What is to be done after an incident.
+#[derive(Clone, Debug, Serialize)]
+#[expect(missing_docs, reason = "docs/operations.md lists what each holds")]
+pub struct ActionLine {
+    pub number: i64,
+    pub text: String,
+    pub owner: String,
+    pub due: String,
+    pub done: String,
 }
 
 /// The rollbacks of an incident on one axis of time. Places are percentages of the width.
@@ -230,9 +243,11 @@ impl Timeline {
             exported_at,
             count,
             entries,
+            actions,
             head,
         } = self;
-        context! { incident, channel, exported_at, count, entries, head }
+        let actions = Value::from(Serde(&actions));
+        context! { incident, channel, exported_at, count, entries, actions, head }
     }
 
     pub(super) fn sample() -> Self {
@@ -253,6 +268,13 @@ impl Timeline {
             exported_at: stamp(Timestamp::UNIX_EPOCH),
             count: 1,
             entries: Value::from(vec![Value::from(Serde(&line))]),
+            actions: vec![ActionLine {
+                number: 1,
+                text: "sample".into(),
+                owner: "@maya".into(),
+                due: "2026-03-20".into(),
+                done: String::new(),
+            }],
             head: "entry 1, 00".into(),
         }
     }
@@ -320,6 +342,23 @@ impl PostMortem {
             said: Field::ALL.iter().map(|field| (*field, text())).collect(),
             rollbacks: vec![RollbackStory::default()],
             undrawn: 0,
+        }
+    }
+}
+
+impl ActionLine {
+    /// An action with people by their names, and every text as `written` has it.
+    pub fn of(action: &ActionItem, names: &Names, written: fn(&str) -> String) -> Self {
+        let owner = action.owner.as_ref();
+        let done = action.done.as_ref();
+        Self {
+            number: action.number,
+            text: written(&action.text),
+            owner: owner.map_or_else(String::new, |id| written(&Named(names).person(id))),
+            due: action.due.map(|due| due.to_string()).unwrap_or_default(),
+            done: done.map_or_else(String::new, |done| {
+                format!("{} @{}", stamp(done.at), written(&done.by.name))
+            }),
         }
     }
 }

@@ -97,6 +97,13 @@ pub enum Job {
     Request(DeferredRequest),
     /// Put a message into the timeline of its channel.
     Capture(CaptureRequest),
+    /// Remind the owner of an action.
+    RemindAction {
+        /// The number of the action.
+        action: i64,
+        /// Which of its reminders it is, from 0.
+        reminder: u32,
+    },
 }
 
 /// A message that somebody wants in the timeline.
@@ -479,7 +486,8 @@ impl Job {
             | Job::RefreshMemberships
             | Job::ReadMembership { .. }
             | Job::Request(_)
-            | Job::Capture(_) => None,
+            | Job::Capture(_)
+            | Job::RemindAction { .. } => None,
         }
     }
 
@@ -508,6 +516,7 @@ impl Job {
             | Job::Query(QueryRequest { id, .. })
             | Job::Request(DeferredRequest { id, .. })
             | Job::Capture(CaptureRequest { id, .. }) => id.clone(),
+            Job::RemindAction { action, reminder } => format!("{action}:{reminder}"),
             Job::Survey { service } => service.typed(),
             Job::RefreshMemberships => "all".into(),
             Job::ReadMembership { person } => person.id.clone(),

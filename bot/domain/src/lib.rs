@@ -28,6 +28,8 @@ pub mod decide;
 pub mod proof;
 
 pub mod incident;
+
+pub mod action;
 pub mod post_mortem;
 
 pub mod job;

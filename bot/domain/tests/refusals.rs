@@ -452,7 +452,7 @@ fn each_has_a_sample_and_there_are_not_too_many() {
 fn each_says_when_what_and_what_now() {
     /// These are answers to a question, or to something that has happened: they say what is the
     /// case.
-    const SAY_WHAT_IS: [&str; 5] = [
+    const SAY_WHAT_IS: [&str; 6] = [
         "UNKNOWN_ROLLBACK",
         "NOT_UNPINNED",
         "TOO_LATE_TO_STOP",

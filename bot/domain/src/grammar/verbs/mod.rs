@@ -7,6 +7,7 @@
 //! and the tests of all verbs follow from the table. What the bot does about it is a file in
 //! `bot/commands`.
 
+mod action;
 mod approve;
 mod board;
 mod break_glass;
@@ -47,7 +48,7 @@ use super::{
 
 use table::define_verbs;
 
-pub use {export::ExportFormat, help::help, incident::Assignee, review::ReviewAnswer};
+pub use {action::Due, export::ExportFormat, help::help, incident::Assignee, review::ReviewAnswer};
 pub(super) use {export::format_named, incident::assignee};
 
 /// The table of verbs: calls a macro with a line `module: Struct` for every verb. `help` lists them
@@ -83,6 +84,7 @@ macro_rules! for_every_verb {
             timeline: Timeline,
             export: Export,
             post_mortem: PostMortem,
+            action: Action,
             help: Help,
         }
     };
@@ -278,7 +280,7 @@ mod tests {
 
     #[test]
     fn help_lists_the_verbs_in_the_order_of_the_table() {
-        insta::assert_snapshot!(help(None), @"
+        insta::assert_snapshot!(help(None), @r#"
         /rollback alone lists the services. A proposal changes nothing: its card says what it needs to run.
         `frontend@production to prev because checkout 500s`: propose a rollback
             `to prev` (if left out), `to v212`, an id, a sha, or what was live then: `to @02:40`, `to @-45m`
@@ -299,8 +301,9 @@ mod tests {
         `note checkout is back`, `note -5m paged the team`: write into the timeline
         `timeline`, `export`, `export RB-41 html`: read it, or take it away
         `postmortem`, `postmortem root cause: tax engine`: draft it from the record; add what only you know
+        `action add "test empty carts" due friday`, `action list`, `action done 3`: what is to be done afterwards; its owner is reminded
         `help approve`: more about one of them
-        ");
+        "#);
     }
 
     #[test]

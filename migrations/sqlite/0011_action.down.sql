@@ -1,0 +1,2 @@
+DELETE FROM counter WHERE name = 'action';
+DROP TABLE action;
