@@ -92,7 +92,7 @@ async fn somebody_without_a_role_runs_it_in_front_of_everybody() {
       ✅ Verified 03:12:10 UTC version v213 answers, 1/1 checks pass
       v213 answers from outside and passes its checks.
       Command to live: 0 s (goal 2 m: met)
-      [ Undo… ]
+      [ Undo… ] [ Post-mortem ]
       | Rollback Bot:
       |   Timeline of INC-1 with the review of RB-1: 15 entries.
       |   [file INC-1-RB-1-reviewed-timeline.md 2590 bytes]

@@ -92,7 +92,7 @@ async fn what_is_already_done_is_read_back_and_not_believed() {
     [ Propose again ] [ Post-mortem ]
     | Rollback Bot:
     |   Timeline of INC-1, exported when RB-1 closed: 8 entries.
-    |   [file INC-1-RB-1-timeline.md 1477 bytes]
+    |   [file INC-1-RB-1-timeline.md 1570 bytes]
     "#);
     assert_eq!(world.vercel.production(), "v214");
 }
@@ -130,7 +130,7 @@ async fn a_failing_platform_is_not_asked_twice() {
     [ Propose again ] [ Post-mortem ]
     | Rollback Bot:
     |   Timeline of INC-1, exported when RB-1 closed: 8 entries.
-    |   [file INC-1-RB-1-timeline.md 1458 bytes]
+    |   [file INC-1-RB-1-timeline.md 1551 bytes]
     "#);
 }
 
@@ -198,7 +198,7 @@ async fn domains_that_cannot_be_moved_are_named() {
       ✅ Accepted 03:12:00 UTC by Vercel: job pending
       ✅ Deploys held automatic deploys are off
       6 of 8 serve v213. Not moved: shop.example.com and checkout.example.com. Traffic may be split between v214 and v213. Propose again to move the rest.
-      [ Propose again ] [ Undo… ]
+      [ Propose again ] [ Undo… ] [ Post-mortem ]
       | Rollback Bot:
       |   Timeline of INC-1, exported when RB-1 closed: 10 entries.
       |   [file INC-1-RB-1-timeline.md 1679 bytes]
@@ -329,7 +329,7 @@ async fn production_that_moves_away_again_is_seen() {
       ✅ Verified 03:12:10 UTC version v213 answers, 1/1 checks pass
       Someone changed production: shop.example.com, www.shop.example.com, checkout.example.com and 5 more no longer on v213.
       Command to live: 0 s (goal 2 m: met), of which 0 s waiting for approval
-      [ Propose again ]
+      [ Propose again ] [ Post-mortem ]
       | Rollback Bot:
       |   Timeline of INC-1, exported when RB-1 closed: 13 entries.
       |   [file INC-1-RB-1-timeline.md 2259 bytes]

@@ -123,7 +123,7 @@ async fn a_night_is_exported_in_four_formats() {
     "INC-1","1","2026-03-14T03:12:00Z","2026-03-14T03:12:00Z","rollback-bot","","bot","","incident opened","opened INC-1 in this channel"
     "INC-1","2","2026-03-14T03:12:00Z","2026-03-14T03:12:00Z","maya","U0MAYA","command","","note","error rate 6 % on the dashboard"
     "INC-1","3","2026-03-14T03:12:00Z","2026-03-14T03:12:00Z","maya","U0MAYA","command","RB-1","requested","asked to roll back frontend (production) to the previous release, because ""checkout 500s"""
-    "INC-1","4","2026-03-14T03:12:00Z","2026-03-14T03:12:00Z","rollback-bot","","bot","RB-1","planned","proposed v214 → v213, risk code, plan e9ba"
+    "INC-1","4","2026-03-14T03:12:00Z","2026-03-14T03:12:00Z","rollback-bot","","bot","RB-1","planned","proposed v214 → v213, risk code, plan d63f"
     "#);
 
     let json: Value = serde_json::from_str(&text(
@@ -556,8 +556,8 @@ async fn a_post_mortem_is_drafted_from_the_record_and_invents_nothing() {
     - **2026-03-14 03:12:00 UTC** rollback-bot incident opened: opened INC-1 in this channel
     - **2026-03-14 03:12:00 UTC** @maya note: error rate 6 % on the dashboard
     - **2026-03-14 03:12:00 UTC** RB-1 @maya requested: asked to roll back frontend (production) to the previous release, because "checkout 500s"
-    - **2026-03-14 03:12:00 UTC** RB-1 rollback-bot planned: proposed v214 → v213, risk code, plan e9ba
-    - **2026-03-14 03:12:50 UTC** RB-1 @sam approved: approved plan e9ba as oncall
+    - **2026-03-14 03:12:00 UTC** RB-1 rollback-bot planned: proposed v214 → v213, risk code, plan d63f
+    - **2026-03-14 03:12:50 UTC** RB-1 @sam approved: approved plan d63f as oncall
     - **2026-03-14 03:12:50 UTC** RB-1 rollback-bot executing: asking Vercel for v214 → v213
     - **2026-03-14 03:12:50 UTC** RB-1 Vercel accepted: job accepted
     - **2026-03-14 03:12:50 UTC** RB-1 Vercel pinned: automatic deploys are held off (checked)
@@ -715,7 +715,7 @@ async fn the_card_of_what_has_ended_has_a_button_for_it() {
     in the thread of "✅ RB-1 VERIFIED  frontend (production)":
       | Rollback Bot:
       |   Draft of the post-mortem of INC-1. 30 fields are not recorded and marked so. Keep it as `incidents/2026-03-14-rollback-checkout-500s.md`; `/rollback postmortem INC-1 root cause: …` fills a field.
-      |   [file 2026-03-14-rollback-checkout-500s.md 4991 bytes]
+      |   [file 2026-03-14-rollback-checkout-500s.md 4992 bytes]
     "#);
 }
 
@@ -778,7 +778,20 @@ async fn an_action_is_added_reminded_of_and_done() {
         world.maya().says(&format!("/rollback {said}")).await;
     }
     world.settle().await;
-    assert_snapshot!(world.maya().sees(), @"");
+    assert_snapshot!(world.maya().sees(), @r#"
+    Rollback Bot (only visible to @maya): No action is open in this channel. `/rollback action add "…" @owner due friday` adds one.
+    Rollback Bot (only visible to @maya): Added to INC-1: 1 "test carts | with <nothing> in them" @sam due friday · nobody · no day. `/rollback action done 1` when it is done.
+    Rollback Bot (only visible to @maya): Added to INC-1: 2 page earlier · nobody · no day. `/rollback action done 2` when it is done.
+    Rollback Bot (only visible to @maya): Added to INC-1: 3 @U0ANA due tomorrow - write it down · nobody · no day. `/rollback action done 3` when it is done.
+    Rollback Bot (only visible to @maya): Nothing was added, because "someday" is not a day: write a weekday, `today`, `tomorrow` or a date like 2026-03-20 after `due`.
+    Rollback Bot (only visible to @maya):
+      1 "test carts | with <nothing> in them" @sam due friday · nobody · no day.
+      2 page earlier · nobody · no day.
+      3 @U0ANA due tomorrow - write it down · nobody · no day.
+    Rollback Bot (only visible to @maya): Done: 3 @U0ANA due tomorrow - write it down · nobody · done by @maya.
+    Rollback Bot (only visible to @maya): Nothing was changed, it was done already: 3 @U0ANA due tomorrow - write it down · nobody · done by @maya.
+    Rollback Bot (only visible to @maya): There is no action 9 in this channel. `/rollback action list` shows them. Nothing was changed.
+    "#);
     // It is Saturday, the 14th. The day before Friday, and the day after.
     for days in [5, 2] {
         world.passes(Duration::from_secs(days * 86_400)).await;
@@ -786,10 +799,17 @@ async fn an_action_is_added_reminded_of_and_done() {
     assert_snapshot!(world.channel(), @"");
     world.sam().says("/rollback action done 1").await;
     world.passes(Duration::from_secs(30 * 86_400)).await;
-    assert_snapshot!(world.channel(), @"");
+    assert_snapshot!(world.channel(), @r#"Rollback Bot (only visible to @sam): Done: 1 "test carts | with <nothing> in them" @sam due friday · nobody · done by @sam."#);
     let draft = text(&exported(&mut world, "/rollback postmortem").await);
     let (_, actions) = draft.split_once("## Action items").unwrap();
-    assert_snapshot!(without_head(actions), @"");
+    assert_snapshot!(without_head(actions), @r#"
+
+    | # | Action | Owner | Due | Done |
+    |---|---|---|---|---|
+    | 1 | "test carts \| with &lt;nothing&gt; in them" @sam due friday | *Not recorded: who does it* | *Not recorded: until when* | 2026-03-21 03:19:48 UTC @sam |
+    | 2 | page earlier | *Not recorded: who does it* | *Not recorded: until when* |  |
+    | 3 | @U0ANA due tomorrow - write it down | *Not recorded: who does it* | *Not recorded: until when* | 2026-03-14 03:19:44 UTC @maya |
+    "#);
     for format in ["md", "html"] {
         let file = text(&exported(&mut world, &format!("/rollback export {format}")).await);
         assert!(
@@ -800,7 +820,7 @@ async fn an_action_is_added_reminded_of_and_done() {
     let json = text(&exported(&mut world, "/rollback export json").await);
     let json: Value = serde_json::from_str(&json).unwrap();
     conforms(&json);
-    assert_snapshot!(json["actions"][0], @"");
+    assert_snapshot!(json["actions"][0], @r#"{"added_at":"2026-03-14T03:19:34Z","added_by":{"id":"U0MAYA","name":"maya"},"channel":"C0SHOP","done":{"at":"2026-03-21T03:19:48Z","by":{"id":"U0SAM","name":"sam"}},"due":null,"incident":1,"number":1,"owner":null,"text":"\"test carts | with <nothing> in them\" @sam due friday"}"#);
     world.slack.take_all();
 }
 

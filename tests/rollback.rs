@@ -87,7 +87,7 @@ async fn a_bad_release_is_rolled_back_on_vercel() {
       ✅ Verified 03:13:15 UTC version v213 answers, 1/1 checks pass
       v213 answers from outside and passes its checks.
       Command to live: 1 m 5 s (goal 2 m: met), of which 50 s waiting for approval
-      [ Undo… ]
+      [ Undo… ] [ Post-mortem ]
       | Rollback Bot:
       |   Timeline of INC-1, exported when RB-1 closed: 14 entries.
       |   [file INC-1-RB-1-timeline.md 2176 bytes]

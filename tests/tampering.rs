@@ -318,7 +318,7 @@ async fn an_exported_timeline_is_verified_without_the_record() {
         told_of(&text)
     );
     assert_snapshot!(without_hashes(&told_of(&text.replace("error rate 6", "error rate 1"))), @"1 INC-1 is BROKEN: entry 3 carries the hash … for the entry before it, whose hash is … now: entry 2 was changed, removed, inserted or moved, or the hash was changed.");
-    assert_snapshot!(told_of(&text.replace("  \"channel\"", " \"channel\"")), @"1 rollback-bot: /timeline.json is not a timeline in JSON as `/rollback export json` makes it, or it was changed: line 2 is spelled in another way");
+    assert_snapshot!(told_of(&text.replace("  \"channel\"", " \"channel\"")), @"1 rollback-bot: /timeline.json is not a timeline in JSON as `/rollback export json` makes it, or it was changed: line 3 is spelled in another way");
     assert_snapshot!(told_of("[]"), @"1 rollback-bot: /timeline.json is not a timeline in JSON as `/rollback export json` makes it, or it was changed: invalid length 0, expected struct Exported with 3 elements");
     assert_snapshot!(told_of("no json"), @"1 rollback-bot: /timeline.json is not a timeline in JSON as `/rollback export json` makes it, or it was changed: it is not JSON: expected ident at line 1 column 2");
 }

@@ -27,8 +27,6 @@ use std::collections::{BTreeSet, HashMap};
 
 /// The counter that numbers rollbacks.
 const NUMBERS: &str = "rollback";
-/// The counter that numbers action items.
-const ACTIONS: &str = "action";
 
 /// What a change leaves behind: rollbacks that it opens, timeline entries, jobs.
 #[derive(Debug, Default)]
@@ -331,7 +329,7 @@ impl Batch {
 
     /// Adds an action item with the next number, and has its owner reminded.
     async fn add_action(&mut self, tx: &mut Tx, action: ActionItem) -> sqlx::Result<Outcome> {
-        let number = rollbacks::next_id(tx, ACTIONS).await?;
+        let number = actions::next_number(tx).await?;
         let action = ActionItem { number, ..action };
         actions::insert(tx, &action).await?;
         if let Some((reminder, at)) = action.reminder_after(self.now) {

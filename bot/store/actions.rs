@@ -3,6 +3,15 @@
 use super::{Db, Tx, in_tx, read, reading, written};
 use rollback_domain::{action::ActionItem, identity::IncidentId};
 
+const LAST: &str = "SELECT COALESCE(MAX(id), 0) FROM action";
+
+/// The number after the last one. Where two are added at the same moment, storing the second fails
+/// and is done again.
+pub async fn next_number(tx: &mut Tx) -> sqlx::Result<i64> {
+    let (last,): (i64,) = in_tx!(tx, c => sqlx::query_as(LAST).fetch_one(c).await)?;
+    Ok(last + 1)
+}
+
 const INSERT: &str = "INSERT INTO action (id, incident, channel, doc) VALUES ($1, $2, $3, $4)";
 
 /// Stores a new one.

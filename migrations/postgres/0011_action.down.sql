@@ -1,2 +1,1 @@
-DELETE FROM counter WHERE name = 'action';
 DROP TABLE action;

@@ -7,4 +7,3 @@ CREATE TABLE action (
 );
 CREATE INDEX action_incident ON action (incident, id);
 CREATE INDEX action_channel ON action (channel, id);
-INSERT INTO counter (name, value) VALUES ('action', 0);

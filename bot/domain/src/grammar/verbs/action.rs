@@ -155,6 +155,38 @@ fn mention(text: &str) -> Option<(&str, &str)> {
     fits.then(|| (id, rest.trim_start_matches([' ', ',', '.', ':'])))
 }
 
+/// Where the owner of an action is mentioned in a text as Slack sends it; `None`: it adds no action
+/// with an owner.
+pub(in crate::grammar) fn owner(text: &str) -> Option<usize> {
+    let mut words = Words::new(text);
+    let is_action = words.next().map(bare).and_then(Verb::named) == Some(Verb::Action);
+    let is_added = words
+        .next()
+        .map(bare)
+        .map(str::to_ascii_lowercase)
+        .as_deref()
+        == Some("add");
+    if !is_action || !is_added {
+        return None;
+    }
+    let start = text.trim_end().len() - words.rest.len();
+    text.match_indices("<@").map(|(at, _)| at).find(|at| {
+        let before = text.get(start..*at).unwrap_or_default().trim_end();
+        // Behind the day there may be the owner as well.
+        let before = match before.rsplit_once(' ') {
+            Some((before, _)) if is_due(before) => &before[..before.len() - "due".len()],
+            None | Some(_) => before,
+        };
+        let before = before.trim_end();
+        before.is_empty() || before.ends_with(['"', '”', '“', '\'', '’', '`'])
+    })
+}
+
+fn is_due(text: &str) -> bool {
+    let last = text.rsplit(' ').next().unwrap_or_default();
+    last.eq_ignore_ascii_case("due")
+}
+
 impl Due {
     fn named(word: &str) -> Option<Due> {
         let word = word.to_ascii_lowercase();
@@ -269,6 +301,29 @@ pub(super) mod tests {
             (owner, proptest::option::of(any_due()), text)
                 .prop_map(|(owner, due, text)| Action::Add { owner, due, text }),
         ]
+    }
+
+    #[test]
+    fn the_owner_is_told_by_the_id() {
+        for text in [
+            "action add <@U0SAM|sam> due friday - ask <@U1|tom>",
+            "action add due friday <@U0SAM|sam> - ask <@U1|tom>",
+            "action add \"ask tom\" <@U0SAM|sam> due friday",
+            "action add “ask tom” due friday <@U0SAM>",
+        ] {
+            let at = owner(text).unwrap_or_default();
+            assert!(text[at..].starts_with("<@U0SAM"), "{text}");
+            let read = crate::grammar::parse(&crate::grammar::with_names(text, |_| None));
+            let Ok(Request::Action(Action::Add { owner, due, text })) = read else {
+                panic!("{read:?}")
+            };
+            assert_eq!(owner.as_deref(), Some("U0SAM"));
+            assert_eq!(due, Some(Due::Next(Weekday::Friday)));
+            assert!(text.ends_with("tom"), "{text}");
+        }
+        for text in ["action add ask <@U1|tom>", "note \"x\" <@U1|tom>"] {
+            assert_eq!(owner(text), None, "{text}");
+        }
     }
 
     #[test]

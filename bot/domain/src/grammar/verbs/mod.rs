@@ -49,7 +49,7 @@ use super::{
 use table::define_verbs;
 
 pub use {action::Due, export::ExportFormat, help::help, incident::Assignee, review::ReviewAnswer};
-pub(super) use {export::format_named, incident::assignee};
+pub(super) use {action::owner, export::format_named, incident::assignee};
 
 /// The table of verbs: calls a macro with a line `module: Struct` for every verb. `help` lists them
 /// in this order.
