@@ -780,35 +780,38 @@ async fn an_action_is_added_reminded_of_and_done() {
     world.settle().await;
     assert_snapshot!(world.maya().sees(), @r#"
     Rollback Bot (only visible to @maya): No action is open in this channel. `/rollback action add "…" @owner due friday` adds one.
-    Rollback Bot (only visible to @maya): Added to INC-1: 1 "test carts | with <nothing> in them" @sam due friday · nobody · no day. `/rollback action done 1` when it is done.
+    Rollback Bot (only visible to @maya): Added to INC-1: 1 test carts | with <nothing> in them · @sam · is due on 2026-03-20. `/rollback action done 1` when it is done.
     Rollback Bot (only visible to @maya): Added to INC-1: 2 page earlier · nobody · no day. `/rollback action done 2` when it is done.
-    Rollback Bot (only visible to @maya): Added to INC-1: 3 @U0ANA due tomorrow - write it down · nobody · no day. `/rollback action done 3` when it is done.
+    Rollback Bot (only visible to @maya): Added to INC-1: 3 write it down · @ana · is due tomorrow. `/rollback action done 3` when it is done.
     Rollback Bot (only visible to @maya): Nothing was added, because "someday" is not a day: write a weekday, `today`, `tomorrow` or a date like 2026-03-20 after `due`.
     Rollback Bot (only visible to @maya):
-      1 "test carts | with <nothing> in them" @sam due friday · nobody · no day.
+      1 test carts | with <nothing> in them · @sam · is due on 2026-03-20.
       2 page earlier · nobody · no day.
-      3 @U0ANA due tomorrow - write it down · nobody · no day.
-    Rollback Bot (only visible to @maya): Done: 3 @U0ANA due tomorrow - write it down · nobody · done by @maya.
-    Rollback Bot (only visible to @maya): Nothing was changed, it was done already: 3 @U0ANA due tomorrow - write it down · nobody · done by @maya.
+      3 write it down · @ana · is due tomorrow.
+    Rollback Bot (only visible to @maya): Done: 3 write it down · @ana · done by @maya.
+    Rollback Bot (only visible to @maya): Nothing was changed, it was done already: 3 write it down · @ana · done by @maya.
     Rollback Bot (only visible to @maya): There is no action 9 in this channel. `/rollback action list` shows them. Nothing was changed.
     "#);
     // It is Saturday, the 14th. The day before Friday, and the day after.
-    for days in [5, 2] {
+    for days in [5, 3] {
         world.passes(Duration::from_secs(days * 86_400)).await;
     }
-    assert_snapshot!(world.channel(), @"");
+    assert_snapshot!(world.channel(), @"
+    Rollback Bot: @sam owns this action, which is due tomorrow: test carts | with <nothing> in them. It is from INC-1. `/rollback action done 1` when it is done.
+    Rollback Bot: @sam owns this action, which was due yesterday: test carts | with <nothing> in them. It is from INC-1. `/rollback action done 1` when it is done.
+    ");
     world.sam().says("/rollback action done 1").await;
     world.passes(Duration::from_secs(30 * 86_400)).await;
-    assert_snapshot!(world.channel(), @r#"Rollback Bot (only visible to @sam): Done: 1 "test carts | with <nothing> in them" @sam due friday · nobody · done by @sam."#);
+    assert_snapshot!(world.channel(), @"Rollback Bot (only visible to @sam): Done: 1 test carts | with <nothing> in them · @sam · done by @sam.");
     let draft = text(&exported(&mut world, "/rollback postmortem").await);
     let (_, actions) = draft.split_once("## Action items").unwrap();
     assert_snapshot!(without_head(actions), @r#"
 
     | # | Action | Owner | Due | Done |
     |---|---|---|---|---|
-    | 1 | "test carts \| with &lt;nothing&gt; in them" @sam due friday | *Not recorded: who does it* | *Not recorded: until when* | 2026-03-21 03:19:48 UTC @sam |
+    | 1 | test carts \| with &lt;nothing&gt; in them | @sam | 2026-03-20 | 2026-03-22 03:19:48 UTC @sam |
     | 2 | page earlier | *Not recorded: who does it* | *Not recorded: until when* |  |
-    | 3 | @U0ANA due tomorrow - write it down | *Not recorded: who does it* | *Not recorded: until when* | 2026-03-14 03:19:44 UTC @maya |
+    | 3 | write it down | @U0ANA | 2026-03-15 | 2026-03-14 03:19:44 UTC @maya |
     "#);
     for format in ["md", "html"] {
         let file = text(&exported(&mut world, &format!("/rollback export {format}")).await);
@@ -820,7 +823,7 @@ async fn an_action_is_added_reminded_of_and_done() {
     let json = text(&exported(&mut world, "/rollback export json").await);
     let json: Value = serde_json::from_str(&json).unwrap();
     conforms(&json);
-    assert_snapshot!(json["actions"][0], @r#"{"added_at":"2026-03-14T03:19:34Z","added_by":{"id":"U0MAYA","name":"maya"},"channel":"C0SHOP","done":{"at":"2026-03-21T03:19:48Z","by":{"id":"U0SAM","name":"sam"}},"due":null,"incident":1,"number":1,"owner":null,"text":"\"test carts | with <nothing> in them\" @sam due friday"}"#);
+    assert_snapshot!(json["actions"][0], @r#"{"added_at":"2026-03-14T03:19:34Z","added_by":{"id":"U0MAYA","name":"maya"},"channel":"C0SHOP","done":{"at":"2026-03-22T03:19:48Z","by":{"id":"U0SAM","name":"sam"}},"due":"2026-03-20","incident":1,"number":1,"owner":"U0SAM","text":"test carts | with <nothing> in them"}"#);
     world.slack.take_all();
 }
 
