@@ -34,7 +34,7 @@ use rollback_domain::{
     identity::{IncidentId, RollbackId},
     incident::{Actor, Fact, IncidentChange, TimelineEvent},
     job::{Job, Notification},
-    people::Person,
+    people::{Person, Zone},
     refusal::{Refusal, Source},
     rollback::{Message, Proposal, Rollback},
 };
@@ -83,20 +83,7 @@ pub enum Submission {
     /// Open a rollback.
     Propose(Proposal),
     /// Write a note into the channel's timeline.
-    Note {
-        /// The channel.
-        channel: String,
-        /// Who writes.
-        by: Person,
-        /// Where it came from.
-        source: Source,
-        /// When it happened.
-        at: Timestamp,
-        /// What happened.
-        text: String,
-        /// Where to echo it by a job, when the answer itself cannot: the thread.
-        echo: Option<Option<String>>,
-    },
+    Note(NewNote),
     /// Change the channel's incident, as people have decided.
     ChangeIncident {
         /// The channel.
@@ -147,6 +134,27 @@ pub enum Submission {
     },
 }
 
+/// A note that somebody writes.
+#[derive(Clone, Debug)]
+pub struct NewNote {
+    /// The channel.
+    pub channel: String,
+    /// Who writes.
+    pub by: Person,
+    /// Where it came from.
+    pub source: Source,
+    /// When it happened.
+    pub at: Timestamp,
+    /// The time zone by whose clock that was meant; `None`: by none, or by UTC.
+    pub zone: Option<Zone>,
+    /// What happened.
+    pub text: String,
+    /// Whether it corrects their last note, and happened when that did.
+    pub is_correction: bool,
+    /// Where to echo it by a job, when the answer itself cannot: the thread.
+    pub echo: Option<Option<String>>,
+}
+
 /// How something that was asked was taken.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "taken", rename_all = "snake_case")]
@@ -174,6 +182,9 @@ pub enum Outcome {
         at: Timestamp,
         /// When it was written down.
         recorded_at: Timestamp,
+        /// The place of the note that it corrects; `None`: it corrects none.
+        #[serde(default)]
+        corrects: Option<i64>,
     },
     /// The incident is changed.
     IncidentChanged {

@@ -47,8 +47,9 @@ async fn a_pinned_message_is_in_the_timeline_with_what_becomes_of_it() {
             .slack
             .reacts(person, CHANNEL, &message, reaction)
             .await;
+        // One after the other: whoever comes first is whose capture it is.
+        world.settle().await;
     }
-    world.settle().await;
     assert_snapshot!(captured(&world).await, @r#"@maya captured: captured a message of @U0SAM: "checkout 500s since the deploy, @U0KIM looks" (https://acme.slack.com/archives/C0SHOP/p1773457920000200)"#);
     world.clock.advance(Duration::from_secs(60));
     let edited = "checkout 500s since 02:55, <@U0KIM> looks";
@@ -149,6 +150,7 @@ async fn the_shortcut_adds_a_message_and_says_so() {
         .slack
         .uses_shortcut("U0MAYA", CHANNEL, &message, SHORTCUT)
         .await;
+    world.settle().await;
     // The same in the same thread by a reaction.
     world
         .slack
@@ -183,8 +185,9 @@ async fn hostile_messages_and_seventy_in_a_minute_are_captured_as_text() {
             .slack
             .reacts("U0MAYA", CHANNEL, &message, "pushpin")
             .await;
+        // Each is read by a job of its own: one after the other, for their order.
+        world.settle().await;
     }
-    world.settle().await;
     let record = captured(&world).await;
     let short: Vec<String> = record
         .lines()
@@ -192,8 +195,8 @@ async fn hostile_messages_and_seventy_in_a_minute_are_captured_as_text() {
         .collect();
     assert_snapshot!(short.join("\n"), @r#"
     @maya captured: captured a message of @U0SAM: "=cmd|' /C calc'!A0 | # heading ```code``` <!channel> *bold*" (https://acme.slack.com/archives
-    @maya captured: captured a message of @U0SAM: "long long long long long long long long long long long long long long long long long long lon
     @maya captured: captured a message of @U0SAM: "drawkcab [31mred" (https://acme.slack.com/archives/C0SHOP/p1773457920000400)
+    @maya captured: captured a message of @U0SAM: "long long long long long long long long long long long long long long long long long long lon
     "#);
     for n in 0..70 {
         let message = written(&world, "U0SAM", &format!("message {n}")).await;

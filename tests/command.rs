@@ -99,7 +99,7 @@ async fn a_script_takes_production_back() {
         .await;
     world.settle().await;
     assert_snapshot!(world.channel(), @r#"
-    Rollback Bot (only visible to @sam): RB-1: finding a version of api (production) to go back to. Nothing changes until it is approved.
+    Rollback Bot (only visible to @sam): RB-1: finding a version of api (production) to go back to. Nothing has changed yet: its card says what it needs.
     Rollback Bot:
       Roll back api to v213?
       checkout "500s"; exit · @sam, 03:12:00 UTC
@@ -134,7 +134,7 @@ async fn a_script_takes_production_back() {
       [ Undo… ]
     Rollback Bot:
       ✅ api (production) is back on v213 (RB-1) · @sam, approved by @sam
-      version v213 answers, no checks configured · 20 s, of which 20 s waiting for approval
+      version v213 answers, no checks configured · took 20 s, of which 20 s waiting for approval
       This doesn't fix the bug. If v214 caused it, deploying v214 again brings it back.
     "#);
     world.passes(Duration::from_secs(400)).await;

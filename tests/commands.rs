@@ -237,7 +237,7 @@ async fn a_mention_in_a_thread_is_a_command_too() {
     assert_snapshot!(world.channel(), @r#"
     in the thread of "maya: checkout is down":
       | sam: @rollback note looking at it
-      | Rollback Bot: Noted at 03:12:00 UTC by @U0SAM.
+      | Rollback Bot: Noted at 03:12:00 UTC by @sam.
     "#);
     world.vercel.moves_at_once(true);
     world

@@ -3,7 +3,7 @@
 use crate::support::{FRONTEND, IN_TIME, ROLES, World};
 use insta::assert_snapshot;
 use rollback_bot::{
-    engine::{Engine, Submission},
+    engine::{Engine, NewNote, Submission},
     store::{
         Db, Tx,
         jobs::{self, Lease, LeaseEnd, Next},
@@ -402,13 +402,17 @@ async fn replicas_that_share_commits_do_not_wait_for_each_other() {
     let world = World::new().await;
     let db = world.app().engine.db.clone();
     let replicas = [0, 1].map(|_| Engine::new(db.clone(), world.clock.clone()));
-    let note = |channel: usize| Submission::Note {
-        channel: format!("C{channel}"),
-        by: Person::new("U0MAYA", "maya"),
-        source: Source::Command,
-        at: world.clock.now(),
-        text: "looking".into(),
-        echo: None,
+    let note = |channel: usize| {
+        Submission::Note(NewNote {
+            channel: format!("C{channel}"),
+            by: Person::new("U0MAYA", "maya"),
+            source: Source::Command,
+            at: world.clock.now(),
+            zone: None,
+            text: "looking".into(),
+            is_correction: false,
+            echo: None,
+        })
     };
     for channel in 0..6 {
         let key = format!("first:{channel}");

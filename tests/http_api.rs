@@ -158,7 +158,7 @@ async fn an_api_takes_production_back_and_is_held_off_afterwards() {
         .await;
     world.settle().await;
     assert_snapshot!(world.channel(), @"
-    Rollback Bot (only visible to @sam): RB-1: finding a version of docs (production) to go back to. Nothing changes until it is approved.
+    Rollback Bot (only visible to @sam): RB-1: finding a version of docs (production) to go back to. Nothing has changed yet: its card says what it needs.
     Rollback Bot:
       Roll back docs to v213?
       checkout 500s · @sam, 03:12:00 UTC
@@ -193,11 +193,11 @@ async fn an_api_takes_production_back_and_is_held_off_afterwards() {
       ✅ Live 03:12:30 UTC 1/1 on v213
       ✅ Verified 03:12:40 UTC version v213 answers, no checks configured
       v213 answers from outside and passes its checks.
-      Command to live: 30 s, of which 20 s waiting for approval · automatic deploys stay off
+      Command to live: 30 s, of which 20 s waiting for approval
       [ Undo… ]
     Rollback Bot:
       ✅ docs (production) is back on v213 (RB-1) · @sam, approved by @sam
-      version v213 answers, no checks configured · 30 s, of which 20 s waiting for approval
+      version v213 answers, no checks configured · took 30 s, of which 20 s waiting for approval
       Automatic deploys are off until `/rollback unpin docs@production`.
       This doesn't fix the bug. If v214 caused it, deploying v214 again brings it back.
     "#);

@@ -134,8 +134,9 @@ async fn whose(config: &Config, person: &str) -> Result<(Membership, String), Fa
     let Some(team) = team else {
         return Err(Failure::Never("no_team_for_this_token".into()));
     };
-    let (membership, name) = slack.membership(person, Some(&team)).await?;
-    Ok((membership, name.unwrap_or_else(|| person.to_owned())))
+    let user = slack.membership(person, Some(&team)).await?;
+    let name = user.name.unwrap_or_else(|| person.to_owned());
+    Ok((user.membership, name))
 }
 
 async fn list(record: &mut Beside, now: Timestamp) -> anyhow::Result<Vec<String>> {

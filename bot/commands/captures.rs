@@ -12,7 +12,8 @@ use crate::{
 use rollback_domain::{
     grammar,
     incident::{
-        Actor, AttachedFile, Author, CaptureChange, CapturedMessage, IncidentState, Pin, SHORTCUT,
+        Actor, AttachedFile, CaptureChange, CapturedBy, CapturedMessage, IncidentState,
+        MessageAuthor, SHORTCUT,
     },
     job::{CaptureRequest, Job},
     people::Person,
@@ -94,7 +95,7 @@ pub async fn without_reaction(app: &App, reaction: Reaction<'_>) -> Result<bool,
     if !reaction.is_configured(app) || !known {
         return Ok(false);
     }
-    let pin = Pin {
+    let pin = CapturedBy {
         person: reaction.person.to_owned(),
         by: reaction.plain_name().to_owned(),
     };
@@ -190,10 +191,10 @@ pub fn read(app: &App, channel: &str, ts: &str, message: &Value) -> CapturedMess
         texts.find(|text| !text.is_empty()).map(str::to_owned)
     };
     let author = match text(message, &["/user"]) {
-        Some(id) if message["bot_id"].is_null() => Author::Person(id),
+        Some(id) if message["bot_id"].is_null() => MessageAuthor::Person(id),
         _ => {
             let name = text(message, &["/bot_profile/name", "/username"]);
-            Author::App(name.unwrap_or_else(|| "an app".to_owned()))
+            MessageAuthor::App(name.unwrap_or_else(|| "an app".to_owned()))
         }
     };
     // What an app posts is often all in its attachments.

@@ -4,6 +4,7 @@
 use super::{
     Answer, Context, Result,
     gate::{self, Passage},
+    zone::{self, WallClock},
 };
 use crate::{
     App,
@@ -12,10 +13,11 @@ use crate::{
     slack::{
         Words,
         blocks::{self, context as footer, escape, fit_text, header, inline, section},
-        card::time,
+        card::listed,
     },
     store::{rollbacks, timelines},
 };
+use jiff::Timestamp;
 use rollback_domain::{
     grammar::{Assignee, Request, Verb, verbs::ManageIncident},
     incident::{Incident, IncidentChange, IncidentRole, IncidentState, Milestone},
@@ -25,6 +27,14 @@ use rollback_domain::{
 
 pub(super) async fn run(app: &App, context: &Context, request: ManageIncident) -> Result {
     let now = app.engine.clock.now();
+    let is_by_the_wall = matches!(&request, ManageIncident::Time { at, .. } if at.is_by_the_wall());
+    let zone = match WallClock::of(app, context, is_by_the_wall).await? {
+        WallClock::Known(zone) => zone,
+        WallClock::Unread => {
+            let request = Request::ManageIncident(request);
+            return gate::read_first(app, context, &request).await;
+        }
+    };
     let incidents = &app.config.incidents;
     let change = match request {
         ManageIncident::Show => return show(app, context).await,
@@ -47,7 +57,7 @@ pub(super) async fn run(app: &App, context: &Context, request: ManageIncident) -
             because,
         } => IncidentChange::Time {
             milestone,
-            at: at.resolve(now, 0),
+            at: at.resolve(now, zone::offset(zone.as_ref())),
             because,
         },
         ManageIncident::Reopen { because } => IncidentChange::Reopen { because },
@@ -94,7 +104,7 @@ async fn show(app: &App, context: &Context) -> Result {
     let Some(incident) = timelines::latest(db, &context.channel).await? else {
         return Err(Refusal::NoIncident.into());
     };
-    let mut sections = vec![people_and_times(&incident)];
+    let mut sections = vec![people_and_times(&incident, app.engine.clock.now())];
     let rollbacks = rollbacks::of_incident(db, incident.id).await?;
     let lines = rollbacks
         .iter()
@@ -133,7 +143,7 @@ fn title(app: &App, incident: &Incident) -> String {
 }
 
 /// Who does what in it, and when what happened. What nobody has said is named.
-fn people_and_times(incident: &Incident) -> String {
+fn people_and_times(incident: &Incident, now: Timestamp) -> String {
     let course = &incident.course;
     let roles = IncidentRole::ALL.iter().map(|role| {
         let person = course.roles.get(role);
@@ -141,7 +151,7 @@ fn people_and_times(incident: &Incident) -> String {
         format!("{role}: {}", person.unwrap_or_else(|| "nobody".to_owned()))
     });
     let times = Milestone::ALL.iter().map(|milestone| {
-        let at = course.times.get(milestone).map(|at| time(*at));
+        let at = course.times.get(milestone).map(|at| listed(*at, now));
         format!(
             "{milestone}: {}",
             at.unwrap_or_else(|| "not recorded".to_owned())
@@ -151,7 +161,7 @@ fn people_and_times(incident: &Incident) -> String {
     format!(
         "{}\nopened: {} · {}",
         roles.join(" · "),
-        time(incident.opened_at),
+        listed(incident.opened_at, now),
         times.join(" · ")
     )
 }

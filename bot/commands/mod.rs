@@ -10,6 +10,7 @@ mod find;
 pub mod gate;
 pub mod queue;
 mod reads;
+mod zone;
 
 pub use crate::answer::{Answer, SharedWords};
 use gate::{Origin, Passage};

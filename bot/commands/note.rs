@@ -1,20 +1,32 @@
-//! `note -5m paged the team`: writes into the timeline of the channel.
+//! `note -5m paged the team`, `note edit it was 6 %`: writes into the timeline of the channel.
 
-use super::{Answer, Context, Result};
+use super::{
+    Answer, Context, Result, gate,
+    zone::{self, WallClock},
+};
 use crate::{
     App,
-    engine::{Outcome, Submission, noted},
+    engine::{NewNote, Outcome, Submission, noted},
     slack::{
         Words,
         blocks::{escape, inline},
     },
 };
-use rollback_domain::grammar::verbs::Note;
+use rollback_domain::grammar::{Request, When, verbs::Note};
 
 pub(super) async fn run(app: &App, context: &Context, request: Note) -> Result {
-    let Note { at, text } = request;
+    let is_by_the_wall = request.at.as_ref().is_some_and(When::is_by_the_wall);
+    let zone = match WallClock::of(app, context, is_by_the_wall).await? {
+        WallClock::Known(zone) => zone,
+        WallClock::Unread => return gate::read_first(app, context, &Request::Note(request)).await,
+    };
+    let Note {
+        at,
+        text,
+        is_correction,
+    } = request;
     let now = app.engine.clock.now();
-    let at = at.map_or(now, |at| at.resolve(now, 0));
+    let at = at.map_or(now, |at| at.resolve(now, zone::offset(zone.as_ref())));
     if at > now {
         return Ok(Answer::private(
             "A note is about something that happened; that time is still to come. Nothing was noted.",
@@ -23,17 +35,24 @@ pub(super) async fn run(app: &App, context: &Context, request: Note) -> Result {
     // Everybody sees the answer to a command. Where the input cannot be answered in the channel at
     // once, a job echoes the note.
     let answers_in_channel = context.answers_in_channel();
-    let submission = Submission::Note {
+    let submission = Submission::Note(NewNote {
         channel: context.channel.clone(),
         by: context.person.clone(),
         source: context.source,
         at,
+        zone: zone.clone(),
         text: text.clone(),
+        is_correction,
         echo: (!answers_in_channel).then(|| context.thread.clone()),
-    };
+    });
     Ok(match app.engine.take(&context.key, submission).await? {
-        Outcome::Noted { at, recorded_at } if answers_in_channel => {
-            let echo = noted(at, recorded_at, &context.person.name);
+        Outcome::Noted {
+            at,
+            recorded_at,
+            corrects,
+        } if answers_in_channel => {
+            let name = format!("@{}", context.person.name);
+            let echo = noted(at, recorded_at, zone.as_ref(), corrects, &name);
             let echo = format!("{} \"{}\"", escape(&echo), inline(&text, 500));
             Answer::Public(Words::plain(echo))
         }

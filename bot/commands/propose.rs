@@ -1,7 +1,10 @@
 //! `frontend to v212 because …`: opens a rollback. A job reads the platform and draws its plan;
 //! nothing changes until that is approved.
 
-use super::{Answer, Context, Failure, Result, find};
+use super::{
+    Answer, Context, Failure, Result, find, gate,
+    zone::{self, WallClock},
+};
 use crate::{
     App,
     config::Service,
@@ -13,9 +16,11 @@ use crate::{
     },
     store::rollbacks,
 };
+use jiff::Timestamp;
 use rollback_domain::{
-    grammar::{ServiceRef, Target, verbs::Propose},
+    grammar::{Moment, Request, ServiceRef, Target, verbs::Propose},
     identity::RollbackId,
+    people::Zone,
     plan::Aim,
     refusal::Refusal,
     rollback::{Message, Proposal, Rollback, Waiting},
@@ -26,8 +31,43 @@ pub(super) async fn run(app: &App, context: &Context, request: Propose) -> Resul
         Ok(service) => service,
         Err(refusal) => return which_environment(refusal, request),
     };
-    let aim = aim(request.target);
-    open(app, context, service, aim, request.because).await
+    let zone = match WallClock::of(app, context, is_by_the_wall(&request.target)).await? {
+        WallClock::Known(zone) => zone,
+        WallClock::Unread => {
+            return gate::read_first(app, context, &Request::Propose(request)).await;
+        }
+    };
+    let meant = meant(&request.target, zone.as_ref(), app.engine.clock.now());
+    let aim = aim(request.target, zone.as_ref());
+    Ok(
+        match open(app, context, service, aim, request.because).await? {
+            Answer::Queued {
+                rollback,
+                mut words,
+            } => {
+                words.text.push_str(&meant);
+                Answer::Queued { rollback, words }
+            }
+            answer => answer,
+        },
+    )
+}
+
+/// Whether a target is what was live at a time of day, by the clock on the person's wall.
+pub(super) fn is_by_the_wall(target: &Target) -> bool {
+    matches!(target, Target::At(Moment::Clock { .. }))
+}
+
+/// Which moment was meant by the clock of a zone, as a sentence; empty: none was, or it is UTC's.
+fn meant(target: &Target, zone: Option<&Zone>, now: Timestamp) -> String {
+    let (Target::At(moment), Some(zone)) = (target, zone) else {
+        return String::new();
+    };
+    let at = inline(&zone.show(moment.resolve(now, zone.utc_offset)), 160);
+    match zone.utc_offset {
+        0 => String::new(),
+        _ => format!(" Its target is what was live at {at}."),
+    }
 }
 
 /// Lets the person choose where a service has several environments and none was named.
@@ -56,11 +96,11 @@ fn which_environment(refusal: Refusal, request: Propose) -> Result {
     })
 }
 
-/// The aim to go back to a target.
-pub(super) fn aim(target: Target) -> Aim {
+/// The aim to go back to a target, in which a time of day is by the clock of this zone.
+pub(super) fn aim(target: Target, zone: Option<&Zone>) -> Aim {
     Aim {
         target,
-        utc_offset: 0,
+        utc_offset: zone::offset(zone),
         undoes: None,
         part: None,
     }

@@ -28,7 +28,7 @@ pub(super) async fn run(app: &App, context: &Context, request: Undo) -> Result {
     };
     let aim = Aim {
         undoes: Some(rollback),
-        ..propose::aim(Target::Id(left.id.clone()))
+        ..propose::aim(Target::Id(left.id.clone()), None)
     };
     propose::open(app, context, service, aim, because).await
 }

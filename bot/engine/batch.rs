@@ -3,7 +3,9 @@
 //! A statement costs a hand-over to another thread (SQLite) or a round trip (Postgres), and a row
 //! more in it next to nothing: this is what makes shared commits fast.
 
-use super::{Error, Outcome, Submission, captures, complete::jobs_of, enqueue, incidents, refused};
+use super::{
+    Error, NewNote, Outcome, Submission, captures, complete::jobs_of, enqueue, incidents, refused,
+};
 use crate::store::{Tx, actions, messages, read, rollbacks, timelines, written};
 use jiff::Timestamp;
 use rollback_domain::{
@@ -111,7 +113,7 @@ impl Batch {
                     channels.insert(proposal.channel.as_str());
                     services.insert(proposal.service.clone());
                 }
-                Submission::Note { channel, .. }
+                Submission::Note(NewNote { channel, .. })
                 | Submission::ChangeIncident { channel, .. }
                 | Submission::Record { channel, .. } => {
                     channels.insert(channel.as_str());
@@ -159,29 +161,7 @@ impl Batch {
         let now = self.now;
         let outcome = match submission {
             Submission::Propose(proposal) => self.propose(tx, proposal.clone()).await?,
-            Submission::Note {
-                channel,
-                by,
-                source,
-                at,
-                text,
-                echo,
-            } => {
-                let opening = Opening::UnlessResolved;
-                let incident = self.incident_of(tx, channel, opening).await?;
-                let who = Actor::Person(by.clone());
-                let fact = IncidentFact::Note { text: text.clone() };
-                let event = TimelineEvent::new(*at, who, *source, None, fact);
-                self.changes.events.push((incident, event));
-                if let Some(thread) = echo {
-                    let message = Message::Text(incidents::noted(*at, now, &by.name));
-                    self.echo(channel, thread.clone(), by, message, format!("note:{key}"));
-                }
-                Outcome::Noted {
-                    at: *at,
-                    recorded_at: now,
-                }
-            }
+            Submission::Note(note) => self.note(tx, key, note).await?,
             Submission::ChangeIncident {
                 channel,
                 by,
@@ -237,6 +217,55 @@ impl Batch {
     fn queue(&mut self, job: Job) -> Outcome {
         self.changes.jobs.push((job, self.now));
         Outcome::Queued
+    }
+
+    /// Writes a note, or the correction of one, into the channel's timeline.
+    async fn note(&mut self, tx: &mut Tx, key: &str, note: &NewNote) -> Result<Outcome, Error> {
+        let NewNote {
+            channel,
+            by,
+            source,
+            at,
+            zone,
+            text,
+            is_correction,
+            echo,
+        } = note;
+        let opening = Opening::UnlessResolved;
+        let incident = match (is_correction, self.incidents.get(channel)) {
+            (false, _) => self.incident_of(tx, channel, opening).await?,
+            (true, Some(latest)) => latest.id,
+            (true, None) => return Ok(Outcome::refused(&Refusal::NoIncident)),
+        };
+        let text = text.clone();
+        let (at, corrects, fact) = match is_correction {
+            false => (*at, None, IncidentFact::Note { text }),
+            true => {
+                let Some((note, at)) = timelines::last_note(tx, incident, by).await? else {
+                    let refusal = incidents::nothing_noted(incident);
+                    return Ok(Outcome::refused(&refusal));
+                };
+                (at, Some(note), IncidentFact::NoteCorrected { note, text })
+            }
+        };
+        let who = Actor::Person(by.clone());
+        let event = TimelineEvent::new(at, who, *source, None, fact);
+        self.changes.events.push((incident, event));
+        if let Some(thread) = echo {
+            let zone = zone.as_ref();
+            let echoed = |name: &str| incidents::noted(at, self.now, zone, corrects, name);
+            let message = match by.name == by.id {
+                // A mention in a message tells no name.
+                true => Message::Naming(echoed(&Message::whom(0)), vec![by.id.clone()]),
+                false => Message::Text(echoed(&format!("@{}", by.name))),
+            };
+            self.echo(channel, thread.clone(), by, message, format!("note:{key}"));
+        }
+        Ok(Outcome::Noted {
+            at,
+            recorded_at: self.now,
+            corrects,
+        })
     }
 
     /// Has a job post what somebody did, where the answer to it is not seen by everybody.

@@ -8,10 +8,10 @@ use crate::store::{
 use jiff::Timestamp;
 use rollback_domain::identity::IncidentId;
 use rollback_domain::incident::{
-    self, Course, Fact, Incident, IncidentFact, IncidentRole, IncidentStatus, Opening, Placement,
+    self, Course, CourseFact, Fact, Incident, IncidentRole, IncidentStatus, Opening, Placement,
 };
-use rollback_domain::people::Person;
-use rollback_domain::refusal::list;
+use rollback_domain::people::{Person, Zone};
+use rollback_domain::refusal::{Refusal, list};
 use rollback_domain::rollback::Message;
 use std::collections::BTreeSet;
 
@@ -48,15 +48,42 @@ pub(super) async fn placed(
     })
 }
 
-/// The line by which a note is echoed, in plain text.
-pub fn noted(at: Timestamp, recorded_at: Timestamp, by: &str) -> String {
+/// The line by which a note is echoed, in plain text. A time that was meant by the clock of a zone
+/// is shown by it. `by` is who noted it, as they are to be named.
+pub fn noted(
+    at: Timestamp,
+    recorded_at: Timestamp,
+    zone: Option<&Zone>,
+    corrects: Option<i64>,
+    by: &str,
+) -> String {
     let time = |at: Timestamp| at.strftime("%H:%M:%S UTC").to_string();
-    match at == recorded_at {
-        true => format!("Noted at {} by @{by}.", time(at)),
-        false => format!(
-            "Noted for {} (recorded {}) by @{by}.",
-            time(at),
-            time(recorded_at)
+    let recorded = time(recorded_at);
+    if let Some(note) = corrects {
+        return format!(
+            "Corrected at {recorded} by {by}: entry {note} stays, and this is beside it."
+        );
+    }
+    match (at == recorded_at, zone) {
+        (true, _) => format!("Noted at {recorded} by {by}."),
+        (false, Some(zone)) if zone.utc_offset != 0 => format!(
+            "Noted for {} ({}, recorded {recorded}) by {by}.",
+            zone.show(at),
+            time(at)
+        ),
+        (false, _) if at.strftime("%F").to_string() != recorded_at.strftime("%F").to_string() => {
+            let at = at.strftime("%Y-%m-%d %H:%M:%S UTC");
+            format!("Noted for {at} (recorded {recorded}) by {by}.")
+        }
+        (false, _) => format!("Noted for {} (recorded {recorded}) by {by}.", time(at)),
+    }
+}
+
+/// The refusal of a correction of nothing.
+pub(super) fn nothing_noted(incident: IncidentId) -> Refusal {
+    Refusal::AlreadySo {
+        what: format!(
+            "You have noted nothing in {incident} that could be corrected: write a note, `/rollback note …`."
         ),
     }
 }
@@ -65,17 +92,17 @@ pub fn noted(at: Timestamp, recorded_at: Timestamp, by: &str) -> String {
 pub(super) fn changed(
     id: IncidentId,
     by: &Person,
-    facts: &[IncidentFact],
+    facts: &[CourseFact],
     course: &Course,
 ) -> Message {
     let next = match facts.last() {
-        Some(IncidentFact::StatusChanged {
+        Some(CourseFact::StatusChanged {
             to: IncidentStatus::Resolved,
             ..
         }) => {
             " The timeline follows as a file. `/rollback incident reopen because …` opens it again."
         }
-        Some(IncidentFact::Declared { .. } | IncidentFact::SeveritySet { .. })
+        Some(CourseFact::Declared { .. } | CourseFact::SeveritySet { .. })
             if !course.roles.contains_key(&IncidentRole::Lead) =>
         {
             " Nobody leads it yet: `/rollback incident lead me`."

@@ -21,7 +21,7 @@ use content::is_about_content;
 use directory::Directory;
 use pace::{Pace, Turn};
 use reqwest::{Client, StatusCode, header::CONTENT_LENGTH};
-use rollback_domain::people::Membership;
+use rollback_domain::people::{Membership, Zone};
 use rollback_http::{Lost, cut, retry_after};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
@@ -582,20 +582,18 @@ impl Slack {
     }
 
     /// What Slack says a person is, as far as acting here goes, and what they are called.
-    pub async fn membership(
-        &self,
-        person: &str,
-        team: Option<&str>,
-    ) -> Result<(Membership, Option<String>), Failure> {
+    pub async fn membership(&self, person: &str, team: Option<&str>) -> Result<SlackUser, Failure> {
         #[derive(Deserialize)]
         struct Answer {
-            user: User,
+            user: Known,
         }
         #[derive(Deserialize)]
         #[serde(default)]
         #[derive(Default)]
-        struct User {
+        struct Known {
             name: Option<String>,
+            tz: Option<String>,
+            tz_offset: Option<i32>,
             team_id: Option<String>,
             enterprise_user: Option<EnterpriseUser>,
             deleted: bool,
@@ -618,7 +616,11 @@ impl Slack {
         let answer: Answer = match self.form("users.info", &[("user", person)]).await {
             Ok(answer) => answer,
             Err(Failure::Never(code)) if code == "user_not_found" || code == "user_not_visible" => {
-                return Ok((Membership::Outsider("not known in this workspace"), None));
+                return Ok(SlackUser {
+                    membership: Membership::Outsider("not known in this workspace"),
+                    name: None,
+                    zone: None,
+                });
             }
             Err(failure) => return Err(failure),
         };
@@ -640,7 +642,12 @@ impl Slack {
         if let (Membership::Member, Some(email)) = (&membership, &user.profile.email) {
             self.directory.remember(email, Some(person));
         }
-        Ok((membership, user.name))
+        let zone = user.tz.zip(user.tz_offset);
+        Ok(SlackUser {
+            membership,
+            name: user.name,
+            zone: zone.map(|(name, utc_offset)| Zone { name, utc_offset }),
+        })
     }
 
     /// Who is in a user group (`S…`), as Slack lists them (`usergroups.users.list`); being listed
@@ -697,17 +704,19 @@ impl Slack {
     async fn by_email(&self, email: &str) -> Result<Option<String>, Failure> {
         #[derive(Deserialize)]
         struct Answer {
-            user: User,
+            user: SlackUser,
         }
         #[derive(Deserialize)]
-        struct User {
+        struct SlackUser {
             id: String,
         }
         match self
             .form::<Answer>("users.lookupByEmail", &[("email", email)])
             .await
         {
-            Ok(Answer { user: User { id } }) => {
+            Ok(Answer {
+                user: SlackUser { id },
+            }) => {
                 self.directory.remember(email, Some(&id));
                 Ok(Some(id))
             }
@@ -839,6 +848,17 @@ fn unanswered(method: &str, lost: &Lost) -> Failure {
         Lost::Unsent | Lost::Unreachable { .. } => Failure::Later { why, after: None },
         Lost::Silent(_) => Failure::Lost(why),
     }
+}
+
+/// Somebody, as Slack knows them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SlackUser {
+    /// What they are in the workspace.
+    pub membership: Membership,
+    /// What they are called; `None`: Slack does not say.
+    pub name: Option<String>,
+    /// Their time zone; `None`: Slack does not say.
+    pub zone: Option<Zone>,
 }
 
 /// The message with this id among those that were found.

@@ -3,15 +3,17 @@
 
 use super::{Db, Tx, in_tx, micros, moment, reading};
 use jiff::Timestamp;
-use rollback_domain::people::{Membership, Person};
+use rollback_domain::people::{Membership, Person, Zone};
 
 /// How a full member is stored.
 const MEMBER: &str = "member";
 
 pub(super) const UPSERT: &str =
-    "INSERT INTO standing (person, standing, name, read_at) VALUES ($1, $2, $3, $4)
+    "INSERT INTO standing (person, standing, name, read_at, zone, utc_offset) VALUES ($1, $2, $3, $4, $5, $6)
     ON CONFLICT (person) DO UPDATE SET
-        standing = excluded.standing, name = excluded.name, read_at = excluded.read_at
+        standing = excluded.standing, name = excluded.name, read_at = excluded.read_at,
+        zone = COALESCE(excluded.zone, standing.zone),
+        utc_offset = COALESCE(excluded.utc_offset, standing.utc_offset)
     WHERE excluded.read_at >= standing.read_at";
 
 /// A membership as it is stored; `None`: it was not read.
@@ -28,6 +30,7 @@ pub async fn record(
     tx: &mut Tx,
     person: &Person,
     membership: &Membership,
+    zone: Option<&Zone>,
     now: Timestamp,
 ) -> sqlx::Result<()> {
     let Some(membership) = stored(membership) else {
@@ -35,7 +38,21 @@ pub async fn record(
     };
     in_tx!(tx, c => sqlx::query(UPSERT)
         .bind(&person.id).bind(membership).bind(&person.name).bind(micros(now))
+        .bind(zone.map(|zone| zone.name.as_str())).bind(zone.map(|zone| i64::from(zone.utc_offset)))
         .execute(c).await.map(drop))
+}
+
+const ZONE: &str = "SELECT zone, utc_offset FROM standing WHERE person = $1";
+
+/// The time zone of somebody, as last read; `None`: it was not read, or Slack does not say.
+pub async fn zone(db: &Db, person: &str) -> sqlx::Result<Option<Zone>> {
+    let row: Option<(Option<String>, Option<i64>)> =
+        reading!(db, pool => sqlx::query_as(ZONE).bind(person).fetch_optional(pool).await)?;
+    let (name, utc_offset) = row.unwrap_or_default();
+    Ok(name.zip(utc_offset).map(|(name, utc_offset)| Zone {
+        name,
+        utc_offset: i32::try_from(utc_offset).unwrap_or_default(),
+    }))
 }
 
 const KNOWN: &str = "SELECT standing, name, read_at FROM standing WHERE person = $1";

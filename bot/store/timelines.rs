@@ -7,9 +7,10 @@ use super::{Db, Tx, in_tx, micros, moment, read, reading, written};
 use jiff::Timestamp;
 use rollback_domain::identity::IncidentId;
 use rollback_domain::incident::{
-    Course, Entry, Incident, Kind, TimelineEvent,
+    Actor, Course, Entry, Fact, Incident, IncidentFact, Kind, TimelineEvent,
     chain::{Chain, ChainedEvent, EventHash, Head, canonical},
 };
+use rollback_domain::people::Person;
 use serde_json::{Map, Value};
 use sqlx::QueryBuilder;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -303,6 +304,32 @@ pub async fn end(db: &Db, incident: IncidentId) -> sqlx::Result<End> {
         entries,
         head: head(hash, seq),
     }))
+}
+
+const LAST_NOTES: &str = "SELECT seq, doc FROM timeline WHERE incident = $1 AND kind = 'note' ORDER BY seq DESC LIMIT 100";
+
+/// The place of the last note of somebody in an incident, and when what it says happened; `None`:
+/// none of the last notes is theirs.
+pub async fn last_note(
+    tx: &mut Tx,
+    incident: IncidentId,
+    by: &Person,
+) -> sqlx::Result<Option<(i64, Timestamp)>> {
+    let rows: Vec<(i64, String)> = in_tx!(tx, c =>
+        sqlx::query_as(LAST_NOTES).bind(incident.number()).fetch_all(c).await)?;
+    for (seq, doc) in rows {
+        let event: TimelineEvent = read(&doc)?;
+        let is_theirs = matches!(&event.who, Actor::Person(person) if person.id == by.id);
+        if is_theirs
+            && !matches!(
+                event.fact,
+                Fact::Incident(IncidentFact::NoteCorrected { .. })
+            )
+        {
+            return Ok(Some((seq, event.at)));
+        }
+    }
+    Ok(None)
 }
 
 const RECORDED_SINCE: &str = "SELECT doc FROM timeline WHERE kind = $1 AND recorded_at > $2

@@ -186,7 +186,7 @@ impl Beside {
         if let Some(membership) = membership {
             beside!(self, c => sqlx::query(MEMBERSHIP)
                 .bind(&token.person.id).bind(membership).bind(&token.person.name)
-                .bind(micros(token.created_at))
+                .bind(micros(token.created_at)).bind(None::<String>).bind(None::<i64>)
                 .execute(c).await.map(drop))?;
         }
         Ok(())

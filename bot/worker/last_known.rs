@@ -7,7 +7,7 @@ use crate::{
     App,
     engine::Error,
     roster,
-    slack::{Failure, Slack},
+    slack::{Failure, Slack, SlackUser},
     store::{jobs::Lease, memberships},
     worker::retry::{OWN_PACE, tried_for},
 };
@@ -16,7 +16,7 @@ use rollback_domain::{
     authority::Roster,
     job::Job,
     moment::is_impossible,
-    people::{Membership, Person},
+    people::{Membership, Person, Zone},
     proof::spell,
 };
 use std::time::Duration;
@@ -33,20 +33,28 @@ pub(super) async fn membership(
     app: &App,
     person: &Person,
 ) -> Result<(Membership, Person), Failure> {
-    let (membership, person) = asked(app, &app.slack, person).await?;
-    remember(app, &person, &membership).await;
+    let (membership, person, zone) = asked(app, &app.slack, person).await?;
+    remember(app, &person, &membership, zone.as_ref()).await;
     Ok((membership, person))
 }
 
 /// The same, not remembered.
-async fn asked(app: &App, slack: &Slack, person: &Person) -> Result<(Membership, Person), Failure> {
+async fn asked(
+    app: &App,
+    slack: &Slack,
+    person: &Person,
+) -> Result<(Membership, Person, Option<Zone>), Failure> {
     let team = app.team().await?;
-    let (membership, name) = slack.membership(&person.id, team.as_deref()).await?;
+    let SlackUser {
+        membership,
+        name,
+        zone,
+    } = slack.membership(&person.id, team.as_deref()).await?;
     if let Some(name) = &name {
         app.names.learn(&person.id, name);
     }
     let name = name.unwrap_or_else(|| person.name.clone());
-    Ok((membership, Person::new(person.id.clone(), name)))
+    Ok((membership, Person::new(person.id.clone(), name), zone))
 }
 
 /// What a person is to Slack: read now, or, while Slack does not answer, as last read, if that is
@@ -61,8 +69,8 @@ pub(super) async fn membership_by(
         false => app.slack.clone(),
     };
     let silent = match timeout(ANSWERS_WITHIN, asked(app, &slack, person)).await {
-        Ok(Ok((membership, person))) => {
-            remember(app, &person, &membership).await;
+        Ok(Ok((membership, person, zone))) => {
+            remember(app, &person, &membership, zone.as_ref()).await;
             return Ok(Ok((membership, person, None)));
         }
         // That is an answer.
@@ -134,12 +142,12 @@ fn since(app: &App) -> Timestamp {
 
 /// Remembers what Slack says of somebody. That it could not be remembered is no reason not to go
 /// on.
-async fn remember(app: &App, person: &Person, membership: &Membership) {
+async fn remember(app: &App, person: &Person, membership: &Membership, zone: Option<&Zone>) {
     let engine = &app.engine;
     let now = engine.clock.now();
     let stored = async {
         let mut tx = engine.db.begin().await?;
-        memberships::record(&mut tx, person, membership, now).await?;
+        memberships::record(&mut tx, person, membership, zone, now).await?;
         tx.commit().await
     };
     let stored: sqlx::Result<()> = stored.await;

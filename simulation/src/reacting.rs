@@ -42,6 +42,15 @@ impl Slack {
         self.send_event(&event).await
     }
 
+    /// A person moves to another time zone.
+    pub fn moves(&self, person: &str, tz: &str, tz_offset: i64) {
+        self.change(|state| {
+            if let Some(known) = state.people.iter_mut().find(|known| known.id == person) {
+                *known = known.clone().living_in(tz, tz_offset);
+            }
+        });
+    }
+
     /// A person edits a message of theirs.
     pub async fn edits(&self, person: &str, channel: &str, ts: &str, typed: &str) -> Answer {
         let event = self.change(|state| {

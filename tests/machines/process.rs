@@ -247,7 +247,7 @@ impl World {
             ("U0TOM", "tom"),
         ] {
             let person = Known::new(id, name);
-            memberships::record(&mut tx, &person, &Membership::Member, now)
+            memberships::record(&mut tx, &person, &Membership::Member, None, now)
                 .await
                 .unwrap();
         }

@@ -12,7 +12,7 @@ use rollback_bot::{App, clock::Clock, config::Config, handlers, serve, store, wo
 use rollback_domain::{
     grammar::RESERVED,
     identity::{IncidentId, RollbackId},
-    people::{Membership, Person},
+    people::{Membership, Person, Zone},
     rollback::Rollback,
 };
 use rollback_simulation::{Answer, Options, Person as Member, Slack};
@@ -177,6 +177,10 @@ api_url = "{slack}"
     async fn is_used_by_the_team(&self) {
         let evening = dawn().checked_sub(Duration::from_secs(13 * 3_600)).unwrap();
         let mut tx = self.app().engine.db.begin().await.unwrap();
+        let utc = Zone {
+            name: "Etc/UTC".into(),
+            utc_offset: 0,
+        };
         for (id, name) in [
             ("U0MAYA", "maya"),
             ("U0SAM", "sam"),
@@ -185,7 +189,7 @@ api_url = "{slack}"
             ("U0KIM", "kim"),
         ] {
             let person = Person::new(id, name);
-            store::memberships::record(&mut tx, &person, &Membership::Member, evening)
+            store::memberships::record(&mut tx, &person, &Membership::Member, Some(&utc), evening)
                 .await
                 .unwrap();
         }

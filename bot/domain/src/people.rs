@@ -1,6 +1,7 @@
 //! People, and who they are to Slack.
 
 use crate::refusal::Refusal;
+use jiff::{Timestamp, tz::Offset};
 use serde::{Deserialize, Serialize};
 
 /// A person as the record knows them.
@@ -19,6 +20,28 @@ impl Person {
             id: id.into(),
             name: name.into(),
         }
+    }
+}
+
+/// The time zone of a person, as Slack has it for them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Zone {
+    /// Its name: `Europe/Berlin`.
+    pub name: String,
+    /// How far its clocks were ahead of UTC when that was read, in seconds.
+    pub utc_offset: i32,
+}
+
+impl Zone {
+    /// A moment as the clocks of the zone show it, with the date and the name of the zone.
+    pub fn show(&self, at: Timestamp) -> String {
+        let offset = Offset::from_seconds(self.utc_offset).unwrap_or(Offset::UTC);
+        let on_the_wall = offset.to_datetime(at);
+        format!(
+            "{} {}",
+            on_the_wall.strftime("%Y-%m-%d %H:%M:%S"),
+            self.name
+        )
     }
 }
 

@@ -9,10 +9,10 @@ use rollback_domain::{
     grammar::{Moment, ReviewAnswer, Target},
     identity::{IncidentId, RollbackId, ServiceKey},
     incident::{
-        Actor, Approved, AttachedFile, Author, CapturedMessage, Entry, Evidence, Fact,
-        IncidentFact, IncidentRole, IncidentStatus, Instead, Kind, Lacking, Milestone, Moved,
-        NamedSeverity, NotStarted, PeopleFact, ProofFact, ProposedChange, Reopening, RunningFact,
-        Severity, TimelineEvent, WaitingFact,
+        Actor, Approved, AttachedFile, CaptureFact, CapturedMessage, CourseFact, Entry, Evidence,
+        Fact, IncidentFact, IncidentRole, IncidentStatus, Instead, Kind, Lacking, MessageAuthor,
+        Milestone, Moved, NamedSeverity, NotStarted, PeopleFact, ProofFact, ProposedChange,
+        Reopening, RunningFact, Severity, TimelineEvent, WaitingFact,
     },
     people::Person,
     plan::PlanHash,
@@ -46,6 +46,8 @@ fn why(because: &str) -> Option<String> {
 /// At least one of each.
 fn samples() -> Vec<Fact> {
     let mut samples: Vec<Fact> = of_the_incident().into_iter().map(Fact::from).collect();
+    samples.extend(of_its_course().into_iter().map(Fact::from));
+    samples.extend(of_captures().into_iter().map(Fact::from));
     samples.extend(of_people().into_iter().map(Fact::from));
     samples.extend(while_it_waits().into_iter().map(Fact::from));
     samples.extend(what_ends_the_wait().into_iter().map(Fact::from));
@@ -59,7 +61,7 @@ fn captured(text: &str) -> CapturedMessage {
     CapturedMessage {
         channel: "C0SHOP".into(),
         ts: "1773457620.000100".into(),
-        author: Author::Person("U0KIM".into()),
+        author: MessageAuthor::Person("U0KIM".into()),
         text: text.into(),
         files: vec![AttachedFile {
             name: "graph.png".into(),
@@ -67,6 +69,56 @@ fn captured(text: &str) -> CapturedMessage {
         }],
         link: Some("https://acme.slack.com/archives/C0SHOP/p1773457620000100".into()),
     }
+}
+
+fn of_its_course() -> Vec<CourseFact> {
+    vec![
+        CourseFact::Declared {
+            because: why("checkout 500s"),
+        },
+        CourseFact::SeveritySet {
+            severity: NamedSeverity {
+                severity: Severity::P1,
+                name: Some("shop down".into()),
+            },
+            because: None,
+        },
+        CourseFact::RoleAssigned {
+            role: IncidentRole::Lead,
+            person: "U0SAM".into(),
+        },
+        CourseFact::StatusChanged {
+            from: IncidentStatus::Investigating,
+            to: IncidentStatus::Identified,
+            because: why("it is the tax engine"),
+        },
+        CourseFact::StatusChanged {
+            from: IncidentStatus::Monitoring,
+            to: IncidentStatus::Resolved,
+            because: why("v213 holds"),
+        },
+        CourseFact::IncidentReopened {
+            because: "it is back".into(),
+        },
+        CourseFact::TimeSet {
+            milestone: Milestone::Started,
+            at: at("02:55:00"),
+            because: "the graph shows it".into(),
+        },
+    ]
+}
+
+fn of_captures() -> Vec<CaptureFact> {
+    vec![
+        CaptureFact::Captured(captured("checkout 500s since the deploy")),
+        CaptureFact::CaptureWithdrawn(captured("checkout 500s since the deploy")),
+        CaptureFact::CaptureRevised(captured("checkout 500s since 02:55")),
+        CaptureFact::CaptureDeleted(CapturedMessage {
+            author: MessageAuthor::App("Grafana".into()),
+            text: String::new(),
+            ..captured("")
+        }),
+    ]
 }
 
 fn of_the_incident() -> Vec<IncidentFact> {
@@ -82,48 +134,12 @@ fn of_the_incident() -> Vec<IncidentFact> {
         IncidentFact::IncidentOpened {
             incident: IncidentId::new(12),
         },
-        IncidentFact::Declared {
-            because: why("checkout 500s"),
-        },
-        IncidentFact::SeveritySet {
-            severity: NamedSeverity {
-                severity: Severity::P1,
-                name: Some("shop down".into()),
-            },
-            because: None,
-        },
-        IncidentFact::RoleAssigned {
-            role: IncidentRole::Lead,
-            person: "U0SAM".into(),
-        },
-        IncidentFact::StatusChanged {
-            from: IncidentStatus::Investigating,
-            to: IncidentStatus::Identified,
-            because: why("it is the tax engine"),
-        },
-        IncidentFact::StatusChanged {
-            from: IncidentStatus::Monitoring,
-            to: IncidentStatus::Resolved,
-            because: why("v213 holds"),
-        },
-        IncidentFact::IncidentReopened {
-            because: "it is back".into(),
-        },
-        IncidentFact::TimeSet {
-            milestone: Milestone::Started,
-            at: at("02:55:00"),
-            because: "the graph shows it".into(),
-        },
-        IncidentFact::Captured(captured("checkout 500s since the deploy")),
-        IncidentFact::CaptureWithdrawn(captured("checkout 500s since the deploy")),
-        IncidentFact::CaptureRevised(captured("checkout 500s since 02:55")),
-        IncidentFact::CaptureDeleted(CapturedMessage {
-            author: Author::App("Grafana".into()),
-            text: String::new(),
-            ..captured("")
-        }),
         IncidentFact::Note {
             text: "error rate 6 % on the dashboard".into(),
+        },
+        IncidentFact::NoteCorrected {
+            note: 7,
+            text: "error rate 0.6 % on the dashboard".into(),
         },
         refused,
         IncidentFact::Frozen {
@@ -575,6 +591,8 @@ fn type_of(fact: &Fact) -> String {
 fn there_is_a_sample_of_every_fact_and_no_two_share_a_name() {
     let groups = [
         IncidentFact::VARIANTS,
+        CourseFact::VARIANTS,
+        CaptureFact::VARIANTS,
         PeopleFact::VARIANTS,
         WaitingFact::VARIANTS,
         RunningFact::VARIANTS,

@@ -214,12 +214,25 @@ pub fn time(at: Timestamp) -> String {
 pub fn moment(at: Timestamp, now: Timestamp) -> String {
     match between(at, now) < Duration::from_secs(18 * 3_600) {
         true => time(at),
-        false => format!(
-            "<!date^{}^{{date_short_pretty}} {{time}}|{}>",
-            at.as_second(),
-            at.strftime("%Y-%m-%d %H:%M UTC")
-        ),
+        false => dated(at),
     }
+}
+
+/// The same, with the date unless it is now's: for what stands in a list with others.
+pub fn listed(at: Timestamp, now: Timestamp) -> String {
+    let date = |at: Timestamp| at.strftime("%F").to_string();
+    match date(at) == date(now) {
+        true => time(at),
+        false => dated(at),
+    }
+}
+
+fn dated(at: Timestamp) -> String {
+    format!(
+        "<!date^{}^{{date_short_pretty}} {{time}}|{}>",
+        at.as_second(),
+        at.strftime("%Y-%m-%d %H:%M UTC")
+    )
 }
 
 fn between(earlier: Timestamp, later: Timestamp) -> Duration {

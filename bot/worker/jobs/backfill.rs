@@ -302,7 +302,7 @@ async fn read_names(
             continue;
         }
         let name = match app.slack.membership(id, None).await {
-            Ok((_, name)) => name,
+            Ok(user) => user.name,
             Err(Failure::Never(_)) => None,
             Err(failure) => return Err(failure),
         };

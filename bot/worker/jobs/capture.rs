@@ -10,7 +10,7 @@ use crate::{
     worker::{last_known::membership, retry::after_slack},
 };
 use rollback_domain::{
-    incident::{Actor, CaptureChange, CapturedMessage, Pin},
+    incident::{Actor, CaptureChange, CapturedBy, CapturedMessage},
     job::{CaptureRequest, Job, Notification},
     people::{Membership, Person},
     refusal::Refusal,
@@ -56,7 +56,7 @@ fn capture(
     message: CapturedMessage,
     now: jiff::Timestamp,
 ) -> RecordedCapture {
-    let pin = Pin {
+    let pin = CapturedBy {
         person: person.id.clone(),
         by: request.by.clone(),
     };

@@ -279,7 +279,7 @@ fn not_written(app: &App, lease: &Lease, request: &ExportRequest, unwritten: Unw
         return Ended::done();
     };
     let message = Message::Text(format!(
-        "The timeline of {incident} could not be put into a file: {unwritten}. Nothing was uploaded. My operator finds the reason in the log; the entries are in the database, in the table `timeline`."
+        "I couldn't write the timeline of {incident} into a file: {unwritten}. Nothing was uploaded, and nothing is lost: `/rollback timeline` shows the last entries. Tell the people who run me."
     ));
     Ended::done().then(told(request, person, message), app.engine.clock.now())
 }

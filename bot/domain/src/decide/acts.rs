@@ -1,7 +1,7 @@
 //! What people do: approve, withdraw, object, start an emergency run, review, resolve, deny, stop, retarget.
 
 use super::{
-    turns::{named, naming_nobody, reason, whom},
+    turns::{named, reason, whom},
     *,
 };
 
@@ -539,7 +539,7 @@ impl Draft {
             named(&who.person),
             self.named_change(),
         );
-        let text = format!("{}: {}", Message::whom(0), naming_nobody(&what));
+        let text = format!("{}: {}", Message::whom(0), Message::unmarked(&what));
         self.post(text, vec![requester], true, "not-retargeted");
     }
 }

@@ -41,7 +41,7 @@ impl Draft {
         if people.is_empty() {
             return;
         }
-        let text = format!("{}: {}", whom(people.len()), naming_nobody(what));
+        let text = format!("{}: {}", whom(people.len()), Message::unmarked(what));
         self.post(text, people, in_thread, key);
     }
 }
@@ -62,9 +62,4 @@ pub(super) fn reason(because: Option<&str>) -> String {
 /// Somebody by their name, who is not pinged by it.
 pub(super) fn named(person: &Person) -> String {
     format!("@{}", Message::quoted(&person.name))
-}
-
-/// A text of ours, with what a platform or somebody said in it, in which nothing stands for anybody.
-pub(super) fn naming_nobody(text: &str) -> String {
-    text.replace('\u{1}', "")
 }

@@ -1,10 +1,7 @@
 //! While it is planned and waited for: the card, its objection window, reminders, the escalation, the
 //! renewal of its plan, and the review of an emergency run.
 
-use super::{
-    turns::{naming_nobody, whom},
-    *,
-};
+use super::{turns::whom, *};
 
 impl Draft {
     pub(super) fn review_due(
@@ -547,7 +544,7 @@ impl Draft {
                     "{}: there is no new plan for {} in place of {before}: {}",
                     Message::whom(0),
                     self.rollback.service,
-                    naming_nobody(&why)
+                    Message::unmarked(&why)
                 );
                 self.post(text, vec![requester], false, "no-new-plan");
             }

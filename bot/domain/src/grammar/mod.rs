@@ -31,7 +31,7 @@ mod words;
 mod samples;
 
 pub use misread::Misread;
-pub use moments::Moment;
+pub use moments::{Day, Moment, When};
 pub use subjects::{About, IncidentRef, ServiceRef, is_name};
 pub use targets::Target;
 pub(crate) use targets::as_typed;

@@ -2,10 +2,13 @@
 
 use std::fmt;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::{SignedDuration, Timestamp, civil::Date, tz::Offset};
 use serde::{Deserialize, Serialize};
 
-use super::{misread::Misread, words::bare};
+use super::{
+    misread::Misread,
+    words::{Words, bare},
+};
 
 /// The furthest that `-45m` may reach back, in seconds: a year.
 pub(super) const LONGEST_AGO: i64 = 366 * 24 * 60 * 60;
@@ -162,6 +165,132 @@ impl fmt::Display for Moment {
     }
 }
 
+/// When something happened, as people say it: a moment, or a time of day on a day.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum When {
+    /// A moment: `-5m`, `03:07`.
+    Moment(Moment),
+    /// A time of day by the clock on the person's wall: `yesterday 23:50`, `2026-03-13 23:50`.
+    OnDay {
+        /// Which day.
+        day: Day,
+        /// 0 to 23.
+        hour: u8,
+        /// 0 to 59.
+        minute: u8,
+        /// 0 to 59.
+        second: u8,
+    },
+}
+
+/// A day as people say it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Day {
+    /// The day before this one.
+    Yesterday,
+    /// A date.
+    Date(Date),
+}
+
+impl When {
+    /// Reads a time at the start of the words; `None`: they begin with something else.
+    pub(super) fn read(words: &mut Words<'_>) -> Option<Result<Self, Misread>> {
+        let first = words.peek()?;
+        let word = bare(first);
+        let day = match word.strip_prefix('@').unwrap_or(word) {
+            day if day.eq_ignore_ascii_case("yesterday") => Some(Day::Yesterday),
+            day => day
+                .parse()
+                .ok()
+                .filter(|_| is_like_a_moment(day))
+                .map(Day::Date),
+        };
+        if let Some(day) = day {
+            let mut after = words.clone();
+            after.next();
+            let time = after.next().map(bare).map(clock);
+            if let Some(Some(Moment::Clock {
+                hour,
+                minute,
+                second,
+            })) = time
+            {
+                *words = after;
+                return Some(Ok(When::OnDay {
+                    day,
+                    hour,
+                    minute,
+                    second,
+                }));
+            }
+        }
+        if !is_like_a_moment(first) {
+            return None;
+        }
+        words.next();
+        Some(Moment::parse(word.trim_start_matches('@')).map(When::Moment))
+    }
+
+    /// Whether it depends on the clock on the person's wall.
+    pub fn is_by_the_wall(&self) -> bool {
+        match self {
+            When::Moment(Moment::Clock { .. }) | When::OnDay { .. } => true,
+            When::Moment(Moment::Ago { .. } | Moment::Exact(_)) => false,
+        }
+    }
+
+    /// The instant that was meant by somebody whose clock is `utc_offset_seconds` ahead of UTC.
+    pub fn resolve(&self, now: Timestamp, utc_offset_seconds: i32) -> Timestamp {
+        let (day, hour, minute, second) = match self {
+            When::Moment(moment) => return moment.resolve(now, utc_offset_seconds),
+            When::OnDay {
+                day,
+                hour,
+                minute,
+                second,
+            } => (day, *hour, *minute, *second),
+        };
+        let offset = Offset::from_seconds(utc_offset_seconds).unwrap_or(Offset::UTC);
+        let date = match day {
+            Day::Yesterday => {
+                let today = offset.to_datetime(now).date();
+                today.yesterday().unwrap_or(today)
+            }
+            Day::Date(date) => *date,
+        };
+        let parts = [hour, minute, second].map(|part| i8::try_from(part).unwrap_or_default());
+        let [hour, minute, second] = parts;
+        let on_the_wall = date.at(hour, minute, second, 0);
+        offset.to_timestamp(on_the_wall).unwrap_or(now)
+    }
+}
+
+impl fmt::Display for When {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            When::Moment(moment) => write!(f, "{moment}"),
+            When::OnDay {
+                day,
+                hour,
+                minute,
+                second,
+            } => {
+                match day {
+                    Day::Yesterday => f.write_str("yesterday ")?,
+                    Day::Date(date) => write!(f, "{date} ")?,
+                }
+                let (hour, minute, second) = (*hour, *minute, *second);
+                let clock = Moment::Clock {
+                    hour,
+                    minute,
+                    second,
+                };
+                write!(f, "{clock}")
+            }
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -243,5 +372,38 @@ mod tests {
             clock(23, 59, 59).resolve(old, 0),
             instant("1969-12-31T23:59:59Z")
         );
+    }
+
+    #[test]
+    fn a_time_on_another_day_is_by_the_clock_on_the_wall() {
+        fn read(text: &str) -> Option<When> {
+            let mut words = Words::new(text);
+            let when = When::read(&mut words)?.expect("a time");
+            assert_eq!(words.rest, "it fell");
+            Some(when)
+        }
+        let now = instant("2026-01-21T03:12:12Z");
+        let berlin = 3600;
+        for (text, offset, meant) in [
+            ("yesterday 23:50 it fell", 0, "2026-01-20T23:50:00Z"),
+            ("Yesterday, 23:50: it fell", berlin, "2026-01-20T22:50:00Z"),
+            // Their yesterday ended nine hours ago, and began before ours.
+            ("yesterday 23:50 it fell", 9 * 3600, "2026-01-20T14:50:00Z"),
+            ("yesterday 23:50 it fell", -5 * 3600, "2026-01-20T04:50:00Z"),
+            (
+                "2026-01-19 08:00:01 it fell",
+                berlin,
+                "2026-01-19T07:00:01Z",
+            ),
+            ("03:07 it fell", berlin, "2026-01-21T02:07:00Z"),
+            ("-5m it fell", berlin, "2026-01-21T03:07:12Z"),
+        ] {
+            let when = read(text).expect("a time");
+            assert_eq!(when.resolve(now, offset).to_string(), meant, "{text}");
+            assert_eq!(read(&format!("{when} it fell")), Some(when), "{text}");
+        }
+        for text in ["yesterday it fell", "yesterday", "it fell", ""] {
+            assert!(When::read(&mut Words::new(text)).is_none(), "{text}");
+        }
     }
 }

@@ -5,8 +5,8 @@ use jiff::Timestamp;
 use proptest::prelude::*;
 
 use super::{
-    About, IncidentRef, Misread, Moment, Request, ServiceRef, Target, Verb, is_name, moments,
-    parse, reasons,
+    About, Day, IncidentRef, Misread, Moment, Request, ServiceRef, Target, Verb, When, is_name,
+    moments, parse, reasons,
     verbs::{Propose, RESERVED},
     words::{self, Words},
 };
@@ -155,6 +155,21 @@ pub(super) fn any_moment() -> impl Strategy<Value = Moment> {
     ]
 }
 
+pub(super) fn any_when() -> impl Strategy<Value = When> {
+    let date = (1970..2100_i16, 1..=12_i8, 1..=28_i8)
+        .prop_map(|(year, month, day)| Day::Date(jiff::civil::date(year, month, day)));
+    let day = prop_oneof![Just(Day::Yesterday), date];
+    prop_oneof![
+        any_moment().prop_map(When::Moment),
+        (day, 0..24_u8, 0..60_u8, 0..60_u8).prop_map(|(day, hour, minute, second)| When::OnDay {
+            day,
+            hour,
+            minute,
+            second
+        }),
+    ]
+}
+
 pub(super) fn any_target() -> impl Strategy<Value = Target> {
     prop_oneof![
         Just(Target::Previous),
@@ -184,7 +199,7 @@ pub(super) fn any_words() -> impl Strategy<Value = String> {
             "RB-41", "#7", "41", "frontend", "@production", "to", "prev", "because", "because:",
             "-", "—", "\"", "'", "“x y”", "''", "\"\"", ":", ".", "?", "&amp;", "&lt;", "&amp;lt;",
             "&", "<", ">", "<https://x.io|y z>", "<http://", "<@U1>", "<@U1|sam>", "-5m", "@02:40",
-            "03:07", "md", "justified", "should have waited", "policy_too_strict", "not done", "…",
+            "03:07", "yesterday", "edit", "all", "md", "justified", "should have waited", "policy_too_strict", "not done", "…",
             "\0", "\u{200f}", "\u{a0}", "`",
         ]).prop_map(str::to_owned).boxed(),
     ];

@@ -3,7 +3,7 @@
 //! A captured message is evidence: what becomes of it afterwards is recorded beside what it said
 //! first, and never in its place.
 
-use super::IncidentFact;
+use super::CaptureFact;
 use serde::{Deserialize, Serialize};
 
 /// The shortcut *Add to timeline*, as Slack knows it; also what holds a message that was captured by
@@ -18,7 +18,7 @@ pub struct CapturedMessage {
     /// Its id within the channel.
     pub ts: String,
     /// Who wrote it.
-    pub author: Author,
+    pub author: MessageAuthor,
     /// What it says, as one plain line.
     pub text: String,
     /// What is attached to it.
@@ -32,7 +32,7 @@ pub struct CapturedMessage {
 /// Who wrote a message.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Author {
+pub enum MessageAuthor {
     /// A person, by Slack id.
     Person(String),
     /// An app, by what it calls itself.
@@ -54,12 +54,12 @@ pub struct Capture {
     /// The message as it was last seen.
     pub message: CapturedMessage,
     /// By what it is held in the timeline: each person with their reaction or shortcut.
-    pub pins: Vec<Pin>,
+    pub pins: Vec<CapturedBy>,
 }
 
 /// What holds a message in a timeline.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Pin {
+pub struct CapturedBy {
     /// The Slack id of the person.
     pub person: String,
     /// The name of the reaction, or [`SHORTCUT`].
@@ -72,14 +72,14 @@ pub enum CaptureChange {
     /// Somebody puts it into the timeline.
     Pinned {
         /// By what.
-        pin: Pin,
+        pin: CapturedBy,
         /// The message.
         message: CapturedMessage,
     },
     /// Somebody takes that back.
     Unpinned {
         /// By what it was put there.
-        pin: Pin,
+        pin: CapturedBy,
     },
     /// It says something else now.
     Edited {
@@ -98,17 +98,22 @@ impl Capture {
     pub fn change(
         known: Option<&Capture>,
         change: CaptureChange,
-    ) -> Option<(Capture, Option<IncidentFact>)> {
+    ) -> Option<(Capture, Option<CaptureFact>)> {
         match (known.cloned(), change) {
             (None, CaptureChange::Pinned { pin, message }) => {
-                let fact = IncidentFact::Captured(message.clone());
+                let fact = CaptureFact::Captured(message.clone());
                 let capture = Capture {
                     message,
                     pins: vec![pin],
                 };
                 Some((capture, Some(fact)))
             }
-            (None, _) => None,
+            (
+                None,
+                CaptureChange::Unpinned { .. }
+                | CaptureChange::Edited { .. }
+                | CaptureChange::Deleted,
+            ) => None,
             (Some(capture), CaptureChange::Pinned { pin, message }) => capture.pinned(pin, message),
             (Some(capture), CaptureChange::Unpinned { pin }) => capture.unpinned(&pin),
             (Some(mut capture), CaptureChange::Edited { text, files }) => {
@@ -118,11 +123,11 @@ impl Capture {
                 }
                 message.text.clone_from(&text);
                 message.files.clone_from(&files);
-                let fact = IncidentFact::CaptureRevised(message.clone());
+                let fact = CaptureFact::CaptureRevised(message.clone());
                 Some((capture, Some(fact)))
             }
             (Some(mut capture), CaptureChange::Deleted) => {
-                let fact = IncidentFact::CaptureDeleted(capture.message.clone());
+                let fact = CaptureFact::CaptureDeleted(capture.message.clone());
                 let was_held = !capture.pins.is_empty();
                 capture.pins.clear();
                 was_held.then_some((capture, Some(fact)))
@@ -132,16 +137,16 @@ impl Capture {
 
     fn pinned(
         mut self,
-        pin: Pin,
+        pin: CapturedBy,
         message: CapturedMessage,
-    ) -> Option<(Capture, Option<IncidentFact>)> {
+    ) -> Option<(Capture, Option<CaptureFact>)> {
         if self.pins.contains(&pin) {
             return None;
         }
         let fact = self
             .pins
             .is_empty()
-            .then(|| IncidentFact::Captured(message.clone()));
+            .then(|| CaptureFact::Captured(message.clone()));
         if fact.is_some() {
             self.message = message;
         }
@@ -149,7 +154,7 @@ impl Capture {
         Some((self, fact))
     }
 
-    fn unpinned(mut self, pin: &Pin) -> Option<(Capture, Option<IncidentFact>)> {
+    fn unpinned(mut self, pin: &CapturedBy) -> Option<(Capture, Option<CaptureFact>)> {
         let held = self.pins.len();
         self.pins.retain(|held| held != pin);
         if self.pins.len() == held {
@@ -158,7 +163,7 @@ impl Capture {
         let fact = self
             .pins
             .is_empty()
-            .then(|| IncidentFact::CaptureWithdrawn(self.message.clone()));
+            .then(|| CaptureFact::CaptureWithdrawn(self.message.clone()));
         Some((self, fact))
     }
 }

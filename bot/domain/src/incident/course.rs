@@ -4,7 +4,7 @@
 //! Roles in an incident give no authority, and what becomes of a rollback changes nothing here: a
 //! verified rollback leaves the defect, and people resolve the incident.
 
-use super::{Incident, IncidentFact};
+use super::{CourseFact, Incident};
 use crate::{people::Person, refusal::Refusal};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -234,7 +234,7 @@ impl Incident {
         &self,
         change: &IncidentChange,
         now: Timestamp,
-    ) -> Result<(Course, Vec<IncidentFact>), Refusal> {
+    ) -> Result<(Course, Vec<CourseFact>), Refusal> {
         let mut course = self.course.clone();
         let facts = match change {
             IncidentChange::Declare { severity, because } => {
@@ -242,7 +242,7 @@ impl Incident {
                     return Err(self
                         .is_so("is open in this channel already. `/rollback incident` shows it."));
                 }
-                let mut facts = vec![IncidentFact::Declared {
+                let mut facts = vec![CourseFact::Declared {
                     because: because.clone(),
                 }];
                 if let Some(severity) = severity {
@@ -262,7 +262,7 @@ impl Incident {
                 if before.is_some_and(|before| before.id == person.id) {
                     return Err(self.is_so(&format!("has that {role} already.")));
                 }
-                vec![IncidentFact::RoleAssigned {
+                vec![CourseFact::RoleAssigned {
                     role: *role,
                     person: person.id.clone(),
                 }]
@@ -277,7 +277,7 @@ impl Incident {
                 because,
             } => {
                 course.set_time(*milestone, *at, now)?;
-                vec![IncidentFact::TimeSet {
+                vec![CourseFact::TimeSet {
                     milestone: *milestone,
                     at: *at,
                     because: because.clone(),
@@ -290,7 +290,7 @@ impl Incident {
                 course.managed = true;
                 course.status = IncidentStatus::Investigating;
                 course.times.remove(&Milestone::Resolved);
-                vec![IncidentFact::IncidentReopened {
+                vec![CourseFact::IncidentReopened {
                     because: because.clone(),
                 }]
             }
@@ -311,7 +311,7 @@ impl Incident {
         status: IncidentStatus,
         because: Option<String>,
         now: Timestamp,
-    ) -> Result<IncidentFact, Refusal> {
+    ) -> Result<CourseFact, Refusal> {
         let from = course.status;
         if from == status {
             return Err(self.is_so(&format!("is {status} already.")));
@@ -323,7 +323,7 @@ impl Incident {
         if status == IncidentStatus::Resolved {
             course.times.entry(Milestone::Resolved).or_insert(now);
         }
-        Ok(IncidentFact::StatusChanged {
+        Ok(CourseFact::StatusChanged {
             from,
             to: status,
             because,
@@ -337,12 +337,12 @@ impl Course {
         &mut self,
         severity: &NamedSeverity,
         because: Option<String>,
-    ) -> Option<IncidentFact> {
+    ) -> Option<CourseFact> {
         let before = self.severity.replace(severity.clone());
         if before.is_some_and(|before| before.severity == severity.severity) {
             return None;
         }
-        Some(IncidentFact::SeveritySet {
+        Some(CourseFact::SeveritySet {
             severity: severity.clone(),
             because,
         })

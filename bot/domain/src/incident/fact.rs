@@ -26,6 +26,10 @@ use serde::{Deserialize, Serialize};
 pub enum Fact {
     /// To the incident, or around it.
     Incident(IncidentFact),
+    /// People decided something about the incident.
+    Course(CourseFact),
+    /// Somebody put a message into the timeline, or something became of it.
+    Capture(CaptureFact),
     /// Somebody decided something about a rollback.
     People(PeopleFact),
     /// While a plan was made and an approval waited for.
@@ -54,60 +58,16 @@ pub enum IncidentFact {
         /// `INC-7`.
         incident: IncidentId,
     },
-    /// People manage it from now on.
-    Declared {
-        /// Why, in their words; `None`: they gave no reason.
-        because: Option<String>,
-    },
-    /// Somebody said how severe it is.
-    SeveritySet {
-        /// How severe it is, with its name at that time.
-        #[serde(flatten)]
-        severity: NamedSeverity,
-        /// Why, in their words; `None`: they gave no reason.
-        because: Option<String>,
-    },
-    /// Somebody got a role in it.
-    RoleAssigned {
-        /// The role.
-        role: IncidentRole,
-        /// The Slack id of who got it.
-        person: String,
-    },
-    /// Somebody said where the work on it stands.
-    StatusChanged {
-        /// Where it stood before.
-        from: IncidentStatus,
-        /// Where it stands.
-        to: IncidentStatus,
-        /// Why, in their words; `None`: they gave no reason.
-        because: Option<String>,
-    },
-    /// Somebody said that it is not over after all.
-    IncidentReopened {
-        /// Why, in their words.
-        because: String,
-    },
-    /// Somebody said when something happened.
-    TimeSet {
-        /// What happened.
-        milestone: Milestone,
-        /// When.
-        at: Timestamp,
-        /// How they know, in their words.
-        because: String,
-    },
-    /// Somebody put a message into the timeline. It happened when the message was written.
-    Captured(CapturedMessage),
-    /// Nobody holds a captured message in the timeline any more.
-    CaptureWithdrawn(CapturedMessage),
-    /// A captured message was edited: this is what it says since.
-    CaptureRevised(CapturedMessage),
-    /// A captured message was deleted from the channel; this is what it said last.
-    CaptureDeleted(CapturedMessage),
     /// Somebody noted something.
     Note {
         /// In their words.
+        text: String,
+    },
+    /// Somebody corrected a note of theirs. It happened when that did.
+    NoteCorrected {
+        /// The place of the note in the timeline.
+        note: i64,
+        /// What it should have said, in their words.
         text: String,
     },
     /// Somebody wanted something that was refused.
@@ -192,6 +152,71 @@ pub enum IncidentFact {
         /// What was done instead.
         instead: Instead,
     },
+}
+
+/// Something that people decided about the incident.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, strum::VariantNames)]
+#[serde(tag = "type", rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
+pub enum CourseFact {
+    /// People manage it from now on.
+    Declared {
+        /// Why, in their words; `None`: they gave no reason.
+        because: Option<String>,
+    },
+    /// Somebody said how severe it is.
+    SeveritySet {
+        /// How severe it is, with its name at that time.
+        #[serde(flatten)]
+        severity: NamedSeverity,
+        /// Why, in their words; `None`: they gave no reason.
+        because: Option<String>,
+    },
+    /// Somebody got a role in it.
+    RoleAssigned {
+        /// The role.
+        role: IncidentRole,
+        /// The Slack id of who got it.
+        person: String,
+    },
+    /// Somebody said where the work on it stands.
+    StatusChanged {
+        /// Where it stood before.
+        from: IncidentStatus,
+        /// Where it stands.
+        to: IncidentStatus,
+        /// Why, in their words; `None`: they gave no reason.
+        because: Option<String>,
+    },
+    /// Somebody said that it is not over after all.
+    IncidentReopened {
+        /// Why, in their words.
+        because: String,
+    },
+    /// Somebody said when something happened.
+    TimeSet {
+        /// What happened.
+        milestone: Milestone,
+        /// When.
+        at: Timestamp,
+        /// How they know, in their words.
+        because: String,
+    },
+}
+
+/// What became of a message that somebody put into the timeline.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, strum::VariantNames)]
+#[serde(tag = "type", rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
+pub enum CaptureFact {
+    /// Somebody put a message into the timeline. It happened when the message was written.
+    Captured(CapturedMessage),
+    /// Nobody holds a captured message in the timeline any more.
+    CaptureWithdrawn(CapturedMessage),
+    /// A captured message was edited: this is what it says since.
+    CaptureRevised(CapturedMessage),
+    /// A captured message was deleted from the channel; this is what it said last.
+    CaptureDeleted(CapturedMessage),
 }
 
 /// What is done when somebody cannot be reached in their channel.
@@ -739,10 +764,28 @@ impl Fact {
         })
     }
 
+    /// Whether it is shown only to whoever wants to see everything: it changed nothing.
+    pub fn is_routine(&self) -> bool {
+        match self {
+            Fact::Incident(IncidentFact::Refused { .. })
+            | Fact::Waiting(WaitingFact::Rechecked { .. }) => true,
+            Fact::Prose { kind, .. } => matches!(kind, Kind::Refused | Kind::Rechecked),
+            Fact::Incident(_)
+            | Fact::Course(_)
+            | Fact::Capture(_)
+            | Fact::People(_)
+            | Fact::Waiting(_)
+            | Fact::Running(_)
+            | Fact::Proof(_) => false,
+        }
+    }
+
     /// What kind of thing it is; stored beside it, for finding and counting.
     pub fn kind(&self) -> Kind {
         match self {
             Fact::Incident(fact) => fact.kind(),
+            Fact::Course(fact) => fact.kind(),
+            Fact::Capture(fact) => fact.kind(),
             Fact::People(fact) => fact.kind(),
             Fact::Waiting(fact) => fact.kind(),
             Fact::Running(fact) => fact.kind(),
@@ -755,20 +798,8 @@ impl Fact {
 impl IncidentFact {
     fn kind(&self) -> Kind {
         match self {
-            IncidentFact::IncidentOpened { .. } | IncidentFact::Declared { .. } => {
-                Kind::IncidentOpened
-            }
-            IncidentFact::SeveritySet { .. } => Kind::Severity,
-            IncidentFact::RoleAssigned { .. } => Kind::Role,
-            IncidentFact::StatusChanged { .. } | IncidentFact::IncidentReopened { .. } => {
-                Kind::Status
-            }
-            IncidentFact::TimeSet { .. } => Kind::TimeSet,
-            IncidentFact::Captured(_) => Kind::Captured,
-            IncidentFact::CaptureWithdrawn(_) => Kind::CaptureWithdrawn,
-            IncidentFact::CaptureRevised(_) => Kind::CaptureRevised,
-            IncidentFact::CaptureDeleted(_) => Kind::CaptureDeleted,
-            IncidentFact::Note { .. } => Kind::Note,
+            IncidentFact::IncidentOpened { .. } => Kind::IncidentOpened,
+            IncidentFact::Note { .. } | IncidentFact::NoteCorrected { .. } => Kind::Note,
             IncidentFact::Refused { .. } => Kind::Refused,
             IncidentFact::Frozen { .. } => Kind::Frozen,
             IncidentFact::Unfrozen { .. } => Kind::Unfrozen,
@@ -780,6 +811,29 @@ impl IncidentFact {
             IncidentFact::Exported { .. } => Kind::Exported,
             IncidentFact::ExportRefused { .. } => Kind::Refused,
             IncidentFact::Unreached { .. } => Kind::Unreached,
+        }
+    }
+}
+
+impl CourseFact {
+    fn kind(&self) -> Kind {
+        match self {
+            CourseFact::Declared { .. } => Kind::IncidentOpened,
+            CourseFact::SeveritySet { .. } => Kind::Severity,
+            CourseFact::RoleAssigned { .. } => Kind::Role,
+            CourseFact::StatusChanged { .. } | CourseFact::IncidentReopened { .. } => Kind::Status,
+            CourseFact::TimeSet { .. } => Kind::TimeSet,
+        }
+    }
+}
+
+impl CaptureFact {
+    fn kind(&self) -> Kind {
+        match self {
+            CaptureFact::Captured(_) => Kind::Captured,
+            CaptureFact::CaptureWithdrawn(_) => Kind::CaptureWithdrawn,
+            CaptureFact::CaptureRevised(_) => Kind::CaptureRevised,
+            CaptureFact::CaptureDeleted(_) => Kind::CaptureDeleted,
         }
     }
 }
@@ -870,6 +924,18 @@ impl ProofFact {
 impl From<IncidentFact> for Fact {
     fn from(fact: IncidentFact) -> Self {
         Fact::Incident(fact)
+    }
+}
+
+impl From<CourseFact> for Fact {
+    fn from(fact: CourseFact) -> Self {
+        Fact::Course(fact)
+    }
+}
+
+impl From<CaptureFact> for Fact {
+    fn from(fact: CaptureFact) -> Self {
+        Fact::Capture(fact)
     }
 }
 

@@ -13,14 +13,16 @@ mod fact;
 mod tests;
 mod words;
 
-pub use capture::{AttachedFile, Author, Capture, CaptureChange, CapturedMessage, Pin, SHORTCUT};
+pub use capture::{
+    AttachedFile, Capture, CaptureChange, CapturedBy, CapturedMessage, MessageAuthor, SHORTCUT,
+};
 pub use course::{
     Course, IncidentChange, IncidentRole, IncidentStatus, Milestone, NamedSeverity, Severity,
 };
 pub use event::{Actor, Entry, Evidence, Kind, TimelineEvent};
 pub use fact::{
-    Approved, Fact, IncidentFact, Instead, Lacking, Moved, NotStarted, Part, PeopleFact, ProofFact,
-    ProposedChange, Reopening, RunningFact, Sentence, WaitingFact,
+    Approved, CaptureFact, CourseFact, Fact, IncidentFact, Instead, Lacking, Moved, NotStarted,
+    Part, PeopleFact, ProofFact, ProposedChange, Reopening, RunningFact, Sentence, WaitingFact,
 };
 pub use words::naming;
 

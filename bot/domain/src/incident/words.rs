@@ -1,9 +1,9 @@
 //! The words of the record: each fact as a clause, whatever the exporter does to people and text.
 
 use super::{
-    Approved, AttachedFile, Author, CapturedMessage, Evidence, Fact, IncidentFact, IncidentStatus,
-    Instead, Lacking, Moved, NotStarted, Part, PeopleFact, ProofFact, ProposedChange, Reopening,
-    RunningFact, Sentence, TimelineEvent, WaitingFact,
+    Approved, AttachedFile, CaptureFact, CapturedMessage, CourseFact, Evidence, Fact, IncidentFact,
+    IncidentStatus, Instead, Lacking, MessageAuthor, Moved, NotStarted, Part, PeopleFact,
+    ProofFact, ProposedChange, Reopening, RunningFact, Sentence, TimelineEvent, WaitingFact,
 };
 use crate::{
     grammar::Target,
@@ -44,6 +44,8 @@ impl Fact {
     pub fn clause(&self, tone: &dyn Tone) -> String {
         match self {
             Fact::Incident(fact) => fact.clause(tone),
+            Fact::Course(fact) => fact.clause(tone),
+            Fact::Capture(fact) => fact.clause(tone),
             Fact::People(fact) => fact.clause(tone),
             Fact::Waiting(fact) => fact.clause(tone),
             Fact::Running(fact) => fact.clause(tone),
@@ -66,59 +68,10 @@ impl IncidentFact {
             IncidentFact::IncidentOpened { incident } => {
                 format!("opened {incident} in this channel")
             }
-            IncidentFact::Declared { because } => {
-                format!("declared the incident{}", because_of(because, tone))
-            }
-            IncidentFact::SeveritySet { severity, because } => format!(
-                "set the severity to {}{}",
-                text(&severity.to_string()),
-                because_of(because, tone)
-            ),
-            IncidentFact::RoleAssigned { role, person } => {
-                format!("assigned the role {role} to {}", tone.person(person))
-            }
-            IncidentFact::StatusChanged { from, to, because } => {
-                let change = match to {
-                    IncidentStatus::Resolved => "resolved the incident".to_owned(),
-                    IncidentStatus::Investigating
-                    | IncidentStatus::Identified
-                    | IncidentStatus::Monitoring => {
-                        format!("changed the status from {from} to {to}")
-                    }
-                };
-                change + &because_of(because, tone)
-            }
-            IncidentFact::IncidentReopened { because } => {
-                format!(
-                    "reopened the incident, because \"{}\"",
-                    naming(because, tone)
-                )
-            }
-            IncidentFact::TimeSet {
-                milestone,
-                at,
-                because,
-            } => format!(
-                "set {milestone} to {}, because \"{}\"",
-                at.strftime("%Y-%m-%d %H:%M:%S UTC"),
-                naming(because, tone)
-            ),
-            IncidentFact::Captured(message) => {
-                format!("captured {}", message.clause(tone))
-            }
-            IncidentFact::CaptureWithdrawn(message) => {
-                format!("withdrew {} from the timeline", message.clause(tone))
-            }
-            IncidentFact::CaptureRevised(message) => {
-                format!(
-                    "edited what was captured: now it is {}",
-                    message.clause(tone)
-                )
-            }
-            IncidentFact::CaptureDeleted(message) => {
-                format!("deleted from the channel {}", message.clause(tone))
-            }
             IncidentFact::Note { text } => naming(text, tone),
+            IncidentFact::NoteCorrected { note, text } => {
+                format!("{} (corrects entry {note})", naming(text, tone))
+            }
             IncidentFact::Refused {
                 verb,
                 code,
@@ -191,12 +144,78 @@ impl IncidentFact {
     }
 }
 
+impl CourseFact {
+    fn clause(&self, tone: &dyn Tone) -> String {
+        match self {
+            CourseFact::Declared { because } => {
+                format!("declared the incident{}", because_of(because, tone))
+            }
+            CourseFact::SeveritySet { severity, because } => format!(
+                "set the severity to {}{}",
+                tone.text(&severity.to_string()),
+                because_of(because, tone)
+            ),
+            CourseFact::RoleAssigned { role, person } => {
+                format!("assigned the role {role} to {}", tone.person(person))
+            }
+            CourseFact::StatusChanged { from, to, because } => {
+                let change = match to {
+                    IncidentStatus::Resolved => "resolved the incident".to_owned(),
+                    IncidentStatus::Investigating
+                    | IncidentStatus::Identified
+                    | IncidentStatus::Monitoring => {
+                        format!("changed the status from {from} to {to}")
+                    }
+                };
+                change + &because_of(because, tone)
+            }
+            CourseFact::IncidentReopened { because } => {
+                format!(
+                    "reopened the incident, because \"{}\"",
+                    naming(because, tone)
+                )
+            }
+            CourseFact::TimeSet {
+                milestone,
+                at,
+                because,
+            } => format!(
+                "set {milestone} to {}, because \"{}\"",
+                at.strftime("%Y-%m-%d %H:%M:%S UTC"),
+                naming(because, tone)
+            ),
+        }
+    }
+}
+
+impl CaptureFact {
+    fn clause(&self, tone: &dyn Tone) -> String {
+        match self {
+            CaptureFact::Captured(message) => {
+                format!("captured {}", message.clause(tone))
+            }
+            CaptureFact::CaptureWithdrawn(message) => {
+                format!("withdrew {} from the timeline", message.clause(tone))
+            }
+            CaptureFact::CaptureRevised(message) => {
+                format!(
+                    "edited what was captured: now it is {}",
+                    message.clause(tone)
+                )
+            }
+            CaptureFact::CaptureDeleted(message) => {
+                format!("deleted from the channel {}", message.clause(tone))
+            }
+        }
+    }
+}
+
 impl CapturedMessage {
     /// Whose it is, what it says, what is attached to it and where it is.
     fn clause(&self, tone: &dyn Tone) -> String {
         let author = match &self.author {
-            Author::Person(id) => tone.person(id),
-            Author::App(name) => tone.text(name),
+            MessageAuthor::Person(id) => tone.person(id),
+            MessageAuthor::App(name) => tone.text(name),
         };
         let mut clause = format!("a message of {author}");
         if !self.text.is_empty() {

@@ -8,7 +8,7 @@ use strum::VariantArray;
 use super::{Listing, Spec, Takes, Verb};
 use crate::grammar::{
     misread::Misread,
-    moments::Moment,
+    moments::When,
     reasons::{Because, has_content, reason},
     words::{Words, bare, mention, nearest},
 };
@@ -52,7 +52,7 @@ pub enum ManageIncident {
         /// What.
         milestone: Milestone,
         /// When.
-        at: Moment,
+        at: When,
         /// How they know, in the person's own words.
         because: String,
     },
@@ -154,8 +154,12 @@ fn time(milestone: Milestone, mut words: Words<'_>) -> Result<ManageIncident, Mi
     if words.marked_reason().is_some() || words.at_end() {
         return Err(no_time(milestone));
     }
-    let word = words.next().map(bare).unwrap_or_default();
-    let at = Moment::parse(word.trim_start_matches('@'))?;
+    let at = When::read(&mut words).unwrap_or_else(|| {
+        let word = words.peek().map(bare).unwrap_or_default();
+        Err(Misread::BadMoment {
+            word: word.to_owned(),
+        })
+    })?;
     let beginning = format!("{milestone} {at}");
     let because = required(because(words, &beginning)?, &beginning)?;
     Ok(ManageIncident::Time {
@@ -350,8 +354,8 @@ pub(super) mod tests {
     use crate::grammar::{
         Request,
         samples::{
-            any_moment, any_reason, any_required_reason, because, clock, misreads, no_reason,
-            reads, trailing,
+            any_reason, any_required_reason, any_when, because, clock, misreads, no_reason, reads,
+            trailing,
         },
     };
 
@@ -385,7 +389,7 @@ pub(super) mod tests {
                 .prop_map(|(status, because)| ManageIncident::Status { status, because }),
             (
                 select(Milestone::VARIANTS),
-                any_moment(),
+                any_when(),
                 any_required_reason()
             )
                 .prop_map(|(milestone, at, because)| ManageIncident::Time {
@@ -462,7 +466,7 @@ pub(super) mod tests {
                 "incident started @02:55 because the graph shows it",
                 incident(ManageIncident::Time {
                     milestone: Milestone::Started,
-                    at: clock(2, 55, 0),
+                    at: When::Moment(clock(2, 55, 0)),
                     because: "the graph shows it".into(),
                 }),
             ),

@@ -298,7 +298,7 @@ mod tests {
         `pins`, `unpin frontend`: where automatic deploys are held off; let them flow again
         `freeze frontend because we migrate`, `unfreeze frontend`: request a hold, shown on every card; approvers can still approve
         `incident`, `incident open P1`, `incident lead me`, `incident resolve`: show the incident of this channel, declare it, say who does what, end it
-        `note checkout is back`, `note -5m paged the team`: write into the timeline
+        `note checkout is back`, `note -5m paged the team`, `note edit it was 6 %`: write into the timeline, or correct your last note
         `timeline`, `export`, `export RB-41 html`: read it, or take it away
         `postmortem`, `postmortem root cause: tax engine`: draft it from the record; add what only you know
         `action add "test empty carts" due friday`, `action list`, `action done 3`: what is to be done afterwards; its owner is reminded

@@ -1,13 +1,20 @@
-//! `timeline`: what happened in the channel, in order.
+//! `timeline`, `timeline all`: what happened in the channel, in the order in which it happened.
 
 use std::fmt;
 
 use super::{Listing, Spec, Takes, Verb};
-use crate::grammar::{misread::Misread, subjects::expect_end, words::Words};
+use crate::grammar::{
+    misread::Misread,
+    subjects::expect_end,
+    words::{Words, bare},
+};
 
 /// Shows the timeline of the channel.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Timeline;
+pub struct Timeline {
+    /// Whether routine entries are shown too.
+    pub all: bool,
+}
 
 pub(super) const SPEC: Spec = Spec {
     words: &["timeline", "tl"],
@@ -17,25 +24,36 @@ pub(super) const SPEC: Spec = Spec {
         examples: "`timeline`",
         meaning: "read it",
     },
-    help: &["`timeline`: what happened here, in order. `tl` is the same."],
+    help: &[
+        "`timeline`: what happened here, in the order in which it happened. `tl` is the same.",
+        "`timeline all`: also what is routine, such as refusals.",
+    ],
 };
 
 impl Timeline {
-    pub(super) fn parse(words: Words<'_>) -> Result<Self, Misread> {
+    pub(super) fn parse(mut words: Words<'_>) -> Result<Self, Misread> {
+        let next = words.peek().map(bare);
+        let all = next.is_some_and(|word| word.eq_ignore_ascii_case("all"));
+        if all {
+            words.next();
+        }
         expect_end(Verb::Timeline, None, &words)?;
-        Ok(Timeline)
+        Ok(Timeline { all })
     }
 }
 
 impl fmt::Display for Timeline {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", Verb::Timeline)
+        match self.all {
+            true => write!(f, "{} all", Verb::Timeline),
+            false => write!(f, "{}", Verb::Timeline),
+        }
     }
 }
 
 #[cfg(test)]
 pub(super) mod tests {
-    use proptest::prelude::*;
+    use proptest::{bool::ANY as any_bool, prelude::*};
 
     use super::*;
     use crate::grammar::{
@@ -44,15 +62,20 @@ pub(super) mod tests {
     };
 
     pub fn any() -> impl Strategy<Value = Timeline> {
-        Just(Timeline)
+        any_bool.prop_map(|all| Timeline { all })
     }
 
     #[test]
     fn asking_for_the_timeline() {
+        let timeline = |all| Request::Timeline(Timeline { all });
         reads([
-            ("timeline", Request::Timeline(Timeline)),
-            ("tl", Request::Timeline(Timeline)),
+            ("timeline", timeline(false)),
+            ("tl", timeline(false)),
+            ("timeline ALL.", timeline(true)),
         ]);
-        misreads([("timeline --all", trailing("--all", &[]))]);
+        misreads([
+            ("timeline --all", trailing("--all", &[])),
+            ("timeline all of it", trailing("of it", &[])),
+        ]);
     }
 }

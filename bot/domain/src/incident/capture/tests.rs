@@ -6,15 +6,15 @@ fn message(text: &str) -> CapturedMessage {
     CapturedMessage {
         channel: "C1".into(),
         ts: "1773457920.000100".into(),
-        author: Author::Person("U0SAM".into()),
+        author: MessageAuthor::Person("U0SAM".into()),
         text: text.into(),
         files: vec![],
         link: None,
     }
 }
 
-fn pin(person: &str, by: &str) -> Pin {
-    Pin {
+fn pin(person: &str, by: &str) -> CapturedBy {
+    CapturedBy {
         person: person.into(),
         by: by.into(),
     }
@@ -35,7 +35,7 @@ fn edited(text: &str) -> CaptureChange {
 }
 
 /// What is recorded of these changes, one after the other.
-fn recorded(changes: Vec<CaptureChange>) -> Vec<Option<IncidentFact>> {
+fn recorded(changes: Vec<CaptureChange>) -> Vec<Option<CaptureFact>> {
     let mut known: Option<Capture> = None;
     let mut facts = vec![];
     for change in changes {
@@ -66,8 +66,8 @@ fn a_message_is_captured_once_however_many_pin_it_and_withdrawn_by_the_last() {
         unpinned("U0MAYA", "stopwatch"),
         pinned("U0ANA", "pushpin", "down again"),
     ]);
-    let captured = |text| Some(IncidentFact::Captured(message(text)));
-    let withdrawn = Some(IncidentFact::CaptureWithdrawn(message("down")));
+    let captured = |text| Some(CaptureFact::Captured(message(text)));
+    let withdrawn = Some(CaptureFact::CaptureWithdrawn(message("down")));
     assert_eq!(facts[0], captured("down"));
     assert!(facts[1..7].iter().all(Option::is_none), "{facts:?}");
     assert_eq!(facts[7..], [withdrawn, captured("down again")]);
@@ -86,16 +86,16 @@ fn what_becomes_of_a_captured_message_is_recorded_as_long_as_it_is_held() {
         edited("it is gone"),
         CaptureChange::Deleted,
     ]);
-    let said = |facts: &[Option<IncidentFact>]| {
+    let said = |facts: &[Option<CaptureFact>]| {
         let known = facts.iter().flatten();
         known.cloned().collect::<Vec<_>>()
     };
     assert_eq!(
         said(&facts),
         [
-            IncidentFact::Captured(message("down")),
-            IncidentFact::CaptureRevised(message("down since 02:55")),
-            IncidentFact::CaptureDeleted(message("down since 02:55")),
+            CaptureFact::Captured(message("down")),
+            CaptureFact::CaptureRevised(message("down since 02:55")),
+            CaptureFact::CaptureDeleted(message("down since 02:55")),
         ]
     );
 }

@@ -1,0 +1,2 @@
+ALTER TABLE standing DROP COLUMN utc_offset;
+ALTER TABLE standing DROP COLUMN zone;
