@@ -48,6 +48,15 @@ const ORDERS: [(&str, &str); 3] = [
     ("v9", "{\"ok\":false,\"error\":\"totals off by a cent\"}\n"),
 ];
 
+/// The releases of `api`, which a script deploys, oldest first.
+const API: [(&str, &str); 3] = [
+    ("v88", WELL),
+    ("v89", WELL),
+    ("v90", "{\"ok\":false,\"error\":\"the index is empty\"}\n"),
+];
+/// That script.
+const DEPLOYCTL: &str = include_str!("demo-deployctl.sh");
+
 /// Who plays in it.
 #[derive(Clone, Copy)]
 enum Cast {
@@ -89,6 +98,7 @@ impl Cast {
         let mut suggestions = vec!["/rollback frontend because checkout 500s"];
         if let Cast::Team = self {
             suggestions.push("/rollback orders because totals are wrong");
+            suggestions.push("/rollback api because search finds nothing");
         }
         suggestions.extend(["/rollback", "/rollback why RB-1", "/rollback help"]);
         suggestions.into_iter().map(str::to_owned).collect()
@@ -110,6 +120,7 @@ Then try:
   Emergency    As tom,  ⋯ → Emergency run…  on such a card. Ana answers the review.
   Two people   /rollback orders because totals are wrong  then kim and sam type the target:
                the last order on the right is a cent too much until they do.
+  A script     /rollback api because search finds nothing  is done by a script of one's own.
 "
             }
             Cast::Solo => {
@@ -174,14 +185,14 @@ impl Demo {
         let directory = tempfile::Builder::new()
             .prefix("rollback-bot-demo-")
             .tempdir()?;
-        let (shop_path, orders_path) = (
-            directory.path().join("shop"),
-            directory.path().join("orders"),
-        );
-        deploy(&shop_path, &SHOP)
-            .and_then(|()| deploy(&orders_path, &ORDERS))
+        let paths = ["shop", "orders", "api"].map(|name| directory.path().join(name));
+        let [shop_path, orders_path, api_path] = &paths;
+        deploy(shop_path, &SHOP)
+            .and_then(|()| deploy(orders_path, &ORDERS))
+            .and_then(|()| deploy(api_path, &API))
+            .and_then(|()| fs::write(api_path.join("deployctl.sh"), DEPLOYCTL))
             .context("the demo's releases could not be written")?;
-        let shop = serve(&shop_path, &orders_path).await?;
+        let shop = serve(&paths).await?;
         let listen = SocketAddr::from(([127, 0, 0, 1], port));
         let slack = Slack::start(Options {
             listen,
@@ -204,6 +215,7 @@ impl Demo {
             )
             .replace("{shop_path}", &shop_path.display().to_string())
             .replace("{orders_path}", &orders_path.display().to_string())
+            .replace("{api_path}", &api_path.display().to_string())
             .replace("{shop}", &shop);
         let secrets = |name: &str| match name {
             "SLACK_SIGNING_SECRET" => Some(Options::default().signing_secret),
@@ -245,6 +257,7 @@ fn deploy(path: &Path, releases: &[(&str, &str)]) -> std::io::Result<()> {
         // Releases are listed by age, so each must be older than the next.
         let age = Duration::from_secs(60 * (31 + 60 * 20 * newer));
         let made = Clock::real().now().checked_sub(age).unwrap_or_default();
+        fs::write(release.join("made_at"), made.to_string())?;
         fs::File::open(&release)?.set_modified(made.into())?;
         if newer == 0 {
             symlink(Path::new("releases").join(name), path.join("current"))?;
@@ -253,8 +266,10 @@ fn deploy(path: &Path, releases: &[(&str, &str)]) -> std::io::Result<()> {
     Ok(())
 }
 
-/// Serves whatever is current: the shop with its window, and below `/orders` the other service.
-async fn serve(shop: &Path, orders: &Path) -> anyhow::Result<String> {
+/// Serves whatever is current: the shop with its window, and below `/orders` and `/search` the
+/// other services.
+async fn serve(paths: &[PathBuf; 3]) -> anyhow::Result<String> {
+    let [shop, orders, api] = paths;
     let listener = TcpListener::bind("127.0.0.1:0")
         .await
         .context("the demo's shop cannot listen")?;
@@ -265,13 +280,15 @@ async fn serve(shop: &Path, orders: &Path) -> anyhow::Result<String> {
             .route("/api/health", get(health))
             .with_state(Arc::new(path.join("current")))
     };
-    let both = Arc::new([shop.join("current"), orders.join("current")]);
+    let all = Arc::new(paths.clone().map(|path| path.join("current")));
     let windows = Router::new()
         .route("/", get(window))
         .route("/orders", get(window))
-        .with_state(both);
+        .route("/search", get(window))
+        .with_state(all);
     let routes = service(shop)
         .nest("/orders", service(orders))
+        .nest("/search", service(api))
         .merge(windows);
     tokio::spawn(async move { axum::serve(listener, routes).await });
     Ok(format!("http://{address}"))
@@ -312,10 +329,15 @@ async fn served(current: &Path) -> (bool, String) {
     (works, release.to_string_lossy().into_owned())
 }
 
-async fn window(State(both): State<Arc<[PathBuf; 2]>>) -> impl IntoResponse {
-    let [shop, orders] = both.as_ref();
+async fn window(State(all): State<Arc<[PathBuf; 3]>>) -> impl IntoResponse {
+    let [shop, orders, api] = all.as_ref();
     let ((works, version), (orders_work, orders_version)) =
         (served(shop).await, served(orders).await);
+    let (api_works, api_version) = served(api).await;
+    let (api_class, api_line) = match api_works {
+        true => ("well", "Search: 212 things found"),
+        false => ("ill", "Search: nothing found"),
+    };
     let (orders_class, orders_line) = match orders_work {
         true => ("well", "Your last order: 80 €"),
         false => ("ill", "Your last order: 80.01 €, which is a cent too much"),
@@ -335,6 +357,9 @@ async fn window(State(both): State<Arc<[PathBuf; 2]>>) -> impl IntoResponse {
         .replace("{orders_class}", orders_class)
         .replace("{orders_line}", orders_line)
         .replace("{orders_version}", &orders_version)
+        .replace("{api_class}", api_class)
+        .replace("{api_line}", api_line)
+        .replace("{api_version}", &api_version)
         .replace("{version}", &version);
     ([(CACHE_CONTROL, "no-store")], Html(page))
 }

@@ -311,3 +311,30 @@ async fn a_bot_that_was_not_invited_says_so_and_the_card_follows() {
     assert!(world.channel().contains("Roll back frontend to"));
     world.slack.take_all();
 }
+
+#[tokio::test]
+async fn what_is_typed_wrong_is_answered_with_what_was_meant() {
+    let mut world = World::new().await;
+    for typed in [
+        "frontend becuase checkout 500s",
+        "frontend checkout 500s",
+        "roll back frontend",
+        "rollback frontend",
+        "status nope",
+        "frontned because checkout 500s",
+        "aprove RB-1",
+    ] {
+        world.maya().says(&format!("/rollback {typed}")).await;
+    }
+    world.settle().await;
+    assert_snapshot!(world.maya().sees(), @r#"
+    Rollback Bot (only visible to @maya): Nothing was run, because I don't understand "becuase checkout 500s": write `frontend because checkout 500s`.
+    Rollback Bot (only visible to @maya): Nothing was run, because I don't understand "checkout 500s": write `frontend because checkout 500s`.
+    Rollback Bot (only visible to @maya): Nothing was run, because I don't understand "frontend": write `frontend`.
+    Rollback Bot (only visible to @maya): Nothing was run: "rollback" is not a command. `/rollback help` lists them.
+    Rollback Bot (only visible to @maya): No service or command "nope". Services: frontend. `/rollback help` lists the commands. Nothing was run.
+    Rollback Bot (only visible to @maya): No service or command "frontned". Did you mean frontend? Nothing was run.
+    Rollback Bot (only visible to @maya): Nothing was run: "aprove" is not a command. Did you mean `approve`?
+    "#);
+    assert_eq!(world.channel(), "");
+}

@@ -446,7 +446,11 @@ impl<C: Call> Provider for Configured<C> {
     }
 
     async fn observe(&self, order: &Order) -> Result<Progress, ProviderError> {
-        let state = self.state(order).await?;
+        // What serves counts: a request that the platform does not show any more hides nothing.
+        let state = match self.state(order).await {
+            Err(ProviderError::Refused(_)) => None,
+            state => state?,
+        };
         let reading = self.look().await?;
         Ok(progress(
             order,

@@ -10,8 +10,10 @@ use rollback_http::{cut, one_line};
 use serde_json::Value;
 use std::cmp::Reverse;
 
-/// The longest name that is taken of a platform, in characters.
-const NAME_AT_MOST: usize = 200;
+/// The longest text that is taken of a platform, in characters.
+const TEXT_AT_MOST: usize = 200;
+/// The longest id, in characters: what is longer is no id.
+const ID_AT_MOST: usize = 500;
 
 /// One row of the list.
 struct Row<'a> {
@@ -76,12 +78,12 @@ pub(super) fn content_of_row(
     row: &Value,
     candidates: &[Candidate],
 ) -> Option<String> {
-    let id = releases.id.of(row).map(|id| name(&id))?;
-    let listed = content(candidates, &id);
+    let own = releases.id.of(row).and_then(|own| id(&own))?;
+    let listed = content(candidates, &own);
     let of_row = |field: &Option<Field>| field.as_ref().and_then(|field| field.of(row));
     let named = listed.or_else(|| of_row(&releases.content));
     let named = named.or_else(|| of_row(&releases.copy_of));
-    Some(named.map_or(id, |id| name(&id)))
+    Some(named.and_then(|named| id(&named)).unwrap_or(own))
 }
 
 /// The rows that are releases of this service, newest first.
@@ -90,7 +92,8 @@ fn read_rows<'a>(releases: &ReleaseRows, document: &'a Value) -> Result<Vec<Row<
     let of_service = all.iter().filter(|row| releases.only.holds(row));
     let mut read = vec![];
     for row in of_service {
-        let Some(id) = releases.id.of(row).map(|id| name(&id)) else {
+        let text_of = |field: &Option<Field>| field.as_ref().and_then(|field| field.of(row));
+        let Some(own) = releases.id.of(row).and_then(|own| id(&own)) else {
             // A line that does not match is no release; an object without an id is something else.
             if releases.id.selects() {
                 continue;
@@ -99,19 +102,18 @@ fn read_rows<'a>(releases: &ReleaseRows, document: &'a Value) -> Result<Vec<Row<
             return Err(Misfit::new(expected, &row.to_string()));
         };
         let content = match &releases.content {
-            None => id.clone(),
-            Some(content) => match content.of(row) {
-                Some(content) => name(&content),
+            None => own.clone(),
+            Some(_) => match text_of(&releases.content).and_then(|content| id(&content)) {
+                Some(content) => content,
                 // It has no content of its own, so it cannot be gone to.
                 None => continue,
             },
         };
-        let copy_of = releases.copy_of.as_ref().and_then(|field| field.of(row));
         read.push(Row {
             row,
-            id,
+            id: own,
             content,
-            copy_of: copy_of.map(|id| name(&id)),
+            copy_of: text_of(&releases.copy_of).and_then(|origin| id(&origin)),
         });
     }
     if read.is_empty() && !all.is_empty() && releases.id.selects() {
@@ -154,7 +156,7 @@ fn candidate(
 ) -> Candidate {
     let text = |field: &Option<Field>| {
         let text = field.as_ref()?.of(row.row)?;
-        Some(name(&text)).filter(|text| !text.is_empty())
+        Some(cut(&one_line(&text), TEXT_AT_MOST)).filter(|text| !text.is_empty())
     };
     let also = match row.id == content {
         true => vec![],
@@ -184,9 +186,10 @@ fn time(field: &Option<Field>, row: &Value) -> Option<Timestamp> {
     field.as_ref()?.of(row).and_then(|text| moment(&text))
 }
 
-/// A platform's text, as a name.
-fn name(text: &str) -> String {
-    cut(&one_line(text), NAME_AT_MOST)
+/// A platform's id as it is asked for; `None` when it cannot be one.
+fn id(text: &str) -> Option<String> {
+    let id = one_line(text);
+    (!id.is_empty() && id.chars().count() <= ID_AT_MOST).then_some(id)
 }
 
 /// A moment as platforms write it: RFC 3339, or seconds or milliseconds since 1970.
@@ -201,4 +204,31 @@ fn moment(text: &str) -> Option<Timestamp> {
     // A date without an offset is one in UTC.
     let moment: Option<Timestamp> = text.parse().ok();
     moment.or_else(|| format!("{text}Z").parse().ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn moments_are_read_as_platforms_write_them() {
+        for written in [
+            "2026-03-12T02:41:00Z",
+            "2026-03-12T03:41:00.000+0100",
+            "2026-03-12 02:41:00",
+            "1773283260",
+            "1773283260000",
+        ] {
+            let read = moment(written).map(|moment| moment.to_string());
+            assert_eq!(read.as_deref(), Some("2026-03-12T02:41:00Z"), "{written}");
+        }
+        assert_eq!(moment("2 hours ago"), None);
+    }
+
+    #[test]
+    fn what_is_too_long_or_empty_is_no_id() {
+        assert_eq!(id(" v1\n"), Some("v1".to_owned()));
+        assert_eq!(id("\u{200b}"), None);
+        assert_eq!(id(&"x".repeat(501)), None);
+    }
 }

@@ -184,6 +184,12 @@ async fn coolify_goes_to_an_image_that_is_still_there() {
     assert_eq!(live(&*world.provider).await, "bbb222");
     Run::to(&*world.provider, "aaa111").await.finish().await;
     assert_eq!(world.last_body(), json!({"commit": "aaa111"}));
+    // A deployment that is not shown any more hides nothing.
+    world.state.lock().unwrap().0 = "bbb222".into();
+    let mut run = Run::to(&*world.provider, "aaa111").await;
+    run.ask().await.unwrap();
+    run.order.memory["job"] = json!("forgotten");
+    assert_eq!(run.look_until_it_serves().await, Pin::NotNeeded);
     // A deployment that fails ends it.
     world.state.lock().unwrap().0 = "bbb222".into();
     let mut run = Run::to(&*world.provider, "aaa111").await;
