@@ -152,6 +152,8 @@ impl From<Outcome> for Answer {
             },
             Outcome::Noted { .. }
             | Outcome::IncidentChanged { .. }
+            | Outcome::ActionChanged { .. }
+            | Outcome::NoAction { .. }
             | Outcome::Queued
             | Outcome::Bound { .. } => Answer::Received,
         }

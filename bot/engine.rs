@@ -30,9 +30,10 @@ use crate::{
 };
 use jiff::Timestamp;
 use rollback_domain::{
-    identity::RollbackId,
+    action::ActionItem,
+    identity::{IncidentId, RollbackId},
     incident::{Actor, Fact, IncidentChange, TimelineEvent},
-    job::{Format, Job, Notification},
+    job::{Job, Notification},
     people::{Person, Zone},
     refusal::{Refusal, Source},
     rollback::{Message, Proposal, Rollback},
@@ -107,24 +108,29 @@ pub enum Submission {
         /// What happened.
         event: TimelineEvent,
     },
+    /// Write into the timeline of an incident, whether it is going on or not.
+    Append {
+        /// The incident.
+        incident: IncidentId,
+        /// What happened.
+        event: TimelineEvent,
+    },
+    /// Add an action item, which gets the next number.
+    AddAction(ActionItem),
+    /// Say that an action item of a channel is done.
+    FinishAction {
+        /// Its number.
+        number: i64,
+        /// The channel.
+        channel: String,
+        /// Who says so.
+        by: Person,
+    },
     /// Bind the key to what was sent under it, by its digest. The same key with something else is
     /// answered with the digest of what came first.
     Bind {
         /// The digest.
         digest: String,
-    },
-    /// Put a channel's timeline into a file.
-    Export {
-        /// The channel.
-        channel: String,
-        /// How it is written.
-        format: Format,
-        /// The thread it goes to; `None`: the channel itself.
-        thread: Option<String>,
-        /// Who asked.
-        by: Person,
-        /// The address at which they are told that it failed; `None`: in the channel.
-        reply_to: Option<String>,
     },
 }
 
@@ -184,6 +190,18 @@ pub enum Outcome {
     IncidentChanged {
         /// What everybody is told.
         message: Message,
+    },
+    /// An action item was added or is done.
+    ActionChanged {
+        /// The action item as it is now.
+        action: Box<ActionItem>,
+        /// Whether it was otherwise before.
+        changed: bool,
+    },
+    /// The channel has no action item with this number.
+    NoAction {
+        /// The number.
+        number: i64,
     },
     /// It will be done.
     #[serde(rename = "left")]

@@ -30,6 +30,7 @@ pub mod probe;
 pub mod roster;
 pub mod slack;
 
+pub mod export;
 pub mod messages;
 
 pub mod clock;

@@ -3,35 +3,35 @@
 //! The templates are compiled in; an operator's directory may override each by name. All are
 //! rendered from a sample at start-up, so a mistake in one is found before it is needed.
 
+mod documents;
+
+pub(crate) use documents::Named;
+pub use documents::{
+    ActionLine, Lane, Line, Mark, Names, PostMortem, RollbackStory, Span, Strip, StripRun,
+    Timeline, TimelinePage, cell, readable,
+};
+
 use crate::slack::{
     Words,
     blocks::{fit_text, inline, mention, section},
 };
 use anyhow::Context;
 use jiff::Timestamp;
-use minijinja::{AutoEscape, Environment, UndefinedBehavior, Value, context, value::Serde};
+use minijinja::{AutoEscape, Environment, UndefinedBehavior, Value, value::Serde};
 use rollback_domain::{
-    incident::Entry,
     people::Person,
     plan::Unships,
     platform::Holds,
     proof::{Round, Verdict, spell},
-    refusal::{Tone, list},
+    refusal::list,
     release::{Pin, TargetKind, Way},
     rollback::{Rollback, State},
 };
 use serde::Serialize;
-use std::{
-    collections::BTreeMap,
-    fs,
-    io::{self, Write},
-    path::Path,
-    sync::Arc,
-    time::Duration,
-};
+use std::{fs, io, path::Path, sync::Arc, time::Duration};
 
 /// Every template, by the name under which it may be overridden.
-const TEMPLATES: [(&str, &str); 4] = [
+const TEMPLATES: [(&str, &str); 6] = [
     (
         "proposed.md.j2",
         include_str!("../templates/proposed.md.j2"),
@@ -41,9 +41,19 @@ const TEMPLATES: [(&str, &str); 4] = [
         include_str!("../templates/executed.md.j2"),
     ),
     ("failed.md.j2", include_str!("../templates/failed.md.j2")),
-    (TIMELINE, include_str!("../templates/timeline.md.j2")),
+    (
+        documents::TIMELINE_MD,
+        include_str!("../templates/timeline.md.j2"),
+    ),
+    (
+        documents::TIMELINE_HTML,
+        include_str!("../templates/timeline.html.j2"),
+    ),
+    (
+        documents::POST_MORTEM,
+        include_str!("../templates/postmortem.md.j2"),
+    ),
 ];
-const TIMELINE: &str = "timeline.md.j2";
 
 /// The templates, ready to be rendered.
 #[derive(Clone, Debug)]
@@ -83,35 +93,6 @@ pub struct Update {
     pub next: String,
     pub requester_mention: String,
     pub approver_mention: String,
-}
-
-/// What a timeline export says.
-#[derive(Clone, Debug)]
-#[expect(missing_docs, reason = "docs/operations.md lists what each holds")]
-pub struct Timeline {
-    pub incident: String,
-    pub channel: String,
-    pub exported_at: String,
-    pub count: usize,
-    /// A list of [`Line`]s.
-    pub entries: Value,
-}
-
-/// What people are called, by their id.
-pub type Names = BTreeMap<String, String>;
-
-/// One line of a timeline export.
-#[derive(Clone, Debug, Serialize)]
-#[expect(missing_docs, reason = "docs/operations.md lists what each holds")]
-pub struct Line {
-    pub seq: i64,
-    pub at: String,
-    pub recorded_at: String,
-    pub who: String,
-    pub source: String,
-    pub rollback: String,
-    pub kind: String,
-    pub text: String,
 }
 
 /// Who asked for it, and whether they did so outside of Slack.
@@ -390,8 +371,11 @@ impl Templates {
     pub fn load(overrides: Option<&Path>) -> anyhow::Result<Self> {
         let mut environment = Environment::new();
         environment.set_undefined_behavior(UndefinedBehavior::Strict);
-        // Values are escaped for where they go (mrkdwn, a Markdown table), not for HTML.
-        environment.set_auto_escape_callback(|_| AutoEscape::None);
+        // Values are escaped for mrkdwn and Markdown before they come here; for HTML here.
+        environment.set_auto_escape_callback(|name| match name.ends_with(".html.j2") {
+            true => AutoEscape::Html,
+            false => AutoEscape::None,
+        });
         for (name, default) in TEMPLATES {
             let source = match overrides.map(|directory| directory.join(name)) {
                 Some(path) if path.exists() => fs::read_to_string(&path)
@@ -410,6 +394,8 @@ impl Templates {
             templates.render(name, &Update::sample())?;
         }
         templates.timeline(Timeline::sample(), io::sink())?;
+        templates.timeline_page(TimelinePage::sample(), io::sink())?;
+        templates.post_mortem(PostMortem::sample(), io::sink())?;
         Ok(templates)
     }
 
@@ -448,36 +434,6 @@ impl Templates {
             text: fit_text(&text),
             blocks: vec![section(&text)],
         })
-    }
-
-    /// Writes an incident's timeline for people, an entry at a time.
-    pub fn timeline(&self, timeline: Timeline, out: impl Write) -> anyhow::Result<()> {
-        let Timeline {
-            incident,
-            channel,
-            exported_at,
-            count,
-            entries,
-        } = timeline;
-        let context = context! { incident, channel, exported_at, count, entries };
-        self.0
-            .get_template(TIMELINE)
-            .and_then(|template| template.render_captured_to(context, out))
-            .with_context(|| format!("the template {TIMELINE} cannot be rendered"))?;
-        Ok(())
-    }
-}
-
-/// How sentences look where people are called by their names, as far as these are known.
-#[derive(Debug)]
-pub(crate) struct Named<'a>(pub(crate) &'a Names);
-
-impl Tone for Named<'_> {
-    fn person(&self, id: &str) -> String {
-        format!("@{}", self.0.get(id).map_or(id, String::as_str))
-    }
-    fn text(&self, text: &str) -> String {
-        text.to_owned()
     }
 }
 
@@ -604,65 +560,6 @@ impl Update {
             approver_mention: text(),
         }
     }
-}
-
-impl Timeline {
-    fn sample() -> Self {
-        let line = Line {
-            seq: 1,
-            at: stamp(Timestamp::UNIX_EPOCH),
-            recorded_at: stamp(Timestamp::UNIX_EPOCH),
-            who: "@maya".into(),
-            source: "command".into(),
-            rollback: "RB-1 ".into(),
-            kind: "requested".into(),
-            text: "sample".into(),
-        };
-        Self {
-            incident: "INC-1".into(),
-            channel: "C1".into(),
-            exported_at: stamp(Timestamp::UNIX_EPOCH),
-            count: 1,
-            entries: Value::from(vec![Value::from(Serde(&line))]),
-        }
-    }
-}
-
-impl Line {
-    /// An entry as the template has it, with people by their names.
-    pub fn of(entry: &Entry, names: &Names) -> Self {
-        let event = &entry.event;
-        let source = serde_json::to_value(event.source).unwrap_or_default();
-        Self {
-            seq: entry.seq,
-            at: stamp(event.at),
-            recorded_at: stamp(entry.recorded_at),
-            who: cell(&event.who.to_string()),
-            source: source.as_str().unwrap_or_default().to_owned(),
-            rollback: event
-                .rollback
-                .map(|id| format!("{id} "))
-                .unwrap_or_default(),
-            kind: event.kind().to_string(),
-            text: cell(&event.clause(&Named(names))),
-        }
-    }
-}
-
-/// Text that stays inside its cell of a Markdown table and is nothing but text there.
-fn cell(text: &str) -> String {
-    let mut safe = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '|' | '\\' | '`' | '*' | '_' | '[' | ']' => safe.extend(['\\', c]),
-            '<' => safe.push_str("&lt;"),
-            '>' => safe.push_str("&gt;"),
-            '&' => safe.push_str("&amp;"),
-            c if c.is_control() => safe.push(' '),
-            c => safe.push(c),
-        }
-    }
-    safe
 }
 
 /// A moment with its date, for records.

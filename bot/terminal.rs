@@ -35,8 +35,17 @@ pub fn json(value: &impl Serialize) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn write(mut to: impl Write, text: &str) {
-    let written = to.write_all(text.as_bytes()).and_then(|()| to.flush());
+/// Prints a part of a file on stdout, as it is: an export has nothing that a terminal obeys.
+pub fn bytes(part: &[u8]) {
+    write_bytes(io::stdout(), part);
+}
+
+fn write(to: impl Write, text: &str) {
+    write_bytes(to, text.as_bytes());
+}
+
+fn write_bytes(mut to: impl Write, bytes: &[u8]) {
+    let written = to.write_all(bytes).and_then(|()| to.flush());
     match written {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => {
             self::error(format!("rollback-bot: nothing can be printed: {error}"));

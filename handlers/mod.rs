@@ -56,6 +56,7 @@ fn for_operators(app: &App) -> Router<App> {
             .route("/api/v1/stop", post(api::stop))
             .route("/api/v1/status", post(api::status))
             .route("/api/v1/timeline", post(api::timeline))
+            .route("/api/v1/export", post(api::export))
             .route("/api/v1/openapi.json", get(api::description::serve)),
         false => Router::new(),
     };

@@ -85,7 +85,21 @@ const ROOMS: &[Room] = &[
     (
         "messages",
         &["messages"],
-        &["rollback_domain", "presentation"],
+        &["rollback_domain", "rollback_http", "presentation"],
+    ),
+    // Files of the record, which jobs upload and the API sends.
+    (
+        "export",
+        &["export"],
+        &[
+            "rollback_domain",
+            "rollback_http",
+            "messages",
+            "store::Db",
+            "store::actions",
+            "store::rollbacks",
+            "store::timelines",
+        ],
     ),
     // What calls others. Slack's pace is in the record: all replicas share it.
     (
@@ -176,11 +190,13 @@ const ROOMS: &[Room] = &[
             "app",
             "config",
             "engine",
+            "export",
             "permalinks",
             "presentation",
             "reads",
             "roster",
             "store::captures",
+            "store::actions",
             "store::memberships",
             "store::messages",
             "store::overview",
@@ -203,7 +219,7 @@ const ROOMS: &[Room] = &[
             "config",
             "crash",
             "engine",
-            "messages",
+            "export",
             "pagerduty",
             "permalinks",
             "presentation",

@@ -8,11 +8,13 @@ use rollback_bot::{
     store::{Db, timelines},
 };
 use rollback_domain::{
+    grammar::ExportFormat,
     identity::IncidentId,
-    job::{ExportRequest, Format, Job},
+    job::{Document, ExportRequest, Job},
     people::Person,
 };
 use serde_json::json;
+use sha2::{Digest, Sha256};
 use sqlx::{AssertSqlSafe, Row};
 use std::{fmt::Write, fs, path::Path, time::Duration};
 
@@ -467,13 +469,9 @@ async fn after_years_everything_is_answered_as_ever() {
     let file = &world.slack.files()[0];
     let text = String::from_utf8_lossy(&file.bytes);
     assert!(text.lines().count() > 50_000);
-    assert!(
-        text.trim_end()
-            .lines()
-            .last()
-            .unwrap()
-            .contains("**closed**")
-    );
+    let mut last = text.lines().rev().filter(|line| !line.is_empty());
+    assert!(last.next().unwrap().starts_with("Head of the chain: "));
+    assert!(last.next().unwrap().contains("**closed**"));
     world.slack.take_all();
 }
 
@@ -484,14 +482,22 @@ async fn in_one_piece(world: &World) -> String {
         .await
         .unwrap();
     let end = timelines::end(db, IncidentId::new(1)).await.unwrap();
-    serde_json::to_string_pretty(&json!({
+    let text = serde_json::to_string_pretty(&json!({
         "incident": "INC-1",
+        "actions": [],
         "channel": CHANNEL,
         "exported_at": world.clock.now(),
         "entries": entries,
+        "format": "rollback-bot/timeline",
         "head": end.head,
+        "rollbacks": [],
+        "version": 1,
+        "whole": "",
     }))
-    .unwrap()
+    .unwrap();
+    let before = text.strip_suffix("\"\"\n}").unwrap();
+    let whole = hex::encode(Sha256::digest(before));
+    format!("{before}\"{whole}\"\n}}")
 }
 
 /// So many more entries in the first incident, each by somebody else of fifty, that name people.
@@ -545,14 +551,14 @@ async fn a_file_of_many_pages_is_what_one_piece_would_be() {
     |---|---|---|---|---|---|
     | 1 | 2026-03-14 03:12:00 UTC | 2026-03-14 03:12:00 UTC | rollback-bot | bot | **incident opened** opened INC-1 in this channel |
     | 2 | 2026-03-14 03:12:00 UTC | 2026-03-14 03:12:00 UTC | @maya | command | **note** it begins |
-    | 3 | 2026-03-14 03:12:00 UTC | 2026-03-14 03:12:00 UTC | @maya | bot | **exported** exported INC-1-20260314T031200Z-timeline.json, 2 entries, 1118 bytes |
+    | 3 | 2026-03-14 03:12:00 UTC | 2026-03-14 03:12:00 UTC | @maya | bot | **exported** exported INC-1-20260314T031200Z-timeline.json, 2 entries, 1286 bytes |
     | 4 | 2026-03-14 03:12:00 UTC | 2026-03-14 03:12:00 UTC | @somebody1 | command | **note** @somebody7 said: "\| error rate" \*is\* 1 of them |
     "#);
-    assert_snapshot!(lines[lines.len() - 2..].join("\n"), @r#"
+    assert_snapshot!(lines[lines.len() - 4..lines.len() - 2].join("\n"), @r#"
     | 2705 | 2026-03-14 03:12:00 UTC | 2026-03-14 03:12:00 UTC | @somebody0 | command | **note** @somebody7 said: "\| error rate" \*is\* 1700 of them |
-    | 2706 | 2026-03-14 03:12:40 UTC | 2026-03-14 03:12:40 UTC | @maya | bot | **exported** exported INC-1-20260314T031240Z-timeline.json, 2705 entries, 1002942 bytes |
+    | 2706 | 2026-03-14 03:12:40 UTC | 2026-03-14 03:12:40 UTC | @maya | bot | **exported** exported INC-1-20260314T031240Z-timeline.json, 2705 entries, 1003110 bytes |
     "#);
-    for (place, line) in (1..).zip(&lines[6..]) {
+    for (place, line) in (1..).zip(&lines[6..lines.len() - 2]) {
         assert!(line.starts_with(&format!("| {place} | ")), "{line}");
     }
     world.slack.take_all();
@@ -628,16 +634,21 @@ async fn a_hundred_thousand_entries_take_no_more_memory_than_a_thousand() {
     world.settle().await;
     let mut peaks = vec![];
     for (more, format) in [
-        (1_000, Format::Markdown),
-        (0, Format::Json),
-        (ENTRIES, Format::Markdown),
-        (0, Format::Json),
+        (1_000, ExportFormat::Markdown),
+        (0, ExportFormat::Json),
+        (0, ExportFormat::Csv),
+        (0, ExportFormat::Html),
+        (ENTRIES, ExportFormat::Markdown),
+        (0, ExportFormat::Json),
+        (0, ExportFormat::Csv),
+        (0, ExportFormat::Html),
     ] {
         if more > 0 {
             much_is_noted(&world.app().engine.db, more).await;
         }
         let job = Job::Export(ExportRequest {
             incident: IncidentId::new(1),
+            document: Document::Timeline,
             format,
             channel: CHANNEL.into(),
             rollback: None,
@@ -658,9 +669,10 @@ async fn a_hundred_thousand_entries_take_no_more_memory_than_a_thousand() {
         .iter()
         .map(|file| file.bytes.len())
         .collect();
-    assert!(sizes[2] > 10_000_000 && sizes[3] > 20_000_000, "{sizes:?}");
+    assert!(sizes[4] > 10_000_000 && sizes[5] > 20_000_000, "{sizes:?}");
+    assert!(sizes[6] > 10_000_000 && sizes[7] > 20_000_000, "{sizes:?}");
     // All of it in one piece would be at least as much as the file again.
-    for (small, big) in [(0, 2), (1, 3)] {
+    for (small, big) in [(0, 4), (1, 5), (2, 6), (3, 7)] {
         assert!(
             peaks[big] < peaks[small] + 16 * 1024,
             "{peaks:?} KiB for {sizes:?} bytes"

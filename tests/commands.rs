@@ -113,7 +113,9 @@ async fn the_board_and_the_lists_are_for_one_person_alone() {
       After  automatic deploys are OFF until unpinned
       Needs  one approval: @sam (oncall) or @ana (lead), not @maya · expires 03:22:00 UTC · RB-1 · production · code · plan `d63f`
       RB-1 PROPOSED · frontend (production) · v214 → v213 · last change 03:12:00 UTC
-    Rollback Bot (only visible to @tom): `export md`, `export json`: the timeline as a file, Markdown if you do not say.
+    Rollback Bot (only visible to @tom):
+      `export`: the timeline of this channel's latest incident as a file, in Markdown. `export html`, `export json` and `export csv` choose another format.
+      `export INC-12 html`, `export RB-41`: of another incident of this channel, by its number or by one of its rollbacks.
     Rollback Bot (only visible to @tom):
       INC-1: last 3 of 3 entries
       03:12:00 UTC rollback-bot incident opened: opened INC-1 in this channel

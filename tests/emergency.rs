@@ -92,10 +92,10 @@ async fn somebody_without_a_role_runs_it_in_front_of_everybody() {
       ✅ Verified 03:12:10 UTC version v213 answers, 1/1 checks pass
       v213 answers from outside and passes its checks.
       Command to live: 0 s (goal 2 m: met)
-      [ Undo… ]
+      [ Undo… ] [ Post-mortem ]
       | Rollback Bot:
       |   Timeline of INC-1 with the review of RB-1: 15 entries.
-      |   [file INC-1-RB-1-reviewed-timeline.md 2496 bytes]
+      |   [file INC-1-RB-1-reviewed-timeline.md 2590 bytes]
     Rollback Bot (edited):
       EMERGENCY RUN  RB-1
       @tom ran RB-1 without approval (03:12:00 UTC): frontend (production) v214 → v213.
@@ -116,9 +116,9 @@ async fn somebody_without_a_role_runs_it_in_front_of_everybody() {
     rollback-bot checked: version v213 answers, 1/1 checks pass
     rollback-bot verified: verified: v213 answers from outside and passes its checks.
     rollback-bot closed: closed as verified
-    rollback-bot exported: exported INC-1-RB-1-timeline.md, 13 entries, 2168 bytes
+    rollback-bot exported: exported INC-1-RB-1-timeline.md, 13 entries, 2262 bytes
     @sam reviewed: reviewed the emergency run: justified: "every login failed, I was on a plane"
-    rollback-bot exported: exported INC-1-RB-1-reviewed-timeline.md, 15 entries, 2496 bytes
+    rollback-bot exported: exported INC-1-RB-1-reviewed-timeline.md, 15 entries, 2590 bytes
     "#);
     // Nobody is asked for it any more.
     world.passes(Duration::from_secs(3 * 86_400)).await;

@@ -42,10 +42,10 @@ async fn slack_being_down_delays_words_and_not_the_rollback() {
       ✅ Verified 03:12:10 UTC version v213 answers, 1/1 checks pass
       v213 answers from outside and passes its checks.
       Command to live: 0 s (goal 2 m: met), of which 0 s waiting for approval
-      [ Undo… ]
+      [ Undo… ] [ Post-mortem ]
       | Rollback Bot:
       |   Timeline of INC-1, exported when RB-1 closed: 12 entries.
-      |   [file INC-1-RB-1-timeline.md 1830 bytes]
+      |   [file INC-1-RB-1-timeline.md 1924 bytes]
     Rollback Bot:
       Late: Slack took no messages from 03:12:10 UTC to 03:17:16 UTC. What happened meanwhile:
       • 03:12:10 UTC  ✅ frontend (production) is back on v213 (RB-1) · @maya, approved by @sam

@@ -70,8 +70,8 @@ async fn an_incident_is_declared_led_and_resolved() {
     maya: /rollback incident resolve because v213 holds
     Rollback Bot: INC-1: @maya resolved the incident, because "v213 holds". The timeline follows as a file. `/rollback incident reopen because …` opens it again.
     Rollback Bot:
-      Timeline of INC-1: 9 entries.
-      [file INC-1-20260314T041200Z-timeline.md 1444 bytes]
+      Timeline of INC-1: 9 entries. `/rollback postmortem INC-1` drafts its post-mortem.
+      [file INC-1-20260314T041200Z-timeline.md 1537 bytes]
     "#);
     let file = String::from_utf8(world.slack.files().last().unwrap().bytes.clone()).unwrap();
     assert_snapshot!(file, @r#"
@@ -90,6 +90,8 @@ async fn an_incident_is_declared_led_and_resolved() {
     | 7 | 2026-03-14 03:12:00 UTC | 2026-03-14 03:12:00 UTC | @sam | command | **time set** set started to 2026-03-14 02:55:00 UTC, because "the graph shows it" |
     | 8 | 2026-03-14 03:12:00 UTC | 2026-03-14 03:12:00 UTC | @maya | command | **status** changed the status from investigating to identified, because "it is the tax engine" |
     | 9 | 2026-03-14 04:12:00 UTC | 2026-03-14 04:12:00 UTC | @maya | command | **status** resolved the incident, because "v213 holds" |
+
+    Head of the chain: entry 9, 3d717079760fc2b89128836f9bd69ee39c2f2032db5e992eb43bf563985909b9
     "#);
     world.maya().says("/rollback incident").await;
     assert_snapshot!(world.maya().sees(), @"

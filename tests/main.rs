@@ -36,6 +36,7 @@ mod out_of_band;
 mod outage;
 mod platform;
 mod program;
+mod record;
 mod releases;
 mod resolve;
 mod restore;

@@ -37,7 +37,7 @@ async fn with(roles: &str, services: &str) -> World {
 }
 
 /// A token for somebody, made beside the bot, which Slack has said is a full member.
-async fn token(world: &World, id: &str, name: &str) -> String {
+pub async fn token(world: &World, id: &str, name: &str) -> String {
     made(world, id, name, world.clock.now()).await
 }
 
@@ -918,6 +918,7 @@ async fn the_description_names_every_path_and_each_answers_as_it_says() {
     for (verb, body) in [
         ("approve", json!({ "rollback": "RB-1" })),
         ("deny", json!({ "rollback": "RB-7" })),
+        ("export", json!({ "format": "json" })),
         (
             "propose",
             json!({ "service": "frontend", "because": "again" }),
@@ -942,6 +943,10 @@ async fn the_description_names_every_path_and_each_answers_as_it_says() {
         ];
         for (wanted, (status, body)) in answers {
             assert_eq!(status, wanted, "{path}: {body}");
+            if (verb, status) == ("export", 200) {
+                crate::record::conforms(&body);
+                continue;
+            }
             let schema = &told["responses"][status.to_string()]["content"]["application/json"];
             assert!(
                 fits(&described, &schema["schema"], &body),
@@ -1118,6 +1123,27 @@ async fn from_a_terminal_while_slack_is_down() {
     .await;
     assert!(
         told(&output).contains("v213 answers from outside"),
+        "{}",
+        told(&output)
+    );
+    let file = tempfile::tempdir().unwrap();
+    let page = file.path().join("night.html");
+    let to = ["export", "RB-1", "html", "--to", page.to_str().unwrap()];
+    for code in ["0\n", "1\n"] {
+        // What is there is not written over.
+        let output = runs(&mut world, Some(&sam), &[&to[..], &at[..]].concat()).await;
+        assert!(told(&output).starts_with(code), "{}", told(&output));
+    }
+    let page = fs::read_to_string(page).unwrap();
+    assert!(page.starts_with("<!doctype html>") && page.ends_with("</html>"));
+    let output = runs(
+        &mut world,
+        Some(&sam),
+        &[&["export", "csv"], &at[..]].concat(),
+    )
+    .await;
+    assert!(
+        told(&output).contains("\"INC-1\",\"1\","),
         "{}",
         told(&output)
     );

@@ -294,7 +294,7 @@ async fn each_channel_is_told_what_it_missed_and_a_long_story_is_cut() {
     let there = messages(&world, "C0OPS", "*Late:*");
     assert_eq!(there.len(), 1);
     assert!(
-        there[0].contains("Noted at 03:15:00 UTC by @U0ANA"),
+        there[0].contains("Noted at 03:15:00 UTC by @ana"),
         "{}",
         there[0]
     );

@@ -50,10 +50,10 @@ async fn the_hobby_plan_ends_with_a_sentence_to_act_on() {
     v214 → v213 · @maya · "checkout 500s"
     ✅ Approved 03:12:00 UTC by @sam (oncall)
     Vercel goes back only to the deployment right before the live one on the Hobby plan (402: To roll back further than the previous production deployment, upgrade to pro). Choose that one, or upgrade the plan at vercel.com/account/billing. Production serves v214 on 8/8, as last read.
-    [ Propose again ]
+    [ Propose again ] [ Post-mortem ]
     | Rollback Bot:
     |   Timeline of INC-1, exported when RB-1 closed: 7 entries.
-    |   [file INC-1-RB-1-timeline.md 1390 bytes]
+    |   [file INC-1-RB-1-timeline.md 1483 bytes]
     "#);
     assert_eq!(world.vercel.production(), "v214");
 }
@@ -66,10 +66,10 @@ async fn a_token_that_may_not_ends_with_a_sentence_to_act_on() {
     v214 → v213 · @maya · "checkout 500s"
     ✅ Approved 03:12:00 UTC by @sam (oncall)
     Vercel says the token is expired or lacks access (403: Not authorized). Create a new one at vercel.com/account/settings/tokens and set it in the configuration; check that team names the project's team. Production serves v214 on 8/8, as last read.
-    [ Propose again ]
+    [ Propose again ] [ Post-mortem ]
     | Rollback Bot:
     |   Timeline of INC-1, exported when RB-1 closed: 7 entries.
-    |   [file INC-1-RB-1-timeline.md 1355 bytes]
+    |   [file INC-1-RB-1-timeline.md 1448 bytes]
     "#);
 }
 
@@ -89,10 +89,10 @@ async fn what_is_already_done_is_read_back_and_not_believed() {
     ✅ Accepted 03:12:00 UTC by Vercel: it says that this is the current deployment already (409: The provided deploymentId (dpl_x) is already the current prod…
     ⚠️ Deploys I could not read whether automatic deploys are off
     The platform never started it: no domain has moved, and Vercel shows no request to move domains. Production serves v214 on 8/8, as last read.
-    [ Propose again ]
+    [ Propose again ] [ Post-mortem ]
     | Rollback Bot:
     |   Timeline of INC-1, exported when RB-1 closed: 8 entries.
-    |   [file INC-1-RB-1-timeline.md 1477 bytes]
+    |   [file INC-1-RB-1-timeline.md 1570 bytes]
     "#);
     assert_eq!(world.vercel.production(), "v214");
 }
@@ -127,10 +127,10 @@ async fn a_failing_platform_is_not_asked_twice() {
     v214 → v213 · @maya · "checkout 500s"
     ✅ Approved 03:12:00 UTC by @sam (oncall)
     The platform never started it: no domain has moved, and Vercel shows no request to move domains. Production serves v214 on 8/8, as last read.
-    [ Propose again ]
+    [ Propose again ] [ Post-mortem ]
     | Rollback Bot:
     |   Timeline of INC-1, exported when RB-1 closed: 8 entries.
-    |   [file INC-1-RB-1-timeline.md 1458 bytes]
+    |   [file INC-1-RB-1-timeline.md 1551 bytes]
     "#);
 }
 
@@ -171,10 +171,10 @@ async fn silence_because_it_never_arrived_is_found_out() {
     v214 → v213 · @maya · "checkout 500s"
     ✅ Approved 03:12:00 UTC by @sam (oncall)
     The platform never started it: no domain has moved, and Vercel shows no request to move domains. Production serves v214 on 8/8, as last read.
-    [ Propose again ]
+    [ Propose again ] [ Post-mortem ]
     | Rollback Bot:
     |   Timeline of INC-1, exported when RB-1 closed: 8 entries.
-    |   [file INC-1-RB-1-timeline.md 1503 bytes]
+    |   [file INC-1-RB-1-timeline.md 1596 bytes]
     "#);
 }
 
@@ -198,10 +198,10 @@ async fn domains_that_cannot_be_moved_are_named() {
       ✅ Accepted 03:12:00 UTC by Vercel: job pending
       ✅ Deploys held automatic deploys are off
       6 of 8 serve v213. Not moved: shop.example.com and checkout.example.com. Traffic may be split between v214 and v213. Propose again to move the rest.
-      [ Propose again ] [ Undo… ]
+      [ Propose again ] [ Undo… ] [ Post-mortem ]
       | Rollback Bot:
       |   Timeline of INC-1, exported when RB-1 closed: 10 entries.
-      |   [file INC-1-RB-1-timeline.md 1585 bytes]
+      |   [file INC-1-RB-1-timeline.md 1679 bytes]
     Rollback Bot:
       ⚠️ frontend (production) is only partly on v213: 6 of 8 (RB-1) · @maya, approved by @sam
       Not moved: shop.example.com and checkout.example.com. Traffic may be split.
@@ -329,10 +329,10 @@ async fn production_that_moves_away_again_is_seen() {
       ✅ Verified 03:12:10 UTC version v213 answers, 1/1 checks pass
       Someone changed production: shop.example.com, www.shop.example.com, checkout.example.com and 5 more no longer on v213.
       Command to live: 0 s (goal 2 m: met), of which 0 s waiting for approval
-      [ Propose again ]
+      [ Propose again ] [ Post-mortem ]
       | Rollback Bot:
       |   Timeline of INC-1, exported when RB-1 closed: 13 entries.
-      |   [file INC-1-RB-1-timeline.md 2165 bytes]
+      |   [file INC-1-RB-1-timeline.md 2259 bytes]
     Rollback Bot:
       ⚠️ frontend (production) is no longer on v213 (RB-1) · @maya, approved by @sam
       Someone changed production: shop.example.com, www.shop.example.com, checkout.example.com and 5 more no longer on v213.

@@ -114,10 +114,10 @@ async fn a_bad_release_on_a_machine_of_ones_own_is_rolled_back() {
       ✅ Verified 03:12:30 UTC version v213 answers, 1/1 checks pass
       v213 answers from outside and passes its checks.
       Command to live: 20 s, of which 20 s waiting for approval
-      [ Undo… ]
+      [ Undo… ] [ Post-mortem ]
       | Rollback Bot:
       |   Timeline of INC-1, exported when RB-1 closed: 11 entries.
-      |   [file INC-1-RB-1-timeline.md 1728 bytes]
+      |   [file INC-1-RB-1-timeline.md 1822 bytes]
     "#);
     fs::remove_dir_all(place).unwrap();
 }

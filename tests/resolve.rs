@@ -33,9 +33,10 @@ async fn not_done_and_the_service_is_free_again() {
       v214 → v213 · @maya · "checkout 500s"
       ✅ Approved 03:12:00 UTC by @sam (oncall)
       @sam says that it is not done: "Vercel's support sees no job". Vercel has not confirmed it; nothing more is checked.
+      [ Post-mortem ]
       | Rollback Bot:
       |   Timeline of INC-1, exported when RB-1 closed: 8 entries.
-      |   [file INC-1-RB-1-timeline.md 1462 bytes]
+      |   [file INC-1-RB-1-timeline.md 1555 bytes]
     Rollback Bot (only visible to @sam): Resolving RB-1: checking your permissions. The card will update.
     Rollback Bot:
       ⚠️ frontend (production): not done, says @sam (RB-1) · @maya, approved by @sam
@@ -43,7 +44,7 @@ async fn not_done_and_the_service_is_free_again() {
       v214 is still live, as last read.
       Next  Retry with `/rollback frontend@production to v213 because …`, or roll back in Vercel and log it with `/rollback note`.
     "#);
-    assert_snapshot!(world.record().await.lines().last().unwrap_or_default(), @"rollback-bot exported: exported INC-1-RB-1-timeline.md, 8 entries, 1462 bytes");
+    assert_snapshot!(world.record().await.lines().last().unwrap_or_default(), @"rollback-bot exported: exported INC-1-RB-1-timeline.md, 8 entries, 1555 bytes");
     assert!(
         world
             .record()
@@ -78,9 +79,10 @@ async fn done_and_it_is_said_who_says_so() {
       v214 → v213 · @maya · "checkout 500s"
       ✅ Approved 03:12:00 UTC by @sam (oncall)
       @ana says that it is done: "I see v213 on every domain". Vercel has not confirmed it; nothing more is checked.
+      [ Post-mortem ]
       | Rollback Bot:
       |   Timeline of INC-1, exported when RB-1 closed: 8 entries.
-      |   [file INC-1-RB-1-timeline.md 1456 bytes]
+      |   [file INC-1-RB-1-timeline.md 1549 bytes]
     Rollback Bot (only visible to @ana): Resolving RB-1: checking your permissions. The card will update.
     Rollback Bot:
       frontend (production): done, says @ana (RB-1) · @maya, approved by @sam

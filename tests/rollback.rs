@@ -87,14 +87,18 @@ async fn a_bad_release_is_rolled_back_on_vercel() {
       ✅ Verified 03:13:15 UTC version v213 answers, 1/1 checks pass
       v213 answers from outside and passes its checks.
       Command to live: 1 m 5 s (goal 2 m: met), of which 50 s waiting for approval
-      [ Undo… ]
+      [ Undo… ] [ Post-mortem ]
       | Rollback Bot:
       |   Timeline of INC-1, exported when RB-1 closed: 14 entries.
-      |   [file INC-1-RB-1-timeline.md 2082 bytes]
+      |   [file INC-1-RB-1-timeline.md 2176 bytes]
     "#);
     assert_eq!(world.vercel.rollbacks_asked(), 1);
     assert!(world.vercel.is_pinned());
-    assert_snapshot!(String::from_utf8(world.slack.files()[0].bytes.clone()).unwrap(), @r#"
+    let exported = String::from_utf8(world.slack.files()[0].bytes.clone()).unwrap();
+    // The hash covers addresses whose ports are others every time.
+    let (table, head) = exported.split_once("\n\nHead of the chain: ").unwrap();
+    assert!(head.starts_with("entry 14, "), "{head}");
+    assert_snapshot!(table, @r#"
     # INC-1: timeline
 
     Channel C0SHOP · 14 entries · exported 2026-03-14 03:18:15 UTC · all times UTC

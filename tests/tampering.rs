@@ -2,7 +2,10 @@
 
 use crate::support::World;
 use insta::assert_snapshot;
-use rollback_bot::store::{beside::Beside, verify::verify};
+use rollback_bot::{
+    cli::verify::check_file,
+    store::{beside::Beside, verify::verify},
+};
 use rollback_domain::identity::IncidentId;
 use sqlx::{AssertSqlSafe, Row};
 use std::{fs, process::Command, time::Duration};
@@ -315,7 +318,64 @@ async fn an_exported_timeline_is_verified_without_the_record() {
         told_of(&text)
     );
     assert_snapshot!(without_hashes(&told_of(&text.replace("error rate 6", "error rate 1"))), @"1 INC-1 is BROKEN: entry 3 carries the hash … for the entry before it, whose hash is … now: entry 2 was changed, removed, inserted or moved, or the hash was changed.");
-    assert_snapshot!(told_of(&text.replace("  \"channel\"", " \"channel\"")), @"1 rollback-bot: /timeline.json is not as the bot wrote it: line 2 is spelled in another way");
+    assert_snapshot!(told_of(&text.replace("  \"channel\"", " \"channel\"")), @"1 rollback-bot: /timeline.json is not a timeline in JSON as `/rollback export json` makes it, or it was changed: line 3 is spelled in another way");
     assert_snapshot!(told_of("[]"), @"1 rollback-bot: /timeline.json is not a timeline in JSON as `/rollback export json` makes it, or it was changed: invalid length 0, expected struct Exported with 3 elements");
-    assert_snapshot!(told_of("no json"), @"1 rollback-bot: /timeline.json is not a timeline in JSON as `/rollback export json` makes it, or it was changed: expected ident at line 1 column 2");
+    assert_snapshot!(told_of("no json"), @"1 rollback-bot: /timeline.json is not a timeline in JSON as `/rollback export json` makes it, or it was changed: it is not JSON: expected ident at line 1 column 2");
+}
+
+#[tokio::test]
+async fn every_letter_of_an_export_is_vouched_for() {
+    let mut world = a_night().await;
+    world.maya().says("/rollback export json").await;
+    world.settle().await;
+    world.slack.take_all();
+    let text = String::from_utf8(world.slack.files().last().unwrap().bytes.clone()).unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("timeline.json");
+    let is_vouched_for = |text: &str| {
+        fs::write(&file, text).unwrap();
+        matches!(check_file(&file), Ok((_, Ok(_))))
+    };
+    assert!(is_vouched_for(&text));
+    let letters = text.chars().count();
+    for place in (0..letters).step_by(3) {
+        let changed = with_another_letter(&text, place);
+        assert!(!is_vouched_for(&changed), "{changed}");
+    }
+    let lines: Vec<&str> = text.lines().collect();
+    for n in 0..lines.len() {
+        let mut removed = lines.clone();
+        removed.remove(n);
+        assert!(!is_vouched_for(&removed.join("\n")), "{}", lines[n]);
+        let mut twice = lines.clone();
+        twice.insert(n, lines[n]);
+        assert!(!is_vouched_for(&twice.join("\n")), "{}", lines[n]);
+    }
+}
+
+#[tokio::test]
+async fn of_other_formats_the_head_is_told() {
+    let mut world = a_night().await;
+    let directory = tempfile::tempdir().unwrap();
+    let mut told_of = vec![];
+    for format in ["md", "csv", "html"] {
+        world.clock.advance(Duration::from_secs(2));
+        world
+            .maya()
+            .says(&format!("/rollback export {format}"))
+            .await;
+        world.settle().await;
+        let file = directory.path().join(format!("timeline.{format}"));
+        fs::write(&file, &world.slack.files().last().unwrap().bytes).unwrap();
+        let said = told(&world, &[file.to_str().unwrap()]);
+        let said = said.replace(&directory.path().display().to_string(), "");
+        assert!(said.starts_with("1 "), "{said}");
+        told_of.push(without_hashes(&said));
+    }
+    assert_snapshot!(told_of.join("\n"), @"
+    1 rollback-bot: /timeline.md has no hashes of its entries, only the head of its chain: entry 14, … `rollback-bot verify --incident` prints the head of the record, and an export in JSON with this head can be checked entry by entry
+    1 rollback-bot: /timeline.csv has no hashes of its entries, only the head of its chain: entry 15, … `rollback-bot verify --incident` prints the head of the record, and an export in JSON with this head can be checked entry by entry
+    1 rollback-bot: /timeline.html has no hashes of its entries, only the head of its chain: entry 16, … `rollback-bot verify --incident` prints the head of the record, and an export in JSON with this head can be checked entry by entry
+    ");
+    world.slack.take_all();
 }

@@ -614,10 +614,10 @@ async fn deploys_flow_again_when_somebody_with_authority_says_so() {
       ✅ Verified 03:12:10 UTC version v213 answers, 1/1 checks pass
       v213 answers from outside and passes its checks.
       Command to live: 0 s (goal 2 m: met), of which 0 s waiting for approval
-      [ Undo… ]
+      [ Undo… ] [ Post-mortem ]
       | Rollback Bot:
       |   Timeline of INC-1, exported when RB-1 closed: 14 entries.
-      |   [file INC-1-RB-1-timeline.md 2282 bytes]
+      |   [file INC-1-RB-1-timeline.md 2376 bytes]
     "#);
     world.vercel.deploy("v215", "5e6f7a8b9c0", "hotfix", "lee");
     assert_eq!(world.vercel.production(), "v215");
@@ -635,7 +635,7 @@ async fn deploys_flow_again_when_somebody_with_authority_says_so() {
     @tom refused: tried `unpin frontend (production)` and was refused (NOT_AUTHORISED): This needs somebody with the role oncall or lead, and you do not have it. @U0SAM or @U0ANA can. Nothing was run.
     @ana unpinned: unpinned frontend (production), because "v215 fixes it": automatic deploys go live again
     rollback-bot closed: closed as verified
-    rollback-bot exported: exported INC-1-RB-1-timeline.md, 14 entries, 2282 bytes
+    rollback-bot exported: exported INC-1-RB-1-timeline.md, 14 entries, 2376 bytes
     @ana refused: tried `unpin frontend (production)` and was refused (ALREADY_SO): Automatic deploys of frontend (production) are not held off: there is nothing to unpin. Nothing was changed.
     "#);
 }

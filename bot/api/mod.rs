@@ -95,6 +95,22 @@ pub struct TimelineRequest {
     pub channel: Option<String>,
 }
 
+/// Asks for a timeline as a file.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ExportRequest {
+    /// An incident of the channel, `INC-1`, or one of its rollbacks, `RB-1`. Without it, the latest
+    /// incident.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub about: Option<String>,
+    /// `md`, `html`, `json` or `csv`. Without it, Markdown.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub format: Option<String>,
+    /// The Slack channel, by id. Without it, the configured one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub channel: Option<String>,
+}
+
 /// What came of a request.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct RollbackResponse {
@@ -127,7 +143,8 @@ pub enum Progress {
 /// Why nothing was done.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct RefusalView {
-    /// One of docs/refusals.md, or `MISREAD` for a body that is not understood.
+    /// One of docs/refusals.md, `MISREAD` for a body that is not understood, or `UNWRITTEN` for a
+    /// file that could not be written.
     pub code: String,
     /// The sentence, with the next step.
     pub sentence: String,

@@ -2,7 +2,10 @@
 
 use super::{MISTAKEN, TOKEN, mistaken};
 use crate::{
-    api::{PlanView, Progress, RollbackResponse, StatusRequest, TimelineRequest, TimelineView},
+    api::{
+        ExportRequest, PlanView, Progress, RollbackResponse, StatusRequest, TimelineRequest,
+        TimelineView,
+    },
     clock::Clock,
     http_client,
     slack::blocks::cut,
@@ -11,16 +14,18 @@ use crate::{
 };
 use anyhow::{Context, anyhow};
 use clap::Args;
-use reqwest::StatusCode;
+use reqwest::{RequestBuilder, Response, StatusCode};
 use rollback_domain::identity::RollbackId;
 use serde::{Serialize, de::DeserializeOwned};
-use std::{env, process::ExitCode, time::Duration};
+use std::{env, fs::File, io::Write, path::Path, process::ExitCode, time::Duration};
 use url::Url;
 
 /// Where the bot listens unless another address is named.
 const SERVER: &str = "http://127.0.0.1:3000";
 /// How long one answer may take: longer than the bot waits.
 const ANSWERS_WITHIN: Duration = Duration::from_secs(30);
+/// How long a file may take.
+const FILE_WITHIN: Duration = Duration::from_secs(600);
 /// How often a rollback is looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 /// How often in a row the bot may not answer before that is the end of it.
@@ -84,16 +89,21 @@ impl Client {
         if status.is_success() {
             return Ok(Ok(serde_json::from_value(body)?));
         }
+        Ok(Err(self.refused(status, body)?))
+    }
+
+    /// Prints why a request is not accepted, and gives the exit code for that.
+    fn refused(&self, status: StatusCode, body: serde_json::Value) -> anyhow::Result<ExitCode> {
         let response: RollbackResponse = serde_json::from_value(body)
             .with_context(|| format!("the bot answered {status}, and not in its own words"))?;
         match self.bot.json {
             true => terminal::json(&response)?,
             false => terminal::error(format!("rollback-bot: {}", response.text)),
         }
-        Ok(Err(match status {
+        Ok(match status {
             StatusCode::BAD_REQUEST => ExitCode::from(MISTAKEN),
             _ => ExitCode::FAILURE,
-        }))
+        })
     }
 
     async fn post(
@@ -101,14 +111,23 @@ impl Client {
         verb: &str,
         body: &impl Serialize,
     ) -> anyhow::Result<(StatusCode, serde_json::Value)> {
+        let request = self.request(verb, body)?.timeout(ANSWERS_WITHIN);
+        self.read(self.sent(request).await?).await
+    }
+
+    fn request(&self, verb: &str, body: &impl Serialize) -> anyhow::Result<RequestBuilder> {
         let server = self.bot.server.as_str().trim_end_matches('/');
-        let answer = self
+        Ok(self
             .http
             .post(format!("{server}/api/v1/{verb}"))
             .bearer_auth(&self.token)
             .header("idempotency-key", tokens::random(16)?)
-            .timeout(ANSWERS_WITHIN)
-            .json(body)
+            .json(body))
+    }
+
+    async fn sent(&self, request: RequestBuilder) -> anyhow::Result<Response> {
+        let server = self.bot.server.as_str().trim_end_matches('/');
+        request
             .send()
             .await
             .map_err(|error| match error.is_connect() {
@@ -118,13 +137,44 @@ impl Client {
                 false => anyhow!(
                     "the bot at {server} did not answer; it is not known whether this was taken: `rollback-bot status` tells"
                 ),
-            })?;
+            })
+    }
+
+    async fn read(&self, answer: Response) -> anyhow::Result<(StatusCode, serde_json::Value)> {
         let status = answer.status();
+        let server = &self.bot.server;
         let body = answer
             .json()
             .await
             .with_context(|| format!("{server} answered {status}, and not as a bot does"))?;
         Ok((status, body))
+    }
+
+    /// Writes the timeline that is asked for into a new file, or prints it, as it comes.
+    pub(super) async fn export(
+        &self,
+        request: &ExportRequest,
+        to: Option<&Path>,
+    ) -> anyhow::Result<ExitCode> {
+        let request = self.request("export", request)?;
+        let mut answer = self.sent(request.timeout(FILE_WITHIN)).await?;
+        if !answer.status().is_success() {
+            let (status, body) = self.read(answer).await?;
+            return self.refused(status, body);
+        }
+        let mut file = to.map(new_file).transpose()?;
+        while let Some(part) = answer.chunk().await.context("the file was cut off")? {
+            match &mut file {
+                Some(file) => file
+                    .write_all(&part)
+                    .context("the file cannot be written")?,
+                None => terminal::bytes(&part),
+            }
+        }
+        if let Some(path) = to {
+            terminal::line(path.display());
+        }
+        Ok(ExitCode::SUCCESS)
     }
 
     async fn status(&self, id: &str) -> anyhow::Result<RollbackResponse> {
@@ -266,6 +316,10 @@ impl Client {
         }
         Ok(ExitCode::SUCCESS)
     }
+}
+
+fn new_file(path: &Path) -> anyhow::Result<File> {
+    File::create_new(path).with_context(|| format!("{} cannot be made", path.display()))
 }
 
 /// Prints a timeline, a line for each entry whatever people wrote in it.

@@ -7,17 +7,19 @@ pub mod token;
 pub mod verify;
 
 use crate::{
-    api::{ApproveRequest, EndRequest, ProposeRequest, RollbackResponse, StatusRequest},
+    api::{
+        ApproveRequest, EndRequest, ExportRequest, ProposeRequest, RollbackResponse, StatusRequest,
+    },
     terminal,
 };
 use clap::Subcommand;
 use client::{Bot, Client};
 use rollback_domain::grammar::{
     self, About, Request, Target,
-    verbs::{Approve, Deny, Status, Stop},
+    verbs::{Approve, Deny, Export, Status, Stop},
 };
 use rollback_domain::identity::RollbackId;
-use std::process::ExitCode;
+use std::{path::PathBuf, process::ExitCode};
 
 /// The variable that has the token: an argument could be read by everybody on the machine.
 pub const TOKEN: &str = "ROLLBACK_BOT_TOKEN";
@@ -80,6 +82,17 @@ pub enum Remote {
         #[command(flatten)]
         bot: Bot,
     },
+    /// Write a timeline into a file: `export`, `export RB-1 html --to night.html`.
+    Export {
+        /// The words, as in Slack.
+        words: Vec<String>,
+        /// The file to make; it must not be there yet. Without it, standard output.
+        #[arg(long)]
+        to: Option<PathBuf>,
+        /// Which bot.
+        #[command(flatten)]
+        bot: Bot,
+    },
     /// Show what happened in the channel.
     Timeline {
         /// Which bot.
@@ -138,6 +151,17 @@ pub async fn run(remote: Remote) -> anyhow::Result<ExitCode> {
                 Ok(response) => printed(&client, &response)?,
                 Err(code) => code,
             })
+        }
+        Remote::Export { words, to, bot } => {
+            let Request::Export(Export { about, format }) = parse("export", &words)? else {
+                return Ok(usage("`export`, `export RB-1 html`"));
+            };
+            let request = ExportRequest {
+                about: about.map(|about| about.to_string()),
+                format: Some(format.to_string()),
+                channel: bot.channel.clone(),
+            };
+            Client::new(bot)?.export(&request, to.as_deref()).await
         }
         Remote::Timeline { bot } => Client::new(bot)?.timeline().await,
     }

@@ -2,6 +2,7 @@
 //! recorded.
 
 use crate::{
+    export::json,
     store::{beside::Beside, verify},
     terminal,
 };
@@ -9,7 +10,6 @@ use anyhow::{Context, bail};
 use rollback_domain::identity::IncidentId;
 use rollback_domain::incident::chain::{Break, ChainedEvent, Check, Head, Unbroken};
 use serde::Deserialize;
-use serde_json::Value;
 use std::{fs, path::Path, process::ExitCode};
 
 /// What an export holds of what is checked.
@@ -33,7 +33,7 @@ pub async fn verify_record(url: &str, incident: IncidentId) -> anyhow::Result<Ex
 
 /// The same for an exported timeline (JSON), exactly as it was downloaded.
 pub fn verify_file(file: &Path) -> anyhow::Result<ExitCode> {
-    let (incident, verified) = read_file(file)?;
+    let (incident, verified) = check_file(file)?;
     Ok(print(incident, verified))
 }
 
@@ -50,21 +50,22 @@ fn print(incident: IncidentId, verified: Result<Unbroken, Break>) -> ExitCode {
     }
 }
 
-fn read_file(file: &Path) -> anyhow::Result<(IncidentId, Result<Unbroken, Break>)> {
+/// What is wrong with an exported timeline, if anything; an error says why it cannot be checked.
+pub fn check_file(file: &Path) -> anyhow::Result<(IncidentId, Result<Unbroken, Break>)> {
     let shown = file.display();
     let text = fs::read_to_string(file).with_context(|| format!("{shown} cannot be read"))?;
+    if let Some(head) = head_of_another_format(&text) {
+        bail!(
+            "{shown} has no hashes of its entries, only the head of its chain: {head}. `rollback-bot verify --incident` prints the head of the record, and an export in JSON with this head can be checked entry by entry"
+        );
+    }
     let not_ours = || {
         format!(
             "{shown} is not a timeline in JSON as `/rollback export json` makes it, or it was changed"
         )
     };
-    let document: Value = serde_json::from_str(&text).with_context(not_ours)?;
-    let as_written = serde_json::to_string_pretty(&document)?;
-    if as_written != text {
-        let same = text.lines().zip(as_written.lines());
-        let line = same.take_while(|(is, was)| is == was).count() + 1;
-        bail!("{shown} is not as the bot wrote it: line {line} is spelled in another way");
-    }
+    let document = json::read_back(&text).with_context(not_ours)?;
+    let is_whole = json::is_whole(&text, &document);
     let exported: Exported = serde_json::from_value(document).with_context(not_ours)?;
     let incident: IncidentId = exported.incident.parse().with_context(not_ours)?;
     let counted = i64::try_from(exported.entries.len())?;
@@ -74,7 +75,27 @@ fn read_file(file: &Path) -> anyhow::Result<(IncidentId, Result<Unbroken, Break>
             return Ok((incident, Err(broken)));
         }
     }
-    Ok((incident, check.end(counted)))
+    let verified = check.end(counted);
+    if verified.is_ok() && !is_whole {
+        bail!(
+            "{shown} was changed outside of its entries, which are unbroken: what it says of rollbacks, the channel or the time is not what the bot wrote"
+        );
+    }
+    Ok((incident, verified))
+}
+
+/// The head of the chain at the end of a timeline in Markdown, HTML or CSV; `None`: it is none.
+fn head_of_another_format(text: &str) -> Option<&str> {
+    if text.trim_start().starts_with('{') {
+        return None;
+    }
+    let last = text.lines().rev().find(|line| line.contains(", "))?;
+    let is_hash = |word: &&str| word.len() == 64 && word.bytes().all(|b| b.is_ascii_hexdigit());
+    let hash = last.split(|letter: char| !letter.is_ascii_alphanumeric());
+    let hash = hash.filter(|word| !word.is_empty()).find(is_hash)?;
+    let begins = last.rfind("entry ")?;
+    let ends = last.find(hash)? + hash.len();
+    last.get(begins..ends)
 }
 
 /// What is printed of a chain without a break.

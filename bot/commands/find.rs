@@ -1,10 +1,14 @@
 //! Finds the service or the rollback that a request is about; never guesses.
 
 use super::{Failure, Result};
-use crate::{App, config::Service, store::rollbacks};
+use crate::{
+    App,
+    config::Service,
+    store::{rollbacks, timelines},
+};
 use rollback_domain::{
-    grammar::{ServiceRef, Verb, nearest},
-    identity::RollbackId,
+    grammar::{IncidentRef, ServiceRef, Verb, nearest},
+    identity::{IncidentId, RollbackId},
     refusal::Refusal,
     rollback::Rollback,
 };
@@ -65,4 +69,30 @@ fn unknown_service(app: &App, name: &str, verbs: &[Verb]) -> Refusal {
 pub async fn rollback(app: &App, id: RollbackId) -> Result<Rollback> {
     let found = rollbacks::get(&app.engine.db, id).await?;
     found.ok_or(Failure::from(Refusal::UnknownRollback { id }))
+}
+
+/// The incident that is meant: the channel's latest one if none is named. What was said in another
+/// channel, perhaps a private one, stays there.
+pub async fn incident(app: &App, channel: &str, about: Option<IncidentRef>) -> Result<IncidentId> {
+    let db = &app.engine.db;
+    let (id, its_channel) = match about {
+        None => {
+            let latest = timelines::latest(db, channel).await?;
+            let latest = latest.ok_or(Failure::from(Refusal::NoIncident))?;
+            return Ok(latest.id);
+        }
+        Some(IncidentRef::Rollback(id)) => {
+            let rollback = rollback(app, id).await?;
+            (rollback.incident, rollback.channel)
+        }
+        Some(IncidentRef::Incident(id)) => {
+            let found = timelines::find(db, id).await?;
+            let found = found.ok_or(Failure::from(Refusal::UnknownIncident { id }))?;
+            (id, found.channel)
+        }
+    };
+    match its_channel == channel {
+        true => Ok(id),
+        false => Err(Refusal::UnknownIncident { id }.into()),
+    }
 }

@@ -173,7 +173,8 @@ fn is_reading(verb: Verb) -> bool {
         | Verb::Why
         | Verb::List
         | Verb::Plan
-        | Verb::Export => true,
+        | Verb::Export
+        | Verb::PostMortem => true,
         Verb::Propose
         | Verb::Approve
         | Verb::Withdraw
@@ -190,6 +191,7 @@ fn is_reading(verb: Verb) -> bool {
         | Verb::Unpin
         | Verb::ManageIncident
         | Verb::Note
+        | Verb::Action
         | Verb::Help => false,
     }
 }

@@ -159,6 +159,8 @@ pub(super) async fn open(
         }
         outcome @ (Outcome::Noted { .. }
         | Outcome::IncidentChanged { .. }
+        | Outcome::ActionChanged { .. }
+        | Outcome::NoAction { .. }
         | Outcome::Queued
         | Outcome::Bound { .. }) => Ok(Answer::from(outcome)),
     }

@@ -6,17 +6,19 @@
 use super::{
     Error, NewNote, Outcome, Submission, captures, complete::jobs_of, enqueue, incidents, refused,
 };
-use crate::store::{Tx, messages, read, rollbacks, timelines, written};
+use crate::store::{Tx, actions, messages, read, rollbacks, timelines, written};
 use jiff::Timestamp;
 use rollback_domain::{
+    action::{ActionItem, Done},
     decide::decide,
+    grammar::ExportFormat,
     history::History,
     identity::{IncidentId, RollbackId, ServiceKey},
     incident::{
         self, Actor, Incident, IncidentChange, IncidentFact, IncidentStatus, Opening, Placement,
         TimelineEvent,
     },
-    job::{ActRequest, ExportRequest, Format, Job, Post, WhenRefused},
+    job::{ActRequest, Document, ExportRequest, Job, Post, WhenRefused},
     people::{Addressee, Person},
     policy::Policy,
     refusal::{Refusal, Source},
@@ -113,11 +115,15 @@ impl Batch {
                 }
                 Submission::Note(NewNote { channel, .. })
                 | Submission::ChangeIncident { channel, .. }
-                | Submission::Record { channel, .. }
-                | Submission::Export { channel, .. } => {
+                | Submission::Record { channel, .. } => {
                     channels.insert(channel.as_str());
                 }
-                Submission::Capture(_) | Submission::Enqueue(_) | Submission::Bind { .. } => {}
+                Submission::Capture(_)
+                | Submission::Enqueue(_)
+                | Submission::Append { .. }
+                | Submission::AddAction(_)
+                | Submission::FinishAction { .. }
+                | Submission::Bind { .. } => {}
             }
         }
         let incidents = timelines::latest_of(tx, &channels).await?;
@@ -178,20 +184,20 @@ impl Batch {
                 Outcome::Queued
             }
             Submission::Record { channel, event } => self.record(channel, event),
+            Submission::AddAction(action) => self.add_action(tx, action.clone()).await?,
+            Submission::FinishAction {
+                number,
+                channel,
+                by,
+            } => finish_action(tx, *number, channel, by, now).await?,
+            Submission::Append { incident, event } => {
+                self.changes.events.push((*incident, event.clone()));
+                Outcome::Queued
+            }
             Submission::Enqueue(job) => self.queue(job.clone()),
             Submission::Bind { digest } => Outcome::Bound {
                 digest: digest.clone(),
             },
-            Submission::Export {
-                channel,
-                format,
-                thread,
-                by,
-                reply_to,
-            } => {
-                let thread = thread.as_deref();
-                self.export(key, channel, *format, thread, by, reply_to.as_deref())
-            }
         };
         self.remember(key, written(&outcome)?);
         Ok(outcome)
@@ -338,7 +344,8 @@ impl Batch {
     fn export_resolved(&mut self, key: &str, incident: IncidentId, channel: &str) {
         let job = Job::Export(ExportRequest {
             incident,
-            format: Format::Markdown,
+            document: Document::Timeline,
+            format: ExportFormat::Markdown,
             channel: channel.to_owned(),
             rollback: None,
             thread: None,
@@ -349,6 +356,24 @@ impl Batch {
         self.changes.jobs.push((job, self.now));
     }
 
+    /// Adds an action item with the next number, and has its owner reminded.
+    async fn add_action(&mut self, tx: &mut Tx, action: ActionItem) -> sqlx::Result<Outcome> {
+        let number = actions::next_number(tx).await?;
+        let action = ActionItem { number, ..action };
+        actions::insert(tx, &action).await?;
+        if let Some((reminder, at)) = action.reminder_after(self.now) {
+            let job = Job::RemindAction {
+                action: number,
+                reminder,
+            };
+            self.changes.jobs.push((job, at));
+        }
+        Ok(Outcome::ActionChanged {
+            action: Box::new(action),
+            changed: true,
+        })
+    }
+
     /// Writes into the channel's timeline, if an incident is open there.
     fn record(&mut self, channel: &str, event: &TimelineEvent) -> Outcome {
         let latest = self.incidents.get(channel);
@@ -357,32 +382,6 @@ impl Batch {
             Placement::NewIncident | Placement::Nowhere => {}
         }
         Outcome::Queued
-    }
-
-    /// Has the timeline of the channel's latest incident uploaded.
-    fn export(
-        &mut self,
-        key: &str,
-        channel: &str,
-        format: Format,
-        thread: Option<&str>,
-        by: &Person,
-        reply_to: Option<&str>,
-    ) -> Outcome {
-        let Some(latest) = self.incidents.get(channel) else {
-            return Outcome::refused(&Refusal::NoIncident);
-        };
-        let job = Job::Export(ExportRequest {
-            incident: latest.id,
-            format,
-            channel: channel.to_owned(),
-            rollback: None,
-            thread: thread.map(str::to_owned),
-            asked_by: Some(by.clone()),
-            reply_to: reply_to.map(str::to_owned),
-            id: key.to_owned(),
-        });
-        self.queue(job)
     }
 
     fn remember(&mut self, key: &str, answer: String) {
@@ -517,4 +516,30 @@ impl Batch {
         self.remember(&again, "null".into());
         Ok(())
     }
+}
+
+/// Says that an action item of a channel is done.
+async fn finish_action(
+    tx: &mut Tx,
+    number: i64,
+    channel: &str,
+    by: &Person,
+    now: Timestamp,
+) -> sqlx::Result<Outcome> {
+    let found = actions::lock(tx, number).await?;
+    let Some(mut action) = found.filter(|action| action.channel == channel) else {
+        return Ok(Outcome::NoAction { number });
+    };
+    let changed = action.done.is_none();
+    if changed {
+        action.done = Some(Done {
+            by: by.clone(),
+            at: now,
+        });
+        actions::save(tx, &action).await?;
+    }
+    Ok(Outcome::ActionChanged {
+        action: Box::new(action),
+        changed,
+    })
 }

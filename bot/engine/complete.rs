@@ -19,8 +19,9 @@ use crate::{
 use jiff::Timestamp;
 use rollback_domain::{
     decide::decide,
+    grammar::ExportFormat,
     identity::RollbackId,
-    job::{ExportRequest, Format, Job, Notification, Otherwise, Post, WhenRefused},
+    job::{Document, ExportRequest, Job, Notification, Otherwise, Post, WhenRefused},
     people::{Addressee, Person},
     policy::Policy,
     refusal::{Refusal, Source},
@@ -544,7 +545,8 @@ pub(super) fn jobs_of(
         Notice::BreakGlass => Job::BreakGlassMessage { rollback: id },
         Notice::Export { why } => Job::Export(ExportRequest {
             incident: rollback.incident,
-            format: Format::Markdown,
+            document: Document::Timeline,
+            format: ExportFormat::Markdown,
             channel: channel(),
             rollback: Some(id),
             thread: None,

@@ -40,6 +40,8 @@ pub enum Action {
     Withdraw(PlanRef),
     /// Proposes to go forward again to what the rollback left.
     Undo(PlanRef),
+    /// Writes the draft of the post-mortem of the rollback's incident.
+    PostMortem(PlanRef),
     /// Opens a form about the rollback.
     Open(Form, PlanRef),
     /// Shows who can approve the rollback.
@@ -140,6 +142,7 @@ impl Action {
             Action::Approve(plan) => button("approve", plan),
             Action::Stop(plan) => entry("cancel", plan),
             Action::Undo(plan) => button("undo", plan),
+            Action::PostMortem(plan) => button("postmortem", plan),
             Action::Open(Form::Approve, plan) => button("approve_form", plan),
             Action::Open(Form::Deny, plan) => button("deny_form", plan),
             Action::Open(Form::Target, plan) => button("retarget", plan),
@@ -165,6 +168,7 @@ impl Action {
             "approve" => plan().map(Action::Approve),
             "cancel" => plan().map(Action::Stop),
             "undo" => plan().map(Action::Undo),
+            "postmortem" => plan().map(Action::PostMortem),
             "approve_form" => plan().map(|plan| Action::Open(Form::Approve, plan)),
             "deny_form" => plan().map(|plan| Action::Open(Form::Deny, plan)),
             "retarget" => plan().map(|plan| Action::Open(Form::Target, plan)),
@@ -198,6 +202,7 @@ impl Action {
             | Action::Stop(plan)
             | Action::Withdraw(plan)
             | Action::Undo(plan)
+            | Action::PostMortem(plan)
             | Action::Open(_, plan)
             | Action::Who(plan)
             | Action::Why(plan) => Some(plan),
@@ -223,6 +228,7 @@ impl Action {
             Action::Approve(_) => "approve",
             Action::Stop(_) => "cancel",
             Action::Undo(_) => "undo",
+            Action::PostMortem(_) => "postmortem",
             Action::Open(Form::Approve | Form::Deny | Form::Target | Form::Review(_), _) => "open",
             Action::Open(Form::Object | Form::BreakGlass, _)
             | Action::Withdraw(_)
@@ -304,6 +310,7 @@ mod tests {
                 "cancel:RB-41:625a54a830158587",
             ),
             (Action::Undo(plan()), "undo", plan_value),
+            (Action::PostMortem(plan()), "postmortem", plan_value),
             (
                 review(ReviewAnswer::Justified),
                 "review:justified",

@@ -7,6 +7,7 @@
 //! What a transaction reads or writes several of is one statement, built to its length. Only the
 //! text for a single one is remembered as a prepared statement: the others would fill the cache.
 
+pub mod actions;
 pub mod address;
 pub mod backup;
 pub mod beside;

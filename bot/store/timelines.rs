@@ -103,6 +103,15 @@ pub async fn latest(db: &Db, channel: &str) -> sqlx::Result<Option<Incident>> {
     row.map(incident).transpose()
 }
 
+const FIND: &str = "SELECT channel, id, opened_at, last_at, course FROM incident WHERE id = $1";
+
+/// An incident by its number.
+pub async fn find(db: &Db, id: IncidentId) -> sqlx::Result<Option<Incident>> {
+    let row: Option<Row> = reading!(db, pool => sqlx::query_as(FIND)
+        .bind(id.number()).fetch_optional(pool).await)?;
+    row.map(incident).transpose()
+}
+
 const TAKE_SEQS: &str =
     "UPDATE incident SET last_seq = last_seq + more.column2, last_at = more.column3 FROM (";
 const OF_INCIDENTS: &str = ") AS more WHERE incident.id = more.column1 RETURNING incident.id, incident.last_seq, incident.head, incident.head_seq";

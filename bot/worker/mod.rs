@@ -14,7 +14,6 @@ mod planning;
 mod recipient;
 mod retry;
 mod rollback_message;
-mod timeline_file;
 mod undelivered;
 mod ways_round;
 

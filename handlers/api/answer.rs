@@ -2,14 +2,23 @@
 
 use crate::{
     api::{RefusalView, RollbackResponse, TimelineView},
+    commands::export::Attachment,
     engine::Error,
 };
 use axum::{
     Json,
-    http::StatusCode,
+    body::Body,
+    http::{
+        StatusCode,
+        header::{CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_TYPE},
+    },
     response::{IntoResponse, Response},
 };
-use rollback_domain::{grammar::Misread, refusal::Refusal};
+use rollback_domain::{
+    grammar::{ExportFormat, Misread},
+    refusal::Refusal,
+};
+use tokio_util::io::ReaderStream;
 
 /// The answer to a request that was accepted.
 pub enum Reply {
@@ -19,6 +28,8 @@ pub enum Reply {
     Later(RollbackResponse),
     /// A part of a timeline.
     Timeline(TimelineView),
+    /// A timeline as a file of this format.
+    File(Attachment, ExportFormat),
 }
 
 /// Why a request was not accepted.
@@ -65,6 +76,17 @@ impl Problem {
         }
     }
 
+    /// A file that could not be written.
+    pub fn unwritten(why: &str) -> Self {
+        Problem {
+            status: StatusCode::INTERNAL_SERVER_ERROR,
+            code: "UNWRITTEN",
+            sentence: format!(
+                "The timeline could not be put into a file: {why}. The operator finds the reason in the log; `rollback-bot timeline` shows the entries."
+            ),
+        }
+    }
+
     /// Nothing can be accepted now.
     pub fn busy(why: &str) -> Self {
         let refusal = Refusal::Busy { why: why.into() };
@@ -97,6 +119,7 @@ impl IntoResponse for Reply {
             Reply::Done(response) => Json(response).into_response(),
             Reply::Later(response) => (StatusCode::ACCEPTED, Json(response)).into_response(),
             Reply::Timeline(timeline) => Json(timeline).into_response(),
+            Reply::File(attachment, format) => file(attachment, format),
         }
     }
 }
@@ -106,6 +129,27 @@ impl IntoResponse for Problem {
         let response = refusal(self.code, self.sentence);
         (self.status, Json(response)).into_response()
     }
+}
+
+/// A file that is saved and not shown, whoever asks for it.
+fn file(attachment: Attachment, format: ExportFormat) -> Response {
+    let Attachment { name, written } = attachment;
+    let kind = match format {
+        ExportFormat::Markdown => "text/markdown; charset=utf-8",
+        ExportFormat::Json => "application/json",
+        ExportFormat::Csv => "text/csv; charset=utf-8",
+        ExportFormat::Html => "text/html; charset=utf-8",
+    };
+    let headers = [
+        (CONTENT_TYPE, kind.to_owned()),
+        (CONTENT_LENGTH, written.bytes.to_string()),
+        (
+            CONTENT_DISPOSITION,
+            format!("attachment; filename=\"{name}\""),
+        ),
+    ];
+    let file = tokio::fs::File::from_std(written.file);
+    (headers, Body::from_stream(ReaderStream::new(file))).into_response()
 }
 
 /// A body that says only why nothing was done.

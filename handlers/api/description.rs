@@ -22,7 +22,8 @@ use utoipa::{
         super::deny,
         super::stop,
         super::status,
-        super::timeline
+        super::timeline,
+        super::export
     ),
     modifiers(&WithToken)
 )]

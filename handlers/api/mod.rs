@@ -11,8 +11,8 @@ pub mod description;
 use crate::{
     App,
     api::{
-        ApproveRequest, EndRequest, Entry, ProposeRequest, RollbackResponse, StatusRequest,
-        TimelineRequest, TimelineView, view,
+        ApproveRequest, EndRequest, Entry, ExportRequest, ProposeRequest, RollbackResponse,
+        StatusRequest, TimelineRequest, TimelineView, view,
     },
     commands::{self, Failure, status::Found, timeline::Page},
     messages::{Named, stamp},
@@ -32,8 +32,11 @@ use description::{ActHeaders, ActResponses, Problems};
 use rollback_domain::{
     grammar::{
         Request, Target, Verb,
-        fields::{about_field, reason_field, rollback_field, service_field, target_field},
-        verbs::{Deny, Propose, Stop},
+        fields::{
+            about_field, format_field, incident_field, reason_field, rollback_field, service_field,
+            target_field,
+        },
+        verbs::{Deny, Export, Propose, Stop},
     },
     identity::RollbackId,
     incident::Entry as Recorded,
@@ -224,6 +227,51 @@ pub async fn timeline(State(app): State<App>, headers: HeaderMap, body: Body) ->
                 page,
                 &view::names(&app).await?,
             ))),
+            Err(Failure::Refused(refusal)) => {
+                Err(Problem::refused(StatusCode::NOT_FOUND, &refusal))
+            }
+            Err(Failure::Engine(error)) => Err(error.into()),
+        }
+    };
+    answered(&app, endpoint, headers, body, run).await
+}
+
+/// The timeline of an incident as a file.
+#[utoipa::path(
+    post, path = "/api/v1/export", request_body = ExportRequest, security(("token" = [])),
+    responses(
+        (
+            status = 200,
+            description = "The file",
+            content(
+                (serde_json::Value = "application/json"),
+                (String = "text/markdown"),
+                (String = "text/html"),
+                (String = "text/csv"),
+            )
+        ),
+        (status = 403, description = "Not for them", body = RollbackResponse),
+        (status = 404, description = "There is no such incident in the channel", body = RollbackResponse),
+        (status = 500, description = "The file could not be written", body = RollbackResponse),
+        Problems,
+    )
+)]
+pub async fn export(State(app): State<App>, headers: HeaderMap, body: Body) -> Response {
+    let endpoint = Endpoint::looks(Verb::Export);
+    let run = async |caller: &Caller, body: ExportRequest| {
+        let context = &caller.context;
+        let request = Export {
+            about: incident_field(endpoint.verb, &body.about.unwrap_or_default())?,
+            format: format_field(&body.format.unwrap_or_default())?,
+        };
+        if let Some(refusal) = caller.why_not_look(&app, endpoint).await? {
+            commands::record_refusal(&app, context, endpoint.verb, &refusal).await;
+            return Err(Problem::refused(StatusCode::FORBIDDEN, &refusal));
+        }
+        let format = request.format;
+        match commands::export::attachment(&app, &context.channel, request).await {
+            Ok(Ok(attachment)) => Ok(Reply::File(attachment, format)),
+            Ok(Err(unwritten)) => Err(Problem::unwritten(&unwritten.to_string())),
             Err(Failure::Refused(refusal)) => {
                 Err(Problem::refused(StatusCode::NOT_FOUND, &refusal))
             }

@@ -29,8 +29,8 @@ use axum::{
 use jiff::Timestamp;
 use rollback_domain::{
     grammar::{
-        About, Request,
-        verbs::{Undo, Who, Why},
+        About, IncidentRef, Request,
+        verbs::{PostMortem, Undo, Who, Why},
     },
     incident,
     job::Form,
@@ -250,7 +250,7 @@ async fn click(app: &App, payload: Payload) -> (&'static str, Result<Response, E
         (None, Ok(action)) => {
             let clicked_at = moment_of(moment).map_or(now, |at| at.max(now));
             match why_not_its_own(app, &context, &action, message).await {
-                Ok(None) => perform(app, &context, action, clicked_at).await,
+                Ok(None) => perform(app, &context, action, message, clicked_at).await,
                 Ok(Some(why)) => queue::forged(app, &context, why).await,
                 Err(error) => Err(error),
             }
@@ -278,6 +278,7 @@ async fn perform(
     app: &App,
     context: &Context,
     action: Action,
+    message: &str,
     clicked_at: Timestamp,
 ) -> Result<(), Error> {
     let (plan, act) = match action {
@@ -293,6 +294,16 @@ async fn perform(
             let because = None;
             let undo = Undo { rollback, because };
             return request(app, context, Request::Undo(undo)).await;
+        }
+        Action::PostMortem(PlanRef { rollback, .. }) => {
+            // The file belongs below the card.
+            let context = Context {
+                thread: Some(message.to_owned()),
+                ..context.clone()
+            };
+            let about = Some(IncidentRef::Rollback(rollback));
+            let request = Request::PostMortem(PostMortem { about, said: None });
+            return self::request(app, &context, request).await;
         }
         Action::Who(PlanRef { rollback, .. }) => {
             let about = About::Rollback(rollback);

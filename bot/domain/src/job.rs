@@ -1,7 +1,7 @@
 //! What is left to do: rows that are committed with the change that caused them.
 
 use crate::{
-    grammar::{About, ReviewAnswer},
+    grammar::{About, ExportFormat, ReviewAnswer},
     identity::{IncidentId, RollbackId, ServiceKey},
     incident::CapturedMessage,
     people::{Addressee, Person},
@@ -97,6 +97,13 @@ pub enum Job {
     Request(DeferredRequest),
     /// Put a message into the timeline of its channel.
     Capture(CaptureRequest),
+    /// Remind the owner of an action.
+    RemindAction {
+        /// The number of the action.
+        action: i64,
+        /// Which of its reminders it is, from 0.
+        reminder: u32,
+    },
 }
 
 /// A message that somebody wants in the timeline.
@@ -277,13 +284,16 @@ pub struct Post {
     pub id: String,
 }
 
-/// A timeline that is uploaded as a file.
+/// A document about an incident that is uploaded as a file.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ExportRequest {
     /// The incident's number.
     pub incident: IncidentId,
+    /// What the file is.
+    #[serde(default, skip_serializing_if = "Document::is_timeline")]
+    pub document: Document,
     /// How the file is written.
-    pub format: Format,
+    pub format: ExportFormat,
     /// The channel it is uploaded to.
     pub channel: String,
     /// The rollback that has ended and under whose card it is uploaded; `None`: somebody asked.
@@ -297,6 +307,24 @@ pub struct ExportRequest {
     pub reply_to: Option<String>,
     /// The key by which it is uploaded once.
     pub id: String,
+}
+
+/// What a file about an incident is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Document {
+    /// Its timeline.
+    #[default]
+    Timeline,
+    /// The draft of its post-mortem, always in Markdown.
+    PostMortem,
+}
+
+impl Document {
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde wants it so")]
+    fn is_timeline(&self) -> bool {
+        *self == Document::Timeline
+    }
 }
 
 /// A form that a person has asked for by a click.
@@ -415,16 +443,6 @@ pub enum Form {
     Review(ReviewAnswer),
 }
 
-/// How a timeline is written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Format {
-    /// For people.
-    Markdown,
-    /// For machines.
-    Json,
-}
-
 impl Job {
     /// Every kind that this version can do, as it is stored; others are left to newer replicas.
     pub const KINDS: &'static [&'static str] = <Job as strum::VariantNames>::VARIANTS;
@@ -468,7 +486,8 @@ impl Job {
             | Job::RefreshMemberships
             | Job::ReadMembership { .. }
             | Job::Request(_)
-            | Job::Capture(_) => None,
+            | Job::Capture(_)
+            | Job::RemindAction { .. } => None,
         }
     }
 
@@ -497,6 +516,7 @@ impl Job {
             | Job::Query(QueryRequest { id, .. })
             | Job::Request(DeferredRequest { id, .. })
             | Job::Capture(CaptureRequest { id, .. }) => id.clone(),
+            Job::RemindAction { action, reminder } => format!("{action}:{reminder}"),
             Job::Survey { service } => service.typed(),
             Job::RefreshMemberships => "all".into(),
             Job::ReadMembership { person } => person.id.clone(),

@@ -29,6 +29,9 @@ pub mod proof;
 
 pub mod incident;
 
+pub mod action;
+pub mod post_mortem;
+
 pub mod job;
 
 pub mod refusal;

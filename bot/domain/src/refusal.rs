@@ -152,6 +152,9 @@ pub enum Refusal {
     IncidentTime {
         why: String,
     },
+    UnknownIncident {
+        id: IncidentId,
+    },
     TokenRefused {
         why: String,
     },
@@ -301,6 +304,9 @@ impl Refusal {
             }
             Refusal::IncidentTime { .. } => {
                 "a time of an incident is in the future, or does not fit to another one"
+            }
+            Refusal::UnknownIncident { .. } => {
+                "an incident is named that does not exist, or that is another channel's"
             }
             Refusal::TokenRefused { .. } => {
                 "something is asked for from the CLI or the API without a valid token"
@@ -518,6 +524,9 @@ impl Refusal {
             Refusal::IncidentTime { why } => format!(
                 "{} Check the times: `/rollback incident` shows them. Nothing was changed.",
                 text(why)
+            ),
+            Refusal::UnknownIncident { id } => format!(
+                "There is no {id} in this channel. `/rollback timeline` names the latest one; what was recorded in another channel is shown only there."
             ),
             Refusal::TokenRefused { why } => format!(
                 "Your token is not valid: {}. `rollback-bot token create`, where the bot runs, makes another one. Nothing was run.",

@@ -99,6 +99,11 @@ const STORED: &[(&str, &str, &str)] = &[
             "id":"command:6"}"#,
     ),
     (
+        "remind_action",
+        "3:1",
+        r#"{"kind":"remind_action","action":3,"reminder":1}"#,
+    ),
+    (
         "capture",
         "reaction:C1:1.2:U1:pushpin:3.4",
         r#"{"kind":"capture","channel":"C1","ts":"1.2","person":{"id":"U1","name":"sam"},

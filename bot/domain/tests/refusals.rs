@@ -398,6 +398,12 @@ fn of_the_rest() -> Vec<(Refusal, &'static str)> {
             "`/rollback incident` shows them.",
         ),
         (
+            Refusal::UnknownIncident {
+                id: IncidentId::new(12),
+            },
+            "`/rollback timeline` names the latest one;",
+        ),
+        (
             Refusal::TokenRefused {
                 why: "it was revoked on 2026-03-14 03:10 UTC".into(),
             },
@@ -446,11 +452,12 @@ fn each_has_a_sample_and_there_are_not_too_many() {
 fn each_says_when_what_and_what_now() {
     /// These are answers to a question, or to something that has happened: they say what is the
     /// case.
-    const SAY_WHAT_IS: [&str; 5] = [
+    const SAY_WHAT_IS: [&str; 6] = [
         "UNKNOWN_ROLLBACK",
         "NOT_UNPINNED",
         "TOO_LATE_TO_STOP",
         "NO_INCIDENT",
+        "UNKNOWN_INCIDENT",
         "BUSY",
     ];
     const NOTHING: [&str; 5] = [

@@ -737,7 +737,7 @@ fn page() -> String {
     let mut page = String::from(
         "# The timeline\n\n\
          What Rollback Bot records, for programs that read `/rollback export json`.\n\n\
-         The file has `incident`, `channel`, `exported_at`, `entries` and `head`. An entry has:\n\n\
+         The file has `format`, `version`, `incident`, `channel`, `exported_at`, `rollbacks`, `entries`, `head` and `whole`; [record.md](record.md) says more of it, [export.schema.json](export.schema.json) describes it. An entry has:\n\n\
          | key | |\n|---|---|\n\
          | `seq` | its place in the incident, from 1, without holes |\n\
          | `at`, `recorded_at` | when it happened, and when it was written down |\n\

@@ -118,6 +118,9 @@ fn buttons(rollback: &Rollback) -> Vec<SlackBlockButtonElement> {
         let undo = Action::Undo(PlanRef::of(rollback)).button("Undo…");
         buttons.push(undo.with_confirm(question));
     }
+    if rollback.state.is_ended() && rollback.times.asked.is_some() {
+        buttons.push(Action::PostMortem(PlanRef::of(rollback)).button("Post-mortem"));
+    }
     buttons
 }
 

@@ -5,6 +5,7 @@ use crate::{
     App,
     crash::Point,
     engine::{Ended, Error, RecordedEvent},
+    export::{Draft, Export, Unwritten, Written, extension},
     slack::Failure,
     store::{jobs::Lease, rollbacks},
     worker::{
@@ -12,13 +13,13 @@ use crate::{
         recipient::Recipient,
         retry::{after_slack, later},
         rollback_message::{CARD_EVERY, CARD_TRIES, card_ts, ensure_held},
-        timeline_file::{self, Unwritten, Written},
     },
 };
 use rollback_domain::{
+    grammar::ExportFormat,
     identity::{IncidentId, RollbackId},
     incident::{Actor, IncidentFact, TimelineEvent},
-    job::{ExportRequest, Format, Job, Notification, Post, WhenRefused},
+    job::{ExportRequest, Job, Notification, Post, WhenRefused},
     people::{Membership, Person},
     refusal::Source,
     rollback::Message,
@@ -32,6 +33,7 @@ const DISK_EVERY: Duration = Duration::from_secs(60);
 pub(super) async fn run(app: &App, lease: &Lease, request: &ExportRequest) -> Result<Ended, Error> {
     let ExportRequest {
         incident,
+        document,
         format,
         channel,
         rollback,
@@ -56,7 +58,14 @@ pub(super) async fn run(app: &App, lease: &Lease, request: &ExportRequest) -> Re
         ));
     }
     let now = app.engine.clock.now();
-    let written = match timeline_file::write(app, *incident, channel, *format, now).await {
+    let export = Export {
+        incident: *incident,
+        channel: channel.clone(),
+        document: *document,
+        format: *format,
+        now,
+    };
+    let written = match export.write(&app.engine.db, &app.templates).await {
         Ok(written) => written,
         Err(Unwritten::Database(error)) => return Err(error.into()),
         Err(unwritten) => return Ok(not_written(app, lease, request, unwritten)),
@@ -66,8 +75,14 @@ pub(super) async fn run(app: &App, lease: &Lease, request: &ExportRequest) -> Re
     let upload = Upload {
         channel,
         thread: thread.clone().or(card),
-        name: file_name(lease, *incident, *rollback, is_reviewed, *format),
-        comment: comment(*incident, *rollback, is_reviewed, entries),
+        name: match &written.draft {
+            Some(draft) => draft.name.clone(),
+            None => file_name(lease, *incident, *rollback, is_reviewed, *format),
+        },
+        comment: match &written.draft {
+            Some(draft) => comment_on_draft(*incident, draft),
+            None => comment(*incident, *rollback, is_reviewed, entries),
+        },
     };
     Ok(match upload.once(app, lease, written).await {
         Ok(()) => {
@@ -118,18 +133,14 @@ fn file_name(
     incident: IncidentId,
     rollback: Option<RollbackId>,
     is_reviewed: bool,
-    format: Format,
+    format: ExportFormat,
 ) -> String {
     let which = match rollback {
         Some(id) if is_reviewed => format!("-{id}-reviewed"),
         Some(id) => format!("-{id}"),
         None => lease.wanted_at.strftime("-%Y%m%dT%H%M%SZ").to_string(),
     };
-    let extension = match format {
-        Format::Markdown => "md",
-        Format::Json => "json",
-    };
-    format!("{incident}{which}-timeline.{extension}")
+    format!("{incident}{which}-timeline.{}", extension(format))
 }
 
 /// What is said with the file.
@@ -146,8 +157,23 @@ fn comment(
         Some(id) => {
             format!("Timeline of {incident}, exported when {id} closed: {entries} entries.")
         }
-        None => format!("Timeline of {incident}: {entries} entries."),
+        None => format!(
+            "Timeline of {incident}: {entries} entries. `/rollback postmortem {incident}` drafts its post-mortem."
+        ),
     }
+}
+
+/// What is said with the draft of a post-mortem.
+fn comment_on_draft(incident: IncidentId, draft: &Draft) -> String {
+    let gaps = match draft.gaps {
+        0 => "Every field is filled.".to_owned(),
+        1 => "One field is not recorded and marked so.".to_owned(),
+        n => format!("{n} fields are not recorded and marked so."),
+    };
+    format!(
+        "Draft of the post-mortem of {incident}. {gaps} Keep it as `incidents/{}`; `/rollback postmortem {incident} root cause: …` fills a field.",
+        draft.name
+    )
 }
 
 /// A file on its way to Slack.

@@ -17,6 +17,7 @@ mod read_membership;
 mod refresh_memberships;
 mod refresh_roster;
 mod reject_forged;
+mod remind_action;
 mod request;
 mod request_review;
 mod service_action;
@@ -56,6 +57,7 @@ pub(super) async fn perform(app: &App, lease: &Lease) -> Result<Ended, Error> {
         Job::RefreshMemberships => refresh_memberships::run(app).await,
         Job::ReadMembership { person } => Ok(read_membership::run(app, person).await),
         Job::Request(request) => Box::pin(request::run(app, lease, request)).await,
+        Job::RemindAction { action, reminder } => remind_action::run(app, *action, *reminder).await,
         Job::Capture(request) => capture::run(app, lease, request).await,
     }
 }

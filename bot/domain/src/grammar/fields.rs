@@ -6,9 +6,9 @@ use crate::identity::RollbackId;
 use super::{
     misread::Misread,
     reasons,
-    subjects::{About, ServiceRef, rollback_named},
+    subjects::{About, IncidentRef, ServiceRef, rollback_named},
     targets::Target,
-    verbs::Verb,
+    verbs::{ExportFormat, Verb, format_named},
     words::{Words, bare, plain_line},
 };
 
@@ -31,6 +31,27 @@ pub fn rollback_field(verb: Verb, field: &str) -> Result<RollbackId, Misread> {
 pub fn about_field(verb: Verb, field: &str) -> Result<Option<About>, Misread> {
     let word = word(field);
     word.map(|word| About::parse(verb, &word)).transpose()
+}
+
+/// Reads the incident that a verb is about, by its number or by one of its rollbacks; `None` if the
+/// field is empty.
+pub fn incident_field(verb: Verb, field: &str) -> Result<Option<IncidentRef>, Misread> {
+    let Some(word) = word(field) else {
+        return Ok(None);
+    };
+    let word = bare(&word);
+    match IncidentRef::named(word) {
+        Some(incident) => Ok(Some(incident)),
+        None => Err(Misread::BadNumber {
+            verb,
+            word: word.to_owned(),
+        }),
+    }
+}
+
+/// Reads the format of an export; Markdown if the field is empty.
+pub fn format_field(field: &str) -> Result<ExportFormat, Misread> {
+    word(field).map_or(Ok(ExportFormat::default()), |word| format_named(&word))
 }
 
 /// Reads what to go back to: `prev`, `v212`, `@-45m`.

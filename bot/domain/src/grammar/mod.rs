@@ -32,11 +32,11 @@ mod samples;
 
 pub use misread::Misread;
 pub use moments::{Day, Moment, When};
-pub use subjects::{About, ServiceRef, is_name};
+pub use subjects::{About, IncidentRef, ServiceRef, is_name};
 pub use targets::Target;
 pub(crate) use targets::as_typed;
 #[doc(inline)]
-pub use verbs::{Assignee, ExportFormat, RESERVED, Request, ReviewAnswer, Verb, help};
+pub use verbs::{Assignee, Due, ExportFormat, RESERVED, Request, ReviewAnswer, Verb, help};
 pub use words::nearest;
 
 use words::{Words, bare};
@@ -102,8 +102,9 @@ pub fn parse_mention(text: &str, is_own: impl Fn(&str) -> bool) -> Result<Reques
 pub fn with_names(text: &str, name: impl Fn(&str) -> Option<String>) -> String {
     let (addressed, rest) = text.split_at(words::address(text));
     let labelled = words::with_labels(rest, name);
-    // Who gets a role is told by the id: several people may have one name.
-    let (kept, rest) = match verbs::assignee(&labelled) {
+    // Who gets a role or an action is told by the id: several people may have one name.
+    let assignee = verbs::assignee(&labelled).or_else(|| verbs::owner(&labelled));
+    let (kept, rest) = match assignee {
         Some(at) => {
             let end = labelled[at..].find('>').map_or(at, |end| at + end + 1);
             labelled.split_at(end)

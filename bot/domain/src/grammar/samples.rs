@@ -1,12 +1,12 @@
 //! Requests and texts for the tests of the grammar.
 
-use crate::identity::RollbackId;
+use crate::identity::{IncidentId, RollbackId};
 use jiff::Timestamp;
 use proptest::prelude::*;
 
 use super::{
-    About, Day, Misread, Moment, Request, ServiceRef, Target, Verb, When, is_name, moments, parse,
-    reasons,
+    About, Day, IncidentRef, Misread, Moment, Request, ServiceRef, Target, Verb, When, is_name,
+    moments, parse, reasons,
     verbs::{Propose, RESERVED},
     words::{self, Words},
 };
@@ -128,6 +128,13 @@ pub(super) fn any_service() -> impl Strategy<Value = ServiceRef> {
 
 pub(super) fn any_id() -> impl Strategy<Value = RollbackId> {
     (1..=u64::MAX).prop_map(RollbackId::new)
+}
+
+pub(super) fn any_incident() -> impl Strategy<Value = IncidentRef> {
+    prop_oneof![
+        (1..=i64::MAX).prop_map(|number| IncidentRef::Incident(IncidentId::new(number))),
+        any_id().prop_map(IncidentRef::Rollback),
+    ]
 }
 
 pub(super) fn any_about() -> impl Strategy<Value = About> {

@@ -4,7 +4,7 @@ use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
-use crate::identity::RollbackId;
+use crate::identity::{IncidentId, RollbackId};
 
 use super::{
     misread::Misread,
@@ -32,6 +32,42 @@ pub enum About {
     Rollback(RollbackId),
     /// Everything about one service.
     Service(ServiceRef),
+}
+
+/// An incident: what is exported, and what a post-mortem is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum IncidentRef {
+    /// By its number.
+    Incident(IncidentId),
+    /// By the number of a rollback that belongs to it.
+    Rollback(RollbackId),
+}
+
+impl IncidentRef {
+    /// The incident that `INC-12`, `inc-12`, `RB-41` and `41` name.
+    pub(super) fn named(word: &str) -> Option<Self> {
+        let incident = match word.get(..4) {
+            Some(prefix) if prefix.eq_ignore_ascii_case("inc-") => Some(&word[4..]),
+            _ => None,
+        };
+        match incident {
+            Some(number) if number.bytes().all(|b| b.is_ascii_digit()) => {
+                let number = number.parse().ok().filter(|number| *number > 0);
+                number.map(|number| IncidentRef::Incident(IncidentId::new(number)))
+            }
+            Some(_) => None,
+            None => rollback_named(word).map(IncidentRef::Rollback),
+        }
+    }
+}
+
+impl fmt::Display for IncidentRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            IncidentRef::Incident(incident) => write!(f, "{incident}"),
+            IncidentRef::Rollback(rollback) => write!(f, "{rollback}"),
+        }
+    }
 }
 
 impl ServiceRef {

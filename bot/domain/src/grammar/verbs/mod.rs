@@ -7,6 +7,7 @@
 //! and the tests of all verbs follow from the table. What the bot does about it is a file in
 //! `bot/commands`.
 
+mod action;
 mod approve;
 mod board;
 mod break_glass;
@@ -21,6 +22,7 @@ mod note;
 mod object;
 mod pins;
 mod plan;
+mod post_mortem;
 mod propose;
 mod resolve;
 mod review;
@@ -46,8 +48,8 @@ use super::{
 
 use table::define_verbs;
 
-pub(super) use incident::assignee;
-pub use {export::ExportFormat, help::help, incident::Assignee, review::ReviewAnswer};
+pub use {action::Due, export::ExportFormat, help::help, incident::Assignee, review::ReviewAnswer};
+pub(super) use {action::owner, export::format_named, incident::assignee};
 
 /// The table of verbs: calls a macro with a line `module: Struct` for every verb. `help` lists them
 /// in this order.
@@ -81,6 +83,8 @@ macro_rules! for_every_verb {
             note: Note,
             timeline: Timeline,
             export: Export,
+            post_mortem: PostMortem,
+            action: Action,
             help: Help,
         }
     };
@@ -134,18 +138,7 @@ const SMALL_WORDS: &[&str] = &["because", "no", "ok", "prev", "previous", "to", 
 
 /// Words that are kept for verbs to come.
 const PLANNED: &[&str] = &[
-    "assess",
-    "board",
-    "doctor",
-    "drill",
-    "forward",
-    "open",
-    "page",
-    "pin",
-    "pm",
-    "postmortem",
-    "rollback",
-    "update",
+    "assess", "board", "doctor", "drill", "forward", "open", "page", "pin", "rollback", "update",
 ];
 
 /// The words that no service may be called: all words of all verbs, and those that are kept.
@@ -287,7 +280,7 @@ mod tests {
 
     #[test]
     fn help_lists_the_verbs_in_the_order_of_the_table() {
-        insta::assert_snapshot!(help(None), @"
+        insta::assert_snapshot!(help(None), @r#"
         /rollback alone lists the services. A proposal changes nothing: its card says what it needs to run.
         `frontend@production to prev because checkout 500s`: propose a rollback
             `to prev` (if left out), `to v212`, an id, a sha, or what was live then: `to @02:40`, `to @-45m`
@@ -306,9 +299,11 @@ mod tests {
         `freeze frontend because we migrate`, `unfreeze frontend`: request a hold, shown on every card; approvers can still approve
         `incident`, `incident open P1`, `incident lead me`, `incident resolve`: show the incident of this channel, declare it, say who does what, end it
         `note checkout is back`, `note -5m paged the team`, `note edit it was 6 %`: write into the timeline, or correct your last note
-        `timeline`, `export md`, `export json`: read it, or take it away
+        `timeline`, `export`, `export RB-41 html`: read it, or take it away
+        `postmortem`, `postmortem root cause: tax engine`: draft it from the record; add what only you know
+        `action add "test empty carts" due friday`, `action list`, `action done 3`: what is to be done afterwards; its owner is reminded
         `help approve`: more about one of them
-        ");
+        "#);
     }
 
     #[test]
