@@ -70,7 +70,11 @@ async fn taken(app: &App, context: &Context, submission: Submission) -> Result {
 async fn list(app: &App, context: &Context) -> Result {
     let all = actions::of_channel(&app.engine.db, &context.channel).await?;
     let now = app.engine.clock.now();
-    let open: Vec<&ActionItem> = all.iter().rev().filter(|item| item.done.is_none()).collect();
+    let open: Vec<&ActionItem> = all
+        .iter()
+        .rev()
+        .filter(|item| item.done.is_none())
+        .collect();
     if open.is_empty() {
         return Ok(Answer::private(
             "No action is open in this channel. `/rollback action add \"…\" @owner due friday` adds one.",
@@ -83,7 +87,9 @@ async fn list(app: &App, context: &Context) -> Result {
         .collect();
     if open.len() > LISTED_AT_MOST {
         let more = open.len() - LISTED_AT_MOST;
-        lines.push(format!("and {more} more; `/rollback postmortem` has all of them."));
+        lines.push(format!(
+            "and {more} more; `/rollback postmortem` has all of them."
+        ));
     }
     Ok(Answer::private(lines.join("\n")))
 }
@@ -99,7 +105,11 @@ fn line(item: &ActionItem, now: Timestamp) -> String {
         (None, Some(_)) => item.due_clause(now),
         (None, None) => "no day".into(),
     };
-    format!("*{}* {} · {owner} · {due}.", item.number, inline(&item.text, 300))
+    format!(
+        "*{}* {} · {owner} · {due}.",
+        item.number,
+        inline(&item.text, 300)
+    )
 }
 
 /// The day that is meant, in UTC; `None`: the calendar has no such day.

@@ -226,9 +226,7 @@ impl Provider for Vercel {
     async fn unpin(&self, _before: &Value) -> Result<String, ProviderError> {
         let project = self.project().await?;
         if project.pin == Pin::Off {
-            return Ok(
-                "automatic deploys were not held off, nothing was changed".into(),
-            );
+            return Ok("automatic deploys were not held off, nothing was changed".into());
         }
         let setting = json!({ "autoAssignCustomDomains": true });
         let set = self
@@ -249,9 +247,7 @@ impl Provider for Vercel {
             Err(lost @ Lost::Silent(_)) => format!("gave no answer ({})", clause(&lost)),
         };
         match self.project().await {
-            Ok(now) if now.pin == Pin::Off => {
-                Ok("automatic deploys go live again".into())
-            }
+            Ok(now) if now.pin == Pin::Off => Ok("automatic deploys go live again".into()),
             Ok(_) => Err(ProviderError::Busy {
                 why: format!(
                     "Vercel was asked to let automatic deploys go live, {answered}, and does not show that they do. It is asked again; if this stays, look at the settings of the project {} on vercel.com.",

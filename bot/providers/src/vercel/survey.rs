@@ -141,7 +141,9 @@ fn unseen(project: &Project, domains: &Domains) -> Option<Unseen> {
     let names: Vec<&String> = refused.chain(&project.left_out).collect();
     let why = match (domains.refused.first(), project.left_out.is_empty()) {
         (Some(_), true) => "Vercel does not show them to this token".into(),
-        (Some(_), false) => "Vercel does not show some to this token, and the others are too many".into(),
+        (Some(_), false) => {
+            "Vercel does not show some to this token, and the others are too many".into()
+        }
         (None, _) => "no more are read one by one".into(),
     };
     (!names.is_empty()).then(|| Unseen {
