@@ -56,7 +56,7 @@ async fn an_incident_is_declared_led_and_resolved() {
     assert_snapshot!(world.sam().sees(), @"
     Rollback Bot (only visible to @sam):
       INC-1: P1 (shop down), identified
-      lead: @maya · communications: @U0ANA · scribe: nobody
+      lead: @maya · communications: @ana · scribe: nobody
       opened: 03:12:00 UTC · started: 02:55:00 UTC · detected: not recorded · reported: not recorded · mitigated: not recorded · resolved: not recorded
       It stays open until `/rollback incident resolve because …`: a verified rollback leaves the defect. `/rollback help incident` shows what can be recorded.
     ");
@@ -97,7 +97,7 @@ async fn an_incident_is_declared_led_and_resolved() {
     assert_snapshot!(world.maya().sees(), @"
     Rollback Bot (only visible to @maya):
       INC-1: P1 (shop down), resolved
-      lead: @maya · communications: @U0ANA · scribe: nobody
+      lead: @maya · communications: @ana · scribe: nobody
       opened: 03:12:00 UTC · started: 02:55:00 UTC · detected: not recorded · reported: not recorded · mitigated: not recorded · resolved: 04:12:00 UTC
       `/rollback incident reopen because …` opens it again; `/rollback incident open` begins another one.
     ");

@@ -12,7 +12,7 @@ use crate::{
     permalinks, roster,
     slack::{
         Words,
-        blocks::{self, context as footer, escape, fit_text, header, inline, section},
+        blocks::{self, context as footer, escape, fit_text, header, inline, mention, section},
         card::listed,
     },
     store::{rollbacks, timelines},
@@ -147,7 +147,11 @@ fn people_and_times(incident: &Incident, now: Timestamp) -> String {
     let course = &incident.course;
     let roles = IncidentRole::ALL.iter().map(|role| {
         let person = course.roles.get(role);
-        let person = person.map(|person| inline(&format!("@{}", person.name), 80));
+        let person = person.map(|person| match person.name == person.id {
+            // A mention tells no name.
+            true => mention(&person.id),
+            false => inline(&format!("@{}", person.name), 80),
+        });
         format!("{role}: {}", person.unwrap_or_else(|| "nobody".to_owned()))
     });
     let times = Milestone::ALL.iter().map(|milestone| {
