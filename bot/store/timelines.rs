@@ -112,17 +112,21 @@ pub async fn find(db: &Db, id: IncidentId) -> sqlx::Result<Option<Incident>> {
     row.map(incident).transpose()
 }
 
-const TAKE_SEQS: &str =
-    "UPDATE incident SET last_seq = last_seq + more.column2, last_at = more.column3 FROM (";
-const OF_INCIDENTS: &str = ") AS more WHERE incident.id = more.column1 RETURNING incident.id, incident.last_seq, incident.head, incident.head_seq";
+/// An entry is recorded no earlier than the one before it: a replica that waited for the row read
+/// its clock before it waited. What is further ahead than any wait comes of a clock that was wrong.
+const TAKE_SEQS: &str = "UPDATE incident SET last_seq = last_seq + more.column2,
+    last_at = CASE WHEN last_at > more.column3 AND last_at <= more.column3 + 10000000
+        THEN last_at ELSE more.column3 END FROM (";
+const OF_INCIDENTS: &str = ") AS more WHERE incident.id = more.column1 RETURNING incident.id, incident.last_seq, incident.last_at, incident.head, incident.head_seq";
 const APPEND: &str =
     "INSERT INTO timeline (incident, seq, rollback, kind, at, recorded_at, doc, previous) ";
 const MOVE_HEADS: &str =
     "UPDATE incident SET head = moved.column2, head_seq = moved.column3 FROM (";
 const TO_HEADS: &str = ") AS moved WHERE incident.id = moved.column1";
 
-/// An incident's row whose numbers were taken: its id, its last number, and the head before.
-type Taken = (i64, i64, Option<String>, Option<i64>);
+/// An incident's row whose numbers were taken: its id, its last number, when its entries are
+/// recorded, and the head before.
+type Taken = (i64, i64, i64, Option<String>, Option<i64>);
 
 /// Writes down what happened in which incident, in this order.
 pub async fn append(
@@ -138,20 +142,20 @@ pub async fn append(
     let mut chains = take_seqs(tx, events, now).await?;
     let mut rows = Vec::with_capacity(events.len());
     for (incident, event) in events {
-        let chain = chains.get_mut(incident).ok_or(sqlx::Error::RowNotFound)?;
+        let (chain, at) = chains.get_mut(incident).ok_or(sqlx::Error::RowNotFound)?;
         let doc = document(event)?;
-        let previous = chain.append(&doc, now);
-        rows.push((*incident, chain.head().seq, event, doc, previous));
+        let previous = chain.append(&doc, *at);
+        rows.push((*incident, chain.head().seq, *at, event, doc, previous));
     }
     in_tx!(&mut *tx, c => {
         let mut query = QueryBuilder::new(APPEND);
-        query.push_values(rows, |mut row, (incident, seq, event, doc, previous)| {
+        query.push_values(rows, |mut row, (incident, seq, at, event, doc, previous)| {
             row.push_bind(incident.number())
                 .push_bind(seq)
                 .push_bind(event.rollback.map(|id| id.number().cast_signed()))
                 .push_bind(event.kind().to_string())
                 .push_bind(micros(event.at))
-                .push_bind(micros(now))
+                .push_bind(micros(at))
                 .push_bind(doc)
                 .push_bind(previous.0);
         });
@@ -159,7 +163,7 @@ pub async fn append(
     })?;
     in_tx!(tx, c => {
         let mut query = QueryBuilder::new(MOVE_HEADS);
-        query.push_values(&chains, |mut row, (incident, chain)| {
+        query.push_values(&chains, |mut row, (incident, (chain, _))| {
             let Head { seq, hash } = chain.head();
             row.push_bind(incident.number()).push_bind(&hash.0).push_bind(*seq);
         });
@@ -168,12 +172,13 @@ pub async fn append(
     })
 }
 
-/// Takes a number for each event. Gives the chains of their incidents, up to the numbers before.
+/// Takes a number for each event. Gives the chains of their incidents, up to the numbers before,
+/// and when the entries of each are recorded.
 async fn take_seqs(
     tx: &mut Tx,
     events: &[(IncidentId, TimelineEvent)],
     now: Timestamp,
-) -> sqlx::Result<BTreeMap<IncidentId, Chain>> {
+) -> sqlx::Result<BTreeMap<IncidentId, (Chain, Timestamp)>> {
     let mut more: BTreeMap<IncidentId, i64> = BTreeMap::new();
     for (incident, _) in events {
         *more.entry(*incident).or_default() += 1;
@@ -187,14 +192,14 @@ async fn take_seqs(
         query.build_query_as().persistent(more.len() == 1).fetch_all(c).await
     })?;
     let mut chains = BTreeMap::new();
-    for (incident, last, hash, head_seq) in taken {
+    for (incident, last, at, hash, head_seq) in taken {
         let incident = IncidentId::new(incident);
         let before = last - more.get(&incident).copied().unwrap_or_default();
         let mut chain = Chain::new(incident, head(hash, head_seq).unwrap_or_else(Head::start));
         if chain.head().seq < before {
             catch_up(tx, incident, &mut chain, before).await?;
         }
-        chains.insert(incident, chain);
+        chains.insert(incident, (chain, moment(at)));
     }
     Ok(chains)
 }
