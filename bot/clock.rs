@@ -132,7 +132,7 @@ impl Clock {
         inside(&self.0.steady).jumped.take()
     }
 
-    /// Remembers that the time was set, for whoever looks next.
+    /// Remembers that the time was set, until that is read.
     pub fn jumped_by(&self, by: SignedDuration) {
         let mut steady = inside(&self.0.steady);
         steady.jumped = Some(steady.jumped.unwrap_or_default().saturating_add(by));

@@ -91,7 +91,7 @@ fn person(app: &App, context: &Context, assignee: Assignee) -> Person {
     }
 }
 
-/// Shows the incident to whoever may read the timeline of the channel.
+/// Shows the incident to people who may read the timeline of the channel.
 async fn show(app: &App, context: &Context) -> Result {
     if context.deferred {
         let roster = roster::last_known(app, &app.config.every_role()).await?;

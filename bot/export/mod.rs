@@ -202,7 +202,7 @@ fn drawn(pages: &Pages, overview: &Overview) -> Vec<Rollback> {
     drawn.filter_map(|id| pages.rollback(*id)).collect()
 }
 
-/// Where the chain of the entries ends, for whoever compares it; empty where none carries a hash.
+/// Where the chain of the entries ends, to be compared; empty where none carries a hash.
 fn head_line(pages: &Pages) -> String {
     match &pages.head {
         Some(Head { seq, hash }) => format!("entry {seq}, {}", hash.0),

@@ -202,7 +202,7 @@ pub fn approve(about: &About, external_id: &str, rollback: &Rollback, rule: &Rul
     asking(about, external_id, &title, submit, blocks)
 }
 
-/// A no, with a reason that whoever asked can go on from.
+/// A no, with a reason from which the requester can go on.
 pub fn deny(about: &About, external_id: &str, rollback: &Rollback) -> SlackView {
     let blocks = vec![
         section(&summary(rollback)),

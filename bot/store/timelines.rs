@@ -269,7 +269,7 @@ pub async fn entries(
 
 const CHAINED: &str = "SELECT seq, recorded_at, doc, previous FROM timeline WHERE incident = $1 AND seq > $2 ORDER BY seq LIMIT $3";
 
-/// The same with their places in the chain, for whoever checks it or exports what can be checked.
+/// The same with their places in the chain, for code that checks it or exports what can be checked.
 pub async fn chained(
     db: &Db,
     incident: IncidentId,

@@ -473,10 +473,8 @@ impl Chooser<'_> {
 
     /// Why production may not be taken there, as a clause; `None`: it may.
     fn why_not(&self, chosen: &Chosen) -> Option<String> {
-        let is_newer = match (chosen.at, self.live_at) {
-            (Some(to_at), Some(live_at)) => to_at < live_at,
-            _ => false,
-        };
+        let both = chosen.at.zip(self.live_at);
+        let is_newer = both.is_some_and(|(to_at, live_at)| to_at < live_at);
         match self.way {
             Way::Back if self.is_live_everywhere(&chosen.target.release) => {
                 Some("it is live".into())

@@ -4,7 +4,8 @@ use jiff::Timestamp;
 use reqwest::header::{DATE, HeaderMap, RETRY_AFTER};
 use std::time::Duration;
 
-/// The shortest wait that is taken over: whoever says zero is not called a hundred times a second.
+/// The shortest wait that is taken over: a server that answers zero is not called a hundred times
+/// a second.
 pub const WAIT_AT_LEAST: Duration = Duration::from_secs(1);
 /// The longest wait that is taken over: a header must not silence anybody for an hour.
 pub const WAIT_AT_MOST: Duration = Duration::from_secs(5 * 60);

@@ -102,7 +102,8 @@ fn unread(app: &App, lease: &Lease, request: &CaptureRequest, failure: &Failure)
     told(request, Message::Text(message), app.engine.clock.now())
 }
 
-/// Ends the job, and tells whoever used the shortcut what came of it. A reaction is not answered.
+/// Ends the job, and tells the person who used the shortcut what came of it. A reaction is not
+/// answered.
 fn told(request: &CaptureRequest, message: Message, now: jiff::Timestamp) -> Ended {
     let Some(reply_to) = &request.reply_to else {
         return Ended::done();

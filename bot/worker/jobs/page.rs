@@ -158,7 +158,7 @@ fn is_wanted(rollback: &Rollback, key: &str) -> bool {
     let about = key.rsplit(':').next();
     match about {
         Some("approval") => rollback.waiting.paged,
-        // Nothing takes it back but whoever is paged.
+        // Nothing takes it back but the person who is paged.
         Some("unreached") => true,
         Some(_) | None => rollback
             .break_glass

@@ -764,7 +764,7 @@ impl Fact {
         })
     }
 
-    /// Whether it is shown only to whoever wants to see everything: it changed nothing.
+    /// Whether it is shown only where all entries are asked for: it changed nothing.
     pub fn is_routine(&self) -> bool {
         match self {
             Fact::Incident(IncidentFact::Refused { .. })
