@@ -3,7 +3,7 @@
 use crate::{
     answer::Answer,
     clock::Clock,
-    config::{Config, Service},
+    config::{Config, NoticeSettings, Service},
     crash::{self, Point},
     engine::{self, Engine},
     http_client,
@@ -11,6 +11,7 @@ use crate::{
     messages::Templates,
     metrics::Metrics,
     names::Names,
+    notices::{Notices, statuspage::Statuspage, webhook::Webhook},
     pagerduty::PagerDuty,
     platforms::Timed,
     reads::{Read, Reads},
@@ -54,6 +55,8 @@ pub struct Inside {
     pub slack: Slack,
     /// PagerDuty, as we call it, if it is configured.
     pub pagerduty: Option<PagerDuty>,
+    /// Where updates for customers are published outside of Slack, by name.
+    pub notices: BTreeMap<String, Box<dyn Notices>>,
     /// For looking at services from outside.
     pub http: reqwest::Client,
     /// The words.
@@ -127,6 +130,7 @@ impl App {
             .timed(clock.clone())
             .paced(Pace::new(db.clone(), clock.clone(), metrics.clone())),
             pagerduty: pagerduty(&config, &http),
+            notices: notices(&config, &http, &clock),
             engine: Engine::new(db, clock),
             metrics,
             reads: Reads::default(),
@@ -296,6 +300,27 @@ async fn read_database_clock(db: &Db, clock: &Clock) -> sqlx::Result<()> {
         clock.follow_database(time, asked + took / 2);
     }
     Ok(())
+}
+
+/// The places outside of Slack as the configuration has them.
+fn notices(
+    config: &Config,
+    http: &reqwest::Client,
+    clock: &Clock,
+) -> BTreeMap<String, Box<dyn Notices>> {
+    let connect = |settings: &NoticeSettings| match settings.clone() {
+        NoticeSettings::Statuspage(settings) => {
+            Box::new(Statuspage::new(http.clone(), settings)) as Box<dyn Notices>
+        }
+        NoticeSettings::Webhook(settings) => {
+            let clock = clock.clone();
+            Box::new(Webhook::new(http.clone(), settings, move || clock.now()))
+        }
+    };
+    let places = config.notices.iter();
+    places
+        .map(|(name, settings)| (name.clone(), connect(settings)))
+        .collect()
 }
 
 /// PagerDuty as the configuration has it, if it does.

@@ -6,8 +6,13 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 pub mod effective;
+mod notices;
 mod rules;
+mod updates;
 mod values;
+
+pub use notices::NoticeSettings;
+pub use updates::Updates;
 
 use rollback_domain::{
     authority::Source,
@@ -42,6 +47,10 @@ pub struct Config {
     pub limits: Limits,
     /// How incidents are handled.
     pub incidents: Incidents,
+    /// How others are told of incidents.
+    pub updates: Updates,
+    /// Where updates for customers are published outside of Slack, by name.
+    pub notices: BTreeMap<String, NoticeSettings>,
     /// Rules that hold for every service.
     pub policy: Policy,
     /// Where what goes on without an approval is told, besides the channel of the rollback.
@@ -352,7 +361,8 @@ impl Config {
         let used = self
             .services
             .iter()
-            .flat_map(|service| self.roles_of(service));
+            .flat_map(|service| self.roles_of(service))
+            .chain(self.updates.publish.iter().map(String::as_str));
         let sources: BTreeSet<&Source> = used
             .filter_map(|role| self.roles.get(role))
             .flat_map(|role| &role.sources)
@@ -423,6 +433,13 @@ fn config(file: &Section<'_>) -> Option<Config> {
     let api = file.section("api").map(|section| api(&section));
     let limits = file.section("limits").map(|section| limits(&section));
     let incidents = file.section("incidents").map(|section| incidents(&section));
+    let updates = file
+        .section("updates")
+        .map(|section| updates::updates(&section, &there));
+    let notices = file.section("notices").and_then(|section| {
+        let read = || notices::notices(&section, &there.services, updates.as_ref());
+        section.reader().sound(read)?
+    });
     let (policy, common) = file
         .section("policy")
         .map(|section| rules::policy(&section, &there))
@@ -456,6 +473,8 @@ fn config(file: &Section<'_>) -> Option<Config> {
         },
         limits: limits?,
         incidents: incidents?,
+        updates: updates?,
+        notices: notices?,
         policy: policy?,
         announce: announce?,
         templates,

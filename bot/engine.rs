@@ -10,6 +10,7 @@ mod ended;
 mod incidents;
 mod shared_commits;
 mod side_effects;
+mod updates;
 
 pub use captures::RecordedCapture;
 pub use ended::{Completed, Decide, Ended, Held};
@@ -18,6 +19,7 @@ pub use side_effects::{
     AddressedReply, FreezeChange, RecordedEvent, RecordedSurvey, SentMessage, SideEffects,
     UndeliveredChange,
 };
+pub use updates::{NewUpdate, Publication, UpdateChange};
 
 use crate::{
     clock::Clock,
@@ -94,6 +96,9 @@ pub enum Submission {
         source: Source,
         /// What is decided.
         change: IncidentChange,
+        /// How often others are told of an incident as severe as it becomes by this; `None`: that
+        /// is not configured, or its severity does not change.
+        update_every: Option<Duration>,
         /// Where to echo it by a job, when the answer itself cannot: the thread.
         echo: Option<Option<String>>,
     },
@@ -115,6 +120,8 @@ pub enum Submission {
         /// What happened.
         event: TimelineEvent,
     },
+    /// Draft an update.
+    DraftUpdate(Box<NewUpdate>),
     /// Add an action item, which gets the next number.
     AddAction(ActionItem),
     /// Say that an action item of a channel is done.

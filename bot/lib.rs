@@ -41,6 +41,7 @@ pub mod limits;
 pub mod manifest;
 pub mod metrics;
 pub mod names;
+pub mod notices;
 pub mod telemetry;
 pub mod terminal;
 

@@ -4,12 +4,14 @@
 //! rendered from a sample at start-up, so a mistake in one is found before it is needed.
 
 mod documents;
+mod updates;
 
 pub(crate) use documents::Named;
 pub use documents::{
     ActionLine, Lane, Line, Mark, Names, PostMortem, RollbackStory, Span, Strip, StripRun,
     Timeline, TimelinePage, cell, readable,
 };
+pub use updates::{UpdateFacts, UpdateRollback};
 
 use crate::slack::{
     Words,
@@ -26,6 +28,7 @@ use rollback_domain::{
     refusal::list,
     release::{Pin, TargetKind, Way},
     rollback::{Rollback, State},
+    update::UpdateKind,
 };
 use serde::Serialize;
 use std::{fs, io, path::Path, sync::Arc, time::Duration};
@@ -376,7 +379,7 @@ impl Templates {
             true => AutoEscape::Html,
             false => AutoEscape::None,
         });
-        for (name, default) in TEMPLATES {
+        for (name, default) in TEMPLATES.into_iter().chain(updates::TEMPLATES) {
             let source = match overrides.map(|directory| directory.join(name)) {
                 Some(path) if path.exists() => fs::read_to_string(&path)
                     .with_context(|| format!("the template {} cannot be read", path.display()))?,
@@ -392,6 +395,9 @@ impl Templates {
         let templates = Self(Arc::new(environment));
         for name in ["proposed.md.j2", "executed.md.j2", "failed.md.j2"] {
             templates.render(name, &Update::sample())?;
+        }
+        for kind in UpdateKind::ALL {
+            templates.status_update(*kind, &UpdateFacts::sample())?;
         }
         templates.timeline(Timeline::sample(), io::sink())?;
         templates.timeline_page(TimelinePage::sample(), io::sink())?;
@@ -443,8 +449,10 @@ fn known_only(directory: &Path) -> anyhow::Result<()> {
     for file in listed {
         let name = file?.file_name();
         let name = name.to_string_lossy();
-        if name.ends_with(".j2") && !TEMPLATES.iter().any(|(known, _)| *known == name) {
-            let known = TEMPLATES.map(|(name, _)| name.to_owned());
+        let mut every = TEMPLATES.iter().chain(&updates::TEMPLATES);
+        if name.ends_with(".j2") && !every.any(|(known, _)| *known == name) {
+            let every = TEMPLATES.iter().chain(&updates::TEMPLATES);
+            let known: Vec<String> = every.map(|(name, _)| (*name).to_owned()).collect();
             anyhow::bail!(
                 "templates.directory has {name}, which overrides nothing; it may have {}",
                 list(&known, "and")

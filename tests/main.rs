@@ -50,6 +50,7 @@ mod target;
 mod together;
 mod told;
 mod undo;
+mod updates;
 mod upgrades;
 mod waiting;
 mod waits;

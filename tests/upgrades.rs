@@ -132,6 +132,10 @@ async fn something_of_everything() -> World {
     world.slack.reacts("U0MAYA", CHANNEL, &ts, "pushpin").await;
     world.with_a_card().await;
     world.maya().says("/rollback action add page earlier").await;
+    world
+        .maya()
+        .says("/rollback update initiated: we roll back")
+        .await;
     world.vercel.moves_at_once(true);
     world.sam().clicks("Approve").await;
     world.passes(Duration::from_secs(400)).await;

@@ -174,7 +174,8 @@ fn is_reading(verb: Verb) -> bool {
         | Verb::List
         | Verb::Plan
         | Verb::Export
-        | Verb::PostMortem => true,
+        | Verb::PostMortem
+        | Verb::DraftUpdate => true,
         Verb::Propose
         | Verb::Approve
         | Verb::Withdraw

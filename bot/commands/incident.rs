@@ -24,6 +24,7 @@ use rollback_domain::{
     people::Person,
     refusal::Refusal,
 };
+use std::time::Duration;
 
 pub(super) async fn run(app: &App, context: &Context, request: ManageIncident) -> Result {
     let now = app.engine.clock.now();
@@ -69,6 +70,7 @@ pub(super) async fn run(app: &App, context: &Context, request: ManageIncident) -
         channel: context.channel.clone(),
         by: context.person.clone(),
         source: context.source,
+        update_every: update_every(app, &change),
         change,
         echo: (!answers_in_channel).then(|| context.thread.clone()),
     };
@@ -78,6 +80,19 @@ pub(super) async fn run(app: &App, context: &Context, request: ManageIncident) -
         }
         outcome => Answer::from(outcome),
     })
+}
+
+/// How often others are told of an incident as severe as it becomes.
+fn update_every(app: &App, change: &IncidentChange) -> Option<Duration> {
+    let severity = match change {
+        IncidentChange::Declare { severity, .. } => severity.as_ref()?,
+        IncidentChange::Severity { severity, .. } => severity,
+        IncidentChange::Assign { .. }
+        | IncidentChange::Status { .. }
+        | IncidentChange::Time { .. }
+        | IncidentChange::Reopen { .. } => return None,
+    };
+    app.config.updates.every.get(&severity.severity).copied()
 }
 
 /// Who gets a role.
@@ -162,11 +177,15 @@ fn people_and_times(incident: &Incident, now: Timestamp) -> String {
         )
     });
     let (roles, times): (Vec<String>, Vec<String>) = (roles.collect(), times.collect());
+    let next_update = course
+        .update_due
+        .map(|due| format!(" · next update due: {}", listed(due, now)));
     format!(
-        "{}\nopened: {} · {}",
+        "{}\nopened: {} · {}{}",
         roles.join(" · "),
         listed(incident.opened_at, now),
-        times.join(" · ")
+        times.join(" · "),
+        next_update.unwrap_or_default()
     )
 }
 

@@ -14,8 +14,8 @@ use rollback_domain::{
     grammar::Request,
     identity::{RollbackId, ServiceKey},
     job::{
-        ActRequest, DeferredRequest, ForgedClick, Form, Job, Notification, OpenForm, Query,
-        QueryRequest, ServiceAction, ServiceRequest,
+        ActRequest, DeferredRequest, ForgedClick, Form, Job, Notification, OpenForm,
+        PublishRequest, Query, QueryRequest, ServiceAction, ServiceRequest,
     },
     people::Person,
     plan::PlanHash,
@@ -55,6 +55,23 @@ pub async fn act(
         channel: context.channel.clone(),
         reply_to: context.reply_to.clone(),
         act,
+        id: context.key.clone(),
+    });
+    enqueue(app, &context.key, job).await
+}
+
+/// Queues what a person publishes. The job reads who they are first.
+pub async fn publish_update(
+    app: &App,
+    context: &Context,
+    update: i64,
+) -> std::result::Result<(), Error> {
+    let job = Job::PublishUpdate(PublishRequest {
+        update,
+        by: context.person.clone(),
+        source: context.source,
+        channel: context.channel.clone(),
+        reply_to: context.reply_to.clone(),
         id: context.key.clone(),
     });
     enqueue(app, &context.key, job).await
@@ -235,7 +252,7 @@ pub async fn changed_group(app: &App, key: &str, group: &str) -> std::result::Re
     Ok(true)
 }
 
-async fn enqueue(app: &App, key: &str, job: Job) -> std::result::Result<(), Error> {
+pub(super) async fn enqueue(app: &App, key: &str, job: Job) -> std::result::Result<(), Error> {
     app.engine
         .take(key, Submission::Enqueue(job))
         .await

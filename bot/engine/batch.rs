@@ -5,6 +5,7 @@
 
 use super::{
     Error, NewNote, Outcome, Submission, captures, complete::jobs_of, enqueue, incidents, refused,
+    updates,
 };
 use crate::store::{Tx, actions, messages, read, rollbacks, timelines, written};
 use jiff::Timestamp;
@@ -15,8 +16,8 @@ use rollback_domain::{
     history::History,
     identity::{IncidentId, RollbackId, ServiceKey},
     incident::{
-        self, Actor, Incident, IncidentChange, IncidentFact, IncidentStatus, Opening, Placement,
-        TimelineEvent,
+        self, Actor, Incident, IncidentChange, IncidentFact, IncidentRole, IncidentStatus, Opening,
+        Placement, TimelineEvent,
     },
     job::{ActRequest, Document, ExportRequest, Job, Post, WhenRefused},
     people::{Addressee, Person},
@@ -25,7 +26,10 @@ use rollback_domain::{
     release::Way,
     rollback::{Command, Message, Proposal, Rollback},
 };
-use std::collections::{BTreeSet, HashMap};
+use std::{
+    collections::{BTreeSet, HashMap},
+    time::Duration,
+};
 
 /// The counter that numbers rollbacks.
 const NUMBERS: &str = "rollback";
@@ -121,6 +125,7 @@ impl Batch {
                 Submission::Capture(_)
                 | Submission::Enqueue(_)
                 | Submission::Append { .. }
+                | Submission::DraftUpdate(_)
                 | Submission::AddAction(_)
                 | Submission::FinishAction { .. }
                 | Submission::Bind { .. } => {}
@@ -167,8 +172,10 @@ impl Batch {
                 by,
                 source,
                 change,
+                update_every,
                 echo,
             } => {
+                let change = (change, *update_every);
                 let outcome = self
                     .change_incident(tx, key, channel, by, *source, change)
                     .await?;
@@ -184,6 +191,10 @@ impl Batch {
                 Outcome::Queued
             }
             Submission::Record { channel, event } => self.record(channel, event),
+            Submission::DraftUpdate(new) => {
+                let job = updates::draft(tx, new).await?;
+                self.queue(job)
+            }
             Submission::AddAction(action) => self.add_action(tx, action.clone()).await?,
             Submission::FinishAction {
                 number,
@@ -302,7 +313,7 @@ impl Batch {
         channel: &str,
         by: &Person,
         source: Source,
-        change: &IncidentChange,
+        (change, update_every): (&IncidentChange, Option<Duration>),
     ) -> Result<Outcome, Error> {
         // The counter before the incident's row: see `propose`.
         rollbacks::hold_numbers(tx).await?;
@@ -315,7 +326,7 @@ impl Batch {
         };
         // Another replica may have changed it since it was read.
         let incident = timelines::lock(tx, id).await?;
-        let (course, facts) = match incident.change(change, self.now) {
+        let (mut course, facts) = match incident.change(change, self.now) {
             Ok(changed) => changed,
             Err(refusal) => {
                 let event = refused(by, source, "incident", &refusal, None, self.now);
@@ -323,6 +334,21 @@ impl Batch {
                 return Ok(Outcome::refused(&refusal));
             }
         };
+        if let Some(every) = update_every {
+            let promised = course.promise_update(every, self.now);
+            self.changes.jobs.extend(promised.map(|due| {
+                let role = IncidentRole::Communications;
+                let incident = id;
+                (
+                    Job::RemindUpdate {
+                        incident,
+                        due,
+                        role,
+                    },
+                    due,
+                )
+            }));
+        }
         timelines::set_course(tx, id, &course).await?;
         let message = incidents::changed(id, by, &facts, &course);
         if course.status == IncidentStatus::Resolved

@@ -1,6 +1,6 @@
 //! What a job leads to besides the change of a rollback: stored with the job's end.
 
-use super::{RecordedCapture, captures, enqueue, incidents};
+use super::{RecordedCapture, UpdateChange, captures, enqueue, incidents, updates};
 use crate::store::{
     Tx, messages,
     replies::{self, Reply},
@@ -30,6 +30,8 @@ pub struct SideEffects {
     pub event: Option<RecordedEvent>,
     /// What becomes of a captured message.
     pub capture: Option<RecordedCapture>,
+    /// What becomes of an update.
+    pub update: Option<UpdateChange>,
     /// What each source of roles said, in the order of the sources.
     pub rosters: Vec<(Source, Found)>,
     /// What is said to an address of our own.
@@ -139,6 +141,7 @@ impl SideEffects {
             freeze,
             event,
             capture,
+            update,
             rosters,
             reply,
             jobs,
@@ -150,6 +153,7 @@ impl SideEffects {
         self.freeze = freeze.or(self.freeze.take());
         self.event = event.or(self.event.take());
         self.capture = capture.or(self.capture.take());
+        self.update = update.or(self.update.take());
         self.rosters.extend(rosters);
         self.reply = reply.or(self.reply.take());
         self.jobs.extend(jobs);
@@ -165,6 +169,7 @@ impl SideEffects {
             freeze,
             event,
             capture,
+            update,
             rosters,
             reply,
             jobs,
@@ -206,6 +211,11 @@ impl SideEffects {
         if let Some(capture) = &capture {
             let event = captures::change(tx, capture, now).await?;
             timelines::append(tx, event.as_slice(), now).await?;
+        }
+        if let Some(change) = &update {
+            let changed = updates::change(tx, change, now).await?;
+            timelines::append(tx, &changed.events, now).await?;
+            enqueue(tx, &changed.jobs, now).await?;
         }
         // After the timeline, in the order of the sources: everybody locks these rows in one order.
         for (source, found) in &rosters {
@@ -280,6 +290,15 @@ impl From<RecordedCapture> for SideEffects {
     fn from(capture: RecordedCapture) -> Self {
         SideEffects {
             capture: Some(capture),
+            ..SideEffects::default()
+        }
+    }
+}
+
+impl From<UpdateChange> for SideEffects {
+    fn from(change: UpdateChange) -> Self {
+        SideEffects {
+            update: Some(change),
             ..SideEffects::default()
         }
     }

@@ -7,6 +7,9 @@ mod pages;
 mod picture;
 mod post_mortem;
 mod rollbacks;
+mod update;
+
+pub use update::update_facts;
 
 use crate::{
     messages::{ActionLine, PostMortem, Templates, Timeline, TimelinePage, cell, readable, stamp},

@@ -114,7 +114,7 @@ pub(super) fn gaps(overview: &Overview, course: &Course, rollbacks: &[Rollback])
 }
 
 /// The problem in a few words, as somebody called it or as the first rollback was asked for.
-fn issue(overview: &Overview, rollbacks: &[Rollback]) -> Option<String> {
+pub(super) fn issue(overview: &Overview, rollbacks: &[Rollback]) -> Option<String> {
     let said = overview.fields.get(&Field::Issue);
     let said = said.and_then(|said| Some(said.last()?.text.clone()));
     said.or_else(|| {

@@ -48,6 +48,10 @@ pub enum Action {
     Who(PlanRef),
     /// Shows whether the clicker may approve the rollback.
     Why(PlanRef),
+    /// Publishes the update with this number.
+    PublishUpdate(i64),
+    /// Opens the form in which the update with this number is edited, or corrected.
+    EditUpdate(i64),
     /// Proposes a rollback in the one environment that was chosen.
     Propose(Propose),
 }
@@ -154,6 +158,8 @@ impl Action {
             Action::Withdraw(plan) => entry("withdraw", plan),
             Action::Who(plan) => entry("who", plan),
             Action::Why(plan) => entry("why", plan),
+            Action::PublishUpdate(number) => ("update_publish".to_owned(), number.to_string()),
+            Action::EditUpdate(number) => ("update_edit".to_owned(), number.to_string()),
             Action::Propose(proposal) => {
                 let environment = proposal.service.environment.as_deref().unwrap_or_default();
                 (format!("{PICK}{environment}"), Choice::encode(proposal))
@@ -172,6 +178,8 @@ impl Action {
             "approve_form" => plan().map(|plan| Action::Open(Form::Approve, plan)),
             "deny_form" => plan().map(|plan| Action::Open(Form::Deny, plan)),
             "retarget" => plan().map(|plan| Action::Open(Form::Target, plan)),
+            "update_publish" => number(value).map(Action::PublishUpdate),
+            "update_edit" => number(value).map(Action::EditUpdate),
             MENU => Action::decode_entry(value),
             id if id.starts_with(PICK) => Choice::decode(value).map(Action::Propose),
             id => {
@@ -206,7 +214,7 @@ impl Action {
             | Action::Open(_, plan)
             | Action::Who(plan)
             | Action::Why(plan) => Some(plan),
-            Action::Propose(_) => None,
+            Action::PublishUpdate(_) | Action::EditUpdate(_) | Action::Propose(_) => None,
         }
     }
 
@@ -234,8 +242,20 @@ impl Action {
             | Action::Withdraw(_)
             | Action::Who(_)
             | Action::Why(_) => "more",
+            Action::PublishUpdate(_) => "publish",
+            Action::EditUpdate(_) => "open",
             Action::Propose(_) => "propose",
         }
+    }
+}
+
+/// The number that a button of an update carries.
+fn number(value: &str) -> Result<i64, ForgedValue> {
+    let is_plain = value.bytes().all(|byte| byte.is_ascii_digit());
+    let number = value.parse().map_err(|_| ForgedValue)?;
+    match is_plain && number > 0 {
+        true => Ok(number),
+        false => Err(ForgedValue),
     }
 }
 
@@ -343,6 +363,8 @@ mod tests {
             ),
             (Action::Who(plan()), "more", "who:RB-41:625a54a830158587"),
             (Action::Why(plan()), "more", "why:RB-41:625a54a830158587"),
+            (Action::PublishUpdate(7), "update_publish", "7"),
+            (Action::EditUpdate(7), "update_edit", "7"),
             (
                 proposal(Some("it says \"500\"")),
                 "pick:staging",
@@ -387,6 +409,9 @@ mod tests {
             ("more", "RB-41:625a"),
             ("more", "approve:RB-41:625a"),
             ("more", "object:RB-41"),
+            ("update_publish", ""),
+            ("update_publish", "+7"),
+            ("update_edit", "0"),
             ("pick:staging", ""),
             ("pick:staging", "approve RB-41"),
             ("pick:staging", r#"{"service":"frontend"}"#),

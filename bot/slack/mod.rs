@@ -9,6 +9,7 @@ pub mod content;
 mod directory;
 pub mod modal;
 pub mod pace;
+pub mod update;
 
 pub use blocks::Words;
 

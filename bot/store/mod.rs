@@ -25,6 +25,7 @@ pub mod rosters;
 pub mod timelines;
 pub mod tokens;
 pub mod undelivered;
+pub mod updates;
 pub mod verify;
 
 use address::Address;

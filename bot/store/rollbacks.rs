@@ -154,6 +154,13 @@ pub async fn of_incident(db: &Db, incident: IncidentId) -> sqlx::Result<Vec<Roll
     rows.iter().map(|(doc,)| read(doc)).collect()
 }
 
+/// The same as they are in a transaction.
+pub async fn of_incident_in(tx: &mut Tx, incident: IncidentId) -> sqlx::Result<Vec<Rollback>> {
+    let rows: Vec<(String,)> = in_tx!(tx, c =>
+        sqlx::query_as(OF_INCIDENT).bind(incident.number()).fetch_all(c).await)?;
+    rows.iter().map(|(doc,)| read(doc)).collect()
+}
+
 const OPEN_ON: &str = "SELECT doc FROM rollback WHERE holds = 1 AND production = $1";
 
 /// The open one of a production, whatever service it was asked for.

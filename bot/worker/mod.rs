@@ -7,6 +7,7 @@
 
 mod acting;
 mod audience;
+mod destinations;
 mod jobs;
 mod last_known;
 mod plainer;

@@ -1,14 +1,22 @@
 //! The fields of a form as somebody saved them.
 
-use crate::{App, commands, engine::Error, slack::modal};
+use crate::{
+    App, commands,
+    engine::Error,
+    slack::{modal, update},
+};
+use jiff::Timestamp;
 use rollback_domain::{
     grammar::fields::required_reason_field,
     identity::RollbackId,
     job::Form,
+    people::Person,
     policy::Confirm,
     rollback::{Act, Confirmed},
+    update::{StatusUpdate, next_within, plain_line, plain_lines},
 };
 use serde_json::Value;
+use std::collections::BTreeMap;
 
 /// What is wrong with a field; Slack shows it below the field, and the form stays open.
 #[derive(Debug)]
@@ -96,6 +104,54 @@ impl Fields<'_> {
                 answer,
                 because: self.reason()?,
             },
+        })
+    }
+}
+
+impl Fields<'_> {
+    /// The update as the person who saved the form wants it.
+    pub fn update(
+        &self,
+        about: &update::About,
+        person: &Person,
+        now: Timestamp,
+    ) -> Result<StatusUpdate, Problem> {
+        let typed = |id: &str| self.field(id)["value"].as_str().unwrap_or_default();
+        let title = plain_line(typed(update::TITLE));
+        let text = plain_lines(typed(update::TEXT));
+        if title.is_empty() {
+            let sentence = "Say what it is about, in a few words.";
+            return Err(Problem::new(update::TITLE, sentence));
+        }
+        if text.is_empty() {
+            return Err(Problem::new(update::TEXT, "Say what there is to say."));
+        }
+        let next = typed(update::NEXT).trim();
+        let next_at = match (next.is_empty(), next_within(next)) {
+            (true, _) => None,
+            (false, Some(within)) => now.checked_add(within).ok(),
+            (false, None) => {
+                let sentence =
+                    "That is no time from a minute to a day: write 30m or 2h, or leave it empty.";
+                return Err(Problem::new(update::NEXT, sentence));
+            }
+        };
+        let because = plain_line(typed(update::BECAUSE));
+        Ok(StatusUpdate {
+            // The engine numbers it.
+            number: 0,
+            incident: about.incident,
+            channel: about.channel.clone(),
+            kind: about.kind,
+            title,
+            text,
+            next_at,
+            because: Some(because).filter(|because| !because.is_empty()),
+            corrects: about.corrects,
+            drafted_by: person.clone(),
+            drafted_at: now,
+            published: None,
+            outside: BTreeMap::new(),
         })
     }
 }

@@ -16,7 +16,7 @@ use crate::{
     limits::TooMuch,
     slack::{
         action::{Action, ForgedValue, PlanRef, moment_of},
-        modal,
+        modal, update,
     },
     telemetry,
 };
@@ -312,6 +312,8 @@ async fn perform(
         Action::Why(PlanRef { rollback, .. }) => {
             return request(app, context, Request::Why(Why { rollback })).await;
         }
+        Action::PublishUpdate(number) => return queue::publish_update(app, context, number).await,
+        Action::EditUpdate(number) => return commands::update::edit(app, context, number).await,
         Action::Propose(proposal) => {
             return request(app, context, Request::Propose(proposal)).await;
         }
@@ -382,53 +384,95 @@ async fn shortcut(app: &App, payload: Payload) -> Result<Response, Error> {
 /// Does what a saved form means. An empty answer closes the form.
 async fn save(app: &App, payload: Payload) -> Result<Response, Error> {
     let received = || Ok(StatusCode::OK.into_response());
-    let person = payload.person();
-    let origin = payload.origin();
-    let elsewhere = origin.why_elsewhere(app);
-    let view = payload.view.unwrap_or_default();
+    let view = payload.view.as_ref();
+    let callback = view.and_then(|view| view.callback_id.as_deref());
+    let metadata = view.and_then(|view| view.private_metadata.as_deref());
+    let metadata = metadata.unwrap_or_default();
     telemetry::record_verb("save");
-    if view.callback_id.as_deref() != Some(modal::CALLBACK) || person.id.is_empty() {
-        return received();
-    }
-    let metadata = view.private_metadata.as_deref().unwrap_or_default();
-    let Ok(about) = serde_json::from_str::<modal::About>(metadata) else {
+    let saved = match callback {
+        _ if payload.user.id.is_empty() => return received(),
+        Some(modal::CALLBACK) => serde_json::from_str(metadata).map(SavedForm::Rollback),
+        Some(update::CALLBACK) => serde_json::from_str(metadata).map(SavedForm::Update),
+        Some(_) | None => return received(),
+    };
+    let Ok(saved) = saved else {
         tracing::warn!("a form of ours does not say what it is about");
         return received();
     };
-    let id = view.id.unwrap_or_default();
-    // A form is saved once, whatever it says the second time.
-    let key = format!("save:{id}:{}", person.id);
-    let mut context = Context {
-        origin,
-        ..Context::new(key, person, about.channel.clone(), Source::Modal)
-    };
-    let now = app.engine.clock.now();
-    if let Err(over) = app.limits.admit_click(&context.person.id, now) {
-        // The form stays open, with what was filled in.
-        return Ok(too_many(app, &context, over).await);
+    saved.save(app, payload).await
+}
+
+/// A form of ours that was saved, with what it is about.
+enum SavedForm {
+    /// One about a rollback.
+    Rollback(modal::About),
+    /// One of an update.
+    Update(update::About),
+}
+
+impl SavedForm {
+    /// For whom it was opened, where, and where they are told alone what comes of it.
+    fn opened_for(&self) -> (&str, &str, Option<&String>) {
+        match self {
+            SavedForm::Rollback(about) => (&about.person, &about.channel, about.reply_to.as_ref()),
+            SavedForm::Update(about) => (&about.person, &about.channel, about.reply_to.as_ref()),
+        }
     }
-    telemetry::record_key(&context.key);
-    let is_theirs = context.person.id == about.person;
-    // The address is that of the person it was opened for, and of nobody else.
-    if is_theirs {
-        context.reply_to.clone_from(&about.reply_to);
+
+    async fn save(&self, app: &App, payload: Payload) -> Result<Response, Error> {
+        let received = || Ok(StatusCode::OK.into_response());
+        let person = payload.person();
+        let origin = payload.origin();
+        let elsewhere = origin.why_elsewhere(app);
+        let view = payload.view.unwrap_or_default();
+        let (opened_for, channel, reply_to) = self.opened_for();
+        let id = view.id.unwrap_or_default();
+        // A form is saved once, whatever it says the second time.
+        let key = format!("save:{id}:{}", person.id);
+        let mut context = Context {
+            origin,
+            ..Context::new(key, person, channel.to_owned(), Source::Modal)
+        };
+        let now = app.engine.clock.now();
+        if let Err(over) = app.limits.admit_click(&context.person.id, now) {
+            // The form stays open, with what was filled in.
+            return Ok(too_many(app, &context, over).await);
+        }
+        telemetry::record_key(&context.key);
+        let is_theirs = context.person.id == opened_for;
+        // The address is that of the person it was opened for, and of nobody else.
+        if is_theirs {
+            context.reply_to = reply_to.cloned();
+        }
+        let forged = elsewhere
+            .or_else(|| (!is_theirs).then(|| "that form was opened for somebody else".to_owned()));
+        if let Some(why) = forged {
+            queue::forged(app, &context, why).await?;
+            return received();
+        }
+        let fields = Fields(&view.state);
+        match self {
+            SavedForm::Rollback(about) => {
+                let act = match fields.act(about) {
+                    Ok(act) => act,
+                    Err(problem) => return Ok(keep_open(problem)),
+                };
+                let missing = forms::missing(app, about.rollback, &act).await;
+                if let Some(problem) = missing.inspect_err(|error| app.engine.could_not(error))? {
+                    return Ok(keep_open(problem));
+                }
+                queue::act(app, &context, about.rollback, act).await?;
+            }
+            SavedForm::Update(about) => match fields.update(about, &context.person, now) {
+                Ok(update) => {
+                    let thread = about.thread.clone();
+                    commands::update::save(app, &context, thread, update).await?;
+                }
+                Err(problem) => return Ok(keep_open(problem)),
+            },
+        }
+        received()
     }
-    let forged = elsewhere
-        .or_else(|| (!is_theirs).then(|| "that form was opened for somebody else".to_owned()));
-    if let Some(why) = forged {
-        queue::forged(app, &context, why).await?;
-        return received();
-    }
-    let act = match Fields(&view.state).act(&about) {
-        Ok(act) => act,
-        Err(problem) => return Ok(keep_open(problem)),
-    };
-    let missing = forms::missing(app, about.rollback, &act).await;
-    if let Some(problem) = missing.inspect_err(|error| app.engine.could_not(error))? {
-        return Ok(keep_open(problem));
-    }
-    queue::act(app, &context, about.rollback, act).await?;
-    received()
 }
 
 fn keep_open(problem: forms::Problem) -> Response {

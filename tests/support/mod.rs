@@ -2,11 +2,13 @@
 
 pub mod logs;
 mod messages;
+pub mod notices;
 pub mod pagerduty;
 pub mod site;
 pub mod vercel;
 
 use jiff::Timestamp;
+use notices::Notices;
 use pagerduty::PagerDuty;
 use rollback_bot::{App, clock::Clock, config::Config, handlers, serve, store, worker};
 use rollback_domain::{
@@ -47,6 +49,8 @@ pub struct World {
     pub site: Site,
     /// Who is on call, and who was paged.
     pub pagerduty: PagerDuty,
+    /// The status page, and a program that takes updates.
+    pub notices: Notices,
     /// The time, which the story moves.
     pub clock: Clock,
     _dir: TempDir,
@@ -117,7 +121,7 @@ impl World {
         })
         .await
         .unwrap();
-        let vercel = Arc::new(Vercel::start(time).await);
+        let vercel = Arc::new(Vercel::start(time.clone()).await);
         vercel.deploy("v211", "1111111aaaa", "winter sale banner", "kim");
         clock.advance(Duration::from_secs(24 * 3_600));
         vercel.deploy("v212", "9f8e7d6c5b4", "faster search", "kim");
@@ -131,6 +135,7 @@ impl World {
             Site::start(move || vercel.production()).await
         };
         let pagerduty = PagerDuty::start().await;
+        let notices = Notices::start(time).await;
         let dir = tempfile::tempdir().unwrap();
         let database = database(&dir).await;
         let settings = format!(
@@ -149,7 +154,9 @@ api_url = "{slack}"
 {services}
 "#,
             slack = slack.api_url(),
-            roles = roles.replace("{pagerduty}", pagerduty.api_url().as_str()),
+            roles = roles
+                .replace("{pagerduty}", pagerduty.api_url().as_str())
+                .replace("{statuspage}", &notices.api_url()),
             services = services
                 .replace("{vercel}", vercel.api_url().as_str())
                 .replace("{site}", &site.url())
@@ -160,6 +167,7 @@ api_url = "{slack}"
             vercel,
             site,
             pagerduty,
+            notices,
             clock,
             _dir: dir,
             bot: None,
@@ -262,6 +270,7 @@ api_url = "{slack}"
 
     fn parsed(&self, settings: &str) -> Result<Config, String> {
         let database = self.database().to_owned();
+        let hook = self.notices.hook_url();
         let env = move |name: &str| match name {
             "DATABASE_URL" => Some(database.clone()),
             "SIGNING_SECRET" => Some(SECRET.into()),
@@ -269,6 +278,9 @@ api_url = "{slack}"
             "BOT_TOKEN" => Some("xoxb-simulation".into()),
             "VERCEL_TOKEN" => Some(vercel::TOKEN.into()),
             "PAGERDUTY_TOKEN" => Some(pagerduty::TOKEN.into()),
+            "STATUSPAGE_TOKEN" => Some(notices::TOKEN.into()),
+            "NOTICES_URL" => Some(hook.clone()),
+            "NOTICES_SECRET" => Some(notices::SECRET.into()),
             "PAGERDUTY_ROUTING_KEY" => Some(pagerduty::ROUTING_KEY.into()),
             _ => None,
         };
@@ -494,6 +506,11 @@ impl Drop for World {
             self.slack.violations(),
             Vec::<String>::new(),
             "Slack's limits were broken"
+        );
+        assert_eq!(
+            self.notices.violations(),
+            Vec::<String>::new(),
+            "Statuspage was asked what it does not know"
         );
         assert_eq!(
             self.vercel.violations(),

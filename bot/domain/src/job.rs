@@ -3,11 +3,12 @@
 use crate::{
     grammar::{About, ExportFormat, ReviewAnswer},
     identity::{IncidentId, RollbackId, ServiceKey},
-    incident::CapturedMessage,
+    incident::{CapturedMessage, IncidentRole},
     people::{Addressee, Person},
     plan::{Aim, PlanHash},
     refusal::Source,
     rollback::{Act, Message, Page},
+    update::UpdateKind,
 };
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -104,6 +105,110 @@ pub enum Job {
         /// Which of its reminders it is, from 0.
         reminder: u32,
     },
+    /// Open the form of an update, with a draft in it.
+    UpdateForm(UpdateFormRequest),
+    /// Show an update to somebody as it would appear.
+    PreviewUpdate(PreviewRequest),
+    /// Read who a person is, then let them publish an update.
+    PublishUpdate(PublishRequest),
+    /// Bring an update in a channel to what was published last.
+    PostUpdate {
+        /// The number of the first update.
+        update: i64,
+        /// The channel.
+        channel: String,
+    },
+    /// Send what was published of an incident to a place outside of Slack, in order.
+    SendNotice {
+        /// The name that the configuration has for the place.
+        to: String,
+        /// The incident.
+        incident: IncidentId,
+    },
+    /// Remind somebody that the next update is due.
+    RemindUpdate {
+        /// The incident.
+        incident: IncidentId,
+        /// When it is due.
+        due: Timestamp,
+        /// The role of the person.
+        role: IncidentRole,
+    },
+}
+
+/// The form of an update that a person has asked for.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct UpdateFormRequest {
+    /// The incident that the update is about.
+    pub incident: IncidentId,
+    /// What is drafted.
+    pub draft: UpdateDraft,
+    /// Who asked for it.
+    pub person: Person,
+    /// The channel in which they did.
+    pub channel: String,
+    /// The thread in which they did; `None`: in the channel.
+    pub thread: Option<String>,
+    /// The address at which they are told what is to be told; `None`: in the channel.
+    pub reply_to: Option<String>,
+    /// What Slack wants back to open a form, good for three seconds; `None`: none can be opened,
+    /// and the draft is shown as it is.
+    pub trigger: Option<String>,
+    /// When they asked.
+    pub asked_at: Timestamp,
+    /// The key by which it is opened once, and the form's id at Slack.
+    pub id: String,
+}
+
+/// What a form of an update begins with.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum UpdateDraft {
+    /// What the record knows, for an update of this kind; `None`: of the kind that fits.
+    OfKind(Option<UpdateKind>),
+    /// What the person has written, which needs no form.
+    Written {
+        /// The kind of the update.
+        kind: UpdateKind,
+        /// What it says.
+        text: String,
+    },
+    /// What the update with this number says.
+    Of(i64),
+}
+
+/// An update that somebody wants to see.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PreviewRequest {
+    /// Its number.
+    pub update: i64,
+    /// The Slack id of the person.
+    pub person: String,
+    /// The channel.
+    pub channel: String,
+    /// The thread in the channel; `None`: the channel itself.
+    pub thread: Option<String>,
+    /// The address at which they are shown it; `None`: in the channel.
+    pub reply_to: Option<String>,
+    /// The key by which it is shown once.
+    pub id: String,
+}
+
+/// An update that a person publishes.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PublishRequest {
+    /// Its number.
+    pub update: i64,
+    /// Who publishes it.
+    pub by: Person,
+    /// Where it came from.
+    pub source: Source,
+    /// The channel in which they do.
+    pub channel: String,
+    /// The address at which they are told what comes of it; `None`: in the channel.
+    pub reply_to: Option<String>,
+    /// The key by which it is done once.
+    pub id: String,
 }
 
 /// A message that somebody wants in the timeline.
@@ -487,6 +592,12 @@ impl Job {
             | Job::ReadMembership { .. }
             | Job::Request(_)
             | Job::Capture(_)
+            | Job::UpdateForm(_)
+            | Job::PreviewUpdate(_)
+            | Job::PublishUpdate(_)
+            | Job::PostUpdate { .. }
+            | Job::SendNotice { .. }
+            | Job::RemindUpdate { .. }
             | Job::RemindAction { .. } => None,
         }
     }
@@ -515,7 +626,17 @@ impl Job {
             | Job::OpenForm(OpenForm { id, .. })
             | Job::Query(QueryRequest { id, .. })
             | Job::Request(DeferredRequest { id, .. })
-            | Job::Capture(CaptureRequest { id, .. }) => id.clone(),
+            | Job::Capture(CaptureRequest { id, .. })
+            | Job::UpdateForm(UpdateFormRequest { id, .. })
+            | Job::PreviewUpdate(PreviewRequest { id, .. })
+            | Job::PublishUpdate(PublishRequest { id, .. }) => id.clone(),
+            Job::PostUpdate { update, channel } => format!("{update}:{channel}"),
+            Job::SendNotice { to, incident } => format!("{to}:{incident}"),
+            Job::RemindUpdate {
+                incident,
+                due,
+                role,
+            } => format!("{incident}:{}:{role}", due.as_second()),
             Job::RemindAction { action, reminder } => format!("{action}:{reminder}"),
             Job::Survey { service } => service.typed(),
             Job::RefreshMemberships => "all".into(),

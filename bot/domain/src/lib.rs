@@ -31,6 +31,7 @@ pub mod incident;
 
 pub mod action;
 pub mod post_mortem;
+pub mod update;
 
 pub mod job;
 

@@ -152,6 +152,11 @@ pub enum Refusal {
     IncidentTime {
         why: String,
     },
+    ResolvedTooEarly {
+        id: RollbackId,
+        /// How it stands.
+        word: String,
+    },
     UnknownIncident {
         id: IncidentId,
     },
@@ -301,6 +306,9 @@ impl Refusal {
             Refusal::NoIncident => "a timeline is asked for where nothing was ever recorded",
             Refusal::IncidentResolved { .. } => {
                 "the status of a resolved incident is to change without reopening it"
+            }
+            Refusal::ResolvedTooEarly { .. } => {
+                "an update says *resolved* while a rollback of the incident is not verified, and no reason was given"
             }
             Refusal::IncidentTime { .. } => {
                 "a time of an incident is in the future, or does not fit to another one"
@@ -520,6 +528,10 @@ impl Refusal {
             Refusal::NoIncident => "Nothing has happened in this channel yet, so there is no incident. A rollback, `/rollback incident open` or `/rollback note` starts one.".into(),
             Refusal::IncidentResolved { id } => format!(
                 "{id} is resolved. `/rollback incident reopen because …` reopens it. Nothing was changed."
+            ),
+            Refusal::ResolvedTooEarly { id, word } => format!(
+                "{id} is {}, not VERIFIED, so customers cannot be told yet that it is resolved. `/rollback update monitoring` says what is true; if it is resolved all the same, `/rollback update resolved` asks you why. Nothing was published, and the draft is kept.",
+                text(word)
             ),
             Refusal::IncidentTime { why } => format!(
                 "{} Check the times: `/rollback incident` shows them. Nothing was changed.",

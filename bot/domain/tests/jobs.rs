@@ -99,6 +99,41 @@ const STORED: &[(&str, &str, &str)] = &[
             "id":"command:6"}"#,
     ),
     (
+        "update_form",
+        "command:7",
+        r#"{"kind":"update_form","incident":7,"draft":{"of_kind":"monitoring"},
+            "person":{"id":"U1","name":"sam"},"channel":"C1","thread":null,"reply_to":null,
+            "trigger":"1.2.3","asked_at":"2026-03-14T02:59:01Z","id":"command:7"}"#,
+    ),
+    (
+        "preview_update",
+        "preview:save:V1",
+        r#"{"kind":"preview_update","update":7,"person":"U1","channel":"C1","thread":null,
+            "reply_to":null,"id":"preview:save:V1"}"#,
+    ),
+    (
+        "publish_update",
+        "click:8",
+        r#"{"kind":"publish_update","update":7,"by":{"id":"U1","name":"sam"},"source":"button",
+            "channel":"C1","reply_to":null,"id":"click:8"}"#,
+    ),
+    (
+        "post_update",
+        "7:C1",
+        r#"{"kind":"post_update","update":7,"channel":"C1"}"#,
+    ),
+    (
+        "send_notice",
+        "status-page:INC-7",
+        r#"{"kind":"send_notice","to":"status-page","incident":7}"#,
+    ),
+    (
+        "remind_update",
+        "INC-7:1773459720:communications",
+        r#"{"kind":"remind_update","incident":7,"due":"2026-03-14T03:42:00Z",
+            "role":"communications"}"#,
+    ),
+    (
         "remind_action",
         "3:1",
         r#"{"kind":"remind_action","action":3,"reminder":1}"#,

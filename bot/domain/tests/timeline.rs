@@ -12,7 +12,7 @@ use rollback_domain::{
         Actor, Approved, AttachedFile, CaptureFact, CapturedMessage, CourseFact, Entry, Evidence,
         Fact, IncidentFact, IncidentRole, IncidentStatus, Instead, Kind, Lacking, MessageAuthor,
         Milestone, Moved, NamedSeverity, NotStarted, PeopleFact, ProofFact, ProposedChange,
-        Reopening, RunningFact, Severity, TimelineEvent, WaitingFact,
+        Reopening, RunningFact, Severity, TimelineEvent, UpdateFact, WaitingFact,
     },
     people::Person,
     plan::PlanHash,
@@ -22,6 +22,7 @@ use rollback_domain::{
     release::Way,
     risk::Risk,
     rollback::Freeze,
+    update::UpdateKind,
 };
 use serde_json::{Value, json};
 use std::{collections::BTreeSet, env, fmt::Write, fs, path::Path};
@@ -48,6 +49,7 @@ fn samples() -> Vec<Fact> {
     let mut samples: Vec<Fact> = of_the_incident().into_iter().map(Fact::from).collect();
     samples.extend(of_its_course().into_iter().map(Fact::from));
     samples.extend(of_captures().into_iter().map(Fact::from));
+    samples.extend(of_updates().into_iter().map(Fact::from));
     samples.extend(of_people().into_iter().map(Fact::from));
     samples.extend(while_it_waits().into_iter().map(Fact::from));
     samples.extend(what_ends_the_wait().into_iter().map(Fact::from));
@@ -104,6 +106,42 @@ fn of_its_course() -> Vec<CourseFact> {
             milestone: Milestone::Started,
             at: at("02:55:00"),
             because: "the graph shows it".into(),
+        },
+    ]
+}
+
+fn of_updates() -> Vec<UpdateFact> {
+    let published = |update, corrects, because| UpdateFact::UpdatePublished {
+        update,
+        update_kind: UpdateKind::Resolved,
+        corrects,
+        title: "Checkout".into(),
+        text: "Checkout works again.".into(),
+        channels: all(&["C0SHOP", "C0SUPPORT"]),
+        outside: all(&["status-page"]),
+        because,
+    };
+    vec![
+        published(7, None, why("the shop was never down")),
+        published(8, Some(7), None),
+        UpdateFact::NoticeTaken {
+            update: 7,
+            place: "status-page".into(),
+            id: "p31zjtct2jer".into(),
+            link: Some("https://stspg.io/p31zjtct2jer".into()),
+        },
+        UpdateFact::NoticeRefused {
+            update: 8,
+            place: "status-page".into(),
+            why: "Statuspage refused it (422): Name is too long".into(),
+        },
+        UpdateFact::UpdateReminded {
+            due: at("03:42:00"),
+            person: Some("U0ANA".into()),
+        },
+        UpdateFact::UpdateReminded {
+            due: at("03:42:00"),
+            person: None,
         },
     ]
 }
@@ -518,7 +556,7 @@ fn what_is_proven() -> Vec<ProofFact> {
 
 /// The kinds that are stored. A name never changes its meaning; an older version shows one that it
 /// does not know as "other".
-const KNOWN_KINDS: [&str; 50] = [
+const KNOWN_KINDS: [&str; 51] = [
     "incident_opened",
     "requested",
     "planned",
@@ -569,6 +607,7 @@ const KNOWN_KINDS: [&str; 50] = [
     "capture_withdrawn",
     "capture_revised",
     "capture_deleted",
+    "update",
 ];
 
 fn event(fact: Fact) -> TimelineEvent {
@@ -593,6 +632,7 @@ fn there_is_a_sample_of_every_fact_and_no_two_share_a_name() {
         IncidentFact::VARIANTS,
         CourseFact::VARIANTS,
         CaptureFact::VARIANTS,
+        UpdateFact::VARIANTS,
         PeopleFact::VARIANTS,
         WaitingFact::VARIANTS,
         RunningFact::VARIANTS,

@@ -12,17 +12,23 @@ mod notify;
 mod open_form;
 mod page;
 mod post;
+mod post_update;
+mod preview_update;
+mod publish_update;
 mod query;
 mod read_membership;
 mod refresh_memberships;
 mod refresh_roster;
 mod reject_forged;
 mod remind_action;
+mod remind_update;
 mod request;
 mod request_review;
+mod send_notice;
 mod service_action;
 mod survey;
 mod take_pin_back;
+mod update_form;
 
 use crate::{
     App,
@@ -58,6 +64,18 @@ pub(super) async fn perform(app: &App, lease: &Lease) -> Result<Ended, Error> {
         Job::ReadMembership { person } => Ok(read_membership::run(app, person).await),
         Job::Request(request) => Box::pin(request::run(app, lease, request)).await,
         Job::RemindAction { action, reminder } => remind_action::run(app, *action, *reminder).await,
+        Job::UpdateForm(request) => Box::pin(update_form::run(app, lease, request)).await,
+        Job::PreviewUpdate(request) => preview_update::run(app, lease, request).await,
+        Job::PublishUpdate(request) => publish_update::run(app, lease, request).await,
+        Job::PostUpdate { update, channel } => post_update::run(app, lease, *update, channel).await,
+        Job::SendNotice { to, incident } => {
+            Box::pin(send_notice::run(app, lease, to, *incident)).await
+        }
+        Job::RemindUpdate {
+            incident,
+            due,
+            role,
+        } => remind_update::run(app, *incident, *due, *role).await,
         Job::Capture(request) => capture::run(app, lease, request).await,
     }
 }

@@ -8,7 +8,7 @@ use super::{CourseFact, Incident};
 use crate::{people::Person, refusal::Refusal};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use std::{collections::BTreeMap, fmt};
+use std::{collections::BTreeMap, fmt, time::Duration};
 use strum::{Display, EnumString, VariantArray};
 
 /// How severe an incident is, from [`Severity::P1`] down.
@@ -179,6 +179,9 @@ pub struct Course {
     /// When what happened, as far as somebody has said it.
     #[serde(default)]
     pub times: BTreeMap<Milestone, Timestamp>,
+    /// When the next update is due; `None`: none is promised.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub update_due: Option<Timestamp>,
 }
 
 /// What somebody wants to decide about an incident.
@@ -322,6 +325,7 @@ impl Incident {
         course.status = status;
         if status == IncidentStatus::Resolved {
             course.times.entry(Milestone::Resolved).or_insert(now);
+            course.update_due = None;
         }
         Ok(CourseFact::StatusChanged {
             from,
@@ -332,6 +336,20 @@ impl Incident {
 }
 
 impl Course {
+    /// Promises the next update in so long, unless one is due earlier; when it is due, if that is
+    /// new.
+    pub fn promise_update(&mut self, within: Duration, now: Timestamp) -> Option<Timestamp> {
+        let due = now.checked_add(within).ok()?;
+        let is_new = self.status != IncidentStatus::Resolved
+            && self
+                .update_due
+                .is_none_or(|before| due < before || before <= now);
+        is_new.then(|| {
+            self.update_due = Some(due);
+            due
+        })
+    }
+
     /// Sets the severity; `None`: it is that one already.
     fn set_severity(
         &mut self,

@@ -16,6 +16,7 @@ use crate::{
     release::{Unseen, Way},
     risk::Risk,
     rollback::{Freeze, Message},
+    update::UpdateKind,
 };
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -30,6 +31,8 @@ pub enum Fact {
     Course(CourseFact),
     /// Somebody put a message into the timeline, or something became of it.
     Capture(CaptureFact),
+    /// Others were told of the incident.
+    Update(UpdateFact),
     /// Somebody decided something about a rollback.
     People(PeopleFact),
     /// While a plan was made and an approval waited for.
@@ -232,6 +235,60 @@ pub enum Instead {
     Page,
     /// Nothing: no other way is configured.
     Nothing,
+}
+
+/// Others were told of an incident, or are to be.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, strum::VariantNames)]
+#[serde(tag = "type", rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
+pub enum UpdateFact {
+    /// Somebody published an update.
+    UpdatePublished {
+        /// Its number.
+        update: i64,
+        /// What it says, and to whom.
+        update_kind: UpdateKind,
+        /// The number of the update that it takes the place of; `None`: it is a new one.
+        corrects: Option<i64>,
+        /// What it is about.
+        title: String,
+        /// What it says, with when the next one is promised.
+        text: String,
+        /// The Slack channels, by id, that get it.
+        channels: Vec<String>,
+        /// The places outside of Slack that get it, as they are called in the configuration.
+        #[serde(default)]
+        outside: Vec<String>,
+        /// Why it says *resolved* although a rollback is not verified; `None`: nobody said.
+        because: Option<String>,
+    },
+    /// A place outside of Slack took an update.
+    NoticeTaken {
+        /// The number of the update.
+        update: i64,
+        /// What the place is called in the configuration.
+        place: String,
+        /// The id of the incident there.
+        id: String,
+        /// The address for people; `None`: there is none.
+        link: Option<String>,
+    },
+    /// A place outside of Slack does not take an update.
+    NoticeRefused {
+        /// The number of the update.
+        update: i64,
+        /// What the place is called in the configuration.
+        place: String,
+        /// What happened and what to do.
+        why: String,
+    },
+    /// The next update was due, and somebody was reminded.
+    UpdateReminded {
+        /// When it was due.
+        due: Timestamp,
+        /// The Slack user id of the person; `None`: nobody has the role.
+        person: Option<String>,
+    },
 }
 
 /// Something that somebody decided about a rollback.
@@ -773,6 +830,7 @@ impl Fact {
             Fact::Incident(_)
             | Fact::Course(_)
             | Fact::Capture(_)
+            | Fact::Update(_)
             | Fact::People(_)
             | Fact::Waiting(_)
             | Fact::Running(_)
@@ -786,6 +844,7 @@ impl Fact {
             Fact::Incident(fact) => fact.kind(),
             Fact::Course(fact) => fact.kind(),
             Fact::Capture(fact) => fact.kind(),
+            Fact::Update(fact) => fact.kind(),
             Fact::People(fact) => fact.kind(),
             Fact::Waiting(fact) => fact.kind(),
             Fact::Running(fact) => fact.kind(),
@@ -834,6 +893,17 @@ impl CaptureFact {
             CaptureFact::CaptureWithdrawn(_) => Kind::CaptureWithdrawn,
             CaptureFact::CaptureRevised(_) => Kind::CaptureRevised,
             CaptureFact::CaptureDeleted(_) => Kind::CaptureDeleted,
+        }
+    }
+}
+
+impl UpdateFact {
+    fn kind(&self) -> Kind {
+        match self {
+            UpdateFact::UpdatePublished { .. }
+            | UpdateFact::NoticeTaken { .. }
+            | UpdateFact::NoticeRefused { .. } => Kind::Update,
+            UpdateFact::UpdateReminded { .. } => Kind::Reminded,
         }
     }
 }
@@ -936,6 +1006,12 @@ impl From<CourseFact> for Fact {
 impl From<CaptureFact> for Fact {
     fn from(fact: CaptureFact) -> Self {
         Fact::Capture(fact)
+    }
+}
+
+impl From<UpdateFact> for Fact {
+    fn from(fact: UpdateFact) -> Self {
+        Fact::Update(fact)
     }
 }
 

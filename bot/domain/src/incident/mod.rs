@@ -22,7 +22,8 @@ pub use course::{
 pub use event::{Actor, Entry, Evidence, Kind, TimelineEvent};
 pub use fact::{
     Approved, CaptureFact, CourseFact, Fact, IncidentFact, Instead, Lacking, Moved, NotStarted,
-    Part, PeopleFact, ProofFact, ProposedChange, Reopening, RunningFact, Sentence, WaitingFact,
+    Part, PeopleFact, ProofFact, ProposedChange, Reopening, RunningFact, Sentence, UpdateFact,
+    WaitingFact,
 };
 pub use words::naming;
 

@@ -3,7 +3,8 @@
 use super::{
     Approved, AttachedFile, CaptureFact, CapturedMessage, CourseFact, Evidence, Fact, IncidentFact,
     IncidentStatus, Instead, Lacking, MessageAuthor, Moved, NotStarted, Part, PeopleFact,
-    ProofFact, ProposedChange, Reopening, RunningFact, Sentence, TimelineEvent, WaitingFact,
+    ProofFact, ProposedChange, Reopening, RunningFact, Sentence, TimelineEvent, UpdateFact,
+    WaitingFact,
 };
 use crate::{
     grammar::Target,
@@ -46,6 +47,7 @@ impl Fact {
             Fact::Incident(fact) => fact.clause(tone),
             Fact::Course(fact) => fact.clause(tone),
             Fact::Capture(fact) => fact.clause(tone),
+            Fact::Update(fact) => fact.clause(tone),
             Fact::People(fact) => fact.clause(tone),
             Fact::Waiting(fact) => fact.clause(tone),
             Fact::Running(fact) => fact.clause(tone),
@@ -205,6 +207,67 @@ impl CaptureFact {
             }
             CaptureFact::CaptureDeleted(message) => {
                 format!("deleted from the channel {}", message.clause(tone))
+            }
+        }
+    }
+}
+
+impl UpdateFact {
+    fn clause(&self, tone: &dyn Tone) -> String {
+        match self {
+            UpdateFact::UpdatePublished {
+                update,
+                update_kind,
+                corrects,
+                title,
+                text,
+                channels,
+                outside,
+                because,
+            } => {
+                let corrects = corrects.map(|first| format!(" (corrects update {first})"));
+                let outside = outside.iter().map(|place| tone.text(place));
+                let channels = channels.iter().map(|channel| tone.person(channel));
+                let channels: Vec<String> = channels.chain(outside).collect();
+                format!(
+                    "published update {update}, {update_kind}, in {}{}{}: \"{}: {}\"",
+                    list(&channels, "and"),
+                    corrects.unwrap_or_default(),
+                    because_of(because, tone),
+                    tone.text(title),
+                    tone.text(text)
+                )
+            }
+            UpdateFact::NoticeTaken {
+                update,
+                place,
+                id,
+                link,
+            } => {
+                let link = link.as_ref().map(|link| format!(": {}", tone.text(link)));
+                format!(
+                    "{} took update {update} as {}{}",
+                    tone.text(place),
+                    tone.text(id),
+                    link.unwrap_or_default()
+                )
+            }
+            UpdateFact::NoticeRefused { update, place, why } => format!(
+                "{} did not take update {update}: {}",
+                tone.text(place),
+                tone.text(why)
+            ),
+            UpdateFact::UpdateReminded { due, person } => {
+                let due = due.strftime("%H:%M UTC");
+                match person {
+                    Some(person) => format!(
+                        "reminded {} of the update that was due at {due}",
+                        tone.person(person)
+                    ),
+                    None => {
+                        format!("nobody was to be reminded of the update that was due at {due}")
+                    }
+                }
             }
         }
     }

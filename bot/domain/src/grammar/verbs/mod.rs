@@ -33,6 +33,7 @@ mod timeline;
 mod undo;
 mod unfreeze;
 mod unpin;
+mod update;
 mod who;
 mod why;
 mod withdraw;
@@ -84,6 +85,7 @@ macro_rules! for_every_verb {
             timeline: Timeline,
             export: Export,
             post_mortem: PostMortem,
+            update: DraftUpdate,
             action: Action,
             help: Help,
         }
@@ -138,7 +140,7 @@ const SMALL_WORDS: &[&str] = &["because", "no", "ok", "prev", "previous", "to", 
 
 /// Words that are kept for verbs to come.
 const PLANNED: &[&str] = &[
-    "assess", "board", "doctor", "drill", "forward", "open", "page", "pin", "rollback", "update",
+    "assess", "board", "doctor", "drill", "forward", "open", "page", "pin", "rollback",
 ];
 
 /// The words that no service may be called: all words of all verbs, and those that are kept.
@@ -301,6 +303,7 @@ mod tests {
         `note checkout is back`, `note -5m paged the team`, `note edit it was 6 %`: write into the timeline, or correct your last note
         `timeline`, `export`, `export RB-41 html`: read it, or take it away
         `postmortem`, `postmortem root cause: tax engine`: draft it from the record; add what only you know
+        `update`, `update monitoring`: draft an update from the record, for the team or for customers
         `action add "test empty carts" due friday`, `action list`, `action done 3`: what is to be done afterwards; its owner is reminded
         `help approve`: more about one of them
         "#);
