@@ -38,6 +38,7 @@ mod platform;
 mod program;
 mod record;
 mod releases;
+mod render;
 mod resolve;
 mod restore;
 mod roles;
