@@ -30,6 +30,7 @@ mod floods;
 mod gate;
 mod http_api;
 mod incidents;
+mod known_bad;
 mod notes;
 mod objections;
 mod out_of_band;
