@@ -4,6 +4,8 @@ pub mod logs;
 mod messages;
 pub mod notices;
 pub mod pagerduty;
+#[expect(dead_code, reason = "the tests of the provider use the rest")]
+pub mod render;
 pub mod site;
 pub mod vercel;
 
@@ -277,6 +279,7 @@ api_url = "{slack}"
             "SIGNING_SECRET_NEW" => Some("the-next-secret".into()),
             "BOT_TOKEN" => Some("xoxb-simulation".into()),
             "VERCEL_TOKEN" => Some(vercel::TOKEN.into()),
+            "RENDER_API_KEY" => Some(render::TOKEN.into()),
             "PAGERDUTY_TOKEN" => Some(pagerduty::TOKEN.into()),
             "STATUSPAGE_TOKEN" => Some(notices::TOKEN.into()),
             "NOTICES_URL" => Some(hook.clone()),

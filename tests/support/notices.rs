@@ -277,7 +277,7 @@ impl Books {
     }
 
     /// Holds a request against what the API takes.
-    fn conforms(&mut self, wanted: &Value, known: &[(&str, fn(&Value) -> bool)]) {
+    fn conforms(&mut self, wanted: &Value, known: &[Field]) {
         let Some(fields) = wanted.as_object() else {
             self.violations.push(format!("no object: {wanted}"));
             return;
