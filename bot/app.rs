@@ -303,7 +303,7 @@ async fn read_database_clock(db: &Db, clock: &Clock) -> sqlx::Result<()> {
 }
 
 /// The places outside of Slack as the configuration has them.
-fn notices(
+pub fn notices(
     config: &Config,
     http: &reqwest::Client,
     clock: &Clock,

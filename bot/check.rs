@@ -129,6 +129,13 @@ async fn everything_reached(config: &Config, report: &mut Report) -> anyhow::Res
         slack,
     };
     roles(config, &asking, report).await;
+    for (name, place) in crate::app::notices(config, &http, &Clock::real()) {
+        let key = format!("notices.{name}");
+        match place.check().await {
+            Ok(works) => report.ok(&key, works),
+            Err(error) => report.mistake(&key, error),
+        }
+    }
     let mut productions: BTreeMap<String, String> = BTreeMap::new();
     for service in &config.services {
         let key = section(&service.key);

@@ -436,14 +436,14 @@ fn config(file: &Section<'_>) -> Option<Config> {
     let updates = file
         .section("updates")
         .map(|section| updates::updates(&section, &there));
-    let notices = file.section("notices").and_then(|section| {
-        let read = || notices::notices(&section, &there.services, updates.as_ref());
-        section.reader().sound(read)?
-    });
     let (policy, common) = file
         .section("policy")
         .map(|section| rules::policy(&section, &there))
         .unzip();
+    let notices = file.section("notices").and_then(|section| {
+        let read = || notices::notices(&section, &there.services, updates.as_ref());
+        section.reader().sound(read)?
+    });
     let templates = file.section("templates").and_then(|section| {
         let directory = section.optional("directory", text);
         section.done();

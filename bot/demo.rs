@@ -120,6 +120,7 @@ Then try:
   Emergency    As tom,  ⋯ → Emergency run…  on such a card. Ana answers the review.
   Two people   /rollback orders because totals are wrong  then kim and sam type the target:
                the last order on the right is a cent too much until they do.
+  An update    /rollback update  drafts what the team is told, from the record; Publish sends it.
   A script     /rollback api because search finds nothing  is done by a script of one's own.
 "
             }

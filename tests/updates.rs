@@ -734,6 +734,11 @@ async fn the_status_page_has_the_incident_from_its_beginning_to_its_end() {
     rollback-bot update: status-page took update 5 as inc1: https://stspg.io/inc1
     "#);
     assert_eq!(world.notices.asked(), 5);
+    let check = world.app().notices["status-page"].check().await;
+    assert_eq!(
+        check.unwrap(),
+        "Statuspage takes the key for the page Acme status; its subscribers are not notified"
+    );
 }
 
 #[tokio::test]

@@ -34,7 +34,7 @@ pub struct SideEffects {
     /// What becomes of a captured message.
     pub capture: Option<RecordedCapture>,
     /// What becomes of an update.
-    pub update: Option<UpdateChange>,
+    pub update: Option<Box<UpdateChange>>,
     /// What each source of roles said, in the order of the sources.
     pub rosters: Vec<(Source, Found)>,
     /// What is said to an address of our own.
@@ -231,7 +231,8 @@ impl SideEffects {
             timelines::append(tx, event.as_slice(), now).await?;
         }
         if let Some(change) = &update {
-            let changed = updates::change(tx, change, now).await?;
+            // Large, and for few jobs: kept off the stack.
+            let changed = Box::pin(updates::change(tx, change, now)).await?;
             timelines::append(tx, &changed.events, now).await?;
             enqueue(tx, &changed.jobs, now).await?;
         }
@@ -325,7 +326,7 @@ impl From<RecordedCapture> for SideEffects {
 impl From<UpdateChange> for SideEffects {
     fn from(change: UpdateChange) -> Self {
         SideEffects {
-            update: Some(change),
+            update: Some(Box::new(change)),
             ..SideEffects::default()
         }
     }

@@ -19,7 +19,7 @@ pub enum UpdateChange {
     /// One is drafted.
     Draft(Box<NewUpdate>),
     /// One is published.
-    Publish(Publication),
+    Publish(Box<Publication>),
     /// A place outside of Slack took one, or does not take it.
     Deliver {
         /// The number of the update.
@@ -119,18 +119,7 @@ async fn publish(tx: &mut Tx, publication: &Publication, now: Timestamp) -> sqlx
     let incident = timelines::lock(tx, found.incident).await?;
     let mut update = updates::lock(tx, number).await?.unwrap_or(found);
     if let Some(published) = update.published.clone() {
-        for delivery in update.outside.values_mut() {
-            *delivery = delivery.again();
-        }
-        updates::save(tx, &update).await?;
-        let sentence = format!(
-            "Update {number} was published by @{} at {}. It is sent again only where it has not arrived.",
-            published.by.name,
-            published.at.strftime("%Y-%m-%d %H:%M UTC")
-        );
-        let mut changed = publication.told(Message::Text(sentence), now);
-        changed.jobs.extend(deliveries(&update, &published, now));
-        return Ok(changed);
+        return again(tx, publication, &mut update, &published, now).await;
     }
     let rollbacks = rollbacks::of_incident_in(tx, incident.id).await?;
     if let Some(refusal) = update.why_not(&rollbacks) {
@@ -148,7 +137,10 @@ async fn publish(tx: &mut Tx, publication: &Publication, now: Timestamp) -> sqlx
     };
     let outside = publication.outside.iter().cloned();
     update.outside = outside.map(|place| (place, Delivery::Waiting)).collect();
-    promise(tx, &incident, update.next_at).await?;
+    // A correction that promises nothing leaves what was promised since.
+    if update.corrects.is_none() || update.next_at.is_some() {
+        promise(tx, &incident, update.next_at).await?;
+    }
     let mut jobs = deliveries(&update, &published, now);
     if let Some(due) = update.next_at {
         let incident = incident.id;
@@ -183,6 +175,29 @@ async fn publish(tx: &mut Tx, publication: &Publication, now: Timestamp) -> sqlx
         events: vec![(incident.id, event)],
         jobs,
     })
+}
+
+/// Sends an update that is published where it has not arrived.
+async fn again(
+    tx: &mut Tx,
+    publication: &Publication,
+    update: &mut StatusUpdate,
+    published: &Published,
+    now: Timestamp,
+) -> sqlx::Result<Changed> {
+    for delivery in update.outside.values_mut() {
+        *delivery = delivery.again();
+    }
+    updates::save(tx, update).await?;
+    let sentence = format!(
+        "Update {} was published by @{} at {}. It is sent again only where it has not arrived.",
+        update.number,
+        published.by.name,
+        published.at.strftime("%Y-%m-%d %H:%M UTC")
+    );
+    let mut changed = publication.told(Message::Text(sentence), now);
+    changed.jobs.extend(deliveries(update, published, now));
+    Ok(changed)
 }
 
 /// Stores what came of sending an update to a place outside of Slack.

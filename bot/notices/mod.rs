@@ -101,6 +101,9 @@ pub trait Notices: Send + Sync {
     /// What happens there, after its name, as a clause: *subscribers are notified*.
     fn effect(&self) -> &'static str;
 
+    /// Tries what it is configured with, without publishing anything, and says what works.
+    async fn check(&self) -> Result<String, NoticeError>;
+
     /// How many requests sending this takes at most, at no more than one a second.
     fn requests(&self, notice: &Notice<'_>) -> u32;
 

@@ -297,6 +297,16 @@ impl Notices for Statuspage {
         }
     }
 
+    async fn check(&self) -> Result<String, NoticeError> {
+        let page: Value = self.call(Method::GET, &[], None).await?;
+        let name = page["name"].as_str().unwrap_or(&self.settings.page);
+        Ok(format!(
+            "Statuspage takes the key for the page {}; {}",
+            cut(name, NAME_AT_MOST),
+            self.effect()
+        ))
+    }
+
     fn requests(&self, notice: &Notice<'_>) -> u32 {
         match notice.may_be_there {
             true => 2,

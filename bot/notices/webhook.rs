@@ -91,6 +91,10 @@ impl Notices for Webhook {
         "it gets the text"
     }
 
+    async fn check(&self) -> Result<String, NoticeError> {
+        Ok("is not tried: whatever it is sent is an update".into())
+    }
+
     fn requests(&self, _notice: &Notice<'_>) -> u32 {
         1
     }

@@ -215,7 +215,12 @@ impl Place {
 }
 
 /// The preview of an update: exactly as it will appear, with what can be done with it.
-pub fn preview(update: &StatusUpdate, to: &Destinations, why_not: Option<&Refusal>) -> Words {
+pub fn preview(
+    update: &StatusUpdate,
+    to: &Destinations,
+    why_not: Option<&Refusal>,
+    now: Timestamp,
+) -> Words {
     let places = to.channels.iter().map(|channel| mention(channel));
     let places = places.chain(to.outside.iter().map(Place::clause));
     let places = list(&places.collect::<Vec<_>>(), "and");
@@ -250,7 +255,7 @@ pub fn preview(update: &StatusUpdate, to: &Destinations, why_not: Option<&Refusa
             )
         }
     };
-    let mut cautions = update.cautions();
+    let mut cautions = update.cautions(now);
     if let Some(Refusal::ResolvedTooEarly { id, word }) = why_not {
         cautions.push(format!(
             "{id} is {word}: it is not published as resolved before somebody says why (*Edit…*)"

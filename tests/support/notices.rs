@@ -195,6 +195,9 @@ impl Books {
         let unknown =
             || (StatusCode::NOT_FOUND, Json(json!({ "error": "Not found" }))).into_response();
         let path: Vec<&str> = path.trim_matches('/').split('/').collect();
+        if path == ["v1", "pages", PAGE] {
+            return Json(json!({ "id": PAGE, "name": "Acme status" })).into_response();
+        }
         let ["v1", "pages", PAGE, "incidents", ref rest @ ..] = path[..] else {
             return unknown();
         };

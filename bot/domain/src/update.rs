@@ -261,8 +261,11 @@ impl StatusUpdate {
     }
 
     /// What else people may want to look at before they publish it to customers, as clauses.
-    pub fn cautions(&self) -> Vec<String> {
+    pub fn cautions(&self, now: Timestamp) -> Vec<String> {
         let mut cautions = vec![];
+        if self.next_at.is_some_and(|at| at <= now) {
+            cautions.push("it promises the next update for a time that is over".to_owned());
+        }
         match self.gaps() {
             0 => {}
             1 => cautions.push("it has a gap that would be published as it stands".to_owned()),
@@ -455,6 +458,11 @@ mod tests {
             update.body(),
             "We know why.\n\nNext update by 2026-03-14 03:42 UTC."
         );
+        let late = update.next_at.unwrap_or_default();
+        assert_eq!(
+            update.cautions(late),
+            ["it promises the next update for a time that is over"]
+        );
     }
 
     #[test]
@@ -468,7 +476,7 @@ mod tests {
 
     #[test]
     fn what_customers_should_not_read_is_pointed_out() {
-        let cautions = |kind, text| update(kind, text).cautions();
+        let cautions = |kind, text| update(kind, text).cautions(Timestamp::UNIX_EPOCH);
         assert_eq!(cautions(UpdateKind::Monitoring, "It works again."), [""; 0]);
         assert_eq!(
             cautions(

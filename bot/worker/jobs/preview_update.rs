@@ -26,6 +26,6 @@ pub(super) async fn run(
     let rollbacks = rollbacks::of_incident(&app.engine.db, found.incident).await?;
     let why_not = found.why_not(&rollbacks);
     let to = destinations::of(app, &found).await?;
-    let words = update::preview(&found, &to, why_not.as_ref());
+    let words = update::preview(&found, &to, why_not.as_ref(), app.engine.clock.now());
     recipient.notify(app, lease, &words).await
 }

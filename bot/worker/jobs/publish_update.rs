@@ -63,7 +63,7 @@ pub(super) async fn run(
     };
     Ok(Ended::done().with(SideEffects {
         rosters: acting.read,
-        update: Some(UpdateChange::Publish(publication)),
+        update: Some(Box::new(UpdateChange::Publish(Box::new(publication)))),
         ..SideEffects::default()
     }))
 }
