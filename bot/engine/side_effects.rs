@@ -1,6 +1,6 @@
 //! What a job leads to besides the change of a rollback: stored with the job's end.
 
-use super::{RecordedCapture, captures, enqueue, incidents};
+use super::{KeptPromise, RecordedCapture, actions, captures, enqueue, incidents};
 use crate::store::{
     Tx, messages,
     replies::{self, Reply},
@@ -30,6 +30,8 @@ pub struct SideEffects {
     pub event: Option<RecordedEvent>,
     /// What becomes of a captured message.
     pub capture: Option<RecordedCapture>,
+    /// A promise that is kept by the draft of a post-mortem.
+    pub kept: Option<KeptPromise>,
     /// What each source of roles said, in the order of the sources.
     pub rosters: Vec<(Source, Found)>,
     /// What is said to an address of our own.
@@ -139,6 +141,7 @@ impl SideEffects {
             freeze,
             event,
             capture,
+            kept,
             rosters,
             reply,
             jobs,
@@ -150,6 +153,7 @@ impl SideEffects {
         self.freeze = freeze.or(self.freeze.take());
         self.event = event.or(self.event.take());
         self.capture = capture.or(self.capture.take());
+        self.kept = kept.or(self.kept.take());
         self.rosters.extend(rosters);
         self.reply = reply.or(self.reply.take());
         self.jobs.extend(jobs);
@@ -165,6 +169,7 @@ impl SideEffects {
             freeze,
             event,
             capture,
+            kept,
             rosters,
             reply,
             jobs,
@@ -206,6 +211,10 @@ impl SideEffects {
         if let Some(capture) = &capture {
             let event = captures::change(tx, capture, now).await?;
             timelines::append(tx, event.as_slice(), now).await?;
+        }
+        if let Some(kept) = &kept {
+            let events = actions::keep(tx, kept, now).await?;
+            timelines::append(tx, &events, now).await?;
         }
         // After the timeline, in the order of the sources: everybody locks these rows in one order.
         for (source, found) in &rosters {
@@ -280,6 +289,15 @@ impl From<RecordedCapture> for SideEffects {
     fn from(capture: RecordedCapture) -> Self {
         SideEffects {
             capture: Some(capture),
+            ..SideEffects::default()
+        }
+    }
+}
+
+impl From<KeptPromise> for SideEffects {
+    fn from(kept: KeptPromise) -> Self {
+        SideEffects {
+            kept: Some(kept),
             ..SideEffects::default()
         }
     }

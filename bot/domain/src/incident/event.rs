@@ -87,6 +87,7 @@ pub enum Kind {
     CaptureWithdrawn,
     CaptureRevised,
     CaptureDeleted,
+    Action,
     /// One that a newer version knows.
     #[serde(other)]
     Other,
