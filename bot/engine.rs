@@ -17,8 +17,8 @@ pub use captures::RecordedCapture;
 pub use ended::{Completed, Decide, Ended, Held};
 pub use incidents::noted;
 pub use side_effects::{
-    AddressedReply, FreezeChange, RecordedEvent, RecordedSurvey, SentMessage, SideEffects,
-    UndeliveredChange,
+    AddressedReply, FreezeChange, MarkChange, RecordedEvent, RecordedSurvey, SentMessage,
+    SideEffects, UndeliveredChange,
 };
 
 use crate::{

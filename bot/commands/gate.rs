@@ -189,6 +189,8 @@ fn is_reading(verb: Verb) -> bool {
         | Verb::SignOff
         | Verb::Freeze
         | Verb::Unfreeze
+        | Verb::MarkBad
+        | Verb::MarkGood
         | Verb::Unpin
         | Verb::ManageIncident
         | Verb::Note

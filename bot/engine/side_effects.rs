@@ -2,13 +2,14 @@
 
 use super::{KeptPromise, RecordedCapture, actions, captures, enqueue, incidents};
 use crate::store::{
-    Tx, messages,
+    Tx, marks, messages,
     replies::{self, Reply},
     rollbacks, rosters, timelines, undelivered,
 };
 use jiff::Timestamp;
 use rollback_domain::{
     authority::{Found, Source},
+    history::Mark,
     identity::{IncidentId, ServiceKey},
     incident::{Actor, Fact, Opening, TimelineEvent},
     job::Job,
@@ -26,6 +27,8 @@ pub struct SideEffects {
     pub survey: Option<RecordedSurvey>,
     /// A freeze that is put on a service, or taken off.
     pub freeze: Option<FreezeChange>,
+    /// What somebody decided of a release.
+    pub mark: Option<MarkChange>,
     /// What else goes into a timeline.
     pub event: Option<RecordedEvent>,
     /// What becomes of a captured message.
@@ -81,6 +84,15 @@ pub struct FreezeChange {
     pub service: ServiceKey,
     /// The freeze; `None`: it is taken off.
     pub freeze: Option<Freeze>,
+}
+
+/// What somebody decided of a release.
+#[derive(Clone, Debug, PartialEq)]
+pub struct MarkChange {
+    /// The service.
+    pub service: ServiceKey,
+    /// What was decided.
+    pub mark: Mark,
 }
 
 /// An entry for a timeline.
@@ -139,6 +151,7 @@ impl SideEffects {
             undelivered,
             survey,
             freeze,
+            mark,
             event,
             capture,
             kept,
@@ -151,6 +164,7 @@ impl SideEffects {
         self.undelivered = undelivered.or(self.undelivered.take());
         self.survey = survey.or(self.survey.take());
         self.freeze = freeze.or(self.freeze.take());
+        self.mark = mark.or(self.mark.take());
         self.event = event.or(self.event.take());
         self.capture = capture.or(self.capture.take());
         self.kept = kept.or(self.kept.take());
@@ -167,6 +181,7 @@ impl SideEffects {
             undelivered,
             survey,
             freeze,
+            mark,
             event,
             capture,
             kept,
@@ -185,6 +200,9 @@ impl SideEffects {
         if let Some(change) = &freeze {
             let freeze = change.freeze.as_ref();
             rosters::freeze(tx, &change.service, freeze).await?;
+        }
+        if let Some(change) = &mark {
+            marks::put(tx, &change.service, &change.mark).await?;
         }
         match event {
             Some(RecordedEvent::Incident { incident, event }) => {
@@ -271,6 +289,15 @@ impl From<FreezeChange> for SideEffects {
     fn from(change: FreezeChange) -> Self {
         SideEffects {
             freeze: Some(change),
+            ..SideEffects::default()
+        }
+    }
+}
+
+impl From<MarkChange> for SideEffects {
+    fn from(change: MarkChange) -> Self {
+        SideEffects {
+            mark: Some(change),
             ..SideEffects::default()
         }
     }

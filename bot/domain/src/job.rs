@@ -414,6 +414,13 @@ pub enum ServiceAction {
     Freeze { because: String },
     /// Take that back.
     Unfreeze { because: Option<String> },
+    /// Mark a release as bad. `release` is as it was typed.
+    MarkBad { release: String, because: String },
+    /// Take the mark off a release. `release` is as it was typed.
+    MarkGood {
+        release: String,
+        because: Option<String>,
+    },
 }
 
 impl ServiceAction {
@@ -423,6 +430,8 @@ impl ServiceAction {
             ServiceAction::Unpin { .. } => "unpin",
             ServiceAction::Freeze { .. } => "freeze",
             ServiceAction::Unfreeze { .. } => "unfreeze",
+            ServiceAction::MarkBad { .. } => "bad",
+            ServiceAction::MarkGood { .. } => "good",
         }
     }
 }

@@ -197,6 +197,18 @@ fn of_the_incident() -> Vec<IncidentFact> {
             service: service.clone(),
             because: None,
         },
+        IncidentFact::MarkedBad {
+            service: service.clone(),
+            release: "dpl_v214".into(),
+            label: "v214".into(),
+            because: "it loses carts".into(),
+        },
+        IncidentFact::MarkedGood {
+            service: service.clone(),
+            release: "dpl_v214".into(),
+            label: "v214".into(),
+            because: None,
+        },
         IncidentFact::Unpinned {
             service,
             because: why("the fix is in"),
@@ -565,7 +577,8 @@ fn what_is_proven() -> Vec<ProofFact> {
 
 /// The kinds that are stored. A name never changes its meaning; an older version shows one that it
 /// does not know as "other".
-const KNOWN_KINDS: [&str; 51] = [
+const KNOWN_KINDS: [&str; 52] = [
+    "marked",
     "incident_opened",
     "requested",
     "planned",

@@ -76,6 +76,7 @@ pub enum Kind {
     Unpinned,
     Frozen,
     Unfrozen,
+    Marked,
     Note,
     Exported,
     Unreached,

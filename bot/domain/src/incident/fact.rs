@@ -99,6 +99,30 @@ pub enum IncidentFact {
         /// Why, in their words; `None`: they gave no reason.
         because: Option<String>,
     },
+    /// Somebody marked a release as bad.
+    MarkedBad {
+        /// The service.
+        #[serde(flatten)]
+        service: ServiceKey,
+        /// The id of the release.
+        release: String,
+        /// How people recognise it.
+        label: String,
+        /// Why, in their words.
+        because: String,
+    },
+    /// Somebody decided that a release is not bad.
+    MarkedGood {
+        /// The service.
+        #[serde(flatten)]
+        service: ServiceKey,
+        /// The id of the release.
+        release: String,
+        /// How people recognise it.
+        label: String,
+        /// Why, in their words; `None`: they gave no reason.
+        because: Option<String>,
+    },
     /// Somebody let automatic deploys go on.
     Unpinned {
         /// The service.
@@ -825,6 +849,7 @@ impl IncidentFact {
             IncidentFact::Refused { .. } => Kind::Refused,
             IncidentFact::Frozen { .. } => Kind::Frozen,
             IncidentFact::Unfrozen { .. } => Kind::Unfrozen,
+            IncidentFact::MarkedBad { .. } | IncidentFact::MarkedGood { .. } => Kind::Marked,
             IncidentFact::Unpinned { .. } => Kind::Unpinned,
             IncidentFact::Paging { .. }
             | IncidentFact::PageTaken { .. }

@@ -92,6 +92,28 @@ impl IncidentFact {
                 place(service),
                 because_of(because, tone)
             ),
+            IncidentFact::MarkedBad {
+                service,
+                label,
+                because,
+                release: _,
+            } => format!(
+                "marked {} of {} as bad, because \"{}\"",
+                text(label),
+                place(service),
+                naming(because, tone)
+            ),
+            IncidentFact::MarkedGood {
+                service,
+                label,
+                because,
+                release: _,
+            } => format!(
+                "took the mark \"bad\" off {} of {}{}",
+                text(label),
+                place(service),
+                because_of(because, tone)
+            ),
             IncidentFact::Unpinned {
                 service,
                 because,

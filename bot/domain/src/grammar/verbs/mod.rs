@@ -9,6 +9,7 @@
 
 mod action;
 mod approve;
+mod bad;
 mod board;
 mod break_glass;
 mod catch_up;
@@ -16,6 +17,7 @@ mod contacts;
 mod deny;
 mod export;
 mod freeze;
+mod good;
 mod help;
 mod incident;
 mod list;
@@ -80,6 +82,8 @@ macro_rules! for_every_verb {
             unpin: Unpin,
             freeze: Freeze,
             unfreeze: Unfreeze,
+            bad: MarkBad,
+            good: MarkGood,
             incident: ManageIncident,
             note: Note,
             timeline: Timeline,
@@ -299,6 +303,7 @@ mod tests {
         `undo RB-41`: propose to return to the version it replaced
         `pins`, `unpin frontend`: where automatic deploys are held off; let them flow again
         `freeze frontend because we migrate`, `unfreeze frontend`: request a hold, shown on every card; approvers can still approve
+        `bad frontend v214 because it loses carts`, `good frontend v214`: mark a release: it is never the previous one, and going to it needs a reason
         `incident`, `incident open P1`, `incident lead me`, `incident resolve`: show the incident of this channel, declare it, say who does what, end it
         `note checkout is back`, `note -5m paged the team`, `note edit it was 6 %`: write into the timeline, or correct your last note
         `timeline`, `export`, `export RB-41 html`: read it, or take it away
