@@ -1,6 +1,8 @@
 //! What a job leads to besides the change of a rollback: stored with the job's end.
 
-use super::{RecordedCapture, UpdateChange, captures, enqueue, incidents, updates};
+use super::{
+    KeptPromise, RecordedCapture, UpdateChange, actions, captures, enqueue, incidents, updates,
+};
 use crate::store::{
     Tx, marks, messages,
     replies::{self, Reply},
@@ -35,6 +37,8 @@ pub struct SideEffects {
     pub capture: Option<RecordedCapture>,
     /// What becomes of an update.
     pub update: Option<Box<UpdateChange>>,
+    /// A promise that is kept by the draft of a post-mortem.
+    pub kept: Option<KeptPromise>,
     /// What each source of roles said, in the order of the sources.
     pub rosters: Vec<(Source, Found)>,
     /// What is said to an address of our own.
@@ -155,6 +159,7 @@ impl SideEffects {
             event,
             capture,
             update,
+            kept,
             rosters,
             reply,
             jobs,
@@ -168,6 +173,7 @@ impl SideEffects {
         self.event = event.or(self.event.take());
         self.capture = capture.or(self.capture.take());
         self.update = update.or(self.update.take());
+        self.kept = kept.or(self.kept.take());
         self.rosters.extend(rosters);
         self.reply = reply.or(self.reply.take());
         self.jobs.extend(jobs);
@@ -185,6 +191,7 @@ impl SideEffects {
             event,
             capture,
             update,
+            kept,
             rosters,
             reply,
             jobs,
@@ -235,6 +242,10 @@ impl SideEffects {
             let changed = Box::pin(updates::change(tx, change, now)).await?;
             timelines::append(tx, &changed.events, now).await?;
             enqueue(tx, &changed.jobs, now).await?;
+        }
+        if let Some(kept) = &kept {
+            let events = actions::keep(tx, kept, now).await?;
+            timelines::append(tx, &events, now).await?;
         }
         // After the timeline, in the order of the sources: everybody locks these rows in one order.
         for (source, found) in &rosters {
@@ -327,6 +338,15 @@ impl From<UpdateChange> for SideEffects {
     fn from(change: UpdateChange) -> Self {
         SideEffects {
             update: Some(Box::new(change)),
+            ..SideEffects::default()
+        }
+    }
+}
+
+impl From<KeptPromise> for SideEffects {
+    fn from(kept: KeptPromise) -> Self {
+        SideEffects {
+            kept: Some(kept),
             ..SideEffects::default()
         }
     }

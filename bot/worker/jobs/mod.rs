@@ -65,9 +65,11 @@ pub(super) async fn perform(app: &App, lease: &Lease) -> Result<Ended, Error> {
         Job::Request(request) => Box::pin(request::run(app, lease, request)).await,
         Job::RemindAction { action, reminder } => remind_action::run(app, *action, *reminder).await,
         Job::UpdateForm(request) => Box::pin(update_form::run(app, lease, request)).await,
-        Job::PreviewUpdate(request) => preview_update::run(app, lease, request).await,
-        Job::PublishUpdate(request) => publish_update::run(app, lease, request).await,
-        Job::PostUpdate { update, channel } => post_update::run(app, lease, *update, channel).await,
+        Job::PreviewUpdate(request) => Box::pin(preview_update::run(app, lease, request)).await,
+        Job::PublishUpdate(request) => Box::pin(publish_update::run(app, lease, request)).await,
+        Job::PostUpdate { update, channel } => {
+            Box::pin(post_update::run(app, lease, *update, channel)).await
+        }
         Job::SendNotice { to, incident } => {
             Box::pin(send_notice::run(app, lease, to, *incident)).await
         }
@@ -75,7 +77,7 @@ pub(super) async fn perform(app: &App, lease: &Lease) -> Result<Ended, Error> {
             incident,
             due,
             role,
-        } => remind_update::run(app, *incident, *due, *role).await,
+        } => Box::pin(remind_update::run(app, *incident, *due, *role)).await,
         Job::Capture(request) => capture::run(app, lease, request).await,
     }
 }

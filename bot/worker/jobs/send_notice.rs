@@ -209,6 +209,7 @@ fn post(update: &StatusUpdate, message: Message, id: String) -> Job {
         thread: None,
         under: None,
         message,
+        post_mortem: None,
         when_refused: WhenRefused::Log,
         id,
     })

@@ -89,6 +89,7 @@ pub enum Kind {
     CaptureRevised,
     CaptureDeleted,
     Update,
+    Action,
     /// One that a newer version knows.
     #[serde(other)]
     Other,

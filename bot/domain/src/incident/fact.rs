@@ -4,7 +4,9 @@
 //! words draws its own. The JSON of a fact is stored and exported: a name in it never changes its
 //! meaning, and what is added has a default.
 
-use super::{CapturedMessage, IncidentRole, IncidentStatus, Kind, Milestone, NamedSeverity};
+use super::{
+    ActionFact, CapturedMessage, IncidentRole, IncidentStatus, Kind, Milestone, NamedSeverity,
+};
 use crate::{
     grammar::{ReviewAnswer, Target},
     identity::{IncidentId, RollbackId, ServiceKey},
@@ -33,6 +35,8 @@ pub enum Fact {
     Capture(CaptureFact),
     /// Others were told of the incident.
     Update(UpdateFact),
+    /// Something happened to what is to be done after the incident.
+    Action(ActionFact),
     /// Somebody decided something about a rollback.
     People(PeopleFact),
     /// While a plan was made and an approval waited for.
@@ -855,10 +859,28 @@ impl Fact {
             | Fact::Course(_)
             | Fact::Capture(_)
             | Fact::Update(_)
+            | Fact::Action(_)
             | Fact::People(_)
             | Fact::Waiting(_)
             | Fact::Running(_)
             | Fact::Proof(_) => false,
+        }
+    }
+
+    /// Whether it is part of the incident itself. What is to be done afterwards is not: it keeps no
+    /// incident open, however long it takes.
+    pub fn is_part_of_the_incident(&self) -> bool {
+        match self {
+            Fact::Action(_) => false,
+            Fact::Incident(_)
+            | Fact::Course(_)
+            | Fact::Capture(_)
+            | Fact::Update(_)
+            | Fact::People(_)
+            | Fact::Waiting(_)
+            | Fact::Running(_)
+            | Fact::Proof(_)
+            | Fact::Prose { .. } => true,
         }
     }
 
@@ -869,6 +891,7 @@ impl Fact {
             Fact::Course(fact) => fact.kind(),
             Fact::Capture(fact) => fact.kind(),
             Fact::Update(fact) => fact.kind(),
+            Fact::Action(fact) => fact.kind(),
             Fact::People(fact) => fact.kind(),
             Fact::Waiting(fact) => fact.kind(),
             Fact::Running(fact) => fact.kind(),
@@ -1037,6 +1060,12 @@ impl From<CaptureFact> for Fact {
 impl From<UpdateFact> for Fact {
     fn from(fact: UpdateFact) -> Self {
         Fact::Update(fact)
+    }
+}
+
+impl From<ActionFact> for Fact {
+    fn from(fact: ActionFact) -> Self {
+        Fact::Action(fact)
     }
 }
 
