@@ -485,6 +485,7 @@ async fn in_one_piece(world: &World) -> String {
     let text = serde_json::to_string_pretty(&json!({
         "incident": "INC-1",
         "actions": [],
+        "checklists": [],
         "channel": CHANNEL,
         "exported_at": world.clock.now(),
         "entries": entries,
