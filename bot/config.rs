@@ -3,8 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
+mod checklists;
 pub mod effective;
 mod notices;
 mod promises;
@@ -18,6 +20,7 @@ pub use updates::Updates;
 use rollback_domain::{
     action::PromiseRule,
     authority::Source,
+    checklist::ItemRule,
     identity::ServiceKey,
     incident::{NamedSeverity, Severity},
     policy::{Announce, EscalationStep, Preset, Rules},
@@ -53,6 +56,8 @@ pub struct Config {
     pub updates: Updates,
     /// Where updates for customers are published outside of Slack, by name.
     pub notices: BTreeMap<String, NoticeSettings>,
+    /// What is looked at before, during and after every rollback; empty: nothing.
+    pub checklist: Arc<[ItemRule]>,
     /// Rules that hold for every service.
     pub policy: Policy,
     /// Where what goes on without an approval is told, besides the channel of the rollback.
@@ -440,6 +445,9 @@ fn config(file: &Section<'_>) -> Option<Config> {
     let updates = file
         .section("updates")
         .map(|section| updates::updates(&section, &there));
+    let checklist = file
+        .section("checklists")
+        .map(|section| checklists::checklist(&section));
     let (policy, common) = file
         .section("policy")
         .map(|section| rules::policy(&section, &there))
@@ -479,6 +487,7 @@ fn config(file: &Section<'_>) -> Option<Config> {
         incidents: incidents?,
         updates: updates?,
         notices: notices?,
+        checklist: checklist?.into(),
         policy: policy?,
         announce: announce?,
         templates,

@@ -8,8 +8,8 @@ mod updates;
 
 pub(crate) use documents::Named;
 pub use documents::{
-    ActionLine, Lane, Line, Mark, Names, PostMortem, RollbackStory, Span, Strip, StripRun,
-    Timeline, TimelinePage, cell, readable,
+    ActionLine, ChecklistLines, Lane, Line, Mark, Names, PostMortem, RollbackStory, Span, Strip,
+    StripRun, Timeline, TimelinePage, cell, readable,
 };
 pub use updates::{UpdateFacts, UpdateRollback};
 

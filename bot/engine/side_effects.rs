@@ -1,7 +1,8 @@
 //! What a job leads to besides the change of a rollback: stored with the job's end.
 
 use super::{
-    KeptPromise, RecordedCapture, UpdateChange, actions, captures, enqueue, incidents, updates,
+    KeptPromise, RecordedCapture, RecordedTick, UpdateChange, actions, captures, checklists,
+    enqueue, incidents, updates,
 };
 use crate::store::{
     Tx, marks, messages,
@@ -37,6 +38,8 @@ pub struct SideEffects {
     pub capture: Option<RecordedCapture>,
     /// What becomes of an update.
     pub update: Option<Box<UpdateChange>>,
+    /// What ticks items of checklists.
+    pub tick: Option<RecordedTick>,
     /// A promise that is kept by the draft of a post-mortem.
     pub kept: Option<KeptPromise>,
     /// What each source of roles said, in the order of the sources.
@@ -159,6 +162,7 @@ impl SideEffects {
             event,
             capture,
             update,
+            tick,
             kept,
             rosters,
             reply,
@@ -173,6 +177,7 @@ impl SideEffects {
         self.event = event.or(self.event.take());
         self.capture = capture.or(self.capture.take());
         self.update = update.or(self.update.take());
+        self.tick = tick.or(self.tick.take());
         self.kept = kept.or(self.kept.take());
         self.rosters.extend(rosters);
         self.reply = reply.or(self.reply.take());
@@ -191,10 +196,11 @@ impl SideEffects {
             event,
             capture,
             update,
+            tick,
             kept,
             rosters,
             reply,
-            jobs,
+            mut jobs,
             sent,
             edited: _,
         } = self;
@@ -211,6 +217,15 @@ impl SideEffects {
         if let Some(change) = &mark {
             marks::put(tx, &change.service, &change.mark).await?;
         }
+        // Before the timeline, as where people change these: everybody locks in one order.
+        if let Some(tick) = &tick {
+            let ticked = checklists::tick(tx, tick, now).await?;
+            jobs.extend(ticked.into_iter().map(|job| (job, now)));
+        }
+        let kept = match &kept {
+            Some(kept) => actions::keep(tx, kept, now).await?,
+            None => vec![],
+        };
         match event {
             Some(RecordedEvent::Incident { incident, event }) => {
                 timelines::append(tx, &[(incident, event)], now).await?;
@@ -243,10 +258,7 @@ impl SideEffects {
             timelines::append(tx, &changed.events, now).await?;
             enqueue(tx, &changed.jobs, now).await?;
         }
-        if let Some(kept) = &kept {
-            let events = actions::keep(tx, kept, now).await?;
-            timelines::append(tx, &events, now).await?;
-        }
+        timelines::append(tx, &kept, now).await?;
         // After the timeline, in the order of the sources: everybody locks these rows in one order.
         for (source, found) in &rosters {
             rosters::record(tx, source, found, now).await?;
@@ -338,6 +350,15 @@ impl From<UpdateChange> for SideEffects {
     fn from(change: UpdateChange) -> Self {
         SideEffects {
             update: Some(Box::new(change)),
+            ..SideEffects::default()
+        }
+    }
+}
+
+impl From<RecordedTick> for SideEffects {
+    fn from(tick: RecordedTick) -> Self {
+        SideEffects {
+            tick: Some(tick),
             ..SideEffects::default()
         }
     }

@@ -12,7 +12,10 @@ mod update;
 pub use update::update_facts;
 
 use crate::{
-    messages::{ActionLine, PostMortem, Templates, Timeline, TimelinePage, cell, readable, stamp},
+    messages::{
+        ActionLine, ChecklistLines, PostMortem, Templates, Timeline, TimelinePage, cell, readable,
+        stamp,
+    },
     store::Db,
 };
 use jiff::Timestamp;
@@ -151,6 +154,9 @@ impl Export {
         let actions = pages.actions.iter();
         let actions = actions.map(|action| ActionLine::of(action, &names, written));
         let actions = actions.collect();
+        let checklists = pages.checklists.iter();
+        let checklists = checklists.map(|list| ChecklistLines::of(list, written));
+        let checklists = checklists.collect();
         let lines = Lines {
             pages: pages.clone(),
             names,
@@ -163,6 +169,7 @@ impl Export {
             count: pages.entries,
             entries: Value::from_object(lines),
             actions,
+            checklists,
             head: head_line(pages),
         }
     }

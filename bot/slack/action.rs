@@ -29,6 +29,8 @@ const MENU: &str = "more";
 const PICK: &str = "pick:";
 /// What the ids of the buttons that answer a review begin with.
 const REVIEW: &str = "review:";
+/// What the ids of the buttons begin with that tick an item of a checklist.
+const TICK: &str = "tick:";
 /// The id of the button below the news that an incident is resolved.
 const POST_MORTEM_OF: &str = "postmortem_of";
 /// The most characters that Slack lets the value of a button have.
@@ -49,6 +51,13 @@ pub enum Action {
     PostMortem(PlanRef),
     /// Writes the draft of the post-mortem of an incident.
     PostMortemOf(IncidentId),
+    /// Ticks an item of the checklist of a rollback.
+    Tick {
+        /// The number of the rollback.
+        rollback: RollbackId,
+        /// The number of the item, from 1.
+        item: usize,
+    },
     /// Opens a form about the rollback.
     Open(Form, PlanRef),
     /// Shows who can approve the rollback.
@@ -151,6 +160,7 @@ impl Action {
         let entry = |name: &str, plan: &PlanRef| (MENU.to_owned(), format!("{name}:{plan}"));
         match self {
             Action::Approve(plan) => button("approve", plan),
+            Action::Tick { rollback, item } => (format!("{TICK}{item}"), rollback.to_string()),
             Action::Stop(plan) => entry("cancel", plan),
             Action::Undo(plan) => button("undo", plan),
             Action::PostMortem(plan) => button("postmortem", plan),
@@ -193,6 +203,11 @@ impl Action {
             "update_publish" => number(value).map(Action::PublishUpdate),
             "update_edit" => number(value).map(Action::EditUpdate),
             MENU => Action::decode_entry(value),
+            id if id.starts_with(TICK) => {
+                let item = id.strip_prefix(TICK)?.parse().ok()?;
+                let rollback = value.parse().map_err(|_| ForgedValue);
+                rollback.map(|rollback| Action::Tick { rollback, item })
+            }
             id if id.starts_with(PICK) => Choice::decode(value).map(Action::Propose),
             id => {
                 let answer = ReviewAnswer::named(id.strip_prefix(REVIEW)?)?;
@@ -229,6 +244,7 @@ impl Action {
             Action::PublishUpdate(_)
             | Action::EditUpdate(_)
             | Action::PostMortemOf(_)
+            | Action::Tick { .. }
             | Action::Propose(_) => None,
         }
     }
@@ -259,6 +275,7 @@ impl Action {
             | Action::Why(_) => "more",
             Action::PublishUpdate(_) => "publish",
             Action::EditUpdate(_) => "open",
+            Action::Tick { .. } => "tick",
             Action::Propose(_) => "propose",
         }
     }
@@ -359,6 +376,14 @@ mod tests {
             (Action::Undo(plan()), "undo", plan_value),
             (Action::PostMortem(plan()), "postmortem", plan_value),
             (
+                Action::Tick {
+                    rollback: RollbackId::new(41),
+                    item: 3,
+                },
+                "tick:3",
+                "RB-41",
+            ),
+            (
                 Action::PostMortemOf(IncidentId::new(12)),
                 "postmortem_of",
                 "INC-12",
@@ -445,6 +470,7 @@ mod tests {
             ("update_publish", "+7"),
             ("update_edit", "0"),
             ("postmortem_of", "RB-41"),
+            ("tick:3", "INC-1"),
             ("pick:staging", ""),
             ("pick:staging", "approve RB-41"),
             ("pick:staging", r#"{"service":"frontend"}"#),

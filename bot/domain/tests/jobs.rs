@@ -134,6 +134,11 @@ const STORED: &[(&str, &str, &str)] = &[
             "role":"communications"}"#,
     ),
     (
+        "checklist",
+        "RB-41",
+        r#"{"kind":"checklist","rollback":41}"#,
+    ),
+    (
         "remind_action",
         "3:1",
         r#"{"kind":"remind_action","action":3,"reminder":1}"#,

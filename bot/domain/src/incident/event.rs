@@ -90,6 +90,7 @@ pub enum Kind {
     CaptureDeleted,
     Update,
     Action,
+    Checklist,
     /// One that a newer version knows.
     #[serde(other)]
     Other,
