@@ -253,8 +253,7 @@ impl SideEffects {
             timelines::append(tx, event.as_slice(), now).await?;
         }
         if let Some(change) = &update {
-            // Large, and for few jobs: kept off the stack.
-            let changed = Box::pin(updates::change(tx, change, now)).await?;
+            let changed = updates::change(tx, change, now).await?;
             timelines::append(tx, &changed.events, now).await?;
             enqueue(tx, &changed.jobs, now).await?;
         }

@@ -12,6 +12,7 @@ use rollback_domain::{
     rollback::Message,
     update::{Delivery, Published, StatusUpdate},
 };
+use std::pin::Pin;
 
 /// A change of the updates.
 #[derive(Clone, Debug, PartialEq)]
@@ -69,12 +70,17 @@ pub(super) struct Changed {
     pub(super) jobs: Vec<(Job, Timestamp)>,
 }
 
-/// Stores a change. Gives what is to be recorded, and to be done.
-pub(super) async fn change(
-    tx: &mut Tx,
-    change: &UpdateChange,
+/// Stores a change. Gives what is to be recorded, and to be done. It is kept off the stack of the
+/// jobs that change none.
+pub(super) fn change<'a>(
+    tx: &'a mut Tx,
+    change: &'a UpdateChange,
     now: Timestamp,
-) -> sqlx::Result<Changed> {
+) -> Pin<Box<dyn Future<Output = sqlx::Result<Changed>> + Send + 'a>> {
+    Box::pin(changed(tx, change, now))
+}
+
+async fn changed(tx: &mut Tx, change: &UpdateChange, now: Timestamp) -> sqlx::Result<Changed> {
     match change {
         UpdateChange::Draft(new) => {
             let job = draft(tx, new).await?;

@@ -37,6 +37,10 @@ use crate::{
     store::jobs::Lease,
 };
 use rollback_domain::job::Job;
+use std::pin::Pin;
+
+/// A job that is begun, kept off the stack of the others.
+type Begun<'a> = Pin<Box<dyn Future<Output = Result<Ended, Error>> + Send + 'a>>;
 
 /// Does a job. One line for each kind.
 pub(super) async fn perform(app: &App, lease: &Lease) -> Result<Ended, Error> {
@@ -66,20 +70,16 @@ pub(super) async fn perform(app: &App, lease: &Lease) -> Result<Ended, Error> {
         Job::ReadMembership { person } => Ok(read_membership::run(app, person).await),
         Job::Request(request) => Box::pin(request::run(app, lease, request)).await,
         Job::RemindAction { action, reminder } => remind_action::run(app, *action, *reminder).await,
-        Job::UpdateForm(request) => Box::pin(update_form::run(app, lease, request)).await,
-        Job::PreviewUpdate(request) => Box::pin(preview_update::run(app, lease, request)).await,
-        Job::PublishUpdate(request) => Box::pin(publish_update::run(app, lease, request)).await,
-        Job::PostUpdate { update, channel } => {
-            Box::pin(post_update::run(app, lease, *update, channel)).await
-        }
-        Job::SendNotice { to, incident } => {
-            Box::pin(send_notice::run(app, lease, to, *incident)).await
-        }
+        Job::UpdateForm(request) => update_form::run(app, lease, request).await,
+        Job::PreviewUpdate(request) => preview_update::run(app, lease, request).await,
+        Job::PublishUpdate(request) => publish_update::run(app, lease, request).await,
+        Job::PostUpdate { update, channel } => post_update::run(app, lease, *update, channel).await,
+        Job::SendNotice { to, incident } => send_notice::run(app, lease, to, *incident).await,
         Job::RemindUpdate {
             incident,
             due,
             role,
-        } => Box::pin(remind_update::run(app, *incident, *due, *role)).await,
+        } => remind_update::run(app, *incident, *due, *role).await,
         Job::Capture(request) => capture::run(app, lease, request).await,
     }
 }

@@ -1,5 +1,6 @@
 //! Brings an update in a channel to what was published last: posts it once, then edits it.
 
+use super::Begun;
 use crate::{
     App,
     engine::{Ended, Error, SentMessage, SideEffects},
@@ -25,12 +26,11 @@ use std::time::Duration;
 /// After what time a message is edited that an earlier attempt posted.
 const EDITED_AFTER: Duration = Duration::from_secs(1);
 
-pub(super) async fn run(
-    app: &App,
-    lease: &Lease,
-    root: i64,
-    channel: &str,
-) -> Result<Ended, Error> {
+pub(super) fn run<'a>(app: &'a App, lease: &'a Lease, root: i64, channel: &'a str) -> Begun<'a> {
+    Box::pin(perform(app, lease, root, channel))
+}
+
+async fn perform(app: &App, lease: &Lease, root: i64, channel: &str) -> Result<Ended, Error> {
     let Some(found) = updates::shown(&app.engine.db, root).await? else {
         return Ok(Ended::done());
     };

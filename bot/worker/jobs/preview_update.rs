@@ -1,5 +1,6 @@
 //! Shows an update to one person exactly as it would appear. May be shown twice.
 
+use super::Begun;
 use crate::{
     App,
     engine::{Ended, Error},
@@ -9,11 +10,11 @@ use crate::{
 };
 use rollback_domain::job::PreviewRequest;
 
-pub(super) async fn run(
-    app: &App,
-    lease: &Lease,
-    request: &PreviewRequest,
-) -> Result<Ended, Error> {
+pub(super) fn run<'a>(app: &'a App, lease: &'a Lease, request: &'a PreviewRequest) -> Begun<'a> {
+    Box::pin(perform(app, lease, request))
+}
+
+async fn perform(app: &App, lease: &Lease, request: &PreviewRequest) -> Result<Ended, Error> {
     let recipient = Recipient {
         channel: &request.channel,
         person: &request.person,

@@ -1,5 +1,6 @@
 //! Lets a person publish an update: who they are, and what their roles are, is read now.
 
+use super::Begun;
 use crate::{
     App,
     engine::{Ended, Error, Publication, SideEffects, UpdateChange},
@@ -16,11 +17,11 @@ use rollback_domain::{
     update::StatusUpdate,
 };
 
-pub(super) async fn run(
-    app: &App,
-    lease: &Lease,
-    request: &PublishRequest,
-) -> Result<Ended, Error> {
+pub(super) fn run<'a>(app: &'a App, lease: &'a Lease, request: &'a PublishRequest) -> Begun<'a> {
+    Box::pin(perform(app, lease, request))
+}
+
+async fn perform(app: &App, lease: &Lease, request: &PublishRequest) -> Result<Ended, Error> {
     let recipient = Recipient {
         channel: &request.channel,
         person: &request.by.id,

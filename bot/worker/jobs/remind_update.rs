@@ -1,6 +1,7 @@
 //! Reminds somebody that the next update is due: whoever communicates, and then the lead. Each
 //! reminder is a post with a key of its own, so that a repetition posts nothing.
 
+use super::Begun;
 use crate::{
     App,
     engine::{Ended, Error, RecordedEvent},
@@ -21,7 +22,16 @@ use std::time::Duration;
 /// How long after whoever communicates the lead is reminded.
 const LEAD_AFTER: Duration = Duration::from_secs(5 * 60);
 
-pub(super) async fn run(
+pub(super) fn run<'a>(
+    app: &'a App,
+    id: IncidentId,
+    due: Timestamp,
+    role: IncidentRole,
+) -> Begun<'a> {
+    Box::pin(perform(app, id, due, role))
+}
+
+async fn perform(
     app: &App,
     id: IncidentId,
     due: Timestamp,

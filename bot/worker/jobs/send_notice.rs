@@ -1,6 +1,7 @@
 //! Sends what was published of an incident to a place outside of Slack: in order, one update each
 //! time. Where an answer was lost the place is asked for the update before it is sent again.
 
+use super::Begun;
 use crate::{
     App,
     engine::{Ended, Error, UpdateChange},
@@ -26,12 +27,11 @@ const REQUEST_EVERY: Duration = Duration::from_secs(1);
 /// How long an update is tried: what was true then is not news any more.
 const SEND_WITHIN: Duration = Duration::from_secs(24 * 3_600);
 
-pub(super) async fn run(
-    app: &App,
-    lease: &Lease,
-    to: &str,
-    id: IncidentId,
-) -> Result<Ended, Error> {
+pub(super) fn run<'a>(app: &'a App, lease: &'a Lease, to: &'a str, id: IncidentId) -> Begun<'a> {
+    Box::pin(perform(app, lease, to, id))
+}
+
+async fn perform(app: &App, lease: &Lease, to: &str, id: IncidentId) -> Result<Ended, Error> {
     let db = &app.engine.db;
     let published = updates::published(db, id).await?;
     let (Some((update, place)), Some(incident)) =

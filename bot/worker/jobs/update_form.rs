@@ -1,6 +1,7 @@
 //! Drafts an update from the record, and opens the form in which it is edited. Where no form can be
 //! opened the draft is stored as it is, and shown.
 
+use super::Begun;
 use crate::{
     App,
     engine::{Ended, Error, NewUpdate, UpdateChange},
@@ -23,11 +24,11 @@ use std::{collections::BTreeMap, time::Duration};
 /// Slack forgets what a command or a click brought after three seconds.
 const TRIGGER_LIVES: Duration = Duration::from_secs(3);
 
-pub(super) async fn run(
-    app: &App,
-    lease: &Lease,
-    request: &UpdateFormRequest,
-) -> Result<Ended, Error> {
+pub(super) fn run<'a>(app: &'a App, lease: &'a Lease, request: &'a UpdateFormRequest) -> Begun<'a> {
+    Box::pin(perform(app, lease, request))
+}
+
+async fn perform(app: &App, lease: &Lease, request: &UpdateFormRequest) -> Result<Ended, Error> {
     let db = &app.engine.db;
     let recipient = Recipient {
         channel: &request.channel,
