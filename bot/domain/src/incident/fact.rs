@@ -6,6 +6,7 @@
 
 use super::{CapturedMessage, IncidentRole, IncidentStatus, Kind, Milestone, NamedSeverity};
 use crate::{
+    aftermath::MovedHow,
     grammar::{ReviewAnswer, Target},
     identity::{IncidentId, RollbackId, ServiceKey},
     people::Person,
@@ -590,6 +591,13 @@ pub enum ProofFact {
         /// The surfaces.
         surfaces: Vec<String>,
     },
+    /// Production serves another release after it was closed, and no rollback from here did that.
+    MovedAfterwards {
+        /// The release, as people recognise it.
+        to: String,
+        /// Why that matters.
+        because: MovedHow,
+    },
     /// It was looked at from outside, and seen to be other than before.
     Checked {
         /// What was seen.
@@ -934,7 +942,7 @@ impl RunningFact {
 impl ProofFact {
     fn kind(&self) -> Kind {
         match self {
-            ProofFact::Drifted { .. } => Kind::Drifted,
+            ProofFact::Drifted { .. } | ProofFact::MovedAfterwards { .. } => Kind::Drifted,
             ProofFact::Checked { .. } => Kind::Checked,
             ProofFact::Concluded { verdict, .. } => match verdict {
                 Verdict::Verified => Kind::Verified,
