@@ -40,6 +40,7 @@ mod platform;
 mod program;
 mod record;
 mod releases;
+mod render;
 mod resolve;
 mod restore;
 mod roles;

@@ -14,8 +14,9 @@ use std::{
 };
 
 /// The tokens of the platforms in the example.
-const TOKENS: [(&str, &str); 3] = [
+const TOKENS: [(&str, &str); 4] = [
     ("VERCEL_TOKEN", "a-token-of-vercel"),
+    ("RENDER_API_KEY", "a-token-of-render"),
     ("DEPLOYCTL_TOKEN", "a-token-of-deployctl"),
     ("SITES_TOKEN", "a-token-of-sites"),
 ];
@@ -244,6 +245,7 @@ fn every_mistake_is_told_at_once() {
     let told: Vec<&str> = told.lines().skip(1).collect();
     assert_snapshot!(told.join("\n"), @r#"
     slack.bot_token: environment variable NOT_SET is not set
+    services.api.production.approve[0]: there is no role "oncall"; did you mean "onkall"?
     services.frontend.production.token: a secret does not belong in this file; write "env:NAME" or "file:PATH"
     services.frontend.production.approve[0]: there is no role "oncall"; did you mean "onkall"?
     services.guide.production.approve[0]: there is no role "oncall"; did you mean "onkall"?
@@ -262,8 +264,15 @@ fn the_example_is_a_configuration_that_works() {
     );
     assert_snapshot!(String::from_utf8(output.stdout).unwrap(), @"
     ok        templates: every one is rendered from a sample
-    ok        services: 4, roles: 2
+    ok        services: 5, roles: 2
     ok        database.url: rollback-bot.db will be made
+
+    api (production): preset small-team, ordinary class code, objection window off
+      class                 approvals  by                         requester  confirm  break-glass
+      toggle (not reached)  1          oncall                     yes        click    yes
+      code                  1          oncall                     no         click    yes
+      caution               1          oncall                     no         tick     yes
+      data (not reached)    2          oncall; one of data_owner  yes        type     no
 
     frontend (production): preset small-team, ordinary class code, objection window off
       class                 approvals  by                                       requester  confirm  break-glass

@@ -4,4 +4,5 @@ pub mod command;
 pub mod five_steps;
 pub mod http;
 pub mod releases;
+pub mod render;
 pub mod vercel;
