@@ -31,7 +31,7 @@ async fn a_pin_that_somebody_takes_off_elsewhere_is_told_once() {
     let mut world = closed().await;
     world.vercel.unpin();
     world.passes(6 * MINUTE).await;
-    assert_snapshot!(world.channel(), @"Rollback Bot: @maya and @sam: automatic deploys of frontend (production) are on again, and not by me: the next one goes live. Hold them off on Vercel if that could bring v214 back.");
+    assert_snapshot!(world.channel(), @"Rollback Bot: @maya and @sam: automatic deploys of frontend (production) are on again, and that was not done from here: the next one goes live. Hold them off on Vercel if that could bring v214 back.");
     assert_eq!(recorded(&world, "automatic deploys are on again").await, 1);
     // What is deployed then is a deploy like any other.
     world

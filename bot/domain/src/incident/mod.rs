@@ -14,7 +14,8 @@ mod tests;
 mod words;
 
 pub use capture::{
-    AttachedFile, Capture, CaptureChange, CapturedBy, CapturedMessage, MessageAuthor, SHORTCUT,
+    AttachedFile, Capture, CaptureChange, CapturedBy, CapturedMessage, MessageAuthor,
+    PROPOSE_SHORTCUT, SHORTCUT,
 };
 pub use course::{
     Course, IncidentChange, IncidentRole, IncidentStatus, Milestone, NamedSeverity, Severity,
