@@ -99,6 +99,8 @@ pub enum Job {
     LookAfter { rollback: RollbackId },
     /// Put a message into the timeline of its channel.
     Capture(CaptureRequest),
+    /// Bring the checklist of a rollback, below its card, to the present state.
+    Checklist { rollback: RollbackId },
     /// Remind the owner of an action.
     RemindAction {
         /// The number of the action.
@@ -476,7 +478,8 @@ impl Job {
             | Job::Page { rollback, .. }
             | Job::Card { rollback }
             | Job::AnnounceOutcome { rollback }
-            | Job::LookAfter { rollback } => Some(*rollback),
+            | Job::LookAfter { rollback }
+            | Job::Checklist { rollback } => Some(*rollback),
             Job::Act(request) => Some(request.rollback),
             Job::OpenForm(request) => Some(request.rollback),
             Job::Post(post) => post.under,
@@ -511,6 +514,7 @@ impl Job {
         match self {
             Job::Advance { rollback }
             | Job::Card { rollback }
+            | Job::Checklist { rollback }
             | Job::AnnounceOutcome { rollback }
             | Job::BreakGlassMessage { rollback }
             | Job::RequestReview { rollback }
