@@ -179,8 +179,9 @@ impl Action {
             Action::PublishUpdate(number) => ("update_publish".to_owned(), number.to_string()),
             Action::EditUpdate(number) => ("update_edit".to_owned(), number.to_string()),
             Action::Propose(proposal) => {
-                let environment = proposal.service.environment.as_deref().unwrap_or_default();
-                (format!("{PICK}{environment}"), Choice::encode(proposal))
+                // Buttons of one message have different ids.
+                let id = format!("{PICK}{}", proposal.service);
+                (id, Choice::encode(proposal))
             }
         }
     }
@@ -424,7 +425,7 @@ mod tests {
             (Action::EditUpdate(7), "update_edit", "7"),
             (
                 proposal(Some("it says \"500\"")),
-                "pick:staging",
+                "pick:frontend@staging",
                 r#"{"service":"frontend","environment":"staging","target":{"at":{"ago":{"seconds":2700}}},"because":"it says \"500\""}"#,
             ),
         ]

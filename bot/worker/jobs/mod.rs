@@ -9,6 +9,7 @@ mod capture;
 mod card;
 mod checklist;
 mod export;
+mod look_after;
 mod notify;
 mod open_form;
 mod page;
@@ -80,6 +81,7 @@ pub(super) async fn perform(app: &App, lease: &Lease) -> Result<Ended, Error> {
             due,
             role,
         } => remind_update::run(app, *incident, *due, *role).await,
+        Job::LookAfter { rollback } => look_after::run(app, *rollback).await,
         Job::Capture(request) => capture::run(app, lease, request).await,
     }
 }
