@@ -12,6 +12,9 @@ mod rigs;
 #[path = "../support/api.rs"]
 #[expect(dead_code, reason = "the stories use the rest")]
 mod api;
+#[path = "../support/docker.rs"]
+#[expect(dead_code, reason = "the tests of the provider use the rest")]
+mod docker;
 #[path = "../scripted/mod.rs"]
 #[expect(dead_code, reason = "the stories use the rest")]
 mod scripted;
@@ -34,11 +37,12 @@ use std::{
 use tracing_subscriber::{EnvFilter, layer::SubscriberExt};
 
 /// A rig for every kind of provider, by its name in the registry.
-const RIGS: [(&str, Start); 5] = [
+const RIGS: [(&str, Start); 6] = [
     ("vercel", || Box::pin(rigs::vercel::start())),
     ("releases", || Box::pin(rigs::releases::start())),
     ("command", || Box::pin(rigs::command::start())),
     ("http", || Box::pin(rigs::http::start())),
+    ("docker", || Box::pin(rigs::docker::start())),
     ("five_steps", || Box::pin(rigs::five_steps::start())),
 ];
 

@@ -16,6 +16,7 @@ registry::providers! {
     releases,
     command,
     http_api,
+    docker,
 }
 
 use async_trait::async_trait;
