@@ -955,6 +955,22 @@ async fn the_description_names_every_path_and_each_answers_as_it_says() {
         }
         named.push(path);
     }
+    // What has no body.
+    let told = &paths["/api/v1/gate"]["get"];
+    assert_eq!(told["security"], json!([{ "token": [] }]));
+    for (query, wanted) in [("service=frontend", 200), ("service=shop", 404), ("", 400)] {
+        let address = format!("{}/api/v1/gate?{query}", world.base());
+        let request = http_client().unwrap().get(address).bearer_auth(&sam);
+        let (status, body) = sends(&mut world, request).await;
+        assert_eq!(status, wanted, "{body}");
+        let schema = &told["responses"][status.to_string()]["content"]["application/json"];
+        assert!(
+            fits(&described, &schema["schema"], &body),
+            "{status}: {body}"
+        );
+    }
+    named.push("/api/v1/gate".into());
+    named.sort();
     assert_eq!(paths.keys().cloned().collect::<Vec<_>>(), named);
     assert_eq!(plan.len(), 4);
     world.slack.take_all();

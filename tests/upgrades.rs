@@ -139,6 +139,10 @@ async fn something_of_everything() -> World {
         .ana()
         .says("/rollback freeze frontend because of the sale")
         .await;
+    world
+        .ana()
+        .says("/rollback bad frontend v212 because it is slow")
+        .await;
     world.maya().says("/rollback frontend because again").await;
     world.settle().await;
     world.slack.take_all();

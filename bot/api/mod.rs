@@ -4,7 +4,7 @@ pub mod view;
 
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 
 /// The largest body that is read, in bytes.
 pub const BODY_AT_MOST: usize = 64 * 1024;
@@ -109,6 +109,42 @@ pub struct ExportRequest {
     /// The Slack channel, by id. Without it, the configured one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub channel: Option<String>,
+}
+
+/// Asks whether a deploy should wait.
+#[derive(Clone, Debug, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub struct GateQuery {
+    /// The service, with its environment if it has several: `frontend`, `frontend@production`.
+    pub service: String,
+    /// What is to be deployed: a version, an id or a sha of at least seven digits. Without it, only
+    /// what holds every deploy is looked at.
+    pub release: Option<String>,
+}
+
+/// Whether a deploy should wait.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct DeployView {
+    /// The service: `frontend@production`.
+    pub service: String,
+    /// What was asked about.
+    pub release: Option<String>,
+    /// Whether it should wait.
+    pub held: bool,
+    /// Why, most pressing first.
+    pub holds: Vec<HoldView>,
+    /// The same in plain words.
+    pub text: String,
+}
+
+/// One reason why a deploy should wait.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct HoldView {
+    /// `rollback_open`, `frozen`, `pinned`, `known_bad` or `incident_open`.
+    pub name: String,
+    /// A sentence.
+    pub sentence: String,
 }
 
 /// What came of a request.

@@ -169,6 +169,7 @@ fn is_reading(verb: Verb) -> bool {
         | Verb::Pins
         | Verb::Contacts
         | Verb::Timeline
+        | Verb::CatchUp
         | Verb::Who
         | Verb::Why
         | Verb::List
@@ -188,6 +189,8 @@ fn is_reading(verb: Verb) -> bool {
         | Verb::SignOff
         | Verb::Freeze
         | Verb::Unfreeze
+        | Verb::MarkBad
+        | Verb::MarkGood
         | Verb::Unpin
         | Verb::ManageIncident
         | Verb::Note

@@ -6,6 +6,7 @@
 //! because Slack waits three seconds for the answer.
 
 pub mod captures;
+pub mod deploy_gate;
 mod find;
 pub mod gate;
 pub mod queue;

@@ -52,6 +52,7 @@ fn env(name: &str) -> Option<String> {
         "SLACK_SIGNING_SECRET_OLD" => "0123456789abcdef0123456789abcdef",
         "SLACK_BOT_TOKEN" => "xoxb-111111111111-aaaaaaaaaaaa",
         "VERCEL_TOKEN" => "vercel-1",
+        "RENDER_API_KEY" => "render-1",
         "DEPLOYCTL_TOKEN" => "deployctl-1",
         "SITES_TOKEN" => "sites-tok-1",
         "PAGERDUTY_TOKEN" => "pagerduty-1",
@@ -218,7 +219,9 @@ fn the_examples_defaults_are_the_defaults() {
         service.rules.code.roles = vec!["oncall".to_owned()];
         service.objection_window = Some(MINUTE);
     }
-    let frontend = &mut expected.services[0];
+    let mut services = expected.services.iter_mut();
+    let frontend = services.find(|service| service.key.name == "frontend");
+    let frontend = frontend.expect("a service");
     frontend.rules.toggle.requester_counts = true;
     frontend.rules.code.requester_counts = true;
     frontend.risks.ordinary = Some(Risk::Code);
@@ -1248,7 +1251,7 @@ const MISTAKES: &str = r#"
 ! services.frontend.production.provider: "vercl" is not known; did you mean "vercel"?
 
 - provider = "releases"
-! services.shop.local.provider: is missing; write provider = "vercel", or "releases", or "command", or "http"
+! services.shop.local.provider: is missing; write provider = "vercel", or "releases", or "render", or "command", or "http"
 
 - project = "prj_123"
 + path = "/srv/frontend"
@@ -1459,6 +1462,13 @@ fn a_file_that_is_not_there_is_a_mistake_too() {
 #[test]
 fn what_holds_in_the_end_is_one_table() {
     insta::assert_snapshot!(effective::table(&accepted(EXAMPLE)), @"
+    api (production): preset small-team, ordinary class code, objection window off
+      class                 approvals  by                         requester  confirm  break-glass
+      toggle (not reached)  1          oncall                     yes        click    yes
+      code                  1          oncall                     no         click    yes
+      caution               1          oncall                     no         tick     yes
+      data (not reached)    2          oncall; one of data_owner  yes        type     no
+
     frontend (production): preset small-team, ordinary class code, objection window off
       class                 approvals  by                                       requester  confirm  break-glass
       toggle (not reached)  1          oncall or storefront                     yes        click    yes

@@ -1,14 +1,15 @@
 //! What a job leads to besides the change of a rollback: stored with the job's end.
 
-use super::{RecordedCapture, captures, enqueue, incidents};
+use super::{KeptPromise, RecordedCapture, actions, captures, enqueue, incidents};
 use crate::store::{
-    Tx, messages,
+    Tx, marks, messages,
     replies::{self, Reply},
     rollbacks, rosters, timelines, undelivered,
 };
 use jiff::Timestamp;
 use rollback_domain::{
     authority::{Found, Source},
+    history::Mark,
     identity::{IncidentId, ServiceKey},
     incident::{Actor, Fact, Opening, TimelineEvent},
     job::Job,
@@ -26,10 +27,14 @@ pub struct SideEffects {
     pub survey: Option<RecordedSurvey>,
     /// A freeze that is put on a service, or taken off.
     pub freeze: Option<FreezeChange>,
+    /// What somebody decided of a release.
+    pub mark: Option<MarkChange>,
     /// What else goes into a timeline.
     pub event: Option<RecordedEvent>,
     /// What becomes of a captured message.
     pub capture: Option<RecordedCapture>,
+    /// A promise that is kept by the draft of a post-mortem.
+    pub kept: Option<KeptPromise>,
     /// What each source of roles said, in the order of the sources.
     pub rosters: Vec<(Source, Found)>,
     /// What is said to an address of our own.
@@ -79,6 +84,15 @@ pub struct FreezeChange {
     pub service: ServiceKey,
     /// The freeze; `None`: it is taken off.
     pub freeze: Option<Freeze>,
+}
+
+/// What somebody decided of a release.
+#[derive(Clone, Debug, PartialEq)]
+pub struct MarkChange {
+    /// The service.
+    pub service: ServiceKey,
+    /// What was decided.
+    pub mark: Mark,
 }
 
 /// An entry for a timeline.
@@ -137,8 +151,10 @@ impl SideEffects {
             undelivered,
             survey,
             freeze,
+            mark,
             event,
             capture,
+            kept,
             rosters,
             reply,
             jobs,
@@ -148,8 +164,10 @@ impl SideEffects {
         self.undelivered = undelivered.or(self.undelivered.take());
         self.survey = survey.or(self.survey.take());
         self.freeze = freeze.or(self.freeze.take());
+        self.mark = mark.or(self.mark.take());
         self.event = event.or(self.event.take());
         self.capture = capture.or(self.capture.take());
+        self.kept = kept.or(self.kept.take());
         self.rosters.extend(rosters);
         self.reply = reply.or(self.reply.take());
         self.jobs.extend(jobs);
@@ -163,8 +181,10 @@ impl SideEffects {
             undelivered,
             survey,
             freeze,
+            mark,
             event,
             capture,
+            kept,
             rosters,
             reply,
             jobs,
@@ -180,6 +200,9 @@ impl SideEffects {
         if let Some(change) = &freeze {
             let freeze = change.freeze.as_ref();
             rosters::freeze(tx, &change.service, freeze).await?;
+        }
+        if let Some(change) = &mark {
+            marks::put(tx, &change.service, &change.mark).await?;
         }
         match event {
             Some(RecordedEvent::Incident { incident, event }) => {
@@ -206,6 +229,10 @@ impl SideEffects {
         if let Some(capture) = &capture {
             let event = captures::change(tx, capture, now).await?;
             timelines::append(tx, event.as_slice(), now).await?;
+        }
+        if let Some(kept) = &kept {
+            let events = actions::keep(tx, kept, now).await?;
+            timelines::append(tx, &events, now).await?;
         }
         // After the timeline, in the order of the sources: everybody locks these rows in one order.
         for (source, found) in &rosters {
@@ -267,6 +294,15 @@ impl From<FreezeChange> for SideEffects {
     }
 }
 
+impl From<MarkChange> for SideEffects {
+    fn from(change: MarkChange) -> Self {
+        SideEffects {
+            mark: Some(change),
+            ..SideEffects::default()
+        }
+    }
+}
+
 impl From<RecordedEvent> for SideEffects {
     fn from(event: RecordedEvent) -> Self {
         SideEffects {
@@ -280,6 +316,15 @@ impl From<RecordedCapture> for SideEffects {
     fn from(capture: RecordedCapture) -> Self {
         SideEffects {
             capture: Some(capture),
+            ..SideEffects::default()
+        }
+    }
+}
+
+impl From<KeptPromise> for SideEffects {
+    fn from(kept: KeptPromise) -> Self {
+        SideEffects {
+            kept: Some(kept),
             ..SideEffects::default()
         }
     }

@@ -14,6 +14,7 @@ pub mod beside;
 pub mod captures;
 pub mod health;
 pub mod jobs;
+pub mod marks;
 pub mod memberships;
 pub mod messages;
 pub mod overview;

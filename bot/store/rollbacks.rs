@@ -1,6 +1,6 @@
 //! Rollbacks, and what their platforms served when last read.
 
-use super::{Db, Tx, in_tx, micros, moment, read, reading, written};
+use super::{Db, Tx, in_tx, marks, micros, moment, read, reading, written};
 use jiff::Timestamp;
 use rollback_domain::{
     history::{History, Past},
@@ -216,11 +216,19 @@ pub async fn latest_asked(db: &Db, service: &ServiceKey) -> sqlx::Result<Option<
 const LAST_OF: &str =
     "SELECT doc FROM rollback WHERE service = $1 AND environment = $2 ORDER BY id DESC LIMIT 50";
 
-/// What was done to a service before, as far as its last fifty rollbacks tell.
+/// What was done to a service before, as far as its last fifty rollbacks tell, and which of its
+/// releases people have marked.
 pub async fn history(db: &Db, service: &ServiceKey) -> sqlx::Result<History> {
     let rows: Vec<(String,)> = reading!(db, pool => sqlx::query_as(LAST_OF)
         .bind(&service.name).bind(&service.environment).fetch_all(pool).await)?;
-    parse_history(&rows)
+    let mut history = History {
+        marks: marks::of_service(db, service).await?,
+        ..History::default()
+    };
+    for (doc,) in &rows {
+        history.rollbacks.extend(Past::of(&read(doc)?));
+    }
+    Ok(history)
 }
 
 /// How automatic deploys of a service were set before the latest rollback held them off by a call
@@ -241,7 +249,7 @@ const THIS: &str = "SELECT service, environment, doc FROM (SELECT service, envir
 const THERE: &str = " AND environment = ";
 const LAST: &str = " ORDER BY id DESC LIMIT 50) AS of_one";
 
-/// The same of several services at once, seen from inside a transaction.
+/// The rollbacks of several services at once, seen from inside a transaction; without marks.
 pub async fn histories(
     tx: &mut Tx,
     services: &BTreeSet<ServiceKey>,
@@ -265,21 +273,15 @@ pub async fn histories(
         let history = histories
             .entry(ServiceKey::new(service, environment))
             .or_default();
-        history.0.extend(Past::of(&read(&doc)?));
+        history.rollbacks.extend(Past::of(&read(&doc)?));
     }
     // Newest first, whatever order a union comes in.
     for history in histories.values_mut() {
-        history.0.sort_by_key(|past| std::cmp::Reverse(past.id));
+        history
+            .rollbacks
+            .sort_by_key(|past| std::cmp::Reverse(past.id));
     }
     Ok(histories)
-}
-
-fn parse_history(rows: &[(String,)]) -> sqlx::Result<History> {
-    let mut past = vec![];
-    for (doc,) in rows {
-        past.extend(Past::of(&read(doc)?));
-    }
-    Ok(History(past))
 }
 
 /// Whether an insert failed because the service has an open rollback already.
@@ -303,6 +305,16 @@ pub async fn record_survey(
     in_tx!(tx, c => sqlx::query(UPSERT_SURVEY)
         .bind(&service.name).bind(&service.environment).bind(micros(at)).bind(&doc)
         .execute(c).await.map(drop))
+}
+
+const SURVEY: &str = "SELECT read_at, doc FROM sight WHERE service = $1 AND environment = $2";
+
+/// What the platform of a service served when last read, and when that was.
+pub async fn snapshot(db: &Db, service: &ServiceKey) -> sqlx::Result<Option<(Survey, Timestamp)>> {
+    let row: Option<(i64, String)> = reading!(db, pool => sqlx::query_as(SURVEY)
+        .bind(&service.name).bind(&service.environment).fetch_optional(pool).await)?;
+    row.map(|(at, doc)| Ok((read(&doc)?, moment(at))))
+        .transpose()
 }
 
 const SURVEYS: &str = "SELECT service, environment, read_at, doc FROM sight";

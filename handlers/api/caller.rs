@@ -57,28 +57,14 @@ pub async fn admit(
     let body = read(body).await?;
     let channel = channel(app, body.as_ref().ok());
     let now = app.engine.clock.now();
-    if let Some(why) = token.spent(now) {
-        let refusal = Refusal::TokenRefused { why };
-        record_spent(app, &token, channel, endpoint, &refusal, now).await;
-        return Err(Problem::refused(StatusCode::UNAUTHORIZED, &refusal));
-    }
+    refuse_spent(app, &token, channel.as_deref(), endpoint, now).await?;
     let body = body.map_err(|error| {
         Problem::misread(format!("The body is not JSON: {error}. Nothing was run."))
     })?;
     let channel = channel.ok_or_else(|| {
         Problem::misread("It has to be shown and recorded in a Slack channel: name its id as `channel`, like \"C0123ABCD\", or write it into [api] of the configuration. Nothing was run.".into())
     })?;
-    // A client that waits for a rollback asks for its status again and again.
-    let admitted = match endpoint.looks {
-        true => app.limits.admit_look(&token.person.id, now),
-        false => app.limits.admit_click(&token.person.id, now),
-    };
-    if let Err(over) = admitted {
-        app.metrics.too_much(over.whose());
-        let status = StatusCode::TOO_MANY_REQUESTS;
-        return Err(Problem::refused(status, &over.refusal()));
-    }
-    tokens::used(&app.engine.db, &token, now).await?;
+    count(app, &token, endpoint, now).await?;
     let own_key = own_key(headers);
     if let Some(own_key) = &own_key
         && !endpoint.looks
@@ -93,6 +79,62 @@ pub async fn admit(
     };
     let patience = patience(headers);
     Ok((Caller { context, patience }, body))
+}
+
+/// Admits a caller with a valid token who only looks, and whose request has no body. What they see
+/// belongs to no channel.
+pub async fn admit_reader(
+    app: &App,
+    endpoint: Endpoint,
+    headers: &HeaderMap,
+) -> Result<Caller, Problem> {
+    let token = token(app, headers).await?;
+    let channel = channel(app, None);
+    let now = app.engine.clock.now();
+    refuse_spent(app, &token, channel.as_deref(), endpoint, now).await?;
+    count(app, &token, endpoint, now).await?;
+    let key = key(None, endpoint, &token)?;
+    let channel = channel.unwrap_or_default();
+    Ok(Caller {
+        context: Context::new(key, token.person, channel, Source::OutOfBand),
+        patience: ANSWERED_WITHIN,
+    })
+}
+
+/// Refuses a token that does not count any more, and has it recorded.
+async fn refuse_spent(
+    app: &App,
+    token: &Token,
+    channel: Option<&str>,
+    endpoint: Endpoint,
+    now: Timestamp,
+) -> Result<(), Problem> {
+    let Some(why) = token.spent(now) else {
+        return Ok(());
+    };
+    let refusal = Refusal::TokenRefused { why };
+    record_spent(app, token, channel, endpoint, &refusal, now).await;
+    Err(Problem::refused(StatusCode::UNAUTHORIZED, &refusal))
+}
+
+/// Counts a request of the owner of a token, and turns away who sends too many.
+async fn count(
+    app: &App,
+    token: &Token,
+    endpoint: Endpoint,
+    now: Timestamp,
+) -> Result<(), Problem> {
+    // A client that waits for a rollback asks for its status again and again.
+    let admitted = match endpoint.looks {
+        true => app.limits.admit_look(&token.person.id, now),
+        false => app.limits.admit_click(&token.person.id, now),
+    };
+    if let Err(over) = admitted {
+        app.metrics.too_much(over.whose());
+        let status = StatusCode::TOO_MANY_REQUESTS;
+        return Err(Problem::refused(status, &over.refusal()));
+    }
+    Ok(tokens::used(&app.engine.db, token, now).await?)
 }
 
 /// The token that a request came with.
@@ -175,7 +217,7 @@ fn patience(headers: &HeaderMap) -> Duration {
 async fn record_spent(
     app: &App,
     token: &Token,
-    channel: Option<String>,
+    channel: Option<&str>,
     endpoint: Endpoint,
     refusal: &Refusal,
     now: Timestamp,
@@ -188,7 +230,7 @@ async fn record_spent(
     tracing::warn!(token = token.id, person = token.person.id, %verb, %refusal, "a token was refused");
     let Some(channel) = channel else { return };
     let key = format!("token:{}:{}", token.id, now.as_second() / 60);
-    let context = Context::new(key, token.person.clone(), channel, Source::OutOfBand);
+    let context = Context::new(key, token.person.clone(), channel.into(), Source::OutOfBand);
     commands::record_refusal(app, &context, verb, refusal).await;
 }
 

@@ -23,7 +23,8 @@ use utoipa::{
         super::stop,
         super::status,
         super::timeline,
-        super::export
+        super::export,
+        super::deploys::gate
     ),
     modifiers(&WithToken)
 )]

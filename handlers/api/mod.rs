@@ -6,6 +6,7 @@
 
 mod answer;
 mod caller;
+mod deploys;
 pub mod description;
 
 use crate::{
@@ -28,6 +29,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use caller::{Caller, done};
+pub use deploys::gate;
 use description::{ActHeaders, ActResponses, Problems};
 use rollback_domain::{
     grammar::{

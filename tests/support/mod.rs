@@ -3,6 +3,8 @@
 pub mod logs;
 mod messages;
 pub mod pagerduty;
+#[expect(dead_code, reason = "the tests of the provider use the rest")]
+pub mod render;
 pub mod site;
 pub mod vercel;
 
@@ -268,6 +270,7 @@ api_url = "{slack}"
             "SIGNING_SECRET_NEW" => Some("the-next-secret".into()),
             "BOT_TOKEN" => Some("xoxb-simulation".into()),
             "VERCEL_TOKEN" => Some(vercel::TOKEN.into()),
+            "RENDER_API_KEY" => Some(render::TOKEN.into()),
             "PAGERDUTY_TOKEN" => Some(pagerduty::TOKEN.into()),
             "PAGERDUTY_ROUTING_KEY" => Some(pagerduty::ROUTING_KEY.into()),
             _ => None,

@@ -1,8 +1,9 @@
-//! What was live when, by the platform and by our own rollbacks; which releases a rollback left
-//! as bad; and how often the direction was changed.
+//! What was live when, by the platform and by our own rollbacks; which releases are bad, because a
+//! rollback left them or somebody marked them; and how often the direction was changed.
 
 use crate::{
     identity::RollbackId,
+    people::Person,
     proof::Verdict,
     release::{Release, Survey, Way},
     rollback::{Rollback, State},
@@ -124,11 +125,49 @@ impl Past {
     }
 }
 
+/// What a person has decided of a release: that it is bad, or that it is not.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Mark {
+    /// The id of the release.
+    pub release: String,
+    /// Whether it is bad; `false`: whatever made it bad before does not count any more.
+    pub is_bad: bool,
+    /// Who decided.
+    pub by: Person,
+    /// Why, in their words; `None`: they gave no reason.
+    pub because: Option<String>,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// Why a release is bad.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Bad<'a> {
+    /// A rollback left it, and nobody has taken production to it since.
+    Left(&'a Past),
+    /// Somebody marked it, and nobody has taken production to it since.
+    Marked(&'a Mark),
+}
+
+impl Bad<'_> {
+    /// As a clause that follows the name of the release: "left as bad by RB-41".
+    pub fn clause(&self) -> String {
+        match self {
+            Bad::Left(past) => format!("left as bad by {}", past.id),
+            Bad::Marked(mark) => {
+                let because = mark.because.as_deref();
+                let because = because.map_or_else(String::new, |why| format!(": \"{why}\""));
+                format!("marked bad by {}{because}", mark.by.name)
+            }
+        }
+    }
+}
+
 /// What is known of a release before production is taken to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TrackRecord<'a> {
-    /// A rollback left it as bad, and nobody has taken production to it since.
-    Bad(&'a Past),
+    /// It is bad.
+    Bad(Bad<'a>),
     /// This rollback took production to it, and it was verified from outside.
     Verified(RollbackId),
     /// It served production before; whether it was good was not looked at.
@@ -141,7 +180,7 @@ impl TrackRecord<'_> {
     /// As a clause that follows the name of the release; `None`: there is nothing to say.
     pub fn clause(&self) -> Option<String> {
         match self {
-            TrackRecord::Bad(past) => Some(format!("left as bad by {}", past.id)),
+            TrackRecord::Bad(bad) => Some(bad.clause()),
             TrackRecord::Verified(id) => Some(format!("verified by {id}")),
             TrackRecord::Ran => Some("ran before".into()),
             TrackRecord::Unknown => None,
@@ -149,31 +188,55 @@ impl TrackRecord<'_> {
     }
 }
 
-/// The earlier rollbacks of a service, newest first.
+/// What was done to a service before, and what people have decided of its releases.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct History(pub Vec<Past>);
+pub struct History {
+    /// Its earlier rollbacks, newest first.
+    pub rollbacks: Vec<Past>,
+    /// The latest decision about each release that somebody has marked, in any order.
+    pub marks: Vec<Mark>,
+}
+
+impl From<Vec<Past>> for History {
+    fn from(rollbacks: Vec<Past>) -> Self {
+        History {
+            rollbacks,
+            marks: vec![],
+        }
+    }
+}
 
 impl History {
-    /// The rollback that left this release as bad, as long as nobody has said otherwise by taking
-    /// production to it again.
-    pub fn bad(&self, release: &Release) -> Option<&Past> {
-        let says = self.0.iter().find_map(|past| {
+    /// Why a release is bad; `None`: it is not, as far as anybody knows. What happened last counts:
+    /// a rollback that left it, production that was taken to it, or what a person decided.
+    pub fn bad(&self, release: &Release) -> Option<Bad<'_>> {
+        let by_rollback = self.rollbacks.iter().find_map(|past| {
             if release.is(&past.to) {
-                return past.served.is_some().then_some(None);
+                return Some((past.served?, None));
             }
             let left = past.left.as_deref().filter(|left| release.is(left));
-            (past.way == Way::Back && left.is_some()).then_some(Some(past))
+            let has_left = past.way == Way::Back && left.is_some();
+            has_left.then_some((past.at, Some(Bad::Left(past))))
         });
-        says.flatten()
+        let marks = self.marks.iter();
+        let mark = marks
+            .filter(|mark| release.is(&mark.release))
+            .max_by_key(|mark| mark.at);
+        match (by_rollback, mark) {
+            (Some((at, bad)), Some(mark)) if mark.at < at => bad,
+            (_, Some(mark)) => mark.is_bad.then_some(Bad::Marked(mark)),
+            (Some((_, bad)), None) => bad,
+            (None, None) => None,
+        }
     }
 
     /// What is known of a release.
     pub fn track_record(&self, release: &Release) -> TrackRecord<'_> {
-        if let Some(past) = self.bad(release) {
-            return TrackRecord::Bad(past);
+        if let Some(bad) = self.bad(release) {
+            return TrackRecord::Bad(bad);
         }
         let latest = self
-            .0
+            .rollbacks
             .iter()
             .find(|past| release.is(&past.to) && past.served.is_some());
         match latest {
@@ -186,14 +249,14 @@ impl History {
 
     /// The latest rollback, if it ended with some surfaces not moved.
     pub fn unfinished(&self) -> Option<&Past> {
-        self.0.first().filter(|past| past.is_partial)
+        self.rollbacks.first().filter(|past| past.is_partial)
     }
 
     /// The recent rollbacks, oldest first, if going `way` now would be a second change of
     /// direction within [`FLAPPING_WITHIN`].
     pub fn flapping(&self, way: Way, now: Timestamp) -> Option<Vec<&Past>> {
         let recent: Vec<&Past> = self
-            .0
+            .rollbacks
             .iter()
             .rev()
             .filter(|past| {
@@ -271,11 +334,11 @@ impl Runs {
             let release = &candidate.release;
             Some((release.id.clone(), release.live_since?))
         });
-        let by_platform = by_platform.filter(|(id, at)| !explained(&history.0, id, *at));
+        let by_platform = by_platform.filter(|(id, at)| !explained(&history.rollbacks, id, *at));
         // What the platform said before a rollback can be explained by older ones only.
-        let pasts = history.0.iter().enumerate().rev();
+        let pasts = history.rollbacks.iter().enumerate().rev();
         let earlier = pasts.flat_map(|(at, past)| {
-            let older = &history.0[at + 1..];
+            let older = &history.rollbacks[at + 1..];
             let before = past.before.iter().cloned();
             before.filter(|(id, at)| !explained(older, id, *at))
         });
@@ -291,7 +354,7 @@ impl Runs {
                 (name(&id), run)
             })
             .collect();
-        moves.extend(history.0.iter().rev().filter_map(|past| {
+        moves.extend(history.rollbacks.iter().rev().filter_map(|past| {
             let by = Some(RunBy {
                 rollback: past.id,
                 let_run_by: past.let_run_by.clone(),
@@ -420,9 +483,9 @@ mod tests {
 
     #[test]
     fn the_second_change_of_direction_within_half_an_hour_is_flapping() {
-        let once = History(vec![past(1, Way::Back, 0)]);
+        let once = History::from(vec![past(1, Way::Back, 0)]);
         assert_eq!(once.flapping(Way::Forward, minute(5)), None, "one change");
-        let twice = History(vec![past(2, Way::Forward, 5), past(1, Way::Back, 0)]);
+        let twice = History::from(vec![past(2, Way::Forward, 5), past(1, Way::Back, 0)]);
         assert_eq!(twice.flapping(Way::Forward, minute(10)), None, "one change");
         let ids = |found: Option<Vec<&Past>>| -> Vec<u64> {
             found
@@ -444,8 +507,11 @@ mod tests {
     fn what_a_rollback_left_is_bad_until_production_is_taken_to_it_again() {
         let back = moved(1, Way::Back, "v2", "v1", 0);
         let is_bad = |history: &[Past], id: &str| {
-            let history = History(history.to_vec());
-            history.bad(&called(id)).map(|past| past.id.number())
+            let history = History::from(history.to_vec());
+            match history.bad(&called(id)) {
+                Some(Bad::Left(past)) => Some(past.id.number()),
+                Some(Bad::Marked(_)) | None => None,
+            }
         };
         assert_eq!(is_bad(std::slice::from_ref(&back), "v2"), Some(1));
         assert_eq!(is_bad(std::slice::from_ref(&back), "v1"), None);
@@ -466,8 +532,39 @@ mod tests {
     }
 
     #[test]
+    fn of_a_mark_and_a_rollback_the_later_one_counts() {
+        let mark = |release: &str, is_bad, at| Mark {
+            release: release.into(),
+            is_bad,
+            by: Person::new("U0MAYA", "maya"),
+            because: Some("it loses carts".into()),
+            at: minute(at),
+        };
+        let why_bad = |rollbacks: &[Past], marks: &[Mark], id: &str| {
+            let history = History {
+                rollbacks: rollbacks.to_vec(),
+                marks: marks.to_vec(),
+            };
+            history.bad(&called(id)).map(|bad| bad.clause())
+        };
+        let by_maya = "marked bad by maya: \"it loses carts\"".to_owned();
+        let v2 = |rollbacks: &[Past], marks: &[Mark]| why_bad(rollbacks, marks, "v2");
+        assert_eq!(v2(&[], &[mark("v2", true, 5)]), Some(by_maya.clone()));
+        assert_eq!(v2(&[], &[mark("v1", true, 5)]), None);
+        let left = moved(1, Way::Back, "v2", "v1", 10);
+        let left = std::slice::from_ref(&left);
+        let by_rollback = Some("left as bad by RB-1".to_owned());
+        assert_eq!(v2(left, &[mark("v2", false, 5)]), by_rollback);
+        assert_eq!(v2(left, &[mark("v2", false, 15)]), None);
+        assert_eq!(v2(left, &[mark("v2", true, 15)]), Some(by_maya.clone()));
+        // RB-1 took production to v1 after somebody had marked that.
+        assert_eq!(why_bad(left, &[mark("v1", true, 5)], "v1"), None);
+        assert_eq!(why_bad(left, &[mark("v1", true, 15)], "v1"), Some(by_maya));
+    }
+
+    #[test]
     fn good_is_only_what_was_verified_and_not_left() {
-        let history = History(vec![
+        let history = History::from(vec![
             moved(2, Way::Back, "v2", "v1", 9),
             moved(1, Way::Back, "v3", "v2", 0),
         ]);
@@ -490,7 +587,7 @@ mod tests {
             before: vec![("v2".into(), minute(20)), ("v1".into(), minute(10))],
             ..moved(1, Way::Back, "v2", "v1", 30)
         };
-        let runs = Runs::of(&survey, &History(vec![back]), minute(60));
+        let runs = Runs::of(&survey, &History::from(vec![back]), minute(60));
         let at = |then| runs.at(minute(then));
         assert_eq!(at(5), None);
         assert_eq!(at(15), Some("v1"));

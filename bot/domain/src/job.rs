@@ -277,6 +277,9 @@ pub struct Post {
     /// What is posted.
     #[serde(rename = "spoken")]
     pub message: Message,
+    /// The incident whose post-mortem a button below it drafts; `None`: it has no button.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub post_mortem: Option<IncidentId>,
     /// What is done when Slack does not take it.
     #[serde(default, skip_serializing_if = "WhenRefused::is_log")]
     pub when_refused: WhenRefused,
@@ -411,6 +414,13 @@ pub enum ServiceAction {
     Freeze { because: String },
     /// Take that back.
     Unfreeze { because: Option<String> },
+    /// Mark a release as bad. `release` is as it was typed.
+    MarkBad { release: String, because: String },
+    /// Take the mark off a release. `release` is as it was typed.
+    MarkGood {
+        release: String,
+        because: Option<String>,
+    },
 }
 
 impl ServiceAction {
@@ -420,6 +430,8 @@ impl ServiceAction {
             ServiceAction::Unpin { .. } => "unpin",
             ServiceAction::Freeze { .. } => "freeze",
             ServiceAction::Unfreeze { .. } => "unfreeze",
+            ServiceAction::MarkBad { .. } => "bad",
+            ServiceAction::MarkGood { .. } => "good",
         }
     }
 }

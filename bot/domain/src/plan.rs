@@ -1,8 +1,8 @@
 //! A plan: what would be done, what it restores, leaves and un-ships, and the hash an approval is bound to.
 
 use crate::{
-    grammar::{Target, as_typed},
-    history::{History, Ran, Runs, TrackRecord},
+    grammar::Target,
+    history::{Bad, History, Ran, Runs, TrackRecord},
     identity::{RollbackId, ServiceKey},
     platform::{DryRun, Effects, RestorePoint, Task},
     refusal::Refusal,
@@ -229,6 +229,24 @@ impl Plan {
         self
     }
 
+    /// Refuses to go back to a release that is known to be bad where nobody says why.
+    pub fn needs_reason(&self, service: &ServiceKey, because: Option<&str>) -> Option<Refusal> {
+        let bad = self.cautions.iter().find(|caution| match caution {
+            Caution::OnceBad { .. } | Caution::MarkedBad { .. } => true,
+            Caution::NeverServed
+            | Caution::LiveUnknown
+            | Caution::Old { .. }
+            | Caution::Platform { .. }
+            | Caution::Marked { .. } => false,
+        })?;
+        let is_unexplained = self.way == Way::Back && because.is_none();
+        is_unexplained.then(|| Refusal::KnownBad {
+            service: service.clone(),
+            target: self.to.label().to_owned(),
+            why: bad.draw(self.to.label(), self.read_at),
+        })
+    }
+
     /// The release that is taken when nobody names one; `None`: there is none.
     pub fn previous(survey: &Survey, history: &History, now: Timestamp) -> Option<Release> {
         let runs = Runs::of(survey, history, now);
@@ -368,11 +386,17 @@ fn cautions(
     {
         cautions.push(Caution::Old { since });
     }
-    if let Some(past) = history.bad(to) {
-        cautions.push(Caution::OnceBad {
+    match history.bad(to) {
+        Some(Bad::Left(past)) => cautions.push(Caution::OnceBad {
             rollback: past.id,
             at: past.at,
-        });
+        }),
+        Some(Bad::Marked(mark)) => cautions.push(Caution::MarkedBad {
+            by: mark.by.name.clone(),
+            because: mark.because.clone(),
+            at: mark.at,
+        }),
+        None => {}
     }
     if let Some(class) = risks.ordinary
         && class >= Risk::Caution
@@ -525,7 +549,7 @@ impl Chooser<'_> {
     }
 
     /// The place of the release that is taken when nobody names one: never one that a rollback
-    /// left as bad, unless somebody has taken production to it since.
+    /// left as bad, or somebody marked, unless production was taken to it since.
     fn previous_at(&self) -> Option<usize> {
         if let Some(at) = self.unfinished_at() {
             return Some(at);
@@ -607,9 +631,9 @@ impl Chooser<'_> {
             let label = candidate.release.label();
             match (&candidate.barred, self.history.bad(&candidate.release)) {
                 (Some(why), _) => Some(format!("{label}: {why}")),
-                (None, Some(past)) => Some(format!(
-                    "{label} was left as bad by {}. To go there all the same, name it: `to {}`",
-                    past.id,
+                (None, Some(bad)) => Some(format!(
+                    "{label} was {}. To go there all the same, name it: `to {} because …`",
+                    bad.clause(),
                     Target::Named(label.to_owned())
                 )),
                 (None, None) => None,
@@ -635,29 +659,7 @@ impl Chooser<'_> {
     /// The release of this id, or the only one that can be meant by this name.
     fn named(&self, service: &ServiceKey, name: &str) -> Result<Chosen, Refusal> {
         let candidates = &self.survey.candidates;
-        let name = name.trim();
-        // An id names one thing, whatever else is called so.
-        if let Some(at) = position(candidates, name) {
-            return Ok(self.at(at, "named"));
-        }
-        let is_exact = |at: &usize| candidates[*at].release.version.as_deref() == Some(name);
-        let mut named: Vec<usize> = (0..candidates.len())
-            .filter(|at| candidates[*at].release.is_called(name))
-            .collect();
-        if named.is_empty() {
-            // What is typed reaches us with plain dashes and quotes, and single blanks.
-            let is_typed = |at: &usize| {
-                let release = &candidates[*at].release;
-                let version = release.version.as_deref().map(as_typed);
-                as_typed(&release.id) == name || version.as_deref() == Some(name)
-            };
-            named = (0..candidates.len()).filter(is_typed).collect();
-        }
-        // `v1` is not `V1`, where both are there.
-        if named.iter().any(is_exact) {
-            let has_sha = |at: &usize| !candidates[*at].release.has_version(name);
-            named.retain(|at| is_exact(at) || has_sha(at));
-        }
+        let named = self.survey.called(name);
         let possible: Vec<usize> = named
             .iter()
             .copied()

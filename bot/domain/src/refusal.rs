@@ -137,6 +137,12 @@ pub enum Refusal {
         turns: Vec<String>,
         undoes: Option<RollbackId>,
     },
+    KnownBad {
+        service: ServiceKey,
+        target: String,
+        /// What makes it bad, as a clause.
+        why: String,
+    },
     CannotUndo {
         id: RollbackId,
         service: ServiceKey,
@@ -293,6 +299,9 @@ impl Refusal {
             }
             Refusal::Flapping { .. } => {
                 "it would be the second change of direction within 30 minutes and has no reason"
+            }
+            Refusal::KnownBad { .. } => {
+                "a rollback left the target as bad, or somebody marked it, and there is no reason for going back to it"
             }
             Refusal::CannotUndo { .. } => "there is nothing to go forward to, or no way to do it",
             Refusal::Forged { .. } => {
@@ -509,6 +518,13 @@ impl Refusal {
                     Some(id) => format!("`/rollback undo {id} because …`"),
                     None => "the same command with `because …`".into(),
                 }
+            ),
+            Refusal::KnownBad { service, target, why } => format!(
+                "{}. To go back to {} all the same, say why: `/rollback {} to {} because …`. Nothing was run.",
+                text(why),
+                text(target),
+                text(&service.typed()),
+                text(&Target::Named(target.clone()).to_string())
             ),
             Refusal::CannotUndo { id, service, why } => format!(
                 "{id} can't be undone: {}. `/rollback list {}` shows the releases. Nothing was run.",

@@ -1,5 +1,6 @@
 //! What a platform can serve, and what it serves now.
 
+use crate::grammar::as_typed;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -247,6 +248,40 @@ pub struct Survey {
 }
 
 impl Survey {
+    /// The places of the candidates that may be meant by a name that was typed: the one whose id
+    /// it is, else all that are called so.
+    pub fn called(&self, name: &str) -> Vec<usize> {
+        let name = name.trim();
+        let releases = || {
+            let candidates = self.candidates.iter().enumerate();
+            candidates.map(|(at, candidate)| (at, &candidate.release))
+        };
+        // An id names one thing, whatever else is called so.
+        if let Some((at, _)) = releases().find(|(_, release)| release.is(name)) {
+            return vec![at];
+        }
+        let mut named: Vec<usize> = releases()
+            .filter(|(_, release)| release.is_called(name))
+            .map(|(at, _)| at)
+            .collect();
+        if named.is_empty() {
+            // What is typed reaches us with plain dashes and quotes, and single blanks.
+            let is_typed = |release: &Release| {
+                let version = release.version.as_deref().map(as_typed);
+                as_typed(&release.id) == name || version.as_deref() == Some(name)
+            };
+            let typed = releases().filter(|(_, release)| is_typed(release));
+            named = typed.map(|(at, _)| at).collect();
+        }
+        // `v1` is not `V1`, where both are there.
+        let release = |at: &usize| &self.candidates[*at].release;
+        let is_exact = |at: &usize| release(at).version.as_deref() == Some(name);
+        if named.iter().any(is_exact) {
+            named.retain(|at| is_exact(at) || !release(at).has_version(name));
+        }
+        named
+    }
+
     /// The release with this id, even when only its id is known.
     pub fn release(&self, id: &str) -> Release {
         self.candidates

@@ -62,6 +62,15 @@ pub enum Caution {
         /// When that was asked for.
         at: Timestamp,
     },
+    /// Somebody marked the target as bad.
+    MarkedBad {
+        /// Their name.
+        by: String,
+        /// Why, in their words; `None`: they gave no reason.
+        because: Option<String>,
+        /// When.
+        at: Timestamp,
+    },
     /// The platform's own warning about this target.
     Platform {
         /// Its stable name, in `snake_case`: "secrets_changed".
@@ -86,6 +95,7 @@ impl Caution {
             Caution::LiveUnknown => "live_unknown",
             Caution::Old { .. } => "old",
             Caution::OnceBad { .. } => "once_bad",
+            Caution::MarkedBad { .. } => "marked_bad",
             Caution::Platform { name, .. } => name,
             Caution::Marked { .. } => "marked",
         }
@@ -103,6 +113,13 @@ impl Caution {
             Caution::OnceBad { rollback, at } => format!(
                 "{target} was rolled back by {rollback} at {}",
                 at.strftime("%Y-%m-%d %H:%M UTC")
+            ),
+            Caution::MarkedBad { by, because, at } => format!(
+                "{target} was marked bad by {by} at {}{}",
+                at.strftime("%Y-%m-%d %H:%M UTC"),
+                because
+                    .as_deref()
+                    .map_or_else(String::new, |why| format!(": \"{why}\""))
             ),
             Caution::Platform { text, .. } => text.clone(),
             Caution::Marked { class: Risk::Data } => {
@@ -124,7 +141,8 @@ pub struct RiskRules {
     pub never_served: Risk,
     /// At least this when what is live is not known.
     pub live_unknown: Risk,
-    /// At least this when the target was left behind by an earlier rollback.
+    /// At least this when the target was left behind by an earlier rollback, or somebody marked it
+    /// as bad.
     pub once_bad: Risk,
     /// At least this when the target is older than [`RiskRules::old_after`].
     pub old: Risk,
@@ -155,7 +173,7 @@ impl RiskRules {
                 Caution::NeverServed => self.never_served,
                 Caution::LiveUnknown => self.live_unknown,
                 Caution::Old { .. } => self.old,
-                Caution::OnceBad { .. } => self.once_bad,
+                Caution::OnceBad { .. } | Caution::MarkedBad { .. } => self.once_bad,
                 Caution::Platform { class, .. } | Caution::Marked { class } => *class,
             })
             .fold(ordinary, Risk::max)

@@ -891,7 +891,7 @@ fn each_caution_is_ticked_by_name() {
     let mut survey = survey(["v214", "v214"]);
     survey.candidates[1].release.live_since = None;
     survey.candidates[2].barred = Some("its files are gone".into());
-    let history = History(vec![Past::asked(
+    let history = History::from(vec![Past::asked(
         RollbackId::new(38),
         Way::Back,
         Some("v213".into()),

@@ -135,7 +135,7 @@ fn each_way_has_its_own_bar() {
 
 #[test]
 fn an_undo_goes_to_what_a_rollback_left_and_says_so() {
-    let history = History(vec![Past::asked(
+    let history = History::from(vec![Past::asked(
         RollbackId::new(41),
         Way::Back,
         Some("v214".into()),
@@ -288,7 +288,7 @@ fn moved(id: u64, left: &str, to: &str) -> Past {
 #[test]
 fn previous_is_never_what_a_rollback_left_as_bad() {
     // v213 was rolled back as broken, to v212, and v214 was deployed then.
-    let history = History(vec![moved(7, "v213", "v212")]);
+    let history = History::from(vec![moved(7, "v213", "v212")]);
     let previous = |history: &History| {
         let survey = survey("v214");
         let effects = draw(&survey, "v212", None).unwrap().effects;
@@ -312,10 +312,10 @@ fn previous_is_never_what_a_rollback_left_as_bad() {
     assert_eq!(previous(&History::default()), Ok(ran("v213")));
     // Where nothing else is left, it is said what was passed over, and how to have it.
     let all = ["v213", "v212", "v211"].map(|left| moved(7, left, "v210"));
-    match previous(&History(all.to_vec())) {
+    match previous(&History::from(all.to_vec())) {
         Err(Refusal::NoEligibleTarget { why, .. }) => {
             assert!(why.contains("v213 was left as bad by RB-7"), "{why}");
-            assert!(why.contains("`to v213`"), "{why}");
+            assert!(why.contains("`to v213 because …`"), "{why}");
         }
         other => panic!("{other:?}"),
     }
@@ -324,7 +324,7 @@ fn previous_is_never_what_a_rollback_left_as_bad() {
         is_verified: true,
         ..moved(7, "v213", "v212")
     };
-    let (_, chosen) = previous(&History(vec![verified])).unwrap();
+    let (_, chosen) = previous(&History::from(vec![verified])).unwrap();
     assert_eq!(chosen, "previous release, verified by RB-7");
 }
 
@@ -339,7 +339,7 @@ fn what_a_partial_rollback_has_not_moved_is_asked_for_again() {
         name: "de.example.com".into(),
         live: Some("v214".into()),
     });
-    let history = History(vec![Past {
+    let history = History::from(vec![Past {
         is_partial: true,
         ..moved(1, "v214", "v213")
     }]);

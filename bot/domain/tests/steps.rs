@@ -532,7 +532,7 @@ fn a_copy_is_the_release_and_the_one_just_left_is_never_previous() {
         release("v103", &[], -7200),
     ];
     assert_eq!(survey.live().unwrap().id, "v102");
-    let left = History(vec![Past::asked(
+    let left = History::from(vec![Past::asked(
         RollbackId::new(1),
         Way::Back,
         Some("v104".into()),

@@ -6,6 +6,7 @@
 //! process that reads back may not be the one that asked.
 
 pub mod configured;
+mod json;
 pub mod overview;
 mod process;
 pub mod registry;
@@ -14,6 +15,7 @@ pub mod registry;
 registry::providers! {
     vercel,
     releases,
+    render,
     command,
     http_api,
     docker,

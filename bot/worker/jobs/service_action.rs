@@ -1,9 +1,9 @@
-//! Lets a person act on a service: unpin, freeze, unfreeze.
+//! Lets a person act on a service: unpin, freeze, unfreeze, mark a release.
 
 use crate::{
     App,
     config::Service,
-    engine::{Ended, Error, FreezeChange, RecordedEvent, SideEffects},
+    engine::{Ended, Error, FreezeChange, MarkChange, RecordedEvent, SideEffects},
     slack::Words,
     store::{
         jobs::{Lease, Next},
@@ -11,6 +11,7 @@ use crate::{
     },
     worker::{
         acting::Acting,
+        planning,
         recipient::Recipient,
         retry::{PATIENCE, after_busy, backoff},
     },
@@ -18,6 +19,7 @@ use crate::{
 use jiff::Timestamp;
 use rollback_domain::{
     authority::Case,
+    history::{History, Mark},
     identity::RollbackId,
     incident::{Actor, IncidentFact, TimelineEvent},
     job::{Job, Post, ServiceAction, ServiceRequest, WhenRefused},
@@ -25,7 +27,7 @@ use rollback_domain::{
     platform::{About, ProviderError},
     policy::Policy,
     refusal::{Refusal, sentence},
-    release::Pin,
+    release::{Pin, Release},
     risk::Risk,
     rollback::{Command, Freeze, Message, Rollback, State},
 };
@@ -44,6 +46,8 @@ enum Change {
     Freeze(Option<Freeze>),
     /// Automatic deploys go live again.
     Unpinned,
+    /// Somebody decided something of a release.
+    Mark(Mark),
 }
 
 /// Why nothing was done.
@@ -124,6 +128,7 @@ impl Done {
             channel: request.channel.clone(),
             thread: None,
             under: None,
+            post_mortem: None,
             when_refused: WhenRefused::TellAlone {
                 rollback: None,
                 people: vec![Addressee {
@@ -167,6 +172,7 @@ impl Done {
                 };
                 ended.with(change)
             }
+            Change::Mark(mark) => Ended::done().with(MarkChange { service, mark }),
         };
         ended.with(effects)
     }
@@ -189,7 +195,7 @@ fn admit(
     now: Timestamp,
 ) -> Result<(), Refusal> {
     match action {
-        ServiceAction::Unpin { .. } => {
+        ServiceAction::Unpin { .. } | ServiceAction::MarkGood { .. } => {
             // There is no requester here: only the role counts.
             let case = Case {
                 rollback: None,
@@ -202,8 +208,10 @@ fn admit(
             let verdict = case.has_authority(&acting.by, &acting.membership, now);
             verdict.admit().map(drop)
         }
-        // A freeze stops nobody with authority, so anybody in the team may ask for one.
-        ServiceAction::Freeze { .. } | ServiceAction::Unfreeze { .. } => acting.membership.admit(),
+        // A freeze and a mark stop nobody with authority, so anybody in the team may ask for one.
+        ServiceAction::Freeze { .. }
+        | ServiceAction::Unfreeze { .. }
+        | ServiceAction::MarkBad { .. } => acting.membership.admit(),
     }
 }
 
@@ -222,6 +230,22 @@ async fn perform(
             unfreeze(service, frozen, because.as_deref())
         }
         ServiceAction::Unpin { because } => unpin(app, lease, service, because.as_deref()).await,
+        ServiceAction::MarkBad { release, because } => {
+            match release_called(app, lease, service, release).await? {
+                Ok(release) => Ok(mark_bad(service, &release, by, because, now)),
+                Err(not_done) => Err(not_done),
+            }
+        }
+        ServiceAction::MarkGood { release, because } => {
+            match release_called(app, lease, service, release).await? {
+                Ok(release) => {
+                    let history = rollbacks::history(&app.engine.db, &service.key).await?;
+                    let because = because.as_deref();
+                    mark_good(service, &release, &history, by, because, now)
+                }
+                Err(not_done) => Err(not_done),
+            }
+        }
     })
 }
 
@@ -268,6 +292,125 @@ fn unfreeze(
             Message::quoted(&freeze.because)
         ),
         change: Change::Freeze(None),
+    })
+}
+
+/// The release of a service that somebody named.
+async fn release_called(
+    app: &App,
+    lease: &Lease,
+    service: &Service,
+    name: &str,
+) -> Result<Result<Release, NotDone>, Error> {
+    let Some(provider) = app.provider(service) else {
+        let why = "its platform is not known".to_owned();
+        return Ok(Err(Refusal::PlatformTrouble { why }.into()));
+    };
+    let about = planning::about_service(app, &service.key).await?;
+    let survey = match provider.survey(&about).await {
+        Ok(survey) => survey,
+        Err(error) => {
+            let next = match &error {
+                ProviderError::Busy { retry_after, .. } => after_busy(app, lease, *retry_after),
+                ProviderError::Unanswered(_) | ProviderError::Refused(_) => {
+                    backoff(app, lease.attempt)
+                }
+            };
+            let why = error.to_string();
+            let is_final = matches!(error, ProviderError::Refused(_));
+            return Ok(Err(match is_final || lease.attempt >= PATIENCE {
+                true => Refusal::PlatformTrouble { why }.into(),
+                false => NotDone::TryAgain(Next::Retry(next, why)),
+            }));
+        }
+    };
+    let called = survey.called(name);
+    let release = |at: &usize| &survey.candidates[*at].release;
+    Ok(match called.as_slice() {
+        [only] => Ok(release(only).clone()),
+        [] => Err(Refusal::UnknownTarget {
+            service: service.key.clone(),
+            target: name.to_owned(),
+            known: vec![],
+        }
+        .into()),
+        [..] => Err(Refusal::WhichTarget {
+            name: name.to_owned(),
+            known: called
+                .iter()
+                .map(|at| (release(at).id.clone(), release(at).created_at))
+                .collect(),
+        }
+        .into()),
+    })
+}
+
+fn mark_bad(
+    service: &Service,
+    release: &Release,
+    by: &Person,
+    because: &str,
+    now: Timestamp,
+) -> Done {
+    Done {
+        message: format!(
+            "{} marked {} of {} as bad: \"{}\". It is never taken as the previous one, and going to it needs a reason.",
+            Message::whom(0),
+            Message::quoted(release.label()),
+            service.key,
+            Message::quoted(because)
+        ),
+        fact: IncidentFact::MarkedBad {
+            service: service.key.clone(),
+            release: release.id.clone(),
+            label: release.label().to_owned(),
+            because: because.to_owned(),
+        },
+        change: Change::Mark(Mark {
+            release: release.id.clone(),
+            is_bad: true,
+            by: by.clone(),
+            because: Some(because.to_owned()),
+            at: now,
+        }),
+    }
+}
+
+fn mark_good(
+    service: &Service,
+    release: &Release,
+    history: &History,
+    by: &Person,
+    because: Option<&str>,
+    now: Timestamp,
+) -> Result<Done, NotDone> {
+    let place = &service.key;
+    let label = release.label();
+    let Some(bad) = history.bad(release) else {
+        let what = format!("{label} of {place} is not marked as bad.");
+        return Err(Refusal::AlreadySo { what }.into());
+    };
+    Ok(Done {
+        message: format!(
+            "{} took the mark \"bad\" off {} of {place}{}. It was {}.",
+            Message::whom(0),
+            Message::quoted(label),
+            Message::quoted(&clause(because)),
+            Message::quoted(&bad.clause())
+        ),
+        fact: IncidentFact::MarkedGood {
+            service: place.clone(),
+            release: release.id.clone(),
+            label: label.to_owned(),
+            because: because.map(str::to_owned),
+        },
+        change: Change::Mark(Mark {
+            release: release.id.clone(),
+            is_bad: false,
+            by: by.clone(),
+            because: because.map(str::to_owned),
+            at: now,
+        }),
     })
 }
 
@@ -353,6 +496,6 @@ fn effect_on(open: Option<&Rollback>, change: &Change) -> String {
         (Change::Freeze(Some(_)), Some(open)) if open.is_silence_enough() => {
             format!(" {} does not start by itself any more.", open.id)
         }
-        (Change::Freeze(_) | Change::Unpinned, Some(_) | None) => String::new(),
+        (Change::Freeze(_) | Change::Unpinned | Change::Mark(_), Some(_) | None) => String::new(),
     }
 }

@@ -5,4 +5,5 @@ pub mod docker;
 pub mod five_steps;
 pub mod http;
 pub mod releases;
+pub mod render;
 pub mod vercel;

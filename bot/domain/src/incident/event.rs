@@ -76,6 +76,7 @@ pub enum Kind {
     Unpinned,
     Frozen,
     Unfrozen,
+    Marked,
     Note,
     Exported,
     Unreached,
@@ -87,6 +88,7 @@ pub enum Kind {
     CaptureWithdrawn,
     CaptureRevised,
     CaptureDeleted,
+    Action,
     /// One that a newer version knows.
     #[serde(other)]
     Other,

@@ -46,6 +46,7 @@ impl Fact {
             Fact::Incident(fact) => fact.clause(tone),
             Fact::Course(fact) => fact.clause(tone),
             Fact::Capture(fact) => fact.clause(tone),
+            Fact::Action(fact) => fact.clause(tone),
             Fact::People(fact) => fact.clause(tone),
             Fact::Waiting(fact) => fact.clause(tone),
             Fact::Running(fact) => fact.clause(tone),
@@ -88,6 +89,28 @@ impl IncidentFact {
             ),
             IncidentFact::Unfrozen { service, because } => format!(
                 "withdrew the hold request for {}{}",
+                place(service),
+                because_of(because, tone)
+            ),
+            IncidentFact::MarkedBad {
+                service,
+                label,
+                because,
+                release: _,
+            } => format!(
+                "marked {} of {} as bad, because \"{}\"",
+                text(label),
+                place(service),
+                naming(because, tone)
+            ),
+            IncidentFact::MarkedGood {
+                service,
+                label,
+                because,
+                release: _,
+            } => format!(
+                "took the mark \"bad\" off {} of {}{}",
+                text(label),
                 place(service),
                 because_of(because, tone)
             ),

@@ -54,16 +54,21 @@ fn a_kind_that_is_not_there_is_told_once_and_nothing_is_said_of_its_keys() {
         read_service("provider = \"vercl\"\nproject = 7\npath = \"shop\"").unwrap_err(),
         ["provider: \"vercl\" is not known; did you mean \"vercel\"?"]
     );
+    let names: Vec<String> = ALL.iter().map(|kind| format!("{:?}", kind.name)).collect();
     assert_eq!(
         read_service("token = \"env:NOBODY\"").unwrap_err(),
-        [
-            "provider: is missing; write provider = \"vercel\", or \"releases\", or \"command\", or \"http\""
-        ]
+        [format!(
+            "provider: is missing; write provider = {}",
+            names.join(", or ")
+        )]
     );
-    let mistakes = read_service("provider = \"docker\"\nimage = \"shop\"").unwrap_err();
+    let mistakes = read_service("provider = \"mainframe\"\nimage = \"shop\"").unwrap_err();
     assert_eq!(
         mistakes[0],
-        "provider: \"docker\" is not known; write \"vercel\" or \"releases\" or \"command\" or \"http\""
+        format!(
+            "provider: \"mainframe\" is not known; write {}",
+            names.join(" or ")
+        )
     );
     assert!(
         mistakes[1].starts_with("image: is not a key here"),

@@ -1,6 +1,6 @@
 //! What Vercel's answers mean, status by status.
 
-use super::json::{millis, text};
+use crate::json::{millis, text};
 use jiff::Timestamp;
 use reqwest::header::HeaderMap;
 use rollback_domain::{

@@ -4,10 +4,10 @@ use super::{
     Vercel,
     answers::{Answer, judge_read},
     deployment::id_of,
-    json::{millis, text},
     project::Project,
     survey::Page,
 };
+use crate::json::{millis, text};
 use reqwest::Method;
 use rollback_domain::{
     platform::ProviderError,

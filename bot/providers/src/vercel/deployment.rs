@@ -1,6 +1,6 @@
 //! What a deployment is, and whether production may be taken to it.
 
-use super::json::{flag, millis, moment, text};
+use crate::json::{flag, millis, moment, text};
 use jiff::Timestamp;
 use rollback_domain::release::Release;
 use rollback_http::{cut, one_line};

@@ -9,17 +9,15 @@
 mod answers;
 mod api;
 mod deployment;
-mod json;
 mod progress;
 mod project;
 mod settings;
 mod survey;
 
-use crate::Provider;
+use crate::{Provider, json::text};
 use answers::{judge_move, judge_setting};
 use api::{clause, unsent};
 use async_trait::async_trait;
-use json::text;
 use progress::{Reading, ended_badly, read_progress};
 use project::{Project, job};
 use reqwest::{Client, Method};

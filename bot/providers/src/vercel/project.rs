@@ -1,6 +1,6 @@
 //! What a rollback needs of a project.
 
-use super::json::{millis, text};
+use crate::json::{millis, text};
 use jiff::Timestamp;
 use rollback_domain::{
     platform::Order,

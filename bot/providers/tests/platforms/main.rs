@@ -1,5 +1,5 @@
-//! Platforms that the configuration describes, and every preset, against programs and APIs that
-//! answer as the platforms do.
+//! Platforms that the configuration describes, every preset, and providers that are asked over
+//! HTTP, against programs and APIs that answer as the platforms do.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
@@ -9,5 +9,10 @@ mod commands;
 mod http_presets;
 mod own;
 mod presets;
+mod render;
+#[path = "../../../../tests/support/render.rs"]
+#[expect(dead_code, reason = "the stories use the rest")]
+mod render_api;
 mod requests;
 mod run;
+mod spec;

@@ -1,5 +1,6 @@
 //! A service on a platform, and a rollback there, step by step, as the engine runs it.
 
+use crate::render_api;
 use jiff::Timestamp;
 use rollback_domain::{
     grammar::Target,
@@ -25,7 +26,11 @@ pub const TOKEN: &str = "token-of-the-platform-51";
 
 /// The platform of a section, or every mistake in it.
 pub fn platform(section: &str) -> Result<registry::Platform, String> {
-    let env = |name: &str| (name == "TOKEN").then(|| TOKEN.to_owned());
+    let env = |name: &str| match name {
+        "TOKEN" => Some(TOKEN.to_owned()),
+        "RENDER_API_KEY" => Some(render_api::TOKEN.to_owned()),
+        _ => None,
+    };
     let no_file = |_: &Path| Err(io::ErrorKind::NotFound.into());
     let read = rollback_settings::read(section, &env, &no_file, &[], |section| {
         let (_, platform) = registry::read(section);

@@ -52,18 +52,23 @@ impl Advance<'_> {
             rosters: reading.found,
             ..SideEffects::default()
         };
+        let because = self.rollback.because.as_deref();
         let ended = match self.draw(&about, &survey, self.now()).await? {
-            Drawn::Plan(plan) => self
-                .decide(Command::Planned {
-                    objections: self.earlier_objections(&plan).await?,
-                    audience: self.audience(&plan).await,
-                    plan,
-                    requester,
-                    last_known,
-                    roster: Box::new(reading.roster),
-                    frozen: rosters::frozen_of(&self.app.engine.db, &self.rollback.service).await?,
-                })
-                .stored_at(Point::PlanStored),
+            Drawn::Plan(plan) => match plan.needs_reason(&self.rollback.service, because) {
+                Some(refusal) => self.cannot_plan(refusal),
+                None => self
+                    .decide(Command::Planned {
+                        objections: self.earlier_objections(&plan).await?,
+                        audience: self.audience(&plan).await,
+                        plan,
+                        requester,
+                        last_known,
+                        roster: Box::new(reading.roster),
+                        frozen: rosters::frozen_of(&self.app.engine.db, &self.rollback.service)
+                            .await?,
+                    })
+                    .stored_at(Point::PlanStored),
+            },
             Drawn::Refused(refusal) => self.cannot_plan(refusal),
             Drawn::NotRead(NotRead::TryAgain(next)) => next.into(),
             Drawn::NotRead(NotRead::Failed(error)) => self.cannot_read(&error),

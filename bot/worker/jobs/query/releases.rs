@@ -171,7 +171,8 @@ fn show_list(service: &ServiceKey, survey: &Survey, history: &History, now: Time
             }
             match history.track_record(release) {
                 record @ (TrackRecord::Bad(_) | TrackRecord::Verified(_)) => {
-                    line.push_str(&format!(" · {}", record.clause().unwrap_or_default()));
+                    let record = record.clause().unwrap_or_default();
+                    line.push_str(&format!(" · {}", inline(&record, 150)));
                 }
                 // The line says when it ran.
                 TrackRecord::Ran | TrackRecord::Unknown => {}

@@ -9,12 +9,15 @@
 
 mod action;
 mod approve;
+mod bad;
 mod board;
 mod break_glass;
+mod catch_up;
 mod contacts;
 mod deny;
 mod export;
 mod freeze;
+mod good;
 mod help;
 mod incident;
 mod list;
@@ -79,10 +82,13 @@ macro_rules! for_every_verb {
             unpin: Unpin,
             freeze: Freeze,
             unfreeze: Unfreeze,
+            bad: MarkBad,
+            good: MarkGood,
             incident: ManageIncident,
             note: Note,
             timeline: Timeline,
             export: Export,
+            catch_up: CatchUp,
             post_mortem: PostMortem,
             action: Action,
             help: Help,
@@ -297,9 +303,11 @@ mod tests {
         `undo RB-41`: propose to return to the version it replaced
         `pins`, `unpin frontend`: where automatic deploys are held off; let them flow again
         `freeze frontend because we migrate`, `unfreeze frontend`: request a hold, shown on every card; approvers can still approve
+        `bad frontend v214 because it loses carts`, `good frontend v214`: mark a release: it is never the previous one, and going to it needs a reason
         `incident`, `incident open P1`, `incident lead me`, `incident resolve`: show the incident of this channel, declare it, say who does what, end it
         `note checkout is back`, `note -5m paged the team`, `note edit it was 6 %`: write into the timeline, or correct your last note
         `timeline`, `export`, `export RB-41 html`: read it, or take it away
+        `catchup`: where the incident stands, in ten lines, only for you
         `postmortem`, `postmortem root cause: tax engine`: draft it from the record; add what only you know
         `action add "test empty carts" due friday`, `action list`, `action done 3`: what is to be done afterwards; its owner is reminded
         `help approve`: more about one of them
