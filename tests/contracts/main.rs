@@ -44,9 +44,9 @@ const RIGS: [(&str, Start); 7] = [
     ("vercel", || Box::pin(rigs::vercel::start())),
     ("releases", || Box::pin(rigs::releases::start())),
     ("render", || Box::pin(rigs::render::start())),
+    ("docker", || Box::pin(rigs::docker::start())),
     ("command", || Box::pin(rigs::command::start())),
     ("http", || Box::pin(rigs::http::start())),
-    ("docker", || Box::pin(rigs::docker::start())),
     ("five_steps", || Box::pin(rigs::five_steps::start())),
 ];
 

@@ -16,9 +16,9 @@ registry::providers! {
     vercel,
     releases,
     render,
+    docker,
     command,
     http_api,
-    docker,
 }
 
 use async_trait::async_trait;
