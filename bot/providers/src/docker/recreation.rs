@@ -327,7 +327,7 @@ impl Recreation<'_> {
             | Stage::Serving => "it is not that far yet".into(),
         };
         ProviderError::Refused(format!(
-            "Docker was not asked: {why}. Nothing was changed; ask for a new plan."
+            "Docker was not asked: {why}. Look at docker ps -a on that machine, then ask for a new plan."
         ))
     }
 

@@ -154,7 +154,7 @@ impl DockerSettings {
 
 /// The certificates. The outer `None`: there is a mistake in them.
 fn tls(section: &Section<'_>) -> Option<Option<Tls>> {
-    let part = |key: &str| section.optional(key, |value| section.secret(value));
+    let part = |key: &str| section.optional(key, |value| section.pem(value));
     let (ca, cert, key) = (part("ca"), part("cert"), part("key"));
     let all = [
         ("ca", ca.is_some()),
@@ -289,7 +289,11 @@ mod tests {
 
     /// What is read of a section, or every mistake in it.
     fn read(written: &str) -> Result<DockerSettings, String> {
-        let env = |name: &str| (name == "PEM").then(|| "a certificate".to_owned());
+        let env = |name: &str| match name {
+            "PEM" => Some("-----BEGIN CERTIFICATE-----\nMIIB\n".to_owned()),
+            "WORD" => Some("a word".to_owned()),
+            _ => None,
+        };
         let no_file = |_: &Path| Err(std::io::ErrorKind::NotFound.into());
         let read = rollback_settings::read(written, &env, &no_file, &[], |section| {
             let settings = DockerSettings::read(section);
@@ -320,6 +324,7 @@ mod tests {
         for (written, part) in [
             (remote.to_owned(), "without TLS"),
             (format!("{remote}\nca = \"env:PEM\""), "cert: is missing"),
+            (format!("{remote}\nca = \"env:WORD\""), "WORD is not PEM"),
             (
                 "container = \"shop\"\nhost = \"tcp://engine\"".into(),
                 "has no port",

@@ -1,5 +1,6 @@
 //! A Docker engine of its own in a temporary directory, with images of a tiny program.
 
+use rcgen::{BasicConstraints, CertificateParams, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair};
 use reqwest::{Client, Method};
 use serde_json::Value;
 use std::{
@@ -43,6 +44,8 @@ void begin(long *stack) {
 /// An engine that runs, and is ended with the test.
 pub struct RealEngine {
     place: TempDir,
+    /// Where it listens with TLS.
+    port: u16,
     daemon: std::sync::Mutex<Child>,
     client: Client,
 }
@@ -66,10 +69,13 @@ impl RealEngine {
             .pool_max_idle_per_host(0)
             .build()
             .map_err(|error| error.to_string())?;
-        let daemon =
-            std::sync::Mutex::new(daemon(place.path()).map_err(|error| error.to_string())?);
+        make_certificates(place.path());
+        let port = free_port();
+        let daemon = daemon(place.path(), port).map_err(|error| error.to_string())?;
+        let daemon = std::sync::Mutex::new(daemon);
         let engine = Self {
             place,
+            port,
             daemon,
             client,
         };
@@ -165,6 +171,18 @@ impl RealEngine {
         )
     }
 
+    /// The same over TLS, with this certificate and its key.
+    pub fn section_over_tls(&self, certificate: &str, more: &str) -> String {
+        let file = |name: &str| format!("\"file:{}\"", self.place.path().join(name).display());
+        format!(
+            "provider = \"docker\"\nhost = \"tcp://127.0.0.1:{}\"\nca = {}\ncert = {}\nkey = {}\n{more}",
+            self.port,
+            file("ca.pem"),
+            file(&format!("{certificate}.pem")),
+            file(&format!("{certificate}.key"))
+        )
+    }
+
     pub fn socket(&self) -> PathBuf {
         self.place.path().join("docker.sock")
     }
@@ -256,7 +274,7 @@ impl RealEngine {
     /// Ends the engine with everything that it runs, and starts it again.
     pub async fn start_again(&self) {
         self.end();
-        *self.daemon.lock().unwrap() = daemon(self.place.path()).unwrap();
+        *self.daemon.lock().unwrap() = daemon(self.place.path(), self.port).unwrap();
         self.wait_for_it().await.unwrap();
     }
 
@@ -290,7 +308,33 @@ fn is_there(program: &str) -> bool {
         .any(|directory| directory.join(program).exists())
 }
 
-fn daemon(place: &Path) -> std::io::Result<Child> {
+/// A certificate authority, and what it gives to the engine and to whoever asks it.
+fn make_certificates(place: &Path) {
+    let authority_key = KeyPair::generate().unwrap();
+    let mut authority = CertificateParams::new(vec![]).unwrap();
+    authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let ca = authority.self_signed(&authority_key).unwrap();
+    fs::write(place.join("ca.pem"), ca.pem()).unwrap();
+    let issuer = Issuer::new(authority, authority_key);
+    for (name, usage) in [
+        ("engine", ExtendedKeyUsagePurpose::ServerAuth),
+        ("client", ExtendedKeyUsagePurpose::ClientAuth),
+    ] {
+        let key = KeyPair::generate().unwrap();
+        let mut params = CertificateParams::new(vec!["127.0.0.1".to_owned()]).unwrap();
+        params.extended_key_usages.push(usage);
+        let certificate = params.signed_by(&key, &issuer).unwrap();
+        fs::write(place.join(format!("{name}.pem")), certificate.pem()).unwrap();
+        fs::write(place.join(format!("{name}.key")), key.serialize_pem()).unwrap();
+    }
+}
+
+fn free_port() -> u16 {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.local_addr().unwrap().port()
+}
+
+fn daemon(place: &Path, port: u16) -> std::io::Result<Child> {
     let below = |name: &str| place.join(name).display().to_string();
     let log = fs::File::options()
         .create(true)
@@ -308,6 +352,10 @@ fn daemon(place: &Path) -> std::io::Result<Child> {
         .args(["--data-root", &below("data"), "--exec-root", &below("exec")])
         .args(["--pidfile", &below("pid"), "--shutdown-timeout=2"])
         .args(["--host", &format!("unix://{}", below("docker.sock"))])
+        .args(["--host", &format!("tcp://127.0.0.1:{port}"), "--tlsverify"])
+        .args(["--tlscacert", &below("ca.pem")])
+        .args(["--tlscert", &below("engine.pem")])
+        .args(["--tlskey", &below("engine.key")])
         .stdin(Stdio::null())
         .stdout(log.try_clone()?)
         .stderr(log)

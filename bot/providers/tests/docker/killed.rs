@@ -14,7 +14,7 @@ use std::{
 };
 
 /// How many recreations there are unless `DOCKER_RECREATIONS` says it.
-const RECREATIONS: u64 = 5;
+const RECREATIONS: u64 = 3;
 /// The longest that a process lives before it is killed, in milliseconds: longer than a recreation
 /// takes.
 const LIVES_AT_MOST: u64 = 1_500;

@@ -39,6 +39,7 @@ async fn a_real_engine() {
     moves::what_is_unhealthy_is_put_back(&engine).await;
     moves::an_engine_that_starts_again_starts_no_second_one(&engine).await;
     moves::bad_input_changes_nothing(&engine).await;
+    moves::an_engine_elsewhere_is_asked_over_tls(&engine).await;
     moves::a_compose_service_leaves_nothing_behind(&engine).await;
     killed::recreations(&engine).await;
 }

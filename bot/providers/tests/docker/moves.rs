@@ -221,6 +221,22 @@ pub async fn bad_input_changes_nothing(engine: &RealEngine) {
     assert!(why.contains("/nowhere/docker.sock is not there"), "{why}");
 }
 
+pub async fn an_engine_elsewhere_is_asked_over_tls(engine: &RealEngine) {
+    start_plain(engine, "shop:v2", json!({})).await;
+    let section = engine.section_over_tls("client", SHOP);
+    let place = engine.directory("moves");
+    let mut driven = Driven::plan(&section, &place, 49, named("v1"))
+        .await
+        .unwrap();
+    driven.run().await;
+    assert_eq!(driven.rollback().state, State::Serving { n: 1, m: 1 });
+    // The engine's own certificate is none for those who ask.
+    let stranger = connect(&engine.section_over_tls("engine", SHOP));
+    let why = stranger.check().await.unwrap_err().to_string();
+    assert!(why.contains("Docker"), "{why}");
+    engine.clear().await;
+}
+
 pub async fn a_compose_service_leaves_nothing_behind(engine: &RealEngine) {
     let labels = json!({
         "com.docker.compose.project": "acme",
