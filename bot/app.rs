@@ -214,6 +214,7 @@ impl App {
             fingerprint: service.fingerprint.is_some(),
             announce: service.announce(&self.config.announce),
             channels: service.channels.clone(),
+            checklist: self.config.checklist.clone(),
         }
     }
 
@@ -241,6 +242,7 @@ impl App {
             fingerprint: false,
             announce: self.config.announce.clone(),
             channels: vec![],
+            checklist: [].into(),
         }
     }
 
