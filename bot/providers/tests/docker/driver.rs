@@ -41,6 +41,7 @@ pub fn connect(section: &str) -> Arc<dyn Provider> {
 fn policy() -> Policy {
     Policy {
         announce: Announce::default(),
+        checklist: [].into(),
         channels: vec![],
         rules: Preset::SmallTeam.rules(&["oncall".into()]),
         risks: RiskRules::default(),
