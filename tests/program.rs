@@ -14,11 +14,15 @@ use std::{
 };
 
 /// The tokens of the platforms in the example.
-const TOKENS: [(&str, &str); 4] = [
+const TOKENS: [(&str, &str); 8] = [
     ("VERCEL_TOKEN", "a-token-of-vercel"),
     ("RENDER_API_KEY", "a-token-of-render"),
     ("DEPLOYCTL_TOKEN", "a-token-of-deployctl"),
     ("SITES_TOKEN", "a-token-of-sites"),
+    ("DOCKER_CA", "-----BEGIN CERTIFICATE-----"),
+    ("DOCKER_CERT", "-----BEGIN CERTIFICATE-----"),
+    ("DOCKER_KEY", "-----BEGIN PRIVATE KEY-----"),
+    ("REGISTRY_PASSWORD", "a-password-of-a-registry"),
 ];
 
 fn run(settings: &str, arguments: &[&str]) -> Output {
@@ -245,8 +249,10 @@ fn every_mistake_is_told_at_once() {
     let told: Vec<&str> = told.lines().skip(1).collect();
     assert_snapshot!(told.join("\n"), @r#"
     slack.bot_token: environment variable NOT_SET is not set
+    incidents.told.p1.roles[0]: there is no role "oncall"; did you mean "onkall"?
     updates.publish[0]: there is no role "oncall"; did you mean "onkall"?
     services.api.production.approve[0]: there is no role "oncall"; did you mean "onkall"?
+    services.cart.production.approve[0]: there is no role "oncall"; did you mean "onkall"?
     services.frontend.production.token: a secret does not belong in this file; write "env:NAME" or "file:PATH"
     services.frontend.production.approve[0]: there is no role "oncall"; did you mean "onkall"?
     services.guide.production.approve[0]: there is no role "oncall"; did you mean "onkall"?
@@ -265,10 +271,17 @@ fn the_example_is_a_configuration_that_works() {
     );
     assert_snapshot!(String::from_utf8(output.stdout).unwrap(), @"
     ok        templates: every one is rendered from a sample
-    ok        services: 5, roles: 2
+    ok        services: 6, roles: 2
     ok        database.url: rollback-bot.db will be made
 
     api (production): preset small-team, ordinary class code, objection window off
+      class                 approvals  by                         requester  confirm  break-glass
+      toggle (not reached)  1          oncall                     yes        click    yes
+      code                  1          oncall                     no         click    yes
+      caution               1          oncall                     no         tick     yes
+      data (not reached)    2          oncall; one of data_owner  yes        type     no
+
+    cart (production): preset small-team, ordinary class code, objection window off
       class                 approvals  by                         requester  confirm  break-glass
       toggle (not reached)  1          oncall                     yes        click    yes
       code                  1          oncall                     no         click    yes
@@ -376,6 +389,7 @@ async fn operators_have_an_address_of_their_own_when_it_is_configured() {
         );
     let env = |name: &str| match name {
         "SLACK_BOT_TOKEN" => Some("xoxb-simulation".to_owned()),
+        name if name.starts_with("DOCKER_") => Some("-----BEGIN CERTIFICATE-----".to_owned()),
         _ => Some("a-secret-of-the-simulation".to_owned()),
     };
     let nothing = |_: &Path| Err(std::io::Error::from(std::io::ErrorKind::NotFound));
