@@ -37,6 +37,7 @@ mod out_of_band;
 mod outage;
 mod platform;
 mod program;
+mod railway;
 mod record;
 mod releases;
 mod render;

@@ -53,6 +53,7 @@ fn env(name: &str) -> Option<String> {
         "SLACK_BOT_TOKEN" => "xoxb-111111111111-aaaaaaaaaaaa",
         "VERCEL_TOKEN" => "vercel-1",
         "RENDER_API_KEY" => "render-1",
+        "RAILWAY_TOKEN" => "railway-1",
         "DEPLOYCTL_TOKEN" => "deployctl-1",
         "SITES_TOKEN" => "sites-tok-1",
         "PAGERDUTY_TOKEN" => "pagerduty-1",
@@ -1251,7 +1252,7 @@ const MISTAKES: &str = r#"
 ! services.frontend.production.provider: "vercl" is not known; did you mean "vercel"?
 
 - provider = "releases"
-! services.shop.local.provider: is missing; write provider = "vercel", or "releases", or "render", or "command", or "http"
+! services.shop.local.provider: is missing; write provider = "vercel", or "releases", or "render", or "railway", or "command", or "http"
 
 - project = "prj_123"
 + path = "/srv/frontend"
@@ -1491,6 +1492,13 @@ fn what_holds_in_the_end_is_one_table() {
       data (not reached)    2          oncall; one of data_owner  yes        type     no
 
     shop (local): preset small-team, ordinary class code, objection window off
+      class                 approvals  by                         requester  confirm  break-glass
+      toggle (not reached)  1          oncall                     yes        click    yes
+      code                  1          oncall                     no         click    yes
+      caution               1          oncall                     no         tick     yes
+      data (not reached)    2          oncall; one of data_owner  yes        type     no
+
+    workers (production): preset small-team, ordinary class code, objection window off
       class                 approvals  by                         requester  confirm  break-glass
       toggle (not reached)  1          oncall                     yes        click    yes
       code                  1          oncall                     no         click    yes

@@ -4,6 +4,8 @@ pub mod logs;
 mod messages;
 pub mod pagerduty;
 #[expect(dead_code, reason = "the tests of the provider use the rest")]
+pub mod railway;
+#[expect(dead_code, reason = "the tests of the provider use the rest")]
 pub mod render;
 pub mod site;
 pub mod vercel;
@@ -271,6 +273,7 @@ api_url = "{slack}"
             "BOT_TOKEN" => Some("xoxb-simulation".into()),
             "VERCEL_TOKEN" => Some(vercel::TOKEN.into()),
             "RENDER_API_KEY" => Some(render::TOKEN.into()),
+            "RAILWAY_TOKEN" => Some(railway::TOKEN.into()),
             "PAGERDUTY_TOKEN" => Some(pagerduty::TOKEN.into()),
             "PAGERDUTY_ROUTING_KEY" => Some(pagerduty::ROUTING_KEY.into()),
             _ => None,
