@@ -3,7 +3,8 @@
 use crate::{
     clock::Clock,
     config::{Config, Service, effective},
-    http_client, manifest,
+    http_client,
+    manifest::{SCOPES, Scope},
     messages::Templates,
     probe, roster,
     roster::Asking,
@@ -18,6 +19,9 @@ use rollback_domain::{
     refusal::list,
 };
 use std::{collections::BTreeMap, fmt::Display, fs, os::unix::fs::PermissionsExt, path::Path};
+
+/// The key of what Slack's Web API is called with.
+const TOKEN: &str = "slack.bot_token";
 
 /// What was found, printed as it is found.
 #[derive(Default)]
@@ -174,7 +178,6 @@ async fn platform(
 
 /// Tries the bot token, its scopes, and the channels that the bot posts to by itself.
 async fn workspace(config: &Config, slack: &Slack, report: &mut Report) {
-    const TOKEN: &str = "slack.bot_token";
     let identity = match slack.identity().await {
         Ok(identity) => identity,
         Err(failure) => return report.mistake(TOKEN, of_slack(&failure)),
@@ -191,28 +194,7 @@ async fn workspace(config: &Config, slack: &Slack, report: &mut Report) {
         report.mistake("slack.team", problem);
     }
     match slack.scopes().await {
-        Ok(Some(scopes)) => {
-            let needed = manifest::scopes();
-            let missing = needed.into_iter().filter(|scope| !scopes.contains(scope));
-            let missing: Vec<String> = missing.collect();
-            if !missing.is_empty() {
-                let problem = format!(
-                    "lacks the scopes {}; add them under OAuth & Permissions (`rollback-bot \
-                     manifest` has them all), and install the app again",
-                    list(&missing, "and")
-                );
-                report.mistake(TOKEN, problem);
-            }
-            for (scope, without) in manifest::optional_scopes() {
-                if !scopes.contains(&scope) {
-                    let note = format!(
-                        "lacks the scope {scope}, so {without}; install the app again with the \
-                         scopes and events of `rollback-bot manifest`"
-                    );
-                    report.note(TOKEN, note);
-                }
-            }
-        }
+        Ok(Some(scopes)) => missing_scopes(&scopes, report),
         Ok(None) => report.note(TOKEN, "the answer does not name the token's scopes"),
         Err(failure) => report.mistake(TOKEN, of_slack(&failure)),
     }
@@ -224,6 +206,45 @@ async fn workspace(config: &Config, slack: &Slack, report: &mut Report) {
                 report.mistake("api.channel", problem);
             }
         }
+    }
+}
+
+/// Names each scope that the token lacks, with what does not work without it.
+fn missing_scopes(scopes: &[String], report: &mut Report) {
+    let missing: Vec<&Scope> = SCOPES
+        .iter()
+        .filter(|scope| !scopes.iter().any(|name| name == scope.name))
+        .collect();
+    for scope in &missing {
+        let Scope {
+            name,
+            without,
+            events,
+            is_optional,
+        } = scope;
+        let events = match events.is_empty() {
+            true => String::new(),
+            false => format!(" (and Slack does not send {})", events.join(", ")),
+        };
+        let problem = format!("lacks the scope {name}: {without}{events}");
+        match is_optional {
+            true => report.note(TOKEN, problem),
+            false => report.mistake(TOKEN, problem),
+        }
+    }
+    if !missing.is_empty() {
+        let events: Vec<&str> = SCOPES
+            .iter()
+            .flat_map(|scope| scope.events)
+            .copied()
+            .collect();
+        let note = format!(
+            "add them under OAuth & Permissions and install the app again. A token cannot tell \
+             which events the app gets: Event Subscriptions must have {} (`rollback-bot manifest` \
+             has them all)",
+            events.join(", ")
+        );
+        report.note(TOKEN, note);
     }
 }
 

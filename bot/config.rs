@@ -6,10 +6,12 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 pub mod effective;
+mod promises;
 mod rules;
 mod values;
 
 use rollback_domain::{
+    action::PromiseRule,
     authority::Source,
     identity::ServiceKey,
     incident::{NamedSeverity, Severity},
@@ -131,6 +133,8 @@ pub struct Incidents {
     pub severities: BTreeMap<Severity, String>,
     /// The names of the reactions that put a message into the timeline; empty: none does.
     pub reactions: Vec<String>,
+    /// What is promised whenever an incident is resolved; empty: nothing is.
+    pub promises: Vec<PromiseRule>,
 }
 
 impl Incidents {
@@ -670,10 +674,18 @@ fn incidents(section: &Section<'_>) -> Incidents {
         severities
     });
     let reactions = section.any_list("reactions", "\"pushpin\"", Repeats::Refused, reaction);
+    let promises = match section.get("promises") {
+        None => Some(promises::usual()),
+        Some(_) => section.sections("promises").and_then(|promises| {
+            let promises: Vec<_> = promises.iter().map(promises::promise).collect();
+            promises.into_iter().collect()
+        }),
+    };
     section.done();
     Incidents {
         severities: severities.unwrap_or_default(),
         reactions: reactions.unwrap_or_else(|| REACTIONS.map(str::to_owned).to_vec()),
+        promises: promises.unwrap_or_default(),
     }
 }
 

@@ -3,6 +3,7 @@
 //! Every change of a rollback, its timeline entries and the jobs it leaves behind are committed
 //! in one transaction, by the modules below and nowhere else. Nothing here touches the network.
 
+mod actions;
 mod batch;
 mod captures;
 mod complete;
@@ -11,6 +12,7 @@ mod incidents;
 mod shared_commits;
 mod side_effects;
 
+pub use actions::KeptPromise;
 pub use captures::RecordedCapture;
 pub use ended::{Completed, Decide, Ended, Held};
 pub use incidents::noted;
@@ -30,7 +32,7 @@ use crate::{
 };
 use jiff::Timestamp;
 use rollback_domain::{
-    action::ActionItem,
+    action::{ActionItem, PromiseRule},
     identity::{IncidentId, RollbackId},
     incident::{Actor, Fact, IncidentChange, TimelineEvent},
     job::{Job, Notification},
@@ -94,6 +96,8 @@ pub enum Submission {
         source: Source,
         /// What is decided.
         change: IncidentChange,
+        /// What is promised if that resolves it.
+        promises: Vec<PromiseRule>,
         /// Where to echo it by a job, when the answer itself cannot: the thread.
         echo: Option<Option<String>>,
     },
@@ -116,7 +120,12 @@ pub enum Submission {
         event: TimelineEvent,
     },
     /// Add an action item, which gets the next number.
-    AddAction(ActionItem),
+    AddAction {
+        /// The action item.
+        action: ActionItem,
+        /// Where it came from.
+        source: Source,
+    },
     /// Say that an action item of a channel is done.
     FinishAction {
         /// Its number.
@@ -125,6 +134,8 @@ pub enum Submission {
         channel: String,
         /// Who says so.
         by: Person,
+        /// Where it came from.
+        source: Source,
     },
     /// Bind the key to what was sent under it, by its digest. The same key with something else is
     /// answered with the digest of what came first.
@@ -190,6 +201,9 @@ pub enum Outcome {
     IncidentChanged {
         /// What everybody is told.
         message: Message,
+        /// The incident, if this has resolved it: then its post-mortem can be drafted.
+        #[serde(default)]
+        resolved: Option<IncidentId>,
     },
     /// An action item was added or is done.
     ActionChanged {

@@ -4,43 +4,95 @@ use rollback_domain::incident::SHORTCUT;
 use serde_json::{Value, json};
 use url::Url;
 
-/// The scopes without which something less important does not work, and what that is.
-const OPTIONAL: [(&str, &str); 1] = [(
-    "reactions:read",
-    "a reaction puts no message into the timeline",
-)];
+/// A scope of the bot's token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Scope {
+    /// Its name at Slack.
+    pub name: &'static str,
+    /// What does not work without it, as a clause.
+    pub without: &'static str,
+    /// The events that Slack sends with it.
+    pub events: &'static [&'static str],
+    /// Whether everything else works without it.
+    pub is_optional: bool,
+}
 
-/// The fewest scopes that the bot needs.
-const SCOPES: [&str; 11] = [
-    "app_mentions:read",
+const fn scope(name: &'static str, without: &'static str) -> Scope {
+    Scope {
+        name,
+        without,
+        events: &[],
+        is_optional: false,
+    }
+}
+
+const fn with_events(events: &'static [&'static str], scope: Scope) -> Scope {
+    Scope { events, ..scope }
+}
+
+/// Every scope that the bot uses, and no other.
+pub const SCOPES: [Scope; 12] = [
+    with_events(
+        &["app_mention"],
+        scope("app_mentions:read", "a mention is not answered"),
+    ),
     // Both histories: a post whose answer was lost is looked for by its metadata before it is
-    // posted again.
-    "channels:history",
+    // posted again. The events tell what becomes of a message that was captured.
+    with_events(
+        &["message.channels"],
+        scope(
+            "channels:history",
+            "messages in public channels may be posted twice, and none can be captured",
+        ),
+    ),
     // Silence says something only where others are in the channel.
-    "channels:read",
-    "chat:write",
-    "commands",
-    "files:write",
-    "groups:history",
-    "groups:read",
-    // A role can be a user group: its members.
-    "usergroups:read",
-    "users:read",
+    scope(
+        "channels:read",
+        "who is in a public channel is not known, so nothing starts there by itself",
+    ),
+    scope("chat:write", "nothing can be posted"),
+    scope("commands", "`/rollback` is not there"),
+    scope("files:write", "no timeline is uploaded"),
+    with_events(
+        &["message.groups"],
+        scope(
+            "groups:history",
+            "messages in private channels may be posted twice, and none can be captured",
+        ),
+    ),
+    scope(
+        "groups:read",
+        "who is in a private channel is not known, so nothing starts there by itself",
+    ),
+    with_events(
+        &["reaction_added", "reaction_removed"],
+        Scope {
+            is_optional: true,
+            ..scope(
+                "reactions:read",
+                "a reaction puts no message into the timeline",
+            )
+        },
+    ),
+    // A role can be a user group: its members. What was read of one is out of date when these
+    // come; the second one is also sent when a group is disabled.
+    with_events(
+        &["subteam_members_changed", "subteam_updated"],
+        scope(
+            "usergroups:read",
+            "nobody has a role by way of a Slack user group",
+        ),
+    ),
+    scope(
+        "users:read",
+        "who is a full member is not known, so everybody is refused",
+    ),
     // Who is on call is known by an e-mail address.
-    "users:read.email",
+    scope(
+        "users:read.email",
+        "whom PagerDuty names is nobody in Slack",
+    ),
 ];
-
-/// The scopes that the bot's token must have.
-pub fn scopes() -> Vec<String> {
-    SCOPES.map(str::to_owned).to_vec()
-}
-
-/// The scopes that the bot's token should have, and what does not work without each.
-pub fn optional_scopes() -> Vec<(String, &'static str)> {
-    OPTIONAL
-        .map(|(scope, without)| (scope.to_owned(), without))
-        .to_vec()
-}
 
 /// The app manifest for a bot that Slack reaches at `public_url`: one slash command, mentions,
 /// buttons, a shortcut, reactions, changes of user groups, and the fewest scopes that these need.
@@ -55,9 +107,12 @@ pub fn manifest(public_url: &Url) -> Value {
         url.set_fragment(None);
         String::from(url)
     };
-    let mut all: Vec<&str> = SCOPES.to_vec();
-    all.extend(OPTIONAL.map(|(scope, _)| scope));
-    all.sort_unstable();
+    let scopes = SCOPES.map(|scope| scope.name);
+    let events: Vec<&str> = SCOPES
+        .iter()
+        .flat_map(|scope| scope.events)
+        .copied()
+        .collect();
     json!({
         "_metadata": { "major_version": 2, "minor_version": 1 },
         "display_information": {
@@ -84,24 +139,13 @@ pub fn manifest(public_url: &Url) -> Value {
         },
         "oauth_config": {
             "scopes": {
-                "bot": all,
+                "bot": scopes,
             },
         },
         "settings": {
             "event_subscriptions": {
                 "request_url": at("/slack/events"),
-                "bot_events": [
-                    "app_mention",
-                    // What becomes of a message that was captured.
-                    "message.channels",
-                    "message.groups",
-                    "reaction_added",
-                    "reaction_removed",
-                    // What was read of a user group is out of date; the second one is also sent
-                    // when a group is disabled.
-                    "subteam_members_changed",
-                    "subteam_updated",
-                ],
+                "bot_events": events,
             },
             "interactivity": {
                 "is_enabled": true,

@@ -279,7 +279,7 @@ fn rest_of(name: &str) -> &'static str {
         "messages::TAKE" => "VALUES ('command:0', 'null', 1)",
         "timelines::LATEST" => "'C1' ORDER BY id DESC LIMIT 1) AS of_one",
         "timelines::TAKE_SEQS" => {
-            "VALUES (1, 1, 1)) AS more WHERE incident.id = more.column1 RETURNING incident.id, incident.last_seq, incident.last_at, incident.head, incident.head_seq"
+            "VALUES (1, 1, 1, 1)) AS more WHERE incident.id = more.column1 RETURNING incident.id, incident.last_seq, incident.written_at, incident.head, incident.head_seq"
         }
         "timelines::APPEND" => "VALUES (1, 0, 1, 'note', 1, 1, '{}', '')",
         "timelines::MOVE_HEADS" => "VALUES (1, '', 1)) AS moved WHERE incident.id = moved.column1",

@@ -68,16 +68,23 @@ async fn an_incident_is_declared_led_and_resolved() {
     world.settle().await;
     assert_snapshot!(world.channel(), @r#"
     maya: /rollback incident resolve because v213 holds
-    Rollback Bot: INC-1: @maya resolved the incident, because "v213 holds". The timeline follows as a file. `/rollback incident reopen because …` opens it again.
     Rollback Bot:
-      Timeline of INC-1: 9 entries. `/rollback postmortem INC-1` drafts its post-mortem.
-      [file INC-1-20260314T041200Z-timeline.md 1537 bytes]
+      INC-1: @maya resolved the incident, because "v213 holds". The timeline follows as a file. 3 promises run from now on: `/rollback action list` shows them. `/rollback incident reopen because …` opens it again.
+      [ Post-mortem ]
+    Rollback Bot:
+      Timeline of INC-1, exported when it was resolved: 12 entries. Head of the chain: entry 12, 3d44a0f6d78540e20c1f31fe8833b8ca2956fa6e3b8cfc61ec6b27b8e851c1a8.
+      [file INC-1-20260314T041200Z-timeline.md 2286 bytes]
+    Rollback Bot:
+      Timeline of INC-1, exported when it was resolved: 13 entries. Head of the chain: entry 13, 62f223873ba58931f04ba28f7c0690ce2278e400f50b31f6eb73cdaf2fa4cba0.
+      [file INC-1-20260314T041201Z-timeline.html 8834 bytes]
     "#);
-    let file = String::from_utf8(world.slack.files().last().unwrap().bytes.clone()).unwrap();
+    let files = world.slack.files();
+    let text = files.iter().find(|file| file.name.ends_with(".md"));
+    let file = String::from_utf8(text.unwrap().bytes.clone()).unwrap();
     assert_snapshot!(file, @r#"
     # INC-1: timeline
 
-    Channel C0SHOP · 9 entries · exported 2026-03-14 04:12:00 UTC · all times UTC
+    Channel C0SHOP · 12 entries · exported 2026-03-14 04:12:00 UTC · all times UTC
 
     | # | happened | recorded | who | from | what |
     |---|---|---|---|---|---|
@@ -90,8 +97,19 @@ async fn an_incident_is_declared_led_and_resolved() {
     | 7 | 2026-03-14 03:12:00 UTC | 2026-03-14 03:12:00 UTC | @sam | command | **time set** set started to 2026-03-14 02:55:00 UTC, because "the graph shows it" |
     | 8 | 2026-03-14 03:12:00 UTC | 2026-03-14 03:12:00 UTC | @maya | command | **status** changed the status from investigating to identified, because "it is the tax engine" |
     | 9 | 2026-03-14 04:12:00 UTC | 2026-03-14 04:12:00 UTC | @maya | command | **status** resolved the incident, because "v213 holds" |
+    | 10 | 2026-03-14 04:12:00 UTC | 2026-03-14 04:12:00 UTC | rollback-bot | bot | **action** promised 1 by @maya: "report what happened", until 2026-03-14 05:12 UTC |
+    | 11 | 2026-03-14 04:12:00 UTC | 2026-03-14 04:12:00 UTC | rollback-bot | bot | **action** promised 2 by @maya: "confirm that it is stable", until 2026-03-15 04:12 UTC |
+    | 12 | 2026-03-14 04:12:00 UTC | 2026-03-14 04:12:00 UTC | rollback-bot | bot | **action** promised 3 by @maya: "post-mortem", until 2026-03-16 04:12 UTC |
 
-    Head of the chain: entry 9, 3d717079760fc2b89128836f9bd69ee39c2f2032db5e992eb43bf563985909b9
+    ## Actions
+
+    | # | action | owner | due | done |
+    |---|---|---|---|---|
+    | 1 | report what happened | @maya | 2026-03-14 05:12 UTC |  |
+    | 2 | confirm that it is stable | @maya | 2026-03-15 04:12 UTC |  |
+    | 3 | post-mortem | @maya | 2026-03-16 04:12 UTC |  |
+
+    Head of the chain: entry 12, 3d44a0f6d78540e20c1f31fe8833b8ca2956fa6e3b8cfc61ec6b27b8e851c1a8
     "#);
     world.maya().says("/rollback incident").await;
     assert_snapshot!(world.maya().sees(), @"
@@ -99,6 +117,10 @@ async fn an_incident_is_declared_led_and_resolved() {
       INC-1: P1 (shop down), resolved
       lead: @maya · communications: @ana · scribe: nobody
       opened: 03:12:00 UTC · started: 02:55:00 UTC · detected: not recorded · reported: not recorded · mitigated: not recorded · resolved: 04:12:00 UTC
+      Promised:
+      1 report what happened · @maya · is due at 2026-03-14 05:12 UTC.
+      2 confirm that it is stable · @maya · is due at 2026-03-15 04:12 UTC.
+      3 post-mortem · @maya · is due at 2026-03-16 04:12 UTC.
       `/rollback incident reopen because …` opens it again; `/rollback incident open` begins another one.
     ");
 }
@@ -150,7 +172,7 @@ async fn a_verified_rollback_leaves_the_incident_open_and_a_resolved_one_takes_n
     Rollback Bot (only visible to @maya):
       INC-2: no severity, investigating
       lead: nobody · communications: nobody · scribe: nobody
-      opened: 23:18:40 UTC · started: not recorded · detected: not recorded · reported: not recorded · mitigated: not recorded · resolved: not recorded
+      opened: 23:18:41 UTC · started: not recorded · detected: not recorded · reported: not recorded · mitigated: not recorded · resolved: not recorded
       RB-2 PROPOSED  frontend (production)
       Nobody has declared it: it is over after twelve silent hours. `/rollback incident open P1` declares it.
     ");

@@ -4,7 +4,7 @@ use crate::support::World;
 use insta::assert_snapshot;
 use rollback_bot::{clock::Clock, config::Config, demo::Demo, http_client, serve::Serving};
 use rollback_domain::{grammar::RESERVED, identity::RollbackId};
-use rollback_simulation::Slack;
+use rollback_simulation::{Options, Slack};
 use std::{
     fs,
     net::SocketAddr,
@@ -827,6 +827,46 @@ async fn tokens_are_tried_when_asked_to() {
     mistake   services.frontend.production: Vercel says the token is expired or lacks access (403: Not authorized). Create a new one at vercel.com/account/settings/tokens and set it in the configuration; check that team names the project's team.
     ok        services.frontend.production.fingerprint: {site}/version.json says v214
     note      services.frontend.production.verify[0]: {site}/api/health: answered 500 instead of 200: it fails right now
+    ");
+}
+
+#[tokio::test]
+async fn an_app_with_an_old_manifest_is_told_what_is_missing_and_what_that_means() {
+    let world = World::new().await;
+    let slack = Slack::start(Options {
+        scopes: "commands,chat:write,usergroups:read,users:read,files:write,app_mentions:read,\
+                 channels:read,groups:read,channels:history"
+            .into(),
+        ..Options::default()
+    })
+    .await
+    .unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    let config = directory.path().join("rollback-bot.toml");
+    let (ours, older) = (world.slack.api_url(), slack.api_url());
+    fs::write(&config, world.settings().replace(&ours, &older)).unwrap();
+    let output = tokio::process::Command::new(env!("CARGO_BIN_EXE_rollback-bot"))
+        .args(["check", "--online", "--config", config.to_str().unwrap()])
+        .env_clear()
+        .envs([
+            ("DATABASE_URL", "sqlite://unused.db"),
+            ("SIGNING_SECRET", "the-signing-secret"),
+            ("SIGNING_SECRET_NEW", "the-next-secret"),
+            ("BOT_TOKEN", "xoxb-simulation"),
+            ("VERCEL_TOKEN", crate::support::vercel::TOKEN),
+        ])
+        .output()
+        .await
+        .unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    let told = String::from_utf8_lossy(&output.stdout);
+    let of_the_token = told.lines().filter(|line| line.contains("slack.bot_token"));
+    assert_snapshot!(of_the_token.collect::<Vec<_>>().join("\n"), @"
+    ok        slack.bot_token: works in workspace T0ACME
+    mistake   slack.bot_token: lacks the scope groups:history: messages in private channels may be posted twice, and none can be captured (and Slack does not send message.groups)
+    note      slack.bot_token: lacks the scope reactions:read: a reaction puts no message into the timeline (and Slack does not send reaction_added, reaction_removed)
+    mistake   slack.bot_token: lacks the scope users:read.email: whom PagerDuty names is nobody in Slack
+    note      slack.bot_token: add them under OAuth & Permissions and install the app again. A token cannot tell which events the app gets: Event Subscriptions must have app_mention, message.channels, message.groups, reaction_added, reaction_removed, subteam_members_changed, subteam_updated (`rollback-bot manifest` has them all)
     ");
 }
 

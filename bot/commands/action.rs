@@ -9,7 +9,7 @@ use crate::{
 };
 use jiff::{Timestamp, ToSpan, civil::Date, tz::TimeZone};
 use rollback_domain::{
-    action::{ActionItem, next_weekday},
+    action::{ActionItem, Deadline, next_weekday},
     grammar::{Due, verbs::Action},
 };
 
@@ -28,18 +28,24 @@ pub(super) async fn run(app: &App, context: &Context, request: Action) -> Result
                 channel: context.channel.clone(),
                 text,
                 owner,
-                due: due.and_then(|due| day(due, now)),
+                due: due.and_then(|due| day(due, now)).map(Deadline::On),
                 added_by: context.person.clone(),
                 added_at: now,
                 done: None,
+                promise: None,
             };
-            taken(app, context, Submission::AddAction(item)).await
+            let submission = Submission::AddAction {
+                action: item,
+                source: context.source,
+            };
+            taken(app, context, submission).await
         }
         Action::Done { number } => {
             let submission = Submission::FinishAction {
                 number,
                 channel: context.channel.clone(),
                 by: context.person.clone(),
+                source: context.source,
             };
             taken(app, context, submission).await
         }
@@ -57,7 +63,10 @@ async fn taken(app: &App, context: &Context, submission: Submission) -> Result {
                     action.incident
                 ),
                 (true, Some(_)) => format!("Done: {line}"),
-                (false, _) => format!("Nothing was changed, it was done already: {line}"),
+                (false, Some(_)) => format!("Nothing was changed, it was done already: {line}"),
+                (false, None) => {
+                    format!("Nothing was changed, the incident was reopened: {line}")
+                }
             })
         }
         Outcome::NoAction { number } => Answer::private(format!(
@@ -70,11 +79,7 @@ async fn taken(app: &App, context: &Context, submission: Submission) -> Result {
 async fn list(app: &App, context: &Context) -> Result {
     let all = actions::of_channel(&app.engine.db, &context.channel).await?;
     let now = app.engine.clock.now();
-    let open: Vec<&ActionItem> = all
-        .iter()
-        .rev()
-        .filter(|item| item.done.is_none())
-        .collect();
+    let open: Vec<&ActionItem> = all.iter().rev().filter(|item| item.is_open()).collect();
     if open.is_empty() {
         return Ok(Answer::private(
             "No action is open in this channel. `/rollback action add \"…\" @owner due friday` adds one.",
@@ -95,13 +100,14 @@ async fn list(app: &App, context: &Context) -> Result {
 }
 
 /// One action in one line.
-fn line(item: &ActionItem, now: Timestamp) -> String {
+pub(super) fn line(item: &ActionItem, now: Timestamp) -> String {
     let owner = match &item.owner {
         Some(owner) => mention(owner),
         None => "nobody".into(),
     };
     let due = match (&item.done, item.due) {
         (Some(done), _) => format!("done by @{}", inline(&done.by.name, 80)),
+        (None, _) if !item.is_open() => "dropped".into(),
         (None, Some(_)) => item.due_clause(now),
         (None, None) => "no day".into(),
     };

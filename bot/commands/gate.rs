@@ -169,6 +169,7 @@ fn is_reading(verb: Verb) -> bool {
         | Verb::Pins
         | Verb::Contacts
         | Verb::Timeline
+        | Verb::CatchUp
         | Verb::Who
         | Verb::Why
         | Verb::List

@@ -12,10 +12,11 @@ use crate::{
     permalinks, roster,
     slack::{
         Words,
+        action::with_post_mortem,
         blocks::{self, context as footer, escape, fit_text, header, inline, mention, section},
         card::listed,
     },
-    store::{rollbacks, timelines},
+    store::{actions, rollbacks, timelines},
 };
 use jiff::Timestamp;
 use rollback_domain::{
@@ -70,11 +71,16 @@ pub(super) async fn run(app: &App, context: &Context, request: ManageIncident) -
         by: context.person.clone(),
         source: context.source,
         change,
+        promises: incidents.promises.clone(),
         echo: (!answers_in_channel).then(|| context.thread.clone()),
     };
     Ok(match app.engine.take(&context.key, submission).await? {
-        Outcome::IncidentChanged { message } if answers_in_channel => {
-            Answer::Public(Words::plain(blocks::message(&message)))
+        Outcome::IncidentChanged { message, resolved } if answers_in_channel => {
+            let text = blocks::message(&message);
+            Answer::Public(match resolved {
+                Some(incident) => with_post_mortem(&text, incident),
+                None => Words::plain(text),
+            })
         }
         outcome => Answer::from(outcome),
     })
@@ -117,6 +123,16 @@ async fn show(app: &App, context: &Context) -> Result {
     if !lines.is_empty() {
         sections.push(permalinks::linked(app, &lines.join("\n")).await?);
     }
+    let now = app.engine.clock.now();
+    let promises = actions::of_incident(db, incident.id).await?;
+    let promises: Vec<String> = promises
+        .iter()
+        .filter(|action| action.promise.is_some() && action.is_open())
+        .map(|action| super::action::line(action, now))
+        .collect();
+    if !promises.is_empty() {
+        sections.push(format!("Promised:\n{}", promises.join("\n")));
+    }
     let title = title(app, &incident);
     let mut shown = vec![header(&title)];
     shown.extend(sections.iter().map(|text| section(text)));
@@ -146,12 +162,7 @@ fn title(app: &App, incident: &Incident) -> String {
 fn people_and_times(incident: &Incident, now: Timestamp) -> String {
     let course = &incident.course;
     let roles = IncidentRole::ALL.iter().map(|role| {
-        let person = course.roles.get(role);
-        let person = person.map(|person| match person.name == person.id {
-            // A mention tells no name.
-            true => mention(&person.id),
-            false => inline(&format!("@{}", person.name), 80),
-        });
+        let person = course.roles.get(role).map(called);
         format!("{role}: {}", person.unwrap_or_else(|| "nobody".to_owned()))
     });
     let times = Milestone::ALL.iter().map(|milestone| {
@@ -168,6 +179,15 @@ fn people_and_times(incident: &Incident, now: Timestamp) -> String {
         listed(incident.opened_at, now),
         times.join(" · ")
     )
+}
+
+/// How somebody is named who has a role in an incident.
+pub(super) fn called(person: &Person) -> String {
+    match person.name == person.id {
+        // A mention tells no name.
+        true => mention(&person.id),
+        false => inline(&format!("@{}", person.name), 80),
+    }
 }
 
 fn next(app: &App, incident: &Incident) -> &'static str {

@@ -4,12 +4,13 @@
 //! more in it next to nothing: this is what makes shared commits fast.
 
 use super::{
-    Error, NewNote, Outcome, Submission, captures, complete::jobs_of, enqueue, incidents, refused,
+    Error, NewNote, Outcome, Submission, actions, actions::ChangedAction, captures,
+    complete::jobs_of, enqueue, incidents, refused,
 };
-use crate::store::{Tx, actions, messages, read, rollbacks, timelines, written};
+use crate::store::{Tx, messages, read, rollbacks, timelines, written};
 use jiff::Timestamp;
 use rollback_domain::{
-    action::{ActionItem, Done},
+    action::PromiseRule,
     decide::decide,
     grammar::ExportFormat,
     history::History,
@@ -25,10 +26,16 @@ use rollback_domain::{
     release::Way,
     rollback::{Command, Message, Proposal, Rollback},
 };
-use std::collections::{BTreeSet, HashMap};
+use std::{
+    collections::{BTreeSet, HashMap},
+    time::Duration,
+};
 
 /// The counter that numbers rollbacks.
 const NUMBERS: &str = "rollback";
+
+/// How long after the timeline as text the same follows as a page: the text comes first.
+const PAGE_AFTER_TEXT: Duration = Duration::from_secs(1);
 
 /// What a change leaves behind: rollbacks that it opens, timeline entries, jobs.
 #[derive(Debug, Default)]
@@ -70,6 +77,30 @@ impl Changes {
         self.events.extend(events.map(|event| (incident, event)));
         for (n, notice) in decision.notices.into_iter().enumerate() {
             self.jobs.extend(jobs_of(notice, opened, n, now));
+        }
+    }
+
+    /// Adds what somebody did to an action item.
+    fn add(&mut self, changed: ChangedAction) -> Outcome {
+        let ChangedAction {
+            action,
+            event,
+            jobs,
+        } = changed;
+        let outcome = Outcome::ActionChanged {
+            changed: event.is_some(),
+            action: Box::new(action),
+        };
+        self.events.extend(event);
+        self.jobs.extend(jobs);
+        outcome
+    }
+
+    /// Adds what became of several action items by itself.
+    fn extend(&mut self, changed: Vec<ChangedAction>) {
+        for ChangedAction { event, jobs, .. } in changed {
+            self.events.extend(event);
+            self.jobs.extend(jobs);
         }
     }
 
@@ -121,7 +152,7 @@ impl Batch {
                 Submission::Capture(_)
                 | Submission::Enqueue(_)
                 | Submission::Append { .. }
-                | Submission::AddAction(_)
+                | Submission::AddAction { .. }
                 | Submission::FinishAction { .. }
                 | Submission::Bind { .. } => {}
             }
@@ -167,14 +198,27 @@ impl Batch {
                 by,
                 source,
                 change,
+                promises,
                 echo,
             } => {
-                let outcome = self
-                    .change_incident(tx, key, channel, by, *source, change)
-                    .await?;
-                if let (Some(thread), Outcome::IncidentChanged { message }) = (echo, &outcome) {
+                let change = ChangedBy {
+                    channel,
+                    by,
+                    source: *source,
+                    change,
+                    promises,
+                };
+                let outcome = self.change_incident(tx, key, change).await?;
+                if let (Some(thread), Outcome::IncidentChanged { message, resolved }) =
+                    (echo, &outcome)
+                {
                     let id = format!("incident:{key}");
-                    self.echo(channel, thread.clone(), by, message.clone(), id);
+                    let post = echo_of(channel, thread.clone(), by, message.clone(), id);
+                    let post_mortem = *resolved;
+                    self.queue(Job::Post(Post {
+                        post_mortem,
+                        ..post
+                    }));
                 }
                 outcome
             }
@@ -184,12 +228,22 @@ impl Batch {
                 Outcome::Queued
             }
             Submission::Record { channel, event } => self.record(channel, event),
-            Submission::AddAction(action) => self.add_action(tx, action.clone()).await?,
+            Submission::AddAction { action, source } => {
+                let added = actions::add(tx, action.clone(), *source, now).await?;
+                self.changes.add(added)
+            }
             Submission::FinishAction {
                 number,
                 channel,
                 by,
-            } => finish_action(tx, *number, channel, by, now).await?,
+                source,
+            } => {
+                let finished = actions::finish(tx, *number, channel, by, *source, now).await?;
+                match finished {
+                    Some(finished) => self.changes.add(finished),
+                    None => Outcome::NoAction { number: *number },
+                }
+            }
             Submission::Append { incident, event } => {
                 self.changes.events.push((*incident, event.clone()));
                 Outcome::Queued
@@ -259,7 +313,8 @@ impl Batch {
                 true => Message::Naming(echoed(&Message::whom(0)), vec![by.id.clone()]),
                 false => Message::Text(echoed(&format!("@{}", by.name))),
             };
-            self.echo(channel, thread.clone(), by, message, format!("note:{key}"));
+            let id = format!("note:{key}");
+            self.queue(Job::Post(echo_of(channel, thread.clone(), by, message, id)));
         }
         Ok(Outcome::Noted {
             at,
@@ -268,42 +323,20 @@ impl Batch {
         })
     }
 
-    /// Has a job post what somebody did, where the answer to it is not seen by everybody.
-    fn echo(
-        &mut self,
-        channel: &str,
-        thread: Option<String>,
-        by: &Person,
-        message: Message,
-        id: String,
-    ) {
-        let job = Job::Post(Post {
-            channel: channel.to_owned(),
-            thread,
-            under: None,
-            message,
-            when_refused: WhenRefused::TellAlone {
-                rollback: None,
-                people: vec![Addressee {
-                    person: by.id.clone(),
-                    reply_to: None,
-                }],
-            },
-            id,
-        });
-        self.changes.jobs.push((job, self.now));
-    }
-
     /// Changes the channel's incident as people have decided; declaring it opens one if none is.
     async fn change_incident(
         &mut self,
         tx: &mut Tx,
         key: &str,
-        channel: &str,
-        by: &Person,
-        source: Source,
-        change: &IncidentChange,
+        change: ChangedBy<'_>,
     ) -> Result<Outcome, Error> {
+        let ChangedBy {
+            channel,
+            by,
+            source,
+            change,
+            promises,
+        } = change;
         // The counter before the incident's row: see `propose`.
         rollbacks::hold_numbers(tx).await?;
         let id = match (change, self.incidents.get(channel)) {
@@ -324,54 +357,55 @@ impl Batch {
             }
         };
         timelines::set_course(tx, id, &course).await?;
-        let message = incidents::changed(id, by, &facts, &course);
-        if course.status == IncidentStatus::Resolved
-            && incident.course.status != IncidentStatus::Resolved
-        {
-            self.export_resolved(key, id, channel);
-        }
+        let message = incidents::changed(id, by, &facts, &course, promises.len());
         for fact in facts {
             let who = Actor::Person(by.clone());
             let event = TimelineEvent::new(self.now, who, source, None, fact);
             self.changes.events.push((id, event));
         }
+        let was_resolved = incident.course.status == IncidentStatus::Resolved;
+        let is_resolved = course.status == IncidentStatus::Resolved;
         let changed = Incident { course, ..incident };
+        match (was_resolved, is_resolved) {
+            (false, true) => {
+                let promised = actions::promise(tx, &changed, promises, by, self.now).await?;
+                self.changes.extend(promised);
+                self.export_resolved(key, id, channel);
+            }
+            (true, false) => {
+                let dropped = actions::drop_promises(tx, id, by, source, self.now).await?;
+                self.changes.extend(dropped);
+            }
+            (true, true) | (false, false) => {}
+        }
         self.incidents.insert(channel.to_owned(), changed);
-        Ok(Outcome::IncidentChanged { message })
+        Ok(Outcome::IncidentChanged {
+            message,
+            resolved: (!was_resolved && is_resolved).then_some(id),
+        })
     }
 
-    /// Has the timeline of an incident that was resolved uploaded into its channel.
+    /// Has the timeline of an incident that was resolved uploaded into its channel, as text and as a
+    /// page.
     fn export_resolved(&mut self, key: &str, incident: IncidentId, channel: &str) {
-        let job = Job::Export(ExportRequest {
-            incident,
-            document: Document::Timeline,
-            format: ExportFormat::Markdown,
-            channel: channel.to_owned(),
-            rollback: None,
-            thread: None,
-            asked_by: None,
-            reply_to: None,
-            id: format!("resolved:{key}"),
-        });
-        self.changes.jobs.push((job, self.now));
-    }
-
-    /// Adds an action item with the next number, and has its owner reminded.
-    async fn add_action(&mut self, tx: &mut Tx, action: ActionItem) -> sqlx::Result<Outcome> {
-        let number = actions::next_number(tx).await?;
-        let action = ActionItem { number, ..action };
-        actions::insert(tx, &action).await?;
-        if let Some((reminder, at)) = action.reminder_after(self.now) {
-            let job = Job::RemindAction {
-                action: number,
-                reminder,
-            };
+        let later = self.now.checked_add(PAGE_AFTER_TEXT).unwrap_or(self.now);
+        for (format, id, at) in [
+            (ExportFormat::Markdown, format!("resolved:{key}"), self.now),
+            (ExportFormat::Html, format!("resolved:{key}:html"), later),
+        ] {
+            let job = Job::Export(ExportRequest {
+                incident,
+                document: Document::Timeline,
+                format,
+                channel: channel.to_owned(),
+                rollback: None,
+                thread: None,
+                asked_by: None,
+                reply_to: None,
+                id,
+            });
             self.changes.jobs.push((job, at));
         }
-        Ok(Outcome::ActionChanged {
-            action: Box::new(action),
-            changed: true,
-        })
     }
 
     /// Writes into the channel's timeline, if an incident is open there.
@@ -518,28 +552,37 @@ impl Batch {
     }
 }
 
-/// Says that an action item of a channel is done.
-async fn finish_action(
-    tx: &mut Tx,
-    number: i64,
+/// A change of an incident, by somebody.
+struct ChangedBy<'a> {
+    channel: &'a str,
+    by: &'a Person,
+    source: Source,
+    change: &'a IncidentChange,
+    /// What is promised if that resolves it.
+    promises: &'a [PromiseRule],
+}
+
+/// What posts what somebody did, where the answer to it is not seen by everybody.
+fn echo_of(
     channel: &str,
+    thread: Option<String>,
     by: &Person,
-    now: Timestamp,
-) -> sqlx::Result<Outcome> {
-    let found = actions::lock(tx, number).await?;
-    let Some(mut action) = found.filter(|action| action.channel == channel) else {
-        return Ok(Outcome::NoAction { number });
-    };
-    let changed = action.done.is_none();
-    if changed {
-        action.done = Some(Done {
-            by: by.clone(),
-            at: now,
-        });
-        actions::save(tx, &action).await?;
+    message: Message,
+    id: String,
+) -> Post {
+    Post {
+        channel: channel.to_owned(),
+        thread,
+        under: None,
+        message,
+        post_mortem: None,
+        when_refused: WhenRefused::TellAlone {
+            rollback: None,
+            people: vec![Addressee {
+                person: by.id.clone(),
+                reply_to: None,
+            }],
+        },
+        id,
     }
-    Ok(Outcome::ActionChanged {
-        action: Box::new(action),
-        changed,
-    })
 }

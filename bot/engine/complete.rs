@@ -481,6 +481,7 @@ fn announcements(
             thread: None,
             under: None,
             message: message.clone(),
+            post_mortem: None,
             when_refused: WhenRefused::Log,
         })
     })
@@ -533,6 +534,7 @@ pub(super) fn jobs_of(
             channel: channel(),
             thread: None,
             under: in_thread.then_some(id),
+            post_mortem: None,
             when_refused: WhenRefused::TellAlone {
                 rollback: Some(id),
                 people: addressees(&message, rollback),

@@ -88,26 +88,33 @@ pub(super) fn nothing_noted(incident: IncidentId) -> Refusal {
     }
 }
 
-/// What everybody is told when people have changed an incident.
+/// What everybody is told when people have changed an incident; `promises` is how many things are
+/// promised if it is resolved by that.
 pub(super) fn changed(
     id: IncidentId,
     by: &Person,
     facts: &[CourseFact],
     course: &Course,
+    promises: usize,
 ) -> Message {
+    let promised = match promises {
+        0 => String::new(),
+        1 => " A promise runs from now on: `/rollback action list` shows it.".to_owned(),
+        n => format!(" {n} promises run from now on: `/rollback action list` shows them."),
+    };
     let next = match facts.last() {
         Some(CourseFact::StatusChanged {
             to: IncidentStatus::Resolved,
             ..
-        }) => {
-            " The timeline follows as a file. `/rollback incident reopen because …` opens it again."
-        }
+        }) => format!(
+            " The timeline follows as a file.{promised} `/rollback incident reopen because …` opens it again."
+        ),
         Some(CourseFact::Declared { .. } | CourseFact::SeveritySet { .. })
             if !course.roles.contains_key(&IncidentRole::Lead) =>
         {
-            " Nobody leads it yet: `/rollback incident lead me`."
+            " Nobody leads it yet: `/rollback incident lead me`.".to_owned()
         }
-        Some(_) | None => "",
+        Some(_) | None => String::new(),
     };
     Message::naming(|tone| {
         let clauses = facts

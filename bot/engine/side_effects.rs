@@ -1,6 +1,6 @@
 //! What a job leads to besides the change of a rollback: stored with the job's end.
 
-use super::{RecordedCapture, captures, enqueue, incidents};
+use super::{KeptPromise, RecordedCapture, actions, captures, enqueue, incidents};
 use crate::store::{
     Tx, marks, messages,
     replies::{self, Reply},
@@ -33,6 +33,8 @@ pub struct SideEffects {
     pub event: Option<RecordedEvent>,
     /// What becomes of a captured message.
     pub capture: Option<RecordedCapture>,
+    /// A promise that is kept by the draft of a post-mortem.
+    pub kept: Option<KeptPromise>,
     /// What each source of roles said, in the order of the sources.
     pub rosters: Vec<(Source, Found)>,
     /// What is said to an address of our own.
@@ -152,6 +154,7 @@ impl SideEffects {
             mark,
             event,
             capture,
+            kept,
             rosters,
             reply,
             jobs,
@@ -164,6 +167,7 @@ impl SideEffects {
         self.mark = mark.or(self.mark.take());
         self.event = event.or(self.event.take());
         self.capture = capture.or(self.capture.take());
+        self.kept = kept.or(self.kept.take());
         self.rosters.extend(rosters);
         self.reply = reply.or(self.reply.take());
         self.jobs.extend(jobs);
@@ -180,6 +184,7 @@ impl SideEffects {
             mark,
             event,
             capture,
+            kept,
             rosters,
             reply,
             jobs,
@@ -224,6 +229,10 @@ impl SideEffects {
         if let Some(capture) = &capture {
             let event = captures::change(tx, capture, now).await?;
             timelines::append(tx, event.as_slice(), now).await?;
+        }
+        if let Some(kept) = &kept {
+            let events = actions::keep(tx, kept, now).await?;
+            timelines::append(tx, &events, now).await?;
         }
         // After the timeline, in the order of the sources: everybody locks these rows in one order.
         for (source, found) in &rosters {
@@ -307,6 +316,15 @@ impl From<RecordedCapture> for SideEffects {
     fn from(capture: RecordedCapture) -> Self {
         SideEffects {
             capture: Some(capture),
+            ..SideEffects::default()
+        }
+    }
+}
+
+impl From<KeptPromise> for SideEffects {
+    fn from(kept: KeptPromise) -> Self {
+        SideEffects {
+            kept: Some(kept),
             ..SideEffects::default()
         }
     }

@@ -17,7 +17,7 @@ use minijinja::Value;
 use pages::{Lines, Overview, Pages};
 use rollback_domain::{
     grammar::ExportFormat, identity::IncidentId, incident::chain::Head, job::Document,
-    rollback::Rollback,
+    post_mortem::Field, rollback::Rollback,
 };
 use std::{
     fs::File,
@@ -40,6 +40,8 @@ pub struct Written {
     pub bytes: u64,
     /// How many entries are in it.
     pub entries: usize,
+    /// The head of the chain of its entries, to be compared; empty where none carries a hash.
+    pub head: String,
     /// What a post-mortem is kept as, and how many of its fields nobody has filled; `None`: it is
     /// none.
     pub draft: Option<Draft>,
@@ -52,6 +54,8 @@ pub struct Draft {
     pub name: String,
     /// How many fields nobody has filled.
     pub gaps: usize,
+    /// Whether somebody has said why it happened.
+    pub has_root_cause: bool,
 }
 
 /// Why there is no file.
@@ -133,6 +137,7 @@ impl Export {
             file,
             bytes,
             entries: pages.entries,
+            head: head_line(pages),
             draft,
         })
     }
@@ -166,6 +171,7 @@ impl Export {
         let draft = Draft {
             name: post_mortem::file_name(&overview, &drawn, self.now),
             gaps: post_mortem::gaps(&overview, &pages.course, &drawn),
+            has_root_cause: overview.fields.contains_key(&Field::RootCause),
         };
         let undrawn = overview.rollbacks.len() - drawn.len();
         let timeline = self.timeline(pages, cell);

@@ -356,9 +356,11 @@ impl ActionLine {
             text: written(&action.text),
             owner: owner.map_or_else(String::new, |id| written(&Named(names).person(id))),
             due: action.due.map(|due| due.to_string()).unwrap_or_default(),
-            done: done.map_or_else(String::new, |done| {
-                format!("{} @{}", stamp(done.at), written(&done.by.name))
-            }),
+            done: match (done, action.is_open()) {
+                (Some(done), _) => format!("{} @{}", stamp(done.at), written(&done.by.name)),
+                (None, true) => String::new(),
+                (None, false) => "dropped: the incident was reopened".into(),
+            },
         }
     }
 }

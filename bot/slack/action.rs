@@ -4,11 +4,14 @@
 //! A message keeps its buttons for as long as its channel lives. So what was once written has to be
 //! read for ever: an action may get a new name here, never another id or value in Slack.
 
-use super::blocks;
+use super::{
+    Words,
+    blocks::{self, actions, fit_text, section},
+};
 use jiff::Timestamp;
 use rollback_domain::{
     grammar::{self, Request, ReviewAnswer, ServiceRef, Target, verbs::Propose},
-    identity::RollbackId,
+    identity::{IncidentId, RollbackId},
     job::Form,
     plan::PlanHash,
     rollback::Rollback,
@@ -26,6 +29,8 @@ const MENU: &str = "more";
 const PICK: &str = "pick:";
 /// What the ids of the buttons that answer a review begin with.
 const REVIEW: &str = "review:";
+/// The id of the button below the news that an incident is resolved.
+const POST_MORTEM_OF: &str = "postmortem_of";
 /// The most characters that Slack lets the value of a button have.
 const VALUE_AT_MOST: usize = 2000;
 
@@ -42,6 +47,8 @@ pub enum Action {
     Undo(PlanRef),
     /// Writes the draft of the post-mortem of the rollback's incident.
     PostMortem(PlanRef),
+    /// Writes the draft of the post-mortem of an incident.
+    PostMortemOf(IncidentId),
     /// Opens a form about the rollback.
     Open(Form, PlanRef),
     /// Shows who can approve the rollback.
@@ -143,6 +150,7 @@ impl Action {
             Action::Stop(plan) => entry("cancel", plan),
             Action::Undo(plan) => button("undo", plan),
             Action::PostMortem(plan) => button("postmortem", plan),
+            Action::PostMortemOf(incident) => (POST_MORTEM_OF.to_owned(), incident.to_string()),
             Action::Open(Form::Approve, plan) => button("approve_form", plan),
             Action::Open(Form::Deny, plan) => button("deny_form", plan),
             Action::Open(Form::Target, plan) => button("retarget", plan),
@@ -169,6 +177,10 @@ impl Action {
             "cancel" => plan().map(Action::Stop),
             "undo" => plan().map(Action::Undo),
             "postmortem" => plan().map(Action::PostMortem),
+            POST_MORTEM_OF => value
+                .parse()
+                .map(Action::PostMortemOf)
+                .map_err(|_| ForgedValue),
             "approve_form" => plan().map(|plan| Action::Open(Form::Approve, plan)),
             "deny_form" => plan().map(|plan| Action::Open(Form::Deny, plan)),
             "retarget" => plan().map(|plan| Action::Open(Form::Target, plan)),
@@ -206,7 +218,7 @@ impl Action {
             | Action::Open(_, plan)
             | Action::Who(plan)
             | Action::Why(plan) => Some(plan),
-            Action::Propose(_) => None,
+            Action::PostMortemOf(_) | Action::Propose(_) => None,
         }
     }
 
@@ -228,7 +240,7 @@ impl Action {
             Action::Approve(_) => "approve",
             Action::Stop(_) => "cancel",
             Action::Undo(_) => "undo",
-            Action::PostMortem(_) => "postmortem",
+            Action::PostMortem(_) | Action::PostMortemOf(_) => "postmortem",
             Action::Open(Form::Approve | Form::Deny | Form::Target | Form::Review(_), _) => "open",
             Action::Open(Form::Object | Form::BreakGlass, _)
             | Action::Withdraw(_)
@@ -259,6 +271,18 @@ pub fn row_with_menu(
     )
     .with_block_id(block_id.into())
     .into()
+}
+
+/// A sentence, mrkdwn, with a button below that drafts the post-mortem of an incident.
+pub fn with_post_mortem(text: &str, incident: IncidentId) -> Words {
+    let button = Action::PostMortemOf(incident).button("Post-mortem");
+    Words {
+        text: fit_text(text),
+        blocks: vec![
+            section(text),
+            actions(&format!("{incident}:resolved"), vec![button]),
+        ],
+    }
 }
 
 /// The moment of one of Slack's timestamps: `1773457920.000123`.
@@ -311,6 +335,11 @@ mod tests {
             ),
             (Action::Undo(plan()), "undo", plan_value),
             (Action::PostMortem(plan()), "postmortem", plan_value),
+            (
+                Action::PostMortemOf(IncidentId::new(12)),
+                "postmortem_of",
+                "INC-12",
+            ),
             (
                 review(ReviewAnswer::Justified),
                 "review:justified",
@@ -387,6 +416,7 @@ mod tests {
             ("more", "RB-41:625a"),
             ("more", "approve:RB-41:625a"),
             ("more", "object:RB-41"),
+            ("postmortem_of", "RB-41"),
             ("pick:staging", ""),
             ("pick:staging", "approve RB-41"),
             ("pick:staging", r#"{"service":"frontend"}"#),

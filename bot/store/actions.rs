@@ -42,6 +42,24 @@ pub async fn save(tx: &mut Tx, action: &ActionItem) -> sqlx::Result<()> {
     in_tx!(tx, c => sqlx::query(SAVE).bind(action.number).bind(&doc).execute(c).await.map(drop))
 }
 
+const LOCK_OF_INCIDENT: &str = "UPDATE action SET doc = doc WHERE incident = $1 RETURNING doc";
+
+/// Those of an incident that are open, in the order of their numbers; nobody else changes them
+/// until the transaction ends.
+pub async fn lock_open_of(tx: &mut Tx, incident: IncidentId) -> sqlx::Result<Vec<ActionItem>> {
+    let rows: Vec<(String,)> = in_tx!(tx, c =>
+        sqlx::query_as(LOCK_OF_INCIDENT).bind(incident.number()).fetch_all(c).await)?;
+    let mut open = vec![];
+    for (doc,) in &rows {
+        let action: ActionItem = read(doc)?;
+        if action.is_open() {
+            open.push(action);
+        }
+    }
+    open.sort_by_key(|action| action.number);
+    Ok(open)
+}
+
 const GET: &str = "SELECT doc FROM action WHERE id = $1";
 
 /// One by number.

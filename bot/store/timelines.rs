@@ -114,10 +114,19 @@ pub async fn find(db: &Db, id: IncidentId) -> sqlx::Result<Option<Incident>> {
 
 /// An entry is recorded no earlier than the one before it: a replica that waited for the row read
 /// its clock before it waited. What is further ahead than any wait comes of a clock that was wrong.
+///
+/// What is to be done after the incident is recorded in its turn and keeps it no longer open.
 const TAKE_SEQS: &str = "UPDATE incident SET last_seq = last_seq + more.column2,
-    last_at = CASE WHEN last_at > more.column3 AND last_at <= more.column3 + 10000000
-        THEN last_at ELSE more.column3 END FROM (";
-const OF_INCIDENTS: &str = ") AS more WHERE incident.id = more.column1 RETURNING incident.id, incident.last_seq, incident.last_at, incident.head, incident.head_seq";
+    written_at = CASE
+        WHEN written_at > last_at AND written_at > more.column3
+            AND written_at <= more.column3 + 10000000 THEN written_at
+        WHEN last_at > more.column3 AND last_at <= more.column3 + 10000000 THEN last_at
+        ELSE more.column3 END,
+    last_at = CASE
+        WHEN more.column4 = 0 THEN last_at
+        WHEN last_at > more.column3 AND last_at <= more.column3 + 10000000 THEN last_at
+        ELSE more.column3 END FROM (";
+const OF_INCIDENTS: &str = ") AS more WHERE incident.id = more.column1 RETURNING incident.id, incident.last_seq, incident.written_at, incident.head, incident.head_seq";
 const APPEND: &str =
     "INSERT INTO timeline (incident, seq, rollback, kind, at, recorded_at, doc, previous) ";
 const MOVE_HEADS: &str =
@@ -179,14 +188,20 @@ async fn take_seqs(
     events: &[(IncidentId, TimelineEvent)],
     now: Timestamp,
 ) -> sqlx::Result<BTreeMap<IncidentId, (Chain, Timestamp)>> {
-    let mut more: BTreeMap<IncidentId, i64> = BTreeMap::new();
-    for (incident, _) in events {
-        *more.entry(*incident).or_default() += 1;
+    // How many more each incident has, and whether any of them is part of it.
+    let mut more: BTreeMap<IncidentId, (i64, bool)> = BTreeMap::new();
+    for (incident, event) in events {
+        let (count, is_part) = more.entry(*incident).or_default();
+        *count += 1;
+        *is_part |= event.fact.is_part_of_the_incident();
     }
     let taken: Vec<Taken> = in_tx!(&mut *tx, c => {
         let mut query = QueryBuilder::new(TAKE_SEQS);
-        query.push_values(&more, |mut row, (incident, n)| {
-            row.push_bind(incident.number()).push_bind(*n).push_bind(micros(now));
+        query.push_values(&more, |mut row, (incident, (count, is_part))| {
+            row.push_bind(incident.number())
+                .push_bind(*count)
+                .push_bind(micros(now))
+                .push_bind(i64::from(*is_part));
         });
         query.push(OF_INCIDENTS);
         query.build_query_as().persistent(more.len() == 1).fetch_all(c).await
@@ -194,7 +209,7 @@ async fn take_seqs(
     let mut chains = BTreeMap::new();
     for (incident, last, at, hash, head_seq) in taken {
         let incident = IncidentId::new(incident);
-        let before = last - more.get(&incident).copied().unwrap_or_default();
+        let before = last - more.get(&incident).map_or(0, |(count, _)| *count);
         let mut chain = Chain::new(incident, head(hash, head_seq).unwrap_or_else(Head::start));
         if chain.head().seq < before {
             catch_up(tx, incident, &mut chain, before).await?;
@@ -335,6 +350,13 @@ pub async fn last_note(
         }
     }
     Ok(None)
+}
+
+/// The last notes in an incident, newest first, at most a hundred.
+pub async fn last_notes(db: &Db, incident: IncidentId) -> sqlx::Result<Vec<TimelineEvent>> {
+    let rows: Vec<(i64, String)> = reading!(db, pool =>
+        sqlx::query_as(LAST_NOTES).bind(incident.number()).fetch_all(pool).await)?;
+    rows.iter().map(|(_, doc)| read(doc)).collect()
 }
 
 const RECORDED_SINCE: &str = "SELECT doc FROM timeline WHERE kind = $1 AND recorded_at > $2

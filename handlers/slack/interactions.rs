@@ -83,6 +83,7 @@ struct Named {
 struct Container {
     channel_id: Option<String>,
     message_ts: Option<String>,
+    thread_ts: Option<String>,
 }
 
 /// A button or a menu that was clicked.
@@ -224,6 +225,12 @@ async fn click(app: &App, payload: Payload) -> (&'static str, Result<Response, E
         .as_ref()
         .and_then(|container| container.message_ts.as_deref())
         .unwrap_or_default();
+    // Where an answer stands below the message: in its thread, or in the one that it is part of.
+    let thread = payload
+        .container
+        .as_ref()
+        .and_then(|container| container.thread_ts.as_deref())
+        .unwrap_or(message);
     let moment = element.action_ts.as_deref().unwrap_or_default();
     let key = format!(
         "click:{channel}:{message}:{id}:{}:{moment}:{}",
@@ -250,7 +257,7 @@ async fn click(app: &App, payload: Payload) -> (&'static str, Result<Response, E
         (None, Ok(action)) => {
             let clicked_at = moment_of(moment).map_or(now, |at| at.max(now));
             match why_not_its_own(app, &context, &action, message).await {
-                Ok(None) => perform(app, &context, action, message, clicked_at).await,
+                Ok(None) => perform(app, &context, action, thread, clicked_at).await,
                 Ok(Some(why)) => queue::forged(app, &context, why).await,
                 Err(error) => Err(error),
             }
@@ -278,7 +285,7 @@ async fn perform(
     app: &App,
     context: &Context,
     action: Action,
-    message: &str,
+    thread: &str,
     clicked_at: Timestamp,
 ) -> Result<(), Error> {
     let (plan, act) = match action {
@@ -296,14 +303,12 @@ async fn perform(
             return request(app, context, Request::Undo(undo)).await;
         }
         Action::PostMortem(PlanRef { rollback, .. }) => {
-            // The file belongs below the card.
-            let context = Context {
-                thread: Some(message.to_owned()),
-                ..context.clone()
-            };
-            let about = Some(IncidentRef::Rollback(rollback));
-            let request = Request::PostMortem(PostMortem { about, said: None });
-            return self::request(app, &context, request).await;
+            let about = IncidentRef::Rollback(rollback);
+            return draft_post_mortem(app, context, about, thread).await;
+        }
+        Action::PostMortemOf(incident) => {
+            let about = IncidentRef::Incident(incident);
+            return draft_post_mortem(app, context, about, thread).await;
         }
         Action::Who(PlanRef { rollback, .. }) => {
             let about = About::Rollback(rollback);
@@ -317,6 +322,24 @@ async fn perform(
         }
     };
     queue::act(app, context, plan.rollback, act).await
+}
+
+/// Writes the draft of a post-mortem below the message whose button was clicked.
+async fn draft_post_mortem(
+    app: &App,
+    context: &Context,
+    about: IncidentRef,
+    thread: &str,
+) -> Result<(), Error> {
+    let context = Context {
+        thread: Some(thread.to_owned()),
+        ..context.clone()
+    };
+    let request = PostMortem {
+        about: Some(about),
+        said: None,
+    };
+    self::request(app, &context, Request::PostMortem(request)).await
 }
 
 /// Opens a form about a rollback.

@@ -277,6 +277,9 @@ pub struct Post {
     /// What is posted.
     #[serde(rename = "spoken")]
     pub message: Message,
+    /// The incident whose post-mortem a button below it drafts; `None`: it has no button.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub post_mortem: Option<IncidentId>,
     /// What is done when Slack does not take it.
     #[serde(default, skip_serializing_if = "WhenRefused::is_log")]
     pub when_refused: WhenRefused,

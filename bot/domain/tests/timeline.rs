@@ -6,13 +6,14 @@
 
 use jiff::Timestamp;
 use rollback_domain::{
+    action::Deadline,
     grammar::{Moment, ReviewAnswer, Target},
     identity::{IncidentId, RollbackId, ServiceKey},
     incident::{
-        Actor, Approved, AttachedFile, CaptureFact, CapturedMessage, CourseFact, Entry, Evidence,
-        Fact, IncidentFact, IncidentRole, IncidentStatus, Instead, Kind, Lacking, MessageAuthor,
-        Milestone, Moved, NamedSeverity, NotStarted, PeopleFact, ProofFact, ProposedChange,
-        Reopening, RunningFact, Severity, TimelineEvent, WaitingFact,
+        ActionFact, Actor, Approved, AttachedFile, CaptureFact, CapturedMessage, CourseFact, Entry,
+        Evidence, Fact, IncidentFact, IncidentRole, IncidentStatus, Instead, Kind, Lacking,
+        MessageAuthor, Milestone, Moved, NamedAction, NamedSeverity, NotStarted, PeopleFact,
+        ProofFact, ProposedChange, Reopening, RunningFact, Severity, TimelineEvent, WaitingFact,
     },
     people::Person,
     plan::PlanHash,
@@ -48,6 +49,7 @@ fn samples() -> Vec<Fact> {
     let mut samples: Vec<Fact> = of_the_incident().into_iter().map(Fact::from).collect();
     samples.extend(of_its_course().into_iter().map(Fact::from));
     samples.extend(of_captures().into_iter().map(Fact::from));
+    samples.extend(of_actions().into_iter().map(Fact::from));
     samples.extend(of_people().into_iter().map(Fact::from));
     samples.extend(while_it_waits().into_iter().map(Fact::from));
     samples.extend(what_ends_the_wait().into_iter().map(Fact::from));
@@ -104,6 +106,51 @@ fn of_its_course() -> Vec<CourseFact> {
             milestone: Milestone::Started,
             at: at("02:55:00"),
             because: "the graph shows it".into(),
+        },
+    ]
+}
+
+fn of_actions() -> Vec<ActionFact> {
+    let action = |text: &str, owner: Option<&str>| NamedAction {
+        action: 3,
+        text: text.into(),
+        owner: owner.map(str::to_owned),
+    };
+    let day = Some(Deadline::On(jiff::civil::date(2026, 3, 20)));
+    let moment = Some(Deadline::At(at("05:12:00")));
+    vec![
+        ActionFact::ActionAdded {
+            action: action("test empty carts", Some("U0SAM")),
+            due: day,
+        },
+        ActionFact::ActionAdded {
+            action: action("page earlier", None),
+            due: None,
+        },
+        ActionFact::PromiseMade {
+            action: action("report what happened", Some("U0SAM")),
+            due: moment,
+        },
+        ActionFact::ActionDone {
+            action: action("test empty carts", Some("U0SAM")),
+            file: None,
+        },
+        ActionFact::ActionDone {
+            action: action("post-mortem", Some("U0SAM")),
+            file: Some("2026-03-14-rollback-checkout-500s.md".into()),
+        },
+        ActionFact::ActionReminded {
+            action: action("test empty carts", Some("U0SAM")),
+            due: day,
+            overdue: false,
+        },
+        ActionFact::ActionReminded {
+            action: action("report what happened", Some("U0SAM")),
+            due: moment,
+            overdue: true,
+        },
+        ActionFact::PromiseDropped {
+            action: action("report what happened", Some("U0SAM")),
         },
     ]
 }
@@ -530,7 +577,7 @@ fn what_is_proven() -> Vec<ProofFact> {
 
 /// The kinds that are stored. A name never changes its meaning; an older version shows one that it
 /// does not know as "other".
-const KNOWN_KINDS: [&str; 51] = [
+const KNOWN_KINDS: [&str; 52] = [
     "marked",
     "incident_opened",
     "requested",
@@ -582,6 +629,7 @@ const KNOWN_KINDS: [&str; 51] = [
     "capture_withdrawn",
     "capture_revised",
     "capture_deleted",
+    "action",
 ];
 
 fn event(fact: Fact) -> TimelineEvent {
@@ -606,6 +654,7 @@ fn there_is_a_sample_of_every_fact_and_no_two_share_a_name() {
         IncidentFact::VARIANTS,
         CourseFact::VARIANTS,
         CaptureFact::VARIANTS,
+        ActionFact::VARIANTS,
         PeopleFact::VARIANTS,
         WaitingFact::VARIANTS,
         RunningFact::VARIANTS,

@@ -4,7 +4,7 @@
 use crate::{
     App,
     crash::Point,
-    engine::{Ended, Error, RecordedEvent},
+    engine::{Ended, Error, KeptPromise, RecordedEvent},
     export::{Draft, Export, Unwritten, Written, extension},
     slack::Failure,
     store::{jobs::Lease, rollbacks},
@@ -81,9 +81,10 @@ pub(super) async fn run(app: &App, lease: &Lease, request: &ExportRequest) -> Re
         },
         comment: match &written.draft {
             Some(draft) => comment_on_draft(*incident, draft),
-            None => comment(*incident, *rollback, is_reviewed, entries),
+            None => comment(request, is_reviewed, &written),
         },
     };
+    let written_draft = written.draft.clone();
     Ok(match upload.once(app, lease, written).await {
         Ok(()) => {
             let who = asked_by.clone().map_or(Actor::Bot, Actor::Person);
@@ -93,8 +94,23 @@ pub(super) async fn run(app: &App, lease: &Lease, request: &ExportRequest) -> Re
                 bytes,
             };
             let event = TimelineEvent::new(now, who, Source::Bot, *rollback, fact);
+            let ended = match (&written_draft, asked_by) {
+                (
+                    Some(Draft {
+                        has_root_cause: true,
+                        name,
+                        ..
+                    }),
+                    Some(by),
+                ) => Ended::done().with(KeptPromise {
+                    incident: *incident,
+                    by: by.clone(),
+                    file: name.clone(),
+                }),
+                (Some(_) | None, _) => Ended::done(),
+            };
             let incident = *incident;
-            Ended::done()
+            ended
                 .with(RecordedEvent::Incident { incident, event })
                 .stored_at(Point::ExportStored)
         }
@@ -143,23 +159,29 @@ fn file_name(
     format!("{incident}{which}-timeline.{}", extension(format))
 }
 
-/// What is said with the file.
-fn comment(
-    incident: IncidentId,
-    rollback: Option<RollbackId>,
-    is_reviewed: bool,
-    entries: usize,
-) -> String {
-    match rollback {
-        Some(id) if is_reviewed => {
+/// What is said with the file. Of an incident that was resolved it names the head of the chain, so
+/// that Slack keeps that too.
+fn comment(request: &ExportRequest, is_reviewed: bool, written: &Written) -> String {
+    let (incident, entries) = (request.incident, written.entries);
+    match (request.rollback, &request.asked_by) {
+        (Some(id), _) if is_reviewed => {
             format!("Timeline of {incident} with the review of {id}: {entries} entries.")
         }
-        Some(id) => {
+        (Some(id), _) => {
             format!("Timeline of {incident}, exported when {id} closed: {entries} entries.")
         }
-        None => format!(
+        (None, Some(_)) => format!(
             "Timeline of {incident}: {entries} entries. `/rollback postmortem {incident}` drafts its post-mortem."
         ),
+        (None, None) => {
+            let head = match written.head.as_str() {
+                "" => String::new(),
+                head => format!(" Head of the chain: {head}."),
+            };
+            format!(
+                "Timeline of {incident}, exported when it was resolved: {entries} entries.{head}"
+            )
+        }
     }
 }
 
@@ -240,6 +262,7 @@ async fn not_taken(
                 thread: None,
                 under: Some(rollback.id),
                 message,
+                post_mortem: None,
                 when_refused: WhenRefused::TellAlone {
                     rollback: Some(rollback.id),
                     people: rollback.concerned(),

@@ -5,7 +5,7 @@ use crate::{
     crash::{self, Point},
     engine::{Ended, Error, SentMessage},
     permalinks,
-    slack::{Failure, Words, blocks, content::is_about_content},
+    slack::{Failure, Words, action::with_post_mortem, blocks, content::is_about_content},
     store::{
         jobs::Lease,
         messages::{self, Sent},
@@ -26,6 +26,7 @@ pub(super) async fn run(app: &App, lease: &Lease, post: &Post) -> Result<Ended, 
         thread,
         under,
         message,
+        post_mortem,
         when_refused,
         id,
     } = post;
@@ -47,7 +48,11 @@ pub(super) async fn run(app: &App, lease: &Lease, post: &Post) -> Result<Ended, 
             "the card is not posted yet",
         ));
     }
-    let words = Words::plain(permalinks::linked(app, &blocks::message(message)).await?);
+    let text = permalinks::linked(app, &blocks::message(message)).await?;
+    let words = match post_mortem {
+        Some(incident) => with_post_mortem(&text, *incident),
+        None => Words::plain(text),
+    };
     let acceptable = acceptable(app, lease, id, &words).await?;
     crash::point(Point::PostUnposted);
     let posted = post_once(app, lease, channel, thread.as_deref(), &acceptable, id).await;

@@ -128,6 +128,7 @@ impl Done {
             channel: request.channel.clone(),
             thread: None,
             under: None,
+            post_mortem: None,
             when_refused: WhenRefused::TellAlone {
                 rollback: None,
                 people: vec![Addressee {

@@ -88,6 +88,7 @@ pub enum Kind {
     CaptureWithdrawn,
     CaptureRevised,
     CaptureDeleted,
+    Action,
     /// One that a newer version knows.
     #[serde(other)]
     Other,

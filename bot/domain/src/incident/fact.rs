@@ -4,7 +4,9 @@
 //! words draws its own. The JSON of a fact is stored and exported: a name in it never changes its
 //! meaning, and what is added has a default.
 
-use super::{CapturedMessage, IncidentRole, IncidentStatus, Kind, Milestone, NamedSeverity};
+use super::{
+    ActionFact, CapturedMessage, IncidentRole, IncidentStatus, Kind, Milestone, NamedSeverity,
+};
 use crate::{
     grammar::{ReviewAnswer, Target},
     identity::{IncidentId, RollbackId, ServiceKey},
@@ -30,6 +32,8 @@ pub enum Fact {
     Course(CourseFact),
     /// Somebody put a message into the timeline, or something became of it.
     Capture(CaptureFact),
+    /// Something happened to what is to be done after the incident.
+    Action(ActionFact),
     /// Somebody decided something about a rollback.
     People(PeopleFact),
     /// While a plan was made and an approval waited for.
@@ -797,10 +801,27 @@ impl Fact {
             Fact::Incident(_)
             | Fact::Course(_)
             | Fact::Capture(_)
+            | Fact::Action(_)
             | Fact::People(_)
             | Fact::Waiting(_)
             | Fact::Running(_)
             | Fact::Proof(_) => false,
+        }
+    }
+
+    /// Whether it is part of the incident itself. What is to be done afterwards is not: it keeps no
+    /// incident open, however long it takes.
+    pub fn is_part_of_the_incident(&self) -> bool {
+        match self {
+            Fact::Action(_) => false,
+            Fact::Incident(_)
+            | Fact::Course(_)
+            | Fact::Capture(_)
+            | Fact::People(_)
+            | Fact::Waiting(_)
+            | Fact::Running(_)
+            | Fact::Proof(_)
+            | Fact::Prose { .. } => true,
         }
     }
 
@@ -810,6 +831,7 @@ impl Fact {
             Fact::Incident(fact) => fact.kind(),
             Fact::Course(fact) => fact.kind(),
             Fact::Capture(fact) => fact.kind(),
+            Fact::Action(fact) => fact.kind(),
             Fact::People(fact) => fact.kind(),
             Fact::Waiting(fact) => fact.kind(),
             Fact::Running(fact) => fact.kind(),
@@ -961,6 +983,12 @@ impl From<CourseFact> for Fact {
 impl From<CaptureFact> for Fact {
     fn from(fact: CaptureFact) -> Self {
         Fact::Capture(fact)
+    }
+}
+
+impl From<ActionFact> for Fact {
+    fn from(fact: ActionFact) -> Self {
+        Fact::Action(fact)
     }
 }
 

@@ -4,6 +4,7 @@
 //! another one. It reads no clock and takes no number: the engine does both, and stores what comes
 //! of it.
 
+mod afterwards;
 mod capture;
 pub mod chain;
 mod course;
@@ -13,6 +14,7 @@ mod fact;
 mod tests;
 mod words;
 
+pub use afterwards::{ActionFact, NamedAction};
 pub use capture::{
     AttachedFile, Capture, CaptureChange, CapturedBy, CapturedMessage, MessageAuthor, SHORTCUT,
 };
@@ -46,7 +48,7 @@ pub struct Incident {
     pub channel: String,
     /// When its first entry was written down.
     pub opened_at: Timestamp,
-    /// When its last entry was written down.
+    /// When the last entry was written down that is part of it.
     pub last_at: Timestamp,
     /// What people have decided about it.
     pub course: Course,

@@ -46,6 +46,7 @@ impl Fact {
             Fact::Incident(fact) => fact.clause(tone),
             Fact::Course(fact) => fact.clause(tone),
             Fact::Capture(fact) => fact.clause(tone),
+            Fact::Action(fact) => fact.clause(tone),
             Fact::People(fact) => fact.clause(tone),
             Fact::Waiting(fact) => fact.clause(tone),
             Fact::Running(fact) => fact.clause(tone),

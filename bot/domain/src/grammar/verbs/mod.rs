@@ -12,6 +12,7 @@ mod approve;
 mod bad;
 mod board;
 mod break_glass;
+mod catch_up;
 mod contacts;
 mod deny;
 mod export;
@@ -87,6 +88,7 @@ macro_rules! for_every_verb {
             note: Note,
             timeline: Timeline,
             export: Export,
+            catch_up: CatchUp,
             post_mortem: PostMortem,
             action: Action,
             help: Help,
@@ -305,6 +307,7 @@ mod tests {
         `incident`, `incident open P1`, `incident lead me`, `incident resolve`: show the incident of this channel, declare it, say who does what, end it
         `note checkout is back`, `note -5m paged the team`, `note edit it was 6 %`: write into the timeline, or correct your last note
         `timeline`, `export`, `export RB-41 html`: read it, or take it away
+        `catchup`: where the incident stands, in ten lines, only for you
         `postmortem`, `postmortem root cause: tax engine`: draft it from the record; add what only you know
         `action add "test empty carts" due friday`, `action list`, `action done 3`: what is to be done afterwards; its owner is reminded
         `help approve`: more about one of them
