@@ -29,6 +29,7 @@ mod encoding;
 mod faults;
 mod floods;
 mod gate;
+mod github;
 mod http_api;
 mod incidents;
 mod known_bad;

@@ -14,10 +14,11 @@ use std::{
 };
 
 /// The tokens of the platforms in the example.
-const TOKENS: [(&str, &str); 5] = [
+const TOKENS: [(&str, &str); 6] = [
     ("VERCEL_TOKEN", "a-token-of-vercel"),
     ("RENDER_API_KEY", "a-token-of-render"),
     ("RAILWAY_TOKEN", "a-token-of-railway"),
+    ("GITHUB_TOKEN", "a-token-of-github"),
     ("DEPLOYCTL_TOKEN", "a-token-of-deployctl"),
     ("SITES_TOKEN", "a-token-of-sites"),
 ];

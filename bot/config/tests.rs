@@ -54,6 +54,7 @@ fn env(name: &str) -> Option<String> {
         "VERCEL_TOKEN" => "vercel-1",
         "RENDER_API_KEY" => "render-1",
         "RAILWAY_TOKEN" => "railway-1",
+        "GITHUB_TOKEN" => "github-1",
         "DEPLOYCTL_TOKEN" => "deployctl-1",
         "SITES_TOKEN" => "sites-tok-1",
         "PAGERDUTY_TOKEN" => "pagerduty-1",
@@ -195,7 +196,11 @@ fn the_examples_defaults_are_the_defaults() {
     let uncommented: Vec<&str> = EXAMPLE
         .lines()
         .map(|line| match line.strip_prefix('#') {
-            Some(key) if key.starts_with(|letter: char| letter.is_ascii_lowercase()) => key,
+            Some(key)
+                if key.starts_with(|letter: char| letter.is_ascii_lowercase() || letter == '[') =>
+            {
+                key
+            }
             _ => line,
         })
         .collect();
@@ -1257,7 +1262,7 @@ const MISTAKES: &str = r#"
 - project = "prj_123"
 + path = "/srv/frontend"
 ! services.frontend.production.project: is missing; write project = "prj_123"
-! services.frontend.production.path: is not a key here; remove it, or use one of provider, project, team, token, api_url, url, approve, requester_may_approve, risk, objection_window, toggle, code, caution, data, channels, announce, target_time, fingerprint, verify, passes, prove_within, watch, check_every
+! services.frontend.production.path: is not a key here; remove it, or use one of provider, project, team, token, api_url, url, repository, approve, requester_may_approve, risk, objection_window, toggle, code, caution, data, channels, announce, target_time, fingerprint, verify, passes, prove_within, watch, check_every
 
   project = "prj_123"
 + requester_may_approve = "yes"
