@@ -154,6 +154,8 @@ impl From<Outcome> for Answer {
             | Outcome::IncidentChanged { .. }
             | Outcome::ActionChanged { .. }
             | Outcome::NoAction { .. }
+            | Outcome::Ticked { .. }
+            | Outcome::NoItem
             | Outcome::Queued
             | Outcome::Bound { .. } => Answer::Received,
         }

@@ -218,6 +218,7 @@ impl App {
             fingerprint: service.fingerprint.is_some(),
             announce: service.announce(&self.config.announce),
             channels: service.channels.clone(),
+            checklist: self.config.checklist.clone(),
         }
     }
 
@@ -245,6 +246,7 @@ impl App {
             fingerprint: false,
             announce: self.config.announce.clone(),
             channels: vec![],
+            checklist: [].into(),
         }
     }
 

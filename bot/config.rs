@@ -3,8 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
+mod checklists;
 pub mod effective;
 mod promises;
 mod rules;
@@ -13,6 +15,7 @@ mod values;
 use rollback_domain::{
     action::PromiseRule,
     authority::Source,
+    checklist::ItemRule,
     identity::ServiceKey,
     incident::{NamedSeverity, Severity},
     policy::{Announce, EscalationStep, Preset, Rules},
@@ -46,6 +49,8 @@ pub struct Config {
     pub limits: Limits,
     /// How incidents are handled.
     pub incidents: Incidents,
+    /// What is looked at before, during and after every rollback; empty: nothing.
+    pub checklist: Arc<[ItemRule]>,
     /// Rules that hold for every service.
     pub policy: Policy,
     /// Where what goes on without an approval is told, besides the channel of the rollback.
@@ -447,6 +452,9 @@ fn config(file: &Section<'_>) -> Option<Config> {
     let api = file.section("api").map(|section| api(&section));
     let limits = file.section("limits").map(|section| limits(&section));
     let incidents = file.section("incidents").map(|section| incidents(&section));
+    let checklist = file
+        .section("checklists")
+        .map(|section| checklists::checklist(&section));
     let (policy, common) = file
         .section("policy")
         .map(|section| rules::policy(&section, &there))
@@ -482,6 +490,7 @@ fn config(file: &Section<'_>) -> Option<Config> {
         },
         limits: limits?,
         incidents: incidents?,
+        checklist: checklist?.into(),
         policy: policy?,
         announce: announce?,
         templates,

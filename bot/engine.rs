@@ -6,6 +6,7 @@
 mod actions;
 mod batch;
 mod captures;
+mod checklists;
 mod complete;
 mod ended;
 mod incidents;
@@ -14,6 +15,7 @@ mod side_effects;
 
 pub use actions::KeptPromise;
 pub use captures::RecordedCapture;
+pub use checklists::{RecordedTick, TickByHand};
 pub use ended::{Completed, Decide, Ended, Held};
 pub use incidents::noted;
 pub use side_effects::{
@@ -33,6 +35,7 @@ use crate::{
 use jiff::Timestamp;
 use rollback_domain::{
     action::{ActionItem, PromiseRule},
+    checklist::Checklist,
     identity::{IncidentId, RollbackId},
     incident::{Actor, Fact, IncidentChange, TimelineEvent},
     job::{Job, Notification},
@@ -137,6 +140,8 @@ pub enum Submission {
         /// Where it came from.
         source: Source,
     },
+    /// Tick an item of the checklist of a rollback.
+    Tick(TickByHand),
     /// Bind the key to what was sent under it, by its digest. The same key with something else is
     /// answered with the digest of what came first.
     Bind {
@@ -212,6 +217,15 @@ pub enum Outcome {
         /// Whether it was otherwise before.
         changed: bool,
     },
+    /// An item of a checklist is ticked.
+    Ticked {
+        /// The checklist as it is now.
+        checklist: Box<Checklist>,
+        /// Whether the item was open before.
+        changed: bool,
+    },
+    /// The checklist has no item with this number.
+    NoItem,
     /// The channel has no action item with this number.
     NoAction {
         /// The number.

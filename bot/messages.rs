@@ -7,8 +7,8 @@ mod documents;
 
 pub(crate) use documents::Named;
 pub use documents::{
-    ActionLine, Lane, Line, Mark, Names, PostMortem, RollbackStory, Span, Strip, StripRun,
-    Timeline, TimelinePage, cell, readable,
+    ActionLine, ChecklistLines, Lane, Line, Mark, Names, PostMortem, RollbackStory, Span, Strip,
+    StripRun, Timeline, TimelinePage, cell, readable,
 };
 
 use crate::slack::{

@@ -485,6 +485,7 @@ async fn in_one_piece(world: &World) -> String {
     let text = serde_json::to_string_pretty(&json!({
         "incident": "INC-1",
         "actions": [],
+        "checklists": [],
         "channel": CHANNEL,
         "exported_at": world.clock.now(),
         "entries": entries,
@@ -551,12 +552,12 @@ async fn a_file_of_many_pages_is_what_one_piece_would_be() {
     |---|---|---|---|---|---|
     | 1 | 2026-03-14 03:12:00 UTC | 2026-03-14 03:12:00 UTC | rollback-bot | bot | **incident opened** opened INC-1 in this channel |
     | 2 | 2026-03-14 03:12:00 UTC | 2026-03-14 03:12:00 UTC | @maya | command | **note** it begins |
-    | 3 | 2026-03-14 03:12:00 UTC | 2026-03-14 03:12:00 UTC | @maya | bot | **exported** exported INC-1-20260314T031200Z-timeline.json, 2 entries, 1286 bytes |
+    | 3 | 2026-03-14 03:12:00 UTC | 2026-03-14 03:12:00 UTC | @maya | bot | **exported** exported INC-1-20260314T031200Z-timeline.json, 2 entries, 1306 bytes |
     | 4 | 2026-03-14 03:12:00 UTC | 2026-03-14 03:12:00 UTC | @somebody1 | command | **note** @somebody7 said: "\| error rate" \*is\* 1 of them |
     "#);
     assert_snapshot!(lines[lines.len() - 4..lines.len() - 2].join("\n"), @r#"
     | 2705 | 2026-03-14 03:12:00 UTC | 2026-03-14 03:12:00 UTC | @somebody0 | command | **note** @somebody7 said: "\| error rate" \*is\* 1700 of them |
-    | 2706 | 2026-03-14 03:12:40 UTC | 2026-03-14 03:12:40 UTC | @maya | bot | **exported** exported INC-1-20260314T031240Z-timeline.json, 2705 entries, 1003110 bytes |
+    | 2706 | 2026-03-14 03:12:40 UTC | 2026-03-14 03:12:40 UTC | @maya | bot | **exported** exported INC-1-20260314T031240Z-timeline.json, 2705 entries, 1003130 bytes |
     "#);
     for (place, line) in (1..).zip(&lines[6..lines.len() - 2]) {
         assert!(line.starts_with(&format!("| {place} | ")), "{line}");

@@ -18,6 +18,7 @@ mod authority;
 mod bounds;
 mod captures;
 mod catchup;
+mod checklists;
 mod clocks;
 mod command;
 mod commands;

@@ -152,6 +152,7 @@ async fn a_reopened_incident_lets_its_promises_go_and_makes_them_anew() {
     world.passes(60 * HOUR).await;
     assert_snapshot!(world.channel(), @"");
     world.maya().says("/rollback action list").await;
+    world.settle().await;
     world.maya().says("/rollback action done 1").await;
     world.settle().await;
     assert_snapshot!(world.maya().sees(), @r#"

@@ -1,7 +1,7 @@
 //! Newer versions and older ones on one record: what a change of the tables may do, and who is
 //! refused.
 
-use crate::support::{CHANNEL, World};
+use crate::support::{CHANNEL, FRONTEND, ROLES, World};
 use insta::assert_snapshot;
 use rollback_bot::store::Db;
 use sqlx::{
@@ -124,7 +124,8 @@ impl Record {
 
 /// A record in which most things happened once, with the bot away.
 async fn something_of_everything() -> World {
-    let mut world = World::new().await;
+    let checklists = "[checklists]\npreset = \"web-app\"\n";
+    let mut world = World::set_up(&format!("{checklists}{ROLES}"), FRONTEND).await;
     world.maya().says("/rollback note error rate 6 %").await;
     world.maya().says("/rollback incident open P1").await;
     let message = world.slack.says("U0SAM", CHANNEL, "carts are empty").await;

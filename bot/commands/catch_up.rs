@@ -12,10 +12,11 @@ use crate::{
         blocks::{Mrkdwn, inline, inline_mrkdwn},
         card::{self, listed},
     },
-    store::{actions, rollbacks, timelines},
+    store::{actions, checklists, rollbacks, timelines},
 };
 use jiff::Timestamp;
 use rollback_domain::{
+    checklist::Checklist,
     grammar::{IncidentRef, Request, verbs::CatchUp},
     identity::IncidentId,
     incident::{CourseFact, Fact, Incident, IncidentFact, IncidentRole, Milestone, TimelineEvent},
@@ -91,6 +92,7 @@ async fn issue(
         | Fact::Course(_)
         | Fact::Capture(_)
         | Fact::Action(_)
+        | Fact::Checklist(_)
         | Fact::People(_)
         | Fact::Waiting(_)
         | Fact::Running(_)
@@ -107,6 +109,7 @@ async fn issue(
         | Fact::Incident(_)
         | Fact::Capture(_)
         | Fact::Action(_)
+        | Fact::Checklist(_)
         | Fact::People(_)
         | Fact::Waiting(_)
         | Fact::Running(_)
@@ -219,6 +222,12 @@ async fn open(app: &App, id: IncidentId, rollbacks: &[Rollback], now: Timestamp)
         0 => {}
         1 => open.push("1 action (`/rollback action list`)".to_owned()),
         n => open.push(format!("{n} actions (`/rollback action list`)")),
+    }
+    let lists = checklists::of_incident(db, id).await?;
+    match lists.iter().map(Checklist::open).sum::<usize>() {
+        0 => {}
+        1 => open.push("1 checklist item (`/rollback checklist`)".to_owned()),
+        n => open.push(format!("{n} checklist items (`/rollback checklist`)")),
     }
     Ok(match open.is_empty() {
         true => "Open: nothing that I know of".to_owned(),

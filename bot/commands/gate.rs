@@ -195,6 +195,7 @@ fn is_reading(verb: Verb) -> bool {
         | Verb::ManageIncident
         | Verb::Note
         | Verb::Action
+        | Verb::Checklist
         | Verb::Help => false,
     }
 }

@@ -161,6 +161,8 @@ pub(super) async fn open(
         | Outcome::IncidentChanged { .. }
         | Outcome::ActionChanged { .. }
         | Outcome::NoAction { .. }
+        | Outcome::Ticked { .. }
+        | Outcome::NoItem
         | Outcome::Queued
         | Outcome::Bound { .. }) => Ok(Answer::from(outcome)),
     }

@@ -4,8 +4,8 @@
 //! more in it next to nothing: this is what makes shared commits fast.
 
 use super::{
-    Error, NewNote, Outcome, Submission, actions, actions::ChangedAction, captures,
-    complete::jobs_of, enqueue, incidents, refused,
+    Error, NewNote, Outcome, Submission, TickByHand, actions, actions::ChangedAction, captures,
+    checklists, complete::jobs_of, enqueue, incidents, refused,
 };
 use crate::store::{Tx, messages, read, rollbacks, timelines, written};
 use jiff::Timestamp;
@@ -154,6 +154,7 @@ impl Batch {
                 | Submission::Append { .. }
                 | Submission::AddAction { .. }
                 | Submission::FinishAction { .. }
+                | Submission::Tick(_)
                 | Submission::Bind { .. } => {}
             }
         }
@@ -244,6 +245,7 @@ impl Batch {
                     None => Outcome::NoAction { number: *number },
                 }
             }
+            Submission::Tick(tick) => self.tick(tx, tick).await?,
             Submission::Append { incident, event } => {
                 self.changes.events.push((*incident, event.clone()));
                 Outcome::Queued
@@ -382,6 +384,23 @@ impl Batch {
         Ok(Outcome::IncidentChanged {
             message,
             resolved: (!was_resolved && is_resolved).then_some(id),
+        })
+    }
+
+    /// Ticks an item of a checklist for somebody.
+    async fn tick(&mut self, tx: &mut Tx, tick: &TickByHand) -> sqlx::Result<Outcome> {
+        let Some(ticked) = checklists::tick_by_hand(tx, tick, self.now).await? else {
+            return Ok(Outcome::NoItem);
+        };
+        let changed = ticked.change.is_some();
+        self.changes.events.extend(ticked.change);
+        if changed {
+            let rollback = tick.rollback;
+            self.queue(Job::Checklist { rollback });
+        }
+        Ok(Outcome::Ticked {
+            checklist: Box::new(ticked.checklist),
+            changed,
         })
     }
 

@@ -2,8 +2,8 @@
 //! transaction.
 
 use super::{
-    Completed, Decide, Ended, Engine, Error, Held, SideEffects, batch::Changes, ended::JobOutcome,
-    refusal_key, refused, side_effects::is_first,
+    Completed, Decide, Ended, Engine, Error, Held, SideEffects, batch::Changes, checklists,
+    ended::JobOutcome, refusal_key, refused, side_effects::is_first,
 };
 use crate::{
     crash::{self, Point},
@@ -33,7 +33,8 @@ use std::time::Duration;
 const REMEMBERED: Duration = Duration::from_secs(48 * 3_600);
 /// How soon a rollback is looked at again after the command of its own job was refused.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
-/// How long a card may take to be posted before those are told whose card it replaces.
+/// How long a card may take to be posted before those are told whose card it replaces, and before
+/// the checklist follows in its thread.
 const NEW_CARD_FIRST: Duration = Duration::from_secs(2);
 
 /// What a command came to, in a transaction that is still open.
@@ -287,6 +288,10 @@ impl Engine {
                 changes.put_to_opened(*command, policy, now);
             }
         }
+        // Before the timeline, as where somebody ticks an item: everybody locks in one order.
+        let checklist = checklists::follow(tx, &rollback, policy, now).await?;
+        let after_card = now.checked_add(NEW_CARD_FIRST).unwrap_or(now);
+        changes.jobs.extend(checklist.map(|job| (job, after_card)));
         changes.write(tx, now).await?;
         Ok(rollback)
     }

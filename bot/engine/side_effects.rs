@@ -1,6 +1,8 @@
 //! What a job leads to besides the change of a rollback: stored with the job's end.
 
-use super::{KeptPromise, RecordedCapture, actions, captures, enqueue, incidents};
+use super::{
+    KeptPromise, RecordedCapture, RecordedTick, actions, captures, checklists, enqueue, incidents,
+};
 use crate::store::{
     Tx, marks, messages,
     replies::{self, Reply},
@@ -33,6 +35,8 @@ pub struct SideEffects {
     pub event: Option<RecordedEvent>,
     /// What becomes of a captured message.
     pub capture: Option<RecordedCapture>,
+    /// What ticks items of checklists.
+    pub tick: Option<RecordedTick>,
     /// A promise that is kept by the draft of a post-mortem.
     pub kept: Option<KeptPromise>,
     /// What each source of roles said, in the order of the sources.
@@ -154,6 +158,7 @@ impl SideEffects {
             mark,
             event,
             capture,
+            tick,
             kept,
             rosters,
             reply,
@@ -167,6 +172,7 @@ impl SideEffects {
         self.mark = mark.or(self.mark.take());
         self.event = event.or(self.event.take());
         self.capture = capture.or(self.capture.take());
+        self.tick = tick.or(self.tick.take());
         self.kept = kept.or(self.kept.take());
         self.rosters.extend(rosters);
         self.reply = reply.or(self.reply.take());
@@ -184,10 +190,11 @@ impl SideEffects {
             mark,
             event,
             capture,
+            tick,
             kept,
             rosters,
             reply,
-            jobs,
+            mut jobs,
             sent,
             edited: _,
         } = self;
@@ -204,6 +211,15 @@ impl SideEffects {
         if let Some(change) = &mark {
             marks::put(tx, &change.service, &change.mark).await?;
         }
+        // Before the timeline, as where people change these: everybody locks in one order.
+        if let Some(tick) = &tick {
+            let ticked = checklists::tick(tx, tick, now).await?;
+            jobs.extend(ticked.into_iter().map(|job| (job, now)));
+        }
+        let kept = match &kept {
+            Some(kept) => actions::keep(tx, kept, now).await?,
+            None => vec![],
+        };
         match event {
             Some(RecordedEvent::Incident { incident, event }) => {
                 timelines::append(tx, &[(incident, event)], now).await?;
@@ -230,10 +246,7 @@ impl SideEffects {
             let event = captures::change(tx, capture, now).await?;
             timelines::append(tx, event.as_slice(), now).await?;
         }
-        if let Some(kept) = &kept {
-            let events = actions::keep(tx, kept, now).await?;
-            timelines::append(tx, &events, now).await?;
-        }
+        timelines::append(tx, &kept, now).await?;
         // After the timeline, in the order of the sources: everybody locks these rows in one order.
         for (source, found) in &rosters {
             rosters::record(tx, source, found, now).await?;
@@ -316,6 +329,15 @@ impl From<RecordedCapture> for SideEffects {
     fn from(capture: RecordedCapture) -> Self {
         SideEffects {
             capture: Some(capture),
+            ..SideEffects::default()
+        }
+    }
+}
+
+impl From<RecordedTick> for SideEffects {
+    fn from(tick: RecordedTick) -> Self {
+        SideEffects {
+            tick: Some(tick),
             ..SideEffects::default()
         }
     }

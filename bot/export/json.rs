@@ -105,10 +105,12 @@ impl Serialize for Document<'_> {
             pages,
             written,
         } = self;
-        let mut document = serializer.serialize_map(Some(10))?;
+        let mut document = serializer.serialize_map(Some(11))?;
         let actions = serde_json::to_value(&pages.actions).map_err(S::Error::custom)?;
         document.serialize_entry("actions", &actions)?;
         document.serialize_entry("channel", &export.channel)?;
+        let checklists = serde_json::to_value(&pages.checklists).map_err(S::Error::custom)?;
+        document.serialize_entry("checklists", &checklists)?;
         document.serialize_entry("entries", &Entries(pages))?;
         document.serialize_entry("exported_at", &export.now)?;
         document.serialize_entry("format", FORMAT)?;

@@ -9,7 +9,10 @@ mod post_mortem;
 mod rollbacks;
 
 use crate::{
-    messages::{ActionLine, PostMortem, Templates, Timeline, TimelinePage, cell, readable, stamp},
+    messages::{
+        ActionLine, ChecklistLines, PostMortem, Templates, Timeline, TimelinePage, cell, readable,
+        stamp,
+    },
     store::Db,
 };
 use jiff::Timestamp;
@@ -148,6 +151,9 @@ impl Export {
         let actions = pages.actions.iter();
         let actions = actions.map(|action| ActionLine::of(action, &names, written));
         let actions = actions.collect();
+        let checklists = pages.checklists.iter();
+        let checklists = checklists.map(|list| ChecklistLines::of(list, written));
+        let checklists = checklists.collect();
         let lines = Lines {
             pages: pages.clone(),
             names,
@@ -160,6 +166,7 @@ impl Export {
             count: pages.entries,
             entries: Value::from_object(lines),
             actions,
+            checklists,
             head: head_line(pages),
         }
     }

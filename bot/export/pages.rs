@@ -3,7 +3,7 @@
 use crate::{
     messages::{Line, Names},
     store::{
-        Db, actions, rollbacks,
+        Db, actions, checklists, rollbacks,
         timelines::{self, End},
     },
 };
@@ -14,6 +14,7 @@ use minijinja::{
 };
 use rollback_domain::{
     action::ActionItem,
+    checklist::Checklist,
     identity::{IncidentId, RollbackId},
     incident::{
         Actor, Course, Entry, Fact, IncidentFact,
@@ -48,6 +49,8 @@ pub(super) struct Pages {
     pub(super) course: Course,
     /// What is to be done after the incident.
     pub(super) actions: Vec<ActionItem>,
+    /// The checklists of its rollbacks.
+    pub(super) checklists: Vec<Checklist>,
     page: Mutex<Page>,
     /// What the database failed with: neither templates nor serialisers carry it.
     failed: Mutex<Option<sqlx::Error>>,
@@ -99,6 +102,7 @@ impl Pages {
     pub(super) async fn open(db: Db, incident: IncidentId) -> sqlx::Result<Self> {
         let found = timelines::find(&db, incident).await?;
         let actions = actions::of_incident(&db, incident).await?;
+        let checklists = checklists::of_incident(&db, incident).await?;
         let End { entries, head } = timelines::end(&db, incident).await?;
         Ok(Pages {
             db,
@@ -107,6 +111,7 @@ impl Pages {
             entries: usize::try_from(entries).unwrap_or(0),
             head,
             actions,
+            checklists,
             course: found.map(|incident| incident.course).unwrap_or_default(),
             page: Mutex::default(),
             failed: Mutex::default(),

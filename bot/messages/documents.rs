@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use minijinja::{Value, context, value::Serde};
 use rollback_domain::{
     action::ActionItem,
+    checklist::Checklist,
     incident::{Entry, Kind},
     post_mortem::Field,
     refusal::Tone,
@@ -32,6 +33,7 @@ pub struct Timeline {
     /// A list of [`Line`]s.
     pub entries: Value,
     pub actions: Vec<ActionLine>,
+    pub checklists: Vec<ChecklistLines>,
     pub head: String,
 }
 
@@ -71,6 +73,26 @@ pub struct ActionLine {
     pub owner: String,
     pub due: String,
     pub done: String,
+}
+
+/// The checklist of a rollback.
+#[derive(Clone, Debug, Serialize)]
+#[expect(missing_docs, reason = "docs/operations.md lists what each holds")]
+pub struct ChecklistLines {
+    pub rollback: String,
+    pub items: Vec<ItemLine>,
+}
+
+/// One item of a checklist.
+#[derive(Clone, Debug, Serialize)]
+pub struct ItemLine {
+    pub number: usize,
+    pub phase: String,
+    pub text: String,
+    pub state: &'static str,
+    pub who: String,
+    pub at: String,
+    pub because: String,
 }
 
 /// The rollbacks of an incident on one axis of time. Places are percentages of the width.
@@ -244,10 +266,12 @@ impl Timeline {
             count,
             entries,
             actions,
+            checklists,
             head,
         } = self;
         let actions = Value::from(Serde(&actions));
-        context! { incident, channel, exported_at, count, entries, actions, head }
+        let checklists = Value::from(Serde(&checklists));
+        context! { incident, channel, exported_at, count, entries, actions, checklists, head }
     }
 
     pub(super) fn sample() -> Self {
@@ -274,6 +298,18 @@ impl Timeline {
                 owner: "@maya".into(),
                 due: "2026-03-20".into(),
                 done: String::new(),
+            }],
+            checklists: vec![ChecklistLines {
+                rollback: "RB-1".into(),
+                items: vec![ItemLine {
+                    number: 1,
+                    phase: "Before".into(),
+                    text: "sample".into(),
+                    state: "open",
+                    who: String::new(),
+                    at: String::new(),
+                    because: String::new(),
+                }],
             }],
             head: "entry 1, 00".into(),
         }
@@ -361,6 +397,38 @@ impl ActionLine {
                 (None, true) => String::new(),
                 (None, false) => "dropped: the incident was reopened".into(),
             },
+        }
+    }
+}
+
+impl ChecklistLines {
+    /// A checklist with every text as `written` has it.
+    pub fn of(list: &Checklist, written: fn(&str) -> String) -> Self {
+        let items = list.numbered().map(|(number, item)| {
+            let tick = item.tick.as_ref();
+            let by = tick.and_then(|tick| tick.by.as_ref());
+            let because = tick.and_then(|tick| tick.because.as_deref());
+            ItemLine {
+                number,
+                phase: item.phase.to_string(),
+                text: written(&item.text),
+                state: match tick {
+                    None => "open",
+                    Some(tick) if tick.skipped => "left out",
+                    Some(_) => "done",
+                },
+                who: match (tick, by) {
+                    (None, _) => String::new(),
+                    (Some(_), Some(by)) => format!("@{}", written(&by.name)),
+                    (Some(_), None) => "rollback-bot".into(),
+                },
+                at: tick.map(|tick| stamp(tick.at)).unwrap_or_default(),
+                because: because.map(written).unwrap_or_default(),
+            }
+        });
+        Self {
+            rollback: list.rollback.to_string(),
+            items: items.collect(),
         }
     }
 }

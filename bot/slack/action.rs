@@ -29,6 +29,8 @@ const MENU: &str = "more";
 const PICK: &str = "pick:";
 /// What the ids of the buttons that answer a review begin with.
 const REVIEW: &str = "review:";
+/// What the ids of the buttons begin with that tick an item of a checklist.
+const TICK: &str = "tick:";
 /// The id of the button below the news that an incident is resolved.
 const POST_MORTEM_OF: &str = "postmortem_of";
 /// The most characters that Slack lets the value of a button have.
@@ -49,6 +51,13 @@ pub enum Action {
     PostMortem(PlanRef),
     /// Writes the draft of the post-mortem of an incident.
     PostMortemOf(IncidentId),
+    /// Ticks an item of the checklist of a rollback.
+    Tick {
+        /// The number of the rollback.
+        rollback: RollbackId,
+        /// The number of the item, from 1.
+        item: usize,
+    },
     /// Opens a form about the rollback.
     Open(Form, PlanRef),
     /// Shows who can approve the rollback.
@@ -147,6 +156,7 @@ impl Action {
         let entry = |name: &str, plan: &PlanRef| (MENU.to_owned(), format!("{name}:{plan}"));
         match self {
             Action::Approve(plan) => button("approve", plan),
+            Action::Tick { rollback, item } => (format!("{TICK}{item}"), rollback.to_string()),
             Action::Stop(plan) => entry("cancel", plan),
             Action::Undo(plan) => button("undo", plan),
             Action::PostMortem(plan) => button("postmortem", plan),
@@ -185,6 +195,11 @@ impl Action {
             "deny_form" => plan().map(|plan| Action::Open(Form::Deny, plan)),
             "retarget" => plan().map(|plan| Action::Open(Form::Target, plan)),
             MENU => Action::decode_entry(value),
+            id if id.starts_with(TICK) => {
+                let item = id.strip_prefix(TICK)?.parse().ok()?;
+                let rollback = value.parse().map_err(|_| ForgedValue);
+                rollback.map(|rollback| Action::Tick { rollback, item })
+            }
             id if id.starts_with(PICK) => Choice::decode(value).map(Action::Propose),
             id => {
                 let answer = ReviewAnswer::named(id.strip_prefix(REVIEW)?)?;
@@ -218,7 +233,7 @@ impl Action {
             | Action::Open(_, plan)
             | Action::Who(plan)
             | Action::Why(plan) => Some(plan),
-            Action::PostMortemOf(_) | Action::Propose(_) => None,
+            Action::PostMortemOf(_) | Action::Tick { .. } | Action::Propose(_) => None,
         }
     }
 
@@ -246,6 +261,7 @@ impl Action {
             | Action::Withdraw(_)
             | Action::Who(_)
             | Action::Why(_) => "more",
+            Action::Tick { .. } => "tick",
             Action::Propose(_) => "propose",
         }
     }
@@ -336,6 +352,14 @@ mod tests {
             (Action::Undo(plan()), "undo", plan_value),
             (Action::PostMortem(plan()), "postmortem", plan_value),
             (
+                Action::Tick {
+                    rollback: RollbackId::new(41),
+                    item: 3,
+                },
+                "tick:3",
+                "RB-41",
+            ),
+            (
                 Action::PostMortemOf(IncidentId::new(12)),
                 "postmortem_of",
                 "INC-12",
@@ -417,6 +441,7 @@ mod tests {
             ("more", "approve:RB-41:625a"),
             ("more", "object:RB-41"),
             ("postmortem_of", "RB-41"),
+            ("tick:3", "INC-1"),
             ("pick:staging", ""),
             ("pick:staging", "approve RB-41"),
             ("pick:staging", r#"{"service":"frontend"}"#),

@@ -5,6 +5,7 @@ pub mod backfill;
 pub mod blocks;
 pub mod break_glass;
 pub mod card;
+pub mod checklist;
 pub mod content;
 mod directory;
 pub mod modal;

@@ -12,6 +12,7 @@ pub mod address;
 pub mod backup;
 pub mod beside;
 pub mod captures;
+pub mod checklists;
 pub mod health;
 pub mod jobs;
 pub mod marks;

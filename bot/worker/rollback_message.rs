@@ -23,7 +23,7 @@ use rollback_domain::{
 use std::time::Duration;
 
 /// A message is edited at most so often.
-const EDIT_EVERY: Duration = Duration::from_secs(2);
+pub(super) const EDIT_EVERY: Duration = Duration::from_secs(2);
 /// How often a job is tried that waits for the card, and after what time.
 pub(super) const CARD_TRIES: i64 = 10;
 pub(super) const CARD_EVERY: Duration = Duration::from_secs(5);

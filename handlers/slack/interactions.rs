@@ -29,8 +29,8 @@ use axum::{
 use jiff::Timestamp;
 use rollback_domain::{
     grammar::{
-        About, IncidentRef, Request,
-        verbs::{PostMortem, Undo, Who, Why},
+        About, ChecklistStep, IncidentRef, Request,
+        verbs::{Checklist, PostMortem, Undo, Who, Why},
     },
     incident,
     job::Form,
@@ -309,6 +309,14 @@ async fn perform(
         Action::PostMortemOf(incident) => {
             let about = IncidentRef::Incident(incident);
             return draft_post_mortem(app, context, about, thread).await;
+        }
+        Action::Tick { rollback, item } => {
+            let because = None;
+            let request = Checklist {
+                rollback: Some(rollback),
+                step: ChecklistStep::Done { item, because },
+            };
+            return self::request(app, context, Request::Checklist(request)).await;
         }
         Action::Who(PlanRef { rollback, .. }) => {
             let about = About::Rollback(rollback);

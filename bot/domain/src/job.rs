@@ -97,6 +97,8 @@ pub enum Job {
     Request(DeferredRequest),
     /// Put a message into the timeline of its channel.
     Capture(CaptureRequest),
+    /// Bring the checklist of a rollback, below its card, to the present state.
+    Checklist { rollback: RollbackId },
     /// Remind the owner of an action.
     RemindAction {
         /// The number of the action.
@@ -473,6 +475,7 @@ impl Job {
             | Job::TakePinBack { rollback }
             | Job::Page { rollback, .. }
             | Job::Card { rollback }
+            | Job::Checklist { rollback }
             | Job::AnnounceOutcome { rollback } => Some(*rollback),
             Job::Act(request) => Some(request.rollback),
             Job::OpenForm(request) => Some(request.rollback),
@@ -508,6 +511,7 @@ impl Job {
         match self {
             Job::Advance { rollback }
             | Job::Card { rollback }
+            | Job::Checklist { rollback }
             | Job::AnnounceOutcome { rollback }
             | Job::BreakGlassMessage { rollback }
             | Job::RequestReview { rollback }

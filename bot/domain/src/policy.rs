@@ -1,7 +1,10 @@
 //! What a service asks for before production is changed, as configured at this moment.
 
-use crate::risk::{Risk, RiskRules};
-use std::{fmt, time::Duration};
+use crate::{
+    checklist::ItemRule,
+    risk::{Risk, RiskRules},
+};
+use std::{fmt, sync::Arc, time::Duration};
 
 /// How an approver shows that they have seen what they approve.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -223,6 +226,8 @@ pub struct Policy {
     pub announce: Announce,
     /// The channels, by id, in which the service can be proposed; empty: any.
     pub channels: Vec<String>,
+    /// What is looked at before, during and after a rollback; empty: nothing.
+    pub checklist: Arc<[ItemRule]>,
 }
 
 impl Policy {

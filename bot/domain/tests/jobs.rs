@@ -99,6 +99,11 @@ const STORED: &[(&str, &str, &str)] = &[
             "id":"command:6"}"#,
     ),
     (
+        "checklist",
+        "RB-41",
+        r#"{"kind":"checklist","rollback":41}"#,
+    ),
+    (
         "remind_action",
         "3:1",
         r#"{"kind":"remind_action","action":3,"reminder":1}"#,

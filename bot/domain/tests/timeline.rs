@@ -10,10 +10,11 @@ use rollback_domain::{
     grammar::{Moment, ReviewAnswer, Target},
     identity::{IncidentId, RollbackId, ServiceKey},
     incident::{
-        ActionFact, Actor, Approved, AttachedFile, CaptureFact, CapturedMessage, CourseFact, Entry,
-        Evidence, Fact, IncidentFact, IncidentRole, IncidentStatus, Instead, Kind, Lacking,
-        MessageAuthor, Milestone, Moved, NamedAction, NamedSeverity, NotStarted, PeopleFact,
-        ProofFact, ProposedChange, Reopening, RunningFact, Severity, TimelineEvent, WaitingFact,
+        ActionFact, Actor, Approved, AttachedFile, CaptureFact, CapturedMessage, ChecklistFact,
+        CourseFact, Entry, Evidence, Fact, IncidentFact, IncidentRole, IncidentStatus, Instead,
+        Kind, Lacking, MessageAuthor, Milestone, Moved, NamedAction, NamedSeverity, NotStarted,
+        PeopleFact, ProofFact, ProposedChange, Reopening, RunningFact, Severity, TimelineEvent,
+        WaitingFact,
     },
     people::Person,
     plan::PlanHash,
@@ -50,6 +51,7 @@ fn samples() -> Vec<Fact> {
     samples.extend(of_its_course().into_iter().map(Fact::from));
     samples.extend(of_captures().into_iter().map(Fact::from));
     samples.extend(of_actions().into_iter().map(Fact::from));
+    samples.extend(of_checklists().into_iter().map(Fact::from));
     samples.extend(of_people().into_iter().map(Fact::from));
     samples.extend(while_it_waits().into_iter().map(Fact::from));
     samples.extend(what_ends_the_wait().into_iter().map(Fact::from));
@@ -151,6 +153,26 @@ fn of_actions() -> Vec<ActionFact> {
         },
         ActionFact::PromiseDropped {
             action: action("report what happened", Some("U0SAM")),
+        },
+    ]
+}
+
+fn of_checklists() -> Vec<ChecklistFact> {
+    vec![
+        ChecklistFact::ItemTicked {
+            item: 3,
+            text: "Users can sign in".into(),
+            because: None,
+        },
+        ChecklistFact::ItemTicked {
+            item: 4,
+            text: "The error rate is back to normal".into(),
+            because: why("0.05 % since 03:15"),
+        },
+        ChecklistFact::ItemSkipped {
+            item: 5,
+            text: "The status page is updated".into(),
+            because: why("we have none"),
         },
     ]
 }
@@ -577,7 +599,7 @@ fn what_is_proven() -> Vec<ProofFact> {
 
 /// The kinds that are stored. A name never changes its meaning; an older version shows one that it
 /// does not know as "other".
-const KNOWN_KINDS: [&str; 52] = [
+const KNOWN_KINDS: [&str; 53] = [
     "marked",
     "incident_opened",
     "requested",
@@ -630,6 +652,7 @@ const KNOWN_KINDS: [&str; 52] = [
     "capture_revised",
     "capture_deleted",
     "action",
+    "checklist",
 ];
 
 fn event(fact: Fact) -> TimelineEvent {
@@ -655,6 +678,7 @@ fn there_is_a_sample_of_every_fact_and_no_two_share_a_name() {
         CourseFact::VARIANTS,
         CaptureFact::VARIANTS,
         ActionFact::VARIANTS,
+        ChecklistFact::VARIANTS,
         PeopleFact::VARIANTS,
         WaitingFact::VARIANTS,
         RunningFact::VARIANTS,

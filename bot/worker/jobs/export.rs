@@ -4,7 +4,7 @@
 use crate::{
     App,
     crash::Point,
-    engine::{Ended, Error, KeptPromise, RecordedEvent},
+    engine::{Ended, Error, KeptPromise, RecordedEvent, RecordedTick},
     export::{Draft, Export, Unwritten, Written, extension},
     slack::Failure,
     store::{jobs::Lease, rollbacks},
@@ -16,10 +16,11 @@ use crate::{
     },
 };
 use rollback_domain::{
+    checklist::TickedBy,
     grammar::ExportFormat,
     identity::{IncidentId, RollbackId},
     incident::{Actor, IncidentFact, TimelineEvent},
-    job::{ExportRequest, Job, Notification, Post, WhenRefused},
+    job::{Document, ExportRequest, Job, Notification, Post, WhenRefused},
     people::{Membership, Person},
     refusal::Source,
     rollback::Message,
@@ -88,6 +89,7 @@ pub(super) async fn run(app: &App, lease: &Lease, request: &ExportRequest) -> Re
     Ok(match upload.once(app, lease, written).await {
         Ok(()) => {
             let who = asked_by.clone().map_or(Actor::Bot, Actor::Person);
+            let file = upload.name.clone();
             let fact = IncidentFact::Exported {
                 file: upload.name,
                 entries,
@@ -110,6 +112,15 @@ pub(super) async fn run(app: &App, lease: &Lease, request: &ExportRequest) -> Re
                 (Some(_) | None, _) => Ended::done(),
             };
             let incident = *incident;
+            let ended = ended.with(RecordedTick {
+                incident,
+                rollback: *rollback,
+                event: match document {
+                    Document::Timeline => TickedBy::Exported,
+                    Document::PostMortem => TickedBy::Drafted,
+                },
+                evidence: file,
+            });
             ended
                 .with(RecordedEvent::Incident { incident, event })
                 .stored_at(Point::ExportStored)

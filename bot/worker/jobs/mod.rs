@@ -7,6 +7,7 @@ mod backfill;
 mod break_glass_message;
 mod capture;
 mod card;
+mod checklist;
 mod export;
 mod notify;
 mod open_form;
@@ -45,6 +46,7 @@ pub(super) async fn perform(app: &App, lease: &Lease) -> Result<Ended, Error> {
         Job::TakePinBack { rollback } => take_pin_back::run(app, lease, *rollback).await,
         Job::Page { rollback, page } => page::run(app, lease, *rollback, page).await,
         Job::RefreshRoster { source } => refresh_roster::run(app, source).await,
+        Job::Checklist { rollback } => checklist::run(app, lease, *rollback).await,
         Job::Card { rollback } => card::run(app, lease, *rollback).await,
         Job::AnnounceOutcome { rollback } => announce_outcome::run(app, lease, *rollback).await,
         Job::Notify(notification) => notify::run(app, lease, notification).await,

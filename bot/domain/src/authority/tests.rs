@@ -959,6 +959,7 @@ fn each_class_has_its_rule() {
         let policy = Policy {
             announce: crate::policy::Announce::default(),
             channels: vec![],
+            checklist: [].into(),
             rules: rules.clone(),
             risks: crate::risk::RiskRules::default(),
             objection_window: None,

@@ -36,7 +36,9 @@ pub use subjects::{About, IncidentRef, ServiceRef, is_name};
 pub use targets::Target;
 pub(crate) use targets::as_typed;
 #[doc(inline)]
-pub use verbs::{Assignee, Due, ExportFormat, RESERVED, Request, ReviewAnswer, Verb, help};
+pub use verbs::{
+    Assignee, ChecklistStep, Due, ExportFormat, RESERVED, Request, ReviewAnswer, Verb, help,
+};
 pub use words::nearest;
 
 use words::{Words, bare};

@@ -55,6 +55,53 @@ pub enum ActionFact {
     },
 }
 
+/// Something that somebody did to the checklist of a rollback.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, strum::VariantNames)]
+#[serde(tag = "type", rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
+pub enum ChecklistFact {
+    /// They ticked an item.
+    ItemTicked {
+        /// Its number, from 1.
+        item: usize,
+        /// What is true.
+        text: String,
+        /// What shows it, in their words; `None`: they gave nothing.
+        because: Option<String>,
+    },
+    /// They left an item out.
+    ItemSkipped {
+        /// Its number, from 1.
+        item: usize,
+        /// What would have to be true.
+        text: String,
+        /// Why, in their words; `None`: they gave no reason.
+        because: Option<String>,
+    },
+}
+
+impl ChecklistFact {
+    pub(super) fn clause(&self, tone: &dyn Tone) -> String {
+        let (verb, item, text, because) = match self {
+            ChecklistFact::ItemTicked {
+                item,
+                text,
+                because,
+            } => ("ticked", item, text, because),
+            ChecklistFact::ItemSkipped {
+                item,
+                text,
+                because,
+            } => ("left out", item, text, because),
+        };
+        let because = match because {
+            Some(because) => format!(", because \"{}\"", naming(because, tone)),
+            None => String::new(),
+        };
+        format!("{verb} item {item}: {}{because}", naming(text, tone))
+    }
+}
+
 /// An action item, as entries name it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NamedAction {

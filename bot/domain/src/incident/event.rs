@@ -89,6 +89,7 @@ pub enum Kind {
     CaptureRevised,
     CaptureDeleted,
     Action,
+    Checklist,
     /// One that a newer version knows.
     #[serde(other)]
     Other,

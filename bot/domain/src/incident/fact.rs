@@ -5,7 +5,8 @@
 //! meaning, and what is added has a default.
 
 use super::{
-    ActionFact, CapturedMessage, IncidentRole, IncidentStatus, Kind, Milestone, NamedSeverity,
+    ActionFact, CapturedMessage, ChecklistFact, IncidentRole, IncidentStatus, Kind, Milestone,
+    NamedSeverity,
 };
 use crate::{
     grammar::{ReviewAnswer, Target},
@@ -34,6 +35,8 @@ pub enum Fact {
     Capture(CaptureFact),
     /// Something happened to what is to be done after the incident.
     Action(ActionFact),
+    /// Somebody did something to the checklist of a rollback.
+    Checklist(ChecklistFact),
     /// Somebody decided something about a rollback.
     People(PeopleFact),
     /// While a plan was made and an approval waited for.
@@ -802,6 +805,7 @@ impl Fact {
             | Fact::Course(_)
             | Fact::Capture(_)
             | Fact::Action(_)
+            | Fact::Checklist(_)
             | Fact::People(_)
             | Fact::Waiting(_)
             | Fact::Running(_)
@@ -813,7 +817,7 @@ impl Fact {
     /// incident open, however long it takes.
     pub fn is_part_of_the_incident(&self) -> bool {
         match self {
-            Fact::Action(_) => false,
+            Fact::Action(_) | Fact::Checklist(_) => false,
             Fact::Incident(_)
             | Fact::Course(_)
             | Fact::Capture(_)
@@ -832,6 +836,7 @@ impl Fact {
             Fact::Course(fact) => fact.kind(),
             Fact::Capture(fact) => fact.kind(),
             Fact::Action(fact) => fact.kind(),
+            Fact::Checklist(_) => Kind::Checklist,
             Fact::People(fact) => fact.kind(),
             Fact::Waiting(fact) => fact.kind(),
             Fact::Running(fact) => fact.kind(),
@@ -989,6 +994,12 @@ impl From<CaptureFact> for Fact {
 impl From<ActionFact> for Fact {
     fn from(fact: ActionFact) -> Self {
         Fact::Action(fact)
+    }
+}
+
+impl From<ChecklistFact> for Fact {
+    fn from(fact: ChecklistFact) -> Self {
+        Fact::Checklist(fact)
     }
 }
 

@@ -14,7 +14,7 @@ mod fact;
 mod tests;
 mod words;
 
-pub use afterwards::{ActionFact, NamedAction};
+pub use afterwards::{ActionFact, ChecklistFact, NamedAction};
 pub use capture::{
     AttachedFile, Capture, CaptureChange, CapturedBy, CapturedMessage, MessageAuthor, SHORTCUT,
 };

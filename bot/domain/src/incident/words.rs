@@ -47,6 +47,7 @@ impl Fact {
             Fact::Course(fact) => fact.clause(tone),
             Fact::Capture(fact) => fact.clause(tone),
             Fact::Action(fact) => fact.clause(tone),
+            Fact::Checklist(fact) => fact.clause(tone),
             Fact::People(fact) => fact.clause(tone),
             Fact::Waiting(fact) => fact.clause(tone),
             Fact::Running(fact) => fact.clause(tone),

@@ -59,6 +59,7 @@ pub fn silent(roles: &[&str]) -> Roster {
 /// A preset's rules with `oncall` as approvers, and short times.
 pub fn policy(preset: Preset) -> Policy {
     Policy {
+        checklist: [].into(),
         announce: Announce::default(),
         channels: vec![],
         rules: preset.rules(&["oncall".into()]),

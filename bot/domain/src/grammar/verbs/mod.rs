@@ -13,6 +13,7 @@ mod bad;
 mod board;
 mod break_glass;
 mod catch_up;
+mod checklist;
 mod contacts;
 mod deny;
 mod export;
@@ -51,7 +52,10 @@ use super::{
 
 use table::define_verbs;
 
-pub use {action::Due, export::ExportFormat, help::help, incident::Assignee, review::ReviewAnswer};
+pub use {
+    action::Due, checklist::ChecklistStep, export::ExportFormat, help::help, incident::Assignee,
+    review::ReviewAnswer,
+};
 pub(super) use {action::owner, export::format_named, incident::assignee};
 
 /// The table of verbs: calls a macro with a line `module: Struct` for every verb. `help` lists them
@@ -91,6 +95,7 @@ macro_rules! for_every_verb {
             catch_up: CatchUp,
             post_mortem: PostMortem,
             action: Action,
+            checklist: Checklist,
             help: Help,
         }
     };
@@ -310,6 +315,7 @@ mod tests {
         `catchup`: where the incident stands, in ten lines, only for you
         `postmortem`, `postmortem root cause: tax engine`: draft it from the record; add what only you know
         `action add "test empty carts" due friday`, `action list`, `action done 3`: what is to be done afterwards; its owner is reminded
+        `checklist`, `checklist done 3`: what is to be looked at before, during and after a rollback
         `help approve`: more about one of them
         "#);
     }
