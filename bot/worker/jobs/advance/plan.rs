@@ -86,7 +86,9 @@ impl Advance<'_> {
             &plan.from,
             plan.way,
         ) {
-            plan.lost_changes = Some(github.lost(repository, from, &plan.to).await);
+            // On the heap: the job that holds this is large enough.
+            let lost = Box::pin(github.lost(repository, from, &plan.to)).await;
+            plan.lost_changes = Some(lost);
         }
         plan
     }
