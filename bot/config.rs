@@ -255,6 +255,11 @@ pub struct Service {
 }
 
 impl Service {
+    /// Whether it can be proposed in a channel.
+    pub fn is_proposed_in(&self, channel: &str) -> bool {
+        self.channels.is_empty() || self.channels.iter().any(|known| known == channel)
+    }
+
     /// Where what goes on with it without an approval is told: in the channels for all services,
     /// and in its own.
     pub fn announce(&self, common: &Announce) -> Announce {

@@ -1,6 +1,6 @@
 //! What Slack must know about this app, as the manifest to paste when it is installed.
 
-use rollback_domain::incident::SHORTCUT;
+use rollback_domain::incident::{PROPOSE_SHORTCUT, SHORTCUT};
 use serde_json::{Value, json};
 use url::Url;
 
@@ -135,6 +135,11 @@ pub fn manifest(public_url: &Url) -> Value {
                 "type": "message",
                 "callback_id": SHORTCUT,
                 "description": "Puts the message into the timeline of the incident",
+            }, {
+                "name": "Propose a rollback",
+                "type": "message",
+                "callback_id": PROPOSE_SHORTCUT,
+                "description": "Proposes a rollback because of the message",
             }],
         },
         "oauth_config": {

@@ -2,7 +2,7 @@
 
 use crate::support::{CHANNEL, World};
 use insta::assert_snapshot;
-use rollback_domain::incident::SHORTCUT;
+use rollback_domain::incident::{PROPOSE_SHORTCUT, SHORTCUT};
 use std::time::Duration;
 
 /// A message of the channel, which anybody wrote there without the bot.
@@ -172,7 +172,46 @@ async fn the_shortcut_adds_a_message_and_says_so() {
 }
 
 #[tokio::test]
-async fn hostile_messages_and_seventy_in_a_minute_are_captured_as_text() {
+async fn a_rollback_is_proposed_because_of_a_message() {
+    let mut world = World::new().await;
+    let alert = written(&world, "U0SAM", "checkout answers 500 | *now*").await;
+    world
+        .slack
+        .uses_shortcut("U0MAYA", CHANNEL, &alert, PROPOSE_SHORTCUT)
+        .await;
+    world.settle().await;
+    assert_snapshot!(world.maya().sees(), @r#"
+    Rollback Bot (only visible to @maya):
+      Which service should go back, because "checkout answers 500 | now"?
+      [ frontend@production ]
+    "#);
+    world.maya().clicks("frontend@production").await;
+    world.settle().await;
+    let card = world.channel();
+    assert!(card.contains("Roll back frontend to v213?"), "{card}");
+    assert!(
+        card.contains("checkout answers 500 | now · @maya"),
+        "{card}"
+    );
+    // Now that an incident goes on, the message that is chosen is evidence too.
+    let graph = written(&world, "U0SAM", "error rate is at 6 %").await;
+    world
+        .slack
+        .uses_shortcut("U0MAYA", CHANNEL, &graph, PROPOSE_SHORTCUT)
+        .await;
+    world
+        .slack
+        .uses_shortcut("U0GUS", CHANNEL, &graph, PROPOSE_SHORTCUT)
+        .await;
+    world.settle().await;
+    let record = captured(&world).await;
+    assert!(record.contains("error rate is at 6 %"), "{record}");
+    assert!(world.gus().sees().contains("you are a guest"));
+    world.slack.take_all();
+}
+
+#[tokio::test]
+async fn hostile_messages_and_two_hundred_in_a_minute_are_captured_as_text() {
     let mut world = with_an_incident().await;
     let hostile = [
         "=cmd|' /C calc'!A0 | # heading\n```code``` <!channel> *bold*",
@@ -198,7 +237,7 @@ async fn hostile_messages_and_seventy_in_a_minute_are_captured_as_text() {
     @maya captured: captured a message of @U0SAM: "drawkcab [31mred" (https://acme.slack.com/archives/C0SHOP/p1773457920000400)
     @maya captured: captured a message of @U0SAM: "long long long long long long long long long long long long long long long long long long lon
     "#);
-    for n in 0..70 {
+    for n in 0..200 {
         let message = written(&world, "U0SAM", &format!("message {n}")).await;
         world
             .slack
@@ -206,7 +245,7 @@ async fn hostile_messages_and_seventy_in_a_minute_are_captured_as_text() {
             .await;
     }
     world.passes(Duration::from_secs(600)).await;
-    assert_eq!(captured(&world).await.lines().count(), 73);
+    assert_eq!(captured(&world).await.lines().count(), 203);
     world.slack.take_all();
 }
 

@@ -13,6 +13,7 @@ mod api;
 mod scripted;
 mod support;
 
+mod aftermath;
 mod approvals;
 mod authority;
 mod bounds;

@@ -13,7 +13,7 @@ use rollback_domain::{
     grammar,
     incident::{
         Actor, AttachedFile, CaptureChange, CapturedBy, CapturedMessage, IncidentState,
-        MessageAuthor, SHORTCUT,
+        MessageAuthor,
     },
     job::{CaptureRequest, Job},
     people::Person,
@@ -113,10 +113,11 @@ pub async fn without_reaction(app: &App, reaction: Reaction<'_>) -> Result<bool,
     Ok(true)
 }
 
-/// Has the message captured on which the shortcut was used.
+/// Has the message captured on which a shortcut was used.
 pub async fn by_shortcut(
     app: &App,
     context: &Context,
+    shortcut: &str,
     ts: &str,
     message: &Value,
 ) -> Result<(), Error> {
@@ -124,7 +125,7 @@ pub async fn by_shortcut(
         channel: context.channel.clone(),
         ts: ts.to_owned(),
         person: context.person.clone(),
-        by: SHORTCUT.to_owned(),
+        by: shortcut.to_owned(),
         message: Some(read(app, &context.channel, ts, message)),
         reply_to: context.reply_to.clone(),
         id: context.key.clone(),

@@ -114,7 +114,7 @@ pub(super) async fn open(
     aim: Aim,
     because: Option<String>,
 ) -> Result {
-    if !service.channels.is_empty() && !service.channels.contains(&context.channel) {
+    if !service.is_proposed_in(&context.channel) {
         return Err(Failure::from(Refusal::WrongChannel {
             service: service.key.clone(),
             channels: service.channels.clone(),

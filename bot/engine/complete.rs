@@ -468,7 +468,8 @@ fn address_of(rollback: &Rollback, command: &Command) -> Option<String> {
         | Command::ClockSet
         | Command::Observed { .. }
         | Command::Probed { .. }
-        | Command::Close { .. } => None,
+        | Command::Close { .. }
+        | Command::LookedAfter { .. } => None,
     }
 }
 

@@ -173,8 +173,9 @@ impl Action {
             Action::Who(plan) => entry("who", plan),
             Action::Why(plan) => entry("why", plan),
             Action::Propose(proposal) => {
-                let environment = proposal.service.environment.as_deref().unwrap_or_default();
-                (format!("{PICK}{environment}"), Choice::encode(proposal))
+                // Buttons of one message have different ids.
+                let id = format!("{PICK}{}", proposal.service);
+                (id, Choice::encode(proposal))
             }
         }
     }
@@ -398,7 +399,7 @@ mod tests {
             (Action::Why(plan()), "more", "why:RB-41:625a54a830158587"),
             (
                 proposal(Some("it says \"500\"")),
-                "pick:staging",
+                "pick:frontend@staging",
                 r#"{"service":"frontend","environment":"staging","target":{"at":{"ago":{"seconds":2700}}},"because":"it says \"500\""}"#,
             ),
         ]

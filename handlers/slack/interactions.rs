@@ -379,13 +379,18 @@ async fn request(app: &App, context: &Context, request: Request) -> Result<(), E
     }
 }
 
-/// Puts the message on which a shortcut was used into the timeline.
+/// Puts the message on which a shortcut was used into the timeline, and perhaps proposes because of
+/// it.
 async fn shortcut(app: &App, payload: Payload) -> Result<Response, Error> {
     let received = || Ok(StatusCode::OK.into_response());
     let (person, channel) = (payload.person(), payload.channel());
     telemetry::record_verb("capture");
-    let is_ours = payload.callback_id.as_deref() == Some(incident::SHORTCUT);
-    let Some(ts) = payload.message_ts.as_deref().filter(|_| is_ours) else {
+    let shortcut = match payload.callback_id.as_deref() {
+        Some(incident::SHORTCUT) => incident::SHORTCUT,
+        Some(incident::PROPOSE_SHORTCUT) => incident::PROPOSE_SHORTCUT,
+        Some(_) | None => return received(),
+    };
+    let Some(ts) = payload.message_ts.as_deref() else {
         return received();
     };
     if person.id.is_empty() || channel.is_empty() || payload.origin().why_elsewhere(app).is_some() {
@@ -395,7 +400,7 @@ async fn shortcut(app: &App, payload: Payload) -> Result<Response, Error> {
     let context = Context {
         reply_to: payload.response_url.clone(),
         ..Context::new(
-            format!("shortcut:{channel}:{ts}:{}:{moment}", person.id),
+            format!("shortcut:{shortcut}:{channel}:{ts}:{}:{moment}", person.id),
             person,
             channel,
             Source::Mention,
@@ -406,7 +411,7 @@ async fn shortcut(app: &App, payload: Payload) -> Result<Response, Error> {
         return Ok(too_many(app, &context, over).await);
     }
     telemetry::record_key(&context.key);
-    captures::by_shortcut(app, &context, ts, &payload.message).await?;
+    captures::by_shortcut(app, &context, shortcut, ts, &payload.message).await?;
     received()
 }
 

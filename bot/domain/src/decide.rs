@@ -13,6 +13,7 @@
 //! steps (`steps`), and what those are told whom a turn or an ending concerns (`turns`).
 
 mod acts;
+mod afterwards;
 mod running;
 mod steps;
 mod turns;
@@ -125,6 +126,7 @@ pub fn decide(
         Command::Renewed { plan } => next.renewed(plan, policy)?,
         Command::Froze { freeze } => next.froze(freeze, policy)?,
         Command::Unpinned => next.unpinned(policy)?,
+        Command::LookedAfter { survey, bad } => next.looked_after(&survey, bad.as_deref())?,
         Command::Unconfigured => next.unconfigured()?,
         Command::ReviewDue { roster, explained } => {
             next.review_due(&roster, explained, policy)?;

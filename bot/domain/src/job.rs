@@ -95,6 +95,8 @@ pub enum Job {
     ReadMembership { person: Person },
     /// Read who a person is, then run what they asked for.
     Request(DeferredRequest),
+    /// See whether what became of production after a rollback was closed is news.
+    LookAfter { rollback: RollbackId },
     /// Put a message into the timeline of its channel.
     Capture(CaptureRequest),
     /// Bring the checklist of a rollback, below its card, to the present state.
@@ -475,8 +477,9 @@ impl Job {
             | Job::TakePinBack { rollback }
             | Job::Page { rollback, .. }
             | Job::Card { rollback }
-            | Job::Checklist { rollback }
-            | Job::AnnounceOutcome { rollback } => Some(*rollback),
+            | Job::AnnounceOutcome { rollback }
+            | Job::LookAfter { rollback }
+            | Job::Checklist { rollback } => Some(*rollback),
             Job::Act(request) => Some(request.rollback),
             Job::OpenForm(request) => Some(request.rollback),
             Job::Post(post) => post.under,
@@ -515,7 +518,8 @@ impl Job {
             | Job::AnnounceOutcome { rollback }
             | Job::BreakGlassMessage { rollback }
             | Job::RequestReview { rollback }
-            | Job::TakePinBack { rollback } => rollback.to_string(),
+            | Job::TakePinBack { rollback }
+            | Job::LookAfter { rollback } => rollback.to_string(),
             Job::Page { page, .. } => match page {
                 Page::Trigger { key, .. } => format!("trigger:{key}"),
                 Page::Resolve { key } => format!("resolve:{key}"),

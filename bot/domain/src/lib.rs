@@ -31,6 +31,7 @@ pub mod proof;
 pub mod incident;
 
 pub mod action;
+pub mod aftermath;
 pub mod checklist;
 pub mod deploy;
 pub mod post_mortem;

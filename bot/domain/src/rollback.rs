@@ -3,6 +3,7 @@
 //! [`crate::decide`] is the only way from one state to the next.
 
 use crate::{
+    aftermath::Aftermath,
     audience::Audience,
     authority::{Case, Roster},
     grammar::{ReviewAnswer, Target},
@@ -120,6 +121,9 @@ pub struct Rollback {
     /// what they did last, by their Slack id.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub addresses: BTreeMap<String, String>,
+    /// What was last seen of production since it was closed; `None`: nothing that it did not leave.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub aftermath: Option<Aftermath>,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde wants it so")]
@@ -1012,6 +1016,7 @@ impl Proposal {
             target_time: self.target_time,
             reply_to: self.reply_to,
             addresses: BTreeMap::new(),
+            aftermath: None,
         };
         (rollback, event)
     }
@@ -1127,6 +1132,13 @@ pub enum Command {
     Froze { freeze: Option<Freeze> },
     /// Somebody let automatic deploys of the service go live again.
     Unpinned,
+    /// Production was looked at after it was closed.
+    LookedAfter {
+        /// What the platform serves.
+        survey: Box<Survey>,
+        /// Why the release that is live is known to be bad, as a clause; `None`: it is not.
+        bad: Option<String>,
+    },
     /// Its service is not in the configuration, so nobody can do anything for it.
     Unconfigured,
     /// The review of an emergency run was waited for; whether its author has noted the explanation

@@ -109,6 +109,11 @@ const STORED: &[(&str, &str, &str)] = &[
         r#"{"kind":"remind_action","action":3,"reminder":1}"#,
     ),
     (
+        "look_after",
+        "RB-41",
+        r#"{"kind":"look_after","rollback":41}"#,
+    ),
+    (
         "capture",
         "reaction:C1:1.2:U1:pushpin:3.4",
         r#"{"kind":"capture","channel":"C1","ts":"1.2","person":{"id":"U1","name":"sam"},

@@ -493,6 +493,14 @@ fn what_the_bot_does(class: Risk) -> Vec<(&'static str, Command)> {
             },
         ),
         ("unfrozen", Command::Froze { freeze: None }),
+        ("unpinned", Command::Unpinned),
+        (
+            "looked after, moved",
+            Command::LookedAfter {
+                survey: Box::new(survey(["v214", "v214"])),
+                bad: Some("left as bad by RB-41".into()),
+            },
+        ),
         (
             "review due",
             Command::ReviewDue {
@@ -777,7 +785,7 @@ fn what_has_ended_stays_ended() {
             };
             assert_eq!(decision.rollback.state, rollback.state, "{heading}: {name}");
             assert!(
-                ["sam reviews", "review due"].contains(&name),
+                ["sam reviews", "review due", "looked after, moved"].contains(&name),
                 "{heading}: {name}"
             );
         }

@@ -7,6 +7,7 @@
 use jiff::Timestamp;
 use rollback_domain::{
     action::Deadline,
+    aftermath::MovedHow,
     grammar::{Moment, ReviewAnswer, Target},
     identity::{IncidentId, RollbackId, ServiceKey},
     incident::{
@@ -573,6 +574,18 @@ fn what_is_proven() -> Vec<ProofFact> {
     vec![
         ProofFact::Drifted {
             surfaces: all(&["shop.example.com"]),
+        },
+        ProofFact::MovedAfterwards {
+            to: "v214".into(),
+            because: MovedHow::ToKnownBad("left as bad by RB-41".into()),
+        },
+        ProofFact::MovedAfterwards {
+            to: "v211".into(),
+            because: MovedHow::Back,
+        },
+        ProofFact::MovedAfterwards {
+            to: "v215".into(),
+            because: MovedHow::AlthoughPinned,
         },
         ProofFact::Checked {
             round: round(Err("no answer"), Some("answered 500")),

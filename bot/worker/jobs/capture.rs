@@ -4,13 +4,19 @@
 use crate::{
     App,
     commands::captures,
+    config::Service,
     engine::{Ended, Error, RecordedCapture},
-    slack::{Failure, action::moment_of},
+    slack::{
+        Failure, Words,
+        action::{Action, moment_of},
+        blocks::{actions, cut, inline, section},
+    },
     store::{jobs::Lease, memberships},
-    worker::{last_known::membership, retry::after_slack},
+    worker::{last_known::membership, recipient::Recipient, retry::after_slack},
 };
 use rollback_domain::{
-    incident::{Actor, CaptureChange, CapturedBy, CapturedMessage},
+    grammar::{ServiceRef, Target, verbs::Propose},
+    incident::{Actor, CaptureChange, CapturedBy, CapturedMessage, PROPOSE_SHORTCUT},
     job::{CaptureRequest, Job, Notification},
     people::{Membership, Person},
     refusal::Refusal,
@@ -18,6 +24,10 @@ use rollback_domain::{
 };
 use std::time::Duration;
 
+/// How much of a message becomes the reason of a proposal, in characters.
+const REASON_AT_MOST: usize = 300;
+/// How many services have a button.
+const CHOICES_AT_MOST: usize = 10;
 /// How long a full member captures on what was last read of them.
 const MEMBER_FOR: Duration = Duration::from_secs(24 * 3_600);
 
@@ -32,6 +42,9 @@ pub(super) async fn run(
         Ok(Err(refusal)) => return Ok(told(request, Message::from(&refusal), now)),
         Err(failure) => return Ok(unread(app, lease, request, &failure)),
     };
+    if request.by == PROPOSE_SHORTCUT {
+        return propose(app, lease, request, person).await;
+    }
     if !captures::has_incident(app, &request.channel).await? {
         let none = "No incident goes on in this channel, so nothing was added to a timeline. `/rollback incident open` starts one.";
         return Ok(told(request, Message::Text(none.into()), now));
@@ -48,6 +61,79 @@ pub(super) async fn run(
     let added = "Added to the timeline of this channel: `/rollback timeline` shows it.";
     let ended = told(request, Message::Text(added.into()), now);
     Ok(ended.with(capture(request, person, message, now)))
+}
+
+/// Lets the person choose what is proposed because of a message. Where an incident goes on, the
+/// message is evidence from then on.
+async fn propose(
+    app: &App,
+    lease: &Lease,
+    request: &CaptureRequest,
+    person: Person,
+) -> Result<Ended, Error> {
+    let Some(message) = &request.message else {
+        return Ok(Ended::done());
+    };
+    let words = choice(app, &request.channel, message);
+    let recipient = Recipient {
+        channel: &request.channel,
+        person: &request.person.id,
+        thread: None,
+        reply_to: request.reply_to.as_deref(),
+    };
+    let ended = recipient.notify(app, lease, &words).await?;
+    Ok(match captures::has_incident(app, &request.channel).await? {
+        true => {
+            let now = app.engine.clock.now();
+            ended.with(capture(request, person, message.clone(), now))
+        }
+        false => ended,
+    })
+}
+
+/// A button for each service that can be proposed in a channel; the reason is what the message says.
+fn choice(app: &App, channel: &str, message: &CapturedMessage) -> Words {
+    let because = cut(&message.text, REASON_AT_MOST);
+    let services = app.config.services.iter();
+    let here: Vec<&Service> = services
+        .filter(|service| service.is_proposed_in(channel))
+        .collect();
+    let buttons: Vec<_> = here
+        .iter()
+        .take(CHOICES_AT_MOST)
+        .map(|service| {
+            let proposal = Propose {
+                service: ServiceRef {
+                    service: service.key.name.clone(),
+                    environment: Some(service.key.environment.clone()),
+                },
+                target: Target::Previous,
+                because: Some(because.clone()).filter(|because| !because.is_empty()),
+            };
+            Action::Propose(proposal).button(&service.key.typed())
+        })
+        .collect();
+    let mut sentence = match because.as_str() {
+        "" => "Which service should go back?".to_owned(),
+        because => format!(
+            "Which service should go back, because \"{}\"?",
+            inline(because, REASON_AT_MOST)
+        ),
+    };
+    if buttons.is_empty() {
+        return Words::plain("No service can be proposed in this channel. Nothing was run.");
+    }
+    if buttons.len() < here.len() {
+        sentence.push_str(&format!(
+            " {} of the {} have a button here; `/rollback <service> because …` is for all.",
+            buttons.len(),
+            here.len()
+        ));
+    }
+    Words {
+        blocks: vec![section(&sentence), actions("propose", buttons)],
+        text: sentence,
+    }
 }
 
 fn capture(

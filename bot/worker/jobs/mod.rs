@@ -9,6 +9,7 @@ mod capture;
 mod card;
 mod checklist;
 mod export;
+mod look_after;
 mod notify;
 mod open_form;
 mod page;
@@ -60,6 +61,7 @@ pub(super) async fn perform(app: &App, lease: &Lease) -> Result<Ended, Error> {
         Job::ReadMembership { person } => Ok(read_membership::run(app, person).await),
         Job::Request(request) => Box::pin(request::run(app, lease, request)).await,
         Job::RemindAction { action, reminder } => remind_action::run(app, *action, *reminder).await,
+        Job::LookAfter { rollback } => look_after::run(app, *rollback).await,
         Job::Capture(request) => capture::run(app, lease, request).await,
     }
 }

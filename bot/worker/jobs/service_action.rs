@@ -95,7 +95,8 @@ pub(super) async fn run(
             let open = rollbacks::open_for(&app.engine.db, &request.service).await?;
             let latest = rollbacks::latest_asked(&app.engine.db, &request.service).await?;
             let pinned = latest.filter(|latest| {
-                latest.pin == Pin::On && matches!(latest.state, State::Watching { .. })
+                let is_watched = matches!(latest.state, State::Watching { .. } | State::Closed);
+                latest.pin == Pin::On && is_watched
             });
             let watched = pinned.map(|pinned| pinned.id);
             Ok(done.end(request, acting, open, watched, policy, now))
@@ -111,7 +112,7 @@ pub(super) async fn run(
 
 impl Done {
     /// Ends the job by what was done. `open` is the rollback of the service that is open, `watched`
-    /// the one that is still watched with automatic deploys held off.
+    /// the one for which automatic deploys are held off.
     fn end(
         self,
         request: &ServiceRequest,

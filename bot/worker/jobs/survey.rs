@@ -1,5 +1,6 @@
 //! Reads a platform for the board, again and again.
 
+use super::look_after;
 use crate::{
     App,
     engine::{Ended, Error, RecordedSurvey},
@@ -18,10 +19,17 @@ pub(super) async fn run(app: &App, service: &ServiceKey) -> Result<Ended, Error>
     };
     let about = planning::about_service(app, service).await?;
     Ok(match provider.survey(&about).await {
-        Ok(survey) => Ended::at(later(app, SURVEY_EVERY)).with(RecordedSurvey {
-            service: service.clone(),
-            survey,
-        }),
+        Ok(survey) => {
+            let news = look_after::wanted(app, service, &survey).await?;
+            let ended = Ended::at(later(app, SURVEY_EVERY)).with(RecordedSurvey {
+                service: service.clone(),
+                survey,
+            });
+            match news {
+                Some(job) => ended.then(job, app.engine.clock.now()),
+                None => ended,
+            }
+        }
         Err(error) => {
             let why = error.to_string();
             tracing::warn!(

@@ -523,6 +523,14 @@ impl Draft {
 
     /// Somebody let automatic deploys go live again on purpose: the pin is not missed.
     pub(super) fn unpinned(&mut self, policy: &Policy) -> Result<(), Refusal> {
+        if matches!(self.rollback.state, State::Closed) {
+            let aftermath = self.rollback.aftermath.as_mut();
+            let pin = aftermath.map_or(&mut self.rollback.pin, |aftermath| &mut aftermath.pin);
+            return match std::mem::replace(pin, Pin::Off) {
+                Pin::On => Ok(()),
+                Pin::NotNeeded | Pin::Off | Pin::Unknown => Err(self.not_open()),
+            };
+        }
         if self.rollback.pin != Pin::On || self.rollback.state.is_ended() {
             return Err(self.not_open());
         }

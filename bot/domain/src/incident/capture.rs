@@ -10,6 +10,10 @@ use serde::{Deserialize, Serialize};
 /// it.
 pub const SHORTCUT: &str = "add_to_timeline";
 
+/// The shortcut *Propose a rollback*, as Slack knows it; also what holds a message from which a
+/// rollback was proposed.
+pub const PROPOSE_SHORTCUT: &str = "propose_rollback";
+
 /// A message of a channel, as it was read.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CapturedMessage {

@@ -9,6 +9,7 @@ use super::{
     NamedSeverity,
 };
 use crate::{
+    aftermath::MovedHow,
     grammar::{ReviewAnswer, Target},
     identity::{IncidentId, RollbackId, ServiceKey},
     people::Person,
@@ -597,6 +598,13 @@ pub enum ProofFact {
         /// The surfaces.
         surfaces: Vec<String>,
     },
+    /// Production serves another release after it was closed, and no rollback from here did that.
+    MovedAfterwards {
+        /// The release, as people recognise it.
+        to: String,
+        /// Why that matters.
+        because: MovedHow,
+    },
     /// It was looked at from outside, and seen to be other than before.
     Checked {
         /// What was seen.
@@ -961,7 +969,7 @@ impl RunningFact {
 impl ProofFact {
     fn kind(&self) -> Kind {
         match self {
-            ProofFact::Drifted { .. } => Kind::Drifted,
+            ProofFact::Drifted { .. } | ProofFact::MovedAfterwards { .. } => Kind::Drifted,
             ProofFact::Checked { .. } => Kind::Checked,
             ProofFact::Concluded { verdict, .. } => match verdict {
                 Verdict::Verified => Kind::Verified,

@@ -16,7 +16,8 @@ mod words;
 
 pub use afterwards::{ActionFact, ChecklistFact, NamedAction};
 pub use capture::{
-    AttachedFile, Capture, CaptureChange, CapturedBy, CapturedMessage, MessageAuthor, SHORTCUT,
+    AttachedFile, Capture, CaptureChange, CapturedBy, CapturedMessage, MessageAuthor,
+    PROPOSE_SHORTCUT, SHORTCUT,
 };
 pub use course::{
     Course, IncidentChange, IncidentRole, IncidentStatus, Milestone, NamedSeverity, Severity,

@@ -6,6 +6,7 @@ use super::{
     ProofFact, ProposedChange, Reopening, RunningFact, Sentence, TimelineEvent, WaitingFact,
 };
 use crate::{
+    aftermath::MovedHow,
     grammar::Target,
     identity::{RollbackId, ServiceKey},
     plan::PlanHash,
@@ -493,6 +494,21 @@ impl ProofFact {
                 "production moved away: {} serve something else",
                 text(&surfaces.join(", "))
             ),
+            ProofFact::MovedAfterwards { to, because } => {
+                let to = text(to);
+                match because {
+                    MovedHow::ToKnownBad(why) => format!(
+                        "production serves {to}, which was {}; that was not done from here",
+                        text(why)
+                    ),
+                    MovedHow::Back => {
+                        format!("production was taken back to {to}, and not from here")
+                    }
+                    MovedHow::AlthoughPinned => format!(
+                        "production serves {to}, although automatic deploys are held off; that was not done from here"
+                    ),
+                }
+            }
             ProofFact::Checked { round } => text(&round.text()),
             ProofFact::Concluded {
                 verdict,

@@ -72,25 +72,19 @@ pub(super) fn marked(
     verb: Verb,
     mut words: Words<'_>,
 ) -> Result<(Option<ServiceRef>, String, Option<String>), Misread> {
-    let first = match (words.marked_reason(), words.peek()) {
-        (None, Some(_)) => words.clone().quoted().or(words.next()),
-        (Some(_), _) | (None, None) => return Err(Misread::MissingService { verb }),
+    let first = match words.marked_reason() {
+        Some(_) => None,
+        None => words.next(),
     };
-    let first = first.unwrap_or_default();
-    let mut after = words.clone();
-    let quoted = after.quoted().filter(|_| !after.at_end());
-    let (service, release) = match quoted {
-        Some(name) => {
-            words = after;
-            (Some(ServiceRef::parse(verb, Some(first))?), name)
-        }
-        None if words.at_end() || words.reason().is_some() => (None, first),
-        None => {
+    let first = first.ok_or(Misread::MissingService { verb })?;
+    let (service, release) = match words.at_end() || words.reason().is_some() {
+        true => (None, first),
+        false => {
             let service = ServiceRef::parse(verb, Some(first))?;
             (Some(service), words.next().unwrap_or_default())
         }
     };
-    let release = match Target::parse(release).or_else(|_| Target::quoted(release))? {
+    let release = match Target::parse(release)? {
         Target::Named(name) | Target::Id(name) => name,
         Target::Previous | Target::At(_) => {
             return Err(Misread::BadArgument {
@@ -152,10 +146,6 @@ pub(super) mod tests {
             (
                 "bad v214 \"it loses carts\"",
                 bad(None, "v214", "it loses carts"),
-            ),
-            (
-                "bad frontend \"Release 7\" because it loses carts",
-                bad(Some("frontend"), "Release 7", "it loses carts"),
             ),
         ]);
         misreads([
