@@ -28,7 +28,9 @@ use rollback_settings::{
 };
 use rules::Common;
 use url::Url;
-use values::{bot_token, database_url, is_slack, member, pagerduty_id, signing_secret, slack_id};
+use values::{
+    bot_token, database_url, is_slack, member, pagerduty_id, role_name, signing_secret, slack_id,
+};
 
 /// Everything an operator decides; checked, with secrets resolved and defaults filled in.
 #[derive(Clone, Debug)]
@@ -147,10 +149,21 @@ pub struct Limits {
 pub struct Incidents {
     /// What each severity is called, as far as it has a name.
     pub severities: BTreeMap<Severity, String>,
+    /// Who is told when an incident gets a severity, as far as somebody is.
+    pub told: BTreeMap<Severity, Told>,
     /// The names of the reactions that put a message into the timeline; empty: none does.
     pub reactions: Vec<String>,
     /// What is promised whenever an incident is resolved; empty: nothing is.
     pub promises: Vec<PromiseRule>,
+}
+
+/// Who is told when an incident gets a severity.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Told {
+    /// The roles whose members are mentioned in the channel of the incident.
+    pub roles: Vec<String>,
+    /// The channels, by id, in which it is told too.
+    pub channels: Vec<String>,
 }
 
 impl Incidents {
@@ -380,7 +393,9 @@ impl Config {
             .services
             .iter()
             .flat_map(|service| self.roles_of(service));
+        let told = self.incidents.told.values().flat_map(|told| &told.roles);
         let sources: BTreeSet<&Source> = used
+            .chain(told.map(String::as_str))
             .filter_map(|role| self.roles.get(role))
             .flat_map(|role| &role.sources)
             .filter(|source| **source != Source::Listed)
@@ -456,7 +471,9 @@ fn config(file: &Section<'_>) -> Option<Config> {
     };
     let api = file.section("api").map(|section| api(&section));
     let limits = file.section("limits").map(|section| limits(&section));
-    let incidents = file.section("incidents").map(|section| incidents(&section));
+    let incidents = file
+        .section("incidents")
+        .map(|section| incidents(&section, &there));
     let checklist = file
         .section("checklists")
         .map(|section| checklists::checklist(&section));
@@ -743,7 +760,7 @@ fn announce(section: &Section<'_>) -> Announce {
 /// The reactions that put a message into the timeline, unless others are configured: 📌 and ⏱️.
 const REACTIONS: [&str; 2] = ["pushpin", "stopwatch"];
 
-fn incidents(section: &Section<'_>) -> Incidents {
+fn incidents(section: &Section<'_>, there: &Declared<'_>) -> Incidents {
     let severities = section.section("severity").map(|names| {
         let named = |severity: &Severity| {
             let name = names.optional(&severity.to_string().to_ascii_lowercase(), severity_name)?;
@@ -752,6 +769,16 @@ fn incidents(section: &Section<'_>) -> Incidents {
         let severities = Severity::ALL.iter().filter_map(named).collect();
         names.done();
         severities
+    });
+    let told = section.section("told").map(|severities| {
+        let told = |severity: &Severity| {
+            let key = severity.to_string().to_ascii_lowercase();
+            severities.get(&key)?;
+            Some((*severity, told(&severities.section(&key)?, there)))
+        };
+        let told = Severity::ALL.iter().filter_map(told).collect();
+        severities.done();
+        told
     });
     let reactions = section.any_list("reactions", "\"pushpin\"", Repeats::Refused, reaction);
     let promises = match section.get("promises") {
@@ -764,9 +791,23 @@ fn incidents(section: &Section<'_>) -> Incidents {
     section.done();
     Incidents {
         severities: severities.unwrap_or_default(),
+        told: told.unwrap_or_default(),
         reactions: reactions.unwrap_or_else(|| REACTIONS.map(str::to_owned).to_vec()),
         promises: promises.unwrap_or_default(),
     }
+}
+
+/// Who is told of one severity.
+fn told(section: &Section<'_>, there: &Declared<'_>) -> Told {
+    let roles = section.optional_list("roles", "\"lead\"", Repeats::Refused, |value| {
+        role_name(value, &there.roles)
+    });
+    let told = Told {
+        roles: roles.unwrap_or_default(),
+        channels: channels(section, "channels"),
+    };
+    section.done();
+    told
 }
 
 /// What a reaction is called in Slack.

@@ -101,6 +101,8 @@ pub enum Submission {
         change: IncidentChange,
         /// What is promised if that resolves it.
         promises: Vec<PromiseRule>,
+        /// Who is told if that sets a severity.
+        told: ToldPeople,
         /// Where to echo it by a job, when the answer itself cannot: the thread.
         echo: Option<Option<String>>,
     },
@@ -148,6 +150,15 @@ pub enum Submission {
         /// The digest.
         digest: String,
     },
+}
+
+/// Who is told when an incident gets a severity.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ToldPeople {
+    /// Those who are mentioned in the channel of the incident, by their Slack ids.
+    pub people: Vec<String>,
+    /// The channels, by id, in which it is told too.
+    pub channels: Vec<String>,
 }
 
 /// A note that somebody writes.

@@ -271,3 +271,40 @@ async fn what_is_sent_by_mention_is_echoed_once_and_what_comes_again_changes_not
     assert_snapshot!(world.gus().sees(), @"Rollback Bot (only visible to @gus): Only full members of this workspace can use /rollback, and you are a guest. Ask someone on the team. Nothing was run.");
     world.slack.take_all();
 }
+
+#[tokio::test]
+async fn a_severity_tells_those_who_are_to_be_told_once() {
+    let told = format!(
+        "{ROLES}[incidents.severity]\np1 = \"shop down\"\n[incidents.told.p1]\nroles = [\"lead\", \"oncall\"]\nchannels = [\"C0OPS\", \"C0SHOP\"]\n"
+    );
+    let mut world = World::set_up(&told, FRONTEND).await;
+    for text in [
+        "/rollback incident open P2",
+        "/rollback incident severity P1 because nobody can pay",
+        "/rollback incident severity P3",
+        "/rollback incident severity P1",
+    ] {
+        world.maya().says(text).await;
+        world.settle().await;
+    }
+    assert_snapshot!(world.channel(), @r#"
+    maya: /rollback incident open P2
+    Rollback Bot: INC-1: @maya declared the incident and set the severity to P2. Nobody leads it yet: `/rollback incident lead me`.
+    maya: /rollback incident severity P1 because nobody can pay
+    Rollback Bot: INC-1: @maya set the severity to P1 (shop down), because "nobody can pay". Nobody leads it yet: `/rollback incident lead me`.
+    Rollback Bot: @ana and @sam: INC-1 is P1 (shop down). `/rollback catchup` shows where it stands.
+    maya: /rollback incident severity P3
+    Rollback Bot: INC-1: @maya set the severity to P3. Nobody leads it yet: `/rollback incident lead me`.
+    maya: /rollback incident severity P1
+    Rollback Bot: INC-1: @maya set the severity to P1 (shop down). Nobody leads it yet: `/rollback incident lead me`.
+    "#);
+    assert_snapshot!(world.slack.take_new("C0OPS"), @"Rollback Bot: INC-1 in #shop-incidents is P1 (shop down), says @maya.");
+    let wrong = "[incidents.told.p1]\nroles = [\"leads\"]\nchannels = [\"ops\"]\nwho = 1\n[incidents.told.p9]\n";
+    let world = World::new().await;
+    assert_snapshot!(world.reads_settings(wrong).unwrap_err(), @r#"
+    incidents.told.p1.roles[0]: there is no role "leads"; did you mean "lead"?
+    incidents.told.p1.channels[0]: "ops" is not the id of a channel; copy it from the channel's details in Slack, it looks like "C0123ABCD"
+    incidents.told.p1.who: is not a key here; remove it, or use one of roles, channels
+    incidents.told.p9: is not a key here; remove it, or use one of p1, p2, p3, p4
+    "#);
+}

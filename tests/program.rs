@@ -247,6 +247,7 @@ fn every_mistake_is_told_at_once() {
     let told: Vec<&str> = told.lines().skip(1).collect();
     assert_snapshot!(told.join("\n"), @r#"
     slack.bot_token: environment variable NOT_SET is not set
+    incidents.told.p1.roles[0]: there is no role "oncall"; did you mean "onkall"?
     services.api.production.approve[0]: there is no role "oncall"; did you mean "onkall"?
     services.frontend.production.token: a secret does not belong in this file; write "env:NAME" or "file:PATH"
     services.frontend.production.approve[0]: there is no role "oncall"; did you mean "onkall"?

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     App,
-    engine::{Outcome, Submission},
+    engine::{Outcome, Submission, ToldPeople},
     permalinks, roster,
     slack::{
         Words,
@@ -25,6 +25,9 @@ use rollback_domain::{
     people::Person,
     refusal::Refusal,
 };
+
+/// How many people are mentioned when an incident gets a severity.
+const TOLD_AT_MOST: usize = 20;
 
 pub(super) async fn run(app: &App, context: &Context, request: ManageIncident) -> Result {
     let now = app.engine.clock.now();
@@ -63,6 +66,7 @@ pub(super) async fn run(app: &App, context: &Context, request: ManageIncident) -
         },
         ManageIncident::Reopen { because } => IncidentChange::Reopen { because },
     };
+    let told = told(app, &change).await?;
     // Everybody sees the answer to a command. Where the input cannot be answered in the channel at
     // once, a job echoes it.
     let answers_in_channel = context.answers_in_channel();
@@ -72,6 +76,7 @@ pub(super) async fn run(app: &App, context: &Context, request: ManageIncident) -
         source: context.source,
         change,
         promises: incidents.promises.clone(),
+        told,
         echo: (!answers_in_channel).then(|| context.thread.clone()),
     };
     Ok(match app.engine.take(&context.key, submission).await? {
@@ -83,6 +88,34 @@ pub(super) async fn run(app: &App, context: &Context, request: ManageIncident) -
             })
         }
         outcome => Answer::from(outcome),
+    })
+}
+
+/// Who is told if a change sets a severity, by what was last read of their roles.
+async fn told(app: &App, change: &IncidentChange) -> Result<ToldPeople> {
+    let severity = match change {
+        IncidentChange::Declare { severity, .. } => severity.as_ref(),
+        IncidentChange::Severity { severity, .. } => Some(severity),
+        IncidentChange::Assign { .. }
+        | IncidentChange::Status { .. }
+        | IncidentChange::Time { .. }
+        | IncidentChange::Reopen { .. } => None,
+    };
+    let told = severity.and_then(|named| app.config.incidents.told.get(&named.severity));
+    let Some(told) = told else {
+        return Ok(ToldPeople::default());
+    };
+    let roles: Vec<&str> = told.roles.iter().map(String::as_str).collect();
+    let roster = roster::last_known(app, &roles).await?;
+    let mut people: Vec<String> = vec![];
+    for id in roles.iter().flat_map(|role| roster.members(role)) {
+        if people.len() < TOLD_AT_MOST && !people.iter().any(|known| known == id) {
+            people.push(id.to_owned());
+        }
+    }
+    Ok(ToldPeople {
+        people,
+        channels: told.channels.clone(),
     })
 }
 

@@ -4,8 +4,8 @@
 //! more in it next to nothing: this is what makes shared commits fast.
 
 use super::{
-    Error, NewNote, Outcome, Submission, TickByHand, actions, actions::ChangedAction, captures,
-    checklists, complete::jobs_of, enqueue, incidents, refused,
+    Error, NewNote, Outcome, Submission, TickByHand, ToldPeople, actions, actions::ChangedAction,
+    captures, checklists, complete::jobs_of, enqueue, incidents, refused,
 };
 use crate::store::{Tx, messages, read, rollbacks, timelines, written};
 use jiff::Timestamp;
@@ -16,8 +16,8 @@ use rollback_domain::{
     history::History,
     identity::{IncidentId, RollbackId, ServiceKey},
     incident::{
-        self, Actor, Incident, IncidentChange, IncidentFact, IncidentStatus, Opening, Placement,
-        TimelineEvent,
+        self, Actor, CourseFact, Incident, IncidentChange, IncidentFact, IncidentStatus, Opening,
+        Placement, TimelineEvent,
     },
     job::{ActRequest, Document, ExportRequest, Job, Post, WhenRefused},
     people::{Addressee, Person},
@@ -200,9 +200,11 @@ impl Batch {
                 source,
                 change,
                 promises,
+                told,
                 echo,
             } => {
                 let change = ChangedBy {
+                    told,
                     channel,
                     by,
                     source: *source,
@@ -338,6 +340,7 @@ impl Batch {
             source,
             change,
             promises,
+            told,
         } = change;
         // The counter before the incident's row: see `propose`.
         rollbacks::hold_numbers(tx).await?;
@@ -361,6 +364,12 @@ impl Batch {
         timelines::set_course(tx, id, &course).await?;
         let message = incidents::changed(id, by, &facts, &course, promises.len());
         for fact in facts {
+            if let CourseFact::SeveritySet { severity, .. } = &fact {
+                let posts = incidents::severity_posts(id, channel, by, severity, told);
+                for post in posts {
+                    self.queue(Job::Post(post));
+                }
+            }
             let who = Actor::Person(by.clone());
             let event = TimelineEvent::new(self.now, who, source, None, fact);
             self.changes.events.push((id, event));
@@ -579,6 +588,8 @@ struct ChangedBy<'a> {
     change: &'a IncidentChange,
     /// What is promised if that resolves it.
     promises: &'a [PromiseRule],
+    /// Who is told if that sets a severity.
+    told: &'a ToldPeople,
 }
 
 /// What posts what somebody did, where the answer to it is not seen by everybody.

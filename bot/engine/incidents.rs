@@ -1,5 +1,6 @@
 //! Which incident something belongs to: the domain decides, and the number is taken here.
 
+use super::ToldPeople;
 use crate::store::{
     Tx,
     rollbacks::{hold_numbers, next_id},
@@ -8,8 +9,10 @@ use crate::store::{
 use jiff::Timestamp;
 use rollback_domain::identity::IncidentId;
 use rollback_domain::incident::{
-    self, Course, CourseFact, Fact, Incident, IncidentRole, IncidentStatus, Opening, Placement,
+    self, Course, CourseFact, Fact, Incident, IncidentRole, IncidentStatus, NamedSeverity, Opening,
+    Placement,
 };
+use rollback_domain::job::{Post, WhenRefused};
 use rollback_domain::people::{Person, Zone};
 use rollback_domain::refusal::{Refusal, list};
 use rollback_domain::rollback::Message;
@@ -127,4 +130,47 @@ pub(super) fn changed(
             list(&clauses, "and")
         )
     })
+}
+
+/// What tells those who are to be told of a severity, once for each incident, severity and channel.
+pub(super) fn severity_posts(
+    id: IncidentId,
+    channel: &str,
+    by: &Person,
+    severity: &NamedSeverity,
+    told: &ToldPeople,
+) -> Vec<Post> {
+    let post = |to: &str, message| Post {
+        channel: to.to_owned(),
+        thread: None,
+        under: None,
+        message,
+        post_mortem: None,
+        when_refused: WhenRefused::Log,
+        id: format!("severity:{id}:{}:{to}", severity.severity),
+    };
+    let mut posts = vec![];
+    if !told.people.is_empty() {
+        let message = Message::naming(|tone| {
+            let people: Vec<String> = told.people.iter().map(|id| tone.person(id)).collect();
+            format!(
+                "{}: {id} is {}. `/rollback catchup` shows where it stands.",
+                list(&people, "and"),
+                tone.text(&severity.to_string())
+            )
+        });
+        posts.push(post(channel, message));
+    }
+    for to in told.channels.iter().filter(|to| *to != channel) {
+        let message = Message::naming(|tone| {
+            format!(
+                "{id} in {} is {}, says {}.",
+                tone.person(channel),
+                tone.text(&severity.to_string()),
+                tone.person(&by.id)
+            )
+        });
+        posts.push(post(to, message));
+    }
+    posts
 }
