@@ -14,13 +14,17 @@ use std::{
 };
 
 /// The tokens of the platforms in the example.
-const TOKENS: [(&str, &str); 6] = [
+const TOKENS: [(&str, &str); 10] = [
     ("VERCEL_TOKEN", "a-token-of-vercel"),
     ("RENDER_API_KEY", "a-token-of-render"),
     ("RAILWAY_TOKEN", "a-token-of-railway"),
     ("GITHUB_TOKEN", "a-token-of-github"),
     ("DEPLOYCTL_TOKEN", "a-token-of-deployctl"),
     ("SITES_TOKEN", "a-token-of-sites"),
+    ("DOCKER_CA", "-----BEGIN CERTIFICATE-----"),
+    ("DOCKER_CERT", "-----BEGIN CERTIFICATE-----"),
+    ("DOCKER_KEY", "-----BEGIN PRIVATE KEY-----"),
+    ("REGISTRY_PASSWORD", "a-password-of-a-registry"),
 ];
 
 fn run(settings: &str, arguments: &[&str]) -> Output {
@@ -249,6 +253,7 @@ fn every_mistake_is_told_at_once() {
     slack.bot_token: environment variable NOT_SET is not set
     incidents.told.p1.roles[0]: there is no role "oncall"; did you mean "onkall"?
     services.api.production.approve[0]: there is no role "oncall"; did you mean "onkall"?
+    services.cart.production.approve[0]: there is no role "oncall"; did you mean "onkall"?
     services.frontend.production.token: a secret does not belong in this file; write "env:NAME" or "file:PATH"
     services.frontend.production.approve[0]: there is no role "oncall"; did you mean "onkall"?
     services.guide.production.approve[0]: there is no role "oncall"; did you mean "onkall"?
@@ -268,10 +273,17 @@ fn the_example_is_a_configuration_that_works() {
     );
     assert_snapshot!(String::from_utf8(output.stdout).unwrap(), @"
     ok        templates: every one is rendered from a sample
-    ok        services: 6, roles: 2
+    ok        services: 7, roles: 2
     ok        database.url: rollback-bot.db will be made
 
     api (production): preset small-team, ordinary class code, objection window off
+      class                 approvals  by                         requester  confirm  break-glass
+      toggle (not reached)  1          oncall                     yes        click    yes
+      code                  1          oncall                     no         click    yes
+      caution               1          oncall                     no         tick     yes
+      data (not reached)    2          oncall; one of data_owner  yes        type     no
+
+    cart (production): preset small-team, ordinary class code, objection window off
       class                 approvals  by                         requester  confirm  break-glass
       toggle (not reached)  1          oncall                     yes        click    yes
       code                  1          oncall                     no         click    yes
@@ -386,6 +398,7 @@ async fn operators_have_an_address_of_their_own_when_it_is_configured() {
         );
     let env = |name: &str| match name {
         "SLACK_BOT_TOKEN" => Some("xoxb-simulation".to_owned()),
+        name if name.starts_with("DOCKER_") => Some("-----BEGIN CERTIFICATE-----".to_owned()),
         _ => Some("a-secret-of-the-simulation".to_owned()),
     };
     let nothing = |_: &Path| Err(std::io::Error::from(std::io::ErrorKind::NotFound));

@@ -16,7 +16,7 @@ pub use text::{cut, cut_utf16, is_invisible, one_line};
 pub use wait::{WAIT_AT_LEAST, WAIT_AT_MOST, retry_after, wait_in, wait_until};
 
 use reqwest::{RequestBuilder, Response, StatusCode, header::HeaderMap};
-use std::{error::Error, fmt, time::Duration};
+use std::{error::Error, fmt, ops::Deref, time::Duration};
 
 /// Sends a request, once. The time limit is for all of it, from connecting to the last byte of the
 /// body. An answer of whatever status is an answer.
@@ -66,12 +66,22 @@ impl Answer {
         Ok(body)
     }
 
+    /// The last bytes of the body, at most so many: all of it is read, and the rest is let go.
+    pub async fn end_of_body(mut self, at_most: usize) -> Result<Vec<u8>, Lost> {
+        let mut end = vec![];
+        while let Some(chunk) = self.chunk().await? {
+            end.extend_from_slice(&chunk);
+            let too_many = end.len().saturating_sub(at_most);
+            end.drain(..too_many);
+        }
+        Ok(end)
+    }
+
     /// As much of the body as there may be, and whether that is all of it.
     async fn read(mut self, at_most: usize) -> Result<(Vec<u8>, bool), Lost> {
         let mut body = vec![];
         loop {
-            let chunk = self.response.chunk().await;
-            match chunk.map_err(|error| Lost::of(error, self.within))? {
+            match self.chunk().await? {
                 None => return Ok((body, true)),
                 Some(chunk) if chunk.len() <= at_most - body.len() => {
                     body.extend_from_slice(&chunk)
@@ -83,6 +93,11 @@ impl Answer {
                 }
             }
         }
+    }
+
+    async fn chunk(&mut self) -> Result<Option<impl Deref<Target = [u8]>>, Lost> {
+        let chunk = self.response.chunk().await;
+        chunk.map_err(|error| Lost::of(error, self.within))
     }
 }
 

@@ -56,8 +56,12 @@ async fn a_body_is_read_up_to_its_limit() {
         .unwrap();
     let too_large = answer.body(9).await;
     assert_eq!(too_large, Err(Unread::TooLarge { at_most: 9 }));
-    let answer = send(stranger(ten, true).await, LATER).await.unwrap();
+    let answer = send(stranger(ten.clone(), true).await, LATER)
+        .await
+        .unwrap();
     assert_eq!(answer.start_of_body(4).await.unwrap(), b"0123");
+    let answer = send(stranger(ten, true).await, LATER).await.unwrap();
+    assert_eq!(answer.end_of_body(4).await.unwrap(), b"6789");
 }
 
 #[tokio::test]

@@ -17,6 +17,7 @@ registry::providers! {
     releases,
     render,
     railway,
+    docker,
     command,
     http_api,
 }

@@ -104,6 +104,27 @@ impl Reader<'_> {
     }
 
     fn secret(&self, value: &Value) -> Result<Secret, String> {
+        let (secret, whence) = self.stored(value)?;
+        match secret.contains(char::is_control) {
+            true => Err(format!(
+                "{whence} holds more than one line; keep only the secret in it"
+            )),
+            false => Ok(Secret::new(secret)),
+        }
+    }
+
+    fn pem(&self, value: &Value) -> Result<Secret, String> {
+        let (text, whence) = self.stored(value)?;
+        match text.starts_with("-----BEGIN ") {
+            true => Ok(Secret::new(text)),
+            false => Err(format!(
+                "{whence} is not PEM: it has to begin with -----BEGIN"
+            )),
+        }
+    }
+
+    /// What `"env:NAME"` or `"file:PATH"` stands for, and what that was, for people.
+    fn stored(&self, value: &Value) -> Result<(String, String), String> {
         const HOW: &str = "write \"env:NAME\" or \"file:PATH\"";
         let Value::String(text) = value else {
             return Err(wrong_type(
@@ -136,10 +157,7 @@ impl Reader<'_> {
         };
         match secret.trim() {
             "" => Err(format!("{whence} is empty")),
-            secret if secret.contains(char::is_control) => Err(format!(
-                "{whence} holds more than one line; keep only the secret in it"
-            )),
-            secret => Ok(Secret::new(secret)),
+            secret => Ok((secret.to_owned(), whence)),
         }
     }
 }
@@ -384,6 +402,11 @@ impl<'a> Section<'a> {
     /// that may be the secret itself.
     pub fn secret(&self, value: &Value) -> Result<Secret, String> {
         self.reader.secret(value)
+    }
+
+    /// The same, for a certificate or a key, which has many lines.
+    pub fn pem(&self, value: &Value) -> Result<Secret, String> {
+        self.reader.pem(value)
     }
 
     /// The same, for a token of `owner`'s that has no look of its own.

@@ -1,6 +1,7 @@
 //! A rig for every provider.
 
 pub mod command;
+pub mod docker;
 pub mod five_steps;
 pub mod http;
 pub mod railway;
