@@ -718,7 +718,7 @@ fn refuse_unread_repositories(file: &Section<'_>, services: &[Service]) {
     {
         let ServiceKey { name, environment } = &service.key;
         file.reader().mistake(
-            format!("services.{name}.{environment}.repository"),
+            format!("services.{name}.{environment}.github"),
             "is there, and [github] is not; add [github] with token = \"env:GITHUB_TOKEN\"",
         );
     }
@@ -976,7 +976,7 @@ fn service(
 ) -> Option<Service> {
     let (kind, platform) = registry::read(section);
     let link = section.optional("url", url);
-    let repository = section.optional("repository", repository);
+    let repository = section.optional("github", repository);
     let authority = rules::authority(section, kind.map(|kind| kind.class), common, roles);
     let own_channels = channels(section, "channels");
     let announce = channels(section, "announce");

@@ -55,7 +55,7 @@ async fn world(handler: impl FnMut(&Asked) -> Answered + Send + 'static) -> (Wor
     let api = Arc::new(Api::start(handler).await);
     let service = FRONTEND.replace(
         "provider = \"vercel\"",
-        "provider = \"vercel\"\nrepository = \"acme/shop\"",
+        "provider = \"vercel\"\ngithub = \"acme/shop\"",
     );
     let settings = format!(
         "{service}\n[github]\ntoken = \"env:GITHUB_TOKEN\"\napi_url = \"{}\"\n",
@@ -162,12 +162,12 @@ async fn a_repository_that_nothing_reads_is_a_mistake() {
     let service = |repository: &str| {
         format!(
             "[services.shop.local]\nprovider = \"releases\"\npath = \"/srv/shop\"\n\
-             approve = [\"oncall\"]\nrepository = \"{repository}\""
+             approve = [\"oncall\"]\ngithub = \"{repository}\""
         )
     };
     let mistake = world.reads_settings(&service("acme/shop")).unwrap_err();
     assert!(
-        mistake.contains("services.shop.local.repository: is there, and [github] is not"),
+        mistake.contains("services.shop.local.github: is there, and [github] is not"),
         "{mistake}"
     );
     let mistake = world
