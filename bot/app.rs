@@ -6,6 +6,7 @@ use crate::{
     config::{Config, Service},
     crash::{self, Point},
     engine::{self, Engine},
+    github::GitHub,
     http_client,
     limits::Limits,
     messages::Templates,
@@ -52,6 +53,8 @@ pub struct Inside {
     pub engine: Engine,
     /// Slack, as we call it.
     pub slack: Slack,
+    /// GitHub, as we ask it, if it is configured.
+    pub github: Option<GitHub>,
     /// PagerDuty, as we call it, if it is configured.
     pub pagerduty: Option<PagerDuty>,
     /// For looking at services from outside.
@@ -126,6 +129,7 @@ impl App {
             .counted(metrics.clone())
             .timed(clock.clone())
             .paced(Pace::new(db.clone(), clock.clone(), metrics.clone())),
+            github: github(&config, &http),
             pagerduty: pagerduty(&config, &http),
             engine: Engine::new(db, clock),
             metrics,
@@ -298,6 +302,16 @@ async fn read_database_clock(db: &Db, clock: &Clock) -> sqlx::Result<()> {
         clock.follow_database(time, asked + took / 2);
     }
     Ok(())
+}
+
+/// GitHub as the configuration has it, if it does.
+fn github(config: &Config, http: &reqwest::Client) -> Option<GitHub> {
+    let settings = config.github.as_ref()?;
+    Some(GitHub::new(
+        http.clone(),
+        settings.api_url.clone(),
+        settings.token.clone(),
+    ))
 }
 
 /// PagerDuty as the configuration has it, if it does.

@@ -1,6 +1,6 @@
 //! Everything that is logged while stories run, looked through for secrets.
 
-use super::{SECRET, pagerduty, render, vercel};
+use super::{GITHUB_TOKEN, SECRET, pagerduty, railway, render, vercel};
 use std::{
     io::{self, Write},
     sync::{
@@ -15,12 +15,14 @@ pub const DATABASE_PASSWORD: &str = "a-password-of-the-database";
 
 /// What must never be in a line: one line here for each. Some are what all of a kind have in
 /// common.
-const SECRETS: [(&str, &str); 12] = [
+const SECRETS: [(&str, &str); 14] = [
     ("Slack's signing secret", SECRET),
     ("Slack's next signing secret", "the-next-secret"),
     ("a bot token of Slack's", "xoxb-"),
     ("Vercel's token", vercel::TOKEN),
     ("Render's token", render::TOKEN),
+    ("Railway's token", railway::TOKEN),
+    ("GitHub's token", GITHUB_TOKEN),
     ("PagerDuty's token", pagerduty::TOKEN),
     ("PagerDuty's routing key", pagerduty::ROUTING_KEY),
     ("the database's password", DATABASE_PASSWORD),
