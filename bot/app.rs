@@ -6,6 +6,7 @@ use crate::{
     config::{Config, NoticeSettings, Service},
     crash::{self, Point},
     engine::{self, Engine},
+    github::GitHub,
     http_client,
     limits::Limits,
     messages::Templates,
@@ -53,6 +54,8 @@ pub struct Inside {
     pub engine: Engine,
     /// Slack, as we call it.
     pub slack: Slack,
+    /// GitHub, as we ask it, if it is configured.
+    pub github: Option<GitHub>,
     /// PagerDuty, as we call it, if it is configured.
     pub pagerduty: Option<PagerDuty>,
     /// Where updates for customers are published outside of Slack, by name.
@@ -129,6 +132,7 @@ impl App {
             .counted(metrics.clone())
             .timed(clock.clone())
             .paced(Pace::new(db.clone(), clock.clone(), metrics.clone())),
+            github: github(&config, &http),
             pagerduty: pagerduty(&config, &http),
             notices: notices(&config, &http, &clock),
             engine: Engine::new(db, clock),
@@ -323,6 +327,16 @@ pub fn notices(
     places
         .map(|(name, settings)| (name.clone(), connect(settings)))
         .collect()
+}
+
+/// GitHub as the configuration has it, if it does.
+fn github(config: &Config, http: &reqwest::Client) -> Option<GitHub> {
+    let settings = config.github.as_ref()?;
+    Some(GitHub::new(
+        http.clone(),
+        settings.api_url.clone(),
+        settings.token.clone(),
+    ))
 }
 
 /// PagerDuty as the configuration has it, if it does.

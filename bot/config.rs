@@ -48,6 +48,8 @@ pub struct Config {
     pub slack: Slack,
     /// The PagerDuty account that says who is on call and that is told.
     pub pagerduty: Option<PagerDuty>,
+    /// Where it is read which changes a rollback removes.
+    pub github: Option<GitHub>,
     /// Acting without Slack.
     pub api: Api,
     /// How much one person and one channel may send.
@@ -119,6 +121,15 @@ pub struct PagerDuty {
     pub api_url: Url,
     /// The Events API without a path.
     pub events_url: Url,
+}
+
+/// The GitHub that has the repositories of services.
+#[derive(Clone, Debug)]
+pub struct GitHub {
+    /// What its API is called with.
+    pub token: Secret,
+    /// Its REST API.
+    pub api_url: Url,
 }
 
 /// Acting without Slack: with a token, by the API or from a terminal.
@@ -233,6 +244,8 @@ pub struct Service {
     pub platform: Platform,
     /// Where its users find it.
     pub url: Option<Url>,
+    /// The repository that its releases are built from, as `owner/name`.
+    pub repository: Option<String>,
     /// The roles whose members may approve, at least one.
     pub approve: Vec<String>,
     /// The channels, by id, in which it can be proposed; empty: any.
@@ -459,6 +472,13 @@ fn config(file: &Section<'_>) -> Option<Config> {
             .and_then(|section| pagerduty(&section))
             .map(Some),
     };
+    let github = match file.get("github") {
+        None => Some(None),
+        Some(_) => file
+            .section("github")
+            .and_then(|section| github(&section))
+            .map(Some),
+    };
     let api = file.section("api").map(|section| api(&section));
     let limits = file.section("limits").map(|section| limits(&section));
     let incidents = file
@@ -487,6 +507,7 @@ fn config(file: &Section<'_>) -> Option<Config> {
     let roles = roles(file, &there);
     let contacts = contacts(file, &there);
     let services = services(file, &common.unwrap_or_default(), &roles);
+    refuse_unread_repositories(file, services.as_deref().unwrap_or_default());
     file.done();
     let roles: Option<BTreeMap<String, Role>> = roles
         .into_iter()
@@ -497,6 +518,7 @@ fn config(file: &Section<'_>) -> Option<Config> {
         database: database?,
         slack: slack?,
         pagerduty: pagerduty?,
+        github: github?,
         api: match (api?, &policy) {
             // Nobody acts there on what was once true, unless that was written.
             ((api, false), Some(policy)) if policy.preset == Preset::Strict => Api {
@@ -675,6 +697,50 @@ fn pagerduty(section: &Section<'_>) -> Option<PagerDuty> {
         api_url: api_url?,
         events_url: events_url?,
     })
+}
+
+fn github(section: &Section<'_>) -> Option<GitHub> {
+    let token = section.required("token", "\"env:GITHUB_TOKEN\"", |value| {
+        section.token(value, "GitHub")
+    });
+    let api_url = section.url_or("api_url", "https://api.github.com");
+    section.done();
+    Some(GitHub {
+        token: token?,
+        api_url: api_url?,
+    })
+}
+
+/// A repository, as `owner/name`.
+fn repository(value: &Value) -> Result<String, String> {
+    let name = text(value)?;
+    let is_part = |part: &str| {
+        let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+        !part.is_empty() && !part.starts_with('.') && part.bytes().all(fits)
+    };
+    match name.split_once('/') {
+        Some((owner, repository)) if is_part(owner) && is_part(repository) => Ok(name),
+        Some(_) | None => Err(format!(
+            "{name:?} is not a repository; write \"owner/name\", as in its address on GitHub"
+        )),
+    }
+}
+
+/// A repository that nothing could read would never be told of.
+fn refuse_unread_repositories(file: &Section<'_>, services: &[Service]) {
+    if file.get("github").is_some() {
+        return;
+    }
+    for service in services
+        .iter()
+        .filter(|service| service.repository.is_some())
+    {
+        let ServiceKey { name, environment } = &service.key;
+        file.reader().mistake(
+            format!("services.{name}.{environment}.github"),
+            "is there, and [github] is not; add [github] with token = \"env:GITHUB_TOKEN\"",
+        );
+    }
 }
 
 fn limits(section: &Section<'_>) -> Limits {
@@ -929,6 +995,7 @@ fn service(
 ) -> Option<Service> {
     let (kind, platform) = registry::read(section);
     let link = section.optional("url", url);
+    let repository = section.optional("github", repository);
     let authority = rules::authority(section, kind.map(|kind| kind.class), common, roles);
     let own_channels = channels(section, "channels");
     let announce = channels(section, "announce");
@@ -969,6 +1036,7 @@ fn service(
         key: ServiceKey::new(name, environment),
         platform: platform?,
         url: link,
+        repository,
         approve: authority.approve,
         channels: own_channels,
         announce,

@@ -130,6 +130,11 @@ const ROOMS: &[Room] = &[
         &["rollback_domain", "rollback_http", "rollback_settings"],
     ),
     (
+        "github",
+        &["github"],
+        &["rollback_domain", "rollback_http", "rollback_settings"],
+    ),
+    (
         "probe",
         &["probe"],
         &["rollback_domain", "rollback_http", "config"],
@@ -157,6 +162,7 @@ const ROOMS: &[Room] = &[
             "config",
             "crash",
             "engine",
+            "github",
             "http_client",
             "limits",
             "messages",
@@ -323,7 +329,7 @@ const DOMAIN_LIBRARIES: &[&str] = &[
 /// with what the app holds.
 const IN_A_HURRY: [&str; 2] = ["commands", "handlers"];
 /// What the app holds to call others with.
-const CALLERS: [&str; 4] = ["http", "pagerduty", "provider", "slack"];
+const CALLERS: [&str; 5] = ["github", "http", "pagerduty", "provider", "slack"];
 
 /// One path that a source names, from the crate's root.
 #[derive(Clone, Debug)]

@@ -14,9 +14,11 @@ use std::{
 };
 
 /// The tokens of the platforms in the example.
-const TOKENS: [(&str, &str); 8] = [
+const TOKENS: [(&str, &str); 10] = [
     ("VERCEL_TOKEN", "a-token-of-vercel"),
     ("RENDER_API_KEY", "a-token-of-render"),
+    ("RAILWAY_TOKEN", "a-token-of-railway"),
+    ("GITHUB_TOKEN", "a-token-of-github"),
     ("DEPLOYCTL_TOKEN", "a-token-of-deployctl"),
     ("SITES_TOKEN", "a-token-of-sites"),
     ("DOCKER_CA", "-----BEGIN CERTIFICATE-----"),
@@ -258,6 +260,7 @@ fn every_mistake_is_told_at_once() {
     services.guide.production.approve[0]: there is no role "oncall"; did you mean "onkall"?
     services.orders.production.approve[0]: there is no role "oncall"; did you mean "onkall"?
     services.shop.local.approve[0]: there is no role "oncall"; did you mean "onkall"?
+    services.workers.production.approve[0]: there is no role "oncall"; did you mean "onkall"?
     "#);
 }
 
@@ -271,7 +274,7 @@ fn the_example_is_a_configuration_that_works() {
     );
     assert_snapshot!(String::from_utf8(output.stdout).unwrap(), @"
     ok        templates: every one is rendered from a sample
-    ok        services: 6, roles: 2
+    ok        services: 7, roles: 2
     ok        database.url: rollback-bot.db will be made
 
     api (production): preset small-team, ordinary class code, objection window off
@@ -310,6 +313,13 @@ fn the_example_is_a_configuration_that_works() {
       data (not reached)    2          oncall; one of data_owner  yes        type     no
 
     shop (local): preset small-team, ordinary class code, objection window off
+      class                 approvals  by                         requester  confirm  break-glass
+      toggle (not reached)  1          oncall                     yes        click    yes
+      code                  1          oncall                     no         click    yes
+      caution               1          oncall                     no         tick     yes
+      data (not reached)    2          oncall; one of data_owner  yes        type     no
+
+    workers (production): preset small-team, ordinary class code, objection window off
       class                 approvals  by                         requester  confirm  break-glass
       toggle (not reached)  1          oncall                     yes        click    yes
       code                  1          oncall                     no         click    yes

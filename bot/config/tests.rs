@@ -53,6 +53,8 @@ fn env(name: &str) -> Option<String> {
         "SLACK_BOT_TOKEN" => "xoxb-111111111111-aaaaaaaaaaaa",
         "VERCEL_TOKEN" => "vercel-1",
         "RENDER_API_KEY" => "render-1",
+        "RAILWAY_TOKEN" => "railway-1",
+        "GITHUB_TOKEN" => "github-1",
         "DEPLOYCTL_TOKEN" => "deployctl-1",
         "SITES_TOKEN" => "sites-tok-1",
         "PAGERDUTY_TOKEN" => "pagerduty-1",
@@ -197,7 +199,11 @@ fn the_examples_defaults_are_the_defaults() {
     let uncommented: Vec<&str> = EXAMPLE
         .lines()
         .map(|line| match line.strip_prefix('#') {
-            Some(key) if key.starts_with(|letter: char| letter.is_ascii_lowercase()) => key,
+            Some(key)
+                if key.starts_with(|letter: char| letter.is_ascii_lowercase() || letter == '[') =>
+            {
+                key
+            }
             _ => line,
         })
         .collect();
@@ -1254,12 +1260,12 @@ const MISTAKES: &str = r#"
 ! services.frontend.production.provider: "vercl" is not known; did you mean "vercel"?
 
 - provider = "releases"
-! services.shop.local.provider: is missing; write provider = "vercel", or "releases", or "render", or "docker", or "command", or "http"
+! services.shop.local.provider: is missing; write provider = "vercel", or "releases", or "render", or "railway", or "docker", or "command", or "http"
 
 - project = "prj_123"
 + path = "/srv/frontend"
 ! services.frontend.production.project: is missing; write project = "prj_123"
-! services.frontend.production.path: is not a key here; remove it, or use one of provider, project, team, token, api_url, url, approve, requester_may_approve, risk, objection_window, toggle, code, caution, data, channels, announce, target_time, fingerprint, verify, passes, prove_within, watch, check_every
+! services.frontend.production.path: is not a key here; remove it, or use one of provider, project, team, token, api_url, url, github, approve, requester_may_approve, risk, objection_window, toggle, code, caution, data, channels, announce, target_time, fingerprint, verify, passes, prove_within, watch, check_every
 
   project = "prj_123"
 + requester_may_approve = "yes"
@@ -1501,6 +1507,13 @@ fn what_holds_in_the_end_is_one_table() {
       data (not reached)    2          oncall; one of data_owner  yes        type     no
 
     shop (local): preset small-team, ordinary class code, objection window off
+      class                 approvals  by                         requester  confirm  break-glass
+      toggle (not reached)  1          oncall                     yes        click    yes
+      code                  1          oncall                     no         click    yes
+      caution               1          oncall                     no         tick     yes
+      data (not reached)    2          oncall; one of data_owner  yes        type     no
+
+    workers (production): preset small-team, ordinary class code, objection window off
       class                 approvals  by                         requester  confirm  break-glass
       toggle (not reached)  1          oncall                     yes        click    yes
       code                  1          oncall                     no         click    yes

@@ -15,6 +15,9 @@ mod api;
 #[path = "../support/docker.rs"]
 #[expect(dead_code, reason = "the tests of the provider use the rest")]
 mod docker;
+#[path = "../support/railway.rs"]
+#[expect(dead_code, reason = "the stories use the rest")]
+mod railway;
 #[path = "../support/render.rs"]
 #[expect(dead_code, reason = "the stories use the rest")]
 mod render;
@@ -40,10 +43,11 @@ use std::{
 use tracing_subscriber::{EnvFilter, layer::SubscriberExt};
 
 /// A rig for every kind of provider, by its name in the registry.
-const RIGS: [(&str, Start); 7] = [
+const RIGS: [(&str, Start); 8] = [
     ("vercel", || Box::pin(rigs::vercel::start())),
     ("releases", || Box::pin(rigs::releases::start())),
     ("render", || Box::pin(rigs::render::start())),
+    ("railway", || Box::pin(rigs::railway::start())),
     ("docker", || Box::pin(rigs::docker::start())),
     ("command", || Box::pin(rigs::command::start())),
     ("http", || Box::pin(rigs::http::start())),

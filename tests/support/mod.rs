@@ -5,6 +5,8 @@ mod messages;
 pub mod notices;
 pub mod pagerduty;
 #[expect(dead_code, reason = "the tests of the provider use the rest")]
+pub mod railway;
+#[expect(dead_code, reason = "the tests of the provider use the rest")]
 pub mod render;
 pub mod site;
 pub mod vercel;
@@ -38,6 +40,8 @@ use vercel::Vercel;
 /// limit passes later. What these stories are about would take fifteen seconds, or for ever.
 pub const IN_TIME: Duration = Duration::from_secs(10);
 pub const CHANNEL: &str = "C0SHOP";
+/// What GitHub is asked with.
+pub const GITHUB_TOKEN: &str = "github_pat_of-the-stories";
 /// What Slack signs with.
 pub const SECRET: &str = "a-signing-secret-of-the-simulation";
 
@@ -280,6 +284,8 @@ api_url = "{slack}"
             "BOT_TOKEN" => Some("xoxb-simulation".into()),
             "VERCEL_TOKEN" => Some(vercel::TOKEN.into()),
             "RENDER_API_KEY" => Some(render::TOKEN.into()),
+            "RAILWAY_TOKEN" => Some(railway::TOKEN.into()),
+            "GITHUB_TOKEN" => Some(GITHUB_TOKEN.into()),
             "PAGERDUTY_TOKEN" => Some(pagerduty::TOKEN.into()),
             "STATUSPAGE_TOKEN" => Some(notices::TOKEN.into()),
             "NOTICES_URL" => Some(hook.clone()),

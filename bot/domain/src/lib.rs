@@ -11,6 +11,7 @@ pub mod release;
 
 pub mod identity;
 
+pub mod changes;
 pub mod history;
 pub mod plan;
 pub mod risk;

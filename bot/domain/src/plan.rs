@@ -1,6 +1,7 @@
 //! A plan: what would be done, what it restores, leaves and un-ships, and the hash an approval is bound to.
 
 use crate::{
+    changes::LostChanges,
     grammar::Target,
     history::{Bad, History, Ran, Runs, TrackRecord},
     identity::{RollbackId, ServiceKey},
@@ -59,6 +60,10 @@ pub struct Plan {
     pub to_ran: Ran,
     /// What production loses.
     pub unships: Unships,
+    /// The changes in that, where the service names its repository. Not part of the hash: both
+    /// ends of the range are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lost_changes: Option<LostChanges>,
     /// What the platform does, from its provider.
     #[serde(rename = "nature")]
     pub effects: Effects,
@@ -187,6 +192,7 @@ impl Plan {
             from_ran: from.as_ref().map(|from| runs.ran(from)).unwrap_or_default(),
             to_ran,
             unships,
+            lost_changes: None,
             effects: effects.clone(),
             surfaces: survey.surfaces.clone(),
             unseen: survey.unseen.clone(),

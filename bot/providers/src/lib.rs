@@ -16,6 +16,7 @@ registry::providers! {
     vercel,
     releases,
     render,
+    railway,
     docker,
     command,
     http_api,

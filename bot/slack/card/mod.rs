@@ -11,6 +11,7 @@ use super::{Words, blocks::inline};
 use jiff::Timestamp;
 use rollback_domain::{
     authority::Authority,
+    changes::LostChanges,
     history::{Ran, Run},
     plan::Unships,
     proof::spell,
@@ -55,11 +56,18 @@ pub fn line(rollback: &Rollback) -> String {
 
 /// What a rollback would do, in a sentence for a form.
 pub fn summary(rollback: &Rollback) -> String {
-    let unships = match rollback.plan.as_ref().map(|plan| &plan.unships) {
-        Some(Unships::Known(releases)) if !releases.is_empty() => {
+    let plan = rollback.plan.as_ref();
+    let changes = plan.and_then(|plan| plan.lost_changes.as_ref());
+    let unships = match (changes, plan.map(|plan| &plan.unships)) {
+        (Some(LostChanges::Known(lost)), _) if lost.count > 0 => {
+            format!(" You lose {}{}.", lost.counted(), lost.fixes_clause())
+        }
+        (_, Some(Unships::Known(releases))) if !releases.is_empty() => {
             format!(" You lose {}.", proposal::changes_count(releases.len()))
         }
-        Some(Unships::Known(_) | Unships::After(_) | Unships::Unknown(_)) | None => String::new(),
+        (_, Some(Unships::Known(_) | Unships::After(_) | Unships::Unknown(_)) | None) => {
+            String::new()
+        }
     };
     format!(
         "*{}*  {} {} → {}.{unships} Plan `{}`.",

@@ -12,6 +12,7 @@ use crate::slack::{
 use jiff::Timestamp;
 use rollback_domain::{
     authority::{Authority, Case},
+    changes::{LostChanges, reads_like_a_fix},
     history::Ran,
     job::Form,
     plan::{Plan, Unships},
@@ -153,14 +154,17 @@ fn approve_button(
 
 /// What a click approves, in Slack's own question: what is unusual first, then what changes.
 fn question(rollback: &Rollback, plan: &Plan) -> String {
-    let lost = match &plan.unships {
-        Unships::Known(releases) if releases.is_empty() => "Nothing is lost.".into(),
-        Unships::Known(releases) => format!("You lose {}.", changes_count(releases.len())),
-        Unships::After(moment) => {
+    let lost = match (&plan.lost_changes, &plan.unships) {
+        (Some(LostChanges::Known(lost)), _) if lost.count > 0 => {
+            format!("You lose {}{}.", lost.counted(), lost.fixes_clause())
+        }
+        (_, Unships::Known(releases)) if releases.is_empty() => "Nothing is lost.".into(),
+        (_, Unships::Known(releases)) => format!("You lose {}.", changes_count(releases.len())),
+        (_, Unships::After(moment)) => {
             let moment = moment.strftime("%H:%M:%S UTC");
             format!("You lose what was written after {moment}.")
         }
-        Unships::Unknown(_) => "What you lose is not known.".into(),
+        (_, Unships::Unknown(_)) => "What you lose is not known.".into(),
     };
     let after = plan.effects.after.as_ref();
     let what = format!(
@@ -383,8 +387,40 @@ fn consequences(plan: &Plan, now: Timestamp) -> String {
     lines.join("\n")
 }
 
-/// What production loses, on one line.
+/// What production loses, on one line: in changes where the repository tells them, else in
+/// releases.
 fn lost(plan: &Plan) -> String {
+    match &plan.lost_changes {
+        None => lost_releases(plan),
+        Some(LostChanges::Known(lost)) if lost.count == 0 => lost_releases(plan),
+        Some(LostChanges::Known(lost)) => {
+            let named: Vec<String> = lost
+                .listed
+                .iter()
+                .take(3)
+                .map(|change| format!("{} \"{}\"", change.label(), inline(&change.title, 80)))
+                .collect();
+            let more = match lost.count - named.len() {
+                0 => String::new(),
+                n => format!(" and {n} more"),
+            };
+            format!(
+                "*You lose*  {}: {}{more}{}",
+                lost.counted(),
+                named.join(", "),
+                lost.fixes_clause()
+            )
+        }
+        Some(LostChanges::Unknown(why)) => format!(
+            "{}; the changes in it are not known: {}",
+            lost_releases(plan),
+            inline(why, 200)
+        ),
+    }
+}
+
+/// The releases that production loses, on one line.
+fn lost_releases(plan: &Plan) -> String {
     match &plan.unships {
         Unships::Known(releases) if releases.is_empty() && plan.way == Way::Forward => {
             "*You lose*  nothing: it goes forward".into()
@@ -431,11 +467,7 @@ fn lost(plan: &Plan) -> String {
 
 /// Whether losing it may bring something back that was mended, by what it says of itself.
 fn looks_like_a_fix(release: &Release) -> bool {
-    let message = release.message.as_deref().unwrap_or_default();
-    message
-        .split(|c: char| !c.is_alphanumeric())
-        .map(str::to_lowercase)
-        .any(|word| ["fix", "fixes", "fixed", "hotfix", "security", "revert"].contains(&&*word))
+    release.message.as_deref().is_some_and(reads_like_a_fix)
 }
 
 pub(super) fn changes_count(n: usize) -> String {

@@ -45,32 +45,37 @@ type Begun<'a> = Pin<Box<dyn Future<Output = Result<Ended, Error>> + Send + 'a>>
 
 /// Does a job. One line for each kind.
 pub(super) async fn perform(app: &App, lease: &Lease) -> Result<Ended, Error> {
+    // On the heap, each: all of them in one frame would fill the stack of a worker.
     match &lease.job {
         Job::Advance { rollback } => Box::pin(advance::run(app, lease, *rollback)).await,
-        Job::Act(request) => act::run(app, lease, request).await,
+        Job::Act(request) => Box::pin(act::run(app, lease, request)).await,
         Job::RejectForged(click) => reject_forged::run(app, lease, click),
-        Job::ServiceAction(request) => service_action::run(app, lease, request).await,
+        Job::ServiceAction(request) => Box::pin(service_action::run(app, lease, request)).await,
         Job::BreakGlassMessage { rollback } => {
-            break_glass_message::run(app, lease, *rollback).await
+            Box::pin(break_glass_message::run(app, lease, *rollback)).await
         }
-        Job::RequestReview { rollback } => request_review::run(app, *rollback).await,
-        Job::TakePinBack { rollback } => take_pin_back::run(app, lease, *rollback).await,
-        Job::Page { rollback, page } => page::run(app, lease, *rollback, page).await,
-        Job::RefreshRoster { source } => refresh_roster::run(app, source).await,
-        Job::Checklist { rollback } => checklist::run(app, lease, *rollback).await,
-        Job::Card { rollback } => card::run(app, lease, *rollback).await,
-        Job::AnnounceOutcome { rollback } => announce_outcome::run(app, lease, *rollback).await,
-        Job::Notify(notification) => notify::run(app, lease, notification).await,
-        Job::Post(post) => post::run(app, lease, post).await,
+        Job::RequestReview { rollback } => Box::pin(request_review::run(app, *rollback)).await,
+        Job::TakePinBack { rollback } => Box::pin(take_pin_back::run(app, lease, *rollback)).await,
+        Job::Page { rollback, page } => Box::pin(page::run(app, lease, *rollback, page)).await,
+        Job::RefreshRoster { source } => Box::pin(refresh_roster::run(app, source)).await,
+        Job::Checklist { rollback } => Box::pin(checklist::run(app, lease, *rollback)).await,
+        Job::Card { rollback } => Box::pin(card::run(app, lease, *rollback)).await,
+        Job::AnnounceOutcome { rollback } => {
+            Box::pin(announce_outcome::run(app, lease, *rollback)).await
+        }
+        Job::Notify(notification) => Box::pin(notify::run(app, lease, notification)).await,
+        Job::Post(post) => Box::pin(post::run(app, lease, post)).await,
         Job::Backfill { channel } => Box::pin(backfill::run(app, lease, channel)).await,
-        Job::Export(request) => export::run(app, lease, request).await,
-        Job::OpenForm(request) => open_form::run(app, lease, request).await,
-        Job::Query(request) => query::run(app, lease, request).await,
-        Job::Survey { service } => survey::run(app, service).await,
-        Job::RefreshMemberships => refresh_memberships::run(app).await,
-        Job::ReadMembership { person } => Ok(read_membership::run(app, person).await),
+        Job::Export(request) => Box::pin(export::run(app, lease, request)).await,
+        Job::OpenForm(request) => Box::pin(open_form::run(app, lease, request)).await,
+        Job::Query(request) => Box::pin(query::run(app, lease, request)).await,
+        Job::Survey { service } => Box::pin(survey::run(app, service)).await,
+        Job::RefreshMemberships => Box::pin(refresh_memberships::run(app)).await,
+        Job::ReadMembership { person } => Ok(Box::pin(read_membership::run(app, person)).await),
         Job::Request(request) => Box::pin(request::run(app, lease, request)).await,
-        Job::RemindAction { action, reminder } => remind_action::run(app, *action, *reminder).await,
+        Job::RemindAction { action, reminder } => {
+            Box::pin(remind_action::run(app, *action, *reminder)).await
+        }
         Job::UpdateForm(request) => update_form::run(app, lease, request).await,
         Job::PreviewUpdate(request) => preview_update::run(app, lease, request).await,
         Job::PublishUpdate(request) => publish_update::run(app, lease, request).await,
@@ -81,7 +86,7 @@ pub(super) async fn perform(app: &App, lease: &Lease) -> Result<Ended, Error> {
             due,
             role,
         } => remind_update::run(app, *incident, *due, *role).await,
-        Job::LookAfter { rollback } => look_after::run(app, *rollback).await,
-        Job::Capture(request) => capture::run(app, lease, request).await,
+        Job::LookAfter { rollback } => Box::pin(look_after::run(app, *rollback)).await,
+        Job::Capture(request) => Box::pin(capture::run(app, lease, request)).await,
     }
 }

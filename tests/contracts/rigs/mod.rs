@@ -4,6 +4,7 @@ pub mod command;
 pub mod docker;
 pub mod five_steps;
 pub mod http;
+pub mod railway;
 pub mod releases;
 pub mod render;
 pub mod vercel;

@@ -2,6 +2,7 @@
 //! renewal of its plan, and the review of an emergency run.
 
 use super::{turns::whom, *};
+use crate::changes::LostChanges;
 
 impl Draft {
     pub(super) fn review_due(
@@ -114,6 +115,12 @@ impl Draft {
             risk: plan.risk,
             plan: hash.clone(),
         });
+        if let Some(LostChanges::Known(lost)) = &plan.lost_changes
+            && lost.count > 0
+        {
+            let list = lost.list(&self.rollback.service.to_string(), plan.to.label());
+            self.post(list, vec![], true, "lost-changes");
+        }
         let expires_at = after(self.now, policy.plan_ttl);
         let risk = plan.risk;
         self.rollback.surfaces = plan.surfaces.clone();

@@ -297,6 +297,14 @@ impl RealEngine {
 impl Drop for RealEngine {
     fn drop(&mut self) {
         self.end();
+        // The engine leaves both mounted, and then its directory cannot be removed.
+        for mounted in ["exec/netns/default", "data"] {
+            let path = self.place.path().join(mounted);
+            let _ = Command::new("umount")
+                .arg(path)
+                .stderr(Stdio::null())
+                .status();
+        }
     }
 }
 

@@ -9,6 +9,10 @@ mod commands;
 mod http_presets;
 mod own;
 mod presets;
+mod railway;
+#[path = "../../../../tests/support/railway.rs"]
+#[expect(dead_code, reason = "the stories use the rest")]
+mod railway_api;
 mod render;
 #[path = "../../../../tests/support/render.rs"]
 #[expect(dead_code, reason = "the stories use the rest")]

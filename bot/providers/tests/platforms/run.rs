@@ -1,6 +1,6 @@
 //! A service on a platform, and a rollback there, step by step, as the engine runs it.
 
-use crate::render_api;
+use crate::{railway_api, render_api};
 use jiff::Timestamp;
 use rollback_domain::{
     grammar::Target,
@@ -29,6 +29,7 @@ pub fn platform(section: &str) -> Result<registry::Platform, String> {
     let env = |name: &str| match name {
         "TOKEN" => Some(TOKEN.to_owned()),
         "RENDER_API_KEY" => Some(render_api::TOKEN.to_owned()),
+        "RAILWAY_TOKEN" => Some(railway_api::TOKEN.to_owned()),
         _ => None,
     };
     let no_file = |_: &Path| Err(io::ErrorKind::NotFound.into());

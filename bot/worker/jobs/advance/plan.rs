@@ -18,6 +18,7 @@ use rollback_domain::{
     plan::Plan,
     platform::ProviderError,
     refusal::Refusal,
+    release::Way,
     risk::Risk,
     rollback::{Command, Objection},
 };
@@ -60,7 +61,7 @@ impl Advance<'_> {
                     .decide(Command::Planned {
                         objections: self.earlier_objections(&plan).await?,
                         audience: self.audience(&plan).await,
-                        plan,
+                        plan: self.with_lost_changes(plan).await,
                         requester,
                         last_known,
                         roster: Box::new(reading.roster),
@@ -74,6 +75,22 @@ impl Advance<'_> {
             Drawn::NotRead(NotRead::Failed(error)) => self.cannot_read(&error),
         };
         Ok(ended.with(effects))
+    }
+
+    /// The plan with the changes that production loses, where the service names its repository.
+    /// What its host does not answer is not known, and keeps nobody waiting.
+    async fn with_lost_changes(&self, mut plan: Box<Plan>) -> Box<Plan> {
+        if let (Some(github), Some(repository), Some(from), Way::Back) = (
+            &self.app.github,
+            &self.service.repository,
+            &plan.from,
+            plan.way,
+        ) {
+            // On the heap: the job that holds this is large enough.
+            let lost = Box::pin(github.lost(repository, from, &plan.to)).await;
+            plan.lost_changes = Some(lost);
+        }
+        plan
     }
 
     /// What was said against the same change before: it counts for this one too.

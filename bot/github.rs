@@ -1,0 +1,321 @@
+//! GitHub: which changes are between two commits.
+//!
+//! It is asked while a plan is made, within a few seconds: what it does not answer is not known,
+//! and keeps no plan from being made. Nothing is changed there.
+
+use reqwest::{Client, RequestBuilder, StatusCode, header::ACCEPT};
+use rollback_domain::{
+    changes::{Change, Lost, LostChanges, names_an_incident, reads_like_a_fix},
+    release::Release,
+};
+use rollback_http::{Lost as NoAnswer, cut, json, one_line, send};
+use rollback_settings::Secret;
+use serde_json::{Value, json};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+    time::Duration,
+};
+use url::Url;
+
+/// How long one request may take, from connecting to the last byte. Two are made.
+const TIMEOUT: Duration = Duration::from_secs(2);
+/// The largest answer that is read, in bytes.
+const ANSWER_AT_MOST: usize = 8 << 20;
+/// How many pull requests are asked for their titles and labels.
+const PULLS_AT_MOST: usize = 50;
+/// How much of a title is kept, in characters.
+const TITLE_AT_MOST: usize = 100;
+
+/// GitHub, as the bot asks it.
+#[derive(Clone)]
+pub struct GitHub {
+    http: Client,
+    api_url: Url,
+    token: Secret,
+}
+
+impl fmt::Debug for GitHub {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("GitHub")
+            .field("api_url", &self.api_url.as_str())
+            .finish_non_exhaustive()
+    }
+}
+
+/// What a pull request says of itself.
+struct Pull {
+    title: String,
+    author: Option<String>,
+    labels: Vec<String>,
+}
+
+impl GitHub {
+    /// GitHub at this address, `https://api.github.com` or `https://HOST/api/v3`.
+    pub fn new(http: Client, api_url: Url, token: Secret) -> Self {
+        Self {
+            http,
+            api_url,
+            token,
+        }
+    }
+
+    /// What production loses that goes from one release to an earlier one, in `repository`
+    /// (`owner/name`).
+    pub async fn lost(&self, repository: &str, from: &Release, to: &Release) -> LostChanges {
+        match self.read(repository, from, to).await {
+            Ok(lost) => LostChanges::Known(lost),
+            Err(why) => LostChanges::Unknown(why),
+        }
+    }
+
+    async fn read(&self, repository: &str, from: &Release, to: &Release) -> Result<Lost, String> {
+        let (live, target) = (commit(from)?, commit(to)?);
+        let range = format!("{target}...{live}");
+        let mut url = self.api_url.clone();
+        url.path_segments_mut()
+            .map_err(|()| "github.api_url is no address".to_owned())?
+            .pop_if_empty()
+            .push("repos")
+            .extend(repository.split('/'))
+            .extend(["compare", &range]);
+        let compared = self.ask(self.http.get(url), repository).await?;
+        if compared["status"] == "behind" {
+            return Err(format!(
+                "in {repository} {} comes after {}",
+                to.label(),
+                from.label()
+            ));
+        }
+        let commits = compared["commits"].as_array();
+        let commits = commits.ok_or("GitHub's answer has no commits")?;
+        let total = compared["total_commits"].as_u64().unwrap_or_default();
+        let unread = total.saturating_sub(commits.len() as u64);
+        let mut changes = changes(commits);
+        let pulls = self.pulls(repository, &changes).await;
+        for change in &mut changes {
+            if let Some(pull) = change.number.and_then(|number| pulls.get(&number)) {
+                change.is_fix |= reads_like_a_fix(&pull.title)
+                    || pull.labels.iter().any(|label| reads_like_a_fix(label));
+                change.title.clone_from(&pull.title);
+                change.author = pull.author.clone().or(change.author.take());
+            }
+        }
+        let link = compared["html_url"].as_str().unwrap_or_default();
+        Ok(Lost::of(changes, unread, cut(&one_line(link), 300)))
+    }
+
+    /// What these pull requests say of themselves. What is not answered is left out: commits say
+    /// nearly the same.
+    async fn pulls(&self, repository: &str, changes: &[Change]) -> BTreeMap<u64, Pull> {
+        let numbers = changes.iter().filter_map(|change| change.number);
+        let numbers: BTreeSet<u64> = numbers.take(PULLS_AT_MOST).collect();
+        let (Some((owner, name)), false) = (repository.split_once('/'), numbers.is_empty()) else {
+            return BTreeMap::new();
+        };
+        let fields: Vec<String> = numbers
+            .iter()
+            .map(|number| {
+                format!(
+                    "p{number}: pullRequest(number: {number}) {{ title author {{ login }} labels(first: 20) {{ nodes {{ name }} }} }}"
+                )
+            })
+            .collect();
+        let query = format!(
+            "query($owner: String!, $name: String!) {{ repository(owner: $owner, name: $name) {{ {} }} }}",
+            fields.join(" ")
+        );
+        let body = json!({ "query": query, "variables": { "owner": owner, "name": name } });
+        let request = self.http.post(self.graphql_url()).json(&body);
+        let answer = self.ask(request, repository).await.unwrap_or_default();
+        let found = &answer["data"]["repository"];
+        numbers
+            .into_iter()
+            .filter_map(|number| {
+                let pull = &found[format!("p{number}")];
+                let labels = pull["labels"]["nodes"].as_array().into_iter().flatten();
+                Some((
+                    number,
+                    Pull {
+                        title: short(pull["title"].as_str()?),
+                        author: pull["author"]["login"].as_str().map(short),
+                        labels: labels
+                            .filter_map(|label| label["name"].as_str().map(str::to_owned))
+                            .collect(),
+                    },
+                ))
+            })
+            .collect()
+    }
+
+    /// Where GraphQL is: beside the REST API.
+    fn graphql_url(&self) -> Url {
+        let mut url = self.api_url.clone();
+        let path = url.path().trim_end_matches('/').trim_end_matches("/v3");
+        let path = format!("{path}/graphql");
+        url.set_path(&path);
+        url
+    }
+
+    /// The answer to one request, or why there is none, as a clause.
+    async fn ask(&self, request: RequestBuilder, repository: &str) -> Result<Value, String> {
+        let request = request
+            .bearer_auth(self.token.expose())
+            .header(ACCEPT, "application/vnd.github+json")
+            .header("X-GitHub-Api-Version", "2022-11-28")
+            .header("User-Agent", "rollback-bot");
+        let answer = match send(request, TIMEOUT).await {
+            Ok(answer) => answer,
+            Err(NoAnswer::Unsent) => {
+                return Err("GitHub cannot be asked: check github.token".into());
+            }
+            Err(lost) => return Err(format!("GitHub did not answer: {lost}")),
+        };
+        let status = answer.status();
+        let is_limited = answer
+            .headers()
+            .get("x-ratelimit-remaining")
+            .is_some_and(|left| left == "0");
+        Err(match status {
+            StatusCode::OK => {
+                let body = answer.body(ANSWER_AT_MOST).await;
+                let body = body.map_err(|why| format!("GitHub's answer broke off: {why}"))?;
+                return json(&body).map_err(|why| format!("GitHub's answer cannot be used: {why}"));
+            }
+            StatusCode::NOT_FOUND => format!(
+                "GitHub knows no such commits in {repository}, or github.token may not read it"
+            ),
+            StatusCode::TOO_MANY_REQUESTS => "GitHub is rate-limiting this bot".into(),
+            StatusCode::FORBIDDEN if is_limited => "GitHub is rate-limiting this bot".into(),
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
+                format!("GitHub says that github.token may not read {repository} ({status})")
+            }
+            status => format!("GitHub answers {status}"),
+        })
+    }
+}
+
+/// The commit of a release, if that is what its sha is.
+fn commit(release: &Release) -> Result<&str, String> {
+    let sha = release.sha.as_deref().filter(|sha| {
+        (7..=40).contains(&sha.len()) && sha.bytes().all(|digit| digit.is_ascii_hexdigit())
+    });
+    sha.ok_or_else(|| format!("{} names no commit", release.label()))
+}
+
+fn short(text: &str) -> String {
+    cut(&one_line(text), TITLE_AT_MOST)
+}
+
+/// The changes that these commits bring, newest first. A merge brings what was merged: from what
+/// is live, only first parents are followed.
+fn changes(commits: &[Value]) -> Vec<Change> {
+    let by_sha: BTreeMap<&str, &Value> = commits
+        .iter()
+        .filter_map(|commit| Some((commit["sha"].as_str()?, commit)))
+        .collect();
+    // They come oldest first.
+    let mut at = commits.last();
+    let mut changes = vec![];
+    while let Some(commit) = at {
+        changes.extend(change(commit));
+        at = commit["parents"][0]["sha"]
+            .as_str()
+            .and_then(|parent| by_sha.get(parent).copied())
+            // Whatever is answered, this ends.
+            .filter(|_| changes.len() < commits.len());
+    }
+    changes
+}
+
+fn change(commit: &Value) -> Option<Change> {
+    let message = commit["commit"]["message"].as_str().unwrap_or_default();
+    let (number, title) = pull_request(message);
+    let author = commit["author"]["login"].as_str();
+    let author = author.or_else(|| commit["commit"]["author"]["name"].as_str());
+    Some(Change {
+        sha: cut(&one_line(commit["sha"].as_str()?), 64),
+        number,
+        title: short(title),
+        author: author.map(short),
+        is_fix: reads_like_a_fix(title) || names_an_incident(message),
+    })
+}
+
+/// The pull request that a commit's message names, and its title.
+fn pull_request(message: &str) -> (Option<u64>, &str) {
+    let mut lines = message.lines().map(str::trim);
+    let first = lines.next().unwrap_or_default();
+    if let Some(rest) = first.strip_prefix("Merge pull request #") {
+        let number = rest
+            .split(' ')
+            .next()
+            .and_then(|number| number.parse().ok());
+        let title = lines.find(|line| !line.is_empty()).unwrap_or(first);
+        return (number, title);
+    }
+    let squashed = first
+        .strip_suffix(')')
+        .and_then(|first| first.rsplit_once(" (#"));
+    match squashed.and_then(|(title, number)| Some((title, number.parse().ok()?))) {
+        Some((title, number)) => (Some(number), title),
+        None => (None, first),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn commit(sha: &str, parents: &[&str], message: &str) -> Value {
+        let parents: Vec<Value> = parents.iter().map(|sha| json!({"sha": sha})).collect();
+        json!({"sha": sha, "parents": parents, "commit": {"message": message, "author": {"name": "lee"}}})
+    }
+
+    #[test]
+    fn what_was_merged_comes_with_its_merge() {
+        let commits = [
+            commit("a", &["base"], "Faster search (#811)"),
+            commit("b", &["a"], "wip"),
+            commit("c", &["b"], "wip again"),
+            commit(
+                "d",
+                &["a", "c"],
+                "Merge pull request #812 from acme/session\n\nSession expiry\n\nSee INC-7",
+            ),
+            commit("e", &["d"], "Tax engine"),
+        ];
+        let seen: Vec<(String, String, bool)> = changes(&commits)
+            .into_iter()
+            .map(|change| (change.label(), change.title, change.is_fix))
+            .collect();
+        assert_eq!(
+            seen,
+            [
+                ("e".into(), "Tax engine".into(), false),
+                ("#812".into(), "Session expiry".into(), true),
+                ("#811".into(), "Faster search".into(), false),
+            ]
+        );
+        // An answer that leads in a circle ends all the same.
+        let circle = [commit("a", &["b"], "A"), commit("b", &["a"], "B")];
+        assert_eq!(changes(&circle).len(), 2);
+    }
+
+    #[test]
+    fn graphql_is_beside_the_api() {
+        let at = |url: &str| {
+            let github = GitHub::new(Client::new(), url.parse().unwrap(), Secret::new("t"));
+            github.graphql_url().to_string()
+        };
+        let _ = crate::http_client();
+        assert_eq!(
+            at("https://api.github.com"),
+            "https://api.github.com/graphql"
+        );
+        assert_eq!(
+            at("https://git.example.com/api/v3"),
+            "https://git.example.com/api/graphql"
+        );
+    }
+}
