@@ -35,6 +35,7 @@ mod github;
 mod http_api;
 mod incidents;
 mod known_bad;
+mod night;
 mod notes;
 mod objections;
 mod out_of_band;

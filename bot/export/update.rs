@@ -117,11 +117,14 @@ fn said(field: Field, overview: &Overview) -> Option<String> {
     Some(line(&said.last()?.text))
 }
 
-/// When the problem began; where nobody has said it, when the record of it did.
+/// When the problem began; where nobody has said it, when somebody first knew of it.
 fn since(course: &Course, overview: &Overview) -> String {
     let at = |at: Timestamp| at.strftime("%Y-%m-%d %H:%M UTC").to_string();
-    match (course.times.get(&Milestone::Started), overview.first_at) {
-        (Some(started), _) => at(*started),
+    let time = |milestone| course.times.get(&milestone).copied();
+    let known = [Milestone::Detected, Milestone::Reported].map(time);
+    let first = known.into_iter().chain([overview.first_at]).flatten().min();
+    match (time(Milestone::Started), first) {
+        (Some(started), _) => at(started),
         (None, Some(first)) => format!("{} or earlier", at(first)),
         (None, None) => gap(Field::Started.gap()),
     }
