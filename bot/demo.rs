@@ -120,7 +120,9 @@ Then try:
   Emergency    As tom,  ⋯ → Emergency run…  on such a card. Ana answers the review.
   Two people   /rollback orders because totals are wrong  then kim and sam type the target:
                the last order on the right is a cent too much until they do.
-  An update    /rollback update  drafts what the team is told, from the record; Publish sends it.
+  The record   📌 on a message, while a rollback is open, puts it into the timeline;
+               /rollback update  drafts what the team is told, and Publish sends it;
+               /rollback export html  and  /rollback postmortem  write the rest.
   A script     /rollback api because search finds nothing  is done by a script of one's own.
 "
             }

@@ -5,6 +5,7 @@ use insta::assert_snapshot;
 use rollback_bot::{clock::Clock, config::Config, demo::Demo, http_client, serve::Serving};
 use rollback_domain::{grammar::RESERVED, identity::RollbackId};
 use rollback_simulation::{Options, Slack};
+use serde_json::json;
 use std::{
     fs,
     net::SocketAddr,
@@ -661,6 +662,48 @@ async fn in_the_demo_a_script_takes_the_api_back() {
     let page = http_client().unwrap().get(format!("{}/search", demo.shop));
     let page = page.send().await.unwrap().text().await.unwrap();
     assert!(page.contains("212 things found"), "{page}");
+    ends(demo).await;
+}
+
+#[tokio::test]
+async fn the_demo_keeps_the_record() {
+    let demo = Demo::start(0).await.unwrap();
+    let (channel, patience) = DEMO;
+    let says = async |person: &str, text: &str| demo.slack.says(person, channel, text).await;
+    says("U0MAYA", "/rollback frontend because checkout 500s").await;
+    let card = "Roll back frontend to";
+    demo.slack.shows(channel, card, patience).await.unwrap();
+    // A message is put into the timeline as the page does it.
+    let graph = says("U0SAM", "errors are at 6 %").await.ts.unwrap();
+    let reacts = json!({
+        "do": "reacts", "person": "U0MAYA", "channel": channel, "ts": graph, "reaction": "pushpin",
+    });
+    let act = format!("{}act", demo.page);
+    let acted = http_client().unwrap().post(act).json(&reacts).send().await;
+    assert_eq!(acted.unwrap().status().as_u16(), 200);
+    // What the team is told is drafted, looked at and published.
+    says("U0MAYA", "/rollback update in-progress").await;
+    let draft = form(&demo, "U0MAYA").await;
+    assert!(draft.contains("checkout 500s"), "{draft}");
+    demo.slack.submits("U0MAYA").await.unwrap();
+    is_told(&demo, "U0MAYA", "Preview of update 1").await;
+    demo.slack.clicks("U0MAYA", "Publish").await.unwrap();
+    let update = "Update, in";
+    demo.slack.shows(channel, update, patience).await.unwrap();
+    // And it is taken away.
+    says("U0MAYA", "/rollback export html").await;
+    says("U0MAYA", "/rollback postmortem").await;
+    for file in ["-timeline.html", "-rollback-checkout-500s.md"] {
+        let is_there = |slack: &Slack| {
+            let mut files = slack.files().into_iter();
+            files.any(|known| known.name.ends_with(file))
+        };
+        assert!(demo.slack.until(patience, is_there).await, "no {file}");
+    }
+    let files = demo.slack.files();
+    let page = files.iter().find(|file| file.name.ends_with(".html"));
+    let page = String::from_utf8_lossy(&page.unwrap().bytes);
+    assert!(page.contains("errors are at 6 %"), "captured by then");
     ends(demo).await;
 }
 

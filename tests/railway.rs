@@ -123,16 +123,17 @@ async fn a_refusal_changes_nothing_and_gives_the_deploys_back() {
         (railway.live().as_str(), railway.is_automatic()),
         ("3333333", true)
     );
-    assert_snapshot!(world.channel(), @r#"
+    // Whether the file has it that deploys are given back already depends on which job was first.
+    let seen = world.channel();
+    let but_the_file = |line: &&str| !line.trim_start().starts_with('|');
+    let seen: Vec<&str> = seen.lines().filter(but_the_file).collect();
+    assert_snapshot!(seen.join("\n"), @r#"
     Rollback Bot (edited):
       ⚠️ RB-1 FAILED  api (production)
       3333333 → 2222222 · @sam · "checkout 500s"
       ✅ Approved 03:12:00 UTC by @sam (oncall)
       Railway would not go back to 2222222 (Deployment can not be rolled back). Ask for a new plan and choose another release. Production serves 3333333 on 1/1, as last read.
       [ Propose again ] [ Post-mortem ]
-      | Rollback Bot:
-      |   Timeline of INC-1, exported when RB-1 closed: 8 entries.
-      |   [file INC-1-RB-1-timeline.md 1547 bytes]
     Rollback Bot:
       ⚠️ api (production): going to 2222222 failed (RB-1) · @sam, approved by @sam
       Railway would not go back to 2222222 (Deployment can not be rolled back). Ask for a new plan and choose another release.

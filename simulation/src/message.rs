@@ -24,6 +24,8 @@ pub struct Message {
     pub files: Vec<String>,
     /// The only person who sees it, for an ephemeral message.
     pub only_for: Option<String>,
+    /// Who has reacted, each with the name of the reaction.
+    pub reactions: Vec<(String, String)>,
     /// Whether it was changed after posting.
     pub edited: bool,
     /// Whether it is gone.

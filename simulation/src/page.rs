@@ -16,6 +16,8 @@ use crate::message::Message;
 use crate::rendering::name;
 use crate::state;
 
+/// The reaction that the page offers.
+const PIN: &str = "pushpin";
 /// How long a browser waits for news before it asks again.
 const WAIT: Duration = Duration::from_secs(20);
 
@@ -134,6 +136,10 @@ fn message_as_seen(state: &state::State, message: &Message) -> Value {
         "author": name(state, &message.user), "is_app": message.user == state.bot_user,
         "text": message.text, "blocks": message.blocks, "thread_ts": message.thread_ts,
         "edited": message.edited, "only_me": message.only_for.is_some(), "files": files,
+        "pinned_by": message.reactions.iter()
+            .filter(|(_, reaction)| reaction == PIN)
+            .map(|(person, _)| person)
+            .collect::<Vec<_>>(),
     })
 }
 
@@ -156,6 +162,13 @@ pub(crate) enum Act {
         block_id: String,
         action_id: String,
         option: Option<Value>,
+    },
+    /// Adds a reaction to a message, or takes it back.
+    Reacts {
+        person: String,
+        channel: String,
+        ts: String,
+        reaction: String,
     },
     /// Clicks in the open modal, or chooses an option there that the app wants to hear of.
     ClicksInView {
@@ -229,6 +242,20 @@ async fn perform(slack: &Slack, act: Act) -> Result<Answer, Impossible> {
             let target = target(&message.blocks, &block_id, &action_id, option)
                 .ok_or_else(|| Impossible("This button is gone.".to_owned()))?;
             Ok(slack.click_in_message(&person, &message, &target).await)
+        }
+        Act::Reacts {
+            person,
+            channel,
+            ts,
+            reaction,
+        } => {
+            let mine = (person.clone(), reaction.clone());
+            let message = slack.look(|state| state.message(&channel, &ts).cloned());
+            let message = message.ok_or_else(|| Impossible("This message is gone.".to_owned()))?;
+            Ok(match message.reactions.contains(&mine) {
+                true => slack.unreacts(&person, &channel, &ts, &reaction).await,
+                false => slack.reacts(&person, &channel, &ts, &reaction).await,
+            })
         }
         Act::ClicksInView {
             person,

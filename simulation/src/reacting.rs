@@ -29,9 +29,16 @@ impl Slack {
         reaction: &str,
     ) -> Answer {
         let event = self.change(|state| {
-            let author = state
-                .message(channel, ts)
-                .map(|message| message.user.clone());
+            let mut messages = state.messages.iter_mut();
+            let message = messages.find(|known| known.channel == channel && known.ts == ts);
+            let author = message.map(|message| {
+                let mine = (person.to_owned(), reaction.to_owned());
+                message.reactions.retain(|known| *known != mine);
+                if kind == "reaction_added" {
+                    message.reactions.push(mine);
+                }
+                message.user.clone()
+            });
             let event_ts = state.ts(self.now());
             let event = json!({
                 "type": kind, "user": person, "reaction": reaction, "item_user": author,

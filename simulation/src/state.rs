@@ -182,6 +182,7 @@ impl State {
             thread_ts: draft.thread_ts,
             metadata: draft.metadata.clone(),
             files: draft.files,
+            reactions: vec![],
             only_for: draft.only_for,
             edited: false,
             deleted: false,

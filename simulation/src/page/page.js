@@ -173,6 +173,12 @@ function thread(message, replies) {
     if (!isFolded) node.append(element("div", { class: "replies" }, replies.map(article)));
   }
   if (!message.only_me) {
+    const isMine = message.pinned_by.includes(me);
+    node.append(element("button", {
+      type: "button", class: "fold pin", tabindex: "-1", "aria-pressed": String(isMine),
+      title: isMine ? "Take your reaction back" : "React with a pushpin",
+      onclick: () => act({ do: "reacts", person: me, channel: message.channel, ts: message.ts, reaction: "pushpin" }),
+    }, message.pinned_by.length ? `📌 ${message.pinned_by.length}` : "📌"));
     node.append(element("button", {
       // Not on the way of the Tab key to what a message offers.
       type: "button", class: "fold reply", tabindex: "-1", "aria-pressed": String(replyTo === message.ts),
