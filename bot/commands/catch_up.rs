@@ -76,7 +76,7 @@ async fn catch_up(app: App, channel: String, about: Option<IncidentRef>) -> Resu
     ))
 }
 
-/// What the problem is, in the words of whoever said it last; `None`: nobody has.
+/// What the problem is, in the words of the person who described it last; `None`: nobody has.
 async fn issue(
     app: &App,
     id: IncidentId,

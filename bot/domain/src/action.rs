@@ -27,7 +27,7 @@ pub struct ActionItem {
     pub owner: Option<String>,
     /// Until when it is to be done; `None`: there is no such time.
     pub due: Option<Deadline>,
-    /// Who added it. A promise is added by whoever resolved the incident.
+    /// Who added it. A promise is added by the person who resolved the incident.
     pub added_by: Person,
     /// When they did.
     pub added_at: Timestamp,

@@ -1,4 +1,4 @@
-//! Tells what became of production after a rollback was closed, as it was last read. What was told
+//! Tells what happened to production after a rollback was closed, as it was last read. What was told
 //! is stored with the rollback, so that a repetition tells nothing.
 
 use crate::{
@@ -35,7 +35,7 @@ pub(super) async fn run(app: &App, id: RollbackId) -> Result<Ended, Error> {
     }
 }
 
-/// The job that tells what became of production, if there is something to tell: `survey` is what
+/// The job that tells what happened to production, if there is something to tell: `survey` is what
 /// was just read.
 pub(super) async fn wanted(
     app: &App,

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::grammar::{misread::Misread, reasons::Because, subjects::ServiceRef, words::Words};
 
-/// Takes the mark off a release, whoever or whatever put it there.
+/// Takes the mark off a release, also one that a rollback left.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct MarkGood {
     /// The service; `None`: the one that the channel is about.
