@@ -16,8 +16,9 @@ use crate::{
     limits::TooMuch,
     slack::{
         action::{Action, ForgedValue, PlanRef, moment_of},
-        modal, update,
+        capture, modal, update,
     },
+    store::memberships,
     telemetry,
 };
 use axum::{
@@ -401,6 +402,7 @@ async fn shortcut(app: &App, payload: Payload) -> Result<Response, Error> {
     let moment = payload.action_ts.as_deref().unwrap_or_default();
     let context = Context {
         reply_to: payload.response_url.clone(),
+        trigger: payload.trigger_id.clone(),
         ..Context::new(
             format!("shortcut:{shortcut}:{channel}:{ts}:{}:{moment}", person.id),
             person,
@@ -429,6 +431,7 @@ async fn save(app: &App, payload: Payload) -> Result<Response, Error> {
         _ if payload.user.id.is_empty() => return received(),
         Some(modal::CALLBACK) => serde_json::from_str(metadata).map(SavedForm::Rollback),
         Some(update::CALLBACK) => serde_json::from_str(metadata).map(SavedForm::Update),
+        Some(capture::CALLBACK) => serde_json::from_str(metadata).map(SavedForm::Capture),
         Some(_) | None => return received(),
     };
     let Ok(saved) = saved else {
@@ -444,6 +447,8 @@ enum SavedForm {
     Rollback(modal::About),
     /// One of an update.
     Update(update::About),
+    /// One for a message of the timeline.
+    Capture(capture::About),
 }
 
 impl SavedForm {
@@ -452,6 +457,7 @@ impl SavedForm {
         match self {
             SavedForm::Rollback(about) => (&about.person, &about.channel, about.reply_to.as_ref()),
             SavedForm::Update(about) => (&about.person, &about.channel, about.reply_to.as_ref()),
+            SavedForm::Capture(about) => (&about.person, &about.channel, about.reply_to.as_ref()),
         }
     }
 
@@ -506,6 +512,18 @@ impl SavedForm {
                 }
                 Err(problem) => return Ok(keep_open(problem)),
             },
+            SavedForm::Capture(about) => {
+                let zone = memberships::zone(&app.engine.db, &context.person.id).await;
+                let zone = zone
+                    .map_err(Error::from)
+                    .inspect_err(|error| app.engine.could_not(error))?;
+                match fields.capture(zone.as_ref(), now) {
+                    Ok((at, comment)) => {
+                        captures::by_form(app, &context, &about.ts, at, comment).await?;
+                    }
+                    Err(problem) => return Ok(keep_open(problem)),
+                }
+            }
         }
         received()
     }
