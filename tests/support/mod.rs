@@ -1,5 +1,9 @@
 //! The world a story happens in: Slack, platforms, people and a clock, all over real HTTP.
 
+#[expect(dead_code, reason = "the tests of the provider use the rest")]
+pub mod docker;
+#[expect(dead_code, reason = "the tests of the provider use the rest")]
+pub mod docker_engine;
 pub mod logs;
 mod messages;
 pub mod notices;
@@ -285,6 +289,7 @@ api_url = "{slack}"
             "VERCEL_TOKEN" => Some(vercel::TOKEN.into()),
             "RENDER_API_KEY" => Some(render::TOKEN.into()),
             "RAILWAY_TOKEN" => Some(railway::TOKEN.into()),
+            "REGISTRY_PASSWORD" => Some(docker::PASSWORD.into()),
             "GITHUB_TOKEN" => Some(GITHUB_TOKEN.into()),
             "PAGERDUTY_TOKEN" => Some(pagerduty::TOKEN.into()),
             "STATUSPAGE_TOKEN" => Some(notices::TOKEN.into()),
