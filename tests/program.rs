@@ -883,7 +883,7 @@ async fn tokens_are_tried_when_asked_to() {
       3m  approvers, reminded
 
     ok        slack.bot_token: works in workspace T0ACME
-    mistake   services.frontend.production: Vercel says the token is expired or lacks access (403: Not authorized). Create a new one at vercel.com/account/settings/tokens and set it in the configuration; check that team names the project's team.
+    mistake   services.frontend.production: Vercel says the token is unknown, expired or lacks access (403: Not authorized). Create a new one at vercel.com/account/settings/tokens and set it in the configuration; check that team names the project's team.
     ok        services.frontend.production.fingerprint: {site}/version.json says v214
     note      services.frontend.production.verify[0]: {site}/api/health: answered 500 instead of 200: it fails right now
     ");

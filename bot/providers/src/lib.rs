@@ -10,6 +10,7 @@ mod json;
 pub mod overview;
 mod process;
 pub mod registry;
+mod rest;
 
 // Every provider, a line each, in the order in which people are told of them.
 registry::providers! {
