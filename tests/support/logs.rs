@@ -1,6 +1,6 @@
 //! Everything that is logged while stories run, looked through for secrets.
 
-use super::{GITHUB_TOKEN, SECRET, docker, notices, pagerduty, railway, render, vercel};
+use super::{SECRET, docker, github, notices, pagerduty, railway, render, vercel};
 use std::{
     io::{self, Write},
     sync::{
@@ -26,7 +26,7 @@ const SECRETS: [(&str, &str); 18] = [
     ("Railway's token", railway::TOKEN),
     ("the password of a registry of images", docker::PASSWORD),
     ("what stands in a container's environment", docker::SECRET),
-    ("GitHub's token", GITHUB_TOKEN),
+    ("GitHub's token", github::TOKEN),
     ("PagerDuty's token", pagerduty::TOKEN),
     ("PagerDuty's routing key", pagerduty::ROUTING_KEY),
     ("the database's password", DATABASE_PASSWORD),
