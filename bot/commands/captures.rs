@@ -7,7 +7,7 @@ use crate::{
     engine::{Error, RecordedCapture, Submission},
     permalinks,
     slack::action::moment_of,
-    store::{captures, timelines},
+    store::{captures, memberships, timelines},
 };
 use jiff::Timestamp;
 use rollback_domain::{
@@ -17,7 +17,7 @@ use rollback_domain::{
         MessageAuthor, SHORTCUT,
     },
     job::{CaptureRequest, FormTrigger, Job},
-    people::Person,
+    people::{Person, Zone},
 };
 use serde_json::Value;
 
@@ -150,6 +150,11 @@ pub async fn by_shortcut(
     let key = &context.key;
     app.engine.take(key, Submission::Enqueue(job)).await?;
     Ok(())
+}
+
+/// By which clock somebody means a time of day; `None`: it was never read, so by UTC.
+pub async fn zone(app: &App, person: &Person) -> Result<Option<Zone>, Error> {
+    Ok(memberships::zone(&app.engine.db, &person.id).await?)
 }
 
 /// Has the message captured whose form was saved.

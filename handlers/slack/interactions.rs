@@ -18,7 +18,6 @@ use crate::{
         action::{Action, ForgedValue, PlanRef, moment_of},
         capture, modal, update,
     },
-    store::memberships,
     telemetry,
 };
 use axum::{
@@ -513,10 +512,8 @@ impl SavedForm {
                 Err(problem) => return Ok(keep_open(problem)),
             },
             SavedForm::Capture(about) => {
-                let zone = memberships::zone(&app.engine.db, &context.person.id).await;
-                let zone = zone
-                    .map_err(Error::from)
-                    .inspect_err(|error| app.engine.could_not(error))?;
+                let zone = captures::zone(app, &context.person).await;
+                let zone = zone.inspect_err(|error| app.engine.could_not(error))?;
                 match fields.capture(zone.as_ref(), now) {
                     Ok((at, comment)) => {
                         captures::by_form(app, &context, &about.ts, at, comment).await?;
