@@ -32,6 +32,7 @@ mod faults;
 mod floods;
 mod gate;
 mod github;
+mod groups;
 mod http_api;
 mod incidents;
 mod known_bad;

@@ -380,7 +380,7 @@ impl Common {
 }
 
 /// Checks that the rules of the classes that plans of a service can get can be met.
-fn check(section: &Section<'_>, rules: &[(Risk, Rule)], roles: &Roles<'_>) {
+pub(super) fn check(section: &Section<'_>, rules: &[(Risk, Rule)], roles: &Roles<'_>) {
     // Somebody who is alone with several classes is warned of once.
     let mut alone: Vec<(Alone, Vec<Risk>)> = Vec::new();
     for (class, rule) in rules {
