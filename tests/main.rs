@@ -24,6 +24,7 @@ mod clocks;
 mod command;
 mod commands;
 mod deploy;
+mod docker;
 mod drift;
 mod edge;
 mod emergency;

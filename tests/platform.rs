@@ -65,11 +65,11 @@ async fn a_token_that_may_not_ends_with_a_sentence_to_act_on() {
     ⚠️ RB-1 FAILED  frontend (production)
     v214 → v213 · @maya · "checkout 500s"
     ✅ Approved 03:12:00 UTC by @sam (oncall)
-    Vercel says the token is expired or lacks access (403: Not authorized). Create a new one at vercel.com/account/settings/tokens and set it in the configuration; check that team names the project's team. Production serves v214 on 8/8, as last read.
+    Vercel says the token is unknown, expired or lacks access (403: Not authorized). Create a new one at vercel.com/account/settings/tokens and set it in the configuration; check that team names the project's team. Production serves v214 on 8/8, as last read.
     [ Propose again ] [ Post-mortem ]
     | Rollback Bot:
     |   Timeline of INC-1, exported when RB-1 closed: 7 entries.
-    |   [file INC-1-RB-1-timeline.md 1448 bytes]
+    |   [file INC-1-RB-1-timeline.md 1457 bytes]
     "#);
 }
 

@@ -595,7 +595,7 @@ async fn deploys_flow_again_when_somebody_with_authority_says_so() {
       Command to live: 0 s (goal 2 m: met), of which 0 s waiting for approval
       [ Undo… ]
     Rollback Bot (only visible to @ana): Checking your permissions… I'll post here when it is done.
-    Rollback Bot: @ana unpinned frontend (production), because "v215 fixes it": automatic deploys go live again.
+    Rollback Bot: @ana unpinned frontend (production), because "v215 fixes it": automatic deploys go live again (read back).
     "#);
     assert_eq!(world.vercel.unpins_asked(), 1);
     assert!(!world.vercel.is_pinned());
@@ -617,7 +617,7 @@ async fn deploys_flow_again_when_somebody_with_authority_says_so() {
       [ Undo… ] [ Post-mortem ]
       | Rollback Bot:
       |   Timeline of INC-1, exported when RB-1 closed: 14 entries.
-      |   [file INC-1-RB-1-timeline.md 2376 bytes]
+      |   [file INC-1-RB-1-timeline.md 2388 bytes]
     "#);
     world.vercel.deploy("v215", "5e6f7a8b9c0", "hotfix", "lee");
     assert_eq!(world.vercel.production(), "v215");
@@ -633,9 +633,9 @@ async fn deploys_flow_again_when_somebody_with_authority_says_so() {
     assert_eq!(world.channel(), "");
     assert_snapshot!(since(&world, &before).await, @r#"
     @tom refused: tried `unpin frontend (production)` and was refused (NOT_AUTHORISED): This needs somebody with the role oncall or lead, and you do not have it. @U0SAM or @U0ANA can. Nothing was run.
-    @ana unpinned: unpinned frontend (production), because "v215 fixes it": automatic deploys go live again
+    @ana unpinned: unpinned frontend (production), because "v215 fixes it": automatic deploys go live again (read back)
     rollback-bot closed: closed as verified
-    rollback-bot exported: exported INC-1-RB-1-timeline.md, 14 entries, 2376 bytes
+    rollback-bot exported: exported INC-1-RB-1-timeline.md, 14 entries, 2388 bytes
     @ana refused: tried `unpin frontend (production)` and was refused (ALREADY_SO): Automatic deploys of frontend (production) are not held off: there is nothing to unpin. Nothing was changed.
     "#);
 }
@@ -715,7 +715,7 @@ async fn an_unpin_whose_answer_is_lost_is_read_back() {
     world.ana().says("/rollback unpin frontend").await;
     world.settle().await;
     world.ana().sees();
-    assert_snapshot!(world.channel(), @"Rollback Bot: @ana unpinned frontend (production): automatic deploys go live again.");
+    assert_snapshot!(world.channel(), @"Rollback Bot: @ana unpinned frontend (production): automatic deploys go live again (read back).");
     assert_eq!(world.vercel.unpins_asked(), 1);
 }
 

@@ -1,5 +1,11 @@
 //! The world a story happens in: Slack, platforms, people and a clock, all over real HTTP.
 
+#[expect(dead_code, reason = "the tests of the provider use the rest")]
+pub mod docker;
+#[expect(dead_code, reason = "the tests of the provider use the rest")]
+pub mod docker_engine;
+#[expect(dead_code, reason = "the tests of the provider use the rest")]
+pub mod github;
 pub mod logs;
 mod messages;
 pub mod notices;
@@ -40,8 +46,6 @@ use vercel::Vercel;
 /// limit passes later. What these stories are about would take fifteen seconds, or for ever.
 pub const IN_TIME: Duration = Duration::from_secs(10);
 pub const CHANNEL: &str = "C0SHOP";
-/// What GitHub is asked with.
-pub const GITHUB_TOKEN: &str = "github_pat_of-the-stories";
 /// What Slack signs with.
 pub const SECRET: &str = "a-signing-secret-of-the-simulation";
 
@@ -285,7 +289,8 @@ api_url = "{slack}"
             "VERCEL_TOKEN" => Some(vercel::TOKEN.into()),
             "RENDER_API_KEY" => Some(render::TOKEN.into()),
             "RAILWAY_TOKEN" => Some(railway::TOKEN.into()),
-            "GITHUB_TOKEN" => Some(GITHUB_TOKEN.into()),
+            "REGISTRY_PASSWORD" => Some(docker::PASSWORD.into()),
+            "GITHUB_TOKEN" => Some(github::TOKEN.into()),
             "PAGERDUTY_TOKEN" => Some(pagerduty::TOKEN.into()),
             "STATUSPAGE_TOKEN" => Some(notices::TOKEN.into()),
             "NOTICES_URL" => Some(hook.clone()),

@@ -1647,7 +1647,7 @@ mod promises {
     async fn unpinning_is_read_back_and_moves_nothing() {
         let (vercel, platform) = after_a_rollback().await;
         let said = platform.unpin(&Value::Null).await.unwrap();
-        assert_eq!(said, "automatic deploys go live again");
+        assert_eq!(said, "automatic deploys go live again (read back)");
         assert_eq!((vercel.is_pinned(), vercel.serves("v212")), (false, 8));
         let said = platform.unpin(&Value::Null).await.unwrap();
         assert!(said.contains("not held off"), "{said}");

@@ -38,7 +38,7 @@ use crate::{
     policy::{EscalationStep, Policy, Rule},
     proof::{Round, Verdict},
     refusal::{Refusal, Source, list},
-    release::{Pin, Release, Surface, Survey},
+    release::{Pin, Release, Surface, Survey, TargetKind},
     risk::Risk,
     rollback::{
         Act, Approval, Asked, BreakGlass, Command, Confirmed, Decision, Freeze, Hold, Message,

@@ -8,7 +8,7 @@ use crate::{
     identity::RollbackId,
     people::Person,
     plan::Plan,
-    release::{Pin, Surface, Way},
+    release::{Pin, Release, Surface, Way},
     risk::{Caution, Risk},
 };
 use jiff::Timestamp;
@@ -143,6 +143,8 @@ pub struct Unfinished {
 pub struct Undone {
     /// Its number.
     pub rollback: RollbackId,
+    /// The release that it left; `None`: it was not known what was live.
+    pub left: Option<Release>,
     /// What its provider remembered.
     pub memory: serde_json::Value,
     /// What it kept before it changed anything.

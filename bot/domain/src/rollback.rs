@@ -843,6 +843,7 @@ impl Rollback {
     pub fn as_undone(&self) -> Undone {
         Undone {
             rollback: self.id,
+            left: self.plan.as_ref().and_then(|plan| plan.from.clone()),
             memory: self.memory.clone(),
             restore_point: self.restore_point.clone(),
         }

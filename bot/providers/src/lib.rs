@@ -10,6 +10,7 @@ mod json;
 pub mod overview;
 mod process;
 pub mod registry;
+mod rest;
 
 // Every provider, a line each, in the order in which people are told of them.
 registry::providers! {
@@ -18,6 +19,7 @@ registry::providers! {
     render,
     railway,
     docker,
+    github,
     command,
     http_api,
 }

@@ -57,7 +57,7 @@ impl Draft {
         let moved = match plan {
             Ok(fresh) => moved(self.rollback.plan.as_ref(), &fresh),
             // The same aim drawn once more would come to the same.
-            Err(refusal) => return self.no_plan_any_more(&refusal),
+            Err(refusal) => return self.no_plan_any_more(&refusal, &survey),
         };
         let why = self.record_reason(WaitingFact::Superseded { moved });
         if self.rollback.part_of.is_some() {
@@ -109,9 +109,26 @@ impl Draft {
         self.ask_for(0);
     }
 
+    /// Whether the platform lists the release no more that was approved.
+    fn target_is_gone(&self, survey: &Survey) -> bool {
+        let to = self.rollback.plan.as_ref().map(|plan| &plan.to);
+        to.is_some_and(|to| {
+            let mut candidates = survey.candidates.iter();
+            to.kind == TargetKind::Release
+                && !candidates.any(|candidate| candidate.release.is(&to.id))
+        })
+    }
+
     /// The platform went on in a way that leaves nothing to approve.
-    pub(super) fn no_plan_any_more(&mut self, refusal: &Refusal) -> Result<(), Refusal> {
-        let why = refusal.to_string();
+    fn no_plan_any_more(&mut self, refusal: &Refusal, survey: &Survey) -> Result<(), Refusal> {
+        let why = match self.target_is_gone(survey) {
+            true => format!(
+                "{} is not on {} any more. {refusal}",
+                self.rollback.to_label(),
+                self.platform()
+            ),
+            false => refusal.to_string(),
+        };
         self.record_own(WaitingFact::blocked(refusal));
         let what = format!("{} was not run. {why}", self.named_change());
         self.tell(&what, None, false, "blocked");

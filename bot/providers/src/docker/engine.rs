@@ -427,3 +427,30 @@ fn client(settings: &DockerSettings) -> Result<Client, String> {
         .build()
         .map_err(|error| wrong("the certificate (ca, cert, key)", &error))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_socket_that_cannot_be_opened_has_its_reason() {
+        let path = Path::new("/var/run/docker.sock");
+        for (error, part) in [
+            (
+                ErrorKind::PermissionDenied,
+                "This bot may not open /var/run/docker.sock. Put its user into the group that owns the socket (docker), and start it again.",
+            ),
+            (
+                ErrorKind::NotFound,
+                "/var/run/docker.sock is not there. Start Docker on this machine",
+            ),
+            (
+                ErrorKind::ConnectionRefused,
+                "Nobody listens at /var/run/docker.sock. Nothing was done",
+            ),
+        ] {
+            let why = no_socket(path, error).to_string();
+            assert!(why.starts_with(part), "{error}: {why}");
+        }
+    }
+}

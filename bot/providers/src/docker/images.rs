@@ -203,10 +203,14 @@ pub(super) fn candidates(
             .iter()
             .any(|candidate| candidate.release.id == left)
     {
+        let known = undoes.and_then(|undone| undone.left.clone());
+        let known = known.filter(|known| known.is(left));
         let mut gone = free(Release {
-            version: Some(short(left).to_owned()),
             has_served: true,
-            ..Release::unknown(left)
+            ..known.unwrap_or_else(|| Release {
+                version: Some(short(left).to_owned()),
+                ..Release::unknown(left)
+            })
         });
         match digest {
             Some(digest) => {

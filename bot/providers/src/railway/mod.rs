@@ -4,6 +4,7 @@
 //! none: the new one is found again by its image among what is newer. Automatic deploys are not
 //! held off by it, so they are switched off before.
 
+mod answers;
 mod api;
 mod deployment;
 mod progress;
@@ -12,17 +13,18 @@ mod settings;
 use crate::{
     Provider,
     json::{flag, text},
+    rest::{Access, Rest, Setting},
 };
-use api::{AUTOMATIC, Meaning, ROLLBACK, SET_AUTOMATIC, SURVEY, clause, elsewhere, unsent};
+use answers::{CHECKING, judge_rollback};
+use api::{API, API_OF_AN_ACCOUNT, AUTOMATIC, ROLLBACK, SET_AUTOMATIC, SURVEY};
 use async_trait::async_trait;
 use deployment::Deployments;
-use progress::{accepted, newest, progress};
+use progress::{newest, progress};
 use reqwest::Client;
 use rollback_domain::{
     platform::{About, DryRun, Effects, Holds, Order, Progress, ProviderError, Receipt, Timing},
     release::{Pin, Release, Surface, Survey, Way},
 };
-use rollback_http::Lost;
 use serde_json::{Value, json};
 pub use settings::{KIND, RailwaySettings, TokenKind};
 use std::fmt;
@@ -33,7 +35,7 @@ const LISTED: u32 = 100;
 /// One service on Railway.
 #[derive(Clone)]
 pub struct Railway {
-    http: Client,
+    rest: Rest,
     settings: RailwaySettings,
 }
 
@@ -48,19 +50,13 @@ impl Railway {
     /// A service that is asked with this client, which should follow no redirects. Nothing is
     /// asked yet.
     pub fn new(http: Client, settings: RailwaySettings) -> Self {
-        Self { http, settings }
-    }
-
-    /// Why nothing was `done` that was asked for: there was no connection.
-    fn not_reached(&self, done: &str, lost: &Lost) -> ProviderError {
-        ProviderError::Busy {
-            why: format!(
-                "Railway was not reached, so nothing was {done}: {}. It is tried again; if this stays, check the bot's way to {}.",
-                clause(lost),
-                self.settings.api_url.host_str().unwrap_or("the API")
-            ),
-            retry_after: None,
-        }
+        let token = settings.token.clone();
+        let (api, access) = match settings.token_kind {
+            TokenKind::Project => (&API, Access::Header("Project-Access-Token", token)),
+            TokenKind::Account => (&API_OF_AN_ACCOUNT, Access::Bearer(token)),
+        };
+        let rest = Rest::new(http, api, settings.api_url.clone(), access);
+        Self { rest, settings }
     }
 
     /// The deployments, and which of them serves.
@@ -116,66 +112,23 @@ impl Railway {
 
     /// Switches automatic deploys, so that they are `to`; gives what was read back, as a clause.
     async fn set_automatic(&self, to: Pin) -> Result<String, ProviderError> {
-        let (enabled, wish, done) = match to {
-            Pin::On => (
-                false,
-                "hold automatic deploys off",
-                "automatic deploys are held off",
-            ),
-            Pin::Off | Pin::NotNeeded | Pin::Unknown => (
-                true,
-                "let automatic deploys go live",
-                "automatic deploys go live again",
-            ),
-        };
+        let look = "the settings of the service on railway.com".to_owned();
+        let setting = Setting::automatic_deploys(to, look);
         if self.pin_state().await? == to {
-            return Ok(format!("{done} already (read back), nothing was changed"));
+            return Ok(setting.already());
         }
         let input = json!({ "input": {
-            "enabled": enabled,
+            "enabled": to != Pin::On,
             "projectId": self.settings.project,
             "environmentId": self.settings.environment,
             "serviceId": self.settings.service,
         }});
-        // What was answered may be less than what was done: what is read back counts.
         let answered = match self.send(SET_AUTOMATIC, &input).await {
-            Ok(answer) => match answer.meaning() {
-                Meaning::Data(_) => "took it".to_owned(),
-                Meaning::Broken => format!("broke off ({})", answer.quoted()),
-                Meaning::Busy(retry_after) => {
-                    return Err(ProviderError::Busy {
-                        why: format!(
-                            "Railway is rate-limiting this bot and has changed nothing ({}).",
-                            answer.quoted()
-                        ),
-                        retry_after,
-                    });
-                }
-                Meaning::NoAccess => return Err(self.no_access(&answer.quoted())),
-                Meaning::Elsewhere => return Err(elsewhere(&answer.quoted())),
-                Meaning::Refused => {
-                    return Err(ProviderError::Refused(format!(
-                        "Railway would not change automatic deploys ({}). Look at the settings of the service on railway.com.",
-                        answer.quoted()
-                    )));
-                }
-            },
-            Err(Lost::Unsent) => return Err(unsent()),
-            Err(lost @ Lost::Unreachable { .. }) => return Err(self.not_reached("changed", &lost)),
-            Err(lost @ Lost::Silent(_)) => format!("gave no answer ({})", clause(&lost)),
+            Ok(answer) => answer.set(&setting)?,
+            Err(lost) => self.rest.not_set(&lost)?,
         };
-        match self.pin_state().await {
-            Ok(now) if now == to => Ok(format!("{done} (read back)")),
-            Ok(_) => Err(ProviderError::Busy {
-                why: format!(
-                    "Railway was asked to {wish}, {answered}, and does not show it. It is asked again; if this stays, look at the settings of the service on railway.com."
-                ),
-                retry_after: None,
-            }),
-            Err(error) => Err(ProviderError::Unanswered(format!(
-                "Railway was asked to {wish} and {answered}. It was not read back: {error}"
-            ))),
-        }
+        let now = self.pin_state().await.map(|now| now == to);
+        self.rest.read_back(&setting, &answered, now)
     }
 }
 
@@ -259,37 +212,9 @@ impl Provider for Railway {
         let to = &order.plan.to;
         // What is kept of a release may be a copy of it.
         let id = text(&order.memory["ask"], &to.id).unwrap_or(&to.id);
-        let answer = match self.send(ROLLBACK, &json!({ "id": id })).await {
-            Ok(answer) => answer,
-            Err(Lost::Unsent) => return Err(unsent()),
-            Err(lost @ Lost::Unreachable { .. }) => return Err(self.not_reached("asked", &lost)),
-            Err(lost @ Lost::Silent(_)) => {
-                return Err(ProviderError::Unanswered(format!(
-                    "Railway was asked and gave no answer: {}. I'm checking its deployments and won't send the request again.",
-                    clause(&lost)
-                )));
-            }
-        };
-        let quoted = answer.quoted();
-        match answer.meaning() {
-            Meaning::Data(data) if flag(&data, "deploymentRollback") => Ok(Receipt {
-                said: "rollback accepted".into(),
-                memory: accepted(&order.memory),
-                ..Receipt::default()
-            }),
-            Meaning::Busy(retry_after) => Err(ProviderError::Busy {
-                why: format!("Railway is rate-limiting this bot and has done nothing ({quoted})."),
-                retry_after,
-            }),
-            Meaning::NoAccess => Err(self.no_access(&quoted)),
-            Meaning::Elsewhere => Err(elsewhere(&quoted)),
-            Meaning::Broken => Err(ProviderError::Unanswered(format!(
-                "Railway answered the request with an error ({quoted}). I'm checking its deployments and won't send the request again."
-            ))),
-            Meaning::Data(_) | Meaning::Refused => Err(ProviderError::Refused(format!(
-                "Railway would not go back to {} ({quoted}). Ask for a new plan and choose another release.",
-                to.label()
-            ))),
+        match self.send(ROLLBACK, &json!({ "id": id })).await {
+            Ok(answer) => judge_rollback(&answer, to.label(), &order.memory),
+            Err(lost) => Err(self.rest.unanswered(&lost, CHECKING)),
         }
     }
 

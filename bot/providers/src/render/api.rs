@@ -1,104 +1,54 @@
-//! The calls to Render's API: reads, which may always be repeated, and changes, which are sent once.
+//! What is read of Render's API.
 
 use super::{
     Render,
-    answers::{Answer, judge_read},
     deploy::{Deploy, Deploys},
     service::Service,
 };
-use crate::json::{flag, text};
-use reqwest::Method;
+use crate::{
+    json::{flag, text},
+    rest::{Api, as_answered},
+};
 use rollback_domain::platform::ProviderError;
-use rollback_http::{Lost, Silence, json, send};
+use rollback_http::wait_in;
 use serde_json::Value;
 use std::{collections::BTreeMap, time::Duration};
 
-/// How long one call may take, from connecting to the last byte.
-const CALL_TIMEOUT: Duration = Duration::from_secs(10);
-/// The most bytes read of an answer. Parsed, they may take twenty times as much.
-const BODY_AT_MOST: usize = 8 * 1024 * 1024;
+/// Render's API.
+pub(super) const API: Api = Api {
+    name: "Render",
+    usual_url: "https://api.render.com/v1",
+    settings: "service and api_url",
+    access: "Create an API key at dashboard.render.com under Account Settings, as a member of the service's workspace, and set it in the configuration.",
+    within: Duration::from_secs(10),
+    headers: &[],
+    words: |body| {
+        let message = text(body, "message");
+        message.or_else(|| text(body, "id").map(|_| ""))
+    },
+    // It is documented as a moment, and its example is a number of seconds.
+    wait: |headers, _| wait_in(headers, "ratelimit-reset"),
+    amend: as_answered,
+};
 /// How many rows are read at once: the most that Render gives.
 const ROWS: &str = "100";
 /// How many pages of deploys are read to find the one that serves.
 const PAGES_AT_MOST: usize = 3;
 
 impl Render {
-    /// Sends one call; `Err` means that there is no answer to judge.
-    async fn call(
-        &self,
-        method: Method,
-        path: &[&str],
-        query: &[(&str, &str)],
-        body: Option<&Value>,
-    ) -> Result<rollback_http::Answer, Lost> {
-        let mut url = self.settings.api_url.clone();
-        url.path_segments_mut()
-            .map_err(|()| Lost::Unsent)?
-            .pop_if_empty()
-            .extend(["services", &self.settings.service])
-            .extend(path);
-        if !query.is_empty() {
-            url.query_pairs_mut().extend_pairs(query);
-        }
-        let mut request = self
-            .http
-            .request(method, url)
-            .bearer_auth(self.settings.token.expose());
-        if let Some(body) = body {
-            request = request.json(body);
-        }
-        send(request, CALL_TIMEOUT).await
+    /// A path below the service.
+    pub(super) fn path<'a>(&'a self, below: &[&'a str]) -> Vec<&'a str> {
+        [&["services", &self.settings.service], below].concat()
     }
 
-    /// Reads something of the service; `None` when Render does not know it (404).
+    /// Reads something of the service; `None` when Render does not know it.
     async fn read(
         &self,
         what: &str,
-        path: &[&str],
+        below: &[&str],
         query: &[(&str, &str)],
     ) -> Result<Option<Value>, ProviderError> {
-        let busy = |why: String| ProviderError::Busy {
-            why,
-            retry_after: None,
-        };
-        let answer = match self.call(Method::GET, path, query, None).await {
-            Ok(answer) => answer,
-            Err(Lost::Unsent) => return Err(unsent()),
-            Err(lost @ (Lost::Unreachable { .. } | Lost::Silent(_))) => {
-                return Err(busy(format!(
-                    "Render could not be asked for {what}: {}.",
-                    clause(&lost)
-                )));
-            }
-        };
-        if answer.status() == 200 {
-            let body = answer.body(BODY_AT_MOST).await.map_err(|unread| {
-                busy(format!(
-                    "Render's answer about {what} broke off: {unread:#}."
-                ))
-            })?;
-            return json(&body).map(Some).map_err(|why| {
-                busy(format!(
-                    "Render's answer about {what} cannot be used: {why}. If this stays, check api_url in the configuration."
-                ))
-            });
-        }
-        let answer = Answer::of(answer).await;
-        match answer.status {
-            404 if answer.is_renders() => Ok(None),
-            _ => Err(judge_read(what, &answer)),
-        }
-    }
-
-    /// Asks for a change, once.
-    pub(super) async fn change(
-        &self,
-        method: Method,
-        path: &[&str],
-        body: &Value,
-    ) -> Result<Answer, Lost> {
-        let answer = self.call(method, path, &[], Some(body)).await?;
-        Ok(Answer::of(answer).await)
+        self.rest.read(what, &self.path(below), query).await
     }
 
     /// The service, as far as it matters here.
@@ -181,18 +131,5 @@ impl Render {
         let what = format!("the deploy {id}");
         let deploy = self.read(&what, &["deploys", id], &[]).await?;
         Ok(deploy.as_ref().and_then(Deploy::of))
-    }
-}
-
-/// What is to be done when a request could not be made at all.
-pub(super) fn unsent() -> ProviderError {
-    ProviderError::Refused("Render's token or api_url cannot be sent as they are. Set them anew in the configuration; api_url is usually https://api.render.com/v1.".into())
-}
-
-/// Why there is no answer, as a clause.
-pub(super) fn clause(lost: &Lost) -> String {
-    match lost {
-        Lost::Silent(Silence::SentOn) => format!("{lost}; check api_url in the configuration"),
-        lost => format!("{lost:#}"),
     }
 }

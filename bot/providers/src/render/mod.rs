@@ -11,9 +11,12 @@ mod progress;
 mod service;
 mod settings;
 
-use crate::Provider;
-use answers::{judge_rollback, judge_setting};
-use api::{clause, unsent};
+use crate::{
+    Provider,
+    rest::{Access, Rest, Setting},
+};
+use answers::{CHECKING, judge_rollback};
+use api::API;
 use async_trait::async_trait;
 use progress::progress;
 use reqwest::{Client, Method};
@@ -22,7 +25,6 @@ use rollback_domain::{
     release::{Pin, Release, Surface, Survey, Way},
     risk::{Caution, Risk},
 };
-use rollback_http::Lost;
 use serde_json::{Value, json};
 use service::{Service, let_go};
 pub use settings::{KIND, RenderSettings};
@@ -31,7 +33,7 @@ use std::fmt;
 /// One service on Render.
 #[derive(Clone)]
 pub struct Render {
-    http: Client,
+    rest: Rest,
     settings: RenderSettings,
 }
 
@@ -46,61 +48,23 @@ impl Render {
     /// A service that is asked with this client, which should follow no redirects. Nothing is
     /// asked yet.
     pub fn new(http: Client, settings: RenderSettings) -> Self {
-        Self { http, settings }
-    }
-
-    /// Why nothing was `done` that was asked for: there was no connection.
-    fn not_reached(&self, done: &str, lost: &Lost) -> ProviderError {
-        ProviderError::Busy {
-            why: format!(
-                "Render was not reached, so nothing was {done}: {}. It is tried again; if this stays, check the bot's way to {}.",
-                clause(lost),
-                self.settings.api_url.host_str().unwrap_or("the API")
-            ),
-            retry_after: None,
-        }
+        let access = Access::Bearer(settings.token.clone());
+        let rest = Rest::new(http, &API, settings.api_url.clone(), access);
+        Self { rest, settings }
     }
 
     /// Sets automatic deploys with this change, so that they are `to`; gives what was read back,
     /// as a clause.
     async fn set_automatic(&self, to: Pin, change: &Value) -> Result<String, ProviderError> {
-        let (wish, done) = match to {
-            Pin::On => (
-                "hold automatic deploys off",
-                "automatic deploys are held off",
-            ),
-            Pin::Off | Pin::NotNeeded | Pin::Unknown => (
-                "let automatic deploys go live",
-                "automatic deploys go live again",
-            ),
-        };
         let before = self.service().await?;
+        let look = format!("the settings of {} on dashboard.render.com", before.name);
+        let setting = Setting::automatic_deploys(to, look);
         if before.pin == to {
-            return Ok(format!("{done} already (read back), nothing was changed"));
+            return Ok(setting.already());
         }
-        let set = self.change(Method::PATCH, &[], change).await;
-        // What was answered may be less than what was done: what is read back counts.
-        let answered = match set {
-            Ok(answer) if answer.is_success() => "took it".to_owned(),
-            Ok(answer) if answer.broke_off() => format!("broke off ({})", answer.quoted()),
-            Ok(answer) => return Err(judge_setting(&before.name, &answer)),
-            Err(Lost::Unsent) => return Err(unsent()),
-            Err(lost @ Lost::Unreachable { .. }) => return Err(self.not_reached("changed", &lost)),
-            Err(lost @ Lost::Silent(_)) => format!("gave no answer ({})", clause(&lost)),
-        };
-        match self.service().await {
-            Ok(now) if now.pin == to => Ok(format!("{done} (read back)")),
-            Ok(_) => Err(ProviderError::Busy {
-                why: format!(
-                    "Render was asked to {wish}, {answered}, and does not show it. It is asked again; if this stays, look at the settings of {} on dashboard.render.com.",
-                    before.name
-                ),
-                retry_after: None,
-            }),
-            Err(error) => Err(ProviderError::Unanswered(format!(
-                "Render was asked to {wish} and {answered}. It was not read back: {error}"
-            ))),
-        }
+        let answered = self.rest.set(&setting, &self.path(&[]), change).await?;
+        let now = self.service().await.map(|now| now.pin == to);
+        self.rest.read_back(&setting, &answered, now)
     }
 }
 
@@ -203,14 +167,10 @@ impl Provider for Render {
     async fn act(&self, order: &Order) -> Result<Receipt, ProviderError> {
         let to = &order.plan.to;
         let body = json!({ "deployId": to.id });
-        match self.change(Method::POST, &["rollback"], &body).await {
+        let path = self.path(&["rollback"]);
+        match self.rest.change(Method::POST, &path, &[], &body).await {
             Ok(answer) => judge_rollback(&answer, to.label(), &order.memory),
-            Err(Lost::Unsent) => Err(unsent()),
-            Err(lost @ Lost::Unreachable { .. }) => Err(self.not_reached("asked", &lost)),
-            Err(lost @ Lost::Silent(_)) => Err(ProviderError::Unanswered(format!(
-                "Render was asked and gave no answer: {}. I'm checking its deploys and won't send the request again.",
-                clause(&lost)
-            ))),
+            Err(lost) => Err(self.rest.unanswered(&lost, CHECKING)),
         }
     }
 

@@ -1,28 +1,38 @@
-//! The calls to Vercel's API: reads, which may always be repeated, and changes, which are sent once.
+//! What is read of Vercel's API.
 
-use super::{
-    Vercel,
-    answers::{Answer, judge_read},
-    deployment::id_of,
-    project::Project,
-    survey::Page,
+use super::{Vercel, deployment::id_of, project::Project, survey::Page};
+use crate::{
+    json::{millis, text},
+    rest::{Api, as_answered},
 };
-use crate::json::{millis, text};
-use reqwest::Method;
+use jiff::Timestamp;
+use reqwest::header::HeaderMap;
 use rollback_domain::{
     platform::ProviderError,
     release::{Surface, Way},
 };
-use rollback_http::{Lost, Silence, cut, json, one_line, send};
+use rollback_http::{cut, one_line, wait_until};
 use serde_json::Value;
 use std::time::Duration;
 
-/// How long one call may take, from connecting to the last byte.
-const CALL_TIMEOUT: Duration = Duration::from_secs(10);
-/// The most bytes read of an answer. Parsed, they may take twenty times as much.
-const BODY_AT_MOST: usize = 8 * 1024 * 1024;
-/// The most bytes read of an answer that is no success.
-const ERROR_AT_MOST: usize = 64 * 1024;
+/// Vercel's API.
+pub(super) const API: Api = Api {
+    name: "Vercel",
+    usual_url: "https://api.vercel.com",
+    settings: "project, team and api_url",
+    access: "Create a new one at vercel.com/account/settings/tokens and set it in the configuration; check that team names the project's team.",
+    within: Duration::from_secs(10),
+    headers: &[],
+    words: |body| {
+        let error = &body["error"];
+        text(error, "code").map(|_| text(error, "message").unwrap_or_default())
+    },
+    wait: |headers, body| {
+        let end = limit_ends(headers, body)?;
+        wait_until(headers, Timestamp::from_millisecond(end).ok()?)
+    },
+    amend: as_answered,
+};
 /// Production deployments read at once, so that what lies between live and target is complete.
 const LISTED: &str = "100";
 /// Rollback candidates and failed aliases read at once.
@@ -40,92 +50,10 @@ pub(super) struct Domains {
 }
 
 impl Vercel {
-    /// Sends one call; `Err` means that there is no answer to judge.
-    async fn call(
-        &self,
-        method: Method,
-        path: &[&str],
-        query: &[(&str, &str)],
-        body: Option<&Value>,
-    ) -> Result<rollback_http::Answer, Lost> {
-        let mut url = self.settings.api_url.clone();
-        url.path_segments_mut()
-            .map_err(|()| Lost::Unsent)?
-            .pop_if_empty()
-            .extend(path);
-        let team = self.settings.team.as_deref().map(|team| match team {
-            id if id.starts_with("team_") => ("teamId", id),
-            slug => ("slug", slug),
-        });
-        let query: Vec<_> = query.iter().copied().chain(team).collect();
-        if !query.is_empty() {
-            url.query_pairs_mut().extend_pairs(query);
-        }
-        let mut request = self
-            .http
-            .request(method, url)
-            .bearer_auth(self.settings.token.expose());
-        if let Some(body) = body {
-            request = request.json(body);
-        }
-        send(request, CALL_TIMEOUT).await
-    }
-
-    /// Reads something; `None` when Vercel does not know it (404).
-    async fn read(
-        &self,
-        what: &str,
-        path: &[&str],
-        query: &[(&str, &str)],
-    ) -> Result<Option<Value>, ProviderError> {
-        let busy = |why: String| ProviderError::Busy {
-            why,
-            retry_after: None,
-        };
-        let answer = match self.call(Method::GET, path, query, None).await {
-            Ok(answer) => answer,
-            Err(Lost::Unsent) => return Err(unsent()),
-            Err(lost @ (Lost::Unreachable { .. } | Lost::Silent(_))) => {
-                return Err(busy(format!(
-                    "Vercel could not be asked for {what}: {}.",
-                    clause(&lost)
-                )));
-            }
-        };
-        if answer.status() == 200 {
-            let body = answer.body(BODY_AT_MOST).await.map_err(|unread| {
-                busy(format!(
-                    "Vercel's answer about {what} broke off: {unread:#}."
-                ))
-            })?;
-            return json(&body).map(Some).map_err(|why| {
-                busy(format!(
-                    "Vercel's answer about {what} cannot be used: {why}. If this stays, check api_url in the configuration."
-                ))
-            });
-        }
-        let answer = judged(answer).await;
-        match answer.status {
-            404 if answer.is_vercels() => Ok(None),
-            _ => Err(judge_read(what, &answer)),
-        }
-    }
-
-    /// Asks for a change, once.
-    pub(super) async fn change(
-        &self,
-        method: Method,
-        path: &[&str],
-        query: &[(&str, &str)],
-        body: &Value,
-    ) -> Result<Answer, Lost> {
-        let answer = self.call(method, path, query, Some(body)).await?;
-        Ok(judged(answer).await)
-    }
-
     /// The project, as far as it matters here.
     pub(super) async fn project(&self) -> Result<Project, ProviderError> {
         let project = self
+            .rest
             .read(
                 &format!("the project {}", self.settings.project),
                 &["v9", "projects", &self.settings.project],
@@ -175,6 +103,7 @@ impl Vercel {
         }
         query.extend(until.map(|until| ("until", until)));
         let page = self
+            .rest
             .read("the deployments", &["v6", "deployments"], &query)
             .await?
             .ok_or_else(|| ProviderError::Refused(self.no_project()))?;
@@ -206,7 +135,10 @@ impl Vercel {
                 let is_ours = |deployment: &Value| {
                     text(deployment, "projectId").is_none_or(|owner| owner == project)
                 };
-                let deployment = self.read(&what, &["v13", "deployments", name], &[]).await;
+                let deployment = self
+                    .rest
+                    .read(&what, &["v13", "deployments", name], &[])
+                    .await;
                 let deployment = match deployment {
                     Ok(deployment) => Ok(deployment.filter(is_ours)),
                     Err(ProviderError::Refused(why)) => Err(why),
@@ -247,6 +179,7 @@ impl Vercel {
             return Ok(None);
         }
         let read = self
+            .rest
             .read(
                 "the rolling release",
                 &["v1", "projects", &project.id, "rolling-release"],
@@ -274,6 +207,7 @@ impl Vercel {
             Way::Forward => ["v1", "projects", project, "promote", "aliases"],
         };
         let read = self
+            .rest
             .read(
                 "the domains that failed",
                 &path,
@@ -311,36 +245,21 @@ impl Vercel {
     }
 }
 
-/// What is left of an answer when it is judged. The status has been said by now: a body that
-/// breaks off, or that is no JSON, takes nothing of it back.
-async fn judged(answer: rollback_http::Answer) -> Answer {
-    let status = answer.status();
-    let headers = answer.headers().clone();
-    let error = match status.is_success() {
-        true => Value::Null,
-        false => {
-            let body = answer.body(ERROR_AT_MOST).await.unwrap_or_default();
-            serde_json::from_slice(&body).unwrap_or_default()
-        }
+/// When the limit on requests ends, in milliseconds of Vercel's clock.
+fn limit_ends(headers: &HeaderMap, body: &Value) -> Option<i64> {
+    let inner = &body["error"]["limit"];
+    let limit = match inner.is_object() {
+        true => inner,
+        false => &body["limit"],
     };
-    Answer {
-        status: status.as_u16(),
-        headers,
-        error,
-    }
-}
-
-/// What is to be done when a request could not be made at all.
-pub(super) fn unsent() -> ProviderError {
-    ProviderError::Refused("Vercel's token or api_url cannot be sent as they are. Set them anew in the configuration; api_url is usually https://api.vercel.com.".into())
-}
-
-/// Why there is no answer, as a clause.
-pub(super) fn clause(lost: &Lost) -> String {
-    match lost {
-        Lost::Silent(Silence::SentOn) => format!("{lost}; check api_url in the configuration"),
-        lost => format!("{lost:#}"),
-    }
+    let header = || {
+        let value = headers.get("x-ratelimit-reset")?;
+        value.to_str().ok()?.trim().parse().ok()
+    };
+    millis(limit, "resetMs").or_else(|| {
+        let seconds: i64 = millis(limit, "reset").or_else(header)?;
+        Some(seconds.saturating_mul(1000))
+    })
 }
 
 /// What is being rolled out step by step, as a clause.

@@ -14,9 +14,13 @@ mod project;
 mod settings;
 mod survey;
 
-use crate::{Provider, json::text};
-use answers::{judge_move, judge_setting};
-use api::{clause, unsent};
+use crate::{
+    Provider,
+    json::text,
+    rest::{Access, Rest, Setting},
+};
+use answers::{CHECKING, judge_move};
+use api::API;
 use async_trait::async_trait;
 use progress::{Reading, ended_badly, read_progress};
 use project::{Project, job};
@@ -27,7 +31,7 @@ use rollback_domain::{
     },
     release::{Pin, Surface, Survey, Way},
 };
-use rollback_http::{Lost, cut_utf16, one_line};
+use rollback_http::{cut_utf16, one_line};
 use serde_json::{Value, json};
 pub use settings::{KIND, VercelSettings};
 use std::fmt;
@@ -39,7 +43,7 @@ const DESCRIPTION_AT_MOST: usize = 250;
 /// One Vercel project.
 #[derive(Clone)]
 pub struct Vercel {
-    http: Client,
+    rest: Rest,
     settings: VercelSettings,
 }
 
@@ -54,19 +58,14 @@ impl Vercel {
     /// A project that is asked with this client, which should follow no redirects. Nothing is
     /// asked yet.
     pub fn new(http: Client, settings: VercelSettings) -> Self {
-        Self { http, settings }
-    }
-
-    /// Why nothing was `done` that was asked for: there was no connection.
-    fn not_reached(&self, done: &str, lost: &Lost) -> ProviderError {
-        ProviderError::Busy {
-            why: format!(
-                "Vercel was not reached, so nothing was {done}: {}. It is tried again; if this stays, check the bot's way to {}.",
-                clause(lost),
-                self.settings.api_url.host_str().unwrap_or("the API")
-            ),
-            retry_after: None,
-        }
+        let access = Access::Bearer(settings.token.clone());
+        let rest = Rest::new(http, &API, settings.api_url.clone(), access);
+        let rest = match settings.team.clone() {
+            Some(id) if id.starts_with("team_") => rest.with_query("teamId", id),
+            Some(slug) => rest.with_query("slug", slug),
+            None => rest,
+        };
+        Self { rest, settings }
     }
 
     /// Reads where a rollback is, by what the project says and what every domain of its plan serves.
@@ -172,15 +171,10 @@ impl Provider for Vercel {
             // It takes no reason.
             Way::Forward => (["v10", "projects", &project, "promote", target], vec![]),
         };
-        let answer = self.change(Method::POST, &path, &query, &json!({})).await;
-        match answer {
+        let body = json!({});
+        match self.rest.change(Method::POST, &path, &query, &body).await {
             Ok(answer) => judge_move(plan.way, &answer, plan.to.label()),
-            Err(Lost::Unsent) => Err(unsent()),
-            Err(lost @ Lost::Unreachable { .. }) => Err(self.not_reached("asked", &lost)),
-            Err(lost @ Lost::Silent(_)) => Err(ProviderError::Unanswered(format!(
-                "Vercel was asked and gave no answer: {}. I'm checking each domain and won't send the request again.",
-                clause(&lost)
-            ))),
+            Err(lost) => Err(self.rest.unanswered(&lost, CHECKING)),
         }
     }
 
@@ -226,37 +220,13 @@ impl Provider for Vercel {
         if project.pin == Pin::Off {
             return Ok("automatic deploys were not held off, nothing was changed".into());
         }
-        let setting = json!({ "autoAssignCustomDomains": true });
-        let set = self
-            .change(
-                Method::PATCH,
-                &["v9", "projects", &project.id],
-                &[],
-                &setting,
-            )
-            .await;
-        // What was answered may be less than what was done: what is read back counts.
-        let answered = match set {
-            Ok(answer) if answer.is_success() => "took it".to_owned(),
-            Ok(answer) if answer.broke_off() => format!("broke off ({})", answer.quoted()),
-            Ok(answer) => return Err(judge_setting(&project.name, &answer)),
-            Err(Lost::Unsent) => return Err(unsent()),
-            Err(lost @ Lost::Unreachable { .. }) => return Err(self.not_reached("changed", &lost)),
-            Err(lost @ Lost::Silent(_)) => format!("gave no answer ({})", clause(&lost)),
-        };
-        match self.project().await {
-            Ok(now) if now.pin == Pin::Off => Ok("automatic deploys go live again".into()),
-            Ok(_) => Err(ProviderError::Busy {
-                why: format!(
-                    "Vercel was asked to let automatic deploys go live, {answered}, and does not show that they do. It is asked again; if this stays, look at the settings of the project {} on vercel.com.",
-                    project.name
-                ),
-                retry_after: None,
-            }),
-            Err(error) => Err(ProviderError::Unanswered(format!(
-                "Vercel was asked to let automatic deploys go live and {answered}. Whether they do was not read back: {error}"
-            ))),
-        }
+        let look = format!("the settings of the project {} on vercel.com", project.name);
+        let setting = Setting::automatic_deploys(Pin::Off, look);
+        let path = ["v9", "projects", &project.id];
+        let change = json!({ "autoAssignCustomDomains": true });
+        let answered = self.rest.set(&setting, &path, &change).await?;
+        let now = self.project().await.map(|now| now.pin == Pin::Off);
+        self.rest.read_back(&setting, &answered, now)
     }
 
     async fn check(&self) -> Result<String, ProviderError> {

@@ -10,6 +10,7 @@
 #[expect(dead_code, reason = "the tests of the other providers use the rest")]
 mod api;
 mod driver;
+#[path = "../../../../tests/support/docker_engine.rs"]
 mod engine;
 #[path = "../../../../tests/support/docker.rs"]
 #[expect(dead_code, reason = "the contract uses the rest")]

@@ -211,11 +211,11 @@ async fn an_error_with_the_status_200_is_no_yes() {
         ),
         (
             Answered::Json(400, json!({"errors": [{"message": "Cannot query field"}]})),
-            "refused: Railway would not go back to 2222222 (Cannot query field).",
+            "refused: Railway would not go back to 2222222 (400: Cannot query field).",
         ),
         (
             Answered::Json(502, json!({})),
-            "unanswered: Railway answered the request with an error (502, and it is not Railway's).",
+            "unanswered: Railway answered the request with an error (502).",
         ),
         (
             Answered::Page,
@@ -223,7 +223,7 @@ async fn an_error_with_the_status_200_is_no_yes() {
         ),
         (
             Answered::Wait(429, 7),
-            "busy for 7000: Railway is rate-limiting this bot and has done nothing (429, and it is not Railway's).",
+            "busy for 7000: Railway is rate-limiting this bot and has done nothing (429).",
         ),
         (
             error("Rate limit exceeded"),

@@ -202,7 +202,7 @@ async fn each_answer_means_one_thing() {
         ),
         (
             error(401, "Unauthorized"),
-            "refused: Render says the token is unknown or lacks access (401: Unauthorized). Create an API key at dashboard.render.com under Account Settings, as a member of the service's workspace, and set it in the configuration.",
+            "refused: Render says the token is unknown, expired or lacks access (401: Unauthorized). Create an API key at dashboard.render.com under Account Settings, as a member of the service's workspace, and set it in the configuration.",
         ),
         (
             error(404, "not found"),

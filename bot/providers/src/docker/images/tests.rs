@@ -93,13 +93,17 @@ fn images_of_the_repository_and_those_that_ran_can_be_gone_to() {
 fn what_a_rollback_left_can_be_fetched_again_where_its_digest_is_known() {
     let undone = |digest: Value| Undone {
         rollback: rollback_domain::identity::RollbackId::new(41),
+        left: Some(Release {
+            version: Some("v213".into()),
+            ..Release::unknown("sha256:left")
+        }),
         memory: json!({ "image": "sha256:left", "digest": digest }),
         restore_point: None,
     };
     let none = json!([]);
     let known = undone(json!("shop@sha256:77"));
     let (offered, pulls) = candidates(&none, &none, "shop", "shop", Some(&known));
-    assert_eq!(listed(&offered), [("sha256:left", "left", true)]);
+    assert_eq!(listed(&offered), [("sha256:left", "v213", true)]);
     assert_eq!(offered[0].barred_forward, None);
     assert_eq!(pulls["sha256:left"], "shop@sha256:77");
     let built_here = undone(Value::Null);

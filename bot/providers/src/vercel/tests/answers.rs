@@ -1,16 +1,19 @@
 //! What each status means, and how long is waited.
 
-use crate::vercel::answers::{Answer, judge_move, judge_read, judge_setting};
+use crate::{
+    rest::{Answer, Setting},
+    vercel::{answers::judge_move, api::API},
+};
 use reqwest::header::HeaderMap;
-use rollback_domain::{platform::ProviderError, release::Way};
+use rollback_domain::{
+    platform::ProviderError,
+    release::{Pin, Way},
+};
 use serde_json::{Value, json};
 
 fn answered(status: u16, message: &str) -> Answer {
-    Answer {
-        status,
-        headers: HeaderMap::new(),
-        error: json!({"error": {"code": "x", "message": message}}),
-    }
+    let body = json!({"error": {"code": "x", "message": message}});
+    Answer::new(&API, status, HeaderMap::new(), body)
 }
 
 #[test]
@@ -22,7 +25,11 @@ fn every_status_becomes_the_right_trouble() {
     assert!(judged(409, already).is_ok());
     for (status, message, part) in [
         (400, "Bad", "would not roll back to v212 (400: Bad)"),
-        (401, "No", "token is expired or lacks access (401: No)"),
+        (
+            401,
+            "No",
+            "token is unknown, expired or lacks access (401: No)",
+        ),
         (402, "", "Hobby plan (402)"),
         (
             400,
@@ -75,52 +82,59 @@ fn every_status_becomes_the_right_trouble() {
             Err(ProviderError::Unanswered(_))
         ));
         assert!(matches!(
-            judge_read("it", &answered(status, "")),
+            answered(status, "").unread("it"),
             ProviderError::Busy { .. }
         ));
     }
     assert!(matches!(judged(429, ""), Err(ProviderError::Busy { .. })));
     assert!(matches!(
-        judge_read("it", &answered(429, "")),
+        answered(429, "").unread("it"),
         ProviderError::Busy { .. }
     ));
     assert!(matches!(
-        judge_read("it", &answered(403, "")),
+        answered(403, "").unread("it"),
         ProviderError::Refused(_)
     ));
 }
 
 #[test]
-fn a_refused_change_of_the_project_says_what_to_look_at() {
+fn a_refused_change_of_a_setting_says_where_to_look() {
+    let setting = Setting::automatic_deploys(Pin::Off, "the settings of frontend".into());
     for (status, part) in [
-        (400, "of the project frontend go live (400: No)"),
-        (401, "token is expired or lacks access"),
+        (
+            400,
+            "would not let automatic deploys go live (400: No). Look at the settings of frontend",
+        ),
+        (401, "token is unknown, expired or lacks access"),
         (402, "paid plan or a paid bill"),
-        (403, "token is expired or lacks access"),
+        (403, "token is unknown, expired or lacks access"),
         (409, "(409: No)"),
     ] {
-        match judge_setting("frontend", &answered(status, "No.")) {
-            ProviderError::Refused(why) => assert!(why.contains(part), "{status}: {why}"),
+        match answered(status, "No.").set(&setting) {
+            Err(ProviderError::Refused(why)) => assert!(why.contains(part), "{status}: {why}"),
             other => panic!("{status}: {other:?}"),
         }
     }
-    let mut later = answered(429, "No.");
-    later.headers.insert("retry-after", "3".parse().unwrap());
-    match judge_setting("frontend", &later) {
-        ProviderError::Busy { retry_after, .. } => assert_eq!(retry_after, Some(3_000)),
-        other => panic!("{other:?}"),
+    for (status, clause) in [(200, "took it"), (502, "broke off (502: No)")] {
+        assert_eq!(answered(status, "No.").set(&setting).as_deref(), Ok(clause));
     }
+    assert!(matches!(
+        answered(429, "No.").set(&setting),
+        Err(ProviderError::Busy { .. })
+    ));
 }
 
 #[test]
 fn waits_are_read_in_every_form_they_come_in() {
     let wait = |pairs: &[(&'static str, &str)], error: &Value| {
-        let mut answer = answered(429, "");
-        answer.error = error.clone();
+        let mut headers = HeaderMap::new();
         for (name, value) in pairs {
-            answer.headers.insert(*name, value.parse().unwrap());
+            headers.insert(*name, value.parse().unwrap());
         }
-        answer.wait()
+        match Answer::new(&API, 429, headers, error.clone()).unread("it") {
+            ProviderError::Busy { retry_after, .. } => retry_after,
+            other => panic!("{other:?}"),
+        }
     };
     let date = ("date", "Sun, 01 Mar 2026 02:41:07 GMT");
     let limit = json!({"error": {"limit": {"reset": 1_772_332_872}}});
@@ -145,11 +159,7 @@ fn waits_are_read_in_every_form_they_come_in() {
 #[test]
 fn a_404_that_is_not_vercels_says_nothing_of_the_deployment() {
     for error in [Value::Null, json!({"message": "no Route matched"})] {
-        let answer = Answer {
-            status: 404,
-            headers: HeaderMap::new(),
-            error,
-        };
+        let answer = Answer::new(&API, 404, HeaderMap::new(), error);
         match judge_move(Way::Back, &answer, "v212") {
             Err(ProviderError::Unanswered(why)) => {
                 assert!(why.contains("it is not Vercel"), "{why}");
@@ -157,7 +167,7 @@ fn a_404_that_is_not_vercels_says_nothing_of_the_deployment() {
             }
             other => panic!("{other:?}"),
         }
-        let read = judge_read("the project", &answer).to_string();
+        let read = answer.unread("the project").to_string();
         assert!(read.contains("it is not Vercel"), "{read}");
     }
 }
