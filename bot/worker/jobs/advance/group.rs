@@ -1,7 +1,7 @@
 //! The rollback of a group: its members are read together, and each runs as a rollback of its own.
 //! No platform is asked from here.
 
-use super::{Advance, NoPlan, NotRead, Planning, planning, wait::Waited};
+use super::{Advance, NoPlan, NotRead, Planning, planning};
 use crate::{
     App,
     config::Group,
@@ -76,8 +76,8 @@ impl OfGroup<'_> {
         match self.rollback.state {
             State::Planning => self.plan().await,
             State::Proposed { expires_at } => match self.wait(expires_at).await? {
-                Waited::Ended(ended) => Ok(ended),
-                Waited::Outdated => self.renew().await,
+                Some(ended) => Ok(ended),
+                None => self.renew().await,
             },
             State::Approved { expires_at } if now >= expires_at => Ok(self.decide(Command::Expire)),
             State::Approved { .. } => self.recheck().await,

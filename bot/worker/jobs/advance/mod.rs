@@ -40,7 +40,6 @@ use rollback_domain::{
 };
 use rollback_providers::Provider;
 use std::{ops::Deref, sync::Arc, time::Duration};
-use wait::Waited;
 
 /// How often a rollback is tried whose service is not in the configuration.
 const CONFIGURED_EVERY: Duration = Duration::from_secs(60);
@@ -166,8 +165,8 @@ impl OnPlatform<'_> {
         match self.rollback.state {
             State::Planning => self.plan().await,
             State::Proposed { expires_at } => match self.wait(expires_at).await? {
-                Waited::Ended(ended) => Ok(ended),
-                Waited::Outdated => self.renew().await,
+                Some(ended) => Ok(ended),
+                None => self.renew().await,
             },
             State::Approved { expires_at } if now >= expires_at => Ok(self.decide(Command::Expire)),
             State::Approved { .. } => self.recheck().await,

@@ -19,42 +19,29 @@ use std::time::Duration;
 /// How soon it is looked again whether the card is posted.
 const CARD_EVERY: Duration = Duration::from_secs(5);
 
-/// What waiting came to.
-pub(super) enum Waited {
-    /// How the job ends.
-    Ended(Ended),
-    /// The plan's time is over and it is still waited for: the platform is to be read again.
-    Outdated,
-}
-
-impl From<Ended> for Waited {
-    fn from(ended: Ended) -> Self {
-        Waited::Ended(ended)
-    }
-}
-
 impl Advance<'_> {
-    /// Does what is due while the card waits for an answer.
-    pub(super) async fn wait(&self, expires_at: Timestamp) -> Result<Waited, Error> {
+    /// Does what is due while the card waits for an answer. `None`: the plan's time is over and it is
+    /// still waited for, so the platform is to be read again.
+    pub(super) async fn wait(&self, expires_at: Timestamp) -> Result<Option<Ended>, Error> {
         let now = self.now();
         let next_look = self.rollback.next_look(&self.policy, expires_at);
         if now < next_look {
-            return Ok(Ended::at(next_look).into());
+            return Ok(Some(Ended::at(next_look)));
         }
         let waiting = &self.rollback.waiting;
         if waiting.window_ends.is_some_and(|ends| ends <= now) && now < expires_at {
-            return Ok(self.end_window().await?.into());
+            return Ok(Some(self.end_window().await?));
         }
         if now < expires_at {
             let roster = Box::new(self.last_known_roster().await?);
-            return Ok(self.decide(Command::Waited { roster }).into());
+            return Ok(Some(self.decide(Command::Waited { roster })));
         }
         let since = waiting.since.unwrap_or(now);
         let until = since.checked_add(self.policy.waits()).unwrap_or(now);
         if now < until && self.rollback.hash.is_some() {
-            return Ok(Waited::Outdated);
+            return Ok(None);
         }
-        Ok(self.decide(Command::Expire).into())
+        Ok(Some(self.decide(Command::Expire)))
     }
 
     /// Nobody objected in time. Whether the requester has the authority is read now.
