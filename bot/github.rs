@@ -6,8 +6,7 @@
 use reqwest::{Client, RequestBuilder, StatusCode};
 use rollback_domain::{
     changes::{Change, Lost, LostChanges, names_an_incident, reads_like_a_fix},
-    plan::Plan,
-    release::{Release, Way},
+    release::Release,
 };
 use rollback_http::{Lost as NoAnswer, cut, json, one_line, send};
 use rollback_providers::github::{Credentials, HEADERS};
@@ -52,22 +51,6 @@ struct Pull {
 }
 
 impl GitHub {
-    /// Adds to a plan the changes that production loses, where it is known which repository they
-    /// are in. What GitHub does not answer is not known, and keeps nobody waiting.
-    pub async fn add_lost_changes(
-        github: Option<&Self>,
-        repository: Option<&str>,
-        plan: &mut Plan,
-    ) {
-        if let (Some(github), Some(repository), Some(from), Way::Back) =
-            (github, repository, &plan.from, plan.way)
-        {
-            // On the heap: the job that holds this is large enough.
-            let lost = Box::pin(github.lost(repository, from, &plan.to)).await;
-            plan.lost_changes = Some(lost);
-        }
-    }
-
     /// GitHub at this address, `https://api.github.com` or `https://HOST/api/v3`.
     pub fn new(http: Client, api_url: Url, credentials: Credentials) -> Self {
         Self {

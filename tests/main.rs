@@ -16,6 +16,7 @@ mod support;
 mod aftermath;
 mod approvals;
 mod authority;
+mod board;
 mod bounds;
 mod captures;
 mod catchup;

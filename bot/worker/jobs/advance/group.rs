@@ -7,7 +7,6 @@ use crate::{
     config::Group,
     crash::{self, Point},
     engine::{Ended, Error, SideEffects},
-    github::GitHub,
     roster,
     store::{rollbacks, rosters},
     worker::audience,
@@ -309,12 +308,7 @@ impl OfGroup<'_> {
         for member in members {
             let service = self.app.config.service(&member.service);
             if let (Ok(plan), Some(service)) = (&mut member.plan, service) {
-                GitHub::add_lost_changes(
-                    self.app.github.as_ref(),
-                    service.repository.as_deref(),
-                    plan,
-                )
-                .await;
+                planning::add_lost_changes(self.app, service, plan).await;
             }
         }
         plan

@@ -4,12 +4,12 @@ use super::{Advance, Drawn, NotRead, OnPlatform};
 use crate::{
     crash::{self, Point},
     engine::{Ended, Error, SideEffects},
-    github::GitHub,
     roster,
     store::{rollbacks, rosters},
     worker::{
         audience,
         last_known::{self, membership_by},
+        planning,
         retry::after_unread,
     },
 };
@@ -80,8 +80,7 @@ impl OnPlatform<'_> {
     /// The plan with the changes that production loses, where the service names its repository.
     /// What its host does not answer is not known, and keeps nobody waiting.
     async fn with_lost_changes(&self, mut plan: Box<Plan>) -> Box<Plan> {
-        let github = self.app.github.as_ref();
-        GitHub::add_lost_changes(github, self.service.repository.as_deref(), &mut plan).await;
+        planning::add_lost_changes(self.app, self.service, &mut plan).await;
         plan
     }
 
