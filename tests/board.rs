@@ -45,7 +45,7 @@ provider = "command"
 platform = "{platform}"
 list = ["echo", {list:?}]
 live = ["echo", "{live}"]
-roll_back = ["true", "{{id}}"]
+roll_back = ["true", "{name}", "{{id}}"]
 restores = ["the code"]
 leaves = ["database"]
 approve = ["oncall", "lead"]
@@ -68,5 +68,24 @@ requester_may_approve = true
     world.settle().await;
     world.channel();
     world.maya().says("/rollback").await;
-    assert_snapshot!(world.maya().sees(), @"");
+    assert_snapshot!(world.maya().sees(), @r#"
+    Rollback Bot (only visible to @maya):
+      Services
+      admin (production)  `6652f1c0a7` · before `664a90be11` · read 1 s ago
+      api (production)  `dep-cq2v` · before `dep-cq1k` · read 1 s ago
+      billing (production)  `v88` · before `v87` · read 1 s ago
+            hold requested by @maya: "the invoices are being printed"; approvers can still approve
+      cart (production)  `sha256:9f86d081` · before `sha256:60303ae2` · read 1 s ago
+      docs (production)  `f64788e9` · before `2a1c0b44` · read 1 s ago
+      frontend (production)  `v214` on 8/8 · before `v213` · read 1 s ago
+      images (production)  `42` · before `41` · read 1 s ago
+      mail (production)  `b7e23ec` · before `a1c9d02` · read 1 s ago
+      orders (production)  `7c1e-orders` · nothing to go back to · read 1 s ago
+      payments (production)  `payments-00041-dol` · nothing to go back to · read 1 s ago
+      search (production)  `search:119` · before `search:118` · read 1 s ago
+      warehouse-stock-synchronisation (production)  `2026.03.13-release-candidate-2` · before `2026.03.12-release-candidate-1` · read 1 s ago
+      full (production)  takes back orders? + payments, api, frontend
+      shop (production)  takes back cart, frontend
+      `/rollback admin@production because …` proposes, `/rollback list admin@production` shows releases, `/rollback help` the rest.
+    "#);
 }

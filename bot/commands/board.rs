@@ -77,7 +77,15 @@ async fn board(app: App) -> Result {
     }
     let mut blocks = vec![header("Services")];
     blocks.extend(lines.chunks(6).map(|lines| section(&lines.join("\n"))));
-    let groups: Vec<String> = app.config.groups.iter().map(together).collect();
+    let mut groups: Vec<String> = vec![];
+    for group in &app.config.groups {
+        let mut line = together(group);
+        if let Some(open) = open.iter().find(|open| open.service == group.key) {
+            let open = format!("\n      {} {}", open.id, open.word());
+            line.push_str(&permalinks::linked(&app, &open).await?);
+        }
+        groups.push(line);
+    }
     if !groups.is_empty() {
         blocks.push(section(&groups.join("\n")));
         lines.extend(groups);

@@ -3,7 +3,7 @@
 use super::{Declared, Roles, Service, rules};
 use rollback_domain::{
     identity::ServiceKey,
-    policy::{Announce, Rule, Rules},
+    policy::{Announce, Rules},
     refusal::list,
     risk::Risk,
 };
@@ -282,9 +282,21 @@ fn check_rules(section: &Section<'_>, rules: &Rules, reached: &BTreeSet<Risk>, r
             ),
         );
     }
-    let met: Vec<(Risk, Rule)> = met
-        .into_iter()
-        .map(|class| (*class, rules.of(*class).clone()))
-        .collect();
-    rules::check(section, &met, roles);
+    for class in met {
+        let rule = rules.of(*class);
+        let eligible: Vec<String> = rule.eligible().into_iter().map(str::to_owned).collect();
+        let people = rules::listed(&eligible, roles);
+        if let Some(people) = people.filter(|people| people.len() < rule.approvals) {
+            section.mistake(
+                "members",
+                format!(
+                    "need {} approvals of `{class}` plans by people whose role counts for all of \
+                     them, and only {} could give one; add people to {}",
+                    rule.approvals,
+                    list(&people, "and"),
+                    list(&eligible, "or")
+                ),
+            );
+        }
+    }
 }

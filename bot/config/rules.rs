@@ -380,7 +380,7 @@ impl Common {
 }
 
 /// Checks that the rules of the classes that plans of a service can get can be met.
-pub(super) fn check(section: &Section<'_>, rules: &[(Risk, Rule)], roles: &Roles<'_>) {
+fn check(section: &Section<'_>, rules: &[(Risk, Rule)], roles: &Roles<'_>) {
     // Somebody who is alone with several classes is warned of once.
     let mut alone: Vec<(Alone, Vec<Risk>)> = Vec::new();
     for (class, rule) in rules {
@@ -487,7 +487,7 @@ fn alone_with(rule: &Rule, roles: &Roles<'_>) -> Option<Alone> {
 }
 
 /// Everybody in these roles, each once; `None` if not all of them are listed here.
-fn listed(names: &[String], roles: &Roles<'_>) -> Option<Vec<String>> {
+pub(super) fn listed(names: &[String], roles: &Roles<'_>) -> Option<Vec<String>> {
     let mut people: Vec<String> = Vec::new();
     for name in names {
         let role: &Role = roles.get(name.as_str())?.as_ref()?;

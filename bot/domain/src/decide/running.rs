@@ -111,7 +111,10 @@ impl Draft {
 
     /// Whether the platform lists the release no more that was approved.
     fn target_is_gone(&self, survey: &Survey) -> bool {
-        let to = self.rollback.plan.as_ref().map(|plan| &plan.to);
+        let plan = self.rollback.plan.as_ref();
+        // A group is on no platform, and none was read for it as a whole.
+        let plan = plan.filter(|plan| plan.group.is_none());
+        let to = plan.map(|plan| &plan.to);
         to.is_some_and(|to| {
             let mut candidates = survey.candidates.iter();
             to.kind == TargetKind::Release
