@@ -3,7 +3,7 @@
 use crate::{
     answer::Answer,
     clock::Clock,
-    config::{Config, NoticeSettings, Service},
+    config::{Config, Group, NoticeSettings, Service},
     crash::{self, Point},
     engine::{self, Engine},
     github::GitHub,
@@ -39,7 +39,8 @@ use tokio::sync::OnceCell;
 const READ_CLOCK_EVERY: Duration = Duration::from_secs(10);
 /// How long that may take.
 const CLOCK_ANSWERS_WITHIN: Duration = Duration::from_millis(500);
-/// How long a rollback is checked whose service is not in the configuration any more.
+/// How long a rollback is checked whose service is not in the configuration any more, and how often
+/// a group is looked at that nothing has changed.
 const CHECKED_WITHIN: Duration = Duration::from_secs(60);
 
 /// Everything that a handler or a job may reach.
@@ -223,6 +224,42 @@ impl App {
             announce: service.announce(&self.config.announce),
             channels: service.channels.clone(),
             checklist: self.config.checklist.clone(),
+        }
+    }
+
+    /// What a group asks for: what its members do, where they differ the strictest of it. What
+    /// belongs to one platform is asked for by its members.
+    pub fn policy_of_group(&self, group: &Group) -> Policy {
+        let policy = &self.config.policy;
+        Policy {
+            rules: group.rules.clone(),
+            risks: RiskRules::default(),
+            // It is for several services: somebody says yes.
+            objection_window: None,
+            remind: policy.remind.clone(),
+            escalate: policy.escalate.clone(),
+            page_on_break_glass: policy.page_on_break_glass,
+            review_within: policy.review_within,
+            plan_ttl: policy.plan_ttl,
+            target_time: None,
+            passes: 1,
+            prove_within: CHECKED_WITHIN,
+            watch: CHECKED_WITHIN,
+            // Whatever changes a member has its group looked at: this is only for what is missed.
+            check_every: CHECKED_WITHIN,
+            fingerprint: false,
+            announce: group.announce(&self.config.announce),
+            channels: group.channels.clone(),
+            checklist: self.config.checklist.clone(),
+        }
+    }
+
+    /// What a service or a group asks for; `None`: it is not in the configuration.
+    pub fn policy_of(&self, key: &ServiceKey) -> Option<Policy> {
+        let of_group = || Some(self.policy_of_group(self.config.group(key)?));
+        match self.config.service(key) {
+            Some(service) => Some(self.policy(service)),
+            None => of_group(),
         }
     }
 

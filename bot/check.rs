@@ -335,12 +335,19 @@ async fn roles(config: &Config, asking: &Asking, report: &mut Report) {
             }
         }
     }
-    for service in &config.services {
-        for risk in service.classes() {
+    let services = config.services.iter();
+    let services = services.map(|one| (section(&one.key), &one.rules, one.classes()));
+    let groups = config.groups.iter();
+    let groups = groups.map(|one| {
+        let key = format!("groups.{}", one.key.name);
+        (key, &one.rules, one.classes.clone())
+    });
+    for (key, rules, classes) in services.chain(groups) {
+        for risk in classes {
             let case = Case {
                 rollback: None,
                 risk,
-                rule: service.rules.of(risk),
+                rule: rules.of(risk),
                 requester: None,
                 approvals: &[],
                 roster: &roster,
@@ -352,7 +359,7 @@ async fn roles(config: &Config, asking: &Asking, report: &mut Report) {
                     case.rule.approvals,
                     count(could)
                 );
-                report.mistake(&section(&service.key), problem);
+                report.mistake(&key, problem);
             }
         }
     }

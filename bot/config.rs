@@ -8,6 +8,7 @@ use std::time::Duration;
 
 mod checklists;
 pub mod effective;
+mod groups;
 mod incidents;
 mod notices;
 mod promises;
@@ -15,6 +16,7 @@ mod rules;
 mod updates;
 mod values;
 
+pub use groups::{Group, GroupMember};
 pub use incidents::{Incidents, References, Told};
 pub use notices::NoticeSettings;
 pub use updates::Updates;
@@ -75,6 +77,8 @@ pub struct Config {
     pub contacts: Vec<Contact>,
     /// What can be rolled back, sorted by name and environment.
     pub services: Vec<Service>,
+    /// What is rolled back together, sorted by name.
+    pub groups: Vec<Group>,
     /// What is allowed but probably not meant, a sentence each.
     pub warnings: Vec<String>,
 }
@@ -342,10 +346,25 @@ impl Config {
             .collect()
     }
 
-    /// Every role that has to do with `service` and that there is, each once: those of its rules,
-    /// of whatever class, and those that are asked when nobody answers.
-    pub fn roles_of(&self, service: &Service) -> Vec<&str> {
-        let rules = Risk::ALL.map(|class| service.rules.of(class));
+    /// The group that is called so.
+    pub fn group(&self, key: &ServiceKey) -> Option<&Group> {
+        self.groups.iter().find(|group| group.key == *key)
+    }
+
+    /// Every class that a plan of a service or a group can get.
+    pub fn classes_of(&self, key: &ServiceKey) -> Vec<Risk> {
+        match self.service(key) {
+            Some(service) => service.classes(),
+            None => self
+                .group(key)
+                .map_or_else(Vec::new, |group| group.classes.clone()),
+        }
+    }
+
+    /// Every role that has to do with these rules and that there is, each once: those of whatever
+    /// class, and those that are asked when nobody answers.
+    pub fn roles_of(&self, rules: &Rules) -> Vec<&str> {
+        let rules = Risk::ALL.map(|class| rules.of(class));
         let eligible = rules.into_iter().flat_map(|rule| rule.eligible());
         let asked = self.policy.escalate.iter().flat_map(|step| &step.roles);
         let mut roles: Vec<&str> = Vec::new();
@@ -370,7 +389,7 @@ impl Config {
         let used = self
             .services
             .iter()
-            .flat_map(|service| self.roles_of(service))
+            .flat_map(|service| self.roles_of(&service.rules))
             .chain(self.updates.publish.iter().map(String::as_str));
         let told = self.incidents.told.values().flat_map(|told| &told.roles);
         let sources: BTreeSet<&Source> = used
@@ -476,6 +495,7 @@ fn config(file: &Section<'_>) -> Option<Config> {
     let roles = roles(file, &there);
     let contacts = contacts(file, &there);
     let services = services(file, &common.unwrap_or_default(), &roles);
+    let groups = groups::groups(file, &there, services.as_deref(), &roles);
     refuse_unread_repositories(file, services.as_deref().unwrap_or_default());
     file.done();
     let roles: Option<BTreeMap<String, Role>> = roles
@@ -507,6 +527,7 @@ fn config(file: &Section<'_>) -> Option<Config> {
         roles: roles?,
         contacts: contacts?,
         services: services?,
+        groups: groups?,
         warnings: Vec::new(),
     })
 }

@@ -60,6 +60,12 @@ pub enum Point {
     AskingStored,
     /// Nothing is in the way of asking the platform any more.
     AskingNow,
+    /// The rollbacks of the members of a group's first stage are stored, and none was read again.
+    StageBegun,
+    /// The members of a group were looked at, and nothing of that is stored.
+    MembersLooked,
+    /// What has become of the members of a group is stored, and the next stage with it.
+    MembersStored,
     /// The platform was asked, and its answer is not stored.
     Asked,
     /// The platform was asked to hold automatic deploys off, and its answer is not stored.

@@ -99,6 +99,7 @@ impl Cast {
         if let Cast::Team = self {
             suggestions.push("/rollback orders because totals are wrong");
             suggestions.push("/rollback api because search finds nothing");
+            suggestions.push("/rollback full because nothing works");
         }
         suggestions.extend(["/rollback", "/rollback why RB-1", "/rollback help"]);
         suggestions.into_iter().map(str::to_owned).collect()
@@ -124,6 +125,7 @@ Then try:
                /rollback update  drafts what the team is told, and Publish sends it;
                /rollback export html  and  /rollback postmortem  write the rest.
   A script     /rollback api because search finds nothing  is done by a script of one's own.
+  A group      /rollback full because nothing works  takes api and frontend back, in order.
 "
             }
             Cast::Solo => {

@@ -4,6 +4,7 @@
 //! rendered from a sample at start-up, so a mistake in one is found before it is needed.
 
 mod documents;
+mod group;
 mod updates;
 
 pub(crate) use documents::Named;
@@ -478,7 +479,7 @@ impl Update {
         let waited = waited.filter(|_| !rollback.approvals.is_empty());
         let name = |person: &Person| format!("@{}", inline(&person.name, 80));
         let pinged = |person: &Person| mention(&person.id);
-        Self {
+        let update = Self {
             id: rollback.id.to_string(),
             service: inline(&rollback.service.name, 80),
             environment: inline(&rollback.service.environment, 80),
@@ -530,6 +531,10 @@ impl Update {
             next: next(rollback),
             requester_mention: requester(rollback, &pinged),
             approver_mention: approver(rollback, &pinged),
+        };
+        match rollback.group() {
+            Some(group) => group::update(rollback, group, update),
+            None => update,
         }
     }
 

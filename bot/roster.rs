@@ -341,13 +341,11 @@ impl App {
     /// What the service of a rollback asks for; `None` when it is not in the configuration any
     /// more. Touches no network.
     pub async fn authority(&self, rollback: &Rollback) -> sqlx::Result<Option<Authority>> {
-        let Some(service) = self.config.service(&rollback.service) else {
+        let Some(policy) = self.policy_of(&rollback.service) else {
             return Ok(None);
         };
-        Ok(Some(Authority {
-            policy: self.policy(service),
-            roster: last_known(self, &self.config.roles_of(service)).await?,
-        }))
+        let roster = last_known(self, &self.config.roles_of(&policy.rules)).await?;
+        Ok(Some(Authority { policy, roster }))
     }
 
     /// Whom to ask who is in which role.

@@ -283,7 +283,7 @@ fn rest_of(name: &str) -> &'static str {
         }
         "timelines::APPEND" => "VALUES (1, 0, 1, 'note', 1, 1, '{}', '')",
         "timelines::MOVE_HEADS" => "VALUES (1, '', 1)) AS moved WHERE incident.id = moved.column1",
-        "rollbacks::INSERT" => "VALUES (0, 1, 1, 'shop', 'production', 'planning', 1, '{}')",
+        "rollbacks::INSERT" => "VALUES (0, 1, 1, 'shop', 'production', 'planning', 1, '{}', NULL)",
         "rollbacks::OPEN_AMONG" => "(VALUES ('shop1', 'production'))",
         "rollbacks::THIS" => {
             "'shop1' AND environment = 'production' ORDER BY id DESC LIMIT 50) AS of_one"

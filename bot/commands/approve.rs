@@ -86,13 +86,13 @@ pub async fn missing_confirmation(
 ) -> std::result::Result<Option<(Confirm, String)>, Error> {
     let found = rollbacks::get(&app.engine.db, rollback).await?;
     let plan = found.as_ref().and_then(|found| found.plan.as_ref());
-    let service = found
+    let policy = found
         .as_ref()
-        .and_then(|found| app.config.service(&found.service));
-    let (Some(plan), Some(service)) = (plan, service) else {
+        .and_then(|found| app.policy_of(&found.service));
+    let (Some(plan), Some(policy)) = (plan, policy) else {
         return Ok(None);
     };
-    let rule = service.rules.of(plan.risk);
+    let rule = policy.rules.of(plan.risk);
     let lacks = confirmed.lacks(rule, plan);
     Ok(lacks.map(|_| (rule.confirm, plan.to.label().to_owned())))
 }

@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     App,
-    config::Service,
+    config::{Group, Service},
     permalinks,
     slack::{
         Words,
@@ -77,6 +77,19 @@ async fn board(app: App) -> Result {
     }
     let mut blocks = vec![header("Services")];
     blocks.extend(lines.chunks(6).map(|lines| section(&lines.join("\n"))));
+    let mut groups: Vec<String> = vec![];
+    for group in &app.config.groups {
+        let mut line = together(group);
+        if let Some(open) = open.iter().find(|open| open.service == group.key) {
+            let open = format!("\n      {} {}", open.id, open.word());
+            line.push_str(&permalinks::linked(&app, &open).await?);
+        }
+        groups.push(line);
+    }
+    if !groups.is_empty() {
+        blocks.push(section(&groups.join("\n")));
+        lines.extend(groups);
+    }
     if let Some(first) = services.first() {
         let name = inline(&first.key.typed(), 160);
         blocks.push(context(&format!("`/rollback {name} because …` proposes, `/rollback list {name}` shows releases, `/rollback help` the rest.")));
@@ -102,6 +115,16 @@ pub(super) async fn live_now(app: &App, service: &ServiceKey) -> Result<Option<S
         live(&survey, &history, now),
         age(read_at, now)
     )))
+}
+
+/// A group, with its members in the order of their stages.
+fn together(group: &Group) -> String {
+    format!(
+        "*{}* ({})  takes back {}",
+        inline(&group.key.name, 80),
+        inline(&group.key.environment, 80),
+        inline(&group.stages(), 600)
+    )
 }
 
 fn title(service: &Service) -> String {

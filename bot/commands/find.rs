@@ -3,27 +3,95 @@
 use super::{Failure, Result};
 use crate::{
     App,
-    config::Service,
+    config::{Group, Service},
     store::{rollbacks, timelines},
 };
 use rollback_domain::{
     grammar::{IncidentRef, ServiceRef, Verb, nearest},
-    identity::{IncidentId, RollbackId},
+    identity::{IncidentId, RollbackId, ServiceKey},
     refusal::Refusal,
     rollback::Rollback,
 };
+use std::time::Duration;
+
+/// What can be proposed: a service, or services together.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Proposable<'a> {
+    Service(&'a Service),
+    Group(&'a Group),
+}
+
+impl Proposable<'_> {
+    /// What people call it, and its environment.
+    pub(super) fn key(&self) -> &ServiceKey {
+        match self {
+            Proposable::Service(service) => &service.key,
+            Proposable::Group(group) => &group.key,
+        }
+    }
+
+    /// The channels, by id, in which it can be proposed; empty: any.
+    pub(super) fn channels(&self) -> &[String] {
+        match self {
+            Proposable::Service(service) => &service.channels,
+            Proposable::Group(group) => &group.channels,
+        }
+    }
+
+    /// How fast a rollback of it should be; `None`: no goal is set.
+    pub(super) fn target_time(&self) -> Option<Duration> {
+        match self {
+            Proposable::Service(service) => service.target_time,
+            Proposable::Group(_) => None,
+        }
+    }
+}
 
 /// The service of the configuration that is meant.
 pub fn service<'a>(app: &'a App, name: &ServiceRef) -> std::result::Result<&'a Service, Refusal> {
-    service_among(app, name, &[])
+    match group(app, name) {
+        None => service_among(app, name, &[]),
+        Some(group) => Err(is_group(group)),
+    }
 }
 
-/// The same where the word may have been meant as a verb.
-pub(super) fn service_or_verb<'a>(
+/// The service or the group that is meant, where the word may have been meant as a verb.
+pub(super) fn proposable<'a>(
     app: &'a App,
     name: &ServiceRef,
-) -> std::result::Result<&'a Service, Refusal> {
-    service_among(app, name, Verb::ALL)
+) -> std::result::Result<Proposable<'a>, Refusal> {
+    match group(app, name) {
+        None => service_among(app, name, Verb::ALL).map(Proposable::Service),
+        Some(group) => match &name.environment {
+            Some(named) if *named != group.key.environment => Err(Refusal::WhichEnvironment {
+                service: name.service.clone(),
+                named: Some(named.clone()),
+                known: vec![group.key.environment.clone()],
+            }),
+            Some(_) | None => Ok(Proposable::Group(group)),
+        },
+    }
+}
+
+/// What is proposed that has this key.
+pub(super) fn proposable_of<'a>(app: &'a App, key: &ServiceKey) -> Option<Proposable<'a>> {
+    let service = app.config.service(key).map(Proposable::Service);
+    service.or_else(|| app.config.group(key).map(Proposable::Group))
+}
+
+/// The group of this name, if there is one.
+fn group<'a>(app: &'a App, name: &ServiceRef) -> Option<&'a Group> {
+    let mut groups = app.config.groups.iter();
+    groups.find(|group| group.key.name == name.service)
+}
+
+/// Why nothing is done to a group that is done to one service.
+pub(super) fn is_group(group: &Group) -> Refusal {
+    let members = group.members.iter();
+    Refusal::IsGroup {
+        group: group.key.name.clone(),
+        members: members.map(|member| member.service.name.clone()).collect(),
+    }
 }
 
 fn service_among<'a>(
@@ -56,6 +124,7 @@ fn unknown_service(app: &App, name: &str, verbs: &[Verb]) -> Refusal {
     let services = app.config.services.iter();
     let mut known: Vec<String> = services.map(|service| service.key.name.clone()).collect();
     known.dedup();
+    known.extend(app.config.groups.iter().map(|group| group.key.name.clone()));
     let verbs = verbs.iter().filter_map(|verb| verb.word());
     let candidates = known.iter().map(String::as_str).chain(verbs);
     Refusal::UnknownService {

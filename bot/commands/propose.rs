@@ -2,12 +2,13 @@
 //! nothing changes until that is approved.
 
 use super::{
-    Answer, Context, Failure, Result, find, gate,
+    Answer, Context, Failure, Result,
+    find::{self, Proposable},
+    gate,
     zone::{self, WallClock},
 };
 use crate::{
     App,
-    config::Service,
     engine::{Outcome, Submission},
     permalinks,
     slack::{
@@ -27,10 +28,15 @@ use rollback_domain::{
 };
 
 pub(super) async fn run(app: &App, context: &Context, request: Propose) -> Result {
-    let service = match find::service_or_verb(app, &request.service) {
-        Ok(service) => service,
+    let proposable = match find::proposable(app, &request.service) {
+        Ok(proposable) => proposable,
         Err(refusal) => return which_environment(refusal, request),
     };
+    if let (Proposable::Group(group), Target::Named(_) | Target::Id(_)) =
+        (proposable, &request.target)
+    {
+        return Err(Failure::from(find::is_group(group)));
+    }
     let zone = match WallClock::of(app, context, is_by_the_wall(&request.target)).await? {
         WallClock::Known(zone) => zone,
         WallClock::Unread => {
@@ -40,7 +46,7 @@ pub(super) async fn run(app: &App, context: &Context, request: Propose) -> Resul
     let meant = meant(&request.target, zone.as_ref(), app.engine.clock.now());
     let aim = aim(request.target, zone.as_ref());
     Ok(
-        match open(app, context, service, aim, request.because).await? {
+        match open(app, context, proposable, aim, request.because).await? {
             Answer::Queued {
                 rollback,
                 mut words,
@@ -110,36 +116,38 @@ pub(super) fn aim(target: Target, zone: Option<&Zone>) -> Aim {
 pub(super) async fn open(
     app: &App,
     context: &Context,
-    service: &Service,
+    proposable: Proposable<'_>,
     aim: Aim,
     because: Option<String>,
 ) -> Result {
-    if !service.is_proposed_in(&context.channel) {
+    let (service, channels) = (proposable.key(), proposable.channels());
+    if !channels.is_empty() && !channels.contains(&context.channel) {
         return Err(Failure::from(Refusal::WrongChannel {
-            service: service.key.clone(),
-            channels: service.channels.clone(),
+            service: service.clone(),
+            channels: channels.to_vec(),
         }));
     }
     let undoes = aim.undoes;
     let proposal = Proposal {
         channel: context.channel.clone(),
-        service: service.key.clone(),
+        service: service.clone(),
         requester: context.person.clone(),
         because,
         aim,
         source: context.source,
         commanded: app.engine.clock.now(),
-        target_time: service.target_time,
+        target_time: proposable.target_time(),
         reply_to: context.reply_to.clone(),
         replaces: None,
         waiting: Waiting::default(),
         turns: vec![],
+        part_of: None,
     };
     let submission = Submission::Propose(proposal);
     match app.engine.take(&context.key, submission).await? {
         Outcome::Opened { id } => Ok(Answer::Queued {
             rollback: id,
-            words: Words::plain(opened(id, service, undoes)),
+            words: Words::plain(opened(id, proposable, undoes)),
         }),
         Outcome::Refused {
             message,
@@ -168,13 +176,17 @@ pub(super) async fn open(
     }
 }
 
-fn opened(id: RollbackId, service: &Service, undoes: Option<RollbackId>) -> String {
-    let service = inline(&service.key.to_string(), 160);
-    let begins = match undoes {
-        None => format!("finding a version of {service} to go back to"),
-        Some(undone) => {
+fn opened(id: RollbackId, proposable: Proposable<'_>, undoes: Option<RollbackId>) -> String {
+    let service = inline(&proposable.key().to_string(), 160);
+    let begins = match (undoes, proposable) {
+        (Some(undone), _) => {
             format!("checking whether {service} can return to what {undone} left")
         }
+        (None, Proposable::Service(_)) => format!("finding a version of {service} to go back to"),
+        (None, Proposable::Group(group)) => format!(
+            "finding a version of each of the {} members of {service} to go back to",
+            group.members.len()
+        ),
     };
     format!("{id}: {begins}. Nothing has changed yet: its card says what it needs.")
 }

@@ -21,14 +21,14 @@ pub(super) async fn run(app: &App, context: &Context, request: Undo) -> Result {
     if let Some(why) = found.why_not_undone() {
         return Err(cannot(&why));
     }
-    let service = app.config.service(&found.service);
+    let proposable = find::proposable_of(app, &found.service);
     let left = found.plan.as_ref().and_then(|plan| plan.from.as_ref());
-    let (Some(service), Some(left)) = (service, left) else {
+    let (Some(proposable), Some(left)) = (proposable, left) else {
         return Err(cannot("its service is not in the configuration any more"));
     };
     let aim = Aim {
         undoes: Some(rollback),
         ..propose::aim(Target::Id(left.id.clone()), None)
     };
-    propose::open(app, context, service, aim, because).await
+    propose::open(app, context, proposable, aim, because).await
 }

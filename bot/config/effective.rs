@@ -1,9 +1,9 @@
 //! The rules as they hold after presets, overrides and defaults, for people to read.
 
-use super::{Config, Role, Service};
+use super::{Config, Group, Role, Service};
 use rollback_domain::{
     authority::Source,
-    policy::{EscalationStep, Rule},
+    policy::{EscalationStep, Rule, Rules},
     refusal::list,
     risk::Risk,
 };
@@ -14,7 +14,9 @@ use std::time::Duration;
 /// each, in aligned columns.
 pub fn table(config: &Config) -> String {
     let services = config.services.iter().map(|service| rules(config, service));
+    let groups = config.groups.iter().map(group);
     services
+        .chain(groups)
         .chain([roles(config), escalation(config)])
         .collect::<Vec<_>>()
         .join("\n")
@@ -31,7 +33,21 @@ fn rules(config: &Config, service: &Service) -> String {
         config.policy.preset.name(),
         service.ordinary(),
     );
-    let classes = service.classes();
+    head + &classes(&service.rules, &service.classes())
+}
+
+/// A group, with the strictest rules of its members.
+fn group(group: &Group) -> String {
+    let failure = match group.goes_on {
+        true => "goes on after a failure",
+        false => "stops at a failure",
+    };
+    let head = format!("{}: takes back {}, {failure}\n", group.key, group.stages());
+    head + &classes(&group.rules, &group.classes)
+}
+
+/// What each class needs, and which of them are reached.
+fn classes(rules: &Rules, reached: &[Risk]) -> String {
     let mut rows = vec![
         [
             "class",
@@ -44,8 +60,8 @@ fn rules(config: &Config, service: &Service) -> String {
         .map(str::to_owned),
     ];
     for class in Risk::ALL {
-        let rule = service.rules.of(class);
-        let reached = match classes.contains(&class) {
+        let rule = rules.of(class);
+        let reached = match reached.contains(&class) {
             true => "",
             false => " (not reached)",
         };
@@ -58,7 +74,7 @@ fn rules(config: &Config, service: &Service) -> String {
             yes(rule.break_glass),
         ]);
     }
-    head + &aligned(&rows)
+    aligned(&rows)
 }
 
 fn by(rule: &Rule) -> String {

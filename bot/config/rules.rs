@@ -487,7 +487,7 @@ fn alone_with(rule: &Rule, roles: &Roles<'_>) -> Option<Alone> {
 }
 
 /// Everybody in these roles, each once; `None` if not all of them are listed here.
-fn listed(names: &[String], roles: &Roles<'_>) -> Option<Vec<String>> {
+pub(super) fn listed(names: &[String], roles: &Roles<'_>) -> Option<Vec<String>> {
     let mut people: Vec<String> = Vec::new();
     for name in names {
         let role: &Role = roles.get(name.as_str())?.as_ref()?;

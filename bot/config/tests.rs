@@ -585,9 +585,12 @@ fn only_roles_that_something_uses_are_asked() {
     let [frontend, shop] = &config.services[..] else {
         panic!("two services");
     };
-    assert_eq!(config.roles_of(frontend), ["oncall", "dba", "lead", "boss"]);
+    assert_eq!(
+        config.roles_of(&frontend.rules),
+        ["oncall", "dba", "lead", "boss"]
+    );
     // The preset's data_owner is not there, and not missed.
-    assert_eq!(config.roles_of(shop), ["oncall", "lead", "boss"]);
+    assert_eq!(config.roles_of(&shop.rules), ["oncall", "lead", "boss"]);
     assert_eq!(
         config.sources(),
         [

@@ -61,6 +61,19 @@ impl Changes {
         self.jobs.push((Job::Advance { rollback: id }, now));
     }
 
+    /// Opens the rollback of a member of a group: it is let run already.
+    pub(super) fn open_member(
+        &mut self,
+        rollback: Rollback,
+        events: Vec<(IncidentId, TimelineEvent)>,
+        now: Timestamp,
+    ) {
+        let id = rollback.id;
+        self.opened.push(rollback);
+        self.events.extend(events);
+        self.jobs.push((Job::Advance { rollback: id }, now));
+    }
+
     /// Puts a command to the rollback that was opened last. If that changes nothing, its platform
     /// is read next, as of any other one.
     pub(super) fn put_to_opened(&mut self, command: Command, policy: &Policy, now: Timestamp) {

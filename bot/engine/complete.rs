@@ -20,6 +20,7 @@ use jiff::Timestamp;
 use rollback_domain::{
     decide::decide,
     grammar::ExportFormat,
+    group::{Member, Start},
     identity::RollbackId,
     job::{Document, ExportRequest, Job, Notification, Otherwise, Post, WhenRefused},
     people::{Addressee, Person},
@@ -27,7 +28,7 @@ use rollback_domain::{
     refusal::{Refusal, Source},
     rollback::{Command, Decision, Message, Notice, Rollback},
 };
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 /// How long input is recognised when it comes again: longer than Slack retries.
 const REMEMBERED: Duration = Duration::from_secs(48 * 3_600);
@@ -242,14 +243,21 @@ impl Engine {
         now: Timestamp,
     ) -> Result<Rollback, Error> {
         let Decision {
-            rollback,
+            mut rollback,
             events,
             drive_at,
             notices,
+            starts,
             opens,
             opens_with,
         } = decision;
         let id = rollback.id;
+        let mut changes = Changes::default();
+        // Before it is saved: it keeps the numbers of its members' rollbacks.
+        for start in starts {
+            // On the heap: few decisions start members.
+            Box::pin(start_member(tx, &mut rollback, start, &mut changes, now)).await?;
+        }
         match rollbacks::save(tx, &rollback).await {
             Ok(true) => {}
             Ok(false) => return Err(Error::Raced),
@@ -265,11 +273,16 @@ impl Engine {
             }
             None => None,
         };
-        let mut changes = Changes::default();
         let incident = rollback.incident;
-        changes
-            .events
-            .extend(events.into_iter().map(|event| (incident, event)));
+        let events = events.into_iter().map(|event| (incident, event));
+        // What a decision records was so before its members began.
+        changes.events.splice(0..0, events);
+        if let Some(part_of) = &rollback.part_of {
+            let group = Job::Advance {
+                rollback: part_of.rollback,
+            };
+            changes.jobs.push((group, now));
+        }
         if wakes_advance && let Some(at) = drive_at {
             changes.jobs.push((Job::Advance { rollback: id }, at));
         }
@@ -339,6 +352,37 @@ impl Engine {
         self.bell.notify_one();
         Ok(())
     }
+}
+
+/// Opens the rollback of a member of a group, unless another one of the same production is open.
+async fn start_member(
+    tx: &mut Tx,
+    group: &mut Rollback,
+    start: Start,
+    changes: &mut Changes,
+    now: Timestamp,
+) -> Result<(), Error> {
+    let service = start.member.service.clone();
+    let production = start.member.plan.as_ref().ok();
+    let production = production.and_then(|plan| plan.production.clone());
+    let among = BTreeSet::from([service.clone()]);
+    let mut open = rollbacks::open_among(tx, &among).await?.remove(&service);
+    if let (None, Some(production)) = (&open, production) {
+        open = rollbacks::open_on(tx, &production).await?;
+    }
+    if let Some(open) = open {
+        group.members.push(Member::busy(service, &open));
+        changes
+            .jobs
+            .push((Job::Advance { rollback: group.id }, now));
+        return Ok(());
+    }
+    let id = rollbacks::next_id(tx, "rollback").await?;
+    let id = RollbackId::new(id.cast_unsigned());
+    if let Some((opened, events)) = group.start_member(start, id, now) {
+        changes.open_member(opened, events, now);
+    }
+    Ok(())
 }
 
 /// Records that a command was refused, if a person has put it, and tells them.
@@ -467,6 +511,7 @@ fn address_of(rollback: &Rollback, command: &Command) -> Option<String> {
         | Command::LostTrack
         | Command::ClockSet
         | Command::Observed { .. }
+        | Command::MembersSeen { .. }
         | Command::Probed { .. }
         | Command::Close { .. }
         | Command::LookedAfter { .. } => None,
@@ -503,7 +548,14 @@ pub(super) fn jobs_of(
 ) -> Vec<(Job, Timestamp)> {
     let id = rollback.id;
     let channel = || rollback.channel.clone();
+    // A part of a group has no card of its own: its group's shows it, and tells how it ended.
+    let card = rollback
+        .part_of
+        .as_ref()
+        .map_or(id, |part_of| part_of.rollback);
+    let is_part = card != id;
     let job = match notice {
+        Notice::Card | Notice::Export { .. } if is_part => return vec![],
         Notice::ReviewAt { at } => return vec![(Job::RequestReview { rollback: id }, at)],
         Notice::Announce {
             channels,
@@ -539,7 +591,7 @@ pub(super) fn jobs_of(
         } => Job::Post(Post {
             channel: channel(),
             thread: None,
-            under: in_thread.then_some(id),
+            under: in_thread.then_some(card),
             post_mortem: None,
             when_refused: WhenRefused::TellAlone {
                 rollback: Some(id),

@@ -24,6 +24,9 @@ pub(super) struct Summary<'a> {
     because: Option<&'a str>,
     undoes: Option<String>,
     replaces: Option<String>,
+    /// The rollback of the group that it is a part of.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    part_of: Option<String>,
     platform: Option<&'a str>,
     risk: Option<&'static str>,
     plan: Option<&'a str>,
@@ -95,6 +98,10 @@ impl<'a> Summary<'a> {
             because: rollback.because.as_deref(),
             undoes: rollback.aim.undoes.map(number),
             replaces: rollback.replaces.map(number),
+            part_of: rollback
+                .part_of
+                .as_ref()
+                .map(|group| number(group.rollback)),
             platform: plan.map(|plan| plan.effects.platform.as_str()),
             risk: plan.map(|plan| plan.risk.name()),
             plan: rollback.hash.as_ref().map(|hash| hash.0.as_str()),

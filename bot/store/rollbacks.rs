@@ -37,8 +37,7 @@ pub async fn set_id(tx: &mut Tx, name: &str, last: i64) -> sqlx::Result<()> {
     in_tx!(tx, c => sqlx::query(SET_ID).bind(name).bind(last).execute(c).await.map(drop))
 }
 
-const INSERT: &str =
-    "INSERT INTO rollback (id, revision, incident, service, environment, state, holds, doc) ";
+const INSERT: &str = "INSERT INTO rollback (id, revision, incident, service, environment, state, holds, doc, production) ";
 
 /// Stores new ones. Violating `one_open_rollback` is told by [`is_taken`].
 pub async fn insert(tx: &mut Tx, rollbacks: &[Rollback]) -> sqlx::Result<()> {
@@ -59,10 +58,16 @@ pub async fn insert(tx: &mut Tx, rollbacks: &[Rollback]) -> sqlx::Result<()> {
                 .push_bind(&rollback.service.environment)
                 .push_bind(rollback.state.name())
                 .push_bind(i64::from(rollback.state.holds()))
-                .push_bind(doc);
+                .push_bind(doc)
+                .push_bind(production_of(rollback));
         });
         query.build().persistent(rollbacks.len() == 1).execute(c).await.map(drop)
     })
+}
+
+/// What the platform itself calls the production that it changes; `None` while there is no plan.
+fn production_of(rollback: &Rollback) -> Option<&str> {
+    rollback.plan.as_ref()?.production.as_deref()
 }
 
 const SAVE: &str =
@@ -72,8 +77,7 @@ const SAVE: &str =
 /// Stores a change; `false`: somebody else changed it first, and nothing was stored.
 pub async fn save(tx: &mut Tx, rollback: &Rollback) -> sqlx::Result<bool> {
     let doc = written(rollback)?;
-    let plan = rollback.plan.as_ref();
-    let production = plan.and_then(|plan| plan.production.as_deref());
+    let production = production_of(rollback);
     let saved = in_tx!(tx, c => sqlx::query(SAVE)
         .bind(rollback.id.number().cast_signed())
         .bind(rollback.revision)

@@ -1,6 +1,6 @@
 //! Making a plan: what was read of the platform, and what the platform says of the target.
 
-use crate::{App, engine::Error, store::rollbacks};
+use crate::{App, config::Service, engine::Error, store::rollbacks};
 use jiff::Timestamp;
 use rollback_domain::{
     history::History,
@@ -8,7 +8,7 @@ use rollback_domain::{
     plan::{Aim, Basis, Plan},
     platform::{About, ProviderError},
     refusal::Refusal,
-    release::Survey,
+    release::{Survey, Way},
     risk::RiskRules,
 };
 use rollback_providers::Provider;
@@ -42,6 +42,18 @@ pub(super) async fn about_service(app: &App, service: &ServiceKey) -> Result<Abo
         unfinished: latest.and_then(|latest| latest.as_unfinished()),
         ..About::default()
     })
+}
+
+/// Adds to a plan the changes that production loses, where the service names its repository. What
+/// its host does not answer is not known, and keeps nobody waiting.
+pub(super) async fn add_lost_changes(app: &App, service: &Service, plan: &mut Plan) {
+    if let (Some(github), Some(repository), Some(from), Way::Back) =
+        (&app.github, &service.repository, &plan.from, plan.way)
+    {
+        // On the heap: the job that holds this is large enough.
+        let lost = Box::pin(github.lost(repository, from, &plan.to)).await;
+        plan.lost_changes = Some(lost);
+    }
 }
 
 /// What a plan is made from.

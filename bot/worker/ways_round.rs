@@ -88,8 +88,8 @@ fn announcement_channels(app: &App, rollback: Option<&Rollback>) -> Vec<String> 
     let Some(rollback) = rollback else {
         return common.every.clone();
     };
-    let announce = match app.config.service(&rollback.service) {
-        Some(service) => service.announce(common),
+    let announce = match app.policy_of(&rollback.service) {
+        Some(policy) => policy.announce,
         None => common.clone(),
     };
     let channels = announce.of(rollback.risk()).into_iter();

@@ -143,6 +143,7 @@ impl<'a> Run<'a> {
             replaces: None,
             waiting: Waiting::default(),
             turns: vec![],
+            part_of: None,
         }
         .open(RollbackId::new(41), IncidentId::new(1));
         rollback.memory = survey.memory;

@@ -5,6 +5,7 @@
 //! started again. In the end production has moved once, and everybody can see it once.
 
 mod steps;
+mod together;
 
 use crate::process::{CHANNEL, On, Record, SERVICES, STARTS_WITHIN, Start, World, until};
 use rollback_bot::{crash::Point, store::messages};
@@ -60,13 +61,15 @@ enum Tale {
     PutBack,
     /// maya asks, sam approves, and all five steps work.
     FiveSteps,
+    /// maya asks for a group, sam approves, and its two members go one after the other.
+    Together,
     /// maya asks for a moment, sam approves, ana does by hand what is left.
     Restored,
 }
 
 /// What else is killed between the steps of a plan, at the first time the process comes by, at the
 /// second, and so on.
-const BETWEEN_STEPS: [(Tale, Point, u32); 13] = [
+const BETWEEN_STEPS: [(Tale, Point, u32); 17] = [
     (Tale::PutBack, Point::AskingStored, 2),
     (Tale::PutBack, Point::AskingNow, 4),
     (Tale::PutBack, Point::Asked, 4),
@@ -80,6 +83,11 @@ const BETWEEN_STEPS: [(Tale, Point, u32); 13] = [
     (Tale::Restored, Point::StepStored, 1),
     (Tale::Restored, Point::ReadBack, 4),
     (Tale::Restored, Point::ActStored, 2),
+    // The second member of a group is asked for its first step at the sixth time.
+    (Tale::Together, Point::DecisionUncommitted, 9),
+    (Tale::Together, Point::Asked, 6),
+    (Tale::Together, Point::MembersLooked, 4),
+    (Tale::Together, Point::MembersStored, 4),
 ];
 
 impl Tale {
@@ -101,6 +109,7 @@ impl Tale {
             | Point::PinUntaken
             | Point::PinTakenBack => Tale::PutBack,
             Point::PeopleNeededStored => Tale::Restored,
+            Point::StageBegun | Point::MembersLooked | Point::MembersStored => Tale::Together,
             _ => Tale::Approved,
         }
     }
@@ -133,6 +142,7 @@ impl Cell {
             Tale::PutBack => format!("{} (put back)", self.name),
             Tale::FiveSteps => format!("{} (five steps)", self.name),
             Tale::Restored => format!("{} (restored)", self.name),
+            Tale::Together => format!("{} (together)", self.name),
         }
     }
 }
@@ -218,8 +228,10 @@ async fn plays(cell: &Cell) -> Result<String, Bad> {
         Point::WatchLooked => SERVICES.replace("watch = \"1s\"", "watch = \"17s\""),
         _ => SERVICES.to_owned(),
     };
-    if let Tale::PutBack | Tale::FiveSteps | Tale::Restored = cell.tale {
-        return steps::plays(cell).await;
+    match cell.tale {
+        Tale::PutBack | Tale::FiveSteps | Tale::Restored => return steps::plays(cell).await,
+        Tale::Together => return together::plays(cell).await,
+        Tale::Approved | Tale::BrokenGlass | Tale::Noted => {}
     }
     let scene = Scene::opens(World::with(cell.on, &settings).await, &cell.name);
     let tale = async {
@@ -227,7 +239,9 @@ async fn plays(cell: &Cell) -> Result<String, Bad> {
             Tale::Approved => scene.approved().await,
             Tale::BrokenGlass => scene.broken_glass().await,
             Tale::Noted => scene.noted().await,
-            Tale::PutBack | Tale::FiveSteps | Tale::Restored => Err("played elsewhere".into()),
+            Tale::PutBack | Tale::FiveSteps | Tale::Restored | Tale::Together => {
+                Err("played elsewhere".into())
+            }
         }
     };
     let played = tokio::time::timeout(PATIENCE, tale).await;

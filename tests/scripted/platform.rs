@@ -81,6 +81,10 @@ async fn step(State(shared): State<Shared>, Json(body): Json<Value>) -> Json<See
     let mut shared = shared.lock().unwrap();
     let script = shared.1;
     let seen = &mut shared.0;
+    // A box that was recreated is recreated once more.
+    if number == 0 && seen.done.last() == Some(&4) {
+        seen.done.clear();
+    }
     *seen.asked.entry(number).or_default() += 1;
     if script.fails_at == Some(number) {
         seen.failed = Some(number);
@@ -89,7 +93,7 @@ async fn step(State(shared): State<Shared>, Json(body): Json<Value>) -> Json<See
     }
     seen.live = match number {
         1 if script.restores_for == 0 => None,
-        4 => Some("v1".into()),
+        4 => body["to"].as_str().map(str::to_owned),
         PUT_BACK => Some("v2".into()),
         _ => seen.live.take(),
     };

@@ -133,8 +133,9 @@ impl Api {
         self.call("seen", None).await
     }
 
-    async fn step(&self, number: u32) -> Result<Seen, ProviderError> {
-        self.call("step", Some(json!({ "number": number }))).await
+    async fn step(&self, order: &Order) -> Result<Seen, ProviderError> {
+        let body = json!({ "number": order.step, "to": order.plan.to.id });
+        self.call("step", Some(body)).await
     }
 
     async fn automatic(&self, setting: &str) -> Result<Seen, ProviderError> {
@@ -252,7 +253,7 @@ impl Provider for Recreates {
     }
 
     async fn act(&self, order: &Order) -> Result<Receipt, ProviderError> {
-        let seen = self.0.step(order.step).await?;
+        let seen = self.0.step(order).await?;
         let has_next = order.step + 1 < PUT_BACK && seen.done.last() == Some(&order.step);
         Ok(Receipt {
             said: format!("took: {}", Self::name(order.step)),
@@ -342,7 +343,7 @@ impl Provider for Restores {
     }
 
     async fn act(&self, order: &Order) -> Result<Receipt, ProviderError> {
-        self.0.step(order.step).await?;
+        self.0.step(order).await?;
         Ok(match order.step {
             0 => Receipt {
                 said: "backup made".into(),

@@ -1370,6 +1370,7 @@ mod promises {
             replaces: None,
             waiting: rollback_domain::rollback::Waiting::default(),
             turns: vec![],
+            part_of: None,
         }
         .open(RollbackId::new(41), IncidentId::new(1));
         rollback.memory = survey.memory;

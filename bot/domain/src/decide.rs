@@ -8,12 +8,13 @@
 //!
 //! [`decide`] is the only way from one state to the next. It reads no clock and touches nothing:
 //! what must happen comes back as a [`Decision`], and the engine stores all of it or none.
-//! `tests/snapshots` beside it has every command in every state. Five modules: what people do
+//! `tests/snapshots` beside it has every command in every state. Six modules: what people do
 //! (`acts`), while approvals are waited for (`waiting`), once it runs (`running`), plans of several
-//! steps (`steps`), and what those are told whom a turn or an ending concerns (`turns`).
+//! steps (`steps`), the members of a group (`group`), and what those are told whom a turn or an ending concerns (`turns`).
 
 mod acts;
 mod afterwards;
+mod group;
 mod running;
 mod steps;
 mod turns;
@@ -23,6 +24,7 @@ use crate::{
     audience::Audience,
     authority::{Case, Roster, Truth},
     grammar::ReviewAnswer,
+    group::Start,
     incident::{
         Actor, Approved, Evidence, Fact, IncidentFact, Lacking, Moved, NotStarted, PeopleFact,
         ProofFact, ProposedChange, Reopening, RunningFact, TimelineEvent, WaitingFact,
@@ -72,6 +74,7 @@ pub fn decide(
         events: vec![],
         drive_at: None,
         notices: vec![],
+        starts: vec![],
         opens: None,
         opens_with: None,
         rollback: rollback.clone(),
@@ -143,6 +146,7 @@ pub fn decide(
         Command::LostTrack => next.lost_track()?,
         Command::ClockSet => next.clock_set(),
         Command::Observed { progress, roster } => next.observed(progress, &roster, policy)?,
+        Command::MembersSeen { members } => next.members_seen(members, policy)?,
         Command::Probed { round, live } => next.probed(round, live, policy)?,
         Command::Close { replaced_by } => next.close(replaced_by)?,
     }
@@ -152,6 +156,7 @@ pub fn decide(
         events: next.events,
         drive_at: next.drive_at,
         notices: next.notices,
+        starts: next.starts,
         opens: next.opens,
         opens_with: next.opens_with,
     })
@@ -171,6 +176,7 @@ struct Draft {
     events: Vec<TimelineEvent>,
     drive_at: Option<Timestamp>,
     notices: Vec<Notice>,
+    starts: Vec<Start>,
     opens: Option<Proposal>,
     opens_with: Option<Box<Command>>,
     now: Timestamp,
@@ -378,6 +384,7 @@ impl Draft {
             replaces: Some(rollback.id),
             waiting: crate::rollback::Waiting::default(),
             turns: rollback.turns.clone(),
+            part_of: None,
         }
     }
 

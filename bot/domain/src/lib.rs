@@ -12,6 +12,7 @@ pub mod release;
 pub mod identity;
 
 pub mod changes;
+pub mod group;
 pub mod history;
 pub mod plan;
 pub mod risk;

@@ -3,6 +3,7 @@
 use crate::{
     changes::LostChanges,
     grammar::Target,
+    group::GroupPlan,
     history::{Bad, History, Ran, Runs, TrackRecord},
     identity::{RollbackId, ServiceKey},
     platform::{DryRun, Effects, RestorePoint, Task},
@@ -99,6 +100,9 @@ pub struct Plan {
     /// What people do by hand meanwhile.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tasks: Vec<Task>,
+    /// The plans of the members, if it is a group's; `None`: it is the plan of one service.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group: Option<GroupPlan>,
     /// What the provider remembers from reading, for reading back later. Not part of the hash.
     #[serde(default)]
     pub memory: serde_json::Value,
@@ -206,6 +210,7 @@ impl Plan {
             details: vec![],
             restore_point: None,
             tasks: vec![],
+            group: None,
             memory: survey.memory.clone(),
             read_at: now,
             from,
@@ -334,6 +339,9 @@ impl Plan {
                 .map(|task| (&task.id, &task.text, &task.role))
                 .collect();
             said.push(("tasks", json!(tasks)));
+        }
+        if let Some(group) = &self.group {
+            said.push(("group", group.canonical()));
         }
         if let Some(outage) = &self.effects.outage {
             said.push(("outage", json!(outage)));

@@ -7,7 +7,7 @@ use crate::{
 use std::{fmt, sync::Arc, time::Duration};
 
 /// How an approver shows that they have seen what they approve.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Confirm {
     /// By answering Slack's own question.
     Click,
@@ -55,6 +55,57 @@ impl Rule {
         }
         roles
     }
+
+    /// The strictest of several rules: who meets it meets each of them. Its roles are empty if no
+    /// role counts for all.
+    fn strictest(rules: &[&Rule]) -> Rule {
+        let Some((first, others)) = rules.split_first() else {
+            return Rule {
+                approvals: 1,
+                roles: vec![],
+                one_of: vec![],
+                requester_counts: false,
+                break_glass: false,
+                confirm: Confirm::Type,
+            };
+        };
+        let counts = |role: &str| rules.iter().all(|rule| rule.eligible().contains(&role));
+        let counting = |roles: Vec<&str>| -> Vec<String> {
+            let roles = roles.into_iter().filter(|role| counts(role));
+            roles.map(str::to_owned).collect()
+        };
+        // One approval has to come from the narrower roles of every rule that has them.
+        let mut narrower = rules.iter().filter(|rule| !rule.one_of.is_empty());
+        let one_of = narrower.next().map(|rule| {
+            let in_all = |role: &&String| {
+                let mut rest = narrower.clone();
+                rest.all(|rule| rule.one_of.contains(role))
+            };
+            let one_of = rule.one_of.iter().filter(in_all).map(String::as_str);
+            counting(one_of.collect())
+        });
+        let mut roles = match &one_of {
+            // Nobody could give that one.
+            Some(one_of) if one_of.is_empty() => vec![],
+            Some(_) | None => counting(first.eligible()),
+        };
+        let one_of = one_of.unwrap_or_default();
+        roles.retain(|role| first.roles.contains(role) || !one_of.contains(role));
+        others.iter().fold(
+            Rule {
+                roles,
+                one_of,
+                ..(*first).clone()
+            },
+            |rule, other| Rule {
+                approvals: rule.approvals.max(other.approvals),
+                requester_counts: rule.requester_counts && other.requester_counts,
+                break_glass: rule.break_glass && other.break_glass,
+                confirm: rule.confirm.max(other.confirm),
+                ..rule
+            },
+        )
+    }
 }
 
 /// The rule of each class.
@@ -68,6 +119,20 @@ pub struct Rules {
 }
 
 impl Rules {
+    /// The strictest rules of several services, for what is done to all of them at once.
+    pub fn strictest(services: &[&Rules]) -> Rules {
+        let of = |risk: Risk| {
+            let rules: Vec<&Rule> = services.iter().map(|rules| rules.of(risk)).collect();
+            Rule::strictest(&rules)
+        };
+        Rules {
+            toggle: of(Risk::Toggle),
+            code: of(Risk::Code),
+            caution: of(Risk::Caution),
+            data: of(Risk::Data),
+        }
+    }
+
     /// The rule of a class.
     pub fn of(&self, risk: Risk) -> &Rule {
         match risk {
@@ -238,5 +303,40 @@ impl Policy {
             Some(step) => step.after + self.plan_ttl,
             None => self.plan_ttl,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rules(preset: Preset, roles: &[&str]) -> Rules {
+        let roles: Vec<String> = roles.iter().map(ToString::to_string).collect();
+        preset.rules(&roles)
+    }
+
+    #[test]
+    fn who_meets_the_strictest_rules_meets_each_of_them() {
+        let small = rules(Preset::SmallTeam, &["oncall", "lead"]);
+        let strict = rules(Preset::Strict, &["dba", "lead"]);
+        let both = Rules::strictest(&[&small, &strict]);
+        assert_eq!(both.code.roles, ["lead"]);
+        assert_eq!(both.caution.approvals, 2);
+        assert!(!both.caution.break_glass && both.code.break_glass);
+        assert!(!both.toggle.requester_counts);
+        assert_eq!(both.data.one_of, [DATA_OWNER]);
+        assert_eq!(Rules::strictest(&[&small]), small);
+    }
+
+    #[test]
+    fn where_no_role_counts_for_all_nobody_meets_them() {
+        let frontend = rules(Preset::Solo, &["oncall"]);
+        let database = rules(Preset::Solo, &["dba"]);
+        let both = Rules::strictest(&[&frontend, &database]);
+        assert!(both.code.eligible().is_empty());
+        let mut owned = rules(Preset::Solo, &["oncall"]);
+        owned.code.one_of = vec!["dba".into()];
+        let one = Rules::strictest(&[&frontend, &owned]);
+        assert!(one.code.eligible().is_empty(), "no dba counts for both");
     }
 }

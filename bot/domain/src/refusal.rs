@@ -22,6 +22,10 @@ pub enum Refusal {
         named: Option<String>,
         known: Vec<String>,
     },
+    IsGroup {
+        group: String,
+        members: Vec<String>,
+    },
     WrongChannel {
         service: ServiceKey,
         channels: Vec<String>,
@@ -255,6 +259,9 @@ impl Refusal {
             Refusal::WhichEnvironment { .. } => {
                 "the service runs in several environments and none was named, or one that it does not have"
             }
+            Refusal::IsGroup { .. } => {
+                "a group is named where one service has to be, or with the name of a release"
+            }
             Refusal::WrongChannel { .. } => {
                 "the service has `channels`, and it is proposed in another one"
             }
@@ -381,6 +388,11 @@ impl Refusal {
                 text(&list(known, "and")),
                 text(service),
                 text(known.first().map_or("production", |first| first))
+            ),
+            Refusal::IsGroup { group, members } => format!(
+                "{0} is a group of {1}, and each of them has releases of its own: name one of them. `/rollback {0} because …` takes all of them back to their previous releases, and with a time instead of a release to what was live then. Nothing was run.",
+                text(group),
+                text(&list(members, "and"))
             ),
             Refusal::WrongChannel { service, channels } => format!(
                 "{} can be proposed only in {}. Nothing was run. Send the same command there.",

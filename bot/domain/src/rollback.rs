@@ -7,6 +7,7 @@ use crate::{
     audience::Audience,
     authority::{Case, Roster},
     grammar::{ReviewAnswer, Target},
+    group::{Member, PartOf, Start},
     identity::{IncidentId, RollbackId, ServiceKey},
     incident::{Actor, PeopleFact, TimelineEvent},
     markup,
@@ -111,6 +112,12 @@ pub struct Rollback {
     pub hold: Option<Hold>,
     /// What has been proven from outside.
     pub proof: Proof,
+    /// What has become of the members whose stage has begun, if it is a group's.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub members: Vec<Member>,
+    /// The rollback of the group that it is a part of; `None`: it is of its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub part_of: Option<PartOf>,
     /// The card it replaced, and the one that replaced it.
     pub replaces: Option<RollbackId>,
     /// The goal from the command to serving, from the configuration when it was asked for.
@@ -477,16 +484,20 @@ impl Rollback {
         }
     }
 
-    /// The class of its plan. Before there is one nobody can approve: those who may stop it, and
-    /// those who are told of it, are found as for caution.
+    /// The class of its plan, or of the group's that it is a part of, where that is higher. Before
+    /// there is a plan nobody can approve: those who may stop it, and those who are told of it, are
+    /// found as for caution.
     pub fn risk(&self) -> Risk {
-        self.plan.as_ref().map_or(Risk::Caution, |plan| plan.risk)
+        let own = self.plan.as_ref().map_or(Risk::Caution, |plan| plan.risk);
+        let group = self.part_of.as_ref().map(|part_of| part_of.risk);
+        group.map_or(own, |group| own.max(group))
     }
 
     /// The command that proposes the same again: to the same release, or the same undo.
     pub fn command_again(&self) -> String {
         let service = self.service.typed();
-        let named = self.plan.as_ref().map(|plan| match plan.to.kind {
+        let plan = self.plan.as_ref().filter(|plan| plan.group.is_none());
+        let named = plan.map(|plan| match plan.to.kind {
             TargetKind::Release | TargetKind::Setting | TargetKind::Schema => {
                 Target::Named(plan.to.label().to_owned())
             }
@@ -495,7 +506,13 @@ impl Rollback {
         match (self.aim.undoes, named) {
             (Some(undone), _) => format!("/rollback undo {undone} because …"),
             (None, Some(target)) => format!("/rollback {service} to {target} because …"),
-            (None, None) => format!("/rollback {service} because …"),
+            (None, None) => match &self.aim.target {
+                // The members of a group go back as they were asked to.
+                Target::At(_) => format!("/rollback {service} to {} because …", self.aim.target),
+                Target::Previous | Target::Named(_) | Target::Id(_) => {
+                    format!("/rollback {service} because …")
+                }
+            },
         }
     }
 
@@ -747,6 +764,10 @@ impl Rollback {
                 }
             }
             State::WaitingForPeople { .. } => "WAITING FOR PEOPLE".into(),
+            State::Accepted { .. } | State::Serving { .. } if self.group().is_some() => {
+                let (n, m) = self.members_done();
+                format!("RUNNING {n}/{m}")
+            }
             State::Accepted { .. } => "ACCEPTED".into(),
             State::Serving { n, m } => format!("SERVING {n}/{m}"),
             State::Unknown { .. } => "UNKNOWN".into(),
@@ -963,6 +984,8 @@ pub struct Proposal {
     pub waiting: Waiting,
     #[serde(default)]
     pub turns: Vec<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub part_of: Option<PartOf>,
 }
 
 impl Proposal {
@@ -973,6 +996,7 @@ impl Proposal {
             target: self.aim.target.clone(),
             undoes: self.aim.undoes,
             because: self.because.clone(),
+            part_of: self.part_of.as_ref().map(|part_of| part_of.rollback),
         };
         let who = Actor::Person(self.requester.clone());
         let event = TimelineEvent::new(self.commanded, who, self.source, Some(id), fact);
@@ -1013,6 +1037,8 @@ impl Proposal {
             tasks: vec![],
             hold: None,
             proof: Proof::default(),
+            members: vec![],
+            part_of: self.part_of,
             replaces: self.replaces,
             target_time: self.target_time,
             reply_to: self.reply_to,
@@ -1173,6 +1199,8 @@ pub enum Command {
         progress: Progress,
         roster: Box<Roster>,
     },
+    /// The members of a group were looked at, as their own rollbacks tell.
+    MembersSeen { members: Vec<Member> },
     /// It was looked at from outside, after the platform said it serves.
     Probed {
         round: Round,
@@ -1194,6 +1222,8 @@ pub struct Decision {
     pub drive_at: Option<Timestamp>,
     /// What people have to be told.
     pub notices: Vec<Notice>,
+    /// The members of a group whose stage begins.
+    pub starts: Vec<Start>,
     /// A rollback that takes its place.
     pub opens: Option<Proposal>,
     /// What gives that one its plan at once; `None`: its platform is read next.

@@ -65,6 +65,13 @@ fn of_what_was_typed() -> Vec<(Refusal, &'static str)> {
             "For example `/rollback frontend@production`.",
         ),
         (
+            Refusal::IsGroup {
+                group: "full".into(),
+                members: all(&["backend", "frontend"]),
+            },
+            "`/rollback full because …` takes all of them back to their previous releases",
+        ),
+        (
             Refusal::UnknownRollback {
                 id: RollbackId::new(7),
             },

@@ -356,8 +356,16 @@ fn of_people() -> Vec<PeopleFact> {
         target,
         undoes,
         because,
+        part_of: None,
     };
     vec![
+        PeopleFact::Requested {
+            service: ServiceKey::new("frontend", "production"),
+            target: Target::Previous,
+            undoes: None,
+            because: None,
+            part_of: Some(RollbackId::new(41)),
+        },
         requested(Target::Previous, None, why("checkout 500s")),
         requested(Target::Named("v212".into()), None, None),
         requested(
@@ -538,6 +546,21 @@ fn while_it_runs() -> Vec<RunningFact> {
             platform: "Vercel".into(),
             from: "v214".into(),
             to: "v213".into(),
+        },
+        RunningFact::StageBegun {
+            stage: 2,
+            stages: 3,
+            members: all(&["backend", "worker"]),
+        },
+        RunningFact::GroupEnded {
+            verified: 2,
+            members: 3,
+            others: all(&["frontend not run"]),
+        },
+        RunningFact::GroupEnded {
+            verified: 3,
+            members: 3,
+            others: vec![],
         },
         RunningFact::Accepted {
             answer: "accepted the rollback".into(),

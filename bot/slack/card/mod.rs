@@ -1,9 +1,11 @@
 //! The card: one message per rollback, edited in place as it goes.
 
+mod group;
 mod progress;
 mod proposal;
 mod sentence;
 
+pub use group::next as next_of_group;
 pub use proposal::{change, facts};
 
 use super::{Words, blocks::inline};
@@ -26,7 +28,7 @@ pub fn card(rollback: &Rollback, authority: Option<&Authority>, now: Timestamp) 
     if let (State::Proposed { expires_at }, Some(plan)) = (&rollback.state, &rollback.plan) {
         proposal::card(rollback, plan, *expires_at, authority, now)
     } else {
-        progress::card(rollback)
+        progress::card(rollback, now)
     }
 }
 

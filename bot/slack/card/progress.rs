@@ -1,11 +1,12 @@
 //! The card once nobody is asked to approve any more: how far it is, and how it ended.
 
-use super::{requested_outside_slack, sentence::sentence, time, warnings};
+use super::{group, requested_outside_slack, sentence::sentence, time, warnings};
 use crate::slack::{
     Words,
     action::{Action, PlanRef},
     blocks::{actions, confirm, context, fit_text, header, inline, section},
 };
+use jiff::Timestamp;
 use rollback_domain::{
     grammar::{ServiceRef, Target, verbs::Propose},
     platform::Holds,
@@ -18,14 +19,18 @@ use slack_morphism::prelude::{SlackBlock, SlackBlockButtonElement};
 use std::{fmt::Write, time::Duration};
 
 /// The card of a rollback that nobody is asked to approve any more.
-pub(super) fn card(rollback: &Rollback) -> Words {
+pub(super) fn card(rollback: &Rollback, now: Timestamp) -> Words {
     let id = rollback.id;
     let word = rollback.word();
     let way = format!("{} → {}", rollback.from_label(), rollback.to_label());
     let head = format!("{}{id} {word}  {}", icon(rollback), rollback.service);
     let mut lines = vec![];
+    let group = rollback.group();
     if rollback.plan.is_some() {
-        let mut first = format!("*{}*", inline(&way, 200));
+        let mut first = match group {
+            Some(group) => format!("*{}*", group::services(group)),
+            None => format!("*{}*", inline(&way, 200)),
+        };
         let _ = write!(
             first,
             " · @{}{}",
@@ -41,7 +46,10 @@ pub(super) fn card(rollback: &Rollback) -> Words {
     if !steps.is_empty() {
         lines.push(steps.join("\n"));
     }
-    let sentence = sentence(rollback);
+    if let Some(group) = group {
+        lines.push(group::progress(rollback, group, now).join("\n"));
+    }
+    let sentence = group::sentence(rollback).unwrap_or_else(|| sentence(rollback));
     if !sentence.is_empty() {
         lines.push(sentence.clone());
     }
@@ -130,6 +138,10 @@ fn once_more(rollback: &Rollback) -> Option<SlackBlockButtonElement> {
         .plan
         .as_ref()
         .filter(|plan| plan.way == Way::Back)?;
+    // Of a group, the members that were taken back would go back once more.
+    if plan.group.is_some() {
+        return None;
+    }
     let (label, target) = match &rollback.state {
         State::Expired { .. } | State::Failed { .. } | State::Partial { .. } => {
             ("Propose again", Target::Named(plan.to.id.clone()))
@@ -175,6 +187,9 @@ fn steps(rollback: &Rollback) -> Vec<String> {
     }
     let mut lines = let_run_by(rollback);
     lines.extend(warnings(rollback));
+    if rollback.group().is_some() {
+        return lines;
+    }
     lines.extend(accepted(rollback));
     lines.extend(pinned(rollback));
     lines.extend(serving(rollback));

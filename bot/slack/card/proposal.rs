@@ -1,8 +1,8 @@
 //! The card while its plan waits for approvals.
 
 use super::{
-    between, capital, moment, now_label, requested_outside_slack, run_by, served, short_hash, time,
-    warnings,
+    between, capital, group, moment, now_label, requested_outside_slack, run_by, served,
+    short_hash, time, warnings,
 };
 use crate::slack::{
     Words,
@@ -39,19 +39,23 @@ pub(super) fn card(
         None => "somebody with authority; this service is not in the configuration any more".into(),
     };
     let mut blocks = vec![
-        header(&format!("{} to {}?", deed(rollback), rollback.to_label())),
+        header(&title(rollback, plan)),
         section(&requested_line(rollback, now)),
     ];
     blocks.extend(change(plan, &warnings(rollback), now));
     blocks.extend(waiting(rollback).map(|line| section(&line)));
+    let mut buttons = vec![
+        approve_button(rollback, plan, case.as_ref()).with_style(SlackBlockButtonStyle::Primary),
+        Action::Open(Form::Deny, PlanRef::of(rollback)).button("Deny…"),
+    ];
+    // Each member of a group has versions of its own.
+    if plan.group.is_none() {
+        let open = Action::Open(Form::Target, PlanRef::of(rollback));
+        buttons.push(open.button("Change version…"));
+    }
     blocks.push(action::row_with_menu(
         &format!("{}:{}", rollback.id, rollback.revision),
-        vec![
-            approve_button(rollback, plan, case.as_ref())
-                .with_style(SlackBlockButtonStyle::Primary),
-            Action::Open(Form::Deny, PlanRef::of(rollback)).button("Deny…"),
-            Action::Open(Form::Target, PlanRef::of(rollback)).button("Change version…"),
-        ],
+        buttons,
         &menu(rollback, case.as_ref()),
     ));
     let needed = match rollback.waiting.window_ends {
@@ -72,6 +76,14 @@ pub(super) fn card(
     Words {
         text: fit_text(&in_words(rollback, &needs, expires_at)),
         blocks,
+    }
+}
+
+/// What is asked, as a question.
+fn title(rollback: &Rollback, plan: &Plan) -> String {
+    match &plan.group {
+        Some(group) => format!("{} ({})?", deed(rollback), group::services(group)),
+        None => format!("{} to {}?", deed(rollback), rollback.to_label()),
     }
 }
 
@@ -110,6 +122,9 @@ fn requested_line(rollback: &Rollback, now: Timestamp) -> String {
 fn deed(rollback: &Rollback) -> String {
     let service = &rollback.service.name;
     match rollback.aim.undoes {
+        Some(undone) if rollback.group().is_some() => {
+            format!("Undo {undone}: take {service} forward again")
+        }
         Some(undone) => format!("Undo {undone}: take {service}"),
         None => format!("Roll back {service}"),
     }
@@ -138,11 +153,14 @@ fn approve_button(
         _ => "Approve",
     };
     let question = confirm(
-        &format!(
-            "{} to {}?",
-            cut(&deed(rollback), 60),
-            cut(rollback.to_label(), 30)
-        ),
+        &match &plan.group {
+            Some(_) => title(rollback, plan),
+            None => format!(
+                "{} to {}?",
+                cut(&deed(rollback), 60),
+                cut(rollback.to_label(), 30)
+            ),
+        },
         &question(rollback, plan),
         yes,
         "Go back",
@@ -263,6 +281,9 @@ fn waiting(rollback: &Rollback) -> Option<String> {
 /// What a plan changes: what is live and what would be, what is unusual, what is lost and what
 /// stays. Also what `/rollback plan` shows. `warnings`: what is unusual about the rollback.
 pub fn change(plan: &Plan, warnings: &[String], now: Timestamp) -> Vec<SlackBlock> {
+    if let Some(group) = &plan.group {
+        return group::change(plan, group, warnings, now);
+    }
     let mut blocks = vec![fields(&[live_now(plan, now), goes_back_to(plan, now)])];
     let mut unusual = warnings.to_vec();
     unusual.extend(cautions(plan));
@@ -275,6 +296,9 @@ pub fn change(plan: &Plan, warnings: &[String], now: Timestamp) -> Vec<SlackBloc
 
 /// The same without what is unusual, in lines; for terminals and machines.
 pub fn facts(plan: &Plan, now: Timestamp) -> String {
+    if let Some(group) = &plan.group {
+        return group::facts(plan, group, now);
+    }
     let one_line = |field: String| field.replacen('\n', "  ", 1).replace('\n', " · ");
     [
         one_line(live_now(plan, now)),
@@ -350,7 +374,7 @@ fn authored(release: &Release) -> String {
 }
 
 /// What is unusual about a plan, a line each.
-fn cautions(plan: &Plan) -> Vec<String> {
+pub(super) fn cautions(plan: &Plan) -> Vec<String> {
     let mut lines = vec![];
     if let Some(in_flight) = &plan.in_flight {
         lines.push(format!("⚠️ *Under way now*  {}", inline(in_flight, 200)));

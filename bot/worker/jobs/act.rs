@@ -53,8 +53,8 @@ pub(super) async fn run(app: &App, lease: &Lease, request: &ActRequest) -> Resul
     let Some(found) = rollbacks::get(&app.engine.db, *rollback).await? else {
         return Ok(forged(format!("there is no {rollback}")));
     };
-    let policy = match app.config.service(&found.service) {
-        Some(service) => app.policy(service),
+    let policy = match app.policy_of(&found.service) {
+        Some(policy) => policy,
         None if runs_it(act) => {
             let text = format!(
                 "{} is not in the configuration any more, so {rollback} cannot be run. `/rollback stop {rollback}` ends it. Nothing was run.",

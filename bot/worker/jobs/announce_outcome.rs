@@ -10,12 +10,15 @@ use crate::{
         undelivered::{defer, is_undelivered},
     },
 };
-use rollback_domain::identity::RollbackId;
+use rollback_domain::{identity::RollbackId, rollback::Rollback};
 
 pub(super) async fn run(app: &App, lease: &Lease, id: RollbackId) -> Result<Ended, Error> {
     let Some(rollback) = rollbacks::get(&app.engine.db, id).await? else {
         return Ok(Ended::done());
     };
+    if is_told_by_group(app, &rollback).await? {
+        return Ok(Ended::done());
+    }
     // One message for each way it turned out.
     let key = format!("{id}:outcome:{}", rollback.word());
     let sent = messages::get(&app.engine.db, &key).await?;
@@ -50,4 +53,18 @@ pub(super) async fn run(app: &App, lease: &Lease, id: RollbackId) -> Result<Ende
         ],
     };
     message.send(app, lease).await
+}
+
+/// Whether the group that a rollback is a part of tells how it turned out: it does while it runs,
+/// and its own ending tells what it knows of the member.
+async fn is_told_by_group(app: &App, rollback: &Rollback) -> Result<bool, Error> {
+    let Some(part_of) = &rollback.part_of else {
+        return Ok(false);
+    };
+    let Some(group) = rollbacks::get(&app.engine.db, part_of.rollback).await? else {
+        return Ok(false);
+    };
+    let known = group.member(&rollback.service);
+    let is_known = known.is_some_and(|member| member.word == rollback.word());
+    Ok(!group.state.is_ended() || is_known)
 }

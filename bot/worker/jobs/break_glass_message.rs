@@ -4,13 +4,12 @@ use crate::{
     App,
     crash::Point,
     engine::{Ended, Error},
-    roster,
     slack::break_glass,
     store::{jobs::Lease, messages, rollbacks},
     worker::rollback_message::RollbackMessage,
 };
-use rollback_domain::identity::RollbackId;
 use rollback_domain::rollback::Rollback;
+use rollback_domain::{authority::Authority, identity::RollbackId};
 
 pub(super) async fn run(app: &App, lease: &Lease, id: RollbackId) -> Result<Ended, Error> {
     let found = rollbacks::get(&app.engine.db, id).await?;
@@ -40,11 +39,9 @@ pub(super) async fn run(app: &App, lease: &Lease, id: RollbackId) -> Result<Ende
 
 /// Who could review it, as far as it is known.
 async fn reviewers(app: &App, rollback: &Rollback) -> Result<Vec<String>, Error> {
-    let Some(service) = app.config.service(&rollback.service) else {
+    let Some(Authority { policy, roster }) = app.authority(rollback).await? else {
         return Ok(vec![]);
     };
-    let policy = app.policy(service);
-    let roster = roster::last_known(app, &app.config.roles_of(service)).await?;
     let case = rollback.case(&policy, &roster);
     let mut people: Vec<String> = vec![];
     for role in case.rule.eligible() {

@@ -14,6 +14,7 @@ use jiff::Timestamp;
 use rollback_domain::{
     authority::Roster,
     job::{Form, OpenForm},
+    policy::Policy,
     refusal::{Refusal, Source},
     rollback::Rollback,
 };
@@ -71,7 +72,8 @@ pub(super) async fn run(app: &App, lease: &Lease, request: &OpenForm) -> Result<
         channel: channel.clone(),
     };
     let service = app.config.service(&found.service);
-    let first = match first_view(app, &about, id, &found, service, said.as_deref()).await? {
+    let policy = app.policy_of(&found.service);
+    let first = match first_view(app, &about, id, &found, policy, said.as_deref()).await? {
         Ok(view) => view,
         Err(NotOpened::Unavailable(text)) => return notify(text).await,
         Err(NotOpened::Refused(verb, refusal)) => {
@@ -143,7 +145,7 @@ async fn first_view(
     about: &modal::About,
     id: &str,
     found: &Rollback,
-    service: Option<&Service>,
+    policy: Option<Policy>,
     said: Option<&str>,
 ) -> Result<Result<SlackView, NotOpened>, Error> {
     let now = app.engine.clock.now();
@@ -159,21 +161,21 @@ async fn first_view(
     {
         return Ok(Err(NotOpened::Refused(verb, refusal)));
     }
-    Ok(Ok(match (about.form, service) {
+    Ok(Ok(match (about.form, policy) {
         (Form::Target, _) => modal::loading(about, id),
         (Form::Approve | Form::Deny | Form::Object | Form::BreakGlass | Form::Review(_), None) => {
             let text = "Its service is not in the configuration any more.";
             return Ok(Err(NotOpened::Unavailable(text)));
         }
-        (Form::Approve, Some(service)) => {
-            let (policy, nobody) = (app.policy(service), Roster::default());
+        (Form::Approve, Some(policy)) => {
+            let nobody = Roster::default();
             modal::approve(about, id, found, found.case(&policy, &nobody).rule)
         }
         (Form::Deny, Some(_)) => modal::deny(about, id, found),
         (Form::Object, Some(_)) => modal::object(about, id, found),
-        (Form::BreakGlass, Some(service)) => {
-            let policy = app.policy(service);
-            let roster = roster::last_known(app, &app.config.roles_of(service)).await?;
+        (Form::BreakGlass, Some(policy)) => {
+            let roles = app.config.roles_of(&policy.rules);
+            let roster = roster::last_known(app, &roles).await?;
             let case = found.case(&policy, &roster);
             if !case.rule.break_glass {
                 let people = case.could_approve(now);

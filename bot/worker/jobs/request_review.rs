@@ -27,16 +27,16 @@ pub(super) async fn run(app: &App, id: RollbackId) -> Result<Ended, Error> {
     else {
         return Ok(Ended::done());
     };
-    let Some(service) = app.config.service(&rollback.service) else {
+    let Some(policy) = app.policy_of(&rollback.service) else {
         let why = "its service is not in the configuration";
         return Ok(Ended::retry(later(app, CONFIGURED_EVERY), why));
     };
-    let policy = app.policy(service);
     let due = break_glass.asks_again_at(policy.review_within);
     if app.engine.clock.now() < due {
         return Ok(Ended::at(due));
     }
-    let roster = Box::new(roster::last_known(app, &app.config.roles_of(service)).await?);
+    let roles = app.config.roles_of(&policy.rules);
+    let roster = Box::new(roster::last_known(app, &roles).await?);
     let explained = is_explained(app, &rollback.channel, break_glass).await?;
     let command = Command::ReviewDue { roster, explained };
     Ok(Ended::decide(id, command, policy))

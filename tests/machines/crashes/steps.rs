@@ -44,7 +44,7 @@ pub(super) async fn plays(cell: &Cell) -> Result<String, Bad> {
             },
         ),
         Tale::FiveSteps => ("five_steps", Script::default()),
-        Tale::Restored | Tale::Approved | Tale::BrokenGlass | Tale::Noted => (
+        Tale::Restored | Tale::Approved | Tale::BrokenGlass | Tale::Noted | Tale::Together => (
             "recovery_window",
             Script {
                 restores_for: 2,
@@ -63,7 +63,7 @@ pub(super) async fn plays(cell: &Cell) -> Result<String, Bad> {
         match cell.tale {
             Tale::PutBack => scene.puts_back(&platform).await,
             Tale::FiveSteps => scene.goes_through(&platform).await,
-            Tale::Restored | Tale::Approved | Tale::BrokenGlass | Tale::Noted => {
+            Tale::Restored | Tale::Approved | Tale::BrokenGlass | Tale::Noted | Tale::Together => {
                 scene.restores(&platform).await
             }
         }
@@ -158,7 +158,7 @@ impl Scene {
     }
 
     /// How it ended, in words, if everybody can see it once.
-    async fn shown(&self, ended: &Rollback) -> Result<String, String> {
+    pub(super) async fn shown(&self, ended: &Rollback) -> Result<String, String> {
         let record = self.world.record().await;
         let entries = self.entries(&record).await?;
         let (id, word) = (ended.id, ended.word());
@@ -184,7 +184,7 @@ impl Scene {
 }
 
 /// Whether exactly these steps were asked for, once each.
-fn each_once(asked: &BTreeMap<u32, u32>, steps: &[u32]) -> Result<(), String> {
+pub(super) fn each_once(asked: &BTreeMap<u32, u32>, steps: &[u32]) -> Result<(), String> {
     let expected: BTreeMap<u32, u32> = steps.iter().map(|step| (*step, 1)).collect();
     match *asked == expected {
         true => Ok(()),

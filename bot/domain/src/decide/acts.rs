@@ -84,6 +84,9 @@ impl Draft {
         else {
             return Err(self.not_open());
         };
+        if self.rollback.part_of.is_some() {
+            return Err(self.not_open());
+        }
         let given = |approval: &Approval| approval.by.id == who.person.id;
         let Some(at) = self.rollback.approvals.iter().position(given) else {
             return Err(Refusal::AlreadySo {

@@ -39,13 +39,19 @@ impl Draft {
             .map(|plan| plan.hash(&self.rollback.service));
         if fresh.is_some() && fresh == self.rollback.hash {
             // An approver may be known by now to have lost the role since the click.
-            if !self.rollback.is_break_glass() && !self.still_approved(roster, policy) {
+            let part_of = self.rollback.part_of.as_ref();
+            let is_emergency =
+                part_of.is_some_and(|part_of| part_of.emergency) || self.rollback.is_break_glass();
+            if !is_emergency && !self.still_approved(roster, policy) {
                 return self.open_again(Reopening::ApprovalsLapsed, policy);
             }
             if self.rollback.busy == 0 {
                 self.record_own(WaitingFact::Rechecked { open_until: None });
             }
-            self.begin(survey);
+            match self.rollback.group().is_some() {
+                true => self.begin_group(policy),
+                false => self.begin(survey),
+            }
             return Ok(());
         }
         let moved = match plan {
@@ -54,6 +60,11 @@ impl Draft {
             Err(refusal) => return self.no_plan_any_more(&refusal, &survey),
         };
         let why = self.record_reason(WaitingFact::Superseded { moved });
+        if self.rollback.part_of.is_some() {
+            // Its group decides what follows: an approval of the group is for no other plan.
+            self.finish(State::Superseded { why });
+            return Ok(());
+        }
         self.tell_superseded(&why);
         self.void_break_glass(&why);
         let mut proposal = self.again(self.rollback.aim.target.clone());
@@ -100,7 +111,10 @@ impl Draft {
 
     /// Whether the platform lists the release no more that was approved.
     fn target_is_gone(&self, survey: &Survey) -> bool {
-        let to = self.rollback.plan.as_ref().map(|plan| &plan.to);
+        let plan = self.rollback.plan.as_ref();
+        // A group is on no platform, and none was read for it as a whole.
+        let plan = plan.filter(|plan| plan.group.is_none());
+        let to = plan.map(|plan| &plan.to);
         to.is_some_and(|to| {
             let mut candidates = survey.candidates.iter();
             to.kind == TargetKind::Release
@@ -135,6 +149,10 @@ impl Draft {
         let State::Approved { expires_at } = self.rollback.state else {
             return Err(self.not_open());
         };
+        if self.rollback.part_of.is_some() {
+            // Nobody approves a part of a group for itself: the group stops.
+            return self.part_blocked(why);
+        }
         let text = self.record_reason(WaitingFact::Reopened { why });
         let what = format!(
             "{} is open again and needs an approval: `/rollback who {}` says whose. {text}",

@@ -42,6 +42,8 @@ impl Draft {
             return;
         }
         let text = format!("{}: {}", whom(people.len()), Message::unmarked(what));
+        // Of a part of a group the channel is told by the group.
+        let in_thread = in_thread || self.rollback.part_of.is_some();
         self.post(text, people, in_thread, key);
     }
 }

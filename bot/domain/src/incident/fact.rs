@@ -366,6 +366,9 @@ pub enum PeopleFact {
         undoes: Option<RollbackId>,
         /// Why, in their words; `None`: they gave no reason.
         because: Option<String>,
+        /// The rollback of the group that it is a part of; `None`: it is of its own.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        part_of: Option<RollbackId>,
     },
     /// They approved a plan.
     Approved(Approved),
@@ -532,6 +535,24 @@ pub enum RunningFact {
         from: String,
         /// The release it goes to.
         to: String,
+    },
+    /// A stage of a group begins.
+    StageBegun {
+        /// Its number, from 1.
+        stage: usize,
+        /// How many stages there are.
+        stages: usize,
+        /// The names of the members that run in it.
+        members: Vec<String>,
+    },
+    /// Nothing more of a group is run, or its members stand otherwise than when that was so.
+    GroupEnded {
+        /// How many members are verified.
+        verified: usize,
+        /// How many there are, without those that were left out.
+        members: usize,
+        /// The others, each as a clause: `frontend not run`.
+        others: Vec<String>,
     },
     /// The platform has taken the request.
     Accepted {
@@ -1045,7 +1066,11 @@ impl WaitingFact {
 impl RunningFact {
     fn kind(&self) -> Kind {
         match self {
-            RunningFact::Executing { .. } | RunningFact::StepExecuting { .. } => Kind::Executing,
+            RunningFact::Executing { .. }
+            | RunningFact::StepExecuting { .. }
+            | RunningFact::StageBegun { .. } => Kind::Executing,
+            RunningFact::GroupEnded { others, .. } if others.is_empty() => Kind::Verified,
+            RunningFact::GroupEnded { .. } => Kind::Partial,
             RunningFact::Accepted { .. } => Kind::Accepted,
             RunningFact::PlatformRefused { .. }
             | RunningFact::Failed { .. }

@@ -360,6 +360,7 @@ impl PeopleFact {
                 target,
                 undoes,
                 because,
+                part_of,
             } => {
                 let place = tone.text(&service.to_string());
                 let aim = match (undoes, target) {
@@ -374,7 +375,9 @@ impl PeopleFact {
                         format!("roll back {place} to what was live at a time")
                     }
                 };
-                format!("asked to {aim}{}", because_of(because, tone))
+                let group = part_of.map(|group| format!(", as a part of {group}"));
+                let group = group.unwrap_or_default();
+                format!("asked to {aim}{group}{}", because_of(because, tone))
             }
             PeopleFact::Approved(approved) => approved.clause(tone),
             PeopleFact::StartedUnopposed { plan, roles } => format!(
@@ -516,6 +519,22 @@ impl RunningFact {
             }
             RunningFact::StepExecuting { platform, step } => {
                 format!("asking {} for {}", text(platform), text(step))
+            }
+            RunningFact::StageBegun {
+                stage,
+                stages,
+                members,
+            } => format!("stage {stage}/{stages} begins: {}", all(members)),
+            RunningFact::GroupEnded {
+                verified,
+                members,
+                others,
+            } => {
+                let counted = format!("{verified} of {members} verified");
+                match others.is_empty() {
+                    true => counted,
+                    false => format!("{counted}, {}", all(others)),
+                }
             }
             RunningFact::TooManySteps {
                 platform,

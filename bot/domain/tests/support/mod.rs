@@ -163,6 +163,7 @@ pub fn asked() -> Rollback {
         replaces: None,
         waiting: Default::default(),
         turns: vec![],
+        part_of: None,
     };
     proposal.open(RollbackId::new(41), IncidentId::new(1)).0
 }

@@ -82,6 +82,7 @@ async fn drawn(releases: &Releases, to: &str, undoes: Option<RollbackId>) -> Rol
         replaces: None,
         waiting: rollback_domain::rollback::Waiting::default(),
         turns: vec![],
+        part_of: None,
     }
     .open(RollbackId::new(41), IncidentId::new(1));
     rollback.memory = survey.memory;

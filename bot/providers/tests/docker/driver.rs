@@ -120,6 +120,7 @@ impl Driven {
             replaces: None,
             waiting: Waiting::default(),
             turns: vec![],
+            part_of: None,
         }
         .open(RollbackId::new(number), IncidentId::new(1));
         let (plan, survey) = draw(&*provider, &rollback, undoes).await;

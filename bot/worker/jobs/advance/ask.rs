@@ -1,6 +1,6 @@
 //! Asking the platform: once, or it is not known whether it was asked.
 
-use super::Advance;
+use super::OnPlatform;
 use crate::{
     crash::{self, Point},
     engine::{Ended, Error, Held, SideEffects, Submission},
@@ -73,7 +73,7 @@ struct Stored {
     began: Instant,
 }
 
-impl Advance<'_> {
+impl OnPlatform<'_> {
     /// Asks the platform for a step and stores its answer, and goes on with the next step where
     /// the answer lets it. That a step is asked for is stored by now, in a transaction that `began`
     /// not long ago and in which the lease was ours.

@@ -1,6 +1,6 @@
 //! Observing: what production serves after the platform was asked.
 
-use super::Advance;
+use super::OnPlatform;
 use crate::{
     crash::{self, Point},
     engine::{Ended, Error, Held, SideEffects},
@@ -11,7 +11,7 @@ use rollback_domain::{
 };
 use std::time::Instant;
 
-impl Advance<'_> {
+impl OnPlatform<'_> {
     /// Looks how far the platform is. Where the next step is safe it is asked for, under the same
     /// lease.
     pub(super) async fn observe(&self) -> Result<Ended, Error> {

@@ -1,6 +1,6 @@
 //! The first plan: the platform, the requester and the roles are read together.
 
-use super::{Advance, Drawn, NotRead};
+use super::{Advance, Drawn, NotRead, OnPlatform};
 use crate::{
     crash::{self, Point},
     engine::{Ended, Error, SideEffects},
@@ -9,6 +9,7 @@ use crate::{
     worker::{
         audience,
         last_known::{self, membership_by},
+        planning,
         retry::after_unread,
     },
 };
@@ -18,7 +19,6 @@ use rollback_domain::{
     plan::Plan,
     platform::ProviderError,
     refusal::Refusal,
-    release::Way,
     risk::Risk,
     rollback::{Command, Objection},
 };
@@ -26,10 +26,10 @@ use rollback_domain::{
 /// The requester as they were read, and what of it is from an earlier reading, as a clause.
 type Requester = (Person, Option<String>);
 
-impl Advance<'_> {
+impl OnPlatform<'_> {
     /// Makes the plan that the card shows.
     pub(super) async fn plan(&self) -> Result<Ended, Error> {
-        let roles = self.app.config.roles_of(self.service);
+        let roles = self.app.config.roles_of(&self.policy.rules);
         let about = self.about().await?;
         // What the card names, and whether the requester is an authority, is read with the rest.
         let (requester, survey, mut reading) = tokio::join!(
@@ -80,16 +80,7 @@ impl Advance<'_> {
     /// The plan with the changes that production loses, where the service names its repository.
     /// What its host does not answer is not known, and keeps nobody waiting.
     async fn with_lost_changes(&self, mut plan: Box<Plan>) -> Box<Plan> {
-        if let (Some(github), Some(repository), Some(from), Way::Back) = (
-            &self.app.github,
-            &self.service.repository,
-            &plan.from,
-            plan.way,
-        ) {
-            // On the heap: the job that holds this is large enough.
-            let lost = Box::pin(github.lost(repository, from, &plan.to)).await;
-            plan.lost_changes = Some(lost);
-        }
+        planning::add_lost_changes(self.app, self.service, &mut plan).await;
         plan
     }
 
@@ -113,9 +104,11 @@ impl Advance<'_> {
             Some(_) | None => audience::none(),
         }
     }
+}
 
+impl Advance<'_> {
     /// Who asked, if they may; otherwise how the job ends.
-    async fn requester(&self) -> Result<Result<Requester, Ended>, Error> {
+    pub(super) async fn requester(&self) -> Result<Result<Requester, Ended>, Error> {
         let read = membership_by(self.app, self.lease, &self.rollback.requester).await?;
         let (membership, requester, last_read) = match read {
             Ok(read) => read,
@@ -134,12 +127,12 @@ impl Advance<'_> {
         })
     }
 
-    fn cannot_read(&self, error: &ProviderError) -> Ended {
+    pub(super) fn cannot_read(&self, error: &ProviderError) -> Ended {
         let why = error.to_string();
         self.cannot_plan(Refusal::PlatformTrouble { why })
     }
 
-    fn cannot_plan(&self, refusal: Refusal) -> Ended {
+    pub(super) fn cannot_plan(&self, refusal: Refusal) -> Ended {
         self.decide(Command::CannotPlan { refusal })
             .stored_at(Point::PlanStored)
     }

@@ -1,6 +1,6 @@
 //! The proof: the service is looked at from outside.
 
-use super::Advance;
+use super::OnPlatform;
 use crate::{
     crash::{self, Point},
     engine::{Ended, Error},
@@ -11,7 +11,7 @@ use rollback_domain::{
     rollback::Command,
 };
 
-impl Advance<'_> {
+impl OnPlatform<'_> {
     /// Does one round of the proof; with what production serves, if that was read for this.
     pub(super) async fn prove(&self, live: Option<(Vec<Surface>, Pin)>) -> Result<Ended, Error> {
         if self.rollback.proof.last.is_none() {

@@ -1,6 +1,6 @@
 //! Before the platform is asked, it is read again.
 
-use super::{Advance, Drawn, NotRead};
+use super::{Drawn, NotRead, OnPlatform};
 use crate::{
     crash::{self, Point},
     engine::{Ended, Error, Held},
@@ -8,7 +8,7 @@ use crate::{
 use rollback_domain::rollback::Command;
 use std::time::Instant;
 
-impl Advance<'_> {
+impl OnPlatform<'_> {
     /// Reads the platform again, and asks it under the same lease if the plan still holds.
     pub(super) async fn recheck(&self) -> Result<Ended, Error> {
         crash::point(Point::RecheckBegun);

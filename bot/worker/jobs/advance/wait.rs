@@ -1,6 +1,6 @@
 //! The card is open: reminders, the escalation, the objection window, and the plan's end.
 
-use super::{Advance, Drawn, NotRead};
+use super::{Advance, Drawn, NotRead, OnPlatform};
 use crate::{
     engine::{Ended, Error, SideEffects},
     roster,
@@ -20,27 +20,28 @@ use std::time::Duration;
 const CARD_EVERY: Duration = Duration::from_secs(5);
 
 impl Advance<'_> {
-    /// Does what is due while the card waits for an answer.
-    pub(super) async fn wait(&self, expires_at: Timestamp) -> Result<Ended, Error> {
+    /// Does what is due while the card waits for an answer. `None`: the plan's time is over and it is
+    /// still waited for, so the platform is to be read again.
+    pub(super) async fn wait(&self, expires_at: Timestamp) -> Result<Option<Ended>, Error> {
         let now = self.now();
         let next_look = self.rollback.next_look(&self.policy, expires_at);
         if now < next_look {
-            return Ok(Ended::at(next_look));
+            return Ok(Some(Ended::at(next_look)));
         }
         let waiting = &self.rollback.waiting;
         if waiting.window_ends.is_some_and(|ends| ends <= now) && now < expires_at {
-            return self.end_window().await;
+            return Ok(Some(self.end_window().await?));
         }
         if now < expires_at {
             let roster = Box::new(self.last_known_roster().await?);
-            return Ok(self.decide(Command::Waited { roster }));
+            return Ok(Some(self.decide(Command::Waited { roster })));
         }
         let since = waiting.since.unwrap_or(now);
         let until = since.checked_add(self.policy.waits()).unwrap_or(now);
         if now < until && self.rollback.hash.is_some() {
-            return self.renew().await;
+            return Ok(None);
         }
-        Ok(self.decide(Command::Expire))
+        Ok(Some(self.decide(Command::Expire)))
     }
 
     /// Nobody objected in time. Whether the requester has the authority is read now.
@@ -90,8 +91,21 @@ impl Advance<'_> {
         Ok(self.decide(command).with(effects))
     }
 
+    /// The roles that may approve this plan.
+    fn eligible(&self) -> Vec<String> {
+        let roster = Roster::default();
+        let case = self.rollback.case(&self.policy, &roster);
+        case.rule
+            .eligible()
+            .into_iter()
+            .map(str::to_owned)
+            .collect()
+    }
+}
+
+impl OnPlatform<'_> {
     /// The plan is too old and still waited for: is it still the same?
-    async fn renew(&self) -> Result<Ended, Error> {
+    pub(super) async fn renew(&self) -> Result<Ended, Error> {
         let about = self.about().await?;
         let survey = match self.survey(&about).await {
             Ok(survey) => survey,
@@ -115,16 +129,5 @@ impl Advance<'_> {
                 self.decide(Command::Renewed { plan })
             }
         }
-    }
-
-    /// The roles that may approve this plan.
-    fn eligible(&self) -> Vec<String> {
-        let roster = Roster::default();
-        let case = self.rollback.case(&self.policy, &roster);
-        case.rule
-            .eligible()
-            .into_iter()
-            .map(str::to_owned)
-            .collect()
     }
 }

@@ -1,6 +1,6 @@
 //! Watching: production is kept in sight for a while after it serves.
 
-use super::Advance;
+use super::OnPlatform;
 use crate::{
     crash::{self, Point},
     engine::{Ended, Error},
@@ -13,7 +13,7 @@ use rollback_domain::{
     rollback::Command,
 };
 
-impl Advance<'_> {
+impl OnPlatform<'_> {
     /// Looks at production once more, unless a later rollback has taken over.
     pub(super) async fn watch(&self) -> Result<Ended, Error> {
         if let Some(replaced_by) = self.replaced_by().await? {

@@ -35,13 +35,11 @@ pub(super) async fn who(
         About::Service(_) => None,
     };
     let service = found.as_ref().map_or(service, |found| &found.service);
-    let Some(settings) = app.config.service(service) else {
+    let Some(policy) = app.policy_of(service) else {
         return Ok(Err(NOT_CONFIGURED));
     };
-    let policy = app.policy(settings);
-    let roster = roster::read(app, &app.config.roles_of(settings))
-        .await
-        .roster;
+    let roles = app.config.roles_of(&policy.rules);
+    let roster = roster::read(app, &roles).await.roster;
     let (title, lines) = match &found {
         Some(found) => {
             let case = found.case(&policy, &roster);
@@ -50,7 +48,8 @@ pub(super) async fn who(
             (title, vec![line])
         }
         None => {
-            let lines = settings.classes().into_iter().map(|risk| {
+            let classes = app.config.classes_of(service);
+            let lines = classes.into_iter().map(|risk| {
                 let case = Case {
                     rollback: None,
                     risk,
@@ -92,11 +91,10 @@ pub(super) async fn why(
     let Some(found) = rollbacks::get(&app.engine.db, id).await? else {
         return Ok(Err(Refusal::UnknownRollback { id }.into()));
     };
-    let Some(settings) = app.config.service(&found.service) else {
+    let Some(policy) = app.policy_of(&found.service) else {
         return Ok(Err(NOT_CONFIGURED));
     };
-    let policy = app.policy(settings);
-    let mut reading = roster::read(app, &app.config.roles_of(settings)).await;
+    let mut reading = roster::read(app, &app.config.roles_of(&policy.rules)).await;
     reading.recognise(&app.slack, &person.id);
     let roster = reading.roster;
     let case = found.case(&policy, &roster);

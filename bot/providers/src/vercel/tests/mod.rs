@@ -70,6 +70,7 @@ fn rollback(memory: Value) -> Rollback {
         replaces: None,
         waiting: rollback_domain::rollback::Waiting::default(),
         turns: vec![],
+        part_of: None,
     }
     .open(RollbackId::new(41), IncidentId::new(1));
     rollback.plan = Some(plan());
