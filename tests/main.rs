@@ -36,6 +36,7 @@ mod github;
 mod http_api;
 mod incidents;
 mod known_bad;
+mod kubernetes;
 mod night;
 mod notes;
 mod objections;
