@@ -38,6 +38,7 @@ mod groups;
 mod http_api;
 mod incidents;
 mod known_bad;
+mod kubernetes;
 mod night;
 mod notes;
 mod objections;

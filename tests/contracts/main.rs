@@ -18,6 +18,9 @@ mod docker;
 #[path = "../support/github.rs"]
 #[expect(dead_code, reason = "the stories use the rest")]
 mod github;
+#[path = "../support/kubernetes.rs"]
+#[expect(dead_code, reason = "the stories use the rest")]
+mod kubernetes;
 #[path = "../support/railway.rs"]
 #[expect(dead_code, reason = "the stories use the rest")]
 mod railway;
@@ -46,12 +49,13 @@ use std::{
 use tracing_subscriber::{EnvFilter, layer::SubscriberExt};
 
 /// A rig for every kind of provider, by its name in the registry; more where it has several ways.
-const RIGS: [(&str, Start); 11] = [
+const RIGS: [(&str, Start); 12] = [
     ("vercel", || Box::pin(rigs::vercel::start())),
     ("releases", || Box::pin(rigs::releases::start())),
     ("render", || Box::pin(rigs::render::start())),
     ("railway", || Box::pin(rigs::railway::start())),
     ("docker", || Box::pin(rigs::docker::start())),
+    ("kubernetes", || Box::pin(rigs::kubernetes::start())),
     ("github", || Box::pin(rigs::github::dispatched())),
     ("github", || Box::pin(rigs::github::tagged())),
     ("github", || Box::pin(rigs::github::reverted())),
@@ -314,10 +318,12 @@ async fn a_page_for_people_is_no_answer() {
             return applies;
         }
         reads_fail(rig, &run).await;
-        // It may sound like a yes. What is read afterwards counts.
+        // It may sound like a yes. What is read afterwards counts. Who reads before it asks has
+        // asked for nothing.
         let answer = run.ask().await;
+        let nothing_asked = matches!(answer, Err(ProviderError::Busy { .. })) && rig.asked() == 0;
         assert!(
-            matches!(answer, Ok(_) | Err(ProviderError::Unanswered(_))),
+            nothing_asked || matches!(answer, Ok(_) | Err(ProviderError::Unanswered(_))),
             "{answer:?}"
         );
         rig.behave();
@@ -339,11 +345,13 @@ async fn an_answer_without_an_end_fills_no_memory() {
         }
         reads_fail(rig, &run).await;
         let answer = run.ask().await;
+        let nothing_asked = matches!(answer, Err(ProviderError::Busy { .. })) && rig.asked() == 0;
         assert!(
-            matches!(
-                answer,
-                Err(ProviderError::Refused(_) | ProviderError::Unanswered(_))
-            ),
+            nothing_asked
+                || matches!(
+                    answer,
+                    Err(ProviderError::Refused(_) | ProviderError::Unanswered(_))
+                ),
             "{answer:?}"
         );
         // What lies in the system's own buffers counts as taken, too.

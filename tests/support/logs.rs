@@ -1,6 +1,6 @@
 //! Everything that is logged while stories run, looked through for secrets.
 
-use super::{SECRET, docker, github, notices, pagerduty, railway, render, vercel};
+use super::{SECRET, docker, github, kubernetes, notices, pagerduty, railway, render, vercel};
 use std::{
     io::{self, Write},
     sync::{
@@ -15,7 +15,7 @@ pub const DATABASE_PASSWORD: &str = "a-password-of-the-database";
 
 /// What must never be in a line: one line here for each. Some are what all of a kind have in
 /// common.
-const SECRETS: [(&str, &str); 18] = [
+const SECRETS: [(&str, &str); 19] = [
     ("Slack's signing secret", SECRET),
     ("Slack's next signing secret", "the-next-secret"),
     ("a bot token of Slack's", "xoxb-"),
@@ -24,6 +24,7 @@ const SECRETS: [(&str, &str); 18] = [
     ("the secret of a webhook", notices::SECRET),
     ("Render's token", render::TOKEN),
     ("Railway's token", railway::TOKEN),
+    ("the token of a service account", kubernetes::TOKEN),
     ("the password of a registry of images", docker::PASSWORD),
     ("what stands in a container's environment", docker::SECRET),
     ("GitHub's token", github::TOKEN),

@@ -6,6 +6,8 @@ pub mod docker;
 pub mod docker_engine;
 #[expect(dead_code, reason = "the tests of the provider use the rest")]
 pub mod github;
+#[expect(dead_code, reason = "the tests of the provider use the rest")]
+pub mod kubernetes;
 pub mod logs;
 mod messages;
 pub mod notices;

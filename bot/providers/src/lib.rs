@@ -19,6 +19,7 @@ registry::providers! {
     render,
     railway,
     docker,
+    kubernetes,
     github,
     command,
     http_api,

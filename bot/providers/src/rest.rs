@@ -3,7 +3,10 @@
 //! What an answer means is said here as far as it means the same on every platform; the rest is
 //! for the provider to judge.
 
-use reqwest::{Client, Method, RequestBuilder, header::HeaderMap};
+use reqwest::{
+    Client, Method, RequestBuilder,
+    header::{CONTENT_TYPE, HeaderMap},
+};
 use rollback_domain::{platform::ProviderError, release::Pin};
 use rollback_http::{Lost, Silence, cut, json, one_line, retry_after, send};
 use rollback_settings::Secret;
@@ -55,6 +58,8 @@ pub(crate) enum Access {
     Bearer(Secret),
     /// A header of the platform's own.
     Header(&'static str, Secret),
+    /// The certificate of the client itself: nothing goes with a call.
+    Certificate,
 }
 
 /// One platform's API, with what it is called with.
@@ -107,6 +112,7 @@ impl Rest {
         let request = match &self.access {
             Access::Bearer(token) => request.bearer_auth(token.expose()),
             Access::Header(name, token) => request.header(*name, token.expose()),
+            Access::Certificate => request,
         };
         let headers = self.api.headers.iter();
         Ok(headers.fold(request, |request, (name, value)| {
@@ -160,6 +166,19 @@ impl Rest {
     ) -> Result<Answer, Lost> {
         let request = self.request(method, path, query)?.json(body);
         let answer = send(request, self.api.within).await?;
+        Ok(Answer::of(answer, self.api, ANSWER_AT_MOST).await)
+    }
+
+    /// Asks for a change by a JSON patch (RFC 6902), once.
+    pub(crate) async fn patch(
+        &self,
+        path: &[&str],
+        query: &[(&str, &str)],
+        patch: &Value,
+    ) -> Result<Answer, Lost> {
+        let request = self.request(Method::PATCH, path, query)?;
+        let request = request.header(CONTENT_TYPE, "application/json-patch+json");
+        let answer = send(request.json(patch), self.api.within).await?;
         Ok(Answer::of(answer, self.api, ANSWER_AT_MOST).await)
     }
 

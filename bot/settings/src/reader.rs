@@ -113,6 +113,10 @@ impl Reader<'_> {
         }
     }
 
+    fn document(&self, value: &Value) -> Result<Secret, String> {
+        self.stored(value).map(|(text, _)| Secret::new(text))
+    }
+
     fn pem(&self, value: &Value) -> Result<Secret, String> {
         let (text, whence) = self.stored(value)?;
         match text.starts_with("-----BEGIN ") {
@@ -407,6 +411,11 @@ impl<'a> Section<'a> {
     /// The same, for a certificate or a key, which has many lines.
     pub fn pem(&self, value: &Value) -> Result<Secret, String> {
         self.reader.pem(value)
+    }
+
+    /// The same, for a document with secrets in it, which has many lines.
+    pub fn document(&self, value: &Value) -> Result<Secret, String> {
+        self.reader.document(value)
     }
 
     /// The same, for a token of `owner`'s that has no look of its own.

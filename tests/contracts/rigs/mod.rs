@@ -5,6 +5,7 @@ pub mod docker;
 pub mod five_steps;
 pub mod github;
 pub mod http;
+pub mod kubernetes;
 pub mod railway;
 pub mod releases;
 pub mod render;

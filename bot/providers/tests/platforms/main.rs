@@ -11,6 +11,10 @@ mod github;
 #[expect(dead_code, reason = "the stories use the rest")]
 mod github_api;
 mod http_presets;
+mod kubernetes;
+#[path = "../../../../tests/support/kubernetes.rs"]
+#[expect(dead_code, reason = "the stories use the rest")]
+mod kubernetes_api;
 mod own;
 mod presets;
 mod railway;
@@ -24,3 +28,4 @@ mod render_api;
 mod requests;
 mod run;
 mod spec;
+mod tls;

@@ -14,7 +14,7 @@ use rollback_domain::{
 };
 use rollback_providers::{Provider, registry};
 use std::{
-    fs, io,
+    fs,
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     sync::Arc,
@@ -37,8 +37,8 @@ pub fn platform(section: &str) -> Result<registry::Platform, String> {
         "RAILWAY_TOKEN" => Some(railway_api::TOKEN.to_owned()),
         _ => None,
     };
-    let no_file = |_: &Path| Err(io::ErrorKind::NotFound.into());
-    let read = rollback_settings::read(section, &env, &no_file, &[], |section| {
+    let file = |path: &Path| fs::read_to_string(path);
+    let read = rollback_settings::read(section, &env, &file, &[], |section| {
         let (_, platform) = registry::read(section);
         section.done();
         platform
