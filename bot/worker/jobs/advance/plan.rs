@@ -80,15 +80,13 @@ impl Advance<'_> {
     /// The plan with the changes that production loses, where the service names its repository.
     /// What its host does not answer is not known, and keeps nobody waiting.
     async fn with_lost_changes(&self, mut plan: Box<Plan>) -> Box<Plan> {
-        if let (Some(github), Some(repository), Some(from), Way::Back) = (
-            &self.app.github,
-            &self.service.repository,
-            &plan.from,
-            plan.way,
-        ) {
+        if let (Some(repository), Some(from), Way::Back) =
+            (&self.service.repository, &plan.from, plan.way)
+        {
             // On the heap: the job that holds this is large enough.
-            let lost = Box::pin(github.lost(repository, from, &plan.to)).await;
-            plan.lost_changes = Some(lost);
+            let repositories = &self.app.repositories;
+            let lost = Box::pin(repositories.lost(repository, from, &plan.to)).await;
+            plan.lost_changes = lost;
         }
         plan
     }
