@@ -6,7 +6,6 @@ use crate::{
     config::{Config, Group, NoticeSettings, Service},
     crash::{self, Point},
     engine::{self, Engine},
-    github::GitHub,
     http_client,
     limits::Limits,
     messages::Templates,
@@ -16,6 +15,7 @@ use crate::{
     pagerduty::PagerDuty,
     platforms::Timed,
     reads::{Read, Reads},
+    repositories::{GitHub, GitLab, Repositories},
     slack::{self, Identity, Slack, pace::Pace},
     store::{
         Db,
@@ -55,8 +55,8 @@ pub struct Inside {
     pub engine: Engine,
     /// Slack, as we call it.
     pub slack: Slack,
-    /// GitHub, as we ask it, if it is configured.
-    pub github: Option<GitHub>,
+    /// The hosts of repositories, as we ask them, as far as they are configured.
+    pub repositories: Repositories,
     /// PagerDuty, as we call it, if it is configured.
     pub pagerduty: Option<PagerDuty>,
     /// Where updates for customers are published outside of Slack, by name.
@@ -133,7 +133,7 @@ impl App {
             .counted(metrics.clone())
             .timed(clock.clone())
             .paced(Pace::new(db.clone(), clock.clone(), metrics.clone())),
-            github: github(&config, &http),
+            repositories: repositories(&config, &http),
             pagerduty: pagerduty(&config, &http),
             notices: notices(&config, &http, &clock),
             engine: Engine::new(db, clock),
@@ -366,14 +366,18 @@ pub fn notices(
         .collect()
 }
 
-/// GitHub as the configuration has it, if it does.
-fn github(config: &Config, http: &reqwest::Client) -> Option<GitHub> {
-    let settings = config.github.as_ref()?;
-    Some(GitHub::new(
-        http.clone(),
-        settings.api_url.clone(),
-        settings.credentials.clone(),
-    ))
+/// The hosts of repositories that the configuration has.
+fn repositories(config: &Config, http: &reqwest::Client) -> Repositories {
+    Repositories {
+        github: config.github.as_ref().map(|github| {
+            let credentials = github.credentials.clone();
+            GitHub::new(http.clone(), github.api_url.clone(), credentials)
+        }),
+        gitlab: config
+            .gitlab
+            .as_ref()
+            .map(|gitlab| GitLab::new(http.clone(), gitlab.api_url.clone(), gitlab.token.clone())),
+    }
 }
 
 /// PagerDuty as the configuration has it, if it does.

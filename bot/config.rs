@@ -23,6 +23,7 @@ pub use updates::Updates;
 
 use rollback_domain::{
     authority::Source,
+    changes::Repository,
     checklist::ItemRule,
     identity::ServiceKey,
     policy::{Announce, EscalationStep, Preset, Rules},
@@ -53,6 +54,11 @@ pub struct Config {
     pub pagerduty: Option<PagerDuty>,
     /// Where it is read which changes a rollback removes.
     pub github: Option<GitHub>,
+    /// The same, on GitLab.
+    pub gitlab: Option<GitLab>,
+    /// The Slack ids of those who write commits, by how their repository names them, in small
+    /// letters.
+    pub authors: BTreeMap<String, String>,
     /// Acting without Slack.
     pub api: Api,
     /// How much one person and one channel may send.
@@ -137,6 +143,15 @@ pub struct GitHub {
     pub api_url: Url,
 }
 
+/// The GitLab that has the repositories of services.
+#[derive(Clone, Debug)]
+pub struct GitLab {
+    /// What its API is called with.
+    pub token: Secret,
+    /// Its API.
+    pub api_url: Url,
+}
+
 /// Acting without Slack: with a token, by the API or from a terminal.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Api {
@@ -217,8 +232,8 @@ pub struct Service {
     pub platform: Platform,
     /// Where its users find it.
     pub url: Option<Url>,
-    /// The repository that its releases are built from, as `owner/name`.
-    pub repository: Option<String>,
+    /// The repository that its releases are built from.
+    pub repository: Option<Repository>,
     /// The roles whose members may approve, at least one.
     pub approve: Vec<String>,
     /// The channels, by id, in which it can be proposed; empty: any.
@@ -467,6 +482,14 @@ fn config(file: &Section<'_>) -> Option<Config> {
             .and_then(|section| github(&section))
             .map(Some),
     };
+    let gitlab = match file.get("gitlab") {
+        None => Some(None),
+        Some(_) => file
+            .section("gitlab")
+            .and_then(|section| gitlab(&section))
+            .map(Some),
+    };
+    let authors = file.section("authors").map(|section| authors(&section));
     let api = file.section("api").map(|section| api(&section));
     let limits = file.section("limits").map(|section| limits(&section));
     let incidents = file
@@ -508,6 +531,8 @@ fn config(file: &Section<'_>) -> Option<Config> {
         slack: slack?,
         pagerduty: pagerduty?,
         github: github?,
+        gitlab: gitlab?,
+        authors: authors?,
         api: match (api?, &policy) {
             // Nobody acts there on what was once true, unless that was written.
             ((api, false), Some(policy)) if policy.preset == Preset::Strict => Api {
@@ -699,19 +724,63 @@ fn github(section: &Section<'_>) -> Option<GitHub> {
     })
 }
 
+fn gitlab(section: &Section<'_>) -> Option<GitLab> {
+    let token = section.required("token", "\"env:GITLAB_TOKEN\"", |value| {
+        section.token(value, "GitLab")
+    });
+    let api_url = section.url_or("api_url", "https://gitlab.com/api/v4");
+    section.done();
+    Some(GitLab {
+        token: token?,
+        api_url: api_url?,
+    })
+}
+
+/// Who writes commits: a name as the repository has it, and an id of Slack's.
+fn authors(section: &Section<'_>) -> BTreeMap<String, String> {
+    let read = section.keys().filter_map(|name| {
+        let person = section.required(name, "\"U0123ABCD\"", member)?;
+        Some((name.to_lowercase(), person))
+    });
+    read.collect()
+}
+
+/// The repository that the releases of a service are built from.
+fn repository_of(section: &Section<'_>) -> Option<Repository> {
+    let github = section.optional("github", repository);
+    let gitlab = section.optional("gitlab", |value| {
+        let project = text(value)?;
+        let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+        let is_part = |part: &str| !part.is_empty() && part.bytes().all(fits);
+        match project.contains('/') && project.split('/').all(is_part) {
+            true => Ok(project),
+            false => Err(format!(
+                "{project:?} is not a project; write \"group/name\", as in its address on GitLab"
+            )),
+        }
+    });
+    if github.is_some() && gitlab.is_some() {
+        section.mistake("gitlab", "is there, and github is too; keep one of them");
+    }
+    let github = github.map(Repository::GitHub);
+    github.or(gitlab.map(Repository::GitLab))
+}
+
 /// A repository that nothing could read would never be told of.
 fn refuse_unread_repositories(file: &Section<'_>, services: &[Service]) {
-    if file.get("github").is_some() {
-        return;
-    }
-    for service in services
-        .iter()
-        .filter(|service| service.repository.is_some())
-    {
+    for service in services {
+        let (host, token) = match service.repository {
+            Some(Repository::GitHub(_)) => ("github", "GITHUB_TOKEN"),
+            Some(Repository::GitLab(_)) => ("gitlab", "GITLAB_TOKEN"),
+            None => continue,
+        };
+        if file.get(host).is_some() {
+            continue;
+        }
         let ServiceKey { name, environment } = &service.key;
         file.reader().mistake(
-            format!("services.{name}.{environment}.github"),
-            "is there, and [github] is not; add [github] with token = \"env:GITHUB_TOKEN\"",
+            format!("services.{name}.{environment}.{host}"),
+            format!("is there, and [{host}] is not; add [{host}] with token = \"env:{token}\""),
         );
     }
 }
@@ -894,7 +963,7 @@ fn service(
 ) -> Option<Service> {
     let (kind, platform) = registry::read(section);
     let link = section.optional("url", url);
-    let repository = section.optional("github", repository);
+    let repository = repository_of(section);
     let authority = rules::authority(section, kind.map(|kind| kind.class), common, roles);
     let own_channels = channels(section, "channels");
     let announce = channels(section, "announce");

@@ -132,12 +132,13 @@ const ROOMS: &[Room] = &[
         &["rollback_domain", "rollback_http", "rollback_settings"],
     ),
     (
-        "github",
-        &["github"],
+        "repositories",
+        &["repositories"],
         &[
             "rollback_domain",
             "rollback_http",
             "rollback_providers::github",
+            "rollback_settings",
         ],
     ),
     (
@@ -168,7 +169,6 @@ const ROOMS: &[Room] = &[
             "config",
             "crash",
             "engine",
-            "github",
             "http_client",
             "limits",
             "messages",
@@ -178,6 +178,7 @@ const ROOMS: &[Room] = &[
             "pagerduty",
             "platforms",
             "reads",
+            "repositories",
             "slack",
             "store::Db",
             "store::presence",
@@ -335,7 +336,7 @@ const DOMAIN_LIBRARIES: &[&str] = &[
 /// with what the app holds.
 const IN_A_HURRY: [&str; 2] = ["commands", "handlers"];
 /// What the app holds to call others with.
-const CALLERS: [&str; 5] = ["github", "http", "pagerduty", "provider", "slack"];
+const CALLERS: [&str; 5] = ["http", "pagerduty", "provider", "repositories", "slack"];
 
 /// One path that a source names, from the crate's root.
 #[derive(Clone, Debug)]

@@ -15,7 +15,8 @@ use std::{sync::Arc, time::Duration};
 
 fn commit(sha: &str, parents: &[&str], message: &str) -> Value {
     let parents: Vec<Value> = parents.iter().map(|sha| json!({"sha": sha})).collect();
-    json!({"sha": sha, "parents": parents, "author": {"login": "kim"}, "commit": {"message": message}})
+    let made = json!({"name": "Kim Lee", "email": "maya@acme.example"});
+    json!({"sha": sha, "parents": parents, "author": {"login": "kim"}, "commit": {"message": message, "author": made}})
 }
 
 /// v214 came with two pull requests, of which one was squashed, and with a commit of its own.
@@ -63,7 +64,7 @@ async fn world(handler: impl FnMut(&Asked) -> Answered + Send + 'static) -> (Wor
         "provider = \"vercel\"\ngithub = \"acme/shop\"",
     );
     let settings = format!(
-        "{service}\n[github]\ntoken = \"env:GITHUB_TOKEN\"\napi_url = \"{}\"\n",
+        "{service}\n[github]\ntoken = \"env:GITHUB_TOKEN\"\napi_url = \"{}\"\n[authors]\nSam = \"U0SAM\"\n",
         api.url
     );
     let world = World::with(&settings).await;
@@ -106,8 +107,103 @@ async fn the_card_counts_the_changes_and_the_thread_lists_them() {
     world.passes(Duration::from_secs(120)).await;
     assert_eq!(world.vercel.production(), "v213");
     assert_eq!(api.asked().len(), 2);
+    // Those who made them are told when it serves, by their e-mail address or by the
+    // configuration; a verdict that changes does not tell them again.
+    let told = |seen: &str| {
+        let lines = seen
+            .lines()
+            .skip_while(|line| !line.contains("took these changes"));
+        lines.take(5).collect::<Vec<_>>().join("\n")
+    };
+    assert_snapshot!(told(&world.channel()), @r#"
+    |   RB-1 took these changes out of frontend (production):
+    |   • @sam: #812 "Session expiry"
+    |   • @maya: a1b2c3d "checkout: new <tax> engine"
+    |   • lee: #811 "Round prices"
+    |   Don't deploy them again before the cause is known to be another one, or is fixed.
+    "#);
+    world.site.sickens("v213");
     world.passes(Duration::from_secs(400)).await;
+    let seen = world.channel();
+    assert!(seen.contains("STILL FAILING"), "{seen}");
+    assert_eq!(told(&seen), "");
     world.slack.take_all();
+}
+
+/// The same project on GitLab: commits in no promised order, and its merge requests.
+fn gitlab_answer(asked: &Asked) -> Answered {
+    assert!(asked.is_by(TOKEN));
+    let commit = |id: &str, parents: &[&str], message: &str| {
+        json!({
+            "id": id, "short_id": id, "title": message.lines().next(), "message": message,
+            "parent_ids": parents, "author_name": "Kim Lee", "author_email": "kim@users.noreply.example",
+        })
+    };
+    let merge = "Merge branch 'expiry' into 'main'\n\nsession expiry\n\nSee merge request acme/web/shop!812";
+    match asked.line().as_str() {
+        "GET /projects/acme%2Fweb%2Fshop/repository/compare?from=3c4d5e6f7a8&to=a1b2c3d4e5f" => {
+            Answered::Json(
+                200,
+                json!({
+                    "compare_same_ref": false,
+                    "web_url": "https://gitlab.example/acme/web/shop/-/compare/3c4d5e6f7a8...a1b2c3d4e5f",
+                    "commits": [
+                        commit("a1b2c3d4e5f", &["b3"], "checkout: new <tax> engine"),
+                        commit("b1", &["3c4d5e6f7a8"], "Round prices"),
+                        commit("b3", &["b1", "b2"], merge),
+                        commit("b2", &["b1"], "wip"),
+                    ],
+                }),
+            )
+        }
+        "GET /projects/acme%2Fweb%2Fshop/merge_requests?iids%5B%5D=812&per_page=100" => {
+            Answered::Json(
+                200,
+                json!([{"iid": 812, "title": "Session expiry", "author": {"username": "sam"}, "labels": ["type: bug"]}]),
+            )
+        }
+        other => panic!("nobody knows {other}"),
+    }
+}
+
+#[tokio::test]
+async fn what_gitlab_tells_is_told_the_same_way() {
+    for (answer, told) in [
+        (
+            None,
+            r#"You lose  3 changes: !812 "Session expiry", a1b2c3d "checkout: new <tax> engine", b1 "Round prices"; one looks like a fix"#,
+        ),
+        (
+            Some(Answered::Json(
+                404,
+                json!({"message": "404 Project Not Found"}),
+            )),
+            r#"You lose  1 change: v214 "checkout: new tax engine"; the changes in it are not known: GitLab knows no such commits in acme/web/shop, or gitlab.token may not read it"#,
+        ),
+        (
+            Some(Answered::Json(200, json!({"commits": []}))),
+            r#"You lose  1 change: v214 "checkout: new tax engine"; the changes in it are not known: in acme/web/shop v213 does not come before v214"#,
+        ),
+    ] {
+        let api =
+            Api::start(move |asked| answer.clone().unwrap_or_else(|| gitlab_answer(asked))).await;
+        let service = FRONTEND.replace(
+            "provider = \"vercel\"",
+            "provider = \"vercel\"\ngitlab = \"acme/web/shop\"",
+        );
+        let settings = format!(
+            "{service}\n[gitlab]\ntoken = \"env:GITHUB_TOKEN\"\napi_url = \"{}\"\n",
+            api.url
+        );
+        let mut world = World::with(&settings).await;
+        world
+            .maya()
+            .says("/rollback frontend because checkout 500s")
+            .await;
+        world.settle().await;
+        assert_eq!(lost(&world.channel()), told);
+        world.slack.take_all();
+    }
 }
 
 #[tokio::test]
@@ -173,6 +269,13 @@ async fn a_repository_that_nothing_reads_is_a_mistake() {
     let mistake = world.reads_settings(&service("acme/shop")).unwrap_err();
     assert!(
         mistake.contains("services.shop.local.github: is there, and [github] is not"),
+        "{mistake}"
+    );
+    let mistake = world
+        .reads_settings(&service("acme/shop").replace("github =", "gitlab ="))
+        .unwrap_err();
+    assert!(
+        mistake.contains("services.shop.local.gitlab: is there, and [gitlab] is not"),
         "{mistake}"
     );
     let mistake = world

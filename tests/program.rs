@@ -15,11 +15,12 @@ use std::{
 };
 
 /// The tokens of the platforms in the example.
-const TOKENS: [(&str, &str); 10] = [
+const TOKENS: [(&str, &str); 11] = [
     ("VERCEL_TOKEN", "a-token-of-vercel"),
     ("RENDER_API_KEY", "a-token-of-render"),
     ("RAILWAY_TOKEN", "a-token-of-railway"),
     ("GITHUB_TOKEN", "a-token-of-github"),
+    ("GITLAB_TOKEN", "a-token-of-gitlab"),
     ("DEPLOYCTL_TOKEN", "a-token-of-deployctl"),
     ("SITES_TOKEN", "a-token-of-sites"),
     ("DOCKER_CA", "-----BEGIN CERTIFICATE-----"),

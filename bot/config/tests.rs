@@ -55,6 +55,7 @@ fn env(name: &str) -> Option<String> {
         "RENDER_API_KEY" => "render-1",
         "RAILWAY_TOKEN" => "railway-1",
         "GITHUB_TOKEN" => "github-1",
+        "GITLAB_TOKEN" => "gitlab-1",
         "DEPLOYCTL_TOKEN" => "deployctl-1",
         "SITES_TOKEN" => "sites-tok-1",
         "PAGERDUTY_TOKEN" => "pagerduty-1",
@@ -1268,7 +1269,7 @@ const MISTAKES: &str = r#"
 - project = "prj_123"
 + path = "/srv/frontend"
 ! services.frontend.production.project: is missing; write project = "prj_123"
-! services.frontend.production.path: is not a key here; remove it, or use one of provider, project, team, token, api_url, url, github, approve, requester_may_approve, risk, objection_window, toggle, code, caution, data, channels, announce, target_time, fingerprint, verify, passes, prove_within, watch, check_every
+! services.frontend.production.path: is not a key here; remove it, or use one of provider, project, team, token, api_url, url, github, gitlab, approve, requester_may_approve, risk, objection_window, toggle, code, caution, data, channels, announce, target_time, fingerprint, verify, passes, prove_within, watch, check_every
 
   project = "prj_123"
 + requester_may_approve = "yes"

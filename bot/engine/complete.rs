@@ -567,6 +567,7 @@ pub(super) fn jobs_of(
         }
         Notice::Card => Job::Card { rollback: id },
         Notice::Outcome => Job::AnnounceOutcome { rollback: id },
+        Notice::Authors => Job::TellAuthors { rollback: id },
         Notice::Tell {
             person,
             reply_to,

@@ -5,6 +5,15 @@ use serde::{Deserialize, Serialize};
 /// The most changes of a plan that are kept by name.
 pub const LISTED_AT_MOST: usize = 30;
 
+/// Where a repository is, and its name there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Repository {
+    /// On GitHub: `acme/shop`.
+    GitHub(String),
+    /// On GitLab: `acme/web/shop`.
+    GitLab(String),
+}
+
 /// What a repository says of the commits between the target and what is live.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -35,20 +44,38 @@ pub struct Lost {
 pub struct Change {
     /// The commit that brought it.
     pub sha: String,
-    /// The number of its pull request.
+    /// The number of its pull request, or of its merge request.
     pub number: Option<u64>,
+    /// Whether that is a merge request, as GitLab calls it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_merge_request: bool,
     /// What it says of itself, on one line.
     pub title: String,
     /// Who made it, as the repository names them.
     pub author: Option<String>,
+    /// Their e-mail address in the commit; `None`: it is not known, or nobody reads it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub email: Option<String>,
     /// Whether losing it may bring something back that was mended.
     pub is_fix: bool,
 }
 
+/// Somebody whose changes are lost.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Author {
+    /// As the repository names them.
+    pub name: String,
+    /// Their e-mail address, as far as it is known.
+    pub email: Option<String>,
+    /// What they made, each as a phrase: `#812 "session expiry"`.
+    pub changes: Vec<String>,
+}
+
 impl Change {
-    /// How people recognise it: `#812`, or the first seven of its commit.
+    /// How people recognise it: `#812` or `!812`, or the first seven of its commit.
     pub fn label(&self) -> String {
         match self.number {
+            Some(number) if self.is_merge_request => format!("!{number}"),
             Some(number) => format!("#{number}"),
             None => self.sha.get(..7).unwrap_or(&self.sha).to_owned(),
         }
@@ -77,6 +104,31 @@ impl Lost {
             unread,
             link,
         }
+    }
+
+    /// Who made those that are listed, each once, with what they made.
+    pub fn authors(&self) -> Vec<Author> {
+        let mut authors: Vec<Author> = vec![];
+        for change in &self.listed {
+            let Some(name) = &change.author else {
+                continue;
+            };
+            let at = authors.iter().position(|author| author.name == *name);
+            let at = at.unwrap_or_else(|| {
+                authors.push(Author {
+                    name: name.clone(),
+                    email: None,
+                    changes: vec![],
+                });
+                authors.len() - 1
+            });
+            let author = &mut authors[at];
+            author.email = author.email.take().or_else(|| change.email.clone());
+            author
+                .changes
+                .push(format!("{} \"{}\"", change.label(), change.title));
+        }
+        authors
     }
 
     /// How many, in words: "3 changes", "at least 250 changes".
@@ -156,8 +208,10 @@ mod tests {
         Change {
             sha: format!("{number:07}aaaa"),
             number: (number != 7).then_some(number),
+            is_merge_request: false,
             title: title.into(),
             author: Some("lee".into()),
+            email: (number == 9).then(|| "lee@example.com".into()),
             is_fix: reads_like_a_fix(title),
         }
     }
@@ -189,6 +243,26 @@ mod tests {
         assert!(lost.list("api", "v1").ends_with(
             "\n… and 10 more, and 12 older commits that were not read: https://git.example.com"
         ));
+    }
+
+    #[test]
+    fn an_author_is_listed_once_with_all_that_they_made() {
+        let mut changes = vec![change(8, "Cart"), change(9, "Tax"), change(7, "Search")];
+        changes[2].author = Some("kim".into());
+        let lost = Lost::of(changes, 0, "https://git.example.com".into());
+        let authors = lost.authors();
+        let made: Vec<(&str, String)> = authors
+            .iter()
+            .map(|author| (author.name.as_str(), author.changes.join(", ")))
+            .collect();
+        assert_eq!(
+            made,
+            [
+                ("lee", "#8 \"Cart\", #9 \"Tax\"".to_owned()),
+                ("kim", "0000007 \"Search\"".to_owned()),
+            ]
+        );
+        assert_eq!(authors[0].email.as_deref(), Some("lee@example.com"));
     }
 
     #[test]

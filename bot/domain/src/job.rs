@@ -61,6 +61,8 @@ pub enum Job {
     #[serde(rename = "outcome")]
     #[strum(serialize = "outcome")]
     AnnounceOutcome { rollback: RollbackId },
+    /// Tell those whose changes a rollback took out of production, once.
+    TellAuthors { rollback: RollbackId },
     /// Tell one person something.
     #[serde(rename = "tell")]
     #[strum(serialize = "tell")]
@@ -608,6 +610,7 @@ impl Job {
             | Job::Page { rollback, .. }
             | Job::Card { rollback }
             | Job::AnnounceOutcome { rollback }
+            | Job::TellAuthors { rollback }
             | Job::LookAfter { rollback }
             | Job::Checklist { rollback } => Some(*rollback),
             Job::Act(request) => Some(request.rollback),
@@ -653,6 +656,7 @@ impl Job {
             | Job::Card { rollback }
             | Job::Checklist { rollback }
             | Job::AnnounceOutcome { rollback }
+            | Job::TellAuthors { rollback }
             | Job::BreakGlassMessage { rollback }
             | Job::RequestReview { rollback }
             | Job::TakePinBack { rollback }

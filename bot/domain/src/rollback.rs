@@ -1245,6 +1245,8 @@ pub enum Notice {
     },
     /// Tell the channel how it ended, once.
     Outcome,
+    /// Tell those whose changes it took out of production, once.
+    Authors,
     /// Say something where everybody sees it: in the channel, or in the card's thread.
     Post {
         message: Message,

@@ -149,6 +149,11 @@ const STORED: &[(&str, &str, &str)] = &[
         r#"{"kind":"remind_action","action":3,"reminder":1}"#,
     ),
     (
+        "tell_authors",
+        "RB-41",
+        r#"{"kind":"tell_authors","rollback":41}"#,
+    ),
+    (
         "look_after",
         "RB-41",
         r#"{"kind":"look_after","rollback":41}"#,

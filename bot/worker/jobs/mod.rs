@@ -31,6 +31,7 @@ mod send_notice;
 mod service_action;
 mod survey;
 mod take_pin_back;
+mod tell_authors;
 mod update_form;
 
 use crate::{
@@ -64,6 +65,7 @@ pub(super) async fn perform(app: &App, lease: &Lease) -> Result<Ended, Error> {
         Job::AnnounceOutcome { rollback } => {
             Box::pin(announce_outcome::run(app, lease, *rollback)).await
         }
+        Job::TellAuthors { rollback } => Box::pin(tell_authors::run(app, lease, *rollback)).await,
         Job::Notify(notification) => Box::pin(notify::run(app, lease, notification)).await,
         Job::Post(post) => Box::pin(post::run(app, lease, post)).await,
         Job::Backfill { channel } => Box::pin(backfill::run(app, lease, channel)).await,

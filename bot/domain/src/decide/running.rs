@@ -1,7 +1,7 @@
 //! Once it was let run: read again, asked, read back, proven, watched.
 
 use super::*;
-use crate::identity::RollbackId;
+use crate::{changes::LostChanges, identity::RollbackId};
 
 impl Draft {
     pub(super) fn rechecked(
@@ -576,7 +576,15 @@ impl Draft {
     }
 
     pub(super) fn concluded(&mut self, policy: &Policy) {
-        self.rollback.times.proven = Some(self.now);
+        // A verdict may change, and nobody is told twice that their change is gone.
+        let is_first = self.rollback.times.proven.replace(self.now).is_none();
+        let plan = self.rollback.plan.as_ref();
+        if let Some(LostChanges::Known(lost)) = plan.and_then(|plan| plan.lost_changes.as_ref())
+            && is_first
+            && !lost.authors().is_empty()
+        {
+            self.notices.push(Notice::Authors);
+        }
         let proof = &self.rollback.proof;
         let fact = ProofFact::Concluded {
             verdict: proof.verdict.unwrap_or(Verdict::Unproven),

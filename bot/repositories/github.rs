@@ -1,53 +1,28 @@
-//! GitHub: which changes are between two commits.
-//!
-//! It is asked while a plan is made, within a few seconds: what it does not answer is not known,
-//! and keeps no plan from being made. Nothing is changed there.
+//! GitHub: commits and pull requests between two commits.
 
-use reqwest::{Client, RequestBuilder, StatusCode};
+use super::{Commit, Host, PULLS_AT_MOST, Pull, commit, describe, first_parents, short};
+use reqwest::{Client, RequestBuilder};
 use rollback_domain::{
-    changes::{Change, Lost, LostChanges, names_an_incident, reads_like_a_fix},
+    changes::{Change, Lost},
     release::Release,
 };
-use rollback_http::{Lost as NoAnswer, cut, json, one_line, send};
+use rollback_http::{cut, one_line};
 use rollback_providers::github::{Credentials, HEADERS};
 use serde_json::{Value, json};
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    fmt,
-    time::Duration,
-};
+use std::collections::{BTreeMap, BTreeSet};
 use url::Url;
 
-/// How long one request may take, from connecting to the last byte. Two are made.
-const TIMEOUT: Duration = Duration::from_secs(2);
-/// The largest answer that is read, in bytes.
-const ANSWER_AT_MOST: usize = 8 << 20;
-/// How many pull requests are asked for their titles and labels.
-const PULLS_AT_MOST: usize = 50;
-/// How much of a title is kept, in characters.
-const TITLE_AT_MOST: usize = 100;
+const HOST: Host = Host {
+    name: "GitHub",
+    token: "github.token",
+};
 
 /// GitHub, as the bot asks it.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct GitHub {
     http: Client,
     api_url: Url,
     credentials: Credentials,
-}
-
-impl fmt::Debug for GitHub {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("GitHub")
-            .field("api_url", &self.api_url.as_str())
-            .finish_non_exhaustive()
-    }
-}
-
-/// What a pull request says of itself.
-struct Pull {
-    title: String,
-    author: Option<String>,
-    labels: Vec<String>,
 }
 
 impl GitHub {
@@ -60,16 +35,13 @@ impl GitHub {
         }
     }
 
-    /// What production loses that goes from one release to an earlier one, in `repository`
-    /// (`owner/name`).
-    pub async fn lost(&self, repository: &str, from: &Release, to: &Release) -> LostChanges {
-        match self.read(repository, from, to).await {
-            Ok(lost) => LostChanges::Known(lost),
-            Err(why) => LostChanges::Unknown(why),
-        }
-    }
-
-    async fn read(&self, repository: &str, from: &Release, to: &Release) -> Result<Lost, String> {
+    /// What is lost in `repository` (`owner/name`), or why that is not known, as a clause.
+    pub(super) async fn lost(
+        &self,
+        repository: &str,
+        from: &Release,
+        to: &Release,
+    ) -> Result<Lost, String> {
         let (live, target) = (commit(from)?, commit(to)?);
         let range = format!("{target}...{live}");
         let mut url = self.api_url.clone();
@@ -93,14 +65,7 @@ impl GitHub {
         let unread = total.saturating_sub(commits.len() as u64);
         let mut changes = changes(commits);
         let pulls = self.pulls(repository, &changes).await;
-        for change in &mut changes {
-            if let Some(pull) = change.number.and_then(|number| pulls.get(&number)) {
-                change.is_fix |= reads_like_a_fix(&pull.title)
-                    || pull.labels.iter().any(|label| reads_like_a_fix(label));
-                change.title.clone_from(&pull.title);
-                change.author = pull.author.clone().or(change.author.take());
-            }
-        }
+        describe(&mut changes, &pulls);
         let link = compared["html_url"].as_str().unwrap_or_default();
         Ok(Lost::of(changes, unread, cut(&one_line(link), 300)))
     }
@@ -165,81 +130,31 @@ impl GitHub {
             request.bearer_auth(token.expose()),
             |request, (name, value)| request.header(*name, *value),
         );
-        let answer = match send(request, TIMEOUT).await {
-            Ok(answer) => answer,
-            Err(NoAnswer::Unsent) => {
-                return Err("GitHub cannot be asked: check github.token".into());
-            }
-            Err(lost) => return Err(format!("GitHub did not answer: {lost}")),
-        };
-        let status = answer.status();
-        let is_limited = answer
-            .headers()
-            .get("x-ratelimit-remaining")
-            .is_some_and(|left| left == "0");
-        Err(match status {
-            StatusCode::OK => {
-                let body = answer.body(ANSWER_AT_MOST).await;
-                let body = body.map_err(|why| format!("GitHub's answer broke off: {why}"))?;
-                return json(&body).map_err(|why| format!("GitHub's answer cannot be used: {why}"));
-            }
-            StatusCode::NOT_FOUND => format!(
-                "GitHub knows no such commits in {repository}, or github.token may not read it"
-            ),
-            StatusCode::TOO_MANY_REQUESTS => "GitHub is rate-limiting this bot".into(),
-            StatusCode::FORBIDDEN if is_limited => "GitHub is rate-limiting this bot".into(),
-            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
-                format!("GitHub says that github.token may not read {repository} ({status})")
-            }
-            status => format!("GitHub answers {status}"),
-        })
+        HOST.ask(request, repository).await
     }
 }
 
-/// The commit of a release, if that is what its sha is.
-fn commit(release: &Release) -> Result<&str, String> {
-    let sha = release.sha.as_deref().filter(|sha| {
-        (7..=40).contains(&sha.len()) && sha.bytes().all(|digit| digit.is_ascii_hexdigit())
-    });
-    sha.ok_or_else(|| format!("{} names no commit", release.label()))
-}
-
-fn short(text: &str) -> String {
-    cut(&one_line(text), TITLE_AT_MOST)
-}
-
-/// The changes that these commits bring, newest first. A merge brings what was merged: from what
-/// is live, only first parents are followed.
+/// The changes that these commits bring, newest first.
 fn changes(commits: &[Value]) -> Vec<Change> {
-    let by_sha: BTreeMap<&str, &Value> = commits
-        .iter()
-        .filter_map(|commit| Some((commit["sha"].as_str()?, commit)))
-        .collect();
+    let commits: Vec<Commit<'_>> = commits.iter().filter_map(read).collect();
     // They come oldest first.
-    let mut at = commits.last();
-    let mut changes = vec![];
-    while let Some(commit) = at {
-        changes.extend(change(commit));
-        at = commit["parents"][0]["sha"]
-            .as_str()
-            .and_then(|parent| by_sha.get(parent).copied())
-            // Whatever is answered, this ends.
-            .filter(|_| changes.len() < commits.len());
-    }
-    changes
+    let followed = first_parents(&commits, commits.last());
+    followed
+        .into_iter()
+        .map(|commit| commit.change(pull_request, false))
+        .collect()
 }
 
-fn change(commit: &Value) -> Option<Change> {
-    let message = commit["commit"]["message"].as_str().unwrap_or_default();
-    let (number, title) = pull_request(message);
-    let author = commit["author"]["login"].as_str();
-    let author = author.or_else(|| commit["commit"]["author"]["name"].as_str());
-    Some(Change {
-        sha: cut(&one_line(commit["sha"].as_str()?), 64),
-        number,
-        title: short(title),
-        author: author.map(short),
-        is_fix: reads_like_a_fix(title) || names_an_incident(message),
+fn read(commit: &Value) -> Option<Commit<'_>> {
+    let made = &commit["commit"]["author"];
+    Some(Commit {
+        sha: commit["sha"].as_str()?,
+        parent: commit["parents"][0]["sha"].as_str(),
+        message: commit["commit"]["message"].as_str().unwrap_or_default(),
+        author: commit["author"]["login"]
+            .as_str()
+            .or_else(|| made["name"].as_str()),
+        email: made["email"].as_str(),
     })
 }
 
