@@ -33,7 +33,8 @@ async fn tom_breaks_the_glass(world: &mut World) {
     world.settle().await;
 }
 
-async fn broken() -> World {
+/// frontend was taken back by tom, who has no role.
+pub async fn broken() -> World {
     let mut world = World::new().await;
     world.with_a_card().await;
     world.vercel.moves_at_once(true);

@@ -145,7 +145,7 @@ pub(super) fn severity_posts(
         thread: None,
         under: None,
         message,
-        post_mortem: None,
+        button: None,
         when_refused: WhenRefused::Log,
         id: format!("severity:{id}:{}:{to}", severity.severity),
     };
