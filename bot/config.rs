@@ -13,9 +13,11 @@ mod promises;
 mod rules;
 mod updates;
 mod values;
+mod webhooks;
 
 pub use notices::NoticeSettings;
 pub use updates::Updates;
+pub use webhooks::{Webhooks, key_of as webhook_key};
 
 use rollback_domain::{
     action::PromiseRule,
@@ -50,6 +52,8 @@ pub struct Config {
     pub pagerduty: Option<PagerDuty>,
     /// Where it is read which changes a rollback removes.
     pub github: Option<GitHub>,
+    /// What platforms send when something has changed there.
+    pub webhooks: Webhooks,
     /// Acting without Slack.
     pub api: Api,
     /// How much one person and one channel may send.
@@ -479,6 +483,13 @@ fn config(file: &Section<'_>) -> Option<Config> {
             .and_then(|section| github(&section))
             .map(Some),
     };
+    let webhooks = match file.get("webhooks") {
+        None => Some(Webhooks::default()),
+        Some(_) => {
+            let section = file.section("webhooks");
+            section.map(|section| webhooks::webhooks(&section))
+        }
+    };
     let api = file.section("api").map(|section| api(&section));
     let limits = file.section("limits").map(|section| limits(&section));
     let incidents = file
@@ -508,6 +519,9 @@ fn config(file: &Section<'_>) -> Option<Config> {
     let contacts = contacts(file, &there);
     let services = services(file, &common.unwrap_or_default(), &roles);
     refuse_unread_repositories(file, services.as_deref().unwrap_or_default());
+    if let (Some(webhooks), Some(services)) = (&webhooks, &services) {
+        webhooks.warn_of_unneeded(file, services);
+    }
     file.done();
     let roles: Option<BTreeMap<String, Role>> = roles
         .into_iter()
@@ -519,6 +533,7 @@ fn config(file: &Section<'_>) -> Option<Config> {
         slack: slack?,
         pagerduty: pagerduty?,
         github: github?,
+        webhooks: webhooks?,
         api: match (api?, &policy) {
             // Nobody acts there on what was once true, unless that was written.
             ((api, false), Some(policy)) if policy.preset == Preset::Strict => Api {
