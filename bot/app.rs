@@ -335,7 +335,7 @@ fn github(config: &Config, http: &reqwest::Client) -> Option<GitHub> {
     Some(GitHub::new(
         http.clone(),
         settings.api_url.clone(),
-        settings.token.clone(),
+        settings.credentials.clone(),
     ))
 }
 

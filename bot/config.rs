@@ -28,7 +28,10 @@ use rollback_domain::{
     policy::{Announce, EscalationStep, Preset, Rules},
     risk::{Risk, RiskRules},
 };
-use rollback_providers::registry::{self, Platform};
+use rollback_providers::{
+    github::{Credentials, repository},
+    registry::{self, Platform},
+};
 use rollback_settings::{
     Env, Mistake, Mistakes, ReadFile, Repeats, Secret, Section, Table, Value, did_you_mean, dotted,
     duration, flag, header, is_loopback, number, one_of, pointer, read, spell, text, url,
@@ -131,7 +134,7 @@ pub struct PagerDuty {
 #[derive(Clone, Debug)]
 pub struct GitHub {
     /// What its API is called with.
-    pub token: Secret,
+    pub credentials: Credentials,
     /// Its REST API.
     pub api_url: Url,
 }
@@ -715,30 +718,13 @@ fn pagerduty(section: &Section<'_>) -> Option<PagerDuty> {
 }
 
 fn github(section: &Section<'_>) -> Option<GitHub> {
-    let token = section.required("token", "\"env:GITHUB_TOKEN\"", |value| {
-        section.token(value, "GitHub")
-    });
+    let credentials = Credentials::read(section);
     let api_url = section.url_or("api_url", "https://api.github.com");
     section.done();
     Some(GitHub {
-        token: token?,
+        credentials: credentials?,
         api_url: api_url?,
     })
-}
-
-/// A repository, as `owner/name`.
-fn repository(value: &Value) -> Result<String, String> {
-    let name = text(value)?;
-    let is_part = |part: &str| {
-        let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
-        !part.is_empty() && !part.starts_with('.') && part.bytes().all(fits)
-    };
-    match name.split_once('/') {
-        Some((owner, repository)) if is_part(owner) && is_part(repository) => Ok(name),
-        Some(_) | None => Err(format!(
-            "{name:?} is not a repository; write \"owner/name\", as in its address on GitHub"
-        )),
-    }
 }
 
 /// A repository that nothing could read would never be told of.

@@ -3,13 +3,13 @@
 //! It is asked while a plan is made, within a few seconds: what it does not answer is not known,
 //! and keeps no plan from being made. Nothing is changed there.
 
-use reqwest::{Client, RequestBuilder, StatusCode, header::ACCEPT};
+use reqwest::{Client, RequestBuilder, StatusCode};
 use rollback_domain::{
     changes::{Change, Lost, LostChanges, names_an_incident, reads_like_a_fix},
     release::Release,
 };
 use rollback_http::{Lost as NoAnswer, cut, json, one_line, send};
-use rollback_settings::Secret;
+use rollback_providers::github::{Credentials, HEADERS};
 use serde_json::{Value, json};
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -32,7 +32,7 @@ const TITLE_AT_MOST: usize = 100;
 pub struct GitHub {
     http: Client,
     api_url: Url,
-    token: Secret,
+    credentials: Credentials,
 }
 
 impl fmt::Debug for GitHub {
@@ -52,11 +52,11 @@ struct Pull {
 
 impl GitHub {
     /// GitHub at this address, `https://api.github.com` or `https://HOST/api/v3`.
-    pub fn new(http: Client, api_url: Url, token: Secret) -> Self {
+    pub fn new(http: Client, api_url: Url, credentials: Credentials) -> Self {
         Self {
             http,
             api_url,
-            token,
+            credentials,
         }
     }
 
@@ -159,11 +159,12 @@ impl GitHub {
 
     /// The answer to one request, or why there is none, as a clause.
     async fn ask(&self, request: RequestBuilder, repository: &str) -> Result<Value, String> {
-        let request = request
-            .bearer_auth(self.token.expose())
-            .header(ACCEPT, "application/vnd.github+json")
-            .header("X-GitHub-Api-Version", "2022-11-28")
-            .header("User-Agent", "rollback-bot");
+        let token = self.credentials.token(&self.http, &self.api_url).await;
+        let token = token.map_err(|error| error.to_string().trim_end_matches('.').to_owned())?;
+        let request = HEADERS.iter().fold(
+            request.bearer_auth(token.expose()),
+            |request, (name, value)| request.header(*name, *value),
+        );
         let answer = match send(request, TIMEOUT).await {
             Ok(answer) => answer,
             Err(NoAnswer::Unsent) => {
@@ -305,7 +306,11 @@ mod tests {
     #[test]
     fn graphql_is_beside_the_api() {
         let at = |url: &str| {
-            let github = GitHub::new(Client::new(), url.parse().unwrap(), Secret::new("t"));
+            let github = GitHub::new(
+                Client::new(),
+                url.parse().unwrap(),
+                Credentials::Token(rollback_settings::Secret::new("t")),
+            );
             github.graphql_url().to_string()
         };
         let _ = crate::http_client();

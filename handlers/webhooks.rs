@@ -134,10 +134,13 @@ impl Sender {
         };
         let names = places.iter().filter_map(|at| body.pointer(at)?.as_str());
         let about = |name| match self {
-            Sender::GitHub => About::Repository(name),
-            Sender::Vercel | Sender::Render | Sender::Railway => About::Platform(self.name(), name),
+            // A service can be built from a repository there, and be deployed by it.
+            Sender::GitHub => vec![About::Repository(name), About::Platform("github", name)],
+            Sender::Vercel | Sender::Render | Sender::Railway => {
+                vec![About::Platform(self.name(), name)]
+            }
         };
-        names.map(about).collect()
+        names.flat_map(about).collect()
     }
 }
 

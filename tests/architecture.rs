@@ -47,6 +47,7 @@ const ROOMS: &[Room] = &[
         &[
             "rollback_domain",
             "rollback_settings",
+            "rollback_providers::github",
             "rollback_providers::registry",
             "notices",
             "store::address",
@@ -132,7 +133,11 @@ const ROOMS: &[Room] = &[
     (
         "github",
         &["github"],
-        &["rollback_domain", "rollback_http", "rollback_settings"],
+        &[
+            "rollback_domain",
+            "rollback_http",
+            "rollback_providers::github",
+        ],
     ),
     (
         "probe",

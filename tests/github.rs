@@ -1,10 +1,15 @@
-//! What production loses, as the repository tells it.
+//! GitHub: what production loses, as the repository tells it, and going back by a workflow.
 
 use crate::{
     api::{Answered, Api, Asked},
-    support::{FRONTEND, GITHUB_TOKEN, World},
+    support::{
+        FRONTEND, World, dawn,
+        github::{GitHub, Meets, TOKEN},
+        site::Site,
+    },
 };
 use insta::assert_snapshot;
+use rollback_bot::clock::Clock;
 use serde_json::{Value, json};
 use std::{sync::Arc, time::Duration};
 
@@ -15,7 +20,7 @@ fn commit(sha: &str, parents: &[&str], message: &str) -> Value {
 
 /// v214 came with two pull requests, of which one was squashed, and with a commit of its own.
 fn answer(asked: &Asked) -> Answered {
-    assert!(asked.is_by(GITHUB_TOKEN));
+    assert!(asked.is_by(TOKEN));
     match asked.line().as_str() {
         "GET /repos/acme/shop/compare/3c4d5e6f7a8...a1b2c3d4e5f" => Answered::Json(
             200,
@@ -177,4 +182,202 @@ async fn a_repository_that_nothing_reads_is_a_mistake() {
         mistake.contains("is not a repository; write \"owner/name\""),
         "{mistake}"
     );
+}
+
+const SERVICE: &str = r#"
+[services.api.production]
+provider = "github"
+repository = "acme/api"
+{mode}
+token = "env:GITHUB_TOKEN"
+api_url = "{api}"
+approve = ["oncall"]
+requester_may_approve = true
+[services.api.production.fingerprint]
+url = "{local}/version.json"
+json = "/version"
+"#;
+
+/// A world in which the workflow of `api` has deployed three commits, of which the last serves.
+async fn deployed(mode: &str) -> (World, Arc<GitHub>) {
+    let clock = Clock::fixed(dawn().checked_sub(Duration::from_secs(50 * 3_600)).unwrap());
+    let before = clock.clone();
+    let github = Arc::new(GitHub::start(Arc::new(move || before.now())).await);
+    for (file, message, minutes) in [
+        ("cart", "Add a cart", 41 * 60),
+        ("session", "Fix the session", 8 * 60 + 29),
+        ("tax", "New tax engine", 31),
+    ] {
+        github.push(file, "1\n", message);
+        clock.advance(Duration::from_secs(minutes * 60));
+    }
+    let (serving, is_revert) = (github.clone(), mode.contains("revert"));
+    // What is merged is another commit with the same files: the page answers with its tree.
+    let site = Site::start(move || match is_revert {
+        true => serving.rev(&format!("{}^{{tree}}", serving.live())),
+        false => serving.live(),
+    })
+    .await;
+    let settings = SERVICE
+        .replace("{mode}", mode)
+        .replace("{api}", &github.api_url())
+        .replace("{local}", &site.url());
+    let mut world = World::with(&settings).await;
+    world.site = site;
+    let time = world.clock.clone();
+    github.follows(Arc::new(move || time.now()));
+    (world, github)
+}
+
+/// sam wants it back, and approves it.
+async fn roll_back(world: &mut World) {
+    world
+        .sam()
+        .says("/rollback api because checkout 500s")
+        .await;
+    world.settle().await;
+    world.passes(Duration::from_secs(20)).await;
+    world.sam().clicks("Approve").await;
+}
+
+#[tokio::test]
+async fn a_revert_is_a_pull_request_that_people_merge() {
+    let (mut world, github) = deployed("mode = \"revert\"\nworkflow = \"deploy.yml\"").await;
+    let main = github.rev("main");
+    world
+        .sam()
+        .says("/rollback api because checkout 500s")
+        .await;
+    world.settle().await;
+    assert_snapshot!(world.channel(), @r#"
+    Rollback Bot (only visible to @sam): RB-1: finding a version of api (production) to go back to. Nothing has changed yet: its card says what it needs.
+    Rollback Bot:
+      Roll back api to 7fbac25?
+      checkout 500s · @sam, 03:12:00 UTC
+      Live now `5481fc9`, since 02:41:00 UTC (31 m) lee: New tax engine
+      Go back to `7fbac25`, ran 8 h 29 m until 02:41:00 UTC · previous release, ran before lee: Fix the session
+      You lose  1 change: 5481fc9 "New tax engine"
+      Changes  the files of main
+      Stays  database · secrets and variables
+      Details  1 commit of main is taken back
+      Steps  1. make the branch rollback-bot/7fbac25-on-5481fc9 · 2. open the pull request
+      By hand  Merge the pull request that gives main the files of 7fbac25, once its checks have passed. (an approver)
+      After  the next merge deploys as always
+      [ Approve… ] [ Deny… ] [ Change version… ] [ ⋯ Cancel this request / Object… / Emergency run… / Who can approve / May I approve? ]
+      Needs  one approval: @sam (oncall) · expires 03:22:00 UTC · RB-1 · production · code · plan `cc72`
+    "#);
+    world.passes(Duration::from_secs(20)).await;
+    world.sam().clicks("Approve").await;
+    world.passes(Duration::from_secs(30)).await;
+    assert_snapshot!(world.channel(), @r#"
+    Rollback Bot (edited):
+      ⚠️ RB-1 WAITING FOR PEOPLE  api (production)
+      5481fc9 → 7fbac25 · @sam · "checkout 500s"
+      ✅ Approved 03:12:20 UTC by @sam (oncall)
+      ✅ Accepted 03:12:20 UTC by GitHub: #7 is open: 1 of 1 checks have passed
+      ⏳ Going live 0/1 on 7fbac25, waiting for acme/api
+      Waiting for people: #7 is open: 1 of 1 checks have passed.
+      • Merge #7, which gives main the files of 7fbac25, once its checks have passed. Then: `/rollback signoff RB-1 merge-pr done`.
+      | Rollback Bot: RB-1 (api (production), 5481fc9 → 7fbac25) needs people to go on. Merge #7, which gives main the files of 7fbac25, once its checks have passed. (https://github.com/acme/api/pull/7) Then: `/rollback signoff RB-1 merge-pr done`.
+    "#);
+    // Nothing was pushed to the branch, and nothing was deployed.
+    assert_eq!(
+        (github.rev("main"), github.live()),
+        (main.clone(), main[..7].to_owned())
+    );
+    assert!(github.merge());
+    world.passes(Duration::from_secs(60)).await;
+    assert_snapshot!(world.channel(), @r#"
+    Rollback Bot (edited):
+      ✅ RB-1 VERIFIED  api (production)
+      5481fc9 → 7fbac25 · @sam · "checkout 500s"
+      ✅ Approved 03:12:20 UTC by @sam (oncall)
+      ✅ Accepted 03:12:20 UTC by GitHub: run 9004 has deployed it
+      ✅ Live 03:13:01 UTC 1/1 on 7fbac25
+      ✅ Verified 03:13:11 UTC version ea0bf01c3dd6a0960fff7ffef7bfb2ac086e0223 answers, no checks configured
+      7fbac25 answers from outside and passes its checks.
+      Command to live: 1 m 1 s, of which 20 s waiting for approval
+      [ Undo… ]
+    Rollback Bot:
+      ✅ api (production) is back on 7fbac25 (RB-1) · @sam, approved by @sam
+      version ea0bf01c3dd6a0960fff7ffef7bfb2ac086e0223 answers, no checks configured · took 1 m 1 s, of which 20 s waiting for approval
+      This doesn't fix the bug. If 5481fc9 caused it, deploying 5481fc9 again brings it back.
+    "#);
+    world.passes(Duration::from_secs(400)).await;
+    world.slack.take_all();
+}
+
+#[tokio::test]
+async fn a_workflow_is_started_by_hand_and_waits_for_its_environment() {
+    let (mut world, github) = deployed("mode = \"dispatch\"\nworkflow = \"deploy.yml\"").await;
+    github.runs_wait(true);
+    roll_back(&mut world).await;
+    world.passes(Duration::from_secs(30)).await;
+    let seen = world.channel();
+    assert!(
+        seen.contains("Let run 9004 of deploy.yml deploy to production"),
+        "{seen}"
+    );
+    github.runs_wait(false);
+    world.passes(Duration::from_secs(90)).await;
+    assert_snapshot!(world.channel(), @r#"
+    Rollback Bot (edited):
+      ✅ RB-1 VERIFIED  api (production)
+      5481fc9 → 7fbac25 · @sam · "checkout 500s"
+      ✅ Approved 03:12:20 UTC by @sam (oncall)
+      ✅ Accepted 03:12:20 UTC by GitHub: run 9004 has deployed it
+      ✅ Live 03:13:06 UTC 1/1 on 7fbac25
+      ✅ Verified 03:13:16 UTC version 7fbac25 answers, no checks configured
+      7fbac25 answers from outside and passes its checks.
+      Command to live: 1 m 6 s, of which 20 s waiting for approval
+      [ Undo… ]
+    Rollback Bot:
+      ✅ api (production) is back on 7fbac25 (RB-1) · @sam, approved by @sam
+      version 7fbac25 answers, no checks configured · took 1 m 6 s, of which 20 s waiting for approval
+      This doesn't fix the bug. If 5481fc9 caused it, deploying 5481fc9 again brings it back.
+    "#);
+    assert_eq!(github.changes_asked(), 1);
+    world.passes(Duration::from_secs(400)).await;
+    world.slack.take_all();
+}
+
+#[tokio::test]
+async fn a_token_without_the_permission_is_told_which_it_lacks() {
+    let (mut world, github) = deployed("mode = \"dispatch\"\nworkflow = \"deploy.yml\"").await;
+    github.next_meets(Meets::Answer(Answered::Headed(
+        403,
+        vec![("x-accepted-github-permissions", "actions=write".into())],
+        json!({"message": "Resource not accessible by personal access token"}),
+    )));
+    roll_back(&mut world).await;
+    world.passes(Duration::from_secs(30)).await;
+    let seen = world.channel();
+    let told: Vec<&str> = seen
+        .lines()
+        .filter(|line| line.contains("needs actions=write"))
+        .collect();
+    assert_snapshot!(told[0].trim(), @"GitHub says the token is unknown, expired or lacks access (403: Resource not accessible by personal access token; it needs actions=write). Give the token, or the App, access to the repository and the permissions that docs/platforms.md lists, and set it in the configuration. Production serves 5481fc9 on 1/1, as last read.");
+    assert!(github.live().starts_with(&github.rev("main")[..7]));
+    world.passes(Duration::from_secs(400)).await;
+    world.slack.take_all();
+}
+
+#[tokio::test]
+async fn a_dispatch_whose_answer_is_lost_is_found_and_not_asked_again() {
+    let (mut world, github) = deployed("mode = \"dispatch\"\nworkflow = \"deploy.yml\"").await;
+    github.next_meets(Meets::DoneAndCut);
+    let target = github.rev("main~1");
+    roll_back(&mut world).await;
+    world.passes(Duration::from_secs(90)).await;
+    assert_eq!(
+        (github.live(), github.changes_asked()),
+        (target[..7].to_owned(), 1)
+    );
+    let record = world.record().await;
+    assert!(
+        record.contains(&format!("verified: {} answers", &target[..7])),
+        "{record}"
+    );
+    world.passes(Duration::from_secs(400)).await;
+    world.slack.take_all();
 }

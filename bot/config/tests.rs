@@ -1260,7 +1260,7 @@ const MISTAKES: &str = r#"
 ! services.frontend.production.provider: "vercl" is not known; did you mean "vercel"?
 
 - provider = "releases"
-! services.shop.local.provider: is missing; write provider = "vercel", or "releases", or "render", or "railway", or "docker", or "command", or "http"
+! services.shop.local.provider: is missing; write provider = "vercel", or "releases", or "render", or "railway", or "docker", or "github", or "command", or "http"
 
 - project = "prj_123"
 + path = "/srv/frontend"
@@ -1472,6 +1472,13 @@ fn a_file_that_is_not_there_is_a_mistake_too() {
 fn what_holds_in_the_end_is_one_table() {
     insta::assert_snapshot!(effective::table(&accepted(EXAMPLE)), @"
     api (production): preset small-team, ordinary class code, objection window off
+      class                 approvals  by                         requester  confirm  break-glass
+      toggle (not reached)  1          oncall                     yes        click    yes
+      code                  1          oncall                     no         click    yes
+      caution               1          oncall                     no         tick     yes
+      data (not reached)    2          oncall; one of data_owner  yes        type     no
+
+    billing (production): preset small-team, ordinary class code, objection window off
       class                 approvals  by                         requester  confirm  break-glass
       toggle (not reached)  1          oncall                     yes        click    yes
       code                  1          oncall                     no         click    yes

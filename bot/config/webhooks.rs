@@ -67,6 +67,7 @@ impl Webhooks {
             identities.any(|identity| identity.split(' ').next() == Some(platform))
         };
         let has_repository = services.iter().any(|service| service.repository.is_some());
+        let has_repository = has_repository || is_on("github");
         for (key, secret, is_needed, needs) in [
             ("vercel", &self.vercel, is_on("vercel"), "is on Vercel"),
             ("render", &self.render, is_on("render"), "is on Render"),

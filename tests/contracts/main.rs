@@ -15,6 +15,9 @@ mod api;
 #[path = "../support/docker.rs"]
 #[expect(dead_code, reason = "the tests of the provider use the rest")]
 mod docker;
+#[path = "../support/github.rs"]
+#[expect(dead_code, reason = "the stories use the rest")]
+mod github;
 #[path = "../support/railway.rs"]
 #[expect(dead_code, reason = "the stories use the rest")]
 mod railway;
@@ -42,32 +45,47 @@ use std::{
 };
 use tracing_subscriber::{EnvFilter, layer::SubscriberExt};
 
-/// A rig for every kind of provider, by its name in the registry.
-const RIGS: [(&str, Start); 8] = [
+/// A rig for every kind of provider, by its name in the registry; more where it has several ways.
+const RIGS: [(&str, Start); 11] = [
     ("vercel", || Box::pin(rigs::vercel::start())),
     ("releases", || Box::pin(rigs::releases::start())),
     ("render", || Box::pin(rigs::render::start())),
     ("railway", || Box::pin(rigs::railway::start())),
     ("docker", || Box::pin(rigs::docker::start())),
+    ("github", || Box::pin(rigs::github::dispatched())),
+    ("github", || Box::pin(rigs::github::tagged())),
+    ("github", || Box::pin(rigs::github::reverted())),
     ("command", || Box::pin(rigs::command::start())),
     ("http", || Box::pin(rigs::http::start())),
     ("five_steps", || Box::pin(rigs::five_steps::start())),
 ];
 
-/// A fake platform for this kind of provider; there has to be one.
-async fn start(kind: &Kind) -> Box<dyn Rig> {
-    let rig = RIGS.iter().find(|(name, _)| *name == kind.name);
-    let (_, start) = rig.unwrap_or_else(|| panic!("{} has no rig in RIGS", kind.name));
-    start().await
+/// What is held to the contract: a kind of provider, and what starts a fake platform for it.
+struct Subject {
+    kind: &'static Kind,
+    start: Start,
+}
+
+/// A kind of provider with each of its fake platforms; there has to be one.
+fn subjects(kind: &'static Kind) -> Vec<Subject> {
+    let rigs = RIGS.iter().filter(|(name, _)| *name == kind.name);
+    let subjects: Vec<Subject> = rigs
+        .map(|(_, start)| Subject {
+            kind,
+            start: *start,
+        })
+        .collect();
+    assert!(!subjects.is_empty(), "{} has no rig in RIGS", kind.name);
+    subjects
 }
 
 /// Holds every provider in the registry to one point of the contract.
-async fn each(point: &str, holds: impl AsyncFn(&'static Kind, &dyn Rig) -> Applies) {
+async fn each(point: &str, holds: impl AsyncFn(&Subject, &dyn Rig) -> Applies) {
     hold(point, ALL, holds).await;
 }
 
 /// The same, where plans of several steps are another matter: one of the tests' own has some.
-async fn each_step(point: &str, holds: impl AsyncFn(&'static Kind, &dyn Rig) -> Applies) {
+async fn each_step(point: &str, holds: impl AsyncFn(&Subject, &dyn Rig) -> Applies) {
     static FIVE_STEPS: Kind = scripted::provider::STEPS;
     registry::add(&[&FIVE_STEPS]);
     let kinds: Vec<&'static Kind> = ALL.iter().copied().chain([&FIVE_STEPS]).collect();
@@ -77,18 +95,19 @@ async fn each_step(point: &str, holds: impl AsyncFn(&'static Kind, &dyn Rig) -> 
 async fn hold(
     point: &str,
     kinds: &[&'static Kind],
-    holds: impl AsyncFn(&'static Kind, &dyn Rig) -> Applies,
+    holds: impl AsyncFn(&Subject, &dyn Rig) -> Applies,
 ) {
-    for kind in kinds {
-        let rig = start(kind).await;
-        let outcome = match holds(kind, &*rig).await {
+    for subject in kinds.iter().flat_map(|kind| subjects(kind)) {
+        let rig = (subject.start)().await;
+        let name = subject.kind.name;
+        let outcome = match holds(&subject, &*rig).await {
             Applies::Yes => "holds".to_owned(),
             Applies::No(why) => {
-                assert!(!why.is_empty(), "{}: say why not", kind.name);
+                assert!(!why.is_empty(), "{name}: say why not");
                 format!("does not apply: {why}")
             }
         };
-        println!("{point:40} {:12} {outcome}", kind.name);
+        println!("{point:40} {name:12} {outcome}");
     }
 }
 
@@ -103,20 +122,23 @@ async fn nothing_was_done(run: &Run<'_>) {
 
 #[tokio::test]
 async fn reading_changes_nothing_and_agrees_with_the_registry() {
-    each_step("reading changes nothing", async |kind, rig| {
-        let provider = connect(rig);
-        let live = rig.live();
-        let effects = provider.effects(Way::Back);
-        assert_eq!(effects.class, kind.class, "{}", kind.name);
-        assert!(!effects.platform.is_empty());
-        assert!(provider.check().await.is_ok());
-        let survey = provider.survey(&About::default()).await.unwrap();
-        assert_eq!(survey.live().unwrap().label(), live);
-        let run = Run::planned(rig).await;
-        nothing_was_done(&run).await;
-        assert_eq!((rig.asked(), rig.live()), (0, live));
-        Applies::Yes
-    })
+    each_step(
+        "reading changes nothing",
+        async |Subject { kind, .. }, rig| {
+            let provider = connect(rig);
+            let live = rig.live();
+            let effects = provider.effects(Way::Back);
+            assert_eq!(effects.class, kind.class, "{}", kind.name);
+            assert!(!effects.platform.is_empty());
+            assert!(provider.check().await.is_ok());
+            let survey = provider.survey(&About::default()).await.unwrap();
+            assert_eq!(survey.live().unwrap().label(), live);
+            let run = Run::planned(rig).await;
+            nothing_was_done(&run).await;
+            assert_eq!((rig.asked(), rig.live()), (0, live));
+            Applies::Yes
+        },
+    )
     .await;
 }
 
@@ -200,37 +222,40 @@ async fn an_answer_that_was_cut_is_no_answer_and_nothing_is_asked_again() {
 /// next has only the record, and must see that something was done.
 #[tokio::test]
 async fn what_was_done_is_seen_after_a_crash_at_every_step() {
-    each_step("read back after a crash", async |kind, rig| {
-        let steps = Run::planned(rig).await.steps();
-        for lost in 0..steps {
-            let rig = start(kind).await;
-            let mut run = Run::planned(&*rig).await;
-            for _ in 0..lost {
-                let goes_on = run.ask_and_store().await || run.becomes_ready().await;
-                assert!(goes_on, "{} has {steps} steps", kind.name);
+    each_step(
+        "read back after a crash",
+        async |Subject { kind, start }, rig| {
+            let steps = Run::planned(rig).await.steps();
+            for lost in 0..steps {
+                let rig = start().await;
+                let mut run = Run::planned(&*rig).await;
+                for _ in 0..lost {
+                    let goes_on = run.ask_and_store().await || run.becomes_ready().await;
+                    assert!(goes_on, "{} has {steps} steps", kind.name);
+                }
+                run.ask().await.unwrap();
+                let seen = run.look().await.unwrap();
+                assert!(
+                    matches!(
+                        seen,
+                        Progress::Serving { .. }
+                            | Progress::StepReady { .. }
+                            | Progress::PeopleNeeded { .. }
+                            | Progress::Partial { .. }
+                    ),
+                    "after step {lost}: {seen:?}"
+                );
+                run.finish().await;
+                assert_eq!(rig.live(), rig.earlier(), "after step {lost}");
+                assert_eq!(
+                    rig.asked(),
+                    steps,
+                    "after step {lost}, each was asked for once"
+                );
             }
-            run.ask().await.unwrap();
-            let seen = run.look().await.unwrap();
-            assert!(
-                matches!(
-                    seen,
-                    Progress::Serving { .. }
-                        | Progress::StepReady { .. }
-                        | Progress::PeopleNeeded { .. }
-                        | Progress::Partial { .. }
-                ),
-                "after step {lost}: {seen:?}"
-            );
-            run.finish().await;
-            assert_eq!(rig.live(), rig.earlier(), "after step {lost}");
-            assert_eq!(
-                rig.asked(),
-                steps,
-                "after step {lost}, each was asked for once"
-            );
-        }
-        Applies::Yes
-    })
+            Applies::Yes
+        },
+    )
     .await;
 }
 
@@ -378,21 +403,24 @@ async fn deploys_are_held_off_as_its_effects_say() {
 
 #[tokio::test]
 async fn the_check_names_what_is_wrong() {
-    each("check names what is wrong", async |kind, rig| {
-        let http = rollback_bot::http_client().unwrap();
-        let mistakes = rig.mistakes();
-        assert!(mistakes.len() > 1, "{}: too little can be wrong", kind.name);
-        for (settings, named) in mistakes {
-            match platform(rig, &settings).connect(&http).check().await {
-                Err(ProviderError::Refused(why)) => {
-                    assert!(why.contains(named), "{named:?} is not in: {why}");
-                    assert!(why.ends_with('.'), "{why}");
+    each(
+        "check names what is wrong",
+        async |Subject { kind, .. }, rig| {
+            let http = rollback_bot::http_client().unwrap();
+            let mistakes = rig.mistakes();
+            assert!(mistakes.len() > 1, "{}: too little can be wrong", kind.name);
+            for (settings, named) in mistakes {
+                match platform(rig, &settings).connect(&http).check().await {
+                    Err(ProviderError::Refused(why)) => {
+                        assert!(why.contains(named), "{named:?} is not in: {why}");
+                        assert!(why.ends_with('.'), "{why}");
+                    }
+                    other => panic!("{settings}: {other:?}"),
                 }
-                other => panic!("{settings}: {other:?}"),
             }
-        }
-        Applies::Yes
-    })
+            Applies::Yes
+        },
+    )
     .await;
 }
 

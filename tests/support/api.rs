@@ -43,6 +43,8 @@ pub enum Answered {
     Json(u16, Value),
     /// The same, and a time after which it may be asked again, in seconds.
     Wait(u16, u32),
+    /// A status, headers and a body.
+    Headed(u16, Vec<(&'static str, String)>, Value),
     /// A redirect.
     Elsewhere(String),
     /// A page for people, with the status 200.
@@ -113,6 +115,12 @@ async fn serve(mut stream: TcpStream, handler: Arc<Mutex<Handler>>, seen: Arc<Mu
             format!("retry-after: {seconds}\r\n"),
             "{}".to_owned(),
         ),
+        Answered::Headed(status, headers, body) => {
+            let headers = headers
+                .iter()
+                .map(|(name, value)| format!("{name}: {value}\r\n"));
+            (status, headers.collect(), body.to_string())
+        }
         Answered::Elsewhere(url) => (302, format!("location: {url}\r\n"), String::new()),
         Answered::Page => (200, String::new(), "<html>Please log in</html>".to_owned()),
         Answered::Endless => return endless(stream, seen).await,

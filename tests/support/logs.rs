@@ -1,8 +1,8 @@
 //! Everything that is logged while stories run, looked through for secrets.
 
 use super::{
-    GITHUB_TOKEN, RAILWAY_WEBHOOK, SECRET, VERCEL_WEBHOOK, docker, notices, pagerduty, railway,
-    render, vercel,
+    RAILWAY_WEBHOOK, SECRET, VERCEL_WEBHOOK, docker, github, notices, pagerduty, railway, render,
+    vercel,
 };
 use std::{
     io::{self, Write},
@@ -31,7 +31,7 @@ const SECRETS: [(&str, &str); 20] = [
     ("what stands in a container's environment", docker::SECRET),
     ("the secret of Vercel's webhooks", VERCEL_WEBHOOK),
     ("the address of Railway's webhooks", RAILWAY_WEBHOOK),
-    ("GitHub's token", GITHUB_TOKEN),
+    ("GitHub's token", github::TOKEN),
     ("PagerDuty's token", pagerduty::TOKEN),
     ("PagerDuty's routing key", pagerduty::ROUTING_KEY),
     ("the database's password", DATABASE_PASSWORD),

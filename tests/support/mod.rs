@@ -4,6 +4,8 @@
 pub mod docker;
 #[expect(dead_code, reason = "the tests of the provider use the rest")]
 pub mod docker_engine;
+#[expect(dead_code, reason = "the tests of the provider use the rest")]
+pub mod github;
 pub mod logs;
 mod messages;
 pub mod notices;
@@ -44,8 +46,6 @@ use vercel::Vercel;
 /// limit passes later. What these stories are about would take fifteen seconds, or for ever.
 pub const IN_TIME: Duration = Duration::from_secs(10);
 pub const CHANNEL: &str = "C0SHOP";
-/// What GitHub is asked with.
-pub const GITHUB_TOKEN: &str = "github_pat_of-the-stories";
 /// What Vercel signs its webhooks with.
 pub const VERCEL_WEBHOOK: &str = "a-client-secret-of-vercels";
 /// The last part of the address at which Railway's webhooks are taken.
@@ -296,7 +296,7 @@ api_url = "{slack}"
             "VERCEL_WEBHOOK_SECRET" => Some(VERCEL_WEBHOOK.into()),
             "RAILWAY_WEBHOOK_SECRET" => Some(RAILWAY_WEBHOOK.into()),
             "REGISTRY_PASSWORD" => Some(docker::PASSWORD.into()),
-            "GITHUB_TOKEN" => Some(GITHUB_TOKEN.into()),
+            "GITHUB_TOKEN" => Some(github::TOKEN.into()),
             "PAGERDUTY_TOKEN" => Some(pagerduty::TOKEN.into()),
             "STATUSPAGE_TOKEN" => Some(notices::TOKEN.into()),
             "NOTICES_URL" => Some(hook.clone()),

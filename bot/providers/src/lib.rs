@@ -19,6 +19,7 @@ registry::providers! {
     render,
     railway,
     docker,
+    github,
     command,
     http_api,
 }

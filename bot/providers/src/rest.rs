@@ -38,6 +38,14 @@ pub(crate) struct Api {
     pub(crate) words: fn(&Value) -> Option<&str>,
     /// How long it wants us to wait where it does not say so by `Retry-After`.
     pub(crate) wait: fn(&HeaderMap, &Value) -> Option<Duration>,
+    /// The status and the body of an answer that is no success, where the platform uses another
+    /// status than others do or says something by a header.
+    pub(crate) amend: fn(u16, &HeaderMap, Value) -> (u16, Value),
+}
+
+/// An answer of a platform that answers as others do.
+pub(crate) fn as_answered(status: u16, _headers: &HeaderMap, body: Value) -> (u16, Value) {
+    (status, body)
 }
 
 /// What the calls are made with.
@@ -303,6 +311,7 @@ impl Answer {
         let headers = answer.headers().clone();
         let body = answer.body(at_most).await.unwrap_or_default();
         let body = serde_json::from_slice(&body).unwrap_or_default();
+        let (status, body) = (api.amend)(status, &headers, body);
         Self::new(api, status, headers, body)
     }
 

@@ -3,6 +3,7 @@
 pub mod command;
 pub mod docker;
 pub mod five_steps;
+pub mod github;
 pub mod http;
 pub mod railway;
 pub mod releases;

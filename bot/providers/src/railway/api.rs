@@ -3,7 +3,7 @@
 use super::{Railway, answers::meaning};
 use crate::{
     json::text,
-    rest::{Answer, Api},
+    rest::{Answer, Api, as_answered},
 };
 use rollback_domain::platform::ProviderError;
 use rollback_http::Lost;
@@ -26,6 +26,7 @@ pub(super) const API: Api = Api {
         }
     },
     wait: |_, _| None,
+    amend: as_answered,
 };
 
 /// Railway's API, called with a token of an account.

@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     json::{flag, text},
-    rest::Api,
+    rest::{Api, as_answered},
 };
 use rollback_domain::platform::ProviderError;
 use rollback_http::wait_in;
@@ -28,6 +28,7 @@ pub(super) const API: Api = Api {
     },
     // It is documented as a moment, and its example is a number of seconds.
     wait: |headers, _| wait_in(headers, "ratelimit-reset"),
+    amend: as_answered,
 };
 /// How many rows are read at once: the most that Render gives.
 const ROWS: &str = "100";

@@ -3,7 +3,7 @@
 use super::{Vercel, deployment::id_of, project::Project, survey::Page};
 use crate::{
     json::{millis, text},
-    rest::Api,
+    rest::{Api, as_answered},
 };
 use jiff::Timestamp;
 use reqwest::header::HeaderMap;
@@ -31,6 +31,7 @@ pub(super) const API: Api = Api {
         let end = limit_ends(headers, body)?;
         wait_until(headers, Timestamp::from_millisecond(end).ok()?)
     },
+    amend: as_answered,
 };
 /// Production deployments read at once, so that what lies between live and target is complete.
 const LISTED: &str = "100";

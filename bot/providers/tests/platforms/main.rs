@@ -6,6 +6,10 @@
 #[path = "../../../../tests/support/api.rs"]
 mod api;
 mod commands;
+mod github;
+#[path = "../../../../tests/support/github.rs"]
+#[expect(dead_code, reason = "the stories use the rest")]
+mod github_api;
 mod http_presets;
 mod own;
 mod presets;

@@ -1,6 +1,6 @@
 //! A service on a platform, and a rollback there, step by step, as the engine runs it.
 
-use crate::{railway_api, render_api};
+use crate::{github_api, railway_api, render_api};
 use jiff::Timestamp;
 use rollback_domain::{
     grammar::Target,
@@ -24,11 +24,16 @@ use tempfile::TempDir;
 /// A token, as every service of these tests has it in the variable `TOKEN`.
 pub const TOKEN: &str = "token-of-the-platform-51";
 
+/// The key of an App that is nowhere.
+pub const APP_KEY: &str = include_str!("app.pem");
+
 /// The platform of a section, or every mistake in it.
 pub fn platform(section: &str) -> Result<registry::Platform, String> {
     let env = |name: &str| match name {
         "TOKEN" => Some(TOKEN.to_owned()),
         "RENDER_API_KEY" => Some(render_api::TOKEN.to_owned()),
+        "GITHUB_TOKEN" => Some(github_api::TOKEN.to_owned()),
+        "APP_KEY" => Some(APP_KEY.to_owned()),
         "RAILWAY_TOKEN" => Some(railway_api::TOKEN.to_owned()),
         _ => None,
     };
