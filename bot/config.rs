@@ -8,6 +8,7 @@ use std::time::Duration;
 
 mod checklists;
 pub mod effective;
+mod incidents;
 mod notices;
 mod promises;
 mod rules;
@@ -15,16 +16,15 @@ mod updates;
 mod values;
 mod webhooks;
 
+pub use incidents::{Incidents, References, Told};
 pub use notices::NoticeSettings;
 pub use updates::Updates;
 pub use webhooks::{Webhooks, key_of as webhook_key};
 
 use rollback_domain::{
-    action::PromiseRule,
     authority::Source,
     checklist::ItemRule,
     identity::ServiceKey,
-    incident::{NamedSeverity, Severity},
     policy::{Announce, EscalationStep, Preset, Rules},
     risk::{Risk, RiskRules},
 };
@@ -38,9 +38,7 @@ use rollback_settings::{
 };
 use rules::Common;
 use url::Url;
-use values::{
-    bot_token, database_url, is_slack, member, pagerduty_id, role_name, signing_secret, slack_id,
-};
+use values::{bot_token, database_url, is_slack, member, pagerduty_id, signing_secret, slack_id};
 
 /// Everything an operator decides; checked, with secrets resolved and defaults filled in.
 #[derive(Clone, Debug)]
@@ -158,38 +156,6 @@ pub struct Limits {
     pub person_per_minute: u32,
     /// Commands and mentions in one channel in a minute.
     pub channel_per_minute: u32,
-}
-
-/// How incidents are handled.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Incidents {
-    /// What each severity is called, as far as it has a name.
-    pub severities: BTreeMap<Severity, String>,
-    /// Who is told when an incident gets a severity, as far as somebody is.
-    pub told: BTreeMap<Severity, Told>,
-    /// The names of the reactions that put a message into the timeline; empty: none does.
-    pub reactions: Vec<String>,
-    /// What is promised whenever an incident is resolved; empty: nothing is.
-    pub promises: Vec<PromiseRule>,
-}
-
-/// Who is told when an incident gets a severity.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Told {
-    /// The roles whose members are mentioned in the channel of the incident.
-    pub roles: Vec<String>,
-    /// The channels, by id, in which it is told too.
-    pub channels: Vec<String>,
-}
-
-impl Incidents {
-    /// A severity with its name.
-    pub fn named(&self, severity: Severity) -> NamedSeverity {
-        NamedSeverity {
-            severity,
-            name: self.severities.get(&severity).cloned(),
-        }
-    }
 }
 
 /// Rules that hold for every service.
@@ -497,7 +463,7 @@ fn config(file: &Section<'_>) -> Option<Config> {
     let limits = file.section("limits").map(|section| limits(&section));
     let incidents = file
         .section("incidents")
-        .map(|section| incidents(&section, &there));
+        .map(|section| incidents::incidents(&section, &there));
     let updates = file
         .section("updates")
         .map(|section| updates::updates(&section, &there));
@@ -775,80 +741,6 @@ fn announce(section: &Section<'_>) -> Announce {
     };
     section.done();
     announce
-}
-
-/// The reactions that put a message into the timeline, unless others are configured: 📌 and ⏱️.
-const REACTIONS: [&str; 2] = ["pushpin", "stopwatch"];
-
-fn incidents(section: &Section<'_>, there: &Declared<'_>) -> Incidents {
-    let severities = section.section("severity").map(|names| {
-        let named = |severity: &Severity| {
-            let name = names.optional(&severity.to_string().to_ascii_lowercase(), severity_name)?;
-            Some((*severity, name))
-        };
-        let severities = Severity::ALL.iter().filter_map(named).collect();
-        names.done();
-        severities
-    });
-    let told = section.section("told").map(|severities| {
-        let told = |severity: &Severity| {
-            let key = severity.to_string().to_ascii_lowercase();
-            severities.get(&key)?;
-            Some((*severity, told(&severities.section(&key)?, there)))
-        };
-        let told = Severity::ALL.iter().filter_map(told).collect();
-        severities.done();
-        told
-    });
-    let reactions = section.any_list("reactions", "\"pushpin\"", Repeats::Refused, reaction);
-    let promises = match section.get("promises") {
-        None => Some(promises::usual()),
-        Some(_) => section.sections("promises").and_then(|promises| {
-            let promises: Vec<_> = promises.iter().map(promises::promise).collect();
-            promises.into_iter().collect()
-        }),
-    };
-    section.done();
-    Incidents {
-        severities: severities.unwrap_or_default(),
-        told: told.unwrap_or_default(),
-        reactions: reactions.unwrap_or_else(|| REACTIONS.map(str::to_owned).to_vec()),
-        promises: promises.unwrap_or_default(),
-    }
-}
-
-/// Who is told of one severity.
-fn told(section: &Section<'_>, there: &Declared<'_>) -> Told {
-    let roles = section.optional_list("roles", "\"lead\"", Repeats::Refused, |value| {
-        role_name(value, &there.roles)
-    });
-    let told = Told {
-        roles: roles.unwrap_or_default(),
-        channels: channels(section, "channels"),
-    };
-    section.done();
-    told
-}
-
-/// What a reaction is called in Slack.
-fn reaction(value: &Value) -> Result<String, String> {
-    let name = text(value)?;
-    let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "_+-'".contains(c);
-    match !name.is_empty() && name.len() <= 100 && name.chars().all(fits) {
-        true => Ok(name),
-        false => {
-            Err("is not the name of a reaction; write it without colons, as \"pushpin\"".to_owned())
-        }
-    }
-}
-
-/// A name that fits into every sentence in which it stands.
-fn severity_name(value: &Value) -> Result<String, String> {
-    let name = text(value)?;
-    match name.chars().count() {
-        1..=60 => Ok(name),
-        _ => Err("is too long or empty; write 1 to 60 characters".to_owned()),
-    }
 }
 
 fn roles<'a>(file: &Section<'a>, there: &Declared<'_>) -> Roles<'a> {

@@ -39,7 +39,7 @@ use rollback_domain::{
     action::{ActionItem, PromiseRule},
     checklist::Checklist,
     identity::{IncidentId, RollbackId},
-    incident::{Actor, Fact, IncidentChange, TimelineEvent},
+    incident::{Actor, CourseRules, Fact, IncidentChange, TimelineEvent},
     job::{Job, Notification},
     people::{Person, Zone},
     refusal::{Refusal, Source},
@@ -92,25 +92,7 @@ pub enum Submission {
     /// Write a note into the channel's timeline.
     Note(NewNote),
     /// Change the channel's incident, as people have decided.
-    ChangeIncident {
-        /// The channel.
-        channel: String,
-        /// Who decides.
-        by: Person,
-        /// Where it came from.
-        source: Source,
-        /// What is decided.
-        change: IncidentChange,
-        /// How often others are told of an incident as severe as it becomes by this; `None`: that
-        /// is not configured, or its severity does not change.
-        update_every: Option<Duration>,
-        /// What is promised if that resolves it.
-        promises: Vec<PromiseRule>,
-        /// Who is told if that sets a severity.
-        told: ToldPeople,
-        /// Where to echo it by a job, when the answer itself cannot: the thread.
-        echo: Option<Option<String>>,
-    },
+    ChangeIncident(NewCourse),
     /// Record what became of a captured message.
     Capture(RecordedCapture),
     /// Enqueue a job.
@@ -166,6 +148,30 @@ pub struct ToldPeople {
     pub people: Vec<String>,
     /// The channels, by id, in which it is told too.
     pub channels: Vec<String>,
+}
+
+/// What somebody decides about the incident of a channel.
+#[derive(Clone, Debug)]
+pub struct NewCourse {
+    /// The channel.
+    pub channel: String,
+    /// Who decides.
+    pub by: Person,
+    /// Where it came from.
+    pub source: Source,
+    /// What is decided.
+    pub change: IncidentChange,
+    /// What the configuration wants of incidents.
+    pub rules: CourseRules,
+    /// How often others are told of an incident as severe as it becomes by this; `None`: that is
+    /// not configured, or its severity does not change.
+    pub update_every: Option<Duration>,
+    /// What is promised if that resolves it.
+    pub promises: Vec<PromiseRule>,
+    /// Who is told if that sets a severity.
+    pub told: ToldPeople,
+    /// Where to echo it by a job, when the answer itself cannot: the thread.
+    pub echo: Option<Option<String>>,
 }
 
 /// A note that somebody writes.

@@ -81,6 +81,7 @@ const ROOMS: &[Room] = &[
             "slack::card",
             "slack::checklist",
             "slack::content",
+            "slack::capture",
             "slack::modal",
             "slack::update",
         ],

@@ -3,6 +3,7 @@
 use crate::support::{CHANNEL, World};
 use insta::assert_snapshot;
 use rollback_domain::incident::{PROPOSE_SHORTCUT, SHORTCUT};
+use rollback_simulation::Fault;
 use std::time::Duration;
 
 /// A message of the channel, which anybody wrote there without the bot.
@@ -151,6 +152,13 @@ async fn the_shortcut_adds_a_message_and_says_so() {
         .uses_shortcut("U0MAYA", CHANNEL, &message, SHORTCUT)
         .await;
     world.settle().await;
+    assert_eq!(
+        captured(&world).await,
+        "",
+        "nothing is added before the form is saved"
+    );
+    world.slack.submits("U0MAYA").await.unwrap();
+    world.settle().await;
     // The same in the same thread by a reaction.
     world
         .slack
@@ -168,6 +176,88 @@ async fn the_shortcut_adds_a_message_and_says_so() {
     assert_snapshot!(world.maya().sees(), @"Rollback Bot (only visible to @maya): Added to the timeline of this channel: `/rollback timeline` shows it.");
     assert_snapshot!(world.gus().sees(), @"Rollback Bot (only visible to @gus): Only full members of this workspace can use /rollback, and you are a guest. Ask someone on the team. Nothing was run.");
     assert_snapshot!(captured(&world).await, @r#"@maya captured: captured a message of @U0KIM: "rates fell at 03:07, see https://graphs.example.com/1" (https://acme.slack.com/archives/C0SHOP/p1773457920000300?thread_ts=1773457920.000200&cid=C0SHOP)"#);
+    world.slack.take_all();
+}
+
+#[tokio::test]
+async fn the_shortcut_takes_a_time_and_a_comment() {
+    let mut world = with_an_incident().await;
+    let message = written(&world, "U0SAM", "rates fall").await;
+    // It is in the timeline already, and what is said of it is added all the same.
+    world
+        .slack
+        .reacts("U0ANA", CHANNEL, &message, "pushpin")
+        .await;
+    world.settle().await;
+    world
+        .slack
+        .uses_shortcut("U0MAYA", CHANNEL, &message, SHORTCUT)
+        .await;
+    world.settle().await;
+    let slack = &world.slack;
+    slack
+        .types_into("U0MAYA", "Comment", "=the first\n*sign*")
+        .unwrap();
+    for (typed, problem) in [
+        (
+            "soon",
+            "That is no time: write -5m, 03:07 or yesterday 23:50, or leave it empty.",
+        ),
+        ("2027-01-01 00:00", "That time is still to come."),
+    ] {
+        slack.types_into("U0MAYA", "When", typed).unwrap();
+        let answer = slack.submits("U0MAYA").await.unwrap();
+        assert!(answer.body.contains(problem), "{}", answer.body);
+    }
+    slack.types_into("U0MAYA", "When", "-25m").unwrap();
+    slack.submits("U0MAYA").await.unwrap();
+    world.settle().await;
+    assert_snapshot!(world.maya().sees(), @"Rollback Bot (only visible to @maya): Added to the timeline of this channel, for 2026-03-14 02:47:00 UTC: `/rollback timeline` shows it.");
+    assert_snapshot!(captured(&world).await, @r#"
+    @ana captured: captured a message of @U0SAM: "rates fall" (https://acme.slack.com/archives/C0SHOP/p1773457920000200)
+    @maya captured: captured a message of @U0SAM: "rates fall" (https://acme.slack.com/archives/C0SHOP/p1773457920000200), with the comment "=the first *sign*"
+    "#);
+    // A form that nobody saves adds nothing, and one that does not open is not waited for.
+    let late = written(&world, "U0SAM", "rates are back").await;
+    world.slack.fault(
+        Fault::Refuses("expired_trigger_id"),
+        Some("views.open"),
+        None,
+    );
+    world
+        .slack
+        .uses_shortcut("U0MAYA", CHANNEL, &late, SHORTCUT)
+        .await;
+    world.settle().await;
+    assert!(captured(&world).await.contains("rates are back"));
+    world.slack.take_all();
+}
+
+#[tokio::test]
+async fn a_reaction_opens_an_incident_where_that_is_configured() {
+    let mut world = World::new().await;
+    world
+        .reconfigures(
+            "[roles.oncall]",
+            "[incidents]\nreactions_open_incidents = true\n[roles.oncall]",
+        )
+        .await;
+    let message = written(&world, "U0SAM", "checkout 500s").await;
+    world
+        .slack
+        .reacts("U0GUS", CHANNEL, &message, "pushpin")
+        .await;
+    world.settle().await;
+    assert_eq!(world.record().await, "", "a guest opens nothing");
+    world
+        .slack
+        .reacts("U0MAYA", CHANNEL, &message, "pushpin")
+        .await;
+    world.settle().await;
+    assert_snapshot!(world.record().await, @r#"
+    rollback-bot incident opened: opened INC-1 in this channel
+    @maya captured: captured a message of @U0SAM: "checkout 500s" (https://acme.slack.com/archives/C0SHOP/p1773457920000000)
+    "#);
     world.slack.take_all();
 }
 

@@ -4,6 +4,7 @@ use crate::support::{FRONTEND, ROLES, World};
 use insta::assert_snapshot;
 use std::time::Duration;
 
+const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(3_600);
 
 async fn world() -> World {
@@ -307,4 +308,185 @@ async fn a_severity_tells_those_who_are_to_be_told_once() {
     incidents.told.p1.who: is not a key here; remove it, or use one of roles, channels
     incidents.told.p9: is not a key here; remove it, or use one of p1, p2, p3, p4
     "#);
+}
+
+/// Times and tickets as one kind of team wants them.
+const WANTED: &str = r#"
+[incidents]
+preset = "platform"
+[incidents.references]
+url = "https://tickets.example.com/{reference}"
+needed_to = ["approve", "resolve"]
+"#;
+
+#[tokio::test]
+async fn who_leads_is_told_when_it_was_to_be_mitigated() {
+    let mut world = World::set_up(&format!("{ROLES}{WANTED}"), FRONTEND).await;
+    world.maya().says("/rollback incident open P1").await;
+    assert_snapshot!(world.channel(), @"
+    maya: /rollback incident open P1
+    Rollback Bot: INC-1: @maya declared the incident and set the severity to P1 (critical). It is to be mitigated by 03:27 UTC. Nobody leads it yet: `/rollback incident lead me`.
+    ");
+    world.passes(14 * MINUTE).await;
+    assert_eq!(world.channel(), "");
+    world.passes(2 * MINUTE).await;
+    assert_snapshot!(world.channel(), @"Rollback Bot: Nobody leads this incident (`/rollback incident lead me`): INC-1 is P1 (critical) and was to be mitigated by 03:27 UTC, and nobody has said that it is. `/rollback incident mitigated now because …` if it is, `/rollback incident severity …` if it is less severe.");
+    // Less severe, there is more time, from then on; and it is told once.
+    world.maya().says("/rollback incident lead <@U0SAM>").await;
+    world.maya().says("/rollback incident severity P2").await;
+    world.maya().says("/rollback catchup").await;
+    assert_snapshot!(world.maya().sees(), @"
+    Rollback Bot (only visible to @maya):
+      INC-1: P2 (high), investigating: nobody has said what the problem is
+      opened 03:12:00 UTC · to be mitigated by 04:28:00 UTC
+      lead: @sam · communications: nobody · scribe: nobody
+      No rollback was asked for.
+      Open: nothing that I know of
+    ");
+    world.slack.take_all();
+    world.passes(HOUR + MINUTE).await;
+    assert_snapshot!(world.channel(), @"Rollback Bot: @sam, INC-1 is P2 (high) and was to be mitigated by 04:28 UTC, and nobody has said that it is. `/rollback incident mitigated now because …` if it is, `/rollback incident severity …` if it is less severe.");
+    // What is mitigated in time is not told of.
+    world.maya().says("/rollback incident severity P1").await;
+    world
+        .maya()
+        .says("/rollback incident mitigated now because it is back")
+        .await;
+    world.slack.take_all();
+    world.passes(HOUR).await;
+    assert_eq!(world.channel(), "");
+}
+
+#[tokio::test]
+async fn a_team_that_wants_a_ticket_is_asked_for_one() {
+    let mut world = World::set_up(&format!("{ROLES}{WANTED}"), FRONTEND).await;
+    world.with_a_card().await;
+    world.sam().clicks("Approve").await;
+    world.settle().await;
+    assert_snapshot!(world.sam().sees(), @"Rollback Bot (only visible to @sam): INC-1 has no ticket, and this team wants one first: `/rollback incident link SHOP-123` in its channel, or the address of one. Then do the same again. Nothing was changed.");
+    assert_eq!(world.rollback(1).await.word(), "PROPOSED");
+    for text in [
+        "/rollback incident resolve",
+        "/rollback incident link SHOP-123",
+        "/rollback incident link SHOP-123",
+        "/rollback incident link https://acme.pagerduty.com/incidents/Q1&x=<y>",
+        "/rollback incident link SHOP-9",
+        "/rollback incident unlink SHOP-9",
+        "/rollback incident unlink SHOP-9",
+        "/rollback incident link two words",
+    ] {
+        world.sam().says(text).await;
+        world.settle().await;
+    }
+    assert_snapshot!(world.sam().sees(), @r#"
+    Rollback Bot (only visible to @sam): INC-1 has no ticket, and this team wants one first: `/rollback incident link SHOP-123` in its channel, or the address of one. Then do the same again. Nothing was changed.
+    Rollback Bot (only visible to @sam): INC-1 is linked to SHOP-123 already. Nothing was changed.
+    Rollback Bot (only visible to @sam): INC-1 is not linked to SHOP-9. Nothing was changed.
+    Rollback Bot (only visible to @sam): Nothing was run, because I don't understand "words": write `incident link two`.
+    "#);
+    assert_snapshot!(world.channel(), @"
+    sam: /rollback incident link SHOP-123
+    Rollback Bot: INC-1: @sam linked the incident to SHOP-123.
+    sam: /rollback incident link https://acme.pagerduty.com/incidents/Q1&x=<y>
+    Rollback Bot: INC-1: @sam linked the incident to https://acme.pagerduty.com/incidents/Q1&x=<y&gt;.
+    sam: /rollback incident link SHOP-9
+    Rollback Bot: INC-1: @sam linked the incident to SHOP-9.
+    sam: /rollback incident unlink SHOP-9
+    Rollback Bot: INC-1: @sam took the link to SHOP-9 back.
+    ");
+    world.sam().says("/rollback incident").await;
+    assert_snapshot!(world.sam().sees(), @"
+    Rollback Bot (only visible to @sam):
+      INC-1: no severity, investigating
+      lead: nobody · communications: nobody · scribe: nobody
+      opened: 03:12:00 UTC · started: not recorded · detected: not recorded · reported: not recorded · mitigated: not recorded · resolved: not recorded
+      Linked to SHOP-123 (https://tickets.example.com/SHOP-123), https://acme.pagerduty.com/incidents/Q1&x=<y&gt;
+      RB-1 PROPOSED  frontend (production)
+      Nobody has declared it: it is over after twelve silent hours. `/rollback incident open P1` declares it.
+    ");
+    world.vercel.moves_at_once(true);
+    world.sam().clicks("Approve").await;
+    world.passes(MINUTE).await;
+    assert_eq!(world.rollback(1).await.word(), "VERIFIED");
+    world.slack.take_all();
+}
+
+#[tokio::test]
+async fn an_incident_goes_on_in_a_channel_of_its_own() {
+    let mut world = World::set_up(
+        &format!("{ROLES}\n[incidents.mitigate_within]\np1 = \"15m\"\n"),
+        FRONTEND,
+    )
+    .await;
+    world.slack.add_channel("C0INC", "inc-1");
+    world.with_a_card().await;
+    for text in [
+        "/rollback incident open P1",
+        "/rollback incident lead me",
+        "/rollback action add \"write it down\" <@U0SAM>",
+        "/rollback incident move #inc-1",
+        "/rollback incident move <#C0SHOP|shop>",
+        "/rollback incident move <#C0INC|inc-1>",
+    ] {
+        world.maya().says(text).await;
+        world.settle().await;
+    }
+    assert_snapshot!(world.maya().sees(), @"
+    Rollback Bot (only visible to @maya): Added to INC-1: 1 write it down · @sam · no day. `/rollback action done 1` when it is done.
+    Rollback Bot (only visible to @maya): Nothing has happened in this channel yet, so there is no incident. A rollback, `/rollback incident open` or `/rollback note` starts one.
+    Rollback Bot (only visible to @maya): Nothing has happened in this channel yet, so there is no incident. A rollback, `/rollback incident open` or `/rollback note` starts one.
+    ");
+    let channel = world.channel();
+    let moved = channel.lines().rev().take(2).collect::<Vec<_>>();
+    assert_snapshot!(moved.join("\n"), @"
+    Rollback Bot: INC-1: @maya moved the incident from #shop-incidents to #inc-1. What is recorded in this channel from now on belongs to another incident.
+    maya: /rollback incident move #inc-1
+    ");
+    assert_snapshot!(world.slack.take_new("C0INC"), @"Rollback Bot: INC-1 (P1, investigating) goes on in this channel: @maya moved it from #shop-incidents. `/rollback catchup` shows where it stands, `/rollback timeline` what was recorded so far.");
+    // The card stays where it is, and from now on the incident is reminded of and recorded there.
+    world.vercel.moves_at_once(true);
+    world.sam().clicks("Approve").await;
+    world.passes(16 * MINUTE).await;
+    assert_snapshot!(world.slack.take_new("C0INC"), @"Rollback Bot: @maya, INC-1 is P1 and was to be mitigated by 03:27 UTC, and nobody has said that it is. `/rollback incident mitigated now because …` if it is, `/rollback incident severity …` if it is less severe.");
+    assert_eq!(world.rollback(1).await.incident.to_string(), "INC-1");
+    let there = |text: &str| format!("<@UBOT> {text}");
+    for text in ["note it is the tax engine", "action list", "timeline"] {
+        world.slack.says("U0MAYA", "C0INC", &there(text)).await;
+        world.settle().await;
+    }
+    assert_snapshot!(world.slack.take_new("C0INC"), @r#"
+    maya: @rollback note it is the tax engine
+      | Rollback Bot: Noted at 03:28:00 UTC by @maya.
+    maya: @rollback action list
+    Rollback Bot (only visible to @maya): 1 write it down · @sam · no day.
+    maya: @rollback timeline
+    Rollback Bot (only visible to @maya):
+      INC-1: last 15 of 20 entries
+      03:12:00 UTC @maya severity: set the severity to P1
+      03:12:00 UTC @maya role: assigned the role lead to @maya
+      03:12:00 UTC @maya action: added action 1 by @sam: "write it down"
+      03:12:00 UTC @maya incident moved: moved the incident from #shop-incidents to #inc-1
+      03:12:00 UTC RB-1 @sam approved: approved plan d63f as oncall
+      03:12:00 UTC RB-1 rollback-bot executing: asking Vercel for v214 → v213
+      03:12:00 UTC RB-1 Vercel accepted: job accepted
+      03:12:00 UTC RB-1 Vercel pinned: automatic deploys are held off (checked)
+      03:12:00 UTC RB-1 Vercel serving: serves v213 on 8/8
+      03:12:00 UTC RB-1 rollback-bot checked: version v213 answers, 1/1 checks pass
+      03:12:10 UTC RB-1 rollback-bot verified: verified: v213 answers from outside and passes its checks.
+      03:17:10 UTC RB-1 rollback-bot closed: closed as verified
+      03:17:10 UTC RB-1 rollback-bot exported: exported INC-1-RB-1-timeline.md, 17 entries, 2656 bytes
+      03:27:00 UTC rollback-bot reminded: reminded @maya that it is P1 and was to be mitigated by 2026-03-14 03:27 UTC
+      03:28:00 UTC @U0MAYA note: it is the tax engine
+    "#);
+    assert_snapshot!(world.slack.take_ephemerals("U0MAYA"), @"");
+    // The channel that it came from begins another one, into which it cannot go back.
+    world.maya().says("/rollback note something else").await;
+    world.settle().await;
+    world
+        .slack
+        .says("U0MAYA", "C0INC", &there("incident move <#C0SHOP|shop>"))
+        .await;
+    world.settle().await;
+    assert_snapshot!(world.slack.take_ephemerals("U0MAYA"), @"Rollback Bot (only visible to @maya): INC-1 cannot go there, because INC-2 is open in that channel: resolve it first, or choose another channel. Nothing was changed.");
+    world.slack.take_all();
 }

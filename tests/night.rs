@@ -115,6 +115,11 @@ async fn a_whole_night_is_on_the_record() {
         .maya()
         .says("/rollback incident mitigated now because it is verified")
         .await;
+    assert!(
+        recorded(&world, &["set mitigated"])
+            .await
+            .contains("it is verified")
+    );
     publishes(&mut world, "resolved").await;
     world.settle().await;
     assert_snapshot!(world.notices.page(), @"

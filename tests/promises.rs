@@ -100,9 +100,9 @@ async fn promises_begin_when_an_incident_is_resolved_and_run_until_they_are_kept
     rollback-bot reminded: reminded of action 2 by @U0SAM: "confirm that it is stable", which is due 2026-03-15 03:12 UTC
     @sam action: did action 2 by @U0SAM: "confirm that it is stable"
     rollback-bot reminded: reminded of action 3 by @U0SAM: "post-mortem", which is due 2026-03-16 03:12 UTC
-    @sam exported: exported 2026-03-14-rollback.md, 16 entries, 4664 bytes
+    @sam exported: exported 2026-03-14-rollback.md, 16 entries, 4718 bytes
     @sam note: root cause: the tax engine divides by zero
-    @sam exported: exported 2026-03-14-rollback.md, 18 entries, 4778 bytes
+    @sam exported: exported 2026-03-14-rollback.md, 18 entries, 4832 bytes
     @sam action: did action 3 by @U0SAM: "post-mortem": 2026-03-14-rollback.md
     "#);
 }
@@ -117,7 +117,7 @@ async fn the_post_mortem_is_a_button_below_the_news() {
     in the thread of "INC-1: @maya resolved the incident, because \"v213 holds\". The timeline follows as a file. 3 promises run from now on: `/rollback action list` shows them. `/rollback incident reopen because …` opens it again.":
       | Rollback Bot:
       |   Draft of the post-mortem of INC-1. 27 fields are not recorded and marked so. Keep it as `incidents/2026-03-14-rollback.md`; `/rollback postmortem INC-1 root cause: …` fills a field.
-      |   [file 2026-03-14-rollback.md 3880 bytes]
+      |   [file 2026-03-14-rollback.md 3934 bytes]
     Rollback Bot (only visible to @sam): Writing a draft of the post-mortem of INC-1. I'll post the file in this thread.
     "#);
     // What was said by a mention is answered by a message, which has the button too.

@@ -508,6 +508,7 @@ async fn a_post_mortem_is_drafted_from_the_record_and_invents_nothing() {
     | **Date** | 2026-03-14 |
     | **Duration** | 2026-03-14 03:12:00 UTC – 2026-03-14 03:13:00 UTC: 1 m from the first entry to the last verdict |
     | **Severity** | *Not recorded: how severe it was* |
+    | **Tickets** | *Not recorded: which ticket it has* |
     | **Status** | *Not recorded: whether it is stable, monitored or still investigated* · RB-1 VERIFIED |
     | **Affected systems** | frontend (production) |
     | **Point of contact** | *Not recorded: who led, and whom to ask* |
@@ -715,7 +716,7 @@ async fn the_card_of_what_has_ended_has_a_button_for_it() {
     in the thread of "✅ RB-1 VERIFIED  frontend (production)":
       | Rollback Bot:
       |   Draft of the post-mortem of INC-1. 30 fields are not recorded and marked so. Keep it as `incidents/2026-03-14-rollback-checkout-500s.md`; `/rollback postmortem INC-1 root cause: …` fills a field.
-      |   [file 2026-03-14-rollback-checkout-500s.md 4992 bytes]
+      |   [file 2026-03-14-rollback-checkout-500s.md 5046 bytes]
     "#);
 }
 

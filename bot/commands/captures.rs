@@ -1,22 +1,23 @@
 //! Messages that people put into the timeline, by a reaction or a shortcut, and what becomes of them.
 //!
-//! In a channel without an incident a reaction is only a reaction.
+//! In a channel without an incident a reaction is only a reaction, unless reactions open incidents.
 
 use crate::{
     App,
     engine::{Error, RecordedCapture, Submission},
     permalinks,
     slack::action::moment_of,
-    store::{captures, timelines},
+    store::{captures, memberships, timelines},
 };
+use jiff::Timestamp;
 use rollback_domain::{
     grammar,
     incident::{
         Actor, AttachedFile, CaptureChange, CapturedBy, CapturedMessage, IncidentState,
-        MessageAuthor,
+        MessageAuthor, SHORTCUT,
     },
-    job::{CaptureRequest, Job},
-    people::Person,
+    job::{CaptureRequest, FormTrigger, Job},
+    people::{Person, Zone},
 };
 use serde_json::Value;
 
@@ -67,9 +68,10 @@ impl Reaction<'_> {
 }
 
 /// Has a message captured to which a reaction was added, if it is one that captures and an incident
-/// goes on in the channel. Gives whether it is.
+/// goes on in the channel, or it opens one. Gives whether it is.
 pub async fn by_reaction(app: &App, reaction: Reaction<'_>) -> Result<bool, Error> {
-    if !reaction.is_configured(app) || !has_incident(app, reaction.channel).await? {
+    let opens = app.config.incidents.reactions_open_incidents;
+    if !reaction.is_configured(app) || !(opens || has_incident(app, reaction.channel).await?) {
         return Ok(false);
     }
     let key = reaction.key("added");
@@ -81,6 +83,9 @@ pub async fn by_reaction(app: &App, reaction: Reaction<'_>) -> Result<bool, Erro
         person: Person::new(reaction.person, name),
         by: reaction.plain_name().to_owned(),
         message: None,
+        at: None,
+        comment: None,
+        form: None,
         reply_to: None,
         id: key.clone(),
     });
@@ -107,13 +112,15 @@ pub async fn without_reaction(app: &App, reaction: Reaction<'_>) -> Result<bool,
         at: moment_of(reaction.event_ts).unwrap_or_else(|| app.engine.clock.now()),
         who: Actor::Person(Person::new(reaction.person, name)),
         change: CaptureChange::Unpinned { pin },
+        opens: false,
     };
     let key = reaction.key("removed");
     app.engine.take(&key, Submission::Capture(capture)).await?;
     Ok(true)
 }
 
-/// Has the message captured on which a shortcut was used.
+/// Has the message captured on which a shortcut was used; *Add to timeline* asks first when it
+/// happened, and what there is to say of it.
 pub async fn by_shortcut(
     app: &App,
     context: &Context,
@@ -127,6 +134,46 @@ pub async fn by_shortcut(
         person: context.person.clone(),
         by: shortcut.to_owned(),
         message: Some(read(app, &context.channel, ts, message)),
+        at: None,
+        comment: None,
+        form: context
+            .trigger
+            .clone()
+            .filter(|_| shortcut == SHORTCUT)
+            .map(|trigger| FormTrigger {
+                trigger,
+                asked_at: app.engine.clock.now(),
+            }),
+        reply_to: context.reply_to.clone(),
+        id: context.key.clone(),
+    });
+    let key = &context.key;
+    app.engine.take(key, Submission::Enqueue(job)).await?;
+    Ok(())
+}
+
+/// By which clock somebody means a time of day; `None`: it was never read, so by UTC.
+pub async fn zone(app: &App, person: &Person) -> Result<Option<Zone>, Error> {
+    Ok(memberships::zone(&app.engine.db, &person.id).await?)
+}
+
+/// Has the message captured whose form was saved.
+pub async fn by_form(
+    app: &App,
+    context: &Context,
+    ts: &str,
+    at: Option<Timestamp>,
+    comment: Option<String>,
+) -> Result<(), Error> {
+    let job = Job::Capture(CaptureRequest {
+        channel: context.channel.clone(),
+        ts: ts.to_owned(),
+        person: context.person.clone(),
+        by: SHORTCUT.to_owned(),
+        message: None,
+        at,
+        comment,
+        form: None,
         reply_to: context.reply_to.clone(),
         id: context.key.clone(),
     });
@@ -169,6 +216,7 @@ pub async fn revised(
         at: moment_of(event_ts).unwrap_or_else(|| app.engine.clock.now()),
         who,
         change,
+        opens: false,
     };
     let key = format!("{what}:captured:{channel}:{ts}:{event_ts}");
     app.engine.take(&key, Submission::Capture(capture)).await?;
@@ -214,5 +262,6 @@ pub fn read(app: &App, channel: &str, ts: &str, message: &Value) -> CapturedMess
         text: grammar::message_text(&said, |id| app.names.of(id)),
         files: files.collect(),
         link: permalinks::of_message(app, channel, ts, thread),
+        comment: None,
     }
 }

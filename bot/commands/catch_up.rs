@@ -146,8 +146,11 @@ fn since(incident: &Incident, now: Timestamp) -> String {
         let at = times.get(milestone)?;
         Some(format!("{milestone} {}", listed(*at, now)))
     });
+    let mitigate_by = incident.course.mitigate_by;
+    let mitigate_by = mitigate_by.map(|by| format!("to be mitigated by {}", listed(by, now)));
     std::iter::once(opened)
         .chain(others)
+        .chain(mitigate_by)
         .collect::<Vec<_>>()
         .join(" · ")
 }

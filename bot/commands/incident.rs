@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     App,
-    engine::{Outcome, Submission, ToldPeople},
+    engine::{NewCourse, Outcome, Submission, ToldPeople},
     permalinks, roster,
     slack::{
         Words,
@@ -67,21 +67,25 @@ pub(super) async fn run(app: &App, context: &Context, request: ManageIncident) -
             because,
         },
         ManageIncident::Reopen { because } => IncidentChange::Reopen { because },
+        ManageIncident::Link { reference } => IncidentChange::Link { reference },
+        ManageIncident::Unlink { reference } => IncidentChange::Unlink { reference },
+        ManageIncident::Move { to, name: _ } => IncidentChange::Move { to },
     };
     let told = told(app, &change).await?;
     // Everybody sees the answer to a command. Where the input cannot be answered in the channel at
     // once, a job echoes it.
     let answers_in_channel = context.answers_in_channel();
-    let submission = Submission::ChangeIncident {
+    let submission = Submission::ChangeIncident(NewCourse {
         channel: context.channel.clone(),
         by: context.person.clone(),
         source: context.source,
         update_every: update_every(app, &change),
         change,
+        rules: incidents.rules.clone(),
         promises: incidents.promises.clone(),
         told,
         echo: (!answers_in_channel).then(|| context.thread.clone()),
-    };
+    });
     Ok(match app.engine.take(&context.key, submission).await? {
         Outcome::IncidentChanged { message, resolved } if answers_in_channel => {
             let text = blocks::message(&message);
@@ -102,7 +106,10 @@ fn update_every(app: &App, change: &IncidentChange) -> Option<Duration> {
         IncidentChange::Assign { .. }
         | IncidentChange::Status { .. }
         | IncidentChange::Time { .. }
-        | IncidentChange::Reopen { .. } => return None,
+        | IncidentChange::Reopen { .. }
+        | IncidentChange::Link { .. }
+        | IncidentChange::Unlink { .. }
+        | IncidentChange::Move { .. } => return None,
     };
     app.config.updates.every.get(&severity.severity).copied()
 }
@@ -115,7 +122,10 @@ async fn told(app: &App, change: &IncidentChange) -> Result<ToldPeople> {
         IncidentChange::Assign { .. }
         | IncidentChange::Status { .. }
         | IncidentChange::Time { .. }
-        | IncidentChange::Reopen { .. } => None,
+        | IncidentChange::Reopen { .. }
+        | IncidentChange::Link { .. }
+        | IncidentChange::Unlink { .. }
+        | IncidentChange::Move { .. } => None,
     };
     let told = severity.and_then(|named| app.config.incidents.told.get(&named.severity));
     let Some(told) = told else {
@@ -160,6 +170,9 @@ async fn show(app: &App, context: &Context) -> Result {
         return Err(Refusal::NoIncident.into());
     };
     let mut sections = vec![people_and_times(&incident, app.engine.clock.now())];
+    if !incident.course.references.is_empty() {
+        sections.push(format!("Linked to {}", linked(app, &incident)));
+    }
     let rollbacks = rollbacks::of_incident(db, incident.id).await?;
     let lines = rollbacks
         .iter()
@@ -225,13 +238,30 @@ fn people_and_times(incident: &Incident, now: Timestamp) -> String {
     let next_update = course
         .update_due
         .map(|due| format!(" · next update due: {}", listed(due, now)));
+    let mitigate_by = course
+        .mitigate_by
+        .map(|by| format!(" · to be mitigated by: {}", listed(by, now)));
     format!(
-        "{}\nopened: {} · {}{}",
+        "{}\nopened: {} · {}{}{}",
         roles.join(" · "),
         listed(incident.opened_at, now),
         times.join(" · "),
+        mitigate_by.unwrap_or_default(),
         next_update.unwrap_or_default()
     )
+}
+
+/// What it is called elsewhere, each with its address if that is known.
+fn linked(app: &App, incident: &Incident) -> String {
+    let references = incident.course.references.iter();
+    let linked = references.map(|reference| {
+        let shown = inline(reference, 200);
+        match app.config.incidents.references.address(reference) {
+            Some(address) => format!("<{}|{shown}>", escape(&address.replace('|', "%7C"))),
+            None => shown,
+        }
+    });
+    linked.collect::<Vec<_>>().join(", ")
 }
 
 /// How somebody is named who has a role in an incident.

@@ -143,6 +143,15 @@ pub(super) async fn promise(
     Ok(made)
 }
 
+/// Goes on in another channel with what is to be done after an incident.
+pub(super) async fn move_to(tx: &mut Tx, incident: IncidentId, to: &str) -> sqlx::Result<()> {
+    for mut action in actions::lock_open_of(tx, incident).await? {
+        to.clone_into(&mut action.channel);
+        actions::save(tx, &action).await?;
+    }
+    Ok(())
+}
+
 /// Lets the open promises of an incident go that was reopened: they are made anew when it is
 /// resolved.
 pub(super) async fn drop_promises(

@@ -4,13 +4,12 @@
 //! more in it next to nothing: this is what makes shared commits fast.
 
 use super::{
-    Error, NewNote, Outcome, Submission, TickByHand, ToldPeople, actions, actions::ChangedAction,
+    Error, NewCourse, NewNote, Outcome, Submission, TickByHand, actions, actions::ChangedAction,
     captures, checklists, complete::jobs_of, enqueue, incidents, refused, updates,
 };
 use crate::store::{Tx, messages, read, rollbacks, timelines, written};
 use jiff::Timestamp;
 use rollback_domain::{
-    action::PromiseRule,
     decide::decide,
     grammar::ExportFormat,
     history::History,
@@ -145,7 +144,7 @@ impl Batch {
                     services.insert(proposal.service.clone());
                 }
                 Submission::Note(NewNote { channel, .. })
-                | Submission::ChangeIncident { channel, .. }
+                | Submission::ChangeIncident(NewCourse { channel, .. })
                 | Submission::Record { channel, .. } => {
                     channels.insert(channel.as_str());
                 }
@@ -195,29 +194,12 @@ impl Batch {
         let outcome = match submission {
             Submission::Propose(proposal) => self.propose(tx, proposal.clone()).await?,
             Submission::Note(note) => self.note(tx, key, note).await?,
-            Submission::ChangeIncident {
-                channel,
-                by,
-                source,
-                change,
-                update_every,
-                promises,
-                told,
-                echo,
-            } => {
-                let change = ChangedBy {
-                    told,
-                    channel,
-                    by,
-                    source: *source,
-                    change,
-                    update_every: *update_every,
-                    promises,
-                };
+            Submission::ChangeIncident(change) => {
                 let outcome = self.change_incident(tx, key, change).await?;
                 if let (Some(thread), Outcome::IncidentChanged { message, resolved }) =
-                    (echo, &outcome)
+                    (&change.echo, &outcome)
                 {
+                    let NewCourse { channel, by, .. } = change;
                     let id = format!("incident:{key}");
                     let post = echo_of(channel, thread.clone(), by, message.clone(), id);
                     let button = resolved.map(PostButton::PostMortem);
@@ -337,16 +319,18 @@ impl Batch {
         &mut self,
         tx: &mut Tx,
         key: &str,
-        change: ChangedBy<'_>,
+        change: &NewCourse,
     ) -> Result<Outcome, Error> {
-        let ChangedBy {
+        let NewCourse {
             channel,
             by,
             source,
             change,
+            rules,
             update_every,
             promises,
             told,
+            echo: _,
         } = change;
         // The counter before the incident's row: see `propose`.
         rollbacks::hold_numbers(tx).await?;
@@ -359,15 +343,24 @@ impl Batch {
         };
         // Another replica may have changed it since it was read.
         let incident = timelines::lock(tx, id).await?;
-        let (mut course, facts) = match incident.change(change, self.now) {
+        let there = match change.moves_to() {
+            Some(to) => self.latest_in(tx, to).await?,
+            None => None,
+        };
+        let beside = there.and_then(|there| incident.why_not_beside(&there, self.now));
+        let changed = match beside {
+            Some(refusal) => Err(refusal),
+            None => incident.change(change, rules, self.now),
+        };
+        let (mut course, facts) = match changed {
             Ok(changed) => changed,
             Err(refusal) => {
-                let event = refused(by, source, "incident", &refusal, None, self.now);
+                let event = refused(by, *source, "incident", &refusal, None, self.now);
                 self.changes.events.push((id, event));
                 return Ok(Outcome::refused(&refusal));
             }
         };
-        if let Some(every) = update_every {
+        if let Some(every) = *update_every {
             let promised = course.promise_update(every, self.now);
             self.changes.jobs.extend(promised.map(|due| {
                 let role = IncidentRole::Communications;
@@ -382,6 +375,13 @@ impl Batch {
                 )
             }));
         }
+        if let Some(due) = course
+            .mitigate_by
+            .filter(|due| incident.course.mitigate_by != Some(*due))
+        {
+            let job = Job::RemindMitigation { incident: id, due };
+            self.changes.jobs.push((job, due));
+        }
         timelines::set_course(tx, id, &course).await?;
         let message = incidents::changed(id, by, &facts, &course, promises.len());
         for fact in facts {
@@ -392,7 +392,7 @@ impl Batch {
                 }
             }
             let who = Actor::Person(by.clone());
-            let event = TimelineEvent::new(self.now, who, source, None, fact);
+            let event = TimelineEvent::new(self.now, who, *source, None, fact);
             self.changes.events.push((id, event));
         }
         let was_resolved = incident.course.status == IncidentStatus::Resolved;
@@ -405,16 +405,48 @@ impl Batch {
                 self.export_resolved(key, id, channel);
             }
             (true, false) => {
-                let dropped = actions::drop_promises(tx, id, by, source, self.now).await?;
+                let dropped = actions::drop_promises(tx, id, by, *source, self.now).await?;
                 self.changes.extend(dropped);
             }
             (true, true) | (false, false) => {}
         }
-        self.incidents.insert(channel.to_owned(), changed);
+        match change.moves_to() {
+            Some(to) => self.move_incident(tx, &changed, to, by).await?,
+            None => {
+                self.incidents.insert(channel.to_owned(), changed);
+            }
+        }
         Ok(Outcome::IncidentChanged {
             message,
             resolved: (!was_resolved && is_resolved).then_some(id),
         })
+    }
+
+    /// The latest incident of a channel, as it is stored.
+    async fn latest_in(&self, tx: &mut Tx, channel: &str) -> sqlx::Result<Option<Incident>> {
+        let mut latest = timelines::latest_of(tx, &BTreeSet::from([channel])).await?;
+        Ok(latest.remove(channel))
+    }
+
+    /// Goes on with an incident in another channel, with what is to be done after it, and says so
+    /// there.
+    async fn move_incident(
+        &mut self,
+        tx: &mut Tx,
+        incident: &Incident,
+        to: &str,
+        by: &Person,
+    ) -> sqlx::Result<()> {
+        timelines::move_to(tx, incident.id, to).await?;
+        actions::move_to(tx, incident.id, to).await?;
+        self.queue(Job::Post(incidents::moved(incident, to, by)));
+        for channel in [incident.channel.as_str(), to] {
+            match self.latest_in(tx, channel).await? {
+                Some(latest) => self.incidents.insert(channel.to_owned(), latest),
+                None => self.incidents.remove(channel),
+            };
+        }
+        Ok(())
     }
 
     /// Ticks an item of a checklist for somebody.
@@ -599,21 +631,6 @@ impl Batch {
         self.remember(&again, "null".into());
         Ok(())
     }
-}
-
-/// A change of an incident, by somebody.
-struct ChangedBy<'a> {
-    channel: &'a str,
-    by: &'a Person,
-    source: Source,
-    change: &'a IncidentChange,
-    /// How often others are told of an incident as severe as it becomes by this; `None`: that is
-    /// not configured, or its severity does not change.
-    update_every: Option<Duration>,
-    /// What is promised if that resolves it.
-    promises: &'a [PromiseRule],
-    /// Who is told if that sets a severity.
-    told: &'a ToldPeople,
 }
 
 /// What posts what somebody did, where the answer to it is not seen by everybody.

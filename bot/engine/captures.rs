@@ -22,10 +22,12 @@ pub struct RecordedCapture {
     pub who: Actor,
     /// The change.
     pub change: CaptureChange,
+    /// Whether it opens an incident where none goes on.
+    pub opens: bool,
 }
 
 /// Stores what a change makes of a message. Gives what is to be recorded of it, and in which
-/// incident; `None`: nothing changes, or the channel has no incident.
+/// incident; `None`: nothing changes, or the channel has no incident and gets none.
 pub(super) async fn change(
     tx: &mut Tx,
     capture: &RecordedCapture,
@@ -37,6 +39,7 @@ pub(super) async fn change(
         at,
         who,
         change,
+        opens,
     } = capture;
     let held = |capture: &Capture| !capture.pins.is_empty();
     let known = captures::find(tx, channel, ts).await?;
@@ -44,6 +47,7 @@ pub(super) async fn change(
         Some((incident, capture)) if held(capture) => *incident,
         Some(_) | None => match incidents::placed(tx, channel, Opening::Never, now).await? {
             Some(incident) => incident.id,
+            None if *opens => incidents::opened(tx, channel, now).await?.id,
             None => return Ok(None),
         },
     };

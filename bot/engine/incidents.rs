@@ -13,7 +13,7 @@ use rollback_domain::incident::{
     Placement,
 };
 use rollback_domain::job::{Post, WhenRefused};
-use rollback_domain::people::{Person, Zone};
+use rollback_domain::people::{Addressee, Person, Zone};
 use rollback_domain::refusal::{Refusal, list};
 use rollback_domain::rollback::Message;
 use std::collections::BTreeSet;
@@ -117,6 +117,9 @@ pub(super) fn changed(
         {
             " Nobody leads it yet: `/rollback incident lead me`.".to_owned()
         }
+        Some(CourseFact::IncidentMoved { .. }) => {
+            " What is recorded in this channel from now on belongs to another incident.".to_owned()
+        }
         Some(_) | None => String::new(),
     };
     Message::naming(|tone| {
@@ -124,12 +127,50 @@ pub(super) fn changed(
             .iter()
             .map(|fact| Fact::from(fact.clone()).clause(tone));
         let clauses: Vec<String> = clauses.collect();
+        let deadline = match (facts.last(), course.mitigate_by) {
+            (Some(CourseFact::Declared { .. } | CourseFact::SeveritySet { .. }), Some(by)) => {
+                format!(" It is to be mitigated by {}.", by.strftime("%H:%M UTC"))
+            }
+            (Some(_) | None, _) => String::new(),
+        };
         format!(
-            "{id}: {} {}.{next}",
+            "{id}: {} {}.{deadline}{next}",
             tone.person(&by.id),
             list(&clauses, "and")
         )
     })
+}
+
+/// What tells a channel that an incident goes on in it.
+pub(super) fn moved(incident: &Incident, to: &str, by: &Person) -> Post {
+    let id = incident.id;
+    let course = &incident.course;
+    let severity = course.severity.as_ref();
+    let message = Message::naming(|tone| {
+        let severity = severity.map(|severity| format!("{}, ", tone.text(&severity.to_string())));
+        format!(
+            "{id} ({}{}) goes on in this channel: {} moved it from {}. `/rollback catchup` shows where it stands, `/rollback timeline` what was recorded so far.",
+            severity.unwrap_or_default(),
+            course.status,
+            tone.person(&by.id),
+            tone.person(&incident.channel)
+        )
+    });
+    Post {
+        channel: to.to_owned(),
+        thread: None,
+        under: None,
+        message,
+        post_mortem: None,
+        when_refused: WhenRefused::TellAlone {
+            rollback: None,
+            people: vec![Addressee {
+                person: by.id.clone(),
+                reply_to: None,
+            }],
+        },
+        id: format!("moved:{id}:{}:{to}", incident.channel),
+    }
 }
 
 /// What tells those who are to be told of a severity, once for each incident, severity and channel.

@@ -68,6 +68,10 @@ pub(super) fn draft(
             true => gap("what was affected"),
             false => list(&systems, "and"),
         },
+        references: match course.references.is_empty() {
+            true => gap("which ticket it has"),
+            false => cell(&course.references.join(", ")),
+        },
         first_at: stamp(first_at),
         said: said(overview, course),
         rollbacks: rollbacks

@@ -166,6 +166,7 @@ pub struct PostMortem {
     pub duration: String,
     pub status: String,
     pub systems: String,
+    pub references: String,
     pub first_at: String,
     /// What was said of each field, or that it is not recorded.
     pub said: BTreeMap<Field, String>,
@@ -235,6 +236,7 @@ impl Templates {
             duration,
             status,
             systems,
+            references,
             first_at,
             said,
             rollbacks,
@@ -243,7 +245,7 @@ impl Templates {
         let said = Value::from(Serde(&said));
         let rollbacks = Value::from(Serde(&rollbacks));
         let draft = context! {
-            issue, date, duration, status, systems, first_at, said, rollbacks, undrawn
+            issue, date, duration, status, systems, references, first_at, said, rollbacks, undrawn
         };
         self.write(POST_MORTEM, context! { ..timeline.context(), ..draft }, out)
     }
@@ -374,6 +376,7 @@ impl PostMortem {
             duration: text(),
             status: text(),
             systems: text(),
+            references: text(),
             first_at: text(),
             said: Field::ALL.iter().map(|field| (*field, text())).collect(),
             rollbacks: vec![RollbackStory::default()],

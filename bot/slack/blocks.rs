@@ -286,6 +286,30 @@ pub fn confirm(title: &str, text: &str, yes: &str, no: &str) -> SlackBlockConfir
     )
 }
 
+/// A field into which somebody types, with what it begins with.
+pub fn text_input(
+    id: &str,
+    label: &str,
+    begins_with: &str,
+    at_most: usize,
+    multiline: bool,
+) -> SlackInputBlock {
+    let at_most = u16::try_from(at_most).unwrap_or(u16::MAX);
+    let mut input = SlackBlockPlainTextInputElement::new()
+        .with_action_id(id.into())
+        .with_multiline(multiline)
+        .with_max_length(at_most.into());
+    if !begins_with.is_empty() {
+        // Slack does not open a form whose field begins with more than it can hold.
+        input = input.with_initial_value(cut(begins_with, at_most.into()));
+    }
+    SlackInputBlock::new(
+        plain(label, 2000),
+        SlackInputBlockElement::PlainTextInput(input),
+    )
+    .with_block_id(id.into())
+}
+
 /// Text that Slack does not interpret at all.
 pub fn plain(text: &str, at_most: usize) -> SlackBlockPlainTextOnly {
     plain_text(text, at_most).into()

@@ -4,6 +4,7 @@ pub mod action;
 pub mod backfill;
 pub mod blocks;
 pub mod break_glass;
+pub mod capture;
 pub mod card;
 pub mod checklist;
 pub mod content;

@@ -1,7 +1,7 @@
 //! The forms: another target, and everything that takes more than a click.
 
 use super::{
-    blocks::{self, cut, inline, plain, section},
+    blocks::{self, cut, inline, plain, section, text_input},
     card::{now_label, release, summary},
 };
 use jiff::Timestamp;
@@ -296,20 +296,8 @@ pub fn review(
 
 /// A line, or a field, that somebody has to fill; `said`: what it begins with.
 fn line(id: &str, label: &str, hint: Option<&str>, said: Option<&str>, long: bool) -> SlackBlock {
-    let at_most: u16 = if long { 1000 } else { 300 };
-    let mut input = SlackBlockPlainTextInputElement::new()
-        .with_action_id(id.into())
-        .with_multiline(long)
-        .with_max_length(at_most.into());
-    if let Some(said) = said {
-        // Slack does not open a form whose field begins with more than it can hold.
-        input = input.with_initial_value(cut(said, at_most.into()));
-    }
-    let mut block = SlackInputBlock::new(
-        plain(label, 2000),
-        SlackInputBlockElement::PlainTextInput(input),
-    )
-    .with_block_id(id.into());
+    let at_most = if long { 1000 } else { 300 };
+    let mut block = text_input(id, label, said.unwrap_or_default(), at_most, long);
     if let Some(hint) = hint {
         block = block.with_hint(plain(hint, 2000));
     }

@@ -4,7 +4,9 @@
 use super::{
     Words,
     action::Action,
-    blocks::{self, context as footer, cut, escape, fit_text, inline, mention, plain, section},
+    blocks::{
+        self, context as footer, cut, escape, fit_text, inline, mention, plain, section, text_input,
+    },
 };
 use jiff::Timestamp;
 use rollback_domain::{
@@ -109,19 +111,7 @@ fn field(
     at_most: usize,
     hint: Option<&str>,
 ) -> SlackInputBlock {
-    let at_most = u16::try_from(at_most).unwrap_or(u16::MAX);
-    let mut input = SlackBlockPlainTextInputElement::new()
-        .with_action_id(id.into())
-        .with_multiline(id == TEXT)
-        .with_max_length(at_most.into());
-    if !begins_with.is_empty() {
-        input = input.with_initial_value(cut(begins_with, at_most.into()));
-    }
-    let block = SlackInputBlock::new(
-        plain(label, 2000),
-        SlackInputBlockElement::PlainTextInput(input),
-    )
-    .with_block_id(id.into());
+    let block = text_input(id, label, begins_with, at_most, id == TEXT);
     match hint {
         Some(hint) => block.with_hint(plain(hint, 2000)),
         None => block,

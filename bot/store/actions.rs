@@ -34,12 +34,16 @@ pub async fn lock(tx: &mut Tx, number: i64) -> sqlx::Result<Option<ActionItem>> 
     row.map(|(doc,)| read(&doc)).transpose()
 }
 
-const SAVE: &str = "UPDATE action SET doc = $2 WHERE id = $1";
+const SAVE: &str = "UPDATE action SET doc = $2, channel = $3 WHERE id = $1";
 
 /// Stores a change of one that is locked.
 pub async fn save(tx: &mut Tx, action: &ActionItem) -> sqlx::Result<()> {
     let doc = written(action)?;
-    in_tx!(tx, c => sqlx::query(SAVE).bind(action.number).bind(&doc).execute(c).await.map(drop))
+    in_tx!(tx, c => sqlx::query(SAVE)
+        .bind(action.number)
+        .bind(&doc)
+        .bind(&action.channel)
+        .execute(c).await.map(drop))
 }
 
 const LOCK_OF_INCIDENT: &str = "UPDATE action SET doc = doc WHERE incident = $1 RETURNING doc";

@@ -71,6 +71,13 @@ pub async fn set_course(tx: &mut Tx, id: IncidentId, course: &Course) -> sqlx::R
     in_tx!(tx, c => sqlx::query(SET_COURSE).bind(id.number()).bind(&course).execute(c).await.map(drop))
 }
 
+const MOVE: &str = "UPDATE incident SET channel = $2 WHERE id = $1";
+
+/// Moves an incident that is locked into another channel.
+pub async fn move_to(tx: &mut Tx, id: IncidentId, channel: &str) -> sqlx::Result<()> {
+    in_tx!(tx, c => sqlx::query(MOVE).bind(id.number()).bind(channel).execute(c).await.map(drop))
+}
+
 const OPEN: &str =
     "INSERT INTO incident (id, channel, opened_at, last_at, last_seq) VALUES ($1, $2, $3, $4, 0)";
 

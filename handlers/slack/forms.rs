@@ -3,14 +3,14 @@
 use crate::{
     App, commands,
     engine::Error,
-    slack::{modal, update},
+    slack::{capture, modal, update},
 };
 use jiff::Timestamp;
 use rollback_domain::{
-    grammar::fields::required_reason_field,
+    grammar::fields::{required_reason_field, time_field},
     identity::RollbackId,
     job::Form,
-    people::Person,
+    people::{Person, Zone},
     policy::Confirm,
     rollback::{Act, Confirmed},
     update::{StatusUpdate, next_within, plain_line, plain_lines},
@@ -153,6 +153,30 @@ impl Fields<'_> {
             published: None,
             outside: BTreeMap::new(),
         })
+    }
+}
+
+impl Fields<'_> {
+    /// When it happened, as the person says by the clock of this zone, and their comment.
+    pub fn capture(
+        &self,
+        zone: Option<&Zone>,
+        now: Timestamp,
+    ) -> Result<(Option<Timestamp>, Option<String>), Problem> {
+        let typed = |id: &str| self.field(id)["value"].as_str().unwrap_or_default();
+        let at = time_field(typed(capture::AT)).map_err(|_| {
+            let sentence =
+                "That is no time: write -5m, 03:07 or yesterday 23:50, or leave it empty.";
+            Problem::new(capture::AT, sentence)
+        })?;
+        let offset = zone.map_or(0, |zone| zone.utc_offset);
+        let at = at.map(|at| at.resolve(now, offset));
+        if at.is_some_and(|at| at > now) {
+            return Err(Problem::new(capture::AT, "That time is still to come."));
+        }
+        let comment = plain_line(typed(capture::COMMENT));
+        let comment: String = comment.chars().take(capture::COMMENT_AT_MOST).collect();
+        Ok((at, Some(comment).filter(|comment| !comment.is_empty())))
     }
 }
 

@@ -16,7 +16,7 @@ use crate::{
     limits::TooMuch,
     slack::{
         action::{Action, ForgedValue, PlanRef, moment_of},
-        modal, update,
+        capture, modal, update,
     },
     telemetry,
 };
@@ -409,6 +409,7 @@ async fn shortcut(app: &App, payload: Payload) -> Result<Response, Error> {
     let moment = payload.action_ts.as_deref().unwrap_or_default();
     let context = Context {
         reply_to: payload.response_url.clone(),
+        trigger: payload.trigger_id.clone(),
         ..Context::new(
             format!("shortcut:{shortcut}:{channel}:{ts}:{}:{moment}", person.id),
             person,
@@ -437,6 +438,7 @@ async fn save(app: &App, payload: Payload) -> Result<Response, Error> {
         _ if payload.user.id.is_empty() => return received(),
         Some(modal::CALLBACK) => serde_json::from_str(metadata).map(SavedForm::Rollback),
         Some(update::CALLBACK) => serde_json::from_str(metadata).map(SavedForm::Update),
+        Some(capture::CALLBACK) => serde_json::from_str(metadata).map(SavedForm::Capture),
         Some(_) | None => return received(),
     };
     let Ok(saved) = saved else {
@@ -452,6 +454,8 @@ enum SavedForm {
     Rollback(modal::About),
     /// One of an update.
     Update(update::About),
+    /// One for a message of the timeline.
+    Capture(capture::About),
 }
 
 impl SavedForm {
@@ -460,6 +464,7 @@ impl SavedForm {
         match self {
             SavedForm::Rollback(about) => (&about.person, &about.channel, about.reply_to.as_ref()),
             SavedForm::Update(about) => (&about.person, &about.channel, about.reply_to.as_ref()),
+            SavedForm::Capture(about) => (&about.person, &about.channel, about.reply_to.as_ref()),
         }
     }
 
@@ -514,6 +519,16 @@ impl SavedForm {
                 }
                 Err(problem) => return Ok(keep_open(problem)),
             },
+            SavedForm::Capture(about) => {
+                let zone = captures::zone(app, &context.person).await;
+                let zone = zone.inspect_err(|error| app.engine.could_not(error))?;
+                match fields.capture(zone.as_ref(), now) {
+                    Ok((at, comment)) => {
+                        captures::by_form(app, &context, &about.ts, at, comment).await?;
+                    }
+                    Err(problem) => return Ok(keep_open(problem)),
+                }
+            }
         }
         received()
     }

@@ -138,6 +138,13 @@ pub enum Job {
         /// The role of the person.
         role: IncidentRole,
     },
+    /// Remind whoever leads an incident that it was to be mitigated by now.
+    RemindMitigation {
+        /// The incident.
+        incident: IncidentId,
+        /// Until when it was to be mitigated.
+        due: Timestamp,
+    },
 }
 
 /// The form of an update that a person has asked for.
@@ -228,10 +235,28 @@ pub struct CaptureRequest {
     pub by: String,
     /// The message; `None`: it is to be read.
     pub message: Option<CapturedMessage>,
+    /// When it happened, as they say; `None`: when the message was written.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at: Option<Timestamp>,
+    /// What they say of it; `None`: nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub comment: Option<String>,
+    /// The form in which they are asked for both first; `None`: they are not asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub form: Option<FormTrigger>,
     /// The address at which they are told what comes of it; `None`: they are not told.
     pub reply_to: Option<String>,
     /// The key under which it is done once.
     pub id: String,
+}
+
+/// What opens a form for somebody.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct FormTrigger {
+    /// What Slack wants back, good for three seconds.
+    pub trigger: String,
+    /// When they asked for the form.
+    pub asked_at: Timestamp,
 }
 
 /// A request that is run once it is read who its person is.
@@ -629,6 +654,7 @@ impl Job {
             | Job::PostUpdate { .. }
             | Job::SendNotice { .. }
             | Job::RemindUpdate { .. }
+            | Job::RemindMitigation { .. }
             | Job::RemindAction { .. } => None,
         }
     }
@@ -670,6 +696,7 @@ impl Job {
                 due,
                 role,
             } => format!("{incident}:{}:{role}", due.as_second()),
+            Job::RemindMitigation { incident, due } => format!("{incident}:{}", due.as_second()),
             Job::RemindAction { action, reminder } => format!("{action}:{reminder}"),
             Job::Survey { service } => service.typed(),
             Job::RefreshMemberships => "all".into(),

@@ -158,6 +158,9 @@ pub enum Refusal {
     IncidentTime {
         why: String,
     },
+    NoReference {
+        id: IncidentId,
+    },
     ResolvedTooEarly {
         id: RollbackId,
         /// How it stands.
@@ -321,6 +324,9 @@ impl Refusal {
             }
             Refusal::IncidentTime { .. } => {
                 "a time of an incident is in the future, or does not fit to another one"
+            }
+            Refusal::NoReference { .. } => {
+                "an incident without a ticket is to be resolved, or a rollback of it approved, and the configuration wants one first"
             }
             Refusal::UnknownIncident { .. } => {
                 "an incident is named that does not exist, or that is another channel's"
@@ -552,6 +558,9 @@ impl Refusal {
             Refusal::IncidentTime { why } => format!(
                 "{} Check the times: `/rollback incident` shows them. Nothing was changed.",
                 text(why)
+            ),
+            Refusal::NoReference { id } => format!(
+                "{id} has no ticket, and this team wants one first: `/rollback incident link SHOP-123` in its channel, or the address of one. Then do the same again. Nothing was changed."
             ),
             Refusal::UnknownIncident { id } => format!(
                 "There is no {id} in this channel. `/rollback timeline` names the latest one; what was recorded in another channel is shown only there."

@@ -147,6 +147,11 @@ const STORED: &[(&str, &str, &str)] = &[
             "role":"communications"}"#,
     ),
     (
+        "remind_mitigation",
+        "INC-7:1773459720",
+        r#"{"kind":"remind_mitigation","incident":7,"due":"2026-03-14T03:42:00Z"}"#,
+    ),
+    (
         "checklist",
         "RB-41",
         r#"{"kind":"checklist","rollback":41}"#,

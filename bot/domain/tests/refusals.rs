@@ -400,6 +400,12 @@ fn of_the_rest() -> Vec<(Refusal, &'static str)> {
             "`/rollback incident reopen because …` reopens it.",
         ),
         (
+            Refusal::NoReference {
+                id: IncidentId::new(12),
+            },
+            "`/rollback incident link SHOP-123` in its channel",
+        ),
+        (
             Refusal::IncidentTime {
                 why: "2026-03-14 03:40:00 UTC is still to come.".into(),
             },

@@ -75,6 +75,7 @@ fn captured(text: &str) -> CapturedMessage {
             link: Some("https://acme.slack.com/files/U0KIM/F1/graph.png".into()),
         }],
         link: Some("https://acme.slack.com/archives/C0SHOP/p1773457620000100".into()),
+        comment: None,
     }
 }
 
@@ -111,6 +112,32 @@ fn of_its_course() -> Vec<CourseFact> {
             milestone: Milestone::Started,
             at: at("02:55:00"),
             because: "the graph shows it".into(),
+        },
+        CourseFact::Linked {
+            reference: "SHOP-123".into(),
+        },
+        CourseFact::Unlinked {
+            reference: "https://tickets.example.com/SHOP-12".into(),
+        },
+        CourseFact::IncidentMoved {
+            from: "C0SHOP".into(),
+            to: "C0INC".into(),
+        },
+        CourseFact::DeadlinePassed {
+            severity: NamedSeverity {
+                severity: Severity::P1,
+                name: Some("shop down".into()),
+            },
+            due: at("03:27:00"),
+            person: Some("U0SAM".into()),
+        },
+        CourseFact::DeadlinePassed {
+            severity: NamedSeverity {
+                severity: Severity::P2,
+                name: None,
+            },
+            due: at("04:12:00"),
+            person: None,
         },
     ]
 }
@@ -221,6 +248,10 @@ fn of_captures() -> Vec<CaptureFact> {
         CaptureFact::Captured(captured("checkout 500s since the deploy")),
         CaptureFact::CaptureWithdrawn(captured("checkout 500s since the deploy")),
         CaptureFact::CaptureRevised(captured("checkout 500s since 02:55")),
+        CaptureFact::Captured(CapturedMessage {
+            comment: Some("the first sign of it".into()),
+            ..captured("checkout 500s since the deploy")
+        }),
         CaptureFact::CaptureDeleted(CapturedMessage {
             author: MessageAuthor::App("Grafana".into()),
             text: String::new(),
@@ -661,7 +692,7 @@ fn what_is_proven() -> Vec<ProofFact> {
 
 /// The kinds that are stored. A name never changes its meaning; an older version shows one that it
 /// does not know as "other".
-const KNOWN_KINDS: [&str; 54] = [
+const KNOWN_KINDS: [&str; 56] = [
     "marked",
     "incident_opened",
     "requested",
@@ -709,6 +740,8 @@ const KNOWN_KINDS: [&str; 54] = [
     "role",
     "status",
     "time_set",
+    "linked",
+    "incident_moved",
     "captured",
     "capture_withdrawn",
     "capture_revised",

@@ -9,7 +9,7 @@ use crate::{
     slack::{Words, blocks},
     store::{
         jobs::{Lease, Next},
-        rollbacks,
+        rollbacks, timelines,
     },
     worker::{
         acting::Acting,
@@ -86,6 +86,15 @@ pub(super) async fn run(app: &App, lease: &Lease, request: &ActRequest) -> Resul
             ..SideEffects::default()
         }));
     }
+    if let Act::Approve { .. } = act
+        && let Some(refusal) = why_unlinked(app, &found).await?
+    {
+        let refused = recipient.refuse(app, lease, by, *source, act.verb(), &refusal);
+        return Ok(refused.with(SideEffects {
+            rosters: acting.read,
+            ..SideEffects::default()
+        }));
+    }
     let mut effects = SideEffects {
         rosters: acting.read,
         ..SideEffects::default()
@@ -120,6 +129,18 @@ pub(super) async fn run(app: &App, lease: &Lease, request: &ActRequest) -> Resul
     Ok(Ended::decide(*rollback, command, policy)
         .with(effects)
         .stored_at(Point::ActStored))
+}
+
+/// Why a rollback is not approved before its incident is linked to a ticket; `None`: it is, or the
+/// team wants none.
+async fn why_unlinked(app: &App, found: &Rollback) -> Result<Option<Refusal>, Error> {
+    if !app.config.incidents.references.to_approve {
+        return Ok(None);
+    }
+    let id = found.incident;
+    let incident = timelines::find(&app.engine.db, id).await?;
+    let is_linked = incident.is_some_and(|incident| !incident.course.references.is_empty());
+    Ok((!is_linked).then_some(Refusal::NoReference { id }))
 }
 
 /// Why an emergency run would not be seen by those who review it; `None`: it would, or it is

@@ -7,16 +7,17 @@ use crate::{
     config::Service,
     engine::{Ended, Error, RecordedCapture},
     slack::{
-        Failure, Words,
+        self, Failure, Words,
         action::{Action, moment_of},
         blocks::{actions, cut, inline, section},
+        capture::About,
     },
     store::{jobs::Lease, memberships},
     worker::{last_known::membership, recipient::Recipient, retry::after_slack},
 };
 use rollback_domain::{
     grammar::{ServiceRef, Target, verbs::Propose},
-    incident::{Actor, CaptureChange, CapturedBy, CapturedMessage, PROPOSE_SHORTCUT},
+    incident::{Actor, CaptureChange, CapturedBy, CapturedMessage, PROPOSE_SHORTCUT, SHORTCUT},
     job::{CaptureRequest, Job, Notification},
     people::{Membership, Person},
     refusal::Refusal,
@@ -28,6 +29,8 @@ use std::time::Duration;
 const REASON_AT_MOST: usize = 300;
 /// How many services have a button.
 const CHOICES_AT_MOST: usize = 10;
+/// Slack forgets what a shortcut brought after three seconds.
+const TRIGGER_LIVES: Duration = Duration::from_secs(3);
 /// How long a full member captures on what was last read of them.
 const MEMBER_FOR: Duration = Duration::from_secs(24 * 3_600);
 
@@ -45,9 +48,13 @@ pub(super) async fn run(
     if request.by == PROPOSE_SHORTCUT {
         return propose(app, lease, request, person).await;
     }
-    if !captures::has_incident(app, &request.channel).await? {
+    let opens = request.by != SHORTCUT && app.config.incidents.reactions_open_incidents;
+    if !opens && !captures::has_incident(app, &request.channel).await? {
         let none = "No incident goes on in this channel, so nothing was added to a timeline. `/rollback incident open` starts one.";
         return Ok(told(request, Message::Text(none.into()), now));
+    }
+    if opened(app, lease, request).await {
+        return Ok(Ended::done());
     }
     let message = match &request.message {
         Some(message) => message.clone(),
@@ -58,9 +65,54 @@ pub(super) async fn run(
             Err(failure) => return Ok(unread(app, lease, request, &failure)),
         },
     };
-    let added = "Added to the timeline of this channel: `/rollback timeline` shows it.";
-    let ended = told(request, Message::Text(added.into()), now);
-    Ok(ended.with(capture(request, person, message, now)))
+    let at = match request.at {
+        Some(at) => {
+            let zone = memberships::zone(&app.engine.db, &request.person.id).await?;
+            let at = match zone {
+                Some(zone) if zone.utc_offset != 0 => zone.show(at),
+                Some(_) | None => at.strftime("%Y-%m-%d %H:%M:%S UTC").to_string(),
+            };
+            format!(", for {at}")
+        }
+        None => String::new(),
+    };
+    let added =
+        format!("Added to the timeline of this channel{at}: `/rollback timeline` shows it.");
+    let ended = told(request, Message::Text(added), now);
+    let capture = RecordedCapture {
+        opens,
+        ..capture(request, person, message, now)
+    };
+    Ok(ended.with(capture))
+}
+
+/// Whether the person has the form open in which they say more of the message, or had it before:
+/// then it may be saved by now. Where it cannot be opened the message is captured as it is.
+async fn opened(app: &App, lease: &Lease, request: &CaptureRequest) -> bool {
+    let (Some(form), Some(message)) = (&request.form, &request.message) else {
+        return false;
+    };
+    if lease.attempt > 1 {
+        return true;
+    }
+    let age = app.engine.clock.now().duration_since(form.asked_at);
+    if Duration::try_from(age).unwrap_or_default() >= TRIGGER_LIVES {
+        return false;
+    }
+    let about = About {
+        person: request.person.id.clone(),
+        channel: request.channel.clone(),
+        ts: request.ts.clone(),
+        reply_to: request.reply_to.clone(),
+    };
+    let view = slack::capture::form(&about, &request.id, message);
+    match app.slack.open_view(&form.trigger, &view).await {
+        Ok(()) => true,
+        Err(failure) => {
+            tracing::warn!(%failure, "the form for a message could not be opened");
+            false
+        }
+    }
 }
 
 /// Lets the person choose what is proposed because of a message. Where an incident goes on, the
@@ -146,13 +198,24 @@ fn capture(
         person: person.id.clone(),
         by: request.by.clone(),
     };
+    let message = CapturedMessage {
+        comment: request.comment.clone(),
+        ..message
+    };
+    let is_remark = request.at.is_some() || request.comment.is_some();
+    let written = moment_of(&request.ts).unwrap_or(now);
     RecordedCapture {
         channel: request.channel.clone(),
         ts: request.ts.clone(),
         // Slack's clock may be ahead of ours.
-        at: moment_of(&request.ts).unwrap_or(now).min(now),
+        at: request.at.unwrap_or(written).min(now),
         who: Actor::Person(person),
-        change: CaptureChange::Pinned { pin, message },
+        change: CaptureChange::Pinned {
+            pin,
+            message,
+            is_remark,
+        },
+        opens: false,
     }
 }
 

@@ -23,6 +23,7 @@ mod refresh_memberships;
 mod refresh_roster;
 mod reject_forged;
 mod remind_action;
+mod remind_mitigation;
 mod remind_update;
 mod request;
 mod request_review;
@@ -86,6 +87,9 @@ pub(super) async fn perform(app: &App, lease: &Lease) -> Result<Ended, Error> {
             due,
             role,
         } => remind_update::run(app, *incident, *due, *role).await,
+        Job::RemindMitigation { incident, due } => {
+            remind_mitigation::run(app, *incident, *due).await
+        }
         Job::LookAfter { rollback } => Box::pin(look_after::run(app, *rollback)).await,
         Job::Capture(request) => Box::pin(capture::run(app, lease, request)).await,
     }

@@ -5,6 +5,7 @@ use crate::identity::RollbackId;
 
 use super::{
     misread::Misread,
+    moments::When,
     reasons,
     subjects::{About, IncidentRef, ServiceRef, rollback_named},
     targets::Target,
@@ -52,6 +53,23 @@ pub fn incident_field(verb: Verb, field: &str) -> Result<Option<IncidentRef>, Mi
 /// Reads the format of an export; Markdown if the field is empty.
 pub fn format_field(field: &str) -> Result<ExportFormat, Misread> {
     word(field).map_or(Ok(ExportFormat::default()), |word| format_named(&word))
+}
+
+/// Reads when something happened: `-5m`, `03:07`, `yesterday 23:50`; `None` if the field is empty.
+pub fn time_field(field: &str) -> Result<Option<When>, Misread> {
+    let line = plain_line(field);
+    let mut words = Words::new(&line);
+    if words.at_end() {
+        return Ok(None);
+    }
+    let bad = || Misread::BadMoment {
+        word: line.trim().to_owned(),
+    };
+    let when = When::read(&mut words).unwrap_or_else(|| Err(bad()))?;
+    match words.at_end() {
+        true => Ok(Some(when)),
+        false => Err(bad()),
+    }
 }
 
 /// Reads what to go back to: `prev`, `v212`, `@-45m`.

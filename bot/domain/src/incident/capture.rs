@@ -31,6 +31,9 @@ pub struct CapturedMessage {
     /// Where it is; `None`: the address of the workspace was not known.
     #[serde(default)]
     pub link: Option<String>,
+    /// What the person says of it who put it into the timeline; `None`: nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub comment: Option<String>,
 }
 
 /// Who wrote a message.
@@ -79,6 +82,9 @@ pub enum CaptureChange {
         pin: CapturedBy,
         /// The message.
         message: CapturedMessage,
+        /// Whether they say something of it themselves: when it happened, or a comment. That is
+        /// recorded also of a message that is in the timeline already.
+        is_remark: bool,
     },
     /// Somebody takes that back.
     Unpinned {
@@ -104,7 +110,7 @@ impl Capture {
         change: CaptureChange,
     ) -> Option<(Capture, Option<CaptureFact>)> {
         match (known.cloned(), change) {
-            (None, CaptureChange::Pinned { pin, message }) => {
+            (None, CaptureChange::Pinned { pin, message, .. }) => {
                 let fact = CaptureFact::Captured(message.clone());
                 let capture = Capture {
                     message,
@@ -118,7 +124,14 @@ impl Capture {
                 | CaptureChange::Edited { .. }
                 | CaptureChange::Deleted,
             ) => None,
-            (Some(capture), CaptureChange::Pinned { pin, message }) => capture.pinned(pin, message),
+            (
+                Some(capture),
+                CaptureChange::Pinned {
+                    pin,
+                    message,
+                    is_remark,
+                },
+            ) => capture.pinned(pin, message, is_remark),
             (Some(capture), CaptureChange::Unpinned { pin }) => capture.unpinned(&pin),
             (Some(mut capture), CaptureChange::Edited { text, files }) => {
                 let message = &mut capture.message;
@@ -143,18 +156,20 @@ impl Capture {
         mut self,
         pin: CapturedBy,
         message: CapturedMessage,
+        is_remark: bool,
     ) -> Option<(Capture, Option<CaptureFact>)> {
-        if self.pins.contains(&pin) {
+        let is_held = self.pins.contains(&pin);
+        if is_held && !is_remark {
             return None;
         }
-        let fact = self
-            .pins
-            .is_empty()
-            .then(|| CaptureFact::Captured(message.clone()));
+        let fact =
+            (self.pins.is_empty() || is_remark).then(|| CaptureFact::Captured(message.clone()));
         if fact.is_some() {
             self.message = message;
         }
-        self.pins.push(pin);
+        if !is_held {
+            self.pins.push(pin);
+        }
         Some((self, fact))
     }
 

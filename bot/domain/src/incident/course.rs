@@ -4,7 +4,7 @@
 //! Roles in an incident give no authority, and what becomes of a rollback changes nothing here: a
 //! verified rollback leaves the defect, and people resolve the incident.
 
-use super::{CourseFact, Incident};
+use super::{CourseFact, Incident, IncidentState};
 use crate::{people::Person, refusal::Refusal};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -182,7 +182,17 @@ pub struct Course {
     /// When the next update is due; `None`: none is promised.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub update_due: Option<Timestamp>,
+    /// Until when it is to be mitigated, as severe as it is; `None`: there is no such time, or it
+    /// is mitigated.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mitigate_by: Option<Timestamp>,
+    /// What it is called elsewhere: tickets, incidents of a pager, each as it was typed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub references: Vec<String>,
 }
+
+/// How many references an incident has at most.
+pub const REFERENCES_AT_MOST: usize = 10;
 
 /// What somebody wants to decide about an incident.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -229,6 +239,47 @@ pub enum IncidentChange {
         /// Why, in their words.
         because: String,
     },
+    /// It is called so elsewhere.
+    Link {
+        /// A ticket, an incident of a pager: a key or an address.
+        reference: String,
+    },
+    /// It is not called so elsewhere.
+    Unlink {
+        /// The reference that is taken back.
+        reference: String,
+    },
+    /// It goes on in another channel.
+    Move {
+        /// The Slack id of that channel.
+        to: String,
+    },
+}
+
+impl IncidentChange {
+    /// The channel in which the incident goes on by this; `None`: it stays where it is.
+    pub fn moves_to(&self) -> Option<&str> {
+        match self {
+            IncidentChange::Move { to } => Some(to),
+            IncidentChange::Declare { .. }
+            | IncidentChange::Severity { .. }
+            | IncidentChange::Assign { .. }
+            | IncidentChange::Status { .. }
+            | IncidentChange::Time { .. }
+            | IncidentChange::Reopen { .. }
+            | IncidentChange::Link { .. }
+            | IncidentChange::Unlink { .. } => None,
+        }
+    }
+}
+
+/// What the configuration wants of incidents.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CourseRules {
+    /// How long after it got this severity an incident is to be mitigated.
+    pub mitigate_within: BTreeMap<Severity, Duration>,
+    /// Whether it is resolved only if it has a reference.
+    pub reference_to_resolve: bool,
 }
 
 impl Incident {
@@ -236,6 +287,7 @@ impl Incident {
     pub fn change(
         &self,
         change: &IncidentChange,
+        rules: &CourseRules,
         now: Timestamp,
     ) -> Result<(Course, Vec<CourseFact>), Refusal> {
         let mut course = self.course.clone();
@@ -271,6 +323,10 @@ impl Incident {
                 }]
             }
             IncidentChange::Status { status, because } => {
+                let is_end = *status == IncidentStatus::Resolved;
+                if is_end && rules.reference_to_resolve && course.references.is_empty() {
+                    return Err(Refusal::NoReference { id: self.id });
+                }
                 course.managed = true;
                 vec![self.set_status(&mut course, *status, because.clone(), now)?]
             }
@@ -297,8 +353,60 @@ impl Incident {
                     because: because.clone(),
                 }]
             }
+            IncidentChange::Link { reference } => {
+                if course.references.contains(reference) {
+                    return Err(self.is_so(&format!("is linked to {reference} already.")));
+                }
+                if course.references.len() == REFERENCES_AT_MOST {
+                    return Err(self.is_so(&format!(
+                        "has {REFERENCES_AT_MOST} references already: take one back with `/rollback incident unlink …`."
+                    )));
+                }
+                course.references.push(reference.clone());
+                vec![CourseFact::Linked {
+                    reference: reference.clone(),
+                }]
+            }
+            IncidentChange::Unlink { reference } => {
+                let linked = course.references.len();
+                course.references.retain(|known| known != reference);
+                if course.references.len() == linked {
+                    return Err(self.is_so(&format!("is not linked to {reference}.")));
+                }
+                vec![CourseFact::Unlinked {
+                    reference: reference.clone(),
+                }]
+            }
+            IncidentChange::Move { to } => {
+                if self.channel == *to {
+                    return Err(self.is_so("is in this channel already."));
+                }
+                course.managed = true;
+                vec![CourseFact::IncidentMoved {
+                    from: self.channel.clone(),
+                    to: to.clone(),
+                }]
+            }
         };
+        course.set_deadline(&self.course, &rules.mitigate_within, now);
         Ok((course, facts))
+    }
+
+    /// Why it cannot go on in a channel whose latest incident is another one.
+    pub fn why_not_beside(&self, there: &Incident, now: Timestamp) -> Option<Refusal> {
+        let what = match there.state(now) {
+            IncidentState::Open => format!(
+                "{} cannot go there, because {} is open in that channel: resolve it first, or choose another channel.",
+                self.id, there.id
+            ),
+            // What is recorded in a channel belongs to its latest incident.
+            IncidentState::Resolved | IncidentState::Silent if there.id > self.id => format!(
+                "{} cannot go there, because {} came after it in that channel: choose a channel of its own.",
+                self.id, there.id
+            ),
+            IncidentState::Resolved | IncidentState::Silent => return None,
+        };
+        Some(Refusal::AlreadySo { what })
     }
 
     /// A refusal of what would change nothing; `clause` goes on after the incident's number.
@@ -348,6 +456,31 @@ impl Course {
             self.update_due = Some(due);
             due
         })
+    }
+
+    /// Whether it has no effect on users any more, as far as somebody has said.
+    pub fn is_mitigated(&self) -> bool {
+        let is_over = matches!(
+            self.status,
+            IncidentStatus::Monitoring | IncidentStatus::Resolved
+        );
+        is_over || self.times.contains_key(&Milestone::Mitigated)
+    }
+
+    /// Sets until when it is to be mitigated, if that follows from what has changed.
+    fn set_deadline(
+        &mut self,
+        before: &Course,
+        within: &BTreeMap<Severity, Duration>,
+        now: Timestamp,
+    ) {
+        let severity = |course: &Course| course.severity.as_ref().map(|named| named.severity);
+        if self.is_mitigated() {
+            self.mitigate_by = None;
+        } else if before.is_mitigated() || severity(before) != severity(self) {
+            let within = severity(self).and_then(|severity| within.get(&severity));
+            self.mitigate_by = within.and_then(|within| now.checked_add(*within).ok());
+        }
     }
 
     /// Sets the severity; `None`: it is that one already.

@@ -84,6 +84,8 @@ pub enum Kind {
     Role,
     Status,
     TimeSet,
+    Linked,
+    IncidentMoved,
     Captured,
     CaptureWithdrawn,
     CaptureRevised,

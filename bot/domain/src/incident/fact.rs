@@ -237,6 +237,33 @@ pub enum CourseFact {
         /// How they know, in their words.
         because: String,
     },
+    /// Somebody said what it is called elsewhere.
+    Linked {
+        /// The ticket, or the incident of a pager.
+        reference: String,
+    },
+    /// Somebody took that back.
+    Unlinked {
+        /// The ticket, or the incident of a pager.
+        reference: String,
+    },
+    /// It goes on in another channel.
+    IncidentMoved {
+        /// The Slack id of the channel in which it was.
+        from: String,
+        /// The Slack id of the channel in which it goes on.
+        to: String,
+    },
+    /// The time is over within which it was to be mitigated.
+    DeadlinePassed {
+        /// How severe it is, with its name at that time.
+        #[serde(flatten)]
+        severity: NamedSeverity,
+        /// Until when it was to be mitigated.
+        due: Timestamp,
+        /// The Slack id of who was reminded; `None`: nobody leads it.
+        person: Option<String>,
+    },
 }
 
 /// What became of a message that somebody put into the timeline.
@@ -962,6 +989,9 @@ impl CourseFact {
             CourseFact::RoleAssigned { .. } => Kind::Role,
             CourseFact::StatusChanged { .. } | CourseFact::IncidentReopened { .. } => Kind::Status,
             CourseFact::TimeSet { .. } => Kind::TimeSet,
+            CourseFact::Linked { .. } | CourseFact::Unlinked { .. } => Kind::Linked,
+            CourseFact::IncidentMoved { .. } => Kind::IncidentMoved,
+            CourseFact::DeadlinePassed { .. } => Kind::Reminded,
         }
     }
 }

@@ -20,7 +20,8 @@ pub use capture::{
     PROPOSE_SHORTCUT, SHORTCUT,
 };
 pub use course::{
-    Course, IncidentChange, IncidentRole, IncidentStatus, Milestone, NamedSeverity, Severity,
+    Course, CourseRules, IncidentChange, IncidentRole, IncidentStatus, Milestone, NamedSeverity,
+    Severity,
 };
 pub use event::{Actor, Entry, Evidence, Kind, TimelineEvent};
 pub use fact::{

@@ -211,6 +211,32 @@ impl CourseFact {
                 at.strftime("%Y-%m-%d %H:%M:%S UTC"),
                 naming(because, tone)
             ),
+            CourseFact::Linked { reference } => {
+                format!("linked the incident to {}", tone.text(reference))
+            }
+            CourseFact::Unlinked { reference } => {
+                format!("took the link to {} back", tone.text(reference))
+            }
+            CourseFact::IncidentMoved { from, to } => format!(
+                "moved the incident from {} to {}",
+                tone.person(from),
+                tone.person(to)
+            ),
+            CourseFact::DeadlinePassed {
+                severity,
+                due,
+                person,
+            } => {
+                let whom = match person {
+                    Some(person) => format!("reminded {}", tone.person(person)),
+                    None => "reminded the channel, because nobody leads the incident,".to_owned(),
+                };
+                format!(
+                    "{whom} that it is {} and was to be mitigated by {}",
+                    tone.text(&severity.to_string()),
+                    due.strftime("%Y-%m-%d %H:%M UTC")
+                )
+            }
         }
     }
 }
@@ -318,6 +344,9 @@ impl CapturedMessage {
         }
         if let Some(link) = &self.link {
             clause.push_str(&format!(" ({})", tone.text(link)));
+        }
+        if let Some(comment) = &self.comment {
+            clause.push_str(&format!(", with the comment \"{}\"", naming(comment, tone)));
         }
         clause
     }

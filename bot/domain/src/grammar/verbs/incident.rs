@@ -8,9 +8,9 @@ use strum::VariantArray;
 use super::{Listing, Spec, Takes, Verb};
 use crate::grammar::{
     misread::Misread,
-    moments::When,
+    moments::{Moment, When},
     reasons::{Because, has_content, reason},
-    words::{Words, bare, mention, nearest},
+    words::{Literal, Words, bare, nearest},
 };
 use crate::incident::{IncidentRole, IncidentStatus, Milestone, Severity};
 
@@ -61,7 +61,27 @@ pub enum ManageIncident {
         /// Why, in the person's own words.
         because: String,
     },
+    /// Says what it is called elsewhere.
+    Link {
+        /// A ticket, an incident of a pager: a key or an address.
+        reference: String,
+    },
+    /// Takes that back.
+    Unlink {
+        /// The reference, as it was typed.
+        reference: String,
+    },
+    /// Goes on with it in another channel.
+    Move {
+        /// The Slack id of that channel.
+        to: String,
+        /// The name that Slack gives with it; `None`: it gives none.
+        name: Option<String>,
+    },
 }
+
+/// The longest reference, in characters.
+const REFERENCE_AT_MOST: usize = 200;
 
 /// Who gets a role.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -89,12 +109,14 @@ pub(super) const SPEC: Spec = Spec {
         "`incident`: show the incident of this channel. `incident open P1 because checkout 500s`, `incident severity P2`, `incident status identified`: declare it, say how severe it is (P1 to P4) and where it stands (investigating, identified, monitoring, resolved).",
         "`incident lead me`: also communications and scribe, and with a mention for somebody else. These roles give no authority.",
         "`incident started 02:55 - the graph shows it`: also detected, reported, mitigated and resolved. The reason is needed.",
-        "`incident resolve because v213 holds`, `incident reopen - it is back`: a verified rollback alone resolves nothing.",
+        "`incident resolve because v213 holds`, `incident reopen - it is back`: a verified rollback alone resolves nothing. `incident link SHOP-123`, `incident unlink SHOP-123`: its ticket, by key or address. incident move #channel: it goes on in that channel.",
     ],
 };
 
 /// What `incident` can be followed by, besides the roles and the milestones.
-const PARTS: [&str; 6] = ["open", "severity", "status", "resolve", "reopen", "show"];
+const PARTS: [&str; 9] = [
+    "open", "severity", "status", "resolve", "reopen", "link", "unlink", "move", "show",
+];
 
 impl ManageIncident {
     pub(super) fn parse(mut words: Words<'_>) -> Result<Self, Misread> {
@@ -141,6 +163,20 @@ impl ManageIncident {
             "reopen" => Ok(ManageIncident::Reopen {
                 because: required(because(words, &part)?, &part)?,
             }),
+            "link" => Ok(ManageIncident::Link {
+                reference: reference(words, &part)?,
+            }),
+            "unlink" => Ok(ManageIncident::Unlink {
+                reference: reference(words, &part)?,
+            }),
+            "move" => {
+                let word = words.peek().map(bare).unwrap_or_default();
+                let (inside, after) = linked(words.rest, "<#").ok_or_else(|| no_channel(word))?;
+                let (to, name) = id_and_name(inside);
+                words.rest = after.trim_start();
+                expect_end(words, &format!("move {inside}"))?;
+                Ok(ManageIncident::Move { to, name })
+            }
             _ => match part.parse::<Milestone>() {
                 Ok(milestone) => time(milestone, words),
                 Err(_) => Err(no_part(&part)),
@@ -149,17 +185,37 @@ impl ManageIncident {
     }
 }
 
+/// Reads what an incident is called elsewhere: one word, which may be an address.
+fn reference(mut words: Words<'_>, part: &str) -> Result<String, Misread> {
+    let word = words.next().unwrap_or_default();
+    let reference = word.trim_end_matches(',');
+    let fits = reference.chars().count() <= REFERENCE_AT_MOST
+        && reference.chars().any(char::is_alphanumeric);
+    if !fits {
+        return Err(no_reference(part, word));
+    }
+    match words.at_end() {
+        true => Ok(reference.to_owned()),
+        false => Err(Misread::TrailingWords {
+            words: words.rest.to_owned(),
+            suggestions: vec![format!("{} {part} {reference}", Verb::ManageIncident)],
+        }),
+    }
+}
+
 /// Reads when something happened, and how that is known.
 fn time(milestone: Milestone, mut words: Words<'_>) -> Result<ManageIncident, Misread> {
     if words.marked_reason().is_some() || words.at_end() {
         return Err(no_time(milestone));
     }
-    let at = When::read(&mut words).unwrap_or_else(|| {
-        let word = words.peek().map(bare).unwrap_or_default();
-        Err(Misread::BadMoment {
-            word: word.to_owned(),
-        })
-    })?;
+    let word = words.peek().map(bare).unwrap_or_default().to_owned();
+    let at = match word.eq_ignore_ascii_case("now") {
+        true => {
+            words.next();
+            When::Moment(Moment::Ago { seconds: 0 })
+        }
+        false => When::read(&mut words).unwrap_or(Err(Misread::BadMoment { word }))?,
+    };
     let beginning = format!("{milestone} {at}");
     let because = required(because(words, &beginning)?, &beginning)?;
     Ok(ManageIncident::Time {
@@ -176,28 +232,41 @@ impl Assignee {
         if bare(word).eq_ignore_ascii_case("me") {
             return Ok(Assignee::Asker);
         }
-        let (id, after) = mention(whole).ok_or_else(|| no_assignee(role, word))?;
+        let (inside, after) = linked(whole, "<@").ok_or_else(|| no_assignee(role, word))?;
         // The name may have blanks in it.
         words.rest = after.trim_start();
-        let inside = &whole[..whole.len() - after.len() - 1];
-        let name = inside
-            .split_once('|')
-            .map(|(_, name)| name.trim().to_owned());
-        Ok(Assignee::Mentioned {
-            id: id.to_owned(),
-            name: name.filter(|name| !name.is_empty()),
-        })
+        let (id, name) = id_and_name(inside);
+        Ok(Assignee::Mentioned { id, name })
     }
 }
 
-/// Where the mention of an assignee begins in a text, if there is one.
+/// What a link of Slack's at the start of a text has in it, and what follows: `U0SAM|sam` of
+/// `<@U0SAM|sam>`.
+fn linked<'a>(text: &'a str, begins: &str) -> Option<(&'a str, &'a str)> {
+    let (inside, after) = text.strip_prefix(begins)?.split_once('>')?;
+    let id = inside.split('|').next().unwrap_or_default();
+    let fits = !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    fits.then_some((inside, after))
+}
+
+/// The id and the name in a link of Slack's.
+fn id_and_name(inside: &str) -> (String, Option<String>) {
+    let (id, name) = inside.split_once('|').unwrap_or((inside, ""));
+    let name = Some(name.trim()).filter(|name| !name.is_empty());
+    (id.to_owned(), name.map(str::to_owned))
+}
+
+/// Where the link to an assignee or to a channel begins in a text, if its id is what counts.
 pub(in crate::grammar) fn assignee(text: &str) -> Option<usize> {
     let mut words = Words::new(text);
     let is_incident = words.next().map(bare).and_then(Verb::named) == Some(Verb::ManageIncident);
-    let role = words.next()?;
-    let is_role = bare(role).parse::<IncidentRole>().is_ok();
-    (is_incident && is_role && words.rest.starts_with("<@"))
-        .then(|| text.trim_end().len() - words.rest.len())
+    let part = bare(words.next()?);
+    let is_meant = match words.rest.get(..2) {
+        Some("<@") => part.parse::<IncidentRole>().is_ok(),
+        Some("<#") => part.eq_ignore_ascii_case("move"),
+        Some(_) | None => false,
+    };
+    (is_incident && is_meant).then(|| text.trim_end().len() - words.rest.len())
 }
 
 /// Reads the reason that the rest is; `beginning` is the request before it.
@@ -288,6 +357,20 @@ fn no_assignee(role: IncidentRole, word: &str) -> Misread {
     ))
 }
 
+fn no_reference(part: &str, word: &str) -> Misread {
+    bad(format!(
+        "Nothing was changed, because {} where a ticket should stand: write its key or its address in one word of at most {REFERENCE_AT_MOST} characters, `incident {part} SHOP-123`.",
+        named(word)
+    ))
+}
+
+fn no_channel(word: &str) -> Misread {
+    bad(format!(
+        "Nothing was changed, because {} where a channel should stand: write `incident move #`, and choose the channel from Slack's list.",
+        named(word)
+    ))
+}
+
 fn no_time(milestone: Milestone) -> Misread {
     let instead = match milestone {
         Milestone::Resolved => " `incident resolve` ends it now.",
@@ -342,6 +425,17 @@ impl fmt::Display for ManageIncident {
             ManageIncident::Reopen { because } => {
                 write!(f, "{verb} reopen{}", Because(Some(because)))
             }
+            ManageIncident::Link { reference } => {
+                write!(f, "{verb} link {}", Literal(reference))
+            }
+            ManageIncident::Unlink { reference } => {
+                write!(f, "{verb} unlink {}", Literal(reference))
+            }
+            ManageIncident::Move { to, name: None } => write!(f, "{verb} move <#{to}>"),
+            ManageIncident::Move {
+                to,
+                name: Some(name),
+            } => write!(f, "{verb} move <#{to}|{name}>"),
         }
     }
 }
@@ -398,6 +492,14 @@ pub(super) mod tests {
                     because,
                 }),
             any_required_reason().prop_map(|because| ManageIncident::Reopen { because }),
+            "[A-Z]{2,6}-[0-9]{1,5}".prop_map(|reference| ManageIncident::Link { reference }),
+            "https://[a-z]{1,9}\\.example\\.com/[a-z0-9/-]{0,20}"
+                .prop_map(|reference| ManageIncident::Unlink { reference }),
+            (
+                "C[A-Z0-9]{2,10}",
+                proptest::option::of("[a-z][a-z0-9-]{0,8}")
+            )
+                .prop_map(|(to, name)| ManageIncident::Move { to, name }),
         ]
     }
 
@@ -471,14 +573,54 @@ pub(super) mod tests {
                 }),
             ),
             (
+                "incident mitigated now because it is back",
+                incident(ManageIncident::Time {
+                    milestone: Milestone::Mitigated,
+                    at: When::Moment(Moment::Ago { seconds: 0 }),
+                    because: "it is back".into(),
+                }),
+            ),
+            (
                 "incident reopen because it is back",
                 incident(ManageIncident::Reopen {
                     because: "it is back".into(),
                 }),
             ),
+            (
+                "incident link <https://tickets.example.com/SHOP-1>",
+                incident(ManageIncident::Link {
+                    reference: "https://tickets.example.com/SHOP-1".into(),
+                }),
+            ),
+            (
+                "incident link https://tickets.example.com/?a=1&amp;b=&lt;c&gt;",
+                incident(ManageIncident::Link {
+                    reference: "https://tickets.example.com/?a=1&b=<c>".into(),
+                }),
+            ),
+            (
+                "incident unlink SHOP-1",
+                incident(ManageIncident::Unlink {
+                    reference: "SHOP-1".into(),
+                }),
+            ),
+            (
+                "incident move <#C0INC|inc-1>",
+                incident(ManageIncident::Move {
+                    to: "C0INC".into(),
+                    name: Some("inc-1".into()),
+                }),
+            ),
         ]);
         misreads([
             ("incident close", no_part("close")),
+            ("incident link", no_reference("link", "")),
+            ("incident unlink …", no_reference("unlink", "")),
+            ("incident move #inc-1", no_channel("#inc-1")),
+            (
+                "incident link SHOP-1 please",
+                trailing("please", &["incident link SHOP-1"]),
+            ),
             ("incident severity", no_severity("")),
             ("incident severity P5", no_severity("P5")),
             ("incident status fixed", no_status("fixed")),

@@ -10,6 +10,7 @@ fn message(text: &str) -> CapturedMessage {
         text: text.into(),
         files: vec![],
         link: None,
+        comment: None,
     }
 }
 
@@ -24,6 +25,7 @@ fn pinned(person: &str, by: &str, text: &str) -> CaptureChange {
     CaptureChange::Pinned {
         pin: pin(person, by),
         message: message(text),
+        is_remark: false,
     }
 }
 
