@@ -67,3 +67,4 @@ mod updates;
 mod upgrades;
 mod waiting;
 mod waits;
+mod webhooks;

@@ -47,9 +47,7 @@ pub(super) async fn about_service(app: &App, service: &ServiceKey) -> Result<Abo
 /// Adds to a plan the changes that production loses, where the service names its repository. What
 /// its host does not answer is not known, and keeps nobody waiting.
 pub(super) async fn add_lost_changes(app: &App, service: &Service, plan: &mut Plan) {
-    if let (Some(repository), Some(from), Way::Back) =
-        (&service.repository, &plan.from, plan.way)
-    {
+    if let (Some(repository), Some(from), Way::Back) = (&service.repository, &plan.from, plan.way) {
         // On the heap: the job that holds this is large enough.
         let lost = Box::pin(app.repositories.lost(repository, from, &plan.to)).await;
         plan.lost_changes = lost;

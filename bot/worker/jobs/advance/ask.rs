@@ -213,7 +213,7 @@ impl OnPlatform<'_> {
                     now.word(),
                     now.service.typed()
                 )),
-                post_mortem: None,
+                button: None,
                 when_refused: WhenRefused::TellAlone {
                     rollback: Some(id),
                     people: now.concerned(),
