@@ -77,7 +77,7 @@ async fn an_incident_is_declared_led_and_resolved() {
       [file INC-1-20260314T041200Z-timeline.md 2286 bytes]
     Rollback Bot:
       Timeline of INC-1, exported when it was resolved: 13 entries. Head of the chain: entry 13, 62f223873ba58931f04ba28f7c0690ce2278e400f50b31f6eb73cdaf2fa4cba0.
-      [file INC-1-20260314T041201Z-timeline.html 8834 bytes]
+      [file INC-1-20260314T041201Z-timeline.html 8872 bytes]
     "#);
     let files = world.slack.files();
     let text = files.iter().find(|file| file.name.ends_with(".md"));

@@ -39,7 +39,7 @@ async fn promises_begin_when_an_incident_is_resolved_and_run_until_they_are_kept
       [file INC-1-20260314T031200Z-timeline.md 1660 bytes]
     Rollback Bot:
       Timeline of INC-1, exported when it was resolved: 9 entries. Head of the chain: entry 9, 117205fa677c22aac3481035604c3410fad7888c4529c28c119e50710b176d7d.
-      [file INC-1-20260314T031201Z-timeline.html 7640 bytes]
+      [file INC-1-20260314T031201Z-timeline.html 7678 bytes]
     "#);
     world.tom().says("/rollback incident").await;
     assert_snapshot!(world.tom().sees(), @"
@@ -93,7 +93,7 @@ async fn promises_begin_when_an_incident_is_resolved_and_run_until_they_are_kept
     rollback-bot action: promised 2 by @U0SAM: "confirm that it is stable", until 2026-03-15 03:12 UTC
     rollback-bot action: promised 3 by @U0SAM: "post-mortem", until 2026-03-16 03:12 UTC
     rollback-bot exported: exported INC-1-20260314T031200Z-timeline.md, 8 entries, 1660 bytes
-    rollback-bot exported: exported INC-1-20260314T031201Z-timeline.html, 9 entries, 7640 bytes
+    rollback-bot exported: exported INC-1-20260314T031201Z-timeline.html, 9 entries, 7678 bytes
     rollback-bot reminded: reminded of action 1 by @U0SAM: "report what happened", which is due 2026-03-14 04:12 UTC
     rollback-bot reminded: reminded of action 1 by @U0SAM: "report what happened", which was due 2026-03-14 04:12 UTC
     @sam action: did action 1 by @U0SAM: "report what happened"
@@ -199,7 +199,7 @@ async fn what_is_promised_is_configured() {
       [file INC-2-20260314T031201Z-timeline.md 629 bytes]
     Rollback Bot:
       Timeline of INC-2, exported when it was resolved: 4 entries. Head of the chain: entry 4, bccf9c749459f328ade1dac541b93fd7e890c8399de226ca1bd7c20a6eacdfe9.
-      [file INC-2-20260314T031202Z-timeline.html 5436 bytes]
+      [file INC-2-20260314T031202Z-timeline.html 5474 bytes]
     ");
     let wrong =
         "[[incidents.promises]]\nwhat = \"\"\nwithin = \"1s\"\nkept_by = \"me\"\nwhen = 1\n";

@@ -10,16 +10,22 @@ use axum::{
     http::{HeaderMap, Method, StatusCode, Uri, header::RETRY_AFTER},
     response::{Html, IntoResponse, Response},
 };
+use boon::{Compiler, Schemas};
 use jiff::Timestamp;
 use rollback_bot::notices::webhook::signature;
 use serde_json::{Value, json};
-use std::sync::{Arc, Mutex};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex},
+};
 use tokio::net::TcpListener;
 
 /// The only key that is let in.
 pub const TOKEN: &str = "8f1c2d3e4a5b69788796a5b4c3d2e1f0aabbccdd";
 /// What updates for the program are signed with.
 pub const SECRET: &str = "hook-secret-of-the-fake-program";
+/// What is published of the API.
+const PUBLISHED: &str = include_str!("statuspage.json");
 /// The only page there is.
 pub const PAGE: &str = "kctbh9vrtdwd";
 
@@ -50,6 +56,8 @@ pub struct Notices {
 struct Books {
     broken: Option<Broken>,
     incidents: Vec<Value>,
+    /// How the components of each incident are said to be.
+    components: BTreeMap<String, Value>,
     next: u32,
     /// When it was asked.
     asked: Vec<Timestamp>,
@@ -104,7 +112,8 @@ impl Notices {
                 let body = text(&update["body"]).replace('\n', " / ");
                 format!("  {}{mail}: {body}", text(&update["status"]))
             });
-            let components = incident["component_states"].to_string();
+            let components = books.components.get(&text(&incident["id"]));
+            let components = components.unwrap_or(&Value::Null).to_string();
             let head = format!(
                 "{} {} ({}) {components}",
                 text(&incident["id"]),
@@ -202,19 +211,18 @@ impl Books {
             return unknown();
         };
         match (method.as_str(), rest) {
-            ("GET", []) => Json(json!(self.incidents)).into_response(),
+            ("GET", []) => {
+                let all = json!(self.incidents);
+                self.answers("incidents", &all).into_response()
+            }
             ("GET", ["unresolved"]) => {
-                let open = self
-                    .incidents
-                    .iter()
-                    .filter(|one| one["status"] != "resolved");
-                Json(open.collect::<Vec<_>>()).into_response()
+                let all = self.incidents.iter();
+                let open = all.filter(|one| one["status"] != "resolved");
+                let open = json!(open.collect::<Vec<_>>());
+                self.answers("incidents", &open).into_response()
             }
             ("POST", []) => {
-                self.conforms(&body["incident"], INCIDENT);
-                if !body["incident"]["name"].is_string() {
-                    self.violations.push("a new incident without a name".into());
-                }
+                self.conforms("create", body);
                 self.next += 1;
                 let id = format!("inc{}", self.next);
                 let incident = json!({
@@ -230,14 +238,17 @@ impl Books {
                     return unknown();
                 };
                 match (method.as_str(), rest) {
-                    ("GET", []) => Json(self.incidents[at].clone()).into_response(),
+                    ("GET", []) => {
+                        let incident = self.incidents[at].clone();
+                        self.answers("incident", &incident).into_response()
+                    }
                     ("PATCH", []) => {
-                        self.conforms(&body["incident"], INCIDENT);
+                        self.conforms("change", body);
                         self.change(at, &body["incident"]).into_response()
                     }
                     ("PATCH", ["incident_updates", update]) => {
+                        self.conforms("change_update", body);
                         let wanted = &body["incident_update"];
-                        self.conforms(wanted, INCIDENT_UPDATE);
                         let updates = self.incidents[at]["incident_updates"]
                             .as_array_mut()
                             .unwrap();
@@ -246,7 +257,8 @@ impl Books {
                             return unknown();
                         };
                         found["body"] = wanted["body"].clone();
-                        Json(found.clone()).into_response()
+                        let found = found.clone();
+                        self.answers("update", &found).into_response()
                     }
                     _ => unknown(),
                 }
@@ -263,8 +275,9 @@ impl Books {
                 incident[key] = wanted[key].clone();
             }
         }
+        let id = incident["id"].as_str().unwrap_or_default().to_owned();
         if !wanted["components"].is_null() {
-            incident["component_states"] = wanted["components"].clone();
+            self.components.insert(id, wanted["components"].clone());
         }
         let update = json!({
             "id": format!("upd{}", self.next), "status": incident["status"],
@@ -276,20 +289,27 @@ impl Books {
             .as_array_mut()
             .unwrap()
             .insert(0, update);
-        Json(incident.clone())
+        let incident = incident.clone();
+        self.answers("incident", &incident)
     }
 
-    /// Holds a request against what the API takes.
-    fn conforms(&mut self, wanted: &Value, known: &[Field]) {
-        let Some(fields) = wanted.as_object() else {
-            self.violations.push(format!("no object: {wanted}"));
-            return;
-        };
-        for (key, value) in fields {
-            let known = known.iter().find(|(known, _)| known == key);
-            if !known.is_some_and(|(_, fits)| fits(value)) {
-                self.violations.push(format!("{key} is {value}"));
-            }
+    /// An answer, which is held against what the API answers.
+    fn answers(&mut self, call: &str, answer: &Value) -> Json<Value> {
+        self.conforms(call, answer);
+        Json(answer.clone())
+    }
+
+    /// Holds a request, or what answers it, against what is published.
+    fn conforms(&mut self, call: &str, value: &Value) {
+        let mut compiler = Compiler::new();
+        compiler.enable_format_assertions();
+        let published = serde_json::from_str(PUBLISHED).unwrap();
+        let place = "https://statuspage.example/";
+        compiler.add_resource(place, published).unwrap();
+        let mut schemas = Schemas::new();
+        let schema = compiler.compile(&format!("{place}#/{call}"), &mut schemas);
+        if let Err(error) = schemas.validate(value, schema.unwrap()) {
+            self.violations.push(format!("{call}: {error:#}"));
         }
     }
 
@@ -314,59 +334,3 @@ impl Books {
         StatusCode::ACCEPTED.into_response()
     }
 }
-
-fn is_text(value: &Value, at_most: usize) -> bool {
-    value
-        .as_str()
-        .is_some_and(|text| text.chars().count() <= at_most)
-}
-
-fn is_one_of(value: &Value, known: &[&str]) -> bool {
-    value.as_str().is_some_and(|text| known.contains(&text))
-}
-
-type Field = (&'static str, fn(&Value) -> bool);
-
-/// What an incident may have, of the published API what a realtime incident has.
-const INCIDENT: &[Field] = &[
-    ("name", |value| is_text(value, 255)),
-    ("status", |value| {
-        is_one_of(
-            value,
-            &["investigating", "identified", "monitoring", "resolved"],
-        )
-    }),
-    ("impact_override", |value| {
-        is_one_of(
-            value,
-            &["none", "maintenance", "minor", "major", "critical"],
-        )
-    }),
-    ("body", |value| is_text(value, 25_000)),
-    ("deliver_notifications", Value::is_boolean),
-    ("metadata", |value| {
-        let values = value.as_object().map(|metadata| metadata.values());
-        values.is_some_and(|mut values| values.all(Value::is_object))
-    }),
-    ("component_ids", |value| {
-        let ids = value.as_array();
-        ids.is_some_and(|ids| ids.iter().all(Value::is_string))
-    }),
-    ("components", |value| {
-        let known = [
-            "operational",
-            "under_maintenance",
-            "degraded_performance",
-            "partial_outage",
-            "major_outage",
-        ];
-        let states = value.as_object().map(|states| states.values());
-        states.is_some_and(|mut states| states.all(|state| is_one_of(state, &known)))
-    }),
-];
-
-/// What an update of an incident may have.
-const INCIDENT_UPDATE: &[Field] = &[
-    ("body", |value| is_text(value, 25_000)),
-    ("deliver_notifications", Value::is_boolean),
-];
