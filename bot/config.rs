@@ -14,10 +14,12 @@ mod promises;
 mod rules;
 mod updates;
 mod values;
+mod webhooks;
 
 pub use incidents::{Incidents, References, Told};
 pub use notices::NoticeSettings;
 pub use updates::Updates;
+pub use webhooks::{Webhooks, key_of as webhook_key};
 
 use rollback_domain::{
     authority::Source,
@@ -57,6 +59,8 @@ pub struct Config {
     /// The Slack ids of those who write commits, by how their repository names them, in small
     /// letters.
     pub authors: BTreeMap<String, String>,
+    /// What platforms send when something has changed there.
+    pub webhooks: Webhooks,
     /// Acting without Slack.
     pub api: Api,
     /// How much one person and one channel may send.
@@ -471,6 +475,13 @@ fn config(file: &Section<'_>) -> Option<Config> {
             .map(Some),
     };
     let authors = file.section("authors").map(|section| authors(&section));
+    let webhooks = match file.get("webhooks") {
+        None => Some(Webhooks::default()),
+        Some(_) => {
+            let section = file.section("webhooks");
+            section.map(|section| webhooks::webhooks(&section))
+        }
+    };
     let api = file.section("api").map(|section| api(&section));
     let limits = file.section("limits").map(|section| limits(&section));
     let incidents = file
@@ -500,6 +511,9 @@ fn config(file: &Section<'_>) -> Option<Config> {
     let contacts = contacts(file, &there);
     let services = services(file, &common.unwrap_or_default(), &roles);
     refuse_unread_repositories(file, services.as_deref().unwrap_or_default());
+    if let (Some(webhooks), Some(services)) = (&webhooks, &services) {
+        webhooks.warn_of_unneeded(file, services);
+    }
     file.done();
     let roles: Option<BTreeMap<String, Role>> = roles
         .into_iter()
@@ -513,6 +527,7 @@ fn config(file: &Section<'_>) -> Option<Config> {
         github: github?,
         gitlab: gitlab?,
         authors: authors?,
+        webhooks: webhooks?,
         api: match (api?, &policy) {
             // Nobody acts there on what was once true, unless that was written.
             ((api, false), Some(policy)) if policy.preset == Preset::Strict => Api {

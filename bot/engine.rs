@@ -320,12 +320,17 @@ impl Engine {
         Ok(())
     }
 
-    /// Leaves jobs behind at start-up.
+    /// Leaves jobs behind that are due now.
     pub async fn enqueue(&self, jobs: &[Job]) -> Result<(), Error> {
         let now = self.clock.now();
-        let mut tx = self.db.begin().await?;
         let jobs: Vec<(Job, Timestamp)> = jobs.iter().map(|job| (job.clone(), now)).collect();
-        jobs::poke(&mut tx, &jobs).await?;
+        self.enqueue_at(&jobs).await
+    }
+
+    /// Leaves jobs behind, each with when it is due. One that is there does not become due later.
+    pub async fn enqueue_at(&self, jobs: &[(Job, Timestamp)]) -> Result<(), Error> {
+        let mut tx = self.db.begin().await?;
+        jobs::poke(&mut tx, jobs).await?;
         tx.commit().await?;
         self.bell.notify_one();
         Ok(())

@@ -6,6 +6,7 @@
 mod api;
 mod health;
 mod slack;
+mod webhooks;
 
 use crate::App;
 use axum::{
@@ -13,7 +14,7 @@ use axum::{
     routing::{get, post},
 };
 
-/// What is answered where everybody can come: Slack, whether the bot is ready, and, unless they
+/// What is answered where everybody can come: Slack, platforms' webhooks, whether the bot is ready, and, unless they
 /// have an address of their own, the operators' routes.
 pub fn routes(app: App) -> Router {
     let of_operators = match app.config.server.operators_address {
@@ -28,6 +29,7 @@ pub fn routes(app: App) -> Router {
             post(slack::interactions::interaction),
         )
         .route("/slack/events", post(slack::events::event))
+        .merge(webhooks::routes(&app.config.webhooks))
         .merge(health())
         .merge(of_operators)
         .with_state(app)

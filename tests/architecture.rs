@@ -273,7 +273,8 @@ const ROOMS: &[Room] = &[
     ),
     // The doors: they decode, hand over and encode. They read the store only to tell who calls
     // (memberships, tokens), what a key was answered before (replies), whether an RB number is one
-    // (rollbacks) and whether the database works (overview).
+    // (rollbacks) and whether the database works (overview); of the configuration what proves that
+    // a webhook is a platform's own.
     (
         "handlers",
         &["handlers"],
@@ -284,6 +285,7 @@ const ROOMS: &[Room] = &[
             "api",
             "app",
             "commands",
+            "config::webhooks",
             "crash",
             "engine::Error",
             "limits",

@@ -13,7 +13,11 @@ use tempfile::TempDir;
 const SCRIPT: &str = r#"
 cd "$(dirname "$0")" || exit 9
 case "$1" in
-list) for v in v214 v213 v212; do echo "{\"id\": \"$v\", \"live_since\": \"$(cat "since-$v")\", \"by\": \"kim\"}"; done ;;
+list)
+  for v in v214 v213 v212; do
+    kept=$(cat "kept-$v" 2>/dev/null)
+    echo "{\"id\": \"$v\", \"live_since\": \"$(cat "since-$v")\", \"kept_until\": \"$kept\", \"by\": \"kim\"}"
+  done ;;
 live) echo "{\"surfaces\": [{\"name\": \"web\", \"live\": \"$(cat live)\"}]}" ;;
 go)
   echo "$*" >> asked
@@ -47,7 +51,7 @@ json = "/version"
 "#;
 
 /// A world in which `api` serves v214.
-async fn world() -> (World, TempDir) {
+pub async fn world() -> (World, TempDir) {
     let place = tempfile::tempdir().unwrap();
     let file = |name: &str, contents: &str| fs::write(place.path().join(name), contents).unwrap();
     file("deployctl", SCRIPT);
@@ -73,13 +77,18 @@ fn set_mood(place: &TempDir, mood: &str) {
     fs::write(place.path().join("mood"), mood).unwrap();
 }
 
+/// The platform keeps a release until then.
+pub fn keeps(place: &TempDir, release: &str, until: &str) {
+    fs::write(place.path().join(format!("kept-{release}")), until).unwrap();
+}
+
 fn read(place: &TempDir, name: &str) -> String {
     let path: PathBuf = Path::new(place.path()).join(name);
     fs::read_to_string(path).unwrap_or_default()
 }
 
 /// sam wants it back, and approves it.
-async fn roll_back(world: &mut World) {
+pub async fn roll_back(world: &mut World) {
     world
         .sam()
         .says("/rollback api because checkout \"500s\"; exit")

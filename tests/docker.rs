@@ -38,7 +38,7 @@ fn section(engine: &Engine, more: &str) -> String {
 }
 
 /// A world in which the container `shop` runs v213.
-async fn world() -> (World, Engine) {
+pub async fn world() -> (World, Engine) {
     let engine = Engine::start().await;
     let serving = engine.clone();
     let site = Site::start(move || serving.serves("shop").unwrap_or_default()).await;
@@ -49,14 +49,14 @@ async fn world() -> (World, Engine) {
 }
 
 /// maya wants it back.
-async fn proposes(world: &mut World) {
+pub async fn proposes(world: &mut World) {
     world.maya().says("/rollback shop because 500s").await;
     world.settle().await;
     world.maya().sees();
 }
 
 /// sam accepts what is unusual about the target, which begins like this, and approves.
-async fn approves(world: &mut World, target: &str) {
+pub async fn approves(world: &mut World, target: &str) {
     world.sam().clicks("Approve").await;
     world.settle().await;
     world.slack.chooses("U0SAM", target).await.unwrap();

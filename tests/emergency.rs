@@ -33,7 +33,8 @@ async fn tom_breaks_the_glass(world: &mut World) {
     world.settle().await;
 }
 
-async fn broken() -> World {
+/// frontend was taken back by tom, who has no role.
+pub async fn broken() -> World {
     let mut world = World::new().await;
     world.with_a_card().await;
     world.vercel.moves_at_once(true);
@@ -122,7 +123,11 @@ async fn somebody_without_a_role_runs_it_in_front_of_everybody() {
     "#);
     // Nobody is asked for it any more.
     world.passes(Duration::from_secs(3 * 86_400)).await;
-    assert_snapshot!(world.channel(), @"Rollback Bot: @tom: automatic deploys of frontend (production) are still held off since RB-1, so that v214 does not come back by itself. `/rollback unpin frontend@production` lets them go live again.");
+    assert_snapshot!(world.channel(), @"
+    Rollback Bot:
+      @sam and @ana: automatic deploys of frontend (production) are still held off since RB-1 (run by @tom, who may not unpin), so that v214 does not come back by itself. `/rollback unpin frontend@production` lets them go live again.
+      [ Snooze for 2 days ]
+    ");
 }
 
 #[tokio::test]
@@ -143,7 +148,9 @@ async fn a_review_that_nobody_answers_is_asked_for_until_somebody_does() {
       [ Justified… ] [ Should have waited… ] [ Policy too strict… ]
     Rollback Bot: RB-1 (frontend (production), v214 → v213) ran without approval, and its review was due 2026-03-15 03:12 UTC. @sam or @ana, please review it: `/rollback review RB-1 justified because …`, or `should-have-waited`, or `policy-too-strict`. @tom, you promised to explain why it could not wait: `/rollback note …` in this channel records it.
     Rollback Bot: RB-1 (frontend (production), v214 → v213) ran without approval, and its review was due 2026-03-15 03:12 UTC. @sam or @ana, please review it: `/rollback review RB-1 justified because …`, or `should-have-waited`, or `policy-too-strict`. @tom, you promised to explain why it could not wait: `/rollback note …` in this channel records it.
-    Rollback Bot: @tom: automatic deploys of frontend (production) are still held off since RB-1, so that v214 does not come back by itself. `/rollback unpin frontend@production` lets them go live again.
+    Rollback Bot:
+      @sam and @ana: automatic deploys of frontend (production) are still held off since RB-1 (run by @tom, who may not unpin), so that v214 does not come back by itself. `/rollback unpin frontend@production` lets them go live again.
+      [ Snooze for 2 days ]
     Rollback Bot: RB-1 (frontend (production), v214 → v213) ran without approval, and its review was due 2026-03-15 03:12 UTC. @sam or @ana, please review it: `/rollback review RB-1 justified because …`, or `should-have-waited`, or `policy-too-strict`. @tom, you promised to explain why it could not wait: `/rollback note …` in this channel records it.
     ");
     world.tom().says("/rollback status").await;
@@ -160,7 +167,11 @@ async fn a_review_that_nobody_answers_is_asked_for_until_somebody_does() {
     world.settle().await;
     world.slack.take_all();
     world.passes(Duration::from_secs(5 * 86_400)).await;
-    assert_snapshot!(world.channel(), @"Rollback Bot: @tom: automatic deploys of frontend (production) are still held off since RB-1, so that v214 does not come back by itself. `/rollback unpin frontend@production` lets them go live again.");
+    assert_snapshot!(world.channel(), @"
+    Rollback Bot:
+      @sam and @ana: automatic deploys of frontend (production) are still held off since RB-1 (run by @tom, who may not unpin), so that v214 does not come back by itself. `/rollback unpin frontend@production` lets them go live again.
+      [ Snooze for 2 days ]
+    ");
 }
 
 #[tokio::test]

@@ -64,3 +64,4 @@ mod updates;
 mod upgrades;
 mod waiting;
 mod waits;
+mod webhooks;

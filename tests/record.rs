@@ -798,16 +798,25 @@ async fn an_action_is_added_reminded_of_and_done() {
         world.passes(Duration::from_secs(days * 86_400)).await;
     }
     assert_snapshot!(world.channel(), @"
-    Rollback Bot: @sam: automatic deploys of frontend (production) are still held off since RB-1, so that v214 does not come back by itself. `/rollback unpin frontend@production` lets them go live again.
+    Rollback Bot:
+      @sam: automatic deploys of frontend (production) are still held off since RB-1, so that v214 does not come back by itself. `/rollback unpin frontend@production` lets them go live again.
+      [ Snooze for 2 days ]
     Rollback Bot: @sam owns this action, which is due tomorrow: test carts | with <nothing> in them. It is from INC-1. `/rollback action done 1` when it is done.
     Rollback Bot: @sam owns this action, which was due yesterday: test carts | with <nothing> in them. It is from INC-1. `/rollback action done 1` when it is done.
-    Rollback Bot: @sam: automatic deploys of frontend (production) are still held off since RB-1, so that v214 does not come back by itself. `/rollback unpin frontend@production` lets them go live again.
+    Rollback Bot:
+      @sam: automatic deploys of frontend (production) are still held off since RB-1, so that v214 does not come back by itself. `/rollback unpin frontend@production` lets them go live again.
+      [ Snooze for 2 days ]
     ");
     world.sam().says("/rollback action done 1").await;
     world.passes(Duration::from_secs(30 * 86_400)).await;
     assert_snapshot!(world.channel(), @"
     Rollback Bot (only visible to @sam): Done: 1 test carts | with <nothing> in them · @sam · done by @sam.
-    Rollback Bot: @sam: automatic deploys of frontend (production) are still held off since RB-1, so that v214 does not come back by itself. `/rollback unpin frontend@production` lets them go live again.
+    Rollback Bot:
+      @sam: automatic deploys of frontend (production) are still held off since RB-1, so that v214 does not come back by itself. `/rollback unpin frontend@production` lets them go live again.
+      [ Snooze for 2 days ]
+    Rollback Bot:
+      @sam: automatic deploys of frontend (production) are still held off since RB-1, so that v214 does not come back by itself. `/rollback unpin frontend@production` lets them go live again.
+      [ Snooze for 2 days ]
     ");
     let draft = text(&exported(&mut world, "/rollback postmortem").await);
     let (_, actions) = draft.split_once("## Action items").unwrap();

@@ -12,7 +12,7 @@ use crate::{
     permalinks, roster,
     slack::{
         Words,
-        action::with_post_mortem,
+        action::with_button,
         blocks::{self, context as footer, escape, fit_text, header, inline, mention, section},
         card::listed,
     },
@@ -22,6 +22,7 @@ use jiff::Timestamp;
 use rollback_domain::{
     grammar::{Assignee, Request, Verb, verbs::ManageIncident},
     incident::{Incident, IncidentChange, IncidentRole, IncidentState, Milestone},
+    job::PostButton,
     people::Person,
     refusal::Refusal,
 };
@@ -89,7 +90,7 @@ pub(super) async fn run(app: &App, context: &Context, request: ManageIncident) -
         Outcome::IncidentChanged { message, resolved } if answers_in_channel => {
             let text = blocks::message(&message);
             Answer::Public(match resolved {
-                Some(incident) => with_post_mortem(&text, incident),
+                Some(incident) => with_button(&text, &PostButton::PostMortem(incident)),
                 None => Words::plain(text),
             })
         }

@@ -11,6 +11,7 @@ mod find;
 pub mod gate;
 pub mod queue;
 mod reads;
+pub mod webhook;
 mod zone;
 
 pub use crate::answer::{Answer, SharedWords};

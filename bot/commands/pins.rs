@@ -1,7 +1,7 @@
 //! `pins`: where automatic deploys are held off: by whom, since when, and what they hold back.
 
 use super::{
-    Answer, Context, Result, board,
+    Answer, Context, Result, board, find, queue,
     reads::{Read, share},
 };
 use crate::{
@@ -11,12 +11,19 @@ use crate::{
 };
 use rollback_domain::{
     grammar::{Request, verbs::Pins},
+    job::ServiceAction,
     release::Pin,
     rollback::Rollback,
 };
 
-pub(super) async fn run(app: &App, _: &Context, request: Pins) -> Result {
-    Ok(share(app, Read::everywhere(Request::Pins(request)), pins).await)
+pub(super) async fn run(app: &App, context: &Context, request: Pins) -> Result {
+    match request {
+        Pins::List => Ok(share(app, Read::everywhere(Request::Pins(Pins::List)), pins).await),
+        Pins::Snooze { service, hours } => {
+            let service = find::service(app, &service)?;
+            queue::service_action(app, context, service, ServiceAction::SnoozePin { hours }).await
+        }
+    }
 }
 
 async fn pins(app: App) -> Result {

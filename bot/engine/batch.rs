@@ -18,7 +18,7 @@ use rollback_domain::{
         self, Actor, CourseFact, Incident, IncidentChange, IncidentFact, IncidentRole,
         IncidentStatus, Opening, Placement, TimelineEvent,
     },
-    job::{ActRequest, Document, ExportRequest, Job, Post, WhenRefused},
+    job::{ActRequest, Document, ExportRequest, Job, Post, PostButton, WhenRefused},
     people::{Addressee, Person},
     policy::Policy,
     refusal::{Refusal, Source},
@@ -202,11 +202,8 @@ impl Batch {
                     let NewCourse { channel, by, .. } = change;
                     let id = format!("incident:{key}");
                     let post = echo_of(channel, thread.clone(), by, message.clone(), id);
-                    let post_mortem = *resolved;
-                    self.queue(Job::Post(Post {
-                        post_mortem,
-                        ..post
-                    }));
+                    let button = resolved.map(PostButton::PostMortem);
+                    self.queue(Job::Post(Post { button, ..post }));
                 }
                 outcome
             }
@@ -649,7 +646,7 @@ fn echo_of(
         thread,
         under: None,
         message,
-        post_mortem: None,
+        button: None,
         when_refused: WhenRefused::TellAlone {
             rollback: None,
             people: vec![Addressee {

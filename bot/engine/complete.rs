@@ -458,6 +458,7 @@ fn address_of(rollback: &Rollback, command: &Command) -> Option<String> {
         | Command::Expire
         | Command::Froze { .. }
         | Command::Unpinned
+        | Command::Snoozed { .. }
         | Command::Unconfigured
         | Command::ReviewDue { .. }
         | Command::Rechecked { .. }
@@ -487,7 +488,7 @@ fn announcements(
             thread: None,
             under: None,
             message: message.clone(),
-            post_mortem: None,
+            button: None,
             when_refused: WhenRefused::Log,
         })
     })
@@ -535,13 +536,14 @@ pub(super) fn jobs_of(
         }),
         Notice::Post {
             message,
+            button,
             in_thread,
             key,
         } => Job::Post(Post {
             channel: channel(),
             thread: None,
             under: in_thread.then_some(id),
-            post_mortem: None,
+            button,
             when_refused: WhenRefused::TellAlone {
                 rollback: Some(id),
                 people: addressees(&message, rollback),

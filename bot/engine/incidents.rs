@@ -161,7 +161,7 @@ pub(super) fn moved(incident: &Incident, to: &str, by: &Person) -> Post {
         thread: None,
         under: None,
         message,
-        post_mortem: None,
+        button: None,
         when_refused: WhenRefused::TellAlone {
             rollback: None,
             people: vec![Addressee {
@@ -186,7 +186,7 @@ pub(super) fn severity_posts(
         thread: None,
         under: None,
         message,
-        post_mortem: None,
+        button: None,
         when_refused: WhenRefused::Log,
         id: format!("severity:{id}:{}:{to}", severity.severity),
     };

@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use rollback_domain::{
     grammar::{self, Request, ReviewAnswer, ServiceRef, Target, verbs::Propose},
     identity::{IncidentId, RollbackId},
-    job::Form,
+    job::{Form, PostButton},
     plan::PlanHash,
     rollback::Rollback,
 };
@@ -33,6 +33,8 @@ const REVIEW: &str = "review:";
 const TICK: &str = "tick:";
 /// The id of the button below the news that an incident is resolved.
 const POST_MORTEM_OF: &str = "postmortem_of";
+/// The id of the button below the reminder of a pin.
+const SNOOZE_PIN: &str = "snooze_pin";
 /// The most characters that Slack lets the value of a button have.
 const VALUE_AT_MOST: usize = 2000;
 
@@ -51,6 +53,8 @@ pub enum Action {
     PostMortem(PlanRef),
     /// Writes the draft of the post-mortem of an incident.
     PostMortemOf(IncidentId),
+    /// Puts the reminder of the pin of a service off.
+    SnoozePin(ServiceRef),
     /// Ticks an item of the checklist of a rollback.
     Tick {
         /// The number of the rollback.
@@ -165,6 +169,7 @@ impl Action {
             Action::Undo(plan) => button("undo", plan),
             Action::PostMortem(plan) => button("postmortem", plan),
             Action::PostMortemOf(incident) => (POST_MORTEM_OF.to_owned(), incident.to_string()),
+            Action::SnoozePin(service) => (SNOOZE_PIN.to_owned(), service.to_string()),
             Action::Open(Form::Approve, plan) => button("approve_form", plan),
             Action::Open(Form::Deny, plan) => button("deny_form", plan),
             Action::Open(Form::Target, plan) => button("retarget", plan),
@@ -197,6 +202,10 @@ impl Action {
             POST_MORTEM_OF => value
                 .parse()
                 .map(Action::PostMortemOf)
+                .map_err(|_| ForgedValue),
+            SNOOZE_PIN => value
+                .parse()
+                .map(Action::SnoozePin)
                 .map_err(|_| ForgedValue),
             "approve_form" => plan().map(|plan| Action::Open(Form::Approve, plan)),
             "deny_form" => plan().map(|plan| Action::Open(Form::Deny, plan)),
@@ -245,6 +254,7 @@ impl Action {
             Action::PublishUpdate(_)
             | Action::EditUpdate(_)
             | Action::PostMortemOf(_)
+            | Action::SnoozePin(_)
             | Action::Tick { .. }
             | Action::Propose(_) => None,
         }
@@ -277,6 +287,7 @@ impl Action {
             Action::PublishUpdate(_) => "publish",
             Action::EditUpdate(_) => "open",
             Action::Tick { .. } => "tick",
+            Action::SnoozePin(_) => "snooze",
             Action::Propose(_) => "propose",
         }
     }
@@ -314,15 +325,25 @@ pub fn row_with_menu(
     .into()
 }
 
-/// A sentence, mrkdwn, with a button below that drafts the post-mortem of an incident.
-pub fn with_post_mortem(text: &str, incident: IncidentId) -> Words {
-    let button = Action::PostMortemOf(incident).button("Post-mortem");
+/// A sentence, mrkdwn, with a button below.
+pub fn with_button(text: &str, button: &PostButton) -> Words {
+    let (block, button) = match button {
+        PostButton::PostMortem(incident) => {
+            let button = Action::PostMortemOf(*incident).button("Post-mortem");
+            (format!("{incident}:resolved"), button)
+        }
+        PostButton::SnoozePin(service) => {
+            let named = ServiceRef {
+                service: service.name.clone(),
+                environment: Some(service.environment.clone()),
+            };
+            let button = Action::SnoozePin(named).button("Snooze for 2 days");
+            (format!("pin:{}", service.typed()), button)
+        }
+    };
     Words {
         text: fit_text(text),
-        blocks: vec![
-            section(text),
-            actions(&format!("{incident}:resolved"), vec![button]),
-        ],
+        blocks: vec![section(text), actions(&block, vec![button])],
     }
 }
 
@@ -388,6 +409,14 @@ mod tests {
                 Action::PostMortemOf(IncidentId::new(12)),
                 "postmortem_of",
                 "INC-12",
+            ),
+            (
+                Action::SnoozePin(ServiceRef {
+                    service: "frontend".into(),
+                    environment: Some("production".into()),
+                }),
+                "snooze_pin",
+                "frontend@production",
             ),
             (
                 review(ReviewAnswer::Justified),
@@ -471,6 +500,8 @@ mod tests {
             ("update_publish", "+7"),
             ("update_edit", "0"),
             ("postmortem_of", "RB-41"),
+            ("snooze_pin", ""),
+            ("snooze_pin", "front end"),
             ("tick:3", "INC-1"),
             ("pick:staging", ""),
             ("pick:staging", "approve RB-41"),

@@ -195,7 +195,7 @@ impl Closed<'_> {
             under: None,
             message: Message::Mrkdwn(self.text.clone()),
             id: format!("{}:in:{channel}", otherwise.key),
-            post_mortem: None,
+            button: None,
             when_refused: WhenRefused::TellElsewhere {
                 otherwise: otherwise.clone(),
                 channels: left,

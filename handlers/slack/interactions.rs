@@ -30,7 +30,7 @@ use jiff::Timestamp;
 use rollback_domain::{
     grammar::{
         About, ChecklistStep, IncidentRef, Request,
-        verbs::{Checklist, PostMortem, Undo, Who, Why},
+        verbs::{Checklist, Pins, PostMortem, Undo, Who, Why},
     },
     incident,
     job::Form,
@@ -43,6 +43,9 @@ use serde_json::{Value, json};
 use std::time::Instant;
 use tokio::time::timeout;
 use tracing::Instrument;
+
+/// How long the button below the reminder of a pin puts it off, in hours.
+const SNOOZED_BY_A_CLICK: u32 = 48;
 
 /// Everything in it is optional: org-wide installs have no team, and Slack adds fields.
 #[derive(Default, Deserialize)]
@@ -317,6 +320,11 @@ async fn perform(
                 step: ChecklistStep::Done { item, because },
             };
             return self::request(app, context, Request::Checklist(request)).await;
+        }
+        Action::SnoozePin(service) => {
+            let hours = SNOOZED_BY_A_CLICK;
+            let request = Request::Pins(Pins::Snooze { service, hours });
+            return self::request(app, context, request).await;
         }
         Action::Who(PlanRef { rollback, .. }) => {
             let about = About::Rollback(rollback);

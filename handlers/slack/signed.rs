@@ -85,11 +85,7 @@ enum Read {
 }
 
 async fn read(headers: &HeaderMap, body: Body, path: &str) -> Result<Read, Rejection> {
-    // A body that says it is too large is refused before a byte of it is read.
-    let announced = headers
-        .get(CONTENT_LENGTH)
-        .and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
-    if announced.is_some_and(|length| length > BODY_AT_MOST) {
+    if is_announced_beyond(headers, BODY_AT_MOST) {
         return Err(Rejection::TooLarge);
     }
     let unsigned = !headers.contains_key("x-slack-signature");
@@ -98,19 +94,37 @@ async fn read(headers: &HeaderMap, body: Body, path: &str) -> Result<Read, Rejec
     }
     // What is not signed can only be the probe, which is short.
     let at_most = if unsigned { 4 * 1024 } else { BODY_AT_MOST };
-    let body = timeout(BODY_WITHIN, to_bytes(body, at_most))
-        .await
-        .map_err(|_| Rejection::TooSlow)?
-        .map_err(|_| match unsigned {
-            true => Rejection::Unsigned,
-            false => Rejection::TooLarge,
-        })?;
+    let body = match receive(headers, body, at_most).await {
+        Err(Rejection::TooLarge) if unsigned => return Err(Rejection::Unsigned),
+        body => body?,
+    };
     if unsigned
         && form_urlencoded::parse(&body).any(|(key, value)| key == "ssl_check" && value == "1")
     {
         return Ok(Read::Probe);
     }
     Ok(Read::Body(body))
+}
+
+/// Receives a body of so many bytes at most, in time.
+pub(in super::super) async fn receive(
+    headers: &HeaderMap,
+    body: Body,
+    at_most: usize,
+) -> Result<Bytes, Rejection> {
+    if is_announced_beyond(headers, at_most) {
+        return Err(Rejection::TooLarge);
+    }
+    let body = timeout(BODY_WITHIN, to_bytes(body, at_most)).await;
+    body.map_err(|_| Rejection::TooSlow)?
+        .map_err(|_| Rejection::TooLarge)
+}
+
+/// Whether a body says that it is too large: it is refused before a byte of it is read.
+fn is_announced_beyond(headers: &HeaderMap, at_most: usize) -> bool {
+    let length = headers.get(CONTENT_LENGTH);
+    let length = length.and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
+    length.is_some_and(|length| length > at_most)
 }
 
 /// Whether one of our secrets signed this body at this time.

@@ -1,6 +1,9 @@
 //! Everything that is logged while stories run, looked through for secrets.
 
-use super::{SECRET, docker, github, notices, pagerduty, railway, render, vercel};
+use super::{
+    RAILWAY_WEBHOOK, SECRET, VERCEL_WEBHOOK, docker, github, notices, pagerduty, railway, render,
+    vercel,
+};
 use std::{
     io::{self, Write},
     sync::{
@@ -15,7 +18,7 @@ pub const DATABASE_PASSWORD: &str = "a-password-of-the-database";
 
 /// What must never be in a line: one line here for each. Some are what all of a kind have in
 /// common.
-const SECRETS: [(&str, &str); 18] = [
+const SECRETS: [(&str, &str); 20] = [
     ("Slack's signing secret", SECRET),
     ("Slack's next signing secret", "the-next-secret"),
     ("a bot token of Slack's", "xoxb-"),
@@ -26,6 +29,8 @@ const SECRETS: [(&str, &str); 18] = [
     ("Railway's token", railway::TOKEN),
     ("the password of a registry of images", docker::PASSWORD),
     ("what stands in a container's environment", docker::SECRET),
+    ("the secret of Vercel's webhooks", VERCEL_WEBHOOK),
+    ("the address of Railway's webhooks", RAILWAY_WEBHOOK),
     ("GitHub's token", github::TOKEN),
     ("PagerDuty's token", pagerduty::TOKEN),
     ("PagerDuty's routing key", pagerduty::ROUTING_KEY),

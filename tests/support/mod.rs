@@ -46,6 +46,10 @@ use vercel::Vercel;
 /// limit passes later. What these stories are about would take fifteen seconds, or for ever.
 pub const IN_TIME: Duration = Duration::from_secs(10);
 pub const CHANNEL: &str = "C0SHOP";
+/// What Vercel signs its webhooks with.
+pub const VERCEL_WEBHOOK: &str = "a-client-secret-of-vercels";
+/// The last part of the address at which Railway's webhooks are taken.
+pub const RAILWAY_WEBHOOK: &str = "railway-5f0c1e7d9a3b2468ace013579bdf";
 /// What Slack signs with.
 pub const SECRET: &str = "a-signing-secret-of-the-simulation";
 
@@ -289,6 +293,8 @@ api_url = "{slack}"
             "VERCEL_TOKEN" => Some(vercel::TOKEN.into()),
             "RENDER_API_KEY" => Some(render::TOKEN.into()),
             "RAILWAY_TOKEN" => Some(railway::TOKEN.into()),
+            "VERCEL_WEBHOOK_SECRET" => Some(VERCEL_WEBHOOK.into()),
+            "RAILWAY_WEBHOOK_SECRET" => Some(RAILWAY_WEBHOOK.into()),
             "REGISTRY_PASSWORD" => Some(docker::PASSWORD.into()),
             "GITHUB_TOKEN" => Some(github::TOKEN.into()),
             "PAGERDUTY_TOKEN" => Some(pagerduty::TOKEN.into()),

@@ -2,23 +2,24 @@
 //! deploys are held off for it, or the release that it left could come back.
 
 use crate::{
-    release::{Pin, Survey},
+    release::{Kept, Pin, Release, Survey},
     rollback::{Rollback, State},
 };
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-/// How long production is looked after once the rollback was closed.
+/// How long production is looked after once the rollback was closed. While automatic deploys are
+/// held off for it, there is no end.
 const LOOKED_AFTER_FOR: SignedDuration = SignedDuration::from_hours(30 * 24);
-/// How long after the end the owner of a pin is reminded of it.
-const REMINDED_AFTER: [SignedDuration; 6] = [
+/// How long after the end the owner of a pin is reminded of it for the first times; then it is
+/// every week.
+const FIRST_REMINDERS: [SignedDuration; 2] = [
     SignedDuration::from_hours(24),
     SignedDuration::from_hours(3 * 24),
-    SignedDuration::from_hours(7 * 24),
-    SignedDuration::from_hours(14 * 24),
-    SignedDuration::from_hours(21 * 24),
-    SignedDuration::from_hours(28 * 24),
 ];
+const WEEK: SignedDuration = SignedDuration::from_hours(7 * 24);
+/// How long before the platform removes the target that is told.
+const EXPIRES_SOON: SignedDuration = SignedDuration::from_hours(3 * 24);
 
 /// What was last seen of production since a rollback was closed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,6 +31,46 @@ pub struct Aftermath {
     /// How many reminders of the pin are over.
     #[serde(default)]
     pub reminders: usize,
+    /// Until when nobody is reminded of the pin; `None`: nobody has put the reminder off.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub snoozed_until: Option<Timestamp>,
+    /// What people were told of the target.
+    #[serde(default, skip_serializing_if = "TargetTold::is_nothing")]
+    pub target: TargetTold,
+}
+
+/// What people were told of how long the platform keeps the target.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TargetTold {
+    /// Nothing: it is kept.
+    #[default]
+    Nothing,
+    /// That it is about to be removed.
+    Expires,
+    /// That it is gone.
+    Gone,
+}
+
+impl TargetTold {
+    fn is_nothing(&self) -> bool {
+        *self == TargetTold::Nothing
+    }
+}
+
+impl Aftermath {
+    /// What is known of production when a rollback is closed.
+    pub fn of(rollback: &Rollback) -> Self {
+        let is_there = rollback.proof.drifted.is_none();
+        let to = rollback.plan.as_ref().filter(|_| is_there);
+        Self {
+            live: to.map(|plan| plan.to.id.clone()),
+            pin: rollback.pin,
+            reminders: 0,
+            snoozed_until: None,
+            target: TargetTold::Nothing,
+        }
+    }
 }
 
 /// Something that people should know.
@@ -46,6 +87,16 @@ pub enum News {
     },
     /// Automatic deploys are still held off.
     StillPinned,
+    /// The platform is about to remove the target.
+    TargetExpires {
+        /// When.
+        until: Timestamp,
+    },
+    /// The platform has removed the target.
+    TargetGone {
+        /// Why, as a clause.
+        why: String,
+    },
 }
 
 /// Why it is news that production serves another release.
@@ -72,14 +123,12 @@ pub fn look(
     let ended = rollback.times.ended?;
     let plan = rollback.plan.as_ref()?;
     let is_closed = matches!(rollback.state, State::Closed);
-    if !is_closed || now.duration_since(ended) > LOOKED_AFTER_FOR {
+    let before = rollback.aftermath.clone();
+    let before = before.unwrap_or_else(|| Aftermath::of(rollback));
+    let age = now.duration_since(ended);
+    if !is_closed || (age > LOOKED_AFTER_FOR && before.pin != Pin::On) {
         return None;
     }
-    let before = rollback.aftermath.clone().unwrap_or_else(|| Aftermath {
-        live: rollback.proof.drifted.is_none().then(|| plan.to.id.clone()),
-        pin: rollback.pin,
-        reminders: 0,
-    });
     let mut after = before.clone();
     let mut news = vec![];
     // A platform that does not say takes nothing back.
@@ -107,15 +156,55 @@ pub fn look(
         }));
         after.live = Some(live.id);
     }
-    let over = REMINDED_AFTER
-        .iter()
-        .filter(|after| now.duration_since(ended) >= **after)
-        .count();
-    if after.pin == Pin::On && over > before.reminders {
+    if after.pin == Pin::On || survey.live().is_some_and(|live| live.is(&plan.to.id)) {
+        news.extend(target_news(&mut after, &plan.to, survey, now));
+    }
+    let over = reminders_by(age);
+    let is_awake = before.snoozed_until.is_none_or(|until| until <= now);
+    let is_due = over > before.reminders || before.snoozed_until.is_some();
+    if after.pin == Pin::On && is_awake && is_due {
         news.push(News::StillPinned);
         after.reminders = over;
+        after.snoozed_until = None;
     }
     (after != before).then_some((after, news))
+}
+
+/// How many reminders are due once it was closed so long ago.
+fn reminders_by(age: SignedDuration) -> usize {
+    let first = FIRST_REMINDERS
+        .iter()
+        .filter(|after| age >= **after)
+        .count();
+    let weeks = age.as_secs() / WEEK.as_secs();
+    first + usize::try_from(weeks).unwrap_or(0)
+}
+
+/// What is news of how long the platform keeps the target, each once.
+fn target_news(
+    after: &mut Aftermath,
+    target: &Release,
+    survey: &Survey,
+    now: Timestamp,
+) -> Option<News> {
+    let mut candidates = survey.candidates.iter();
+    let listed = candidates.find(|candidate| candidate.release.is(&target.id))?;
+    let (told, news) = match &listed.release.kept {
+        Kept::Gone(why) => (TargetTold::Gone, News::TargetGone { why: why.clone() }),
+        Kept::Until(until) if until.duration_since(now) <= EXPIRES_SOON => {
+            (TargetTold::Expires, News::TargetExpires { until: *until })
+        }
+        Kept::Until(_) | Kept::Unknown => return None,
+    };
+    let is_news = match after.target {
+        TargetTold::Nothing => true,
+        TargetTold::Expires => told == TargetTold::Gone,
+        TargetTold::Gone => false,
+    };
+    is_news.then(|| {
+        after.target = told;
+        news
+    })
 }
 
 /// Whether a release is older than another one, as the platform lists them.
@@ -126,4 +215,24 @@ fn is_older(survey: &Survey, id: &str, than: Option<&str>) -> bool {
     };
     let than = than.and_then(place);
     place(id).zip(than).is_some_and(|(at, than)| at > than)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pin_is_reminded_of_after_a_day_three_days_and_every_week() {
+        let hours = SignedDuration::from_hours;
+        for (age, reminders) in [
+            (hours(23), 0),
+            (hours(24), 1),
+            (hours(72), 2),
+            (hours(7 * 24), 3),
+            (hours(28 * 24), 6),
+            (hours(365 * 24), 54),
+        ] {
+            assert_eq!(reminders_by(age), reminders, "{age}");
+        }
+    }
 }

@@ -126,7 +126,12 @@ pub fn decide(
         Command::Renewed { plan } => next.renewed(plan, policy)?,
         Command::Froze { freeze } => next.froze(freeze, policy)?,
         Command::Unpinned => next.unpinned(policy)?,
-        Command::LookedAfter { survey, bad } => next.looked_after(&survey, bad.as_deref())?,
+        Command::LookedAfter {
+            survey,
+            bad,
+            unpinners,
+        } => next.looked_after(&survey, bad.as_deref(), unpinners)?,
+        Command::Snoozed { until, by, source } => next.snoozed(until, by, source)?,
         Command::Unconfigured => next.unconfigured()?,
         Command::ReviewDue { roster, explained } => {
             next.review_due(&roster, explained, policy)?;
@@ -284,6 +289,7 @@ impl Draft {
     fn post(&mut self, text: String, people: Vec<String>, in_thread: bool, key: &str) {
         self.notices.push(Notice::Post {
             message: Message::Naming(text, people),
+            button: None,
             in_thread,
             key: format!("{key}:{}", self.rollback.revision),
         });

@@ -413,14 +413,24 @@ pub struct Post {
     /// What is posted.
     #[serde(rename = "spoken")]
     pub message: Message,
-    /// The incident whose post-mortem a button below it drafts; `None`: it has no button.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub post_mortem: Option<IncidentId>,
+    /// The button below it; `None`: it has none.
+    #[serde(flatten)]
+    pub button: Option<PostButton>,
     /// What is done when Slack does not take it.
     #[serde(default, skip_serializing_if = "WhenRefused::is_log")]
     pub when_refused: WhenRefused,
     /// The key by which it is posted once.
     pub id: String,
+}
+
+/// What a click below a message does.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PostButton {
+    /// Drafts the post-mortem of this incident.
+    PostMortem(IncidentId),
+    /// Puts the reminder of this service's pin off for two days.
+    SnoozePin(ServiceKey),
 }
 
 /// A document about an incident that is uploaded as a file.
@@ -550,6 +560,8 @@ pub enum ServiceAction {
     Freeze { because: String },
     /// Take that back.
     Unfreeze { because: Option<String> },
+    /// Put the reminder of its pin off.
+    SnoozePin { hours: u32 },
     /// Mark a release as bad. `release` is as it was typed.
     MarkBad { release: String, because: String },
     /// Take the mark off a release. `release` is as it was typed.
@@ -568,6 +580,7 @@ impl ServiceAction {
             ServiceAction::Unfreeze { .. } => "unfreeze",
             ServiceAction::MarkBad { .. } => "bad",
             ServiceAction::MarkGood { .. } => "good",
+            ServiceAction::SnoozePin { .. } => "pins snooze",
         }
     }
 }

@@ -25,6 +25,25 @@ impl TargetKind {
     }
 }
 
+/// Whether a platform still has what it takes to serve a release again, where it tells.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kept {
+    /// The platform does not tell.
+    #[default]
+    Unknown,
+    /// It has it until then.
+    Until(Timestamp),
+    /// It has removed it; why, as a clause: "the retention policy removed it".
+    Gone(String),
+}
+
+impl Kept {
+    fn is_unknown(&self) -> bool {
+        *self == Kept::Unknown
+    }
+}
+
 /// Something a platform can serve: a deployment, a release directory, an image digest; or what
 /// else production can be taken to ([`TargetKind`]).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -55,6 +74,9 @@ pub struct Release {
     pub by: Option<String>,
     /// What changed, in its author's words.
     pub message: Option<String>,
+    /// Whether it can be served again, where the platform tells.
+    #[serde(default, skip_serializing_if = "Kept::is_unknown")]
+    pub kept: Kept,
 }
 
 impl Release {
@@ -71,6 +93,7 @@ impl Release {
             has_served: false,
             by: None,
             message: None,
+            kept: Kept::Unknown,
         }
     }
 

@@ -9,6 +9,7 @@ use crate::{
     grammar::{ReviewAnswer, Target},
     identity::{IncidentId, RollbackId, ServiceKey},
     incident::{Actor, PeopleFact, TimelineEvent},
+    job::PostButton,
     markup,
     people::{Addressee, Membership, Person},
     plan::{Aim, Plan, PlanHash},
@@ -1139,6 +1140,14 @@ pub enum Command {
         survey: Box<Survey>,
         /// Why the release that is live is known to be bad, as a clause; `None`: it is not.
         bad: Option<String>,
+        /// Who is known to be able to unpin, by their ids; empty: that is not known.
+        unpinners: Vec<String>,
+    },
+    /// Somebody put the reminder of its pin off.
+    Snoozed {
+        until: Timestamp,
+        by: Person,
+        source: Source,
     },
     /// Its service is not in the configuration, so nobody can do anything for it.
     Unconfigured,
@@ -1220,6 +1229,8 @@ pub enum Notice {
     /// Say something where everybody sees it: in the channel, or in the card's thread.
     Post {
         message: Message,
+        #[serde(flatten)]
+        button: Option<PostButton>,
         in_thread: bool,
         key: String,
     },

@@ -59,6 +59,19 @@ const STORED: &[(&str, &str, &str)] = &[
         r#"{"kind":"post","channel":"C1","thread":null,"under":41,
             "spoken":{"naming":["\u00010\u0001 can approve",["U1"]]},"id":"RB-41:reminder:1"}"#,
     ),
+    (
+        "post",
+        "RB-41:pinned:9",
+        r#"{"kind":"post","channel":"C1","thread":null,"under":null,"spoken":{"text":"still"},
+            "snooze_pin":{"service":"checkout-web","environment":"production"},
+            "id":"RB-41:pinned:9"}"#,
+    ),
+    (
+        "post",
+        "incident:9",
+        r#"{"kind":"post","channel":"C1","thread":"1.2","under":null,
+            "spoken":{"text":"INC-9 is resolved"},"post_mortem":9,"id":"incident:9"}"#,
+    ),
     ("late", "C1", r#"{"kind":"late","channel":"C1"}"#),
     (
         "export",

@@ -499,6 +499,15 @@ fn what_the_bot_does(class: Risk) -> Vec<(&'static str, Command)> {
             Command::LookedAfter {
                 survey: Box::new(survey(["v214", "v214"])),
                 bad: Some("left as bad by RB-41".into()),
+                unpinners: vec!["U0SAM".into()],
+            },
+        ),
+        (
+            "snoozed",
+            Command::Snoozed {
+                until: at(90_000),
+                by: person("U0SAM"),
+                source: Source::Button,
             },
         ),
         (

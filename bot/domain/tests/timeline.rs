@@ -584,6 +584,9 @@ fn how_it_goes_on() -> Vec<RunningFact> {
             answer: Some("auto-deploy is off".into()),
         },
         RunningFact::PinLost,
+        RunningFact::PinSnoozed {
+            until: at("05:12:00"),
+        },
         RunningFact::Serving {
             to: "v213".into(),
             n: 8,
@@ -655,6 +658,14 @@ fn what_is_proven() -> Vec<ProofFact> {
         ProofFact::MovedAfterwards {
             to: "v215".into(),
             because: MovedHow::AlthoughPinned,
+        },
+        ProofFact::TargetExpires {
+            target: "v213".into(),
+            until: at("05:12:00"),
+        },
+        ProofFact::TargetGone {
+            target: "v213".into(),
+            why: "the engine has removed its image".into(),
         },
         ProofFact::Checked {
             round: round(Err("no answer"), Some("answered 500")),

@@ -273,7 +273,7 @@ async fn not_taken(
                 thread: None,
                 under: Some(rollback.id),
                 message,
-                post_mortem: None,
+                button: None,
                 when_refused: WhenRefused::TellAlone {
                     rollback: Some(rollback.id),
                     people: rollback.concerned(),

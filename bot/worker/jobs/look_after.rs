@@ -4,10 +4,12 @@
 use crate::{
     App,
     engine::{Ended, Error},
+    roster,
     store::rollbacks,
 };
 use rollback_domain::{
     aftermath,
+    authority::Roster,
     identity::{RollbackId, ServiceKey},
     job::Job,
     release::Survey,
@@ -27,12 +29,29 @@ pub(super) async fn run(app: &App, id: RollbackId) -> Result<Ended, Error> {
     };
     match news_of(app, &rollback, &survey).await? {
         Some(bad) => {
-            let survey = Box::new(survey);
-            let command = Command::LookedAfter { survey, bad };
-            Ok(Ended::decide(id, command, app.policy(service)))
+            let policy = app.policy(service);
+            let roles = policy.rules.of(service.platform.class()).eligible();
+            let roster = roster::last_known(app, &roles).await?;
+            let command = Command::LookedAfter {
+                survey: Box::new(survey),
+                bad,
+                unpinners: members(&roster, &roles),
+            };
+            Ok(Ended::decide(id, command, policy))
         }
         None => Ok(Ended::done()),
     }
+}
+
+/// Everybody who has one of these roles, once.
+fn members(roster: &Roster, roles: &[&str]) -> Vec<String> {
+    let mut members: Vec<String> = vec![];
+    for id in roles.iter().flat_map(|role| roster.members(role)) {
+        if !members.iter().any(|listed| listed == id) {
+            members.push(id.to_owned());
+        }
+    }
+    members
 }
 
 /// The job that tells what happened to production, if there is something to tell: `survey` is what

@@ -137,7 +137,7 @@ fn refused(app: &App, rollback: &Rollback, page: &Page, why: String) -> Ended {
                         rollback.to_label()
                     )
                 )),
-                post_mortem: None,
+                button: None,
                 when_refused: WhenRefused::Log,
                 id: format!("{key}:refused"),
             });

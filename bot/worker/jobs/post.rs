@@ -5,7 +5,7 @@ use crate::{
     crash::{self, Point},
     engine::{Ended, Error, SentMessage},
     permalinks,
-    slack::{Failure, Words, action::with_post_mortem, blocks, content::is_about_content},
+    slack::{Failure, Words, action::with_button, blocks, content::is_about_content},
     store::{
         jobs::Lease,
         messages::{self, Sent},
@@ -26,7 +26,7 @@ pub(super) async fn run(app: &App, lease: &Lease, post: &Post) -> Result<Ended, 
         thread,
         under,
         message,
-        post_mortem,
+        button,
         when_refused,
         id,
     } = post;
@@ -49,8 +49,8 @@ pub(super) async fn run(app: &App, lease: &Lease, post: &Post) -> Result<Ended, 
         ));
     }
     let text = permalinks::linked(app, &blocks::message(message)).await?;
-    let words = match post_mortem {
-        Some(incident) => with_post_mortem(&text, *incident),
+    let words = match button {
+        Some(button) => with_button(&text, button),
         None => Words::plain(text),
     };
     let acceptable = acceptable(app, lease, id, &words).await?;

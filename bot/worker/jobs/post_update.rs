@@ -118,7 +118,7 @@ fn refused(app: &App, update: &StatusUpdate, channel: &str, code: &str) -> Ended
             thread: None,
             under: None,
             message,
-            post_mortem: None,
+            button: None,
             when_refused: WhenRefused::Log,
             id,
         }),

@@ -90,7 +90,7 @@ fn post(action: &ActionItem, reminder: u32, now: jiff::Timestamp) -> Post {
         thread: None,
         under: None,
         message: Message::Naming(sentence, people.clone()),
-        post_mortem: None,
+        button: None,
         when_refused: WhenRefused::TellAlone {
             rollback: None,
             people: people

@@ -77,7 +77,7 @@ fn post(
         thread: None,
         under: None,
         message,
-        post_mortem: None,
+        button: None,
         when_refused: WhenRefused::TellAlone {
             rollback: None,
             people: people

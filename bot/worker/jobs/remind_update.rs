@@ -100,7 +100,7 @@ fn post(incident: &Incident, due: Timestamp, role: IncidentRole, person: Option<
         thread: None,
         under: None,
         message: Message::Naming(sentence, people.clone()),
-        post_mortem: None,
+        button: None,
         when_refused: WhenRefused::TellAlone {
             rollback: None,
             people: people

@@ -209,7 +209,7 @@ fn post(update: &StatusUpdate, message: Message, id: String) -> Job {
         thread: None,
         under: None,
         message,
-        post_mortem: None,
+        button: None,
         when_refused: WhenRefused::Log,
         id,
     })

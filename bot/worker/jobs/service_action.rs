@@ -1,4 +1,5 @@
-//! Lets a person act on a service: unpin, freeze, unfreeze, mark a release.
+//! Lets a person act on a service: unpin, put the reminder of a pin off, freeze, unfreeze, mark a
+//! release.
 
 use crate::{
     App,
@@ -16,11 +17,11 @@ use crate::{
         retry::{PATIENCE, after_busy, backoff},
     },
 };
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use rollback_domain::{
     authority::Case,
     history::{History, Mark},
-    identity::RollbackId,
+    identity::{RollbackId, ServiceKey},
     incident::{Actor, IncidentFact, TimelineEvent},
     job::{Job, Post, ServiceAction, ServiceRequest, WhenRefused},
     people::{Addressee, Person},
@@ -34,7 +35,8 @@ use rollback_domain::{
 
 /// What was done to a service.
 struct Done {
-    fact: IncidentFact,
+    /// What is recorded in the channel; `None`: the rollback of the service records it.
+    fact: Option<IncidentFact>,
     /// What the channel is told; who did it stands in it as the first person.
     message: String,
     change: Change,
@@ -46,6 +48,8 @@ enum Change {
     Freeze(Option<Freeze>),
     /// Automatic deploys go live again.
     Unpinned,
+    /// Nobody is reminded of the pin before then.
+    Snoozed(Timestamp),
     /// Somebody decided something of a release.
     Mark(Mark),
 }
@@ -93,12 +97,8 @@ pub(super) async fn run(
     match done {
         Ok(done) => {
             let open = rollbacks::open_for(&app.engine.db, &request.service).await?;
-            let latest = rollbacks::latest_asked(&app.engine.db, &request.service).await?;
-            let pinned = latest.filter(|latest| {
-                let is_watched = matches!(latest.state, State::Watching { .. } | State::Closed);
-                latest.pin == Pin::On && is_watched
-            });
-            let watched = pinned.map(|pinned| pinned.id);
+            let watched = pinned_by(app, &request.service).await?;
+            let watched = watched.map(|watched| watched.id);
             Ok(done.end(request, acting, open, watched, policy, now))
         }
         Err(NotDone::TryAgain(next)) => Ok(next.into()),
@@ -108,6 +108,16 @@ pub(super) async fn run(
             Ok(recipient.refuse(app, lease, by, source, &verb, &refusal))
         }
     }
+}
+
+/// The latest rollback of a service, if automatic deploys are held off for it.
+async fn pinned_by(app: &App, service: &ServiceKey) -> Result<Option<Rollback>, Error> {
+    let latest = rollbacks::latest_asked(&app.engine.db, service).await?;
+    Ok(latest.filter(|latest| {
+        let is_watched = matches!(latest.state, State::Watching { .. } | State::Closed);
+        let aftermath = latest.aftermath.as_ref();
+        aftermath.map_or(latest.pin, |aftermath| aftermath.pin) == Pin::On && is_watched
+    }))
 }
 
 impl Done {
@@ -123,13 +133,17 @@ impl Done {
         now: Timestamp,
     ) -> Ended {
         let who = Actor::Person(acting.by.clone());
-        let event = TimelineEvent::new(now, who, request.source, None, self.fact);
+        let event = self.fact.map(|fact| RecordedEvent::Channel {
+            channel: request.channel.clone(),
+            event: TimelineEvent::new(now, who, request.source, None, fact),
+        });
+        let by = acting.by.clone();
         let message = self.message + &effect_on(open.as_ref(), &self.change);
         let post = Job::Post(Post {
             channel: request.channel.clone(),
             thread: None,
             under: None,
-            post_mortem: None,
+            button: None,
             when_refused: WhenRefused::TellAlone {
                 rollback: None,
                 people: vec![Addressee {
@@ -143,10 +157,7 @@ impl Done {
         let service = request.service.clone();
         let effects = SideEffects {
             rosters: acting.read,
-            event: Some(RecordedEvent::Channel {
-                channel: request.channel.clone(),
-                event,
-            }),
+            event,
             jobs: vec![(post, now)],
             ..SideEffects::default()
         };
@@ -161,6 +172,13 @@ impl Done {
                 };
                 ended.then(survey, now)
             }
+            Change::Snoozed(until) => match watched {
+                Some(id) => {
+                    let source = request.source;
+                    Ended::decide(id, Command::Snoozed { until, by, source }, policy)
+                }
+                None => Ended::done(),
+            },
             Change::Freeze(freeze) => {
                 let change = FreezeChange {
                     service,
@@ -209,9 +227,11 @@ fn admit(
             let verdict = case.has_authority(&acting.by, &acting.membership, now);
             verdict.admit().map(drop)
         }
-        // A freeze and a mark stop nobody with authority, so anybody in the team may ask for one.
+        // A freeze and a mark stop nobody with authority, and a reminder comes again, so anybody in
+        // the team may ask for one.
         ServiceAction::Freeze { .. }
         | ServiceAction::Unfreeze { .. }
+        | ServiceAction::SnoozePin { .. }
         | ServiceAction::MarkBad { .. } => acting.membership.admit(),
     }
 }
@@ -230,6 +250,7 @@ async fn perform(
             let frozen = rosters::frozen_of(&app.engine.db, &service.key).await?;
             unfreeze(service, frozen, because.as_deref())
         }
+        ServiceAction::SnoozePin { hours } => snooze_pin(app, service, *hours, now).await?,
         ServiceAction::Unpin { because } => unpin(app, lease, service, because.as_deref()).await,
         ServiceAction::MarkBad { release, because } => {
             match release_called(app, lease, service, release).await? {
@@ -253,10 +274,10 @@ async fn perform(
 fn freeze(service: &Service, by: &Person, because: &str, now: Timestamp) -> Done {
     let place = &service.key;
     Done {
-        fact: IncidentFact::Frozen {
+        fact: Some(IncidentFact::Frozen {
             service: service.key.clone(),
             because: because.to_owned(),
-        },
+        }),
         message: format!(
             "{} asked to hold changes to {place}: \"{}\". Approvers can still approve.",
             Message::whom(0),
@@ -281,10 +302,10 @@ fn unfreeze(
         return Err(Refusal::AlreadySo { what }.into());
     };
     Ok(Done {
-        fact: IncidentFact::Unfrozen {
+        fact: Some(IncidentFact::Unfrozen {
             service: service.key.clone(),
             because: because.map(str::to_owned),
-        },
+        }),
         message: format!(
             "{} lifted the hold on {place}{}. @{} had requested it: \"{}\".",
             Message::whom(0),
@@ -361,12 +382,12 @@ fn mark_bad(
             service.key,
             Message::quoted(because)
         ),
-        fact: IncidentFact::MarkedBad {
+        fact: Some(IncidentFact::MarkedBad {
             service: service.key.clone(),
             release: release.id.clone(),
             label: release.label().to_owned(),
             because: because.to_owned(),
-        },
+        }),
         change: Change::Mark(Mark {
             release: release.id.clone(),
             is_bad: true,
@@ -399,12 +420,12 @@ fn mark_good(
             Message::quoted(&clause(because)),
             Message::quoted(&bad.clause())
         ),
-        fact: IncidentFact::MarkedGood {
+        fact: Some(IncidentFact::MarkedGood {
             service: place.clone(),
             release: release.id.clone(),
             label: label.to_owned(),
             because: because.map(str::to_owned),
-        },
+        }),
         change: Change::Mark(Mark {
             release: release.id.clone(),
             is_bad: false,
@@ -413,6 +434,34 @@ fn mark_good(
             at: now,
         }),
     })
+}
+
+async fn snooze_pin(
+    app: &App,
+    service: &Service,
+    hours: u32,
+    now: Timestamp,
+) -> Result<Result<Done, NotDone>, Error> {
+    let place = &service.key;
+    let until = now.checked_add(SignedDuration::from_hours(i64::from(hours)));
+    let pinned = pinned_by(app, place).await?;
+    let is_closed = pinned.is_some_and(|one| matches!(one.state, State::Closed));
+    let (true, Ok(until)) = (is_closed, until) else {
+        let what = format!(
+            "No rollback of {place} that is over holds automatic deploys off: there is nothing to be reminded of."
+        );
+        return Ok(Err(Refusal::AlreadySo { what }.into()));
+    };
+    Ok(Ok(Done {
+        message: format!(
+            "{} put the reminder off that automatic deploys of {place} are held off, until {}. `/rollback unpin {}` lets them go live again.",
+            Message::whom(0),
+            until.strftime("%Y-%m-%d %H:%M UTC"),
+            place.typed()
+        ),
+        fact: None,
+        change: Change::Snoozed(until),
+    }))
 }
 
 async fn unpin(
@@ -447,11 +496,11 @@ async fn unpin(
             Message::whom(0),
             Message::quoted(&clause(because))
         ),
-        fact: IncidentFact::Unpinned {
+        fact: Some(IncidentFact::Unpinned {
             service: service.key.clone(),
             because: because.map(str::to_owned),
             answer,
-        },
+        }),
         change: Change::Unpinned,
     })
 }
@@ -497,6 +546,9 @@ fn effect_on(open: Option<&Rollback>, change: &Change) -> String {
         (Change::Freeze(Some(_)), Some(open)) if open.is_silence_enough() => {
             format!(" {} does not start by itself any more.", open.id)
         }
-        (Change::Freeze(_) | Change::Unpinned | Change::Mark(_), Some(_) | None) => String::new(),
+        (
+            Change::Freeze(_) | Change::Unpinned | Change::Snoozed(_) | Change::Mark(_),
+            Some(_) | None,
+        ) => String::new(),
     }
 }

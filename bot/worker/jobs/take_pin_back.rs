@@ -67,7 +67,7 @@ fn pin_stays(rollback: &Rollback, text: &str) -> Job {
             "{id} changed nothing, but automatic deploys of {service} are still held off. To let them go live: `/rollback unpin {}`. ({text})",
             service.typed()
         )),
-        post_mortem: None,
+        button: None,
         when_refused: WhenRefused::TellAlone {
             rollback: Some(*id),
             people: rollback.concerned(),

@@ -40,7 +40,7 @@ pub(super) async fn run(app: &App, lease: &Lease, id: RollbackId) -> Result<Ende
         channel: rollback.channel.clone(),
         thread: None,
         under: Some(id),
-        post_mortem: None,
+        button: None,
         when_refused: WhenRefused::Log,
         message: message(&rollback, &authors, &people),
         id: format!("{id}:authors"),

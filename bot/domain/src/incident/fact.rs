@@ -602,6 +602,11 @@ pub enum RunningFact {
     },
     /// Automatic deploys go live again while the rollback is watched.
     PinLost,
+    /// Somebody put the reminder off that automatic deploys are held off.
+    PinSnoozed {
+        /// Until when.
+        until: Timestamp,
+    },
     /// Every surface serves the target.
     Serving {
         /// The target.
@@ -688,6 +693,20 @@ pub enum ProofFact {
         to: String,
         /// Why that matters.
         because: MovedHow,
+    },
+    /// The platform is about to remove the release that production was taken back to.
+    TargetExpires {
+        /// The release, as people recognise it.
+        target: String,
+        /// When.
+        until: Timestamp,
+    },
+    /// The platform has removed the release that production was taken back to.
+    TargetGone {
+        /// The release, as people recognise it.
+        target: String,
+        /// Why, as a clause.
+        why: String,
     },
     /// It was looked at from outside, and seen to be other than before.
     Checked {
@@ -1059,7 +1078,7 @@ impl RunningFact {
             | RunningFact::AnswerLost { .. }
             | RunningFact::TooManySteps { .. } => Kind::Unanswered,
             RunningFact::PeopleNeeded { .. } => Kind::PeopleNeeded,
-            RunningFact::Pinned { .. } => Kind::Pinned,
+            RunningFact::Pinned { .. } | RunningFact::PinSnoozed { .. } => Kind::Pinned,
             RunningFact::Serving { .. } => Kind::Serving,
             RunningFact::GaveUp { .. } | RunningFact::Partial { .. } => Kind::Partial,
             RunningFact::PinTakenBack { .. } | RunningFact::PinLost => Kind::Unpinned,
@@ -1070,7 +1089,10 @@ impl RunningFact {
 impl ProofFact {
     fn kind(&self) -> Kind {
         match self {
-            ProofFact::Drifted { .. } | ProofFact::MovedAfterwards { .. } => Kind::Drifted,
+            ProofFact::Drifted { .. }
+            | ProofFact::MovedAfterwards { .. }
+            | ProofFact::TargetExpires { .. }
+            | ProofFact::TargetGone { .. } => Kind::Drifted,
             ProofFact::Checked { .. } => Kind::Checked,
             ProofFact::Concluded { verdict, .. } => match verdict {
                 Verdict::Verified => Kind::Verified,

@@ -545,6 +545,10 @@ impl RunningFact {
                 None => "automatic deploys are held off (checked)".into(),
             },
             RunningFact::PinLost => "automatic deploys are on again (checked)".into(),
+            RunningFact::PinSnoozed { until } => format!(
+                "put the reminder of the pin off until {}",
+                until.strftime("%Y-%m-%d %H:%M UTC")
+            ),
             RunningFact::Serving { to, n, m } => format!("serves {} on {n}/{m}", text(to)),
             RunningFact::Progress { answer, to, n, m } => {
                 format!("{}, {n}/{m} on {}", text(answer), text(to))
@@ -600,6 +604,14 @@ impl ProofFact {
                         "production serves {to}, although automatic deploys are held off; that was not done from here"
                     ),
                 }
+            }
+            ProofFact::TargetExpires { target, until } => format!(
+                "{} is kept until {}",
+                text(target),
+                until.strftime("%Y-%m-%d %H:%M UTC")
+            ),
+            ProofFact::TargetGone { target, why } => {
+                format!("{} is not kept any more: {}", text(target), text(why))
             }
             ProofFact::Checked { round } => text(&round.text()),
             ProofFact::Concluded {

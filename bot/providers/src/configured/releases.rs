@@ -5,7 +5,7 @@ use super::{
     settings::{Order, ReleaseRows},
 };
 use jiff::Timestamp;
-use rollback_domain::release::{Candidate, Release};
+use rollback_domain::release::{Candidate, Kept, Release};
 use rollback_http::{cut, one_line};
 use serde_json::Value;
 use std::cmp::Reverse;
@@ -172,6 +172,7 @@ fn candidate(
         has_served: served.is_some_and(|served| served.holds(row.row)),
         by: text(&releases.by),
         message: text(&releases.message),
+        kept: time(&releases.kept_until, row.row).map_or(Kept::Unknown, Kept::Until),
         ..Release::unknown(content)
     };
     Candidate {

@@ -63,6 +63,8 @@ pub(crate) struct ReleaseRows {
     pub(super) sha: Option<Field>,
     pub(super) created_at: Option<Field>,
     pub(super) live_since: Option<Field>,
+    /// Until when the platform keeps it.
+    pub(super) kept_until: Option<Field>,
     pub(super) by: Option<Field>,
     pub(super) message: Option<Field>,
     /// Which rows are releases of this service at all.
@@ -438,6 +440,7 @@ fn list<C: Call>(section: &Section<'_>, names: &Names) -> Option<(C, ReleaseRows
                 sha: field("sha"),
                 created_at: field("created_at"),
                 live_since: field("live_since"),
+                kept_until: field("kept_until"),
                 by: field("by"),
                 message: field("message"),
                 only: condition("only").unwrap_or_default(),
@@ -464,6 +467,7 @@ fn own_rows() -> ReleaseRows {
         sha: field("/sha"),
         created_at: field("/created_at"),
         live_since: field("/live_since"),
+        kept_until: field("/kept_until"),
         by: field("/by"),
         message: field("/message"),
         only: Condition::default(),

@@ -1,11 +1,11 @@
 //! What can be gone to: the images of the repository that the engine has, and which of them are
 //! known to have run under the container's name.
 
-use super::container::{CONTAINER, kept_by, short};
+use super::container::{CONTAINER, Container, kept_by, short};
 use jiff::Timestamp;
 use rollback_domain::{
     platform::Undone,
-    release::{Candidate, Release},
+    release::{Candidate, Kept, Release},
 };
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -225,6 +225,33 @@ pub(super) fn candidates(
         candidates.insert(0, gone);
     }
     (candidates, pulls)
+}
+
+/// The image that runs and that the engine has removed meanwhile; `None`: the engine has it.
+pub(super) fn removed(images: &Value, running: &Container) -> Option<Candidate> {
+    let mut images = images.as_array().into_iter().flatten().map(Image);
+    if images.any(|image| image.id() == running.image()) {
+        return None;
+    }
+    let why = "the engine has removed its image".to_owned();
+    let release = Release {
+        version: tag(running.reference()).map(str::to_owned),
+        has_served: true,
+        kept: Kept::Gone(why.clone()),
+        ..Release::unknown(running.image())
+    };
+    Some(Candidate {
+        release,
+        barred: Some(why.clone()),
+        barred_forward: Some(why),
+    })
+}
+
+/// The tag of a reference: `v212` of `registry.example.com/shop:v212`. `None`: it names no release.
+fn tag(reference: &str) -> Option<&str> {
+    let last = reference.split('@').next()?.rsplit('/').next()?;
+    let (_, tag) = last.split_once(':')?;
+    (tag != "latest").then_some(tag)
 }
 
 fn free(release: Release) -> Candidate {

@@ -89,13 +89,16 @@ impl Docker {
         let info = info.unwrap_or_default();
         let (name, container) = (&found.name, &found.container);
         let repository = self.repository(container, &images);
-        let (candidates, pulls) = candidates(
+        let (mut candidates, pulls) = candidates(
             &images,
             &found.containers,
             name,
             &repository,
             about.undoes.as_ref(),
         );
+        if let Some(removed) = images::removed(&images, container) {
+            candidates.insert(0, removed);
+        }
         let engine = match info["ID"].as_str().filter(|id| !id.is_empty()) {
             Some(id) => id.to_owned(),
             None => self.engine.place(),

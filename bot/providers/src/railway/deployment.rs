@@ -3,7 +3,7 @@
 
 use crate::json::{flag, text, written_moment};
 use jiff::Timestamp;
-use rollback_domain::release::{Candidate, Release};
+use rollback_domain::release::{Candidate, Kept, Release};
 use rollback_http::{cut, one_line};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -201,7 +201,16 @@ impl Deployments {
         let is_running = own.iter().any(|one| one.status == Status::Running);
         let served = own.iter().filter(|one| one.status.has_served());
         let has_served = served.clone().count() > 0;
+        let is_kept = own.iter().any(|one| one.can_roll_back) || is_running;
+        let barred = match is_kept {
+            true => None,
+            false => first.map(|first| first.status.barred()),
+        };
         let release = Release {
+            kept: match &barred {
+                Some(why) if has_served => Kept::Gone(why.clone()),
+                Some(_) | None => Kept::Unknown,
+            },
             also: own
                 .iter()
                 .filter(|one| one.id != id)
@@ -216,11 +225,6 @@ impl Deployments {
             by: first.and_then(|first| first.by.clone()),
             message: first.and_then(|first| first.message.clone()),
             ..Release::unknown(id)
-        };
-        let is_kept = own.iter().any(|one| one.can_roll_back) || is_running;
-        let barred = match is_kept {
-            true => None,
-            false => first.map(|first| first.status.barred()),
         };
         Candidate {
             release,

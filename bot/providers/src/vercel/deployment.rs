@@ -2,7 +2,7 @@
 
 use crate::json::{flag, millis, moment, text};
 use jiff::Timestamp;
-use rollback_domain::release::Release;
+use rollback_domain::release::{Kept, Release};
 use rollback_http::{cut, one_line};
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -62,21 +62,31 @@ pub(super) fn release(deployment: &Value) -> Release {
             .and_then(|message| message.lines().next())
             .map(|line| cut(&one_line(line), 200))
             .filter(|line| !line.is_empty()),
+        kept: match removed(deployment) {
+            Some(why) => Kept::Gone(why.into()),
+            None => Kept::Unknown,
+        },
         ..Release::unknown(id_of(deployment).unwrap_or_default())
     }
 }
 
-/// Why nothing can be made to serve it, as a clause; `None` when it is there and was built.
-fn unfit(deployment: &Value) -> Option<String> {
+/// Why it is not there any more, as a clause; `None` when it is.
+fn removed(deployment: &Value) -> Option<&'static str> {
     let at = |key: &str| millis(deployment, key);
     if flag(deployment, "softDeletedByRetention") {
-        return Some("the retention policy removed it".into());
+        return Some("the retention policy removed it");
     }
     let deleted =
         at("deleted").is_some_and(|deleted| at("undeleted").is_none_or(|un| un < deleted));
+    (deleted || state(deployment) == "DELETED").then_some("it was deleted")
+}
+
+/// Why nothing can be made to serve it, as a clause; `None` when it is there and was built.
+fn unfit(deployment: &Value) -> Option<String> {
+    if let Some(why) = removed(deployment) {
+        return Some(why.into());
+    }
     match state(deployment) {
-        _ if deleted => Some("it was deleted".into()),
-        "DELETED" => Some("it was deleted".into()),
         "ERROR" => Some("its build failed".into()),
         "CANCELED" => Some("its build was cancelled".into()),
         "READY" => None,

@@ -213,7 +213,7 @@ impl Advance<'_> {
                     now.word(),
                     now.service.typed()
                 )),
-                post_mortem: None,
+                button: None,
                 when_refused: WhenRefused::TellAlone {
                     rollback: Some(id),
                     people: now.concerned(),
