@@ -2,6 +2,7 @@
 
 use super::Service;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
+use rollback_domain::changes::Repository;
 use rollback_settings::{Secret, Section};
 
 /// With what a secret of a Standard Webhook begins.
@@ -66,7 +67,10 @@ impl Webhooks {
             let mut identities = services.iter().map(|service| service.platform.identity());
             identities.any(|identity| identity.split(' ').next() == Some(platform))
         };
-        let has_repository = services.iter().any(|service| service.repository.is_some());
+        let has_repository = services.iter().any(|service| {
+            let repository = service.repository.as_ref();
+            repository.and_then(Repository::on_github).is_some()
+        });
         let has_repository = has_repository || is_on("github");
         for (key, secret, is_needed, needs) in [
             ("vercel", &self.vercel, is_on("vercel"), "is on Vercel"),

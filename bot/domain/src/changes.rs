@@ -14,6 +14,16 @@ pub enum Repository {
     GitLab(String),
 }
 
+impl Repository {
+    /// Its name on GitHub, where it is there.
+    pub fn on_github(&self) -> Option<&str> {
+        match self {
+            Repository::GitHub(name) => Some(name),
+            Repository::GitLab(_) => None,
+        }
+    }
+}
+
 /// What a repository says of the commits between the target and what is live.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
