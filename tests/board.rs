@@ -86,6 +86,7 @@ requester_may_approve = true
       warehouse-stock-synchronisation (production)  `2026.03.13-release-candidate-2` · before `2026.03.12-release-candidate-1` · read 1 s ago
       full (production)  takes back orders? + payments, api, frontend
       shop (production)  takes back cart, frontend
+            RB-1 PROPOSED
       `/rollback admin@production because …` proposes, `/rollback list admin@production` shows releases, `/rollback help` the rest.
     "#);
 }

@@ -503,9 +503,9 @@ async fn a_member_with_a_rollback_of_its_own_stops_the_group_with_its_sentence()
       –  database  `v2` → `v1` · not run
       –  backend  `v2` → `v1` · not run
       –  frontend  `v214` → `v213` · not run
-      database v1, backend v1, frontend v213 is not on Boxes and Vercel any more. RB-4 is already open for frontend (production): proposed. Use its card, or stop it first with /rollback stop RB-4. Nothing was run.
+      RB-4 is already open for frontend (production): proposed. Use its card, or stop it first with /rollback stop RB-4. Nothing was run.
     Rollback Bot (only visible to @sam): Approving RB-3: checking your permissions. The card will update.
-    Rollback Bot: @maya and @sam: RB-3 (full (production), database v2, backend v2, frontend v214 → database v1, backend v1, frontend v213) was not run. database v1, backend v1, frontend v213 is not on Boxes and Vercel any more. RB-4 is already open for frontend (production): proposed. Use its card, or stop it first with `/rollback stop RB-4`. Nothing was run.
+    Rollback Bot: @maya and @sam: RB-3 (full (production), database v2, backend v2, frontend v214 → database v1, backend v1, frontend v213) was not run. RB-4 is already open for frontend (production): proposed. Use its card, or stop it first with `/rollback stop RB-4`. Nothing was run.
     "#);
     world.maya().says("/rollback stop RB-4").await;
     world.settle().await;
