@@ -25,10 +25,11 @@ impl About<'_> {
                 let mut words = identity.split(' ').map(|word| word.trim_matches('"'));
                 words.next() == Some(provider) && words.any(|word| word == *name)
             }
-            About::Repository(name) => match &service.repository {
-                Some(Repository::GitHub(repository)) => repository.eq_ignore_ascii_case(name),
-                Some(Repository::GitLab(_)) | None => false,
-            },
+            About::Repository(name) => {
+                let repository = service.repository.as_ref();
+                let repository = repository.and_then(Repository::on_github);
+                repository.is_some_and(|repository| repository.eq_ignore_ascii_case(name))
+            }
         }
     }
 }
