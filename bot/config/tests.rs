@@ -1538,6 +1538,13 @@ fn what_holds_in_the_end_is_one_table() {
       caution               1          oncall                     no         tick     yes
       data (not reached)    2          oncall; one of data_owner  yes        type     no
 
+    full (production): takes back orders?, api, frontend, stops at a failure
+      class                 approvals  by                         requester  confirm  break-glass
+      toggle (not reached)  1          oncall                     yes        click    yes
+      code                  1          oncall                     no         click    yes
+      caution               2          oncall                     no         tick     yes
+      data (not reached)    2          oncall; one of data_owner  yes        type     no
+
     roles
       oncall      configuration: U0SAM, U0ALEX
       storefront  configuration: U0MAYA, U0SAM

@@ -39,12 +39,12 @@ pub const KIND: Kind = Kind {
 pub enum Mode {
     /// It is started by hand, with these inputs.
     Dispatch {
-        /// Values by the names of the inputs; [`SHA`] and [`ROLLBACK`] are filled in.
+        /// Values by the names of the inputs; `{sha}` and `{rollback}` are filled in.
         inputs: BTreeMap<String, String>,
     },
     /// A tag that it listens to is made, or moved.
     Tag {
-        /// Its name. With [`ROLLBACK`] in it each rollback makes a tag of its own.
+        /// Its name. With `{rollback}` in it each rollback makes a tag of its own.
         tag: String,
     },
     /// A pull request gives the branch, which it deploys, the files of that commit again.
