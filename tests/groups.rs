@@ -104,7 +104,19 @@ async fn the_second_of_three_fails_is_put_back_and_the_third_is_not_run() {
       `/rollback pins` shows where automatic deploys are off.
       Next  To go on by hand: `/rollback backend@production because …` and `/rollback frontend@production because …`. To return to what was live before: `/rollback undo RB-1`, in the reverse order.
     "#);
-    assert_snapshot!(world.record().await, @r#"
+    let record = world.record().await;
+    // Three jobs of one moment: whichever is first.
+    let (last, record): (Vec<&str>, Vec<&str>) = record.lines().partition(|line| {
+        line.contains(" unpinned: ") || line.contains(" partial: ") || line.contains(" exported: ")
+    });
+    for what in [
+        "unpinned: nothing was changed, so automatic deploys are on push again (read back)",
+        "partial: 1 of 3 verified, backend failed (production as before), frontend not run",
+        "exported: exported INC-1-RB-1-timeline.md",
+    ] {
+        assert!(last.iter().any(|line| line.contains(what)), "{last:?}");
+    }
+    assert_snapshot!(record.join("\n"), @r#"
     rollback-bot incident opened: opened INC-1 in this channel
     @maya requested: asked to roll back full (production) to the previous release, because "checkout 500s"
     rollback-bot planned: proposed database v2, backend v2, frontend v214 → database v1, backend v1, frontend v213, risk code, plan d5a6
@@ -143,9 +155,6 @@ async fn the_second_of_three_fails_is_put_back_and_the_third_is_not_run() {
     rollback-bot executing: asking Boxes for a step back: start the old box again
     Boxes accepted: took: start the old box again
     Boxes failed: the new box did not start; the old one runs again
-    rollback-bot partial: 1 of 3 verified, backend failed (production as before), frontend not run
-    rollback-bot unpinned: nothing was changed, so automatic deploys are on push again (read back)
-    rollback-bot exported: exported INC-1-RB-1-timeline.md, 40 entries, 6048 bytes
     "#);
 
     // What was changed goes forward again; what was not has nothing to undo.
