@@ -193,7 +193,7 @@ async fn the_second_of_three_fails_is_put_back_and_the_third_is_not_run() {
       Command to live: 0 s, of which 0 s waiting for approval
     Rollback Bot:
       ✅ full (production): 1 of 1 verified (RB-4) · @maya, approved by @sam
-      each was looked at for itself · took 0 s, of which 0 s waiting for approval
+      each has its own verdict · took 0 s, of which 0 s waiting for approval
       • database (RB-5) VERIFIED
       `/rollback pins` shows where automatic deploys are off.
       database v2 is live again, so the problem RB-1 was for may be back.
@@ -318,7 +318,7 @@ async fn three_verified_members_are_taken_forward_again_in_the_reverse_order() {
       Command to live: 25 s, of which 0 s waiting for approval
     Rollback Bot:
       ✅ full (production): 3 of 3 verified (RB-5) · @maya, approved by @sam
-      each was looked at for itself · took 25 s, of which 0 s waiting for approval
+      each has its own verdict · took 25 s, of which 0 s waiting for approval
       • frontend (RB-6) VERIFIED
       • backend (RB-7) VERIFIED
       • database (RB-8) VERIFIED
@@ -463,12 +463,12 @@ async fn while_the_platform_of_one_member_is_away_nothing_is_planned_or_begun() 
       [ Undo… ]
     Rollback Bot:
       ✅ full (production): 3 of 3 verified (RB-2) · @maya, approved by @sam
-      each was looked at for itself · took 10 s, of which 0 s waiting for approval
+      each has its own verdict · took 10 s, of which 0 s waiting for approval
       • database (RB-3) VERIFIED
       • backend (RB-4) VERIFIED
       • frontend (RB-5) VERIFIED
       `/rollback pins` shows where automatic deploys are off.
-      This doesn't fix the bug: deploying again what they left brings it back.
+      This doesn't fix the bug. If a release that they left caused it, deploying that one again brings it back.
     "#);
 }
 
