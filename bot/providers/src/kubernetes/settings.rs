@@ -4,10 +4,11 @@ use super::{Kubernetes, kubeconfig, workload::Kind as WorkloadKind};
 use crate::{
     Provider,
     registry::{Documentation, Kind, ProviderSettings},
+    rest::check_address,
 };
 use reqwest::Client;
 use rollback_domain::risk::Risk;
-use rollback_settings::{Secret, Section, Value, is_loopback, text};
+use rollback_settings::{Secret, Section, Value, text};
 use std::{
     path::{Path, PathBuf},
     sync::Arc,
@@ -161,14 +162,6 @@ fn cluster(section: &Section<'_>) -> Option<Cluster> {
     let cluster = kubeconfig::read(section, written, context.as_deref());
     let cluster = cluster.map_err(|problem| section.mistake("kubeconfig", problem));
     cluster.ok()
-}
-
-/// Checks that nothing secret would be sent where others can read it.
-pub(super) fn check_address(server: &Url) -> Result<(), String> {
-    match server.scheme() == "https" || is_loopback(server) {
-        true => Ok(()),
-        false => Err("is not https: whoever is on the way could read the token".into()),
-    }
 }
 
 fn directory(value: &Value) -> Result<PathBuf, String> {
