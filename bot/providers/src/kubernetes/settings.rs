@@ -27,7 +27,7 @@ pub const KIND: Kind = Kind {
         takes: "As long as the workload's rollout: its strategy, probes and images decide.",
         proven: "A fake cluster that keeps templates, revisions and rollouts, and that the real kubectl accepts: it judges what is there before and after a rollback.",
         traps: &[
-            "A workload of Argo CD, Flux, Helm or an operator is refused with the provider to use instead: its owner would put its own template back.",
+            "A workload that Argo CD, a HelmRelease of Flux or Helm owns is refused with the provider to use instead: `argocd`, or `command` with the preset `flux` or `helm`. One of a Kustomization of Flux or of an operator is refused with what to change instead.",
             "Kubernetes does not tell which template ever served: unless the bot's own record knows, or pods of it still run, the card says so.",
             "Only templates that are kept can be gone to: `revisionHistoryLimit`, usually the last ten.",
             "ConfigMaps and Secrets that a template names have today's content. The card names them.",
