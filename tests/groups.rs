@@ -104,7 +104,19 @@ async fn the_second_of_three_fails_is_put_back_and_the_third_is_not_run() {
       `/rollback pins` shows where automatic deploys are off.
       Next  To go on by hand: `/rollback backend@production because …` and `/rollback frontend@production because …`. To return to what was live before: `/rollback undo RB-1`, in the reverse order.
     "#);
-    assert_snapshot!(world.record().await, @r#"
+    let record = world.record().await;
+    // Three jobs of one moment: whichever is first.
+    let (last, record): (Vec<&str>, Vec<&str>) = record.lines().partition(|line| {
+        line.contains(" unpinned: ") || line.contains(" partial: ") || line.contains(" exported: ")
+    });
+    for what in [
+        "unpinned: nothing was changed, so automatic deploys are on push again (read back)",
+        "partial: 1 of 3 verified, backend failed (production as before), frontend not run",
+        "exported: exported INC-1-RB-1-timeline.md",
+    ] {
+        assert!(last.iter().any(|line| line.contains(what)), "{last:?}");
+    }
+    assert_snapshot!(record.join("\n"), @r#"
     rollback-bot incident opened: opened INC-1 in this channel
     @maya requested: asked to roll back full (production) to the previous release, because "checkout 500s"
     rollback-bot planned: proposed database v2, backend v2, frontend v214 → database v1, backend v1, frontend v213, risk code, plan d5a6
@@ -143,9 +155,6 @@ async fn the_second_of_three_fails_is_put_back_and_the_third_is_not_run() {
     rollback-bot executing: asking Boxes for a step back: start the old box again
     Boxes accepted: took: start the old box again
     Boxes failed: the new box did not start; the old one runs again
-    rollback-bot partial: 1 of 3 verified, backend failed (production as before), frontend not run
-    rollback-bot unpinned: nothing was changed, so automatic deploys are on push again (read back)
-    rollback-bot exported: exported INC-1-RB-1-timeline.md, 40 entries, 6048 bytes
     "#);
 
     // What was changed goes forward again; what was not has nothing to undo.
@@ -184,7 +193,7 @@ async fn the_second_of_three_fails_is_put_back_and_the_third_is_not_run() {
       Command to live: 0 s, of which 0 s waiting for approval
     Rollback Bot:
       ✅ full (production): 1 of 1 verified (RB-4) · @maya, approved by @sam
-      each was looked at for itself · took 0 s, of which 0 s waiting for approval
+      each has its own verdict · took 0 s, of which 0 s waiting for approval
       • database (RB-5) VERIFIED
       `/rollback pins` shows where automatic deploys are off.
       database v2 is live again, so the problem RB-1 was for may be back.
@@ -309,7 +318,7 @@ async fn three_verified_members_are_taken_forward_again_in_the_reverse_order() {
       Command to live: 25 s, of which 0 s waiting for approval
     Rollback Bot:
       ✅ full (production): 3 of 3 verified (RB-5) · @maya, approved by @sam
-      each was looked at for itself · took 25 s, of which 0 s waiting for approval
+      each has its own verdict · took 25 s, of which 0 s waiting for approval
       • frontend (RB-6) VERIFIED
       • backend (RB-7) VERIFIED
       • database (RB-8) VERIFIED
@@ -454,12 +463,12 @@ async fn while_the_platform_of_one_member_is_away_nothing_is_planned_or_begun() 
       [ Undo… ]
     Rollback Bot:
       ✅ full (production): 3 of 3 verified (RB-2) · @maya, approved by @sam
-      each was looked at for itself · took 10 s, of which 0 s waiting for approval
+      each has its own verdict · took 10 s, of which 0 s waiting for approval
       • database (RB-3) VERIFIED
       • backend (RB-4) VERIFIED
       • frontend (RB-5) VERIFIED
       `/rollback pins` shows where automatic deploys are off.
-      This doesn't fix the bug: deploying again what they left brings it back.
+      This doesn't fix the bug. If a release that they left caused it, deploying that one again brings it back.
     "#);
 }
 

@@ -705,6 +705,18 @@ async fn the_demo_keeps_the_record() {
     let act = format!("{}act", demo.page);
     let acted = http_client().unwrap().post(act).json(&reacts).send().await;
     assert_eq!(acted.unwrap().status().as_u16(), 200);
+    // A job reads the message: maya looks until it is in the timeline.
+    for _ in 0..20 {
+        says("U0MAYA", "/rollback timeline").await;
+        demo.slack.settles(Duration::from_millis(100)).await;
+        if demo
+            .slack
+            .ephemerals("U0MAYA")
+            .contains("errors are at 6 %")
+        {
+            break;
+        }
+    }
     // What the team is told is drafted, looked at and published.
     says("U0MAYA", "/rollback update in-progress").await;
     let draft = form(&demo, "U0MAYA").await;
@@ -720,7 +732,8 @@ async fn the_demo_keeps_the_record() {
     for file in ["-timeline.html", "-rollback-checkout-500s.md"] {
         let is_there = |slack: &Slack| {
             let mut files = slack.files().into_iter();
-            files.any(|known| known.name.ends_with(file))
+            // Slack knows the name of a file before it has what is in it.
+            files.any(|known| known.name.ends_with(file) && !known.bytes.is_empty())
         };
         assert!(demo.slack.until(patience, is_there).await, "no {file}");
     }

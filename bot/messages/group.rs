@@ -25,7 +25,7 @@ pub(super) fn update(rollback: &Rollback, group: &GroupPlan, update: Update) -> 
         .any(|(_, plan)| plan.effects.holds != Holds::Not);
     Update {
         headline: format!("{icon} {service}: {counted}"),
-        checks: "each was looked at for itself".into(),
+        checks: "each has its own verdict".into(),
         sentence: notes(rollback),
         serving: String::new(),
         deploys: match holds {
@@ -34,7 +34,7 @@ pub(super) fn update(rollback: &Rollback, group: &GroupPlan, update: Update) -> 
         },
         defect: match Ending::of(rollback) {
             Ending::Concluded(_) if rollback.aim.undoes.is_none() => {
-                "This doesn't fix the bug: deploying again what they left brings it back.".into()
+                "This doesn't fix the bug. If a release that they left caused it, deploying that one again brings it back.".into()
             }
             Ending::Concluded(_) => update.defect,
             Ending::Failed(_) | Ending::Partial(..) | Ending::Resolved(..) | Ending::Drifted => {

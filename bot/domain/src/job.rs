@@ -98,7 +98,7 @@ pub enum Job {
     ReadMembership { person: Person },
     /// Read who a person is, then run what they asked for.
     Request(DeferredRequest),
-    /// See whether what became of production after a rollback was closed is news.
+    /// Look whether production has changed since a rollback was closed, and tell it.
     LookAfter { rollback: RollbackId },
     /// Put a message into the timeline of its channel.
     Capture(CaptureRequest),
@@ -142,7 +142,7 @@ pub enum Job {
     },
     /// Propose the draft of a post-mortem to the repository that keeps them.
     ProposePostMortem(PostMortemRequest),
-    /// Remind whoever leads an incident that it was to be mitigated by now.
+    /// Remind the lead of an incident that it was to be mitigated by now.
     RemindMitigation {
         /// The incident.
         incident: IncidentId,

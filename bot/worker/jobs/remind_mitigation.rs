@@ -1,4 +1,4 @@
-//! Reminds whoever leads an incident that it was to be mitigated by now, once. The post has a key of
+//! Reminds the lead of an incident that it was to be mitigated by now, once. The post has a key of
 //! its own, so that a repetition posts nothing.
 
 use super::Begun;

@@ -159,7 +159,8 @@ impl App {
         let now = now.unwrap_or_default().as_secs();
         let part = |part: &Value| URL_SAFE_NO_PAD.encode(part.to_string());
         let head = part(&json!({"alg": "RS256", "typ": "JWT"}));
-        let claims = json!({"iat": now - SKEW, "exp": now + SIGNED_FOR, "iss": self.id});
+        let claims =
+            json!({"iat": now.saturating_sub(SKEW), "exp": now + SIGNED_FOR, "iss": self.id});
         let signed = format!("{head}.{}", part(&claims));
         let mut signature = vec![0; self.key.public().modulus_len()];
         self.key
