@@ -767,7 +767,9 @@ fn post_mortems(section: &Section<'_>, has_github: bool) -> Option<PostMortems> 
         };
         match repository.split('/').collect::<Vec<_>>()[..] {
             [owner, name] if is_name(owner) && is_name(name) => Ok(repository),
-            _ => Err("is no repository; write it as \"acme/incidents\"".to_owned()),
+            _ => Err(format!(
+                "\"{repository}\" is no repository; write it as \"acme/incidents\""
+            )),
         }
     });
     let folder = section.or("folder", "incidents".to_owned(), |value| {
@@ -778,7 +780,9 @@ fn post_mortems(section: &Section<'_>, has_github: bool) -> Option<PostMortems> 
         };
         match folder.is_empty() || folder.split('/').all(is_plain) {
             true => Ok(folder),
-            false => Err("is no folder of a repository; write it as \"docs/incidents\"".to_owned()),
+            false => Err(format!(
+                "\"{folder}\" is no folder of a repository; write it as \"docs/incidents\""
+            )),
         }
     });
     if !has_github {

@@ -512,7 +512,7 @@ async fn a_post_mortem_is_proposed_and_brought_up_to_date() {
     Rollback Bot:
       Draft of the post-mortem of INC-1. 29 fields are not recorded and marked so. It is proposed to acme/api now; `/rollback postmortem INC-1 root cause: …` fills a field.
       [file 2026-03-14-rollback.md 3304 bytes]
-    Rollback Bot: The post-mortem of INC-1 is proposed as `incidents/2026-03-14-rollback.md`: https://github.com/acme/api/pull/7
+    Rollback Bot: The post-mortem of INC-1 is proposed as `incidents/2026-03-14-rollback-inc-1.md`: https://github.com/acme/api/pull/7
     "#);
     // Once it is open, the next draft goes to the same one.
     let branch = "refs/heads/rollback-bot/post-mortem-INC-1";
@@ -527,10 +527,20 @@ async fn a_post_mortem_is_proposed_and_brought_up_to_date() {
     assert_ne!(github.rev(branch), first);
     assert_eq!(github.rev("refs/heads/main"), main, "main is as it was");
     let (title, text, is_open) = github.pull(7);
-    assert_snapshot!(format!("{title}\n{text}\n{is_open}"), @"");
+    assert_snapshot!(format!("{title}\n{text}\n{is_open}"), @"
+    Post-mortem of INC-1
+    Drafted by Rollback Bot from the record of INC-1. What nobody has said is marked *Not recorded*; `/rollback postmortem INC-1 root cause: …` fills a field, and `/rollback postmortem INC-1` brings this up to date.
+    true
+    ");
     let record = world.record().await;
-    let proposed: Vec<&str> = record.lines().filter(|line| line.contains("proposed")).collect();
-    assert_snapshot!(proposed.join("\n"), @"");
+    let proposed: Vec<&str> = record
+        .lines()
+        .filter(|line| line.contains("proposed"))
+        .collect();
+    assert_snapshot!(proposed.join("\n"), @"
+    @maya exported: proposed incidents/2026-03-14-rollback-inc-1.md by a pull request: https://github.com/acme/api/pull/7
+    @maya exported: proposed incidents/2026-03-14-rollback-inc-1.md by a pull request: https://github.com/acme/api/pull/7
+    ");
     // A token that may not write is told which permission it lacks.
     let refused = json!({"message": "Resource not accessible by personal access token"});
     github.all_meet(Some(Answered::Json(403, refused)));
@@ -538,6 +548,6 @@ async fn a_post_mortem_is_proposed_and_brought_up_to_date() {
     world.maya().says("/rollback postmortem").await;
     world.settle().await;
     let told = world.channel();
-    assert_snapshot!(told.lines().last().unwrap_or_default(), @"");
+    assert_snapshot!(told.lines().last().unwrap_or_default(), @"Rollback Bot: The post-mortem of INC-1 is not proposed to acme/api: GitHub would not show what is there in acme/api (403: Resource not accessible by personal access token); github.token needs to write contents and pull requests there. The file above is the same; keep it by hand, or ask for it again.");
     assert!(!told.contains(TOKEN));
 }

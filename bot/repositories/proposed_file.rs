@@ -119,7 +119,9 @@ impl GitHub {
         if let Some(sha) = there.as_ref().and_then(|there| there["sha"].as_str()) {
             body["sha"] = json!(sha);
         }
-        let answer = self.call(file, Method::PUT, &path, &[], Some(&body)).await?;
+        let answer = self
+            .call(file, Method::PUT, &path, &[], Some(&body))
+            .await?;
         match answer.status {
             200 | 201 => Ok(()),
             // The branch has moved since it was read.
@@ -133,7 +135,9 @@ impl GitHub {
         let head = format!("{owner}:{}", file.branch);
         let query = [("state", "open"), ("head", head.as_str())];
         let open = self.read(file, &["pulls"], &query).await?;
-        let mut open = open.iter().flat_map(|open| open.as_array().into_iter().flatten());
+        let mut open = open
+            .iter()
+            .flat_map(|open| open.as_array().into_iter().flatten());
         let link = |pull: &Value| {
             let link = pull["html_url"].as_str().unwrap_or_default();
             cut(&one_line(link), 300)
@@ -197,9 +201,9 @@ impl GitHub {
             url.query_pairs_mut().extend_pairs(query);
         }
         let request = self.http.request(method, url).bearer_auth(token.expose());
-        let request = HEADERS
-            .iter()
-            .fold(request, |request, (name, value)| request.header(*name, *value));
+        let request = HEADERS.iter().fold(request, |request, (name, value)| {
+            request.header(*name, *value)
+        });
         let request = match body {
             Some(body) => request.json(body),
             None => request,

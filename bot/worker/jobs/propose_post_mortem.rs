@@ -55,24 +55,27 @@ async fn perform(app: &App, lease: &Lease, request: &PostMortemRequest) -> Resul
         return Ok(Ended::retry(backoff(app, lease.attempt), error.to_string()));
     }
     let path = match keeps.folder.as_str() {
-        "" => draft.name.clone(),
-        folder => format!("{folder}/{}", draft.name),
+        "" => draft.kept_as,
+        folder => format!("{folder}/{}", draft.kept_as),
     };
-    Ok(match propose(github, keeps, request, &path, &content).await {
-        Ok(link) => proposed(app, request, path, link),
-        Err(NotProposed::Later { why, after }) if tried_for(app, lease) < TRIED_FOR => {
-            let at = after.map_or_else(|| backoff(app, lease.attempt), |after| later(app, after));
-            Ended::retry(at, why)
-        }
-        Err(NotProposed::Later { why, .. } | NotProposed::Refused(why)) => {
-            let sentence = format!(
-                "The post-mortem of {} is not proposed to {}: {why}. The file above is the same; keep it by hand, or ask for it again.",
-                request.incident, keeps.repository
-            );
-            let post = post(request, Message::Text(sentence), "refused");
-            Ended::done().then(post, app.engine.clock.now())
-        }
-    })
+    Ok(
+        match propose(github, keeps, request, &path, &content).await {
+            Ok(link) => proposed(app, request, path, link),
+            Err(NotProposed::Later { why, after }) if tried_for(app, lease) < TRIED_FOR => {
+                let at =
+                    after.map_or_else(|| backoff(app, lease.attempt), |after| later(app, after));
+                Ended::retry(at, why)
+            }
+            Err(NotProposed::Later { why, .. } | NotProposed::Refused(why)) => {
+                let sentence = format!(
+                    "The post-mortem of {} is not proposed to {}: {why}. The file above is the same; keep it by hand, or ask for it again.",
+                    request.incident, keeps.repository
+                );
+                let post = post(request, Message::Text(sentence), "refused");
+                Ended::done().then(post, app.engine.clock.now())
+            }
+        },
+    )
 }
 
 async fn propose(
