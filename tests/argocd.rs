@@ -112,7 +112,7 @@ async fn an_application_goes_back_and_automated_sync_stays_off_until_unpinned() 
       ✅ Accepted 03:12:20 UTC by Argo CD: it is synced and Healthy
       ✅ Deploys held automatic deploys are off
       ✅ Live 03:12:35 UTC 1/1 on 2222222
-      ✅ Verified 03:12:45 UTC version 2222222 answers, no checks configured
+      ✅ Verified 03:12:37 UTC version 2222222 answers, no checks configured
       2222222 answers from outside and passes its checks.
       Command to live: 35 s, of which 20 s waiting for approval
       [ Undo… ]
@@ -147,7 +147,7 @@ async fn an_application_goes_back_and_automated_sync_stays_off_until_unpinned() 
       ✅ Accepted 03:12:20 UTC by Argo CD: it is synced and Healthy
       ⚠️ Deploys not held automatic deploys are ON
       ✅ Live 03:12:35 UTC 1/1 on 2222222
-      ✅ Verified 03:12:45 UTC version 2222222 answers, no checks configured
+      ✅ Verified 03:12:37 UTC version 2222222 answers, no checks configured
       2222222 answers from outside and passes its checks.
       Command to live: 35 s, of which 20 s waiting for approval
       [ Undo… ]
@@ -207,23 +207,23 @@ async fn an_undo_syncs_forward_again_and_leaves_automated_sync_off() {
       ✅ Accepted 03:12:20 UTC by Argo CD: it is synced and Healthy
       ✅ Deploys held automatic deploys are off
       ✅ Live 03:12:35 UTC 1/1 on 2222222
-      ✅ Verified 03:12:45 UTC version 2222222 answers, no checks configured
+      ✅ Verified 03:12:37 UTC version 2222222 answers, no checks configured
       2222222 answers from outside and passes its checks.
       Command to live: 35 s, of which 20 s waiting for approval
       [ Undo… ] [ Post-mortem ]
     Rollback Bot (edited):
       ✅ RB-2 VERIFIED  api (production)
       2222222 → 3333333 · @maya · "it was the database"
-      ✅ Approved 03:13:20 UTC by @sam (oncall)
-      ✅ Accepted 03:13:20 UTC by Argo CD: it is synced and Healthy
+      ✅ Approved 03:13:22 UTC by @sam (oncall)
+      ✅ Accepted 03:13:22 UTC by Argo CD: it is synced and Healthy
       ✅ Deploys held automatic deploys are off
-      ✅ Live 03:13:35 UTC 1/1 on 3333333
-      ✅ Verified 03:13:45 UTC version 3333333 answers, no checks configured
+      ✅ Live 03:13:37 UTC 1/1 on 3333333
+      ✅ Verified 03:13:39 UTC version 3333333 answers, no checks configured
       3333333 answers from outside and passes its checks.
-      Command to live: 15 s, of which 0 s waiting for approval
+      Command to live: 17 s, of which 2 s waiting for approval
     Rollback Bot:
       ✅ api (production) is on 3333333 again (RB-2) · @maya, approved by @sam
-      version 3333333 answers, no checks configured · took 15 s, of which 0 s waiting for approval
+      version 3333333 answers, no checks configured · took 17 s, of which 2 s waiting for approval
       Automatic deploys are off until `/rollback unpin api@production`.
       3333333 is live again, so the problem RB-1 was for may be back.
     "#);

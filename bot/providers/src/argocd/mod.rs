@@ -30,8 +30,6 @@ use serde_json::{Value, json};
 pub use settings::{ArgoCdSettings, KIND};
 use std::{fmt, time::Duration};
 
-/// How often a sync is looked at.
-const LOOK_EVERY: Duration = Duration::from_secs(5);
 
 /// One application of Argo CD.
 #[derive(Clone)]
@@ -87,7 +85,7 @@ impl ArgoCd {
             undoable: true,
             class: KIND.class,
             timing: Timing {
-                look_every: Some(LOOK_EVERY),
+                look_every: None,
                 ..Timing::default()
             },
             outage: None,
