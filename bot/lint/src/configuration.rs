@@ -125,7 +125,7 @@ pub fn covered(text: &str, services: &[Service]) -> Vec<Covered> {
 
 /// The platform on which a command takes something back.
 pub(crate) fn rolls_back_on(command: &Command) -> Option<&'static str> {
-    const COMMANDS: [(&[&str], &str); 17] = [
+    const COMMANDS: [(&[&str], &str); 18] = [
         (&["vercel", "rollback"], "vercel"),
         (&["vercel", "promote"], "vercel"),
         (&["railway", "rollback"], "railway"),
@@ -136,6 +136,7 @@ pub(crate) fn rolls_back_on(command: &Command) -> Option<&'static str> {
         (&["docker", "run"], "docker"),
         (&["docker", "compose", "up"], "docker"),
         (&["kubectl", "rollout", "undo"], "kubernetes"),
+        (&["argocd", "app", "rollback"], "argocd"),
         (&["heroku", "rollback"], "heroku"),
         (&["heroku", "releases:rollback"], "heroku"),
         (&["helm", "rollback"], "helm"),
