@@ -28,8 +28,7 @@ use rollback_domain::{
 };
 use serde_json::{Value, json};
 pub use settings::{ArgoCdSettings, KIND};
-use std::{fmt, time::Duration};
-
+use std::fmt;
 
 /// One application of Argo CD.
 #[derive(Clone)]
@@ -84,10 +83,7 @@ impl ArgoCd {
             holds,
             undoable: true,
             class: KIND.class,
-            timing: Timing {
-                look_every: None,
-                ..Timing::default()
-            },
+            timing: Timing::default(),
             outage: None,
         }
     }
