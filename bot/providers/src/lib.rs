@@ -6,6 +6,7 @@
 //! process that reads back may not be the one that asked.
 
 pub mod configured;
+mod docker_api;
 mod json;
 pub mod overview;
 mod process;
