@@ -20,6 +20,7 @@ registry::providers! {
     render,
     railway,
     docker,
+    swarm,
     kubernetes,
     github,
     command,
