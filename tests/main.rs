@@ -15,6 +15,7 @@ mod support;
 
 mod aftermath;
 mod approvals;
+mod argocd;
 mod authority;
 mod board;
 mod bounds;

@@ -22,6 +22,7 @@ registry::providers! {
     docker,
     swarm,
     kubernetes,
+    argocd,
     github,
     command,
     http_api,
