@@ -30,7 +30,11 @@ struct Known<'a> {
 }
 
 /// All of them, newest first.
-pub(super) struct Releases<'a>(Vec<Known<'a>>, &'a Value);
+pub(super) struct Releases<'a> {
+    known: Vec<Known<'a>>,
+    /// The images that the manager has, as they are listed.
+    images: &'a Value,
+}
 
 impl<'a> Releases<'a> {
     /// What the service has, had before its last change, and what its tasks have.
@@ -73,26 +77,29 @@ impl<'a> Releases<'a> {
         };
         let all_built = known.iter().all(|one| one.built.is_some());
         known.sort_by_key(|one| std::cmp::Reverse((one.built.filter(|_| all_built), made(one))));
-        Self(known, &read.images)
+        Self {
+            known,
+            images: &read.images,
+        }
     }
 
     /// What a release is made of; `None`: Swarm has it no more.
     pub(super) fn template(&self, release: &Release) -> Option<Template<'a>> {
-        let mut templates = self.0.iter().map(|one| one.template);
+        let mut templates = self.known.iter().map(|one| one.template);
         templates.find(|template| release.is(&template.id()))
     }
 
     pub(super) fn candidates(&self) -> Vec<Candidate> {
-        self.0.iter().map(|one| self.candidate(one)).collect()
+        self.known.iter().map(|one| self.candidate(one)).collect()
     }
 
     fn candidate(&self, one: &Known<'a>) -> Candidate {
-        let image = image_of(self.1, &one.template);
+        let image = image_of(self.images, &one.template);
         let name = name(&one.template, image.as_ref());
-        let mut alike = self.0.iter().map(|other| &other.template);
+        let mut alike = self.known.iter().map(|other| &other.template);
         let is_shared = alike.any(|other| {
             other.id() != one.template.id()
-                && name == self::name(other, image_of(self.1, other).as_ref())
+                && name == self::name(other, image_of(self.images, other).as_ref())
         });
         let version = match is_shared {
             true => format!("{name}-{}", &one.template.settings()[..APART]),
