@@ -29,6 +29,11 @@ demo *arguments:
 bench *loads:
     cargo run --release --example bench -- {{ loads }}
 
+# How big it is, how fast it starts and what it holds in memory, with the example configuration
+footprint:
+    cargo build --release
+    cargo run --release --example footprint
+
 # The documentation of the code, with warnings as errors
 docs:
     RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --all-features

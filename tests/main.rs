@@ -60,6 +60,7 @@ mod rollback;
 mod seen;
 mod solo;
 mod steps;
+mod swarm;
 mod tampering;
 mod target;
 mod together;

@@ -259,6 +259,7 @@ fn every_mistake_is_told_at_once() {
     services.api.production.approve[0]: there is no role "oncall"; did you mean "onkall"?
     services.billing.production.approve[0]: there is no role "oncall"; did you mean "onkall"?
     services.cart.production.approve[0]: there is no role "oncall"; did you mean "onkall"?
+    services.catalog.production.approve[0]: there is no role "oncall"; did you mean "onkall"?
     services.checkout.production.approve[0]: there is no role "oncall"; did you mean "onkall"?
     services.frontend.production.token: a secret does not belong in this file; write "env:NAME" or "file:PATH"
     services.frontend.production.approve[0]: there is no role "oncall"; did you mean "onkall"?
@@ -280,7 +281,7 @@ fn the_example_is_a_configuration_that_works() {
     );
     assert_snapshot!(String::from_utf8(output.stdout).unwrap(), @"
     ok        templates: every one is rendered from a sample
-    ok        services: 10, roles: 2
+    ok        services: 11, roles: 2
     ok        database.url: rollback-bot.db will be made
 
     api (production): preset small-team, ordinary class code, objection window off
@@ -298,6 +299,13 @@ fn the_example_is_a_configuration_that_works() {
       data (not reached)    2          oncall; one of data_owner  yes        type     no
 
     cart (production): preset small-team, ordinary class code, objection window off
+      class                 approvals  by                         requester  confirm  break-glass
+      toggle (not reached)  1          oncall                     yes        click    yes
+      code                  1          oncall                     no         click    yes
+      caution               1          oncall                     no         tick     yes
+      data (not reached)    2          oncall; one of data_owner  yes        type     no
+
+    catalog (production): preset small-team, ordinary class code, objection window off
       class                 approvals  by                         requester  confirm  break-glass
       toggle (not reached)  1          oncall                     yes        click    yes
       code                  1          oncall                     no         click    yes

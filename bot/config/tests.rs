@@ -1266,7 +1266,7 @@ const MISTAKES: &str = r#"
 ! services.frontend.production.provider: "vercl" is not known; did you mean "vercel"?
 
 - provider = "releases"
-! services.shop.local.provider: is missing; write provider = "vercel", or "releases", or "render", or "railway", or "docker", or "kubernetes", or "argocd", or "github", or "command", or "http"
+! services.shop.local.provider: is missing; write provider = "vercel", or "releases", or "render", or "railway", or "docker", or "swarm", or "kubernetes", or "argocd", or "github", or "command", or "http"
 
 - project = "prj_123"
 + path = "/srv/frontend"
@@ -1512,6 +1512,13 @@ fn what_holds_in_the_end_is_one_table() {
       data (not reached)    2          oncall; one of data_owner  yes        type     no
 
     cart (production): preset small-team, ordinary class code, objection window off
+      class                 approvals  by                         requester  confirm  break-glass
+      toggle (not reached)  1          oncall                     yes        click    yes
+      code                  1          oncall                     no         click    yes
+      caution               1          oncall                     no         tick     yes
+      data (not reached)    2          oncall; one of data_owner  yes        type     no
+
+    catalog (production): preset small-team, ordinary class code, objection window off
       class                 approvals  by                         requester  confirm  break-glass
       toggle (not reached)  1          oncall                     yes        click    yes
       code                  1          oncall                     no         click    yes

@@ -33,6 +33,9 @@ mod render;
 #[path = "../scripted/mod.rs"]
 #[expect(dead_code, reason = "the stories use the rest")]
 mod scripted;
+#[path = "../support/swarm.rs"]
+#[expect(dead_code, reason = "the stories use the rest")]
+mod swarm;
 #[path = "../support/vercel.rs"]
 mod vercel;
 
@@ -52,12 +55,13 @@ use std::{
 use tracing_subscriber::{EnvFilter, layer::SubscriberExt};
 
 /// A rig for every kind of provider, by its name in the registry; more where it has several ways.
-const RIGS: [(&str, Start); 13] = [
+const RIGS: [(&str, Start); 14] = [
     ("vercel", || Box::pin(rigs::vercel::start())),
     ("releases", || Box::pin(rigs::releases::start())),
     ("render", || Box::pin(rigs::render::start())),
     ("railway", || Box::pin(rigs::railway::start())),
     ("docker", || Box::pin(rigs::docker::start())),
+    ("swarm", || Box::pin(rigs::swarm::start())),
     ("kubernetes", || Box::pin(rigs::kubernetes::start())),
     ("argocd", || Box::pin(rigs::argocd::start())),
     ("github", || Box::pin(rigs::github::dispatched())),

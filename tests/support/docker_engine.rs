@@ -48,7 +48,12 @@ pub struct RealEngine {
     port: u16,
     daemon: std::sync::Mutex<Child>,
     client: Client,
+    /// Whether its swarm has made a network of this machine.
+    has_made_bridge: std::sync::atomic::AtomicBool,
 }
+
+/// The network by which a swarm reaches its machine, which stays when the engine ends.
+const BRIDGE: &str = "docker_gwbridge";
 
 impl RealEngine {
     /// Starts one, or says why not.
@@ -78,6 +83,7 @@ impl RealEngine {
             port,
             daemon,
             client,
+            has_made_bridge: false.into(),
         };
         engine.wait_for_it().await?;
         engine.make_images().await;
@@ -169,6 +175,39 @@ impl RealEngine {
             "provider = \"docker\"\nhost = \"unix://{}\"\n{more}",
             self.socket().display()
         )
+    }
+
+    /// The section of a service of its swarm.
+    pub fn swarm_section(&self, more: &str) -> String {
+        format!(
+            "provider = \"swarm\"\nhost = \"unix://{}\"\n{more}",
+            self.socket().display()
+        )
+    }
+
+    /// Makes it the only manager of a swarm, or says why not. It listens at an address of its own,
+    /// so that another one on this machine does no harm.
+    pub async fn make_swarm(&self) -> Result<(), String> {
+        let [_, b, c, d] = std::process::id().to_be_bytes();
+        let address = format!("127.{}.{c}.{d}", 1 + b);
+        let is_there = Path::new("/sys/class/net").join(BRIDGE).exists();
+        self.has_made_bridge
+            .store(!is_there, std::sync::atomic::Ordering::Relaxed);
+        let swarm = serde_json::json!({
+            "ListenAddr": format!("{address}:2377"),
+            "AdvertiseAddr": address,
+            "DataPathAddr": address,
+            "DataPathPort": 20_000 + std::process::id() % 20_000,
+        });
+        let request = self.client.post("http://docker/swarm/init").json(&swarm);
+        let answer = request.send().await.map_err(|error| error.to_string())?;
+        match answer.status().as_u16() {
+            200 => Ok(()),
+            status => Err(format!(
+                "no swarm can be made on this machine ({status}: {})",
+                answer.text().await.unwrap_or_default()
+            )),
+        }
     }
 
     /// The same over TLS, with this certificate and its key.
@@ -302,6 +341,15 @@ impl Drop for RealEngine {
             let path = self.place.path().join(mounted);
             let _ = Command::new("umount")
                 .arg(path)
+                .stderr(Stdio::null())
+                .status();
+        }
+        if self
+            .has_made_bridge
+            .load(std::sync::atomic::Ordering::Relaxed)
+        {
+            let _ = Command::new("ip")
+                .args(["link", "delete", BRIDGE])
                 .stderr(Stdio::null())
                 .status();
         }

@@ -2,7 +2,7 @@
 
 use super::{
     RAILWAY_WEBHOOK, SECRET, VERCEL_WEBHOOK, argocd, docker, github, kubernetes, notices,
-    pagerduty, railway, render, vercel,
+    pagerduty, railway, render, swarm, vercel,
 };
 use std::{
     io::{self, Write},
@@ -18,7 +18,7 @@ pub const DATABASE_PASSWORD: &str = "a-password-of-the-database";
 
 /// What must never be in a line: one line here for each. Some are what all of a kind have in
 /// common.
-const SECRETS: [(&str, &str); 22] = [
+const SECRETS: [(&str, &str); 23] = [
     ("Slack's signing secret", SECRET),
     ("Slack's next signing secret", "the-next-secret"),
     ("a bot token of Slack's", "xoxb-"),
@@ -31,6 +31,10 @@ const SECRETS: [(&str, &str); 22] = [
     ("Argo CD's token", argocd::TOKEN),
     ("the password of a registry of images", docker::PASSWORD),
     ("what stands in a container's environment", docker::SECRET),
+    (
+        "what stands in the environment of a swarm's task",
+        swarm::SECRET,
+    ),
     ("the secret of Vercel's webhooks", VERCEL_WEBHOOK),
     ("the address of Railway's webhooks", RAILWAY_WEBHOOK),
     ("GitHub's token", github::TOKEN),

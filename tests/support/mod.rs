@@ -19,6 +19,8 @@ pub mod railway;
 #[expect(dead_code, reason = "the tests of the provider use the rest")]
 pub mod render;
 pub mod site;
+#[expect(dead_code, reason = "the contract uses the rest")]
+pub mod swarm;
 pub mod vercel;
 
 use jiff::Timestamp;

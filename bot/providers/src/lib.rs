@@ -6,6 +6,7 @@
 //! process that reads back may not be the one that asked.
 
 pub mod configured;
+mod docker_api;
 mod json;
 pub mod overview;
 mod process;
@@ -19,6 +20,7 @@ registry::providers! {
     render,
     railway,
     docker,
+    swarm,
     kubernetes,
     argocd,
     github,

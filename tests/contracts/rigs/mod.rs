@@ -10,4 +10,5 @@ pub mod kubernetes;
 pub mod railway;
 pub mod releases;
 pub mod render;
+pub mod swarm;
 pub mod vercel;

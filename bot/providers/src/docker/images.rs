@@ -2,6 +2,7 @@
 //! known to have run under the container's name.
 
 use super::container::{CONTAINER, Container, kept_by, short};
+use crate::docker_api::{Image, repository, tag};
 use jiff::Timestamp;
 use rollback_domain::{
     platform::Undone,
@@ -12,14 +13,6 @@ use std::collections::BTreeMap;
 
 /// The most images that are listed.
 const LISTED_AT_MOST: usize = 200;
-/// What Docker leaves out where people do not write it.
-const DOCKER_HUB: [&str; 4] = [
-    "docker.io/library/",
-    "index.docker.io/library/",
-    "docker.io/",
-    "index.docker.io/",
-];
-
 /// A container in the list of all.
 #[derive(Clone, Debug)]
 pub(super) struct Row<'a>(pub(super) &'a Value);
@@ -67,83 +60,9 @@ impl<'a> Row<'a> {
     }
 }
 
-/// The repository of a reference: `registry.example.com/shop` of `registry.example.com/shop:v212`.
-/// `None` when it is only an id.
-pub(super) fn repository(reference: &str) -> Option<&str> {
-    let is_id = reference.strip_prefix("sha256:").unwrap_or(reference);
-    if is_id.len() >= 12 && is_id.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-        return None;
-    }
-    let plain = reference.split('@').next().unwrap_or(reference);
-    let last = plain.rfind('/').map_or(0, |at| at + 1);
-    let plain = match plain[last..].find(':') {
-        Some(colon) => &plain[..last + colon],
-        None => plain,
-    };
-    let hub = DOCKER_HUB.iter().find_map(|hub| plain.strip_prefix(hub));
-    Some(hub.unwrap_or(plain)).filter(|plain| !plain.is_empty())
-}
-
-/// An image in the list of all.
-struct Image<'a>(&'a Value);
-
-impl<'a> Image<'a> {
-    fn id(&self) -> &'a str {
-        self.0["Id"].as_str().unwrap_or_default()
-    }
-
-    fn references(&self, key: &str) -> impl Iterator<Item = &'a str> {
-        let references = self.0[key].as_array().into_iter().flatten();
-        references.filter_map(Value::as_str)
-    }
-
-    fn is_of(&self, wanted: &str) -> bool {
-        let tags = self.references("RepoTags");
-        let mut all = tags.chain(self.references("RepoDigests"));
-        all.any(|reference| repository(reference) == Some(wanted))
-    }
-
-    /// How the registry calls it, in this repository.
-    fn digest(&self, wanted: &str) -> Option<&'a str> {
-        let mut digests = self.references("RepoDigests");
-        digests.find(|digest| repository(digest) == Some(wanted) && !digest.contains("<none>"))
-    }
-
-    /// The tag that names one release, in this repository.
-    fn tag(&self, wanted: &str) -> Option<&'a str> {
-        let tags = self
-            .references("RepoTags")
-            .filter(|tag| repository(tag) == Some(wanted))
-            .filter_map(|tag| Some(tag.rsplit_once(':')?.1));
-        tags.filter(|tag| !matches!(*tag, "latest" | "<none>"))
-            .min()
-    }
-
-    fn label(&self, name: &str) -> Option<&'a str> {
-        self.0["Labels"][name]
-            .as_str()
-            .filter(|text| !text.is_empty())
-    }
-
-    fn sha(&self) -> Option<String> {
-        let sha = self.label("org.opencontainers.image.revision")?;
-        let is_sha =
-            (7..=64).contains(&sha.len()) && sha.bytes().all(|one| one.is_ascii_hexdigit());
-        is_sha.then(|| sha.to_ascii_lowercase())
-    }
-
-    /// When it was built. Builds that can be repeated have no time, or one long ago.
-    fn created_at(&self) -> Option<Timestamp> {
-        let seconds = self.0["Created"]
-            .as_i64()
-            .filter(|seconds| *seconds > 1_000_000_000)?;
-        Timestamp::from_second(seconds).ok()
-    }
-}
-
 /// The repository of an image that is named by nothing but its id.
 pub(super) fn repository_of(images: &Value, id: &str) -> Option<String> {
-    let mut images = images.as_array().into_iter().flatten().map(Image);
+    let mut images = images.as_array().into_iter().flatten().map(Image::new);
     let image = images.find(|image| image.id() == id)?;
     let tags = image.references("RepoTags");
     let mut all = tags.chain(image.references("RepoDigests"));
@@ -152,7 +71,7 @@ pub(super) fn repository_of(images: &Value, id: &str) -> Option<String> {
 
 /// How the registry calls an image of the repository, as the list of all images has it.
 pub(super) fn digest(images: &Value, id: &str, wanted: &str) -> Option<String> {
-    let mut images = images.as_array().into_iter().flatten().map(Image);
+    let mut images = images.as_array().into_iter().flatten().map(Image::new);
     let image = images.find(|image| image.id() == id)?;
     image.digest(wanted).map(str::to_owned)
 }
@@ -172,7 +91,7 @@ pub(super) fn candidates(
             *since = (*since).max(row.created_at());
         }
     }
-    let all = images.as_array().into_iter().flatten().map(Image);
+    let all = images.as_array().into_iter().flatten().map(Image::new);
     let mut listed: Vec<Image<'_>> = all
         .filter(|image| image.is_of(repository) || served.contains_key(image.id()))
         .collect();
@@ -229,7 +148,7 @@ pub(super) fn candidates(
 
 /// The image that runs and that the engine has removed meanwhile; `None`: the engine has it.
 pub(super) fn removed(images: &Value, running: &Container) -> Option<Candidate> {
-    let mut images = images.as_array().into_iter().flatten().map(Image);
+    let mut images = images.as_array().into_iter().flatten().map(Image::new);
     if images.any(|image| image.id() == running.image()) {
         return None;
     }
@@ -245,13 +164,6 @@ pub(super) fn removed(images: &Value, running: &Container) -> Option<Candidate> 
         barred: Some(why.clone()),
         barred_forward: Some(why),
     })
-}
-
-/// The tag of a reference: `v212` of `registry.example.com/shop:v212`. `None`: it names no release.
-fn tag(reference: &str) -> Option<&str> {
-    let last = reference.split('@').next()?.rsplit('/').next()?;
-    let (_, tag) = last.split_once(':')?;
-    (tag != "latest").then_some(tag)
 }
 
 fn free(release: Release) -> Candidate {

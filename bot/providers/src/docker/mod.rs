@@ -7,7 +7,6 @@
 //! of both (`stage.rs`), so a step that was cut off is seen, and may be asked for again.
 
 mod container;
-mod engine;
 mod images;
 mod pull;
 mod recreate;
@@ -17,9 +16,11 @@ mod stage;
 mod steps;
 mod survey;
 
-use crate::Provider;
+use crate::{
+    Provider,
+    docker_api::{Engine, Unread},
+};
 use async_trait::async_trait;
-use engine::Engine;
 use pull::Pulls;
 use rollback_domain::{
     platform::{About, DryRun, Effects, Holds, Order, Progress, ProviderError, Receipt, Timing},
@@ -41,7 +42,7 @@ impl Docker {
     /// A container of the engine that the settings name. Nothing is asked yet.
     pub fn new(settings: DockerSettings) -> Self {
         Self {
-            engine: Engine::new(&settings),
+            engine: Engine::new(&settings.connection),
             settings,
             pulls: Pulls::default(),
         }
@@ -110,10 +111,10 @@ impl Provider for Docker {
     async fn act(&self, order: &Order) -> Result<Receipt, ProviderError> {
         let wanted = Wanted::read(&order.memory)?;
         let session = self.engine.open().await;
-        let session = session.map_err(engine::Unread::before_a_change)?;
+        let session = session.map_err(Unread::before_a_change)?;
         self.recreation(&session, order, wanted)
             .await
-            .map_err(engine::Unread::before_a_change)?
+            .map_err(Unread::before_a_change)?
             .act()
             .await
     }

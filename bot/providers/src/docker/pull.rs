@@ -4,15 +4,11 @@
 //! The engine gives up when nobody waits for its answer any more, so this process waits. When it
 //! ends before that, the image is not there and is asked for again: fetching is safe to repeat.
 
-use super::{
-    engine::{Change, Engine, busy, message, quoted, words},
-    settings::Registry,
-};
-use base64::{Engine as _, engine::general_purpose::URL_SAFE};
+use crate::docker_api::{Change, Engine, REGISTRY_AUTH, Registry, busy, message, quoted, words};
 use reqwest::Method;
 use rollback_domain::platform::ProviderError;
 use rollback_http::send;
-use serde_json::{Value, json};
+use serde_json::Value;
 use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex, PoisonError},
@@ -97,10 +93,10 @@ async fn pull(
         query: &[("fromImage", digest)],
         within: WITHIN,
     };
-    let asked_by = registry.map(|registry| credentials(registry, digest));
+    let asked_by = registry.map(|registry| registry.header(digest));
     let headers: Vec<_> = asked_by
         .iter()
-        .map(|asked_by| ("x-registry-auth", asked_by.as_str()))
+        .map(|asked_by| (REGISTRY_AUTH, asked_by.as_str()))
         .collect();
     let request = session.request(&change, None, &headers)?;
     let answer = send(request, WITHIN)
@@ -157,26 +153,9 @@ fn failed(digest: &str, said: &str, quoted: &str) -> ProviderError {
     ))
 }
 
-/// Who asks, as the engine passes it on.
-fn credentials(registry: &Registry, digest: &str) -> String {
-    let first = digest.split('/').next().unwrap_or_default();
-    let has_address = digest.contains('/') && first.contains(['.', ':']) || first == "localhost";
-    let address = match has_address {
-        true => first,
-        false => "https://index.docker.io/v1/",
-    };
-    let asked_by = json!({
-        "username": registry.user,
-        "password": registry.password.expose(),
-        "serveraddress": address,
-    });
-    URL_SAFE.encode(asked_by.to_string())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use rollback_settings::Secret;
 
     const DIGEST: &str = "registry.example.com/shop@sha256:1111";
 
@@ -199,22 +178,5 @@ mod tests {
                 other => panic!("{other:?}"),
             }
         }
-    }
-
-    #[test]
-    fn a_registry_is_told_who_asks() {
-        let registry = Registry {
-            user: "bot".into(),
-            password: Secret::new("hunter2"),
-        };
-        let sent = |digest: &str| {
-            let decoded = URL_SAFE.decode(credentials(&registry, digest)).unwrap();
-            serde_json::from_slice::<Value>(&decoded).unwrap()
-        };
-        let asked_by = sent(DIGEST);
-        assert_eq!(asked_by["serveraddress"], "registry.example.com");
-        assert_eq!(asked_by["password"], "hunter2");
-        let hub = sent("acme/shop@sha256:1111");
-        assert_eq!(hub["serveraddress"], "https://index.docker.io/v1/");
     }
 }

@@ -5,6 +5,7 @@
 //! is taken out of it, because the new image brings its own.
 
 use super::container::{CONTAINER, Container, IMAGE, LABELS, ROLLBACK, short};
+use crate::docker_api::plain;
 use rollback_domain::identity::RollbackId;
 use serde_json::{Map, Value, json};
 
@@ -308,29 +309,6 @@ fn keeps(before: &Value, after: &Value) -> bool {
             .iter()
             .all(|(key, value)| after.get(key).is_some_and(|after| keeps(value, after))),
         (before, after) => before == after,
-    }
-}
-
-/// A value in one form: engines show nothing as null, empty, zero or no. The order of a list is
-/// kept.
-fn plain(value: &Value) -> Value {
-    match value {
-        Value::Object(entries) => {
-            let entries: Map<String, Value> = entries
-                .iter()
-                .map(|(key, value)| (key.clone(), plain(value)))
-                .filter(|(_, value)| !value.is_null())
-                .collect();
-            match entries.is_empty() {
-                true => Value::Null,
-                false => Value::Object(entries),
-            }
-        }
-        Value::Array(values) if values.is_empty() => Value::Null,
-        Value::String(text) if text.is_empty() => Value::Null,
-        Value::Bool(false) => Value::Null,
-        Value::Number(number) if number.as_f64() == Some(0.0) => Value::Null,
-        other => other.clone(),
     }
 }
 

@@ -3,13 +3,13 @@
 use super::{
     Docker, PIN,
     container::{CONTAINER, Container, ROLLBACK, beside, is_beside, is_same_policy, kept, kept_by},
-    engine::{CHANGE_WITHIN, Change, Session, Unread},
-    images::{self, Row},
+    images::Row,
     recreate::Recipe,
     stage::{Scene, Settle, Stage},
     steps::{Step, Steps, Wanted},
     survey::check_replaceable,
 };
+use crate::docker_api::{CHANGE_WITHIN, Change, Session, Unread, repository};
 use reqwest::Method;
 use rollback_domain::{
     platform::{Order, Production, Progress, ProviderError, Receipt, RestorePoint},
@@ -121,11 +121,11 @@ impl Recreation<'_> {
             return Ok(None);
         };
         let before = self.docker.image(self.session, old.image()).await?;
-        let repository = images::repository(old.reference()).unwrap_or_default();
+        let of = repository(old.reference()).unwrap_or_default();
         let digests = new["RepoDigests"].as_array().into_iter().flatten();
         let reference = digests
             .filter_map(Value::as_str)
-            .find(|digest| images::repository(digest) == Some(repository))
+            .find(|digest| repository(digest) == Some(of))
             .unwrap_or(self.target());
         Ok(Some(Images {
             old: before

@@ -3,18 +3,13 @@
 use super::Docker;
 use crate::{
     Provider,
+    docker_api::{Connection, Registry, name},
     registry::{Documentation, Kind, ProviderSettings},
 };
 use reqwest::Client;
 use rollback_domain::risk::Risk;
-use rollback_settings::{Secret, Section, Value, duration, text};
-use std::{
-    fmt,
-    net::{IpAddr, SocketAddr},
-    path::{Path, PathBuf},
-    sync::Arc,
-    time::Duration,
-};
+use rollback_settings::{Section, Value, duration, text};
+use std::{fmt, sync::Arc, time::Duration};
 
 /// Containers of a Docker engine, as the registry knows them.
 pub const KIND: Kind = Kind {
@@ -37,16 +32,13 @@ pub const KIND: Kind = Kind {
     read: |section| Some(Arc::new(DockerSettings::read(section)?)),
 };
 
-const SOCKET: &str = "unix:///var/run/docker.sock";
 const SECOND: Duration = Duration::from_secs(1);
 
 /// The container of one service.
 #[derive(Clone, Debug)]
 pub struct DockerSettings {
-    /// Where the engine listens.
-    pub(super) host: Address,
-    /// What the engine is asked with over TLS.
-    pub(super) tls: Option<Tls>,
+    /// Where the engine listens, and how it is asked.
+    pub(super) connection: Connection,
     /// Which container it is.
     pub(super) container: Named,
     /// The repository whose images can be gone to: `registry.example.com/acme/shop`. `None`: the
@@ -56,41 +48,6 @@ pub struct DockerSettings {
     pub(super) registry: Option<Registry>,
     /// How long a container without a health check has to run before it counts as up.
     pub(super) settle: Duration,
-}
-
-/// Where an engine listens.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Address {
-    /// A socket on this machine.
-    Socket(PathBuf),
-    /// A port of this machine without TLS.
-    Plain(String),
-    /// A port with TLS.
-    Tls(String),
-}
-
-impl fmt::Display for Address {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Address::Socket(path) => write!(f, "unix://{}", path.display()),
-            Address::Plain(host) | Address::Tls(host) => write!(f, "tcp://{host}"),
-        }
-    }
-}
-
-/// Certificates, as PEM.
-#[derive(Clone, Debug)]
-pub(super) struct Tls {
-    pub(super) ca: Secret,
-    pub(super) cert: Secret,
-    pub(super) key: Secret,
-}
-
-/// Who asks a registry for an image.
-#[derive(Clone, Debug)]
-pub(super) struct Registry {
-    pub(super) user: String,
-    pub(super) password: Secret,
 }
 
 /// How a container is found.
@@ -114,101 +71,23 @@ impl fmt::Display for Named {
 impl DockerSettings {
     /// Reads them; `None` when there is a mistake in them.
     pub fn read(section: &Section<'_>) -> Option<Self> {
-        let tls = tls(section);
-        let has_tls = matches!(&tls, Some(Some(_)));
-        let host = match section.get("host") {
-            Some(_) => section.optional("host", |value| address(&text(value)?, has_tls)),
-            None => address(SOCKET, has_tls).ok(),
-        };
+        let connection = Connection::read(section);
         let container = named(section);
         let repository = section.optional("repository", repository);
-        let user = section.optional("registry_user", text);
-        let password = section.optional("registry_password", |value| section.secret(value));
-        let registry = match (user, password) {
-            (Some(user), Some(password)) => Some(Registry { user, password }),
-            (None, None) => None,
-            (Some(_), None) => {
-                section.mistake("registry_password", "is missing beside registry_user");
-                None
-            }
-            (None, Some(_)) => {
-                section.mistake("registry_user", "is missing beside registry_password");
-                None
-            }
-        };
+        let registry = Registry::read(section);
         let settle = section.or(
             "settle",
             5 * SECOND,
             duration(Duration::ZERO..=600 * SECOND),
         );
         Some(Self {
-            host: host?,
-            tls: tls?,
+            connection: connection?,
             container: container?,
             repository,
             registry,
             settle,
         })
     }
-}
-
-/// The certificates. The outer `None`: there is a mistake in them.
-fn tls(section: &Section<'_>) -> Option<Option<Tls>> {
-    let part = |key: &str| section.optional(key, |value| section.pem(value));
-    let (ca, cert, key) = (part("ca"), part("cert"), part("key"));
-    let all = [
-        ("ca", ca.is_some()),
-        ("cert", cert.is_some()),
-        ("key", key.is_some()),
-    ];
-    match (ca, cert, key) {
-        (None, None, None) => Some(None),
-        (Some(ca), Some(cert), Some(key)) => Some(Some(Tls { ca, cert, key })),
-        (_, _, _) => {
-            for (name, _) in all.into_iter().filter(|(_, is_there)| !is_there) {
-                if section.get(name).is_none() {
-                    section.mistake(name, "is missing: TLS needs ca, cert and key");
-                }
-            }
-            None
-        }
-    }
-}
-
-/// Reads `unix:///path`, or `tcp://host:port`.
-fn address(written: &str, has_tls: bool) -> Result<Address, String> {
-    if let Some(path) = written.strip_prefix("unix://") {
-        if !Path::new(path).is_absolute() {
-            return Err(format!("{path:?} is not absolute; write {SOCKET:?}"));
-        }
-        return Ok(Address::Socket(path.into()));
-    }
-    let Some(host) = written.strip_prefix("tcp://") else {
-        return Err(format!(
-            "is neither a socket nor a port; write {SOCKET:?} or \"tcp://10.0.0.7:2376\""
-        ));
-    };
-    let host = host.trim_end_matches('/');
-    let port = host.rsplit_once(':').map(|(_, port)| port.parse::<u16>());
-    if !matches!(port, Some(Ok(_))) || host.contains(['/', '@', '?', '#']) {
-        return Err("has no port; write \"tcp://10.0.0.7:2376\"".into());
-    }
-    match (has_tls, is_this_machine(host)) {
-        (true, _) => Ok(Address::Tls(host.into())),
-        (false, true) => Ok(Address::Plain(host.into())),
-        (false, false) => Err(
-            "is a port without TLS: whoever reaches it has that machine. Set ca, cert and key"
-                .into(),
-        ),
-    }
-}
-
-fn is_this_machine(host: &str) -> bool {
-    let address = host.parse::<SocketAddr>().map(|address| address.ip());
-    address.is_ok_and(|ip: IpAddr| ip.is_loopback())
-        || host
-            .rsplit_once(':')
-            .is_some_and(|(name, _)| name == "localhost")
 }
 
 /// By what the container is found; `None` when there is a mistake in it.
@@ -248,19 +127,6 @@ fn named(section: &Section<'_>) -> Option<Named> {
     }
 }
 
-/// A name as Docker takes it.
-fn name(value: &Value) -> Result<String, String> {
-    let name = text(value)?;
-    let fits = |letter: char| letter.is_ascii_alphanumeric() || "_.-".contains(letter);
-    let begins = name.starts_with(|letter: char| letter.is_ascii_alphanumeric());
-    if !begins || !name.chars().all(fits) || name.len() > 200 {
-        return Err(format!(
-            "{name:?} is no name that Docker takes: letters, digits, and \"_\", \".\" and \"-\" after the first"
-        ));
-    }
-    Ok(name)
-}
-
 /// A repository without a tag.
 fn repository(value: &Value) -> Result<String, String> {
     let repository = text(value)?;
@@ -275,7 +141,7 @@ fn repository(value: &Value) -> Result<String, String> {
 
 impl ProviderSettings for DockerSettings {
     fn identity(&self) -> String {
-        format!("{} {}", self.host, self.container)
+        format!("{} {}", self.connection.host, self.container)
     }
 
     fn connect(&self, _http: &Client) -> Arc<dyn Provider> {
@@ -286,14 +152,11 @@ impl ProviderSettings for DockerSettings {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::path::Path;
 
     /// What is read of a section, or every mistake in it.
     fn read(written: &str) -> Result<DockerSettings, String> {
-        let env = |name: &str| match name {
-            "PEM" => Some("-----BEGIN CERTIFICATE-----\nMIIB\n".to_owned()),
-            "WORD" => Some("a word".to_owned()),
-            _ => None,
-        };
+        let env = |_: &str| None;
         let no_file = |_: &Path| Err(std::io::ErrorKind::NotFound.into());
         let read = rollback_settings::read(written, &env, &no_file, &[], |section| {
             let settings = DockerSettings::read(section);
@@ -311,36 +174,6 @@ mod tests {
         assert_eq!(settings.settle, Duration::from_secs(5));
         let settings = read("compose_project = \"acme\"\ncompose_service = \"web\"").unwrap();
         assert_eq!(settings.container.to_string(), "web of the project acme");
-    }
-
-    #[test]
-    fn an_engine_elsewhere_is_asked_over_tls_only() {
-        let tls = "ca = \"env:PEM\"\ncert = \"env:PEM\"\nkey = \"env:PEM\"";
-        let remote = "container = \"shop\"\nhost = \"tcp://10.0.0.7:2376\"";
-        let settings = read(&format!("{remote}\n{tls}")).unwrap();
-        assert_eq!(settings.host, Address::Tls("10.0.0.7:2376".into()));
-        let local = read("container = \"shop\"\nhost = \"tcp://127.0.0.1:2375\"").unwrap();
-        assert_eq!(local.host, Address::Plain("127.0.0.1:2375".into()));
-        for (written, part) in [
-            (remote.to_owned(), "without TLS"),
-            (format!("{remote}\nca = \"env:PEM\""), "cert: is missing"),
-            (format!("{remote}\nca = \"env:WORD\""), "WORD is not PEM"),
-            (
-                "container = \"shop\"\nhost = \"tcp://engine\"".into(),
-                "has no port",
-            ),
-            (
-                "container = \"shop\"\nhost = \"unix://sock\"".into(),
-                "not absolute",
-            ),
-            (
-                "container = \"shop\"\nhost = \"ssh://x\"".into(),
-                "neither a socket nor a port",
-            ),
-        ] {
-            let mistakes = read(&written).unwrap_err();
-            assert!(mistakes.contains(part), "{part:?} is not in: {mistakes}");
-        }
     }
 
     #[test]

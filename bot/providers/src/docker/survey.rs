@@ -3,11 +3,11 @@
 use super::{
     Docker, PIN,
     container::{CONTAINER, Container, base_name, is_beside, kept_by},
-    engine::{Session, Unread},
-    images::{self, Row, candidates, digest, repository},
+    images::{self, Row, candidates, digest},
     settings::Named,
     steps::Wanted,
 };
+use crate::docker_api::{Session, Unread, repository};
 use rollback_domain::{
     platform::{About, ProviderError},
     release::{Surface, Survey},

@@ -23,10 +23,14 @@ const LIVES_AT_MOST: u64 = 1_500;
 const TAGS: [&str; 4] = ["ends", "v1", "v2", "v3"];
 
 /// Numbers that look like chance and can be repeated.
-struct Chance(u64);
+pub struct Chance(u64);
 
 impl Chance {
-    fn below(&mut self, end: u64) -> u64 {
+    pub fn new(seed: u64) -> Self {
+        Self(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
+    }
+
+    pub fn below(&mut self, end: u64) -> u64 {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
@@ -34,7 +38,7 @@ impl Chance {
     }
 }
 
-fn number(name: &str, default: u64) -> u64 {
+pub fn number(name: &str, default: u64) -> u64 {
     let written = std::env::var(name).ok();
     written.map_or(default, |written| written.parse().unwrap())
 }
@@ -47,7 +51,7 @@ pub async fn recreations(engine: &RealEngine) {
         number("DOCKER_SEED", 41),
     );
     let began = Instant::now();
-    let mut chance = Chance(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
+    let mut chance = Chance::new(seed);
     let mut images = BTreeMap::new();
     for tag in TAGS {
         images.insert(tag, engine.image(&format!("shop:{tag}")).await);
@@ -138,7 +142,7 @@ fn process(place: &Path) -> Child {
 }
 
 /// Lets one live for so many milliseconds. Whether it was killed, and had not ended before.
-fn lives_for(place: &Path, milliseconds: u64) -> bool {
+pub fn lives_for(place: &Path, milliseconds: u64) -> bool {
     let mut process = process(place);
     let began = Instant::now();
     while began.elapsed() < Duration::from_millis(milliseconds) {
@@ -154,7 +158,7 @@ fn lives_for(place: &Path, milliseconds: u64) -> bool {
 }
 
 /// Lets one go on to the end.
-fn ends(place: &Path) {
+pub fn ends(place: &Path) {
     let status = process(place).wait().unwrap();
     assert!(status.success(), "it does not come to an end");
 }

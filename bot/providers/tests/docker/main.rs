@@ -18,6 +18,7 @@ mod fake;
 mod killed;
 mod moves;
 mod registry;
+mod swarm;
 mod witness;
 
 use engine::RealEngine;
@@ -43,4 +44,15 @@ async fn a_real_engine() {
     moves::an_engine_elsewhere_is_asked_over_tls(&engine).await;
     moves::a_compose_service_leaves_nothing_behind(&engine).await;
     killed::recreations(&engine).await;
+    if let Err(why) = engine.make_swarm().await {
+        println!("NOT PROVEN ON A REAL SWARM: {why}");
+        return;
+    }
+    println!("a real swarm of one manager");
+    swarm::a_service_keeps_everything_but_what_its_tasks_are_made_of(&engine).await;
+    swarm::an_undo_goes_forward_again(&engine).await;
+    swarm::somebody_elses_update_is_not_overwritten(&engine).await;
+    swarm::what_swarm_does_by_itself_is_told(&engine).await;
+    swarm::a_service_with_a_task_on_each_node(&engine).await;
+    swarm::killed_at_random(&engine).await;
 }

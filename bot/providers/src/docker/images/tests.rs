@@ -3,25 +3,6 @@ use serde_json::json;
 
 const SHOP: &str = "registry.example.com:5000/acme/shop";
 
-#[test]
-fn a_repository_is_a_reference_without_its_tag() {
-    for (reference, plain) in [
-        ("registry.example.com:5000/acme/shop:v212", Some(SHOP)),
-        ("registry.example.com:5000/acme/shop@sha256:11", Some(SHOP)),
-        (
-            "registry.example.com:5000/acme/shop:v1@sha256:11",
-            Some(SHOP),
-        ),
-        ("nginx", Some("nginx")),
-        ("docker.io/library/nginx:1.25", Some("nginx")),
-        ("docker.io/acme/shop", Some("acme/shop")),
-        ("sha256:9c7e2f4aa11b9c7e2f4aa11b", None),
-        ("9c7e2f4aa11b", None),
-    ] {
-        assert_eq!(repository(reference), plain, "{reference}");
-    }
-}
-
 fn image(id: &str, tags: &[&str], digests: &[&str], created: i64) -> Value {
     json!({ "Id": id, "RepoTags": tags, "RepoDigests": digests, "Created": created, "Labels": null })
 }

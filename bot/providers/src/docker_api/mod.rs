@@ -1,21 +1,28 @@
-//! The calls to the engine: reads, which may always be repeated, and changes, which are sent once.
+//! A Docker engine, for the providers that ask one: the way to it, and the calls to it. Reads may
+//! always be repeated, and changes are sent once.
 
-use super::settings::{Address, DockerSettings};
+mod connection;
+mod image;
+mod registry;
+
+pub(crate) use connection::{Address, Connection, name};
+pub(crate) use image::{Image, repository, tag};
 use jiff::Timestamp;
+pub(crate) use registry::{REGISTRY_AUTH, Registry};
 use reqwest::{
     Certificate, Client, Identity, Method, RequestBuilder,
     header::{DATE, HeaderMap},
 };
 use rollback_domain::platform::ProviderError;
 use rollback_http::{Answer, Lost, cause, cut, json, one_line, retry_after, send};
-use serde_json::Value;
+use serde_json::{Map, Value};
 use std::{io::ErrorKind, os::unix::net::UnixStream, path::Path, time::Duration};
 use url::Url;
 
 /// How long a read may take.
 const READ_WITHIN: Duration = Duration::from_secs(10);
 /// How long a change may take, unless it waits for a container.
-pub(super) const CHANGE_WITHIN: Duration = Duration::from_secs(40);
+pub(crate) const CHANGE_WITHIN: Duration = Duration::from_secs(40);
 /// The most bytes that are read of an answer.
 const BODY_AT_MOST: usize = 8 * 1024 * 1024;
 /// The most bytes that are read of an answer that is no success.
@@ -27,7 +34,7 @@ const QUOTED_AT_MOST: usize = 200;
 
 /// Where an engine is asked, before it is.
 #[derive(Clone, Debug)]
-pub(super) struct Engine {
+pub(crate) struct Engine {
     /// `Err` when the certificates cannot be used, as a sentence.
     client: Result<Client, String>,
     base: String,
@@ -36,20 +43,20 @@ pub(super) struct Engine {
 
 /// An engine that has answered, with the version of the API that it speaks.
 #[derive(Debug)]
-pub(super) struct Session<'a> {
+pub(crate) struct Session<'a> {
     engine: &'a Engine,
     prefix: String,
     /// Major and minor.
-    pub(super) api: (u32, u32),
+    pub(crate) api: (u32, u32),
     /// What it calls itself: `20.10.24`.
-    pub(super) release: String,
+    pub(crate) release: String,
     /// What its clock showed; `None` when it does not say.
-    pub(super) now: Option<Timestamp>,
+    pub(crate) now: Option<Timestamp>,
 }
 
 /// Why something could not be read.
 #[derive(Debug)]
-pub(super) enum Unread {
+pub(crate) enum Unread {
     /// The engine, or the way to it, says why.
     Known(ProviderError),
     /// The answer is none of Docker's, as a sentence.
@@ -74,7 +81,7 @@ impl From<Unread> for ProviderError {
 impl Unread {
     /// What it means while something is about to be changed: whoever answers nonsense may not be
     /// the one that is asked next, so it is looked at first.
-    pub(super) fn before_a_change(self) -> ProviderError {
+    pub(crate) fn before_a_change(self) -> ProviderError {
         match self {
             Unread::Known(error) => error,
             Unread::Odd(why) => ProviderError::Unanswered(why),
@@ -84,7 +91,7 @@ impl Unread {
 
 impl Engine {
     /// Makes the client. Nothing is asked yet.
-    pub(super) fn new(settings: &DockerSettings) -> Self {
+    pub(crate) fn new(settings: &Connection) -> Self {
         let base = match &settings.host {
             Address::Socket(_) => "http://docker".to_owned(),
             Address::Plain(host) => format!("http://{host}"),
@@ -98,12 +105,12 @@ impl Engine {
     }
 
     /// Where it is, for people.
-    pub(super) fn place(&self) -> String {
+    pub(crate) fn place(&self) -> String {
         self.address.to_string()
     }
 
     /// Asks which version of the API it speaks, and whether that is new enough.
-    pub(super) async fn open(&self) -> Result<Session<'_>, Unread> {
+    pub(crate) async fn open(&self) -> Result<Session<'_>, Unread> {
         let request = self.request(Method::GET, &["version"], &[])?;
         let (found, headers) = self.readable(request, "its version").await?;
         let found = found.unwrap_or_default();
@@ -185,7 +192,10 @@ impl Engine {
         match status {
             404 if message.is_some() => Ok((None, headers)),
             429 | 503 => Err(Unread::Known(ProviderError::Busy {
-                why: format!("Docker is too busy to show {what} ({status})."),
+                why: format!(
+                    "Docker is too busy to show {what} ({}).",
+                    quoted(status, message.as_deref())
+                ),
                 retry_after: wait(&headers),
             })),
             401 | 403 => Err(Unread::Known(self.no_rights(status))),
@@ -229,7 +239,7 @@ impl Engine {
 
 impl Session<'_> {
     /// Reads something; `None` when the engine does not know it.
-    pub(super) async fn read(
+    pub(crate) async fn read(
         &self,
         what: &str,
         path: &[&str],
@@ -241,22 +251,36 @@ impl Session<'_> {
         Ok(value)
     }
 
-    /// Asks for a change, once. An answer that says it was done, or was so before, gives its body.
-    pub(super) async fn change(
+    /// Asks for a change to a container, once. An answer that says it was done, or was so before,
+    /// gives its body.
+    pub(crate) async fn change(
         &self,
         change: &Change<'_>,
         body: Option<&Value>,
     ) -> Result<Value, ProviderError> {
-        let request = self.request(change, body, &[])?;
+        let answer = self.ask(change, body, &[]).await;
+        answer.map_err(|not_done| {
+            not_done.or_refused(change, "Look at the container with docker inspect")
+        })
+    }
+
+    /// Asks for a change, once, with headers of its own.
+    pub(crate) async fn ask(
+        &self,
+        change: &Change<'_>,
+        body: Option<&Value>,
+        headers: &[(&'static str, &str)],
+    ) -> Result<Value, NotDone> {
+        let request = self.request(change, body, headers)?;
         let answer = match send(request, change.within).await {
             Ok(answer) => answer,
             Err(lost @ Lost::Silent(_)) => {
-                return Err(ProviderError::Unanswered(format!(
+                return Err(NotDone::Known(ProviderError::Unanswered(format!(
                     "Docker was asked to {} and gave no answer: {lost:#}.",
                     change.verb
-                )));
+                ))));
             }
-            Err(lost) => return Err(self.engine.not_read("it", &lost)),
+            Err(lost) => return Err(self.engine.not_read("it", &lost).into()),
         };
         let (status, headers) = (answer.status().as_u16(), answer.headers().clone());
         if matches!(status, 204 | 304) {
@@ -265,31 +289,42 @@ impl Session<'_> {
         if (200..300).contains(&status) {
             // Its body can be empty; what cannot be read is not known to have been done.
             let body = answer.body(BODY_AT_MOST).await.map_err(|unread| {
-                ProviderError::Unanswered(format!(
+                NotDone::Known(ProviderError::Unanswered(format!(
                     "Docker was asked to {}, and its answer broke off: {unread:#}.",
                     change.verb
-                ))
+                )))
             })?;
             if body.is_empty() {
                 return Ok(Value::Null);
             }
             return json(&body).map_err(|why| {
-                ProviderError::Unanswered(format!(
+                NotDone::Known(ProviderError::Unanswered(format!(
                     "Something answered when Docker was asked to {}, and it is not Docker: {why}.",
                     change.verb
-                ))
+                )))
             });
         }
-        Err(refused(
-            change.verb,
-            status,
-            &headers,
-            message(answer).await,
-        ))
+        let message = message(answer).await;
+        Err(match (status, message) {
+            (429, message) => NotDone::Known(ProviderError::Busy {
+                why: format!(
+                    "Docker is too busy to {} and has done nothing ({}).",
+                    change.verb,
+                    quoted(status, message.as_deref())
+                ),
+                retry_after: wait(&headers),
+            }),
+            // The engine says what is wrong; whatever else answers does not know what it did.
+            (status, Some(message)) => NotDone::Refused { status, message },
+            (status, None) => NotDone::Known(ProviderError::Unanswered(format!(
+                "Something answered {status} when Docker was asked to {}, and it is not Docker.",
+                change.verb
+            ))),
+        })
     }
 
     /// A request for a change that is still to be sent, with headers of its own.
-    pub(super) fn request(
+    pub(crate) fn request(
         &self,
         change: &Change<'_>,
         body: Option<&Value>,
@@ -311,42 +346,58 @@ impl Session<'_> {
 
 /// A change that the engine is asked for.
 #[derive(Debug)]
-pub(super) struct Change<'a> {
+pub(crate) struct Change<'a> {
     /// What it does, after "to": "stop shop".
-    pub(super) verb: &'a str,
-    pub(super) method: Method,
-    pub(super) path: &'a [&'a str],
-    pub(super) query: &'a [(&'a str, &'a str)],
-    pub(super) within: Duration,
+    pub(crate) verb: &'a str,
+    pub(crate) method: Method,
+    pub(crate) path: &'a [&'a str],
+    pub(crate) query: &'a [(&'a str, &'a str)],
+    pub(crate) within: Duration,
 }
 
-/// What an answer means that is no success.
-fn refused(verb: &str, status: u16, headers: &HeaderMap, message: Option<String>) -> ProviderError {
-    let quoted = quoted(status, message.as_deref());
-    match status {
-        429 => ProviderError::Busy {
-            why: format!("Docker is too busy to {verb} and has done nothing ({quoted})."),
-            retry_after: wait(headers),
-        },
-        // The engine says what is wrong; whatever else answers does not know what it did.
-        _ if message.is_some() => ProviderError::Refused(format!(
-            "Docker would not {verb} ({quoted}). Look at the container with docker inspect, then ask for a new plan."
-        )),
-        _ => ProviderError::Unanswered(format!(
-            "Something answered {status} when Docker was asked to {verb}, and it is not Docker."
-        )),
+/// Why a change is not known to be done.
+#[derive(Debug)]
+pub(crate) enum NotDone {
+    /// The engine says what is wrong.
+    Refused {
+        /// The status of its answer.
+        status: u16,
+        /// Its own words.
+        message: String,
+    },
+    /// Anything else.
+    Known(ProviderError),
+}
+
+impl From<ProviderError> for NotDone {
+    fn from(error: ProviderError) -> Self {
+        NotDone::Known(error)
+    }
+}
+
+impl NotDone {
+    /// The same as an error, with where to look when the engine has refused: "Look at …".
+    pub(crate) fn or_refused(self, change: &Change<'_>, look: &str) -> ProviderError {
+        match self {
+            NotDone::Known(error) => error,
+            NotDone::Refused { status, message } => ProviderError::Refused(format!(
+                "Docker would not {} ({}). {look}, then ask for a new plan.",
+                change.verb,
+                quoted(status, Some(&message))
+            )),
+        }
     }
 }
 
 /// What the engine says is wrong; `None` when that is no answer of Docker's.
-pub(super) async fn message(answer: Answer) -> Option<String> {
+pub(crate) async fn message(answer: Answer) -> Option<String> {
     let body = answer.start_of_body(ERROR_AT_MOST).await.ok()?;
     let body = json(&body).ok()?;
     Some(body["message"].as_str()?.to_owned())
 }
 
 /// The status and the engine's own words: `409: the name is in use`.
-pub(super) fn quoted(status: u16, message: Option<&str>) -> String {
+pub(crate) fn quoted(status: u16, message: Option<&str>) -> String {
     match message.map(words).filter(|words| !words.is_empty()) {
         Some(words) => format!("{status}: {words}"),
         None => status.to_string(),
@@ -354,7 +405,7 @@ pub(super) fn quoted(status: u16, message: Option<&str>) -> String {
 }
 
 /// The engine's own words, as a clause on one line.
-pub(super) fn words(message: &str) -> String {
+pub(crate) fn words(message: &str) -> String {
     let message = cut(&one_line(message), QUOTED_AT_MOST);
     message.trim_end_matches(['.', ' ']).to_owned()
 }
@@ -363,10 +414,33 @@ fn wait(headers: &HeaderMap) -> Option<u64> {
     u64::try_from(retry_after(headers)?.as_millis()).ok()
 }
 
-pub(super) fn busy(why: String) -> ProviderError {
+pub(crate) fn busy(why: String) -> ProviderError {
     ProviderError::Busy {
         why,
         retry_after: None,
+    }
+}
+
+/// A value in one form: engines show nothing as null, empty, zero or no. The order of a list is
+/// kept.
+pub(crate) fn plain(value: &Value) -> Value {
+    match value {
+        Value::Object(entries) => {
+            let entries: Map<String, Value> = entries
+                .iter()
+                .map(|(key, value)| (key.clone(), plain(value)))
+                .filter(|(_, value)| !value.is_null())
+                .collect();
+            match entries.is_empty() {
+                true => Value::Null,
+                false => Value::Object(entries),
+            }
+        }
+        Value::Array(values) if values.is_empty() => Value::Null,
+        Value::String(text) if text.is_empty() => Value::Null,
+        Value::Bool(false) => Value::Null,
+        Value::Number(number) if number.as_f64() == Some(0.0) => Value::Null,
+        other => other.clone(),
     }
 }
 
@@ -399,7 +473,7 @@ fn now(headers: &HeaderMap) -> Option<Timestamp> {
     Some(date.timestamp())
 }
 
-fn client(settings: &DockerSettings) -> Result<Client, String> {
+fn client(settings: &Connection) -> Result<Client, String> {
     let wrong = |which: &str, error: &reqwest::Error| {
         format!(
             "Docker was not asked: {which} cannot be used ({}). Check it in the configuration.",
