@@ -32,8 +32,6 @@ pub use settings::{KIND, KubernetesSettings};
 use std::{fmt, time::Duration};
 use update::Update;
 
-/// How often a rollout is looked at.
-const LOOK_EVERY: Duration = Duration::from_secs(3);
 /// How long a workload may take beyond its own deadline before it counts as stuck.
 const AFTER_DEADLINE: Duration = Duration::from_secs(120);
 /// How many names a sentence has.
@@ -78,10 +76,7 @@ fn effects() -> Effects {
         holds: Holds::Not,
         undoable: true,
         class: KIND.class,
-        timing: Timing {
-            look_every: Some(LOOK_EVERY),
-            ..Timing::default()
-        },
+        timing: Timing::default(),
         outage: None,
     }
 }
