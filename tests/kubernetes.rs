@@ -273,13 +273,13 @@ async fn an_update_of_a_rollout_that_argo_cd_owns_is_aborted_and_cannot_be_undon
       v214 → v213 · @maya · "checkout 500s"
       ✅ Approved 03:12:00 UTC by @sam (oncall)
       ✅ Accepted 03:12:00 UTC by Kubernetes: it is Degraded (RolloutAborted: Rollout aborted update)
-      ✅ Live 03:12:03 UTC 1/1 on v213
-      ✅ Verified 03:12:13 UTC version v213 answers, no checks configured
+      ✅ Live 03:12:00 UTC 1/1 on v213
+      ✅ Verified 03:12:02 UTC version v213 answers, no checks configured
       v213 answers from outside and passes its checks.
-      Command to live: 3 s, of which 0 s waiting for approval
+      Command to live: 0 s, of which 0 s waiting for approval
     Rollback Bot:
       ✅ api (production) is back on v213 (RB-1) · @maya, approved by @sam
-      version v213 answers, no checks configured · took 3 s, of which 0 s waiting for approval
+      version v213 answers, no checks configured · took 0 s, of which 0 s waiting for approval
       This doesn't fix the bug. If v214 caused it, deploying v214 again brings it back.
     "#);
     world.passes(Duration::from_secs(400)).await;
