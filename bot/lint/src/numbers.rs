@@ -149,8 +149,8 @@ pub(crate) fn times(runbook: &Runbook) -> Vec<Time> {
 
 /// The times that are longer than the longest target for the same thing, each with that target.
 pub(crate) fn over_target(times: &[Time]) -> Vec<(&Time, &Time)> {
-    let taken = times.iter().filter(|time| !time.is_target);
-    let over = taken.filter_map(|time| {
+    let actual = times.iter().filter(|time| !time.is_target);
+    let over = actual.filter_map(|time| {
         let targets = times
             .iter()
             .filter(|target| target.is_target && time.component.is_part_of(target.component));

@@ -126,9 +126,10 @@ pub(crate) struct Runbook {
 /// Whether a sentence or a comment says that what it names is not to be done.
 pub(crate) fn is_warning(sentence: &str) -> bool {
     static WARNING: LazyLock<Regex> = LazyLock::new(|| {
-        pattern(
-            r"(?i)\b(never|not|don['’]t|instead of|avoid|rather than|isn['’]t|cannot|no longer)\b",
-        )
+        pattern(concat!(
+            r"(?i)\b(never|(do|does|must|should|may) not|is(n['’]t| not) (a|the)",
+            r"|don['’]t|doesn['’]t|instead of|avoid|rather than)\b",
+        ))
     });
     WARNING.is_match(sentence)
 }
@@ -596,6 +597,25 @@ mod tests {
         assert!(typed.is_warned_of);
         let marks = runbook.passages[1].extract.place(&(10..15));
         assert_eq!(&text[marks], "marks");
+    }
+
+    #[test]
+    fn a_warning_forbids_and_does_not_only_frighten() {
+        for sentence in [
+            "Never type it",
+            "do not run",
+            "Instead of this:",
+            "It is not a rollback",
+        ] {
+            assert!(is_warning(sentence), "{sentence}");
+        }
+        for sentence in [
+            "This cannot be undone",
+            "CAUTION: not reversible",
+            "another note",
+        ] {
+            assert!(!is_warning(sentence), "{sentence}");
+        }
     }
 
     #[test]

@@ -32,7 +32,7 @@ fn file(name: &str, runbook: &str) -> File {
     }
 }
 
-fn shown(files: &[File]) -> String {
+fn printed(files: &[File]) -> String {
     text(files).into_iter().map(|piece| piece.text).collect()
 }
 
@@ -50,7 +50,7 @@ fn what_is_wrong_in_two_runbooks_is_found() {
         file("storefront.md", STOREFRONT),
         file("backend.md", BACKEND),
     ];
-    insta::assert_snapshot!(shown(&files));
+    insta::assert_snapshot!(printed(&files));
 }
 
 #[test]
@@ -59,17 +59,17 @@ fn the_two_runbooks_have_every_mistake_there_is() {
     found.extend(rules_of(BACKEND));
     let all = RULES.iter().copied().flatten().map(|rule| rule.id);
     let elsewhere = ["no-verification", "no-communication", "thresholds-differ"];
-    let missed: Vec<&str> = all
+    let not_found: Vec<&str> = all
         .filter(|id| !found.contains(id) && !elsewhere.contains(id))
         .collect();
-    assert!(missed.is_empty(), "{missed:?}");
+    assert!(not_found.is_empty(), "{not_found:?}");
 }
 
 #[test]
 fn nothing_is_found_in_a_correct_runbook() {
     let files = [file("runbook.md", CORRECT)];
     assert_eq!(
-        shown(&files),
+        printed(&files),
         "by the bot  runbook.md rolls back on vercel by hand (line 42). \
          The bot does it: /rollback storefront@production because …\n\n\
          Nothing was found in 1 runbook.\n"

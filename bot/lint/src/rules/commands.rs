@@ -414,8 +414,8 @@ fn started_again<'a>(script: &[&'a Typed]) -> Vec<(&'a Typed, bool)> {
 
 fn docker_name_taken(runbook: &Runbook) -> Vec<Spot> {
     let started = scripts(runbook).flat_map(|script| started_again(&script));
-    let taken = started.filter(|(_, is_free)| !is_free);
-    taken.map(|(typed, _)| spot(typed)).collect()
+    let failing = started.filter(|(_, is_free)| !is_free);
+    failing.map(|(typed, _)| spot(typed)).collect()
 }
 
 fn docker_run_forgets(runbook: &Runbook) -> Vec<Spot> {

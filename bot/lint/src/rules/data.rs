@@ -139,7 +139,7 @@ pub(super) const RULES: &[Rule] = &[
         severity: Severity::Error,
         platform: None,
         looks_for: "`git push --force`, `-f`, `--force-with-lease` or `+main`",
-        sentence: "`{}` rewrites what others have, in the middle of an incident: commits disappear, and pipelines that run meanwhile deploy what nobody chose.",
+        sentence: "`{}` rewrites the branch that it pushes to: commits that others have pushed disappear from it, and pipelines that run meanwhile deploy what nobody chose.",
         next_step: "Roll the deployment back on its platform, and revert the commit with `git revert` and an ordinary push.",
         source: "git-push(1): --force can make the remote repository lose commits",
         wrong: "```sh\ngit push -f origin main\n```",

@@ -67,7 +67,7 @@ pub(super) const RULES: &[Rule] = &[
         search: Search::Runbook(|runbook| {
             static FORWARD: LazyLock<Regex> = LazyLock::new(|| {
                 pattern(
-                    r"(?i)\bundo(ing|ne)?\b|\broll(ing)?[ -]?forward\b|\b(go|going|come|comes|goes) forward\b|\bforward again\b|\bre-?enable\b.{0,20}\bdeploy|\bunpin\b|\bunlock\b.{0,20}\bdeploy",
+                    r"(?i)\b(to undo|undo (it|this|the|a)|undo rollback|undoing)\b|\broll(ing)?[ -]?forward\b|\b(go|going|come|comes|goes) forward\b|\bforward again\b|\bre-?enable\b.{0,20}\bdeploy|\bunpin\b|\bunlock\b.{0,20}\bdeploy",
                 )
             });
             missing(runbook, &FORWARD)
