@@ -6,7 +6,7 @@ use clap::{Parser, Subcommand};
 use rollback_bot::{
     check,
     cli::{self, Mistaken, Remote, offline, token, verify},
-    config::{Config, Database, public_url_of},
+    config::{Config, Database, Delivery, public_url_of},
     manifest, serve,
     store::backup,
     telemetry::{LogSettings, SHOWN, SHOWN_IN_DEMO},
@@ -98,7 +98,8 @@ enum Command {
     },
     /// List every provider and preset: what it restores, leaves, holds off and needs.
     Providers,
-    /// Print the Slack app manifest for `public_url`.
+    /// Print the Slack app manifest: for `public_url`, or for Socket Mode if the configuration has
+    /// `slack.app_token`.
     Manifest {
         /// The configuration.
         #[arg(long, default_value = "rollback-bot.toml")]
@@ -106,6 +107,9 @@ enum Command {
         /// Use this address instead of the configuration's: no configuration is needed then.
         #[arg(long, value_parser = public_url_of)]
         public_url: Option<url::Url>,
+        /// For Socket Mode, without a public address: no configuration is needed then.
+        #[arg(long, conflicts_with = "public_url")]
+        socket: bool,
     },
 }
 
@@ -198,15 +202,23 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
             Err(code) => return Ok(code),
         },
         Command::Providers => terminal::line(overview::text()),
-        Command::Manifest { config, public_url } => {
-            let public_url = match public_url {
-                Some(public_url) => public_url,
-                None => match load(&config) {
-                    Ok(config) => config.server.public_url,
+        Command::Manifest {
+            config,
+            public_url,
+            socket,
+        } => {
+            let public_url = match (public_url, socket) {
+                (Some(public_url), _) => Some(public_url),
+                (None, true) => None,
+                (None, false) => match load(&config)
+                    .map(|config| (config.slack.delivery, config.server.public_url))
+                {
+                    Ok((Delivery::Requests { .. }, public_url)) => public_url,
+                    Ok((Delivery::SocketMode { .. }, _)) => None,
                     Err(code) => return Ok(code),
                 },
             };
-            terminal::json(&manifest::manifest(&public_url))?;
+            terminal::json(&manifest::manifest(public_url.as_ref()))?;
         }
     }
     Ok(ExitCode::SUCCESS)

@@ -1,6 +1,6 @@
 //! The program as it is started: what it says about mistakes, and that its demo works.
 
-use crate::support::World;
+use crate::support::{FRONTEND, ROLES, World};
 use insta::assert_snapshot;
 use rollback_bot::{clock::Clock, config::Config, demo::Demo, http_client, serve::Serving};
 use rollback_domain::{grammar::RESERVED, identity::RollbackId};
@@ -436,7 +436,7 @@ async fn operators_have_an_address_of_their_own_when_it_is_configured() {
             .get(format!("http://{address}{path}"));
         request.send().await.unwrap().status().as_u16()
     };
-    let (public, operators) = (serving.address, serving.operators_address.unwrap());
+    let (public, operators) = (serving.address.unwrap(), serving.operators_address.unwrap());
     for (path, at_public, at_operators) in [
         ("/healthz", 200, 200),
         ("/readyz", 200, 200),
@@ -848,7 +848,7 @@ fn the_demo_says_that_there_can_be_a_team_of_one() {
 
 #[tokio::test]
 async fn tokens_are_tried_when_asked_to() {
-    let world = World::new().await;
+    let world = World::by_requests(ROLES, FRONTEND).await;
     let directory = tempfile::tempdir().unwrap();
     let config = directory.path().join("rollback-bot.toml");
     fs::write(&config, world.settings()).unwrap();
@@ -860,6 +860,7 @@ async fn tokens_are_tried_when_asked_to() {
                 ("DATABASE_URL", "sqlite://unused.db"),
                 ("SIGNING_SECRET", "the-signing-secret"),
                 ("SIGNING_SECRET_NEW", "the-next-secret"),
+                ("APP_TOKEN", crate::support::socket::APP_TOKEN),
                 ("BOT_TOKEN", "xoxb-simulation"),
                 ("VERCEL_TOKEN", vercel_token),
             ])
@@ -928,7 +929,7 @@ async fn tokens_are_tried_when_asked_to() {
 
 #[tokio::test]
 async fn an_app_with_an_old_manifest_is_told_what_is_missing_and_what_that_means() {
-    let world = World::new().await;
+    let world = World::by_requests(ROLES, FRONTEND).await;
     let slack = Slack::start(Options {
         scopes: "commands,chat:write,usergroups:read,users:read,files:write,app_mentions:read,\
                  channels:read,groups:read,channels:history"
@@ -948,6 +949,7 @@ async fn an_app_with_an_old_manifest_is_told_what_is_missing_and_what_that_means
             ("DATABASE_URL", "sqlite://unused.db"),
             ("SIGNING_SECRET", "the-signing-secret"),
             ("SIGNING_SECRET_NEW", "the-next-secret"),
+            ("APP_TOKEN", crate::support::socket::APP_TOKEN),
             ("BOT_TOKEN", "xoxb-simulation"),
             ("VERCEL_TOKEN", crate::support::vercel::TOKEN),
         ])
@@ -968,7 +970,7 @@ async fn an_app_with_an_old_manifest_is_told_what_is_missing_and_what_that_means
 
 #[tokio::test]
 async fn everything_that_cannot_be_reached_is_told_with_its_cause() {
-    let world = World::new().await;
+    let world = World::by_requests(ROLES, FRONTEND).await;
     let directory = tempfile::tempdir().unwrap();
     let config = directory.path().join("rollback-bot.toml");
     let site = world.site.url();
@@ -988,6 +990,7 @@ async fn everything_that_cannot_be_reached_is_told_with_its_cause() {
             ("DATABASE_URL", "postgres://bot:hidden@127.0.0.1:1/records"),
             ("SIGNING_SECRET", "the-signing-secret"),
             ("SIGNING_SECRET_NEW", "the-next-secret"),
+            ("APP_TOKEN", crate::support::socket::APP_TOKEN),
             ("BOT_TOKEN", "xoxb-simulation"),
             ("VERCEL_TOKEN", crate::support::vercel::TOKEN),
         ])
@@ -1035,6 +1038,7 @@ async fn the_record_is_copied_while_the_bot_goes_on() {
                 ("DATABASE_URL", url),
                 ("SIGNING_SECRET", "the-signing-secret"),
                 ("SIGNING_SECRET_NEW", "the-next-secret"),
+                ("APP_TOKEN", crate::support::socket::APP_TOKEN),
                 ("BOT_TOKEN", "xoxb-simulation"),
                 ("VERCEL_TOKEN", "an-unused-token"),
             ])

@@ -1,7 +1,7 @@
 //! What operators see: log lines, numbers, alerts, traces. No secret in any of them.
 
 use crate::support::{
-    World,
+    FRONTEND, ROLES, World,
     logs::{self, Watch},
     vercel,
 };
@@ -172,7 +172,7 @@ async fn a_secret_that_is_logged_is_found() {
 
 #[tokio::test]
 async fn a_rollback_is_counted_on_its_way() {
-    let mut world = World::new().await;
+    let mut world = World::by_requests(ROLES, FRONTEND).await;
     world.vercel.moves_at_once(true);
     world
         .maya()
