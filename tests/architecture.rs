@@ -250,6 +250,7 @@ const ROOMS: &[Room] = &[
             "permalinks",
             "presentation",
             "probe",
+            "repositories",
             "roster",
             "slack",
             "store",

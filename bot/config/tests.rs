@@ -1480,6 +1480,26 @@ fn each_mistake_says_where_it_is_and_what_to_do() {
 }
 
 #[test]
+fn where_post_mortems_are_kept_is_a_folder_of_a_repository() {
+    let kept =
+        "[github]\ntoken = \"env:GITHUB_TOKEN\"\n[post_mortems]\nrepository = \"acme/incidents\"";
+    let config = accepted(&and(kept));
+    let kept = config.post_mortems.expect("they are kept");
+    assert_eq!(
+        (kept.repository.as_str(), kept.folder.as_str()),
+        ("acme/incidents", "incidents")
+    );
+    insta::assert_snapshot!(
+        refused(&and("[post_mortems]\nrepository = \"https://github.com/acme/incidents\"\nfolder = \"../etc\"")),
+        @r#"
+    post_mortems.repository: "https://github.com/acme/incidents" is no repository; write it as "acme/incidents"
+    post_mortems.folder: "../etc" is no folder of a repository; write it as "docs/incidents"
+    post_mortems: needs [github], whose token writes there
+    "#
+    );
+}
+
+#[test]
 fn a_file_with_nothing_in_it_is_told_what_to_write() {
     assert_eq!(
         refused(""),
