@@ -210,11 +210,8 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
             let public_url = match (public_url, socket) {
                 (Some(public_url), _) => Some(public_url),
                 (None, true) => None,
-                (None, false) => match load(&config)
-                    .map(|config| (config.slack.delivery, config.server.public_url))
-                {
-                    Ok((Delivery::Requests { .. }, public_url)) => public_url,
-                    Ok((Delivery::SocketMode { .. }, _)) => None,
+                (None, false) => match address_for_slack(&config) {
+                    Ok(public_url) => public_url,
                     Err(code) => return Ok(code),
                 },
             };
@@ -238,6 +235,15 @@ async fn demo(_: u16, _: bool) -> anyhow::Result<()> {
 /// The configuration, or every mistake in it at once.
 fn load(path: &Path) -> Result<Config, ExitCode> {
     Config::load(path, &env, &RESERVED).map_err(|mistakes| unusable(path, &mistakes))
+}
+
+/// Where Slack is to reach the bot of this configuration; `None`: nowhere, by Socket Mode.
+fn address_for_slack(path: &Path) -> Result<Option<url::Url>, ExitCode> {
+    let config = load(path)?;
+    Ok(match config.slack.delivery {
+        Delivery::Requests { .. } => config.server.public_url,
+        Delivery::SocketMode { .. } => None,
+    })
 }
 
 fn env(name: &str) -> Option<String> {

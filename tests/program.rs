@@ -373,6 +373,33 @@ fn the_manifest_is_printed_for_the_public_address() {
 }
 
 #[test]
+fn the_manifest_is_printed_for_socket_mode() {
+    let by_flag = Command::new(env!("CARGO_BIN_EXE_rollback-bot"))
+        .args(["manifest", "--socket"])
+        .output()
+        .unwrap();
+    let manifest: serde_json::Value = serde_json::from_slice(&by_flag.stdout).unwrap();
+    assert_eq!(manifest["settings"]["socket_mode_enabled"], true);
+    // A configuration with an app token says the same. Any token of that look will do.
+    let settings = example().replace(
+        "signing_secret = \"env:SLACK_SIGNING_SECRET\"",
+        "app_token = \"env:SLACK_APP_TOKEN\"",
+    );
+    let directory = tempfile::tempdir().unwrap();
+    let config = directory.path().join("rollback-bot.toml");
+    fs::write(&config, settings).unwrap();
+    let by_configuration = Command::new(env!("CARGO_BIN_EXE_rollback-bot"))
+        .args(["manifest", "--config", config.to_str().unwrap()])
+        .env_clear()
+        .env("SLACK_APP_TOKEN", "xapp-1-A0ROLLBACK-123456789012")
+        .env("SLACK_BOT_TOKEN", "xoxb-123456789012-abcdefghijkl")
+        .envs(TOKENS)
+        .output()
+        .unwrap();
+    assert_eq!(by_configuration.stdout, by_flag.stdout);
+}
+
+#[test]
 fn a_port_that_is_taken_and_a_database_that_is_away_are_named() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port();

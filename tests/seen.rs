@@ -293,7 +293,9 @@ async fn every_number_that_an_alert_needs_is_there() {
     let rules = include_str!("../deploy/prometheus-rules.yml");
     let mut world = World::new().await;
     world.with_a_card().await;
-    let text = metrics(&world).await;
+    // What there is by one door only.
+    let by_socket = World::by_socket(ROLES, FRONTEND).await;
+    let text = metrics(&world).await + &metrics(&by_socket).await;
     let mut needed = BTreeSet::new();
     for (at, _) in rules.match_indices("rollback_bot_") {
         let rest = &rules[at..];
