@@ -16,6 +16,7 @@ mod support;
 
 mod aftermath;
 mod approvals;
+mod argocd;
 mod authority;
 mod board;
 mod bounds;

@@ -56,6 +56,7 @@ fn env(name: &str) -> Option<String> {
         "VERCEL_TOKEN" => "vercel-1",
         "RENDER_API_KEY" => "render-1",
         "RAILWAY_TOKEN" => "railway-1",
+        "ARGOCD_TOKEN" => "argocd-1",
         "GITHUB_TOKEN" => "github-1",
         "GITLAB_TOKEN" => "gitlab-1",
         "DEPLOYCTL_TOKEN" => "deployctl-1",
@@ -1317,7 +1318,7 @@ const MISTAKES: &str = r#"
 ! services.frontend.production.provider: "vercl" is not known; did you mean "vercel"?
 
 - provider = "releases"
-! services.shop.local.provider: is missing; write provider = "vercel", or "releases", or "render", or "railway", or "docker", or "kubernetes", or "github", or "command", or "http"
+! services.shop.local.provider: is missing; write provider = "vercel", or "releases", or "render", or "railway", or "docker", or "kubernetes", or "argocd", or "github", or "command", or "http"
 
 - project = "prj_123"
 + path = "/srv/frontend"
@@ -1563,6 +1564,13 @@ fn what_holds_in_the_end_is_one_table() {
       data (not reached)    2          oncall; one of data_owner  yes        type     no
 
     cart (production): preset small-team, ordinary class code, objection window off
+      class                 approvals  by                         requester  confirm  break-glass
+      toggle (not reached)  1          oncall                     yes        click    yes
+      code                  1          oncall                     no         click    yes
+      caution               1          oncall                     no         tick     yes
+      data (not reached)    2          oncall; one of data_owner  yes        type     no
+
+    checkout (production): preset small-team, ordinary class code, objection window off
       class                 approvals  by                         requester  confirm  break-glass
       toggle (not reached)  1          oncall                     yes        click    yes
       code                  1          oncall                     no         click    yes
