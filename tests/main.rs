@@ -41,6 +41,7 @@ mod http_api;
 mod incidents;
 mod known_bad;
 mod kubernetes;
+mod lint;
 mod night;
 mod notes;
 mod objections;
