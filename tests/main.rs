@@ -47,6 +47,7 @@ mod outage;
 mod platform;
 mod program;
 mod promises;
+mod proofs;
 mod railway;
 mod record;
 mod releases;
