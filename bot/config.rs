@@ -59,6 +59,8 @@ pub struct Config {
     pub github: Option<GitHub>,
     /// The same, on GitLab.
     pub gitlab: Option<GitLab>,
+    /// Where post-mortems are kept; `None`: only in Slack.
+    pub post_mortems: Option<PostMortems>,
     /// The Slack ids of those who write commits, by how their repository names them, in small
     /// letters.
     pub authors: BTreeMap<String, String>,
@@ -146,6 +148,15 @@ pub struct GitHub {
     pub credentials: Credentials,
     /// Its REST API.
     pub api_url: Url,
+}
+
+/// Where post-mortems are kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PostMortems {
+    /// The repository on GitHub: `acme/incidents`.
+    pub repository: String,
+    /// The folder there; empty: none.
+    pub folder: String,
 }
 
 /// The GitLab that has the repositories of services.
@@ -459,6 +470,13 @@ fn config(file: &Section<'_>) -> Option<Config> {
             .and_then(|section| gitlab(&section))
             .map(Some),
     };
+    let post_mortems = match file.get("post_mortems") {
+        None => Some(None),
+        Some(_) => file
+            .section("post_mortems")
+            .and_then(|section| post_mortems(&section, file.get("github").is_some()))
+            .map(Some),
+    };
     let authors = file.section("authors").map(|section| authors(&section));
     let webhooks = match file.get("webhooks") {
         None => Some(Webhooks::default()),
@@ -512,6 +530,7 @@ fn config(file: &Section<'_>) -> Option<Config> {
         pagerduty: pagerduty?,
         github: github?,
         gitlab: gitlab?,
+        post_mortems: post_mortems?,
         authors: authors?,
         webhooks: webhooks?,
         api: match (api?, &policy) {
@@ -702,6 +721,43 @@ fn github(section: &Section<'_>) -> Option<GitHub> {
     Some(GitHub {
         credentials: credentials?,
         api_url: api_url?,
+    })
+}
+
+fn post_mortems(section: &Section<'_>, has_github: bool) -> Option<PostMortems> {
+    let repository = section.required("repository", "\"acme/incidents\"", |value| {
+        let repository = text(value)?;
+        let is_name = |part: &str| {
+            let fits = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+            !part.is_empty() && !part.starts_with('.') && part.chars().all(fits)
+        };
+        match repository.split('/').collect::<Vec<_>>()[..] {
+            [owner, name] if is_name(owner) && is_name(name) => Ok(repository),
+            _ => Err(format!(
+                "\"{repository}\" is no repository; write it as \"acme/incidents\""
+            )),
+        }
+    });
+    let folder = section.or("folder", "incidents".to_owned(), |value| {
+        let folder = text(value)?;
+        let is_plain = |part: &str| {
+            let fits = |c: char| c.is_ascii_alphanumeric() || "-_. ".contains(c);
+            !part.is_empty() && part != "." && part != ".." && part.chars().all(fits)
+        };
+        match folder.is_empty() || folder.split('/').all(is_plain) {
+            true => Ok(folder),
+            false => Err(format!(
+                "\"{folder}\" is no folder of a repository; write it as \"docs/incidents\""
+            )),
+        }
+    });
+    if !has_github {
+        section.mistake_here("needs [github], whose token writes there".to_owned());
+    }
+    section.done();
+    Some(PostMortems {
+        repository: repository?,
+        folder,
     })
 }
 

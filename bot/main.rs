@@ -5,7 +5,7 @@
 use clap::{Parser, Subcommand};
 use rollback_bot::{
     check,
-    cli::{self, Mistaken, Remote, offline, token, verify},
+    cli::{self, Mistaken, Remote, lint, offline, token, verify},
     config::{Config, Database, public_url_of},
     manifest, serve,
     store::backup,
@@ -96,6 +96,9 @@ enum Command {
         #[command(subcommand)]
         command: token::TokenCommand,
     },
+    /// Read rollback runbooks, and say what in them would go wrong. Exit code 1 if there is
+    /// something, 2 if a file could not be read.
+    Lint(lint::Lint),
     /// List every provider and preset: what it restores, leaves, holds off and needs.
     Providers,
     /// Print the Slack app manifest for `public_url`.
@@ -197,6 +200,7 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
             Ok(config) => token::run(&config, command).await?,
             Err(code) => return Ok(code),
         },
+        Command::Lint(arguments) => return lint::run(&arguments),
         Command::Providers => terminal::line(overview::text()),
         Command::Manifest { config, public_url } => {
             let public_url = match public_url {

@@ -6,14 +6,28 @@
 use rollback_http::{is_invisible, one_line};
 use serde::Serialize;
 use std::{
+    env,
     fmt::Display,
-    io::{self, ErrorKind, Write},
+    io::{self, ErrorKind, IsTerminal, Write},
     process,
 };
 
 /// Prints lines for people on stdout.
 pub fn line(text: impl Display) {
     write(io::stdout(), &(clean(&text.to_string()) + "\n"));
+}
+
+/// Prints pieces of text on stdout, each with the numbers of its style (`1;31`) where a terminal
+/// shows them and nobody has said NO_COLOR.
+pub fn styled<'a>(pieces: impl IntoIterator<Item = (&'a str, &'a str)>) {
+    let is_unwanted = env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    let is_dumb = env::var_os("TERM").is_some_and(|value| value == "dumb");
+    let has_colours = io::stdout().is_terminal() && !is_unwanted && !is_dumb;
+    let texts = pieces.into_iter().map(|(style, text)| match clean(text) {
+        text if has_colours && !style.is_empty() => format!("\u{1b}[{style}m{text}\u{1b}[0m"),
+        text => text,
+    });
+    write(io::stdout(), &texts.collect::<String>());
 }
 
 /// Prints lines for people on stderr.

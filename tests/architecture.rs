@@ -252,6 +252,7 @@ const ROOMS: &[Room] = &[
             "permalinks",
             "presentation",
             "proofs",
+            "repositories",
             "roster",
             "slack",
             "store",
@@ -314,6 +315,7 @@ const ROOMS: &[Room] = &[
 const CRATES: &[(&str, &str, &[&str])] = &[
     ("bot/domain", "rollback-domain", &[]),
     ("bot/http", "rollback-http", &[]),
+    ("bot/lint", "rollback-lint", &[]),
     // For "did you mean".
     ("bot/settings", "rollback-settings", &["rollback-domain"]),
     (

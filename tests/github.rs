@@ -484,3 +484,70 @@ async fn a_dispatch_whose_answer_is_lost_is_found_and_not_asked_again() {
     world.passes(Duration::from_secs(400)).await;
     world.slack.take_all();
 }
+
+#[tokio::test]
+async fn a_post_mortem_is_proposed_and_brought_up_to_date() {
+    let (mut world, github) = deployed("mode = \"dispatch\"\nworkflow = \"deploy.yml\"").await;
+    let keeps = format!(
+        "[github]\ntoken = \"env:GITHUB_TOKEN\"\napi_url = \"{}\"\n[post_mortems]\nrepository = \"acme/api\"\n[roles.oncall]",
+        github.api_url()
+    );
+    world.reconfigures("[roles.oncall]", &keeps).await;
+    world
+        .maya()
+        .says("/rollback incident open P1 because checkout 500s")
+        .await;
+    let main = github.rev("refs/heads/main");
+    // While GitHub is away it is tried again; what it has done by then is found.
+    github.all_meet(Some(Answered::Json(503, json!({"message": "Unicorn"}))));
+    world.maya().says("/rollback postmortem").await;
+    world.settle().await;
+    assert_eq!(github.pulls(), 0);
+    github.all_meet(None);
+    world.passes(Duration::from_secs(600)).await;
+    assert_snapshot!(world.channel(), @r#"
+    maya: /rollback incident open P1 because checkout 500s
+    Rollback Bot: INC-1: @maya declared the incident, because "checkout 500s" and set the severity to P1. Nobody leads it yet: `/rollback incident lead me`.
+    Rollback Bot (only visible to @maya): Writing a draft of the post-mortem of INC-1. I'll post the file in this channel.
+    Rollback Bot:
+      Draft of the post-mortem of INC-1. 29 fields are not recorded and marked so. It is proposed to acme/api now; `/rollback postmortem INC-1 root cause: …` fills a field.
+      [file 2026-03-14-rollback.md 3304 bytes]
+    Rollback Bot: The post-mortem of INC-1 is proposed as `incidents/2026-03-14-rollback-inc-1.md`: https://github.com/acme/api/pull/7
+    "#);
+    // Once it is open, the next draft goes to the same one.
+    let branch = "refs/heads/rollback-bot/post-mortem-INC-1";
+    let first = github.rev(branch);
+    world
+        .maya()
+        .says("/rollback postmortem root cause: the <tax> engine")
+        .await;
+    world.maya().says("/rollback postmortem").await;
+    world.settle().await;
+    assert_eq!(github.pulls(), 1);
+    assert_ne!(github.rev(branch), first);
+    assert_eq!(github.rev("refs/heads/main"), main, "main is as it was");
+    let (title, text, is_open) = github.pull(7);
+    assert_snapshot!(format!("{title}\n{text}\n{is_open}"), @"
+    Post-mortem of INC-1
+    Drafted by Rollback Bot from the record of INC-1. What nobody has said is marked *Not recorded*; `/rollback postmortem INC-1 root cause: …` fills a field, and `/rollback postmortem INC-1` brings this up to date.
+    true
+    ");
+    let record = world.record().await;
+    let proposed: Vec<&str> = record
+        .lines()
+        .filter(|line| line.contains("proposed"))
+        .collect();
+    assert_snapshot!(proposed.join("\n"), @"
+    @maya exported: proposed incidents/2026-03-14-rollback-inc-1.md by a pull request: https://github.com/acme/api/pull/7
+    @maya exported: proposed incidents/2026-03-14-rollback-inc-1.md by a pull request: https://github.com/acme/api/pull/7
+    ");
+    // A token that may not write is told which permission it lacks.
+    let refused = json!({"message": "Resource not accessible by personal access token"});
+    github.all_meet(Some(Answered::Json(403, refused)));
+    world.slack.take_all();
+    world.maya().says("/rollback postmortem").await;
+    world.settle().await;
+    let told = world.channel();
+    assert_snapshot!(told.lines().last().unwrap_or_default(), @"Rollback Bot: The post-mortem of INC-1 is not proposed to acme/api: GitHub would not show what is there in acme/api (403: Resource not accessible by personal access token); github.token needs to write contents and pull requests there. The file above is the same; keep it by hand, or ask for it again.");
+    assert!(!told.contains(TOKEN));
+}

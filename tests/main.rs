@@ -15,6 +15,7 @@ mod support;
 
 mod aftermath;
 mod approvals;
+mod argocd;
 mod authority;
 mod board;
 mod bounds;
@@ -39,6 +40,7 @@ mod http_api;
 mod incidents;
 mod known_bad;
 mod kubernetes;
+mod lint;
 mod night;
 mod notes;
 mod objections;

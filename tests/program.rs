@@ -15,10 +15,11 @@ use std::{
 };
 
 /// The tokens of the platforms in the example.
-const TOKENS: [(&str, &str); 11] = [
+const TOKENS: [(&str, &str); 12] = [
     ("VERCEL_TOKEN", "a-token-of-vercel"),
     ("RENDER_API_KEY", "a-token-of-render"),
     ("RAILWAY_TOKEN", "a-token-of-railway"),
+    ("ARGOCD_TOKEN", "a-token-of-argo-cd"),
     ("GITHUB_TOKEN", "a-token-of-github"),
     ("GITLAB_TOKEN", "a-token-of-gitlab"),
     ("DEPLOYCTL_TOKEN", "a-token-of-deployctl"),
@@ -258,6 +259,7 @@ fn every_mistake_is_told_at_once() {
     services.api.production.approve[0]: there is no role "oncall"; did you mean "onkall"?
     services.billing.production.approve[0]: there is no role "oncall"; did you mean "onkall"?
     services.cart.production.approve[0]: there is no role "oncall"; did you mean "onkall"?
+    services.checkout.production.approve[0]: there is no role "oncall"; did you mean "onkall"?
     services.frontend.production.token: a secret does not belong in this file; write "env:NAME" or "file:PATH"
     services.frontend.production.approve[0]: there is no role "oncall"; did you mean "onkall"?
     services.guide.production.approve[0]: there is no role "oncall"; did you mean "onkall"?
@@ -278,7 +280,7 @@ fn the_example_is_a_configuration_that_works() {
     );
     assert_snapshot!(String::from_utf8(output.stdout).unwrap(), @"
     ok        templates: every one is rendered from a sample
-    ok        services: 9, roles: 2
+    ok        services: 10, roles: 2
     ok        database.url: rollback-bot.db will be made
 
     api (production): preset small-team, ordinary class code, objection window off
@@ -296,6 +298,13 @@ fn the_example_is_a_configuration_that_works() {
       data (not reached)    2          oncall; one of data_owner  yes        type     no
 
     cart (production): preset small-team, ordinary class code, objection window off
+      class                 approvals  by                         requester  confirm  break-glass
+      toggle (not reached)  1          oncall                     yes        click    yes
+      code                  1          oncall                     no         click    yes
+      caution               1          oncall                     no         tick     yes
+      data (not reached)    2          oncall; one of data_owner  yes        type     no
+
+    checkout (production): preset small-team, ordinary class code, objection window off
       class                 approvals  by                         requester  confirm  break-glass
       toggle (not reached)  1          oncall                     yes        click    yes
       code                  1          oncall                     no         click    yes

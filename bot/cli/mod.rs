@@ -2,6 +2,7 @@
 //! or run without one.
 
 mod client;
+pub mod lint;
 pub mod offline;
 pub mod token;
 pub mod verify;

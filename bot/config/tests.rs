@@ -54,6 +54,7 @@ fn env(name: &str) -> Option<String> {
         "VERCEL_TOKEN" => "vercel-1",
         "RENDER_API_KEY" => "render-1",
         "RAILWAY_TOKEN" => "railway-1",
+        "ARGOCD_TOKEN" => "argocd-1",
         "GITHUB_TOKEN" => "github-1",
         "GITLAB_TOKEN" => "gitlab-1",
         "DEPLOYCTL_TOKEN" => "deployctl-1",
@@ -1273,7 +1274,7 @@ const MISTAKES: &str = r#"
 ! services.frontend.production.provider: "vercl" is not known; did you mean "vercel"?
 
 - provider = "releases"
-! services.shop.local.provider: is missing; write provider = "vercel", or "releases", or "render", or "railway", or "docker", or "kubernetes", or "github", or "command", or "http"
+! services.shop.local.provider: is missing; write provider = "vercel", or "releases", or "render", or "railway", or "docker", or "kubernetes", or "argocd", or "github", or "command", or "http"
 
 - project = "prj_123"
 + path = "/srv/frontend"
@@ -1436,6 +1437,26 @@ fn each_mistake_says_where_it_is_and_what_to_do() {
 }
 
 #[test]
+fn where_post_mortems_are_kept_is_a_folder_of_a_repository() {
+    let kept =
+        "[github]\ntoken = \"env:GITHUB_TOKEN\"\n[post_mortems]\nrepository = \"acme/incidents\"";
+    let config = accepted(&and(kept));
+    let kept = config.post_mortems.expect("they are kept");
+    assert_eq!(
+        (kept.repository.as_str(), kept.folder.as_str()),
+        ("acme/incidents", "incidents")
+    );
+    insta::assert_snapshot!(
+        refused(&and("[post_mortems]\nrepository = \"https://github.com/acme/incidents\"\nfolder = \"../etc\"")),
+        @r#"
+    post_mortems.repository: "https://github.com/acme/incidents" is no repository; write it as "acme/incidents"
+    post_mortems.folder: "../etc" is no folder of a repository; write it as "docs/incidents"
+    post_mortems: needs [github], whose token writes there
+    "#
+    );
+}
+
+#[test]
 fn a_file_with_nothing_in_it_is_told_what_to_write() {
     assert_eq!(
         refused(""),
@@ -1499,6 +1520,13 @@ fn what_holds_in_the_end_is_one_table() {
       data (not reached)    2          oncall; one of data_owner  yes        type     no
 
     cart (production): preset small-team, ordinary class code, objection window off
+      class                 approvals  by                         requester  confirm  break-glass
+      toggle (not reached)  1          oncall                     yes        click    yes
+      code                  1          oncall                     no         click    yes
+      caution               1          oncall                     no         tick     yes
+      data (not reached)    2          oncall; one of data_owner  yes        type     no
+
+    checkout (production): preset small-team, ordinary class code, objection window off
       class                 approvals  by                         requester  confirm  break-glass
       toggle (not reached)  1          oncall                     yes        click    yes
       code                  1          oncall                     no         click    yes

@@ -58,6 +58,8 @@ pub struct Written {
 pub struct Draft {
     /// The name of the file.
     pub name: String,
+    /// The name by which a repository keeps it: the same for each draft of the incident.
+    pub kept_as: String,
     /// How many fields nobody has filled.
     pub gaps: usize,
     /// Whether somebody has said why it happened.
@@ -180,6 +182,7 @@ impl Export {
         let drawn = drawn(pages, &overview);
         let draft = Draft {
             name: post_mortem::file_name(&overview, &drawn, self.now),
+            kept_as: post_mortem::kept_name(&overview, self.incident, self.now),
             gaps: post_mortem::gaps(&overview, &pages.course, &drawn),
             has_root_cause: overview.fields.contains_key(&Field::RootCause),
         };

@@ -5,6 +5,7 @@ use super::pages::{Overview, Said};
 use crate::messages::{PostMortem, RollbackStory, Timeline, cell, stamp};
 use jiff::Timestamp;
 use rollback_domain::{
+    identity::IncidentId,
     incident::{Course, IncidentRole, Milestone},
     people::Person,
     plan::Unships,
@@ -105,6 +106,14 @@ pub(super) fn file_name(overview: &Overview, rollbacks: &[Rollback], now: Timest
         true => format!("{date}-rollback.md"),
         false => format!("{date}-rollback-{slug}.md"),
     }
+}
+
+/// What the file is called where it is kept: an issue can be called otherwise in the next draft, and
+/// two incidents of one day can have the same one.
+pub(super) fn kept_name(overview: &Overview, incident: IncidentId, now: Timestamp) -> String {
+    let date = overview.first_at.unwrap_or(now).strftime("%Y-%m-%d");
+    let incident = incident.to_string().to_ascii_lowercase();
+    format!("{date}-rollback-{incident}.md")
 }
 
 /// How many fields nobody has filled. The issue is what the first rollback was asked for, if nobody

@@ -20,9 +20,9 @@ const HOST: Host = Host {
 /// GitHub, as the bot asks it.
 #[derive(Clone, Debug)]
 pub struct GitHub {
-    http: Client,
-    api_url: Url,
-    credentials: Credentials,
+    pub(super) http: Client,
+    pub(super) api_url: Url,
+    pub(super) credentials: Credentials,
 }
 
 impl GitHub {

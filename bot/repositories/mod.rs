@@ -1,13 +1,15 @@
-//! The hosts of repositories: which changes are between two commits.
+//! The hosts of repositories: which changes are between two commits, and a file that is proposed.
 //!
-//! They are asked while a plan is made, within a few seconds: what they do not answer is not known,
-//! and keeps no plan from being made. Nothing is changed there.
+//! They are asked for changes while a plan is made, within a few seconds: what they do not answer is
+//! not known, and keeps no plan from being made. Nothing is changed there but by a pull request.
 
 mod github;
 mod gitlab;
+mod proposed_file;
 
 pub use github::GitHub;
 pub use gitlab::GitLab;
+pub use proposed_file::{NotProposed, ProposedFile};
 use reqwest::{RequestBuilder, StatusCode};
 use rollback_domain::{
     changes::{Change, LostChanges, Repository, names_an_incident, reads_like_a_fix},

@@ -12,6 +12,9 @@ mod rigs;
 #[path = "../support/api.rs"]
 #[expect(dead_code, reason = "the stories use the rest")]
 mod api;
+#[path = "../support/argocd.rs"]
+#[expect(dead_code, reason = "the stories use the rest")]
+mod argocd;
 #[path = "../support/docker.rs"]
 #[expect(dead_code, reason = "the tests of the provider use the rest")]
 mod docker;
@@ -49,13 +52,14 @@ use std::{
 use tracing_subscriber::{EnvFilter, layer::SubscriberExt};
 
 /// A rig for every kind of provider, by its name in the registry; more where it has several ways.
-const RIGS: [(&str, Start); 12] = [
+const RIGS: [(&str, Start); 13] = [
     ("vercel", || Box::pin(rigs::vercel::start())),
     ("releases", || Box::pin(rigs::releases::start())),
     ("render", || Box::pin(rigs::render::start())),
     ("railway", || Box::pin(rigs::railway::start())),
     ("docker", || Box::pin(rigs::docker::start())),
     ("kubernetes", || Box::pin(rigs::kubernetes::start())),
+    ("argocd", || Box::pin(rigs::argocd::start())),
     ("github", || Box::pin(rigs::github::dispatched())),
     ("github", || Box::pin(rigs::github::tagged())),
     ("github", || Box::pin(rigs::github::reverted())),
@@ -388,6 +392,7 @@ async fn deploys_are_held_off_as_its_effects_say() {
         match holds {
             Holds::ByItself | Holds::OnRequest => {
                 assert_eq!(pin().await, Pin::On);
+                rig.reverts();
                 provider.unpin(&before).await.unwrap();
                 assert_eq!(pin().await, Pin::Off);
                 assert!(

@@ -8,7 +8,7 @@ use rollback_domain::{
     identity::{IncidentId, RollbackId, ServiceKey},
     people::Person,
     plan::{Aim, Basis, Plan},
-    platform::{About, Order, Progress, ProviderError, Receipt},
+    platform::{About, Holds, Order, Progress, ProviderError, Receipt},
     refusal::Source,
     release::{Surface, Survey, Way},
     risk::RiskRules,
@@ -49,6 +49,10 @@ pub trait Rig: Send + Sync {
     fn busy_for(&self) -> Option<u64> {
         Some(7_000)
     }
+
+    /// Makes the earlier release what is deployed automatically, as people do before they let that
+    /// go live again, where the platform deploys by itself what it finds.
+    fn reverts(&self) {}
 
     /// Lets the platform finish what it was asked for.
     fn finish(&self);
@@ -118,7 +122,8 @@ pub struct Run<'a> {
 }
 
 impl<'a> Run<'a> {
-    /// Plans it and stores that it is about to be asked for.
+    /// Plans it, holds automatic deploys off where that comes first, and stores that it is about to
+    /// be asked for.
     pub async fn planned(rig: &'a dyn Rig) -> Run<'a> {
         let aim = Aim {
             target: Target::Named(rig.earlier().into()),
@@ -129,6 +134,9 @@ impl<'a> Run<'a> {
         let provider = connect(rig);
         let survey = provider.survey(&About::default()).await.unwrap();
         let plan = plan(&*provider, &survey, &aim).await;
+        if plan.effects.holds == Holds::OnRequest {
+            provider.pin().await.unwrap();
+        }
         let now = Clock::real().now();
         let (mut rollback, _) = Proposal {
             channel: "C1".into(),

@@ -1,8 +1,8 @@
 //! Everything that is logged while stories run, looked through for secrets.
 
 use super::{
-    RAILWAY_WEBHOOK, SECRET, VERCEL_WEBHOOK, docker, github, kubernetes, notices, pagerduty,
-    prometheus, railway, render, vercel,
+    RAILWAY_WEBHOOK, SECRET, VERCEL_WEBHOOK, argocd, docker, github, kubernetes, notices,
+    pagerduty, prometheus, railway, render, vercel,
 };
 use std::{
     io::{self, Write},
@@ -18,7 +18,7 @@ pub const DATABASE_PASSWORD: &str = "a-password-of-the-database";
 
 /// What must never be in a line: one line here for each. Some are what all of a kind have in
 /// common.
-const SECRETS: [(&str, &str); 22] = [
+const SECRETS: [(&str, &str); 23] = [
     ("Slack's signing secret", SECRET),
     ("Slack's next signing secret", "the-next-secret"),
     ("a bot token of Slack's", "xoxb-"),
@@ -29,6 +29,7 @@ const SECRETS: [(&str, &str); 22] = [
     ("Render's token", render::TOKEN),
     ("Railway's token", railway::TOKEN),
     ("the token of a service account", kubernetes::TOKEN),
+    ("Argo CD's token", argocd::TOKEN),
     ("the password of a registry of images", docker::PASSWORD),
     ("what stands in a container's environment", docker::SECRET),
     ("the secret of Vercel's webhooks", VERCEL_WEBHOOK),

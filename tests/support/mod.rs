@@ -1,6 +1,8 @@
 //! The world a story happens in: Slack, platforms, people and a clock, all over real HTTP.
 
 #[expect(dead_code, reason = "the tests of the provider use the rest")]
+pub mod argocd;
+#[expect(dead_code, reason = "the tests of the provider use the rest")]
 pub mod docker;
 #[expect(dead_code, reason = "the tests of the provider use the rest")]
 pub mod docker_engine;
@@ -296,6 +298,7 @@ api_url = "{slack}"
             "VERCEL_TOKEN" => Some(vercel::TOKEN.into()),
             "RENDER_API_KEY" => Some(render::TOKEN.into()),
             "RAILWAY_TOKEN" => Some(railway::TOKEN.into()),
+            "ARGOCD_TOKEN" => Some(argocd::TOKEN.into()),
             "VERCEL_WEBHOOK_SECRET" => Some(VERCEL_WEBHOOK.into()),
             "RAILWAY_WEBHOOK_SECRET" => Some(RAILWAY_WEBHOOK.into()),
             "REGISTRY_PASSWORD" => Some(docker::PASSWORD.into()),

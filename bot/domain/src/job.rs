@@ -140,6 +140,8 @@ pub enum Job {
         /// The role of the person.
         role: IncidentRole,
     },
+    /// Propose the draft of a post-mortem to the repository that keeps them.
+    ProposePostMortem(PostMortemRequest),
     /// Remind the lead of an incident that it was to be mitigated by now.
     RemindMitigation {
         /// The incident.
@@ -249,6 +251,21 @@ pub struct CaptureRequest {
     /// The address at which they are told what comes of it; `None`: they are not told.
     pub reply_to: Option<String>,
     /// The key under which it is done once.
+    pub id: String,
+}
+
+/// The draft of a post-mortem that is to be proposed to the repository that keeps them.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PostMortemRequest {
+    /// The incident.
+    pub incident: IncidentId,
+    /// The channel in which the draft was uploaded.
+    pub channel: String,
+    /// The thread there; `None`: in the channel.
+    pub thread: Option<String>,
+    /// Who asked for the draft; `None`: nobody did.
+    pub asked_by: Option<Person>,
+    /// The key by which it is done once.
     pub id: String,
 }
 
@@ -658,6 +675,7 @@ impl Job {
             | Job::SendNotice { .. }
             | Job::RemindUpdate { .. }
             | Job::RemindMitigation { .. }
+            | Job::ProposePostMortem(_)
             | Job::RemindAction { .. } => None,
         }
     }
@@ -690,6 +708,7 @@ impl Job {
             | Job::Query(QueryRequest { id, .. })
             | Job::Request(DeferredRequest { id, .. })
             | Job::Capture(CaptureRequest { id, .. })
+            | Job::ProposePostMortem(PostMortemRequest { id, .. })
             | Job::UpdateForm(UpdateFormRequest { id, .. })
             | Job::PreviewUpdate(PreviewRequest { id, .. })
             | Job::PublishUpdate(PublishRequest { id, .. }) => id.clone(),

@@ -147,6 +147,12 @@ const STORED: &[(&str, &str, &str)] = &[
             "role":"communications"}"#,
     ),
     (
+        "propose_post_mortem",
+        "postmortem:1",
+        r#"{"kind":"propose_post_mortem","incident":7,"channel":"C1","thread":"1.2",
+            "asked_by":{"id":"U1","name":"sam"},"id":"postmortem:1"}"#,
+    ),
+    (
         "remind_mitigation",
         "INC-7:1773459720",
         r#"{"kind":"remind_mitigation","incident":7,"due":"2026-03-14T03:42:00Z"}"#,

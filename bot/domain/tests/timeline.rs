@@ -323,6 +323,10 @@ fn of_the_incident() -> Vec<IncidentFact> {
             entries: 14,
             bytes: 2_048,
         },
+        IncidentFact::PostMortemProposed {
+            file: "incidents/2026-03-14-rollback-checkout-500s.md".into(),
+            link: "https://github.com/acme/incidents/pull/7".into(),
+        },
         IncidentFact::ExportRefused {
             file: "INC-12-RB-41-timeline.md".into(),
             code: "missing_scope".into(),

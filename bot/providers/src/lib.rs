@@ -20,6 +20,7 @@ registry::providers! {
     railway,
     docker,
     kubernetes,
+    argocd,
     github,
     command,
     http_api,

@@ -9,7 +9,7 @@ use reqwest::{
 };
 use rollback_domain::{platform::ProviderError, release::Pin};
 use rollback_http::{Lost, Silence, cut, json, one_line, retry_after, send};
-use rollback_settings::Secret;
+use rollback_settings::{Secret, is_loopback};
 use serde_json::Value;
 use std::time::Duration;
 use url::Url;
@@ -44,6 +44,14 @@ pub(crate) struct Api {
     /// The status and the body of an answer that is no success, where the platform uses another
     /// status than others do or says something by a header.
     pub(crate) amend: fn(u16, &HeaderMap, Value) -> (u16, Value),
+}
+
+/// Checks that nothing secret would be sent where others can read it.
+pub(crate) fn check_address(server: &Url) -> Result<(), String> {
+    match server.scheme() == "https" || is_loopback(server) {
+        true => Ok(()),
+        false => Err("is not https: whoever is on the way could read the token".into()),
+    }
 }
 
 /// An answer of a platform that answers as others do.

@@ -20,7 +20,7 @@ use rollback_domain::{
     grammar::ExportFormat,
     identity::{IncidentId, RollbackId},
     incident::{Actor, IncidentFact, TimelineEvent},
-    job::{Document, ExportRequest, Job, Notification, Post, WhenRefused},
+    job::{Document, ExportRequest, Job, Notification, Post, PostMortemRequest, WhenRefused},
     people::{Membership, Person},
     refusal::Source,
     rollback::Message,
@@ -81,7 +81,7 @@ pub(super) async fn run(app: &App, lease: &Lease, request: &ExportRequest) -> Re
             None => file_name(lease, *incident, *rollback, is_reviewed, *format),
         },
         comment: match &written.draft {
-            Some(draft) => comment_on_draft(*incident, draft),
+            Some(draft) => comment_on_draft(app, *incident, draft),
             None => comment(request, is_reviewed, &written),
         },
     };
@@ -110,6 +110,19 @@ pub(super) async fn run(app: &App, lease: &Lease, request: &ExportRequest) -> Re
                     file: name.clone(),
                 }),
                 (Some(_) | None, _) => Ended::done(),
+            };
+            let ended = match (&written_draft, &app.config.post_mortems) {
+                (Some(_), Some(_)) => {
+                    let request = PostMortemRequest {
+                        incident: *incident,
+                        channel: channel.clone(),
+                        thread: upload.thread.clone(),
+                        asked_by: asked_by.clone(),
+                        id: id.clone(),
+                    };
+                    ended.then(Job::ProposePostMortem(request), now)
+                }
+                (Some(_) | None, _) => ended,
             };
             let incident = *incident;
             let ended = ended.with(RecordedTick {
@@ -197,15 +210,18 @@ fn comment(request: &ExportRequest, is_reviewed: bool, written: &Written) -> Str
 }
 
 /// What is said with the draft of a post-mortem.
-fn comment_on_draft(incident: IncidentId, draft: &Draft) -> String {
+fn comment_on_draft(app: &App, incident: IncidentId, draft: &Draft) -> String {
     let gaps = match draft.gaps {
         0 => "Every field is filled.".to_owned(),
         1 => "One field is not recorded and marked so.".to_owned(),
         n => format!("{n} fields are not recorded and marked so."),
     };
+    let keeping = match &app.config.post_mortems {
+        Some(keeps) => format!("It is proposed to {} now", keeps.repository),
+        None => format!("Keep it as `incidents/{}`", draft.name),
+    };
     format!(
-        "Draft of the post-mortem of {incident}. {gaps} Keep it as `incidents/{}`; `/rollback postmortem {incident} root cause: …` fills a field.",
-        draft.name
+        "Draft of the post-mortem of {incident}. {gaps} {keeping}; `/rollback postmortem {incident} root cause: …` fills a field."
     )
 }
 

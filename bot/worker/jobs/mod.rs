@@ -16,6 +16,7 @@ mod page;
 mod post;
 mod post_update;
 mod preview_update;
+mod propose_post_mortem;
 mod publish_update;
 mod query;
 mod read_membership;
@@ -89,6 +90,7 @@ pub(super) async fn perform(app: &App, lease: &Lease) -> Result<Ended, Error> {
             due,
             role,
         } => remind_update::run(app, *incident, *due, *role).await,
+        Job::ProposePostMortem(request) => propose_post_mortem::run(app, lease, request).await,
         Job::RemindMitigation { incident, due } => {
             remind_mitigation::run(app, *incident, *due).await
         }

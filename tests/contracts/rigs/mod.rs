@@ -1,5 +1,6 @@
 //! A rig for every provider.
 
+pub mod argocd;
 pub mod command;
 pub mod docker;
 pub mod five_steps;

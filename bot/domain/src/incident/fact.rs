@@ -169,6 +169,13 @@ pub enum IncidentFact {
         /// Its size.
         bytes: u64,
     },
+    /// The draft of the post-mortem was proposed to the repository that keeps them.
+    PostMortemProposed {
+        /// Where the file is in the repository.
+        file: String,
+        /// The address of the pull request.
+        link: String,
+    },
     /// Slack does not take the timeline as a file.
     ExportRefused {
         /// The name of the file.
@@ -1000,7 +1007,9 @@ impl IncidentFact {
             | IncidentFact::PageTaken { .. }
             | IncidentFact::PageRefused { .. }
             | IncidentFact::PageNotResolved { .. } => Kind::Paged,
-            IncidentFact::Exported { .. } => Kind::Exported,
+            IncidentFact::Exported { .. } | IncidentFact::PostMortemProposed { .. } => {
+                Kind::Exported
+            }
             IncidentFact::ExportRefused { .. } => Kind::Refused,
             IncidentFact::Unreached { .. } => Kind::Unreached,
         }

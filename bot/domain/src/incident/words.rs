@@ -145,6 +145,9 @@ impl IncidentFact {
                 entries,
                 bytes,
             } => format!("exported {}, {entries} entries, {bytes} bytes", text(file)),
+            IncidentFact::PostMortemProposed { file, link } => {
+                format!("proposed {} by a pull request: {}", text(file), text(link))
+            }
             IncidentFact::ExportRefused { file, code } => {
                 format!("could not export {}: Slack says {}", text(file), text(code))
             }

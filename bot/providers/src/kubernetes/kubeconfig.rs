@@ -1,7 +1,8 @@
 //! A kubeconfig: which cluster its context names, and as whom the cluster is asked.
 
-use super::settings::{Ca, Cluster, Login, check_address};
+use super::settings::{Ca, Cluster, Login};
 use crate::json::{flag, text};
+use crate::rest::check_address;
 use base64::{Engine, prelude::BASE64_STANDARD};
 use rollback_settings::{Secret, Section, Value as Written};
 use serde_json::Value;

@@ -4,10 +4,11 @@ use super::{Kubernetes, kubeconfig, workload::Kind as WorkloadKind};
 use crate::{
     Provider,
     registry::{Documentation, Kind, ProviderSettings},
+    rest::check_address,
 };
 use reqwest::Client;
 use rollback_domain::risk::Risk;
-use rollback_settings::{Secret, Section, Value, is_loopback, text};
+use rollback_settings::{Secret, Section, Value, text};
 use std::{
     path::{Path, PathBuf},
     sync::Arc,
@@ -26,7 +27,7 @@ pub const KIND: Kind = Kind {
         takes: "As long as the workload's rollout: its strategy, probes and images decide.",
         proven: "A fake cluster that keeps templates, revisions and rollouts, and that the real kubectl accepts: it judges what is there before and after a rollback.",
         traps: &[
-            "A workload of Argo CD, Flux, Helm or an operator is refused with the provider to use instead: its owner would put its own template back.",
+            "A workload that Argo CD, a HelmRelease of Flux or Helm owns is refused with the provider to use instead: `argocd`, or `command` with the preset `flux` or `helm`. One of a Kustomization of Flux or of an operator is refused with what to change instead.",
             "Kubernetes does not tell which template ever served: unless the bot's own record knows, or pods of it still run, the card says so.",
             "Only templates that are kept can be gone to: `revisionHistoryLimit`, usually the last ten.",
             "ConfigMaps and Secrets that a template names have today's content. The card names them.",
@@ -161,14 +162,6 @@ fn cluster(section: &Section<'_>) -> Option<Cluster> {
     let cluster = kubeconfig::read(section, written, context.as_deref());
     let cluster = cluster.map_err(|problem| section.mistake("kubeconfig", problem));
     cluster.ok()
-}
-
-/// Checks that nothing secret would be sent where others can read it.
-pub(super) fn check_address(server: &Url) -> Result<(), String> {
-    match server.scheme() == "https" || is_loopback(server) {
-        true => Ok(()),
-        false => Err("is not https: whoever is on the way could read the token".into()),
-    }
 }
 
 fn directory(value: &Value) -> Result<PathBuf, String> {

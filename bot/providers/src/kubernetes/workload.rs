@@ -114,7 +114,7 @@ impl Workload {
         if let Some(app) = tracked.or_else(|| self.label("argocd.argoproj.io/instance")) {
             let app = named(app);
             return Some(format!(
-                "{name} belongs to the application {app} of Argo CD, which would put its own template back. Roll back there instead (argocd app rollback {app}), with automated sync off."
+                "{name} belongs to the application {app} of Argo CD, which would put its own template back. Use provider = \"argocd\" with application = \"{app}\" instead."
             ));
         }
         if let Some(release) = self.label("helm.toolkit.fluxcd.io/name") {

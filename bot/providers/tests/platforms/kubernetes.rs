@@ -242,12 +242,12 @@ async fn what_somebody_else_owns_is_refused_with_where_to_go_instead() {
                 "argocd.argoproj.io/tracking-id",
                 "acme-shop:apps/Deployment:production/shop",
             ),
-            "argocd app rollback acme-shop",
+            "provider = \"argocd\" with application = \"acme-shop\"",
         ),
         (
             "Argo CD by a label",
             owned("labels", "argocd.argoproj.io/instance", "acme-shop"),
-            "argocd app rollback",
+            "provider = \"argocd\" with application = \"acme-shop\"",
         ),
         (
             "Flux with Helm",
@@ -257,7 +257,7 @@ async fn what_somebody_else_owns_is_refused_with_where_to_go_instead() {
         (
             "Flux with Kustomize",
             owned("labels", "kustomize.toolkit.fluxcd.io/name", "apps"),
-            "Revert the commit",
+            "Revert the commit in its repository instead",
         ),
         (
             "Helm",

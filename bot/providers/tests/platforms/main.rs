@@ -5,6 +5,10 @@
 
 #[path = "../../../../tests/support/api.rs"]
 mod api;
+mod argocd;
+#[path = "../../../../tests/support/argocd.rs"]
+#[expect(dead_code, reason = "the stories use the rest")]
+mod argocd_api;
 mod commands;
 mod github;
 #[path = "../../../../tests/support/github.rs"]

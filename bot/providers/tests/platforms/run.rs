@@ -1,6 +1,6 @@
 //! A service on a platform, and a rollback there, step by step, as the engine runs it.
 
-use crate::{github_api, railway_api, render_api};
+use crate::{argocd_api, github_api, railway_api, render_api};
 use jiff::Timestamp;
 use rollback_domain::{
     grammar::Target,
@@ -32,6 +32,7 @@ pub fn platform(section: &str) -> Result<registry::Platform, String> {
     let env = |name: &str| match name {
         "TOKEN" => Some(TOKEN.to_owned()),
         "RENDER_API_KEY" => Some(render_api::TOKEN.to_owned()),
+        "ARGOCD_TOKEN" => Some(argocd_api::TOKEN.to_owned()),
         "GITHUB_TOKEN" => Some(github_api::TOKEN.to_owned()),
         "APP_KEY" => Some(APP_KEY.to_owned()),
         "RAILWAY_TOKEN" => Some(railway_api::TOKEN.to_owned()),

@@ -43,11 +43,7 @@ fn a_number_is_judged_against_its_threshold_and_what_it_was() {
         judged(Limit::Below(number(0.001)), 0.072, 0.069),
         judged(Limit::Below(number(0.001)), 0.072, 0.001),
         judged(Limit::Below(number(0.001)), 0.072, 0.0010001),
-        judged(
-            Limit::Below(number(0.001)),
-            0.071_999_999_999_999_99,
-            0.072_000_000_000_000_01,
-        ),
+        judged(Limit::Below(number(0.001)), 0.072 - 1e-15, 0.072 + 1e-15),
         judged(Limit::Above(number(0.99)), 0.9, 0.995),
         judged(Limit::Above(number(0.99)), 0.9, 0.9),
         judged(Limit::FallsTo(half), 0.072, 0.036),
