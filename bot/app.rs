@@ -219,6 +219,7 @@ impl App {
             passes: service.passes,
             prove_within: service.prove_within,
             watch: service.watch,
+            pass_every: service.pass_every,
             check_every: service.check_every,
             fingerprint: service.fingerprint.is_some(),
             announce: service.announce(&self.config.announce),
@@ -246,6 +247,7 @@ impl App {
             prove_within: CHECKED_WITHIN,
             watch: CHECKED_WITHIN,
             // Whatever changes a member has its group looked at: this is only for what is missed.
+            pass_every: CHECKED_WITHIN,
             check_every: CHECKED_WITHIN,
             fingerprint: false,
             announce: group.announce(&self.config.announce),
@@ -283,6 +285,7 @@ impl App {
             passes: 1,
             prove_within: CHECKED_WITHIN,
             watch: CHECKED_WITHIN,
+            pass_every: CHECKED_WITHIN,
             check_every: CHECKED_WITHIN,
             fingerprint: false,
             announce: self.config.announce.clone(),

@@ -276,7 +276,9 @@ pub struct Service {
     pub prove_within: Duration,
     /// How long it is watched afterwards; zero for not at all.
     pub watch: Duration,
-    /// The time between two looks, while proving and while watching.
+    /// How long after a look that passed the next one is, while proving.
+    pub pass_every: Duration,
+    /// The time between two looks, once they are waited for longer.
     pub check_every: Duration,
 }
 
@@ -1017,14 +1019,15 @@ fn service(
     let passes = section.or("passes", 3, |value| number(value, 1..=100));
     let prove_within = section.or("prove_within", 5 * MINUTE, duration(SECOND..=DAY));
     let watch = section.or("watch", 5 * MINUTE, duration(Duration::ZERO..=DAY));
+    let pass_every = section.or("pass_every", SECOND, duration(SECOND / 10..=HOUR));
     let check_every = section.or("check_every", 5 * SECOND, duration(SECOND / 10..=HOUR));
-    let shortest = check_every.saturating_mul(passes - 1);
+    let shortest = pass_every.saturating_mul(passes - 1);
     if shortest > prove_within {
         section.mistake(
             "prove_within",
             format!(
                 "{passes} passes, {} apart, take at least {}; give it more than {}, or ask for fewer passes",
-                spell(check_every),
+                spell(pass_every),
                 spell(shortest),
                 spell(prove_within),
             ),
@@ -1048,6 +1051,7 @@ fn service(
         passes,
         prove_within,
         watch,
+        pass_every,
         check_every,
     })
 }

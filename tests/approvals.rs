@@ -95,6 +95,7 @@ async fn data_takes_two_people_one_of_them_its_owner_and_the_typed_target() {
     Vercel pinned: automatic deploys are held off (checked)
     Vercel serving: serves v213 on 8/8
     rollback-bot checked: version v213 answers, 1/1 checks pass
+    rollback-bot verified: verified: v213 answers from outside and passes its checks.
     "#);
     world.slack.take_all();
 }

@@ -111,14 +111,14 @@ async fn an_application_goes_back_and_automated_sync_stays_off_until_unpinned() 
       ✅ Approved 03:12:20 UTC by @sam (oncall)
       ✅ Accepted 03:12:20 UTC by Argo CD: it is synced and Healthy
       ✅ Deploys held automatic deploys are off
-      ✅ Live 03:12:35 UTC 1/1 on 2222222
-      ✅ Verified 03:12:45 UTC version 2222222 answers, no checks configured
+      ✅ Live 03:12:20 UTC 1/1 on 2222222
+      ✅ Verified 03:12:22 UTC version 2222222 answers, no checks configured
       2222222 answers from outside and passes its checks.
-      Command to live: 35 s, of which 20 s waiting for approval
+      Command to live: 20 s, of which 20 s waiting for approval
       [ Undo… ]
     Rollback Bot:
       ✅ api (production) is back on 2222222 (RB-1) · @sam, approved by @sam
-      version 2222222 answers, no checks configured · took 35 s, of which 20 s waiting for approval
+      version 2222222 answers, no checks configured · took 20 s, of which 20 s waiting for approval
       Automatic deploys are off until `/rollback unpin api@production`.
       This doesn't fix the bug. If 3333333 caused it, deploying 3333333 again brings it back.
     "#);
@@ -146,10 +146,10 @@ async fn an_application_goes_back_and_automated_sync_stays_off_until_unpinned() 
       ✅ Approved 03:12:20 UTC by @sam (oncall)
       ✅ Accepted 03:12:20 UTC by Argo CD: it is synced and Healthy
       ⚠️ Deploys not held automatic deploys are ON
-      ✅ Live 03:12:35 UTC 1/1 on 2222222
-      ✅ Verified 03:12:45 UTC version 2222222 answers, no checks configured
+      ✅ Live 03:12:20 UTC 1/1 on 2222222
+      ✅ Verified 03:12:22 UTC version 2222222 answers, no checks configured
       2222222 answers from outside and passes its checks.
-      Command to live: 35 s, of which 20 s waiting for approval
+      Command to live: 20 s, of which 20 s waiting for approval
       [ Undo… ]
     Rollback Bot (only visible to @sam): Checking your permissions… I'll post here when it is done.
     Rollback Bot: @sam unpinned api (production), because "it is reverted": automatic deploys go live again (read back); git has 4444444, which is synced now.
@@ -180,8 +180,8 @@ async fn an_undo_syncs_forward_again_and_leaves_automated_sync_off() {
     Rollback Bot:
       Undo RB-1: take api to 3333333?
       it was the database · @maya, 03:13:20 UTC
-      Live now `2222222`, since 03:12:35 UTC by RB-1 (@sam) (45 s) Ana Lima: Fix the session
-      Return to `3333333`, ran 31 m 35 s until 03:12:35 UTC · undo of RB-1 Ana Lima: New tax engine
+      Live now `2222222`, since 03:12:20 UTC by RB-1 (@sam) (59 s) Ana Lima: Fix the session
+      Return to `3333333`, ran 31 m 20 s until 03:12:20 UTC · undo of RB-1 Ana Lima: New tax engine
       ⚠️ Caution  3333333 was rolled back by RB-1 at 2026-03-14 03:12 UTC
       You lose  nothing: it goes forward
       Changes  manifests, Helm and Kustomize parameters
@@ -206,10 +206,10 @@ async fn an_undo_syncs_forward_again_and_leaves_automated_sync_off() {
       ✅ Approved 03:12:20 UTC by @sam (oncall)
       ✅ Accepted 03:12:20 UTC by Argo CD: it is synced and Healthy
       ✅ Deploys held automatic deploys are off
-      ✅ Live 03:12:35 UTC 1/1 on 2222222
-      ✅ Verified 03:12:45 UTC version 2222222 answers, no checks configured
+      ✅ Live 03:12:20 UTC 1/1 on 2222222
+      ✅ Verified 03:12:22 UTC version 2222222 answers, no checks configured
       2222222 answers from outside and passes its checks.
-      Command to live: 35 s, of which 20 s waiting for approval
+      Command to live: 20 s, of which 20 s waiting for approval
       [ Undo… ] [ Post-mortem ]
     Rollback Bot (edited):
       ✅ RB-2 VERIFIED  api (production)
@@ -217,13 +217,13 @@ async fn an_undo_syncs_forward_again_and_leaves_automated_sync_off() {
       ✅ Approved 03:13:20 UTC by @sam (oncall)
       ✅ Accepted 03:13:20 UTC by Argo CD: it is synced and Healthy
       ✅ Deploys held automatic deploys are off
-      ✅ Live 03:13:35 UTC 1/1 on 3333333
-      ✅ Verified 03:13:45 UTC version 3333333 answers, no checks configured
+      ✅ Live 03:13:20 UTC 1/1 on 3333333
+      ✅ Verified 03:13:22 UTC version 3333333 answers, no checks configured
       3333333 answers from outside and passes its checks.
-      Command to live: 15 s, of which 0 s waiting for approval
+      Command to live: 0 s, of which 0 s waiting for approval
     Rollback Bot:
       ✅ api (production) is on 3333333 again (RB-2) · @maya, approved by @sam
-      version 3333333 answers, no checks configured · took 15 s, of which 0 s waiting for approval
+      version 3333333 answers, no checks configured · took 0 s, of which 0 s waiting for approval
       Automatic deploys are off until `/rollback unpin api@production`.
       3333333 is live again, so the problem RB-1 was for may be back.
     "#);

@@ -44,7 +44,7 @@ async fn who_comes_late_reads_ten_lines() {
       INC-1: P1 (shop down), investigating: checkout answers 500
       opened 03:12:00 UTC · started 02:55:00 UTC
       lead: @maya · communications: nobody · scribe: nobody
-      RB-1 VERIFIED · frontend (production) · v214 → v213 · last change 03:17:10 UTC
+      RB-1 VERIFIED · frontend (production) · v214 → v213 · last change 03:17:02 UTC
       Open: automatic deploys of frontend (production) are off · 1 action (`/rollback action list`)
       03:18:40 UTC @maya: two is bold & <loud>
       03:18:40 UTC @maya: issue: checkout answers 500

@@ -84,10 +84,10 @@ async fn what_the_bot_sees_is_ticked_with_its_evidence_and_people_tick_the_rest(
       |   During
       |   ✅ 4 It runs · v213 live at 03:12:02 UTC · 03:12:02 UTC
       |   After
-      |   ✅ 5 It is verified · version v213 answers, 1/1 checks pass · 03:12:12 UTC
+      |   ✅ 5 It is verified · version v213 answers, 1/1 checks pass · 03:12:04 UTC
       |   ✅ 6 The error rate is back · @tom · 0.05 %, was 7.2 % · 03:18:42 UTC
       |   ➖ left out: 7 Status page · @maya · we have no status page · 03:18:42 UTC
-      |   ✅ 8 It is written down · INC-1-RB-1-timeline.md · 03:17:12 UTC
+      |   ✅ 8 It is written down · INC-1-RB-1-timeline.md · 03:17:04 UTC
       |   ✅ 9 The post-mortem is drafted · 2026-03-14-rollback-checkout-500s.md · 03:18:42 UTC
     Rollback Bot (only visible to @tom): Ticked 6 of RB-1: The error rate is back. 7 of 9 are done.
     Rollback Bot (only visible to @maya): Left out 7 of RB-1: Status page. 8 of 9 are done.
@@ -96,7 +96,7 @@ async fn what_the_bot_sees_is_ticked_with_its_evidence_and_people_tick_the_rest(
     Rollback Bot (only visible to @tom): Ticked 2 of RB-1: The dashboards are open. 6 of 9 are done.
     Rollback Bot:
       Draft of the post-mortem of INC-1. 30 fields are not recorded and marked so. Keep it as `incidents/2026-03-14-rollback-checkout-500s.md`; `/rollback postmortem INC-1 root cause: …` fills a field.
-      [file 2026-03-14-rollback-checkout-500s.md 6301 bytes]
+      [file 2026-03-14-rollback-checkout-500s.md 6299 bytes]
     "#);
     world.slack.take_all();
     world.maya().says("/rollback checklist").await;
@@ -110,10 +110,10 @@ async fn what_the_bot_sees_is_ticked_with_its_evidence_and_people_tick_the_rest(
       During
       ✅ 4 It runs · v213 live at 03:12:02 UTC · 03:12:02 UTC
       After
-      ✅ 5 It is verified · version v213 answers, 1/1 checks pass · 03:12:12 UTC
+      ✅ 5 It is verified · version v213 answers, 1/1 checks pass · 03:12:04 UTC
       ✅ 6 The error rate is back · @tom · 0.05 %, was 7.2 % · 03:18:42 UTC
       ➖ left out: 7 Status page · @maya · we have no status page · 03:18:42 UTC
-      ✅ 8 It is written down · INC-1-RB-1-timeline.md · 03:17:12 UTC
+      ✅ 8 It is written down · INC-1-RB-1-timeline.md · 03:17:04 UTC
       ✅ 9 The post-mortem is drafted · 2026-03-14-rollback-checkout-500s.md · 03:18:42 UTC
     ");
     assert_snapshot!(world.record().await.lines().filter(|line| line.contains("item")).collect::<Vec<_>>().join("\n"), @r#"

@@ -137,7 +137,7 @@ async fn a_script_takes_production_back() {
       ✅ Approved 03:12:20 UTC by @sam (oncall)
       ✅ Accepted 03:12:20 UTC by deployctl: v213 serves
       ✅ Live 03:12:20 UTC 1/1 on v213
-      ✅ Verified 03:12:30 UTC version v213 answers, no checks configured
+      ✅ Verified 03:12:22 UTC version v213 answers, no checks configured
       v213 answers from outside and passes its checks.
       Command to live: 20 s, of which 20 s waiting for approval
       [ Undo… ]

@@ -124,7 +124,7 @@ async fn a_container_is_recreated_on_an_earlier_image_and_forward_again() {
       ✅ Approved 03:12:00 UTC by @sam (oncall)
       ✅ Accepted 03:12:00 UTC by Docker: the new container is up
       ✅ Live 03:12:00 UTC 1/1 on v212
-      ✅ Verified 03:12:10 UTC version v212 answers, no checks configured
+      ✅ Verified 03:12:02 UTC version v212 answers, no checks configured
       v212 answers from outside and passes its checks.
       Command to live: 0 s, of which 0 s waiting for approval
       [ Undo… ]

@@ -52,21 +52,27 @@ async fn somebody_without_a_role_runs_it_in_front_of_everybody() {
     tom_breaks_the_glass(&mut world).await;
     assert_snapshot!(world.channel(), @r#"
     Rollback Bot (edited):
-      ⏳ RB-1 SERVING 8/8  frontend (production)
+      ✅ RB-1 VERIFIED  frontend (production)
       v214 → v213 · @maya · "checkout 500s"
       ⚠️ Emergency run 03:12:00 UTC by @tom, without approval: "auth is down and nobody answers" · to be reviewed
       ✅ Accepted 03:12:00 UTC by Vercel: job succeeded
       ✅ Deploys held automatic deploys are off
       ✅ Live 03:12:00 UTC 8/8 on v213
-      ⏳ Checking version v213 answers, 1/1 checks pass
-      Vercel says v213 is live. Checking it from outside.
+      ✅ Verified 03:12:02 UTC version v213 answers, 1/1 checks pass
+      v213 answers from outside and passes its checks.
       Command to live: 0 s (goal 2 m: met)
+      [ Undo… ]
     Rollback Bot:
       EMERGENCY RUN  RB-1
       @tom ran RB-1 without approval (03:12:00 UTC): frontend (production) v214 → v213.
       > auth is down and nobody answers
       @sam or @ana: please review this. It is due 2026-03-15 03:12 UTC. I'll remind you until it is done.
       [ Justified… ] [ Should have waited… ] [ Policy too strict… ]
+    Rollback Bot:
+      ✅ frontend (production) is back on v213 (RB-1) · @maya, run by @tom as an emergency
+      version v213 answers, 1/1 checks pass · took 0 s (goal 2 m: met)
+      Automatic deploys are off until `/rollback unpin frontend@production`.
+      This doesn't fix the bug. If v214 caused it, deploying v214 again brings it back.
     "#);
     assert_eq!(world.vercel.rollbacks_asked(), 1);
     assert_snapshot!(world.pagerduty.pages().join("\n"), @"trigger rollback-bot:rollback.example.com:RB-1:glass: EMERGENCY RUN: @tom rolls back frontend (production), v214 → v213 without approval: auth is down and nobody answers");
@@ -90,7 +96,7 @@ async fn somebody_without_a_role_runs_it_in_front_of_everybody() {
       ✅ Accepted 03:12:00 UTC by Vercel: job succeeded
       ✅ Deploys held automatic deploys are off
       ✅ Live 03:12:00 UTC 8/8 on v213
-      ✅ Verified 03:12:10 UTC version v213 answers, 1/1 checks pass
+      ✅ Verified 03:12:02 UTC version v213 answers, 1/1 checks pass
       v213 answers from outside and passes its checks.
       Command to live: 0 s (goal 2 m: met)
       [ Undo… ] [ Post-mortem ]
@@ -101,7 +107,7 @@ async fn somebody_without_a_role_runs_it_in_front_of_everybody() {
       EMERGENCY RUN  RB-1
       @tom ran RB-1 without approval (03:12:00 UTC): frontend (production) v214 → v213.
       > auth is down and nobody answers
-      Reviewed by @sam at 03:18:42 UTC: justified. "every login failed, I was on a plane"
+      Reviewed by @sam at 03:18:44 UTC: justified. "every login failed, I was on a plane"
     "#);
     assert_snapshot!(world.record().await, @r#"
     rollback-bot incident opened: opened INC-1 in this channel

@@ -39,7 +39,7 @@ async fn slack_being_down_delays_words_and_not_the_rollback() {
       ✅ Accepted 03:12:00 UTC by Vercel: job succeeded
       ✅ Deploys held automatic deploys are off
       ✅ Live 03:12:00 UTC 8/8 on v213
-      ✅ Verified 03:12:10 UTC version v213 answers, 1/1 checks pass
+      ✅ Verified 03:12:02 UTC version v213 answers, 1/1 checks pass
       v213 answers from outside and passes its checks.
       Command to live: 0 s (goal 2 m: met), of which 0 s waiting for approval
       [ Undo… ] [ Post-mortem ]
@@ -47,8 +47,8 @@ async fn slack_being_down_delays_words_and_not_the_rollback() {
       |   Timeline of INC-1, exported when RB-1 closed: 12 entries.
       |   [file INC-1-RB-1-timeline.md 1924 bytes]
     Rollback Bot:
-      Late: Slack took no messages from 03:12:10 UTC to 03:17:16 UTC. What happened meanwhile:
-      • 03:12:10 UTC  ✅ frontend (production) is back on v213 (RB-1) · @maya, approved by @sam
+      Late: Slack took no messages from 03:12:02 UTC to 03:17:08 UTC. What happened meanwhile:
+      • 03:12:02 UTC  ✅ frontend (production) is back on v213 (RB-1) · @maya, approved by @sam
       version v213 answers, 1/1 checks pass · took 0 s, of which 0 s waiting for approval (goal 2 m: met)
       Automatic deploys are off until `/rollback unpin frontend@production`.
       This doesn't fix the bug. If v214 caused it, deploying v214 again brings it back.

@@ -397,7 +397,7 @@ async fn a_revert_is_a_pull_request_that_people_merge() {
       ✅ Approved 03:12:20 UTC by @sam (oncall)
       ✅ Accepted 03:12:20 UTC by GitHub: run 9004 has deployed it
       ✅ Live 03:13:01 UTC 1/1 on 7fbac25
-      ✅ Verified 03:13:11 UTC version ea0bf01c3dd6a0960fff7ffef7bfb2ac086e0223 answers, no checks configured
+      ✅ Verified 03:13:03 UTC version ea0bf01c3dd6a0960fff7ffef7bfb2ac086e0223 answers, no checks configured
       7fbac25 answers from outside and passes its checks.
       Command to live: 1 m 1 s, of which 20 s waiting for approval
       [ Undo… ]
@@ -429,14 +429,14 @@ async fn a_workflow_is_started_by_hand_and_waits_for_its_environment() {
       5481fc9 → 7fbac25 · @sam · "checkout 500s"
       ✅ Approved 03:12:20 UTC by @sam (oncall)
       ✅ Accepted 03:12:20 UTC by GitHub: run 9004 has deployed it
-      ✅ Live 03:13:06 UTC 1/1 on 7fbac25
-      ✅ Verified 03:13:16 UTC version 7fbac25 answers, no checks configured
+      ✅ Live 03:13:01 UTC 1/1 on 7fbac25
+      ✅ Verified 03:13:03 UTC version 7fbac25 answers, no checks configured
       7fbac25 answers from outside and passes its checks.
-      Command to live: 1 m 6 s, of which 20 s waiting for approval
+      Command to live: 1 m 1 s, of which 20 s waiting for approval
       [ Undo… ]
     Rollback Bot:
       ✅ api (production) is back on 7fbac25 (RB-1) · @sam, approved by @sam
-      version 7fbac25 answers, no checks configured · took 1 m 6 s, of which 20 s waiting for approval
+      version 7fbac25 answers, no checks configured · took 1 m 1 s, of which 20 s waiting for approval
       This doesn't fix the bug. If 5481fc9 caused it, deploying 5481fc9 again brings it back.
     "#);
     assert_eq!(github.changes_asked(), 1);

@@ -315,10 +315,10 @@ async fn three_verified_members_are_taken_forward_again_in_the_reverse_order() {
       ✅  backend  `v1` → `v2` · RB-7 VERIFIED
       ✅  database  `v1` → `v2` · RB-8 VERIFIED
       3 of 3 verified.
-      Command to live: 25 s, of which 0 s waiting for approval
+      Command to live: 13 s, of which 0 s waiting for approval
     Rollback Bot:
       ✅ full (production): 3 of 3 verified (RB-5) · @maya, approved by @sam
-      each has its own verdict · took 25 s, of which 0 s waiting for approval
+      each has its own verdict · took 13 s, of which 0 s waiting for approval
       • frontend (RB-6) VERIFIED
       • backend (RB-7) VERIFIED
       • database (RB-8) VERIFIED
@@ -459,11 +459,11 @@ async fn while_the_platform_of_one_member_is_away_nothing_is_planned_or_begun() 
       ✅  backend  `v2` → `v1` · RB-4 VERIFIED
       ✅  frontend  `v214` → `v213` · RB-5 VERIFIED
       3 of 3 verified.
-      Command to live: 10 s, of which 0 s waiting for approval
+      Command to live: 2 s, of which 0 s waiting for approval
       [ Undo… ]
     Rollback Bot:
       ✅ full (production): 3 of 3 verified (RB-2) · @maya, approved by @sam
-      each has its own verdict · took 10 s, of which 0 s waiting for approval
+      each has its own verdict · took 2 s, of which 0 s waiting for approval
       • database (RB-3) VERIFIED
       • backend (RB-4) VERIFIED
       • frontend (RB-5) VERIFIED
@@ -554,16 +554,16 @@ async fn a_member_that_somebody_takes_back_by_itself_meanwhile_is_not_run_by_the
       |   [file INC-1-RB-1-timeline.md 3180 bytes]
     Rollback Bot (edited):
       Roll back backend to v1?
-      slow · @maya, 03:12:02 UTC
+      slow · @maya, 03:12:09 UTC
       Live now `v2`, since 02:12:00 UTC (1 h 1 m)
       Go back to `v1`, ran 47 h until 02:12:00 UTC · previous release, ran before
       You lose  1 change: v2
       Changes  the image
       Stays  the volumes
       Steps  1. pull v1 · 2. stop the old box · 3. start the new box · 4. check the new box · 5. switch over
-      ⏳ Waiting since 03:12:02 UTC; asked @sam, @ana, last at 03:13:02 UTC
+      ⏳ Waiting since 03:12:09 UTC; asked @sam, @ana, last at 03:13:09 UTC
       [ Approve… ] [ Deny… ] [ Change version… ] [ ⋯ Cancel this request / Object… / Emergency run… / Who can approve / May I approve? ]
-      Needs  one approval: @sam (oncall) or @ana (lead), not @maya · expires 03:22:02 UTC · RB-3 · production · code · plan `a95d`
+      Needs  one approval: @sam (oncall) or @ana (lead), not @maya · expires 03:22:09 UTC · RB-3 · production · code · plan `a95d`
       | Rollback Bot: @sam and @ana: approve or deny RB-3? backend (production), v2 → v1, "slow", waiting 1 m.
     Rollback Bot:
       ⚠️ full (production): 1 of 2 verified, backend not run (RB-1) · @maya, approved by @sam

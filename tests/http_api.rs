@@ -190,14 +190,14 @@ async fn an_api_takes_production_back_and_is_held_off_afterwards() {
       ✅ Approved 03:12:20 UTC by @sam (oncall)
       ✅ Accepted 03:12:20 UTC by Sites: done
       ✅ Deploys held automatic deploys are off
-      ✅ Live 03:12:30 UTC 1/1 on v213
-      ✅ Verified 03:12:40 UTC version v213 answers, no checks configured
+      ✅ Live 03:12:20 UTC 1/1 on v213
+      ✅ Verified 03:12:22 UTC version v213 answers, no checks configured
       v213 answers from outside and passes its checks.
-      Command to live: 30 s, of which 20 s waiting for approval
+      Command to live: 20 s, of which 20 s waiting for approval
       [ Undo… ]
     Rollback Bot:
       ✅ docs (production) is back on v213 (RB-1) · @sam, approved by @sam
-      version v213 answers, no checks configured · took 30 s, of which 20 s waiting for approval
+      version v213 answers, no checks configured · took 20 s, of which 20 s waiting for approval
       Automatic deploys are off until `/rollback unpin docs@production`.
       This doesn't fix the bug. If v214 caused it, deploying v214 again brings it back.
     "#);

@@ -472,9 +472,9 @@ async fn an_incident_goes_on_in_a_channel_of_its_own() {
       03:12:00 UTC RB-1 Vercel pinned: automatic deploys are held off (checked)
       03:12:00 UTC RB-1 Vercel serving: serves v213 on 8/8
       03:12:00 UTC RB-1 rollback-bot checked: version v213 answers, 1/1 checks pass
-      03:12:10 UTC RB-1 rollback-bot verified: verified: v213 answers from outside and passes its checks.
-      03:17:10 UTC RB-1 rollback-bot closed: closed as verified
-      03:17:10 UTC RB-1 rollback-bot exported: exported INC-1-RB-1-timeline.md, 17 entries, 2656 bytes
+      03:12:02 UTC RB-1 rollback-bot verified: verified: v213 answers from outside and passes its checks.
+      03:17:02 UTC RB-1 rollback-bot closed: closed as verified
+      03:17:02 UTC RB-1 rollback-bot exported: exported INC-1-RB-1-timeline.md, 17 entries, 2656 bytes
       03:27:00 UTC rollback-bot reminded: reminded @maya that it is P1 and was to be mitigated by 2026-03-14 03:27 UTC
       03:28:00 UTC @U0MAYA note: it is the tax engine
     "#);

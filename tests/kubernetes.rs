@@ -114,14 +114,14 @@ async fn a_deployment_goes_back_pod_by_pod_and_is_verified() {
       v213 → v212 · @maya · "checkout 500s"
       ✅ Approved 03:12:20 UTC by @sam (oncall)
       ✅ Accepted 03:12:20 UTC by Kubernetes: all 3 pods have it and are available
-      ✅ Live 03:12:32 UTC 3/3 on v212
-      ✅ Verified 03:12:42 UTC version v212 answers, no checks configured
+      ✅ Live 03:12:21 UTC 3/3 on v212
+      ✅ Verified 03:12:23 UTC version v212 answers, no checks configured
       v212 answers from outside and passes its checks.
-      Command to live: 32 s, of which 20 s waiting for approval
+      Command to live: 21 s, of which 20 s waiting for approval
       [ Undo… ]
     Rollback Bot:
       ✅ api (production) is back on v212 (RB-1) · @maya, approved by @sam
-      version v212 answers, no checks configured · took 32 s, of which 20 s waiting for approval
+      version v212 answers, no checks configured · took 21 s, of which 20 s waiting for approval
       This doesn't fix the bug. If v213 caused it, deploying v213 again brings it back.
     "#);
     let record = world.record().await;

@@ -138,9 +138,9 @@ async fn a_whole_night_is_on_the_record() {
       During
       ✅ 3 It runs · v213 live at 03:13:03 UTC · 03:13:03 UTC
       After
-      ✅ 4 It is verified · version v213 answers, 1/1 checks pass · 03:13:13 UTC
+      ✅ 4 It is verified · version v213 answers, 1/1 checks pass · 03:13:05 UTC
       ✅ 5 The error rate is back · @sam · 0.05 %, was 7.2 % · 03:28:03 UTC
-      ✅ 6 It is written down · INC-1-RB-1-timeline.md · 03:18:13 UTC
+      ✅ 6 It is written down · INC-1-RB-1-timeline.md · 03:18:05 UTC
     ");
 
     // 03:29: it is over, and what is known of it is taken away in every format.

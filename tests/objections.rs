@@ -63,7 +63,7 @@ async fn anybody_objects_and_the_card_says_so() {
     world.settle().await;
     assert_snapshot!(world.tom().sees(), @"
     Rollback Bot (only visible to @tom): Writing your objection to RB-1 down: checking your permissions. The card will update.
-    Rollback Bot (only visible to @tom): RB-1 was already approved by @sam at 03:12:02 UTC; it is now: serving 8/8. Nothing more was run. `/rollback status RB-1` shows where it stands.
+    Rollback Bot (only visible to @tom): RB-1 was already approved by @sam at 03:12:02 UTC; it is now: verified. Nothing more was run. `/rollback status RB-1` shows where it stands.
     ");
     world.slack.take_all();
 }

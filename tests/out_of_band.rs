@@ -195,7 +195,7 @@ async fn a_whole_rollback_while_slack_is_down() {
       ✅ Accepted 03:12:03 UTC by Vercel: job succeeded
       ✅ Deploys held automatic deploys are off
       ✅ Live 03:12:03 UTC 8/8 on v213
-      ✅ Verified 03:12:13 UTC version v213 answers, 1/1 checks pass
+      ✅ Verified 03:12:05 UTC version v213 answers, 1/1 checks pass
       v213 answers from outside and passes its checks.
       Command to live: 3 s (goal 2 m: met), of which 3 s waiting for approval
       [ Undo… ]

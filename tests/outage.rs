@@ -84,15 +84,15 @@ async fn five_minutes_of_silence_are_told_in_one_message_in_order() {
       ✅ Accepted 03:16:00 UTC by Vercel: job succeeded
       ✅ Deploys held automatic deploys are off
       ✅ Live 03:16:00 UTC 8/8 on v213
-      ✅ Verified 03:16:10 UTC version v213 answers, 1/1 checks pass
+      ✅ Verified 03:16:02 UTC version v213 answers, 1/1 checks pass
       v213 answers from outside and passes its checks.
       Command to live: 4 m (goal 2 m: missed), of which 4 m waiting for approval
       [ Undo… ]
     Rollback Bot:
-      Late: Slack took no messages from 03:13:00 UTC to 03:17:13 UTC. What happened meanwhile:
+      Late: Slack took no messages from 03:13:00 UTC to 03:17:05 UTC. What happened meanwhile:
       • 03:13:00 UTC  @sam and @ana: approve or deny RB-1? frontend (production), v214 → v213, "checkout 500s", waiting 1 m.
       • 03:15:00 UTC  @sam and @ana: approve or deny RB-1? frontend (production), v214 → v213, "checkout 500s", waiting 3 m.
-      • 03:16:10 UTC  ✅ frontend (production) is back on v213 (RB-1) · @maya, approved by @sam
+      • 03:16:02 UTC  ✅ frontend (production) is back on v213 (RB-1) · @maya, approved by @sam
       version v213 answers, 1/1 checks pass · took 4 m, of which 4 m waiting for approval (goal 2 m: missed)
       Automatic deploys are off until `/rollback unpin frontend@production`.
       This doesn't fix the bug. If v214 caused it, deploying v214 again brings it back.

@@ -229,7 +229,7 @@ async fn an_old_version_behind_a_cache_is_never_green() {
       ✅ Accepted 03:12:00 UTC by Vercel: job succeeded
       ✅ Deploys held automatic deploys are off
       ✅ Live 03:12:00 UTC 8/8 on v213
-      ⚠️ Not verified 03:17:00 UTC version v214 answers, 1/1 checks pass
+      ⚠️ Not verified 03:17:02 UTC version v214 answers, 1/1 checks pass
       The platform says v213 is live, but users still get v214. Check the cache or CDN.
       Command to live: 0 s (goal 2 m: met), of which 0 s waiting for approval
       [ Undo… ]
@@ -261,7 +261,7 @@ async fn a_target_that_serves_and_still_fails_points_elsewhere() {
       ✅ Accepted 03:12:00 UTC by Vercel: job succeeded
       ✅ Deploys held automatic deploys are off
       ✅ Live 03:12:00 UTC 8/8 on v213
-      ⚠️ Not verified 03:17:00 UTC version v213 answers, 0/1 checks pass: GET https://shop.example.com/api/health answered 500 instead of 200
+      ⚠️ Not verified 03:17:02 UTC version v213 answers, 0/1 checks pass: GET https://shop.example.com/api/health answered 500 instead of 200
       v213 is live and checks still fail. The rollback worked, so the problem is probably elsewhere.
       Command to live: 0 s (goal 2 m: met), of which 0 s waiting for approval
       [ Propose the one before ] [ Undo… ]
@@ -294,7 +294,7 @@ async fn without_a_fingerprint_it_stays_unproven() {
       ✅ Accepted 03:12:00 UTC by Vercel: job succeeded
       ✅ Deploys held automatic deploys are off
       ✅ Live 03:12:00 UTC 8/8 on v213
-      ⚠️ Not verified 03:12:10 UTC 1/1 checks pass
+      ⚠️ Not verified 03:12:02 UTC 1/1 checks pass
       Checks pass, but no version fingerprint is configured, so I cannot tell which version answered.
       Command to live: 0 s (goal 2 m: met), of which 0 s waiting for approval
       [ Undo… ]
@@ -326,7 +326,7 @@ async fn production_that_moves_away_again_is_seen() {
       ✅ Accepted 03:12:00 UTC by Vercel: job succeeded
       ⚠️ Deploys not held automatic deploys are ON
       ⚠️ Was live 03:12:00 UTC, now 0/8 on v213
-      ✅ Verified 03:12:10 UTC version v213 answers, 1/1 checks pass
+      ✅ Verified 03:12:02 UTC version v213 answers, 1/1 checks pass
       Someone changed production: shop.example.com, www.shop.example.com, checkout.example.com and 5 more no longer on v213.
       Command to live: 0 s (goal 2 m: met), of which 0 s waiting for approval
       [ Propose again ] [ Post-mortem ]
@@ -362,7 +362,7 @@ async fn checks_that_fail_again_while_it_is_watched_change_the_verdict() {
       ✅ Accepted 03:12:00 UTC by Vercel: job succeeded
       ✅ Deploys held automatic deploys are off
       ✅ Live 03:12:00 UTC 8/8 on v213
-      ⚠️ Not verified 03:13:10 UTC version v213 answers, 0/1 checks pass: GET https://shop.example.com/api/health answered 500 instead of 200
+      ⚠️ Not verified 03:13:02 UTC version v213 answers, 0/1 checks pass: GET https://shop.example.com/api/health answered 500 instead of 200
       v213 passed its checks before and fails them now. Look for what else has changed: a dependency, the database, a flag.
       Command to live: 0 s (goal 2 m: met), of which 0 s waiting for approval
       [ Propose the one before ] [ Undo… ]

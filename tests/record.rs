@@ -133,7 +133,7 @@ async fn a_night_is_exported_in_four_formats() {
     conforms(&json);
     let mut rollback = json["rollbacks"][0].clone();
     rollback["plan"] = "…".into();
-    assert_snapshot!(rollback, @r#"{"approvals":[{"at":"2026-03-14T03:12:50Z","by":{"id":"U0SAM","name":"sam"},"out_of_band":false,"roles":["oncall"],"unopposed":false}],"asked":[],"because":"checkout 500s","emergency":null,"environment":"production","from":"v214","goal_seconds":120,"id":"RB-1","plan":"…","platform":"Vercel","removes":["v214"],"replaces":null,"requester":{"id":"U0MAYA","name":"maya"},"risk":"code","service":"frontend","state":"closed","status":"VERIFIED","surfaces":8,"surfaces_on_target":8,"times":{"accepted":"2026-03-14T03:12:50Z","approved":"2026-03-14T03:12:50Z","asked":"2026-03-14T03:12:50Z","commanded":"2026-03-14T03:12:00Z","ended":"2026-03-14T03:18:00Z","proposed":"2026-03-14T03:12:00Z","proven":"2026-03-14T03:13:00Z","serving":"2026-03-14T03:12:50Z"},"to":"v213","undoes":null,"verdict":"verified"}"#);
+    assert_snapshot!(rollback, @r#"{"approvals":[{"at":"2026-03-14T03:12:50Z","by":{"id":"U0SAM","name":"sam"},"out_of_band":false,"roles":["oncall"],"unopposed":false}],"asked":[],"because":"checkout 500s","emergency":null,"environment":"production","from":"v214","goal_seconds":120,"id":"RB-1","plan":"…","platform":"Vercel","removes":["v214"],"replaces":null,"requester":{"id":"U0MAYA","name":"maya"},"risk":"code","service":"frontend","state":"closed","status":"VERIFIED","surfaces":8,"surfaces_on_target":8,"times":{"accepted":"2026-03-14T03:12:50Z","approved":"2026-03-14T03:12:50Z","asked":"2026-03-14T03:12:50Z","commanded":"2026-03-14T03:12:00Z","ended":"2026-03-14T03:17:52Z","proposed":"2026-03-14T03:12:00Z","proven":"2026-03-14T03:12:52Z","serving":"2026-03-14T03:12:50Z"},"to":"v213","undoes":null,"verdict":"verified"}"#);
 
     let html = exported(&mut world, "/rollback export html").await;
     assert!(html.name.ends_with("-timeline.html"), "{}", html.name);
@@ -149,27 +149,27 @@ async fn a_night_is_exported_in_four_formats() {
     <div class="strip">
     <svg height="40" role="img" aria-label="The rollbacks on the time of the incident, 7 m 36 s">
     <line class="rail" x1="0" y1="20" x2="100%" y2="20"/>
-    <line class="run good" x1="0.00%" y1="20" x2="13.16%" y2="20"><title>RB-1 frontend (production): VERIFIED</title></line>
+    <line class="run good" x1="0.00%" y1="20" x2="11.40%" y2="20"><title>RB-1 frontend (production): VERIFIED</title></line>
     </svg>
     <p class="ends num"><span>2026-03-14 03:12:00 UTC</span><span>7 m 36 s</span><span>2026-03-14 03:19:36 UTC</span></p>
     </div>
     <article class="lane">
     <h3>RB-1 <bdi>frontend (production)</bdi>: <bdi>v214</bdi> → <bdi>v213</bdi> · <span class="good">VERIFIED</span></h3>
     <p class="soft">requested by <bdi>maya</bdi>: “<bdi>checkout 500s</bdi>”</p>
-    <svg height="34" role="img" aria-label="RB-1: reading the platform 0 s, waiting for people 50 s, the platform 0 s, proof from outside 10 s">
+    <svg height="34" role="img" aria-label="RB-1: reading the platform 0 s, waiting for people 50 s, the platform 0 s, proof from outside 2 s">
     <rect class="bed" x="0" y="8" width="100%" height="18" rx="3"/>
     <rect class="planning" x="0.00%" y="8" width="0.00%" height="18"><title>reading the platform, 0 s</title></rect>
     <rect class="people" x="0.00%" y="8" width="41.67%" height="18"><title>waiting for people, 50 s</title></rect>
     <rect class="platform" x="41.67%" y="8" width="0.00%" height="18"><title>the platform, 0 s</title></rect>
-    <rect class="proof" x="41.67%" y="8" width="8.33%" height="18"><title>proof from outside, 10 s</title></rect>
+    <rect class="proof" x="41.67%" y="8" width="1.67%" height="18"><title>proof from outside, 2 s</title></rect>
     <line class="goal" x1="100.00%" y1="0" x2="100.00%" y2="34"><title>goal 2 m</title></line>
     </svg>
-    <p class="ends num"><span>2026-03-14 03:12:00 UTC</span><span>1 m in all</span></p>
+    <p class="ends num"><span>2026-03-14 03:12:00 UTC</span><span>52 s in all</span></p>
     <ul class="parts num">
     <li><span class="key planning"></span>reading the platform 0 s</li>
     <li><span class="key people"></span>waiting for people 50 s</li>
     <li><span class="key platform"></span>the platform 0 s</li>
-    <li><span class="key proof"></span>proof from outside 10 s</li>
+    <li><span class="key proof"></span>proof from outside 2 s</li>
     <li><span class="key goal"></span>goal 2 m</li>
     <li>50 s to live, goal 2 m: met</li>
     </ul>
@@ -506,7 +506,7 @@ async fn a_post_mortem_is_drafted_from_the_record_and_invents_nothing() {
     |---|---|
     | **Incident** | INC-1, channel C0SHOP |
     | **Date** | 2026-03-14 |
-    | **Duration** | 2026-03-14 03:12:00 UTC – 2026-03-14 03:13:00 UTC: 1 m from the first entry to the last verdict |
+    | **Duration** | 2026-03-14 03:12:00 UTC – 2026-03-14 03:12:52 UTC: 52 s from the first entry to the last verdict |
     | **Severity** | *Not recorded: how severe it was* |
     | **Tickets** | *Not recorded: which ticket it has* |
     | **Status** | *Not recorded: whether it is stable, monitored or still investigated* · RB-1 VERIFIED |
@@ -546,7 +546,7 @@ async fn a_post_mortem_is_drafted_from_the_record_and_invents_nothing() {
     | Plan on a card | 2026-03-14 03:12:00 UTC | 0 s |
     | Decision: approved by @sam | 2026-03-14 03:12:50 UTC | 50 s |
     | Rollback executed | 2026-03-14 03:12:50 UTC | 0 s |
-    | Verified | 2026-03-14 03:13:00 UTC | 10 s |
+    | Verified | 2026-03-14 03:12:52 UTC | 2 s |
 
     From the command to live: 50 s (goal 2 m: met).
 
@@ -563,8 +563,8 @@ async fn a_post_mortem_is_drafted_from_the_record_and_invents_nothing() {
     - **2026-03-14 03:12:50 UTC** RB-1 Vercel accepted: job accepted
     - **2026-03-14 03:12:50 UTC** RB-1 Vercel pinned: automatic deploys are held off (checked)
     - **2026-03-14 03:12:50 UTC** RB-1 Vercel serving: serves v213 on 8/8
-    - **2026-03-14 03:13:00 UTC** RB-1 rollback-bot verified: verified: v213 answers from outside and passes its checks.
-    - **2026-03-14 03:18:00 UTC** RB-1 rollback-bot closed: closed as verified
+    - **2026-03-14 03:12:52 UTC** RB-1 rollback-bot verified: verified: v213 answers from outside and passes its checks.
+    - **2026-03-14 03:17:52 UTC** RB-1 rollback-bot closed: closed as verified
 
     ## What was removed
 

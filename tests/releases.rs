@@ -94,7 +94,7 @@ async fn a_bad_release_on_a_machine_of_ones_own_is_rolled_back() {
       ✅ Approved 03:12:20 UTC by @sam (oncall)
       ✅ Accepted 03:12:20 UTC by Releases: current leads to v213
       ✅ Live 03:12:20 UTC 2/2 on v213
-      ✅ Verified 03:12:30 UTC version v213 answers, 1/1 checks pass
+      ✅ Verified 03:12:22 UTC version v213 answers, 1/1 checks pass
       v213 answers from outside and passes its checks.
       Command to live: 20 s, of which 20 s waiting for approval
       [ Undo… ]
@@ -111,7 +111,7 @@ async fn a_bad_release_on_a_machine_of_ones_own_is_rolled_back() {
       ✅ Approved 03:12:20 UTC by @sam (oncall)
       ✅ Accepted 03:12:20 UTC by Releases: current leads to v213
       ✅ Live 03:12:20 UTC 2/2 on v213
-      ✅ Verified 03:12:30 UTC version v213 answers, 1/1 checks pass
+      ✅ Verified 03:12:22 UTC version v213 answers, 1/1 checks pass
       v213 answers from outside and passes its checks.
       Command to live: 20 s, of which 20 s waiting for approval
       [ Undo… ] [ Post-mortem ]

@@ -99,14 +99,14 @@ async fn a_build_is_served_again_and_pushes_stay_out_until_unpinned() {
       ✅ Approved 03:12:20 UTC by @sam (oncall)
       ✅ Accepted 03:12:20 UTC by Render: deploy dep-4 is live
       ✅ Deploys held automatic deploys are off
-      ✅ Live 03:12:30 UTC 1/1 on 2222222
-      ✅ Verified 03:12:40 UTC version 2222222 answers, no checks configured
+      ✅ Live 03:12:20 UTC 1/1 on 2222222
+      ✅ Verified 03:12:22 UTC version 2222222 answers, no checks configured
       2222222 answers from outside and passes its checks.
-      Command to live: 30 s, of which 20 s waiting for approval
+      Command to live: 20 s, of which 20 s waiting for approval
       [ Undo… ]
     Rollback Bot:
       ✅ api (production) is back on 2222222 (RB-1) · @sam, approved by @sam
-      version 2222222 answers, no checks configured · took 30 s, of which 20 s waiting for approval
+      version 2222222 answers, no checks configured · took 20 s, of which 20 s waiting for approval
       Automatic deploys are off until `/rollback unpin api@production`.
       This doesn't fix the bug. If 3333333 caused it, deploying 3333333 again brings it back.
     "#);

@@ -63,14 +63,14 @@ async fn a_bad_release_is_rolled_back_on_vercel() {
       ✅ Approved 03:12:50 UTC by @sam (oncall)
       ✅ Accepted 03:12:50 UTC by Vercel: job succeeded
       ✅ Deploys held automatic deploys are off
-      ✅ Live 03:13:05 UTC 8/8 on v213
-      ✅ Verified 03:13:15 UTC version v213 answers, 1/1 checks pass
+      ✅ Live 03:13:12 UTC 8/8 on v213
+      ✅ Verified 03:13:14 UTC version v213 answers, 1/1 checks pass
       v213 answers from outside and passes its checks.
-      Command to live: 1 m 5 s (goal 2 m: met), of which 50 s waiting for approval
+      Command to live: 1 m 12 s (goal 2 m: met), of which 50 s waiting for approval
       [ Undo… ]
     Rollback Bot:
       ✅ frontend (production) is back on v213 (RB-1) · @maya, approved by @sam
-      version v213 answers, 1/1 checks pass · took 1 m 5 s, of which 50 s waiting for approval (goal 2 m: met)
+      version v213 answers, 1/1 checks pass · took 1 m 12 s, of which 50 s waiting for approval (goal 2 m: met)
       Automatic deploys are off until `/rollback unpin frontend@production`.
       This doesn't fix the bug. If v214 caused it, deploying v214 again brings it back.
     "#);
@@ -83,10 +83,10 @@ async fn a_bad_release_is_rolled_back_on_vercel() {
       ✅ Approved 03:12:50 UTC by @sam (oncall)
       ✅ Accepted 03:12:50 UTC by Vercel: job succeeded
       ✅ Deploys held automatic deploys are off
-      ✅ Live 03:13:05 UTC 8/8 on v213
-      ✅ Verified 03:13:15 UTC version v213 answers, 1/1 checks pass
+      ✅ Live 03:13:12 UTC 8/8 on v213
+      ✅ Verified 03:13:14 UTC version v213 answers, 1/1 checks pass
       v213 answers from outside and passes its checks.
-      Command to live: 1 m 5 s (goal 2 m: met), of which 50 s waiting for approval
+      Command to live: 1 m 12 s (goal 2 m: met), of which 50 s waiting for approval
       [ Undo… ] [ Post-mortem ]
       | Rollback Bot:
       |   Timeline of INC-1, exported when RB-1 closed: 14 entries.
@@ -101,7 +101,7 @@ async fn a_bad_release_is_rolled_back_on_vercel() {
     assert_snapshot!(table, @r#"
     # INC-1: timeline
 
-    Channel C0SHOP · 14 entries · exported 2026-03-14 03:18:15 UTC · all times UTC
+    Channel C0SHOP · 14 entries · exported 2026-03-14 03:18:14 UTC · all times UTC
 
     | # | happened | recorded | who | from | what |
     |---|---|---|---|---|---|
@@ -114,11 +114,11 @@ async fn a_bad_release_is_rolled_back_on_vercel() {
     | 7 | 2026-03-14 03:12:50 UTC | 2026-03-14 03:12:50 UTC | Vercel | platform | RB-1 **accepted** job accepted |
     | 8 | 2026-03-14 03:12:50 UTC | 2026-03-14 03:12:50 UTC | Vercel | platform | RB-1 **pinned** automatic deploys are held off (checked) |
     | 9 | 2026-03-14 03:12:50 UTC | 2026-03-14 03:12:50 UTC | Vercel | platform | RB-1 **progress** job pending, 0/8 on v213 |
-    | 10 | 2026-03-14 03:12:55 UTC | 2026-03-14 03:12:55 UTC | Vercel | platform | RB-1 **progress** job in progress, 7/8 on v213 |
-    | 11 | 2026-03-14 03:13:05 UTC | 2026-03-14 03:13:05 UTC | Vercel | platform | RB-1 **serving** serves v213 on 8/8 |
-    | 12 | 2026-03-14 03:13:05 UTC | 2026-03-14 03:13:05 UTC | rollback-bot | check | RB-1 **checked** version v213 answers, 1/1 checks pass |
-    | 13 | 2026-03-14 03:13:15 UTC | 2026-03-14 03:13:15 UTC | rollback-bot | check | RB-1 **verified** verified: v213 answers from outside and passes its checks. |
-    | 14 | 2026-03-14 03:18:15 UTC | 2026-03-14 03:18:15 UTC | rollback-bot | bot | RB-1 **closed** closed as verified |
+    | 10 | 2026-03-14 03:13:01 UTC | 2026-03-14 03:13:01 UTC | Vercel | platform | RB-1 **progress** job in progress, 7/8 on v213 |
+    | 11 | 2026-03-14 03:13:12 UTC | 2026-03-14 03:13:12 UTC | Vercel | platform | RB-1 **serving** serves v213 on 8/8 |
+    | 12 | 2026-03-14 03:13:12 UTC | 2026-03-14 03:13:12 UTC | rollback-bot | check | RB-1 **checked** version v213 answers, 1/1 checks pass |
+    | 13 | 2026-03-14 03:13:14 UTC | 2026-03-14 03:13:14 UTC | rollback-bot | check | RB-1 **verified** verified: v213 answers from outside and passes its checks. |
+    | 14 | 2026-03-14 03:18:14 UTC | 2026-03-14 03:18:14 UTC | rollback-bot | bot | RB-1 **closed** closed as verified |
     "#);
     assert_snapshot!(world.vercel.description().unwrap(), @"RB-1 @maya: checkout 500s");
     world.passes(Duration::from_secs(600)).await;

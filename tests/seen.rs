@@ -211,7 +211,7 @@ async fn a_rollback_is_counted_on_its_way() {
     "#);
     assert_snapshot!(samples(&text, "rollback_bot_steps_total"), @r#"
     rollback_bot_steps_total{kind="act",outcome="done"} 1
-    rollback_bot_steps_total{kind="card",outcome="done"} 7
+    rollback_bot_steps_total{kind="card",outcome="done"} 8
     rollback_bot_steps_total{kind="drive",outcome="done"} 7
     rollback_bot_steps_total{kind="membership",outcome="done"} 1
     rollback_bot_steps_total{kind="outcome",outcome="done"} 1

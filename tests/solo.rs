@@ -37,7 +37,7 @@ async fn from_the_command_to_verified_with_two_clicks() {
       ✅ Accepted 03:12:00 UTC by Vercel: job succeeded
       ✅ Deploys held automatic deploys are off
       ✅ Live 03:12:00 UTC 8/8 on v213
-      ✅ Verified 03:12:10 UTC version v213 answers, 1/1 checks pass
+      ✅ Verified 03:12:02 UTC version v213 answers, 1/1 checks pass
       v213 answers from outside and passes its checks.
       Command to live: 0 s (goal 2 m: met), of which 0 s waiting for approval
       [ Undo… ]

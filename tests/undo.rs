@@ -119,7 +119,7 @@ async fn what_a_rollback_left_is_gone_forward_to_again_by_whoever_has_seen_the_r
       ✅ Approved 03:19:10 UTC by @sam (oncall)
       ✅ Accepted 03:19:10 UTC by Vercel: job succeeded
       ✅ Live 03:19:10 UTC 8/8 on v214
-      ✅ Verified 03:19:20 UTC version v214 answers, 1/1 checks pass
+      ✅ Verified 03:19:12 UTC version v214 answers, 1/1 checks pass
       v214 answers from outside and passes its checks.
       Command to live: 0 s (goal 2 m: met), of which 0 s waiting for approval
     Rollback Bot:
@@ -331,7 +331,7 @@ async fn on_a_machine_of_ones_own_the_link_is_moved_forward_again() {
       ✅ Approved 03:19:10 UTC by @sam (oncall)
       ✅ Accepted 03:19:10 UTC by Releases: current leads to v214
       ✅ Live 03:19:10 UTC 2/2 on v214
-      ✅ Verified 03:19:20 UTC version v214 answers, 1/1 checks pass
+      ✅ Verified 03:19:12 UTC version v214 answers, 1/1 checks pass
       v214 answers from outside and passes its checks.
       Command to live: 0 s, of which 0 s waiting for approval
     Rollback Bot:
@@ -493,7 +493,7 @@ async fn back_and_forth_within_half_an_hour_wants_a_reason() {
       ✅ Accepted 03:26:20 UTC by Vercel: job succeeded
       ✅ Deploys held automatic deploys are off
       ✅ Live 03:26:20 UTC 8/8 on v213
-      ✅ Verified 03:26:30 UTC version v213 answers, 1/1 checks pass
+      ✅ Verified 03:26:22 UTC version v213 answers, 1/1 checks pass
       v213 answers from outside and passes its checks.
       Command to live: 0 s (goal 2 m: met), of which 0 s waiting for approval
       [ Undo… ]
@@ -540,11 +540,11 @@ async fn pins_say_who_holds_what_back() {
     world.tom().says("/rollback").await;
     assert_snapshot!(world.tom().sees(), @"
     Rollback Bot (only visible to @tom):
-      frontend (production)  automatic deploys OFF since 03:12:00 UTC by @sam with RB-1; it holds `v214` back · read 2 m 2 s ago
+      frontend (production)  automatic deploys OFF since 03:12:00 UTC by @sam with RB-1; it holds `v214` back · read 2 m 4 s ago
       `/rollback unpin frontend@production` turns them on again.
     Rollback Bot (only visible to @tom):
       Services
-      frontend (production)  `v213` on 8/8 since 03:12:00 UTC by RB-1 (@sam) · before `v212` · automatic deploys OFF · read 2 m 2 s ago
+      frontend (production)  `v213` on 8/8 since 03:12:00 UTC by RB-1 (@sam) · before `v212` · automatic deploys OFF · read 2 m 4 s ago
       `/rollback frontend@production because …` proposes, `/rollback list frontend@production` shows releases, `/rollback help` the rest.
     ");
     world.slack.take_all();
@@ -590,7 +590,7 @@ async fn deploys_flow_again_when_somebody_with_authority_says_so() {
       ✅ Accepted 03:12:00 UTC by Vercel: job succeeded
       ⚠️ Deploys not held automatic deploys are ON
       ✅ Live 03:12:00 UTC 8/8 on v213
-      ✅ Verified 03:12:10 UTC version v213 answers, 1/1 checks pass
+      ✅ Verified 03:12:02 UTC version v213 answers, 1/1 checks pass
       v213 answers from outside and passes its checks.
       Command to live: 0 s (goal 2 m: met), of which 0 s waiting for approval
       [ Undo… ]
@@ -611,7 +611,7 @@ async fn deploys_flow_again_when_somebody_with_authority_says_so() {
       ✅ Accepted 03:12:00 UTC by Vercel: job succeeded
       ⚠️ Deploys not held automatic deploys are ON
       ✅ Live 03:12:00 UTC 8/8 on v213
-      ✅ Verified 03:12:10 UTC version v213 answers, 1/1 checks pass
+      ✅ Verified 03:12:02 UTC version v213 answers, 1/1 checks pass
       v213 answers from outside and passes its checks.
       Command to live: 0 s (goal 2 m: met), of which 0 s waiting for approval
       [ Undo… ] [ Post-mortem ]
@@ -787,7 +787,7 @@ async fn a_freeze_is_shown_to_everybody_and_stops_nobody() {
       ✅ Accepted 03:12:02 UTC by Vercel: job succeeded
       ✅ Deploys held automatic deploys are off
       ✅ Live 03:12:02 UTC 8/8 on v213
-      ✅ Verified 03:12:12 UTC version v213 answers, 1/1 checks pass
+      ✅ Verified 03:12:04 UTC version v213 answers, 1/1 checks pass
       v213 answers from outside and passes its checks.
       Command to live: 2 s (goal 2 m: met), of which 2 s waiting for approval
       [ Undo… ]

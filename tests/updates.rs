@@ -344,7 +344,7 @@ async fn resolved_is_published_when_the_rollback_is_verified() {
 
       Deployment: frontend (production) from v214 to v213 (RB-1)
       Reason: checkout 500s
-      Rollback time: 2026-03-14 03:12:05 UTC
+      Rollback time: 2026-03-14 03:12:11 UTC
       Status: VERIFIED
       Verification: version v213 answers, 1/1 checks pass
       Error rate: [not recorded: whether the error rate is back to normal]
@@ -767,14 +767,14 @@ async fn a_page_that_is_down_holds_nothing_up_and_is_told_late_in_order() {
       ✅ Approved 03:12:03 UTC by @sam (oncall)
       ✅ Accepted 03:12:03 UTC by Vercel: job succeeded
       ✅ Deploys held automatic deploys are off
-      ✅ Live 03:12:13 UTC 8/8 on v213
-      ✅ Verified 03:12:23 UTC version v213 answers, 1/1 checks pass
+      ✅ Live 03:12:14 UTC 8/8 on v213
+      ✅ Verified 03:12:16 UTC version v213 answers, 1/1 checks pass
       v213 answers from outside and passes its checks.
-      Command to live: 13 s (goal 2 m: met), of which 3 s waiting for approval
+      Command to live: 14 s (goal 2 m: met), of which 3 s waiting for approval
       [ Undo… ] [ Post-mortem ]
       | Rollback Bot:
-      |   Timeline of INC-1, exported when RB-1 closed: 19 entries.
-      |   [file INC-1-RB-1-timeline.md 3043 bytes]
+      |   Timeline of INC-1, exported when RB-1 closed: 18 entries.
+      |   [file INC-1-RB-1-timeline.md 2893 bytes]
     Rollback Bot: Update 1 is on status-page now, late: https://stspg.io/inc1.
     Rollback Bot (only visible to @ana): Update 2 is on status-page: https://stspg.io/inc1.
     Rollback Bot (only visible to @ana): Update 3 is on status-page: https://stspg.io/inc1.

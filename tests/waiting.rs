@@ -195,7 +195,7 @@ async fn whoever_may_approve_is_reminded_then_others_are_asked_and_at_last_someb
       ✅ Accepted 03:42:10 UTC by Vercel: job succeeded
       ✅ Deploys held automatic deploys are off
       ✅ Live 03:42:10 UTC 8/8 on v213
-      ✅ Verified 03:42:20 UTC version v213 answers, 1/1 checks pass
+      ✅ Verified 03:42:12 UTC version v213 answers, 1/1 checks pass
       v213 answers from outside and passes its checks.
       Command to live: 30 m 10 s (goal 2 m: missed), of which 30 m 10 s waiting for approval
       [ Undo… ]

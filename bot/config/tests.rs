@@ -129,6 +129,7 @@ fn what_is_not_written_has_a_default() {
     assert_eq!(frontend.passes, 3);
     assert_eq!(frontend.prove_within, 5 * MINUTE);
     assert_eq!(frontend.watch, 5 * MINUTE);
+    assert_eq!(frontend.pass_every, SECOND);
     assert_eq!(frontend.check_every, 5 * SECOND);
     assert_eq!(frontend.target_time, None);
     assert_eq!(
@@ -1279,7 +1280,7 @@ const MISTAKES: &str = r#"
 - project = "prj_123"
 + path = "/srv/frontend"
 ! services.frontend.production.project: is missing; write project = "prj_123"
-! services.frontend.production.path: is not a key here; remove it, or use one of provider, project, team, token, api_url, url, github, gitlab, approve, requester_may_approve, risk, objection_window, toggle, code, caution, data, channels, announce, target_time, fingerprint, verify, passes, prove_within, watch, check_every
+! services.frontend.production.path: is not a key here; remove it, or use one of provider, project, team, token, api_url, url, github, gitlab, approve, requester_may_approve, risk, objection_window, toggle, code, caution, data, channels, announce, target_time, fingerprint, verify, passes, prove_within, watch, pass_every, check_every
 
   project = "prj_123"
 + requester_may_approve = "yes"
@@ -1325,8 +1326,8 @@ const MISTAKES: &str = r#"
 
   project = "prj_123"
 + passes = 5
-+ prove_within = "10s"
-! services.frontend.production.prove_within: 5 passes, 5s apart, take at least 20s; give it more than 10s, or ask for fewer passes
++ prove_within = "3s"
+! services.frontend.production.prove_within: 5 passes, 1s apart, take at least 4s; give it more than 3s, or ask for fewer passes
 
   project = "prj_123"
 + check_every = "0s"

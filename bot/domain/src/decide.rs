@@ -48,6 +48,8 @@ use crate::{
 use jiff::Timestamp;
 use std::time::Duration;
 
+/// How soon after a change the platform and the outside are looked at first.
+const LOOK_FIRST: Duration = Duration::from_millis(250);
 /// How often something that got no answer is read back at most.
 const READ_BACK_AT_MOST: Duration = Duration::from_secs(60);
 /// How often a platform is looked at, at most and at least, whatever its provider names.
@@ -512,6 +514,12 @@ fn moved(before: Option<&Plan>, fresh: &Plan) -> Moved {
     Moved::Effects
 }
 
+/// How long until the next look at what has been waited for so long: a quarter of that, so that
+/// what comes soon is seen soon, and what takes long costs few requests.
+fn look_again(waited: Duration, check_every: Duration) -> Duration {
+    (waited / 4).max(LOOK_FIRST).min(check_every)
+}
+
 fn watch_every(policy: &Policy) -> Duration {
     policy.check_every.max(Duration::from_secs(15))
 }
@@ -522,4 +530,41 @@ fn after(now: Timestamp, wait: Duration) -> Timestamp {
 
 fn since(then: Timestamp, now: Timestamp) -> Duration {
     Duration::try_from(now.duration_since(then)).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::look_again;
+    use std::time::Duration;
+
+    /// When it is looked, until half a minute has passed.
+    fn looks(check_every: Duration) -> Vec<Duration> {
+        let mut looks = vec![];
+        let mut waited = Duration::ZERO;
+        while waited < Duration::from_secs(30) {
+            waited += look_again(waited, check_every);
+            looks.push(waited);
+        }
+        looks
+    }
+
+    #[test]
+    fn what_comes_soon_is_seen_within_a_second() {
+        let looks = looks(Duration::from_secs(5));
+        let soon = looks.iter().take_while(|at| at.as_secs() < 4).count();
+        assert_eq!((soon, looks.len()), (10, 20), "few requests: {looks:?}");
+        let mut before = Duration::ZERO;
+        for at in looks {
+            let most = Duration::from_secs(if before.as_secs() < 4 { 1 } else { 5 });
+            assert!(at - before <= most, "{before:?} and {at:?}");
+            before = at;
+        }
+    }
+
+    #[test]
+    fn nobody_is_looked_at_less_often_than_was_configured() {
+        let often = Duration::from_millis(100);
+        assert_eq!(look_again(Duration::ZERO, often), often);
+        assert_eq!(look_again(Duration::from_secs(3600), often), often);
+    }
 }

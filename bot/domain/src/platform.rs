@@ -76,7 +76,8 @@ pub struct Timing {
     pub serve_within: Duration,
     /// How long a request may leave no trace before it counts as never received.
     pub trace_within: Duration,
-    /// How often it is looked at; `None`: the service's `check_every`.
+    /// How often it is looked at; `None`: soon at first, and in the end each `check_every` of the
+    /// service.
     pub look_every: Option<Duration>,
 }
 

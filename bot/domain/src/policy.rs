@@ -283,7 +283,9 @@ pub struct Policy {
     pub prove_within: Duration,
     /// How long it is watched after the proof.
     pub watch: Duration,
-    /// How often the platform and the outside are looked at.
+    /// How long after a look that passed the next one is.
+    pub pass_every: Duration,
+    /// How often the platform and the outside are looked at, once they are waited for longer.
     pub check_every: Duration,
     /// Whether the outside tells which version answered.
     pub fingerprint: bool,

@@ -972,6 +972,7 @@ fn each_class_has_its_rule() {
             passes: 1,
             prove_within: Duration::from_secs(1),
             watch: Duration::from_secs(1),
+            pass_every: Duration::from_secs(1),
             check_every: Duration::from_secs(1),
             fingerprint: true,
         };

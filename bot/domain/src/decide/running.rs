@@ -521,7 +521,11 @@ impl Draft {
         let ready = self.rollback.proof.streak >= policy.passes;
         // A good look that came late is followed by more of them.
         if !ready && (!overdue || self.rollback.proof.streak > 0) {
-            self.drive_at = Some(after(self.now, policy.check_every));
+            let wait = match self.rollback.proof.streak {
+                0 => look_again(since(serving, self.now), policy.check_every),
+                _ => policy.pass_every,
+            };
+            self.drive_at = Some(after(self.now, wait));
             return Ok(());
         }
         self.rollback
@@ -634,15 +638,16 @@ impl Draft {
         policy: &Policy,
     ) -> Timestamp {
         let named = self.timing().look_every;
-        let check_every = named.map_or(policy.check_every, |every| {
-            every.clamp(LOOK_EVERY_AT_LEAST, LOOK_EVERY_AT_MOST)
-        });
+        let named = named.map(|every| every.clamp(LOOK_EVERY_AT_LEAST, LOOK_EVERY_AT_MOST));
         let every = match unknown_since {
             // Backs off with the age of the question.
             Some(at) => (since(at, self.now) / 4)
                 .min(READ_BACK_AT_MOST)
-                .max(check_every),
-            None => check_every,
+                .max(named.unwrap_or(policy.check_every)),
+            None => named.unwrap_or_else(|| {
+                let asked = self.asked_last().unwrap_or(self.now);
+                look_again(since(asked, self.now), policy.check_every)
+            }),
         };
         after(self.now, every)
     }

@@ -74,6 +74,7 @@ pub fn policy(preset: Preset) -> Policy {
         passes: 1,
         prove_within: Duration::from_secs(300),
         watch: Duration::from_secs(60),
+        pass_every: Duration::from_secs(1),
         check_every: Duration::from_secs(5),
         fingerprint: true,
     }

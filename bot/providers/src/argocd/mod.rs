@@ -28,10 +28,7 @@ use rollback_domain::{
 };
 use serde_json::{Value, json};
 pub use settings::{ArgoCdSettings, KIND};
-use std::{fmt, time::Duration};
-
-/// How often a sync is looked at.
-const LOOK_EVERY: Duration = Duration::from_secs(5);
+use std::fmt;
 
 /// One application of Argo CD.
 #[derive(Clone)]
@@ -86,10 +83,7 @@ impl ArgoCd {
             holds,
             undoable: true,
             class: KIND.class,
-            timing: Timing {
-                look_every: Some(LOOK_EVERY),
-                ..Timing::default()
-            },
+            timing: Timing::default(),
             outage: None,
         }
     }

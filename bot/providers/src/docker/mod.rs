@@ -27,11 +27,7 @@ use rollback_domain::{
 };
 use serde_json::Value;
 pub use settings::{DockerSettings, KIND};
-use std::time::Duration;
 use steps::{Steps, Wanted};
-
-/// How often a recreation is looked at.
-const LOOK_EVERY: Duration = Duration::from_secs(2);
 
 /// One container.
 #[derive(Clone, Debug)]
@@ -71,10 +67,7 @@ impl Provider for Docker {
             holds: Holds::Not,
             undoable: true,
             class: KIND.class,
-            timing: Timing {
-                look_every: Some(LOOK_EVERY),
-                ..Timing::default()
-            },
+            timing: Timing::default(),
             outage: Some("requests fail for seconds while the container is replaced".into()),
         }
     }

@@ -27,8 +27,6 @@ use serde_json::{Value, json};
 pub use settings::{KIND, KubernetesSettings};
 use std::{fmt, time::Duration};
 
-/// How often a rollout is looked at.
-const LOOK_EVERY: Duration = Duration::from_secs(3);
 /// How long a workload may take beyond its own deadline before it counts as stuck.
 const AFTER_DEADLINE: Duration = Duration::from_secs(120);
 /// How many names a sentence has.
@@ -73,10 +71,7 @@ fn effects() -> Effects {
         holds: Holds::Not,
         undoable: true,
         class: KIND.class,
-        timing: Timing {
-            look_every: Some(LOOK_EVERY),
-            ..Timing::default()
-        },
+        timing: Timing::default(),
         outage: None,
     }
 }

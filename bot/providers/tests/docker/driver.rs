@@ -55,6 +55,7 @@ fn policy() -> Policy {
         passes: 1,
         prove_within: Duration::from_secs(60),
         watch: Duration::from_secs(60),
+        pass_every: Duration::from_secs(1),
         check_every: Duration::from_secs(2),
         fingerprint: false,
     }
