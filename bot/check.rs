@@ -6,7 +6,8 @@ use crate::{
     http_client,
     manifest::{SCOPES, Scope},
     messages::Templates,
-    probe, roster,
+    proofs::{self, Tried},
+    roster,
     roster::Asking,
     slack::{Failure, Identity, Slack},
     store::address::{Address, Found as Record},
@@ -334,36 +335,38 @@ fn of_slack(failure: &Failure) -> String {
 
 /// Looks at a service as the proof of a rollback would.
 async fn from_outside(http: &reqwest::Client, service: &Service, key: &str, report: &mut Report) {
-    let round = probe::look(http, service).await;
-    if let (Some(fingerprint), Some(version)) = (&service.fingerprint, round.version) {
+    let round = proofs::look(http, service.fingerprint.as_ref(), &[], &[]).await;
+    let several = round.instances.into_iter();
+    let several = several.map(|instance| (instance.url, instance.version));
+    if let Some(fingerprint) = &service.fingerprint {
         let key = format!("{key}.fingerprint");
-        match version {
-            Ok(version) => report.ok(&key, format!("{} says {version}", fingerprint.url)),
-            Err(problem) => report.mistake(&key, with_url(&fingerprint.url, &problem)),
+        let one = fingerprint.url().zip(round.version);
+        let one = one.map(|(url, version)| (url.to_string(), version));
+        let mut versions: Vec<(String, Result<String, String>)> = several.collect();
+        if versions.is_empty() {
+            versions.extend(one);
+        }
+        for (url, version) in versions {
+            match version {
+                Ok(version) => report.ok(&key, format!("{url} says {version}")),
+                Err(problem) => report.mistake(&key, with_name(&url, &problem)),
+            }
         }
     }
-    for (n, (check, result)) in service.verify.iter().zip(round.checks).enumerate() {
+    for (n, check) in service.verify.iter().enumerate() {
         let key = format!("{key}.verify[{n}]");
-        let Some(problem) = result.problem else {
-            report.ok(&key, format!("{} answers as it must", check.url));
-            continue;
-        };
-        let problem = with_url(&check.url, &problem);
-        // A service that fails now may be what a rollback is for; an address that leads nowhere is
-        // a mistake.
-        match probe::status(http, check).await {
-            Ok(status) if status >= 500 || status == check.status => {
-                report.note(&key, format!("{problem}: it fails right now"));
-            }
-            Ok(_) | Err(_) => report.mistake(&key, problem),
+        match check.try_out(http).await {
+            Tried::Works(works) => report.ok(&key, format!("{} {works}", check.name)),
+            Tried::Unsure(note) => report.note(&key, with_name(&check.name, &note)),
+            Tried::Wrong(problem) => report.mistake(&key, with_name(&check.name, &problem)),
         }
     }
 }
 
-fn with_url(url: &url::Url, problem: &str) -> String {
-    match problem.contains(url.as_str()) {
+fn with_name(name: &str, problem: &str) -> String {
+    match problem.contains(name) {
         true => problem.to_owned(),
-        false => format!("{url}: {problem}"),
+        false => format!("{name}: {problem}"),
     }
 }
 

@@ -24,6 +24,7 @@ pub use updates::Updates;
 pub use values::app_of_token;
 pub use webhooks::{Webhooks, key_of as webhook_key};
 
+use crate::proofs::{self, Check, Fingerprint};
 use rollback_domain::{
     authority::Source,
     changes::Repository,
@@ -38,7 +39,7 @@ use rollback_providers::{
 };
 use rollback_settings::{
     Env, Mistake, Mistakes, ReadFile, Repeats, Secret, Section, Table, Value, did_you_mean, dotted,
-    duration, flag, header, is_loopback, number, one_of, pointer, read, spell, text, url,
+    duration, flag, is_loopback, number, read, spell, text, url,
 };
 use rules::Common;
 use url::Url;
@@ -325,41 +326,6 @@ impl Service {
     pub fn classes(&self) -> Vec<Risk> {
         rules::classes(self.platform.class(), &self.risks)
     }
-}
-
-/// How to see from outside which release answers.
-#[derive(Clone, Debug)]
-pub struct Fingerprint {
-    /// The page to get.
-    pub url: Url,
-    /// Where in its answer the release is named.
-    pub at: FingerprintAt,
-}
-
-/// Where in an answer a release is named.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum FingerprintAt {
-    /// In the response header of this name.
-    Header(String),
-    /// In the JSON body, at this pointer (RFC 6901).
-    Json(String),
-    /// In the HTML body, in the `content` of the `<meta>` with this name.
-    Meta(String),
-}
-
-/// A page to get (`kind = "http"`), and what its answer must be.
-#[derive(Clone, Debug)]
-pub struct Check {
-    /// The page.
-    pub url: Url,
-    /// The status it must answer with.
-    pub status: u16,
-    /// A JSON pointer into the body (RFC 6901), and the text that must stand there.
-    pub json: Option<(String, String)>,
-    /// A text that must occur in the body.
-    pub contains: Option<String>,
-    /// How long the answer may take.
-    pub within: Duration,
 }
 
 impl Config {
@@ -1127,17 +1093,11 @@ fn service(
         None => Some(None),
         Some(_) => section
             .section("fingerprint")
-            .and_then(|section| fingerprint(&section))
+            .and_then(|section| Fingerprint::read(&section))
             .map(Some),
     };
-    let verify: Option<Vec<Check>> = section.sections("verify").and_then(|checks| {
-        checks
-            .iter()
-            .map(check)
-            .collect::<Vec<_>>()
-            .into_iter()
-            .collect()
-    });
+    let verify = section.sections("verify");
+    let verify = verify.and_then(|sections| proofs::read(&sections));
     let passes = section.or("passes", 3, |value| number(value, 1..=100));
     let prove_within = section.or("prove_within", 5 * MINUTE, duration(SECOND..=DAY));
     let watch = section.or("watch", 5 * MINUTE, duration(Duration::ZERO..=DAY));
@@ -1175,66 +1135,6 @@ fn service(
         watch,
         pass_every,
         check_every,
-    })
-}
-
-fn fingerprint(section: &Section<'_>) -> Option<Fingerprint> {
-    let url = section.required("url", "\"https://shop.example.com/version.json\"", url);
-    let given: Vec<&str> = ["json", "header", "meta"]
-        .into_iter()
-        .filter(|key| section.get(key).is_some())
-        .collect();
-    let at = [
-        section.optional("json", pointer).map(FingerprintAt::Json),
-        section
-            .optional("header", header)
-            .map(FingerprintAt::Header),
-        section.optional("meta", text).map(FingerprintAt::Meta),
-    ];
-    match given[..] {
-        [] => section.mistake_here(
-            "does not say where the answer names the release; write one of json = \"/sha\", \
-             header = \"x-release\", meta = \"release\"",
-        ),
-        [_] => {}
-        [..] => section.mistake_here(format!(
-            "names the release in {} places; keep one of {}",
-            given.len(),
-            given.join(", ")
-        )),
-    }
-    section.done();
-    Some(Fingerprint {
-        url: url?,
-        at: at.into_iter().flatten().next()?,
-    })
-}
-
-fn check(section: &Section<'_>) -> Option<Check> {
-    section.required("kind", "\"http\"", |value| one_of(&text(value)?, &["http"]));
-    let url = section.required("url", "\"https://shop.example.com/api/health\"", url);
-    let status = section.or("status", 200, |value| number(value, 100..=599));
-    let json = section.optional("json", pointer);
-    let equals = section.optional("equals", text);
-    match (section.get("json"), section.get("equals")) {
-        (Some(_), None) => {
-            section.mistake("json", "is compared with nothing; add equals = \"…\"");
-        }
-        (None, Some(_)) => section.mistake(
-            "equals",
-            "does not say what to compare; add json = \"/status\"",
-        ),
-        (Some(_), Some(_)) | (None, None) => {}
-    }
-    let contains = section.optional("contains", text);
-    let within = section.or("within", 10 * SECOND, duration(SECOND / 10..=MINUTE));
-    section.done();
-    Some(Check {
-        url: url?,
-        status,
-        json: json.zip(equals),
-        contains,
-        within,
     })
 }
 

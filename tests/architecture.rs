@@ -40,6 +40,12 @@ const ROOMS: &[Room] = &[
     ),
     ("terminal", &["terminal"], &["rollback_http"]),
     ("names", &["names"], &[]),
+    // What is looked at from outside, and how the configuration says it.
+    (
+        "proofs",
+        &["proofs"],
+        &["rollback_domain", "rollback_http", "rollback_settings"],
+    ),
     // The configuration knows the registry of providers, and none of them by name.
     (
         "config",
@@ -50,6 +56,7 @@ const ROOMS: &[Room] = &[
             "rollback_providers::github",
             "rollback_providers::registry",
             "notices",
+            "proofs",
             "store::address",
         ],
     ),
@@ -140,11 +147,6 @@ const ROOMS: &[Room] = &[
             "rollback_providers::github",
             "rollback_settings",
         ],
-    ),
-    (
-        "probe",
-        &["probe"],
-        &["rollback_domain", "rollback_http", "config"],
     ),
     (
         "platforms",
@@ -249,7 +251,7 @@ const ROOMS: &[Room] = &[
             "pagerduty",
             "permalinks",
             "presentation",
-            "probe",
+            "proofs",
             "repositories",
             "roster",
             "slack",

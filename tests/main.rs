@@ -50,6 +50,7 @@ mod outage;
 mod platform;
 mod program;
 mod promises;
+mod proofs;
 mod railway;
 mod record;
 mod releases;

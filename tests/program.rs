@@ -941,7 +941,7 @@ async fn tokens_are_tried_when_asked_to() {
     ok        slack.bot_token: works in workspace T0ACME
     ok        services.frontend.production: project frontend (prj_2WkFZr3TqUoXcB7mNvL9sHdYeA4g) readable, 8 production domains
     ok        services.frontend.production.fingerprint: {site}/version.json says v214
-    note      services.frontend.production.verify[0]: {site}/api/health: answered 500 instead of 200: it fails right now
+    note      services.frontend.production.verify[0]: GET {site}/api/health: answered 500 instead of 200: it fails right now
     ");
     assert_snapshot!(check("an-old-token").await, @"
     Some(2)
@@ -967,7 +967,7 @@ async fn tokens_are_tried_when_asked_to() {
     ok        slack.bot_token: works in workspace T0ACME
     mistake   services.frontend.production: Vercel says the token is unknown, expired or lacks access (403: Not authorized). Create a new one at vercel.com/account/settings/tokens and set it in the configuration; check that team names the project's team.
     ok        services.frontend.production.fingerprint: {site}/version.json says v214
-    note      services.frontend.production.verify[0]: {site}/api/health: answered 500 instead of 200: it fails right now
+    note      services.frontend.production.verify[0]: GET {site}/api/health: answered 500 instead of 200: it fails right now
     ");
 }
 
@@ -1052,7 +1052,7 @@ async fn everything_that_cannot_be_reached_is_told_with_its_cause() {
     mistake   slack.team: is T0OTHER, and the bot token is of T0ACME: nobody could act
     mistake   api.channel: C0NOBODY: Slack says channel_not_found: there is no such channel, or it is private and the bot is not in it
     mistake   services.frontend.production.fingerprint: http://127.0.0.1:1/: no connection (connection refused)
-    mistake   services.frontend.production.verify[0]: https{site}/api/health: no connection (what answers there does not speak TLS)
+    mistake   services.frontend.production.verify[0]: GET https{site}/api/health: no connection (what answers there does not speak TLS)
     ");
 }
 

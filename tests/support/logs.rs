@@ -2,7 +2,7 @@
 
 use super::{
     RAILWAY_WEBHOOK, SECRET, VERCEL_WEBHOOK, argocd, docker, github, kubernetes, notices,
-    pagerduty, railway, render, swarm, vercel,
+    pagerduty, prometheus, railway, render, swarm, vercel,
 };
 use std::{
     io::{self, Write},
@@ -18,7 +18,7 @@ pub const DATABASE_PASSWORD: &str = "a-password-of-the-database";
 
 /// What must never be in a line: one line here for each. Some are what all of a kind have in
 /// common.
-const SECRETS: [(&str, &str); 25] = [
+const SECRETS: [(&str, &str); 26] = [
     ("Slack's signing secret", SECRET),
     ("Slack's next signing secret", "the-next-secret"),
     ("a bot token of Slack's", "xoxb-"),
@@ -26,6 +26,7 @@ const SECRETS: [(&str, &str); 25] = [
     ("an address of Socket Mode", "ticket="),
     ("Vercel's token", vercel::TOKEN),
     ("Statuspage's key", notices::TOKEN),
+    ("Prometheus's token", prometheus::TOKEN),
     ("the secret of a webhook", notices::SECRET),
     ("Render's token", render::TOKEN),
     ("Railway's token", railway::TOKEN),

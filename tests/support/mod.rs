@@ -14,6 +14,7 @@ pub mod logs;
 mod messages;
 pub mod notices;
 pub mod pagerduty;
+pub mod prometheus;
 #[expect(dead_code, reason = "the tests of the provider use the rest")]
 pub mod railway;
 #[expect(dead_code, reason = "the tests of the provider use the rest")]
@@ -393,6 +394,7 @@ api_url = "{slack}"
             "RAILWAY_WEBHOOK_SECRET" => Some(RAILWAY_WEBHOOK.into()),
             "REGISTRY_PASSWORD" => Some(docker::PASSWORD.into()),
             "GITHUB_TOKEN" => Some(github::TOKEN.into()),
+            "PROMETHEUS_TOKEN" => Some(prometheus::TOKEN.into()),
             "PAGERDUTY_TOKEN" => Some(pagerduty::TOKEN.into()),
             "STATUSPAGE_TOKEN" => Some(notices::TOKEN.into()),
             "NOTICES_URL" => Some(hook.clone()),

@@ -275,6 +275,7 @@ impl Plan {
             to_ran: Ran::default(),
             unships: group.unships(),
             lost_changes: None,
+            baselines: vec![],
             effects: group.effects(),
             surfaces: surfaces.collect(),
             unseen: None,
@@ -573,11 +574,12 @@ impl Rollback {
     /// What was seen of the members, as one look from outside.
     pub fn members_round(&self) -> Round {
         let checks = self.members.iter().map(|member| CheckResult {
-            name: member.service.name.clone(),
             problem: (!member.standing.is_done()).then(|| member.clause()),
+            ..CheckResult::passed(member.service.name.clone())
         });
         Round {
             version: None,
+            instances: vec![],
             checks: checks.collect(),
         }
     }

@@ -7,6 +7,7 @@ use crate::{
     history::{Bad, History, Ran, Runs, TrackRecord},
     identity::{RollbackId, ServiceKey},
     platform::{DryRun, Effects, RestorePoint, Task},
+    proof::Baseline,
     refusal::Refusal,
     release::{Candidate, Pin, RecoveryWindow, Release, Surface, Survey, TargetKind, Unseen, Way},
     risk::{Caution, Risk, RiskRules},
@@ -65,6 +66,9 @@ pub struct Plan {
     /// ends of the range are.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lost_changes: Option<LostChanges>,
+    /// What the checks measured when the plan was made. Not part of the hash.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub baselines: Vec<Baseline>,
     /// What the platform does, from its provider.
     #[serde(rename = "nature")]
     pub effects: Effects,
@@ -197,6 +201,7 @@ impl Plan {
             to_ran,
             unships,
             lost_changes: None,
+            baselines: vec![],
             effects: effects.clone(),
             surfaces: survey.surfaces.clone(),
             unseen: survey.unseen.clone(),

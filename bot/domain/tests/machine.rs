@@ -559,6 +559,7 @@ fn what_the_platform_does() -> Vec<(&'static str, Command)> {
     let looked = |checks| Command::Probed {
         round: Round {
             version: Some(Ok("v213".into())),
+            instances: vec![],
             checks,
         },
         live: None,
@@ -653,9 +654,15 @@ fn what_the_platform_does() -> Vec<(&'static str, Command)> {
         (
             "looked: failing",
             looked(vec![CheckResult {
-                name: "GET /health".into(),
                 problem: Some("answered 500".into()),
+                ..CheckResult::passed("GET /health".into())
             }]),
+        ),
+        (
+            "looked: not known",
+            looked(vec![
+                CheckResult::passed("error rate".into()).unknown("no data"),
+            ]),
         ),
         ("close", Command::Close { replaced_by: None }),
     ]

@@ -681,6 +681,7 @@ impl World {
             }),
             Bot::Looked { good, drifted } => Command::Probed {
                 round: Round {
+                    instances: vec![],
                     version: Some(match good {
                         true => Ok("v213".into()),
                         false => Err("it timed out".into()),

@@ -20,7 +20,7 @@ use rollback_domain::{
     people::Person,
     plan::PlanHash,
     platform::Production,
-    proof::{CheckResult, Round, Verdict},
+    proof::{Baseline, CheckResult, Number, Reading, Round, Unit, Verdict},
     refusal::{Refusal, Source, Tone},
     release::Way,
     risk::Risk,
@@ -656,9 +656,10 @@ fn how_it_goes_on() -> Vec<RunningFact> {
 fn what_is_proven() -> Vec<ProofFact> {
     let round = |version: Result<&str, &str>, problem: Option<&str>| Round {
         version: Some(version.map(str::to_owned).map_err(str::to_owned)),
+        instances: vec![],
         checks: vec![CheckResult {
-            name: "GET https://shop.example.com/api/health".into(),
             problem: problem.map(str::to_owned),
+            ..CheckResult::passed("GET https://shop.example.com/api/health".into())
         }],
     };
     let concluded = |verdict, way, round| ProofFact::Concluded {
@@ -693,6 +694,14 @@ fn what_is_proven() -> Vec<ProofFact> {
         ProofFact::TargetGone {
             target: "v213".into(),
             why: "the engine has removed its image".into(),
+        },
+        ProofFact::Measured {
+            baselines: vec![Baseline {
+                check: "error rate".into(),
+                unit: Unit::Ratio,
+                reading: Reading::Number(Number::new(0.072).unwrap()),
+                at: at("03:12:00"),
+            }],
         },
         ProofFact::Checked {
             round: round(Err("no answer"), Some("answered 500")),

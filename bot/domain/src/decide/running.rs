@@ -497,7 +497,8 @@ impl Draft {
         let plan = self.rollback.plan.as_ref();
         let target = plan.map(|plan| plan.to.clone());
         self.rollback.proof.unseen = plan.and_then(|plan| plan.unseen.clone());
-        if self.rollback.proof.take(round.clone(), target.as_ref()) {
+        let differs = self.rollback.proof.take(round, target.as_ref());
+        if let (true, Some(round)) = (differs, self.rollback.proof.last.clone()) {
             self.record(Actor::Bot, Source::Check, ProofFact::Checked { round });
             self.notices.push(Notice::Card);
         }

@@ -115,6 +115,10 @@ impl Draft {
             risk: plan.risk,
             plan: hash.clone(),
         });
+        if !plan.baselines.is_empty() {
+            let baselines = plan.baselines.clone();
+            self.record(Actor::Bot, Source::Check, ProofFact::Measured { baselines });
+        }
         if let Some(LostChanges::Known(lost)) = &plan.lost_changes
             && lost.count > 0
         {

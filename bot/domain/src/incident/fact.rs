@@ -15,7 +15,7 @@ use crate::{
     people::Person,
     plan::PlanHash,
     platform::Production,
-    proof::{Round, Verdict},
+    proof::{Baseline, Round, Verdict},
     refusal::{Refusal, Tone},
     release::{Unseen, Way},
     risk::Risk,
@@ -736,6 +736,11 @@ pub enum ProofFact {
         /// Why, as a clause.
         why: String,
     },
+    /// It was measured what there is to compare with, before production was changed.
+    Measured {
+        /// What each check measured.
+        baselines: Vec<Baseline>,
+    },
     /// It was looked at from outside, and seen to be other than before.
     Checked {
         /// What was seen.
@@ -1127,7 +1132,7 @@ impl ProofFact {
             | ProofFact::MovedAfterwards { .. }
             | ProofFact::TargetExpires { .. }
             | ProofFact::TargetGone { .. } => Kind::Drifted,
-            ProofFact::Checked { .. } => Kind::Checked,
+            ProofFact::Checked { .. } | ProofFact::Measured { .. } => Kind::Checked,
             ProofFact::Concluded { verdict, .. } => match verdict {
                 Verdict::Verified => Kind::Verified,
                 Verdict::StillFailing => Kind::StillFailing,

@@ -11,7 +11,7 @@ use crate::{
     grammar::Target,
     identity::{RollbackId, ServiceKey},
     plan::PlanHash,
-    proof::{Proof, spell},
+    proof::{Baseline, Proof, Round, spell},
     refusal::{Plain, Tone, list, sentence},
     release::Way,
 };
@@ -635,6 +635,10 @@ impl ProofFact {
             ProofFact::TargetGone { target, why } => {
                 format!("{} is not kept any more: {}", text(target), text(why))
             }
+            ProofFact::Measured { baselines } => {
+                let clauses: Vec<String> = baselines.iter().map(Baseline::clause).collect();
+                text(&format!("before the rollback: {}", clauses.join("; ")))
+            }
             ProofFact::Checked { round } => text(&round.text()),
             ProofFact::Concluded {
                 verdict,
@@ -647,9 +651,15 @@ impl ProofFact {
                     last: round.clone(),
                     verdict: Some(*verdict),
                     unseen: unseen.clone(),
+                    unproven_by: match round {
+                        Some(round) => round.unproven_by(),
+                        None => vec![],
+                    },
                     ..Proof::default()
                 };
-                text(&concluded(&proof, to, *way))
+                let numbers = round.as_ref().and_then(Round::numbers);
+                let numbers = numbers.map(|numbers| format!(" Measured: {numbers}."));
+                text(&(concluded(&proof, to, *way) + &numbers.unwrap_or_default()))
             }
             ProofFact::Closed {
                 verdict,

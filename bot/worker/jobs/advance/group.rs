@@ -7,6 +7,7 @@ use crate::{
     config::Group,
     crash::{self, Point},
     engine::{Ended, Error, SideEffects},
+    proofs::measure,
     roster,
     store::{rollbacks, rosters},
     worker::audience,
@@ -302,13 +303,27 @@ impl OfGroup<'_> {
         }))
     }
 
-    /// The plan with the changes that production loses in each member whose repository is known.
+    /// The plan with the changes that production loses in each member whose repository is known,
+    /// and with what is measured of each now.
     async fn with_lost_changes(&self, mut plan: Box<Plan>) -> Box<Plan> {
+        let mut measuring = JoinSet::new();
         let members = plan.group.iter_mut().flat_map(|group| &mut group.members);
-        for member in members {
+        for (place, member) in members.enumerate() {
             let service = self.app.config.service(&member.service);
             if let (Ok(plan), Some(service)) = (&mut member.plan, service) {
+                let (http, checks) = (self.app.http.clone(), service.verify.clone());
+                let now = self.app.engine.clock.now();
+                measuring.spawn(async move { (place, measure(&http, &checks, now).await) });
                 planning::add_lost_changes(self.app, service, plan).await;
+            }
+        }
+        while let Some(measured) = measuring.join_next().await {
+            let group = plan.group.as_mut();
+            if let (Ok((place, baselines)), Some(group)) = (measured, group)
+                && let Some(member) = group.members.get_mut(place)
+                && let Ok(plan) = &mut member.plan
+            {
+                plan.baselines = baselines;
             }
         }
         plan

@@ -4,7 +4,7 @@ use super::{Advance, Drawn, NotRead, OnPlatform};
 use crate::{
     crash::{self, Point},
     engine::{Ended, Error, SideEffects},
-    roster,
+    proofs, roster,
     store::{rollbacks, rosters},
     worker::{
         audience,
@@ -32,10 +32,11 @@ impl OnPlatform<'_> {
         let roles = self.app.config.roles_of(&self.policy.rules);
         let about = self.about().await?;
         // What the card names, and whether the requester is an authority, is read with the rest.
-        let (requester, survey, mut reading) = tokio::join!(
+        let (requester, survey, mut reading, baselines) = tokio::join!(
             self.requester(),
             self.survey(&about),
             roster::read(self.app, &roles),
+            proofs::measure(&self.app.http, &self.service.verify, self.now()),
         );
         crash::point(Point::PlanRead);
         let (requester, last_known) = match requester? {
@@ -55,10 +56,11 @@ impl OnPlatform<'_> {
         };
         let because = self.rollback.because.as_deref();
         let ended = match self.draw(&about, &survey, self.now()).await? {
-            Drawn::Plan(plan) => match plan.needs_reason(&self.rollback.service, because) {
+            Drawn::Plan(mut plan) => match plan.needs_reason(&self.rollback.service, because) {
                 Some(refusal) => self.cannot_plan(refusal),
-                None => self
-                    .decide(Command::Planned {
+                None => {
+                    plan.baselines = baselines;
+                    self.decide(Command::Planned {
                         objections: self.earlier_objections(&plan).await?,
                         audience: self.audience(&plan).await,
                         plan: self.with_lost_changes(plan).await,
@@ -68,7 +70,8 @@ impl OnPlatform<'_> {
                         frozen: rosters::frozen_of(&self.app.engine.db, &self.rollback.service)
                             .await?,
                     })
-                    .stored_at(Point::PlanStored),
+                    .stored_at(Point::PlanStored)
+                }
             },
             Drawn::Refused(refusal) => self.cannot_plan(refusal),
             Drawn::NotRead(NotRead::TryAgain(next)) => next.into(),

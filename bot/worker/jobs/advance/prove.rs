@@ -4,7 +4,7 @@ use super::OnPlatform;
 use crate::{
     crash::{self, Point},
     engine::{Ended, Error},
-    probe,
+    proofs,
 };
 use rollback_domain::{
     release::{Pin, Surface},
@@ -19,7 +19,14 @@ impl OnPlatform<'_> {
             // a proof takes its time.
             self.app.engine.enqueue(&[self.survey_job()]).await?;
         }
-        let round = probe::look(&self.app.http, self.service).await;
+        let plan = self.rollback.plan.as_ref();
+        let round = proofs::look(
+            &self.app.http,
+            self.service.fingerprint.as_ref(),
+            &self.service.verify,
+            plan.map_or(&[], |plan| plan.baselines.as_slice()),
+        )
+        .await;
         crash::point(Point::ProofLooked);
         Ok(self
             .decide(Command::Probed { round, live })

@@ -1,0 +1,321 @@
+//! Looking at a service from outside: which version answers, and whether it works.
+//!
+//! Each kind of check has a file: what its section of the configuration has, and how it is looked
+//! at. What a look means is decided in the domain.
+
+mod fingerprint;
+mod flow;
+mod http;
+mod page;
+mod prometheus;
+
+pub use fingerprint::{Fingerprint, FingerprintAt};
+
+use flow::FlowCheck;
+use http::HttpCheck;
+use jiff::Timestamp;
+use prometheus::{Answered, PrometheusCheck};
+use reqwest::Client;
+use rollback_domain::proof::{Baseline, CheckResult, Criterion, Importance, Reading, Round};
+use rollback_settings::{Section, Value, choice, duration, text};
+use std::{collections::BTreeMap, time::Duration};
+use tokio::task::JoinSet;
+
+/// How long a check may take where nothing else is configured.
+const WITHIN: Duration = Duration::from_secs(10);
+/// How long the measurements before a rollback may take: people wait for its card.
+const BASELINE_WITHIN: Duration = Duration::from_secs(3);
+/// The longest name of a check.
+const NAME_AT_MOST: usize = 60;
+
+/// Something that must, should or may be seen of a service.
+#[derive(Clone, Debug)]
+pub struct Check {
+    /// What people call it.
+    pub name: String,
+    /// How much depends on it.
+    pub importance: Importance,
+    /// How long it may take.
+    pub within: Duration,
+    /// What is looked at.
+    pub kind: Kind,
+}
+
+/// What a check looks at.
+#[derive(Clone, Debug)]
+pub enum Kind {
+    /// A page.
+    Http(HttpCheck),
+    /// A short list of requests.
+    Flow(FlowCheck),
+    /// A number of Prometheus.
+    Prometheus(PrometheusCheck),
+}
+
+/// What can be written after `kind`.
+#[derive(Clone, Copy)]
+enum KindName {
+    Http,
+    Flow,
+    Prometheus,
+}
+
+/// Reads every section `[[…verify]]`.
+pub fn read(sections: &[Section<'_>]) -> Option<Vec<Check>> {
+    let checks: Vec<Option<Check>> = sections.iter().map(Check::read).collect();
+    // What was measured before is found again by its name.
+    let mut names: BTreeMap<&str, &Section<'_>> = BTreeMap::new();
+    for (section, check) in sections.iter().zip(&checks) {
+        if let Some(check) = check
+            && section.get("name").is_some()
+            && let Some(first) = names.insert(&check.name, section)
+        {
+            let problem = format!("is the name of {} too; give it another one", first.path());
+            section.mistake("name", problem);
+        }
+    }
+    checks.into_iter().collect()
+}
+
+impl Check {
+    fn read(section: &Section<'_>) -> Option<Self> {
+        const KINDS: [(&str, KindName); 3] = [
+            ("http", KindName::Http),
+            ("flow", KindName::Flow),
+            ("prometheus", KindName::Prometheus),
+        ];
+        let kind = section.required("kind", "\"http\"", |value| choice(value, &KINDS))?;
+        let importance = section.or("require", Importance::Must, |value| {
+            choice(
+                value,
+                &[
+                    ("must", Importance::Must),
+                    ("should", Importance::Should),
+                    ("watch", Importance::Watch),
+                ],
+            )
+        });
+        let within = section.or(
+            "within",
+            WITHIN,
+            duration(Duration::from_millis(100)..=Duration::from_secs(60)),
+        );
+        let (kind, name) = match kind {
+            KindName::Http => {
+                let name = section.optional("name", name);
+                let check = HttpCheck::read(section);
+                let name = name.or(check.as_ref().map(HttpCheck::name));
+                (check.map(Kind::Http), name)
+            }
+            KindName::Flow => {
+                let name = section.required("name", "\"checkout\"", name);
+                (FlowCheck::read(section).map(Kind::Flow), name)
+            }
+            KindName::Prometheus => {
+                let name = section.required("name", "\"error rate\"", name);
+                let check = PrometheusCheck::read(section, importance == Importance::Watch);
+                (check.map(Kind::Prometheus), name)
+            }
+        };
+        section.done();
+        Some(Self {
+            name: name?,
+            importance,
+            within,
+            kind: kind?,
+        })
+    }
+
+    /// Looks once; `baselines` are what was measured before production was changed.
+    async fn look(&self, http: &Client, baselines: &[Baseline]) -> CheckResult {
+        match &self.kind {
+            Kind::Http(check) => CheckResult {
+                problem: check.look(http, self.within).await.err(),
+                ..self.not_looked_at()
+            },
+            Kind::Flow(check) => CheckResult {
+                problem: check.look(http, self.within).await.err(),
+                ..self.not_looked_at()
+            },
+            Kind::Prometheus(check) => {
+                let reading = check.ask(http, self.within).await.reading();
+                let mut baselines = baselines.iter();
+                let baseline = baselines.find(|baseline| baseline.check == self.name);
+                self.criterion(check).judge(&reading, baseline)
+            }
+        }
+    }
+
+    /// Whether it gives a number.
+    fn measures(&self) -> bool {
+        match self.kind {
+            Kind::Http(_) | Kind::Flow(_) => false,
+            Kind::Prometheus(_) => true,
+        }
+    }
+
+    /// What is measured before a rollback; `None`: it does not measure.
+    async fn measure(&self, http: &Client, at: Timestamp) -> Option<Baseline> {
+        match &self.kind {
+            Kind::Http(_) | Kind::Flow(_) => None,
+            Kind::Prometheus(check) => {
+                let within = self.within.min(BASELINE_WITHIN);
+                Some(Baseline {
+                    check: self.name.clone(),
+                    unit: check.unit.clone(),
+                    reading: check.ask(http, within).await.reading(),
+                    at,
+                })
+            }
+        }
+    }
+
+    fn criterion(&self, check: &PrometheusCheck) -> Criterion {
+        Criterion {
+            name: self.name.clone(),
+            importance: self.importance,
+            unit: check.unit.clone(),
+            limit: check.limit,
+        }
+    }
+
+    fn not_looked_at(&self) -> CheckResult {
+        CheckResult {
+            importance: self.importance,
+            ..CheckResult::passed(self.name.clone())
+        }
+    }
+
+    /// Tries it, as `rollback-bot check --online` does.
+    pub async fn try_out(&self, http: &Client) -> Tried {
+        match &self.kind {
+            Kind::Http(check) if !check.is_read() => Tried::untried(),
+            Kind::Flow(check) if !check.is_read() => Tried::untried(),
+            Kind::Flow(check) => match check.look(http, self.within).await {
+                Ok(()) => Tried::Works("answers as it must".into()),
+                Err(problem) => Tried::Unsure(format!("{problem}: it fails right now")),
+            },
+            Kind::Http(check) => match check.look(http, self.within).await {
+                Ok(()) => Tried::Works("answers as it must".into()),
+                // A service that fails now may be what a rollback is for; an address that leads
+                // nowhere is a mistake.
+                Err(problem) => match check.leads_somewhere(http, self.within).await {
+                    true => Tried::Unsure(format!("{problem}: it fails right now")),
+                    false => Tried::Wrong(problem),
+                },
+            },
+            Kind::Prometheus(check) => match check.ask(http, self.within).await {
+                Answered::Wrong(why) | Answered::Away(why) => Tried::Wrong(why),
+                Answered::Measured(reading) => {
+                    let result = self.criterion(check).judge(&reading, None);
+                    match reading {
+                        Reading::Number(_) => Tried::Works(match &result.measured {
+                            Some(measured) => format!("is {} now", measured.now_clause()),
+                            None => "is measured".into(),
+                        }),
+                        Reading::NoData => Tried::Unsure(
+                            "gives no data right now, which never counts as healthy; an error rate without errors needs `or vector(0)`".into(),
+                        ),
+                        Reading::Unknown(why) => Tried::Unsure(format!("{why}: not known right now")),
+                    }
+                }
+            },
+        }
+    }
+}
+
+/// What trying a check has shown, as a clause.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Tried {
+    /// It works.
+    Works(String),
+    /// It does not pass now, or was not tried, which may be as it should.
+    Unsure(String),
+    /// It can never work as it is configured.
+    Wrong(String),
+}
+
+impl Tried {
+    fn untried() -> Self {
+        Tried::Unsure("is not tried, as it could change something".into())
+    }
+}
+
+/// One round: the fingerprint and every check, all at once, each with a time limit of its own.
+pub async fn look(
+    http: &Client,
+    fingerprint: Option<&Fingerprint>,
+    checks: &[Check],
+    baselines: &[Baseline],
+) -> Round {
+    let instances = async {
+        match fingerprint {
+            Some(fingerprint) => fingerprint.look(http).await,
+            None => vec![],
+        }
+    };
+    let (mut instances, checks) = tokio::join!(instances, look_at_all(http, checks, baselines));
+    let version = instances.first().map(|first| first.version.clone());
+    if let [_] = instances.as_slice() {
+        instances.clear();
+    }
+    Round {
+        version,
+        instances,
+        checks,
+    }
+}
+
+/// Makes every check at once; what they saw, in their order.
+async fn look_at_all(http: &Client, checks: &[Check], baselines: &[Baseline]) -> Vec<CheckResult> {
+    let mut looking = JoinSet::new();
+    for (place, check) in checks.iter().cloned().enumerate() {
+        let (http, baselines) = (http.clone(), baselines.to_vec());
+        looking.spawn(async move { (place, check.look(&http, &baselines).await) });
+    }
+    // One that does not come back was not seen to be good.
+    let results = checks.iter().map(|check| CheckResult {
+        problem: Some("could not be checked".to_owned()),
+        ..check.not_looked_at()
+    });
+    let mut results: Vec<CheckResult> = results.collect();
+    while let Some(looked) = looking.join_next().await {
+        if let Ok((place, result)) = looked {
+            results[place] = result;
+        }
+    }
+    results
+}
+
+/// What every check that measures says now, all asked at once. It is what a rollback is compared
+/// with; what does not answer soon is not known, and keeps nobody waiting.
+pub async fn measure(http: &Client, checks: &[Check], at: Timestamp) -> Vec<Baseline> {
+    let mut measuring = JoinSet::new();
+    let checks = checks.iter().filter(|check| check.measures());
+    for (place, check) in checks.cloned().enumerate() {
+        let http = http.clone();
+        measuring.spawn(async move { (place, check.measure(&http, at).await) });
+    }
+    let mut measured = vec![];
+    while let Some(one) = measuring.join_next().await {
+        if let Ok((place, Some(baseline))) = one {
+            measured.push((place, baseline));
+        }
+    }
+    measured.sort_by_key(|(place, _)| *place);
+    measured.into_iter().map(|(_, baseline)| baseline).collect()
+}
+
+/// The name of a check, which stands in every sentence about it.
+fn name(value: &Value) -> Result<String, String> {
+    let name = text(value)?;
+    match name.chars().count() > NAME_AT_MOST || name.contains(char::is_control) {
+        true => Err(format!(
+            "is no name; write at most {NAME_AT_MOST} letters on one line"
+        )),
+        false => Ok(name),
+    }
+}
+
+#[cfg(test)]
+mod tests;
