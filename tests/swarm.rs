@@ -109,14 +109,14 @@ async fn a_service_goes_back_task_by_task_and_forward_again() {
       v213 → v212 · @maya · "500s"
       ✅ Approved 03:12:00 UTC by @sam (oncall)
       ✅ Accepted 03:12:00 UTC by Docker Swarm: the update is completed: 2 of 2 tasks run v212
-      ✅ Live 03:12:24 UTC 2/2 on v212
+      ✅ Live 03:12:32 UTC 2/2 on v212
       ✅ Verified 03:12:34 UTC version v212 answers, no checks configured
       v212 answers from outside and passes its checks.
-      Command to live: 24 s, of which 0 s waiting for approval
+      Command to live: 32 s, of which 0 s waiting for approval
       [ Undo… ]
     Rollback Bot:
       ✅ shop (production) is back on v212 (RB-1) · @maya, approved by @sam
-      version v212 answers, no checks configured · took 24 s, of which 0 s waiting for approval
+      version v212 answers, no checks configured · took 32 s, of which 0 s waiting for approval
       This doesn't fix the bug. If v213 caused it, deploying v213 again brings it back.
     "#);
     let record = world.record().await;

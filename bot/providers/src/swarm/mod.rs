@@ -34,8 +34,6 @@ use std::time::Duration;
 use tasks::Count;
 use template::Template;
 
-/// How often an update is looked at.
-const LOOK_EVERY: Duration = Duration::from_secs(3);
 /// How much longer than its rounds an update may take.
 const BESIDES: Duration = Duration::from_secs(5 * 60);
 /// The longest that an update is waited for.
@@ -320,10 +318,7 @@ impl Provider for Swarm {
             holds: Holds::Not,
             undoable: true,
             class: KIND.class,
-            timing: Timing {
-                look_every: Some(LOOK_EVERY),
-                ..Timing::default()
-            },
+            timing: Timing::default(),
             outage: None,
         }
     }
