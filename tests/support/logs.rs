@@ -81,7 +81,8 @@ impl Write for &Watch {
         let text = String::from_utf8_lossy(line);
         let password = self.password.as_deref();
         let secrets = SECRETS
-            .into_iter()
+            .iter()
+            .copied()
             .chain(password.map(|password| ("the server's password", password)));
         for (name, secret) in secrets {
             if text.contains(secret) {
