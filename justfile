@@ -17,6 +17,10 @@ test *words:
 test-postgres url *words:
     STORIES_DATABASE_URL={{ quote(url) }} cargo test --test stories {{ words }}
 
+# The stories by Socket Mode instead of signed requests
+test-socket *words:
+    STORIES_DOOR=socket cargo test --test stories {{ words }}
+
 # The real program killed, stopped and woken, or only: `just machines crashes`
 machines *words:
     cargo test --features crash-points --test machines {{ words }} -- --nocapture

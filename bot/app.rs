@@ -34,6 +34,7 @@ use std::{
     time::{Duration, Instant},
 };
 use tokio::sync::OnceCell;
+use url::Url;
 
 /// How often the clock of the database is read.
 const READ_CLOCK_EVERY: Duration = Duration::from_secs(10);
@@ -109,7 +110,8 @@ impl App {
     }
 
     async fn prepare(config: Config, clock: Clock, company: Company) -> anyhow::Result<App> {
-        telemetry::set_instance(&config.server.public_url);
+        let address = config.server.public_url.as_ref();
+        telemetry::set_instance(address.map_or(config.instance(), Url::as_str));
         let templates = Templates::load(config.templates.as_deref())?;
         let db = Db::open(config.database.url.expose()).await?;
         // Before anything is stored: replicas share one time, and that is the database's.

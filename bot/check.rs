@@ -2,14 +2,14 @@
 
 use crate::{
     clock::Clock,
-    config::{Config, Service, effective},
+    config::{Config, Delivery, Service, app_of_token, effective},
     http_client,
     manifest::{SCOPES, Scope},
     messages::Templates,
     proofs::{self, Tried},
     roster,
     roster::Asking,
-    slack::{Failure, Slack},
+    slack::{Failure, Identity, Slack},
     store::address::{Address, Found as Record},
     terminal::{self, cell},
 };
@@ -23,6 +23,8 @@ use std::{collections::BTreeMap, fmt::Display, fs, os::unix::fs::PermissionsExt,
 
 /// The key of what Slack's Web API is called with.
 const TOKEN: &str = "slack.bot_token";
+/// The key of what connections of Socket Mode are opened with.
+const APP_TOKEN: &str = "slack.app_token";
 
 /// What was found, printed as it is found.
 #[derive(Default)]
@@ -128,7 +130,11 @@ async fn everything_reached(config: &Config, report: &mut Report) -> anyhow::Res
     let http = http_client()?;
     let (url, token) = (&config.slack.api_url, config.slack.bot_token.expose());
     let slack = Slack::new(http.clone(), url, token);
-    workspace(config, &slack, report).await;
+    let bot = workspace(config, &slack, report).await;
+    if let Delivery::SocketMode { app_token } = &config.slack.delivery {
+        let connecting = Slack::new(http.clone(), url, app_token.expose());
+        socket_mode(app_token.expose(), &connecting, &slack, bot, report).await;
+    }
     let asking = Asking {
         pagerduty: crate::app::pagerduty(config, &http),
         slack,
@@ -184,11 +190,15 @@ async fn platform(
     }
 }
 
-/// Tries the bot token, its scopes, and the channels that the bot posts to by itself.
-async fn workspace(config: &Config, slack: &Slack, report: &mut Report) {
+/// Tries the bot token, its scopes, and the channels that the bot posts to by itself. Gives whose
+/// token it is.
+async fn workspace(config: &Config, slack: &Slack, report: &mut Report) -> Option<Identity> {
     let identity = match slack.identity().await {
         Ok(identity) => identity,
-        Err(failure) => return report.mistake(TOKEN, of_slack(&failure)),
+        Err(failure) => {
+            report.mistake(TOKEN, of_slack(&failure));
+            return None;
+        }
     };
     let team = identity.team_id.as_deref();
     report.ok(
@@ -213,6 +223,53 @@ async fn workspace(config: &Config, slack: &Slack, report: &mut Report) {
                 let problem = format!("{channel}: {}", of_slack(&failure));
                 report.mistake("api.channel", problem);
             }
+        }
+    }
+    Some(identity)
+}
+
+/// Tries the app token, without connecting: Slack would send a connection what people type, and
+/// nothing here would run it. `slack` has the bot token, which is to be of the same app.
+async fn socket_mode(
+    app_token: &str,
+    connecting: &Slack,
+    slack: &Slack,
+    bot: Option<Identity>,
+    report: &mut Report,
+) {
+    if let Err(failure) = connecting.open_connection().await {
+        let advice = match failure.code() {
+            Some("missing_scope") => {
+                "the token lacks the scope connections:write; make one that has it under Basic \
+                 Information, App-Level Tokens"
+            }
+            Some("not_allowed_token_type") => {
+                "it is no app-level token; make one under Basic Information, App-Level Tokens"
+            }
+            Some("invalid_auth" | "not_authed") => {
+                "the token is not one of this Slack, or it was revoked; make one under Basic \
+                 Information, App-Level Tokens"
+            }
+            Some(_) | None => return report.mistake(APP_TOKEN, of_slack(&failure)),
+        };
+        return report.mistake(APP_TOKEN, format!("{failure}: {advice}"));
+    }
+    report.ok(APP_TOKEN, "opens connections");
+    let (Some(app), Some(bot)) = (app_of_token(app_token), bot.and_then(|bot| bot.bot_id)) else {
+        return;
+    };
+    match slack.app_of(&bot).await {
+        Ok(Some(of_bot)) if of_bot != app => {
+            let problem = format!(
+                "is of the Slack app {app}, and {TOKEN} is of {of_bot}: what people type would \
+                 come by one app and be answered by another; take both tokens from the same app"
+            );
+            report.mistake(APP_TOKEN, problem);
+        }
+        Ok(_) => {}
+        Err(failure) => {
+            let note = format!("whether it is of the same app as {TOKEN}: {failure}");
+            report.note(APP_TOKEN, note);
         }
     }
 }

@@ -21,6 +21,7 @@ pub use groups::{Group, GroupMember};
 pub use incidents::{Incidents, References, Told};
 pub use notices::NoticeSettings;
 pub use updates::Updates;
+pub use values::app_of_token;
 pub use webhooks::{Webhooks, key_of as webhook_key};
 
 use crate::proofs::{self, Check, Fingerprint};
@@ -42,7 +43,9 @@ use rollback_settings::{
 };
 use rules::Common;
 use url::Url;
-use values::{bot_token, database_url, is_slack, member, pagerduty_id, signing_secret, slack_id};
+use values::{
+    app_token, bot_token, database_url, is_slack, member, pagerduty_id, signing_secret, slack_id,
+};
 
 /// Everything an operator decides; checked, with secrets resolved and defaults filled in.
 #[derive(Clone, Debug)]
@@ -99,13 +102,14 @@ pub struct Config {
 /// Where this bot listens, and how it is reached.
 #[derive(Clone, Debug)]
 pub struct Server {
-    /// The address and port to listen on.
-    pub listen: SocketAddr,
+    /// The address and port to listen on. `None`: nobody is listened to, as Socket Mode allows.
+    pub listen: Option<SocketAddr>,
     /// Where operators are answered instead: health, metrics and the API. `None`: where everybody
     /// is.
     pub operators_address: Option<SocketAddr>,
-    /// The address under which Slack and people reach it; https unless it is this machine.
-    pub public_url: Url,
+    /// The address under which Slack and people reach it; https unless it is this machine. `None`:
+    /// it has none, as Socket Mode allows.
+    pub public_url: Option<Url>,
 }
 
 /// Where rollbacks are recorded.
@@ -118,14 +122,29 @@ pub struct Database {
 /// The Slack app this bot speaks as.
 #[derive(Clone, Debug)]
 pub struct Slack {
-    /// What requests from Slack are signed with; more than one while one is replaced.
-    pub signing_secrets: Vec<Secret>,
+    /// How Slack sends what people type, click and do.
+    pub delivery: Delivery,
     /// What the Web API is called with.
     pub bot_token: Secret,
     /// The Web API without a method's name.
     pub api_url: Url,
     /// The id of the workspace that people must belong to; without it, the bot token's own.
     pub team: Option<String>,
+}
+
+/// How Slack sends what people type, click and do.
+#[derive(Clone, Debug)]
+pub enum Delivery {
+    /// As requests to the bot's address.
+    Requests {
+        /// What they are signed with; more than one while one is replaced.
+        signing_secrets: Vec<Secret>,
+    },
+    /// Over connections that the bot opens: Socket Mode.
+    SocketMode {
+        /// What connections are opened with.
+        app_token: Secret,
+    },
 }
 
 /// The PagerDuty account that says who is on call and that is told.
@@ -331,6 +350,17 @@ impl Config {
         Ok(Self { warnings, ..config })
     }
 
+    /// What tells this bot from others where several are told: the host of its address, or else its
+    /// Slack app.
+    pub fn instance(&self) -> &str {
+        let host = self.server.public_url.as_ref().and_then(Url::host_str);
+        let app = match &self.slack.delivery {
+            Delivery::SocketMode { app_token } => app_of_token(app_token.expose()),
+            Delivery::Requests { .. } => None,
+        };
+        host.or(app).unwrap_or("here")
+    }
+
     /// The service that is called so.
     pub fn service(&self, key: &ServiceKey) -> Option<&Service> {
         self.services.iter().find(|service| service.key == *key)
@@ -446,11 +476,13 @@ const HOUR: Duration = Duration::from_secs(60 * 60);
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 fn config(file: &Section<'_>) -> Option<Config> {
-    let server = file.section("server").and_then(|section| server(&section));
-    let database = database(file);
-    let slack = file.section("slack").and_then(|section| slack(&section));
     // Sections name each other, so what is there is known before any of it is read.
     let there = Declared::of(file);
+    let server = file
+        .section("server")
+        .and_then(|section| server(&section, &there));
+    let database = database(file);
+    let slack = file.section("slack").and_then(|section| slack(&section));
     let pagerduty = match file.get("pagerduty") {
         None => Some(None),
         Some(_) => file
@@ -517,6 +549,7 @@ fn config(file: &Section<'_>) -> Option<Config> {
     let services = services(file, &common.unwrap_or_default(), &roles);
     let groups = groups::groups(file, &there, services.as_deref(), &roles);
     refuse_unread_repositories(file, services.as_deref().unwrap_or_default());
+    refuse_unreached_webhooks(file, server.as_ref());
     if let (Some(webhooks), Some(services)) = (&webhooks, &services) {
         webhooks.warn_of_unneeded(file, services);
     }
@@ -566,6 +599,7 @@ struct Declared<'a> {
     services: Vec<&'a str>,
     pagerduty_token: bool,
     routing_key: bool,
+    socket_mode: bool,
 }
 
 impl<'a> Declared<'a> {
@@ -575,13 +609,17 @@ impl<'a> Declared<'a> {
             let keys = table(key).into_iter().flat_map(Table::keys);
             keys.map(String::as_str).collect()
         };
-        let pagerduty = table("pagerduty");
-        let has = |key: &str| pagerduty.is_some_and(|table| table.contains_key(key));
+        let has_in = |section: &str, key: &str| {
+            let table = table(section);
+            table.is_some_and(|table| table.contains_key(key))
+        };
+        let has = |key: &str| has_in("pagerduty", key);
         Self {
             roles: keys("roles"),
             services: keys("services"),
             pagerduty_token: has("token"),
             routing_key: has("routing_key"),
+            socket_mode: has_in("slack", "app_token"),
         }
     }
 }
@@ -598,18 +636,31 @@ fn database(file: &Section<'_>) -> Option<Database> {
     Some(Database { url: url? })
 }
 
-fn server(section: &Section<'_>) -> Option<Server> {
-    let listen = section.required("listen", "\"127.0.0.1:3000\"", socket_address);
+/// With Socket Mode nobody has to reach the bot: it needs no address then, and may have one for
+/// webhooks, metrics and the API.
+fn server(section: &Section<'_>, there: &Declared<'_>) -> Option<Server> {
+    let listen = match there.socket_mode {
+        true => Some(section.optional("listen", socket_address)),
+        false => section
+            .required("listen", "\"127.0.0.1:3000\"", socket_address)
+            .map(Some),
+    };
     let operators_address = section.optional("operators_address", socket_address);
     // Port 0 is any free one, and never the same twice.
-    if operators_address.is_some_and(|address| Some(address) == listen && address.port() != 0) {
+    let is_the_same = |address: SocketAddr| listen == Some(Some(address)) && address.port() != 0;
+    if operators_address.is_some_and(is_the_same) {
         section.mistake(
             "operators_address",
             "is where the bot listens already; give it another port, or remove it",
         );
     }
     let example = "\"https://rollback.example.com\"";
-    let public_url = section.required("public_url", example, public_url);
+    let public_url = match there.socket_mode {
+        true => Some(section.optional("public_url", public_url)),
+        false => section
+            .required("public_url", example, public_url)
+            .map(Some),
+    };
     section.done();
     Some(Server {
         listen: listen?,
@@ -642,19 +693,7 @@ fn public_url(value: &Value) -> Result<Url, String> {
 fn slack(section: &Section<'_>) -> Option<Slack> {
     let api_url = section.url_or("api_url", "https://slack.com/api");
     let of_slack = api_url.as_ref().is_some_and(is_slack);
-    let signing_secrets = match section.get("signing_secret") {
-        Some(Value::Array(_)) => section.list(
-            "signing_secret",
-            "\"env:SLACK_SIGNING_SECRET\"",
-            Repeats::Allowed,
-            |value| signing_secret(section, value, of_slack),
-        ),
-        _ => section
-            .required("signing_secret", "\"env:SLACK_SIGNING_SECRET\"", |value| {
-                signing_secret(section, value, of_slack)
-            })
-            .map(|secret| vec![secret]),
-    };
+    let delivery = delivery(section, of_slack);
     let bot_token = section.required("bot_token", "\"env:SLACK_BOT_TOKEN\"", |value| {
         bot_token(section, value, of_slack)
     });
@@ -664,11 +703,43 @@ fn slack(section: &Section<'_>) -> Option<Slack> {
     });
     section.done();
     Some(Slack {
-        signing_secrets: signing_secrets?,
+        delivery: delivery?,
         bot_token: bot_token?,
         api_url: api_url?,
         team,
     })
+}
+
+/// Requests that are signed, or Socket Mode: whichever has its secret there.
+fn delivery(section: &Section<'_>, of_slack: bool) -> Option<Delivery> {
+    let read = |value: &Value| signing_secret(section, value, of_slack);
+    if section.get("app_token").is_some() {
+        if section.get("signing_secret").is_some() {
+            section.mistake(
+                "signing_secret",
+                "is there, and app_token is too: with Socket Mode Slack sends nothing to an \
+                 address, and signs nothing; remove it, or remove app_token if Slack is to reach \
+                 this bot at server.public_url",
+            );
+        }
+        let app_token = section.optional("app_token", |value| app_token(section, value, of_slack));
+        return app_token.map(|app_token| Delivery::SocketMode { app_token });
+    }
+    let signing_secrets = match section.get("signing_secret") {
+        Some(Value::Array(_)) => section.list(
+            "signing_secret",
+            "\"env:SLACK_SIGNING_SECRET\"",
+            Repeats::Allowed,
+            read,
+        ),
+        Some(_) | None => {
+            let example = "\"env:SLACK_SIGNING_SECRET\", or app_token = \"env:SLACK_APP_TOKEN\" \
+                           for Socket Mode, which needs no public address";
+            let secret = section.required("signing_secret", example, read);
+            secret.map(|secret| vec![secret])
+        }
+    };
+    signing_secrets.map(|signing_secrets| Delivery::Requests { signing_secrets })
 }
 
 /// Also whether it says how long something is believed.
@@ -820,6 +891,17 @@ fn refuse_unread_repositories(file: &Section<'_>, services: &[Service]) {
         file.reader().mistake(
             format!("services.{name}.{environment}.{host}"),
             format!("is there, and [{host}] is not; add [{host}] with token = \"env:{token}\""),
+        );
+    }
+}
+
+/// A platform cannot send to a bot that nobody can reach.
+fn refuse_unreached_webhooks(file: &Section<'_>, server: Option<&Server>) {
+    if file.get("webhooks").is_some() && server.is_some_and(|server| server.listen.is_none()) {
+        file.mistake(
+            "webhooks",
+            "is there, and nothing listens for them; write listen = \"127.0.0.1:3000\" into \
+             [server], or remove [webhooks]: then every platform is read every five minutes",
         );
     }
 }

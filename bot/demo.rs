@@ -231,7 +231,8 @@ impl Demo {
         let config = Config::parse(&text, &secrets, &nothing, &RESERVED)
             .map_err(|mistakes| anyhow::anyhow!("{mistakes}"))?;
         let (app, serving) = Serving::start(config, Clock::real()).await?;
-        slack.connect(&format!("http://{}", serving.address));
+        let address = serving.address.context("the demo listens nowhere")?;
+        slack.connect(&format!("http://{address}"));
         Ok(Demo {
             page: slack.page_url(),
             slack,

@@ -52,6 +52,7 @@ pub mod cli;
 #[cfg(feature = "demo")]
 pub mod demo;
 pub mod serve;
+pub mod socket;
 
 pub use app::{App, Inside};
-pub use http_client::http_client;
+pub use http_client::{http_client, websocket_client};

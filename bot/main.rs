@@ -6,7 +6,7 @@ use clap::{Parser, Subcommand};
 use rollback_bot::{
     check,
     cli::{self, Mistaken, Remote, lint, offline, token, verify},
-    config::{Config, Database, public_url_of},
+    config::{Config, Database, Delivery, public_url_of},
     manifest, serve,
     store::backup,
     telemetry::{LogSettings, SHOWN, SHOWN_IN_DEMO},
@@ -101,7 +101,8 @@ enum Command {
     Lint(lint::Lint),
     /// List every provider and preset: what it restores, leaves, holds off and needs.
     Providers,
-    /// Print the Slack app manifest for `public_url`.
+    /// Print the Slack app manifest: for `public_url`, or for Socket Mode if the configuration has
+    /// `slack.app_token`.
     Manifest {
         /// The configuration.
         #[arg(long, default_value = "rollback-bot.toml")]
@@ -109,6 +110,9 @@ enum Command {
         /// Use this address instead of the configuration's: no configuration is needed then.
         #[arg(long, value_parser = public_url_of)]
         public_url: Option<url::Url>,
+        /// For Socket Mode, without a public address: no configuration is needed then.
+        #[arg(long, conflicts_with = "public_url")]
+        socket: bool,
     },
 }
 
@@ -202,15 +206,20 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
         },
         Command::Lint(arguments) => return lint::run(&arguments),
         Command::Providers => terminal::line(overview::text()),
-        Command::Manifest { config, public_url } => {
-            let public_url = match public_url {
-                Some(public_url) => public_url,
-                None => match load(&config) {
-                    Ok(config) => config.server.public_url,
+        Command::Manifest {
+            config,
+            public_url,
+            socket,
+        } => {
+            let public_url = match (public_url, socket) {
+                (Some(public_url), _) => Some(public_url),
+                (None, true) => None,
+                (None, false) => match address_for_slack(&config) {
+                    Ok(public_url) => public_url,
                     Err(code) => return Ok(code),
                 },
             };
-            terminal::json(&manifest::manifest(&public_url))?;
+            terminal::json(&manifest::manifest(public_url.as_ref()))?;
         }
     }
     Ok(ExitCode::SUCCESS)
@@ -230,6 +239,15 @@ async fn demo(_: u16, _: bool) -> anyhow::Result<()> {
 /// The configuration, or every mistake in it at once.
 fn load(path: &Path) -> Result<Config, ExitCode> {
     Config::load(path, &env, &RESERVED).map_err(|mistakes| unusable(path, &mistakes))
+}
+
+/// Where Slack is to reach the bot of this configuration; `None`: nowhere, by Socket Mode.
+fn address_for_slack(path: &Path) -> Result<Option<url::Url>, ExitCode> {
+    let config = load(path)?;
+    Ok(match config.slack.delivery {
+        Delivery::Requests { .. } => config.server.public_url,
+        Delivery::SocketMode { .. } => None,
+    })
 }
 
 fn env(name: &str) -> Option<String> {

@@ -94,9 +94,15 @@ pub const SCOPES: [Scope; 12] = [
     ),
 ];
 
-/// The app manifest for a bot that Slack reaches at `public_url`: one slash command, mentions,
-/// buttons, a shortcut, reactions, changes of user groups, and the fewest scopes that these need.
-pub fn manifest(public_url: &Url) -> Value {
+/// The app manifest for a bot that Slack reaches at `public_url`, or without one by Socket Mode: one
+/// slash command, mentions, buttons, a shortcut, reactions, changes of user groups, and the fewest
+/// scopes that these need.
+pub fn manifest(public_url: Option<&Url>) -> Value {
+    let mut manifest = without_addresses();
+    let Some(public_url) = public_url else {
+        manifest["settings"]["socket_mode_enabled"] = json!(true);
+        return manifest;
+    };
     let at = |path: &str| {
         let mut url = public_url.clone();
         url.set_path(&format!(
@@ -107,6 +113,15 @@ pub fn manifest(public_url: &Url) -> Value {
         url.set_fragment(None);
         String::from(url)
     };
+    manifest["features"]["slash_commands"][0]["url"] = json!(at("/slack/commands"));
+    let settings = &mut manifest["settings"];
+    settings["event_subscriptions"]["request_url"] = json!(at("/slack/events"));
+    settings["interactivity"]["request_url"] = json!(at("/slack/interactions"));
+    manifest
+}
+
+/// The manifest without the addresses that Slack sends to.
+fn without_addresses() -> Value {
     let scopes = SCOPES.map(|scope| scope.name);
     let events: Vec<&str> = SCOPES
         .iter()
@@ -124,7 +139,6 @@ pub fn manifest(public_url: &Url) -> Value {
             "bot_user": { "display_name": "rollback", "always_online": true },
             "slash_commands": [{
                 "command": "/rollback",
-                "url": at("/slack/commands"),
                 "description": "Take a service back to a version that worked",
                 "usage_hint": "<service>[@environment] [to version] because <reason>",
                 // People and channels arrive as ids: names can be changed and can repeat.
@@ -149,12 +163,10 @@ pub fn manifest(public_url: &Url) -> Value {
         },
         "settings": {
             "event_subscriptions": {
-                "request_url": at("/slack/events"),
                 "bot_events": events,
             },
             "interactivity": {
                 "is_enabled": true,
-                "request_url": at("/slack/interactions"),
             },
             "org_deploy_enabled": false,
             "socket_mode_enabled": false,

@@ -23,7 +23,7 @@ use rollback_domain::{
 };
 use std::{
     sync::{
-        Arc,
+        Arc, MutexGuard, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Duration,
@@ -33,6 +33,37 @@ use tokio::sync::Mutex;
 /// What was stored by a clock that was ahead: the clock itself when it was set, a budget of calls,
 /// when a job is due, a moment of a rollback.
 const MOMENTS: [&str; 4] = ["clock", "pace", "job", "rollback"];
+
+/// How a connection of Socket Mode ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SocketEnd {
+    /// It never was one.
+    NotOpened,
+    /// It was replaced by another one, as Slack asked.
+    Replaced,
+    /// It broke, or Slack closed it without asking for another one first.
+    Broken,
+    /// The bot was told to stop.
+    Stopped,
+}
+
+impl SocketEnd {
+    const ALL: [SocketEnd; 4] = [
+        SocketEnd::NotOpened,
+        SocketEnd::Replaced,
+        SocketEnd::Broken,
+        SocketEnd::Stopped,
+    ];
+
+    fn name(self) -> &'static str {
+        match self {
+            SocketEnd::NotOpened => "not_opened",
+            SocketEnd::Replaced => "replaced",
+            SocketEnd::Broken => "broken",
+            SocketEnd::Stopped => "stopped",
+        }
+    }
+}
 
 type Timed<L> = Family<L, Histogram, fn() -> Histogram>;
 
@@ -54,12 +85,22 @@ pub struct Metrics {
     pages: Family<Outcome, Counter>,
     worker: Gauge,
     worker_stopped: Arc<AtomicBool>,
+    socket: Socket,
     inputs: Gauge,
     connections: Family<Pool, Gauge>,
     idle: Family<Pool, Gauge>,
     record: Record,
     /// When the record was asked last.
     asked: Arc<Mutex<Option<Timestamp>>>,
+}
+
+/// Connections of Socket Mode; nothing is counted where Slack sends requests.
+#[derive(Clone, Default)]
+struct Socket {
+    open: Family<Alone, Gauge>,
+    ended: Family<Cause, Counter>,
+    /// Why none is open, as a clause, while none is.
+    why_not: Arc<std::sync::Mutex<Option<String>>>,
 }
 
 /// What is read from the record.
@@ -189,6 +230,7 @@ impl Default for Metrics {
             pages: Family::default(),
             worker: Gauge::default(),
             worker_stopped: Arc::default(),
+            socket: Socket::default(),
             inputs: Gauge::default(),
             connections: Family::default(),
             idle: Family::default(),
@@ -287,6 +329,16 @@ impl Metrics {
             "worker_up",
             "Whether the worker goes on",
             self.worker.clone(),
+        );
+        registry.register(
+            "socket_connections",
+            "Connections of Socket Mode that are open to Slack",
+            self.socket.open.clone(),
+        );
+        registry.register(
+            "socket_connections_ended",
+            "Connections of Socket Mode that could not be opened or have ended, by cause",
+            self.socket.ended.clone(),
         );
         registry.register(
             "inputs_waiting",
@@ -429,6 +481,56 @@ impl Metrics {
     /// Whether the worker goes on.
     pub fn worker_lives(&self) -> bool {
         !self.worker_stopped.load(Ordering::Relaxed)
+    }
+
+    /// Slack reaches this bot by Socket Mode only, and no connection is open yet.
+    pub fn socket_begins(&self) {
+        self.socket.open.get_or_create(&Alone {}).set(0);
+        for cause in SocketEnd::ALL {
+            let cause = cause.name();
+            drop(self.socket.ended.get_or_create(&Cause { cause }));
+        }
+        *self.why_not() = Some("the first one is being opened".into());
+    }
+
+    /// A connection of Socket Mode is open.
+    pub fn socket_opened(&self) {
+        let mut why_not = self.why_not();
+        self.socket.open.get_or_create(&Alone {}).inc();
+        *why_not = None;
+    }
+
+    /// A connection of Socket Mode has ended that was open.
+    pub fn socket_closed(&self, cause: SocketEnd, why: &str) {
+        let mut why_not = self.why_not();
+        if self.socket.open.get_or_create(&Alone {}).dec() == 1 {
+            *why_not = Some(why.to_owned());
+        }
+        self.socket_ended(cause);
+    }
+
+    /// A connection of Socket Mode could not be opened.
+    pub fn socket_failed(&self, why: &str) {
+        let mut why_not = self.why_not();
+        if why_not.is_some() {
+            *why_not = Some(why.to_owned());
+        }
+        self.socket_ended(SocketEnd::NotOpened);
+    }
+
+    fn socket_ended(&self, cause: SocketEnd) {
+        let cause = cause.name();
+        self.socket.ended.get_or_create(&Cause { cause }).inc();
+    }
+
+    /// Why Slack cannot reach this bot, as a clause; `None`: it can, or sends requests.
+    pub fn why_not_connected(&self) -> Option<String> {
+        self.why_not().clone()
+    }
+
+    fn why_not(&self) -> MutexGuard<'_, Option<String>> {
+        let why_not = self.socket.why_not.lock();
+        why_not.unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Everything, as Prometheus reads it; never fails. `read` asks the record, and is only used

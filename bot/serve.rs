@@ -1,8 +1,8 @@
-//! Serving: the listener and the worker, started and ended together.
+//! Serving: listeners, connections of Socket Mode and the worker, started and ended together.
 
 mod seats;
 
-use crate::{App, clock::Clock, config::Config, handlers, metrics::Metrics, worker};
+use crate::{App, clock::Clock, config::Config, handlers, metrics::Metrics, socket, worker};
 use anyhow::Context;
 use axum::{
     Router,
@@ -41,21 +41,38 @@ const CLOSES_WITHIN: Duration = Duration::from_secs(1);
 /// A server that runs until it is told to stop.
 #[derive(Debug)]
 pub struct Serving {
-    /// Where it listens.
-    pub address: SocketAddr,
+    /// Where it listens; `None`: nowhere, as Socket Mode allows.
+    pub address: Option<SocketAddr>,
     /// Where it listens for operators; `None`: where everybody is.
     pub operators_address: Option<SocketAddr>,
     stop: watch::Sender<bool>,
     web: JoinHandle<()>,
+    socket: JoinHandle<()>,
     work: JoinHandle<()>,
 }
 
-/// Listens on an address that `key` of the configuration names.
-async fn bind(listen: SocketAddr, key: &str) -> anyhow::Result<TcpListener> {
-    TcpListener::bind(listen).await.with_context(|| match listen.port() {
+/// Listens on an address that `key` of the configuration names, if it names one.
+async fn bind(listen: Option<SocketAddr>, key: &str) -> anyhow::Result<Option<TcpListener>> {
+    let Some(listen) = listen else {
+        return Ok(None);
+    };
+    let listener = TcpListener::bind(listen).await.with_context(|| match listen.port() {
         0 => format!("cannot listen on {listen}"),
         port => format!("cannot listen on {listen}: is another program using port {port}? `{key}` sets another one"),
-    })
+    })?;
+    Ok(Some(listener))
+}
+
+/// Answers connections of a listener, if there is one, until told to stop.
+async fn listen_where(listener: Option<TcpListener>, routes: Router, stop: watch::Receiver<bool>) {
+    if let Some(listener) = listener {
+        listen(listener, routes, stop).await;
+    }
+}
+
+fn address_of(listener: Option<&TcpListener>) -> anyhow::Result<Option<SocketAddr>> {
+    let address = listener.map(TcpListener::local_addr).transpose();
+    address.context("a listener has no address")
 }
 
 /// Says so when the worker has ended.
@@ -72,38 +89,32 @@ impl Serving {
     pub async fn start(config: Config, clock: Clock) -> anyhow::Result<(App, Serving)> {
         // The ports first: a second server is refused before it touches the database.
         let listener = bind(config.server.listen, "server.listen").await?;
-        let for_operators = match config.server.operators_address {
-            Some(address) => Some(bind(address, "server.operators_address").await?),
-            None => None,
-        };
+        let operators_address = config.server.operators_address;
+        let for_operators = bind(operators_address, "server.operators_address").await?;
         let app = App::start(config, clock).await?;
         let serving = Serving::on(app.clone(), listener, for_operators)?;
         Ok((app, serving))
     }
 
-    /// Serves `app` on listeners that are bound already: everybody's, and the operators' if they
-    /// have one. Each has connections of its own: who floods the one does not reach the other.
+    /// Serves `app` on listeners that are bound already: everybody's and the operators', as far as
+    /// there are any. Each has connections of its own: who floods the one does not reach the other.
     pub fn on(
         app: App,
-        listener: TcpListener,
+        listener: Option<TcpListener>,
         for_operators: Option<TcpListener>,
     ) -> anyhow::Result<Serving> {
-        let address = listener
-            .local_addr()
-            .context("the listener has no address")?;
-        let operators_address = match &for_operators {
-            Some(listener) => Some(listener.local_addr()?),
-            None => None,
-        };
+        let address = address_of(listener.as_ref())?;
+        let operators_address = address_of(for_operators.as_ref())?;
         let (stop, stopped) = watch::channel(false);
-        let public = listen(listener, handlers::routes(app.clone()), stopped.clone());
+        let public = listen_where(listener, handlers::routes(app.clone()), stopped.clone());
         let routes = handlers::operators_routes(app.clone());
-        let stopped_too = stopped.clone();
-        let operators = async move {
-            if let Some(listener) = for_operators {
-                listen(listener, routes, stopped_too).await;
+        let operators = listen_where(for_operators, routes, stopped.clone());
+        let connected = socket::run(app.clone(), stopped.clone());
+        let socket = tokio::spawn(async move {
+            if let Err(error) = connected.await {
+                tracing::error!("no connection to Slack can be opened: {error:#}");
             }
-        };
+        });
         let web = tokio::spawn(async move {
             tokio::join!(public, operators);
         });
@@ -117,6 +128,7 @@ impl Serving {
             operators_address,
             stop,
             web,
+            socket,
             work,
         })
     }
@@ -127,6 +139,7 @@ impl Serving {
         app.engine.bell.notify_one();
         let ended = timeout(ENDS_WITHIN, async {
             let _ = self.web.await;
+            let _ = self.socket.await;
             let _ = self.work.await;
         });
         if ended.await.is_err() {
@@ -232,7 +245,11 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
         tracing::warn!("{warning}");
     }
     let (app, serving) = Serving::start(config, Clock::real()).await?;
-    tracing::info!(address = %serving.address, services = app.config.services.len(), "listening");
+    let services = app.config.services.len();
+    match serving.address {
+        Some(address) => tracing::info!(%address, services, "listening"),
+        None => tracing::info!(services, "started; nothing listens"),
+    }
     if let Some(address) = serving.operators_address {
         tracing::info!(%address, "listening for operators");
     }

@@ -22,7 +22,6 @@ use tracing_subscriber::{
     EnvFilter, Layer, fmt::MakeWriter, layer::SubscriberExt, registry::LookupSpan,
     util::SubscriberInitExt,
 };
-use url::Url;
 
 /// What is shown unless `RUST_LOG` says otherwise. Libraries at `debug` and `trace` may show
 /// addresses, and what is in them; no level of our own shows a secret.
@@ -182,8 +181,8 @@ fn start(text: &str, at_most: usize) -> &str {
 }
 
 /// Tells apart the rollbacks of this bot and of others that tell the same collector: by the
-/// address that all its replicas have.
-pub fn set_instance(address: &Url) {
+/// address, or without one the Slack app, that all its replicas have.
+pub fn set_instance(address: &str) {
     #[cfg(feature = "otlp")]
     otlp::set_instance(address);
     #[cfg(not(feature = "otlp"))]

@@ -277,7 +277,7 @@ async fn serve_answers(settings: &Path) -> anyhow::Result<()> {
 
 async fn serve_bot(settings: &Path) -> anyhow::Result<()> {
     let (app, serving) = Serving::start(load(settings)?, Clock::real()).await?;
-    println!("{}", serving.address);
+    println!("{}", serving.address.context("nothing listens")?);
     rollback_bot::serve::ended().await;
     serving.stop(&app).await;
     Ok(())

@@ -17,7 +17,8 @@ pub async fn alive() -> &'static str {
     "alive\n"
 }
 
-/// `GET /readyz`: the database answers and takes what is written, and the worker keeps up.
+/// `GET /readyz`: the database answers and takes what is written, the worker goes on, and Slack can
+/// reach the bot, as far as that needs a connection.
 pub async fn ready(State(app): State<App>) -> impl IntoResponse {
     let not = |why: String| (StatusCode::SERVICE_UNAVAILABLE, why + "\n");
     let engine = &app.engine;
@@ -36,9 +37,14 @@ pub async fn ready(State(app): State<App>) -> impl IntoResponse {
     if let Some(why) = engine.health.failing() {
         return not(format!("the database cannot be written: {why}"));
     }
-    match app.metrics.worker_lives() {
-        true => (StatusCode::OK, "ready\n".into()),
-        false => not("the worker has stopped".into()),
+    if !app.metrics.worker_lives() {
+        return not("the worker has stopped".into());
+    }
+    match app.metrics.why_not_connected() {
+        None => (StatusCode::OK, "ready\n".into()),
+        Some(why) => not(format!(
+            "Slack cannot reach this bot, no connection of Socket Mode is open: {why}"
+        )),
     }
 }
 

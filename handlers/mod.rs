@@ -8,7 +8,7 @@ mod health;
 mod slack;
 mod webhooks;
 
-use crate::App;
+use crate::{App, config::Delivery};
 use axum::{
     Router,
     routing::{get, post},
@@ -21,14 +21,19 @@ pub fn routes(app: App) -> Router {
         Some(_) => Router::new(),
         None => for_operators(&app),
     };
-    Router::new()
+    let of_slack = match app.config.slack.delivery {
         // What Slack sends: signed, or answered 401.
-        .route("/slack/commands", post(slack::commands::command))
-        .route(
-            "/slack/interactions",
-            post(slack::interactions::interaction),
-        )
-        .route("/slack/events", post(slack::events::event))
+        Delivery::Requests { .. } => Router::new()
+            .route("/slack/commands", post(slack::commands::command))
+            .route(
+                "/slack/interactions",
+                post(slack::interactions::interaction),
+            )
+            .route("/slack/events", post(slack::events::event)),
+        // It sends nothing here.
+        Delivery::SocketMode { .. } => Router::new(),
+    };
+    of_slack
         .merge(webhooks::routes(&app.config.webhooks))
         .merge(health())
         .merge(of_operators)
@@ -66,4 +71,7 @@ fn for_operators(app: &App) -> Router<App> {
     with_token.route("/metrics", get(health::metrics))
 }
 
-pub use slack::signed::{BODY_AT_MOST, sign};
+pub use slack::{
+    signed::{BODY_AT_MOST, sign},
+    socket::{Envelope, receive as receive_envelope},
+};

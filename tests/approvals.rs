@@ -1,6 +1,6 @@
 //! What an approval takes: one or two people who count, for exactly this plan.
 
-use crate::support::{FRONTEND, World};
+use crate::support::{FRONTEND, ROLES, World};
 use insta::assert_snapshot;
 use std::time::Duration;
 
@@ -238,7 +238,7 @@ async fn ones_own_request_under_each_class() {
 #[tokio::test]
 async fn what_is_unusual_is_named_and_ticked() {
     let services = format!("{FRONTEND}\n[policy.risk]\nold_after = \"1h\"\n");
-    let mut world = World::with(&services).await;
+    let mut world = World::by_requests(ROLES, &services).await;
     world
         .maya()
         .says("/rollback frontend to v212 because checkout 500s")

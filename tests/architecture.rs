@@ -277,7 +277,7 @@ const ROOMS: &[Room] = &[
     // The doors: they decode, hand over and encode. They read the store only to tell who calls
     // (memberships, tokens), what a key was answered before (replies), whether an RB number is one
     // (rollbacks) and whether the database works (overview); of the configuration what proves that
-    // a webhook is a platform's own.
+    // a webhook is a platform's own, and how Slack sends.
     (
         "handlers",
         &["handlers"],
@@ -288,6 +288,7 @@ const ROOMS: &[Room] = &[
             "api",
             "app",
             "commands",
+            "config::Delivery",
             "config::webhooks",
             "crash",
             "engine::Error",
@@ -299,6 +300,20 @@ const ROOMS: &[Room] = &[
             "store::rollbacks",
             "store::tokens",
             "telemetry",
+        ],
+    ),
+    // The connections over which Slack sends what it would otherwise send as requests.
+    (
+        "socket",
+        &["socket"],
+        &[
+            "rollback_http",
+            "app",
+            "config::Delivery",
+            "handlers",
+            "http_client",
+            "metrics",
+            "slack",
         ],
     ),
     // What puts the program together.

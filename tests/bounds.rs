@@ -85,7 +85,7 @@ async fn a_noisy_channel_keeps_nobody_from_approving() {
 
 #[tokio::test]
 async fn clicks_that_are_too_many_are_not_taken_and_told_once() {
-    let mut world = World::new().await;
+    let mut world = World::by_requests(ROLES, FRONTEND).await;
     world.with_a_card().await;
     says_again_and_again(&world, "U0SAM", 20, "/rollback help").await;
     world.slack.take_all();
@@ -109,7 +109,7 @@ async fn clicks_that_are_too_many_are_not_taken_and_told_once() {
 
 #[tokio::test]
 async fn a_form_stays_open_while_its_person_sends_too_much() {
-    let mut world = World::new().await;
+    let mut world = World::by_requests(ROLES, FRONTEND).await;
     world.with_a_card().await;
     world.ana().clicks("Change version…").await;
     world.settle().await;
@@ -130,7 +130,7 @@ async fn a_form_stays_open_while_its_person_sends_too_much() {
 #[tokio::test]
 async fn a_body_that_does_not_arrive_is_not_waited_for() {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
-    let world = World::new().await;
+    let world = World::by_requests(ROLES, FRONTEND).await;
     let address = world.base().trim_start_matches("http://");
     let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
     let head = format!(
@@ -694,6 +694,7 @@ async fn exported_by_a_process_of_its_own(world: &World, database: &str, files: 
             ("DATABASE_URL", database),
             ("SIGNING_SECRET", "the-signing-secret"),
             ("SIGNING_SECRET_NEW", "the-next-secret"),
+            ("APP_TOKEN", crate::support::socket::APP_TOKEN),
             ("BOT_TOKEN", "xoxb-simulation"),
             ("VERCEL_TOKEN", crate::support::vercel::TOKEN),
         ])

@@ -1,6 +1,6 @@
 //! What a stranger, an unlucky network and Slack itself can send.
 
-use crate::support::{CHANNEL, IN_TIME, SECRET, World};
+use crate::support::{CHANNEL, FRONTEND, IN_TIME, ROLES, SECRET, World};
 use rollback_bot::handlers::{BODY_AT_MOST, sign};
 use std::time::{Duration, Instant};
 use tokio::{
@@ -36,7 +36,7 @@ async fn signed(world: &World, path: &str, body: &[u8]) -> u16 {
 
 #[tokio::test]
 async fn what_is_not_signed_is_not_heard() {
-    let world = World::new().await;
+    let world = World::by_requests(ROLES, FRONTEND).await;
     let now = world.clock.now().as_second();
     let body = b"command=%2Frollback&text=frontend&user_id=U0MAYA&channel_id=C0SHOP&trigger_id=1.2";
     for path in ["/slack/commands", "/slack/interactions", "/slack/events"] {
@@ -78,7 +78,7 @@ async fn what_is_not_signed_is_not_heard() {
 
 #[tokio::test]
 async fn a_secret_that_is_being_rotated_in_works_already() {
-    let world = World::new().await;
+    let world = World::by_requests(ROLES, FRONTEND).await;
     let stamp = world.clock.now().as_second().to_string();
     let body = b"text=help&user_id=U0MAYA&channel_id=C0SHOP&trigger_id=1.2";
     let signature = sign("the-next-secret", &stamp, body);
@@ -91,7 +91,7 @@ async fn a_secret_that_is_being_rotated_in_works_already() {
 
 #[tokio::test]
 async fn probes_are_answered() {
-    let world = World::new().await;
+    let world = World::by_requests(ROLES, FRONTEND).await;
     assert_eq!(
         status(&world, "/slack/commands", b"ssl_check=1&token=x", &[]).await,
         200
@@ -174,7 +174,7 @@ const SHAPES: [(&str, &str); 14] = [
 
 #[tokio::test]
 async fn everything_slack_sends_is_received() {
-    let mut world = World::new().await;
+    let mut world = World::by_requests(ROLES, FRONTEND).await;
     for (path, json) in SHAPES {
         let body = match path {
             "/slack/interactions" => form_urlencoded::Serializer::new(String::new())
@@ -195,7 +195,7 @@ async fn everything_slack_sends_is_received() {
 
 #[tokio::test]
 async fn a_huge_body_is_refused_before_it_is_sent() {
-    let world = World::new().await;
+    let world = World::by_requests(ROLES, FRONTEND).await;
     let address = world.base().trim_start_matches("http://");
     let mut stream = TcpStream::connect(address).await.unwrap();
     let head = format!(
@@ -211,7 +211,7 @@ async fn a_huge_body_is_refused_before_it_is_sent() {
 
 #[tokio::test]
 async fn an_endless_body_is_cut_off() {
-    let world = World::new().await;
+    let world = World::by_requests(ROLES, FRONTEND).await;
     let address = world.base().trim_start_matches("http://");
     let mut stream = TcpStream::connect(address).await.unwrap();
     let head = format!(
@@ -235,7 +235,7 @@ async fn an_endless_body_is_cut_off() {
 
 #[tokio::test]
 async fn what_is_delivered_twice_happens_once() {
-    let mut world = World::new().await;
+    let mut world = World::by_requests(ROLES, FRONTEND).await;
     let first = world
         .maya()
         .says("/rollback frontend because checkout 500s")
@@ -263,7 +263,7 @@ async fn what_is_delivered_twice_happens_once() {
 
 #[tokio::test]
 async fn operators_see_whether_it_works() {
-    let world = World::new().await;
+    let world = World::by_requests(ROLES, FRONTEND).await;
     world.maya().says("/rollback help").await;
     let get = async |path: &str| {
         let answer = rollback_bot::http_client()

@@ -350,7 +350,7 @@ async fn what_reads_a_record_that_is_held_up_is_said_in_time() {
 
 #[tokio::test]
 async fn a_click_while_the_record_is_held_up_is_answered_in_time() {
-    let mut world = World::new().await;
+    let mut world = World::by_requests(ROLES, FRONTEND).await;
     world.with_a_card().await;
     let held = hold_up_reading(&world).await;
     // Slack waits for three seconds, and marks the button where it is told no.
@@ -387,7 +387,7 @@ async fn hold_up_reading(world: &World) -> Vec<Box<dyn std::any::Any>> {
 }
 
 /// Every connection that could write, taken.
-async fn hold_the_database(world: &World) -> Vec<Tx> {
+pub async fn hold_the_database(world: &World) -> Vec<Tx> {
     let db = &world.app().engine.db;
     let mut held = vec![];
     while let Ok(Ok(tx)) = tokio::time::timeout(Duration::from_millis(300), db.begin()).await {

@@ -2,7 +2,8 @@
 //! clock that the story moves.
 //!
 //! `cargo test` runs them on SQLite. With `STORIES_DATABASE_URL=postgres://…` the same stories
-//! run on that server, each in a database of its own.
+//! run on that server, each in a database of its own. With `STORIES_DOOR=socket` what people do
+//! comes by Socket Mode instead of signed requests.
 
 #![expect(clippy::unwrap_used, reason = "a story that cannot go on has failed")]
 
@@ -59,6 +60,7 @@ mod restore;
 mod roles;
 mod rollback;
 mod seen;
+mod socket;
 mod solo;
 mod steps;
 mod tampering;

@@ -1052,6 +1052,7 @@ fn program(
         .env("DATABASE_URL", world.database())
         .env("SIGNING_SECRET", SECRET)
         .env("SIGNING_SECRET_NEW", "the-next-secret")
+        .env("APP_TOKEN", crate::support::socket::APP_TOKEN)
         .env("BOT_TOKEN", "xoxb-simulation")
         .env("VERCEL_TOKEN", vercel::TOKEN)
         .current_dir(directory.path())

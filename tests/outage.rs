@@ -248,7 +248,7 @@ async fn a_card_that_was_never_posted_is_posted_once_with_the_last_state() {
 
 #[tokio::test]
 async fn a_process_that_starts_again_in_the_middle_forgets_nothing() {
-    let mut world = World::set_up(LADDER, FRONTEND).await;
+    let mut world = World::by_requests(LADDER, FRONTEND).await;
     world.with_a_card().await;
     world.slack.set_fault(Some(Fault::Outage));
     world.passes(Duration::from_secs(150)).await;

@@ -1,6 +1,6 @@
 //! The program as it is started: what it says about mistakes, and that its demo works.
 
-use crate::support::World;
+use crate::support::{FRONTEND, ROLES, World};
 use insta::assert_snapshot;
 use rollback_bot::{clock::Clock, config::Config, demo::Demo, http_client, serve::Serving};
 use rollback_domain::{grammar::RESERVED, identity::RollbackId};
@@ -382,6 +382,33 @@ fn the_manifest_is_printed_for_the_public_address() {
 }
 
 #[test]
+fn the_manifest_is_printed_for_socket_mode() {
+    let by_flag = Command::new(env!("CARGO_BIN_EXE_rollback-bot"))
+        .args(["manifest", "--socket"])
+        .output()
+        .unwrap();
+    let manifest: serde_json::Value = serde_json::from_slice(&by_flag.stdout).unwrap();
+    assert_eq!(manifest["settings"]["socket_mode_enabled"], true);
+    // A configuration with an app token says the same. Any token of that look will do.
+    let settings = example().replace(
+        "signing_secret = \"env:SLACK_SIGNING_SECRET\"",
+        "app_token = \"env:SLACK_APP_TOKEN\"",
+    );
+    let directory = tempfile::tempdir().unwrap();
+    let config = directory.path().join("rollback-bot.toml");
+    fs::write(&config, settings).unwrap();
+    let by_configuration = Command::new(env!("CARGO_BIN_EXE_rollback-bot"))
+        .args(["manifest", "--config", config.to_str().unwrap()])
+        .env_clear()
+        .env("SLACK_APP_TOKEN", "xapp-1-A0ROLLBACK-123456789012")
+        .env("SLACK_BOT_TOKEN", "xoxb-123456789012-abcdefghijkl")
+        .envs(TOKENS)
+        .output()
+        .unwrap();
+    assert_eq!(by_configuration.stdout, by_flag.stdout);
+}
+
+#[test]
 fn a_port_that_is_taken_and_a_database_that_is_away_are_named() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port();
@@ -445,7 +472,7 @@ async fn operators_have_an_address_of_their_own_when_it_is_configured() {
             .get(format!("http://{address}{path}"));
         request.send().await.unwrap().status().as_u16()
     };
-    let (public, operators) = (serving.address, serving.operators_address.unwrap());
+    let (public, operators) = (serving.address.unwrap(), serving.operators_address.unwrap());
     for (path, at_public, at_operators) in [
         ("/healthz", 200, 200),
         ("/readyz", 200, 200),
@@ -857,7 +884,7 @@ fn the_demo_says_that_there_can_be_a_team_of_one() {
 
 #[tokio::test]
 async fn tokens_are_tried_when_asked_to() {
-    let world = World::new().await;
+    let world = World::by_requests(ROLES, FRONTEND).await;
     let directory = tempfile::tempdir().unwrap();
     let config = directory.path().join("rollback-bot.toml");
     fs::write(&config, world.settings()).unwrap();
@@ -869,6 +896,7 @@ async fn tokens_are_tried_when_asked_to() {
                 ("DATABASE_URL", "sqlite://unused.db"),
                 ("SIGNING_SECRET", "the-signing-secret"),
                 ("SIGNING_SECRET_NEW", "the-next-secret"),
+                ("APP_TOKEN", crate::support::socket::APP_TOKEN),
                 ("BOT_TOKEN", "xoxb-simulation"),
                 ("VERCEL_TOKEN", vercel_token),
             ])
@@ -937,7 +965,7 @@ async fn tokens_are_tried_when_asked_to() {
 
 #[tokio::test]
 async fn an_app_with_an_old_manifest_is_told_what_is_missing_and_what_that_means() {
-    let world = World::new().await;
+    let world = World::by_requests(ROLES, FRONTEND).await;
     let slack = Slack::start(Options {
         scopes: "commands,chat:write,usergroups:read,users:read,files:write,app_mentions:read,\
                  channels:read,groups:read,channels:history"
@@ -957,6 +985,7 @@ async fn an_app_with_an_old_manifest_is_told_what_is_missing_and_what_that_means
             ("DATABASE_URL", "sqlite://unused.db"),
             ("SIGNING_SECRET", "the-signing-secret"),
             ("SIGNING_SECRET_NEW", "the-next-secret"),
+            ("APP_TOKEN", crate::support::socket::APP_TOKEN),
             ("BOT_TOKEN", "xoxb-simulation"),
             ("VERCEL_TOKEN", crate::support::vercel::TOKEN),
         ])
@@ -977,7 +1006,7 @@ async fn an_app_with_an_old_manifest_is_told_what_is_missing_and_what_that_means
 
 #[tokio::test]
 async fn everything_that_cannot_be_reached_is_told_with_its_cause() {
-    let world = World::new().await;
+    let world = World::by_requests(ROLES, FRONTEND).await;
     let directory = tempfile::tempdir().unwrap();
     let config = directory.path().join("rollback-bot.toml");
     let site = world.site.url();
@@ -997,6 +1026,7 @@ async fn everything_that_cannot_be_reached_is_told_with_its_cause() {
             ("DATABASE_URL", "postgres://bot:hidden@127.0.0.1:1/records"),
             ("SIGNING_SECRET", "the-signing-secret"),
             ("SIGNING_SECRET_NEW", "the-next-secret"),
+            ("APP_TOKEN", crate::support::socket::APP_TOKEN),
             ("BOT_TOKEN", "xoxb-simulation"),
             ("VERCEL_TOKEN", crate::support::vercel::TOKEN),
         ])
@@ -1044,6 +1074,7 @@ async fn the_record_is_copied_while_the_bot_goes_on() {
                 ("DATABASE_URL", url),
                 ("SIGNING_SECRET", "the-signing-secret"),
                 ("SIGNING_SECRET_NEW", "the-next-secret"),
+                ("APP_TOKEN", crate::support::socket::APP_TOKEN),
                 ("BOT_TOKEN", "xoxb-simulation"),
                 ("VERCEL_TOKEN", "an-unused-token"),
             ])

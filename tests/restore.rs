@@ -29,6 +29,7 @@ impl Backup {
                         ("DATABASE_URL", database_of(world).as_str()),
                         ("SIGNING_SECRET", "the-signing-secret"),
                         ("SIGNING_SECRET_NEW", "the-next-secret"),
+                        ("APP_TOKEN", crate::support::socket::APP_TOKEN),
                         ("BOT_TOKEN", "xoxb-simulation"),
                         ("VERCEL_TOKEN", "an-unused-token"),
                     ]);

@@ -304,7 +304,7 @@ slack_usergroup = "S0LEADS"
 slack_usergroup = "S0OWNERS"
 "#;
     let services = FRONTEND.replace("target_time", "risk = \"data\"\ntarget_time");
-    let world = World::set_up(roles, &services).await;
+    let world = World::by_requests(roles, &services).await;
     let directory = tempfile::tempdir().unwrap();
     let config = directory.path().join("rollback-bot.toml");
     std::fs::write(&config, world.settings()).unwrap();
@@ -316,6 +316,7 @@ slack_usergroup = "S0OWNERS"
                 ("DATABASE_URL", "sqlite://unused.db"),
                 ("SIGNING_SECRET", "the-signing-secret"),
                 ("SIGNING_SECRET_NEW", "the-next-secret"),
+                ("APP_TOKEN", crate::support::socket::APP_TOKEN),
                 ("BOT_TOKEN", "xoxb-simulation"),
                 ("VERCEL_TOKEN", crate::support::vercel::TOKEN),
                 ("PAGERDUTY_TOKEN", crate::support::pagerduty::TOKEN),

@@ -1,7 +1,7 @@
 //! What operators see: log lines, numbers, alerts, traces. No secret in any of them.
 
 use crate::support::{
-    World,
+    FRONTEND, ROLES, World,
     logs::{self, Watch},
     vercel,
 };
@@ -172,7 +172,7 @@ async fn a_secret_that_is_logged_is_found() {
 
 #[tokio::test]
 async fn a_rollback_is_counted_on_its_way() {
-    let mut world = World::new().await;
+    let mut world = World::by_requests(ROLES, FRONTEND).await;
     world.vercel.moves_at_once(true);
     world
         .maya()
@@ -293,7 +293,9 @@ async fn every_number_that_an_alert_needs_is_there() {
     let rules = include_str!("../deploy/prometheus-rules.yml");
     let mut world = World::new().await;
     world.with_a_card().await;
-    let text = metrics(&world).await;
+    // What there is by one door only.
+    let by_socket = World::by_socket(ROLES, FRONTEND).await;
+    let text = metrics(&world).await + &metrics(&by_socket).await;
     let mut needed = BTreeSet::new();
     for (at, _) in rules.match_indices("rollback_bot_") {
         let rest = &rules[at..];

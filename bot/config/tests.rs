@@ -51,6 +51,8 @@ fn env(name: &str) -> Option<String> {
         "SLACK_SIGNING_SECRET" => "8f742231b10e8888abcd99badc0ffee5",
         "SLACK_SIGNING_SECRET_OLD" => "0123456789abcdef0123456789abcdef",
         "SLACK_BOT_TOKEN" => "xoxb-111111111111-aaaaaaaaaaaa",
+        "SLACK_APP_TOKEN" => "xapp-1-A0ROLLBACK-1-aaaaaaaaaaaa",
+        "SHORT_APP_TOKEN" => "xapp-1",
         "VERCEL_TOKEN" => "vercel-1",
         "RENDER_API_KEY" => "render-1",
         "RAILWAY_TOKEN" => "railway-1",
@@ -296,13 +298,43 @@ fn a_secret_comes_from_the_environment_or_a_file_and_is_never_printed() {
         "signing_secret = \"env:SLACK_SIGNING_SECRET\"",
         "signing_secret = [\"env:SLACK_SIGNING_SECRET\", \"env:SLACK_SIGNING_SECRET_OLD\"]",
     ));
-    let secrets = config.slack.signing_secrets.iter().map(Secret::expose);
+    let Delivery::Requests { signing_secrets } = &config.slack.delivery else {
+        panic!("requests are signed");
+    };
+    let secrets = signing_secrets.iter().map(Secret::expose);
     assert_eq!(
         secrets.collect::<Vec<_>>(),
         [
             "8f742231b10e8888abcd99badc0ffee5",
             "0123456789abcdef0123456789abcdef"
         ]
+    );
+}
+
+#[test]
+fn socket_mode_needs_no_address() {
+    let socket = with(
+        "signing_secret = \"env:SLACK_SIGNING_SECRET\"",
+        "app_token = \"env:SLACK_APP_TOKEN\"",
+    );
+    let without = socket
+        .replace("listen = \"127.0.0.1:3000\"\n", "")
+        .replace("public_url = \"https://rollback.example.com\"\n", "");
+    let config = accepted(&without);
+    assert_eq!(config.server.listen, None);
+    assert_eq!(config.server.public_url, None);
+    assert!(matches!(config.slack.delivery, Delivery::SocketMode { .. }));
+    // Others tell this bot by its app then, and by its address where it has one.
+    assert_eq!(config.instance(), "A0ROLLBACK");
+    let config = accepted(&socket);
+    assert!(config.server.listen.is_some());
+    assert_eq!(config.instance(), "rollback.example.com");
+
+    let webhooks = format!("{without}\n[webhooks]\nvercel = \"env:VERCEL_TOKEN\"\n");
+    assert_eq!(
+        refused(&webhooks),
+        "webhooks: is there, and nothing listens for them; write listen = \"127.0.0.1:3000\" \
+         into [server], or remove [webhooks]: then every platform is read every five minutes"
     );
 }
 
@@ -995,6 +1027,27 @@ const MISTAKES: &str = r#"
 ! database.url: what "env:SLACK_BOT_TOKEN" stands for does not begin with postgres:// or sqlite://
 
 - signing_secret = "env:SLACK_SIGNING_SECRET"
++ app_token = "env:SLACK_BOT_TOKEN"
+! slack.app_token: looks like a bot token of Slack's (xoxb-…); make one with the scope connections:write on the app's page Basic Information, App-Level Tokens, it begins with xapp-
+
+- signing_secret = "env:SLACK_SIGNING_SECRET"
++ app_token = "env:SLACK_SIGNING_SECRET"
+! slack.app_token: looks like a signing secret, a client secret or an integration key; make one with the scope connections:write on the app's page Basic Information, App-Level Tokens, it begins with xapp-
+
+- signing_secret = "env:SLACK_SIGNING_SECRET"
++ app_token = "env:SHORT_APP_TOKEN"
+! slack.app_token: is cut short: it is 6 characters long; make one with the scope connections:write on the app's page Basic Information, App-Level Tokens, it begins with xapp-
+
+- bot_token = "env:SLACK_BOT_TOKEN"
++ bot_token = "env:SLACK_APP_TOKEN"
+! slack.bot_token: looks like an app-level token of Slack's (xapp-…); copy the Bot User OAuth Token from the app's page OAuth & Permissions, it begins with xoxb-
+
+- signing_secret = "env:SLACK_SIGNING_SECRET"
++ signing_secret = "env:SLACK_SIGNING_SECRET"
++ app_token = "env:SLACK_APP_TOKEN"
+! slack.signing_secret: is there, and app_token is too: with Socket Mode Slack sends nothing to an address, and signs nothing; remove it, or remove app_token if Slack is to reach this bot at server.public_url
+
+- signing_secret = "env:SLACK_SIGNING_SECRET"
 + signing_secret = []
 ! slack.signing_secret: is empty; write signing_secret = ["env:SLACK_SIGNING_SECRET"]
 
@@ -1464,7 +1517,7 @@ fn a_file_with_nothing_in_it_is_told_what_to_write() {
         r#"server.listen: is missing; write listen = "127.0.0.1:3000"
 server.public_url: is missing; write public_url = "https://rollback.example.com"
 database.url: is missing; write url = "sqlite://rollback-bot.db"
-slack.signing_secret: is missing; write signing_secret = "env:SLACK_SIGNING_SECRET"
+slack.signing_secret: is missing; write signing_secret = "env:SLACK_SIGNING_SECRET", or app_token = "env:SLACK_APP_TOKEN" for Socket Mode, which needs no public address
 slack.bot_token: is missing; write bot_token = "env:SLACK_BOT_TOKEN"
 services: there is nothing to roll back; write a section like [services.frontend.production]"#
     );

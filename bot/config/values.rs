@@ -91,6 +91,35 @@ pub(super) fn bot_token(
     Ok(secret)
 }
 
+/// What connections of Socket Mode are opened with: `xapp-…`, and nothing that begins otherwise.
+pub(super) fn app_token(
+    section: &Section<'_>,
+    value: &Value,
+    of_slack: bool,
+) -> Result<Secret, String> {
+    const WHERE: &str = "make one with the scope connections:write on the app's page Basic Information, App-Level Tokens, it begins with xapp-";
+    const AT_LEAST: usize = 24;
+    let secret = section.secret(value)?;
+    let text = secret.expose();
+    match SecretKind::of(text) {
+        Some(SecretKind::AppToken) => check_characters(text)?,
+        Some(kind) => return Err(format!("looks like {}; {WHERE}", kind.description())),
+        None => return Err(format!("is no app-level token; {WHERE}")),
+    }
+    if text.len() <= "xapp-".len() || (of_slack && text.len() < AT_LEAST) {
+        return Err(format!(
+            "is cut short: it is {} long; {WHERE}",
+            characters(text.len())
+        ));
+    }
+    Ok(secret)
+}
+
+/// The app whose token it is: `A0123ABCD` of `xapp-1-A0123ABCD-…`.
+pub fn app_of_token(app_token: &str) -> Option<&str> {
+    app_token.split('-').nth(2).filter(|id| id.starts_with('A'))
+}
+
 /// Whether an address of the Web API is Slack's own, and not of a server that stands in for it.
 pub(super) fn is_slack(api_url: &Url) -> bool {
     matches!(

@@ -3,7 +3,7 @@
 use super::*;
 
 fn of(public_url: &str) -> Value {
-    manifest(&Url::parse(public_url).expect("a URL"))
+    manifest(Some(&Url::parse(public_url).expect("a URL")))
 }
 
 fn length(manifest: &Value, pointer: &str) -> usize {
@@ -94,4 +94,26 @@ fn it_asks_for_no_more_than_it_uses() {
     assert_eq!(settings["org_deploy_enabled"], false);
     assert_eq!(settings["socket_mode_enabled"], false);
     assert_eq!(settings["token_rotation_enabled"], false);
+}
+
+#[test]
+fn socket_mode_has_no_address_and_everything_else() {
+    let mut manifest = super::manifest(None);
+    let settings = &mut manifest["settings"];
+    assert_eq!(settings["socket_mode_enabled"], true);
+    assert_eq!(settings["event_subscriptions"].get("request_url"), None);
+    assert_eq!(settings["interactivity"], json!({ "is_enabled": true }));
+    assert_eq!(manifest["features"]["slash_commands"][0].get("url"), None);
+    // Nothing else differs.
+    let mut requests = of("https://rollback.example.com");
+    requests["settings"]["socket_mode_enabled"] = json!(true);
+    for (pointer, key) in [
+        ("/features/slash_commands/0", "url"),
+        ("/settings/event_subscriptions", "request_url"),
+        ("/settings/interactivity", "request_url"),
+    ] {
+        let object = requests.pointer_mut(pointer).and_then(Value::as_object_mut);
+        object.expect("an object at the pointer").remove(key);
+    }
+    assert_eq!(manifest, requests);
 }

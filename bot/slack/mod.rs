@@ -126,6 +126,9 @@ pub struct Identity {
     /// The workspace.
     #[serde(default)]
     pub team_id: Option<String>,
+    /// The bot's own id, which is not a user's.
+    #[serde(default)]
+    pub bot_id: Option<String>,
     /// The bot's own user id.
     #[serde(default)]
     pub user_id: Option<String>,
@@ -135,6 +138,11 @@ pub struct Identity {
     /// The organisation; `None`: the workspace is in none.
     #[serde(default)]
     pub enterprise_id: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct OpenedConnection {
+    url: String,
 }
 
 #[derive(Deserialize)]
@@ -348,6 +356,30 @@ impl Slack {
         let named = answer.headers().get("x-oauth-scopes");
         let named = named.and_then(|scopes| scopes.to_str().ok());
         Ok(named.map(|scopes| scopes.split(',').map(|one| one.trim().to_owned()).collect()))
+    }
+
+    /// The address of a new connection of Socket Mode, for one use; for the token of an app.
+    pub async fn open_connection(&self) -> Result<String, Failure> {
+        let opened: OpenedConnection = self.form("apps.connections.open", &[]).await?;
+        Ok(opened.url)
+    }
+
+    /// Where that connection is opened by HTTP; `None`: it is not encrypted, although Slack's Web
+    /// API is.
+    pub fn address_of_socket(&self, address: &str) -> Option<String> {
+        if let Some(rest) = address.strip_prefix("wss://") {
+            return Some(format!("https://{rest}"));
+        }
+        // A Slack that stands in for it on this machine.
+        let rest = address.strip_prefix("ws://")?;
+        let is_plain = self.api_url.starts_with("http://");
+        is_plain.then(|| format!("http://{rest}"))
+    }
+
+    /// The app that a bot is of, by the bot's id.
+    pub async fn app_of(&self, bot: &str) -> Result<Option<String>, Failure> {
+        let found: Value = self.form("bots.info", &[("bot", bot)]).await?;
+        Ok(found["bot"]["app_id"].as_str().map(str::to_owned))
     }
 
     /// Whether the bot can read a channel, as it does to find what it has posted.

@@ -25,7 +25,6 @@ use std::{cell::Cell, sync::OnceLock, time::Duration};
 use tracing::{Span, Subscriber};
 use tracing_opentelemetry::{OpenTelemetryLayer, OpenTelemetrySpanExt};
 use tracing_subscriber::registry::LookupSpan;
-use url::Url;
 
 /// Who tells. The collector can sort by it.
 const NAME: &str = "rollback-bot";
@@ -37,8 +36,8 @@ const ANSWER_AT_MOST: usize = 1 << 20;
 static HERE: OnceLock<String> = OnceLock::new();
 
 /// The address that all replicas of this bot have; the first one counts.
-pub fn set_instance(address: &Url) {
-    let _ = HERE.set(address.to_string());
+pub fn set_instance(address: &str) {
+    let _ = HERE.set(address.to_owned());
 }
 
 /// The trace of a rollback, and the span in it that holds the others.

@@ -1,4 +1,4 @@
-//! Writes answers for Slack: as JSON in the same breath, or as a message that a job sends.
+//! What Slack is answered, in the same breath: as an HTTP response, or with an acknowledgement.
 
 use crate::{commands::Answer, slack::Words};
 use axum::{
@@ -7,27 +7,50 @@ use axum::{
 };
 use serde_json::json;
 
-/// The answer to a request that shows what it is answered with.
-pub fn respond(answer: &Answer) -> Response {
-    let private = |words: &Words| encode("ephemeral", words);
-    match answer {
-        Answer::Shared(shared) => body(shared.encoded(private).to_owned()),
-        Answer::Public(words) => body(encode("in_channel", words)),
-        Answer::Received
-        | Answer::Private(_)
-        | Answer::Queued { .. }
-        | Answer::Choose { .. }
-        | Answer::Declined { .. }
-        | Answer::Refused(_) => match answer.words() {
-            Some(words) => body(private(&words)),
-            None => StatusCode::OK.into_response(),
-        },
+/// The answer to one input of Slack's, however it came.
+#[must_use = "Slack waits for it"]
+pub enum Reply {
+    /// It was received.
+    Received,
+    /// It was received, and Slack shows this JSON.
+    Shown(String),
+    /// It could not be stored: Slack delivers it again, or shows that it did not work.
+    NotStored,
+    /// It was not taken, because of `[limits]`: Slack shows that it did not work.
+    TooMany,
+}
+
+impl From<&Answer> for Reply {
+    fn from(answer: &Answer) -> Self {
+        let private = |words: &Words| encode("ephemeral", words);
+        match answer {
+            Answer::Shared(shared) => Reply::Shown(shared.encoded(private).to_owned()),
+            Answer::Public(words) => Reply::Shown(encode("in_channel", words)),
+            Answer::Received
+            | Answer::Private(_)
+            | Answer::Queued { .. }
+            | Answer::Choose { .. }
+            | Answer::Declined { .. }
+            | Answer::Refused(_) => match answer.words() {
+                Some(words) => Reply::Shown(private(&words)),
+                None => Reply::Received,
+            },
+        }
     }
 }
 
-fn body(json: String) -> Response {
-    let kind = HeaderValue::from_static("application/json");
-    ([(CONTENT_TYPE, kind)], json).into_response()
+impl IntoResponse for Reply {
+    fn into_response(self) -> Response {
+        match self {
+            Reply::Received => StatusCode::OK.into_response(),
+            Reply::Shown(json) => {
+                let kind = HeaderValue::from_static("application/json");
+                ([(CONTENT_TYPE, kind)], json).into_response()
+            }
+            Reply::NotStored => StatusCode::SERVICE_UNAVAILABLE.into_response(),
+            Reply::TooMany => StatusCode::TOO_MANY_REQUESTS.into_response(),
+        }
+    }
 }
 
 fn encode(visible_to: &str, words: &Words) -> String {

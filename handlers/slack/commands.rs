@@ -1,6 +1,6 @@
 //! What people type after `/rollback`.
 
-use super::{answer, run_text, signed::Signed};
+use super::{answer::Reply, run_text, signed::Signed};
 use crate::{
     App,
     commands::{Answer, Context, gate::Origin},
@@ -8,51 +8,56 @@ use crate::{
     telemetry,
 };
 use axum::{
-    body::Bytes,
     extract::State,
     http::StatusCode,
     response::{IntoResponse, Response},
 };
 use rollback_domain::{grammar, people::Person, refusal::Source};
+use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
-use std::time::Instant;
+use std::{borrow::Cow, time::Instant};
 use tracing::Instrument;
 
 /// `POST /slack/commands`.
 pub async fn command(State(app): State<App>, Signed(body): Signed) -> Response {
-    let began = Instant::now();
-    let form = Form::decode(&body);
-    if form.is_probe {
-        return StatusCode::OK.into_response();
+    let form = Form::of(form_urlencoded::parse(&body));
+    match form.is_probe {
+        true => StatusCode::OK.into_response(),
+        false => receive(&app, form).await.into_response(),
     }
+}
+
+/// Runs a command, however it came.
+pub(super) async fn receive(app: &App, form: Form) -> Reply {
+    let began = Instant::now();
     if form.user_id.is_empty() || form.channel_id.is_empty() {
-        return answer::respond(&Answer::private(
+        return Reply::from(&Answer::private(
             "Slack did not say who you are or where. Nothing was run.",
         ));
     }
     crash::point(Point::CommandRead);
-    let context = form.context(&body);
+    let context = form.context();
     let now = app.engine.clock.now();
     let (person, channel) = (&context.person.id, &context.channel);
     if let Err(over) = app.limits.admit_message(person, channel, now) {
         app.metrics.too_much(over.whose());
-        return answer::respond(&Answer::from(over.refusal()));
+        return Reply::from(&Answer::from(over.refusal()));
     }
     app.names.learn(person, &context.person.name);
     let text = grammar::with_names(&form.text, |id| app.names.of(id));
     let is_own = |id: &str| app.known_user() == Some(id);
     let span = telemetry::request("command", person, channel);
-    let run = run_text(&app, &context, grammar::parse_mention(&text, is_own));
+    let run = run_text(app, &context, grammar::parse_mention(&text, is_own));
     let (verb, status, answer) = run.instrument(span).await;
     crash::point(Point::CommandStored);
     let took = began.elapsed();
     app.metrics.answered("command", verb, status, took);
-    answer::respond(&answer)
+    Reply::from(&answer)
 }
 
 /// The fields of a slash command. Slack adds others.
 #[derive(Default)]
-struct Form {
+pub(super) struct Form {
     user_id: String,
     user_name: String,
     channel_id: String,
@@ -65,9 +70,17 @@ struct Form {
 }
 
 impl Form {
-    fn decode(body: &Bytes) -> Self {
+    /// The same as an object of JSON, as it comes in an envelope.
+    pub(super) fn of_object(object: &Map<String, Value>) -> Self {
+        Form::of(object.iter().filter_map(|(key, value)| {
+            let value = value.as_str()?;
+            Some((Cow::Borrowed(key.as_str()), Cow::Borrowed(value)))
+        }))
+    }
+
+    fn of<'a>(fields: impl Iterator<Item = (Cow<'a, str>, Cow<'a, str>)>) -> Self {
         let mut form = Form::default();
-        for (key, value) in form_urlencoded::parse(body) {
+        for (key, value) in fields {
             match key.as_ref() {
                 "ssl_check" => form.is_probe = value == "1",
                 "user_id" => form.user_id = value.into_owned(),
@@ -86,11 +99,16 @@ impl Form {
         form
     }
 
-    fn context(&self, body: &Bytes) -> Context {
-        // Slack gives every typed command its own trigger; without one the bytes are the identity.
+    fn context(&self) -> Context {
+        // Slack gives every typed command its own trigger; without one its fields are the identity,
+        // and not its bytes: they differ where it comes in an envelope.
         let key = match &self.trigger_id {
             Some(trigger) => format!("command:{trigger}"),
-            None => format!("command:{}", hex::encode(Sha256::digest(body))),
+            None => {
+                let fields = json!([self.user_id, self.channel_id, self.text, self.response_url]);
+                let digest = Sha256::digest(fields.to_string());
+                format!("command:{}", hex::encode(digest))
+            }
         };
         let name = match self.user_name.as_str() {
             "" => &self.user_id,

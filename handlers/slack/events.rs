@@ -1,7 +1,7 @@
 //! What Slack reports: mentions, which are commands that also work in threads, changes of user
 //! groups, and reactions to messages, by which these get into a timeline.
 
-use super::{run_text, signed::Signed};
+use super::{answer::Reply, run_text, signed::Signed};
 use crate::{
     App,
     commands::{
@@ -17,7 +17,6 @@ use crate::{
 use axum::{
     Json,
     extract::State,
-    http::StatusCode,
     response::{IntoResponse, Response},
 };
 use rollback_domain::{grammar, people::Person, refusal::Source, rollback::Message};
@@ -29,7 +28,7 @@ use tracing::Instrument;
 /// Everything in it is optional: unknown events and shapes are received, not refused.
 #[derive(Default, Deserialize)]
 #[serde(default)]
-struct Envelope {
+pub(super) struct EventCallback {
     r#type: Option<String>,
     challenge: Option<String>,
     event_id: Option<String>,
@@ -53,37 +52,41 @@ struct Mention<'a> {
 
 /// `POST /slack/events`.
 pub async fn event(State(app): State<App>, Signed(body): Signed) -> Response {
-    let Ok(envelope) = serde_json::from_slice::<Envelope>(&body) else {
+    let Ok(callback) = serde_json::from_slice::<EventCallback>(&body) else {
         // Slack would send the same again, three times.
         tracing::warn!("an event is not JSON of the known shape");
-        return StatusCode::OK.into_response();
+        return Reply::Received.into_response();
     };
-    let status = match envelope.r#type.as_deref() {
-        Some("url_verification") => {
-            let challenge = envelope.challenge.unwrap_or_default();
-            return Json(json!({ "challenge": challenge })).into_response();
+    if callback.r#type.as_deref() == Some("url_verification") {
+        let challenge = callback.challenge.unwrap_or_default();
+        return Json(json!({ "challenge": challenge })).into_response();
+    }
+    receive(&app, &callback).await.into_response()
+}
+
+/// Does what an event asks for, however it came.
+pub(super) async fn receive(app: &App, callback: &EventCallback) -> Reply {
+    if callback.r#type.as_deref() != Some("event_callback") {
+        return Reply::Received;
+    }
+    match callback.event["type"].as_str() {
+        Some("app_mention") => mention(app, callback).await,
+        // The cards name the members of a group as they are now.
+        Some("subteam_members_changed" | "subteam_updated") => group(app, callback).await,
+        Some(kind @ ("reaction_added" | "reaction_removed")) => {
+            reaction(app, callback, kind == "reaction_added").await
         }
-        Some("event_callback") => match envelope.event["type"].as_str() {
-            Some("app_mention") => mention(&app, &envelope).await,
-            // The cards name the members of a group as they are now.
-            Some("subteam_members_changed" | "subteam_updated") => group(&app, &envelope).await,
-            Some(kind @ ("reaction_added" | "reaction_removed")) => {
-                reaction(&app, &envelope, kind == "reaction_added").await
-            }
-            Some("message") => revision(&app, &envelope).await,
-            _ => StatusCode::OK,
-        },
-        _ => StatusCode::OK,
-    };
-    status.into_response()
+        Some("message") => revision(app, callback).await,
+        Some(_) | None => Reply::Received,
+    }
 }
 
 /// Runs what somebody typed after a mention. The answer is a message in its thread.
-async fn mention(app: &App, envelope: &Envelope) -> StatusCode {
+async fn mention(app: &App, callback: &EventCallback) -> Reply {
     let began = Instant::now();
-    let own: Vec<&str> = envelope.own_users(app);
-    let Some(mention) = envelope.mention(&own) else {
-        return StatusCode::OK;
+    let own: Vec<&str> = callback.own_users(app);
+    let Some(mention) = callback.mention(&own) else {
+        return Reply::Received;
     };
     let Mention {
         context,
@@ -95,7 +98,7 @@ async fn mention(app: &App, envelope: &Envelope) -> StatusCode {
     if let Err(over) = app.limits.admit_message(person, channel, now) {
         // Not 503: Slack would deliver it again, three times.
         app.metrics.too_much(over.whose());
-        return StatusCode::OK;
+        return Reply::Received;
     }
     let span = telemetry::request("mention", person, channel);
     let run = async {
@@ -115,12 +118,12 @@ async fn mention(app: &App, envelope: &Envelope) -> StatusCode {
         (verb, status, reply)
     };
     let (verb, mut status, reply) = run.instrument(span).await;
-    let mut received = StatusCode::OK;
+    let mut received = Reply::Received;
     if let Err(error) = reply {
         app.metrics.failed(&error);
         status = "busy";
         // Not 200: Slack delivers it again, and the same input is accepted once.
-        received = StatusCode::SERVICE_UNAVAILABLE;
+        received = Reply::NotStored;
     }
     let took = began.elapsed();
     app.metrics.answered("mention", verb, status, took);
@@ -130,7 +133,7 @@ async fn mention(app: &App, envelope: &Envelope) -> StatusCode {
 /// What somebody is told whose edited message mentions the bot.
 const EDITED: &str = "An edited message is never a command, so nothing was run because of it. To run it, send it as a new message.";
 
-impl Envelope {
+impl EventCallback {
     fn mention(&self, own: &[&str]) -> Option<Mention<'_>> {
         let event = &self.event;
         let text = |key: &str| event[key].as_str();
@@ -205,8 +208,8 @@ fn is_own(id: &str, own: &[&str], text: &str) -> bool {
 }
 
 /// Has the message captured, or withdrawn, to which a reaction was added or taken back.
-async fn reaction(app: &App, envelope: &Envelope, is_added: bool) -> StatusCode {
-    let event = &envelope.event;
+async fn reaction(app: &App, callback: &EventCallback, is_added: bool) -> Reply {
+    let event = &callback.event;
     let item = &event["item"];
     let parts = (
         item["channel"].as_str(),
@@ -215,11 +218,11 @@ async fn reaction(app: &App, envelope: &Envelope, is_added: bool) -> StatusCode 
         event["reaction"].as_str(),
     );
     let (Some(channel), Some(ts), Some(person), Some(name)) = parts else {
-        return StatusCode::OK;
+        return Reply::Received;
     };
-    let is_own = envelope.own_users(app).contains(&person);
-    if is_own || envelope.origin().why_elsewhere(app).is_some() {
-        return StatusCode::OK;
+    let is_own = callback.own_users(app).contains(&person);
+    if is_own || callback.origin().why_elsewhere(app).is_some() {
+        return Reply::Received;
     }
     let reaction = Reaction {
         channel,
@@ -238,8 +241,8 @@ async fn reaction(app: &App, envelope: &Envelope, is_added: bool) -> StatusCode 
 }
 
 /// Records that a captured message was edited or deleted. Any other message is nobody's business.
-async fn revision(app: &App, envelope: &Envelope) -> StatusCode {
-    let event = &envelope.event;
+async fn revision(app: &App, callback: &EventCallback) -> Reply {
+    let event = &callback.event;
     let (message, before) = (&event["message"], &event["previous_message"]);
     let (edited, ts) = match event["subtype"].as_str() {
         Some("message_changed") => (
@@ -247,15 +250,15 @@ async fn revision(app: &App, envelope: &Envelope) -> StatusCode {
             message["ts"].as_str().or(before["ts"].as_str()),
         ),
         Some("message_deleted") => (None, event["deleted_ts"].as_str().or(before["ts"].as_str())),
-        Some(_) | None => return StatusCode::OK,
+        Some(_) | None => return Reply::Received,
     };
     let (Some(channel), Some(ts)) = (event["channel"].as_str(), ts) else {
-        return StatusCode::OK;
+        return Reply::Received;
     };
     let author = message["user"].as_str().or(before["user"].as_str());
     // What our own messages show is recorded where it happens.
-    if author.is_some_and(|author| envelope.own_users(app).contains(&author)) {
-        return StatusCode::OK;
+    if author.is_some_and(|author| callback.own_users(app).contains(&author)) {
+        return Reply::Received;
     }
     let event_ts = event["event_ts"].as_str().unwrap_or_default();
     let revised = captures::revised(app, channel, ts, event_ts, edited);
@@ -268,15 +271,15 @@ async fn received(
     person: &str,
     channel: &str,
     stored: impl Future<Output = Result<bool, Error>>,
-) -> StatusCode {
+) -> Reply {
     let began = Instant::now();
     let span = telemetry::request("event", person, channel);
     let (status, received) = match stored.instrument(span).await {
-        Ok(false) => return StatusCode::OK,
-        Ok(true) => ("answered", StatusCode::OK),
+        Ok(false) => return Reply::Received,
+        Ok(true) => ("answered", Reply::Received),
         Err(error) => {
             app.metrics.failed(&error);
-            ("busy", StatusCode::SERVICE_UNAVAILABLE)
+            ("busy", Reply::NotStored)
         }
     };
     app.metrics
@@ -285,27 +288,27 @@ async fn received(
 }
 
 /// Has the members of a user group read again, if a role comes from it.
-async fn group(app: &App, envelope: &Envelope) -> StatusCode {
+async fn group(app: &App, callback: &EventCallback) -> Reply {
     let began = Instant::now();
-    let event = &envelope.event;
+    let event = &callback.event;
     let group = event["subteam_id"]
         .as_str()
         .or_else(|| event["subteam"]["id"].as_str());
     let Some(group) = group else {
-        return StatusCode::OK;
+        return Reply::Received;
     };
-    let key = format!("event:{}", envelope.event_id.as_deref().unwrap_or(group));
+    let key = format!("event:{}", callback.event_id.as_deref().unwrap_or(group));
     let read = async {
         telemetry::record_key(&key);
         queue::changed_group(app, &key, group).await
     };
     let span = telemetry::request("event", "", "");
     let (status, received) = match read.instrument(span).await {
-        Ok(false) => return StatusCode::OK,
-        Ok(true) => ("answered", StatusCode::OK),
+        Ok(false) => return Reply::Received,
+        Ok(true) => ("answered", Reply::Received),
         Err(error) => {
             app.metrics.failed(&error);
-            ("busy", StatusCode::SERVICE_UNAVAILABLE)
+            ("busy", Reply::NotStored)
         }
     };
     let took = began.elapsed();

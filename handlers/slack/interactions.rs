@@ -1,6 +1,7 @@
 //! What people click, and the forms they save.
 
 use super::{
+    answer::Reply,
     forms::{self, Fields},
     signed::Signed,
 };
@@ -21,9 +22,7 @@ use crate::{
     telemetry,
 };
 use axum::{
-    Json,
     extract::State,
-    http::StatusCode,
     response::{IntoResponse, Response},
 };
 use jiff::Timestamp;
@@ -50,7 +49,7 @@ const SNOOZED_BY_A_CLICK: u32 = 48;
 /// Everything in it is optional: org-wide installs have no team, and Slack adds fields.
 #[derive(Default, Deserialize)]
 #[serde(default)]
-struct Payload {
+pub(super) struct Payload {
     r#type: Option<String>,
     user: User,
     team: Option<Named>,
@@ -120,15 +119,20 @@ pub async fn interaction(State(app): State<App>, Signed(body): Signed) -> Respon
     let parsed = payload.and_then(|(_, json)| serde_json::from_str::<Payload>(&json).ok());
     let Some(payload) = parsed else {
         tracing::warn!("an interaction is not of a known shape");
-        return StatusCode::OK.into_response();
+        return Reply::Received.into_response();
     };
+    receive(&app, payload).await.into_response()
+}
+
+/// Does what an interaction means, however it came.
+pub(super) async fn receive(app: &App, payload: Payload) -> Reply {
     let began = Instant::now();
     let input = match payload.r#type.as_deref() {
         Some("block_actions") => "click",
         Some("view_submission") => "form",
         Some("message_action") => "shortcut",
         // Other shortcuts, closed views and whatever comes: received.
-        _ => return StatusCode::OK.into_response(),
+        _ => return Reply::Received,
     };
     let channel = payload.channel.as_ref().map_or("", |channel| &channel.id);
     let called = payload
@@ -144,14 +148,14 @@ pub async fn interaction(State(app): State<App>, Signed(body): Signed) -> Respon
         match input {
             "click" => {
                 crash::point(Point::ClickRead);
-                let clicked = click(&app, payload).await;
+                let clicked = click(app, payload).await;
                 crash::point(Point::ClickStored);
                 clicked
             }
-            "shortcut" => ("capture", shortcut(&app, payload).await),
+            "shortcut" => ("capture", shortcut(app, payload).await),
             _ => {
                 crash::point(Point::FormRead);
-                let saved = save(&app, payload).await;
+                let saved = save(app, payload).await;
                 crash::point(Point::FormStored);
                 ("save", saved)
             }
@@ -162,16 +166,16 @@ pub async fn interaction(State(app): State<App>, Signed(body): Signed) -> Respon
     let (verb, result) = run
         .await
         .unwrap_or_else(|_| ("none", Err(sqlx::Error::PoolTimedOut.into())));
-    let (status, response) = match result {
-        Ok(response) => ("answered", response),
+    let (status, reply) = match result {
+        Ok(reply) => ("answered", reply),
         // Slack shows that it did not work.
         Err(error) => {
             app.metrics.failed(&error);
-            ("busy", StatusCode::SERVICE_UNAVAILABLE.into_response())
+            ("busy", Reply::NotStored)
         }
     };
     app.metrics.answered(input, verb, status, began.elapsed());
-    response
+    reply
 }
 
 impl Payload {
@@ -207,8 +211,8 @@ impl Element {
 }
 
 /// Does what a click on one of our buttons or menus means. Also gives its name, for counting.
-async fn click(app: &App, payload: Payload) -> (&'static str, Result<Response, Error>) {
-    let received = || Ok(StatusCode::OK.into_response());
+async fn click(app: &App, payload: Payload) -> (&'static str, Result<Reply, Error>) {
+    let received = || Ok(Reply::Received);
     let person = payload.person();
     let Some(element) = payload.actions.first() else {
         return ("none", received());
@@ -266,7 +270,7 @@ async fn click(app: &App, payload: Payload) -> (&'static str, Result<Response, E
             }
         }
     };
-    (verb, done.map(|()| StatusCode::OK.into_response()))
+    (verb, done.map(|()| Reply::Received))
 }
 
 /// Why a click cannot come from the message that it names, as a clause; `None`: it can. A form is
@@ -391,8 +395,8 @@ async fn request(app: &App, context: &Context, request: Request) -> Result<(), E
 
 /// Puts the message on which a shortcut was used into the timeline, and perhaps proposes because of
 /// it.
-async fn shortcut(app: &App, payload: Payload) -> Result<Response, Error> {
-    let received = || Ok(StatusCode::OK.into_response());
+async fn shortcut(app: &App, payload: Payload) -> Result<Reply, Error> {
+    let received = || Ok(Reply::Received);
     let (person, channel) = (payload.person(), payload.channel());
     telemetry::record_verb("capture");
     let shortcut = match payload.callback_id.as_deref() {
@@ -427,8 +431,8 @@ async fn shortcut(app: &App, payload: Payload) -> Result<Response, Error> {
 }
 
 /// Does what a saved form means. An empty answer closes the form.
-async fn save(app: &App, payload: Payload) -> Result<Response, Error> {
-    let received = || Ok(StatusCode::OK.into_response());
+async fn save(app: &App, payload: Payload) -> Result<Reply, Error> {
+    let received = || Ok(Reply::Received);
     let view = payload.view.as_ref();
     let callback = view.and_then(|view| view.callback_id.as_deref());
     let metadata = view.and_then(|view| view.private_metadata.as_deref());
@@ -468,8 +472,8 @@ impl SavedForm {
         }
     }
 
-    async fn save(&self, app: &App, payload: Payload) -> Result<Response, Error> {
-        let received = || Ok(StatusCode::OK.into_response());
+    async fn save(&self, app: &App, payload: Payload) -> Result<Reply, Error> {
+        let received = || Ok(Reply::Received);
         let person = payload.person();
         let origin = payload.origin();
         let elsewhere = origin.why_elsewhere(app);
@@ -534,14 +538,14 @@ impl SavedForm {
     }
 }
 
-fn keep_open(problem: forms::Problem) -> Response {
+fn keep_open(problem: forms::Problem) -> Reply {
     let errors = json!({ problem.field: problem.sentence });
-    Json(json!({ "response_action": "errors", "errors": errors })).into_response()
+    Reply::Shown(json!({ "response_action": "errors", "errors": errors }).to_string())
 }
 
 /// The answer to a click of somebody who sends too many. Slack shows only that it did not work, so
 /// they are told by a job: once a minute at most, so that a flood writes next to nothing.
-async fn too_many(app: &App, context: &Context, over: TooMuch) -> Response {
+async fn too_many(app: &App, context: &Context, over: TooMuch) -> Reply {
     app.metrics.too_much(over.whose());
     if over.first_in_a_minute {
         let queued = queue::too_many_clicks(app, context, &over.refusal()).await;
@@ -549,5 +553,5 @@ async fn too_many(app: &App, context: &Context, over: TooMuch) -> Response {
             tracing::warn!(%error, "somebody could not be told that they send too much");
         }
     }
-    StatusCode::TOO_MANY_REQUESTS.into_response()
+    Reply::TooMany
 }

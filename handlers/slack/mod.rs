@@ -1,4 +1,4 @@
-//! What Slack sends: commands, clicks and forms, events. Each is signed.
+//! What Slack sends: commands, clicks and forms, events; as signed requests, or in envelopes.
 
 mod answer;
 pub mod commands;
@@ -6,6 +6,7 @@ pub mod events;
 mod forms;
 pub mod interactions;
 pub mod signed;
+pub mod socket;
 
 use crate::{
     App,

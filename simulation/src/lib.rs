@@ -104,6 +104,11 @@ impl Slack {
         self.change(|state| state.app = Some(app));
     }
 
+    /// Lets the app open connections of Socket Mode, each at an address that this gives.
+    pub fn set_socket(&self, address: impl Fn() -> String + Send + 'static) {
+        self.change(|state| state.socket = Some(Box::new(address)));
+    }
+
     /// Shows this page beside the conversation in the demo.
     pub fn set_side(&self, title: &str, url: &str) {
         self.change(|state| state.side = Some((title.to_owned(), url.to_owned())));

@@ -20,6 +20,8 @@ pub struct Options {
     pub signing_secret: String,
     /// The only token the Web API accepts.
     pub bot_token: String,
+    /// The only token that opens connections of Socket Mode.
+    pub app_token: String,
     /// The scopes announced in `X-OAuth-Scopes`, comma-separated.
     pub scopes: String,
     /// The workspace's id.
@@ -56,6 +58,7 @@ impl Default for Options {
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
             signing_secret: "a-signing-secret-of-the-simulation".to_owned(),
             bot_token: "xoxb-simulation".to_owned(),
+            app_token: "xapp-1-A0ROLLBACK-1-simulation".to_owned(),
             scopes: "commands,chat:write,usergroups:read,users:read,users:read.email,files:write,\
                      app_mentions:read,channels:read,groups:read,channels:history,groups:history,metadata.message:read,reactions:read"
                 .to_owned(),

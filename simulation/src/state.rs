@@ -80,6 +80,8 @@ pub(crate) struct State {
     pub deliveries: Vec<Delivery>,
     pub last_request: Option<Request>,
     pub app: Option<String>,
+    /// Gives a new address for a connection of Socket Mode, if there is any.
+    pub socket: Option<Box<dyn Fn() -> String + Send>>,
     pub side: Option<(String, String)>,
     pub bot_user: String,
     pub bot_name: String,
@@ -117,6 +119,7 @@ impl State {
             deliveries: Vec::new(),
             last_request: None,
             app: None,
+            socket: None,
             side: options.side.clone(),
             bot_user: options.bot_user.clone(),
             bot_name: options.bot_name.clone(),

@@ -52,13 +52,14 @@ use std::{
 use tracing_subscriber::{EnvFilter, layer::SubscriberExt};
 
 /// A rig for every kind of provider, by its name in the registry; more where it has several ways.
-const RIGS: [(&str, Start); 13] = [
+const RIGS: [(&str, Start); 14] = [
     ("vercel", || Box::pin(rigs::vercel::start())),
     ("releases", || Box::pin(rigs::releases::start())),
     ("render", || Box::pin(rigs::render::start())),
     ("railway", || Box::pin(rigs::railway::start())),
     ("docker", || Box::pin(rigs::docker::start())),
-    ("kubernetes", || Box::pin(rigs::kubernetes::start())),
+    ("kubernetes", || Box::pin(rigs::kubernetes::deployment())),
+    ("kubernetes", || Box::pin(rigs::kubernetes::rollout())),
     ("argocd", || Box::pin(rigs::argocd::start())),
     ("github", || Box::pin(rigs::github::dispatched())),
     ("github", || Box::pin(rigs::github::tagged())),

@@ -31,7 +31,7 @@ pub enum Meets {
 
 struct State {
     now: Now,
-    /// `Deployment`, `StatefulSet` or `DaemonSet`.
+    /// `Deployment`, `StatefulSet`, `DaemonSet` or `Rollout`.
     kind: &'static str,
     object: Value,
     /// Its ReplicaSets or ControllerRevisions, oldest first.
@@ -53,6 +53,11 @@ struct State {
     /// What is shown as the reason of its progress.
     shown: Option<String>,
     deadline: Option<Timestamp>,
+    /// Of a Rollout: the hash of its stable template, whether its update was aborted, and whether
+    /// it was promoted past its steps.
+    stable: String,
+    is_aborted: bool,
+    is_promoted: bool,
     /// Another token than [`TOKEN`].
     token: String,
 }
@@ -85,11 +90,14 @@ impl Kubernetes {
         if kind == "Deployment" {
             spec["progressDeadlineSeconds"] = json!(600);
             spec["strategy"] = json!({"type": "RollingUpdate"});
+        } else if kind == "Rollout" {
+            let steps = json!([{"setWeight": 30}, {"pause": {}}, {"setWeight": 60}]);
+            spec["strategy"] = json!({"canary": {"steps": steps}});
         } else {
             spec["updateStrategy"] = json!({"type": "RollingUpdate"});
         }
         let object = json!({
-            "apiVersion": "apps/v1", "kind": kind, "spec": spec,
+            "apiVersion": api_version(kind), "kind": kind, "spec": spec,
             "metadata": {
                 "name": NAME, "namespace": NAMESPACE, "uid": "0b6c1f3e-shop", "generation": 1,
                 "creationTimestamp": seconds(now()), "labels": labels, "annotations": {},
@@ -112,6 +120,9 @@ impl Kubernetes {
             all: None,
             shown: None,
             deadline: None,
+            stable: String::new(),
+            is_aborted: false,
+            is_promoted: true,
             token: TOKEN.into(),
         };
         let state = Arc::new(Mutex::new(state));
@@ -148,6 +159,33 @@ impl Kubernetes {
             state.broken = 1;
             state.deadline = Some((state.now)());
         });
+    }
+
+    /// Updates a Rollout to an image, which waits at its second step for somebody to promote it.
+    pub fn begins_an_update(&self, image: &str) {
+        self.change(|state| {
+            state.set_image(image, None);
+            state.is_promoted = false;
+            state.finish();
+        });
+    }
+
+    /// From now on no update waits at a step, or each does until it is promoted.
+    pub fn promotes(&self, is_promoted: bool) {
+        self.change(|state| state.is_promoted = is_promoted);
+    }
+
+    /// An analysis fails: the update of a Rollout is aborted.
+    pub fn aborts(&self) {
+        self.change(|state| {
+            state.is_aborted = true;
+            state.finish();
+        });
+    }
+
+    /// Whether the update of a Rollout was aborted.
+    pub fn is_aborted(&self) -> bool {
+        self.change(|state| state.is_aborted)
     }
 
     /// Somebody restarts the pods, as `kubectl rollout restart` does it.
@@ -189,9 +227,14 @@ impl Kubernetes {
         self.change(|state| state.whole())
     }
 
-    /// What serves, as people call it: the tag of its image.
+    /// What serves, as people call it: the tag of its image. After an abort that is the stable one.
     pub fn live(&self) -> String {
-        let image = self.image();
+        let image = self.change(|state| {
+            let mut revisions = state.revisions.iter().map(kept_template);
+            let stable = revisions.find(|template| hash(template) == state.stable);
+            let template = state.object["spec"]["template"].clone();
+            image_of(&stable.filter(|_| state.is_aborted).unwrap_or(template))
+        });
         image.rsplit(':').next().unwrap_or_default().to_owned()
     }
 
@@ -276,18 +319,27 @@ impl State {
         self.is_observed = false;
         self.older = PODS;
         (self.serving, self.broken) = (0, 0);
+        self.is_aborted = false;
+    }
+
+    /// Whether the template is the stable one of a Rollout.
+    fn is_stable(&self) -> bool {
+        self.stable == hash(&self.object["spec"]["template"])
     }
 
     /// Finds the revision of the template, or makes it: it is the newest from now on.
     fn keep_revision(&mut self) {
         let template = self.object["spec"]["template"].clone();
         let newest = self.revisions.iter().map(number).max().unwrap_or(0) + 1;
-        let (place, is_deployment) = (
-            self.revisions
-                .iter()
-                .position(|revision| kept_template(revision) == template),
-            self.kind == "Deployment",
-        );
+        let place = self
+            .revisions
+            .iter()
+            .position(|revision| kept_template(revision) == template);
+        let annotation = match self.kind {
+            "Deployment" => Some("deployment.kubernetes.io/revision"),
+            "Rollout" => Some("rollout.argoproj.io/revision"),
+            _ => None,
+        };
         let place = place.unwrap_or_else(|| {
             self.revisions.push(self.new_revision(&template));
             self.revisions.len() - 1
@@ -297,36 +349,36 @@ impl State {
         if !cause.is_null() {
             revision["metadata"]["annotations"]["kubernetes.io/change-cause"] = cause.clone();
         }
-        match is_deployment {
-            true => {
+        match annotation {
+            Some(annotation) => {
                 let number = json!(newest.to_string());
-                let annotation = "deployment.kubernetes.io/revision";
                 revision["metadata"]["annotations"][annotation] = number.clone();
                 self.object["metadata"]["annotations"][annotation] = number;
             }
-            false => revision["revision"] = json!(newest),
+            None => revision["revision"] = json!(newest),
         }
     }
 
     fn new_revision(&self, template: &Value) -> Value {
         let hash = hash(template);
-        let is_deployment = self.kind == "Deployment";
-        let label = match is_deployment {
-            true => "pod-template-hash",
-            false => "controller.kubernetes.io/hash",
+        let label = match self.kind {
+            "Deployment" => "pod-template-hash",
+            "Rollout" => "rollouts-pod-template-hash",
+            _ => "controller.kubernetes.io/hash",
         };
+        let has_sets = matches!(self.kind, "Deployment" | "Rollout");
         let mut labels = self.object["spec"]["selector"]["matchLabels"].clone();
         labels[label] = json!(hash);
         let metadata = json!({
             "name": format!("{NAME}-{hash}"), "namespace": NAMESPACE, "uid": format!("uid-{hash}"),
             "creationTimestamp": seconds((self.now)()), "labels": labels, "annotations": {},
             "ownerReferences": [{
-                "apiVersion": "apps/v1", "kind": self.kind, "name": NAME,
+                "apiVersion": api_version(self.kind), "kind": self.kind, "name": NAME,
                 "uid": self.object["metadata"]["uid"], "controller": true, "blockOwnerDeletion": true,
             }],
         });
         let mut template = template.clone();
-        if is_deployment {
+        if has_sets {
             template["metadata"]["labels"][label] = json!(hash);
             return json!({
                 "apiVersion": "apps/v1", "kind": "ReplicaSet", "metadata": metadata,
@@ -348,11 +400,44 @@ impl State {
         } else if self.is_stuck && self.older > 0 {
             self.broken = 1;
             self.deadline = Some((self.now)());
-        } else if self.older > 0 {
+        } else if self.is_aborted {
+            (self.serving, self.older) = (0, PODS);
+        } else if self.older > 0 && !self.waits_at_a_step() {
             self.older -= 1;
             self.serving += 1;
             self.deadline = None;
         }
+        if self.older == 0 {
+            self.stable = hash(&self.object["spec"]["template"]);
+        }
+    }
+
+    /// Whether the update of a Rollout waits for somebody to promote it.
+    fn waits_at_a_step(&self) -> bool {
+        let is_update = self.kind == "Rollout" && !self.is_aborted && !self.is_stable();
+        is_update && !self.is_promoted && self.serving == 1
+    }
+
+    /// What Argo Rollouts shows of a Rollout besides its pods.
+    fn update(&self) -> Value {
+        let waits = self.waits_at_a_step();
+        let (phase, message) = match (self.is_aborted, waits, self.older) {
+            (true, _, _) => ("Degraded", "RolloutAborted: Rollout aborted update"),
+            (false, true, _) => ("Paused", "CanaryPauseStep"),
+            (false, false, 0) => ("Healthy", ""),
+            (false, false, _) => ("Progressing", "more replicas need to be updated"),
+        };
+        let phase = self.shown.as_deref().unwrap_or(phase);
+        let mut update = json!({
+            "phase": phase, "message": message, "abort": self.is_aborted,
+            "stableRS": self.stable, "currentPodHash": hash(&self.object["spec"]["template"]),
+            "currentStepIndex": if waits { 1 } else if self.older == 0 { 3 } else { 0 },
+        });
+        if waits {
+            update["pauseConditions"] =
+                json!([{"reason": "CanaryPauseStep", "startTime": "2026-03-14T00:00:00Z"}]);
+        }
+        update
     }
 
     fn finish(&mut self) {
@@ -391,6 +476,19 @@ impl State {
                     "currentRevision": newest.map(|newest| newest["metadata"]["name"].clone()),
                 })
             }
+            "Rollout" => {
+                let mut status = self.update();
+                status["observedGeneration"] = json!(observed.to_string());
+                for (key, count) in [
+                    ("replicas", all),
+                    ("updatedReplicas", updated),
+                    ("readyReplicas", available),
+                    ("availableReplicas", available),
+                ] {
+                    status[key] = json!(count);
+                }
+                status
+            }
             _ => json!({
                 "observedGeneration": observed, "replicas": all, "updatedReplicas": updated,
                 "readyReplicas": available, "availableReplicas": available,
@@ -427,13 +525,21 @@ impl State {
         if path == "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews" {
             return self.review(asked);
         }
-        let prefix = format!("/apis/apps/v1/namespaces/{NAMESPACE}/");
-        let Some(rest) = path.strip_prefix(&prefix) else {
+        let ours = format!("/apis/{}/namespaces/{NAMESPACE}/", api_version(self.kind));
+        let apps = format!("/apis/apps/v1/namespaces/{NAMESPACE}/");
+        let rest = path
+            .strip_prefix(&ours)
+            .or_else(|| path.strip_prefix(&apps));
+        let Some(rest) = rest else {
             return status(
                 404,
                 "NotFound",
                 "the server could not find the requested resource",
             );
+        };
+        let (rest, part) = match rest.strip_suffix("/status") {
+            Some(rest) => (rest, Some("status")),
+            None => (rest, None),
         };
         let (resource, name) = match rest.split_once('/') {
             Some((resource, name)) => (resource, Some(name)),
@@ -457,7 +563,7 @@ impl State {
                 self.advance();
                 answer
             }
-            ("PATCH", Some(NAME)) if is_ours => self.patch(asked, query),
+            ("PATCH", Some(NAME)) if is_ours => self.patch(asked, query, part),
             ("GET", None) if is_ours && query.contains("watch=") => {
                 Answered::Json(200, json!({"type": "ADDED", "object": self.whole()}))
             }
@@ -513,13 +619,17 @@ impl State {
             wanted["verb"].as_str().unwrap_or_default(),
             wanted["resource"].as_str().unwrap_or_default(),
         );
-        let is_here = wanted["namespace"] == NAMESPACE && wanted["group"] == "apps";
+        let group = match wanted["resource"] == "rollouts" {
+            true => "argoproj.io",
+            false => "apps",
+        };
+        let is_here = wanted["namespace"] == NAMESPACE && wanted["group"] == group;
         let mut review = asked.body.clone();
         review["status"] = json!({"allowed": is_here && !is_denied});
         Answered::Json(201, review)
     }
 
-    fn patch(&mut self, asked: &Asked, query: &str) -> Answered {
+    fn patch(&mut self, asked: &Asked, query: &str, part: Option<&str>) -> Answered {
         let is_dry = query.contains("dryRun=All");
         let mut meets = None;
         if !is_dry {
@@ -540,7 +650,10 @@ impl State {
             );
         }
         let before = self.object.clone();
-        let mut after = before.clone();
+        let mut after = match part {
+            Some(_) => self.whole(),
+            None => before.clone(),
+        };
         for step in asked.body.as_array().into_iter().flatten() {
             if applied(&mut after, step).is_none() {
                 let why = "the server rejected our request due to an error in our request";
@@ -550,7 +663,11 @@ impl State {
         if is_dry {
             return Answered::Json(200, after);
         }
-        self.object = after;
+        match part {
+            // Of what is patched there, only the status is taken.
+            Some(_) => self.is_aborted = after["status"]["abort"] == json!(true),
+            None => self.object = after,
+        }
         if before["spec"] == self.object["spec"] {
             self.touch();
         } else {
@@ -584,14 +701,25 @@ fn applied(object: &mut Value, step: &Value) -> Option<()> {
     }
 }
 
+/// The API that has a kind of workload.
+fn api_version(kind: &str) -> &'static str {
+    match kind {
+        "Rollout" => "argoproj.io/v1alpha1",
+        _ => "apps/v1",
+    }
+}
+
 fn image_of(template: &Value) -> String {
     let image = template["spec"]["containers"][0]["image"].as_str();
     image.unwrap_or_default().to_owned()
 }
 
 fn number(revision: &Value) -> i64 {
-    let annotation = &revision["metadata"]["annotations"]["deployment.kubernetes.io/revision"];
-    let written = annotation.as_str().and_then(|number| number.parse().ok());
+    let annotations = &revision["metadata"]["annotations"];
+    let [deployment, rollout] = ["deployment.kubernetes.io", "rollout.argoproj.io"];
+    let of = |owner: &str| annotations[format!("{owner}/revision")].as_str();
+    let written = of(deployment).or(of(rollout));
+    let written = written.and_then(|number| number.parse().ok());
     written.or(revision["revision"].as_i64()).unwrap_or(0)
 }
 
@@ -605,6 +733,7 @@ fn kept_template(revision: &Value) -> Value {
     template.as_object_mut().unwrap().remove("$patch");
     let labels = template["metadata"]["labels"].as_object_mut().unwrap();
     labels.remove("pod-template-hash");
+    labels.remove("rollouts-pod-template-hash");
     template
 }
 

@@ -18,10 +18,12 @@ pub const DATABASE_PASSWORD: &str = "a-password-of-the-database";
 
 /// What must never be in a line: one line here for each. Some are what all of a kind have in
 /// common.
-const SECRETS: [(&str, &str); 23] = [
+const SECRETS: [(&str, &str); 25] = [
     ("Slack's signing secret", SECRET),
     ("Slack's next signing secret", "the-next-secret"),
     ("a bot token of Slack's", "xoxb-"),
+    ("an app token of Slack's", "xapp-"),
+    ("an address of Socket Mode", "ticket="),
     ("Vercel's token", vercel::TOKEN),
     ("Statuspage's key", notices::TOKEN),
     ("Prometheus's token", prometheus::TOKEN),

@@ -20,6 +20,7 @@ pub mod railway;
 #[expect(dead_code, reason = "the tests of the provider use the rest")]
 pub mod render;
 pub mod site;
+pub mod socket;
 pub mod vercel;
 
 use jiff::Timestamp;
@@ -34,6 +35,7 @@ use rollback_domain::{
 };
 use rollback_simulation::{Answer, Options, Person as Member, Slack};
 use site::Site;
+use socket::SocketMode;
 use std::{
     sync::{
         Arc,
@@ -45,11 +47,11 @@ use tempfile::TempDir;
 use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
 use vercel::Vercel;
 
-/// The channel most stories happen in.
 /// How long a story lets an answer take that Slack waits three seconds for. The bot keeps those by
 /// limits of its own, each tested beside the limit; on a machine that is busy with other stories a
 /// limit passes later. What these stories are about would take fifteen seconds, or for ever.
 pub const IN_TIME: Duration = Duration::from_secs(10);
+/// The channel most stories happen in.
 pub const CHANNEL: &str = "C0SHOP";
 /// What Vercel signs its webhooks with.
 pub const VERCEL_WEBHOOK: &str = "a-client-secret-of-vercels";
@@ -70,6 +72,8 @@ pub struct World {
     pub pagerduty: PagerDuty,
     /// The status page, and a program that takes updates.
     pub notices: Notices,
+    /// Slack's end of Socket Mode, in stories that come by that door.
+    pub socket: Option<SocketMode>,
     /// The time, which the story moves.
     pub clock: Clock,
     _dir: TempDir,
@@ -78,10 +82,39 @@ pub struct World {
     left_over: Vec<String>,
 }
 
+/// How what people do comes to the bot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Door {
+    Requests,
+    Socket,
+}
+
+impl Door {
+    /// The door of most stories: `STORIES_DOOR=socket` has them come by Socket Mode.
+    fn of_stories() -> Self {
+        match std::env::var("STORIES_DOOR").as_deref() {
+            Ok("socket") => Door::Socket,
+            Ok(other) => panic!("STORIES_DOOR is {other:?}; the only other door is \"socket\""),
+            Err(_) => Door::Requests,
+        }
+    }
+
+    fn key(self) -> &'static str {
+        match self {
+            Door::Requests => {
+                r#"signing_secret = ["env:SIGNING_SECRET_NEW", "env:SIGNING_SECRET"]"#
+            }
+            Door::Socket => r#"app_token = "env:APP_TOKEN""#,
+        }
+    }
+}
+
 struct Bot {
     app: App,
     base: String,
     listening: JoinHandle<()>,
+    connecting: JoinHandle<()>,
+    stop: watch::Sender<bool>,
 }
 
 /// A person who acts.
@@ -108,8 +141,22 @@ impl World {
         World::set_up(ROLES, services).await
     }
 
+    /// The same by signed requests, for what is about them.
+    pub async fn by_requests(roles: &str, services: &str) -> World {
+        World::behind(Door::Requests, roles, services).await
+    }
+
+    /// The same by Socket Mode, for what is about that.
+    pub async fn by_socket(roles: &str, services: &str) -> World {
+        World::behind(Door::Socket, roles, services).await
+    }
+
     /// The same with other roles, and other sections besides.
     pub async fn set_up(roles: &str, services: &str) -> World {
+        World::behind(Door::of_stories(), roles, services).await
+    }
+
+    async fn behind(door: Door, roles: &str, services: &str) -> World {
         let _ = rollback_bot::http_client();
         logs::watch();
         // Three days before dawn, so that what is deployed has a past.
@@ -155,6 +202,10 @@ impl World {
         };
         let pagerduty = PagerDuty::start().await;
         let notices = Notices::start(time).await;
+        let socket = match door {
+            Door::Requests => None,
+            Door::Socket => Some(SocketMode::start(&slack).await),
+        };
         let dir = tempfile::tempdir().unwrap();
         let database = database(&dir).await;
         let settings = format!(
@@ -165,7 +216,7 @@ public_url = "https://rollback.example.com"
 [database]
 url = "env:DATABASE_URL"
 [slack]
-signing_secret = ["env:SIGNING_SECRET_NEW", "env:SIGNING_SECRET"]
+{door}
 bot_token = "env:BOT_TOKEN"
 api_url = "{slack}"
 # database: {database}
@@ -173,6 +224,7 @@ api_url = "{slack}"
 {services}
 "#,
             slack = slack.api_url(),
+            door = door.key(),
             roles = roles
                 .replace("{pagerduty}", pagerduty.api_url().as_str())
                 .replace("{statuspage}", &notices.api_url()),
@@ -187,6 +239,7 @@ api_url = "{slack}"
             site,
             pagerduty,
             notices,
+            socket,
             clock,
             _dir: dir,
             bot: None,
@@ -243,11 +296,24 @@ api_url = "{slack}"
             let (_never, stop) = watch::channel(false);
             serve::listen(listener, routes, stop).await;
         });
-        self.slack.connect(&base);
+        let (stop, stopped) = watch::channel(false);
+        let connecting = tokio::spawn({
+            let connected = rollback_bot::socket::run(app.clone(), stopped);
+            async move { connected.await.unwrap() }
+        });
+        match &self.socket {
+            None => self.slack.connect(&base),
+            Some(socket) => {
+                self.slack.connect(socket.relay());
+                socket.has_connections(2).await;
+            }
+        }
         self.bot = Some(Bot {
             app,
             base,
             listening,
+            connecting,
+            stop,
         });
     }
 
@@ -288,13 +354,19 @@ api_url = "{slack}"
     }
 
     fn parsed(&self, settings: &str) -> Result<Config, String> {
-        let database = self.database().to_owned();
+        self.reads(settings, self.database())
+    }
+
+    /// The configuration of another bot in the same world, with a database of its own.
+    pub fn reads(&self, settings: &str, database: &str) -> Result<Config, String> {
+        let database = database.to_owned();
         let hook = self.notices.hook_url();
         let env = move |name: &str| match name {
             "DATABASE_URL" => Some(database.clone()),
             "SIGNING_SECRET" => Some(SECRET.into()),
             "SIGNING_SECRET_NEW" => Some("the-next-secret".into()),
             "BOT_TOKEN" => Some("xoxb-simulation".into()),
+            "APP_TOKEN" => Some(socket::APP_TOKEN.into()),
             "VERCEL_TOKEN" => Some(vercel::TOKEN.into()),
             "RENDER_API_KEY" => Some(render::TOKEN.into()),
             "RAILWAY_TOKEN" => Some(railway::TOKEN.into()),
@@ -318,6 +390,19 @@ api_url = "{slack}"
     /// The process ends, with whatever it had in memory.
     pub async fn stops(&mut self) {
         if let Some(bot) = self.bot.take() {
+            bot.listening.abort();
+            bot.connecting.abort();
+            let _ = bot.listening.await;
+            let _ = bot.connecting.await;
+            bot.app.engine.db.close().await;
+        }
+    }
+
+    /// The process is told to end, and gives up its connections in good order.
+    pub async fn ends(&mut self) {
+        if let Some(bot) = self.bot.take() {
+            let _ = bot.stop.send(true);
+            let _ = bot.connecting.await;
             bot.listening.abort();
             let _ = bot.listening.await;
             bot.app.engine.db.close().await;
@@ -534,6 +619,13 @@ impl Drop for World {
             Vec::<String>::new(),
             "Slack's limits were broken"
         );
+        if let Some(socket) = &self.socket {
+            assert_eq!(
+                socket.violations(),
+                Vec::<String>::new(),
+                "Slack was told something on a connection that it does not know"
+            );
+        }
         assert_eq!(
             self.notices.violations(),
             Vec::<String>::new(),

@@ -15,7 +15,7 @@ pub use json::{NotJson, json};
 pub use text::{cut, cut_utf16, is_invisible, one_line};
 pub use wait::{WAIT_AT_LEAST, WAIT_AT_MOST, retry_after, wait_in, wait_until};
 
-use reqwest::{RequestBuilder, Response, StatusCode, header::HeaderMap};
+use reqwest::{RequestBuilder, Response, StatusCode, Upgraded, header::HeaderMap};
 use std::{error::Error, fmt, ops::Deref, time::Duration};
 
 /// Sends a request, once. The time limit is for all of it, from connecting to the last byte of the
@@ -49,6 +49,13 @@ impl Answer {
     /// The headers.
     pub fn headers(&self) -> &HeaderMap {
         self.response.headers()
+    }
+
+    /// The connection itself, once the other side has agreed (101) to speak something else on it.
+    /// From then on no time limit holds.
+    pub async fn connection(self) -> Result<Upgraded, Lost> {
+        let upgraded = self.response.upgrade().await;
+        upgraded.map_err(|error| Lost::of(error, self.within))
     }
 
     /// The whole body, if it has at most so many bytes.

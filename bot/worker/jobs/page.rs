@@ -32,7 +32,7 @@ pub(super) async fn run(
     let Some(rollback) = rollbacks::get(&app.engine.db, id).await? else {
         return Ok(Ended::done());
     };
-    let host = app.config.server.public_url.host_str().unwrap_or("here");
+    let host = app.config.instance();
     let named = |key: &str| format!("rollback-bot:{host}:{key}");
     let Some(pagerduty) = &app.pagerduty else {
         return Ok(Ended::done());

@@ -80,7 +80,7 @@ struct Keys {
 
 impl Keys {
     fn of(app: &App, incident: &Incident, update: &StatusUpdate) -> Self {
-        let host = app.config.server.public_url.host_str().unwrap_or("here");
+        let host = app.config.instance();
         let incident = format!("{host}/{}", incident.id);
         Keys {
             update: format!("{incident}/{}", update.number),

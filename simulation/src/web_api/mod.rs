@@ -21,6 +21,9 @@ pub(crate) use files::{download, upload};
 /// The bot behind the bot user.
 pub(crate) const BOT_ID: &str = "BROLLBACK";
 
+/// The one method that wants the token of an app.
+const CONNECT: &str = "apps.connections.open";
+
 /// What a method was called with.
 pub(crate) struct Params(Map<String, Value>);
 
@@ -130,10 +133,10 @@ pub(crate) async fn serve(
     }
     let outcome = if params.text("token").or_else(|| bearer(&headers)).is_none() {
         Err(Failure::from("not_authed"))
-    } else if bearer(&headers).or_else(|| params.text("token"))
-        != Some(&slack.inner.options.bot_token)
+    } else if let Err(failure) =
+        check_token(slack, &name, bearer(&headers).or(params.text("token")))
     {
-        Err(Failure::from("invalid_auth"))
+        Err(failure)
     } else if verb == Method::GET && !is_read(&name) {
         Err(Failure::from("invalid_arguments"))
     } else {
@@ -177,8 +180,23 @@ pub(crate) async fn serve(
     (headers, answer.to_string()).into_response()
 }
 
+fn check_token(slack: &Slack, name: &str, token: Option<&str>) -> Result<(), Failure> {
+    let options = &slack.inner.options;
+    let (wanted, other) = match name {
+        CONNECT => (&options.app_token, &options.bot_token),
+        _ => (&options.bot_token, &options.app_token),
+    };
+    match token {
+        Some(token) if token == wanted => Ok(()),
+        Some(token) if token == other => Err(Failure::from("not_allowed_token_type")),
+        Some(_) | None => Err(Failure::from("invalid_auth")),
+    }
+}
+
 fn run(slack: &Slack, name: &str, params: &Params) -> Outcome {
     match name {
+        CONNECT => people::open_connection(slack),
+        "bots.info" => people::bot_info(slack, params),
         "auth.test" => people::auth_test(slack),
         "users.info" => people::info(slack, params),
         "users.lookupByEmail" => people::lookup_by_email(slack, params),

@@ -14,6 +14,19 @@ pub(super) fn auth_test(slack: &Slack) -> Outcome {
     }))
 }
 
+pub(super) fn bot_info(slack: &Slack, params: &Params) -> Outcome {
+    match params.need("bot")? {
+        BOT_ID => Ok(json!({ "bot": { "id": BOT_ID, "app_id": slack.inner.options.app_id } })),
+        _ => Err(Failure::from("bot_not_found")),
+    }
+}
+
+/// An address for one connection of Socket Mode.
+pub(super) fn open_connection(slack: &Slack) -> Outcome {
+    let address = slack.look(|state| state.socket.as_ref().map(|address| address()));
+    Ok(json!({ "url": address.ok_or(Failure::from("internal_error"))? }))
+}
+
 pub(super) fn info(slack: &Slack, params: &Params) -> Outcome {
     let id = params.need("user")?;
     slack.look(|state| {

@@ -12,14 +12,25 @@ use tempfile::TempDir;
 
 struct KubernetesRig {
     cluster: Kubernetes,
+    /// What the configuration calls its kind of workload.
+    key: &'static str,
     /// Service accounts, a directory each.
     accounts: TempDir,
 }
 
 /// A Deployment with two templates, of which the last serves.
-pub async fn start() -> Box<dyn Rig> {
+pub async fn deployment() -> Box<dyn Rig> {
+    start("Deployment", "deployment").await
+}
+
+/// The same of a Rollout of Argo Rollouts.
+pub async fn rollout() -> Box<dyn Rig> {
+    start("Rollout", "rollout").await
+}
+
+async fn start(kind: &'static str, key: &'static str) -> Box<dyn Rig> {
     let now = Arc::new(|| Clock::real().now());
-    let cluster = Kubernetes::start("Deployment", now, "registry.example.com/shop:v212").await;
+    let cluster = Kubernetes::start(kind, now, "registry.example.com/shop:v212").await;
     cluster.deploy("registry.example.com/shop:v213", Some("New checkout"));
     let accounts = tempfile::tempdir().unwrap();
     for (name, token) in [("bot", TOKEN), ("stranger", "nobody-knows-this-one")] {
@@ -27,13 +38,18 @@ pub async fn start() -> Box<dyn Rig> {
         fs::create_dir(&account).unwrap();
         fs::write(account.join("token"), format!("{token}\n")).unwrap();
     }
-    Box::new(KubernetesRig { cluster, accounts })
+    Box::new(KubernetesRig {
+        cluster,
+        key,
+        accounts,
+    })
 }
 
 impl KubernetesRig {
-    fn section(&self, deployment: &str, account: &str) -> String {
+    fn section(&self, name: &str, account: &str) -> String {
+        let key = self.key;
         format!(
-            "provider = \"kubernetes\"\ndeployment = \"{deployment}\"\nnamespace = \"{NAMESPACE}\"\n\
+            "provider = \"kubernetes\"\n{key} = \"{name}\"\nnamespace = \"{NAMESPACE}\"\n\
              service_account = {:?}\napi_url = \"{}\"",
             self.accounts.path().join(account),
             self.cluster.url()
@@ -55,7 +71,7 @@ impl Rig for KubernetesRig {
         vec![
             (self.section(NAME, "stranger"), "token"),
             (self.section(NAME, "nobody"), "token"),
-            (self.section("shops", "bot"), "deployment/shops"),
+            (self.section("shops", "bot"), "/shops in the namespace"),
         ]
     }
 

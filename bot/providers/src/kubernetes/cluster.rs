@@ -4,7 +4,7 @@ use super::{
     Kubernetes,
     revision::Revisions,
     settings::{Ca, Cluster, KubernetesSettings, Login},
-    workload::Workload,
+    workload::{APPS, Kind, Workload},
 };
 use crate::{
     json::{flag, text},
@@ -116,16 +116,17 @@ fn file(path: &Path, what: &str) -> Result<Secret, ProviderError> {
 
 impl Session<'_> {
     /// The path of one kind of thing in the namespace.
-    fn path<'a>(&'a self, resource: &'a str) -> Vec<&'a str> {
-        let namespace = &self.settings.namespace;
-        vec![
-            "apis",
-            "apps",
-            "v1",
-            "namespaces",
-            namespace.as_str(),
-            resource,
-        ]
+    fn path<'a>(&'a self, [group, version]: [&'a str; 2], resource: &'a str) -> Vec<&'a str> {
+        let namespace = self.settings.namespace.as_str();
+        vec!["apis", group, version, "namespaces", namespace, resource]
+    }
+
+    /// The path of the workload.
+    fn workload_path(&self) -> Vec<&str> {
+        let KubernetesSettings { kind, name, .. } = self.settings;
+        let mut path = self.path(kind.api(), kind.resource());
+        path.push(name);
+        path
     }
 
     /// The workload, and what it could be taken back to.
@@ -135,7 +136,10 @@ impl Session<'_> {
         let selector = workload.selector();
         let query = [("labelSelector", selector.as_str())];
         let what = format!("the {resource} of {}", workload.name);
-        let list = self.rest.read(&what, &self.path(resource), &query).await?;
+        let list = self
+            .rest
+            .read(&what, &self.path(APPS, resource), &query)
+            .await?;
         let list = list.filter(|list| list["items"].is_array());
         let Some(list) = list else {
             return Err(odd(&what));
@@ -154,9 +158,7 @@ impl Session<'_> {
             ..
         } = self.settings;
         let called = format!("{}/{name}", kind.key());
-        let mut path = self.path(kind.resource());
-        path.push(name);
-        let object = self.rest.read(&called, &path, &[]).await?;
+        let object = self.rest.read(&called, &self.workload_path(), &[]).await?;
         let Some(object) = object else {
             return Err(ProviderError::Refused(format!(
                 "There is no {called} in the namespace {namespace}. Look with kubectl get {} --namespace {namespace}, then check {} and namespace in the configuration.",
@@ -169,17 +171,29 @@ impl Session<'_> {
             name: called,
             object,
         };
+        let source = &workload.object["spec"]["workloadRef"];
+        if let (Kind::Rollout, Some(source)) = (kind, text(source, "name")) {
+            return Err(ProviderError::Refused(format!(
+                "{} takes its template from {source} (workloadRef), so giving it another one would do nothing. Give it a template of its own, or roll {source} back.",
+                workload.name
+            )));
+        }
         match workload.uid().is_empty() || !workload.template().is_object() {
             true => Err(odd(&workload.name)),
             false => Ok(workload),
         }
     }
 
-    /// Asks for another template by a JSON patch, once; with `dry_run` only whether it would be
-    /// taken.
-    pub(super) async fn patch(&self, patch: &Value, dry_run: bool) -> Result<Answer, Lost> {
-        let mut path = self.path(self.settings.kind.resource());
-        path.push(&self.settings.name);
+    /// Asks for a change of the workload by a JSON patch, once; with `dry_run` only whether it would
+    /// be taken. `part` is the part of it that has a path of its own, if it is one.
+    pub(super) async fn patch(
+        &self,
+        patch: &Value,
+        part: Option<&str>,
+        dry_run: bool,
+    ) -> Result<Answer, Lost> {
+        let mut path = self.workload_path();
+        path.extend(part);
         let mut query = vec![("fieldManager", "rollback-bot")];
         if dry_run {
             query.push(("dryRun", "All"));
@@ -195,15 +209,16 @@ impl Session<'_> {
     /// The rights that this bot needs here and has not: `patch deployments`.
     pub(super) async fn missing_rights(&self) -> Result<Vec<String>, ProviderError> {
         let KubernetesSettings { kind, name, .. } = self.settings;
+        let [group, _] = kind.api();
         let needed = [
-            ("get", kind.resource(), Some(name.as_str())),
-            ("patch", kind.resource(), Some(name.as_str())),
-            ("list", kind.revisions(), None),
+            ("get", group, kind.resource(), Some(name.as_str())),
+            ("patch", group, kind.resource(), Some(name.as_str())),
+            ("list", APPS[0], kind.revisions(), None),
         ];
         let mut missing = vec![];
-        for (verb, resource, name) in needed {
-            if !self.may(verb, resource, name).await? {
-                missing.push(format!("{verb} {resource}"));
+        for (verb, group, resource, name) in needed {
+            if !self.may(verb, group, resource, name).await? {
+                missing.push(format!("{verb} {resource} (apiGroup {group})"));
             }
         }
         Ok(missing)
@@ -212,6 +227,7 @@ impl Session<'_> {
     async fn may(
         &self,
         verb: &str,
+        group: &str,
         resource: &str,
         name: Option<&str>,
     ) -> Result<bool, ProviderError> {
@@ -222,7 +238,7 @@ impl Session<'_> {
             "selfsubjectaccessreviews",
         ];
         let mut attributes = json!({
-            "namespace": self.settings.namespace, "verb": verb, "group": "apps", "resource": resource,
+            "namespace": self.settings.namespace, "verb": verb, "group": group, "resource": resource,
         });
         if let Some(name) = name {
             attributes["name"] = json!(name);

@@ -1,20 +1,24 @@
-//! Kubernetes: a Deployment, a StatefulSet or a DaemonSet, and giving it an earlier pod template.
+//! Kubernetes: a Deployment, a StatefulSet, a DaemonSet or a Rollout of Argo Rollouts, and giving it
+//! an earlier pod template.
 //!
 //! A cluster has no call to roll back: as kubectl does it, the workload is given the template of
 //! one of its ReplicaSets or ControllerRevisions by a JSON patch. The patch tests the template that
 //! was read before, so a deploy at the same moment makes it fail and is never overwritten. What
 //! serves is then told by the rollout, pod by pod.
 
+mod change;
 mod cluster;
 mod kubeconfig;
 mod progress;
 mod revision;
 mod settings;
 mod template;
+mod update;
 mod workload;
 
 use crate::Provider;
 use async_trait::async_trait;
+use change::Change;
 use cluster::Read;
 use progress::progress;
 use reqwest::Client;
@@ -26,6 +30,7 @@ use rollback_domain::{
 use serde_json::{Value, json};
 pub use settings::{KIND, KubernetesSettings};
 use std::{fmt, time::Duration};
+use update::Update;
 
 /// How long a workload may take beyond its own deadline before it counts as stuck.
 const AFTER_DEADLINE: Duration = Duration::from_secs(120);
@@ -76,14 +81,16 @@ fn effects() -> Effects {
     }
 }
 
-/// Why a workload is not to be rolled back here at all, or not as it is now.
-fn check_changeable(read: &Read) -> Result<(), ProviderError> {
-    let refusal = read.workload.owner().or_else(|| read.workload.refusal());
-    refusal.map_or(Ok(()), |why| Err(ProviderError::Refused(why)))
-}
-
 /// What is unusual about the rollout right now, as a clause.
 fn under_way(read: &Read) -> Option<String> {
+    if let Some(update) = Update::of(&read.workload) {
+        let aborted = "its update was aborted, and its template is the new one still";
+        return match (update.is_aborted(), update.is_under_way()) {
+            (true, _) => Some(aborted.into()),
+            (false, true) => Some(format!("an update is under way: {}", update.clause())),
+            (false, false) => None,
+        };
+    }
     let rollout = read.workload.rollout();
     match (&rollout.deadline, rollout.is_complete()) {
         (_, true) => None,
@@ -133,11 +140,9 @@ impl Provider for Kubernetes {
     ) -> Result<DryRun, ProviderError> {
         let session = self.open()?;
         let read = session.read().await?;
-        check_changeable(&read)?;
         let workload = &read.workload;
-        let revision = read.revisions.of_release(to).ok_or_else(|| gone(to))?;
-        let patch = template::patch(workload, revision);
-        let answer = session.patch(&patch, true).await;
+        let change = Change::to(&read, to)?;
+        let answer = change.send(&session, workload, true).await;
         // A webhook that cannot do dry runs says nothing of the change.
         let is_unsupported = matches!(&answer, Ok(answer) if answer.status == 400
             && answer.quoted().to_lowercase().contains("dry run"));
@@ -146,15 +151,17 @@ impl Provider for Kubernetes {
                 .await
                 .map_err(nothing_sent)?;
         }
-        let today = revision::read_today(&revision.template);
-        let details = match today.len() {
-            0 => vec![],
-            count => {
-                let more = if count > NAMED_AT_MOST { ", …" } else { "" };
-                let named = today[..count.min(NAMED_AT_MOST)].join(", ");
-                vec![format!("it reads {named}{more} as they are today")]
-            }
-        };
+        let today = revision::read_today(&change.revision().template);
+        let mut details = change.details(workload);
+        if !today.is_empty() {
+            let more = if today.len() > NAMED_AT_MOST {
+                ", …"
+            } else {
+                ""
+            };
+            let named = today[..today.len().min(NAMED_AT_MOST)].join(", ");
+            details.push(format!("it reads {named}{more} as they are today"));
+        }
         let warning = workload.managed_by().map(|owner| Caution::Platform {
             name: "managed_by".into(),
             text: format!(
@@ -163,6 +170,12 @@ impl Provider for Kubernetes {
             class: Risk::Caution,
         });
         let mut effects = effects();
+        if let Change::Abort { .. } = change {
+            // Going on with an update that was aborted is not ours to do.
+            effects.undoable = false;
+            effects.after =
+                Some("the new template stays in the Rollout until its owner changes it".into());
+        }
         if workload.is_recreated() {
             effects.outage = Some("all pods are stopped before the earlier ones start".into());
         }
@@ -181,13 +194,12 @@ impl Provider for Kubernetes {
     async fn act(&self, order: &Order) -> Result<Receipt, ProviderError> {
         let session = self.open()?;
         let read = session.read().await?;
-        check_changeable(&read)?;
+        let to = &order.plan.to;
+        let change = Change::to(&read, to)?;
         let Read {
             workload,
             revisions,
         } = &read;
-        let to = &order.plan.to;
-        let revision = revisions.of_release(to).ok_or_else(|| gone(to))?;
         let live = revisions.live(workload);
         let is_as_planned = match (&order.plan.from, live) {
             (Some(from), Some(live)) => from.is(live),
@@ -201,13 +213,15 @@ impl Provider for Kubernetes {
                 live.unwrap_or("a new one")
             )));
         }
-        let answer = session
-            .patch(&template::patch(workload, revision), false)
-            .await;
+        let answer = change.send(&session, workload, false).await;
         template::judge(answer, &session, &read, to.label()).await?;
+        let hash = &change.revision().hash;
         Ok(Receipt {
-            said: format!("{} has the template {}", workload.name, revision.hash),
-            memory: json!({ "accepted": revision.hash, "deadline": workload.deadline() }),
+            said: match change {
+                Change::Template { .. } => format!("{} has the template {hash}", workload.name),
+                Change::Abort { .. } => format!("the update of {} is aborted", workload.name),
+            },
+            memory: json!({ "accepted": hash, "deadline": workload.deadline() }),
             ..Receipt::default()
         })
     }
@@ -228,18 +242,28 @@ impl Provider for Kubernetes {
         let missing = session.missing_rights().await?;
         if !missing.is_empty() {
             return Err(ProviderError::Refused(format!(
-                "This bot's account may not {} (apiGroup apps) in the namespace {}. Add that to its Role.",
+                "This bot's account may not {} in the namespace {}. Add that to its Role.",
                 missing.join(", nor "),
                 self.settings.namespace
             )));
         }
         let read = session.read().await?;
-        check_changeable(&read)?;
+        let workload = &read.workload;
+        let is_rollout = Update::of(workload).is_some();
+        let owned = match workload.refusal().or_else(|| workload.owner()) {
+            None => "",
+            // The update of a Rollout can be aborted all the same.
+            Some(_) if is_rollout && workload.refusal().is_none() => {
+                "; somebody else owns its template, so only an update that is under way can be aborted"
+            }
+            Some(why) => return Err(ProviderError::Refused(why)),
+        };
         let releases = read.revisions.candidates().len();
+        let state = Update::of(workload)
+            .map_or_else(|| workload.rollout().clause(), |update| update.clause());
         Ok(format!(
-            "{} readable and changeable, {releases} templates are kept: {}",
-            read.workload.name,
-            read.workload.rollout().clause()
+            "{} readable and changeable, {releases} templates are kept: {state}{owned}",
+            workload.name
         ))
     }
 }

@@ -4,7 +4,10 @@
 //! is no id: it changes when the same template is rolled out again. A restart
 //! (`kubectl rollout restart`) makes a template that differs by a time only: it is the same release.
 
-use super::workload::{Kind, Workload};
+use super::{
+    update::Update,
+    workload::{Kind, Workload},
+};
 use crate::json::{flag, text, written_moment};
 use jiff::Timestamp;
 use rollback_domain::release::{Candidate, Release};
@@ -13,6 +16,8 @@ use serde_json::Value;
 
 /// The hash of a template, as pods and ReplicaSets have it.
 const TEMPLATE_HASH: &str = "pod-template-hash";
+/// The same of a Rollout's ReplicaSets.
+const ROLLOUT_HASH: &str = "rollouts-pod-template-hash";
 /// The same of a ControllerRevision.
 const REVISION_HASH: &str = "controller.kubernetes.io/hash";
 /// When somebody restarted the pods of a template.
@@ -21,6 +26,8 @@ const RESTARTED: &str = "kubectl.kubernetes.io/restartedAt";
 pub(super) const CHANGE_CAUSE: &str = "kubernetes.io/change-cause";
 /// The place of a ReplicaSet among the revisions of its Deployment.
 const REVISION: &str = "deployment.kubernetes.io/revision";
+/// The same among those of its Rollout.
+const ROLLOUT_REVISION: &str = "rollout.argoproj.io/revision";
 
 /// One template that is kept.
 #[derive(Clone, Debug)]
@@ -48,13 +55,20 @@ impl Revision {
         if !owners.any(is_owner) {
             return None;
         }
+        let written = |annotation| {
+            let number = text(&metadata["annotations"], annotation);
+            number.and_then(|number| number.parse().ok()).unwrap_or(0)
+        };
         let (label, template, number) = match workload.kind {
             Kind::Deployment => (
                 TEMPLATE_HASH,
                 &object["spec"]["template"],
-                text(&metadata["annotations"], REVISION)
-                    .and_then(|number| number.parse().ok())
-                    .unwrap_or(0),
+                written(REVISION),
+            ),
+            Kind::Rollout => (
+                ROLLOUT_HASH,
+                &object["spec"]["template"],
+                written(ROLLOUT_REVISION),
             ),
             Kind::StatefulSet | Kind::DaemonSet => (
                 REVISION_HASH,
@@ -82,6 +96,7 @@ fn plain(template: &Value) -> Option<Value> {
     let labels = template.pointer_mut("/metadata/labels");
     if let Some(labels) = labels.and_then(Value::as_object_mut) {
         labels.remove(TEMPLATE_HASH);
+        labels.remove(ROLLOUT_HASH);
     }
     template["spec"].is_object().then_some(template)
 }
@@ -132,8 +147,12 @@ impl Revisions {
     }
 
     /// The id of the release that the workload is to run; `None`: its cluster has not kept the
-    /// template yet.
+    /// template yet. After an abort that is the stable one.
     pub(super) fn live(&self, workload: &Workload) -> Option<&str> {
+        let update = Update::of(workload).filter(|_| workload.rollout().is_observed);
+        if let Some(update) = update.filter(Update::is_aborted) {
+            return self.release_with(update.stable()?);
+        }
         let wanted = content(workload.template());
         let has_it = |revisions: &&Vec<Revision>| {
             let mut revisions = revisions.iter();
@@ -141,13 +160,15 @@ impl Revisions {
         };
         let by_content = self.releases.iter().find(has_it);
         // A newer version of the cluster may show the same template with another default.
+        let numbered = |annotation| {
+            let number = workload.annotation(annotation)?.parse::<i64>().ok()?;
+            self.with(|revision| revision.number == number)
+        };
         let by_number = || {
             workload.rollout().is_observed.then_some(())?;
             match workload.kind {
-                Kind::Deployment => {
-                    let number = workload.annotation(REVISION)?.parse::<i64>().ok()?;
-                    self.with(|revision| revision.number == number)
-                }
+                Kind::Deployment => numbered(REVISION),
+                Kind::Rollout => numbered(ROLLOUT_REVISION),
                 Kind::StatefulSet => {
                     let name = text(&workload.object["status"], "updateRevision")?;
                     self.with(|revision| name.ends_with(&format!("-{}", revision.hash)))
@@ -165,6 +186,11 @@ impl Revisions {
     fn with(&self, is_meant: impl Fn(&Revision) -> bool) -> Option<&Vec<Revision>> {
         let mut releases = self.releases.iter();
         releases.find(|revisions| revisions.iter().any(&is_meant))
+    }
+
+    /// The id of the release that has this template, by its hash.
+    pub(super) fn release_with(&self, hash: &str) -> Option<&str> {
+        id(self.with(|revision| revision.hash == hash)?)
     }
 
     /// The revision whose template a release stands for: the one that was made last.

@@ -23,11 +23,12 @@ pub const KIND: Kind = Kind {
         restores: "The pod template: images, commands, environment, probes, resources and what it mounts.",
         leaves: "Database, volumes, ConfigMaps and Secrets (as they are today), replicas and autoscaling, Services and Ingresses.",
         pins: "Nothing is held off: a cluster does not know what deploys to it, and the next `kubectl apply` replaces the template.",
-        needs: "A kubeconfig, or the service account of the bot's own pod, with a Role that may `get` and `patch` the workload and `list` its ReplicaSets (or ControllerRevisions).",
+        needs: "A kubeconfig, or the service account of the bot's own pod, with a Role that may `get` and `patch` the workload and `list` its ReplicaSets (or ControllerRevisions); for a Rollout that Argo CD, Flux or Helm owns also `patch` its `status`.",
         takes: "As long as the workload's rollout: its strategy, probes and images decide.",
         proven: "A fake cluster that keeps templates, revisions and rollouts, and that the real kubectl accepts: it judges what is there before and after a rollback.",
         traps: &[
             "A workload that Argo CD, a HelmRelease of Flux or Helm owns is refused with the provider to use instead: `argocd`, or `command` with the preset `flux` or `helm`. One of a Kustomization of Flux or of an operator is refused with what to change instead.",
+            "A Rollout of Argo Rollouts gets its earlier template too (an undo), and goes through its steps again unless that ends an update that is under way. One that somebody else owns can only be aborted, while an update is under way.",
             "Kubernetes does not tell which template ever served: unless the bot's own record knows, or pods of it still run, the card says so.",
             "Only templates that are kept can be gone to: `revisionHistoryLimit`, usually the last ten.",
             "ConfigMaps and Secrets that a template names have today's content. The card names them.",
@@ -115,7 +116,7 @@ fn workload(section: &Section<'_>) -> Option<(WorkloadKind, String)> {
         (None, _) => {
             section.mistake(
                 "deployment",
-                "is missing; write deployment = \"shop\", or statefulset or daemonset",
+                "is missing; write deployment = \"shop\", or statefulset, daemonset or rollout",
             );
             None
         }

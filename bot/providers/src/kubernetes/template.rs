@@ -31,6 +31,15 @@ pub(super) fn patch(workload: &Workload, to: &Revision) -> Value {
     Value::Array(patch)
 }
 
+/// The change that aborts the update of a Rollout: only of the one that was read.
+pub(super) fn abort(workload: &Workload) -> Value {
+    json!([
+        {"op": "test", "path": "/metadata/uid", "value": workload.uid()},
+        {"op": "test", "path": "/spec/template", "value": workload.template()},
+        {"op": "add", "path": "/status/abort", "value": true},
+    ])
+}
+
 /// What the answer to the change means; `Ok` when it was taken. `target` is how people call the
 /// release.
 pub(super) async fn judge(

@@ -8,16 +8,26 @@ use serde_json::Value;
 /// How many pods are told apart. Of more, only the workload as a whole is a surface.
 const PODS_AT_MOST: i64 = 300;
 
+/// The group and the version of the API that has what every cluster has.
+pub(super) const APPS: [&str; 2] = ["apps", "v1"];
+
 /// What kinds of workload there are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     Deployment,
     StatefulSet,
     DaemonSet,
+    /// Of Argo Rollouts.
+    Rollout,
 }
 
 impl Kind {
-    pub(super) const ALL: [Kind; 3] = [Kind::Deployment, Kind::StatefulSet, Kind::DaemonSet];
+    pub(super) const ALL: [Kind; 4] = [
+        Kind::Deployment,
+        Kind::StatefulSet,
+        Kind::DaemonSet,
+        Kind::Rollout,
+    ];
 
     /// What the configuration and kubectl call it.
     pub(super) fn key(self) -> &'static str {
@@ -25,6 +35,15 @@ impl Kind {
             Kind::Deployment => "deployment",
             Kind::StatefulSet => "statefulset",
             Kind::DaemonSet => "daemonset",
+            Kind::Rollout => "rollout",
+        }
+    }
+
+    /// The group and the version of the API that has it.
+    pub(super) fn api(self) -> [&'static str; 2] {
+        match self {
+            Kind::Deployment | Kind::StatefulSet | Kind::DaemonSet => APPS,
+            Kind::Rollout => ["argoproj.io", "v1alpha1"],
         }
     }
 
@@ -34,13 +53,14 @@ impl Kind {
             Kind::Deployment => "deployments",
             Kind::StatefulSet => "statefulsets",
             Kind::DaemonSet => "daemonsets",
+            Kind::Rollout => "rollouts",
         }
     }
 
     /// The resource that keeps its earlier templates.
     pub(super) fn revisions(self) -> &'static str {
         match self {
-            Kind::Deployment => "replicasets",
+            Kind::Deployment | Kind::Rollout => "replicasets",
             Kind::StatefulSet | Kind::DaemonSet => "controllerrevisions",
         }
     }
@@ -161,8 +181,14 @@ impl Workload {
             return Some(format!("{name} is being deleted, so nothing was done."));
         }
         if flag(spec, "paused") {
+            let resume = match self.kind {
+                Kind::Rollout => format!("argo rollouts promote {}", self.plain_name()),
+                Kind::Deployment | Kind::StatefulSet | Kind::DaemonSet => {
+                    format!("rollout resume {name}")
+                }
+            };
             return Some(format!(
-                "The rollouts of {name} are paused, so going back would change no pod. Resume them with kubectl rollout resume {name}, then ask again."
+                "The rollouts of {name} are paused, so going back would change no pod. Resume them with kubectl {resume}, then ask again."
             ));
         }
         if self.rollout().desired == 0 {
@@ -184,6 +210,11 @@ impl Workload {
         })
     }
 
+    /// Its name without its kind.
+    pub(super) fn plain_name(&self) -> &str {
+        self.name.split('/').next_back().unwrap_or(&self.name)
+    }
+
     /// Whether all pods are stopped before new ones start.
     pub(super) fn is_recreated(&self) -> bool {
         text(&self.object["spec"]["strategy"], "type") == Some("Recreate")
@@ -194,7 +225,9 @@ impl Workload {
         let (spec, status) = (&self.object["spec"], &self.object["status"]);
         let number = |of: &Value, key: &str| of[key].as_i64().unwrap_or(0).max(0);
         let [replicas, updated, available] = match self.kind {
-            Kind::Deployment => ["replicas", "updatedReplicas", "availableReplicas"],
+            Kind::Deployment | Kind::Rollout => {
+                ["replicas", "updatedReplicas", "availableReplicas"]
+            }
             // Older clusters do not count which are available.
             Kind::StatefulSet if status["availableReplicas"].is_null() => {
                 ["replicas", "updatedReplicas", "readyReplicas"]
@@ -208,12 +241,17 @@ impl Workload {
         }
         .map(|key| number(status, key));
         let desired = match self.kind {
-            Kind::Deployment | Kind::StatefulSet => spec["replicas"].as_i64().unwrap_or(1).max(0),
+            Kind::Deployment | Kind::StatefulSet | Kind::Rollout => {
+                spec["replicas"].as_i64().unwrap_or(1).max(0)
+            }
             Kind::DaemonSet => number(status, "desiredNumberScheduled"),
         };
         let generation = number(&self.object["metadata"], "generation");
+        // A Rollout writes it as a text.
+        let observed = text(status, "observedGeneration").and_then(|text| text.parse().ok());
+        let observed = observed.unwrap_or_else(|| number(status, "observedGeneration"));
         Rollout {
-            is_observed: number(status, "observedGeneration") >= generation,
+            is_observed: observed >= generation,
             desired,
             replicas,
             updated,

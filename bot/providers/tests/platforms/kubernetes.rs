@@ -570,3 +570,168 @@ async fn kubectl_is_the_judge_before_and_after_a_rollback() {
     assert_eq!(live(&*other.provider()).await, "v2");
     println!("proven: kubectl sees what the bot did");
 }
+
+/// A Rollout of Argo Rollouts that was deployed as v1, v2 and v3.
+async fn rollout() -> (Cluster, Arc<dyn Provider>) {
+    let cluster = Cluster::of("Rollout", "rollout").await;
+    let provider = cluster.provider();
+    (cluster, provider)
+}
+
+#[tokio::test]
+async fn a_rollout_goes_back_by_its_strategy_and_waits_for_people_where_that_does() {
+    let (cluster, provider) = rollout().await;
+    cluster.fake.promotes(false);
+    let mut run = Run::to(&*provider, "v2").await;
+    assert_eq!(
+        run.order.plan.details[0],
+        "it goes through the 3 steps of its strategy, and waits for people where they do, unless its rollbackWindow has it"
+    );
+    run.ask().await.unwrap();
+    cluster.fake.finish();
+    let Progress::PeopleNeeded { tasks, said } = run.look().await else {
+        panic!("it is paused at its second step");
+    };
+    assert_eq!(said, "it is Paused (CanaryPauseStep) at step 2 of 3");
+    assert_eq!(
+        tasks[0].text,
+        "Promote rollout/shop to v2, or all of its steps at once: kubectl argo rollouts promote shop --full."
+    );
+    cluster.fake.promotes(true);
+    run.look_until_it_serves().await;
+    assert_eq!(cluster.fake.image(), image("v2"));
+    assert_eq!(cluster.fake.patches_asked(), 1);
+    assert_eq!(live(&*provider).await, "v2");
+}
+
+#[tokio::test]
+async fn going_back_to_what_is_stable_ends_the_update_and_is_no_abort() {
+    let (cluster, provider) = rollout().await;
+    cluster.fake.begins_an_update(&image("v4"));
+    let found = survey(&*provider).await;
+    assert_eq!(found.live().unwrap().label(), "v4");
+    assert_eq!(
+        found.in_flight.as_deref(),
+        Some("an update is under way: it is Paused (CanaryPauseStep) at step 2 of 3")
+    );
+    let mut run = Run::to(&*provider, "v3").await;
+    assert_eq!(
+        run.order.plan.details[0],
+        "it ends the update that is under way, without its steps, and takes its template back"
+    );
+    run.ask().await.unwrap();
+    run.look_until_it_serves().await;
+    assert!(!cluster.fake.is_aborted());
+    assert_eq!(cluster.fake.image(), image("v3"));
+}
+
+#[tokio::test]
+async fn where_somebody_else_owns_the_template_an_update_is_aborted_and_nothing_is_undone() {
+    let (cluster, provider) = rollout().await;
+    cluster.fake.edit(|object| {
+        let tracked = "acme-shop:argoproj.io/Rollout:production/shop";
+        object["metadata"]["annotations"]["argocd.argoproj.io/tracking-id"] = json!(tracked);
+    });
+    // Without an update there is nothing to abort.
+    let found = survey(&*provider).await;
+    let to = &found.candidates[1].release;
+    let refused = provider.dry_run(&found, to, &About::default()).await;
+    let why = refused.unwrap_err().to_string();
+    assert!(why.contains("Use provider = \"argocd\""), "{why}");
+    let checked = provider.check().await.unwrap();
+    assert!(
+        checked.ends_with("only an update that is under way can be aborted"),
+        "{checked}"
+    );
+
+    cluster.fake.begins_an_update(&image("v4"));
+    let mut run = Run::to(&*provider, "v3").await;
+    assert_eq!(
+        run.order.plan.details[0],
+        "it aborts the update that is under way: the stable template serves again, and that cannot be undone from here"
+    );
+    assert!(!run.order.plan.effects.undoable);
+    let Progress::NotAsked { .. } = run.look().await else {
+        panic!("nothing was asked yet");
+    };
+    run.ask().await.unwrap();
+    run.look_until_it_serves().await;
+    assert!(cluster.fake.is_aborted());
+    assert_eq!(cluster.fake.image(), image("v4"), "the template stays");
+    let now = survey(&*provider).await;
+    assert_eq!(now.live().unwrap().label(), "v3");
+    assert_eq!(
+        now.in_flight.as_deref(),
+        Some("its update was aborted, and its template is the new one still")
+    );
+    // An answer that is lost is read back as well.
+    cluster.fake.begins_an_update(&image("v5"));
+    cluster.fake.next_meets(Meets::DoneAndCut);
+    let mut run = Run::to(&*provider, "v3").await;
+    let lost = run.ask().await;
+    assert!(
+        matches!(lost, Err(ProviderError::Unanswered(_))),
+        "{lost:?}"
+    );
+    run.look_until_it_serves().await;
+}
+
+#[tokio::test]
+async fn an_update_that_is_aborted_meanwhile_has_failed_and_its_template_is_not_gone_to() {
+    let (cluster, provider) = rollout().await;
+    cluster.fake.promotes(false);
+    let mut run = Run::to(&*provider, "v2").await;
+    run.ask().await.unwrap();
+    cluster.fake.finish();
+    cluster.fake.aborts();
+    let Progress::Failed { why, production } = run.look().await else {
+        panic!("its analysis failed");
+    };
+    assert_eq!(production, Production::AsBefore);
+    assert!(
+        why.starts_with("the update of rollout/shop to v2 was aborted: it is Degraded (RolloutAborted: Rollout aborted update)"),
+        "{why}"
+    );
+    let found = survey(&*provider).await;
+    assert_eq!(found.live().unwrap().label(), "v3");
+    let v2 = found
+        .candidates
+        .iter()
+        .find(|one| one.release.label() == "v2");
+    let refused = provider
+        .dry_run(&found, &v2.unwrap().release, &About::default())
+        .await;
+    let why = refused.unwrap_err().to_string();
+    assert!(
+        why.contains("kubectl argo rollouts retry rollout shop"),
+        "{why}"
+    );
+}
+
+#[tokio::test]
+async fn a_rollout_that_takes_its_template_from_elsewhere_is_refused() {
+    let (cluster, provider) = rollout().await;
+    cluster.fake.edit(|object| {
+        let spec = object["spec"].as_object_mut().unwrap();
+        spec.insert(
+            "workloadRef".into(),
+            json!({"kind": "Deployment", "name": "shop-template"}),
+        );
+    });
+    let why = provider.check().await.unwrap_err().to_string();
+    assert!(
+        why.contains("takes its template from shop-template (workloadRef)"),
+        "{why}"
+    );
+}
+
+#[tokio::test]
+async fn the_right_to_change_rollouts_is_one_of_their_own_group() {
+    let (cluster, provider) = rollout().await;
+    cluster.fake.denies("patch", "rollouts");
+    let why = provider.check().await.unwrap_err().to_string();
+    assert!(
+        why.contains("may not patch rollouts (apiGroup argoproj.io)"),
+        "{why}"
+    );
+}
