@@ -96,7 +96,7 @@ async fn what_the_bot_sees_is_ticked_with_its_evidence_and_people_tick_the_rest(
     Rollback Bot (only visible to @tom): Ticked 2 of RB-1: The dashboards are open. 6 of 9 are done.
     Rollback Bot:
       Draft of the post-mortem of INC-1. 30 fields are not recorded and marked so. Keep it as `incidents/2026-03-14-rollback-checkout-500s.md`; `/rollback postmortem INC-1 root cause: …` fills a field.
-      [file 2026-03-14-rollback-checkout-500s.md 6299 bytes]
+      [file 2026-03-14-rollback-checkout-500s.md]
     "#);
     world.slack.take_all();
     world.maya().says("/rollback checklist").await;

@@ -102,7 +102,7 @@ async fn somebody_without_a_role_runs_it_in_front_of_everybody() {
       [ Undo… ] [ Post-mortem ]
       | Rollback Bot:
       |   Timeline of INC-1 with the review of RB-1: 15 entries.
-      |   [file INC-1-RB-1-reviewed-timeline.md 2590 bytes]
+      |   [file INC-1-RB-1-reviewed-timeline.md]
     Rollback Bot (edited):
       EMERGENCY RUN  RB-1
       @tom ran RB-1 without approval (03:12:00 UTC): frontend (production) v214 → v213.

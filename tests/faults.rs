@@ -44,8 +44,8 @@ async fn slack_being_down_delays_words_and_not_the_rollback() {
       Command to live: 0 s (goal 2 m: met), of which 0 s waiting for approval
       [ Undo… ] [ Post-mortem ]
       | Rollback Bot:
-      |   Timeline of INC-1, exported when RB-1 closed: 12 entries.
-      |   [file INC-1-RB-1-timeline.md 1924 bytes]
+      |   Timeline of INC-1, exported when RB-1 closed: … entries.
+      |   [file INC-1-RB-1-timeline.md]
     Rollback Bot:
       Late: Slack took no messages from 03:12:02 UTC to 03:17:08 UTC. What happened meanwhile:
       • 03:12:02 UTC  ✅ frontend (production) is back on v213 (RB-1) · @maya, approved by @sam

@@ -511,7 +511,7 @@ async fn a_post_mortem_is_proposed_and_brought_up_to_date() {
     Rollback Bot (only visible to @maya): Writing a draft of the post-mortem of INC-1. I'll post the file in this channel.
     Rollback Bot:
       Draft of the post-mortem of INC-1. 29 fields are not recorded and marked so. It is proposed to acme/api now; `/rollback postmortem INC-1 root cause: …` fills a field.
-      [file 2026-03-14-rollback.md 3304 bytes]
+      [file 2026-03-14-rollback.md]
     Rollback Bot: The post-mortem of INC-1 is proposed as `incidents/2026-03-14-rollback-inc-1.md`: https://github.com/acme/api/pull/7
     "#);
     // Once it is open, the next draft goes to the same one.

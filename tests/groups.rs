@@ -95,8 +95,8 @@ async fn the_second_of_three_fails_is_put_back_and_the_third_is_not_run() {
       1 of 3 verified, backend failed (production as before), frontend not run. To go on by hand: `/rollback backend@production because …` and `/rollback frontend@production because …`. To return to what was live before: `/rollback undo RB-1`, in the reverse order.
       [ Undo… ] [ Post-mortem ]
       | Rollback Bot:
-      |   Timeline of INC-1, exported when RB-1 closed: 40 entries.
-      |   [file INC-1-RB-1-timeline.md 6048 bytes]
+      |   Timeline of INC-1, exported when RB-1 closed: … entries.
+      |   [file INC-1-RB-1-timeline.md]
     Rollback Bot:
       ⚠️ full (production): 1 of 3 verified, backend failed (production as before), frontend not run (RB-1) · @maya, approved by @sam
       • database (RB-2) VERIFIED
@@ -212,8 +212,8 @@ async fn the_second_of_three_fails_is_put_back_and_the_third_is_not_run() {
       Command to live: 0 s, of which 0 s waiting for approval
       [ Post-mortem ]
       | Rollback Bot:
-      |   Timeline of INC-1, exported when RB-4 closed: 66 entries.
-      |   [file INC-1-RB-4-timeline.md 9723 bytes]
+      |   Timeline of INC-1, exported when RB-4 closed: … entries.
+      |   [file INC-1-RB-4-timeline.md]
     "#);
 }
 
@@ -550,8 +550,8 @@ async fn a_member_that_somebody_takes_back_by_itself_meanwhile_is_not_run_by_the
       1 of 2 verified, backend not run. To go on by hand: `/rollback backend@production because …`. To return to what was live before: `/rollback undo RB-1`, in the reverse order.
       [ Undo… ] [ Post-mortem ]
       | Rollback Bot:
-      |   Timeline of INC-1, exported when RB-1 closed: 20 entries.
-      |   [file INC-1-RB-1-timeline.md 3180 bytes]
+      |   Timeline of INC-1, exported when RB-1 closed: … entries.
+      |   [file INC-1-RB-1-timeline.md]
     Rollback Bot (edited):
       Roll back backend to v1?
       slow · @maya, 03:12:09 UTC

@@ -52,8 +52,8 @@ async fn the_hobby_plan_ends_with_a_sentence_to_act_on() {
     Vercel goes back only to the deployment right before the live one on the Hobby plan (402: To roll back further than the previous production deployment, upgrade to pro). Choose that one, or upgrade the plan at vercel.com/account/billing. Production serves v214 on 8/8, as last read.
     [ Propose again ] [ Post-mortem ]
     | Rollback Bot:
-    |   Timeline of INC-1, exported when RB-1 closed: 7 entries.
-    |   [file INC-1-RB-1-timeline.md 1483 bytes]
+    |   Timeline of INC-1, exported when RB-1 closed: … entries.
+    |   [file INC-1-RB-1-timeline.md]
     "#);
     assert_eq!(world.vercel.production(), "v214");
 }
@@ -68,8 +68,8 @@ async fn a_token_that_may_not_ends_with_a_sentence_to_act_on() {
     Vercel says the token is unknown, expired or lacks access (403: Not authorized). Create a new one at vercel.com/account/settings/tokens and set it in the configuration; check that team names the project's team. Production serves v214 on 8/8, as last read.
     [ Propose again ] [ Post-mortem ]
     | Rollback Bot:
-    |   Timeline of INC-1, exported when RB-1 closed: 7 entries.
-    |   [file INC-1-RB-1-timeline.md 1457 bytes]
+    |   Timeline of INC-1, exported when RB-1 closed: … entries.
+    |   [file INC-1-RB-1-timeline.md]
     "#);
 }
 
@@ -91,8 +91,8 @@ async fn what_is_already_done_is_read_back_and_not_believed() {
     The platform never started it: no domain has moved, and Vercel shows no request to move domains. Production serves v214 on 8/8, as last read.
     [ Propose again ] [ Post-mortem ]
     | Rollback Bot:
-    |   Timeline of INC-1, exported when RB-1 closed: 8 entries.
-    |   [file INC-1-RB-1-timeline.md 1570 bytes]
+    |   Timeline of INC-1, exported when RB-1 closed: … entries.
+    |   [file INC-1-RB-1-timeline.md]
     "#);
     assert_eq!(world.vercel.production(), "v214");
 }
@@ -129,8 +129,8 @@ async fn a_failing_platform_is_not_asked_twice() {
     The platform never started it: no domain has moved, and Vercel shows no request to move domains. Production serves v214 on 8/8, as last read.
     [ Propose again ] [ Post-mortem ]
     | Rollback Bot:
-    |   Timeline of INC-1, exported when RB-1 closed: 8 entries.
-    |   [file INC-1-RB-1-timeline.md 1551 bytes]
+    |   Timeline of INC-1, exported when RB-1 closed: … entries.
+    |   [file INC-1-RB-1-timeline.md]
     "#);
 }
 
@@ -173,8 +173,8 @@ async fn silence_because_it_never_arrived_is_found_out() {
     The platform never started it: no domain has moved, and Vercel shows no request to move domains. Production serves v214 on 8/8, as last read.
     [ Propose again ] [ Post-mortem ]
     | Rollback Bot:
-    |   Timeline of INC-1, exported when RB-1 closed: 8 entries.
-    |   [file INC-1-RB-1-timeline.md 1596 bytes]
+    |   Timeline of INC-1, exported when RB-1 closed: … entries.
+    |   [file INC-1-RB-1-timeline.md]
     "#);
 }
 
@@ -200,8 +200,8 @@ async fn domains_that_cannot_be_moved_are_named() {
       6 of 8 serve v213. Not moved: shop.example.com and checkout.example.com. Traffic may be split between v214 and v213. Propose again to move the rest.
       [ Propose again ] [ Undo… ] [ Post-mortem ]
       | Rollback Bot:
-      |   Timeline of INC-1, exported when RB-1 closed: 10 entries.
-      |   [file INC-1-RB-1-timeline.md 1679 bytes]
+      |   Timeline of INC-1, exported when RB-1 closed: … entries.
+      |   [file INC-1-RB-1-timeline.md]
     Rollback Bot:
       ⚠️ frontend (production) is only partly on v213: 6 of 8 (RB-1) · @maya, approved by @sam
       Not moved: shop.example.com and checkout.example.com. Traffic may be split.
@@ -331,8 +331,8 @@ async fn production_that_moves_away_again_is_seen() {
       Command to live: 0 s (goal 2 m: met), of which 0 s waiting for approval
       [ Propose again ] [ Post-mortem ]
       | Rollback Bot:
-      |   Timeline of INC-1, exported when RB-1 closed: 13 entries.
-      |   [file INC-1-RB-1-timeline.md 2259 bytes]
+      |   Timeline of INC-1, exported when RB-1 closed: … entries.
+      |   [file INC-1-RB-1-timeline.md]
     Rollback Bot:
       ⚠️ frontend (production) is no longer on v213 (RB-1) · @maya, approved by @sam
       Someone changed production: shop.example.com, www.shop.example.com, checkout.example.com and 5 more no longer on v213.

@@ -716,7 +716,7 @@ async fn the_card_of_what_has_ended_has_a_button_for_it() {
     in the thread of "✅ RB-1 VERIFIED  frontend (production)":
       | Rollback Bot:
       |   Draft of the post-mortem of INC-1. 30 fields are not recorded and marked so. Keep it as `incidents/2026-03-14-rollback-checkout-500s.md`; `/rollback postmortem INC-1 root cause: …` fills a field.
-      |   [file 2026-03-14-rollback-checkout-500s.md 5046 bytes]
+      |   [file 2026-03-14-rollback-checkout-500s.md]
     "#);
 }
 

@@ -35,8 +35,8 @@ async fn not_done_and_the_service_is_free_again() {
       @sam says that it is not done: "Vercel's support sees no job". Vercel has not confirmed it; nothing more is checked.
       [ Post-mortem ]
       | Rollback Bot:
-      |   Timeline of INC-1, exported when RB-1 closed: 8 entries.
-      |   [file INC-1-RB-1-timeline.md 1555 bytes]
+      |   Timeline of INC-1, exported when RB-1 closed: … entries.
+      |   [file INC-1-RB-1-timeline.md]
     Rollback Bot (only visible to @sam): Resolving RB-1: checking your permissions. The card will update.
     Rollback Bot:
       ⚠️ frontend (production): not done, says @sam (RB-1) · @maya, approved by @sam
@@ -81,8 +81,8 @@ async fn done_and_it_is_said_who_says_so() {
       @ana says that it is done: "I see v213 on every domain". Vercel has not confirmed it; nothing more is checked.
       [ Post-mortem ]
       | Rollback Bot:
-      |   Timeline of INC-1, exported when RB-1 closed: 8 entries.
-      |   [file INC-1-RB-1-timeline.md 1549 bytes]
+      |   Timeline of INC-1, exported when RB-1 closed: … entries.
+      |   [file INC-1-RB-1-timeline.md]
     Rollback Bot (only visible to @ana): Resolving RB-1: checking your permissions. The card will update.
     Rollback Bot:
       frontend (production): done, says @ana (RB-1) · @maya, approved by @sam

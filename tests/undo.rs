@@ -616,8 +616,8 @@ async fn deploys_flow_again_when_somebody_with_authority_says_so() {
       Command to live: 0 s (goal 2 m: met), of which 0 s waiting for approval
       [ Undo… ] [ Post-mortem ]
       | Rollback Bot:
-      |   Timeline of INC-1, exported when RB-1 closed: 14 entries.
-      |   [file INC-1-RB-1-timeline.md 2388 bytes]
+      |   Timeline of INC-1, exported when RB-1 closed: … entries.
+      |   [file INC-1-RB-1-timeline.md]
     "#);
     world.vercel.deploy("v215", "5e6f7a8b9c0", "hotfix", "lee");
     assert_eq!(world.vercel.production(), "v215");

@@ -773,8 +773,8 @@ async fn a_page_that_is_down_holds_nothing_up_and_is_told_late_in_order() {
       Command to live: 14 s (goal 2 m: met), of which 3 s waiting for approval
       [ Undo… ] [ Post-mortem ]
       | Rollback Bot:
-      |   Timeline of INC-1, exported when RB-1 closed: 18 entries.
-      |   [file INC-1-RB-1-timeline.md 2893 bytes]
+      |   Timeline of INC-1, exported when RB-1 closed: … entries.
+      |   [file INC-1-RB-1-timeline.md]
     Rollback Bot: Update 1 is on status-page now, late: https://stspg.io/inc1.
     Rollback Bot (only visible to @ana): Update 2 is on status-page: https://stspg.io/inc1.
     Rollback Bot (only visible to @ana): Update 3 is on status-page: https://stspg.io/inc1.
