@@ -2,6 +2,7 @@
 
 use crate::grammar::Target;
 use crate::identity::{IncidentId, RollbackId, ServiceKey};
+use crate::platform::ProviderError;
 use crate::risk::Risk;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -63,6 +64,8 @@ pub enum Refusal {
     },
     PlatformTrouble {
         why: String,
+        /// Whether the platform will say the same a minute later.
+        is_final: bool,
     },
     NotUnpinned {
         service: ServiceKey,
@@ -235,6 +238,19 @@ impl Tone for Plain {
     }
     fn text(&self, text: &str) -> String {
         text.to_owned()
+    }
+}
+
+impl From<ProviderError> for Refusal {
+    /// Why the platform could not be read, or said no.
+    fn from(error: ProviderError) -> Self {
+        Refusal::PlatformTrouble {
+            why: error.to_string(),
+            is_final: match error {
+                ProviderError::Refused(_) => true,
+                ProviderError::Busy { .. } | ProviderError::Unanswered(_) => false,
+            },
+        }
     }
 }
 
@@ -431,9 +447,10 @@ impl Refusal {
                 "The platform does not say what {} serves now, so \"previous\" would be a guess. Name the release with `to`; `/rollback list {}` shows them. Nothing was run.",
                 text(&service.to_string()), text(&service.typed())
             ),
-            Refusal::PlatformTrouble { why } => format!(
-                "{} Nothing was run. Try again in a minute; if it can't wait, roll back on the platform itself.",
-                sentence(&text(why))
+            Refusal::PlatformTrouble { why, is_final } => format!(
+                "{} Nothing was run. {}f it can't wait, roll back on the platform itself.",
+                sentence(&text(why)),
+                if *is_final { "I" } else { "Try again in a minute; i" }
             ),
             Refusal::NotUnpinned { service, why } => format!(
                 "Automatic deploys of {} are as they were, as far as I know: {} Try `/rollback unpin {}` again, or turn them on in the platform's settings.",

@@ -481,9 +481,7 @@ fn what_the_bot_does(class: Risk) -> Vec<(&'static str, Command)> {
         (
             "renewed, unreadable",
             Command::Renewed {
-                plan: Err(Refusal::PlatformTrouble {
-                    why: "Vercel answered 503".into(),
-                }),
+                plan: Err(ProviderError::Unanswered("Vercel answered 503".into()).into()),
             },
         ),
         (
@@ -1341,9 +1339,8 @@ fn nobody_answers() {
     "#);
 
     // Without a fresh plan it is not kept open, and the people who were asked read why.
-    let why = "it answered 503".to_owned();
     let renewed = Command::Renewed {
-        plan: Err(Refusal::PlatformTrouble { why }),
+        plan: Err(ProviderError::Unanswered("it answered 503".into()).into()),
     };
     let given_up = decide(&overdue.rollback, renewed, &escalation, at(1000)).unwrap();
     assert_eq!(given_up.rollback.state.name(), "expired");

@@ -6,6 +6,7 @@
 use jiff::Timestamp;
 use rollback_domain::{
     identity::{IncidentId, RollbackId, ServiceKey},
+    platform::ProviderError,
     refusal::{Flood, Plain, Refusal},
     risk::Risk,
 };
@@ -177,10 +178,12 @@ fn of_the_platform() -> Vec<(Refusal, &'static str)> {
             "Try `/rollback unpin frontend@production` again, or turn them on in the platform's settings.",
         ),
         (
-            Refusal::PlatformTrouble {
-                why: "Vercel answered 503".into(),
-            },
+            ProviderError::Unanswered("Vercel answered 503".into()).into(),
             "Try again in a minute; if it can't wait, roll back on the platform itself.",
+        ),
+        (
+            ProviderError::Refused("Vercel knows no project prj_123".into()).into(),
+            "If it can't wait, roll back on the platform itself.",
         ),
     ]
 }

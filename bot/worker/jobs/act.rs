@@ -188,10 +188,7 @@ async fn successor(
         ProviderError::Busy { why, retry_after } if lease.attempt < PATIENCE => {
             Err(Next::Retry(after_busy(app, lease, retry_after), why))
         }
-        error => {
-            let why = error.to_string();
-            Ok((Err(Refusal::PlatformTrouble { why }), None))
-        }
+        error => Ok((Err(error.into()), None)),
     };
     let Some(provider) = app.provider(service) else {
         let why = "its platform is not known".into();

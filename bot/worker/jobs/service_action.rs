@@ -326,7 +326,8 @@ async fn release_called(
 ) -> Result<Result<Release, NotDone>, Error> {
     let Some(provider) = app.provider(service) else {
         let why = "its platform is not known".to_owned();
-        return Ok(Err(Refusal::PlatformTrouble { why }.into()));
+        let is_final = true;
+        return Ok(Err(Refusal::PlatformTrouble { why, is_final }.into()));
     };
     let about = planning::about_service(app, &service.key).await?;
     let survey = match provider.survey(&about).await {
@@ -338,11 +339,10 @@ async fn release_called(
                     backoff(app, lease.attempt)
                 }
             };
-            let why = error.to_string();
             let is_final = matches!(error, ProviderError::Refused(_));
             return Ok(Err(match is_final || lease.attempt >= PATIENCE {
-                true => Refusal::PlatformTrouble { why }.into(),
-                false => NotDone::TryAgain(Next::Retry(next, why)),
+                true => Refusal::from(error).into(),
+                false => NotDone::TryAgain(Next::Retry(next, error.to_string())),
             }));
         }
     };

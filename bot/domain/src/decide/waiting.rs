@@ -441,7 +441,7 @@ impl Draft {
             Ok(fresh) => fresh,
             Err(refusal) => {
                 let why = match refusal {
-                    Refusal::PlatformTrouble { why } => why,
+                    Refusal::PlatformTrouble { why, .. } => why,
                     refusal => refusal.to_string(),
                 };
                 let why = self.record_reason(WaitingFact::NotKeptOpen { why });
@@ -501,7 +501,8 @@ impl Draft {
         );
         match self.rollback.state {
             State::Planning => {
-                return self.cannot_plan(Refusal::PlatformTrouble { why });
+                let is_final = true;
+                return self.cannot_plan(Refusal::PlatformTrouble { why, is_final });
             }
             State::Executing { .. } | State::Accepted { .. } | State::Serving { .. } => {
                 self.record_own(RunningFact::Unanswered { why: why.clone() });

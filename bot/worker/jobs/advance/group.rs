@@ -121,7 +121,7 @@ impl OfGroup<'_> {
         let because = self.rollback.because.as_deref();
         let ended = match drawn? {
             Drawn::NotRead(NotRead::TryAgain(next)) => return Ok(next.into()),
-            Drawn::NotRead(NotRead::Failed(error)) => self.cannot_read(&error),
+            Drawn::NotRead(NotRead::Failed(error)) => self.cannot_read(error),
             Drawn::Refused(refusal) => self.cannot_plan(refusal),
             Drawn::Plan(plan) => match plan
                 .group
@@ -170,9 +170,7 @@ impl OfGroup<'_> {
         let plan = match self.redraw().await? {
             Ok(plan) => plan,
             Err(NotRead::TryAgain(next)) => return Ok(next.into()),
-            Err(NotRead::Failed(error)) => Err(Refusal::PlatformTrouble {
-                why: error.to_string(),
-            }),
+            Err(NotRead::Failed(error)) => Err(error.into()),
         };
         Ok(self.decide(Command::Renewed { plan }))
     }

@@ -46,7 +46,7 @@ impl OnPlatform<'_> {
         let survey = match survey {
             Ok(survey) => survey,
             Err(NotRead::TryAgain(next)) => return Ok(next.into()),
-            Err(NotRead::Failed(error)) => return Ok(self.cannot_read(&error)),
+            Err(NotRead::Failed(error)) => return Ok(self.cannot_read(error)),
         };
         reading.recognise(&self.app.slack, &requester.id);
         let effects = SideEffects {
@@ -75,7 +75,7 @@ impl OnPlatform<'_> {
             },
             Drawn::Refused(refusal) => self.cannot_plan(refusal),
             Drawn::NotRead(NotRead::TryAgain(next)) => next.into(),
-            Drawn::NotRead(NotRead::Failed(error)) => self.cannot_read(&error),
+            Drawn::NotRead(NotRead::Failed(error)) => self.cannot_read(error),
         };
         Ok(ended.with(effects))
     }
@@ -130,9 +130,8 @@ impl Advance<'_> {
         })
     }
 
-    pub(super) fn cannot_read(&self, error: &ProviderError) -> Ended {
-        let why = error.to_string();
-        self.cannot_plan(Refusal::PlatformTrouble { why })
+    pub(super) fn cannot_read(&self, error: ProviderError) -> Ended {
+        self.cannot_plan(error.into())
     }
 
     pub(super) fn cannot_plan(&self, refusal: Refusal) -> Ended {

@@ -13,7 +13,7 @@ use crate::{
     },
 };
 use jiff::Timestamp;
-use rollback_domain::{authority::Roster, people::Membership, refusal::Refusal, rollback::Command};
+use rollback_domain::{authority::Roster, people::Membership, rollback::Command};
 use std::time::Duration;
 
 /// How soon it is looked again whether the card is posted.
@@ -124,8 +124,7 @@ impl OnPlatform<'_> {
         match not_read {
             NotRead::TryAgain(next) => next.into(),
             NotRead::Failed(error) => {
-                let why = error.to_string();
-                let plan = Err(Refusal::PlatformTrouble { why });
+                let plan = Err(error.into());
                 self.decide(Command::Renewed { plan })
             }
         }

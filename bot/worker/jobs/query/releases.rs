@@ -108,10 +108,7 @@ fn not_read(app: &App, lease: &Lease, error: ProviderError) -> NotShown {
             let at = after_busy(app, lease, retry_after);
             NotShown::TryAgain(Next::Retry(at, why))
         }
-        error => {
-            let why = error.to_string();
-            Refusal::PlatformTrouble { why }.into()
-        }
+        error => Refusal::from(error).into(),
     }
 }
 
