@@ -321,10 +321,10 @@ async fn an_application_of_an_application_set_is_refused_with_the_reason() {
         .says("/rollback api because checkout 500s")
         .await;
     world.settle().await;
-    assert_snapshot!(world.sam().sees(), @r#"
+    assert_snapshot!(world.sam().sees(), @"
     Rollback Bot (only visible to @sam): RB-1: finding a version of api (production) to go back to. Nothing has changed yet: its card says what it needs.
-    Rollback Bot (only visible to @sam): The application shop is made by the ApplicationSet shops, which writes its sync policy anew: automated sync would not stay off, and git's release would be synced again. Revert the commit in its repository. Nothing was run. Try again in a minute; if it can't wait, roll back on the platform itself.
-    "#);
+    Rollback Bot (only visible to @sam): The application shop is made by the ApplicationSet shops, which writes its sync policy anew: automated sync would not stay off, and git's release would be synced again. Revert the commit in its repository. Nothing was run. If it can't wait, roll back on the platform itself.
+    ");
     assert_eq!(
         (
             argocd.rollbacks_asked(),

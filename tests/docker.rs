@@ -241,7 +241,7 @@ async fn an_engine_that_is_not_there_is_told_where_it_was_looked_for() {
     world.settle().await;
     assert_snapshot!(world.channel(), @"
     Rollback Bot (only visible to @sam): RB-1: finding a version of shop (production) to go back to. Nothing has changed yet: its card says what it needs.
-    Rollback Bot (only visible to @sam): /nowhere/docker.sock is not there. Start Docker on this machine, or set host to where its engine listens. Nothing was run. Try again in a minute; if it can't wait, roll back on the platform itself.
+    Rollback Bot (only visible to @sam): /nowhere/docker.sock is not there. Start Docker on this machine, or set host to where its engine listens. Nothing was run. If it can't wait, roll back on the platform itself.
     ");
 }
 

@@ -286,6 +286,7 @@ async fn three_verified_members_are_taken_forward_again_in_the_reverse_order() {
       ·  backend  `v1` → `v2` · waits
       ·  database  `v1` → `v2` · waits
       Stage 1 of 3: frontend.
+      [ Stop ]
     "#);
     world.site.heals("v214");
     world.vercel.advance_to(8);
@@ -639,4 +640,83 @@ async fn a_process_that_ends_between_two_members_finds_where_the_group_stands() 
     assert_eq!(world.vercel.rollbacks_asked(), 1);
     let shown = world.channel();
     assert!(shown.contains("3 of 3 verified (RB-1)"), "{shown}");
+}
+
+#[tokio::test]
+async fn a_group_that_runs_is_stopped_before_its_next_stage() {
+    let members = r#"members = ["frontend", ["database", "backend"]]"#;
+    let works = Script::default;
+    let (mut world, database, backend) = shop(works(), works(), members).await;
+    world.vercel.moves_at_once(false);
+    world
+        .maya()
+        .says("/rollback full because checkout 500s")
+        .await;
+    world.settle().await;
+    world.sam().clicks("Approve").await;
+    world.passes(Duration::from_secs(5)).await;
+    world.slack.take_all();
+    // Who may not cancel it may not stop it either.
+    world.tom().says("/rollback stop RB-1").await;
+    world.settle().await;
+    let refused = world.tom().sees();
+    assert!(refused.contains("you do not have it"), "{refused}");
+    world.sam().clicks("Stop").await;
+    world.passes(Duration::from_secs(2)).await;
+    assert_snapshot!(world.channel(), @r#"
+    Rollback Bot (edited):
+      ⏳ RB-1 RUNNING 0/3  full (production)
+      3 services · @maya · "checkout 500s"
+      ✅ Approved 03:12:00 UTC by @sam (oncall)
+      Begun 03:12:00 UTC
+      Stopped 03:12:09 UTC by @sam: no further stage begins
+      ⏳  frontend  `v214` → `v213` · RB-2 ACCEPTED
+      –  database  `v2` → `v1` · not run
+      –  backend  `v2` → `v1` · not run
+      Stage 1 of 2: frontend.
+    Rollback Bot: @maya: @sam stopped RB-1 (full (production), frontend v214, database v2, backend v2 → frontend v213, database v1, backend v1). What has begun goes on. Not run: database and backend.
+    "#);
+    world.vercel.advance_to(8);
+    world.passes(Duration::from_secs(300)).await;
+    assert_eq!(world.vercel.production(), "v213");
+    assert_eq!(database.seen().live.as_deref(), Some("v2"));
+    assert_eq!(backend.seen().live.as_deref(), Some("v2"));
+    assert_snapshot!(world.channel(), @r#"
+    Rollback Bot (edited):
+      ⚠️ RB-1 PARTIAL 1/3  full (production)
+      3 services · @maya · "checkout 500s"
+      ✅ Approved 03:12:00 UTC by @sam (oncall)
+      Begun 03:12:00 UTC
+      Stopped 03:12:09 UTC by @sam: no further stage begins
+      ✅  frontend  `v214` → `v213` · RB-2 VERIFIED
+      –  database  `v2` → `v1` · not run
+      –  backend  `v2` → `v1` · not run
+      1 of 3 verified, database not run, backend not run. To go on by hand: `/rollback database@production because …` and `/rollback backend@production because …`. To return to what was live before: `/rollback undo RB-1`, in the reverse order.
+      [ Undo… ] [ Post-mortem ]
+      | Rollback Bot:
+      |   Timeline of INC-1, exported when RB-1 closed: … entries.
+      |   [file INC-1-RB-1-timeline.md]
+    Rollback Bot:
+      ⚠️ full (production): 1 of 3 verified, database not run, backend not run, stopped by @sam (RB-1) · @maya, approved by @sam
+      • frontend (RB-2) VERIFIED
+      `/rollback pins` shows where automatic deploys are off.
+      Next  To go on by hand: `/rollback database@production because …` and `/rollback backend@production because …`. To return to what was live before: `/rollback undo RB-1`, in the reverse order.
+    "#);
+    let record = world.record().await;
+    let stopped: Vec<&str> = record
+        .lines()
+        .filter(|line| line.contains("stopped"))
+        .collect();
+    assert_snapshot!(stopped.join("\n"), @"@sam cancelled: stopped it; not run: database and backend");
+    // It has ended: there is nothing left to stop.
+    world.sam().says("/rollback stop RB-1").await;
+    world.settle().await;
+    assert_snapshot!(world.sam().sees(), @"
+    Rollback Bot (only visible to @sam): Stopping RB-1 if that is still possible: checking your permissions. The card will update.
+    Rollback Bot (only visible to @sam): RB-1 has already ended (partial 1/3, 03:12:13 UTC), so this did nothing. Propose again if it is still needed.
+    ");
+    // What it has changed is undone like that of any other group.
+    world.maya().says("/rollback undo RB-1").await;
+    world.settle().await;
+    assert!(world.channel().contains("frontend  `v213` → `v214`"));
 }

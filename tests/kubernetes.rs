@@ -160,7 +160,7 @@ async fn a_deployment_of_argo_cd_is_refused_with_where_to_go_instead() {
     world.settle().await;
     assert_snapshot!(world.maya().sees(), @r#"
     Rollback Bot (only visible to @maya): RB-1: finding a version of api (production) to go back to. Nothing has changed yet: its card says what it needs.
-    Rollback Bot (only visible to @maya): Deployment/shop belongs to the application acme-shop of Argo CD, which would put its own template back. Use provider = "argocd" with application = "acme-shop" instead. Nothing was run. Try again in a minute; if it can't wait, roll back on the platform itself.
+    Rollback Bot (only visible to @maya): Deployment/shop belongs to the application acme-shop of Argo CD, which would put its own template back. Use provider = "argocd" with application = "acme-shop" instead. Nothing was run. If it can't wait, roll back on the platform itself.
     "#);
     assert_eq!(cluster.patches_asked(), 0);
     world.slack.take_all();

@@ -2,29 +2,23 @@
 
 use super::{Ending, Update};
 use crate::slack::{blocks::inline, card};
-use rollback_domain::{
-    group::{GroupPlan, Standing},
-    platform::Holds,
-    rollback::Rollback,
-};
+use rollback_domain::{group::GroupPlan, platform::Holds, rollback::Rollback};
 
 /// The update about a group, with the words that are for several services.
 pub(super) fn update(rollback: &Rollback, group: &GroupPlan, update: Update) -> Update {
     let service = inline(&rollback.service.to_string(), 160);
     let counted = inline(&rollback.members_counted(), 600);
-    let icon = match rollback
-        .members
-        .iter()
-        .all(|one| one.standing == Standing::Verified)
-    {
+    let icon = match rollback.members_unverified().is_empty() {
         true => "✅",
         false => "⚠️",
     };
+    let stopped = rollback.halted.as_ref();
+    let stopped = stopped.map(|one| format!(", stopped by @{}", inline(&one.by.name, 80)));
     let holds = group
         .planned()
         .any(|(_, plan)| plan.effects.holds != Holds::Not);
     Update {
-        headline: format!("{icon} {service}: {counted}"),
+        headline: format!("{icon} {service}: {counted}{}", stopped.unwrap_or_default()),
         checks: "each has its own verdict".into(),
         sentence: notes(rollback),
         serving: String::new(),

@@ -323,6 +323,15 @@ pub enum Standing {
     Failed(Production),
 }
 
+/// Who stopped a group that was running: no further stage begins.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Halted {
+    /// Who stopped it.
+    pub by: Person,
+    /// When.
+    pub at: Timestamp,
+}
+
 /// What has become of a member whose stage has begun.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Member {
@@ -542,6 +551,16 @@ impl Rollback {
         self.members
             .iter()
             .find(|member| member.service == *service)
+    }
+
+    /// The members whose stage is still to begin while the group runs; none once it was stopped.
+    pub fn members_to_come(&self) -> Vec<&ServiceKey> {
+        let runs = matches!(self.state, State::Accepted { .. } | State::Serving { .. });
+        let planned = self.group().into_iter().flat_map(GroupPlan::planned);
+        planned
+            .filter(|(member, _)| runs && self.halted.is_none() && member.stage > self.step)
+            .map(|(member, _)| &member.service)
+            .collect()
     }
 
     /// How many members are where they should be, of how many.

@@ -7,7 +7,7 @@ use crate::{
     audience::Audience,
     authority::{Case, Roster},
     grammar::{ReviewAnswer, Target},
-    group::{Member, PartOf, Start},
+    group::{Halted, Member, PartOf, Start},
     identity::{IncidentId, RollbackId, ServiceKey},
     incident::{Actor, PeopleFact, TimelineEvent},
     job::PostButton,
@@ -116,6 +116,9 @@ pub struct Rollback {
     /// What has become of the members whose stage has begun, if it is a group's.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub members: Vec<Member>,
+    /// Who stopped it while it ran, if it is a group's; `None`: nobody did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub halted: Option<Halted>,
     /// The rollback of the group that it is a part of; `None`: it is of its own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub part_of: Option<PartOf>,
@@ -1039,6 +1042,7 @@ impl Proposal {
             hold: None,
             proof: Proof::default(),
             members: vec![],
+            halted: None,
             part_of: self.part_of,
             replaces: self.replaces,
             target_time: self.target_time,

@@ -439,6 +439,10 @@ fn of_people() -> Vec<PeopleFact> {
             because: why("wait for the data owner"),
         },
         PeopleFact::Cancelled { because: None },
+        PeopleFact::GroupStopped {
+            not_run: all(&["backend", "frontend"]),
+            because: Some("the backend is in use".into()),
+        },
         PeopleFact::Retargeted { to: "v212".into() },
     ]
 }

@@ -136,7 +136,9 @@ pub(super) fn progress(rollback: &Rollback, group: &GroupPlan, now: Timestamp) -
             let name = inline(&planned.service.name, 80);
             match rollback.member(&planned.service) {
                 Some(member) => begun(member, &name, &change),
-                None if has_ended => format!("–  *{name}*  {change} · not run"),
+                None if has_ended || rollback.halted.is_some() => {
+                    format!("–  *{name}*  {change} · not run")
+                }
                 None => format!("·  *{name}*  {change} · waits"),
             }
         })
@@ -148,6 +150,14 @@ pub(super) fn progress(rollback: &Rollback, group: &GroupPlan, now: Timestamp) -
             inline(why, 120)
         )
     }));
+    if let Some(halted) = &rollback.halted {
+        let at = moment(halted.at, now);
+        let by = inline(&halted.by.name, 80);
+        lines.insert(
+            0,
+            format!("*Stopped* {at} by @{by}: no further stage begins"),
+        );
+    }
     if let Some(at) = rollback.times.asked {
         lines.insert(0, format!("*Begun* {}", moment(at, now)));
     }

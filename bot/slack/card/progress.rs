@@ -100,7 +100,8 @@ fn icon(rollback: &Rollback) -> &'static str {
     }
 }
 
-/// What can still be done: stop it before its platform is asked, or undo it.
+/// What can still be done: stop it before its platform is asked, or the next stage of a group
+/// begins, or undo it.
 fn buttons(rollback: &Rollback) -> Vec<SlackBlockButtonElement> {
     let mut buttons = vec![];
     if rollback.hash.is_none() {
@@ -108,7 +109,7 @@ fn buttons(rollback: &Rollback) -> Vec<SlackBlockButtonElement> {
     }
     let before_asking =
         rollback.times.asked.is_none() && rollback.state.holds() && rollback.is_let_run();
-    if before_asking {
+    if before_asking || !rollback.members_to_come().is_empty() {
         buttons.push(Action::Stop(PlanRef::of(rollback)).button("Stop"));
     }
     buttons.extend(once_more(rollback));

@@ -419,6 +419,10 @@ impl Draft {
                 .admit()?;
         }
         if let Some(asked_at) = self.rollback.times.asked {
+            if !self.rollback.members_to_come().is_empty() {
+                self.halt(who, because);
+                return Ok(());
+            }
             return Err(Refusal::TooLateToStop {
                 id: self.rollback.id,
                 platform: self.platform(),

@@ -1,9 +1,12 @@
 //! The rollback of a group: its stages begin one after the other, each when the members of the one
 //! before are where they should be.
 
-use super::*;
+use super::{
+    turns::{named, reason},
+    *,
+};
 use crate::{
-    group::{Member, Standing},
+    group::{Halted, Member, Standing},
     identity::ServiceKey,
 };
 
@@ -46,6 +49,27 @@ impl Draft {
         self.starts = starts;
         self.notices.push(Notice::Card);
         self.drive_at = Some(after(self.now, policy.check_every));
+    }
+
+    /// Somebody stops it while it runs: what has begun goes on, and nothing more begins.
+    pub(super) fn halt(&mut self, who: Who, because: Option<String>) {
+        let to_come = self.rollback.members_to_come();
+        let not_run: Vec<String> = to_come.into_iter().map(|one| one.name.clone()).collect();
+        let what = format!(
+            "{} stopped {}{}. What has begun goes on. Not run: {}.",
+            named(&who.person),
+            self.named_change(),
+            reason(because.as_deref()),
+            Message::quoted(&list(&not_run, "and"))
+        );
+        self.record_by(&who, PeopleFact::GroupStopped { not_run, because });
+        self.tell(&what, Some(&who.person), false, "halted");
+        self.rollback.halted = Some(Halted {
+            by: who.person,
+            at: self.now,
+        });
+        self.notices.push(Notice::Card);
+        self.drive_at = Some(self.now);
     }
 
     /// Takes in what has become of the members, and goes on or ends with it.
@@ -97,9 +121,10 @@ impl Draft {
             return Ok(());
         }
         let has_failed = members.iter().any(|member| member.standing.has_failed());
+        let goes_on = self.rollback.halted.is_none() && (!has_failed || group.goes_on);
         let next = self.stages().into_iter().find(|next| *next > stage);
         match next {
-            Some(next) if !has_failed || group.goes_on => self.begin_stage(next, policy),
+            Some(next) if goes_on => self.begin_stage(next, policy),
             Some(_) | None => self.end_group(policy),
         }
         Ok(())

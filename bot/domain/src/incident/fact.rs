@@ -438,6 +438,13 @@ pub enum PeopleFact {
         /// Why, in their words; `None`: they gave no reason.
         because: Option<String>,
     },
+    /// They stopped a group that was running: its next stage does not begin.
+    GroupStopped {
+        /// The members that are not run.
+        not_run: Vec<String>,
+        /// Why, in their words; `None`: they gave no reason.
+        because: Option<String>,
+    },
     /// They chose another target.
     Retargeted {
         /// The target, as they named it.
@@ -1065,7 +1072,7 @@ impl PeopleFact {
             PeopleFact::SignedOff { .. } => Kind::SignedOff,
             PeopleFact::Resolved { .. } => Kind::Resolved,
             PeopleFact::Denied { .. } => Kind::Denied,
-            PeopleFact::Cancelled { .. } => Kind::Cancelled,
+            PeopleFact::Cancelled { .. } | PeopleFact::GroupStopped { .. } => Kind::Cancelled,
             PeopleFact::Retargeted { .. } => Kind::Superseded,
         }
     }

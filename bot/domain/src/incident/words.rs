@@ -422,6 +422,11 @@ impl PeopleFact {
             PeopleFact::Cancelled { because } => {
                 reasoned("took it back before the platform was asked", because, tone)
             }
+            PeopleFact::GroupStopped { not_run, because } => reasoned(
+                &format!("stopped it; not run: {}", tone.text(&list(not_run, "and"))),
+                because,
+                tone,
+            ),
             PeopleFact::Retargeted { to } => format!("changed the target to {}", tone.text(to)),
         }
     }
