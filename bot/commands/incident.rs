@@ -158,7 +158,7 @@ fn person(app: &App, context: &Context, assignee: Assignee) -> Person {
 
 /// Shows the incident to people who may read the timeline of the channel.
 async fn show(app: &App, context: &Context) -> Result {
-    if context.deferred {
+    if context.deferred.is_some() {
         let roster = roster::last_known(app, &app.config.every_role()).await?;
         gate::may_read(app, Verb::Timeline, &context.person.id, &roster)?;
     } else if let Passage::Unread = gate::admit(app, context, Verb::Timeline).await? {

@@ -24,6 +24,7 @@ use crate::{
     engine::{Error, Submission, refusal_key, refused},
     telemetry,
 };
+use jiff::Timestamp;
 use rollback_domain::{
     for_every_verb,
     grammar::{Request, Verb},
@@ -52,8 +53,9 @@ pub struct Context {
     pub trigger: Option<String>,
     /// The workspace it comes from, as far as the payload says.
     pub origin: Origin,
-    /// Whether a job runs it, after the input itself was answered.
-    pub deferred: bool,
+    /// When it was asked for, where a job runs it after the input itself was answered; `None`: it is
+    /// run at once.
+    pub deferred: Option<Timestamp>,
 }
 
 impl Context {
@@ -68,13 +70,13 @@ impl Context {
             reply_to: None,
             trigger: None,
             origin: Origin::default(),
-            deferred: false,
+            deferred: None,
         }
     }
 
     /// Whether what is answered now can be shown to everybody in the channel.
     fn answers_in_channel(&self) -> bool {
-        self.source == Source::Command && !self.deferred
+        self.source == Source::Command && self.deferred.is_none()
     }
 }
 

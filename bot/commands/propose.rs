@@ -135,7 +135,7 @@ pub(super) async fn open(
         because,
         aim,
         source: context.source,
-        commanded: app.engine.clock.now(),
+        commanded: context.deferred.unwrap_or_else(|| app.engine.clock.now()),
         target_time: proposable.target_time(),
         reply_to: context.reply_to.clone(),
         replaces: None,

@@ -23,7 +23,7 @@ impl WallClock {
             return Ok(WallClock::Known(None));
         }
         let zone = memberships::zone(&app.engine.db, &context.person.id).await?;
-        let is_not_read_first = context.deferred || context.source == Source::OutOfBand;
+        let is_not_read_first = context.deferred.is_some() || context.source == Source::OutOfBand;
         Ok(match zone {
             None if !is_not_read_first => WallClock::Unread,
             zone => WallClock::Known(zone),

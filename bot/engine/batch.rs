@@ -556,9 +556,11 @@ impl Batch {
         let open = self.open.get(&place);
         let see = open.map(|open| open.id);
         let snapshot = open.cloned().map(Box::new);
-        let turns: Vec<String> = self
-            .histories
-            .get(&place)
+        let history = self.histories.get(&place);
+        let overtaken = history
+            .and_then(|history| history.rollbacks.first())
+            .filter(|past| past.at > proposal.commanded);
+        let turns: Vec<String> = history
             .and_then(|history| history.flapping(proposal.aim.way(), now))
             .into_iter()
             .flatten()
@@ -567,20 +569,27 @@ impl Batch {
                 Way::Forward => format!("{} went forward", past.id),
             })
             .collect();
-        let refusal = match open {
-            Some(open) => Some(Refusal::AlreadyOpen {
+        let refusal = match (open, overtaken) {
+            (Some(open), _) => Some(Refusal::AlreadyOpen {
                 id: open.id,
                 word: open.word(),
                 asked_for: None,
                 stoppable: open.times.asked.is_none(),
                 service: open.service.clone(),
             }),
-            None if !turns.is_empty() && proposal.because.is_none() => Some(Refusal::Flapping {
-                service: proposal.service.name.clone(),
-                turns: turns.clone(),
-                undoes: proposal.aim.undoes,
+            // It was asked for before that, and meant what was live then.
+            (None, Some(past)) => Some(Refusal::Overtaken {
+                id: past.id,
+                service: place.clone(),
             }),
-            None => None,
+            (None, None) if !turns.is_empty() && proposal.because.is_none() => {
+                Some(Refusal::Flapping {
+                    service: proposal.service.name.clone(),
+                    turns: turns.clone(),
+                    undoes: proposal.aim.undoes,
+                })
+            }
+            (None, None) => None,
         };
         if let Some(refusal) = refusal {
             let event = refused(

@@ -86,6 +86,10 @@ pub enum Refusal {
         word: String,
         stoppable: bool,
     },
+    Overtaken {
+        id: RollbackId,
+        service: ServiceKey,
+    },
     PlanExpired {
         id: RollbackId,
         read_at: Timestamp,
@@ -302,6 +306,9 @@ impl Refusal {
             Refusal::AlreadyOpen { .. } => {
                 "the service, or the same production under another name, has a rollback that is open or under way"
             }
+            Refusal::Overtaken { .. } => {
+                "what was asked for is run late, and another rollback has changed the service since"
+            }
             Refusal::PlanExpired { .. } => "the plan is older than it may be",
             Refusal::OldCard { .. } => "the button carries another plan than the one that is open",
             Refusal::AlreadyUnderWay { .. } => {
@@ -462,6 +469,10 @@ impl Refusal {
                 "{} has no releases to go back to, only moments. Name one {between}: `/rollback {} to @02:40 because …`. Nothing was run.",
                 text(&service.to_string()),
                 text(&service.typed())
+            ),
+            Refusal::Overtaken { id, service } => format!(
+                "{id} has changed {} since you asked for this. Nothing was run. If it is still needed: `/rollback {} because …`.",
+                text(&service.to_string()), text(&service.typed())
             ),
             Refusal::AlreadyOpen { id, service, asked_for, word, stoppable } => format!(
                 "{id} is already open for {}: {}.{} {} Nothing was run.",

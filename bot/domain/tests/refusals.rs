@@ -191,6 +191,13 @@ fn of_the_platform() -> Vec<(Refusal, &'static str)> {
 fn of_what_has_gone_on() -> Vec<(Refusal, &'static str)> {
     vec![
         (
+            Refusal::Overtaken {
+                id: RollbackId::new(41),
+                service: frontend(),
+            },
+            "If it is still needed: `/rollback frontend@production because …`.",
+        ),
+        (
             Refusal::AlreadyOpen {
                 id: RollbackId::new(41),
                 service: ServiceKey::new("frontend", "production"),

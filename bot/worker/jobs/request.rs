@@ -61,7 +61,7 @@ pub(super) async fn run(
         thread: thread.clone(),
         reply_to: reply_to.clone(),
         trigger: trigger.clone(),
-        deferred: true,
+        deferred: Some(lease.wanted_at),
         ..Context::new(id.clone(), acting.by, channel.clone(), *source)
     };
     let answer = commands::run_admitted(app, &context, request).await;
