@@ -1,6 +1,6 @@
 //! Reads of the record that several people want at the same moment are done once.
 //!
-//! Whoever comes while a read is under way shares the next one, so that nobody is answered with
+//! The person who comes while a read is under way shares the next one, so that nobody is answered with
 //! what was read before they asked: as fresh as a read of one's own, and under load a small part
 //! of the work.
 
@@ -77,7 +77,7 @@ where
             }
         });
         if first {
-            // On its own: whoever came first may hang up, and the others still get their answers.
+            // On its own: the person who came first may hang up, and the others still get their answers.
             let reading = Reading {
                 reads: Reads(self.0.clone()),
                 key,

@@ -157,7 +157,7 @@ impl Serving {
 ///
 /// Strangers can reach this: connections are so many at most, live so long at most, and send the
 /// head of each request in time or end. Bodies have a limit of their own, in size and in time. When
-/// all places are taken, the connection that has kept the bot waiting longest makes room: whoever
+/// all places are taken, the connection that has kept the bot waiting longest makes room: the person who
 /// only holds connections keeps nobody out.
 pub async fn listen(listener: TcpListener, routes: Router, stop: watch::Receiver<bool>) {
     listen_to(CONNECTIONS_AT_MOST, listener, routes, stop).await;

@@ -22,7 +22,7 @@ use rollback_domain::{
 };
 use std::time::Duration;
 
-/// How long a full member is let through on what was last read of them. Whoever acts on production
+/// How long a full member is let through on what was last read of them. The person who acts on production
 /// is read again by the job that does it.
 const MEMBER_FOR: Duration = Duration::from_secs(24 * 3_600);
 /// After what time it is read again meanwhile.
@@ -91,7 +91,7 @@ pub(super) async fn admit(app: &App, context: &Context, verb: Verb) -> Result<Pa
     };
     let has_token = context.source == Source::OutOfBand;
     match known {
-        // Whoever has a token was read when it was made, and is read again by the job.
+        // The person who has a token was read when it was made, and is read again by the job.
         None if has_token => {}
         Some((membership, ..)) if has_token => membership.admit()?,
         Some((membership @ Membership::Outsider(_), _, at)) if is_within(at, OUTSIDER_FOR) => {

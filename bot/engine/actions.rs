@@ -124,7 +124,7 @@ async fn done(
     Ok(ChangedAction::by(action, who, source, now, fact))
 }
 
-/// Makes the promises of an incident that was resolved, to be kept by its lead, or else by whoever
+/// Makes the promises of an incident that was resolved, to be kept by its lead, or else by the person who
 /// resolved it.
 pub(super) async fn promise(
     tx: &mut Tx,

@@ -288,7 +288,7 @@ impl Engine {
         }
         for (n, notice) in notices.into_iter().enumerate() {
             for (job, mut at) in jobs_of(notice, &rollback, n, now) {
-                // Whoever is told that another card takes the place of theirs finds it there.
+                // The person who is told that another card takes the place of theirs finds it there.
                 if opens.is_some() && matches!(job, Job::Post(_)) {
                     at = now.checked_add(NEW_CARD_FIRST).unwrap_or(now);
                 }

@@ -37,7 +37,7 @@ pub enum UpdateChange {
 pub struct NewUpdate {
     /// The update.
     pub update: StatusUpdate,
-    /// How it is shown to whoever drafted it.
+    /// How it is shown to the person who drafted it.
     pub preview: PreviewRequest,
 }
 
@@ -98,7 +98,7 @@ async fn changed(tx: &mut Tx, change: &UpdateChange, now: Timestamp) -> sqlx::Re
     }
 }
 
-/// Stores a draft with the next number, and has it shown to whoever drafted it.
+/// Stores a draft with the next number, and has it shown to the person who drafted it.
 pub(super) async fn draft(tx: &mut Tx, new: &NewUpdate) -> sqlx::Result<Job> {
     let number = updates::next_number(tx).await?;
     let update = StatusUpdate {
@@ -272,7 +272,7 @@ fn deliveries(
 }
 
 impl Publication {
-    /// Whoever wanted to publish it is told something.
+    /// The person who wanted to publish it is told something.
     fn told(&self, message: Message, now: Timestamp) -> Changed {
         let notification = Job::Notify(Notification {
             channel: self.channel.clone(),

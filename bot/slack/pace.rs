@@ -30,7 +30,7 @@ pub(super) enum Turn {
     First,
 }
 
-/// What is asked about people. However many want to read something, whoever decides is read.
+/// What is asked about people. However many want to read something, the person who decides is read.
 const PEOPLE: [&str; 4] = [
     "users.info",
     "users.lookupByEmail",

@@ -166,7 +166,7 @@ fn paragraphs(text: &str) -> Vec<String> {
     paragraphs
 }
 
-/// Where an update is published, and what whoever looks at it should know.
+/// Where an update is published, and what the person who looks at it should know.
 #[derive(Clone, Debug, Default)]
 pub struct Destinations {
     /// The Slack channels, by id.

@@ -137,7 +137,7 @@ pub async fn run_one(app: &App, kind: &str, key: &str) -> bool {
 }
 
 /// Leases what is due: first what changes something or tells somebody, then what only reads, as long
-/// as that leaves room. However many want to read something, whoever decides does not wait for them.
+/// as that leaves room. However many want to read something, the person who decides does not wait for them.
 async fn claim(app: &App, room: usize) -> Vec<Lease> {
     app.look_again_after_a_jump().await;
     let mut claimed = claim_some(app, room, Claim::WithoutReading).await;

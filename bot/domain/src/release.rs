@@ -342,7 +342,7 @@ impl Survey {
         best.map(|(release, _)| release.clone())
     }
 
-    /// Takes the versions from releases whose version is the id of another one: whoever reads that
+    /// Takes the versions from releases whose version is the id of another one: the person who reads that
     /// name means the one whose id it is.
     #[must_use]
     pub fn without_borrowed_names(mut self) -> Self {

@@ -1,7 +1,7 @@
 //! Updates: what the team, other teams and customers are told of an incident.
 //!
 //! An update is drafted from the record, edited by a person, and published by somebody who may. A
-//! draft never changes: whoever edits it makes another one. What was published is corrected by
+//! draft never changes: the person who edits it makes another one. What was published is corrected by
 //! another update, which takes its place wherever it was published.
 
 use crate::{

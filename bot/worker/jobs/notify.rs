@@ -41,7 +41,7 @@ pub(super) async fn run(
     let Some(otherwise) = otherwise else {
         return recipient.notify(app, lease, &words).await;
     };
-    // Whoever asks for it again does not know that they were told.
+    // The person who asks for it again does not know that they were told.
     if messages::get(&app.engine.db, id).await?.revision > 0 {
         return Ok(Ended::done());
     }

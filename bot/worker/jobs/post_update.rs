@@ -92,7 +92,7 @@ async fn edit(
 }
 
 /// Ends the job: Slack does not take the update in this channel. The channel of the incident is
-/// told; where it is that one, whoever published it.
+/// told; where it is that one, the person who published it.
 fn refused(app: &App, update: &StatusUpdate, channel: &str, code: &str) -> Ended {
     let number = update.number;
     tracing::warn!(number, channel, code, "an update was refused by Slack");

@@ -1,4 +1,4 @@
-//! Reminds somebody that the next update is due: whoever communicates, and then the lead. Each
+//! Reminds somebody that the next update is due: the person who communicates, and then the lead. Each
 //! reminder is a post with a key of its own, so that a repetition posts nothing.
 
 use super::Begun;
@@ -19,7 +19,7 @@ use rollback_domain::{
 };
 use std::time::Duration;
 
-/// How long after whoever communicates the lead is reminded.
+/// How long after the person who communicates the lead is reminded.
 const LEAD_AFTER: Duration = Duration::from_secs(5 * 60);
 
 pub(super) fn run<'a>(

@@ -130,7 +130,7 @@ fn there<'a>(published: &'a [StatusUpdate], root: i64, to: &str) -> Option<&'a N
     })
 }
 
-/// It is there: whoever published it is told where. The next one is looked for.
+/// It is there: the person who published it is told where. The next one is looked for.
 fn taken(app: &App, lease: &Lease, update: &StatusUpdate, to: &str, there: NoticePlace) -> Ended {
     let number = update.number;
     let link = there.link.as_ref().map(|link| format!(": {link}"));
@@ -163,7 +163,7 @@ fn refused(app: &App, update: &StatusUpdate, to: &str, why: String, is_gone: boo
         "Update {number} is not on {to}: {why}. It is kept: `/rollback update {number}` and *Send where it is missing* sends it again."
     ));
     let now = app.engine.clock.now();
-    // Whoever sends it again is told again.
+    // The person who sends it again is told again.
     let id = format!("update:{number}:{to}:refused:{}", now.as_microsecond());
     let told = post(update, message, id);
     ended(app, number, to, Delivery::Refused { why, is_gone }).then(told, now)
