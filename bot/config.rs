@@ -10,6 +10,7 @@ mod checklists;
 pub mod effective;
 mod groups;
 mod incidents;
+pub mod matrix;
 mod notices;
 mod promises;
 mod rules;
@@ -30,6 +31,7 @@ use rollback_domain::{
     changes::Repository,
     checklist::ItemRule,
     identity::ServiceKey,
+    matrix::Row,
     policy::{Announce, EscalationStep, Preset, Rules},
     risk::{Risk, RiskRules},
 };
@@ -81,6 +83,8 @@ pub struct Config {
     pub notices: BTreeMap<String, NoticeSettings>,
     /// What is looked at before, during and after every rollback; empty: nothing.
     pub checklist: Arc<[ItemRule]>,
+    /// The rows of the decision matrix, in their order; empty: there is none.
+    pub matrix: Arc<[Row]>,
     /// Rules that hold for every service.
     pub policy: Policy,
     /// Where what goes on without an approval is told, besides the channel of the rollback.
@@ -530,6 +534,9 @@ fn config(file: &Section<'_>) -> Option<Config> {
     let checklist = file
         .section("checklists")
         .map(|section| checklists::checklist(&section));
+    let matrix = file
+        .section("matrix")
+        .and_then(|section| matrix::matrix(&section, &there));
     let (policy, common) = file
         .section("policy")
         .map(|section| rules::policy(&section, &there))
@@ -581,6 +588,7 @@ fn config(file: &Section<'_>) -> Option<Config> {
         updates: updates?,
         notices: notices?,
         checklist: checklist?.into(),
+        matrix: matrix?.into(),
         policy: policy?,
         announce: announce?,
         templates,

@@ -17,6 +17,7 @@ mod support;
 mod aftermath;
 mod approvals;
 mod argocd;
+mod assess;
 mod authority;
 mod board;
 mod bounds;

@@ -174,6 +174,7 @@ fn is_reading(verb: Verb) -> bool {
         | Verb::Why
         | Verb::List
         | Verb::Plan
+        | Verb::Assess
         | Verb::Export
         | Verb::PostMortem
         | Verb::DraftUpdate => true,

@@ -119,8 +119,8 @@ pub enum RecordedEvent {
         /// The entry.
         event: TimelineEvent,
     },
-    /// A refusal, for the timeline of a channel's incident if one goes on: it opens none.
-    Refusal {
+    /// For the timeline of a channel's incident if one goes on: it opens none.
+    OpenIncident {
         /// The channel.
         channel: String,
         /// The entry.
@@ -234,7 +234,7 @@ impl SideEffects {
                 let incident = incidents::opened(tx, &channel, now).await?;
                 timelines::append(tx, &[(incident.id, event)], now).await?;
             }
-            Some(RecordedEvent::Refusal {
+            Some(RecordedEvent::OpenIncident {
                 channel,
                 event,
                 once,

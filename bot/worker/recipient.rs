@@ -134,7 +134,7 @@ impl Recipient<'_> {
             Refusal::NotAMember { .. } => Some(refusal_key(by, self.channel, now)),
             _ => None,
         };
-        let refused = RecordedEvent::Refusal {
+        let refused = RecordedEvent::OpenIncident {
             channel: self.channel.to_owned(),
             event,
             once,

@@ -4,6 +4,7 @@ use crate::{
     grammar::{About, ExportFormat, ReviewAnswer},
     identity::{IncidentId, RollbackId, ServiceKey},
     incident::{CapturedMessage, IncidentRole},
+    matrix::Symptoms,
     people::{Addressee, Person},
     plan::{Aim, PlanHash},
     refusal::Source,
@@ -554,6 +555,11 @@ pub enum Query {
     },
     /// The last releases.
     List,
+    /// What the decision matrix says.
+    Assess {
+        /// What the person says of the incident.
+        symptoms: Symptoms,
+    },
     /// Who may approve now.
     Who {
         /// A rollback, or a service.
@@ -656,6 +662,7 @@ impl Job {
                     about: About::Service(_),
                 }
                 | Query::Plan { .. }
+                | Query::Assess { .. }
                 | Query::List => None,
             },
             Job::RejectForged(_)

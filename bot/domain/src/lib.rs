@@ -31,6 +31,8 @@ pub mod proof;
 
 pub mod incident;
 
+pub mod matrix;
+
 pub mod action;
 pub mod aftermath;
 pub mod checklist;

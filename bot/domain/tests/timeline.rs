@@ -17,6 +17,7 @@ use rollback_domain::{
         PeopleFact, ProofFact, ProposedChange, Reopening, RunningFact, Severity, TimelineEvent,
         UpdateFact, WaitingFact,
     },
+    matrix::Advice,
     people::Person,
     plan::PlanHash,
     platform::Production,
@@ -288,6 +289,24 @@ fn of_the_incident() -> Vec<IncidentFact> {
         IncidentFact::Unfrozen {
             service: service.clone(),
             because: None,
+        },
+        IncidentFact::Assessed {
+            service: service.clone(),
+            known: vec![
+                "people cannot pay".into(),
+                "6 % of requests fail".into(),
+                "v214 has been live for 31 m".into(),
+            ],
+            advice: Some(Advice::RollBackNow),
+            row: Some("Payment processing is broken".into()),
+            against: vec!["v213 last served 41 h ago".into()],
+        },
+        IncidentFact::Assessed {
+            service: service.clone(),
+            known: vec![],
+            advice: None,
+            row: None,
+            against: vec![],
         },
         IncidentFact::MarkedBad {
             service: service.clone(),
@@ -732,8 +751,9 @@ fn what_is_proven() -> Vec<ProofFact> {
 
 /// The kinds that are stored. A name never changes its meaning; an older version shows one that it
 /// does not know as "other".
-const KNOWN_KINDS: [&str; 56] = [
+const KNOWN_KINDS: [&str; 57] = [
     "marked",
+    "assessed",
     "incident_opened",
     "requested",
     "planned",

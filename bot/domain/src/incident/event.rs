@@ -77,6 +77,7 @@ pub enum Kind {
     Frozen,
     Unfrozen,
     Marked,
+    Assessed,
     Note,
     Exported,
     Unreached,

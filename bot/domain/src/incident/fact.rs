@@ -12,6 +12,7 @@ use crate::{
     aftermath::MovedHow,
     grammar::{ReviewAnswer, Target},
     identity::{IncidentId, RollbackId, ServiceKey},
+    matrix::Advice,
     people::Person,
     plan::PlanHash,
     platform::Production,
@@ -105,6 +106,20 @@ pub enum IncidentFact {
         service: ServiceKey,
         /// Why, in their words; `None`: they gave no reason.
         because: Option<String>,
+    },
+    /// Somebody had the decision matrix read.
+    Assessed {
+        /// The service that may be the cause.
+        #[serde(flatten)]
+        service: ServiceKey,
+        /// What was known, a clause each; empty: nothing.
+        known: Vec<String>,
+        /// What the matrix advises; `None`: no row fits, or too little was known.
+        advice: Option<Advice>,
+        /// The row that decided, by its name; `None` where there is no advice.
+        row: Option<String>,
+        /// What speaks against going back, a clause each; empty: nothing that is known.
+        against: Vec<String>,
     },
     /// Somebody marked a release as bad.
     MarkedBad {
@@ -1008,6 +1023,7 @@ impl IncidentFact {
             IncidentFact::Refused { .. } => Kind::Refused,
             IncidentFact::Frozen { .. } => Kind::Frozen,
             IncidentFact::Unfrozen { .. } => Kind::Unfrozen,
+            IncidentFact::Assessed { .. } => Kind::Assessed,
             IncidentFact::MarkedBad { .. } | IncidentFact::MarkedGood { .. } => Kind::Marked,
             IncidentFact::Unpinned { .. } => Kind::Unpinned,
             IncidentFact::Paging { .. }

@@ -10,6 +10,7 @@ use crate::{
     aftermath::MovedHow,
     grammar::Target,
     identity::{RollbackId, ServiceKey},
+    matrix::Advice,
     plan::PlanHash,
     proof::{Baseline, Proof, Round, spell},
     refusal::{Plain, Tone, list, sentence},
@@ -95,6 +96,19 @@ impl IncidentFact {
                 "withdrew the hold request for {}{}",
                 place(service),
                 because_of(because, tone)
+            ),
+            IncidentFact::Assessed {
+                service,
+                known,
+                advice,
+                row,
+                against,
+            } => assessed(
+                &place(service),
+                [known.as_slice(), against.as_slice()],
+                *advice,
+                row.as_deref(),
+                tone,
             ),
             IncidentFact::MarkedBad {
                 service,
@@ -876,4 +890,38 @@ fn clock(at: Timestamp) -> String {
 
 fn minute(at: Timestamp) -> String {
     at.strftime("%Y-%m-%d %H:%M UTC").to_string()
+}
+
+/// What the decision matrix said.
+fn assessed(
+    service: &str,
+    [known, against]: [&[String]; 2],
+    advice: Option<Advice>,
+    row: Option<&str>,
+    tone: &dyn Tone,
+) -> String {
+    let texts = |texts: &[String]| {
+        let texts: Vec<String> = texts.iter().map(|one| tone.text(one)).collect();
+        texts.join("; ")
+    };
+    let known = match known {
+        [] => "nothing was said about it".to_owned(),
+        known => texts(known),
+    };
+    let said = match (advice, row) {
+        (Some(advice), Some(row)) => {
+            format!(
+                "{} (\"{}\")",
+                advice.sentence().to_lowercase(),
+                tone.text(row)
+            )
+        }
+        (Some(advice), None) => advice.sentence().to_lowercase(),
+        (None, _) => "not decided".to_owned(),
+    };
+    let against = match against {
+        [] => String::new(),
+        against => format!(". Against going back: {}", texts(against)),
+    };
+    format!("assessed {service}: {known}. The decision matrix says: {said}{against}")
 }

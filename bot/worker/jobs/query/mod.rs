@@ -1,5 +1,7 @@
-//! Shows one person a plan, the list of releases, who may approve, or whether they may.
+//! Shows one person a plan, the list of releases, what the decision matrix says, who may approve, or
+//! whether they may.
 
+mod assess;
 mod authority;
 mod releases;
 
@@ -57,16 +59,33 @@ pub(super) async fn run(app: &App, lease: &Lease, request: &QueryRequest) -> Res
             None => Membership::Unreadable(failure.to_string()),
         },
     };
+    let mut event = None;
     let shown = match (query, membership.admit()) {
         // Why somebody may not is told to those who may not, too.
         (Query::Why { rollback }, _) => authority::why(app, *rollback, person, &membership).await?,
-        (Query::Plan { .. } | Query::List | Query::Who { .. }, Err(refusal)) => Err(refusal.into()),
+        (
+            Query::Plan { .. } | Query::List | Query::Assess { .. } | Query::Who { .. },
+            Err(refusal),
+        ) => Err(refusal.into()),
         (Query::Who { about }, Ok(())) => authority::who(app, about, service).await?,
         (Query::Plan { aim }, Ok(())) => releases::plan(app, lease, service, aim).await?,
         (Query::List, Ok(())) => releases::list(app, lease, service).await?,
+        (Query::Assess { symptoms }, Ok(())) => {
+            let assessed = assess::assess(app, lease, request, symptoms).await?;
+            assessed.map(|(words, recorded)| {
+                event = recorded;
+                words
+            })
+        }
     };
     match shown {
-        Ok(words) => recipient.notify(app, lease, &words).await,
+        Ok(words) => {
+            let ended = recipient.notify(app, lease, &words).await?;
+            Ok(match event {
+                Some(event) => ended.with(event),
+                None => ended,
+            })
+        }
         Err(NotShown::Unavailable(text)) => recipient.notify(app, lease, &Words::plain(text)).await,
         Err(NotShown::TryAgain(next)) => Ok(next.into()),
         Err(NotShown::Refused(refusal)) => {
@@ -80,6 +99,7 @@ fn verb(query: &Query) -> &'static str {
     match query {
         Query::Plan { .. } => "plan",
         Query::List => "list",
+        Query::Assess { .. } => "assess",
         Query::Who { .. } => "ask who",
         Query::Why { .. } => "ask why",
     }

@@ -83,7 +83,7 @@ pub(super) async fn list(
 }
 
 /// Reads the platform of a service.
-async fn read<'a>(
+pub(super) async fn read<'a>(
     app: &'a App,
     lease: &Lease,
     service: &ServiceKey,

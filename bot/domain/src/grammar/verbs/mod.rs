@@ -9,6 +9,7 @@
 
 mod action;
 mod approve;
+mod assess;
 mod bad;
 mod board;
 mod break_glass;
@@ -69,6 +70,7 @@ macro_rules! for_every_verb {
             propose: Propose,
             plan: Plan,
             list: List,
+            assess: Assess,
             status: Status,
             approve: Approve,
             deny: Deny,
@@ -151,7 +153,7 @@ const SMALL_WORDS: &[&str] = &["because", "no", "ok", "prev", "previous", "to", 
 
 /// Words that are kept for verbs to come.
 const PLANNED: &[&str] = &[
-    "assess", "board", "doctor", "drill", "forward", "open", "page", "pin", "rollback",
+    "board", "doctor", "drill", "forward", "open", "page", "pin", "rollback",
 ];
 
 /// The words that no service may be called: all words of all verbs, and those that are kept.
@@ -299,6 +301,7 @@ mod tests {
             `to prev` (if left out), `to v212`, an id, a sha, or what was live then: `to @02:40`, `to @-45m`
         `plan frontend`: the same, only for you; nothing is proposed
         `list frontend`: the last releases, good and bad
+        `assess frontend payments errors 6%`: what your decision matrix says; nothing is proposed
         `status`, `status RB-41`, `status frontend`: where it stands
         `approve RB-41`, `deny RB-41 because too risky`: decide on a rollback
         `object RB-41 because sales end at noon`, `withdraw RB-41`: speak against it, or take your own approval back
