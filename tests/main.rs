@@ -55,6 +55,7 @@ mod railway;
 mod ready;
 mod record;
 mod releases;
+mod reload;
 mod render;
 mod resolve;
 mod restore;
