@@ -560,6 +560,8 @@ pub enum Query {
         /// What the person says of the incident.
         symptoms: Symptoms,
     },
+    /// Whether it could be rolled back now.
+    Ready,
     /// Who may approve now.
     Who {
         /// A rollback, or a service.
@@ -662,8 +664,9 @@ impl Job {
                     about: About::Service(_),
                 }
                 | Query::Plan { .. }
+                | Query::List
                 | Query::Assess { .. }
-                | Query::List => None,
+                | Query::Ready => None,
             },
             Job::RejectForged(_)
             | Job::ServiceAction(_)

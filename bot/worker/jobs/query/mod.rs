@@ -1,8 +1,9 @@
-//! Shows one person a plan, the list of releases, what the decision matrix says, who may approve, or
-//! whether they may.
+//! Shows one person a plan, the list of releases, what the decision matrix says, whether a service
+//! could be rolled back, who may approve, or whether they may.
 
 mod assess;
 mod authority;
+mod ready;
 mod releases;
 
 use crate::{
@@ -64,9 +65,14 @@ pub(super) async fn run(app: &App, lease: &Lease, request: &QueryRequest) -> Res
         // Why somebody may not is told to those who may not, too.
         (Query::Why { rollback }, _) => authority::why(app, *rollback, person, &membership).await?,
         (
-            Query::Plan { .. } | Query::List | Query::Assess { .. } | Query::Who { .. },
+            Query::Plan { .. }
+            | Query::List
+            | Query::Assess { .. }
+            | Query::Ready
+            | Query::Who { .. },
             Err(refusal),
         ) => Err(refusal.into()),
+        (Query::Ready, Ok(())) => return ready::run(app, lease, service, recipient).await,
         (Query::Who { about }, Ok(())) => authority::who(app, about, service).await?,
         (Query::Plan { aim }, Ok(())) => releases::plan(app, lease, service, aim).await?,
         (Query::List, Ok(())) => releases::list(app, lease, service).await?,
@@ -100,6 +106,7 @@ fn verb(query: &Query) -> &'static str {
         Query::Plan { .. } => "plan",
         Query::List => "list",
         Query::Assess { .. } => "assess",
+        Query::Ready => "ready",
         Query::Who { .. } => "ask who",
         Query::Why { .. } => "ask why",
     }

@@ -29,6 +29,7 @@ mod pins;
 mod plan;
 mod post_mortem;
 mod propose;
+mod ready;
 mod resolve;
 mod review;
 mod sign_off;
@@ -71,6 +72,7 @@ macro_rules! for_every_verb {
             plan: Plan,
             list: List,
             assess: Assess,
+            ready: Ready,
             status: Status,
             approve: Approve,
             deny: Deny,
@@ -302,6 +304,7 @@ mod tests {
         `plan frontend`: the same, only for you; nothing is proposed
         `list frontend`: the last releases, good and bad
         `assess frontend payments errors 6%`: what your decision matrix says; nothing is proposed
+        `ready`, `ready frontend`: whether it could be rolled back now: token, target, approvers, checks
         `status`, `status RB-41`, `status frontend`: where it stands
         `approve RB-41`, `deny RB-41 because too risky`: decide on a rollback
         `object RB-41 because sales end at noon`, `withdraw RB-41`: speak against it, or take your own approval back
