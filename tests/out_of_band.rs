@@ -52,7 +52,7 @@ async fn made(world: &World, id: &str, name: &str, now: Timestamp) -> String {
 }
 
 /// What the bot answered: the status, and the body.
-type Answered = (u16, Value);
+pub type Answered = (u16, Value);
 
 /// Sends a request and has the bot do what is due until it is answered.
 async fn sends(world: &mut World, request: reqwest::RequestBuilder) -> Answered {
@@ -88,7 +88,7 @@ fn request(world: &World, token: &str, verb: &str, body: &Value) -> reqwest::Req
         .json(body)
 }
 
-async fn asks(world: &mut World, token: &str, verb: &str, body: Value) -> Answered {
+pub async fn asks(world: &mut World, token: &str, verb: &str, body: Value) -> Answered {
     let request = request(world, token, verb, &body);
     sends(world, request).await
 }
@@ -110,7 +110,7 @@ async fn proposed(world: &mut World, maya: &str) -> String {
     said["plan"]["short"].as_str().unwrap().to_owned()
 }
 
-fn refused(said: &Value) -> String {
+pub fn refused(said: &Value) -> String {
     let text = |key: &str| said["refused"][key].as_str().unwrap_or("not refused");
     format!("{}: {}", text("code"), text("sentence"))
 }
