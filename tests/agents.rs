@@ -443,5 +443,9 @@ async fn check_says_what_is_wrong_with_an_agent() {
     let told = told_by_check(&world, &[("ROLLBACK_BOT_TOKEN", &agent)]).await;
     let old = told.split("revoke ").nth(1).unwrap();
     let id = old.split('`').next().unwrap().to_owned();
-    assert_snapshot!(told.replace(&id, "0f3a9c21d4"), @"");
+    assert_snapshot!(told.replace(&id, "0f3a9c21d4"), @"
+    mistake   ROLLBACK_BOT_TOKEN: has the token of an agent, and people approve with tokens of their own: `rollback-bot token create --for U0123ABCD` makes one
+    note      agents.old-watch: the token 0f3a9c21d4 is of an agent that is not in the configuration, and is refused; `rollback-bot token revoke 0f3a9c21d4` takes it back
+    mistake   agents.deploy-watch.responsible: U0TOM is deactivated, so every request of the agent is refused; name somebody else
+    ");
 }
