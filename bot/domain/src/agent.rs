@@ -11,6 +11,7 @@ impl Verb {
         match self {
             Verb::Propose | Verb::Plan | Verb::Status | Verb::Timeline | Verb::Note => true,
             Verb::Board
+            | Verb::Ready
             | Verb::Pins
             | Verb::Contacts
             | Verb::CatchUp
