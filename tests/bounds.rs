@@ -320,10 +320,20 @@ fn given(name: &str) -> Option<&'static str> {
 
 /// What reads a table from end to end, or sorts what it has read: a line for each.
 async fn slow_plans(db: &Db) -> String {
-    /// One row for each service, source of roles, budget, counter, or person with a token, or for
-    /// what such a person asked within two days.
-    const SMALL: [&str; 9] = [
-        "sight", "frozen", "roster", "counter", "pace", "missed", "token", "standing", "reply",
+    /// One row for each service, source of roles, budget, counter, process, or person with a token,
+    /// or for what such a person asked within two days.
+    const SMALL: [&str; 11] = [
+        "sight",
+        "frozen",
+        "roster",
+        "counter",
+        "pace",
+        "missed",
+        "token",
+        "standing",
+        "reply",
+        "process",
+        "readiness",
     ];
     /// What these sort or read twice is what an index gave them: what is open, or ten thousand
     /// jobs at most; and the rows of a statement about several, which it brings along itself.

@@ -293,6 +293,9 @@ async fn every_number_that_an_alert_needs_is_there() {
     let rules = include_str!("../deploy/prometheus-rules.yml");
     let mut world = World::new().await;
     world.with_a_card().await;
+    // What there is once somebody has asked for it.
+    world.maya().says("/rollback ready frontend").await;
+    world.settle().await;
     // What there is by one door only.
     let by_socket = World::by_socket(ROLES, FRONTEND).await;
     let text = metrics(&world).await + &metrics(&by_socket).await;
