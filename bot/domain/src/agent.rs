@@ -18,6 +18,7 @@ impl Verb {
             | Verb::Who
             | Verb::Why
             | Verb::List
+            | Verb::Assess
             | Verb::Export
             | Verb::PostMortem
             | Verb::DraftUpdate
