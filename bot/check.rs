@@ -71,11 +71,28 @@ pub async fn check(config: &Config, online: bool) -> anyhow::Result<usize> {
     let (services, roles) = (config.services.len(), config.roles.len());
     terminal::line(format!("ok        services: {services}, roles: {roles}"));
     database(config, online, &mut report).await;
+    canary(config, &report);
     terminal::line(format!("\n{}", effective::table(config)));
     if online {
         everything_reached(config, &mut report).await?;
     }
     Ok(report.mistakes)
+}
+
+/// Says what changes of the clocks do to the canary, and whether anybody is told by it.
+fn canary(config: &Config, report: &Report) {
+    let canary = &config.canary;
+    if !canary.enabled {
+        return;
+    }
+    for day in canary.schedule.odd_days(Clock::real().now()) {
+        report.note("canary.at", day);
+    }
+    let channels = [&canary.channel, &config.api.channel];
+    if channels.iter().all(|channel| channel.is_none()) && config.announce.every.is_empty() {
+        let note = "nobody is told what it finds; write channel = \"C0123ABCD\" into [canary]";
+        report.note("canary.channel", note);
+    }
 }
 
 /// Looks at the record. Postgres is reached only online.

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+mod canary;
 pub mod changes;
 mod checklists;
 pub mod effective;
@@ -18,6 +19,7 @@ mod updates;
 mod values;
 mod webhooks;
 
+pub use canary::Canary;
 pub use changes::{ConfigChanges, Written};
 pub use groups::{Group, GroupMember};
 pub use incidents::{Incidents, References, Told};
@@ -75,6 +77,8 @@ pub struct Config {
     pub webhooks: Webhooks,
     /// Acting without Slack.
     pub api: Api,
+    /// When everything is read that a rollback would read.
+    pub canary: Canary,
     /// How much one person and one channel may send.
     pub limits: Limits,
     /// How incidents are handled.
@@ -271,6 +275,9 @@ pub struct Service {
     pub key: ServiceKey,
     /// The platform that serves it, and what it is called there.
     pub platform: Platform,
+    /// The Slack id of the person who sees to it that it can be rolled back; `None`: those who may
+    /// approve.
+    pub owner: Option<String>,
     /// Where its users find it.
     pub url: Option<Url>,
     /// The repository that its releases are built from.
@@ -533,6 +540,9 @@ fn config(file: &Section<'_>) -> Option<Config> {
         }
     };
     let api = file.section("api").map(|section| api(&section));
+    let canary = file
+        .section("canary")
+        .and_then(|section| canary::canary(&section));
     let limits = file.section("limits").map(|section| limits(&section));
     let incidents = file
         .section("incidents")
@@ -589,6 +599,7 @@ fn config(file: &Section<'_>) -> Option<Config> {
             },
             ((api, _), _) => api,
         },
+        canary: canary?,
         limits: limits?,
         incidents: incidents?,
         updates: updates?,
@@ -1097,6 +1108,7 @@ fn service(
     roles: &Roles<'_>,
 ) -> Option<Service> {
     let (kind, platform) = registry::read(section);
+    let owner = section.optional("owner", member);
     let link = section.optional("url", url);
     let repository = repository_of(section);
     let authority = rules::authority(section, kind.map(|kind| kind.class), common, roles);
@@ -1133,6 +1145,7 @@ fn service(
     Some(Service {
         key: ServiceKey::new(name, environment),
         platform: platform?,
+        owner,
         url: link,
         repository,
         approve: authority.approve,

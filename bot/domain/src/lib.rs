@@ -33,6 +33,7 @@ pub mod incident;
 
 pub mod action;
 pub mod aftermath;
+pub mod canary;
 pub mod checklist;
 pub mod deploy;
 pub mod post_mortem;
