@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+mod agents;
 mod canary;
 pub mod changes;
 mod checklists;
@@ -19,6 +20,7 @@ mod updates;
 mod values;
 mod webhooks;
 
+pub use agents::Agent;
 pub use canary::Canary;
 pub use changes::{ConfigChanges, Written};
 pub use groups::{Group, GroupMember};
@@ -77,6 +79,8 @@ pub struct Config {
     pub webhooks: Webhooks,
     /// Acting without Slack.
     pub api: Api,
+    /// Programs that may propose, by name.
+    pub agents: BTreeMap<String, Agent>,
     /// When everything is read that a rollback would read.
     pub canary: Canary,
     /// How much one person and one channel may send.
@@ -540,6 +544,9 @@ fn config(file: &Section<'_>) -> Option<Config> {
         }
     };
     let api = file.section("api").map(|section| api(&section));
+    let agents = file
+        .section("agents")
+        .and_then(|section| agents::agents(&section));
     let canary = file
         .section("canary")
         .and_then(|section| canary::canary(&section));
@@ -599,6 +606,7 @@ fn config(file: &Section<'_>) -> Option<Config> {
             },
             ((api, _), _) => api,
         },
+        agents: agents?,
         canary: canary?,
         limits: limits?,
         incidents: incidents?,
