@@ -1,11 +1,13 @@
 //! Every route on one page.
 //!
 //! A handler decodes what arrives, has `bot/commands` run it, and encodes the answer. It answers
-//! within Slack's three seconds, so it never calls a platform or Slack.
+//! within Slack's three seconds, so it never calls a platform or Slack. Only for a page in a browser,
+//! where nobody waits like that, `bot/web` asks Slack who reads.
 
 mod api;
 mod health;
 mod slack;
+mod web;
 mod webhooks;
 
 use crate::{App, config::Delivery};
@@ -14,8 +16,8 @@ use axum::{
     routing::{get, post},
 };
 
-/// What is answered where everybody can come: Slack, platforms' webhooks, whether the bot is ready, and, unless they
-/// have an address of their own, the operators' routes.
+/// What is answered where everybody can come: Slack, platforms' webhooks, browsers, whether the bot
+/// is ready, and, unless they have an address of their own, the operators' routes.
 pub fn routes(app: App) -> Router {
     let of_operators = match app.config.server.operators_address {
         Some(_) => Router::new(),
@@ -35,6 +37,7 @@ pub fn routes(app: App) -> Router {
     };
     of_slack
         .merge(webhooks::routes(&app.config.webhooks))
+        .merge(web::routes(app.config.web.as_ref()))
         .merge(health())
         .merge(of_operators)
         .with_state(app)

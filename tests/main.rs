@@ -73,4 +73,5 @@ mod updates;
 mod upgrades;
 mod waiting;
 mod waits;
+mod web;
 mod webhooks;

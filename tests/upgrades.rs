@@ -3,7 +3,8 @@
 
 use crate::support::{CHANNEL, FRONTEND, ROLES, World};
 use insta::assert_snapshot;
-use rollback_bot::store::Db;
+use rollback_bot::store::{self, Db};
+use rollback_domain::people::Person;
 use sqlx::{
     AssertSqlSafe, Connection, PgConnection, Row, SqlSafeStr, SqliteConnection,
     migrate::{Migrate, Migration, MigrationType, Migrator},
@@ -151,6 +152,11 @@ async fn something_of_everything() -> World {
     world.maya().says("/rollback frontend because again").await;
     world.settle().await;
     world.slack.take_all();
+    let (db, now) = (&world.app().engine.db, world.clock.now());
+    let ends_at = now + Duration::from_secs(3_600);
+    let maya = Person::new("U0MAYA", "maya");
+    let session = store::sessions::open(db, "a-secret-of-a-browser", &maya, now, ends_at);
+    session.await.unwrap();
     world.stops().await;
     world
 }

@@ -24,6 +24,7 @@ pub mod presence;
 pub mod replies;
 pub mod rollbacks;
 pub mod rosters;
+pub mod sessions;
 pub mod timelines;
 pub mod tokens;
 pub mod undelivered;
