@@ -4,7 +4,7 @@
 //! for each kind of authority; with `--solo` there is one person with all of it.
 
 use crate::{
-    App,
+    App, CurrentApp,
     clock::Clock,
     config::Config,
     serve::{Serving, ended},
@@ -154,7 +154,7 @@ pub struct Demo {
     pub slack: Slack,
     /// Where the shop is.
     pub shop: String,
-    app: App,
+    app: CurrentApp,
     serving: Serving,
     _directory: tempfile::TempDir,
 }
@@ -238,7 +238,7 @@ impl Demo {
         let nothing = |_: &Path| Err(std::io::Error::from(std::io::ErrorKind::NotFound));
         let config = Config::parse(&text, &secrets, &nothing, &RESERVED)
             .map_err(|mistakes| anyhow::anyhow!("{mistakes}"))?;
-        let app = App::start(config, Clock::real()).await?;
+        let app = CurrentApp::new(App::start(config, Clock::real()).await?);
         let serving = Serving::on(app.clone(), Some(listener), None)?;
         slack.connect(&format!("http://{address}"));
         Ok(Demo {

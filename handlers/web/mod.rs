@@ -10,14 +10,14 @@ mod pages;
 mod session;
 mod sign_in;
 
-use crate::{App, config::Web};
+use crate::{CurrentApp, config::Web};
 use axum::{
     Router,
     routing::{get, post},
 };
 
 /// The routes of the pages, if they are configured.
-pub(super) fn routes(web: Option<&Web>) -> Router<App> {
+pub(super) fn routes(web: Option<&Web>) -> Router<CurrentApp> {
     let Some(_) = web else {
         return Router::new();
     };
