@@ -12,6 +12,7 @@ mod directory;
 pub mod modal;
 pub mod openid;
 pub mod pace;
+pub mod readiness;
 pub mod update;
 
 pub use blocks::Words;

@@ -554,6 +554,8 @@ pub enum Query {
     },
     /// The last releases.
     List,
+    /// Whether it could be rolled back now.
+    Ready,
     /// Who may approve now.
     Who {
         /// A rollback, or a service.
@@ -656,7 +658,8 @@ impl Job {
                     about: About::Service(_),
                 }
                 | Query::Plan { .. }
-                | Query::List => None,
+                | Query::List
+                | Query::Ready => None,
             },
             Job::RejectForged(_)
             | Job::ServiceAction(_)

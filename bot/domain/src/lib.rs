@@ -36,6 +36,7 @@ pub mod aftermath;
 pub mod checklist;
 pub mod deploy;
 pub mod post_mortem;
+pub mod readiness;
 pub mod update;
 
 pub mod job;
