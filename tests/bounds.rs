@@ -322,7 +322,7 @@ fn given(name: &str) -> Option<&'static str> {
 async fn slow_plans(db: &Db) -> String {
     /// One row for each service, source of roles, budget, counter, process, or person with a token,
     /// for what such a person asked within two days, or for a session of four hours.
-    const SMALL: [&str; 11] = [
+    const SMALL: [&str; 12] = [
         "sight",
         "frozen",
         "roster",
@@ -330,6 +330,7 @@ async fn slow_plans(db: &Db) -> String {
         "pace",
         "missed",
         "process",
+        "readiness",
         "token",
         "standing",
         "reply",

@@ -61,7 +61,12 @@ async fn board(app: App) -> Result {
         }
         let mut open = open.iter();
         if let Some(open) = open.find(|open| open.service == service.key) {
-            let open = format!("\n      {} {}", open.id, open.word());
+            let open = format!(
+                "\n      {} {}{}",
+                open.id,
+                open.word(),
+                card::by_agent(open)
+            );
             line.push_str(&permalinks::linked(&app, &open).await?);
         }
         let mut frozen = frozen.iter();
@@ -86,7 +91,12 @@ async fn board(app: App) -> Result {
     for group in &app.config.groups {
         let mut line = together(group);
         if let Some(open) = open.iter().find(|open| open.service == group.key) {
-            let open = format!("\n      {} {}", open.id, open.word());
+            let open = format!(
+                "\n      {} {}{}",
+                open.id,
+                open.word(),
+                card::by_agent(open)
+            );
             line.push_str(&permalinks::linked(&app, &open).await?);
         }
         groups.push(line);

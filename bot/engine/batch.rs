@@ -314,8 +314,11 @@ impl Batch {
             let echoed = |name: &str| incidents::noted(at, self.now, zone, corrects, name);
             let message = match by.name == by.id {
                 // A mention in a message tells no name.
-                true => Message::Naming(echoed(&Message::whom(0)), vec![by.id.clone()]),
-                false => Message::Text(echoed(&format!("@{}", by.name))),
+                true => {
+                    let text = echoed(&by.with_agent(Message::whom(0)));
+                    Message::Naming(text, vec![by.id.clone()])
+                }
+                false => Message::Text(echoed(&by.called())),
             };
             let id = format!("note:{key}");
             self.queue(Job::Post(echo_of(channel, thread.clone(), by, message, id)));

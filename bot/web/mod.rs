@@ -49,9 +49,10 @@ impl<'a> Frame<'a> {
     }
 }
 
-/// What people are called, by their Slack id: as they were read last, and as they act here.
+/// What people are called, by their Slack id: as they were read last, and as they acted here.
 async fn names(app: &App, entries: &[Entry]) -> sqlx::Result<Names> {
     let mut names = memberships::names(&app.engine.db).await?;
+    names.extend(app.names.all());
     for entry in entries {
         match &entry.event.who {
             Actor::Person(person) => {
