@@ -2,7 +2,7 @@
 
 use crate::{
     clock::Clock,
-    config::{Config, Delivery, Service, app_of_token, effective},
+    config::{Config, Delivery, Service, WebPage, app_of_token, effective},
     http_client,
     manifest::{SCOPES, Scope},
     messages::Templates,
@@ -71,15 +71,42 @@ pub async fn check(config: &Config, online: bool) -> anyhow::Result<usize> {
         Ok(_) => report.ok("templates", "every one is rendered from a sample"),
         Err(error) => report.mistake("templates", format!("{error:#}")),
     }
+    if let Some(web) = &config.web {
+        report.ok(
+            "web",
+            format!(
+                "the pages are at {}; people who sign in come back to {}, which has to be among the Redirect URLs of the Slack app (`rollback-bot manifest` has it)",
+                web.address(WebPage::Board),
+                web.redirect_url()
+            ),
+        );
+    }
     let (services, roles) = (config.services.len(), config.roles.len());
     terminal::line(format!("ok        services: {services}, roles: {roles}"));
     database(config, online, &mut report).await;
     agents::tokens(config, online, &mut report).await;
+    canary(config, &report);
     terminal::line(format!("\n{}", effective::table(config)));
     if online {
         everything_reached(config, &mut report).await?;
     }
     Ok(report.mistakes)
+}
+
+/// Says what changes of the clocks do to the canary, and whether anybody is told by it.
+fn canary(config: &Config, report: &Report) {
+    let canary = &config.canary;
+    if !canary.enabled {
+        return;
+    }
+    for day in canary.schedule.odd_days(Clock::real().now()) {
+        report.note("canary.at", day);
+    }
+    let channels = [&canary.channel, &config.api.channel];
+    if channels.iter().all(|channel| channel.is_none()) && config.announce.every.is_empty() {
+        let note = "nobody is told what it finds; write channel = \"C0123ABCD\" into [canary]";
+        report.note("canary.channel", note);
+    }
 }
 
 /// Looks at the record. Postgres is reached only online.

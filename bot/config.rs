@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 mod agents;
+mod canary;
 pub mod changes;
 mod checklists;
 pub mod effective;
@@ -18,15 +19,18 @@ mod promises;
 mod rules;
 mod updates;
 mod values;
+pub mod web;
 mod webhooks;
 
 pub use agents::Agent;
+pub use canary::Canary;
 pub use changes::{ConfigChanges, Written};
 pub use groups::{Group, GroupMember};
 pub use incidents::{Incidents, References, Told};
 pub use notices::NoticeSettings;
 pub use updates::Updates;
 pub use values::app_of_token;
+pub use web::{Web, WebPage};
 pub use webhooks::{Webhooks, key_of as webhook_key};
 
 use changes::Digests;
@@ -77,10 +81,14 @@ pub struct Config {
     pub authors: BTreeMap<String, String>,
     /// What platforms send when something has changed there.
     pub webhooks: Webhooks,
+    /// The pages that people read in a browser; `None`: there are none.
+    pub web: Option<Web>,
     /// Acting without Slack.
     pub api: Api,
     /// Programs that may propose, by name.
     pub agents: BTreeMap<String, Agent>,
+    /// When everything is read that a rollback would read.
+    pub canary: Canary,
     /// How much one person and one channel may send.
     pub limits: Limits,
     /// How incidents are handled.
@@ -279,6 +287,9 @@ pub struct Service {
     pub key: ServiceKey,
     /// The platform that serves it, and what it is called there.
     pub platform: Platform,
+    /// The Slack id of the person who sees to it that it can be rolled back; `None`: those who may
+    /// approve.
+    pub owner: Option<String>,
     /// Where its users find it.
     pub url: Option<Url>,
     /// The repository that its releases are built from.
@@ -540,10 +551,20 @@ fn config(file: &Section<'_>) -> Option<Config> {
             section.map(|section| webhooks::webhooks(&section))
         }
     };
+    let web = match file.get("web") {
+        None => Some(None),
+        Some(_) => file
+            .section("web")
+            .and_then(|section| web::web(&section, server.as_ref(), slack.as_ref()))
+            .map(Some),
+    };
     let api = file.section("api").map(|section| api(&section));
     let agents = file
         .section("agents")
         .and_then(|section| agents::agents(&section));
+    let canary = file
+        .section("canary")
+        .and_then(|section| canary::canary(&section));
     let limits = file.section("limits").map(|section| limits(&section));
     let incidents = file
         .section("incidents")
@@ -595,6 +616,7 @@ fn config(file: &Section<'_>) -> Option<Config> {
         post_mortems: post_mortems?,
         authors: authors?,
         webhooks: webhooks?,
+        web: web?,
         api: match (api?, &policy) {
             // Nobody acts there on what was once true, unless that was written.
             ((api, false), Some(policy)) if policy.preset == Preset::Strict => Api {
@@ -604,6 +626,7 @@ fn config(file: &Section<'_>) -> Option<Config> {
             ((api, _), _) => api,
         },
         agents: agents?,
+        canary: canary?,
         limits: limits?,
         incidents: incidents?,
         updates: updates?,
@@ -1113,6 +1136,7 @@ fn service(
     roles: &Roles<'_>,
 ) -> Option<Service> {
     let (kind, platform) = registry::read(section);
+    let owner = section.optional("owner", member);
     let link = section.optional("url", url);
     let repository = repository_of(section);
     let authority = rules::authority(section, kind.map(|kind| kind.class), common, roles);
@@ -1149,6 +1173,7 @@ fn service(
     Some(Service {
         key: ServiceKey::new(name, environment),
         platform: platform?,
+        owner,
         url: link,
         repository,
         approve: authority.approve,

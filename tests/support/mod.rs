@@ -64,6 +64,8 @@ pub const VERCEL_WEBHOOK: &str = "a-client-secret-of-vercels";
 pub const RAILWAY_WEBHOOK: &str = "railway-5f0c1e7d9a3b2468ace013579bdf";
 /// What Slack signs with.
 pub const SECRET: &str = "a-signing-secret-of-the-simulation";
+/// What the bot proves itself with to Slack when people sign in.
+pub const CLIENT_SECRET: &str = "a-client-secret-of-the-simulation";
 
 /// Everything around the bot, and the bot.
 pub struct World {
@@ -243,10 +245,16 @@ url = "env:DATABASE_URL"
 bot_token = "env:BOT_TOKEN"
 api_url = "{slack}"
 # database: {database}
+{canary}
 {roles}
 {services}
 "#,
             slack = slack.api_url(),
+            // Only stories about it have it: it reads by itself.
+            canary = match roles.contains("[canary]") {
+                true => "",
+                false => "[canary]\nenabled = false",
+            },
             door = door.key(),
             roles = roles
                 .replace("{pagerduty}", pagerduty.api_url().as_str())
@@ -412,6 +420,7 @@ api_url = "{slack}"
             "SIGNING_SECRET_NEW" => Some("the-next-secret".into()),
             "BOT_TOKEN" => Some("xoxb-simulation".into()),
             "APP_TOKEN" => Some(socket::APP_TOKEN.into()),
+            "SLACK_CLIENT_SECRET" => Some(CLIENT_SECRET.into()),
             "VERCEL_TOKEN" => Some(vercel::TOKEN.into()),
             "RENDER_API_KEY" => Some(render::TOKEN.into()),
             "RAILWAY_TOKEN" => Some(railway::TOKEN.into()),

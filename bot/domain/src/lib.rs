@@ -36,6 +36,7 @@ pub mod matrix;
 
 pub mod action;
 pub mod aftermath;
+pub mod canary;
 pub mod checklist;
 pub mod deploy;
 pub mod post_mortem;
