@@ -178,7 +178,8 @@ fn is_reading(verb: Verb) -> bool {
         | Verb::Assess
         | Verb::Export
         | Verb::PostMortem
-        | Verb::DraftUpdate => true,
+        | Verb::DraftUpdate
+        | Verb::Doctor => true,
         Verb::Propose
         | Verb::Approve
         | Verb::Withdraw

@@ -14,6 +14,7 @@ pub mod logs;
 mod messages;
 pub mod notices;
 pub mod pagerduty;
+pub mod program;
 pub mod prometheus;
 #[expect(dead_code, reason = "the tests of the provider use the rest")]
 pub mod railway;

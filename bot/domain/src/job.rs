@@ -84,6 +84,8 @@ pub enum Job {
     #[serde(rename = "show")]
     #[strum(serialize = "show")]
     Query(QueryRequest),
+    /// Look at everything that the configuration names, for one person.
+    Examine(ExamineRequest),
     /// Read the platform for the board.
     Survey {
         #[serde(flatten)]
@@ -533,6 +535,21 @@ pub struct OpenForm {
     pub id: String,
 }
 
+/// Somebody wants to see what is missing for the bot to work.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ExamineRequest {
+    /// Who asks.
+    pub person: Person,
+    /// The channel in which they ask.
+    pub channel: String,
+    /// The thread in which they ask; `None`: in the channel.
+    pub thread: Option<String>,
+    /// The address at which they are answered; `None`: in the channel or thread.
+    pub reply_to: Option<String>,
+    /// The key by which it is answered once.
+    pub id: String,
+}
+
 /// Something that one person wants to see.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct QueryRequest {
@@ -683,6 +700,7 @@ impl Job {
             | Job::RefreshRoster { .. }
             | Job::Notify(_)
             | Job::Backfill { .. }
+            | Job::Examine(_)
             | Job::Survey { .. }
             | Job::Canary { .. }
             | Job::CanaryOfBot
@@ -728,6 +746,7 @@ impl Job {
             | Job::Export(ExportRequest { id, .. })
             | Job::OpenForm(OpenForm { id, .. })
             | Job::Query(QueryRequest { id, .. })
+            | Job::Examine(ExamineRequest { id, .. })
             | Job::Request(DeferredRequest { id, .. })
             | Job::Capture(CaptureRequest { id, .. })
             | Job::ProposePostMortem(PostMortemRequest { id, .. })

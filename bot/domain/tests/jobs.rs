@@ -94,6 +94,12 @@ const STORED: &[(&str, &str, &str)] = &[
             "thread":null,"reply_to":null,"id":"command:5"}"#,
     ),
     (
+        "examine",
+        "command:7",
+        r#"{"kind":"examine","person":{"id":"U1","name":"sam"},"channel":"C1","thread":null,
+            "reply_to":null,"id":"command:7"}"#,
+    ),
+    (
         "survey",
         "checkout-web@production",
         r#"{"kind":"survey","service":"checkout-web","environment":"production"}"#,

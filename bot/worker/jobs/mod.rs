@@ -9,6 +9,7 @@ mod canary;
 mod capture;
 mod card;
 mod checklist;
+mod examine;
 mod export;
 mod look_after;
 mod notify;
@@ -73,6 +74,7 @@ pub(super) async fn perform(app: &App, lease: &Lease) -> Result<Ended, Error> {
         Job::Backfill { channel } => Box::pin(backfill::run(app, lease, channel)).await,
         Job::Export(request) => Box::pin(export::run(app, lease, request)).await,
         Job::OpenForm(request) => Box::pin(open_form::run(app, lease, request)).await,
+        Job::Examine(request) => Box::pin(examine::run(app, lease, request)).await,
         Job::Query(request) => Box::pin(query::run(app, lease, request)).await,
         Job::Survey { service } => Box::pin(survey::run(app, service)).await,
         Job::Canary { service } => Box::pin(canary::run(app, service)).await,
