@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 mod checklists;
+mod drills;
 pub mod effective;
 mod groups;
 mod incidents;
@@ -17,6 +18,7 @@ mod updates;
 mod values;
 mod webhooks;
 
+pub use drills::Drills;
 pub use groups::{Group, GroupMember};
 pub use incidents::{Incidents, References, Told};
 pub use notices::NoticeSettings;
@@ -299,6 +301,8 @@ pub struct Service {
     pub pass_every: Duration,
     /// The time between two looks, once they are waited for longer.
     pub check_every: Duration,
+    /// How it is drilled.
+    pub drills: Drills,
 }
 
 impl Service {
@@ -1103,6 +1107,7 @@ fn service(
     let watch = section.or("watch", 5 * MINUTE, duration(Duration::ZERO..=DAY));
     let pass_every = section.or("pass_every", SECOND, duration(SECOND / 10..=HOUR));
     let check_every = section.or("check_every", 5 * SECOND, duration(SECOND / 10..=HOUR));
+    let drills = drills::drills(section, environment);
     let shortest = pass_every.saturating_mul(passes - 1);
     if shortest > prove_within {
         section.mistake(
@@ -1135,6 +1140,7 @@ fn service(
         watch,
         pass_every,
         check_every,
+        drills,
     })
 }
 

@@ -29,6 +29,7 @@ mod commands;
 mod deploy;
 mod docker;
 mod drift;
+mod drills;
 mod edge;
 mod emergency;
 mod encoding;

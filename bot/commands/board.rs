@@ -18,6 +18,7 @@ use crate::{
 };
 use jiff::Timestamp;
 use rollback_domain::{
+    drill::watermarked,
     grammar::{Request, verbs::Board},
     history::{History, Ran, Runs},
     identity::ServiceKey,
@@ -56,7 +57,8 @@ async fn board(app: App) -> Result {
         };
         let mut open = open.iter();
         if let Some(open) = open.find(|open| open.service == service.key) {
-            let open = format!("\n      {} {}", open.id, open.word());
+            let stands = format!("{} {}", open.id, open.word());
+            let open = format!("\n      {}", watermarked(open.id, &stands));
             line.push_str(&permalinks::linked(&app, &open).await?);
         }
         let mut frozen = frozen.iter();
@@ -81,7 +83,8 @@ async fn board(app: App) -> Result {
     for group in &app.config.groups {
         let mut line = together(group);
         if let Some(open) = open.iter().find(|open| open.service == group.key) {
-            let open = format!("\n      {} {}", open.id, open.word());
+            let stands = format!("{} {}", open.id, open.word());
+            let open = format!("\n      {}", watermarked(open.id, &stands));
             line.push_str(&permalinks::linked(&app, &open).await?);
         }
         groups.push(line);

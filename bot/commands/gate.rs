@@ -197,6 +197,7 @@ fn is_reading(verb: Verb) -> bool {
         | Verb::Note
         | Verb::Action
         | Verb::Checklist
+        | Verb::Drill
         | Verb::Help => false,
     }
 }

@@ -163,6 +163,7 @@ fn tone(rollback: &Rollback) -> &'static str {
         | State::WaitingForPeople { .. }
         | State::Accepted { .. }
         | State::Serving { .. }
+        | State::Rehearsed
         | State::Resolved { .. }
         | State::Denied { .. }
         | State::Cancelled { .. }

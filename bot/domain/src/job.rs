@@ -55,6 +55,8 @@ pub enum Job {
     #[serde(rename = "roster")]
     #[strum(serialize = "roster")]
     RefreshRoster { source: crate::authority::Source },
+    /// Run the command that breaks the environment of a drill, once.
+    MakeFault { rollback: RollbackId },
     /// Bring the card to the present state.
     Card { rollback: RollbackId },
     /// Tell the channel how it ended.
@@ -642,6 +644,7 @@ impl Job {
             | Job::AnnounceOutcome { rollback }
             | Job::TellAuthors { rollback }
             | Job::LookAfter { rollback }
+            | Job::MakeFault { rollback }
             | Job::Checklist { rollback } => Some(*rollback),
             Job::Act(request) => Some(request.rollback),
             Job::OpenForm(request) => Some(request.rollback),
@@ -691,7 +694,8 @@ impl Job {
             | Job::BreakGlassMessage { rollback }
             | Job::RequestReview { rollback }
             | Job::TakePinBack { rollback }
-            | Job::LookAfter { rollback } => rollback.to_string(),
+            | Job::LookAfter { rollback }
+            | Job::MakeFault { rollback } => rollback.to_string(),
             Job::Page { page, .. } => match page {
                 Page::Trigger { key, .. } => format!("trigger:{key}"),
                 Page::Resolve { key } => format!("resolve:{key}"),

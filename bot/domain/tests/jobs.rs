@@ -45,6 +45,11 @@ const STORED: &[(&str, &str, &str)] = &[
         "Slack group S1",
         r#"{"kind":"roster","source":{"from":"slack_group","id":"S1"}}"#,
     ),
+    (
+        "make_fault",
+        "DR-7",
+        r#"{"kind":"make_fault","rollback":-7}"#,
+    ),
     ("card", "RB-41", r#"{"kind":"card","rollback":41}"#),
     ("outcome", "RB-41", r#"{"kind":"outcome","rollback":41}"#),
     (

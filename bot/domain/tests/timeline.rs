@@ -654,6 +654,22 @@ fn how_it_goes_on() -> Vec<RunningFact> {
             answer: "automatic deploys are on again".into(),
         },
         RunningFact::PinStays { why: reason() },
+        RunningFact::FaultBegun {
+            program: "./break-staging.sh".into(),
+        },
+        RunningFact::FaultMade {
+            said: "v215 is live".into(),
+        },
+        RunningFact::FaultFailed { why: reason() },
+        RunningFact::Rehearsed {
+            platform: "Vercel".into(),
+            from: "v214".into(),
+            to: "v213".into(),
+            steps: all(&["one step"]),
+        },
+        RunningFact::GaveWay {
+            to: RollbackId::new(41),
+        },
     ]
 }
 
@@ -732,7 +748,8 @@ fn what_is_proven() -> Vec<ProofFact> {
 
 /// The kinds that are stored. A name never changes its meaning; an older version shows one that it
 /// does not know as "other".
-const KNOWN_KINDS: [&str; 56] = [
+const KNOWN_KINDS: [&str; 57] = [
+    "drill",
     "marked",
     "incident_opened",
     "requested",
@@ -789,6 +806,7 @@ const KNOWN_KINDS: [&str; 56] = [
     "update",
     "action",
     "checklist",
+    "drill",
 ];
 
 fn event(fact: Fact) -> TimelineEvent {

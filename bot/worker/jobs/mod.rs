@@ -10,6 +10,7 @@ mod card;
 mod checklist;
 mod export;
 mod look_after;
+mod make_fault;
 mod notify;
 mod open_form;
 mod page;
@@ -94,6 +95,7 @@ pub(super) async fn perform(app: &App, lease: &Lease) -> Result<Ended, Error> {
         Job::RemindMitigation { incident, due } => {
             remind_mitigation::run(app, *incident, *due).await
         }
+        Job::MakeFault { rollback } => Box::pin(make_fault::run(app, lease, *rollback)).await,
         Job::LookAfter { rollback } => Box::pin(look_after::run(app, *rollback)).await,
         Job::Capture(request) => Box::pin(capture::run(app, lease, request)).await,
     }

@@ -150,6 +150,7 @@ fn unconfigured(app: &App, rollback: &Rollback) -> Ended {
         | State::Closed
         | State::Failed { .. }
         | State::Partial { .. }
+        | State::Rehearsed
         | State::Resolved { .. }
         | State::Denied { .. }
         | State::Cancelled { .. }
@@ -185,6 +186,7 @@ impl OnPlatform<'_> {
             | State::Closed
             | State::Failed { .. }
             | State::Partial { .. }
+            | State::Rehearsed
             | State::Resolved { .. }
             | State::Denied { .. }
             | State::Cancelled { .. }
@@ -309,6 +311,7 @@ impl Advance<'_> {
             | State::Closed
             | State::Failed { .. }
             | State::Partial { .. }
+            | State::Rehearsed
             | State::Resolved { .. }
             | State::Denied { .. }
             | State::Cancelled { .. }
