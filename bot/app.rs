@@ -24,6 +24,7 @@ use crate::{
     telemetry,
 };
 use anyhow::Context;
+use axum::extract::FromRef;
 use rollback_domain::{identity::ServiceKey, job::Job, policy::Policy, risk::RiskRules};
 use rollback_providers::Provider;
 use std::{
@@ -33,7 +34,7 @@ use std::{
     sync::Arc,
     time::{Duration, Instant},
 };
-use tokio::sync::OnceCell;
+use tokio::sync::{OnceCell, watch};
 use url::Url;
 
 /// How often the clock of the database is read.
@@ -47,6 +48,35 @@ const CHECKED_WITHIN: Duration = Duration::from_secs(60);
 /// Everything that a handler or a job may reach.
 #[derive(Clone)]
 pub struct App(Arc<Inside>);
+
+/// The app of the configuration that holds now. A request or a job takes one app, and so sees one
+/// whole configuration from its beginning to its end.
+#[derive(Clone, Debug)]
+pub struct CurrentApp(Arc<watch::Sender<App>>);
+
+impl CurrentApp {
+    /// Begins with an app.
+    pub fn new(app: App) -> CurrentApp {
+        CurrentApp(Arc::new(watch::Sender::new(app)))
+    }
+
+    /// The app for one request or one job.
+    pub fn app(&self) -> App {
+        self.0.borrow().clone()
+    }
+
+    /// Gives this app to whatever begins from now on.
+    pub fn replace(&self, app: App) {
+        self.0.send_replace(app);
+    }
+}
+
+/// A handler takes its app when its request comes.
+impl FromRef<CurrentApp> for App {
+    fn from_ref(current: &CurrentApp) -> App {
+        current.app()
+    }
+}
 
 /// What [`App`] shares.
 pub struct Inside {
@@ -71,13 +101,24 @@ pub struct Inside {
     /// Reads that people share.
     pub reads: Reads<Read, Answer>,
     /// Who may send how much.
-    pub limits: Limits,
+    pub limits: Arc<Limits>,
     /// What people are called, by their ids in what others write.
-    pub names: Names,
+    pub names: Arc<Names>,
     providers: BTreeMap<ServiceKey, Arc<dyn Provider>>,
-    identity: OnceCell<Identity>,
+    identity: Arc<OnceCell<Identity>>,
     /// Kept as long as the bot lives.
-    _presence: Presence,
+    presence: Arc<Presence>,
+}
+
+/// What stays when the configuration is another one.
+struct Kept {
+    engine: Engine,
+    http: reqwest::Client,
+    metrics: Metrics,
+    limits: Arc<Limits>,
+    names: Arc<Names>,
+    identity: Arc<OnceCell<Identity>>,
+    presence: Arc<Presence>,
 }
 
 impl std::ops::Deref for App {
@@ -118,15 +159,74 @@ impl App {
         read_database_clock(&db, &clock).await?;
         let presence = Presence::begin(config.database.url.expose(), company).await?;
         crash::point(Point::DatabaseOpened);
-        let http = http_client()?;
-        let metrics = Metrics::default();
+        let app = App::connected(
+            Kept {
+                limits: Arc::new(Limits::new(&config.limits)),
+                engine: Engine::new(db, clock),
+                http: http_client()?,
+                metrics: Metrics::default(),
+                names: Arc::default(),
+                identity: Arc::default(),
+                presence: Arc::new(presence),
+            },
+            config,
+            templates,
+        );
+        app.engine
+            .look_at_what_waits_long()
+            .await
+            .context("the jobs that wait could not be looked at")?;
+        app.survey_all()
+            .await
+            .context("the first jobs could not be stored")?;
+        Ok(app)
+    }
+
+    /// The app with another configuration, for what begins from now on: on the same record, with the
+    /// same clock, and with everything that was counted and learned. Touches no network.
+    pub fn with_config(&self, config: Config) -> anyhow::Result<App> {
+        let templates = Templates::load(config.templates.as_deref())?;
+        let of = |config: &Config| {
+            let token = config.slack.bot_token.expose().to_owned();
+            (config.slack.api_url.clone(), token)
+        };
+        let kept = Kept {
+            engine: self.engine.clone(),
+            http: self.http.clone(),
+            metrics: self.metrics.clone(),
+            limits: match config.limits == self.config.limits {
+                true => self.limits.clone(),
+                false => Arc::new(Limits::new(&config.limits)),
+            },
+            names: self.names.clone(),
+            identity: match of(&config) == of(&self.config) {
+                true => self.identity.clone(),
+                false => Arc::default(),
+            },
+            presence: self.presence.clone(),
+        };
+        Ok(App::connected(kept, config, templates))
+    }
+
+    /// Connects everything that `config` names. Nothing is asked yet.
+    fn connected(kept: Kept, config: Config, templates: Templates) -> App {
+        let Kept {
+            engine,
+            http,
+            metrics,
+            limits,
+            names,
+            identity,
+            presence,
+        } = kept;
         let mut providers = BTreeMap::new();
         for service in &config.services {
             let key = service.key.clone();
             let timed = Timed::new(service.platform.connect(&http), metrics.clone());
             providers.insert(key, Arc::new(timed) as Arc<dyn Provider>);
         }
-        let app = App(Arc::new(Inside {
+        let (db, clock) = (&engine.db, &engine.clock);
+        App(Arc::new(Inside {
             slack: Slack::new(
                 http.clone(),
                 &config.slack.api_url,
@@ -137,27 +237,20 @@ impl App {
             .paced(Pace::new(db.clone(), clock.clone(), metrics.clone())),
             repositories: repositories(&config, &http),
             pagerduty: pagerduty(&config, &http),
-            notices: notices(&config, &http, &clock),
-            engine: Engine::new(db, clock),
+            notices: notices(&config, &http, clock),
+            engine,
             metrics,
+            // A read that began with another configuration is shared with nobody who came later.
             reads: Reads::default(),
-            limits: Limits::new(&config.limits),
-            names: Names::default(),
-            identity: OnceCell::new(),
-            _presence: presence,
+            limits,
+            names,
+            identity,
+            presence,
             http,
             templates,
             providers,
             config,
-        }));
-        app.engine
-            .look_at_what_waits_long()
-            .await
-            .context("the jobs that wait could not be looked at")?;
-        app.survey_all()
-            .await
-            .context("the first jobs could not be stored")?;
-        Ok(app)
+        }))
     }
 
     /// Reads the clock of the database that replicas share, again and again. Does nothing on SQLite.
@@ -297,7 +390,7 @@ impl App {
     }
 
     /// Has every platform read for the board, and every source of roles for the cards, from now on.
-    async fn survey_all(&self) -> Result<(), engine::Error> {
+    pub(crate) async fn survey_all(&self) -> Result<(), engine::Error> {
         let platforms = self.config.services.iter().map(|service| Job::Survey {
             service: service.key.clone(),
         });

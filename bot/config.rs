@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+pub mod changes;
 mod checklists;
 mod drills;
 pub mod effective;
@@ -18,6 +19,7 @@ mod updates;
 mod values;
 mod webhooks;
 
+pub use changes::{ConfigChanges, Written};
 pub use drills::Drills;
 pub use groups::{Group, GroupMember};
 pub use incidents::{Incidents, References, Told};
@@ -25,6 +27,8 @@ pub use notices::NoticeSettings;
 pub use updates::Updates;
 pub use values::app_of_token;
 pub use webhooks::{Webhooks, key_of as webhook_key};
+
+use changes::Digests;
 
 use crate::proofs::{self, Check, Fingerprint};
 use rollback_domain::{
@@ -99,6 +103,8 @@ pub struct Config {
     pub groups: Vec<Group>,
     /// What is allowed but probably not meant, a sentence each.
     pub warnings: Vec<String>,
+    /// What was written, to tell another configuration from it.
+    pub written: Written,
 }
 
 /// Where this bot listens, and how it is reached.
@@ -350,8 +356,15 @@ impl Config {
         read_file: ReadFile<'_>,
         reserved: &[&str],
     ) -> Result<Self, Mistakes> {
-        let (config, warnings) = read(text, env, read_file, reserved, config)?;
-        Ok(Self { warnings, ..config })
+        let digests = Digests::default();
+        let variable = |name: &str| digests.variable(env, name);
+        let contents = |path: &Path| digests.file(read_file, path);
+        let (config, warnings) = read(text, &variable, &contents, reserved, config)?;
+        Ok(Self {
+            warnings,
+            written: Written::of(text, digests),
+            ..config
+        })
     }
 
     /// What tells this bot from others where several are told: the host of its address, or else its
@@ -593,6 +606,7 @@ fn config(file: &Section<'_>) -> Option<Config> {
         services: services?,
         groups: groups?,
         warnings: Vec::new(),
+        written: Written::default(),
     })
 }
 

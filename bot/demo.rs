@@ -153,7 +153,7 @@ pub struct Demo {
     pub slack: Slack,
     /// Where the shop is.
     pub shop: String,
-    app: crate::App,
+    app: crate::CurrentApp,
     serving: Serving,
     _directory: tempfile::TempDir,
 }

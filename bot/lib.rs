@@ -51,8 +51,9 @@ pub mod check;
 pub mod cli;
 #[cfg(feature = "demo")]
 pub mod demo;
+pub mod reload;
 pub mod serve;
 pub mod socket;
 
-pub use app::{App, Inside};
+pub use app::{App, CurrentApp, Inside};
 pub use http_client::{http_client, websocket_client};

@@ -54,6 +54,17 @@ enum Command {
         #[arg(long)]
         online: bool,
     },
+    /// Have the bot that is at work on this machine read its configuration again, and say what
+    /// changed or why it was refused. SIGHUP does the same. Exit code 1 if it was refused. Of the
+    /// configuration only `database.url` is read here.
+    Reload {
+        /// The configuration.
+        #[arg(long, default_value = "rollback-bot.toml")]
+        config: PathBuf,
+        /// The process, where several serve the record; otherwise all of this machine.
+        #[arg(long)]
+        pid: Option<i32>,
+    },
     /// Copy the record into a new file, while the bot goes on (SQLite). Of the configuration only
     /// `database.url` is read: no secret is needed.
     Backup {
@@ -153,7 +164,7 @@ async fn main() -> ExitCode {
 async fn run(command: Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::Serve { config } => match load(&config) {
-            Ok(config) => serve::serve(config).await?,
+            Ok(first) => serve::serve(first, || Config::load(&config, &env, &RESERVED)).await?,
             Err(code) => return Ok(code),
         },
         Command::Demo { port, solo } => demo(port, solo).await?,
@@ -165,6 +176,13 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
             }
             Err(code) => return Ok(code),
         },
+        Command::Reload { config, pid } => {
+            let database = match Database::load(&config, &env) {
+                Ok(database) => database,
+                Err(mistakes) => return Ok(unusable(&config, &mistakes)),
+            };
+            return cli::reload::run(&database, pid).await;
+        }
         Command::Backup { config, to } => {
             let database = match Database::load(&config, &env) {
                 Ok(database) => database,

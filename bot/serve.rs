@@ -1,8 +1,14 @@
 //! Serving: listeners, connections of Socket Mode and the worker, started and ended together.
 
+mod listed;
 mod seats;
 
-use crate::{App, clock::Clock, config::Config, handlers, metrics::Metrics, socket, worker};
+pub use listed::host;
+
+use crate::{
+    App, CurrentApp, clock::Clock, config::Config, handlers, metrics::Metrics, reload::reload,
+    socket, worker,
+};
 use anyhow::Context;
 use axum::{
     Router,
@@ -18,10 +24,13 @@ use hyper_util::{
     server::conn::auto::Builder,
     service::TowerToHyperService,
 };
+use listed::Listed;
+use rollback_settings::Mistakes;
 use seats::{Received, Seat, Seats};
-use std::{net::SocketAddr, time::Duration};
+use std::{convert::Infallible, future::pending, net::SocketAddr, time::Duration};
 use tokio::{
     net::{TcpListener, TcpStream},
+    signal::unix::{SignalKind, signal},
     sync::watch,
     task::JoinHandle,
     time::{sleep, timeout},
@@ -86,30 +95,30 @@ impl Drop for Ends {
 
 impl Serving {
     /// Opens everything and begins to listen.
-    pub async fn start(config: Config, clock: Clock) -> anyhow::Result<(App, Serving)> {
+    pub async fn start(config: Config, clock: Clock) -> anyhow::Result<(CurrentApp, Serving)> {
         // The ports first: a second server is refused before it touches the database.
         let listener = bind(config.server.listen, "server.listen").await?;
         let operators_address = config.server.operators_address;
         let for_operators = bind(operators_address, "server.operators_address").await?;
-        let app = App::start(config, clock).await?;
-        let serving = Serving::on(app.clone(), listener, for_operators)?;
-        Ok((app, serving))
+        let current = CurrentApp::new(App::start(config, clock).await?);
+        let serving = Serving::on(current.clone(), listener, for_operators)?;
+        Ok((current, serving))
     }
 
-    /// Serves `app` on listeners that are bound already: everybody's and the operators', as far as
+    /// Serves the current app on listeners that are bound already: everybody's and the operators', as far as
     /// there are any. Each has connections of its own: who floods the one does not reach the other.
     pub fn on(
-        app: App,
+        current: CurrentApp,
         listener: Option<TcpListener>,
         for_operators: Option<TcpListener>,
     ) -> anyhow::Result<Serving> {
         let address = address_of(listener.as_ref())?;
         let operators_address = address_of(for_operators.as_ref())?;
         let (stop, stopped) = watch::channel(false);
-        let public = listen_where(listener, handlers::routes(app.clone()), stopped.clone());
-        let routes = handlers::operators_routes(app.clone());
+        let public = listen_where(listener, handlers::routes(current.clone()), stopped.clone());
+        let routes = handlers::operators_routes(current.clone());
         let operators = listen_where(for_operators, routes, stopped.clone());
-        let connected = socket::run(app.clone(), stopped.clone());
+        let connected = socket::run(current.clone(), stopped.clone());
         let socket = tokio::spawn(async move {
             if let Err(error) = connected.await {
                 tracing::error!("no connection to Slack can be opened: {error:#}");
@@ -120,8 +129,8 @@ impl Serving {
         });
         let work = tokio::spawn(async move {
             // Dropped however the worker ends, by a panic too.
-            let _ends = Ends(app.metrics.clone());
-            worker::run(app, stopped).await;
+            let _ends = Ends(current.app().metrics.clone());
+            worker::run(current, stopped).await;
         });
         Ok(Serving {
             address,
@@ -134,7 +143,8 @@ impl Serving {
     }
 
     /// Stops listening, ends what was begun within ten seconds, and gives back what is left.
-    pub async fn stop(self, app: &App) {
+    pub async fn stop(self, current: &CurrentApp) {
+        let app = current.app();
         let _ = self.stop.send(true);
         app.engine.bell.notify_one();
         let ended = timeout(ENDS_WITHIN, async {
@@ -239,12 +249,20 @@ async fn talk(stream: TcpStream, routes: Router, seat: Seat, mut stop: watch::Re
     let _ = timeout(ENDS_WITHIN, connection).await;
 }
 
-/// Serves until the process is told to end.
-pub async fn serve(config: Config) -> anyhow::Result<()> {
+/// Serves until the process is told to end. `read` reads the configuration again, each time that the
+/// process gets SIGHUP.
+pub async fn serve(
+    config: Config,
+    read: impl Fn() -> Result<Config, Mistakes>,
+) -> anyhow::Result<()> {
+    // Before anything else: without somebody who waits for it, the signal ends the process.
+    let mut hangups = signal(SignalKind::hangup()).context("SIGHUP cannot be waited for")?;
     for warning in &config.warnings {
         tracing::warn!("{warning}");
     }
-    let (app, serving) = Serving::start(config, Clock::real()).await?;
+    let (current, serving) = Serving::start(config, Clock::real()).await?;
+    let app = current.app();
+    let listed = Listed::begin(app.clone()).await?;
     let services = app.config.services.len();
     match serving.address {
         Some(address) => tracing::info!(%address, services, "listening"),
@@ -253,22 +271,29 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
     if let Some(address) = serving.operators_address {
         tracing::info!(%address, "listening for operators");
     }
-    ended().await;
+    let reloading = async {
+        while hangups.recv().await.is_some() {
+            listed.reloaded(&reload(&current, read()).await).await;
+        }
+        pending::<Infallible>().await
+    };
+    tokio::select! {
+        () = ended() => {}
+        never = listed.go_on() => match never {},
+        never = reloading => match never {},
+    }
     tracing::info!("stopping");
-    serving.stop(&app).await;
+    listed.end().await;
+    serving.stop(&current).await;
     Ok(())
 }
 
 /// Waits until the process is told to end: SIGTERM or Ctrl-C.
 pub async fn ended() {
-    #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
-            tokio::select! {
-                _ = terminate.recv() => return,
-                _ = tokio::signal::ctrl_c() => return,
-            }
+    if let Ok(mut terminate) = signal(SignalKind::terminate()) {
+        tokio::select! {
+            _ = terminate.recv() => return,
+            _ = tokio::signal::ctrl_c() => return,
         }
     }
     let _ = tokio::signal::ctrl_c().await;

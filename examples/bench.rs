@@ -17,7 +17,7 @@ use axum::{
     http::{HeaderMap, StatusCode},
     routing::post,
 };
-use rollback_bot::{App, clock::Clock, config::Config, handlers::sign, serve::Serving};
+use rollback_bot::{App, CurrentApp, clock::Clock, config::Config, handlers::sign, serve::Serving};
 use rollback_domain::grammar::RESERVED;
 use rollback_simulation::{Options, Person, Slack};
 use std::{
@@ -271,7 +271,11 @@ async fn serve_answers(settings: &Path) -> anyhow::Result<()> {
     let app = App::start(load(settings)?, Clock::real()).await?;
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     println!("{}", listener.local_addr()?);
-    axum::serve(listener, rollback_bot::handlers::routes(app)).await?;
+    axum::serve(
+        listener,
+        rollback_bot::handlers::routes(CurrentApp::new(app)),
+    )
+    .await?;
     Ok(())
 }
 

@@ -8,7 +8,7 @@ mod health;
 mod slack;
 mod webhooks;
 
-use crate::{App, config::Delivery};
+use crate::{App, CurrentApp, config::Delivery};
 use axum::{
     Router,
     routing::{get, post},
@@ -16,7 +16,9 @@ use axum::{
 
 /// What is answered where everybody can come: Slack, platforms' webhooks, whether the bot is ready, and, unless they
 /// have an address of their own, the operators' routes.
-pub fn routes(app: App) -> Router {
+/// Which of them there are is decided once, by the configuration that the process was started with.
+pub fn routes(current: CurrentApp) -> Router {
+    let app = current.app();
     let of_operators = match app.config.server.operators_address {
         Some(_) => Router::new(),
         None => for_operators(&app),
@@ -37,23 +39,24 @@ pub fn routes(app: App) -> Router {
         .merge(webhooks::routes(&app.config.webhooks))
         .merge(health())
         .merge(of_operators)
-        .with_state(app)
+        .with_state(current)
 }
 
 /// What is answered at the operators' own address.
-pub fn operators_routes(app: App) -> Router {
-    health().merge(for_operators(&app)).with_state(app)
+pub fn operators_routes(current: CurrentApp) -> Router {
+    let of_operators = for_operators(&current.app());
+    health().merge(of_operators).with_state(current)
 }
 
 /// What load balancers and supervisors ask.
-fn health() -> Router<App> {
+fn health() -> Router<CurrentApp> {
     Router::new()
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
 }
 
 /// What operators and their machines read, and what they ask with a token.
-fn for_operators(app: &App) -> Router<App> {
+fn for_operators(app: &App) -> Router<CurrentApp> {
     let with_token = match app.config.api.enabled {
         // The API and the CLI: with a token, or answered 401.
         true => Router::new()

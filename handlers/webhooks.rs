@@ -5,7 +5,7 @@
 
 use super::slack::signed::receive;
 use crate::{
-    App,
+    App, CurrentApp,
     commands::webhook::{self, About},
     config::{Webhooks, webhook_key},
 };
@@ -42,7 +42,7 @@ enum Sender {
 }
 
 /// The routes of those who are configured.
-pub(super) fn routes(webhooks: &Webhooks) -> Router<App> {
+pub(super) fn routes(webhooks: &Webhooks) -> Router<CurrentApp> {
     let mut routes = Router::new();
     if webhooks.vercel.is_some() {
         let take = |State(app), request| take(app, Sender::Vercel, None, request);

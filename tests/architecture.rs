@@ -319,6 +319,7 @@ const ROOMS: &[Room] = &[
     // What puts the program together.
     ("manifest", &["manifest"], &["rollback_domain"]),
     ("check", &["check"], ALL),
+    ("reload", &["reload"], ALL),
     ("serve", &["serve"], ALL),
     ("cli", &["cli"], ALL),
     ("demo", &["demo"], ALL),

@@ -55,6 +55,7 @@ mod proofs;
 mod railway;
 mod record;
 mod releases;
+mod reload;
 mod render;
 mod resolve;
 mod restore;

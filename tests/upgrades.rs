@@ -3,7 +3,7 @@
 
 use crate::support::{CHANNEL, FRONTEND, ROLES, World};
 use insta::assert_snapshot;
-use rollback_bot::store::Db;
+use rollback_bot::store::{self, Db, processes::Process};
 use sqlx::{
     AssertSqlSafe, Connection, PgConnection, Row, SqlSafeStr, SqliteConnection,
     migrate::{Migrate, Migration, MigrationType, Migrator},
@@ -144,13 +144,27 @@ async fn something_of_everything() -> World {
         .ana()
         .says("/rollback freeze frontend because of the sale")
         .await;
+    // Taking the tables back forgets the mark: it is on a release that nothing leads to, so that
+    // the open plan stays what it is.
     world
         .ana()
-        .says("/rollback bad frontend v212 because it is slow")
+        .says("/rollback bad frontend v211 because it is slow")
         .await;
     world.maya().says("/rollback frontend because again").await;
     world.settle().await;
     world.slack.take_all();
+    let now = world.clock.now();
+    let process = Process {
+        id: "one".into(),
+        host: "rollback-1".into(),
+        pid: 7,
+        version: "0.1.0".into(),
+        started_at: now,
+        seen_at: now,
+        reload: None,
+    };
+    let db = &world.app().engine.db;
+    store::processes::begin(db, &process).await.unwrap();
     world.stops().await;
     world
 }

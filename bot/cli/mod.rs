@@ -4,6 +4,7 @@
 mod client;
 pub mod lint;
 pub mod offline;
+pub mod reload;
 pub mod token;
 pub mod verify;
 

@@ -5,7 +5,7 @@ use super::{
     opening::Socket,
 };
 use crate::{
-    App,
+    CurrentApp,
     handlers::{Envelope, receive_envelope},
     metrics::SocketEnd,
 };
@@ -43,7 +43,7 @@ pub(super) struct Ending {
 
 /// A connection on which Slack has said hello.
 pub(super) struct Connection {
-    app: App,
+    current: CurrentApp,
     socket: Socket,
     opened: Instant,
     heard: Instant,
@@ -89,11 +89,15 @@ impl From<Leave> for Ended {
 }
 
 impl Connection {
-    pub(super) fn new(app: App, socket: Socket, ending: oneshot::Sender<Ending>) -> Self {
-        app.metrics.socket_opened();
+    pub(super) fn new(
+        current: CurrentApp,
+        socket: Socket,
+        ending: oneshot::Sender<Ending>,
+    ) -> Self {
+        current.app().metrics.socket_opened();
         let now = Instant::now();
         Self {
-            app,
+            current,
             socket,
             opened: now,
             heard: now,
@@ -122,7 +126,7 @@ impl Connection {
                 tracing::warn!(why, "a connection to Slack is lost");
             }
         }
-        self.app.metrics.socket_closed(by, &why);
+        self.current.app().metrics.socket_closed(by, &why);
         self.tell_ending(by);
     }
 
@@ -198,7 +202,7 @@ impl Connection {
     fn begin(&mut self, envelope: Envelope) {
         self.has_brought = true;
         self.running
-            .spawn(receive_envelope(self.app.clone(), envelope));
+            .spawn(receive_envelope(self.current.app(), envelope));
     }
 
     /// Asks Slack whether it is still there; that it is may be seen by anything that comes.

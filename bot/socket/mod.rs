@@ -6,7 +6,7 @@ mod frame;
 mod opening;
 mod pause;
 
-use crate::{App, config::Delivery, http_client, metrics::SocketEnd, slack::Slack};
+use crate::{CurrentApp, config::Delivery, http_client, metrics::SocketEnd, slack::Slack};
 use connection::{Connection, Ending};
 use opening::Opener;
 use std::time::Duration;
@@ -21,7 +21,9 @@ use tokio::{
 const CONNECTIONS: usize = 2;
 
 /// Keeps connections open until told to stop. Does nothing where Slack sends requests.
-pub async fn run(app: App, stop: watch::Receiver<bool>) -> anyhow::Result<()> {
+/// The token by which they are opened is the one that the process was started with.
+pub async fn run(current: CurrentApp, stop: watch::Receiver<bool>) -> anyhow::Result<()> {
+    let app = current.app();
     let Delivery::SocketMode { app_token } = &app.config.slack.delivery else {
         return Ok(());
     };
@@ -38,7 +40,7 @@ pub async fn run(app: App, stop: watch::Receiver<bool>) -> anyhow::Result<()> {
     // Those in a set end with it: nobody is left with a connection that nobody keeps.
     let mut kept = JoinSet::new();
     for _ in 0..CONNECTIONS {
-        kept.spawn(keep(app.clone(), opener.clone(), stop.clone()));
+        kept.spawn(keep(current.clone(), opener.clone(), stop.clone()));
     }
     while let Some(ended) = kept.join_next().await {
         if let Err(error) = ended {
@@ -49,7 +51,7 @@ pub async fn run(app: App, stop: watch::Receiver<bool>) -> anyhow::Result<()> {
 }
 
 /// Keeps one connection open: the next one is opened before the last one closes.
-async fn keep(app: App, opener: Opener, stop: watch::Receiver<bool>) {
+async fn keep(current: CurrentApp, opener: Opener, stop: watch::Receiver<bool>) {
     let mut connections = JoinSet::new();
     let mut failures = 0;
     // Dropped when there is another one, which lets the last one close.
@@ -59,7 +61,7 @@ async fn keep(app: App, opener: Opener, stop: watch::Receiver<bool>) {
             Ok(opened) => {
                 let (ending, ended) = oneshot::channel();
                 let (sender, receiver) = oneshot::channel();
-                let connection = Connection::new(app.clone(), opened, ending);
+                let connection = Connection::new(current.clone(), opened, ending);
                 connections.spawn(connection.serve(receiver, stop.clone()));
                 replaced.replace(sender);
                 let Some(ending) = unless_stopped(&stop, ended).await else {
@@ -83,7 +85,7 @@ async fn keep(app: App, opener: Opener, stop: watch::Receiver<bool>) {
                     why = not_opened.why,
                     "no connection to Slack could be opened"
                 );
-                app.metrics.socket_failed(&not_opened.why);
+                current.app().metrics.socket_failed(&not_opened.why);
                 failures += 1;
                 pause::before(failures).max(not_opened.after.unwrap_or(Duration::ZERO))
             }

@@ -21,6 +21,7 @@ pub mod messages;
 pub mod overview;
 pub mod pace;
 pub mod presence;
+pub mod processes;
 pub mod replies;
 pub mod rollbacks;
 pub mod rosters;

@@ -187,6 +187,23 @@ pub async fn open_on(tx: &mut Tx, production: &str) -> sqlx::Result<Option<Rollb
     row.map(|(doc,)| read(&doc)).transpose()
 }
 
+// A rollback that has not ended has a job that advances it.
+const UNFINISHED: &str = "SELECT doc FROM rollback
+    WHERE id IN (SELECT CAST(substr(key, 4) AS BIGINT) FROM step WHERE kind = 'drive') ORDER BY id";
+
+/// Those to which something is still going to happen, oldest first: the open ones, and those whose
+/// production is watched.
+pub async fn unfinished(db: &Db) -> sqlx::Result<Vec<Rollback>> {
+    let rows: Vec<(String,)> =
+        reading!(db, pool => sqlx::query_as(UNFINISHED).fetch_all(pool).await)?;
+    let rollbacks: Vec<Rollback> = rows
+        .iter()
+        .map(|(doc,)| read(doc))
+        .collect::<Result<_, _>>()?;
+    let is_unfinished = |rollback: &Rollback| !rollback.state.is_ended();
+    Ok(rollbacks.into_iter().filter(is_unfinished).collect())
+}
+
 const OPEN_AMONG: &str = "SELECT doc FROM rollback WHERE holds = 1 AND (service, environment) IN ";
 
 /// The open ones of these services.

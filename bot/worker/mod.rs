@@ -19,7 +19,7 @@ mod undelivered;
 mod ways_round;
 
 use crate::{
-    App,
+    App, CurrentApp,
     engine::{Ended, Error},
     store::{
         self,
@@ -48,9 +48,12 @@ const ENDS_WITHIN: Duration = Duration::from_secs(8);
 const SURVEY_EVERY: Duration = Duration::from_secs(300);
 
 /// Does what is due until told to stop, then ends what it has begun.
-pub async fn run(app: App, mut stop: watch::Receiver<bool>) {
+/// Each job takes the app that is current when it begins.
+pub async fn run(current: CurrentApp, mut stop: watch::Receiver<bool>) {
     let mut busy = JoinSet::new();
     let mut held = HashMap::new();
+    // The record and its clock are the same for every configuration.
+    let app = current.app();
     let hearing = store::jobs::hear(&app.engine.db, &app.engine.bell);
     let following = app.follow_database_clock();
     tokio::pin!(hearing, following);
@@ -65,7 +68,7 @@ pub async fn run(app: App, mut stop: watch::Receiver<bool>) {
         };
         let found = !claimed.is_empty();
         for lease in claimed {
-            let task = busy.spawn(ticking(app.clone(), lease.clone()));
+            let task = busy.spawn(ticking(current.app(), lease.clone()));
             held.insert(task.id(), lease);
         }
         if found && busy.len() < AT_ONCE {

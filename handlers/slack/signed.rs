@@ -1,6 +1,6 @@
 //! A request that Slack has signed: the only kind a handler of Slack's can be given.
 
-use crate::{App, config::Delivery};
+use crate::{App, CurrentApp, config::Delivery};
 use axum::{
     body::{Body, Bytes, to_bytes},
     extract::{FromRequest, Request},
@@ -52,15 +52,16 @@ impl IntoResponse for Rejection {
     }
 }
 
-impl FromRequest<App> for Signed {
+impl FromRequest<CurrentApp> for Signed {
     type Rejection = Response;
 
-    async fn from_request(request: Request, app: &App) -> Result<Self, Response> {
+    async fn from_request(request: Request, current: &CurrentApp) -> Result<Self, Response> {
+        let app = current.app();
         let (parts, body) = request.into_parts();
         let now = app.engine.clock.now();
         let input = match read(&parts.headers, body, parts.uri.path()).await {
             Ok(Read::Probe) => return Err(StatusCode::OK.into_response()),
-            Ok(Read::Body(body)) => match verify(&parts.headers, &body, secrets(app), now) {
+            Ok(Read::Body(body)) => match verify(&parts.headers, &body, secrets(&app), now) {
                 true => Ok(Signed(body)),
                 false => Err(Rejection::Unsigned),
             },

@@ -21,8 +21,9 @@ async fn main() -> ExitCode {
     let env = |name: &str| std::env::var(name).ok();
     let shown = LogSettings::from_env(&env, SHOWN).expect("LOG_FORMAT and RUST_LOG can be read");
     let _shipping = shown.start().expect("lines can be written");
-    match Config::load(Path::new("rollback-bot.toml"), &env, &RESERVED) {
-        Ok(config) => match serve::serve(config).await {
+    let read = || Config::load(Path::new("rollback-bot.toml"), &env, &RESERVED);
+    match read() {
+        Ok(config) => match serve::serve(config, read).await {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => {
                 eprintln!("{error:#}");

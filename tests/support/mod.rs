@@ -28,13 +28,16 @@ pub mod vercel;
 use jiff::Timestamp;
 use notices::Notices;
 use pagerduty::PagerDuty;
-use rollback_bot::{App, clock::Clock, config::Config, handlers, serve, store, worker};
+use rollback_bot::{
+    App, CurrentApp, clock::Clock, config::Config, handlers, reload::reload, serve, store, worker,
+};
 use rollback_domain::{
     grammar::RESERVED,
     identity::{IncidentId, RollbackId},
     people::{Membership, Person, Zone},
     rollback::Rollback,
 };
+use rollback_settings::Mistakes;
 use rollback_simulation::{Answer, Options, Person as Member, Slack};
 use site::Site;
 use socket::SocketMode;
@@ -112,6 +115,7 @@ impl Door {
 }
 
 struct Bot {
+    current: CurrentApp,
     app: App,
     base: String,
     listening: JoinHandle<()>,
@@ -308,16 +312,17 @@ api_url = "{slack}"
     /// The same on a machine with a clock of its own.
     pub async fn starts_by(&mut self, clock: Clock) {
         let app = App::start(self.config(), clock).await.unwrap();
+        let current = CurrentApp::new(app.clone());
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let base = format!("http://{}", listener.local_addr().unwrap());
-        let routes = handlers::routes(app.clone());
+        let routes = handlers::routes(current.clone());
         let listening = tokio::spawn(async move {
             let (_never, stop) = watch::channel(false);
             serve::listen(listener, routes, stop).await;
         });
         let (stop, stopped) = watch::channel(false);
         let connecting = tokio::spawn({
-            let connected = rollback_bot::socket::run(app.clone(), stopped);
+            let connected = rollback_bot::socket::run(current.clone(), stopped);
             async move { connected.await.unwrap() }
         });
         match &self.socket {
@@ -328,6 +333,7 @@ api_url = "{slack}"
             }
         }
         self.bot = Some(Bot {
+            current,
             app,
             base,
             listening,
@@ -361,6 +367,25 @@ api_url = "{slack}"
         self.leases_end().await;
     }
 
+    /// The bot that goes on reads its configuration again, with this in it in place of that. Gives
+    /// what came of it.
+    pub async fn reloads(&mut self, that: &str, this: &str) -> String {
+        assert!(self.settings.contains(that), "{that}");
+        self.reads_again(&self.settings.replace(that, this)).await
+    }
+
+    /// The same with a whole other file.
+    pub async fn reads_again(&mut self, settings: &str) -> String {
+        let read = self.reads(settings, self.database());
+        let bot = self.bot.as_mut().unwrap();
+        let came_of_it = reload(&bot.current, read).await;
+        bot.app = bot.current.app();
+        if !came_of_it.refused {
+            self.settings = settings.to_owned();
+        }
+        came_of_it.lines.join("\n")
+    }
+
     /// What is wrong with the configuration if this is added to it.
     pub fn reads_settings(&self, more: &str) -> Result<(), String> {
         let settings = format!("{}\n{more}", self.settings);
@@ -373,11 +398,12 @@ api_url = "{slack}"
     }
 
     fn parsed(&self, settings: &str) -> Result<Config, String> {
-        self.reads(settings, self.database())
+        let read = self.reads(settings, self.database());
+        read.map_err(|mistakes| mistakes.to_string())
     }
 
     /// The configuration of another bot in the same world, with a database of its own.
-    pub fn reads(&self, settings: &str, database: &str) -> Result<Config, String> {
+    pub fn reads(&self, settings: &str, database: &str) -> Result<Config, Mistakes> {
         let database = database.to_owned();
         let hook = self.notices.hook_url();
         let env = move |name: &str| match name {
@@ -403,7 +429,7 @@ api_url = "{slack}"
             _ => None,
         };
         let read = |path: &std::path::Path| std::fs::read_to_string(path);
-        Config::parse(settings, &env, &read, &RESERVED).map_err(|mistakes| mistakes.to_string())
+        Config::parse(settings, &env, &read, &RESERVED)
     }
 
     /// The process ends, with whatever it had in memory.
