@@ -129,7 +129,7 @@ async fn a_drill_on_production_does_everything_but_act() {
       A drill that does not act: it ends before the platform is asked, and nothing of frontend (production) changes.
       Vercel would have been asked for v214 → v213 now. Nothing was asked, and nothing has changed. What was learned: `/rollback drill note …`.
       | Rollback Bot:
-      |   DRILL · Timeline of DR-1, exported when DR-1 closed: 6 entries.
+      |   DRILL · Timeline of DR-1, exported when DR-1 closed: … entries.
       |   [file DRILL-DR-1-timeline.md]
     Rollback Bot:
       DRILL · DR-1
@@ -175,7 +175,7 @@ async fn a_drill_on_staging_begins_with_a_fault_and_really_acts() {
       Command to live: 0 s, of which 0 s waiting for approval
       [ Undo… ] [ Post-mortem ]
       | Rollback Bot:
-      |   DRILL · Timeline of DR-1, exported when DR-1 closed: 13 entries.
+      |   DRILL · Timeline of DR-1, exported when DR-1 closed: … entries.
       |   [file DRILL-DR-1-timeline.md]
     Rollback Bot:
       DRILL · DR-1
