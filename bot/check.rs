@@ -357,7 +357,13 @@ async fn from_outside(http: &reqwest::Client, service: &Service, key: &str, repo
         let key = format!("{key}.verify[{n}]");
         match check.try_out(http).await {
             Tried::Works(works) => report.ok(&key, format!("{} {works}", check.name)),
-            Tried::Unsure(note) => report.note(&key, with_name(&check.name, &note)),
+            Tried::Fails(note) | Tried::Unsure(note) => {
+                report.note(&key, with_name(&check.name, &note));
+            }
+            Tried::Untried => {
+                let note = "is not tried, as it could change something";
+                report.note(&key, with_name(&check.name, note));
+            }
             Tried::Wrong(problem) => report.mistake(&key, with_name(&check.name, &problem)),
         }
     }

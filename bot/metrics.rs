@@ -17,8 +17,10 @@ use prometheus_client::{
     registry::Registry,
 };
 use rollback_domain::{
+    identity::ServiceKey,
     job::Job,
     platform::ProviderError,
+    readiness::{Level, ServiceFacts},
     rollback::{State, StateKind},
 };
 use std::{
@@ -114,6 +116,19 @@ struct Record {
     unknown_age: Family<Alone, Gauge<f64, AtomicU64>>,
     break_glass: Family<Period, Gauge>,
     reviews: Family<Alone, Gauge>,
+    readiness: Family<OfLine, Gauge>,
+    readiness_read: Family<OfService, Gauge>,
+}
+
+/// What is read from the record when somebody asks for metrics.
+#[derive(Debug, Default)]
+pub struct Recorded {
+    /// What there is to do.
+    pub overview: Overview,
+    /// How often rollbacks were run without an approval.
+    pub emergency_runs: EmergencyRuns,
+    /// What was last read of every service that is configured.
+    pub readiness: Vec<ServiceFacts>,
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
@@ -170,6 +185,19 @@ struct Outcome {
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct InState {
     state: String,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct OfService {
+    service: String,
+    environment: String,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct OfLine {
+    service: String,
+    environment: String,
+    line: &'static str,
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
@@ -538,7 +566,7 @@ impl Metrics {
     pub async fn text(
         &self,
         engine: &Engine,
-        read: impl Future<Output = Option<(Overview, EmergencyRuns)>>,
+        read: impl Future<Output = Option<Recorded>>,
     ) -> String {
         self.worker.set(self.worker_lives().into());
         self.inputs
@@ -558,8 +586,9 @@ impl Metrics {
         if asked.is_none_or(|at| now.duration_since(at).abs() >= ASK_EVERY) {
             let read = read.await;
             self.record.clear();
-            if let Some((overview, runs)) = &read {
-                self.record.fill(overview, *runs, now);
+            if let Some(read) = &read {
+                self.record.fill(&read.overview, read.emergency_runs, now);
+                self.record.fill_readiness(&read.readiness, now);
             }
             self.record.up.set(read.is_some().into());
             *asked = Some(now);
@@ -638,6 +667,16 @@ impl Record {
             "Reviews of emergency runs that nobody has answered yet",
             self.reviews.clone(),
         );
+        registry.register(
+            "readiness",
+            "Whether a service could be rolled back, by what that needs: 0 ready, 1 needs attention, 2 not known, 3 not ready",
+            self.readiness.clone(),
+        );
+        registry.register(
+            "readiness_read_timestamp_seconds",
+            "When it was last read whether a service could be rolled back",
+            self.readiness_read.clone(),
+        );
     }
 
     fn clear(&self) {
@@ -648,6 +687,34 @@ impl Record {
         self.unknown_age.clear();
         self.break_glass.clear();
         self.reviews.clear();
+        self.readiness.clear();
+        self.readiness_read.clear();
+    }
+
+    fn fill_readiness(&self, readiness: &[ServiceFacts], now: Timestamp) {
+        for facts in readiness {
+            let ServiceKey { name, environment } = &facts.service;
+            for line in facts.lines(now) {
+                let label = OfLine {
+                    service: name.clone(),
+                    environment: environment.clone(),
+                    line: line.subject.name(),
+                };
+                let value = match line.level {
+                    Level::Ready => 0,
+                    Level::Attention => 1,
+                    Level::NotKnown => 2,
+                    Level::NotReady => 3,
+                };
+                self.readiness.get_or_create(&label).set(value);
+            }
+            let label = OfService {
+                service: name.clone(),
+                environment: environment.clone(),
+            };
+            let read_at = facts.read_at.as_second();
+            self.readiness_read.get_or_create(&label).set(read_at);
+        }
     }
 
     fn fill(&self, overview: &Overview, runs: EmergencyRuns, now: Timestamp) {

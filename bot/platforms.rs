@@ -3,6 +3,7 @@
 
 use crate::metrics::Metrics;
 use async_trait::async_trait;
+use jiff::Timestamp;
 use rollback_domain::{
     platform::{About, DryRun, Effects, Order, Progress, ProviderError, Receipt},
     release::{Release, Survey, Way},
@@ -83,5 +84,9 @@ impl Provider for Timed {
 
     async fn check(&self) -> Result<String, ProviderError> {
         self.of.check().await
+    }
+
+    async fn credentials_end(&self) -> Result<Option<Timestamp>, ProviderError> {
+        self.of.credentials_end().await
     }
 }

@@ -1,6 +1,10 @@
 //! Whether it lives, whether it works, and what it counts.
 
-use crate::{App, store::overview};
+use crate::{
+    App,
+    metrics::Recorded,
+    store::{overview, readiness},
+};
 use axum::{
     extract::State,
     http::{StatusCode, header::CONTENT_TYPE},
@@ -53,8 +57,13 @@ pub async fn metrics(State(app): State<App>) -> impl IntoResponse {
     let read = async {
         let read = async {
             let (db, now) = (&app.engine.db, app.engine.clock.now());
-            let overview = overview::overview(db, now).await?;
-            Ok((overview, overview::emergency_runs(db, now).await?))
+            let mut readiness = readiness::all(db).await?;
+            readiness.retain(|facts| app.config.service(&facts.service).is_some());
+            Ok(Recorded {
+                overview: overview::overview(db, now).await?,
+                emergency_runs: overview::emergency_runs(db, now).await?,
+                readiness,
+            })
         };
         let read: sqlx::Result<_> = timeout(RECORD_WITHIN, read)
             .await

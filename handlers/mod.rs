@@ -68,6 +68,7 @@ fn for_operators(app: &App) -> Router<CurrentApp> {
             .route("/api/v1/timeline", post(api::timeline))
             .route("/api/v1/export", post(api::export))
             .route("/api/v1/gate", get(api::gate))
+            .route("/api/v1/readiness", get(api::readiness))
             .route("/api/v1/openapi.json", get(api::description::serve)),
         false => Router::new(),
     };

@@ -53,6 +53,7 @@ mod program;
 mod promises;
 mod proofs;
 mod railway;
+mod ready;
 mod record;
 mod releases;
 mod reload;

@@ -970,6 +970,25 @@ async fn the_description_names_every_path_and_each_answers_as_it_says() {
         );
     }
     named.push("/api/v1/gate".into());
+    let told = &paths["/api/v1/readiness"]["get"];
+    assert_eq!(told["security"], json!([{ "token": [] }]));
+    for (query, wanted) in [
+        ("", 200),
+        ("?service=frontend", 200),
+        ("?service=shop", 404),
+        ("?nonsense=1", 400),
+    ] {
+        let address = format!("{}/api/v1/readiness{query}", world.base());
+        let request = http_client().unwrap().get(address).bearer_auth(&sam);
+        let (status, body) = sends(&mut world, request).await;
+        assert_eq!(status, wanted, "{body}");
+        let schema = &told["responses"][status.to_string()]["content"]["application/json"];
+        assert!(
+            fits(&described, &schema["schema"], &body),
+            "{status}: {body}"
+        );
+    }
+    named.push("/api/v1/readiness".into());
     named.sort();
     assert_eq!(paths.keys().cloned().collect::<Vec<_>>(), named);
     assert_eq!(plan.len(), 4);

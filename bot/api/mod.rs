@@ -147,6 +147,53 @@ pub struct HoldView {
     pub sentence: String,
 }
 
+/// Asks whether services could be rolled back now.
+#[derive(Clone, Debug, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub struct ReadinessQuery {
+    /// The service, with its environment if it has several: `frontend`, `frontend@production`.
+    /// Without it, every service.
+    pub service: Option<String>,
+}
+
+/// Whether services could be rolled back now, as they were last read.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ReadinessView {
+    /// Each service, in the order of the configuration.
+    pub services: Vec<ServiceReadiness>,
+    /// The same in plain words.
+    pub text: String,
+}
+
+/// Whether one service could be rolled back now.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ServiceReadiness {
+    /// The service: `frontend@production`.
+    pub service: String,
+    /// `ready`, `attention`, `not_known` or `not_ready`: the worst of its lines.
+    pub level: String,
+    /// When it was read, in UTC. `null`: it was not read yet.
+    pub read_at: Option<String>,
+    /// What was found, a line for each thing that a rollback needs.
+    pub lines: Vec<ReadinessLine>,
+}
+
+/// One thing that a rollback needs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ReadinessLine {
+    /// `credentials`, `target`, `time`, `pin`, `approvers` or `proofs`.
+    pub name: String,
+    /// `ready`, `attention`, `not_known` or `not_ready`.
+    pub level: String,
+    /// What was found.
+    pub sentence: String,
+    /// What to do about it; `null`: nothing.
+    pub next: Option<String>,
+    /// When it was read, in UTC.
+    pub read_at: String,
+}
+
 /// What came of a request.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct RollbackResponse {

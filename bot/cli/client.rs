@@ -3,8 +3,8 @@
 use super::{MISTAKEN, TOKEN, mistaken};
 use crate::{
     api::{
-        ExportRequest, PlanView, Progress, RollbackResponse, StatusRequest, TimelineRequest,
-        TimelineView,
+        ExportRequest, PlanView, Progress, ReadinessView, RollbackResponse, ServiceReadiness,
+        StatusRequest, TimelineRequest, TimelineView,
     },
     clock::Clock,
     http_client,
@@ -15,7 +15,7 @@ use crate::{
 use anyhow::{Context, anyhow};
 use clap::Args;
 use reqwest::{RequestBuilder, Response, StatusCode};
-use rollback_domain::identity::RollbackId;
+use rollback_domain::{grammar::ServiceRef, identity::RollbackId};
 use serde::{Serialize, de::DeserializeOwned};
 use std::{env, fs::File, io::Write, path::Path, process::ExitCode, time::Duration};
 use url::Url;
@@ -175,6 +175,34 @@ impl Client {
             terminal::line(path.display());
         }
         Ok(ExitCode::SUCCESS)
+    }
+
+    /// Prints whether services could be rolled back now, and gives the exit code: 0 if all could.
+    pub(super) async fn ready(&self, service: Option<&ServiceRef>) -> anyhow::Result<ExitCode> {
+        let server = self.bot.server.as_str().trim_end_matches('/');
+        let request = self.http.get(format!("{server}/api/v1/readiness"));
+        let request = match service {
+            Some(service) => request.query(&[("service", service.to_string())]),
+            None => request,
+        };
+        let request = request.bearer_auth(&self.token).timeout(ANSWERS_WITHIN);
+        let (status, body) = self.read(self.sent(request).await?).await?;
+        if !status.is_success() {
+            return self.refused(status, body);
+        }
+        let view: ReadinessView = serde_json::from_value(body)?;
+        match self.bot.json {
+            true => terminal::json(&view)?,
+            false => view
+                .text
+                .lines()
+                .for_each(|line| terminal::line(cell(line))),
+        }
+        let could = |one: &ServiceReadiness| matches!(one.level.as_str(), "ready" | "attention");
+        Ok(match view.services.iter().all(could) {
+            true => ExitCode::SUCCESS,
+            false => ExitCode::FAILURE,
+        })
     }
 
     async fn status(&self, id: &str) -> anyhow::Result<RollbackResponse> {

@@ -18,7 +18,7 @@ use clap::Subcommand;
 use client::{Bot, Client};
 use rollback_domain::grammar::{
     self, About, Request, Target,
-    verbs::{Approve, Deny, Export, Status, Stop},
+    verbs::{Approve, Deny, Export, Ready, Status, Stop},
 };
 use rollback_domain::identity::RollbackId;
 use std::{path::PathBuf, process::ExitCode};
@@ -78,6 +78,15 @@ pub enum Remote {
     },
     /// Show where things stand: `status`, `status RB-1`, `status frontend`.
     Status {
+        /// The words, as in Slack.
+        words: Vec<String>,
+        /// Which bot.
+        #[command(flatten)]
+        bot: Bot,
+    },
+    /// Show whether services could be rolled back now: `ready`, `ready frontend`. The exit code is 0
+    /// if nothing speaks against it.
+    Ready {
         /// The words, as in Slack.
         words: Vec<String>,
         /// Which bot.
@@ -153,6 +162,12 @@ pub async fn run(remote: Remote) -> anyhow::Result<ExitCode> {
                 Ok(response) => printed(&client, &response)?,
                 Err(code) => code,
             })
+        }
+        Remote::Ready { words, bot } => {
+            let Request::Ready(Ready { service }) = parse("ready", &words)? else {
+                return Ok(usage("`ready` or `ready frontend`"));
+            };
+            Client::new(bot)?.ready(service.as_ref()).await
         }
         Remote::Export { words, to, bot } => {
             let Request::Export(Export { about, format }) = parse("export", &words)? else {

@@ -1,5 +1,5 @@
-//! `/rollback` alone: the services with what is live, what was before, what is open, and how old
-//! each fact is.
+//! `/rollback` alone: the services with what is live, what was before, whether they could be rolled
+//! back, what is open, and how old each fact is.
 
 use super::{
     Answer, Context, Result,
@@ -13,8 +13,9 @@ use crate::{
         Words,
         blocks::{context, escape, fit_text, header, inline, section},
         card,
+        readiness::on_the_board,
     },
-    store::{rollbacks, rosters},
+    store::{readiness, rollbacks, rosters},
 };
 use jiff::Timestamp;
 use rollback_domain::{
@@ -42,6 +43,7 @@ async fn board(app: App) -> Result {
     let snapshots = rollbacks::snapshots(db).await?;
     let open = rollbacks::open(db).await?;
     let frozen = rosters::frozen(db).await?;
+    let ready = readiness::all(db).await?;
     let services = &app.config.services;
     let mut lines = vec![];
     for service in services.iter().take(SERVICES_AT_MOST) {
@@ -55,6 +57,9 @@ async fn board(app: App) -> Result {
                 format!("{}  {live} · read {age} ago", title(service))
             }
         };
+        if let Some(facts) = ready.iter().find(|facts| facts.service == service.key) {
+            line.push_str(&on_the_board(facts, now));
+        }
         let mut open = open.iter();
         if let Some(open) = open.find(|open| open.service == service.key) {
             let stands = format!("{} {}", open.id, open.word());

@@ -173,6 +173,7 @@ fn is_reading(verb: Verb) -> bool {
         | Verb::Who
         | Verb::Why
         | Verb::List
+        | Verb::Ready
         | Verb::Plan
         | Verb::Export
         | Verb::PostMortem

@@ -5,7 +5,7 @@ use super::{
     enqueue, incidents, updates,
 };
 use crate::store::{
-    Tx, marks, messages,
+    Tx, marks, messages, readiness,
     replies::{self, Reply},
     rollbacks, rosters, timelines, undelivered,
 };
@@ -16,6 +16,7 @@ use rollback_domain::{
     identity::{IncidentId, ServiceKey},
     incident::{Actor, Fact, Opening, TimelineEvent},
     job::Job,
+    readiness::ServiceFacts,
     refusal,
     release::Survey,
     rollback::{Freeze, Rollback},
@@ -28,6 +29,8 @@ pub struct SideEffects {
     pub undelivered: Option<UndeliveredChange>,
     /// What a platform served.
     pub survey: Option<RecordedSurvey>,
+    /// What was read to tell whether a service could be rolled back.
+    pub readiness: Option<Box<ServiceFacts>>,
     /// A freeze that is put on a service, or taken off.
     pub freeze: Option<FreezeChange>,
     /// What somebody decided of a release.
@@ -157,6 +160,7 @@ impl SideEffects {
         let SideEffects {
             undelivered,
             survey,
+            readiness,
             freeze,
             mark,
             event,
@@ -172,6 +176,7 @@ impl SideEffects {
         } = later;
         self.undelivered = undelivered.or(self.undelivered.take());
         self.survey = survey.or(self.survey.take());
+        self.readiness = readiness.or(self.readiness.take());
         self.freeze = freeze.or(self.freeze.take());
         self.mark = mark.or(self.mark.take());
         self.event = event.or(self.event.take());
@@ -191,6 +196,7 @@ impl SideEffects {
         let SideEffects {
             undelivered,
             survey,
+            readiness,
             freeze,
             mark,
             event,
@@ -209,6 +215,9 @@ impl SideEffects {
         }
         if let Some(read) = &survey {
             rollbacks::record_survey(tx, &read.service, &read.survey, now).await?;
+        }
+        if let Some(facts) = &readiness {
+            readiness::record(tx, facts).await?;
         }
         if let Some(change) = &freeze {
             let freeze = change.freeze.as_ref();
@@ -304,6 +313,15 @@ impl From<RecordedSurvey> for SideEffects {
     fn from(survey: RecordedSurvey) -> Self {
         SideEffects {
             survey: Some(survey),
+            ..SideEffects::default()
+        }
+    }
+}
+
+impl From<ServiceFacts> for SideEffects {
+    fn from(facts: ServiceFacts) -> Self {
+        SideEffects {
+            readiness: Some(Box::new(facts)),
             ..SideEffects::default()
         }
     }

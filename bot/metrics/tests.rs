@@ -25,8 +25,8 @@ fn busy() -> Metrics {
     metrics
 }
 
-async fn read() -> Option<(Overview, EmergencyRuns)> {
-    Some((Overview::default(), EmergencyRuns::default()))
+async fn read() -> Option<Recorded> {
+    Some(Recorded::default())
 }
 
 #[tokio::test]

@@ -186,21 +186,21 @@ impl Check {
         }
     }
 
-    /// Tries it, as `rollback-bot check --online` does.
+    /// Tries it without changing anything.
     pub async fn try_out(&self, http: &Client) -> Tried {
         match &self.kind {
-            Kind::Http(check) if !check.is_read() => Tried::untried(),
-            Kind::Flow(check) if !check.is_read() => Tried::untried(),
+            Kind::Http(check) if !check.is_read() => Tried::Untried,
+            Kind::Flow(check) if !check.is_read() => Tried::Untried,
             Kind::Flow(check) => match check.look(http, self.within).await {
                 Ok(()) => Tried::Works("answers as it must".into()),
-                Err(problem) => Tried::Unsure(format!("{problem}: it fails right now")),
+                Err(problem) => Tried::Fails(format!("{problem}: it fails right now")),
             },
             Kind::Http(check) => match check.look(http, self.within).await {
                 Ok(()) => Tried::Works("answers as it must".into()),
                 // A service that fails now may be what a rollback is for; an address that leads
                 // nowhere is a mistake.
                 Err(problem) => match check.leads_somewhere(http, self.within).await {
-                    true => Tried::Unsure(format!("{problem}: it fails right now")),
+                    true => Tried::Fails(format!("{problem}: it fails right now")),
                     false => Tried::Wrong(problem),
                 },
             },
@@ -229,16 +229,14 @@ impl Check {
 pub enum Tried {
     /// It works.
     Works(String),
-    /// It does not pass now, or was not tried, which may be as it should.
+    /// It does not pass now, which may be what a rollback is for.
+    Fails(String),
+    /// It cannot be told now.
     Unsure(String),
+    /// It was not tried, because that could change something.
+    Untried,
     /// It can never work as it is configured.
     Wrong(String),
-}
-
-impl Tried {
-    fn untried() -> Self {
-        Tried::Unsure("is not tried, as it could change something".into())
-    }
 }
 
 /// One round: the fingerprint and every check, all at once, each with a time limit of its own.

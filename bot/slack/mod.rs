@@ -11,6 +11,7 @@ pub mod content;
 mod directory;
 pub mod modal;
 pub mod pace;
+pub mod readiness;
 pub mod update;
 
 pub use blocks::Words;

@@ -22,6 +22,7 @@ pub mod overview;
 pub mod pace;
 pub mod presence;
 pub mod processes;
+pub mod readiness;
 pub mod replies;
 pub mod rollbacks;
 pub mod rosters;

@@ -12,6 +12,7 @@ mod jobs;
 mod last_known;
 mod plainer;
 mod planning;
+mod readiness;
 mod recipient;
 mod retry;
 mod rollback_message;

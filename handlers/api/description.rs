@@ -24,7 +24,8 @@ use utoipa::{
         super::status,
         super::timeline,
         super::export,
-        super::deploys::gate
+        super::deploys::gate,
+        super::readiness::readiness
     ),
     modifiers(&WithToken)
 )]

@@ -8,6 +8,7 @@ mod answer;
 mod caller;
 mod deploys;
 pub mod description;
+mod readiness;
 
 use crate::{
     App,
@@ -31,6 +32,7 @@ use axum::{
 use caller::{Caller, done};
 pub use deploys::gate;
 use description::{ActHeaders, ActResponses, Problems};
+pub use readiness::readiness;
 use rollback_domain::{
     grammar::{
         Request, Target, Verb,

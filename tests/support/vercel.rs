@@ -79,6 +79,7 @@ const SPEC: &[(&str, &[&str], &[&str])] = &[
         ],
     ),
     ("GET", &["v13", "deployments", "*"], &["withGitRepoInfo"]),
+    ("GET", &["v5", "user", "tokens", "*"], &[]),
     ("GET", &["v9", "projects", "*"], &["rollbackInfo"]),
     ("PATCH", &["v9", "projects", "*"], &[]),
     (
@@ -158,6 +159,7 @@ struct Books {
     unpins: usize,
     violations: Vec<String>,
     last_ms: i64,
+    token_ends: Option<Timestamp>,
 }
 
 /// A status, a body and headers.
@@ -489,6 +491,11 @@ impl Vercel {
     /// What is shown as the job's state, whatever it is; `None`: the truth.
     pub fn show_job_as(&self, status: Option<&str>) {
         self.books().status = status.map(str::to_owned);
+    }
+
+    /// The token expires then.
+    pub fn token_ends(&self, at: Timestamp) {
+        self.books().token_ends = Some(at);
     }
 
     /// On the Hobby plan only the deployment before the live one is taken.
@@ -1083,6 +1090,13 @@ fn ask(
 fn show(books: &Books, path: &[&str], query: &[(String, String)]) -> Response {
     let is_ours = |name: &str| name == PROJECT || name == PROJECT_ID;
     match *path {
+        ["v5", "user", "tokens", "current"] => {
+            let mut token = json!({"id": "5d9f2ebd38ddca62e5d51e9c1704c72530bdc8bfdd41e782a6687c48399e8391", "name": "rollback-bot"});
+            if let Some(at) = books.token_ends {
+                token["expiresAt"] = json!(at.as_millisecond());
+            }
+            ok(json!({"token": token}))
+        }
         ["v9", "projects", name] if is_ours(name) => ok(project(books, query)),
         ["v9", "projects", id, "rollback", "aliases"] if id == PROJECT_ID => {
             let aliases: Vec<Value> = books
@@ -1753,6 +1767,15 @@ mod promises {
             (vercel.rollbacks_asked(), vercel.production()),
             (1, "v213".into())
         );
+    }
+
+    #[tokio::test]
+    async fn a_token_says_when_it_expires_where_it_does() {
+        let (vercel, platform) = shop().await;
+        assert_eq!(platform.credentials_end().await, Ok(None));
+        let at: Timestamp = "2026-03-20T12:00:00Z".parse().unwrap();
+        vercel.token_ends(at);
+        assert_eq!(platform.credentials_end().await, Ok(Some(at)));
     }
 
     #[tokio::test]

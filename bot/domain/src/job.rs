@@ -556,6 +556,8 @@ pub enum Query {
     },
     /// The last releases.
     List,
+    /// Whether it could be rolled back now.
+    Ready,
     /// Who may approve now.
     Who {
         /// A rollback, or a service.
@@ -659,7 +661,8 @@ impl Job {
                     about: About::Service(_),
                 }
                 | Query::Plan { .. }
-                | Query::List => None,
+                | Query::List
+                | Query::Ready => None,
             },
             Job::RejectForged(_)
             | Job::ServiceAction(_)

@@ -37,6 +37,7 @@ pub mod aftermath;
 pub mod checklist;
 pub mod deploy;
 pub mod post_mortem;
+pub mod readiness;
 pub mod update;
 
 pub mod job;

@@ -12,6 +12,7 @@ pub mod overview;
 pub mod process;
 pub mod registry;
 mod rest;
+mod web_token;
 
 // Every provider, a line each, in the order in which people are told of them.
 registry::providers! {
@@ -29,6 +30,7 @@ registry::providers! {
 }
 
 use async_trait::async_trait;
+use jiff::Timestamp;
 use rollback_domain::{
     platform::{About, DryRun, Effects, Order, Progress, ProviderError, Receipt},
     release::{Release, Survey, Way},
@@ -82,6 +84,12 @@ pub trait Provider: Send + Sync {
     /// as a clause.
     async fn unpin(&self, before: &Value) -> Result<String, ProviderError>;
 
-    /// Tries the credentials and settings: what works, as a clause, or what does not.
+    /// Tries the credentials and settings: what works, as a clause, or what does not. Changes
+    /// nothing.
     async fn check(&self) -> Result<String, ProviderError>;
+
+    /// Reads when the credentials stop working; `None`: that is not told. Changes nothing.
+    async fn credentials_end(&self) -> Result<Option<Timestamp>, ProviderError> {
+        Ok(None)
+    }
 }

@@ -15,11 +15,13 @@ mod settings;
 use crate::{
     Provider,
     rest::{Rest, Setting},
+    web_token::expiry,
 };
 use answers::judge_rollback;
 use api::CHECKING;
 use application::{Application, hold, let_go};
 use async_trait::async_trait;
+use jiff::Timestamp;
 use progress::progress;
 use reqwest::{Client, Method};
 use rollback_domain::{
@@ -276,6 +278,10 @@ impl Provider for ArgoCd {
             app.name,
             app.history().count()
         ))
+    }
+
+    async fn credentials_end(&self) -> Result<Option<Timestamp>, ProviderError> {
+        Ok(expiry(&self.settings.token))
     }
 }
 

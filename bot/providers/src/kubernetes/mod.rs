@@ -16,10 +16,11 @@ mod template;
 mod update;
 mod workload;
 
-use crate::Provider;
+use crate::{Provider, web_token::expiry};
 use async_trait::async_trait;
 use change::Change;
 use cluster::Read;
+use jiff::Timestamp;
 use progress::progress;
 use reqwest::Client;
 use rollback_domain::{
@@ -28,6 +29,7 @@ use rollback_domain::{
     risk::{Caution, Risk},
 };
 use serde_json::{Value, json};
+use settings::Login;
 pub use settings::{KIND, KubernetesSettings};
 use std::{fmt, time::Duration};
 use update::Update;
@@ -265,6 +267,14 @@ impl Provider for Kubernetes {
             "{} readable and changeable, {releases} templates are kept: {state}{owned}",
             workload.name
         ))
+    }
+
+    async fn credentials_end(&self) -> Result<Option<Timestamp>, ProviderError> {
+        Ok(match &self.settings.cluster.login {
+            Login::Token(token) => expiry(token),
+            // It is replaced from time to time, and read each time.
+            Login::TokenFile(_) | Login::Certificate { .. } => None,
+        })
     }
 }
 

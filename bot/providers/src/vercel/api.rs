@@ -71,6 +71,18 @@ impl Vercel {
         }
     }
 
+    /// When the token expires; `None`: never, or the token may not read that.
+    pub(super) async fn token_ends(&self) -> Result<Option<Timestamp>, ProviderError> {
+        let path = ["v5", "user", "tokens", "current"];
+        let read = self.rest.read("the token", &path, &[]).await;
+        let at = match &read {
+            Ok(Some(answer)) => millis(&answer["token"], "expiresAt"),
+            Ok(None) | Err(ProviderError::Refused(_)) => None,
+            Err(error) => return Err(error.clone()),
+        };
+        Ok(at.and_then(|at| Timestamp::from_millisecond(at).ok()))
+    }
+
     fn no_project(&self) -> String {
         match &self.settings.team {
             Some(team) => format!(

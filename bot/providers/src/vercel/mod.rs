@@ -22,6 +22,7 @@ use crate::{
 use answers::{CHECKING, judge_move};
 use api::API;
 use async_trait::async_trait;
+use jiff::Timestamp;
 use progress::{Reading, ended_badly, read_progress};
 use project::{Project, job};
 use reqwest::{Client, Method};
@@ -251,6 +252,10 @@ impl Provider for Vercel {
                 project.domains.len()
             )),
         }
+    }
+
+    async fn credentials_end(&self) -> Result<Option<Timestamp>, ProviderError> {
+        self.token_ends().await
     }
 }
 

@@ -1,6 +1,8 @@
-//! Shows one person a plan, the list of releases, who may approve, or whether they may.
+//! Shows one person a plan, the list of releases, whether a service could be rolled back, who may
+//! approve, or whether they may.
 
 mod authority;
+mod ready;
 mod releases;
 
 use crate::{
@@ -60,7 +62,10 @@ pub(super) async fn run(app: &App, lease: &Lease, request: &QueryRequest) -> Res
     let shown = match (query, membership.admit()) {
         // Why somebody may not is told to those who may not, too.
         (Query::Why { rollback }, _) => authority::why(app, *rollback, person, &membership).await?,
-        (Query::Plan { .. } | Query::List | Query::Who { .. }, Err(refusal)) => Err(refusal.into()),
+        (Query::Plan { .. } | Query::List | Query::Ready | Query::Who { .. }, Err(refusal)) => {
+            Err(refusal.into())
+        }
+        (Query::Ready, Ok(())) => return ready::run(app, lease, service, recipient).await,
         (Query::Who { about }, Ok(())) => authority::who(app, about, service).await?,
         (Query::Plan { aim }, Ok(())) => releases::plan(app, lease, service, aim).await?,
         (Query::List, Ok(())) => releases::list(app, lease, service).await?,
@@ -80,6 +85,7 @@ fn verb(query: &Query) -> &'static str {
     match query {
         Query::Plan { .. } => "plan",
         Query::List => "list",
+        Query::Ready => "ready",
         Query::Who { .. } => "ask who",
         Query::Why { .. } => "ask why",
     }

@@ -29,6 +29,7 @@ mod pins;
 mod plan;
 mod post_mortem;
 mod propose;
+mod ready;
 mod resolve;
 mod review;
 mod sign_off;
@@ -70,6 +71,7 @@ macro_rules! for_every_verb {
             propose: Propose,
             plan: Plan,
             list: List,
+            ready: Ready,
             status: Status,
             approve: Approve,
             deny: Deny,
@@ -301,6 +303,7 @@ mod tests {
             `to prev` (if left out), `to v212`, an id, a sha, or what was live then: `to @02:40`, `to @-45m`
         `plan frontend`: the same, only for you; nothing is proposed
         `list frontend`: the last releases, good and bad
+        `ready`, `ready frontend`: whether it could be rolled back now: token, target, approvers, checks
         `status`, `status RB-41`, `status frontend`: where it stands
         `approve RB-41`, `deny RB-41 because too risky`: decide on a rollback
         `object RB-41 because sales end at noon`, `withdraw RB-41`: speak against it, or take your own approval back
