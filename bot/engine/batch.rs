@@ -290,7 +290,7 @@ impl Batch {
             echo,
         } = note;
         let opening = Opening::UnlessResolved;
-        let drill = self.drill_going_on(tx, channel).await?;
+        let drill = Box::pin(self.drill_going_on(tx, channel)).await?;
         let incident = match (drill, is_correction, self.incidents.get(channel)) {
             (Some(drill), _, _) => drill,
             (None, false, _) => self.incident_of(tx, channel, opening).await?,
@@ -642,14 +642,14 @@ impl Batch {
         }
         proposal.turns = turns;
         let Some(incident) = incident else {
-            let (id, record) = drills::begin(tx, &proposal.channel, now).await?;
+            let (id, record) = Box::pin(drills::begin(tx, &proposal.channel, now)).await?;
             return Ok(self.opened(id, record, proposal));
         };
         // Always the counter before the incident's row, so that two of these never wait for each
         // other.
         let id = RollbackId::new(self.next_number(tx).await?.cast_unsigned());
         if let Some(drill) = stopped
-            && !drills::make_way(tx, drill, id, &mut self.changes, now).await?
+            && !Box::pin(drills::make_way(tx, drill, id, &mut self.changes, now)).await?
         {
             // Its platform was asked in this very moment: it is looked at again.
             return Err(Error::Raced);

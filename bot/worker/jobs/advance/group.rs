@@ -356,8 +356,10 @@ async fn read(app: &App, wanted: &Wanted, at: Timestamp) -> Result<ReadMember, E
         Ok(aim) => aim,
         Err(why) => return Ok(ReadMember::Planned(Err(why.clone()))),
     };
-    let open = rollbacks::open_for(&app.engine.db, service).await?;
-    if let Some(open) = open.filter(|open| !open.gives_way()) {
+    if let Some(open) = rollbacks::open_for(&app.engine.db, service)
+        .await?
+        .filter(|open| !open.gives_way())
+    {
         return Ok(ReadMember::Refused(Refusal::AlreadyOpen {
             id: open.id,
             word: open.word(),
