@@ -383,6 +383,13 @@ impl Config {
         self.services.iter().find(|service| service.key == *key)
     }
 
+    /// The channel in which people are reminded of the drills of a service; `None`: there is none.
+    pub fn drill_channel<'a>(&'a self, service: &'a Service) -> Option<&'a str> {
+        let own = service.channels.iter().chain(&service.announce);
+        let common = self.announce.every.iter().chain(&self.api.channel);
+        own.chain(common).map(String::as_str).next()
+    }
+
     /// The service of this name in all its environments.
     pub fn environments(&self, name: &str) -> Vec<&Service> {
         self.services

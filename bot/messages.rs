@@ -4,6 +4,7 @@
 //! rendered from a sample at start-up, so a mistake in one is found before it is needed.
 
 mod documents;
+mod drills;
 mod group;
 mod updates;
 
@@ -413,7 +414,11 @@ impl Templates {
             true => AutoEscape::Html,
             false => AutoEscape::None,
         });
-        for (name, default) in TEMPLATES.into_iter().chain(updates::TEMPLATES) {
+        for (name, default) in TEMPLATES
+            .into_iter()
+            .chain(updates::TEMPLATES)
+            .chain(drills::TEMPLATES)
+        {
             let source = match overrides.map(|directory| directory.join(name)) {
                 Some(path) if path.exists() => fs::read_to_string(&path)
                     .with_context(|| format!("the template {} cannot be read", path.display()))?,
@@ -436,6 +441,7 @@ impl Templates {
         templates.timeline(Timeline::sample(), io::sink())?;
         templates.timeline_page(TimelinePage::sample(), io::sink())?;
         templates.post_mortem(PostMortem::sample(), io::sink())?;
+        templates.try_drills()?;
         Ok(templates)
     }
 

@@ -415,3 +415,124 @@ async fn where_a_drill_may_not_act_the_configuration_says_so() {
     services.web.staging.fault: would break an environment that is not for drills; write drill = true beside it, or remove it
     ");
 }
+
+/// The day on which the world begins is a Saturday, and the last Friday of March is the 27th.
+#[tokio::test]
+async fn a_quarter_with_a_drill_that_is_held_and_one_that_is_missed() {
+    let calendar =
+        "channels = [\"C0SHOP\"]\ndrills = \"monthly last friday 14:00 Europe/Berlin\"\n";
+    let (mut world, _) = with_settings(ROLES, calendar).await;
+    let day = Duration::from_secs(86_400);
+    world.maya().says("/rollback drill").await;
+    assert_snapshot!(world.maya().sees(), @"");
+    // A week before, and a day before.
+    world.passes(day * 7).await;
+    assert_snapshot!(world.channel(), @"");
+    world.passes(day * 6).await;
+    // The bot is restarted, and reminds nobody twice.
+    world.stops().await;
+    world.starts().await;
+    world.leases_end().await;
+    world.passes(day / 2).await;
+    assert_snapshot!(world.channel(), @"");
+    world
+        .maya()
+        .says("/rollback drill frontend because it is the day")
+        .await;
+    world.settle().await;
+    world.sam().says("/rollback approve DR-1").await;
+    world.passes(Duration::from_secs(900)).await;
+    world
+        .sam()
+        .says("/rollback drill note DR-1 nobody knew who approves")
+        .await;
+    world
+        .sam()
+        .says("/rollback action add \"write down who approves\" due 2026-03-30")
+        .await;
+    world.slack.take_all();
+    world.passes(day * 2).await;
+    is_marked_or_action(&world.channel());
+    // The next one is in April, and nobody holds it.
+    world.passes(day * 35).await;
+    let reminded = world.channel();
+    assert!(
+        reminded.contains(
+            "DRILL · the drill of frontend (staging) is in a week, 2026-04-24 14:00 CEST."
+        ),
+        "{reminded}"
+    );
+    assert!(
+        reminded.contains("DRILL · the drill of frontend (staging) is at 2026-04-24 14:00 CEST."),
+        "{reminded}"
+    );
+    assert!(
+        reminded.contains(
+            "DRILL · the drill of frontend (staging) at 2026-04-24 14:00 CEST was not held."
+        ),
+        "{reminded}"
+    );
+    world.maya().says("/rollback drill").await;
+    assert_snapshot!(world.maya().sees(), @"");
+    world.maya().says("/rollback drill report 2026-Q1").await;
+    world.settle().await;
+    let files = world.slack.files();
+    let reports: Vec<_> = files
+        .iter()
+        .filter(|file| file.name.starts_with("DRILL-2026-Q1"))
+        .collect();
+    assert_eq!(reports.len(), 2);
+    for file in reports {
+        let text = String::from_utf8_lossy(&file.bytes);
+        if file.name.ends_with(".html") {
+            assert!(text.contains("<span class=\"mark\">DRILL</span> Drills of 2026-Q1"));
+            if let Ok(keep) = std::env::var("KEEP_DRILL_REPORT") {
+                fs::write(keep, &file.bytes).unwrap();
+            }
+        } else {
+            assert_snapshot!(text, @"");
+        }
+    }
+    world.slack.take_all();
+}
+
+/// Reminders of actions say what they are about, and everything else is marked.
+fn is_marked_or_action(channel: &str) {
+    for line in channel
+        .lines()
+        .filter(|line| line.starts_with("Rollback Bot"))
+    {
+        assert!(line.contains("DR-1") || line.contains("DRILL"), "{channel}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_no_day_is_named_where_it_is_written() {
+    let world = World::new().await;
+    let section = |drills: &str| {
+        format!(
+            "[services.web.staging]\nprovider = \"releases\"\npath = \"/srv/web\"\nrestart = [\"true\"]\napprove = [\"oncall\"]\ndrills = \"{drills}\"\n"
+        )
+    };
+    for (drills, why) in [
+        (
+            "weekly last friday 14:00 UTC",
+            "neither monthly nor quarterly",
+        ),
+        (
+            "monthly last friday 14:00 Europe/Bonn",
+            "there is no time zone \"Europe/Bonn\"",
+        ),
+    ] {
+        let refused = world.reads_settings(&section(drills)).unwrap_err();
+        assert!(
+            refused.contains("services.web.staging.drills: "),
+            "{refused}"
+        );
+        assert!(refused.contains(why), "{refused}");
+    }
+    assert_eq!(
+        world.reads_settings(&section("quarterly first monday 02:30 Europe/Berlin")),
+        Ok(())
+    );
+}

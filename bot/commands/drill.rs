@@ -11,23 +11,31 @@ use crate::{
     App,
     config::Service,
     engine::{Outcome, Submission},
-    slack::{Words, blocks::inline},
-    store::timelines,
+    roster,
+    slack::{Words, blocks::inline, card::moment},
+    store::{actions, memberships, messages, rollbacks, timelines},
 };
+use jiff::Timestamp;
 use rollback_domain::{
-    drill::{self, Fault, watermarked},
+    drill::{self, A_DAY, DrillFacts, DrillStanding, DrilledOnce, Fault, Quarter, watermarked},
     grammar::{
         Request, ServiceRef,
         verbs::{Drill, Propose},
     },
-    identity::{IncidentId, RollbackId},
+    identity::{IncidentId, RollbackId, ServiceKey},
     incident::{Actor, IncidentFact, TimelineEvent},
-    refusal::Refusal,
+    job::{DrillReportRequest, Job},
+    people::Person,
+    refusal::{Refusal, list},
+    rollback::Rollback,
 };
+use std::collections::BTreeSet;
 
 pub(super) async fn run(app: &App, context: &Context, request: Drill) -> Result {
     match request {
         Drill::Begin(proposal) => begin(app, context, proposal).await,
+        Drill::Calendar => calendar(app).await,
+        Drill::Report { quarter } => report(app, context, quarter).await,
         Drill::Note { drill, text } => note(app, context, drill, text).await,
     }
 }
@@ -124,4 +132,161 @@ async fn drilled(
         // What was noted in another channel, perhaps a private one, stays there.
         false => Err(Refusal::UnknownRollback { id: named }.into()),
     }
+}
+
+/// A reminder of a drill.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reminder {
+    /// It is in a week.
+    WeekBefore,
+    /// It is tomorrow.
+    DayBefore,
+    /// It was not held.
+    Missed,
+}
+
+/// The key under which people are reminded of the drill of that moment, once.
+pub fn reminder_key(service: &ServiceKey, at: Timestamp, reminder: Reminder) -> String {
+    let which = match reminder {
+        Reminder::WeekBefore => "week",
+        Reminder::DayBefore => "day",
+        Reminder::Missed => "missed",
+    };
+    format!("drill:{}:{}:{which}", service.typed(), at.as_second())
+}
+
+/// How a service stands with its drills.
+pub async fn standing(app: &App, service: &Service) -> sqlx::Result<DrillStanding> {
+    let db = &app.engine.db;
+    let now = app.engine.clock.now();
+    let drills = rollbacks::drills_of(db, &service.key).await?;
+    let calendar = service.drills.calendar.as_ref();
+    let due = now.checked_sub(A_DAY).ok();
+    let due = due.and_then(|until| calendar?.last(until));
+    let is_known = match due {
+        Some(due) => {
+            let key = reminder_key(&service.key, due, Reminder::DayBefore);
+            messages::get(db, &key).await?.ts.is_some()
+        }
+        None => false,
+    };
+    Ok(DrillStanding::of(calendar, &drills, |_| is_known, now))
+}
+
+/// How each service stands for which a day is set.
+async fn standings(app: &App) -> sqlx::Result<Vec<(ServiceKey, DrillStanding)>> {
+    let mut standings = vec![];
+    for service in &app.config.services {
+        if service.drills.calendar.is_some() {
+            standings.push((service.key.clone(), standing(app, service).await?));
+        }
+    }
+    Ok(standings)
+}
+
+/// Those who could approve for these services, as far as it is known, and have never taken part in a
+/// drill.
+pub async fn never_drilled(app: &App, services: &[&Service]) -> sqlx::Result<Vec<Person>> {
+    let db = &app.engine.db;
+    let drills = rollbacks::drills(db).await?;
+    let took_part: BTreeSet<&str> = drills
+        .iter()
+        .filter(|drill| drill.was_practised())
+        .flat_map(Rollback::took_part)
+        .map(|person| person.id.as_str())
+        .collect();
+    let roles: BTreeSet<&str> = services
+        .iter()
+        .flat_map(|service| service.rules.of(service.ordinary()).eligible())
+        .collect();
+    let roles: Vec<&str> = roles.into_iter().collect();
+    let roster = roster::last_known(app, &roles).await?;
+    let people: BTreeSet<&str> = roles.iter().flat_map(|role| roster.members(role)).collect();
+    let mut never = vec![];
+    for id in people.into_iter().filter(|id| !took_part.contains(id)) {
+        let known = memberships::last_known(db, id).await?;
+        never.push(known.map_or_else(|| Person::new(id, id), |(_, person, _)| person));
+    }
+    Ok(never)
+}
+
+/// What the report of a quarter is made of.
+pub async fn facts(app: &App, quarter: Quarter) -> sqlx::Result<DrillFacts> {
+    let db = &app.engine.db;
+    let mut drills = vec![];
+    for drill in rollbacks::drills(db).await?.into_iter().rev() {
+        if quarter.has(&drill) {
+            drills.push(DrilledOnce {
+                notes: timelines::last_notes(db, drill.incident).await?,
+                actions: actions::of_incident(db, drill.incident).await?,
+                drill,
+            });
+        }
+    }
+    let every: Vec<&Service> = app.config.services.iter().collect();
+    let never = never_drilled(app, &every).await?;
+    Ok(DrillFacts {
+        quarter,
+        now: app.engine.clock.now(),
+        drills,
+        standings: standings(app).await?,
+        never: never
+            .into_iter()
+            .map(|person| format!("@{}", person.name))
+            .collect(),
+    })
+}
+
+/// Tells one person which drills are due, which were missed, and who has never drilled.
+async fn calendar(app: &App) -> Result {
+    let now = app.engine.clock.now();
+    let mut lines = vec![];
+    for (service, stands) in standings(app).await? {
+        let last = match stands.last {
+            Some((drill, at)) => format!("last {drill}, {}", moment(at, now)),
+            None => "never drilled".to_owned(),
+        };
+        let next = stands.next.map(|at| format!(" · next {}", moment(at, now)));
+        let missed = stands
+            .missed
+            .map(|at| format!(" · *missed* {}", moment(at, now)));
+        lines.push(format!(
+            "DRILL · *{}*: {last}{}{}",
+            inline(&service.to_string(), 160),
+            next.unwrap_or_default(),
+            missed.unwrap_or_default()
+        ));
+    }
+    if lines.is_empty() {
+        lines.push("DRILL · No service has `drills` in the configuration, so no day is set. `/rollback drill` and a service begins one now.".to_owned());
+    }
+    let every: Vec<&Service> = app.config.services.iter().collect();
+    let never: Vec<String> = never_drilled(app, &every)
+        .await?
+        .into_iter()
+        .map(|person| format!("@{}", inline(&person.name, 80)))
+        .collect();
+    if !never.is_empty() {
+        lines.push(format!("Never drilled so far: {}.", list(&never, "and")));
+    }
+    Ok(Answer::private(lines.join("\n")))
+}
+
+/// Has the report of a quarter uploaded where it is asked for.
+async fn report(app: &App, context: &Context, quarter: Option<Quarter>) -> Result {
+    let quarter = quarter.unwrap_or_else(|| Quarter::of(app.engine.clock.now()));
+    let job = Job::DrillReport(DrillReportRequest {
+        quarter,
+        channel: context.channel.clone(),
+        thread: context.thread.clone(),
+        id: context.key.clone(),
+    });
+    let submission = Submission::Enqueue(job);
+    Ok(match app.engine.take(&context.key, submission).await? {
+        Outcome::Queued => Answer::private(format!(
+            "DRILL · Writing the report of {quarter}. I'll post two files in {}.",
+            super::export::place(context)
+        )),
+        outcome => Answer::from(outcome),
+    })
 }

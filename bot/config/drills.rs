@@ -1,5 +1,6 @@
 //! What a service's section says about drills.
 
+use rollback_domain::drill::Calendar;
 use rollback_settings::{Repeats, Section, flag, text};
 
 /// Environments that nobody means when they say where a drill acts.
@@ -13,6 +14,8 @@ pub struct Drills {
     /// The command that breaks it first, the program and each argument for itself; `None`: nothing
     /// does.
     pub fault: Option<Vec<String>>,
+    /// When drills of it are held; `None`: no day is set.
+    pub calendar: Option<Calendar>,
 }
 
 /// Reads the keys about drills of the service in `environment`.
@@ -41,5 +44,10 @@ pub(super) fn drills(section: &Section<'_>, environment: &str) -> Drills {
             "is empty; write the program to run first: [\"./break-staging.sh\"]",
         );
     }
-    Drills { acts, fault }
+    let calendar = section.optional("drills", |value| text(value)?.parse());
+    Drills {
+        acts,
+        fault,
+        calendar,
+    }
 }

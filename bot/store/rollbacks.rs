@@ -240,6 +240,24 @@ pub async fn latest_of(db: &Db, service: &ServiceKey) -> sqlx::Result<Option<Rol
     row.map(|(doc,)| read(&doc)).transpose()
 }
 
+const DRILLS: &str = "SELECT doc FROM rollback WHERE id < 0 ORDER BY id LIMIT 500";
+const DRILLS_OF: &str =
+    "SELECT doc FROM rollback WHERE service = $1 AND environment = $2 AND id < 0
+    ORDER BY id LIMIT 50";
+
+/// The last drills, newest first, at most five hundred.
+pub async fn drills(db: &Db) -> sqlx::Result<Vec<Rollback>> {
+    let rows: Vec<(String,)> = reading!(db, pool => sqlx::query_as(DRILLS).fetch_all(pool).await)?;
+    rows.iter().map(|(doc,)| read(doc)).collect()
+}
+
+/// The last drills of a service, newest first, at most fifty.
+pub async fn drills_of(db: &Db, service: &ServiceKey) -> sqlx::Result<Vec<Rollback>> {
+    let rows: Vec<(String,)> = reading!(db, pool => sqlx::query_as(DRILLS_OF)
+        .bind(&service.name).bind(&service.environment).fetch_all(pool).await)?;
+    rows.iter().map(|(doc,)| read(doc)).collect()
+}
+
 const LATEST_DRILL_OF: &str = "SELECT doc FROM rollback WHERE service = $1 AND environment = $2 AND id < 0 ORDER BY id LIMIT 1";
 
 /// The last drill of a service, open or not.

@@ -1,6 +1,16 @@
 //! Drills: rollbacks that are practised. They go the way of every rollback, and say of themselves
 //! everywhere that they are one.
 
+mod calendar;
+mod quarter;
+mod report;
+mod standing;
+
+pub use calendar::{Calendar, Odd};
+pub use quarter::{NotAQuarter, Quarter};
+pub use report::{DrillFacts, DrilledOnce};
+pub use standing::{A_DAY, A_WEEK, DrillStanding, Parts};
+
 use crate::{
     identity::{IncidentId, RollbackId},
     rollback::{Message, Notice},

@@ -1,6 +1,7 @@
 //! What is left to do: rows that are committed with the change that caused them.
 
 use crate::{
+    drill::Quarter,
     grammar::{About, ExportFormat, ReviewAnswer},
     identity::{IncidentId, RollbackId, ServiceKey},
     incident::{CapturedMessage, IncidentRole},
@@ -55,6 +56,13 @@ pub enum Job {
     #[serde(rename = "roster")]
     #[strum(serialize = "roster")]
     RefreshRoster { source: crate::authority::Source },
+    /// Remind people of a drill of a service.
+    RemindDrill {
+        #[serde(flatten)]
+        service: ServiceKey,
+    },
+    /// Upload the report of the drills of a quarter.
+    DrillReport(DrillReportRequest),
     /// Run the command that breaks the environment of a drill, once.
     MakeFault { rollback: RollbackId },
     /// Bring the card to the present state.
@@ -267,6 +275,19 @@ pub struct PostMortemRequest {
     pub thread: Option<String>,
     /// Who asked for the draft; `None`: nobody did.
     pub asked_by: Option<Person>,
+    /// The key by which it is done once.
+    pub id: String,
+}
+
+/// The report of the drills of a quarter that somebody asks for.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DrillReportRequest {
+    /// The quarter.
+    pub quarter: Quarter,
+    /// The channel in which it is uploaded.
+    pub channel: String,
+    /// The thread there; `None`: in the channel.
+    pub thread: Option<String>,
     /// The key by which it is done once.
     pub id: String,
 }
@@ -682,6 +703,8 @@ impl Job {
             | Job::RemindUpdate { .. }
             | Job::RemindMitigation { .. }
             | Job::ProposePostMortem(_)
+            | Job::RemindDrill { .. }
+            | Job::DrillReport(_)
             | Job::RemindAction { .. } => None,
         }
     }
@@ -728,7 +751,8 @@ impl Job {
             } => format!("{incident}:{}:{role}", due.as_second()),
             Job::RemindMitigation { incident, due } => format!("{incident}:{}", due.as_second()),
             Job::RemindAction { action, reminder } => format!("{action}:{reminder}"),
-            Job::Survey { service } => service.typed(),
+            Job::Survey { service } | Job::RemindDrill { service } => service.typed(),
+            Job::DrillReport(request) => request.id.clone(),
             Job::RefreshMemberships => "all".into(),
             Job::ReadMembership { person } => person.id.clone(),
         }

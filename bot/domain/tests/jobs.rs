@@ -46,6 +46,17 @@ const STORED: &[(&str, &str, &str)] = &[
         r#"{"kind":"roster","source":{"from":"slack_group","id":"S1"}}"#,
     ),
     (
+        "remind_drill",
+        "frontend@staging",
+        r#"{"kind":"remind_drill","service":"frontend","environment":"staging"}"#,
+    ),
+    (
+        "drill_report",
+        "command:9",
+        r#"{"kind":"drill_report","quarter":{"year":2026,"quarter":4},"channel":"C1",
+            "thread":null,"id":"command:9"}"#,
+    ),
+    (
         "make_fault",
         "DR-7",
         r#"{"kind":"make_fault","rollback":-7}"#,

@@ -4,10 +4,11 @@ use std::fmt;
 
 use super::{Listing, Propose, Spec, Takes, Verb};
 use crate::{
+    drill::Quarter,
     grammar::{
-        misread::Misread,
+        misread::{Misread, excerpt},
         reasons,
-        subjects::rollback_named,
+        subjects::{expect_end, rollback_named},
         words::{Literal, Words, bare},
     },
     identity::RollbackId,
@@ -18,6 +19,13 @@ use crate::{
 pub enum Drill {
     /// Begins one.
     Begin(Propose),
+    /// Shows which are due, and who has never drilled.
+    Calendar,
+    /// Uploads the report of a quarter.
+    Report {
+        /// The quarter; `None`: the one that goes on.
+        quarter: Option<Quarter>,
+    },
     /// Writes into the record of one.
     Note {
         /// The drill; `None`: the latest one of the channel.
@@ -27,6 +35,8 @@ pub enum Drill {
     },
 }
 
+/// The word that asks for a report.
+const REPORT: &str = "report";
 /// The word that begins a note.
 const NOTE: &str = "note";
 
@@ -35,13 +45,13 @@ pub(super) const SPEC: Spec = Spec {
     takes: Takes::Other,
     needs_reason: false,
     listing: Listing::Line {
-        examples: "`drill frontend@staging`, `drill note nobody knew who approves`",
-        meaning: "practise a rollback, and note what was learned",
+        examples: "`drill frontend@staging`, `drill note nobody knew who approves`, `drill`, `drill report`",
+        meaning: "practise a rollback, note what was learned, see what is due and what was done",
     },
     help: &[
         "`drill frontend@staging`: the same plan, the same card and the same approvals. It acts only in an environment that the configuration names for drills; anywhere else it ends before the platform is asked.",
         "`drill frontend to v212 because it is the last friday`: a target and a reason, as in a rollback.",
-        "`drill note DR-7 nobody knew who approves`: write into the record of a drill; without its number, of the channel's latest one.",
+        "`drill note DR-7 nobody knew who approves`: write into the record of a drill; without its number, of the channel's latest one. `drill`: which are due, which were missed, and who has never drilled. `drill report 2026-Q4`: the report of a quarter, as files.",
     ],
 };
 
@@ -52,8 +62,33 @@ impl Drill {
             words.next();
             return note(words);
         }
-        let first = words.next();
-        Propose::read(Verb::Drill, first, words).map(Drill::Begin)
+        if part.eq_ignore_ascii_case(REPORT) {
+            words.next();
+            return report(words);
+        }
+        let Some(first) = words.next() else {
+            return Ok(Drill::Calendar);
+        };
+        Propose::read(Verb::Drill, Some(first), words).map(Drill::Begin)
+    }
+}
+
+fn report(mut words: Words<'_>) -> Result<Drill, Misread> {
+    let quarter = match words.next().map(bare) {
+        None => None,
+        Some(word) => Some(word.parse().map_err(|_| no_quarter(word))?),
+    };
+    expect_end(Verb::Drill, None, &words)?;
+    Ok(Drill::Report { quarter })
+}
+
+fn no_quarter(word: &str) -> Misread {
+    Misread::BadArgument {
+        verb: Verb::Drill,
+        sentence: format!(
+            "Nothing was run, because \"{}\" is not a quarter: write `drill report`, or `drill report 2026-Q4`.",
+            excerpt(word)
+        ),
     }
 }
 
@@ -81,6 +116,11 @@ impl fmt::Display for Drill {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let verb = Verb::Drill;
         match self {
+            Drill::Calendar => write!(f, "{verb}"),
+            Drill::Report { quarter: None } => write!(f, "{verb} {REPORT}"),
+            Drill::Report {
+                quarter: Some(quarter),
+            } => write!(f, "{verb} {REPORT} {quarter}"),
             Drill::Begin(proposal) => write!(f, "{verb} {proposal}"),
             Drill::Note {
                 drill: Some(drill),
@@ -114,7 +154,16 @@ pub(super) mod tests {
             .prop_filter("not empty", |(_, text)| !text.is_empty())
             .prop_map(|(drill, text)| Drill::Note { drill, text });
         let begin = super::super::propose::tests::any();
-        prop_oneof![begin.prop_map(Drill::Begin), note]
+        let quarter = proptest::option::of((1..=4, 2000..2100));
+        let report = quarter.prop_map(|quarter| Drill::Report {
+            quarter: quarter.and_then(|(quarter, year)| format!("{year}-Q{quarter}").parse().ok()),
+        });
+        prop_oneof![
+            begin.prop_map(Drill::Begin),
+            Just(Drill::Calendar),
+            report,
+            note
+        ]
     }
 
     fn begin(request: Request) -> Request {
@@ -147,13 +196,20 @@ pub(super) mod tests {
                 noted(None, "nobody knew who approves"),
             ),
             ("drill note dr-7 nobody knew", noted(Some(7), "nobody knew")),
+            ("drill", Request::Drill(Drill::Calendar)),
+            (
+                "drill report 2026-q4",
+                Request::Drill(Drill::Report {
+                    quarter: "2026-Q4".parse().ok(),
+                }),
+            ),
             (
                 "drill note RB-7 was the same",
                 noted(None, "RB-7 was the same"),
             ),
         ]);
         misreads([
-            ("drill", Misread::MissingService { verb: Verb::Drill }),
+            ("drill report monday", no_quarter("monday")),
             ("drill note", empty()),
             ("drill note DR-7", empty()),
         ]);

@@ -324,7 +324,7 @@ mod tests {
         `update`, `update monitoring`: draft an update from the record, for the team or for customers
         `action add "test empty carts" due friday`, `action list`, `action done 3`: what is to be done afterwards; its owner is reminded
         `checklist`, `checklist done 3`: what is to be looked at before, during and after a rollback
-        `drill frontend@staging`, `drill note nobody knew who approves`: practise a rollback, and note what was learned
+        `drill frontend@staging`, `drill note nobody knew who approves`, `drill`, `drill report`: practise a rollback, note what was learned, see what is due and what was done
         `help approve`: more about one of them
         "#);
     }
