@@ -13,6 +13,9 @@ use crate::{
     store::address::{Address, Found as Record},
     terminal::{self, cell},
 };
+
+mod agents;
+
 use rollback_domain::{
     authority::{Case, Found, Source},
     drill::Odd,
@@ -73,6 +76,7 @@ pub async fn check(config: &Config, online: bool) -> anyhow::Result<usize> {
     terminal::line(format!("ok        services: {services}, roles: {roles}"));
     drills(config, &mut report);
     database(config, online, &mut report).await;
+    agents::tokens(config, online, &mut report).await;
     terminal::line(format!("\n{}", effective::table(config)));
     if online {
         everything_reached(config, &mut report).await?;
@@ -174,6 +178,7 @@ async fn everything_reached(config: &Config, report: &mut Report) -> anyhow::Res
         pagerduty: crate::app::pagerduty(config, &http),
         slack,
     };
+    agents::responsible(config, &asking.slack, report).await;
     roles(config, &asking, report).await;
     for (name, place) in crate::app::notices(config, &http, &Clock::real()) {
         let key = format!("notices.{name}");

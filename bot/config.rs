@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+mod agents;
 pub mod changes;
 mod checklists;
 mod drills;
@@ -19,6 +20,7 @@ mod updates;
 mod values;
 mod webhooks;
 
+pub use agents::Agent;
 pub use changes::{ConfigChanges, Written};
 pub use drills::Drills;
 pub use groups::{Group, GroupMember};
@@ -77,6 +79,8 @@ pub struct Config {
     pub webhooks: Webhooks,
     /// Acting without Slack.
     pub api: Api,
+    /// Programs that may propose, by name.
+    pub agents: BTreeMap<String, Agent>,
     /// How much one person and one channel may send.
     pub limits: Limits,
     /// How incidents are handled.
@@ -544,6 +548,9 @@ fn config(file: &Section<'_>) -> Option<Config> {
         }
     };
     let api = file.section("api").map(|section| api(&section));
+    let agents = file
+        .section("agents")
+        .and_then(|section| agents::agents(&section));
     let limits = file.section("limits").map(|section| limits(&section));
     let incidents = file
         .section("incidents")
@@ -600,6 +607,7 @@ fn config(file: &Section<'_>) -> Option<Config> {
             },
             ((api, _), _) => api,
         },
+        agents: agents?,
         limits: limits?,
         incidents: incidents?,
         updates: updates?,

@@ -101,9 +101,10 @@ pub struct Update {
     pub approver_mention: String,
 }
 
-/// Who asked for it, and whether they did so outside of Slack.
+/// Who asked for it, a person or an agent, and whether they did so outside of Slack.
 fn requester(rollback: &Rollback, name: &impl Fn(&Person) -> String) -> String {
-    by_door(name(&rollback.requester), rollback.out_of_band)
+    let requester = &rollback.requester;
+    by_door(requester.with_agent(name(requester)), rollback.out_of_band)
 }
 
 /// Who let it run: the approvers, or the person who started the emergency run.

@@ -61,6 +61,8 @@ fn for_operators(app: &App) -> Router<CurrentApp> {
         // The API and the CLI: with a token, or answered 401.
         true => Router::new()
             .route("/api/v1/propose", post(api::propose))
+            .route("/api/v1/plan", post(api::plan))
+            .route("/api/v1/note", post(api::note))
             .route("/api/v1/approve", post(api::approve))
             .route("/api/v1/deny", post(api::deny))
             .route("/api/v1/stop", post(api::stop))
@@ -68,6 +70,7 @@ fn for_operators(app: &App) -> Router<CurrentApp> {
             .route("/api/v1/timeline", post(api::timeline))
             .route("/api/v1/export", post(api::export))
             .route("/api/v1/gate", get(api::gate))
+            .route("/api/v1/{verb}", post(api::elsewhere))
             .route("/api/v1/readiness", get(api::readiness))
             .route("/api/v1/openapi.json", get(api::description::serve)),
         false => Router::new(),

@@ -15,6 +15,7 @@ mod scripted;
 mod support;
 
 mod aftermath;
+mod agents;
 mod approvals;
 mod argocd;
 mod authority;

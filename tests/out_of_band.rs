@@ -52,7 +52,7 @@ async fn made(world: &World, id: &str, name: &str, now: Timestamp) -> String {
 }
 
 /// What the bot answered: the status, and the body.
-type Answered = (u16, Value);
+pub type Answered = (u16, Value);
 
 /// Sends a request and has the bot do what is due until it is answered.
 async fn sends(world: &mut World, request: reqwest::RequestBuilder) -> Answered {
@@ -88,7 +88,7 @@ fn request(world: &World, token: &str, verb: &str, body: &Value) -> reqwest::Req
         .json(body)
 }
 
-async fn asks(world: &mut World, token: &str, verb: &str, body: Value) -> Answered {
+pub async fn asks(world: &mut World, token: &str, verb: &str, body: Value) -> Answered {
     let request = request(world, token, verb, &body);
     sends(world, request).await
 }
@@ -110,7 +110,7 @@ async fn proposed(world: &mut World, maya: &str) -> String {
     said["plan"]["short"].as_str().unwrap().to_owned()
 }
 
-fn refused(said: &Value) -> String {
+pub fn refused(said: &Value) -> String {
     let text = |key: &str| said["refused"][key].as_str().unwrap_or("not refused");
     format!("{}: {}", text("code"), text("sentence"))
 }
@@ -830,7 +830,7 @@ async fn a_body_that_does_not_fit_is_answered_with_what_is_wrong() {
     assert_snapshot!(said.join("\n"), @r#"
     MISREAD: It has to be shown and recorded in a Slack channel: name its id as `channel`, like "C0123ABCD", or write it into [api] of the configuration. Nothing was run.
     MISREAD: It has to be shown and recorded in a Slack channel: name its id as `channel`, like "C0123ABCD", or write it into [api] of the configuration. Nothing was run.
-    MISREAD: The body is not understood: unknown field `servce`, expected one of `service`, `to`, `because`, `channel`. Nothing was run.
+    MISREAD: The body is not understood: unknown field `servce`, expected one of `service`, `to`, `because`, `evidence`, `channel`. Nothing was run.
     MISREAD: Nothing was run, because "approve rb-1" cannot be the name of a service: write it like `frontend` or `frontend@production`, or ask for `help`.
     MISREAD: Nothing was run, because nothing followed `to`: write `to prev`, `to v212` or `to @02:40`.
     MISREAD: Nothing was run, because "frontend" is not the number of a rollback: write `stop RB-` and its number.
@@ -919,6 +919,8 @@ async fn the_description_names_every_path_and_each_answers_as_it_says() {
         ("approve", json!({ "rollback": "RB-1" })),
         ("deny", json!({ "rollback": "RB-7" })),
         ("export", json!({ "format": "json" })),
+        ("note", json!({ "text": "checkout is slow" })),
+        ("plan", json!({ "service": "frontend" })),
         (
             "propose",
             json!({ "service": "frontend", "because": "again" }),

@@ -1,5 +1,6 @@
 //! The bodies of the API: what its handlers read and write, and what the CLI sends and shows.
 
+pub mod evidence;
 pub mod view;
 
 use serde::{Deserialize, Serialize};
@@ -28,7 +29,40 @@ pub struct ProposeRequest {
     /// Why.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub because: Option<String>,
+    /// What shows that it is needed: at most 5 links that begin with `https://`, each of at most 500
+    /// characters. An agent has to name one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub evidence: Vec<String>,
     /// The Slack channel, by id, in which it is shown and recorded. Without it, the configured one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub channel: Option<String>,
+}
+
+/// Shows what a rollback would do, and proposes nothing.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PlanRequest {
+    /// The service, with its environment if it has several: `frontend`, `frontend@production`.
+    pub service: String,
+    /// The release to go back to, or a moment (`@-45m`, `@02:40`). Without it, the previous known
+    /// good.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub to: Option<String>,
+    /// The Slack channel, by id, in which a refusal is recorded. Without it, the configured one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub channel: Option<String>,
+}
+
+/// Writes into the timeline of a channel.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NoteRequest {
+    /// What happened.
+    pub text: String,
+    /// When it happened (`-5m`, `03:07`). Without it, now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at: Option<String>,
+    /// The Slack channel, by id, in whose timeline it is written. Without it, the configured one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub channel: Option<String>,
 }
@@ -209,6 +243,21 @@ pub struct RollbackResponse {
     pub refused: Option<RefusalView>,
     /// The plan, while there is one.
     pub plan: Option<PlanView>,
+    /// The agent that asked, and who is responsible for it; left out: a person asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agent: Option<AgentView>,
+    /// The links that the proposal points to.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub evidence: Vec<String>,
+}
+
+/// An agent, and who is responsible for it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct AgentView {
+    /// Its name in the configuration.
+    pub name: String,
+    /// The name of the person who is responsible for it.
+    pub responsible: String,
 }
 
 /// Whether a rollback is still to be waited for.

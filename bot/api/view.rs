@@ -1,6 +1,6 @@
 //! A rollback as programs and terminals see it.
 
-use super::{PlanView, Progress, RefusalView, RollbackResponse};
+use super::{AgentView, PlanView, Progress, RefusalView, RollbackResponse};
 use crate::{
     App,
     engine::Error,
@@ -74,6 +74,11 @@ pub async fn rollback(
         text: with_names(app, &watermarked(rollback.id, &text)).await?,
         refused: None,
         plan: plan.map(|plan| plan_view(rollback, plan, confirm)),
+        agent: rollback.requester.agent.as_ref().map(|agent| AgentView {
+            name: agent.to_string(),
+            responsible: rollback.requester.name.clone(),
+        }),
+        evidence: rollback.evidence.clone(),
     })
 }
 
@@ -90,6 +95,12 @@ fn proposal(rollback: &Rollback, plan: &Plan, case: Option<&Case>, now: Timestam
         format!("Needs  {needs}"),
         format!("Risk  {} · plan {}", plan.risk, hash.unwrap_or_default()),
     ];
+    lines.extend(
+        rollback
+            .evidence
+            .iter()
+            .map(|url| format!("Evidence  {url}")),
+    );
     lines.extend(plan.cautions.iter().map(|caution| {
         let sentence = caution.draw(plan.to.label(), plan.read_at);
         format!("Careful  {sentence} ({})", caution.name())

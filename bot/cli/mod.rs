@@ -10,7 +10,8 @@ pub mod verify;
 
 use crate::{
     api::{
-        ApproveRequest, EndRequest, ExportRequest, ProposeRequest, RollbackResponse, StatusRequest,
+        ApproveRequest, EndRequest, ExportRequest, NoteRequest, PlanRequest, ProposeRequest,
+        RollbackResponse, StatusRequest,
     },
     terminal,
 };
@@ -18,9 +19,10 @@ use clap::Subcommand;
 use client::{Bot, Client};
 use rollback_domain::grammar::{
     self, About, Request, Target,
-    verbs::{Approve, Deny, Export, Ready, Status, Stop},
+    verbs::{Approve, Deny, Export, Note, Plan, Propose, Ready, Status, Stop},
 };
 use rollback_domain::identity::RollbackId;
+use serde::Serialize;
 use std::{path::PathBuf, process::ExitCode};
 
 /// The variable that has the token: an argument could be read by everybody on the machine.
@@ -33,6 +35,27 @@ const MISTAKEN: u8 = 2;
 pub enum Remote {
     /// Propose a rollback, as in Slack: `propose frontend to v212 because checkout 500s`.
     Propose {
+        /// The words, as in Slack.
+        #[arg(required = true)]
+        words: Vec<String>,
+        /// A link that shows that it is needed; once for each, five at most. An agent names one.
+        #[arg(long, value_name = "URL")]
+        evidence: Vec<String>,
+        /// Which bot.
+        #[command(flatten)]
+        bot: Bot,
+    },
+    /// Show what a rollback would do, and propose nothing: `plan frontend to v212`.
+    Plan {
+        /// The words, as in Slack.
+        #[arg(required = true)]
+        words: Vec<String>,
+        /// Which bot.
+        #[command(flatten)]
+        bot: Bot,
+    },
+    /// Write into the timeline of the channel: `note -- -5m paged the team`.
+    Note {
         /// The words, as in Slack.
         #[arg(required = true)]
         words: Vec<String>,
@@ -116,7 +139,40 @@ pub enum Remote {
 /// understood.
 pub async fn run(remote: Remote) -> anyhow::Result<ExitCode> {
     match remote {
-        Remote::Propose { words, bot } => propose(&words, bot).await,
+        Remote::Propose {
+            words,
+            evidence,
+            bot,
+        } => propose(&words, evidence, bot).await,
+        Remote::Plan { words, bot } => {
+            let Request::Plan(Plan { proposal }) = parse("plan", &words)? else {
+                return Ok(usage("`plan frontend to v212`"));
+            };
+            let request = PlanRequest {
+                service: proposal.service.to_string(),
+                to: target(&proposal),
+                channel: bot.channel.clone(),
+            };
+            answered("plan", &request, bot).await
+        }
+        Remote::Note { words, bot } => {
+            let Request::Note(Note {
+                at,
+                text,
+                is_correction: false,
+            }) = parse("note", &words)?
+            else {
+                return Ok(usage(
+                    "`note checkout is slow`; a note is corrected in Slack",
+                ));
+            };
+            let request = NoteRequest {
+                text,
+                at: at.map(|at| at.to_string()),
+                channel: bot.channel.clone(),
+            };
+            answered("note", &request, bot).await
+        }
         Remote::Approve {
             words,
             plan,
@@ -157,11 +213,7 @@ pub async fn run(remote: Remote) -> anyhow::Result<ExitCode> {
                 about: about.as_ref().map(About::to_string),
                 channel: bot.channel.clone(),
             };
-            let client = Client::new(bot)?;
-            Ok(match client.send("status", &request).await? {
-                Ok(response) => printed(&client, &response)?,
-                Err(code) => code,
-            })
+            answered("status", &request, bot).await
         }
         Remote::Ready { words, bot } => {
             let Request::Ready(Ready { service }) = parse("ready", &words)? else {
@@ -184,14 +236,29 @@ pub async fn run(remote: Remote) -> anyhow::Result<ExitCode> {
     }
 }
 
-async fn propose(words: &[String], bot: Bot) -> anyhow::Result<ExitCode> {
+/// Sends a request, and prints the answer.
+async fn answered(verb: &str, request: &impl Serialize, bot: Bot) -> anyhow::Result<ExitCode> {
+    let client = Client::new(bot)?;
+    Ok(match client.send(verb, request).await? {
+        Ok(response) => printed(&client, &response)?,
+        Err(code) => code,
+    })
+}
+
+/// The target that a proposal names; `None`: the previous one.
+fn target(proposal: &Propose) -> Option<String> {
+    (proposal.target != Target::Previous).then(|| proposal.target.to_string())
+}
+
+async fn propose(words: &[String], evidence: Vec<String>, bot: Bot) -> anyhow::Result<ExitCode> {
     let Request::Propose(proposal) = parse("", words)? else {
         return Ok(usage("that is no proposal: `propose frontend because …`"));
     };
     let request = ProposeRequest {
         service: proposal.service.to_string(),
-        to: (proposal.target != Target::Previous).then(|| proposal.target.to_string()),
+        to: target(&proposal),
         because: proposal.because,
+        evidence,
         channel: bot.channel.clone(),
     };
     let client = Client::new(bot)?;
@@ -235,11 +302,7 @@ async fn end(
         because,
         channel: bot.channel.clone(),
     };
-    let client = Client::new(bot)?;
-    Ok(match client.send(verb, &request).await? {
-        Ok(response) => printed(&client, &response)?,
-        Err(code) => code,
-    })
+    answered(verb, &request, bot).await
 }
 
 /// Prints an answer, and gives its exit code.

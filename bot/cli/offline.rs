@@ -98,6 +98,11 @@ impl Holder {
         if let Some(why) = token.spent(now) {
             bail!("that token does not count: {why}");
         }
+        if let Some(agent) = &token.person.agent {
+            bail!(
+                "that token is of the agent {agent}: agents propose to a running bot, and only people run rollbacks without it"
+            );
+        }
         tokens::used(&app.engine.db, &token, now).await?;
         Ok(Holder {
             person: token.person,

@@ -21,11 +21,14 @@ const LIVES: RangeInclusive<Duration> =
 /// Makes, lists and revokes tokens.
 #[derive(Debug, Subcommand)]
 pub enum TokenCommand {
-    /// Make a token for one person, and print it, this once.
+    /// Make a token for one person or one agent, and print it, this once.
     Create {
         /// The person, by their Slack member id: U0SAM.
-        #[arg(long = "for", value_name = "PERSON")]
-        person: String,
+        #[arg(long = "for", value_name = "PERSON", required_unless_present = "agent")]
+        person: Option<String>,
+        /// The agent, by its name in [agents] of the configuration, instead of a person.
+        #[arg(long, conflicts_with = "person")]
+        agent: Option<String>,
         /// How long it lives, at most 366d.
         #[arg(long, default_value = "90d")]
         expires: String,
@@ -49,9 +52,20 @@ pub async fn run(config: &Config, command: TokenCommand) -> anyhow::Result<()> {
     match command {
         TokenCommand::Create {
             person,
+            agent,
             expires,
             unchecked,
-        } => create(config, &person, &expires, unchecked, now).await,
+        } => {
+            let person = match &agent {
+                Some(agent) => Some(responsible(config, agent)?),
+                None => person,
+            };
+            let whose = Whose {
+                person: person.unwrap_or_default(),
+                agent,
+            };
+            create(config, &whose, &expires, unchecked, now).await
+        }
         TokenCommand::List => {
             for line in list(&mut Beside::open(url).await?, now).await? {
                 terminal::line(line);
@@ -68,13 +82,32 @@ pub async fn run(config: &Config, command: TokenCommand) -> anyhow::Result<()> {
     }
 }
 
+/// Whose token is made.
+struct Whose {
+    /// The Slack id of the person, or of the one who is responsible for the agent.
+    person: String,
+    /// The agent's name; `None`: it is the person's own.
+    agent: Option<String>,
+}
+
+/// Who is responsible for an agent, by the configuration.
+fn responsible(config: &Config, agent: &str) -> anyhow::Result<String> {
+    let Some(found) = config.agents.get(agent) else {
+        bail!(
+            "there is no agent {agent:?} in the configuration; write [agents.{agent}] with responsible = \"U0123ABCD\", the member id of the person who is responsible for it"
+        );
+    };
+    Ok(found.responsible.clone())
+}
+
 async fn create(
     config: &Config,
-    person: &str,
+    whose: &Whose,
     expires: &str,
     unchecked: bool,
     now: Timestamp,
 ) -> anyhow::Result<()> {
+    let person = whose.person.as_str();
     let fits = |letter: char| letter.is_ascii_uppercase() || letter.is_ascii_digit();
     if person.len() < 4 || !person.starts_with(['U', 'W']) || !person.chars().all(fits) {
         bail!(
@@ -87,7 +120,7 @@ async fn create(
     };
     // Before Slack is asked, so that a record that is not there is told first.
     let mut record = Beside::open(config.database.url.expose()).await?;
-    let (membership, owner) = match whose(config, person).await {
+    let (membership, owner) = match slack_user(config, person).await {
         Ok((Membership::Member, name)) => (Some(Membership::Member), Person::new(person, name)),
         Ok((Membership::Outsider(kind), _)) => {
             bail!("{person} is {kind}; only full members of the workspace may have a token")
@@ -108,14 +141,17 @@ async fn create(
             )
         }
     };
+    let owner = Person {
+        agent: whose.agent.as_deref().map(Box::from),
+        ..owner
+    };
     let (secret, token) = tokens::make(owner, now, lives)?;
     let membership = membership.as_ref().and_then(memberships::stored);
     record.insert(&secret, &token, membership).await?;
     terminal::error(format!(
-        "Token {} for @{} ({}), until {}. It is shown this once:",
+        "Token {} for {}, until {}. It is shown this once:",
         token.id,
-        cell(&token.person.name),
-        token.person.id,
+        named(&token.person),
         day(token.expires_at)
     ));
     terminal::line(secret);
@@ -123,7 +159,7 @@ async fn create(
 }
 
 /// What Slack says a person is.
-async fn whose(config: &Config, person: &str) -> Result<(Membership, String), Failure> {
+async fn slack_user(config: &Config, person: &str) -> Result<(Membership, String), Failure> {
     let http = http_client().map_err(|error| Failure::Lost(error.to_string()))?;
     let token = config.slack.bot_token.expose();
     let slack = Slack::new(http, &config.slack.api_url, token);
@@ -158,14 +194,18 @@ async fn list(record: &mut Beside, now: Timestamp) -> anyhow::Result<Vec<String>
                 Some(at) => format!("last used {}", day(at)),
             };
             format!(
-                "{}  @{} ({})  made {}  {counts}  {used}",
+                "{}  {}  made {}  {counts}  {used}",
                 token.id,
-                cell(&token.person.name),
-                token.person.id,
+                named(&token.person),
                 day(token.created_at)
             )
         })
         .collect())
+}
+
+/// Whose a token is: `@sam (U0SAM)`, or the agent with the person who is responsible for it.
+fn named(owner: &Person) -> String {
+    cell(&owner.with_agent(format!("@{} ({})", owner.name, owner.id)))
 }
 
 fn day(at: Timestamp) -> String {

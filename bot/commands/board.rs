@@ -62,8 +62,12 @@ async fn board(app: App) -> Result {
         }
         let mut open = open.iter();
         if let Some(open) = open.find(|open| open.service == service.key) {
-            let stands = format!("{} {}", open.id, open.word());
-            let open = format!("\n      {}", watermarked(open.id, &stands));
+            let stands = format!("{} {}{}", open.id, open.word(), card::by_agent(open));
+            let open = format!(
+                "
+      {}",
+                watermarked(open.id, &stands)
+            );
             line.push_str(&permalinks::linked(&app, &open).await?);
         }
         let mut frozen = frozen.iter();
@@ -88,8 +92,12 @@ async fn board(app: App) -> Result {
     for group in &app.config.groups {
         let mut line = together(group);
         if let Some(open) = open.iter().find(|open| open.service == group.key) {
-            let stands = format!("{} {}", open.id, open.word());
-            let open = format!("\n      {}", watermarked(open.id, &stands));
+            let stands = format!("{} {}{}", open.id, open.word(), card::by_agent(open));
+            let open = format!(
+                "
+      {}",
+                watermarked(open.id, &stands)
+            );
             line.push_str(&permalinks::linked(&app, &open).await?);
         }
         groups.push(line);

@@ -5,6 +5,7 @@
 //! engine: as something that is stored at once, or as a job. It never calls a platform or Slack,
 //! because Slack waits three seconds for the answer.
 
+pub mod agent;
 pub mod captures;
 pub mod deploy_gate;
 mod find;
@@ -41,6 +42,8 @@ pub struct Context {
     pub key: String,
     /// The person who asks.
     pub person: Person,
+    /// What the person points to: addresses that begin with `https://`.
+    pub evidence: Vec<String>,
     /// The Slack channel, by id, in which it is answered and recorded.
     pub channel: String,
     /// The thread it came from, by the timestamp of its first message; `None` outside of threads.
@@ -64,6 +67,7 @@ impl Context {
         Context {
             key,
             person,
+            evidence: vec![],
             channel,
             thread: None,
             source,

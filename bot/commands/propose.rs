@@ -135,6 +135,7 @@ pub(super) async fn open(
         service: service.clone(),
         requester: context.person.clone(),
         because,
+        evidence: context.evidence.clone(),
         aim,
         source: context.source,
         commanded: context.deferred.unwrap_or_else(|| app.engine.clock.now()),

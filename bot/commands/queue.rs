@@ -167,6 +167,7 @@ pub(super) async fn request(
 ) -> std::result::Result<(), Error> {
     let job = Job::Request(DeferredRequest {
         text: request.to_string(),
+        evidence: context.evidence.clone(),
         person: context.person.clone(),
         source: context.source,
         channel: context.channel.clone(),

@@ -150,7 +150,7 @@ impl ConfigChanges {
 fn names_a_thing(path: &[String]) -> usize {
     let parts = match path[0].as_str() {
         "services" => 3,
-        "roles" | "groups" | "notices" => 2,
+        "roles" | "groups" | "notices" | "agents" => 2,
         _ => 1,
     };
     parts.min(path.len())

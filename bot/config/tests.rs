@@ -1756,3 +1756,12 @@ bot_token = "env:SLACK_BOT_TOKEN"
     assert_eq!(ten.lines().count(), 10);
     assert!(pages[1].contains(ten), "README shows the same ten lines");
 }
+
+#[test]
+fn an_agent_has_a_name_and_a_person_who_is_responsible_for_it() {
+    let config = accepted(&and("[agents.deploy-watch]\nresponsible = \"U0SAM\""));
+    assert_eq!(config.agents["deploy-watch"].responsible, "U0SAM");
+    insta::assert_snapshot!(refused(&and("[agents.deploy-watch]")), @r#"agents.deploy-watch.responsible: is missing: an agent proposes only while a person is responsible for it; write the member id of that person, responsible = "U0123ABCD""#);
+    insta::assert_snapshot!(refused(&and("[agents.deploy-watch]\nresponsible = \"sam\"")), @r#"agents.deploy-watch.responsible: "sam" is not a member id; copy it from the person's Slack profile, it looks like "U0123ABCD""#);
+    insta::assert_snapshot!(refused(&and("[agents.U0SAM]\nresponsible = \"U0SAM\"")), @r#"agents.U0SAM: is not a possible name; use at most 63 of a-z, 0-9, ".", "_" and "-", beginning with a letter or a digit"#);
+}

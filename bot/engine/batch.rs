@@ -320,8 +320,11 @@ impl Batch {
             };
             let message = match by.name == by.id {
                 // A mention in a message tells no name.
-                true => Message::Naming(echoed(&Message::whom(0)), vec![by.id.clone()]),
-                false => Message::Text(echoed(&format!("@{}", by.name))),
+                true => {
+                    let text = echoed(&by.with_agent(Message::whom(0)));
+                    Message::Naming(text, vec![by.id.clone()])
+                }
+                false => Message::Text(echoed(&by.called())),
             };
             let id = format!("note:{key}");
             let echo = echo_of(channel, thread.clone(), by, marked(message), id);

@@ -37,7 +37,7 @@ pub(super) fn write(export: &Export, pages: &Pages, mut out: impl Write) -> anyh
 fn row(export: &Export, entry: &Entry, named: &Named<'_>) -> [String; 10] {
     let event = &entry.event;
     let (who, who_id) = match &event.who {
-        Actor::Person(person) => (person.name.clone(), person.id.clone()),
+        Actor::Person(person) => (person.with_agent(person.name.clone()), person.id.clone()),
         Actor::Bot | Actor::Platform(_) => (event.who.to_string(), String::new()),
     };
     let source = serde_json::to_value(event.source).unwrap_or_default();

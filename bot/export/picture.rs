@@ -59,7 +59,11 @@ pub(super) fn lane(rollback: &Rollback, now: Timestamp) -> Lane {
         to: readable(rollback.to_label()),
         status: rollback.word(),
         tone: tone(rollback),
-        requester: readable(&rollback.requester.name),
+        requester: readable(
+            &rollback
+                .requester
+                .with_agent(rollback.requester.name.clone()),
+        ),
         because: rollback
             .because
             .as_deref()

@@ -272,7 +272,7 @@ fn story(rollback: &Rollback, first_at: Timestamp) -> RollbackStory {
 }
 
 fn called(person: &Person) -> String {
-    format!("@{}", cell(&person.name))
+    cell(&person.called())
 }
 
 /// Who let it run.

@@ -22,6 +22,9 @@ pub(super) struct Summary<'a> {
     verdict: Option<Verdict>,
     requester: &'a Person,
     because: Option<&'a str>,
+    /// What the requester points to.
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    evidence: &'a [String],
     undoes: Option<String>,
     replaces: Option<String>,
     /// The rollback of the group that it is a part of.
@@ -96,6 +99,7 @@ impl<'a> Summary<'a> {
             verdict: rollback.proof.verdict,
             requester: &rollback.requester,
             because: rollback.because.as_deref(),
+            evidence: &rollback.evidence,
             undoes: rollback.aim.undoes.map(number),
             replaces: rollback.replaces.map(number),
             part_of: rollback

@@ -78,6 +78,17 @@ pub fn inline(text: &str, at_most: usize) -> String {
     escape(&cut(unformatted(&visible).trim(), at_most))
 }
 
+/// A link to an address, which is shown without its beginning and its query.
+pub fn link(url: &str) -> String {
+    let label = url.strip_prefix("https://").unwrap_or(url);
+    let label = label.split(['?', '#']).next().unwrap_or(label);
+    format!(
+        "<{}|{}>",
+        escape(url).replace('|', "%7C"),
+        inline(label.trim_end_matches('/'), 60)
+    )
+}
+
 /// The text of a message within what Slack takes; `mrkdwn` is escaped already.
 pub fn fit_text(mrkdwn: &str) -> String {
     fit(mrkdwn, TEXT_AT_MOST)

@@ -370,7 +370,7 @@ pub async fn last_note(
         sqlx::query_as(LAST_NOTES).bind(incident.number()).fetch_all(c).await)?;
     for (seq, doc) in rows {
         let event: TimelineEvent = read(&doc)?;
-        let is_theirs = matches!(&event.who, Actor::Person(person) if person.id == by.id);
+        let is_theirs = matches!(&event.who, Actor::Person(person) if (&person.id, &person.agent) == (&by.id, &by.agent));
         if is_theirs
             && !matches!(
                 event.fact,

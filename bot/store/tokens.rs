@@ -12,8 +12,11 @@ use sha2::{Digest, Sha256};
 use std::time::Duration;
 use subtle::ConstantTimeEq;
 
-/// What every token begins with, so that it is recognised where it does not belong.
-const BEGINS: &str = "rbt_";
+/// What the token of a person begins with, so that it is recognised where it does not belong.
+const OF_PEOPLE: &str = "rbt_";
+/// What the token of an agent begins with. Versions that know no agents take it for no token of
+/// theirs, and never for the person's who is responsible.
+const OF_AGENTS: &str = "rba_";
 /// How many random bytes make a token.
 const SECRET_BYTES: usize = 32;
 /// How many random bytes make its id.
@@ -27,7 +30,7 @@ const USED_EVERY: Duration = Duration::from_secs(60);
 pub struct Token {
     /// Its id, by which it is listed and revoked.
     pub id: String,
-    /// Whose it is.
+    /// Whose it is. Of an agent's token: the agent, with who was responsible for it when it was made.
     pub person: Person,
     /// When it was made.
     pub created_at: Timestamp,
@@ -56,7 +59,11 @@ impl Token {
 /// Fails when the machine has no random numbers.
 pub fn make(person: Person, now: Timestamp, lives: Duration) -> anyhow::Result<(String, Token)> {
     let id = random(ID_BYTES)?;
-    let secret = format!("{BEGINS}{id}{}", random(SECRET_BYTES)?);
+    let begins = match person.agent {
+        Some(_) => OF_AGENTS,
+        None => OF_PEOPLE,
+    };
+    let secret = format!("{begins}{id}{}", random(SECRET_BYTES)?);
     let token = Token {
         id,
         person,
@@ -83,21 +90,51 @@ fn hash(secret: &str) -> String {
     hex::encode(Sha256::digest(secret))
 }
 
+/// Whether this looks like the token of an agent.
+pub fn is_of_agent(secret: &str) -> bool {
+    secret.starts_with(OF_AGENTS)
+}
+
 /// The id in something that looks like a token.
 fn id_of(secret: &str) -> Option<&str> {
-    let rest = secret.strip_prefix(BEGINS)?;
+    let rest = secret
+        .strip_prefix(OF_PEOPLE)
+        .or_else(|| secret.strip_prefix(OF_AGENTS))?;
     let whole = rest.len() == 2 * (ID_BYTES + SECRET_BYTES)
         && rest.bytes().all(|c| matches!(c, b'0'..=b'9' | b'a'..=b'f'));
     whole.then(|| &rest[..2 * ID_BYTES])
 }
 
 /// A row as the database has it.
-type Row = (String, String, String, i64, i64, Option<i64>, Option<i64>);
+#[derive(sqlx::FromRow)]
+struct Row {
+    id: String,
+    person: String,
+    name: String,
+    created_at: i64,
+    expires_at: i64,
+    revoked_at: Option<i64>,
+    last_used_at: Option<i64>,
+    agent: Option<String>,
+}
 
-fn token((id, person, name, created, expires, revoked, used): Row) -> Token {
+fn token(row: Row) -> Token {
+    let Row {
+        id,
+        person,
+        name,
+        created_at: created,
+        expires_at: expires,
+        revoked_at: revoked,
+        last_used_at: used,
+        agent,
+    } = row;
     Token {
         id,
-        person: Person::new(person, name),
+        person: Person {
+            agent: agent.map(String::into_boxed_str),
+            ..Person::new(person, name)
+        },
         created_at: moment(created),
         expires_at: moment(expires),
         revoked_at: revoked.map(moment),
@@ -105,33 +142,29 @@ fn token((id, person, name, created, expires, revoked, used): Row) -> Token {
     }
 }
 
+/// A row with the hash of its token.
+#[derive(sqlx::FromRow)]
+struct Hashed {
+    hash: String,
+    #[sqlx(flatten)]
+    row: Row,
+}
+
 const BY_ID: &str =
-    "SELECT hash, id, person, name, created_at, expires_at, revoked_at, last_used_at
+    "SELECT hash, id, person, name, created_at, expires_at, revoked_at, last_used_at, agent
     FROM token WHERE id = $1";
 
 /// The token that this is, spent or not; `None`: it is none of ours.
 pub async fn find(db: &Db, secret: &str) -> sqlx::Result<Option<Token>> {
-    type Hashed = (
-        String,
-        String,
-        String,
-        String,
-        i64,
-        i64,
-        Option<i64>,
-        Option<i64>,
-    );
     let Some(id) = id_of(secret) else {
         return Ok(None);
     };
-    let row: Option<Hashed> =
+    let found: Option<Hashed> =
         reading!(db, pool => sqlx::query_as(BY_ID).bind(id).fetch_optional(pool).await)?;
-    Ok(row.and_then(
-        |(stored, id, person, name, created, expires, revoked, used)| {
-            let same: bool = stored.as_bytes().ct_eq(hash(secret).as_bytes()).into();
-            same.then(|| token((id, person, name, created, expires, revoked, used)))
-        },
-    ))
+    Ok(found.and_then(|Hashed { hash: stored, row }| {
+        let same: bool = stored.as_bytes().ct_eq(hash(secret).as_bytes()).into();
+        same.then(|| token(row))
+    }))
 }
 
 const USED: &str = "UPDATE token SET last_used_at = $2 WHERE id = $1";
@@ -160,10 +193,11 @@ pub async fn owners(db: &Db, now: Timestamp) -> sqlx::Result<Vec<Person>> {
         .collect())
 }
 
-const INSERT: &str = "INSERT INTO token (id, person, name, hash, created_at, expires_at)
-    VALUES ($1, $2, $3, $4, $5, $6)";
+const INSERT: &str = "INSERT INTO token (id, person, name, hash, created_at, expires_at, agent)
+    VALUES ($1, $2, $3, $4, $5, $6, $7)";
 const MEMBERSHIP: &str = super::memberships::UPSERT;
-const LIST: &str = "SELECT id, person, name, created_at, expires_at, revoked_at, last_used_at
+const LIST: &str =
+    "SELECT id, person, name, created_at, expires_at, revoked_at, last_used_at, agent
     FROM token ORDER BY created_at, id";
 const REVOKE: &str = "UPDATE token SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL";
 
@@ -178,7 +212,7 @@ impl Beside {
         let hash = hash(secret);
         let stored = beside!(self, c => sqlx::query(INSERT)
             .bind(&token.id).bind(&token.person.id).bind(&token.person.name).bind(&hash)
-            .bind(micros(token.created_at)).bind(micros(token.expires_at))
+            .bind(micros(token.created_at)).bind(micros(token.expires_at)).bind(token.person.agent.as_deref())
             .execute(c).await.map(drop));
         stored.context(
             "the token cannot be stored: has a bot of this version been started on this record?",

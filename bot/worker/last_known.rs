@@ -54,7 +54,11 @@ async fn asked(
         app.names.learn(&person.id, name);
     }
     let name = name.unwrap_or_else(|| person.name.clone());
-    Ok((membership, Person::new(person.id.clone(), name), zone))
+    let person = Person {
+        name,
+        ..person.clone()
+    };
+    Ok((membership, person, zone))
 }
 
 /// What a person is to Slack: read now, or, while Slack does not answer, as last read, if that is
@@ -85,9 +89,13 @@ pub(super) async fn membership_by(
     let last = memberships::last_known(&app.engine.db, &person.id).await?;
     Ok(match last {
         // What a clock that was ahead has stored is of no known age.
-        Some((membership, person, at))
+        Some((membership, known, at))
             if at >= since(app) && !is_impossible(at, app.engine.clock.now(), Duration::ZERO) =>
         {
+            let person = Person {
+                name: known.name,
+                ..person.clone()
+            };
             Ok((membership, person, Some(at)))
         }
         // A pause that Slack has named is waited for where nothing else counts.

@@ -67,6 +67,14 @@ impl Problem {
         }
     }
 
+    /// Something that is only in Slack.
+    pub fn elsewhere(sentence: String) -> Self {
+        Problem {
+            status: StatusCode::NOT_FOUND,
+            ..Problem::misread(sentence)
+        }
+    }
+
     /// A refusal that has a status of its own.
     pub fn refused(status: StatusCode, refusal: &Refusal) -> Self {
         Problem {

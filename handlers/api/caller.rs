@@ -7,7 +7,7 @@ use super::{
 use crate::{
     App,
     api::{BODY_AT_MOST, Progress, RollbackResponse, is_channel, view},
-    commands::{self, Answer, Context, Failure},
+    commands::{self, Answer, Context, Failure, agent},
     slack::blocks::plainly,
     store::{
         replies::{self, OURS},
@@ -22,6 +22,7 @@ use jiff::Timestamp;
 use rollback_domain::{
     grammar::{Request, Verb},
     identity::RollbackId,
+    people::Person,
     refusal::{Plain, Refusal, Source},
     rollback::Message,
 };
@@ -57,14 +58,15 @@ pub async fn admit(
     let body = read(body).await?;
     let channel = channel(app, body.as_ref().ok());
     let now = app.engine.clock.now();
-    refuse_spent(app, &token, channel.as_deref(), endpoint, now).await?;
+    let token = refuse_spent(app, token, channel.as_deref(), endpoint, now).await?;
+    count(app, &token, endpoint, now).await?;
+    refuse_agent(app, &token.person, channel.as_deref(), endpoint, now).await?;
     let body = body.map_err(|error| {
         Problem::misread(format!("The body is not JSON: {error}. Nothing was run."))
     })?;
     let channel = channel.ok_or_else(|| {
         Problem::misread("It has to be shown and recorded in a Slack channel: name its id as `channel`, like \"C0123ABCD\", or write it into [api] of the configuration. Nothing was run.".into())
     })?;
-    count(app, &token, endpoint, now).await?;
     let own_key = own_key(headers);
     if let Some(own_key) = &own_key
         && !endpoint.looks
@@ -91,8 +93,9 @@ pub async fn admit_reader(
     let token = token(app, headers).await?;
     let channel = channel(app, None);
     let now = app.engine.clock.now();
-    refuse_spent(app, &token, channel.as_deref(), endpoint, now).await?;
+    let token = refuse_spent(app, token, channel.as_deref(), endpoint, now).await?;
     count(app, &token, endpoint, now).await?;
+    refuse_agent(app, &token.person, channel.as_deref(), endpoint, now).await?;
     let key = key(None, endpoint, &token)?;
     let channel = channel.unwrap_or_default();
     Ok(Caller {
@@ -101,20 +104,46 @@ pub async fn admit_reader(
     })
 }
 
-/// Refuses a token that does not count any more, and has it recorded.
+/// Refuses a token that does not count any more, and has it recorded. Gives one that counts, with
+/// the person it is of: of an agent's the one who is responsible for it now.
 async fn refuse_spent(
     app: &App,
-    token: &Token,
+    token: Token,
+    channel: Option<&str>,
+    endpoint: Endpoint,
+    now: Timestamp,
+) -> Result<Token, Problem> {
+    let owner = match token.spent(now) {
+        Some(why) => Err(Refusal::TokenRefused { why }),
+        None => agent::owner(app, &token.person).await?,
+    };
+    match owner {
+        Ok(person) => Ok(Token { person, ..token }),
+        Err(refusal) => {
+            record_spent(app, &token, channel, endpoint, &refusal, now).await;
+            Err(Problem::refused(StatusCode::UNAUTHORIZED, &refusal))
+        }
+    }
+}
+
+/// Refuses an agent what only people may do; it is recorded, and the person who is responsible for
+/// it is told.
+async fn refuse_agent(
+    app: &App,
+    person: &Person,
     channel: Option<&str>,
     endpoint: Endpoint,
     now: Timestamp,
 ) -> Result<(), Problem> {
-    let Some(why) = token.spent(now) else {
+    let verb = endpoint.verb;
+    let Err(refusal) = person.refuse_agent() else {
         return Ok(());
     };
-    let refusal = Refusal::TokenRefused { why };
-    record_spent(app, token, channel, endpoint, &refusal, now).await;
-    Err(Problem::refused(StatusCode::UNAUTHORIZED, &refusal))
+    if verb.is_open_to_agents() {
+        return Ok(());
+    }
+    agent::record_attempt(app, person, channel, verb, &refusal, now).await?;
+    Err(Problem::refused(StatusCode::FORBIDDEN, &refusal))
 }
 
 /// Counts a request of the owner of a token, and turns away who sends too many.
@@ -124,10 +153,15 @@ async fn count(
     endpoint: Endpoint,
     now: Timestamp,
 ) -> Result<(), Problem> {
+    // An agent uses up its own budget, and not the one of the person who is responsible for it.
+    let whose = match &token.person.agent {
+        Some(agent) => format!("agent:{agent}"),
+        None => token.person.id.clone(),
+    };
     // A client that waits for a rollback asks for its status again and again.
     let admitted = match endpoint.looks {
-        true => app.limits.admit_look(&token.person.id, now),
-        false => app.limits.admit_click(&token.person.id, now),
+        true => app.limits.admit_look(&whose, now),
+        false => app.limits.admit_click(&whose, now),
     };
     if let Err(over) = admitted {
         app.metrics.too_much(over.whose());
@@ -249,6 +283,17 @@ impl Caller {
         }
     }
 
+    /// The same caller, who points to this.
+    pub fn pointing_to(&self, evidence: Vec<String>) -> Caller {
+        Caller {
+            context: Context {
+                evidence,
+                ..self.context.clone()
+            },
+            patience: self.patience,
+        }
+    }
+
     /// Runs a request, and waits for its result.
     pub async fn run(&self, app: &App, request: Request) -> Result<Reply, Problem> {
         let verb = request.verb();
@@ -298,18 +343,55 @@ impl Caller {
         }))
     }
 
-    /// Waits for the result of a request that a job goes on with.
-    async fn wait(&self, app: &App, id: RollbackId) -> Result<Reply, Problem> {
+    /// Runs a request whose answer a job gives, and waits for that.
+    pub async fn run_and_read(&self, app: &App, request: Request) -> Result<Reply, Problem> {
+        let verb = request.verb();
+        let answer = commands::run(app, &self.context, request).await;
+        match &answer {
+            Answer::Private(_) | Answer::Received => {}
+            Answer::Queued { .. }
+            | Answer::Refused(_)
+            | Answer::Choose { .. }
+            | Answer::Declined { .. }
+            | Answer::Public(_)
+            | Answer::Shared(_) => return self.reply(app, verb, answer).await,
+        }
+        match self.replied(app).await? {
+            Some(reply) => {
+                let text = view::with_names(app, &reply.text).await?;
+                Ok(Reply::Done(match reply.refused {
+                    Some(code) => answer::refusal(&code, text),
+                    None => RollbackResponse {
+                        text,
+                        ..RollbackResponse::default()
+                    },
+                }))
+            }
+            None => Ok(Reply::Later(RollbackResponse {
+                text: "The platform does not answer yet. The same Idempotency-Key gets the answer."
+                    .into(),
+                ..RollbackResponse::default()
+            })),
+        }
+    }
+
+    /// What a job answered, as soon as it did; `None`: nothing, for as long as the caller waits.
+    async fn replied(&self, app: &App) -> Result<Option<replies::Reply>, Problem> {
         let began = Instant::now();
         loop {
-            if let Some(reply) = replies::get(&app.engine.db, &self.context.key).await? {
-                let response = view::reply(app, id, reply, &self.context.channel).await?;
-                return Ok(Reply::Done(response));
-            }
-            if began.elapsed() >= self.patience {
-                break;
+            let reply = replies::get(&app.engine.db, &self.context.key).await?;
+            if reply.is_some() || began.elapsed() >= self.patience {
+                return Ok(reply);
             }
             tokio::time::sleep(LOOK_EVERY).await;
+        }
+    }
+
+    /// Waits for the result of a request that a job goes on with.
+    async fn wait(&self, app: &App, id: RollbackId) -> Result<Reply, Problem> {
+        if let Some(reply) = self.replied(app).await? {
+            let response = view::reply(app, id, reply, &self.context.channel).await?;
+            return Ok(Reply::Done(response));
         }
         Ok(Reply::Later(RollbackResponse {
             rollback: Some(id.to_string()),

@@ -18,6 +18,8 @@ use utoipa::{
     ),
     paths(
         super::propose,
+        super::plan,
+        super::note,
         super::approve,
         super::deny,
         super::stop,
@@ -38,7 +40,7 @@ impl Modify for WithToken {
     fn modify(&self, api: &mut utoipa::openapi::OpenApi) {
         let token = HttpBuilder::new()
             .scheme(HttpAuthScheme::Bearer)
-            .description(Some("`rollback-bot token create` makes one: rbt_…"))
+            .description(Some("`rollback-bot token create` makes one: rbt_…, or rba_… for an agent, which may propose, plan, note, and read the status and the timeline"))
             .build();
         api.components
             .get_or_insert_default()

@@ -13,8 +13,8 @@ mod readiness;
 use crate::{
     App,
     api::{
-        ApproveRequest, EndRequest, Entry, ExportRequest, ProposeRequest, RollbackResponse,
-        StatusRequest, TimelineRequest, TimelineView, view,
+        ApproveRequest, EndRequest, Entry, ExportRequest, NoteRequest, PlanRequest, ProposeRequest,
+        RollbackResponse, StatusRequest, TimelineRequest, TimelineView, evidence, view,
     },
     commands::{self, Failure, status::Found, timeline::Page},
     messages::{Named, stamp},
@@ -25,7 +25,7 @@ use crate::{
 use answer::{Problem, Reply};
 use axum::{
     body::Body,
-    extract::State,
+    extract::{Path, State},
     http::{HeaderMap, StatusCode},
     response::{IntoResponse, Response},
 };
@@ -38,15 +38,16 @@ use rollback_domain::{
         Request, Target, Verb,
         fields::{
             about_field, format_field, incident_field, reason_field, rollback_field, service_field,
-            target_field,
+            target_field, time_field,
         },
-        verbs::{Deny, Export, Propose, Stop},
+        verbs::{Deny, Export, Note, Plan, Propose, Stop},
     },
     identity::RollbackId,
     incident::Entry as Recorded,
     rollback::Confirmed,
 };
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 use std::{collections::BTreeMap, time::Instant};
 use tracing::Instrument;
 
@@ -88,9 +89,90 @@ pub async fn propose(State(app): State<App>, headers: HeaderMap, body: Body) -> 
             },
             because: reason(body.because)?,
         };
+        let caller = caller.pointing_to(evidence(caller, &body.evidence)?);
         caller.run(&app, Request::Propose(proposal)).await
     };
     answered(&app, endpoint, headers, body, run).await
+}
+
+/// What a proposal points to. An agent has to name something.
+fn evidence(caller: &Caller, links: &[String]) -> Result<Vec<String>, Problem> {
+    let links = evidence::links(links)
+        .map_err(|why| Problem::misread(format!("{why} Nothing was run.")))?;
+    if links.is_empty() && caller.context.person.agent.is_some() {
+        return Err(Problem::misread(
+            "An agent says what its proposal rests on: name one to five links as `evidence`, like [\"https://grafana.example.com/d/errors\"]. Nothing was run.".into(),
+        ));
+    }
+    Ok(links)
+}
+
+/// Show what a rollback would do; nothing is proposed.
+#[utoipa::path(
+    post, path = "/api/v1/plan", request_body = PlanRequest, security(("token" = [])),
+    params(ActHeaders), responses(ActResponses, Problems)
+)]
+pub async fn plan(State(app): State<App>, headers: HeaderMap, body: Body) -> Response {
+    let endpoint = Endpoint::acts(Verb::Plan);
+    let run = async |caller: &Caller, body: PlanRequest| {
+        let proposal = Propose {
+            service: service_field(&body.service)?,
+            target: match &body.to {
+                Some(to) => target_field(to)?,
+                None => Target::Previous,
+            },
+            because: None,
+        };
+        let plan = Plan { proposal };
+        caller.run_and_read(&app, Request::Plan(plan)).await
+    };
+    answered(&app, endpoint, headers, body, run).await
+}
+
+/// Write into the timeline of a channel.
+#[utoipa::path(
+    post, path = "/api/v1/note", request_body = NoteRequest, security(("token" = [])),
+    params(ActHeaders), responses(ActResponses, Problems)
+)]
+pub async fn note(State(app): State<App>, headers: HeaderMap, body: Body) -> Response {
+    let endpoint = Endpoint::acts(Verb::Note);
+    let run = async |caller: &Caller, body: NoteRequest| {
+        let Some(text) = reason(Some(body.text))? else {
+            return Err(Problem::misread(
+                "The note is empty: say what happened as `text`. Nothing was noted.".into(),
+            ));
+        };
+        let note = Note {
+            at: time_field(&body.at.unwrap_or_default())?,
+            text,
+            is_correction: false,
+        };
+        match caller.run(&app, Request::Note(note)).await? {
+            Reply::Done(response) if response == RollbackResponse::default() => {
+                Ok(done("It is in the timeline.".into()))
+            }
+            reply => Ok(reply),
+        }
+    };
+    answered(&app, endpoint, headers, body, run).await
+}
+
+/// A verb that is only in Slack. An agent that asks for one is refused as for those that are here.
+pub async fn elsewhere(
+    State(app): State<App>,
+    Path(word): Path<String>,
+    headers: HeaderMap,
+    body: Body,
+) -> Response {
+    let Some(verb) = Verb::named(&word) else {
+        return StatusCode::NOT_FOUND.into_response();
+    };
+    let run = async |_: &Caller, _: Value| {
+        Err(Problem::elsewhere(format!(
+            "`{verb}` is only in Slack: `/rollback {verb}`. Nothing was run."
+        )))
+    };
+    answered(&app, Endpoint::looks(verb), headers, body, run).await
 }
 
 /// Approve the plan that was shown.

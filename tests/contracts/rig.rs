@@ -144,6 +144,7 @@ impl<'a> Run<'a> {
             service: ServiceKey::new("shop", "production"),
             requester: Person::new("U1", "sam"),
             because: Some("checkout is down".into()),
+            evidence: vec![],
             aim,
             source: Source::Bot,
             commanded: now,

@@ -45,6 +45,7 @@ const SECRETS: &[(&str, &str)] = &[
     ("PagerDuty's routing key", pagerduty::ROUTING_KEY),
     ("the database's password", DATABASE_PASSWORD),
     ("an API token of ours", "rbt_"),
+    ("a token of an agent", "rba_"),
     ("a trigger id of Slack's", ".T0ACME"),
     ("an address to answer to", "/respond/"),
     ("an address to upload to", "/upload/"),

@@ -1377,6 +1377,7 @@ mod promises {
             service: ServiceKey::new(PROJECT, "production"),
             requester: Person::new("U1", "sam"),
             because: Some("checkout is down".into()),
+            evidence: vec![],
             aim,
             source: Source::Bot,
             commanded: now,

@@ -418,7 +418,12 @@ impl Case<'_> {
                     true => "the requester may approve it too",
                     false => "someone other than the requester",
                 },
-                format!("{PEOPLE} asked"),
+                match self.requester.and_then(|asked| asked.agent.as_ref()) {
+                    Some(agent) => {
+                        format!("the agent {agent} asked, for which {PEOPLE} is responsible")
+                    }
+                    None => format!("{PEOPLE} asked"),
+                },
             )
         };
         vec![
@@ -518,8 +523,14 @@ impl Case<'_> {
             return Refusal::NotAuthorised { roles, people };
         }
         if self.is_requester(person) && !self.rule.requester_counts {
-            let risk = Some(self.risk);
-            return Refusal::OwnRequest { risk, people };
+            return Refusal::OwnRequest {
+                risk: Some(self.risk),
+                agent: self
+                    .requester
+                    .and_then(|asked| asked.agent.as_deref())
+                    .map(str::to_owned),
+                people,
+            };
         }
         self.unreadable(role, others, self.rule.break_glass)
     }

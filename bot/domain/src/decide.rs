@@ -90,6 +90,7 @@ pub fn decide(
             act,
             prepared,
         } => {
+            by.refuse_agent()?;
             membership.admit()?;
             let address = reply_to.clone().map(|address| (by.id.clone(), address));
             let who = Who {
@@ -403,6 +404,7 @@ impl Draft {
             service: rollback.service.clone(),
             requester: rollback.requester.clone(),
             because: rollback.because.clone(),
+            evidence: rollback.evidence.clone(),
             aim: Aim {
                 target,
                 utc_offset: rollback.aim.utc_offset,

@@ -506,6 +506,7 @@ impl Start {
             service: member.service,
             requester: group.requester.clone(),
             because: group.because.clone(),
+            evidence: group.evidence.clone(),
             aim: member.aim,
             source: Source::Bot,
             commanded: now,

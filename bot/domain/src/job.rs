@@ -306,6 +306,9 @@ pub struct FormTrigger {
 pub struct DeferredRequest {
     /// The request, as it prints and is read again.
     pub text: String,
+    /// What the person points to: addresses that begin with `https://`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub evidence: Vec<String>,
     /// Who asks.
     pub person: Person,
     /// Where it came from.

@@ -17,6 +17,7 @@ pub mod history;
 pub mod plan;
 pub mod risk;
 
+pub mod agent;
 pub mod audience;
 pub mod authority;
 pub mod moment;

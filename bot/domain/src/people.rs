@@ -11,6 +11,9 @@ pub struct Person {
     pub id: String,
     /// The name they had when they acted.
     pub name: String,
+    /// The agent that acts, for which the person is responsible; `None`: the person acts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agent: Option<Box<str>>,
 }
 
 impl Person {
@@ -19,6 +22,41 @@ impl Person {
         Self {
             id: id.into(),
             name: name.into(),
+            agent: None,
+        }
+    }
+
+    /// An agent of this name, for which the person is responsible.
+    pub fn responsible_for(self, agent: impl Into<Box<str>>) -> Self {
+        Self {
+            agent: Some(agent.into()),
+            ..self
+        }
+    }
+
+    /// Who acts, in a sentence in which the person is written as `person`.
+    pub fn with_agent(&self, person: String) -> String {
+        match &self.agent {
+            Some(agent) => format!("agent {agent} (responsible: {person})"),
+            None => person,
+        }
+    }
+
+    /// The person or the agent, by name: `@sam`, `agent deploy-watch (responsible: @sam)`.
+    pub fn called(&self) -> String {
+        self.with_agent(format!("@{}", self.name))
+    }
+
+    /// A full member, or an agent of one; otherwise the refusal.
+    pub fn admit(&self, membership: &Membership) -> Result<(), Refusal> {
+        match (&self.agent, membership) {
+            (Some(agent), Membership::Outsider(what)) => Err(Refusal::TokenRefused {
+                why: format!(
+                    "@{}, who is responsible for the agent {agent}, is {what}; name somebody else in [agents.{agent}]",
+                    self.name
+                ),
+            }),
+            (Some(_) | None, membership) => membership.admit(),
         }
     }
 }

@@ -125,7 +125,14 @@ pub enum Refusal {
     OwnRequest {
         /// The class of the plan; `None`: it is about the review of an emergency run.
         risk: Option<Risk>,
+        /// The agent that asked, for which they are responsible; `None`: they did it themselves.
+        agent: Option<String>,
         people: Vec<String>,
+    },
+    AgentMayNot {
+        agent: String,
+        /// The Slack id of the person who is responsible for it.
+        responsible: String,
     },
     NotAMember {
         what: &'static str,
@@ -330,6 +337,7 @@ impl Refusal {
             Refusal::OwnRequest { .. } => {
                 "they asked for it, or started its emergency run, and the rule wants someone else"
             }
+            Refusal::AgentMayNot { .. } => "an agent asks for something that only people may do",
             Refusal::NotAMember { .. } => "they are not a full member of the workspace",
             Refusal::AuthorityUnreadable { .. } => {
                 "Slack, or the source of a role that would decide it, does not answer"
@@ -536,13 +544,22 @@ impl Refusal {
                 "This needs somebody with the role {}, and you do not have it. {} Nothing was run.",
                 text(&list(roles, "or")), can(&people(ids))
             ),
-            Refusal::OwnRequest { risk: Some(risk), people: ids } => format!(
-                "You requested this, so someone else must approve it (class {risk}). {} Nothing was run.",
+            Refusal::OwnRequest { risk: Some(risk), agent, people: ids } => format!(
+                "{} requested this, so someone else must approve it (class {risk}). {} Nothing was run.",
+                match agent {
+                    Some(agent) => format!("Your agent {}", text(agent)),
+                    None => "You".into(),
+                },
                 can(&people(ids))
             ),
-            Refusal::OwnRequest { risk: None, people: ids } => format!(
+            Refusal::OwnRequest { risk: None, people: ids, .. } => format!(
                 "You ran this as an emergency, so someone else must review it. {} Nothing was changed.",
                 can(&people(ids))
+            ),
+            Refusal::AgentMayNot { agent, responsible } => format!(
+                "Agents propose and people approve: the agent {} may propose, plan, note, and read the status and the timeline, and nothing else. Nothing was run. Ask {}, who is responsible for it.",
+                text(agent),
+                tone.person(responsible)
             ),
             Refusal::NotAMember { what } => format!(
                 "Only full members of this workspace can use /rollback, and you are {what}. Ask someone on the team. Nothing was run."

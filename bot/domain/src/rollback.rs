@@ -10,7 +10,7 @@ use crate::{
     grammar::{ReviewAnswer, Target},
     group::{Halted, Member, PartOf, Start},
     identity::{IncidentId, RollbackId, ServiceKey},
-    incident::{Actor, PeopleFact, TimelineEvent},
+    incident::{Actor, Evidence, PeopleFact, TimelineEvent},
     job::PostButton,
     markup,
     people::{Addressee, Membership, Person},
@@ -42,10 +42,13 @@ pub struct Rollback {
     /// What is rolled back.
     #[serde(flatten)]
     pub service: ServiceKey,
-    /// Who asked.
+    /// Who asked: a person, or an agent with the person who is responsible for it.
     pub requester: Person,
     /// Why, in their words.
     pub because: Option<String>,
+    /// What the requester points to: addresses that begin with `https://`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub evidence: Vec<String>,
     /// Whether it was asked for with a token and not in Slack.
     #[serde(default)]
     pub out_of_band: bool,
@@ -1008,6 +1011,8 @@ pub struct Proposal {
     pub service: ServiceKey,
     pub requester: Person,
     pub because: Option<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub evidence: Vec<String>,
     pub aim: Aim,
     pub source: Source,
     pub commanded: Timestamp,
@@ -1035,7 +1040,11 @@ impl Proposal {
             part_of: self.part_of.as_ref().map(|part_of| part_of.rollback),
         };
         let who = Actor::Person(self.requester.clone());
-        let event = TimelineEvent::new(self.commanded, who, self.source, Some(id), fact);
+        let links = self.evidence.iter().cloned();
+        let event = TimelineEvent {
+            evidence: links.map(|url| Evidence::Link { url }).collect(),
+            ..TimelineEvent::new(self.commanded, who, self.source, Some(id), fact)
+        };
         let rollback = Rollback {
             id,
             revision: 1,
@@ -1044,6 +1053,7 @@ impl Proposal {
             service: self.service,
             requester: self.requester,
             because: self.because,
+            evidence: self.evidence,
             out_of_band: self.source == Source::OutOfBand,
             aim: self.aim,
             plan: None,

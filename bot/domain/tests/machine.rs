@@ -1076,6 +1076,36 @@ fn an_authority_s_own_rollback_starts_by_itself_when_nobody_objects() {
 }
 
 #[test]
+fn an_agent_starts_nothing_by_itself_and_does_nothing_to_a_rollback() {
+    let agent = person("U0MAYA").responsible_for("deploy-watch");
+    let planned = Command::Planned {
+        objections: vec![],
+        audience: everybody_there(),
+        plan: Box::new(plan(Risk::Code, ["v214", "v214"])),
+        requester: agent.clone(),
+        last_known: None,
+        roster: Box::new(everybody()),
+        frozen: None,
+    };
+    let open = decide(&asked(), planned, &with_window(), night()).unwrap();
+    assert_eq!(open.rollback.waiting.window_ends, None);
+    for act in [
+        approve(open.rollback.hash.clone()),
+        Act::Stop { because: None },
+    ] {
+        let mut command = acts("U0MAYA", act);
+        if let Command::Person { by, .. } = &mut command {
+            *by = agent.clone();
+        }
+        let refused = decide(&open.rollback, command, &with_window(), at(1));
+        assert_eq!(
+            refused.map(|decision| decision.rollback),
+            Err(agent.refuse_agent().unwrap_err())
+        );
+    }
+}
+
+#[test]
 fn what_speaks_against_a_window_ends_it() {
     let open = with_a_window_open();
     let objected = decide(

@@ -292,6 +292,15 @@ fn of_authority() -> Vec<(Refusal, &'static str)> {
         (
             Refusal::OwnRequest {
                 risk: Some(Risk::Code),
+                agent: None,
+                people: all(&["sam"]),
+            },
+            "@sam can.",
+        ),
+        (
+            Refusal::OwnRequest {
+                risk: Some(Risk::Code),
+                agent: Some("deploy-watch".into()),
                 people: all(&["sam"]),
             },
             "@sam can.",
@@ -299,9 +308,17 @@ fn of_authority() -> Vec<(Refusal, &'static str)> {
         (
             Refusal::OwnRequest {
                 risk: None,
+                agent: None,
                 people: all(&["sam"]),
             },
             "@sam can.",
+        ),
+        (
+            Refusal::AgentMayNot {
+                agent: "deploy-watch".into(),
+                responsible: "sam".into(),
+            },
+            "Ask @sam, who is responsible for it.",
         ),
         (
             Refusal::NotAMember { what: "a guest" },

@@ -863,7 +863,7 @@ fn every_fact_has_words_and_a_kind_that_is_stored() {
 fn every_fact_is_stored_and_read_as_it_was_with_the_words_beside_it() {
     for fact in samples() {
         let mut event = event(fact);
-        for evidence in [vec![], vec![last_read()]] {
+        for evidence in [vec![], vec![last_read()], vec![link()]] {
             event.evidence = evidence;
             let stored = serde_json::to_value(&event).unwrap();
             assert_eq!(stored["kind"], json!(event.kind()));
@@ -884,6 +884,12 @@ fn every_fact_is_stored_and_read_as_it_was_with_the_words_beside_it() {
 fn last_read() -> Evidence {
     Evidence::LastRead {
         clause: "Slack did not answer; a full member when last read at 02:10 UTC".into(),
+    }
+}
+
+fn link() -> Evidence {
+    Evidence::Link {
+        url: "https://grafana.example.com/d/errors".into(),
     }
 }
 
@@ -981,13 +987,13 @@ fn page() -> String {
          | key | |\n|---|---|\n\
          | `seq` | its place in the incident, from 1, without holes |\n\
          | `at`, `recorded_at` | when it happened, and when it was written down |\n\
-         | `who` | `\"bot\"`, `{\"person\": {\"id\", \"name\"}}` or `{\"platform\": name}` |\n\
+         | `who` | `\"bot\"`, `{\"person\": {\"id\", \"name\"}}`, with `agent` beside them where an agent acted for which the person is responsible, or `{\"platform\": name}` |\n\
          | `source` | where it came from: `command`, `mention`, `button`, `modal`, `out_of_band`, `bot`, `platform`, `check` |\n\
          | `rollback` | the number of the rollback, or `null` |\n\
          | `kind` | what kind of thing happened |\n\
          | `text` | what happened, in words that may change from version to version; people by their ids |\n\
          | `fact` | what happened, as data, by its `type`: see below. Entries of older versions have none |\n\
-         | `evidence` | what supports it besides who reported it, if anything: `last_read` is what was read of somebody before, and counted because Slack did not answer |\n\
+         | `evidence` | what supports it besides who reported it, if anything: `last_read` is what was read of somebody before, and counted because Slack did not answer; `link` is what the requester points to |\n\
          | `previous` | the hash of the entry before it, 64 zeros for the first. Entries of versions that had no hashes have none |\n\n\
          The hash of an entry is SHA-256 over `{\"event\":{…},\"incident\":\"INC-12\",\"previous\":\"…\",\"recorded_at\":\"…\",\"seq\":5}` \
          without white space and with sorted keys, where `event` is every key of the entry but `seq`, `recorded_at` and `previous`. \

@@ -15,7 +15,7 @@ pub enum SecretKind {
     OtherSlackToken,
     /// `https://hooks.slack.com/…` and other addresses.
     WebAddress,
-    /// `rbt_…`: a token that this bot has made.
+    /// `rbt_…`, `rba_…`: a token that this bot has made.
     OwnToken,
     /// 32 of 0-9 and a-f: a Slack app's signing or client secret, or a key of PagerDuty's Events
     /// API.
@@ -25,7 +25,7 @@ pub enum SecretKind {
 impl SecretKind {
     /// The kind of this text; `None` when its looks say nothing.
     pub fn of(secret: &str) -> Option<Self> {
-        const PREFIXES: [(&str, SecretKind); 8] = [
+        const PREFIXES: [(&str, SecretKind); 9] = [
             ("xoxb-", SecretKind::BotToken),
             ("xoxp-", SecretKind::UserToken),
             ("xoxe-", SecretKind::RotatedToken),
@@ -34,6 +34,7 @@ impl SecretKind {
             ("xox", SecretKind::OtherSlackToken),
             ("https://", SecretKind::WebAddress),
             ("rbt_", SecretKind::OwnToken),
+            ("rba_", SecretKind::OwnToken),
         ];
         let prefixed = PREFIXES.iter().find(|(prefix, _)| {
             let start = secret.get(..prefix.len());

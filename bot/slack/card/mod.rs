@@ -8,7 +8,10 @@ mod sentence;
 pub use group::next as next_of_group;
 pub use proposal::{change, facts};
 
-use super::{Words, blocks::inline};
+use super::{
+    Words,
+    blocks::{inline, link},
+};
 
 use jiff::Timestamp;
 use rollback_domain::{
@@ -48,12 +51,13 @@ pub fn line(rollback: &Rollback) -> String {
         .or(times.proposed)
         .or(times.commanded);
     let line = format!(
-        "{} {} · {} · {} → {}{}",
+        "{} {} · {} · {} → {}{}{}",
         rollback.id,
         rollback.word(),
         inline(&rollback.service.to_string(), 160),
         inline(rollback.from_label(), 60),
         inline(rollback.to_label(), 60),
+        by_agent(rollback),
         last.map(|at| format!(" · last change {}", time(at)))
             .unwrap_or_default()
     );
@@ -100,12 +104,33 @@ pub fn now_label(way: Way) -> &'static str {
     }
 }
 
-/// What follows the requester's name when they did not ask in Slack.
-fn requested_outside_slack(rollback: &Rollback) -> &'static str {
-    match rollback.out_of_band {
+/// What follows a rollback that an agent asked for; empty where a person did.
+pub fn by_agent(rollback: &Rollback) -> String {
+    match rollback.requester.agent {
+        Some(_) => format!(" · by {}", requester(rollback)),
+        None => String::new(),
+    }
+}
+
+/// Who asked: a person, or an agent with the person who is responsible for it.
+fn requester(rollback: &Rollback) -> String {
+    let person = format!("@{}", inline(&rollback.requester.name, 80));
+    rollback.requester.with_agent(person)
+}
+
+/// Who asked, and whether they did so outside of Slack.
+fn requested_by(rollback: &Rollback) -> String {
+    let door = match rollback.out_of_band {
         true => " (from the CLI / API)",
         false => "",
-    }
+    };
+    format!("{}{door}", requester(rollback))
+}
+
+/// What the requester points to, as links; `None`: nothing.
+fn evidence(rollback: &Rollback) -> Option<String> {
+    let links: Vec<String> = rollback.evidence.iter().map(|url| link(url)).collect();
+    (!links.is_empty()).then(|| format!("*Evidence*  {}", links.join(" · ")))
 }
 
 /// Freezes, changes of direction and objections: shown, and in nobody's way.

@@ -1,6 +1,6 @@
 //! The card once nobody is asked to approve any more: how far it is, and how it ended.
 
-use super::{group, requested_outside_slack, sentence::sentence, time, warnings};
+use super::{evidence, group, requested_by, sentence::sentence, time, warnings};
 use crate::slack::{
     Words,
     action::{Action, PlanRef},
@@ -31,16 +31,12 @@ pub(super) fn card(rollback: &Rollback, now: Timestamp) -> Words {
             Some(group) => format!("*{}*", group::services(group)),
             None => format!("*{}*", inline(&way, 200)),
         };
-        let _ = write!(
-            first,
-            " · @{}{}",
-            inline(&rollback.requester.name, 80),
-            requested_outside_slack(rollback)
-        );
+        let _ = write!(first, " · {}", requested_by(rollback));
         if let Some(because) = &rollback.because {
             let _ = write!(first, " · \"{}\"", inline(because, 300));
         }
         lines.push(first);
+        lines.extend(evidence(rollback));
     }
     let steps = steps(rollback);
     if !steps.is_empty() {

@@ -1,8 +1,8 @@
 //! The card while its plan waits for approvals.
 
 use super::{
-    between, capital, group, moment, now_label, requested_outside_slack, run_by, served,
-    short_hash, time, warnings,
+    between, capital, evidence, group, moment, now_label, requested_by, run_by, served, short_hash,
+    time, warnings,
 };
 use crate::slack::{
     Words,
@@ -40,7 +40,7 @@ pub(super) fn card(
     };
     let mut blocks = vec![
         header(&title(rollback, plan)),
-        section(&requested_line(rollback, now)),
+        section(&requested(rollback, now)),
     ];
     blocks.extend(change(plan, &warnings(rollback), now));
     blocks.extend(waiting(rollback).map(|line| section(&line)));
@@ -104,6 +104,12 @@ fn in_words(rollback: &Rollback, needs: &str, expires_at: Timestamp) -> String {
     )
 }
 
+/// Why, who asked, and when; below it what they point to.
+fn requested(rollback: &Rollback, now: Timestamp) -> String {
+    let lines = [Some(requested_line(rollback, now)), evidence(rollback)];
+    lines.into_iter().flatten().collect::<Vec<_>>().join("\n")
+}
+
 /// Why, who asked, and when.
 fn requested_line(rollback: &Rollback, now: Timestamp) -> String {
     let because = match &rollback.because {
@@ -111,9 +117,8 @@ fn requested_line(rollback: &Rollback, now: Timestamp) -> String {
         None => "No reason given".to_owned(),
     };
     format!(
-        "{because} · @{}{}, {}",
-        inline(&rollback.requester.name, 80),
-        requested_outside_slack(rollback),
+        "{because} · {}, {}",
+        requested_by(rollback),
         time(rollback.times.commanded.unwrap_or(now))
     )
 }

@@ -18,6 +18,15 @@ fn a_token_begins_with_its_id_and_is_never_the_same() {
 }
 
 #[test]
+fn the_token_of_an_agent_is_told_from_a_persons() {
+    let agent = Person::new("U0SAM", "sam").responsible_for("deploy-watch");
+    let (secret, token) = make(agent, now(), Duration::from_secs(90)).unwrap();
+    assert_eq!(id_of(&secret), Some(token.id.as_str()));
+    assert!(is_of_agent(&secret));
+    assert!(!is_of_agent(&made().0));
+}
+
+#[test]
 fn what_only_looks_like_a_token_has_no_id() {
     let (secret, _) = made();
     let upper = secret.to_uppercase();

@@ -81,7 +81,7 @@ fn details(rollback: &Rollback) -> Value {
         "environment": rollback.service.environment,
         "from": rollback.from_label(),
         "to": rollback.to_label(),
-        "requested_by": rollback.requester.name,
+        "requested_by": rollback.requester.with_agent(rollback.requester.name.clone()),
         "because": rollback.because,
         "channel": rollback.channel,
     })

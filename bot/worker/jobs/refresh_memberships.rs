@@ -1,4 +1,4 @@
-//! Reads, again and again, what those are to Slack who have a token, so that it is known when
+//! Reads, again and again, what those are to Slack who have a token or are responsible for an agent, so that it is known when
 //! Slack is silent.
 
 use crate::{
@@ -12,6 +12,7 @@ use crate::{
         retry::later,
     },
 };
+use rollback_domain::people::Person;
 use tokio::time::timeout;
 
 pub(super) async fn run(app: &App) -> Result<Ended, Error> {
@@ -23,7 +24,14 @@ pub(super) async fn run(app: &App) -> Result<Ended, Error> {
     if !app.config.api.enabled {
         return Ok(ended);
     }
-    for owner in tokens::owners(&app.engine.db, app.engine.clock.now()).await? {
+    let mut owners = tokens::owners(&app.engine.db, app.engine.clock.now()).await?;
+    for agent in app.config.agents.values() {
+        let id = &agent.responsible;
+        if !owners.iter().any(|owner| owner.id == *id) {
+            owners.push(Person::new(id.clone(), id.clone()));
+        }
+    }
+    for owner in owners {
         // Each reading is remembered where it is read.
         match timeout(ANSWERS_WITHIN, membership(app, &owner)).await {
             Ok(Ok(_)) => {}
@@ -31,7 +39,7 @@ pub(super) async fn run(app: &App) -> Result<Ended, Error> {
                 tracing::warn!(
                     person = owner.id,
                     code,
-                    "Slack does not say what the owner of a token is"
+                    "Slack does not say what the owner of a token, or of an agent, is"
                 );
             }
             // The others would not be told either.

@@ -17,6 +17,7 @@ pub(super) async fn run(
 ) -> Result<Ended, Error> {
     let DeferredRequest {
         text,
+        evidence,
         person,
         source,
         channel,
@@ -45,9 +46,8 @@ pub(super) async fn run(
         Ok(acting) => acting,
         Err(next) => return Ok(next.into()),
     };
-    let admitted = acting
-        .membership
-        .admit()
+    let admitted = person
+        .admit(&acting.membership)
         .and_then(|()| gate::may_read(app, verb, &person.id, &acting.roster));
     let effects = SideEffects {
         rosters: acting.read,
@@ -58,6 +58,7 @@ pub(super) async fn run(
         return Ok(refused.with(effects));
     }
     let context = Context {
+        evidence: evidence.clone(),
         thread: thread.clone(),
         reply_to: reply_to.clone(),
         trigger: trigger.clone(),

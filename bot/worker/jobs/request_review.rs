@@ -46,6 +46,6 @@ pub(super) async fn run(app: &App, id: RollbackId) -> Result<Ended, Error> {
 async fn is_explained(app: &App, channel: &str, run: &BreakGlass) -> sqlx::Result<bool> {
     let db = &app.engine.db;
     let notes = timelines::recorded_since(db, channel, Kind::Note, run.at).await?;
-    let by_author = |event: &TimelineEvent| matches!(&event.who, Actor::Person(person) if person.id == run.by.id);
+    let by_author = |event: &TimelineEvent| matches!(&event.who, Actor::Person(person) if person.id == run.by.id && person.agent.is_none());
     Ok(notes.iter().any(by_author))
 }

@@ -307,6 +307,7 @@ impl Draft {
             let others = case.has_authority(&who.person, &who.membership, self.now);
             return Err(Refusal::OwnRequest {
                 risk: None,
+                agent: None,
                 people: others.otherwise.people,
             });
         }
@@ -500,6 +501,8 @@ impl Draft {
         let mut proposal = self.again(self.rollback.aim.target.clone());
         proposal.aim = self.rollback.retargeted(&to);
         proposal.requester = who.person.clone();
+        // It was for the other target.
+        proposal.evidence.clear();
         proposal.source = who.source;
         proposal.reply_to = reply_to;
         self.opens = Some(proposal);

@@ -207,7 +207,9 @@ impl Draft {
         let case = self.rollback.case(policy, roster);
         let requester = &self.rollback.requester;
         let verdict = case.has_authority(requester, membership, self.now);
-        case.rule.approvals == 1
+        // Silence agrees with people, and never with an agent.
+        requester.agent.is_none()
+            && case.rule.approvals == 1
             && case.rule.one_of.is_empty()
             && verdict.reason.truth == Truth::Yes
     }
@@ -371,10 +373,10 @@ impl Draft {
                 None => String::new(),
             };
             let summary = format!(
-                "{id} has waited since {} for an approval to {}; asked for by @{}{because}",
+                "{id} has waited since {} for an approval to {}; asked for by {}{because}",
                 waited_since.strftime("%H:%M UTC"),
                 change.aim(),
-                self.rollback.requester.name,
+                self.rollback.requester.called(),
             );
             self.rollback.waiting.paged = true;
             self.page("approval", summary);

@@ -11,7 +11,7 @@ use std::fmt;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Actor {
-    /// A person.
+    /// A person, or an agent for which one is responsible.
     Person(Person),
     /// The bot, by its own rules.
     Bot,
@@ -22,7 +22,7 @@ pub enum Actor {
 impl fmt::Display for Actor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Actor::Person(person) => write!(f, "@{}", person.name),
+            Actor::Person(person) => f.write_str(&person.called()),
             Actor::Bot => f.write_str("rollback-bot"),
             Actor::Platform(name) => f.write_str(name),
         }
@@ -114,6 +114,11 @@ pub enum Evidence {
     LastRead {
         /// What it was and when it was read, as a clause.
         clause: String,
+    },
+    /// What somebody who proposed something points to.
+    Link {
+        /// Its address, which begins with `https://`.
+        url: String,
     },
 }
 

@@ -34,6 +34,9 @@ impl TimelineEvent {
                 Evidence::LastRead { clause: last_read } => {
                     clause.push_str(&format!("; {}", tone.text(last_read)));
                 }
+                Evidence::Link { url } => {
+                    clause.push_str(&format!("; evidence: {}", tone.text(url)));
+                }
             }
         }
         clause

@@ -157,6 +157,7 @@ pub fn asked() -> Rollback {
         service: ServiceKey::new("frontend", "production"),
         requester: person("U0MAYA"),
         because: Some("checkout 500s".into()),
+        evidence: vec![],
         aim: aim(Target::Previous),
         source: rollback_domain::refusal::Source::Command,
         commanded: night(),

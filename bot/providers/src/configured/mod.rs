@@ -256,7 +256,7 @@ impl<C: Call> Configured<C> {
         values.set("rollback", order.rollback.to_string());
         let reason = order.reason.as_deref().unwrap_or("no reason was written");
         values.set("because", cut(&one_line(reason), REASON_AT_MOST));
-        values.set("by", one_line(&order.by.name));
+        values.set("by", one_line(&order.by.with_agent(order.by.name.clone())));
         values.set_known(JOB, order.memory.get("job").and_then(Value::as_str));
         let kept = order.memory.get("kept").and_then(Value::as_object);
         for (name, value) in kept.into_iter().flatten() {

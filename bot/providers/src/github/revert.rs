@@ -185,7 +185,7 @@ impl GitHub {
             "base": base,
             "body": format!(
                 "{} wants this, for `{}`.\n\nIt gives `{base}` exactly the files of {to} again. Merging it deploys them; `{}` says so then.\n\nNothing is pushed to `{base}` for this, and no branch is forced. If it is not merged, close it.\n",
-                order.by.name.replace('@', ""),
+                order.by.with_agent(order.by.name.replace('@', "")),
                 reason(order),
                 order.rollback
             ),

@@ -75,6 +75,7 @@ async fn drawn(releases: &Releases, to: &str, undoes: Option<RollbackId>) -> Rol
         service: ServiceKey::new("app", "production"),
         requester: Person::new("U1", "sam"),
         because: None,
+        evidence: vec![],
         aim,
         source: Source::Bot,
         commanded: now,

@@ -265,7 +265,7 @@ fn description(order: &Order) -> String {
         Some(because) => format!(": {because}"),
         None => String::new(),
     };
-    let description = format!("{} @{}{because}", order.rollback, order.by.name);
+    let description = format!("{} {}{because}", order.rollback, order.by.called());
     cut_utf16(&one_line(&description), DESCRIPTION_AT_MOST)
 }
 

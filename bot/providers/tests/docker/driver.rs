@@ -114,6 +114,7 @@ impl Driven {
             service: service(),
             requester: Person::new("U1", "sam"),
             because: Some("checkout is down".into()),
+            evidence: vec![],
             aim,
             source: Source::Bot,
             commanded: now,

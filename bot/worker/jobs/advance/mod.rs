@@ -164,13 +164,14 @@ impl OnPlatform<'_> {
     async fn step(&self) -> Result<Ended, Error> {
         let now = self.now();
         match self.rollback.state {
-            State::Planning => self.plan().await,
+            // These two are large: kept off the stack.
+            State::Planning => Box::pin(self.plan()).await,
             State::Proposed { expires_at } => match self.wait(expires_at).await? {
                 Some(ended) => Ok(ended),
                 None => self.renew().await,
             },
             State::Approved { expires_at } if now >= expires_at => Ok(self.decide(Command::Expire)),
-            State::Approved { .. } => self.recheck().await,
+            State::Approved { .. } => Box::pin(self.recheck()).await,
             // The process that asked ended before it could store the answer.
             State::Executing { .. } => Ok(self.decide(Command::LostTrack)),
             State::Serving { n, m } if n == m => self.prove(None).await,

@@ -158,7 +158,7 @@ impl Advance<'_> {
                 ),
             },
         };
-        Ok(match membership.admit() {
+        Ok(match requester.admit(&membership) {
             Ok(()) => Ok((requester, last_known::clause(last_read, &[]))),
             Err(refusal) => Err(self.cannot_plan(refusal)),
         })

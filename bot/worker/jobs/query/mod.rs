@@ -9,7 +9,10 @@ use crate::{
     App,
     engine::{Ended, Error},
     slack::Words,
-    store::jobs::{Lease, Next},
+    store::{
+        jobs::{Lease, Next},
+        replies,
+    },
     worker::{last_known::membership, recipient::Recipient, retry::after_pause},
 };
 use rollback_domain::{
@@ -59,7 +62,7 @@ pub(super) async fn run(app: &App, lease: &Lease, request: &QueryRequest) -> Res
             None => Membership::Unreadable(failure.to_string()),
         },
     };
-    let shown = match (query, membership.admit()) {
+    let shown = match (query, person.admit(&membership)) {
         // Why somebody may not is told to those who may not, too.
         (Query::Why { rollback }, _) => authority::why(app, *rollback, person, &membership).await?,
         (Query::Plan { .. } | Query::List | Query::Ready | Query::Who { .. }, Err(refusal)) => {
@@ -75,7 +78,11 @@ pub(super) async fn run(app: &App, lease: &Lease, request: &QueryRequest) -> Res
         Err(NotShown::Unavailable(text)) => recipient.notify(app, lease, &Words::plain(text)).await,
         Err(NotShown::TryAgain(next)) => Ok(next.into()),
         Err(NotShown::Refused(refusal)) => {
-            Ok(recipient.refuse(app, lease, person, Source::Command, verb(query), &refusal))
+            let source = match reply_to.as_deref().is_some_and(replies::is_ours) {
+                true => Source::OutOfBand,
+                false => Source::Command,
+            };
+            Ok(recipient.refuse(app, lease, person, source, verb(query), &refusal))
         }
     }
 }

@@ -117,12 +117,14 @@ fn show_plan(service: &ServiceKey, plan: &Plan, now: Timestamp) -> Words {
     let hash = plan.hash(service);
     Words {
         text: fit_text(&format!(
-            "{title}: {} to {}. Nothing is proposed.",
+            "{title}: {} to {}. Nothing is proposed.\n{}\n{} · plan {hash}",
             inline(
                 plan.from.as_ref().map_or("unknown", |from| from.label()),
                 80
             ),
-            inline(plan.to.label(), 80)
+            inline(plan.to.label(), 80),
+            card::facts(plan, now),
+            plan.risk,
         )),
         blocks: shown(&title, plan, &hash, service, now),
     }

@@ -58,6 +58,7 @@ fn rollback(memory: Value) -> Rollback {
         service: ServiceKey::new("frontend", "production"),
         requester: Person::new("U1", "sam"),
         because: Some("checkout is down".into()),
+        evidence: vec![],
         aim: Aim {
             part: None,
             target: Target::Previous,
