@@ -645,14 +645,14 @@ impl Batch {
         }
         proposal.turns = turns;
         let Some(incident) = incident else {
-            let (id, record) = Box::pin(drills::begin(tx, &proposal.channel, now)).await?;
+            let (id, record) = drills::begin(tx, &proposal.channel, now).await?;
             return Ok(self.opened(id, record, proposal));
         };
         // Always the counter before the incident's row, so that two of these never wait for each
         // other.
         let id = RollbackId::new(self.next_number(tx).await?.cast_unsigned());
         if let Some(drill) = stopped
-            && !Box::pin(drills::make_way(tx, drill, id, &mut self.changes, now)).await?
+            && !drills::make_way(tx, drill, id, &mut self.changes, now).await?
         {
             // Its platform was asked in this very moment: it is looked at again.
             return Err(Error::Raced);

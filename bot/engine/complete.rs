@@ -159,7 +159,7 @@ impl Engine {
         };
         telemetry::record_incident(&rollback);
         let author = Author::of(&command);
-        let command = Box::pin(one_production(tx, &rollback, command, now)).await?;
+        let command = one_production(tx, &rollback, command, now).await?;
         let waits_at = address_of(&rollback, &command).filter(|address| replies::is_ours(address));
         match decide(&rollback, command, &policy, now) {
             Ok(decision) => {
@@ -269,7 +269,7 @@ impl Engine {
         let opens = match opens {
             // What takes the place of a drill is one.
             Some(proposal) if proposal.drill.is_some() => {
-                let (id, record) = Box::pin(drills::begin(tx, &proposal.channel, now)).await?;
+                let (id, record) = drills::begin(tx, &proposal.channel, now).await?;
                 Some((id, record, proposal))
             }
             Some(proposal) => {
@@ -377,7 +377,7 @@ async fn start_member(
     }
     let stays = match &open {
         Some(open) if open.gives_way() => {
-            !Box::pin(drills::make_way(tx, open.id, group.id, changes, now)).await?
+            !drills::make_way(tx, open.id, group.id, changes, now).await?
         }
         Some(_) | None => true,
     };
@@ -492,15 +492,7 @@ async fn one_production(
         && rollback.drill.is_none()
     {
         let mut changes = Changes::default();
-        if Box::pin(drills::make_way(
-            tx,
-            drill.id,
-            rollback.id,
-            &mut changes,
-            now,
-        ))
-        .await?
-        {
+        if drills::make_way(tx, drill.id, rollback.id, &mut changes, now).await? {
             changes.write(tx, now).await?;
             open = None;
         }

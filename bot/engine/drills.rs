@@ -9,12 +9,24 @@ use rollback_domain::{
     incident::Incident,
     rollback::{Decision, Rollback},
 };
+use std::pin::Pin;
 
 /// The counter that numbers drills.
 const NUMBERS: &str = "drill";
 
+/// What is awaited seldom, kept off the stack of those who await it.
+type Seldom<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
 /// The next number for a drill, and the record that it begins.
-pub(super) async fn begin(
+pub(super) fn begin<'a>(
+    tx: &'a mut Tx,
+    channel: &'a str,
+    now: Timestamp,
+) -> Seldom<'a, sqlx::Result<(RollbackId, IncidentId)>> {
+    Box::pin(numbered(tx, channel, now))
+}
+
+async fn numbered(
     tx: &mut Tx,
     channel: &str,
     now: Timestamp,
@@ -33,7 +45,17 @@ pub(super) async fn begin(
 
 /// Ends a drill that is open where a rollback was asked for; `false`: its platform was asked
 /// already, so it stays.
-pub(super) async fn make_way(
+pub(super) fn make_way<'a>(
+    tx: &'a mut Tx,
+    drill: RollbackId,
+    to: RollbackId,
+    changes: &'a mut Changes,
+    now: Timestamp,
+) -> Seldom<'a, Result<bool, Error>> {
+    Box::pin(end(tx, drill, to, changes, now))
+}
+
+async fn end(
     tx: &mut Tx,
     drill: RollbackId,
     to: RollbackId,

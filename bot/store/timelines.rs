@@ -352,7 +352,7 @@ pub async fn latest_of_rollback(
     limit: i64,
 ) -> sqlx::Result<Vec<Entry>> {
     let rows: Vec<EntryRow> = reading!(db, pool => sqlx::query_as(OF_ROLLBACK)
-        .bind(incident.number()).bind(rollback.number().cast_signed()).bind(before).bind(limit)
+        .bind(incident.number()).bind(rollback.number()).bind(before).bind(limit)
         .fetch_all(pool).await)?;
     rows.into_iter().map(entry).collect()
 }
