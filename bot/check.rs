@@ -87,6 +87,7 @@ pub async fn check(config: &Config, online: bool) -> anyhow::Result<usize> {
     drills(config, &mut report);
     database(config, online, &mut report).await;
     agents::tokens(config, online, &mut report).await;
+    canary(config, &report);
     terminal::line(format!("\n{}", effective::table(config)));
     if online {
         everything_reached(config, &mut report).await?;
@@ -124,6 +125,22 @@ fn drills(config: &Config, report: &mut Report) {
                 "nobody is reminded: write channels = [\"C0123ABCD\"] beside it, or into [announce]",
             );
         }
+    }
+}
+
+/// Says what changes of the clocks do to the canary, and whether anybody is told by it.
+fn canary(config: &Config, report: &Report) {
+    let canary = &config.canary;
+    if !canary.enabled {
+        return;
+    }
+    for day in canary.schedule.odd_days(Clock::real().now()) {
+        report.note("canary.at", day);
+    }
+    let channels = [&canary.channel, &config.api.channel];
+    if channels.iter().all(|channel| channel.is_none()) && config.announce.every.is_empty() {
+        let note = "nobody is told what it finds; write channel = \"C0123ABCD\" into [canary]";
+        report.note("canary.channel", note);
     }
 }
 

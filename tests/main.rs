@@ -21,6 +21,7 @@ mod argocd;
 mod authority;
 mod board;
 mod bounds;
+mod canary;
 mod captures;
 mod catchup;
 mod checklists;

@@ -245,10 +245,16 @@ url = "env:DATABASE_URL"
 bot_token = "env:BOT_TOKEN"
 api_url = "{slack}"
 # database: {database}
+{canary}
 {roles}
 {services}
 "#,
             slack = slack.api_url(),
+            // Only stories about it have it: it reads by itself.
+            canary = match roles.contains("[canary]") {
+                true => "",
+                false => "[canary]\nenabled = false",
+            },
             door = door.key(),
             roles = roles
                 .replace("{pagerduty}", pagerduty.api_url().as_str())

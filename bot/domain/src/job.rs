@@ -98,6 +98,13 @@ pub enum Job {
         #[serde(flatten)]
         service: ServiceKey,
     },
+    /// Read everything that a rollback of a service would read, and tell what has turned bad.
+    Canary {
+        #[serde(flatten)]
+        service: ServiceKey,
+    },
+    /// Read what every rollback needs, whatever it is of, and tell what has turned bad.
+    CanaryOfBot,
     /// Read what those are to Slack who have a token.
     #[serde(rename = "standings")]
     #[strum(serialize = "standings")]
@@ -694,6 +701,8 @@ impl Job {
             | Job::Notify(_)
             | Job::Backfill { .. }
             | Job::Survey { .. }
+            | Job::Canary { .. }
+            | Job::CanaryOfBot
             | Job::RefreshMemberships
             | Job::ReadMembership { .. }
             | Job::Request(_)
@@ -754,9 +763,11 @@ impl Job {
             } => format!("{incident}:{}:{role}", due.as_second()),
             Job::RemindMitigation { incident, due } => format!("{incident}:{}", due.as_second()),
             Job::RemindAction { action, reminder } => format!("{action}:{reminder}"),
-            Job::Survey { service } | Job::RemindDrill { service } => service.typed(),
+            Job::Survey { service } | Job::RemindDrill { service } | Job::Canary { service } => {
+                service.typed()
+            }
             Job::DrillReport(request) => request.id.clone(),
-            Job::RefreshMemberships => "all".into(),
+            Job::RefreshMemberships | Job::CanaryOfBot => "all".into(),
             Job::ReadMembership { person } => person.id.clone(),
         }
     }

@@ -184,6 +184,12 @@ const STORED: &[(&str, &str, &str)] = &[
         r#"{"kind":"remind_action","action":3,"reminder":1}"#,
     ),
     (
+        "canary",
+        "frontend@production",
+        r#"{"kind":"canary","service":"frontend","environment":"production"}"#,
+    ),
+    ("canary_of_bot", "all", r#"{"kind":"canary_of_bot"}"#),
+    (
         "tell_authors",
         "RB-41",
         r#"{"kind":"tell_authors","rollback":41}"#,

@@ -5,6 +5,7 @@ mod advance;
 mod announce_outcome;
 mod backfill;
 mod break_glass_message;
+mod canary;
 mod capture;
 mod card;
 mod checklist;
@@ -77,6 +78,8 @@ pub(super) async fn perform(app: &App, lease: &Lease) -> Result<Ended, Error> {
         Job::OpenForm(request) => Box::pin(open_form::run(app, lease, request)).await,
         Job::Query(request) => Box::pin(query::run(app, lease, request)).await,
         Job::Survey { service } => Box::pin(survey::run(app, service)).await,
+        Job::Canary { service } => Box::pin(canary::run(app, service)).await,
+        Job::CanaryOfBot => Box::pin(canary::run_of_bot(app)).await,
         Job::RefreshMemberships => Box::pin(refresh_memberships::run(app)).await,
         Job::ReadMembership { person } => Ok(Box::pin(read_membership::run(app, person)).await),
         Job::Request(request) => Box::pin(request::run(app, lease, request)).await,
