@@ -412,8 +412,14 @@ impl App {
             .map(|source| Job::RefreshRoster {
                 source: source.clone(),
             });
+        let drilled = self.config.services.iter();
+        let drilled = drilled.filter(|service| service.drills.calendar.is_some());
+        let reminders = drilled.map(|service| Job::RemindDrill {
+            service: service.key.clone(),
+        });
         let jobs: Vec<Job> = platforms
             .chain(sources)
+            .chain(reminders)
             .chain([Job::RefreshMemberships])
             .collect();
         let now = self.engine.clock.now();

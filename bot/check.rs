@@ -19,6 +19,7 @@ pub mod agents;
 
 use rollback_domain::{
     authority::{Case, Found, Source},
+    drill::Odd,
     identity::ServiceKey,
     platform::About,
     refusal::list,
@@ -44,6 +45,7 @@ pub async fn check(config: &Config, online: bool) -> anyhow::Result<usize> {
     database(config, online, &mut here).await;
     agents::tokens(config, online, &mut here).await;
     canary(config, &mut here);
+    drills(config, &mut here);
     let (services, roles) = (config.services.len(), config.roles.len());
     terminal::line(format!("ok        services: {services}, roles: {roles}"));
     print(&here.0[before..]);
@@ -89,6 +91,39 @@ pub fn pages(config: &Config, report: &mut Findings) {
                 web.redirect_url()
             ),
         );
+    }
+}
+
+/// Says when drills are held, and what changes of the clocks do to them.
+pub fn drills(config: &Config, report: &mut Findings) {
+    let now = Clock::real().now();
+    for service in &config.services {
+        let Some(calendar) = &service.drills.calendar else {
+            continue;
+        };
+        let key = format!(
+            "services.{}.{}.drills",
+            service.key.name, service.key.environment
+        );
+        match calendar.next(now) {
+            Some(next) => report.ok(&key, format!("{calendar}: next {}", calendar.show(next))),
+            None => report.mistake(&key, format!("{calendar}: no such day comes")),
+        }
+        for (day, odd) in calendar.odd(now) {
+            let note = match odd {
+                Odd::Never => {
+                    format!("on {day} the clocks skip that time: the drill is as much later")
+                }
+                Odd::Twice => format!("on {day} that time comes twice: the drill is at the first"),
+            };
+            report.note(&key, note);
+        }
+        if config.drill_channel(service).is_none() {
+            report.mistake(
+                &key,
+                "nobody is reminded: write channels = [\"C0123ABCD\"] beside it, or into [announce]",
+            );
+        }
     }
 }
 

@@ -10,6 +10,7 @@ mod agents;
 mod canary;
 pub mod changes;
 mod checklists;
+mod drills;
 pub mod effective;
 mod groups;
 mod incidents;
@@ -25,6 +26,7 @@ mod webhooks;
 pub use agents::Agent;
 pub use canary::Canary;
 pub use changes::{ConfigChanges, Written};
+pub use drills::Drills;
 pub use groups::{Group, GroupMember};
 pub use incidents::{Incidents, References, Told};
 pub use notices::NoticeSettings;
@@ -324,6 +326,8 @@ pub struct Service {
     pub pass_every: Duration,
     /// The time between two looks, once they are waited for longer.
     pub check_every: Duration,
+    /// How it is drilled.
+    pub drills: Drills,
 }
 
 impl Service {
@@ -396,6 +400,13 @@ impl Config {
     /// The service that is called so.
     pub fn service(&self, key: &ServiceKey) -> Option<&Service> {
         self.services.iter().find(|service| service.key == *key)
+    }
+
+    /// The channel in which people are reminded of the drills of a service; `None`: there is none.
+    pub fn drill_channel<'a>(&'a self, service: &'a Service) -> Option<&'a str> {
+        let own = service.channels.iter().chain(&service.announce);
+        let common = self.announce.every.iter().chain(&self.api.channel);
+        own.chain(common).map(String::as_str).next()
     }
 
     /// The service of this name in all its environments.
@@ -1157,6 +1168,7 @@ fn service(
     let watch = section.or("watch", 5 * MINUTE, duration(Duration::ZERO..=DAY));
     let pass_every = section.or("pass_every", SECOND, duration(SECOND / 10..=HOUR));
     let check_every = section.or("check_every", 5 * SECOND, duration(SECOND / 10..=HOUR));
+    let drills = drills::drills(section, environment);
     let shortest = pass_every.saturating_mul(passes - 1);
     if shortest > prove_within {
         section.mistake(
@@ -1190,6 +1202,7 @@ fn service(
         watch,
         pass_every,
         check_every,
+        drills,
     })
 }
 

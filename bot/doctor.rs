@@ -52,6 +52,7 @@ pub async fn examine(config: &Config) -> anyhow::Result<Findings> {
     check::database(config, true, &mut findings).await;
     check::agents::tokens(config, true, &mut findings).await;
     check::canary(config, &mut findings);
+    check::drills(config, &mut findings);
     check::everything_reached(config, &mut findings).await?;
     let slack = Slack::new(
         http_client()?,

@@ -8,6 +8,7 @@ mod batch;
 mod captures;
 mod checklists;
 mod complete;
+mod drills;
 mod ended;
 mod incidents;
 mod shared_commits;
@@ -225,6 +226,9 @@ pub enum Outcome {
         /// The place of the note that it corrects; `None`: it corrects none.
         #[serde(default)]
         corrects: Option<i64>,
+        /// The drill of which it is noted; `None`: of the channel's incident.
+        #[serde(default)]
+        drill: Option<RollbackId>,
     },
     /// The incident is changed.
     IncidentChanged {

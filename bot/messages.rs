@@ -4,6 +4,7 @@
 //! rendered from a sample at start-up, so a mistake in one is found before it is needed.
 
 mod documents;
+mod drills;
 mod group;
 mod updates;
 
@@ -22,6 +23,7 @@ use anyhow::Context;
 use jiff::Timestamp;
 use minijinja::{AutoEscape, Environment, UndefinedBehavior, Value, value::Serde};
 use rollback_domain::{
+    drill::{Drill, watermarked},
     people::Person,
     plan::Unships,
     platform::Holds,
@@ -178,6 +180,8 @@ enum Ending<'a> {
     Failed(&'a str),
     Partial(usize, usize, &'a [String]),
     Resolved(bool, &'a Person, &'a str),
+    /// A drill did everything but ask the platform.
+    Rehearsed,
     /// Somebody else changed production afterwards.
     Drifted,
     /// It serves, and this is what the proof says.
@@ -190,6 +194,7 @@ impl Ending<'_> {
             State::Failed { why, .. } => Ending::Failed(why),
             State::Partial { n, m, failed } => Ending::Partial(*n, *m, failed),
             State::Resolved { done, by, because } => Ending::Resolved(*done, by, because),
+            State::Rehearsed => Ending::Rehearsed,
             State::Planning
             | State::Blocked { .. }
             | State::Proposed { .. }
@@ -216,7 +221,7 @@ impl Ending<'_> {
             Ending::Failed(_) | Ending::Partial(..) | Ending::Resolved(..) | Ending::Drifted => {
                 "failed.md.j2"
             }
-            Ending::Concluded(_) => "executed.md.j2",
+            Ending::Rehearsed | Ending::Concluded(_) => "executed.md.j2",
         }
     }
 }
@@ -232,6 +237,12 @@ fn sentence(rollback: &Rollback) -> String {
             let outcome = if done { "done" } else { "not done" };
             format!("@{} says that it is {outcome}: \"{because}\".", by.name)
         }
+        Ending::Rehearsed => format!(
+            "{} would have been asked for {} → {}.",
+            platform(rollback),
+            rollback.from_label(),
+            rollback.to_label()
+        ),
         Ending::Concluded(Some(Verdict::Verified)) => String::new(),
         Ending::Drifted
         | Ending::Concluded(
@@ -258,6 +269,7 @@ fn headline(rollback: &Rollback) -> String {
         Ending::Resolved(false, by, _) => {
             format!("⚠️ {service}: not done, says @{}", inline(&by.name, 80))
         }
+        Ending::Rehearsed => format!("✅ {service}: practised, and nothing was asked or changed"),
         Ending::Drifted => format!("⚠️ {service} is no longer on {to}"),
         Ending::Concluded(Some(Verdict::Verified)) => format!("✅ {back}"),
         Ending::Concluded(Some(Verdict::Unproven) | None) => {
@@ -276,7 +288,7 @@ fn headline(rollback: &Rollback) -> String {
 /// What production serves where that is not the target, as last read; empty if it does.
 fn serving(rollback: &Rollback) -> String {
     let (n, m) = rollback.served();
-    if n == m && m > 0 {
+    if rollback.state == State::Rehearsed || n == m && m > 0 {
         return String::new();
     }
     let from = inline(rollback.from_label(), 80);
@@ -289,6 +301,7 @@ fn serving(rollback: &Rollback) -> String {
             }
             Ending::Failed(_)
             | Ending::Partial(..)
+            | Ending::Rehearsed
             | Ending::Resolved(false, ..)
             | Ending::Concluded(_) => format!("{from} is still live, as last read."),
         },
@@ -324,6 +337,9 @@ fn deploys(rollback: &Rollback) -> String {
 
 /// What is still wrong although it worked.
 fn defect(rollback: &Rollback) -> String {
+    if let Some(drill) = &rollback.drill {
+        return defect_of_drill(rollback, drill);
+    }
     if rollback.proof.drifted.is_some() {
         return String::new();
     }
@@ -348,6 +364,19 @@ fn defect(rollback: &Rollback) -> String {
     }
 }
 
+/// What a drill leaves behind.
+fn defect_of_drill(rollback: &Rollback, drill: &Drill) -> String {
+    let id = rollback.id;
+    match drill.acts && rollback.times.accepted.is_some() {
+        true => format!(
+            "{} was really changed by this drill, and is in no history of rollbacks for it. `/rollback undo {id}` proposes to return to {}, as a drill too. What was learned: `/rollback drill note …`.",
+            inline(&rollback.service.to_string(), 160),
+            inline(rollback.from_label(), 80)
+        ),
+        false => "What was learned: `/rollback drill note …`.".into(),
+    }
+}
+
 /// Whether it has restored a moment, not a release.
 fn is_moment(rollback: &Rollback) -> bool {
     let plan = rollback.plan.as_ref();
@@ -358,6 +387,9 @@ fn is_moment(rollback: &Rollback) -> bool {
 fn next(rollback: &Rollback) -> String {
     let service = rollback.service.typed();
     let platform = inline(platform(rollback), 80);
+    if rollback.drill.is_some() {
+        return String::new();
+    }
     match Ending::of(rollback) {
         Ending::Drifted => format!(
             "`/rollback list {service}` shows what is live; `{}` goes there again.",
@@ -371,7 +403,9 @@ fn next(rollback: &Rollback) -> String {
                 rollback.id
             ),
         },
-        Ending::Concluded(Some(Verdict::Verified | Verdict::Unproven)) => String::new(),
+        Ending::Rehearsed | Ending::Concluded(Some(Verdict::Verified | Verdict::Unproven)) => {
+            String::new()
+        }
         Ending::Resolved(true, ..) => {
             format!("`/rollback list {service}` shows what {platform} has.")
         }
@@ -417,7 +451,11 @@ impl Templates {
             true => AutoEscape::Html,
             false => AutoEscape::None,
         });
-        for (name, default) in TEMPLATES.into_iter().chain(updates::TEMPLATES) {
+        for (name, default) in TEMPLATES
+            .into_iter()
+            .chain(updates::TEMPLATES)
+            .chain(drills::TEMPLATES)
+        {
             let source = match overrides.map(|directory| directory.join(name)) {
                 Some(path) if path.exists() => fs::read_to_string(&path)
                     .with_context(|| format!("the template {} cannot be read", path.display()))?,
@@ -445,6 +483,7 @@ impl Templates {
         templates.timeline(Timeline::sample(), io::sink())?;
         templates.timeline_page(TimelinePage::sample(), io::sink())?;
         templates.post_mortem(PostMortem::sample(), io::sink())?;
+        templates.try_drills()?;
         Ok(templates)
     }
 
@@ -466,12 +505,13 @@ impl Templates {
     /// A proposal in words, for notifications and screen readers.
     pub fn proposed(&self, rollback: &Rollback) -> anyhow::Result<String> {
         let text = self.render("proposed.md.j2", &Update::of(rollback))?;
-        Ok(fit_text(text.trim()))
+        Ok(fit_text(&watermarked(rollback.id, text.trim())))
     }
 
     /// What the channel hears when a rollback is over, good or bad.
     pub fn outcome(&self, rollback: &Rollback) -> anyhow::Result<Words> {
-        self.update(Ending::of(rollback).template(), &Update::of(rollback))
+        let words = self.update(Ending::of(rollback).template(), &Update::of(rollback))?;
+        Ok(words.about(rollback.id))
     }
 
     /// The same when it is told late: nobody is pinged for what is over.
@@ -482,7 +522,8 @@ impl Templates {
             approver_mention: update.approver.clone(),
             ..update
         };
-        self.update(Ending::of(rollback).template(), &update)
+        let words = self.update(Ending::of(rollback).template(), &update)?;
+        Ok(words.about(rollback.id))
     }
 
     fn update(&self, name: &str, update: &Update) -> anyhow::Result<Words> {

@@ -84,8 +84,9 @@ fn pieces(mrkdwn: &str) -> impl Iterator<Item = (&str, Option<RollbackId>)> {
     let mut follows_word = false;
     std::iter::from_fn(move || {
         let first = rest.chars().next()?;
-        let after_number = rest
-            .strip_prefix("RB-")
+        let mut prefixes = RollbackId::PREFIXES.iter();
+        let after_number = prefixes
+            .find_map(|prefix| rest.strip_prefix(prefix))
             .map(|digits| digits.trim_start_matches(|c: char| c.is_ascii_digit()));
         let named = after_number.filter(|after| {
             let goes_on = after.starts_with(|c: char| c.is_alphanumeric() || c == '-');

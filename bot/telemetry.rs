@@ -278,7 +278,14 @@ struct Key<'a>(&'a str);
 
 impl fmt::Display for Key<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        const OURS: [&str; 3] = ["RB-", "trigger:RB-", "resolve:RB-"];
+        const OURS: [&str; 6] = [
+            "RB-",
+            "trigger:RB-",
+            "resolve:RB-",
+            "DR-",
+            "trigger:DR-",
+            "resolve:DR-",
+        ];
         // What is left behind by an input has its key, and a word before it.
         const BEFORE: [&str; 3] = ["answer:", "refused:", "note:"];
         let mut key = self.0;

@@ -33,6 +33,7 @@ mod deploy;
 mod docker;
 mod doctor;
 mod drift;
+mod drills;
 mod edge;
 mod emergency;
 mod encoding;

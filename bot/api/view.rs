@@ -11,6 +11,7 @@ use crate::{
 use jiff::Timestamp;
 use rollback_domain::{
     authority::Case,
+    drill::watermarked,
     identity::RollbackId,
     incident::naming,
     plan::Plan,
@@ -68,9 +69,9 @@ pub async fn rollback(
     let plan = rollback.plan.as_ref();
     Ok(RollbackResponse {
         rollback: Some(rollback.id.to_string()),
-        state: Some(rollback.word()),
+        state: Some(watermarked(rollback.id, &rollback.word()).into_owned()),
         outcome: Some(progress(rollback)),
-        text: with_names(app, &text).await?,
+        text: with_names(app, &watermarked(rollback.id, &text)).await?,
         refused: None,
         plan: plan.map(|plan| plan_view(rollback, plan, confirm)),
         agent: rollback.requester.agent.as_ref().map(|agent| AgentView {
@@ -136,7 +137,7 @@ pub fn progress(rollback: &Rollback) -> Progress {
             Some(Verdict::Verified | Verdict::Unproven) => Progress::Done,
             _ => Progress::Failed,
         },
-        State::Resolved { done: true, .. } => Progress::Done,
+        State::Rehearsed | State::Resolved { done: true, .. } => Progress::Done,
         state if state.is_ended() => Progress::Failed,
         _ => Progress::Open,
     }

@@ -57,7 +57,7 @@ async fn taken(app: &App, context: &Context, submission: Submission) -> Result {
     Ok(match app.engine.take(&context.key, submission).await? {
         Outcome::ActionChanged { action, changed } => {
             let (line, number) = (line(&action, app.engine.clock.now()), action.number);
-            Answer::private(match (changed, &action.done) {
+            let text = match (changed, &action.done) {
                 (true, None) => format!(
                     "Added to {}: {line} `/rollback action done {number}` when it is done.",
                     action.incident
@@ -67,7 +67,8 @@ async fn taken(app: &App, context: &Context, submission: Submission) -> Result {
                 (false, None) => {
                     format!("Nothing was changed, the incident was reopened: {line}")
                 }
-            })
+            };
+            Answer::private(action.incident.marks(&text))
         }
         Outcome::NoAction { number } => Answer::private(format!(
             "There is no action {number} in this channel. `/rollback action list` shows them. Nothing was changed."

@@ -19,6 +19,7 @@ use crate::{
 };
 use jiff::Timestamp;
 use rollback_domain::{
+    drill::watermarked,
     grammar::{Request, verbs::Board},
     history::{History, Ran, Run, Runs},
     identity::ServiceKey,
@@ -61,11 +62,11 @@ async fn board(app: App) -> Result {
         }
         let mut open = open.iter();
         if let Some(open) = open.find(|open| open.service == service.key) {
+            let stands = format!("{} {}{}", open.id, open.word(), card::by_agent(open));
             let open = format!(
-                "\n      {} {}{}",
-                open.id,
-                open.word(),
-                card::by_agent(open)
+                "
+      {}",
+                watermarked(open.id, &stands)
             );
             line.push_str(&permalinks::linked(&app, &open).await?);
         }
@@ -91,11 +92,11 @@ async fn board(app: App) -> Result {
     for group in &app.config.groups {
         let mut line = together(group);
         if let Some(open) = open.iter().find(|open| open.service == group.key) {
+            let stands = format!("{} {}{}", open.id, open.word(), card::by_agent(open));
             let open = format!(
-                "\n      {} {}{}",
-                open.id,
-                open.word(),
-                card::by_agent(open)
+                "
+      {}",
+                watermarked(open.id, &stands)
             );
             line.push_str(&permalinks::linked(&app, &open).await?);
         }

@@ -17,7 +17,9 @@ pub(super) async fn run(app: &App, context: &Context, request: BreakGlass) -> Re
         About::Rollback(id) => Some(find::rollback(app, *id).await?),
         About::Service(name) => {
             let service = find::service(app, name)?;
-            rollbacks::open_for(&app.engine.db, &service.key).await?
+            // A drill is named by its number, or not meant.
+            let open = rollbacks::open_for(&app.engine.db, &service.key).await?;
+            open.filter(|open| open.drill.is_none())
         }
     };
     let Some(found) = found else {

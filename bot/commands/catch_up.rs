@@ -204,6 +204,7 @@ async fn open(app: &App, id: IncidentId, rollbacks: &[Rollback], now: Timestamp)
             | State::Closed
             | State::Failed { .. }
             | State::Partial { .. }
+            | State::Rehearsed
             | State::Resolved { .. }
             | State::Denied { .. }
             | State::Cancelled { .. }

@@ -28,6 +28,8 @@ pub async fn look(app: &App, service: &ServiceRef, release: Option<&str>) -> Res
     let service = find::service(app, service)?.key.clone();
     let db = &app.engine.db;
     let open = rollbacks::open_for(db, &service).await?;
+    // A drill that does not act changes nothing that a deploy could disturb.
+    let open = open.filter(|open| open.drill.as_ref().is_none_or(|drill| drill.acts));
     let frozen = rosters::frozen_of(db, &service).await?;
     let history = rollbacks::history(db, &service).await?;
     let latest = rollbacks::latest_asked(db, &service).await?;

@@ -18,10 +18,10 @@ pub(super) async fn run(app: &App, context: &Context, request: Export) -> Result
     let job = Job::Export(uploaded_here(context, incident, format));
     let submission = Submission::Enqueue(job);
     Ok(match app.engine.take(&context.key, submission).await? {
-        Outcome::Queued => Answer::private(format!(
+        Outcome::Queued => Answer::private(incident.marks(&format!(
             "Writing the timeline. I'll post the file in {}.",
             place(context)
-        )),
+        ))),
         outcome => Answer::from(outcome),
     })
 }
@@ -80,7 +80,10 @@ pub async fn attachment(
     };
     match export.write(&app.engine.db, &app.templates).await {
         Ok(written) => Ok(Ok(Attachment {
-            name: format!("{incident}-timeline.{}", extension(format)),
+            name: export::of_drill(
+                incident,
+                format!("{incident}-timeline.{}", extension(format)),
+            ),
             written,
         })),
         Err(Unwritten::Database(error)) => Err(error.into()),

@@ -9,6 +9,7 @@ use crate::{
 use rollback_domain::{
     grammar::{IncidentRef, ServiceRef, Verb, nearest},
     identity::{IncidentId, RollbackId, ServiceKey},
+    incident::{Incident, IncidentState},
     refusal::Refusal,
     rollback::Rollback,
 };
@@ -147,6 +148,15 @@ pub async fn incident(app: &App, channel: &str, about: Option<IncidentRef>) -> R
     let (id, its_channel) = match about {
         None => {
             let latest = timelines::latest(db, channel).await?;
+            let now = app.engine.clock.now();
+            let is_over = |incident: &Incident| incident.state(now) == IncidentState::Silent;
+            if latest.as_ref().is_none_or(is_over) {
+                // Where no incident goes on, a drill may.
+                let drill = timelines::latest_drill(db, channel).await?;
+                if let Some(drill) = drill.filter(|drill| !is_over(drill)) {
+                    return Ok(drill.id);
+                }
+            }
             let latest = latest.ok_or(Failure::from(Refusal::NoIncident))?;
             return Ok(latest.id);
         }

@@ -169,6 +169,11 @@ for_every_verb!(command_modules);
 /// The answer for the person who asked. A refusal is recorded too.
 async fn answer(app: &App, context: &Context, verb: Verb, result: Result) -> Answer {
     let answer = match result {
+        // What is done to a drill says first that it is one.
+        Ok(Answer::Queued { rollback, words }) => Answer::Queued {
+            rollback,
+            words: words.about(rollback),
+        },
         Ok(answer) => answer,
         Err(Failure::Refused(refusal)) => Answer::Refused(refusal),
         Err(Failure::Engine(error)) => {

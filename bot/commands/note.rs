@@ -12,7 +12,10 @@ use crate::{
         blocks::{escape, inline},
     },
 };
-use rollback_domain::grammar::{Request, When, verbs::Note};
+use rollback_domain::{
+    drill::watermarked,
+    grammar::{Request, When, verbs::Note},
+};
 
 pub(super) async fn run(app: &App, context: &Context, request: Note) -> Result {
     let is_by_the_wall = request.at.as_ref().is_some_and(When::is_by_the_wall);
@@ -50,11 +53,15 @@ pub(super) async fn run(app: &App, context: &Context, request: Note) -> Result {
             at,
             recorded_at,
             corrects,
+            drill,
         } if answers_in_channel => {
             let name = format!("@{}", context.person.name);
             let echo = noted(at, recorded_at, zone.as_ref(), corrects, &name);
             let echo = format!("{} \"{}\"", escape(&echo), inline(&text, 500));
-            Answer::Public(Words::plain(echo))
+            Answer::Public(Words::plain(match drill {
+                Some(drill) => watermarked(drill, &echo).into_owned(),
+                None => echo,
+            }))
         }
         Outcome::Noted { .. } => Answer::Received,
         outcome => Answer::from(outcome),

@@ -26,10 +26,10 @@ pub(super) async fn run(app: &App, context: &Context, request: PostMortem) -> Re
         });
         let submission = Submission::Enqueue(job);
         return Ok(match app.engine.take(&context.key, submission).await? {
-            Outcome::Queued => Answer::private(format!(
+            Outcome::Queued => Answer::private(incident.marks(&format!(
                 "Writing a draft of the post-mortem of {incident}. I'll post the file in {}.",
                 place(context)
-            )),
+            ))),
             outcome => Answer::from(outcome),
         });
     };
@@ -40,11 +40,11 @@ pub(super) async fn run(app: &App, context: &Context, request: PostMortem) -> Re
     let event = TimelineEvent::new(app.engine.clock.now(), who, context.source, None, fact);
     let submission = Submission::Append { incident, event };
     Ok(match app.engine.take(&context.key, submission).await? {
-        Outcome::Queued => Answer::private(format!(
+        Outcome::Queued => Answer::private(incident.marks(&format!(
             "Noted for the post-mortem of {incident}: *{}* {}",
             field.name(),
             inline(&text, 500)
-        )),
+        ))),
         outcome => Answer::from(outcome),
     })
 }

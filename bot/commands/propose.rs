@@ -19,6 +19,7 @@ use crate::{
 };
 use jiff::Timestamp;
 use rollback_domain::{
+    drill::Drill,
     grammar::{Moment, Request, ServiceRef, Target, verbs::Propose},
     identity::RollbackId,
     people::Zone,
@@ -46,7 +47,7 @@ pub(super) async fn run(app: &App, context: &Context, request: Propose) -> Resul
     let meant = meant(&request.target, zone.as_ref(), app.engine.clock.now());
     let aim = aim(request.target, zone.as_ref());
     Ok(
-        match open(app, context, proposable, aim, request.because).await? {
+        match open(app, context, proposable, aim, request.because, None).await? {
             Answer::Queued {
                 rollback,
                 mut words,
@@ -65,7 +66,7 @@ pub(super) fn is_by_the_wall(target: &Target) -> bool {
 }
 
 /// Which moment was meant by the clock of a zone, as a sentence; empty: none was, or it is UTC's.
-fn meant(target: &Target, zone: Option<&Zone>, now: Timestamp) -> String {
+pub(super) fn meant(target: &Target, zone: Option<&Zone>, now: Timestamp) -> String {
     let (Target::At(moment), Some(zone)) = (target, zone) else {
         return String::new();
     };
@@ -119,6 +120,7 @@ pub(super) async fn open(
     proposable: Proposable<'_>,
     aim: Aim,
     because: Option<String>,
+    drill: Option<Drill>,
 ) -> Result {
     let (service, channels) = (proposable.key(), proposable.channels());
     if !channels.is_empty() && !channels.contains(&context.channel) {
@@ -143,6 +145,7 @@ pub(super) async fn open(
         waiting: Waiting::default(),
         turns: vec![],
         part_of: None,
+        drill,
     };
     let submission = Submission::Propose(proposal);
     match app.engine.take(&context.key, submission).await? {

@@ -2,7 +2,7 @@
 //! it happened.
 
 use super::{
-    Answer, Context, Result,
+    Answer, Context, Result, find,
     reads::{Read, share},
 };
 use crate::{
@@ -19,7 +19,6 @@ use rollback_domain::{
     grammar::{Request, verbs::Timeline},
     identity::IncidentId,
     incident::Entry,
-    refusal::Refusal,
 };
 
 /// How many entries a message shows; the export has all.
@@ -48,7 +47,7 @@ async fn latest(app: App, channel: String, all: bool) -> Result {
     let lines: Vec<String> = shown.iter().map(|entry| line(entry, now)).collect();
     let title = format!(
         "{}: last {} of {} entries",
-        page.incident,
+        page.incident.titled(),
         lines.len(),
         page.count
     );
@@ -99,13 +98,11 @@ pub async fn page(
     at_most: i64,
 ) -> Result<Page> {
     let db = &app.engine.db;
-    let Some(incident) = timelines::latest(db, channel).await? else {
-        return Err(Refusal::NoIncident.into());
-    };
-    let count = timelines::end(db, incident.id).await?.entries;
-    let entries = timelines::entries(db, incident.id, after(count), at_most).await?;
+    let incident = find::incident(app, channel, None).await?;
+    let count = timelines::end(db, incident).await?.entries;
+    let entries = timelines::entries(db, incident, after(count), at_most).await?;
     Ok(Page {
-        incident: incident.id,
+        incident,
         count,
         entries,
     })

@@ -3,6 +3,7 @@
 use super::{Context, Failure, Result, find, propose};
 use crate::App;
 use rollback_domain::{
+    drill::Drill,
     grammar::{Target, verbs::Undo},
     plan::Aim,
     refusal::Refusal,
@@ -30,5 +31,10 @@ pub(super) async fn run(app: &App, context: &Context, request: Undo) -> Result {
         undoes: Some(rollback),
         ..propose::aim(Target::Id(left.id.clone()), None)
     };
-    propose::open(app, context, proposable, aim, because).await
+    // What a drill did is undone by another one.
+    let drill = found.drill.as_ref().map(|drill| Drill {
+        acts: drill.acts,
+        fault: None,
+    });
+    propose::open(app, context, proposable, aim, because, drill).await
 }

@@ -5,7 +5,7 @@
 
 use super::{
     Error, NewCourse, NewNote, Outcome, Submission, TickByHand, actions, actions::ChangedAction,
-    captures, checklists, complete::jobs_of, enqueue, incidents, refused, updates,
+    captures, checklists, complete::jobs_of, drills, enqueue, incidents, refused, updates,
 };
 use crate::store::{Tx, messages, read, rollbacks, timelines, written};
 use jiff::Timestamp;
@@ -16,7 +16,7 @@ use rollback_domain::{
     identity::{IncidentId, RollbackId, ServiceKey},
     incident::{
         self, Actor, CourseFact, Incident, IncidentChange, IncidentFact, IncidentRole,
-        IncidentStatus, Opening, Placement, TimelineEvent,
+        IncidentState, IncidentStatus, Opening, Placement, TimelineEvent,
     },
     job::{ActRequest, Document, ExportRequest, Job, Post, PostButton, WhenRefused},
     people::{Addressee, Person},
@@ -39,7 +39,7 @@ const PAGE_AFTER_TEXT: Duration = Duration::from_secs(1);
 /// What a change leaves behind: rollbacks that it opens, timeline entries, jobs.
 #[derive(Debug, Default)]
 pub(super) struct Changes {
-    opened: Vec<Rollback>,
+    pub(super) opened: Vec<Rollback>,
     /// What happened, in which incident.
     pub(super) events: Vec<(IncidentId, TimelineEvent)>,
     /// What is to be done, and when.
@@ -174,7 +174,7 @@ impl Batch {
         let incidents = timelines::latest_of(tx, &channels).await?;
         let open = rollbacks::open_among(tx, &services).await?;
         // What went before counts only where a new one can be opened.
-        services.retain(|service| !open.contains_key(service));
+        services.retain(|service| open.get(service).is_none_or(Rollback::gives_way));
         let histories = rollbacks::histories(tx, &services).await?;
         Ok(Batch {
             now,
@@ -290,10 +290,12 @@ impl Batch {
             echo,
         } = note;
         let opening = Opening::UnlessResolved;
-        let incident = match (is_correction, self.incidents.get(channel)) {
-            (false, _) => self.incident_of(tx, channel, opening).await?,
-            (true, Some(latest)) => latest.id,
-            (true, None) => return Ok(Outcome::refused(&Refusal::NoIncident)),
+        let drill = Box::pin(self.drill_going_on(tx, channel)).await?;
+        let incident = match (drill, is_correction, self.incidents.get(channel)) {
+            (Some(drill), _, _) => drill,
+            (None, false, _) => self.incident_of(tx, channel, opening).await?,
+            (None, true, Some(latest)) => latest.id,
+            (None, true, None) => return Ok(Outcome::refused(&Refusal::NoIncident)),
         };
         let text = text.clone();
         let (at, corrects, fact) = match is_correction {
@@ -312,6 +314,10 @@ impl Batch {
         if let Some(thread) = echo {
             let zone = zone.as_ref();
             let echoed = |name: &str| incidents::noted(at, self.now, zone, corrects, name);
+            let marked = |message: Message| match incident.drill() {
+                Some(drill) => message.about(drill),
+                None => message,
+            };
             let message = match by.name == by.id {
                 // A mention in a message tells no name.
                 true => {
@@ -321,13 +327,26 @@ impl Batch {
                 false => Message::Text(echoed(&by.called())),
             };
             let id = format!("note:{key}");
-            self.queue(Job::Post(echo_of(channel, thread.clone(), by, message, id)));
+            let echo = echo_of(channel, thread.clone(), by, marked(message), id);
+            self.queue(Job::Post(echo));
         }
         Ok(Outcome::Noted {
             at,
             recorded_at: self.now,
             corrects,
+            drill: incident.drill(),
         })
+    }
+
+    /// The record of the drill that goes on in a channel without an incident: what is noted there is
+    /// noted of the drill.
+    async fn drill_going_on(&self, tx: &mut Tx, channel: &str) -> sqlx::Result<Option<IncidentId>> {
+        let is_over = |incident: &Incident| incident.state(self.now) == IncidentState::Silent;
+        if !self.incidents.get(channel).is_none_or(is_over) {
+            return Ok(None);
+        }
+        let drill = timelines::latest_drill_in(tx, channel).await?;
+        Ok(drill.filter(|drill| !is_over(drill)).map(|drill| drill.id))
     }
 
     /// Changes the channel's incident as people have decided; declaring it opens one if none is.
@@ -552,11 +571,22 @@ impl Batch {
 
     async fn propose(&mut self, tx: &mut Tx, mut proposal: Proposal) -> Result<Outcome, Error> {
         let now = self.now;
-        let incident = self
-            .incident_of(tx, &proposal.channel, Opening::IfNeeded)
-            .await?;
+        // A drill opens no incident, and is in none.
+        let incident = match proposal.drill {
+            None => Some(
+                self.incident_of(tx, &proposal.channel, Opening::IfNeeded)
+                    .await?,
+            ),
+            Some(_) => None,
+        };
         let place = proposal.service.clone();
-        let open = self.open.get(&place);
+        let gives_way = |open: &&Rollback| proposal.drill.is_none() && open.gives_way();
+        let stopped = self
+            .open
+            .get(&place)
+            .filter(gives_way)
+            .map(|drill| drill.id);
+        let open = self.open.get(&place).filter(|open| !gives_way(open));
         let see = open.map(|open| open.id);
         let snapshot = open.cloned().map(Box::new);
         let history = self.histories.get(&place);
@@ -603,7 +633,10 @@ impl Batch {
                 None,
                 now,
             );
-            self.changes.events.push((incident, event));
+            match incident {
+                Some(incident) => self.changes.events.push((incident, event)),
+                None => drop(self.record(&proposal.channel, &event)),
+            }
             return Ok(Outcome::Refused {
                 message: Message::from(&refusal),
                 see,
@@ -611,14 +644,30 @@ impl Batch {
             });
         }
         proposal.turns = turns;
+        let Some(incident) = incident else {
+            let (id, record) = drills::begin(tx, &proposal.channel, now).await?;
+            return Ok(self.opened(id, record, proposal));
+        };
         // Always the counter before the incident's row, so that two of these never wait for each
         // other.
         let id = RollbackId::new(self.next_number(tx).await?.cast_unsigned());
-        self.changes.open(id, proposal, incident, now);
+        if let Some(drill) = stopped
+            && !drills::make_way(tx, drill, id, &mut self.changes, now).await?
+        {
+            // Its platform was asked in this very moment: it is looked at again.
+            return Err(Error::Raced);
+        }
+        Ok(self.opened(id, incident, proposal))
+    }
+
+    /// Opens a rollback in the record of an incident.
+    fn opened(&mut self, id: RollbackId, incident: IncidentId, proposal: Proposal) -> Outcome {
+        let place = proposal.service.clone();
+        self.changes.open(id, proposal, incident, self.now);
         if let Some(opened) = self.changes.opened.last() {
             self.open.insert(place, opened.clone());
         }
-        Ok(Outcome::Opened { id })
+        Outcome::Opened { id }
     }
 
     /// Writes down, once, that a click came a second time. Slack delivers a click once; somebody

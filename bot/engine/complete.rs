@@ -2,7 +2,7 @@
 //! transaction.
 
 use super::{
-    Completed, Decide, Ended, Engine, Error, Held, SideEffects, batch::Changes, checklists,
+    Completed, Decide, Ended, Engine, Error, Held, SideEffects, batch::Changes, checklists, drills,
     ended::JobOutcome, refusal_key, refused, side_effects::is_first,
 };
 use crate::{
@@ -159,7 +159,7 @@ impl Engine {
         };
         telemetry::record_incident(&rollback);
         let author = Author::of(&command);
-        let command = one_production(tx, &rollback, command).await?;
+        let command = one_production(tx, &rollback, command, now).await?;
         let waits_at = address_of(&rollback, &command).filter(|address| replies::is_ours(address));
         match decide(&rollback, command, &policy, now) {
             Ok(decision) => {
@@ -265,15 +265,20 @@ impl Engine {
             Err(error) if rollbacks::is_taken(&error) => return Err(Error::Raced),
             Err(error) => return Err(error.into()),
         }
+        let incident = rollback.incident;
         let opens = match opens {
+            // What takes the place of a drill is one.
+            Some(proposal) if proposal.drill.is_some() => {
+                let (id, record) = drills::begin(tx, &proposal.channel, now).await?;
+                Some((id, record, proposal))
+            }
             Some(proposal) => {
                 let id = rollbacks::next_id(tx, "rollback").await?;
                 let id = RollbackId::new(id.cast_unsigned());
-                Some((id, proposal))
+                Some((id, incident, proposal))
             }
             None => None,
         };
-        let incident = rollback.incident;
         let events = events.into_iter().map(|event| (incident, event));
         // What a decision records was so before its members began.
         changes.events.splice(0..0, events);
@@ -295,7 +300,7 @@ impl Engine {
                 changes.jobs.push((job, at));
             }
         }
-        if let Some((id, proposal)) = opens {
+        if let Some((id, incident, proposal)) = opens {
             changes.open(id, proposal, incident, now);
             if let Some(command) = opens_with {
                 changes.put_to_opened(*command, policy, now);
@@ -370,7 +375,13 @@ async fn start_member(
     if let (None, Some(production)) = (&open, production) {
         open = rollbacks::open_on(tx, &production).await?;
     }
-    if let Some(open) = open {
+    let stays = match &open {
+        Some(open) if open.gives_way() => {
+            !drills::make_way(tx, open.id, group.id, changes, now).await?
+        }
+        Some(_) | None => true,
+    };
+    if let Some(open) = open.filter(|_| stays) {
         group.members.push(Member::busy(service, &open));
         changes
             .jobs
@@ -454,7 +465,7 @@ impl Author {
             person: self.by.id,
             thread: None,
             reply_to: self.reply_to,
-            message: Message::from(refusal),
+            message: Message::from(refusal).about(rollback.id),
             otherwise: None,
             id: format!("refused:{}", lease.job.key()),
         })
@@ -462,11 +473,12 @@ impl Author {
 }
 
 /// Lets no plan be proposed for a production that has an open rollback already, whatever service
-/// that one was asked for.
+/// that one was asked for. An open drill ends for a rollback.
 async fn one_production(
     tx: &mut Tx,
     rollback: &Rollback,
     command: Command,
+    now: Timestamp,
 ) -> Result<Command, Error> {
     let Command::Planned { plan, .. } = &command else {
         return Ok(command);
@@ -474,8 +486,18 @@ async fn one_production(
     let Some(production) = &plan.production else {
         return Ok(command);
     };
-    let open = rollbacks::open_on(tx, production).await?;
-    Ok(match open.filter(|open| open.id != rollback.id) {
+    let mut open = rollbacks::open_on(tx, production).await?;
+    open = open.filter(|open| open.id != rollback.id);
+    if let Some(drill) = open.as_ref().filter(|open| open.gives_way())
+        && rollback.drill.is_none()
+    {
+        let mut changes = Changes::default();
+        if drills::make_way(tx, drill.id, rollback.id, &mut changes, now).await? {
+            changes.write(tx, now).await?;
+            open = None;
+        }
+    }
+    Ok(match open {
         Some(open) => Command::CannotPlan {
             refusal: Refusal::AlreadyOpen {
                 id: open.id,
@@ -496,6 +518,8 @@ fn address_of(rollback: &Rollback, command: &Command) -> Option<String> {
         Command::Person { reply_to, .. } => reply_to.clone(),
         Command::Planned { .. } => rollback.reply_to.clone(),
         Command::CannotPlan { .. }
+        | Command::FaultBegins
+        | Command::FaultEnded { .. }
         | Command::Waited { .. }
         | Command::WindowEnded { .. }
         | Command::Renewed { .. }
@@ -549,6 +573,7 @@ pub(super) fn jobs_of(
 ) -> Vec<(Job, Timestamp)> {
     let id = rollback.id;
     let channel = || rollback.channel.clone();
+    let notice = notice.about(id);
     // A part of a group has no card of its own: its group's shows it, and tells how it ended.
     let card = rollback
         .part_of
@@ -557,6 +582,9 @@ pub(super) fn jobs_of(
     let is_part = card != id;
     let job = match notice {
         Notice::Card | Notice::Export { .. } if is_part => return vec![],
+        // A drill wakes nobody, and took nobody's changes away.
+        Notice::Page { .. } | Notice::Authors if id.is_drill() => return vec![],
+        Notice::MakeFault => Job::MakeFault { rollback: id },
         Notice::ReviewAt { at } => return vec![(Job::RequestReview { rollback: id }, at)],
         Notice::Announce {
             channels,

@@ -42,7 +42,7 @@ fn row(export: &Export, entry: &Entry, named: &Named<'_>) -> [String; 10] {
     };
     let source = serde_json::to_value(event.source).unwrap_or_default();
     [
-        export.incident.to_string(),
+        export.incident.titled(),
         entry.seq.to_string(),
         event.at.to_string(),
         entry.recorded_at.to_string(),
@@ -58,7 +58,7 @@ fn row(export: &Export, entry: &Entry, named: &Named<'_>) -> [String; 10] {
 /// The last row: where the chain of the entries ends.
 fn head_row(export: &Export, head: &Head) -> [String; 10] {
     let mut row = [const { String::new() }; 10];
-    row[0] = export.incident.to_string();
+    row[0] = export.incident.titled();
     row[8] = "head of the chain".into();
     row[9] = format!("entry {}, {}", head.seq, head.hash.0);
     row

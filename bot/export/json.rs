@@ -105,12 +105,15 @@ impl Serialize for Document<'_> {
             pages,
             written,
         } = self;
-        let mut document = serializer.serialize_map(Some(11))?;
+        let mut document = serializer.serialize_map(None)?;
         let actions = serde_json::to_value(&pages.actions).map_err(S::Error::custom)?;
         document.serialize_entry("actions", &actions)?;
         document.serialize_entry("channel", &export.channel)?;
         let checklists = serde_json::to_value(&pages.checklists).map_err(S::Error::custom)?;
         document.serialize_entry("checklists", &checklists)?;
+        if export.incident.drill().is_some() {
+            document.serialize_entry("drill", &true)?;
+        }
         document.serialize_entry("entries", &Entries(pages))?;
         document.serialize_entry("exported_at", &export.now)?;
         document.serialize_entry("format", FORMAT)?;

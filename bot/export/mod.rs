@@ -23,8 +23,8 @@ use jiff::Timestamp;
 use minijinja::Value;
 use pages::{Lines, Overview, Pages};
 use rollback_domain::{
-    grammar::ExportFormat, identity::IncidentId, incident::chain::Head, job::Document,
-    post_mortem::Field, rollback::Rollback,
+    drill::WATERMARK, grammar::ExportFormat, identity::IncidentId, incident::chain::Head,
+    job::Document, post_mortem::Field, rollback::Rollback,
 };
 use std::{
     fs::File,
@@ -151,6 +151,14 @@ impl Export {
         })
     }
 
+    /// What stands before the title of a drill's record; empty for an incident's.
+    fn mark(&self) -> String {
+        match self.incident.drill() {
+            Some(_) => format!("{WATERMARK} · "),
+            None => String::new(),
+        }
+    }
+
     /// The timeline as a template has it.
     fn timeline(&self, pages: &Arc<Pages>, written: fn(&str) -> String) -> Timeline {
         let names = pages.overview().names;
@@ -166,6 +174,7 @@ impl Export {
             written,
         };
         Timeline {
+            mark: self.mark(),
             incident: self.incident.to_string(),
             channel: self.channel.clone(),
             exported_at: stamp(self.now),
@@ -182,7 +191,10 @@ impl Export {
         let overview = pages.overview();
         let drawn = drawn(pages, &overview);
         let draft = Draft {
-            name: post_mortem::file_name(&overview, &drawn, self.now),
+            name: of_drill(
+                self.incident,
+                post_mortem::file_name(&overview, &drawn, self.now),
+            ),
             kept_as: post_mortem::kept_name(&overview, self.incident, self.now),
             gaps: post_mortem::gaps(&overview, &pages.course, &drawn),
             has_root_cause: overview.fields.contains_key(&Field::RootCause),
@@ -214,6 +226,14 @@ impl Export {
                 .collect(),
             undrawn: overview.rollbacks.len() - drawn.len(),
         }
+    }
+}
+
+/// The name of a file about an incident: one about a drill says that first.
+pub fn of_drill(incident: IncidentId, name: String) -> String {
+    match incident.drill() {
+        Some(_) => format!("{WATERMARK}-{name}"),
+        None => name,
     }
 }
 

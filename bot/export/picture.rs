@@ -166,6 +166,7 @@ pub fn tone(rollback: &Rollback) -> &'static str {
         | State::WaitingForPeople { .. }
         | State::Accepted { .. }
         | State::Serving { .. }
+        | State::Rehearsed
         | State::Resolved { .. }
         | State::Denied { .. }
         | State::Cancelled { .. }

@@ -153,6 +153,7 @@ fn doing(rollbacks: &[Rollback]) -> String {
         State::Unknown { .. }
         | State::Failed { .. }
         | State::Partial { .. }
+        | State::Rehearsed
         | State::Resolved { .. }
         | State::Blocked { .. }
         | State::Denied { .. }

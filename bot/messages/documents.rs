@@ -26,6 +26,8 @@ pub type Names = BTreeMap<String, String>;
 #[derive(Clone, Debug)]
 #[expect(missing_docs, reason = "docs/operations.md lists what each holds")]
 pub struct Timeline {
+    /// What stands before the title: `DRILL · ` where it is one, else nothing.
+    pub mark: String,
     pub incident: String,
     pub channel: String,
     pub exported_at: String,
@@ -262,6 +264,7 @@ impl Templates {
 impl Timeline {
     fn context(self) -> Value {
         let Timeline {
+            mark,
             incident,
             channel,
             exported_at,
@@ -273,7 +276,7 @@ impl Timeline {
         } = self;
         let actions = Value::from(Serde(&actions));
         let checklists = Value::from(Serde(&checklists));
-        context! { incident, channel, exported_at, count, entries, actions, checklists, head }
+        context! { mark, incident, channel, exported_at, count, entries, actions, checklists, head }
     }
 
     pub(super) fn sample() -> Self {
@@ -289,6 +292,7 @@ impl Timeline {
             text: "sample".into(),
         };
         Self {
+            mark: String::new(),
             incident: "INC-1".into(),
             channel: "C1".into(),
             exported_at: stamp(Timestamp::UNIX_EPOCH),

@@ -31,9 +31,11 @@ pub(super) fn update(rollback: &Rollback, group: &GroupPlan, update: Update) -> 
                 "This doesn't fix the bug. If a release that they left caused it, deploying that one again brings it back.".into()
             }
             Ending::Concluded(_) => update.defect,
-            Ending::Failed(_) | Ending::Partial(..) | Ending::Resolved(..) | Ending::Drifted => {
-                String::new()
-            }
+            Ending::Failed(_)
+            | Ending::Partial(..)
+            | Ending::Resolved(..)
+            | Ending::Rehearsed
+            | Ending::Drifted => String::new(),
         },
         next: card::next_of_group(rollback),
         ..update

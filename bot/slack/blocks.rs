@@ -4,6 +4,8 @@
 //! is text and pings nobody.
 
 use rollback_domain::{
+    drill::{WATERMARK, watermarked},
+    identity::RollbackId,
     markup::{closed, unformatted},
     refusal::Tone,
     rollback::Message,
@@ -29,6 +31,21 @@ impl Words {
             text: fit_text(&text.into()),
             blocks: vec![],
         }
+    }
+
+    /// The message about a rollback: one about a drill says that first, in what is read and in what
+    /// is read out.
+    #[must_use]
+    pub fn about(mut self, id: RollbackId) -> Self {
+        if !id.is_drill() || self.text.starts_with(WATERMARK) {
+            return self;
+        }
+        self.text = fit_text(&watermarked(id, &self.text));
+        if !self.blocks.is_empty() {
+            self.blocks
+                .insert(0, header(&format!("{WATERMARK} · {id}")));
+        }
+        self
     }
 }
 

@@ -31,7 +31,7 @@ const INSERT: &str =
 pub async fn insert(tx: &mut Tx, checklist: &Checklist) -> sqlx::Result<()> {
     let doc = written(checklist)?;
     in_tx!(tx, c => sqlx::query(INSERT)
-        .bind(checklist.rollback.number().cast_signed())
+        .bind(checklist.rollback.number())
         .bind(checklist.incident.number())
         .bind(&checklist.channel)
         .bind(&doc)
@@ -44,7 +44,7 @@ const LOCK: &str =
 /// That of a rollback; nobody else changes it until the transaction ends.
 pub async fn lock(tx: &mut Tx, rollback: RollbackId) -> sqlx::Result<Option<Stored>> {
     let row: Option<Row> = in_tx!(tx, c => sqlx::query_as(LOCK)
-        .bind(rollback.number().cast_signed()).fetch_optional(c).await)?;
+        .bind(rollback.number()).fetch_optional(c).await)?;
     row.map(stored).transpose()
 }
 
@@ -56,9 +56,7 @@ pub async fn rollbacks_of(tx: &mut Tx, incident: IncidentId) -> sqlx::Result<Vec
     let rows: Vec<(i64,)> = in_tx!(tx, c => sqlx::query_as(NUMBERS_OF_INCIDENT)
         .bind(incident.number()).fetch_all(c).await)?;
     let ids = rows.into_iter();
-    Ok(ids
-        .map(|(id,)| RollbackId::new(id.cast_unsigned()))
-        .collect())
+    Ok(ids.map(|(id,)| RollbackId::stored(id)).collect())
 }
 
 const SAVE: &str = "UPDATE checklist SET revision = revision + 1, doc = $2 WHERE rollback = $1";
@@ -67,7 +65,7 @@ const SAVE: &str = "UPDATE checklist SET revision = revision + 1, doc = $2 WHERE
 pub async fn save(tx: &mut Tx, checklist: &Checklist) -> sqlx::Result<()> {
     let doc = written(checklist)?;
     in_tx!(tx, c => sqlx::query(SAVE)
-        .bind(checklist.rollback.number().cast_signed()).bind(&doc)
+        .bind(checklist.rollback.number()).bind(&doc)
         .execute(c).await.map(drop))
 }
 
@@ -76,7 +74,7 @@ const GET: &str = "SELECT doc, revision FROM checklist WHERE rollback = $1";
 /// That of a rollback.
 pub async fn get(db: &Db, rollback: RollbackId) -> sqlx::Result<Option<Stored>> {
     let row: Option<Row> = reading!(db, pool => sqlx::query_as(GET)
-        .bind(rollback.number().cast_signed()).fetch_optional(pool).await)?;
+        .bind(rollback.number()).fetch_optional(pool).await)?;
     row.map(stored).transpose()
 }
 

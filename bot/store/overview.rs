@@ -36,12 +36,11 @@ const STEPS: &str = "SELECT kind, count(*),
         sum(CASE WHEN due_at < $1 THEN 1 ELSE 0 END), sum(CASE WHEN last_error IS NULL THEN 0 ELSE 1 END)
     FROM (SELECT kind, due_at, last_error FROM step WHERE due_at IS NOT NULL ORDER BY due_at LIMIT 10000) AS due
     GROUP BY kind";
-// A rollback that has not ended is being driven, so the table of all of them need not be read.
+// Drills are not counted. A rollback that has not ended is being driven, so the table of all of them need not be read.
 const OPEN: &str = "SELECT state, count(*) FROM rollback
-    WHERE id IN (SELECT CAST(substr(key, 4) AS BIGINT) FROM step WHERE kind = 'drive')
+    WHERE id IN (SELECT CAST(substr(key, 4) AS BIGINT) FROM step WHERE kind = 'drive' AND key LIKE 'RB-%')
     GROUP BY state";
-const UNKNOWN: &str =
-    "SELECT doc FROM rollback WHERE holds = 1 AND state = 'unknown' ORDER BY id LIMIT 100";
+const UNKNOWN: &str = "SELECT doc FROM rollback WHERE holds = 1 AND state = 'unknown' AND id > 0 ORDER BY id LIMIT 100";
 
 /// Reads it: three short queries, each over an index.
 pub async fn overview(db: &Db, now: Timestamp) -> sqlx::Result<Overview> {

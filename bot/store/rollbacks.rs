@@ -34,6 +34,16 @@ pub async fn hold_numbers(tx: &mut Tx) -> sqlx::Result<()> {
     Ok(())
 }
 
+const RAISE_OLDEST_READER: &str =
+    "UPDATE counter SET value = $1 WHERE name = 'oldest_reader' AND value < $1";
+/// The migration that a version has to know to read drills.
+const KNOWS_DRILLS: i64 = 20;
+
+/// Keeps versions from starting on this record that know no drills.
+pub async fn hold_drills(tx: &mut Tx) -> sqlx::Result<()> {
+    in_tx!(tx, c => sqlx::query(RAISE_OLDEST_READER).bind(KNOWS_DRILLS).execute(c).await.map(drop))
+}
+
 const SET_ID: &str = "UPDATE counter SET value = $2 WHERE name = $1";
 
 /// Says which number of `name` was taken last, in the transaction that took one by [`next_id`]
@@ -56,7 +66,7 @@ pub async fn insert(tx: &mut Tx, rollbacks: &[Rollback]) -> sqlx::Result<()> {
     in_tx!(tx, c => {
         let mut query = QueryBuilder::new(INSERT);
         query.push_values(rows, |mut row, (rollback, doc)| {
-            row.push_bind(rollback.id.number().cast_signed())
+            row.push_bind(rollback.id.number())
                 .push_bind(rollback.revision)
                 .push_bind(rollback.incident.number())
                 .push_bind(&rollback.service.name)
@@ -84,7 +94,7 @@ pub async fn save(tx: &mut Tx, rollback: &Rollback) -> sqlx::Result<bool> {
     let doc = written(rollback)?;
     let production = production_of(rollback);
     let saved = in_tx!(tx, c => sqlx::query(SAVE)
-        .bind(rollback.id.number().cast_signed())
+        .bind(rollback.id.number())
         .bind(rollback.revision)
         .bind(rollback.state.name())
         .bind(i64::from(rollback.state.holds()))
@@ -99,7 +109,8 @@ const LOCK: &str = "SELECT doc FROM rollback WHERE id = $1 FOR UPDATE";
 
 /// One by number.
 pub async fn get(db: &Db, id: RollbackId) -> sqlx::Result<Option<Rollback>> {
-    let row: Option<(String,)> = reading!(db, pool => sqlx::query_as(GET).bind(id.number().cast_signed()).fetch_optional(pool).await)?;
+    let row: Option<(String,)> =
+        reading!(db, pool => sqlx::query_as(GET).bind(id.number()).fetch_optional(pool).await)?;
     row.map(|(doc,)| read(&doc)).transpose()
 }
 
@@ -108,7 +119,7 @@ pub async fn get(db: &Db, id: RollbackId) -> sqlx::Result<Option<Rollback>> {
 /// Postgres needs the row lock: without it two people's approvals each see only their own.
 /// SQLite has one writer.
 pub async fn lock(tx: &mut Tx, id: RollbackId) -> sqlx::Result<Option<Rollback>> {
-    let id = id.number().cast_signed();
+    let id = id.number();
     let row: Option<(String,)> = match tx {
         Tx::Sqlite(tx) => {
             sqlx::query_as(GET)
@@ -143,7 +154,7 @@ pub async fn open_for(db: &Db, service: &ServiceKey) -> sqlx::Result<Option<Roll
     row.map(|(doc,)| read(&doc)).transpose()
 }
 
-const RECENT: &str = "SELECT doc FROM rollback ORDER BY id DESC LIMIT $1";
+const RECENT: &str = "SELECT doc FROM rollback WHERE id > 0 ORDER BY id DESC LIMIT $1";
 
 /// The last ones of all services, newest first.
 pub async fn recent(db: &Db, at_most: i64) -> sqlx::Result<Vec<Rollback>> {
@@ -153,7 +164,7 @@ pub async fn recent(db: &Db, at_most: i64) -> sqlx::Result<Vec<Rollback>> {
 }
 
 const REQUESTED: &str = "SELECT doc FROM rollback
-    WHERE id IN (SELECT rollback FROM timeline WHERE kind = $1 AND at > $2)
+    WHERE id > 0 AND id IN (SELECT rollback FROM timeline WHERE kind = $1 AND at > $2)
     ORDER BY id DESC LIMIT $3";
 
 /// Those that were asked for after a moment, newest first.
@@ -168,13 +179,15 @@ pub async fn requested_since(
     rows.iter().map(|(doc,)| read(doc)).collect()
 }
 
-const BEFORE: &str = "SELECT doc FROM rollback WHERE service = $1 AND environment = $2 AND id < $3
+// The number of a drill is negative: `id > 0` leaves drills out.
+const BEFORE: &str =
+    "SELECT doc FROM rollback WHERE service = $1 AND environment = $2 AND id > 0 AND id < $3
     ORDER BY id DESC LIMIT 50";
 
 /// The rollbacks of a service before this one, newest first, at most fifty.
 pub async fn before(db: &Db, service: &ServiceKey, id: RollbackId) -> sqlx::Result<Vec<Rollback>> {
     let rows: Vec<(String,)> = reading!(db, pool => sqlx::query_as(BEFORE)
-        .bind(&service.name).bind(&service.environment).bind(id.number().cast_signed())
+        .bind(&service.name).bind(&service.environment).bind(id.number())
         .fetch_all(pool).await)?;
     rows.iter().map(|(doc,)| read(doc)).collect()
 }
@@ -248,12 +261,38 @@ pub async fn open_among(
         .collect()
 }
 
-const LATEST_OF: &str =
-    "SELECT doc FROM rollback WHERE service = $1 AND environment = $2 ORDER BY id DESC LIMIT 1";
+const LATEST_OF: &str = "SELECT doc FROM rollback WHERE service = $1 AND environment = $2 AND id > 0 ORDER BY id DESC LIMIT 1";
 
 /// The last one of a service, open or not.
 pub async fn latest_of(db: &Db, service: &ServiceKey) -> sqlx::Result<Option<Rollback>> {
     let row: Option<(String,)> = reading!(db, pool => sqlx::query_as(LATEST_OF)
+        .bind(&service.name).bind(&service.environment).fetch_optional(pool).await)?;
+    row.map(|(doc,)| read(&doc)).transpose()
+}
+
+const DRILLS: &str = "SELECT doc FROM rollback WHERE id < 0 ORDER BY id LIMIT 500";
+const DRILLS_OF: &str =
+    "SELECT doc FROM rollback WHERE service = $1 AND environment = $2 AND id < 0
+    ORDER BY id LIMIT 50";
+
+/// The last drills, newest first, at most five hundred.
+pub async fn drills(db: &Db) -> sqlx::Result<Vec<Rollback>> {
+    let rows: Vec<(String,)> = reading!(db, pool => sqlx::query_as(DRILLS).fetch_all(pool).await)?;
+    rows.iter().map(|(doc,)| read(doc)).collect()
+}
+
+/// The last drills of a service, newest first, at most fifty.
+pub async fn drills_of(db: &Db, service: &ServiceKey) -> sqlx::Result<Vec<Rollback>> {
+    let rows: Vec<(String,)> = reading!(db, pool => sqlx::query_as(DRILLS_OF)
+        .bind(&service.name).bind(&service.environment).fetch_all(pool).await)?;
+    rows.iter().map(|(doc,)| read(doc)).collect()
+}
+
+const LATEST_DRILL_OF: &str = "SELECT doc FROM rollback WHERE service = $1 AND environment = $2 AND id < 0 ORDER BY id LIMIT 1";
+
+/// The last drill of a service, open or not.
+pub async fn latest_drill_of(db: &Db, service: &ServiceKey) -> sqlx::Result<Option<Rollback>> {
+    let row: Option<(String,)> = reading!(db, pool => sqlx::query_as(LATEST_DRILL_OF)
         .bind(&service.name).bind(&service.environment).fetch_optional(pool).await)?;
     row.map(|(doc,)| read(&doc)).transpose()
 }
@@ -271,8 +310,7 @@ pub async fn latest_asked(db: &Db, service: &ServiceKey) -> sqlx::Result<Option<
     Ok(None)
 }
 
-const LAST_OF: &str =
-    "SELECT doc FROM rollback WHERE service = $1 AND environment = $2 ORDER BY id DESC LIMIT 50";
+const LAST_OF: &str = "SELECT doc FROM rollback WHERE service = $1 AND environment = $2 AND id > 0 ORDER BY id DESC LIMIT 50";
 
 /// What was done to a service before, as far as its last fifty rollbacks tell, and which of its
 /// releases people have marked.
@@ -289,23 +327,31 @@ pub async fn history(db: &Db, service: &ServiceKey) -> sqlx::Result<History> {
     Ok(history)
 }
 
-/// How automatic deploys of a service were set before the latest rollback held them off by a call
-/// of ours; `None`: none of the last ones did.
+/// How automatic deploys of a service were set before the latest rollback or drill held them off by
+/// a call of ours; `None`: none of the last ones did.
 pub async fn latest_hold(db: &Db, service: &ServiceKey) -> sqlx::Result<Option<serde_json::Value>> {
     let rows: Vec<(String,)> = reading!(db, pool => sqlx::query_as(LAST_OF)
         .bind(&service.name).bind(&service.environment).fetch_all(pool).await)?;
+    let mut held = latest_drill_of(db, service)
+        .await?
+        .filter(|drill| drill.hold.is_some());
     for (doc,) in &rows {
         let rollback: Rollback = read(doc)?;
-        if let Some(hold) = rollback.hold {
-            return Ok(Some(hold.before));
+        if rollback.hold.is_some() {
+            if held.as_ref().is_none_or(|drill| rollback.is_after(drill)) {
+                held = Some(rollback);
+            }
+            break;
         }
     }
-    Ok(None)
+    Ok(held
+        .and_then(|rollback| rollback.hold)
+        .map(|hold| hold.before))
 }
 
 const THIS: &str = "SELECT service, environment, doc FROM (SELECT service, environment, doc FROM rollback WHERE service = ";
 const THERE: &str = " AND environment = ";
-const LAST: &str = " ORDER BY id DESC LIMIT 50) AS of_one";
+const LAST: &str = " AND id > 0 ORDER BY id DESC LIMIT 50) AS of_one";
 
 /// The rollbacks of several services at once, seen from inside a transaction; without marks.
 pub async fn histories(

@@ -16,7 +16,8 @@ use sqlx::QueryBuilder;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 const LATEST: &str = "SELECT channel, id, opened_at, last_at, course FROM (SELECT channel, id, opened_at, last_at, course FROM incident WHERE channel = ";
-const LAST_OF_ONE: &str = " ORDER BY id DESC LIMIT 1) AS of_one";
+// The record of a drill has a negative number, and is no incident of its channel.
+const LAST_OF_ONE: &str = " AND id > 0 ORDER BY id DESC LIMIT 1) AS of_one";
 
 /// A row of `incident`: its channel, id, times, and what people have decided about it.
 type Row = (String, i64, i64, i64, Option<String>);
@@ -91,7 +92,8 @@ pub async fn open(tx: &mut Tx, incident: &Incident) -> sqlx::Result<()> {
         .execute(c).await.map(drop))
 }
 
-const COUNT: &str = "SELECT count(*) FROM timeline WHERE kind = $1 AND at > $2 AND at <= $3";
+const COUNT: &str =
+    "SELECT count(*) FROM timeline WHERE kind = $1 AND at > $2 AND at <= $3 AND incident > 0";
 
 /// How often something of a kind happened between two moments.
 pub async fn count(db: &Db, kind: Kind, after: Timestamp, until: Timestamp) -> sqlx::Result<i64> {
@@ -101,7 +103,7 @@ pub async fn count(db: &Db, kind: Kind, after: Timestamp, until: Timestamp) -> s
 }
 
 const LATEST_IN: &str = "SELECT channel, id, opened_at, last_at, course FROM incident
-    WHERE channel = $1 ORDER BY id DESC LIMIT 1";
+    WHERE channel = $1 AND id > 0 ORDER BY id DESC LIMIT 1";
 
 /// The channel's latest incident.
 pub async fn latest(db: &Db, channel: &str) -> sqlx::Result<Option<Incident>> {
@@ -110,8 +112,24 @@ pub async fn latest(db: &Db, channel: &str) -> sqlx::Result<Option<Incident>> {
     row.map(incident).transpose()
 }
 
-const RECENT: &str =
-    "SELECT channel, id, opened_at, last_at, course FROM incident ORDER BY id DESC LIMIT $1";
+// The latest drill has the lowest number.
+const LATEST_DRILL: &str = "SELECT channel, id, opened_at, last_at, course FROM incident
+    WHERE channel = $1 AND id < 0 ORDER BY id LIMIT 1";
+
+/// The record of the channel's latest drill.
+pub async fn latest_drill(db: &Db, channel: &str) -> sqlx::Result<Option<Incident>> {
+    let row: Option<Row> = reading!(db, pool => sqlx::query_as(LATEST_DRILL).bind(channel).fetch_optional(pool).await)?;
+    row.map(incident).transpose()
+}
+
+/// The same as it is in a transaction.
+pub async fn latest_drill_in(tx: &mut Tx, channel: &str) -> sqlx::Result<Option<Incident>> {
+    let row: Option<Row> =
+        in_tx!(tx, c => sqlx::query_as(LATEST_DRILL).bind(channel).fetch_optional(c).await)?;
+    row.map(incident).transpose()
+}
+
+const RECENT: &str = "SELECT channel, id, opened_at, last_at, course FROM incident WHERE id > 0 ORDER BY id DESC LIMIT $1";
 
 /// The last incidents of all channels, newest first.
 pub async fn recent(db: &Db, at_most: i64) -> sqlx::Result<Vec<Incident>> {
@@ -169,7 +187,12 @@ pub async fn append(
     let mut rows = Vec::with_capacity(events.len());
     for (incident, event) in events {
         let (chain, at) = chains.get_mut(incident).ok_or(sqlx::Error::RowNotFound)?;
-        let doc = document(event)?;
+        // All that is in the record of a drill belongs to the drill, and says so.
+        let event = TimelineEvent {
+            rollback: event.rollback.or(incident.drill()),
+            ..event.clone()
+        };
+        let doc = document(&event)?;
         let previous = chain.append(&doc, *at);
         rows.push((*incident, chain.head().seq, *at, event, doc, previous));
     }
@@ -178,7 +201,7 @@ pub async fn append(
         query.push_values(rows, |mut row, (incident, seq, at, event, doc, previous)| {
             row.push_bind(incident.number())
                 .push_bind(seq)
-                .push_bind(event.rollback.map(|id| id.number().cast_signed()))
+                .push_bind(event.rollback.map(|id| id.number()))
                 .push_bind(event.kind().to_string())
                 .push_bind(micros(event.at))
                 .push_bind(micros(at))
@@ -329,7 +352,7 @@ pub async fn latest_of_rollback(
     limit: i64,
 ) -> sqlx::Result<Vec<Entry>> {
     let rows: Vec<EntryRow> = reading!(db, pool => sqlx::query_as(OF_ROLLBACK)
-        .bind(incident.number()).bind(rollback.number().cast_signed()).bind(before).bind(limit)
+        .bind(incident.number()).bind(rollback.number()).bind(before).bind(limit)
         .fetch_all(pool).await)?;
     rows.into_iter().map(entry).collect()
 }

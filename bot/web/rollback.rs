@@ -42,7 +42,7 @@ impl RollbackLine {
             service: readable(&rollback.service.to_string()),
             from: readable(rollback.from_label()),
             to: readable(rollback.to_label()),
-            status: rollback.word(),
+            status: rollback_domain::drill::watermarked(rollback.id, &rollback.word()).into_owned(),
             tone: export::tone(rollback),
             at: rollback.times.commanded.map(stamp).unwrap_or_default(),
         }

@@ -174,6 +174,7 @@ fn ended(rollback: &Rollback) -> Option<Ended> {
         | State::Accepted { .. }
         | State::Serving { .. }
         | State::Unknown { .. }
+        | State::Rehearsed
         | State::Resolved { .. }
         | State::Denied { .. }
         | State::Cancelled { .. }

@@ -219,6 +219,7 @@ impl RollbackMessage<'_> {
             | State::Closed
             | State::Failed { .. }
             | State::Partial { .. }
+            | State::Rehearsed
             | State::Resolved { .. }
             | State::Denied { .. }
             | State::Cancelled { .. }

@@ -139,6 +139,7 @@ impl<'a> Run<'a> {
         }
         let now = Clock::real().now();
         let (mut rollback, _) = Proposal {
+            drill: None,
             channel: "C1".into(),
             service: ServiceKey::new("shop", "production"),
             requester: Person::new("U1", "sam"),

@@ -148,7 +148,7 @@ fn without_sizes(line: &str) -> String {
         return line.replace(file, &format!("{name}]"));
     }
     match line.split_once(" closed: ") {
-        Some((before, entries)) if before.contains(", exported when RB-") => {
+        Some((before, entries)) if before.contains(", exported when ") => {
             let after = entries.trim_start_matches(|c: char| c.is_ascii_digit());
             format!("{before} closed: …{after}")
         }

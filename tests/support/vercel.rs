@@ -1372,6 +1372,7 @@ mod promises {
         )
         .unwrap();
         let (mut rollback, _) = Proposal {
+            drill: None,
             channel: "C1".into(),
             service: ServiceKey::new(PROJECT, "production"),
             requester: Person::new("U1", "sam"),

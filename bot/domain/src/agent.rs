@@ -41,6 +41,7 @@ impl Verb {
             | Verb::Action
             | Verb::Checklist
             | Verb::Doctor
+            | Verb::Drill
             | Verb::Help => false,
         }
     }

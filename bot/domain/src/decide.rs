@@ -8,12 +8,15 @@
 //!
 //! [`decide`] is the only way from one state to the next. It reads no clock and touches nothing:
 //! what must happen comes back as a [`Decision`], and the engine stores all of it or none.
-//! `tests/snapshots` beside it has every command in every state. Six modules: what people do
+//! `tests/snapshots` beside it has every command in every state. Seven modules: what people do
 //! (`acts`), while approvals are waited for (`waiting`), once it runs (`running`), plans of several
-//! steps (`steps`), the members of a group (`group`), and what those are told whom a turn or an ending concerns (`turns`).
+//! steps (`steps`), the members of a group (`group`), what a
+//! drill does otherwise (`drill`), and what those are told whom a turn or an ending concerns
+//! (`turns`).
 
 mod acts;
 mod afterwards;
+mod drill;
 mod group;
 mod running;
 mod steps;
@@ -23,8 +26,10 @@ mod waiting;
 use crate::{
     audience::Audience,
     authority::{Case, Roster, Truth},
+    drill::Drill,
     grammar::ReviewAnswer,
     group::Start,
+    identity::RollbackId,
     incident::{
         Actor, Approved, Evidence, Fact, IncidentFact, Lacking, Moved, NotStarted, PeopleFact,
         ProofFact, ProposedChange, Reopening, RunningFact, TimelineEvent, WaitingFact,
@@ -72,16 +77,7 @@ pub fn decide(
     policy: &Policy,
     now: Timestamp,
 ) -> Result<Decision, Refusal> {
-    let mut next = Draft {
-        events: vec![],
-        drive_at: None,
-        notices: vec![],
-        starts: vec![],
-        opens: None,
-        opens_with: None,
-        rollback: rollback.clone(),
-        now,
-    };
+    let mut next = Draft::of(rollback, now);
     next.rollback.correct_moments(now, policy);
     match command {
         Command::Person {
@@ -120,6 +116,8 @@ pub fn decide(
             next.planned(*plan, requester, &roster, frozen, &audience, policy)?;
             next.admit_last_known(last_known);
         }
+        Command::FaultBegins => next.fault_begins()?,
+        Command::FaultEnded { result } => next.fault_ended(result)?,
         Command::CannotPlan { refusal } => next.cannot_plan(refusal)?,
         Command::Waited { roster } => next.waited(&roster, policy)?,
         Command::WindowEnded {
@@ -158,16 +156,15 @@ pub fn decide(
         Command::Probed { round, live } => next.probed(round, live, policy)?,
         Command::Close { replaced_by } => next.close(replaced_by)?,
     }
-    next.rollback.revision += 1;
-    Ok(Decision {
-        rollback: next.rollback,
-        events: next.events,
-        drive_at: next.drive_at,
-        notices: next.notices,
-        starts: next.starts,
-        opens: next.opens,
-        opens_with: next.opens_with,
-    })
+    Ok(next.decision())
+}
+
+/// What becomes of a drill at `now` when a rollback of the same production is asked for, or why it
+/// stays. That follows from no policy.
+pub fn give_way(drill: &Rollback, to: RollbackId, now: Timestamp) -> Result<Decision, Refusal> {
+    let mut next = Draft::of(drill, now);
+    next.give_way(to)?;
+    Ok(next.decision())
 }
 
 /// Somebody who acts, with what was read of them for this.
@@ -191,6 +188,32 @@ struct Draft {
 }
 
 impl Draft {
+    fn of(rollback: &Rollback, now: Timestamp) -> Draft {
+        Draft {
+            events: vec![],
+            drive_at: None,
+            notices: vec![],
+            starts: vec![],
+            opens: None,
+            opens_with: None,
+            rollback: rollback.clone(),
+            now,
+        }
+    }
+
+    fn decision(mut self) -> Decision {
+        self.rollback.revision += 1;
+        Decision {
+            rollback: self.rollback,
+            events: self.events,
+            drive_at: self.drive_at,
+            notices: self.notices,
+            starts: self.starts,
+            opens: self.opens,
+            opens_with: self.opens_with,
+        }
+    }
+
     /// What a person does to it, each with the authority that it needs.
     fn act(
         &mut self,
@@ -237,6 +260,7 @@ impl Draft {
             | State::Closed
             | State::Failed { .. }
             | State::Partial { .. }
+            | State::Rehearsed
             | State::Resolved { .. }
             | State::Denied { .. }
             | State::Cancelled { .. }
@@ -322,7 +346,11 @@ impl Draft {
         }
     }
 
+    /// A drill wakes nobody.
     fn page(&mut self, about: &str, summary: String) {
+        if self.rollback.drill.is_some() {
+            return;
+        }
         self.record_own(IncidentFact::Paging {
             summary: summary.clone(),
         });
@@ -395,6 +423,7 @@ impl Draft {
             waiting: crate::rollback::Waiting::default(),
             turns: rollback.turns.clone(),
             part_of: None,
+            drill: rollback.drill.as_ref().map(Drill::again),
         }
     }
 

@@ -423,6 +423,7 @@ fn note(rollback: &Rollback) -> Option<String> {
         | State::Approved { .. }
         | State::Executing { .. }
         | State::Accepted { .. }
+        | State::Rehearsed
         | State::Serving { .. } => None,
     }
 }
@@ -456,6 +457,7 @@ impl Standing {
             State::Partial { .. } => Standing::Failed(Production::Changed),
             State::Resolved { done: true, .. } => Standing::Unproven,
             State::Resolved { done: false, .. }
+            | State::Rehearsed
             | State::Blocked { .. }
             | State::Denied { .. }
             | State::Cancelled { .. }
@@ -513,6 +515,7 @@ impl Start {
             replaces: None,
             waiting: Waiting::default(),
             turns: vec![],
+            drill: None,
             part_of: Some(PartOf {
                 rollback: group.id,
                 risk: group.risk(),

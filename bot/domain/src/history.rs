@@ -75,7 +75,9 @@ impl Past {
         let accepted = times.accepted.unwrap_or(asked);
         let (has_left, served) = match &rollback.state {
             // What failed left nothing behind.
-            State::Failed { .. } | State::Resolved { done: false, .. } => (false, None),
+            State::Failed { .. } | State::Resolved { done: false, .. } | State::Rehearsed => {
+                (false, None)
+            }
             State::Watching { .. } | State::Closed => (true, times.serving.or(Some(accepted))),
             State::Serving { n, m } if n == m => (true, times.serving.or(Some(accepted))),
             State::Serving { n, m } | State::Partial { n, m, .. } => {
@@ -487,7 +489,7 @@ mod tests {
         assert_eq!(once.flapping(Way::Forward, minute(5)), None, "one change");
         let twice = History::from(vec![past(2, Way::Forward, 5), past(1, Way::Back, 0)]);
         assert_eq!(twice.flapping(Way::Forward, minute(10)), None, "one change");
-        let ids = |found: Option<Vec<&Past>>| -> Vec<u64> {
+        let ids = |found: Option<Vec<&Past>>| -> Vec<i64> {
             found
                 .into_iter()
                 .flatten()

@@ -5,34 +5,58 @@
 use serde::{Deserialize, Serialize};
 use std::{fmt, str::FromStr};
 
-/// The number of a rollback, which is written `RB-41`.
+/// The number of a rollback, which is written `RB-41`, or of a drill, which is written `DR-7`.
 ///
-/// It begins at 1, counts on without holes, and is stored as a number.
+/// Each begins at 1 and counts on without holes. It is stored as a number, which is negative for a
+/// drill: so nothing that looks for rollbacks finds one by accident.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct RollbackId(u64);
+pub struct RollbackId(i64);
 
 impl RollbackId {
-    /// The rollback with this number.
+    /// The highest number there can be.
+    pub const LAST: u64 = i64::MAX.cast_unsigned();
+
+    /// The rollback with this number, at most [`RollbackId::LAST`].
     pub const fn new(number: u64) -> Self {
+        RollbackId(number.cast_signed())
+    }
+
+    /// The drill with this number, at most [`RollbackId::LAST`].
+    pub const fn drill(number: u64) -> Self {
+        RollbackId(-number.cast_signed())
+    }
+
+    /// The one that is stored as this.
+    pub const fn stored(number: i64) -> Self {
         RollbackId(number)
     }
 
-    /// The bare number, as it is stored.
-    pub const fn number(self) -> u64 {
+    /// As it is stored: negative for a drill.
+    pub const fn number(self) -> i64 {
         self.0
     }
+
+    /// Whether it is a drill.
+    pub const fn is_drill(self) -> bool {
+        self.0 < 0
+    }
+
+    /// What its number is written with: `RB-` or `DR-`.
+    pub const PREFIXES: [&'static str; 2] = ["RB-", "DR-"];
 }
 
 impl fmt::Display for RollbackId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "RB-{}", self.0)
+        let [rollback, drill] = RollbackId::PREFIXES;
+        let prefix = if self.is_drill() { drill } else { rollback };
+        write!(f, "{prefix}{}", self.0.unsigned_abs())
     }
 }
 
 /// What is not the name of a rollback.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("not the number of a rollback, such as RB-41")]
+#[error("not the number of a rollback, such as RB-41, or of a drill, such as DR-7")]
 pub struct NotARollback;
 
 impl FromStr for RollbackId {
@@ -40,17 +64,28 @@ impl FromStr for RollbackId {
 
     /// Reads what [`fmt::Display`] writes, and nothing else.
     fn from_str(text: &str) -> Result<Self, NotARollback> {
-        let digits = text.strip_prefix("RB-").ok_or(NotARollback)?;
-        match digits.bytes().all(|byte| byte.is_ascii_digit()) {
-            true => digits.parse().map(RollbackId).map_err(|_| NotARollback),
-            false => Err(NotARollback),
-        }
+        let [rollback, drill] = RollbackId::PREFIXES.map(|prefix| text.strip_prefix(prefix));
+        let id = match (rollback, drill) {
+            (Some(digits), _) => number(digits).map(RollbackId::new),
+            (None, Some(digits)) => number(digits).map(RollbackId::drill),
+            (None, None) => None,
+        };
+        id.ok_or(NotARollback)
     }
 }
 
-/// The number of an incident, which is written `INC-7`.
+/// A number that can be stored, in digits.
+fn number(digits: &str) -> Option<u64> {
+    let is_digits = digits.bytes().all(|byte| byte.is_ascii_digit());
+    let number = digits.parse().ok().filter(|_| is_digits)?;
+    (number <= RollbackId::LAST).then_some(number)
+}
+
+/// The number of an incident, which is written `INC-7`, or of the record of a drill, which is
+/// written like the drill itself: `DR-7`.
 ///
-/// It begins at 1, counts on without holes, and is stored as a number.
+/// It begins at 1, counts on without holes, and is stored as a number. The record of a drill has
+/// the number of the drill, which is negative.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct IncidentId(i64);
@@ -61,6 +96,17 @@ impl IncidentId {
         IncidentId(number)
     }
 
+    /// The record of a drill; `None`: it is a rollback, whose record is its channel's incident.
+    pub fn of_drill(rollback: RollbackId) -> Option<Self> {
+        rollback.is_drill().then_some(IncidentId(rollback.0))
+    }
+
+    /// The drill whose record this is; `None`: it is an incident.
+    pub fn drill(self) -> Option<RollbackId> {
+        let id = RollbackId(self.0);
+        id.is_drill().then_some(id)
+    }
+
     /// The bare number, as it is stored.
     pub const fn number(self) -> i64 {
         self.0
@@ -69,7 +115,10 @@ impl IncidentId {
 
 impl fmt::Display for IncidentId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "INC-{}", self.0)
+        match self.drill() {
+            Some(drill) => write!(f, "{drill}"),
+            None => write!(f, "INC-{}", self.0),
+        }
     }
 }
 
@@ -83,11 +132,10 @@ impl FromStr for IncidentId {
 
     /// Reads what [`fmt::Display`] writes, and nothing else.
     fn from_str(text: &str) -> Result<Self, NotAnIncident> {
-        let digits = text.strip_prefix("INC-").ok_or(NotAnIncident)?;
-        match digits.bytes().all(|byte| byte.is_ascii_digit()) {
-            true => digits.parse().map(IncidentId).map_err(|_| NotAnIncident),
-            false => Err(NotAnIncident),
-        }
+        let incident = text.strip_prefix("INC-").and_then(number);
+        let drill = text.parse().ok().and_then(IncidentId::of_drill);
+        let incident = incident.map(|number| IncidentId(number.cast_signed()));
+        incident.or(drill).ok_or(NotAnIncident)
     }
 }
 
@@ -122,5 +170,40 @@ impl fmt::Display for ServiceKey {
     /// How it stands in a sentence: `frontend (production)`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} ({})", self.name, self.environment)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_drill_is_no_rollback() {
+        let drill = RollbackId::drill(7);
+        assert_eq!(drill.to_string(), "DR-7");
+        assert_eq!("DR-7".parse(), Ok(drill));
+        assert_eq!("RB-7".parse(), Ok(RollbackId::new(7)));
+        assert_ne!(drill, RollbackId::new(7));
+        for text in [
+            "DR-",
+            "DR--7",
+            "RB--7",
+            "DR-+7",
+            "DR-99999999999999999999",
+            "7",
+            "INC-7",
+        ] {
+            assert_eq!(text.parse::<RollbackId>(), Err(NotARollback), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_record_of_a_drill_has_its_number() {
+        let record = IncidentId::of_drill(RollbackId::drill(7));
+        assert_eq!(record.map(|record| record.to_string()), Some("DR-7".into()));
+        assert_eq!("DR-7".parse().ok(), record);
+        assert_eq!(IncidentId::of_drill(RollbackId::new(7)), None);
+        assert_eq!("INC--7".parse::<IncidentId>(), Err(NotAnIncident));
+        assert_eq!("RB-7".parse::<IncidentId>(), Err(NotAnIncident));
     }
 }

@@ -1,6 +1,7 @@
 //! What is left to do: rows that are committed with the change that caused them.
 
 use crate::{
+    drill::Quarter,
     grammar::{About, ExportFormat, ReviewAnswer},
     identity::{IncidentId, RollbackId, ServiceKey},
     incident::{CapturedMessage, IncidentRole},
@@ -56,6 +57,15 @@ pub enum Job {
     #[serde(rename = "roster")]
     #[strum(serialize = "roster")]
     RefreshRoster { source: crate::authority::Source },
+    /// Remind people of a drill of a service.
+    RemindDrill {
+        #[serde(flatten)]
+        service: ServiceKey,
+    },
+    /// Upload the report of the drills of a quarter.
+    DrillReport(DrillReportRequest),
+    /// Run the command that breaks the environment of a drill, once.
+    MakeFault { rollback: RollbackId },
     /// Bring the card to the present state.
     Card { rollback: RollbackId },
     /// Tell the channel how it ended.
@@ -275,6 +285,19 @@ pub struct PostMortemRequest {
     pub thread: Option<String>,
     /// Who asked for the draft; `None`: nobody did.
     pub asked_by: Option<Person>,
+    /// The key by which it is done once.
+    pub id: String,
+}
+
+/// The report of the drills of a quarter that somebody asks for.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DrillReportRequest {
+    /// The quarter.
+    pub quarter: Quarter,
+    /// The channel in which it is uploaded.
+    pub channel: String,
+    /// The thread there; `None`: in the channel.
+    pub thread: Option<String>,
     /// The key by which it is done once.
     pub id: String,
 }
@@ -677,6 +700,7 @@ impl Job {
             | Job::AnnounceOutcome { rollback }
             | Job::TellAuthors { rollback }
             | Job::LookAfter { rollback }
+            | Job::MakeFault { rollback }
             | Job::Checklist { rollback } => Some(*rollback),
             Job::Act(request) => Some(request.rollback),
             Job::OpenForm(request) => Some(request.rollback),
@@ -716,6 +740,8 @@ impl Job {
             | Job::RemindUpdate { .. }
             | Job::RemindMitigation { .. }
             | Job::ProposePostMortem(_)
+            | Job::RemindDrill { .. }
+            | Job::DrillReport(_)
             | Job::RemindAction { .. } => None,
         }
     }
@@ -731,7 +757,8 @@ impl Job {
             | Job::BreakGlassMessage { rollback }
             | Job::RequestReview { rollback }
             | Job::TakePinBack { rollback }
-            | Job::LookAfter { rollback } => rollback.to_string(),
+            | Job::LookAfter { rollback }
+            | Job::MakeFault { rollback } => rollback.to_string(),
             Job::Page { page, .. } => match page {
                 Page::Trigger { key, .. } => format!("trigger:{key}"),
                 Page::Resolve { key } => format!("resolve:{key}"),
@@ -762,7 +789,10 @@ impl Job {
             } => format!("{incident}:{}:{role}", due.as_second()),
             Job::RemindMitigation { incident, due } => format!("{incident}:{}", due.as_second()),
             Job::RemindAction { action, reminder } => format!("{action}:{reminder}"),
-            Job::Survey { service } | Job::Canary { service } => service.typed(),
+            Job::Survey { service } | Job::RemindDrill { service } | Job::Canary { service } => {
+                service.typed()
+            }
+            Job::DrillReport(request) => request.id.clone(),
             Job::RefreshMemberships | Job::CanaryOfBot => "all".into(),
             Job::ReadMembership { person } => person.id.clone(),
         }

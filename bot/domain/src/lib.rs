@@ -24,6 +24,7 @@ pub mod moment;
 pub mod people;
 pub mod policy;
 
+pub mod drill;
 pub mod rollback;
 
 pub mod decide;

@@ -81,6 +81,7 @@ impl Rollback {
             | State::Closed
             | State::Failed { .. }
             | State::Partial { .. }
+            | State::Rehearsed
             | State::Resolved { .. }
             | State::Denied { .. }
             | State::Cancelled { .. }

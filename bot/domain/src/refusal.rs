@@ -27,6 +27,11 @@ pub enum Refusal {
         group: String,
         members: Vec<String>,
     },
+    DrillOnProduction {
+        service: ServiceKey,
+        /// The service that has the same production, and is not for drills.
+        same_as: ServiceKey,
+    },
     WrongChannel {
         service: ServiceKey,
         channels: Vec<String>,
@@ -289,6 +294,9 @@ impl Refusal {
             Refusal::IsGroup { .. } => {
                 "a group is named where one service has to be, or with the name of a release"
             }
+            Refusal::DrillOnProduction { .. } => {
+                "a drill would act on what its platform calls the production of another service"
+            }
             Refusal::WrongChannel { .. } => {
                 "the service has `channels`, and it is proposed in another one"
             }
@@ -424,6 +432,12 @@ impl Refusal {
                 "{0} is a group of {1}, and each of them has releases of its own: name one of them. `/rollback {0} because …` takes all of them back to their previous releases, and with a time instead of a release to what was live then. Nothing was run.",
                 text(group),
                 text(&list(members, "and"))
+            ),
+            Refusal::DrillOnProduction { service, same_as } => format!(
+                "{} is the same production as {}: a drill would really act there. Nothing was run. Take `drill = true` off it, then `/rollback drill {}` does everything but that.",
+                text(&service.to_string()),
+                text(&same_as.to_string()),
+                text(&same_as.typed())
             ),
             Refusal::WrongChannel { service, channels } => format!(
                 "{} can be proposed only in {}. Nothing was run. Send the same command there.",

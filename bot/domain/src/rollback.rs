@@ -6,6 +6,7 @@ use crate::{
     aftermath::Aftermath,
     audience::Audience,
     authority::{Case, Roster},
+    drill::Drill,
     grammar::{ReviewAnswer, Target},
     group::{Halted, Member, PartOf, Start},
     identity::{IncidentId, RollbackId, ServiceKey},
@@ -122,6 +123,9 @@ pub struct Rollback {
     /// Who stopped it while it ran, if it is a group's; `None`: nobody did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub halted: Option<Halted>,
+    /// What makes it a drill; `None`: it is a rollback.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub drill: Option<Drill>,
     /// The rollback of the group that it is a part of; `None`: it is of its own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub part_of: Option<PartOf>,
@@ -396,6 +400,8 @@ pub enum State {
         m: usize,
         failed: Vec<String>,
     },
+    /// Ended: a drill did everything but ask the platform.
+    Rehearsed,
     /// Ended by somebody who says how it ended, because the platform never confirmed it.
     Resolved {
         done: bool,
@@ -463,6 +469,7 @@ impl StateKind {
             | StateKind::Closed
             | StateKind::Failed
             | StateKind::Partial
+            | StateKind::Rehearsed
             | StateKind::Resolved
             | StateKind::Denied
             | StateKind::Cancelled
@@ -502,7 +509,10 @@ impl Rollback {
 
     /// The command that proposes the same again: to the same release, or the same undo.
     pub fn command_again(&self) -> String {
-        let service = self.service.typed();
+        let service = match self.drill {
+            Some(_) => format!("drill {}", self.service.typed()),
+            None => self.service.typed(),
+        };
         let plan = self.plan.as_ref().filter(|plan| plan.group.is_none());
         let named = plan.map(|plan| match plan.to.kind {
             TargetKind::Release | TargetKind::Setting | TargetKind::Schema => {
@@ -523,6 +533,21 @@ impl Rollback {
         }
     }
 
+    /// Whether it was asked for after `other`.
+    pub fn is_after(&self, other: &Rollback) -> bool {
+        match self.id.is_drill() == other.id.is_drill() {
+            true => self.id.number().unsigned_abs() > other.id.number().unsigned_abs(),
+            // They are numbered apart.
+            false => self.times.commanded > other.times.commanded,
+        }
+    }
+
+    /// Whether it ends when a rollback of the same production is asked for: a drill whose platform
+    /// was not asked yet.
+    pub fn gives_way(&self) -> bool {
+        self.drill.is_some() && self.state.holds() && self.times.asked.is_none()
+    }
+
     /// Whether it has ended with production as it was, so that deploys which were held off for it
     /// go live again.
     pub fn gives_hold_back(&self) -> bool {
@@ -533,7 +558,8 @@ impl Rollback {
             | State::Cancelled { .. }
             | State::Expired { .. }
             | State::Superseded { .. }
-            | State::Blocked { .. } => true,
+            | State::Blocked { .. }
+            | State::Rehearsed => true,
             State::Closed
             | State::Partial { .. }
             | State::Planning
@@ -640,6 +666,7 @@ impl Rollback {
             | State::Accepted { .. }
             | State::Serving { .. }
             | State::Unknown { .. }
+            | State::Rehearsed
             | State::Resolved { .. }
             | State::Denied { .. }
             | State::Cancelled { .. }
@@ -672,6 +699,7 @@ impl Rollback {
             | State::Closed
             | State::Failed { .. }
             | State::Partial { .. }
+            | State::Rehearsed
             | State::Resolved { .. }
             | State::Denied { .. }
             | State::Cancelled { .. }
@@ -781,6 +809,7 @@ impl Rollback {
             State::Watching { .. } | State::Closed => self.proof.word().into(),
             State::Failed { .. } => "FAILED".into(),
             State::Partial { n, m, .. } => format!("PARTIAL {n}/{m}"),
+            State::Rehearsed => "DRY RUN DONE".into(),
             State::Resolved { done: true, .. } => "RESOLVED AS DONE".into(),
             State::Resolved { done: false, .. } => "RESOLVED AS NOT DONE".into(),
             State::Denied { .. } => "DENIED".into(),
@@ -872,6 +901,7 @@ impl Rollback {
             | State::Watching { .. }
             | State::Closed
             | State::Partial { .. }
+            | State::Rehearsed
             | State::Resolved { .. }
             | State::Denied { .. }
             | State::Cancelled { .. }
@@ -995,6 +1025,8 @@ pub struct Proposal {
     pub turns: Vec<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub part_of: Option<PartOf>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub drill: Option<Drill>,
 }
 
 impl Proposal {
@@ -1053,6 +1085,7 @@ impl Proposal {
             proof: Proof::default(),
             members: vec![],
             halted: None,
+            drill: self.drill,
             part_of: self.part_of,
             replaces: self.replaces,
             target_time: self.target_time,
@@ -1155,6 +1188,10 @@ pub enum Command {
         /// Who could object to it, where that matters.
         audience: Audience,
     },
+    /// The environment of a drill is about to be broken. In a commit before it is: it is broken once.
+    FaultBegins,
+    /// What the command that breaks it printed, or why it did not.
+    FaultEnded { result: Result<String, String> },
     /// There is no plan, and why.
     CannotPlan { refusal: Refusal },
     /// Nobody has answered for a while; what is known of the roles says who is asked next.
@@ -1294,6 +1331,8 @@ pub enum Notice {
     TakePinBack,
     /// Put the timeline into the thread; why, in one word.
     Export { why: String },
+    /// Break the environment of a drill.
+    MakeFault,
 }
 
 /// A page, by the key under which it is one page however often it is sent.

@@ -121,6 +121,7 @@ impl UpdateKind {
                 UpdateKind::Failed
             }
             State::Blocked { .. }
+            | State::Rehearsed
             | State::Denied { .. }
             | State::Cancelled { .. }
             | State::Expired { .. }

@@ -45,6 +45,22 @@ const STORED: &[(&str, &str, &str)] = &[
         "Slack group S1",
         r#"{"kind":"roster","source":{"from":"slack_group","id":"S1"}}"#,
     ),
+    (
+        "remind_drill",
+        "frontend@staging",
+        r#"{"kind":"remind_drill","service":"frontend","environment":"staging"}"#,
+    ),
+    (
+        "drill_report",
+        "command:9",
+        r#"{"kind":"drill_report","quarter":{"year":2026,"quarter":4},"channel":"C1",
+            "thread":null,"id":"command:9"}"#,
+    ),
+    (
+        "make_fault",
+        "DR-7",
+        r#"{"kind":"make_fault","rollback":-7}"#,
+    ),
     ("card", "RB-41", r#"{"kind":"card","rollback":41}"#),
     ("outcome", "RB-41", r#"{"kind":"outcome","rollback":41}"#),
     (

@@ -66,6 +66,13 @@ fn of_what_was_typed() -> Vec<(Refusal, &'static str)> {
             "For example `/rollback frontend@production`.",
         ),
         (
+            Refusal::DrillOnProduction {
+                service: ServiceKey::new("frontend", "staging"),
+                same_as: ServiceKey::new("frontend", "production"),
+            },
+            "`/rollback drill frontend@production` does everything but that.",
+        ),
+        (
             Refusal::IsGroup {
                 group: "full".into(),
                 members: all(&["backend", "frontend"]),

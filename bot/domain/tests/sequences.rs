@@ -849,7 +849,7 @@ impl World {
         if let Some(proposal) = decision.opens {
             prop_assert!(self.rollback.state.is_ended());
             let (next, _) = proposal.open(
-                RollbackId::new(self.rollback.id.number() + 1),
+                RollbackId::stored(self.rollback.id.number() + 1),
                 IncidentId::new(1),
             );
             prop_assert_eq!(next.waiting.window_ends, None, "it would start by itself");

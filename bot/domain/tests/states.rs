@@ -65,6 +65,7 @@ const STORED: &[(&str, Phase, &str)] = &[
         Ended,
         r#"{"state":"partial","n":1,"m":2,"failed":["www.example.com"]}"#,
     ),
+    ("rehearsed", Ended, r#"{"state":"rehearsed"}"#),
     (
         "resolved",
         Ended,

@@ -673,6 +673,22 @@ fn how_it_goes_on() -> Vec<RunningFact> {
             answer: "automatic deploys are on again".into(),
         },
         RunningFact::PinStays { why: reason() },
+        RunningFact::FaultBegun {
+            program: "./break-staging.sh".into(),
+        },
+        RunningFact::FaultMade {
+            said: "v215 is live".into(),
+        },
+        RunningFact::FaultFailed { why: reason() },
+        RunningFact::Rehearsed {
+            platform: "Vercel".into(),
+            from: "v214".into(),
+            to: "v213".into(),
+            steps: all(&["one step"]),
+        },
+        RunningFact::GaveWay {
+            to: RollbackId::new(41),
+        },
     ]
 }
 
@@ -809,6 +825,7 @@ const KNOWN_KINDS: [&str; 57] = [
     "update",
     "action",
     "checklist",
+    "drill",
 ];
 
 fn event(fact: Fact) -> TimelineEvent {

@@ -9,7 +9,7 @@ pub mod configured;
 mod docker_api;
 mod json;
 pub mod overview;
-mod process;
+pub mod process;
 pub mod registry;
 mod rest;
 mod web_token;

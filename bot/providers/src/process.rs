@@ -133,6 +133,37 @@ pub(crate) async fn run(program: Program<'_>) -> Ended {
     }
 }
 
+/// The most bytes that are kept of what a program of the team's own prints.
+const PRINTED_AT_MOST: usize = 4 * 1024;
+
+/// Runs a program that the configuration names to its end, without a shell, without a secret, and
+/// for so long at most. Gives its last words; otherwise why it has not done what it should, as a
+/// clause.
+pub async fn run_to_end(command: &[String], within: Duration) -> Result<String, String> {
+    let ended = run(Program {
+        command,
+        directory: None,
+        environment: &[],
+        within,
+        keep: Keep::End(PRINTED_AT_MOST),
+    })
+    .await;
+    let words = ended.last_words().replace('<', "‹");
+    let said = |end: String| match words.as_str() {
+        "" => end,
+        words => format!("{end}: {words}"),
+    };
+    Err(match ended.end {
+        End::Code(0) => return Ok(words),
+        End::Code(code) => said(format!("exit {code}")),
+        End::Signal => said("stopped by a signal".to_owned()),
+        End::NotStarted(error) => format!("it could not be started ({error})"),
+        End::TimedOut => said(format!("no end after {} s, killed", within.as_secs())),
+        End::PrintedTooMuch => "it printed too much".to_owned(),
+        End::Lost(error) => format!("its end could not be read, {error}"),
+    })
+}
+
 /// Takes what a program prints until it has ended.
 async fn watch(mut child: tokio::process::Child, program: Program<'_>) -> Ended {
     let mut group = Group(child.id());

@@ -225,6 +225,7 @@ pub(super) fn sentence(rollback: &Rollback) -> Option<String> {
         | State::WaitingForPeople { .. }
         | State::Unknown { .. }
         | State::Blocked { .. }
+        | State::Rehearsed
         | State::Resolved { .. }
         | State::Denied { .. }
         | State::Cancelled { .. }

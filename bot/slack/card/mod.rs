@@ -17,6 +17,7 @@ use jiff::Timestamp;
 use rollback_domain::{
     authority::Authority,
     changes::LostChanges,
+    drill::{Drill, watermarked},
     history::{Ran, Run},
     plan::Unships,
     proof::spell,
@@ -28,11 +29,13 @@ use std::{fmt::Write, time::Duration};
 
 /// The card of `rollback` as it stands at `now`.
 pub fn card(rollback: &Rollback, authority: Option<&Authority>, now: Timestamp) -> Words {
-    if let (State::Proposed { expires_at }, Some(plan)) = (&rollback.state, &rollback.plan) {
-        proposal::card(rollback, plan, *expires_at, authority, now)
-    } else {
-        progress::card(rollback, now)
-    }
+    let words = match (&rollback.state, &rollback.plan) {
+        (State::Proposed { expires_at }, Some(plan)) => {
+            proposal::card(rollback, plan, *expires_at, authority, now)
+        }
+        _ => progress::card(rollback, now),
+    };
+    words.about(rollback.id)
 }
 
 /// A rollback on one line, without its reasons.
@@ -47,7 +50,7 @@ pub fn line(rollback: &Rollback) -> String {
         .or(times.approved)
         .or(times.proposed)
         .or(times.commanded);
-    format!(
+    let line = format!(
         "{} {} · {} · {} → {}{}{}",
         rollback.id,
         rollback.word(),
@@ -57,7 +60,8 @@ pub fn line(rollback: &Rollback) -> String {
         by_agent(rollback),
         last.map(|at| format!(" · last change {}", time(at)))
             .unwrap_or_default()
-    )
+    );
+    watermarked(rollback.id, &line).into_owned()
 }
 
 /// What a rollback would do, in a sentence for a form.
@@ -75,14 +79,15 @@ pub fn summary(rollback: &Rollback) -> String {
             String::new()
         }
     };
-    format!(
+    let summary = format!(
         "*{}*  {} {} → {}.{unships} Plan `{}`.",
         rollback.id,
         inline(&rollback.service.to_string(), 160),
         inline(rollback.from_label(), 60),
         inline(rollback.to_label(), 60),
         short_hash(rollback)
-    )
+    );
+    watermarked(rollback.id, &summary).into_owned()
 }
 
 /// The hash of the plan as people see it; empty without one.
@@ -131,6 +136,12 @@ fn evidence(rollback: &Rollback) -> Option<String> {
 /// Freezes, changes of direction and objections: shown, and in nobody's way.
 fn warnings(rollback: &Rollback) -> Vec<String> {
     let mut lines = vec![];
+    lines.extend(
+        rollback
+            .drill
+            .as_ref()
+            .map(|drill| practised(rollback, drill)),
+    );
     if let Some(frozen) = &rollback.frozen {
         lines.push(format!(
             "⚠️ *Hold requested* by @{}, {}: \"{}\". Approvers can still approve.",
@@ -164,6 +175,26 @@ fn warnings(rollback: &Rollback) -> Vec<String> {
         ));
     }
     lines
+}
+
+/// What a drill does, and what it does not.
+fn practised(rollback: &Rollback, drill: &Drill) -> String {
+    let service = inline(&rollback.service.to_string(), 160);
+    let fault = match &drill.fault {
+        Some(fault) if fault.ended.is_some() => {
+            format!(
+                " It was broken for it with `{}`.",
+                inline(&fault.program, 80)
+            )
+        }
+        Some(_) | None => String::new(),
+    };
+    match drill.acts {
+        true => format!("*A drill that acts*: {service} really goes to the target.{fault}"),
+        false => format!(
+            "*A drill that does not act*: it ends before the platform is asked, and nothing of {service} changes."
+        ),
+    }
 }
 
 /// A release on one line: its name, who made it, and when production served it.

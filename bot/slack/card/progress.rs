@@ -76,6 +76,7 @@ fn icon(rollback: &Rollback) -> &'static str {
             | None => "⚠️ ",
         },
         // Somebody says so, and the platform has not confirmed it.
+        State::Rehearsed => "✅ ",
         State::Resolved { done: true, .. } => "",
         State::Resolved { done: false, .. }
         | State::WaitingForPeople { .. }
@@ -108,7 +109,10 @@ fn buttons(rollback: &Rollback) -> Vec<SlackBlockButtonElement> {
     if before_asking || !rollback.members_to_come().is_empty() {
         buttons.push(Action::Stop(PlanRef::of(rollback)).button("Stop"));
     }
-    buttons.extend(once_more(rollback));
+    // A drill is repeated by its command: a button would propose a rollback.
+    if rollback.drill.is_none() {
+        buttons.extend(once_more(rollback));
+    }
     if rollback.why_not_undone().is_none() {
         let question = confirm(
             &format!("Propose to undo {}?", rollback.id),
@@ -161,6 +165,7 @@ fn once_more(rollback: &Rollback) -> Option<SlackBlockButtonElement> {
         | State::Accepted { .. }
         | State::Serving { .. }
         | State::Unknown { .. }
+        | State::Rehearsed
         | State::Resolved { .. }
         | State::Denied { .. }
         | State::Cancelled { .. }

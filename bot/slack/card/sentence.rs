@@ -41,6 +41,11 @@ pub(super) fn sentence(rollback: &Rollback) -> String {
         State::Failed { why, .. } => failed(rollback, why),
         State::Partial { n, m, failed } => partial(rollback, *n, *m, failed),
         State::Blocked { why } => inline(why, 600),
+        State::Rehearsed => format!(
+            "{platform} would have been asked for {} → {} now. Nothing was asked, and nothing has changed. What was learned: `/rollback drill note …`.",
+            inline(rollback.from_label(), 60),
+            inline(rollback.to_label(), 60)
+        ),
         State::Resolved { done, by, because } => {
             let outcome = if *done { "done" } else { "not done" };
             format!(

@@ -134,7 +134,8 @@ pub(super) async fn run(app: &App, lease: &Lease, request: &ActRequest) -> Resul
 /// Why a rollback is not approved before its incident is linked to a ticket; `None`: it is, or the
 /// team wants none.
 async fn why_unlinked(app: &App, found: &Rollback) -> Result<Option<Refusal>, Error> {
-    if !app.config.incidents.references.to_approve {
+    // A drill has no incident that could be linked.
+    if !app.config.incidents.references.to_approve || found.drill.is_some() {
         return Ok(None);
     }
     let id = found.incident;

@@ -23,6 +23,7 @@ pub(super) async fn run(app: &App, lease: &Lease, id: RollbackId) -> Result<Ende
     }
     let reviewers = reviewers(app, &rollback).await?;
     let words = break_glass::message(&rollback, &reviewers, app.engine.clock.now());
+    let words = words.about(id);
     let message = RollbackMessage {
         rollback: &rollback,
         key,

@@ -51,7 +51,7 @@ pub(super) async fn run(app: &App, lease: &Lease, rollback: RollbackId) -> Resul
     if sent.ts.is_some() && now < soonest {
         return Ok(Ended::wait(soonest));
     }
-    let words = checklist::checklist(list, stored.revision, true, now);
+    let words = checklist::checklist(list, stored.revision, true, now).about(rollback);
     let posted = match &sent.ts {
         Some(ts) => match ensure_held(lease) {
             Ok(()) => {

@@ -5,7 +5,7 @@ use crate::{
     App,
     crash::Point,
     engine::{Ended, Error, KeptPromise, RecordedEvent, RecordedTick},
-    export::{Draft, Export, Unwritten, Written, extension},
+    export::{Draft, Export, Unwritten, Written, extension, of_drill},
     slack::Failure,
     store::{jobs::Lease, rollbacks},
     worker::{
@@ -81,8 +81,8 @@ pub(super) async fn run(app: &App, lease: &Lease, request: &ExportRequest) -> Re
             None => file_name(lease, *incident, *rollback, is_reviewed, *format),
         },
         comment: match &written.draft {
-            Some(draft) => comment_on_draft(app, *incident, draft),
-            None => comment(request, is_reviewed, &written),
+            Some(draft) => incident.marks(&comment_on_draft(app, *incident, draft)),
+            None => incident.marks(&comment(request, is_reviewed, &written)),
         },
     };
     let written_draft = written.draft.clone();
@@ -112,7 +112,8 @@ pub(super) async fn run(app: &App, lease: &Lease, request: &ExportRequest) -> Re
                 (Some(_) | None, _) => Ended::done(),
             };
             let ended = match (&written_draft, &app.config.post_mortems) {
-                (Some(_), Some(_)) => {
+                // What was learned by a drill is kept with its report.
+                (Some(_), Some(_)) if incident.drill().is_none() => {
                     let request = PostMortemRequest {
                         incident: *incident,
                         channel: channel.clone(),
@@ -177,10 +178,15 @@ fn file_name(
 ) -> String {
     let which = match rollback {
         Some(id) if is_reviewed => format!("-{id}-reviewed"),
+        // The record of a drill is called like the drill.
+        Some(id) if incident.drill() == Some(id) => String::new(),
         Some(id) => format!("-{id}"),
         None => lease.wanted_at.strftime("-%Y%m%dT%H%M%SZ").to_string(),
     };
-    format!("{incident}{which}-timeline.{}", extension(format))
+    of_drill(
+        incident,
+        format!("{incident}{which}-timeline.{}", extension(format)),
+    )
 }
 
 /// What is said with the file. Of an incident that was resolved it names the head of the chain, so

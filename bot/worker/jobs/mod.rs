@@ -9,9 +9,11 @@ mod canary;
 mod capture;
 mod card;
 mod checklist;
+mod drill_report;
 mod examine;
 mod export;
 mod look_after;
+mod make_fault;
 mod notify;
 mod open_form;
 mod page;
@@ -26,6 +28,7 @@ mod refresh_memberships;
 mod refresh_roster;
 mod reject_forged;
 mod remind_action;
+mod remind_drill;
 mod remind_mitigation;
 mod remind_update;
 mod request;
@@ -99,6 +102,9 @@ pub(super) async fn perform(app: &App, lease: &Lease) -> Result<Ended, Error> {
         Job::RemindMitigation { incident, due } => {
             remind_mitigation::run(app, *incident, *due).await
         }
+        Job::RemindDrill { service } => Box::pin(remind_drill::run(app, service)).await,
+        Job::DrillReport(request) => Box::pin(drill_report::run(app, lease, request)).await,
+        Job::MakeFault { rollback } => Box::pin(make_fault::run(app, lease, *rollback)).await,
         Job::LookAfter { rollback } => Box::pin(look_after::run(app, *rollback)).await,
         Job::Capture(request) => Box::pin(capture::run(app, lease, request)).await,
     }

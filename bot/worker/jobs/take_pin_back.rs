@@ -27,7 +27,7 @@ pub(super) async fn run(app: &App, lease: &Lease, id: RollbackId) -> Result<Ende
     };
     // Automatic deploys are a later rollback's by now, which needs them held off.
     let latest = rollbacks::latest_of(&app.engine.db, &rollback.service).await?;
-    if latest.is_some_and(|latest| latest.id > id && latest.times.asked.is_some()) {
+    if latest.is_some_and(|latest| latest.is_after(&rollback) && latest.times.asked.is_some()) {
         return Ok(Ended::done());
     }
     crash::point(Point::PinUntaken);

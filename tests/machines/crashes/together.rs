@@ -77,7 +77,7 @@ impl Scene {
         let numbers: Vec<u64> = ended
             .members
             .iter()
-            .filter_map(|member| Some(member.rollback?.number()))
+            .filter_map(|member| Some(member.rollback?.number().unsigned_abs()))
             .collect();
         if numbers != [2, 3] || self.world.record().await.rollback(4).await.is_some() {
             return Err(format!("the members have the rollbacks {numbers:?}"));

@@ -593,7 +593,10 @@ impl Account {
             .iter()
             .filter(|rollback| rollback.service.name == service)
             .filter_map(|rollback| {
-                Some((rollback.times.asked?.as_microsecond(), rollback.id.number()))
+                Some((
+                    rollback.times.asked?.as_microsecond(),
+                    rollback.id.number().unsigned_abs(),
+                ))
             })
             .collect();
         askings.sort_unstable();

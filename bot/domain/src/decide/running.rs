@@ -48,9 +48,11 @@ impl Draft {
             if self.rollback.busy == 0 {
                 self.record_own(WaitingFact::Rechecked { open_until: None });
             }
-            match self.rollback.group().is_some() {
-                true => self.begin_group(policy),
-                false => self.begin(survey),
+            let acts = self.rollback.drill.as_ref().is_none_or(|drill| drill.acts);
+            match (self.rollback.group().is_some(), acts) {
+                (_, false) => self.rehearsed(),
+                (true, true) => self.begin_group(policy),
+                (false, true) => self.begin(survey),
             }
             return Ok(());
         }
@@ -306,6 +308,7 @@ impl Draft {
             | State::Closed
             | State::Failed { .. }
             | State::Partial { .. }
+            | State::Rehearsed
             | State::Resolved { .. }
             | State::Denied { .. }
             | State::Cancelled { .. }
@@ -477,6 +480,7 @@ impl Draft {
             | State::Closed
             | State::Failed { .. }
             | State::Partial { .. }
+            | State::Rehearsed
             | State::Resolved { .. }
             | State::Denied { .. }
             | State::Cancelled { .. }

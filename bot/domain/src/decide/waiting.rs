@@ -534,6 +534,7 @@ impl Draft {
             | State::Closed
             | State::Failed { .. }
             | State::Partial { .. }
+            | State::Rehearsed
             | State::Resolved { .. }
             | State::Denied { .. }
             | State::Cancelled { .. }

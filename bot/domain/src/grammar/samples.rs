@@ -127,7 +127,10 @@ pub(super) fn any_service() -> impl Strategy<Value = ServiceRef> {
 }
 
 pub(super) fn any_id() -> impl Strategy<Value = RollbackId> {
-    (1..=u64::MAX).prop_map(RollbackId::new)
+    (1..=RollbackId::LAST, any::<bool>()).prop_map(|(number, is_drill)| match is_drill {
+        true => RollbackId::drill(number),
+        false => RollbackId::new(number),
+    })
 }
 
 pub(super) fn any_incident() -> impl Strategy<Value = IncidentRef> {

@@ -187,20 +187,29 @@ pub fn is_name(name: &str) -> bool {
         && digits(name).is_none()
 }
 
-/// The rollback that `RB-41`, `rb-41`, `#41` and `41` name.
+/// The rollback that `RB-41`, `rb-41`, `#41` and `41` name, or the drill that `DR-7` and `dr-7` name.
 pub(super) fn rollback_named(word: &str) -> Option<RollbackId> {
     let word = word
         .strip_prefix('#')
         .filter(|rest| rest.bytes().all(|b| b.is_ascii_digit()))
         .unwrap_or(word);
-    let number = digits(word)?.parse().ok().filter(|number| *number > 0);
-    number.map(RollbackId::new)
+    let is_possible = |number: &u64| (1..=RollbackId::LAST).contains(number);
+    let number = digits(word)?.parse().ok().filter(is_possible)?;
+    Some(match is_drill(word) {
+        true => RollbackId::drill(number),
+        false => RollbackId::new(number),
+    })
+}
+
+fn is_drill(word: &str) -> bool {
+    let prefix = word.get(..3);
+    prefix.is_some_and(|prefix| prefix.eq_ignore_ascii_case("dr-"))
 }
 
 /// The digits of what can only be the number of a rollback, even if it is too big for one.
 fn digits(word: &str) -> Option<&str> {
     let digits = match word.get(..3) {
-        Some(prefix) if prefix.eq_ignore_ascii_case("rb-") => &word[3..],
+        Some(prefix) if prefix.eq_ignore_ascii_case("rb-") || is_drill(word) => &word[3..],
         _ => word,
     };
     (!digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit())).then_some(digits)

@@ -94,6 +94,7 @@ pub enum Kind {
     Update,
     Action,
     Checklist,
+    Drill,
     /// One that a newer version knows.
     #[serde(other)]
     Other,

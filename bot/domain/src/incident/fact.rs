@@ -583,6 +583,37 @@ pub enum RunningFact {
         /// The others, each as a clause: `frontend not run`.
         others: Vec<String>,
     },
+    /// The environment of a drill is being broken by a command.
+    FaultBegun {
+        /// The program.
+        program: String,
+    },
+    /// It is broken.
+    FaultMade {
+        /// What the command printed last; empty: nothing.
+        said: String,
+    },
+    /// The command has not broken it, or it is not known whether it has.
+    FaultFailed {
+        /// Why, as a clause.
+        why: String,
+    },
+    /// A drill did everything but ask the platform.
+    Rehearsed {
+        /// The platform.
+        platform: String,
+        /// The release that it would have left.
+        from: String,
+        /// The release that it would have gone to.
+        to: String,
+        /// What it would have been asked for, in order.
+        steps: Vec<String>,
+    },
+    /// A drill ended for a rollback of the same production.
+    GaveWay {
+        /// The rollback.
+        to: RollbackId,
+    },
     /// The platform has taken the request.
     Accepted {
         /// What it answered.
@@ -1136,6 +1167,11 @@ impl RunningFact {
             | RunningFact::AnsweredLate { .. }
             | RunningFact::StepReady { .. }
             | RunningFact::Progress { .. } => Kind::Progress,
+            RunningFact::FaultBegun { .. }
+            | RunningFact::FaultMade { .. }
+            | RunningFact::FaultFailed { .. }
+            | RunningFact::Rehearsed { .. }
+            | RunningFact::GaveWay { .. } => Kind::Drill,
             RunningFact::Unanswered { .. }
             | RunningFact::AnswerLost { .. }
             | RunningFact::TooManySteps { .. } => Kind::Unanswered,

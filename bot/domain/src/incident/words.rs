@@ -8,6 +8,7 @@ use super::{
 };
 use crate::{
     aftermath::MovedHow,
+    drill::watermarked,
     grammar::Target,
     identity::{RollbackId, ServiceKey},
     matrix::Advice,
@@ -25,7 +26,10 @@ const UNKNOWN: &str = "unknown";
 impl TimelineEvent {
     /// What happened, as a clause, with its evidence.
     pub fn clause(&self, tone: &dyn Tone) -> String {
-        let mut clause = self.fact.clause(tone);
+        let mut clause = match self.rollback {
+            Some(id) => watermarked(id, &self.fact.clause(tone)).into_owned(),
+            None => self.fact.clause(tone),
+        };
         for evidence in &self.evidence {
             match evidence {
                 Evidence::LastRead { clause: last_read } => {
@@ -541,6 +545,29 @@ impl RunningFact {
                     text(from),
                     text(to)
                 )
+            }
+            RunningFact::FaultBegun { program } => {
+                format!("breaking it with {}, once", text(program))
+            }
+            RunningFact::FaultMade { said } => match said.is_empty() {
+                true => "it is broken".to_owned(),
+                false => format!("it is broken: {}", text(said)),
+            },
+            RunningFact::FaultFailed { why } => format!("it was not broken: {}", text(why)),
+            RunningFact::Rehearsed {
+                platform,
+                from,
+                to,
+                steps,
+            } => format!(
+                "would have asked {} for {} → {} ({}); nothing was asked, and nothing has changed",
+                text(platform),
+                text(from),
+                text(to),
+                all(steps)
+            ),
+            RunningFact::GaveWay { to } => {
+                format!("stopped, because {to} was asked for: a drill is in nobody's way")
             }
             RunningFact::StepExecuting { platform, step } => {
                 format!("asking {} for {}", text(platform), text(step))

@@ -152,6 +152,7 @@ pub fn plan(class: Risk, live: [&str; 2]) -> Plan {
 /// RB-41, which maya asks for: the platform is being read.
 pub fn asked() -> Rollback {
     let proposal = Proposal {
+        drill: None,
         channel: "C0SHOP".into(),
         service: ServiceKey::new("frontend", "production"),
         requester: person("U0MAYA"),

@@ -70,6 +70,7 @@ async fn drawn(releases: &Releases, to: &str, undoes: Option<RollbackId>) -> Rol
     )
     .unwrap();
     let (mut rollback, _) = Proposal {
+        drill: None,
         channel: "C1".into(),
         service: ServiceKey::new("app", "production"),
         requester: Person::new("U1", "sam"),

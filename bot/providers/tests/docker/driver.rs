@@ -109,6 +109,7 @@ impl Driven {
             undoes: undoes.map(|undone| undone.id),
         };
         let (mut rollback, _) = Proposal {
+            drill: None,
             channel: "C1".into(),
             service: service(),
             requester: Person::new("U1", "sam"),

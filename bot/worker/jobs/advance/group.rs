@@ -92,6 +92,7 @@ impl OfGroup<'_> {
             | State::Closed
             | State::Failed { .. }
             | State::Partial { .. }
+            | State::Rehearsed
             | State::Resolved { .. }
             | State::Denied { .. }
             | State::Cancelled { .. }
@@ -355,7 +356,10 @@ async fn read(app: &App, wanted: &Wanted, at: Timestamp) -> Result<ReadMember, E
         Ok(aim) => aim,
         Err(why) => return Ok(ReadMember::Planned(Err(why.clone()))),
     };
-    if let Some(open) = rollbacks::open_for(&app.engine.db, service).await? {
+    if let Some(open) = rollbacks::open_for(&app.engine.db, service)
+        .await?
+        .filter(|open| !open.gives_way())
+    {
         return Ok(ReadMember::Refused(Refusal::AlreadyOpen {
             id: open.id,
             word: open.word(),

@@ -150,6 +150,7 @@ fn unconfigured(app: &App, rollback: &Rollback) -> Ended {
         | State::Closed
         | State::Failed { .. }
         | State::Partial { .. }
+        | State::Rehearsed
         | State::Resolved { .. }
         | State::Denied { .. }
         | State::Cancelled { .. }
@@ -186,6 +187,7 @@ impl OnPlatform<'_> {
             | State::Closed
             | State::Failed { .. }
             | State::Partial { .. }
+            | State::Rehearsed
             | State::Resolved { .. }
             | State::Denied { .. }
             | State::Cancelled { .. }
@@ -310,6 +312,7 @@ impl Advance<'_> {
             | State::Closed
             | State::Failed { .. }
             | State::Partial { .. }
+            | State::Rehearsed
             | State::Resolved { .. }
             | State::Denied { .. }
             | State::Cancelled { .. }

@@ -19,6 +19,7 @@ use rollback_domain::{
     plan::Plan,
     platform::ProviderError,
     refusal::Refusal,
+    release::Survey,
     risk::Risk,
     rollback::{Command, Objection},
 };
@@ -39,6 +40,21 @@ impl OnPlatform<'_> {
             proofs::measure(&self.app.http, &self.service.verify, self.now()),
         );
         crash::point(Point::PlanRead);
+        if let (Some(drill), Ok(survey)) = (&self.rollback.drill, &survey)
+            && drill.acts
+        {
+            if let Some(refusal) = self.drills_on_production(survey).await? {
+                return Ok(self.cannot_plan(refusal));
+            }
+            match &drill.fault {
+                Some(fault) if fault.begun.is_none() => {
+                    return Ok(self.decide(Command::FaultBegins));
+                }
+                // The job that makes it wakes this one.
+                Some(fault) if fault.ended.is_none() => return Ok(Ended::done()),
+                Some(_) | None => {}
+            }
+        }
         let (requester, last_known) = match requester? {
             Ok(requester) => requester,
             Err(ended) => return Ok(ended),
@@ -78,6 +94,24 @@ impl OnPlatform<'_> {
             Drawn::NotRead(NotRead::Failed(error)) => self.cannot_read(error),
         };
         Ok(ended.with(effects))
+    }
+
+    /// Why a drill does not act here: its platform says that it is the production of a service which
+    /// is not for drills. `None`: it does not.
+    async fn drills_on_production(&self, survey: &Survey) -> Result<Option<Refusal>, Error> {
+        let Some(production) = &survey.production else {
+            return Ok(None);
+        };
+        let snapshots = rollbacks::snapshots(&self.app.engine.db).await?;
+        let same = snapshots.into_iter().find(|(key, other, _)| {
+            let service = self.app.config.service(key);
+            let is_for_drills = service.is_none_or(|service| service.drills.acts);
+            !is_for_drills && other.production.as_ref() == Some(production)
+        });
+        Ok(same.map(|(same_as, ..)| Refusal::DrillOnProduction {
+            service: self.rollback.service.clone(),
+            same_as,
+        }))
     }
 
     /// The plan with the changes that production loses, where the service names its repository.

@@ -25,14 +25,16 @@ impl OnPlatform<'_> {
         self.prove(live).await
     }
 
-    /// A later rollback of the service whose platform was asked: what it does to production is its
+    /// A later rollback or drill of the service whose platform was asked: what it does to production is its
     /// story, and not this one's.
     async fn replaced_by(&self) -> Result<Option<RollbackId>, Error> {
         let rollback = &self.rollback;
-        let latest = rollbacks::latest_of(&self.app.engine.db, &rollback.service).await?;
-        Ok(latest
-            .filter(|latest| latest.id > rollback.id && latest.times.asked.is_some())
-            .map(|latest| latest.id))
+        let db = &self.app.engine.db;
+        let latest = rollbacks::latest_of(db, &rollback.service).await?;
+        let drill = rollbacks::latest_drill_of(db, &rollback.service).await?;
+        let mut later = [latest, drill].into_iter().flatten();
+        let later = later.find(|later| later.is_after(rollback) && later.times.asked.is_some());
+        Ok(later.map(|later| later.id))
     }
 
     /// What production serves; `None`: the platform cannot be read now, which is no drift.

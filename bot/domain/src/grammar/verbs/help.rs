@@ -122,7 +122,7 @@ pub(super) mod tests {
             ("help break-glass", about(Some(Verb::BreakGlass))),
         ]);
         misreads([
-            ("help drill", unknown("drill", None)),
+            ("help assess", unknown("assess", None)),
             ("help aprove", unknown("aprove", Some(Verb::Approve))),
         ]);
     }

@@ -18,6 +18,7 @@ mod checklist;
 mod contacts;
 mod deny;
 mod doctor;
+mod drill;
 mod export;
 mod freeze;
 mod good;
@@ -104,6 +105,7 @@ macro_rules! for_every_verb {
             action: Action,
             checklist: Checklist,
             doctor: Doctor,
+            drill: Drill,
             help: Help,
         }
     };
@@ -156,9 +158,7 @@ enum Listing {
 const SMALL_WORDS: &[&str] = &["because", "no", "ok", "prev", "previous", "to", "yes"];
 
 /// Words that are kept for verbs to come.
-const PLANNED: &[&str] = &[
-    "board", "drill", "forward", "open", "page", "pin", "rollback",
-];
+const PLANNED: &[&str] = &["board", "forward", "open", "page", "pin", "rollback"];
 
 /// The words that no service may be called: all words of all verbs, and those that are kept.
 pub static RESERVED: LazyLock<Vec<&'static str>> = LazyLock::new(|| {
@@ -328,6 +328,7 @@ mod tests {
         `action add "test empty carts" due friday`, `action list`, `action done 3`: what is to be done afterwards; its owner is reminded
         `checklist`, `checklist done 3`: what is to be looked at before, during and after a rollback
         `doctor`: what is missing for me to work, and what to do about it
+        `drill frontend@staging`, `drill note nobody knew who approves`, `drill`, `drill report`: practise a rollback, note what was learned, see what is due and what was done
         `help approve`: more about one of them
         "#);
     }

@@ -53,6 +53,7 @@ fn with(mut deployment: Value, change: Value) -> Value {
 
 fn rollback(memory: Value) -> Rollback {
     let (mut rollback, _) = Proposal {
+        drill: None,
         channel: "C1".into(),
         service: ServiceKey::new("frontend", "production"),
         requester: Person::new("U1", "sam"),
