@@ -43,6 +43,7 @@ mod incidents;
 mod known_bad;
 mod kubernetes;
 mod lint;
+mod mcp;
 mod night;
 mod notes;
 mod objections;

@@ -2,7 +2,9 @@
 //! or run without one.
 
 mod client;
+mod lines;
 pub mod lint;
+mod mcp;
 pub mod offline;
 pub mod reload;
 pub mod token;
@@ -127,6 +129,13 @@ pub enum Remote {
         #[command(flatten)]
         bot: Bot,
     },
+    /// Serve an agent: what it may do, as tools of the Model Context Protocol over standard input and
+    /// output.
+    Mcp {
+        /// Which bot.
+        #[command(flatten)]
+        bot: Bot,
+    },
     /// Show what happened in the channel.
     Timeline {
         /// Which bot.
@@ -232,6 +241,7 @@ pub async fn run(remote: Remote) -> anyhow::Result<ExitCode> {
             };
             Client::new(bot)?.export(&request, to.as_deref()).await
         }
+        Remote::Mcp { bot } => mcp::run(bot).await,
         Remote::Timeline { bot } => Client::new(bot)?.timeline().await,
     }
 }
