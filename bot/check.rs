@@ -2,7 +2,7 @@
 
 use crate::{
     clock::Clock,
-    config::{Config, Delivery, Service, app_of_token, effective},
+    config::{Config, Delivery, Service, WebPage, app_of_token, effective},
     http_client,
     manifest::{SCOPES, Scope},
     messages::Templates,
@@ -70,6 +70,16 @@ pub async fn check(config: &Config, online: bool) -> anyhow::Result<usize> {
     match Templates::load(config.templates.as_deref()) {
         Ok(_) => report.ok("templates", "every one is rendered from a sample"),
         Err(error) => report.mistake("templates", format!("{error:#}")),
+    }
+    if let Some(web) = &config.web {
+        report.ok(
+            "web",
+            format!(
+                "the pages are at {}; people who sign in come back to {}, which has to be among the Redirect URLs of the Slack app (`rollback-bot manifest` has it)",
+                web.address(WebPage::Board),
+                web.redirect_url()
+            ),
+        );
     }
     let (services, roles) = (config.services.len(), config.roles.len());
     terminal::line(format!("ok        services: {services}, roles: {roles}"));

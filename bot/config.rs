@@ -17,6 +17,7 @@ mod promises;
 mod rules;
 mod updates;
 mod values;
+pub mod web;
 mod webhooks;
 
 pub use agents::Agent;
@@ -26,6 +27,7 @@ pub use incidents::{Incidents, References, Told};
 pub use notices::NoticeSettings;
 pub use updates::Updates;
 pub use values::app_of_token;
+pub use web::{Web, WebPage};
 pub use webhooks::{Webhooks, key_of as webhook_key};
 
 use changes::Digests;
@@ -75,6 +77,8 @@ pub struct Config {
     pub authors: BTreeMap<String, String>,
     /// What platforms send when something has changed there.
     pub webhooks: Webhooks,
+    /// The pages that people read in a browser; `None`: there are none.
+    pub web: Option<Web>,
     /// Acting without Slack.
     pub api: Api,
     /// Programs that may propose, by name.
@@ -536,6 +540,13 @@ fn config(file: &Section<'_>) -> Option<Config> {
             section.map(|section| webhooks::webhooks(&section))
         }
     };
+    let web = match file.get("web") {
+        None => Some(None),
+        Some(_) => file
+            .section("web")
+            .and_then(|section| web::web(&section, server.as_ref(), slack.as_ref()))
+            .map(Some),
+    };
     let api = file.section("api").map(|section| api(&section));
     let agents = file
         .section("agents")
@@ -588,6 +599,7 @@ fn config(file: &Section<'_>) -> Option<Config> {
         post_mortems: post_mortems?,
         authors: authors?,
         webhooks: webhooks?,
+        web: web?,
         api: match (api?, &policy) {
             // Nobody acts there on what was once true, unless that was written.
             ((api, false), Some(policy)) if policy.preset == Preset::Strict => Api {

@@ -4,6 +4,7 @@
 //! for each kind of authority; with `--solo` there is one person with all of it.
 
 use crate::{
+    App, CurrentApp,
     clock::Clock,
     config::Config,
     serve::{Serving, ended},
@@ -153,7 +154,7 @@ pub struct Demo {
     pub slack: Slack,
     /// Where the shop is.
     pub shop: String,
-    app: crate::CurrentApp,
+    app: CurrentApp,
     serving: Serving,
     _directory: tempfile::TempDir,
 }
@@ -211,9 +212,15 @@ impl Demo {
         .with_context(|| format!("the demo's page cannot listen on {listen}: is another program using the port? `demo --port 0` takes any free one"))?;
         // It was there before the bot, so nobody tells the bot of it.
         slack.changes_group_quietly("S0ONCALL", &["U0SAM"]);
+        // Before the configuration, which names it: the cards lead to pages there.
+        let listener = TcpListener::bind("127.0.0.1:0")
+            .await
+            .context("the demo's bot cannot listen")?;
+        let address = listener.local_addr()?;
         let text = cast
             .settings()
             .replace("{slack}", &slack.api_url())
+            .replace("{bot}", &format!("http://{address}"))
             .replace(
                 "{database}",
                 &format!("sqlite://{}", directory.path().join("demo.db").display()),
@@ -225,13 +232,14 @@ impl Demo {
         let secrets = |name: &str| match name {
             "SLACK_SIGNING_SECRET" => Some(Options::default().signing_secret),
             "SLACK_BOT_TOKEN" => Some(Options::default().bot_token),
+            "SLACK_CLIENT_SECRET" => Some(Options::default().client_secret),
             _ => None,
         };
         let nothing = |_: &Path| Err(std::io::Error::from(std::io::ErrorKind::NotFound));
         let config = Config::parse(&text, &secrets, &nothing, &RESERVED)
             .map_err(|mistakes| anyhow::anyhow!("{mistakes}"))?;
-        let (app, serving) = Serving::start(config, Clock::real()).await?;
-        let address = serving.address.context("the demo listens nowhere")?;
+        let app = CurrentApp::new(App::start(config, Clock::real()).await?);
+        let serving = Serving::on(app.clone(), Some(listener), None)?;
         slack.connect(&format!("http://{address}"));
         Ok(Demo {
             page: slack.page_url(),

@@ -2,7 +2,7 @@
 //!
 //! In reading order: what arrives (`handlers`), what people can ask for (`commands`), the one
 //! writer (`engine`) with its record (`store`), the one place that touches the world (`worker`)
-//! with what it touches (`platforms`, `proofs`, `slack`, `pagerduty`, `repositories`), the words (`messages`), and
+//! with what it touches (`platforms`, `proofs`, `slack`, `pagerduty`, `repositories`), the words (`messages`), the pages in a browser (`web`), and
 //! what it is set up with (`config`, `clock`). `app` is what they share. `tests/architecture.rs` holds
 //! who may know whom.
 //! The rules are a crate of their own, `rollback_domain`, and so are the platforms,
@@ -33,6 +33,7 @@ pub mod slack;
 
 pub mod export;
 pub mod messages;
+pub mod web;
 
 pub mod clock;
 pub mod config;

@@ -113,7 +113,7 @@ enum Command {
     /// List every provider and preset: what it restores, leaves, holds off and needs.
     Providers,
     /// Print the Slack app manifest: for `public_url`, or for Socket Mode if the configuration has
-    /// `slack.app_token`.
+    /// `slack.app_token`; with signing in if it has `[web]`.
     Manifest {
         /// The configuration.
         #[arg(long, default_value = "rollback-bot.toml")]
@@ -229,15 +229,15 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
             public_url,
             socket,
         } => {
-            let public_url = match (public_url, socket) {
-                (Some(public_url), _) => Some(public_url),
-                (None, true) => None,
-                (None, false) => match address_for_slack(&config) {
-                    Ok(public_url) => public_url,
+            let manifest = match (public_url, socket) {
+                (Some(public_url), _) => manifest::manifest(Some(&public_url)),
+                (None, true) => manifest::manifest(None),
+                (None, false) => match load(&config) {
+                    Ok(config) => manifest_of(&config),
                     Err(code) => return Ok(code),
                 },
             };
-            terminal::json(&manifest::manifest(public_url.as_ref()))?;
+            terminal::json(&manifest)?;
         }
     }
     Ok(ExitCode::SUCCESS)
@@ -259,13 +259,17 @@ fn load(path: &Path) -> Result<Config, ExitCode> {
     Config::load(path, &env, &RESERVED).map_err(|mistakes| unusable(path, &mistakes))
 }
 
-/// Where Slack is to reach the bot of this configuration; `None`: nowhere, by Socket Mode.
-fn address_for_slack(path: &Path) -> Result<Option<url::Url>, ExitCode> {
-    let config = load(path)?;
-    Ok(match config.slack.delivery {
-        Delivery::Requests { .. } => config.server.public_url,
+/// The manifest for the bot of this configuration.
+fn manifest_of(config: &Config) -> serde_json::Value {
+    let public_url = match config.slack.delivery {
+        Delivery::Requests { .. } => config.server.public_url.as_ref(),
         Delivery::SocketMode { .. } => None,
-    })
+    };
+    let manifest = manifest::manifest(public_url);
+    match &config.web {
+        Some(web) => manifest::with_sign_in(manifest, &web.redirect_url()),
+        None => manifest,
+    }
 }
 
 fn env(name: &str) -> Option<String> {

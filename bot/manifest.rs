@@ -120,6 +120,16 @@ pub fn manifest(public_url: Option<&Url>) -> Value {
     manifest
 }
 
+/// A manifest of an app with which people sign in to the pages, and come back to this address.
+pub fn with_sign_in(manifest: Value, redirect_url: &str) -> Value {
+    let mut manifest = manifest;
+    let oauth = &mut manifest["oauth_config"];
+    oauth["redirect_urls"] = json!([redirect_url]);
+    // Slack names nobody to an app that has not declared it. It says who somebody is, and no more.
+    oauth["scopes"]["user"] = json!(["openid"]);
+    manifest
+}
+
 /// The manifest without the addresses that Slack sends to.
 fn without_addresses() -> Value {
     let scopes = SCOPES.map(|scope| scope.name);

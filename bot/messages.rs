@@ -59,6 +59,42 @@ const TEMPLATES: [(&str, &str); 6] = [
     ),
 ];
 
+/// The pages that people read in a browser, and what they share with the export. They are part of the
+/// program: nothing overrides them.
+const PAGES: [(&str, &str); 10] = [
+    ("style.css", STYLE),
+    ("strip.html.j2", include_str!("../templates/strip.html.j2")),
+    ("lane.html.j2", include_str!("../templates/lane.html.j2")),
+    ("web.html.j2", include_str!("../templates/web.html.j2")),
+    (
+        "web-parts.html.j2",
+        include_str!("../templates/web-parts.html.j2"),
+    ),
+    (
+        "web-board.html.j2",
+        include_str!("../templates/web-board.html.j2"),
+    ),
+    (
+        "web-rollback.html.j2",
+        include_str!("../templates/web-rollback.html.j2"),
+    ),
+    (
+        "web-incident.html.j2",
+        include_str!("../templates/web-incident.html.j2"),
+    ),
+    (
+        "web-stats.html.j2",
+        include_str!("../templates/web-stats.html.j2"),
+    ),
+    (
+        "web-message.html.j2",
+        include_str!("../templates/web-message.html.j2"),
+    ),
+];
+
+/// How the pages and the export look.
+pub const STYLE: &str = include_str!("../templates/style.css");
+
 /// The templates, ready to be rendered.
 #[derive(Clone, Debug)]
 pub struct Templates(Arc<Environment<'static>>);
@@ -391,6 +427,11 @@ impl Templates {
                 .add_template_owned(name, source)
                 .with_context(|| format!("the template {name} is not well formed"))?;
         }
+        for (name, source) in PAGES {
+            environment
+                .add_template(name, source)
+                .with_context(|| format!("the template {name} is not well formed"))?;
+        }
         if let Some(directory) = overrides {
             known_only(directory)?;
         }
@@ -412,6 +453,14 @@ impl Templates {
             .get_template(name)
             .and_then(|template| template.render(Value::from(Serde(context))))
             .with_context(|| format!("the template {name} cannot be rendered"))
+    }
+
+    /// A page that people read in a browser, by the name of its template.
+    pub fn page(&self, name: &str, context: Value) -> anyhow::Result<String> {
+        self.0
+            .get_template(name)
+            .and_then(|template| template.render(context))
+            .with_context(|| format!("the page {name} cannot be rendered"))
     }
 
     /// A proposal in words, for notifications and screen readers.

@@ -30,6 +30,11 @@ impl Names {
         self.inside().get(id).cloned()
     }
 
+    /// What everybody is called who was seen, by their id.
+    pub fn all(&self) -> HashMap<String, String> {
+        self.inside().clone()
+    }
+
     fn inside(&self) -> MutexGuard<'_, HashMap<String, String>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

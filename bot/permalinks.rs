@@ -1,6 +1,12 @@
-//! Links to the cards of rollbacks, wherever people read of one.
+//! Links to the cards of rollbacks, wherever people read of one, and from messages to the pages in
+//! the browser.
 
-use crate::{App, store::messages};
+use crate::{
+    App,
+    config::WebPage,
+    slack::{Words, blocks::context},
+    store::messages,
+};
 use rollback_domain::identity::RollbackId;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -27,6 +33,19 @@ pub async fn linked(app: &App, mrkdwn: &str) -> sqlx::Result<String> {
     let named = pieces(mrkdwn).filter_map(|(_, rollback)| rollback);
     let links = of_cards(app, named.collect()).await?;
     Ok(with_links(mrkdwn, links))
+}
+
+/// A message with a link to its page in the browser below it, if there are pages.
+pub fn with_page(app: &App, words: Words, page: WebPage) -> Words {
+    let Some(web) = &app.config.web else {
+        return words;
+    };
+    let mut words = words;
+    if !words.blocks.is_empty() {
+        let link = format!("<{}|Open in the browser>", web.address(page));
+        words.blocks.push(context(&link));
+    }
+    words
 }
 
 async fn of_cards(

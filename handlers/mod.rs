@@ -1,11 +1,13 @@
 //! Every route on one page.
 //!
 //! A handler decodes what arrives, has `bot/commands` run it, and encodes the answer. It answers
-//! within Slack's three seconds, so it never calls a platform or Slack.
+//! within Slack's three seconds, so it never calls a platform or Slack. Only for a page in a browser,
+//! where nobody waits like that, `bot/web` asks Slack who reads.
 
 mod api;
 mod health;
 mod slack;
+mod web;
 mod webhooks;
 
 use crate::{App, CurrentApp, config::Delivery};
@@ -14,8 +16,8 @@ use axum::{
     routing::{get, post},
 };
 
-/// What is answered where everybody can come: Slack, platforms' webhooks, whether the bot is ready, and, unless they
-/// have an address of their own, the operators' routes.
+/// What is answered where everybody can come: Slack, platforms' webhooks, browsers, whether the bot
+/// is ready, and, unless they have an address of their own, the operators' routes.
 /// Which of them there are is decided once, by the configuration that the process was started with.
 pub fn routes(current: CurrentApp) -> Router {
     let app = current.app();
@@ -37,6 +39,7 @@ pub fn routes(current: CurrentApp) -> Router {
     };
     of_slack
         .merge(webhooks::routes(&app.config.webhooks))
+        .merge(web::routes(app.config.web.as_ref()))
         .merge(health())
         .merge(of_operators)
         .with_state(current)

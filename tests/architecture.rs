@@ -204,7 +204,13 @@ const ROOMS: &[Room] = &[
     (
         "permalinks",
         &["permalinks"],
-        &["rollback_domain", "app", "store::messages"],
+        &[
+            "rollback_domain",
+            "app",
+            "config::web",
+            "presentation",
+            "store::messages",
+        ],
     ),
     // What people can ask for. Of the store only what reads it: no job and no transaction.
     (
@@ -261,6 +267,33 @@ const ROOMS: &[Room] = &[
             "telemetry",
         ],
     ),
+    // The pages in a browser. They read the record, and ask Slack who may read them: at each page.
+    (
+        "web",
+        &["web"],
+        &[
+            "rollback_domain",
+            "rollback_http",
+            "app",
+            "commands",
+            "config",
+            "engine::Error",
+            "export",
+            "messages",
+            "permalinks",
+            "presentation",
+            "roster",
+            "slack",
+            "store::memberships",
+            "store::overview",
+            "store::rollbacks",
+            "store::rosters",
+            "store::sessions",
+            "store::timelines",
+            "store::tokens",
+            "store::updates",
+        ],
+    ),
     // The bodies of the API. They show the card's words and the state of a reply.
     (
         "api",
@@ -291,6 +324,7 @@ const ROOMS: &[Room] = &[
             "app",
             "commands",
             "config::Delivery",
+            "config::web",
             "config::webhooks",
             "crash",
             "engine::Error",
@@ -304,6 +338,7 @@ const ROOMS: &[Room] = &[
             "store::rollbacks",
             "store::tokens",
             "telemetry",
+            "web",
         ],
     ),
     // The connections over which Slack sends what it would otherwise send as requests.

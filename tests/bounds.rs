@@ -320,11 +320,24 @@ fn given(name: &str) -> Option<&'static str> {
 
 /// What reads a table from end to end, or sorts what it has read: a line for each.
 async fn slow_plans(db: &Db) -> String {
-    /// One row for each service, source of roles, budget, counter, or person with a token, or for
-    /// what such a person asked within two days.
-    const SMALL: [&str; 9] = [
-        "sight", "frozen", "roster", "counter", "pace", "missed", "token", "standing", "reply",
+    /// One row for each service, source of roles, budget, counter, process, or person with a token,
+    /// for what such a person asked within two days, or for a session of four hours.
+    const SMALL: [&str; 12] = [
+        "sight",
+        "frozen",
+        "roster",
+        "counter",
+        "pace",
+        "missed",
+        "process",
+        "readiness",
+        "token",
+        "standing",
+        "reply",
+        "web_session",
     ];
+    /// These read the last ones by their number, and stop.
+    const LAST: [&str; 2] = ["rollbacks::RECENT", "timelines::RECENT"];
     /// What these sort or read twice is what an index gave them: what is open, or ten thousand
     /// jobs at most; and the rows of a statement about several, which it brings along itself.
     const BROUGHT: [&str; 6] = [
@@ -406,7 +419,8 @@ async fn slow_plans(db: &Db) -> String {
         for line in plan {
             let line = line.trim_start_matches([' ', '-', '>']);
             let scans = line.starts_with("SCAN ") || line.contains("Seq Scan on ");
-            let whole = scans && !SHORT.iter().any(|index| line.contains(index));
+            let stops = LAST.contains(&name.as_str()) && line.starts_with("SCAN ");
+            let whole = scans && !stops && !SHORT.iter().any(|index| line.contains(index));
             let brought = BROUGHT.contains(&name.as_str()) && !line.contains("Seq Scan on ") && {
                 let of = [
                     "SCAN CONSTANT",

@@ -77,4 +77,5 @@ mod updates;
 mod upgrades;
 mod waiting;
 mod waits;
+mod web;
 mod webhooks;

@@ -4,6 +4,7 @@
 use crate::support::{CHANNEL, FRONTEND, ROLES, World};
 use insta::assert_snapshot;
 use rollback_bot::store::{self, Db, processes::Process};
+use rollback_domain::people::Person;
 use sqlx::{
     AssertSqlSafe, Connection, PgConnection, Row, SqlSafeStr, SqliteConnection,
     migrate::{Migrate, Migration, MigrationType, Migrator},
@@ -166,6 +167,10 @@ async fn something_of_everything() -> World {
     };
     let db = &world.app().engine.db;
     store::processes::begin(db, &process).await.unwrap();
+    let ends_at = now + Duration::from_secs(3_600);
+    let maya = Person::new("U0MAYA", "maya");
+    let session = store::sessions::open(db, "a-secret-of-a-browser", &maya, now, ends_at);
+    session.await.unwrap();
     world.stops().await;
     world
 }

@@ -20,7 +20,7 @@ use crate::{
 use jiff::Timestamp;
 use rollback_domain::{
     grammar::{Request, verbs::Board},
-    history::{History, Ran, Runs},
+    history::{History, Ran, Run, Runs},
     identity::ServiceKey,
     plan::Plan,
     proof::spell,
@@ -152,42 +152,77 @@ fn title(service: &Service) -> String {
 }
 
 /// How long ago something was read, in words.
-pub(super) fn age(read_at: Timestamp, now: Timestamp) -> String {
+pub fn age(read_at: Timestamp, now: Timestamp) -> String {
     spell(Duration::try_from(now.duration_since(read_at)).unwrap_or_default())
 }
 
-/// What serves, by which of our rollbacks, and what could be gone back to.
+/// What serves, and what could be gone back to, as last read.
+#[derive(Debug)]
+pub struct Live {
+    /// What the release is called.
+    pub label: String,
+    /// On how many surfaces of how many it is live; `None`: there is one.
+    pub on: Option<(usize, usize)>,
+    /// The places that were not looked at, as a clause; `None`: there are none.
+    pub unseen: Option<String>,
+    /// Since when, if one of our rollbacks put it live; `None`: that is not so, or not known.
+    pub since: Option<Run>,
+    /// The release before; `None`: there is nothing to go back to.
+    pub before: Option<String>,
+    /// Whether automatic deploys are held off.
+    pub is_pinned: bool,
+    /// What is under way on the platform, as a clause; `None`: nothing.
+    pub in_flight: Option<String>,
+}
+
+impl Live {
+    /// What a survey and our own rollbacks tell at `now`; `None`: what is live is not known.
+    pub fn of(survey: &Survey, history: &History, now: Timestamp) -> Option<Live> {
+        let live = survey.live()?;
+        let surfaces = &survey.surfaces;
+        let serves = |live_on: &Option<String>| live_on.as_deref() == Some(live.id.as_str());
+        let on = surfaces.iter().filter(|one| serves(&one.live)).count();
+        let since = match Runs::of(survey, history, now).ran(&live) {
+            Ran::LiveSince(run) => Some(run).filter(|run| run.by.is_some()),
+            Ran::Live | Ran::Before(_) | Ran::Never => None,
+        };
+        let previous = Plan::previous(survey, history, now);
+        Some(Live {
+            label: live.label().to_owned(),
+            on: (surfaces.len() > 1).then_some((on, surfaces.len())),
+            unseen: survey.unseen.as_ref().map(|unseen| unseen.clause()),
+            since,
+            before: previous.map(|previous| previous.label().to_owned()),
+            is_pinned: survey.pin == Pin::On,
+            in_flight: survey.in_flight.clone(),
+        })
+    }
+}
+
+/// The same in Slack.
 fn live(survey: &Survey, history: &History, now: Timestamp) -> String {
-    let Some(live) = survey.live() else {
+    let Some(live) = Live::of(survey, history, now) else {
         return "live unknown".into();
     };
-    let mut text = format!("`{}`", inline(live.label(), 60));
-    let surfaces = &survey.surfaces;
-    if surfaces.len() > 1 {
-        let serves = |live_on: &Option<String>| live_on.as_deref() == Some(live.id.as_str());
-        let count = surfaces.iter().filter(|one| serves(&one.live)).count();
-        text.push_str(&format!(" on {count}/{}", surfaces.len()));
+    let mut text = format!("`{}`", inline(&live.label, 60));
+    if let Some((on, surfaces)) = live.on {
+        text.push_str(&format!(" on {on}/{surfaces}"));
     }
-    if let Some(unseen) = &survey.unseen {
-        text.push_str(&format!(" · {}", inline(&unseen.clause(), 200)));
+    if let Some(unseen) = &live.unseen {
+        text.push_str(&format!(" · {}", inline(unseen, 200)));
     }
-    if let Ran::LiveSince(run) = Runs::of(survey, history, now).ran(&live)
-        && run.by.is_some()
-    {
+    if let Some(run) = &live.since {
         let since = card::moment(run.since, now);
-        text.push_str(&format!(" since {since}{}", card::run_by(&run)));
+        text.push_str(&format!(" since {since}{}", card::run_by(run)));
     }
-    match Plan::previous(survey, history, now) {
-        Some(previous) => {
-            let label = inline(previous.label(), 60);
-            text.push_str(&format!(" · before `{label}`"));
-        }
+    match &live.before {
+        Some(before) => text.push_str(&format!(" · before `{}`", inline(before, 60))),
         None => text.push_str(" · nothing to go back to"),
     }
-    if survey.pin == Pin::On {
+    if live.is_pinned {
         text.push_str(" · automatic deploys OFF");
     }
-    if let Some(in_flight) = &survey.in_flight {
+    if let Some(in_flight) = &live.in_flight {
         text.push_str(&format!(" · {}", inline(in_flight, 100)));
     }
     text

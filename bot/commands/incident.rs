@@ -169,14 +169,20 @@ async fn show(app: &App, context: &Context) -> Result {
     let Some(incident) = timelines::latest(db, &context.channel).await? else {
         return Err(Refusal::NoIncident.into());
     };
-    let mut sections = vec![people_and_times(&incident, app.engine.clock.now())];
+    Ok(Answer::Private(summary(app, &incident).await?))
+}
+
+/// Where an incident stands, for those who may read in its channel.
+pub async fn summary(app: &App, incident: &Incident) -> Result<Words> {
+    let (db, now) = (&app.engine.db, app.engine.clock.now());
+    let mut sections = vec![people_and_times(incident, now)];
     if !incident.course.references.is_empty() {
-        sections.push(format!("Linked to {}", linked(app, &incident)));
+        sections.push(format!("Linked to {}", linked(app, incident)));
     }
     let rollbacks = rollbacks::of_incident(db, incident.id).await?;
     let lines = rollbacks
         .iter()
-        .filter(|rollback| rollback.channel == context.channel)
+        .filter(|rollback| rollback.channel == incident.channel)
         .map(|rollback| {
             let service = inline(&rollback.service.to_string(), 160);
             format!("{} {}  {service}", rollback.id, rollback.word())
@@ -185,7 +191,6 @@ async fn show(app: &App, context: &Context) -> Result {
     if !lines.is_empty() {
         sections.push(permalinks::linked(app, &lines.join("\n")).await?);
     }
-    let now = app.engine.clock.now();
     let promises = actions::of_incident(db, incident.id).await?;
     let promises: Vec<String> = promises
         .iter()
@@ -195,14 +200,14 @@ async fn show(app: &App, context: &Context) -> Result {
     if !promises.is_empty() {
         sections.push(format!("Promised:\n{}", promises.join("\n")));
     }
-    let title = title(app, &incident);
+    let title = title(app, incident);
     let mut shown = vec![header(&title)];
     shown.extend(sections.iter().map(|text| section(text)));
-    shown.push(footer(next(app, &incident)));
-    Ok(Answer::Private(Words {
+    shown.push(footer(next(app, incident)));
+    Ok(Words {
         text: fit_text(&format!("{}\n{}", escape(&title), sections.join("\n"))),
         blocks: shown,
-    }))
+    })
 }
 
 /// `INC-12: P1 (shop down), identified`.

@@ -164,6 +164,8 @@ fn needs_restart(path: &[String], comes_or_goes: bool) -> bool {
         ["server" | "database", ..] => true,
         ["slack", "app_token" | "api_url"] | ["api", "enabled"] => true,
         ["webhooks", _] => comes_or_goes,
+        // It is in every `[web]`: whether there are pages.
+        ["web", "client_id"] => comes_or_goes,
         _ => false,
     }
 }

@@ -9,6 +9,7 @@ mod post_mortem;
 mod rollbacks;
 mod update;
 
+pub use picture::{lane, strip, tone};
 pub use update::update_facts;
 
 use crate::{
@@ -203,9 +204,10 @@ impl Export {
     fn page(&self, pages: &Arc<Pages>) -> TimelinePage {
         let overview = pages.overview();
         let drawn = drawn(pages, &overview);
+        let times = overview.first_at.zip(overview.last_at);
         TimelinePage {
             timeline: self.timeline(pages, readable),
-            strip: picture::strip(&drawn, &overview, self.now),
+            strip: times.and_then(|(from, to)| picture::strip(&drawn, from, to, self.now)),
             lanes: drawn
                 .iter()
                 .map(|rollback| picture::lane(rollback, self.now))

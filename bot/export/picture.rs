@@ -1,6 +1,5 @@
 //! The picture of an incident: how long each rollback waited for people, the platform and the proof.
 
-use super::pages::Overview;
 use crate::messages::{Lane, Mark, Span, Strip, StripRun, readable, stamp};
 use jiff::Timestamp;
 use rollback_domain::{
@@ -9,12 +8,12 @@ use rollback_domain::{
 };
 use std::time::Duration;
 
-/// The rollbacks of an incident on one axis; `None`: it has none.
-pub(super) fn strip(drawn: &[Rollback], overview: &Overview, now: Timestamp) -> Option<Strip> {
+/// The rollbacks of an incident on one axis, from its beginning to its end; `None`: it has none.
+pub fn strip(drawn: &[Rollback], from: Timestamp, to: Timestamp, now: Timestamp) -> Option<Strip> {
     if drawn.is_empty() {
         return None;
     }
-    let axis = Axis::new(overview.first_at?, overview.last_at?);
+    let axis = Axis::new(from, to);
     let runs = drawn.iter().map(|rollback| {
         let (began, ended) = (began(rollback, now), concluded(rollback, now));
         StripRun {
@@ -39,7 +38,7 @@ pub(super) fn strip(drawn: &[Rollback], overview: &Overview, now: Timestamp) -> 
 }
 
 /// One rollback, from the command to the verdict.
-pub(super) fn lane(rollback: &Rollback, now: Timestamp) -> Lane {
+pub fn lane(rollback: &Rollback, now: Timestamp) -> Lane {
     let (began, ended) = (began(rollback, now), concluded(rollback, now));
     let goal = rollback.target_time;
     let goal_at = goal.and_then(|goal| began.checked_add(goal).ok());
@@ -149,8 +148,8 @@ fn concluded(rollback: &Rollback, now: Timestamp) -> Timestamp {
     times.proven.or(times.ended).unwrap_or(now)
 }
 
-/// How it ended, as a colour.
-fn tone(rollback: &Rollback) -> &'static str {
+/// How a rollback ended, as a colour: `good`, `bad`, or `open`.
+pub fn tone(rollback: &Rollback) -> &'static str {
     let verdict = rollback.proof.verdict;
     match &rollback.state {
         State::Watching { .. } | State::Closed => match (&rollback.proof.drifted, verdict) {

@@ -97,6 +97,19 @@ fn it_asks_for_no_more_than_it_uses() {
 }
 
 #[test]
+fn people_sign_in_only_where_there_are_pages() {
+    let manifest = of("https://rollback.example.com");
+    assert_eq!(manifest["oauth_config"].get("redirect_urls"), None);
+    let redirect_url = "https://rollback.example.com/web/signed-in";
+    let with_sign_in = with_sign_in(manifest.clone(), redirect_url);
+    let oauth = &with_sign_in["oauth_config"];
+    assert_eq!(oauth["redirect_urls"], json!([redirect_url]));
+    assert_eq!(oauth["scopes"]["user"], json!(["openid"]));
+    let bot = &manifest["oauth_config"]["scopes"]["bot"];
+    assert_eq!(&oauth["scopes"]["bot"], bot);
+}
+
+#[test]
 fn socket_mode_has_no_address_and_everything_else() {
     let mut manifest = super::manifest(None);
     let settings = &mut manifest["settings"];

@@ -10,6 +10,7 @@ pub mod checklist;
 pub mod content;
 mod directory;
 pub mod modal;
+pub mod openid;
 pub mod pace;
 pub mod readiness;
 pub mod update;
@@ -792,6 +793,26 @@ impl Slack {
             }
         }
         Ok(members)
+    }
+
+    /// Whether every member of the workspace can read a channel (`conversations.info`). What Slack does
+    /// not call public is not.
+    pub async fn is_public(&self, channel: &str) -> Result<bool, Failure> {
+        #[derive(Deserialize)]
+        struct Answer {
+            channel: Known,
+        }
+        #[derive(Deserialize)]
+        struct Known {
+            #[serde(default)]
+            is_channel: bool,
+            #[serde(default)]
+            is_private: Option<bool>,
+        }
+        let answer: Answer = self
+            .form("conversations.info", &[("channel", channel)])
+            .await?;
+        Ok(answer.channel.is_channel && answer.channel.is_private == Some(false))
     }
 
     /// Opens a modal and gives nothing: it is found again by its `external_id`.

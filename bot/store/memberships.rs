@@ -4,6 +4,7 @@
 use super::{Db, Tx, in_tx, micros, moment, reading};
 use jiff::Timestamp;
 use rollback_domain::people::{Membership, Person, Zone};
+use std::collections::BTreeMap;
 
 /// How a full member is stored.
 const MEMBER: &str = "member";
@@ -53,6 +54,15 @@ pub async fn zone(db: &Db, person: &str) -> sqlx::Result<Option<Zone>> {
         name,
         utc_offset: i32::try_from(utc_offset).unwrap_or_default(),
     }))
+}
+
+const NAMES: &str = "SELECT person, name FROM standing ORDER BY read_at DESC LIMIT 5000";
+
+/// What people are called, by their Slack id, of those who were read last.
+pub async fn names(db: &Db) -> sqlx::Result<BTreeMap<String, String>> {
+    let rows: Vec<(String, String)> =
+        reading!(db, pool => sqlx::query_as(NAMES).fetch_all(pool).await)?;
+    Ok(rows.into_iter().collect())
 }
 
 const KNOWN: &str = "SELECT standing, name, read_at FROM standing WHERE person = $1";

@@ -26,6 +26,7 @@ pub mod readiness;
 pub mod replies;
 pub mod rollbacks;
 pub mod rosters;
+pub mod sessions;
 pub mod timelines;
 pub mod tokens;
 pub mod undelivered;

@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use rollback_domain::{
     history::{History, Past},
     identity::{IncidentId, RollbackId, ServiceKey},
+    incident::Kind,
     release::Survey,
     rollback::Rollback,
 };
@@ -136,6 +137,31 @@ pub async fn open_for(db: &Db, service: &ServiceKey) -> sqlx::Result<Option<Roll
     let row: Option<(String,)> = reading!(db, pool => sqlx::query_as(OPEN_OF)
         .bind(&service.name).bind(&service.environment).fetch_optional(pool).await)?;
     row.map(|(doc,)| read(&doc)).transpose()
+}
+
+const RECENT: &str = "SELECT doc FROM rollback ORDER BY id DESC LIMIT $1";
+
+/// The last ones of all services, newest first.
+pub async fn recent(db: &Db, at_most: i64) -> sqlx::Result<Vec<Rollback>> {
+    let rows: Vec<(String,)> =
+        reading!(db, pool => sqlx::query_as(RECENT).bind(at_most).fetch_all(pool).await)?;
+    rows.iter().map(|(doc,)| read(doc)).collect()
+}
+
+const REQUESTED: &str = "SELECT doc FROM rollback
+    WHERE id IN (SELECT rollback FROM timeline WHERE kind = $1 AND at > $2)
+    ORDER BY id DESC LIMIT $3";
+
+/// Those that were asked for after a moment, newest first.
+pub async fn requested_since(
+    db: &Db,
+    after: Timestamp,
+    at_most: i64,
+) -> sqlx::Result<Vec<Rollback>> {
+    let rows: Vec<(String,)> = reading!(db, pool => sqlx::query_as(REQUESTED)
+        .bind(Kind::Requested.to_string()).bind(micros(after)).bind(at_most)
+        .fetch_all(pool).await)?;
+    rows.iter().map(|(doc,)| read(doc)).collect()
 }
 
 const BEFORE: &str = "SELECT doc FROM rollback WHERE service = $1 AND environment = $2 AND id < $3

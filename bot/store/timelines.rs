@@ -5,7 +5,7 @@
 
 use super::{Db, Tx, in_tx, micros, moment, read, reading, written};
 use jiff::Timestamp;
-use rollback_domain::identity::IncidentId;
+use rollback_domain::identity::{IncidentId, RollbackId};
 use rollback_domain::incident::{
     Actor, Course, Entry, Fact, Incident, IncidentFact, Kind, TimelineEvent,
     chain::{Chain, ChainedEvent, EventHash, Head, canonical},
@@ -108,6 +108,16 @@ pub async fn latest(db: &Db, channel: &str) -> sqlx::Result<Option<Incident>> {
     let row: Option<Row> =
         reading!(db, pool => sqlx::query_as(LATEST_IN).bind(channel).fetch_optional(pool).await)?;
     row.map(incident).transpose()
+}
+
+const RECENT: &str =
+    "SELECT channel, id, opened_at, last_at, course FROM incident ORDER BY id DESC LIMIT $1";
+
+/// The last incidents of all channels, newest first.
+pub async fn recent(db: &Db, at_most: i64) -> sqlx::Result<Vec<Incident>> {
+    let rows: Vec<Row> =
+        reading!(db, pool => sqlx::query_as(RECENT).bind(at_most).fetch_all(pool).await)?;
+    rows.into_iter().map(incident).collect()
 }
 
 const FIND: &str = "SELECT channel, id, opened_at, last_at, course FROM incident WHERE id = $1";
@@ -276,17 +286,52 @@ pub async fn entries(
     after: i64,
     limit: i64,
 ) -> sqlx::Result<Vec<Entry>> {
-    let rows: Vec<(i64, i64, String)> = reading!(db, pool => sqlx::query_as(ENTRIES)
+    let rows: Vec<EntryRow> = reading!(db, pool => sqlx::query_as(ENTRIES)
         .bind(incident.number()).bind(after).bind(limit).fetch_all(pool).await)?;
-    rows.into_iter()
-        .map(|(seq, recorded_at, doc)| {
-            Ok(Entry {
-                seq,
-                recorded_at: moment(recorded_at),
-                event: read(&doc)?,
-            })
-        })
-        .collect()
+    rows.into_iter().map(entry).collect()
+}
+
+/// A row of `timeline`: its number, when it was recorded, and the event.
+type EntryRow = (i64, i64, String);
+
+fn entry((seq, recorded_at, doc): EntryRow) -> sqlx::Result<Entry> {
+    Ok(Entry {
+        seq,
+        recorded_at: moment(recorded_at),
+        event: read(&doc)?,
+    })
+}
+
+const LATEST_ENTRIES: &str = "SELECT seq, recorded_at, doc FROM timeline
+    WHERE incident = $1 AND seq < $2 ORDER BY seq DESC LIMIT $3";
+
+/// The last entries of an incident's timeline before a number, newest first.
+pub async fn latest_entries(
+    db: &Db,
+    incident: IncidentId,
+    before: i64,
+    limit: i64,
+) -> sqlx::Result<Vec<Entry>> {
+    let rows: Vec<EntryRow> = reading!(db, pool => sqlx::query_as(LATEST_ENTRIES)
+        .bind(incident.number()).bind(before).bind(limit).fetch_all(pool).await)?;
+    rows.into_iter().map(entry).collect()
+}
+
+const OF_ROLLBACK: &str = "SELECT seq, recorded_at, doc FROM timeline
+    WHERE incident = $1 AND rollback = $2 AND seq < $3 ORDER BY seq DESC LIMIT $4";
+
+/// The last entries about a rollback before a number, newest first.
+pub async fn latest_of_rollback(
+    db: &Db,
+    incident: IncidentId,
+    rollback: RollbackId,
+    before: i64,
+    limit: i64,
+) -> sqlx::Result<Vec<Entry>> {
+    let rows: Vec<EntryRow> = reading!(db, pool => sqlx::query_as(OF_ROLLBACK)
+        .bind(incident.number()).bind(rollback.number().cast_signed()).bind(before).bind(limit)
+        .fetch_all(pool).await)?;
+    rows.into_iter().map(entry).collect()
 }
 
 const CHAINED: &str = "SELECT seq, recorded_at, doc, previous FROM timeline WHERE incident = $1 AND seq > $2 ORDER BY seq LIMIT $3";

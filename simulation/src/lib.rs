@@ -11,6 +11,7 @@ mod faults;
 mod form;
 mod groups;
 mod message;
+mod openid;
 mod options;
 mod page;
 mod person;
@@ -152,6 +153,15 @@ impl Slack {
         self.change(|state| {
             if let Some(channel) = state.channel_mut(channel) {
                 channel.is_archived = true;
+            }
+        });
+    }
+
+    /// Makes a channel private, so that only those who are in it can read there.
+    pub fn make_private(&self, channel: &str) {
+        self.change(|state| {
+            if let Some(channel) = state.channel_mut(channel) {
+                channel.is_private = true;
             }
         });
     }

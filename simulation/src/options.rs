@@ -22,6 +22,10 @@ pub struct Options {
     pub bot_token: String,
     /// The only token that opens connections of Socket Mode.
     pub app_token: String,
+    /// The client id of the app, with which people sign in.
+    pub client_id: String,
+    /// The client secret of the app.
+    pub client_secret: String,
     /// The scopes announced in `X-OAuth-Scopes`, comma-separated.
     pub scopes: String,
     /// The workspace's id.
@@ -59,6 +63,8 @@ impl Default for Options {
             signing_secret: "a-signing-secret-of-the-simulation".to_owned(),
             bot_token: "xoxb-simulation".to_owned(),
             app_token: "xapp-1-A0ROLLBACK-1-simulation".to_owned(),
+            client_id: "25259531569.11152291".to_owned(),
+            client_secret: "a-client-secret-of-the-simulation".to_owned(),
             scopes: "commands,chat:write,usergroups:read,users:read,users:read.email,files:write,\
                      app_mentions:read,channels:read,groups:read,channels:history,groups:history,metadata.message:read,reactions:read"
                 .to_owned(),

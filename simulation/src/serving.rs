@@ -14,7 +14,7 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpListener;
 use tower::ServiceExt;
 
-use crate::{Inner, Slack, page, respond, web_api};
+use crate::{Inner, Slack, openid, page, respond, web_api};
 
 /// The largest request the workspace takes.
 const LARGEST: usize = 64 * 1024 * 1024;
@@ -69,6 +69,7 @@ pub(crate) fn drop_connection() -> Response {
 fn routes(inner: std::sync::Arc<Inner>) -> Router {
     Router::new()
         .route("/api/{method}", get(api).post(api))
+        .route("/openid/connect/authorize", get(openid::authorize))
         .route("/upload/{id}", post(upload))
         .route("/respond/{id}", post(reply))
         .route("/file/{id}", get(file))

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use crate::delivery::{Delivery, Request};
 use crate::faults::LastingFault;
 use crate::message::{File, Message, Revision};
+use crate::openid;
 use crate::options::Options;
 use crate::person::Person;
 use crate::view::View;
@@ -35,6 +36,7 @@ pub(crate) struct Channel {
     pub name: String,
     pub bot_is_in: bool,
     pub is_archived: bool,
+    pub is_private: bool,
     pub absent: BTreeSet<String>,
 }
 
@@ -80,6 +82,10 @@ pub(crate) struct State {
     pub deliveries: Vec<Delivery>,
     pub last_request: Option<Request>,
     pub app: Option<String>,
+    /// What the codes of sign-ins stand for.
+    pub codes: HashMap<String, openid::Code>,
+    /// Changes what is said of those who sign in.
+    pub claims: Option<openid::Claims>,
     /// Gives a new address for a connection of Socket Mode, if there is any.
     pub socket: Option<Box<dyn Fn() -> String + Send>>,
     pub side: Option<(String, String)>,
@@ -119,6 +125,8 @@ impl State {
             deliveries: Vec::new(),
             last_request: None,
             app: None,
+            codes: HashMap::new(),
+            claims: None,
             socket: None,
             side: options.side.clone(),
             bot_user: options.bot_user.clone(),
@@ -260,6 +268,7 @@ impl Channel {
             name: name.to_owned(),
             bot_is_in: true,
             is_archived: false,
+            is_private: false,
             absent: BTreeSet::new(),
         }
     }

@@ -1,8 +1,8 @@
 //! Everything that is logged while stories run, looked through for secrets.
 
 use super::{
-    RAILWAY_WEBHOOK, SECRET, VERCEL_WEBHOOK, argocd, docker, github, kubernetes, notices,
-    pagerduty, prometheus, railway, render, swarm, vercel,
+    CLIENT_SECRET, RAILWAY_WEBHOOK, SECRET, VERCEL_WEBHOOK, argocd, docker, github, kubernetes,
+    notices, pagerduty, prometheus, railway, render, swarm, vercel,
 };
 use std::{
     io::{self, Write},
@@ -24,6 +24,9 @@ const SECRETS: &[(&str, &str)] = &[
     ("a bot token of Slack's", "xoxb-"),
     ("an app token of Slack's", "xapp-"),
     ("an address of Socket Mode", "ticket="),
+    ("Slack's client secret", CLIENT_SECRET),
+    ("the code of a sign-in", "code-of-a-sign-in"),
+    ("an id_token", "eyJ"),
     ("Vercel's token", vercel::TOKEN),
     ("Statuspage's key", notices::TOKEN),
     ("Prometheus's token", prometheus::TOKEN),

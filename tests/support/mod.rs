@@ -64,6 +64,8 @@ pub const VERCEL_WEBHOOK: &str = "a-client-secret-of-vercels";
 pub const RAILWAY_WEBHOOK: &str = "railway-5f0c1e7d9a3b2468ace013579bdf";
 /// What Slack signs with.
 pub const SECRET: &str = "a-signing-secret-of-the-simulation";
+/// What the bot proves itself with to Slack when people sign in.
+pub const CLIENT_SECRET: &str = "a-client-secret-of-the-simulation";
 
 /// Everything around the bot, and the bot.
 pub struct World {
@@ -412,6 +414,7 @@ api_url = "{slack}"
             "SIGNING_SECRET_NEW" => Some("the-next-secret".into()),
             "BOT_TOKEN" => Some("xoxb-simulation".into()),
             "APP_TOKEN" => Some(socket::APP_TOKEN.into()),
+            "SLACK_CLIENT_SECRET" => Some(CLIENT_SECRET.into()),
             "VERCEL_TOKEN" => Some(vercel::TOKEN.into()),
             "RENDER_API_KEY" => Some(render::TOKEN.into()),
             "RAILWAY_TOKEN" => Some(railway::TOKEN.into()),

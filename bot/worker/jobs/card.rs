@@ -2,8 +2,10 @@
 
 use crate::{
     App,
+    config::WebPage,
     crash::Point,
     engine::{Ended, Error},
+    permalinks,
     slack::card,
     store::{jobs::Lease, messages, rollbacks},
     worker::rollback_message::{RollbackMessage, card_key},
@@ -32,7 +34,7 @@ pub(super) async fn run(app: &App, lease: &Lease, id: RollbackId) -> Result<Ende
     let message = RollbackMessage {
         rollback: &rollback,
         key,
-        words,
+        words: permalinks::with_page(app, words, WebPage::Rollback(id)),
         sent,
         points: [Point::CardUnposted, Point::CardPosted, Point::CardStored],
     };

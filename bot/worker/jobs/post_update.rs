@@ -3,7 +3,9 @@
 use super::Begun;
 use crate::{
     App,
+    config::WebPage,
     engine::{Ended, Error, SentMessage, SideEffects},
+    permalinks,
     slack::{Failure, Words, content::is_about_content, update},
     store::{
         jobs::{Lease, Next},
@@ -39,7 +41,12 @@ async fn perform(app: &App, lease: &Lease, root: i64, channel: &str) -> Result<E
     if sent.revision >= found.number {
         return Ok(Ended::done());
     }
-    let wanted = update::message(&found);
+    let message = update::message(&found);
+    // Customers cannot sign in: what is for them has a link only where the team reads it.
+    let wanted = match found.kind.is_external() && channel != found.channel {
+        true => message,
+        false => permalinks::with_page(app, message, WebPage::Incident(found.incident)),
+    };
     let words = acceptable(app, lease, &key, &wanted).await?;
     let done = match &sent.ts {
         Some(ts) => edit(app, lease, channel, ts, &words).await,

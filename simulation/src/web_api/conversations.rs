@@ -38,7 +38,7 @@ pub(super) fn info(slack: &Slack, params: &Params) -> Outcome {
         Ok(json!({ "channel": {
             "id": channel.id, "name": channel.name, "name_normalized": channel.name,
             "is_channel": !is_direct, "is_group": false, "is_im": is_direct, "is_mpim": false,
-            "is_private": is_direct, "is_archived": channel.is_archived, "is_member": channel.bot_is_in,
+            "is_private": is_direct || channel.is_private, "is_archived": channel.is_archived, "is_member": channel.bot_is_in,
             "is_general": false, "is_shared": false, "is_ext_shared": false, "is_org_shared": false,
             "context_team_id": slack.inner.options.team_id,
         } }))

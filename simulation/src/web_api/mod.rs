@@ -13,6 +13,7 @@ use serde_json::{Map, Value, json};
 
 use crate::Slack;
 use crate::faults::{Fault, OUTAGE_PAGE};
+use crate::openid;
 use crate::serving::drop_connection;
 use crate::state::{Call, State};
 
@@ -23,6 +24,9 @@ pub(crate) const BOT_ID: &str = "BROLLBACK";
 
 /// The one method that wants the token of an app.
 const CONNECT: &str = "apps.connections.open";
+
+/// The one method that wants the secret of an app.
+const SIGN_IN: &str = "openid.connect.token";
 
 /// What a method was called with.
 pub(crate) struct Params(Map<String, Value>);
@@ -131,7 +135,10 @@ pub(crate) async fn serve(
     if let Some(answer) = fault_answer(slack, fault, &mut call).await {
         return answer;
     }
-    let outcome = if params.text("token").or_else(|| bearer(&headers)).is_none() {
+    let outcome = if name == SIGN_IN {
+        // The app proves itself with its own secret.
+        openid::token(slack, &params)
+    } else if params.text("token").or_else(|| bearer(&headers)).is_none() {
         Err(Failure::from("not_authed"))
     } else if let Err(failure) =
         check_token(slack, &name, bearer(&headers).or(params.text("token")))
