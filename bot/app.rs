@@ -25,7 +25,10 @@ use crate::{
 };
 use anyhow::Context;
 use axum::extract::FromRef;
-use rollback_domain::{identity::ServiceKey, job::Job, policy::Policy, risk::RiskRules};
+use jiff::{SignedDuration, Timestamp};
+use rollback_domain::{
+    canary::Schedule, identity::ServiceKey, job::Job, policy::Policy, risk::RiskRules,
+};
 use rollback_providers::Provider;
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -263,6 +266,13 @@ impl App {
         }
     }
 
+    /// How far the clock of this machine is ahead of the database's; `None`: the database has none of
+    /// its own.
+    pub async fn clock_is_off(&self) -> sqlx::Result<Option<SignedDuration>> {
+        let time = self.engine.db.time().await?;
+        Ok(time.map(|time| Clock::real().now().duration_since(time)))
+    }
+
     /// When the clock was set, everything that waits is looked at again.
     pub async fn look_again_after_a_jump(&self) {
         let Some(by) = self.engine.clock.jumped() else {
@@ -389,7 +399,8 @@ impl App {
         }
     }
 
-    /// Has every platform read for the board, and every source of roles for the cards, from now on.
+    /// Has every platform read for the board, and every source of roles for the cards, from now on;
+    /// and, a while later, everything that a rollback would read.
     pub(crate) async fn survey_all(&self) -> Result<(), engine::Error> {
         let platforms = self.config.services.iter().map(|service| Job::Survey {
             service: service.key.clone(),
@@ -405,7 +416,18 @@ impl App {
             .chain(sources)
             .chain([Job::RefreshMemberships])
             .collect();
-        self.engine.enqueue(&jobs).await
+        let now = self.engine.clock.now();
+        let mut jobs: Vec<(Job, Timestamp)> = jobs.into_iter().map(|job| (job, now)).collect();
+        if self.config.canary.enabled {
+            let services = self.config.services.iter().map(|service| {
+                let at = Schedule::soon(&service.key.typed(), now);
+                let service = service.key.clone();
+                (Job::Canary { service }, at)
+            });
+            jobs.extend(services);
+            jobs.push((Job::CanaryOfBot, Schedule::soon("", now)));
+        }
+        self.engine.enqueue_at(&jobs).await
     }
 
     /// The workspace people must belong to, if it is known by now. Touches no network.

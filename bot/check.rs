@@ -3,6 +3,7 @@
 use crate::{
     clock::Clock,
     config::{Config, Delivery, Service, WebPage, app_of_token, effective},
+    findings::{Finding, Findings},
     http_client,
     manifest::{SCOPES, Scope},
     messages::Templates,
@@ -14,7 +15,7 @@ use crate::{
     terminal::{self, cell},
 };
 
-mod agents;
+pub mod agents;
 
 use rollback_domain::{
     authority::{Case, Found, Source},
@@ -22,55 +23,63 @@ use rollback_domain::{
     platform::About,
     refusal::list,
 };
-use std::{collections::BTreeMap, fmt::Display, fs, os::unix::fs::PermissionsExt, path::Path};
+use std::{collections::BTreeMap, fs, os::unix::fs::PermissionsExt, path::Path};
 
 /// The key of what Slack's Web API is called with.
 const TOKEN: &str = "slack.bot_token";
 /// The key of what connections of Socket Mode are opened with.
 const APP_TOKEN: &str = "slack.app_token";
 
-/// What was found, printed as it is found.
-#[derive(Default)]
-struct Report {
-    mistakes: usize,
-}
-
-impl Report {
-    fn ok(&self, key: &str, works: impl Display) {
-        print("ok", key, works);
-    }
-
-    /// What is allowed but probably not meant, or was not tried.
-    fn note(&self, key: &str, note: impl Display) {
-        print("note", key, note);
-    }
-
-    fn mistake(&mut self, key: &str, problem: impl Display) {
-        self.mistakes += 1;
-        print("mistake", key, problem);
-    }
-}
-
-fn print(kind: &str, key: &str, text: impl Display) {
-    terminal::line(cell_after(format!("{kind:<10}"), &format!("{key}: {text}")));
-}
-
-/// A line of which others wrote a part; the columns before it stay.
-fn cell_after(columns: String, text: &str) -> String {
-    columns + &cell(text)
-}
-
 /// Checks what this machine can tell: templates, directories; with `online`, everything that the
-/// bot will reach too. Changes nothing. Gives the number of mistakes.
+/// bot will reach too. Changes nothing, and prints what it finds. Gives the number of mistakes.
 pub async fn check(config: &Config, online: bool) -> anyhow::Result<usize> {
-    let mut report = Report::default();
     for warning in &config.warnings {
         terminal::line(format!("note      {warning}"));
     }
+    let mut here = Findings::default();
+    templates(config, &mut here);
+    pages(config, &mut here);
+    print(&here.0);
+    let before = here.0.len();
+    database(config, online, &mut here).await;
+    agents::tokens(config, online, &mut here).await;
+    canary(config, &mut here);
+    let (services, roles) = (config.services.len(), config.roles.len());
+    terminal::line(format!("ok        services: {services}, roles: {roles}"));
+    print(&here.0[before..]);
+    terminal::line(format!("\n{}", effective::table(config)));
+    let mut reached = Findings::default();
+    if online {
+        everything_reached(config, &mut reached).await?;
+        print(&reached.0);
+    }
+    Ok(here.mistakes() + reached.mistakes())
+}
+
+/// Prints a line for each finding. Others wrote a part of it; the columns before it stay.
+fn print(findings: &[Finding]) {
+    for finding in findings {
+        let Finding {
+            level,
+            key,
+            sentence,
+            ..
+        } = finding;
+        let kind = level.name();
+        terminal::line(format!("{kind:<10}") + &cell(&format!("{key}: {sentence}")));
+    }
+}
+
+/// Renders every template.
+pub fn templates(config: &Config, report: &mut Findings) {
     match Templates::load(config.templates.as_deref()) {
         Ok(_) => report.ok("templates", "every one is rendered from a sample"),
         Err(error) => report.mistake("templates", format!("{error:#}")),
     }
+}
+
+/// Says where the pages are, and where people who sign in come back to.
+pub fn pages(config: &Config, report: &mut Findings) {
     if let Some(web) = &config.web {
         report.ok(
             "web",
@@ -81,19 +90,26 @@ pub async fn check(config: &Config, online: bool) -> anyhow::Result<usize> {
             ),
         );
     }
-    let (services, roles) = (config.services.len(), config.roles.len());
-    terminal::line(format!("ok        services: {services}, roles: {roles}"));
-    database(config, online, &mut report).await;
-    agents::tokens(config, online, &mut report).await;
-    terminal::line(format!("\n{}", effective::table(config)));
-    if online {
-        everything_reached(config, &mut report).await?;
+}
+
+/// Says what changes of the clocks do to the canary, and whether anybody is told by it.
+pub fn canary(config: &Config, report: &mut Findings) {
+    let canary = &config.canary;
+    if !canary.enabled {
+        return;
     }
-    Ok(report.mistakes)
+    for day in canary.schedule.odd_days(Clock::real().now()) {
+        report.note("canary.at", day);
+    }
+    let channels = [&canary.channel, &config.api.channel];
+    if channels.iter().all(|channel| channel.is_none()) && config.announce.every.is_empty() {
+        let note = "nobody is told what it finds; write channel = \"C0123ABCD\" into [canary]";
+        report.note("canary.channel", note);
+    }
 }
 
 /// Looks at the record. Postgres is reached only online.
-async fn database(config: &Config, online: bool, report: &mut Report) {
+pub async fn database(config: &Config, online: bool, report: &mut Findings) {
     // What was accepted in the configuration is an address.
     let address = match Address::parse(config.database.url.expose()) {
         Ok(address) => address,
@@ -140,7 +156,7 @@ fn is_open_to_others(path: &Path) -> bool {
 }
 
 /// Tries every token and every address that the bot will use.
-async fn everything_reached(config: &Config, report: &mut Report) -> anyhow::Result<()> {
+pub async fn everything_reached(config: &Config, report: &mut Findings) -> anyhow::Result<()> {
     let http = http_client()?;
     let (url, token) = (&config.slack.api_url, config.slack.bot_token.expose());
     let slack = Slack::new(http.clone(), url, token);
@@ -177,7 +193,7 @@ async fn platform(
     service: &Service,
     key: &str,
     productions: &mut BTreeMap<String, String>,
-    report: &mut Report,
+    report: &mut Findings,
 ) {
     let provider = service.platform.connect(http);
     match provider.check().await {
@@ -207,7 +223,7 @@ async fn platform(
 
 /// Tries the bot token, its scopes, and the channels that the bot posts to by itself. Gives whose
 /// token it is.
-async fn workspace(config: &Config, slack: &Slack, report: &mut Report) -> Option<Identity> {
+async fn workspace(config: &Config, slack: &Slack, report: &mut Findings) -> Option<Identity> {
     let identity = match slack.identity().await {
         Ok(identity) => identity,
         Err(failure) => {
@@ -226,7 +242,7 @@ async fn workspace(config: &Config, slack: &Slack, report: &mut Report) -> Optio
         let problem = format!("is {wanted}, and the bot token is of {team}: nobody could act");
         report.mistake("slack.team", problem);
     }
-    match slack.scopes().await {
+    match slack.token().await.map(|answer| answer.scopes) {
         Ok(Some(scopes)) => missing_scopes(&scopes, report),
         Ok(None) => report.note(TOKEN, "the answer does not name the token's scopes"),
         Err(failure) => report.mistake(TOKEN, of_slack(&failure)),
@@ -250,7 +266,7 @@ async fn socket_mode(
     connecting: &Slack,
     slack: &Slack,
     bot: Option<Identity>,
-    report: &mut Report,
+    report: &mut Findings,
 ) {
     if let Err(failure) = connecting.open_connection().await {
         let advice = match failure.code() {
@@ -290,7 +306,7 @@ async fn socket_mode(
 }
 
 /// Names each scope that the token lacks, with what does not work without it.
-fn missing_scopes(scopes: &[String], report: &mut Report) {
+fn missing_scopes(scopes: &[String], report: &mut Findings) {
     let missing: Vec<&Scope> = SCOPES
         .iter()
         .filter(|scope| !scopes.iter().any(|name| name == scope.name))
@@ -329,7 +345,7 @@ fn missing_scopes(scopes: &[String], report: &mut Report) {
 }
 
 /// What Slack's refusal asks for.
-fn of_slack(failure: &Failure) -> String {
+pub fn of_slack(failure: &Failure) -> String {
     let advice = match failure.code() {
         Some("invalid_auth" | "not_authed") => {
             "the token is not one of this Slack; copy the Bot User OAuth Token once more"
@@ -349,7 +365,7 @@ fn of_slack(failure: &Failure) -> String {
 }
 
 /// Looks at a service as the proof of a rollback would.
-async fn from_outside(http: &reqwest::Client, service: &Service, key: &str, report: &mut Report) {
+async fn from_outside(http: &reqwest::Client, service: &Service, key: &str, report: &mut Findings) {
     let round = proofs::look(http, service.fingerprint.as_ref(), &[], &[]).await;
     let several = round.instances.into_iter();
     let several = several.map(|instance| (instance.url, instance.version));
@@ -392,7 +408,7 @@ fn with_name(name: &str, problem: &str) -> String {
 }
 
 /// Reads every role, and says which plans nobody could approve.
-async fn roles(config: &Config, asking: &Asking, report: &mut Report) {
+async fn roles(config: &Config, asking: &Asking, report: &mut Findings) {
     let now = Clock::real().now();
     let names: Vec<&str> = config.roles.keys().map(String::as_str).collect();
     let roster = roster::read_with(asking, config, &names, now).await.roster;

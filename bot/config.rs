@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 mod agents;
+mod canary;
 pub mod changes;
 mod checklists;
 pub mod effective;
@@ -21,6 +22,7 @@ pub mod web;
 mod webhooks;
 
 pub use agents::Agent;
+pub use canary::Canary;
 pub use changes::{ConfigChanges, Written};
 pub use groups::{Group, GroupMember};
 pub use incidents::{Incidents, References, Told};
@@ -83,6 +85,8 @@ pub struct Config {
     pub api: Api,
     /// Programs that may propose, by name.
     pub agents: BTreeMap<String, Agent>,
+    /// When everything is read that a rollback would read.
+    pub canary: Canary,
     /// How much one person and one channel may send.
     pub limits: Limits,
     /// How incidents are handled.
@@ -279,6 +283,9 @@ pub struct Service {
     pub key: ServiceKey,
     /// The platform that serves it, and what it is called there.
     pub platform: Platform,
+    /// The Slack id of the person who sees to it that it can be rolled back; `None`: those who may
+    /// approve.
+    pub owner: Option<String>,
     /// Where its users find it.
     pub url: Option<Url>,
     /// The repository that its releases are built from.
@@ -551,6 +558,9 @@ fn config(file: &Section<'_>) -> Option<Config> {
     let agents = file
         .section("agents")
         .and_then(|section| agents::agents(&section));
+    let canary = file
+        .section("canary")
+        .and_then(|section| canary::canary(&section));
     let limits = file.section("limits").map(|section| limits(&section));
     let incidents = file
         .section("incidents")
@@ -609,6 +619,7 @@ fn config(file: &Section<'_>) -> Option<Config> {
             ((api, _), _) => api,
         },
         agents: agents?,
+        canary: canary?,
         limits: limits?,
         incidents: incidents?,
         updates: updates?,
@@ -1117,6 +1128,7 @@ fn service(
     roles: &Roles<'_>,
 ) -> Option<Service> {
     let (kind, platform) = registry::read(section);
+    let owner = section.optional("owner", member);
     let link = section.optional("url", url);
     let repository = repository_of(section);
     let authority = rules::authority(section, kind.map(|kind| kind.class), common, roles);
@@ -1153,6 +1165,7 @@ fn service(
     Some(Service {
         key: ServiceKey::new(name, environment),
         platform: platform?,
+        owner,
         url: link,
         repository,
         approve: authority.approve,

@@ -20,8 +20,8 @@ pub use checklists::{RecordedTick, TickByHand};
 pub use ended::{Completed, Decide, Ended, Held};
 pub use incidents::noted;
 pub use side_effects::{
-    AddressedReply, FreezeChange, MarkChange, RecordedEvent, RecordedSurvey, SentMessage,
-    SideEffects, UndeliveredChange,
+    AddressedReply, FreezeChange, MarkChange, RecordedEvent, RecordedSurvey, RecordedTold,
+    SentMessage, SideEffects, UndeliveredChange,
 };
 pub use updates::{NewUpdate, Publication, UpdateChange};
 

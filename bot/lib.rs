@@ -38,6 +38,7 @@ pub mod web;
 pub mod clock;
 pub mod config;
 pub mod crash;
+pub mod findings;
 pub mod http_client;
 pub mod limits;
 pub mod manifest;
@@ -52,6 +53,7 @@ pub mod check;
 pub mod cli;
 #[cfg(feature = "demo")]
 pub mod demo;
+pub mod doctor;
 pub mod reload;
 pub mod serve;
 pub mod socket;

@@ -2,7 +2,8 @@
 
 #![warn(clippy::print_stdout, clippy::print_stderr)]
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
+use clap_complete::Shell;
 use rollback_bot::{
     check,
     cli::{self, Mistaken, Remote, lint, offline, token, verify},
@@ -27,6 +28,9 @@ struct Arguments {
     #[command(subcommand)]
     command: Command,
 }
+
+/// What it is called in completions.
+const PROGRAM: &str = "rollback-bot";
 
 #[derive(Debug, Subcommand)]
 enum Command {
@@ -53,6 +57,31 @@ enum Command {
         /// Also try the tokens: reads from Slack and every platform, changes nothing.
         #[arg(long)]
         online: bool,
+    },
+    /// Print what completes commands in a shell: `source <(rollback-bot completions bash)`.
+    Completions {
+        /// The shell.
+        shell: Shell,
+    },
+    /// Print the manual page: `rollback-bot man | man -l -`.
+    Man {
+        /// Write it into this directory instead, and a page for each command.
+        #[arg(long, value_name = "DIRECTORY")]
+        to: Option<PathBuf>,
+    },
+    /// Ask five questions, and write a configuration and the manifest of a Slack app. Flags answer
+    /// them where nobody is there to. No secret is asked for or written.
+    Init(cli::init::Init),
+    /// Say what is missing, and what to do about it: scopes, channels, roles, tokens, platforms,
+    /// checks, the record, the clock, a reload that was refused. Changes nothing. Exit code 1 if
+    /// something does not work, 2 if the configuration cannot be used.
+    Doctor {
+        /// The configuration.
+        #[arg(long, default_value = "rollback-bot.toml")]
+        config: PathBuf,
+        /// For machines.
+        #[arg(long)]
+        json: bool,
     },
     /// Have the bot that is at work on this machine read its configuration again, and say what
     /// changed or why it was refused. SIGHUP does the same. Exit code 1 if it was refused. Of the
@@ -176,6 +205,22 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
             }
             Err(code) => return Ok(code),
         },
+        Command::Completions { shell } => {
+            let mut text = vec![];
+            clap_complete::generate(shell, &mut Arguments::command(), PROGRAM, &mut text);
+            terminal::bytes(&text);
+        }
+        Command::Man { to: Some(to) } => {
+            std::fs::create_dir_all(&to)?;
+            clap_mangen::generate_to(Arguments::command(), &to)?;
+        }
+        Command::Man { to: None } => {
+            let mut text = vec![];
+            clap_mangen::Man::new(Arguments::command()).render(&mut text)?;
+            terminal::bytes(&text);
+        }
+        Command::Init(arguments) => return cli::init::run(arguments),
+        Command::Doctor { config, json } => return cli::doctor::run(&config, &env, json).await,
         Command::Reload { config, pid } => {
             let database = match Database::load(&config, &env) {
                 Ok(database) => database,

@@ -1,15 +1,8 @@
 //! Another configuration while the bot works: taken whole or not at all.
 
-use crate::support::{FRONTEND, ROLES, World, vercel};
+use crate::support::{World, program::Program};
 use insta::assert_snapshot;
-use rollback_simulation::Slack;
-use std::{fs, process::Stdio, time::Duration};
-use tempfile::TempDir;
-use tokio::{
-    io::{AsyncBufReadExt, BufReader},
-    process::{Child, Command},
-    time::timeout,
-};
+use std::{fs, time::Duration};
 
 const SEARCH: &str = r#"
 [services.search.production]
@@ -122,101 +115,18 @@ async fn what_needs_a_restart_or_does_not_parse_changes_nothing() {
     world.slack.take_all();
 }
 
-/// The program, at work on a record of its own.
-struct Program {
-    directory: TempDir,
-    settings: String,
-    process: Child,
-}
-
-impl Program {
-    async fn starts(slack: &Slack) -> Program {
-        let directory = tempfile::tempdir().unwrap();
-        let services = FRONTEND
-            .replace("{vercel}", "http://127.0.0.1:1")
-            .replace("{site}", "http://127.0.0.1:1")
-            .replace("env:VERCEL_TOKEN", "file:token");
-        let settings = format!(
-            r#"
-[server]
-listen = "127.0.0.1:0"
-public_url = "https://rollback.example.com"
-[database]
-url = "sqlite://rollback-bot.db"
-[slack]
-signing_secret = "env:SIGNING_SECRET"
-bot_token = "env:BOT_TOKEN"
-api_url = "{}"
-{ROLES}{services}"#,
-            slack.api_url()
-        );
-        fs::write(directory.path().join("token"), vercel::TOKEN).unwrap();
-        fs::write(directory.path().join("rollback-bot.toml"), &settings).unwrap();
-        let mut process = program(&directory, &["serve"])
-            .env("SIGNING_SECRET", "a-secret-of-the-simulation")
-            .env("BOT_TOKEN", "xoxb-simulation")
-            .stderr(Stdio::piped())
-            .kill_on_drop(true)
-            .spawn()
-            .unwrap();
-        let mut lines = BufReader::new(process.stderr.take().unwrap()).lines();
-        while !lines
-            .next_line()
-            .await
-            .unwrap()
-            .unwrap()
-            .contains("listening")
-        {}
-        // Nobody reads the rest, and a full pipe would hold the program up.
-        tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
-        Program {
-            directory,
-            settings,
-            process,
-        }
-    }
-
-    /// What `rollback-bot reload` says of another file; this one has no secret in its environment.
-    async fn reloads(&self, settings: &str) -> String {
-        fs::write(self.directory.path().join("rollback-bot.toml"), settings).unwrap();
-        self.runs(&["reload"]).await
-    }
-
-    async fn runs(&self, arguments: &[&str]) -> String {
-        let output = program(&self.directory, arguments).output().await.unwrap();
-        let told = [output.stdout, output.stderr].concat();
-        let told = String::from_utf8(told).unwrap();
-        let pid = self.process.id().unwrap_or_default().to_string();
-        let told = told.replace(&format!("process {pid}"), "process PID");
-        format!("{told}exit code {}", output.status.code().unwrap())
-    }
-}
-
-fn program(directory: &TempDir, arguments: &[&str]) -> Command {
-    let mut program = Command::new(env!("CARGO_BIN_EXE_rollback-bot"));
-    program
-        .args(arguments)
-        .env_clear()
-        .current_dir(directory.path());
-    program
-}
-
 #[tokio::test]
 async fn the_command_finds_the_bot_and_says_what_came_of_it() {
     let world = World::new().await;
-    let mut program = Program::starts(&world.slack).await;
-    let settings = program.settings.clone();
+    let mut program = Program::starts(&world).await;
+    let settings = program.settings().to_owned();
     assert_snapshot!(program.reloads(&settings).await, @r"
     process PID: the new configuration holds
       nothing changed
     exit code 0
     ");
     let other = settings.replace("target_time = \"2m\"", "target_time = \"3m\"");
-    fs::write(
-        program.directory.path().join("token"),
-        "another-token-of-vercel",
-    )
-    .unwrap();
+    fs::write(program.directory().join("token"), "another-token-of-vercel").unwrap();
     assert_snapshot!(program.reloads(&other).await, @r"
     process PID: the new configuration holds
       changed services.frontend.production: target_time, token
@@ -238,17 +148,9 @@ async fn the_command_finds_the_bot_and_says_what_came_of_it() {
     rollback-bot: process 1 on HOST does not serve this record; without --pid it is looked for
     exit code 1
     ");
-    terminate(&program.process);
-    let ended = timeout(Duration::from_secs(20), program.process.wait());
-    assert!(ended.await.unwrap().unwrap().success());
+    program.ends().await;
     assert_snapshot!(program.runs(&["reload"]).await, @r"
     rollback-bot: no bot is at work on this record: `rollback-bot serve` starts one, with the configuration as it is then
     exit code 1
     ");
-}
-
-fn terminate(process: &Child) {
-    let pid = i32::try_from(process.id().unwrap()).unwrap();
-    let pid = rustix::process::Pid::from_raw(pid).unwrap();
-    rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
 }

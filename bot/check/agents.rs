@@ -1,18 +1,22 @@
 //! What is wrong with agents: with who is responsible for them, and with their tokens.
 
-use super::{Report, of_slack};
+use super::of_slack;
 use crate::{
-    cli::TOKEN,
     clock::Clock,
     config::Config,
+    findings::Findings,
     slack::Slack,
-    store::{address::Address, beside::Beside, tokens},
+    store::{
+        address::Address,
+        beside::Beside,
+        tokens::{self, TOKEN},
+    },
 };
 use rollback_domain::people::Membership;
 use std::env;
 
 /// Looks at the tokens of agents. Those in Postgres are looked at only online.
-pub(super) async fn tokens(config: &Config, online: bool, report: &mut Report) {
+pub async fn tokens(config: &Config, online: bool, report: &mut Findings) {
     // The CLI of a person takes it from there.
     if env::var(TOKEN).is_ok_and(|token| tokens::is_of_agent(&token)) {
         report.mistake(
@@ -67,7 +71,7 @@ pub(super) async fn tokens(config: &Config, online: bool, report: &mut Report) {
 }
 
 /// Asks Slack who is responsible for each agent.
-pub(super) async fn responsible(config: &Config, slack: &Slack, report: &mut Report) {
+pub(super) async fn responsible(config: &Config, slack: &Slack, report: &mut Findings) {
     if config.agents.is_empty() {
         return;
     }

@@ -2,6 +2,8 @@
 //! or run without one.
 
 mod client;
+pub mod doctor;
+pub mod init;
 mod lines;
 pub mod lint;
 mod mcp;
@@ -27,8 +29,8 @@ use rollback_domain::identity::RollbackId;
 use serde::Serialize;
 use std::{path::PathBuf, process::ExitCode};
 
-/// The variable that has the token: an argument could be read by everybody on the machine.
-pub const TOKEN: &str = "ROLLBACK_BOT_TOKEN";
+pub use crate::store::tokens::TOKEN;
+
 /// The exit code of a mistake in the words.
 const MISTAKEN: u8 = 2;
 
@@ -338,7 +340,7 @@ fn usage(example: &str) -> ExitCode {
 /// A mistake in what was typed.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
-pub struct Mistaken(String);
+pub struct Mistaken(pub String);
 
 fn mistaken(why: impl ToString) -> anyhow::Error {
     Mistaken(why.to_string()).into()

@@ -26,7 +26,7 @@ pub enum TokenCommand {
         /// The person, by their Slack member id: U0SAM.
         #[arg(long = "for", value_name = "PERSON", required_unless_present = "agent")]
         person: Option<String>,
-        /// The agent, by its name in [agents] of the configuration, instead of a person.
+        /// The agent, by its name in `[agents]` of the configuration, instead of a person.
         #[arg(long, conflicts_with = "person")]
         agent: Option<String>,
         /// How long it lives, at most 366d.

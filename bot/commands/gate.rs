@@ -177,7 +177,8 @@ fn is_reading(verb: Verb) -> bool {
         | Verb::Plan
         | Verb::Export
         | Verb::PostMortem
-        | Verb::DraftUpdate => true,
+        | Verb::DraftUpdate
+        | Verb::Doctor => true,
         Verb::Propose
         | Verb::Approve
         | Verb::Withdraw

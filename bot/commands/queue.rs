@@ -14,8 +14,8 @@ use rollback_domain::{
     grammar::Request,
     identity::{RollbackId, ServiceKey},
     job::{
-        ActRequest, DeferredRequest, ForgedClick, Form, Job, Notification, OpenForm,
-        PublishRequest, Query, QueryRequest, ServiceAction, ServiceRequest,
+        ActRequest, DeferredRequest, ExamineRequest, ForgedClick, Form, Job, Notification,
+        OpenForm, PublishRequest, Query, QueryRequest, ServiceAction, ServiceRequest,
     },
     people::Person,
     plan::PlanHash,
@@ -110,6 +110,18 @@ pub(super) async fn query(
     let job = Job::Query(QueryRequest {
         query,
         service,
+        person: context.person.clone(),
+        channel: context.channel.clone(),
+        thread: context.thread.clone(),
+        reply_to: context.reply_to.clone(),
+        id: context.key.clone(),
+    });
+    enqueue(app, &context.key, job).await
+}
+
+/// Queues a look at everything that the configuration names.
+pub(super) async fn examination(app: &App, context: &Context) -> std::result::Result<(), Error> {
+    let job = Job::Examine(ExamineRequest {
         person: context.person.clone(),
         channel: context.channel.clone(),
         thread: context.thread.clone(),

@@ -226,6 +226,7 @@ fn the_examples_defaults_are_the_defaults() {
     expected.slack.team = Some("T0123ABCD".to_owned());
     expected.templates = Some(PathBuf::from("templates"));
     expected.api.channel = Some("C0123ABCD".to_owned());
+    expected.canary.channel = Some("C0123ABCD".to_owned());
     // Examples where there is no default, or another one for each service.
     let pagerduty = expected.pagerduty.as_mut().expect("a section");
     expected.server.operators_address = "127.0.0.1:3001".parse().ok();
@@ -245,6 +246,7 @@ fn the_examples_defaults_are_the_defaults() {
     let mut services = expected.services.iter_mut();
     let frontend = services.find(|service| service.key.name == "frontend");
     let frontend = frontend.expect("a service");
+    frontend.owner = Some("U0KIM".to_owned());
     frontend.rules.toggle.requester_counts = true;
     frontend.rules.code.requester_counts = true;
     frontend.risks.ordinary = Some(Risk::Code);
@@ -1333,7 +1335,7 @@ const MISTAKES: &str = r#"
 - project = "prj_123"
 + path = "/srv/frontend"
 ! services.frontend.production.project: is missing; write project = "prj_123"
-! services.frontend.production.path: is not a key here; remove it, or use one of provider, project, team, token, api_url, url, github, gitlab, approve, requester_may_approve, risk, objection_window, toggle, code, caution, data, channels, announce, target_time, fingerprint, verify, passes, prove_within, watch, pass_every, check_every
+! services.frontend.production.path: is not a key here; remove it, or use one of provider, project, team, token, api_url, owner, url, github, gitlab, approve, requester_may_approve, risk, objection_window, toggle, code, caution, data, channels, announce, target_time, fingerprint, verify, passes, prove_within, watch, pass_every, check_every
 
   project = "prj_123"
 + requester_may_approve = "yes"
@@ -1452,6 +1454,28 @@ const MISTAKES: &str = r#"
 - restart = ["systemctl", "restart", "shop"]
 + restart_timeout = "2h"
 ! services.shop.local.restart_timeout: "2h" is out of range; write a duration from 1s to 1h
+
+- [policy]
++ [canary]
++ at = "half past two"
++ hours = "8-20"
++ zone = "Europe/Berln"
++ channel = "ops"
++ [policy]
+! canary.at: "half past two" is not a time of day; write it like "08:00" or "17:30"
+! canary.hours: "8-20" are not hours; write two times of day with a dash between them, like "08:00-20:00"
+! canary.zone: there is no time zone "Europe/Berln"; did you mean "Europe/Berlin"?
+! canary.channel: "ops" is not the id of a channel; copy it from the channel's details in Slack, it looks like "C0123ABCD"
+
+- [policy]
++ [canary]
++ at = "24:00"
++ hours = "08:00-08:00"
++ zone = "Middle/Earth"
++ [policy]
+! canary.at: "24:00" is not a time of day; write it like "08:00" or "17:30"
+! canary.hours: "08:00-08:00" is no time at all; write from when until when people may be told, like "08:00-20:00"
+! canary.zone: there is no time zone "Middle/Earth"; write the name of a city's zone, like "Europe/Berlin", or "UTC"
 
 - [services.shop.local]
 + [services.Shop.local]

@@ -12,6 +12,7 @@ use crate::store::{
 use jiff::Timestamp;
 use rollback_domain::{
     authority::{Found, Source},
+    canary::Told,
     history::Mark,
     identity::{IncidentId, ServiceKey},
     incident::{Actor, Fact, Opening, TimelineEvent},
@@ -31,6 +32,8 @@ pub struct SideEffects {
     pub survey: Option<RecordedSurvey>,
     /// What was read to tell whether a service could be rolled back.
     pub readiness: Option<Box<ServiceFacts>>,
+    /// What people were told by the canary.
+    pub told: Option<RecordedTold>,
     /// A freeze that is put on a service, or taken off.
     pub freeze: Option<FreezeChange>,
     /// What somebody decided of a release.
@@ -85,6 +88,15 @@ pub struct RecordedSurvey {
     pub service: ServiceKey,
     /// What was read.
     pub survey: Survey,
+}
+
+/// What people were told by the canary.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RecordedTold {
+    /// Of which service; `None`: of the bot itself.
+    pub service: Option<ServiceKey>,
+    /// What they were told, and not yet the end of.
+    pub told: Told,
 }
 
 /// A freeze that is put on a service, or taken off.
@@ -161,6 +173,7 @@ impl SideEffects {
             undelivered,
             survey,
             readiness,
+            told,
             freeze,
             mark,
             event,
@@ -177,6 +190,7 @@ impl SideEffects {
         self.undelivered = undelivered.or(self.undelivered.take());
         self.survey = survey.or(self.survey.take());
         self.readiness = readiness.or(self.readiness.take());
+        self.told = told.or(self.told.take());
         self.freeze = freeze.or(self.freeze.take());
         self.mark = mark.or(self.mark.take());
         self.event = event.or(self.event.take());
@@ -197,6 +211,7 @@ impl SideEffects {
             undelivered,
             survey,
             readiness,
+            told,
             freeze,
             mark,
             event,
@@ -218,6 +233,9 @@ impl SideEffects {
         }
         if let Some(facts) = &readiness {
             readiness::record(tx, facts).await?;
+        }
+        if let Some(RecordedTold { service, told }) = &told {
+            readiness::record_told(tx, service.as_ref(), told).await?;
         }
         if let Some(change) = &freeze {
             let freeze = change.freeze.as_ref();
@@ -322,6 +340,15 @@ impl From<ServiceFacts> for SideEffects {
     fn from(facts: ServiceFacts) -> Self {
         SideEffects {
             readiness: Some(Box::new(facts)),
+            ..SideEffects::default()
+        }
+    }
+}
+
+impl From<RecordedTold> for SideEffects {
+    fn from(told: RecordedTold) -> Self {
+        SideEffects {
+            told: Some(told),
             ..SideEffects::default()
         }
     }

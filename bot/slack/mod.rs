@@ -24,6 +24,7 @@ use crate::{
 };
 use content::is_about_content;
 use directory::Directory;
+use jiff::{Timestamp, fmt::rfc2822};
 use pace::{Pace, Turn};
 use reqwest::{Client, StatusCode, header::CONTENT_LENGTH};
 use rollback_domain::people::{Membership, Zone};
@@ -150,6 +151,15 @@ struct OpenedConnection {
 #[derive(Deserialize)]
 struct Posted {
     ts: String,
+}
+
+/// What the headers of an answer tell of a token and of Slack's clock.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TokenAnswer {
+    /// The scopes that the token has; `None` when the answer does not name them.
+    pub scopes: Option<Vec<String>>,
+    /// When Slack sent it; `None` when it does not say.
+    pub sent_at: Option<Timestamp>,
 }
 
 impl Slack {
@@ -346,8 +356,8 @@ impl Slack {
         self.call("auth.test", &json!({})).await
     }
 
-    /// The scopes that the token has; `None` when the answer does not name them.
-    pub async fn scopes(&self) -> Result<Option<Vec<String>>, Failure> {
+    /// What an answer's headers tell besides the answer.
+    pub async fn token(&self) -> Result<TokenAnswer, Failure> {
         let method = "auth.test";
         let request = self
             .http
@@ -355,9 +365,14 @@ impl Slack {
             .bearer_auth(&self.token);
         let answer = rollback_http::send(request, TIMEOUT).await;
         let answer = answer.map_err(|lost| unanswered(method, &lost))?;
-        let named = answer.headers().get("x-oauth-scopes");
-        let named = named.and_then(|scopes| scopes.to_str().ok());
-        Ok(named.map(|scopes| scopes.split(',').map(|one| one.trim().to_owned()).collect()))
+        let header = |name: &str| answer.headers().get(name)?.to_str().ok();
+        let scopes = header("x-oauth-scopes");
+        let sent_at = header("date").and_then(|date| rfc2822::parse(date).ok());
+        Ok(TokenAnswer {
+            scopes: scopes
+                .map(|scopes| scopes.split(',').map(|one| one.trim().to_owned()).collect()),
+            sent_at: sent_at.map(|at| at.timestamp()),
+        })
     }
 
     /// The address of a new connection of Socket Mode, for one use; for the token of an app.

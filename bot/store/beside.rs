@@ -1,12 +1,17 @@
 //! A record, reached beside the bot that may be at work on it.
 
-use super::address::{self, Address};
+use super::{
+    POSTGRES, SQLITE,
+    address::{self, Address},
+};
 use anyhow::{Context, anyhow, bail};
 use sqlx::{
     Connection, PgConnection, SqliteConnection,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous},
 };
 use std::time::Duration;
+
+const NEWEST_CHANGE: &str = "SELECT coalesce(max(version), 0) FROM _sqlx_migrations";
 
 /// A record, reached beside the bot that may be at work on it.
 ///
@@ -30,6 +35,16 @@ macro_rules! beside {
     };
 }
 pub(super) use beside;
+
+/// The number of the newest change of the tables that this program has.
+pub fn newest_change(record: &Beside) -> i64 {
+    let migrator = match record {
+        Beside::Sqlite(_) => &SQLITE,
+        Beside::Postgres(_) => &POSTGRES,
+    };
+    let changes = migrator.iter().map(|change| change.version);
+    changes.max().unwrap_or(0)
+}
 
 impl Beside {
     /// Opens the record that a bot has made. Fails when it cannot be reached.
@@ -59,5 +74,12 @@ impl Beside {
                 Ok(Beside::Postgres(connection))
             }
         }
+    }
+
+    /// The number of the newest change that was made to its tables.
+    pub async fn newest_change(&mut self) -> sqlx::Result<i64> {
+        let (version,): (i64,) =
+            beside!(self, c => sqlx::query_as(NEWEST_CHANGE).fetch_one(c).await)?;
+        Ok(version)
     }
 }

@@ -1,6 +1,10 @@
 //! Rollbacks, and what their platforms served when last read.
 
-use super::{Db, Tx, in_tx, marks, micros, moment, read, reading, written};
+use super::{
+    Db, Tx,
+    beside::{Beside, beside},
+    in_tx, marks, micros, moment, read, reading, written,
+};
 use jiff::Timestamp;
 use rollback_domain::{
     history::{History, Past},
@@ -383,4 +387,17 @@ pub async fn snapshots(db: &Db) -> sqlx::Result<Vec<(ServiceKey, Survey, Timesta
             Ok((service, read(&doc)?, moment(at)))
         })
         .collect()
+}
+
+impl Beside {
+    /// What every platform served when last read.
+    pub async fn surveys(&mut self) -> sqlx::Result<Vec<(ServiceKey, Survey)>> {
+        let rows: Vec<(String, String, i64, String)> =
+            beside!(self, c => sqlx::query_as(SURVEYS).fetch_all(c).await)?;
+        let rows = rows.into_iter();
+        rows.map(|(service, environment, _, doc)| {
+            Ok((ServiceKey::new(service, environment), read(&doc)?))
+        })
+        .collect()
+    }
 }

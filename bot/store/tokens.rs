@@ -12,6 +12,8 @@ use sha2::{Digest, Sha256};
 use std::time::Duration;
 use subtle::ConstantTimeEq;
 
+/// The variable that has a token: an argument could be read by everybody on the machine.
+pub const TOKEN: &str = "ROLLBACK_BOT_TOKEN";
 /// What the token of a person begins with, so that it is recognised where it does not belong.
 const OF_PEOPLE: &str = "rbt_";
 /// What the token of an agent begins with. Versions that know no agents take it for no token of

@@ -14,6 +14,7 @@ pub mod logs;
 mod messages;
 pub mod notices;
 pub mod pagerduty;
+pub mod program;
 pub mod prometheus;
 #[expect(dead_code, reason = "the tests of the provider use the rest")]
 pub mod railway;
@@ -245,10 +246,16 @@ url = "env:DATABASE_URL"
 bot_token = "env:BOT_TOKEN"
 api_url = "{slack}"
 # database: {database}
+{canary}
 {roles}
 {services}
 "#,
             slack = slack.api_url(),
+            // Only stories about it have it: it reads by itself.
+            canary = match roles.contains("[canary]") {
+                true => "",
+                false => "[canary]\nenabled = false",
+            },
             door = door.key(),
             roles = roles
                 .replace("{pagerduty}", pagerduty.api_url().as_str())

@@ -39,6 +39,7 @@ impl Verb {
             | Verb::ManageIncident
             | Verb::Action
             | Verb::Checklist
+            | Verb::Doctor
             | Verb::Help => false,
         }
     }

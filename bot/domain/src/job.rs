@@ -83,11 +83,20 @@ pub enum Job {
     #[serde(rename = "show")]
     #[strum(serialize = "show")]
     Query(QueryRequest),
+    /// Look at everything that the configuration names, for one person.
+    Examine(ExamineRequest),
     /// Read the platform for the board.
     Survey {
         #[serde(flatten)]
         service: ServiceKey,
     },
+    /// Read everything that a rollback of a service would read, and tell what has turned bad.
+    Canary {
+        #[serde(flatten)]
+        service: ServiceKey,
+    },
+    /// Read what every rollback needs, whatever it is of, and tell what has turned bad.
+    CanaryOfBot,
     /// Read what those are to Slack who have a token.
     #[serde(rename = "standings")]
     #[strum(serialize = "standings")]
@@ -525,6 +534,21 @@ pub struct OpenForm {
     pub id: String,
 }
 
+/// Somebody wants to see what is missing for the bot to work.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ExamineRequest {
+    /// Who asks.
+    pub person: Person,
+    /// The channel in which they ask.
+    pub channel: String,
+    /// The thread in which they ask; `None`: in the channel.
+    pub thread: Option<String>,
+    /// The address at which they are answered; `None`: in the channel or thread.
+    pub reply_to: Option<String>,
+    /// The key by which it is answered once.
+    pub id: String,
+}
+
 /// Something that one person wants to see.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct QueryRequest {
@@ -669,7 +693,10 @@ impl Job {
             | Job::RefreshRoster { .. }
             | Job::Notify(_)
             | Job::Backfill { .. }
+            | Job::Examine(_)
             | Job::Survey { .. }
+            | Job::Canary { .. }
+            | Job::CanaryOfBot
             | Job::RefreshMemberships
             | Job::ReadMembership { .. }
             | Job::Request(_)
@@ -712,6 +739,7 @@ impl Job {
             | Job::Export(ExportRequest { id, .. })
             | Job::OpenForm(OpenForm { id, .. })
             | Job::Query(QueryRequest { id, .. })
+            | Job::Examine(ExamineRequest { id, .. })
             | Job::Request(DeferredRequest { id, .. })
             | Job::Capture(CaptureRequest { id, .. })
             | Job::ProposePostMortem(PostMortemRequest { id, .. })
@@ -727,8 +755,8 @@ impl Job {
             } => format!("{incident}:{}:{role}", due.as_second()),
             Job::RemindMitigation { incident, due } => format!("{incident}:{}", due.as_second()),
             Job::RemindAction { action, reminder } => format!("{action}:{reminder}"),
-            Job::Survey { service } => service.typed(),
-            Job::RefreshMemberships => "all".into(),
+            Job::Survey { service } | Job::Canary { service } => service.typed(),
+            Job::RefreshMemberships | Job::CanaryOfBot => "all".into(),
             Job::ReadMembership { person } => person.id.clone(),
         }
     }

@@ -34,6 +34,7 @@ pub mod incident;
 
 pub mod action;
 pub mod aftermath;
+pub mod canary;
 pub mod checklist;
 pub mod deploy;
 pub mod post_mortem;

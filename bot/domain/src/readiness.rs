@@ -24,6 +24,8 @@ use std::{fmt, time::Duration};
 const TOKEN_ENDS_SOON: SignedDuration = SignedDuration::from_hours(14 * 24);
 /// How long before a platform removes the target it asks for attention.
 const TARGET_ENDS_SOON: SignedDuration = SignedDuration::from_hours(3 * 24);
+/// How far the clock of the machine may be from the database's.
+const CLOCK_MAY_BE_OFF: SignedDuration = SignedDuration::from_secs(5);
 /// How many of the last rollbacks are named with the time that they took.
 const TIMES_NAMED: usize = 3;
 
@@ -88,6 +90,12 @@ pub enum Subject {
     Approvers,
     /// What is looked at from outside.
     Proofs,
+    /// The places outside of Slack in which updates are published.
+    Notices,
+    /// The record of the bot.
+    Database,
+    /// The clock of the machine.
+    Clock,
 }
 
 impl Subject {
@@ -100,6 +108,9 @@ impl Subject {
             Subject::Pin => "pin",
             Subject::Approvers => "approvers",
             Subject::Proofs => "proofs",
+            Subject::Notices => "notices",
+            Subject::Database => "database",
+            Subject::Clock => "clock",
         }
     }
 }
@@ -281,6 +292,92 @@ pub enum Seen {
     Untried,
     /// It can never work as it is configured.
     Wrong(String),
+}
+
+/// What was read of what every rollback needs, whatever it is of.
+#[derive(Clone, Debug, PartialEq)]
+pub struct BotFacts {
+    /// When it was read.
+    pub read_at: Timestamp,
+    /// What trying each place outside of Slack gave, by the name that the configuration has for it.
+    pub notices: Vec<(String, Checked<String>)>,
+    /// Whether the record takes what is written; otherwise why not, as a clause.
+    pub database: Result<(), String>,
+    /// How far the clock of the machine is from the database's; `None`: the database has none of
+    /// its own.
+    pub clock_is_off: Option<SignedDuration>,
+}
+
+impl BotFacts {
+    /// What the facts mean.
+    pub fn lines(&self) -> Vec<Line> {
+        let line = |subject, level, sentence: String, next: Option<&str>| Line {
+            subject,
+            level,
+            sentence,
+            next: next.map(str::to_owned),
+            read_at: self.read_at,
+            affects_production: false,
+        };
+        let mut problems = vec![];
+        let mut level = Level::Ready;
+        for (name, checked) in &self.notices {
+            let (problem, of_this) = match checked {
+                Checked::Works(_) => continue,
+                Checked::Refused(why) => (why, Level::NotReady),
+                Checked::Silent(why) => (why, Level::NotKnown),
+            };
+            problems.push(format!("{name}: {}", problem.trim_end_matches('.')));
+            level = level.max(of_this);
+        }
+        let notices = match problems.is_empty() {
+            true => line(
+                Subject::Notices,
+                level,
+                "Every place outside of Slack takes updates.".into(),
+                None,
+            ),
+            false => line(
+                Subject::Notices,
+                level,
+                format!("{}.", problems.join("; ")),
+                Some("`rollback-bot check --online` tries it again."),
+            ),
+        };
+        let database = match &self.database {
+            Ok(()) => line(
+                Subject::Database,
+                Level::Ready,
+                "The database takes what is written.".into(),
+                None,
+            ),
+            Err(why) => line(
+                Subject::Database,
+                Level::NotReady,
+                format!("The database does not take what is written: {why}."),
+                Some("Look at its disk and its log."),
+            ),
+        };
+        let off = self.clock_is_off.unwrap_or_default().abs();
+        let clock = match off <= CLOCK_MAY_BE_OFF {
+            true => line(
+                Subject::Clock,
+                Level::Ready,
+                "The clock of the machine is right.".into(),
+                None,
+            ),
+            false => line(
+                Subject::Clock,
+                Level::Attention,
+                format!(
+                    "The clock of the machine is {} away from the database's.",
+                    span(off)
+                ),
+                Some("Have the machine set its clock by NTP."),
+            ),
+        };
+        vec![notices, database, clock]
+    }
 }
 
 impl ServiceFacts {

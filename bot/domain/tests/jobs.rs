@@ -94,6 +94,12 @@ const STORED: &[(&str, &str, &str)] = &[
             "thread":null,"reply_to":null,"id":"command:5"}"#,
     ),
     (
+        "examine",
+        "command:7",
+        r#"{"kind":"examine","person":{"id":"U1","name":"sam"},"channel":"C1","thread":null,
+            "reply_to":null,"id":"command:7"}"#,
+    ),
+    (
         "survey",
         "checkout-web@production",
         r#"{"kind":"survey","service":"checkout-web","environment":"production"}"#,
@@ -167,6 +173,12 @@ const STORED: &[(&str, &str, &str)] = &[
         "3:1",
         r#"{"kind":"remind_action","action":3,"reminder":1}"#,
     ),
+    (
+        "canary",
+        "frontend@production",
+        r#"{"kind":"canary","service":"frontend","environment":"production"}"#,
+    ),
+    ("canary_of_bot", "all", r#"{"kind":"canary_of_bot"}"#),
     (
         "tell_authors",
         "RB-41",

@@ -5,9 +5,11 @@ mod advance;
 mod announce_outcome;
 mod backfill;
 mod break_glass_message;
+mod canary;
 mod capture;
 mod card;
 mod checklist;
+mod examine;
 mod export;
 mod look_after;
 mod notify;
@@ -72,8 +74,11 @@ pub(super) async fn perform(app: &App, lease: &Lease) -> Result<Ended, Error> {
         Job::Backfill { channel } => Box::pin(backfill::run(app, lease, channel)).await,
         Job::Export(request) => Box::pin(export::run(app, lease, request)).await,
         Job::OpenForm(request) => Box::pin(open_form::run(app, lease, request)).await,
+        Job::Examine(request) => Box::pin(examine::run(app, lease, request)).await,
         Job::Query(request) => Box::pin(query::run(app, lease, request)).await,
         Job::Survey { service } => Box::pin(survey::run(app, service)).await,
+        Job::Canary { service } => Box::pin(canary::run(app, service)).await,
+        Job::CanaryOfBot => Box::pin(canary::run_of_bot(app)).await,
         Job::RefreshMemberships => Box::pin(refresh_memberships::run(app)).await,
         Job::ReadMembership { person } => Ok(Box::pin(read_membership::run(app, person)).await),
         Job::Request(request) => Box::pin(request::run(app, lease, request)).await,

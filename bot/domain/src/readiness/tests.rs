@@ -330,3 +330,48 @@ fn facts_are_read_back_as_they_were_stored() {
         assert!(stored.contains(name), "{name} in {stored}");
     }
 }
+
+#[test]
+fn what_every_rollback_needs_has_lines_too() {
+    let facts = BotFacts {
+        read_at: now(),
+        notices: vec![
+            (
+                "status".into(),
+                Checked::Refused("Statuspage refuses the token (401).".into()),
+            ),
+            ("hook".into(), Checked::Works("answers".into())),
+        ],
+        database: Err("the disk is full".into()),
+        clock_is_off: Some(SignedDuration::from_secs(-42)),
+    };
+    let lines: Vec<(Level, String)> = facts
+        .lines()
+        .into_iter()
+        .map(|line| (line.level, line.sentence))
+        .collect();
+    assert_eq!(
+        lines,
+        [
+            (
+                Level::NotReady,
+                "status: Statuspage refuses the token (401).".into()
+            ),
+            (
+                Level::NotReady,
+                "The database does not take what is written: the disk is full.".into()
+            ),
+            (
+                Level::Attention,
+                "The clock of the machine is 42 s away from the database's.".into()
+            ),
+        ]
+    );
+    let right = BotFacts {
+        read_at: now(),
+        notices: vec![],
+        database: Ok(()),
+        clock_is_off: None,
+    };
+    assert_eq!(Level::of(&right.lines()), Level::Ready);
+}

@@ -16,6 +16,7 @@ mod catch_up;
 mod checklist;
 mod contacts;
 mod deny;
+mod doctor;
 mod export;
 mod freeze;
 mod good;
@@ -100,6 +101,7 @@ macro_rules! for_every_verb {
             update: DraftUpdate,
             action: Action,
             checklist: Checklist,
+            doctor: Doctor,
             help: Help,
         }
     };
@@ -153,7 +155,7 @@ const SMALL_WORDS: &[&str] = &["because", "no", "ok", "prev", "previous", "to", 
 
 /// Words that are kept for verbs to come.
 const PLANNED: &[&str] = &[
-    "assess", "board", "doctor", "drill", "forward", "open", "page", "pin", "rollback",
+    "assess", "board", "drill", "forward", "open", "page", "pin", "rollback",
 ];
 
 /// The words that no service may be called: all words of all verbs, and those that are kept.
@@ -322,6 +324,7 @@ mod tests {
         `update`, `update monitoring`: draft an update from the record, for the team or for customers
         `action add "test empty carts" due friday`, `action list`, `action done 3`: what is to be done afterwards; its owner is reminded
         `checklist`, `checklist done 3`: what is to be looked at before, during and after a rollback
+        `doctor`: what is missing for me to work, and what to do about it
         `help approve`: more about one of them
         "#);
     }
