@@ -16,10 +16,10 @@ use serde_json::{Value, json};
 use std::time::Duration;
 
 const AGENT: &str = "[agents.deploy-watch]\nresponsible = \"U0TOM\"\n";
-const LINK: &str = "https://grafana.example.com/d/errors?from=now-1h";
+pub const LINK: &str = "https://grafana.example.com/d/errors?from=now-1h";
 
 /// A world with an agent, for which tom is responsible.
-async fn world() -> World {
+pub async fn world() -> World {
     with(ROLES, FRONTEND).await
 }
 
@@ -29,7 +29,7 @@ async fn with(roles: &str, services: &str) -> World {
 }
 
 /// A token of the agent.
-async fn token(world: &World) -> String {
+pub async fn token(world: &World) -> String {
     of(world, "deploy-watch").await
 }
 

@@ -48,6 +48,7 @@ mod init;
 mod known_bad;
 mod kubernetes;
 mod lint;
+mod mcp;
 mod night;
 mod notes;
 mod objections;

@@ -106,7 +106,8 @@ impl Client {
         })
     }
 
-    async fn post(
+    /// Sends a request. Gives the status and the body of the answer.
+    pub(super) async fn post(
         &self,
         verb: &str,
         body: &impl Serialize,
@@ -340,7 +341,7 @@ impl Client {
         };
         match self.bot.json {
             true => terminal::json(&timeline)?,
-            false => print_timeline(timeline),
+            false => print_timeline(&timeline),
         }
         Ok(ExitCode::SUCCESS)
     }
@@ -350,19 +351,27 @@ fn new_file(path: &Path) -> anyhow::Result<File> {
     File::create_new(path).with_context(|| format!("{} cannot be made", path.display()))
 }
 
-/// Prints a timeline, a line for each entry whatever people wrote in it.
-fn print_timeline(timeline: TimelineView) {
-    terminal::line(format!("{}: {} entries", timeline.incident, timeline.count));
-    for entry in timeline.entries {
+/// Prints a timeline.
+fn print_timeline(timeline: &TimelineView) {
+    for line in timeline_lines(timeline) {
+        terminal::line(line);
+    }
+}
+
+/// A timeline, a line for each entry whatever people wrote in it.
+pub(super) fn timeline_lines(timeline: &TimelineView) -> Vec<String> {
+    let first = format!("{}: {} entries", timeline.incident, timeline.count);
+    let entries = timeline.entries.iter().map(|entry| {
         let id = entry
             .rollback
+            .as_ref()
             .map_or_else(String::new, |id| format!("{id} "));
-        let line = format!(
+        cell(&format!(
             "{}  {id}{} {} ({}): {}",
             entry.at, entry.who, entry.kind, entry.source, entry.text
-        );
-        terminal::line(cell(&line));
-    }
+        ))
+    });
+    [first].into_iter().chain(entries).collect()
 }
 
 /// What an approval of this plan has to carry besides its hash, as arguments.

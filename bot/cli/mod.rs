@@ -4,7 +4,9 @@
 mod client;
 pub mod doctor;
 pub mod init;
+mod lines;
 pub mod lint;
+mod mcp;
 pub mod offline;
 pub mod reload;
 pub mod token;
@@ -129,6 +131,13 @@ pub enum Remote {
         #[command(flatten)]
         bot: Bot,
     },
+    /// Serve an agent: what it may do, as tools of the Model Context Protocol over standard input and
+    /// output.
+    Mcp {
+        /// Which bot.
+        #[command(flatten)]
+        bot: Bot,
+    },
     /// Show what happened in the channel.
     Timeline {
         /// Which bot.
@@ -234,6 +243,7 @@ pub async fn run(remote: Remote) -> anyhow::Result<ExitCode> {
             };
             Client::new(bot)?.export(&request, to.as_deref()).await
         }
+        Remote::Mcp { bot } => mcp::run(bot).await,
         Remote::Timeline { bot } => Client::new(bot)?.timeline().await,
     }
 }
