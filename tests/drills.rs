@@ -424,17 +424,21 @@ async fn a_quarter_with_a_drill_that_is_held_and_one_that_is_missed() {
     let (mut world, _) = with_settings(ROLES, calendar).await;
     let day = Duration::from_secs(86_400);
     world.maya().says("/rollback drill").await;
-    assert_snapshot!(world.maya().sees(), @"");
+    assert_snapshot!(world.maya().sees(), @"
+    Rollback Bot (only visible to @maya):
+      DRILL · frontend (staging): never drilled · next 2026-03-27 13:00 UTC
+      Never drilled so far: @ana and @sam.
+    ");
     // A week before, and a day before.
     world.passes(day * 7).await;
-    assert_snapshot!(world.channel(), @"");
+    assert_snapshot!(world.channel(), @"Rollback Bot: DRILL · the drill of frontend (staging) is in a week, 2026-03-27 14:00 CET. It begins with `/rollback drill frontend@staging`. Never drilled so far: @sam.");
     world.passes(day * 6).await;
     // The bot is restarted, and reminds nobody twice.
     world.stops().await;
     world.starts().await;
     world.leases_end().await;
     world.passes(day / 2).await;
-    assert_snapshot!(world.channel(), @"");
+    assert_snapshot!(world.channel(), @"Rollback Bot: DRILL · the drill of frontend (staging) is at 2026-03-27 14:00 CET. It begins with `/rollback drill frontend@staging`. Never drilled so far: @sam.");
     world
         .maya()
         .says("/rollback drill frontend because it is the day")
@@ -490,7 +494,35 @@ async fn a_quarter_with_a_drill_that_is_held_and_one_that_is_missed() {
                 fs::write(keep, &file.bytes).unwrap();
             }
         } else {
-            assert_snapshot!(text, @"");
+            assert_snapshot!(text, @"
+            # DRILL · Drills of 2026-Q1
+
+            Made 2026-05-03 15:27 UTC. Nothing in this report happened in an incident.
+
+            ## What was drilled
+
+            | drill | service | | asked for | people | deciding | waiting for people | platform | proof | in all | goal | |
+            |---|---|---|---|---|---|---|---|---|---|---|---|
+            | DR-1 VERIFIED | frontend (staging) | acts | 2026-03-27 15:12 UTC | @maya, @sam | 0 s | 0 s | 0 s | 2 s | 0 s | 5 m | within |
+
+            ## What was learned
+
+            - DR-1, @sam: nobody knew who approves
+
+            ## What is to be done
+
+            - DR-1, action 1: write down who approves (was due on 2026-03-30)
+
+            ## What is due
+
+            | service | last drill | next | missed |
+            |---|---|---|---|
+            | frontend (staging) | DR-1, 2026-03-27 15:12 UTC | 2026-05-29 12:00 UTC | 2026-04-24 12:00 UTC |
+
+            ## Who has never drilled
+
+            @ana
+            ");
         }
     }
     world.slack.take_all();

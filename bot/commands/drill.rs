@@ -12,7 +12,7 @@ use crate::{
     config::Service,
     engine::{Outcome, Submission},
     roster,
-    slack::{Words, blocks::inline, card::moment},
+    slack::{Words, blocks::inline},
     store::{actions, memberships, messages, rollbacks, timelines},
 };
 use jiff::Timestamp;
@@ -239,17 +239,14 @@ pub async fn facts(app: &App, quarter: Quarter) -> sqlx::Result<DrillFacts> {
 
 /// Tells one person which drills are due, which were missed, and who has never drilled.
 async fn calendar(app: &App) -> Result {
-    let now = app.engine.clock.now();
     let mut lines = vec![];
     for (service, stands) in standings(app).await? {
         let last = match stands.last {
-            Some((drill, at)) => format!("last {drill}, {}", moment(at, now)),
+            Some((drill, at)) => format!("last {drill}, {}", stamp(at)),
             None => "never drilled".to_owned(),
         };
-        let next = stands.next.map(|at| format!(" · next {}", moment(at, now)));
-        let missed = stands
-            .missed
-            .map(|at| format!(" · *missed* {}", moment(at, now)));
+        let next = stands.next.map(|at| format!(" · next {}", stamp(at)));
+        let missed = stands.missed.map(|at| format!(" · *missed* {}", stamp(at)));
         lines.push(format!(
             "DRILL · *{}*: {last}{}{}",
             inline(&service.to_string(), 160),
@@ -270,6 +267,10 @@ async fn calendar(app: &App) -> Result {
         lines.push(format!("Never drilled so far: {}.", list(&never, "and")));
     }
     Ok(Answer::private(lines.join("\n")))
+}
+
+fn stamp(at: Timestamp) -> String {
+    at.strftime("%Y-%m-%d %H:%M UTC").to_string()
 }
 
 /// Has the report of a quarter uploaded where it is asked for.

@@ -491,9 +491,7 @@ async fn one_production(
     if let Some(drill) = open.as_ref().filter(|open| open.gives_way())
         && rollback.drill.is_none()
     {
-        let mut changes = Changes::default();
-        if drills::make_way(tx, drill.id, rollback.id, &mut changes, now).await? {
-            changes.write(tx, now).await?;
+        if drills::make_way_at_once(tx, drill.id, rollback.id, now).await? {
             open = None;
         }
     }

@@ -55,6 +55,21 @@ pub(super) fn make_way<'a>(
     Box::pin(end(tx, drill, to, changes, now))
 }
 
+/// The same, with all that follows stored.
+pub(super) fn make_way_at_once<'a>(
+    tx: &'a mut Tx,
+    drill: RollbackId,
+    to: RollbackId,
+    now: Timestamp,
+) -> Seldom<'a, Result<bool, Error>> {
+    Box::pin(async move {
+        let mut changes = Changes::default();
+        let is_ended = end(tx, drill, to, &mut changes, now).await?;
+        changes.write(tx, now).await?;
+        Ok(is_ended)
+    })
+}
+
 async fn end(
     tx: &mut Tx,
     drill: RollbackId,

@@ -1,6 +1,7 @@
 //! Uploads the report of the drills of a quarter, as Markdown and as a page. A file of that name in
 //! the channel counts as uploaded.
 
+use super::Begun;
 use crate::{
     App,
     commands::drill::facts,
@@ -15,11 +16,15 @@ use std::{
     io::{self, Seek, Write},
 };
 
-pub(super) async fn run(
-    app: &App,
-    lease: &Lease,
-    request: &DrillReportRequest,
-) -> Result<Ended, Error> {
+pub(super) fn run<'a>(
+    app: &'a App,
+    lease: &'a Lease,
+    request: &'a DrillReportRequest,
+) -> Begun<'a> {
+    Box::pin(perform(app, lease, request))
+}
+
+async fn perform(app: &App, lease: &Lease, request: &DrillReportRequest) -> Result<Ended, Error> {
     let facts = facts(app, request.quarter).await?;
     let templates = &app.templates;
     let texts = [

@@ -1,6 +1,7 @@
 //! Breaks the environment of a drill with the command that is configured for it: once. A process that
 //! ended meanwhile may have done it, so it is not done again.
 
+use super::Begun;
 use crate::{
     App,
     engine::{Ended, Error},
@@ -16,7 +17,11 @@ use std::time::Duration;
 /// How long the command may take.
 const WITHIN: Duration = Duration::from_secs(60);
 
-pub(super) async fn run(app: &App, lease: &Lease, id: RollbackId) -> Result<Ended, Error> {
+pub(super) fn run<'a>(app: &'a App, lease: &'a Lease, id: RollbackId) -> Begun<'a> {
+    Box::pin(perform(app, lease, id))
+}
+
+async fn perform(app: &App, lease: &Lease, id: RollbackId) -> Result<Ended, Error> {
     let Some(rollback) = rollbacks::get(&app.engine.db, id).await? else {
         return Ok(Ended::done());
     };

@@ -1,6 +1,7 @@
 //! Reminds people of a drill, a week and a day before it, and says when one was missed. Each reminder
 //! is a post with a key of its own, so that a repetition posts nothing.
 
+use super::Begun;
 use crate::{
     App,
     commands::drill::{Reminder, never_drilled, reminder_key, standing},
@@ -19,7 +20,11 @@ use rollback_domain::{
 /// How many people a reminder names.
 const NAMED_AT_MOST: usize = 5;
 
-pub(super) async fn run(app: &App, key: &ServiceKey) -> Result<Ended, Error> {
+pub(super) fn run<'a>(app: &'a App, service: &'a ServiceKey) -> Begun<'a> {
+    Box::pin(perform(app, service))
+}
+
+async fn perform(app: &App, key: &ServiceKey) -> Result<Ended, Error> {
     let service = app.config.service(key);
     let Some((service, calendar)) =
         service.and_then(|service| Some((service, service.drills.calendar.as_ref()?)))

@@ -23,6 +23,7 @@ use rollback_domain::{
     risk::Risk,
     rollback::{Command, Objection},
 };
+use std::pin::Pin;
 
 /// The requester as they were read, and what of it is from an earlier reading, as a clause.
 type Requester = (Person, Option<String>);
@@ -40,20 +41,10 @@ impl OnPlatform<'_> {
             proofs::measure(&self.app.http, &self.service.verify, self.now()),
         );
         crash::point(Point::PlanRead);
-        if let (Some(drill), Ok(survey)) = (&self.rollback.drill, &survey)
-            && drill.acts
+        if let Ok(survey) = &survey
+            && let Some(ended) = self.drill_begins(survey).await?
         {
-            if let Some(refusal) = self.drills_on_production(survey).await? {
-                return Ok(self.cannot_plan(refusal));
-            }
-            match &drill.fault {
-                Some(fault) if fault.begun.is_none() => {
-                    return Ok(self.decide(Command::FaultBegins));
-                }
-                // The job that makes it wakes this one.
-                Some(fault) if fault.ended.is_none() => return Ok(Ended::done()),
-                Some(_) | None => {}
-            }
+            return Ok(ended);
         }
         let (requester, last_known) = match requester? {
             Ok(requester) => requester,
@@ -94,6 +85,28 @@ impl OnPlatform<'_> {
             Drawn::NotRead(NotRead::Failed(error)) => self.cannot_read(error),
         };
         Ok(ended.with(effects))
+    }
+
+    /// How the job ends if a drill that acts is not planned now: because it may not act here, or its
+    /// environment is not broken yet. `None`: it is planned. Kept off the stack of rollbacks.
+    fn drill_begins<'b>(
+        &'b self,
+        survey: &'b Survey,
+    ) -> Pin<Box<dyn Future<Output = Result<Option<Ended>, Error>> + Send + 'b>> {
+        Box::pin(async move {
+            let Some(drill) = self.rollback.drill.as_ref().filter(|drill| drill.acts) else {
+                return Ok(None);
+            };
+            if let Some(refusal) = self.drills_on_production(survey).await? {
+                return Ok(Some(self.cannot_plan(refusal)));
+            }
+            Ok(match &drill.fault {
+                Some(fault) if fault.begun.is_none() => Some(self.decide(Command::FaultBegins)),
+                // The job that makes it wakes this one.
+                Some(fault) if fault.ended.is_none() => Some(Ended::done()),
+                Some(_) | None => None,
+            })
+        })
     }
 
     /// Why a drill does not act here: its platform says that it is the production of a service which

@@ -122,7 +122,7 @@ pub(super) mod tests {
             ("help break-glass", about(Some(Verb::BreakGlass))),
         ]);
         misreads([
-            ("help assess", unknown("assess", None)),
+            ("help forward", unknown("forward", None)),
             ("help aprove", unknown("aprove", Some(Verb::Approve))),
         ]);
     }
