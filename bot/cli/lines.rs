@@ -34,17 +34,23 @@ impl<R: AsyncRead + Unpin> AsyncRead for BoundedLines<R> {
     ) -> Poll<io::Result<()>> {
         let before = buffer.filled().len();
         ready!(Pin::new(&mut self.inner).poll_read(context, buffer))?;
+        let mut longest = self.read;
         for byte in &buffer.filled()[before..] {
             self.read = match byte {
                 b'\n' => 0,
                 _ => self.read + 1,
             };
-            if self.read > self.at_most {
+            longest = longest.max(self.read);
+        }
+        match longest > self.at_most {
+            false => Poll::Ready(Ok(())),
+            true => {
+                // A read that fails gives nothing.
+                buffer.set_filled(before);
                 let why = format!("a message is longer than {} bytes", self.at_most);
-                return Poll::Ready(Err(io::Error::new(io::ErrorKind::InvalidData, why)));
+                Poll::Ready(Err(io::Error::new(io::ErrorKind::InvalidData, why)))
             }
         }
-        Poll::Ready(Ok(()))
     }
 }
 
