@@ -490,10 +490,9 @@ async fn one_production(
     open = open.filter(|open| open.id != rollback.id);
     if let Some(drill) = open.as_ref().filter(|open| open.gives_way())
         && rollback.drill.is_none()
+        && drills::make_way_at_once(tx, drill.id, rollback.id, now).await?
     {
-        if drills::make_way_at_once(tx, drill.id, rollback.id, now).await? {
-            open = None;
-        }
+        open = None;
     }
     Ok(match open {
         Some(open) => Command::CannotPlan {
