@@ -1,8 +1,8 @@
 //! Whether a service could be rolled back now: what was read, and what that means.
 //!
-//! [`Facts`] are what was read, as it was read, and stored so. [`ServiceFacts::lines`] draws the lines that
-//! people see, for the moment at which they look: a token that was good when it was tried may
-//! have expired since.
+//! [`ServiceFacts`] are what was read, as it was read, and stored so. [`ServiceFacts::lines`] draws
+//! the lines that people see, for the moment at which they look: a token that was good when it was
+//! tried may have expired since.
 
 #[cfg(test)]
 mod tests;
