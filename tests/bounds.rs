@@ -339,9 +339,12 @@ async fn slow_plans(db: &Db) -> String {
     ];
     /// These read the last ones by their number, and stop.
     const LAST: [&str; 2] = ["rollbacks::RECENT", "timelines::RECENT"];
-    /// What these sort or read twice is what an index gave them: what is open, or ten thousand
-    /// jobs at most; and the rows of a statement about several, which it brings along itself.
-    const BROUGHT: [&str; 6] = [
+    /// What these sort or read twice is what an index gave them: what is open or was asked for since
+    /// a moment, or ten thousand jobs at most; and the rows of a statement about several, which it
+    /// brings along itself.
+    const BROUGHT: [&str; 8] = [
+        "rollbacks::UNFINISHED",
+        "rollbacks::REQUESTED",
         "overview::OPEN",
         "overview::STEPS",
         "rollbacks::OPEN_AMONG",

@@ -179,9 +179,9 @@ pub async fn requested_since(
     rows.iter().map(|(doc,)| read(doc)).collect()
 }
 
-// The number of a drill is negative: `id > 0` leaves drills out.
-const BEFORE: &str =
-    "SELECT doc FROM rollback WHERE service = $1 AND environment = $2 AND id > 0 AND id < $3
+// The numbers of drills are negative, so that they come last and are left out here: PostgreSQL takes
+// a second bound for the sign of a short list, which it then sorts.
+const BEFORE: &str = "SELECT doc FROM rollback WHERE service = $1 AND environment = $2 AND id < $3
     ORDER BY id DESC LIMIT 50";
 
 /// The rollbacks of a service before this one, newest first, at most fifty.
@@ -189,7 +189,14 @@ pub async fn before(db: &Db, service: &ServiceKey, id: RollbackId) -> sqlx::Resu
     let rows: Vec<(String,)> = reading!(db, pool => sqlx::query_as(BEFORE)
         .bind(&service.name).bind(&service.environment).bind(id.number())
         .fetch_all(pool).await)?;
-    rows.iter().map(|(doc,)| read(doc)).collect()
+    let rollbacks = rows
+        .iter()
+        .map(|(doc,)| read(doc))
+        .collect::<Result<Vec<Rollback>, _>>()?;
+    Ok(rollbacks
+        .into_iter()
+        .take_while(|rollback| !rollback.id.is_drill())
+        .collect())
 }
 
 const OF_INCIDENT: &str = "SELECT doc FROM rollback WHERE incident = $1 ORDER BY id LIMIT 50";
