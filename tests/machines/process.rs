@@ -647,6 +647,9 @@ api_url = "{slack}"
 routing_key = "env:PAGERDUTY_ROUTING_KEY"
 api_url = "{pagerduty}"
 events_url = "{pagerduty}"
+# It begins a minute after a start, and a world ends when nothing is left to do soon.
+[canary]
+enabled = false
 "#;
 
 /// `frontend` on Vercel, with short times: a whole rollback takes about four seconds. sam is on
