@@ -40,8 +40,10 @@ const PATIENCE: Duration = Duration::from_secs(200);
 /// How long something that was taken may take, when whoever had it died.
 const A_LEASE: Duration = Duration::from_secs(80);
 /// What somebody is told who asks or approves a second time, because the first time did not show.
-const ASKED_TWICE: [&str; 3] = [
+const ASKED_TWICE: [&str; 4] = [
     "tried `propose` and was refused (ALREADY_OPEN)",
+    // The first time waited for the lease of the dead process, and the second was done meanwhile.
+    "tried `propose` and was refused (OVERTAKEN)",
     "tried `approve` and was refused (ALREADY_UNDER_WAY)",
     "tried `approve` and was refused (ALREADY_ENDED)",
 ];
