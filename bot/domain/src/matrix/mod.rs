@@ -135,7 +135,7 @@ pub struct Row {
 pub struct Facts {
     /// What people have said.
     pub symptoms: Symptoms,
-    /// How long ago what is live was deployed; `None`: the platform does not tell.
+    /// How long ago what is live was deployed; `None`: the platform does not say.
     pub since_deploy: Option<Age>,
 }
 
