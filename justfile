@@ -23,7 +23,7 @@ test-socket *words:
 
 # The real program killed, stopped and woken, or only: `just machines crashes`
 machines *words:
-    cargo test --features crash-points --test machines {{ words }} -- --nocapture
+    cargo test --test machines {{ words }} -- --nocapture
 
 # The bot with a simulated Slack at http://127.0.0.1:8080, or for a team of one: `just demo --solo`
 demo *arguments:

@@ -1,7 +1,7 @@
 //! Machines: the program itself, as a process with the real time, and what happens to processes:
 //! they are killed anywhere, told to end, and run out of disk.
 //!
-//! `cargo test --features crash-points --test machines` runs it on SQLite and, with
+//! `cargo test --test machines` runs it on SQLite and, with
 //! `STORIES_DATABASE_URL=postgres://…`, on that server too, each in a database of its own.
 
 #![expect(clippy::unwrap_used, reason = "a story that cannot go on has failed")]

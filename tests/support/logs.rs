@@ -54,9 +54,10 @@ const SECRETS: &[(&str, &str)] = &[
     ("an address to upload to", "/upload/"),
 ];
 
-/// Our own crates say everything that they could, libraries what their `debug` has.
+/// Our own crates say everything that they could, libraries what their `debug` has. The texts of
+/// statements are left out: they have no values in them, and are most of all lines.
 const LEVELS: &str = "rollback_bot=trace,rollback_domain=trace,rollback_simulation=trace,\
-    rollback_http=trace,rollback_providers=trace,rollback_settings=trace,reqwest=debug,hyper=debug,hyper_util=debug,rustls=debug,h2=debug,sqlx=debug";
+    rollback_http=trace,rollback_providers=trace,rollback_settings=trace,reqwest=debug,hyper=debug,hyper_util=debug,rustls=debug,h2=debug,sqlx=debug,sqlx::query=info";
 
 /// Looks through lines as they are written, and keeps those that have a secret.
 #[derive(Debug, Default)]

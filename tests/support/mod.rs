@@ -50,7 +50,11 @@ use std::{
     time::Duration,
 };
 use tempfile::TempDir;
-use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
+use tokio::{
+    net::TcpListener,
+    sync::{OnceCell, watch},
+    task::JoinHandle,
+};
 use vercel::Vercel;
 
 /// How long a story lets an answer take that Slack waits three seconds for. The bot keeps those by
@@ -733,26 +737,54 @@ kind = "http"
 url = "{site}/api/health"
 "#;
 
-/// A database of its own: a SQLite file, or a fresh database on the Postgres that
-/// `STORIES_DATABASE_URL` names.
+/// A database of its own, in which the tables are: a copy of a SQLite file, or on the Postgres that
+/// `STORIES_DATABASE_URL` names. Making the tables anew would take as long as many a story; how
+/// they are made is what tests/upgrades.rs is about.
 async fn database(dir: &TempDir) -> String {
-    use sqlx::{Connection, Executor, PgConnection};
     static NEXT: AtomicUsize = AtomicUsize::new(0);
     let Ok(server) = std::env::var("STORIES_DATABASE_URL") else {
-        return format!("sqlite://{}/bot.db", dir.path().display());
+        static TABLES: OnceCell<Vec<u8>> = OnceCell::const_new();
+        let tables = TABLES.get_or_init(|| async {
+            let dir = tempfile::tempdir().unwrap();
+            let file = dir.path().join("tables.db");
+            make_tables(&format!("sqlite://{}", file.display())).await;
+            std::fs::read(file).unwrap()
+        });
+        let file = dir.path().join("bot.db");
+        std::fs::write(&file, tables.await).unwrap();
+        return format!("sqlite://{}", file.display());
     };
-    let name = format!(
-        "story_{}_{}",
-        std::process::id(),
-        NEXT.fetch_add(1, Ordering::Relaxed)
-    );
-    let mut connection = PgConnection::connect(&server).await.unwrap();
-    connection
-        .execute(sqlx::AssertSqlSafe(format!("CREATE DATABASE {name}")))
-        .await
-        .unwrap();
-    let mut url = url::Url::parse(&server).unwrap();
-    url.set_path(&name);
+    static TABLES: OnceCell<String> = OnceCell::const_new();
+    let tables = TABLES.get_or_init(|| async {
+        let name = format!("tables_{}", std::process::id());
+        create_database(&server, &name).await;
+        make_tables(&database_on(&server, &name)).await;
+        name
+    });
+    let number = NEXT.fetch_add(1, Ordering::Relaxed);
+    let name = format!("story_{}_{number}", std::process::id());
+    create_database(&server, &format!("{name} TEMPLATE {}", tables.await)).await;
+    database_on(&server, &name)
+}
+
+/// Makes the tables, as the bot does when it starts.
+async fn make_tables(url: &str) {
+    store::Db::open(url).await.unwrap().close().await;
+}
+
+/// `name` is followed by what `CREATE DATABASE` says besides.
+async fn create_database(server: &str, name: &str) {
+    use sqlx::{Connection, Executor, PgConnection};
+    let mut connection = PgConnection::connect(server).await.unwrap();
+    let create = sqlx::AssertSqlSafe(format!("CREATE DATABASE {name}"));
+    connection.execute(create).await.unwrap();
+    connection.close().await.unwrap();
+}
+
+/// The address of another database on the same server.
+fn database_on(server: &str, name: &str) -> String {
+    let mut url = url::Url::parse(server).unwrap();
+    url.set_path(name);
     // A server that wants none takes any.
     if url.password().is_none() {
         url.set_password(Some(logs::DATABASE_PASSWORD)).unwrap();
