@@ -15,7 +15,7 @@ use crate::{
     pagerduty::PagerDuty,
     platforms::Timed,
     reads::{Read, Reads},
-    repositories::{GitHub, GitLab, Repositories},
+    repositories::{GitHub, GitLab, MigrationReadings, Repositories},
     slack::{self, Identity, Slack, pace::Pace},
     store::{
         Db,
@@ -503,6 +503,7 @@ fn repositories(config: &Config, http: &reqwest::Client) -> Repositories {
             .gitlab
             .as_ref()
             .map(|gitlab| GitLab::new(http.clone(), gitlab.api_url.clone(), gitlab.token.clone())),
+        kept: MigrationReadings::default(),
     }
 }
 

@@ -15,6 +15,7 @@ pub mod effective;
 mod groups;
 mod incidents;
 pub mod matrix;
+mod migrations;
 mod notices;
 mod promises;
 mod rules;
@@ -44,6 +45,7 @@ use rollback_domain::{
     checklist::ItemRule,
     identity::ServiceKey,
     matrix::Row,
+    migrations::MigrationFiles,
     policy::{Announce, EscalationStep, Preset, Rules},
     risk::{Risk, RiskRules},
 };
@@ -296,6 +298,8 @@ pub struct Service {
     pub url: Option<Url>,
     /// The repository that its releases are built from.
     pub repository: Option<Repository>,
+    /// Where its migrations are in that; `None`: nobody looks at them.
+    pub migrations: Option<MigrationFiles>,
     /// The roles whose members may approve, at least one.
     pub approve: Vec<String>,
     /// The channels, by id, in which it can be proposed; empty: any.
@@ -1150,6 +1154,7 @@ fn service(
     let owner = section.optional("owner", member);
     let link = section.optional("url", url);
     let repository = repository_of(section);
+    let migrations = migrations::migrations(section, repository.is_some());
     let authority = rules::authority(section, kind.map(|kind| kind.class), common, roles);
     let own_channels = channels(section, "channels");
     let announce = channels(section, "announce");
@@ -1188,6 +1193,7 @@ fn service(
         owner,
         url: link,
         repository,
+        migrations,
         approve: authority.approve,
         channels: own_channels,
         announce,

@@ -150,6 +150,7 @@ const ROOMS: &[Room] = &[
         &[
             "rollback_domain",
             "rollback_http",
+            "rollback_migrations",
             "rollback_providers::github",
             "rollback_settings",
         ],
@@ -380,6 +381,7 @@ const CRATES: &[(&str, &str, &[&str])] = &[
     ("bot/domain", "rollback-domain", &[]),
     ("bot/http", "rollback-http", &[]),
     ("bot/lint", "rollback-lint", &[]),
+    ("bot/migrations", "rollback-migrations", &[]),
     // For "did you mean".
     ("bot/settings", "rollback-settings", &["rollback-domain"]),
     (

@@ -206,6 +206,75 @@ async fn what_gitlab_tells_is_told_the_same_way() {
     }
 }
 
+/// A comparison in which these files differ; `patch` is what GitHub shows of each.
+fn differ(files: &[(&str, &str, Option<&str>)]) -> Answered {
+    let files: Vec<Value> = files
+        .iter()
+        .map(|(name, status, patch)| json!({"filename": name, "status": status, "patch": patch}))
+        .collect();
+    let commits = [commit("a1b2c3d4e5f", &["3c4d5e6f7a8"], "checkout: new tax engine")];
+    Answered::Json(
+        200,
+        json!({"status": "ahead", "total_commits": 1, "commits": commits, "files": files}),
+    )
+}
+
+#[tokio::test]
+async fn the_card_says_what_the_migrations_since_mean_for_going_back() {
+    const DROPS: &str = "@@ -0,0 +1 @@\n+ALTER TABLE orders DROP COLUMN tax_old;";
+    const ADDS: &str = "@@ -0,0 +1 @@\n+CREATE TABLE coupons (id bigint PRIMARY KEY);";
+    let cases = [
+        (
+            differ(&[("src/tax.ts", "modified", Some("@@"))]),
+            "Details  no migration in supabase/migrations/ since v213",
+        ),
+        (
+            differ(&[("supabase/migrations/20260312_coupons.sql", "added", Some(ADDS))]),
+            "Details  as far as the SQL of the migrations since says, v213 works with what they left: 20260312_coupons.sql",
+        ),
+        (
+            differ(&[
+                ("supabase/migrations/20260312_coupons.sql", "added", Some(ADDS)),
+                ("supabase/migrations/20260313_tax.sql", "added", Some(DROPS)),
+            ]),
+            "⚠️ Caution  a migration came after v213: DROP COLUMN orders.tax_old in 20260313_tax.sql: older code may read or write it",
+        ),
+        (
+            differ(&[("supabase/migrations/20260313_tax.sql", "added", None)]),
+            "⚠️ Caution  whether v213 works on today's tables is not known: the repository does not tell what is in 20260313_tax.sql",
+        ),
+        (
+            Answered::Json(502, Value::Null),
+            "⚠️ Caution  whether v213 works on today's tables is not known: GitHub answers 502 Bad Gateway",
+        ),
+    ];
+    for (answer, told) in cases {
+        let api = Api::start(move |_| answer.clone()).await;
+        let mut world = World::with(&format!(
+            "{}\n[services.frontend.production.migrations]\ndirectory = \"supabase/migrations\"\n[github]\ntoken = \"env:GITHUB_TOKEN\"\napi_url = \"{}\"\n",
+            FRONTEND.replace(
+                "provider = \"vercel\"",
+                "provider = \"vercel\"\ngithub = \"acme/shop\"",
+            ),
+            api.url
+        ))
+        .await;
+        world.vercel.moves_at_once(true);
+        world
+            .maya()
+            .says("/rollback frontend because checkout 500s")
+            .await;
+        world.settle().await;
+        let seen = world.channel();
+        assert!(seen.lines().any(|line| line.trim() == told), "{told}\n{seen}");
+        world.sam().clicks("Approve").await;
+        world.passes(Duration::from_secs(120)).await;
+        // Read again before the platform is asked: what lies between two commits is the same.
+        assert_eq!(world.vercel.production(), "v213", "{told}");
+        world.slack.take_all();
+    }
+}
+
 #[tokio::test]
 async fn what_github_does_not_tell_is_not_known_and_keeps_nobody_waiting() {
     for (answer, told) in [

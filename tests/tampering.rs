@@ -11,14 +11,14 @@ use sqlx::{AssertSqlSafe, Row};
 use std::{fs, process::Command, time::Duration};
 
 /// The record, as somebody reaches it who is not the bot.
-struct Record(Beside);
+pub struct Record(Beside);
 
 impl Record {
-    async fn open(world: &World) -> Record {
+    pub async fn open(world: &World) -> Record {
         Record(Beside::open(world.database()).await.unwrap())
     }
 
-    async fn execute(&mut self, statement: &str) {
+    pub async fn execute(&mut self, statement: &str) {
         let statement = AssertSqlSafe(statement.to_owned());
         match &mut self.0 {
             Beside::Sqlite(c) => sqlx::raw_sql(statement).execute(c).await.map(drop),

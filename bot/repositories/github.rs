@@ -1,6 +1,10 @@
 //! GitHub: commits and pull requests between two commits.
 
-use super::{Commit, Host, PULLS_AT_MOST, Pull, commit, describe, first_parents, short};
+use super::{
+    Commit, Host, PULLS_AT_MOST, Pull, commit, describe, first_parents,
+    migrations::{ChangeKind, ChangedFile, added_text},
+    short,
+};
 use reqwest::{Client, RequestBuilder};
 use rollback_domain::{
     changes::{Change, Lost},
@@ -42,6 +46,51 @@ impl GitHub {
         from: &Release,
         to: &Release,
     ) -> Result<Lost, String> {
+        let compared = self.compared(repository, from, to).await?;
+        let commits = compared["commits"].as_array();
+        let commits = commits.ok_or("GitHub's answer has no commits")?;
+        let total = compared["total_commits"].as_u64().unwrap_or_default();
+        let unread = total.saturating_sub(commits.len() as u64);
+        let mut changes = changes(commits);
+        let pulls = self.pulls(repository, &changes).await;
+        describe(&mut changes, &pulls);
+        let link = compared["html_url"].as_str().unwrap_or_default();
+        Ok(Lost::of(changes, unread, cut(&one_line(link), 300)))
+    }
+
+    /// The files that differ between `to` and the later `from`, or why they are not known, as a
+    /// clause. GitHub tells at most 300 (REST API, "Compare two commits").
+    pub(super) async fn files(
+        &self,
+        repository: &str,
+        from: &Release,
+        to: &Release,
+    ) -> Result<Vec<ChangedFile>, String> {
+        let compared = self.compared(repository, from, to).await?;
+        if compared["status"] == "diverged" {
+            return Err(format!(
+                "in {repository} {} is not an ancestor of {}",
+                to.label(),
+                from.label()
+            ));
+        }
+        let files = compared["files"].as_array();
+        let files = files.ok_or("GitHub's answer has no files")?;
+        if files.len() >= FILES_AT_MOST {
+            return Err(format!(
+                "GitHub tells no more than {FILES_AT_MOST} files that differ, and there may be more"
+            ));
+        }
+        Ok(files.iter().filter_map(changed_file).collect())
+    }
+
+    /// What lies between two releases.
+    async fn compared(
+        &self,
+        repository: &str,
+        from: &Release,
+        to: &Release,
+    ) -> Result<Value, String> {
         let (live, target) = (commit(from)?, commit(to)?);
         let range = format!("{target}...{live}");
         let mut url = self.api_url.clone();
@@ -59,15 +108,7 @@ impl GitHub {
                 from.label()
             ));
         }
-        let commits = compared["commits"].as_array();
-        let commits = commits.ok_or("GitHub's answer has no commits")?;
-        let total = compared["total_commits"].as_u64().unwrap_or_default();
-        let unread = total.saturating_sub(commits.len() as u64);
-        let mut changes = changes(commits);
-        let pulls = self.pulls(repository, &changes).await;
-        describe(&mut changes, &pulls);
-        let link = compared["html_url"].as_str().unwrap_or_default();
-        Ok(Lost::of(changes, unread, cut(&one_line(link), 300)))
+        Ok(compared)
     }
 
     /// What these pull requests say of themselves. What is not answered is left out: commits say
@@ -132,6 +173,20 @@ impl GitHub {
         );
         HOST.ask(request, repository).await
     }
+}
+
+/// How many files GitHub tells of one comparison.
+const FILES_AT_MOST: usize = 300;
+
+fn changed_file(file: &Value) -> Option<ChangedFile> {
+    Some(ChangedFile {
+        path: file["filename"].as_str()?.to_owned(),
+        kind: match file["status"].as_str()? {
+            "added" => ChangeKind::Added(file["patch"].as_str().map(added_text)),
+            "removed" => ChangeKind::Removed,
+            _ => ChangeKind::Changed,
+        },
+    })
 }
 
 /// The changes that these commits bring, newest first.

@@ -1,6 +1,10 @@
 //! GitLab: commits and merge requests between two commits.
 
-use super::{Commit, Host, PULLS_AT_MOST, Pull, commit, describe, first_parents, short};
+use super::{
+    Commit, Host, PULLS_AT_MOST, Pull, commit, describe, first_parents,
+    migrations::{ChangeKind, ChangedFile, added_text},
+    short,
+};
 use reqwest::Client;
 use rollback_domain::{
     changes::{Change, Lost},
@@ -42,6 +46,39 @@ impl GitLab {
         from: &Release,
         to: &Release,
     ) -> Result<Lost, String> {
+        let compared = self.compared(project, from, to).await?;
+        let commits = compared["commits"].as_array().into_iter().flatten();
+        let mut changes = changes(commits, commit(from)?);
+        let requests = self.merge_requests(project, &changes).await;
+        describe(&mut changes, &requests);
+        let link = compared["web_url"].as_str().unwrap_or_default();
+        Ok(Lost::of(changes, 0, cut(&one_line(link), 300)))
+    }
+
+    /// The files that differ between `to` and the later `from`, or why they are not known, as a
+    /// clause (GitLab's REST API, "Compare branches, tags, or commits").
+    pub(super) async fn files(
+        &self,
+        project: &str,
+        from: &Release,
+        to: &Release,
+    ) -> Result<Vec<ChangedFile>, String> {
+        let compared = self.compared(project, from, to).await?;
+        if compared["compare_timeout"] == true {
+            return Err("GitLab could not compare so many files".into());
+        }
+        let files = compared["diffs"].as_array();
+        let files = files.ok_or("GitLab's answer has no files")?;
+        Ok(files.iter().filter_map(changed_file).collect())
+    }
+
+    /// What lies between two releases.
+    async fn compared(
+        &self,
+        project: &str,
+        from: &Release,
+        to: &Release,
+    ) -> Result<Value, String> {
         let (live, target) = (commit(from)?, commit(to)?);
         let query = [("from", target), ("to", live)];
         let compared = self
@@ -56,11 +93,7 @@ impl GitLab {
                 from.label()
             ));
         }
-        let mut changes = changes(commits, live);
-        let requests = self.merge_requests(project, &changes).await;
-        describe(&mut changes, &requests);
-        let link = compared["web_url"].as_str().unwrap_or_default();
-        Ok(Lost::of(changes, 0, cut(&one_line(link), 300)))
+        Ok(compared)
     }
 
     /// What these merge requests say of themselves. What is not answered is left out: commits say
@@ -111,9 +144,26 @@ impl GitLab {
     }
 }
 
+fn changed_file(file: &Value) -> Option<ChangedFile> {
+    let is = |what: &str| file[what] == true;
+    let kind = if is("new_file") {
+        let is_whole = !is("collapsed") && !is("too_large");
+        let difference = file["diff"].as_str().filter(|_| is_whole);
+        ChangeKind::Added(difference.map(added_text))
+    } else if is("deleted_file") {
+        ChangeKind::Removed
+    } else {
+        ChangeKind::Changed
+    };
+    Some(ChangedFile {
+        path: file["new_path"].as_str()?.to_owned(),
+        kind,
+    })
+}
+
 /// The changes that these commits bring, newest first. They come in no promised order.
-fn changes(commits: &[Value], live: &str) -> Vec<Change> {
-    let commits: Vec<Commit<'_>> = commits.iter().filter_map(read).collect();
+fn changes<'a>(commits: impl Iterator<Item = &'a Value>, live: &str) -> Vec<Change> {
+    let commits: Vec<Commit<'_>> = commits.filter_map(read).collect();
     let head = commits.iter().find(|commit| commit.sha.starts_with(live));
     let followed = first_parents(&commits, head);
     followed

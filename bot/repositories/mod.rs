@@ -5,10 +5,12 @@
 
 mod github;
 mod gitlab;
+mod migrations;
 mod proposed_file;
 
 pub use github::GitHub;
 pub use gitlab::GitLab;
+pub use migrations::MigrationReadings;
 pub use proposed_file::{NotProposed, ProposedFile};
 use reqwest::{RequestBuilder, StatusCode};
 use rollback_domain::{
@@ -35,6 +37,8 @@ pub struct Repositories {
     pub github: Option<GitHub>,
     /// GitLab; `None`: it is not configured.
     pub gitlab: Option<GitLab>,
+    /// What was read of migrations before.
+    pub kept: MigrationReadings,
 }
 
 impl Repositories {

@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use rollback_domain::{
     history::History,
     identity::ServiceKey,
+    migrations::MigrationReading,
     plan::{Aim, Basis, Plan},
     platform::{About, ProviderError},
     refusal::Refusal,
@@ -56,6 +57,7 @@ pub(super) async fn add_lost_changes(app: &App, service: &Service, plan: &mut Pl
 
 /// What a plan is made from.
 pub(super) struct Planning<'a> {
+    pub(super) app: &'a App,
     pub(super) service: &'a ServiceKey,
     pub(super) provider: &'a dyn Provider,
     pub(super) about: &'a About,
@@ -78,6 +80,29 @@ impl Planning<'_> {
         let plan = Plan::draw(basis, self.aim, at).map_err(NoPlan::Refused)?;
         let dry_run = self.provider.dry_run(self.survey, &plan.to, self.about);
         let dry_run = dry_run.await.map_err(NoPlan::Unreadable)?;
-        Ok(plan.with_dry_run(dry_run, self.risks))
+        let plan = plan.with_dry_run(dry_run, self.risks);
+        Ok(match Box::pin(self.migrations(&plan)).await {
+            Some(reading) => plan.with_migrations(reading, self.risks),
+            None => plan,
+        })
+    }
+
+    /// What the migrations since the target mean, where the service says where they are.
+    async fn migrations(&self, plan: &Plan) -> Option<MigrationReading> {
+        let service = self.app.config.service(self.service)?;
+        let (Some(files), Some(repository), Way::Back) =
+            (&service.migrations, &service.repository, plan.way)
+        else {
+            return None;
+        };
+        Some(match &plan.from {
+            Some(from) => {
+                let repositories = &self.app.repositories;
+                repositories
+                    .migrations(repository, files, from, &plan.to)
+                    .await
+            }
+            None => MigrationReading::unknown("what serves now is not known".into()),
+        })
     }
 }

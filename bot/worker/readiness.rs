@@ -150,6 +150,7 @@ async fn target(
         part: None,
     };
     let planning = Planning {
+        app,
         service: &service.key,
         provider,
         about,

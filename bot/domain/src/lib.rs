@@ -34,6 +34,7 @@ pub mod proof;
 pub mod incident;
 
 pub mod matrix;
+pub mod migrations;
 
 pub mod action;
 pub mod aftermath;

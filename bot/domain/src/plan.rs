@@ -6,6 +6,7 @@ use crate::{
     group::GroupPlan,
     history::{Bad, History, Ran, Runs, TrackRecord},
     identity::{RollbackId, ServiceKey},
+    migrations::MigrationReading,
     platform::{DryRun, Effects, RestorePoint, Task},
     proof::Baseline,
     refusal::Refusal,
@@ -245,6 +246,14 @@ impl Plan {
         self
     }
 
+    /// The same plan with what the migrations since its target mean, and the class that follows.
+    pub fn with_migrations(mut self, reading: MigrationReading, risks: &RiskRules) -> Plan {
+        self.cautions.extend(reading.caution);
+        self.details.extend(reading.details);
+        self.risk = risks.weigh(self.effects.class, &self.cautions);
+        self
+    }
+
     /// Refuses to go back to a release that is known to be bad where nobody says why.
     pub fn needs_reason(&self, service: &ServiceKey, because: Option<&str>) -> Option<Refusal> {
         let bad = self.cautions.iter().find(|caution| match caution {
@@ -253,6 +262,8 @@ impl Plan {
             | Caution::LiveUnknown
             | Caution::Old { .. }
             | Caution::Platform { .. }
+            | Caution::Migrations { .. }
+            | Caution::MigrationsUnknown { .. }
             | Caution::Marked { .. } => false,
         })?;
         let is_unexplained = self.way == Way::Back && because.is_none();

@@ -80,6 +80,16 @@ pub enum Caution {
         /// The class it gives the plan.
         class: Risk,
     },
+    /// A migration since the target may make it fail, or has changed rows.
+    Migrations {
+        /// Which, and why, as a clause.
+        text: String,
+    },
+    /// It is not known whether the target works on what migrations since have left.
+    MigrationsUnknown {
+        /// Why, as a clause.
+        why: String,
+    },
     /// The configuration says that rollbacks of this service are never ordinary.
     Marked {
         /// The class it gives them.
@@ -97,6 +107,8 @@ impl Caution {
             Caution::OnceBad { .. } => "once_bad",
             Caution::MarkedBad { .. } => "marked_bad",
             Caution::Platform { name, .. } => name,
+            Caution::Migrations { .. } => "migrations",
+            Caution::MigrationsUnknown { .. } => "migrations_unknown",
             Caution::Marked { .. } => "marked",
         }
     }
@@ -121,7 +133,10 @@ impl Caution {
                     .as_deref()
                     .map_or_else(String::new, |why| format!(": \"{why}\""))
             ),
-            Caution::Platform { text, .. } => text.clone(),
+            Caution::Platform { text, .. } | Caution::Migrations { text } => text.clone(),
+            Caution::MigrationsUnknown { why } => {
+                format!("whether {target} works on today's tables is not known: {why}")
+            }
             Caution::Marked { class: Risk::Data } => {
                 "the configuration says that going back may affect the data".into()
             }
@@ -175,6 +190,7 @@ impl RiskRules {
                 Caution::Old { .. } => self.old,
                 Caution::OnceBad { .. } | Caution::MarkedBad { .. } => self.once_bad,
                 Caution::Platform { class, .. } | Caution::Marked { class } => *class,
+                Caution::Migrations { .. } | Caution::MigrationsUnknown { .. } => Risk::Caution,
             })
             .fold(ordinary, Risk::max)
     }

@@ -202,6 +202,7 @@ async fn successor(
         Err(error) => return Ok(unreadable(error)),
     };
     let planning = Planning {
+        app,
         service: &rollback.service,
         provider: provider.as_ref(),
         about: &about,

@@ -380,6 +380,7 @@ async fn read(app: &App, wanted: &Wanted, at: Timestamp) -> Result<ReadMember, E
         Err(error) => return Ok(ReadMember::NotRead(error)),
     };
     let planning = Planning {
+        app,
         service,
         provider: provider.as_ref(),
         about: &about,

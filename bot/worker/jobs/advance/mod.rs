@@ -230,6 +230,7 @@ impl OnPlatform<'_> {
     /// Draws the plan for the rollback's aim on what was read, as of `at`.
     async fn draw(&self, about: &About, survey: &Survey, at: Timestamp) -> Result<Drawn, Error> {
         let planning = Planning {
+            app: self.app,
             service: &self.rollback.service,
             provider: self.provider.as_ref(),
             about,

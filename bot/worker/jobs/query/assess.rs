@@ -122,6 +122,7 @@ async fn look(
         None => vec!["it is not known what is live".to_owned()],
     };
     let planning = Planning {
+        app,
         service,
         provider: provider.as_ref(),
         about: &about,

@@ -51,6 +51,7 @@ pub(super) async fn plan(
     let now = app.engine.clock.now();
     let history = rollbacks::history(&app.engine.db, service).await?;
     let planning = Planning {
+        app,
         service,
         provider: provider.as_ref(),
         about: &about,
