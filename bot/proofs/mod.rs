@@ -16,14 +16,17 @@ use http::HttpCheck;
 use jiff::Timestamp;
 use prometheus::{Answered, PrometheusCheck};
 use reqwest::Client;
-use rollback_domain::proof::{Baseline, CheckResult, Criterion, Importance, Reading, Round};
+use rollback_domain::{
+    matrix::{Measure, Sample},
+    proof::{Baseline, CheckResult, Criterion, Importance, Reading, Round, Unit},
+};
 use rollback_settings::{Section, Value, choice, duration, text};
 use std::{collections::BTreeMap, time::Duration};
 use tokio::task::JoinSet;
 
 /// How long a check may take where nothing else is configured.
 const WITHIN: Duration = Duration::from_secs(10);
-/// How long the measurements before a rollback may take: people wait for its card.
+/// How long the measurements before a rollback, and for the matrix, may take: people wait for them.
 const BASELINE_WITHIN: Duration = Duration::from_secs(3);
 /// The longest name of a check.
 const NAME_AT_MOST: usize = 60;
@@ -37,6 +40,8 @@ pub struct Check {
     pub importance: Importance,
     /// How long it may take.
     pub within: Duration,
+    /// What the decision matrix takes its number for; `None`: nothing.
+    pub matrix: Option<Measure>,
     /// What is looked at.
     pub kind: Kind,
 }
@@ -74,6 +79,15 @@ pub fn read(sections: &[Section<'_>]) -> Option<Vec<Check>> {
             section.mistake("name", problem);
         }
     }
+    let mut measures: BTreeMap<Measure, &Section<'_>> = BTreeMap::new();
+    for (section, check) in sections.iter().zip(&checks) {
+        if let Some(measure) = check.as_ref().and_then(|check| check.matrix)
+            && let Some(first) = measures.insert(measure, section)
+        {
+            let problem = format!("is measured by {} already; keep one", first.path());
+            section.mistake("matrix", problem);
+        }
+    }
     checks.into_iter().collect()
 }
 
@@ -85,6 +99,7 @@ impl Check {
             ("prometheus", KindName::Prometheus),
         ];
         let kind = section.required("kind", "\"http\"", |value| choice(value, &KINDS))?;
+        let matrix = section.optional("matrix", |value| choice(value, &Measure::NAMED));
         let importance = section.or("require", Importance::Must, |value| {
             choice(
                 value,
@@ -118,12 +133,31 @@ impl Check {
             }
         };
         section.done();
-        Some(Self {
+        let check = Self {
             name: name?,
             importance,
             within,
+            matrix,
             kind: kind?,
-        })
+        };
+        if let Some(problem) = check.why_not_for_the_matrix() {
+            section.mistake("matrix", problem);
+            return None;
+        }
+        Some(check)
+    }
+
+    /// Why its number is not one that the matrix can take, as a clause; `None`: it is.
+    fn why_not_for_the_matrix(&self) -> Option<&'static str> {
+        match (self.matrix?, &self.kind) {
+            (_, Kind::Http(_) | Kind::Flow(_)) => Some("is for checks that measure a number"),
+            (Measure::ErrorRate | Measure::Users, Kind::Prometheus(check))
+                if check.unit != Unit::Ratio =>
+            {
+                Some("needs a part of one; write unit = \"ratio\" beside it")
+            }
+            (Measure::ErrorRate | Measure::Users | Measure::Slower, Kind::Prometheus(_)) => None,
+        }
     }
 
     /// Looks once; `baselines` are what was measured before production was changed.
@@ -167,6 +201,19 @@ impl Check {
                     at,
                 })
             }
+        }
+    }
+
+    /// What it gives at a moment, or gives now, for the matrix; `None`: that takes nothing of it.
+    async fn sample(&self, http: &Client, at: Option<Timestamp>) -> Option<Sample> {
+        let within = self.within.min(BASELINE_WITHIN);
+        match &self.kind {
+            Kind::Http(_) | Kind::Flow(_) => None,
+            Kind::Prometheus(check) => Some(Sample {
+                measure: self.matrix?,
+                check: self.name.clone(),
+                reading: check.ask_at(http, within, at).await.reading(),
+            }),
         }
     }
 
@@ -302,6 +349,25 @@ pub async fn measure(http: &Client, checks: &[Check], at: Timestamp) -> Vec<Base
     }
     measured.sort_by_key(|(place, _)| *place);
     measured.into_iter().map(|(_, baseline)| baseline).collect()
+}
+
+/// What every check that the matrix takes a number from gives at a moment, or now; all asked at once,
+/// and what does not answer soon is not known.
+pub async fn for_the_matrix(http: &Client, checks: &[Check], at: Option<Timestamp>) -> Vec<Sample> {
+    let mut asking = JoinSet::new();
+    for (place, check) in checks.iter().enumerate() {
+        if check.matrix.is_some() {
+            let (http, check) = (http.clone(), check.clone());
+            asking.spawn(async move { (place, check.sample(&http, at).await) });
+        }
+    }
+    let mut samples = BTreeMap::new();
+    while let Some(asked) = asking.join_next().await {
+        if let Ok((place, Some(sample))) = asked {
+            samples.insert(place, sample);
+        }
+    }
+    samples.into_values().collect()
 }
 
 /// The name of a check, which stands in every sentence about it.

@@ -5,6 +5,7 @@
 
 use super::page::{Page, Request, Sent};
 use form_urlencoded::Serializer;
+use jiff::Timestamp;
 use reqwest::{Client, Method};
 use rollback_domain::proof::{Limit, Number, Reading, Unit};
 use rollback_settings::{Secret, Section, Value, text, url, wrong_type};
@@ -72,21 +73,38 @@ impl PrometheusCheck {
         })
     }
 
-    /// Asks once.
+    /// Asks once what it is now.
     pub(super) async fn ask(&self, http: &Client, within: Duration) -> Answered {
-        let form = Serializer::new(String::new())
-            .append_pair("query", &self.query)
-            .append_pair("timeout", &format!("{}ms", within.as_millis()))
-            .finish();
+        self.ask_at(http, within, None).await
+    }
+
+    /// Asks once what it was at a moment; `None`: what it is now.
+    pub(super) async fn ask_at(
+        &self,
+        http: &Client,
+        within: Duration,
+        at: Option<Timestamp>,
+    ) -> Answered {
         let request = Request {
             method: Method::POST,
             sent: self.sent.clone().of_a_form(),
-            body: Some(Secret::new(form)),
+            body: Some(self.form(within, at)),
         };
         match request.send(http, &self.address(), within).await {
             Ok(page) => self.answered(&page),
             Err(why) => Answered::Away(format!("Prometheus is not answering ({why})")),
         }
+    }
+
+    /// What is sent: the query, how long it may take, and of which moment it is.
+    fn form(&self, within: Duration, at: Option<Timestamp>) -> Secret {
+        let mut form = Serializer::new(String::new());
+        form.append_pair("query", &self.query)
+            .append_pair("timeout", &format!("{}ms", within.as_millis()));
+        if let Some(at) = at {
+            form.append_pair("time", &at.as_second().to_string());
+        }
+        Secret::new(form.finish())
     }
 
     /// Where queries are asked; the configured address may have a path of its own.
