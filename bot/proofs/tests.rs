@@ -309,10 +309,10 @@ fn settings_that_make_no_sense_are_named() {
     verify[0]: does not say what its number must be; write below = 0.001 or above = 0.99, or against what it was before: falls_to = "50%", rises_to = "90%", stays_within = "20%"
     verify[0].table: "orders; drop" is no name of a table; write it like "orders" or "public.orders", or use query
     verify[0]: asks for nothing or for several things; write one of query = "select …" and table = "orders", or exist and gone
-    verify[0].below: is not a key here; remove it, or use one of kind, require, within, name, url, query, table, exist, gone
+    verify[0].below: is not a key here; remove it, or use one of kind, matrix, require, within, name, url, query, table, exist, gone
     verify[0].query: does not begin with SELECT; a check only reads
     verify[0].exist[0]: "orders(" names no column; write it like "public.orders(note)"
-    verify[0].below: is not a key here; remove it, or use one of kind, require, within, name, url, query, table, exist, gone
+    verify[0].below: is not a key here; remove it, or use one of kind, matrix, require, within, name, url, query, table, exist, gone
     verify[0].url: is not the address of a PostgreSQL; it looks like postgres://reader:password@host:5432/database
     verify[0].command: is missing; write command = ["/usr/local/bin/smoke-test"]
     verify[0].command: is text; write a list: command = ["/usr/local/bin/smoke-test"]
