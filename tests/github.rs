@@ -212,7 +212,11 @@ fn differ(files: &[(&str, &str, Option<&str>)]) -> Answered {
         .iter()
         .map(|(name, status, patch)| json!({"filename": name, "status": status, "patch": patch}))
         .collect();
-    let commits = [commit("a1b2c3d4e5f", &["3c4d5e6f7a8"], "checkout: new tax engine")];
+    let commits = [commit(
+        "a1b2c3d4e5f",
+        &["3c4d5e6f7a8"],
+        "checkout: new tax engine",
+    )];
     Answered::Json(
         200,
         json!({"status": "ahead", "total_commits": 1, "commits": commits, "files": files}),
@@ -229,12 +233,20 @@ async fn the_card_says_what_the_migrations_since_mean_for_going_back() {
             "Details  no migration in supabase/migrations/ since v213",
         ),
         (
-            differ(&[("supabase/migrations/20260312_coupons.sql", "added", Some(ADDS))]),
+            differ(&[(
+                "supabase/migrations/20260312_coupons.sql",
+                "added",
+                Some(ADDS),
+            )]),
             "Details  as far as the SQL of the migrations since says, v213 works with what they left: 20260312_coupons.sql",
         ),
         (
             differ(&[
-                ("supabase/migrations/20260312_coupons.sql", "added", Some(ADDS)),
+                (
+                    "supabase/migrations/20260312_coupons.sql",
+                    "added",
+                    Some(ADDS),
+                ),
                 ("supabase/migrations/20260313_tax.sql", "added", Some(DROPS)),
             ]),
             "⚠️ Caution  a migration came after v213: DROP COLUMN orders.tax_old in 20260313_tax.sql: older code may read or write it",
@@ -266,7 +278,10 @@ async fn the_card_says_what_the_migrations_since_mean_for_going_back() {
             .await;
         world.settle().await;
         let seen = world.channel();
-        assert!(seen.lines().any(|line| line.trim() == told), "{told}\n{seen}");
+        assert!(
+            seen.lines().any(|line| line.trim() == told),
+            "{told}\n{seen}"
+        );
         world.sam().clicks("Approve").await;
         world.passes(Duration::from_secs(120)).await;
         // Read again before the platform is asked: what lies between two commits is the same.

@@ -73,12 +73,7 @@ impl GitLab {
     }
 
     /// What lies between two releases.
-    async fn compared(
-        &self,
-        project: &str,
-        from: &Release,
-        to: &Release,
-    ) -> Result<Value, String> {
+    async fn compared(&self, project: &str, from: &Release, to: &Release) -> Result<Value, String> {
         let (live, target) = (commit(from)?, commit(to)?);
         let query = [("from", target), ("to", live)];
         let compared = self

@@ -258,18 +258,39 @@ mod tests {
         };
         let MigrationReading { caution, details } = read(&files, differ, "v212");
         let caution = caution.map(|caution| caution.draw("v212", jiff::Timestamp::UNIX_EPOCH));
-        caution.into_iter().chain(details).collect::<Vec<_>>().join(" · ")
+        caution
+            .into_iter()
+            .chain(details)
+            .collect::<Vec<_>>()
+            .join(" · ")
     }
 
     #[test]
     fn what_lies_between_is_told_in_one_clause() {
-        let drops = || added("db/migrations/2_tax.sql", "ALTER TABLE orders DROP COLUMN tax;");
+        let drops = || {
+            added(
+                "db/migrations/2_tax.sql",
+                "ALTER TABLE orders DROP COLUMN tax;",
+            )
+        };
         assert_eq!(
-            reading(None, vec![added("src/x.sql", "DROP TABLE a"), added("db/migrations/1.down.sql", "DROP TABLE a")]),
+            reading(
+                None,
+                vec![
+                    added("src/x.sql", "DROP TABLE a"),
+                    added("db/migrations/1.down.sql", "DROP TABLE a")
+                ]
+            ),
             "no migration in db/migrations/ since v212"
         );
         assert_eq!(
-            reading(None, vec![drops(), added("db/migrations/1_a.sql", "CREATE TABLE a (id int);")]),
+            reading(
+                None,
+                vec![
+                    drops(),
+                    added("db/migrations/1_a.sql", "CREATE TABLE a (id int);")
+                ]
+            ),
             "a migration came after v212: DROP COLUMN orders.tax in 2_tax.sql: older code may read or write it"
         );
         assert_eq!(
@@ -277,14 +298,23 @@ mod tests {
             "sqlx does not let v212 start, because it does not know the migration 1_a.sql; go forward instead"
         );
         assert_eq!(
-            reading(Some(Runner::Tolerant), vec![added("db/migrations/1_a.sql", "-- +goose Up\nALTER TABLE o ADD COLUMN a int;\n-- +goose Down\nALTER TABLE o DROP COLUMN a;")]),
+            reading(
+                Some(Runner::Tolerant),
+                vec![added(
+                    "db/migrations/1_a.sql",
+                    "-- +goose Up\nALTER TABLE o ADD COLUMN a int;\n-- +goose Down\nALTER TABLE o DROP COLUMN a;"
+                )]
+            ),
             "as far as the SQL of the migrations since says, v212 works with what they left: 1_a.sql · ADD COLUMN o.a: rows that older code writes have no value in it: fill them before going forward again"
         );
         assert_eq!(
             reading(None, vec![added("db/migrations/1.py", "x")]),
             "whether v212 works on today's tables is not known: 1.py is not SQL"
         );
-        let removed = ChangedFile { path: "db/migrations/0.sql".into(), kind: ChangeKind::Removed };
+        let removed = ChangedFile {
+            path: "db/migrations/0.sql".into(),
+            kind: ChangeKind::Removed,
+        };
         assert_eq!(
             reading(None, vec![drops(), removed]),
             "whether v212 works on today's tables is not known: 0.sql was removed since"
@@ -293,6 +323,9 @@ mod tests {
 
     #[test]
     fn the_text_of_a_new_file_is_in_its_difference() {
-        assert_eq!(added_text("@@ -0,0 +1,2 @@\n+SELECT 1;\n+\n\\ No newline at end of file"), "SELECT 1;\n\n");
+        assert_eq!(
+            added_text("@@ -0,0 +1,2 @@\n+SELECT 1;\n+\n\\ No newline at end of file"),
+            "SELECT 1;\n\n"
+        );
     }
 }
