@@ -492,6 +492,17 @@ impl Config {
     }
 }
 
+impl Server {
+    /// Reads where the bot listens from the file at `path`, and nothing else of it: no secret has to
+    /// be there.
+    pub fn load(path: &Path, env: Env<'_>) -> Result<Self, Mistakes> {
+        let read_file = |path: &Path| std::fs::read_to_string(path);
+        let of_file = |file: &Section<'_>| server(&file.section("server")?, &Declared::of(file));
+        let (server, _) = read(&file(path)?, env, &read_file, &[], of_file)?;
+        Ok(server)
+    }
+}
+
 impl Database {
     /// Reads where the record is from the file at `path`, and nothing else of it: no other secret
     /// has to be there.

@@ -7,7 +7,9 @@ use std::time::Duration;
 /// The one HTTP client: no redirects (a check sees what is there), time-outs, our name.
 pub fn http_client() -> anyhow::Result<Client> {
     let client = builder().build();
-    client.context("no HTTP client could be made")
+    client.context(
+        "no HTTP client could be made. It needs the certificates of public authorities: install ca-certificates, or name a file with them in SSL_CERT_FILE",
+    )
 }
 
 /// The same for connections that become a WebSocket: HTTP/2 has no way to it that servers know.

@@ -8,6 +8,9 @@
 //! The rules are a crate of their own, `rollback_domain`, and so are the platforms,
 //! `rollback_providers`.
 
+// What is awaited inside of each other nests deeper than the 128 that the compiler allows by itself:
+// without this only an optimized build fails.
+#![recursion_limit = "256"]
 #![warn(clippy::print_stdout, clippy::print_stderr)]
 
 #[path = "../handlers/mod.rs"]

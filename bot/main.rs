@@ -7,7 +7,7 @@ use clap_complete::Shell;
 use rollback_bot::{
     check,
     cli::{self, Mistaken, Remote, lint, offline, token, verify},
-    config::{Config, Database, Delivery, public_url_of},
+    config::{Config, Database, Delivery, Server, public_url_of},
     manifest, serve,
     store::backup,
     telemetry::{LogSettings, SHOWN, SHOWN_IN_DEMO},
@@ -82,6 +82,14 @@ enum Command {
         /// For machines.
         #[arg(long)]
         json: bool,
+    },
+    /// Ask the bot that is at work on this machine whether it is ready, for whatever looks after its
+    /// container. Exit code 1 if it is not. Of the configuration only `server` is read, or
+    /// `database.url` where nothing listens.
+    Health {
+        /// The configuration.
+        #[arg(long, default_value = "rollback-bot.toml")]
+        config: PathBuf,
     },
     /// Have the bot that is at work on this machine read its configuration again, and say what
     /// changed or why it was refused. SIGHUP does the same. Exit code 1 if it was refused. Of the
@@ -205,22 +213,11 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
             }
             Err(code) => return Ok(code),
         },
-        Command::Completions { shell } => {
-            let mut text = vec![];
-            clap_complete::generate(shell, &mut Arguments::command(), PROGRAM, &mut text);
-            terminal::bytes(&text);
-        }
-        Command::Man { to: Some(to) } => {
-            std::fs::create_dir_all(&to)?;
-            clap_mangen::generate_to(Arguments::command(), &to)?;
-        }
-        Command::Man { to: None } => {
-            let mut text = vec![];
-            clap_mangen::Man::new(Arguments::command()).render(&mut text)?;
-            terminal::bytes(&text);
-        }
+        Command::Completions { shell } => terminal::bytes(completions(shell)?.as_bytes()),
+        Command::Man { to } => cli::man::run(Arguments::command(), to.as_deref())?,
         Command::Init(arguments) => return cli::init::run(arguments),
         Command::Doctor { config, json } => return cli::doctor::run(&config, &env, json).await,
+        Command::Health { config } => return health(&config).await,
         Command::Reload { config, pid } => {
             let database = match Database::load(&config, &env) {
                 Ok(database) => database,
@@ -297,6 +294,30 @@ async fn demo(_: u16, _: bool) -> anyhow::Result<()> {
     anyhow::bail!(
         "this build is for production, the demo is not in it; in the sources, `cargo run --release -- demo` builds and shows it"
     )
+}
+
+/// What completes commands in a shell.
+fn completions(shell: Shell) -> anyhow::Result<String> {
+    let mut text = vec![];
+    clap_complete::generate(shell, &mut Arguments::command(), PROGRAM, &mut text);
+    // clap_complete 4.6 writes a program with a hyphen in its name in two ways for bash, by which the
+    // flags of its commands are never found.
+    Ok(String::from_utf8(text)?.replace("rollback__subcmd__bot", "rollback__bot"))
+}
+
+/// Asks the bot of this configuration whether it is ready.
+async fn health(config: &Path) -> anyhow::Result<ExitCode> {
+    let listening = match Server::load(config, &env) {
+        Ok(server) => server.operators_address.or(server.listen),
+        Err(mistakes) => return Ok(unusable(config, &mistakes)),
+    };
+    if let Some(address) = listening {
+        return cli::health::ask(address).await;
+    }
+    match Database::load(config, &env) {
+        Ok(database) => cli::health::look_up(&database).await,
+        Err(mistakes) => Ok(unusable(config, &mistakes)),
+    }
 }
 
 /// The configuration, or every mistake in it at once.

@@ -59,8 +59,28 @@ fn the_program_describes_itself_to_shells_and_to_man() {
         assert!(completions.starts_with(begins), "{shell}: {completions}");
         assert!(completions.contains("doctor"), "{shell}");
     }
+    // As bash calls it: the program, the word, and the word before it.
+    let offered = Command::new("bash")
+        .env("COMPLETIONS", printed(&["completions", "bash"]))
+        .args(["--norc", "-c"])
+        .arg(
+            r#"eval "$COMPLETIONS"
+            COMP_WORDS=(rollback-bot serve --conf) COMP_CWORD=2
+            _rollback__bot rollback-bot --conf serve
+            echo "${COMPREPLY[*]}""#,
+        )
+        .output()
+        .unwrap();
+    assert_eq!(String::from_utf8_lossy(&offered.stdout), "--config\n");
     let page = printed(&["man"]);
-    assert!(page.contains(".TH rollback-bot 1"), "{page}");
+    let title = page.lines().find(|line| line.starts_with(".TH")).unwrap();
+    let words: Vec<&str> = title.split(' ').collect();
+    assert_eq!(words[..3], [".TH", "rollback-bot", "1"], "{title}");
+    // In the place of the date nothing else may stand.
+    assert!(
+        words[3].starts_with("20") && words[3].len() == 10,
+        "{title}"
+    );
     let directory = tempfile::tempdir().unwrap();
     printed(&["man", "--to", directory.path().to_str().unwrap()]);
     assert!(directory.path().join("rollback-bot-doctor.1").exists());

@@ -1,6 +1,6 @@
 //! The program as it is started: what it says about mistakes, and that its demo works.
 
-use crate::support::{FRONTEND, ROLES, World};
+use crate::support::{FRONTEND, ROLES, World, program::Program};
 use insta::assert_snapshot;
 use rollback_bot::{clock::Clock, config::Config, demo::Demo, http_client, serve::Serving};
 use rollback_domain::{grammar::RESERVED, identity::RollbackId};
@@ -65,6 +65,42 @@ fn told_by_check(settings: &str, secrets: &[(&str, &str)]) -> (Option<i32>, Stri
     let told = String::from_utf8_lossy(&output.stdout).into_owned()
         + &String::from_utf8_lossy(&output.stderr);
     (output.status.code(), told)
+}
+
+#[tokio::test]
+async fn whatever_looks_after_a_container_can_ask_whether_the_bot_is_ready() {
+    let world = World::new().await;
+    let mut program = Program::starts(&world).await;
+    let port = program.address().rsplit(':').next().unwrap().to_owned();
+    let config = program.directory().join("rollback-bot.toml");
+    // It listens everywhere, as in a container, and there is a mistake in the rest of the file by now.
+    let listening = program
+        .settings()
+        .replace("127.0.0.1:0", &format!("0.0.0.0:{port}"))
+        .replace("[\"oncall\", \"lead\"]", "[\"nobody\"]");
+    fs::write(&config, &listening).unwrap();
+    assert_snapshot!(program.runs(&["health"]).await, @r"
+    ready
+    exit code 0
+    ");
+    let silent =
+        "[database]\nurl = \"sqlite://rollback-bot.db\"\n[slack]\napp_token = \"env:APP\"\n";
+    fs::write(&config, silent).unwrap();
+    assert_snapshot!(program.runs(&["health"]).await, @r"
+    process PID is at work on the record; whether Slack reaches it would be answered at server.listen
+    exit code 0
+    ");
+    program.ends().await;
+    assert_snapshot!(program.runs(&["health"]).await, @r"
+    rollback-bot: no bot is at work on this record: `rollback-bot serve` starts one, with the configuration as it is then
+    exit code 1
+    ");
+    fs::write(&config, &listening).unwrap();
+    let told = program.runs(&["health"]).await.replace(&port, "PORT");
+    assert_snapshot!(told, @r"
+    rollback-bot: no bot answers at 127.0.0.1:PORT: Connection refused (os error 111)
+    exit code 1
+    ");
 }
 
 #[test]

@@ -3,9 +3,11 @@
 
 mod client;
 pub mod doctor;
+pub mod health;
 pub mod init;
 mod lines;
 pub mod lint;
+pub mod man;
 mod mcp;
 pub mod offline;
 pub mod reload;

@@ -41,7 +41,7 @@ pub async fn run(database: &Database, pid: Option<i32>) -> anyhow::Result<ExitCo
 }
 
 /// Those of this machine; a sentence with the next step if there is none.
-fn processes_here(all: Vec<Process>, pid: Option<i32>) -> anyhow::Result<Vec<Process>> {
+pub(super) fn processes_here(all: Vec<Process>, pid: Option<i32>) -> anyhow::Result<Vec<Process>> {
     let host = host();
     let (here, elsewhere): (Vec<_>, Vec<_>) =
         all.into_iter().partition(|process| process.host == host);

@@ -22,6 +22,7 @@ const SECRETS: [(&str, &str); 2] = [
 pub struct Program {
     directory: TempDir,
     settings: String,
+    address: String,
     process: Child,
 }
 
@@ -61,18 +62,18 @@ api_url = "{}"
             .spawn()
             .unwrap();
         let mut lines = BufReader::new(process.stderr.take().unwrap()).lines();
-        while !lines
-            .next_line()
-            .await
-            .unwrap()
-            .unwrap()
-            .contains("listening")
-        {}
+        let address = loop {
+            let line = lines.next_line().await.unwrap().unwrap();
+            if let Some((_, address)) = line.split_once("listening address=") {
+                break address.split_whitespace().next().unwrap().to_owned();
+            }
+        };
         // Nobody reads the rest, and a full pipe would hold the program up.
         tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
         Program {
             directory,
             settings,
+            address,
             process,
         }
     }
@@ -80,6 +81,11 @@ api_url = "{}"
     /// Where it works.
     pub fn directory(&self) -> &Path {
         self.directory.path()
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> &str {
+        &self.address
     }
 
     /// The configuration with which it was started.
