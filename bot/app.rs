@@ -433,7 +433,9 @@ impl App {
             jobs.extend(services);
             jobs.push((Job::CanaryOfBot, Schedule::soon("", now)));
         }
-        self.engine.enqueue_at(&jobs).await
+        self.engine.enqueue_at(&jobs).await?;
+        // What they show depends on the configuration.
+        self.engine.refresh_homes().await
     }
 
     /// The workspace people must belong to, if it is known by now. Touches no network.

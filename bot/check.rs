@@ -5,7 +5,7 @@ use crate::{
     config::{Config, Delivery, Service, WebPage, app_of_token, effective},
     findings::{Finding, Findings},
     http_client,
-    manifest::{SCOPES, Scope},
+    manifest::{SCOPES, Scope, events},
     messages::Templates,
     proofs::{self, Tried},
     roster,
@@ -364,16 +364,11 @@ fn missing_scopes(scopes: &[String], report: &mut Findings) {
         }
     }
     if !missing.is_empty() {
-        let events: Vec<&str> = SCOPES
-            .iter()
-            .flat_map(|scope| scope.events)
-            .copied()
-            .collect();
         let note = format!(
             "add them under OAuth & Permissions and install the app again. A token cannot tell \
              which events the app gets: Event Subscriptions must have {} (`rollback-bot manifest` \
              has them all)",
-            events.join(", ")
+            events().join(", ")
         );
         report.note(TOKEN, note);
     }

@@ -52,7 +52,7 @@ async fn what_is_missing_is_told_with_its_next_step() {
     ok        slack.bot_token: works in workspace T0ACME
     mistake   slack.bot_token: lacks the scope groups:history: messages in private channels may be posted twice, and none can be captured (and Slack does not send message.groups)
               → add it under OAuth & Permissions and install the app again; `rollback-bot manifest` prints a manifest with all of them
-    note      slack.bot_token: add them under OAuth & Permissions and install the app again. A token cannot tell which events the app gets: Event Subscriptions must have app_mention, message.channels, message.groups, reaction_added, reaction_removed, subteam_members_changed, subteam_updated (`rollback-bot manifest` has them all)
+    note      slack.bot_token: add them under OAuth & Permissions and install the app again. A token cannot tell which events the app gets: Event Subscriptions must have app_home_opened, app_mention, message.channels, message.groups, reaction_added, reaction_removed, subteam_members_changed, subteam_updated (`rollback-bot manifest` has them all)
     mistake   services.frontend.production: Vercel says the token is unknown, expired or lacks access (403: Not authorized). Create a new one at vercel.com/account/settings/tokens and set it in the configuration; check that team names the project's team.
               → put services.frontend.production right, or what it names, then `rollback-bot reload`
     ok        services.frontend.production.fingerprint: {site}/version.json says v214

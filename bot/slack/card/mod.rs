@@ -6,7 +6,7 @@ mod proposal;
 mod sentence;
 
 pub use group::next as next_of_group;
-pub use proposal::{change, facts};
+pub use proposal::{change, facts, waiting_plan};
 
 use super::{
     Words,
