@@ -1,6 +1,10 @@
 //! Messages in Slack and input that was taken from it.
 
-use super::{Db, Tx, in_tx, micros, moment, reading};
+use super::{
+    Db, Tx,
+    beside::{Beside, beside},
+    in_tx, micros, moment, reading,
+};
 use jiff::Timestamp;
 use rollback_domain::identity::RollbackId;
 use sqlx::QueryBuilder;
@@ -119,4 +123,18 @@ pub async fn place(db: &Db, rollback: RollbackId, channel: &str, ts: &str) -> sq
         key,
         is_being_posted: card.is_none() || posting.is_some(),
     })
+}
+
+/// What the keys begin with under which it is remembered of which Slack app a command was.
+pub const APP_SEEN: &str = "app:";
+
+const APPS: &str = "SELECT key FROM inbox WHERE key LIKE 'app:%' ORDER BY key LIMIT 20";
+
+impl Beside {
+    /// The Slack apps of which commands were in the last two days, by their ids.
+    pub async fn apps_seen(&mut self) -> anyhow::Result<Vec<String>> {
+        let rows: Vec<(String,)> = beside!(self, c => sqlx::query_as(APPS).fetch_all(c).await)?;
+        let ids = rows.iter().filter_map(|(key,)| key.strip_prefix(APP_SEEN));
+        Ok(ids.map(str::to_owned).collect())
+    }
 }

@@ -3,7 +3,10 @@
 use super::{answer::Reply, run_text, signed::Signed};
 use crate::{
     App,
-    commands::{Answer, Context, gate::Origin},
+    commands::{
+        Answer, Context,
+        gate::{self, Origin},
+    },
     crash::{self, Point},
     telemetry,
 };
@@ -39,6 +42,9 @@ pub(super) async fn receive(app: &App, form: Form) -> Reply {
     let context = form.context();
     let now = app.engine.clock.now();
     let (person, channel) = (&context.person.id, &context.channel);
+    if !form.app_id.is_empty() && app.limits.is_worth_a_line(&form.app_id, now) {
+        gate::note_app(app, &form.app_id).await;
+    }
     if let Err(over) = app.limits.admit_message(person, channel, now) {
         app.metrics.too_much(over.whose());
         return Reply::from(&Answer::from(over.refusal()));
@@ -64,6 +70,8 @@ pub(super) struct Form {
     response_url: Option<String>,
     trigger_id: Option<String>,
     text: String,
+    /// The Slack app whose command it is, `A…`.
+    app_id: String,
     origin: Origin,
     /// Whether Slack only looks at our certificate.
     is_probe: bool,
@@ -89,6 +97,7 @@ impl Form {
                 "response_url" => form.response_url = Some(value.into_owned()),
                 "trigger_id" if !value.is_empty() => form.trigger_id = Some(value.into_owned()),
                 "text" => form.text = value.into_owned(),
+                "api_app_id" => form.app_id = value.into_owned(),
                 "team_id" if !value.is_empty() => form.origin.team = Some(value.into_owned()),
                 "enterprise_id" if !value.is_empty() => {
                     form.origin.enterprise = Some(value.into_owned());
