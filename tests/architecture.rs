@@ -44,7 +44,12 @@ const ROOMS: &[Room] = &[
     (
         "proofs",
         &["proofs"],
-        &["rollback_domain", "rollback_http", "rollback_settings"],
+        &[
+            "rollback_domain",
+            "rollback_http",
+            "rollback_providers::process",
+            "rollback_settings",
+        ],
     ),
     // The configuration knows the registry of providers, and none of them by name.
     (
