@@ -12,7 +12,7 @@ use crate::{
     roster,
     store::{
         memberships,
-        messages::{self, APP_SEEN},
+        messages::{self, APPS_SEEN},
     },
 };
 use jiff::Timestamp;
@@ -137,20 +137,23 @@ pub async fn bind(app: &App, key: &str, digest: String) -> Result<bool, Error> {
     Ok(bound == Outcome::Bound { digest })
 }
 
-/// Remembers for two days of which Slack app a command was, so that `doctor` sees it where two apps of
-/// one workspace share the command. That it cannot be remembered is no reason not to run it.
+/// Remembers for two days that a command was of this Slack app, which is not the bot's own: `doctor`
+/// tells that two apps of one workspace share it. That it cannot be remembered is no reason not to run it.
 pub async fn note_app(app: &App, id: &str) {
-    if id.len() > APP_ID_AT_MOST || !id.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
+    let is_id = (1..=APP_ID_AT_MOST).contains(&id.len());
+    if !is_id || !id.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
         return;
     }
-    let digest = id.to_owned();
-    let submission = Submission::Bind { digest };
-    let noted = app
-        .engine
-        .take(&format!("{APP_SEEN}{id}"), submission)
-        .await;
-    if let Err(error) = noted {
-        tracing::debug!(%error, "of which app a command was could not be remembered");
+    for key in APPS_SEEN {
+        match bind(app, key, id.to_owned()).await {
+            // Another app's.
+            Ok(false) => {}
+            Ok(true) => return,
+            Err(error) => {
+                tracing::debug!(%error, "of which app a command was could not be remembered");
+                return;
+            }
+        }
     }
 }
 

@@ -82,18 +82,15 @@ pub async fn of_incident(db: &Db, incident: IncidentId) -> sqlx::Result<Vec<Acti
     rows.iter().map(|(doc,)| read(doc)).collect()
 }
 
-const OF_OWNER: &str = "SELECT doc FROM action WHERE doc LIKE $1 ORDER BY id DESC LIMIT 200";
+const RECENT: &str = "SELECT doc FROM action ORDER BY id DESC LIMIT 500";
 
-/// The last two hundred that somebody is to do or has done, newest first.
-pub async fn of_owner(db: &Db, person: &str) -> sqlx::Result<Vec<ActionItem>> {
-    let owned = format!("%\"owner\":\"{person}\"%");
-    let rows: Vec<(String,)> =
-        reading!(db, pool => sqlx::query_as(OF_OWNER).bind(&owned).fetch_all(pool).await)?;
+/// Those of the last five hundred of all channels that somebody is to do or has done, newest first.
+pub async fn recent_of(db: &Db, person: &str) -> sqlx::Result<Vec<ActionItem>> {
+    let rows: Vec<(String,)> = reading!(db, pool => sqlx::query_as(RECENT).fetch_all(pool).await)?;
     let actions: Vec<ActionItem> = rows
         .iter()
         .map(|(doc,)| read(doc))
         .collect::<Result<_, _>>()?;
-    // What somebody wrote may look like it.
     let is_theirs = |action: &ActionItem| action.owner.as_deref() == Some(person);
     Ok(actions.into_iter().filter(is_theirs).collect())
 }

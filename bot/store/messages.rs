@@ -3,7 +3,7 @@
 use super::{
     Db, Tx,
     beside::{Beside, beside},
-    in_tx, micros, moment, reading,
+    in_tx, micros, moment, read, reading,
 };
 use jiff::Timestamp;
 use rollback_domain::identity::RollbackId;
@@ -125,16 +125,23 @@ pub async fn place(db: &Db, rollback: RollbackId, channel: &str, ts: &str) -> sq
     })
 }
 
-/// What the keys begin with under which it is remembered of which Slack app a command was.
-pub const APP_SEEN: &str = "app:";
+/// The keys under which it is remembered of which other Slack apps commands were, one for each app.
+pub const APPS_SEEN: [&str; 3] = ["app:1", "app:2", "app:3"];
 
-const APPS: &str = "SELECT key FROM inbox WHERE key LIKE 'app:%' ORDER BY key LIMIT 20";
+const APPS: &str = "SELECT answer FROM inbox WHERE key IN ($1, $2, $3)";
 
 impl Beside {
-    /// The Slack apps of which commands were in the last two days, by their ids.
+    /// The other Slack apps of which commands were in the last two days, by their ids.
     pub async fn apps_seen(&mut self) -> anyhow::Result<Vec<String>> {
-        let rows: Vec<(String,)> = beside!(self, c => sqlx::query_as(APPS).fetch_all(c).await)?;
-        let ids = rows.iter().filter_map(|(key,)| key.strip_prefix(APP_SEEN));
-        Ok(ids.map(str::to_owned).collect())
+        #[derive(serde::Deserialize)]
+        struct Bound {
+            digest: String,
+        }
+        let [first, second, third] = APPS_SEEN;
+        let rows: Vec<(String,)> = beside!(self, c => sqlx::query_as(APPS)
+            .bind(first).bind(second).bind(third).fetch_all(c).await)?;
+        let bound = rows.iter().map(|(answer,)| read::<Bound>(answer));
+        let bound = bound.collect::<sqlx::Result<Vec<_>>>()?.into_iter();
+        Ok(bound.map(|bound| bound.digest).collect())
     }
 }

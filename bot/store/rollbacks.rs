@@ -147,14 +147,19 @@ pub async fn open(db: &Db) -> sqlx::Result<Vec<Rollback>> {
     rows.iter().map(|(doc,)| read(doc)).collect()
 }
 
-const PROPOSED: &str = "SELECT doc FROM rollback WHERE holds = 1 AND state = $1
-    ORDER BY CASE WHEN id < 0 THEN 1 ELSE 0 END, id LIMIT 500";
+const PROPOSED: &str =
+    "SELECT doc FROM rollback WHERE holds = 1 AND state = $1 ORDER BY id LIMIT 500";
 
 /// Those whose plan waits for approvals, oldest first and drills last, at most five hundred.
 pub async fn proposed(db: &Db) -> sqlx::Result<Vec<Rollback>> {
     let rows: Vec<(String,)> = reading!(db, pool => sqlx::query_as(PROPOSED)
         .bind(StateKind::Proposed.name()).fetch_all(pool).await)?;
-    rows.iter().map(|(doc,)| read(doc)).collect()
+    let mut proposed: Vec<Rollback> = rows
+        .iter()
+        .map(|(doc,)| read(doc))
+        .collect::<Result<_, _>>()?;
+    proposed.sort_by_key(|rollback| rollback.id.is_drill());
+    Ok(proposed)
 }
 
 /// The open one of a service.

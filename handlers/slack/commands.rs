@@ -4,7 +4,7 @@ use super::{answer::Reply, run_text, signed::Signed};
 use crate::{
     App,
     commands::{
-        Answer, Context,
+        ANSWERED_WITHIN, Answer, Context,
         gate::{self, Origin},
     },
     crash::{self, Point},
@@ -19,6 +19,7 @@ use rollback_domain::{grammar, people::Person, refusal::Source};
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 use std::{borrow::Cow, time::Instant};
+use tokio::time::timeout;
 use tracing::Instrument;
 
 /// `POST /slack/commands`.
@@ -42,9 +43,6 @@ pub(super) async fn receive(app: &App, form: Form) -> Reply {
     let context = form.context();
     let now = app.engine.clock.now();
     let (person, channel) = (&context.person.id, &context.channel);
-    if !form.app_id.is_empty() && app.limits.is_worth_a_line(&form.app_id, now) {
-        gate::note_app(app, &form.app_id).await;
-    }
     if let Err(over) = app.limits.admit_message(person, channel, now) {
         app.metrics.too_much(over.whose());
         return Reply::from(&Answer::from(over.refusal()));
@@ -54,7 +52,18 @@ pub(super) async fn receive(app: &App, form: Form) -> Reply {
     let is_own = |id: &str| app.known_user() == Some(id);
     let span = telemetry::request("command", person, channel);
     let run = run_text(app, &context, grammar::parse_mention(&text, is_own));
-    let (verb, status, answer) = run.instrument(span).await;
+    let noted = async {
+        let is_anothers = app.known_app().is_some_and(|own| own != form.app_id);
+        let is_named = !form.app_id.is_empty();
+        if is_named && is_anothers && app.limits.is_worth_a_line(&form.app_id, now) {
+            tracing::warn!(app = form.app_id, "a command came from another Slack app");
+            // Beside the command: it is not to wait for that.
+            timeout(ANSWERED_WITHIN, gate::note_app(app, &form.app_id))
+                .await
+                .ok();
+        }
+    };
+    let ((verb, status, answer), ()) = tokio::join!(run.instrument(span), noted);
     crash::point(Point::CommandStored);
     let took = began.elapsed();
     app.metrics.answered("command", verb, status, took);

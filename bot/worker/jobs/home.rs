@@ -357,7 +357,7 @@ impl Reading<'_> {
     }
 
     async fn actions(&mut self, home: &mut Home) -> Result<(), Undrawn> {
-        let all = actions::of_owner(&self.app.engine.db, &self.person.id).await?;
+        let all = actions::recent_of(&self.app.engine.db, &self.person.id).await?;
         let mut open: Vec<ActionItem> = all.into_iter().filter(ActionItem::is_open).collect();
         let due = |item: &ActionItem| item.due.and_then(Deadline::end);
         open.sort_by_key(|item| (due(item).is_none(), due(item), item.number));
