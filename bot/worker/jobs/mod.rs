@@ -29,6 +29,7 @@ mod refresh_memberships;
 mod refresh_roster;
 mod reject_forged;
 mod remind_action;
+mod remind_decision;
 mod remind_drill;
 mod remind_mitigation;
 mod remind_update;
@@ -103,6 +104,11 @@ pub(super) fn perform<'a>(app: &'a App, lease: &'a Lease) -> Begun<'a> {
         Job::ProposePostMortem(request) => propose_post_mortem::run(app, lease, request),
         Job::RemindMitigation { incident, due } => remind_mitigation::run(app, *incident, *due),
         Job::Home { person } => Box::pin(home::run(app, lease, person)),
+        Job::RemindDecision {
+            incident,
+            service,
+            due,
+        } => remind_decision::run(app, *incident, service, *due),
         Job::RemindDrill { service } => remind_drill::run(app, service),
         Job::DrillReport(request) => drill_report::run(app, lease, request),
         Job::MakeFault { rollback } => make_fault::run(app, lease, *rollback),
