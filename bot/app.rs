@@ -109,6 +109,7 @@ pub struct Inside {
     pub names: Arc<Names>,
     providers: BTreeMap<ServiceKey, Arc<dyn Provider>>,
     identity: Arc<OnceCell<Identity>>,
+    own_app: Arc<OnceCell<String>>,
     /// Kept as long as the bot lives.
     presence: Arc<Presence>,
 }
@@ -121,6 +122,7 @@ struct Kept {
     limits: Arc<Limits>,
     names: Arc<Names>,
     identity: Arc<OnceCell<Identity>>,
+    own_app: Arc<OnceCell<String>>,
     presence: Arc<Presence>,
 }
 
@@ -170,6 +172,7 @@ impl App {
                 metrics: Metrics::default(),
                 names: Arc::default(),
                 identity: Arc::default(),
+                own_app: Arc::default(),
                 presence: Arc::new(presence),
             },
             config,
@@ -193,6 +196,10 @@ impl App {
             let token = config.slack.bot_token.expose().to_owned();
             (config.slack.api_url.clone(), token)
         };
+        let (identity, own_app) = match of(&config) == of(&self.config) {
+            true => (self.identity.clone(), self.own_app.clone()),
+            false => (Arc::default(), Arc::default()),
+        };
         let kept = Kept {
             engine: self.engine.clone(),
             http: self.http.clone(),
@@ -202,10 +209,8 @@ impl App {
                 false => Arc::new(Limits::new(&config.limits)),
             },
             names: self.names.clone(),
-            identity: match of(&config) == of(&self.config) {
-                true => self.identity.clone(),
-                false => Arc::default(),
-            },
+            identity,
+            own_app,
             presence: self.presence.clone(),
         };
         Ok(App::connected(kept, config, templates))
@@ -220,6 +225,7 @@ impl App {
             limits,
             names,
             identity,
+            own_app,
             presence,
         } = kept;
         let mut providers = BTreeMap::new();
@@ -248,6 +254,7 @@ impl App {
             limits,
             names,
             identity,
+            own_app,
             presence,
             http,
             templates,
@@ -306,6 +313,21 @@ impl App {
         self.identity
             .get_or_try_init(|| self.slack.identity())
             .await
+    }
+
+    /// Reads of which Slack app the token is, once.
+    pub async fn learn_own_app(&self) -> Result<(), slack::Failure> {
+        let unknown = || slack::Failure::Never("no_app_for_this_token".into());
+        let read = async {
+            let bot = self.identity().await?.bot_id.clone().ok_or_else(unknown)?;
+            self.slack.app_of(&bot).await?.ok_or_else(unknown)
+        };
+        self.own_app.get_or_try_init(|| read).await.map(drop)
+    }
+
+    /// The Slack app that the token is of, `A…`, if it is known by now.
+    pub fn known_app(&self) -> Option<&str> {
+        self.own_app.get().map(String::as_str)
     }
 
     /// What a service asks for, from the configuration.
@@ -441,7 +463,9 @@ impl App {
             jobs.extend(services);
             jobs.push((Job::CanaryOfBot, Schedule::soon("", now)));
         }
-        self.engine.enqueue_at(&jobs).await
+        self.engine.enqueue_at(&jobs).await?;
+        // What they show depends on the configuration.
+        self.engine.refresh_homes().await
     }
 
     /// The workspace people must belong to, if it is known by now. Touches no network.

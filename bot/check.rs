@@ -3,9 +3,9 @@
 use crate::{
     clock::Clock,
     config::{Config, Delivery, Service, WebPage, app_of_token, effective},
-    findings::{Finding, Findings},
+    findings::{Finding, Findings, Level},
     http_client,
-    manifest::{SCOPES, Scope},
+    manifest::{SCOPES, Scope, events},
     messages::Templates,
     proofs::{self, Tried},
     roster,
@@ -40,6 +40,7 @@ pub async fn check(config: &Config, online: bool) -> anyhow::Result<usize> {
     let mut here = Findings::default();
     templates(config, &mut here);
     pages(config, &mut here);
+    listener(config, &mut here);
     print(&here.0);
     let before = here.0.len();
     database(config, online, &mut here).await;
@@ -91,6 +92,18 @@ pub fn pages(config: &Config, report: &mut Findings) {
                 web.redirect_url()
             ),
         );
+    }
+}
+
+/// Says that a listener beside Socket Mode gets nothing from Slack. Pages need one.
+pub fn listener(config: &Config, report: &mut Findings) {
+    let is_socket = matches!(config.slack.delivery, Delivery::SocketMode { .. });
+    if let (true, Some(listen), None) = (is_socket, config.server.listen, &config.web) {
+        let sentence = format!(
+            "{listen} is listened on, and Slack sends nothing there: it comes by Socket Mode"
+        );
+        let next = "keep it for health, metrics, the API and webhooks; otherwise remove it";
+        report.with_next(Level::Note, "server.listen", sentence, next);
     }
 }
 
@@ -364,16 +377,11 @@ fn missing_scopes(scopes: &[String], report: &mut Findings) {
         }
     }
     if !missing.is_empty() {
-        let events: Vec<&str> = SCOPES
-            .iter()
-            .flat_map(|scope| scope.events)
-            .copied()
-            .collect();
         let note = format!(
             "add them under OAuth & Permissions and install the app again. A token cannot tell \
              which events the app gets: Event Subscriptions must have {} (`rollback-bot manifest` \
              has them all)",
-            events.join(", ")
+            events().join(", ")
         );
         report.note(TOKEN, note);
     }

@@ -5,7 +5,7 @@
 use crate::{
     check,
     clock::Clock,
-    config::{Config, Database, Delivery},
+    config::{Config, Database},
     findings::{Findings, Level},
     http_client,
     slack::Slack,
@@ -49,6 +49,7 @@ pub async fn examine(config: &Config) -> anyhow::Result<Findings> {
     }
     check::templates(config, &mut findings);
     check::pages(config, &mut findings);
+    check::listener(config, &mut findings);
     check::database(config, true, &mut findings).await;
     check::agents::tokens(config, true, &mut findings).await;
     check::canary(config, &mut findings);
@@ -61,8 +62,8 @@ pub async fn examine(config: &Config) -> anyhow::Result<Findings> {
     );
     clock(&slack, &mut findings).await;
     channels(config, &slack, &mut findings).await;
-    listeners(config, &mut findings);
     record(&config.database, &mut findings).await;
+    commands(&config.database, &slack, &mut findings).await;
     name_next_steps(&mut findings);
     Ok(findings)
 }
@@ -177,16 +178,36 @@ fn named_channels(config: &Config) -> BTreeMap<&str, BTreeSet<String>> {
     named
 }
 
-/// A listener beside Socket Mode gets nothing from Slack.
-fn listeners(config: &Config, findings: &mut Findings) {
-    let is_socket = matches!(config.slack.delivery, Delivery::SocketMode { .. });
-    if let (true, Some(listen)) = (is_socket, config.server.listen) {
-        let sentence = format!(
-            "{listen} is listened on, and Slack sends nothing there: it comes by Socket Mode"
-        );
-        let next = "keep it for health, metrics, the API and webhooks; otherwise remove it";
-        findings.with_next(Level::Note, "server.listen", sentence, next);
+/// Holds the apps whose commands came against the one of the bot token. Slack tells no app which
+/// commands others have: it is only seen by what comes.
+async fn commands(database: &Database, slack: &Slack, findings: &mut Findings) {
+    let Ok(mut record) = Beside::open(database.url.expose()).await else {
+        return;
+    };
+    let seen = record.apps_seen().await.unwrap_or_default();
+    let Ok(Some(bot)) = slack.identity().await.map(|identity| identity.bot_id) else {
+        return;
+    };
+    let Ok(Some(own)) = slack.app_of(&bot).await else {
+        return;
+    };
+    compare_apps(&own, &seen, findings);
+}
+
+fn compare_apps(own: &str, seen: &[String], findings: &mut Findings) {
+    let others: Vec<String> = seen.iter().filter(|id| *id != own).cloned().collect();
+    if others.is_empty() {
+        return;
     }
+    let sentence = format!(
+        "commands came from the Slack app {} in the last two days, and slack.bot_token is of {own}: \
+         both have `/rollback` in this workspace, and Slack gives what is typed to the one that was \
+         installed last",
+        list(&others, "and")
+    );
+    let next = "remove the command from the other app, or uninstall it, at api.slack.com/apps; then \
+                install the bot's own app once more";
+    findings.with_next(Level::Mistake, "slack", sentence, next);
 }
 
 /// Looks at the record: where it is, and what it says of the bots that serve it.
@@ -419,6 +440,23 @@ mod tests {
         assert_eq!(off(-90), [(Level::Note, "is 90 s behind Slack's".into())]);
         let refused = "is 400 s ahead of Slack's, and what Slack signs is refused from 300 s on";
         assert_eq!(off(400), [(Level::Mistake, refused.into())]);
+    }
+
+    #[test]
+    fn another_app_with_the_same_command_is_told() {
+        let seen = |seen: &[&str]| {
+            let seen: Vec<String> = seen.iter().map(ToString::to_string).collect();
+            found(|findings| compare_apps("A1", &seen, findings))
+        };
+        assert_eq!(seen(&[]), []);
+        assert_eq!(seen(&["A1"]), []);
+        let told = seen(&["A1", "A2"]);
+        assert_eq!(told.len(), 1);
+        assert!(
+            told[0]
+                .1
+                .starts_with("commands came from the Slack app A2 ")
+        );
     }
 
     #[test]

@@ -10,6 +10,7 @@ mod checklists;
 mod complete;
 mod drills;
 mod ended;
+mod homes;
 mod incidents;
 mod shared_commits;
 mod side_effects;
@@ -19,6 +20,7 @@ pub use actions::KeptPromise;
 pub use captures::RecordedCapture;
 pub use checklists::{RecordedTick, TickByHand};
 pub use ended::{Completed, Decide, Ended, Held};
+pub use homes::{HomeChange, HomeFact};
 pub use incidents::noted;
 pub use side_effects::{
     AddressedReply, FreezeChange, MarkChange, RecordedEvent, RecordedSurvey, RecordedTold,
@@ -98,6 +100,11 @@ pub enum Submission {
     Capture(RecordedCapture),
     /// Enqueue a job.
     Enqueue(Job),
+    /// Show somebody their Home, and keep it up to date from now on.
+    OpenHome {
+        /// Their Slack id.
+        person: String,
+    },
     /// Write into the channel's timeline, if an incident is going on there.
     Record {
         /// The channel.
@@ -324,6 +331,15 @@ impl Engine {
         Ok(())
     }
 
+    /// Has every Home drawn anew, because the configuration is another one.
+    pub async fn refresh_homes(&self) -> Result<(), Error> {
+        let mut tx = self.db.begin().await?;
+        homes::refresh(&mut tx, self.clock.now()).await?;
+        tx.commit().await?;
+        self.bell.notify_one();
+        Ok(())
+    }
+
     /// Leaves jobs behind that are due now.
     pub async fn enqueue(&self, jobs: &[Job]) -> Result<(), Error> {
         let now = self.clock.now();
@@ -342,10 +358,15 @@ impl Engine {
 }
 
 /// Adds jobs. A message to an address of our own is stored at once, for the caller who waits there
-/// reads the record. A caller who no longer waits gets it in Slack.
+/// reads the record, and a Home shows what is stored. A caller who no longer waits gets it in Slack.
 async fn enqueue(tx: &mut Tx, jobs: &[(Job, Timestamp)], now: Timestamp) -> sqlx::Result<()> {
     let mut left = Vec::with_capacity(jobs.len());
     for (job, at) in jobs {
+        if let Job::Notify(notification) = job
+            && homes::tell(tx, notification, now).await?
+        {
+            continue;
+        }
         if let Job::Notify(Notification {
             reply_to: Some(address),
             message,

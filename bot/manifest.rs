@@ -94,9 +94,20 @@ pub const SCOPES: [Scope; 12] = [
     ),
 ];
 
+/// The events that need no scope.
+pub const EVENTS: [&str; 1] = ["app_home_opened"];
+
+/// Every event that the bot acts on, by name.
+pub fn events() -> Vec<&'static str> {
+    let of_scopes = SCOPES.iter().flat_map(|scope| scope.events);
+    let mut events: Vec<&str> = of_scopes.chain(&EVENTS).copied().collect();
+    events.sort_unstable();
+    events
+}
+
 /// The app manifest for a bot that Slack reaches at `public_url`, or without one by Socket Mode: one
-/// slash command, mentions, buttons, a shortcut, reactions, changes of user groups, and the fewest
-/// scopes that these need.
+/// slash command, mentions, buttons, a Home, shortcuts, reactions, changes of user groups, and the
+/// fewest scopes that these need.
 pub fn manifest(public_url: Option<&Url>) -> Value {
     let mut manifest = without_addresses();
     let Some(public_url) = public_url else {
@@ -133,11 +144,7 @@ pub fn with_sign_in(manifest: Value, redirect_url: &str) -> Value {
 /// The manifest without the addresses that Slack sends to.
 fn without_addresses() -> Value {
     let scopes = SCOPES.map(|scope| scope.name);
-    let events: Vec<&str> = SCOPES
-        .iter()
-        .flat_map(|scope| scope.events)
-        .copied()
-        .collect();
+    let events = events();
     json!({
         "_metadata": { "major_version": 2, "minor_version": 1 },
         "display_information": {
@@ -146,6 +153,13 @@ fn without_addresses() -> Value {
             "background_color": "#1d1c1d",
         },
         "features": {
+            // People decide in channels and in their Home. What they would write to the bot alone is
+            // not read, so that Slack lets nobody write there.
+            "app_home": {
+                "home_tab_enabled": true,
+                "messages_tab_enabled": true,
+                "messages_tab_read_only_enabled": true,
+            },
             "bot_user": { "display_name": "rollback", "always_online": true },
             "slash_commands": [{
                 "command": "/rollback",

@@ -94,6 +94,7 @@ const ROOMS: &[Room] = &[
             "slack::checklist",
             "slack::content",
             "slack::capture",
+            "slack::home",
             "slack::modal",
             "slack::readiness",
             "slack::update",

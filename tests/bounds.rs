@@ -321,8 +321,9 @@ fn given(name: &str) -> Option<&'static str> {
 /// What reads a table from end to end, or sorts what it has read: a line for each.
 async fn slow_plans(db: &Db) -> String {
     /// One row for each change of the tables, service, source of roles, budget, counter, process, or
-    /// person with a token, for what such a person asked within two days, or for a session of four hours.
-    const SMALL: [&str; 13] = [
+    /// person with a token, for what such a person asked within two days, for a session of four hours,
+    /// or for a Home, of which five hundred are kept.
+    const SMALL: [&str; 14] = [
         "_sqlx_migrations",
         "sight",
         "frozen",
@@ -336,9 +337,10 @@ async fn slow_plans(db: &Db) -> String {
         "standing",
         "reply",
         "web_session",
+        "home",
     ];
     /// These read the last ones by their number, and stop.
-    const LAST: [&str; 2] = ["rollbacks::RECENT", "timelines::RECENT"];
+    const LAST: [&str; 3] = ["rollbacks::RECENT", "timelines::RECENT", "actions::RECENT"];
     /// What these sort or read twice is what an index gave them: what is open or was asked for since
     /// a moment, or ten thousand jobs at most; and the rows of a statement about several, which it
     /// brings along itself.

@@ -52,7 +52,7 @@ async fn what_is_missing_is_told_with_its_next_step() {
     ok        slack.bot_token: works in workspace T0ACME
     mistake   slack.bot_token: lacks the scope groups:history: messages in private channels may be posted twice, and none can be captured (and Slack does not send message.groups)
               → add it under OAuth & Permissions and install the app again; `rollback-bot manifest` prints a manifest with all of them
-    note      slack.bot_token: add them under OAuth & Permissions and install the app again. A token cannot tell which events the app gets: Event Subscriptions must have app_mention, message.channels, message.groups, reaction_added, reaction_removed, subteam_members_changed, subteam_updated (`rollback-bot manifest` has them all)
+    note      slack.bot_token: add them under OAuth & Permissions and install the app again. A token cannot tell which events the app gets: Event Subscriptions must have app_home_opened, app_mention, message.channels, message.groups, reaction_added, reaction_removed, subteam_members_changed, subteam_updated (`rollback-bot manifest` has them all)
     mistake   services.frontend.production: Vercel says the token is unknown, expired or lacks access (403: Not authorized). Create a new one at vercel.com/account/settings/tokens and set it in the configuration; check that team names the project's team.
               → put services.frontend.production right, or what it names, then `rollback-bot reload`
     ok        services.frontend.production.fingerprint: {site}/version.json says v214
@@ -101,24 +101,31 @@ async fn a_full_member_asks_in_slack_and_alone_sees_it() {
         "[services.frontend.production]\nchannels = [\"C0SHOP\", \"C0ELSE\"]",
     );
     let mut world = World::by_requests(ROLES, &services).await;
+    // Another app of the workspace has the same command, and its secret is among ours.
+    let typed = "user_id=U0MAYA&user_name=maya&channel_id=C0SHOP&command=%2Frollback&text=help&trigger_id=1&api_app_id=A0OTHER";
+    let signed = world.slack.sign(typed.as_bytes());
+    let answer = world.slack.raw("/slack/commands", typed, &signed).await;
+    assert!(answer.is_ok());
     let answer = world.maya().says("/rollback doctor").await;
     assert_snapshot!(answer.json().unwrap()["text"].as_str().unwrap(), @"Looking at Slack, roles, platforms and checks… I'll show you what is missing.");
     world.settle().await;
     let seen = world.maya().sees().replace(&world.site.url(), "{site}");
     // How much works, and what is said of its disk, depends on the database.
-    let depends = ["works;", "does not work", "backup"];
+    let depends = ["works;", "not work; ", "backup"];
     let lines = seen
         .lines()
         .filter(|line| !depends.iter().any(|part| line.contains(part)));
-    assert_snapshot!(lines.collect::<Vec<_>>().join("\n"), @r#"
+    assert_snapshot!(lines.collect::<Vec<_>>().join("\n"), @"
     Rollback Bot (only visible to @maya): Looking at Slack, roles, platforms and checks… I'll show you what is missing.
     Rollback Bot (only visible to @maya):
       ❌ services.frontend.production: C0ELSE: Slack says channel_not_found
             → invite the bot there with `/invite @rollback`, or name another channel
+      ❌ slack: commands came from the Slack app A0OTHER in the last two days, and slack.bot_token is of A0ROLLBACK: both have /rollback in this workspace, and Slack gives what is typed to the one that was installed last
+            → remove the command from the other app, or uninstall it, at api.slack.com/apps; then install the bot's own app once more
       ℹ️ services.frontend.production.verify[0]: GET {site}/api/health: answered 500 instead of 200: it fails right now
       ℹ️ bot: none is at work on this record
             → start one with `rollback-bot serve`
-    "#);
+    ");
     world.somebody("U0GUS").says("/rollback doctor").await;
     world.settle().await;
     assert_snapshot!(world.somebody("U0GUS").sees(), @"Rollback Bot (only visible to @gus): Only full members of this workspace can use /rollback, and you are a guest. Ask someone on the team. Nothing was run.");

@@ -42,6 +42,7 @@ mod floods;
 mod gate;
 mod github;
 mod groups;
+mod home;
 mod http_api;
 mod incidents;
 mod init;

@@ -1044,7 +1044,7 @@ async fn an_app_with_an_old_manifest_is_told_what_is_missing_and_what_that_means
     mistake   slack.bot_token: lacks the scope groups:history: messages in private channels may be posted twice, and none can be captured (and Slack does not send message.groups)
     note      slack.bot_token: lacks the scope reactions:read: a reaction puts no message into the timeline (and Slack does not send reaction_added, reaction_removed)
     mistake   slack.bot_token: lacks the scope users:read.email: whom PagerDuty names is nobody in Slack
-    note      slack.bot_token: add them under OAuth & Permissions and install the app again. A token cannot tell which events the app gets: Event Subscriptions must have app_mention, message.channels, message.groups, reaction_added, reaction_removed, subteam_members_changed, subteam_updated (`rollback-bot manifest` has them all)
+    note      slack.bot_token: add them under OAuth & Permissions and install the app again. A token cannot tell which events the app gets: Event Subscriptions must have app_home_opened, app_mention, message.channels, message.groups, reaction_added, reaction_removed, subteam_members_changed, subteam_updated (`rollback-bot manifest` has them all)
     ");
 }
 

@@ -425,8 +425,13 @@ async fn connections_go_through_the_proxy() {
     world.slack.take_all();
 }
 
-/// What `check --online` says about the tokens, with this environment and these answers of Slack's.
+/// What `check --online` says about the app token, with this one and these answers of Slack's.
 async fn checked(slack: &Slack, world: &World, app_token: &str) -> String {
+    checked_of(slack, world, app_token, "slack.app_token").await
+}
+
+/// The same about this key.
+async fn checked_of(slack: &Slack, world: &World, app_token: &str, key: &str) -> String {
     let directory = tempfile::tempdir().unwrap();
     let config = directory.path().join("rollback-bot.toml");
     let (ours, other) = (world.slack.api_url(), slack.api_url());
@@ -444,10 +449,10 @@ async fn checked(slack: &Slack, world: &World, app_token: &str) -> String {
         .await
         .unwrap();
     let told = String::from_utf8_lossy(&output.stdout);
-    let of_the_token = told
+    let of_the_key = told
         .lines()
-        .filter(|line| line.contains(" slack.app_token"));
-    of_the_token.collect::<Vec<_>>().join("\n")
+        .filter(|line| line.contains(&format!(" {key}:")));
+    of_the_key.collect::<Vec<_>>().join("\n")
 }
 
 #[tokio::test]
@@ -464,6 +469,8 @@ async fn an_app_token_that_will_not_do_is_told_what_it_lacks() {
     };
     let slack = of_app("A0ROLLBACK").await;
     assert_snapshot!(checked(&slack, &world, APP_TOKEN).await, @"ok        slack.app_token: opens connections");
+    let listener = checked_of(&slack, &world, APP_TOKEN, "server.listen").await;
+    assert_snapshot!(listener, @"note      server.listen: 127.0.0.1:0 is listened on, and Slack sends nothing there: it comes by Socket Mode");
     let unknown = "xapp-1-A0ROLLBACK-1-revoked";
     assert_snapshot!(checked(&slack, &world, unknown).await, @"mistake   slack.app_token: Slack says invalid_auth: the token is not one of this Slack, or it was revoked; make one under Basic Information, App-Level Tokens");
     let method = Some("apps.connections.open");

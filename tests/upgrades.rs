@@ -153,6 +153,7 @@ async fn something_of_everything() -> World {
         .await;
     world.maya().says("/rollback ready frontend").await;
     world.maya().says("/rollback frontend because again").await;
+    world.slack.opens_home("U0SAM").await;
     world.settle().await;
     world.slack.take_all();
     let now = world.clock.now();

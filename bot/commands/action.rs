@@ -119,6 +119,19 @@ pub(super) fn line(item: &ActionItem, now: Timestamp) -> String {
     )
 }
 
+/// One action of somebody in one line: what it is, until when, and how to say that it is done.
+pub fn line_of(item: &ActionItem, now: Timestamp) -> String {
+    format!(
+        "*{}* {} · {} · {}: `/rollback action done {}` in {}",
+        item.number,
+        inline(&item.text, 300),
+        item.due_clause(now),
+        item.incident,
+        item.number,
+        mention(&item.channel)
+    )
+}
+
 /// The day that is meant, in UTC; `None`: the calendar has no such day.
 fn day(due: Due, now: Timestamp) -> Option<Date> {
     let today = now.to_zoned(TimeZone::UTC).date();

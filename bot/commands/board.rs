@@ -200,6 +200,22 @@ impl Live {
     }
 }
 
+/// A service in one line, without how long ago it was read.
+pub async fn line_of(
+    app: &App,
+    service: &Service,
+    survey: Option<&Survey>,
+) -> sqlx::Result<String> {
+    let live = match survey {
+        Some(survey) => {
+            let history = rollbacks::history(&app.engine.db, &service.key).await?;
+            live(survey, &history, app.engine.clock.now())
+        }
+        None => "not read yet".to_owned(),
+    };
+    Ok(format!("{}  {live}", title(service)))
+}
+
 /// The same in Slack.
 fn live(survey: &Survey, history: &History, now: Timestamp) -> String {
     let Some(live) = Live::of(survey, history, now) else {

@@ -10,7 +10,10 @@ use crate::{
     config::Readers,
     engine::{Error, Outcome, Submission},
     roster,
-    store::{memberships, messages},
+    store::{
+        memberships,
+        messages::{self, APPS_SEEN},
+    },
 };
 use jiff::Timestamp;
 use rollback_domain::{
@@ -29,6 +32,8 @@ const MEMBER_FOR: Duration = Duration::from_secs(24 * 3_600);
 const READ_AGAIN_AFTER: Duration = Duration::from_secs(10 * 60);
 /// How many people are named who may see something that somebody may not.
 const PEOPLE_AT_MOST: usize = 5;
+/// How long the id of a Slack app may be, in characters.
+const APP_ID_AT_MOST: usize = 30;
 /// How long somebody is refused on what was last read of them.
 const OUTSIDER_FOR: Duration = Duration::from_secs(5 * 60);
 
@@ -130,6 +135,26 @@ pub async fn bind(app: &App, key: &str, digest: String) -> Result<bool, Error> {
     };
     let bound = app.engine.take(key, submission).await?;
     Ok(bound == Outcome::Bound { digest })
+}
+
+/// Remembers for two days that a command was of this Slack app, which is not the bot's own: `doctor`
+/// tells that two apps of one workspace share it. That it cannot be remembered is no reason not to run it.
+pub async fn note_app(app: &App, id: &str) {
+    let is_id = (1..=APP_ID_AT_MOST).contains(&id.len());
+    if !is_id || !id.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
+        return;
+    }
+    for key in APPS_SEEN {
+        match bind(app, key, id.to_owned()).await {
+            // Another app's.
+            Ok(false) => {}
+            Ok(true) => return,
+            Err(error) => {
+                tracing::debug!(%error, "of which app a command was could not be remembered");
+                return;
+            }
+        }
+    }
 }
 
 /// Leaves a request to a job that reads who its person is, then runs it and gives its answer.

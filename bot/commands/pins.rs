@@ -11,6 +11,7 @@ use crate::{
 };
 use rollback_domain::{
     grammar::{Request, verbs::Pins},
+    identity::ServiceKey,
     job::ServiceAction,
     release::Pin,
     rollback::Rollback,
@@ -35,16 +36,9 @@ async fn pins(app: App) -> Result {
         if survey.pin != Pin::On || app.config.service(&service).is_none() {
             continue;
         }
-        let by = match rollbacks::latest_asked(db, &service).await? {
-            Some(last) if last.pin == Pin::On => pinned_by(&last),
-            _ => "(not by one of my rollbacks)".to_owned(),
-        };
-        lines.push(format!(
-            "*{}* ({})  automatic deploys OFF {by} · read {} ago",
-            inline(&service.name, 80),
-            inline(&service.environment, 80),
-            board::age(read_at, now)
-        ));
+        let last = rollbacks::latest_asked(db, &service).await?;
+        let line = line_of(&service, last.filter(|last| last.pin == Pin::On).as_ref());
+        lines.push(format!("{line} · read {} ago", board::age(read_at, now)));
         first.get_or_insert_with(|| service.typed());
     }
     Ok(Answer::private(match first {
@@ -57,6 +51,17 @@ async fn pins(app: App) -> Result {
             lines.join("\n")
         }
     }))
+}
+
+/// A service whose automatic deploys are held off, in one line; `last`: the rollback that did it, if
+/// it was one of ours.
+pub fn line_of(service: &ServiceKey, last: Option<&Rollback>) -> String {
+    let by = last.map_or("(not by one of my rollbacks)".to_owned(), pinned_by);
+    format!(
+        "*{}* ({})  automatic deploys OFF {by}",
+        inline(&service.name, 80),
+        inline(&service.environment, 80)
+    )
 }
 
 fn pinned_by(rollback: &Rollback) -> String {

@@ -265,6 +265,13 @@ pub async fn changed_group(app: &App, key: &str, group: &str) -> std::result::Re
     Ok(true)
 }
 
+/// Has somebody's Home drawn, and kept up to date from now on.
+pub async fn open_home(app: &App, key: &str, person: &str) -> std::result::Result<(), Error> {
+    let person = person.to_owned();
+    let submission = Submission::OpenHome { person };
+    app.engine.take(key, submission).await.map(drop)
+}
+
 pub(super) async fn enqueue(app: &App, key: &str, job: Job) -> std::result::Result<(), Error> {
     app.engine
         .take(key, Submission::Enqueue(job))

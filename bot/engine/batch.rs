@@ -5,7 +5,7 @@
 
 use super::{
     Error, NewCourse, NewNote, Outcome, Submission, TickByHand, actions, actions::ChangedAction,
-    captures, checklists, complete::jobs_of, drills, enqueue, incidents, refused, updates,
+    captures, checklists, complete::jobs_of, drills, enqueue, homes, incidents, refused, updates,
 };
 use crate::store::{Tx, messages, read, rollbacks, timelines, written};
 use jiff::Timestamp;
@@ -44,6 +44,8 @@ pub(super) struct Changes {
     pub(super) events: Vec<(IncidentId, TimelineEvent)>,
     /// What is to be done, and when.
     pub(super) jobs: Vec<(Job, Timestamp)>,
+    /// Whether what people see in their Homes may be another thing by it.
+    pub(super) changes_homes: bool,
 }
 
 impl Changes {
@@ -56,6 +58,7 @@ impl Changes {
         now: Timestamp,
     ) {
         let (rollback, event) = proposal.open(id, incident);
+        self.changes_homes = true;
         self.opened.push(rollback);
         self.events.push((incident, event));
         self.jobs.push((Job::Advance { rollback: id }, now));
@@ -69,6 +72,7 @@ impl Changes {
         now: Timestamp,
     ) {
         let id = rollback.id;
+        self.changes_homes = true;
         self.opened.push(rollback);
         self.events.extend(events);
         self.jobs.push((Job::Advance { rollback: id }, now));
@@ -103,6 +107,7 @@ impl Changes {
             changed: event.is_some(),
             action: Box::new(action),
         };
+        self.changes_homes |= event.is_some();
         self.events.extend(event);
         self.jobs.extend(jobs);
         outcome
@@ -111,6 +116,7 @@ impl Changes {
     /// Adds what became of several action items by itself.
     fn extend(&mut self, changed: Vec<ChangedAction>) {
         for ChangedAction { event, jobs, .. } in changed {
+            self.changes_homes |= event.is_some();
             self.events.extend(event);
             self.jobs.extend(jobs);
         }
@@ -120,7 +126,11 @@ impl Changes {
     pub(super) async fn write(&self, tx: &mut Tx, now: Timestamp) -> sqlx::Result<()> {
         rollbacks::insert(tx, &self.opened).await?;
         timelines::append(tx, &self.events, now).await?;
-        enqueue(tx, &self.jobs, now).await
+        enqueue(tx, &self.jobs, now).await?;
+        match self.changes_homes {
+            true => homes::refresh(tx, now).await,
+            false => Ok(()),
+        }
     }
 }
 
@@ -163,6 +173,7 @@ impl Batch {
                 }
                 Submission::Capture(_)
                 | Submission::Enqueue(_)
+                | Submission::OpenHome { .. }
                 | Submission::Append { .. }
                 | Submission::DraftUpdate(_)
                 | Submission::AddAction { .. }
@@ -253,6 +264,11 @@ impl Batch {
                 Outcome::Queued
             }
             Submission::Enqueue(job) => self.queue(job.clone()),
+            Submission::OpenHome { person } => {
+                crate::store::homes::open(tx, person, now).await?;
+                let person = person.clone();
+                self.queue(Job::Home { person })
+            }
             Submission::Bind { digest } => Outcome::Bound {
                 digest: digest.clone(),
             },

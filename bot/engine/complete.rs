@@ -309,6 +309,7 @@ impl Engine {
                 changes.put_to_opened(*command, policy, now);
             }
         }
+        changes.changes_homes = true;
         // Before the timeline, as where somebody ticks an item: everybody locks in one order.
         let checklist = checklists::follow(tx, &rollback, policy, now).await?;
         let after_card = now.checked_add(NEW_CARD_FIRST).unwrap_or(now);

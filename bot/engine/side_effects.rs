@@ -1,8 +1,8 @@
 //! What a job leads to besides the change of a rollback: stored with the job's end.
 
 use super::{
-    KeptPromise, RecordedCapture, RecordedTick, UpdateChange, actions, captures, checklists,
-    enqueue, incidents, updates,
+    HomeChange, KeptPromise, RecordedCapture, RecordedTick, UpdateChange, actions, captures,
+    checklists, enqueue, homes, incidents, updates,
 };
 use crate::store::{
     Tx, marks, messages, readiness,
@@ -52,6 +52,8 @@ pub struct SideEffects {
     pub rosters: Vec<(Source, Found)>,
     /// What is said to an address of our own.
     pub reply: Option<AddressedReply>,
+    /// What is changed of somebody's Home.
+    pub home: Option<HomeChange>,
     /// What else is to be done, and when.
     pub jobs: Vec<(Job, Timestamp)>,
     /// What Slack has now.
@@ -183,6 +185,7 @@ impl SideEffects {
             kept,
             rosters,
             reply,
+            home,
             jobs,
             sent,
             edited,
@@ -200,6 +203,7 @@ impl SideEffects {
         self.kept = kept.or(self.kept.take());
         self.rosters.extend(rosters);
         self.reply = reply.or(self.reply.take());
+        self.home = home.or(self.home.take());
         self.jobs.extend(jobs);
         self.sent.extend(sent);
         self.edited = edited.or(self.edited.take());
@@ -221,15 +225,17 @@ impl SideEffects {
             kept,
             rosters,
             reply,
+            home,
             mut jobs,
             sent,
             edited: _,
         } = self;
+        let mut changes_homes = kept.is_some() || freeze.is_some();
         if let Some(UndeliveredChange { channel, change }) = &undelivered {
             undelivered::change(tx, channel, change, now).await?;
         }
         if let Some(read) = &survey {
-            rollbacks::record_survey(tx, &read.service, &read.survey, now).await?;
+            changes_homes |= rollbacks::record_survey(tx, &read.service, &read.survey, now).await?;
         }
         if let Some(facts) = &readiness {
             readiness::record(tx, facts).await?;
@@ -287,12 +293,18 @@ impl SideEffects {
         timelines::append(tx, &kept, now).await?;
         // After the timeline, in the order of the sources: everybody locks these rows in one order.
         for (source, found) in &rosters {
-            rosters::record(tx, source, found, now).await?;
+            changes_homes |= rosters::record(tx, source, found, now).await?;
         }
         if let Some(AddressedReply { address, reply }) = &reply {
             replies::put(tx, address, reply, now).await?;
         }
         enqueue(tx, &jobs, now).await?;
+        if let Some(change) = &home {
+            homes::change(tx, change, now).await?;
+        }
+        if changes_homes {
+            homes::refresh(tx, now).await?;
+        }
         Ok(sent)
     }
 }
@@ -412,6 +424,15 @@ impl From<KeptPromise> for SideEffects {
     fn from(kept: KeptPromise) -> Self {
         SideEffects {
             kept: Some(kept),
+            ..SideEffects::default()
+        }
+    }
+}
+
+impl From<HomeChange> for SideEffects {
+    fn from(change: HomeChange) -> Self {
+        SideEffects {
+            home: Some(change),
             ..SideEffects::default()
         }
     }

@@ -81,6 +81,7 @@ fn it_asks_for_no_more_than_it_uses() {
     assert_eq!(
         settings["event_subscriptions"]["bot_events"],
         json!([
+            "app_home_opened",
             "app_mention",
             "message.channels",
             "message.groups",

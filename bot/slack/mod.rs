@@ -9,6 +9,7 @@ pub mod card;
 pub mod checklist;
 pub mod content;
 mod directory;
+pub mod home;
 pub mod modal;
 pub mod openid;
 pub mod pace;
@@ -828,6 +829,38 @@ impl Slack {
             .form("conversations.info", &[("channel", channel)])
             .await?;
         Ok(answer.channel.is_channel && answer.channel.is_private == Some(false))
+    }
+
+    /// Whether somebody can read a channel: everybody can read a public one, and those who are in it a
+    /// private one. A channel that Slack does not tell this bot of is read by nobody.
+    pub async fn is_readable_by(&self, channel: &str, person: &str) -> Result<bool, Failure> {
+        match self.is_public(channel).await {
+            Ok(true) => return Ok(true),
+            Ok(false) => {}
+            Err(Failure::Never(_)) => return Ok(false),
+            Err(failure) => return Err(failure),
+        }
+        match self.channel_members(channel).await {
+            Ok(members) => Ok(members.iter().any(|member| member == person)),
+            Err(Failure::Never(_)) => Ok(false),
+            Err(failure) => Err(failure),
+        }
+    }
+
+    /// Publishes the Home of somebody, and gives what Slack calls its state from now on. `hash`: the
+    /// state that it takes the place of; if it is in another one, that is a `hash_conflict`.
+    pub async fn publish_view(
+        &self,
+        person: &str,
+        view: &SlackView,
+        hash: Option<&str>,
+    ) -> Result<Option<String>, Failure> {
+        let mut body = json!({ "user_id": person, "view": view });
+        if let Some(hash) = hash {
+            body["hash"] = json!(hash);
+        }
+        let published: Value = self.call("views.publish", &body).await?;
+        Ok(published["view"]["hash"].as_str().map(str::to_owned))
     }
 
     /// Opens a modal and gives nothing: it is found again by its `external_id`.

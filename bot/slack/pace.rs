@@ -88,7 +88,9 @@ fn budget(method: &str) -> Budget {
         "users.info" | "chat.postEphemeral" | "views.open" | "views.update" | "auth.test" => {
             waited_for(100)
         }
-        "files.getUploadURLExternal" | "files.completeUploadExternal" => steady(100),
+        "files.getUploadURLExternal" | "files.completeUploadExternal" | "views.publish" => {
+            steady(100)
+        }
         // `chat.update`, and looking for what was posted.
         _ => steady(50),
     }

@@ -82,6 +82,19 @@ pub async fn of_incident(db: &Db, incident: IncidentId) -> sqlx::Result<Vec<Acti
     rows.iter().map(|(doc,)| read(doc)).collect()
 }
 
+const RECENT: &str = "SELECT doc FROM action ORDER BY id DESC LIMIT 500";
+
+/// Those of the last five hundred of all channels that somebody is to do or has done, newest first.
+pub async fn recent_of(db: &Db, person: &str) -> sqlx::Result<Vec<ActionItem>> {
+    let rows: Vec<(String,)> = reading!(db, pool => sqlx::query_as(RECENT).fetch_all(pool).await)?;
+    let actions: Vec<ActionItem> = rows
+        .iter()
+        .map(|(doc,)| read(doc))
+        .collect::<Result<_, _>>()?;
+    let is_theirs = |action: &ActionItem| action.owner.as_deref() == Some(person);
+    Ok(actions.into_iter().filter(is_theirs).collect())
+}
+
 const OF_CHANNEL: &str = "SELECT doc FROM action WHERE channel = $1 ORDER BY id DESC LIMIT 100";
 
 /// The last hundred of a channel, newest first.

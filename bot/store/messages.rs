@@ -1,6 +1,10 @@
 //! Messages in Slack and input that was taken from it.
 
-use super::{Db, Tx, in_tx, micros, moment, reading};
+use super::{
+    Db, Tx,
+    beside::{Beside, beside},
+    in_tx, micros, moment, read, reading,
+};
 use jiff::Timestamp;
 use rollback_domain::identity::RollbackId;
 use sqlx::QueryBuilder;
@@ -119,4 +123,25 @@ pub async fn place(db: &Db, rollback: RollbackId, channel: &str, ts: &str) -> sq
         key,
         is_being_posted: card.is_none() || posting.is_some(),
     })
+}
+
+/// The keys under which it is remembered of which other Slack apps commands were, one for each app.
+pub const APPS_SEEN: [&str; 3] = ["app:1", "app:2", "app:3"];
+
+const APPS: &str = "SELECT answer FROM inbox WHERE key IN ($1, $2, $3)";
+
+impl Beside {
+    /// The other Slack apps of which commands were in the last two days, by their ids.
+    pub async fn apps_seen(&mut self) -> anyhow::Result<Vec<String>> {
+        #[derive(serde::Deserialize)]
+        struct Bound {
+            digest: String,
+        }
+        let [first, second, third] = APPS_SEEN;
+        let rows: Vec<(String,)> = beside!(self, c => sqlx::query_as(APPS)
+            .bind(first).bind(second).bind(third).fetch_all(c).await)?;
+        let bound = rows.iter().map(|(answer,)| read::<Bound>(answer));
+        let bound = bound.collect::<sqlx::Result<Vec<_>>>()?.into_iter();
+        Ok(bound.map(|bound| bound.digest).collect())
+    }
 }

@@ -14,6 +14,7 @@ pub mod beside;
 pub mod captures;
 pub mod checklists;
 pub mod health;
+pub mod homes;
 pub mod jobs;
 pub mod marks;
 pub mod memberships;

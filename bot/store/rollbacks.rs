@@ -11,7 +11,7 @@ use rollback_domain::{
     identity::{IncidentId, RollbackId, ServiceKey},
     incident::Kind,
     release::Survey,
-    rollback::Rollback,
+    rollback::{Rollback, StateKind},
 };
 use sqlx::QueryBuilder;
 use std::collections::{BTreeSet, HashMap};
@@ -145,6 +145,21 @@ const OPEN_OF: &str =
 pub async fn open(db: &Db) -> sqlx::Result<Vec<Rollback>> {
     let rows: Vec<(String,)> = reading!(db, pool => sqlx::query_as(OPEN).fetch_all(pool).await)?;
     rows.iter().map(|(doc,)| read(doc)).collect()
+}
+
+const PROPOSED: &str =
+    "SELECT doc FROM rollback WHERE holds = 1 AND state = $1 ORDER BY id LIMIT 500";
+
+/// Those whose plan waits for approvals, oldest first and drills last, at most five hundred.
+pub async fn proposed(db: &Db) -> sqlx::Result<Vec<Rollback>> {
+    let rows: Vec<(String,)> = reading!(db, pool => sqlx::query_as(PROPOSED)
+        .bind(StateKind::Proposed.name()).fetch_all(pool).await)?;
+    let mut proposed: Vec<Rollback> = rows
+        .iter()
+        .map(|(doc,)| read(doc))
+        .collect::<Result<_, _>>()?;
+    proposed.sort_by_key(|rollback| rollback.id.is_drill());
+    Ok(proposed)
 }
 
 /// The open one of a service.
@@ -405,17 +420,22 @@ pub fn is_taken(error: &sqlx::Error) -> bool {
 const UPSERT_SURVEY: &str = "INSERT INTO sight (service, environment, read_at, doc) VALUES ($1, $2, $3, $4)
     ON CONFLICT (service, environment) DO UPDATE SET read_at = excluded.read_at, doc = excluded.doc";
 
-/// Remembers what a platform served, for the board.
+/// Remembers what a platform served, for the board. Gives whether it served something else before.
 pub async fn record_survey(
     tx: &mut Tx,
     service: &ServiceKey,
     survey: &Survey,
     at: Timestamp,
-) -> sqlx::Result<()> {
+) -> sqlx::Result<bool> {
     let doc = written(survey)?;
-    in_tx!(tx, c => sqlx::query(UPSERT_SURVEY)
-        .bind(&service.name).bind(&service.environment).bind(micros(at)).bind(&doc)
-        .execute(c).await.map(drop))
+    in_tx!(tx, c => {
+        let before: Option<(i64, String)> = sqlx::query_as(SURVEY)
+            .bind(&service.name).bind(&service.environment).fetch_optional(&mut *c).await?;
+        sqlx::query(UPSERT_SURVEY)
+            .bind(&service.name).bind(&service.environment).bind(micros(at)).bind(&doc)
+            .execute(c).await?;
+        Ok(before.is_none_or(|(_, before)| before != doc))
+    })
 }
 
 const SURVEY: &str = "SELECT read_at, doc FROM sight WHERE service = $1 AND environment = $2";

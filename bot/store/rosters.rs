@@ -13,24 +13,40 @@ const UPSERT: &str = "INSERT INTO roster (source, read_at, doc, people) VALUES (
         people = CASE WHEN $5 = 1 THEN excluded.people ELSE roster.people END
     WHERE excluded.read_at >= roster.read_at";
 
+const SAID: &str = "SELECT doc FROM roster WHERE source = $1";
+
 /// Remembers what a source said, unless it was asked again meanwhile. One that is silent does not
-/// undo whom it named before.
+/// undo whom it named before. Gives whether it names others than before.
 pub async fn record(
     tx: &mut Tx,
     source: &Source,
     found: &Found,
     now: Timestamp,
-) -> sqlx::Result<()> {
+) -> sqlx::Result<bool> {
     let (Found::People { read_at, .. } | Found::Nothing { read_at, .. }) = found;
     let doc = written(found)?;
     let (people, answered) = match found {
         Found::People { .. } => (Some(&doc), true),
         Found::Nothing { answered, .. } => (None, *answered),
     };
-    in_tx!(tx, c => sqlx::query(UPSERT)
-        .bind(source.to_string()).bind(micros(read_at.unwrap_or(now))).bind(&doc)
-        .bind(people).bind(i64::from(answered))
-        .execute(c).await.map(drop))
+    in_tx!(tx, c => {
+        let before: Option<(String,)> =
+            sqlx::query_as(SAID).bind(source.to_string()).fetch_optional(&mut *c).await?;
+        sqlx::query(UPSERT)
+            .bind(source.to_string()).bind(micros(read_at.unwrap_or(now))).bind(&doc)
+            .bind(people).bind(i64::from(answered))
+            .execute(c).await?;
+        let before: Option<Found> = before.map(|(doc,)| read(&doc)).transpose()?;
+        Ok(before.as_ref().map(named_by) != Some(named_by(found)))
+    })
+}
+
+/// Whom a source names; `None`: it does not say.
+fn named_by(found: &Found) -> Option<&[String]> {
+    match found {
+        Found::People { ids, .. } => Some(ids),
+        Found::Nothing { .. } => None,
+    }
 }
 
 const KNOWN: &str = "SELECT source, doc FROM roster";

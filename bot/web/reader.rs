@@ -91,17 +91,7 @@ impl Reader {
     /// Whether they can read a channel in Slack: everybody can read a public one, and those who are
     /// in it a private one.
     pub async fn can_read(&self, app: &App, channel: &str) -> Result<bool, NotNow> {
-        match in_time(app.slack.is_public(channel)).await {
-            Ok(true) => return Ok(true),
-            Ok(false) => {}
-            Err(Unread::Unknown) => return Ok(false),
-            Err(Unread::Silent(why)) => return Err(why),
-        }
-        match in_time(app.slack.channel_members(channel)).await {
-            Ok(members) => Ok(members.contains(&self.person.id)),
-            Err(Unread::Unknown) => Ok(false),
-            Err(Unread::Silent(why)) => Err(why),
-        }
+        Ok(in_time(app.slack.is_readable_by(channel, &self.person.id)).await?)
     }
 }
 

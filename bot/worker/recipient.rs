@@ -3,16 +3,19 @@
 use super::retry::{after_slack, tried_for};
 use crate::{
     App,
-    engine::{AddressedReply, Ended, Error, RecordedEvent, refusal_key, refused},
+    engine::{
+        AddressedReply, Ended, Error, HomeChange, HomeFact, RecordedEvent, refusal_key, refused,
+    },
     slack::{Failure, Words, blocks},
     store::{
+        homes,
         jobs::Lease,
         replies::{self, Reply},
     },
 };
 use rollback_domain::{
     job::{Job, Notification},
-    people::Person,
+    people::{Person, home_of},
     refusal::{Refusal, Source},
     rollback::Message,
 };
@@ -80,6 +83,14 @@ impl Recipient<'_> {
                 },
             })));
         }
+        if let Some(person) = self.reply_to.and_then(home_of)
+            && homes::get(&app.engine.db, person).await?.is_some()
+        {
+            return Ok(Attempt::Told(Ended::done().with(HomeChange {
+                person: person.to_owned(),
+                what: HomeFact::Answered(Message::Mrkdwn(words.text.clone())),
+            })));
+        }
         if lease.failed && tried_for(app, lease) > TELL_WITHIN {
             return Ok(Attempt::Unreachable(
                 "nothing for a quarter of an hour".into(),
@@ -93,7 +104,8 @@ impl Recipient<'_> {
     }
 
     async fn send(self, app: &App, words: &Words) -> Result<(), Failure> {
-        if let Some(reply_to) = self.reply_to.filter(|address| !replies::is_ours(address)) {
+        let is_slacks = |address: &&str| !replies::is_ours(address) && home_of(address).is_none();
+        if let Some(reply_to) = self.reply_to.filter(is_slacks) {
             let sent = app.slack.reply(reply_to, words).await;
             // The address ends after 30 minutes or five uses; the channel does not.
             if !matches!(sent, Err(Failure::Never(_))) {

@@ -3,7 +3,10 @@
 use super::{answer::Reply, run_text, signed::Signed};
 use crate::{
     App,
-    commands::{Answer, Context, gate::Origin},
+    commands::{
+        ANSWERED_WITHIN, Answer, Context,
+        gate::{self, Origin},
+    },
     crash::{self, Point},
     telemetry,
 };
@@ -16,6 +19,7 @@ use rollback_domain::{grammar, people::Person, refusal::Source};
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 use std::{borrow::Cow, time::Instant};
+use tokio::time::timeout;
 use tracing::Instrument;
 
 /// `POST /slack/commands`.
@@ -48,7 +52,18 @@ pub(super) async fn receive(app: &App, form: Form) -> Reply {
     let is_own = |id: &str| app.known_user() == Some(id);
     let span = telemetry::request("command", person, channel);
     let run = run_text(app, &context, grammar::parse_mention(&text, is_own));
-    let (verb, status, answer) = run.instrument(span).await;
+    let noted = async {
+        let is_anothers = app.known_app().is_some_and(|own| own != form.app_id);
+        let is_named = !form.app_id.is_empty();
+        if is_named && is_anothers && app.limits.is_worth_a_line(&form.app_id, now) {
+            tracing::warn!(app = form.app_id, "a command came from another Slack app");
+            // Beside the command: it is not to wait for that.
+            timeout(ANSWERED_WITHIN, gate::note_app(app, &form.app_id))
+                .await
+                .ok();
+        }
+    };
+    let ((verb, status, answer), ()) = tokio::join!(run.instrument(span), noted);
     crash::point(Point::CommandStored);
     let took = began.elapsed();
     app.metrics.answered("command", verb, status, took);
@@ -64,6 +79,8 @@ pub(super) struct Form {
     response_url: Option<String>,
     trigger_id: Option<String>,
     text: String,
+    /// The Slack app whose command it is, `A…`.
+    app_id: String,
     origin: Origin,
     /// Whether Slack only looks at our certificate.
     is_probe: bool,
@@ -89,6 +106,7 @@ impl Form {
                 "response_url" => form.response_url = Some(value.into_owned()),
                 "trigger_id" if !value.is_empty() => form.trigger_id = Some(value.into_owned()),
                 "text" => form.text = value.into_owned(),
+                "api_app_id" => form.app_id = value.into_owned(),
                 "team_id" if !value.is_empty() => form.origin.team = Some(value.into_owned()),
                 "enterprise_id" if !value.is_empty() => {
                     form.origin.enterprise = Some(value.into_owned());

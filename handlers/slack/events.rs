@@ -1,5 +1,5 @@
 //! What Slack reports: mentions, which are commands that also work in threads, changes of user
-//! groups, and reactions to messages, by which these get into a timeline.
+//! groups, reactions to messages, by which these get into a timeline, and who opens their Home.
 
 use super::{answer::Reply, run_text, signed::Signed};
 use crate::{
@@ -77,6 +77,7 @@ pub(super) async fn receive(app: &App, callback: &EventCallback) -> Reply {
             reaction(app, callback, kind == "reaction_added").await
         }
         Some("message") => revision(app, callback).await,
+        Some("app_home_opened") => home(app, callback).await,
         Some(_) | None => Reply::Received,
     }
 }
@@ -313,5 +314,43 @@ async fn group(app: &App, callback: &EventCallback) -> Reply {
     };
     let took = began.elapsed();
     app.metrics.answered("event", "group", status, took);
+    received
+}
+
+/// Has somebody's Home drawn, and kept up to date from now on.
+async fn home(app: &App, callback: &EventCallback) -> Reply {
+    let began = Instant::now();
+    let event = &callback.event;
+    let (Some(person), Some("home")) = (event["user"].as_str(), event["tab"].as_str()) else {
+        return Reply::Received;
+    };
+    if callback.origin().why_elsewhere(app).is_some() {
+        return Reply::Received;
+    }
+    let now = app.engine.clock.now();
+    if let Err(over) = app.limits.admit_look(person, now) {
+        // It shows what it showed, and is drawn again at the next change.
+        app.metrics.too_much(over.whose());
+        return Reply::Received;
+    }
+    let opened_at = event["event_ts"].as_str().unwrap_or_default();
+    let key = match &callback.event_id {
+        Some(id) => format!("event:{id}"),
+        None => format!("home:{person}:{opened_at}"),
+    };
+    let open = async {
+        telemetry::record_key(&key);
+        queue::open_home(app, &key, person).await
+    };
+    let span = telemetry::request("event", person, "");
+    let (status, received) = match open.instrument(span).await {
+        Ok(()) => ("answered", Reply::Received),
+        Err(error) => {
+            app.metrics.failed(&error);
+            ("busy", Reply::NotStored)
+        }
+    };
+    let took = began.elapsed();
+    app.metrics.answered("event", "home", status, took);
     received
 }

@@ -19,6 +19,7 @@ use crate::{
         action::{Action, ForgedValue, PlanRef, moment_of},
         capture, modal, update,
     },
+    store::rollbacks,
     telemetry,
 };
 use axum::{
@@ -33,7 +34,7 @@ use rollback_domain::{
     },
     incident,
     job::Form,
-    people::Person,
+    people::{Person, home_address},
     refusal::Source,
     rollback::{Act, Confirmed, Message},
 };
@@ -108,6 +109,7 @@ struct Chosen {
 #[serde(default)]
 struct View {
     id: Option<String>,
+    r#type: Option<String>,
     callback_id: Option<String>,
     private_metadata: Option<String>,
     state: Value,
@@ -193,6 +195,12 @@ impl Payload {
             .unwrap_or_default()
     }
 
+    /// Whether it was clicked in the Home of the person, and not below a message.
+    fn is_home(&self) -> bool {
+        let kind = self.view.as_ref().and_then(|view| view.r#type.as_deref());
+        kind == Some("home") && self.channel().is_empty()
+    }
+
     fn origin(&self) -> Origin {
         let id = |named: &Option<Named>| named.as_ref().map(|named| named.id.clone());
         Origin {
@@ -226,6 +234,7 @@ async fn click(app: &App, payload: Payload) -> (&'static str, Result<Reply, Erro
     if person.id.is_empty() {
         return (verb, received());
     }
+    let is_home = payload.is_home();
     let channel = payload.channel();
     let message = payload
         .container
@@ -244,8 +253,10 @@ async fn click(app: &App, payload: Payload) -> (&'static str, Result<Reply, Erro
         person.id,
         element.value()
     );
-    let context = Context {
-        reply_to: payload.response_url.clone(),
+    // A click in a Home has no address of its own: its answer is shown there.
+    let home = is_home.then(|| home_address(&person.id));
+    let mut context = Context {
+        reply_to: payload.response_url.clone().or(home),
         trigger: payload.trigger_id.clone(),
         origin: payload.origin(),
         ..Context::new(key, person, channel, Source::Button)
@@ -263,7 +274,11 @@ async fn click(app: &App, payload: Payload) -> (&'static str, Result<Reply, Erro
         }
         (None, Ok(action)) => {
             let clicked_at = moment_of(moment).map_or(now, |at| at.max(now));
-            match why_not_its_own(app, &context, &action, message).await {
+            let why_not = match is_home {
+                true => move_to_its_channel(app, &mut context, &action).await,
+                false => why_not_its_own(app, &context, &action, message).await,
+            };
+            match why_not {
                 Ok(None) => perform(app, &context, action, thread, clicked_at).await,
                 Ok(Some(why)) => queue::forged(app, &context, why).await,
                 Err(error) => Err(error),
@@ -286,6 +301,25 @@ async fn why_not_its_own(
     };
     let is_own = gate::is_own_message(app, *rollback, &context.channel, message).await?;
     Ok((!is_own).then(|| format!("that button is not on a message about {rollback}")))
+}
+
+/// Puts a click in a Home into the channel of the rollback that it is about. Gives why it cannot come
+/// from a Home, as a clause; `None`: it can.
+async fn move_to_its_channel(
+    app: &App,
+    context: &mut Context,
+    action: &Action,
+) -> Result<Option<String>, Error> {
+    let Some(PlanRef { rollback, .. }) = action.plan() else {
+        return Ok(Some("no Home has that button".to_owned()));
+    };
+    Ok(match rollbacks::get(&app.engine.db, *rollback).await? {
+        Some(found) => {
+            context.channel = found.channel;
+            None
+        }
+        None => Some(format!("there is no {rollback}")),
+    })
 }
 
 async fn perform(

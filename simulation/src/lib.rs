@@ -10,6 +10,7 @@ mod delivery;
 mod faults;
 mod form;
 mod groups;
+mod home;
 mod message;
 mod openid;
 mod options;

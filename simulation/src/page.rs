@@ -15,6 +15,7 @@ use crate::delivery::{Answer, Impossible};
 use crate::message::Message;
 use crate::rendering::name;
 use crate::state;
+use crate::view::View;
 
 /// The reaction that the page offers.
 const PIN: &str = "pushpin";
@@ -119,6 +120,7 @@ fn as_seen(slack: &Slack, state: &state::State, person: Option<&str>, version: u
         })).collect::<Vec<_>>(),
         "messages": messages,
         "view": view.map(|view| json!({ "view": slack.view_json(view), "errors": view.errors })),
+        "home": state.homes.get(my_id).map(View::blocks),
         "side": state.side.as_ref().map(|(title, url)| json!({ "title": title, "url": url })),
         "suggestions": slack.inner.options.suggestions,
     })
@@ -177,6 +179,14 @@ pub(crate) enum Act {
         block_id: String,
         action_id: String,
         option: Option<Value>,
+    },
+    /// Opens the app's Home.
+    OpensHome { person: String },
+    /// Clicks in the app's Home.
+    ClicksInHome {
+        person: String,
+        block_id: String,
+        action_id: String,
     },
     /// Fills in a field of the open modal.
     Enters {
@@ -287,6 +297,16 @@ async fn perform(slack: &Slack, act: Act) -> Result<Answer, Impossible> {
             });
             let target = target.ok_or_else(|| Impossible("This is gone.".to_owned()))?;
             Ok(slack.click_in_view(&person, &view, &target).await)
+        }
+        Act::OpensHome { person } => Ok(slack.opens_home(&person).await),
+        Act::ClicksInHome {
+            person,
+            block_id,
+            action_id,
+        } => {
+            let target = slack.target_in_home(&person, &block_id, &action_id);
+            let target = target.ok_or_else(|| Impossible("This button is gone.".to_owned()))?;
+            Ok(slack.click_in_home(&person, &target).await)
         }
         Act::Enters {
             view,

@@ -89,7 +89,8 @@ pub(crate) fn name(state: &State, id: &str) -> String {
     }
 }
 
-fn blocks(state: &State, blocks: &[Value]) -> Vec<String> {
+/// Blocks, one below the other.
+pub(crate) fn blocks(state: &State, blocks: &[Value]) -> Vec<String> {
     blocks
         .iter()
         .flat_map(|block| one_block(state, block))

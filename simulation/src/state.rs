@@ -69,6 +69,8 @@ pub(crate) struct State {
     pub messages: Vec<Message>,
     pub files: Vec<File>,
     pub views: Vec<View>,
+    /// What the app has published for each person who has opened its Home.
+    pub homes: BTreeMap<String, View>,
     pub triggers: HashMap<String, Trigger>,
     pub reply_urls: HashMap<String, ReplyUrl>,
     pub usergroups: BTreeMap<String, Group>,
@@ -114,6 +116,7 @@ impl State {
             messages: Vec::new(),
             files: Vec::new(),
             views: Vec::new(),
+            homes: BTreeMap::new(),
             triggers: HashMap::new(),
             reply_urls: HashMap::new(),
             usergroups: BTreeMap::new(),

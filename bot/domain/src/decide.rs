@@ -35,7 +35,7 @@ use crate::{
         Actor, Approved, Evidence, Fact, IncidentFact, Lacking, Moved, NotStarted, PeopleFact,
         ProofFact, ProposedChange, Reopening, RunningFact, TimelineEvent, WaitingFact,
     },
-    people::{Membership, Person},
+    people::{Membership, Person, home_of},
     plan::{Aim, Plan, PlanHash},
     platform::{
         Holds, NextStep, Production, Progress, ProviderError, Receipt, SignOff, Task, Timing,
@@ -93,7 +93,11 @@ pub fn decide(
         } => {
             by.refuse_agent()?;
             membership.admit()?;
-            let address = reply_to.clone().map(|address| (by.id.clone(), address));
+            // A Home is looked at now: what they are told later has to reach them.
+            let address = reply_to
+                .clone()
+                .filter(|address| home_of(address).is_none());
+            let address = address.map(|address| (by.id.clone(), address));
             let who = Who {
                 person: by,
                 membership,

@@ -162,6 +162,11 @@ pub enum Job {
         /// The role of the person.
         role: IncidentRole,
     },
+    /// Bring the Home of somebody in Slack to the present state.
+    Home {
+        /// Their Slack id.
+        person: String,
+    },
     /// Propose the draft of a post-mortem to the repository that keeps them.
     ProposePostMortem(PostMortemRequest),
     /// Remind the lead of an incident that it was to be mitigated by now.
@@ -756,6 +761,7 @@ impl Job {
             | Job::ProposePostMortem(_)
             | Job::RemindDrill { .. }
             | Job::DrillReport(_)
+            | Job::Home { .. }
             | Job::RemindAction { .. } => None,
         }
     }
@@ -815,6 +821,7 @@ impl Job {
             Job::DrillReport(request) => request.id.clone(),
             Job::RefreshMemberships | Job::CanaryOfBot => "all".into(),
             Job::ReadMembership { person } => person.id.clone(),
+            Job::Home { person } => person.clone(),
         }
     }
 }

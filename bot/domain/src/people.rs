@@ -110,6 +110,19 @@ impl Membership {
     }
 }
 
+/// What an address begins with at which somebody reads the answer in their Home in Slack.
+const HOME: &str = "home:";
+
+/// The address of somebody's Home. What answers a click there is shown there; it calls nobody.
+pub fn home_address(person: &str) -> String {
+    format!("{HOME}{person}")
+}
+
+/// Whose Home an address is; `None`: it is another address.
+pub fn home_of(address: &str) -> Option<&str> {
+    address.strip_prefix(HOME)
+}
+
 /// Somebody who is to be told something, and how to reach them alone.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Addressee {

@@ -643,6 +643,13 @@ impl Rollback {
         concerned
     }
 
+    /// Who sees to it that automatic deploys are let go live again: who let it run, else who asked.
+    pub fn owner_of_pin(&self) -> &Person {
+        let emergency = self.break_glass.as_ref().map(|run| &run.by);
+        let approver = self.approvals.last().map(|approval| &approval.by);
+        approver.or(emergency).unwrap_or(&self.requester)
+    }
+
     /// Somebody, with the address at which they can be told alone.
     pub fn addressee(&self, person: &str) -> Addressee {
         let own = self

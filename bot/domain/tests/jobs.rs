@@ -67,6 +67,7 @@ const STORED: &[(&str, &str, &str)] = &[
         r#"{"kind":"make_fault","rollback":-7}"#,
     ),
     ("card", "RB-41", r#"{"kind":"card","rollback":41}"#),
+    ("home", "U1", r#"{"kind":"home","person":"U1"}"#),
     ("outcome", "RB-41", r#"{"kind":"outcome","rollback":41}"#),
     (
         "tell",

@@ -8,7 +8,7 @@ mod sentence;
 
 pub use advice::advice;
 pub use group::next as next_of_group;
-pub use proposal::{change, facts};
+pub use proposal::{change, facts, waiting_plan};
 
 use super::{
     Words,

@@ -7,19 +7,23 @@ use super::{
 use crate::slack::{
     Words,
     action::{self, Action, PlanRef},
-    blocks::{Mrkdwn, confirm, context, cut, fields, fit_text, header, inline, mention, section},
+    blocks::{
+        Mrkdwn, actions, confirm, context, cut, fields, fit_text, header, inline, mention, section,
+    },
+    home::WaitingPlan,
 };
 use jiff::Timestamp;
 use rollback_domain::{
     authority::{Authority, Case},
     changes::{LostChanges, reads_like_a_fix},
+    drill::watermarked,
     history::Ran,
     job::Form,
     plan::{Plan, Unships},
     policy::Confirm,
     proof::spell,
     release::{Release, Way},
-    rollback::Rollback,
+    rollback::{Rollback, State},
 };
 use slack_morphism::prelude::{SlackBlock, SlackBlockButtonElement, SlackBlockButtonStyle};
 use std::fmt::Write;
@@ -77,6 +81,47 @@ pub(super) fn card(
         text: fit_text(&in_words(rollback, &needs, expires_at)),
         blocks,
     }
+}
+
+/// The plan in the Home of somebody who can approve it: what is asked and why, what speaks against
+/// it, and two buttons.
+pub fn waiting_plan(rollback: &Rollback, case: &Case, now: Timestamp) -> Option<WaitingPlan> {
+    let (State::Proposed { expires_at }, Some(plan)) = (&rollback.state, &rollback.plan) else {
+        return None;
+    };
+    let mut lines = vec![
+        format!("*{}*", inline(&title(rollback, plan), 200)),
+        requested(rollback, now),
+    ];
+    lines.extend(warnings(rollback));
+    lines.extend(cautions(plan));
+    if plan.group.is_none() {
+        lines.push(lost(plan));
+    }
+    let still = match case.missing().people {
+        0 | 1 => String::new(),
+        people => format!(" · needs {people} more approvals"),
+    };
+    lines.push(format!(
+        "{} · {} · {}{still} · expires {} · plan `{}`",
+        rollback.id,
+        inline(&rollback.service.environment, 80),
+        plan.risk,
+        time(*expires_at),
+        short_hash(rollback),
+    ));
+    let approve = approve_button(rollback, plan, Some(case));
+    let deny = Action::Open(Form::Deny, PlanRef::of(rollback));
+    Some(WaitingPlan {
+        text: watermarked(rollback.id, &lines.join("\n")).into_owned(),
+        buttons: Some(actions(
+            &format!("home:{}", rollback.id),
+            vec![
+                approve.with_style(SlackBlockButtonStyle::Primary),
+                deny.button("Deny…"),
+            ],
+        )),
+    })
 }
 
 /// What is asked, as a question.

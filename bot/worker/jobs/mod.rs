@@ -12,6 +12,7 @@ mod checklist;
 mod drill_report;
 mod examine;
 mod export;
+mod home;
 mod look_after;
 mod look_again;
 mod make_fault;
@@ -103,6 +104,7 @@ pub(super) fn perform<'a>(app: &'a App, lease: &'a Lease) -> Begun<'a> {
         } => remind_update::run(app, *incident, *due, *role),
         Job::ProposePostMortem(request) => propose_post_mortem::run(app, lease, request),
         Job::RemindMitigation { incident, due } => remind_mitigation::run(app, *incident, *due),
+        Job::Home { person } => Box::pin(home::run(app, lease, person)),
         Job::RemindDecision {
             incident,
             service,

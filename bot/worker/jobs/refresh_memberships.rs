@@ -18,8 +18,14 @@ use tokio::time::timeout;
 pub(super) async fn run(app: &App) -> Result<Ended, Error> {
     let ended = Ended::at(later(app, SURVEY_EVERY));
     // By its own id the bot knows which messages are for it.
-    if let Err(failure) = app.identity().await {
-        tracing::warn!(%failure, "Slack does not say who the bot is");
+    match app.identity().await {
+        Err(failure) => tracing::warn!(%failure, "Slack does not say who the bot is"),
+        // By its own app it knows which commands are another's.
+        Ok(_) => {
+            if let Err(failure) = app.learn_own_app().await {
+                tracing::debug!(%failure, "Slack does not say of which app the bot is");
+            }
+        }
     }
     if !app.config.api.enabled {
         return Ok(ended);

@@ -6,6 +6,8 @@ import { drawBlocks } from "/blocks.js";
 const at = (id) => document.getElementById(id);
 const drawn = new Map();
 const folded = new Set();
+/** Where the app's Home stands among the channels. */
+const HOME = "home";
 let state = null;
 let me = new URLSearchParams(location.search).get("person") ?? sessionStorage.getItem("me");
 let channel = new URLSearchParams(location.search).get("channel") ?? sessionStorage.getItem("channel");
@@ -65,7 +67,7 @@ function show(next) {
   state = next;
   me = next.me;
   sessionStorage.setItem("me", me);
-  if (!state.channels.some((known) => known.id === channel)) channel = state.channels[0]?.id;
+  if (channel !== HOME && !state.channels.some((known) => known.id === channel)) channel = state.channels[0]?.id;
   sessionStorage.setItem("channel", channel);
   showSidebar();
   showMessages(isFirst);
@@ -76,7 +78,7 @@ function show(next) {
     title: "Send this", onclick: () => send(text),
   }, text)), JSON.stringify(state.suggestions));
   // What stands around the messages has its place by now.
-  if (isFirst) scrollDown();
+  if (isFirst && channel !== HOME) scrollDown();
 }
 
 function redraw(parent, nodes, key) {
@@ -94,14 +96,16 @@ function showSidebar() {
     type: "button", class: "person", "data-id": person.id, "aria-pressed": String(person.id === me),
     // One stop for the Tab key; the arrow keys go from one to the next.
     tabindex: person.id === me ? "0" : "-1", onkeydown: arrows,
-    onclick: () => { me = person.id; look(); },
+    onclick: () => { me = person.id; drawn.clear(); look(); openHome(); },
   }, avatar(person.id, person.name), element("span", {}, element("strong", {}, person.name), person.title ? element("small", {}, person.title) : null))),
   JSON.stringify([people, me]));
-  redraw(at("channels"), () => state.channels.map((known) => element("button", {
+  const places = [...state.channels, { id: HOME, is_direct: true, name: `${state.bot.name}: Home` }];
+  redraw(at("channels"), () => places.map((known) => element("button", {
     type: "button", class: "channel", "data-id": known.id, "aria-current": known.id === channel ? "page" : undefined,
-    onclick: () => { channel = known.id; replyTo = null; drawn.clear(); at("messages").replaceChildren(); show(state); scrollDown(); },
-  }, known.is_direct ? known.name : `# ${known.name}`)), JSON.stringify([state.channels, channel]));
-  const here = state.channels.find((known) => known.id === channel);
+    onclick: () => { channel = known.id; replyTo = null; drawn.clear(); at("messages").replaceChildren(); show(state); scrollDown(); openHome(); },
+  }, known.is_direct ? known.name : `# ${known.name}`)), JSON.stringify([places, channel]));
+  const here = places.find((known) => known.id === channel);
+  for (const id of ["say", "chips", "hint"]) at(id).hidden = channel === HOME;
   at("channel").textContent = here ? (here.is_direct ? here.name : `# ${here.name}`) : "";
   const self = people.find((person) => person.id === me);
   at("whoami").textContent = self ? `You are ${self.name}${self.title ? `, ${self.title}` : ""}` : "";
@@ -116,8 +120,25 @@ function arrows(event) {
   all[(all.indexOf(event.currentTarget) + step + all.length) % all.length].focus();
 }
 
+function openHome() {
+  if (channel === HOME) act({ do: "opens_home", person: me });
+}
+
+function showHome() {
+  const key = JSON.stringify([me, state.home]);
+  if (drawn.get(HOME)?.key === key) return;
+  const use = async (block, part) => {
+    if (part.confirm && !(await confirmed(part.confirm))) return;
+    await act({ do: "clicks_in_home", person: me, block_id: block.block_id, action_id: part.action_id });
+  };
+  const blocks = state.home ? drawBlocks(state.home, state, use) : [element("p", { class: "empty" }, "Nothing is shown here yet.")];
+  drawn.set(HOME, { key });
+  at("messages").replaceChildren(element("div", { class: "home body" }, blocks));
+}
+
 function showMessages(isFirst) {
   const list = at("messages");
+  if (channel === HOME) return showHome();
   const isAtEnd = list.scrollHeight - list.scrollTop - list.clientHeight < 80;
   const here = state.messages.filter((message) => message.channel === channel);
   const tops = here.filter((message) => !message.thread_ts || message.thread_ts === message.ts);
@@ -350,3 +371,4 @@ at("skip").addEventListener("click", (event) => {
 });
 
 watch();
+openHome();

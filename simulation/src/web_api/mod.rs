@@ -222,6 +222,7 @@ fn run(slack: &Slack, name: &str, params: &Params) -> Outcome {
         "views.open" => views::open(slack, params),
         "views.push" => views::push(slack, params),
         "views.update" => views::update(slack, params),
+        "views.publish" => views::publish(slack, params),
         "files.getUploadURLExternal" => files::upload_url(slack, params),
         "files.completeUploadExternal" => files::complete(slack, params),
         _ => Err(Failure::from("unknown_method")),

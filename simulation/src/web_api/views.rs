@@ -1,9 +1,10 @@
-//! `views.*`: the modals the app puts in front of people.
+//! `views.*`: the modals the app puts in front of people, and their Homes.
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::{Failure, Outcome, Params};
 use crate::Slack;
+use crate::view::View;
 
 /// How many modals may be stacked.
 const DEEPEST: usize = 3;
@@ -67,6 +68,46 @@ pub(super) fn update(slack: &Slack, params: &Params) -> Outcome {
         let hash = state.id("h.");
         state.views[at].take(content, hash);
         Ok(json!({ "view": slack.view_json(&state.views[at]) }))
+    })
+}
+
+pub(super) fn publish(slack: &Slack, params: &Params) -> Outcome {
+    let content = checked(slack, params, "views.publish")?;
+    let person = params.need("user_id")?;
+    if content["type"] != "home" {
+        return Err(Failure::from("invalid_arguments"));
+    }
+    slack.change(|state| {
+        match state.person(person) {
+            None => return Err(Failure::from("user_not_found")),
+            Some(known) if known.deleted => return Err(Failure::from("user_not_found")),
+            Some(_) => {}
+        }
+        let before = state.homes.get(person).map(|home| home.hash.clone());
+        if params
+            .text("hash")
+            .is_some_and(|hash| before.as_deref() != Some(hash))
+        {
+            return Err(Failure::from("hash_conflict"));
+        }
+        let content = slack.prepared(state, &content);
+        let hash = state.id("h.");
+        let id = format!("VHOME{}", person.trim_start_matches('U'));
+        let home = state
+            .homes
+            .entry(person.to_owned())
+            .or_insert_with(|| View {
+                id: id.clone(),
+                person: person.to_owned(),
+                hash: String::new(),
+                content: json!({}),
+                values: Map::new(),
+                errors: Map::new(),
+                root: id,
+                previous: None,
+            });
+        home.take(content, hash);
+        Ok(json!({ "view": slack.view_json(&state.homes[person]) }))
     })
 }
 

@@ -122,9 +122,7 @@ impl Draft {
     /// Reminds the one who let it run, or, where they may not unpin, those who may.
     fn remind_of_pin(&mut self, unpinners: &[String]) {
         let rollback = &self.rollback;
-        let emergency = rollback.break_glass.as_ref().map(|run| &run.by);
-        let approver = rollback.approvals.last().map(|approval| &approval.by);
-        let owner = approver.or(emergency).unwrap_or(&rollback.requester);
+        let owner = rollback.owner_of_pin();
         let may_unpin = unpinners.is_empty() || unpinners.contains(&owner.id);
         let (people, by) = match may_unpin {
             true => (vec![owner.id.clone()], String::new()),

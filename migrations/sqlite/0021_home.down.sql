@@ -1,0 +1,2 @@
+DROP TABLE home;
+DELETE FROM step WHERE kind = 'home';
