@@ -23,6 +23,7 @@ pub mod store;
 
 pub mod worker;
 
+pub mod alerts;
 pub mod pagerduty;
 pub mod permalinks;
 pub mod platforms;

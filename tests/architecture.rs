@@ -46,6 +46,12 @@ const ROOMS: &[Room] = &[
         &["proofs"],
         &["rollback_domain", "rollback_http", "rollback_settings"],
     ),
+    // What programs that send alerts prove themselves by, and what they say.
+    (
+        "alerts",
+        &["alerts"],
+        &["rollback_domain", "rollback_settings"],
+    ),
     // The configuration knows the registry of providers, and none of them by name.
     (
         "config",
@@ -55,6 +61,7 @@ const ROOMS: &[Room] = &[
             "rollback_settings",
             "rollback_providers::github",
             "rollback_providers::registry",
+            "alerts",
             "notices",
             "proofs",
             "store::address",
@@ -82,6 +89,7 @@ const ROOMS: &[Room] = &[
         "presentation",
         &[
             "slack::action",
+            "slack::alerts",
             "slack::backfill",
             "slack::blocks",
             "slack::break_glass",
@@ -218,15 +226,18 @@ const ROOMS: &[Room] = &[
         &["commands"],
         &[
             "rollback_domain",
+            "alerts",
             "answer",
             "app",
             "config",
             "engine",
             "export",
+            "metrics::AlertOutcome",
             "permalinks",
             "presentation",
             "reads",
             "roster",
+            "store::alerts",
             "store::captures",
             "store::checklists",
             "store::actions",
@@ -249,6 +260,7 @@ const ROOMS: &[Room] = &[
             "rollback_domain",
             "rollback_http",
             "rollback_providers",
+            "answer",
             "app",
             "commands",
             "config",
@@ -321,6 +333,7 @@ const ROOMS: &[Room] = &[
         &[
             "rollback_domain",
             "rollback_settings",
+            "alerts",
             "answer",
             "api",
             "app",
@@ -332,6 +345,7 @@ const ROOMS: &[Room] = &[
             "engine::Error",
             "limits",
             "messages",
+            "metrics::AlertOutcome",
             "metrics::Recorded",
             "presentation",
             "store::overview",

@@ -37,6 +37,7 @@ pub mod matrix;
 
 pub mod action;
 pub mod aftermath;
+pub mod alert;
 pub mod canary;
 pub mod checklist;
 pub mod deploy;

@@ -2,7 +2,9 @@
 
 mod act;
 mod advance;
+mod alert_message;
 mod announce_outcome;
+mod assess_alerts;
 mod backfill;
 mod break_glass_message;
 mod canary;
@@ -15,6 +17,7 @@ mod export;
 mod look_after;
 mod make_fault;
 mod notify;
+mod nudge_deploy;
 mod open_form;
 mod page;
 mod post;
@@ -100,6 +103,9 @@ pub(super) fn perform<'a>(app: &'a App, lease: &'a Lease) -> Begun<'a> {
             role,
         } => remind_update::run(app, *incident, *due, *role),
         Job::ProposePostMortem(request) => propose_post_mortem::run(app, lease, request),
+        Job::NudgeDeploy { incident } => nudge_deploy::run(app, *incident),
+        Job::AssessAlerts { group } => assess_alerts::run(app, lease, *group),
+        Job::AlertMessage { group } => alert_message::run(app, lease, *group),
         Job::RemindMitigation { incident, due } => remind_mitigation::run(app, *incident, *due),
         Job::RemindDrill { service } => remind_drill::run(app, service),
         Job::DrillReport(request) => drill_report::run(app, lease, request),

@@ -1,0 +1,2 @@
+DELETE FROM counter WHERE name = 'alert';
+DROP TABLE alert_group;
