@@ -21,7 +21,8 @@ use std::{
 const MINUTE: Duration = Duration::from_secs(60);
 
 /// The error rate that a rule of the real Prometheus looks at, and a rollback is proven by.
-const REAL_QUERY: &str = "sum(rate(http_requests_total{code=~\"5..\"}[2s])) / sum(rate(http_requests_total[2s]))";
+const REAL_QUERY: &str =
+    "sum(rate(http_requests_total{code=~\"5..\"}[2s])) / sum(rate(http_requests_total[2s]))";
 /// What the real Prometheus finds.
 const REAL_RULE: &str = "{alert: HighErrorRate, expr: 'sum(rate(http_requests_total{code=~\"5..\"}[2s])) / sum(rate(http_requests_total[2s])) > 0.01', labels: {job: shop}, annotations: {summary: '{{ $value | humanizePercentage }} of requests fail'}}";
 /// How long another program may take for anything.
@@ -501,30 +502,49 @@ const MATRIX: &str = "[matrix]\npreset = \"platform\"\n";
 /// A world with a matrix, in which alerts say this.
 async fn with_a_matrix(alerts_say: &str) -> World {
     let rule = "service = \"frontend\"\n[alerts.sentry]";
-    let alerts = ALERTS.replace(rule, &format!("service = \"frontend\"\n{alerts_say}\n[alerts.sentry]"));
-    let alerts = alerts.replace("channel = \"C0SHOP\"\n[[alerts.prometheus", "channel = \"C0SHOP\"\nagent = \"alert-watch\"\n[[alerts.prometheus");
-    World::set_up(&format!("{MATRIX}{ROLES}"), &format!("{FRONTEND}{AGENT}{alerts}")).await
+    let alerts = ALERTS.replace(
+        rule,
+        &format!("service = \"frontend\"\n{alerts_say}\n[alerts.sentry]"),
+    );
+    let alerts = alerts.replace(
+        "channel = \"C0SHOP\"\n[[alerts.prometheus",
+        "channel = \"C0SHOP\"\nagent = \"alert-watch\"\n[[alerts.prometheus",
+    );
+    World::set_up(
+        &format!("{MATRIX}{ROLES}"),
+        &format!("{FRONTEND}{AGENT}{alerts}"),
+    )
+    .await
 }
 
 #[tokio::test]
 async fn an_agent_proposes_where_the_matrix_says_to_go_back_at_once() {
-    let mut world = with_a_matrix("symptoms = \"payments\"\nseverity = \"P1\"\nauto_propose = true").await;
+    let mut world =
+        with_a_matrix("symptoms = \"payments\"\nseverity = \"P1\"\nauto_propose = true").await;
     comes(&mut world, &fires()).await;
     assert_snapshot!(world.channel(), @"");
     // Nothing runs before people have approved, and maya, who is responsible, asked for it.
     world.passes(5 * MINUTE).await;
     assert_eq!(world.vercel.production(), "v214");
-    assert_eq!(world.rollback(1).await.requester.agent.as_deref(), Some("alert-watch"));
+    assert_eq!(
+        world.rollback(1).await.requester.agent.as_deref(),
+        Some("alert-watch")
+    );
     assert_eq!(world.vercel.rollbacks_asked(), 0);
     world.slack.take_all();
     let record = world.record().await;
-    let lines = record.lines().filter(|line| line.contains("assessed") || line.contains("requested"));
+    let lines = record
+        .lines()
+        .filter(|line| line.contains("assessed") || line.contains("requested"));
     assert_snapshot!(lines.collect::<Vec<_>>().join("\n"), @"");
 }
 
 #[tokio::test]
 async fn no_agent_proposes_where_the_matrix_says_something_else() {
-    let mut world = with_a_matrix("symptoms = \"cosmetic errors 0.1% slower 0%\"\nseverity = \"P4\"\nauto_propose = true").await;
+    let mut world = with_a_matrix(
+        "symptoms = \"cosmetic errors 0.1% slower 0%\"\nseverity = \"P4\"\nauto_propose = true",
+    )
+    .await;
     comes(&mut world, &fires()).await;
     assert_snapshot!(world.channel(), @"");
     assert!(!world.record().await.contains("requested"));
@@ -551,7 +571,8 @@ async fn nobody_is_told_of_a_deploy_who_does_not_want_to_or_has_proposed() {
     let off = "[incidents]\nnudge_after = \"0s\"\n";
     for (more, proposes) in [(off, false), ("", true)] {
         let rules = ALERTS.replace("[alerts.sentry]", "severity = \"P1\"\n[alerts.sentry]");
-        let mut world = World::set_up(&format!("{more}{ROLES}"), &format!("{FRONTEND}{rules}")).await;
+        let mut world =
+            World::set_up(&format!("{more}{ROLES}"), &format!("{FRONTEND}{rules}")).await;
         comes(&mut world, &fires()).await;
         if proposes {
             world.with_a_card().await;
@@ -568,7 +589,9 @@ async fn until(world: &mut World, is_so: impl Fn(&AlertGroup) -> bool) {
     let began = Instant::now();
     loop {
         world.settle().await;
-        let group = rollback_bot::store::alerts::get(&world.app().engine.db, 1).await.unwrap();
+        let group = rollback_bot::store::alerts::get(&world.app().engine.db, 1)
+            .await
+            .unwrap();
         if group.is_some_and(|group| is_so(&group)) {
             break;
         }
@@ -608,8 +631,15 @@ async fn a_real_prometheus_and_its_alertmanager_begin_and_end_the_story() {
             "[[services.frontend.production.verify]]\nkind = \"prometheus\"\nname = \"error rate\"\nurl = \"{}\"\nquery = '{REAL_QUERY}'\nunit = \"ratio\"\nbelow = 0.001\n",
             real.url()
         );
-        let alerts = ALERTS.replace("[alerts.sentry]", "symptoms = \"payments\"\n[alerts.sentry]");
-        let mut world = World::set_up(&format!("{MATRIX}{ROLES}"), &format!("{FRONTEND}{check}{alerts}")).await;
+        let alerts = ALERTS.replace(
+            "[alerts.sentry]",
+            "symptoms = \"payments\"\n[alerts.sentry]",
+        );
+        let mut world = World::set_up(
+            &format!("{MATRIX}{ROLES}"),
+            &format!("{FRONTEND}{check}{alerts}"),
+        )
+        .await;
         world.vercel.moves_at_once(true);
         let to = format!("{}/alerts/prometheus", world.base());
         let _alertmanager = RealAlertmanager::start(&program, listen, &to, ALERTS_TOKEN);
@@ -620,8 +650,14 @@ async fn a_real_prometheus_and_its_alertmanager_begin_and_end_the_story() {
         assert_ne!(real.reaches(REAL_QUERY, is(0.072)).await, None);
         until(&mut world, |group| group.advice.is_some()).await;
         let seen = world.channel();
-        assert!(seen.contains("HighErrorRate") && seen.contains("7.2% of requests fail"), "{seen}");
-        assert!(seen.contains("The matrix: Roll back now, within 15 m."), "{seen}");
+        assert!(
+            seen.contains("HighErrorRate") && seen.contains("7.2% of requests fail"),
+            "{seen}"
+        );
+        assert!(
+            seen.contains("The matrix: Roll back now, within 15 m."),
+            "{seen}"
+        );
         world.sam().clicks("Propose rollback").await;
         world.settle().await;
         world.slack.take_all();
@@ -634,14 +670,23 @@ async fn a_real_prometheus_and_its_alertmanager_begin_and_end_the_story() {
         let told = world.channel();
         println!("on a real Alertmanager: {told}");
         let (numbers, stands) = match verdict {
-            "VERIFIED" => ("error rate 0.05 % (before 7.2 %, threshold 0.1 %)", "Alerts: HighErrorRate ended at"),
-            _ => ("error rate 7.2 % (before 7.2 %, threshold 0.1 %) is too high", "Alerts: HighErrorRate still fires"),
+            "VERIFIED" => (
+                "error rate 0.05 % (before 7.2 %, threshold 0.1 %)",
+                "Alerts: HighErrorRate ended at",
+            ),
+            _ => (
+                "error rate 7.2 % (before 7.2 %, threshold 0.1 %) is too high",
+                "Alerts: HighErrorRate still fires",
+            ),
         };
         assert!(told.contains(numbers), "{told}");
         if verdict == "VERIFIED" {
             until(&mut world, |group| group.resolved_at.is_some()).await;
         } else {
-            assert!(told.contains("The rollback worked, so the problem is probably elsewhere."), "{told}");
+            assert!(
+                told.contains("The rollback worked, so the problem is probably elsewhere."),
+                "{told}"
+            );
         }
         world.maya().says("/rollback status RB-1").await;
         let seen = world.maya().sees();

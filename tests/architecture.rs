@@ -44,7 +44,12 @@ const ROOMS: &[Room] = &[
     (
         "proofs",
         &["proofs"],
-        &["rollback_domain", "rollback_http", "rollback_settings"],
+        &[
+            "rollback_domain",
+            "rollback_http",
+            "rollback_providers::process",
+            "rollback_settings",
+        ],
     ),
     // What programs that send alerts prove themselves by, and what they say.
     (

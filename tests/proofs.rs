@@ -1,19 +1,24 @@
-//! What is seen from outside besides one page: numbers of Prometheus against what they were,
-//! several addresses, and checks that only should pass.
+//! What is seen from outside besides one page: numbers of Prometheus and of a database
+//! against what they were, several addresses, and checks that only should pass.
 
 use crate::support::{
     FRONTEND, World,
     prometheus::{Prometheus, RealPrometheus},
+    shop_database::ShopDatabase,
     site::Site,
     vercel::Vercel,
 };
 use insta::assert_snapshot;
+use rollback_bot::proofs;
+use rollback_settings::Section;
 use std::{
     sync::{Arc, Mutex},
     time::Duration,
 };
+use url::Url;
 
 const MINUTES: Duration = Duration::from_secs(60);
+const SECONDS: Duration = Duration::from_secs(1);
 
 /// An error rate that must fall below a tenth of a per cent.
 const ERROR_RATE: &str = r#"
@@ -310,4 +315,152 @@ async fn a_real_prometheus_proves_a_rollback_and_shows_when_the_cause_is_elsewhe
         world.passes(6 * MINUTES).await;
         world.slack.take_all();
     }
+}
+
+/// What is checked in the shop's database.
+const ORDERS: &str = r#"
+[[services.frontend.production.verify]]
+kind = "sql"
+name = "orders"
+url = "file:{reader}"
+table = "orders"
+stays_within = "2%"
+[[services.frontend.production.verify]]
+kind = "sql"
+name = "orders without a customer"
+url = "file:{reader}"
+query = "select count(*) from orders left join customers on customers.id = orders.customer where customers.id is null"
+below = 1
+[[services.frontend.production.verify]]
+kind = "sql"
+name = "schema"
+url = "file:{reader}"
+exist = ["public.orders(note)"]
+gone = ["public.orders_v2"]
+"#;
+
+#[tokio::test]
+async fn a_real_database_is_held_against_what_the_plan_counted() {
+    let mut shop = match ShopDatabase::start().await {
+        Ok(shop) => shop,
+        Err(why) => {
+            println!("NOT PROVEN ON A REAL POSTGRESQL: {why}");
+            return;
+        }
+    };
+    let secrets = tempfile::tempdir().unwrap();
+    let file = |name: &str, url: &str| {
+        let path = secrets.path().join(name);
+        std::fs::write(&path, url).unwrap();
+        path.display().to_string()
+    };
+    let reader = file("reader", shop.reader());
+    // Each look is three connections of a real database.
+    let soon = "target_time = \"2m\"\nprove_within = \"20s\"\nwatch = \"2m\"";
+    let frontend = FRONTEND.replace("target_time = \"2m\"", soon);
+    let settings = format!("{frontend}{}", ORDERS.replace("{reader}", &reader));
+    let mut world = World::with(&settings).await;
+    world.vercel.moves_at_once(true);
+    shop.changes("create table orders_v2 (id int)").await;
+    world.with_a_card().await;
+    // The release that is left takes an order with it, and its table stays.
+    shop.changes("delete from orders where id = 1").await;
+    world.sam().clicks("Approve").await;
+    world.passes(30 * SECONDS).await;
+    assert_snapshot!(outcome(&world), @"
+    ⚠️ frontend (production) is back on v213, checks still fail (RB-1) · @maya, approved by @sam
+    version v213 answers, 3/4 checks pass: orders 99 (before 100, threshold ±2 %); orders without a customer 0 (before 0, threshold 1); schema finds that public.orders_v2 is still there · took 0 s, of which 0 s waiting for approval (goal 2 m: met)
+    v213 is live and checks still fail. The rollback worked, so the problem is probably elsewhere.
+    ");
+    shop.changes("drop table orders_v2; insert into orders values (101, 99), (102, 99)")
+        .await;
+    world.passes(30 * SECONDS).await;
+    shop.changes("update orders set customer = 1 where customer = 99")
+        .await;
+    world.passes(MINUTES).await;
+    assert_snapshot!(outcome(&world), @"
+    ✅ frontend (production) is back on v213 (RB-1) · @maya, approved by @sam
+    version v213 answers, 4/4 checks pass: orders 101 (before 100, threshold ±2 %); orders without a customer 0 (before 0, threshold 1) · took 0 s, of which 0 s waiting for approval (goal 2 m: met)
+    Automatic deploys are off until `/rollback unpin frontend@production`.
+    ");
+    world.passes(2 * MINUTES).await;
+    assert_snapshot!(checked(&world).await, @"
+    rollback-bot checked: before the rollback: orders 100; orders without a customer 0
+    rollback-bot checked: version v213 answers, 3/4 checks pass: orders 99 (before 100, threshold ±2 %); orders without a customer 0 (before 0, threshold 1); schema finds that public.orders_v2 is still there
+    rollback-bot checked: version v213 answers, 3/4 checks pass: orders 101 (before 100, threshold ±2 %); orders without a customer 2 (before 0, threshold 1) is too high
+    rollback-bot checked: version v213 answers, 4/4 checks pass: orders 101 (before 100, threshold ±2 %); orders without a customer 0 (before 0, threshold 1)
+    rollback-bot verified: verified: v213 answers from outside and passes its checks. Measured: orders 101 (before 100, threshold ±2 %); orders without a customer 0 (before 0, threshold 1).
+    ");
+    world.slack.take_all();
+
+    // Whatever a query tries, nothing is changed, and no password is repeated.
+    let tries = [
+        ("writer", "select count(*) from orders"),
+        (
+            "reader",
+            "with gone as (delete from orders returning id) select count(*) from gone",
+        ),
+        ("reader", "select setval('x', 1); delete from orders"),
+        (
+            "reader",
+            "select set_config('transaction_read_only', 'off', false)",
+        ),
+        ("reader", "select count(*) from nothing"),
+        ("reader", "select id from orders"),
+        ("reader", "select sum(id) from orders where false"),
+        ("reader", "select note from orders where false"),
+        ("reader", "select 'many'"),
+        ("reader", "select 'NaN'::float8"),
+        ("reader", "select pg_sleep(30)::text"),
+        ("nobody", "select 1"),
+        ("away", "select 1"),
+    ];
+    let reader = Url::parse(shop.reader()).unwrap();
+    let mut nobody = reader.clone();
+    nobody.set_password(Some("not-the-password")).unwrap();
+    let mut away = reader;
+    away.set_port(Some(1)).unwrap();
+    file("writer", shop.writer());
+    file("nobody", nobody.as_str());
+    file("away", away.as_str());
+    let mut seen = vec![];
+    for (role, query) in tries {
+        let path = secrets.path().join(role).display().to_string();
+        let tried = tries_sql(&path, query).await;
+        seen.push(tried.replace(&shop.name(), "shop"));
+    }
+    assert!(!seen.concat().contains("password-of") && !seen.concat().contains("not-the"));
+    assert_snapshot!(seen.join("\n"), @r#"
+    Wrong("shop_writer may write, and nothing is asked as one that may; run ALTER ROLE shop_writer SET default_transaction_read_only = on")
+    Wrong("the query is refused: WITH clause containing a data-modifying statement must be at the top level")
+    Wrong("the query is refused: syntax error at or near \";\"")
+    Wrong("the query is refused: transaction read-write mode must be set before any query")
+    Wrong("the query is refused: relation \"nothing\" does not exist")
+    Wrong("the query gives several rows instead of one number")
+    Unsure("gives no data right now, which never counts as healthy")
+    Unsure("gives no data right now, which never counts as healthy")
+    Unsure("the query gives no number: invalid input syntax for type double precision: \"many\": not known right now")
+    Unsure("the query gives NaN: not known right now")
+    Wrong("the database did not answer within 1 s")
+    Wrong("the database does not let this bot in: password authentication failed for user \"shop_reader\"")
+    Wrong("the database is not answering (error communicating with database: Connection refused (os error 111))")
+    "#);
+    assert_eq!(shop.orders().await, 101);
+    shop.ends().await;
+}
+
+/// What trying a query of a database shows.
+async fn tries_sql(url: &str, query: &str) -> String {
+    let text = format!(
+        "[[verify]]\nkind = \"sql\"\nname = \"n\"\nwithin = \"1s\"\nrequire = \"watch\"\nurl = \"file:{url}\"\nquery = \"\"\"{query}\"\"\""
+    );
+    let files = |path: &std::path::Path| std::fs::read_to_string(path);
+    let read = |section: &Section<'_>| proofs::read(&section.sections("verify")?);
+    let (checks, _) = rollback_settings::read(&text, &|_| None, &files, &[], read).unwrap();
+    format!(
+        "{:?}",
+        checks[0]
+            .try_out(&rollback_bot::http_client().unwrap())
+            .await
+    )
 }

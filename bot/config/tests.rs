@@ -1408,7 +1408,7 @@ const MISTAKES: &str = r#"
 
 - kind = "http"
 + kind = "tcp"
-! services.frontend.production.verify[0].kind: "tcp" is not known; write "http" or "flow" or "prometheus"
+! services.frontend.production.verify[0].kind: "tcp" is not known; write "http" or "flow" or "prometheus" or "sql" or "command"
 
 - [[services.frontend.production.verify]]
 + [services.frontend.production.verify]

@@ -113,10 +113,14 @@ pub(super) async fn take(
             false => alerts::save(tx, group).await?,
         }
         if news.changed {
-            taken.jobs.push((Job::AlertMessage { group: group.id }, now));
+            taken
+                .jobs
+                .push((Job::AlertMessage { group: group.id }, now));
         }
         if news.fires && group.service.is_some() {
-            taken.jobs.push((Job::AssessAlerts { group: group.id }, now));
+            taken
+                .jobs
+                .push((Job::AssessAlerts { group: group.id }, now));
             let severity = group.wishes.severity;
             let nudge = severity.and_then(|one| nudge(group.incident, one, new.nudge_after, now));
             taken.jobs.extend(nudge);

@@ -2,9 +2,10 @@
 //! read the dashboard, create and delete a test order.
 
 use super::{
-    name,
+    Outcome, Probe, name,
     page::{BODY_AT_MOST, Expected, OWN_HEADERS, Page, Request, SECRET_HEADERS, Sent, method},
 };
+use async_trait::async_trait;
 use reqwest::{
     Client, Method,
     header::{HeaderName, HeaderValue},
@@ -13,6 +14,7 @@ use rollback_settings::{Secret, Section, Value, flag, header, pointer, text, url
 use serde_json::Value as Json;
 use std::{
     collections::BTreeMap,
+    sync::Arc,
     time::{Duration, Instant},
 };
 use url::Url;
@@ -24,7 +26,7 @@ const VALUE_AT_MOST: usize = 4 << 10;
 
 /// The steps, in order.
 #[derive(Clone, Debug)]
-pub struct FlowCheck {
+struct FlowCheck {
     steps: Vec<Step>,
     /// What the configuration gives to every step, by name.
     secrets: BTreeMap<String, Secret>,
@@ -74,8 +76,25 @@ enum Part {
     Value(String),
 }
 
+/// Reads its section.
+pub(super) fn read(section: &Section<'_>, _is_watched: bool) -> Option<Arc<dyn Probe>> {
+    Some(Arc::new(FlowCheck::read(section)?))
+}
+
+#[async_trait]
+impl Probe for FlowCheck {
+    async fn probe(&self, http: &Client, within: Duration) -> Outcome {
+        Outcome::of(self.look(http, within).await)
+    }
+
+    fn is_read(&self) -> bool {
+        let mut methods = self.steps.iter().map(|step| &step.method);
+        methods.all(|method| matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS))
+    }
+}
+
 impl FlowCheck {
-    pub(super) fn read(section: &Section<'_>) -> Option<Self> {
+    fn read(section: &Section<'_>) -> Option<Self> {
         let secrets = secrets(section)?;
         let sections = section.sections("steps")?;
         if sections.is_empty() || sections.len() > STEPS_AT_MOST {
@@ -104,14 +123,8 @@ impl FlowCheck {
         })
     }
 
-    /// Whether it changes nothing.
-    pub(super) fn is_read(&self) -> bool {
-        let mut methods = self.steps.iter().map(|step| &step.method);
-        methods.all(|method| matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS))
-    }
-
     /// Makes one step after the other until one fails. What was seen instead, as a clause.
-    pub(super) async fn look(&self, http: &Client, within: Duration) -> Result<(), String> {
+    async fn look(&self, http: &Client, within: Duration) -> Result<(), String> {
         let began = Instant::now();
         // Time is left for the steps that clean up.
         let cleans_up = self.steps.iter().any(|step| step.always);

@@ -1,55 +1,73 @@
 //! `kind = "http"`: a page at one address, or at several, and what its answer must be.
 
-use super::page::{Expected, Request, addresses};
+use super::{
+    Outcome, Probe,
+    page::{Expected, Request, addresses},
+};
+use async_trait::async_trait;
 use reqwest::{Client, Method};
 use rollback_settings::Section;
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 use tokio::task::JoinSet;
 use url::Url;
 
 /// A page to ask for, and what its answer must be at every address.
 #[derive(Clone, Debug)]
-pub struct HttpCheck {
+struct HttpCheck {
     urls: Vec<Url>,
     request: Request,
     expected: Expected,
 }
 
-impl HttpCheck {
-    pub(super) fn read(section: &Section<'_>) -> Option<Self> {
-        let urls = addresses(section, "https://shop.example.com/api/health");
-        let request = Request::read(section);
-        let expected = Expected::read(section);
-        let request = request?;
-        if request.method == Method::HEAD
-            && (expected.json.is_some() || expected.contains.is_some())
-        {
-            section.mistake("method", "HEAD has no body to look into; write \"GET\"");
-        }
-        Some(Self {
-            urls: urls?,
-            request,
-            expected,
-        })
+/// Reads its section.
+pub(super) fn read(section: &Section<'_>, _is_watched: bool) -> Option<Arc<dyn Probe>> {
+    let urls = addresses(section, "https://shop.example.com/api/health");
+    let request = Request::read(section);
+    let expected = Expected::read(section);
+    let request = request?;
+    if request.method == Method::HEAD && (expected.json.is_some() || expected.contains.is_some()) {
+        section.mistake("method", "HEAD has no body to look into; write \"GET\"");
+    }
+    Some(Arc::new(HttpCheck {
+        urls: urls?,
+        request,
+        expected,
+    }))
+}
+
+#[async_trait]
+impl Probe for HttpCheck {
+    async fn probe(&self, http: &Client, within: Duration) -> Outcome {
+        Outcome::of(self.look(http, within).await)
     }
 
-    /// What it is called where the configuration gives it no name.
-    pub(super) fn name(&self) -> String {
+    fn name(&self) -> Option<String> {
         let method = &self.request.method;
-        match self.urls.as_slice() {
+        Some(match self.urls.as_slice() {
             [] => method.to_string(),
             [url] => format!("{method} {url}"),
             [first, others @ ..] => format!("{method} {first} and {} more", others.len()),
-        }
+        })
     }
 
-    /// Whether it changes nothing.
-    pub(super) fn is_read(&self) -> bool {
+    fn is_read(&self) -> bool {
         self.request.is_read()
     }
 
+    async fn leads_somewhere(&self, http: &Client, within: Duration) -> bool {
+        for url in &self.urls {
+            match self.request.send(http, url, within).await {
+                Ok(page) if page.status >= 500 || page.status == self.expected.status => {}
+                Ok(_) | Err(_) => return false,
+            }
+        }
+        true
+    }
+}
+
+impl HttpCheck {
     /// Asks every address at once. What was seen instead, as a clause.
-    pub(super) async fn look(&self, http: &Client, within: Duration) -> Result<(), String> {
+    async fn look(&self, http: &Client, within: Duration) -> Result<(), String> {
         if let [url] = self.urls.as_slice() {
             return self.look_at(http, url, within).await;
         }
@@ -88,16 +106,5 @@ impl HttpCheck {
     async fn look_at(&self, http: &Client, url: &Url, within: Duration) -> Result<(), String> {
         let page = self.request.send(http, url, within).await?;
         self.expected.compare(&page, &self.request.sent)
-    }
-
-    /// Whether something is at each address: it answers as it must, or fails by itself.
-    pub(super) async fn leads_somewhere(&self, http: &Client, within: Duration) -> bool {
-        for url in &self.urls {
-            match self.request.send(http, url, within).await {
-                Ok(page) if page.status >= 500 || page.status == self.expected.status => {}
-                Ok(_) | Err(_) => return false,
-            }
-        }
-        true
     }
 }

@@ -3,23 +3,34 @@
 //! Each kind of check has a file: what its section of the configuration has, and how it is looked
 //! at. What a look means is decided in the domain.
 
+mod command;
 mod fingerprint;
 mod flow;
 mod http;
+mod number;
 mod page;
 mod prometheus;
+mod sql;
 
 pub use fingerprint::{Fingerprint, FingerprintAt};
 
-use flow::FlowCheck;
-use http::HttpCheck;
+use async_trait::async_trait;
 use jiff::Timestamp;
-use prometheus::{Answered, PrometheusCheck};
+use number::NumberRule;
 use reqwest::Client;
 use rollback_domain::proof::{Baseline, CheckResult, Criterion, Importance, Reading, Round};
 use rollback_settings::{Section, Value, choice, duration, text};
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, fmt::Debug, sync::Arc, time::Duration};
 use tokio::task::JoinSet;
+
+/// Every kind of check.
+const KINDS: &[Kind] = &[
+    Kind::named_by_itself("http", http::read),
+    Kind::named("flow", "checkout", flow::read),
+    Kind::named("prometheus", "error rate", prometheus::read),
+    Kind::named("sql", "orders", sql::read),
+    Kind::named("command", "smoke test", command::read),
+];
 
 /// How long a check may take where nothing else is configured.
 const WITHIN: Duration = Duration::from_secs(10);
@@ -27,6 +38,103 @@ const WITHIN: Duration = Duration::from_secs(10);
 const BASELINE_WITHIN: Duration = Duration::from_secs(3);
 /// The longest name of a check.
 const NAME_AT_MOST: usize = 60;
+
+/// A kind of check.
+struct Kind {
+    /// What is written after `kind`.
+    word: &'static str,
+    /// What one could be called, where the configuration has to name it; `None`: it has a name.
+    example: Option<&'static str>,
+    /// Reads its section, and whether it is only watched.
+    read: fn(&Section<'_>, bool) -> Option<Arc<dyn Probe>>,
+}
+
+impl Kind {
+    const fn named_by_itself(
+        word: &'static str,
+        read: fn(&Section<'_>, bool) -> Option<Arc<dyn Probe>>,
+    ) -> Self {
+        Self {
+            word,
+            example: None,
+            read,
+        }
+    }
+
+    const fn named(
+        word: &'static str,
+        example: &'static str,
+        read: fn(&Section<'_>, bool) -> Option<Arc<dyn Probe>>,
+    ) -> Self {
+        Self {
+            word,
+            example: Some(example),
+            read,
+        }
+    }
+}
+
+/// One look at the world. It judges nothing: what a number or a silence means is decided in the
+/// domain.
+#[async_trait]
+trait Probe: Debug + Send + Sync {
+    /// Looks once, within so long.
+    async fn probe(&self, http: &Client, within: Duration) -> Outcome;
+
+    /// What its number counts and must be; `None`: it measures none.
+    fn rule(&self) -> Option<&NumberRule> {
+        None
+    }
+
+    /// What it is called where the configuration gives it no name.
+    fn name(&self) -> Option<String> {
+        None
+    }
+
+    /// Whether it changes nothing.
+    fn is_read(&self) -> bool {
+        true
+    }
+
+    /// What it needs and is not there, as a clause, as far as that is told without trying it.
+    fn missing(&self) -> Option<String> {
+        None
+    }
+
+    /// What to do where it gives no data, as the end of a sentence; empty: nothing is known.
+    fn why_no_data(&self) -> &'static str {
+        ""
+    }
+
+    /// Whether what it fails at is there, so that it is no mistake of the configuration.
+    async fn leads_somewhere(&self, _http: &Client, _within: Duration) -> bool {
+        true
+    }
+}
+
+/// What one look has come to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Outcome {
+    /// It is as it must be.
+    Passed,
+    /// It is not; what was seen instead, as a clause.
+    Failed(String),
+    /// It was measured, and there may be no number.
+    Measured(Reading),
+    /// It can never be told as it is configured, for this reason, as a clause.
+    Wrong(String),
+    /// It cannot be told now, for this reason, as a clause.
+    Away(String),
+}
+
+impl Outcome {
+    fn of(looked: Result<(), String>) -> Self {
+        match looked {
+            Ok(()) => Outcome::Passed,
+            Err(problem) => Outcome::Failed(problem),
+        }
+    }
+}
 
 /// Something that must, should or may be seen of a service.
 #[derive(Clone, Debug)]
@@ -38,26 +146,7 @@ pub struct Check {
     /// How long it may take.
     pub within: Duration,
     /// What is looked at.
-    pub kind: Kind,
-}
-
-/// What a check looks at.
-#[derive(Clone, Debug)]
-pub enum Kind {
-    /// A page.
-    Http(HttpCheck),
-    /// A short list of requests.
-    Flow(FlowCheck),
-    /// A number of Prometheus.
-    Prometheus(PrometheusCheck),
-}
-
-/// What can be written after `kind`.
-#[derive(Clone, Copy)]
-enum KindName {
-    Http,
-    Flow,
-    Prometheus,
+    probe: Arc<dyn Probe>,
 }
 
 /// Reads every section `[[…verify]]`.
@@ -79,12 +168,9 @@ pub fn read(sections: &[Section<'_>]) -> Option<Vec<Check>> {
 
 impl Check {
     fn read(section: &Section<'_>) -> Option<Self> {
-        const KINDS: [(&str, KindName); 3] = [
-            ("http", KindName::Http),
-            ("flow", KindName::Flow),
-            ("prometheus", KindName::Prometheus),
-        ];
-        let kind = section.required("kind", "\"http\"", |value| choice(value, &KINDS))?;
+        let kinds: Vec<(&'static str, &Kind)> =
+            KINDS.iter().map(|kind| (kind.word, kind)).collect();
+        let kind = section.required("kind", "\"http\"", |value| choice(value, &kinds))?;
         let importance = section.or("require", Importance::Must, |value| {
             choice(
                 value,
@@ -100,83 +186,71 @@ impl Check {
             WITHIN,
             duration(Duration::from_millis(100)..=Duration::from_secs(60)),
         );
-        let (kind, name) = match kind {
-            KindName::Http => {
-                let name = section.optional("name", name);
-                let check = HttpCheck::read(section);
-                let name = name.or(check.as_ref().map(HttpCheck::name));
-                (check.map(Kind::Http), name)
-            }
-            KindName::Flow => {
-                let name = section.required("name", "\"checkout\"", name);
-                (FlowCheck::read(section).map(Kind::Flow), name)
-            }
-            KindName::Prometheus => {
-                let name = section.required("name", "\"error rate\"", name);
-                let check = PrometheusCheck::read(section, importance == Importance::Watch);
-                (check.map(Kind::Prometheus), name)
-            }
+        let called = match kind.example {
+            Some(example) => section.required("name", &format!("{example:?}"), name),
+            None => section.optional("name", name),
         };
+        let probe = (kind.read)(section, importance == Importance::Watch);
         section.done();
+        let probe = probe?;
         Some(Self {
-            name: name?,
+            name: called.or_else(|| probe.name())?,
             importance,
             within,
-            kind: kind?,
+            probe,
         })
     }
 
     /// Looks once; `baselines` are what was measured before production was changed.
     async fn look(&self, http: &Client, baselines: &[Baseline]) -> CheckResult {
-        match &self.kind {
-            Kind::Http(check) => CheckResult {
-                problem: check.look(http, self.within).await.err(),
+        let outcome = self.probe.probe(http, self.within).await;
+        match (outcome, self.criterion()) {
+            (Outcome::Passed, _) => self.not_looked_at(),
+            (Outcome::Failed(problem), _) => CheckResult {
+                problem: Some(problem),
                 ..self.not_looked_at()
             },
-            Kind::Flow(check) => CheckResult {
-                problem: check.look(http, self.within).await.err(),
-                ..self.not_looked_at()
-            },
-            Kind::Prometheus(check) => {
-                let reading = check.ask(http, self.within).await.reading();
+            (Outcome::Measured(reading), Some(criterion)) => {
                 let mut baselines = baselines.iter();
                 let baseline = baselines.find(|baseline| baseline.check == self.name);
-                self.criterion(check).judge(&reading, baseline)
+                criterion.judge(&reading, baseline)
             }
-        }
-    }
-
-    /// Whether it gives a number.
-    fn measures(&self) -> bool {
-        match self.kind {
-            Kind::Http(_) | Kind::Flow(_) => false,
-            Kind::Prometheus(_) => true,
+            (Outcome::Measured(_), None) => self.not_looked_at(),
+            (Outcome::Wrong(why) | Outcome::Away(why), _) => self.not_looked_at().unknown(&why),
         }
     }
 
     /// What is measured before a rollback; `None`: it does not measure.
     async fn measure(&self, http: &Client, at: Timestamp) -> Option<Baseline> {
-        match &self.kind {
-            Kind::Http(_) | Kind::Flow(_) => None,
-            Kind::Prometheus(check) => {
-                let within = self.within.min(BASELINE_WITHIN);
-                Some(Baseline {
-                    check: self.name.clone(),
-                    unit: check.unit.clone(),
-                    reading: check.ask(http, within).await.reading(),
-                    at,
-                })
+        let rule = self.probe.rule()?;
+        let outcome = self
+            .probe
+            .probe(http, self.within.min(BASELINE_WITHIN))
+            .await;
+        let reading = match outcome {
+            Outcome::Measured(reading) => reading,
+            Outcome::Wrong(why) | Outcome::Away(why) | Outcome::Failed(why) => {
+                Reading::Unknown(why)
             }
-        }
+            Outcome::Passed => return None,
+        };
+        Some(Baseline {
+            check: self.name.clone(),
+            unit: rule.unit.clone(),
+            reading,
+            at,
+        })
     }
 
-    fn criterion(&self, check: &PrometheusCheck) -> Criterion {
-        Criterion {
+    /// What its number must be; `None`: it measures none.
+    fn criterion(&self) -> Option<Criterion> {
+        let rule = self.probe.rule()?;
+        Some(Criterion {
             name: self.name.clone(),
             importance: self.importance,
-            unit: check.unit.clone(),
-            limit: check.limit,
-        }
+            unit: rule.unit.clone(),
+            limit: rule.limit,
+        })
     }
 
     fn not_looked_at(&self) -> CheckResult {
@@ -188,38 +262,38 @@ impl Check {
 
     /// Tries it without changing anything.
     pub async fn try_out(&self, http: &Client) -> Tried {
-        match &self.kind {
-            Kind::Http(check) if !check.is_read() => Tried::Untried,
-            Kind::Flow(check) if !check.is_read() => Tried::Untried,
-            Kind::Flow(check) => match check.look(http, self.within).await {
-                Ok(()) => Tried::Works("answers as it must".into()),
-                Err(problem) => Tried::Fails(format!("{problem}: it fails right now")),
+        if !self.probe.is_read() {
+            return match self.probe.missing() {
+                Some(why) => Tried::Wrong(why),
+                None => Tried::Untried,
+            };
+        }
+        match self.probe.probe(http, self.within).await {
+            Outcome::Passed => Tried::Works("answers as it must".into()),
+            // A service that fails now may be what a rollback is for; an address that leads nowhere
+            // is a mistake.
+            Outcome::Failed(problem) => match self.probe.leads_somewhere(http, self.within).await {
+                true => Tried::Fails(format!("{problem}: it fails right now")),
+                false => Tried::Wrong(problem),
             },
-            Kind::Http(check) => match check.look(http, self.within).await {
-                Ok(()) => Tried::Works("answers as it must".into()),
-                // A service that fails now may be what a rollback is for; an address that leads
-                // nowhere is a mistake.
-                Err(problem) => match check.leads_somewhere(http, self.within).await {
-                    true => Tried::Fails(format!("{problem}: it fails right now")),
-                    false => Tried::Wrong(problem),
-                },
-            },
-            Kind::Prometheus(check) => match check.ask(http, self.within).await {
-                Answered::Wrong(why) | Answered::Away(why) => Tried::Wrong(why),
-                Answered::Measured(reading) => {
-                    let result = self.criterion(check).judge(&reading, None);
-                    match reading {
-                        Reading::Number(_) => Tried::Works(match &result.measured {
-                            Some(measured) => format!("is {} now", measured.now_clause()),
-                            None => "is measured".into(),
-                        }),
-                        Reading::NoData => Tried::Unsure(
-                            "gives no data right now, which never counts as healthy; an error rate without errors needs `or vector(0)`".into(),
-                        ),
-                        Reading::Unknown(why) => Tried::Unsure(format!("{why}: not known right now")),
-                    }
-                }
-            },
+            Outcome::Wrong(why) | Outcome::Away(why) => Tried::Wrong(why),
+            Outcome::Measured(Reading::NoData) => Tried::Unsure(format!(
+                "gives no data right now, which never counts as healthy{}",
+                self.probe.why_no_data()
+            )),
+            Outcome::Measured(Reading::Unknown(why)) => {
+                Tried::Unsure(format!("{why}: not known right now"))
+            }
+            Outcome::Measured(reading @ Reading::Number(_)) => {
+                let judged = self
+                    .criterion()
+                    .map(|criterion| criterion.judge(&reading, None));
+                let measured = judged.and_then(|result| result.measured);
+                Tried::Works(match measured {
+                    Some(measured) => format!("is {} now", measured.now_clause()),
+                    None => "is measured".into(),
+                })
+            }
         }
     }
 }
@@ -289,7 +363,7 @@ async fn look_at_all(http: &Client, checks: &[Check], baselines: &[Baseline]) ->
 /// with; what does not answer soon is not known, and keeps nobody waiting.
 pub async fn measure(http: &Client, checks: &[Check], at: Timestamp) -> Vec<Baseline> {
     let mut measuring = JoinSet::new();
-    let checks = checks.iter().filter(|check| check.measures());
+    let checks = checks.iter().filter(|check| check.probe.rule().is_some());
     for (place, check) in checks.cloned().enumerate() {
         let http = http.clone();
         measuring.spawn(async move { (place, check.measure(&http, at).await) });

@@ -9,7 +9,11 @@ const SECRET: &str = "a-secret-of-the-health-page";
 
 /// The checks that a configuration has, or what is wrong with it.
 fn checks(text: &str) -> Result<Vec<Check>, String> {
-    let env = |name: &str| (name == "TOKEN").then(|| SECRET.to_owned());
+    let env = |name: &str| match name {
+        "TOKEN" => Some(SECRET.to_owned()),
+        "DATABASE" => Some(format!("postgres://reader:{SECRET}@127.0.0.1:1/shop")),
+        _ => None,
+    };
     let files = |_: &Path| Err(std::io::Error::other("no files here"));
     let read = |section: &Section<'_>| read(&section.sections("verify")?);
     let read = rollback_settings::read(text, &env, &files, &[], read);
@@ -220,6 +224,7 @@ async fn what_cannot_be_asked_before_a_rollback_is_not_known_and_keeps_nobody_wa
 fn settings_that_make_no_sense_are_named() {
     let http = "kind = \"http\"\nurl = \"https://shop.example.com/\"";
     let metric = "kind = \"prometheus\"\nname = \"errors\"\nurl = \"http://prometheus:9090\"\nquery = \"up\"";
+    let sql = "kind = \"sql\"\nname = \"orders\"\nurl = \"env:DATABASE\"";
     let rows = [
         "kind = \"ping\"".to_owned(),
         format!("{http}\nrequire = \"maybe\""),
@@ -246,12 +251,23 @@ fn settings_that_make_no_sense_are_named() {
         format!("{metric}\nfalls_to = \"half\""),
         format!("{metric}\nbelow = 1\nunit = \"furlongs per fortnight\""),
         "kind = \"prometheus\"\nbelow = 1".to_owned(),
+        sql.to_owned(),
+        format!("{sql}\ntable = \"orders\""),
+        format!("{sql}\ntable = \"orders; drop\"\nbelow = 1"),
+        format!("{sql}\ntable = \"orders\"\nquery = \"select 1\"\nbelow = 1"),
+        format!("{sql}\nquery = \"delete from orders\"\nbelow = 1"),
+        format!("{sql}\nexist = [\"orders(\"]"),
+        format!("{sql}\nexist = [\"orders\"]\nbelow = 1"),
+        format!("{}\ntable = \"orders\"\nbelow = 1", sql.replace("DATABASE", "TOKEN")),
+        "kind = \"command\"\nname = \"smoke\"".to_owned(),
+        "kind = \"command\"\nname = \"smoke\"\ncommand = \"smoke --all\"".to_owned(),
+        "kind = \"command\"\nname = \"smoke\"\ncommand = [\"/bin/true\"]\nenvironment = { \"A=B\" = \"1\" }".to_owned(),
         format!("{http}\nname = \"errors\"\n[[verify]]\n{metric}\nbelow = 1"),
     ];
     let seen = rows.map(|lines| checks(&format!("[[verify]]\n{lines}")).unwrap_err());
     assert!(!seen.concat().contains(SECRET));
     insta::assert_snapshot!(seen.join("\n"), @r#"
-    verify[0].kind: "ping" is not known; write "http" or "flow" or "prometheus"
+    verify[0].kind: "ping" is not known; write "http" or "flow" or "prometheus" or "sql" or "command"
     verify[0].require: "maybe" is not known; write "must" or "should" or "watch"
     verify[0].url: is there, and urls is too; keep one of them
     verify[0].urls: is empty; write urls = ["https://shop.example.com/api/health"]
@@ -278,6 +294,79 @@ fn settings_that_make_no_sense_are_named() {
     verify[0].name: is missing; write name = "error rate"
     verify[0].url: is missing; write url = "http://prometheus:9090"
     verify[0].query: is missing; write query = "sum(rate(errors_total[1m]))"
+    verify[0]: asks for nothing or for several things; write one of query = "select …" and table = "orders", or exist and gone
+    verify[0]: does not say what its number must be; write below = 0.001 or above = 0.99, or against what it was before: falls_to = "50%", rises_to = "90%", stays_within = "20%"
+    verify[0].table: "orders; drop" is no name of a table; write it like "orders" or "public.orders", or use query
+    verify[0]: asks for nothing or for several things; write one of query = "select …" and table = "orders", or exist and gone
+    verify[0].below: is not a key here; remove it, or use one of kind, require, within, name, url, query, table, exist, gone
+    verify[0].query: does not begin with SELECT; a check only reads
+    verify[0].exist[0]: "orders(" names no column; write it like "public.orders(note)"
+    verify[0].below: is not a key here; remove it, or use one of kind, require, within, name, url, query, table, exist, gone
+    verify[0].url: is not the address of a PostgreSQL; it looks like postgres://reader:password@host:5432/database
+    verify[0].command: is missing; write command = ["/usr/local/bin/smoke-test"]
+    verify[0].command: is text; write a list: command = ["/usr/local/bin/smoke-test"]
+    verify[0].environment."A=B": is no name of a variable; use letters, digits and "_"
     verify[1].name: is the name of verify[0] too; give it another one
     "#);
+}
+
+/// What a program ends with, run by a shell that the configuration names itself.
+async fn command(script: &str, more: &str) -> CheckResult {
+    let lines = format!(
+        "kind = \"command\"\nname = \"smoke\"\ncommand = [\"/bin/sh\", \"-c\", '{script}']\n{more}"
+    );
+    check(&lines)
+        .look(&crate::http_client().unwrap(), &[])
+        .await
+}
+
+#[tokio::test]
+async fn a_program_passes_when_it_ends_well_and_says_why_when_not() {
+    let environment = "environment = { WHO = \"bot\", KEY = \"env:TOKEN\" }";
+    let rows = [
+        command("test \"$WHO\" = bot && test -n \"$KEY\"", environment).await,
+        // What the bot itself has in its environment is not there.
+        command("test -z \"$CARGO_MANIFEST_DIR\"", "").await,
+        command("echo \"the key is $KEY\" >&2; exit 3", environment).await,
+        command("yes | head -c 100000; exit 1", "").await,
+        command("kill -9 $$", "").await,
+        command("sleep 60", "within = \"200ms\"").await,
+    ];
+    assert!(std::env::var_os("CARGO_MANIFEST_DIR").is_some());
+    assert!(rows.iter().all(|row| !row.is_unknown));
+    let seen = rows.map(|row| row.problem.unwrap_or_else(|| "passes".into()));
+    assert!(!seen.concat().contains(SECRET));
+    let seen = seen.map(|text| text.chars().take(60).collect::<String>());
+    insta::assert_snapshot!(seen.join("\n"), @"
+    passes
+    passes
+    fails (exit 3: the key is …)
+    fails (exit 1: … y y y y y y y y y y y y y y y y y y y y y y
+    fails (stopped by a signal)
+    fails (no end after 0.2 s, killed)
+    ");
+    let missing = check("kind = \"command\"\nname = \"smoke\"\ncommand = [\"/no/such\"]");
+    let http = crate::http_client().unwrap();
+    assert!(missing.look(&http, &[]).await.is_unknown);
+    insta::assert_debug_snapshot!(missing.try_out(&http).await, @r#"
+    Wrong(
+        "there is no program /no/such on this machine",
+    )
+    "#);
+    let there = check("kind = \"command\"\nname = \"smoke\"\ncommand = [\"/bin/true\"]");
+    assert_eq!(there.try_out(&http).await, Tried::Untried);
+}
+
+#[tokio::test]
+async fn a_program_that_takes_too_long_is_ended_with_all_that_it_started() {
+    let dir = tempfile::tempdir().unwrap();
+    let started = dir.path().join("child");
+    let script = format!("sleep 60 & echo $! > {}; wait", started.display());
+    let result = command(&script, "within = \"500ms\"").await;
+    insta::assert_snapshot!(result.problem.unwrap(), @"fails (no end after 0.5 s, killed)");
+    let child = std::fs::read_to_string(&started).unwrap();
+    let status = format!("/proc/{}/stat", child.trim());
+    // It may be there as a zombie until somebody has taken note of its end.
+    let runs = std::fs::read_to_string(status).is_ok_and(|stat| !stat.contains(") Z"));
+    assert!(!runs);
 }

@@ -36,7 +36,12 @@ pub fn message(group: &AlertGroup, rollbacks: &[Rollback], now: Timestamp) -> Wo
             lines.push(format!("*Against going back*: {}.", against.join("; ")));
         }
     }
-    lines.extend(group.proposal.as_ref().map(|proposal| inline(proposal, 400)));
+    lines.extend(
+        group
+            .proposal
+            .as_ref()
+            .map(|proposal| inline(proposal, 400)),
+    );
     lines.extend(rollbacks.last().map(card::line));
     let body = lines.join("\n");
     let mut blocks = vec![header(&title), section(&body)];

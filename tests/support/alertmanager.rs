@@ -46,7 +46,10 @@ impl RealAlertmanager {
         let log = std::fs::File::create(dir.path().join("log")).unwrap();
         let process = Command::new(program)
             .arg(format!("--config.file={}", settings.display()))
-            .arg(format!("--storage.path={}", dir.path().join("data").display()))
+            .arg(format!(
+                "--storage.path={}",
+                dir.path().join("data").display()
+            ))
             .arg(format!("--web.listen-address={listen}"))
             // Alone: it waits for no others.
             .arg("--cluster.listen-address=")

@@ -21,6 +21,7 @@ pub mod prometheus;
 pub mod railway;
 #[expect(dead_code, reason = "the tests of the provider use the rest")]
 pub mod render;
+pub mod shop_database;
 pub mod site;
 pub mod socket;
 #[expect(dead_code, reason = "the contract uses the rest")]

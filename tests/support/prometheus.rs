@@ -181,7 +181,11 @@ impl RealPrometheus {
         );
         if let Some((alertmanager, rule)) = alerts {
             let rules = dir.path().join("rules.yml");
-            std::fs::write(&rules, format!("groups: [{{name: shop, rules: [{rule}]}}]\n")).unwrap();
+            std::fs::write(
+                &rules,
+                format!("groups: [{{name: shop, rules: [{rule}]}}]\n"),
+            )
+            .unwrap();
             text.push_str(&format!(
                 "rule_files: [\"{}\"]\nalerting: {{alertmanagers: [{{static_configs: [{{targets: [\"{alertmanager}\"]}}]}}]}}\n",
                 rules.display()

@@ -1,26 +1,29 @@
 //! Tests of the rules next door. The answers are those of Prometheus 2.42.
 
 use super::*;
-use crate::proofs::page::Page;
+use rollback_domain::proof::Unit;
 
 fn check() -> PrometheusCheck {
     PrometheusCheck {
         url: Url::parse("https://metrics.example.com/prometheus/").unwrap(),
         query: "up".into(),
         sent: Sent::default(),
-        unit: Unit::Ratio,
-        limit: None,
+        rule: NumberRule {
+            unit: Unit::Ratio,
+            limit: None,
+        },
     }
 }
 
 /// What is known after an answer.
 fn after(status: u16, body: &str) -> String {
     match check().answered(&Page::of(status, body)) {
-        Answered::Measured(Reading::Number(number)) => format!("number {}", number.value()),
-        Answered::Measured(Reading::NoData) => "no data".into(),
-        Answered::Measured(Reading::Unknown(why)) => format!("not known: {why}"),
-        Answered::Wrong(why) => format!("wrong: {why}"),
-        Answered::Away(why) => format!("away: {why}"),
+        Outcome::Measured(Reading::Number(number)) => format!("number {}", number.value()),
+        Outcome::Measured(Reading::NoData) => "no data".into(),
+        Outcome::Measured(Reading::Unknown(why)) => format!("not known: {why}"),
+        Outcome::Wrong(why) => format!("wrong: {why}"),
+        Outcome::Away(why) => format!("away: {why}"),
+        Outcome::Passed | Outcome::Failed(_) => unreachable!("it measures"),
     }
 }
 

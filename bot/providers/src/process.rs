@@ -136,14 +136,36 @@ pub(crate) async fn run(program: Program<'_>) -> Ended {
 /// The most bytes that are kept of what a program of the team's own prints.
 const PRINTED_AT_MOST: usize = 4 * 1024;
 
-/// Runs a program that the configuration names to its end, without a shell, without a secret, and
-/// for so long at most. Gives its last words; otherwise why it has not done what it should, as a
-/// clause.
-pub async fn run_to_end(command: &[String], within: Duration) -> Result<String, String> {
+/// Why a program has not done what it should, as a clause.
+#[derive(Debug, PartialEq, Eq)]
+pub enum NotDone {
+    /// It was never started.
+    NotStarted(String),
+    /// It ended otherwise, or was killed.
+    Ended(String),
+}
+
+impl NotDone {
+    /// The clause.
+    pub fn why(self) -> String {
+        match self {
+            NotDone::NotStarted(why) | NotDone::Ended(why) => why,
+        }
+    }
+}
+
+/// Runs a program that the configuration names to its end, without a shell, with nothing in its
+/// environment but this besides what every program finds there, and for so long at most. Gives its
+/// last words.
+pub async fn run_to_end(
+    command: &[String],
+    environment: &[(String, OsString)],
+    within: Duration,
+) -> Result<String, NotDone> {
     let ended = run(Program {
         command,
         directory: None,
-        environment: &[],
+        environment,
         within,
         keep: Keep::End(PRINTED_AT_MOST),
     })
@@ -153,15 +175,18 @@ pub async fn run_to_end(command: &[String], within: Duration) -> Result<String, 
         "" => end,
         words => format!("{end}: {words}"),
     };
-    Err(match ended.end {
+    Err(NotDone::Ended(match ended.end {
         End::Code(0) => return Ok(words),
         End::Code(code) => said(format!("exit {code}")),
         End::Signal => said("stopped by a signal".to_owned()),
-        End::NotStarted(error) => format!("it could not be started ({error})"),
-        End::TimedOut => said(format!("no end after {} s, killed", within.as_secs())),
+        End::NotStarted(error) => {
+            let why = format!("it could not be started ({error})");
+            return Err(NotDone::NotStarted(why));
+        }
+        End::TimedOut => said(format!("no end after {} s, killed", within.as_secs_f32())),
         End::PrintedTooMuch => "it printed too much".to_owned(),
         End::Lost(error) => format!("its end could not be read, {error}"),
-    })
+    }))
 }
 
 /// Takes what a program prints until it has ended.

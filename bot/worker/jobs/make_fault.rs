@@ -11,7 +11,7 @@ use rollback_domain::{
     identity::RollbackId,
     rollback::{Command, State},
 };
-use rollback_providers::process::run_to_end;
+use rollback_providers::process::{NotDone, run_to_end};
 use std::time::Duration;
 
 /// How long the command may take.
@@ -40,7 +40,7 @@ async fn perform(app: &App, lease: &Lease, id: RollbackId) -> Result<Ended, Erro
     let command = service.and_then(|service| service.drills.fault.as_ref());
     let result = match command {
         _ if lease.attempt > 1 => Err("the bot ended while it ran, so it is not known whether it did, and it is not run again".into()),
-        Some(command) => run_to_end(command, WITHIN).await,
+        Some(command) => run_to_end(command, &[], WITHIN).await.map_err(NotDone::why),
         None => Err("it is not in the configuration any more".into()),
     };
     Ok(Ended::decide(id, Command::FaultEnded { result }, policy))

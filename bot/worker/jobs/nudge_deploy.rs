@@ -41,7 +41,10 @@ async fn perform(app: &App, id: IncidentId) -> Result<Ended, Error> {
     let now = app.engine.clock.now();
     let groups = alerts::of_incident(db, id).await?;
     let named = incident.course.severity.as_ref();
-    let of_alerts = groups.iter().filter_map(|group| group.wishes.severity).min();
+    let of_alerts = groups
+        .iter()
+        .filter_map(|group| group.wishes.severity)
+        .min();
     let severity = named.map(|named| named.severity).or(of_alerts);
     let is_going_on = incident.state(now) == IncidentState::Open
         && match incident.course.status {
@@ -59,7 +62,12 @@ async fn perform(app: &App, id: IncidentId) -> Result<Ended, Error> {
         return Ok(Ended::done());
     };
     let age = spell(now.duration_since(incident.opened_at).unsigned_abs());
-    let before = spell(suspect.began.duration_since(suspect.live_since).unsigned_abs());
+    let before = spell(
+        suspect
+            .began
+            .duration_since(suspect.live_since)
+            .unsigned_abs(),
+    );
     let text = format!(
         "{id} is {severity} and {age} old, and nobody has proposed going back. {} of {} went live {before} before it began: `/rollback assess {}` says what speaks for going back and against it.",
         suspect.release,
@@ -119,7 +127,9 @@ async fn suspect(
         };
         let of_alerts = group.map(|group| group.began_at);
         let began = started.or(of_alerts).unwrap_or(incident.opened_at);
-        let is_later = found.as_ref().is_none_or(|other| other.live_since < run.since);
+        let is_later = found
+            .as_ref()
+            .is_none_or(|other| other.live_since < run.since);
         if is_neighbour(run.since, began) && is_later {
             found = Some(Suspect {
                 service: service.key.clone(),
