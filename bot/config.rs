@@ -976,7 +976,7 @@ fn refuse_unread_repositories(file: &Section<'_>, services: &[Service]) {
 
 /// Nobody can send to a bot that nobody can reach.
 fn refuse_unreached_webhooks(file: &Section<'_>, server: Option<&Server>) {
-    if !server.is_some_and(|server| server.listen.is_none()) {
+    if server.is_none_or(|server| server.listen.is_some()) {
         return;
     }
     if file.get("alerts").is_some() {

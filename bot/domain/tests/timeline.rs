@@ -820,7 +820,7 @@ fn what_is_proven() -> Vec<ProofFact> {
 
 /// The kinds that are stored. A name never changes its meaning; an older version shows one that it
 /// does not know as "other".
-const KNOWN_KINDS: [&str; 58] = [
+const KNOWN_KINDS: [&str; 59] = [
     "marked",
     "assessed",
     "incident_opened",
