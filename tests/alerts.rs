@@ -440,7 +440,8 @@ async fn what_an_alert_says_is_text_and_its_labels_are_not_kept() {
       `/rollback assess frontend@production` reads the decision matrix. Proposing changes nothing: people approve.
     "#);
     let messages = world.slack.messages(CHANNEL);
-    let escaped = |text: &str| text.contains("&lt;!channel&gt;") && text.contains("&lt;@U0MAYA&gt;");
+    let escaped =
+        |text: &str| text.contains("&lt;!channel&gt;") && text.contains("&lt;@U0MAYA&gt;");
     assert!(messages.iter().any(|message| escaped(&message.text)));
     let record = world.record().await;
     assert!(!record.contains("hunter2"), "{record}");

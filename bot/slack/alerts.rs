@@ -30,6 +30,11 @@ pub fn message(group: &AlertGroup, rollbacks: &[Rollback], now: Timestamp) -> Wo
     }
     if let Some(advice) = &group.advice {
         lines.push(format!("*The matrix*: {}", inline(&advice.sentence, 400)));
+        if !advice.measured.is_empty() {
+            let measured = advice.measured.iter().map(|one| inline(one, 300));
+            let measured: Vec<String> = measured.collect();
+            lines.push(format!("*Measured*: {}.", measured.join("; ")));
+        }
         if !advice.against.is_empty() {
             let against = advice.against.iter().map(|one| inline(one, 300));
             let against: Vec<String> = against.collect();

@@ -123,6 +123,8 @@ pub struct AlertAdvice {
     pub advice: Option<Advice>,
     /// The same as a sentence, with the row that says it.
     pub sentence: String,
+    /// What was measured for it, a clause each; empty: nothing.
+    pub measured: Vec<String>,
     /// What speaks against going back, a clause each; empty: nothing that is known.
     pub against: Vec<String>,
 }

@@ -184,6 +184,16 @@ pub enum Job {
         /// Until when it was to be mitigated.
         due: Timestamp,
     },
+    /// Remind those who decide that what the matrix said of a service was to be decided by now.
+    RemindDecision {
+        /// The incident.
+        incident: IncidentId,
+        /// The service.
+        #[serde(flatten)]
+        service: ServiceKey,
+        /// Until when it was to be decided.
+        due: Timestamp,
+    },
 }
 
 /// The form of an update that a person has asked for.
@@ -759,6 +769,7 @@ impl Job {
             | Job::AssessAlerts { .. }
             | Job::AlertMessage { .. }
             | Job::NudgeDeploy { .. }
+            | Job::RemindDecision { .. }
             | Job::ProposePostMortem(_)
             | Job::RemindDrill { .. }
             | Job::DrillReport(_)
@@ -810,6 +821,11 @@ impl Job {
             Job::RemindMitigation { incident, due } => format!("{incident}:{}", due.as_second()),
             Job::NudgeDeploy { incident } => incident.to_string(),
             Job::AssessAlerts { group } | Job::AlertMessage { group } => group.to_string(),
+            Job::RemindDecision {
+                incident,
+                service,
+                due,
+            } => format!("{incident}:{}:{}", service.typed(), due.as_second()),
             Job::RemindAction { action, reminder } => format!("{action}:{reminder}"),
             Job::Survey { service } | Job::RemindDrill { service } | Job::Canary { service } => {
                 service.typed()

@@ -9,7 +9,10 @@ use crate::{
     commands::{self, Context, agent},
     engine::{AlertReading, Ended, Error, RecordedEvent},
     store::{alerts, jobs::Lease, rollbacks, timelines},
-    worker::planning,
+    worker::{
+        assessing::{self, Weighed},
+        planning,
+    },
 };
 use jiff::Timestamp;
 use rollback_domain::{
@@ -17,13 +20,20 @@ use rollback_domain::{
     grammar::{Request, ServiceRef, Target, verbs::Propose},
     history::Runs,
     identity::ServiceKey,
-    incident::{Actor, Incident, IncidentFact, TimelineEvent},
-    matrix::{Age, Facts, against, assess},
+    incident::{Actor, Incident, IncidentFact, Milestone, TimelineEvent},
+    job::Job,
     people::Person,
-    proof::spell,
     refusal::Source,
 };
-use std::time::Duration;
+
+/// What the matrix says of a service whose alerts fire.
+struct Advised {
+    advice: AlertAdvice,
+    /// The same for the timeline.
+    fact: IncidentFact,
+    /// The job that reminds of it in time, and when; `None`: its row names no time.
+    reminder: Option<(Job, Timestamp)>,
+}
 
 pub(super) fn run<'a>(app: &'a App, _: &'a Lease, group: i64) -> Begun<'a> {
     Box::pin(perform(app, group))
@@ -42,9 +52,8 @@ async fn perform(app: &App, id: i64) -> Result<Ended, Error> {
     };
     let live = live(app, &service).await?;
     let now = app.engine.clock.now();
-    let assessed = advice(app, &group, &service, &incident, &live, now);
-    let (advice, fact) = assessed.unzip();
-    group.advice.clone_from(&advice);
+    let advised = advice(app, &group, &service, &incident).await?;
+    group.advice = advised.as_ref().map(|advised| advised.advice.clone());
     let proposal = match group.proposer(!app.config.matrix.is_empty()) {
         Some(agent) => Some(propose(app, &group, &service, &incident, agent).await?),
         None => None,
@@ -52,14 +61,18 @@ async fn perform(app: &App, id: i64) -> Result<Ended, Error> {
     let ended = Ended::done().with(AlertReading {
         group: id,
         live,
-        advice,
+        advice: group.advice,
         proposal,
     });
-    Ok(match fact {
-        Some(fact) => ended.with(RecordedEvent::Incident {
-            incident: incident.id,
-            event: TimelineEvent::new(now, Actor::Bot, Source::Bot, None, fact),
-        }),
+    let Some(Advised { fact, reminder, .. }) = advised else {
+        return Ok(ended);
+    };
+    let ended = ended.with(RecordedEvent::Incident {
+        incident: incident.id,
+        event: TimelineEvent::new(now, Actor::Bot, Source::Bot, None, fact),
+    });
+    Ok(match reminder {
+        Some((job, due)) => ended.then(job, due),
         None => ended,
     })
 }
@@ -93,60 +106,47 @@ async fn live(app: &App, service: &ServiceKey) -> Result<LiveRelease, Error> {
     })
 }
 
-/// What the matrix says, with the same for the timeline; `None`: there is no matrix.
-fn advice(
+/// What the matrix says, with the entry for the timeline and the job that reminds of it in time;
+/// `None`: there is no matrix.
+async fn advice(
     app: &App,
     group: &AlertGroup,
     service: &ServiceKey,
     incident: &Incident,
-    live: &LiveRelease,
-    now: Timestamp,
-) -> Option<(AlertAdvice, IncidentFact)> {
-    let rows = &app.config.matrix;
-    if rows.is_empty() {
-        return None;
-    }
-    let age = live.since.map(|since| now.duration_since(since));
-    let age = age.and_then(|age| u64::try_from(age.as_secs()).ok());
+) -> Result<Option<Advised>, Error> {
+    // What people have said of the incident comes before what a rule and an alert take it for.
+    let mut incident = incident.clone();
+    let times = &mut incident.course.times;
+    times.entry(Milestone::Started).or_insert(group.began_at);
     let mut symptoms = group.wishes.symptoms.clone();
-    // What people have said of the incident comes before what a rule takes it for.
-    let severity = incident.course.severity.as_ref();
-    symptoms.severity = severity.map(|named| named.severity).or(symptoms.severity);
-    let mut known = symptoms.clauses();
-    if let (Some(label), Some(age)) = (&live.label, age) {
-        let age = spell(Duration::from_secs(age));
-        known.push(format!("{label} has been live for {age}"));
+    if incident.course.severity.is_some() {
+        symptoms.severity = None;
     }
-    let facts = Facts {
-        symptoms,
-        since_deploy: age.map(Age),
-    };
-    let assessment = assess(rows, &service.name, &facts);
-    let row = assessment.decided.filter(|_| assessment.is_settled());
-    let against = match &live.label {
-        Some(label) => against(label, live.since, Some(group.began_at), now),
-        None => vec!["it is not known what is live".to_owned()],
-    };
-    let sentence = match row {
-        Some(row) => format!("{} Row \"{}\".", row.sentence(), row.name),
-        None => format!(
-            "not decided, too little is known: `/rollback assess {}` says what is missing.",
-            service.typed()
-        ),
-    };
-    let fact = IncidentFact::Assessed {
-        service: service.clone(),
-        known,
-        advice: row.map(|row| row.advice),
-        row: row.map(|row| row.name.clone()),
-        against: against.clone(),
-    };
-    let advice = AlertAdvice {
-        advice: row.map(|row| row.advice),
-        sentence,
-        against,
-    };
-    Some((advice, fact))
+    let weighed = assessing::assess(app, service, &symptoms, Some(&incident)).await?;
+    Ok(weighed.map(
+        |Weighed {
+             assessed,
+             assessment,
+         }| {
+            let sentence = match assessment.advice() {
+                Some(row) => format!("{} Row \"{}\".", row.sentence(), row.name),
+                None => format!(
+                    "not decided, too little is known: `/rollback assess {}` says what is missing.",
+                    service.typed()
+                ),
+            };
+            Advised {
+                fact: assessed.fact(service),
+                reminder: assessing::reminder(service, &incident, &assessed),
+                advice: AlertAdvice {
+                    advice: assessed.advice,
+                    sentence,
+                    measured: assessed.measured,
+                    against: assessed.against,
+                },
+            }
+        },
+    ))
 }
 
 /// Has an agent propose going back. Says what came of it.

@@ -31,6 +31,7 @@ mod refresh_memberships;
 mod refresh_roster;
 mod reject_forged;
 mod remind_action;
+mod remind_decision;
 mod remind_drill;
 mod remind_mitigation;
 mod remind_update;
@@ -107,6 +108,11 @@ pub(super) fn perform<'a>(app: &'a App, lease: &'a Lease) -> Begun<'a> {
         Job::AssessAlerts { group } => assess_alerts::run(app, lease, *group),
         Job::AlertMessage { group } => alert_message::run(app, lease, *group),
         Job::RemindMitigation { incident, due } => remind_mitigation::run(app, *incident, *due),
+        Job::RemindDecision {
+            incident,
+            service,
+            due,
+        } => remind_decision::run(app, *incident, service, *due),
         Job::RemindDrill { service } => remind_drill::run(app, service),
         Job::DrillReport(request) => drill_report::run(app, lease, request),
         Job::MakeFault { rollback } => make_fault::run(app, lease, *rollback),
