@@ -565,7 +565,7 @@ async fn an_agent_proposes_where_the_matrix_says_to_go_back_at_once() {
         .filter(|line| line.contains("assessed") || line.contains("requested"));
     assert_snapshot!(lines.collect::<Vec<_>>().join("\n"), @r#"
     agent alert-watch (responsible: @maya) requested: asked to roll back frontend (production) to the previous release, because "alert: HighErrorRate, since 03:10:12 UTC"
-    rollback-bot assessed: assessed frontend (production): the incident is P1; people cannot pay; v214 has been live for 31 m. The decision matrix says: roll back now ("Payment processing is broken")
+    rollback-bot assessed: assessed frontend (production): the incident is P1; people cannot pay; v214 has been live for 31 m. The decision matrix says: roll back now by 03:27 UTC ("Payment processing is broken")
     "#);
 }
 

@@ -1,2 +1,1 @@
-DELETE FROM counter WHERE name = 'alert';
 DROP TABLE alert_group;
