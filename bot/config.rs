@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 mod agents;
+mod alerts;
 mod canary;
 pub mod changes;
 mod checklists;
@@ -26,6 +27,7 @@ pub mod web;
 mod webhooks;
 
 pub use agents::Agent;
+pub use alerts::{AlertSource, AlertTarget};
 pub use canary::Canary;
 pub use changes::{ConfigChanges, Written};
 pub use drills::Drills;
@@ -87,6 +89,8 @@ pub struct Config {
     pub authors: BTreeMap<String, String>,
     /// What platforms send when something has changed there.
     pub webhooks: Webhooks,
+    /// Programs that send alerts, by name.
+    pub alerts: BTreeMap<String, AlertSource>,
     /// The pages that people read in a browser; `None`: there are none.
     pub web: Option<Web>,
     /// Acting without Slack.
@@ -637,10 +641,18 @@ fn config(file: &Section<'_>) -> Option<Config> {
     let contacts = contacts(file, &there);
     let services = services(file, &common.unwrap_or_default(), &roles);
     let groups = groups::groups(file, &there, services.as_deref(), &roles);
+    let alerts = file
+        .section("alerts")
+        .and_then(|section| alerts::alerts(&section, &there, services.as_deref()));
     refuse_unread_repositories(file, services.as_deref().unwrap_or_default());
     refuse_unreached_webhooks(file, server.as_ref());
     if let (Some(webhooks), Some(services)) = (&webhooks, &services) {
         webhooks.warn_of_unneeded(file, services);
+    }
+    if let (Some(alerts), Some(services)) = (&alerts, &services) {
+        let announced = announce.as_ref().is_some_and(|one| !one.every.is_empty());
+        let has_common = announced || api.as_ref().is_some_and(|(api, _)| api.channel.is_some());
+        alerts::refuse_lost(file, alerts, services, has_common);
     }
     file.done();
     let roles: Option<BTreeMap<String, Role>> = roles
@@ -657,6 +669,7 @@ fn config(file: &Section<'_>) -> Option<Config> {
         post_mortems: post_mortems?,
         authors: authors?,
         webhooks: webhooks?,
+        alerts: alerts?,
         web: web?,
         api: match (api?, &policy) {
             // Nobody acts there on what was once true, unless that was written.
@@ -691,6 +704,7 @@ fn config(file: &Section<'_>) -> Option<Config> {
 struct Declared<'a> {
     roles: Vec<&'a str>,
     services: Vec<&'a str>,
+    agents: Vec<&'a str>,
     pagerduty_token: bool,
     routing_key: bool,
     socket_mode: bool,
@@ -711,6 +725,7 @@ impl<'a> Declared<'a> {
         Self {
             roles: keys("roles"),
             services: keys("services"),
+            agents: keys("agents"),
             pagerduty_token: has("token"),
             routing_key: has("routing_key"),
             socket_mode: has_in("slack", "app_token"),
@@ -989,9 +1004,19 @@ fn refuse_unread_repositories(file: &Section<'_>, services: &[Service]) {
     }
 }
 
-/// A platform cannot send to a bot that nobody can reach.
+/// Nobody can send to a bot that nobody can reach.
 fn refuse_unreached_webhooks(file: &Section<'_>, server: Option<&Server>) {
-    if file.get("webhooks").is_some() && server.is_some_and(|server| server.listen.is_none()) {
+    if server.is_none_or(|server| server.listen.is_some()) {
+        return;
+    }
+    if file.get("alerts").is_some() {
+        file.mistake(
+            "alerts",
+            "is there, and nothing listens for them; write listen = \"127.0.0.1:3000\" into \
+             [server], or remove [alerts]",
+        );
+    }
+    if file.get("webhooks").is_some() {
         file.mistake(
             "webhooks",
             "is there, and nothing listens for them; write listen = \"127.0.0.1:3000\" into \

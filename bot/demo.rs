@@ -3,6 +3,8 @@
 //! Nothing is written outside a temporary directory, which is removed at the end. There is a person
 //! for each kind of authority; with `--solo` there is one person with all of it.
 
+mod monitor;
+
 use crate::{
     App, CurrentApp,
     clock::Clock,
@@ -31,7 +33,7 @@ use std::{
     sync::Arc,
     time::Duration,
 };
-use tokio::net::TcpListener;
+use tokio::{net::TcpListener, task::JoinHandle};
 
 /// What a release answers on its health page.
 const WELL: &str = "{\"ok\":true}\n";
@@ -109,10 +111,11 @@ impl Cast {
     fn story(self) -> &'static str {
         match self {
             Cast::Team => {
-                "  1. The shop on the right is broken: its newest release, v214, cannot take orders.
-  2. As maya, type  /rollback frontend because checkout 500s
+                "  1. The shop on the right is broken: its newest release, v214, cannot take orders. Its alert
+     has come in, and says that v214 went live just before.
+  2. As maya, click  Propose rollback  below it, or type  /rollback frontend because checkout 500s
   3. Switch to sam, who is on call, click  Approve…  and, in Slack's question,  Roll back now
-  4. Watch the card prove it, and the shop come back.
+  4. Watch the card prove it, the shop come back, and the alert end.
 
 Then try:
 
@@ -156,6 +159,7 @@ pub struct Demo {
     pub shop: String,
     app: CurrentApp,
     serving: Serving,
+    monitor: JoinHandle<()>,
     _directory: tempfile::TempDir,
 }
 
@@ -233,6 +237,7 @@ impl Demo {
             "SLACK_SIGNING_SECRET" => Some(Options::default().signing_secret),
             "SLACK_BOT_TOKEN" => Some(Options::default().bot_token),
             "SLACK_CLIENT_SECRET" => Some(Options::default().client_secret),
+            "ALERTS_TOKEN" => Some(monitor::TOKEN.into()),
             _ => None,
         };
         let nothing = |_: &Path| Err(std::io::Error::from(std::io::ErrorKind::NotFound));
@@ -241,19 +246,29 @@ impl Demo {
         let app = CurrentApp::new(App::start(config, Clock::real()).await?);
         let serving = Serving::on(app.clone(), Some(listener), None)?;
         slack.connect(&format!("http://{address}"));
+        // Where the bot takes no alerts, nothing comes of it.
+        let to = format!("http://{address}/alerts/monitor");
+        let monitor = tokio::spawn(monitor::watch(shop.clone(), to));
         Ok(Demo {
             page: slack.page_url(),
             slack,
             shop,
             app,
             serving,
+            monitor,
             _directory: directory,
         })
     }
 
     /// Ends everything.
     pub async fn stop(self) {
-        let Demo { app, serving, .. } = self;
+        let Demo {
+            app,
+            serving,
+            monitor,
+            ..
+        } = self;
+        monitor.abort();
         serving.stop(&app).await;
     }
 }
@@ -292,6 +307,7 @@ async fn serve(paths: &[PathBuf; 3]) -> anyhow::Result<String> {
         Router::new()
             .route("/version.json", get(version))
             .route("/api/health", get(health))
+            .route("/metrics", get(metrics))
             .with_state(Arc::new(path.join("current")))
     };
     let all = Arc::new(paths.clone().map(|path| path.join("current")));
@@ -333,6 +349,13 @@ async fn health(State(current): State<Arc<PathBuf>>) -> impl IntoResponse {
         false => StatusCode::INTERNAL_SERVER_ERROR,
     };
     json(status, health)
+}
+
+/// How many orders fail, as Prometheus would read it.
+async fn metrics(State(current): State<Arc<PathBuf>>) -> String {
+    let (works, _) = served(&current).await;
+    let share = if works { "0" } else { "0.072" };
+    format!("{} {share}\n", monitor::METRIC)
 }
 
 /// Whether a service works, and the release that it serves.

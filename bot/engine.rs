@@ -4,6 +4,7 @@
 //! in one transaction, by the modules below and nowhere else. Nothing here touches the network.
 
 mod actions;
+mod alerts;
 mod batch;
 mod captures;
 mod checklists;
@@ -17,6 +18,7 @@ mod side_effects;
 mod updates;
 
 pub use actions::KeptPromise;
+pub use alerts::{AlertReading, NewAlerts};
 pub use captures::RecordedCapture;
 pub use checklists::{RecordedTick, TickByHand};
 pub use ended::{Completed, Decide, Ended, Held};
@@ -139,6 +141,8 @@ pub enum Submission {
         /// Where it came from.
         source: Source,
     },
+    /// Take alerts in that came together, those of each service by themselves.
+    Alerts(Vec<NewAlerts>),
     /// Tick an item of the checklist of a rollback.
     Tick(TickByHand),
     /// Bind the key to what was sent under it, by its digest. The same key with something else is
@@ -178,6 +182,8 @@ pub struct NewCourse {
     pub promises: Vec<PromiseRule>,
     /// Who is told if that sets a severity.
     pub told: ToldPeople,
+    /// After what time it is told, if it is severe, that it began right after a deploy; `None`: never.
+    pub nudge_after: Option<Duration>,
     /// Where to echo it by a job, when the answer itself cannot: the thread.
     pub echo: Option<Option<String>>,
 }

@@ -26,6 +26,7 @@ pub mod store;
 
 pub mod worker;
 
+pub mod alerts;
 pub mod pagerduty;
 pub mod permalinks;
 pub mod platforms;

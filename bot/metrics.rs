@@ -36,6 +36,30 @@ use tokio::sync::Mutex;
 /// when a job is due, a moment of a rollback.
 const MOMENTS: [&str; 4] = ["clock", "pace", "job", "rollback"];
 
+/// What became of an alert that was sent here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AlertOutcome {
+    /// It fires.
+    Firing,
+    /// It has ended.
+    Resolved,
+    /// It is about no service that is known, and no channel is there for it.
+    Unmapped,
+    /// The request was not proven, too old, too large, or not readable.
+    Refused,
+}
+
+impl AlertOutcome {
+    fn name(self) -> &'static str {
+        match self {
+            AlertOutcome::Firing => "firing",
+            AlertOutcome::Resolved => "resolved",
+            AlertOutcome::Unmapped => "unmapped",
+            AlertOutcome::Refused => "refused",
+        }
+    }
+}
+
 /// How a connection of Socket Mode ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SocketEnd {
@@ -85,6 +109,7 @@ pub struct Metrics {
     slack_waits: Counter<f64, AtomicU64>,
     slack_pacing: Family<Paced, Counter>,
     pages: Family<Outcome, Counter>,
+    alerts: Family<Sent, Counter>,
     worker: Gauge,
     worker_stopped: Arc<AtomicBool>,
     socket: Socket,
@@ -183,6 +208,12 @@ struct Outcome {
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct Sent {
+    sender: String,
+    outcome: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct InState {
     state: String,
 }
@@ -256,6 +287,7 @@ impl Default for Metrics {
             slack_pacing: Family::default(),
             too_much: Family::default(),
             pages: Family::default(),
+            alerts: Family::default(),
             worker: Gauge::default(),
             worker_stopped: Arc::default(),
             socket: Socket::default(),
@@ -354,6 +386,11 @@ impl Metrics {
             self.pages.clone(),
         );
         registry.register(
+            "alerts",
+            "Alerts that were received, by sender and by what became of them",
+            self.alerts.clone(),
+        );
+        registry.register(
             "worker_up",
             "Whether the worker goes on",
             self.worker.clone(),
@@ -407,6 +444,15 @@ impl Metrics {
     /// Counts a request that was rejected for its signature, its token, its time or its size.
     pub fn rejected(&self) {
         self.rejected.inc();
+    }
+
+    /// Counts an alert of a sender that is configured.
+    pub fn alert(&self, sender: &str, outcome: AlertOutcome) {
+        let sent = Sent {
+            sender: sender.to_owned(),
+            outcome: outcome.name(),
+        };
+        self.alerts.get_or_create(&sent).inc();
     }
 
     /// Something was not taken, because a `person` or a `channel` sent too much.

@@ -4,6 +4,7 @@
 //! within Slack's three seconds, so it never calls a platform or Slack. Only for a page in a browser,
 //! where nobody waits like that, `bot/web` asks Slack who reads.
 
+mod alerts;
 mod api;
 mod health;
 mod slack;
@@ -16,7 +17,7 @@ use axum::{
     routing::{get, post},
 };
 
-/// What is answered where everybody can come: Slack, platforms' webhooks, browsers, whether the bot
+/// What is answered where everybody can come: Slack, platforms' webhooks, alerts, browsers, whether the bot
 /// is ready, and, unless they have an address of their own, the operators' routes.
 /// Which of them there are is decided once, by the configuration that the process was started with.
 pub fn routes(current: CurrentApp) -> Router {
@@ -39,6 +40,7 @@ pub fn routes(current: CurrentApp) -> Router {
     };
     of_slack
         .merge(webhooks::routes(&app.config.webhooks))
+        .merge(alerts::routes())
         .merge(web::routes(app.config.web.as_ref()))
         .merge(health())
         .merge(of_operators)

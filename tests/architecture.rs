@@ -51,6 +51,12 @@ const ROOMS: &[Room] = &[
             "rollback_settings",
         ],
     ),
+    // What programs that send alerts prove themselves by, and what they say.
+    (
+        "alerts",
+        &["alerts"],
+        &["rollback_domain", "rollback_settings"],
+    ),
     // The configuration knows the registry of providers, and none of them by name.
     (
         "config",
@@ -60,6 +66,7 @@ const ROOMS: &[Room] = &[
             "rollback_settings",
             "rollback_providers::github",
             "rollback_providers::registry",
+            "alerts",
             "notices",
             "proofs",
             "store::address",
@@ -87,6 +94,7 @@ const ROOMS: &[Room] = &[
         "presentation",
         &[
             "slack::action",
+            "slack::alerts",
             "slack::backfill",
             "slack::blocks",
             "slack::break_glass",
@@ -225,15 +233,18 @@ const ROOMS: &[Room] = &[
         &["commands"],
         &[
             "rollback_domain",
+            "alerts",
             "answer",
             "app",
             "config",
             "engine",
             "export",
+            "metrics::AlertOutcome",
             "permalinks",
             "presentation",
             "reads",
             "roster",
+            "store::alerts",
             "store::captures",
             "store::checklists",
             "store::actions",
@@ -256,6 +267,7 @@ const ROOMS: &[Room] = &[
             "rollback_domain",
             "rollback_http",
             "rollback_providers",
+            "answer",
             "app",
             "commands",
             "config",
@@ -328,6 +340,7 @@ const ROOMS: &[Room] = &[
         &[
             "rollback_domain",
             "rollback_settings",
+            "alerts",
             "answer",
             "api",
             "app",
@@ -339,6 +352,7 @@ const ROOMS: &[Room] = &[
             "engine::Error",
             "limits",
             "messages",
+            "metrics::AlertOutcome",
             "metrics::Recorded",
             "presentation",
             "store::overview",

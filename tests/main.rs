@@ -16,6 +16,7 @@ mod support;
 
 mod aftermath;
 mod agents;
+mod alerts;
 mod approvals;
 mod argocd;
 mod assess;

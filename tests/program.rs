@@ -655,13 +655,15 @@ async fn the_demo_goes_from_broken_to_verified() {
     };
     assert_eq!(health().await, 500);
     let (channel, patience) = ("C0INC", Duration::from_secs(30));
+    // It begins with the alert of the shop, and the matrix says what to do.
     demo.slack
-        .says(
-            "U0MAYA",
-            channel,
-            "/rollback frontend because checkout 500s",
-        )
-        .await;
+        .shows(channel, "Roll back now, within 15 m", patience)
+        .await
+        .unwrap();
+    demo.slack
+        .clicks("U0MAYA", "Propose rollback")
+        .await
+        .unwrap();
     demo.slack
         .shows(channel, "Roll back frontend to", patience)
         .await
@@ -672,6 +674,10 @@ async fn the_demo_goes_from_broken_to_verified() {
         .await
         .unwrap();
     assert_eq!(health().await, 200);
+    demo.slack
+        .shows(channel, "the alerts have ended", patience)
+        .await
+        .unwrap();
     assert_eq!(demo.slack.violations(), Vec::<String>::new());
     let page = http_client().unwrap().get(&demo.page).send().await.unwrap();
     assert!(page.text().await.unwrap().contains("<html"));

@@ -11,11 +11,12 @@ use crate::{
     permalinks,
     slack::{
         Words,
+        alerts::counted_briefly,
         blocks::{context, escape, fit_text, header, inline, section},
         card,
         readiness::on_the_board,
     },
-    store::{readiness, rollbacks, rosters},
+    store::{alerts, readiness, rollbacks, rosters},
 };
 use jiff::Timestamp;
 use rollback_domain::{
@@ -43,6 +44,7 @@ async fn board(app: App) -> Result {
     let snapshots = rollbacks::snapshots(db).await?;
     let open = rollbacks::open(db).await?;
     let frozen = rosters::frozen(db).await?;
+    let firing = alerts::firing(db).await?;
     let ready = readiness::all(db).await?;
     let services = &app.config.services;
     let mut lines = vec![];
@@ -69,6 +71,12 @@ async fn board(app: App) -> Result {
                 watermarked(open.id, &stands)
             );
             line.push_str(&permalinks::linked(&app, &open).await?);
+        }
+        let mut firing = firing.iter();
+        if let Some(group) = firing.find(|group| group.service.as_ref() == Some(&service.key)) {
+            let since = card::moment(group.began_at, now);
+            let alerts = counted_briefly(group);
+            line.push_str(&format!("\n      🔴 {alerts} firing since {since}"));
         }
         let mut frozen = frozen.iter();
         if let Some((_, freeze)) = frozen.find(|(key, _)| *key == service.key) {

@@ -84,6 +84,7 @@ pub(super) async fn run(app: &App, context: &Context, request: ManageIncident) -
         rules: incidents.rules.clone(),
         promises: incidents.promises.clone(),
         told,
+        nudge_after: incidents.nudge_after,
         echo: (!answers_in_channel).then(|| context.thread.clone()),
     });
     Ok(match app.engine.take(&context.key, submission).await? {

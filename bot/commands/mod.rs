@@ -6,6 +6,7 @@
 //! because Slack waits three seconds for the answer.
 
 pub mod agent;
+pub mod alert;
 pub mod captures;
 pub mod deploy_gate;
 mod find;

@@ -10,15 +10,18 @@ use crate::{
     permalinks,
     slack::{
         Words,
+        alerts::counted_briefly,
         blocks::{context, cut, inline, section},
         card,
     },
     store::{
+        alerts,
         overview::{self, EmergencyRuns},
         rollbacks,
     },
 };
 use rollback_domain::{
+    alert::beside_proof,
     grammar::{About, Request, verbs::Status},
     rollback::Rollback,
 };
@@ -62,6 +65,9 @@ async fn status(app: App, channel: String, about: Option<About>) -> Result {
     })
 }
 
+/// How many services with alerts are shown.
+const FIRING_AT_MOST: usize = 10;
+
 /// What is open, and how many emergency runs there were lately.
 async fn open_words(app: &App, open: &[Rollback]) -> Result<String> {
     let mut lines: Vec<String> = open.iter().map(card::line).collect();
@@ -69,6 +75,19 @@ async fn open_words(app: &App, open: &[Rollback]) -> Result<String> {
         lines.push("No rollback is open. `/rollback` shows the services.".into());
     }
     let now = app.engine.clock.now();
+    let firing = alerts::firing(&app.engine.db).await?;
+    lines.extend(firing.iter().take(FIRING_AT_MOST).map(|group| {
+        let place = match &group.service {
+            Some(service) => service.to_string(),
+            None => "no known service".to_owned(),
+        };
+        format!(
+            "🔴 {} of {} firing since {}",
+            counted_briefly(group),
+            inline(&place, 160),
+            card::moment(group.began_at, now)
+        )
+    }));
     let runs = overview::emergency_runs(&app.engine.db, now).await?;
     if runs != EmergencyRuns::default() {
         let open = match runs.open_reviews {
@@ -120,6 +139,12 @@ pub(super) async fn card_without_buttons(app: &App, rollback: &Rollback) -> Resu
     let mut words = card::card(rollback, authority.as_ref(), app.engine.clock.now());
     let is_row = |block: &SlackBlock| matches!(block, SlackBlock::Actions(_));
     words.blocks.retain(|block| !is_row(block));
+    let groups = alerts::of_service(&app.engine.db, rollback.incident, &rollback.service).await?;
+    let served = rollback.times.serving;
+    words.blocks.extend(groups.iter().map(|group| {
+        let stands = beside_proof(group, served);
+        context(&format!("*Alerts*: {}.", inline(&stands, 400)))
+    }));
     let line = permalinks::linked(app, &card::line(rollback)).await?;
     words.blocks.push(context(&line));
     Ok(words)

@@ -58,6 +58,8 @@ pub struct Incidents {
     pub reactions_open_incidents: bool,
     /// What is promised whenever an incident is resolved; empty: nothing is.
     pub promises: Vec<PromiseRule>,
+    /// After what time a severe incident is told that it began right after a deploy; `None`: never.
+    pub nudge_after: Option<Duration>,
 }
 
 /// What incidents are called elsewhere: tickets, incidents of a pager.
@@ -104,6 +106,8 @@ impl Incidents {
     }
 }
 
+/// After what time a severe incident is told that it began right after a deploy.
+const NUDGE_AFTER: Duration = Duration::from_secs(10 * 60);
 /// The reactions that put a message into the timeline, unless others are configured: 📌 and ⏱️.
 const REACTIONS: [&str; 2] = ["pushpin", "stopwatch"];
 
@@ -148,6 +152,7 @@ pub(super) fn incidents(section: &Section<'_>, there: &Declared<'_>) -> Incident
         wanted.map(|wanted| references(&wanted)).unwrap_or_default();
     let reactions = section.any_list("reactions", "\"pushpin\"", Repeats::Refused, reaction);
     let opens = section.or("reactions_open_incidents", false, flag);
+    let nudge_after = section.or("nudge_after", NUDGE_AFTER, duration(Duration::ZERO..=DAY));
     let promises = match section.get("promises") {
         None => Some(promises::usual()),
         Some(_) => section.sections("promises").and_then(|promises| {
@@ -174,6 +179,7 @@ pub(super) fn incidents(section: &Section<'_>, there: &Declared<'_>) -> Incident
         reactions: reactions.unwrap_or_else(|| REACTIONS.map(str::to_owned).to_vec()),
         reactions_open_incidents: opens,
         promises: promises.unwrap_or_default(),
+        nudge_after: (!nudge_after.is_zero()).then_some(nudge_after),
     }
 }
 

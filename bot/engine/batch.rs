@@ -5,7 +5,8 @@
 
 use super::{
     Error, NewCourse, NewNote, Outcome, Submission, TickByHand, actions, actions::ChangedAction,
-    captures, checklists, complete::jobs_of, drills, enqueue, homes, incidents, refused, updates,
+    alerts, captures, checklists, complete::jobs_of, drills, enqueue, homes, incidents, refused,
+    updates,
 };
 use crate::store::{Tx, messages, read, rollbacks, timelines, written};
 use jiff::Timestamp;
@@ -172,6 +173,7 @@ impl Batch {
                     channels.insert(channel.as_str());
                 }
                 Submission::Capture(_)
+                | Submission::Alerts(_)
                 | Submission::Enqueue(_)
                 | Submission::OpenHome { .. }
                 | Submission::Append { .. }
@@ -257,6 +259,14 @@ impl Batch {
                     Some(finished) => self.changes.add(finished),
                     None => Outcome::NoAction { number: *number },
                 }
+            }
+            Submission::Alerts(services) => {
+                for new in services {
+                    let taken = Box::pin(alerts::take(tx, new, now)).await?;
+                    self.changes.events.extend(taken.events);
+                    self.changes.jobs.extend(taken.jobs);
+                }
+                Outcome::Queued
             }
             Submission::Tick(tick) => self.tick(tx, tick).await?,
             Submission::Append { incident, event } => {
@@ -381,6 +391,7 @@ impl Batch {
             update_every,
             promises,
             told,
+            nudge_after,
             echo: _,
         } = change;
         // The counter before the incident's row: see `propose`.
@@ -437,6 +448,8 @@ impl Batch {
         let message = incidents::changed(id, by, &facts, &course, promises.len());
         for fact in facts {
             if let CourseFact::SeveritySet { severity, .. } = &fact {
+                let nudge = alerts::nudge(id, severity.severity, *nudge_after, self.now);
+                self.changes.jobs.extend(nudge);
                 let posts = incidents::severity_posts(id, channel, by, severity, told);
                 for post in posts {
                     self.queue(Job::Post(post));

@@ -1,8 +1,8 @@
 //! What a job leads to besides the change of a rollback: stored with the job's end.
 
 use super::{
-    HomeChange, KeptPromise, RecordedCapture, RecordedTick, UpdateChange, actions, captures,
-    checklists, enqueue, homes, incidents, updates,
+    AlertReading, HomeChange, KeptPromise, RecordedCapture, RecordedTick, UpdateChange, actions,
+    captures, checklists, enqueue, homes, incidents, updates,
 };
 use crate::store::{
     Tx, marks, messages, readiness,
@@ -44,6 +44,8 @@ pub struct SideEffects {
     pub capture: Option<RecordedCapture>,
     /// What becomes of an update.
     pub update: Option<Box<UpdateChange>>,
+    /// What was read of the service of alerts that fire.
+    pub alerts: Option<Box<AlertReading>>,
     /// What ticks items of checklists.
     pub tick: Option<RecordedTick>,
     /// A promise that is kept by the draft of a post-mortem.
@@ -181,6 +183,7 @@ impl SideEffects {
             event,
             capture,
             update,
+            alerts,
             tick,
             kept,
             rosters,
@@ -199,6 +202,7 @@ impl SideEffects {
         self.event = event.or(self.event.take());
         self.capture = capture.or(self.capture.take());
         self.update = update.or(self.update.take());
+        self.alerts = alerts.or(self.alerts.take());
         self.tick = tick.or(self.tick.take());
         self.kept = kept.or(self.kept.take());
         self.rosters.extend(rosters);
@@ -221,6 +225,7 @@ impl SideEffects {
             event,
             capture,
             update,
+            alerts,
             tick,
             kept,
             rosters,
@@ -254,6 +259,10 @@ impl SideEffects {
         if let Some(tick) = &tick {
             let ticked = checklists::tick(tx, tick, now).await?;
             jobs.extend(ticked.into_iter().map(|job| (job, now)));
+        }
+        if let Some(reading) = &alerts {
+            let shown = super::alerts::read(tx, reading).await?;
+            jobs.extend(shown.into_iter().map(|job| (job, now)));
         }
         let kept = match &kept {
             Some(kept) => actions::keep(tx, kept, now).await?,
@@ -415,6 +424,15 @@ impl From<RecordedTick> for SideEffects {
     fn from(tick: RecordedTick) -> Self {
         SideEffects {
             tick: Some(tick),
+            ..SideEffects::default()
+        }
+    }
+}
+
+impl From<AlertReading> for SideEffects {
+    fn from(reading: AlertReading) -> Self {
+        SideEffects {
+            alerts: Some(Box::new(reading)),
             ..SideEffects::default()
         }
     }

@@ -332,6 +332,18 @@ pub fn with_button(text: &str, button: &PostButton) -> Words {
             let button = Action::PostMortemOf(*incident).button("Post-mortem");
             (format!("{incident}:resolved"), button)
         }
+        PostButton::Propose(service) => {
+            let propose = Action::Propose(Propose {
+                service: ServiceRef {
+                    service: service.name.clone(),
+                    environment: Some(service.environment.clone()),
+                },
+                target: Target::Previous,
+                because: None,
+            });
+            let block = format!("propose:{}", service.typed());
+            (block, propose.button("Propose rollback"))
+        }
         PostButton::SnoozePin(service) => {
             let named = ServiceRef {
                 service: service.name.clone(),

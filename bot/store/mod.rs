@@ -9,6 +9,7 @@
 
 pub mod actions;
 pub mod address;
+pub mod alerts;
 pub mod backup;
 pub mod beside;
 pub mod captures;

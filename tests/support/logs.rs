@@ -1,8 +1,8 @@
 //! Everything that is logged while stories run, looked through for secrets.
 
 use super::{
-    CLIENT_SECRET, RAILWAY_WEBHOOK, SECRET, VERCEL_WEBHOOK, argocd, docker, github, kubernetes,
-    notices, pagerduty, prometheus, railway, render, swarm, vercel,
+    ALERTS_TOKEN, CLIENT_SECRET, RAILWAY_WEBHOOK, SECRET, VERCEL_WEBHOOK, argocd, docker, github,
+    kubernetes, notices, pagerduty, prometheus, railway, render, swarm, vercel,
 };
 use std::{
     io::{self, Write},
@@ -30,6 +30,7 @@ const SECRETS: &[(&str, &str)] = &[
     ("Vercel's token", vercel::TOKEN),
     ("Statuspage's key", notices::TOKEN),
     ("Prometheus's token", prometheus::TOKEN),
+    ("Alertmanager's token", ALERTS_TOKEN),
     ("the secret of a webhook", notices::SECRET),
     ("Render's token", render::TOKEN),
     ("Railway's token", railway::TOKEN),

@@ -1,5 +1,6 @@
 //! The world a story happens in: Slack, platforms, people and a clock, all over real HTTP.
 
+pub mod alertmanager;
 #[expect(dead_code, reason = "the tests of the provider use the rest")]
 pub mod argocd;
 #[expect(dead_code, reason = "the tests of the provider use the rest")]
@@ -68,6 +69,8 @@ pub const CHANNEL: &str = "C0SHOP";
 pub const VERCEL_WEBHOOK: &str = "a-client-secret-of-vercels";
 /// The last part of the address at which Railway's webhooks are taken.
 pub const RAILWAY_WEBHOOK: &str = "railway-5f0c1e7d9a3b2468ace013579bdf";
+/// What Alertmanager sends with its alerts.
+pub const ALERTS_TOKEN: &str = "a-token-of-alertmanager-5f0c1e7d";
 /// What Slack signs with.
 pub const SECRET: &str = "a-signing-secret-of-the-simulation";
 /// What the bot proves itself with to Slack when people sign in.
@@ -435,6 +438,8 @@ api_url = "{slack}"
             "RAILWAY_WEBHOOK_SECRET" => Some(RAILWAY_WEBHOOK.into()),
             "REGISTRY_PASSWORD" => Some(docker::PASSWORD.into()),
             "GITHUB_TOKEN" => Some(github::TOKEN.into()),
+            "ALERTS_TOKEN" => Some(ALERTS_TOKEN.into()),
+            "SENTRY_SECRET" => Some("a-client-secret-of-sentrys-integration".into()),
             "PROMETHEUS_TOKEN" => Some(prometheus::TOKEN.into()),
             "PAGERDUTY_TOKEN" => Some(pagerduty::TOKEN.into()),
             "STATUSPAGE_TOKEN" => Some(notices::TOKEN.into()),

@@ -10,6 +10,7 @@ use axum::{
 };
 use std::{
     collections::BTreeMap,
+    net::SocketAddr,
     path::PathBuf,
     process::{Child, Command, Stdio},
     sync::{Arc, Mutex},
@@ -161,6 +162,14 @@ pub struct RealPrometheus {
 impl RealPrometheus {
     /// Starts one that reads a program with this rate of errors; or says why there is none.
     pub async fn start(error_rate: impl Fn() -> f64 + Send + 'static) -> Result<Self, String> {
+        Self::start_with(error_rate, None).await
+    }
+
+    /// The same with a rule for alerts, in YAML, and the address of the Alertmanager that gets them.
+    pub async fn start_with(
+        error_rate: impl Fn() -> f64 + Send + 'static,
+        alerts: Option<(SocketAddr, &str)>,
+    ) -> Result<Self, String> {
         let program = program().ok_or("there is no program prometheus on this machine")?;
         let counted = Arc::new(Mutex::new(Counted {
             requests: 0,
@@ -178,9 +187,21 @@ impl RealPrometheus {
         drop(free);
         let dir = tempfile::tempdir().unwrap();
         let settings = dir.path().join("prometheus.yml");
-        let text = format!(
-            "global: {{scrape_interval: 200ms, scrape_timeout: 200ms}}\nscrape_configs: [{{job_name: shop, static_configs: [{{targets: [\"{target}\"]}}]}}]\n"
+        let mut text = format!(
+            "global: {{scrape_interval: 200ms, scrape_timeout: 200ms, evaluation_interval: 200ms}}\nscrape_configs: [{{job_name: shop, static_configs: [{{targets: [\"{target}\"]}}]}}]\n"
         );
+        if let Some((alertmanager, rule)) = alerts {
+            let rules = dir.path().join("rules.yml");
+            std::fs::write(
+                &rules,
+                format!("groups: [{{name: shop, rules: [{rule}]}}]\n"),
+            )
+            .unwrap();
+            text.push_str(&format!(
+                "rule_files: [\"{}\"]\nalerting: {{alertmanagers: [{{static_configs: [{{targets: [\"{alertmanager}\"]}}]}}]}}\n",
+                rules.display()
+            ));
+        }
         std::fs::write(&settings, text).unwrap();
         let log = std::fs::File::create(dir.path().join("log")).unwrap();
         let process = Command::new(program)
@@ -190,6 +211,8 @@ impl RealPrometheus {
                 dir.path().join("data").display()
             ))
             .arg(format!("--web.listen-address={listen}"))
+            // What was lost because nobody listened yet is sent again soon.
+            .arg("--rules.alert.resend-delay=1s")
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(log)

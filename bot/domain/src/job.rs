@@ -169,6 +169,21 @@ pub enum Job {
     },
     /// Propose the draft of a post-mortem to the repository that keeps them.
     ProposePostMortem(PostMortemRequest),
+    /// Read what is live of the service whose alerts fire, and what is to be done about it.
+    AssessAlerts {
+        /// The number of the group of alerts.
+        group: i64,
+    },
+    /// Bring the message about the alerts of a service to the present state.
+    AlertMessage {
+        /// The number of the group of alerts.
+        group: i64,
+    },
+    /// Tell an incident that it began right after a deploy, while nobody has proposed going back.
+    NudgeDeploy {
+        /// The incident.
+        incident: IncidentId,
+    },
     /// Remind the lead of an incident that it was to be mitigated by now.
     RemindMitigation {
         /// The incident.
@@ -501,6 +516,8 @@ pub enum PostButton {
     PostMortem(IncidentId),
     /// Puts the reminder of this service's pin off for two days.
     SnoozePin(ServiceKey),
+    /// Proposes going back with this service.
+    Propose(ServiceKey),
 }
 
 /// A document about an incident that is uploaded as a file.
@@ -757,6 +774,9 @@ impl Job {
             | Job::SendNotice { .. }
             | Job::RemindUpdate { .. }
             | Job::RemindMitigation { .. }
+            | Job::AssessAlerts { .. }
+            | Job::AlertMessage { .. }
+            | Job::NudgeDeploy { .. }
             | Job::RemindDecision { .. }
             | Job::ProposePostMortem(_)
             | Job::RemindDrill { .. }
@@ -809,6 +829,8 @@ impl Job {
                 role,
             } => format!("{incident}:{}:{role}", due.as_second()),
             Job::RemindMitigation { incident, due } => format!("{incident}:{}", due.as_second()),
+            Job::NudgeDeploy { incident } => incident.to_string(),
+            Job::AssessAlerts { group } | Job::AlertMessage { group } => group.to_string(),
             Job::RemindDecision {
                 incident,
                 service,

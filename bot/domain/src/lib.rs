@@ -38,6 +38,7 @@ pub mod migrations;
 
 pub mod action;
 pub mod aftermath;
+pub mod alert;
 pub mod canary;
 pub mod checklist;
 pub mod deploy;

@@ -197,6 +197,21 @@ const STORED: &[(&str, &str, &str)] = &[
         r#"{"kind":"checklist","rollback":41}"#,
     ),
     (
+        "nudge_deploy",
+        "INC-7",
+        r#"{"kind":"nudge_deploy","incident":7}"#,
+    ),
+    (
+        "assess_alerts",
+        "3",
+        r#"{"kind":"assess_alerts","group":3}"#,
+    ),
+    (
+        "alert_message",
+        "3",
+        r#"{"kind":"alert_message","group":3}"#,
+    ),
+    (
         "remind_action",
         "3:1",
         r#"{"kind":"remind_action","action":3,"reminder":1}"#,

@@ -11,11 +11,11 @@ use rollback_domain::{
     grammar::{Moment, ReviewAnswer, Target},
     identity::{IncidentId, RollbackId, ServiceKey},
     incident::{
-        ActionFact, Actor, Approved, AttachedFile, CaptureFact, CapturedMessage, ChecklistFact,
-        CourseFact, Entry, Evidence, Fact, IncidentFact, IncidentRole, IncidentStatus, Instead,
-        Kind, Lacking, MessageAuthor, Milestone, Moved, NamedAction, NamedSeverity, NotStarted,
-        PeopleFact, ProofFact, ProposedChange, Reopening, RunningFact, Severity, TimelineEvent,
-        UpdateFact, WaitingFact,
+        ActionFact, Actor, AlertFact, Approved, AttachedFile, CaptureFact, CapturedMessage,
+        ChecklistFact, CourseFact, Entry, Evidence, Fact, IncidentFact, IncidentRole,
+        IncidentStatus, Instead, Kind, Lacking, MessageAuthor, Milestone, Moved, NamedAction,
+        NamedSeverity, NotStarted, PeopleFact, ProofFact, ProposedChange, Reopening, RunningFact,
+        Severity, TimelineEvent, UpdateFact, WaitingFact,
     },
     matrix::Advice,
     people::Person,
@@ -56,6 +56,7 @@ fn samples() -> Vec<Fact> {
     samples.extend(of_updates().into_iter().map(Fact::from));
     samples.extend(of_actions().into_iter().map(Fact::from));
     samples.extend(of_checklists().into_iter().map(Fact::from));
+    samples.extend(of_alerts().into_iter().map(Fact::from));
     samples.extend(of_people().into_iter().map(Fact::from));
     samples.extend(while_it_waits().into_iter().map(Fact::from));
     samples.extend(what_ends_the_wait().into_iter().map(Fact::from));
@@ -240,6 +241,58 @@ fn of_checklists() -> Vec<ChecklistFact> {
             item: 5,
             text: "The status page is updated".into(),
             because: why("we have none"),
+        },
+    ]
+}
+
+fn of_alerts() -> Vec<AlertFact> {
+    let service = Some(ServiceKey::new("frontend", "production"));
+    let title = "HighErrorRate".to_owned();
+    vec![
+        AlertFact::AlertFired {
+            service: service.clone(),
+            from: "prometheus".into(),
+            title: title.clone(),
+            description: why("7.2 % of requests fail"),
+            since: Some(at("03:10:12")),
+        },
+        AlertFact::AlertFired {
+            service: None,
+            from: "datadog".into(),
+            title: title.clone(),
+            description: None,
+            since: None,
+        },
+        AlertFact::AlertsCounted {
+            service: service.clone(),
+            recorded: 5,
+        },
+        AlertFact::AlertsFireAgain {
+            service: service.clone(),
+            title: title.clone(),
+            times: 1,
+        },
+        AlertFact::DeploySuspected {
+            service: ServiceKey::new("frontend", "production"),
+            release: "v214".into(),
+            live_since: at("02:41:00"),
+            began: at("03:10:12"),
+        },
+        AlertFact::AlertsResolved {
+            service: service.clone(),
+            title: title.clone(),
+            alerts: 1,
+            untracked: 0,
+            began: at("03:10:12"),
+            ended: at("03:19:42"),
+        },
+        AlertFact::AlertsResolved {
+            service,
+            title,
+            alerts: 200,
+            untracked: 9_800,
+            began: at("03:10:12"),
+            ended: at("03:19:42"),
         },
     ]
 }
@@ -798,7 +851,7 @@ fn what_is_proven() -> Vec<ProofFact> {
 
 /// The kinds that are stored. A name never changes its meaning; an older version shows one that it
 /// does not know as "other".
-const KNOWN_KINDS: [&str; 58] = [
+const KNOWN_KINDS: [&str; 59] = [
     "marked",
     "assessed",
     "incident_opened",
@@ -857,6 +910,7 @@ const KNOWN_KINDS: [&str; 58] = [
     "action",
     "checklist",
     "drill",
+    "alert",
 ];
 
 fn event(fact: Fact) -> TimelineEvent {
@@ -884,6 +938,7 @@ fn there_is_a_sample_of_every_fact_and_no_two_share_a_name() {
         UpdateFact::VARIANTS,
         ActionFact::VARIANTS,
         ChecklistFact::VARIANTS,
+        AlertFact::VARIANTS,
         PeopleFact::VARIANTS,
         WaitingFact::VARIANTS,
         RunningFact::VARIANTS,

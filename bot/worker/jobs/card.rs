@@ -7,10 +7,11 @@ use crate::{
     engine::{Ended, Error},
     permalinks,
     slack::card,
-    store::{jobs::Lease, messages, rollbacks},
+    store::{alerts, jobs::Lease, messages, rollbacks},
     worker::rollback_message::{RollbackMessage, card_key},
 };
 use rollback_domain::identity::RollbackId;
+use rollback_domain::job::Job;
 use rollback_domain::rollback::State;
 
 pub(super) async fn run(app: &App, lease: &Lease, id: RollbackId) -> Result<Ended, Error> {
@@ -38,5 +39,11 @@ pub(super) async fn run(app: &App, lease: &Lease, id: RollbackId) -> Result<Ende
         sent,
         points: [Point::CardUnposted, Point::CardPosted, Point::CardStored],
     };
-    message.send(app, lease).await
+    let ended = message.send(app, lease).await?;
+    // The message about the alerts of the service names the rollback and how it stands.
+    let groups = alerts::of_service(&app.engine.db, rollback.incident, &rollback.service).await?;
+    let now = app.engine.clock.now();
+    Ok(groups.into_iter().fold(ended, |ended, group| {
+        ended.then(Job::AlertMessage { group: group.id }, now)
+    }))
 }

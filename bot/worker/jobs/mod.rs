@@ -2,7 +2,9 @@
 
 mod act;
 mod advance;
+mod alert_message;
 mod announce_outcome;
+mod assess_alerts;
 mod backfill;
 mod break_glass_message;
 mod canary;
@@ -17,6 +19,7 @@ mod look_after;
 mod look_again;
 mod make_fault;
 mod notify;
+mod nudge_deploy;
 mod open_form;
 mod page;
 mod post;
@@ -103,6 +106,9 @@ pub(super) fn perform<'a>(app: &'a App, lease: &'a Lease) -> Begun<'a> {
             role,
         } => remind_update::run(app, *incident, *due, *role),
         Job::ProposePostMortem(request) => propose_post_mortem::run(app, lease, request),
+        Job::NudgeDeploy { incident } => nudge_deploy::run(app, *incident),
+        Job::AssessAlerts { group } => assess_alerts::run(app, lease, *group),
+        Job::AlertMessage { group } => alert_message::run(app, lease, *group),
         Job::RemindMitigation { incident, due } => remind_mitigation::run(app, *incident, *due),
         Job::Home { person } => Box::pin(home::run(app, lease, person)),
         Job::RemindDecision {

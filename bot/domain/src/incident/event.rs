@@ -95,6 +95,7 @@ pub enum Kind {
     Action,
     Checklist,
     Drill,
+    Alert,
     /// One that a newer version knows.
     #[serde(other)]
     Other,

@@ -5,8 +5,8 @@
 //! meaning, and what is added has a default.
 
 use super::{
-    ActionFact, CapturedMessage, ChecklistFact, IncidentRole, IncidentStatus, Kind, Milestone,
-    NamedSeverity,
+    ActionFact, AlertFact, CapturedMessage, ChecklistFact, IncidentRole, IncidentStatus, Kind,
+    Milestone, NamedSeverity,
 };
 use crate::{
     aftermath::MovedHow,
@@ -42,6 +42,8 @@ pub enum Fact {
     Action(ActionFact),
     /// Somebody did something to the checklist of a rollback.
     Checklist(ChecklistFact),
+    /// Alerts fire, or have ended.
+    Alert(AlertFact),
     /// Somebody decided something about a rollback.
     People(PeopleFact),
     /// While a plan was made and an approval waited for.
@@ -1034,6 +1036,7 @@ impl Fact {
             | Fact::Update(_)
             | Fact::Action(_)
             | Fact::Checklist(_)
+            | Fact::Alert(_)
             | Fact::People(_)
             | Fact::Waiting(_)
             | Fact::Running(_)
@@ -1050,6 +1053,7 @@ impl Fact {
             | Fact::Course(_)
             | Fact::Capture(_)
             | Fact::Update(_)
+            | Fact::Alert(_)
             | Fact::People(_)
             | Fact::Waiting(_)
             | Fact::Running(_)
@@ -1067,6 +1071,7 @@ impl Fact {
             Fact::Update(fact) => fact.kind(),
             Fact::Action(fact) => fact.kind(),
             Fact::Checklist(_) => Kind::Checklist,
+            Fact::Alert(fact) => fact.kind(),
             Fact::People(fact) => fact.kind(),
             Fact::Waiting(fact) => fact.kind(),
             Fact::Running(fact) => fact.kind(),
@@ -1273,6 +1278,12 @@ impl From<ActionFact> for Fact {
 impl From<ChecklistFact> for Fact {
     fn from(fact: ChecklistFact) -> Self {
         Fact::Checklist(fact)
+    }
+}
+
+impl From<AlertFact> for Fact {
+    fn from(fact: AlertFact) -> Self {
+        Fact::Alert(fact)
     }
 }
 

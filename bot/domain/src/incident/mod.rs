@@ -5,6 +5,7 @@
 //! of it.
 
 mod afterwards;
+mod alerts;
 mod capture;
 pub mod chain;
 mod course;
@@ -15,6 +16,7 @@ mod tests;
 mod words;
 
 pub use afterwards::{ActionFact, ChecklistFact, NamedAction};
+pub use alerts::{AlertFact, ordinal};
 pub use capture::{
     AttachedFile, Capture, CaptureChange, CapturedBy, CapturedMessage, MessageAuthor,
     PROPOSE_SHORTCUT, SHORTCUT,

@@ -59,6 +59,7 @@ impl Fact {
             Fact::Update(fact) => fact.clause(tone),
             Fact::Action(fact) => fact.clause(tone),
             Fact::Checklist(fact) => fact.clause(tone),
+            Fact::Alert(fact) => fact.clause(tone),
             Fact::People(fact) => fact.clause(tone),
             Fact::Waiting(fact) => fact.clause(tone),
             Fact::Running(fact) => fact.clause(tone),
