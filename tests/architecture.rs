@@ -87,6 +87,7 @@ const ROOMS: &[Room] = &[
         "presentation",
         &[
             "slack::action",
+            "slack::assess",
             "slack::backfill",
             "slack::blocks",
             "slack::break_glass",
@@ -177,6 +178,7 @@ const ROOMS: &[Room] = &[
             "config",
             "crash",
             "engine",
+            "export::stats",
             "http_client",
             "limits",
             "messages",

@@ -1,6 +1,7 @@
 //! The Web API calls we make: one `call`, with a base address, time-outs and honest failures.
 
 pub mod action;
+pub mod assess;
 pub mod backfill;
 pub mod blocks;
 pub mod break_glass;

@@ -35,6 +35,8 @@ pub mod incident;
 
 pub mod matrix;
 
+pub mod parts;
+
 pub mod action;
 pub mod aftermath;
 pub mod canary;

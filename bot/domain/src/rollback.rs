@@ -13,6 +13,7 @@ use crate::{
     incident::{Actor, Evidence, PeopleFact, TimelineEvent},
     job::PostButton,
     markup,
+    matrix::Assessed,
     people::{Addressee, Membership, Person},
     plan::{Aim, Plan, PlanHash},
     platform::{
@@ -139,6 +140,9 @@ pub struct Rollback {
     /// what they did last, by their Slack id.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub addresses: BTreeMap<String, String>,
+    /// What the decision matrix says of it; `None`: nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub assessed: Option<Assessed>,
     /// What was last seen of production since it was closed; `None`: nothing that it did not leave.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub aftermath: Option<Aftermath>,
@@ -1125,6 +1129,7 @@ impl Proposal {
             target_time: self.target_time,
             reply_to: self.reply_to,
             addresses: BTreeMap::new(),
+            assessed: None,
             aftermath: None,
         };
         (rollback, event)
@@ -1243,6 +1248,12 @@ pub enum Command {
     Expire,
     /// A freeze was put on the service, or taken off.
     Froze { freeze: Option<Freeze> },
+    /// The decision matrix was read for its service.
+    Assessed {
+        assessed: Box<Assessed>,
+        /// Who said what it is based on; `None`: nobody did.
+        by: Option<Person>,
+    },
     /// Somebody let automatic deploys of the service go live again.
     Unpinned,
     /// Production was looked at after it was closed.
