@@ -6,6 +6,7 @@ use crate::{
     config::{Config, Group, NoticeSettings, Service},
     crash::{self, Point},
     engine::{self, Engine},
+    export::stats::LastStats,
     http_client,
     limits::Limits,
     messages::Templates,
@@ -103,6 +104,8 @@ pub struct Inside {
     pub metrics: Metrics,
     /// Reads that people share.
     pub reads: Reads<Read, Answer>,
+    /// How rollbacks went lately, for the board.
+    pub stats: LastStats,
     /// Who may send how much.
     pub limits: Arc<Limits>,
     /// What people are called, by their ids in what others write.
@@ -251,6 +254,7 @@ impl App {
             metrics,
             // A read that began with another configuration is shared with nobody who came later.
             reads: Reads::default(),
+            stats: LastStats::default(),
             limits,
             names,
             identity,

@@ -10,8 +10,9 @@ mod updates;
 
 pub(crate) use documents::Named;
 pub use documents::{
-    ActionLine, ChecklistLines, Lane, Line, Mark, Names, PostMortem, RollbackStory, Span, Strip,
-    StripRun, Timeline, TimelinePage, cell, readable,
+    ActionLine, ChecklistLines, Lane, Line, Mark, Names, PartShare, PostMortem, RollbackStory,
+    ServiceStatsView, Span, StatsBar, StatsPicture, Strip, StripRun, Timeline, TimelinePage, cell,
+    readable,
 };
 pub use updates::{UpdateFacts, UpdateRollback};
 
@@ -63,10 +64,14 @@ const TEMPLATES: [(&str, &str); 6] = [
 
 /// The pages that people read in a browser, and what they share with the export. They are part of the
 /// program: nothing overrides them.
-const PAGES: [(&str, &str); 10] = [
+const PAGES: [(&str, &str); 11] = [
     ("style.css", STYLE),
     ("strip.html.j2", include_str!("../templates/strip.html.j2")),
     ("lane.html.j2", include_str!("../templates/lane.html.j2")),
+    (
+        "service-stats.html.j2",
+        include_str!("../templates/service-stats.html.j2"),
+    ),
     ("web.html.j2", include_str!("../templates/web.html.j2")),
     (
         "web-parts.html.j2",

@@ -95,6 +95,7 @@ const ROOMS: &[Room] = &[
         &[
             "slack::action",
             "slack::alerts",
+            "slack::assess",
             "slack::backfill",
             "slack::blocks",
             "slack::break_glass",
@@ -187,6 +188,7 @@ const ROOMS: &[Room] = &[
             "config",
             "crash",
             "engine",
+            "export::stats",
             "http_client",
             "limits",
             "messages",

@@ -97,6 +97,43 @@ async fn what_can_be_measured_is_and_stands_beside_what_people_say() {
 }
 
 #[tokio::test]
+async fn a_proposal_shows_what_the_matrix_advises_and_people_can_say_more() {
+    let (mut world, prometheus) = measured_world().await;
+    prometheus.has_no_data();
+    world
+        .maya()
+        .says("/rollback frontend because checkout 500s")
+        .await;
+    world.settle().await;
+    world.passes(Duration::from_secs(3)).await;
+    assert_snapshot!(advice(&world.channel()), @"");
+    prometheus.is_back();
+    world.tom().clicks("Say what you see").await;
+    world.settle().await;
+    let slack = &world.slack;
+    slack.chooses("U0TOM", "people cannot pay").await.unwrap();
+    slack.submits("U0TOM").await.unwrap();
+    world.settle().await;
+    world.passes(Duration::from_secs(3)).await;
+    assert_snapshot!(advice(&world.channel()), @"");
+    assert_snapshot!(world.tom().sees(), @"");
+    let record = world.record().await;
+    let assessed = record.lines().filter(|line| line.contains(" assessed"));
+    assert_snapshot!(assessed.collect::<Vec<_>>().join("\n"), @"");
+    // It is in nobody's way.
+    world.sam().clicks("Approve").await;
+    world.settle().await;
+    assert!(world.channel().contains("APPROVED") || world.vercel.production() == "v213");
+    world.slack.take_all();
+}
+
+/// What a card says of the matrix.
+fn advice(channel: &str) -> String {
+    let line = channel.lines().find(|line| line.contains("Advice"));
+    line.unwrap_or_default().trim().to_owned()
+}
+
+#[tokio::test]
 async fn the_time_that_a_row_leaves_ends_with_one_reminder() {
     let mut world = world().await;
     world.maya().says("/rollback incident open P1").await;
@@ -184,10 +221,18 @@ async fn what_nobody_has_said_is_asked_for() {
       Known: v214 has been live for 31 m.
       Only you see this, and it is advice: `/rollback frontend@production because …` proposes going back.
     ");
-    world
-        .maya()
-        .says("/rollback assess frontend cosmetic errors 0.1% slower 0%")
-        .await;
+    // The same is asked in a form, which may be left as it is.
+    let slack = &world.slack;
+    slack.chooses("U0MAYA", "it looks wrong").await.unwrap();
+    slack.types_into("U0MAYA", "Requests", "some").unwrap();
+    slack.types_into("U0MAYA", "How much slower", "0").unwrap();
+    slack.submits("U0MAYA").await.unwrap();
+    assert_eq!(
+        slack.view_errors("U0MAYA")["error_rate"],
+        "That is no share in percent: write 6, 0.5 or 200, or leave it empty."
+    );
+    slack.types_into("U0MAYA", "Requests", "0.1%").unwrap();
+    slack.submits("U0MAYA").await.unwrap();
     world.settle().await;
     let seen = world.maya().sees();
     assert!(seen.contains("A hotfix is better"), "{seen}");

@@ -354,6 +354,9 @@ async fn every_export_says_that_it_is_a_drill() {
         }
     }
     world.slack.take_all();
+    // It counts nowhere.
+    world.maya().says("/rollback stats").await;
+    assert_snapshot!(world.maya().sees(), @"");
 }
 
 #[tokio::test]

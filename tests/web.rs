@@ -266,11 +266,24 @@ async fn an_incident_is_read_with_its_updates_as_they_are_in_slack() {
 #[tokio::test]
 async fn the_statistics_count_what_was_done() {
     let mut world = world().await;
+    world.maya().says("/rollback incident open P1").await;
+    world
+        .maya()
+        .says("/rollback incident started -10m because the graph fell")
+        .await;
+    world.passes(2 * MINUTE).await;
     world.with_a_card().await;
+    world.passes(MINUTE).await;
     world.vercel.moves_at_once(true);
     world.sam().clicks("Approve").await;
     world.passes(20 * MINUTE).await;
     world.slack.take_all();
+    world.tom().says("/rollback stats").await;
+    assert_snapshot!(world.tom().sees(), @"");
+    world.tom().says("/rollback").await;
+    let seen = world.tom().sees();
+    let short = seen.lines().find(|line| line.contains("90 days"));
+    assert_snapshot!(short.unwrap_or_default(), @"");
     let mut browser = signed_in(&world, "U0TOM").await;
     let page = browser.opens("/web/stats").await;
     assert_snapshot!(page.between("Sign out", "As of"), @"Statistics The last 90 days. Times are from the command to live; half of the rollbacks took at least the median. service median worst people waited for asked for run verified not proven failed emergency runs frontend (production) median 0 s worst 0 s people waited for 0 s asked for 1 run 1 verified 1 not proven 0 failed 0 emergency runs 0 Automatic deploys They are OFF , as last read, for frontend (production) . /rollback pins shows by whom. Emergency runs 0 in the last 30 days, 0 in the 30 before.");

@@ -8,6 +8,7 @@ use super::{
 use crate::{
     App,
     config::{Group, Service},
+    export::stats::ServiceStats,
     permalinks,
     slack::{
         Words,
@@ -46,6 +47,8 @@ async fn board(app: App) -> Result {
     let frozen = rosters::frozen(db).await?;
     let firing = alerts::firing(db).await?;
     let ready = readiness::all(db).await?;
+    let within = &app.config.incidents.rules.mitigate_within;
+    let stats = app.stats.read(db, now, within).await?;
     let services = &app.config.services;
     let mut lines = vec![];
     for service in services.iter().take(SERVICES_AT_MOST) {
@@ -61,6 +64,11 @@ async fn board(app: App) -> Result {
         };
         if let Some(facts) = ready.iter().find(|facts| facts.service == service.key) {
             line.push_str(&on_the_board(facts, now));
+        }
+        let mut stats = stats.services.iter();
+        let stats = stats.find(|stats| stats.service == service.key);
+        if let Some(short) = stats.and_then(ServiceStats::in_short) {
+            line.push_str(&format!("\n      {short}"));
         }
         let mut open = open.iter();
         if let Some(open) = open.find(|open| open.service == service.key) {

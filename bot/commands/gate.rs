@@ -201,6 +201,7 @@ fn is_reading(verb: Verb) -> bool {
         | Verb::Ready
         | Verb::Plan
         | Verb::Assess
+        | Verb::Stats
         | Verb::Export
         | Verb::PostMortem
         | Verb::DraftUpdate

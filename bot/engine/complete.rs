@@ -526,6 +526,7 @@ fn address_of(rollback: &Rollback, command: &Command) -> Option<String> {
         | Command::Renewed { .. }
         | Command::Expire
         | Command::Froze { .. }
+        | Command::Assessed { .. }
         | Command::Unpinned
         | Command::Snoozed { .. }
         | Command::Unconfigured

@@ -7,6 +7,7 @@ mod pages;
 mod picture;
 mod post_mortem;
 mod rollbacks;
+pub mod stats;
 mod update;
 
 pub use picture::{lane, strip, tone};
@@ -14,8 +15,8 @@ pub use update::update_facts;
 
 use crate::{
     messages::{
-        ActionLine, ChecklistLines, PostMortem, Templates, Timeline, TimelinePage, cell, readable,
-        stamp,
+        ActionLine, ChecklistLines, PostMortem, ServiceStatsView, Templates, Timeline,
+        TimelinePage, cell, readable, stamp,
     },
     store::Db,
 };
@@ -212,6 +213,18 @@ impl Export {
         (post_mortem, draft)
     }
 
+    /// How the services of these rollbacks have been rolled back lately; empty for a drill.
+    fn stats(&self, pages: &Pages, drawn: &[Rollback]) -> Vec<ServiceStatsView> {
+        if drawn.is_empty() || self.incident.drill().is_some() {
+            return vec![];
+        }
+        let stats = pages.stats(self.now).unwrap_or_default();
+        let services = stats.services.iter();
+        let services =
+            services.filter(|one| drawn.iter().any(|drawn| drawn.service == one.service));
+        services.map(|one| one.view(false)).collect()
+    }
+
     /// The timeline with its picture.
     fn page(&self, pages: &Arc<Pages>) -> TimelinePage {
         let overview = pages.overview();
@@ -225,6 +238,8 @@ impl Export {
                 .map(|rollback| picture::lane(rollback, self.now))
                 .collect(),
             undrawn: overview.rollbacks.len() - drawn.len(),
+            days: stats::DAYS,
+            stats: self.stats(pages, &drawn),
         }
     }
 }

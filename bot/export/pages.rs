@@ -1,5 +1,6 @@
 //! The entries of an incident, read page by page.
 
+use super::stats::{self, Stats};
 use crate::{
     messages::{Line, Names},
     store::{
@@ -156,6 +157,12 @@ impl Pages {
     /// A rollback of the incident, as it is stored now.
     pub(super) fn rollback(&self, id: RollbackId) -> Option<Rollback> {
         self.read(rollbacks::get(&self.db, id)).flatten()
+    }
+
+    /// How services were rolled back lately.
+    pub(super) fn stats(&self, now: Timestamp) -> Option<Stats> {
+        // What a severity leaves is in the configuration, which a file of the record does not have.
+        self.read(stats::read(&self.db, now, &BTreeMap::new()))
     }
 
     /// Waits for what is read; `None`: the database failed, now or before.

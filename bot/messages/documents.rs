@@ -49,6 +49,64 @@ pub struct TimelinePage {
     pub lanes: Vec<Lane>,
     /// How many rollbacks are not drawn.
     pub undrawn: usize,
+    /// How far back `stats` goes.
+    pub days: u64,
+    /// How its services were rolled back in so many days; empty: none was, or it is a drill.
+    pub stats: Vec<ServiceStatsView>,
+}
+
+/// How the rollbacks of a service went. What is not known is empty.
+#[derive(Clone, Debug, Serialize)]
+#[expect(missing_docs, reason = "docs/operations.md lists what each holds")]
+pub struct ServiceStatsView {
+    pub service: String,
+    pub requested: usize,
+    pub run: usize,
+    pub verified: usize,
+    pub unproven: usize,
+    pub failed: usize,
+    pub emergencies: usize,
+    pub median: String,
+    pub worst: String,
+    pub met: String,
+    pub in_time: String,
+    pub picture: Option<StatsPicture>,
+    pub parts: Vec<PartShare>,
+    pub is_pinned: bool,
+}
+
+/// How long each rollback of a service took. Places are percentages of the picture.
+#[derive(Clone, Debug, Serialize)]
+pub struct StatsPicture {
+    /// The same in words.
+    pub words: String,
+    /// The height of the goal, from the top; `None`: there is none.
+    pub goal: Option<String>,
+    /// One for each rollback, the earliest first.
+    pub bars: Vec<StatsBar>,
+}
+
+/// One rollback in the picture of a service.
+#[derive(Clone, Debug, Serialize)]
+#[expect(missing_docs, reason = "the fields are what their names say")]
+pub struct StatsBar {
+    pub left: String,
+    pub width: String,
+    pub top: String,
+    pub height: String,
+    pub tone: &'static str,
+    pub words: String,
+}
+
+/// How much of the time one part takes. Places are percentages of the whole.
+#[derive(Clone, Debug, Serialize)]
+#[expect(missing_docs, reason = "the fields are what their names say")]
+pub struct PartShare {
+    pub kind: &'static str,
+    pub name: &'static str,
+    pub left: String,
+    pub width: String,
+    pub took: String,
 }
 
 /// One line of a timeline export.
@@ -366,6 +424,47 @@ impl TimelinePage {
                 }],
             }],
             undrawn: 0,
+            days: 90,
+            stats: vec![ServiceStatsView::sample()],
+        }
+    }
+}
+
+impl ServiceStatsView {
+    fn sample() -> Self {
+        let text = || "sample".to_owned();
+        Self {
+            service: text(),
+            requested: 1,
+            run: 1,
+            verified: 1,
+            unproven: 0,
+            failed: 0,
+            emergencies: 0,
+            median: text(),
+            worst: text(),
+            met: text(),
+            in_time: text(),
+            picture: Some(StatsPicture {
+                words: text(),
+                goal: Some("50%".into()),
+                bars: vec![StatsBar {
+                    left: "0%".into(),
+                    width: "10%".into(),
+                    top: "50%".into(),
+                    height: "50%".into(),
+                    tone: "good",
+                    words: text(),
+                }],
+            }),
+            parts: vec![PartShare {
+                kind: "people",
+                name: "sample",
+                left: "0%".into(),
+                width: "50%".into(),
+                took: text(),
+            }],
+            is_pinned: false,
         }
     }
 }

@@ -64,6 +64,8 @@ pub enum Action {
     },
     /// Opens a form about the rollback.
     Open(Form, PlanRef),
+    /// Opens the form that asks what the decision matrix wants to know.
+    Assess(PlanRef),
     /// Shows who can approve the rollback.
     Who(PlanRef),
     /// Shows whether the clicker may approve the rollback.
@@ -168,6 +170,7 @@ impl Action {
             Action::Stop(plan) => entry("cancel", plan),
             Action::Undo(plan) => button("undo", plan),
             Action::PostMortem(plan) => button("postmortem", plan),
+            Action::Assess(plan) => button("assess", plan),
             Action::PostMortemOf(incident) => (POST_MORTEM_OF.to_owned(), incident.to_string()),
             Action::SnoozePin(service) => (SNOOZE_PIN.to_owned(), service.to_string()),
             Action::Open(Form::Approve, plan) => button("approve_form", plan),
@@ -199,6 +202,7 @@ impl Action {
             "cancel" => plan().map(Action::Stop),
             "undo" => plan().map(Action::Undo),
             "postmortem" => plan().map(Action::PostMortem),
+            "assess" => plan().map(Action::Assess),
             POST_MORTEM_OF => value
                 .parse()
                 .map(Action::PostMortemOf)
@@ -248,6 +252,7 @@ impl Action {
             | Action::Withdraw(plan)
             | Action::Undo(plan)
             | Action::PostMortem(plan)
+            | Action::Assess(plan)
             | Action::Open(_, plan)
             | Action::Who(plan)
             | Action::Why(plan) => Some(plan),
@@ -285,7 +290,7 @@ impl Action {
             | Action::Who(_)
             | Action::Why(_) => "more",
             Action::PublishUpdate(_) => "publish",
-            Action::EditUpdate(_) => "open",
+            Action::EditUpdate(_) | Action::Assess(_) => "open",
             Action::Tick { .. } => "tick",
             Action::SnoozePin(_) => "snooze",
             Action::Propose(_) => "propose",
@@ -409,6 +414,7 @@ mod tests {
             ),
             (Action::Undo(plan()), "undo", plan_value),
             (Action::PostMortem(plan()), "postmortem", plan_value),
+            (Action::Assess(plan()), "assess", plan_value),
             (
                 Action::Tick {
                     rollback: RollbackId::new(41),

@@ -271,6 +271,14 @@ pub fn section(text: &str) -> SlackBlock {
         .into()
 }
 
+/// The same with a button beside it.
+pub fn section_with(text: &str, button: SlackBlockButtonElement) -> SlackBlock {
+    SlackSectionBlock::new()
+        .with_text(mrkdwn(text, 3000))
+        .with_accessory(button.into())
+        .into()
+}
+
 /// Paragraphs of mrkdwn side by side, already escaped; below each other on a phone.
 pub fn fields(texts: &[String]) -> SlackBlock {
     let fields = texts.iter().map(|text| mrkdwn(text, 2000)).collect();

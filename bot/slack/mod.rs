@@ -2,6 +2,7 @@
 
 pub mod action;
 pub mod alerts;
+pub mod assess;
 pub mod backfill;
 pub mod blocks;
 pub mod break_glass;

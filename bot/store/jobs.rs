@@ -75,7 +75,7 @@ const CLAIM_SQLITE: &str = "UPDATE step SET epoch = epoch + 1, attempt = attempt
     WHERE (kind, key) IN (
         SELECT kind, key FROM step
         WHERE due_at <= $2 AND (lease_until IS NULL OR lease_until < $4)
-          AND ($5 OR kind NOT IN ('show', 'export', 'survey', 'roster', 'standings', 'membership', 'request', 'canary', 'canary_of_bot', 'home'))
+          AND ($5 OR kind NOT IN ('show', 'assess', 'export', 'survey', 'roster', 'standings', 'membership', 'request', 'canary', 'canary_of_bot', 'home'))
         ORDER BY due_at LIMIT $3)
     RETURNING payload, attempt, wanted_at, CAST(last_error IS NOT NULL AS INTEGER), epoch, signal";
 const CLAIM_POSTGRES: &str = "UPDATE step SET epoch = step.epoch + 1, attempt = step.attempt + 1,
@@ -83,7 +83,7 @@ const CLAIM_POSTGRES: &str = "UPDATE step SET epoch = step.epoch + 1, attempt = 
         lease_until = (extract(epoch FROM clock_timestamp()) * 1000000)::bigint + $1
     FROM (SELECT kind, key FROM step
         WHERE due_at <= $2 AND (lease_until IS NULL OR lease_until < (extract(epoch FROM clock_timestamp()) * 1000000)::bigint)
-          AND kind = ANY($4) AND ($5 OR kind NOT IN ('show', 'export', 'survey', 'roster', 'standings', 'membership', 'request', 'canary', 'canary_of_bot', 'home'))
+          AND kind = ANY($4) AND ($5 OR kind NOT IN ('show', 'assess', 'export', 'survey', 'roster', 'standings', 'membership', 'request', 'canary', 'canary_of_bot', 'home'))
         ORDER BY due_at LIMIT $3 FOR UPDATE SKIP LOCKED) due
     WHERE step.kind = due.kind AND step.key = due.key
     RETURNING step.payload, step.attempt, step.wanted_at, CAST(step.last_error IS NOT NULL AS INTEGER)::bigint, step.epoch, step.signal";

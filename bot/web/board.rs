@@ -5,6 +5,7 @@ use crate::{
     App,
     commands::board::{Live, age},
     config::Service,
+    export::stats::ServiceStats,
     messages::{readable, stamp},
     store::{rollbacks, rosters, timelines},
 };
@@ -51,6 +52,8 @@ struct ServiceLine {
     open: Option<RollbackLine>,
     /// Who asked that it is not rolled back, and why.
     hold: Option<String>,
+    /// How long its rollbacks took lately; `None`: none served.
+    stats: Option<String>,
 }
 
 /// What is live.
@@ -86,6 +89,8 @@ pub async fn read(app: &App, first: usize) -> Result<View, NotNow> {
     let snapshots = rollbacks::snapshots(db).await?;
     let open = rollbacks::open(db).await?;
     let frozen = rosters::frozen(db).await?;
+    let within = &app.config.incidents.rules.mitigate_within;
+    let stats = app.stats.read(db, now, within).await?;
     let open_of = |key: &ServiceKey| {
         let mut open = open.iter();
         open.find(|open| open.service == *key).map(RollbackLine::of)
@@ -100,7 +105,10 @@ pub async fn read(app: &App, first: usize) -> Result<View, NotNow> {
         };
         let mut frozen = frozen.iter();
         let hold = frozen.find(|(key, _)| *key == service.key);
+        let mut stats = stats.services.iter();
+        let stats = stats.find(|stats| stats.service == service.key);
         services.push(ServiceLine {
+            stats: stats.and_then(ServiceStats::in_short),
             name: short(&service.key.name),
             environment: short(&service.key.environment),
             url: service.url.as_ref().map(ToString::to_string),

@@ -17,7 +17,8 @@ use rollback_domain::{
     plan::{Aim, Plan},
     proof::spell,
     refusal::Refusal,
-    release::Survey,
+    release::{Survey, Way},
+    rollback::Rollback,
 };
 use std::time::Duration;
 
@@ -77,6 +78,51 @@ pub(super) async fn assess<'a>(
         live,
         [&now, &before],
     )))
+}
+
+/// Whether there is a matrix that could advise on a rollback. A drill is decided on already, and each
+/// member of a group would need advice of its own.
+pub(super) fn is_advised(app: &App, rollback: &Rollback) -> bool {
+    !app.config.matrix.is_empty() && rollback.drill.is_none() && rollback.part_of.is_none()
+}
+
+/// Assesses the service of a proposal, whose plan says what is live. `None`: there is nothing to
+/// advise on.
+pub(super) async fn assess_proposal<'a>(
+    app: &'a App,
+    rollback: &Rollback,
+    named: &Symptoms,
+    incident: Option<&Incident>,
+) -> Option<Weighed<'a>> {
+    let settings = app.config.service(&rollback.service)?;
+    let plan = rollback.plan.as_ref()?;
+    if !is_advised(app, rollback) || plan.way == Way::Forward {
+        return None;
+    }
+    let since = plan.from_ran.run().map(|run| run.since);
+    let (now, before) = tokio::join!(
+        proofs::for_the_matrix(&app.http, &settings.verify, None),
+        before_the_deploy(app, settings, since),
+    );
+    let at = app.engine.clock.now();
+    let label = plan.from.as_ref().map(|from| from.label().to_owned());
+    let mut against = times_against(label.as_deref(), since, incident.and_then(began), at);
+    // As the card draws them.
+    against.extend(cautions(plan, plan.read_at));
+    let live = Live {
+        label,
+        since,
+        against,
+    };
+    let samples = [now.as_slice(), &before];
+    Some(weigh(
+        app,
+        &rollback.service,
+        named,
+        incident,
+        live,
+        samples,
+    ))
 }
 
 /// The job that reminds of an assessment in time, and when it is due; `None`: its row names no time.

@@ -3,13 +3,14 @@
 use crate::{
     App, commands,
     engine::Error,
-    slack::{capture, modal, update},
+    slack::{assess, capture, modal, update},
 };
 use jiff::Timestamp;
 use rollback_domain::{
     grammar::fields::{required_reason_field, time_field},
     identity::RollbackId,
     job::Form,
+    matrix::{Percent, Symptom, Symptoms},
     people::{Person, Zone},
     policy::Confirm,
     rollback::{Act, Confirmed},
@@ -177,6 +178,41 @@ impl Fields<'_> {
         let comment = plain_line(typed(capture::COMMENT));
         let comment: String = comment.chars().take(capture::COMMENT_AT_MOST).collect();
         Ok((at, Some(comment).filter(|comment| !comment.is_empty())))
+    }
+}
+
+impl Fields<'_> {
+    /// What the person says of an incident. What was left empty is not known.
+    pub fn symptoms(&self) -> Result<Symptoms, Problem> {
+        let chosen = |id: &str| self.field(id)["selected_option"]["value"].as_str();
+        let broken = self.ticked(assess::BROKEN);
+        let symptoms = broken
+            .iter()
+            .filter_map(|word| word.parse::<Symptom>().ok());
+        Ok(Symptoms {
+            severity: chosen(assess::SEVERITY).and_then(|word| word.parse().ok()),
+            broken: (!broken.is_empty()).then(|| symptoms.collect()),
+            error_rate: self.share(assess::ERROR_RATE)?,
+            users: self.share(assess::USERS)?,
+            slower: self.share(assess::SLOWER)?,
+            workaround: chosen(assess::WORKAROUND).map(|answer| answer == assess::YES),
+        })
+    }
+
+    fn share(&self, field: &'static str) -> Result<Option<Percent>, Problem> {
+        let typed = self.field(field)["value"]
+            .as_str()
+            .unwrap_or_default()
+            .trim();
+        match (typed.is_empty(), typed.parse()) {
+            (true, _) => Ok(None),
+            (false, Ok(share)) => Ok(Some(share)),
+            (false, Err(())) => {
+                let sentence =
+                    "That is no share in percent: write 6, 0.5 or 200, or leave it empty.";
+                Err(Problem::new(field, sentence))
+            }
+        }
     }
 }
 

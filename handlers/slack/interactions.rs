@@ -17,7 +17,7 @@ use crate::{
     limits::TooMuch,
     slack::{
         action::{Action, ForgedValue, PlanRef, moment_of},
-        capture, modal, update,
+        assess, capture, modal, update,
     },
     store::rollbacks,
     telemetry,
@@ -338,6 +338,9 @@ async fn perform(
         Action::Stop(plan) => (plan, Act::Stop { because: None }),
         Action::Withdraw(plan) => (plan, Act::Withdraw { because: None }),
         Action::Open(form, plan) => return open(app, context, form, plan, clicked_at).await,
+        Action::Assess(PlanRef { rollback, .. }) => {
+            return commands::assess::of_proposal(app, context, rollback, clicked_at).await;
+        }
         Action::Undo(PlanRef { rollback, .. }) => {
             let because = None;
             let undo = Undo { rollback, because };
@@ -476,6 +479,7 @@ async fn save(app: &App, payload: Payload) -> Result<Reply, Error> {
         _ if payload.user.id.is_empty() => return received(),
         Some(modal::CALLBACK) => serde_json::from_str(metadata).map(SavedForm::Rollback),
         Some(update::CALLBACK) => serde_json::from_str(metadata).map(SavedForm::Update),
+        Some(assess::CALLBACK) => serde_json::from_str(metadata).map(SavedForm::Assess),
         Some(capture::CALLBACK) => serde_json::from_str(metadata).map(SavedForm::Capture),
         Some(_) | None => return received(),
     };
@@ -494,6 +498,8 @@ enum SavedForm {
     Update(update::About),
     /// One for a message of the timeline.
     Capture(capture::About),
+    /// One that asks what the decision matrix wants to know.
+    Assess(assess::About),
 }
 
 impl SavedForm {
@@ -503,6 +509,7 @@ impl SavedForm {
             SavedForm::Rollback(about) => (&about.person, &about.channel, about.reply_to.as_ref()),
             SavedForm::Update(about) => (&about.person, &about.channel, about.reply_to.as_ref()),
             SavedForm::Capture(about) => (&about.person, &about.channel, about.reply_to.as_ref()),
+            SavedForm::Assess(about) => (&about.person, &about.channel, about.reply_to.as_ref()),
         }
     }
 
@@ -554,6 +561,13 @@ impl SavedForm {
                 Ok(update) => {
                     let thread = about.thread.clone();
                     commands::update::save(app, &context, thread, update).await?;
+                }
+                Err(problem) => return Ok(keep_open(problem)),
+            },
+            SavedForm::Assess(about) => match fields.symptoms() {
+                Ok(symptoms) => {
+                    context.thread.clone_from(&about.thread);
+                    commands::assess::save(app, &context, about, symptoms).await?;
                 }
                 Err(problem) => return Ok(keep_open(problem)),
             },

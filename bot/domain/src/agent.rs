@@ -19,6 +19,7 @@ impl Verb {
             | Verb::Why
             | Verb::List
             | Verb::Assess
+            | Verb::Stats
             | Verb::Export
             | Verb::PostMortem
             | Verb::DraftUpdate

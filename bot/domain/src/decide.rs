@@ -35,6 +35,7 @@ use crate::{
         Actor, Approved, Evidence, Fact, IncidentFact, Lacking, Moved, NotStarted, PeopleFact,
         ProofFact, ProposedChange, Reopening, RunningFact, TimelineEvent, WaitingFact,
     },
+    matrix::Assessed,
     people::{Membership, Person, home_of},
     plan::{Aim, Plan, PlanHash},
     platform::{
@@ -134,6 +135,7 @@ pub fn decide(
         }
         Command::Renewed { plan } => next.renewed(plan, policy)?,
         Command::Froze { freeze } => next.froze(freeze, policy)?,
+        Command::Assessed { assessed, by } => next.assessed(*assessed, by)?,
         Command::Unpinned => next.unpinned(policy)?,
         Command::LookedAfter {
             survey,

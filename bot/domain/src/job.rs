@@ -191,6 +191,10 @@ pub enum Job {
         /// Until when it was to be mitigated.
         due: Timestamp,
     },
+    /// Assess the service of a proposal, for its card.
+    Assess(AssessRequest),
+    /// Open the form that asks what cannot be measured.
+    AssessForm(AssessFormRequest),
     /// Remind those who decide that what the matrix said of a service was to be decided by now.
     RemindDecision {
         /// The incident.
@@ -201,6 +205,41 @@ pub enum Job {
         /// Until when it was to be decided.
         due: Timestamp,
     },
+}
+
+/// The service of a proposal that is to be assessed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct AssessRequest {
+    /// The proposal.
+    pub rollback: RollbackId,
+    /// What people say of the incident.
+    pub symptoms: Symptoms,
+    /// Who says it; `None`: nobody does, and it is assessed by itself.
+    pub by: Option<Person>,
+    /// The key by which it is assessed once.
+    pub id: String,
+}
+
+/// The form that asks somebody what cannot be measured.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct AssessFormRequest {
+    /// The service.
+    #[serde(flatten)]
+    pub service: ServiceKey,
+    /// The proposal on whose card it was asked for; `None`: by a command, which is answered besides.
+    pub rollback: Option<RollbackId>,
+    /// Who asked for it.
+    pub person: Person,
+    /// The channel in which they did.
+    pub channel: String,
+    /// The thread in which they did; `None`: in the channel.
+    pub thread: Option<String>,
+    /// The address at which they are told what is to be told; `None`: in the channel.
+    pub reply_to: Option<String>,
+    /// What opens the form.
+    pub form: FormTrigger,
+    /// The key by which it is opened once, and the form's id at Slack.
+    pub id: String,
 }
 
 /// The form of an update that a person has asked for.
@@ -643,6 +682,9 @@ pub enum Query {
     Assess {
         /// What the person says of the incident.
         symptoms: Symptoms,
+        /// The proposal whose card shows the answer too; `None`: there is none.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        rollback: Option<RollbackId>,
     },
     /// Whether it could be rolled back now.
     Ready,
@@ -738,6 +780,8 @@ impl Job {
             | Job::MakeFault { rollback }
             | Job::Checklist { rollback } => Some(*rollback),
             Job::Act(request) => Some(request.rollback),
+            Job::Assess(request) => Some(request.rollback),
+            Job::AssessForm(request) => request.rollback,
             Job::OpenForm(request) => Some(request.rollback),
             Job::Post(post) => post.under,
             Job::Export(request) => request.rollback,
@@ -819,6 +863,8 @@ impl Job {
             | Job::Capture(CaptureRequest { id, .. })
             | Job::ProposePostMortem(PostMortemRequest { id, .. })
             | Job::UpdateForm(UpdateFormRequest { id, .. })
+            | Job::Assess(AssessRequest { id, .. })
+            | Job::AssessForm(AssessFormRequest { id, .. })
             | Job::PreviewUpdate(PreviewRequest { id, .. })
             | Job::PublishUpdate(PublishRequest { id, .. }) => id.clone(),
             Job::PostUpdate { update, channel } => format!("{update}:{channel}"),

@@ -36,6 +36,8 @@ pub mod incident;
 pub mod matrix;
 pub mod migrations;
 
+pub mod parts;
+
 pub mod action;
 pub mod aftermath;
 pub mod alert;

@@ -13,6 +13,7 @@ use crate::{
     incident::{Actor, Evidence, PeopleFact, TimelineEvent},
     job::PostButton,
     markup,
+    matrix::Assessed,
     people::{Addressee, Membership, Person},
     plan::{Aim, Plan, PlanHash},
     platform::{
@@ -142,6 +143,9 @@ pub struct Rollback {
     /// The later looks at it, once it was verified; `None`: none are configured.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stages: Option<Stages>,
+    /// What the decision matrix says of it; `None`: nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub assessed: Option<Assessed>,
     /// What was last seen of production since it was closed; `None`: nothing that it did not leave.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub aftermath: Option<Aftermath>,
@@ -1136,6 +1140,7 @@ impl Proposal {
             reply_to: self.reply_to,
             addresses: BTreeMap::new(),
             stages: None,
+            assessed: None,
             aftermath: None,
         };
         (rollback, event)
@@ -1254,6 +1259,12 @@ pub enum Command {
     Expire,
     /// A freeze was put on the service, or taken off.
     Froze { freeze: Option<Freeze> },
+    /// The decision matrix was read for its service.
+    Assessed {
+        assessed: Box<Assessed>,
+        /// Who said what it is based on; `None`: nobody did.
+        by: Option<Person>,
+    },
     /// Somebody let automatic deploys of the service go live again.
     Unpinned,
     /// Production was looked at after it was closed.

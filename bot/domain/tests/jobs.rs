@@ -186,6 +186,20 @@ const STORED: &[(&str, &str, &str)] = &[
         r#"{"kind":"remind_mitigation","incident":7,"due":"2026-03-14T03:42:00Z"}"#,
     ),
     (
+        "assess",
+        "RB-41",
+        r#"{"kind":"assess","rollback":41,"symptoms":{"severity":null,"broken":["payments"],
+            "error_rate":600,"users":null,"slower":null,"workaround":null},
+            "by":{"id":"U1","name":"sam"},"id":"RB-41"}"#,
+    ),
+    (
+        "assess_form",
+        "form:1",
+        r#"{"kind":"assess_form","service":"frontend","environment":"production","rollback":41,
+            "person":{"id":"U1","name":"sam"},"channel":"C1","thread":null,"reply_to":null,
+            "form":{"trigger":"t","asked_at":"2026-03-14T03:12:00Z"},"id":"form:1"}"#,
+    ),
+    (
         "remind_decision",
         "INC-7:frontend@production:1773459720",
         r#"{"kind":"remind_decision","incident":7,"service":"frontend","environment":"production",

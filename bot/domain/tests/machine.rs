@@ -13,6 +13,7 @@ use rollback_domain::{
     grammar::{ReviewAnswer, Target},
     history::{History, Past},
     identity::{IncidentId, RollbackId, ServiceKey},
+    matrix::{Advice, Assessed},
     people::Membership,
     plan::{Basis, Plan, PlanHash},
     platform::{Holds, NextStep, Production, Progress, ProviderError, Receipt, Task},
@@ -491,6 +492,22 @@ fn what_the_bot_does(class: Risk) -> Vec<(&'static str, Command)> {
             },
         ),
         ("unfrozen", Command::Froze { freeze: None }),
+        (
+            "assessed",
+            Command::Assessed {
+                assessed: Box::new(Assessed {
+                    at: night(),
+                    known: vec!["people cannot pay".into()],
+                    measured: vec![],
+                    advice: Some(Advice::RollBackNow),
+                    row: Some("Payments".into()),
+                    decide_by: None,
+                    against: vec![],
+                    is_open: true,
+                }),
+                by: None,
+            },
+        ),
         ("unpinned", Command::Unpinned),
         (
             "looked after, moved",

@@ -1,14 +1,15 @@
 //! The card while its plan waits for approvals.
 
 use super::{
-    between, capital, evidence, group, moment, now_label, requested_by, run_by, served, short_hash,
-    time, warnings,
+    advice, between, capital, evidence, group, moment, now_label, requested_by, run_by, served,
+    short_hash, time, warnings,
 };
 use crate::slack::{
     Words,
     action::{self, Action, PlanRef},
     blocks::{
         Mrkdwn, actions, confirm, context, cut, fields, fit_text, header, inline, mention, section,
+        section_with,
     },
     home::WaitingPlan,
 };
@@ -47,6 +48,7 @@ pub(super) fn card(
         section(&requested(rollback, now)),
     ];
     blocks.extend(change(plan, &warnings(rollback), now));
+    blocks.extend(advised(rollback, plan));
     blocks.extend(waiting(rollback).map(|line| section(&line)));
     let mut buttons = vec![
         approve_button(rollback, plan, case.as_ref()).with_style(SlackBlockButtonStyle::Primary),
@@ -121,6 +123,25 @@ pub fn waiting_plan(rollback: &Rollback, case: &Case, now: Timestamp) -> Option<
                 deny.button("Deny…"),
             ],
         )),
+    })
+}
+
+/// What the decision matrix advises, with the button that asks for what it wants to know. What the
+/// card warns of already stands above it.
+fn advised(rollback: &Rollback, plan: &Plan) -> Option<SlackBlock> {
+    let mut assessed = rollback.assessed.clone()?;
+    let cautions = plan.cautions.iter();
+    let warned: Vec<String> = cautions
+        .map(|caution| caution.draw(plan.to.label(), plan.read_at))
+        .collect();
+    assessed.against.retain(|one| !warned.contains(one));
+    let line = advice(&assessed);
+    Some(match assessed.is_open {
+        true => {
+            let button = Action::Assess(PlanRef::of(rollback)).button("Say what you see…");
+            section_with(&line, button)
+        }
+        false => section(&line),
     })
 }
 

@@ -5,6 +5,8 @@ mod advance;
 mod alert_message;
 mod announce_outcome;
 mod assess_alerts;
+mod assess;
+mod assess_form;
 mod backfill;
 mod break_glass_message;
 mod canary;
@@ -82,6 +84,8 @@ pub(super) fn perform<'a>(app: &'a App, lease: &'a Lease) -> Begun<'a> {
         Job::Backfill { channel } => Box::pin(backfill::run(app, lease, channel)),
         Job::Export(request) => Box::pin(export::run(app, lease, request)),
         Job::OpenForm(request) => Box::pin(open_form::run(app, lease, request)),
+        Job::Assess(request) => Box::pin(assess::run(app, request)),
+        Job::AssessForm(request) => Box::pin(assess_form::run(app, lease, request)),
         Job::Examine(request) => Box::pin(examine::run(app, lease, request)),
         Job::Query(request) => Box::pin(query::run(app, lease, request)),
         Job::Survey { service } => Box::pin(survey::run(app, service)),

@@ -105,7 +105,7 @@ pub(super) async fn run(app: &App, lease: &Lease, request: &OpenForm) -> Result<
 }
 
 /// Why Slack opened no form, and what to do.
-fn not_opened(failure: &Failure) -> String {
+pub(super) fn not_opened(failure: &Failure) -> String {
     let why = match failure.code() {
         Some("expired_trigger_id" | "trigger_expired") => {
             "Slack did not open the form in time.".to_owned()

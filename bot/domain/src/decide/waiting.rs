@@ -5,6 +5,26 @@ use super::{turns::whom, *};
 use crate::changes::LostChanges;
 
 impl Draft {
+    /// What the matrix says stands on the card, and is in nobody's way.
+    pub(super) fn assessed(
+        &mut self,
+        assessed: Assessed,
+        by: Option<Person>,
+    ) -> Result<(), Refusal> {
+        self.open_with(None)?;
+        if by.is_none() && !assessed.is_news(self.rollback.assessed.as_ref()) {
+            return Ok(());
+        }
+        let fact = assessed.fact(&self.rollback.service);
+        match by {
+            Some(by) => self.record(Actor::Person(by), Source::Modal, fact),
+            None => self.record_own(fact),
+        }
+        self.rollback.assessed = Some(assessed);
+        self.notices.push(Notice::Card);
+        Ok(())
+    }
+
     pub(super) fn review_due(
         &mut self,
         roster: &Roster,

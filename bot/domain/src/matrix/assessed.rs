@@ -50,4 +50,16 @@ impl Assessed {
             against,
         }
     }
+
+    /// Whether something else is said than before, whenever that was.
+    pub fn is_news(&self, before: Option<&Assessed>) -> bool {
+        before.is_none_or(|before| {
+            *before
+                != Assessed {
+                    at: before.at,
+                    decide_by: before.decide_by,
+                    ..self.clone()
+                }
+        })
+    }
 }

@@ -7,7 +7,7 @@ use crate::{
     proofs, roster,
     store::{rollbacks, rosters},
     worker::{
-        audience,
+        assessing, audience,
         last_known::{self, membership_by},
         planning,
         retry::after_unread,
@@ -15,6 +15,8 @@ use crate::{
 };
 use rollback_domain::{
     audience::Audience,
+    job::{AssessRequest, Job},
+    matrix::Symptoms,
     people::{Membership, Person},
     plan::Plan,
     platform::ProviderError,
@@ -85,7 +87,23 @@ impl OnPlatform<'_> {
             Drawn::NotRead(NotRead::TryAgain(next)) => next.into(),
             Drawn::NotRead(NotRead::Failed(error)) => self.cannot_read(error),
         };
+        // After the card, which waits for nothing.
+        let ended = match assessing::is_advised(self.app, &self.rollback) {
+            true => ended.then(self.assess_job(), self.now()),
+            false => ended,
+        };
         Ok(ended.with(effects))
+    }
+
+    /// The job that puts onto the card what the decision matrix says.
+    fn assess_job(&self) -> Job {
+        let rollback = self.rollback.id;
+        Job::Assess(AssessRequest {
+            rollback,
+            symptoms: Symptoms::default(),
+            by: None,
+            id: rollback.to_string(),
+        })
     }
 
     /// How the job ends if a drill that acts is not planned now: because it may not act here, or its

@@ -16,9 +16,9 @@ use crate::{
     },
 };
 use rollback_domain::{
-    identity::ServiceKey,
+    identity::{RollbackId, ServiceKey},
     incident::{Actor, Incident, IncidentState, TimelineEvent},
-    job::QueryRequest,
+    job::{AssessRequest, Job, QueryRequest},
     matrix::{Assessment, Question, Symptoms},
     refusal::{Source, list},
 };
@@ -26,15 +26,27 @@ use rollback_domain::{
 /// How many rows are shown at most of those that more would have to be known for.
 const OPEN_AT_MOST: usize = 5;
 
+/// What one person wants to have assessed.
+pub(super) struct Asked<'a> {
+    pub(super) request: &'a QueryRequest,
+    pub(super) symptoms: &'a Symptoms,
+    /// The proposal whose card shows the answer too.
+    pub(super) rollback: Option<RollbackId>,
+}
+
 /// Tells one person what the matrix says. Where an incident goes on it is recorded, and the time
 /// that it leaves begins.
 pub(super) async fn assess(
     app: &App,
     lease: &Lease,
-    request: &QueryRequest,
-    symptoms: &Symptoms,
+    asked: Asked<'_>,
     recipient: Recipient<'_>,
 ) -> Result<Result<Ended, NotShown>, Error> {
+    let Asked {
+        request,
+        symptoms,
+        rollback,
+    } = asked;
     let service = &request.service;
     if app.config.matrix.is_empty() {
         return Ok(Err(NotShown::Unavailable(
@@ -49,6 +61,16 @@ pub(super) async fn assess(
     };
     let words = words(service, &weighed, incident.as_ref());
     let mut ended = recipient.notify(app, lease, &words).await?;
+    if let Some(rollback) = rollback {
+        // It is recorded by the job that puts it onto the card.
+        let job = Job::Assess(AssessRequest {
+            rollback,
+            symptoms: symptoms.clone(),
+            by: Some(request.person.clone()),
+            id: request.id.clone(),
+        });
+        return Ok(Ok(ended.then(job, now)));
+    }
     if let Some(incident) = &incident {
         let fact = weighed.assessed.fact(service);
         let by = Actor::Person(request.person.clone());

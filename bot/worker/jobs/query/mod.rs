@@ -78,8 +78,13 @@ pub(super) async fn run(app: &App, lease: &Lease, request: &QueryRequest) -> Res
         (Query::Who { about }, Ok(())) => authority::who(app, about, service).await?,
         (Query::Plan { aim }, Ok(())) => releases::plan(app, lease, service, aim).await?,
         (Query::List, Ok(())) => releases::list(app, lease, service).await?,
-        (Query::Assess { symptoms }, Ok(())) => {
-            match assess::assess(app, lease, request, symptoms, recipient).await? {
+        (Query::Assess { symptoms, rollback }, Ok(())) => {
+            let asked = assess::Asked {
+                request,
+                symptoms,
+                rollback: *rollback,
+            };
+            match assess::assess(app, lease, asked, recipient).await? {
                 Ok(ended) => return Ok(ended),
                 Err(not_shown) => Err(not_shown),
             }

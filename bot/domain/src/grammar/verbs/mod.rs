@@ -35,6 +35,7 @@ mod ready;
 mod resolve;
 mod review;
 mod sign_off;
+mod stats;
 mod status;
 mod stop;
 mod timeline;
@@ -75,6 +76,7 @@ macro_rules! for_every_verb {
             list: List,
             assess: Assess,
             ready: Ready,
+            stats: Stats,
             status: Status,
             approve: Approve,
             deny: Deny,
