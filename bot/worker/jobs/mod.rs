@@ -30,6 +30,7 @@ mod reject_forged;
 mod remind_action;
 mod remind_drill;
 mod remind_mitigation;
+mod remind_reviews;
 mod remind_update;
 mod request;
 mod request_review;
@@ -102,6 +103,7 @@ pub(super) fn perform<'a>(app: &'a App, lease: &'a Lease) -> Begun<'a> {
         Job::ProposePostMortem(request) => propose_post_mortem::run(app, lease, request),
         Job::RemindMitigation { incident, due } => remind_mitigation::run(app, *incident, *due),
         Job::RemindDrill { service } => remind_drill::run(app, service),
+        Job::RemindReviews => remind_reviews::run(app),
         Job::DrillReport(request) => drill_report::run(app, lease, request),
         Job::MakeFault { rollback } => make_fault::run(app, lease, *rollback),
         Job::LookAfter { rollback } => Box::pin(look_after::run(app, *rollback)),

@@ -36,6 +36,20 @@ fn ready() -> ServiceFacts {
             gone: vec![],
         },
         proofs: vec![seen(Importance::Must, Seen::Works("says v214".into()))],
+        drills: Some(drilled()),
+        review: None,
+    }
+}
+
+fn drilled() -> DrilledFacts {
+    DrilledFacts {
+        last: Some(HeldDrill {
+            id: RollbackId::drill(3),
+            environment: "staging".into(),
+            at: at("2026-02-27T13:00:00Z"),
+        }),
+        next: Some(at("2026-03-27T13:00:00Z")),
+        missed: None,
     }
 }
 
@@ -45,6 +59,7 @@ fn of_class(needed: usize, could: usize, unread: usize) -> ClassApprovers {
         needed,
         could,
         unread,
+        active: None,
     }
 }
 
