@@ -1,12 +1,133 @@
 //! The decision matrix, as people ask it in an incident.
 
-use crate::support::{FRONTEND, ROLES, World};
+use crate::support::{FRONTEND, ROLES, World, prometheus::Prometheus};
 use insta::assert_snapshot;
+use std::time::Duration;
+
+const MINUTES: Duration = Duration::from_secs(60);
+
+/// Checks whose numbers the matrix takes.
+const MEASURES: &str = r#"
+[[services.frontend.production.verify]]
+kind = "prometheus"
+name = "error rate"
+url = "{prometheus}"
+token = "env:PROMETHEUS_TOKEN"
+query = "sum(rate(errors_total[1m])) / sum(rate(requests_total[1m]))"
+unit = "ratio"
+require = "watch"
+matrix = "error_rate"
+
+[[services.frontend.production.verify]]
+kind = "prometheus"
+name = "p95"
+url = "{prometheus}"
+token = "env:PROMETHEUS_TOKEN"
+query = "p95"
+require = "watch"
+matrix = "slower"
+"#;
 
 const MATRIX: &str = "[matrix]\npreset = \"platform\"\n";
 
 async fn world() -> World {
     World::set_up(&format!("{MATRIX}{ROLES}"), FRONTEND).await
+}
+
+/// A world in which the error rate and the time of an answer are measured.
+async fn measured_world() -> (World, Prometheus) {
+    let prometheus = Prometheus::start().await;
+    let service = format!("{FRONTEND}{MEASURES}").replace("{prometheus}", prometheus.url());
+    let world = World::set_up(&format!("{MATRIX}{ROLES}"), &service).await;
+    let vercel = world.vercel.clone();
+    prometheus.measures(move || vercel.production());
+    prometheus.gives("v214", "0.072");
+    prometheus.gave_before("0.048");
+    (world, prometheus)
+}
+
+#[tokio::test]
+async fn what_can_be_measured_is_and_stands_beside_what_people_say() {
+    let (mut world, prometheus) = measured_world().await;
+    world.maya().says("/rollback incident open P1").await;
+    world.settle().await;
+    world.slack.take_all();
+    world
+        .maya()
+        .says("/rollback assess frontend api errors 1%")
+        .await;
+    world.settle().await;
+    assert_snapshot!(world.maya().sees(), @"
+    Rollback Bot (only visible to @maya): Reading frontend (production)…
+    Rollback Bot (only visible to @maya):
+      Assessment of frontend (production)
+      Not decided: no row of the matrix fits.
+      Known: the incident is P1, the API answers with errors, 1 % of requests fail and v214 has been live for 31 m.
+      Measured: 7.2 % of requests fail (error rate), and not 1 %: the higher one counts; answers are 50 % slower than before (p95).
+      Against going back: 4.8 % of requests failed before v214 went live (error rate).
+      Only you see this, and it is advice: `/rollback frontend@production because …` proposes going back.
+    ");
+    world.maya().says("/rollback timeline").await;
+    let record = world.maya().sees();
+    let assessed = record.lines().find(|line| line.contains("assessed:"));
+    assert_snapshot!(assessed.unwrap_or_default(), @"  03:12:00 UTC @maya assessed: assessed frontend (production): the incident is P1; the API answers with errors; 1 % of requests fail; v214 has been live for 31 m. Measured: 7.2 % of requests fail (error rate), and not 1 %: the higher one counts; answers are 50 % slower than before (p95). The decision matrix says: not decided. Ag…");
+    // What does not answer is not known, and never zero.
+    let silences: [fn(&Prometheus); 3] = [
+        |prometheus| prometheus.has_no_data(),
+        |prometheus| prometheus.is_away(),
+        |prometheus| {
+            let nan = r#"{"status":"success","data":{"resultType":"scalar","result":[1,"NaN"]}}"#;
+            prometheus.answers(200, nan);
+        },
+    ];
+    let mut measured = vec![];
+    for silence in silences {
+        silence(&prometheus);
+        world.maya().says("/rollback assess frontend api").await;
+        world.settle().await;
+        let seen = world.maya().sees();
+        let line = seen.lines().find(|line| line.contains("Measured:"));
+        measured.push(line.unwrap_or_default().trim().to_owned());
+    }
+    assert_snapshot!(measured.join("\n"), @"
+    Measured: the share of requests that fail is not known: no data (error rate); how much slower answers are is not known: no data (p95).
+    Measured: the share of requests that fail is not known: what answers is not Prometheus (503) (error rate); how much slower answers are is not known: what answers is not Prometheus (503) (p95).
+    Measured: the share of requests that fail is not known: the query gives NaN, as 0/0 does where nothing was counted (error rate); how much slower answers are is not known: the query gives NaN, as 0/0 does where nothing was counted (p95).
+    ");
+}
+
+#[tokio::test]
+async fn the_time_that_a_row_leaves_ends_with_one_reminder() {
+    let mut world = world().await;
+    world.maya().says("/rollback incident open P1").await;
+    world.maya().says("/rollback assess frontend login").await;
+    world.settle().await;
+    world.slack.take_all();
+    world.passes(14 * MINUTES).await;
+    assert_snapshot!(world.channel(), @"");
+    world.stops().await;
+    world.starts().await;
+    world.leases_end().await;
+    world.passes(2 * MINUTES).await;
+    assert_snapshot!(world.channel(), @r#"Rollback Bot: frontend (production): the decision matrix says "Roll back now", which was to be decided by 03:27 UTC, and nothing is decided. Nobody leads INC-1 (`/rollback incident lead me`). `/rollback frontend@production because …` proposes going back, for @sam or @ana to approve; `/rollback incident resolved now because …` if it is over."#);
+    world.passes(60 * MINUTES).await;
+    let seen = world.channel();
+    assert!(!seen.contains("nothing is decided"), "{seen}");
+}
+
+#[tokio::test]
+async fn what_is_decided_in_time_reminds_nobody() {
+    let mut world = world().await;
+    world.vercel.moves_at_once(true);
+    world.maya().says("/rollback incident open P1").await;
+    world.maya().says("/rollback assess frontend login").await;
+    world.settle().await;
+    world.with_a_card().await;
+    world.sam().clicks("Approve").await;
+    world.passes(20 * MINUTES).await;
+    let seen = world.channel();
+    assert!(!seen.contains("nothing is decided"), "{seen}");
+    world.slack.take_all();
 }
 
 #[tokio::test]
@@ -36,7 +157,7 @@ async fn the_matrix_advises_and_the_timeline_says_why() {
       03:12:00 UTC rollback-bot incident opened: opened INC-1 in this channel
       03:12:00 UTC @maya incident opened: declared the incident
       03:12:00 UTC @maya severity: set the severity to P3
-      03:12:00 UTC @maya assessed: assessed frontend (production): the incident is P3; people cannot pay; 6 % of requests fail; v214 has been live for 31 m. The decision matrix says: roll back now ("Payment processing is broken")
+      03:12:00 UTC @maya assessed: assessed frontend (production): the incident is P3; people cannot pay; 6 % of requests fail; v214 has been live for 31 m. The decision matrix says: roll back now by 03:27 UTC ("Payment processing is broken")
       `/rollback export` puts all of it into a file.
     "#);
     // It is advice: nothing is proposed, and nobody else is told.

@@ -18,7 +18,10 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use number::NumberRule;
 use reqwest::Client;
-use rollback_domain::proof::{Baseline, CheckResult, Criterion, Importance, Reading, Round};
+use rollback_domain::{
+    matrix::{Measure, Sample},
+    proof::{Baseline, CheckResult, Criterion, Importance, Reading, Round, Unit},
+};
 use rollback_settings::{Section, Value, choice, duration, text};
 use std::{collections::BTreeMap, fmt::Debug, sync::Arc, time::Duration};
 use tokio::task::JoinSet;
@@ -34,7 +37,7 @@ const KINDS: &[Kind] = &[
 
 /// How long a check may take where nothing else is configured.
 const WITHIN: Duration = Duration::from_secs(10);
-/// How long the measurements before a rollback may take: people wait for its card.
+/// How long the measurements before a rollback, and for the matrix, may take: people wait for them.
 const BASELINE_WITHIN: Duration = Duration::from_secs(3);
 /// The longest name of a check.
 const NAME_AT_MOST: usize = 60;
@@ -80,6 +83,11 @@ impl Kind {
 trait Probe: Debug + Send + Sync {
     /// Looks once, within so long.
     async fn probe(&self, http: &Client, within: Duration) -> Outcome;
+
+    /// Looks at what was so at a moment before, within so long.
+    async fn probe_at(&self, _http: &Client, _within: Duration, _at: Timestamp) -> Outcome {
+        Outcome::Away("what was so at a moment before cannot be asked".into())
+    }
 
     /// What its number counts and must be; `None`: it measures none.
     fn rule(&self) -> Option<&NumberRule> {
@@ -134,6 +142,17 @@ impl Outcome {
             Err(problem) => Outcome::Failed(problem),
         }
     }
+
+    /// What is known of a number after it; `None`: it is about none.
+    fn reading(self) -> Option<Reading> {
+        match self {
+            Outcome::Measured(reading) => Some(reading),
+            Outcome::Wrong(why) | Outcome::Away(why) | Outcome::Failed(why) => {
+                Some(Reading::Unknown(why))
+            }
+            Outcome::Passed => None,
+        }
+    }
 }
 
 /// Something that must, should or may be seen of a service.
@@ -145,6 +164,8 @@ pub struct Check {
     pub importance: Importance,
     /// How long it may take.
     pub within: Duration,
+    /// What the decision matrix takes its number for; `None`: nothing.
+    pub matrix: Option<Measure>,
     /// What is looked at.
     probe: Arc<dyn Probe>,
 }
@@ -163,6 +184,15 @@ pub fn read(sections: &[Section<'_>]) -> Option<Vec<Check>> {
             section.mistake("name", problem);
         }
     }
+    let mut measures: BTreeMap<Measure, &Section<'_>> = BTreeMap::new();
+    for (section, check) in sections.iter().zip(&checks) {
+        if let Some(measure) = check.as_ref().and_then(|check| check.matrix)
+            && let Some(first) = measures.insert(measure, section)
+        {
+            let problem = format!("is measured by {} already; keep one", first.path());
+            section.mistake("matrix", problem);
+        }
+    }
     checks.into_iter().collect()
 }
 
@@ -171,6 +201,7 @@ impl Check {
         let kinds: Vec<(&'static str, &Kind)> =
             KINDS.iter().map(|kind| (kind.word, kind)).collect();
         let kind = section.required("kind", "\"http\"", |value| choice(value, &kinds))?;
+        let matrix = section.optional("matrix", |value| choice(value, &Measure::NAMED));
         let importance = section.or("require", Importance::Must, |value| {
             choice(
                 value,
@@ -193,10 +224,15 @@ impl Check {
         let probe = (kind.read)(section, importance == Importance::Watch);
         section.done();
         let probe = probe?;
+        if let Some(problem) = why_not_for_the_matrix(matrix, probe.as_ref()) {
+            section.mistake("matrix", problem);
+            return None;
+        }
         Some(Self {
             name: called.or_else(|| probe.name())?,
             importance,
             within,
+            matrix,
             probe,
         })
     }
@@ -223,22 +259,28 @@ impl Check {
     /// What is measured before a rollback; `None`: it does not measure.
     async fn measure(&self, http: &Client, at: Timestamp) -> Option<Baseline> {
         let rule = self.probe.rule()?;
-        let outcome = self
-            .probe
-            .probe(http, self.within.min(BASELINE_WITHIN))
-            .await;
-        let reading = match outcome {
-            Outcome::Measured(reading) => reading,
-            Outcome::Wrong(why) | Outcome::Away(why) | Outcome::Failed(why) => {
-                Reading::Unknown(why)
-            }
-            Outcome::Passed => return None,
-        };
+        let within = self.within.min(BASELINE_WITHIN);
+        let outcome = self.probe.probe(http, within).await;
         Some(Baseline {
             check: self.name.clone(),
             unit: rule.unit.clone(),
-            reading,
+            reading: outcome.reading()?,
             at,
+        })
+    }
+
+    /// What it gives at a moment, or gives now, for the matrix; `None`: that takes nothing of it.
+    async fn sample(&self, http: &Client, at: Option<Timestamp>) -> Option<Sample> {
+        let within = self.within.min(BASELINE_WITHIN);
+        let measure = self.matrix?;
+        let outcome = match at {
+            Some(at) => self.probe.probe_at(http, within, at).await,
+            None => self.probe.probe(http, within).await,
+        };
+        Some(Sample {
+            measure,
+            check: self.name.clone(),
+            reading: outcome.reading()?,
         })
     }
 
@@ -376,6 +418,36 @@ pub async fn measure(http: &Client, checks: &[Check], at: Timestamp) -> Vec<Base
     }
     measured.sort_by_key(|(place, _)| *place);
     measured.into_iter().map(|(_, baseline)| baseline).collect()
+}
+
+/// What every check that the matrix takes a number from gives at a moment, or now; all asked at once,
+/// and what does not answer soon is not known.
+pub async fn for_the_matrix(http: &Client, checks: &[Check], at: Option<Timestamp>) -> Vec<Sample> {
+    let mut asking = JoinSet::new();
+    for (place, check) in checks.iter().enumerate() {
+        if check.matrix.is_some() {
+            let (http, check) = (http.clone(), check.clone());
+            asking.spawn(async move { (place, check.sample(&http, at).await) });
+        }
+    }
+    let mut samples = BTreeMap::new();
+    while let Some(asked) = asking.join_next().await {
+        if let Ok((place, Some(sample))) = asked {
+            samples.insert(place, sample);
+        }
+    }
+    samples.into_values().collect()
+}
+
+/// Why a number is not one that the matrix can take for this, as a clause; `None`: it is.
+fn why_not_for_the_matrix(measure: Option<Measure>, probe: &dyn Probe) -> Option<&'static str> {
+    match (measure?, probe.rule()) {
+        (_, None) => Some("is for checks that measure a number"),
+        (Measure::ErrorRate | Measure::Users, Some(rule)) if rule.unit != Unit::Ratio => {
+            Some("needs a part of one; write unit = \"ratio\" beside it")
+        }
+        (Measure::ErrorRate | Measure::Users | Measure::Slower, Some(_)) => None,
+    }
 }
 
 /// The name of a check, which stands in every sentence about it.

@@ -10,6 +10,7 @@ use super::{
 };
 use async_trait::async_trait;
 use form_urlencoded::Serializer;
+use jiff::Timestamp;
 use reqwest::{Client, Method};
 use rollback_domain::proof::{Number, Reading};
 use rollback_settings::{Secret, Section, text, url};
@@ -54,19 +55,11 @@ pub(super) fn read(section: &Section<'_>, is_watched: bool) -> Option<Arc<dyn Pr
 #[async_trait]
 impl Probe for PrometheusCheck {
     async fn probe(&self, http: &Client, within: Duration) -> Outcome {
-        let form = Serializer::new(String::new())
-            .append_pair("query", &self.query)
-            .append_pair("timeout", &format!("{}ms", within.as_millis()))
-            .finish();
-        let request = Request {
-            method: Method::POST,
-            sent: self.sent.clone().of_a_form(),
-            body: Some(Secret::new(form)),
-        };
-        match request.send(http, &self.address(), within).await {
-            Ok(page) => self.answered(&page),
-            Err(why) => Outcome::Away(format!("Prometheus is not answering ({why})")),
-        }
+        self.ask(http, within, None).await
+    }
+
+    async fn probe_at(&self, http: &Client, within: Duration, at: Timestamp) -> Outcome {
+        self.ask(http, within, Some(at)).await
     }
 
     fn rule(&self) -> Option<&NumberRule> {
@@ -79,6 +72,30 @@ impl Probe for PrometheusCheck {
 }
 
 impl PrometheusCheck {
+    /// Asks once what it was at a moment; `None`: what it is now.
+    async fn ask(&self, http: &Client, within: Duration, at: Option<Timestamp>) -> Outcome {
+        let request = Request {
+            method: Method::POST,
+            sent: self.sent.clone().of_a_form(),
+            body: Some(self.form(within, at)),
+        };
+        match request.send(http, &self.address(), within).await {
+            Ok(page) => self.answered(&page),
+            Err(why) => Outcome::Away(format!("Prometheus is not answering ({why})")),
+        }
+    }
+
+    /// What is sent: the query, how long it may take, and of which moment it is.
+    fn form(&self, within: Duration, at: Option<Timestamp>) -> Secret {
+        let mut form = Serializer::new(String::new());
+        form.append_pair("query", &self.query)
+            .append_pair("timeout", &format!("{}ms", within.as_millis()));
+        if let Some(at) = at {
+            form.append_pair("time", &at.as_second().to_string());
+        }
+        Secret::new(form.finish())
+    }
+
     /// Where queries are asked; the configured address may have a path of its own.
     fn address(&self) -> Url {
         let mut address = self.url.clone();

@@ -212,11 +212,16 @@ async fn what_cannot_be_asked_before_a_rollback_is_not_known_and_keeps_nobody_wa
     let http = crate::http_client().unwrap();
     let url = silent().await;
     let lines = format!(
-        "kind = \"prometheus\"\nname = \"errors\"\nurl = \"{url}\"\nquery = \"up\"\nbelow = 1\nwithin = \"1m\""
+        "kind = \"prometheus\"\nname = \"errors\"\nurl = \"{url}\"\nquery = \"up\"\nbelow = 1\nwithin = \"1m\"\nmatrix = \"slower\""
     );
     let began = Instant::now();
-    let baselines = measure(&http, &[check(&lines)], Timestamp::UNIX_EPOCH).await;
+    let checks = [check(&lines)];
+    let (baselines, samples) = tokio::join!(
+        measure(&http, &checks, Timestamp::UNIX_EPOCH),
+        for_the_matrix(&http, &checks, None),
+    );
     assert!(began.elapsed() < Duration::from_secs(20));
+    assert_eq!(samples[0].reading, baselines[0].reading);
     insta::assert_snapshot!(baselines[0].clause(), @"errors not known, Prometheus is not answering (did not answer within 3 s)");
 }
 
@@ -263,6 +268,12 @@ fn settings_that_make_no_sense_are_named() {
         "kind = \"command\"\nname = \"smoke\"\ncommand = \"smoke --all\"".to_owned(),
         "kind = \"command\"\nname = \"smoke\"\ncommand = [\"/bin/true\"]\nenvironment = { \"A=B\" = \"1\" }".to_owned(),
         format!("{http}\nname = \"errors\"\n[[verify]]\n{metric}\nbelow = 1"),
+        format!("{http}\nmatrix = \"slower\""),
+        format!("{metric}\nbelow = 1\nmatrix = \"error_rate\""),
+        format!(
+            "{metric}\nbelow = 1\nmatrix = \"slower\"\n[[verify]]\n{}\nbelow = 1\nmatrix = \"slower\"",
+            metric.replace("errors", "p95")
+        ),
     ];
     let seen = rows.map(|lines| checks(&format!("[[verify]]\n{lines}")).unwrap_err());
     assert!(!seen.concat().contains(SECRET));
@@ -282,7 +293,7 @@ fn settings_that_make_no_sense_are_named() {
     verify[0].headers."a b": "a b" is not the name of a header; write it like "x-release"
     verify[0].headers.host: is set by the request itself; remove it
     verify[0].name: is no name; write at most 60 letters on one line
-    verify[0].query: is not a key here; remove it, or use one of kind, require, within, name, urls, url, method, body, headers, token, user, password, status, json, equals, contains
+    verify[0].query: is not a key here; remove it, or use one of kind, matrix, require, within, name, urls, url, method, body, headers, token, user, password, status, json, equals, contains
     verify[0]: does not say what its number must be; write below = 0.001 or above = 0.99, or against what it was before: falls_to = "50%", rises_to = "90%", stays_within = "20%"
     verify[0].threshold: does not say in which direction; write below = 0.001 or above = 0.99, or against what it was before: falls_to = "50%", rises_to = "90%", stays_within = "20%"
     verify[0]: has 2 limits; keep one of below, above
@@ -298,15 +309,18 @@ fn settings_that_make_no_sense_are_named() {
     verify[0]: does not say what its number must be; write below = 0.001 or above = 0.99, or against what it was before: falls_to = "50%", rises_to = "90%", stays_within = "20%"
     verify[0].table: "orders; drop" is no name of a table; write it like "orders" or "public.orders", or use query
     verify[0]: asks for nothing or for several things; write one of query = "select …" and table = "orders", or exist and gone
-    verify[0].below: is not a key here; remove it, or use one of kind, require, within, name, url, query, table, exist, gone
+    verify[0].below: is not a key here; remove it, or use one of kind, matrix, require, within, name, url, query, table, exist, gone
     verify[0].query: does not begin with SELECT; a check only reads
     verify[0].exist[0]: "orders(" names no column; write it like "public.orders(note)"
-    verify[0].below: is not a key here; remove it, or use one of kind, require, within, name, url, query, table, exist, gone
+    verify[0].below: is not a key here; remove it, or use one of kind, matrix, require, within, name, url, query, table, exist, gone
     verify[0].url: is not the address of a PostgreSQL; it looks like postgres://reader:password@host:5432/database
     verify[0].command: is missing; write command = ["/usr/local/bin/smoke-test"]
     verify[0].command: is text; write a list: command = ["/usr/local/bin/smoke-test"]
     verify[0].environment."A=B": is no name of a variable; use letters, digits and "_"
     verify[1].name: is the name of verify[0] too; give it another one
+    verify[0].matrix: is for checks that measure a number
+    verify[0].matrix: needs a part of one; write unit = "ratio" beside it
+    verify[1].matrix: is measured by verify[0] already; keep one
     "#);
 }
 

@@ -6,6 +6,7 @@
 //! returns; `tick` is where it is completed.
 
 mod acting;
+mod assessing;
 mod audience;
 mod destinations;
 mod jobs;

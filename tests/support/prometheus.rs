@@ -36,6 +36,8 @@ struct Numbers {
     live: Option<Live>,
     /// The number while a release serves.
     of: BTreeMap<String, String>,
+    /// What the number was at a moment before, whatever serves now.
+    before: Option<String>,
     /// What it answers whatever serves.
     always: Option<(u16, String)>,
 }
@@ -70,6 +72,11 @@ impl Prometheus {
         state.always = None;
     }
 
+    /// What the number was at every moment before, as Prometheus writes it.
+    pub fn gave_before(&self, number: &str) {
+        self.state.lock().unwrap().before = Some(number.into());
+    }
+
     /// The metric has disappeared.
     pub fn has_no_data(&self) {
         self.answers(
@@ -97,14 +104,14 @@ impl Prometheus {
 async fn query(
     State(state): State<Arc<Mutex<Numbers>>>,
     headers: HeaderMap,
-    form: String,
+    sent_form: String,
 ) -> impl IntoResponse {
     let state = state.lock().unwrap();
     let sent = headers.get("authorization").map(|sent| sent.as_bytes());
     if sent != Some(format!("Bearer {TOKEN}").as_bytes()) {
         return (StatusCode::UNAUTHORIZED, "Unauthorized".to_owned());
     }
-    let mut form = form_urlencoded::parse(form.as_bytes());
+    let mut form = form_urlencoded::parse(sent_form.as_bytes());
     let query = form.find(|(name, _)| name == "query");
     let query = query
         .map(|(_, query)| query.into_owned())
@@ -117,7 +124,11 @@ async fn query(
         return (StatusCode::from_u16(*status).unwrap(), body.clone());
     }
     let live = state.live.as_ref().map(|live| live()).unwrap_or_default();
-    let number = state.of.get(&live);
+    let is_of_before = form_urlencoded::parse(sent_form.as_bytes()).any(|(name, _)| name == "time");
+    let number = match is_of_before {
+        true => state.before.as_ref(),
+        false => state.of.get(&live),
+    };
     let result =
         number.map(|number| format!(r#"{{"metric":{{}},"value":[1773457920.123,"{number}"]}}"#));
     let body = format!(

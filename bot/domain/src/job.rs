@@ -171,6 +171,16 @@ pub enum Job {
         /// Until when it was to be mitigated.
         due: Timestamp,
     },
+    /// Remind those who decide that what the matrix said of a service was to be decided by now.
+    RemindDecision {
+        /// The incident.
+        incident: IncidentId,
+        /// The service.
+        #[serde(flatten)]
+        service: ServiceKey,
+        /// Until when it was to be decided.
+        due: Timestamp,
+    },
 }
 
 /// The form of an update that a person has asked for.
@@ -741,6 +751,7 @@ impl Job {
             | Job::SendNotice { .. }
             | Job::RemindUpdate { .. }
             | Job::RemindMitigation { .. }
+            | Job::RemindDecision { .. }
             | Job::ProposePostMortem(_)
             | Job::RemindDrill { .. }
             | Job::RemindReviews
@@ -791,6 +802,11 @@ impl Job {
                 role,
             } => format!("{incident}:{}:{role}", due.as_second()),
             Job::RemindMitigation { incident, due } => format!("{incident}:{}", due.as_second()),
+            Job::RemindDecision {
+                incident,
+                service,
+                due,
+            } => format!("{incident}:{}:{}", service.typed(), due.as_second()),
             Job::RemindAction { action, reminder } => format!("{action}:{reminder}"),
             Job::Survey { service } | Job::RemindDrill { service } | Job::Canary { service } => {
                 service.typed()

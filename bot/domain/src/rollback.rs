@@ -498,6 +498,40 @@ impl Rollback {
         }
     }
 
+    /// Whether it takes a service back, alone or with others.
+    pub fn is_of(&self, service: &ServiceKey) -> bool {
+        let members = self.group().map(|group| group.members.iter());
+        self.service == *service
+            || members.is_some_and(|mut members| members.any(|one| one.service == *service))
+    }
+
+    /// Whether people have decided about it since a moment: it was let run, or ended by somebody. One
+    /// that runs was decided about, whenever that was.
+    pub fn is_decided_since(&self, moment: Timestamp) -> bool {
+        let since = |at: Option<Timestamp>| at.is_some_and(|at| at >= moment);
+        match &self.state {
+            State::Planning
+            | State::Proposed { .. }
+            | State::Blocked { .. }
+            | State::Expired { .. }
+            | State::Superseded { .. } => false,
+            State::Denied { .. }
+            | State::Cancelled { .. }
+            | State::Closed
+            | State::Failed { .. }
+            | State::Partial { .. }
+            | State::Rehearsed
+            | State::Resolved { .. } => since(self.times.approved) || since(self.times.ended),
+            State::Approved { .. }
+            | State::Executing { .. }
+            | State::WaitingForPeople { .. }
+            | State::Accepted { .. }
+            | State::Serving { .. }
+            | State::Unknown { .. }
+            | State::Watching { .. } => true,
+        }
+    }
+
     /// The class of its plan, or of the group's that it is a part of, where that is higher. Before
     /// there is a plan nobody can approve: those who may stop it, and those who are told of it, are
     /// found as for caution.

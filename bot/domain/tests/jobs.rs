@@ -181,6 +181,12 @@ const STORED: &[(&str, &str, &str)] = &[
         r#"{"kind":"remind_mitigation","incident":7,"due":"2026-03-14T03:42:00Z"}"#,
     ),
     (
+        "remind_decision",
+        "INC-7:frontend@production:1773459720",
+        r#"{"kind":"remind_decision","incident":7,"service":"frontend","environment":"production",
+            "due":"2026-03-14T03:42:00Z"}"#,
+    ),
+    (
         "checklist",
         "RB-41",
         r#"{"kind":"checklist","rollback":41}"#,

@@ -1,10 +1,12 @@
 //! The card: one message per rollback, edited in place as it goes.
 
+mod advice;
 mod group;
 mod progress;
 mod proposal;
 mod sentence;
 
+pub use advice::advice;
 pub use group::next as next_of_group;
 pub use proposal::{change, facts};
 

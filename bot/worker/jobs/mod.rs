@@ -28,6 +28,7 @@ mod refresh_memberships;
 mod refresh_roster;
 mod reject_forged;
 mod remind_action;
+mod remind_decision;
 mod remind_drill;
 mod remind_mitigation;
 mod remind_reviews;
@@ -102,6 +103,11 @@ pub(super) fn perform<'a>(app: &'a App, lease: &'a Lease) -> Begun<'a> {
         } => remind_update::run(app, *incident, *due, *role),
         Job::ProposePostMortem(request) => propose_post_mortem::run(app, lease, request),
         Job::RemindMitigation { incident, due } => remind_mitigation::run(app, *incident, *due),
+        Job::RemindDecision {
+            incident,
+            service,
+            due,
+        } => remind_decision::run(app, *incident, service, *due),
         Job::RemindDrill { service } => remind_drill::run(app, service),
         Job::RemindReviews => remind_reviews::run(app),
         Job::DrillReport(request) => drill_report::run(app, lease, request),

@@ -107,19 +107,35 @@ pub enum IncidentFact {
         /// Why, in their words; `None`: they gave no reason.
         because: Option<String>,
     },
-    /// Somebody had the decision matrix read.
+    /// The decision matrix was read, for somebody or by itself.
     Assessed {
         /// The service that may be the cause.
         #[serde(flatten)]
         service: ServiceKey,
         /// What was known, a clause each; empty: nothing.
         known: Vec<String>,
+        /// What was measured, a clause each; empty: nothing is.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        measured: Vec<String>,
         /// What the matrix advises; `None`: no row fits, or too little was known.
         advice: Option<Advice>,
         /// The row that decided, by its name; `None` where there is no advice.
         row: Option<String>,
+        /// Until when that is to be decided; `None`: the row names no time.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        decide_by: Option<Timestamp>,
         /// What speaks against going back, a clause each; empty: nothing that is known.
         against: Vec<String>,
+    },
+    /// The time is over that a row of the matrix leaves, and nothing was decided.
+    DecisionDue {
+        /// The service that may be the cause.
+        #[serde(flatten)]
+        service: ServiceKey,
+        /// What the matrix advises.
+        advice: Advice,
+        /// Until when that was to be decided.
+        due: Timestamp,
     },
     /// Somebody marked a release as bad.
     MarkedBad {
@@ -1055,6 +1071,7 @@ impl IncidentFact {
             IncidentFact::Frozen { .. } => Kind::Frozen,
             IncidentFact::Unfrozen { .. } => Kind::Unfrozen,
             IncidentFact::Assessed { .. } => Kind::Assessed,
+            IncidentFact::DecisionDue { .. } => Kind::Reminded,
             IncidentFact::MarkedBad { .. } | IncidentFact::MarkedGood { .. } => Kind::Marked,
             IncidentFact::Unpinned { .. } => Kind::Unpinned,
             IncidentFact::Paging { .. }

@@ -107,15 +107,25 @@ impl IncidentFact {
             IncidentFact::Assessed {
                 service,
                 known,
+                measured,
                 advice,
                 row,
+                decide_by,
                 against,
-            } => assessed(
-                &place(service),
-                [known.as_slice(), against.as_slice()],
-                *advice,
-                row.as_deref(),
-                tone,
+            } => {
+                let said = advised(*advice, row.as_deref(), *decide_by, tone);
+                let based_on = [known.as_slice(), measured.as_slice(), against.as_slice()];
+                assessed(&place(service), based_on, &said, tone)
+            }
+            IncidentFact::DecisionDue {
+                service,
+                advice,
+                due,
+            } => format!(
+                "the time to decide about {} is over ({}): the matrix said \"{}\", and nothing was decided",
+                place(service),
+                due.strftime("%H:%M UTC"),
+                advice.sentence().to_lowercase()
             ),
             IncidentFact::MarkedBad {
                 service,
@@ -925,9 +935,8 @@ fn minute(at: Timestamp) -> String {
 /// What the decision matrix said.
 fn assessed(
     service: &str,
-    [known, against]: [&[String]; 2],
-    advice: Option<Advice>,
-    row: Option<&str>,
+    [known, measured, against]: [&[String]; 3],
+    said: &str,
     tone: &dyn Tone,
 ) -> String {
     let texts = |texts: &[String]| {
@@ -938,20 +947,33 @@ fn assessed(
         [] => "nothing was said about it".to_owned(),
         known => texts(known),
     };
-    let said = match (advice, row) {
-        (Some(advice), Some(row)) => {
-            format!(
-                "{} (\"{}\")",
-                advice.sentence().to_lowercase(),
-                tone.text(row)
-            )
-        }
-        (Some(advice), None) => advice.sentence().to_lowercase(),
-        (None, _) => "not decided".to_owned(),
+    let measured = match measured {
+        [] => String::new(),
+        measured => format!(". Measured: {}", texts(measured)),
     };
     let against = match against {
         [] => String::new(),
         against => format!(". Against going back: {}", texts(against)),
     };
-    format!("assessed {service}: {known}. The decision matrix says: {said}{against}")
+    format!("assessed {service}: {known}{measured}. The decision matrix says: {said}{against}")
+}
+
+/// What the matrix advises, with the row and the time it leaves.
+fn advised(
+    advice: Option<Advice>,
+    row: Option<&str>,
+    decide_by: Option<Timestamp>,
+    tone: &dyn Tone,
+) -> String {
+    let Some(advice) = advice else {
+        return "not decided".into();
+    };
+    let mut said = advice.sentence().to_lowercase();
+    if let Some(by) = decide_by {
+        said.push_str(&format!(" by {}", by.strftime("%H:%M UTC")));
+    }
+    if let Some(row) = row {
+        said.push_str(&format!(" (\"{}\")", tone.text(row)));
+    }
+    said
 }

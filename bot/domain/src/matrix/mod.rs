@@ -5,11 +5,15 @@
 //! could fit if something more were known is shown together with the question.
 
 mod against;
+mod assessed;
 mod band;
+mod measured;
 mod symptoms;
 
 pub use against::against;
+pub use assessed::Assessed;
 pub use band::Band;
+pub use measured::{Measure, Measurement, Sample, add_measured, failed_before};
 pub use symptoms::{Percent, Symptom, Symptoms};
 
 use std::{collections::BTreeSet, str::FromStr, time::Duration};
@@ -335,7 +339,7 @@ pub struct Assessment<'a> {
     pub open: Vec<(&'a Row, Vec<Question>)>,
 }
 
-impl Assessment<'_> {
+impl<'a> Assessment<'a> {
     /// Whether nothing that is not known could make it more urgent.
     pub fn is_settled(&self) -> bool {
         let advice = self.decided.map(|row| row.advice);
@@ -343,6 +347,11 @@ impl Assessment<'_> {
             .open
             .iter()
             .any(|(row, _)| advice.is_none_or(|advice| row.advice < advice))
+    }
+
+    /// The row whose advice counts: the one that decides, unless something more urgent is open.
+    pub fn advice(&self) -> Option<&'a Row> {
+        self.decided.filter(|_| self.is_settled())
     }
 
     /// What would have to be known, once each.

@@ -5,6 +5,7 @@ use std::{collections::BTreeSet, fmt, str::FromStr};
 use serde::{Deserialize, Serialize};
 use strum::{Display, EnumString, IntoStaticStr, VariantArray};
 
+use super::Measure;
 use crate::incident::Severity;
 
 /// Something that is broken, by the word that people type for it.
@@ -99,7 +100,7 @@ impl Symptom {
 /// A share or a change in hundredths of a percent: 625 is 6.25 %.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct Percent(u32);
+pub struct Percent(pub(super) u32);
 
 impl Percent {
     /// The largest one: a hundred times as slow.
@@ -188,9 +189,9 @@ impl Symptoms {
             Some(broken) => clauses.extend(broken.iter().map(|symptom| symptom.clause().into())),
             None => {}
         }
-        clauses.extend(error_rate.map(|rate| format!("{rate} % of requests fail")));
-        clauses.extend(users.map(|users| format!("{users} % of users are affected")));
-        clauses.extend(slower.map(|slower| format!("answers are {slower} % slower than before")));
+        clauses.extend(error_rate.map(|rate| Measure::ErrorRate.clause(rate)));
+        clauses.extend(users.map(|users| Measure::Users.clause(users)));
+        clauses.extend(slower.map(|slower| Measure::Slower.clause(slower)));
         clauses.extend(workaround.map(|there_is| match there_is {
             true => "there is a workaround".to_owned(),
             false => "there is no workaround".to_owned(),

@@ -63,7 +63,6 @@ pub(super) async fn run(app: &App, lease: &Lease, request: &QueryRequest) -> Res
             None => Membership::Unreadable(failure.to_string()),
         },
     };
-    let mut event = None;
     let shown = match (query, person.admit(&membership)) {
         // Why somebody may not is told to those who may not, too.
         (Query::Why { rollback }, _) => authority::why(app, *rollback, person, &membership).await?,
@@ -80,21 +79,14 @@ pub(super) async fn run(app: &App, lease: &Lease, request: &QueryRequest) -> Res
         (Query::Plan { aim }, Ok(())) => releases::plan(app, lease, service, aim).await?,
         (Query::List, Ok(())) => releases::list(app, lease, service).await?,
         (Query::Assess { symptoms }, Ok(())) => {
-            let assessed = assess::assess(app, lease, request, symptoms).await?;
-            assessed.map(|(words, recorded)| {
-                event = recorded;
-                words
-            })
+            match assess::assess(app, lease, request, symptoms, recipient).await? {
+                Ok(ended) => return Ok(ended),
+                Err(not_shown) => Err(not_shown),
+            }
         }
     };
     match shown {
-        Ok(words) => {
-            let ended = recipient.notify(app, lease, &words).await?;
-            Ok(match event {
-                Some(event) => ended.with(event),
-                None => ended,
-            })
-        }
+        Ok(words) => recipient.notify(app, lease, &words).await,
         Err(NotShown::Unavailable(text)) => recipient.notify(app, lease, &Words::plain(text)).await,
         Err(NotShown::TryAgain(next)) => Ok(next.into()),
         Err(NotShown::Refused(refusal)) => {
