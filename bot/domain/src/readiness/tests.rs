@@ -142,6 +142,14 @@ fn what_is_not_ready_says_what_to_do() {
             ..ApproverFacts::default()
         },
         proofs: vec![seen(Importance::Must, Seen::Fails("answers 503".into()))],
+        drills: Some(DrilledFacts {
+            missed: Some(at("2026-02-27T13:00:00Z")),
+            ..drilled()
+        }),
+        review: Some(ReviewDate {
+            last: None,
+            every: Duration::from_secs(90 * 86_400),
+        }),
         ..ready()
     };
     let everything = |facts: &ServiceFacts| {
