@@ -8,7 +8,7 @@ use super::{
     alerts, captures, checklists, complete::jobs_of, drills, enqueue, homes, incidents, refused,
     updates,
 };
-use crate::store::{Tx, messages, read, rollbacks, timelines, written};
+use crate::store::{Tx, messages, read, reviews, rollbacks, timelines, written};
 use jiff::Timestamp;
 use rollback_domain::{
     decide::decide,
@@ -181,6 +181,7 @@ impl Batch {
                 | Submission::AddAction { .. }
                 | Submission::FinishAction { .. }
                 | Submission::Tick(_)
+                | Submission::Review { .. }
                 | Submission::Bind { .. } => {}
             }
         }
@@ -269,6 +270,10 @@ impl Batch {
                 Outcome::Queued
             }
             Submission::Tick(tick) => self.tick(tx, tick).await?,
+            Submission::Review { procedure, review } => {
+                reviews::record(tx, procedure, review).await?;
+                Outcome::Queued
+            }
             Submission::Append { incident, event } => {
                 self.changes.events.push((*incident, event.clone()));
                 Outcome::Queued
