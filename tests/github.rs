@@ -285,7 +285,11 @@ async fn the_card_says_what_the_migrations_since_mean_for_going_back() {
         world.sam().clicks("Approve").await;
         world.passes(Duration::from_secs(120)).await;
         // What speaks against it is of another class, for which one click is not enough.
-        let served = if told.starts_with('⚠') { "v214" } else { "v213" };
+        let served = if told.starts_with('⚠') {
+            "v214"
+        } else {
+            "v213"
+        };
         assert_eq!(world.vercel.production(), served, "{told}");
         world.slack.take_all();
     }
