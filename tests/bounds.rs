@@ -320,10 +320,10 @@ fn given(name: &str) -> Option<&'static str> {
 
 /// What reads a table from end to end, or sorts what it has read: a line for each.
 async fn slow_plans(db: &Db) -> String {
-    /// One row for each change of the tables, service, source of roles, budget, counter, process, or
-    /// person with a token, for what such a person asked within two days, for a session of four hours,
+    /// One row for each change of the tables, service, role, source of roles, budget, counter, process,
+    /// or person with a token, for what such a person asked within two days, for a session of four hours,
     /// or for a Home, of which five hundred are kept.
-    const SMALL: [&str; 14] = [
+    const SMALL: [&str; 15] = [
         "_sqlx_migrations",
         "sight",
         "frozen",
@@ -333,6 +333,7 @@ async fn slow_plans(db: &Db) -> String {
         "missed",
         "process",
         "readiness",
+        "review",
         "token",
         "standing",
         "reply",
