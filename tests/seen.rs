@@ -205,6 +205,7 @@ async fn a_rollback_is_counted_on_its_way() {
     "#);
     assert_snapshot!(samples(&text, "rollback_bot_slack_call_seconds_count"), @r#"
     rollback_bot_slack_call_seconds_count{method="auth.test",outcome="ok"} 1
+    rollback_bot_slack_call_seconds_count{method="bots.info",outcome="ok"} 1
     rollback_bot_slack_call_seconds_count{method="chat.postMessage",outcome="ok"} 2
     rollback_bot_slack_call_seconds_count{method="chat.update",outcome="ok"} 2
     rollback_bot_slack_call_seconds_count{method="users.info",outcome="ok"} 3
