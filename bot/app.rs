@@ -330,6 +330,11 @@ impl App {
             announce: service.announce(&self.config.announce),
             channels: service.channels.clone(),
             checklist: self.config.checklist.clone(),
+            stages: service
+                .stages
+                .iter()
+                .map(|stage| stage.rule.clone())
+                .collect(),
         }
     }
 
@@ -358,6 +363,8 @@ impl App {
             announce: group.announce(&self.config.announce),
             channels: group.channels.clone(),
             checklist: self.config.checklist.clone(),
+            // Its members are looked at again, each for itself.
+            stages: [].into(),
         }
     }
 
@@ -396,6 +403,7 @@ impl App {
             announce: self.config.announce.clone(),
             channels: vec![],
             checklist: [].into(),
+            stages: [].into(),
         }
     }
 

@@ -419,8 +419,12 @@ async fn from_outside(http: &reqwest::Client, service: &Service, key: &str, repo
             }
         }
     }
-    for (n, check) in service.verify.iter().enumerate() {
-        let key = format!("{key}.verify[{n}]");
+    // Those of later looks come after those that it is verified by.
+    for (n, check) in service.checks().iter().enumerate() {
+        let key = match n.checked_sub(service.verify.len()) {
+            None => format!("{key}.verify[{n}]"),
+            Some(_) => format!("{key}.stage"),
+        };
         match check.try_out(http).await {
             Tried::Works(works) => report.ok(&key, format!("{} {works}", check.name)),
             Tried::Fails(note) | Tried::Unsure(note) => {

@@ -18,6 +18,7 @@ pub mod matrix;
 mod notices;
 mod promises;
 mod rules;
+mod stages;
 mod updates;
 mod values;
 pub mod web;
@@ -30,6 +31,7 @@ pub use drills::Drills;
 pub use groups::{Group, GroupMember};
 pub use incidents::{Incidents, References, Told};
 pub use notices::NoticeSettings;
+pub use stages::Stage;
 pub use updates::Updates;
 pub use values::app_of_token;
 pub use web::{Web, WebPage};
@@ -316,6 +318,8 @@ pub struct Service {
     pub fingerprint: Option<Fingerprint>,
     /// What must hold before a rollback counts as healthy.
     pub verify: Vec<Check>,
+    /// When a rollback is looked at again after it was verified, the earliest first.
+    pub stages: Vec<Stage>,
     /// How many times in a row everything must hold.
     pub passes: u32,
     /// How long after the change it may take until it does.
@@ -344,6 +348,17 @@ impl Service {
             every: every.collect(),
             classes: common.classes.clone(),
         }
+    }
+
+    /// Every check of it, those of later looks too, each once.
+    pub fn checks(&self) -> Vec<Check> {
+        let mut checks = self.verify.clone();
+        for check in self.stages.iter().flat_map(|stage| &stage.checks) {
+            if !checks.iter().any(|listed| listed.name == check.name) {
+                checks.push(check.clone());
+            }
+        }
+        checks
     }
 
     /// The class of a plan about which nothing is unusual.
@@ -1174,6 +1189,9 @@ fn service(
     };
     let verify = section.sections("verify");
     let verify = verify.and_then(|sections| proofs::read(&sections));
+    let stages = verify
+        .as_ref()
+        .and_then(|verify| stages::stages(section, verify, section.get("fingerprint").is_some()));
     let passes = section.or("passes", 3, |value| number(value, 1..=100));
     let prove_within = section.or("prove_within", 5 * MINUTE, duration(SECOND..=DAY));
     let watch = section.or("watch", 5 * MINUTE, duration(Duration::ZERO..=DAY));
@@ -1208,6 +1226,7 @@ fn service(
         target_time,
         fingerprint: fingerprint?,
         verify: verify?,
+        stages: stages?,
         passes,
         prove_within,
         watch,

@@ -71,6 +71,7 @@ mod rollback;
 mod seen;
 mod socket;
 mod solo;
+mod stages;
 mod steps;
 mod swarm;
 mod tampering;

@@ -191,8 +191,11 @@ impl Engine {
         policy: &Policy,
         now: Timestamp,
     ) -> Result<Decided, Error> {
-        // These two go on by themselves: what is asked for is when they go on.
-        let goes_on = matches!(lease.job, Job::Advance { .. } | Job::RequestReview { .. });
+        // These go on by themselves: what is asked for is when they go on.
+        let goes_on = matches!(
+            lease.job,
+            Job::Advance { .. } | Job::RequestReview { .. } | Job::LookAgain { .. }
+        );
         let next = match decision.drive_at {
             Some(at) if goes_on => Next::At(at),
             Some(_) | None => Next::Done,
@@ -536,7 +539,9 @@ fn address_of(rollback: &Rollback, command: &Command) -> Option<String> {
         | Command::MembersSeen { .. }
         | Command::Probed { .. }
         | Command::Close { .. }
-        | Command::LookedAfter { .. } => None,
+        | Command::LookedAfter { .. }
+        | Command::StageLooked { .. }
+        | Command::StagesEnd { .. } => None,
     }
 }
 
@@ -583,6 +588,7 @@ pub(super) fn jobs_of(
         Notice::Page { .. } | Notice::Authors if id.is_drill() => return vec![],
         Notice::MakeFault => Job::MakeFault { rollback: id },
         Notice::ReviewAt { at } => return vec![(Job::RequestReview { rollback: id }, at)],
+        Notice::LookAgainAt { at } => return vec![(Job::LookAgain { rollback: id }, at)],
         Notice::Announce {
             channels,
             message,

@@ -8,10 +8,10 @@
 //!
 //! [`decide`] is the only way from one state to the next. It reads no clock and touches nothing:
 //! what must happen comes back as a [`Decision`], and the engine stores all of it or none.
-//! `tests/snapshots` beside it has every command in every state. Seven modules: what people do
+//! `tests/snapshots` beside it has every command in every state. Eight modules: what people do
 //! (`acts`), while approvals are waited for (`waiting`), once it runs (`running`), plans of several
-//! steps (`steps`), the members of a group (`group`), what a
-//! drill does otherwise (`drill`), and what those are told whom a turn or an ending concerns
+//! steps (`steps`), the later looks at what was verified (`stages`), the members of a group (`group`),
+//! what a drill does otherwise (`drill`), and what those are told whom a turn or an ending concerns
 //! (`turns`).
 
 mod acts;
@@ -19,6 +19,7 @@ mod afterwards;
 mod drill;
 mod group;
 mod running;
+mod stages;
 mod steps;
 mod turns;
 mod waiting;
@@ -155,6 +156,10 @@ pub fn decide(
         Command::MembersSeen { members } => next.members_seen(members, policy)?,
         Command::Probed { round, live } => next.probed(round, live, policy)?,
         Command::Close { replaced_by } => next.close(replaced_by)?,
+        Command::StageLooked { round, incident } => {
+            next.stage_looked(round, &incident, policy)?;
+        }
+        Command::StagesEnd { because } => next.stages_end(because)?,
     }
     Ok(next.decision())
 }

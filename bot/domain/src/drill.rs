@@ -133,6 +133,7 @@ impl Notice {
             | Notice::Page { .. }
             | Notice::BreakGlass
             | Notice::ReviewAt { .. }
+            | Notice::LookAgainAt { .. }
             | Notice::TakePinBack
             | Notice::Export { .. }
             | Notice::MakeFault) => notice,

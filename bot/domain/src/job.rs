@@ -120,6 +120,8 @@ pub enum Job {
     Request(DeferredRequest),
     /// Look whether production has changed since a rollback was closed, and tell it.
     LookAfter { rollback: RollbackId },
+    /// Look at a rollback from outside again, long after it was verified.
+    LookAgain { rollback: RollbackId },
     /// Put a message into the timeline of its channel.
     Capture(CaptureRequest),
     /// Bring the checklist of a rollback, below its card, to the present state.
@@ -710,6 +712,7 @@ impl Job {
             | Job::AnnounceOutcome { rollback }
             | Job::TellAuthors { rollback }
             | Job::LookAfter { rollback }
+            | Job::LookAgain { rollback }
             | Job::MakeFault { rollback }
             | Job::Checklist { rollback } => Some(*rollback),
             Job::Act(request) => Some(request.rollback),
@@ -769,6 +772,7 @@ impl Job {
             | Job::RequestReview { rollback }
             | Job::TakePinBack { rollback }
             | Job::LookAfter { rollback }
+            | Job::LookAgain { rollback }
             | Job::MakeFault { rollback } => rollback.to_string(),
             Job::Page { page, .. } => match page {
                 Page::Trigger { key, .. } => format!("trigger:{key}"),

@@ -2,6 +2,7 @@
 
 use crate::{
     checklist::ItemRule,
+    proof::StageRule,
     risk::{Risk, RiskRules},
 };
 use std::{fmt, sync::Arc, time::Duration};
@@ -295,6 +296,8 @@ pub struct Policy {
     pub channels: Vec<String>,
     /// What is looked at before, during and after a rollback; empty: nothing.
     pub checklist: Arc<[ItemRule]>,
+    /// When a rollback is looked at again after it was verified, the earliest first; empty: never.
+    pub stages: Arc<[StageRule]>,
 }
 
 impl Policy {

@@ -1,8 +1,10 @@
 //! What has been proven from outside: which version answers, and whether it works.
 
 mod measure;
+mod stages;
 
 pub use measure::{Baseline, Criterion, Limit, Measured, Number, Reading, Unit};
+pub use stages::{StageResult, StageRule, StageTold, Stages, StagesEnd};
 
 use crate::release::{Release, Unseen, Way};
 use serde::{Deserialize, Serialize};

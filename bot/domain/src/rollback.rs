@@ -19,7 +19,7 @@ use crate::{
         Order, Production, Progress, ProviderError, Receipt, RestorePoint, Task, Undone, Unfinished,
     },
     policy::{Confirm, Policy, Rule},
-    proof::{Proof, Round},
+    proof::{Proof, Round, Stages, StagesEnd},
     refusal::{Refusal, Source, Tone},
     release::{Pin, Release, Surface, Survey, TargetKind},
     risk::Risk,
@@ -139,6 +139,9 @@ pub struct Rollback {
     /// what they did last, by their Slack id.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub addresses: BTreeMap<String, String>,
+    /// The later looks at it, once it was verified; `None`: none are configured.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stages: Option<Stages>,
     /// What was last seen of production since it was closed; `None`: nothing that it did not leave.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub aftermath: Option<Aftermath>,
@@ -1125,6 +1128,7 @@ impl Proposal {
             target_time: self.target_time,
             reply_to: self.reply_to,
             addresses: BTreeMap::new(),
+            stages: None,
             aftermath: None,
         };
         (rollback, event)
@@ -1302,6 +1306,22 @@ pub enum Command {
     },
     /// The watch is over, or another rollback of the service has taken over.
     Close { replaced_by: Option<RollbackId> },
+    /// It was looked at from outside long after it was verified.
+    StageLooked {
+        round: Round,
+        incident: IncidentThen,
+    },
+    /// It is not looked at again.
+    StagesEnd { because: StagesEnd },
+}
+
+/// What is known of an incident when something is told in its channel long afterwards.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct IncidentThen {
+    /// The Slack id of the person who leads it; `None`: nobody does.
+    pub lead: Option<String>,
+    /// Whether somebody has said that it is resolved.
+    pub is_resolved: bool,
 }
 
 /// What a command leads to. The engine stores all of it in one transaction, or nothing.
@@ -1361,6 +1381,8 @@ pub enum Notice {
     BreakGlass,
     /// Ask for the review of an emergency run then.
     ReviewAt { at: Timestamp },
+    /// Look at it from outside again then.
+    LookAgainAt { at: Timestamp },
     /// Let automatic deploys go live again that were held off for it.
     TakePinBack,
     /// Put the timeline into the thread; why, in one word.

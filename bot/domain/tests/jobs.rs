@@ -57,6 +57,11 @@ const STORED: &[(&str, &str, &str)] = &[
             "thread":null,"id":"command:9"}"#,
     ),
     (
+        "look_again",
+        "RB-41",
+        r#"{"kind":"look_again","rollback":41}"#,
+    ),
+    (
         "make_fault",
         "DR-7",
         r#"{"kind":"make_fault","rollback":-7}"#,

@@ -17,13 +17,13 @@ use rollback_domain::{
     plan::{Basis, Plan, PlanHash},
     platform::{Holds, NextStep, Production, Progress, ProviderError, Receipt, Task},
     policy::{EscalationStep, Policy, Preset},
-    proof::{CheckResult, Round},
+    proof::{CheckResult, Round, StagesEnd},
     refusal::{Refusal, Source},
     release::{Pin, Way},
     risk::{Risk, RiskRules},
     rollback::{
-        Act, Approval, BreakGlass, Command, Confirmed, Decision, Freeze, Hold, Message, Notice,
-        Page, Rollback, State,
+        Act, Approval, BreakGlass, Command, Confirmed, Decision, Freeze, Hold, IncidentThen,
+        Message, Notice, Page, Rollback, State,
     },
 };
 use std::{fmt::Write, time::Duration};
@@ -498,6 +498,23 @@ fn what_the_bot_does(class: Risk) -> Vec<(&'static str, Command)> {
                 survey: Box::new(survey(["v214", "v214"])),
                 bad: Some("left as bad by RB-41".into()),
                 unpinners: vec!["U0SAM".into()],
+            },
+        ),
+        (
+            "looked at again",
+            Command::StageLooked {
+                round: Round {
+                    version: Some(Ok("v213".into())),
+                    instances: vec![],
+                    checks: vec![],
+                },
+                incident: IncidentThen::default(),
+            },
+        ),
+        (
+            "not looked at again",
+            Command::StagesEnd {
+                because: StagesEnd::Deployed("v215".into()),
             },
         ),
         (

@@ -21,7 +21,7 @@ use rollback_domain::{
     people::Person,
     plan::PlanHash,
     platform::Production,
-    proof::{Baseline, CheckResult, Number, Reading, Round, Unit, Verdict},
+    proof::{Baseline, CheckResult, Number, Reading, Round, StageResult, StagesEnd, Unit, Verdict},
     refusal::{Refusal, Source, Tone},
     release::Way,
     risk::Risk,
@@ -763,15 +763,28 @@ fn what_is_proven() -> Vec<ProofFact> {
         ProofFact::Checked {
             round: round(Err("no answer"), Some("answered 500")),
         },
-        concluded(Verdict::Verified, Way::Back, Some(good)),
+        concluded(Verdict::Verified, Way::Back, Some(good.clone())),
         concluded(Verdict::StillFailing, Way::Back, Some(failing.clone())),
-        concluded(Verdict::StillFailing, Way::Forward, Some(failing)),
+        concluded(Verdict::StillFailing, Way::Forward, Some(failing.clone())),
         concluded(
             Verdict::WrongVersion,
             Way::Back,
             Some(round(Ok("v214"), None)),
         ),
         concluded(Verdict::Unproven, Way::Back, None),
+        ProofFact::LookedAgain {
+            after_seconds: 30 * 60,
+            result: StageResult::Stable,
+            round: good.clone(),
+        },
+        ProofFact::LookedAgain {
+            after_seconds: 24 * 3_600,
+            result: StageResult::Failed,
+            round: failing.clone(),
+        },
+        ProofFact::StagesEnded {
+            because: StagesEnd::RolledBack(RollbackId::new(42)),
+        },
         ProofFact::Closed {
             verdict: Some(Verdict::Verified),
             replaced_by: None,

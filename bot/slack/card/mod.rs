@@ -52,8 +52,21 @@ pub fn line(rollback: &Rollback) -> String {
         .or(times.approved)
         .or(times.proposed)
         .or(times.commanded);
+    let stages = rollback
+        .stages
+        .as_ref()
+        .filter(|_| rollback.state.is_ended());
+    let since = stages.and_then(|stages| {
+        let stable = stages.stable_for()?;
+        let next = stages.due().map(|due| format!(", next look {}", time(due)));
+        Some(format!(
+            " · stable for {}{}",
+            spell(stable),
+            next.unwrap_or_default()
+        ))
+    });
     let line = format!(
-        "{} {} · {} · {} → {}{}{}",
+        "{} {} · {} · {} → {}{}{}{}",
         rollback.id,
         rollback.word(),
         inline(&rollback.service.to_string(), 160),
@@ -61,7 +74,8 @@ pub fn line(rollback: &Rollback) -> String {
         inline(rollback.to_label(), 60),
         by_agent(rollback),
         last.map(|at| format!(" · last change {}", time(at)))
-            .unwrap_or_default()
+            .unwrap_or_default(),
+        since.unwrap_or_default()
     );
     watermarked(rollback.id, &line).into_owned()
 }

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use rollback_domain::{
     grammar::{ServiceRef, Target, verbs::Propose},
     platform::Holds,
-    proof::{Verdict, spell},
+    proof::{StageResult, Stages, StagesEnd, Verdict, spell},
     refusal::list,
     release::{Pin, Way},
     rollback::{Rollback, State},
@@ -38,7 +38,7 @@ pub(super) fn card(rollback: &Rollback, now: Timestamp) -> Words {
         lines.push(first);
         lines.extend(evidence(rollback));
     }
-    let steps = steps(rollback);
+    let steps = steps(rollback, now);
     if !steps.is_empty() {
         lines.push(steps.join("\n"));
     }
@@ -183,7 +183,7 @@ fn once_more(rollback: &Rollback) -> Option<SlackBlockButtonElement> {
 }
 
 /// What has been reached and what has not, with its moment.
-fn steps(rollback: &Rollback) -> Vec<String> {
+fn steps(rollback: &Rollback, now: Timestamp) -> Vec<String> {
     if !rollback.is_let_run() {
         return vec![];
     }
@@ -196,6 +196,7 @@ fn steps(rollback: &Rollback) -> Vec<String> {
     lines.extend(pinned(rollback));
     lines.extend(serving(rollback));
     lines.extend(verified(rollback));
+    lines.extend(stages(rollback, now));
     lines
 }
 
@@ -311,7 +312,10 @@ fn verified(rollback: &Rollback) -> Option<String> {
     let last = || proof.last.as_ref().map(|last| last.text());
     let evidence = proof.evidence.clone().or_else(last);
     let evidence = evidence.map(|text| inline(&text, 300));
+    let failed_later = rollback.stages.as_ref().is_some_and(Stages::has_failed);
     Some(match (rollback.times.proven, proof.verdict) {
+        // What it fails at by now stands below.
+        (Some(at), _) if failed_later => format!("✅ *Verified* {}", time(at)),
         (Some(at), Some(Verdict::Verified)) => format!(
             "✅ *Verified* {} {}",
             time(at),
@@ -327,6 +331,29 @@ fn verified(rollback: &Rollback) -> Option<String> {
             evidence.unwrap_or_else(|| "from outside".into())
         ),
     })
+}
+
+/// How it was found when it was looked at later, and when it is looked at next.
+fn stages(rollback: &Rollback, now: Timestamp) -> Option<String> {
+    let stages = rollback.stages.as_ref()?;
+    let at = stages.due().map(|due| format!(" ({})", time(due)));
+    let (icon, evidence) = match stages.results.last() {
+        Some(StageResult::Stable) => ("✅ ", None),
+        Some(StageResult::Failed | StageResult::Unproven) => {
+            let last = rollback.proof.last.as_ref();
+            // What has taken its place says more than what was seen before.
+            let last = last.filter(|_| matches!(stages.ended, Some(StagesEnd::Done) | None));
+            ("⚠️ ", last.map(|last| inline(&last.text(), 300)))
+        }
+        None => ("", None),
+    };
+    let evidence = evidence.map(|evidence| format!(": {evidence}"));
+    Some(format!(
+        "{icon}*Since then* {}{}{}",
+        inline(&stages.clause(now), 200),
+        at.unwrap_or_default(),
+        evidence.unwrap_or_default()
+    ))
 }
 
 /// How long it took, judged against the goal, and how much of it was waiting for people.

@@ -13,6 +13,7 @@ mod drill_report;
 mod examine;
 mod export;
 mod look_after;
+mod look_again;
 mod make_fault;
 mod notify;
 mod open_form;
@@ -111,6 +112,7 @@ pub(super) fn perform<'a>(app: &'a App, lease: &'a Lease) -> Begun<'a> {
         Job::DrillReport(request) => drill_report::run(app, lease, request),
         Job::MakeFault { rollback } => make_fault::run(app, lease, *rollback),
         Job::LookAfter { rollback } => Box::pin(look_after::run(app, *rollback)),
+        Job::LookAgain { rollback } => look_again::run(app, *rollback),
         Job::Capture(request) => Box::pin(capture::run(app, lease, request)),
     }
 }

@@ -960,6 +960,7 @@ fn each_class_has_its_rule() {
             announce: crate::policy::Announce::default(),
             channels: vec![],
             checklist: [].into(),
+            stages: [].into(),
             rules: rules.clone(),
             risks: crate::risk::RiskRules::default(),
             objection_window: None,

@@ -606,6 +606,7 @@ impl Draft {
         self.notices.push(Notice::Card);
         self.notices.push(Notice::Outcome);
         if self.rollback.proof.verdict == Some(Verdict::Verified) {
+            self.begin_stages(policy);
             let text = format!(
                 "{} {} in {}: {}.",
                 self.rollback.id,

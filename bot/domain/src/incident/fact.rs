@@ -16,7 +16,7 @@ use crate::{
     people::Person,
     plan::PlanHash,
     platform::Production,
-    proof::{Baseline, Round, Verdict},
+    proof::{Baseline, Round, StageResult, StagesEnd, Verdict},
     refusal::{Refusal, Tone},
     release::{Unseen, Way},
     risk::Risk,
@@ -829,6 +829,20 @@ pub enum ProofFact {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         unseen: Option<Unseen>,
     },
+    /// It was looked at from outside again, long after it was verified.
+    LookedAgain {
+        /// How long after, in seconds.
+        after_seconds: u64,
+        /// What came of it.
+        result: StageResult,
+        /// What was seen.
+        round: Round,
+    },
+    /// It is not looked at again.
+    StagesEnded {
+        /// Why.
+        because: StagesEnd,
+    },
     /// It is over.
     Closed {
         /// The conclusion it ends with; `None`: there is none.
@@ -1208,7 +1222,14 @@ impl ProofFact {
             | ProofFact::MovedAfterwards { .. }
             | ProofFact::TargetExpires { .. }
             | ProofFact::TargetGone { .. } => Kind::Drifted,
-            ProofFact::Checked { .. } | ProofFact::Measured { .. } => Kind::Checked,
+            ProofFact::Checked { .. }
+            | ProofFact::Measured { .. }
+            | ProofFact::StagesEnded { .. } => Kind::Checked,
+            ProofFact::LookedAgain { result, .. } => match result {
+                StageResult::Stable => Kind::Checked,
+                StageResult::Failed => Kind::StillFailing,
+                StageResult::Unproven => Kind::Unproven,
+            },
             ProofFact::Concluded { verdict, .. } => match verdict {
                 Verdict::Verified => Kind::Verified,
                 Verdict::StillFailing => Kind::StillFailing,

@@ -13,7 +13,7 @@ use crate::{
     identity::{RollbackId, ServiceKey},
     matrix::Advice,
     plan::PlanHash,
-    proof::{Baseline, Proof, Round, spell},
+    proof::{Baseline, Proof, Round, StageResult, spell},
     refusal::{Plain, Tone, list, sentence},
     release::Way,
 };
@@ -719,6 +719,25 @@ impl ProofFact {
                 let numbers = round.as_ref().and_then(Round::numbers);
                 let numbers = numbers.map(|numbers| format!(" Measured: {numbers}."));
                 text(&(concluded(&proof, to, *way) + &numbers.unwrap_or_default()))
+            }
+            ProofFact::LookedAgain {
+                after_seconds,
+                result,
+                round,
+            } => {
+                let after = spell(Duration::from_secs(*after_seconds));
+                let how = match result {
+                    StageResult::Stable => "stable",
+                    StageResult::Failed => "fails",
+                    StageResult::Unproven => "not proven",
+                };
+                text(&format!(
+                    "{after} after it was verified: {how}, {}",
+                    round.text()
+                ))
+            }
+            ProofFact::StagesEnded { because } => {
+                text(&format!("not looked at again: {}", because.clause()))
             }
             ProofFact::Closed {
                 verdict,

@@ -60,6 +60,7 @@ pub fn silent(roles: &[&str]) -> Roster {
 pub fn policy(preset: Preset) -> Policy {
     Policy {
         checklist: [].into(),
+        stages: [].into(),
         announce: Announce::default(),
         channels: vec![],
         rules: preset.rules(&["oncall".into()]),

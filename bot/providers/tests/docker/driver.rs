@@ -42,6 +42,7 @@ fn policy() -> Policy {
     Policy {
         announce: Announce::default(),
         checklist: [].into(),
+        stages: [].into(),
         channels: vec![],
         rules: Preset::SmallTeam.rules(&["oncall".into()]),
         risks: RiskRules::default(),

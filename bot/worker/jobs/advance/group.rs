@@ -310,7 +310,7 @@ impl OfGroup<'_> {
         for (place, member) in members.enumerate() {
             let service = self.app.config.service(&member.service);
             if let (Ok(plan), Some(service)) = (&mut member.plan, service) {
-                let (http, checks) = (self.app.http.clone(), service.verify.clone());
+                let (http, checks) = (self.app.http.clone(), service.checks());
                 let now = self.app.engine.clock.now();
                 measuring.spawn(async move { (place, measure(&http, &checks, now).await) });
                 planning::add_lost_changes(self.app, service, plan).await;

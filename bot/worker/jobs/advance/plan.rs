@@ -33,12 +33,13 @@ impl OnPlatform<'_> {
     pub(super) async fn plan(&self) -> Result<Ended, Error> {
         let roles = self.app.config.roles_of(&self.policy.rules);
         let about = self.about().await?;
+        let checks = self.service.checks();
         // What the card names, and whether the requester is an authority, is read with the rest.
         let (requester, survey, mut reading, baselines) = tokio::join!(
             self.requester(),
             self.survey(&about),
             roster::read(self.app, &roles),
-            proofs::measure(&self.app.http, &self.service.verify, self.now()),
+            proofs::measure(&self.app.http, &checks, self.now()),
         );
         crash::point(Point::PlanRead);
         if let Ok(survey) = &survey
