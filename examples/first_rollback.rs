@@ -43,12 +43,7 @@ mod site;
 #[expect(dead_code, clippy::unwrap_used, reason = "the stories use the rest")]
 mod socket;
 #[path = "../tests/support/vercel.rs"]
-#[expect(
-    dead_code,
-    unused_imports,
-    clippy::unwrap_used,
-    reason = "the stories use the rest"
-)]
+#[expect(dead_code, unused_imports, reason = "the stories use the rest")]
 mod vercel;
 
 /// The certificates of public authorities, below the root directory.
