@@ -67,6 +67,7 @@ mod reload;
 mod render;
 mod resolve;
 mod restore;
+mod reviews;
 mod roles;
 mod rollback;
 mod seen;
