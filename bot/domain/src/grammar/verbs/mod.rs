@@ -309,6 +309,7 @@ mod tests {
         `list frontend`: the last releases, good and bad
         `assess frontend payments errors 6%`: what your decision matrix says; nothing is proposed
         `ready`, `ready frontend`: whether it could be rolled back now: token, target, approvers, checks
+        `stats`, `stats frontend`: how rollbacks went in the last 90 days, and where the time went
         `status`, `status RB-41`, `status frontend`: where it stands
         `approve RB-41`, `deny RB-41 because too risky`: decide on a rollback
         `object RB-41 because sales end at noon`, `withdraw RB-41`: speak against it, or take your own approval back
