@@ -279,14 +279,20 @@ async fn the_statistics_count_what_was_done() {
     world.passes(20 * MINUTE).await;
     world.slack.take_all();
     world.tom().says("/rollback stats").await;
-    assert_snapshot!(world.tom().sees(), @"");
+    assert_snapshot!(world.tom().sees(), @"
+    Rollback Bot (only visible to @tom):
+      Rollbacks of the last 90 days
+      frontend (production)  median 1 m, worst 1 m · 1 of 1 met the goal · 1 asked for, 1 run, 1 verified, 0 failed · automatic deploys OFF
+            medians: noticing 10 m · deciding 2 m · waiting for people 1 m · the platform 0 s · proof 2 s
+      Times are from the command to live. Automatic deploys are OFF for 1 service (`/rollback pins`) · 0 emergency runs in 30 days, 0 in the 30 before · drills do not count.
+    ");
     world.tom().says("/rollback").await;
     let seen = world.tom().sees();
     let short = seen.lines().find(|line| line.contains("90 days"));
-    assert_snapshot!(short.unwrap_or_default(), @"");
+    assert_snapshot!(short.unwrap_or_default(), @"        90 days: median 1 m, worst 1 m, 1 of 1 met the goal");
     let mut browser = signed_in(&world, "U0TOM").await;
     let page = browser.opens("/web/stats").await;
-    assert_snapshot!(page.between("Sign out", "As of"), @"Statistics The last 90 days. Times are from the command to live; half of the rollbacks took at least the median. service median worst people waited for asked for run verified not proven failed emergency runs frontend (production) median 0 s worst 0 s people waited for 0 s asked for 1 run 1 verified 1 not proven 0 failed 0 emergency runs 0 Automatic deploys They are OFF , as last read, for frontend (production) . /rollback pins shows by whom. Emergency runs 0 in the last 30 days, 0 in the 30 before.");
+    assert_snapshot!(page.between("Sign out", "As of"), @"Statistics The last 90 days. The median and the worst are from the command to live; half of the rollbacks took at least the median. The colours below are where the time goes, as far as it is known. Drills do not count. frontend (production) · automatic deploys OFF median 1 m worst 1 m met the goal 1 of 1 in the time of the severity – asked for 1 run 1 verified 1 not proven 0 failed 0 emergency runs 0 RB-1 1 m noticing, 10 m deciding, 2 m waiting for people, 1 m the platform, 0 s proof, 2 s noticing 10 m deciding 2 m waiting for people 1 m the platform 0 s proof 2 s Automatic deploys They are OFF , as last read, for frontend (production) . /rollback pins shows by whom. Emergency runs 0 in the last 30 days, 0 in the 30 before.");
     // After ninety days it is over.
     world.passes(91 * 24 * 60 * MINUTE).await;
     world.slack.take_all();

@@ -279,10 +279,13 @@ impl Templates {
             strip,
             lanes,
             undrawn,
+            days,
+            stats,
         } = page;
         let strip = strip.map(|strip| Value::from(Serde(&strip)));
         let lanes: Vec<Value> = lanes.iter().map(|lane| Value::from(Serde(lane))).collect();
-        let picture = context! { strip, lanes, undrawn };
+        let stats = Value::from(Serde(&stats));
+        let picture = context! { strip, lanes, undrawn, days, stats };
         let context = context! { ..timeline.context(), ..picture };
         self.write(TIMELINE_HTML, context, out)
     }
