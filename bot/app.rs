@@ -425,9 +425,11 @@ impl App {
         let reminders = drilled.map(|service| Job::RemindDrill {
             service: service.key.clone(),
         });
+        let reviews = self.config.reviews.every.map(|_| Job::RemindReviews);
         let jobs: Vec<Job> = platforms
             .chain(sources)
             .chain(reminders)
+            .chain(reviews)
             .chain([Job::RefreshMemberships])
             .collect();
         let now = self.engine.clock.now();

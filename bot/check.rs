@@ -22,6 +22,7 @@ use rollback_domain::{
     drill::Odd,
     identity::ServiceKey,
     platform::About,
+    proof::spell,
     refusal::list,
 };
 use std::{collections::BTreeMap, fs, os::unix::fs::PermissionsExt, path::Path};
@@ -46,6 +47,7 @@ pub async fn check(config: &Config, online: bool) -> anyhow::Result<usize> {
     agents::tokens(config, online, &mut here).await;
     canary(config, &mut here);
     drills(config, &mut here);
+    reviews(config, &mut here);
     let (services, roles) = (config.services.len(), config.roles.len());
     terminal::line(format!("ok        services: {services}, roles: {roles}"));
     print(&here.0[before..]);
@@ -136,10 +138,40 @@ pub fn canary(config: &Config, report: &mut Findings) {
     for day in canary.schedule.odd_days(Clock::real().now()) {
         report.note("canary.at", day);
     }
-    let channels = [&canary.channel, &config.api.channel];
-    if channels.iter().all(|channel| channel.is_none()) && config.announce.every.is_empty() {
+    if config.upkeep_channel().is_none() {
         let note = "nobody is told what it finds; write channel = \"C0123ABCD\" into [canary]";
         report.note("canary.channel", note);
+    }
+}
+
+/// Says how long reviews hold, and who is told when one is due.
+pub fn reviews(config: &Config, report: &mut Findings) {
+    let Some(every) = config.reviews.every else {
+        return;
+    };
+    let count = config.procedures().len();
+    let every = spell(every);
+    report.ok(
+        "reviews",
+        format!("{count} things are reviewed every {every}; `/rollback reviewed` lists them"),
+    );
+    if config.upkeep_channel().is_none() {
+        report.mistake(
+            "reviews",
+            "nobody is told when one is due; write channel = \"C0123ABCD\" into [canary]",
+        );
+    }
+    let unowned = config.procedures().into_iter();
+    let unowned = unowned.filter(|procedure| config.owner_of(procedure).is_none());
+    let unowned: Vec<String> = unowned.map(|procedure| procedure.to_string()).collect();
+    if !unowned.is_empty() {
+        report.note(
+            "reviews.owner",
+            format!(
+                "nobody owns {}; write owner = \"U0123ABCD\" into [reviews]",
+                list(&unowned, "and")
+            ),
+        );
     }
 }
 

@@ -17,6 +17,7 @@ mod incidents;
 pub mod matrix;
 mod notices;
 mod promises;
+mod reviews;
 mod rules;
 mod stages;
 mod updates;
@@ -31,6 +32,7 @@ pub use drills::Drills;
 pub use groups::{Group, GroupMember};
 pub use incidents::{Incidents, References, Told};
 pub use notices::NoticeSettings;
+pub use reviews::Reviews;
 pub use stages::Stage;
 pub use updates::Updates;
 pub use values::app_of_token;
@@ -93,6 +95,8 @@ pub struct Config {
     pub agents: BTreeMap<String, Agent>,
     /// When everything is read that a rollback would read.
     pub canary: Canary,
+    /// How long a review of what is configured holds.
+    pub reviews: Reviews,
     /// How much one person and one channel may send.
     pub limits: Limits,
     /// How incidents are handled.
@@ -602,6 +606,9 @@ fn config(file: &Section<'_>) -> Option<Config> {
     let canary = file
         .section("canary")
         .and_then(|section| canary::canary(&section));
+    let reviews = file
+        .section("reviews")
+        .map(|section| reviews::reviews(&section));
     let limits = file.section("limits").map(|section| limits(&section));
     let incidents = file
         .section("incidents")
@@ -664,6 +671,7 @@ fn config(file: &Section<'_>) -> Option<Config> {
         },
         agents: agents?,
         canary: canary?,
+        reviews: reviews?,
         limits: limits?,
         incidents: incidents?,
         updates: updates?,

@@ -49,6 +49,11 @@ const ORDERS: [(&str, &str); 3] = [
     ("v9", "{\"ok\":false,\"error\":\"totals off by a cent\"}\n"),
 ];
 
+/// The releases on staging, where drills act, oldest first.
+const STAGING: [(&str, &str); 2] = [("v212", WELL), ("v213", WELL)];
+/// What breaks it.
+const BREAK_STAGING: &str = include_str!("demo-break-staging.sh");
+
 /// The releases of `api`, which a script deploys, oldest first.
 const API: [(&str, &str); 3] = [
     ("v88", WELL),
@@ -101,6 +106,7 @@ impl Cast {
             suggestions.push("/rollback orders because totals are wrong");
             suggestions.push("/rollback api because search finds nothing");
             suggestions.push("/rollback full because nothing works");
+            suggestions.push("/rollback drill shop");
         }
         suggestions.extend(["/rollback", "/rollback why RB-1", "/rollback help"]);
         suggestions.into_iter().map(str::to_owned).collect()
@@ -127,6 +133,8 @@ Then try:
                /rollback export html  and  /rollback postmortem  write the rest.
   A script     /rollback api because search finds nothing  is done by a script of one's own.
   A group      /rollback full because nothing works  takes api and frontend back, in order.
+  A drill      /rollback drill shop  breaks the shop on staging and makes DR-1, beside RB-1;
+               /rollback drill report  writes what was drilled.
 "
             }
             Cast::Solo => {
@@ -193,12 +201,15 @@ impl Demo {
             .tempdir()?;
         let paths = ["shop", "orders", "api"].map(|name| directory.path().join(name));
         let [shop_path, orders_path, api_path] = &paths;
+        let staging_path = directory.path().join("staging");
         deploy(shop_path, &SHOP)
             .and_then(|()| deploy(orders_path, &ORDERS))
             .and_then(|()| deploy(api_path, &API))
             .and_then(|()| fs::write(api_path.join("deployctl.sh"), DEPLOYCTL))
+            .and_then(|()| deploy(&staging_path, &STAGING))
+            .and_then(|()| fs::write(staging_path.join("break.sh"), BREAK_STAGING))
             .context("the demo's releases could not be written")?;
-        let shop = serve(&paths).await?;
+        let shop = serve(&paths, &staging_path).await?;
         let listen = SocketAddr::from(([127, 0, 0, 1], port));
         let slack = Slack::start(Options {
             listen,
@@ -228,6 +239,7 @@ impl Demo {
             .replace("{shop_path}", &shop_path.display().to_string())
             .replace("{orders_path}", &orders_path.display().to_string())
             .replace("{api_path}", &api_path.display().to_string())
+            .replace("{staging_path}", &staging_path.display().to_string())
             .replace("{shop}", &shop);
         let secrets = |name: &str| match name {
             "SLACK_SIGNING_SECRET" => Some(Options::default().signing_secret),
@@ -280,9 +292,9 @@ fn deploy(path: &Path, releases: &[(&str, &str)]) -> std::io::Result<()> {
     Ok(())
 }
 
-/// Serves whatever is current: the shop with its window, and below `/orders` and `/search` the
-/// other services.
-async fn serve(paths: &[PathBuf; 3]) -> anyhow::Result<String> {
+/// Serves whatever is current: the shop with its window, below `/orders` and `/search` the other
+/// services, and below `/staging` what has no window.
+async fn serve(paths: &[PathBuf; 3], staging: &Path) -> anyhow::Result<String> {
     let [shop, orders, api] = paths;
     let listener = TcpListener::bind("127.0.0.1:0")
         .await
@@ -303,6 +315,7 @@ async fn serve(paths: &[PathBuf; 3]) -> anyhow::Result<String> {
     let routes = service(shop)
         .nest("/orders", service(orders))
         .nest("/search", service(api))
+        .nest("/staging", service(staging))
         .merge(windows);
     tokio::spawn(async move { axum::serve(listener, routes).await });
     Ok(format!("http://{address}"))

@@ -17,7 +17,7 @@ use crate::{
     },
 };
 use jiff::{SignedDuration, Timestamp};
-use rollback_domain::{refusal::list, release::Pin};
+use rollback_domain::{procedure::LastReviews, refusal::list, release::Pin};
 use rollback_settings::Mistakes;
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -53,6 +53,7 @@ pub async fn examine(config: &Config) -> anyhow::Result<Findings> {
     check::agents::tokens(config, true, &mut findings).await;
     check::canary(config, &mut findings);
     check::drills(config, &mut findings);
+    check::reviews(config, &mut findings);
     check::everything_reached(config, &mut findings).await?;
     let slack = Slack::new(
         http_client()?,
@@ -63,6 +64,7 @@ pub async fn examine(config: &Config) -> anyhow::Result<Findings> {
     channels(config, &slack, &mut findings).await;
     listeners(config, &mut findings);
     record(&config.database, &mut findings).await;
+    reviews(config, &mut findings).await;
     name_next_steps(&mut findings);
     Ok(findings)
 }
@@ -234,6 +236,36 @@ async fn stored(database: &Database, findings: &mut Findings) -> anyhow::Result<
         }
     }
     Ok(())
+}
+
+/// Names what is to be reviewed.
+async fn reviews(config: &Config, findings: &mut Findings) {
+    let Some(last) = last_reviews(config).await else {
+        return;
+    };
+    let now = Clock::real().now();
+    for procedure in config.procedures() {
+        let date = config.review_date(&procedure, &last);
+        if let Some(date) = date.filter(|date| date.is_due(now)) {
+            findings.with_next(
+                Level::Note,
+                "reviews",
+                format!("{procedure}: {}", date.clause(now)),
+                &format!(
+                    "look whether it still holds, then `/rollback reviewed {}`",
+                    procedure.typed()
+                ),
+            );
+        }
+    }
+}
+
+/// Every last review; `None`: none is ever due, or the record cannot be read, which is said
+/// elsewhere.
+async fn last_reviews(config: &Config) -> Option<LastReviews> {
+    config.reviews.every?;
+    let mut record = Beside::open(config.database.url.expose()).await.ok()?;
+    record.reviews().await.ok()
 }
 
 /// Who serves the record, and who has refused a configuration.

@@ -43,6 +43,7 @@ use rollback_domain::{
     incident::{Actor, CourseRules, Fact, IncidentChange, TimelineEvent},
     job::{Job, Notification},
     people::{Person, Zone},
+    procedure::{LastReview, Procedure},
     refusal::{Refusal, Source},
     rollback::{Message, Proposal, Rollback},
 };
@@ -134,6 +135,13 @@ pub enum Submission {
     },
     /// Tick an item of the checklist of a rollback.
     Tick(TickByHand),
+    /// Record that something was reviewed.
+    Review {
+        /// What.
+        procedure: Procedure,
+        /// Who, and when.
+        review: LastReview,
+    },
     /// Bind the key to what was sent under it, by its digest. The same key with something else is
     /// answered with the digest of what came first.
     Bind {

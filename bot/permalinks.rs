@@ -48,6 +48,11 @@ pub fn with_page(app: &App, words: Words, page: WebPage) -> Words {
     words
 }
 
+/// The rollback or drill that a text begins with; `None`: it begins with something else.
+pub fn first_named(mrkdwn: &str) -> Option<RollbackId> {
+    pieces(mrkdwn).next().and_then(|(_, rollback)| rollback)
+}
+
 async fn of_cards(
     app: &App,
     rollbacks: BTreeSet<RollbackId>,

@@ -239,6 +239,7 @@ const ROOMS: &[Room] = &[
             "store::messages",
             "store::overview",
             "store::readiness",
+            "store::reviews",
             "store::rollbacks",
             "store::rosters",
             "store::timelines",

@@ -320,9 +320,9 @@ fn given(name: &str) -> Option<&'static str> {
 
 /// What reads a table from end to end, or sorts what it has read: a line for each.
 async fn slow_plans(db: &Db) -> String {
-    /// One row for each change of the tables, service, source of roles, budget, counter, process, or
-    /// person with a token, for what such a person asked within two days, or for a session of four hours.
-    const SMALL: [&str; 13] = [
+    /// One row for each change of the tables, service, role, source of roles, budget, counter, process,
+    /// or person with a token, for what such a person asked within two days, or for a session of four hours.
+    const SMALL: [&str; 14] = [
         "_sqlx_migrations",
         "sight",
         "frozen",
@@ -332,6 +332,7 @@ async fn slow_plans(db: &Db) -> String {
         "missed",
         "process",
         "readiness",
+        "review",
         "token",
         "standing",
         "reply",

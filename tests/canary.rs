@@ -1,7 +1,10 @@
 //! The canary: everything is read that a rollback would read, nothing is changed, and what has turned
 //! bad is told once.
 
-use crate::support::{FRONTEND, ROLES, World};
+use crate::{
+    command,
+    support::{FRONTEND, ROLES, World},
+};
 use insta::assert_snapshot;
 use jiff::Timestamp;
 use rollback_bot::{store, worker};
@@ -111,6 +114,41 @@ async fn an_approver_who_left_in_the_night_is_told_in_the_morning() {
       • approvers not ready: code needs 1 approval, and nobody could give one; caution needs 1 approval, and nobody could give one; ana has the role lead and is deactivated; sam has the role oncall and is deactivated. Take those who have left out of the role, and put others into it; `/rollback who frontend@production` shows who is in it.
       @kim owns it.
     ");
+}
+
+#[tokio::test]
+async fn a_target_that_runs_out_and_approvers_who_leave_are_told_and_green_again() {
+    let (mut world, place) = command::world_with(CANARY).await;
+    command::keeps(&place, "v213", "2026-03-26T03:12:00Z");
+    world.passes(hours(8 * 24)).await;
+    assert_eq!(told(&world), "");
+    world.passes(hours(3 * 24)).await;
+    let soon = told(&world);
+    assert!(
+        soon.contains("• target attention: It could go back from v214 to v213 (code), which is kept until 2026-03-26 03:12 UTC, for "),
+        "{soon}"
+    );
+    // The only one who may approve leaves while nobody is at work on the bot.
+    world.stops().await;
+    world.slack.deactivates("U0SAM");
+    world.starts().await;
+    world.leases_end().await;
+    world.passes(hours(3 * 24)).await;
+    let gone = told(&world);
+    assert!(
+        gone.contains("• target not ready: v213 was kept until 2026-03-26 03:12 UTC."),
+        "{gone}"
+    );
+    assert!(gone.contains("• approvers not ready: "), "{gone}");
+    assert!(
+        gone.contains("sam has the role oncall and is deactivated."),
+        "{gone}"
+    );
+    // The clocks go forward on the 29th. The platform keeps it for longer, and sam is back.
+    command::keeps(&place, "v213", "2026-12-31T00:00:00Z");
+    world.slack.returns("U0SAM");
+    world.passes(hours(5 * 24)).await;
+    assert_snapshot!(told(&world), @"Rollback Bot: api (production): target and approvers ready again.");
 }
 
 #[tokio::test]

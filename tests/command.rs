@@ -1,6 +1,6 @@
 //! A platform that a script on the bot's own machine lists and rolls back.
 
-use crate::support::{World, site::Site};
+use crate::support::{ROLES, World, site::Site};
 use insta::assert_snapshot;
 use std::{
     fs,
@@ -52,6 +52,11 @@ json = "/version"
 
 /// A world in which `api` serves v214.
 pub async fn world() -> (World, TempDir) {
+    world_with("").await
+}
+
+/// The same with more settings.
+pub async fn world_with(more: &str) -> (World, TempDir) {
     let place = tempfile::tempdir().unwrap();
     let file = |name: &str, contents: &str| fs::write(place.path().join(name), contents).unwrap();
     file("deployctl", SCRIPT);
@@ -68,7 +73,7 @@ pub async fn world() -> (World, TempDir) {
     let settings = SERVICE
         .replace("{place}", &place.path().display().to_string())
         .replace("{local}", &site.url());
-    let mut world = World::with(&settings).await;
+    let mut world = World::set_up(&format!("{more}{ROLES}"), &settings).await;
     world.site = site;
     (world, place)
 }

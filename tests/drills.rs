@@ -1,9 +1,15 @@
 //! Rollbacks that are practised: the same plan, the same card, the same approvals, and DRILL as the
 //! first word of everything.
 
-use crate::support::{FRONTEND, ROLES, World, site::Site};
+use crate::{
+    out_of_band::{asks, token},
+    support::{CHANNEL, FRONTEND, ROLES, World, site::Site},
+    web::{WEB, signed_in},
+};
 use insta::assert_snapshot;
+use rollback_bot::http_client;
 use rollback_domain::identity::{IncidentId, RollbackId};
+use serde_json::json;
 use std::{
     fs,
     os::unix::fs::symlink,
@@ -319,6 +325,164 @@ async fn what_is_learned_is_noted_of_the_drill() {
     is_marked(&world.channel());
 }
 
+/// Everything that names a drill begins with the watermark: each message, and on the board and in
+/// lists each line.
+fn says_that_it_is_one(said: &str) {
+    let messages = said.split("Rollback Bot").skip(1);
+    for message in messages.filter(|message| message.contains("DR-1")) {
+        let told = message.split_once(':').unwrap().1;
+        let is_marked = |text: &str| {
+            let text = text.trim_start_matches([' ', '|', '\n']);
+            text.starts_with("DRILL") || text.starts_with("[file DRILL")
+        };
+        let mut lines = told.lines().filter(|line| line.contains("DR-1"));
+        assert!(
+            is_marked(told) || lines.all(|line| line.contains("DRILL")),
+            "{message:?}"
+        );
+    }
+}
+
+/// Has everybody do everything to DR-1 that there is, and reads what they are told.
+async fn everything_is_done_to_it(world: &mut World) {
+    for command in [
+        "status",
+        "status DR-1",
+        "why DR-1",
+        "who DR-1",
+        "timeline",
+        "catchup",
+        "incident",
+        "pins",
+        "ready",
+        "drill",
+        "drill note DR-1 slow",
+        "note slow",
+        "action list",
+        "checklist",
+        "checklist DR-1",
+        "export DR-1 csv",
+        "postmortem DR-1",
+        "update monitoring: fine",
+        "object DR-1 because of lunch",
+        "withdraw DR-1",
+        "signoff DR-1 merge done",
+        "review DR-1 justified because so",
+        "resolve DR-1 done because I see it",
+        "undo DR-1",
+        "approve DR-1",
+        "deny DR-1",
+        "breakglass DR-1",
+        "",
+        "status DR-9",
+        "approve DR-9",
+        "export DR-9",
+        "stop DR-9",
+    ] {
+        world
+            .tom()
+            .says(format!("/rollback {command}").trim())
+            .await;
+        world.passes(Duration::from_secs(3)).await;
+        let told = world.tom().sees();
+        assert!(
+            !told.is_empty() || !command.is_empty(),
+            "{command} was not answered"
+        );
+        says_that_it_is_one(&told);
+        says_that_it_is_one(&world.channel());
+    }
+}
+
+#[tokio::test]
+async fn every_surface_says_that_it_is_a_drill() {
+    let settings = format!("[api]\nchannel = \"C0SHOP\"\n{WEB}{ROLES}");
+    let mut world = World::set_up(&settings, FRONTEND).await;
+    let sam = token(&world, "U0SAM", "sam").await;
+    world.maya().says("/rollback drill frontend").await;
+    world.settle().await;
+    is_marked(&world.channel());
+    everything_is_done_to_it(&mut world).await;
+    let mut browser = signed_in(&world, "U0TOM").await;
+    let board = browser.opens("/web").await.words();
+    assert!(board.contains("DR-1 DRILL · PROPOSED"), "{board}");
+    let stats = browser.opens("/web/stats").await.words();
+    assert!(!stats.contains("DR-1"), "{stats}");
+    let page = browser.opens("/web/rollbacks/DR-1").await.words();
+    assert!(page.contains("DR-1") && page.contains("DRILL"), "{page}");
+    for (verb, body) in [
+        ("status", json!({ "about": "DR-1" })),
+        ("status", json!({})),
+        ("deny", json!({ "rollback": "DR-9" })),
+        ("stop", json!({ "rollback": "DR-1" })),
+        ("approve", json!({ "rollback": "DR-1" })),
+    ] {
+        let (_, answer) = asks(&mut world, &sam, verb, body).await;
+        let text = answer["text"].as_str().unwrap();
+        assert!(
+            !text.contains("DR-") || text.starts_with("DRILL"),
+            "{verb}: {text}"
+        );
+    }
+    let (_, answer) = asks(&mut world, &sam, "timeline", json!({})).await;
+    for entry in answer["entries"].as_array().unwrap() {
+        let text = entry["text"].as_str().unwrap();
+        assert!(!text.contains("DR-1") || text.contains("DRILL"), "{text}");
+    }
+    let metrics = http_client()
+        .unwrap()
+        .get(format!("{}/metrics", world.base()));
+    let metrics = metrics.send().await.unwrap().text().await.unwrap();
+    assert!(!metrics.contains("DR-1"), "{metrics}");
+    // It ended, and so does everything that was done to it since.
+    everything_is_done_to_it(&mut world).await;
+    world.slack.take_all();
+}
+
+#[tokio::test]
+async fn a_message_that_is_pinned_while_a_drill_goes_on_is_in_its_record() {
+    let mut world = World::new().await;
+    world.maya().says("/rollback drill frontend").await;
+    world.settle().await;
+    let message = world
+        .slack
+        .says("U0SAM", CHANNEL, "who approves this?")
+        .await;
+    let message = message.ts.unwrap();
+    world
+        .slack
+        .reacts("U0MAYA", CHANNEL, &message, "pushpin")
+        .await;
+    world.settle().await;
+    let db = &world.app().engine.db;
+    let record = IncidentId::of_drill(RollbackId::drill(1)).unwrap();
+    let entries = rollback_bot::store::timelines::entries(db, record, 0, 100);
+    let entries = entries.await.unwrap();
+    let last = entries.last().unwrap().event.text();
+    assert!(
+        last.starts_with("DRILL · captured a message of @U0SAM"),
+        "{last}"
+    );
+    assert_eq!(world.record().await, "", "no incident was opened for it");
+    world.slack.take_all();
+}
+
+#[tokio::test]
+async fn a_configuration_that_would_strand_a_drill_is_refused() {
+    let (mut world, _) = two_environments().await;
+    world.maya().says("/rollback drill frontend").await;
+    world.settle().await;
+    let gone = world
+        .settings()
+        .replace("services.frontend.staging", "services.shop.staging");
+    assert_snapshot!(world.reads_again(&gone).await, @"DR-1 is not over (proposed), and frontend (staging) is not in the new configuration: wait for its end or end it (`/rollback status DR-1`), then reload again");
+    world.maya().says("/rollback stop DR-1 because of it").await;
+    world.settle().await;
+    world.slack.take_all();
+    let taken = world.reads_again(&gone).await;
+    assert!(taken.contains("added services.shop.staging"), "{taken}");
+}
+
 #[tokio::test]
 async fn every_export_says_that_it_is_a_drill() {
     let mut world = World::new().await;
@@ -477,7 +641,43 @@ async fn a_quarter_with_a_drill_that_is_held_and_one_that_is_missed() {
         "{reminded}"
     );
     world.maya().says("/rollback drill").await;
-    assert_snapshot!(world.maya().sees(), @"");
+    world.settle().await;
+    assert_snapshot!(world.maya().sees(), @"
+    Rollback Bot (only visible to @maya):
+      DRILL · frontend (staging): last DR-1, 2026-03-27 15:12 UTC · next 2026-05-29 12:00 UTC · missed 2026-04-24 12:00 UTC
+      Never drilled so far: @ana.
+    ");
+    world.maya().says("/rollback ready frontend@staging").await;
+    world.settle().await;
+    let ready = world.maya().sees();
+    let drill: Vec<&str> = ready
+        .lines()
+        .skip_while(|line| !line.contains("drill "))
+        .take(2)
+        .collect();
+    assert_snapshot!(drill.join("\n"), @"
+    drill attention: The drill of 2026-04-24 12:00 UTC was not held. The last drill was DR-1 (staging), 2026-03-27 15:12 UTC; the next one is 2026-05-29 12:00 UTC.
+          `/rollback drill frontend` begins one.
+    ");
+    assert!(
+        !world.channel().contains("drill attention"),
+        "it was told already"
+    );
+    let sam = token(&world, "U0SAM", "sam").await;
+    let body = json!({ "quarter": "2026-Q1", "format": "html", "channel": CHANNEL });
+    let page = http_client()
+        .unwrap()
+        .post(format!("{}/api/v1/drill/report", world.base()))
+        .bearer_auth(&sam)
+        .json(&body)
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(page.status(), 200);
+    let name = page.headers()["content-disposition"].to_str().unwrap();
+    assert_eq!(name, "attachment; filename=\"DRILL-2026-Q1.html\"");
+    let page = page.text().await.unwrap();
+    assert!(page.contains("nobody knew who approves"), "{page}");
     world.maya().says("/rollback drill report 2026-Q1").await;
     world.settle().await;
     let files = world.slack.files();

@@ -344,6 +344,21 @@ async fn roll_back(world: &mut World) {
 }
 
 #[tokio::test]
+async fn when_its_token_ends_is_told() {
+    let (mut world, github) = deployed("mode = \"revert\"\nworkflow = \"deploy.yml\"").await;
+    github.token_ends("2026-03-20 12:00:00 UTC");
+    world.tom().says("/rollback ready api").await;
+    world.settle().await;
+    let seen = world.tom().sees();
+    assert!(
+        seen.contains(
+            "credentials attention: The token works, and expires at 2026-03-20 12:00 UTC, in 6 d."
+        ),
+        "{seen}"
+    );
+}
+
+#[tokio::test]
 async fn a_revert_is_a_pull_request_that_people_merge() {
     let (mut world, github) = deployed("mode = \"revert\"\nworkflow = \"deploy.yml\"").await;
     let main = github.rev("main");

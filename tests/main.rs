@@ -66,6 +66,7 @@ mod reload;
 mod render;
 mod resolve;
 mod restore;
+mod reviews;
 mod roles;
 mod rollback;
 mod seen;

@@ -925,6 +925,7 @@ async fn the_description_names_every_path_and_each_answers_as_it_says() {
             "propose",
             json!({ "service": "frontend", "because": "again" }),
         ),
+        ("reviewed", json!({ "subject": "frontend" })),
         ("status", json!({ "about": "frontend" })),
         (
             "stop",
@@ -991,6 +992,12 @@ async fn the_description_names_every_path_and_each_answers_as_it_says() {
         );
     }
     named.push("/api/v1/readiness".into());
+    // A file that is no JSON.
+    for body in [json!({ "quarter": "soon" }), json!({ "format": "csv" })] {
+        let (status, answer) = asks(&mut world, &sam, "drill/report", body).await;
+        assert_eq!(status, 400, "{answer}");
+    }
+    named.push("/api/v1/drill/report".into());
     named.sort();
     assert_eq!(paths.keys().cloned().collect::<Vec<_>>(), named);
     assert_eq!(plan.len(), 4);
@@ -1182,6 +1189,20 @@ async fn from_a_terminal_while_slack_is_down() {
     .await;
     assert!(
         told(&output).contains("\"INC-1\",\"1\","),
+        "{}",
+        told(&output)
+    );
+    let report = ["drill", "report", "2026-Q1"];
+    let output = runs(&mut world, Some(&sam), &[&report[..], &at[..]].concat()).await;
+    assert!(
+        told(&output).contains("# DRILL · Drills of 2026-Q1"),
+        "{}",
+        told(&output)
+    );
+    let reviewed = ["reviewed", "role", "oncall"];
+    let output = runs(&mut world, Some(&sam), &[&reviewed[..], &at[..]].concat()).await;
+    assert!(
+        told(&output).contains("@sam has reviewed the role oncall."),
         "{}",
         told(&output)
     );

@@ -770,6 +770,43 @@ async fn in_the_demo_a_script_takes_the_api_back() {
 }
 
 #[tokio::test]
+async fn in_the_demo_a_drill_goes_beside_a_rollback() {
+    let demo = Demo::start(0).await.unwrap();
+    let (channel, patience) = DEMO;
+    let says = async |person: &str, text: &str| demo.slack.says(person, channel, text).await;
+    says("U0MAYA", "/rollback drill shop").await;
+    says("U0MAYA", "/rollback frontend because checkout 500s").await;
+    for card in ["DR-1 · staging", "RB-1 · production"] {
+        demo.slack.shows(channel, card, patience).await.unwrap();
+    }
+    says("U0SAM", "/rollback approve DR-1").await;
+    says("U0SAM", "/rollback approve RB-1").await;
+    for done in ["DR-1 VERIFIED", "RB-1 VERIFIED"] {
+        demo.slack.shows(channel, done, patience).await.unwrap();
+    }
+    let version = http_client()
+        .unwrap()
+        .get(format!("{}/staging/version.json", demo.shop));
+    let version = version.send().await.unwrap().text().await.unwrap();
+    assert!(version.contains("v213"), "{version}");
+    says("U0MAYA", "/rollback drill report").await;
+    let is_there = |slack: &Slack| {
+        let mut files = slack.files().into_iter();
+        files.any(|file| file.name.ends_with(".html") && !file.bytes.is_empty())
+    };
+    assert!(demo.slack.until(patience, is_there).await, "no report");
+    let files = demo.slack.files();
+    let page = files.iter().find(|file| file.name.ends_with(".html"));
+    let page = page.unwrap().bytes.clone();
+    if let Ok(keep) = std::env::var("KEEP_DRILL_REPORT") {
+        std::fs::write(keep, &page).unwrap();
+    }
+    let page = String::from_utf8_lossy(&page);
+    assert!(page.contains("DR-1") && !page.contains("RB-1"), "{page}");
+    ends(demo).await;
+}
+
+#[tokio::test]
 async fn the_demo_keeps_the_record() {
     let demo = Demo::start(0).await.unwrap();
     let (channel, patience) = DEMO;

@@ -39,8 +39,10 @@ async fn everything_that_a_rollback_would_read_is_read_and_nothing_changes() {
       target ready: It could go back from v214 to v213 (code).
       time not known: How long a rollback takes is not known: none of it has served from here yet.
       pin ready: Automatic deploys can be read; a rollback holds them off.
-      approvers ready: code needs 1 approval, and 2 people could give one; caution needs 1 approval, and 2 people could give one.
+      approvers ready: code needs 1 approval, and 2 people could give one, 2 of them active in Slack; caution needs 1 approval, and 2 people could give one, 2 of them active in Slack.
       proofs ready: fingerprint says v214; GET https://shop.example.com/api/health answers as it must.
+      drill ready: It was never drilled, and no day is set for one.
+            `/rollback drill frontend` begins one.
       Read just now; nothing was changed.
     ");
     let requests = world.vercel.requests();
@@ -98,9 +100,10 @@ async fn a_target_that_the_platform_removes_soon_is_told() {
 async fn an_approver_who_has_left_does_not_count() {
     let mut world = World::new().await;
     world.slack.deactivates("U0SAM");
+    world.slack.is_away("U0ANA", true);
     let seen = asked(&mut world, "/rollback ready frontend").await;
     assert!(
-        seen.contains("approvers attention: code needs 1 approval, and 1 person could give one; "),
+        seen.contains("approvers attention: code needs 1 approval, and 1 person could give one, 0 of them active in Slack; "),
         "{seen}"
     );
     assert!(

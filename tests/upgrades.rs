@@ -152,6 +152,7 @@ async fn something_of_everything() -> World {
         .says("/rollback bad frontend v211 because it is slow")
         .await;
     world.maya().says("/rollback ready frontend").await;
+    world.maya().says("/rollback reviewed frontend").await;
     world.maya().says("/rollback frontend because again").await;
     world.settle().await;
     world.slack.take_all();

@@ -16,7 +16,7 @@ const MINUTE: Duration = Duration::from_secs(60);
 /// The most bytes that a page may have.
 const PAGE_AT_MOST: usize = 50_000;
 
-const WEB: &str = r#"
+pub const WEB: &str = r#"
 [web]
 client_id = "25259531569.11152291"
 client_secret = "env:SLACK_CLIENT_SECRET"
@@ -33,14 +33,14 @@ async fn world_with(more: &str) -> World {
 }
 
 /// Somebody's browser: it keeps cookies, and goes on where it is sent when it is told to.
-struct Browser {
+pub struct Browser {
     client: Client,
     cookies: BTreeMap<String, String>,
     base: String,
 }
 
 /// What a browser got.
-struct Page {
+pub struct Page {
     status: StatusCode,
     headers: HeaderMap,
     html: String,
@@ -48,7 +48,7 @@ struct Page {
 
 impl Page {
     /// What somebody reads there: the words, a space for everything between them.
-    fn words(&self) -> String {
+    pub fn words(&self) -> String {
         let mut words = String::new();
         for piece in self.html.split('<').skip(1) {
             words.push(' ');
@@ -92,7 +92,7 @@ impl Browser {
         }
     }
 
-    async fn opens(&mut self, path: &str) -> Page {
+    pub async fn opens(&mut self, path: &str) -> Page {
         self.sends(Method::GET, path, None).await
     }
 
@@ -165,7 +165,7 @@ impl Browser {
 }
 
 /// Somebody who is signed in.
-async fn signed_in(world: &World, person: &str) -> Browser {
+pub async fn signed_in(world: &World, person: &str) -> Browser {
     let mut browser = Browser::of(world);
     let page = browser.signs_in("board", person).await;
     assert_eq!(page.status, StatusCode::OK, "{}", page.html);

@@ -67,6 +67,19 @@ pub struct NoteRequest {
     pub channel: Option<String>,
 }
 
+/// Says that something that is configured was looked at, and still holds.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ReviewRequest {
+    /// What was reviewed: a service, `role` and its name, `contacts` or `matrix`. Without it,
+    /// nothing is recorded, and the answer says what was reviewed when.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subject: Option<String>,
+    /// The Slack channel, by id, in which a refusal is recorded. Without it, the configured one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub channel: Option<String>,
+}
+
 /// Approves one plan.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -145,6 +158,21 @@ pub struct ExportRequest {
     pub channel: Option<String>,
 }
 
+/// Asks for the report of the drills of a quarter.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DrillReportRequest {
+    /// The quarter: `2026-Q4`. Without it, the one that goes on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quarter: Option<String>,
+    /// `md` or `html`. Without it, Markdown.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub format: Option<String>,
+    /// The Slack channel, by id, in which a refusal is recorded. Without it, the configured one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub channel: Option<String>,
+}
+
 /// Asks whether a deploy should wait.
 #[derive(Clone, Debug, Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
@@ -216,7 +244,7 @@ pub struct ServiceReadiness {
 /// One thing that a rollback needs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ReadinessLine {
-    /// `credentials`, `target`, `time`, `pin`, `approvers` or `proofs`.
+    /// `credentials`, `target`, `time`, `pin`, `approvers`, `proofs`, `drill` or `review`.
     pub name: String,
     /// `ready`, `attention`, `not_known` or `not_ready`.
     pub level: String,

@@ -3,8 +3,8 @@
 use super::{MISTAKEN, TOKEN, mistaken};
 use crate::{
     api::{
-        ExportRequest, PlanView, Progress, ReadinessView, RollbackResponse, ServiceReadiness,
-        StatusRequest, TimelineRequest, TimelineView,
+        PlanView, Progress, ReadinessView, RollbackResponse, ServiceReadiness, StatusRequest,
+        TimelineRequest, TimelineView,
     },
     clock::Clock,
     http_client,
@@ -152,12 +152,13 @@ impl Client {
     }
 
     /// Writes the timeline that is asked for into a new file, or prints it, as it comes.
-    pub(super) async fn export(
+    pub(super) async fn file(
         &self,
-        request: &ExportRequest,
+        path: &str,
+        request: &impl Serialize,
         to: Option<&Path>,
     ) -> anyhow::Result<ExitCode> {
-        let request = self.request("export", request)?;
+        let request = self.request(path, request)?;
         let mut answer = self.sent(request.timeout(FILE_WITHIN)).await?;
         if !answer.status().is_success() {
             let (status, body) = self.read(answer).await?;

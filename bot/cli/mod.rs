@@ -16,8 +16,8 @@ pub mod verify;
 
 use crate::{
     api::{
-        ApproveRequest, EndRequest, ExportRequest, NoteRequest, PlanRequest, ProposeRequest,
-        RollbackResponse, StatusRequest,
+        ApproveRequest, DrillReportRequest, EndRequest, ExportRequest, NoteRequest, PlanRequest,
+        ProposeRequest, ReviewRequest, RollbackResponse, StatusRequest,
     },
     terminal,
 };
@@ -25,7 +25,7 @@ use clap::Subcommand;
 use client::{Bot, Client};
 use rollback_domain::grammar::{
     self, About, Request, Target,
-    verbs::{Approve, Deny, Export, Note, Plan, Propose, Ready, Status, Stop},
+    verbs::{Approve, Deny, Drill, Export, Note, Plan, Propose, Ready, RecordReview, Status, Stop},
 };
 use rollback_domain::identity::RollbackId;
 use serde::Serialize;
@@ -64,6 +64,15 @@ pub enum Remote {
     Note {
         /// The words, as in Slack.
         #[arg(required = true)]
+        words: Vec<String>,
+        /// Which bot.
+        #[command(flatten)]
+        bot: Bot,
+    },
+    /// Say that what is configured was looked at, and still holds: `reviewed frontend`, `reviewed
+    /// role oncall`. Alone it shows what was reviewed when.
+    Reviewed {
+        /// The words, as in Slack.
         words: Vec<String>,
         /// Which bot.
         #[command(flatten)]
@@ -133,6 +142,22 @@ pub enum Remote {
         #[command(flatten)]
         bot: Bot,
     },
+    /// Write the report of the drills of a quarter into a file: `drill report`, `drill report
+    /// 2026-Q4 --format html --to drills.html`.
+    Drill {
+        /// The words, as in Slack.
+        #[arg(required = true)]
+        words: Vec<String>,
+        /// `md` or `html`.
+        #[arg(long, default_value = "md")]
+        format: String,
+        /// The file to make; it must not be there yet. Without it, standard output.
+        #[arg(long)]
+        to: Option<PathBuf>,
+        /// Which bot.
+        #[command(flatten)]
+        bot: Bot,
+    },
     /// Serve an agent: what it may do, as tools of the Model Context Protocol over standard input and
     /// output.
     Mcp {
@@ -185,6 +210,16 @@ pub async fn run(remote: Remote) -> anyhow::Result<ExitCode> {
                 channel: bot.channel.clone(),
             };
             answered("note", &request, bot).await
+        }
+        Remote::Reviewed { words, bot } => {
+            let Request::RecordReview(RecordReview { subject }) = parse("reviewed", &words)? else {
+                return Ok(usage("`reviewed frontend`"));
+            };
+            let request = ReviewRequest {
+                subject: subject.map(|subject| subject.to_string()),
+                channel: bot.channel.clone(),
+            };
+            answered("reviewed", &request, bot).await
         }
         Remote::Approve {
             words,
@@ -243,7 +278,27 @@ pub async fn run(remote: Remote) -> anyhow::Result<ExitCode> {
                 format: Some(format.to_string()),
                 channel: bot.channel.clone(),
             };
-            Client::new(bot)?.export(&request, to.as_deref()).await
+            let client = Client::new(bot)?;
+            client.file("export", &request, to.as_deref()).await
+        }
+        Remote::Drill {
+            words,
+            format,
+            to,
+            bot,
+        } => {
+            let Request::Drill(Drill::Report { quarter }) = parse("drill", &words)? else {
+                return Ok(usage(
+                    "`drill report 2026-Q4`; everything else about drills is in Slack",
+                ));
+            };
+            let request = DrillReportRequest {
+                quarter: quarter.map(|quarter| quarter.to_string()),
+                format: Some(format),
+                channel: bot.channel.clone(),
+            };
+            let client = Client::new(bot)?;
+            client.file("drill/report", &request, to.as_deref()).await
         }
         Remote::Mcp { bot } => mcp::run(bot).await,
         Remote::Timeline { bot } => Client::new(bot)?.timeline().await,

@@ -12,8 +12,9 @@ use crate::{
 use jiff::Timestamp;
 use rollback_domain::{
     grammar,
+    identity::IncidentId,
     incident::{
-        Actor, AttachedFile, CaptureChange, CapturedBy, CapturedMessage, IncidentState,
+        Actor, AttachedFile, CaptureChange, CapturedBy, CapturedMessage, Incident, IncidentState,
         MessageAuthor, SHORTCUT,
     },
     job::{CaptureRequest, FormTrigger, Job},
@@ -68,10 +69,11 @@ impl Reaction<'_> {
 }
 
 /// Has a message captured to which a reaction was added, if it is one that captures and an incident
-/// goes on in the channel, or it opens one. Gives whether it is.
+/// or a drill goes on in the channel, or it opens one. Gives whether it is.
 pub async fn by_reaction(app: &App, reaction: Reaction<'_>) -> Result<bool, Error> {
     let opens = app.config.incidents.reactions_open_incidents;
-    if !reaction.is_configured(app) || !(opens || has_incident(app, reaction.channel).await?) {
+    if !reaction.is_configured(app) || !(opens || record_of(app, reaction.channel).await?.is_some())
+    {
         return Ok(false);
     }
     let key = reaction.key("added");
@@ -223,14 +225,18 @@ pub async fn revised(
     Ok(true)
 }
 
-/// Whether something that is said in a channel belongs to an incident.
-pub async fn has_incident(app: &App, channel: &str) -> Result<bool, Error> {
-    let latest = timelines::latest(&app.engine.db, channel).await?;
+/// The record to which something belongs that is said in a channel: the incident that goes on
+/// there, else the drill; `None`: neither does.
+pub async fn record_of(app: &App, channel: &str) -> Result<Option<IncidentId>, Error> {
+    let db = &app.engine.db;
     let now = app.engine.clock.now();
-    Ok(latest.is_some_and(|latest| match latest.state(now) {
-        IncidentState::Open | IncidentState::Resolved => true,
-        IncidentState::Silent => false,
-    }))
+    let goes_on = |incident: &Incident| incident.state(now) != IncidentState::Silent;
+    let incident = timelines::latest(db, channel).await?.filter(goes_on);
+    let record = match incident {
+        Some(incident) => Some(incident),
+        None => timelines::latest_drill(db, channel).await?.filter(goes_on),
+    };
+    Ok(record.map(|record| record.id))
 }
 
 /// A message as Slack sends it, as it is captured.

@@ -71,9 +71,8 @@ async fn catch_up(app: App, channel: String, about: Option<IncidentRef>) -> Resu
         .collect();
     last.reverse();
     lines.extend(last);
-    Ok(Answer::private(
-        permalinks::linked(&app, &lines.join("\n")).await?,
-    ))
+    let told = permalinks::linked(&app, &lines.join("\n")).await?;
+    Ok(Answer::private(id.marks(&told)))
 }
 
 /// What the problem is, in the words of the person who described it last; `None`: nobody has.

@@ -8,7 +8,10 @@ use crate::{
     slack::{blocks::inline, checklist},
     store::checklists::{self, Stored},
 };
-use rollback_domain::grammar::{ChecklistStep, verbs::Checklist};
+use rollback_domain::{
+    drill::watermarked,
+    grammar::{ChecklistStep, verbs::Checklist},
+};
 
 pub(super) async fn run(app: &App, context: &Context, request: Checklist) -> Result {
     let db = &app.engine.db;
@@ -55,7 +58,7 @@ pub(super) async fn run(app: &App, context: &Context, request: Checklist) -> Res
             let text = checklist.items.get(item - 1);
             let text = text.map_or_else(String::new, |item| inline(&item.text, 150));
             let (settled, all) = (checklist.settled(), checklist.items.len());
-            Answer::private(match (changed, skipped) {
+            let told = match (changed, skipped) {
                 (true, false) => {
                     format!("Ticked {item} of {rollback}: {text}. {settled} of {all} are done.")
                 }
@@ -65,11 +68,15 @@ pub(super) async fn run(app: &App, context: &Context, request: Checklist) -> Res
                 (false, _) => {
                     format!("Nothing was changed, {item} of {rollback} is ticked already: {text}.")
                 }
-            })
+            };
+            Answer::private(watermarked(rollback, &told))
         }
-        Outcome::NoItem => Answer::private(format!(
-            "The checklist of {rollback} has no item {item}. `/rollback checklist` shows it. Nothing was changed."
-        )),
+        Outcome::NoItem => {
+            let told = format!(
+                "The checklist of {rollback} has no item {item}. `/rollback checklist` shows it. Nothing was changed."
+            );
+            Answer::private(watermarked(rollback, &told))
+        }
         outcome => Answer::from(outcome),
     })
 }

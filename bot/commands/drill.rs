@@ -3,6 +3,7 @@
 
 use super::{
     Answer, Context, Failure, Result,
+    export::Attachment,
     find::{self, Proposable},
     gate, propose,
     zone::WallClock,
@@ -11,15 +12,16 @@ use crate::{
     App,
     config::Service,
     engine::{Outcome, Submission},
+    export::{Written, extension},
     roster,
     slack::{Words, blocks::inline},
     store::{actions, memberships, messages, rollbacks, timelines},
 };
 use jiff::Timestamp;
 use rollback_domain::{
-    drill::{self, A_DAY, DrillFacts, DrillStanding, DrilledOnce, Fault, Quarter, watermarked},
+    drill::{self, A_DAY, DrillFacts, DrillSchedule, DrilledOnce, Fault, Quarter, watermarked},
     grammar::{
-        Request, ServiceRef,
+        ExportFormat, Request, ServiceRef,
         verbs::{Drill, Propose},
     },
     identity::{IncidentId, RollbackId, ServiceKey},
@@ -155,8 +157,8 @@ pub fn reminder_key(service: &ServiceKey, at: Timestamp, reminder: Reminder) -> 
     format!("drill:{}:{}:{which}", service.typed(), at.as_second())
 }
 
-/// How a service stands with its drills.
-pub async fn standing(app: &App, service: &Service) -> sqlx::Result<DrillStanding> {
+/// When a service was drilled last, when it is next, and which day was missed.
+pub async fn schedule(app: &App, service: &Service) -> sqlx::Result<DrillSchedule> {
     let db = &app.engine.db;
     let now = app.engine.clock.now();
     let drills = rollbacks::drills_of(db, &service.key).await?;
@@ -170,18 +172,18 @@ pub async fn standing(app: &App, service: &Service) -> sqlx::Result<DrillStandin
         }
         None => false,
     };
-    Ok(DrillStanding::of(calendar, &drills, |_| is_known, now))
+    Ok(DrillSchedule::of(calendar, &drills, |_| is_known, now))
 }
 
-/// How each service stands for which a day is set.
-async fn standings(app: &App) -> sqlx::Result<Vec<(ServiceKey, DrillStanding)>> {
-    let mut standings = vec![];
+/// The schedule of each service for which a day is set.
+async fn schedules(app: &App) -> sqlx::Result<Vec<(ServiceKey, DrillSchedule)>> {
+    let mut schedules = vec![];
     for service in &app.config.services {
         if service.drills.calendar.is_some() {
-            standings.push((service.key.clone(), standing(app, service).await?));
+            schedules.push((service.key.clone(), schedule(app, service).await?));
         }
     }
-    Ok(standings)
+    Ok(schedules)
 }
 
 /// Those who could approve for these services, as far as it is known, and have never taken part in a
@@ -229,7 +231,7 @@ pub async fn facts(app: &App, quarter: Quarter) -> sqlx::Result<DrillFacts> {
         quarter,
         now: app.engine.clock.now(),
         drills,
-        standings: standings(app).await?,
+        schedules: schedules(app).await?,
         never: never
             .into_iter()
             .map(|person| format!("@{}", person.name))
@@ -237,16 +239,45 @@ pub async fn facts(app: &App, quarter: Quarter) -> sqlx::Result<DrillFacts> {
     })
 }
 
+/// The report of a quarter as a file for somebody who waits for it; otherwise why there is none, as
+/// a clause.
+pub async fn report_file(
+    app: &App,
+    quarter: Quarter,
+    format: ExportFormat,
+) -> sqlx::Result<std::result::Result<Attachment, String>> {
+    let facts = facts(app, quarter).await?;
+    let text = match format {
+        ExportFormat::Html => app.templates.drills_as_page(&facts),
+        ExportFormat::Markdown | ExportFormat::Json | ExportFormat::Csv => {
+            app.templates.drills_in_markdown(&facts)
+        }
+    };
+    let written = text.and_then(|text| Ok(Written::text(&text)?));
+    Ok(match written {
+        Ok(written) => Ok(Attachment {
+            name: format!("DRILL-{quarter}.{}", extension(format)),
+            written,
+        }),
+        Err(error) => {
+            tracing::error!(%error, "the report of drills could not be written");
+            Err("the report of drills could not be rendered".into())
+        }
+    })
+}
+
 /// Tells one person which drills are due, which were missed, and who has never drilled.
 async fn calendar(app: &App) -> Result {
     let mut lines = vec![];
-    for (service, stands) in standings(app).await? {
-        let last = match stands.last {
+    for (service, schedule) in schedules(app).await? {
+        let last = match schedule.last {
             Some((drill, at)) => format!("last {drill}, {}", stamp(at)),
             None => "never drilled".to_owned(),
         };
-        let next = stands.next.map(|at| format!(" · next {}", stamp(at)));
-        let missed = stands.missed.map(|at| format!(" · *missed* {}", stamp(at)));
+        let next = schedule.next.map(|at| format!(" · next {}", stamp(at)));
+        let missed = schedule
+            .missed
+            .map(|at| format!(" · *missed* {}", stamp(at)));
         lines.push(format!(
             "DRILL · *{}*: {last}{}{}",
             inline(&service.to_string(), 160),

@@ -200,6 +200,7 @@ fn is_reading(verb: Verb) -> bool {
         | Verb::Note
         | Verb::Action
         | Verb::Checklist
+        | Verb::RecordReview
         | Verb::Drill
         | Verb::Help => false,
     }

@@ -23,6 +23,8 @@ pub use approve::{approve_named_plan, missing_confirmation};
 use crate::{
     App,
     engine::{Error, Submission, refusal_key, refused},
+    permalinks,
+    slack::Words,
     telemetry,
 };
 use jiff::Timestamp;
@@ -174,6 +176,7 @@ async fn answer(app: &App, context: &Context, verb: Verb, result: Result) -> Ans
             rollback,
             words: words.about(rollback),
         },
+        Ok(Answer::Private(words)) => Answer::Private(of_a_drill(words)),
         Ok(answer) => answer,
         Err(Failure::Refused(refusal)) => Answer::Refused(refusal),
         Err(Failure::Engine(error)) => {
@@ -190,6 +193,14 @@ async fn answer(app: &App, context: &Context, verb: Verb, result: Result) -> Ans
     }
     tracing::debug!(status = answer.status(), "answered");
     answer
+}
+
+/// Words that name a drill first of all, marked as such.
+fn of_a_drill(words: Words) -> Words {
+    match permalinks::first_named(&words.text) {
+        Some(rollback) => words.about(rollback),
+        None => words,
+    }
 }
 
 /// Writes a refusal into the timeline of the channel, if an incident is going on: a slip of the

@@ -8,6 +8,7 @@ use crate::{
     store::updates,
 };
 use rollback_domain::{
+    drill::watermarked,
     grammar::verbs::DraftUpdate,
     job::{Job, PreviewRequest, UpdateDraft, UpdateFormRequest},
     update::StatusUpdate,
@@ -17,6 +18,12 @@ pub(super) async fn run(app: &App, context: &Context, request: DraftUpdate) -> R
     match request {
         DraftUpdate::Draft { kind, text } => {
             let incident = find::incident(app, &context.channel, None).await?;
+            if let Some(drill) = incident.drill() {
+                let why = format!(
+                    "{drill} is a drill, and nobody else is told of one. Nothing was drafted."
+                );
+                return Ok(Answer::private(watermarked(drill, &why)));
+            }
             let draft = match (kind, text) {
                 (Some(kind), Some(text)) => UpdateDraft::Written { kind, text },
                 (kind, _) => UpdateDraft::OfKind(kind),

@@ -227,6 +227,8 @@ fn the_examples_defaults_are_the_defaults() {
     expected.templates = Some(PathBuf::from("templates"));
     expected.api.channel = Some("C0123ABCD".to_owned());
     expected.canary.channel = Some("C0123ABCD".to_owned());
+    expected.reviews.every = Some(90 * DAY);
+    expected.reviews.owner = Some("U0KIM".to_owned());
     // Examples where there is no default, or another one for each service.
     let pagerduty = expected.pagerduty.as_mut().expect("a section");
     expected.server.operators_address = "127.0.0.1:3001".parse().ok();
@@ -1476,6 +1478,14 @@ const MISTAKES: &str = r#"
 ! canary.at: "24:00" is not a time of day; write it like "08:00" or "17:30"
 ! canary.hours: "08:00-08:00" is no time at all; write from when until when people may be told, like "08:00-20:00"
 ! canary.zone: there is no time zone "Middle/Earth"; write the name of a city's zone, like "Europe/Berlin", or "UTC"
+
+- [policy]
++ [reviews]
++ every = "1d"
++ owner = "kim"
++ [policy]
+! reviews.every: "1d" is out of range; write a duration from 7d to 730d
+! reviews.owner: "kim" is not a member id; copy it from the person's Slack profile, it looks like "U0123ABCD"
 
 - [services.shop.local]
 + [services.Shop.local]

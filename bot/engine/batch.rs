@@ -7,7 +7,7 @@ use super::{
     Error, NewCourse, NewNote, Outcome, Submission, TickByHand, actions, actions::ChangedAction,
     captures, checklists, complete::jobs_of, drills, enqueue, incidents, refused, updates,
 };
-use crate::store::{Tx, messages, read, rollbacks, timelines, written};
+use crate::store::{Tx, messages, read, reviews, rollbacks, timelines, written};
 use jiff::Timestamp;
 use rollback_domain::{
     decide::decide,
@@ -168,6 +168,7 @@ impl Batch {
                 | Submission::AddAction { .. }
                 | Submission::FinishAction { .. }
                 | Submission::Tick(_)
+                | Submission::Review { .. }
                 | Submission::Bind { .. } => {}
             }
         }
@@ -248,6 +249,10 @@ impl Batch {
                 }
             }
             Submission::Tick(tick) => self.tick(tx, tick).await?,
+            Submission::Review { procedure, review } => {
+                reviews::record(tx, procedure, review).await?;
+                Outcome::Queued
+            }
             Submission::Append { incident, event } => {
                 self.changes.events.push((*incident, event.clone()));
                 Outcome::Queued

@@ -5,7 +5,7 @@ use crate::store::{Tx, captures, timelines};
 use jiff::Timestamp;
 use rollback_domain::{
     identity::IncidentId,
-    incident::{Actor, Capture, CaptureChange, Opening, TimelineEvent},
+    incident::{Actor, Capture, CaptureChange, TimelineEvent},
     refusal::Source,
 };
 
@@ -27,7 +27,8 @@ pub struct RecordedCapture {
 }
 
 /// Stores what a change makes of a message. Gives what is to be recorded of it, and in which
-/// incident; `None`: nothing changes, or the channel has no incident and gets none.
+/// record; `None`: nothing changes, or neither an incident nor a drill goes on in the channel, and it
+/// gets none.
 pub(super) async fn change(
     tx: &mut Tx,
     capture: &RecordedCapture,
@@ -45,8 +46,8 @@ pub(super) async fn change(
     let known = captures::find(tx, channel, ts).await?;
     let incident = match &known {
         Some((incident, capture)) if held(capture) => *incident,
-        Some(_) | None => match incidents::placed(tx, channel, Opening::Never, now).await? {
-            Some(incident) => incident.id,
+        Some(_) | None => match incidents::going_on(tx, channel, now).await? {
+            Some(incident) => incident,
             None if *opens => incidents::opened(tx, channel, now).await?.id,
             None => return Ok(None),
         },

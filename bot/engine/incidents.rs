@@ -9,8 +9,8 @@ use crate::store::{
 use jiff::Timestamp;
 use rollback_domain::identity::IncidentId;
 use rollback_domain::incident::{
-    self, Course, CourseFact, Fact, Incident, IncidentRole, IncidentStatus, NamedSeverity, Opening,
-    Placement,
+    self, Course, CourseFact, Fact, Incident, IncidentRole, IncidentState, IncidentStatus,
+    NamedSeverity, Opening, Placement,
 };
 use rollback_domain::job::{Post, WhenRefused};
 use rollback_domain::people::{Addressee, Person, Zone};
@@ -49,6 +49,21 @@ pub(super) async fn placed(
         Placement::Incident(_) => latest,
         Placement::NewIncident | Placement::Nowhere => None,
     })
+}
+
+/// The record to which something belongs that is said in a channel: the incident that goes on
+/// there, else the drill; `None`: neither does.
+pub(super) async fn going_on(
+    tx: &mut Tx,
+    channel: &str,
+    now: Timestamp,
+) -> sqlx::Result<Option<IncidentId>> {
+    if let Some(incident) = placed(tx, channel, Opening::Never, now).await? {
+        return Ok(Some(incident.id));
+    }
+    let drill = timelines::latest_drill_in(tx, channel).await?;
+    let drill = drill.filter(|drill| drill.state(now) != IncidentState::Silent);
+    Ok(drill.map(|drill| drill.id))
 }
 
 /// The line by which a note is echoed, in plain text. A time that was meant by the clock of a zone

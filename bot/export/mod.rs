@@ -54,6 +54,22 @@ pub struct Written {
     pub draft: Option<Draft>,
 }
 
+impl Written {
+    /// A document that is no timeline.
+    pub fn text(text: &str) -> io::Result<Written> {
+        let mut file = tempfile::tempfile()?;
+        file.write_all(text.as_bytes())?;
+        file.rewind()?;
+        Ok(Written {
+            file,
+            bytes: text.len() as u64,
+            entries: 0,
+            head: String::new(),
+            draft: None,
+        })
+    }
+}
+
 /// What is told of the draft of a post-mortem.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Draft {

@@ -3,7 +3,7 @@
 use super::{Templates, cell, readable};
 use jiff::Timestamp;
 use rollback_domain::{
-    drill::{DrillFacts, DrillStanding, DrilledOnce, Parts, Quarter},
+    drill::{DrillFacts, DrillSchedule, DrilledOnce, Parts, Quarter},
     identity::ServiceKey,
     incident::{Actor, Fact, IncidentFact, TimelineEvent},
     people::Person,
@@ -30,7 +30,7 @@ struct Report {
     drills: Vec<DrillLine>,
     notes: Vec<NoteLine>,
     actions: Vec<ActionRow>,
-    standings: Vec<StandingLine>,
+    schedules: Vec<ScheduleLine>,
     never: Vec<String>,
 }
 
@@ -69,7 +69,7 @@ struct ActionRow {
 }
 
 #[derive(Serialize)]
-struct StandingLine {
+struct ScheduleLine {
     service: String,
     last: String,
     next: String,
@@ -98,17 +98,17 @@ impl Report {
             actions: drills
                 .flat_map(|one| actions(one, facts.now, written))
                 .collect(),
-            standings: facts
-                .standings
+            schedules: facts
+                .schedules
                 .iter()
-                .map(|(service, standing)| StandingLine {
+                .map(|(service, schedule)| ScheduleLine {
                     service: written(&service.to_string()),
-                    last: standing.last.map_or_else(
+                    last: schedule.last.map_or_else(
                         || "never".into(),
                         |(drill, at)| format!("{drill}, {}", stamp(at)),
                     ),
-                    next: standing.next.map_or_else(|| "–".into(), stamp),
-                    missed: standing.missed.map_or_else(|| "–".into(), stamp),
+                    next: schedule.next.map_or_else(|| "–".into(), stamp),
+                    missed: schedule.missed.map_or_else(|| "–".into(), stamp),
                 })
                 .collect(),
             never: facts.never.iter().map(|name| written(name)).collect(),
@@ -220,9 +220,9 @@ impl Templates {
             quarter: Quarter::of(now),
             now,
             drills: vec![],
-            standings: vec![(
+            schedules: vec![(
                 ServiceKey::new("sample", "sample"),
-                DrillStanding::default(),
+                DrillSchedule::default(),
             )],
             never: vec!["sample".into()],
         };

@@ -702,6 +702,16 @@ impl Slack {
         })
     }
 
+    /// Whether somebody is active in Slack right now (`users.getPresence`).
+    pub async fn is_active(&self, person: &str) -> Result<bool, Failure> {
+        #[derive(Deserialize)]
+        struct Answer {
+            presence: String,
+        }
+        let answer: Answer = self.form("users.getPresence", &[("user", person)]).await?;
+        Ok(answer.presence == "active")
+    }
+
     /// Who is in a user group (`S…`), as Slack lists them (`usergroups.users.list`); being listed
     /// says nothing of whether they may act, [`Slack::membership`] does. Slack lists nobody of a
     /// group that is disabled or not known: that is [`Failure::Never`] with its code.

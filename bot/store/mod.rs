@@ -24,6 +24,7 @@ pub mod presence;
 pub mod processes;
 pub mod readiness;
 pub mod replies;
+pub mod reviews;
 pub mod rollbacks;
 pub mod rosters;
 pub mod sessions;

@@ -224,11 +224,14 @@ pub async fn open_on(tx: &mut Tx, production: &str) -> sqlx::Result<Option<Rollb
     row.map(|(doc,)| read(&doc)).transpose()
 }
 
-// A rollback that has not ended has a job that advances it.
+// A rollback that has not ended has a job that advances it, and so has a drill, whose stored number
+// is negative.
 const UNFINISHED: &str = "SELECT doc FROM rollback
-    WHERE id IN (SELECT CAST(substr(key, 4) AS BIGINT) FROM step WHERE kind = 'drive') ORDER BY id";
+    WHERE id IN (SELECT CAST(substr(key, 4) AS BIGINT) FROM step WHERE kind = 'drive' AND key LIKE 'RB-%'
+        UNION ALL SELECT -CAST(substr(key, 4) AS BIGINT) FROM step WHERE kind = 'drive' AND key LIKE 'DR-%')
+    ORDER BY id";
 
-/// Those to which something is still going to happen, oldest first: the open ones, and those whose
+/// Those to which something is still going to happen, drills first: the open ones, and those whose
 /// production is watched.
 pub async fn unfinished(db: &Db) -> sqlx::Result<Vec<Rollback>> {
     let rows: Vec<(String,)> =

@@ -6,30 +6,36 @@ use super::{
 };
 use crate::{
     App,
+    commands::drill::schedule,
     config::Service,
     engine::Error,
     proofs::{self, Tried},
     roster,
     slack::Failure,
-    store::rollbacks,
+    store::{reviews, rollbacks},
 };
 use futures_util::future::join_all;
 use rollback_domain::{
     authority::{Case, Found, Roster},
+    drill::DrillSchedule,
     grammar::Target,
     history::History,
     people::{Membership, Person},
     plan::Aim,
     platform::About,
+    procedure::{Procedure, ReviewDate},
     proof::Importance,
     readiness::{
-        ApproverFacts, Checked, ClassApprovers, Credentials, Gone, ProofFacts, Seen, ServiceFacts,
-        SilentSource, TargetFacts, TimedRollback,
+        ApproverFacts, Checked, ClassApprovers, Credentials, DrilledFacts, Gone, HeldDrill,
+        ProofFacts, Seen, ServiceFacts, SilentSource, TargetFacts, TimedRollback,
     },
     release::{Pin, Release, Survey, Way},
 };
 use rollback_providers::Provider;
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 use tokio::time::timeout;
 
 /// How long the platform may take for all that is read of it.
@@ -78,6 +84,8 @@ pub(super) async fn read(app: &App, service: &Service) -> Result<Option<ServiceF
         target_time: service.target_time,
         approvers,
         proofs: checks,
+        drills: Some(drilled(app, service).await?),
+        review: review(app, service).await?,
     }))
 }
 
@@ -95,6 +103,31 @@ impl OnPlatform {
             live: None,
         }
     }
+}
+
+/// When a service was drilled, in any of its environments.
+async fn drilled(app: &App, service: &Service) -> sqlx::Result<DrilledFacts> {
+    let mut facts = DrilledFacts::default();
+    for service in app.config.environments(&service.key.name) {
+        let DrillSchedule { last, next, missed } = schedule(app, service).await?;
+        let last = last.map(|(id, at)| HeldDrill {
+            id,
+            environment: service.key.environment.clone(),
+            at,
+        });
+        let latest = [facts.last, last].into_iter().flatten();
+        facts.last = latest.max_by_key(|drill| drill.at);
+        facts.next = [facts.next, next].into_iter().flatten().min();
+        facts.missed = facts.missed.max(missed);
+    }
+    Ok(facts)
+}
+
+/// When a service was reviewed; `None`: no review is ever due.
+async fn review(app: &App, service: &Service) -> sqlx::Result<Option<ReviewDate>> {
+    let last = reviews::all(&app.engine.db).await?;
+    let procedure = Procedure::Service(service.key.clone());
+    Ok(app.config.review_date(&procedure, &last))
 }
 
 async fn platform(
@@ -209,6 +242,7 @@ async fn approvers(app: &App, service: &Service) -> ApproverFacts {
         .collect();
     let people = could.iter().flat_map(|(.., people)| people);
     let known = memberships(app, people.map(|(id, _)| id.as_str())).await;
+    let active = active(app, &known).await;
     let classes = could.iter().map(|(class, needed, people)| {
         let membership = |id: &String| known.get(id.as_str()).map(|(membership, _)| membership);
         let count = |is: fn(Option<&Membership>) -> bool| {
@@ -219,6 +253,10 @@ async fn approvers(app: &App, service: &Service) -> ApproverFacts {
             needed: *needed,
             could: count(|one| matches!(one, Some(Membership::Member))),
             unread: count(|one| matches!(one, None | Some(Membership::Unreadable(_)))),
+            active: active.as_ref().map(|active| {
+                let is_active = |(id, _): &&(String, _)| active.contains(id);
+                people.iter().filter(is_active).count()
+            }),
         }
     });
     ApproverFacts {
@@ -250,6 +288,26 @@ async fn memberships<'a>(
         }
     }
     known
+}
+
+/// Who of these full members is active in Slack; `None`: that may not be read, or not of all.
+async fn active(
+    app: &App,
+    known: &BTreeMap<String, (Membership, String)>,
+) -> Option<BTreeSet<String>> {
+    let members = known.iter();
+    let members = members.filter(|(_, (membership, _))| *membership == Membership::Member);
+    let mut active = BTreeSet::new();
+    for (id, _) in members {
+        match timeout(ANSWERS_WITHIN, app.slack.is_active(id)).await {
+            Ok(Ok(true)) => {
+                active.insert(id.clone());
+            }
+            Ok(Ok(false)) => {}
+            Ok(Err(_)) | Err(_) => return None,
+        }
+    }
+    Some(active)
 }
 
 fn silent(roster: &Roster) -> Vec<SilentSource> {

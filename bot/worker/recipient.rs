@@ -69,6 +69,11 @@ impl Recipient<'_> {
         lease: &Lease,
         words: &Words,
     ) -> Result<Attempt, Error> {
+        // What a job tells of a drill says first that it is one.
+        let words = match lease.job.rollback() {
+            Some(rollback) => &words.clone().about(rollback),
+            None => words,
+        };
         if let Some(address) = self.reply_to.filter(|address| replies::is_ours(address))
             && replies::get(&app.engine.db, address).await?.is_none()
         {
@@ -120,12 +125,17 @@ impl Recipient<'_> {
         refusal: &Refusal,
     ) -> Ended {
         let now = app.engine.clock.now();
+        let message = Message::from(refusal);
+        let message = match lease.job.rollback() {
+            Some(rollback) => message.about(rollback),
+            None => message,
+        };
         let notification = Job::Notify(Notification {
             channel: self.channel.to_owned(),
             person: self.person.to_owned(),
             thread: self.thread.map(str::to_owned),
             reply_to: self.reply_to.map(str::to_owned),
-            message: Message::from(refusal),
+            message,
             otherwise: None,
             id: format!("refused:{}:{}", lease.job.kind(), lease.job.key()),
         });

@@ -8,13 +8,15 @@ mod answer;
 mod caller;
 mod deploys;
 pub mod description;
+mod drills;
 mod readiness;
 
 use crate::{
     App,
     api::{
         ApproveRequest, EndRequest, Entry, ExportRequest, NoteRequest, PlanRequest, ProposeRequest,
-        RollbackResponse, StatusRequest, TimelineRequest, TimelineView, evidence, view,
+        ReviewRequest, RollbackResponse, StatusRequest, TimelineRequest, TimelineView, evidence,
+        view,
     },
     commands::{self, Failure, status::Found, timeline::Page},
     messages::{Named, stamp},
@@ -32,15 +34,16 @@ use axum::{
 use caller::{Caller, done};
 pub use deploys::gate;
 use description::{ActHeaders, ActResponses, Problems};
+pub use drills::drill_report;
 pub use readiness::readiness;
 use rollback_domain::{
     grammar::{
         Request, Target, Verb,
         fields::{
-            about_field, format_field, incident_field, reason_field, rollback_field, service_field,
-            target_field, time_field,
+            about_field, format_field, incident_field, reason_field, review_field, rollback_field,
+            service_field, target_field, time_field,
         },
-        verbs::{Deny, Export, Note, Plan, Propose, Stop},
+        verbs::{Deny, Export, Note, Plan, Propose, RecordReview, Stop},
     },
     identity::RollbackId,
     incident::Entry as Recorded,
@@ -153,6 +156,21 @@ pub async fn note(State(app): State<App>, headers: HeaderMap, body: Body) -> Res
             }
             reply => Ok(reply),
         }
+    };
+    answered(&app, endpoint, headers, body, run).await
+}
+
+/// Say that something that is configured was looked at, and still holds.
+#[utoipa::path(
+    post, path = "/api/v1/reviewed", request_body = ReviewRequest, security(("token" = [])),
+    params(ActHeaders), responses(ActResponses, Problems)
+)]
+pub async fn reviewed(State(app): State<App>, headers: HeaderMap, body: Body) -> Response {
+    let endpoint = Endpoint::acts(Verb::RecordReview);
+    let run = async |caller: &Caller, body: ReviewRequest| {
+        let subject = review_field(&body.subject.unwrap_or_default())?;
+        let review = RecordReview { subject };
+        caller.run(&app, Request::RecordReview(review)).await
     };
     answered(&app, endpoint, headers, body, run).await
 }

@@ -134,6 +134,16 @@ impl Slack {
         self.change_person(person, |person| person.deleted = true);
     }
 
+    /// Activates somebody's account again.
+    pub fn returns(&self, person: &str) {
+        self.change_person(person, |person| person.deleted = false);
+    }
+
+    /// Lets somebody be away, or active again.
+    pub fn is_away(&self, person: &str, is_away: bool) {
+        self.change_person(person, |person| person.is_away = is_away);
+    }
+
     /// Adds a channel that the bot is in.
     pub fn add_channel(&self, id: &str, name: &str) {
         self.change(|state| state.channels.push(Channel::new(id, name)));

@@ -26,6 +26,8 @@ pub struct Person {
     pub team_id: String,
     /// Whether the account was deactivated.
     pub deleted: bool,
+    /// Whether they are away, so that Slack does not show them as active.
+    pub is_away: bool,
     /// Whether this is a bot.
     pub is_bot: bool,
     /// Whether this is a guest.
@@ -51,6 +53,7 @@ impl Person {
             email: Some(format!("{name}@acme.example")),
             team_id: HOME_TEAM.to_owned(),
             deleted: false,
+            is_away: false,
             is_bot: false,
             is_restricted: false,
             is_ultra_restricted: false,

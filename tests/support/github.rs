@@ -88,6 +88,7 @@ struct State {
     /// The public key of its App: what a token of an installation is given for.
     app_key: Option<Vec<u8>>,
     installation_tokens: usize,
+    token_ends: Option<String>,
     answered: Vec<(Asked, u16, Value)>,
 }
 
@@ -131,6 +132,7 @@ impl GitHub {
             app_key: None,
             installation_tokens: 0,
             answered: vec![],
+            token_ends: None,
         }));
         let answering = state.clone();
         let api = Api::start(move |asked| answering.lock().unwrap().answer(asked)).await;
@@ -295,6 +297,11 @@ impl GitHub {
     /// The most bytes of one answer that were taken.
     pub fn most_sent(&self) -> usize {
         self.api.most_sent()
+    }
+
+    /// The token ends then, as GitHub writes it.
+    pub fn token_ends(&self, ends: &str) {
+        self.change(|state| state.token_ends = Some(ends.to_owned()));
     }
 
     /// Every request with its answer, in order.
@@ -504,7 +511,13 @@ impl State {
             return answer;
         };
         self.answered.push((asked.clone(), *status, body.clone()));
-        answer
+        match (&self.token_ends, &answer) {
+            (Some(ends), Answered::Json(status, body)) => {
+                let header = ("github-authentication-token-expiration", ends.clone());
+                Answered::Headed(*status, vec![header], body.clone())
+            }
+            (Some(_) | None, _) => answer,
+        }
     }
 
     fn installation_token(&mut self, asked: &Asked, path: &str) -> Answered {

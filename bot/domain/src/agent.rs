@@ -40,6 +40,7 @@ impl Verb {
             | Verb::ManageIncident
             | Verb::Action
             | Verb::Checklist
+            | Verb::RecordReview
             | Verb::Doctor
             | Verb::Drill
             | Verb::Help => false,

@@ -143,7 +143,7 @@ impl Told {
     /// `may` be told.
     pub fn take(&mut self, lines: &[Line], may: bool) -> News {
         let mut news = News::default();
-        for line in lines {
+        for line in lines.iter().filter(|line| !line.subject.has_reminders()) {
             let subject = line.subject;
             let before = self.levels.get(&subject).copied();
             let was_unread = self.unread.remove(&subject);

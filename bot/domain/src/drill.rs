@@ -4,12 +4,12 @@
 mod calendar;
 mod quarter;
 mod report;
-mod standing;
+mod schedule;
 
 pub use calendar::{Calendar, Odd};
 pub use quarter::{NotAQuarter, Quarter};
 pub use report::{DrillFacts, DrilledOnce};
-pub use standing::{A_DAY, A_WEEK, DrillStanding, Parts};
+pub use schedule::{A_DAY, A_WEEK, DrillSchedule, Parts};
 
 use crate::{
     identity::{IncidentId, RollbackId},

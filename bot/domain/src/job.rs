@@ -62,6 +62,8 @@ pub enum Job {
         #[serde(flatten)]
         service: ServiceKey,
     },
+    /// Tell owners what they have to review, once a month.
+    RemindReviews,
     /// Upload the report of the drills of a quarter.
     DrillReport(DrillReportRequest),
     /// Run the command that breaks the environment of a drill, once.
@@ -755,6 +757,7 @@ impl Job {
             | Job::RemindDecision { .. }
             | Job::ProposePostMortem(_)
             | Job::RemindDrill { .. }
+            | Job::RemindReviews
             | Job::DrillReport(_)
             | Job::RemindAction { .. } => None,
         }
@@ -813,7 +816,7 @@ impl Job {
                 service.typed()
             }
             Job::DrillReport(request) => request.id.clone(),
-            Job::RefreshMemberships | Job::CanaryOfBot => "all".into(),
+            Job::RefreshMemberships | Job::CanaryOfBot | Job::RemindReviews => "all".into(),
             Job::ReadMembership { person } => person.id.clone(),
         }
     }

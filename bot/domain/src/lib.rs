@@ -41,6 +41,7 @@ pub mod canary;
 pub mod checklist;
 pub mod deploy;
 pub mod post_mortem;
+pub mod procedure;
 pub mod readiness;
 pub mod update;
 

@@ -11,8 +11,9 @@ use crate::{
     authority::Source,
     identity::{RollbackId, ServiceKey},
     platform::{Holds, ProviderError},
+    procedure::ReviewDate,
     proof::{Importance, spell},
-    refusal::list,
+    refusal::{list, sentence},
     release::{Kept, Pin},
     risk::Risk,
 };
@@ -90,6 +91,10 @@ pub enum Subject {
     Approvers,
     /// What is looked at from outside.
     Proofs,
+    /// When it was practised last.
+    Drill,
+    /// When somebody last looked whether what is configured of it still holds.
+    Review,
     /// The places outside of Slack in which updates are published.
     Notices,
     /// The record of the bot.
@@ -108,9 +113,27 @@ impl Subject {
             Subject::Pin => "pin",
             Subject::Approvers => "approvers",
             Subject::Proofs => "proofs",
+            Subject::Drill => "drill",
+            Subject::Review => "review",
             Subject::Notices => "notices",
             Subject::Database => "database",
             Subject::Clock => "clock",
+        }
+    }
+
+    /// Whether people are reminded of it already, so that nobody else tells it a second time.
+    pub fn has_reminders(self) -> bool {
+        match self {
+            Subject::Drill | Subject::Review => true,
+            Subject::Credentials
+            | Subject::Target
+            | Subject::Time
+            | Subject::Pin
+            | Subject::Approvers
+            | Subject::Proofs
+            | Subject::Notices
+            | Subject::Database
+            | Subject::Clock => false,
         }
     }
 }
@@ -190,6 +213,34 @@ pub struct ServiceFacts {
     pub approvers: ApproverFacts,
     /// What was seen from outside.
     pub proofs: Vec<ProofFacts>,
+    /// When it was drilled; `None`: that was not looked up, as by versions before.
+    #[serde(default)]
+    pub drills: Option<DrilledFacts>,
+    /// When it was reviewed; `None`: that was not looked up, or no review is ever due.
+    #[serde(default)]
+    pub review: Option<ReviewDate>,
+}
+
+/// When a service was drilled, in any of its environments.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DrilledFacts {
+    /// The last drill that was held; `None`: none ever was.
+    pub last: Option<HeldDrill>,
+    /// When the next one is; `None`: no day is set.
+    pub next: Option<Timestamp>,
+    /// The last day that was set and on which none was held.
+    pub missed: Option<Timestamp>,
+}
+
+/// A drill that was held.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HeldDrill {
+    /// Its number.
+    pub id: RollbackId,
+    /// The environment in which it was held.
+    pub environment: String,
+    /// When it was asked for.
+    pub at: Timestamp,
 }
 
 /// Credentials that work.
@@ -245,6 +296,9 @@ pub struct ClassApprovers {
     pub could: usize,
     /// How many more have the role, and what they are to Slack could not be read.
     pub unread: usize,
+    /// How many of them were active in Slack when it was read; `None`: that was not told.
+    #[serde(default)]
+    pub active: Option<usize>,
 }
 
 /// A source of roles that could not be read.
@@ -383,14 +437,17 @@ impl BotFacts {
 impl ServiceFacts {
     /// What the facts mean at this moment, in the order in which people read it.
     pub fn lines(&self, now: Timestamp) -> Vec<Line> {
-        vec![
+        let mut lines = vec![
             self.credentials_line(now),
             self.target_line(now),
             self.time_line(),
             self.pin_line(),
             self.approvers_line(),
             self.proofs_line(),
-        ]
+        ];
+        lines.extend(self.drills.as_ref().map(|drills| self.drill_line(drills)));
+        lines.extend(self.review.as_ref().map(|date| self.review_line(date, now)));
+        lines
     }
 
     fn line(
@@ -665,6 +722,51 @@ impl ServiceFacts {
     }
 }
 
+impl ServiceFacts {
+    fn drill_line(&self, drills: &DrilledFacts) -> Line {
+        let last = match &drills.last {
+            None => "It was never drilled".to_owned(),
+            Some(HeldDrill {
+                id,
+                environment,
+                at,
+            }) => format!("The last drill was {id} ({environment}), {}", stamp(*at)),
+        };
+        let next = match drills.next {
+            None => "no day is set for one".to_owned(),
+            Some(next) => format!("the next one is {}", stamp(next)),
+        };
+        let begin = format!("`/rollback drill {}` begins one.", self.service.name);
+        let (level, sentence, step) = match (drills.missed, &drills.last) {
+            (Some(missed), _) => (
+                Level::Attention,
+                format!(
+                    "The drill of {} was not held. {last}; {next}.",
+                    stamp(missed)
+                ),
+                Some(begin),
+            ),
+            (None, None) => (Level::Ready, format!("{last}, and {next}."), Some(begin)),
+            (None, Some(_)) => (Level::Ready, format!("{last}; {next}."), None),
+        };
+        self.line(Subject::Drill, level, sentence, step)
+    }
+
+    fn review_line(&self, date: &ReviewDate, now: Timestamp) -> Line {
+        let (level, step) = match date.is_due(now) {
+            false => (Level::Ready, None),
+            true => (
+                Level::Attention,
+                Some(format!(
+                    "Look whether its section in the configuration still holds, then `/rollback reviewed {}`.",
+                    self.service.typed()
+                )),
+            ),
+        };
+        self.line(Subject::Review, level, sentence(&date.clause(now)), step)
+    }
+}
+
 impl ClassApprovers {
     /// As a clause: "code needs 1 approval, and 2 people could give one".
     fn clause(&self) -> String {
@@ -673,6 +775,7 @@ impl ClassApprovers {
             needed,
             could,
             unread,
+            active,
         } = self;
         let approvals = match needed {
             1 => "1 approval".to_owned(),
@@ -687,7 +790,11 @@ impl ClassApprovers {
             0 => String::new(),
             n => format!(" ({n} more could not be looked up in Slack)"),
         };
-        format!("{class} needs {approvals}, and {people} could give one{unread}")
+        let active = match active {
+            Some(active) if *could > 0 => format!(", {active} of them active in Slack"),
+            Some(_) | None => String::new(),
+        };
+        format!("{class} needs {approvals}, and {people} could give one{active}{unread}")
     }
 }
 

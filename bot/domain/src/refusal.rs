@@ -1,5 +1,6 @@
 //! Every way of saying no: a code, a sentence, and the next legal step.
 
+use crate::drill::watermarked;
 use crate::grammar::Target;
 use crate::identity::{IncidentId, RollbackId, ServiceKey};
 use crate::platform::ProviderError;
@@ -387,8 +388,66 @@ impl Refusal {
         }
     }
 
-    /// The sentence and the next step.
+    /// The drill that the sentence tells of; `None`: it tells of none.
+    pub fn drill(&self) -> Option<RollbackId> {
+        let drill = match self {
+            Refusal::UnknownRollback { id }
+            | Refusal::AlreadyOpen { id, .. }
+            | Refusal::Overtaken { id, .. }
+            | Refusal::PlanExpired { id, .. }
+            | Refusal::OldCard { id }
+            | Refusal::AlreadyUnderWay { id, .. }
+            | Refusal::AlreadyEnded { id, .. }
+            | Refusal::TooLateToStop { id, .. }
+            | Refusal::CannotUndo { id, .. }
+            | Refusal::ResolvedTooEarly { id, .. } => Some(*id),
+            Refusal::IncidentResolved { id }
+            | Refusal::NoReference { id }
+            | Refusal::UnknownIncident { id } => id.drill(),
+            Refusal::Flapping { undoes, .. } => *undoes,
+            Refusal::UnknownService { .. }
+            | Refusal::WhichEnvironment { .. }
+            | Refusal::IsGroup { .. }
+            | Refusal::DrillOnProduction { .. }
+            | Refusal::WrongChannel { .. }
+            | Refusal::UnknownTarget { .. }
+            | Refusal::WhichTarget { .. }
+            | Refusal::TargetIsLive { .. }
+            | Refusal::TargetNotEligible { .. }
+            | Refusal::NoEligibleTarget { .. }
+            | Refusal::LiveUnknown { .. }
+            | Refusal::PlatformTrouble { .. }
+            | Refusal::NotUnpinned { .. }
+            | Refusal::OnlyMoments { .. }
+            | Refusal::NotAuthorised { .. }
+            | Refusal::OwnRequest { .. }
+            | Refusal::AgentMayNot { .. }
+            | Refusal::NotAMember { .. }
+            | Refusal::AuthorityUnreadable { .. }
+            | Refusal::AlreadySo { .. }
+            | Refusal::Unconfirmed { .. }
+            | Refusal::NoBreakGlass { .. }
+            | Refusal::KnownBad { .. }
+            | Refusal::Forged { .. }
+            | Refusal::NoIncident
+            | Refusal::IncidentTime { .. }
+            | Refusal::TokenRefused { .. }
+            | Refusal::TooMuch { .. }
+            | Refusal::Busy { .. } => None,
+        };
+        drill.filter(|id| id.is_drill())
+    }
+
+    /// The sentence and the next step. One that tells of a drill says that first.
     pub fn draw(&self, tone: &dyn Tone) -> String {
+        let sentence = self.sentence(tone);
+        match self.drill() {
+            Some(drill) => watermarked(drill, &sentence).into_owned(),
+            None => sentence,
+        }
+    }
+
+    fn sentence(&self, tone: &dyn Tone) -> String {
         let text = |text: &str| tone.text(text);
         let people = |ids: &[String]| {
             list_few(

@@ -50,6 +50,7 @@ const STORED: &[(&str, &str, &str)] = &[
         "frontend@staging",
         r#"{"kind":"remind_drill","service":"frontend","environment":"staging"}"#,
     ),
+    ("remind_reviews", "all", r#"{"kind":"remind_reviews"}"#),
     (
         "drill_report",
         "command:9",

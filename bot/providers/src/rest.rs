@@ -164,6 +164,14 @@ impl Rest {
         }
     }
 
+    /// Reads only a header of the answer to a read; `None` when there is none, or no such header.
+    pub(crate) async fn header(&self, path: &[&str], name: &str) -> Option<String> {
+        let request = self.request(Method::GET, path, &[]).ok()?;
+        let answer = send(request, self.api.within).await.ok()?;
+        let value = answer.headers().get(name)?;
+        value.to_str().ok().map(str::to_owned)
+    }
+
     /// Asks for a change, once; `Err` means that there is no answer to judge.
     pub(crate) async fn change(
         &self,

@@ -121,11 +121,11 @@ impl Subject<'_> {
         };
         let ended = Ended::at(next).with(recorded);
         let is_news = !news.worse.is_empty() || !news.better.is_empty();
-        let (true, Some(channel)) = (is_news, self.channel(app)) else {
+        let (true, Some(channel)) = (is_news, app.config.upkeep_channel()) else {
             return Ok(ended);
         };
         let post = Job::Post(Post {
-            channel,
+            channel: channel.to_owned(),
             thread: None,
             under: None,
             message: self.message(&news),
@@ -134,16 +134,6 @@ impl Subject<'_> {
             id: format!("canary:{}:{}", self.name, now.as_microsecond()),
         });
         Ok(ended.then(post, now))
-    }
-
-    fn channel(&self, app: &App) -> Option<String> {
-        let config = &app.config;
-        let announced = config.announce.every.first();
-        let configured = config.canary.channel.as_ref();
-        configured
-            .or(config.api.channel.as_ref())
-            .or(announced)
-            .cloned()
     }
 
     fn message(&self, news: &News) -> Message {

@@ -49,7 +49,8 @@ pub(super) async fn run(
         return propose(app, lease, request, person).await;
     }
     let opens = request.by != SHORTCUT && app.config.incidents.reactions_open_incidents;
-    if !opens && !captures::has_incident(app, &request.channel).await? {
+    let record = captures::record_of(app, &request.channel).await?;
+    if !opens && record.is_none() {
         let none = "No incident goes on in this channel, so nothing was added to a timeline. `/rollback incident open` starts one.";
         return Ok(told(request, Message::Text(none.into()), now));
     }
@@ -78,6 +79,7 @@ pub(super) async fn run(
     };
     let added =
         format!("Added to the timeline of this channel{at}: `/rollback timeline` shows it.");
+    let added = record.map_or(added.clone(), |record| record.marks(&added));
     let ended = told(request, Message::Text(added), now);
     let capture = RecordedCapture {
         opens,
@@ -134,12 +136,12 @@ async fn propose(
         reply_to: request.reply_to.as_deref(),
     };
     let ended = recipient.notify(app, lease, &words).await?;
-    Ok(match captures::has_incident(app, &request.channel).await? {
-        true => {
+    Ok(match captures::record_of(app, &request.channel).await? {
+        Some(_) => {
             let now = app.engine.clock.now();
             ended.with(capture(request, person, message.clone(), now))
         }
-        false => ended,
+        None => ended,
     })
 }
 

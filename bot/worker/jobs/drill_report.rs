@@ -6,15 +6,12 @@ use crate::{
     App,
     commands::drill::facts,
     engine::{Ended, Error},
+    export::Written,
     slack::Failure,
     store::jobs::Lease,
     worker::{retry::after_slack, rollback_message::ensure_held},
 };
 use rollback_domain::job::DrillReportRequest;
-use std::{
-    fs::File,
-    io::{self, Seek, Write},
-};
 
 pub(super) fn run<'a>(
     app: &'a App,
@@ -66,21 +63,11 @@ async fn upload(
         return Ok(());
     }
     ensure_held(lease)?;
-    let file = match stored(text) {
-        Ok(file) => file,
-        Err(error) => return Err(Failure::Never(error.to_string())),
-    };
+    let Written { file, bytes, .. } =
+        Written::text(text).map_err(|error| Failure::Never(error.to_string()))?;
     let comment = format!("DRILL · Drills of {}.", request.quarter);
-    let length = text.len() as u64;
     let upload = app
         .slack
-        .upload(channel, thread, name, file, length, &comment);
+        .upload(channel, thread, name, file, bytes, &comment);
     upload.await
-}
-
-fn stored(text: &str) -> io::Result<File> {
-    let mut file = tempfile::tempfile()?;
-    file.write_all(text.as_bytes())?;
-    file.rewind()?;
-    Ok(file)
 }

@@ -32,6 +32,7 @@ mod remind_action;
 mod remind_decision;
 mod remind_drill;
 mod remind_mitigation;
+mod remind_reviews;
 mod remind_update;
 mod request;
 mod request_review;
@@ -109,6 +110,7 @@ pub(super) fn perform<'a>(app: &'a App, lease: &'a Lease) -> Begun<'a> {
             due,
         } => remind_decision::run(app, *incident, service, *due),
         Job::RemindDrill { service } => remind_drill::run(app, service),
+        Job::RemindReviews => remind_reviews::run(app),
         Job::DrillReport(request) => drill_report::run(app, lease, request),
         Job::MakeFault { rollback } => make_fault::run(app, lease, *rollback),
         Job::LookAfter { rollback } => Box::pin(look_after::run(app, *rollback)),

@@ -4,13 +4,13 @@
 use super::Begun;
 use crate::{
     App,
-    commands::drill::{Reminder, never_drilled, reminder_key, standing},
+    commands::drill::{Reminder, never_drilled, reminder_key, schedule},
     engine::{Ended, Error},
     store::messages,
 };
 use jiff::Timestamp;
 use rollback_domain::{
-    drill::{A_DAY, A_WEEK, Calendar, DrillStanding},
+    drill::{A_DAY, A_WEEK, Calendar, DrillSchedule},
     identity::ServiceKey,
     job::{Job, Post, WhenRefused},
     people::Person,
@@ -32,7 +32,7 @@ async fn perform(app: &App, key: &ServiceKey) -> Result<Ended, Error> {
         return Ok(Ended::done());
     };
     let now = app.engine.clock.now();
-    let stands = standing(app, service).await?;
+    let schedule = schedule(app, service).await?;
     let mut ended = match next_look(calendar, now) {
         Some(at) => Ended::at(at),
         None => Ended::done(),
@@ -41,7 +41,7 @@ async fn perform(app: &App, key: &ServiceKey) -> Result<Ended, Error> {
         tracing::warn!(service = %key, "there is no channel in which anybody is reminded of a drill");
         return Ok(ended);
     };
-    let due: Vec<(Reminder, Timestamp)> = due(calendar, &stands, now).collect();
+    let due: Vec<(Reminder, Timestamp)> = due(calendar, &schedule, now).collect();
     for (reminder, at) in due {
         let id = reminder_key(key, at, reminder);
         if messages::get(&app.engine.db, &id).await?.ts.is_some() {
@@ -65,7 +65,7 @@ async fn perform(app: &App, key: &ServiceKey) -> Result<Ended, Error> {
 /// What is to be told now. After an outage only what is still to come is told, and what was missed.
 fn due(
     calendar: &Calendar,
-    stands: &DrillStanding,
+    schedule: &DrillSchedule,
     now: Timestamp,
 ) -> impl Iterator<Item = (Reminder, Timestamp)> {
     let next = calendar.next(now);
@@ -74,7 +74,7 @@ fn due(
         Some(at) => Some((Reminder::DayBefore, at)),
         None => within(A_WEEK).map(|at| (Reminder::WeekBefore, at)),
     };
-    let missed = stands.missed.map(|at| (Reminder::Missed, at));
+    let missed = schedule.missed.map(|at| (Reminder::Missed, at));
     [coming, missed].into_iter().flatten()
 }
 

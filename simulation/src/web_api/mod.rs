@@ -206,6 +206,7 @@ fn run(slack: &Slack, name: &str, params: &Params) -> Outcome {
         "bots.info" => people::bot_info(slack, params),
         "auth.test" => people::auth_test(slack),
         "users.info" => people::info(slack, params),
+        "users.getPresence" => people::presence(slack, params),
         "users.lookupByEmail" => people::lookup_by_email(slack, params),
         "usergroups.users.list" => people::usergroup_members(slack, params),
         "usergroups.list" => people::usergroups(slack),

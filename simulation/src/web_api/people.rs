@@ -35,6 +35,15 @@ pub(super) fn info(slack: &Slack, params: &Params) -> Outcome {
     })
 }
 
+pub(super) fn presence(slack: &Slack, params: &Params) -> Outcome {
+    let id = params.need("user")?;
+    slack.look(|state| {
+        let person = state.person(id).ok_or(Failure::from("user_not_found"))?;
+        let presence = if person.is_away { "away" } else { "active" };
+        Ok(json!({ "presence": presence }))
+    })
+}
+
 pub(super) fn lookup_by_email(slack: &Slack, params: &Params) -> Outcome {
     let email = params.need("email")?;
     slack.look(|state| {

@@ -1,6 +1,6 @@
 //! What the report of the drills of a quarter is made of.
 
-use super::{DrillStanding, Quarter};
+use super::{DrillSchedule, Quarter};
 use crate::{
     action::ActionItem, identity::ServiceKey, incident::TimelineEvent, rollback::Rollback,
 };
@@ -26,8 +26,8 @@ pub struct DrillFacts {
     pub now: Timestamp,
     /// The drills that were asked for in it, oldest first.
     pub drills: Vec<DrilledOnce>,
-    /// How each service stands for which a day is set.
-    pub standings: Vec<(ServiceKey, DrillStanding)>,
+    /// The schedule of each service for which a day is set.
+    pub schedules: Vec<(ServiceKey, DrillSchedule)>,
     /// The names of those who could approve and have never taken part in a drill.
     pub never: Vec<String>,
 }

@@ -9,7 +9,7 @@ use super::{
     reasons,
     subjects::{About, IncidentRef, ServiceRef, rollback_named},
     targets::Target,
-    verbs::{ExportFormat, Verb, format_named},
+    verbs::{ExportFormat, RecordReview, ReviewSubject, Verb, format_named},
     words::{Words, bare, plain_line},
 };
 
@@ -80,6 +80,13 @@ pub fn target_field(field: &str) -> Result<Target, Misread> {
         Some(name) if words.at_end() => Target::quoted(name),
         Some(_) | None => Target::parse(&field),
     }
+}
+
+/// Reads what was reviewed: `frontend`, `role oncall`, `contacts`, `matrix`; `None` if the field is
+/// empty.
+pub fn review_field(field: &str) -> Result<Option<ReviewSubject>, Misread> {
+    let line = plain_line(field);
+    RecordReview::parse(Words::new(&line)).map(|review| review.subject)
 }
 
 /// Reads a reason on one line, without the quotes around it; `None` if it is empty. Nothing in it

@@ -36,6 +36,20 @@ fn ready() -> ServiceFacts {
             gone: vec![],
         },
         proofs: vec![seen(Importance::Must, Seen::Works("says v214".into()))],
+        drills: Some(drilled()),
+        review: None,
+    }
+}
+
+fn drilled() -> DrilledFacts {
+    DrilledFacts {
+        last: Some(HeldDrill {
+            id: RollbackId::drill(3),
+            environment: "staging".into(),
+            at: at("2026-02-27T13:00:00Z"),
+        }),
+        next: Some(at("2026-03-27T13:00:00Z")),
+        missed: None,
     }
 }
 
@@ -45,6 +59,7 @@ fn of_class(needed: usize, could: usize, unread: usize) -> ClassApprovers {
         needed,
         could,
         unread,
+        active: None,
     }
 }
 
@@ -127,6 +142,14 @@ fn what_is_not_ready_says_what_to_do() {
             ..ApproverFacts::default()
         },
         proofs: vec![seen(Importance::Must, Seen::Fails("answers 503".into()))],
+        drills: Some(DrilledFacts {
+            missed: Some(at("2026-02-27T13:00:00Z")),
+            ..drilled()
+        }),
+        review: Some(ReviewDate {
+            last: None,
+            every: Duration::from_secs(90 * 86_400),
+        }),
         ..ready()
     };
     let everything = |facts: &ServiceFacts| {

@@ -145,6 +145,14 @@ impl GitHub {
             .await
     }
 
+    /// A header of GitHub's answer about the repository; `None` when it has no such header.
+    pub(super) async fn header_of_repository(
+        &self,
+        name: &str,
+    ) -> Result<Option<String>, ProviderError> {
+        Ok(self.rest().await?.header(&self.path(&[]), name).await)
+    }
+
     /// Asks for a change, once. Whether it was done is then looked up in `checking`.
     pub(super) async fn change(
         &self,

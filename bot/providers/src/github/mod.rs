@@ -17,6 +17,7 @@ pub use api::HEADERS;
 use async_trait::async_trait;
 use base64::{Engine, engine::general_purpose::STANDARD};
 pub use credentials::Credentials;
+use jiff::Timestamp;
 use reqwest::Client;
 use revert::{MAKE_BRANCH, OPEN_PULL, branch_name, taken_out};
 use rollback_domain::{
@@ -363,5 +364,37 @@ impl Provider for GitHub {
                 .count(),
             live.as_ref().map_or("none", Release::label)
         ))
+    }
+
+    /// A token that ends says so with every answer. An App's last an hour and are replaced by
+    /// themselves.
+    async fn credentials_end(&self) -> Result<Option<Timestamp>, ProviderError> {
+        let Credentials::Token(_) = self.settings.credentials else {
+            return Ok(None);
+        };
+        let ends = self.header_of_repository(TOKEN_ENDS).await?;
+        Ok(ends.and_then(|ends| moment(&ends)))
+    }
+}
+
+/// The header by which GitHub says when a token ends.
+const TOKEN_ENDS: &str = "github-authentication-token-expiration";
+
+/// A moment as GitHub writes it in that header: `2026-03-20 12:00:00 UTC`, or with an offset.
+fn moment(text: &str) -> Option<Timestamp> {
+    let text = text.trim().replace(" UTC", " +0000");
+    Timestamp::strptime("%Y-%m-%d %H:%M:%S %z", text).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_says_when_it_ends() {
+        let noon = "2026-03-20T12:00:00Z".parse().ok();
+        assert_eq!(moment("2026-03-20 12:00:00 UTC"), noon);
+        assert_eq!(moment("2026-03-20 05:00:00 -0700"), noon);
+        assert_eq!(moment("soon"), None);
     }
 }

@@ -34,6 +34,7 @@ mod propose;
 mod ready;
 mod resolve;
 mod review;
+mod reviewed;
 mod sign_off;
 mod status;
 mod stop;
@@ -59,7 +60,7 @@ use table::define_verbs;
 
 pub use {
     action::Due, checklist::ChecklistStep, export::ExportFormat, help::help, incident::Assignee,
-    review::ReviewAnswer,
+    review::ReviewAnswer, reviewed::ReviewSubject,
 };
 pub(super) use {action::owner, export::format_named, incident::assignee};
 
@@ -104,6 +105,7 @@ macro_rules! for_every_verb {
             update: DraftUpdate,
             action: Action,
             checklist: Checklist,
+            reviewed: RecordReview,
             doctor: Doctor,
             drill: Drill,
             help: Help,
@@ -327,6 +329,7 @@ mod tests {
         `update`, `update monitoring`: draft an update from the record, for the team or for customers
         `action add "test empty carts" due friday`, `action list`, `action done 3`: what is to be done afterwards; its owner is reminded
         `checklist`, `checklist done 3`: what is to be looked at before, during and after a rollback
+        `reviewed frontend`, `reviewed`: say that what is configured of it still holds; see what should be looked at
         `doctor`: what is missing for me to work, and what to do about it
         `drill frontend@staging`, `drill note nobody knew who approves`, `drill`, `drill report`: practise a rollback, note what was learned, see what is due and what was done
         `help approve`: more about one of them

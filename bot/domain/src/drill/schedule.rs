@@ -15,9 +15,9 @@ pub const A_WEEK: SignedDuration = SignedDuration::from_hours(7 * 24);
 /// How long before a drill it is reminded of again, and how long after it one is missed.
 pub const A_DAY: SignedDuration = SignedDuration::from_hours(24);
 
-/// How a service stands with its drills.
+/// When a service was drilled, and when it is to be.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct DrillStanding {
+pub struct DrillSchedule {
     /// The last drill that was held, and when; `None`: none ever was.
     pub last: Option<(RollbackId, Timestamp)>,
     /// When the next one is; `None`: no day is set.
@@ -26,8 +26,8 @@ pub struct DrillStanding {
     pub missed: Option<Timestamp>,
 }
 
-impl DrillStanding {
-    /// How it stands at `now`. `drills` are those of the service, newest first; `is_known` says
+impl DrillSchedule {
+    /// The schedule as it is at `now`. `drills` are those of the service, newest first; `is_known` says
     /// whether people were reminded of the drill of that moment: what was due before anybody set a
     /// day was not missed.
     pub fn of(
@@ -35,7 +35,7 @@ impl DrillStanding {
         drills: &[Rollback],
         is_known: impl Fn(Timestamp) -> bool,
         now: Timestamp,
-    ) -> DrillStanding {
+    ) -> DrillSchedule {
         let held = |drill: &&Rollback| drill.was_practised();
         let asked = |drill: &Rollback| Some((drill.id, drill.times.commanded?));
         let last = drills.iter().find(held).and_then(asked);
@@ -44,7 +44,7 @@ impl DrillStanding {
             let counts = due.checked_sub(A_WEEK).unwrap_or(*due);
             last.is_none_or(|(_, at)| at < counts) && is_known(*due)
         });
-        DrillStanding {
+        DrillSchedule {
             last,
             next: calendar.and_then(|calendar| calendar.next(now)),
             missed,

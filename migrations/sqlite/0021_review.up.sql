@@ -1,0 +1,6 @@
+-- When somebody last reviewed a service, a role, the contacts or the decision matrix.
+CREATE TABLE review (
+    subject     TEXT PRIMARY KEY,
+    reviewed_at INTEGER NOT NULL,
+    doc         TEXT NOT NULL
+);
