@@ -547,6 +547,8 @@ async fn an_agent_proposes_where_the_matrix_says_to_go_back_at_once() {
       Changes  code, cron jobs of the target's vercel.json, env values baked into the build
       Stays  database · today's env settings · flags · storage
       After  automatic deploys are OFF until unpinned
+      Advice  none yet: the decision matrix needs to know more
+      [ Say what you see… ]
       [ Approve… ] [ Deny… ] [ Change version… ] [ ⋯ Cancel this request / Object… / Emergency run… / Who can approve / May I approve? ]
       Needs  one approval: @sam (oncall) or @ana (lead), not @maya · expires 03:22:00 UTC · RB-1 · production · code · plan `d63f`
     "#);
@@ -566,6 +568,7 @@ async fn an_agent_proposes_where_the_matrix_says_to_go_back_at_once() {
     assert_snapshot!(lines.collect::<Vec<_>>().join("\n"), @r#"
     agent alert-watch (responsible: @maya) requested: asked to roll back frontend (production) to the previous release, because "alert: HighErrorRate, since 03:10:12 UTC"
     rollback-bot assessed: assessed frontend (production): the incident is P1; people cannot pay; v214 has been live for 31 m. The decision matrix says: roll back now by 03:27 UTC ("Payment processing is broken")
+    rollback-bot assessed: assessed frontend (production): v214 has been live for 31 m. The decision matrix says: not decided
     "#);
 }
 

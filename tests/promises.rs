@@ -93,7 +93,7 @@ async fn promises_begin_when_an_incident_is_resolved_and_run_until_they_are_kept
     rollback-bot action: promised 2 by @U0SAM: "confirm that it is stable", until 2026-03-15 03:12 UTC
     rollback-bot action: promised 3 by @U0SAM: "post-mortem", until 2026-03-16 03:12 UTC
     rollback-bot exported: exported INC-1-20260314T031200Z-timeline.md, 8 entries, 1660 bytes
-    rollback-bot exported: exported INC-1-20260314T031201Z-timeline.html, 9 entries, 9550 bytes
+    rollback-bot exported: exported INC-1-20260314T031201Z-timeline.html, 9 entries, 10219 bytes
     rollback-bot reminded: reminded of action 1 by @U0SAM: "report what happened", which is due 2026-03-14 04:12 UTC
     rollback-bot reminded: reminded of action 1 by @U0SAM: "report what happened", which was due 2026-03-14 04:12 UTC
     @sam action: did action 1 by @U0SAM: "report what happened"

@@ -545,6 +545,7 @@ async fn pins_say_who_holds_what_back() {
     Rollback Bot (only visible to @tom):
       Services
       frontend (production)  `v213` on 8/8 since 03:12:00 UTC by RB-1 (@sam) · before `v212` · automatic deploys OFF · read 2 m 4 s ago
+            90 days: median 0 s, worst 0 s, 1 of 1 met the goal
       `/rollback frontend@production because …` proposes, `/rollback list frontend@production` shows releases, `/rollback help` the rest.
     ");
     world.slack.take_all();

@@ -1337,7 +1337,7 @@ const MISTAKES: &str = r#"
 - project = "prj_123"
 + path = "/srv/frontend"
 ! services.frontend.production.project: is missing; write project = "prj_123"
-! services.frontend.production.path: is not a key here; remove it, or use one of provider, project, team, token, api_url, owner, url, github, gitlab, approve, requester_may_approve, risk, objection_window, toggle, code, caution, data, channels, announce, target_time, fingerprint, verify, stages, stage, passes, prove_within, watch, pass_every, check_every, drill, fault, drills
+! services.frontend.production.path: is not a key here; remove it, or use one of provider, project, team, token, api_url, owner, url, github, gitlab, migrations, approve, requester_may_approve, risk, objection_window, toggle, code, caution, data, channels, announce, target_time, fingerprint, verify, stages, stage, passes, prove_within, watch, pass_every, check_every, drill, fault, drills
 
   project = "prj_123"
 + requester_may_approve = "yes"

@@ -45,6 +45,8 @@ use rollback_simulation::{Answer, Options, Person as Member, Slack};
 use site::Site;
 use socket::SocketMode;
 use std::{
+    io::Write,
+    os::unix::fs::OpenOptionsExt,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -757,7 +759,13 @@ async fn database(dir: &TempDir) -> String {
             std::fs::read(file).unwrap()
         });
         let file = dir.path().join("bot.db");
-        std::fs::write(&file, tables.await).unwrap();
+        // As the bot makes it: for nobody else to read.
+        let private = std::fs::OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(&file);
+        private.unwrap().write_all(tables.await).unwrap();
         return format!("sqlite://{}", file.display());
     };
     static TABLES: OnceCell<String> = OnceCell::const_new();

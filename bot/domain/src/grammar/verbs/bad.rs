@@ -28,7 +28,7 @@ pub(super) const SPEC: Spec = Spec {
     needs_reason: true,
     listing: Listing::Line {
         examples: "`bad frontend v214 because it loses carts`",
-        meaning: "mark a release: it is never the previous one, and going to it needs a reason",
+        meaning: "mark a release: going to it needs a reason",
     },
     help: &[
         "`bad frontend v214 because it loses carts`: mark a release as bad. The reason is needed.",

@@ -46,7 +46,7 @@ pub(super) const SPEC: Spec = Spec {
     needs_reason: false,
     listing: Listing::Line {
         examples: "`drill frontend@staging`, `drill note nobody knew who approves`, `drill`, `drill report`",
-        meaning: "practise a rollback, note what was learned, see what is due and what was done",
+        meaning: "practise a rollback, note what was learned, see what is due",
     },
     help: &[
         "`drill frontend@staging`: the same plan, the same card and the same approvals. It acts only in an environment that the configuration names for drills; anywhere else it ends before the platform is asked.",

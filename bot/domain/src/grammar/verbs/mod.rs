@@ -323,7 +323,7 @@ mod tests {
         `undo RB-41`: propose to return to the version it replaced
         `pins`, `unpin frontend`: where automatic deploys are held off; let them flow again
         `freeze frontend because we migrate`, `unfreeze frontend`: request a hold, shown on every card; approvers can still approve
-        `bad frontend v214 because it loses carts`, `good frontend v214`: mark a release: it is never the previous one, and going to it needs a reason
+        `bad frontend v214 because it loses carts`, `good frontend v214`: mark a release: going to it needs a reason
         `incident`, `incident open P1`, `incident lead me`, `incident resolve`: show the incident of this channel, declare it, say who does what, end it
         `note checkout is back`, `note -5m paged the team`, `note edit it was 6 %`: write into the timeline, or correct your last note
         `timeline`, `export`, `export RB-41 html`: read it, or take it away
@@ -332,9 +332,9 @@ mod tests {
         `update`, `update monitoring`: draft an update from the record, for the team or for customers
         `action add "test empty carts" due friday`, `action list`, `action done 3`: what is to be done afterwards; its owner is reminded
         `checklist`, `checklist done 3`: what is to be looked at before, during and after a rollback
-        `reviewed frontend`, `reviewed`: say that what is configured of it still holds; see what should be looked at
+        `reviewed frontend`, `reviewed`: say that its settings still hold; see what is due
         `doctor`: what is missing for me to work, and what to do about it
-        `drill frontend@staging`, `drill note nobody knew who approves`, `drill`, `drill report`: practise a rollback, note what was learned, see what is due and what was done
+        `drill frontend@staging`, `drill note nobody knew who approves`, `drill`, `drill report`: practise a rollback, note what was learned, see what is due
         `help approve`: more about one of them
         "#);
     }

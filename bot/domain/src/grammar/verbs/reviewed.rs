@@ -42,7 +42,7 @@ pub(super) const SPEC: Spec = Spec {
     needs_reason: false,
     listing: Listing::Line {
         examples: "`reviewed frontend`, `reviewed`",
-        meaning: "say that what is configured of it still holds; see what should be looked at",
+        meaning: "say that its settings still hold; see what is due",
     },
     help: &[
         "`reviewed frontend`: you have looked at its section in the configuration, and it holds. It is recorded who and when.",
