@@ -113,7 +113,10 @@ pub async fn read(
 
 /// The statistics as they were read last, for what many people look at.
 #[derive(Clone, Debug, Default)]
-pub struct LastStats(Arc<Mutex<Option<(Timestamp, Arc<Stats>)>>>);
+pub struct LastStats(Arc<Mutex<Option<Counted>>>);
+
+/// When it was counted, and what.
+type Counted = (Timestamp, Arc<Stats>);
 
 impl LastStats {
     /// The statistics, a minute old at most.
