@@ -279,6 +279,7 @@ async fn nobody_notices_that_every_connection_was_cut() {
         typed.busy,
         typed.slowest
     );
-    // A connection may be cut a second time while the same input is tried again.
-    assert!(typed.busy * 50 <= typed.promised.len(), "{}", typed.busy);
+    // A connection may be cut a second time while the same input is tried again: that is one in a
+    // hundred or two, and a few dozen are too few to hold so small a share to.
+    assert!(typed.busy * 20 <= typed.promised.len(), "{}", typed.busy);
 }
