@@ -248,9 +248,14 @@ impl Driven {
                 roster: Box::default(),
             });
         }
-        if !matches!(self.rollback().state, State::Executing { .. }) {
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
+        let pause = match self.rollback().state {
+            State::Executing { .. } => return,
+            // The record's minute is some seconds long: what a process that was killed has asked for
+            // may still be on its way in an engine that is busy.
+            State::Unknown { .. } => 300,
+            _ => 50,
+        };
+        tokio::time::sleep(Duration::from_millis(pause)).await;
     }
 }
 
